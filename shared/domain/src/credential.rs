@@ -1,0 +1,154 @@
+//! How a partner shows that a call is its own: a token in its URL, or a signature.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::{
+    ids::{Provider, base32},
+    parameters::Parameters,
+    prelude::*,
+    signature::{self, Secret},
+};
+
+/// Which credential a partner has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// A token, the last segment of its postback URL.
+    #[default]
+    Token,
+    /// The parameter `signature`.
+    Signature,
+}
+
+/// A token, as it stands in a partner's URL: 32 characters of unreserved letters and digits, 160 random bits.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// A token of these random bytes.
+    pub fn from_random(bytes: [u8; 20]) -> Self {
+        Self(base32(&bytes))
+    }
+
+    /// The token itself, for whoever shows it, once.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// What is stored of it.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash::of(&self.0)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// The SHA-256 of a token: all that we keep of it. A token has 160 random bits, so that no salt or stretching is needed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// The hash of a token's text.
+    pub fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+}
+
+impl TryFrom<String> for TokenHash {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| "not lower-case hexadecimal")?;
+        bytes.try_into().map(Self).map_err(|_| "not 32 bytes")
+    }
+}
+
+impl From<TokenHash> for String {
+    fn from(hash: TokenHash) -> String {
+        data_encoding::HEXLOWER.encode(&hash.0)
+    }
+}
+
+/// What opens a partner's door. Two of a kind may be live at once, so that a change of secret loses no call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// The hashes of the live tokens.
+    Tokens(Vec<TokenHash>),
+    /// The live signing secrets.
+    Secrets(Vec<Secret>),
+}
+
+impl Credentials {
+    /// Whether the request is this partner's own. `None` stands for a partner that does not exist: it is refused after
+    /// the same hashing, so that neither words nor work tell the two apart.
+    pub fn admit(this: Option<&Self>, provider: &Provider, token: Option<&str>, parameters: &Parameters) -> bool {
+        if let Some(token) = token {
+            let hashes: &[TokenHash] = match this {
+                Some(Self::Tokens(hashes)) => hashes,
+                _ => &[],
+            };
+            matches_any(hashes, &TokenHash::of(token))
+        } else {
+            let secrets: &[Secret] = match this {
+                Some(Self::Secrets(secrets)) => secrets,
+                _ => &[],
+            };
+            let canonical = parameters.canonical(&[("provider", provider.as_str())]);
+            let given = parameters.raw(crate::parameters::SIGNATURE).unwrap_or_default();
+            signature::verify(secrets, &canonical, given)
+        }
+    }
+}
+
+/// Compares with each, and with one stand-in when there is none, in constant time.
+fn matches_any(hashes: &[TokenHash], given: &TokenHash) -> bool {
+    let stand_in = [TokenHash([0; 32])];
+    let tried = if hashes.is_empty() { &stand_in } else { hashes };
+    let mut equal = subtle::Choice::from(0);
+    for hash in tried {
+        equal |= hash.0.ct_eq(&given.0);
+    }
+    bool::from(equal) && !hashes.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acme() -> Provider {
+        Provider::new("acme").unwrap()
+    }
+
+    #[test]
+    fn each_of_two_live_tokens_opens_and_no_other_does() {
+        let (old, new) = (Token::from_random([1; 20]), Token::from_random([2; 20]));
+        let credentials = Credentials::Tokens([old.hash(), new.hash()].into());
+        let admit = |token: &str| Credentials::admit(Some(&credentials), &acme(), Some(token), &Parameters::default());
+        assert!(admit(old.reveal()) && admit(new.reveal()));
+        assert!(!admit("") && !admit(Token::from_random([3; 20]).reveal()));
+        assert!(!Credentials::admit(None, &acme(), Some(old.reveal()), &Parameters::default()));
+    }
+
+    #[test]
+    fn a_token_does_not_open_for_a_partner_that_signs_nor_a_signature_for_one_that_has_a_token() {
+        let token = Token::from_random([1; 20]);
+        let secret = Secret::new(token.reveal());
+        let signs = Credentials::Secrets([secret.clone()].into());
+        assert!(!Credentials::admit(Some(&signs), &acme(), Some(token.reveal()), &Parameters::default()));
+
+        let signature = signature::sign(&secret, "a=1&provider=acme");
+        let signed = Parameters::split(format!("a=1&signature={signature}").as_bytes(), b"");
+        assert!(Credentials::admit(Some(&signs), &acme(), None, &signed));
+        let tokens = Credentials::Tokens([token.hash()].into());
+        assert!(!Credentials::admit(Some(&tokens), &acme(), None, &signed));
+        assert!(!Credentials::admit(Some(&signs), &Provider::new("globex").unwrap(), None, &signed));
+    }
+}

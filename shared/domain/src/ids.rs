@@ -1,0 +1,177 @@
+//! Identifiers, one type each, so that a click id cannot be passed where a user id is meant.
+//!
+//! A value that exists is valid: the only way in is a parse. Identifiers that partners choose are compared byte by
+//! byte, never trimmed, never case-folded.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::prelude::*;
+
+/// The longest identifier accepted from outside, in bytes of UTF-8.
+///
+/// Long enough for every tracker we know (the longest click ids are around 200 characters), and short enough that a
+/// postback's item usually stays within 1 KB, which is one DynamoDB write unit.
+pub const MAX_ID_BYTES: usize = 255;
+
+/// Why a text cannot be an identifier.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum IdFault {
+    /// Nothing there, or nothing but white space.
+    #[error("is empty")]
+    Blank,
+    /// More than [`MAX_ID_BYTES`] bytes.
+    #[error("has {bytes} bytes, more than {MAX_ID_BYTES}")]
+    TooLong {
+        /// How many bytes it has.
+        bytes: usize,
+    },
+    /// A control character, such as a line break.
+    #[error("has a control character")]
+    Control,
+}
+
+fn check_id(text: &str) -> Result<(), IdFault> {
+    if text.trim().is_empty() {
+        return Err(IdFault::Blank);
+    }
+    if text.len() > MAX_ID_BYTES {
+        return Err(IdFault::TooLong { bytes: text.len() });
+    }
+    if text.chars().any(char::is_control) {
+        return Err(IdFault::Control);
+    }
+    Ok(())
+}
+
+/// A text is not a slug: `[a-z0-9][a-z0-9-]{0,62}`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("must be 1 to 63 of a-z, 0-9 and -, not beginning with -")]
+pub struct SlugFault;
+
+fn check_slug(text: &str) -> Result<(), SlugFault> {
+    let legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let first = text.bytes().next().is_some_and(legal);
+    let rest = text.bytes().all(|byte| legal(byte) || byte == b'-');
+    if first && rest && text.len() <= 63 { Ok(()) } else { Err(SlugFault) }
+}
+
+macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, $check:path, $fault:ty) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// Parses the text, as it is.
+            pub fn new(text: impl Into<String>) -> Result<Self, $fault> {
+                let text = text.into();
+                $check(&text)?;
+                Ok(Self(text))
+            }
+
+            /// The text, exactly as it was parsed.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = $fault;
+            fn try_from(text: String) -> Result<Self, $fault> {
+                Self::new(text)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(id: $name) -> String {
+                id.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "({:?})"), self.0)
+            }
+        }
+    };
+}
+
+text_type!(
+    /// The name of a partner on the wire: `[a-z0-9][a-z0-9-]{0,62}`.
+    Provider, check_slug, SlugFault
+);
+text_type!(
+    /// The name of a landing page in a partner's configuration: a slug like [`Provider`].
+    LandingName, check_slug, SlugFault
+);
+text_type!(
+    /// Who did it: GG3's identifier inbound, the partner's outbound. 1 to 255 bytes, no control characters.
+    UserId, check_id, IdFault
+);
+text_type!(
+    /// One use of a tracking link. Ours have a form of their own ([`crate::click`]), others' are any text of 1 to 255
+    /// bytes without control characters.
+    ClickId, check_id, IdFault
+);
+text_type!(
+    /// The partner's own identifier of what happened, unique within the partner, for ever. 1 to 255 bytes.
+    TransactionId, check_id, IdFault
+);
+text_type!(
+    /// Which event of a multi-event campaign. 1 to 255 bytes.
+    EventId, check_id, IdFault
+);
+text_type!(
+    /// What that event is called, for people. 1 to 255 bytes.
+    EventName, check_id, IdFault
+);
+text_type!(
+    /// What a receipt is called by: 26 characters of lower-case base 32, 128 random bits.
+    ReceiptId, check_id, IdFault
+);
+
+impl ReceiptId {
+    /// A receipt id of these random bytes.
+    pub fn from_random(bytes: [u8; 16]) -> Self {
+        Self(base32(&bytes))
+    }
+}
+
+/// Lower-case RFC 4648 base 32 without padding: survives trackers that fold case, and is one word to a double click.
+pub(crate) fn base32(bytes: &[u8]) -> String {
+    data_encoding::BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slug_is_one_to_sixty_three_of_its_letters_and_does_not_begin_with_a_dash() {
+        for good in ["a", "0", "acme", "a-b", "acme-2", "a--", &"x".repeat(63)] {
+            assert!(Provider::new(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "A", "acme_1", "a.b", "a/b", "ä", " a", &"x".repeat(64)] {
+            assert_eq!(Provider::new(bad), Err(SlugFault), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_id_is_kept_byte_by_byte_and_bounded() {
+        assert_eq!(UserId::new(" x ").unwrap().as_str(), " x ");
+        assert_eq!(UserId::new("   "), Err(IdFault::Blank));
+        assert_eq!(UserId::new("a\nb"), Err(IdFault::Control));
+        assert!(UserId::new("é".repeat(127)).is_ok());
+        assert_eq!(UserId::new("é".repeat(128)), Err(IdFault::TooLong { bytes: 256 }));
+    }
+}

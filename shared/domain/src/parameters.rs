@@ -1,0 +1,233 @@
+//! The parameters of a request, from the raw query string and the form-encoded body.
+//!
+//! Raw on purpose: a gateway's map of parameters joins repeated ones with commas and forgets how they were encoded,
+//! and both are faults that a partner must hear of. Splitting never fails; what is wrong with a name or a value is found
+//! when it is asked for, so that every fault can be told at once.
+
+use alloc::{borrow::Cow, collections::BTreeSet};
+
+use percent_encoding::percent_decode;
+
+use crate::{
+    fault::{Fault, FaultCode},
+    prelude::*,
+    signature,
+};
+
+/// The longest raw query string taken, in bytes. API Gateway itself stops at about 10 KB for the line and headers.
+pub const MAX_QUERY_BYTES: usize = 8 * 1024;
+/// The largest body taken, in bytes.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
+/// The most parameters taken, query and body together.
+pub const MAX_PARAMETERS: usize = 64;
+
+/// A request's parameters as they were sent, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameters {
+    pairs: Vec<Pair>,
+}
+
+/// One `name=value` as sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Pair {
+    name: Vec<u8>,
+    value: Vec<u8>,
+}
+
+impl Parameters {
+    /// Splits a raw query string and a raw form-encoded body.
+    pub fn split(query: &[u8], body: &[u8]) -> Self {
+        let pairs = query
+            .split(|byte| *byte == b'&')
+            .chain(body.split(|byte| *byte == b'&'))
+            .filter(|segment| !segment.is_empty())
+            .map(|segment| {
+                let mut halves = segment.splitn(2, |byte| *byte == b'=');
+                Pair {
+                    name: halves.next().unwrap_or_default().to_vec(),
+                    value: halves.next().unwrap_or_default().to_vec(),
+                }
+            })
+            .collect();
+        Self { pairs }
+    }
+
+    /// The faults of size, before anything is read: larger or more than we take.
+    pub fn size_faults(query: &[u8], body: &[u8]) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (what, bytes, limit) in [("query", query.len(), MAX_QUERY_BYTES), ("body", body.len(), MAX_BODY_BYTES)] {
+            if bytes > limit {
+                faults.push(Fault::whole(
+                    FaultCode::TooLarge,
+                    format!("a {what} of at most {limit} bytes; this one has {bytes}"),
+                    "send only the agreed parameters, each once",
+                ));
+            }
+        }
+        let count = [query, body].iter().map(|part| part.split(|byte| *byte == b'&').count()).sum::<usize>();
+        if count > MAX_PARAMETERS + 2 {
+            faults.push(Fault::whole(
+                FaultCode::TooManyParameters,
+                format!("at most {MAX_PARAMETERS} parameters"),
+                "send only the agreed parameters, each once",
+            ));
+        }
+        faults
+    }
+
+    /// The faults of names: those that cannot be decoded, and those that stand twice.
+    pub fn name_faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut told = BTreeSet::new();
+        for pair in &self.pairs {
+            match decode(&pair.name) {
+                Ok(name) => {
+                    if !seen.insert(name.clone()) && told.insert(name.clone()) {
+                        faults.push(Fault::of(
+                            &name,
+                            FaultCode::Repeated,
+                            "each parameter once, in the query or in the body",
+                            "remove all but one; look for a tracker that appends what the template has already",
+                        ));
+                    }
+                }
+                Err(code) => faults.push(Fault::of(
+                    &String::from_utf8_lossy(&pair.name),
+                    code,
+                    "a parameter's name in percent-encoded UTF-8",
+                    "encode it again, a literal % as %25",
+                )),
+            }
+        }
+        faults
+    }
+
+    /// The names that are not among `known`, decoded, in order: what is ignored, and said to be.
+    pub fn others(&self, known: &BTreeSet<&str>) -> Vec<String> {
+        let mut others: Vec<String> = self.names().filter(|name| !known.contains(name.as_str())).collect();
+        others.sort();
+        others.dedup();
+        others
+    }
+
+    /// The first value under this name, as sent.
+    pub fn raw(&self, name: &str) -> Option<&[u8]> {
+        self.pairs.iter().find(|pair| is_named(&pair.name, name)).map(|pair| pair.value.as_slice())
+    }
+
+    /// Whether the last parameter sent has no value: so ends a URL that a raw `#` has cut.
+    pub fn ends_empty(&self) -> bool {
+        self.pairs.last().is_some_and(|pair| pair.value.is_empty())
+    }
+
+    /// Whether nothing was sent at all.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// The text that a signature is made over: every parameter but `signature`, and these besides.
+    pub fn canonical(&self, besides: &[(&str, &str)]) -> String {
+        let sent: Vec<(Vec<u8>, Vec<u8>)> = self
+            .pairs
+            .iter()
+            .filter(|pair| !is_named(&pair.name, SIGNATURE))
+            .map(|pair| (bytes(&pair.name).into_owned(), bytes(&pair.value).into_owned()))
+            .collect();
+        let besides = besides.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        signature::canonical(sent.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).chain(besides))
+    }
+
+    /// What was sent, again as one form-encoded text without the signature: what is kept of a refused request.
+    pub fn to_kept_text(&self) -> String {
+        let mut text = String::new();
+        for pair in self.pairs.iter().filter(|pair| !is_named(&pair.name, SIGNATURE)) {
+            if !text.is_empty() {
+                text.push('&');
+            }
+            text.push_str(&String::from_utf8_lossy(&pair.name));
+            text.push('=');
+            text.push_str(&String::from_utf8_lossy(&pair.value));
+        }
+        text
+    }
+
+    fn names(&self) -> impl Iterator<Item = String> {
+        self.pairs.iter().filter_map(|pair| decode(&pair.name).ok())
+    }
+}
+
+/// The parameter that carries a request's signature, and is never part of what is signed.
+pub const SIGNATURE: &str = "signature";
+
+/// Decodes one name or value: `+` is a space, `%xx` a byte, the whole UTF-8.
+///
+/// Stricter than a browser on purpose: a `%` without two digits after it is a fault, not a percent sign.
+pub fn decode(raw: &[u8]) -> Result<String, FaultCode> {
+    let digit = |at: usize| raw.get(at).is_some_and(u8::is_ascii_hexdigit);
+    let broken = raw.iter().enumerate().any(|(at, byte)| *byte == b'%' && !(digit(at + 1) && digit(at + 2)));
+    if broken {
+        return Err(FaultCode::BadPercentEncoding);
+    }
+    String::from_utf8(bytes(raw).into_owned()).map_err(|_| FaultCode::NotUtf8)
+}
+
+fn is_named(raw: &[u8], name: &str) -> bool {
+    raw == name.as_bytes() || bytes(raw).as_ref() == name.as_bytes()
+}
+
+fn bytes(raw: &[u8]) -> Cow<'_, [u8]> {
+    if raw.contains(&b'+') {
+        let spaced: Vec<u8> = raw.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+        Cow::Owned(percent_decode(&spaced).collect())
+    } else {
+        percent_decode(raw).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_plus_is_a_space_and_a_percent_needs_two_digits() {
+        assert_eq!(decode(b"a+b%2Bc%20d"), Ok("a b+c d".to_owned()));
+        assert_eq!(decode(b"100%"), Err(FaultCode::BadPercentEncoding));
+        assert_eq!(decode(b"%4"), Err(FaultCode::BadPercentEncoding));
+        assert_eq!(decode(b"%zz"), Err(FaultCode::BadPercentEncoding));
+        assert_eq!(decode(b"%ff"), Err(FaultCode::NotUtf8));
+        assert_eq!(decode("zażółć".as_bytes()), Ok("zażółć".to_owned()));
+    }
+
+    #[test]
+    fn a_parameter_that_stands_twice_is_found_wherever_it_stands_and_however_it_is_encoded() {
+        for (query, body) in [("a=1&a=1", ""), ("a=1", "a=2"), ("a=1&%61=2", ""), ("", "b=1&a=1&c=3&a=&a=4")] {
+            let faults = Parameters::split(query.as_bytes(), body.as_bytes()).name_faults();
+            assert_eq!(faults.len(), 1, "{query} {body}");
+            assert_eq!((faults[0].parameter.as_deref(), faults[0].code), (Some("a"), FaultCode::Repeated));
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_a_request_has_no_signature() {
+        let parameters = Parameters::split(b"a=1&signature=abc&%73ignature=x", b"b=%20");
+        assert_eq!(parameters.to_kept_text(), "a=1&b=%20");
+        assert_eq!(parameters.canonical(&[("provider", "acme")]), "a=1&b=%20&provider=acme");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(query in prop::collection::vec(any::<u8>(), 0..200), body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let parameters = Parameters::split(&query, &body);
+            let _ = (Parameters::size_faults(&query, &body), parameters.name_faults(), parameters.canonical(&[]), parameters.to_kept_text());
+        }
+
+        #[test]
+        fn what_is_encoded_decodes_to_itself(text in ".{0,40}") {
+            let encoded = percent_encoding::utf8_percent_encode(&text, signature::STRICT).to_string();
+            prop_assert_eq!(decode(encoded.as_bytes()), Ok(text));
+        }
+    }
+}

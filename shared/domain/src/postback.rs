@@ -1,0 +1,410 @@
+//! A postback: what a partner says one of our users did, and when two of them say the same.
+
+use alloc::collections::BTreeSet;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    click::{ClickKeys, ClickOrigin},
+    fault::{Fault, FaultCode},
+    ids::{ClickId, EventId, EventName, IdFault, MAX_ID_BYTES, Provider, TransactionId, UserId},
+    money::{Amount, AmountFault, Currency, CurrencyFault},
+    parameters::{self, Parameters, SIGNATURE},
+    partner::{PostbackRules, TransactionIdRule},
+    placeholder,
+    prelude::*,
+    refusal::hash_parts,
+};
+
+/// What a transaction id begins with when it was derived, and must not begin with when it was sent.
+pub const DERIVED_PREFIX: &str = "derived:";
+
+/// Asks to check everything and record nothing.
+pub const DRY_RUN: &str = "dry_run";
+
+/// A parameter of a postback, by our name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// `user_id`
+    UserId,
+    /// `click_id`
+    ClickId,
+    /// `transaction_id`
+    TransactionId,
+    /// `currency`
+    Currency,
+    /// `amount_decimal`
+    AmountDecimal,
+    /// `event_id`
+    EventId,
+    /// `event_name`
+    EventName,
+}
+
+impl Field {
+    /// All of them, in the order of the partners' document.
+    pub const ALL: [Self; 7] = [
+        Self::UserId,
+        Self::ClickId,
+        Self::TransactionId,
+        Self::Currency,
+        Self::AmountDecimal,
+        Self::EventId,
+        Self::EventName,
+    ];
+
+    /// Our name for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UserId => "user_id",
+            Self::ClickId => "click_id",
+            Self::TransactionId => "transaction_id",
+            Self::Currency => "currency",
+            Self::AmountDecimal => "amount_decimal",
+            Self::EventId => "event_id",
+            Self::EventName => "event_name",
+        }
+    }
+
+    pub(crate) fn list() -> String {
+        Self::ALL.map(Self::as_str).join(", ")
+    }
+
+    fn example(self) -> &'static str {
+        match self {
+            Self::UserId => "12345",
+            Self::ClickId => "67890",
+            Self::TransactionId => "123123123",
+            Self::Currency => "USD",
+            Self::AmountDecimal => "100.00",
+            Self::EventId => "001",
+            Self::EventName => "purchase",
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a postback says, its transaction aside: two postbacks of one transaction are the same when these are equal.
+///
+/// Ids are compared byte by byte, amounts as numbers, and an optional that is empty is none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// The GG3 user.
+    pub user_id: UserId,
+    /// The click that brought the user.
+    pub click_id: ClickId,
+    /// The currency of the amount.
+    pub currency: Currency,
+    /// The amount, exact.
+    pub amount_decimal: Amount,
+    /// Which event of a multi-event campaign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<EventId>,
+    /// What that event is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_name: Option<EventName>,
+}
+
+/// One parameter in which two postbacks of a transaction differ. An absent one is an empty text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Which, by our name.
+    pub field: Field,
+    /// What the recorded postback says.
+    pub original: String,
+    /// What this one says.
+    pub sent: String,
+}
+
+impl Content {
+    /// Where `sent` differs from this, the original. Empty exactly when they are the same.
+    pub fn differences(&self, sent: &Self) -> Vec<Difference> {
+        let (ours, theirs) = (self.canonical_texts(), sent.canonical_texts());
+        let shown = self.texts().into_iter().zip(sent.texts());
+        shown
+            .zip(ours.into_iter().zip(theirs))
+            .filter(|(_, (ours, theirs))| ours.1 != theirs.1)
+            .map(|(((field, original), (_, sent)), _)| Difference { field, original, sent })
+            .collect()
+    }
+
+    /// One text for all equal contents: 64 hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        let texts = self.canonical_texts();
+        hash_parts("content", &texts.each_ref().map(|(_, text)| text.as_str()))
+    }
+
+    fn texts(&self) -> [(Field, String); 6] {
+        let optional = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        [
+            (Field::UserId, self.user_id.to_string()),
+            (Field::ClickId, self.click_id.to_string()),
+            (Field::Currency, self.currency.to_string()),
+            (Field::AmountDecimal, self.amount_decimal.to_string()),
+            (Field::EventId, optional(self.event_id.as_ref().map(EventId::as_str))),
+            (Field::EventName, optional(self.event_name.as_ref().map(EventName::as_str))),
+        ]
+    }
+
+    fn canonical_texts(&self) -> [(Field, String); 6] {
+        self.texts().map(|(field, text)| match field {
+            Field::AmountDecimal => (field, self.amount_decimal.canonical()),
+            _ => (field, text),
+        })
+    }
+}
+
+/// A postback that is well formed and agreed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Postback {
+    /// The partner that sent it.
+    pub provider: Provider,
+    /// The transaction, sent or derived.
+    pub transaction_id: TransactionId,
+    /// What it says.
+    pub content: Content,
+    /// Whether its click id is one of ours for this user.
+    pub click: ClickOrigin,
+}
+
+/// A request that was read to its end and has no fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParsedPostback {
+    /// The postback.
+    pub postback: Postback,
+    /// The names of parameters that mean nothing to us.
+    pub ignored: Vec<String>,
+    /// Whether it asks to record nothing.
+    pub dry_run: bool,
+}
+
+impl ParsedPostback {
+    /// Reads a request's parameters by this partner's rules, or tells every fault of it at once.
+    pub fn parse(
+        sent: &Parameters,
+        provider: &Provider,
+        rules: &PostbackRules,
+        keys: &ClickKeys,
+    ) -> Result<Self, Vec<Fault>> {
+        let mut reader = Reader { sent, rules, faults: sent.name_faults() };
+        let user_id = reader.id(Field::UserId, UserId::new);
+        let click_id = reader.id(Field::ClickId, ClickId::new);
+        let transaction_id = reader.transaction_id();
+        let currency = reader.value(Field::Currency).and_then(|text| reader.currency(&text));
+        let amount_decimal = reader.value(Field::AmountDecimal).and_then(|text| reader.amount(&text));
+        let event_id = reader.id(Field::EventId, EventId::new);
+        let event_name = reader.id(Field::EventName, EventName::new);
+        let dry_run = reader.dry_run();
+        reader.agreed_event(event_id.as_ref());
+        let click = user_id.as_ref().zip(click_id.as_ref()).map(|(user, click)| keys.origin(provider, user, click));
+        reader.required_click(click);
+        reader.missing();
+        let known: BTreeSet<&str> = rules.names.all().chain([SIGNATURE, DRY_RUN]).collect();
+        match (user_id, click_id, currency, amount_decimal, click) {
+            (Some(user_id), Some(click_id), Some(currency), Some(amount_decimal), Some(click))
+                if reader.faults.is_empty() =>
+            {
+                let content = Content { user_id, click_id, currency, amount_decimal, event_id, event_name };
+                let transaction_id = transaction_id.unwrap_or_else(|| derive_transaction_id(provider, &content));
+                let postback = Postback { provider: provider.clone(), transaction_id, content, click };
+                Ok(Self { postback, ignored: sent.others(&known), dry_run })
+            }
+            _ => Err(reader.faults),
+        }
+    }
+}
+
+/// The transaction id of a partner that sends none: the same for the same user, click and event, and only for them.
+fn derive_transaction_id(provider: &Provider, content: &Content) -> TransactionId {
+    let event_id = content.event_id.as_ref().map_or("", EventId::as_str);
+    let parts = [provider.as_str(), content.user_id.as_str(), content.click_id.as_str(), event_id];
+    let text = format!("{DERIVED_PREFIX}{}", hash_parts("transaction", &parts));
+    TransactionId::new(text).unwrap_or_else(|_| unreachable!("72 letters and digits are a transaction id"))
+}
+
+/// Reads values and gathers faults; everything that is asked for is answered, whatever went wrong before.
+struct Reader<'a> {
+    sent: &'a Parameters,
+    rules: &'a PostbackRules,
+    faults: Vec<Fault>,
+}
+
+impl Reader<'_> {
+    /// The decoded value of a parameter; an empty one is none.
+    fn value(&mut self, field: Field) -> Option<String> {
+        let name = self.rules.names.of(field);
+        let raw = self.sent.raw(name).filter(|raw| !raw.is_empty())?;
+        if let Some(found) = placeholder::find(raw) {
+            self.faults.push(Fault::of(
+                name,
+                FaultCode::MacroNotReplaced,
+                format!("a value; what came is the macro {found}, as it stands in a template"),
+                "check the macro's spelling in your tracker's postback URL, and that it is filled for this event",
+            ));
+            return None;
+        }
+        match parameters::decode(raw) {
+            Ok(text) => Some(text),
+            Err(code) => {
+                let fix = if code == FaultCode::BadPercentEncoding {
+                    "write a literal % as %25"
+                } else {
+                    "encode it as UTF-8, then percent-encode"
+                };
+                self.faults.push(Fault::of(name, code, "percent-encoded UTF-8", fix));
+                None
+            }
+        }
+    }
+
+    fn id<T>(&mut self, field: Field, parse: impl Fn(String) -> Result<T, IdFault>) -> Option<T> {
+        let text = self.value(field)?;
+        match parse(text) {
+            Ok(id) => Some(id),
+            Err(fault) => {
+                let code = match fault {
+                    IdFault::Blank => FaultCode::Missing,
+                    IdFault::TooLong { .. } => FaultCode::TooLong,
+                    IdFault::Control => FaultCode::ControlCharacter,
+                };
+                let expected =
+                    format!("1 to {MAX_ID_BYTES} bytes of UTF-8 without control characters; this one {fault}");
+                self.fault(field, code, expected, "send the id as it is, nothing around it");
+                None
+            }
+        }
+    }
+
+    fn transaction_id(&mut self) -> Option<TransactionId> {
+        let id = self.id(Field::TransactionId, TransactionId::new)?;
+        if id.as_str().starts_with(DERIVED_PREFIX) {
+            let expected = format!("an id of your own; those that begin with {DERIVED_PREFIX} are ours");
+            self.fault(Field::TransactionId, FaultCode::ReservedTransactionId, expected, "send your own identifier");
+        }
+        Some(id)
+    }
+
+    fn currency(&mut self, text: &str) -> Option<Currency> {
+        let fault = match Currency::parse(text, &self.rules.currencies) {
+            Ok(currency) => return Some(currency),
+            Err(fault) => fault,
+        };
+        let extra: Vec<&str> = self.rules.currencies.iter().collect();
+        let agreed = if extra.is_empty() { String::new() } else { format!(", or one agreed: {}", extra.join(", ")) };
+        let fix = match fault {
+            CurrencyFault::LowerCase => format!("send {}", text.to_ascii_uppercase()),
+            CurrencyFault::Unknown => {
+                "send the three-letter code; to use another currency, ask us to add it".to_owned()
+            }
+        };
+        let expected = format!("an upper-case ISO 4217 code such as USD{agreed}");
+        self.fault(Field::Currency, FaultCode::UnknownCurrency, expected, fix);
+        None
+    }
+
+    fn amount(&mut self, text: &str) -> Option<Amount> {
+        let fault = match Amount::parse(text) {
+            Ok(amount) => return Some(amount),
+            Err(fault) => fault,
+        };
+        let (code, fix) = match fault {
+            AmountFault::Negative => {
+                (FaultCode::NegativeAmount, "for a reversal, talk to us: a postback cannot take back")
+            }
+            AmountFault::NotDecimal => {
+                (FaultCode::NotAnAmount, "digits with a point: no sign, exponent, comma, space or currency")
+            }
+            AmountFault::TooLarge => {
+                (FaultCode::AmountOutOfRange, "check the unit: whole units of the currency, not cents")
+            }
+            AmountFault::TooPrecise => (FaultCode::AmountOutOfRange, "round to 8 decimals"),
+        };
+        let expected = "a decimal such as 100.00, from 0, at most 15 digits before the point and 8 after";
+        self.fault(Field::AmountDecimal, code, format!("{expected}; this one {fault}"), fix);
+        None
+    }
+
+    fn dry_run(&mut self) -> bool {
+        match self.sent.raw(DRY_RUN) {
+            None | Some(b"false") => false,
+            Some(b"true") => true,
+            Some(_) => {
+                let fault =
+                    Fault::of(DRY_RUN, FaultCode::NotABoolean, "true or false", "leave it out to record the postback");
+                self.faults.push(fault);
+                false
+            }
+        }
+    }
+
+    fn agreed_event(&mut self, event_id: Option<&EventId>) {
+        let Some(agreed) = &self.rules.event_ids else { return };
+        if event_id.is_some_and(|id| !agreed.contains(id)) {
+            let list = agreed.iter().map(EventId::as_str).collect::<Vec<_>>().join(", ");
+            let expected = format!("one of the agreed event ids: {list}");
+            self.fault(
+                Field::EventId,
+                FaultCode::EventNotAgreed,
+                expected,
+                "to add an event, agree on it with us first",
+            );
+        }
+    }
+
+    fn required_click(&mut self, click: Option<ClickOrigin>) {
+        if self.rules.require_click && click == Some(ClickOrigin::Foreign) {
+            let expected = "a click_id that we put into the landing page's URL, with the user_id that came with it";
+            let fix = "pass both on exactly as they came; do not change their case or swap them between users";
+            self.fault(Field::ClickId, FaultCode::ClickNotOurs, expected, fix);
+        }
+    }
+
+    /// Tells what is required and was not sent, or was sent empty.
+    fn missing(&mut self) {
+        let derived = self.rules.transaction_id == TransactionIdRule::Derived;
+        let sent_transaction = self.present(Field::TransactionId);
+        let required = Field::ALL.into_iter().filter(|field| match field {
+            Field::TransactionId => !derived,
+            Field::EventId => derived && !sent_transaction,
+            Field::EventName => false,
+            _ => true,
+        });
+        let missing: Vec<Field> = required.filter(|field| !self.present(*field)).collect();
+        let cut = self.looks_cut(&missing);
+        for field in missing {
+            let name = self.rules.names.of(field);
+            let mut fix = format!("add {name}={}", field.example());
+            if name != field.as_str() && self.sent.raw(field.as_str()).is_some() {
+                fix = format!("it came as {field}; with you it was agreed to be called {name}");
+            } else if cut {
+                fix.push_str("; if your URL has it, look for a raw # before it: a # cuts the URL, write it as %23");
+            }
+            self.fault(field, FaultCode::Missing, format!("{field}, required"), fix);
+        }
+    }
+
+    fn present(&self, field: Field) -> bool {
+        self.sent.raw(self.rules.names.of(field)).is_some_and(|raw| !raw.is_empty())
+    }
+
+    /// Whether what is missing looks like the end of a URL that a raw `#` cut off.
+    fn looks_cut(&self, missing: &[Field]) -> bool {
+        let last_present = Field::ALL.into_iter().filter(|field| self.present(*field)).max();
+        let later = missing.iter().any(|field| last_present.is_some_and(|last| *field > last));
+        !self.sent.is_empty() && (later || self.sent.ends_empty())
+    }
+
+    fn fault(&mut self, field: Field, code: FaultCode, expected: impl Into<String>, fix: impl Into<String>) {
+        self.faults.push(Fault::of(self.rules.names.of(field), code, expected, fix));
+    }
+}
+
+#[cfg(test)]
+mod tests;
