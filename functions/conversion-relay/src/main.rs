@@ -1,2 +1,12 @@
-//! Wiring.
-fn main() {}
+//! The function `conversion-relay`: wiring only; what it does is in the crates that it wires.
+
+use lambda::{conversion_relay::ConversionRelayFunction, environment::Environment, log};
+use lambda_runtime::{Error, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let env = Environment::of_process();
+    log::start(env.optional("LOG_LEVEL").as_deref());
+    let function = ConversionRelayFunction::wire(env)?;
+    run(service_fn(|event| function.handle(event))).await
+}

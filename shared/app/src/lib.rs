@@ -1,1 +1,9 @@
-//! app
+//! The use cases of GG3 Postback: each reads what it needs through ports, lets `domain` decide, and does what was
+//! decided. The clock is read and the random bytes are drawn by whoever calls.
+
+pub mod accept_postback;
+pub mod cache;
+pub mod follow_click;
+pub mod memory;
+pub mod ports;
+pub mod relay_conversions;

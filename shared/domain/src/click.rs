@@ -48,7 +48,9 @@ impl ClickKeys {
         let text = click_id.as_str();
         let folded = text.bytes().all(|byte| !byte.is_ascii_uppercase());
         let bytes = data_encoding::BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).unwrap_or_default();
-        let Some((made, given)) = bytes.split_at_checked(TIME + RANDOM) else { return ClickOrigin::Foreign };
+        let Some((made, given)) = bytes.split_at_checked(TIME + RANDOM) else {
+            return ClickOrigin::Foreign;
+        };
         let mut equal = subtle::Choice::from(0);
         for key in &self.0 {
             equal |= truncated_mac(key, provider, user_id, made).ct_eq(given);

@@ -28,7 +28,7 @@ pub enum IdFault {
         /// How many bytes it has.
         bytes: usize,
     },
-    /// A control character, such as a line break.
+    /// A control character, such as a line break, or one of the two that no SQS message can carry.
     #[error("has a control character")]
     Control,
 }
@@ -40,7 +40,9 @@ fn check_id(text: &str) -> Result<(), IdFault> {
     if text.len() > MAX_ID_BYTES {
         return Err(IdFault::TooLong { bytes: text.len() });
     }
-    if text.chars().any(char::is_control) {
+    // U+FFFE and U+FFFF are no characters, and SQS refuses a message that has one: an id with them could be recorded
+    // but never passed on.
+    if text.chars().any(|c| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}')) {
         return Err(IdFault::Control);
     }
     Ok(())
@@ -170,7 +172,9 @@ mod tests {
     fn an_id_is_kept_byte_by_byte_and_bounded() {
         assert_eq!(UserId::new(" x ").unwrap().as_str(), " x ");
         assert_eq!(UserId::new("   "), Err(IdFault::Blank));
-        assert_eq!(UserId::new("a\nb"), Err(IdFault::Control));
+        for unsendable in ["a\nb", "a\0", "a\u{85}", "\u{fffe}", "x\u{ffff}"] {
+            assert_eq!(UserId::new(unsendable), Err(IdFault::Control), "{unsendable:?}");
+        }
         assert!(UserId::new("é".repeat(127)).is_ok());
         assert_eq!(UserId::new("é".repeat(128)), Err(IdFault::TooLong { bytes: 256 }));
     }

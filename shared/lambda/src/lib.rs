@@ -1,1 +1,18 @@
-//! lambda
+//! What every function shares: configuration from the environment, one log line a record, clients built once, and the
+//! translation between Lambda's events and the use cases.
+
+pub mod click;
+pub mod conversion_relay;
+pub mod environment;
+pub mod gateway;
+pub mod log;
+pub mod postback;
+pub mod problem;
+
+use domain::jiff::Timestamp;
+
+/// The clock, to the millisecond: what is stored and answered has no more digits, so that both are equal.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}

@@ -1,0 +1,154 @@
+//! Clients of AWS's services, built once, with limits on everything.
+//!
+//! Without `aws-config`: a function's credentials, region and endpoint come from its environment, and the crates that
+//! would find them elsewhere cost start-up time. TLS by rustls on ring, since aws-lc's first handshake costs tens of
+//! milliseconds of CPU.
+
+use std::{fmt, time::Duration};
+
+use app::ports::Unavailable;
+use aws_credential_types::Credentials;
+use aws_sdk_dynamodb::{
+    config::{BehaviorVersion, Region, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
+    error::{ProvideErrorMetadata, SdkError},
+};
+use aws_smithy_http_client::{
+    Builder,
+    tls::{Provider, rustls_provider::CryptoMode},
+};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+
+/// Where AWS is and who calls.
+#[derive(Clone)]
+pub struct AwsSettings {
+    /// As in `eu-central-1`.
+    pub region: String,
+    /// Another endpoint than AWS's own, for the local stack.
+    pub endpoint_url: Option<String>,
+    /// The access key's id.
+    pub access_key_id: String,
+    /// The access key's secret.
+    pub secret_access_key: String,
+    /// The session's token, if it is a session's.
+    pub session_token: Option<String>,
+}
+
+impl fmt::Debug for AwsSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AwsSettings")
+            .field("region", &self.region)
+            .field("endpoint_url", &self.endpoint_url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// How long one operation may take. All of a function's operations in a row fit its timeout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CallLimits {
+    /// For one attempt, from connecting to the last byte.
+    pub attempt_timeout: Duration,
+    /// For all attempts and the waits between them.
+    pub operation_timeout: Duration,
+    /// The most attempts.
+    pub max_attempts: u32,
+}
+
+impl CallLimits {
+    /// For calls that a partner waits for: four of them in a row end within 8 s, a function's timeout is 10 s.
+    pub const ANSWERING: Self = Self {
+        attempt_timeout: Duration::from_millis(900),
+        operation_timeout: Duration::from_secs(2),
+        max_attempts: 3,
+    };
+    /// For a write that a user waits for and that may be skipped.
+    pub const REDIRECTING: Self = Self {
+        attempt_timeout: Duration::from_millis(600),
+        operation_timeout: Duration::from_secs(1),
+        max_attempts: 2,
+    };
+    /// For work that nobody waits for.
+    pub const BACKGROUND: Self =
+        Self { attempt_timeout: Duration::from_secs(3), operation_timeout: Duration::from_secs(10), max_attempts: 4 };
+
+    fn timeouts(self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(self.attempt_timeout)
+            .operation_attempt_timeout(self.attempt_timeout)
+            .operation_timeout(self.operation_timeout)
+            .build()
+    }
+
+    fn retries(self) -> RetryConfig {
+        RetryConfig::standard().with_max_attempts(self.max_attempts).with_initial_backoff(Duration::from_millis(50))
+    }
+}
+
+impl AwsSettings {
+    /// A client of DynamoDB.
+    pub fn dynamodb(&self, limits: CallLimits) -> aws_sdk_dynamodb::Client {
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(self.credentials())
+            .http_client(http_client())
+            .timeout_config(limits.timeouts())
+            .retry_config(limits.retries())
+            // Every attempt has a deadline already.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        let config = match &self.endpoint_url {
+            Some(url) => config.endpoint_url(url),
+            None => config,
+        };
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+    }
+
+    /// A client of SQS.
+    pub fn sqs(&self, limits: CallLimits) -> aws_sdk_sqs::Client {
+        let config = aws_sdk_sqs::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new(self.region.clone()))
+            .credentials_provider(self.credentials())
+            .http_client(http_client())
+            .timeout_config(limits.timeouts())
+            .retry_config(limits.retries())
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+        let config = match &self.endpoint_url {
+            Some(url) => config.endpoint_url(url),
+            None => config,
+        };
+        aws_sdk_sqs::Client::from_conf(config.build())
+    }
+
+    fn credentials(&self) -> Credentials {
+        Credentials::new(
+            self.access_key_id.clone(),
+            self.secret_access_key.clone(),
+            self.session_token.clone(),
+            None,
+            "environment",
+        )
+    }
+}
+
+fn http_client() -> SharedHttpClient {
+    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+}
+
+/// A failed call in our words: which service, and the error's code. Never a message, which may quote what was sent.
+pub(crate) fn unavailable<E>(service: &'static str) -> impl Fn(SdkError<E>) -> Unavailable
+where
+    E: ProvideErrorMetadata,
+{
+    move |error| Unavailable { service, reason: reason(&error) }
+}
+
+fn reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
+    match error {
+        SdkError::ServiceError(answer) => answer.err().code().unwrap_or("an error without a code").to_owned(),
+        SdkError::TimeoutError(_) => "timed out".to_owned(),
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => "timed out connecting".to_owned(),
+        SdkError::DispatchFailure(_) => "could not be reached".to_owned(),
+        SdkError::ResponseError(_) => "answered something unreadable".to_owned(),
+        _ => "the request could not be made".to_owned(),
+    }
+}

@@ -1,0 +1,26 @@
+//! The ports on DynamoDB. [`item`] is the only place that names a table's keys and attributes.
+
+pub mod clicks;
+pub mod item;
+pub mod partners;
+pub mod postbacks;
+pub mod refusals;
+
+use std::collections::HashMap;
+
+use app::ports::Unavailable;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{Serialize, de::DeserializeOwned};
+
+/// An item as the client takes and gives it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+pub(crate) fn to_item(service: &'static str, value: &impl Serialize) -> Result<Item, Unavailable> {
+    serde_dynamo::to_item(value).map_err(|_| Unavailable { service, reason: "cannot be written as an item".into() })
+}
+
+pub(crate) fn from_item<T: DeserializeOwned>(service: &'static str, item: Item) -> Result<T, Unavailable> {
+    // The error may quote values: it is not passed on.
+    serde_dynamo::from_item(item)
+        .map_err(|_| Unavailable { service, reason: "holds an item that cannot be read".into() })
+}

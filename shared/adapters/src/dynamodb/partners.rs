@@ -1,0 +1,133 @@
+//! Partners, their secrets and the system's keys, as the functions read them.
+
+use std::{collections::HashMap, sync::Arc};
+
+use app::ports::{KnownPartner, Source, SystemKeys, Unavailable};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, KeysAndAttributes},
+};
+use domain::{ids::Provider, partner::Partner};
+
+use super::{
+    Item, from_item,
+    item::{OWNER, PROVIDER, PartnerItem, SYSTEM_OWNER, SecretsItem},
+};
+use crate::aws::unavailable;
+
+const GET_PARTNER: &str = "DynamoDB GetItem partners";
+const GET_BOTH: &str = "DynamoDB BatchGetItem partners, secrets";
+const GET_SECRETS: &str = "DynamoDB GetItem secrets";
+
+/// Partners with what opens their doors: one call for both tables, whoever is asked for, so that a partner that signs, one
+/// that has a token and one that does not exist cost the same.
+#[derive(Debug, Clone)]
+pub struct DynamoKnownPartners {
+    client: Client,
+    partners: String,
+    secrets: String,
+}
+
+impl DynamoKnownPartners {
+    /// The partners in these two tables.
+    pub fn new(client: Client, partners: String, secrets: String) -> Self {
+        Self { client, partners, secrets }
+    }
+}
+
+impl Source for DynamoKnownPartners {
+    type Key = Provider;
+    type Value = KnownPartner;
+
+    async fn load(&self, provider: &Provider) -> Result<Option<KnownPartner>, Unavailable> {
+        let both = HashMap::from([
+            (self.partners.clone(), one_key(PROVIDER, provider.to_string())?),
+            (self.secrets.clone(), one_key(OWNER, SecretsItem::partner_owner(provider))?),
+        ]);
+        let got = self.client.batch_get_item().set_request_items(Some(both)).send().await;
+        let got = got.map_err(unavailable(GET_BOTH))?;
+        if got.unprocessed_keys.is_some_and(|keys| !keys.is_empty()) {
+            return Err(Unavailable { service: GET_BOTH, reason: "throttled".into() });
+        }
+        let mut tables = got.responses.unwrap_or_default();
+        let mut first = |table: &str| tables.remove(table).and_then(|mut items: Vec<Item>| items.pop());
+        let Some(item) = first(&self.partners) else {
+            return Ok(None);
+        };
+        let item: PartnerItem = from_item(GET_BOTH, item)?;
+        let secrets = first(&self.secrets).map(|item| from_item(GET_BOTH, item)).transpose()?;
+        let partner = meaning(GET_BOTH, &item)?;
+        let credentials = item.credentials(partner.credential(), secrets);
+        Ok(Some(KnownPartner { partner: Arc::new(partner), credentials }))
+    }
+}
+
+fn one_key(name: &str, value: String) -> Result<KeysAndAttributes, Unavailable> {
+    let key = Item::from([(name.to_owned(), AttributeValue::S(value))]);
+    let keys = KeysAndAttributes::builder().keys(key).build();
+    keys.map_err(|_| Unavailable { service: GET_BOTH, reason: "the request could not be made".into() })
+}
+
+fn meaning(service: &'static str, item: &PartnerItem) -> Result<Partner, Unavailable> {
+    item.partner().map_err(|faults| Unavailable {
+        service,
+        reason: format!("the configuration of {} is not valid: {faults}", item.provider),
+    })
+}
+
+/// Partners without their secrets, for functions that need none.
+#[derive(Debug, Clone)]
+pub struct DynamoPartners {
+    client: Client,
+    table: String,
+}
+
+impl DynamoPartners {
+    /// The partners in this table.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+}
+
+impl Source for DynamoPartners {
+    type Key = Provider;
+    type Value = Partner;
+
+    async fn load(&self, provider: &Provider) -> Result<Option<Partner>, Unavailable> {
+        let key = AttributeValue::S(provider.to_string());
+        let get = self.client.get_item().table_name(&self.table).key(PROVIDER, key);
+        let Some(item) = get.send().await.map_err(unavailable(GET_PARTNER))?.item else {
+            return Ok(None);
+        };
+        meaning(GET_PARTNER, &from_item(GET_PARTNER, item)?).map(Some)
+    }
+}
+
+/// The system's keys.
+#[derive(Debug, Clone)]
+pub struct DynamoSystemKeys {
+    client: Client,
+    table: String,
+}
+
+impl DynamoSystemKeys {
+    /// The keys in this table of secrets.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+}
+
+impl Source for DynamoSystemKeys {
+    type Key = ();
+    type Value = SystemKeys;
+
+    async fn load(&self, (): &()) -> Result<Option<SystemKeys>, Unavailable> {
+        let key = AttributeValue::S(SYSTEM_OWNER.to_owned());
+        let get = self.client.get_item().table_name(&self.table).key(OWNER, key);
+        let Some(item) = get.send().await.map_err(unavailable(GET_SECRETS))?.item else {
+            return Ok(None);
+        };
+        let item: SecretsItem = from_item(GET_SECRETS, item)?;
+        Ok(item.system_keys())
+    }
+}

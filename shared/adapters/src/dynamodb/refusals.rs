@@ -1,0 +1,88 @@
+//! Refusals and conflicts, one item a content.
+
+use app::ports::{Refusals, Unavailable};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, ReturnValue},
+};
+use domain::{
+    conversion::Receipt,
+    refusal::{Conflict, KeptConflict, Refusal},
+};
+
+use super::{
+    Item, from_item,
+    item::{FIRST_RECEIVED_AT, PROVIDER_CONTENT, RefusalItem, TIMES},
+    to_item,
+};
+use crate::aws::unavailable;
+
+const UPDATE: &str = "DynamoDB UpdateItem refusals";
+const GET: &str = "DynamoDB GetItem refusals";
+
+/// [`Refusals`] in a table.
+#[derive(Debug, Clone)]
+pub struct DynamoRefusals {
+    client: Client,
+    table: String,
+}
+
+impl DynamoRefusals {
+    /// The refusals in this table.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Writes what was seen, once a content: the first sighting stays, the last one and the count move on.
+    async fn see(&self, seen: RefusalItem) -> Result<RefusalItem, Unavailable> {
+        let mut attributes = to_item(UPDATE, &seen)?;
+        let key = attributes.remove(PROVIDER_CONTENT);
+        // DynamoDB refuses an expression that names one path twice.
+        attributes.remove(TIMES);
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(key.map(|key| Item::from([(PROVIDER_CONTENT.to_owned(), key)])))
+            .expression_attribute_names("#times", TIMES)
+            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .return_values(ReturnValue::AllNew);
+        let mut sets = Vec::with_capacity(attributes.len());
+        for (name, value) in attributes {
+            sets.push(match name.as_str() {
+                FIRST_RECEIVED_AT => format!("#{name} = if_not_exists(#{name}, :{name})"),
+                _ => format!("#{name} = :{name}"),
+            });
+            update = update
+                .expression_attribute_names(format!("#{name}"), &name)
+                .expression_attribute_values(format!(":{name}"), value);
+        }
+        sets.sort();
+        let update = update.update_expression(format!("SET {} ADD #times :one", sets.join(", ")));
+        let written = update.send().await.map_err(unavailable(UPDATE))?;
+        from_item(UPDATE, written.attributes.unwrap_or_default())
+    }
+}
+
+impl Refusals for DynamoRefusals {
+    async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
+        self.see(refusal.into()).await.map(|_| ())
+    }
+
+    async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
+        let kept = self.see(conflict.into()).await?;
+        Ok(kept.accepted.map_or(KeptConflict::Standing, KeptConflict::AcceptedAs))
+    }
+
+    async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {
+        let get = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .key(PROVIDER_CONTENT, AttributeValue::S(conflict.key().as_str().to_owned()))
+            .consistent_read(true);
+        let found = get.send().await.map_err(unavailable(GET))?;
+        let item: Option<RefusalItem> = found.item.map(|item| from_item(GET, item)).transpose()?;
+        Ok(item.and_then(|item| item.accepted))
+    }
+}

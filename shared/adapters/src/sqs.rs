@@ -1,0 +1,112 @@
+//! The ports on SQS.
+
+use app::ports::{ConversionQueue, DeadLetters, Unavailable};
+use aws_sdk_sqs::{
+    Client,
+    types::{MessageAttributeValue, SendMessageBatchRequestEntry},
+};
+use domain::conversion::Conversion;
+
+use crate::aws::unavailable;
+
+const SEND_BATCH: &str = "SQS SendMessageBatch gg3-conversions";
+const SET_ASIDE: &str = "SQS SendMessage dead letters";
+
+/// The message attribute that says why a dead letter is one.
+pub const REASON: &str = "reason";
+
+/// [`ConversionQueue`] on a queue.
+#[derive(Debug, Clone)]
+pub struct SqsConversions {
+    client: Client,
+    queue_url: String,
+}
+
+impl SqsConversions {
+    /// The queue with this URL.
+    pub fn new(client: Client, queue_url: String) -> Self {
+        Self { client, queue_url }
+    }
+
+    async fn send_batch(&self, conversions: &[Conversion]) -> Result<Vec<Result<(), Unavailable>>, Unavailable> {
+        let mut entries = Vec::with_capacity(conversions.len());
+        for (at, conversion) in conversions.iter().enumerate() {
+            let body = serde_json::to_string(conversion).map_err(|fault| refused(fault.to_string()))?;
+            let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(body).build();
+            entries.push(entry.map_err(|fault| refused(fault.to_string()))?);
+        }
+        let send = self.client.send_message_batch().queue_url(&self.queue_url).set_entries(Some(entries));
+        let answer = send.send().await.map_err(unavailable(SEND_BATCH))?;
+        // Only what the answer names as taken was taken: silence about an entry is a failure too.
+        let taken = |at: usize| answer.successful.iter().any(|entry| entry.id == at.to_string());
+        let why = |at: usize| {
+            let failed = answer.failed.iter().find(|entry| entry.id == at.to_string());
+            refused(failed.map_or("the entry was not answered", |entry| entry.code.as_str()).to_owned())
+        };
+        Ok((0..conversions.len()).map(|at| if taken(at) { Ok(()) } else { Err(why(at)) }).collect())
+    }
+}
+
+fn refused(reason: String) -> Unavailable {
+    Unavailable { service: SEND_BATCH, reason }
+}
+
+impl ConversionQueue for SqsConversions {
+    async fn send(&self, conversions: &[Conversion]) -> Vec<Result<(), Unavailable>> {
+        match self.send_batch(conversions).await {
+            Ok(results) => results,
+            Err(unavailable) => vec![Err(unavailable); conversions.len()],
+        }
+    }
+}
+
+/// [`DeadLetters`] on a queue.
+#[derive(Debug, Clone)]
+pub struct SqsDeadLetters {
+    client: Client,
+    queue_url: String,
+}
+
+impl SqsDeadLetters {
+    /// The queue with this URL.
+    pub fn new(client: Client, queue_url: String) -> Self {
+        Self { client, queue_url }
+    }
+}
+
+/// SQS refuses a message with a character that XML has not. What is set aside may hold any: such a character becomes its
+/// JSON escape, which means the same inside a JSON text.
+///
+/// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
+fn sendable(text: &str) -> String {
+    let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
+    text.chars().map(|c| if legal(c) { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) }).collect()
+}
+
+impl DeadLetters for SqsDeadLetters {
+    async fn set_aside(&self, whole: &str, reason: &str) -> Result<(), Unavailable> {
+        let reason = MessageAttributeValue::builder().data_type("String").string_value(sendable(reason)).build();
+        let reason =
+            reason.map_err(|_| Unavailable { service: SET_ASIDE, reason: "the request could not be made".into() })?;
+        let send = self
+            .client
+            .send_message()
+            .queue_url(&self.queue_url)
+            .message_body(sendable(whole))
+            .message_attributes(REASON, reason);
+        send.send().await.map(|_| ()).map_err(unavailable(SET_ASIDE))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::sendable;
+
+    #[test]
+    fn what_sqs_cannot_carry_is_escaped_as_json_does_and_means_the_same() {
+        let text = "a\u{ffff}\u{fffe}é😀\t";
+        assert_eq!(sendable(text), "a\\uffff\\ufffeé😀\t");
+        let json = format!("\"{}\"", sendable("a\u{ffff}é"));
+        assert_eq!(serde_json::from_str::<String>(&json).ok().as_deref(), Some("a\u{ffff}é"));
+    }
+}

@@ -1,0 +1,205 @@
+//! Configuration in memory: fresh for a while, stale rather than down, bounded.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use domain::jiff::{SignedDuration, Timestamp};
+use lru::LruCache;
+
+use crate::ports::{Source, Unavailable};
+
+/// How long things are taken for true, and how many are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CachePolicy {
+    /// How long after it was read a value is used without asking again.
+    pub fresh: SignedDuration,
+    /// The same for "there is none": shorter, so that a new partner is not turned away for long.
+    pub unknown_fresh: SignedDuration,
+    /// How long after a failed read a stale value is used before the source is tried again.
+    pub retry_after: SignedDuration,
+    /// How many values are held.
+    pub capacity: NonZeroUsize,
+}
+
+impl Default for CachePolicy {
+    fn default() -> Self {
+        Self {
+            fresh: SignedDuration::from_secs(60),
+            unknown_fresh: SignedDuration::from_secs(10),
+            retry_after: SignedDuration::from_secs(5),
+            capacity: NonZeroUsize::new(1024).unwrap_or(NonZeroUsize::MIN),
+        }
+    }
+}
+
+/// A [`Source`] with its last answers in memory.
+///
+/// Keys without a value have a cache of their own, so that a flood of invented names cannot push out real ones.
+pub struct Cache<S: Source> {
+    source: S,
+    policy: CachePolicy,
+    known: Mutex<LruCache<S::Key, Entry<S::Value>>>,
+    unknown: Mutex<LruCache<S::Key, Timestamp>>,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    value: Arc<V>,
+    /// Until when it is used without asking.
+    good_until: Timestamp,
+}
+
+impl<S: Source> Cache<S> {
+    /// An empty cache before this source.
+    pub fn new(source: S, policy: CachePolicy) -> Self {
+        let (known, unknown) = (LruCache::new(policy.capacity), LruCache::new(policy.capacity));
+        Self { source, policy, known: Mutex::new(known), unknown: Mutex::new(unknown) }
+    }
+
+    /// The value of this key, or `None` when there is none.
+    ///
+    /// Fails only when the source does and there is nothing in memory, however old.
+    pub async fn get(&self, key: &S::Key, now: Timestamp) -> Result<Option<Arc<S::Value>>, Unavailable> {
+        let held = self.held(key);
+        if let Some((value, good_until)) = &held
+            && now < *good_until
+        {
+            return Ok(Some(Arc::clone(value)));
+        }
+        if held.is_none() && self.is_known_absent(key, now) {
+            return Ok(None);
+        }
+        match (self.source.load(key).await, held) {
+            (Ok(Some(value)), _) => Ok(Some(self.hold(key, Arc::new(value), now + self.policy.fresh))),
+            (Ok(None), _) => {
+                lock(&self.known).pop(key);
+                lock(&self.unknown).put(key.clone(), now + self.policy.unknown_fresh);
+                Ok(None)
+            }
+            // A minute-old agreement is better than none; and asking at each call would only make each one slow.
+            (Err(_), Some((value, _))) => Ok(Some(self.hold(key, value, now + self.policy.retry_after))),
+            (Err(unavailable), None) => Err(unavailable),
+        }
+    }
+
+    fn held(&self, key: &S::Key) -> Option<(Arc<S::Value>, Timestamp)> {
+        lock(&self.known).get(key).map(|entry| (Arc::clone(&entry.value), entry.good_until))
+    }
+
+    fn is_known_absent(&self, key: &S::Key, now: Timestamp) -> bool {
+        lock(&self.unknown).get(key).is_some_and(|good_until| now < *good_until)
+    }
+
+    fn hold(&self, key: &S::Key, value: Arc<S::Value>, good_until: Timestamp) -> Arc<S::Value> {
+        lock(&self.unknown).pop(key);
+        lock(&self.known).put(key.clone(), Entry { value: Arc::clone(&value), good_until });
+        value
+    }
+}
+
+/// The lock, poisoned or not: every critical section here leaves the cache whole.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Answers what it is set to, and counts how often it was asked.
+    struct Fake {
+        answer: Mutex<Result<Option<u32>, Unavailable>>,
+        asked: AtomicUsize,
+    }
+
+    impl Source for Arc<Fake> {
+        type Key = u32;
+        type Value = u32;
+        async fn load(&self, _: &u32) -> Result<Option<u32>, Unavailable> {
+            self.asked.fetch_add(1, Ordering::Relaxed);
+            lock(&self.answer).clone()
+        }
+    }
+
+    fn down() -> Unavailable {
+        Unavailable { service: "fake", reason: "down".into() }
+    }
+
+    struct Rig {
+        fake: Arc<Fake>,
+        cache: Cache<Arc<Fake>>,
+    }
+
+    impl Rig {
+        fn new(answer: Result<Option<u32>, Unavailable>) -> Self {
+            let fake = Arc::new(Fake { answer: Mutex::new(answer), asked: AtomicUsize::new(0) });
+            let policy = CachePolicy { capacity: NonZeroUsize::new(2).unwrap(), ..CachePolicy::default() };
+            Self { cache: Cache::new(Arc::clone(&fake), policy), fake }
+        }
+
+        fn set(&self, answer: Result<Option<u32>, Unavailable>) {
+            *lock(&self.fake.answer) = answer;
+        }
+
+        async fn get(&self, key: u32, second: i64) -> Result<Option<u32>, Unavailable> {
+            let value = self.cache.get(&key, Timestamp::from_second(second).unwrap()).await;
+            value.map(|value| value.map(|value| *value))
+        }
+
+        fn asked(&self) -> usize {
+            self.fake.asked.swap(0, Ordering::Relaxed)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_value_is_asked_for_once_a_minute() {
+        let rig = Rig::new(Ok(Some(1)));
+        assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
+        rig.set(Ok(Some(2)));
+        assert_eq!(rig.get(0, 59).await, Ok(Some(1)));
+        assert_eq!(rig.asked(), 1);
+        assert_eq!(rig.get(0, 60).await, Ok(Some(2)));
+        assert_eq!(rig.asked(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_stale_value_is_better_than_none_and_a_source_that_is_down_is_not_asked_at_each_call() {
+        let rig = Rig::new(Ok(Some(1)));
+        assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
+        rig.set(Err(down()));
+        for second in 1000..1010 {
+            assert_eq!(rig.get(0, second).await, Ok(Some(1)));
+        }
+        assert_eq!(rig.asked(), 1 + 2);
+        assert_eq!(rig.get(9, 0).await, Err(down()));
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_is_gone_after_a_minute_and_what_is_new_is_there_after_ten_seconds() {
+        let rig = Rig::new(Ok(None));
+        assert_eq!(rig.get(0, 0).await, Ok(None));
+        rig.set(Ok(Some(1)));
+        assert_eq!(rig.get(0, 9).await, Ok(None));
+        assert_eq!(rig.asked(), 1);
+        assert_eq!(rig.get(0, 10).await, Ok(Some(1)));
+        rig.set(Ok(None));
+        assert_eq!(rig.get(0, 70).await, Ok(None));
+    }
+
+    #[tokio::test]
+    async fn a_flood_of_invented_names_does_not_push_out_a_real_one() {
+        let rig = Rig::new(Ok(Some(1)));
+        assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
+        rig.set(Ok(None));
+        for name in 1..100 {
+            assert_eq!(rig.get(name, 1).await, Ok(None));
+        }
+        assert_eq!(rig.asked(), 100);
+        assert_eq!(rig.get(0, 2).await, Ok(Some(1)));
+        assert_eq!(rig.asked(), 0);
+    }
+}

@@ -1,0 +1,111 @@
+//! What the use cases need from the world. Each method says what an implementation MUST do; [`crate::memory`] has one of
+//! each for deterministic tests, `adapters` has the real ones.
+
+use std::{hash::Hash, sync::Arc};
+
+use domain::{
+    click::{Click, ClickKeys},
+    conversion::{Conversion, Receipt, RecordedPostback},
+    credential::Credentials,
+    ids::{Provider, TransactionId},
+    partner::Partner,
+    refusal::{Conflict, KeptConflict, Refusal},
+    signature::Secret,
+};
+use thiserror::Error;
+
+/// A service did not do what it was asked, or did not say so in time. Whether it did is unknown: asking again MUST be
+/// safe for every port.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{service} is unavailable: {reason}")]
+pub struct Unavailable {
+    /// Which service and what was asked of it, as in `DynamoDB PutItem postbacks`.
+    pub service: &'static str,
+    /// What it said, without any value of ours.
+    pub reason: String,
+}
+
+/// Something that is read by key and seldom changes: a partner, the system's keys.
+pub trait Source: Send + Sync {
+    /// What it is read by.
+    type Key: Clone + Eq + Hash + Send + Sync;
+    /// What is read.
+    type Value: Send + Sync;
+
+    /// Reads it. MUST answer `None` only when it is certain that there is none, and MUST end within its own time limit.
+    fn load(&self, key: &Self::Key) -> impl Future<Output = Result<Option<Self::Value>, Unavailable>> + Send;
+}
+
+/// A partner as `postback` needs it: what was agreed, and what opens its door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownPartner {
+    /// What was agreed.
+    pub partner: Arc<Partner>,
+    /// What opens its door.
+    pub credentials: Credentials,
+}
+
+/// The keys that belong to no partner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SystemKeys {
+    /// What click ids are made and verified with.
+    pub click: ClickKeys,
+    /// What `/click` links are signed with: the newest first.
+    pub link: Vec<Secret>,
+}
+
+/// What came of recording a postback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is recorded now, and was not before.
+    Fresh,
+    /// There is one of this transaction already, and it is untouched.
+    Existing(Box<RecordedPostback>),
+}
+
+/// The postbacks, for ever.
+pub trait Postbacks: Send + Sync {
+    /// Records a postback unless its transaction is known. MUST be durable before it answers, MUST decide atomically
+    /// among simultaneous calls, and MUST never change one that is there.
+    fn record(&self, postback: &RecordedPostback) -> impl Future<Output = Result<Recorded, Unavailable>> + Send;
+
+    /// Reads the original of a transaction, as of now. MUST write nothing.
+    fn find(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> impl Future<Output = Result<Option<RecordedPostback>, Unavailable>> + Send;
+}
+
+/// What was refused, and what conflicts.
+pub trait Refusals: Send + Sync {
+    /// Keeps a refusal for 30 days from when it was last seen. The same content again MUST make no new item, and MUST be
+    /// counted.
+    fn keep_refusal(&self, refusal: &Refusal) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// Keeps a conflict until an operator resolves it. The same content again MUST make no new item, and MUST answer
+    /// what an operator made of it.
+    fn keep_conflict(&self, conflict: &Conflict) -> impl Future<Output = Result<KeptConflict, Unavailable>> + Send;
+
+    /// What an operator made of this conflict, if it is kept. MUST write nothing.
+    fn find_correction(&self, conflict: &Conflict)
+    -> impl Future<Output = Result<Option<Receipt>, Unavailable>> + Send;
+}
+
+/// The clicks that led to partners.
+pub trait Clicks: Send + Sync {
+    /// Records a click. MUST end within a second or so: a user waits to be sent on.
+    fn record(&self, click: &Click) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}
+
+/// The queue that GG3's quests read, `gg3-conversions`.
+pub trait ConversionQueue: Send + Sync {
+    /// Sends conversions. MUST answer one result for each, in order, and `Ok` only for what the queue has taken.
+    fn send(&self, conversions: &[Conversion]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
+}
+
+/// Where a message goes that cannot be processed.
+pub trait DeadLetters: Send + Sync {
+    /// Sets a message aside, whole, with the reason. MUST answer `Ok` only when the queue has taken it.
+    fn set_aside(&self, whole: &str, reason: &str) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}

@@ -1,0 +1,103 @@
+//! The function `click`: from a tracking link to the partner's landing page.
+
+use adapters::{
+    aws::CallLimits,
+    dynamodb::{
+        clicks::DynamoClicks,
+        partners::{DynamoPartners, DynamoSystemKeys},
+    },
+    random,
+};
+use app::{
+    cache::Cache,
+    follow_click::{FollowClick, Led},
+};
+use domain::tracking_link::ClickLinkFault;
+use lambda_runtime::LambdaEvent;
+use tracing::{error, info, warn};
+
+use crate::{
+    environment::{Environment, EnvironmentFaults},
+    gateway::{Request, Response},
+    now,
+    problem::Problem,
+};
+
+/// The function, ready to handle requests.
+pub struct ClickFunction {
+    follow: FollowClick<DynamoPartners, DynamoSystemKeys, DynamoClicks>,
+}
+
+impl ClickFunction {
+    /// Wires the function by its environment.
+    pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
+        let (aws, policy) = (env.aws(), env.cache_policy());
+        let mut table = |name: &str| env.required(name);
+        let (partners, secrets, clicks) = (table("PARTNERS_TABLE"), table("SECRETS_TABLE"), table("CLICKS_TABLE"));
+        env.finish()?;
+        // Configuration is worth a second more than the record of a click, which a user must not wait for.
+        let (reading, recording) = (aws.dynamodb(CallLimits::ANSWERING), aws.dynamodb(CallLimits::REDIRECTING));
+        let follow = FollowClick {
+            partners: Cache::new(DynamoPartners::new(reading.clone(), partners), policy),
+            keys: Cache::new(DynamoSystemKeys::new(reading, secrets), policy),
+            clicks: DynamoClicks::new(recording, clicks),
+        };
+        Ok(Self { follow })
+    }
+
+    /// Reads the system's keys during init, as `postback` does.
+    pub async fn warm(&self) {
+        if let Err(unavailable) = self.follow.keys.get(&(), now()).await {
+            error!(reason = %unavailable, "could not warm up");
+        }
+    }
+
+    /// Handles one request. Never fails: whatever goes wrong is an answer.
+    pub async fn handle(&self, event: LambdaEvent<Request>) -> Result<Response, std::convert::Infallible> {
+        let request = event.payload;
+        let path = request.path();
+        let led = match random::bytes() {
+            Ok(random) => self.follow.handle(&path.provider, &path.landing, request.query(), now(), random).await,
+            Err(unavailable) => Led::Unavailable(unavailable),
+        };
+        log(request.id(), &led);
+        Ok(respond(led))
+    }
+}
+
+fn respond(led: Led) -> Response {
+    let problem = match led {
+        Led::To { url, .. } => {
+            let mut response = Response::new(302, "text/plain; charset=utf-8", String::new());
+            response.headers.location = Some(url);
+            return response;
+        }
+        Led::Unknown => Problem::new(404, "unknown-link", "No such link", "There is no such partner or landing page."),
+        Led::Refused(fault) => {
+            let detail = fault.to_string();
+            match fault {
+                ClickLinkFault::Malformed(_) => Problem::new(400, "malformed-link", "The link is malformed", detail),
+                ClickLinkFault::BadSignature => Problem::new(403, "bad-signature", "The link is not ours", detail),
+                ClickLinkFault::Expired => Problem::new(410, "expired-link", "The link has expired", detail),
+            }
+        }
+        Led::Unavailable(_) => Problem::unavailable(),
+    };
+    problem.into_response()
+}
+
+fn log(request_id: &str, led: &Led) {
+    match led {
+        Led::To { click_id, provider, unrecorded: None, .. } => {
+            info!(request_id, %provider, %click_id, outcome = "redirected", "click");
+        }
+        Led::To { click_id, provider, unrecorded: Some(reason), .. } => {
+            warn!(request_id, %provider, %click_id, outcome = "redirected unrecorded", %reason, "click");
+        }
+        Led::Unknown => info!(request_id, outcome = "unknown", "click"),
+        Led::Refused(ClickLinkFault::Malformed(_)) => info!(request_id, outcome = "malformed", "click"),
+        Led::Refused(ClickLinkFault::BadSignature) => info!(request_id, outcome = "bad signature", "click"),
+        Led::Refused(ClickLinkFault::Expired) => info!(request_id, outcome = "expired", "click"),
+        Led::Unavailable(reason) => error!(request_id, outcome = "unavailable", %reason, "click"),
+    }
+}

@@ -1,0 +1,128 @@
+//! Configuration from the environment: everything is read, then every fault is told at once, and the function does not
+//! start.
+
+use std::{collections::BTreeMap, fmt};
+
+use adapters::aws::AwsSettings;
+use app::cache::CachePolicy;
+use domain::jiff::SignedDuration;
+
+/// Every variable that is missing or wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvironmentFaults(Vec<String>);
+
+impl fmt::Display for EnvironmentFaults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the environment is not complete: {}", self.0.join("; "))
+    }
+}
+
+impl std::error::Error for EnvironmentFaults {}
+
+/// Reads variables and gathers faults. What is asked for is always answered; [`Environment::finish`] says whether the
+/// answers may be used.
+#[derive(Debug)]
+pub struct Environment {
+    variables: BTreeMap<String, String>,
+    faults: Vec<String>,
+}
+
+impl Environment {
+    /// The process's own environment.
+    pub fn of_process() -> Self {
+        // A variable that is not UTF-8 is none of ours.
+        Self::of(
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        )
+    }
+
+    /// These variables.
+    pub fn of(variables: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { variables: variables.into_iter().collect(), faults: Vec::new() }
+    }
+
+    /// A text that must be there.
+    pub fn required(&mut self, name: &str) -> String {
+        let value = self.optional(name);
+        if value.is_none() {
+            self.faults.push(format!("{name} is missing"));
+        }
+        value.unwrap_or_default()
+    }
+
+    /// A text that may be there; an empty one is none.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        self.variables.get(name).filter(|value| !value.is_empty()).cloned()
+    }
+
+    /// A number of seconds from 0 to a day, or `default`.
+    pub fn seconds(&mut self, name: &str, default: SignedDuration) -> SignedDuration {
+        let Some(text) = self.optional(name) else {
+            return default;
+        };
+        match text.parse::<u32>() {
+            Ok(seconds) if seconds <= 86_400 => SignedDuration::from_secs(i64::from(seconds)),
+            _ => {
+                self.faults.push(format!("{name} must be a number of seconds from 0 to 86400"));
+                default
+            }
+        }
+    }
+
+    /// How long configuration is taken for true: `PARTNER_FRESH_SECONDS`, `UNKNOWN_PARTNER_FRESH_SECONDS`.
+    pub fn cache_policy(&mut self) -> CachePolicy {
+        let default = CachePolicy::default();
+        CachePolicy {
+            fresh: self.seconds("PARTNER_FRESH_SECONDS", default.fresh),
+            unknown_fresh: self.seconds("UNKNOWN_PARTNER_FRESH_SECONDS", default.unknown_fresh),
+            ..default
+        }
+    }
+
+    /// Where AWS is and who calls, as Lambda says it.
+    pub fn aws(&mut self) -> AwsSettings {
+        AwsSettings {
+            region: self.required("AWS_REGION"),
+            endpoint_url: self.optional("AWS_ENDPOINT_URL"),
+            access_key_id: self.required("AWS_ACCESS_KEY_ID"),
+            secret_access_key: self.required("AWS_SECRET_ACCESS_KEY"),
+            session_token: self.optional("AWS_SESSION_TOKEN"),
+        }
+    }
+
+    /// Every fault of what was asked for.
+    pub fn finish(self) -> Result<(), EnvironmentFaults> {
+        if self.faults.is_empty() { Ok(()) } else { Err(EnvironmentFaults(self.faults)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        Environment::of(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    #[test]
+    fn every_fault_is_told_at_once_and_no_value_is() {
+        let mut env = environment(&[("AWS_SECRET_ACCESS_KEY", "hunter2"), ("PARTNER_FRESH_SECONDS", "soon")]);
+        env.required("PARTNERS_TABLE");
+        env.cache_policy();
+        env.aws();
+        let words = env.finish().unwrap_err().to_string();
+        for name in ["PARTNERS_TABLE", "PARTNER_FRESH_SECONDS", "AWS_REGION", "AWS_ACCESS_KEY_ID"] {
+            assert!(words.contains(name), "{name} in {words}");
+        }
+        assert!(!words.contains("AWS_SECRET_ACCESS_KEY") && !words.contains("hunter2"));
+    }
+
+    #[test]
+    fn an_empty_variable_is_none_and_a_default_stands() {
+        let mut env = environment(&[("PARTNER_FRESH_SECONDS", ""), ("UNKNOWN_PARTNER_FRESH_SECONDS", "1")]);
+        let policy = env.cache_policy();
+        assert_eq!(policy.fresh, SignedDuration::from_secs(60));
+        assert_eq!(policy.unknown_fresh, SignedDuration::from_secs(1));
+        assert!(env.finish().is_ok());
+    }
+}

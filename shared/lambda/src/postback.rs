@@ -1,0 +1,156 @@
+//! The function `postback`: from API Gateway's request to the use case and back.
+
+use adapters::{
+    aws::CallLimits,
+    dynamodb::{
+        partners::{DynamoKnownPartners, DynamoSystemKeys},
+        postbacks::DynamoPostbacks,
+        refusals::DynamoRefusals,
+    },
+    random,
+};
+use app::{
+    accept_postback::{AcceptPostback, Answer, Answered, Call},
+    cache::Cache,
+    ports::Unavailable,
+};
+use domain::{conversion::Receipt, fault::Fault, ids::ReceiptId};
+use lambda_runtime::LambdaEvent;
+use serde::Serialize;
+use tracing::{error, info};
+
+use crate::{
+    environment::{Environment, EnvironmentFaults},
+    gateway::{Request, Response},
+    now,
+    problem::Problem,
+};
+
+/// The function, ready to handle requests.
+pub struct PostbackFunction {
+    accept: AcceptPostback<DynamoKnownPartners, DynamoSystemKeys, DynamoPostbacks, DynamoRefusals>,
+}
+
+impl PostbackFunction {
+    /// Wires the function by its environment.
+    pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
+        let (aws, policy) = (env.aws(), env.cache_policy());
+        let mut table = |name: &str| env.required(name);
+        let (partners, secrets) = (table("PARTNERS_TABLE"), table("SECRETS_TABLE"));
+        let (postbacks, refusals) = (table("POSTBACKS_TABLE"), table("REFUSALS_TABLE"));
+        env.finish()?;
+        let client = aws.dynamodb(CallLimits::ANSWERING);
+        let accept = AcceptPostback {
+            partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),
+            keys: Cache::new(DynamoSystemKeys::new(client.clone(), secrets), policy),
+            postbacks: DynamoPostbacks::new(client.clone(), postbacks),
+            refusals: DynamoRefusals::new(client, refusals),
+        };
+        Ok(Self { accept })
+    }
+
+    /// Reads the system's keys, which every request needs, during init: so the connection is open and warm before the
+    /// first request. When it fails, the first request tries again.
+    pub async fn warm(&self) {
+        if let Err(unavailable) = self.accept.keys.get(&(), now()).await {
+            error!(reason = %unavailable, "could not warm up");
+        }
+    }
+
+    /// Handles one request. Never fails: whatever goes wrong is an answer.
+    pub async fn handle(&self, event: LambdaEvent<Request>) -> Result<Response, std::convert::Infallible> {
+        let request = event.payload;
+        let answered = match (request.body(), random::bytes()) {
+            (Ok(body), Ok(random)) => self.accept(&request, &body, ReceiptId::from_random(random)).await,
+            (Err(fault), _) => Answered { answer: Answer::Malformed(vec![fault]), provider: None, dry_run: false },
+            (_, Err(unavailable)) => {
+                Answered { answer: Answer::Unavailable(unavailable), provider: None, dry_run: false }
+            }
+        };
+        log(request.id(), &answered);
+        Ok(respond(answered))
+    }
+
+    async fn accept(&self, request: &Request, body: &[u8], receipt_id: ReceiptId) -> Answered {
+        let path = request.path();
+        let call = Call {
+            provider: &path.provider,
+            token: path.token.as_deref(),
+            query: request.query(),
+            body,
+            content_type: request.content_type(),
+            is_post: request.is_post(),
+            source: request.source(),
+        };
+        self.accept.handle(&call, now(), receipt_id).await
+    }
+}
+
+/// The body of a 200.
+#[derive(Serialize)]
+struct Accepted<'a> {
+    status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    would_be: Option<&'static str>,
+    transaction_id: &'a str,
+    /// Absent in a dry run of a new postback: nothing was recorded, so there is no receipt.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    receipt_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    received_at: Option<String>,
+    ignored: &'a [String],
+}
+
+fn respond(answered: Answered) -> Response {
+    let Answered { answer, dry_run, .. } = answered;
+    match answer {
+        Answer::Accepted(receipt) => receipted("accepted", &receipt, dry_run, !dry_run),
+        Answer::Duplicate(receipt) => receipted("duplicate", &receipt, dry_run, true),
+        Answer::Conflict(conflict) => Problem::conflict(&conflict).in_dry_run(dry_run).into_response(),
+        Answer::Malformed(faults) => Problem::malformed(&faults).in_dry_run(dry_run).into_response(),
+        Answer::Unauthorized => Problem::unauthorized().into_response(),
+        Answer::Forbidden(fault) => Problem::forbidden(&fault).in_dry_run(dry_run).into_response(),
+        Answer::Unavailable(_) => Problem::unavailable().into_response(),
+    }
+}
+
+fn receipted(status: &'static str, receipt: &Receipt, dry_run: bool, recorded: bool) -> Response {
+    let body = Accepted {
+        status: if dry_run { "dry_run" } else { status },
+        would_be: dry_run.then_some(status),
+        transaction_id: receipt.transaction_id.as_str(),
+        receipt_id: recorded.then_some(receipt.receipt_id.as_str()),
+        received_at: recorded.then(|| receipt.received_at.to_string()),
+        ignored: &receipt.ignored,
+    };
+    Response::new(200, "application/json", serde_json::to_string(&body).unwrap_or_default())
+}
+
+/// One line a request: who, which transaction, what came of it. No query string, no token, no value that was refused.
+fn log(request_id: &str, answered: &Answered) {
+    let Answered { answer, provider, dry_run } = answered;
+    let provider = provider.as_ref().map_or("", |provider| provider.as_str());
+    let line = |outcome: &str, transaction_id: &str, receipt_id: &str| {
+        info!(request_id, provider, outcome, transaction_id, receipt_id, dry_run, "postback");
+    };
+    match answer {
+        Answer::Accepted(receipt) => line("accepted", receipt.transaction_id.as_str(), receipt.receipt_id.as_str()),
+        Answer::Duplicate(receipt) => line("duplicate", receipt.transaction_id.as_str(), receipt.receipt_id.as_str()),
+        Answer::Conflict(conflict) => {
+            line("conflict", conflict.transaction_id.as_str(), conflict.original.receipt_id.as_str());
+        }
+        Answer::Malformed(faults) => {
+            info!(request_id, provider, outcome = "malformed", faults = %codes(faults), dry_run, "postback");
+        }
+        Answer::Unauthorized => line("unauthorized", "", ""),
+        Answer::Forbidden(_) => line("forbidden", "", ""),
+        Answer::Unavailable(Unavailable { service, reason }) => {
+            error!(request_id, provider, outcome = "unavailable", service, reason, dry_run, "postback");
+        }
+    }
+}
+
+fn codes(faults: &[Fault]) -> String {
+    let codes: Vec<String> = faults.iter().filter_map(|fault| serde_json::to_string(&fault.code).ok()).collect();
+    codes.join(",").replace('"', "")
+}

@@ -1,0 +1,135 @@
+//! Errors as `application/problem+json` (RFC 9457).
+
+use app::accept_postback::Contradiction;
+use domain::{conversion::Receipt, fault::Fault, postback::Difference};
+use serde::Serialize;
+
+use crate::gateway::Response;
+
+/// After how many seconds a caller should try again what we could not do.
+const RETRY_AFTER_SECONDS: &str = "5";
+
+/// A problem, as it is answered.
+#[derive(Debug, Clone, Serialize)]
+pub struct Problem<'a> {
+    #[serde(rename = "type")]
+    kind: String,
+    title: &'static str,
+    status: u16,
+    detail: String,
+    #[serde(skip_serializing_if = "is_false")]
+    dry_run: bool,
+    #[serde(skip_serializing_if = "<[Fault]>::is_empty")]
+    faults: &'a [Fault],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    conflict: Option<ConflictDetail<'a>>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct ConflictDetail<'a> {
+    transaction_id: &'a str,
+    original: &'a Receipt,
+    differences: Vec<DifferenceDetail<'a>>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+struct DifferenceDetail<'a> {
+    parameter: &'a str,
+    original: &'a str,
+    sent: &'a str,
+}
+
+// serde's `skip_serializing_if` passes a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+impl<'a> Problem<'a> {
+    /// A problem of this stable name.
+    pub fn new(status: u16, name: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            kind: format!("urn:gg3:problem:{name}"),
+            title,
+            status,
+            detail: detail.into(),
+            dry_run: false,
+            faults: &[],
+            conflict: None,
+        }
+    }
+
+    /// 400: every fault of the request.
+    pub fn malformed(faults: &'a [Fault]) -> Self {
+        let detail = match faults {
+            [only] => format!("{}: expected {}; {}", name(only), only.expected, only.fix),
+            _ => format!("{} faults: {}", faults.len(), faults.iter().map(name).collect::<Vec<_>>().join(", ")),
+        };
+        Self { faults, ..Self::new(400, "malformed", "The request is malformed", detail) }
+    }
+
+    /// 401, in the same words for everybody.
+    pub fn unauthorized() -> Self {
+        let detail = "There is no such partner, or the token or signature is missing or wrong. Check the URL you were given, to the letter.";
+        Self::new(401, "unauthorized", "Not authorized", detail)
+    }
+
+    /// 403: from an address outside the allow-list.
+    pub fn forbidden(fault: &'a Fault) -> Self {
+        let detail = format!("expected {}; {}", fault.expected, fault.fix);
+        Self {
+            faults: std::slice::from_ref(fault),
+            ..Self::new(403, "address-not-allowed", "Calls from this address are not allowed", detail)
+        }
+    }
+
+    /// 409: the transaction is recorded with another content.
+    pub fn conflict(conflict: &'a Contradiction) -> Self {
+        let detail_of = |(parameter, difference): &'a (String, Difference)| DifferenceDetail {
+            parameter,
+            original: &difference.original,
+            sent: &difference.sent,
+        };
+        let names: Vec<&str> = conflict.differences.iter().map(|(name, _)| name.as_str()).collect();
+        let detail = format!(
+            "transaction {} is recorded already with another {}. The original stands; this attempt is kept for GG3's operators.",
+            conflict.transaction_id,
+            names.join(", ")
+        );
+        let conflict = ConflictDetail {
+            transaction_id: conflict.transaction_id.as_str(),
+            original: &conflict.original,
+            differences: conflict.differences.iter().map(detail_of).collect(),
+        };
+        Self {
+            conflict: Some(conflict),
+            ..Self::new(409, "conflict", "The transaction is recorded with another content", detail)
+        }
+    }
+
+    /// 503: try again.
+    pub fn unavailable() -> Self {
+        let detail = "We could not record this just now. Send it again, unchanged: that is always safe.";
+        Self::new(503, "unavailable", "Temporarily unavailable", detail)
+    }
+
+    /// The same, of a call that asked to record nothing.
+    #[must_use]
+    pub fn in_dry_run(self, dry_run: bool) -> Self {
+        Self { dry_run, ..self }
+    }
+
+    /// As a response.
+    pub fn into_response(self) -> Response {
+        let body = serde_json::to_string(&self).unwrap_or_default();
+        let mut response = Response::new(self.status, "application/problem+json", body);
+        response.headers.retry_after = (self.status == 503).then_some(RETRY_AFTER_SECONDS);
+        response
+    }
+}
+
+fn name(fault: &Fault) -> String {
+    let code = serde_json::to_string(&fault.code).unwrap_or_default();
+    let code = code.trim_matches('"');
+    fault.parameter.as_ref().map_or_else(|| code.to_owned(), |parameter| format!("{parameter} ({code})"))
+}
