@@ -1,1 +1,65 @@
-fn main() {}
+//! `postbackctl`: the operator's command of GG3 Postback.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to whoever called it")]
+
+mod api;
+mod apply;
+mod connection;
+mod demo;
+mod link;
+mod partner_files;
+mod plan;
+mod smoke;
+mod timeline;
+mod trace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use connection::Connection;
+
+/// Sets up partners, builds tracking links, shows what happened.
+#[derive(Debug, Parser)]
+#[command(name = "postbackctl", version, about, max_term_width = 100)]
+struct Command {
+    /// The stack; its tables are called <stack>-partners and so on.
+    #[arg(long, global = true, env = "GG3_STACK", default_value = "gg3-postback")]
+    stack: String,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Shows what partner files would change, asks, then changes it.
+    Apply(apply::Arguments),
+    /// Builds a tracking link: to a partner's landing page, or for a partner's own pages.
+    Link(link::Arguments),
+    /// Shows what happened to a transaction or a click, from what was stored.
+    Trace(trace::Arguments),
+    /// Plays the partners' document's own examples on a local stack, and shows what happened.
+    Demo(demo::Arguments),
+    /// Checks a deployment from outside, recording nothing.
+    Smoke(smoke::Arguments),
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let Command { stack, action } = Command::parse();
+    // reqwest is built without a TLS provider, so that there is only one: ring. A second installation changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let done = match action {
+        Action::Apply(arguments) => apply::run(&stack, arguments).await,
+        Action::Link(arguments) => link::run(&stack, arguments).await,
+        Action::Trace(arguments) => trace::run(&stack, arguments).await,
+        Action::Demo(arguments) => demo::run(&stack, &arguments).await,
+        Action::Smoke(arguments) => smoke::run(arguments).await,
+    };
+    match done {
+        Ok(code) => code,
+        Err(fault) => {
+            eprintln!("postbackctl: {fault:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -130,7 +130,8 @@ impl AwsSettings {
     }
 }
 
-fn http_client() -> SharedHttpClient {
+/// The HTTP client of every AWS client here: rustls on ring.
+pub fn http_client() -> SharedHttpClient {
     Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 

@@ -1,6 +1,8 @@
 //! The ports on DynamoDB. [`item`] is the only place that names a table's keys and attributes.
 
 pub mod clicks;
+pub mod configuration;
+pub mod history;
 pub mod item;
 pub mod partners;
 pub mod postbacks;

@@ -1,0 +1,108 @@
+//! `postbackctl link`: tracking links of both directions.
+
+use std::process::ExitCode;
+
+use adapters::dynamodb::item::SYSTEM_OWNER;
+use anyhow::{Context, Result, anyhow};
+use clap::{Args, Subcommand};
+use domain::{
+    ids::{LandingName, Provider, UserId},
+    jiff::{SignedDuration, Timestamp},
+    signature::Secret,
+    tracking_link::{BaseUrl, ClickLink, Macro, media_buying_link},
+};
+
+use crate::Connection;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    direction: Direction,
+}
+
+#[derive(Debug, Subcommand)]
+enum Direction {
+    /// A signed link for one GG3 user to a partner's landing page.
+    Click {
+        /// The partner.
+        provider: String,
+        /// Which of its landing pages.
+        landing: String,
+        /// The GG3 user.
+        #[arg(long)]
+        user: String,
+        /// How long it is good, as in 30d or 12h.
+        #[arg(long, default_value = "30d", value_parser = parse_duration)]
+        expires_in: SignedDuration,
+        /// The API's base URL.
+        #[arg(long, env = "GG3_API_URL")]
+        api_url: String,
+    },
+    /// A link to GG3 for a partner's own pages, with the partner's macros left in.
+    MediaBuying {
+        /// The partner.
+        provider: String,
+        /// The page on GG3.
+        #[arg(long)]
+        page: String,
+        /// The partner's macro of its click id.
+        #[arg(long, default_value = "{clickId}")]
+        click_id_macro: String,
+        /// The partner's macro of its user id, if `user_id` was agreed.
+        #[arg(long)]
+        user_id_macro: Option<String>,
+    },
+}
+
+pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
+    let link = match arguments.direction {
+        Direction::Click { provider, landing, user, expires_in, api_url } => {
+            let link = ClickLink {
+                provider: provider_of(provider)?,
+                landing: LandingName::new(landing).map_err(|fault| anyhow!("the landing's name {fault}"))?,
+                user_id: UserId::new(user).map_err(|fault| anyhow!("the user id {fault}"))?,
+                expires: (Timestamp::now() + expires_in).as_second(),
+            };
+            click_link(stack, &link, api_url.trim_end_matches('/')).await?
+        }
+        Direction::MediaBuying { provider, page, click_id_macro, user_id_macro } => {
+            let page = BaseUrl::parse(&page).map_err(|fault| anyhow!("the page {fault}"))?;
+            let as_macro = |text: &str| Macro::new(text).map_err(|fault| anyhow!("the macro {text} {fault}"));
+            let mut macros = vec![("click_id", as_macro(&click_id_macro)?)];
+            if let Some(text) = user_id_macro {
+                macros.push(("user_id", as_macro(&text)?));
+            }
+            media_buying_link(&page, &provider_of(provider)?, &macros)
+        }
+    };
+    println!("{link}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn provider_of(text: String) -> Result<Provider> {
+    Provider::new(text).map_err(|fault| anyhow!("the provider {fault}"))
+}
+
+async fn click_link(stack: &str, link: &ClickLink, api_url: &str) -> Result<String> {
+    let configuration = Connection::open(stack).await?.configuration();
+    let ClickLink { provider, landing, .. } = link;
+    let item = configuration.partner(provider).await?.with_context(|| format!("there is no partner {provider}"))?;
+    let partner = item.partner().map_err(|faults| anyhow!("the stored configuration of {provider}: {faults}"))?;
+    let names: Vec<&str> = partner.landings().map(|(name, _)| name.as_str()).collect();
+    partner
+        .landing(landing)
+        .with_context(|| format!("{provider} has no landing {landing}; it has: {}", names.join(", ")))?;
+    let system =
+        configuration.secrets(SYSTEM_OWNER).await?.context("there are no system keys: apply a partner first")?;
+    let secret = system.link_secrets.first().context("there is no secret for links")?;
+    Ok(link.signed(api_url, &Secret::new(secret.as_str())))
+}
+
+fn parse_duration(text: &str) -> Result<SignedDuration, String> {
+    let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+    let parsed = units.into_iter().find_map(|(unit, seconds)| {
+        let count: i64 = text.strip_suffix(unit)?.parse().ok()?;
+        count.checked_mul(seconds).filter(|total| (1..=3650 * 86_400).contains(total))
+    });
+    parsed.map(SignedDuration::from_secs).ok_or_else(|| "write it as 30d, 12h, 5m or 90s; at most 3650d".to_owned())
+}

@@ -1,0 +1,107 @@
+//! What happened, in the order it happened, read back from what was stored.
+
+use std::fmt;
+
+use adapters::dynamodb::item::{ClickItem, PostbackItem, RefusalItem, RefusalKind};
+use domain::{conversion::Conversion, jiff::Timestamp, postback::Difference};
+use serde::Serialize;
+
+/// One thing that happened.
+#[derive(Debug, Serialize)]
+pub(crate) struct Entry {
+    pub(crate) at: Timestamp,
+    pub(crate) what: String,
+    pub(crate) details: Vec<String>,
+}
+
+/// A list of them.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Timeline(Vec<Entry>);
+
+impl Timeline {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn click(&mut self, click: &ClickItem) {
+        let ClickItem { provider, landing, user_id, click_id, .. } = click;
+        self.add(
+            click.clicked_at,
+            format!("click      user {user_id} went to {provider}'s landing page {landing}"),
+            vec![format!("click_id {click_id}")],
+        );
+    }
+
+    pub(crate) fn postback(&mut self, item: &PostbackItem) {
+        let content = &item.content;
+        let mut details = vec![
+            format!("user_id {}, click_id {} ({})", content.user_id, content.click_id, item.click),
+            format!("receipt {}", item.receipt_id),
+        ];
+        if let Some(event) = &content.event_id {
+            let name = content.event_name.as_ref().map_or("", |name| name.as_str());
+            details.push(format!("event {event} {name}"));
+        }
+        if !item.ignored.is_empty() {
+            details.push(format!("ignored: {}", item.ignored.join(", ")));
+        }
+        let key = item.provider_transaction.replacen('#', ", transaction ", 1);
+        self.add(
+            item.received_at,
+            format!("postback   accepted from {key}: {} {}", content.amount_decimal, content.currency),
+            details,
+        );
+    }
+
+    pub(crate) fn refusal(&mut self, item: &RefusalItem) {
+        let provider = &item.provider;
+        let seen = if item.times == 1 { String::new() } else { format!(", seen {} times", item.times) };
+        let (what, details) = match item.kind {
+            RefusalKind::Refusal => {
+                let detail = |fault: &domain::fault::Fault| {
+                    format!("{}: {}", fault.parameter.as_deref().unwrap_or("request"), fault.expected)
+                };
+                (format!("refusal    of {provider}'s call{seen}"), item.faults.iter().map(detail).collect())
+            }
+            RefusalKind::Conflict => {
+                let transaction = item.transaction_id.as_ref().map_or("", |id| id.as_str());
+                let detail = |Difference { field, original, sent }: &Difference| {
+                    format!("{field}: {original} stands, {sent} came")
+                };
+                (
+                    format!("conflict   {provider}, transaction {transaction}{seen}"),
+                    item.differences.iter().map(detail).collect(),
+                )
+            }
+        };
+        self.add(item.last_received_at, what, details);
+    }
+
+    /// A conversion, at the time of its postback: the queue keeps no better one.
+    pub(crate) fn conversion(&mut self, conversion: &Conversion) {
+        let Conversion { provider, transaction_id, receipt_id, click, .. } = conversion;
+        self.add(
+            conversion.received_at,
+            format!("conversion on the queue gg3-conversions: {provider}, transaction {transaction_id}"),
+            vec![format!("receipt {receipt_id}, click {click}")],
+        );
+    }
+
+    fn add(&mut self, at: Timestamp, what: String, details: Vec<String>) {
+        self.0.push(Entry { at, what, details });
+        // Stable: what happened at one instant stays in the order it was found.
+        self.0.sort_by_key(|entry| entry.at);
+    }
+}
+
+impl fmt::Display for Timeline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Entry { at, what, details } in &self.0 {
+            writeln!(f, "  {at:.3}  {what}")?;
+            for detail in details {
+                writeln!(f, "  {:24}  {:11}{detail}", "", "")?;
+            }
+        }
+        Ok(())
+    }
+}
