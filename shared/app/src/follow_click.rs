@@ -93,3 +93,91 @@ where
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use domain::{
+        click::{ClickKeys, ClickOrigin},
+        ids::UserId,
+        partner::PartnerFile,
+        signature::Secret,
+    };
+
+    use super::*;
+    use crate::{
+        cache::CachePolicy,
+        memory::{Held, Trouble, World},
+    };
+
+    type UseCase = FollowClick<Held<Provider, Partner>, Held<(), SystemKeys>, World>;
+
+    fn keys() -> SystemKeys {
+        SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: vec![Secret::new("l")] }
+    }
+
+    fn rig() -> (World, UseCase) {
+        let world = World::default();
+        let json = r#"{"provider":"acme","parameters":{"click_id":"aff_sub"},
+                       "landings":{"welcome":"https://a.example/p?aff_sub=0#top"}}"#;
+        let partner = Partner::try_from(serde_json::from_str::<PartnerFile>(json).unwrap()).unwrap();
+        let follow = FollowClick {
+            partners: Cache::new(Held::new(&world, [(partner.provider().clone(), partner)]), CachePolicy::default()),
+            keys: Cache::new(Held::new(&world, [((), keys())]), CachePolicy::default()),
+            clicks: world.clone(),
+        };
+        (world, follow)
+    }
+
+    fn query() -> String {
+        let link = ClickLink {
+            provider: Provider::new("acme").unwrap(),
+            landing: LandingName::new("welcome").unwrap(),
+            user_id: UserId::new("12345").unwrap(),
+            expires: 100,
+        };
+        link.signed("", &Secret::new("l")).split_once('?').unwrap().1.to_owned()
+    }
+
+    async fn follow(follow: &UseCase, path: (&str, &str), query: &str, second: i64) -> Led {
+        follow.handle(path.0, path.1, query.as_bytes(), Timestamp::from_second(second).unwrap(), [1; 9]).await
+    }
+
+    #[tokio::test]
+    async fn a_good_link_leads_to_the_landing_page_with_the_agreed_names_and_is_recorded() {
+        let (world, rig) = rig();
+        let Led::To { url, click_id, unrecorded: None, .. } = follow(&rig, ("acme", "welcome"), &query(), 100).await
+        else {
+            panic!("not led on")
+        };
+        assert_eq!(url, format!("https://a.example/p?aff_sub={click_id}&user_id=12345#top"));
+        let state = world.state();
+        let click = &state.clicks[0];
+        assert_eq!(click.click_id, click_id);
+        assert_eq!(keys().click.origin(&click.provider, &click.user_id, &click_id), ClickOrigin::Verified);
+    }
+
+    #[tokio::test]
+    async fn a_click_that_cannot_be_stored_leads_on_all_the_same() {
+        let (world, rig) = rig();
+        world.state().trouble = BTreeMap::from([(2, Trouble::Before)]);
+        let led = follow(&rig, ("acme", "welcome"), &query(), 0).await;
+        assert!(matches!(led, Led::To { unrecorded: Some(_), .. }), "{led:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_ours_leads_nowhere_and_writes_nothing() {
+        let (world, rig) = rig();
+        for path in [("acme", "elsewhere"), ("nobody", "welcome"), ("ACME", "welcome"), ("acme", "")] {
+            assert_eq!(follow(&rig, path, &query(), 0).await, Led::Unknown, "{path:?}");
+        }
+        let forged = query().replace("12345", "54321");
+        let refused = |fault| Led::Refused(fault);
+        let good = ("acme", "welcome");
+        assert_eq!(follow(&rig, good, &forged, 0).await, refused(ClickLinkFault::BadSignature));
+        assert_eq!(follow(&rig, good, &query(), 101).await, refused(ClickLinkFault::Expired));
+        assert!(matches!(follow(&rig, good, "", 0).await, Led::Refused(ClickLinkFault::Malformed(_))));
+        assert!(world.state().clicks.is_empty());
+    }
+}

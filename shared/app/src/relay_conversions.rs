@@ -68,3 +68,63 @@ pub async fn relay(queue: &impl ConversionQueue, dead_letters: &impl DeadLetters
     }
     relayed
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::memory::{Trouble, World};
+
+    fn conversion(transaction: usize) -> Conversion {
+        let json = serde_json::json!({
+            "schema_version": 1, "type": "conversion.accepted", "provider": "acme", "click": "foreign",
+            "transaction_id": transaction.to_string(), "receipt_id": "r", "received_at": "2026-11-23T12:00:00Z",
+            "user_id": "u", "click_id": "c", "currency": "USD", "amount_decimal": "1.50",
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    /// 25 records, of which the 4th and the 20th cannot be read.
+    fn batch() -> Vec<Incoming> {
+        let readable = |at: usize| if at == 3 || at == 19 { Err("unreadable".to_owned()) } else { Ok(conversion(at)) };
+        let incoming =
+            |at: usize| Incoming { id: at.to_string(), conversion: readable(at), whole: format!("whole {at}") };
+        (0..25).map(incoming).collect()
+    }
+
+    async fn relay_with(trouble: BTreeMap<usize, Trouble>) -> (World, Relayed) {
+        let world = World::default();
+        world.state().trouble = trouble;
+        let relayed = relay(&world, &world, batch()).await;
+        (world, relayed)
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_converted_is_set_aside_whole_and_the_rest_moves_on() {
+        let (world, relayed) = relay_with(BTreeMap::new()).await;
+        assert_eq!(relayed, Relayed { sent: 23, set_aside: 2, ..Relayed::default() });
+        let state = world.state();
+        assert_eq!(state.conversions.len(), 23);
+        assert_eq!(state.dead_letters[0], ("whole 3".to_owned(), "unreadable".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn each_record_that_a_queue_did_not_take_comes_again_and_no_other() {
+        for failing in 0..25 {
+            for kind in [Trouble::Before, Trouble::After] {
+                let (_, relayed) = relay_with(BTreeMap::from([(failing, kind)])).await;
+                assert_eq!(relayed.failed.len(), 1, "call {failing}");
+                assert_eq!(relayed.sent + relayed.set_aside, 24);
+                assert!(relayed.unavailable.is_some());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn those_that_must_come_again_are_told_in_the_order_they_came() {
+        let everything = (0..25).map(|call| (call, Trouble::Before)).collect();
+        let (_, relayed) = relay_with(everything).await;
+        assert_eq!(relayed.failed, (0..25).map(|at| at.to_string()).collect::<Vec<_>>());
+    }
+}

@@ -1,1 +1,282 @@
+use std::{collections::BTreeMap, sync::Arc};
 
+use domain::{
+    click::ClickKeys,
+    credential::{CredentialKind, Token, TokenHash},
+    partner::PartnerFile,
+    signature::{self, Secret},
+};
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    cache::CachePolicy,
+    memory::{Held, Trouble, World},
+};
+
+const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00";
+
+type UseCase = AcceptPostback<Held<Provider, KnownPartner>, Held<(), SystemKeys>, World, World>;
+
+struct Rig {
+    world: World,
+    accept: UseCase,
+    receipts: std::cell::Cell<u8>,
+}
+
+fn partner(json: &str) -> KnownPartner {
+    let file: PartnerFile = serde_json::from_str(json).unwrap();
+    let partner = Arc::new(Partner::try_from(file).unwrap());
+    let credentials = match partner.credential() {
+        CredentialKind::Token => Credentials::Tokens(vec![TokenHash::of("good")]),
+        CredentialKind::Signature => Credentials::Secrets(vec![Secret::new("s")]),
+    };
+    KnownPartner { partner, credentials }
+}
+
+impl Rig {
+    fn new() -> Self {
+        let world = World::default();
+        let partners = [
+            r#"{"provider":"acme","postback":{"allow_from":["192.0.2.0/24"]}}"#,
+            r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
+        ];
+        let partners = partners.map(partner).map(|known| (known.partner.provider().clone(), known));
+        let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: Vec::new() };
+        let accept = AcceptPostback {
+            partners: Cache::new(Held::new(&world, partners), CachePolicy::default()),
+            keys: Cache::new(Held::new(&world, [((), keys)]), CachePolicy::default()),
+            postbacks: world.clone(),
+            refusals: world.clone(),
+        };
+        Self { world, accept, receipts: std::cell::Cell::new(0) }
+    }
+
+    async fn call(&self, call: &Call<'_>) -> Answer {
+        self.receipts.set(self.receipts.get() + 1);
+        let receipt_id = ReceiptId::from_random([self.receipts.get(); 16]);
+        self.accept.handle(call, Timestamp::UNIX_EPOCH, receipt_id).await.answer
+    }
+
+    async fn get(&self, query: &str) -> Answer {
+        self.call(&acme(query)).await
+    }
+
+    /// The calls of ports since this was last asked.
+    fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.world.state().calls)
+    }
+}
+
+fn acme(query: &str) -> Call<'_> {
+    Call {
+        provider: "acme",
+        token: Some("good"),
+        query: query.as_bytes(),
+        body: b"",
+        content_type: None,
+        is_post: false,
+        source: [192, 0, 2, 1].into(),
+    }
+}
+
+fn accepted(answer: Answer) -> Receipt {
+    match answer {
+        Answer::Accepted(receipt) => receipt,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn with_its_partner_in_memory_a_new_postback_and_a_duplicate_are_one_call_and_a_conflict_or_refusal_two() {
+    let rig = Rig::new();
+    rig.get(SAMPLE).await;
+    rig.calls();
+    rig.get(&SAMPLE.replace("123123123", "2")).await;
+    assert_eq!(rig.calls(), ["record postback"]);
+    rig.get(SAMPLE).await;
+    assert_eq!(rig.calls(), ["record postback"]);
+    rig.get(&SAMPLE.replace("100.00", "7")).await;
+    assert_eq!(rig.calls(), ["record postback", "keep conflict"]);
+    rig.get("user_id=1").await;
+    assert_eq!(rig.calls(), ["keep refusal"]);
+}
+
+#[tokio::test]
+async fn a_resend_gets_the_originals_receipt_whatever_else_it_carries() {
+    let rig = Rig::new();
+    let original = accepted(rig.get(&format!("{SAMPLE}&b=2&a=1")).await);
+    assert_eq!(original.ignored, ["a", "b"]);
+    for resend in [SAMPLE.to_owned(), SAMPLE.replace("100.00", "100.0"), format!("{SAMPLE}&event_id=&c=3")] {
+        assert_eq!(rig.get(&resend).await, Answer::Duplicate(original.clone()), "{resend}");
+    }
+}
+
+#[tokio::test]
+async fn a_conflicting_resend_leaves_the_original_untouched_and_is_kept_once_a_content() {
+    let rig = Rig::new();
+    let original = accepted(rig.get(SAMPLE).await);
+    let before = rig.world.state().postbacks.clone();
+    for resend in [SAMPLE.replace("100.00", "7"), SAMPLE.replace("100.00", "7.0"), format!("{SAMPLE}&event_id=1")] {
+        let Answer::Conflict(conflict) = rig.get(&resend).await else { panic!("{resend}") };
+        assert_eq!(conflict.original, original);
+        assert_eq!(conflict.differences.len(), 1);
+    }
+    let state = rig.world.state();
+    assert_eq!(state.postbacks, before);
+    let mut times: Vec<u32> = state.conflicts.values().map(|kept| kept.1).collect();
+    times.sort_unstable();
+    assert_eq!(times, [1, 2]);
+}
+
+#[tokio::test]
+async fn a_resend_of_an_accepted_correction_is_a_duplicate_with_the_corrections_receipt() {
+    let rig = Rig::new();
+    accepted(rig.get(SAMPLE).await);
+    let corrected = SAMPLE.replace("100.00", "7");
+    rig.get(&corrected).await;
+    let receipt = Receipt {
+        transaction_id: TransactionId::new("123123123").unwrap(),
+        receipt_id: ReceiptId::from_random([99; 16]),
+        received_at: Timestamp::UNIX_EPOCH,
+        ignored: Vec::new(),
+    };
+    rig.world.state().conflicts.values_mut().for_each(|kept| kept.2 = Some(receipt.clone()));
+    assert_eq!(rig.get(&corrected).await, Answer::Duplicate(receipt.clone()));
+    assert_eq!(rig.get(&format!("{corrected}&dry_run=true")).await, Answer::Duplicate(receipt));
+    assert!(matches!(rig.get(&SAMPLE.replace("100.00", "8")).await, Answer::Conflict(_)));
+}
+
+#[tokio::test]
+async fn the_checks_come_in_their_order() {
+    let rig = Rig::new();
+    let big = vec![b'x'; 20_000];
+    let json = Call { body: b"{}", content_type: Some("application/json"), is_post: true, ..acme("") };
+    let wrong = Call { token: Some("bad"), source: [8, 8, 8, 8].into(), ..acme("x=1&x=2") };
+    let stranger = Call { provider: "nobody", ..wrong };
+    for call in [Call { body: &big, ..wrong }, Call { token: Some("bad"), ..json }] {
+        assert!(matches!(rig.call(&call).await, Answer::Malformed(_)), "{call:?}");
+    }
+    for call in [wrong, stranger, Call { token: None, query: b"a=1&signature=00", ..wrong }] {
+        assert_eq!(rig.call(&call).await, Answer::Unauthorized, "{call:?}");
+    }
+    // Under a signature, names come before the credential, whoever is named.
+    for provider in ["acme", "initech", "nobody", "No Body"] {
+        let call = Call { provider, token: None, ..wrong };
+        assert!(matches!(rig.call(&call).await, Answer::Malformed(_)), "{provider}");
+    }
+    let elsewhere = Call { source: [8, 8, 8, 8].into(), ..acme("x=1&x=2") };
+    assert!(matches!(rig.call(&elsewhere).await, Answer::Forbidden(_)));
+    assert!(matches!(rig.get("x=1&x=2").await, Answer::Malformed(_)));
+    assert_eq!(rig.world.state().refusals.len(), 1, "one content, refused with 403 and then with 400");
+}
+
+#[tokio::test]
+async fn what_a_stranger_sends_is_never_kept() {
+    let rig = Rig::new();
+    for token in ["bad", ""] {
+        rig.call(&Call { token: Some(token), ..acme("user_id=1") }).await;
+    }
+    assert!(rig.world.state().refusals.is_empty());
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_happen_and_writes_nothing() {
+    let rig = Rig::new();
+    let dry = |query: &str| format!("{query}&dry_run=true");
+    assert!(matches!(rig.get(&dry(SAMPLE)).await, Answer::Accepted(_)));
+    assert!(matches!(rig.get(&dry("user_id=1")).await, Answer::Malformed(_)));
+    let elsewhere = dry(SAMPLE);
+    assert!(matches!(rig.call(&Call { source: [8, 8, 8, 8].into(), ..acme(&elsewhere) }).await, Answer::Forbidden(_)));
+    let original = accepted(rig.get(SAMPLE).await);
+    assert_eq!(rig.get(&dry(SAMPLE)).await, Answer::Duplicate(original));
+    assert!(matches!(rig.get(&dry(&SAMPLE.replace("USD", "EUR"))).await, Answer::Conflict(_)));
+    let state = rig.world.state();
+    assert_eq!((state.postbacks.len(), state.refusals.len(), state.conflicts.len()), (1, 0, 0));
+}
+
+#[tokio::test]
+async fn a_partner_that_signs_is_known_by_its_signature() {
+    let rig = Rig::new();
+    let canonical =
+        "amount_decimal=100.00&click_id=67890&currency=USD&provider=initech&transaction_id=123123123&user_id=12345";
+    let signature = signature::sign(&Secret::new("s"), canonical);
+    let query = format!("{SAMPLE}&signature={signature}");
+    let call = |query| Call { provider: "initech", token: None, ..acme(query) };
+    accepted(rig.call(&call(&query)).await);
+    let tampered = query.replace("100.00", "900.00");
+    assert_eq!(rig.call(&call(&tampered)).await, Answer::Unauthorized);
+    let posted = Call {
+        query: b"",
+        body: query.as_bytes(),
+        is_post: true,
+        content_type: Some("Application/X-WWW-Form-Urlencoded; charset=UTF-8"),
+        ..call("")
+    };
+    assert!(matches!(rig.call(&posted).await, Answer::Duplicate(_)));
+}
+
+/// Every single fault and every pair of faults of the ports, over one history with resends until each call is answered:
+/// what was answered 200 is recorded, once and for ever, and a resend after a fault gets the receipt of what it was.
+#[tokio::test]
+async fn whatever_fails_a_200_was_recorded_and_every_resend_ends_in_the_same_place() {
+    const TROUBLES: [Trouble; 2] = [Trouble::Before, Trouble::After];
+    let mut histories = vec![BTreeMap::new()];
+    for first in 0..10 {
+        for kind in TROUBLES {
+            histories.push(BTreeMap::from([(first, kind)]));
+            for second in first + 1..10 {
+                histories.extend(TROUBLES.map(|other| BTreeMap::from([(first, kind), (second, other)])));
+            }
+        }
+    }
+    for trouble in histories {
+        let rig = Rig::new();
+        rig.world.state().trouble.clone_from(&trouble);
+        let conflicting = SAMPLE.replace("100.00", "7");
+        let mut receipts = Vec::new();
+        for query in [SAMPLE, SAMPLE, &conflicting, "user_id=1", SAMPLE] {
+            let answer = loop {
+                match rig.get(query).await {
+                    Answer::Unavailable(_) => {}
+                    answer => break answer,
+                }
+            };
+            match answer {
+                Answer::Accepted(receipt) | Answer::Duplicate(receipt) => receipts.push(receipt),
+                Answer::Conflict(conflict) => assert_eq!(conflict.original, receipts[0], "{trouble:?}"),
+                Answer::Malformed(_) => {}
+                other => panic!("{other:?} under {trouble:?}"),
+            }
+        }
+        let state = rig.world.state();
+        assert_eq!(receipts.len(), 3);
+        assert!(receipts.iter().all(|receipt| *receipt == receipts[0]), "{trouble:?}: {receipts:?}");
+        let recorded: Vec<_> = state.postbacks.values().map(|recorded| recorded.receipt.clone()).collect();
+        assert_eq!(recorded, receipts[..1], "{trouble:?}");
+        assert_eq!((state.refusals.len(), state.conflicts.len()), (1, 1), "{trouble:?}");
+    }
+}
+
+/// The client's own repeat of a put whose answer was lost looks like a duplicate of one's own receipt.
+#[tokio::test]
+async fn our_own_put_repeated_by_the_client_is_accepted() {
+    let rig = Rig::new();
+    let receipt = accepted(rig.get(SAMPLE).await);
+    rig.receipts.set(rig.receipts.get() - 1);
+    assert_eq!(rig.get(SAMPLE).await, Answer::Accepted(receipt));
+}
+
+proptest! {
+    #[test]
+    fn no_call_makes_it_panic_or_is_left_without_an_answer(
+        provider in "[a-zA-Z#-]{0,8}", token in prop::option::of(".{0,8}"), is_post: bool,
+        query in prop::collection::vec(any::<u8>(), 0..100), body in prop::collection::vec(any::<u8>(), 0..100),
+        content_type in prop::option::of(prop::sample::select(vec!["application/x-www-form-urlencoded", "text/plain", ""])),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let call = Call { provider: &provider, token: token.as_deref(), query: &query, body: &body, content_type, is_post, source: [192, 0, 2, 1].into() };
+        let answer = runtime.block_on(Rig::new().call(&call));
+        prop_assert!(!matches!(answer, Answer::Accepted(_) | Answer::Duplicate(_)));
+    }
+}
