@@ -54,13 +54,15 @@ pub struct CallLimits {
 }
 
 impl CallLimits {
-    /// For calls that a partner waits for: four of them in a row end within 8 s, a function's timeout is 10 s.
-    pub const ANSWERING: Self = Self {
-        attempt_timeout: Duration::from_millis(900),
-        operation_timeout: Duration::from_secs(2),
-        max_attempts: 3,
-    };
-    /// For a write that a user waits for and that may be skipped.
+    /// For calls that somebody waits for: so many of them in a row end a second before the function's time does, so that
+    /// the answer is ours even when none of them was answered.
+    pub fn answering(function_timeout: Duration, operations: u32) -> Self {
+        let operation_timeout = function_timeout.saturating_sub(Duration::from_secs(1)) / operations.max(1);
+        // Two attempts fit, and the wait between them; a third when they fail quickly.
+        Self { attempt_timeout: operation_timeout * 9 / 20, operation_timeout, max_attempts: 3 }
+    }
+
+    /// For a write that a user waits for and that may be skipped: a second.
     pub const REDIRECTING: Self = Self {
         attempt_timeout: Duration::from_millis(600),
         operation_timeout: Duration::from_secs(1),
@@ -151,5 +153,21 @@ fn reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
         SdkError::DispatchFailure(_) => "could not be reached".to_owned(),
         SdkError::ResponseError(_) => "answered something unreadable".to_owned(),
         _ => "the request could not be made".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_operations_in_a_row_leave_a_second_of_the_functions_time() {
+        for seconds in [2, 5, 10, 29, 120] {
+            for operations in 1..6 {
+                let limits = CallLimits::answering(Duration::from_secs(seconds), operations);
+                assert!(limits.operation_timeout * operations <= Duration::from_secs(seconds - 1));
+                assert!(limits.attempt_timeout * 2 < limits.operation_timeout);
+            }
+        }
     }
 }

@@ -31,12 +31,14 @@ pub struct ClickFunction {
 impl ClickFunction {
     /// Wires the function by its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
-        let (aws, policy) = (env.aws(), env.cache_policy());
+        let (aws, policy, timeout) = (env.aws(), env.cache_policy(), env.function_timeout());
         let mut table = |name: &str| env.required(name);
         let (partners, secrets, clicks) = (table("PARTNERS_TABLE"), table("SECRETS_TABLE"), table("CLICKS_TABLE"));
         env.finish()?;
-        // Configuration is worth a second more than the record of a click, which a user must not wait for.
-        let (reading, recording) = (aws.dynamodb(CallLimits::ANSWERING), aws.dynamodb(CallLimits::REDIRECTING));
+        // In a row at worst: the partner, the keys, and the record, which may take a second and no more.
+        let recording = aws.dynamodb(CallLimits::REDIRECTING);
+        let reading = timeout.saturating_sub(CallLimits::REDIRECTING.operation_timeout);
+        let reading = aws.dynamodb(CallLimits::answering(reading, 2));
         let follow = FollowClick {
             partners: Cache::new(DynamoPartners::new(reading.clone(), partners), policy),
             keys: Cache::new(DynamoSystemKeys::new(reading, secrets), policy),

@@ -1,7 +1,7 @@
 //! Configuration from the environment: everything is read, then every fault is told at once, and the function does not
 //! start.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use adapters::aws::AwsSettings;
 use app::cache::CachePolicy;
@@ -67,6 +67,16 @@ impl Environment {
                 default
             }
         }
+    }
+
+    /// The function's own timeout, as the template sets it, so that its calls can be made to fit: 2 s to 15 min.
+    pub fn function_timeout(&mut self) -> Duration {
+        const NAME: &str = "FUNCTION_TIMEOUT_SECONDS";
+        if let Ok(seconds @ 2..=900) = self.required(NAME).parse() {
+            return Duration::from_secs(seconds);
+        }
+        self.faults.push(format!("{NAME} must be a number of seconds from 2 to 900"));
+        Duration::ZERO
     }
 
     /// How long configuration is taken for true: `PARTNER_FRESH_SECONDS`, `UNKNOWN_PARTNER_FRESH_SECONDS`.

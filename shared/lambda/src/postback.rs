@@ -34,12 +34,13 @@ pub struct PostbackFunction {
 impl PostbackFunction {
     /// Wires the function by its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
-        let (aws, policy) = (env.aws(), env.cache_policy());
+        let (aws, policy, timeout) = (env.aws(), env.cache_policy(), env.function_timeout());
         let mut table = |name: &str| env.required(name);
         let (partners, secrets) = (table("PARTNERS_TABLE"), table("SECRETS_TABLE"));
         let (postbacks, refusals) = (table("POSTBACKS_TABLE"), table("REFUSALS_TABLE"));
         env.finish()?;
-        let client = aws.dynamodb(CallLimits::ANSWERING);
+        // In a row at worst: the partner, the keys, the record, the conflict.
+        let client = aws.dynamodb(CallLimits::answering(timeout, 4));
         let accept = AcceptPostback {
             partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),
             keys: Cache::new(DynamoSystemKeys::new(client.clone(), secrets), policy),

@@ -2,7 +2,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use domain::{
     click::ClickKeys,
-    credential::{CredentialKind, Token, TokenHash},
+    credential::{CredentialKind, TokenHash},
     partner::PartnerFile,
     signature::{self, Secret},
 };

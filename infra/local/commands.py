@@ -1,0 +1,208 @@
+"""What the Makefile calls: each command a sequence of steps."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from . import build, deploy, partners, processes, stack_file, supervisor
+from .console import Failure, Interrupted, elapsed, say, shown, tail
+from .files import read_json, write_json
+from .settings import LOOPBACK, PARTNERS, REPOSITORY, REQUIREMENTS, TEMPLATE, Settings
+
+SAMPLE_QUERY = "user_id=12345&click_id=c-1&transaction_id=t-1&currency=USD&amount_decimal=100.00"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Fingerprints of what a running stack was made from: the stack itself, and the partners applied to it."""
+
+    stack: str
+    partners: str
+
+
+def up(settings: Settings) -> int:
+    _bring_up(settings, build.build(build.BINARIES))
+    say(f"  {_stop_hint(settings, 'down')} stops it; {shown(settings.stack_file)} holds what a client needs.")
+    return 0
+
+
+def run(settings: Settings) -> int:
+    """Brings the stack up, plays the story, and stays until interrupted; then takes everything down."""
+    programs = build.build(build.BINARIES)
+    try:
+        stack = _bring_up(settings, programs)
+        _demonstrate(settings, programs)
+        _print_urls(settings, stack)
+        say("Ctrl-C stops everything.")
+        try:
+            while supervisor.is_running(settings):
+                time.sleep(1)
+        except Interrupted:
+            return 0
+        raise Failure(
+            f"The local AWS ended by itself. The end of its log:\n{tail(settings.emulator_log)}",
+            f"The whole log is {settings.emulator_log}; make run starts it again.",
+        )
+    finally:
+        say()
+        _take_down(settings)
+
+
+def down(settings: Settings) -> int:
+    with _alone(settings):
+        say("The stack is down." if _take_down(settings) else "The stack was not up.")
+    return 0
+
+
+def test(settings: Settings, arguments: list[str]) -> int:
+    """Runs every test against a stack of its own, and takes that down whatever happened."""
+    started = time.monotonic()
+    own = replace(settings, port=processes.free_port(LOOPBACK), stack_name="gg3-test")
+    programs = build.build(build.EVERYTHING)
+    try:
+        _bring_up(own, programs)
+        say("  Testing …")
+        manifest = ["--manifest-path", str(REPOSITORY / "Cargo.toml")]
+        tests = processes.run(
+            ["cargo", "test", *manifest, "--workspace", *arguments],
+            environment={"GG3_STACK_FILE": str(own.stack_file)},
+        )
+    finally:
+        _take_down(own)
+    say()
+    if tests.returncode == 0:
+        say(f"✓ All tests passed ({elapsed(started)}, with building).")
+    else:
+        say(f"✗ Tests failed ({elapsed(started)}): cargo's report is above, the logs are in {shown(own.logs)}.")
+    return tests.returncode
+
+
+def smoke(options: dict[str, str | None], token: str | None) -> int:
+    """Checks a deployment from outside, wherever it is, with the operator's command."""
+    if not options["--url"]:
+        raise Failure("make smoke was not told what to check.", "Name the API: make smoke URL=https://…")
+    program = build.build(build.BINARIES)[partners.COMMAND]
+    given = [part for name, value in options.items() if value for part in (name, value)]
+    environment = {"GG3_SMOKE_TOKEN": token} if token else {}
+    return processes.run([str(program), "smoke", *given], environment=environment).returncode
+
+
+def _bring_up(settings: Settings, programs: dict[str, Path]) -> dict[str, Any]:
+    """Makes the running stack the one that the sources describe, with as little work as that takes."""
+    with _alone(settings):
+        sources = _sources(settings, programs)
+        made_from, stack = _running(settings)
+        if stack and made_from == sources:
+            say(f"✓ The stack is already up, and nothing has changed: {stack['api_url']}")
+            return stack
+        if stack and made_from and made_from.stack == sources.stack:
+            say("  The partners have changed; applying them to the stack that is up.")
+            return _configure(settings, programs, _deployment_of(stack), sources)
+        if supervisor.stop(settings):
+            say("  The sources have changed, so the stack starts afresh: what it held was in memory.")
+        try:
+            _forget(settings)
+            supervisor.start(settings)
+            deployment = deploy.deploy(settings, programs)
+            return _configure(settings, programs, deployment, sources)
+        except BaseException:
+            _take_down(settings)
+            raise
+
+
+def _configure(
+    settings: Settings, programs: dict[str, Path], deployment: deploy.Deployment, sources: Sources
+) -> dict[str, Any]:
+    samples = partners.apply(settings, programs[partners.COMMAND], deployment.api_url)
+    stack = stack_file.write(settings, deployment, samples)
+    write_json(settings.run_file, {"stack": sources.stack, "partners": sources.partners})
+    say(f"✓ The stack is up: {deployment.api_url}")
+    return stack
+
+
+def _take_down(settings: Settings) -> bool:
+    stopped = supervisor.stop(settings)
+    _forget(settings)
+    return stopped
+
+
+def _forget(settings: Settings) -> None:
+    """Removes what was true of the last run only; its logs stay until the next."""
+    shutil.rmtree(settings.scratch, ignore_errors=True)
+    for path in (settings.run_file, settings.stack_file, settings.secrets_file):
+        path.unlink(missing_ok=True)
+
+
+def _running(settings: Settings) -> tuple[Sources | None, dict[str, Any] | None]:
+    """What the stack that is up was made from, and its stack.json; nothing when it is not up, or not all of it is."""
+    made_from, stack = read_json(settings.run_file), read_json(settings.stack_file)
+    if made_from and stack and supervisor.is_running(settings):
+        return Sources(**made_from), stack
+    return None, None
+
+
+def _deployment_of(stack: dict[str, Any]) -> deploy.Deployment:
+    return deploy.Deployment(**{name: stack[name] for name in ("api_url", "tables", "queues", "functions")})
+
+
+def _sources(settings: Settings, programs: dict[str, Path]) -> Sources:
+    files = [TEMPLATE, REQUIREMENTS, *sorted(Path(__file__).parent.glob("*.py"))]
+    stack = hashlib.sha256(f"{settings.port} {settings.stack_name}".encode())
+    for path in files:
+        stack.update(path.read_bytes())
+    for name in deploy.function_names(deploy.read_template()).values():
+        if program := programs.get(name):
+            # Not the content: cargo leaves a program alone that it did not build again, and reading them all is slow.
+            status = program.stat()
+            stack.update(f"{name} {status.st_size} {status.st_mtime_ns}".encode())
+    configured = hashlib.sha256()
+    for path in sorted(path for path in PARTNERS.rglob("*") if path.is_file()):
+        configured.update(str(path).encode() + path.read_bytes())
+    return Sources(stack.hexdigest(), configured.hexdigest())
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """One command at a time changes a stack; the lock goes with its process, so it cannot be left behind."""
+    settings.directory.mkdir(parents=True, exist_ok=True)
+    settings.directory.chmod(0o700)
+    with settings.lock_file.open("w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("  Another command is changing this stack; waiting for it to finish.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _demonstrate(settings: Settings, programs: dict[str, Path]) -> None:
+    program = str(programs[partners.COMMAND])
+    story = [program, "--stack", settings.stack_name, "demo", "--stack-file", str(settings.stack_file)]
+    if processes.run(story, environment=settings.client_environment()).returncode != 0:
+        raise Failure(f"{partners.COMMAND} demo failed; what it said is above.", f"The logs are in {settings.logs}.")
+
+
+def _print_urls(settings: Settings, stack: dict[str, Any]) -> None:
+    simplest = next((partner for partner in stack["sample_partners"].values() if partner["token"]), None)
+    say("\nTo try by hand:\n")
+    if simplest:
+        say(f"  curl -i '{simplest['postback_url']}?{SAMPLE_QUERY}'\n")
+        for link in simplest["landings"].values():
+            say(f"  curl -i '{link}'\n")
+    say(f"  {shown(settings.stack_file)} has the other partners' URLs, and every table's and queue's name.")
+    say(f"  AWS_ENDPOINT_URL={stack['aws_endpoint_url']}, region {stack['region']}, any credentials.")
+    say(f"  {shown(settings.logs)} has a log of each function.\n")
+
+
+def _stop_hint(settings: Settings, command: str) -> str:
+    directory = os.environ.get("STACK_DIR")
+    return f"make {command}" + (f" STACK_DIR={directory}" if directory else "")

@@ -1,0 +1,102 @@
+"""The sample partners and their links, by way of the operator's command: as an operator would make them on AWS."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from . import processes
+from .console import Failure, step
+from .files import read_json, write_json
+from .settings import PARTNERS, Settings
+
+COMMAND = "postbackctl"
+SAMPLE_USER = "12345"
+LINKS_EXPIRE_IN = "30d"
+
+
+@dataclass(frozen=True)
+class SamplePartner:
+    """A partner as a client of the stack needs it: where to send postbacks, with what, and links to click."""
+
+    postback_url: str
+    token: str | None
+    signature_secret: str | None
+    landings: dict[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        entry: dict[str, Any] = {
+            "postback_url": self.postback_url,
+            "token": self.token,
+            "landings": self.landings,
+        }
+        if self.signature_secret is not None:
+            entry["signature_secret"] = self.signature_secret
+        return entry
+
+
+def apply(settings: Settings, program: Path, api_url: str) -> dict[str, SamplePartner]:
+    """Applies infra/partners to the stack, makes a link for each landing, and says what a client needs of each."""
+    with step(f"Applying {PARTNERS.name} with {COMMAND}"):
+        answer = _call(settings, program, "apply", str(PARTNERS), "--yes", "--json")
+        secrets = _remembered(settings, _parsed(answer))
+        return {file["provider"]: _sample(settings, program, api_url, file, secrets) for file in _files()}
+
+
+def _files() -> list[dict[str, Any]]:
+    """The partner files, which the operator's command has just found valid."""
+    return [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(PARTNERS.glob("*.yaml"))]
+
+
+def _sample(
+    settings: Settings, program: Path, api_url: str, file: dict[str, Any], secrets: dict[str, dict[str, str]]
+) -> SamplePartner:
+    provider = file["provider"]
+    secret = secrets.get(provider, {})
+    signs = (file.get("postback") or {}).get("credential") == "signature"
+    base = f"{api_url}/postback/{provider}"
+    return SamplePartner(
+        postback_url=base if signs else f"{base}/{secret['token']}",
+        token=None if signs else secret["token"],
+        signature_secret=secret["signature_secret"] if signs else None,
+        landings={name: _link(settings, program, api_url, provider, name) for name in file.get("landings") or {}},
+    )
+
+
+def _link(settings: Settings, program: Path, api_url: str, provider: str, landing: str) -> str:
+    options = ["--user", SAMPLE_USER, "--api-url", api_url, "--expires-in", LINKS_EXPIRE_IN]
+    return _call(settings, program, "link", "click", provider, landing, *options).strip()
+
+
+def _remembered(settings: Settings, applied: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """What is secret is told only when it is made, so it is kept for as long as the emulator has its hash."""
+    secrets = read_json(settings.secrets_file) or {}
+    for entry in applied:
+        told = {name: entry[name] for name in ("token", "signature_secret") if entry.get(name)}
+        secrets[entry["provider"]] = {**secrets.get(entry["provider"], {}), **told}
+    write_json(settings.secrets_file, secrets)
+    return secrets
+
+
+def _parsed(answer: str) -> list[dict[str, Any]]:
+    try:
+        return list(json.loads(answer)["partners"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise Failure(
+            f"{COMMAND} apply --json printed what is not the JSON it promises.", f"Mend {COMMAND}: {error!r}"
+        ) from error
+
+
+def _call(settings: Settings, program: Path, *arguments: str) -> str:
+    command = [str(program), "--stack", settings.stack_name, *arguments]
+    done = processes.run(command, environment=settings.client_environment(), capture=True)
+    if done.returncode != 0:
+        raise Failure(
+            f"{COMMAND} {arguments[0]} failed with status {done.returncode}; what it said is above.",
+            f"Mend the files in {PARTNERS}, or look into {settings.logs}.",
+        )
+    return done.stdout

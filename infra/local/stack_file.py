@@ -1,0 +1,28 @@
+"""`.stack/stack.json`: all that a client of the running stack needs to know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .deploy import Deployment
+from .files import write_json
+from .partners import SamplePartner
+from .settings import CREDENTIALS, REGION, Settings
+
+
+def write(settings: Settings, deployment: Deployment, partners: dict[str, SamplePartner]) -> dict[str, Any]:
+    stack = {
+        "stack_name": settings.stack_name,
+        "api_url": deployment.api_url,
+        "aws_endpoint_url": settings.endpoint,
+        "region": REGION,
+        "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        "tables": deployment.tables,
+        "queues": deployment.queues,
+        "functions": deployment.functions,
+        "log_dir": str(settings.logs),
+        "sample_partners": {name: partner.as_json() for name, partner in partners.items()},
+    }
+    write_json(settings.stack_file, stack)
+    return stack

@@ -1,0 +1,214 @@
+//! A function under test: invoke it, read its logs, kill it.
+
+use std::{
+    ffi::OsString,
+    path::Path,
+    process::ExitStatus,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use hyper::body::Bytes;
+use serde_json::Value;
+use tokio::sync::{Mutex, mpsc};
+
+use super::{
+    api::{Api, Event, Poll, Posted, parse},
+    process::Process,
+    settings::{Settings, StartFailure},
+};
+use crate::{PATIENCE, loopback::Server, within_patience};
+
+/// A real function binary that runs, or has run, on a Runtime API of its own; killed when dropped.
+#[derive(Debug)]
+pub struct Function {
+    settings: Settings,
+    process: Process,
+    started: Instant,
+    api: Arc<Api>,
+    turn: Mutex<Turn>,
+    requests: AtomicU64,
+    _server: Server,
+}
+
+/// Who holds it may hand the function an event: one at a time, as in a Lambda sandbox.
+#[derive(Debug)]
+struct Turn {
+    polls: mpsc::UnboundedReceiver<Poll>,
+    ready: Option<Poll>,
+}
+
+/// What came of an event.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// From handing over the event to having the whole answer, or to knowing that there is none. Init is not in it.
+    pub took: Duration,
+}
+
+/// How an invocation ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome {
+    /// The function answered; a body that is no JSON is given as a string.
+    Response(Value),
+    /// The handler failed or panicked: `{"errorType": …, "errorMessage": …}`.
+    FunctionError(Value),
+    /// The process ended without an answer.
+    Died(ExitStatus),
+    /// No answer by the deadline; the process has been killed, as Lambda does.
+    TimedOut,
+}
+
+impl Invocation {
+    /// The function's answer; anything else is a panic that shows it.
+    pub fn response(self) -> Value {
+        match self.outcome {
+            Outcome::Response(value) => value,
+            other => panic!("the function should have answered, but: {other:?}"),
+        }
+    }
+}
+
+impl Function {
+    /// Starts this binary with these environment variables and no others, save Lambda's own.
+    pub async fn spawn<N: Into<OsString>, V: Into<OsString>>(
+        binary: impl AsRef<Path>,
+        environment: impl IntoIterator<Item = (N, V)>,
+    ) -> Self {
+        Settings::new(binary).variables(environment).spawn().await
+    }
+
+    pub(super) async fn start(settings: Settings) -> Self {
+        let (api, polls) = Api::new();
+        let shared = Arc::clone(&api);
+        let server = Server::start(move || {
+            let api = Arc::clone(&shared);
+            move |request| Arc::clone(&api).handle(request)
+        })
+        .await;
+        let started = Instant::now();
+        let process = Process::start(settings.command(&server.address().to_string()));
+        let turn = Mutex::new(Turn { polls, ready: None });
+        Self { settings, process, started, api, turn, requests: AtomicU64::new(0), _server: server }
+    }
+
+    /// Waits until the function asks for an event, and says how long its init took: from its start to its first asking.
+    pub async fn wait_until_ready(&self) -> Result<Duration, StartFailure> {
+        let mut turn = self.turn.lock().await;
+        self.ready(&mut turn).await?;
+        let first_poll = self.api.first_poll().unwrap_or_else(Instant::now);
+        Ok(first_poll.saturating_duration_since(self.started))
+    }
+
+    /// Gives the function this event when it asks for one, and waits for what comes of it.
+    pub async fn invoke(&self, event: &Value) -> Invocation {
+        self.invoke_raw(event.to_string()).await
+    }
+
+    /// As [`invoke`](Self::invoke), with the event's bytes exactly as given.
+    pub async fn invoke_raw(&self, event: impl Into<Bytes>) -> Invocation {
+        let mut turn = self.turn.lock().await;
+        let payload = event.into();
+        loop {
+            let poll = match self.ready(&mut turn).await {
+                Ok(()) => turn.ready.take().expect("ready says so"),
+                Err(StartFailure::Died { status, .. }) => {
+                    return Invocation { outcome: Outcome::Died(status), took: Duration::ZERO };
+                }
+                Err(failure) => panic!("{failure}"),
+            };
+            let event = self.event(payload.clone());
+            let answer = self.api.expect(&event.request_id);
+            let handed_over = Instant::now();
+            // A poll whose connection ended in the meantime takes nothing: look again.
+            if poll.send(event).is_err() {
+                continue;
+            }
+            return tokio::select! {
+                biased;
+                Ok(posted) = answer => Invocation::posted(posted, handed_over),
+                status = self.process.ended() => {
+                    Invocation { outcome: Outcome::Died(status), took: handed_over.elapsed() }
+                }
+                () = tokio::time::sleep(self.settings.timeout) => {
+                    let took = handed_over.elapsed();
+                    self.kill().await;
+                    Invocation { outcome: Outcome::TimedOut, took }
+                }
+            };
+        }
+    }
+
+    /// Kills it with SIGKILL, also in the middle of an invocation, and waits until it is gone and its logs are whole.
+    /// One that has ended by itself is left as it is.
+    pub async fn kill(&self) -> ExitStatus {
+        self.process.kill();
+        self.wait_for_end().await
+    }
+
+    /// How it ended, once it has, by itself or killed.
+    pub async fn wait_for_end(&self) -> ExitStatus {
+        within_patience("the function's process ends", self.process.ended()).await
+    }
+
+    /// What it has written to stdout and stderr so far, line by line. Whole once it has ended; before that a line may
+    /// still be on its way: see [`wait_for_log`](Self::wait_for_log).
+    pub fn logs(&self) -> Vec<String> {
+        self.process.logs()
+    }
+
+    /// The first line of the logs that satisfies this, once it is there; `None` when the function ended without it.
+    pub async fn wait_for_log(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
+        within_patience("the function logs the wanted line", self.process.line(wanted)).await
+    }
+
+    /// The process id, for who measures its memory and CPU.
+    pub fn process_id(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Leaves a poll in `turn.ready` whose function still waits.
+    async fn ready(&self, turn: &mut Turn) -> Result<(), StartFailure> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        while turn.ready.as_ref().is_none_or(Poll::is_closed) {
+            tokio::select! {
+                // An init error comes before the end of the process that reports it.
+                biased;
+                error = self.api.init_error() => return Err(StartFailure::InitError { error, logs: self.logs() }),
+                status = self.process.ended() => return Err(StartFailure::Died { status, logs: self.logs() }),
+                poll = turn.polls.recv() => turn.ready = poll,
+                () = tokio::time::sleep_until(deadline) => return Err(StartFailure::Slow { logs: self.logs() }),
+            }
+        }
+        Ok(())
+    }
+
+    fn event(&self, payload: Bytes) -> Event {
+        let number = self.requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let deadline = SystemTime::now() + self.settings.timeout;
+        Event {
+            request_id: format!("00000000-0000-4000-8000-{number:012x}"),
+            deadline_ms: deadline.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_millis(),
+            function_arn: format!("arn:aws:lambda:us-east-1:000000000000:function:{}", self.settings.name),
+            payload,
+        }
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        self.process.kill();
+    }
+}
+
+impl Invocation {
+    fn posted(Posted { body, is_error, at }: Posted, handed_over: Instant) -> Self {
+        let body = parse(&body);
+        let outcome = if is_error { Outcome::FunctionError(body) } else { Outcome::Response(body) };
+        Self { outcome, took: at.saturating_duration_since(handed_over) }
+    }
+}

@@ -1,0 +1,158 @@
+//! The operator's command against the running stack, as an operator types it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+use tests::stack::{STACK_FILE, Stack};
+
+fn stack() -> Stack {
+    Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"))
+}
+
+/// `postbackctl` as cargo built it beside this test, with nothing of our own environment but the stack.
+fn postbackctl(arguments: &[&str]) -> Output {
+    let stack = stack();
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().and_then(Path::parent).unwrap().join("postbackctl");
+    let environment: BTreeMap<String, String> = stack.aws_environment(&stack.aws_endpoint_url).into_iter().collect();
+    Command::new(program)
+        .args(["--stack", &stack.stack_name])
+        .args(arguments)
+        .env_clear()
+        .envs(environment)
+        .output()
+        .expect("postbackctl is built: run `make test`")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn assert_done(output: &Output) -> String {
+    assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    text(&output.stdout)
+}
+
+/// A folder of its own for a test's files, removed when dropped.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn with(name: &str, files: &[(&str, &str)]) -> Self {
+        let path = std::env::temp_dir().join(format!("postbackctl-{name}-{}", std::process::id()));
+        fs::create_dir_all(&path).unwrap();
+        for (file, text) in files {
+            fs::write(path.join(file), text).unwrap();
+        }
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn the_demo_plays_the_documents_examples_and_reads_back_what_was_stored() {
+    let file = std::env::var(STACK_FILE).unwrap();
+    // Twice: a stack that stays up has seen it all before, and still answers the same.
+    for _ in 0..2 {
+        let shown = assert_done(&postbackctl(&["demo", "--stack-file", &file]));
+        let (_, timeline) = shown.split_once("what is stored:").unwrap();
+        for line in [
+            "click ",
+            "postback   accepted from acme, transaction 123123123: 100.00 USD",
+            "conflict ",
+            "refusal ",
+            "derived:",
+            "conversion on the queue",
+            "(verified)",
+        ] {
+            assert!(timeline.contains(line), "{line} in\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn the_smoke_test_passes_on_the_running_stack_and_fails_where_nothing_is() {
+    let stack = stack();
+    let acme = stack.partner("acme");
+    let arguments = ["smoke", "--url", &stack.api_url, "--provider", "acme", "--token", acme.token.as_ref().unwrap()];
+    let with_link = [&arguments[..], &["--click-url", &acme.landings["welcome"]]].concat();
+    let shown = assert_done(&postbackctl(&with_link));
+    assert!(shown.ends_with("8 passed, 0 failed\n"), "{shown}");
+    let wrong = postbackctl(&["smoke", "--url", &stack.api_url, "--provider", "acme", "--token", "wrong"]);
+    assert!(!wrong.status.success() && text(&wrong.stdout).contains("FAIL"));
+    assert!(!postbackctl(&["smoke", "--url", "http://127.0.0.1:9"]).status.success());
+}
+
+#[test]
+fn apply_tells_every_fault_with_file_and_line_and_changes_nothing() {
+    let folder = Folder::with(
+        "faulty",
+        &[
+            ("good-one.yaml", "provider: good-one\n"),
+            ("bad.yaml", "provider: bad\npostback:\n  currencies: [usdt]\nlandings:\n  x: http://plain.example/\n"),
+            ("worse.yaml", "provider: worse\npostbck: {}\n"),
+        ],
+    );
+    for arguments in [&["apply", folder.path(), "--check"][..], &["apply", folder.path(), "--yes"]] {
+        let output = postbackctl(arguments);
+        let said = text(&output.stderr);
+        assert!(!output.status.success());
+        for fault in ["bad.yaml:3: postback.currencies[0]", "bad.yaml:5: landings.x", "worse.yaml", "postbck"] {
+            assert!(said.contains(fault), "{fault} in {said}");
+        }
+    }
+    let link = postbackctl(&["link", "click", "good-one", "x", "--user", "1", "--api-url", "https://a.example"]);
+    assert!(text(&link.stderr).contains("there is no partner good-one"));
+}
+
+#[test]
+fn apply_creates_changes_and_keeps_and_shows_a_secret_only_once() {
+    let folder = Folder::with("partners", &[("hooli.yaml", "provider: hooli\n")]);
+    let apply = || -> Value {
+        let output = postbackctl(&["apply", folder.path(), "--yes", "--json"]);
+        let mut report: Value = serde_json::from_str(&assert_done(&output)).unwrap();
+        report["partners"][0].take()
+    };
+    let created = apply();
+    assert_eq!((created["change"].as_str(), created["token"].is_string()), (Some("created"), true));
+    let kept = apply();
+    assert_eq!((kept["change"].as_str(), kept["token"].is_null()), (Some("unchanged"), true));
+    fs::write(folder.0.join("hooli.yaml"), "provider: hooli\nname: Hooli\nlandings:\n  x: https://a.example/\n")
+        .unwrap();
+    let changed = apply();
+    assert_eq!((changed["change"].as_str(), changed["token"].is_null()), (Some("changed"), true));
+    let link = postbackctl(&["link", "click", "hooli", "x", "--user", "u 1", "--api-url", "https://a.example/"]);
+    assert!(assert_done(&link).starts_with("https://a.example/click/hooli/x?user_id=u%201&expires="));
+    // Without --yes and without anybody to ask, nothing is changed.
+    fs::write(folder.0.join("hooli.yaml"), "provider: hooli\n").unwrap();
+    let unasked = postbackctl(&["apply", folder.path()]);
+    assert!(!unasked.status.success() && text(&unasked.stderr).contains("--yes"));
+}
+
+#[test]
+fn a_media_buying_link_leaves_the_partners_macro_as_it_is() {
+    let page = "https://gg3.xyz/quests/complete-50-quests";
+    let link = postbackctl(&["link", "media-buying", "acme", "--page", page]);
+    assert_eq!(assert_done(&link).trim(), format!("{page}?click_id={{clickId}}&provider=acme"));
+}
+
+#[test]
+fn trace_shows_what_is_stored_and_says_when_there_is_nothing() {
+    let nothing = postbackctl(&["trace", "--provider", "acme", "--transaction", "never-sent"]);
+    assert_eq!((nothing.status.code(), text(&nothing.stderr).contains("nothing is recorded")), (Some(1), true));
+}

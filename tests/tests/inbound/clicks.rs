@@ -1,0 +1,83 @@
+//! Tracking links, as a user's browser meets them.
+
+use crate::fixture::{Conversions, Fixture, fresh};
+
+/// The value of one parameter of a URL.
+fn parameter(url: &str, name: &str) -> String {
+    let query = url.split_once('?').unwrap().1.split('#').next().unwrap();
+    let value = query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")));
+    value.unwrap_or_else(|| panic!("no {name} in {url}")).to_owned()
+}
+
+#[tokio::test]
+async fn a_link_leads_to_its_landing_page_and_its_click_id_is_verified_in_the_conversion() {
+    let fixture = Fixture::new();
+    let link = fixture.stack.partner("acme").landings["welcome"].clone();
+    let reply = fixture.send(fixture.http.get(&link)).await;
+    assert_eq!(reply.status, 302);
+    let location = reply.location.unwrap();
+    assert!(location.starts_with("https://www.example.com/landing-page?user_id=12345&click_id="), "{location}");
+
+    let (click_id, transaction) = (parameter(&location, "click_id"), fresh("t"));
+    let again = fixture.send(fixture.http.get(&link)).await.location.unwrap();
+    assert_ne!(parameter(&again, "click_id"), click_id, "each use of a link is a click of its own");
+    let postback = |user: &str, click: &str, transaction: &str| {
+        format!("user_id={user}&click_id={click}&transaction_id={transaction}&currency=USD&amount_decimal=1")
+    };
+    fixture.postback("acme", &postback("12345", &click_id, &transaction)).await;
+    assert_eq!(Conversions::shared().of("acme", &transaction).await[0]["click"], "verified");
+    // Another user's conversion cannot borrow it.
+    let borrowed = fresh("t");
+    fixture.postback("acme", &postback("54321", &click_id, &borrowed)).await;
+    assert_eq!(Conversions::shared().of("acme", &borrowed).await[0]["click"], "foreign");
+}
+
+#[tokio::test]
+async fn a_partner_with_its_own_names_gets_them_in_links_and_sends_them_back() {
+    let fixture = Fixture::new();
+    let link = fixture.stack.partner("umbrella").landings["offer"].clone();
+    let location = fixture.send(fixture.http.get(link)).await.location.unwrap();
+    assert_eq!(location.matches("aff_sub=").count(), 1, "replaced, not repeated: {location}");
+    let postback = |click: &str| {
+        let transaction = fresh("t");
+        format!("user_id=12345&aff_sub={click}&transaction_id={transaction}&currency=USD&payout=3.50")
+    };
+    let reply = fixture.postback("umbrella", &postback(&parameter(&location, "aff_sub"))).await;
+    assert_eq!((reply.status, reply.text("status")), (200, "accepted"));
+    let invented = fixture.postback("umbrella", &postback("invented")).await;
+    assert_eq!(invented.faults(), [("aff_sub".to_owned(), "click_not_ours".to_owned())]);
+}
+
+#[tokio::test]
+async fn a_landing_pages_query_and_fragment_survive() {
+    let fixture = Fixture::new();
+    let link = fixture.stack.partner("globex").landings["shop"].clone();
+    let location = fixture.send(fixture.http.get(link)).await.location.unwrap();
+    assert!(
+        location.starts_with("https://shop.example.com/start?utm_source=gg3&user_id=12345&click_id="),
+        "{location}"
+    );
+    assert!(location.ends_with("#offers"), "{location}");
+}
+
+#[tokio::test]
+async fn a_link_that_is_not_ours_leads_nowhere() {
+    let fixture = Fixture::new();
+    let link = fixture.stack.partner("acme").landings["welcome"].clone();
+    let base = format!("{}/click", fixture.stack.api_url);
+    let query = link.split_once('?').unwrap().1.to_owned();
+    for (url, status) in [
+        (link.replace("user_id=12345", "user_id=54321"), 403),
+        (link.replace("expires=", "expires=9"), 403),
+        (link.split("&sig=").next().unwrap().to_owned(), 403),
+        (format!("{base}/globex/shop?{query}"), 403),
+        (format!("{base}/acme/elsewhere?{query}"), 404),
+        (format!("{base}/nobody/welcome?{query}"), 404),
+        (format!("{base}/acme/welcome"), 400),
+        (format!("{link}&user_id=1"), 400),
+    ] {
+        let reply = fixture.send(fixture.http.get(&url)).await;
+        assert_eq!((reply.status, reply.location), (status, None), "{url}");
+        assert_eq!(reply.content_type, "application/problem+json");
+    }
+}

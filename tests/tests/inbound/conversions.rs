@@ -1,0 +1,161 @@
+//! What GG3 gets.
+
+use std::{path::Path, time::Duration};
+
+use serde_json::{Value, json};
+use tests::{
+    payload::{Change, Message, queue_event, stream_event},
+    proxy::{Action, Proxy},
+    runtime_api::{Function, Settings},
+};
+
+use crate::fixture::{Conversions, Fixture, fresh, sample};
+
+fn schema() -> jsonschema::Validator {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/domain/schemas/conversion.json");
+    let schema: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+#[tokio::test]
+async fn every_accepted_postback_reaches_the_queue_as_its_schema_says() {
+    let fixture = Fixture::new();
+    let transaction = fresh("t");
+    let query = format!("{}&event_id=001&event_name=za%C5%BC%C3%B3%C5%82%C4%87+%F0%9F%98%80", sample(&transaction));
+    let receipt = fixture.postback("acme", &query).await;
+    let arrived = Conversions::shared().of("acme", &transaction).await;
+    assert_eq!(arrived.len(), 1);
+    let conversion = &arrived[0];
+    let faults: Vec<String> = schema().iter_errors(conversion).map(|fault| fault.to_string()).collect();
+    assert!(faults.is_empty(), "{faults:?}");
+    let expected = json!({
+        "schema_version": 1, "type": "conversion.accepted", "provider": "acme", "transaction_id": transaction,
+        "receipt_id": receipt.body["receipt_id"], "received_at": receipt.body["received_at"], "user_id": "12345",
+        "click_id": "67890", "click": "foreign", "currency": "USD", "amount_decimal": "100.00", "event_id": "001",
+        "event_name": "zażółć 😀",
+    });
+    assert_eq!(conversion, &expected);
+}
+
+#[tokio::test]
+async fn the_schema_refuses_what_is_no_conversion() {
+    let good = json!({
+        "schema_version": 1, "type": "conversion.accepted", "provider": "acme", "transaction_id": "t",
+        "receipt_id": "r", "received_at": "2026-11-23T12:00:00.5Z", "user_id": "u", "click_id": "c",
+        "click": "verified", "currency": "USD", "amount_decimal": "1.5",
+    });
+    let schema = schema();
+    assert!(schema.is_valid(&good));
+    for (name, bad) in [
+        ("amount_decimal", json!(1.5)),
+        ("amount_decimal", json!("-1")),
+        ("click", json!("unknown")),
+        ("provider", json!("ACME")),
+        ("user_id", json!("")),
+        ("schema_version", json!(2)),
+    ] {
+        let mut spoilt = good.clone();
+        spoilt[name] = bad;
+        assert!(!schema.is_valid(&spoilt), "{name}");
+    }
+}
+
+/// The relay as a process of its own, with a proxy before the stack's SQS.
+async fn relay(fixture: &Fixture) -> (Proxy, Function) {
+    let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
+    let through =
+        |queue: &str| fixture.stack.queue(queue).replace(&fixture.stack.aws_endpoint_url, &proxy.endpoint_url());
+    let function = Settings::built("conversion-relay")
+        .variables(fixture.stack.aws_environment(&proxy.endpoint_url()))
+        .variable("CONVERSIONS_QUEUE_URL", through("gg3-conversions"))
+        .variable("CONVERSION_DEAD_LETTERS_QUEUE_URL", through("conversion-dead-letters"))
+        .timeout(Duration::from_secs(30))
+        .spawn()
+        .await;
+    (proxy, function)
+}
+
+fn inserted(transaction: &str, sequence: usize) -> Change {
+    let keys = json!({"provider_transaction": {"S": format!("acme#{transaction}")}, "revision": {"S": "original"}});
+    let mut image = keys.clone();
+    for (name, value) in [
+        ("receipt_id", "r"),
+        ("received_at", "2026-11-23T12:00:00Z"),
+        ("click", "foreign"),
+        ("user_id", "u"),
+        ("click_id", "c"),
+        ("currency", "USD"),
+        ("amount_decimal", "1.50"),
+    ] {
+        image[name] = json!({"S": value});
+    }
+    Change::insert(keys, image).sequence_number(&sequence.to_string())
+}
+
+/// One that nobody can convert: its amount is none.
+fn broken(transaction: &str, sequence: usize) -> Change {
+    let keys = json!({"provider_transaction": {"S": transaction}, "revision": {"S": "original"}});
+    Change::insert(keys.clone(), keys).sequence_number(&sequence.to_string())
+}
+
+fn failures(response: &Value) -> Vec<&str> {
+    let failures = response["batchItemFailures"].as_array().unwrap();
+    failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_converted_is_set_aside_whole_and_can_be_put_back() {
+    let fixture = Fixture::new();
+    let (_proxy, relay) = relay(&fixture).await;
+    let (good, bad) = (fresh("t"), fresh("bad"));
+    let event = stream_event("postbacks", [inserted(&good, 1), broken(&bad, 2)]);
+    assert_eq!(failures(&relay.invoke(&event).await.response()), [""; 0]);
+    assert_eq!(Conversions::shared().of("acme", &good).await.len(), 1);
+
+    let dead = dead_letter(&fixture, &bad).await;
+    assert_eq!(serde_json::from_str::<Value>(&dead).unwrap()["dynamodb"]["SequenceNumber"], "2");
+    // Put back as it is, it is set aside again; mended, it is converted.
+    let event = queue_event("conversion-retries", [Message::new(dead).id("m1")]);
+    assert_eq!(failures(&relay.invoke(&event).await.response()), [""; 0]);
+    dead_letter(&fixture, &bad).await;
+    let mended = fresh("t");
+    let record = stream_event("postbacks", [inserted(&mended, 3)])["Records"][0].to_string();
+    relay.invoke(&queue_event("conversion-retries", [Message::new(record)])).await.response();
+    assert_eq!(Conversions::shared().of("acme", &mended).await.len(), 1);
+}
+
+/// The dead letter that speaks of this transaction, taken from its queue.
+async fn dead_letter(fixture: &Fixture, transaction: &str) -> String {
+    let (sqs, queue) = (fixture.stack.sqs(), fixture.stack.queue("conversion-dead-letters"));
+    for _ in 0..20 {
+        let receive = sqs.receive_message().queue_url(queue).wait_time_seconds(1).message_attribute_names("All");
+        for message in receive.send().await.unwrap().messages.unwrap_or_default() {
+            let body = message.body.unwrap();
+            if body.contains(transaction) {
+                let reason = &message.message_attributes.unwrap()["reason"];
+                assert!(!reason.string_value().unwrap().is_empty());
+                sqs.delete_message()
+                    .queue_url(queue)
+                    .receipt_handle(message.receipt_handle.unwrap())
+                    .send()
+                    .await
+                    .unwrap();
+                return body;
+            }
+        }
+    }
+    panic!("no dead letter of {transaction}")
+}
+
+#[tokio::test]
+async fn a_queue_that_takes_nothing_holds_the_stream_at_its_lowest_record() {
+    let fixture = Fixture::new();
+    let (proxy, relay) = relay(&fixture).await;
+    let transaction = fresh("t");
+    let event = stream_event("postbacks", [inserted(&transaction, 7), inserted(&fresh("t"), 8)]);
+    proxy.on(|_| Action::Throttle);
+    assert_eq!(failures(&relay.invoke(&event).await.response()), ["7"]);
+    proxy.on(|_| Action::Forward);
+    assert_eq!(failures(&relay.invoke(&event).await.response()), [""; 0]);
+    assert_eq!(Conversions::shared().of("acme", &transaction).await.len(), 1);
+}

@@ -1,0 +1,67 @@
+//! What the logs say, and must never say.
+
+use serde_json::Value;
+use tests::{
+    payload::HttpRequest,
+    proxy::{Action, Proxy},
+    runtime_api::Settings,
+};
+
+use crate::fixture::{Fixture, fresh};
+
+const MARK: &str = "unmistakable";
+
+#[tokio::test]
+async fn no_secret_and_no_query_string_is_in_any_line_whatever_happens() {
+    let fixture = Fixture::new();
+    let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
+    let token = fixture.stack.partner("acme").token.clone().unwrap();
+    let settings = |name: &str| {
+        let mut settings = Settings::built(name)
+            .variables(fixture.stack.aws_environment(&proxy.endpoint_url()))
+            .variable("LOG_LEVEL", "trace")
+            .variable("FUNCTION_TIMEOUT_SECONDS", "10")
+            .variable("RUST_LOG", "trace");
+        for noun in ["partners", "secrets", "postbacks", "refusals", "clicks"] {
+            settings = settings.variable(format!("{}_TABLE", noun.to_uppercase()), fixture.stack.table(noun));
+        }
+        settings
+    };
+    let (postback, click) = (settings("postback").spawn().await, settings("click").spawn().await);
+    let link = fixture.stack.partner("acme").landings["welcome"].clone();
+    let link_query = link.split_once('?').unwrap().1;
+    let transaction = fresh("t");
+    let good = format!("user_id={MARK}&click_id={MARK}&transaction_id={transaction}&currency=USD&amount_decimal=1");
+    for plan in [Action::Forward, Action::Throttle, Action::CutAfter] {
+        proxy.on(move |_| plan.clone());
+        for query in [good.clone(), good.replace("=1", "=2"), format!("user_id={{{MARK}}}&x={MARK}%ff"), MARK.into()] {
+            for path in [format!("acme/{token}"), format!("acme/{MARK}"), format!("initech?signature={MARK}&")] {
+                let target = if path.contains('?') {
+                    format!("/postback/{path}{query}")
+                } else {
+                    format!("/postback/{path}?{query}")
+                };
+                let route =
+                    if path.contains('?') { "GET /postback/{provider}" } else { "GET /postback/{provider}/{token}" };
+                postback.invoke(&HttpRequest::get(&target).route(route).event()).await.response();
+            }
+        }
+        for query in [link_query, &link_query.replace("12345", MARK), MARK] {
+            let request =
+                HttpRequest::get(&format!("/click/acme/welcome?{query}")).route("GET /click/{provider}/{landing}");
+            click.invoke(&request.event()).await.response();
+        }
+    }
+    // Garbage that is no event at all fails the invocation, and its error quotes nothing either.
+    postback.invoke(&Value::String(MARK.into())).await;
+    for function in [&postback, &click] {
+        function.kill().await;
+        let logs = function.logs();
+        assert!(!logs.is_empty());
+        for line in logs {
+            for secret in [MARK, &token, link_query, "user_id=", "signature="] {
+                assert!(!line.contains(secret), "{secret} in {line}");
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! What only the wire shows: how many calls an answer costs, and what happens when AWS fails, is slow, or the function dies
+//! at the worst instant. The function is the real binary; a proxy stands between it and the stack.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tests::{
+    payload::HttpRequest,
+    proxy::{Action, Call, Proxy},
+    runtime_api::{Function, Settings},
+};
+
+use crate::fixture::{Fixture, fresh, sample};
+
+/// The timeout of `postback` in template.yaml.
+const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+struct Rig {
+    fixture: Fixture,
+    proxy: Proxy,
+    settings: Settings,
+    function: Function,
+}
+
+impl Rig {
+    async fn new() -> Self {
+        let fixture = Fixture::new();
+        let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
+        let settings = Settings::built("postback")
+            .variables(fixture.stack.aws_environment(&proxy.endpoint_url()))
+            .variable("PARTNERS_TABLE", fixture.stack.table("partners"))
+            .variable("SECRETS_TABLE", fixture.stack.table("secrets"))
+            .variable("POSTBACKS_TABLE", fixture.stack.table("postbacks"))
+            .variable("REFUSALS_TABLE", fixture.stack.table("refusals"))
+            .variable("PARTNER_FRESH_SECONDS", "60")
+            .variable("FUNCTION_TIMEOUT_SECONDS", FUNCTION_TIMEOUT.as_secs().to_string())
+            .timeout(FUNCTION_TIMEOUT);
+        let function = settings.spawn().await;
+        function.wait_until_ready().await.unwrap();
+        Self { fixture, proxy, settings, function }
+    }
+
+    /// With acme in memory, and nothing on the journal.
+    async fn warm() -> Self {
+        let rig = Self::new().await;
+        assert_eq!(rig.call(&sample(&fresh("t"))).await.0, 200);
+        rig.proxy.take_calls();
+        rig
+    }
+
+    async fn call(&self, query: &str) -> (u16, Value) {
+        self.call_partner("acme", query).await
+    }
+
+    async fn call_partner(&self, partner: &str, query: &str) -> (u16, Value) {
+        let token = self.fixture.stack.partner(partner).token.clone().unwrap_or_default();
+        let request = HttpRequest::get(&format!("/postback/{partner}/{token}?{query}"));
+        let request = request.route("GET /postback/{provider}/{token}");
+        let response = self.function.invoke(&request.event()).await.response();
+        let body = response["body"].as_str().unwrap_or_default();
+        if response["statusCode"] == 503 {
+            assert!(response["headers"]["retry-after"].is_string(), "{response}");
+        }
+        let status = u16::try_from(response["statusCode"].as_u64().unwrap()).unwrap();
+        (status, serde_json::from_str(body).unwrap())
+    }
+
+    fn operations(&self) -> Vec<String> {
+        self.proxy.take_calls().into_iter().map(|call| call.operation).collect()
+    }
+}
+
+fn is_write(call: &Call) -> bool {
+    matches!(call.operation.as_str(), "PutItem" | "UpdateItem")
+}
+
+#[tokio::test]
+async fn init_reads_once_and_the_first_call_once_more() {
+    let rig = Rig::new().await;
+    assert_eq!(rig.operations(), ["GetItem"]);
+    rig.call(&sample(&fresh("t"))).await;
+    assert_eq!(rig.operations(), ["BatchGetItem", "PutItem"]);
+}
+
+#[tokio::test]
+async fn a_new_postback_and_a_duplicate_are_one_call_and_a_conflict_or_a_kept_refusal_one_more() {
+    let rig = Rig::warm().await;
+    let query = sample(&fresh("t"));
+    for (query, status, calls) in [
+        (query.clone(), 200, &["PutItem"][..]),
+        (query.clone(), 200, &["PutItem"]),
+        (query.replace("100.00", "7"), 409, &["PutItem", "UpdateItem"]),
+        (query.replace("100.00", "7"), 409, &["PutItem", "UpdateItem"]),
+        ("user_id=1".to_owned(), 400, &["UpdateItem"]),
+        ("user_id=1".to_owned(), 400, &["UpdateItem"]),
+        (format!("{query}&dry_run=true"), 200, &["GetItem"]),
+    ] {
+        assert_eq!(rig.call(&query).await.0, status);
+        assert_eq!(rig.operations(), calls, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn what_no_partner_sent_costs_one_read_once() {
+    let rig = Rig::new().await;
+    rig.proxy.take_calls();
+    for _ in 0..3 {
+        let request = HttpRequest::get("/postback/nobody-here/x?user_id=1").route("GET /postback/{provider}/{token}");
+        let response = rig.function.invoke(&request.event()).await.response();
+        assert_eq!(response["statusCode"], 401);
+    }
+    assert_eq!(rig.operations(), ["BatchGetItem"]);
+}
+
+#[tokio::test]
+async fn a_store_that_is_throttled_failing_or_silent_is_answered_with_503_in_time_and_the_resend_is_accepted() {
+    let rig = Rig::warm().await;
+    let fail = tests::proxy::AwsError::internal_server_error;
+    for action in [Action::Throttle, Action::FailBefore(fail()), Action::CutBefore, Action::SilenceBefore] {
+        let query = sample(&fresh("t"));
+        let planned = action.clone();
+        rig.proxy.on(move |call| if is_write(call) { planned.clone() } else { Action::Forward });
+        let begun = Instant::now();
+        for query in [query.as_str(), "user_id=1"] {
+            assert_eq!(rig.call(query).await.0, 503, "{action:?}");
+        }
+        assert!(begun.elapsed() < 2 * FUNCTION_TIMEOUT);
+        rig.proxy.on(|_| Action::Forward);
+        let (status, body) = rig.call(&query).await;
+        assert_eq!((status, body["status"].as_str()), (200, Some("accepted")), "{action:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_was_lost_is_repeated_by_the_client_and_accepted_with_its_own_receipt() {
+    let rig = Rig::warm().await;
+    for action in [Action::CutAfter, Action::ForwardThenFail(tests::proxy::AwsError::internal_server_error())] {
+        let query = sample(&fresh("t"));
+        let planned = action.clone();
+        rig.proxy.on(move |call| if call.nth == 1 { planned.clone() } else { Action::Forward });
+        let (status, accepted) = rig.call(&query).await;
+        assert_eq!((status, accepted["status"].as_str()), (200, Some("accepted")), "{action:?}");
+        assert_eq!(rig.operations(), ["PutItem", "PutItem"]);
+        let (_, duplicate) = rig.call(&query).await;
+        assert_eq!(
+            (duplicate["status"].as_str(), &duplicate["receipt_id"]),
+            (Some("duplicate"), &accepted["receipt_id"])
+        );
+        rig.proxy.take_calls();
+    }
+}
+
+#[tokio::test]
+async fn when_every_answer_is_lost_the_resend_gets_the_receipt_of_what_was_written() {
+    let rig = Rig::warm().await;
+    let query = sample(&fresh("t"));
+    rig.proxy.on(|_| Action::CutAfter);
+    assert_eq!(rig.call(&query).await.0, 503);
+    rig.proxy.on(|_| Action::Forward);
+    let (status, body) = rig.call(&query).await;
+    assert_eq!((status, body["status"].as_str()), (200, Some("duplicate")));
+}
+
+#[tokio::test]
+async fn killed_after_the_write_and_before_the_answer_the_resend_gets_the_originals_receipt() {
+    let rig = Rig::warm().await;
+    let query = sample(&fresh("t"));
+    let written = rig.proxy.pause_after("PutItem");
+    let token = rig.fixture.stack.partner("acme").token.clone().unwrap();
+    let request =
+        HttpRequest::get(&format!("/postback/acme/{token}?{query}")).route("GET /postback/{provider}/{token}");
+    let event = request.event();
+    let (invocation, ()) = tokio::join!(rig.function.invoke(&event), async {
+        written.hit().await;
+        rig.function.kill().await;
+        written.open();
+    });
+    assert!(matches!(invocation.outcome, tests::runtime_api::Outcome::Died(_)), "{invocation:?}");
+    let again = Rig { function: rig.settings.spawn().await, ..rig };
+    let (status, body) = again.call(&query).await;
+    assert_eq!((status, body["status"].as_str()), (200, Some("duplicate")));
+    assert!(body["receipt_id"].is_string());
+}
+
+#[tokio::test]
+async fn a_partner_in_memory_is_served_stale_while_its_table_is_down_and_another_hears_503() {
+    let rig = Rig::new().await;
+    let function = rig.settings.clone().variable("PARTNER_FRESH_SECONDS", "0").spawn().await;
+    let rig = Rig { function, ..rig };
+    assert_eq!(rig.call(&sample(&fresh("t"))).await.0, 200);
+    rig.proxy.on(|call| if is_write(call) { Action::Forward } else { Action::Throttle });
+    assert_eq!(rig.call(&sample(&fresh("t"))).await.0, 200);
+    assert_eq!(rig.call_partner("globex", "user_id=1").await.0, 503);
+}

@@ -1,0 +1,46 @@
+//! An AWS that does nothing but remember what it was asked to do.
+
+use std::sync::{Arc, Mutex};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, header::DATE},
+    response::IntoResponse,
+};
+use serde_json::json;
+use tokio::net::TcpListener;
+
+/// Runs until the test ends.
+#[derive(Clone, Default)]
+pub(crate) struct FakeAws {
+    asked: Arc<Mutex<Vec<String>>>,
+    address: String,
+}
+
+impl FakeAws {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let aws = Self { address: listener.local_addr().unwrap().to_string(), ..Self::default() };
+        let router = Router::new().fallback(answer).with_state(aws.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        aws
+    }
+
+    pub(crate) fn endpoint_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The operations it was asked for, in their order.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+async fn answer(State(aws): State<FakeAws>, headers: HeaderMap, _body: Bytes) -> impl IntoResponse {
+    let target = headers.get("x-amz-target").map_or("", |value| value.to_str().unwrap());
+    aws.asked.lock().unwrap().push(target.rsplit('.').next().unwrap().to_owned());
+    // A date of its own tells whether the proxy leaves an answer's headers alone.
+    ([(DATE, "Mon, 23 Nov 2026 12:00:00 GMT")], json!({"MessageId": "1"}).to_string())
+}
