@@ -17,9 +17,11 @@ extern crate alloc;
 extern crate std;
 
 pub mod campaign;
+pub mod catalogue;
 pub mod click;
 pub mod conversion;
 pub mod credential;
+pub mod event;
 pub mod fault;
 pub mod ids;
 pub mod moment;
