@@ -27,6 +27,7 @@ pub mod ids;
 pub mod moment;
 pub mod money;
 pub mod parameters;
+pub mod participant;
 pub mod partner;
 pub mod placeholder;
 pub mod postback;
