@@ -32,6 +32,7 @@ pub mod partner;
 pub mod placeholder;
 pub mod postback;
 mod prelude;
+pub mod progress;
 pub mod refusal;
 pub mod signature;
 pub mod tracking_link;
