@@ -138,6 +138,28 @@ text_type!(
     EventName, check_id, IdFault
 );
 text_type!(
+    /// What one of GG3's own events is called, on the queue `gg3-events`. 1 to 255 bytes.
+    ///
+    /// Not an [`EventId`], which is a partner's word for one of its own.
+    ReportId, check_id, IdFault
+);
+text_type!(
+    /// A partner's name for one of its users, as its tracking link brings it to GG3: never GG3's own [`UserId`].
+    PartnerUserId, check_id, IdFault
+);
+text_type!(
+    /// One of GG3's main quests. 1 to 255 bytes.
+    QuestId, check_id, IdFault
+);
+text_type!(
+    /// The name of a campaign, unique within its partner for ever: a slug like [`Provider`].
+    CampaignName, check_slug, SlugFault
+);
+text_type!(
+    /// What a webhook calls the goal that was reached. 1 to 255 bytes.
+    EventLabel, check_id, IdFault
+);
+text_type!(
     /// What a receipt is called by: 26 characters of lower-case base 32, 128 random bits.
     ReceiptId, check_id, IdFault
 );

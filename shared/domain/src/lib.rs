@@ -1,4 +1,5 @@
-//! The rules of GG3 Postback: what a postback is, when two are the same, what a tracking link says, who may call.
+//! The rules of GG3 Postback: what a postback is, when two are the same, what a tracking link says, who may call; what a
+//! campaign asks for, and when a user has done it.
 //!
 //! This crate decides and never acts. It takes facts, `now` and random bytes as arguments and answers with values;
 //! whoever calls it does the reading, the writing and the waiting. It is `no_std` on purpose: there is no clock, no
@@ -11,17 +12,23 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod campaign;
+pub mod catalogue;
 pub mod click;
 pub mod conversion;
 pub mod credential;
+pub mod event;
 pub mod fault;
 pub mod ids;
+pub mod moment;
 pub mod money;
 pub mod parameters;
+pub mod participant;
 pub mod partner;
 pub mod placeholder;
 pub mod postback;
 mod prelude;
+pub mod progress;
 pub mod refusal;
 pub mod signature;
 pub mod tracking_link;

@@ -217,21 +217,22 @@ fn collect<T: Ord, E: fmt::Display>(
     parsed
 }
 
+/// The faults found so far; whoever parses goes on to the next place whatever was wrong at this one.
 #[derive(Debug, Default)]
-struct Faults(Vec<ConfigFault>);
+pub(crate) struct Faults(pub(crate) Vec<ConfigFault>);
 
 impl Faults {
-    fn add(&mut self, path: &str, message: impl Into<String>) {
+    pub(crate) fn add(&mut self, path: &str, message: impl Into<String>) {
         self.0.push(ConfigFault { path: path.to_owned(), message: message.into() });
     }
 
-    fn require(&mut self, holds: bool, path: &str, message: &str) {
+    pub(crate) fn require(&mut self, holds: bool, path: &str, message: &str) {
         if !holds {
             self.add(path, message);
         }
     }
 
-    fn keep<T, E: fmt::Display>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
+    pub(crate) fn keep<T, E: fmt::Display>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
         result.map_err(|fault| self.add(path, fault.to_string())).ok()
     }
 }

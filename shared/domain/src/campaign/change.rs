@@ -1,0 +1,57 @@
+//! What may change of a campaign once it is published.
+
+use core::time::Duration;
+
+use super::{Campaign, Campaigns, Terms};
+use crate::{
+    moment::Moment,
+    partner::{ConfigFault, Faults},
+    prelude::*,
+};
+
+/// What forbids publishing `new` over `old`, of the same name.
+///
+/// Evaluators hold a snapshot of the campaigns and drop what it does not need. So a campaign begins, and an end moves,
+/// only at an instant that is still `lead` away: by then every evaluator that drops anything knows of it
+/// ([`crate::catalogue::Timing`]).
+pub fn check_change(old: Option<&Campaign>, new: &Campaign, now: Moment, lead: Duration) -> Vec<ConfigFault> {
+    let mut faults = Faults::default();
+    let soonest = now.plus(lead);
+    match old {
+        None => {
+            let early = format!("a campaign starts at least {lead:?} after it is published");
+            faults.require(new.terms.active_from >= soonest, "active_from", &early);
+            faults.require(!new.archived, "archived", "a campaign that was never published cannot be archived");
+        }
+        Some(old) if old.archived => {
+            faults.require(new.archived, "name", "is an archived campaign's, which is never used again");
+            faults.require(new.terms == old.terms, "name", "is archived: its terms no longer change");
+        }
+        Some(old) => check_terms(&old.terms, &new.terms, soonest, &mut faults),
+    }
+    faults.0
+}
+
+fn check_terms(old: &Terms, new: &Terms, soonest: Moment, faults: &mut Faults) {
+    const FIXED: &str = "is fixed once published; for another, make a new campaign";
+    faults.require(new.goal == old.goal, "goal", FIXED);
+    faults.require(new.active_from == old.active_from, "active_from", FIXED);
+    let ahead = |to: Option<Moment>| to.is_none_or(|to| to >= soonest);
+    let may_move = ahead(old.active_to) && ahead(new.active_to);
+    let late = format!("moves only while it and its new value lie after {soonest}");
+    faults.require(new.active_to == old.active_to || may_move, "active_to", &late);
+}
+
+/// What forbids publishing `new` over `old`, all campaigns of a partner. A campaign is never deleted, but archived.
+pub fn check_changes(old: &Campaigns, new: &Campaigns, now: Moment, lead: Duration) -> Vec<ConfigFault> {
+    let mut faults = Faults::default();
+    for name in old.keys().filter(|name| !new.contains_key(*name)) {
+        faults.add(&format!("campaigns.{name}"), "is missing: a campaign is not deleted, write archived: true");
+    }
+    for (name, campaign) in new {
+        for fault in check_change(old.get(name), campaign, now, lead) {
+            faults.add(&format!("campaigns.{name}.{}", fault.path), fault.message);
+        }
+    }
+    faults.0
+}

@@ -1,0 +1,291 @@
+use std::{fs, path::Path};
+
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+/// An event of a user `u`.
+pub(crate) fn event(id: &str, millisecond: i64, kind: EventKind) -> Event {
+    let (id, user_id) = (ReportId::new(id).unwrap(), UserId::new("u").unwrap());
+    Event { id, user_id, occurred_at: Moment::from_millisecond(millisecond), kind }
+}
+
+/// What a link of this partner brings: both ids, which tell the partner and the total.
+pub(crate) fn tracking(provider: &str, mark: u64) -> Tracking {
+    let click_id = ClickId::new(format!("c-{provider}-{mark}")).ok();
+    let user_id = PartnerUserId::new(format!("p-{provider}-{mark}")).ok();
+    Tracking { provider: Provider::new(provider).unwrap(), ids: Ids { click_id, user_id } }
+}
+
+/// An opening of this partner's link at this total.
+pub(crate) fn opened(provider: &str, total_clicks: u64) -> EventKind {
+    EventKind::LinkOpened { tracking: tracking(provider, total_clicks), total_clicks }
+}
+
+const RECEIVED: &str = "2026-11-23T12:00:00Z";
+
+fn parse(message: &[u8]) -> Result<Parsed, Vec<EventFault>> {
+    let received: Timestamp = RECEIVED.parse().unwrap();
+    Event::parse(message, received.into(), &Timing::default())
+}
+
+fn parse_value(value: &Value) -> Result<Parsed, Vec<EventFault>> {
+    parse(value.to_string().as_bytes())
+}
+
+fn read(value: &Value) -> Event {
+    match parse_value(value) {
+        Ok(Parsed::Event(event)) => event,
+        other => panic!("{value}: {other:?}"),
+    }
+}
+
+fn faults(value: &Value) -> Vec<(String, EventFaultCode)> {
+    let mut faults: Vec<_> = parse_value(value).unwrap_err().into_iter().map(|f| (f.path, f.code)).collect();
+    faults.sort();
+    faults
+}
+
+fn one_fault(value: &Value) -> (String, EventFaultCode) {
+    let faults = faults(value);
+    assert_eq!(faults.len(), 1, "{value}: {faults:?}");
+    faults[0].clone()
+}
+
+fn sample(kind: &str) -> Value {
+    let mut value = json!({"id": "evt-1", "type": kind, "user_id": "gg3-42", "occurred_at": "2026-11-23T12:00:00Z"});
+    let fields = value.as_object_mut().unwrap();
+    match kind {
+        "tracking_link.opened" => {
+            fields.insert("tracking".into(), json!({"provider": "acme", "click_id": "c-1", "user_id": "p-9"}));
+            fields.insert("total_clicks".into(), json!(40));
+        }
+        "gg_button.clicked" => {
+            fields.insert("total_clicks".into(), json!(250));
+        }
+        "main_quest.completed" => {
+            fields.insert("quest_id".into(), json!("complete-50-quests"));
+        }
+        _ => {}
+    }
+    value
+}
+
+const KINDS: [&str; 4] = ["tracking_link.opened", "user.registered", "gg_button.clicked", "main_quest.completed"];
+
+/// The sample with one value replaced; a `null` takes it away.
+fn with(kind: &str, path: &str, new: Value) -> Value {
+    let mut value = sample(kind);
+    match path.split_once('.') {
+        Some((outer, inner)) => value[outer][inner] = new,
+        None => value[path] = new,
+    }
+    value
+}
+
+#[test]
+fn the_contracts_own_examples_are_read() {
+    let opened = read(&sample("tracking_link.opened"));
+    assert_eq!((opened.id.as_str(), opened.user_id.as_str()), ("evt-1", "gg3-42"));
+    assert_eq!(opened.occurred_at, Moment::from(RECEIVED.parse::<Timestamp>().unwrap()));
+    let EventKind::LinkOpened { tracking, total_clicks: 40 } = opened.kind else { panic!("an opening") };
+    assert_eq!(tracking.provider.as_str(), "acme");
+    assert_eq!(tracking.ids.click_id.unwrap().as_str(), "c-1");
+    assert_eq!(tracking.ids.user_id.unwrap().as_str(), "p-9");
+
+    let registered = read(&sample("user.registered")).kind;
+    assert_eq!(registered, EventKind::Registered { tracking: None, total_clicks: 0 });
+    assert_eq!(read(&sample("gg_button.clicked")).kind, EventKind::ButtonClicked { total_clicks: 250 });
+    let quest = QuestId::new("complete-50-quests").unwrap();
+    assert_eq!(read(&sample("main_quest.completed")).kind, EventKind::QuestCompleted { quest });
+}
+
+#[test]
+fn unknown_fields_are_ignored_and_unknown_types_told_by_a_bounded_name() {
+    for kind in KINDS {
+        assert_eq!(read(&with(kind, "new_field", json!({"a": [1, null]}))), read(&sample(kind)));
+    }
+    assert_eq!(parse_value(&json!({"type": "quest.started"})), Ok(Parsed::UnknownType("quest.started".into())));
+    let Ok(Parsed::UnknownType(name)) = parse_value(&json!({"type": "é".repeat(5000)})) else { panic!("unknown") };
+    assert_eq!(name.len(), 254);
+}
+
+#[test]
+fn every_fault_is_told_at_once() {
+    use EventFaultCode::{ControlCharacter, Missing, NotACount, NotASlug, NotAnInstant, TooLong, WrongType};
+    let value = json!({"id": "x".repeat(10_000), "type": "tracking_link.opened", "user_id": 7, "occurred_at": "noon",
+        "total_clicks": -1, "tracking": {"provider": "Acme!", "click_id": "a\nb", "user_id": "   "}});
+    let expected = [
+        ("id", TooLong),
+        ("occurred_at", NotAnInstant),
+        ("total_clicks", NotACount),
+        ("tracking.click_id", ControlCharacter),
+        ("tracking.provider", NotASlug),
+        ("tracking.user_id", Missing),
+        ("user_id", WrongType),
+    ];
+    assert_eq!(faults(&value), expected.map(|(path, code)| (path.to_owned(), code)));
+}
+
+#[test]
+fn what_is_required_is_missing_when_it_is_not_there_or_null_or_empty() {
+    let required = |kind: &str| match kind {
+        "tracking_link.opened" => &["id", "user_id", "occurred_at", "total_clicks", "tracking.provider"][..],
+        "user.registered" => &["id", "user_id", "occurred_at"][..],
+        "gg_button.clicked" => &["id", "user_id", "occurred_at", "total_clicks"][..],
+        _ => &["id", "user_id", "occurred_at", "quest_id"][..],
+    };
+    for kind in KINDS {
+        for path in required(kind) {
+            let missing = ((*path).to_owned(), EventFaultCode::Missing);
+            assert_eq!(one_fault(&with(kind, path, Value::Null)), missing, "{kind}");
+            if *path != "total_clicks" {
+                assert_eq!(one_fault(&with(kind, path, json!(""))), missing, "{kind}");
+            }
+        }
+        assert_eq!(one_fault(&with(kind, "type", Value::Null)).0, "type");
+    }
+    let untracked = with("tracking_link.opened", "tracking", Value::Null);
+    assert_eq!(one_fault(&untracked), ("tracking".into(), EventFaultCode::Missing));
+}
+
+#[test]
+fn a_registration_may_lack_tracking_and_clicks_and_an_empty_optional_is_none() {
+    let tracked = with("user.registered", "tracking", json!({"provider": "acme", "click_id": "", "user_id": null}));
+    let EventKind::Registered { tracking: Some(tracking), total_clicks: 0 } = read(&tracked).kind else {
+        panic!("a registration")
+    };
+    assert_eq!(tracking.ids, Ids::default());
+    let counted = with("user.registered", "total_clicks", json!(3));
+    assert_eq!(read(&counted).kind, EventKind::Registered { tracking: None, total_clicks: 3 });
+}
+
+#[test]
+fn an_event_is_at_most_thirty_seconds_ahead_of_its_arrival_and_as_old_as_it_likes() {
+    for (text, ahead) in [
+        ("2026-11-23T12:00:30Z", false),
+        ("2026-11-23T12:00:30.000999Z", false),
+        ("2026-11-23T12:00:30.001Z", true),
+        ("2026-11-23T13:00:30+01:00", false),
+        ("9999-12-30T00:00:00Z", true),
+        ("1970-01-01T00:00:00Z", false),
+        ("0001-01-01T00:00:00Z", false),
+    ] {
+        let value = with("gg_button.clicked", "occurred_at", json!(text));
+        if ahead {
+            assert_eq!(one_fault(&value), ("occurred_at".into(), EventFaultCode::InTheFuture), "{text}");
+        } else {
+            read(&value);
+        }
+    }
+    for bad in ["2026-11-23T12:00:00", "2026-13-01T00:00:00Z", "1763899200", "x"] {
+        let value = with("gg_button.clicked", "occurred_at", json!(bad));
+        assert_eq!(one_fault(&value).1, EventFaultCode::NotAnInstant, "{bad}");
+    }
+}
+
+#[test]
+fn a_count_is_a_whole_number_that_every_reader_can_hold() {
+    for bad in [json!(-1), json!(1.5), json!("7"), json!(9_007_199_254_740_992_u64), json!(1e300), json!(true)] {
+        let value = with("gg_button.clicked", "total_clicks", bad);
+        assert_eq!(one_fault(&value), ("total_clicks".into(), EventFaultCode::NotACount));
+    }
+    read(&with("gg_button.clicked", "total_clicks", json!(MAX_TOTAL_CLICKS)));
+}
+
+#[test]
+fn what_is_no_object_of_json_is_a_fault_of_the_whole() {
+    for (message, code) in [
+        (&b""[..], EventFaultCode::NotJson),
+        (b"{", EventFaultCode::NotJson),
+        (b"\xff\xfe", EventFaultCode::NotJson),
+        (b"[]", EventFaultCode::WrongType),
+        (b"null", EventFaultCode::WrongType),
+    ] {
+        let faults = parse(message).unwrap_err();
+        assert_eq!((faults.len(), faults[0].path.as_str(), faults[0].code), (1, "", code));
+        assert!(std::format!("{}", faults[0]).starts_with("the message"));
+    }
+    let deep = ["[".repeat(100_000), "]".repeat(100_000)].concat();
+    assert_eq!(parse(deep.as_bytes()).unwrap_err()[0].code, EventFaultCode::NotJson);
+}
+
+fn schema() -> jsonschema::Validator {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/event.json");
+    let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
+}
+
+#[test]
+fn every_example_is_read_and_fits_the_schema() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/events");
+    let schema = schema();
+    let mut seen = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let value: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+        assert!(schema.is_valid(&value), "{:?}", schema.iter_errors(&value).collect::<Vec<_>>());
+        let received: Timestamp = value["occurred_at"].as_str().unwrap().parse().unwrap();
+        let parsed = Event::parse(value.to_string().as_bytes(), received.into(), &Timing::default());
+        assert!(matches!(parsed, Ok(Parsed::Event(_))), "{value}: {parsed:?}");
+        seen.push(value["type"].as_str().unwrap().to_owned());
+    }
+    for kind in KINDS {
+        assert!(seen.iter().any(|seen| seen == kind), "an example of {kind}");
+    }
+}
+
+#[test]
+fn the_schema_and_the_code_refuse_the_same() {
+    let schema = schema();
+    let values = [
+        json!(null),
+        json!(""),
+        json!(7),
+        json!(-7),
+        json!(1.5),
+        json!(9_007_199_254_740_992_u64),
+        json!("x"),
+        json!("a\u{7f}b"),
+        json!("a\nb"),
+        json!("Acme!"),
+        json!("y".repeat(256)),
+        json!("2026-11-23T11:00:00Z"),
+        json!([]),
+        json!({}),
+        json!({"provider": "acme"}),
+    ];
+    let paths = ["id", "user_id", "occurred_at", "total_clicks", "quest_id", "tracking"];
+    let inner = ["tracking.provider", "tracking.click_id", "tracking.user_id"];
+    for kind in KINDS {
+        let inner = inner.iter().filter(|_| kind == "tracking_link.opened");
+        for path in paths.iter().chain(inner) {
+            for value in &values {
+                let changed = with(kind, path, value.clone());
+                let (fits, reads) = (schema.is_valid(&changed), parse_value(&changed).is_ok());
+                assert_eq!(fits, reads, "{changed}");
+            }
+        }
+    }
+    assert!(schema.is_valid(&json!({"type": "quest.started"})), "of other types nothing is asked");
+}
+
+proptest! {
+    #[test]
+    fn no_message_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = parse(&bytes);
+    }
+
+    #[test]
+    fn no_change_of_one_value_makes_it_panic_and_what_is_read_is_bounded(
+        kind in prop::sample::select(&KINDS[..]),
+        path in prop::sample::select(&["id", "type", "user_id", "occurred_at", "total_clicks", "quest_id", "tracking"][..]),
+        text in ".{0,300}",
+    ) {
+        if let Ok(Parsed::Event(event)) = parse_value(&with(kind, path, json!(text))) {
+            prop_assert!(event.id.as_str().len() <= MAX_ID_BYTES);
+            prop_assert!(event.user_id.as_str().len() <= MAX_ID_BYTES);
+        }
+    }
+}

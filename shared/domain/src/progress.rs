@@ -1,0 +1,194 @@
+//! Progress explained: what of a campaign's goal a participant has reached, what is missing, and what did not count.
+
+use core::fmt;
+
+use crate::{
+    campaign::{Goal, Terms},
+    ids::{CampaignName, Provider, QuestId},
+    moment::Moment,
+    participant::{Attribution, Clicks, Participant},
+    prelude::*,
+};
+
+/// How far a participant has come with one campaign. Its `Display` is the explanation in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// The partner's earliest opening, if there was one.
+    pub since: Option<Moment>,
+    /// How far it is.
+    pub state: State,
+    /// What was done and does not count, with the reason.
+    pub not_counted: Vec<NotCounted>,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum State {
+    /// The goal is reached; its delivery tells when.
+    Reached,
+    /// No registration through this partner's link yet.
+    NotRegistered,
+    /// Clicks are missing.
+    Clicks {
+        /// Clicked since the link was opened, as the last click within the campaign's time told.
+        counted: u64,
+        /// Asked for.
+        needed: u64,
+    },
+    /// Quests are missing.
+    Quests {
+        /// Completed in a way that counts, and when.
+        done: Vec<(QuestId, Moment)>,
+        /// Still to complete.
+        missing: Vec<QuestId>,
+    },
+}
+
+/// Something that was done and does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NotCounted {
+    /// The quest; clicks if there is none.
+    pub quest: Option<QuestId>,
+    /// When.
+    pub at: Moment,
+    /// Why not.
+    pub reason: Reason,
+}
+
+/// Why something that was done does not count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// No link of this partner was opened.
+    NotOpened,
+    /// Before this partner's link was opened.
+    BeforeOpening,
+    /// Before the campaign began.
+    BeforeBeginning,
+    /// After the campaign ended.
+    AfterEnd,
+    /// After the opening, but we learnt of the opening so late that the event had expired.
+    Expired,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotOpened => "without opening the link",
+            Self::BeforeOpening => "before the link was opened",
+            Self::BeforeBeginning => "before the campaign began",
+            Self::AfterEnd => "after the campaign ended",
+            Self::Expired => "more than 7 days before the opening was reported",
+        })
+    }
+}
+
+/// Explains how far this participant has come with this campaign.
+///
+/// Only what is kept can be told: an event that no campaign needed is not, nor are the facts of a reached goal.
+pub fn explain(participant: &Participant, provider: &Provider, name: &CampaignName, terms: &Terms) -> Progress {
+    let attribution = participant.attribution(provider);
+    let since = attribution.map(|attribution| attribution.since);
+    if participant.has_reached(provider, name) {
+        return Progress { since, state: State::Reached, not_counted: Vec::new() };
+    }
+    let looking = Looking { participant, attribution, terms };
+    let (state, not_counted) = match &terms.goal {
+        Goal::Registration => (State::NotRegistered, Vec::new()),
+        Goal::Ggstrike(needed) => looking.clicks(needed.get()),
+        Goal::MainQuest(_) | Goal::MainQuests(_) => looking.quests(),
+    };
+    Progress { since, state, not_counted }
+}
+
+struct Looking<'a> {
+    participant: &'a Participant,
+    attribution: Option<&'a Attribution>,
+    terms: &'a Terms,
+}
+
+impl Looking<'_> {
+    fn clicks(&self, needed: u64) -> (State, Vec<NotCounted>) {
+        let mut counted = 0;
+        let mut not_counted = None;
+        for Clicks(at, total) in self.participant.clicks() {
+            match (self.reason(at), self.attribution) {
+                (None, Some(attribution)) => counted = counted.max(total.saturating_sub(attribution.baseline)),
+                (reason, _) => {
+                    let reason = reason.unwrap_or(Reason::NotOpened);
+                    not_counted = Some(NotCounted { quest: None, at, reason });
+                }
+            }
+        }
+        // Where some count, that earlier ones do not is no news: they are in the total that counting began from.
+        let not_counted = not_counted.filter(|_| counted == 0);
+        (State::Clicks { counted, needed }, not_counted.into_iter().collect())
+    }
+
+    fn quests(&self) -> (State, Vec<NotCounted>) {
+        let (mut done, mut missing, mut not_counted) = (Vec::new(), Vec::new(), Vec::new());
+        for quest in self.terms.goal.quests() {
+            let completed =
+                self.attribution.and_then(|attribution| self.participant.completed_at(attribution, self.terms, quest));
+            if let Some(at) = completed {
+                done.push((quest.clone(), at));
+                continue;
+            }
+            missing.push(quest.clone());
+            not_counted.extend(
+                self.participant
+                    .completions(quest)
+                    .filter_map(|at| Some(NotCounted { quest: Some(quest.clone()), at, reason: self.reason(at)? })),
+            );
+        }
+        (State::Quests { done, missing }, not_counted)
+    }
+
+    /// Why what occurred then does not count, if it does not.
+    fn reason(&self, at: Moment) -> Option<Reason> {
+        if at < self.terms.active_from {
+            return Some(Reason::BeforeBeginning);
+        }
+        if !self.terms.contain(at) {
+            return Some(Reason::AfterEnd);
+        }
+        match self.attribution {
+            None => Some(Reason::NotOpened),
+            Some(attribution) if at < attribution.since => Some(Reason::BeforeOpening),
+            Some(attribution) if !attribution.counts(self.terms, at) => Some(Reason::Expired),
+            Some(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.state {
+            State::Reached => return f.write_str("reached"),
+            State::NotRegistered => f.write_str("not registered through this partner's link")?,
+            State::Clicks { counted, needed } => write!(f, "{counted} of {needed} clicks")?,
+            State::Quests { done, missing } => {
+                let total = done.len() + missing.len();
+                let quests = if missing.len() == 1 { "quest" } else { "quests" };
+                write!(f, "{} of {total} quests; {quests} {} missing", done.len(), list(missing))?;
+            }
+        }
+        if self.since.is_none() {
+            f.write_str("; the partner's link was not opened")?;
+        }
+        for (at, what) in self.not_counted.iter().enumerate() {
+            f.write_str(if at == 0 { "; not counted: " } else { ", " })?;
+            match &what.quest {
+                Some(quest) => write!(f, "{quest}, completed {} ({})", what.reason, what.at)?,
+                None => write!(f, "clicks {} (until {})", what.reason, what.at)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+fn list(quests: &[QuestId]) -> String {
+    quests.iter().map(QuestId::as_str).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests;
