@@ -21,6 +21,7 @@ pub mod conversion;
 pub mod credential;
 pub mod fault;
 pub mod ids;
+pub mod moment;
 pub mod money;
 pub mod parameters;
 pub mod partner;
@@ -28,6 +29,7 @@ pub mod placeholder;
 pub mod postback;
 mod prelude;
 pub mod refusal;
+pub mod retry;
 pub mod signature;
 pub mod tracking_link;
 
