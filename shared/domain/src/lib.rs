@@ -16,6 +16,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod address;
+pub mod attempt;
 pub mod click;
 pub mod conversion;
 pub mod credential;
@@ -32,5 +33,6 @@ pub mod refusal;
 pub mod retry;
 pub mod signature;
 pub mod tracking_link;
+pub mod webhook;
 
 pub use jiff;
