@@ -20,6 +20,7 @@ pub mod attempt;
 pub mod click;
 pub mod conversion;
 pub mod credential;
+pub mod delivery;
 pub mod fault;
 pub mod ids;
 pub mod moment;
