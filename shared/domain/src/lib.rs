@@ -1,4 +1,5 @@
-//! The rules of GG3 Postback: what a postback is, when two are the same, what a tracking link says, who may call.
+//! The rules of GG3 Postback: what a postback is, when two are the same, what a tracking link says, who may call; when a
+//! webhook is sent, where it may lead, and how its delivery ends.
 //!
 //! This crate decides and never acts. It takes facts, `now` and random bytes as arguments and answers with values;
 //! whoever calls it does the reading, the writing and the waiting. It is `no_std` on purpose: there is no clock, no

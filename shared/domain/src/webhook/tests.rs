@@ -4,8 +4,10 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
+    address,
+    attempt::AttemptFault,
     ids::{Provider, UserId},
-    partner::{Partner, PartnerFile},
+    partner::{ParameterNames, Partner, PartnerFile},
 };
 
 const PUBLIC: Allowance = Allowance::PublicOnly;
