@@ -20,10 +20,10 @@ pub use life::{Opened, Pace, PaceFault, Recorded, Standing, Step, Why};
 
 use crate::{
     attempt::Attempt,
+    event::Ids,
     ids::{CampaignName, DeliveryId, Mark, Provider, Ticket, UserId},
     moment::Moment,
     prelude::*,
-    webhook::PartnerIds,
 };
 
 /// What is owed: a participant reached a campaign's goal.
@@ -36,7 +36,7 @@ pub struct Owed {
     /// The GG3 user.
     pub participant: UserId,
     /// What the partner knows the user by; from now on fixed.
-    pub ids: PartnerIds,
+    pub ids: Ids,
     /// The latest instant that the goal needed.
     pub occurred_at: Moment,
 }
@@ -48,7 +48,7 @@ pub struct Delivery {
     provider: Provider,
     campaign: CampaignName,
     participant: UserId,
-    ids: PartnerIds,
+    ids: Ids,
     occurred_at: Moment,
     created_at: Moment,
     revision: u32,
@@ -206,7 +206,7 @@ impl Delivery {
     }
 
     /// What the partner knows the user by.
-    pub fn ids(&self) -> &PartnerIds {
+    pub fn ids(&self) -> &Ids {
         &self.ids
     }
 

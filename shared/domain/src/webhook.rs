@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use url::{Host, Position, Url};
 
 use crate::{
-    ids::{CampaignName, ClickId, DeliveryId, EventLabel, PartnerUserId},
+    event::Ids,
+    ids::{CampaignName, DeliveryId, EventLabel},
     moment::Moment,
     prelude::*,
 };
@@ -66,37 +67,11 @@ impl fmt::Display for Macro {
     }
 }
 
-/// Which ids were agreed on with a partner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct AgreedIds {
-    /// Whether its user's is.
-    pub user_id: bool,
-    /// Whether its click's is.
-    pub click_id: bool,
-}
-
-impl Default for AgreedIds {
-    fn default() -> Self {
-        Self { user_id: false, click_id: true }
-    }
-}
-
-/// What a partner knows one of its users by: the ids of an opening, as far as they were agreed on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartnerIds {
-    /// The partner's name for its user.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<PartnerUserId>,
-    /// The partner's click.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub click_id: Option<ClickId>,
-}
-
 /// What a delivery fills a webhook with.
 #[derive(Debug, Clone, Copy)]
 pub struct Values<'a> {
     /// What the partner knows the user by.
-    pub ids: &'a PartnerIds,
+    pub ids: &'a Ids,
     /// What the goal is called.
     pub event: &'a EventLabel,
     /// The campaign.

@@ -26,7 +26,7 @@ pub(super) fn owed() -> Owed {
         provider: Provider::new("acme").unwrap(),
         campaign: CampaignName::new("welcome").unwrap(),
         participant: UserId::new("gg3-42").unwrap(),
-        ids: PartnerIds { user_id: PartnerUserId::new("p-9").ok(), click_id: ClickId::new("c-1").ok() },
+        ids: Ids { user_id: PartnerUserId::new("p-9").ok(), click_id: ClickId::new("c-1").ok() },
         occurred_at: moment(-5_000),
     }
 }

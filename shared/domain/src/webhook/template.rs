@@ -7,10 +7,17 @@ use thiserror::Error;
 use url::{Host, Position, Url};
 
 use super::{
-    AgreedIds, Allowance, Macro, Values, WebhookUrl,
+    Allowance, Macro, Values, WebhookUrl,
     parts::{Parts, Place},
 };
-use crate::{address::Blocked, attempt::AttemptFault, placeholder, prelude::*, signature::STRICT};
+use crate::{
+    address::Blocked,
+    attempt::AttemptFault,
+    catalogue::{AgreedIds, TrackingId},
+    placeholder,
+    prelude::*,
+    signature::STRICT,
+};
 
 /// The longest template taken, in bytes.
 pub const MAX_TEMPLATE_BYTES: usize = 2048;
@@ -105,7 +112,7 @@ fn known_macros() -> String {
 
 impl UrlTemplate {
     /// Reads a template, or tells every fault of it.
-    pub fn parse(text: &str, agreed: AgreedIds, allowance: Allowance) -> Result<Self, Vec<TemplateFault>> {
+    pub fn parse(text: &str, agreed: &AgreedIds, allowance: Allowance) -> Result<Self, Vec<TemplateFault>> {
         if text.len() > MAX_TEMPLATE_BYTES {
             return Err([TemplateFault::TooLong].into());
         }
@@ -201,7 +208,7 @@ impl fmt::Debug for UrlTemplate {
     }
 }
 
-fn check_macros(parts: &Parts<'_>, agreed: AgreedIds, faults: &mut Vec<TemplateFault>) {
+fn check_macros(parts: &Parts<'_>, agreed: &AgreedIds, faults: &mut Vec<TemplateFault>) {
     let text = parts.path_and_query;
     let names = macro_names(text);
     if names.is_none() {
@@ -211,8 +218,12 @@ fn check_macros(parts: &Parts<'_>, agreed: AgreedIds, faults: &mut Vec<TemplateF
     for name in &names {
         match Macro::ALL.into_iter().find(|known| known.name() == *name) {
             None => faults.push(TemplateFault::UnknownMacro((*name).to_owned())),
-            Some(Macro::UserId) if !agreed.user_id => faults.push(TemplateFault::NotAgreed(Macro::UserId)),
-            Some(Macro::ClickId) if !agreed.click_id => faults.push(TemplateFault::NotAgreed(Macro::ClickId)),
+            Some(Macro::UserId) if !agreed.contain(TrackingId::UserId) => {
+                faults.push(TemplateFault::NotAgreed(Macro::UserId));
+            }
+            Some(Macro::ClickId) if !agreed.contain(TrackingId::ClickId) => {
+                faults.push(TemplateFault::NotAgreed(Macro::ClickId));
+            }
             Some(_) => {}
         }
     }

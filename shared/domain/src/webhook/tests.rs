@@ -1,3 +1,4 @@
+use alloc::collections::BTreeSet;
 use std::vec;
 
 use proptest::prelude::*;
@@ -6,23 +7,31 @@ use super::*;
 use crate::{
     address,
     attempt::AttemptFault,
-    ids::{Provider, UserId},
+    catalogue::{AgreedIds, TrackingId},
+    ids::{ClickId, PartnerUserId, Provider, UserId},
     partner::{ParameterNames, Partner, PartnerFile},
 };
 
 const PUBLIC: Allowance = Allowance::PublicOnly;
-const BOTH: AgreedIds = AgreedIds { user_id: true, click_id: true };
+
+fn agreed(ids: impl IntoIterator<Item = TrackingId>) -> AgreedIds {
+    AgreedIds::try_from(ids.into_iter().collect::<BTreeSet<_>>()).unwrap()
+}
+
+fn both() -> AgreedIds {
+    agreed([TrackingId::UserId, TrackingId::ClickId])
+}
 
 fn development() -> Allowance {
     Allowance::Development(Development::try_new("http://localhost:4570").unwrap())
 }
 
 fn template(text: &str) -> UrlTemplate {
-    UrlTemplate::parse(text, BOTH, PUBLIC).unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
+    UrlTemplate::parse(text, &both(), PUBLIC).unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
 }
 
 fn faults(text: &str) -> Vec<TemplateFault> {
-    UrlTemplate::parse(text, BOTH, PUBLIC).err().unwrap_or_default()
+    UrlTemplate::parse(text, &both(), PUBLIC).err().unwrap_or_default()
 }
 
 fn partner(json: &str) -> Partner {
@@ -31,7 +40,7 @@ fn partner(json: &str) -> Partner {
 
 /// Everything that a delivery of this user and click fills a webhook with.
 struct Delivered {
-    ids: PartnerIds,
+    ids: Ids,
     event: EventLabel,
     campaign: CampaignName,
     delivery_id: DeliveryId,
@@ -39,7 +48,7 @@ struct Delivered {
 
 impl Delivered {
     fn of(user: &str, click: &str) -> Self {
-        let ids = PartnerIds { user_id: PartnerUserId::new(user).ok(), click_id: ClickId::new(click).ok() };
+        let ids = Ids { user_id: PartnerUserId::new(user).ok(), click_id: ClickId::new(click).ok() };
         let campaign = CampaignName::new("welcome").unwrap();
         let participant = UserId::new("gg3-42").unwrap();
         let delivery_id = DeliveryId::of(&Provider::new("acme").unwrap(), &campaign, &participant);
@@ -86,9 +95,9 @@ fn every_macro_is_filled_and_encoded() {
 
 #[test]
 fn every_fault_of_a_template_is_told_at_once() {
-    let agreed = AgreedIds { user_id: false, click_id: true };
+    let agreed = agreed([TrackingId::ClickId]);
     let text = "ftp://u{x}:p@10.0.0.1:81/%7bclickId%7D/{userId}/[cid]?a={nope}&b=%click%#f{clickId}";
-    let faults = UrlTemplate::parse(text, agreed, PUBLIC).unwrap_err();
+    let faults = UrlTemplate::parse(text, &agreed, PUBLIC).unwrap_err();
     for expected in [
         TemplateFault::MacroOutOfPlace(Place::Userinfo),
         TemplateFault::MacroOutOfPlace(Place::Fragment),
@@ -137,9 +146,9 @@ fn macros_stand_in_path_and_query_only_and_are_written_as_agreed() {
 #[test]
 fn an_id_that_was_not_agreed_on_is_not_sent() {
     let text = "https://a.example/?u={userId}&c={clickId}";
-    let not_agreed = |agreed| UrlTemplate::parse(text, agreed, PUBLIC).err();
+    let not_agreed = |agreed: AgreedIds| UrlTemplate::parse(text, &agreed, PUBLIC).err();
     assert_eq!(not_agreed(AgreedIds::default()), Some(vec![TemplateFault::NotAgreed(Macro::UserId)]));
-    let user_only = AgreedIds { user_id: true, click_id: false };
+    let user_only = agreed([TrackingId::UserId]);
     assert_eq!(not_agreed(user_only), Some(vec![TemplateFault::NotAgreed(Macro::ClickId)]));
     // Agreed on since, but not when this delivery's ids were frozen.
     let missing = Delivered::of("", "c-1").render(text);
@@ -241,8 +250,8 @@ fn the_development_allowance_permits_loopback_http_and_any_port_and_nothing_else
     for good in
         ["http://127.0.0.1:3000/hook?c={clickId}", "http://localhost:9/", "https://[::1]:9/", "https://a.example:81/"]
     {
-        assert!(UrlTemplate::parse(good, BOTH, development()).is_ok(), "{good}");
-        assert!(UrlTemplate::parse(good, BOTH, PUBLIC).is_err(), "{good}");
+        assert!(UrlTemplate::parse(good, &both(), development()).is_ok(), "{good}");
+        assert!(UrlTemplate::parse(good, &both(), PUBLIC).is_err(), "{good}");
     }
     for bad in [
         "http://10.0.0.1/",
@@ -251,7 +260,7 @@ fn the_development_allowance_permits_loopback_http_and_any_port_and_nothing_else
         "ftp://127.0.0.1/",
         "http://u@127.0.0.1/",
     ] {
-        assert!(UrlTemplate::parse(bad, BOTH, development()).is_err(), "{bad}");
+        assert!(UrlTemplate::parse(bad, &both(), development()).is_err(), "{bad}");
     }
     let address = |text: &str| text.parse::<IpAddr>().unwrap();
     assert!(PUBLIC.check(address("127.0.0.1")).is_err());
@@ -438,7 +447,7 @@ proptest! {
 
     #[test]
     fn what_is_rendered_has_its_templates_host_and_segments_and_carries_the_values_back(text in a_template(), user in a_value(), click in a_value()) {
-        let Ok(template) = UrlTemplate::parse(&text, BOTH, PUBLIC) else { return Ok(()) };
+        let Ok(template) = UrlTemplate::parse(&text, &both(), PUBLIC) else { return Ok(()) };
         let harmless = template.render(&Delivered::of("x", "x").values()).unwrap();
         let delivered = Delivered::of(&user, &click);
         let Ok(url) = template.render(&delivered.values()) else { return Ok(()) };
@@ -459,8 +468,8 @@ proptest! {
 
     #[test]
     fn no_text_makes_the_parser_panic_and_what_it_takes_it_takes_again(text in "(https?://)?[a-z{}@:/?#%\\[\\]. \\\\0-9]{0,24}") {
-        if let Ok(template) = UrlTemplate::parse(&text, BOTH, PUBLIC) {
-            prop_assert_eq!(UrlTemplate::parse(&template.text(), BOTH, PUBLIC), Ok(template));
+        if let Ok(template) = UrlTemplate::parse(&text, &both(), PUBLIC) {
+            prop_assert_eq!(UrlTemplate::parse(&template.text(), &both(), PUBLIC), Ok(template));
         }
     }
 
@@ -476,7 +485,7 @@ proptest! {
             _ => format!("{a}.{b}.{}", bits & 0xffff),
         };
         let dot = if last.is_multiple_of(2) { "." } else { "" };
-        let parsed = UrlTemplate::parse(&format!("https://{host}{dot}/"), BOTH, PUBLIC);
+        let parsed = UrlTemplate::parse(&format!("https://{host}{dot}/"), &both(), PUBLIC);
         if let Err(blocked) = address::check(IpAddr::V4(bits.into())) {
             prop_assert_eq!(parsed, Err(vec![TemplateFault::Host(blocked)]));
         } else {
