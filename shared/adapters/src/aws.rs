@@ -68,9 +68,10 @@ impl CallLimits {
         operation_timeout: Duration::from_secs(1),
         max_attempts: 2,
     };
-    /// For work that nobody waits for.
+
+    /// For work that nobody waits for. Patient: what is given up and repeated may have been done, and is then there twice.
     pub const BACKGROUND: Self =
-        Self { attempt_timeout: Duration::from_secs(3), operation_timeout: Duration::from_secs(10), max_attempts: 4 };
+        Self { attempt_timeout: Duration::from_secs(8), operation_timeout: Duration::from_secs(18), max_attempts: 3 };
 
     fn timeouts(self) -> TimeoutConfig {
         TimeoutConfig::builder()
