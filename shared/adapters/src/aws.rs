@@ -43,7 +43,7 @@ impl fmt::Debug for AwsSettings {
     }
 }
 
-/// How long one operation may take. All of a function's operations in a row fit its timeout.
+/// How long one operation may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallLimits {
     /// For one attempt, from connecting to the last byte.
