@@ -13,8 +13,10 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    campaign::Campaigns,
     credential::CredentialKind,
     ids::{EventId, LandingName, Provider},
+    moment::Moment,
     money::ExtraCurrencies,
     prelude::*,
     tracking_link::BaseUrl,
@@ -47,6 +49,14 @@ pub struct PartnerFile {
     /// What was agreed about its media buying.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_buying: Option<MediaBuyingFile>,
+}
+
+impl PartnerFile {
+    /// The file with an instant for every `on_publish`: the one that was published, or `soonest`.
+    #[must_use]
+    pub fn dated(self, published: &Campaigns, soonest: Moment) -> Self {
+        Self { media_buying: self.media_buying.map(|section| section.dated(published, soonest)), ..self }
+    }
 }
 
 /// What was agreed about a partner's postbacks, as an operator writes it.
