@@ -10,12 +10,15 @@ use domain::{
     credential::{CredentialKind, Token, TokenHash},
     jiff::Timestamp,
     moment::Moment,
-    partner::{ConfigFault, Partner, PartnerFile},
+    partner::{ConfigFault, Partner},
     signature::Secret,
 };
 use serde::Serialize;
 
 use crate::partner_files::ValidFile;
+
+/// The most that is stored of a file: an item has 400 KB, and the rest of it is small.
+const MAX_FILE_BYTES: usize = 380 * 1024;
 
 /// What happens to one partner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -101,18 +104,16 @@ pub(crate) fn plan(
     for fault in &mut faults {
         fault.path.insert_str(0, "media_buying.");
     }
-    if faults.is_empty() { compare(valid, &file, standing, entropy, clock.now).map(Ok) } else { Ok(Err(faults)) }
+    let text = serde_json::to_string(&file)?;
+    if text.len() > MAX_FILE_BYTES {
+        let message = format!("the whole file has {} bytes; at most {MAX_FILE_BYTES} can be stored", text.len());
+        faults.push(ConfigFault { path: "provider".to_owned(), message });
+    }
+    if faults.is_empty() { compare(valid, text, standing, entropy, clock.now).map(Ok) } else { Ok(Err(faults)) }
 }
 
-fn compare(
-    valid: &ValidFile,
-    file: &PartnerFile,
-    standing: &Standing,
-    entropy: Entropy,
-    now: Timestamp,
-) -> Result<Planned> {
+fn compare(valid: &ValidFile, file: String, standing: &Standing, entropy: Entropy, now: Timestamp) -> Result<Planned> {
     let (standing, secrets) = (standing.item.as_ref(), standing.secrets.as_ref());
-    let file = serde_json::to_string(file)?;
     let mut token_hashes: Vec<TokenHash> = standing.map(|item| item.token_hashes.clone()).unwrap_or_default();
     let credential = match valid.partner.credential() {
         CredentialKind::Token if token_hashes.is_empty() => {

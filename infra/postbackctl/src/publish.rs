@@ -75,6 +75,9 @@ pub(crate) struct Outcome {
 
 /// Publishes what is stored, unless exactly that is published already: so an apply that died before it came to this is
 /// made good by the next one, whatever that changes.
+///
+/// What is in time is decided just before the writes. They are few and bounded, and the lead has room for them: 30 seconds
+/// more by default than the catalogue's age and the events' clocks need ([`domain::catalogue::Timing`]).
 pub(crate) async fn publish(
     catalogue: &impl Catalogue,
     partners: impl AsyncFn() -> Result<Vec<PartnerItem>>,

@@ -105,3 +105,18 @@ fn what_is_fixed_is_refused_with_every_fault_and_what_is_free_is_not() {
     let revived = attempt(&with(REGISTRATION), &applied(&archived, true), 20).unwrap_err();
     assert_eq!(revived, ["media_buying.campaigns.autumn.name"]);
 }
+
+#[test]
+fn a_file_that_no_item_can_hold_is_refused_before_anything_is_written() {
+    let url = format!("https://a.example/{}", "x".repeat(2_000));
+    let campaign = |n: usize| {
+        format!(
+            "    - {{name: c{n}, goal: {{type: registration}}, active_from: on_publish, webhook: {{url: \"{url}\"}}}}\n"
+        )
+    };
+    let file = |count| {
+        format!("provider: acme\nmedia_buying:\n  campaigns:\n{}", (0..count).map(campaign).collect::<String>())
+    };
+    assert!(attempt(&file(150), &Standing::default(), 0).is_ok());
+    assert_eq!(attempt(&file(200), &Standing::default(), 0).unwrap_err(), ["provider"]);
+}
