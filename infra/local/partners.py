@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from . import processes
 from .console import Failure, step
 from .files import read_json, write_json
@@ -43,27 +41,23 @@ def apply(settings: Settings, program: Path, api_url: str) -> dict[str, SamplePa
     """Applies infra/partners to the stack, makes a link for each landing, and says what a client needs of each."""
     with step(f"Applying {PARTNERS.name} with {COMMAND}"):
         answer = _call(settings, program, "apply", str(PARTNERS), "--yes", "--json")
-        secrets = _remembered(settings, _parsed(answer))
-        return {file["provider"]: _sample(settings, program, api_url, file, secrets) for file in _files()}
-
-
-def _files() -> list[dict[str, Any]]:
-    """The partner files, which the operator's command has just found valid."""
-    return [yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(PARTNERS.glob("*.yaml"))]
+        applied = _parsed(answer)
+        secrets = _remembered(settings, applied)
+        return {entry["provider"]: _sample(settings, program, api_url, entry, secrets) for entry in applied}
 
 
 def _sample(
-    settings: Settings, program: Path, api_url: str, file: dict[str, Any], secrets: dict[str, dict[str, str]]
+    settings: Settings, program: Path, api_url: str, entry: dict[str, Any], secrets: dict[str, dict[str, str]]
 ) -> SamplePartner:
-    provider = file["provider"]
+    provider = entry["provider"]
     secret = secrets.get(provider, {})
-    signs = (file.get("postback") or {}).get("credential") == "signature"
+    signs = entry["credential"] == "signature"
     base = f"{api_url}/postback/{provider}"
     return SamplePartner(
         postback_url=base if signs else f"{base}/{secret['token']}",
         token=None if signs else secret["token"],
         signature_secret=secret["signature_secret"] if signs else None,
-        landings={name: _link(settings, program, api_url, provider, name) for name in file.get("landings") or {}},
+        landings={name: _link(settings, program, api_url, provider, name) for name in entry["landings"]},
     )
 
 

@@ -145,6 +145,29 @@ fn apply_creates_changes_and_keeps_and_shows_a_secret_only_once() {
 }
 
 #[test]
+fn a_rotated_token_loses_no_call_and_the_old_one_ends_when_it_is_dropped() {
+    let stack = stack();
+    let folder = Folder::with("rotated", &[("pied-piper.yaml", "provider: pied-piper\n")]);
+    let output = postbackctl(&["apply", folder.path(), "--yes", "--json"]);
+    let report: Value = serde_json::from_str(&assert_done(&output)).unwrap();
+    let old = report["partners"][0]["token"].as_str().unwrap().to_owned();
+    let shown = assert_done(&postbackctl(&["rotate", "pied-piper"]));
+    let new = shown.split_once("token ").unwrap().1.split(' ').next().unwrap().to_owned();
+
+    // A function takes what it has read for true for a second here, a minute on AWS.
+    let smoke = |token: &str| {
+        let arguments = ["smoke", "--url", &stack.api_url, "--provider", "pied-piper", "--token", token];
+        postbackctl(&arguments).status.success()
+    };
+    let in_time = |wanted: &dyn Fn() -> bool| (0..100).any(|_| wanted());
+    assert!(in_time(&|| smoke(&new)), "the new token is good");
+    assert!(smoke(&old), "the old one is still good");
+    assert_done(&postbackctl(&["rotate", "pied-piper", "--drop-old"]));
+    assert!(in_time(&|| !smoke(&old)), "the old token is good no more");
+    assert!(smoke(&new), "the new one still is");
+}
+
+#[test]
 fn a_media_buying_link_leaves_the_partners_macro_as_it_is() {
     let page = "https://gg3.xyz/quests/complete-50-quests";
     let link = postbackctl(&["link", "media-buying", "acme", "--page", page]);

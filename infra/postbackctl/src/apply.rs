@@ -172,32 +172,43 @@ async fn ensure_system_keys(configuration: &Configuration) -> Result<()> {
         ..SecretsItem::default()
     };
     // Lost means that somebody else's are there now: they serve as well.
-    configuration.put_secrets(&item, false).await?;
+    configuration.put_secrets_if_absent(&item).await?;
     Ok(())
 }
 
-/// Writes a partner's secret before the partner: one that can be seen can be called.
+/// Writes a partner, and its secret with it. The row is there whatever came of it: a secret that may be stored is told.
 async fn write(configuration: &Configuration, planned: Planned, rows: &mut Vec<Row>) -> Result<()> {
     let Planned { change, item, credential, .. } = planned;
-    let provider = item.provider.to_string();
-    let (mut token, mut signature_secret) = (None, None);
-    match credential {
-        Some(NewCredential::Token(made)) => token = Some(made.reveal().to_owned()),
-        Some(NewCredential::Signature(made)) => {
-            let owner = SecretsItem::partner_owner(&item.provider);
-            let signature_secrets = vec![made.reveal().to_owned()];
-            let secrets = SecretsItem { owner, signature_secrets, ..SecretsItem::default() };
-            // A secret without a partner is left over from an attempt that was cut short: nobody knows it.
-            configuration.put_secrets(&secrets, true).await?;
-            signature_secret = Some(made.reveal().to_owned());
+    let mut row = Row::of(change, &item)?;
+    let secrets = match credential {
+        Some(NewCredential::Token(made)) => {
+            row.token = Some(made.reveal().to_owned());
+            None
         }
-        None => {}
-    }
-    if change != Change::Unchanged && configuration.put_partner(&item).await? == Written::Lost {
-        bail!(
+        Some(NewCredential::Signature(made)) => {
+            row.signature_secret = Some(made.reveal().to_owned());
+            let owner = SecretsItem::partner_owner(&item.provider);
+            Some(SecretsItem { owner, signature_secrets: vec![made.reveal().to_owned()], ..SecretsItem::default() })
+        }
+        None => None,
+    };
+    let provider = item.provider.clone();
+    let written = if change == Change::Unchanged {
+        Ok(Written::Done)
+    } else {
+        configuration.put_partner(&item, secrets.as_ref()).await
+    };
+    match written {
+        Ok(Written::Done) => {
+            rows.push(row);
+            Ok(())
+        }
+        Ok(Written::Lost) => bail!(
             "{provider} was changed by somebody else in the meantime; nothing of it was overwritten. Look, and apply again"
-        );
+        ),
+        Err(unavailable) => {
+            rows.push(row);
+            Err(unavailable).with_context(|| format!("{provider} may or may not be written: apply again to see; if it is kept then, what is told here is good"))
+        }
     }
-    rows.push(Row { provider, change, token, signature_secret });
-    Ok(())
 }

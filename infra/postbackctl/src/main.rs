@@ -10,6 +10,7 @@ mod link;
 mod partner_files;
 mod plan;
 mod publish;
+mod rotate;
 mod smoke;
 mod timeline;
 mod trace;
@@ -34,6 +35,8 @@ struct Command {
 enum Action {
     /// Shows what partner files would change, asks, then changes it.
     Apply(apply::Arguments),
+    /// Makes another token or signing secret for a partner; the one before it stays good.
+    Rotate(rotate::Arguments),
     /// Builds a tracking link: to a partner's landing page, or for a partner's own pages.
     Link(link::Arguments),
     /// Shows what happened to a transaction or a click, from what was stored.
@@ -51,6 +54,7 @@ async fn main() -> ExitCode {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match action {
         Action::Apply(arguments) => apply::run(&stack, arguments).await,
+        Action::Rotate(arguments) => rotate::run(&stack, arguments).await,
         Action::Link(arguments) => link::run(&stack, arguments).await,
         Action::Trace(arguments) => trace::run(&stack, arguments).await,
         Action::Demo(arguments) => demo::run(&stack, &arguments).await,

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use adapters::dynamodb::item::PartnerItem;
+use anyhow::{Result, anyhow};
+use domain::credential::CredentialKind;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{
@@ -25,6 +27,18 @@ pub(super) struct Row {
     pub(super) change: Change,
     pub(super) token: Option<String>,
     pub(super) signature_secret: Option<String>,
+    credential: CredentialKind,
+    landings: Vec<String>,
+}
+
+impl Row {
+    /// A row without secrets.
+    pub(super) fn of(change: Change, item: &PartnerItem) -> Result<Self> {
+        let partner = item.partner().map_err(|faults| anyhow!("{}: {faults}", item.provider))?;
+        let landings = partner.landings().map(|(name, _)| name.to_string()).collect();
+        let (provider, credential) = (item.provider.to_string(), partner.credential());
+        Ok(Self { provider, change, token: None, signature_secret: None, credential, landings })
+    }
 }
 
 fn publishing<S: Serializer>(outcome: &Outcome, serializer: S) -> Result<S::Ok, S::Error> {

@@ -4,8 +4,8 @@ use app::ports::Unavailable;
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
-    operation::put_item::{PutItemError, builders::PutItemFluentBuilder},
-    types::AttributeValue,
+    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    types::{AttributeValue, Put, TransactWriteItem},
 };
 use domain::ids::Provider;
 
@@ -18,7 +18,7 @@ use crate::aws::unavailable;
 
 const GET_PARTNER: &str = "DynamoDB GetItem partners";
 const SCAN_PARTNERS: &str = "DynamoDB Scan partners";
-const PUT_PARTNER: &str = "DynamoDB PutItem partners";
+const PUT_PARTNER: &str = "DynamoDB TransactWriteItems partners, secrets";
 const GET_SECRETS: &str = "DynamoDB GetItem secrets";
 const PUT_SECRETS: &str = "DynamoDB PutItem secrets";
 
@@ -72,9 +72,24 @@ impl Configuration {
         }
     }
 
-    /// Writes a partner if it still has the version before this one's, or is still absent for version 1.
-    pub async fn put_partner(&self, item: &PartnerItem) -> Result<Written, Unavailable> {
-        let put = self.client.put_item().table_name(&self.partners).set_item(Some(to_item(PUT_PARTNER, item)?));
+    /// Writes a partner if it still has the version before this one's, or is still absent for version 1; and its secrets
+    /// with it, both or neither: a secret that is stored is the one that was told.
+    ///
+    /// When the answer is lost, or the client's own repeat finds the first write in its way, the partner is read again: what
+    /// stands there to the letter is ours.
+    pub async fn put_partner(&self, item: &PartnerItem, secrets: Option<&SecretsItem>) -> Result<Written, Unavailable> {
+        let outcome = self.try_put_partner(item, secrets).await;
+        if outcome == Ok(Written::Done) {
+            return outcome;
+        }
+        match self.partner(&item.provider).await {
+            Ok(Some(standing)) if standing == *item => Ok(Written::Done),
+            Ok(_) | Err(_) => outcome,
+        }
+    }
+
+    async fn try_put_partner(&self, item: &PartnerItem, secrets: Option<&SecretsItem>) -> Result<Written, Unavailable> {
+        let put = Put::builder().table_name(&self.partners).set_item(Some(to_item(PUT_PARTNER, item)?));
         let put = match item.version.checked_sub(1) {
             None | Some(0) => {
                 put.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", PROVIDER)
@@ -84,7 +99,20 @@ impl Configuration {
                 .expression_attribute_names("#version", VERSION)
                 .expression_attribute_values(":before", AttributeValue::N(before.to_string())),
         };
-        send(put, PUT_PARTNER).await
+        let mut writes = vec![put];
+        if let Some(secrets) = secrets {
+            writes.push(Put::builder().table_name(&self.secrets).set_item(Some(to_item(PUT_SECRETS, secrets)?)));
+        }
+        let mut transaction = self.client.transact_write_items();
+        for write in writes {
+            let put = write.build().map_err(|fault| Unavailable { service: PUT_PARTNER, reason: fault.to_string() })?;
+            transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
+        }
+        match transaction.send().await {
+            Ok(_) => Ok(Written::Done),
+            Err(error) if is_condition_of_the_first(&error) => Ok(Written::Lost),
+            Err(error) => Err(unavailable(PUT_PARTNER)(error)),
+        }
     }
 
     /// An owner's secrets as they stand now.
@@ -95,26 +123,26 @@ impl Configuration {
         found.item.map(|item| from_item(GET_SECRETS, item)).transpose()
     }
 
-    /// Writes an owner's secrets; `replace` says whether there may be any.
-    pub async fn put_secrets(&self, item: &SecretsItem, replace: bool) -> Result<Written, Unavailable> {
+    /// Writes an owner's secrets unless there are any.
+    pub async fn put_secrets_if_absent(&self, item: &SecretsItem) -> Result<Written, Unavailable> {
         let put = self.client.put_item().table_name(&self.secrets).set_item(Some(to_item(PUT_SECRETS, item)?));
-        let put = if replace {
-            put
-        } else {
-            put.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", OWNER)
-        };
-        send(put, PUT_SECRETS).await
+        let put = put.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", OWNER);
+        match put.send().await {
+            Ok(_) => Ok(Written::Done),
+            Err(SdkError::ServiceError(answer))
+                if matches!(answer.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(Written::Lost)
+            }
+            Err(error) => Err(unavailable(PUT_SECRETS)(error)),
+        }
     }
 }
 
-async fn send(put: PutItemFluentBuilder, service: &'static str) -> Result<Written, Unavailable> {
-    match put.send().await {
-        Ok(_) => Ok(Written::Done),
-        Err(SdkError::ServiceError(answer))
-            if matches!(answer.err(), PutItemError::ConditionalCheckFailedException(_)) =>
-        {
-            Ok(Written::Lost)
-        }
-        Err(error) => Err(unavailable(service)(error)),
-    }
+/// Whether a transaction was called off because its first write's condition does not hold.
+fn is_condition_of_the_first(error: &SdkError<TransactWriteItemsError>) -> bool {
+    let SdkError::ServiceError(answer) = error else { return false };
+    let TransactWriteItemsError::TransactionCanceledException(cancelled) = answer.err() else { return false };
+    let first = cancelled.cancellation_reasons().first();
+    first.and_then(|reason| reason.code()) == Some("ConditionalCheckFailed")
 }
