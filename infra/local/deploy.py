@@ -28,6 +28,12 @@ PARAMETERS = {
     "DeletionProtection": "false",
     "PartnerFreshSeconds": "1",
     "UnknownPartnerFreshSeconds": "1",
+    # A campaign may start 4 seconds after it is published.
+    "CataloguePollSeconds": "1",
+    "CatalogueMaxAgeSeconds": "3",
+    "EventMaxAheadSeconds": "1",
+    "CampaignLeadSeconds": "4",
+    "EventEvaluatorConcurrency": "4",
     # The emulator shares two cores with every function that it starts: patience here, not failures.
     "ClickTimeoutSeconds": "60",
     "PostbackTimeoutSeconds": "120",

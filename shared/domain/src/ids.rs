@@ -8,7 +8,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::prelude::*;
+use crate::{prelude::*, refusal::digest_parts};
 
 /// The longest identifier accepted from outside, in bytes of UTF-8.
 ///
@@ -164,6 +164,48 @@ text_type!(
     ReceiptId, check_id, IdFault
 );
 
+text_type!(
+    /// What a delivery is called, in our tables and as the `webhook-id` of all its attempts: 32 characters of
+    /// lower-case base 32. Made by [`DeliveryId::of`].
+    DeliveryId, check_id, IdFault
+);
+text_type!(
+    /// Tells the chains of messages of one delivery apart: 13 characters of lower-case base 32, 64 random bits.
+    ///
+    /// It need not be unique beyond one attempt of one delivery, and it stands in every item: so it is short.
+    Ticket, check_id, IdFault
+);
+text_type!(
+    /// Tells one worker's claim from another's under the same ticket: made afresh for each message received.
+    Mark, check_id, IdFault
+);
+
+impl DeliveryId {
+    /// The delivery owed to this partner for this participant, a GG3 user, reaching this campaign's goal.
+    ///
+    /// Derived, not drawn: whoever evaluates the same goal again, after a crash or beside another, arrives at the same
+    /// id, so that putting the delivery if absent is all that "once per participant and campaign" needs. Campaigns'
+    /// names are never used again, so it is the same for ever. Its parts are length-prefixed: no two deliveries share
+    /// a text. 160 bits of SHA-256.
+    pub fn of(provider: &Provider, campaign: &CampaignName, participant: &UserId) -> Self {
+        Self(base32(&digest_parts("delivery", &[provider.as_str(), campaign.as_str(), participant.as_str()])[..20]))
+    }
+}
+
+impl Ticket {
+    /// A ticket of these random bytes.
+    pub fn from_random(bytes: [u8; 8]) -> Self {
+        Self(base32(&bytes))
+    }
+}
+
+impl Mark {
+    /// A mark of these random bytes.
+    pub fn from_random(bytes: [u8; 8]) -> Self {
+        Self(base32(&bytes))
+    }
+}
+
 impl ReceiptId {
     /// A receipt id of these random bytes.
     pub fn from_random(bytes: [u8; 16]) -> Self {
@@ -199,5 +241,18 @@ mod tests {
         }
         assert!(UserId::new("é".repeat(127)).is_ok());
         assert_eq!(UserId::new("é".repeat(128)), Err(IdFault::TooLong { bytes: 256 }));
+    }
+
+    #[test]
+    fn a_delivery_is_called_the_same_by_whoever_works_it_out_and_no_two_share_a_name() {
+        let id = |provider: &str, campaign: &str, participant: &str| {
+            let names = (Provider::new(provider).unwrap(), CampaignName::new(campaign).unwrap());
+            DeliveryId::of(&names.0, &names.1, &UserId::new(participant).unwrap())
+        };
+        // Stored for ever: a change of this text is a change of every webhook-id.
+        assert_eq!(id("acme", "welcome", "gg3-42").as_str(), "potx6mqsd6xcwr7blml5wt3ncxhye4ed");
+        assert_ne!(id("acme", "welcome", "gg3-42"), id("acme", "welcome", "gg3-43"));
+        assert_ne!(id("a", "bc", "d"), id("ab", "c", "d"));
+        assert_ne!(id("a", "b", "cd"), id("a", "bc", "d"));
     }
 }

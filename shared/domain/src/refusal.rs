@@ -33,12 +33,17 @@ impl ContentKey {
 
 /// SHA-256 in hex over length-prefixed parts, so that no two lists of parts share a text.
 pub(crate) fn hash_parts(kind: &str, parts: &[&str]) -> String {
+    data_encoding::HEXLOWER.encode(&digest_parts(kind, parts))
+}
+
+/// SHA-256 over length-prefixed parts, so that no two lists of parts share a digest.
+pub(crate) fn digest_parts(kind: &str, parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in core::iter::once(&kind).chain(parts) {
         hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    data_encoding::HEXLOWER.encode(&hash.finalize())
+    hash.finalize().into()
 }
 
 /// A call that was refused with 400 or 403.
