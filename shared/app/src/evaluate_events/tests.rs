@@ -1,3 +1,5 @@
+mod contention;
+
 use std::collections::BTreeMap;
 
 use domain::{catalogue::Catalogue, ids::Provider};
