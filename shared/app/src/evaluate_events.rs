@@ -25,7 +25,7 @@ use domain::{
     ids::{DeliveryId, UserId},
     moment::Moment,
     owed_delivery::NewDelivery,
-    participant::{Owed, Participant},
+    participant::Owed,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use thiserror::Error;
@@ -33,13 +33,13 @@ use thiserror::Error;
 use crate::{
     current_catalogue::CurrentCatalogue,
     ports::{
-        Catalogues, DeadLetters, Deliveries, Participants, Put, Replaced, StoredParticipant, Surroundings, Unavailable,
-        WebhookQueue,
+        Catalogues, DeadLetters, Deliveries, Participants, Put, Replaced, Surroundings, Unavailable, WebhookQueue,
     },
 };
 
-/// How many users, and dead letters, of a batch are handled at the same time.
-const USERS_AT_ONCE: usize = 8;
+/// How many users, and dead letters, of a batch are handled at the same time: all of a batch of ten, so that none waits for
+/// another's slow service.
+const USERS_AT_ONCE: usize = 10;
 /// How many deliveries of one user are put at the same time.
 const PUTS_AT_ONCE: usize = 8;
 /// How often a user is read again in a batch because somebody else has written. Each time somebody has got on.
@@ -184,7 +184,8 @@ where
             let now = self.surroundings.now();
             let fresh = held.fresh(now, &self.timing).ok_or(Failure::StaleCatalogue)?;
             let version = stored.version;
-            let applied = unexpired(stored, now).apply(events, &fresh);
+            // What has expired of it, deleted or not, counts for nothing any more: applying drops it.
+            let applied = stored.participant.apply(events, &fresh);
             evaluated.refused = applied.refused.iter().map(|id| id.as_str().to_owned()).collect();
             if !applied.changed {
                 return Ok(evaluated);
@@ -237,12 +238,6 @@ struct Evaluated {
     changed: bool,
     owed: usize,
     refused: BTreeSet<String>,
-}
-
-/// What has expired is ignored, whether or not it has been deleted yet.
-fn unexpired(stored: StoredParticipant, now: Moment) -> Participant {
-    let expired = stored.participant.expires_at().is_some_and(|at| at <= now);
-    if expired { Participant::default() } else { stored.participant }
 }
 
 /// The version after this one. Never one that an item deleted meanwhile has had: it is not behind the clock.

@@ -23,9 +23,9 @@ use crate::{
     now,
 };
 
-/// Operations in a row of a batch at worst, with nobody else writing: the catalogue's pointer and a chunk twice, then the
-/// read, the put, the send, the write, and a dead letter.
-const OPERATIONS_IN_A_ROW: u32 = 9;
+/// Operations in a row at worst, with nobody else writing: the catalogue's pointer and a chunk three times, then the read,
+/// the put, the send, the write, and a dead letter.
+const OPERATIONS_IN_A_ROW: u32 = 11;
 
 /// A batch of the queue. Its messages' bodies are texts here, each read by itself.
 #[derive(Debug, Deserialize)]

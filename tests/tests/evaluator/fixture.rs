@@ -47,7 +47,16 @@ fn goals() -> Value {
             "quest": campaign(json!({"type": "main_quest", "quest": "q1"})),
             "group": campaign(json!({"type": "main_quests", "quests": ["q3", "q5"]})),
         }},
+        "evaluator-filler": filler(),
     })
+}
+
+/// As many campaigns as a partner may have, so that the catalogue is longer than one item can be.
+fn filler() -> Value {
+    let quests = |n: usize| (0..10).map(|at| format!("a-quest-with-a-long-name-{n}-{at}")).collect::<Vec<_>>();
+    let goal = |n: usize| json!({"type": "main_quests", "quests": quests(n)});
+    let campaign = |n: usize| (format!("campaign-{n}"), json!({"goal": goal(n), "active_from": 0}));
+    json!({"campaigns": (0..1000).map(campaign).collect::<serde_json::Map<_, _>>()})
 }
 
 pub(crate) struct Fixture {

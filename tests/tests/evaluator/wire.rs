@@ -25,7 +25,7 @@ async fn init_reads_the_catalogue_and_no_event_does_again() {
     let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
     let function = fixture.settings(&proxy.endpoint_url()).spawn().await;
     function.wait_until_ready().await.unwrap();
-    assert_eq!(calls(fixture, &proxy), ["GetItem catalogue"; 2]);
+    assert_eq!(calls(fixture, &proxy), ["GetItem catalogue"; 3], "the pointer, and two chunks");
     evaluate(&function, &[opened(&fresh("u"), "evaluator-a", 5, 0)]).await;
     assert_eq!(calls(fixture, &proxy), [READ, WRITE]);
 }

@@ -2,7 +2,7 @@ mod contention;
 
 use std::collections::BTreeMap;
 
-use domain::{catalogue::Catalogue, ids::Provider};
+use domain::{catalogue::Catalogue, ids::Provider, participant::Participant};
 use serde_json::{Value, json};
 
 use super::*;

@@ -1,6 +1,7 @@
 //! Somebody else writes the same participant.
 
 use super::*;
+use crate::ports::StoredParticipant;
 
 /// The participants of a world in which somebody else writes between our read and our write, the first so many times.
 struct Contended {
