@@ -8,4 +8,5 @@ mod events;
 mod fixture;
 mod queue;
 mod races;
+mod storage;
 mod wire;
