@@ -30,7 +30,7 @@ run up down:
 	@$(LOCAL) $@
 
 # A stack of its own, on a port of its own, beside whatever is up.
-test: export STACK_DIR := $(or $(STACK_DIR),.stack)/test
+test: export STACK_DIR := $(or $(STACK_DIR),.stack)-test
 test:
 	@$(LOCAL) test -- $(ARGS)
 

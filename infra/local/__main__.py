@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from . import virtualenv
 from .console import Failure, Interrupted, fail
-from .settings import LOOPBACK, REPOSITORY, REQUIREMENTS, VIRTUALENV, Settings, from_environment
+from .settings import LOOPBACK, REPOSITORY, REQUIREMENTS, VIRTUALENV, Settings, claim, from_environment
 
 INTERRUPTED = 130
 
@@ -40,6 +40,8 @@ def main() -> int:
 def _dispatch(settings: Settings, arguments: argparse.Namespace) -> int:
     from . import commands
 
+    if arguments.command != "smoke":
+        claim(settings)
     if arguments.command == "up":
         return commands.up(settings)
     if arguments.command == "run":

@@ -173,8 +173,6 @@ def _sources(settings: Settings, programs: dict[str, Path]) -> Sources:
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """One command at a time changes a stack; the lock goes with its process, so it cannot be left behind."""
-    settings.directory.mkdir(parents=True, exist_ok=True)
-    settings.directory.chmod(0o700)
     with settings.lock_file.open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -47,6 +47,11 @@ class Settings:
         return self.directory / "secrets.json"
 
     @property
+    def marker(self) -> Path:
+        """Says that this directory is a stack's: what is in it may be deleted, what runs from it may be ended."""
+        return self.directory / ".gg3-stack"
+
+    @property
     def lock_file(self) -> Path:
         return self.directory / "lock"
 
@@ -80,6 +85,18 @@ def from_environment() -> Settings:
         stack_name=os.environ.get("STACK_NAME") or "gg3-local",
         directory=(REPOSITORY / (os.environ.get("STACK_DIR") or ".stack")).resolve(),
     )
+
+
+def claim(settings: Settings) -> None:
+    """Makes the directory the stack's own, before anything in it is touched; refuses one that is something else's."""
+    directory = settings.directory
+    if directory.exists() and not settings.marker.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise Failure(
+            f"{directory} is not a stack's directory, and it is not empty: nothing in it was touched.",
+            "Name one that is new, such as STACK_DIR=.stack-2",
+        )
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    settings.marker.touch()
 
 
 def _port(text: str) -> int:

@@ -1,9 +1,12 @@
-//! `postbackctl apply`: partners from files.
+//! `postbackctl apply`: partners from files, and the catalogue of what all partners' campaigns ask for.
+
+mod report;
 
 use std::{
     io::{BufRead, IsTerminal, Write},
     path::PathBuf,
     process::ExitCode,
+    time::Duration,
 };
 
 use adapters::{
@@ -13,17 +16,24 @@ use adapters::{
     },
     random,
 };
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
-use domain::{credential::Token, jiff::Timestamp};
-use serde::Serialize;
+use domain::{
+    credential::Token,
+    jiff::Timestamp,
+    webhook::{Allowance, Development},
+};
 
+use self::report::{Report, Row};
 use crate::{
-    Connection, partner_files,
-    plan::{Change, Entropy, NewCredential, Planned, plan},
+    Connection,
+    partner_files::{self, ValidFile},
+    plan::{Change, Clock, Entropy, NewCredential, Planned, Standing, plan},
+    publish::{self, Catalogue},
 };
 
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Arguments {
     /// Partner files, or folders of them.
     #[arg(required = true)]
@@ -37,68 +47,104 @@ pub(crate) struct Arguments {
     /// Answers in JSON. New secrets are in it, once: keep it safe.
     #[arg(long)]
     json: bool,
-}
-
-/// What was done, for programs.
-#[derive(Debug, Serialize)]
-struct Report {
-    partners: Vec<Row>,
-}
-
-#[derive(Debug, Serialize)]
-struct Row {
-    provider: String,
-    change: Change,
-    token: Option<String>,
-    signature_secret: Option<String>,
+    /// How long before its beginning a campaign is published: at least the stack's own setting.
+    #[arg(long, env = "GG3_CAMPAIGN_LEAD_SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    campaign_lead_seconds: u64,
+    /// Takes webhooks to this machine's own addresses, by http and to any port: only where AWS itself is this machine.
+    #[arg(long, env = "GG3_LOOPBACK_WEBHOOKS")]
+    loopback_webhooks: bool,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
-    let files = partner_files::read(&arguments.paths)?;
+    let files = partner_files::read(&arguments.paths, allowance(arguments.loopback_webhooks)?)?;
     if arguments.check {
         eprintln!("{} partner files, all valid", files.len());
         return Ok(ExitCode::SUCCESS);
     }
-    let configuration = Connection::open(stack).await?.configuration();
-    let mut plans = Vec::new();
-    for file in &files {
-        let provider = file.partner.provider();
-        let standing = configuration.partner(provider).await?;
-        let secrets = configuration.secrets(&SecretsItem::partner_owner(provider)).await?;
-        let entropy = Entropy { token: random::bytes()?, secret: random::bytes()? };
-        plans.push(plan(file, standing.as_ref(), secrets.as_ref(), entropy, Timestamp::now())?);
-    }
-    show(&plans);
+    let lead = Duration::from_secs(arguments.campaign_lead_seconds);
+    let connection = Connection::open(stack).await?;
+    let (configuration, catalogue) = (connection.configuration(), connection.catalogue());
+    let standing = standing(&configuration, &catalogue, &files).await?;
+    let mut plans = plan_all(&files, &standing, lead)?;
+    report::show(&plans);
     let changes = plans.iter().filter(|planned| planned.change != Change::Unchanged).count();
-    if changes > 0 && !arguments.yes && !confirm(changes)? {
-        bail!("nothing was changed");
+    if changes > 0 && !arguments.yes {
+        if !confirm(changes)? {
+            bail!("nothing was changed");
+        }
+        // Whoever was asked may have thought for long: what must be ahead by now is looked at again.
+        plans = plan_all(&files, &standing, lead)?;
     }
     ensure_system_keys(&configuration).await?;
-    let mut report = Report { partners: Vec::new() };
-    for planned in plans {
-        report.partners.push(write(&configuration, planned).await?);
-    }
-    tell(&report, arguments.json)?;
-    Ok(ExitCode::SUCCESS)
+    let mut report = Report::default();
+    let done = change(&configuration, &catalogue, plans, lead, &mut report).await;
+    // Whatever came of it: a secret that was made is told only here.
+    report.tell(arguments.json)?;
+    done.map(|()| report.exit_code())
 }
 
-fn show(plans: &[Planned]) {
-    for Planned { change, item, differences, credential } in plans {
-        let word = match change {
-            Change::Created => "create",
-            Change::Changed => "change",
-            Change::Unchanged => "keep  ",
-        };
-        eprintln!("{word} {}", item.provider);
-        if *change == Change::Changed {
-            for line in differences {
-                eprintln!("       {line}");
-            }
-            if credential.is_some() {
-                eprintln!("       + a new credential");
-            }
+/// How far webhooks may lead. The endpoint is looked for where the files are checked, so that `--check` needs no more.
+fn allowance(loopback: bool) -> Result<Allowance> {
+    if !loopback {
+        return Ok(Allowance::PublicOnly);
+    }
+    let endpoint = std::env::var("AWS_ENDPOINT_URL").context("webhooks to this machine need AWS_ENDPOINT_URL")?;
+    Ok(Allowance::Development(Development::try_new(&endpoint)?))
+}
+
+async fn standing(
+    configuration: &Configuration,
+    catalogue: &impl Catalogue,
+    files: &[ValidFile],
+) -> Result<Vec<Standing>> {
+    let published = catalogue.load().await?;
+    let campaigns = files.iter().any(|file| !file.partner.media_buying().campaigns().is_empty());
+    if campaigns && published == publish::Standing::NoTable {
+        bail!("the stack has no table for campaigns: deploy the newest template.yaml, then apply again");
+    }
+    let mut standing = Vec::new();
+    for file in files {
+        let provider = file.partner.provider();
+        let item = configuration.partner(provider).await?;
+        let secrets = configuration.secrets(&SecretsItem::partner_owner(provider)).await?;
+        standing.push(Standing { item, secrets, goals: published.partner(provider).cloned() });
+    }
+    Ok(standing)
+}
+
+/// What each file would change, or every fault of all the changes that are forbidden.
+fn plan_all(files: &[ValidFile], standing: &[Standing], lead: Duration) -> Result<Vec<Planned>> {
+    let clock = Clock { now: Timestamp::now(), lead };
+    let (mut plans, mut faults) = (Vec::new(), Vec::new());
+    for (file, standing) in files.iter().zip(standing) {
+        let entropy = Entropy { token: random::bytes()?, secret: random::bytes()? };
+        match plan(file, standing, entropy, clock)? {
+            Ok(planned) => plans.push(planned),
+            Err(found) => faults.extend(file.located(&found)),
         }
     }
+    if faults.is_empty() {
+        Ok(plans)
+    } else {
+        bail!("nothing was changed; these changes are not allowed:\n  {}", faults.join("\n  "))
+    }
+}
+
+/// Writes the partners, then publishes: a webhook that is owed finds its partner's configuration.
+async fn change(
+    configuration: &Configuration,
+    catalogue: &impl Catalogue,
+    plans: Vec<Planned>,
+    lead: Duration,
+    report: &mut Report,
+) -> Result<()> {
+    for planned in plans {
+        write(configuration, planned, &mut report.partners).await?;
+    }
+    let all = async || Ok(configuration.partners().await?);
+    let outcome = publish::publish(catalogue, all, lead, || Timestamp::now().into()).await;
+    report.publishing = outcome.map_err(|fault| anyhow!("the partners are stored, but not published: {fault:#}"))?;
+    Ok(())
 }
 
 fn confirm(changes: usize) -> Result<bool> {
@@ -131,7 +177,7 @@ async fn ensure_system_keys(configuration: &Configuration) -> Result<()> {
 }
 
 /// Writes a partner's secret before the partner: one that can be seen can be called.
-async fn write(configuration: &Configuration, planned: Planned) -> Result<Row> {
+async fn write(configuration: &Configuration, planned: Planned, rows: &mut Vec<Row>) -> Result<()> {
     let Planned { change, item, credential, .. } = planned;
     let provider = item.provider.to_string();
     let (mut token, mut signature_secret) = (None, None);
@@ -152,19 +198,6 @@ async fn write(configuration: &Configuration, planned: Planned) -> Result<Row> {
             "{provider} was changed by somebody else in the meantime; nothing of it was overwritten. Look, and apply again"
         );
     }
-    Ok(Row { provider, change, token, signature_secret })
-}
-
-fn tell(report: &Report, json: bool) -> Result<()> {
-    if json {
-        println!("{}", serde_json::to_string(report)?);
-        return Ok(());
-    }
-    for row in &report.partners {
-        let made = [("token", &row.token), ("signing secret", &row.signature_secret)];
-        for (what, secret) in made.into_iter().filter_map(|(what, secret)| Some((what, secret.as_ref()?))) {
-            println!("{}: {what} {secret}   (shown this once: hand it to the partner now)", row.provider);
-        }
-    }
+    rows.push(Row { provider, change, token, signature_secret });
     Ok(())
 }

@@ -8,6 +8,8 @@ use anyhow::{Context, Result};
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
 
+use crate::publish::CatalogueTable;
+
 /// A stack in an account.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -40,6 +42,11 @@ impl Connection {
     pub(crate) fn configuration(&self) -> Configuration {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         Configuration::new(client, self.table("partners"), self.table("secrets"))
+    }
+
+    /// The table of the catalogue that evaluators poll.
+    pub(crate) fn catalogue(&self) -> CatalogueTable {
+        CatalogueTable::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("catalogue"))
     }
 
     /// The tables of what happened.

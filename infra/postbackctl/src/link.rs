@@ -1,13 +1,15 @@
 //! `postbackctl link`: tracking links of both directions.
 
-use std::process::ExitCode;
+use std::{collections::BTreeMap, process::ExitCode};
 
 use adapters::dynamodb::item::SYSTEM_OWNER;
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, Subcommand};
 use domain::{
+    catalogue::TrackingId,
     ids::{LandingName, Provider, UserId},
     jiff::{SignedDuration, Timestamp},
+    partner::MediaBuying,
     signature::Secret,
     tracking_link::{BaseUrl, ClickLink, Macro, media_buying_link},
 };
@@ -38,17 +40,17 @@ enum Direction {
         #[arg(long, env = "GG3_API_URL")]
         api_url: String,
     },
-    /// A link to GG3 for a partner's own pages, with the partner's macros left in.
+    /// A link to GG3 for a partner's own pages, with every macro that was agreed with the partner left in.
     MediaBuying {
         /// The partner.
         provider: String,
         /// The page on GG3.
         #[arg(long)]
         page: String,
-        /// The partner's macro of its click id.
-        #[arg(long, default_value = "{clickId}")]
-        click_id_macro: String,
-        /// The partner's macro of its user id, if `user_id` was agreed.
+        /// The partner's macro of its click id, instead of its configuration's.
+        #[arg(long)]
+        click_id_macro: Option<String>,
+        /// The partner's macro of its user id, instead of its configuration's.
         #[arg(long)]
         user_id_macro: Option<String>,
     },
@@ -67,12 +69,14 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         }
         Direction::MediaBuying { provider, page, click_id_macro, user_id_macro } => {
             let page = BaseUrl::parse(&page).map_err(|fault| anyhow!("the page {fault}"))?;
-            let as_macro = |text: &str| Macro::new(text).map_err(|fault| anyhow!("the macro {text} {fault}"));
-            let mut macros = vec![("click_id", as_macro(&click_id_macro)?)];
-            if let Some(text) = user_id_macro {
-                macros.push(("user_id", as_macro(&text)?));
+            let provider = provider_of(provider)?;
+            let mut macros = agreed_macros(stack, &provider).await?;
+            let given = [(TrackingId::ClickId, click_id_macro), (TrackingId::UserId, user_id_macro)];
+            for (id, text) in given.into_iter().filter_map(|(id, text)| Some((id, text?))) {
+                macros.insert(id, Macro::new(&text).map_err(|fault| anyhow!("the macro {text} {fault}"))?);
             }
-            media_buying_link(&page, &provider_of(provider)?, &macros)
+            let macros: Vec<(&str, Macro)> = macros.into_iter().map(|(id, text)| (id.as_str(), text)).collect();
+            media_buying_link(&page, &provider, &macros)
         }
     };
     println!("{link}");
@@ -81,6 +85,20 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 
 fn provider_of(text: String) -> Result<Provider> {
     Provider::new(text).map_err(|fault| anyhow!("the provider {fault}"))
+}
+
+/// The macros that were agreed with a partner. One that is not configured yet has what is agreed where nothing is said,
+/// and whoever makes its link hears of it: GG3 takes openings of configured partners only.
+async fn agreed_macros(stack: &str, provider: &Provider) -> Result<BTreeMap<TrackingId, Macro>> {
+    let configuration = Connection::open(stack).await?.configuration();
+    let agreed = if let Some(item) = configuration.partner(provider).await? {
+        let partner = item.partner().map_err(|faults| anyhow!("the stored configuration of {provider}: {faults}"))?;
+        partner.media_buying().clone()
+    } else {
+        eprintln!("note: there is no partner {provider} yet; apply its file before the link is used");
+        MediaBuying::default()
+    };
+    Ok(agreed.macros().map(|(id, text)| (id, text.clone())).collect())
 }
 
 async fn click_link(stack: &str, link: &ClickLink, api_url: &str) -> Result<String> {

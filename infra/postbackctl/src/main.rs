@@ -9,6 +9,7 @@ mod demo;
 mod link;
 mod partner_files;
 mod plan;
+mod publish;
 mod smoke;
 mod timeline;
 mod trace;

@@ -2,23 +2,40 @@
 
 use std::{
     fs,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
-use domain::partner::{ConfigFault, Partner, PartnerFile};
+use domain::{
+    campaign::Campaigns,
+    moment::Moment,
+    partner::{ConfigFault, Partner, PartnerFile},
+    webhook::Allowance,
+};
 
 /// A partner's file that is valid.
 #[derive(Debug)]
 pub(crate) struct ValidFile {
     /// What it says.
     pub(crate) file: PartnerFile,
-    /// What it means.
+    /// What it means, wherever it stands; campaigns that start on publishing have a beginning of no meaning.
     pub(crate) partner: Partner,
+    /// How far its webhooks may lead.
+    pub(crate) allowance: Allowance,
+    path: PathBuf,
+    text: String,
+}
+
+impl ValidFile {
+    /// These faults, each with this file and, where it can be found, the line.
+    pub(crate) fn located(&self, faults: &[ConfigFault]) -> Vec<String> {
+        located(&self.path, &self.text, faults)
+    }
 }
 
 /// Reads every partner file under these paths, or tells every fault of all of them.
-pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<ValidFile>> {
+pub(crate) fn read(paths: &[PathBuf], allowance: Allowance) -> Result<Vec<ValidFile>> {
     let mut files = Vec::new();
     for path in paths {
         collect(path, &mut files)?;
@@ -30,7 +47,7 @@ pub(crate) fn read(paths: &[PathBuf]) -> Result<Vec<ValidFile>> {
     let mut faults = Vec::new();
     for path in files {
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        match parse(&path, &text) {
+        match parse(&path, &text, allowance) {
             Ok(parsed) => match valid.iter().find(|other| other.partner.provider() == parsed.partner.provider()) {
                 Some(_) => faults.push(format!("{}: {} has a file already", path.display(), parsed.file.provider)),
                 None => valid.push(parsed),
@@ -54,36 +71,80 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-fn parse(path: &Path, text: &str) -> Result<ValidFile, Vec<String>> {
+pub(crate) fn parse(path: &Path, text: &str, allowance: Allowance) -> Result<ValidFile, Vec<String>> {
     let file: PartnerFile =
         serde_saphyr::from_str(text).map_err(|fault| vec![format!("{}: {fault}", path.display())])?;
-    let partner = Partner::try_from(file.clone()).map_err(|faults| located(path, text, &faults))?;
+    // Before anything that may stand: what starts on publishing may have started long ago.
+    let dated = file.clone().dated(&Campaigns::new(), Moment::from_millisecond(0));
+    let partner = Partner::check(dated, allowance).map_err(|faults| located(path, text, &faults))?;
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     if stem == partner.provider().as_str() {
-        Ok(ValidFile { file, partner })
+        Ok(ValidFile { file, partner, allowance, path: path.to_owned(), text: text.to_owned() })
     } else {
         Err(vec![format!("{}: the file of {} must be called {}.yaml", path.display(), file.provider, file.provider)])
     }
 }
 
-/// Each fault with its file and, where its key stands on a line of its own, the line.
+/// Each fault with its file and, as far as its path can be followed, the line.
 fn located(path: &Path, text: &str, faults: &[ConfigFault]) -> Vec<String> {
-    let line_of = |fault: &ConfigFault| {
-        let mut lines = text.lines().enumerate();
-        let mut line = None;
-        for key in fault.path.split(['.', '[']).take_while(|key| !key.ends_with(']')) {
-            match lines.find(|(_, text)| text.trim_start().trim_start_matches(['"', '\'']).starts_with(key)) {
-                Some((at, _)) => line = Some(at + 1),
-                None => break,
-            }
-        }
-        line
-    };
-    let located = |fault: &ConfigFault| match line_of(fault) {
+    let lines: Vec<&str> = text.lines().collect();
+    let located = |fault: &ConfigFault| match line_of(&lines, &fault.path) {
         Some(line) => format!("{}:{line}: {fault}", path.display()),
         None => format!("{}: {fault}", path.display()),
     };
     faults.iter().map(located).collect()
+}
+
+/// The line of the last part of a path that stands on a line of its own: for people, so a guess that is good for YAML as
+/// people write it is good enough.
+fn line_of(lines: &[&str], path: &str) -> Option<usize> {
+    let (mut scope, mut found) = (0..lines.len(), None);
+    for part in path.split(['.', '[']) {
+        let place = match part.strip_suffix(']').and_then(|number| number.parse().ok()) {
+            Some(number) => item(lines, &scope, number),
+            None => key(lines, &scope, part),
+        };
+        let Some(place) = place else { break };
+        (scope, found) = (place..block_end(lines, place, scope.end), Some(place + 1));
+    }
+    found
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+fn is_item(line: &str) -> bool {
+    line.trim_start().starts_with("- ")
+}
+
+/// Where what belongs to a line ends: at the next line that is indented no more. A list may stand right under its key.
+fn block_end(lines: &[&str], at: usize, end: usize) -> usize {
+    let first = lines.get(at).copied().unwrap_or_default();
+    let belongs = |line: &str| {
+        line.trim().is_empty()
+            || indent(line) > indent(first)
+            || (indent(line) == indent(first) && is_item(line) && !is_item(first))
+    };
+    let rest = lines.iter().enumerate().take(end).skip(at + 1);
+    rest.skip_while(|(_, line)| belongs(line)).map(|(at, _)| at).next().unwrap_or(end)
+}
+
+/// The line of a key: as `key:`, or as the item of a list that has it for its name.
+fn key(lines: &[&str], scope: &Range<usize>, key: &str) -> Option<usize> {
+    let bare = |line: &str| line.trim_start_matches([' ', '-', '"', '\'']).replace(['"', '\''], "");
+    let named = format!("name: {key}");
+    let begins = |line: &str| bare(line).strip_prefix(key).is_some_and(|rest| rest.starts_with(':'));
+    let find = |test: &dyn Fn(&str) -> bool| scope.clone().find(|at| lines.get(*at).is_some_and(|line| test(line)));
+    find(&begins).or_else(|| find(&|line| bare(line).trim_end() == named))
+}
+
+/// The line of an item of the list whose key the scope begins with.
+fn item(lines: &[&str], scope: &Range<usize>, number: usize) -> Option<usize> {
+    let items = || scope.clone().skip(1).filter(|at| lines.get(*at).is_some_and(|line| is_item(line)));
+    let indented = |at: &usize| lines.get(*at).map(|line| indent(line));
+    let outermost = items().filter_map(|at| indented(&at)).min()?;
+    items().filter(|at| indented(at) == Some(outermost)).nth(number)
 }
 
 fn display(paths: &[PathBuf]) -> String {
@@ -91,24 +152,6 @@ fn display(paths: &[PathBuf]) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_fault_is_told_with_its_file_and_line() {
-        let text = "provider: acme\npostback:\n  currencies: [usdt]\n  allow_from:\n    - nonsense\nlandings:\n  welcome: http://a.example/\n";
-        let faults = parse(Path::new("acme.yaml"), text).unwrap_err();
-        assert_eq!(faults.len(), 3);
-        assert!(faults[0].starts_with("acme.yaml:3: postback.currencies[0]: "), "{faults:?}");
-        assert!(faults[1].starts_with("acme.yaml:4: postback.allow_from[0]: "), "{faults:?}");
-        assert!(faults[2].starts_with("acme.yaml:7: landings.welcome: "), "{faults:?}");
-    }
-
-    #[test]
-    fn a_file_is_named_after_its_partner_and_has_no_unknown_key() {
-        assert!(parse(Path::new("acme.yaml"), "provider: acme\n").is_ok());
-        assert!(parse(Path::new("other.yaml"), "provider: acme\n").is_err());
-        let unknown = parse(Path::new("acme.yaml"), "provider: acme\npostbck: {}\n").unwrap_err();
-        assert!(unknown[0].contains("postbck"), "{unknown:?}");
-    }
-}
+mod schema;
+#[cfg(test)]
+mod tests;

@@ -1,15 +1,24 @@
 //! What a file would change: computed before anything is, and shown.
 
+use std::time::Duration;
+
 use adapters::dynamodb::item::{PartnerItem, SecretsItem};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use domain::{
+    campaign::check_changes,
+    catalogue::{PartnerGoals, as_published},
     credential::{CredentialKind, Token, TokenHash},
     jiff::Timestamp,
+    moment::Moment,
+    partner::{ConfigFault, Partner},
     signature::Secret,
 };
 use serde::Serialize;
 
 use crate::partner_files::ValidFile;
+
+/// The most that is stored of a file: an item has 400 KB, and the rest of it is small.
+const MAX_FILE_BYTES: usize = 380 * 1024;
 
 /// What happens to one partner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -48,15 +57,63 @@ pub(crate) struct Entropy {
     pub(crate) secret: [u8; 20],
 }
 
-/// Compares a file with what stands.
+/// What stands of one partner.
+#[derive(Default)]
+pub(crate) struct Standing {
+    pub(crate) item: Option<PartnerItem>,
+    pub(crate) secrets: Option<SecretsItem>,
+    /// What the catalogue has of it.
+    pub(crate) goals: Option<PartnerGoals>,
+}
+
+/// When it is, and how long before its beginning a campaign is published.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Clock {
+    pub(crate) now: Timestamp,
+    pub(crate) lead: Duration,
+}
+
+impl Clock {
+    /// When a campaign starts that is to start on publishing: late enough to be in time when all is written, which
+    /// publishing checks again.
+    fn soonest(self) -> Moment {
+        let writing = self.lead.clamp(Duration::from_secs(5), Duration::from_mins(1));
+        let soonest = Moment::from(self.now).plus(self.lead).plus(writing).as_millisecond();
+        Moment::from_millisecond((soonest / 1000 + 1) * 1000)
+    }
+}
+
+/// Compares a file with what stands, or tells every fault that forbids the change.
 pub(crate) fn plan(
     valid: &ValidFile,
-    standing: Option<&PartnerItem>,
-    secrets: Option<&SecretsItem>,
+    standing: &Standing,
     entropy: Entropy,
-    now: Timestamp,
-) -> Result<Planned> {
-    let file = serde_json::to_string(&valid.file)?;
+    clock: Clock,
+) -> Result<Result<Planned, Vec<ConfigFault>>> {
+    let before = standing.item.as_ref().map(PartnerItem::partner).transpose();
+    let before = before.map_err(|fault| anyhow!("what is stored of {}: {fault}", valid.partner.provider()))?;
+    let published = before
+        .map(|partner| as_published(partner.media_buying().campaigns(), standing.goals.as_ref()))
+        .unwrap_or_default();
+    let file = valid.file.clone().dated(&published, clock.soonest());
+    let partner = match Partner::check(file.clone(), valid.allowance) {
+        Ok(partner) => partner,
+        Err(faults) => return Ok(Err(faults)),
+    };
+    let mut faults = check_changes(&published, partner.media_buying().campaigns(), clock.now.into(), clock.lead);
+    for fault in &mut faults {
+        fault.path.insert_str(0, "media_buying.");
+    }
+    let text = serde_json::to_string(&file)?;
+    if text.len() > MAX_FILE_BYTES {
+        let message = format!("the whole file has {} bytes; at most {MAX_FILE_BYTES} can be stored", text.len());
+        faults.push(ConfigFault { path: "provider".to_owned(), message });
+    }
+    if faults.is_empty() { compare(valid, text, standing, entropy, clock.now).map(Ok) } else { Ok(Err(faults)) }
+}
+
+fn compare(valid: &ValidFile, file: String, standing: &Standing, entropy: Entropy, now: Timestamp) -> Result<Planned> {
+    let (standing, secrets) = (standing.item.as_ref(), standing.secrets.as_ref());
     let mut token_hashes: Vec<TokenHash> = standing.map(|item| item.token_hashes.clone()).unwrap_or_default();
     let credential = match valid.partner.credential() {
         CredentialKind::Token if token_hashes.is_empty() => {
@@ -98,44 +155,4 @@ fn differences(before: Option<&PartnerItem>, after: &PartnerItem) -> Result<Vec<
 }
 
 #[cfg(test)]
-mod tests {
-    use domain::partner::{Partner, PartnerFile};
-
-    use super::*;
-
-    fn valid(json: &str) -> ValidFile {
-        let file: PartnerFile = serde_json::from_str(json).unwrap();
-        ValidFile { partner: Partner::try_from(file.clone()).unwrap(), file }
-    }
-
-    fn planned(json: &str, standing: Option<&PartnerItem>) -> Planned {
-        let entropy = Entropy { token: [1; 20], secret: [2; 20] };
-        plan(&valid(json), standing, None, entropy, Timestamp::UNIX_EPOCH).unwrap()
-    }
-
-    #[test]
-    fn a_new_partner_gets_a_credential_and_the_same_file_again_changes_nothing() {
-        let first = planned(r#"{"provider":"acme"}"#, None);
-        assert_eq!((first.change, first.item.version), (Change::Created, 1));
-        assert!(matches!(first.credential, Some(NewCredential::Token(_))));
-        let again = planned(r#"{"provider":"acme"}"#, Some(&first.item));
-        assert_eq!(again.change, Change::Unchanged);
-        assert!(again.credential.is_none() && again.differences.is_empty());
-    }
-
-    #[test]
-    fn a_changed_file_keeps_the_token_and_counts_the_version() {
-        let first = planned(r#"{"provider":"acme"}"#, None);
-        let changed = planned(r#"{"provider":"acme","name":"Acme"}"#, Some(&first.item));
-        assert_eq!((changed.change, changed.item.version), (Change::Changed, 2));
-        assert_eq!(changed.item.token_hashes, first.item.token_hashes);
-        assert!(changed.differences.iter().any(|line| line.contains("Acme")));
-    }
-
-    #[test]
-    fn no_secret_is_part_of_what_is_shown_as_a_difference() {
-        let first = planned(r#"{"provider":"acme"}"#, None);
-        let Some(NewCredential::Token(token)) = &first.credential else { panic!("no token") };
-        assert!(!first.differences.concat().contains(token.reveal()));
-    }
-}
+mod tests;

@@ -27,8 +27,8 @@ impl Timeline {
         let ClickItem { provider, landing, user_id, click_id, .. } = click;
         self.add(
             click.clicked_at,
-            format!("click      user {user_id} went to {provider}'s landing page {landing}"),
-            vec![format!("click_id {click_id}")],
+            &format!("click      user {user_id} went to {provider}'s landing page {landing}"),
+            &[format!("click_id {click_id}")],
         );
     }
 
@@ -48,15 +48,15 @@ impl Timeline {
         let key = item.provider_transaction.replacen('#', ", transaction ", 1);
         self.add(
             item.received_at,
-            format!("postback   accepted from {key}: {} {}", content.amount_decimal, content.currency),
-            details,
+            &format!("postback   accepted from {key}: {} {}", content.amount_decimal, content.currency),
+            &details,
         );
     }
 
     pub(crate) fn refusal(&mut self, item: &RefusalItem) {
         let provider = &item.provider;
         let seen = if item.times == 1 { String::new() } else { format!(", seen {} times", item.times) };
-        let (what, details) = match item.kind {
+        let (what, details): (String, Vec<String>) = match item.kind {
             RefusalKind::Refusal => {
                 let detail = |fault: &domain::fault::Fault| {
                     format!("{}: {}", fault.parameter.as_deref().unwrap_or("request"), fault.expected)
@@ -74,7 +74,7 @@ impl Timeline {
                 )
             }
         };
-        self.add(item.last_received_at, what, details);
+        self.add(item.last_received_at, &what, &details);
     }
 
     /// A conversion, at the time of its postback: the queue keeps no better one.
@@ -82,16 +82,21 @@ impl Timeline {
         let Conversion { provider, transaction_id, receipt_id, click, .. } = conversion;
         self.add(
             conversion.received_at,
-            format!("conversion on the queue gg3-conversions: {provider}, transaction {transaction_id}"),
-            vec![format!("receipt {receipt_id}, click {click}")],
+            &format!("conversion on the queue gg3-conversions: {provider}, transaction {transaction_id}"),
+            &[format!("receipt {receipt_id}, click {click}")],
         );
     }
 
-    fn add(&mut self, at: Timestamp, what: String, details: Vec<String>) {
-        self.0.push(Entry { at, what, details });
+    fn add(&mut self, at: Timestamp, what: &str, details: &[String]) {
+        self.0.push(Entry { at, what: printable(what), details: details.iter().map(|text| printable(text)).collect() });
         // Stable: what happened at one instant stays in the order it was found.
         self.0.sort_by_key(|entry| entry.at);
     }
+}
+
+/// Text that others have written, without what a terminal would obey.
+fn printable(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 impl fmt::Display for Timeline {
@@ -103,5 +108,19 @@ impl fmt::Display for Timeline {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_partner_wrote_cannot_forge_a_line_or_colour_a_terminal() {
+        let mut timeline = Timeline::default();
+        timeline.add(Timestamp::UNIX_EPOCH, "a\u{1b}[31m\nforged", &["b\rc".to_owned()]);
+        let shown = timeline.to_string();
+        assert_eq!(shown.lines().count(), 2);
+        assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
     }
 }

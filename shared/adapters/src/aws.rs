@@ -7,7 +7,7 @@
 use std::{fmt, time::Duration};
 
 use app::ports::Unavailable;
-use aws_credential_types::Credentials;
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_dynamodb::{
     config::{BehaviorVersion, Region, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
@@ -17,6 +17,7 @@ use aws_smithy_http_client::{
     tls::{Provider, rustls_provider::CryptoMode},
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_types::SdkConfig;
 
 /// Where AWS is and who calls.
 #[derive(Clone)]
@@ -42,7 +43,7 @@ impl fmt::Debug for AwsSettings {
     }
 }
 
-/// How long one operation may take. All of a function's operations in a row fit its timeout.
+/// How long one operation may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallLimits {
     /// For one attempt, from connecting to the last byte.
@@ -68,9 +69,10 @@ impl CallLimits {
         operation_timeout: Duration::from_secs(1),
         max_attempts: 2,
     };
-    /// For work that nobody waits for.
+
+    /// For work that nobody waits for. Patient: what is given up and repeated may have been done, and is then there twice.
     pub const BACKGROUND: Self =
-        Self { attempt_timeout: Duration::from_secs(3), operation_timeout: Duration::from_secs(10), max_attempts: 4 };
+        Self { attempt_timeout: Duration::from_secs(8), operation_timeout: Duration::from_secs(18), max_attempts: 3 };
 
     fn timeouts(self) -> TimeoutConfig {
         TimeoutConfig::builder()
@@ -88,37 +90,26 @@ impl CallLimits {
 impl AwsSettings {
     /// A client of DynamoDB.
     pub fn dynamodb(&self, limits: CallLimits) -> aws_sdk_dynamodb::Client {
-        let config = aws_sdk_dynamodb::Config::builder()
+        aws_sdk_dynamodb::Client::new(&self.config(limits))
+    }
+
+    /// A client of SQS.
+    pub fn sqs(&self, limits: CallLimits) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config(limits))
+    }
+
+    fn config(&self, limits: CallLimits) -> SdkConfig {
+        let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(self.region.clone()))
-            .credentials_provider(self.credentials())
+            .credentials_provider(SharedCredentialsProvider::new(self.credentials()))
             .http_client(http_client())
             .timeout_config(limits.timeouts())
             .retry_config(limits.retries())
             // Every attempt has a deadline already.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        let config = match &self.endpoint_url {
-            Some(url) => config.endpoint_url(url),
-            None => config,
-        };
-        aws_sdk_dynamodb::Client::from_conf(config.build())
-    }
-
-    /// A client of SQS.
-    pub fn sqs(&self, limits: CallLimits) -> aws_sdk_sqs::Client {
-        let config = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(self.region.clone()))
-            .credentials_provider(self.credentials())
-            .http_client(http_client())
-            .timeout_config(limits.timeouts())
-            .retry_config(limits.retries())
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        let config = match &self.endpoint_url {
-            Some(url) => config.endpoint_url(url),
-            None => config,
-        };
-        aws_sdk_sqs::Client::from_conf(config.build())
+        config.set_endpoint_url(self.endpoint_url.clone());
+        config.build()
     }
 
     fn credentials(&self) -> Credentials {

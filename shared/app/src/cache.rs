@@ -7,6 +7,7 @@ use std::{
 
 use domain::jiff::{SignedDuration, Timestamp};
 use lru::LruCache;
+use tracing::warn;
 
 use crate::ports::{Source, Unavailable};
 
@@ -79,7 +80,10 @@ impl<S: Source> Cache<S> {
                 Ok(None)
             }
             // A minute-old agreement is better than none; and asking at each call would only make each one slow.
-            (Err(_), Some((value, _))) => Ok(Some(self.hold(key, value, now + self.policy.retry_after))),
+            (Err(unavailable), Some((value, _))) => {
+                warn!(reason = %unavailable, "configuration cannot be read: what is in memory is used, however old");
+                Ok(Some(self.hold(key, value, now + self.policy.retry_after)))
+            }
             (Err(unavailable), None) => Err(unavailable),
         }
     }

@@ -7,7 +7,7 @@
 mod change;
 mod goal;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use jiff::Timestamp;
@@ -20,6 +20,7 @@ use crate::{
     prelude::*,
 };
 
+pub(crate) use self::change::check_published_terms;
 pub use self::{
     change::{check_change, check_changes},
     goal::{Goal, GoalFile, MAX_CLICKS, MAX_QUESTS, QuestGroup},
@@ -32,6 +33,9 @@ pub const DEFAULT_INITIAL_INTERVAL_SECONDS: u64 = 600;
 /// The longest delay before the first resend.
 pub const MAX_INITIAL_INTERVAL_SECONDS: u64 = 6 * 60 * 60;
 
+/// What an operator writes for the earliest instant that the campaign can start at: [`CampaignFile::dated`] puts it in.
+pub const ON_PUBLISH: &str = "on_publish";
+
 /// A campaign as an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -40,7 +44,7 @@ pub struct CampaignFile {
     pub name: String,
     /// What must be done.
     pub goal: GoalFile,
-    /// From when events count, RFC 3339, this instant included.
+    /// From when events count, RFC 3339, this instant included; or [`ON_PUBLISH`].
     pub active_from: String,
     /// Until when events count, RFC 3339, this instant included; without end when there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,7 +69,22 @@ fn default_initial_interval() -> u64 {
     DEFAULT_INITIAL_INTERVAL_SECONDS
 }
 
-/// The webhook of a campaign as an operator writes it. Not looked into here.
+impl CampaignFile {
+    /// The file with an instant for [`ON_PUBLISH`]: the one that was published, or `soonest`.
+    ///
+    /// So one and the same file is published once, with the instant that it has in the end, and is unchanged after that.
+    #[must_use]
+    pub fn dated(mut self, published: &Campaigns, soonest: Moment) -> Self {
+        if self.active_from == ON_PUBLISH {
+            let name = CampaignName::new(self.name.as_str()).ok();
+            let fixed = name.and_then(|name| published.get(&name)).map(|campaign| campaign.terms.active_from);
+            self.active_from = fixed.unwrap_or(soonest).to_string();
+        }
+        self
+    }
+}
+
+/// The webhook of a campaign as an operator writes it. Not looked into here: whom it may call is the partner's matter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookFile {
@@ -120,6 +139,11 @@ impl Campaign {
     /// What progress is measured by.
     pub fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    /// The campaign with the terms that were published of it.
+    pub(crate) fn with_terms(&self, terms: Terms) -> Self {
+        Self { terms, ..self.clone() }
     }
 
     /// Whether its webhooks wait.
@@ -192,19 +216,28 @@ pub type Campaigns = BTreeMap<CampaignName, Campaign>;
 /// Reads all campaigns of a partner, or tells every fault of all of them: places begin with `campaigns[0]`.
 pub fn parse_campaigns(files: Vec<CampaignFile>) -> Result<Campaigns, Vec<ConfigFault>> {
     let mut faults = Faults::default();
-    let mut campaigns = Campaigns::new();
-    faults.require(files.len() <= MAX_CAMPAIGNS, "campaigns", "a partner has at most 1000");
-    for (at, file) in files.into_iter().enumerate() {
-        let path = format!("campaigns[{at}]");
-        let Some(campaign) = Campaign::parse(file, &path, &mut faults) else { continue };
-        let first = campaigns.insert(campaign.name.clone(), campaign).is_none();
-        faults.require(first, &format!("{path}.name"), "stands twice");
-    }
+    let campaigns = parse_all(files, "campaigns", &mut faults);
     if faults.0.is_empty() { Ok(campaigns) } else { Err(faults.0) }
 }
 
+/// Reads all campaigns of a partner, those without fault; places begin with `path`.
+pub(crate) fn parse_all(files: Vec<CampaignFile>, path: &str, faults: &mut Faults) -> Campaigns {
+    let mut campaigns = Campaigns::new();
+    let mut names = BTreeSet::new();
+    faults.require(files.len() <= MAX_CAMPAIGNS, path, "a partner has at most 1000");
+    for (at, file) in files.into_iter().enumerate() {
+        let path = format!("{path}[{at}]");
+        faults.require(names.insert(file.name.clone()), &format!("{path}.name"), "stands twice");
+        if let Some(campaign) = Campaign::parse(file, &path, faults) {
+            campaigns.insert(campaign.name.clone(), campaign);
+        }
+    }
+    campaigns
+}
+
 fn parse_moment(text: &str) -> Result<Moment, &'static str> {
-    let timestamp: Timestamp = text.parse().map_err(|_| "must be an instant such as 2026-11-23T12:00:00Z")?;
+    let timestamp: Timestamp =
+        text.parse().map_err(|_| "must be an instant such as 2026-11-23T12:00:00Z, or on_publish")?;
     Ok(Moment::from(timestamp))
 }
 

@@ -1,6 +1,9 @@
 //! The snapshot of all partners' goals that the evaluator holds, and how old it may be when something is dropped for it.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+mod agreed_ids;
+mod publishing;
+
+use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -8,66 +11,16 @@ use thiserror::Error;
 
 use crate::{
     campaign::{Campaigns, Goal, Terms},
-    event::{Event, EventFault, EventFaultCode, EventKind, Ids, Tracking},
+    event::{Event, EventFault, EventFaultCode, EventKind, Tracking},
     ids::{CampaignName, Provider, QuestId},
     moment::Moment,
     prelude::*,
 };
 
-/// One of the two ids that a tracking link can bring.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TrackingId {
-    /// The partner's click.
-    ClickId,
-    /// The partner's user.
-    UserId,
-}
-
-/// The ids that were agreed with a partner: at least one; the click id where nothing else is said.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "BTreeSet<TrackingId>", into = "BTreeSet<TrackingId>")]
-pub struct AgreedIds(BTreeSet<TrackingId>);
-
-/// No id was agreed, so that no webhook could say whom it is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("must name click_id, user_id or both")]
-pub struct NoIdAgreed;
-
-impl AgreedIds {
-    /// Whether this one was agreed.
-    pub fn contain(&self, id: TrackingId) -> bool {
-        self.0.contains(&id)
-    }
-
-    /// What was agreed, and nothing else of it.
-    fn select(&self, ids: Ids) -> Ids {
-        Ids {
-            click_id: ids.click_id.filter(|_| self.contain(TrackingId::ClickId)),
-            user_id: ids.user_id.filter(|_| self.contain(TrackingId::UserId)),
-        }
-    }
-}
-
-impl Default for AgreedIds {
-    fn default() -> Self {
-        Self([TrackingId::ClickId].into())
-    }
-}
-
-impl TryFrom<BTreeSet<TrackingId>> for AgreedIds {
-    type Error = NoIdAgreed;
-
-    fn try_from(ids: BTreeSet<TrackingId>) -> Result<Self, NoIdAgreed> {
-        if ids.is_empty() { Err(NoIdAgreed) } else { Ok(Self(ids)) }
-    }
-}
-
-impl From<AgreedIds> for BTreeSet<TrackingId> {
-    fn from(agreed: AgreedIds) -> Self {
-        agreed.0
-    }
-}
+pub use self::{
+    agreed_ids::{AgreedIds, NoIdAgreed, TrackingId},
+    publishing::{Held, Next, as_published, next_goals},
+};
 
 /// What the evaluator knows of one partner.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,7 +16,8 @@ pub const MAX_FRACTION_DIGITS: usize = 8;
 
 /// An amount of money: an exact decimal from 0 to 999 999 999 999 999.99999999.
 ///
-/// `100.00` and `100.0` are equal. Each still prints as it was written, so that a person finds what was sent.
+/// `100.00` and `100.0` are equal. Each still prints with the decimals it was written with (leading
+/// zeros aside), so that a person finds what was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Amount(Decimal);

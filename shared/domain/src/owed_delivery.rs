@@ -72,3 +72,26 @@ impl NewDelivery {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::Message;
+
+    #[test]
+    fn a_first_attempt_is_the_senders_message_of_the_first_round() {
+        let owed = Owed {
+            provider: Provider::new("acme").unwrap(),
+            campaign: CampaignName::new("welcome").unwrap(),
+            ids: Ids::default(),
+            occurred_at: Moment::from_millisecond(1),
+        };
+        let now = Moment::from_millisecond(2);
+        let delivery = NewDelivery::new(UserId::new("u").unwrap(), owed, now, Ticket::from_random([1; 8]));
+        let json = serde_json::to_value(delivery.first_attempt()).unwrap();
+        let message: Message = serde_json::from_value(json.clone()).unwrap();
+        assert!(message.is_first() && message.hop(now).is_none());
+        assert_eq!(serde_json::to_value(&message).unwrap(), json);
+        assert_eq!(message.delivery_id, delivery.delivery_id);
+    }
+}

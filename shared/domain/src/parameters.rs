@@ -20,6 +20,9 @@ pub const MAX_QUERY_BYTES: usize = 8 * 1024;
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 /// The most parameters taken, query and body together.
 pub const MAX_PARAMETERS: usize = 64;
+/// The longest name of a parameter taken, in bytes once decoded. Names that mean nothing to us are kept with the postback,
+/// for ever: they must not be what fills it.
+pub const MAX_NAME_BYTES: usize = 64;
 
 /// A request's parameters as they were sent, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -37,10 +40,7 @@ struct Pair {
 impl Parameters {
     /// Splits a raw query string and a raw form-encoded body.
     pub fn split(query: &[u8], body: &[u8]) -> Self {
-        let pairs = query
-            .split(|byte| *byte == b'&')
-            .chain(body.split(|byte| *byte == b'&'))
-            .filter(|segment| !segment.is_empty())
+        let pairs = segments(query, body)
             .map(|segment| {
                 let mut halves = segment.splitn(2, |byte| *byte == b'=');
                 Pair {
@@ -64,8 +64,7 @@ impl Parameters {
                 ));
             }
         }
-        let count = [query, body].iter().map(|part| part.split(|byte| *byte == b'&').count()).sum::<usize>();
-        if count > MAX_PARAMETERS + 2 {
+        if segments(query, body).count() > MAX_PARAMETERS {
             faults.push(Fault::whole(
                 FaultCode::TooManyParameters,
                 format!("at most {MAX_PARAMETERS} parameters"),
@@ -81,7 +80,7 @@ impl Parameters {
         let mut seen = BTreeSet::new();
         let mut told = BTreeSet::new();
         for pair in &self.pairs {
-            match decode(&pair.name) {
+            match decode_name(&pair.name) {
                 Ok(name) => {
                     if !seen.insert(name.clone()) && told.insert(name.clone()) {
                         faults.push(Fault::of(
@@ -93,10 +92,10 @@ impl Parameters {
                     }
                 }
                 Err(code) => faults.push(Fault::of(
-                    &String::from_utf8_lossy(&pair.name),
+                    &String::from_utf8_lossy(&pair.name).chars().take(MAX_NAME_BYTES).collect::<String>(),
                     code,
-                    "a parameter's name in percent-encoded UTF-8",
-                    "encode it again, a literal % as %25",
+                    format!("a parameter's name of 1 to {MAX_NAME_BYTES} bytes of UTF-8 without control characters"),
+                    "send only the agreed parameters; percent-encode their names, a literal % as %25",
                 )),
             }
         }
@@ -172,6 +171,25 @@ pub fn decode(raw: &[u8]) -> Result<String, FaultCode> {
     String::from_utf8(bytes(raw).into_owned()).map_err(|_| FaultCode::NotUtf8)
 }
 
+/// The non-empty pieces between the `&`s.
+fn segments<'a>(query: &'a [u8], body: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let pieces = query.split(|byte| *byte == b'&').chain(body.split(|byte| *byte == b'&'));
+    pieces.filter(|segment| !segment.is_empty())
+}
+
+fn decode_name(raw: &[u8]) -> Result<String, FaultCode> {
+    let name = decode(raw)?;
+    if name.is_empty() {
+        Err(FaultCode::Missing)
+    } else if name.len() > MAX_NAME_BYTES {
+        Err(FaultCode::TooLong)
+    } else if name.chars().any(char::is_control) {
+        Err(FaultCode::ControlCharacter)
+    } else {
+        Ok(name)
+    }
+}
+
 fn is_named(raw: &[u8], name: &str) -> bool {
     raw == name.as_bytes() || bytes(raw).as_ref() == name.as_bytes()
 }
@@ -208,6 +226,32 @@ mod tests {
             assert_eq!(faults.len(), 1, "{query} {body}");
             assert_eq!((faults[0].parameter.as_deref(), faults[0].code), (Some("a"), FaultCode::Repeated));
         }
+    }
+
+    #[test]
+    fn a_name_is_bounded_and_has_no_control_characters() {
+        for (query, code) in [
+            ("%1b%5b31m=1".to_owned(), FaultCode::ControlCharacter),
+            ("x%0a=1".to_owned(), FaultCode::ControlCharacter),
+            ("=x".to_owned(), FaultCode::Missing),
+            (format!("{}=1", "n".repeat(65)), FaultCode::TooLong),
+            ("%ff".repeat(5000), FaultCode::NotUtf8),
+        ] {
+            let faults = Parameters::split(query.as_bytes(), b"").name_faults();
+            assert_eq!((faults.len(), faults[0].code), (1, code));
+            assert!(faults[0].parameter.as_ref().unwrap().chars().count() <= MAX_NAME_BYTES);
+        }
+        assert!(Parameters::split(format!("{}=1", "n".repeat(64)).as_bytes(), b"").name_faults().is_empty());
+    }
+
+    #[test]
+    fn sixty_four_parameters_are_taken_and_no_more_however_they_are_spread() {
+        let many = |count: usize| "a=1&".repeat(count);
+        for (query, body) in [(64, 0), (0, 64), (32, 32)] {
+            assert!(Parameters::size_faults(many(query).as_bytes(), many(body).as_bytes()).is_empty());
+            assert_eq!(Parameters::size_faults(many(query + 1).as_bytes(), many(body).as_bytes()).len(), 1);
+        }
+        assert!(Parameters::size_faults("&".repeat(500).as_bytes(), b"").is_empty());
     }
 
     #[test]

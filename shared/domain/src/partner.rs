@@ -3,6 +3,9 @@
 //! [`PartnerFile`] is what an operator writes and what is stored; [`Partner`] is what it means. Every fault of a file is
 //! found at once. Neither holds a secret.
 
+mod media_buying;
+mod names;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::{fmt, net::IpAddr};
 
@@ -10,12 +13,19 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    campaign::Campaigns,
     credential::CredentialKind,
     ids::{EventId, LandingName, Provider},
+    moment::Moment,
     money::ExtraCurrencies,
-    postback::Field,
     prelude::*,
     tracking_link::BaseUrl,
+    webhook::Allowance,
+};
+
+pub use self::{
+    media_buying::{MediaBuying, MediaBuyingFile},
+    names::ParameterNames,
 };
 
 /// A partner as an operator writes it.
@@ -36,6 +46,17 @@ pub struct PartnerFile {
     /// Its landing pages: name → URL.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub landings: BTreeMap<String, String>,
+    /// What was agreed about its media buying.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_buying: Option<MediaBuyingFile>,
+}
+
+impl PartnerFile {
+    /// The file with an instant for every `on_publish`: the one that was published, or `soonest`.
+    #[must_use]
+    pub fn dated(self, published: &Campaigns, soonest: Moment) -> Self {
+        Self { media_buying: self.media_buying.map(|section| section.dated(published, soonest)), ..self }
+    }
 }
 
 /// What was agreed about a partner's postbacks, as an operator writes it.
@@ -96,6 +117,7 @@ pub struct Partner {
     landings: BTreeMap<LandingName, BaseUrl>,
     allow_from: Option<Vec<IpNet>>,
     credential: CredentialKind,
+    media_buying: MediaBuying,
 }
 
 /// What a partner's postback is checked against.
@@ -139,6 +161,11 @@ impl Partner {
         self.landings.iter()
     }
 
+    /// What was agreed about its media buying: the click id and no campaign where nothing was written.
+    pub fn media_buying(&self) -> &MediaBuying {
+        &self.media_buying
+    }
+
     /// Whether this address may call. An IPv4 address in IPv6 clothes is taken for what it is.
     pub fn admits(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
@@ -149,10 +176,23 @@ impl Partner {
 impl TryFrom<PartnerFile> for Partner {
     type Error = Vec<ConfigFault>;
 
+    /// Reads a stored file. Where its webhooks lead was checked before it was stored, and is checked again by whoever
+    /// calls them: a rule of theirs that changes must not close the door to this partner's postbacks.
     fn try_from(file: PartnerFile) -> Result<Self, Vec<ConfigFault>> {
+        Self::parse(file, None)
+    }
+}
+
+impl Partner {
+    /// Reads a file that an operator wrote: webhooks may lead as far as `allowance` says.
+    pub fn check(file: PartnerFile, allowance: Allowance) -> Result<Self, Vec<ConfigFault>> {
+        Self::parse(file, Some(allowance))
+    }
+
+    fn parse(file: PartnerFile, allowance: Option<Allowance>) -> Result<Self, Vec<ConfigFault>> {
         let mut faults = Faults::default();
         let provider = faults.keep("provider", Provider::new(file.provider));
-        let names = parse_names(&file.parameters, &mut faults);
+        let names = names::parse(&file.parameters, &mut faults);
         let mut currencies = ExtraCurrencies::default();
         for (at, code) in file.postback.currencies.iter().enumerate() {
             let path = format!("postback.currencies[{at}]");
@@ -179,6 +219,7 @@ impl TryFrom<PartnerFile> for Partner {
                 name.zip(url)
             })
             .collect();
+        let media_buying = file.media_buying.map(|file| MediaBuying::parse(file, &names, allowance, &mut faults));
         let rules = PostbackRules {
             names,
             transaction_id: file.postback.transaction_id,
@@ -188,7 +229,9 @@ impl TryFrom<PartnerFile> for Partner {
         };
         match (provider, faults.0) {
             (Some(provider), faults) if faults.is_empty() => {
-                Ok(Self { provider, rules, landings, allow_from, credential: file.postback.credential })
+                let credential = file.postback.credential;
+                let media_buying = media_buying.unwrap_or_default();
+                Ok(Self { provider, rules, landings, allow_from, credential, media_buying })
             }
             (_, faults) => Err(faults),
         }
@@ -237,121 +280,5 @@ impl Faults {
     }
 }
 
-/// What a partner calls our parameters. Names that were not agreed otherwise are ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParameterNames(BTreeMap<Field, String>);
-
-impl Default for ParameterNames {
-    fn default() -> Self {
-        Self(Field::ALL.into_iter().map(|field| (field, field.as_str().to_owned())).collect())
-    }
-}
-
-impl ParameterNames {
-    /// What the partner calls this parameter.
-    pub fn of(&self, field: Field) -> &str {
-        self.0.get(&field).map_or(field.as_str(), String::as_str)
-    }
-
-    /// All the partner's names.
-    pub fn all(&self) -> impl Iterator<Item = &str> {
-        self.0.values().map(String::as_str)
-    }
-}
-
-/// Names that mean something of their own in every request.
-const RESERVED_NAMES: [&str; 3] = ["signature", "dry_run", "provider"];
-
-fn parse_names(agreed: &BTreeMap<String, String>, faults: &mut Faults) -> ParameterNames {
-    let mut names = ParameterNames::default();
-    for (ours, theirs) in agreed {
-        let path = format!("parameters.{ours}");
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-        let good = (1..=64).contains(&theirs.len()) && theirs.bytes().all(legal);
-        faults.require(good, &path, "the partner's name must be 1 to 64 of A-Z, a-z, 0-9, _, . and -");
-        faults.require(!RESERVED_NAMES.contains(&theirs.as_str()), &path, "this name has a meaning of its own");
-        match Field::ALL.into_iter().find(|field| field.as_str() == ours) {
-            Some(field) => {
-                names.0.insert(field, theirs.clone());
-            }
-            None => faults.add(&path, format!("no such parameter; there are {}", Field::list())),
-        }
-    }
-    for field in Field::ALL {
-        let name = names.of(field);
-        let twins = Field::ALL.into_iter().filter(|twin| *twin > field && names.of(*twin) == name);
-        for twin in twins {
-            faults.add(&format!("parameters.{twin}"), format!("is called {name}, and so is {field}"));
-        }
-    }
-    names
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn file(json: &str) -> PartnerFile {
-        serde_json::from_str(json).unwrap()
-    }
-
-    fn paths(json: &str) -> Vec<String> {
-        Partner::try_from(file(json)).unwrap_err().into_iter().map(|fault| fault.path).collect()
-    }
-
-    #[test]
-    fn a_partner_needs_nothing_but_its_name() {
-        let partner = Partner::try_from(file(r#"{"provider":"acme"}"#)).unwrap();
-        assert_eq!(partner.rules().names.of(Field::ClickId), "click_id");
-        assert!(partner.admits("8.8.8.8".parse().unwrap()));
-        assert_eq!(partner.credential(), CredentialKind::Token);
-    }
-
-    #[test]
-    fn every_fault_of_a_file_is_told_at_once() {
-        let faults = paths(
-            r#"{"provider":"Acme!","parameters":{"click":"x","user_id":"signature","currency":"amount_decimal"},
-                "postback":{"currencies":["usdt","USDT","USDT"],"event_ids":["1","1"],"allow_from":["10.0.0.1/8","x"]},
-                "landings":{"Bad Name":"https://a.example/","ftp":"ftp://a.example/"}}"#,
-        );
-        for path in [
-            "provider",
-            "parameters.click",
-            "parameters.user_id",
-            "parameters.amount_decimal",
-            "postback.currencies[0]",
-            "postback.currencies[2]",
-            "postback.event_ids[1]",
-            "postback.allow_from[0]",
-            "postback.allow_from[1]",
-            "landings.Bad Name",
-            "landings.ftp",
-        ] {
-            assert!(faults.iter().any(|fault| fault == path), "{path} in {faults:?}");
-        }
-        assert_eq!(faults.len(), 11);
-    }
-
-    #[test]
-    fn two_names_may_be_swapped_but_not_shared() {
-        let swapped = file(r#"{"provider":"acme","parameters":{"user_id":"click_id","click_id":"user_id"}}"#);
-        assert_eq!(Partner::try_from(swapped).unwrap().rules().names.of(Field::UserId), "click_id");
-        assert_eq!(paths(r#"{"provider":"acme","parameters":{"user_id":"click_id"}}"#), ["parameters.click_id"]);
-    }
-
-    #[test]
-    fn an_allow_list_admits_its_networks_only_however_the_address_is_written() {
-        let json = r#"{"provider":"acme","postback":{"allow_from":["203.0.113.0/24","2001:db8::/32","198.51.100.7"]}}"#;
-        let partner = Partner::try_from(file(json)).unwrap();
-        for (address, admitted) in [
-            ("203.0.113.9", true),
-            ("::ffff:203.0.113.9", true),
-            ("2001:db8::1", true),
-            ("198.51.100.7", true),
-            ("198.51.100.8", false),
-            ("::1", false),
-        ] {
-            assert_eq!(partner.admits(address.parse().unwrap()), admitted, "{address}");
-        }
-    }
-}
+mod tests;

@@ -7,15 +7,16 @@ use percent_encoding::percent_decode;
 
 use crate::prelude::*;
 
-/// Looks for a macro in a parameter's value as it stands in the URL, before any decoding, and after decoding it once
-/// and twice (some trackers encode what is encoded already). Answers the macro as it would look in a template.
+/// Looks for a macro in a parameter's value as it stands in the URL, before any decoding, and after decoding it up to
+/// three times (some trackers encode what is encoded already). Answers the macro as it would look in a template.
 ///
-/// `{x}`, `{{x}}` and `${x}` are found anywhere in a value; `%x%`, `[x]`, `#x#` and `$x$` only as the whole value,
-/// since their signs alone are ordinary characters. `x` is a name: a letter or `_`, then letters, digits, `_`, `.`, `:`
-/// or `-`. A GUID in braces is a value, not a macro.
+/// `{x}`, `{{x}}` and `${x}` are found anywhere in a value; `%x%`, `[x]`, `[[x]]`, `#x#` and `$x$` only as the whole
+/// value, since their signs alone are ordinary characters. `x` is a name: a letter or `_`, then letters, digits, `_`,
+/// `.`, `:` or `-`; there may be blanks around it, and after a `|` whatever a template does with it. A GUID in braces is
+/// a value, not a macro.
 pub fn find(raw: &[u8]) -> Option<String> {
     let mut bytes = raw.to_vec();
-    for _ in 0..3 {
+    for _ in 0..4 {
         if let Some(found) = core::str::from_utf8(&bytes).ok().and_then(find_in) {
             return Some(found.to_owned());
         }
@@ -28,7 +29,7 @@ pub fn find(raw: &[u8]) -> Option<String> {
 }
 
 fn find_in(text: &str) -> Option<&str> {
-    for (open, close) in [("%%", "%%"), ("%", "%"), ("[", "]"), ("#", "#"), ("$", "$")] {
+    for (open, close) in [("%%", "%%"), ("%", "%"), ("[[", "]]"), ("[", "]"), ("#", "#"), ("$", "$")] {
         let name = text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
         if name.is_some_and(is_name) {
             return Some(text);
@@ -54,6 +55,8 @@ fn find_braced(text: &str) -> Option<&str> {
 }
 
 fn is_name(text: &str) -> bool {
+    // Before decoding, a blank is a `+`.
+    let text = text.split('|').next().unwrap_or_default().trim_matches([' ', '+']);
     let mut bytes = text.bytes();
     bytes.next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
         && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
@@ -91,6 +94,12 @@ mod tests {
             ("%24x%24", "$x$"),
             ("abc_{sub-1}", "{sub-1}"),
             ("a{{b}}c", "{{b}}"),
+            ("%7B%7B%20click_id%20%7D%7D", "{{ click_id }}"),
+            ("{+click_id+}", "{+click_id+}"),
+            ("%5B+click_id+%5D", "[+click_id+]"),
+            ("[[x]]", "[[x]]"),
+            ("{click_id|default}", "{click_id|default}"),
+            ("%25257Bx%25257D", "{x}"),
         ] {
             assert_eq!(find(raw.as_bytes()).as_deref(), Some(shown), "{raw}");
         }

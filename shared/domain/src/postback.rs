@@ -335,10 +335,10 @@ impl Reader<'_> {
         match self.sent.raw(DRY_RUN) {
             None | Some(b"false") => false,
             Some(b"true") => true,
-            Some(_) => {
-                let fault =
-                    Fault::of(DRY_RUN, FaultCode::NotABoolean, "true or false", "leave it out to record the postback");
-                self.faults.push(fault);
+            Some(raw) => {
+                let left_in = placeholder::find(raw).is_some();
+                let code = if left_in { FaultCode::MacroNotReplaced } else { FaultCode::NotABoolean };
+                self.faults.push(Fault::of(DRY_RUN, code, "true or false", "leave it out to record the postback"));
                 false
             }
         }
@@ -381,12 +381,15 @@ impl Reader<'_> {
         for field in missing {
             let name = self.rules.names.of(field);
             let mut fix = format!("add {name}={}", field.example());
+            if field == Field::EventId {
+                fix.push_str(", or send a transaction_id of your own");
+            }
             if name != field.as_str() && self.sent.raw(field.as_str()).is_some() {
                 fix = format!("it came as {field}; with you it was agreed to be called {name}");
             } else if cut {
                 fix.push_str("; if your URL has it, look for a raw # before it: a # cuts the URL, write it as %23");
             }
-            self.fault(field, FaultCode::Missing, format!("{field}, required"), fix);
+            self.fault(field, FaultCode::Missing, format!("{name}, which is required"), fix);
         }
     }
 

@@ -117,6 +117,11 @@ impl Value<'_> {
 pub struct Macro(String);
 
 impl Macro {
+    /// The macro as the tracker reads it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Parses a macro, such as `{clickId}`.
     pub fn new(text: &str) -> Result<Self, &'static str> {
         // The sharp sign would cut the URL, and the quotes and angle brackets would be encoded after all.

@@ -110,9 +110,11 @@ impl Record {
             Err(fault) => return Self::unreadable(String::new(), raw, &fault.to_string()),
         };
         if let (Some(id), Some(body)) = (envelope.message_id, envelope.body) {
-            let read = Self::read(&body);
-            let incoming = read.incoming.map(|incoming| Incoming { id, ..incoming });
-            return Self { from_stream: false, incoming };
+            // A stream speaks of all changes; who puts a record on the queue means it to be converted.
+            let read = Self::read(&body).incoming;
+            let read =
+                read.or_else(|| Self::unreadable(String::new(), &body, "not the insertion of a postback").incoming);
+            return Self { from_stream: false, incoming: read.map(|incoming| Incoming { id, ..incoming }) };
         }
         let Some(StreamRecord { sequence_number, new_image }) = envelope.dynamodb else {
             return Self::unreadable(String::new(), raw, "neither a stream's record nor a queue's message");
@@ -179,6 +181,19 @@ mod tests {
         let incoming = read[0].incoming.as_ref().unwrap();
         assert!(!read[0].from_stream);
         assert_eq!((incoming.id.as_str(), &incoming.whole), ("m1", &raw));
+    }
+
+    #[test]
+    fn a_message_that_is_no_new_postback_is_set_aside_and_not_lost() {
+        let raw = records(&STREAM.replace("\"INSERT\"", "\"INSERT \""));
+        assert!(raw[0].incoming.is_none());
+        let record: serde_json::Value = serde_json::from_str(STREAM).unwrap();
+        let modified = record["Records"][0].to_string().replace("\"INSERT\"", "\"MODIFY\"");
+        let message = serde_json::json!({"Records": [{"messageId": "m1", "body": modified}]});
+        let read = records(&message.to_string());
+        let incoming = read[0].incoming.as_ref().unwrap();
+        assert_eq!((incoming.id.as_str(), &incoming.whole), ("m1", &modified));
+        assert!(incoming.conversion.is_err());
     }
 
     #[test]

@@ -107,7 +107,7 @@ fn respond(answered: Answered) -> Response {
     match answer {
         Answer::Accepted(receipt) => receipted("accepted", &receipt, dry_run, !dry_run),
         Answer::Duplicate(receipt) => receipted("duplicate", &receipt, dry_run, true),
-        Answer::Conflict(conflict) => Problem::conflict(&conflict).in_dry_run(dry_run).into_response(),
+        Answer::Conflict(conflict) => Problem::conflict(&conflict, dry_run).in_dry_run(dry_run).into_response(),
         Answer::Malformed(faults) => Problem::malformed(&faults).in_dry_run(dry_run).into_response(),
         Answer::Unauthorized => Problem::unauthorized().into_response(),
         Answer::Forbidden(fault) => Problem::forbidden(&fault).in_dry_run(dry_run).into_response(),

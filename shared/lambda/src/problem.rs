@@ -84,15 +84,16 @@ impl<'a> Problem<'a> {
     }
 
     /// 409: the transaction is recorded with another content.
-    pub fn conflict(conflict: &'a Contradiction) -> Self {
+    pub fn conflict(conflict: &'a Contradiction, dry_run: bool) -> Self {
         let detail_of = |(parameter, difference): &'a (String, Difference)| DifferenceDetail {
             parameter,
             original: &difference.original,
             sent: &difference.sent,
         };
         let names: Vec<&str> = conflict.differences.iter().map(|(name, _)| name.as_str()).collect();
+        let kept = if dry_run { "would be" } else { "is" };
         let detail = format!(
-            "transaction {} is recorded already with another {}. The original stands; this attempt is kept for GG3's operators.",
+            "transaction {} is recorded already with another {}. The original stands; this attempt {kept} kept for GG3's operators.",
             conflict.transaction_id,
             names.join(", ")
         );

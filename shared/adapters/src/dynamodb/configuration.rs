@@ -17,6 +17,7 @@ use super::{
 use crate::aws::unavailable;
 
 const GET_PARTNER: &str = "DynamoDB GetItem partners";
+const SCAN_PARTNERS: &str = "DynamoDB Scan partners";
 const PUT_PARTNER: &str = "DynamoDB PutItem partners";
 const GET_SECRETS: &str = "DynamoDB GetItem secrets";
 const PUT_SECRETS: &str = "DynamoDB PutItem secrets";
@@ -50,6 +51,25 @@ impl Configuration {
         let get = self.client.get_item().table_name(&self.partners).key(PROVIDER, key).consistent_read(true);
         let found = get.send().await.map_err(unavailable(GET_PARTNER))?;
         found.item.map(|item| from_item(GET_PARTNER, item)).transpose()
+    }
+
+    /// All partners as they stand now: whatever was written before this is called is among them.
+    ///
+    /// A scan, and the only one: for an operator's command that publishes, never for a function. Partners are hundreds of
+    /// small items, and an index of them would be one more thing that could disagree with the table.
+    pub async fn partners(&self) -> Result<Vec<PartnerItem>, Unavailable> {
+        let (mut partners, mut from) = (Vec::new(), None);
+        loop {
+            let scan = self.client.scan().table_name(&self.partners).consistent_read(true);
+            let page = scan.set_exclusive_start_key(from).send().await.map_err(unavailable(SCAN_PARTNERS))?;
+            for item in page.items.unwrap_or_default() {
+                partners.push(from_item(SCAN_PARTNERS, item)?);
+            }
+            from = page.last_evaluated_key.filter(|key| !key.is_empty());
+            if from.is_none() {
+                return Ok(partners);
+            }
+        }
     }
 
     /// Writes a partner if it still has the version before this one's, or is still absent for version 1.

@@ -19,8 +19,7 @@ pub fn check_change(old: Option<&Campaign>, new: &Campaign, now: Moment, lead: D
     let soonest = now.plus(lead);
     match old {
         None => {
-            let early = format!("a campaign starts at least {lead:?} after it is published");
-            faults.require(new.terms.active_from >= soonest, "active_from", &early);
+            check_beginning(&new.terms, soonest, &mut faults);
             faults.require(!new.archived, "archived", "a campaign that was never published cannot be archived");
         }
         Some(old) if old.archived => {
@@ -30,6 +29,20 @@ pub fn check_change(old: Option<&Campaign>, new: &Campaign, now: Moment, lead: D
         Some(old) => check_terms(&old.terms, &new.terms, soonest, &mut faults),
     }
     faults.0
+}
+
+fn check_beginning(new: &Terms, soonest: Moment, faults: &mut Faults) {
+    let early =
+        format!("a campaign starts long enough after it is published: not before {soonest}, or write on_publish");
+    faults.require(new.active_from >= soonest, "active_from", &early);
+}
+
+/// What forbids publishing the terms `new` over `old`, or for the first time, at an instant whose lead ends at `soonest`.
+pub(crate) fn check_published_terms(old: Option<&Terms>, new: &Terms, soonest: Moment, faults: &mut Faults) {
+    match old {
+        Some(old) => check_terms(old, new, soonest, faults),
+        None => check_beginning(new, soonest, faults),
+    }
 }
 
 fn check_terms(old: &Terms, new: &Terms, soonest: Moment, faults: &mut Faults) {

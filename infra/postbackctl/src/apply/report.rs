@@ -1,0 +1,92 @@
+//! What `apply` says: what it would do, and what it did.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use crate::{
+    plan::{Change, Planned},
+    publish::Outcome,
+};
+
+/// What was done.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Report {
+    pub(super) partners: Vec<Row>,
+    #[serde(rename = "catalogue", serialize_with = "publishing")]
+    pub(super) publishing: Outcome,
+}
+
+/// What was done with one partner.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    pub(super) provider: String,
+    pub(super) change: Change,
+    pub(super) token: Option<String>,
+    pub(super) signature_secret: Option<String>,
+}
+
+fn publishing<S: Serializer>(outcome: &Outcome, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut fields = serializer.serialize_struct("catalogue", 2)?;
+    fields.serialize_field("version", &outcome.version)?;
+    fields.serialize_field("published", &outcome.fresh)?;
+    fields.end()
+}
+
+impl Report {
+    /// Tells secrets on standard output, and all else on the other.
+    pub(super) fn tell(&self, json: bool) -> Result<()> {
+        let Outcome { version, fresh, held, unreadable } = &self.publishing;
+        if let (Some(version), true) = (version, fresh) {
+            eprintln!("the campaigns of all partners are published, version {version}");
+        }
+        for held in held {
+            for fault in &held.faults {
+                eprintln!("not published: {}, campaign {}, {fault}", held.provider, held.campaign);
+            }
+        }
+        for (provider, reason) in unreadable {
+            eprintln!("not published: what is stored of {provider} cannot be read: {reason}");
+        }
+        if json {
+            println!("{}", serde_json::to_string(self)?);
+            return Ok(());
+        }
+        for row in &self.partners {
+            let made = [("token", &row.token), ("signing secret", &row.signature_secret)];
+            for (what, secret) in made.into_iter().filter_map(|(what, secret)| Some((what, secret.as_ref()?))) {
+                println!("{}: {what} {secret}   (shown this once: hand it to the partner now)", row.provider);
+            }
+        }
+        Ok(())
+    }
+
+    /// Failure if anything of the applied partners is not published as it is stored: applying again, with a later date,
+    /// mends that. What others left behind is theirs to mend.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        let applied = |provider: &str| self.partners.iter().any(|row| row.provider == provider);
+        let mut held = self.publishing.held.iter().map(|held| held.provider.as_str());
+        if held.any(applied) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
+
+/// Shows what would change.
+pub(super) fn show(plans: &[Planned]) {
+    for Planned { change, item, differences, credential } in plans {
+        let word = match change {
+            Change::Created => "create",
+            Change::Changed => "change",
+            Change::Unchanged => "keep  ",
+        };
+        eprintln!("{word} {}", item.provider);
+        if *change == Change::Changed {
+            for line in differences {
+                eprintln!("       {line}");
+            }
+            if credential.is_some() {
+                eprintln!("       + a new credential");
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! The published schema of partner files says what `apply` takes: checked against every file that there is, and against
+//! what is wrong in each of the ways that a schema can say.
+
+use jsonschema::Validator;
+use serde_json::Value;
+
+use super::*;
+
+fn schema() -> Validator {
+    let text = include_str!("../../../../shared/domain/schemas/partner.json");
+    let schema: Value = serde_json::from_str(text).unwrap();
+    jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
+}
+
+fn folder(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn yaml(text: &str) -> Value {
+    serde_saphyr::from_str(text).unwrap()
+}
+
+fn taken(provider: &str, text: &str) -> Result<ValidFile, Vec<String>> {
+    parse(Path::new(&format!("{provider}.yaml")), text, Allowance::PublicOnly)
+}
+
+/// The example of the README: everything that a partner file may say.
+fn example() -> String {
+    let readme = fs::read_to_string(folder("../../README.md")).unwrap();
+    let (_, rest) = readme.split_once("```yaml\nprovider:").unwrap();
+    format!("provider:{}", rest.split_once("```").unwrap().0)
+}
+
+#[test]
+fn every_sample_and_the_readmes_example_are_as_the_schema_says() {
+    let schema = schema();
+    let samples = read(&[folder("../partners")], Allowance::PublicOnly).unwrap();
+    assert!(samples.len() >= 4);
+    for sample in samples {
+        let faults: Vec<String> = schema.iter_errors(&yaml(&sample.text)).map(|fault| fault.to_string()).collect();
+        assert!(faults.is_empty(), "{}: {faults:?}", sample.path.display());
+        let stored = serde_json::to_value(&sample.file).unwrap();
+        assert!(schema.is_valid(&stored), "as it is stored: {stored}");
+    }
+    let example = example();
+    let read = taken("acme", &example).unwrap_or_else(|faults| panic!("{faults:?}"));
+    assert!(schema.is_valid(&yaml(&example)));
+    assert_eq!(read.partner.media_buying().campaigns().len(), 4, "a campaign of each kind of goal");
+}
+
+#[test]
+fn what_the_schema_refuses_apply_refuses_too() {
+    let schema = schema();
+    let campaign = |change: &str| {
+        let mut fields: Vec<String> = [
+            "name: a",
+            "goal: {type: registration}",
+            "active_from: on_publish",
+            "webhook: {url: 'https://a.example/{clickId}'}",
+        ]
+        .map(str::to_owned)
+        .into();
+        let key = change.split(':').next().unwrap_or_default();
+        fields.retain(|field| field.split(':').next() != Some(key));
+        fields.extend(change.contains(": ").then(|| change.to_owned()));
+        format!("provider: acme\nmedia_buying: {{campaigns: [{{{}}}]}}\n", fields.join(", "))
+    };
+    let section = |text: &str| format!("provider: acme\nmedia_buying: {{{text}}}\n");
+    for good in [campaign("paused: true"), section("ids: [user_id]"), section("macros: {click_id: '%c%'}")] {
+        assert!(schema.is_valid(&yaml(&good)), "{good}");
+        assert!(taken("acme", &good).is_ok(), "{good}");
+    }
+    let eleven = (0..11).map(|n| format!("q{n}")).collect::<Vec<_>>().join(", ");
+    let bad = [
+        "name: Nobody\n".to_owned(),
+        "provider: Acme\n".to_owned(),
+        "provider: acme\nextra: 1\n".to_owned(),
+        "provider: acme\npostback: {credential: none}\n".to_owned(),
+        "provider: acme\npostback: {event_ids: []}\n".to_owned(),
+        "provider: acme\nparameters: {click: x}\n".to_owned(),
+        "provider: acme\nparameters: {click_id: 'a b'}\n".to_owned(),
+        "provider: acme\nparameters: {click_id: provider}\n".to_owned(),
+        "provider: acme\nlandings: {a: 'http://a.example/'}\n".to_owned(),
+        section("ids: []"),
+        section("ids: [clickId]"),
+        section("ids: [click_id, click_id]"),
+        section("macros: {click_id: 'a&b'}"),
+        section("macros: {click_id: ''}"),
+        section("macros: {quest: '{q}'}"),
+        section("goals: []"),
+        campaign("name"),
+        campaign("goal"),
+        campaign("active_from"),
+        campaign("webhook"),
+        campaign("name: 'A b'"),
+        campaign("goal: {type: purchase}"),
+        campaign("goal: {type: registration, clicks: 1}"),
+        campaign("goal: {type: ggstrike, clicks: 0}"),
+        campaign("goal: {type: ggstrike, clicks: 1000000001}"),
+        campaign("goal: {type: main_quest, quest: ''}"),
+        campaign("goal: {type: main_quests, quests: [a]}"),
+        campaign("goal: {type: main_quests, quests: [a, a]}"),
+        campaign(&format!("goal: {{type: main_quests, quests: [{eleven}]}}")),
+        campaign("active_from: tomorrow"),
+        campaign("active_to: later"),
+        campaign("initial_interval_seconds: 0"),
+        campaign("initial_interval_seconds: 21601"),
+        campaign("webhook: {url: ''}"),
+        campaign("webhook: {url: 'https://a.example/{click_id}'}"),
+        campaign("webhook: {url: 'https://{event}.example/'}"),
+        campaign("webhook: {url: 'https://a.example/#x'}"),
+        campaign("webhook: {url: 'https://a.example/', method: PUT}"),
+        campaign("webhook: {url: 'https://a.example/', headers: {}}"),
+        campaign("event: ''"),
+        campaign("retries: 9"),
+    ];
+    for bad in bad {
+        assert!(!schema.is_valid(&yaml(&bad)), "the schema takes\n{bad}");
+        assert!(taken("acme", &bad).is_err(), "apply takes\n{bad}");
+    }
+}

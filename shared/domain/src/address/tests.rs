@@ -1,0 +1,232 @@
+use std::vec;
+
+use ipnet::IpNet;
+use proptest::prelude::*;
+
+use super::*;
+use crate::prelude::*;
+
+/// Every row of IANA's IPv4 and IPv6 special-purpose registries and of RFC 4291's reserved ranges, typed here a second
+/// time and on purpose: the first and last address, and whether the neighbour before and after is public.
+const ROWS: [(&str, bool, bool, Reason); 51] = [
+    // IPv4 Special-Purpose Address Registry.
+    ("0.0.0.0/8", true, true, Reason::Unspecified),
+    ("0.0.0.0/32", true, false, Reason::Unspecified),
+    ("10.0.0.0/8", true, true, Reason::Private),
+    ("100.64.0.0/10", true, true, Reason::CarrierNat),
+    ("127.0.0.0/8", true, true, Reason::Loopback),
+    ("169.254.0.0/16", true, true, Reason::LinkLocal),
+    ("172.16.0.0/12", true, true, Reason::Private),
+    ("192.0.0.0/24", true, true, Reason::Protocol),
+    ("192.0.0.0/29", true, false, Reason::Protocol),
+    ("192.0.0.8/32", false, false, Reason::Protocol),
+    ("192.0.0.9/32", false, false, Reason::Protocol),
+    ("192.0.0.10/32", false, false, Reason::Protocol),
+    ("192.0.0.170/32", false, false, Reason::Protocol),
+    ("192.0.0.171/32", false, false, Reason::Protocol),
+    ("192.0.2.0/24", true, true, Reason::Documentation),
+    ("192.31.196.0/24", true, true, Reason::As112),
+    ("192.52.193.0/24", true, true, Reason::MulticastTunnel),
+    ("192.88.99.0/24", true, true, Reason::SixToFour),
+    ("192.168.0.0/16", true, true, Reason::Private),
+    ("192.175.48.0/24", true, true, Reason::As112),
+    ("198.18.0.0/15", true, true, Reason::Benchmarking),
+    ("198.51.100.0/24", true, true, Reason::Documentation),
+    ("203.0.113.0/24", true, true, Reason::Documentation),
+    ("240.0.0.0/4", false, true, Reason::Reserved),
+    ("255.255.255.255/32", false, true, Reason::Broadcast),
+    // Multicast has a registry of its own.
+    ("224.0.0.0/4", true, false, Reason::Multicast),
+    // IPv6 Special-Purpose Address Registry.
+    ("::1/128", false, false, Reason::Loopback),
+    ("::/128", true, false, Reason::Unspecified),
+    ("::ffff:0:0/96", false, false, Reason::EmbeddedIpv4),
+    ("64:ff9b::/96", false, false, Reason::Nat64),
+    ("64:ff9b:1::/48", false, false, Reason::Nat64),
+    ("100::/64", false, false, Reason::Discard),
+    ("100:0:0:1::/64", false, false, Reason::Discard),
+    ("2001::/23", true, true, Reason::Protocol),
+    ("2001::/32", true, false, Reason::Teredo),
+    ("2001:1::1/128", false, false, Reason::Protocol),
+    ("2001:1::2/128", false, false, Reason::Protocol),
+    ("2001:1::3/128", false, false, Reason::Protocol),
+    ("2001:2::/48", false, false, Reason::Benchmarking),
+    ("2001:3::/32", false, false, Reason::MulticastTunnel),
+    ("2001:4:112::/48", false, false, Reason::As112),
+    ("2001:10::/28", false, false, Reason::Orchid),
+    ("2001:20::/28", false, false, Reason::Orchid),
+    ("2001:30::/28", false, false, Reason::DroneTag),
+    ("2001:db8::/32", true, true, Reason::Documentation),
+    ("2002::/16", true, true, Reason::SixToFour),
+    ("2620:4f:8000::/48", true, true, Reason::As112),
+    ("3fff::/20", true, true, Reason::Documentation),
+    ("5f00::/16", false, false, Reason::SegmentRouting),
+    ("fc00::/7", false, false, Reason::Private),
+    ("fe80::/10", false, false, Reason::LinkLocal),
+];
+
+fn net(text: &str) -> IpNet {
+    text.parse().unwrap()
+}
+
+fn before(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(v4) => Some(IpAddr::V4(u32::from(v4).checked_sub(1)?.into())),
+        IpAddr::V6(v6) => Some(IpAddr::V6(u128::from(v6).checked_sub(1)?.into())),
+    }
+}
+
+fn after(address: IpAddr) -> Option<IpAddr> {
+    match address {
+        IpAddr::V4(v4) => Some(IpAddr::V4(u32::from(v4).checked_add(1)?.into())),
+        IpAddr::V6(v6) => Some(IpAddr::V6(u128::from(v6).checked_add(1)?.into())),
+    }
+}
+
+/// The last address of a network, its broadcast address included.
+fn last(net: IpNet) -> IpAddr {
+    match net {
+        IpNet::V4(v4) => v4.broadcast().into(),
+        IpNet::V6(v6) => v6.broadcast().into(),
+    }
+}
+
+#[test]
+fn every_row_of_the_registries_is_refused_from_its_first_to_its_last_address_and_not_beyond() {
+    for (text, public_before, public_after, _) in ROWS {
+        let net = net(text);
+        assert!(check(net.network()).is_err(), "first of {text}");
+        assert!(check(last(net)).is_err(), "last of {text}");
+        if let Some(address) = before(net.network()) {
+            assert_eq!(check(address).is_ok(), public_before, "{address}, before {text}");
+        }
+        if let Some(address) = after(last(net)) {
+            assert_eq!(check(address).is_ok(), public_after, "{address}, after {text}");
+        }
+    }
+}
+
+#[test]
+fn every_row_is_refused_for_a_reason_of_its_own() {
+    for (text, _, _, reason) in ROWS {
+        // The first address of a wide row may belong to a narrower one; so does the last of one row.
+        let address = if text == "240.0.0.0/4" { net(text).network() } else { last(net(text)) };
+        assert_eq!(check(address), Err(Blocked { address, reason }), "{text}");
+    }
+}
+
+#[test]
+fn the_usual_ways_in_are_shut() {
+    for (address, reason) in [
+        ("169.254.169.254", Reason::Metadata),
+        ("169.254.170.2", Reason::Metadata),
+        ("169.254.170.23", Reason::Metadata),
+        ("168.63.129.16", Reason::Metadata),
+        ("fd00:ec2::254", Reason::Metadata),
+        ("100.100.100.200", Reason::CarrierNat),
+        ("::127.0.0.1", Reason::EmbeddedIpv4),
+        ("::ffff:127.0.0.1", Reason::EmbeddedIpv4),
+        ("::ffff:8.8.8.8", Reason::EmbeddedIpv4),
+        ("::ffff:0:127.0.0.1", Reason::EmbeddedIpv4),
+        ("::5efe:127.0.0.1", Reason::NotGlobalUnicast),
+        ("64:ff9b::127.0.0.1", Reason::Nat64),
+        ("64:ff9b:1::10.0.0.1", Reason::Nat64),
+        ("2002:7f00:1::", Reason::SixToFour),
+        ("2001:0:7f00:1::", Reason::Teredo),
+        ("fec0::1", Reason::SiteLocal),
+        ("ff02::1", Reason::Multicast),
+        ("ff0e::1", Reason::Multicast),
+        ("4000::1", Reason::NotGlobalUnicast),
+        ("200::1", Reason::NotGlobalUnicast),
+        ("fe00::1", Reason::NotGlobalUnicast),
+    ] {
+        let address = address.parse().unwrap();
+        assert_eq!(check(address), Err(Blocked { address, reason }));
+    }
+}
+
+#[test]
+fn ordinary_public_addresses_pass() {
+    for address in [
+        "1.1.1.1",
+        "8.8.8.8",
+        "93.184.215.14",
+        "168.63.129.15",
+        "168.63.129.17",
+        "223.255.255.255",
+        "2000::",
+        "2001:200::1",
+        "2001:4860:4860::8888",
+        "2600:1f18::1",
+        "2606:4700:4700::1111",
+        "2a00:1450:4001::1",
+        "3ffe:ffff::1",
+    ] {
+        assert_eq!(check(address.parse().unwrap()), Ok(()), "{address}");
+    }
+}
+
+#[test]
+fn it_says_which_address_and_why() {
+    let blocked = check("10.0.0.7".parse().unwrap()).unwrap_err();
+    assert_eq!(blocked.to_string(), "10.0.0.7 is no public address (a private network)");
+}
+
+fn any_address() -> impl Strategy<Value = IpAddr> {
+    let rows = ROWS.map(|(text, ..)| net(text));
+    let within = (prop::sample::select(rows.to_vec()), any::<u128>()).prop_map(|(net, bits)| match net {
+        IpNet::V4(net) => {
+            let host = u32::try_from(bits >> 96).unwrap_or_default() & u32::from(net.hostmask());
+            IpAddr::V4((u32::from(net.network()) | host).into())
+        }
+        IpNet::V6(net) => IpAddr::V6((u128::from(net.network()) | bits & u128::from(net.hostmask())).into()),
+    });
+    prop_oneof![within, any::<u32>().prop_map(|bits| IpAddr::V4(bits.into())), any::<IpAddr>()]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    /// `iprfc` is another author's copy of the registries.
+    #[test]
+    fn whatever_the_registries_name_is_refused(address in any_address()) {
+        if iprfc::RFC6890.contains(&address) {
+            prop_assert!(check(address).is_err(), "{}", address);
+        }
+    }
+
+    #[test]
+    fn whatever_std_calls_special_is_refused(address in any_address()) {
+        let special = match address {
+            IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_broadcast()
+                || v4.is_documentation() || v4.is_unspecified() || v4.is_multicast(),
+            IpAddr::V6(v6) => v6.is_loopback() || v6.is_unspecified() || v6.is_multicast() || v6.is_unique_local()
+                || v6.is_unicast_link_local() || v6.to_ipv4().is_some(),
+        };
+        prop_assert!(!special || check(address).is_err(), "{}", address);
+    }
+
+    #[test]
+    fn what_is_public_in_ipv4_is_refused_in_every_ipv6_spelling(bits: u32) {
+        let [a, b] = [(bits >> 16) as u16, (bits & 0xffff) as u16];
+        let spellings = vec![
+            [0, 0, 0, 0, 0, 0, a, b],
+            [0, 0, 0, 0, 0, 0xffff, a, b],
+            [0, 0, 0, 0, 0xffff, 0, a, b],
+            [0, 0, 0, 0, 0, 0x5efe, a, b],
+            [0x64, 0xff9b, 0, 0, 0, 0, a, b],
+            [0x64, 0xff9b, 1, 0, 0, 0, a, b],
+            [0x2002, a, b, 0, 0, 0, 0, 0],
+            [0x2001, 0, a, b, 0, 0, 0, 0],
+        ];
+        for segments in spellings {
+            prop_assert!(check(IpAddr::V6(segments.into())).is_err(), "{:?}", segments);
+        }
+    }
+
+    #[test]
+    fn outside_global_unicast_there_is_nothing(bits: u128) {
+        let address = IpAddr::V6(bits.into());
+        prop_assert!(check(address).is_err() || bits >> 125 == 1, "{}", address);
+    }
+}

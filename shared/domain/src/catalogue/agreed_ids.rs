@@ -1,0 +1,91 @@
+//! Which ids a partner's tracking links bring.
+
+use alloc::collections::BTreeSet;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::event::Ids;
+
+/// One of the two ids that a tracking link can bring.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TrackingId {
+    /// The partner's click.
+    ClickId,
+    /// The partner's user.
+    UserId,
+}
+
+impl TrackingId {
+    /// Both, in the order of links.
+    pub const ALL: [Self; 2] = [Self::ClickId, Self::UserId];
+
+    /// Its name as a link's parameter.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClickId => "click_id",
+            Self::UserId => "user_id",
+        }
+    }
+
+    /// What a partner's tracker is expected to replace by it, where nothing else is said.
+    pub fn default_macro(self) -> &'static str {
+        match self {
+            Self::ClickId => "{clickId}",
+            Self::UserId => "{userId}",
+        }
+    }
+}
+
+impl fmt::Display for TrackingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// The ids that were agreed with a partner: at least one; the click id where nothing else is said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "BTreeSet<TrackingId>", into = "BTreeSet<TrackingId>")]
+pub struct AgreedIds(BTreeSet<TrackingId>);
+
+/// No id was agreed, so that no webhook could say whom it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("must name click_id, user_id or both")]
+pub struct NoIdAgreed;
+
+impl AgreedIds {
+    /// Whether this one was agreed.
+    pub fn contain(&self, id: TrackingId) -> bool {
+        self.0.contains(&id)
+    }
+
+    /// What was agreed, and nothing else of it.
+    pub(super) fn select(&self, ids: Ids) -> Ids {
+        Ids {
+            click_id: ids.click_id.filter(|_| self.contain(TrackingId::ClickId)),
+            user_id: ids.user_id.filter(|_| self.contain(TrackingId::UserId)),
+        }
+    }
+}
+
+impl Default for AgreedIds {
+    fn default() -> Self {
+        Self([TrackingId::ClickId].into())
+    }
+}
+
+impl TryFrom<BTreeSet<TrackingId>> for AgreedIds {
+    type Error = NoIdAgreed;
+
+    fn try_from(ids: BTreeSet<TrackingId>) -> Result<Self, NoIdAgreed> {
+        if ids.is_empty() { Err(NoIdAgreed) } else { Ok(Self(ids)) }
+    }
+}
+
+impl From<AgreedIds> for BTreeSet<TrackingId> {
+    fn from(agreed: AgreedIds) -> Self {
+        agreed.0
+    }
+}

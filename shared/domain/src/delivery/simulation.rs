@@ -1,0 +1,467 @@
+//! A small world to hold the rules against: a table, a queue, workers that die, an operator, an evaluator and a sweep.
+//!
+//! The queue is as bad as SQS may be and a little worse: it hands out the same message twice at once, in any order, and
+//! acknowledging one copy deletes them all. The table answers a write that went through as though it had not. Workers
+//! stop between any two steps, for ever or for longer than their claim.
+
+use core::time::Duration;
+use std::vec;
+
+use proptest::prelude::*;
+
+use super::{tests::*, *};
+use crate::{
+    attempt::{Answer, Answered, AttemptFault, Outcome, Verdict},
+    retry::{ATTEMPTS, RetryAfter, RetryPolicy},
+};
+
+/// What happens next. The numbers are taken modulo what there is.
+#[derive(Debug, Clone)]
+enum Happening {
+    /// A worker receives a message, and with `again` another may receive it as well.
+    Receive { worker: usize, message: usize, again: bool },
+    /// A worker takes one step; if it writes, the answer may be lost; if it sends, this comes back.
+    Step { worker: usize, lost: bool, outcome: Outcome },
+    /// A worker dies.
+    Die { worker: usize },
+    /// Time passes.
+    Pass { ms: u64 },
+    /// An operator opens a round.
+    OpenRound,
+    /// An operator cancels.
+    Cancel,
+    /// The campaign is paused, or no longer.
+    Pause(bool),
+    /// The same event is evaluated again.
+    Evaluate,
+    /// The sweep runs.
+    Sweep,
+}
+
+#[derive(Debug, Clone)]
+struct Queued {
+    id: u32,
+    message: Message,
+    visible_at: Moment,
+}
+
+/// Where a worker stands between two of its steps. A crash loses it.
+#[derive(Debug, Clone)]
+enum At {
+    Idle,
+    Read(Job),
+    Act(Job, Step, u32),
+    Sent(Job, Claim, Outcome, Moment),
+    Record(Job, Claim, Answered, Delivery),
+    Write(Job, Claim, Answered, Recorded, u32),
+    Enqueue(Job, Message, Duration),
+    Acknowledge(Job),
+}
+
+/// A message in a worker's hand.
+#[derive(Debug, Clone)]
+struct Job {
+    id: u32,
+    message: Message,
+    mark: Mark,
+}
+
+struct World {
+    now: Moment,
+    table: Delivery,
+    queue: Vec<Queued>,
+    workers: Vec<At>,
+    standing: Standing,
+    visibility: Duration,
+    made: u64,
+    /// Claims as they were stored, and for each how many requests it led to.
+    claims: Vec<(Claim, u32)>,
+    /// The attempts of older rounds, and those recorded beside the delivery.
+    moved: Vec<(u32, Vec<Attempt>)>,
+    late: Vec<LateAttempt>,
+    policy: RetryPolicy,
+    pace: Pace,
+}
+
+impl World {
+    fn new(visibility_ms: u64) -> Self {
+        let table = Delivery::new(owed(), moment(0), ticket(0));
+        let first = table.first_message(ticket(1)).unwrap();
+        Self {
+            now: moment(0),
+            table,
+            queue: vec![Queued { id: 0, message: first, visible_at: moment(0) }],
+            workers: vec![At::Idle, At::Idle, At::Idle],
+            standing: Standing::Open,
+            visibility: Duration::from_millis(visibility_ms),
+            made: 100,
+            claims: vec![],
+            moved: vec![],
+            late: vec![],
+            policy: RetryPolicy::try_new(Duration::from_secs(2)).unwrap(),
+            pace: Pace::try_new(Duration::from_secs(3), 5).unwrap(),
+        }
+    }
+
+    fn fresh(&mut self) -> Ticket {
+        self.made += 1;
+        ticket(self.made)
+    }
+
+    fn enqueue(&mut self, message: Message, delay: Duration) {
+        self.made += 1;
+        let id = u32::try_from(self.made).unwrap();
+        self.queue.push(Queued { id, message, visible_at: self.now.plus(delay) });
+    }
+
+    /// Replaces what is stored, if it is still what was read; this is the only way to change it.
+    fn replace(&mut self, read: u32, new: &Delivery) -> bool {
+        if self.table.revision() != read {
+            return false;
+        }
+        assert_eq!(new.revision(), read + 1);
+        assert_eq!(new.id(), self.table.id(), "the webhook-id never changes");
+        assert!(new.attempts().len() <= usize::from(ATTEMPTS), "never more than six recorded");
+        let in_order = new.attempts().iter().map(|attempt| attempt.n).eq((1..).take(new.attempts().len()));
+        assert!(in_order && new.attempts().iter().all(|attempt| attempt.due_at <= attempt.sent_at), "none early");
+        self.table = new.clone();
+        true
+    }
+
+    fn happen(&mut self, happening: &Happening) {
+        match happening.clone() {
+            Happening::Receive { worker, message, again } => self.receive(worker, message, again),
+            Happening::Step { worker, lost, outcome } => self.step(worker % self.workers.len(), lost, outcome),
+            Happening::Die { worker } => {
+                let worker = worker % self.workers.len();
+                self.workers[worker] = At::Idle;
+            }
+            Happening::Pass { ms } => self.now = self.now.plus(Duration::from_millis(ms)),
+            Happening::OpenRound => self.open_round(),
+            Happening::Cancel => {
+                if let Some(cancelled) = self.table.cancel() {
+                    assert!(self.replace(self.table.revision(), &cancelled));
+                }
+            }
+            Happening::Pause(paused) => self.standing = if paused { Standing::Paused } else { Standing::Open },
+            Happening::Evaluate => {
+                let ticket = self.fresh();
+                if let Some(message) = self.table.first_message(ticket) {
+                    self.enqueue(message, Duration::ZERO);
+                }
+            }
+            Happening::Sweep => {
+                let ticket = self.fresh();
+                let overdue = self.table.overdue(self.now, Duration::from_secs(4), ticket);
+                if let Some(message) = overdue.filter(|_| self.standing != Standing::Paused) {
+                    self.enqueue(message, Duration::ZERO);
+                }
+            }
+        }
+    }
+
+    fn open_round(&mut self) {
+        let ticket = self.fresh();
+        let opened = self.table.open_round(self.now, ticket);
+        assert!(self.replace(self.table.revision(), &opened.delivery));
+        self.moved.push((opened.moved_round, opened.moved));
+        self.enqueue(opened.message, Duration::ZERO);
+    }
+
+    fn receive(&mut self, worker: usize, message: usize, again: bool) {
+        let worker = worker % self.workers.len();
+        let now = self.now;
+        let visible: Vec<usize> = (0..self.queue.len()).filter(|at| self.queue[*at].visible_at <= now).collect();
+        if visible.is_empty() || !matches!(self.workers[worker], At::Idle) {
+            return;
+        }
+        let mark = mark(self.fresh());
+        let queued = &mut self.queue[visible[message % visible.len()]];
+        if !again {
+            queued.visible_at = now.plus(self.visibility);
+        }
+        self.workers[worker] = At::Read(Job { id: queued.id, message: queued.message.clone(), mark });
+    }
+
+    fn step(&mut self, worker: usize, lost: bool, outcome: Outcome) {
+        let at = core::mem::replace(&mut self.workers[worker], At::Idle);
+        self.workers[worker] = match at {
+            At::Idle => At::Idle,
+            At::Read(job) => {
+                let step = self.table.decide(&job.message, self.now, self.standing, &self.pace, &job.mark);
+                At::Act(job, step, self.table.revision())
+            }
+            At::Act(job, step, read) => self.act(job, step, read, lost, outcome),
+            At::Sent(job, claim, outcome, sent_at) => {
+                let asked = RetryAfter::parse(b"3");
+                let answered =
+                    Answered { sent_at, ended_at: self.now, outcome, answer: Answer::default(), retry_after: asked };
+                At::Record(job, claim, answered, self.table.clone())
+            }
+            At::Record(job, claim, answered, read) => {
+                let recorded = read.record(&claim, &answered, self.policy, self.fresh());
+                At::Write(job, claim, answered, recorded, read.revision())
+            }
+            At::Write(job, claim, answered, recorded, read) => self.write(job, claim, answered, recorded, read, lost),
+            At::Enqueue(job, message, delay) => {
+                self.enqueue(message, delay);
+                At::Acknowledge(job)
+            }
+            At::Acknowledge(job) => {
+                self.queue.retain(|queued| queued.id != job.id);
+                At::Idle
+            }
+        };
+    }
+
+    fn act(&mut self, job: Job, step: Step, read: u32, lost: bool, outcome: Outcome) -> At {
+        match step {
+            Step::Claim { delivery, claim } => {
+                let before = self.table.clone();
+                if !self.replace(read, &delivery) {
+                    return At::Read(job);
+                }
+                self.check_claim(&before, &claim);
+                if lost { At::Read(job) } else { self.send(job, claim, outcome) }
+            }
+            // As a worker must: no request whose claim may have run out meanwhile.
+            Step::Send(claim) if claim.lives(self.now) => self.send(job, claim, outcome),
+            Step::Send(_) => At::Read(job),
+            Step::Hop { delay_seconds } => {
+                assert!((1..=900).contains(&delay_seconds));
+                let message = job.message.clone();
+                At::Enqueue(job, message, Duration::from_secs(delay_seconds.into()))
+            }
+            Step::EnqueueNext(message) => {
+                let delay = Duration::from_secs(message.hop(self.now).unwrap_or(0).into());
+                At::Enqueue(job, message, delay)
+            }
+            Step::Cancel(delivery) => {
+                if self.replace(read, &delivery) && !lost {
+                    At::Acknowledge(job)
+                } else {
+                    At::Read(job)
+                }
+            }
+            Step::Acknowledge(_) => At::Acknowledge(job),
+            Step::LeaveToReturn { .. } => At::Idle,
+        }
+    }
+
+    /// A second claim of an attempt is given only once the first has expired; and no claim before it is due.
+    fn check_claim(&mut self, before: &Delivery, claim: &Claim) {
+        assert!(before.next().unwrap().due_at <= self.now, "never early");
+        let same = |(other, _): &&(Claim, u32)| (other.round, other.n) == (claim.round, claim.n);
+        assert!(self.claims.iter().filter(same).all(|(other, _)| !other.lives(self.now)), "one claim at a time");
+        self.claims.push((claim.clone(), 0));
+    }
+
+    fn send(&mut self, job: Job, claim: Claim, outcome: Outcome) -> At {
+        let (_, requests) = self.claims.iter_mut().find(|(stored, _)| *stored == claim).expect("no claim, no request");
+        *requests += 1;
+        assert_eq!(*requests, 1, "one request for a claim");
+        assert!(claim.due_at <= self.now, "never early");
+        At::Sent(job, claim, outcome, self.now)
+    }
+
+    fn write(&mut self, job: Job, claim: Claim, answered: Answered, recorded: Recorded, read: u32, lost: bool) -> At {
+        match recorded {
+            Recorded::Stored { delivery, next } => {
+                if !self.replace(read, &delivery) || lost {
+                    return At::Record(job, claim, answered, self.table.clone());
+                }
+                match next {
+                    Some(message) => {
+                        let delay = Duration::from_secs(message.hop(self.now).unwrap_or(0).into());
+                        At::Enqueue(job, message, delay)
+                    }
+                    None => At::Acknowledge(job),
+                }
+            }
+            Recorded::Already => At::Read(job),
+            Recorded::ClaimLost { delivery, late } => {
+                if let Some(delivery) = delivery {
+                    if !self.replace(read, &delivery) || lost {
+                        return At::Record(job, claim, answered, self.table.clone());
+                    }
+                    assert_eq!(self.table.ending(), Some(Ending::Delivered), "only a late 2xx changes anything");
+                }
+                self.late.push(late);
+                At::Read(job)
+            }
+        }
+    }
+
+    /// Lets everything come to rest, without another crash. With `sweep` the sweep runs as well.
+    fn settle(&mut self, sweep: bool) {
+        self.standing = Standing::Open;
+        let failing = Outcome::Status(500);
+        for _ in 0..5000 {
+            for worker in 0..self.workers.len() {
+                while !matches!(self.workers[worker], At::Idle) {
+                    self.step(worker, false, failing.clone());
+                }
+                self.receive(worker, 0, false);
+            }
+            if self.workers.iter().any(|worker| !matches!(worker, At::Idle)) {
+                continue;
+            }
+            if sweep {
+                self.happen(&Happening::Sweep);
+            }
+            let Some(soonest) = self.queue.iter().map(|queued| queued.visible_at).min() else {
+                if self.table.ending().is_some() || !sweep {
+                    return;
+                }
+                self.now = self.now.plus(Duration::from_mins(1));
+                continue;
+            };
+            self.now = self.now.max(soonest);
+        }
+        panic!("it never comes to rest: {:?}", self.queue);
+    }
+}
+
+fn happenings() -> impl Strategy<Value = Vec<Happening>> {
+    let outcome = prop_oneof![
+        6 => Just(Outcome::Status(500)),
+        2 => Just(Outcome::Fault(AttemptFault::Refused)),
+        1 => Just(Outcome::Status(204)),
+        1 => Just(Outcome::Status(410)),
+    ];
+    let worker = 0usize..3;
+    let step = (worker.clone(), prop::bool::weighted(0.1), outcome);
+    let happening = prop_oneof![
+        20 => step.prop_map(|(worker, lost, outcome)| Happening::Step { worker, lost, outcome }),
+        8 => (worker.clone(), 0usize..8, prop::bool::weighted(0.3))
+            .prop_map(|(worker, message, again)| Happening::Receive { worker, message, again }),
+        3 => prop_oneof![0u64..1000, 900u64..4000, 5_000u64..30_000].prop_map(|ms| Happening::Pass { ms }),
+        2 => worker.prop_map(|worker| Happening::Die { worker }),
+        1 => Just(Happening::Evaluate),
+        1 => Just(Happening::Sweep),
+        1 => Just(Happening::OpenRound),
+        1 => any::<bool>().prop_map(Happening::Pause),
+    ];
+    prop::collection::vec(happening, 0..250)
+}
+
+fn run(happenings: &[Happening], visibility_ms: u64) -> World {
+    let mut world = World::new(visibility_ms);
+    for happening in happenings {
+        world.happen(happening);
+    }
+    world
+}
+
+/// What came of acknowledging at another chain's live claim: a worker that is slow to acknowledge deletes the message
+/// that the next claim was made for, and the other chain's message ends at that claim.
+#[test]
+fn a_message_that_meets_another_chains_claim_is_not_lost_when_that_claim_expires_first() {
+    let mut world = World::new(4_000);
+    world.happen(&Happening::Evaluate);
+    let step = |world: &mut World, worker| world.step(worker, false, Outcome::Status(500));
+    // The second chain claims, and its worker dies.
+    world.receive(0, 1, false);
+    step(&mut world, 0);
+    step(&mut world, 0);
+    world.happen(&Happening::Die { worker: 0 });
+    // The first chain's message is handed out twice. One worker looks at it in the claim's last millisecond …
+    world.happen(&Happening::Pass { ms: 2_999 });
+    world.receive(1, 0, true);
+    world.receive(2, 0, false);
+    step(&mut world, 1);
+    // … the other one claims when it has expired, and dies; now the first acts on what it saw.
+    world.happen(&Happening::Pass { ms: 1 });
+    step(&mut world, 2);
+    step(&mut world, 2);
+    world.happen(&Happening::Die { worker: 2 });
+    step(&mut world, 1);
+    step(&mut world, 1);
+    world.happen(&Happening::Pass { ms: 1_000 });
+    world.settle(false);
+    assert_eq!(world.claims.len(), 2 + usize::from(ATTEMPTS));
+    assert_eq!(world.table.ending(), Some(Ending::Exhausted));
+}
+
+/// What came of acknowledging once a claim is lost: the message is the one that the new claim was made for.
+#[test]
+fn a_worker_that_lost_its_claim_does_not_take_the_message_from_the_one_that_has_it() {
+    let mut world = World::new(4_000);
+    let step = |world: &mut World, worker| world.step(worker, false, Outcome::Status(500));
+    world.receive(0, 0, false);
+    step(&mut world, 0);
+    step(&mut world, 0);
+    world.happen(&Happening::Pass { ms: 4_000 });
+    world.receive(1, 0, false);
+    step(&mut world, 1);
+    step(&mut world, 1);
+    // The slow worker's answer comes, and all that it does about it; then the other one dies.
+    for _ in 0..5 {
+        step(&mut world, 0);
+    }
+    world.happen(&Happening::Die { worker: 1 });
+    world.settle(false);
+    assert_eq!(world.late.len(), 1);
+    assert_eq!(world.table.ending(), Some(Ending::Exhausted));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::default() })]
+
+    /// What happens is checked as it happens, in `World`; here is how it ends.
+    #[test]
+    fn whatever_dies_or_comes_twice_a_delivery_ends_and_no_attempt_costs_two_requests_but_for_an_expired_claim(
+        happenings in happenings(), visibility_ms in 1_000u64..8_000,
+    ) {
+        let mut world = run(&happenings, visibility_ms);
+        // No sweep needed: a delivery under way is never without its message.
+        world.settle(false);
+        prop_assert!(world.table.ending().is_some(), "stranded: {:?}", world.table);
+        prop_assert!(world.queue.is_empty());
+        for round in 1..=world.table.round() {
+            let claims: Vec<&Claim> = world.claims.iter().map(|(claim, _)| claim).filter(|claim| claim.round == round).collect();
+            let requests: u32 = world.claims.iter().filter(|(claim, _)| claim.round == round).map(|(_, requests)| requests).sum();
+            let recorded = if round == world.table.round() { world.table.attempts() } else {
+                &world.moved.iter().find(|(moved, _)| *moved == round).unwrap().1[..]
+            };
+            prop_assert!(recorded.len() <= usize::from(ATTEMPTS));
+            let expired = claims.iter().filter(|claim| claims.iter().any(|other| other.n == claim.n && claim.until < other.until)).count();
+            prop_assert!(usize::try_from(requests).unwrap() <= usize::from(ATTEMPTS) + expired);
+        }
+    }
+
+    #[test]
+    fn a_2xx_that_its_worker_lived_to_record_is_a_delivery(happenings in happenings(), visibility_ms in 1_000u64..8_000) {
+        // Without rounds by hand nothing leads on from a delivery.
+        let no_rounds: Vec<Happening> = happenings.into_iter().filter(|happening| !matches!(happening, Happening::OpenRound)).collect();
+        let mut world = run(&no_rounds, visibility_ms);
+        world.settle(false);
+        let delivered = world.table.attempts().iter().chain(world.late.iter().map(|late| &late.attempt))
+            .any(|attempt| attempt.outcome.verdict() == Verdict::Delivered);
+        prop_assert_eq!(delivered, world.table.ending() == Some(Ending::Delivered));
+    }
+
+    #[test]
+    fn what_lost_its_message_altogether_is_found_by_the_sweep(happenings in happenings(), lost_at in 0usize..250) {
+        let mut world = World::new(4_000);
+        for (at, happening) in happenings.iter().enumerate() {
+            if at == lost_at {
+                world.queue.clear();
+            }
+            world.happen(happening);
+        }
+        world.queue.clear();
+        world.settle(true);
+        prop_assert!(world.table.ending().is_some());
+    }
+
+    #[test]
+    fn cancelling_ends_it_whatever_is_under_way(happenings in happenings(), at in 0usize..250) {
+        let mut world = run(&happenings[..at.min(happenings.len())], 4_000);
+        world.happen(&Happening::Cancel);
+        let requests = world.claims.len();
+        world.settle(true);
+        prop_assert_eq!(world.claims.len(), requests, "no attempt is claimed after it");
+        prop_assert!(world.queue.is_empty());
+    }
+}

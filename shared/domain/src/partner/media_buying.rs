@@ -1,0 +1,164 @@
+//! What was agreed with a partner that sends its users to GG3: which ids its links bring, and its campaigns.
+
+use alloc::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Faults, ParameterNames, collect};
+use crate::{
+    campaign::{self, CampaignFile, Campaigns, WebhookFile},
+    catalogue::{AgreedIds, PartnerGoals, TrackingId},
+    moment::Moment,
+    prelude::*,
+    tracking_link::Macro,
+    webhook::{Allowance, BodyNames, Method, UrlTemplate},
+};
+
+/// What was agreed about a partner's media buying, as an operator writes it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MediaBuyingFile {
+    /// The ids that its tracking links bring: `click_id`, `user_id` or both; the click id where there is no list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Vec<String>>,
+    /// What its tracker replaces by each of them: id → macro.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub macros: BTreeMap<String, String>,
+    /// Its campaigns, those archived included.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub campaigns: Vec<CampaignFile>,
+}
+
+impl MediaBuyingFile {
+    /// The file with an instant for every `on_publish`: the one that was published, or `soonest`.
+    #[must_use]
+    pub fn dated(mut self, published: &Campaigns, soonest: Moment) -> Self {
+        self.campaigns = self.campaigns.into_iter().map(|file| file.dated(published, soonest)).collect();
+        self
+    }
+}
+
+/// What was agreed about a partner's media buying.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaBuying {
+    ids: AgreedIds,
+    macros: BTreeMap<TrackingId, Macro>,
+    campaigns: Campaigns,
+}
+
+impl Default for MediaBuying {
+    fn default() -> Self {
+        let names = ParameterNames::default();
+        Self::parse(MediaBuyingFile::default(), &names, None, &mut Faults::default())
+    }
+}
+
+impl MediaBuying {
+    /// The ids that its tracking links bring.
+    pub fn ids(&self) -> &AgreedIds {
+        &self.ids
+    }
+
+    /// What its tracker replaces by each agreed id, the click id first.
+    pub fn macros(&self) -> impl Iterator<Item = (TrackingId, &Macro)> {
+        self.macros.iter().map(|(id, text)| (*id, text))
+    }
+
+    /// Its campaigns, those archived included.
+    pub fn campaigns(&self) -> &Campaigns {
+        &self.campaigns
+    }
+
+    /// What the evaluator is to know of it.
+    pub fn goals(&self) -> PartnerGoals {
+        PartnerGoals::of(self.ids.clone(), &self.campaigns)
+    }
+
+    /// Reads the section. Where webhooks lead is looked into if there is an allowance to hold them to.
+    pub(super) fn parse(
+        file: MediaBuyingFile,
+        names: &ParameterNames,
+        allowance: Option<Allowance>,
+        faults: &mut Faults,
+    ) -> Self {
+        let before = faults.0.len();
+        let ids = parse_ids(file.ids, faults);
+        // Which macros are allowed is not known where the ids are wrong: then nothing is said about them.
+        let ids_known = faults.0.len() == before;
+        let macros = parse_macros(&file.macros, &ids, ids_known, faults);
+        let agreed = ids_known.then_some(&ids);
+        for (at, campaign) in file.campaigns.iter().enumerate() {
+            let path = format!("media_buying.campaigns[{at}].webhook");
+            check_webhook(&campaign.webhook, &path, names, agreed.zip(allowance), faults);
+        }
+        let campaigns = campaign::parse_all(file.campaigns, "media_buying.campaigns", faults);
+        Self { ids, macros, campaigns }
+    }
+}
+
+fn parse_ids(ids: Option<Vec<String>>, faults: &mut Faults) -> AgreedIds {
+    const PATH: &str = "media_buying.ids";
+    let Some(ids) = ids else { return AgreedIds::default() };
+    let empty = ids.is_empty();
+    let known = |text: String| {
+        TrackingId::ALL
+            .into_iter()
+            .find(|id| id.as_str() == text)
+            .ok_or("is no such id; there are click_id and user_id")
+    };
+    match AgreedIds::try_from(collect(ids, PATH, faults, known)) {
+        Ok(agreed) => agreed,
+        Err(fault) => {
+            if empty {
+                faults.add(PATH, fault.to_string());
+            }
+            AgreedIds::default()
+        }
+    }
+}
+
+fn parse_macros(
+    written: &BTreeMap<String, String>,
+    agreed: &AgreedIds,
+    ids_known: bool,
+    faults: &mut Faults,
+) -> BTreeMap<TrackingId, Macro> {
+    let mut macros = BTreeMap::new();
+    for id in TrackingId::ALL.into_iter().filter(|id| agreed.contain(*id)) {
+        let text = written.get(id.as_str()).map_or(id.default_macro(), String::as_str);
+        if let Some(parsed) = faults.keep(&format!("media_buying.macros.{id}"), Macro::new(text)) {
+            let shared = macros.values().any(|other| *other == parsed);
+            faults.require(!shared, &format!("media_buying.macros.{id}"), "is another id's macro as well");
+            macros.insert(id, parsed);
+        }
+    }
+    for name in written.keys().filter(|name| {
+        !TrackingId::ALL.into_iter().any(|id| id.as_str() == *name && (!ids_known || agreed.contain(id)))
+    }) {
+        faults.add(&format!("media_buying.macros.{name}"), "is no id that was agreed on; media_buying.ids names those");
+    }
+    macros
+}
+
+fn check_webhook(
+    webhook: &WebhookFile,
+    path: &str,
+    names: &ParameterNames,
+    url: Option<(&AgreedIds, Allowance)>,
+    faults: &mut Faults,
+) {
+    let method = faults.keep(&format!("{path}.method"), webhook.method.parse::<Method>());
+    if method == Some(Method::Post) {
+        for fault in BodyNames::try_new(names).err().unwrap_or_default() {
+            faults.add(&format!("{path}.method"), fault.to_string());
+        }
+    }
+    // An empty one is told of by the campaign.
+    let Some((agreed, allowance)) = url.filter(|_| !webhook.url.trim().is_empty()) else { return };
+    for fault in UrlTemplate::parse(&webhook.url, agreed, allowance).err().unwrap_or_default() {
+        faults.add(&format!("{path}.url"), fault.to_string());
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! What a partner calls our parameters.
+
+use alloc::collections::BTreeMap;
+
+use super::Faults;
+use crate::{postback::Field, prelude::*};
+
+/// What a partner calls our parameters. Names that were not agreed otherwise are ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterNames(BTreeMap<Field, String>);
+
+impl Default for ParameterNames {
+    fn default() -> Self {
+        Self(Field::ALL.into_iter().map(|field| (field, field.as_str().to_owned())).collect())
+    }
+}
+
+impl ParameterNames {
+    /// What the partner calls this parameter.
+    pub fn of(&self, field: Field) -> &str {
+        self.0.get(&field).map_or(field.as_str(), String::as_str)
+    }
+
+    /// All the partner's names.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
+    }
+}
+
+/// Names that mean something of their own in every request.
+const RESERVED_NAMES: [&str; 3] = ["signature", "dry_run", "provider"];
+
+pub(super) fn parse(agreed: &BTreeMap<String, String>, faults: &mut Faults) -> ParameterNames {
+    let mut names = ParameterNames::default();
+    for (ours, theirs) in agreed {
+        let path = format!("parameters.{ours}");
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+        let good = (1..=64).contains(&theirs.len()) && theirs.bytes().all(legal);
+        faults.require(good, &path, "the partner's name must be 1 to 64 of A-Z, a-z, 0-9, _, . and -");
+        faults.require(!RESERVED_NAMES.contains(&theirs.as_str()), &path, "this name has a meaning of its own");
+        match Field::ALL.into_iter().find(|field| field.as_str() == ours) {
+            Some(field) => {
+                names.0.insert(field, theirs.clone());
+            }
+            None => faults.add(&path, format!("no such parameter; there are {}", Field::list())),
+        }
+    }
+    for field in Field::ALL {
+        let name = names.of(field);
+        let twins = Field::ALL.into_iter().filter(|twin| *twin > field && names.of(*twin) == name);
+        for twin in twins {
+            faults.add(&format!("parameters.{twin}"), format!("is called {name}, and so is {field}"));
+        }
+    }
+    names
+}

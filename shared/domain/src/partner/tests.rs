@@ -1,0 +1,66 @@
+use super::*;
+use crate::postback::Field;
+
+fn file(json: &str) -> PartnerFile {
+    serde_json::from_str(json).unwrap()
+}
+
+fn paths(json: &str) -> Vec<String> {
+    Partner::try_from(file(json)).unwrap_err().into_iter().map(|fault| fault.path).collect()
+}
+
+#[test]
+fn a_partner_needs_nothing_but_its_name() {
+    let partner = Partner::try_from(file(r#"{"provider":"acme"}"#)).unwrap();
+    assert_eq!(partner.rules().names.of(Field::ClickId), "click_id");
+    assert!(partner.admits("8.8.8.8".parse().unwrap()));
+    assert_eq!(partner.credential(), CredentialKind::Token);
+}
+
+#[test]
+fn every_fault_of_a_file_is_told_at_once() {
+    let faults = paths(
+        r#"{"provider":"Acme!","parameters":{"click":"x","user_id":"signature","currency":"amount_decimal"},
+            "postback":{"currencies":["usdt","USDT","USDT"],"event_ids":["1","1"],"allow_from":["10.0.0.1/8","x"]},
+            "landings":{"Bad Name":"https://a.example/","ftp":"ftp://a.example/"}}"#,
+    );
+    for path in [
+        "provider",
+        "parameters.click",
+        "parameters.user_id",
+        "parameters.amount_decimal",
+        "postback.currencies[0]",
+        "postback.currencies[2]",
+        "postback.event_ids[1]",
+        "postback.allow_from[0]",
+        "postback.allow_from[1]",
+        "landings.Bad Name",
+        "landings.ftp",
+    ] {
+        assert!(faults.iter().any(|fault| fault == path), "{path} in {faults:?}");
+    }
+    assert_eq!(faults.len(), 11);
+}
+
+#[test]
+fn two_names_may_be_swapped_but_not_shared() {
+    let swapped = file(r#"{"provider":"acme","parameters":{"user_id":"click_id","click_id":"user_id"}}"#);
+    assert_eq!(Partner::try_from(swapped).unwrap().rules().names.of(Field::UserId), "click_id");
+    assert_eq!(paths(r#"{"provider":"acme","parameters":{"user_id":"click_id"}}"#), ["parameters.click_id"]);
+}
+
+#[test]
+fn an_allow_list_admits_its_networks_only_however_the_address_is_written() {
+    let json = r#"{"provider":"acme","postback":{"allow_from":["203.0.113.0/24","2001:db8::/32","198.51.100.7"]}}"#;
+    let partner = Partner::try_from(file(json)).unwrap();
+    for (address, admitted) in [
+        ("203.0.113.9", true),
+        ("::ffff:203.0.113.9", true),
+        ("2001:db8::1", true),
+        ("198.51.100.7", true),
+        ("198.51.100.8", false),
+        ("::1", false),
+    ] {
+        assert_eq!(partner.admits(address.parse().unwrap()), admitted, "{address}");
+    }
+}

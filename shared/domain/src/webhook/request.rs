@@ -1,0 +1,152 @@
+//! The request of a webhook: its method, its body, and what of it is signed.
+
+use alloc::collections::BTreeMap;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{UrlTemplate, Values, WebhookUrl};
+use crate::{
+    attempt::AttemptFault,
+    ids::{ClickId, PartnerUserId},
+    partner::ParameterNames,
+    postback::Field,
+    prelude::*,
+};
+
+/// How a webhook is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// GET, without a body.
+    #[default]
+    Get,
+    /// POST, with a body in JSON.
+    Post,
+}
+
+impl core::str::FromStr for Method {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        match text {
+            "GET" => Ok(Self::Get),
+            "POST" => Ok(Self::Post),
+            _ => Err("must be GET or POST"),
+        }
+    }
+}
+
+/// What a POST's body calls the ids: the partner's names for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BodyNames {
+    user_id: String,
+    click_id: String,
+}
+
+/// A partner's name for an id is one that the body has already.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("with you {field} is called {name}, which a POST's data has for something else")]
+pub struct BodyNameFault {
+    /// Which id.
+    pub field: Field,
+    /// The name.
+    pub name: String,
+}
+
+impl BodyNames {
+    /// The names of a partner, unless one of them stands for something else in the body.
+    pub fn try_new(names: &ParameterNames) -> Result<Self, Vec<BodyNameFault>> {
+        let taken = |field: &Field| ["campaign", "delivery_id"].contains(&names.of(*field));
+        let faults: Vec<BodyNameFault> = [Field::UserId, Field::ClickId]
+            .into_iter()
+            .filter(taken)
+            .map(|field| BodyNameFault { field, name: names.of(field).to_owned() })
+            .collect();
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Ok(Self { user_id: names.of(Field::UserId).to_owned(), click_id: names.of(Field::ClickId).to_owned() })
+    }
+}
+
+/// The webhook of a campaign.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Where it leads.
+    pub template: UrlTemplate,
+    /// How it is called.
+    pub method: Method,
+    /// What its body calls the ids.
+    pub names: BodyNames,
+}
+
+impl Webhook {
+    /// The request for these values: the same for the same values, whichever attempt it is.
+    pub fn request(&self, values: &Values<'_>) -> Result<WebhookRequest, AttemptFault> {
+        let url = self.template.render(values)?;
+        let body = match self.method {
+            Method::Get => None,
+            Method::Post => Some(body(values, &self.names)),
+        };
+        Ok(WebhookRequest { url, body })
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'a str,
+    timestamp: String,
+    data: BTreeMap<&'a str, &'a str>,
+}
+
+fn body(values: &Values<'_>, names: &BodyNames) -> String {
+    let ids = [
+        (names.user_id.as_str(), values.ids.user_id.as_ref().map(PartnerUserId::as_str)),
+        (names.click_id.as_str(), values.ids.click_id.as_ref().map(ClickId::as_str)),
+    ];
+    let ids = ids.into_iter().filter_map(|(name, id)| Some((name, id?)));
+    let ours = [("campaign", values.campaign.as_str()), ("delivery_id", values.delivery_id.as_str())];
+    let body = Body {
+        r#type: values.event.as_str(),
+        timestamp: values.occurred_at.to_string(),
+        data: ids.chain(ours).collect(),
+    };
+    serde_json::to_string(&body).unwrap_or_else(|_| unreachable!("texts under texts are JSON"))
+}
+
+/// A request to a partner, complete but for the headers of its signature.
+#[derive(Clone, PartialEq, Eq)]
+pub struct WebhookRequest {
+    url: WebhookUrl,
+    body: Option<String>,
+}
+
+impl WebhookRequest {
+    /// The URL.
+    pub fn url(&self) -> &WebhookUrl {
+        &self.url
+    }
+
+    /// GET or POST.
+    pub fn method(&self) -> Method {
+        if self.body.is_some() { Method::Post } else { Method::Get }
+    }
+
+    /// The body of a POST, in JSON.
+    pub fn body(&self) -> Option<&str> {
+        self.body.as_deref()
+    }
+
+    /// What is signed as Standard Webhooks' payload: the body of a POST, byte for byte; for a GET, which has none, the
+    /// path and query exactly as sent. So what carries the ids is always signed.
+    pub fn signed_payload(&self) -> &str {
+        self.body.as_deref().unwrap_or_else(|| self.url.request_target())
+    }
+}
+
+impl fmt::Debug for WebhookRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WebhookRequest({:?} {:?})", self.method(), self.url)
+    }
+}

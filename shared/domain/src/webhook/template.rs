@@ -1,0 +1,337 @@
+//! URL templates: where a campaign's webhook leads, and how values are put into it without its leading elsewhere.
+
+use core::fmt;
+
+use percent_encoding::{percent_decode, utf8_percent_encode};
+use thiserror::Error;
+use url::{Host, Position, Url};
+
+use super::{
+    Allowance, Macro, Values, WebhookUrl,
+    parts::{Parts, Place},
+};
+use crate::{
+    address::Blocked,
+    attempt::AttemptFault,
+    catalogue::{AgreedIds, TrackingId},
+    placeholder,
+    prelude::*,
+    signature::STRICT,
+};
+
+/// The longest template taken, in bytes.
+pub const MAX_TEMPLATE_BYTES: usize = 2048;
+
+/// The most macros in a template. An id has at most 255 bytes, three times that when encoded: so a rendered URL has at
+/// most 8,168 bytes, and fits the 8 KB that servers take.
+pub const MAX_MACROS: usize = 8;
+
+/// A URL with macros in its path and query, such as `https://a.example/hook?click={clickId}&event={event}`.
+///
+/// It is kept as the `url` crate writes it, so host, port and path are settled when it is parsed, whatever their
+/// spelling, and only values are added later.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UrlTemplate {
+    pieces: Vec<Piece>,
+    /// How many segments its path has, however often it is decoded.
+    segments: usize,
+    allowance: Allowance,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Literal(String),
+    Macro(Macro),
+}
+
+/// Why a text cannot be a URL template.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TemplateFault {
+    /// Longer than [`MAX_TEMPLATE_BYTES`].
+    #[error("must be at most {MAX_TEMPLATE_BYTES} bytes")]
+    TooLong,
+    /// White space, a control character or a backslash: what reads a URL differs about them.
+    #[error("has the character {0:?}; percent-encode it")]
+    Character(char),
+    /// Not a URL at all.
+    #[error("is not an absolute URL: {0}")]
+    NotUrl(String),
+    /// Another scheme than https.
+    #[error("must begin with https://")]
+    Scheme,
+    /// A user name or password.
+    #[error("must not have a user name or password in it")]
+    Userinfo,
+    /// A host that is no public address.
+    #[error("must lead to a public host: {0}")]
+    Host(#[from] Blocked),
+    /// A name that only ever means one's own machine.
+    #[error("must lead to a public host: {0} is everybody's own machine")]
+    LocalName(String),
+    /// A dot at the end of the host.
+    #[error("must not have a dot at the end of its host")]
+    TrailingDot,
+    /// A port other than 443 and 8443.
+    #[error("must use port 443 or 8443, not {0}")]
+    Port(u16),
+    /// A fragment, which is never sent.
+    #[error("must not have a fragment (#…): it is never sent; write a # as %23")]
+    Fragment,
+    /// A `%` without two hexadecimal digits: with a value behind it, it would make a byte of its own.
+    #[error("has a % that is not followed by two hexadecimal digits; write a literal one as %25")]
+    PercentEncoding,
+    /// A path that leads elsewhere once it is decoded again.
+    #[error("must not have encoded dots or slashes in its path that lead elsewhere when decoded again")]
+    Path,
+    /// A macro outside path and query.
+    #[error("has a macro in its {0}; macros may stand in path and query only")]
+    MacroOutOfPlace(Place),
+    /// A macro that there is not.
+    #[error("has {{{0}}}, which is no macro; there are {known}", known = known_macros())]
+    UnknownMacro(String),
+    /// A macro of an id that was not agreed on.
+    #[error("has {0}, an id that was not agreed on with this partner")]
+    NotAgreed(Macro),
+    /// A brace without its partner.
+    #[error("has a brace without its partner; write a literal one as %7B or %7D outside of a template")]
+    StrayBrace,
+    /// An encoded brace: a macro that would never be replaced.
+    #[error("has an encoded brace (%7B or %7D); write macros as they are, as in {{clickId}}")]
+    EncodedBrace,
+    /// A macro in some tracker's spelling.
+    #[error("has {0}, which looks like a macro; ours are written as in {{clickId}}")]
+    ForeignMacro(String),
+    /// More than [`MAX_MACROS`].
+    #[error("must have at most {MAX_MACROS} macros")]
+    TooManyMacros,
+}
+
+fn known_macros() -> String {
+    Macro::ALL.map(|name| name.to_string()).join(", ")
+}
+
+impl UrlTemplate {
+    /// Reads a template, or tells every fault of it.
+    pub fn parse(text: &str, agreed: &AgreedIds, allowance: Allowance) -> Result<Self, Vec<TemplateFault>> {
+        if text.len() > MAX_TEMPLATE_BYTES {
+            return Err([TemplateFault::TooLong].into());
+        }
+        let ambiguous = |letter: &char| letter.is_control() || letter.is_whitespace() || *letter == '\\';
+        let mut faults: Vec<TemplateFault> =
+            text.chars().find(ambiguous).map(TemplateFault::Character).into_iter().collect();
+        let Some(parts) = Parts::split(text) else {
+            faults.push(TemplateFault::NotUrl("it has no // between scheme and host".to_owned()));
+            return Err(faults);
+        };
+        let misplaced = parts.misplaced_macros();
+        // With a macro in it, the host is none: what the URL parser would say about it helps nobody.
+        let readable = !misplaced.iter().any(|place| [Place::Scheme, Place::Host, Place::Port].contains(place));
+        faults.extend(misplaced.into_iter().map(TemplateFault::MacroOutOfPlace));
+        check_macros(&parts, agreed, &mut faults);
+        let url = if readable { parse_url(text, &parts, allowance, &mut faults) } else { None };
+        let Some(url) = url.filter(|_| faults.is_empty()) else { return Err(faults) };
+        let template = Self { pieces: split_pieces(&url), segments: 0, allowance };
+        // The most harmless of values: whatever moves now, the template's own path moved.
+        let harmless = template.fill(|_| Some("x".to_owned())).as_deref().and_then(settled);
+        let segments = harmless.and_then(|url| segments(url.path()));
+        segments.map(|segments| Self { segments, ..template }).ok_or_else(|| [TemplateFault::Path].into())
+    }
+
+    /// The template as it is kept.
+    pub fn text(&self) -> String {
+        self.fill(|name| Some(name.to_string())).unwrap_or_default()
+    }
+
+    /// How far its URLs may go.
+    pub fn allowance(&self) -> Allowance {
+        self.allowance
+    }
+
+    /// The URL with these values, or why none is sent.
+    ///
+    /// Values are encoded down to unreserved characters, so they can neither end their segment nor begin a query. What
+    /// is left is a value that makes its segment `.` or `..`, which every reader of URLs takes away, encoded or not;
+    /// and slashes, backslashes and dots that show only when a careless server decodes once more. Both are refused, so
+    /// host, number and order of segments are the template's.
+    pub fn render(&self, values: &Values<'_>) -> Result<WebhookUrl, AttemptFault> {
+        if let Some(name) = self.macros().find(|name| values.of(*name).is_none()) {
+            return Err(AttemptFault::MissingValue(name));
+        }
+        let encode = |name| values.of(name).map(|value| utf8_percent_encode(&value, STRICT).to_string());
+        let url = self.fill(encode).as_deref().and_then(settled);
+        url.filter(|url| segments(url.path()) == Some(self.segments))
+            .map(WebhookUrl)
+            .ok_or_else(|| AttemptFault::UnsafeValue(self.suspect(values)))
+    }
+
+    /// Whose value it was that led elsewhere, as far as one can tell.
+    fn suspect(&self, values: &Values<'_>) -> Macro {
+        let moving = |name: &Macro| {
+            let value = values.of(*name).unwrap_or_default();
+            decode_fully(value.as_bytes()).iter().any(|byte| b"./\\".contains(byte))
+        };
+        self.path_macros().find(moving).or_else(|| self.macros().next()).unwrap_or(Macro::ClickId)
+    }
+
+    fn fill(&self, value: impl Fn(Macro) -> Option<String>) -> Option<String> {
+        self.pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Literal(text) => Some(text.clone()),
+                Piece::Macro(name) => value(*name),
+            })
+            .collect()
+    }
+
+    fn macros(&self) -> impl Iterator<Item = Macro> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Macro(name) => Some(*name),
+            Piece::Literal(_) => None,
+        })
+    }
+
+    fn path_macros(&self) -> impl Iterator<Item = Macro> {
+        let path = self.pieces.iter().take_while(|piece| !matches!(piece, Piece::Literal(text) if text.contains('?')));
+        // The piece with the question mark ends the path, and begins with the rest of it.
+        path.filter_map(|piece| match piece {
+            Piece::Macro(name) => Some(*name),
+            Piece::Literal(_) => None,
+        })
+    }
+}
+
+impl fmt::Debug for UrlTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.text();
+        let origin = Url::parse(&text).map(|url| url[..Position::BeforePath].to_owned()).unwrap_or_default();
+        write!(f, "UrlTemplate({origin}/…)")
+    }
+}
+
+fn check_macros(parts: &Parts<'_>, agreed: &AgreedIds, faults: &mut Vec<TemplateFault>) {
+    let text = parts.path_and_query;
+    let names = macro_names(text);
+    if names.is_none() {
+        faults.push(TemplateFault::StrayBrace);
+    }
+    let names = names.unwrap_or_default();
+    for name in &names {
+        match Macro::ALL.into_iter().find(|known| known.name() == *name) {
+            None => faults.push(TemplateFault::UnknownMacro((*name).to_owned())),
+            Some(Macro::UserId) if !agreed.contain(TrackingId::UserId) => {
+                faults.push(TemplateFault::NotAgreed(Macro::UserId));
+            }
+            Some(Macro::ClickId) if !agreed.contain(TrackingId::ClickId) => {
+                faults.push(TemplateFault::NotAgreed(Macro::ClickId));
+            }
+            Some(_) => {}
+        }
+    }
+    if names.len() > MAX_MACROS {
+        faults.push(TemplateFault::TooManyMacros);
+    }
+    let lower = text.to_ascii_lowercase();
+    if lower.contains("%7b") || lower.contains("%7d") {
+        faults.push(TemplateFault::EncodedBrace);
+    }
+    let whole = |part: &str| part.get(..2).is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if !text.split('%').skip(1).all(whole) {
+        faults.push(TemplateFault::PercentEncoding);
+    }
+    let foreign = text.split(['/', '?', '&', '=']).filter(|value| !value.contains(['{', '}']));
+    faults.extend(foreign.filter_map(|value| placeholder::find(value.as_bytes())).map(TemplateFault::ForeignMacro));
+}
+
+/// The names in braces, in order; `None` where a brace has no partner.
+fn macro_names(text: &str) -> Option<Vec<&str>> {
+    let mut pieces = text.split('{');
+    let before = pieces.next().unwrap_or_default();
+    let names = pieces.map(|piece| piece.split_once('}').filter(|(_, rest)| !rest.contains('}')));
+    let names: Option<Vec<&str>> = names.map(|split| split.map(|(name, _)| name)).collect();
+    names.filter(|_| !before.contains('}'))
+}
+
+fn parse_url(text: &str, parts: &Parts<'_>, allowance: Allowance, faults: &mut Vec<TemplateFault>) -> Option<Url> {
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(fault) => {
+            faults.push(TemplateFault::NotUrl(fault.to_string()));
+            return None;
+        }
+    };
+    if !allowance.permits_scheme(url.scheme()) {
+        faults.push(TemplateFault::Scheme);
+    }
+    if parts.userinfo.is_some() {
+        faults.push(TemplateFault::Userinfo);
+    }
+    let port = url.port_or_known_default().unwrap_or_default();
+    if !allowance.permits_port(port) {
+        faults.push(TemplateFault::Port(port));
+    }
+    faults.extend(check_host(&url, allowance));
+    if parts.fragment.is_some() {
+        faults.push(TemplateFault::Fragment);
+    }
+    Some(url)
+}
+
+fn check_host(url: &Url, allowance: Allowance) -> Option<TemplateFault> {
+    let name = match url.host()? {
+        Host::Ipv4(v4) => return allowance.check(v4.into()).err().map(TemplateFault::Host),
+        Host::Ipv6(v6) => return allowance.check(v6.into()).err().map(TemplateFault::Host),
+        Host::Domain(name) => name,
+    };
+    let bare = name.trim_end_matches('.');
+    if (bare == "localhost" || bare.ends_with(".localhost")) && allowance == Allowance::PublicOnly {
+        return Some(TemplateFault::LocalName(name.to_owned()));
+    }
+    // Certificates are for names without it.
+    (bare != name).then_some(TemplateFault::TrailingDot)
+}
+
+/// The text of a URL, as the `url` crate writes it, cut at its macros.
+///
+/// The crate encodes braces in the path and leaves them in the query. A template has no encoded brace of its own, so
+/// what is one now was a macro's.
+fn split_pieces(url: &Url) -> Vec<Piece> {
+    let text = url.as_str().replace("%7B", "{").replace("%7D", "}");
+    let mut pieces = Vec::new();
+    let mut rest = text.as_str();
+    while let Some((before, (name, after))) =
+        rest.split_once('{').and_then(|(before, tail)| Some((before, tail.split_once('}')?)))
+    {
+        pieces.push(Piece::Literal(before.to_owned()));
+        pieces.extend(Macro::ALL.into_iter().find(|known| known.name() == name).map(Piece::Macro));
+        rest = after;
+    }
+    pieces.push(Piece::Literal(rest.to_owned()));
+    pieces
+}
+
+/// Decodes until there is nothing more to decode, as a chain of careless servers would.
+fn decode_fully(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    loop {
+        let decoded: Vec<u8> = percent_decode(&bytes).collect();
+        if decoded == bytes {
+            return bytes;
+        }
+        bytes = decoded;
+    }
+}
+
+/// The URL of this text, if reading it leaves it as it is: were there anything to tidy, a value had a meaning.
+fn settled(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| url.as_str() == text)
+}
+
+/// How many segments this path has after any amount of decoding; `None` if one of them is `.` or `..`.
+///
+/// What follows a `;` in a segment is taken for a parameter of it by some servers, so `..;x` is `..`.
+fn segments(path: &str) -> Option<usize> {
+    let decoded = decode_fully(path.as_bytes());
+    let segments = decoded.split(|byte| b"/\\".contains(byte));
+    let names = segments.map(|segment| segment.split(|byte| *byte == b';').next().unwrap_or_default());
+    names.map(|name| if [&b"."[..], b".."].contains(&name) { None } else { Some(1) }).sum()
+}
