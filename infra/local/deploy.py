@@ -28,6 +28,12 @@ PARAMETERS = {
     "DeletionProtection": "false",
     "PartnerFreshSeconds": "1",
     "UnknownPartnerFreshSeconds": "1",
+    # A campaign may start 4 seconds after it is published.
+    "CataloguePollSeconds": "1",
+    "CatalogueMaxAgeSeconds": "3",
+    "EventMaxAheadSeconds": "1",
+    "CampaignLeadSeconds": "4",
+    "EventEvaluatorConcurrency": "4",
     # The emulator shares two cores with every function that it starts: patience here, not failures.
     "ClickTimeoutSeconds": "60",
     "PostbackTimeoutSeconds": "120",
@@ -69,6 +75,7 @@ def deploy(settings: Settings, programs: dict[str, Path]) -> Deployment:
     with step(f"Deploying {TEMPLATE.name} as the stack {settings.stack_name}"):
         try:
             _package(settings, template, programs)
+            _write_out_concurrency(template)
             outputs = _create_stack(settings, template)
             _expire_items(settings, template)
         except (BotoCoreError, ClientError) as error:
@@ -101,6 +108,16 @@ def _package(settings: Settings, template: Template, programs: dict[str, Path]) 
             )
         storage.put_object(Bucket=BUCKET, Key=f"{name}.zip", Body=_zip(settings, programs[name]))
         template["Resources"][logical_id]["Properties"]["CodeUri"] = f"s3://{BUCKET}/{name}.zip"
+
+
+def _write_out_concurrency(template: Template) -> None:
+    """Puts numbers where mappings refer to parameters: ministack takes the parameter's text and fails to compare it."""
+    for resource in template["Resources"].values():
+        scaling = resource.get("Properties", {}).get("ScalingConfig", {})
+        reference = scaling.get("MaximumConcurrency")
+        if isinstance(reference, dict):
+            name = reference["Ref"]
+            scaling["MaximumConcurrency"] = int(PARAMETERS.get(name, template["Parameters"][name]["Default"]))
 
 
 def _zip(settings: Settings, program: Path) -> bytes:

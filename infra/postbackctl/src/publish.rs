@@ -30,8 +30,8 @@ pub(crate) trait Catalogue {
     /// What is published now, by a consistent read.
     async fn load(&self) -> Result<Standing>;
 
-    /// Publishes, if what is published still has this version; 0 where nothing is. MUST be lost if anything of this
-    /// snapshot's version was ever written before, so that no two snapshots mix.
+    /// Publishes, if what is published still has this version; 0 where nothing is. No two snapshots MUST ever mix, whoever
+    /// else publishes one of the same version.
     async fn publish(&self, snapshot: &Snapshot, expected_version: u64) -> Result<Written>;
 }
 

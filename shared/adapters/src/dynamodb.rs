@@ -1,9 +1,12 @@
-//! The ports on DynamoDB. [`item`] is the only place that names a table's keys and attributes.
+//! The ports on DynamoDB. [`item`] is the only place that names tables' keys and attributes.
 
+pub mod catalogue;
 pub mod clicks;
 pub mod configuration;
+pub mod deliveries;
 pub mod history;
 pub mod item;
+pub mod participants;
 pub mod partners;
 pub mod postbacks;
 pub mod refusals;

@@ -1,16 +1,21 @@
 //! The ports on SQS.
 
-use app::ports::{ConversionQueue, DeadLetters, Unavailable};
+use app::ports::{ConversionQueue, DeadLetters, Unavailable, WebhookQueue};
 use aws_sdk_sqs::{
     Client,
     types::{MessageAttributeValue, SendMessageBatchRequestEntry},
 };
-use domain::conversion::Conversion;
+use domain::{conversion::Conversion, owed_delivery::FirstAttempt};
+use serde::Serialize;
 
 use crate::aws::unavailable;
 
-const SEND_BATCH: &str = "SQS SendMessageBatch gg3-conversions";
+const SEND_CONVERSIONS: &str = "SQS SendMessageBatch gg3-conversions";
+const SEND_WEBHOOKS: &str = "SQS SendMessageBatch webhooks";
 const SET_ASIDE: &str = "SQS SendMessage dead letters";
+
+/// How many messages one request carries.
+const BATCH: usize = 10;
 
 /// The message attribute that says why a dead letter is one.
 pub const REASON: &str = "reason";
@@ -27,36 +32,84 @@ impl SqsConversions {
     pub fn new(client: Client, queue_url: String) -> Self {
         Self { client, queue_url }
     }
+}
 
-    async fn send_batch(&self, conversions: &[Conversion]) -> Result<Vec<Result<(), Unavailable>>, Unavailable> {
-        let mut entries = Vec::with_capacity(conversions.len());
-        for (at, conversion) in conversions.iter().enumerate() {
-            let body = serde_json::to_string(conversion).map_err(|fault| refused(fault.to_string()))?;
-            let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(body).build();
+impl ConversionQueue for SqsConversions {
+    async fn send(&self, conversions: &[Conversion]) -> Vec<Result<(), Unavailable>> {
+        let queue = Queue { client: &self.client, url: &self.queue_url, service: SEND_CONVERSIONS };
+        queue.send(conversions, |_| None).await
+    }
+}
+
+/// [`WebhookQueue`] on a queue.
+#[derive(Debug, Clone)]
+pub struct SqsWebhooks {
+    client: Client,
+    queue_url: String,
+}
+
+impl SqsWebhooks {
+    /// The queue with this URL.
+    pub fn new(client: Client, queue_url: String) -> Self {
+        Self { client, queue_url }
+    }
+}
+
+impl WebhookQueue for SqsWebhooks {
+    /// Grouped by partner, so that the queue is fair between them.
+    async fn send(&self, attempts: &[FirstAttempt]) -> Vec<Result<(), Unavailable>> {
+        let queue = Queue { client: &self.client, url: &self.queue_url, service: SEND_WEBHOOKS };
+        queue.send(attempts, |attempt| Some(attempt.provider.as_str())).await
+    }
+}
+
+/// Where messages are sent, and what that is called.
+#[derive(Clone, Copy)]
+struct Queue<'a> {
+    client: &'a Client,
+    url: &'a str,
+    service: &'static str,
+}
+
+impl Queue<'_> {
+    /// Sends each as JSON, as many in a request as SQS takes; one result for each, in order.
+    async fn send<T: Serialize>(
+        self,
+        messages: &[T],
+        group: impl Fn(&T) -> Option<&str>,
+    ) -> Vec<Result<(), Unavailable>> {
+        let mut results = Vec::with_capacity(messages.len());
+        for batch in messages.chunks(BATCH) {
+            match self.send_batch(batch, &group).await {
+                Ok(sent) => results.extend(sent),
+                Err(unavailable) => results.extend(batch.iter().map(|_| Err(unavailable.clone()))),
+            }
+        }
+        results
+    }
+
+    async fn send_batch<T: Serialize>(
+        self,
+        batch: &[T],
+        group: impl Fn(&T) -> Option<&str>,
+    ) -> Result<Vec<Result<(), Unavailable>>, Unavailable> {
+        let refused = |reason: String| Unavailable { service: self.service, reason };
+        let mut entries = Vec::with_capacity(batch.len());
+        for (at, message) in batch.iter().enumerate() {
+            let body = serde_json::to_string(message).map_err(|fault| refused(fault.to_string()))?;
+            let entry = SendMessageBatchRequestEntry::builder().id(at.to_string()).message_body(body);
+            let entry = entry.set_message_group_id(group(message).map(str::to_owned)).build();
             entries.push(entry.map_err(|fault| refused(fault.to_string()))?);
         }
-        let send = self.client.send_message_batch().queue_url(&self.queue_url).set_entries(Some(entries));
-        let answer = send.send().await.map_err(unavailable(SEND_BATCH))?;
+        let send = self.client.send_message_batch().queue_url(self.url).set_entries(Some(entries));
+        let answer = send.send().await.map_err(unavailable(self.service))?;
         // Only what the answer names as taken was taken: silence about an entry is a failure too.
         let taken = |at: usize| answer.successful.iter().any(|entry| entry.id == at.to_string());
         let why = |at: usize| {
             let failed = answer.failed.iter().find(|entry| entry.id == at.to_string());
             refused(failed.map_or("the entry was not answered", |entry| entry.code.as_str()).to_owned())
         };
-        Ok((0..conversions.len()).map(|at| if taken(at) { Ok(()) } else { Err(why(at)) }).collect())
-    }
-}
-
-fn refused(reason: String) -> Unavailable {
-    Unavailable { service: SEND_BATCH, reason }
-}
-
-impl ConversionQueue for SqsConversions {
-    async fn send(&self, conversions: &[Conversion]) -> Vec<Result<(), Unavailable>> {
-        match self.send_batch(conversions).await {
-            Ok(results) => results,
-            Err(unavailable) => vec![Err(unavailable); conversions.len()],
-        }
+        Ok((0..batch.len()).map(|at| if taken(at) { Ok(()) } else { Err(why(at)) }).collect())
     }
 }
 

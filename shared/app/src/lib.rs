@@ -3,6 +3,8 @@
 
 pub mod accept_postback;
 pub mod cache;
+pub mod current_catalogue;
+pub mod evaluate_events;
 pub mod follow_click;
 pub mod memory;
 pub mod ports;

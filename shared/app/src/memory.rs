@@ -8,13 +8,20 @@ use std::{
 };
 
 use domain::{
+    catalogue::Catalogue,
     click::Click,
     conversion::{Conversion, Receipt, RecordedPostback},
-    ids::{Provider, TransactionId},
+    ids::{DeliveryId, Provider, Ticket, TransactionId, UserId},
+    moment::Moment,
+    owed_delivery::{FirstAttempt, NewDelivery},
+    participant::Participant,
     refusal::{Conflict, KeptConflict, Refusal},
 };
 
-use crate::ports::{Clicks, ConversionQueue, DeadLetters, Postbacks, Recorded, Refusals, Source, Unavailable};
+use crate::ports::{
+    Catalogues, Clicks, ConversionQueue, DeadLetters, Deliveries, Participants, Postbacks, Published, Put, Recorded,
+    Refusals, Replaced, Source, StoredParticipant, Surroundings, Unavailable, WebhookQueue,
+};
 
 /// What a port's next call does instead of its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +51,18 @@ pub struct State {
     pub conversions: Vec<Conversion>,
     /// What was set aside, with the reasons.
     pub dead_letters: Vec<(String, String)>,
+    /// The catalogue that is current.
+    pub catalogue: Option<Catalogue>,
+    /// The participants, with their versions.
+    pub participants: BTreeMap<UserId, (Participant, u64)>,
+    /// The deliveries as they were put, and whether their first attempt has begun.
+    pub deliveries: BTreeMap<DeliveryId, (NewDelivery, bool)>,
+    /// What the queue of first attempts took.
+    pub webhooks: Vec<FirstAttempt>,
+    /// What time it is, in Unix milliseconds.
+    pub millisecond: i64,
+    /// How many tickets were drawn.
+    pub tickets: u64,
     /// Every call of a port, in order.
     pub calls: Vec<&'static str>,
     /// Calls, counted from 0, that go wrong.
@@ -164,5 +183,75 @@ impl ConversionQueue for World {
 impl DeadLetters for World {
     async fn set_aside(&self, whole: &str, reason: &str) -> Result<(), Unavailable> {
         self.call("set aside", |state| state.dead_letters.push((whole.to_owned(), reason.to_owned())))
+    }
+}
+
+impl Surroundings for World {
+    fn now(&self) -> Moment {
+        Moment::from_millisecond(self.state().millisecond)
+    }
+
+    fn ticket(&self) -> Result<Ticket, Unavailable> {
+        let mut state = self.state();
+        state.tickets += 1;
+        Ok(Ticket::from_random(state.tickets.to_be_bytes()))
+    }
+}
+
+impl Catalogues for World {
+    async fn current(&self, held: Option<u64>) -> Result<Published, Unavailable> {
+        self.call("load catalogue", |state| match &state.catalogue {
+            None => Published::Nothing,
+            Some(catalogue) if held == Some(catalogue.version()) => Published::Same,
+            Some(catalogue) => Published::Other(Box::new(catalogue.clone())),
+        })
+    }
+}
+
+impl Participants for World {
+    async fn read(&self, user_id: &UserId) -> Result<StoredParticipant, Unavailable> {
+        self.call("read participant", |state| {
+            let stored = state.participants.get(user_id).cloned();
+            stored.map_or_else(StoredParticipant::default, |(participant, version)| StoredParticipant {
+                participant,
+                version: Some(version),
+            })
+        })
+    }
+
+    async fn write(
+        &self,
+        user_id: &UserId,
+        participant: &Participant,
+        read: Option<u64>,
+        next: u64,
+    ) -> Result<Replaced, Unavailable> {
+        self.call("write participant", |state| {
+            if state.participants.get(user_id).map(|(_, version)| *version) != read {
+                return Replaced::Changed;
+            }
+            state.participants.insert(user_id.clone(), (participant.clone(), next));
+            Replaced::Done
+        })
+    }
+}
+
+impl Deliveries for World {
+    async fn put_if_absent(&self, delivery: &NewDelivery) -> Result<Put, Unavailable> {
+        self.call("put delivery", |state| {
+            if let Some((_, begun)) = state.deliveries.get(&delivery.delivery_id) {
+                return Put::Existing { begun: *begun };
+            }
+            state.deliveries.insert(delivery.delivery_id.clone(), (delivery.clone(), false));
+            Put::Fresh
+        })
+    }
+}
+
+impl WebhookQueue for World {
+    /// Each entry of a batch is a call of its own here, so that any of them can go wrong by itself.
+    async fn send(&self, attempts: &[FirstAttempt]) -> Vec<Result<(), Unavailable>> {
+        let send = |attempt: &FirstAttempt| self.call("send webhook", |state| state.webhooks.push(attempt.clone()));
+        attempts.iter().map(send).collect()
     }
 }

@@ -4,10 +4,14 @@
 use std::{hash::Hash, sync::Arc};
 
 use domain::{
+    catalogue::Catalogue,
     click::{Click, ClickKeys},
     conversion::{Conversion, Receipt, RecordedPostback},
     credential::Credentials,
-    ids::{Provider, TransactionId},
+    ids::{Provider, Ticket, TransactionId, UserId},
+    moment::Moment,
+    owed_delivery::{FirstAttempt, NewDelivery},
+    participant::Participant,
     partner::Partner,
     refusal::{Conflict, KeptConflict, Refusal},
     signature::Secret,
@@ -108,4 +112,90 @@ pub trait ConversionQueue: Send + Sync {
 pub trait DeadLetters: Send + Sync {
     /// Sets a message aside, whole, with the reason. MUST answer `Ok` only when the queue has taken it.
     fn set_aside(&self, whole: &str, reason: &str) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}
+
+/// The clock and the dice, for a use case that needs them in the middle of its work.
+pub trait Surroundings: Send + Sync {
+    /// What time it is, asked anew each time.
+    fn now(&self) -> Moment;
+
+    /// A ticket that nobody has had: random.
+    fn ticket(&self) -> Result<Ticket, Unavailable>;
+}
+
+/// The catalogue as it is now, seen by somebody who may hold one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Published {
+    /// The one that is held already.
+    Same,
+    /// Another one.
+    Other(Box<Catalogue>),
+    /// None was ever published.
+    Nothing,
+}
+
+/// The catalogues of campaigns, of which one is current.
+pub trait Catalogues: Send + Sync {
+    /// Reads the current catalogue, unless it is of the version that is held. MUST answer what is current at some instant
+    /// during the call, and MUST answer a catalogue whole, as it was published, or not at all.
+    fn current(&self, held: Option<u64>) -> impl Future<Output = Result<Published, Unavailable>> + Send;
+}
+
+/// A participant as it is stored.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StoredParticipant {
+    /// What is stored, expired or not; an empty one where nothing is.
+    pub participant: Participant,
+    /// Its version; none where nothing is stored.
+    pub version: Option<u64>,
+}
+
+/// What came of a write that is conditional on a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replaced {
+    /// It is stored now.
+    Done,
+    /// Somebody has written since it was read. Nothing is changed.
+    Changed,
+}
+
+/// The participants, those attributed for ever.
+pub trait Participants: Send + Sync {
+    /// Reads a participant. MUST see every write that was answered before.
+    fn read(&self, user_id: &UserId) -> impl Future<Output = Result<StoredParticipant, Unavailable>> + Send;
+
+    /// Writes a participant under the version `next` if the stored one still has the version `read`, atomically. MUST be
+    /// durable before it answers. May delete it once [`Participant::expires_at`] has passed, and MUST NOT before.
+    fn write(
+        &self,
+        user_id: &UserId,
+        participant: &Participant,
+        read: Option<u64>,
+        next: u64,
+    ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
+}
+
+/// What came of putting a delivery.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Put {
+    /// It is put now, and was not there before.
+    Fresh,
+    /// There is one already, and it is untouched.
+    Existing {
+        /// Whether its first attempt has been begun, or it has ended: whether a message has certainly arrived.
+        begun: bool,
+    },
+}
+
+/// The deliveries, for ever.
+pub trait Deliveries: Send + Sync {
+    /// Puts a delivery unless there is one of its id. MUST be durable before it answers, MUST decide atomically among
+    /// simultaneous calls, and MUST never change one that is there.
+    fn put_if_absent(&self, delivery: &NewDelivery) -> impl Future<Output = Result<Put, Unavailable>> + Send;
+}
+
+/// The queue `webhooks`, of first attempts.
+pub trait WebhookQueue: Send + Sync {
+    /// Sends messages. MUST answer one result for each, in order, and `Ok` only for what the queue has taken.
+    fn send(&self, attempts: &[FirstAttempt]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
 }

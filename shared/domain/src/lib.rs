@@ -25,6 +25,7 @@ pub mod fault;
 pub mod ids;
 pub mod moment;
 pub mod money;
+pub mod owed_delivery;
 pub mod parameters;
 pub mod participant;
 pub mod partner;

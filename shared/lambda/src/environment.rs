@@ -100,6 +100,11 @@ impl Environment {
         }
     }
 
+    /// One more fault, of values that do not fit each other.
+    pub fn fault(&mut self, fault: impl Into<String>) {
+        self.faults.push(fault.into());
+    }
+
     /// Every fault of what was asked for.
     pub fn finish(self) -> Result<(), EnvironmentFaults> {
         if self.faults.is_empty() { Ok(()) } else { Err(EnvironmentFaults(self.faults)) }

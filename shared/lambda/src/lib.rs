@@ -4,6 +4,7 @@
 pub mod click;
 pub mod conversion_relay;
 pub mod environment;
+pub mod event_evaluator;
 pub mod gateway;
 pub mod log;
 pub mod postback;

@@ -7,6 +7,11 @@
 //! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original` | `postback` |
 //! | `refusals` | `provider_content`: provider, `#`, hash of the content | `postback` |
 //! | `clicks` | `click_id` | `click` |
+//! | `catalogue` | `part`: `current`, or a chunk's version, digest and number | `postbackctl` |
+//! | `participants` | `user_id` | `event-evaluator` |
+//! | `deliveries` | `delivery_id`; index `due`: `due_shard`, `due_at` | `event-evaluator` puts them |
+
+pub mod media_buying;
 
 use domain::{
     click::{Click, ClickKeys, ClickOrigin},

@@ -1,0 +1,158 @@
+//! The catalogue of campaigns: its text in chunks, and one pointer to the current one.
+
+use app::ports::{Catalogues, Published, Unavailable};
+use aws_sdk_dynamodb::{Client, error::SdkError, operation::put_item::PutItemError, types::AttributeValue};
+use domain::catalogue::{Catalogue, Snapshot};
+use sha2::{Digest, Sha256};
+
+use super::{
+    configuration::Written,
+    from_item,
+    item::{
+        VERSION,
+        media_buying::{CURRENT, CatalogueChunkItem, CataloguePointerItem, PART, Publishing},
+    },
+    to_item,
+};
+use crate::aws::unavailable;
+
+const GET: &str = "DynamoDB GetItem catalogue";
+const PUT: &str = "DynamoDB PutItem catalogue";
+
+/// The longest text of one chunk: an item has at most 400 KB.
+const MAX_CHUNK_BYTES: usize = 300_000;
+
+/// [`Catalogues`] in a table, and publishing of them.
+#[derive(Debug, Clone)]
+pub struct DynamoCatalogues {
+    client: Client,
+    table: String,
+}
+
+impl DynamoCatalogues {
+    /// The catalogue in this table.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Makes this the current catalogue, if the current one still has the version `expected` (none: if there is none).
+    ///
+    /// The chunks come first and are nobody's before the pointer names them. Then the one that was superseded before the
+    /// last is deleted: nobody has been reading it since.
+    pub async fn publish(&self, snapshot: &Snapshot, expected: Option<u64>) -> Result<Written, Unavailable> {
+        let before = self.pointer().await?;
+        if before.as_ref().map(|pointer| pointer.version) != expected {
+            return Ok(Written::Lost);
+        }
+        let text = serde_json::to_string(snapshot).map_err(|_| broken(PUT, "cannot be written as JSON"))?;
+        let chunks = chunks(&text);
+        let count = u32::try_from(chunks.len()).map_err(|_| broken(PUT, "is too large"))?;
+        let publishing = Publishing { version: snapshot.version, digest: digest(&text), chunks: count };
+        for (n, body) in (0..count).zip(chunks) {
+            let chunk = CatalogueChunkItem { part: publishing.chunk_key(n), body: body.to_owned() };
+            let put = self.client.put_item().table_name(&self.table).set_item(Some(to_item(PUT, &chunk)?));
+            put.send().await.map_err(unavailable(PUT))?;
+        }
+        let Publishing { version, digest, chunks } = publishing;
+        let superseded = before.as_ref().map(CataloguePointerItem::current);
+        let published_at = snapshot.published_at;
+        let part = CURRENT.to_owned();
+        let pointer = CataloguePointerItem { part, version, digest, chunks, published_at, superseded };
+        let written = self.point(&pointer, expected).await?;
+        if let (Written::Done, Some(old)) = (written, before.and_then(|pointer| pointer.superseded)) {
+            for n in 0..old.chunks {
+                let key = AttributeValue::S(old.chunk_key(n));
+                // What is left over costs its storage and is read by nobody.
+                let _ = self.client.delete_item().table_name(&self.table).key(PART, key).send().await;
+            }
+        }
+        Ok(written)
+    }
+
+    async fn point(&self, pointer: &CataloguePointerItem, expected: Option<u64>) -> Result<Written, Unavailable> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(to_item(PUT, pointer)?));
+        let put = match expected {
+            None => put.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", PART),
+            Some(expected) => put
+                .condition_expression("#version = :expected")
+                .expression_attribute_names("#version", VERSION)
+                .expression_attribute_values(":expected", AttributeValue::N(expected.to_string())),
+        };
+        match put.send().await {
+            Ok(_) => Ok(Written::Done),
+            Err(SdkError::ServiceError(answer))
+                if matches!(answer.err(), PutItemError::ConditionalCheckFailedException(_)) =>
+            {
+                // Ours, if it was our own write whose answer was lost.
+                let current = self.pointer().await?.map(|current| current.current());
+                Ok(if current == Some(pointer.current()) { Written::Done } else { Written::Lost })
+            }
+            Err(error) => Err(unavailable(PUT)(error)),
+        }
+    }
+
+    async fn pointer(&self) -> Result<Option<CataloguePointerItem>, Unavailable> {
+        self.get(CURRENT.to_owned()).await
+    }
+
+    async fn get<T: serde::de::DeserializeOwned>(&self, part: String) -> Result<Option<T>, Unavailable> {
+        let get = self.client.get_item().table_name(&self.table).key(PART, AttributeValue::S(part));
+        let found = get.consistent_read(true).send().await.map_err(unavailable(GET))?;
+        found.item.map(|item| from_item(GET, item)).transpose()
+    }
+
+    async fn read(&self, publishing: &Publishing) -> Result<Catalogue, Unavailable> {
+        let mut text = String::new();
+        for n in 0..publishing.chunks {
+            let chunk: Option<CatalogueChunkItem> = self.get(publishing.chunk_key(n)).await?;
+            text.push_str(&chunk.ok_or_else(|| broken(GET, "a chunk is gone"))?.body);
+        }
+        if digest(&text) != publishing.digest {
+            return Err(broken(GET, "the chunks are not what was published"));
+        }
+        serde_json::from_str(&text).map_err(|_| broken(GET, "holds a catalogue that cannot be read"))
+    }
+}
+
+impl Catalogues for DynamoCatalogues {
+    /// One small read while nothing changes.
+    async fn current(&self, held: Option<u64>) -> Result<Published, Unavailable> {
+        match self.pointer().await? {
+            None => Ok(Published::Nothing),
+            Some(pointer) if held == Some(pointer.version) => Ok(Published::Same),
+            Some(pointer) => self.read(&pointer.current()).await.map(|read| Published::Other(Box::new(read))),
+        }
+    }
+}
+
+fn broken(service: &'static str, reason: &str) -> Unavailable {
+    Unavailable { service, reason: reason.to_owned() }
+}
+
+fn digest(text: &str) -> String {
+    data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()))
+}
+
+fn chunks(mut text: &str) -> Vec<&str> {
+    let mut chunks = Vec::new();
+    while !text.is_empty() {
+        let (chunk, rest) = text.split_at(text.floor_char_boundary(MAX_CHUNK_BYTES));
+        chunks.push(chunk);
+        text = rest;
+    }
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_cut_between_characters_and_is_whole_again_when_joined() {
+        for text in ["", "short", &"é".repeat(500_000), &format!("x{}", "é".repeat(300_000))] {
+            let chunks = chunks(text);
+            assert!(chunks.iter().all(|chunk| (1..=MAX_CHUNK_BYTES).contains(&chunk.len())));
+            assert_eq!(chunks.concat(), text);
+        }
+    }
+}

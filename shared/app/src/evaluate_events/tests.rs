@@ -1,0 +1,301 @@
+mod contention;
+
+use std::collections::BTreeMap;
+
+use domain::{catalogue::Catalogue, ids::Provider, participant::Participant};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::memory::{Trouble, World};
+
+const NOON: &str = "2026-11-23T12:00:00Z";
+
+fn at(text: &str) -> Moment {
+    text.parse::<jiff::Timestamp>().unwrap().into()
+}
+
+/// Everything counts from eleven o'clock.
+fn catalogue(version: u64) -> Catalogue {
+    let from = at("2026-11-23T11:00:00Z").as_millisecond();
+    let campaign = |goal: Value| json!({"goal": goal, "active_from": from});
+    let catalogue = json!({"version": version, "published_at": from, "partners": {
+        "acme": {"campaigns": {
+            "registered": campaign(json!({"type": "registration"})),
+            "strike": campaign(json!({"type": "ggstrike", "clicks": 10})),
+            "quest": campaign(json!({"type": "main_quest", "quest": "q1"})),
+            "group": campaign(json!({"type": "main_quests", "quests": ["q1", "q2"]})),
+        }},
+        "globex": {"campaigns": {"quest": campaign(json!({"type": "main_quest", "quest": "q2"}))}},
+    }});
+    serde_json::from_value(catalogue).unwrap()
+}
+
+type UseCase = EvaluateEvents<World, World, World, World, World, World>;
+
+struct Rig {
+    world: World,
+    evaluate: UseCase,
+}
+
+impl Rig {
+    fn new() -> Self {
+        let world = World::default();
+        world.state().millisecond = at(NOON).as_millisecond();
+        world.state().catalogue = Some(catalogue(1));
+        Self { evaluate: use_case(&world), world }
+    }
+
+    async fn handle(&self, bodies: &[String]) -> Vec<Outcome> {
+        self.evaluate.handle(&messages(bodies)).await
+    }
+
+    fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.world.state().calls)
+    }
+}
+
+fn use_case(world: &World) -> UseCase {
+    EvaluateEvents {
+        catalogue: CurrentCatalogue::new(world.clone(), std::time::Duration::from_secs(30)),
+        participants: world.clone(),
+        deliveries: world.clone(),
+        queue: world.clone(),
+        dead_letters: world.clone(),
+        surroundings: world.clone(),
+        timing: Timing::default(),
+    }
+}
+
+fn messages(bodies: &[String]) -> Vec<Received> {
+    let message =
+        |(at, body): (usize, &String)| Received { id: at.to_string(), body: body.clone(), received_at: self::at(NOON) };
+    bodies.iter().enumerate().map(message).collect()
+}
+
+/// An event of this type at this minute after eleven.
+fn event(kind: &str, user: &str, minute: u32, more: Value) -> String {
+    let mut event = json!({"id": format!("{kind}-{minute}"), "type": kind, "user_id": user,
+        "occurred_at": format!("2026-11-23T11:{minute:02}:00Z")});
+    let (Value::Object(event_fields), Value::Object(more)) = (&mut event, more) else { panic!("objects") };
+    event_fields.extend(more);
+    event.to_string()
+}
+
+fn opened(user: &str, provider: &str, minute: u32) -> String {
+    let tracking = json!({"provider": provider, "click_id": format!("c-{user}")});
+    event("tracking_link.opened", user, minute, json!({"tracking": tracking, "total_clicks": 100}))
+}
+
+fn registered(user: &str, minute: u32) -> String {
+    let tracking = json!({"provider": "acme", "click_id": format!("c-{user}")});
+    event("user.registered", user, minute, json!({"tracking": tracking}))
+}
+
+fn clicked(user: &str, minute: u32, total: u64) -> String {
+    event("gg_button.clicked", user, minute, json!({"total_clicks": total}))
+}
+
+fn completed(user: &str, minute: u32, quest: &str) -> String {
+    event("main_quest.completed", user, minute, json!({"quest_id": quest}))
+}
+
+#[tokio::test]
+async fn an_event_that_owes_nothing_is_a_read_and_a_write_and_one_that_does_a_put_and_a_send_more_each() {
+    let rig = Rig::new();
+    assert_eq!(rig.handle(&[opened("u", "acme", 1)]).await, [Outcome::Applied { owed: 0 }]);
+    assert_eq!(rig.calls(), ["load catalogue", "read participant", "write participant"]);
+    assert_eq!(rig.handle(&[completed("u", 2, "q1")]).await, [Outcome::Applied { owed: 1 }]);
+    assert_eq!(rig.calls(), ["read participant", "put delivery", "send webhook", "write participant"]);
+    assert_eq!(rig.handle(&[completed("u", 2, "q1")]).await, [Outcome::Unchanged]);
+    assert_eq!(rig.calls(), ["read participant"]);
+}
+
+#[tokio::test]
+async fn what_no_campaign_could_need_or_is_of_an_unknown_type_costs_no_call() {
+    let rig = Rig::new();
+    rig.handle(&[opened("u", "acme", 1)]).await;
+    rig.calls();
+    let batch = [completed("u", 2, "q9"), event("user.slept", "u", 2, json!({})), r#"{"type":"x"}"#.to_owned()];
+    let outcomes = rig.handle(&batch).await;
+    let unknown = |name: &str| Outcome::UnknownType(name.to_owned());
+    assert_eq!(outcomes, [Outcome::NotNeeded, unknown("user.slept"), unknown("x")]);
+    assert_eq!(rig.calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn several_events_of_one_user_in_a_batch_are_one_read_and_one_write() {
+    let rig = Rig::new();
+    let batch = [completed("u", 9, "q2"), clicked("u", 7, 110), opened("u", "acme", 1), completed("u", 8, "q1")];
+    assert_eq!(rig.handle(&batch).await, vec![Outcome::Applied { owed: 3 }; 4]);
+    let calls = rig.calls();
+    let count = |name: &str| calls.iter().filter(|call| **call == name).count();
+    let counts = ["read participant", "put delivery", "send webhook", "write participant"].map(count);
+    assert_eq!(counts, [1, 3, 3, 1]);
+    assert_eq!(calls.last(), Some(&"write participant"), "the mark comes after what it stands for");
+}
+
+#[tokio::test]
+async fn malformed_events_are_set_aside_whole_at_once_with_their_reasons_and_disturb_nobody() {
+    let rig = Rig::new();
+    let long = completed("u", 2, &"q".repeat(10_000));
+    let future = completed("u", 2, "q1").replace("2026-11-23", "2099-01-01");
+    let stranger = opened("u", "hooli", 2);
+    let batch = ["{".to_owned(), opened("u", "acme", 1), long, future, stranger, completed("u", 3, "q1")];
+    let outcomes = rig.handle(&batch).await;
+    for (place, reason) in [(0, "NotJson"), (2, "TooLong"), (3, "InTheFuture"), (4, "UnknownProvider")] {
+        assert!(matches!(&outcomes[place], Outcome::SetAside(why) if why.contains(reason)), "{outcomes:?}");
+    }
+    assert_eq!([&outcomes[1], &outcomes[5]], [&Outcome::Applied { owed: 1 }; 2]);
+    let state = rig.world.state();
+    let aside: BTreeSet<&String> = state.dead_letters.iter().map(|(whole, _)| whole).collect();
+    assert_eq!(aside, [0, 2, 3, 4].map(|place| &batch[place]).into());
+}
+
+#[tokio::test]
+async fn a_partner_that_is_unknown_to_the_catalogue_in_memory_is_looked_for_in_the_current_one() {
+    let rig = Rig::new();
+    rig.handle(&[opened("u", "acme", 1)]).await;
+    let mut published = serde_json::to_value(catalogue(2)).unwrap();
+    published["partners"]["hooli"] = json!({});
+    {
+        let mut state = rig.world.state();
+        state.catalogue = Some(serde_json::from_value(published).unwrap());
+        state.millisecond += 1;
+    }
+    assert_eq!(rig.handle(&[opened("u", "hooli", 2)]).await, [Outcome::Applied { owed: 0 }]);
+    assert!(rig.world.state().dead_letters.is_empty());
+}
+
+#[tokio::test]
+async fn for_a_catalogue_that_is_too_old_or_was_never_published_nothing_is_dropped_and_everything_comes_again() {
+    let rig = Rig::new();
+    let batch = [opened("u", "hooli", 1), completed("u", 2, "q9"), completed("u", 2, "q1"), "{".to_owned()];
+    let failed = |outcomes: &[Outcome]| outcomes[..3].iter().all(|outcome| matches!(outcome, Outcome::Failed(_)));
+    rig.world.state().catalogue = None;
+    let outcomes = rig.handle(&batch).await;
+    assert!(failed(&outcomes) && matches!(outcomes[3], Outcome::SetAside(_)), "{outcomes:?}");
+    rig.world.state().catalogue = Some(catalogue(1));
+    rig.handle(&[opened("u", "acme", 1)]).await;
+    // Two minutes are young enough while the source is down, and a millisecond more is not.
+    for (later, down) in [(120_000, false), (1, true)] {
+        {
+            let mut state = rig.world.state();
+            state.millisecond += later;
+            let calls = state.calls.len();
+            state.trouble = (calls..calls + 1000).map(|call| (call, Trouble::Before)).collect();
+        }
+        let outcomes = rig.handle(&[completed("u", 2, "q9")]).await;
+        assert_eq!(outcomes == [Outcome::NotNeeded], !down, "{outcomes:?}");
+        assert_eq!(failed(&[outcomes[0].clone(), outcomes[0].clone(), outcomes[0].clone()]), down);
+    }
+}
+
+#[tokio::test]
+async fn the_catalogues_pointer_is_asked_for_once_a_poll() {
+    let rig = Rig::new();
+    for (later, asked) in [(0, 1), (30_000, 0), (1, 1), (30_000, 0), (1, 1)] {
+        rig.world.state().millisecond += later;
+        rig.handle(&[opened("u", "acme", 1)]).await;
+        assert_eq!(rig.calls().iter().filter(|call| **call == "load catalogue").count(), asked);
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_that_has_begun_is_not_sent_again_and_one_that_has_not_is() {
+    for begun in [false, true] {
+        let rig = Rig::new();
+        let batch = [opened("u", "acme", 1), completed("u", 2, "q1")];
+        rig.handle(&batch).await;
+        {
+            let mut state = rig.world.state();
+            state.participants.clear();
+            state.deliveries.values_mut().for_each(|delivery| delivery.1 = begun);
+        }
+        let before = rig.world.state().deliveries.clone();
+        rig.handle(&batch).await;
+        let state = rig.world.state();
+        assert_eq!(state.webhooks.len(), if begun { 1 } else { 2 });
+        assert_eq!(state.deliveries, before, "what is put stays as it was put");
+        assert_eq!(state.webhooks.iter().map(|sent| &sent.delivery_id).collect::<BTreeSet<_>>().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn an_expired_participant_that_is_not_deleted_yet_is_ignored() {
+    let rig = Rig::new();
+    rig.handle(&[completed("u", 1, "q1")]).await;
+    rig.world.state().millisecond += 8 * 24 * 60 * 60 * 1000;
+    let mut late = messages(&[opened("u", "acme", 0)]);
+    late[0].received_at = rig.world.now();
+    assert_eq!(rig.evaluate.handle(&late).await, [Outcome::Applied { owed: 0 }]);
+    let state = rig.world.state();
+    let stored = &state.participants[&UserId::new("u").unwrap()].0;
+    assert!(stored.attribution(&Provider::new("acme").unwrap()).is_some() && state.deliveries.is_empty());
+    let explained = serde_json::to_string(stored).unwrap();
+    assert!(!explained.contains("q1"), "{explained}");
+}
+
+/// Three users' story in four batches, with something malformed, something unknown and something unneeded.
+fn story() -> Vec<Vec<String>> {
+    vec![
+        vec![completed("a", 30, "q2"), opened("b", "globex", 1), "{".to_owned(), clicked("a", 20, 109)],
+        vec![opened("a", "acme", 5), completed("b", 9, "q2"), event("user.slept", "a", 2, json!({}))],
+        vec![completed("a", 31, "q1"), clicked("a", 21, 110), completed("c", 2, "q9"), opened("c", "hooli", 2)],
+        vec![registered("c", 3), completed("b", 9, "q2"), opened("b", "acme", 2)],
+    ]
+}
+
+/// What there is in the end: the participants, the deliveries, those sent, what was set aside.
+#[derive(Debug, PartialEq)]
+struct End {
+    participants: BTreeMap<UserId, Participant>,
+    owed: BTreeMap<DeliveryId, (Moment, domain::event::Ids)>,
+    sent: BTreeSet<DeliveryId>,
+    aside: BTreeSet<String>,
+}
+
+/// Plays the story with this trouble; whatever failed comes again, behind the rest. Answers how many calls it took.
+async fn play(trouble: BTreeMap<usize, Trouble>) -> (End, usize) {
+    let rig = Rig::new();
+    rig.world.state().trouble = trouble;
+    let mut waiting: std::collections::VecDeque<Vec<String>> = story().into();
+    for _ in 0..100 {
+        let Some(batch) = waiting.pop_front() else { break };
+        let outcomes = rig.handle(&batch).await;
+        let failed = batch.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+        let failed: Vec<String> = failed.map(|(body, _)| body).collect();
+        if !failed.is_empty() {
+            waiting.push_back(failed);
+        }
+    }
+    assert!(waiting.is_empty());
+    let state = rig.world.state();
+    let owed = |(delivery, _): &(NewDelivery, bool)| (delivery.occurred_at, delivery.ids.clone());
+    let end = End {
+        participants: state.participants.iter().map(|(id, (stored, _))| (id.clone(), stored.clone())).collect(),
+        owed: state.deliveries.iter().map(|(id, delivery)| (id.clone(), owed(delivery))).collect(),
+        sent: state.webhooks.iter().map(|attempt| attempt.delivery_id.clone()).collect(),
+        aside: state.dead_letters.iter().map(|(whole, _)| whole.clone()).collect(),
+    };
+    (end, state.calls.len())
+}
+
+#[tokio::test]
+async fn whichever_one_or_two_calls_fail_before_or_after_their_work_the_end_is_the_same_and_everything_owed_is_sent() {
+    let (good, calls) = play(BTreeMap::new()).await;
+    assert_eq!((good.owed.len(), good.aside.len(), good.participants.len()), (5, 2, 3), "{good:?}");
+    assert_eq!(good.sent, good.owed.keys().cloned().collect());
+    let kinds = [Trouble::Before, Trouble::After];
+    for first in 0..calls {
+        for kind in kinds {
+            let (end, longer) = play([(first, kind)].into()).await;
+            assert_eq!(end, good, "{kind:?} at call {first}");
+            for second in first + 1..longer {
+                for other in kinds {
+                    let (end, _) = play([(first, kind), (second, other)].into()).await;
+                    assert_eq!(end, good, "{kind:?} at call {first}, {other:?} at call {second}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! The function `event-evaluator`: from the queue `gg3-events` to the deliveries owed.
+
+use std::time::Duration;
+
+use adapters::{
+    aws::CallLimits,
+    dynamodb::{catalogue::DynamoCatalogues, deliveries::DynamoDeliveries, participants::DynamoParticipants},
+    random,
+    sqs::{SqsDeadLetters, SqsWebhooks},
+};
+use app::{
+    current_catalogue::CurrentCatalogue,
+    evaluate_events::{EvaluateEvents, Outcome, Received},
+    ports::{Surroundings, Unavailable},
+};
+use domain::{catalogue::Timing, ids::Ticket, jiff::SignedDuration, moment::Moment};
+use lambda_runtime::LambdaEvent;
+use serde::{Deserialize, Serialize};
+use tracing::{error, info, warn};
+
+use crate::{
+    environment::{Environment, EnvironmentFaults},
+    now,
+};
+
+/// Operations in a row at worst, with nobody else writing: the catalogue's pointer and a chunk three times, then the read,
+/// the put, the send, the write, and a dead letter.
+const OPERATIONS_IN_A_ROW: u32 = 11;
+
+/// A batch of the queue. Its messages' bodies are texts here, each read by itself.
+#[derive(Debug, Deserialize)]
+pub struct Batch {
+    #[serde(rename = "Records")]
+    records: Vec<Record>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    message_id: String,
+    body: String,
+    #[serde(default)]
+    attributes: Attributes,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Attributes {
+    #[serde(default)]
+    sent_timestamp: Option<String>,
+}
+
+/// Which messages must come again.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BatchResponse {
+    batch_item_failures: Vec<Failure>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Failure {
+    item_identifier: String,
+}
+
+/// The operating system's clock and dice.
+#[derive(Debug, Clone, Copy)]
+pub struct System;
+
+impl Surroundings for System {
+    fn now(&self) -> Moment {
+        now().into()
+    }
+
+    fn ticket(&self) -> Result<Ticket, Unavailable> {
+        random::bytes().map(Ticket::from_random)
+    }
+}
+
+/// The function, ready to handle batches.
+pub struct EventEvaluatorFunction {
+    evaluate:
+        EvaluateEvents<DynamoCatalogues, DynamoParticipants, DynamoDeliveries, SqsWebhooks, SqsDeadLetters, System>,
+}
+
+impl EventEvaluatorFunction {
+    /// Wires the function by its environment.
+    pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
+        let (aws, timeout) = (env.aws(), env.function_timeout());
+        let (poll, timing) = timing(&mut env);
+        let [catalogue, participants, deliveries] =
+            ["CATALOGUE_TABLE", "PARTICIPANTS_TABLE", "DELIVERIES_TABLE"].map(|name| env.required(name));
+        let [webhooks, dead_letters] =
+            ["WEBHOOKS_QUEUE_URL", "GG3_EVENTS_DEAD_LETTERS_QUEUE_URL"].map(|name| env.required(name));
+        env.finish()?;
+        let limits = CallLimits::answering(timeout, OPERATIONS_IN_A_ROW);
+        let (dynamodb, sqs) = (aws.dynamodb(limits), aws.sqs(limits));
+        let evaluate = EvaluateEvents {
+            catalogue: CurrentCatalogue::new(DynamoCatalogues::new(dynamodb.clone(), catalogue), poll),
+            participants: DynamoParticipants::new(dynamodb.clone(), participants),
+            deliveries: DynamoDeliveries::new(dynamodb, deliveries),
+            queue: SqsWebhooks::new(sqs.clone(), webhooks),
+            dead_letters: SqsDeadLetters::new(sqs, dead_letters),
+            surroundings: System,
+            timing,
+        };
+        Ok(Self { evaluate })
+    }
+
+    /// Reads the catalogue during init, so that it is there, and the connection warm, before the first batch. When it
+    /// fails, the first batch tries again.
+    pub async fn warm(&self) {
+        if let Err(unavailable) = self.evaluate.catalogue.recent(&System).await {
+            error!(reason = %unavailable, "could not warm up");
+        }
+    }
+
+    /// Handles one batch. Never fails as a whole.
+    pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
+        let batch: Vec<Received> = event.payload.records.into_iter().map(received).collect();
+        let outcomes = self.evaluate.handle(&batch).await;
+        log(&batch, &outcomes);
+        Ok(respond(batch, &outcomes))
+    }
+}
+
+/// How often the catalogue is asked for and how old it may be: `CATALOGUE_POLL_SECONDS`, `CATALOGUE_MAX_AGE_SECONDS`;
+/// how far ahead events may be dated: `EVENT_MAX_AHEAD_SECONDS`; how long before its start a campaign is published:
+/// `CAMPAIGN_LEAD_SECONDS`.
+fn timing(env: &mut Environment) -> (Duration, Timing) {
+    let standard = Timing::default();
+    let mut seconds = |name: &str, default: Duration| {
+        let default = SignedDuration::try_from(default).unwrap_or_default();
+        env.seconds(name, default).unsigned_abs()
+    };
+    let poll = seconds("CATALOGUE_POLL_SECONDS", Duration::from_secs(30));
+    let max_age = seconds("CATALOGUE_MAX_AGE_SECONDS", standard.max_age());
+    let max_ahead = seconds("EVENT_MAX_AHEAD_SECONDS", standard.max_ahead());
+    let lead = seconds("CAMPAIGN_LEAD_SECONDS", standard.lead());
+    if poll * 2 > max_age {
+        // Else a catalogue could grow too old between being asked for and being used.
+        env.fault("CATALOGUE_POLL_SECONDS must be at most half of CATALOGUE_MAX_AGE_SECONDS");
+    }
+    let timing = Timing::try_new(lead, max_age, max_ahead).unwrap_or_else(|fault| {
+        env.fault(format!("CAMPAIGN_LEAD_SECONDS: {fault}"));
+        standard
+    });
+    (poll, timing)
+}
+
+/// SQS always says when it received a message; if it did not, that would be now at the latest.
+fn received(record: Record) -> Received {
+    let sent = record.attributes.sent_timestamp.and_then(|text| text.parse().ok());
+    let received_at = sent.map_or_else(|| now().into(), Moment::from_millisecond);
+    Received { id: record.message_id, body: record.body, received_at }
+}
+
+fn respond(batch: Vec<Received>, outcomes: &[Outcome]) -> BatchResponse {
+    let failed = batch.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+    let failures = failed.map(|(message, _)| Failure { item_identifier: message.id });
+    BatchResponse { batch_item_failures: failures.collect() }
+}
+
+/// A line for each message that somebody should look at, by the id that SQS gave it, and one for the others together.
+fn log(batch: &[Received], outcomes: &[Outcome]) {
+    let (mut applied, mut unchanged, mut not_needed) = (0, 0, 0);
+    for (message, outcome) in batch.iter().zip(outcomes) {
+        let message_id = message.id.as_str();
+        match outcome {
+            Outcome::Applied { .. } => applied += 1,
+            Outcome::Unchanged => unchanged += 1,
+            Outcome::NotNeeded => not_needed += 1,
+            Outcome::UnknownType(unknown_type) => info!(message_id, unknown_type, "an event of an unknown type"),
+            Outcome::SetAside(reason) => error!(message_id, reason, "an event was set aside"),
+            Outcome::Failed(reason) => warn!(message_id, %reason, "an event must come again"),
+        }
+    }
+    if applied + unchanged + not_needed > 0 {
+        info!(applied, unchanged, not_needed, "events");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_taken_with_its_body_as_text_and_the_instant_that_sqs_received_it() {
+        let batch: Batch = serde_json::from_str(include_str!("../fixtures/sqs.json")).unwrap();
+        let messages: Vec<Received> = batch.records.into_iter().map(received).collect();
+        assert_eq!(messages[0].body, "{\"x\":1}");
+        assert_eq!(messages[0].received_at, Moment::from_millisecond(1_795_467_176_527));
+    }
+
+    #[test]
+    fn only_what_failed_is_reported() {
+        let message = |id: &str| Received { id: id.into(), body: String::new(), received_at: now().into() };
+        let failed = Outcome::Failed(app::evaluate_events::Failure::StaleCatalogue);
+        let outcomes = [Outcome::Unchanged, failed, Outcome::SetAside(String::new())];
+        let response = respond(["a", "b", "c"].map(message).into(), &outcomes);
+        let json = serde_json::to_string(&response).unwrap();
+        assert_eq!(json, r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#);
+    }
+
+    #[test]
+    fn ages_and_leads_that_do_not_fit_each_other_are_faults() {
+        let faults = |variables: &[(&str, &str)]| {
+            let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let mut env = Environment::of(variables);
+            timing(&mut env);
+            env.finish().err().map(|faults| faults.to_string()).unwrap_or_default()
+        };
+        assert_eq!(faults(&[]), "");
+        assert!(faults(&[("CATALOGUE_POLL_SECONDS", "61")]).contains("CATALOGUE_POLL_SECONDS"));
+        assert!(faults(&[("CAMPAIGN_LEAD_SECONDS", "149")]).contains("CAMPAIGN_LEAD_SECONDS"));
+        let local = [("CATALOGUE_POLL_SECONDS", "1"), ("CATALOGUE_MAX_AGE_SECONDS", "2")];
+        assert_eq!(faults(&local), "");
+    }
+}

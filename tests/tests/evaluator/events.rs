@@ -1,0 +1,55 @@
+//! GG3's events, of users that no other test and no earlier run has used.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use domain::moment::Moment;
+use serde_json::{Value, json};
+
+pub(crate) fn now() -> Moment {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
+    Moment::from_millisecond(i64::try_from(since).unwrap())
+}
+
+/// A name that nobody has used.
+pub(crate) fn fresh(prefix: &str) -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    format!("{prefix}-{}-{}", now().as_millisecond(), COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// An event of this type, so many minutes ago.
+fn event(kind: &str, user: &str, minutes_ago: u64, more: Value) -> String {
+    let occurred_at = now().minus(std::time::Duration::from_secs(60 * minutes_ago));
+    let id = fresh("evt");
+    let mut event = json!({"id": id, "type": kind, "user_id": user, "occurred_at": occurred_at.to_string()});
+    let (Value::Object(fields), Value::Object(more)) = (&mut event, more) else { panic!("objects") };
+    fields.extend(more);
+    event.to_string()
+}
+
+fn tracking(provider: &str, user: &str) -> Value {
+    json!({"provider": provider, "click_id": format!("click-{user}"), "user_id": format!("partners-{user}")})
+}
+
+pub(crate) fn opened(user: &str, provider: &str, minutes_ago: u64, total_clicks: u64) -> String {
+    let more = json!({"tracking": tracking(provider, user), "total_clicks": total_clicks});
+    event("tracking_link.opened", user, minutes_ago, more)
+}
+
+pub(crate) fn registered(user: &str, provider: &str, minutes_ago: u64) -> String {
+    event("user.registered", user, minutes_ago, json!({"method": "google", "tracking": tracking(provider, user)}))
+}
+
+pub(crate) fn clicked(user: &str, minutes_ago: u64, total_clicks: u64) -> String {
+    event("gg_button.clicked", user, minutes_ago, json!({"total_clicks": total_clicks}))
+}
+
+pub(crate) fn completed(user: &str, minutes_ago: u64, quest: &str) -> String {
+    event("main_quest.completed", user, minutes_ago, json!({"quest_id": quest}))
+}
+
+pub(crate) fn of_unknown_type(user: &str) -> String {
+    event("user.slept", user, 1, json!({}))
+}

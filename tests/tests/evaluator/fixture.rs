@@ -1,0 +1,230 @@
+//! What the tests share: the stack with a catalogue published, evaluators, and everything that arrives on `webhooks`.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, OnceLock},
+    thread,
+    time::{Duration, Instant},
+};
+
+use adapters::dynamodb::{
+    catalogue::DynamoCatalogues, configuration::Written, item::media_buying::NewDeliveryItem,
+    participants::DynamoParticipants,
+};
+use app::ports::{Catalogues as _, Participants as _, Published, StoredParticipant};
+use domain::{
+    catalogue::{Catalogue, PartnerGoals, Snapshot},
+    ids::{CampaignName, DeliveryId, Provider, UserId},
+    owed_delivery::FirstAttempt,
+};
+use serde_json::{Value, json};
+use tests::{
+    payload::{Message, queue_event},
+    proxy::Proxy,
+    runtime_api::{Function, Settings},
+    stack::Stack,
+};
+use tokio::sync::OnceCell;
+
+use crate::events::now;
+
+/// How long a message may take through the emulator's queues.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// The timeout of `event-evaluator` in template.yaml.
+const FUNCTION_TIMEOUT: Duration = Duration::from_mins(1);
+
+/// What these tests' partners ask for: every kind of goal, two partners that want the same quest.
+fn goals() -> Value {
+    let campaign = |goal: Value| json!({"goal": goal, "active_from": 0});
+    json!({
+        "evaluator-a": {"ids": ["click_id"], "campaigns": {
+            "registration": campaign(json!({"type": "registration"})),
+            "strike": campaign(json!({"type": "ggstrike", "clicks": 7})),
+            "quest": campaign(json!({"type": "main_quest", "quest": "q1"})),
+            "group": campaign(json!({"type": "main_quests", "quests": ["q2", "q3", "q4"]})),
+        }},
+        "evaluator-b": {"ids": ["click_id", "user_id"], "campaigns": {
+            "quest": campaign(json!({"type": "main_quest", "quest": "q1"})),
+            "group": campaign(json!({"type": "main_quests", "quests": ["q3", "q5"]})),
+        }},
+        "evaluator-filler": filler(),
+    })
+}
+
+/// As many campaigns as a partner may have, so that the catalogue is longer than one item can be.
+fn filler() -> Value {
+    let quests = |n: usize| (0..10).map(|at| format!("a-quest-with-a-long-name-{n}-{at}")).collect::<Vec<_>>();
+    let goal = |n: usize| json!({"type": "main_quests", "quests": quests(n)});
+    let campaign = |n: usize| (format!("campaign-{n}"), json!({"goal": goal(n), "active_from": 0}));
+    json!({"campaigns": (0..1000).map(campaign).collect::<serde_json::Map<_, _>>()})
+}
+
+pub(crate) struct Fixture {
+    pub(crate) stack: Stack,
+    pub(crate) catalogue: Catalogue,
+}
+
+impl Fixture {
+    /// The stack, its catalogue published once.
+    pub(crate) async fn shared() -> &'static Self {
+        static SHARED: OnceCell<Fixture> = OnceCell::const_new();
+        SHARED.get_or_init(Self::publish).await
+    }
+
+    /// Adds these tests' partners to whatever is published.
+    async fn publish() -> Self {
+        let stack = Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"));
+        let catalogues = DynamoCatalogues::new(stack.dynamodb(), stack.table("catalogue").to_owned());
+        loop {
+            let (mut snapshot, expected) = match catalogues.current(None).await.unwrap() {
+                Published::Other(catalogue) => (Snapshot::from(*catalogue.clone()), Some(catalogue.version())),
+                _ => (Snapshot { version: 0, published_at: now(), partners: BTreeMap::new() }, None),
+            };
+            let goals: BTreeMap<Provider, PartnerGoals> = serde_json::from_value(goals()).unwrap();
+            snapshot.partners.extend(goals);
+            snapshot.version += 1;
+            if catalogues.publish(&snapshot, expected).await.unwrap() == Written::Done {
+                let Published::Other(catalogue) = catalogues.current(None).await.unwrap() else {
+                    panic!("it was published")
+                };
+                assert_eq!(Snapshot::from(*catalogue.clone()), snapshot, "it is read as it was published");
+                assert_eq!(catalogues.publish(&snapshot, expected).await.unwrap(), Written::Lost);
+                return Self { stack, catalogue: *catalogue };
+            }
+        }
+    }
+
+    /// An evaluator as a process of its own, that talks to AWS at this endpoint.
+    pub(crate) fn settings(&self, endpoint_url: &str) -> Settings {
+        let through = |queue: &str| self.stack.queue(queue).replace(&self.stack.aws_endpoint_url, endpoint_url);
+        Settings::built("event-evaluator")
+            .variables(self.stack.aws_environment(endpoint_url))
+            .variable("CATALOGUE_TABLE", self.stack.table("catalogue"))
+            .variable("PARTICIPANTS_TABLE", self.stack.table("participants"))
+            .variable("DELIVERIES_TABLE", self.stack.table("deliveries"))
+            .variable("WEBHOOKS_QUEUE_URL", through("webhooks"))
+            .variable("GG3_EVENTS_DEAD_LETTERS_QUEUE_URL", through("gg3-events-dead-letters"))
+            .variable("FUNCTION_TIMEOUT_SECONDS", FUNCTION_TIMEOUT.as_secs().to_string())
+            .timeout(FUNCTION_TIMEOUT)
+    }
+
+    /// An evaluator behind a proxy, ready, with nothing on the journal.
+    pub(crate) async fn behind_a_proxy(&self) -> (Proxy, Function) {
+        let proxy = Proxy::start(&self.stack.aws_endpoint_url).await;
+        let function = self.settings(&proxy.endpoint_url()).spawn().await;
+        function.wait_until_ready().await.unwrap();
+        proxy.take_calls();
+        (proxy, function)
+    }
+
+    pub(crate) async fn participant(&self, user: &str) -> StoredParticipant {
+        let table = self.stack.table("participants").to_owned();
+        DynamoParticipants::new(self.stack.dynamodb(), table).read(&UserId::new(user).unwrap()).await.unwrap()
+    }
+
+    /// The delivery owed to this partner for this user and campaign, as it is stored.
+    pub(crate) async fn delivery(&self, provider: &str, campaign: &str, user: &str) -> Option<NewDeliveryItem> {
+        let id = delivery_id(provider, campaign, user);
+        let key = aws_sdk_dynamodb::types::AttributeValue::S(id.to_string());
+        let get = self.stack.dynamodb().get_item().table_name(self.stack.table("deliveries")).key("delivery_id", key);
+        let found = get.consistent_read(true).send().await.unwrap().item;
+        found.map(|item| serde_dynamo::from_item(item).unwrap())
+    }
+
+    /// Every delivery of users whose names begin so, as (user, provider, campaign).
+    pub(crate) async fn deliveries_of(&self, users: &str) -> BTreeSet<(String, String, String)> {
+        let mut found = BTreeSet::new();
+        let mut pages = self.stack.dynamodb().scan().table_name(self.stack.table("deliveries")).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            for item in page.unwrap().items.unwrap_or_default() {
+                let item: NewDeliveryItem = serde_dynamo::from_item(item).unwrap();
+                if item.user_id.as_str().starts_with(users) {
+                    let names = (item.provider.to_string(), item.campaign.to_string());
+                    found.insert((item.user_id.to_string(), names.0, names.1));
+                }
+            }
+        }
+        found
+    }
+
+    /// The reason of the dead letter with this body, once it is there; it is then taken away.
+    pub(crate) async fn dead_letter(&self, body: &str) -> String {
+        let (sqs, queue) = (self.stack.sqs(), self.stack.queue("gg3-events-dead-letters"));
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let receive = sqs.receive_message().queue_url(queue).max_number_of_messages(10).visibility_timeout(0);
+            let received = receive.message_attribute_names("All").wait_time_seconds(1).send().await.unwrap();
+            for message in received.messages.unwrap_or_default() {
+                if message.body.as_deref() == Some(body) {
+                    let reason = message.message_attributes.unwrap()["reason"].string_value().unwrap().to_owned();
+                    let delete = sqs.delete_message().queue_url(queue);
+                    delete.receipt_handle(message.receipt_handle.unwrap()).send().await.unwrap();
+                    return reason;
+                }
+            }
+        }
+        panic!("no dead letter with the body {body}")
+    }
+}
+
+pub(crate) fn delivery_id(provider: &str, campaign: &str, user: &str) -> DeliveryId {
+    let names = (Provider::new(provider).unwrap(), CampaignName::new(campaign).unwrap());
+    DeliveryId::of(&names.0, &names.1, &UserId::new(user).unwrap())
+}
+
+/// Gives an evaluator these events as one batch; answers the places of those that must come again.
+pub(crate) async fn evaluate(function: &Function, events: &[String]) -> Vec<usize> {
+    let answer = function.invoke(&batch(events)).await.response();
+    let failures = answer["batchItemFailures"].as_array().unwrap();
+    failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap().parse().unwrap()).collect()
+}
+
+pub(crate) fn batch(events: &[String]) -> Value {
+    let message = |(place, body): (usize, &String)| Message::new(body).id(&place.to_string()).sent(now().timestamp());
+    queue_event("gg3-events", events.iter().enumerate().map(message))
+}
+
+/// Everything that has arrived on the queue of first attempts since the tests began: one reader for all tests.
+pub(crate) struct Webhooks(Arc<Mutex<Vec<FirstAttempt>>>);
+
+impl Webhooks {
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<Webhooks> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let arrived = Arc::new(Mutex::new(Vec::new()));
+            let kept = Arc::clone(&arrived);
+            thread::spawn(move || {
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(read(&kept));
+            });
+            Self(arrived)
+        })
+    }
+
+    /// The messages of this delivery, once there is one.
+    pub(crate) async fn of(&self, id: &DeliveryId) -> Vec<FirstAttempt> {
+        let begun = Instant::now();
+        loop {
+            let found: Vec<FirstAttempt> =
+                self.0.lock().unwrap().iter().filter(|attempt| attempt.delivery_id == *id).cloned().collect();
+            if !found.is_empty() {
+                return found;
+            }
+            assert!(begun.elapsed() < PATIENCE, "no message of {id} within {PATIENCE:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+async fn read(arrived: &Mutex<Vec<FirstAttempt>>) {
+    let stack = Stack::from_env().unwrap();
+    let (sqs, queue) = (stack.sqs(), stack.queue("webhooks"));
+    loop {
+        let receive = sqs.receive_message().queue_url(queue).max_number_of_messages(10).wait_time_seconds(1);
+        let Ok(received) = receive.send().await else { continue };
+        for message in received.messages.unwrap_or_default() {
+            arrived.lock().unwrap().push(serde_json::from_str(message.body.as_deref().unwrap()).unwrap());
+            let handle = message.receipt_handle.unwrap();
+            let _ = sqs.delete_message().queue_url(queue).receipt_handle(handle).send().await;
+        }
+    }
+}

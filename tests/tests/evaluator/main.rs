@@ -1,0 +1,12 @@
+//! Media buying's first half from outside: GG3's events, and the deliveries owed for them. The function is the real binary;
+//! where the wire or a crash matters, a proxy stands between it and the stack.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod crashes;
+mod events;
+mod fixture;
+mod queue;
+mod races;
+mod storage;
+mod wire;

@@ -1,0 +1,110 @@
+//! Four evaluators at once, over shuffled and repeated events.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Mutex,
+};
+
+use domain::{
+    catalogue::Timing,
+    event::{Event, Parsed},
+    participant::Participant,
+};
+use tests::runtime_api::Function;
+
+use crate::{
+    events::{clicked, completed, fresh, now, opened, registered},
+    fixture::{Fixture, Webhooks, delivery_id, evaluate},
+};
+
+const USERS: usize = 100;
+
+/// Numbers that look random and are the same every time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+}
+
+/// Ten events of a user, in the order of their time.
+fn story(user: &str, dice: &mut Dice) -> Vec<String> {
+    let mut total = 0;
+    let provider = |dice: &mut Dice| ["evaluator-a", "evaluator-b"][dice.below(2)];
+    (0..10u64)
+        .map(|at| {
+            let minutes_ago = 60 - 5 * at;
+            match dice.below(10) {
+                0 | 1 => opened(user, provider(dice), minutes_ago, total),
+                2 => registered(user, provider(dice), minutes_ago),
+                3..=5 => {
+                    total += 1 + u64::try_from(dice.below(4)).unwrap();
+                    clicked(user, minutes_ago, total)
+                }
+                _ => completed(user, minutes_ago, ["q1", "q2", "q3", "q4", "q5"][dice.below(5)]),
+            }
+        })
+        .collect()
+}
+
+/// What the events of one user come to when they are applied one by one in their order.
+fn in_order(fixture: &Fixture, events: &[String]) -> (Participant, BTreeSet<(String, String)>) {
+    let (mut participant, mut owed) = (Participant::default(), BTreeSet::new());
+    for body in events {
+        let (now, timing) = (now(), Timing::default());
+        let fresh = fixture.catalogue.fresh(now, now, &timing).unwrap();
+        let Ok(Parsed::Event(event)) = Event::parse(body.as_bytes(), now, &timing) else { panic!("{body}") };
+        let applied = participant.apply([&fresh.admit(event).unwrap()], &fresh);
+        participant = applied.participant;
+        owed.extend(applied.owed.into_iter().map(|owed| (owed.provider.to_string(), owed.campaign.to_string())));
+    }
+    (participant, owed)
+}
+
+/// Takes batches until there are none; what failed comes again, at the end.
+async fn work(function: &Function, waiting: &Mutex<VecDeque<Vec<String>>>) {
+    let mut batches = 0;
+    loop {
+        let Some(batch) = waiting.lock().unwrap().pop_front() else { return };
+        let failed = evaluate(function, &batch).await;
+        batches += 1;
+        assert!(batches < 2000, "it ends");
+        if !failed.is_empty() {
+            waiting.lock().unwrap().push_back(failed.into_iter().map(|place| batch[place].clone()).collect());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_thousand_shuffled_events_up_to_three_times_each_to_four_evaluators_owe_what_the_ordered_run_does() {
+    let fixture = Fixture::shared().await;
+    let (run, mut dice) = (fresh("race"), Dice(42));
+    let users: Vec<String> = (0..USERS).map(|n| format!("{run}-{n}")).collect();
+    let stories: BTreeMap<&String, Vec<String>> = users.iter().map(|user| (user, story(user, &mut dice))).collect();
+    let mut messages: Vec<String> = Vec::new();
+    for event in stories.values().flatten() {
+        messages.extend(std::iter::repeat_n(event.clone(), 1 + dice.below(3)));
+    }
+    for at in (1..messages.len()).rev() {
+        messages.swap(at, dice.below(at + 1));
+    }
+    let waiting = Mutex::new(messages.chunks(10).map(<[String]>::to_vec).collect());
+    let settings = fixture.settings(&fixture.stack.aws_endpoint_url);
+    let functions = [settings.spawn().await, settings.spawn().await, settings.spawn().await, settings.spawn().await];
+    let [a, b, c, d] = &functions;
+    tokio::join!(work(a, &waiting), work(b, &waiting), work(c, &waiting), work(d, &waiting));
+
+    let mut expected = BTreeSet::new();
+    for (user, events) in stories {
+        let (participant, owed) = in_order(fixture, &events);
+        assert_eq!(fixture.participant(user).await.participant, participant, "{user}: {events:#?}");
+        expected.extend(owed.into_iter().map(|(provider, campaign)| (user.clone(), provider, campaign)));
+    }
+    assert!(expected.len() > USERS, "{} deliveries", expected.len());
+    assert_eq!(fixture.deliveries_of(&run).await, expected);
+    for (user, provider, campaign) in expected {
+        assert!(!Webhooks::shared().of(&delivery_id(&provider, &campaign, &user)).await.is_empty());
+    }
+}

@@ -1,0 +1,83 @@
+//! What is stored: catalogues that are published whole or not at all, participants that expire or never do.
+
+use adapters::dynamodb::{catalogue::DynamoCatalogues, configuration::Written};
+use app::ports::{Catalogues as _, Published};
+use aws_sdk_dynamodb::types::{AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType};
+use domain::catalogue::Snapshot;
+
+use crate::{
+    events::{completed, fresh, now, opened},
+    fixture::{Fixture, evaluate},
+};
+
+/// A table of catalogues that no other test uses.
+async fn table(fixture: &Fixture) -> String {
+    let (name, part) = (fresh("catalogue"), "part");
+    let attribute = AttributeDefinition::builder().attribute_name(part).attribute_type("S".into()).build().unwrap();
+    let key = KeySchemaElement::builder().attribute_name(part).key_type(KeyType::Hash).build().unwrap();
+    let create = fixture.stack.dynamodb().create_table().table_name(&name).billing_mode(BillingMode::PayPerRequest);
+    create.attribute_definitions(attribute).key_schema(key).send().await.unwrap();
+    name
+}
+
+async fn current(catalogues: &DynamoCatalogues, held: Option<u64>) -> Option<Snapshot> {
+    match catalogues.current(held).await.unwrap() {
+        Published::Other(catalogue) => Some(Snapshot::from(*catalogue)),
+        Published::Same | Published::Nothing => None,
+    }
+}
+
+#[tokio::test]
+async fn of_two_who_publish_at_once_one_wins_and_is_read_whole_and_what_is_superseded_does_not_pile_up() {
+    let fixture = Fixture::shared().await;
+    let name = table(fixture).await;
+    let catalogues = DynamoCatalogues::new(fixture.stack.dynamodb(), name.clone());
+    assert_eq!(catalogues.current(None).await.unwrap(), Published::Nothing);
+    let mut expected = None;
+    for version in 1..6 {
+        // Two texts of one version; the longer one has more chunks.
+        let long = Snapshot { version, published_at: now(), ..Snapshot::from(fixture.catalogue.clone()) };
+        let mut short = long.clone();
+        short.partners.pop_last();
+        let results = tokio::join!(catalogues.publish(&long, expected), catalogues.publish(&short, expected));
+        let winner = match (results.0.unwrap(), results.1.unwrap()) {
+            (Written::Done, Written::Lost) => &long,
+            (Written::Lost, Written::Done) => &short,
+            other => panic!("one wins, not {other:?}"),
+        };
+        assert_eq!(current(&catalogues, expected).await.as_ref(), Some(winner));
+        assert_eq!(current(&catalogues, Some(version)).await, None, "it is held already");
+        assert_eq!(catalogues.publish(&long, expected).await.unwrap(), Written::Lost);
+        expected = Some(version);
+    }
+    let pointed = current(&catalogues, None).await.unwrap();
+    for version in 6..9 {
+        let next = Snapshot { version, ..pointed.clone() };
+        assert_eq!(catalogues.publish(&next, Some(version - 1)).await.unwrap(), Written::Done);
+    }
+    let scan = fixture.stack.dynamodb().scan().table_name(&name).projection_expression("part");
+    let all: Result<Vec<_>, _> = scan.into_paginator().items().send().collect().await;
+    let parts: Vec<String> = all.unwrap().iter().map(|item| item["part"].as_s().unwrap().clone()).collect();
+    let count = |version: u64| parts.iter().filter(|part| part.starts_with(&format!("v{version}-"))).count();
+    assert!(count(6) == 0 && count(7) > 0 && count(8) > 0, "{parts:?}");
+}
+
+#[tokio::test]
+async fn a_participant_expires_until_a_partners_link_is_opened_and_never_after_that() {
+    let fixture = Fixture::shared().await;
+    let (_proxy, function) = fixture.behind_a_proxy().await;
+    let user = fresh("u");
+    let week = i64::from(7 * 24 * 60 * 60);
+    let stored = async || {
+        let get = fixture.stack.dynamodb().get_item().table_name(fixture.stack.table("participants"));
+        let got = get.key("user_id", AttributeValue::S(user.clone())).consistent_read(true).send().await.unwrap();
+        let item = got.item.unwrap();
+        item.get("expires_at").map(|at| at.as_n().unwrap().parse::<i64>().unwrap())
+    };
+    evaluate(&function, &[completed(&user, 3, "q2")]).await;
+    let expires_at = stored().await.unwrap();
+    let latest = now().as_millisecond() / 1000 - 3 * 60 + week;
+    assert!((latest - 60..=latest + 1).contains(&expires_at), "{expires_at}, {latest}");
+    evaluate(&function, &[opened(&user, "evaluator-a", 5, 0)]).await;
+    assert_eq!(stored().await, None);
+}

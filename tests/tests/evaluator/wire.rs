@@ -1,0 +1,144 @@
+//! What events cost on the wire, and what becomes of those that nobody can use.
+
+use tests::proxy::{Action, Proxy};
+
+use crate::{
+    events::{clicked, completed, fresh, of_unknown_type, opened, registered},
+    fixture::{Fixture, Webhooks, delivery_id, evaluate},
+};
+
+/// The calls since this was last asked, as in `PutItem deliveries`.
+fn calls(fixture: &Fixture, proxy: &Proxy) -> Vec<String> {
+    let prefix = format!("{}-", fixture.stack.stack_name);
+    let calls = proxy.take_calls().into_iter();
+    calls.map(|call| format!("{} {}", call.operation, call.table_or_queue.unwrap().replace(&prefix, ""))).collect()
+}
+
+const READ: &str = "GetItem participants";
+const WRITE: &str = "PutItem participants";
+const PUT: &str = "PutItem deliveries";
+const SEND: &str = "SendMessageBatch webhooks";
+
+#[tokio::test]
+async fn init_reads_the_catalogue_and_no_event_does_again() {
+    let fixture = Fixture::shared().await;
+    let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
+    let function = fixture.settings(&proxy.endpoint_url()).spawn().await;
+    function.wait_until_ready().await.unwrap();
+    assert_eq!(calls(fixture, &proxy), ["GetItem catalogue"; 3], "the pointer, and two chunks");
+    evaluate(&function, &[opened(&fresh("u"), "evaluator-a", 5, 0)]).await;
+    assert_eq!(calls(fixture, &proxy), [READ, WRITE]);
+}
+
+#[tokio::test]
+async fn an_event_is_a_read_and_a_write_a_delivery_a_put_and_a_send_more_and_a_repeated_event_a_read() {
+    let fixture = Fixture::shared().await;
+    let (proxy, function) = fixture.behind_a_proxy().await;
+    let user = fresh("u");
+    let (opening, quest) = (opened(&user, "evaluator-a", 9, 0), completed(&user, 5, "q1"));
+    for (event, expected) in [
+        (opening.clone(), &[READ, WRITE][..]),
+        (opening, &[READ]),
+        (quest.clone(), &[READ, PUT, SEND, WRITE]),
+        (quest.clone(), &[READ]),
+        (completed(&user, 4, "q2"), &[READ, WRITE]),
+        (completed(&user, 3, "nobodys"), &[]),
+        (of_unknown_type(&user), &[]),
+        // The quest was kept for the other partner that wants it, whose link was opened before it and reported after.
+        (opened(&user, "evaluator-b", 8, 0), &[READ, PUT, SEND, WRITE]),
+    ] {
+        assert_eq!(evaluate(&function, std::slice::from_ref(&event)).await, [0; 0]);
+        assert_eq!(calls(fixture, &proxy), expected, "{event}");
+    }
+    let arrived = Webhooks::shared().of(&delivery_id("evaluator-a", "quest", &user)).await;
+    assert_eq!(arrived.len(), 1);
+    assert_eq!((arrived[0].round, arrived[0].n, arrived[0].provider.as_str()), (1, 1, "evaluator-a"));
+    let put = fixture.delivery("evaluator-a", "quest", &user).await.unwrap();
+    assert_eq!(put.user_id.as_str(), user);
+    assert_eq!(put.partner_click_id.unwrap().as_str(), format!("click-{user}"));
+    assert_eq!((put.partner_user_id, put.due_at), (None, put.created_at), "of the ids, only the agreed one");
+}
+
+#[tokio::test]
+async fn several_events_of_one_user_are_one_read_and_one_write_and_all_their_deliveries_one_request() {
+    let fixture = Fixture::shared().await;
+    let (proxy, function) = fixture.behind_a_proxy().await;
+    let user = fresh("u");
+    let batch = [
+        completed(&user, 2, "q4"),
+        clicked(&user, 3, 7),
+        completed(&user, 4, "q2"),
+        completed(&user, 5, "q3"),
+        registered(&user, "evaluator-a", 9),
+    ];
+    assert_eq!(evaluate(&function, &batch).await, [0; 0]);
+    assert_eq!(calls(fixture, &proxy), [READ, PUT, PUT, PUT, SEND, WRITE]);
+    for campaign in ["registration", "strike", "group"] {
+        assert_eq!(Webhooks::shared().of(&delivery_id("evaluator-a", campaign, &user)).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_malformed_event_is_set_aside_whole_with_its_reason_and_its_neighbours_are_not_disturbed() {
+    let fixture = Fixture::shared().await;
+    let (proxy, function) = fixture.behind_a_proxy().await;
+    let user = fresh("u");
+    let long = completed(&user, 1, &"q".repeat(10_000));
+    let future = opened(&user, "evaluator-a", 1, 0).replace("\"20", "\"90");
+    let past = completed(&user, 1, "q1").replace("\"20", "\"10");
+    let stranger = opened(&user, "nobody-we-know", 1, 0);
+    let broken = format!("{{\"id\":\"{user}\"");
+    let batch = [
+        long.clone(),
+        opened(&user, "evaluator-a", 9, 0),
+        broken.clone(),
+        future.clone(),
+        past,
+        stranger.clone(),
+        completed(&user, 5, "q1"),
+    ];
+    // While the dead-letter queue takes nothing, those come again, and only those.
+    proxy.on(|call| if call.operation == "SendMessage" { Action::Throttle } else { Action::Forward });
+    assert_eq!(evaluate(&function, &batch).await, [0, 2, 3, 5]);
+    assert_eq!(Webhooks::shared().of(&delivery_id("evaluator-a", "quest", &user)).await.len(), 1);
+    proxy.on(|_| Action::Forward);
+    assert_eq!(evaluate(&function, &batch).await, [0; 0]);
+    for (body, reason) in [
+        (long, "quest_id: TooLong"),
+        (broken, "NotJson"),
+        (future, "occurred_at: InTheFuture"),
+        (stranger, "tracking.provider: UnknownProvider"),
+    ] {
+        let told = fixture.dead_letter(&body).await;
+        assert!(told.contains(reason), "{told}");
+    }
+    function.kill().await;
+    let logs = function.logs();
+    assert!(logs.iter().all(|line| !line.contains(&user)), "what was set aside is not quoted: {logs:?}");
+}
+
+#[tokio::test]
+async fn each_failing_call_fails_its_users_events_alone_and_they_come_again() {
+    let fixture = Fixture::shared().await;
+    let (proxy, function) = fixture.behind_a_proxy().await;
+    for operation in [READ, PUT, SEND, WRITE] {
+        let (user, other) = (fresh("u"), fresh("u"));
+        let batch = [
+            opened(&user, "evaluator-a", 9, 0),
+            opened(&other, "evaluator-a", 9, 0),
+            completed(&user, 5, "q1"),
+            completed(&other, 4, "q2"),
+        ];
+        let (name, table) = operation.split_once(' ').unwrap();
+        let (table, hurt) = (table.to_owned(), user.clone());
+        proxy.on(move |call| {
+            let meant = call.operation == name && call.table_or_queue.as_ref().unwrap().ends_with(&table);
+            let theirs = call.body.to_string().contains(&hurt) || table == "webhooks";
+            if meant && theirs { Action::Throttle } else { Action::Forward }
+        });
+        assert_eq!(evaluate(&function, &batch).await, [0, 2], "{operation}");
+        proxy.on(|_| Action::Forward);
+        assert_eq!(evaluate(&function, &batch).await, [0; 0]);
+        assert!(!Webhooks::shared().of(&delivery_id("evaluator-a", "quest", &user)).await.is_empty());
+    }
+}
