@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from samtranslator.yaml_helper import yaml_parse
 
 from .console import Failure, step
-from .settings import CREDENTIALS, REGION, TEMPLATE, Settings
+from .settings import CAMPAIGN_LEAD_S, CREDENTIALS, REGION, TEMPLATE, Settings
 
 BUCKET = "packages"
 DEPLOY_WITHIN_S = 120.0
@@ -32,7 +32,7 @@ PARAMETERS = {
     "CataloguePollSeconds": "1",
     "CatalogueMaxAgeSeconds": "3",
     "EventMaxAheadSeconds": "1",
-    "CampaignLeadSeconds": "4",
+    "CampaignLeadSeconds": str(CAMPAIGN_LEAD_S),
     "EventEvaluatorConcurrency": "4",
     # The emulator shares two cores with every function that it starts: patience here, not failures.
     "ClickTimeoutSeconds": "60",

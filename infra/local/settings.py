@@ -17,6 +17,8 @@ VIRTUALENV = REPOSITORY / ".venv" / "local"
 LOOPBACK = "127.0.0.1"
 REGION = "us-east-1"
 # The emulator takes any credentials; these are nobody's.
+# How long before its start a campaign is published: minutes on AWS, here no longer than a newcomer waits.
+CAMPAIGN_LEAD_S = 4
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
@@ -75,6 +77,8 @@ class Settings:
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
+            # What the deployed evaluator is told, so that postbackctl publishes for it.
+            "GG3_CAMPAIGN_LEAD_SECONDS": str(CAMPAIGN_LEAD_S),
             **CREDENTIALS,
         }
 

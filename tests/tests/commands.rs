@@ -71,6 +71,7 @@ fn the_demo_plays_the_documents_examples_and_reads_back_what_was_stored() {
     for _ in 0..2 {
         let shown = assert_done(&postbackctl(&["demo", "--stack-file", &file]));
         let (_, timeline) = shown.split_once("what is stored:").unwrap();
+        assert_eq!(timeline.matches("reached; delivery ").count(), 4, "{shown}");
         for line in [
             "click ",
             "postback   accepted from acme, transaction 123123123: 100.00 USD",
@@ -171,7 +172,7 @@ fn a_rotated_token_loses_no_call_and_the_old_one_ends_when_it_is_dropped() {
 fn a_media_buying_link_leaves_the_partners_macro_as_it_is() {
     let page = "https://gg3.xyz/quests/complete-50-quests";
     let link = postbackctl(&["link", "media-buying", "acme", "--page", page]);
-    assert_eq!(assert_done(&link).trim(), format!("{page}?click_id={{clickId}}&provider=acme"));
+    assert_eq!(assert_done(&link).trim(), format!("{page}?click_id={{clickId}}&user_id={{userId}}&provider=acme"));
 }
 
 #[test]

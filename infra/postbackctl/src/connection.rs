@@ -2,7 +2,7 @@
 
 use adapters::{
     aws::{AwsSettings, CallLimits, http_client},
-    dynamodb::{configuration::Configuration, history::History},
+    dynamodb::{configuration::Configuration, history::History, participants::DynamoParticipants},
 };
 use anyhow::{Context, Result};
 use aws_config::BehaviorVersion;
@@ -52,7 +52,13 @@ impl Connection {
     /// The tables of what happened.
     pub(crate) fn history(&self) -> History {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
-        History::new(client, self.table("postbacks"), self.table("refusals"), self.table("clicks"))
+        let (postbacks, refusals) = (self.table("postbacks"), self.table("refusals"));
+        History::new(client, postbacks, refusals, self.table("clicks"), self.table("deliveries"))
+    }
+
+    /// The participants.
+    pub(crate) fn participants(&self) -> DynamoParticipants {
+        DynamoParticipants::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("participants"))
     }
 
     /// A client of SQS.

@@ -1,5 +1,7 @@
 //! `postbackctl demo`: the partners' document's own examples, played on a local stack, and what was stored of each.
 
+mod media_buying;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::PathBuf,
@@ -79,6 +81,8 @@ pub(crate) async fn run(stack: &str, arguments: &Arguments) -> Result<ExitCode> 
         story.timeline.conversion(conversion);
     }
     print!("{}", story.timeline);
+    let events = described.queues.get("gg3-events").context("the stack has no queue gg3-events")?;
+    media_buying::play(&connection, events, &mut story.step).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -9,6 +9,7 @@ mod demo;
 mod link;
 mod partner_files;
 mod plan;
+mod progress;
 mod publish;
 mod rotate;
 mod smoke;
@@ -41,6 +42,8 @@ enum Action {
     Link(link::Arguments),
     /// Shows what happened to a transaction or a click, from what was stored.
     Trace(trace::Arguments),
+    /// Shows how far a GG3 user has come with each campaign, what is missing, and which webhooks are owed.
+    Progress(progress::Arguments),
     /// Plays the partners' document's own examples on a local stack, and shows what happened.
     Demo(demo::Arguments),
     /// Checks a deployment from outside, recording nothing.
@@ -57,6 +60,7 @@ async fn main() -> ExitCode {
         Action::Rotate(arguments) => rotate::run(&stack, arguments).await,
         Action::Link(arguments) => link::run(&stack, arguments).await,
         Action::Trace(arguments) => trace::run(&stack, arguments).await,
+        Action::Progress(arguments) => progress::run(&stack, arguments).await,
         Action::Demo(arguments) => demo::run(&stack, &arguments).await,
         Action::Smoke(arguments) => smoke::run(arguments).await,
     };

@@ -52,7 +52,8 @@ impl Standing {
         self.snapshot()?.partners.get(provider)
     }
 
-    fn snapshot(&self) -> Option<&Snapshot> {
+    /// All that is published, if anything is.
+    pub(crate) fn snapshot(&self) -> Option<&Snapshot> {
         match self {
             Self::NoTable | Self::Nothing => None,
             Self::Published(snapshot) => Some(snapshot),

@@ -3,14 +3,17 @@
 use app::ports::Unavailable;
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use domain::{
-    ids::{ClickId, Provider, TransactionId},
+    ids::{ClickId, DeliveryId, Provider, TransactionId},
     refusal::ContentKey,
 };
 use serde::de::DeserializeOwned;
 
 use super::{
     Item, from_item,
-    item::{CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, RefusalItem},
+    item::{
+        CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, RefusalItem,
+        media_buying::{DELIVERY_ID, NewDeliveryItem},
+    },
 };
 use crate::aws::unavailable;
 
@@ -24,12 +27,13 @@ pub struct History {
     postbacks: String,
     refusals: String,
     clicks: String,
+    deliveries: String,
 }
 
 impl History {
-    /// The history in these three tables.
-    pub fn new(client: Client, postbacks: String, refusals: String, clicks: String) -> Self {
-        Self { client, postbacks, refusals, clicks }
+    /// The history in these four tables.
+    pub fn new(client: Client, postbacks: String, refusals: String, clicks: String, deliveries: String) -> Self {
+        Self { client, postbacks, refusals, clicks, deliveries }
     }
 
     /// Everything recorded under one transaction.
@@ -58,6 +62,11 @@ impl History {
     /// A click.
     pub async fn click(&self, click_id: &ClickId) -> Result<Option<ClickItem>, Unavailable> {
         self.get(&self.clicks, CLICK_ID, click_id.as_str()).await
+    }
+
+    /// A delivery, as it was put.
+    pub async fn delivery(&self, id: &DeliveryId) -> Result<Option<NewDeliveryItem>, Unavailable> {
+        self.get(&self.deliveries, DELIVERY_ID, id.as_str()).await
     }
 
     async fn get<T: DeserializeOwned>(&self, table: &str, name: &str, key: &str) -> Result<Option<T>, Unavailable> {
