@@ -125,7 +125,8 @@ async fn a_name_without_an_address_says_why() {
 async fn a_lookup_that_hangs_times_out_waiting_for_the_address() {
     let lookup = |_| Box::pin(std::future::pending()) as _;
     let resolver = Resolver::with(Allowance::PublicOnly, Duration::ZERO, Box::new(lookup));
-    let client = WebhookClient::with_resolver(&public(), resolver).unwrap();
+    let hasty = WebhookSettings { limits: Limits::within(Duration::from_millis(400)), ..public() };
+    let client = WebhookClient::with_resolver(&hasty, resolver).unwrap();
     let timed_out = fault(send(&client, NAMED).await.outcome);
     assert!(matches!(timed_out, AttemptFault::TimedOut { waiting_for: Phase::Resolve, .. }), "{timed_out}");
 }

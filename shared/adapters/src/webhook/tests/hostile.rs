@@ -11,12 +11,12 @@ use std::{
 use domain::attempt::{AttemptFault, Outcome, Phase};
 use tokio::{io::AsyncReadExt, time::sleep};
 
-use super::harness::{Peer, client, fault, outcome_of, send};
+use super::harness::{Peer, client, fault, hasty, outcome_of, send};
 
 fn waited_for(outcome: Outcome) -> Phase {
     match fault(outcome) {
         AttemptFault::TimedOut { waiting_for, after_ms } => {
-            assert!((300..3000).contains(&after_ms), "{after_ms}");
+            assert!((300..10_000).contains(&after_ms), "{after_ms}");
             waiting_for
         }
         other => panic!("{other}"),
@@ -30,7 +30,7 @@ async fn one_that_hangs_times_out_waiting_for_headers() {
         sleep(Duration::from_mins(1)).await;
     })
     .await;
-    assert_eq!(waited_for(send(&client(), &peer.http()).await.outcome), Phase::Headers);
+    assert_eq!(waited_for(send(&hasty(), &peer.http()).await.outcome), Phase::Headers);
     assert_eq!(peer.requests().len(), 1);
 }
 
@@ -46,7 +46,7 @@ async fn a_byte_now_and_then_does_not_hold_the_attempt_beyond_its_total() {
         }
     })
     .await;
-    assert_eq!(waited_for(send(&client(), &peer.http()).await.outcome), Phase::Headers);
+    assert_eq!(waited_for(send(&hasty(), &peer.http()).await.outcome), Phase::Headers);
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a_status_line_that_drips_headers_behind_it_is_still_the_answer() {
         }
     })
     .await;
-    assert_eq!(send(&client(), &peer.http()).await.outcome, Outcome::Status(204));
+    assert_eq!(send(&hasty(), &peer.http()).await.outcome, Outcome::Status(204));
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn a_body_that_never_ends_costs_its_own_limit_and_changes_nothing() {
         let _ = call.stream.read_u8().await;
     })
     .await;
-    let answered = send(&client(), &peer.http()).await;
+    let answered = send(&hasty(), &peer.http()).await;
     assert_eq!((answered.outcome, answered.answer.as_bytes()), (Outcome::Status(200), &b"hal"[..]));
 }
 

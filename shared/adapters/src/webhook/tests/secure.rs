@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     super::{WebhookClient, WebhookSettings},
-    harness::{OK, Peer, client_at, fault, limits, send, settings},
+    harness::{OK, Peer, client_at, fault, hasty_trusting, limits, send, settings},
 };
 
 /// An authority of this test's own, and the file that a client is told to trust.
@@ -117,7 +117,8 @@ async fn a_partner_that_speaks_no_tls_or_none_at_all_fails_the_handshake() {
         drop(call);
     })
     .await;
-    let said = fault(send(&authority.client(), &mute.https()).await.outcome);
+    let client = hasty_trusting(Some(authority.file.clone()));
+    let said = fault(send(&client, &mute.https()).await.outcome);
     assert!(matches!(said, AttemptFault::TimedOut { waiting_for: Phase::Tls, .. }), "{said}");
 }
 
