@@ -4,3 +4,4 @@ pub mod aws;
 pub mod dynamodb;
 pub mod random;
 pub mod sqs;
+pub mod webhook;

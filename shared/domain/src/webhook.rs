@@ -129,6 +129,16 @@ impl WebhookUrl {
         self.0.port_or_known_default().unwrap_or_else(|| unreachable!("http and https have a port"))
     }
 
+    /// Whether it is called by https; else it is by http, on a developer's machine.
+    pub fn is_secure(&self) -> bool {
+        self.0.scheme() == "https"
+    }
+
+    /// Host and port as a request names them: without a port that its scheme has anyway, an IPv6 address in brackets.
+    pub fn authority(&self) -> &str {
+        &self.0[Position::BeforeHost..Position::AfterPort]
+    }
+
     /// The path and query, exactly as the request line must have them.
     pub fn request_target(&self) -> &str {
         &self.0[Position::BeforePath..Position::AfterQuery]

@@ -4,6 +4,7 @@ use core::net::IpAddr;
 
 use url::{Host, Url};
 
+use super::WebhookUrl;
 use crate::address::{self, Blocked};
 
 /// How far a webhook may go.
@@ -48,6 +49,13 @@ impl Allowance {
             Self::Development(_) if address.is_loopback() => Ok(()),
             Self::Development(_) | Self::PublicOnly => address::check(address),
         }
+    }
+
+    /// Whether a URL of this scheme may be called on this port: https on 443 and 8443, and anything in development. Of its
+    /// host it says nothing: ask [`check`](Self::check) about the address.
+    pub fn permits(self, url: &WebhookUrl) -> bool {
+        let scheme = if url.is_secure() { "https" } else { "http" };
+        self.permits_scheme(scheme) && self.permits_port(url.port())
     }
 
     pub(super) fn permits_scheme(self, scheme: &str) -> bool {

@@ -494,3 +494,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_request_names_host_and_port_as_the_template_did_and_goes_only_as_far_as_is_allowed() {
+    let values = Delivered::of("p-9", "c-1");
+    let cases = [
+        ("https://a.example/x?c={clickId}", "a.example", true),
+        ("https://a.example:443/x", "a.example", true),
+        ("https://a.example:8443/", "a.example:8443", true),
+        ("https://[2606:4700::1111]:8443/", "[2606:4700::1111]:8443", true),
+        ("https://a.example:444/", "a.example:444", false),
+        ("http://a.example/", "a.example", false),
+        ("http://a.example:443/", "a.example:443", false),
+    ];
+    for (text, authority, public) in cases {
+        let template = UrlTemplate::parse(text, &both(), development()).unwrap();
+        let url = template.render(&values.values()).unwrap();
+        assert_eq!((url.authority(), url.is_secure()), (authority, text.starts_with("https:")), "{text}");
+        assert_eq!((PUBLIC.permits(&url), development().permits(&url)), (public, true), "{text}");
+    }
+}

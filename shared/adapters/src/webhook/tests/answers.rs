@@ -1,0 +1,108 @@
+//! What a partner answers, and how it is asked.
+
+use std::time::Duration;
+
+use domain::{
+    attempt::{Outcome, Verdict},
+    retry::RetryAfter,
+    signature::Secret,
+    webhook::Method,
+};
+use jiff::Timestamp;
+
+use super::{
+    super::{AGENT, Signer},
+    harness::{OK, Peer, SECRET, client, delivery_id, outcome_of, request, send},
+};
+
+#[tokio::test]
+async fn a_status_is_the_outcome_whatever_it_is() {
+    for code in [200, 204, 301, 304, 404, 410, 500, 503, 599] {
+        let says = format!("HTTP/1.1 {code} Whatever\r\ncontent-length: 0\r\nlocation: http://127.0.0.1:1/\r\n\r\n");
+        assert_eq!(outcome_of(says).await, Outcome::Status(code));
+    }
+    assert_eq!(outcome_of("HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\n").await, Outcome::Status(200));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let there = Peer::answering(OK).await;
+    let redirect = format!("HTTP/1.1 301 Moved\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n", there.address);
+    let here = Peer::answering(redirect).await;
+    let answered = send(&client(), &here.http()).await;
+    assert_eq!(answered.outcome.verdict(), Verdict::Failed);
+    assert_eq!((here.requests().len(), there.connections()), (1, 0));
+}
+
+#[tokio::test]
+async fn what_the_partner_asks_for_and_says_is_told_as_it_came() {
+    let says = "HTTP/1.1 503 Busy\r\nretry-after: 120\r\nset-cookie: a=b\r\ncontent-length: 4\r\n\r\nbusy";
+    let peer = Peer::answering(says).await;
+    let client = client();
+    let answered = send(&client, &peer.http()).await;
+    assert_eq!(answered.retry_after, Some(RetryAfter::Delay(Duration::from_mins(2))));
+    assert_eq!(answered.answer.as_bytes(), b"busy");
+    assert!(answered.sent_at <= answered.ended_at);
+    send(&client, &peer.http()).await;
+    assert!(!peer.requests()[1].contains("cookie"));
+}
+
+#[tokio::test]
+async fn a_body_in_a_content_coding_is_kept_as_it_came() {
+    let mut says = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 400\r\n\r\n".to_vec();
+    // What would be a gigabyte, were it decoded.
+    let body: Vec<u8> = [0x1f, 0x8b, 8].into_iter().chain(std::iter::repeat(0)).take(400).collect();
+    says.extend(&body);
+    let peer = Peer::start(None, move |mut call| {
+        let says = says.clone();
+        async move {
+            call.request().await;
+            call.say(says).await;
+        }
+    })
+    .await;
+    let answered = send(&client(), &peer.http()).await;
+    assert_eq!(answered.answer.as_bytes(), &body[..256]);
+}
+
+#[tokio::test]
+async fn a_get_goes_out_to_the_letter_with_the_headers_of_standard_webhooks() {
+    let peer = Peer::answering(OK).await;
+    let template = format!("http://{}/a%20b/~c;d='!*|^?x=[1]&click={{clickId}}&e", peer.address);
+    let asked = request(Method::Get, &template);
+    let secrets = ["whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", SECRET].map(Secret::new);
+    let now: Timestamp = "2026-11-23T12:00:00.123456Z".parse().unwrap();
+    let signer = Signer::try_new(&secrets).unwrap();
+    let answered = client().send(&asked, &delivery_id(), &signer, now).await;
+    assert_eq!(answered.outcome, Outcome::Status(200));
+    assert!(answered.sent_at.as_millisecond() == now.as_millisecond() && answered.ended_at > answered.sent_at);
+    let seen = peer.requests().remove(0);
+    let id = delivery_id();
+    let payload = asked.url().request_target();
+    let signature = signer.sign(id.as_str(), now.as_second(), payload).unwrap();
+    assert_eq!(signature.split(' ').count(), 2);
+    let expected = [
+        format!("GET {payload} HTTP/1.1"),
+        format!("host: {}", peer.address),
+        format!("user-agent: {AGENT}"),
+        "accept-encoding: identity".to_owned(),
+        format!("webhook-id: {id}"),
+        format!("webhook-timestamp: {}", now.as_second()),
+        format!("webhook-signature: {signature}"),
+    ];
+    for line in expected {
+        assert!(seen.contains(&format!("{line}\r\n")), "{line} in {seen}");
+    }
+    assert!(payload.contains("|^") && payload.contains("[1]"), "{payload}");
+}
+
+#[tokio::test]
+async fn a_post_carries_its_body_as_it_was_signed() {
+    let peer = Peer::answering(OK).await;
+    let asked = request(Method::Post, &peer.http());
+    let signer = Signer::try_new(&[Secret::new(SECRET)]).unwrap();
+    client().send(&asked, &delivery_id(), &signer, Timestamp::now()).await;
+    let seen = peer.requests().remove(0);
+    assert!(seen.starts_with("POST /hook?click=c-1 HTTP/1.1\r\n") && seen.contains("content-type: application/json"));
+    assert!(seen.ends_with(asked.body().unwrap()) && asked.signed_payload() == asked.body().unwrap());
+}

@@ -1,0 +1,158 @@
+//! Whom a webhook never reaches.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use domain::{
+    address::Reason,
+    attempt::{AttemptFault, DnsFault, Outcome, Phase},
+    webhook::Allowance,
+};
+
+use super::{
+    super::{Limits, Reach, WebhookClient, WebhookSettings, WebhookSettingsFault, resolve::Resolver},
+    harness::{OK, Peer, client_at, fault, limits, send, settings},
+};
+
+const NAMED: &str = "https://partner.example/hook";
+
+fn public() -> WebhookSettings {
+    WebhookSettings { reach: Reach::Public, limits: limits() }
+}
+
+async fn refused(addresses: &[&str], template: &str) -> Reason {
+    match fault(send(&client_at(&public(), addresses), template).await.outcome) {
+        AttemptFault::Blocked(blocked) => blocked.reason,
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_an_address_that_is_not_public_is_refused() {
+    assert_eq!(refused(&["127.0.0.1"], NAMED).await, Reason::Loopback);
+    assert_eq!(refused(&["10.0.0.1"], NAMED).await, Reason::Private);
+    assert_eq!(refused(&["169.254.169.254"], NAMED).await, Reason::Metadata);
+    assert_eq!(refused(&["::ffff:127.0.0.1"], NAMED).await, Reason::EmbeddedIpv4);
+}
+
+#[tokio::test]
+async fn one_address_that_is_not_public_refuses_the_name_wherever_it_stands() {
+    assert_eq!(refused(&["8.8.8.8", "192.168.0.1"], NAMED).await, Reason::Private);
+    assert_eq!(refused(&["::1", "8.8.8.8"], NAMED).await, Reason::Loopback);
+    let many = ["8.8.8.8", "8.8.8.9", "8.8.8.10", "8.8.8.11", "8.8.8.12", "10.0.0.1"];
+    assert_eq!(refused(&many, NAMED).await, Reason::Private);
+}
+
+#[tokio::test]
+async fn a_literal_is_checked_as_a_name_is() {
+    for template in ["https://127.0.0.1/", "https://2130706433/", "https://0x7f.1:8443/", "https://[::1]/"] {
+        assert_eq!(refused(&[], template).await, Reason::Loopback, "{template}");
+    }
+}
+
+#[tokio::test]
+async fn the_development_allowance_opens_loopback_and_nothing_else() {
+    let development = settings(None);
+    let refused = fault(send(&client_at(&development, &["10.0.0.1"]), NAMED).await.outcome);
+    assert!(matches!(refused, AttemptFault::Blocked(_)), "{refused}");
+}
+
+#[tokio::test]
+async fn without_the_allowance_nothing_goes_by_http_or_to_another_port() {
+    let peer = Peer::answering(OK).await;
+    let client = client_at(&public(), &["127.0.0.1"]);
+    for template in [peer.http(), peer.https(), "http://partner.example/".to_owned()] {
+        let words = fault(send(&client, &template).await.outcome).to_string();
+        assert_eq!(words, "not sent: webhooks are called by https, on port 443 or 8443");
+    }
+    assert_eq!(peer.connections(), 0);
+}
+
+/// A client whose lookups end as told, counted.
+fn client_looking_up(limits: Limits, ends: fn(usize) -> std::io::Result<Vec<std::net::IpAddr>>) -> WebhookClient {
+    let settings = WebhookSettings { limits, ..settings(None) };
+    let asked = Arc::new(AtomicUsize::new(0));
+    let lookup = move |_| {
+        let n = asked.fetch_add(1, Ordering::SeqCst) + 1;
+        Box::pin(async move { ends(n) }) as _
+    };
+    let resolver = Resolver::with(settings.reach.allowance(), limits.names_fresh, Box::new(lookup));
+    WebhookClient::with_resolver(&settings, resolver).unwrap()
+}
+
+#[tokio::test]
+async fn a_name_is_looked_up_once_while_it_is_fresh_and_checked_again_after() {
+    let peer = Peer::answering(OK).await;
+    let moving = |n| Ok(vec![if n == 1 { "127.0.0.1" } else { "10.0.0.1" }.parse().unwrap()]);
+    let template = format!("http://partner.example:{}/", peer.address.port());
+    let remembering = client_looking_up(limits(), moving);
+    for _ in 0..3 {
+        assert_eq!(send(&remembering, &template).await.outcome, Outcome::Status(200));
+    }
+    // A connection is there already, and no reason to go where the name does not lead any more.
+    let forgetting = client_looking_up(Limits { names_fresh: Duration::ZERO, ..limits() }, moving);
+    assert_eq!(send(&forgetting, &template).await.outcome, Outcome::Status(200));
+    assert!(matches!(fault(send(&forgetting, &template).await.outcome), AttemptFault::Blocked(_)));
+}
+
+#[tokio::test]
+async fn a_connection_to_an_address_that_the_name_has_no_more_is_not_used() {
+    let peer = Peer::answering(OK).await;
+    let elsewhere = |n| Ok(vec![if n == 1 { "127.0.0.1" } else { "127.0.0.2" }.parse().unwrap()]);
+    let client = client_looking_up(Limits { names_fresh: Duration::ZERO, ..limits() }, elsewhere);
+    let template = format!("http://partner.example:{}/", peer.address.port());
+    assert_eq!(send(&client, &template).await.outcome, Outcome::Status(200));
+    assert_eq!(fault(send(&client, &template).await.outcome), AttemptFault::Refused);
+    assert_eq!(peer.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_name_without_an_address_says_why() {
+    let none = client_looking_up(limits(), |_| Ok(Vec::new()));
+    assert_eq!(fault(send(&none, NAMED).await.outcome), AttemptFault::Dns(DnsFault::NoAddress));
+    let lost = client_looking_up(limits(), |_| Err(std::io::Error::other("…: Name or service not known")));
+    assert_eq!(fault(send(&lost, NAMED).await.outcome), AttemptFault::Dns(DnsFault::NoSuchName));
+    let silent = client_looking_up(limits(), |_| Err(std::io::Error::other("…: Temporary failure")));
+    assert_eq!(fault(send(&silent, NAMED).await.outcome), AttemptFault::Dns(DnsFault::NoAnswer));
+}
+
+#[tokio::test]
+async fn a_lookup_that_hangs_times_out_waiting_for_the_address() {
+    let lookup = |_| Box::pin(std::future::pending()) as _;
+    let resolver = Resolver::with(Allowance::PublicOnly, Duration::ZERO, Box::new(lookup));
+    let hasty = WebhookSettings { limits: Limits::within(Duration::from_millis(400)), ..public() };
+    let client = WebhookClient::with_resolver(&hasty, resolver).unwrap();
+    let timed_out = fault(send(&client, NAMED).await.outcome);
+    assert!(matches!(timed_out, AttemptFault::TimedOut { waiting_for: Phase::Resolve, .. }), "{timed_out}");
+}
+
+#[tokio::test]
+async fn the_systems_resolver_finds_this_machine() {
+    let peer = Peer::answering(OK).await;
+    let client = WebhookClient::new(&settings(None)).unwrap();
+    let answered = send(&client, &format!("http://localhost:{}/", peer.address.port())).await;
+    assert_eq!(answered.outcome, Outcome::Status(200));
+    let public = WebhookClient::new(&public()).unwrap();
+    let refused = fault(send(&public, "https://localhost/").await.outcome);
+    assert!(matches!(refused, AttemptFault::Blocked(_)), "{refused}");
+}
+
+#[test]
+fn limits_that_are_no_limits_make_no_client() {
+    let second = Duration::from_secs(1);
+    let bad = [
+        Limits::within(Duration::ZERO),
+        Limits::within(Limits::MAX_TOTAL + second),
+        Limits { connect: Duration::ZERO, ..Limits::within(second) },
+        Limits { headers: second * 2, ..Limits::within(second) },
+    ];
+    for limits in bad {
+        let made = WebhookClient::new(&WebhookSettings { reach: Reach::Public, limits });
+        assert!(matches!(made.err(), Some(WebhookSettingsFault::Limits)), "{limits:?}");
+    }
+}

@@ -1,0 +1,218 @@
+//! Partners on loopback that do as a test says, and a client with limits that a test can wait for.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use domain::{
+    attempt::{Answered, AttemptFault, Outcome},
+    catalogue::AgreedIds,
+    event::Ids,
+    ids::{CampaignName, ClickId, DeliveryId, EventLabel, Provider, UserId},
+    moment::Moment,
+    partner::ParameterNames,
+    signature::Secret,
+    webhook::{Allowance, BodyNames, Development, Method, UrlTemplate, Values, Webhook, WebhookRequest},
+};
+use jiff::Timestamp;
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::TcpListener,
+};
+use tokio_rustls::TlsAcceptor;
+
+use super::super::{Limits, Reach, Signer, WebhookClient, WebhookSettings, resolve::Resolver};
+
+pub(super) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(super) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
+/// A connection that a partner was called on.
+pub(super) struct Call {
+    pub(super) stream: Box<dyn Stream>,
+    /// Which of the partner's connections it is, from 1.
+    pub(super) n: usize,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Call {
+    /// The next request's head and body, which the test can ask about as well; `None` when there is no more.
+    pub(super) async fn request(&mut self) -> Option<String> {
+        let mut text = String::new();
+        while !text.contains("\r\n\r\n") {
+            text.push(char::from(self.stream.read_u8().await.ok()?));
+        }
+        let length = text.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+        let mut body = vec![0; length.unwrap_or(0)];
+        self.stream.read_exact(&mut body).await.ok()?;
+        text.push_str(&String::from_utf8(body).unwrap());
+        self.seen.lock().unwrap().push(text.clone());
+        Some(text)
+    }
+
+    /// Whether the other side still takes it.
+    pub(super) async fn say(&mut self, text: impl AsRef<[u8]>) -> bool {
+        self.stream.write_all(text.as_ref()).await.is_ok() && self.stream.flush().await.is_ok()
+    }
+}
+
+/// A partner, and what it was asked.
+pub(super) struct Peer {
+    pub(super) address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Peer {
+    /// Does the same on every connection, by http or, with a certificate, by https.
+    pub(super) async fn start<F>(tls: Option<TlsAcceptor>, does: impl Fn(Call) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (connections, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
+        let peer = Self { address, connections: connections.clone(), seen: seen.clone() };
+        let does = Arc::new(does);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let n = connections.fetch_add(1, Ordering::SeqCst) + 1;
+                let (tls, does, seen) = (tls.clone(), does.clone(), seen.clone());
+                tokio::spawn(async move {
+                    let stream: Box<dyn Stream> = match tls {
+                        None => Box::new(stream),
+                        Some(tls) => match tls.accept(stream).await {
+                            Ok(stream) => Box::new(stream),
+                            Err(_) => return,
+                        },
+                    };
+                    does(Call { stream, n, seen }).await;
+                });
+            }
+        });
+        peer
+    }
+
+    /// Answers every request with this text and leaves the connection open.
+    pub(super) async fn answering(answer: impl Into<String>) -> Self {
+        let answer: Arc<str> = answer.into().into();
+        Self::start(None, move |mut call| {
+            let answer = answer.clone();
+            async move { while call.request().await.is_some() && call.say(answer.as_bytes()).await {} }
+        })
+        .await
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn requests(&self) -> Vec<String> {
+        self.seen.lock().unwrap().clone()
+    }
+
+    pub(super) fn http(&self) -> String {
+        format!("http://{}/hook?click={{clickId}}", self.address)
+    }
+
+    pub(super) fn https(&self) -> String {
+        format!("https://partner.example:{}/hook?click={{clickId}}", self.address.port())
+    }
+}
+
+pub(super) fn development() -> Development {
+    Development::try_new("http://localhost:4570").unwrap()
+}
+
+/// Wide enough that a busy machine keeps them.
+pub(super) fn limits() -> Limits {
+    Limits::within(Duration::from_secs(4))
+}
+
+/// A client that does not wait long, for partners who would let it.
+pub(super) fn hasty() -> WebhookClient {
+    hasty_trusting(None)
+}
+
+pub(super) fn hasty_trusting(extra_authorities: Option<PathBuf>) -> WebhookClient {
+    let limits = Limits::within(Duration::from_millis(400));
+    client_at(&WebhookSettings { limits, ..settings(extra_authorities) }, &["127.0.0.1"])
+}
+
+pub(super) fn settings(extra_authorities: Option<PathBuf>) -> WebhookSettings {
+    WebhookSettings { reach: Reach::Development { proof: development(), extra_authorities }, limits: limits() }
+}
+
+/// A client that finds every name at these addresses.
+pub(super) fn client_at(settings: &WebhookSettings, addresses: &[&str]) -> WebhookClient {
+    let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
+    let lookup = move |_| {
+        let addresses = addresses.clone();
+        Box::pin(async move { Ok(addresses) }) as _
+    };
+    let resolver = Resolver::with(settings.reach.allowance(), settings.limits.names_fresh, Box::new(lookup));
+    WebhookClient::with_resolver(settings, resolver).unwrap()
+}
+
+pub(super) fn client() -> WebhookClient {
+    client_at(&settings(None), &["127.0.0.1"])
+}
+
+pub(super) fn delivery_id() -> DeliveryId {
+    let campaign = CampaignName::new("welcome").unwrap();
+    DeliveryId::of(&Provider::new("acme").unwrap(), &campaign, &UserId::new("gg3-42").unwrap())
+}
+
+/// The request of this template; a POST has the document's body.
+pub(super) fn request(method: Method, template: &str) -> WebhookRequest {
+    let allowance = Allowance::Development(development());
+    let template = UrlTemplate::parse(template, &AgreedIds::default(), allowance).unwrap();
+    let values = Values {
+        ids: &Ids { user_id: None, click_id: ClickId::new("c-1").ok() },
+        event: &EventLabel::new("registration").unwrap(),
+        campaign: &CampaignName::new("welcome").unwrap(),
+        delivery_id: &delivery_id(),
+        occurred_at: Moment::from("2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap()),
+    };
+    let names = BodyNames::try_new(&ParameterNames::default()).unwrap();
+    Webhook { template, method, names }.request(&values).unwrap()
+}
+
+pub(super) async fn send(client: &WebhookClient, template: &str) -> Answered {
+    let signer = Signer::try_new(&[Secret::new(SECRET)]).unwrap();
+    let began = std::time::Instant::now();
+    let answered = client.send(&request(Method::Get, template), &delivery_id(), &signer, Timestamp::now()).await;
+    assert!(began.elapsed() < Duration::from_secs(10), "ended within the bound, and much slack");
+    answered
+}
+
+/// The outcome of one request to a partner that says this and closes.
+pub(super) async fn outcome_of(says: impl Into<Vec<u8>>) -> Outcome {
+    let says: Arc<[u8]> = says.into().into();
+    let peer = Peer::start(None, move |mut call| {
+        let says = says.clone();
+        async move {
+            call.request().await;
+            call.say(says).await;
+        }
+    })
+    .await;
+    let outcome = send(&client(), &peer.http()).await.outcome;
+    assert_eq!(peer.requests().len(), 1, "one request whatever came of it");
+    outcome
+}
+
+pub(super) fn fault(outcome: Outcome) -> AttemptFault {
+    match outcome {
+        Outcome::Fault(fault) => fault,
+        Outcome::Status(status) => panic!("answered {status}"),
+    }
+}

@@ -1,0 +1,174 @@
+//! TLS, its faults by name, and HTTP/2.
+
+use std::{convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use domain::attempt::{AttemptFault, Outcome, Phase, TlsFault};
+use http_body_util::Full;
+use hyper::{Request, Response, body::Incoming, service::service_fn};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
+use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
+
+use super::{
+    super::{WebhookClient, WebhookSettings},
+    harness::{OK, Peer, client_at, fault, hasty_trusting, limits, send, settings},
+};
+
+/// An authority of this test's own, and the file that a client is told to trust.
+struct Authority {
+    issuer: CertifiedIssuer<'static, KeyPair>,
+    file: PathBuf,
+}
+
+impl Authority {
+    fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let unique = data_encoding::HEXLOWER.encode(&crate::random::bytes::<8>().unwrap());
+        params.distinguished_name.push(DnType::CommonName, unique.as_str());
+        let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let file = std::env::temp_dir().join(format!("webhook-client-test-{unique}.pem"));
+        std::fs::write(&file, issuer.pem()).unwrap();
+        Self { issuer, file }
+    }
+
+    fn client(&self) -> WebhookClient {
+        client_at(&settings(Some(self.file.clone())), &["127.0.0.1"])
+    }
+
+    /// A server's side with a certificate for this name, altered as a test wishes.
+    fn certify(&self, name: &str, protocols: &[&[u8]], alter: impl FnOnce(&mut CertificateParams)) -> TlsAcceptor {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        alter(&mut params);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+            .unwrap();
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        TlsAcceptor::from(Arc::new(config))
+    }
+}
+
+impl Drop for Authority {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+async fn peer(tls: TlsAcceptor) -> Peer {
+    Peer::start(Some(tls), |mut call| async move { while call.request().await.is_some() && call.say(OK).await {} })
+        .await
+}
+
+async fn tls_fault(client: &WebhookClient, tls: TlsAcceptor) -> TlsFault {
+    let peer = peer(tls).await;
+    let AttemptFault::Tls(fault) = fault(send(client, &peer.https()).await.outcome) else { panic!("not of TLS") };
+    assert!(peer.requests().is_empty());
+    fault
+}
+
+#[tokio::test]
+async fn a_certificate_for_the_name_by_a_trusted_authority_is_answered() {
+    let authority = Authority::new();
+    let peer = peer(authority.certify("partner.example", &[], |_| ())).await;
+    let client = authority.client();
+    for _ in 0..2 {
+        assert_eq!(send(&client, &peer.https()).await.outcome, Outcome::Status(200));
+    }
+    let request = peer.requests().remove(0);
+    assert!(request.contains(&format!("host: partner.example:{}\r\n", peer.address.port())), "{request}");
+    assert_eq!(peer.connections(), 1);
+}
+
+#[tokio::test]
+async fn a_certificate_that_does_not_verify_is_named_for_what_is_wrong_with_it() {
+    let (trusted, stranger) = (Authority::new(), Authority::new());
+    let client = trusted.client();
+    let expired = trusted.certify("partner.example", &[], |params| params.not_after = date_time_ymd(2020, 1, 1));
+    assert_eq!(tls_fault(&client, expired).await, TlsFault::Expired);
+    let early = trusted.certify("partner.example", &[], |params| params.not_before = date_time_ymd(4000, 1, 1));
+    assert_eq!(tls_fault(&client, early).await, TlsFault::NotYetValid);
+    let other = trusted.certify("other.example", &[], |_| ());
+    assert_eq!(tls_fault(&client, other).await, TlsFault::WrongHost);
+    let unknown = stranger.certify("partner.example", &[], |_| ());
+    assert_eq!(tls_fault(&client, unknown).await, TlsFault::UnknownIssuer);
+    let plain = client_at(&settings(None), &["127.0.0.1"]);
+    assert_eq!(tls_fault(&plain, trusted.certify("partner.example", &[], |_| ())).await, TlsFault::UnknownIssuer);
+}
+
+#[tokio::test]
+async fn a_partner_that_speaks_no_tls_or_none_at_all_fails_the_handshake() {
+    let authority = Authority::new();
+    let plain = Peer::start(None, |mut call| async move {
+        call.say(OK).await;
+    })
+    .await;
+    let said = fault(send(&authority.client(), &plain.https()).await.outcome);
+    assert_eq!(said, AttemptFault::Tls(TlsFault::Handshake));
+    let mute = Peer::start(None, |call| async move {
+        sleep(Duration::from_mins(1)).await;
+        drop(call);
+    })
+    .await;
+    let client = hasty_trusting(Some(authority.file.clone()));
+    let said = fault(send(&client, &mute.https()).await.outcome);
+    assert!(matches!(said, AttemptFault::TimedOut { waiting_for: Phase::Tls, .. }), "{said}");
+}
+
+/// Answers over HTTP/2, at the second request and after with 10,000 headers.
+async fn http2_peer(authority: &Authority) -> Peer {
+    let tls = authority.certify("partner.example", &[b"h2", b"http/1.1"], |_| ());
+    Peer::start(Some(tls), |call| async move {
+        let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let service = service_fn(move |request: Request<Incoming>| {
+            let n = asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+            async move {
+                assert_eq!(request.uri().host(), Some("partner.example"));
+                let mut response = Response::new(Full::new(Bytes::from(format!("{:?}", request.version()))));
+                for at in 0..if n < 2 { 0 } else { 10_000 } {
+                    let name = format!("x-{at}").parse::<hyper::header::HeaderName>().unwrap();
+                    response.headers_mut().insert(name, "y".parse().unwrap());
+                }
+                Ok::<_, Infallible>(response)
+            }
+        });
+        let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        let _ = server.serve_connection(TokioIo::new(call.stream), service).await;
+    })
+    .await
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_where_it_is_agreed_on_and_one_connection_is_kept() {
+    let authority = Authority::new();
+    let peer = http2_peer(&authority).await;
+    let client = authority.client();
+    for _ in 0..2 {
+        let answered = send(&client, &peer.https()).await;
+        assert_eq!(answered.outcome, Outcome::Status(200));
+        assert_eq!(answered.answer.as_bytes(), b"HTTP/2.0");
+    }
+    assert_eq!(peer.connections(), 1);
+    // Headers beyond all bounds, and the next webhook does not wait on that connection.
+    assert_eq!(fault(send(&client, &peer.https()).await.outcome), AttemptFault::NotHttp);
+    assert_eq!(send(&client, &peer.https()).await.outcome, Outcome::Status(200));
+    assert_eq!(peer.connections(), 2);
+}
+
+#[test]
+fn a_file_of_authorities_that_has_none_makes_no_client() {
+    let authority = Authority::new();
+    std::fs::write(&authority.file, "nothing").unwrap();
+    for file in [authority.file.clone(), PathBuf::from("/no/such/file.pem")] {
+        let settings = WebhookSettings { limits: limits(), ..settings(Some(file)) };
+        let words = WebhookClient::new(&settings).err().unwrap().to_string();
+        assert!(words.starts_with("the file of extra certificate authorities cannot be used"), "{words}");
+    }
+}
