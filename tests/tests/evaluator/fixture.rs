@@ -152,7 +152,8 @@ impl Fixture {
         let (sqs, queue) = (self.stack.sqs(), self.stack.queue("gg3-events-dead-letters"));
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
-            let receive = sqs.receive_message().queue_url(queue).max_number_of_messages(10).visibility_timeout(0);
+            // Those of other tests are hidden for a moment, so that the next ten are looked at: the queue gives its first.
+            let receive = sqs.receive_message().queue_url(queue).max_number_of_messages(10).visibility_timeout(2);
             let received = receive.message_attribute_names("All").wait_time_seconds(1).send().await.unwrap();
             for message in received.messages.unwrap_or_default() {
                 if message.body.as_deref() == Some(body) {
