@@ -62,7 +62,12 @@ fn filler() -> Value {
 pub(crate) struct Fixture {
     pub(crate) stack: Stack,
     pub(crate) catalogue: Catalogue,
+    /// When it was certainly published.
+    published: Instant,
 }
+
+/// What the local stack passes as `CatalogueMaxAgeSeconds`, and a second more.
+const OLDER_ARE_STALE_AFTER: Duration = Duration::from_secs(4);
 
 impl Fixture {
     /// The stack, its catalogue published once.
@@ -89,9 +94,15 @@ impl Fixture {
                 };
                 assert_eq!(Snapshot::from(*catalogue.clone()), snapshot, "it is read as it was published");
                 assert_eq!(catalogues.publish(&snapshot, expected).await.unwrap(), Written::Lost);
-                return Self { stack, catalogue: *catalogue };
+                return Self { stack, catalogue: *catalogue, published: Instant::now() };
             }
         }
+    }
+
+    /// Waits until no evaluator may drop anything for an older catalogue. These tests' campaigns begin at once, without the
+    /// lead that an operator's have for exactly this.
+    pub(crate) async fn until_older_are_stale(&self) {
+        tokio::time::sleep_until((self.published + OLDER_ARE_STALE_AFTER).into()).await;
     }
 
     /// An evaluator as a process of its own, that talks to AWS at this endpoint.

@@ -8,6 +8,7 @@ use crate::{
 #[tokio::test]
 async fn events_on_the_queue_become_a_delivery_and_its_first_message() {
     let fixture = Fixture::shared().await;
+    fixture.until_older_are_stale().await;
     let user = fresh("u");
     let (sqs, queue) = (fixture.stack.sqs(), fixture.stack.queue("gg3-events"));
     for event in [completed(&user, 1, "q1"), opened(&user, "evaluator-a", 2, 0)] {
