@@ -9,6 +9,11 @@ use std::{
     process::{Command, Output},
 };
 
+use adapters::dynamodb::{
+    configuration::{Configuration, Written},
+    item::{PartnerItem, SecretsItem},
+};
+use domain::{ids::Provider, jiff::Timestamp};
 use serde_json::Value;
 use tests::stack::{STACK_FILE, Stack};
 
@@ -143,6 +148,33 @@ fn apply_creates_changes_and_keeps_and_shows_a_secret_only_once() {
     fs::write(folder.0.join("hooli.yaml"), "provider: hooli\n").unwrap();
     let unasked = postbackctl(&["apply", folder.path()]);
     assert!(!unasked.status.success() && text(&unasked.stderr).contains("--yes"));
+}
+
+#[tokio::test]
+async fn of_two_operators_who_make_one_partner_the_first_ones_secret_is_stored_and_the_other_changes_nothing() {
+    let stack = stack();
+    let table = |noun: &str| stack.table(noun).to_owned();
+    let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"));
+    let provider = Provider::new("soylent").unwrap();
+    let item = |seconds: i64| PartnerItem {
+        provider: provider.clone(),
+        version: 1,
+        updated_at: Timestamp::from_second(seconds).unwrap(),
+        file: r#"{"provider":"soylent","postback":{"credential":"signature"}}"#.into(),
+        token_hashes: Vec::new(),
+    };
+    let owner = SecretsItem::partner_owner(&provider);
+    let secrets = |text: &str| SecretsItem {
+        owner: owner.clone(),
+        signature_secrets: vec![text.into()],
+        ..SecretsItem::default()
+    };
+    assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first"))).await, Ok(Written::Done));
+    assert_eq!(configuration.put_partner(&item(2), Some(&secrets("second"))).await, Ok(Written::Lost));
+    // Our own write again, as after an answer that was lost, is no other's.
+    assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first"))).await, Ok(Written::Done));
+    assert_eq!(configuration.partner(&provider).await, Ok(Some(item(1))));
+    assert!(configuration.secrets(&owner).await == Ok(Some(secrets("first"))));
 }
 
 #[test]
