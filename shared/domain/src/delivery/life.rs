@@ -109,9 +109,10 @@ pub enum Recorded {
     },
     /// It is stored already, and only the answer to storing it was lost. Decide about the message again.
     Already,
-    /// The claim is somebody else's by now, or nobody's. Store the attempt beside the delivery, and the delivery if it
-    /// changed; then decide about the message again. Acknowledging it here could lose the delivery: the message may be
-    /// the one that the new claim was made for.
+    /// The claim is somebody else's by now, or nobody's. Store the attempt beside the delivery, together with the delivery
+    /// if it changed: both or neither, else a crash between the two leaves a delivery that no attempt delivered. Then
+    /// decide about the message again. Acknowledging it here could lose the delivery: the message may be the one that the
+    /// new claim was made for.
     ClaimLost {
         /// The delivery, if the attempt delivered it after all.
         delivery: Option<Delivery>,

@@ -281,13 +281,14 @@ impl World {
             Recorded::Already => At::Read(job),
             Recorded::ClaimLost { delivery, late } => {
                 if let Some(delivery) = delivery {
-                    if !self.replace(read, &delivery) || lost {
+                    if !self.replace(read, &delivery) {
                         return At::Record(job, claim, answered, self.table.clone());
                     }
                     assert_eq!(self.table.ending(), Some(Ending::Delivered), "only a late 2xx changes anything");
                 }
+                // With the delivery, or not at all: nothing can come between the two.
                 self.late.push(late);
-                At::Read(job)
+                if lost { At::Record(job, claim, answered, self.table.clone()) } else { At::Read(job) }
             }
         }
     }
@@ -403,6 +404,32 @@ fn a_worker_that_lost_its_claim_does_not_take_the_message_from_the_one_that_has_
     world.settle(false);
     assert_eq!(world.late.len(), 1);
     assert_eq!(world.table.ending(), Some(Ending::Exhausted));
+}
+
+/// What came of storing a late 2xx and the delivery that it made one after the other: a worker that died in between left
+/// a delivery without the attempt that delivered it, and the other way round it would have left the attempt alone.
+#[test]
+fn a_late_2xx_delivers_and_is_kept_or_neither_wherever_its_worker_dies() {
+    for steps in 0..6 {
+        for lost in [false, true] {
+            let mut world = World::new(4_000);
+            world.receive(0, 0, false);
+            let step = |world: &mut World, worker, lost| world.step(worker, lost, Outcome::Status(204));
+            step(&mut world, 0, false);
+            step(&mut world, 0, false);
+            world.happen(&Happening::Pass { ms: 4_000 });
+            world.receive(1, 0, false);
+            step(&mut world, 1, false);
+            step(&mut world, 1, false);
+            for _ in 0..steps {
+                step(&mut world, 0, lost);
+            }
+            world.happen(&Happening::Die { worker: 0 });
+            world.happen(&Happening::Die { worker: 1 });
+            let kept = world.late.iter().any(|late| late.attempt.outcome.verdict() == Verdict::Delivered);
+            assert_eq!(kept, world.table.ending() == Some(Ending::Delivered), "after {steps} steps, lost: {lost}");
+        }
+    }
 }
 
 proptest! {
