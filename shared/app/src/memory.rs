@@ -3,24 +3,30 @@
 //! Each keeps its port's promises exactly, atomicity included, so that what holds over these holds over the real ones.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use domain::{
+    attempt::{Answer, Answered, AttemptFault, Outcome},
     catalogue::Catalogue,
     click::Click,
     conversion::{Conversion, Receipt, RecordedPostback},
-    ids::{DeliveryId, Provider, Ticket, TransactionId, UserId},
+    delivery::{Claim, Delivery, LateAttempt, Message, Opened},
+    ids::{DeliveryId, Mark, Provider, Ticket, TransactionId, UserId},
     moment::Moment,
-    owed_delivery::{FirstAttempt, NewDelivery},
     participant::Participant,
     refusal::{Conflict, KeptConflict, Refusal},
+    retry::RetryAfter,
+    signature::Secret,
+    webhook::WebhookRequest,
 };
 
 use crate::ports::{
-    Catalogues, Clicks, ConversionQueue, DeadLetters, Deliveries, Participants, Postbacks, Published, Put, Recorded,
-    Refusals, Replaced, Source, StoredParticipant, Surroundings, Unavailable, WebhookQueue,
+    Catalogues, Claimed, Clicks, ConversionQueue, DeadLetters, Deliveries, NewDeliveries, PageToken, Participants,
+    PartnerServers, Postbacks, Published, Put, Recorded, Refusals, Replaced, ResendQueue, Source, StoredParticipant,
+    Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
 };
 
 /// What a port's next call does instead of its work.
@@ -55,10 +61,20 @@ pub struct State {
     pub catalogue: Option<Catalogue>,
     /// The participants, with their versions.
     pub participants: BTreeMap<UserId, (Participant, u64)>,
-    /// The deliveries as they were put, and whether their first attempt has begun.
-    pub deliveries: BTreeMap<DeliveryId, (NewDelivery, bool)>,
+    /// The deliveries.
+    pub deliveries: BTreeMap<DeliveryId, Delivery>,
+    /// When the sweep last sent for a delivery, and for which revision of it.
+    pub swept: BTreeMap<DeliveryId, (u32, Moment)>,
+    /// The attempts of older rounds and those that came too late, by delivery, round and what tells them apart.
+    pub attempts: BTreeMap<(DeliveryId, u32, String), domain::attempt::Attempt>,
     /// What the queue of first attempts took.
-    pub webhooks: Vec<FirstAttempt>,
+    pub webhooks: Vec<Message>,
+    /// What the queue of resends took, and when it arrives.
+    pub resends: Vec<(Message, Moment)>,
+    /// What partners' servers answer next, and after how long; 200 at once where nothing is left.
+    pub answers: VecDeque<(Outcome, Option<RetryAfter>, Duration)>,
+    /// The requests that arrived at partners' servers: when, of which delivery, and where.
+    pub requests: Vec<(Moment, DeliveryId, String)>,
     /// What time it is, in Unix milliseconds.
     pub millisecond: i64,
     /// How many tickets were drawn.
@@ -196,6 +212,17 @@ impl Surroundings for World {
         state.tickets += 1;
         Ok(Ticket::from_random(state.tickets.to_be_bytes()))
     }
+
+    fn mark(&self) -> Result<Mark, Unavailable> {
+        let mut state = self.state();
+        state.tickets += 1;
+        Ok(Mark::from_random(state.tickets.to_be_bytes()))
+    }
+
+    async fn pause(&self, duration: Duration) {
+        let mut state = self.state();
+        state.millisecond = Moment::from_millisecond(state.millisecond).plus(duration).as_millisecond();
+    }
 }
 
 impl Catalogues for World {
@@ -236,22 +263,142 @@ impl Participants for World {
     }
 }
 
-impl Deliveries for World {
-    async fn put_if_absent(&self, delivery: &NewDelivery) -> Result<Put, Unavailable> {
+impl State {
+    /// Stores a delivery in place of the revision before it.
+    fn replace(&mut self, delivery: &Delivery) -> Replaced {
+        let stored = self.deliveries.get(delivery.id()).map(Delivery::revision);
+        if stored != delivery.revision().checked_sub(1) {
+            return Replaced::Changed;
+        }
+        self.deliveries.insert(delivery.id().clone(), delivery.clone());
+        Replaced::Done
+    }
+}
+
+impl NewDeliveries for World {
+    async fn put_if_absent(&self, delivery: &Delivery) -> Result<Put, Unavailable> {
         self.call("put delivery", |state| {
-            if let Some((_, begun)) = state.deliveries.get(&delivery.delivery_id) {
-                return Put::Existing { begun: *begun };
+            if let Some(standing) = state.deliveries.get(delivery.id()) {
+                return Put::Existing(Box::new(standing.clone()));
             }
-            state.deliveries.insert(delivery.delivery_id.clone(), (delivery.clone(), false));
+            state.deliveries.insert(delivery.id().clone(), delivery.clone());
             Put::Fresh
+        })
+    }
+}
+
+impl Deliveries for World {
+    async fn claim(&self, message: &Message, claim: &Claim) -> Result<Claimed, Unavailable> {
+        self.call("claim delivery", |state| {
+            let stored = state.deliveries.get(&message.delivery_id);
+            let Some(as_told) = stored.filter(|stored| stored.revision() == message.revision) else {
+                return Claimed::Otherwise(stored.cloned().map(Box::new));
+            };
+            let claimed = as_told.with_claim(claim.clone());
+            state.deliveries.insert(message.delivery_id.clone(), claimed.clone());
+            Claimed::Stored(Box::new(claimed))
+        })
+    }
+
+    async fn read(&self, id: &DeliveryId) -> Result<Option<Delivery>, Unavailable> {
+        self.call("read delivery", |state| state.deliveries.get(id).cloned())
+    }
+
+    async fn replace(&self, delivery: &Delivery) -> Result<Replaced, Unavailable> {
+        self.call("write delivery", |state| state.replace(delivery))
+    }
+
+    async fn keep_late(&self, late: &LateAttempt, changed: Option<&Delivery>) -> Result<Replaced, Unavailable> {
+        self.call("keep late attempt", |state| {
+            if changed.is_some_and(|delivery| state.replace(delivery) == Replaced::Changed) {
+                return Replaced::Changed;
+            }
+            let key = (late.delivery_id.clone(), late.round, format!("{} {}", late.attempt.n, late.mark));
+            state.attempts.insert(key, late.attempt.clone());
+            Replaced::Done
+        })
+    }
+
+    async fn open_round(&self, opened: &Opened) -> Result<Replaced, Unavailable> {
+        self.call("open round", |state| {
+            let replaced = state.replace(&opened.delivery);
+            if replaced == Replaced::Done {
+                for attempt in &opened.moved {
+                    let key = (opened.delivery.id().clone(), opened.moved_round, attempt.n.to_string());
+                    state.attempts.insert(key, attempt.clone());
+                }
+            }
+            replaced
+        })
+    }
+}
+
+impl UnderWay for World {
+    fn shards(&self) -> u32 {
+        1
+    }
+
+    /// One delivery a page, so that nobody forgets to turn it.
+    async fn page(
+        &self,
+        _shard: u32,
+        opened_before: Moment,
+        from: Option<PageToken>,
+    ) -> Result<UnderWayPage, Unavailable> {
+        self.call("page of what is under way", |state| {
+            let after = |id: &DeliveryId| from.as_ref().is_none_or(|PageToken(last)| id.as_str() > last.as_str());
+            let under_way = |delivery: &&Delivery| {
+                delivery.ending().is_none() && delivery.opened_at() < opened_before && after(delivery.id())
+            };
+            let Some(delivery) = state.deliveries.values().find(under_way) else {
+                return UnderWayPage::default();
+            };
+            let swept = state.swept.get(delivery.id()).filter(|(revision, _)| *revision == delivery.revision());
+            let next = Some(PageToken(delivery.id().to_string()));
+            UnderWayPage { deliveries: vec![(delivery.clone(), swept.map(|(_, at)| *at))], next }
+        })
+    }
+
+    async fn mark_swept(&self, delivery: &Delivery, at: Moment) -> Result<(), Unavailable> {
+        self.call("mark swept", |state| {
+            state.swept.insert(delivery.id().clone(), (delivery.revision(), at));
         })
     }
 }
 
 impl WebhookQueue for World {
     /// Each entry of a batch is a call of its own here, so that any of them can go wrong by itself.
-    async fn send(&self, attempts: &[FirstAttempt]) -> Vec<Result<(), Unavailable>> {
-        let send = |attempt: &FirstAttempt| self.call("send webhook", |state| state.webhooks.push(attempt.clone()));
-        attempts.iter().map(send).collect()
+    async fn send(&self, messages: &[Message]) -> Vec<Result<(), Unavailable>> {
+        let send = |message: &Message| self.call("send webhook", |state| state.webhooks.push(message.clone()));
+        messages.iter().map(send).collect()
+    }
+}
+
+impl ResendQueue for World {
+    async fn send(&self, message: &Message, delay_seconds: u16) -> Result<(), Unavailable> {
+        self.call("send resend", |state| {
+            let delay = Duration::from_secs(delay_seconds.into());
+            let arrives = Moment::from_millisecond(state.millisecond).plus(delay);
+            state.resends.push((message.clone(), arrives));
+        })
+    }
+}
+
+impl PartnerServers for World {
+    /// Trouble before: nobody listens. Trouble after: the request arrived, and the connection broke.
+    async fn call(&self, request: &WebhookRequest, id: &DeliveryId, _secrets: &[Secret], now: Moment) -> Answered {
+        let arrived = self.call("call partner", |state| {
+            state.requests.push((now, id.clone(), request.url().as_str().to_owned()));
+            let (outcome, retry_after, took) =
+                state.answers.pop_front().unwrap_or((Outcome::Status(200), None, Duration::ZERO));
+            state.millisecond = Moment::from_millisecond(state.millisecond).plus(took).as_millisecond();
+            (outcome, retry_after)
+        });
+        let state = self.state();
+        let broken = state.requests.last().is_some_and(|(at, of, _)| *at == now && of == id);
+        let fault = if broken { AttemptFault::Disconnected } else { AttemptFault::Refused };
+        let (outcome, retry_after) = arrived.unwrap_or((Outcome::Fault(fault), None));
+        let ended_at = Moment::from_millisecond(state.millisecond);
+        Answered { sent_at: now, ended_at, outcome, answer: Answer::default(), retry_after }
     }
 }

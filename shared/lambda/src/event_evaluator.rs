@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use adapters::{
     aws::CallLimits,
-    dynamodb::{catalogue::DynamoCatalogues, deliveries::DynamoDeliveries, participants::DynamoParticipants},
+    dynamodb::{catalogue::DynamoCatalogues, deliveries::DynamoNewDeliveries, participants::DynamoParticipants},
     random,
     sqs::{SqsDeadLetters, SqsWebhooks},
 };
@@ -80,7 +80,7 @@ impl Surroundings for System {
 /// The function, ready to handle batches.
 pub struct EventEvaluatorFunction {
     evaluate:
-        EvaluateEvents<DynamoCatalogues, DynamoParticipants, DynamoDeliveries, SqsWebhooks, SqsDeadLetters, System>,
+        EvaluateEvents<DynamoCatalogues, DynamoParticipants, DynamoNewDeliveries, SqsWebhooks, SqsDeadLetters, System>,
 }
 
 impl EventEvaluatorFunction {
@@ -98,7 +98,7 @@ impl EventEvaluatorFunction {
         let evaluate = EvaluateEvents {
             catalogue: CurrentCatalogue::new(DynamoCatalogues::new(dynamodb.clone(), catalogue), poll),
             participants: DynamoParticipants::new(dynamodb.clone(), participants),
-            deliveries: DynamoDeliveries::new(dynamodb, deliveries),
+            deliveries: DynamoNewDeliveries::new(dynamodb, deliveries),
             queue: SqsWebhooks::new(sqs.clone(), webhooks),
             dead_letters: SqsDeadLetters::new(sqs, dead_letters),
             surroundings: System,

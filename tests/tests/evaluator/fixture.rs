@@ -8,14 +8,13 @@ use std::{
 };
 
 use adapters::dynamodb::{
-    catalogue::DynamoCatalogues, configuration::Written, item::media_buying::NewDeliveryItem,
+    catalogue::DynamoCatalogues, configuration::Written, item::media_buying::DeliveryItem,
     participants::DynamoParticipants,
 };
 use app::ports::{Catalogues as _, Participants as _, Published, StoredParticipant};
 use domain::{
     catalogue::{Catalogue, PartnerGoals, Snapshot},
     ids::{CampaignName, DeliveryId, Provider, UserId},
-    owed_delivery::FirstAttempt,
 };
 use serde_json::{Value, json};
 use tests::{
@@ -134,7 +133,7 @@ impl Fixture {
     }
 
     /// The delivery owed to this partner for this user and campaign, as it is stored.
-    pub(crate) async fn delivery(&self, provider: &str, campaign: &str, user: &str) -> Option<NewDeliveryItem> {
+    pub(crate) async fn delivery(&self, provider: &str, campaign: &str, user: &str) -> Option<DeliveryItem> {
         let id = delivery_id(provider, campaign, user);
         let key = aws_sdk_dynamodb::types::AttributeValue::S(id.to_string());
         let get = self.stack.dynamodb().get_item().table_name(self.stack.table("deliveries")).key("delivery_id", key);
@@ -148,10 +147,11 @@ impl Fixture {
         let mut pages = self.stack.dynamodb().scan().table_name(self.stack.table("deliveries")).into_paginator().send();
         while let Some(page) = pages.next().await {
             for item in page.unwrap().items.unwrap_or_default() {
-                let item: NewDeliveryItem = serde_dynamo::from_item(item).unwrap();
-                if item.user_id.as_str().starts_with(users) {
-                    let names = (item.provider.to_string(), item.campaign.to_string());
-                    found.insert((item.user_id.to_string(), names.0, names.1));
+                let item: DeliveryItem = serde_dynamo::from_item(item).unwrap();
+                let delivery = &item.delivery;
+                if delivery.participant().as_str().starts_with(users) {
+                    let names = (delivery.provider().to_string(), delivery.campaign().to_string());
+                    found.insert((delivery.participant().to_string(), names.0, names.1));
                 }
             }
         }
@@ -197,7 +197,7 @@ pub(crate) fn batch(events: &[String]) -> Value {
 }
 
 /// Everything that has arrived on the queue of first attempts since the tests began: one reader for all tests.
-pub(crate) struct Webhooks(Arc<Mutex<Vec<FirstAttempt>>>);
+pub(crate) struct Webhooks(Arc<Mutex<Vec<Message>>>);
 
 impl Webhooks {
     pub(crate) fn shared() -> &'static Self {
@@ -213,10 +213,10 @@ impl Webhooks {
     }
 
     /// The messages of this delivery, once there is one.
-    pub(crate) async fn of(&self, id: &DeliveryId) -> Vec<FirstAttempt> {
+    pub(crate) async fn of(&self, id: &DeliveryId) -> Vec<Message> {
         let begun = Instant::now();
         loop {
-            let found: Vec<FirstAttempt> =
+            let found: Vec<Message> =
                 self.0.lock().unwrap().iter().filter(|attempt| attempt.delivery_id == *id).cloned().collect();
             if !found.is_empty() {
                 return found;
@@ -227,7 +227,7 @@ impl Webhooks {
     }
 }
 
-async fn read(arrived: &Mutex<Vec<FirstAttempt>>) {
+async fn read(arrived: &Mutex<Vec<Message>>) {
     let stack = Stack::from_env().unwrap();
     let (sqs, queue) = (stack.sqs(), stack.queue("webhooks"));
     loop {

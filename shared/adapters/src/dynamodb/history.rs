@@ -12,7 +12,7 @@ use super::{
     Item, from_item,
     item::{
         CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, RefusalItem,
-        media_buying::{DELIVERY_ID, NewDeliveryItem},
+        media_buying::{DELIVERY_ID, DeliveryItem},
     },
 };
 use crate::aws::unavailable;
@@ -64,8 +64,8 @@ impl History {
         self.get(&self.clicks, CLICK_ID, click_id.as_str()).await
     }
 
-    /// A delivery, as it was put.
-    pub async fn delivery(&self, id: &DeliveryId) -> Result<Option<NewDeliveryItem>, Unavailable> {
+    /// A delivery, with its current round.
+    pub async fn delivery(&self, id: &DeliveryId) -> Result<Option<DeliveryItem>, Unavailable> {
         self.get(&self.deliveries, DELIVERY_ID, id.as_str()).await
     }
 

@@ -9,7 +9,8 @@
 //! | `clicks` | `click_id` | `click` |
 //! | `catalogue` | `part`: `current`, or a chunk's version, digest and number | `postbackctl` |
 //! | `participants` | `user_id` | `event-evaluator` |
-//! | `deliveries` | `delivery_id`; index `due`: `due_shard`, `due_at` | `event-evaluator` puts them |
+//! | `deliveries` | `delivery_id`; index `under_way`: `under_way_shard`, `under_way_since`; index `failed`: `failed_shard`, `failed_at` | `event-evaluator` puts them, `webhook-sender`, `delivery-sweep` and `postbackctl` change them |
+//! | `attempts` | `delivery_id`; `attempt`: round and number | `webhook-sender`, `postbackctl` |
 
 pub mod media_buying;
 
@@ -93,6 +94,9 @@ pub struct SecretsItem {
     /// A partner's signing secrets, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signature_secrets: Vec<String>,
+    /// What a partner's webhooks are signed with, `whsec_` and base64, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub webhook_secrets: Vec<String>,
     /// The system's keys of click ids, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub click_keys: Vec<String>,
@@ -114,7 +118,7 @@ impl SecretsItem {
     }
 }
 
-fn secrets_of(texts: Vec<String>) -> Vec<Secret> {
+pub(crate) fn secrets_of(texts: Vec<String>) -> Vec<Secret> {
     texts.into_iter().map(Secret::new).collect()
 }
 
