@@ -9,3 +9,4 @@ pub mod follow_click;
 pub mod memory;
 pub mod ports;
 pub mod relay_conversions;
+pub mod resolve_conflict;

@@ -15,10 +15,11 @@ use app::{
 };
 use domain::{catalogue::Timing, ids::Ticket, jiff::SignedDuration, moment::Moment};
 use lambda_runtime::LambdaEvent;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tracing::{error, info, warn};
 
 use crate::{
+    batch::BatchResponse,
     environment::{Environment, EnvironmentFaults},
     now,
 };
@@ -48,19 +49,6 @@ struct Record {
 struct Attributes {
     #[serde(default)]
     sent_timestamp: Option<String>,
-}
-
-/// Which messages must come again.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchResponse {
-    batch_item_failures: Vec<Failure>,
-}
-
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Failure {
-    item_identifier: String,
 }
 
 /// The operating system's clock and dice.
@@ -157,8 +145,7 @@ fn received(record: Record) -> Received {
 
 fn respond(batch: Vec<Received>, outcomes: &[Outcome]) -> BatchResponse {
     let failed = batch.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
-    let failures = failed.map(|(message, _)| Failure { item_identifier: message.id });
-    BatchResponse { batch_item_failures: failures.collect() }
+    BatchResponse::of_queue(failed.map(|(message, _)| message.id))
 }
 
 /// A line for each message that somebody should look at, by the id that SQS gave it, and one for the others together.

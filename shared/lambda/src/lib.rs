@@ -1,6 +1,7 @@
 //! What every function shares: configuration from the environment, one log line a record, clients built once, and the
 //! translation between Lambda's events and the use cases.
 
+pub mod batch;
 pub mod click;
 pub mod conversion_relay;
 pub mod environment;
