@@ -2,7 +2,10 @@
 
 use adapters::{
     aws::{AwsSettings, CallLimits, http_client},
-    dynamodb::{configuration::Configuration, history::History, participants::DynamoParticipants},
+    dynamodb::{
+        configuration::Configuration, history::History, participants::DynamoParticipants,
+        resolutions::DynamoResolutions,
+    },
 };
 use anyhow::{Context, Result};
 use aws_config::BehaviorVersion;
@@ -54,6 +57,12 @@ impl Connection {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         let (postbacks, refusals) = (self.table("postbacks"), self.table("refusals"));
         History::new(client, postbacks, refusals, self.table("clicks"), self.table("deliveries"))
+    }
+
+    /// What is made of conflicts.
+    pub(crate) fn resolutions(&self) -> DynamoResolutions {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"))
     }
 
     /// The participants.

@@ -4,6 +4,8 @@
 
 mod api;
 mod apply;
+mod ask;
+mod conflicts;
 mod connection;
 mod demo;
 mod link;
@@ -42,6 +44,8 @@ enum Action {
     Link(link::Arguments),
     /// Shows what happened to a transaction or a click, from what was stored.
     Trace(trace::Arguments),
+    /// Resolves postbacks that contradict recorded ones.
+    Conflicts(conflicts::Arguments),
     /// Shows how far a GG3 user has come with each campaign, what is missing, and which webhooks are owed.
     Progress(progress::Arguments),
     /// Plays the partners' document's own examples on a local stack, and shows what happened.
@@ -60,6 +64,7 @@ async fn main() -> ExitCode {
         Action::Rotate(arguments) => rotate::run(&stack, arguments).await,
         Action::Link(arguments) => link::run(&stack, arguments).await,
         Action::Trace(arguments) => trace::run(&stack, arguments).await,
+        Action::Conflicts(arguments) => conflicts::run(&stack, arguments).await,
         Action::Progress(arguments) => progress::run(&stack, arguments).await,
         Action::Demo(arguments) => demo::run(&stack, &arguments).await,
         Action::Smoke(arguments) => smoke::run(arguments).await,

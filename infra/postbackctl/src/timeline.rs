@@ -46,11 +46,14 @@ impl Timeline {
             details.push(format!("ignored: {}", item.ignored.join(", ")));
         }
         let key = item.provider_transaction.replacen('#', ", transaction ", 1);
-        self.add(
-            item.received_at,
-            &format!("postback   accepted from {key}: {} {}", content.amount_decimal, content.currency),
-            &details,
-        );
+        let amount = format!("{} {}", content.amount_decimal, content.currency);
+        match (item.corrected_at, &item.original_receipt_id) {
+            (Some(at), Some(original)) => {
+                details.push(format!("corrects the postback with receipt {original}"));
+                self.add(at, &format!("correction accepted of {key}: {amount}"), &details);
+            }
+            _ => self.add(item.received_at, &format!("postback   accepted from {key}: {amount}"), &details),
+        }
     }
 
     pub(crate) fn refusal(&mut self, item: &RefusalItem) {

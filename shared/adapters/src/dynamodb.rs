@@ -10,6 +10,7 @@ pub mod participants;
 pub mod partners;
 pub mod postbacks;
 pub mod refusals;
+pub mod resolutions;
 pub mod under_way;
 
 use std::collections::HashMap;

@@ -10,4 +10,5 @@ pub mod follow_click;
 pub mod memory;
 pub mod ports;
 pub mod relay_conversions;
+pub mod resolve_conflict;
 pub mod sweep_deliveries;

@@ -13,20 +13,25 @@ use domain::{
     catalogue::Catalogue,
     click::Click,
     conversion::{Conversion, Receipt, RecordedPostback},
+    correction::{Correction, Revision},
     delivery::{Claim, Delivery, LateAttempt, Message, Opened},
     ids::{DeliveryId, Mark, Provider, Ticket, TransactionId, UserId},
+    jiff::Timestamp,
     moment::Moment,
     participant::Participant,
-    refusal::{Conflict, KeptConflict, Refusal},
+    refusal::{Conflict, ContentKey, KeptConflict, REFUSAL_KEPT_SECONDS, Refusal},
     retry::RetryAfter,
     signature::Secret,
     webhook::WebhookRequest,
 };
 
-use crate::ports::{
-    Catalogues, Claimed, Clicks, ConversionQueue, DeadLetters, Deliveries, NewDeliveries, PageToken, Participants,
-    PartnerServers, Postbacks, Published, Put, Recorded, Refusals, Replaced, ResendQueue, Source, StoredParticipant,
-    Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
+use crate::{
+    ports::{
+        Catalogues, Claimed, Clicks, ConversionQueue, DeadLetters, Deliveries, NewDeliveries, PageToken, Participants,
+        PartnerServers, Postbacks, Published, Put, Recorded, Refusals, Replaced, ResendQueue, Resolutions, Source,
+        StoredParticipant, Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
+    },
+    resolve_conflict::StoredConflict,
 };
 
 /// What a port's next call does instead of its work.
@@ -51,6 +56,10 @@ pub struct State {
     pub refusals: HashMap<String, (Refusal, u32)>,
     /// The conflicts by content, and what was made of them.
     pub conflicts: HashMap<String, (Conflict, u32, Option<Receipt>)>,
+    /// The corrections of each transaction, in the order of their numbers.
+    pub corrections: BTreeMap<(Provider, TransactionId), Vec<Correction>>,
+    /// The conflicts by content whose originals were kept, and when, in Unix seconds, they expire.
+    pub kept_originals: HashMap<String, i64>,
     /// The clicks.
     pub clicks: Vec<Click>,
     /// What the queue of conversions took.
@@ -168,8 +177,9 @@ impl Refusals for World {
     async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
         self.call("keep conflict", |state| {
             let key = conflict.key().as_str().to_owned();
-            let kept = state.conflicts.entry(key).or_insert_with(|| (conflict.clone(), 0, None));
+            let kept = state.conflicts.entry(key.clone()).or_insert_with(|| (conflict.clone(), 0, None));
             kept.1 += 1;
+            state.kept_originals.remove(&key);
             kept.2.clone().map_or(KeptConflict::Standing, KeptConflict::AcceptedAs)
         })
     }
@@ -177,6 +187,56 @@ impl Refusals for World {
     async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {
         self.call("find correction", |state| {
             state.conflicts.get(conflict.key().as_str()).and_then(|kept| kept.2.clone())
+        })
+    }
+}
+
+impl Resolutions for World {
+    async fn find_conflict(&self, key: &ContentKey, now: Timestamp) -> Result<Option<StoredConflict>, Unavailable> {
+        self.call("find conflict", |state| {
+            let expires_at = state.kept_originals.get(key.as_str()).copied().unwrap_or(i64::MAX);
+            let kept = state.conflicts.get(key.as_str()).filter(|_| now.as_second() < expires_at)?;
+            Some(StoredConflict { conflict: kept.0.clone(), accepted: kept.2.clone() })
+        })
+    }
+
+    async fn revisions(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> Result<Vec<Revision>, Unavailable> {
+        self.call("find revisions", |state| {
+            let key = (provider.clone(), transaction_id.clone());
+            let original = state.postbacks.get(&key).cloned().map(Revision::Original);
+            let corrections = state.corrections.get(&key).cloned().unwrap_or_default();
+            original.into_iter().chain(corrections.into_iter().map(Revision::Correction)).collect()
+        })
+    }
+
+    async fn accept(&self, key: &ContentKey, correction: &Correction) -> Result<Replaced, Unavailable> {
+        self.call("accept correction", |state| {
+            let transaction = (correction.postback.provider.clone(), correction.receipt.transaction_id.clone());
+            let taken = state
+                .corrections
+                .get(&transaction)
+                .is_some_and(|all| all.iter().any(|other| other.number == correction.number));
+            let Some(kept) = state.conflicts.get_mut(key.as_str()).filter(|kept| kept.2.is_none() && !taken) else {
+                return Replaced::Changed;
+            };
+            kept.2 = Some(correction.receipt.clone());
+            state.kept_originals.remove(key.as_str());
+            state.corrections.entry(transaction).or_default().push(correction.clone());
+            Replaced::Done
+        })
+    }
+
+    async fn keep_original(&self, key: &ContentKey, now: Timestamp) -> Result<Replaced, Unavailable> {
+        self.call("keep original", |state| {
+            if state.conflicts.get(key.as_str()).is_none_or(|kept| kept.2.is_some()) {
+                return Replaced::Changed;
+            }
+            state.kept_originals.insert(key.as_str().to_owned(), now.as_second() + REFUSAL_KEPT_SECONDS);
+            Replaced::Done
         })
     }
 }

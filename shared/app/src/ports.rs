@@ -8,18 +8,22 @@ use domain::{
     catalogue::Catalogue,
     click::{Click, ClickKeys},
     conversion::{Conversion, Receipt, RecordedPostback},
+    correction::{Correction, Revision},
     credential::Credentials,
     delivery::{Claim, Delivery, LateAttempt, Message, Opened},
     ids::{DeliveryId, Mark, Provider, Ticket, TransactionId, UserId},
+    jiff::Timestamp,
     moment::Moment,
     participant::Participant,
     partner::Partner,
     recipient::Recipient,
-    refusal::{Conflict, KeptConflict, Refusal},
+    refusal::{Conflict, ContentKey, KeptConflict, Refusal},
     signature::Secret,
     webhook::WebhookRequest,
 };
 use thiserror::Error;
+
+use crate::resolve_conflict::StoredConflict;
 
 /// A service did not do what it was asked, or did not say so in time. Whether it did is unknown: asking again MUST be
 /// safe for every port.
@@ -91,12 +95,46 @@ pub trait Refusals: Send + Sync {
     fn keep_refusal(&self, refusal: &Refusal) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
     /// Keeps a conflict until an operator resolves it. The same content again MUST make no new item, and MUST answer
-    /// what an operator made of it.
+    /// what an operator made of it. One whose original was kept MUST be open again.
     fn keep_conflict(&self, conflict: &Conflict) -> impl Future<Output = Result<KeptConflict, Unavailable>> + Send;
 
     /// What an operator made of this conflict, if it is kept. MUST write nothing.
     fn find_correction(&self, conflict: &Conflict)
     -> impl Future<Output = Result<Option<Receipt>, Unavailable>> + Send;
+}
+
+/// What operators make of conflicts.
+pub trait Resolutions: Send + Sync {
+    /// Reads a kept conflict, as of now. MUST NOT answer one that has expired.
+    fn find_conflict(
+        &self,
+        key: &ContentKey,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<StoredConflict>, Unavailable>> + Send;
+
+    /// Reads the original of a transaction and all its corrections, as of now, in the order of their numbers.
+    fn revisions(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> impl Future<Output = Result<Vec<Revision>, Unavailable>> + Send;
+
+    /// Records a correction for ever and marks its conflict as accepted with the correction's receipt, for ever: both or
+    /// neither, atomically. MUST answer `Changed`, and change nothing, when the number is taken, or the conflict is
+    /// accepted already or not there.
+    fn accept(
+        &self,
+        key: &ContentKey,
+        correction: &Correction,
+    ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
+
+    /// Marks a conflict as one whose original is kept: it may be deleted 30 days from `now`, and MUST NOT before. MUST
+    /// answer `Changed`, and change nothing, when the conflict is accepted or not there.
+    fn keep_original(
+        &self,
+        key: &ContentKey,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 }
 
 /// The clicks that led to partners.

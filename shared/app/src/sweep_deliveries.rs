@@ -11,21 +11,22 @@ use domain::{
     delivery::{Delivery, Message, Standing},
     ids::Provider,
     moment::Moment,
+    partner::Partner,
 };
 use futures_util::{StreamExt, stream};
 
 use crate::{
     cache::Cache,
-    ports::{KnownRecipient, PageToken, ResendQueue, Source, Surroundings, Unavailable, UnderWay, WebhookQueue},
+    ports::{PageToken, ResendQueue, Source, Surroundings, Unavailable, UnderWay, WebhookQueue},
 };
 
 /// How many parts of the index are read at the same time.
 const SHARDS_AT_ONCE: usize = 4;
 
 /// The use case, over its ports.
-pub struct SweepDeliveries<R: Source, U, W, Q, S> {
+pub struct SweepDeliveries<P: Source, U, W, Q, S> {
     /// The partners.
-    pub recipients: Cache<R>,
+    pub partners: Cache<P>,
     /// What is under way.
     pub under_way: U,
     /// The queue of first attempts.
@@ -83,9 +84,9 @@ impl Swept {
     }
 }
 
-impl<R, U, W, Q, S> SweepDeliveries<R, U, W, Q, S>
+impl<P, U, W, Q, S> SweepDeliveries<P, U, W, Q, S>
 where
-    R: Source<Key = Provider, Value = KnownRecipient>,
+    P: Source<Key = Provider, Value = Partner>,
     U: UnderWay,
     W: WebhookQueue,
     Q: ResendQueue,
@@ -153,10 +154,9 @@ where
             swept.sent_before += 1;
             return Ok(None);
         }
-        let partner = self.recipients.get(delivery.provider(), now.timestamp()).await?;
-        match partner
-            .and_then(|partner| partner.recipient.campaign(delivery.campaign()).map(|callee| callee.standing()))
-        {
+        let partner = self.partners.get(delivery.provider(), now.timestamp()).await?;
+        let campaigns = partner.as_ref().map(|partner| partner.media_buying().campaigns());
+        match campaigns.and_then(|campaigns| campaigns.get(delivery.campaign())).map(Standing::from) {
             None => {
                 swept.unknown += 1;
                 Ok(None)

@@ -18,6 +18,7 @@ pub mod campaign;
 pub mod catalogue;
 pub mod click;
 pub mod conversion;
+pub mod correction;
 pub mod credential;
 pub mod delivery;
 pub mod event;

@@ -46,20 +46,13 @@ impl Recipient {
 }
 
 fn callee(partner: &Partner, campaign: &Campaign, allowance: Allowance) -> Callee {
-    let standing = if campaign.archived() {
-        Standing::Archived
-    } else if campaign.paused() {
-        Standing::Paused
-    } else {
-        Standing::Open
-    };
     let policy = RetryPolicy::try_new(campaign.initial_interval()).map_err(|fault| fault.to_string());
     let webhook = webhook(partner, campaign, allowance);
     let (policy, webhook) = match policy {
         Ok(policy) => (policy, webhook),
         Err(fault) => (RetryPolicy::default(), Err(fault)),
     };
-    Callee { standing, policy, event: campaign.event().clone(), webhook }
+    Callee { standing: campaign.into(), policy, event: campaign.event().clone(), webhook }
 }
 
 fn webhook(partner: &Partner, campaign: &Campaign, allowance: Allowance) -> Result<Webhook, String> {

@@ -26,6 +26,18 @@ impl ContentKey {
         &self.0
     }
 
+    /// The key that a text names, as a list of refusals or conflicts shows it.
+    pub fn parse(text: &str) -> Option<(Provider, Self)> {
+        let (provider, hash) = text.split_once('#')?;
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if hash.len() != 64 || !hash.bytes().all(digit) {
+            return None;
+        }
+        let provider = Provider::new(provider).ok()?;
+        let key = Self(format!("{provider}#{hash}"));
+        Some((provider, key))
+    }
+
     fn of(provider: &Provider, kind: &str, parts: &[&str]) -> Self {
         Self(format!("{provider}#{}", hash_parts(kind, parts)))
     }

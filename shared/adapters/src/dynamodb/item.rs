@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | `partners` | `provider` | `postbackctl` |
 //! | `secrets` | `owner`: `system`, or `partner/` and a provider | `postbackctl` |
-//! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original` | `postback` |
-//! | `refusals` | `provider_content`: provider, `#`, hash of the content | `postback` |
+//! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original`, or `correction-` and six digits | `postback`; corrections `postbackctl` |
+//! | `refusals` | `provider_content`: provider, `#`, hash of the content | `postback`; `postbackctl` resolves |
 //! | `clicks` | `click_id` | `click` |
 //! | `catalogue` | `part`: `current`, or a chunk's version, digest and number | `postbackctl` |
 //! | `participants` | `user_id` | `event-evaluator` |
@@ -17,6 +17,7 @@ pub mod media_buying;
 use domain::{
     click::{Click, ClickKeys, ClickOrigin},
     conversion::{Receipt, RecordedPostback},
+    correction::{Correction, Revision},
     credential::{CredentialKind, Credentials, TokenHash},
     fault::Fault,
     ids::{ClickId, LandingName, Provider, ReceiptId, TransactionId, UserId},
@@ -42,6 +43,8 @@ pub const PROVIDER_TRANSACTION: &str = "provider_transaction";
 pub const REVISION: &str = "revision";
 /// `postbacks`: the sort key of the postback as it first came.
 pub const ORIGINAL: &str = "original";
+/// `postbacks`: what the sort key of a correction begins with; its number follows, in as many digits always.
+pub const CORRECTION_PREFIX: &str = "correction-";
 /// `refusals`: its key.
 pub const PROVIDER_CONTENT: &str = "provider_content";
 /// `clicks`: its key.
@@ -141,6 +144,12 @@ pub struct PostbackItem {
     /// The parameters that meant nothing to us.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
+    /// A correction: the receipt of the original.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_receipt_id: Option<ReceiptId>,
+    /// A correction: when an operator accepted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected_at: Option<Timestamp>,
 }
 
 impl PostbackItem {
@@ -161,7 +170,39 @@ impl From<&RecordedPostback> for PostbackItem {
             click: postback.click,
             content: postback.content.clone(),
             ignored: receipt.ignored.clone(),
+            original_receipt_id: None,
+            corrected_at: None,
         }
+    }
+}
+
+impl From<&Correction> for PostbackItem {
+    fn from(correction: &Correction) -> Self {
+        let Correction { postback, receipt, original_receipt_id, number, corrected_at } = correction;
+        let recorded = RecordedPostback { postback: postback.clone(), receipt: receipt.clone() };
+        Self {
+            revision: format!("{CORRECTION_PREFIX}{number:06}"),
+            original_receipt_id: Some(original_receipt_id.clone()),
+            corrected_at: Some(*corrected_at),
+            ..Self::from(&recorded)
+        }
+    }
+}
+
+impl TryFrom<PostbackItem> for Revision {
+    type Error = String;
+
+    fn try_from(item: PostbackItem) -> Result<Self, String> {
+        let Some(number) = item.revision.strip_prefix(CORRECTION_PREFIX) else {
+            return RecordedPostback::try_from(item).map(Self::Original);
+        };
+        let number = number.parse().map_err(|_| format!("the revision is {:?}", item.revision))?;
+        let (original, corrected_at) = (item.original_receipt_id.clone(), item.corrected_at);
+        let original_receipt_id = original.ok_or("a correction without original_receipt_id")?;
+        let corrected_at = corrected_at.ok_or("a correction without corrected_at")?;
+        let recorded = RecordedPostback::try_from(PostbackItem { revision: ORIGINAL.to_owned(), ..item })?;
+        let RecordedPostback { postback, receipt } = recorded;
+        Ok(Self::Correction(Correction { postback, receipt, original_receipt_id, number, corrected_at }))
     }
 }
 
@@ -221,7 +262,13 @@ pub struct RefusalItem {
     /// A conflict that an operator accepted as a correction: the correction's receipt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Receipt>,
-    /// A refusal: when it expires, in Unix seconds. A conflict has none until it is resolved.
+    /// A conflict that an operator accepted: when. It never expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_at: Option<Timestamp>,
+    /// A conflict whose original an operator kept: when. The same content again makes it an open one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_kept_at: Option<Timestamp>,
+    /// A refusal, or a conflict whose original was kept: when it expires, in Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
 }
@@ -240,6 +287,37 @@ pub enum RefusalKind {
 pub const FIRST_RECEIVED_AT: &str = "first_received_at";
 /// `refusals`: counted on every sighting.
 pub const TIMES: &str = "times";
+/// `refusals`: the receipt of an accepted conflict.
+pub const ACCEPTED: &str = "accepted";
+/// `refusals`: when a conflict was accepted.
+pub const ACCEPTED_AT: &str = "accepted_at";
+/// `refusals`: when a conflict's original was kept.
+pub const ORIGINAL_KEPT_AT: &str = "original_kept_at";
+/// `refusals`, `clicks`: the time to live.
+pub const EXPIRES_AT: &str = "expires_at";
+
+impl RefusalItem {
+    /// Whether it has expired, though it may still be there: DynamoDB deletes within days.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now.as_second())
+    }
+
+    /// Whether it is a conflict that nobody has resolved.
+    pub fn is_open(&self) -> bool {
+        self.kind == RefusalKind::Conflict && self.accepted.is_none() && self.original_kept_at.is_none()
+    }
+}
+
+impl TryFrom<RefusalItem> for Conflict {
+    type Error = String;
+
+    fn try_from(item: RefusalItem) -> Result<Self, String> {
+        let transaction_id = item.transaction_id.ok_or("a conflict without transaction_id")?;
+        let content = item.content.ok_or("a conflict without content")?;
+        let (provider, differences, received_at) = (item.provider, item.differences, item.first_received_at);
+        Ok(Self { provider, transaction_id, content, differences, received_at })
+    }
+}
 
 impl From<&Refusal> for RefusalItem {
     fn from(refusal: &Refusal) -> Self {
@@ -257,6 +335,8 @@ impl From<&Refusal> for RefusalItem {
             content: None,
             differences: Vec::new(),
             accepted: None,
+            accepted_at: None,
+            original_kept_at: None,
             expires_at: Some(seen.as_second() + domain::refusal::REFUSAL_KEPT_SECONDS),
         }
     }
@@ -277,6 +357,8 @@ impl From<&Conflict> for RefusalItem {
             content: Some(conflict.content.clone()),
             differences: conflict.differences.clone(),
             accepted: None,
+            accepted_at: None,
+            original_kept_at: None,
             expires_at: None,
         }
     }

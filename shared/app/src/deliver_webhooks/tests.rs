@@ -35,14 +35,18 @@ pub(crate) fn provider() -> Provider {
     Provider::new("acme").unwrap()
 }
 
-pub(crate) fn recipient(more: &str) -> KnownRecipient {
+pub(crate) fn partner(more: &str) -> Partner {
     let file = format!(
         r#"{{"provider":"acme","media_buying":{{"ids":["click_id","user_id"],"campaigns":[
             {{"name":"welcome","goal":{{"type":"registration"}},"active_from":"2026-11-23T12:00:00Z",
               "initial_interval_seconds":10,"webhook":{{"url":"https://a.example/hook/{{userId}}?c={{clickId}}"}}{more}}}]}}}}"#
     );
     let file: PartnerFile = serde_json::from_str(&file).unwrap();
-    let recipient = Recipient::of(&Partner::try_from(file).unwrap(), Allowance::PublicOnly);
+    Partner::try_from(file).unwrap()
+}
+
+pub(crate) fn recipient(more: &str) -> KnownRecipient {
+    let recipient = Recipient::of(&partner(more), Allowance::PublicOnly);
     KnownRecipient { recipient, secrets: vec![Secret::new("whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")] }
 }
 

@@ -7,12 +7,12 @@ use crate::{
     memory::{Held, Trouble, World},
 };
 
-type UseCase = SweepDeliveries<Held<Provider, KnownRecipient>, World, World, World, World>;
+type UseCase = SweepDeliveries<Held<Provider, Partner>, World, World, World, World>;
 
-fn sweep_of(world: &World, known: Option<KnownRecipient>) -> UseCase {
-    let recipients = Held::new(world, known.map(|known| (sender::provider(), known)));
+fn sweep_of(world: &World, known: Option<Partner>) -> UseCase {
+    let partners = Held::new(world, known.map(|known| (sender::provider(), known)));
     SweepDeliveries {
-        recipients: Cache::new(recipients, CachePolicy::default()),
+        partners: Cache::new(partners, CachePolicy::default()),
         under_way: world.clone(),
         webhooks: world.clone(),
         resends: world.clone(),
@@ -43,7 +43,7 @@ fn never() -> Moment {
 #[tokio::test]
 async fn what_lost_its_message_is_sent_for_once_it_is_late_and_at_most_hourly() {
     let (world, deliveries) = stranded(&["a", "b", "c"]);
-    let sweep = sweep_of(&world, Some(sender::recipient("")));
+    let sweep = sweep_of(&world, Some(sender::partner("")));
     pass(&world, 15);
     assert_eq!(sweep.sweep(never()).await, Swept::default(), "not late yet");
     pass(&world, 1);
@@ -73,14 +73,14 @@ async fn a_lost_resend_is_sent_for_on_the_queue_of_resends() {
     ready.handle(&[sender::received(&first)], never()).await;
     world.state().resends.clear();
     pass(&world, 16);
-    let swept = sweep_of(&world, Some(sender::recipient(""))).sweep(never()).await;
+    let swept = sweep_of(&world, Some(sender::partner(""))).sweep(never()).await;
     let state = world.state();
     assert_eq!((swept.sent, state.resends.len(), state.webhooks.len()), (1, 1, 0));
 }
 
 #[tokio::test]
 async fn what_is_paused_is_never_late_and_what_is_unknown_is_counted() {
-    for (known, unknown) in [(Some(sender::recipient(r#","paused":true"#)), 0), (None, 1)] {
+    for (known, unknown) in [(Some(sender::partner(r#","paused":true"#)), 0), (None, 1)] {
         let (world, _) = stranded(&["a"]);
         pass(&world, 100);
         let swept = sweep_of(&world, known).sweep(never()).await;
@@ -93,7 +93,7 @@ async fn what_is_paused_is_never_late_and_what_is_unknown_is_counted() {
 async fn an_archived_campaigns_delivery_is_sent_for_so_that_it_is_cancelled() {
     let (world, _) = stranded(&["a"]);
     pass(&world, 100);
-    let swept = sweep_of(&world, Some(sender::recipient(r#","archived":true"#))).sweep(never()).await;
+    let swept = sweep_of(&world, Some(sender::partner(r#","archived":true"#))).sweep(never()).await;
     assert_eq!(swept.sent, 1);
 }
 
@@ -101,14 +101,14 @@ async fn an_archived_campaigns_delivery_is_sent_for_so_that_it_is_cancelled() {
 async fn whatever_call_fails_the_next_sweep_sends_for_what_is_left() {
     let (clean, _) = stranded(&["a", "b"]);
     pass(&clean, 16);
-    sweep_of(&clean, Some(sender::recipient(""))).sweep(never()).await;
+    sweep_of(&clean, Some(sender::partner(""))).sweep(never()).await;
     let calls = clean.state().calls.len();
     for at in 0..calls {
         for kind in [Trouble::Before, Trouble::After] {
             let (world, deliveries) = stranded(&["a", "b"]);
             pass(&world, 16);
             world.state().trouble = [(at, kind)].into();
-            let sweep = sweep_of(&world, Some(sender::recipient("")));
+            let sweep = sweep_of(&world, Some(sender::partner("")));
             let swept = sweep.sweep(never()).await;
             assert_eq!((swept.unfinished, swept.fault.is_some()), (1, true), "{at} {kind:?}");
             sweep.sweep(never()).await;
@@ -123,6 +123,6 @@ async fn whatever_call_fails_the_next_sweep_sends_for_what_is_left() {
 async fn a_sweep_without_time_says_what_is_left() {
     let (world, _) = stranded(&["a", "b"]);
     pass(&world, 16);
-    let swept = sweep_of(&world, Some(sender::recipient(""))).sweep(sender::start()).await;
+    let swept = sweep_of(&world, Some(sender::partner(""))).sweep(sender::start()).await;
     assert_eq!((swept.sent, swept.unfinished, swept.fault), (1, 1, None));
 }

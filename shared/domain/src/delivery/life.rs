@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::{Claim, Delivery, Ending, LateAttempt, Life, Message, Next};
 use crate::{
     attempt::{Answered, Attempt, Verdict},
+    campaign::Campaign,
     ids::{Mark, Ticket},
     moment::Moment,
     prelude::*,
@@ -22,6 +23,19 @@ pub enum Standing {
     Paused,
     /// It is over: what is owed is cancelled.
     Archived,
+}
+
+impl From<&Campaign> for Standing {
+    /// Archived is stronger than paused.
+    fn from(campaign: &Campaign) -> Self {
+        if campaign.archived() {
+            Self::Archived
+        } else if campaign.paused() {
+            Self::Paused
+        } else {
+            Self::Open
+        }
+    }
 }
 
 /// How long a claim is held, and how often a paused delivery is looked at.
@@ -40,6 +54,13 @@ pub enum PaceFault {
     /// SQS carries 1 to 900 seconds.
     #[error("a paused delivery is looked at again after 1 to {MAX_HOP_SECONDS} seconds")]
     PausedHop,
+}
+
+impl Default for Pace {
+    /// A minute, and five.
+    fn default() -> Self {
+        Self { claim_hold: Duration::from_mins(1), paused_hop_seconds: 300 }
+    }
 }
 
 impl Pace {
