@@ -17,10 +17,11 @@ import yaml
 from .console import Failure
 
 WEBHOOK_URL = ("media_buying", "campaigns", "*", "webhook", "url")
+MERGE = "<<"
 
 
 def make(originals: Path, copies: Path, simulator_url: str) -> None:
-    """Copies every partner file; one that cannot be read as YAML as it is, for whoever applies it to say what is wrong."""
+    """Copies every partner file, or fails: a webhook that was overlooked would call the partner itself."""
     shutil.rmtree(copies, ignore_errors=True)
     copies.mkdir(parents=True)
     for path in sorted(originals.glob("*.y*ml")):
@@ -31,8 +32,8 @@ def make(originals: Path, copies: Path, simulator_url: str) -> None:
 def _led_to(text: str, base: str, path: Path) -> str:
     try:
         document = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError:
-        return text
+    except yaml.YAMLError as fault:
+        raise Failure(f"{path} cannot be read: {fault}", "Mend it, then try again.") from fault
     # Each place once, though YAML's aliases may lead there again; from the end, so that none moves before its turn.
     places = {node.start_mark.index: node for node in _found(document, WEBHOOK_URL)}
     for start, node in sorted(places.items(), reverse=True):
@@ -64,3 +65,5 @@ def _found(node: yaml.Node | None, keys: tuple[str, ...]) -> Iterator[yaml.Scala
         for key, value in node.value:
             if key.value == keys[0]:
                 yield from _found(value, keys[1:])
+            elif key.value == MERGE:
+                yield from _found(value, keys)
