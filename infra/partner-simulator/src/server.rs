@@ -167,7 +167,10 @@ impl Simulator {
 }
 
 async fn carry_out(act: Act, take_over: &mpsc::Sender<Arc<Manner>>) -> Result<Response<Body>, End> {
-    tokio::time::sleep(act.delay).await;
+    // Even no time at all would be slept until the timer's next tick, a millisecond.
+    if !act.delay.is_zero() {
+        tokio::time::sleep(act.delay).await;
+    }
     match act.manner.as_ref() {
         Manner::Hang => pending().await,
         Manner::Close => Err(End::Told),
