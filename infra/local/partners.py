@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import processes
+from . import partner_copies, processes
 from .console import Failure, step
 from .files import read_json, write_json
 from .settings import PARTNERS, Settings
@@ -37,10 +37,14 @@ class SamplePartner:
         return entry
 
 
-def apply(settings: Settings, program: Path, api_url: str) -> dict[str, SamplePartner]:
-    """Applies infra/partners to the stack, makes a link for each landing, and says what a client needs of each."""
-    with step(f"Applying {PARTNERS.name} with {COMMAND}"):
-        answer = _call(settings, program, "apply", str(PARTNERS), "--yes", "--json")
+def apply(settings: Settings, program: Path, api_url: str, simulator_url: str) -> dict[str, SamplePartner]:
+    """Applies infra/partners to the stack, with webhooks that lead to the partner simulator; makes a link for each landing,
+    and says what a client needs of each."""
+    with step(f"Applying {PARTNERS.name} with {COMMAND}, their webhooks led to {simulator_url}"):
+        # As they are, and as strictly as for AWS; in the copies, faults of a webhook's host would be gone.
+        _call(settings, program, "apply", str(PARTNERS), "--check")
+        partner_copies.make(PARTNERS, settings.partners, simulator_url)
+        answer = _call(settings, program, "apply", str(settings.partners), "--loopback-webhooks", "--yes", "--json")
         applied = _parsed(answer)
         secrets = _remembered(settings, applied)
         return {entry["provider"]: _sample(settings, program, api_url, entry, secrets) for entry in applied}

@@ -177,6 +177,27 @@ async fn of_two_operators_who_make_one_partner_the_first_ones_secret_is_stored_a
     assert!(configuration.secrets(&owner).await == Ok(Some(secrets("first"))));
 }
 
+#[tokio::test]
+async fn the_sample_partners_webhooks_lead_to_the_simulator_and_are_otherwise_as_their_files_say() {
+    let stack = stack();
+    let table = |noun: &str| stack.table(noun).to_owned();
+    let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"));
+    let acme = configuration.partner(&Provider::new("acme").unwrap()).await.unwrap().unwrap();
+    let stored: Value = serde_json::from_str(&acme.file).unwrap();
+    let file = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/partners/acme.yaml")).unwrap();
+    let simulator = stack.partner_simulator();
+    let campaigns = stored["media_buying"]["campaigns"].as_array().unwrap();
+    assert_eq!(campaigns.len(), file.matches("url: ").count());
+    for campaign in campaigns {
+        let url = campaign["webhook"]["url"].as_str().unwrap();
+        let rest =
+            url.strip_prefix(&simulator.webhook_url("acme")).expect("it leads to the simulator, under acme's name");
+        assert!(file.contains(&format!("{rest}\"")), "{url}");
+    }
+    // It runs: else asking it would fail.
+    simulator.requests("acme").await;
+}
+
 #[test]
 fn a_rotated_token_loses_no_call_and_the_old_one_ends_when_it_is_dropped() {
     let stack = stack();
