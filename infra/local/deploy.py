@@ -34,6 +34,12 @@ PARAMETERS = {
     "EventMaxAheadSeconds": "1",
     "CampaignLeadSeconds": str(CAMPAIGN_LEAD_S),
     "EventEvaluatorConcurrency": "4",
+    # Webhooks go to the partner simulator on this machine; a paused one looks every few seconds whether it is still.
+    "LoopbackWebhooks": "true",
+    "WebhookPartnerFreshSeconds": "1",
+    "PausedHopSeconds": "3",
+    "WebhooksConcurrency": "4",
+    "WebhookRetriesConcurrency": "4",
     # The emulator shares two cores with every function that it starts: patience here, not failures.
     "ClickTimeoutSeconds": "60",
     "PostbackTimeoutSeconds": "120",

@@ -117,7 +117,7 @@ fn plan_all(files: &[ValidFile], standing: &[Standing], lead: Duration) -> Resul
     let clock = Clock { now: Timestamp::now(), lead };
     let (mut plans, mut faults) = (Vec::new(), Vec::new());
     for (file, standing) in files.iter().zip(standing) {
-        let entropy = Entropy { token: random::bytes()?, secret: random::bytes()? };
+        let entropy = Entropy { token: random::bytes()?, secret: random::bytes()?, webhook_secret: random::bytes()? };
         match plan(file, standing, entropy, clock)? {
             Ok(planned) => plans.push(planned),
             Err(found) => faults.extend(file.located(&found)),
@@ -178,20 +178,14 @@ async fn ensure_system_keys(configuration: &Configuration) -> Result<()> {
 
 /// Writes a partner, and its secret with it. The row is there whatever came of it: a secret that may be stored is told.
 async fn write(configuration: &Configuration, planned: Planned, rows: &mut Vec<Row>) -> Result<()> {
-    let Planned { change, item, credential, .. } = planned;
+    let Planned { change, item, credential, webhook_secret, secrets, .. } = planned;
     let mut row = Row::of(change, &item)?;
-    let secrets = match credential {
-        Some(NewCredential::Token(made)) => {
-            row.token = Some(made.reveal().to_owned());
-            None
-        }
-        Some(NewCredential::Signature(made)) => {
-            row.signature_secret = Some(made.reveal().to_owned());
-            let owner = SecretsItem::partner_owner(&item.provider);
-            Some(SecretsItem { owner, signature_secrets: vec![made.reveal().to_owned()], ..SecretsItem::default() })
-        }
-        None => None,
-    };
+    match credential {
+        Some(NewCredential::Token(made)) => row.token = Some(made.reveal().to_owned()),
+        Some(NewCredential::Signature(made)) => row.signature_secret = Some(made.reveal().to_owned()),
+        None => {}
+    }
+    row.webhook_secret = webhook_secret.map(|made| made.reveal().to_owned());
     let provider = item.provider.clone();
     let written = if change == Change::Unchanged {
         Ok(Written::Done)

@@ -14,6 +14,8 @@
 
 pub mod media_buying;
 
+use std::fmt;
+
 use domain::{
     click::{Click, ClickKeys, ClickOrigin},
     conversion::{Receipt, RecordedPostback},
@@ -106,6 +108,13 @@ pub struct SecretsItem {
     /// The system's secrets of `/click` links, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub link_secrets: Vec<String>,
+}
+
+/// Whose they are, and no secret.
+impl fmt::Debug for SecretsItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretsItem").field("owner", &self.owner).finish_non_exhaustive()
+    }
 }
 
 impl SecretsItem {

@@ -31,6 +31,11 @@ pub enum SecretFault {
     Form,
 }
 
+/// A partner's secret of these random bytes, in Standard Webhooks' form.
+pub fn secret_of(random: [u8; 32]) -> Secret {
+    Secret::new(format!("{PREFIX}{}", BASE64.encode(&random)))
+}
+
 impl Signer {
     /// A signer with these secrets, the newest first.
     pub fn try_new(secrets: &[Secret]) -> Result<Self, SecretFault> {
@@ -81,6 +86,11 @@ mod tests {
     #[test]
     fn a_signature_is_the_one_that_the_specification_publishes() {
         assert_eq!(sign(&[KEY]), SIGNED);
+    }
+
+    #[test]
+    fn a_secret_that_is_made_signs() {
+        assert!(Signer::try_new(&[secret_of([7; 32]), secret_of([8; 32])]).is_ok());
     }
 
     #[test]
