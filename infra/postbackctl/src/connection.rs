@@ -3,15 +3,28 @@
 use adapters::{
     aws::{AwsSettings, CallLimits, http_client},
     dynamodb::{
-        configuration::Configuration, history::History, participants::DynamoParticipants,
+        configuration::Configuration,
+        history::History,
+        lookups::DynamoLookups,
+        participants::DynamoParticipants,
+        partners::{DynamoKnownPartners, DynamoSystemKeys},
+        postbacks::DynamoPostbacks,
+        refusals::DynamoRefusals,
         resolutions::DynamoResolutions,
     },
 };
 use anyhow::{Context, Result};
+use app::{
+    accept_postback::AcceptPostback,
+    cache::{Cache, CachePolicy},
+};
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
 
 use crate::publish::CatalogueTable;
+
+/// What handles a postback, over DynamoDB.
+pub(crate) type Accept = AcceptPostback<DynamoKnownPartners, DynamoSystemKeys, DynamoPostbacks, DynamoRefusals>;
 
 /// A stack in an account.
 #[derive(Debug)]
@@ -63,6 +76,24 @@ impl Connection {
     pub(crate) fn resolutions(&self) -> DynamoResolutions {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"))
+    }
+
+    /// Where things are, by partner, user and click id.
+    pub(crate) fn lookups(&self) -> DynamoLookups {
+        DynamoLookups::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("lookups"))
+    }
+
+    /// What handles a postback, as the function does.
+    pub(crate) fn accept_postback(&self) -> Accept {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        let (partners, secrets) = (self.table("partners"), self.table("secrets"));
+        let policy = CachePolicy::default();
+        AcceptPostback {
+            partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),
+            keys: Cache::new(DynamoSystemKeys::new(client.clone(), secrets), policy),
+            postbacks: DynamoPostbacks::new(client.clone(), self.table("postbacks")),
+            refusals: DynamoRefusals::new(client, self.table("refusals")),
+        }
     }
 
     /// The participants.

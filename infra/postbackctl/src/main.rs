@@ -9,10 +9,12 @@ mod conflicts;
 mod connection;
 mod demo;
 mod link;
+mod page;
 mod partner_files;
 mod plan;
 mod progress;
 mod publish;
+mod refusals;
 mod rotate;
 mod smoke;
 mod timeline;
@@ -44,8 +46,10 @@ enum Action {
     Link(link::Arguments),
     /// Shows what happened to a transaction or a click, from what was stored.
     Trace(trace::Arguments),
-    /// Resolves postbacks that contradict recorded ones.
+    /// Lists postbacks that contradict recorded ones, and resolves them.
     Conflicts(conflicts::Arguments),
+    /// Lists calls that were refused, and sends what was refused again.
+    Refusals(refusals::Arguments),
     /// Shows how far a GG3 user has come with each campaign, what is missing, and which webhooks are owed.
     Progress(progress::Arguments),
     /// Plays the partners' document's own examples on a local stack, and shows what happened.
@@ -65,6 +69,7 @@ async fn main() -> ExitCode {
         Action::Link(arguments) => link::run(&stack, arguments).await,
         Action::Trace(arguments) => trace::run(&stack, arguments).await,
         Action::Conflicts(arguments) => conflicts::run(&stack, arguments).await,
+        Action::Refusals(arguments) => refusals::run(&stack, arguments).await,
         Action::Progress(arguments) => progress::run(&stack, arguments).await,
         Action::Demo(arguments) => demo::run(&stack, &arguments).await,
         Action::Smoke(arguments) => smoke::run(arguments).await,

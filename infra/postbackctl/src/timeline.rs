@@ -3,7 +3,7 @@
 use std::fmt;
 
 use adapters::dynamodb::item::{ClickItem, PostbackItem, RefusalItem, RefusalKind};
-use domain::{conversion::Conversion, jiff::Timestamp, postback::Difference};
+use domain::{conversion::Conversion, fault::Fault, jiff::Timestamp, postback::Difference};
 use serde::Serialize;
 
 /// One thing that happened.
@@ -61,10 +61,9 @@ impl Timeline {
         let seen = if item.times == 1 { String::new() } else { format!(", seen {} times", item.times) };
         let (what, details): (String, Vec<String>) = match item.kind {
             RefusalKind::Refusal => {
-                let detail = |fault: &domain::fault::Fault| {
-                    format!("{}: {}", fault.parameter.as_deref().unwrap_or("request"), fault.expected)
-                };
-                (format!("refusal    of {provider}'s call{seen}"), item.faults.iter().map(detail).collect())
+                let sent = item.request.as_deref().unwrap_or_default();
+                let details = item.faults.iter().map(fault).chain([format!("sent: {sent}")]);
+                (format!("refusal    of {provider}'s call{seen}"), details.collect())
             }
             RefusalKind::Conflict => {
                 let transaction = item.transaction_id.as_ref().map_or("", |id| id.as_str());
@@ -77,6 +76,13 @@ impl Timeline {
                 )
             }
         };
+        let state = match (&item.accepted, item.original_kept_at) {
+            (Some(receipt), _) => Some(format!("accepted as a correction: receipt {}", receipt.receipt_id)),
+            (None, Some(at)) => Some(format!("the original was kept at {at:.3}")),
+            (None, None) => None,
+        };
+        let details: Vec<String> =
+            details.into_iter().chain(state).chain([format!("content id {}", item.provider_content)]).collect();
         self.add(item.last_received_at, &what, &details);
     }
 
@@ -97,8 +103,13 @@ impl Timeline {
     }
 }
 
+/// A fault in a line.
+pub(crate) fn fault(fault: &Fault) -> String {
+    format!("{}: {}", fault.parameter.as_deref().unwrap_or("request"), fault.expected)
+}
+
 /// Text that others have written, without what a terminal would obey.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 

@@ -10,3 +10,4 @@ pub mod memory;
 pub mod ports;
 pub mod relay_conversions;
 pub mod resolve_conflict;
+pub mod write_lookups;

@@ -14,6 +14,7 @@ use domain::{
     correction::{Correction, Revision},
     ids::{DeliveryId, Provider, Ticket, TransactionId, UserId},
     jiff::Timestamp,
+    lookup::{Entry, Place, Subject},
     moment::Moment,
     owed_delivery::{FirstAttempt, NewDelivery},
     participant::Participant,
@@ -22,7 +23,7 @@ use domain::{
 
 use crate::{
     ports::{
-        Catalogues, Clicks, ConversionQueue, DeadLetters, Deliveries, Participants, Postbacks, Published, Put,
+        Catalogues, Clicks, ConversionQueue, DeadLetters, Deliveries, Lookups, Participants, Postbacks, Published, Put,
         Recorded, Refusals, Replaced, Resolutions, Source, StoredParticipant, Surroundings, Unavailable, WebhookQueue,
     },
     resolve_conflict::StoredConflict,
@@ -56,6 +57,8 @@ pub struct State {
     pub kept_originals: HashMap<String, i64>,
     /// The clicks.
     pub clicks: Vec<Click>,
+    /// The lookups, and when they expire.
+    pub lookups: BTreeMap<(Subject, Place), Option<i64>>,
     /// What the queue of conversions took.
     pub conversions: Vec<Conversion>,
     /// What was set aside, with the reasons.
@@ -228,6 +231,18 @@ impl Resolutions for World {
 impl Clicks for World {
     async fn record(&self, click: &Click) -> Result<(), Unavailable> {
         self.call("record click", |state| state.clicks.push(click.clone()))
+    }
+}
+
+impl Lookups for World {
+    /// Each entry is a call of its own here, so that any of them can go wrong by itself.
+    async fn put(&self, entries: &[Entry]) -> Vec<Result<(), Unavailable>> {
+        let put = |entry: &Entry| {
+            self.call("put lookup", |state| {
+                state.lookups.insert((entry.subject.clone(), entry.place.clone()), entry.expires_at);
+            })
+        };
+        entries.iter().map(put).collect()
     }
 }
 
