@@ -12,6 +12,7 @@ use adapters::{
         refusals::DynamoRefusals,
         resolutions::DynamoResolutions,
     },
+    sqs::SqsConversions,
 };
 use anyhow::{Context, Result};
 use app::{
@@ -99,6 +100,14 @@ impl Connection {
     /// The participants.
     pub(crate) fn participants(&self) -> DynamoParticipants {
         DynamoParticipants::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("participants"))
+    }
+
+    /// The queue that GG3 reads.
+    pub(crate) async fn conversions(&self) -> Result<SqsConversions> {
+        let (client, name) = (self.sqs(), self.table("gg3-conversions"));
+        let found = client.get_queue_url().queue_name(&name).send().await;
+        let found = found.with_context(|| format!("there is no queue {name}: is --stack right?"))?;
+        Ok(SqsConversions::new(client, found.queue_url.unwrap_or_default()))
     }
 
     /// A client of SQS.

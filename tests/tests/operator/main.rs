@@ -10,4 +10,6 @@ mod corrections;
 mod fixture;
 mod lists;
 mod partner;
+mod replays;
+mod traces;
 mod writer;

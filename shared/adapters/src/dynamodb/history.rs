@@ -99,6 +99,12 @@ impl History {
         Ok(found.into_iter().map(|item| (item.lookup_key(), item)).collect())
     }
 
+    /// The clicks of these ids, those that are ours and are kept.
+    pub async fn clicks<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<ClickItem>, Unavailable> {
+        let key = |id: &str| Item::from([(CLICK_ID.to_owned(), AttributeValue::S(id.to_owned()))]);
+        self.get_all(&self.clicks, each_once(ids).map(key).collect()).await
+    }
+
     /// A click.
     pub async fn click(&self, click_id: &ClickId) -> Result<Option<ClickItem>, Unavailable> {
         self.get(&self.clicks, CLICK_ID, click_id.as_str()).await

@@ -2,14 +2,14 @@
 
 use domain::{
     correction::Revision,
-    ids::{ClickId, UserId},
+    ids::{ClickId, TransactionId, UserId},
     jiff::Timestamp,
     lookup::{Entry, Kind, Place, Subject},
     refusal::REFUSAL_KEPT_SECONDS,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{ClickItem, PostbackItem, RefusalItem, RefusalKind};
+use super::{ClickItem, ORIGINAL, PostbackItem, RefusalItem, RefusalKind};
 
 /// `lookups`: its partition key.
 pub const SUBJECT: &str = "subject";
@@ -61,6 +61,13 @@ impl PostbackItem {
     /// The revision and the partition key that an entry names.
     pub fn of_lookup_key(key: &str) -> Option<(&str, &str)> {
         key.split_once('#')
+    }
+
+    /// The transaction whose original an entry names; none where it names a correction.
+    pub fn original_of_lookup_key(key: &str) -> Option<TransactionId> {
+        let transaction = key.strip_prefix(ORIGINAL)?.strip_prefix('#')?;
+        let (_, transaction_id) = transaction.split_once('#')?;
+        TransactionId::new(transaction_id).ok()
     }
 
     /// Its entries, or why it cannot be read.
@@ -130,7 +137,7 @@ impl RefusalItem {
 mod tests {
     use domain::{
         fault::Fault,
-        ids::{Provider, TransactionId},
+        ids::Provider,
         refusal::{Conflict, Refusal},
     };
 
