@@ -12,18 +12,20 @@ use clap::{Args, Subcommand};
 use domain::{
     conversion::Receipt,
     ids::{Provider, ReceiptId, TransactionId},
-    jiff::Timestamp,
+    lookup::Subject,
     refusal::ContentKey,
 };
 use serde_json::json;
 
-use crate::{Connection, ask, timeline::Timeline};
+use crate::{Connection, ask, page::Page, timeline::Timeline};
 
 #[derive(Debug, Args)]
-#[command(subcommand_required = true)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    action: Action,
+    action: Option<Action>,
+    #[command(flatten)]
+    page: Page,
 }
 
 #[derive(Debug, Subcommand)]
@@ -56,9 +58,30 @@ struct Resolve {
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
+    let connection = Connection::open(stack).await?;
     match arguments.action {
-        Action::Resolve(arguments) => resolve(&Connection::open(stack).await?, arguments).await,
+        Some(Action::Resolve(arguments)) => resolve(&connection, arguments).await,
+        None => list(&connection, &arguments.page).await,
     }
+}
+
+async fn list(connection: &Connection, page: &Page) -> Result<ExitCode> {
+    let found = page.read(connection, Subject::Conflicts, RefusalItem::is_open).await?;
+    if page.json {
+        println!("{}", json!({"conflicts": found.items, "next": found.next()}));
+        return Ok(ExitCode::SUCCESS);
+    }
+    if found.items.is_empty() {
+        eprintln!("no conflict is open; what came in the last seconds may not be listed yet");
+    }
+    // One by one: a timeline would turn their order round.
+    for item in &found.items {
+        print!("{}", shown(item));
+    }
+    for line in found.hint("conflicts") {
+        eprintln!("{line}");
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode> {
@@ -68,12 +91,11 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
     let key = content_key(&provider, &arguments.content_id)?;
     let item = connection.history().refusal(&key).await?.with_context(|| unknown(&key))?;
     if !arguments.yes {
-        show(&item);
+        eprint!("{}", shown(&item));
     }
     let question = if arguments.accept { "Accept this as a correction, for ever?" } else { "Keep the original?" };
     ask::confirm(question, arguments.yes)?;
-    let (resolutions, now) = (connection.resolutions(), Timestamp::now());
-    let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
+    let (resolutions, now) = (connection.resolutions(), ask::now());
     let resolution = if arguments.accept {
         let system = connection.configuration().secrets(SYSTEM_OWNER).await?;
         let keys = system.and_then(adapters::dynamodb::item::SecretsItem::system_keys);
@@ -102,10 +124,10 @@ fn unknown(key: &ContentKey) -> String {
     format!("no conflict is kept under {}: `postbackctl conflicts` lists those that are open", key.as_str())
 }
 
-fn show(item: &RefusalItem) {
+fn shown(item: &RefusalItem) -> Timeline {
     let mut timeline = Timeline::default();
     timeline.refusal(item);
-    eprint!("{timeline}");
+    timeline
 }
 
 fn tell(resolution: &Resolution, arguments: &Resolve, key: &ContentKey) -> Result<ExitCode> {

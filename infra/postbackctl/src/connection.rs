@@ -3,15 +3,29 @@
 use adapters::{
     aws::{AwsSettings, CallLimits, http_client},
     dynamodb::{
-        configuration::Configuration, history::History, participants::DynamoParticipants,
+        configuration::Configuration,
+        history::History,
+        lookups::DynamoLookups,
+        participants::DynamoParticipants,
+        partners::{DynamoKnownPartners, DynamoSystemKeys},
+        postbacks::DynamoPostbacks,
+        refusals::DynamoRefusals,
         resolutions::DynamoResolutions,
     },
+    sqs::SqsConversions,
 };
 use anyhow::{Context, Result};
+use app::{
+    accept_postback::AcceptPostback,
+    cache::{Cache, CachePolicy},
+};
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
 
 use crate::publish::CatalogueTable;
+
+/// What handles a postback, over DynamoDB.
+pub(crate) type Accept = AcceptPostback<DynamoKnownPartners, DynamoSystemKeys, DynamoPostbacks, DynamoRefusals>;
 
 /// A stack in an account.
 #[derive(Debug)]
@@ -65,9 +79,35 @@ impl Connection {
         DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"))
     }
 
+    /// Where things are, by partner, user and click id.
+    pub(crate) fn lookups(&self) -> DynamoLookups {
+        DynamoLookups::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("lookups"))
+    }
+
+    /// What handles a postback, as the function does.
+    pub(crate) fn accept_postback(&self) -> Accept {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        let (partners, secrets) = (self.table("partners"), self.table("secrets"));
+        let policy = CachePolicy::default();
+        AcceptPostback {
+            partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),
+            keys: Cache::new(DynamoSystemKeys::new(client.clone(), secrets), policy),
+            postbacks: DynamoPostbacks::new(client.clone(), self.table("postbacks")),
+            refusals: DynamoRefusals::new(client, self.table("refusals")),
+        }
+    }
+
     /// The participants.
     pub(crate) fn participants(&self) -> DynamoParticipants {
         DynamoParticipants::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("participants"))
+    }
+
+    /// The queue that GG3 reads.
+    pub(crate) async fn conversions(&self) -> Result<SqsConversions> {
+        let (client, name) = (self.sqs(), self.table("gg3-conversions"));
+        let found = client.get_queue_url().queue_name(&name).send().await;
+        let found = found.with_context(|| format!("there is no queue {name}: is --stack right?"))?;
+        Ok(SqsConversions::new(client, found.queue_url.unwrap_or_default()))
     }
 
     /// A client of SQS.

@@ -18,7 +18,7 @@ use domain::{
     jiff::Timestamp,
     parameters::Parameters,
     postback::Content,
-    refusal::{Conflict, Refusal},
+    refusal::{Conflict, ContentKey},
     signature::{self, Secret},
 };
 use serde::Deserialize;
@@ -188,8 +188,11 @@ impl Story {
         let reply = self.call(name, partner, query).await?;
         expect(&reply, 400)?;
         let request = Parameters::split(query.as_bytes(), b"").to_kept_text();
-        let refusal = Refusal { provider: provider(name)?, request, faults: Vec::new(), received_at: Timestamp::now() };
-        let kept = self.history.refusal(&refusal.key()).await?.context("the refusal is not kept")?;
+        let kept = self
+            .history
+            .refusal(&ContentKey::of_refusal(&provider(name)?, &request))
+            .await?
+            .context("the refusal is not kept")?;
         self.timeline.refusal(&kept);
         Ok(())
     }

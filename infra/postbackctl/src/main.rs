@@ -7,12 +7,16 @@ mod apply;
 mod ask;
 mod conflicts;
 mod connection;
+mod conversions;
 mod demo;
 mod link;
+mod page;
 mod partner_files;
 mod plan;
 mod progress;
 mod publish;
+mod reconcile;
+mod refusals;
 mod rotate;
 mod smoke;
 mod timeline;
@@ -42,10 +46,16 @@ enum Action {
     Rotate(rotate::Arguments),
     /// Builds a tracking link: to a partner's landing page, or for a partner's own pages.
     Link(link::Arguments),
-    /// Shows what happened to a transaction or a click, from what was stored.
+    /// Sends GG3 again what was recorded in a time.
+    Conversions(conversions::Arguments),
+    /// Compares a partner's own list of its transactions with what is recorded.
+    Reconcile(reconcile::Arguments),
+    /// Shows what happened to a transaction, a click or a user, from what was stored.
     Trace(trace::Arguments),
-    /// Resolves postbacks that contradict recorded ones.
+    /// Lists postbacks that contradict recorded ones, and resolves them.
     Conflicts(conflicts::Arguments),
+    /// Lists calls that were refused, and sends what was refused again.
+    Refusals(refusals::Arguments),
     /// Shows how far a GG3 user has come with each campaign, what is missing, and which webhooks are owed.
     Progress(progress::Arguments),
     /// Plays the partners' document's own examples on a local stack, and shows what happened.
@@ -65,6 +75,9 @@ async fn main() -> ExitCode {
         Action::Link(arguments) => link::run(&stack, arguments).await,
         Action::Trace(arguments) => trace::run(&stack, arguments).await,
         Action::Conflicts(arguments) => conflicts::run(&stack, arguments).await,
+        Action::Refusals(arguments) => refusals::run(&stack, arguments).await,
+        Action::Conversions(arguments) => conversions::run(&stack, arguments).await,
+        Action::Reconcile(arguments) => reconcile::run(&stack, arguments).await,
         Action::Progress(arguments) => progress::run(&stack, arguments).await,
         Action::Demo(arguments) => demo::run(&stack, &arguments).await,
         Action::Smoke(arguments) => smoke::run(arguments).await,

@@ -3,13 +3,19 @@
 use std::fmt;
 
 use adapters::dynamodb::item::{ClickItem, PostbackItem, RefusalItem, RefusalKind};
-use domain::{conversion::Conversion, jiff::Timestamp, postback::Difference};
+use domain::{conversion::Conversion, fault::Fault, jiff::Timestamp, postback::Difference};
 use serde::Serialize;
+use serde_json::Value;
 
 /// One thing that happened.
 #[derive(Debug, Serialize)]
 pub(crate) struct Entry {
     pub(crate) at: Timestamp,
+    /// `click`, `postback`, `correction`, `refusal`, `conflict` or `conversion`.
+    pub(crate) kind: &'static str,
+    /// As it is stored, for programs.
+    pub(crate) record: Value,
+    /// For people.
     pub(crate) what: String,
     pub(crate) details: Vec<String>,
 }
@@ -26,8 +32,8 @@ impl Timeline {
     pub(crate) fn click(&mut self, click: &ClickItem) {
         let ClickItem { provider, landing, user_id, click_id, .. } = click;
         self.add(
-            click.clicked_at,
-            &format!("click      user {user_id} went to {provider}'s landing page {landing}"),
+            ("click", click.clicked_at, click),
+            &format!("user {user_id} went to {provider}'s landing page {landing}"),
             &[format!("click_id {click_id}")],
         );
     }
@@ -50,21 +56,20 @@ impl Timeline {
         match (item.corrected_at, &item.original_receipt_id) {
             (Some(at), Some(original)) => {
                 details.push(format!("corrects the postback with receipt {original}"));
-                self.add(at, &format!("correction accepted of {key}: {amount}"), &details);
+                self.add(("correction", at, item), &format!("accepted of {key}: {amount}"), &details);
             }
-            _ => self.add(item.received_at, &format!("postback   accepted from {key}: {amount}"), &details),
+            _ => self.add(("postback", item.received_at, item), &format!("accepted from {key}: {amount}"), &details),
         }
     }
 
     pub(crate) fn refusal(&mut self, item: &RefusalItem) {
         let provider = &item.provider;
         let seen = if item.times == 1 { String::new() } else { format!(", seen {} times", item.times) };
-        let (what, details): (String, Vec<String>) = match item.kind {
+        let (kind, what, details): (_, String, Vec<String>) = match item.kind {
             RefusalKind::Refusal => {
-                let detail = |fault: &domain::fault::Fault| {
-                    format!("{}: {}", fault.parameter.as_deref().unwrap_or("request"), fault.expected)
-                };
-                (format!("refusal    of {provider}'s call{seen}"), item.faults.iter().map(detail).collect())
+                let sent = item.request.as_deref().unwrap_or_default();
+                let details = item.faults.iter().map(fault).chain([format!("sent: {sent}")]);
+                ("refusal", format!("of {provider}'s call{seen}"), details.collect())
             }
             RefusalKind::Conflict => {
                 let transaction = item.transaction_id.as_ref().map_or("", |id| id.as_str());
@@ -72,39 +77,64 @@ impl Timeline {
                     format!("{field}: {original} stands, {sent} came")
                 };
                 (
-                    format!("conflict   {provider}, transaction {transaction}{seen}"),
+                    "conflict",
+                    format!("{provider}, transaction {transaction}{seen}"),
                     item.differences.iter().map(detail).collect(),
                 )
             }
         };
-        self.add(item.last_received_at, &what, &details);
+        let state = match (&item.accepted, item.original_kept_at) {
+            (Some(receipt), _) => Some(format!("accepted as a correction: receipt {}", receipt.receipt_id)),
+            (None, Some(at)) => Some(format!("the original was kept at {at:.3}")),
+            (None, None) => None,
+        };
+        let details: Vec<String> =
+            details.into_iter().chain(state).chain([format!("content id {}", item.provider_content)]).collect();
+        self.add((kind, item.last_received_at, item), &what, &details);
     }
 
     /// A conversion, at the time of its postback: the queue keeps no better one.
     pub(crate) fn conversion(&mut self, conversion: &Conversion) {
         let Conversion { provider, transaction_id, receipt_id, click, .. } = conversion;
         self.add(
-            conversion.received_at,
-            &format!("conversion on the queue gg3-conversions: {provider}, transaction {transaction_id}"),
+            ("conversion", conversion.received_at, conversion),
+            &format!("on the queue gg3-conversions: {provider}, transaction {transaction_id}"),
             &[format!("receipt {receipt_id}, click {click}")],
         );
     }
 
-    fn add(&mut self, at: Timestamp, what: &str, details: &[String]) {
-        self.0.push(Entry { at, what: printable(what), details: details.iter().map(|text| printable(text)).collect() });
+    /// The conversion that something recorded becomes. Whether GG3 has it by now, only GG3 knows.
+    pub(crate) fn owed_conversion(&mut self, at: Timestamp, conversion: &Conversion) {
+        let Conversion { provider, transaction_id, receipt_id, .. } = conversion;
+        self.add(
+            ("conversion", at, conversion),
+            &format!("for GG3, sent from the stream: {provider}, transaction {transaction_id}"),
+            &[format!("receipt {receipt_id}; to send it again: postbackctl conversions replay")],
+        );
+    }
+
+    fn add(&mut self, (kind, at, record): (&'static str, Timestamp, &impl Serialize), what: &str, details: &[String]) {
+        let record = serde_json::to_value(record).unwrap_or_default();
+        let what = printable(&format!("{kind:10} {what}"));
+        self.0.push(Entry { at, kind, record, what, details: details.iter().map(|text| printable(text)).collect() });
         // Stable: what happened at one instant stays in the order it was found.
         self.0.sort_by_key(|entry| entry.at);
     }
 }
 
+/// A fault in a line.
+pub(crate) fn fault(fault: &Fault) -> String {
+    format!("{}: {}", fault.parameter.as_deref().unwrap_or("request"), fault.expected)
+}
+
 /// Text that others have written, without what a terminal would obey.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Entry { at, what, details } in &self.0 {
+        for Entry { at, what, details, .. } in &self.0 {
             writeln!(f, "  {at:.3}  {what}")?;
             for detail in details {
                 writeln!(f, "  {:24}  {:11}{detail}", "", "")?;
@@ -121,7 +151,7 @@ mod tests {
     #[test]
     fn what_a_partner_wrote_cannot_forge_a_line_or_colour_a_terminal() {
         let mut timeline = Timeline::default();
-        timeline.add(Timestamp::UNIX_EPOCH, "a\u{1b}[31m\nforged", &["b\rc".to_owned()]);
+        timeline.add(("click", Timestamp::UNIX_EPOCH, &()), "a\u{1b}[31m\nforged", &["b\rc".to_owned()]);
         let shown = timeline.to_string();
         assert_eq!(shown.lines().count(), 2);
         assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");

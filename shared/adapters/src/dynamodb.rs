@@ -6,6 +6,7 @@ pub mod configuration;
 pub mod deliveries;
 pub mod history;
 pub mod item;
+pub mod lookups;
 pub mod participants;
 pub mod partners;
 pub mod postbacks;

@@ -12,3 +12,4 @@ pub mod ports;
 pub mod relay_conversions;
 pub mod resolve_conflict;
 pub mod sweep_deliveries;
+pub mod write_lookups;

@@ -17,6 +17,7 @@ use domain::{
     delivery::{Claim, Delivery, LateAttempt, Message, Opened},
     ids::{DeliveryId, Mark, Provider, Ticket, TransactionId, UserId},
     jiff::Timestamp,
+    lookup::{Entry, Place, Subject},
     moment::Moment,
     participant::Participant,
     refusal::{Conflict, ContentKey, KeptConflict, REFUSAL_KEPT_SECONDS, Refusal},
@@ -27,9 +28,9 @@ use domain::{
 
 use crate::{
     ports::{
-        Catalogues, Claimed, Clicks, ConversionQueue, DeadLetters, Deliveries, NewDeliveries, PageToken, Participants,
-        PartnerServers, Postbacks, Published, Put, Recorded, Refusals, Replaced, ResendQueue, Resolutions, Source,
-        StoredParticipant, Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
+        Catalogues, Claimed, Clicks, ConversionQueue, DeadLetters, Deliveries, Lookups, NewDeliveries, PageToken,
+        Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals, Replaced, ResendQueue,
+        Resolutions, Source, StoredParticipant, Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
     },
     resolve_conflict::StoredConflict,
 };
@@ -62,6 +63,8 @@ pub struct State {
     pub kept_originals: HashMap<String, i64>,
     /// The clicks.
     pub clicks: Vec<Click>,
+    /// The lookups, and when they expire.
+    pub lookups: BTreeMap<(Subject, Place), Option<i64>>,
     /// What the queue of conversions took.
     pub conversions: Vec<Conversion>,
     /// What was set aside, with the reasons.
@@ -244,6 +247,18 @@ impl Resolutions for World {
 impl Clicks for World {
     async fn record(&self, click: &Click) -> Result<(), Unavailable> {
         self.call("record click", |state| state.clicks.push(click.clone()))
+    }
+}
+
+impl Lookups for World {
+    /// Each entry is a call of its own here, so that any of them can go wrong by itself.
+    async fn put(&self, entries: &[Entry]) -> Vec<Result<(), Unavailable>> {
+        let put = |entry: &Entry| {
+            self.call("put lookup", |state| {
+                state.lookups.insert((entry.subject.clone(), entry.place.clone()), entry.expires_at);
+            })
+        };
+        entries.iter().map(put).collect()
     }
 }
 

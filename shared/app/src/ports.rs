@@ -13,6 +13,7 @@ use domain::{
     delivery::{Claim, Delivery, LateAttempt, Message, Opened},
     ids::{DeliveryId, Mark, Provider, Ticket, TransactionId, UserId},
     jiff::Timestamp,
+    lookup::Entry,
     moment::Moment,
     participant::Participant,
     partner::Partner,
@@ -141,6 +142,13 @@ pub trait Resolutions: Send + Sync {
 pub trait Clicks: Send + Sync {
     /// Records a click. MUST end within a second or so: a user waits to be sent on.
     fn record(&self, click: &Click) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}
+
+/// The lookups: where things are that happened, by partner, user and click id.
+pub trait Lookups: Send + Sync {
+    /// Writes entries, no two of them of one subject and place, over those that stand there. MUST answer one result for
+    /// each, in order, and `Ok` only for what is durable.
+    fn put(&self, entries: &[Entry]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
 }
 
 /// The queue that GG3's quests read, `gg3-conversions`.

@@ -24,6 +24,7 @@ pub mod delivery;
 pub mod event;
 pub mod fault;
 pub mod ids;
+pub mod lookup;
 pub mod moment;
 pub mod money;
 pub mod parameters;

@@ -9,6 +9,7 @@ pub mod environment;
 pub mod event_evaluator;
 pub mod gateway;
 pub mod log;
+pub mod lookup_writer;
 pub mod postback;
 pub mod problem;
 pub mod queue;

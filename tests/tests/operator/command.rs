@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    process::{Command, Output},
+    process::{Child, Command, Output, Stdio},
 };
 
 use serde_json::Value;
@@ -25,12 +25,32 @@ impl Said {
 }
 
 pub(crate) fn postbackctl(stack: &Stack, arguments: &[&str]) -> Said {
+    said(command(stack, arguments).output().expect("postbackctl is built: run `make test`"))
+}
+
+/// The command under way; what it says is kept for [`interrupt`].
+pub(crate) fn begin(stack: &Stack, arguments: &[&str]) -> Child {
+    let mut command = command(stack, arguments);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("postbackctl is built: run `make test`")
+}
+
+/// Interrupts a command as Ctrl-C does, and waits for its end.
+pub(crate) fn interrupt(child: Child) -> Said {
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    said(child.wait_with_output().unwrap())
+}
+
+fn command(stack: &Stack, arguments: &[&str]) -> Command {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().and_then(Path::parent).unwrap().join("postbackctl");
     let environment: BTreeMap<String, String> = stack.aws_environment(&stack.aws_endpoint_url).into_iter().collect();
     let mut command = Command::new(program);
     command.args(["--stack", &stack.stack_name]).args(arguments).env_clear().envs(environment);
-    let Output { status, stdout, stderr } = command.output().expect("postbackctl is built: run `make test`");
+    command
+}
+
+fn said(Output { status, stdout, stderr }: Output) -> Said {
     let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Said { code: status.code(), out: words(&stdout), err: words(&stderr) }
 }

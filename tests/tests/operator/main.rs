@@ -8,3 +8,8 @@ mod corrections;
 #[allow(dead_code, reason = "what the inbound tests share, of which these need a part")]
 #[path = "../inbound/fixture.rs"]
 mod fixture;
+mod lists;
+mod partner;
+mod replays;
+mod traces;
+mod writer;

@@ -1,7 +1,15 @@
 //! What happened to one click, one postback or one content, read back from what was stored.
 
+use std::{
+    collections::{BTreeSet, HashMap},
+    time::Duration,
+};
+
 use app::ports::Unavailable;
-use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, KeysAndAttributes},
+};
 use domain::{
     ids::{ClickId, DeliveryId, Provider, TransactionId},
     refusal::ContentKey,
@@ -11,14 +19,22 @@ use serde::de::DeserializeOwned;
 use super::{
     Item, from_item,
     item::{
-        CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, RefusalItem,
+        CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION, RefusalItem,
         media_buying::{DELIVERY_ID, DeliveryItem},
     },
 };
 use crate::aws::unavailable;
 
 const GET: &str = "DynamoDB GetItem history";
+const GET_ALL: &str = "DynamoDB BatchGetItem history";
 const QUERY: &str = "DynamoDB Query postbacks";
+
+/// How many items one request reads.
+const GET_AT_ONCE: usize = 100;
+/// How long after a request that DynamoDB did not wholly answer the rest is asked for: doubled each time, and at last
+/// given up.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LAST_WAIT: Duration = Duration::from_secs(5);
 
 /// The tables of what happened, to read.
 #[derive(Debug, Clone)]
@@ -59,6 +75,36 @@ impl History {
         self.get(&self.refusals, PROVIDER_CONTENT, key.as_str()).await
     }
 
+    /// What is kept under these keys of refusals and conflicts, by key.
+    pub async fn refusals<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a str>,
+    ) -> Result<HashMap<String, RefusalItem>, Unavailable> {
+        let key = |key: &str| Item::from([(PROVIDER_CONTENT.to_owned(), AttributeValue::S(key.to_owned()))]);
+        let found: Vec<RefusalItem> = self.get_all(&self.refusals, each_once(keys).map(key).collect()).await?;
+        Ok(found.into_iter().map(|item| (item.provider_content.clone(), item)).collect())
+    }
+
+    /// The postbacks and corrections that entries of the lookups name by these keys, by key.
+    pub async fn postbacks<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a str>,
+    ) -> Result<HashMap<String, PostbackItem>, Unavailable> {
+        let key = |key: &str| {
+            let (revision, transaction) = PostbackItem::of_lookup_key(key)?;
+            let names = [(REVISION, revision), (PROVIDER_TRANSACTION, transaction)];
+            Some(names.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into())
+        };
+        let found: Vec<PostbackItem> = self.get_all(&self.postbacks, each_once(keys).filter_map(key).collect()).await?;
+        Ok(found.into_iter().map(|item| (item.lookup_key(), item)).collect())
+    }
+
+    /// The clicks of these ids, those that are ours and are kept.
+    pub async fn clicks<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<ClickItem>, Unavailable> {
+        let key = |id: &str| Item::from([(CLICK_ID.to_owned(), AttributeValue::S(id.to_owned()))]);
+        self.get_all(&self.clicks, each_once(ids).map(key).collect()).await
+    }
+
     /// A click.
     pub async fn click(&self, click_id: &ClickId) -> Result<Option<ClickItem>, Unavailable> {
         self.get(&self.clicks, CLICK_ID, click_id.as_str()).await
@@ -69,10 +115,43 @@ impl History {
         self.get(&self.deliveries, DELIVERY_ID, id.as_str()).await
     }
 
+    /// Reads items, as many in a request as DynamoDB gives, in any order. No key may be there twice.
+    async fn get_all<T: DeserializeOwned>(&self, table: &str, keys: Vec<Item>) -> Result<Vec<T>, Unavailable> {
+        let mut found = Vec::with_capacity(keys.len());
+        for batch in keys.chunks(GET_AT_ONCE) {
+            let mut left = batch.to_vec();
+            let mut wait = FIRST_WAIT;
+            while !left.is_empty() {
+                let keys = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
+                let keys = keys.map_err(|fault| Unavailable { service: GET_ALL, reason: fault.to_string() })?;
+                let got = self.client.batch_get_item().request_items(table, keys).send().await;
+                let got = got.map_err(unavailable(GET_ALL))?;
+                for item in got.responses.into_iter().flat_map(HashMap::into_values).flatten() {
+                    found.push(from_item(GET_ALL, item)?);
+                }
+                let unprocessed = got.unprocessed_keys.into_iter().flat_map(HashMap::into_values);
+                left = unprocessed.flat_map(|keys| keys.keys).collect();
+                if !left.is_empty() {
+                    if wait > LAST_WAIT {
+                        return Err(Unavailable { service: GET_ALL, reason: "throttled".into() });
+                    }
+                    tokio::time::sleep(wait).await;
+                    wait *= 2;
+                }
+            }
+        }
+        Ok(found)
+    }
+
     async fn get<T: DeserializeOwned>(&self, table: &str, name: &str, key: &str) -> Result<Option<T>, Unavailable> {
         let key = Item::from([(name.to_owned(), AttributeValue::S(key.to_owned()))]);
         let get = self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
         let found = get.send().await.map_err(unavailable(GET))?;
         found.item.map(|item| from_item(GET, item)).transpose()
     }
+}
+
+/// DynamoDB refuses a request that asks for one key twice.
+fn each_once<'a>(keys: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    keys.into_iter().collect::<BTreeSet<_>>().into_iter()
 }

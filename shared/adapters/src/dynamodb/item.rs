@@ -8,13 +8,15 @@
 //! | `refusals` | `provider_content`: provider, `#`, hash of the content | `postback`; `postbackctl` resolves |
 //! | `clicks` | `click_id` | `click` |
 //! | `catalogue` | `part`: `current`, or a chunk's version, digest and number | `postbackctl` |
+//! | `lookups` | `subject`: what is looked up by, `#`, its shard; `place`: when, what and its key | `lookup-writer` |
 //! | `participants` | `user_id` | `event-evaluator` |
 //! | `deliveries` | `delivery_id`; index `under_way`: `under_way_shard`, `under_way_since`; index `failed`: `failed_shard`, `failed_at` | `event-evaluator` puts them, `webhook-sender`, `delivery-sweep` and `postbackctl` change them |
 //! | `attempts` | `delivery_id`; `attempt`: round and number | `webhook-sender`, `postbackctl` |
 
+pub mod lookups;
 pub mod media_buying;
 
-use std::fmt;
+use std::{fmt, net::IpAddr};
 
 use domain::{
     click::{Click, ClickKeys, ClickOrigin},
@@ -256,6 +258,15 @@ pub struct RefusalItem {
     /// A refusal: what was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
+    /// A refusal: where it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<IpAddr>,
+    /// A refusal: the user that it names, as far as that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// A refusal: the click that it names, as far as that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub click_id: Option<ClickId>,
     /// A refusal: why it was refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
@@ -339,6 +350,9 @@ impl From<&Refusal> for RefusalItem {
             last_received_at: seen,
             times: 1,
             request: Some(refusal.request.clone()),
+            source: Some(refusal.source),
+            user_id: refusal.user_id.clone(),
+            click_id: refusal.click_id.clone(),
             faults: refusal.faults.clone(),
             transaction_id: None,
             content: None,
@@ -361,6 +375,9 @@ impl From<&Conflict> for RefusalItem {
             last_received_at: conflict.received_at,
             times: 1,
             request: None,
+            source: None,
+            user_id: None,
+            click_id: None,
             faults: Vec::new(),
             transaction_id: Some(conflict.transaction_id.clone()),
             content: Some(conflict.content.clone()),
@@ -403,5 +420,12 @@ impl From<&Click> for ClickItem {
             clicked_at: click.clicked_at,
             expires_at: (click.clicked_at + CLICK_KEPT_HOURS.hours()).as_second(),
         }
+    }
+}
+
+impl From<ClickItem> for Click {
+    fn from(item: ClickItem) -> Self {
+        let ClickItem { click_id, provider, landing, user_id, clicked_at, .. } = item;
+        Self { click_id, provider, landing, user_id, clicked_at }
     }
 }

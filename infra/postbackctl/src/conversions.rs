@@ -1,0 +1,222 @@
+//! `postbackctl conversions replay`: what was recorded in a time, sent to GG3 again.
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use adapters::{
+    dynamodb::{
+        history::History,
+        lookups::{DynamoLookups, Range},
+    },
+    sqs::SqsConversions,
+};
+use anyhow::{Context, Result, anyhow};
+use app::ports::ConversionQueue;
+use clap::{Args, Subcommand};
+use domain::{
+    conversion::Conversion,
+    correction::Revision,
+    ids::Provider,
+    jiff::Timestamp,
+    lookup::{Place, Subject},
+};
+use futures_util::future::join_all;
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use crate::{Connection, ask, page};
+
+/// How many conversions are read and sent at a time, in requests of ten.
+const AT_ONCE: usize = 100;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Sends GG3 every conversion and correction of a time again. It dedupes them, so this can be interrupted and repeated.
+    Replay(Replay),
+}
+
+#[derive(Debug, Args)]
+struct Replay {
+    /// One partner's.
+    #[arg(long, required_unless_present = "all", conflicts_with = "all")]
+    provider: Option<String>,
+    /// All partners'.
+    #[arg(long)]
+    all: bool,
+    /// From when: an instant, as in 2026-11-23T12:00:00Z, or how long ago, as in 7d or 12h.
+    #[arg(long, value_parser = ask::instant)]
+    from: Timestamp,
+    /// Before when.
+    #[arg(long, value_parser = ask::instant)]
+    to: Timestamp,
+    /// How many a second, at most.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+    /// Does not ask.
+    #[arg(long)]
+    yes: bool,
+    /// Answers in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
+    let Action::Replay(arguments) = arguments.action;
+    replay(&Connection::open(stack).await?, &arguments).await
+}
+
+async fn replay(connection: &Connection, arguments: &Replay) -> Result<ExitCode> {
+    let Replay { from, to, rate, .. } = *arguments;
+    let lookups = connection.lookups();
+    let range = Range { from: Some(from), to: Some(to), wanted: 10 * AT_ONCE, ..Range::default() };
+    let (mut partners, mut total) = (Vec::new(), 0);
+    for provider in page::providers(connection, arguments.provider.as_deref()).await? {
+        let count = lookups.count(Subject::Postbacks(provider.clone()), range.clone()).await?;
+        if count > 0 {
+            total += count;
+            partners.push(provider);
+        }
+    }
+    if total > 0 {
+        let whose = if partners.len() == 1 { "1 partner".to_owned() } else { format!("{} partners", partners.len()) };
+        ask::confirm(&format!("Send {total} conversions of {whose} to GG3 again?"), arguments.yes)?;
+    }
+    let mut sending = Sending {
+        lookups,
+        history: connection.history(),
+        queue: connection.conversions().await?,
+        bar: bar(total),
+        pace: Pace { begun: Instant::now(), rate, sent: 0 },
+        interrupted: tokio::spawn(async { tokio::signal::ctrl_c().await.unwrap_or(()) }),
+    };
+    let mut stopped = None;
+    for provider in &partners {
+        stopped = sending.partner(provider, range.clone()).await?.map(|stop| (provider, stop));
+        if stopped.is_some() {
+            break;
+        }
+    }
+    sending.bar.finish_and_clear();
+    let sent = sending.pace.sent;
+    if arguments.json {
+        let stopped =
+            stopped.as_ref().map(|(provider, stop)| json!({"provider": provider, "at": stop.at, "why": stop.why}));
+        println!("{}", json!({"sent": sent, "of": total, "stopped": stopped}));
+    } else {
+        println!("{sent} of {total} conversions sent again");
+    }
+    let Some((provider, stop)) = stopped else { return Ok(ExitCode::SUCCESS) };
+    eprintln!(
+        "{}: go on with: postbackctl conversions replay --provider {provider} --from {} --to {to}",
+        stop.why, stop.at
+    );
+    let left: Vec<&str> =
+        partners.iter().map(Provider::as_str).skip_while(|name| *name != provider.as_str()).skip(1).collect();
+    if !left.is_empty() {
+        eprintln!("and then for those that were not begun: {}", left.join(", "));
+    }
+    Ok(ExitCode::FAILURE)
+}
+
+fn bar(total: usize) -> ProgressBar {
+    let style = ProgressStyle::with_template("{pos} of {len} {wide_bar} {per_sec}, {eta} left");
+    let bar = ProgressBar::new(u64::try_from(total).unwrap_or_default());
+    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+struct Sending {
+    lookups: DynamoLookups,
+    history: History,
+    queue: SqsConversions,
+    bar: ProgressBar,
+    pace: Pace,
+    interrupted: JoinHandle<()>,
+}
+
+/// Where it stopped before the end, and why: everything before is sent.
+struct Stop {
+    at: Timestamp,
+    why: String,
+}
+
+impl Sending {
+    async fn partner(&mut self, provider: &Provider, range: Range) -> Result<Option<Stop>> {
+        let mut listing = self.lookups.list(Subject::Postbacks(provider.clone()), range, ask::now());
+        // Never more at once than in a second.
+        let at_once = usize::try_from(self.pace.rate).unwrap_or(AT_ONCE).min(AT_ONCE);
+        loop {
+            let places = listing.take(at_once).await?;
+            let Some(first) = places.first() else { return Ok(None) };
+            let at = first.at();
+            if self.pace.wait(&mut self.interrupted).await {
+                return Ok(Some(Stop { at, why: "interrupted".to_owned() }));
+            }
+            if let Err(fault) = self.send(&places).await {
+                return Ok(Some(Stop { at, why: format!("{fault:#}") }));
+            }
+            self.pace.sent += places.len();
+            self.bar.inc(u64::try_from(places.len()).unwrap_or_default());
+        }
+    }
+
+    async fn send(&self, places: &[Place]) -> Result<()> {
+        let mut items = self.history.postbacks(places.iter().map(Place::key)).await?;
+        let conversion = |place: &Place| -> Result<Conversion> {
+            let item = items.remove(place.key()).with_context(|| format!("{} is listed and not there", place.key()))?;
+            Revision::try_from(item).map(Conversion::from).map_err(|reason| anyhow!("{}: {reason}", place.key()))
+        };
+        let conversions: Vec<Conversion> = places.iter().map(conversion).collect::<Result<_>>()?;
+        let answers = join_all(conversions.chunks(10).map(|ten| self.queue.send(ten))).await;
+        for answer in answers.into_iter().flatten() {
+            answer?;
+        }
+        Ok(())
+    }
+}
+
+/// No more a second than was asked for.
+struct Pace {
+    begun: Instant,
+    rate: u32,
+    sent: usize,
+}
+
+impl Pace {
+    /// When so many may have been sent, counted from the beginning.
+    fn due(&self) -> Duration {
+        let millis = u64::try_from(self.sent).unwrap_or(u64::MAX).saturating_mul(1000) / u64::from(self.rate);
+        Duration::from_millis(millis)
+    }
+
+    /// Waits for the turn of the next. Answers whether somebody interrupted.
+    async fn wait(&self, interrupted: &mut JoinHandle<()>) -> bool {
+        let left = self.due().saturating_sub(self.begun.elapsed());
+        tokio::select! {
+            biased;
+            _ = interrupted => true,
+            () = tokio::time::sleep(left) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_are_due_only_after_as_many_seconds_as_the_rate_says() {
+        let due = |sent, rate| Pace { begun: Instant::now(), rate, sent }.due();
+        assert_eq!(due(0, 1), Duration::ZERO);
+        assert_eq!(due(100, 10), Duration::from_secs(10));
+        assert_eq!(due(1_000_000, 100_000), Duration::from_secs(10));
+    }
+}
