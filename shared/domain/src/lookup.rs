@@ -10,7 +10,10 @@ use jiff::Timestamp;
 use crate::{
     click::Click,
     correction::Revision,
-    ids::{ClickId, Provider, UserId},
+    delivery::Delivery,
+    event::Ids,
+    ids::{ClickId, PartnerUserId, Provider, UserId},
+    participant::Participant,
     prelude::*,
     refusal::digest_parts,
 };
@@ -22,6 +25,9 @@ pub const SHARDS: u8 = 32;
 /// How long an entry of a postback is kept, in seconds: 400 days, a year and a complaint.
 pub const POSTBACK_LISTED_SECONDS: i64 = 400 * 24 * 60 * 60;
 
+/// How long an entry of a delivery or an opening is kept, in seconds: as long as a postback's.
+pub const DELIVERY_LISTED_SECONDS: i64 = POSTBACK_LISTED_SECONDS;
+
 /// What is looked up by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
@@ -31,10 +37,14 @@ pub enum Subject {
     Refusals(Provider),
     /// A partner's conflicts.
     Conflicts(Provider),
+    /// A partner's deliveries: what it is owed webhooks for.
+    Deliveries(Provider),
     /// All of one GG3 user.
     User(UserId),
     /// All of one click id.
     Click(ClickId),
+    /// All of what a partner calls one of its users, whom it sent to GG3.
+    PartnerUser(Provider, PartnerUserId),
 }
 
 impl fmt::Display for Subject {
@@ -43,8 +53,11 @@ impl fmt::Display for Subject {
             Self::Postbacks(provider) => write!(f, "postbacks/{provider}"),
             Self::Refusals(provider) => write!(f, "refusals/{provider}"),
             Self::Conflicts(provider) => write!(f, "conflicts/{provider}"),
+            Self::Deliveries(provider) => write!(f, "deliveries/{provider}"),
             Self::User(user_id) => write!(f, "user/{user_id}"),
             Self::Click(click_id) => write!(f, "click/{click_id}"),
+            // A provider has no slash.
+            Self::PartnerUser(provider, user_id) => write!(f, "partner-user/{provider}/{user_id}"),
         }
     }
 }
@@ -58,16 +71,22 @@ pub enum Kind {
     Postback,
     /// A refusal or a conflict.
     Refusal,
+    /// A delivery.
+    Delivery,
+    /// An opening of a partner's link: its key is the GG3 user, who is the participant.
+    Opening,
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::Click, Self::Postback, Self::Refusal];
+    const ALL: [Self; 5] = [Self::Click, Self::Postback, Self::Refusal, Self::Delivery, Self::Opening];
 
     fn as_str(self) -> &'static str {
         match self {
             Self::Postback => "postback",
             Self::Refusal => "refusal",
             Self::Click => "click",
+            Self::Delivery => "delivery",
+            Self::Opening => "opening",
         }
     }
 }
@@ -169,6 +188,38 @@ impl Entry {
         let place = Place::new(click.clicked_at, Kind::Click, click.click_id.as_str());
         Self::under([Subject::User(click.user_id.clone())], &place, Some(expires_at))
     }
+}
+
+impl Entry {
+    /// The entries of a delivery: by partner, by GG3 user, and by what the partner knows the user by.
+    pub fn of_delivery(delivery: &Delivery) -> Vec<Self> {
+        let at = delivery.created_at().timestamp();
+        let own = [Subject::Deliveries(delivery.provider().clone()), Subject::User(delivery.participant().clone())];
+        let subjects = own.into_iter().chain(of_ids(delivery.provider(), delivery.ids()));
+        let expires_at = at.as_second().saturating_add(DELIVERY_LISTED_SECONDS);
+        Self::under(subjects, &Place::new(at, Kind::Delivery, delivery.id().as_str()), Some(expires_at))
+    }
+
+    /// The entries of the openings that a participant has and did not have before: by what the partner knows the user by.
+    pub fn of_openings(user_id: &UserId, before: Option<&Participant>, now: &Participant) -> Vec<Self> {
+        let known = |provider: &Provider| before.and_then(|before| before.attribution(provider));
+        let new = now
+            .attributions()
+            .filter(|(provider, attribution)| known(provider).is_none_or(|before| before.latest != attribution.latest));
+        new.flat_map(|(provider, attribution)| {
+            let at = attribution.latest.at.timestamp();
+            let expires_at = at.as_second().saturating_add(DELIVERY_LISTED_SECONDS);
+            let place = Place::new(at, Kind::Opening, user_id.as_str());
+            Self::under(of_ids(provider, &attribution.latest.ids), &place, Some(expires_at))
+        })
+        .collect()
+    }
+}
+
+fn of_ids(provider: &Provider, ids: &Ids) -> impl Iterator<Item = Subject> {
+    let click = ids.click_id.clone().map(Subject::Click);
+    let user = ids.user_id.clone().map(|user_id| Subject::PartnerUser(provider.clone(), user_id));
+    click.into_iter().chain(user)
 }
 
 #[cfg(test)]

@@ -4,7 +4,10 @@
 use adapters::{
     aws::CallLimits,
     dynamodb::{
-        item::{CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, RefusalItem},
+        item::{
+            CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, RefusalItem,
+            media_buying::{DELIVERY_ID, DeliveryItem, ParticipantItem, USER_ID},
+        },
         lookups::DynamoLookups,
     },
     sqs::SqsDeadLetters,
@@ -21,8 +24,9 @@ use crate::{
     environment::{Environment, EnvironmentFaults},
 };
 
-/// The most entries that a batch makes: 100 records, as the template says, of three each.
-const ENTRIES: usize = 300;
+/// The most entries that a batch makes: 100 records, as the template says, of four each; or 20 participants, of as many as
+/// ten events can make.
+const ENTRIES: usize = 400;
 
 /// The function, ready to handle batches.
 pub struct LookupWriterFunction {
@@ -79,6 +83,11 @@ fn entries(change: &Change) -> Result<Vec<Entry>, String> {
         Ok(item::<RefusalItem>(image)?.lookups(before.as_ref()))
     } else if keys.contains_key(CLICK_ID) {
         Ok(item::<ClickItem>(image)?.lookups())
+    } else if keys.contains_key(DELIVERY_ID) {
+        Ok(item::<DeliveryItem>(image)?.lookups())
+    } else if keys.contains_key(USER_ID) {
+        let before: Option<ParticipantItem> = change.old.as_deref().map(item).transpose()?;
+        item::<ParticipantItem>(image)?.lookups(before.as_ref())
     } else {
         Err("the key is of no table that is looked up".to_owned())
     }
@@ -137,6 +146,36 @@ mod tests {
         let subjects: Vec<String> = entries.iter().map(|entry| entry.subject.to_string()).collect();
         assert_eq!(subjects, ["postbacks/acme", "user/u", "click/c"]);
         assert_eq!(entries[0].place.key(), "original#acme#t");
+    }
+
+    #[test]
+    fn a_delivery_is_found_by_partner_user_and_ids_and_an_opening_once_by_its_ids() {
+        let ids = json!({"M": {"click_id": text("c-77"), "user_id": text("p-9")}});
+        let next = json!({"M": {"due_at": {"N": "2"}, "ticket": text("t")}});
+        let image = json!({
+            "delivery_id": text("d"), "provider": text("acme"), "campaign": text("welcome"), "user_id": text("gg3-42"),
+            "ids": ids, "occurred_at": {"N": "1"}, "created_at": {"N": "2"}, "opened_at": {"N": "2"},
+            "revision": {"N": "1"}, "round": {"N": "1"}, "attempts": {"L": []}, "status": text("pending"),
+            "life": {"M": {"under_way": {"M": {"next": next}}}},
+        });
+        let entries = read("INSERT", &json!({"delivery_id": text("d")}), &image).unwrap().entries.unwrap();
+        let subjects: Vec<String> = entries.iter().map(|entry| entry.subject.to_string()).collect();
+        assert_eq!(subjects, ["deliveries/acme", "user/gg3-42", "click/c-77", "partner-user/acme/p-9"]);
+
+        let opened = |at: u32| {
+            json!({"user_id": text("gg3-42"), "version": {"N": "1"}, "participant": text(&json!({"partners": {"acme": {
+                "since": 1, "counts_from": 1, "baseline": 0, "latest": {"at": at, "event": "e", "click_id": "c-77"},
+            }}}).to_string())})
+        };
+        for (before, now, expected) in [(None, 5, 1), (Some(5), 5, 0), (Some(5), 6, 1)] {
+            let change = json!({"SequenceNumber": "7", "Keys": {"user_id": text("gg3-42")}, "NewImage": opened(now),
+                "OldImage": before.map(opened)});
+            let batch = json!({"Records": [{"eventName": "MODIFY", "dynamodb": change}]});
+            let batch: Batch = serde_json::from_str(&batch.to_string()).unwrap();
+            let entries = incoming(batch.records().remove(0)).unwrap().entries.unwrap();
+            let subjects: Vec<String> = entries.iter().map(|entry| entry.subject.to_string()).collect();
+            assert_eq!(subjects, vec!["click/c-77"; expected]);
+        }
     }
 
     #[test]

@@ -110,6 +110,15 @@ impl History {
         self.get(&self.clicks, CLICK_ID, click_id.as_str()).await
     }
 
+    /// The deliveries of these ids, with their current rounds.
+    pub async fn deliveries<'a>(
+        &self,
+        ids: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<DeliveryItem>, Unavailable> {
+        let key = |id: &str| Item::from([(DELIVERY_ID.to_owned(), AttributeValue::S(id.to_owned()))]);
+        self.get_all(&self.deliveries, each_once(ids).map(key).collect()).await
+    }
+
     /// A delivery, with its current round.
     pub async fn delivery(&self, id: &DeliveryId) -> Result<Option<DeliveryItem>, Unavailable> {
         self.get(&self.deliveries, DELIVERY_ID, id.as_str()).await

@@ -5,11 +5,15 @@ use domain::{
     ids::{ClickId, TransactionId, UserId},
     jiff::Timestamp,
     lookup::{Entry, Kind, Place, Subject},
+    participant::Participant,
     refusal::REFUSAL_KEPT_SECONDS,
 };
 use serde::{Deserialize, Serialize};
 
-use super::{ClickItem, ORIGINAL, PostbackItem, RefusalItem, RefusalKind};
+use super::{
+    ClickItem, ORIGINAL, PostbackItem, RefusalItem, RefusalKind,
+    media_buying::{DeliveryItem, ParticipantItem},
+};
 
 /// `lookups`: its partition key.
 pub const SUBJECT: &str = "subject";
@@ -82,6 +86,26 @@ impl ClickItem {
     pub fn lookups(self) -> Vec<Entry> {
         let expires_at = self.expires_at;
         Entry::of_click(&self.into(), expires_at)
+    }
+}
+
+impl DeliveryItem {
+    /// Its entries.
+    pub fn lookups(&self) -> Vec<Entry> {
+        Entry::of_delivery(&self.delivery)
+    }
+}
+
+impl ParticipantItem {
+    /// The entries that its change from `before` makes, or why it cannot be read: none where no link was opened.
+    pub fn lookups(&self, before: Option<&Self>) -> Result<Vec<Entry>, String> {
+        let before = before.map(Self::participant).transpose()?;
+        Ok(Entry::of_openings(&self.user_id, before.as_ref(), &self.participant()?))
+    }
+
+    fn participant(&self) -> Result<Participant, String> {
+        // The fault may quote values.
+        serde_json::from_str(&self.participant).map_err(|_| "the participant cannot be read".to_owned())
     }
 }
 
