@@ -4,6 +4,8 @@ pub mod catalogue;
 pub mod clicks;
 pub mod configuration;
 pub mod deliveries;
+pub mod failures;
+mod get_all;
 pub mod history;
 pub mod item;
 pub mod lookups;

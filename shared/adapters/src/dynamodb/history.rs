@@ -1,15 +1,9 @@
 //! What happened to one click, one postback or one content, read back from what was stored.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeSet, HashMap};
 
 use app::ports::Unavailable;
-use aws_sdk_dynamodb::{
-    Client,
-    types::{AttributeValue, KeysAndAttributes},
-};
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use domain::{
     ids::{ClickId, DeliveryId, Provider, TransactionId},
     refusal::ContentKey,
@@ -18,6 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Item, from_item,
+    get_all::get_all,
     item::{
         CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION, RefusalItem,
         media_buying::{DELIVERY_ID, DeliveryItem},
@@ -28,13 +23,6 @@ use crate::aws::unavailable;
 const GET: &str = "DynamoDB GetItem history";
 const GET_ALL: &str = "DynamoDB BatchGetItem history";
 const QUERY: &str = "DynamoDB Query postbacks";
-
-/// How many items one request reads.
-const GET_AT_ONCE: usize = 100;
-/// How long after a request that DynamoDB did not wholly answer the rest is asked for: doubled each time, and at last
-/// given up.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LAST_WAIT: Duration = Duration::from_secs(5);
 
 /// The tables of what happened, to read.
 #[derive(Debug, Clone)]
@@ -124,32 +112,8 @@ impl History {
         self.get(&self.deliveries, DELIVERY_ID, id.as_str()).await
     }
 
-    /// Reads items, as many in a request as DynamoDB gives, in any order. No key may be there twice.
     async fn get_all<T: DeserializeOwned>(&self, table: &str, keys: Vec<Item>) -> Result<Vec<T>, Unavailable> {
-        let mut found = Vec::with_capacity(keys.len());
-        for batch in keys.chunks(GET_AT_ONCE) {
-            let mut left = batch.to_vec();
-            let mut wait = FIRST_WAIT;
-            while !left.is_empty() {
-                let keys = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
-                let keys = keys.map_err(|fault| Unavailable { service: GET_ALL, reason: fault.to_string() })?;
-                let got = self.client.batch_get_item().request_items(table, keys).send().await;
-                let got = got.map_err(unavailable(GET_ALL))?;
-                for item in got.responses.into_iter().flat_map(HashMap::into_values).flatten() {
-                    found.push(from_item(GET_ALL, item)?);
-                }
-                let unprocessed = got.unprocessed_keys.into_iter().flat_map(HashMap::into_values);
-                left = unprocessed.flat_map(|keys| keys.keys).collect();
-                if !left.is_empty() {
-                    if wait > LAST_WAIT {
-                        return Err(Unavailable { service: GET_ALL, reason: "throttled".into() });
-                    }
-                    tokio::time::sleep(wait).await;
-                    wait *= 2;
-                }
-            }
-        }
-        Ok(found)
+        get_all(&self.client, GET_ALL, table, keys).await
     }
 
     async fn get<T: DeserializeOwned>(&self, table: &str, name: &str, key: &str) -> Result<Option<T>, Unavailable> {

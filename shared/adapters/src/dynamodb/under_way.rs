@@ -1,17 +1,12 @@
 //! The deliveries under way, found by their sparse index.
 
-use std::collections::HashMap;
-
 use app::ports::{PageToken, Unavailable, UnderWay, UnderWayPage};
-use aws_sdk_dynamodb::{
-    Client,
-    operation::update_item::UpdateItemError,
-    types::{AttributeValue, KeysAndAttributes},
-};
+use aws_sdk_dynamodb::{Client, operation::update_item::UpdateItemError, types::AttributeValue};
 use domain::{delivery::Delivery, moment::Moment};
 
 use super::{
-    Item, from_item,
+    Item,
+    get_all::get_all,
     item::media_buying::{
         DELIVERY_ID, DELIVERY_REVISION, DeliveryItem, SWEPT_AT, UNDER_WAY_INDEX, UNDER_WAY_SHARD, UNDER_WAY_SHARDS,
         UNDER_WAY_SINCE,
@@ -26,9 +21,6 @@ const MARK: &str = "DynamoDB UpdateItem deliveries";
 /// As many as one BatchGetItem takes.
 const PAGE: i32 = 100;
 
-/// How often what DynamoDB left out of a batch is asked for again before the page fails.
-const TRIES: usize = 4;
-
 /// [`UnderWay`] in a table.
 #[derive(Debug, Clone)]
 pub struct DynamoUnderWay {
@@ -40,28 +32,6 @@ impl DynamoUnderWay {
     /// What is under way of this table.
     pub fn new(client: Client, deliveries: String) -> Self {
         Self { client, deliveries }
-    }
-
-    /// The items of these keys.
-    async fn get(&self, keys: Vec<Item>) -> Result<Vec<DeliveryItem>, Unavailable> {
-        let mut items = Vec::with_capacity(keys.len());
-        let mut left = keys;
-        for _ in 0..TRIES {
-            if left.is_empty() {
-                return Ok(items);
-            }
-            let keys = KeysAndAttributes::builder().set_keys(Some(left)).build();
-            let keys =
-                keys.map_err(|_| Unavailable { service: GET, reason: "the request could not be made".to_owned() })?;
-            let get = self.client.batch_get_item().request_items(&self.deliveries, keys);
-            let mut got = get.send().await.map_err(unavailable(GET))?;
-            for item in got.responses.take().unwrap_or_default().remove(&self.deliveries).unwrap_or_default() {
-                items.push(from_item(GET, item)?);
-            }
-            let mut unprocessed: HashMap<String, KeysAndAttributes> = got.unprocessed_keys.unwrap_or_default();
-            left = unprocessed.remove(&self.deliveries).map(|keys| keys.keys).unwrap_or_default();
-        }
-        if left.is_empty() { Ok(items) } else { Err(Unavailable { service: GET, reason: "throttled".to_owned() }) }
     }
 }
 
@@ -91,7 +61,7 @@ impl UnderWay for DynamoUnderWay {
         let found = query.send().await.map_err(unavailable(QUERY))?;
         let keys = found.items.unwrap_or_default().into_iter();
         let keys = keys.filter_map(|mut item| item.remove_entry(DELIVERY_ID)).map(|entry| Item::from([entry]));
-        let items = self.get(keys.collect()).await?;
+        let items: Vec<DeliveryItem> = get_all(&self.client, GET, &self.deliveries, keys.collect()).await?;
         let deliveries = items.into_iter().map(|item| (item.delivery, item.swept_at)).collect();
         let next = found.last_evaluated_key.filter(|key| !key.is_empty()).as_ref().and_then(token);
         Ok(UnderWayPage { deliveries, next })
