@@ -6,7 +6,7 @@ use serde_json::Value;
 use tests::{proxy::Proxy, stack::Stack};
 
 use crate::{
-    command::postbackctl,
+    command::{postbackctl, postbackctl_through},
     fixture::{Fixture, fresh, sample},
     partner::Partner,
 };
@@ -80,10 +80,8 @@ async fn a_list_asks_each_of_its_subjects_partitions_once_and_then_for_what_it_s
     let list = ["refusals", "--provider", &partner.name, "--json"];
     eventually(&fixture.stack, &list, |found| count(found, "refusals") == 3).await;
     let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
-    let behind = Stack { aws_endpoint_url: proxy.endpoint_url(), ..fixture.stack.clone() };
-    let arguments = list.map(str::to_owned);
-    let run = move || postbackctl(&behind, &arguments.each_ref().map(String::as_str)).json();
-    assert_eq!(count(&tokio::task::spawn_blocking(run).await.unwrap(), "refusals"), 3);
+    let found = postbackctl_through(&proxy, &fixture.stack, &list).await.json();
+    assert_eq!(count(&found, "refusals"), 3);
     let mut operations: Vec<String> = proxy.take_calls().into_iter().map(|call| call.operation).collect();
     operations.sort();
     assert_eq!(operations[..1], ["BatchGetItem"]);
