@@ -7,7 +7,7 @@ use std::{
 };
 
 use serde_json::Value;
-use tests::stack::Stack;
+use tests::{proxy::Proxy, stack::Stack};
 
 /// What came of a command.
 pub(crate) struct Said {
@@ -26,6 +26,14 @@ impl Said {
 
 pub(crate) fn postbackctl(stack: &Stack, arguments: &[&str]) -> Said {
     said(command(stack, arguments).output().expect("postbackctl is built: run `make test`"))
+}
+
+/// The same through a proxy that runs beside it.
+pub(crate) async fn postbackctl_through(proxy: &Proxy, stack: &Stack, arguments: &[&str]) -> Said {
+    let behind = Stack { aws_endpoint_url: proxy.endpoint_url(), ..stack.clone() };
+    let arguments: Vec<String> = arguments.iter().map(|argument| (*argument).to_owned()).collect();
+    let run = move || postbackctl(&behind, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    tokio::task::spawn_blocking(run).await.unwrap()
 }
 
 /// The command under way; what it says is kept for [`interrupt`].

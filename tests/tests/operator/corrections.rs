@@ -16,10 +16,13 @@ use domain::{
     signature::Secret,
 };
 use serde_json::Value;
-use tests::stack::Stack;
+use tests::{
+    proxy::{Action, Proxy},
+    stack::Stack,
+};
 
 use crate::{
-    command::postbackctl,
+    command::{postbackctl, postbackctl_through},
     fixture::{Conversions, Fixture, fresh, sample},
 };
 
@@ -174,6 +177,26 @@ async fn of_many_operators_who_accept_two_conflicts_of_one_transaction_each_conf
     };
     assert_eq!(resolutions.accept(&keys[0], &late).await, Ok(Replaced::Changed));
     assert_eq!(resolutions.revisions(&provider, &transaction).await.unwrap(), revisions);
+}
+
+#[tokio::test]
+async fn an_acceptance_whose_answer_is_lost_or_that_never_came_about_can_be_repeated_and_is_one_correction() {
+    let fixture = Fixture::new();
+    for action in [Action::CutAfter, Action::CutBefore, Action::Throttle] {
+        let transaction = fresh("t");
+        fixture.postback("acme", &sample(&transaction)).await;
+        fixture.postback("acme", &sample(&transaction).replace("100.00", "90")).await;
+        let (key, proxy) = (content_key(&transaction, "90"), Proxy::start(&fixture.stack.aws_endpoint_url).await);
+        // As often as the client repeats it.
+        proxy.on(move |call| if call.operation == "TransactWriteItems" { action.clone() } else { Action::Forward });
+        let resolve = ["conflicts", "resolve", "acme", &transaction, key.as_str(), "--accept", "--yes", "--json"];
+        postbackctl_through(&proxy, &fixture.stack, &resolve).await;
+        let told = postbackctl(&fixture.stack, &resolve).json();
+        let resend = fixture.postback("acme", &sample(&transaction).replace("100.00", "90")).await;
+        assert_eq!(resend.body["receipt_id"], told["receipt"]["receipt_id"]);
+        let traced = postbackctl(&fixture.stack, &["trace", "--provider", "acme", "--transaction", &transaction]);
+        assert_eq!(traced.out.matches("correction accepted").count(), 1, "{}", traced.out);
+    }
 }
 
 #[tokio::test]

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tests::stack::Stack;
+use tests::{proxy::Proxy, stack::Stack};
 
 use crate::{
-    command::postbackctl,
+    command::{postbackctl, postbackctl_through},
     fixture::{Fixture, fresh, sample},
     partner::Partner,
 };
@@ -68,6 +68,24 @@ async fn refusals_are_listed_newest_first_with_reasons_and_counts_a_page_at_a_ti
     assert!(ago.out.contains("seen 2 times") && ago.out.contains("content id "), "{}", ago.out);
     let later = ["refusals", "--provider", &partner.name, "--since", "2100-01-01T00:00:00Z", "--json"];
     assert_eq!(count(&postbackctl(&fixture.stack, &later).json(), "refusals"), 0);
+}
+
+#[tokio::test]
+async fn a_list_asks_each_of_its_subjects_partitions_once_and_then_for_what_it_shows_and_never_scans() {
+    let fixture = Fixture::new();
+    let partner = Partner::with_token(&fixture.stack, "");
+    for n in 0..3 {
+        partner.postback(&fixture, &format!("user_id=u-{n}")).await;
+    }
+    let list = ["refusals", "--provider", &partner.name, "--json"];
+    eventually(&fixture.stack, &list, |found| count(found, "refusals") == 3).await;
+    let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
+    let found = postbackctl_through(&proxy, &fixture.stack, &list).await.json();
+    assert_eq!(count(&found, "refusals"), 3);
+    let mut operations: Vec<String> = proxy.take_calls().into_iter().map(|call| call.operation).collect();
+    operations.sort();
+    assert_eq!(operations[..1], ["BatchGetItem"]);
+    assert_eq!(operations[1..], ["Query"; 32]);
 }
 
 #[tokio::test]

@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, fs};
 
 use serde_json::Value;
+use tests::proxy::{Action, AwsError, Proxy};
 
 use crate::{
-    command::{begin, interrupt, postbackctl},
+    command::{begin, interrupt, postbackctl, postbackctl_through},
     fixture::{Conversions, Fixture, fresh, sample},
     lists::eventually,
     partner::Partner,
@@ -100,6 +101,22 @@ async fn a_replay_that_is_interrupted_says_how_far_it_came_and_goes_on_from_ther
     let rest = postbackctl(&fixture.stack, &rest).json();
     assert!(stopped["sent"].as_u64().unwrap() + rest["sent"].as_u64().unwrap() >= 12);
     arrived(&partner, &transactions, 2).await;
+}
+
+#[tokio::test]
+async fn a_replay_whose_queue_takes_nothing_stops_and_says_where_to_go_on() {
+    let fixture = Fixture::new();
+    let partner = Partner::with_token(&fixture.stack, "");
+    recorded(&fixture, &partner, 3).await;
+    let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
+    let refused = || Action::FailBefore(AwsError::new(403, "AccessDenied", "not you"));
+    proxy.on(move |call| if call.operation == "SendMessageBatch" { refused() } else { Action::Forward });
+    let replay = ["conversions", "replay", "--provider", &partner.name, "--from", "1h", "--to", "2100-01-01T00:00:00Z"];
+    let said = postbackctl_through(&proxy, &fixture.stack, &[&replay[..], &["--yes"]].concat()).await;
+    assert_eq!((said.code, said.out.as_str()), (Some(1), "0 of 3 conversions sent again\n"), "{}", said.err);
+    for part in ["gg3-conversions is unavailable: AccessDenied", "go on with: postbackctl conversions replay"] {
+        assert!(said.err.contains(part), "{part} in {}", said.err);
+    }
 }
 
 #[tokio::test]

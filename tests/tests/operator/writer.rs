@@ -1,7 +1,20 @@
 //! The streams' consumer as a process of its own, with a proxy before the stack's AWS.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
+use adapters::dynamodb::lookups::DynamoLookups;
+use app::ports::Lookups;
+use domain::{
+    ids::UserId,
+    jiff::Timestamp,
+    lookup::{Entry, Kind, Place, Subject},
+};
 use serde_json::{Value, json};
 use tests::{
     payload::{Change, Message, queue_event, stream_event},
@@ -91,8 +104,48 @@ async fn a_table_that_takes_nothing_holds_the_stream_at_its_lowest_record() {
     assert_eq!(failures(&writer.invoke(&event).await.response()), ["100"]);
     assert_eq!(entries(&fixture, &user).await, 0);
     proxy.on(|_| Action::Forward);
+    proxy.take_calls();
     assert_eq!(failures(&writer.invoke(&event).await.response()), [""; 0]);
+    let operations: Vec<String> = proxy.take_calls().into_iter().map(|call| call.operation).collect();
+    assert_eq!(operations, ["BatchWriteItem"; 3], "twenty-five entries a request");
     assert_eq!(entries(&fixture, &user).await, 60);
+}
+
+/// A DynamoDB that takes every write but those of one user, and leaves those over; how many requests it has had.
+async fn half_full(stubborn: &str) -> (String, Arc<AtomicUsize>) {
+    let (stubborn, requests) = (stubborn.to_owned(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&requests);
+    let answer = move |body: axum::body::Bytes| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        let request: Value = serde_json::from_slice(&body).unwrap();
+        let mut left = serde_json::Map::new();
+        for (table, writes) in request["RequestItems"].as_object().unwrap() {
+            let writes = writes.as_array().unwrap().iter().filter(|write| write.to_string().contains(&stubborn));
+            left.insert(table.clone(), writes.cloned().collect());
+        }
+        left.retain(|_, writes| writes.as_array().is_some_and(|writes| !writes.is_empty()));
+        let body = json!({ "UnprocessedItems": left }).to_string();
+        std::future::ready(([("content-type", "application/x-amz-json-1.0")], body))
+    };
+    let listener = tokio::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+    (url, requests)
+}
+
+#[tokio::test]
+async fn what_dynamodb_leaves_over_is_sent_again_and_fails_alone_when_it_is_never_taken() {
+    let (url, requests) = half_full("stubborn").await;
+    let lookups = DynamoLookups::new(tests::stack::dynamodb(&url, "us-east-1"), "lookups".into());
+    let entry = |user: &str| {
+        let place = Place::new(Timestamp::UNIX_EPOCH, Kind::Click, user);
+        Entry { subject: Subject::User(UserId::new(user).unwrap()), place, expires_at: None }
+    };
+    let results = lookups.put(&["a", "stubborn", "b"].map(entry)).await;
+    assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    assert_eq!(requests.load(Ordering::Relaxed), 3);
+    assert!(lookups.put(&["a", "b"].map(entry)).await.iter().all(Result::is_ok));
+    assert_eq!(requests.load(Ordering::Relaxed), 4);
 }
 
 /// The dead letter that speaks of this, taken from its queue.
@@ -104,6 +157,8 @@ async fn dead_letter(fixture: &Fixture, name: &str) -> String {
             let body = message.body.unwrap();
             if body.contains(name) {
                 assert!(!message.message_attributes.unwrap()["reason"].string_value().unwrap().is_empty());
+                let handle = message.receipt_handle.unwrap();
+                sqs.delete_message().queue_url(queue).receipt_handle(handle).send().await.unwrap();
                 return body;
             }
         }
