@@ -3,6 +3,7 @@
 //! - [`runtime_api`] runs one real function binary, as Lambda would, and can kill it at any instant.
 //! - [`proxy`] stands between a function and AWS: it counts calls, fails them by plan, and holds one while a test acts.
 //! - [`stack`] finds the local stack that `make test` started, and makes clients for it.
+//! - [`operator`] runs the operator's command on that stack.
 //! - [`payload`] builds the events that API Gateway, SQS and DynamoDB streams send to functions.
 //!
 //! Nothing here waits for time to pass: it waits for a condition, and gives up, saying what it waited for, after
@@ -19,6 +20,7 @@
 use std::{future::Future, time::Duration};
 
 mod loopback;
+pub mod operator;
 pub mod payload;
 pub mod proxy;
 pub mod runtime_api;

@@ -2,12 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+use std::{fs, path::PathBuf, process::Output};
 
 use adapters::dynamodb::{
     configuration::{Configuration, Written},
@@ -21,19 +16,8 @@ fn stack() -> Stack {
     Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"))
 }
 
-/// `postbackctl` as cargo built it beside this test, with nothing of our own environment but the stack.
 fn postbackctl(arguments: &[&str]) -> Output {
-    let stack = stack();
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().and_then(Path::parent).unwrap().join("postbackctl");
-    let environment: BTreeMap<String, String> = stack.aws_environment(&stack.aws_endpoint_url).into_iter().collect();
-    Command::new(program)
-        .args(["--stack", &stack.stack_name])
-        .args(arguments)
-        .env_clear()
-        .envs(environment)
-        .output()
-        .expect("postbackctl is built: run `make test`")
+    tests::operator::postbackctl(&stack(), arguments)
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -2,12 +2,7 @@
 
 mod report;
 
-use std::{
-    io::{BufRead, IsTerminal, Write},
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use adapters::{
     dynamodb::{
@@ -27,6 +22,7 @@ use domain::{
 use self::report::{Report, Row};
 use crate::{
     Connection,
+    confirm::confirm,
     partner_files::{self, ValidFile},
     plan::{Change, Clock, Entropy, NewCredential, Planned, Standing, plan},
     publish::{self, Catalogue},
@@ -69,7 +65,8 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     report::show(&plans);
     let changes = plans.iter().filter(|planned| planned.change != Change::Unchanged).count();
     if changes > 0 && !arguments.yes {
-        if !confirm(changes)? {
+        let waiting = format!("{changes} changes wait for a yes");
+        if !confirm(&format!("Make {changes} changes?"), &waiting)? {
             bail!("nothing was changed");
         }
         // Whoever was asked may have thought for long: what must be ahead by now is looked at again.
@@ -145,18 +142,6 @@ async fn change(
     let outcome = publish::publish(catalogue, all, lead, || Timestamp::now().into()).await;
     report.publishing = outcome.map_err(|fault| anyhow!("the partners are stored, but not published: {fault:#}"))?;
     Ok(())
-}
-
-fn confirm(changes: usize) -> Result<bool> {
-    let input = std::io::stdin();
-    if !input.is_terminal() {
-        bail!("{changes} changes wait for a yes, and nobody is there to ask: run it with --yes");
-    }
-    eprint!("Make {changes} changes? [y/N] ");
-    std::io::stderr().flush()?;
-    let mut answer = String::new();
-    input.lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// The system's own keys: made once, by whoever applies first.

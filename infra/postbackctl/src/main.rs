@@ -4,13 +4,17 @@
 
 mod api;
 mod apply;
+mod completion;
+mod confirm;
 mod connection;
+mod dead_letters;
 mod demo;
 mod link;
 mod partner_files;
 mod plan;
 mod progress;
 mod publish;
+mod redrive;
 mod rotate;
 mod smoke;
 mod timeline;
@@ -44,6 +48,12 @@ enum Action {
     Trace(trace::Arguments),
     /// Shows how far a GG3 user has come with each campaign, what is missing, and which webhooks are owed.
     Progress(progress::Arguments),
+    /// Shows what is in the dead-letter queues and why, and leaves it there.
+    DeadLetters(dead_letters::Arguments),
+    /// Puts dead letters back on the queue that they belong to, once their cause is mended.
+    Redrive(redrive::Arguments),
+    /// Prints the shell's completion of this command.
+    Completion(completion::Arguments),
     /// Plays the partners' document's own examples on a local stack, and shows what happened.
     Demo(demo::Arguments),
     /// Checks a deployment from outside, recording nothing.
@@ -61,6 +71,9 @@ async fn main() -> ExitCode {
         Action::Link(arguments) => link::run(&stack, arguments).await,
         Action::Trace(arguments) => trace::run(&stack, arguments).await,
         Action::Progress(arguments) => progress::run(&stack, arguments).await,
+        Action::DeadLetters(arguments) => dead_letters::run(&stack, arguments).await,
+        Action::Redrive(arguments) => redrive::run(&stack, arguments).await,
+        Action::Completion(arguments) => completion::run(&arguments),
         Action::Demo(arguments) => demo::run(&stack, &arguments).await,
         Action::Smoke(arguments) => smoke::run(arguments).await,
     };
