@@ -192,6 +192,21 @@ fn a_media_buying_link_leaves_the_partners_macro_as_it_is() {
 }
 
 #[test]
+fn the_kit_has_a_partners_urls_and_none_of_its_secrets() {
+    let stack = stack();
+    let kit = assert_done(&postbackctl(&["kit", "acme", "--api-url", &stack.api_url]));
+    assert!(
+        kit.contains(&format!("{}/postback/acme/{{token}}?user_id={{userId}}&click_id={{clickId}}", stack.api_url))
+    );
+    let initech = assert_done(&postbackctl(&["kit", "initech"]));
+    assert!(initech.contains("https://{api}/postback/initech?"), "{initech}");
+    let (token, secret) = (stack.partner("acme").token.as_ref(), stack.partner("initech").signature_secret.as_ref());
+    assert!(!kit.contains(token.unwrap()) && !initech.contains(secret.unwrap()));
+    let nobody = postbackctl(&["kit", "nobody-here"]);
+    assert!(!nobody.status.success() && text(&nobody.stderr).contains("there is no partner nobody-here"));
+}
+
+#[test]
 fn trace_shows_what_is_stored_and_says_when_there_is_nothing() {
     let nothing = postbackctl(&["trace", "--provider", "acme", "--transaction", "never-sent"]);
     assert_eq!((nothing.status.code(), text(&nothing.stderr).contains("nothing is recorded")), (Some(1), true));

@@ -9,6 +9,7 @@ mod confirm;
 mod connection;
 mod dead_letters;
 mod demo;
+mod kit;
 mod link;
 mod partner_files;
 mod plan;
@@ -48,6 +49,8 @@ enum Action {
     Trace(trace::Arguments),
     /// Shows how far a GG3 user has come with each campaign, what is missing, and which webhooks are owed.
     Progress(progress::Arguments),
+    /// Prints what to send a partner: its URLs, parameters, links and webhooks, with examples, as Markdown.
+    Kit(kit::Arguments),
     /// Shows what is in the dead-letter queues and why, and leaves it there.
     DeadLetters(dead_letters::Arguments),
     /// Puts dead letters back on the queue that they belong to, once their cause is mended.
@@ -71,6 +74,7 @@ async fn main() -> ExitCode {
         Action::Link(arguments) => link::run(&stack, arguments).await,
         Action::Trace(arguments) => trace::run(&stack, arguments).await,
         Action::Progress(arguments) => progress::run(&stack, arguments).await,
+        Action::Kit(arguments) => kit::run(&stack, arguments).await,
         Action::DeadLetters(arguments) => dead_letters::run(&stack, arguments).await,
         Action::Redrive(arguments) => redrive::run(&stack, arguments).await,
         Action::Completion(arguments) => completion::run(&arguments),
