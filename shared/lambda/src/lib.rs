@@ -7,6 +7,8 @@ pub mod environment;
 pub mod event_evaluator;
 pub mod gateway;
 pub mod log;
+#[cfg(test)]
+mod openapi;
 pub mod postback;
 pub mod problem;
 
