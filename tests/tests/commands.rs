@@ -134,6 +134,24 @@ fn apply_creates_changes_and_keeps_and_shows_a_secret_only_once() {
     assert!(!unasked.status.success() && text(&unasked.stderr).contains("--yes"));
 }
 
+#[test]
+fn a_file_that_is_gone_changes_nothing_and_apply_says_so() {
+    let files = [("initrode.yaml", "provider: initrode\nname: A\n"), ("vandelay.yaml", "provider: vandelay\n")];
+    let folder = Folder::with("gone", &files);
+    assert_done(&postbackctl(&["apply", folder.path(), "--yes"]));
+    fs::remove_file(folder.0.join("vandelay.yaml")).unwrap();
+    fs::write(folder.0.join("initrode.yaml"), "provider: initrode\nname: B\n").unwrap();
+    let applied = postbackctl(&["apply", folder.path(), "--yes"]);
+    assert_done(&applied);
+    let said = text(&applied.stderr);
+    assert!(said.contains("leave  vandelay, which has no file here\n") && said.contains("change initrode"), "{said}");
+    assert_done(&postbackctl(&["kit", "vandelay"]));
+    // A file by its name says nothing about the others.
+    let one = folder.0.join("initrode.yaml");
+    let applied = postbackctl(&["apply", one.to_str().unwrap(), "--yes"]);
+    assert!(!text(&applied.stderr).contains("vandelay"), "{}", text(&applied.stderr));
+}
+
 #[tokio::test]
 async fn of_two_operators_who_make_one_partner_the_first_ones_secret_is_stored_and_the_other_changes_nothing() {
     let stack = stack();

@@ -7,7 +7,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use adapters::{
     dynamodb::{
         configuration::{Configuration, Written},
-        item::{SYSTEM_OWNER, SecretsItem},
+        item::{PartnerItem, SYSTEM_OWNER, SecretsItem},
     },
     random,
 };
@@ -15,6 +15,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use domain::{
     credential::Token,
+    ids::Provider,
     jiff::Timestamp,
     webhook::{Allowance, Development},
 };
@@ -63,6 +64,9 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let standing = standing(&configuration, &catalogue, &files).await?;
     let mut plans = plan_all(&files, &standing, lead)?;
     report::show(&plans);
+    if arguments.paths.iter().any(|path| path.is_dir()) {
+        report::show_unfiled(&unfiled(configuration.partners().await?, &files));
+    }
     let changes = plans.iter().filter(|planned| planned.change != Change::Unchanged).count();
     if changes > 0 && !arguments.yes {
         let waiting = format!("{changes} changes wait for a yes");
@@ -107,6 +111,14 @@ async fn standing(
         standing.push(Standing { item, secrets, goals: published.partner(provider).cloned() });
     }
     Ok(standing)
+}
+
+/// The partners that are stored and have no file here.
+fn unfiled(stored: Vec<PartnerItem>, files: &[ValidFile]) -> Vec<Provider> {
+    let has_file = |provider: &Provider| files.iter().any(|file| file.partner.provider() == provider);
+    let mut left: Vec<Provider> = stored.into_iter().map(|item| item.provider).filter(|name| !has_file(name)).collect();
+    left.sort();
+    left
 }
 
 /// What each file would change, or every fault of all the changes that are forbidden.
