@@ -7,6 +7,7 @@ mod apply;
 mod completion;
 mod confirm;
 mod connection;
+mod cost;
 mod dead_letters;
 mod demo;
 mod kit;
@@ -55,6 +56,8 @@ enum Action {
     DeadLetters(dead_letters::Arguments),
     /// Puts dead letters back on the queue that they belong to, once their cause is mended.
     Redrive(redrive::Arguments),
+    /// Computes what a million postbacks, events, deliveries and resends cost on AWS, on paper.
+    Cost(Box<cost::Arguments>),
     /// Prints the shell's completion of this command.
     Completion(completion::Arguments),
     /// Plays the partners' document's own examples on a local stack, and shows what happened.
@@ -77,6 +80,7 @@ async fn main() -> ExitCode {
         Action::Kit(arguments) => kit::run(&stack, arguments).await,
         Action::DeadLetters(arguments) => dead_letters::run(&stack, arguments).await,
         Action::Redrive(arguments) => redrive::run(&stack, arguments).await,
+        Action::Cost(arguments) => cost::run(&arguments),
         Action::Completion(arguments) => completion::run(&arguments),
         Action::Demo(arguments) => demo::run(&stack, &arguments).await,
         Action::Smoke(arguments) => smoke::run(arguments).await,
