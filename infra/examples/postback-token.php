@@ -6,8 +6,9 @@ function send(string $url, array $parameters): array
 {
     $query = http_build_query($parameters, '', '&', PHP_QUERY_RFC3986);
     $options = ['http' => ['timeout' => 30, 'ignore_errors' => true]];
-    $body = file_get_contents("$url?$query", false, stream_context_create($options));
-    return [explode(' ', $http_response_header[0])[1], $body];
+    $answer = fopen("$url?$query", 'r', false, stream_context_create($options));
+    $status = explode(' ', stream_get_meta_data($answer)['wrapper_data'][0])[1];
+    return [$status, stream_get_contents($answer)];
 }
 
 $parameters = [];

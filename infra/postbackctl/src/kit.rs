@@ -71,7 +71,7 @@ impl Kit<'_> {
             "Put your tracker's own macro for each parameter where one stands in braces. The one for `{}` has to give back\nthe value that arrived on your landing page, not an identifier of your own.\n",
             names.of("click_id")
         )?;
-        text.push_str(&names.put_into(call.intro_after_block()));
+        writeln!(text, "{}\n", names.put_into(call.intro_after_block()).trim_end())?;
         self.agreed(&mut text)?;
         if !signs {
             text.push_str(&names.put_into(call.part("Send it with a token")?));
@@ -85,10 +85,12 @@ impl Kit<'_> {
             text.push_str(&names.put_into(sign.body));
             writeln!(text, "With your own names:\n\n    {}\n", self.signed_command())?;
         }
-        page.section("Try it")?.write(&mut text, |body| {
-            let dry = format!("{}?{}&dry_run=true", self.base_url(), self.query(&Field::example));
-            page::with_block(&names.put_into(body), &format!("    curl -i '{dry}'"))
-        })?;
+        let dry_run = if signs {
+            format!("    {} dry_run=true", self.signed_command())
+        } else {
+            format!("    curl -i '{}?{}&dry_run=true'", self.base_url(), self.query(&Field::example))
+        };
+        page.section("Try it")?.write(&mut text, |body| page::with_block(&names.put_into(body), &dry_run))?;
         self.media_buying(&mut text, &page, &names)?;
         Ok(self.placed(&text))
     }

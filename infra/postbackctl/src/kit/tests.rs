@@ -44,7 +44,10 @@ fn a_partners_own_names_and_macros_are_in_its_urls_and_nothing_of_ours_is_left_t
     assert!(umbrella.contains(url), "{umbrella}");
     assert!(umbrella.contains("| `aff_sub` | required |") && umbrella.contains("'payout=100.00'"));
     assert!(umbrella.contains("https://offers.example.net/go?aff_sub=67890&user_id=12345\n"));
-    assert!(umbrella.contains("- You call from 127.0.0.0/8, 203.0.113.0/24."));
+    assert!(
+        umbrella.contains("\n\nAgreed with you:\n\n- ")
+            && umbrella.contains("- You call from 127.0.0.0/8, 203.0.113.0/24.")
+    );
     let acme = sample("acme");
     assert!(
         acme.contains("/postback/acme/{token}?user_id={userId}&click_id={clickId}&transaction_id={transaction_id}&")
@@ -71,6 +74,8 @@ fn a_partner_that_signs_gets_a_signed_example_and_one_with_a_token_no_word_of_si
         initech.contains("PROVIDER=initech SECRET='your secret' bash postback-signed.sh user_id=12345 click_id=67890")
     );
     assert!(initech.contains("&signature={signature}\n") && !initech.contains("/{token}"), "{initech}");
+    let dry_run = initech.lines().filter(|line| line.contains("postback-signed.sh") && line.ends_with(" dry_run=true"));
+    assert_eq!(dry_run.count(), 1, "a dry run is signed like any call: {initech}");
     assert!(!sample("acme").contains("postback-signed"));
 }
 
