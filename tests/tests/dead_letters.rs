@@ -10,7 +10,11 @@ use std::{
 
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
 use serde_json::Value;
-use tests::{operator, stack::Stack};
+use tests::{
+    operator,
+    proxy::{Action, AwsError, Proxy},
+    stack::Stack,
+};
 
 /// How long a message may take through a function and back: the emulator polls its queues about once a second.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -19,7 +23,7 @@ fn stack() -> Stack {
     Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"))
 }
 
-/// A body that no other test and no earlier run has used, of a type that no function takes.
+/// A text that no other test and no earlier run has used.
 fn fresh(prefix: &str) -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
     format!("{prefix}-{since}")
@@ -66,8 +70,41 @@ async fn arrived(stack: &Stack, queue: &str, body: &str) -> Message {
     }
 }
 
+/// The queue that two tests move everything from: one at a time.
+static GG3_CONVERSIONS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+#[tokio::test]
+async fn a_letter_whose_redrive_was_cut_short_is_lost_nowhere_and_repeating_ends_it() {
+    let _alone = GG3_CONVERSIONS.lock().await;
+    let stack = stack();
+    let (dead, body) = ("gg3-conversions-dead-letters", fresh("cut-short"));
+    stack.sqs().send_message().queue_url(stack.queue(dead)).message_body(&body).send().await.unwrap();
+    let proxy = Proxy::start(&stack.aws_endpoint_url).await;
+    let through = Stack { aws_endpoint_url: proxy.endpoint_url(), ..stack.clone() };
+    let redrive = async || {
+        let through = through.clone();
+        tokio::task::spawn_blocking(move || postbackctl(&through, &["redrive", dead, "--yes"])).await.unwrap()
+    };
+    for (fails, is_sent) in [("SendMessage", false), ("DeleteMessage", true)] {
+        let fail = AwsError::internal_server_error;
+        proxy.on(move |call| if call.operation == fails { Action::FailBefore(fail()) } else { Action::Forward });
+        let output = redrive().await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("run it again for the rest"), "{said}");
+        assert_eq!(letters(&stack, dead, &body).len(), 1, "it is still a letter when {fails} fails");
+        if is_sent {
+            arrived(&stack, "gg3-conversions", &body).await;
+        }
+    }
+    proxy.on(|_| Action::Forward);
+    assert!(redrive().await.status.success());
+    arrived(&stack, "gg3-conversions", &body).await;
+    assert!(letters(&stack, dead, &body).is_empty());
+}
+
 #[tokio::test]
 async fn a_redriven_letter_keeps_its_body_its_attributes_and_its_group_and_is_a_letter_no_more() {
+    let _alone = GG3_CONVERSIONS.lock().await;
     let stack = stack();
     let (dead, body) = ("gg3-conversions-dead-letters", fresh("kept"));
     let attribute = MessageAttributeValue::builder().data_type("String").string_value("why not").build().unwrap();
