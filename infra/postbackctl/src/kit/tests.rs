@@ -38,6 +38,33 @@ fn the_page_quotes_every_example_to_the_letter() {
 }
 
 #[test]
+fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
+    use domain::{fault::FaultCode, parameters, retry, webhook};
+    let page = fs::read_to_string(repository().join("infra/PARTNERS.md")).unwrap();
+    let limits = format!(
+        "{} KiB of query, {} KiB of body, {} parameters, names of {}\nbytes",
+        parameters::MAX_QUERY_BYTES / 1024,
+        parameters::MAX_BODY_BYTES / 1024,
+        parameters::MAX_PARAMETERS,
+        parameters::MAX_NAME_BYTES
+    );
+    let resends = format!(
+        "up to {} times: before the n-th time we wait n times the campaign's interval ({} minutes unless agreed otherwise), or your `Retry-After` if that is longer, {} hours at most",
+        retry::RESENDS,
+        retry::DEFAULT_INITIAL_INTERVAL.as_secs() / 60,
+        retry::MAX_RETRY_AFTER.as_secs() / 3600
+    );
+    let macros = webhook::Macro::ALL.map(|name| format!("`{name}`"));
+    // serde's own list of all codes; an address outside the allow-list has an answer of its own.
+    let told = serde_json::from_str::<FaultCode>(r#""none""#).unwrap_err().to_string();
+    let codes = told.split('`').skip(3).step_by(2).filter(|code| *code != "address_not_allowed");
+    let codes = codes.map(|code| format!("`{code}`"));
+    for said in [limits, resends].into_iter().chain(macros).chain(codes) {
+        assert!(page.contains(&said), "the page does not say: {said}");
+    }
+}
+
+#[test]
 fn a_partners_own_names_and_macros_are_in_its_urls_and_nothing_of_ours_is_left_to_replace() {
     let umbrella = sample("umbrella");
     let url = "https://api.example/postback/umbrella/{token}?user_id={user_id}&aff_sub={aff_sub}&transaction_id={transaction_id}&currency={currency}&payout={payout}\n";

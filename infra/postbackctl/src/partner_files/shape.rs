@@ -177,3 +177,69 @@ impl fmt::Display for Place {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn good() -> Value {
+        let campaign = |name: &str, goal: Value| json!({ "name": name, "goal": goal, "active_from": "on_publish", "webhook": { "url": "https://a.example/" } });
+        json!({
+            "provider": "acme",
+            "postback": { "credential": "token", "require_click": true, "event_ids": ["a", "b"] },
+            "landings": { "x": "https://a.example/" },
+            "media_buying": {
+                "ids": ["click_id", "user_id"],
+                "campaigns": [
+                    campaign("first", json!({ "type": "ggstrike", "clicks": 3 })),
+                    campaign("second", json!({ "type": "main_quests", "quests": ["a", "b", "c"] })),
+                ],
+            },
+        })
+    }
+
+    fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
+        found.push(at.to_owned());
+        match value {
+            Value::Object(keys) => keys.iter().for_each(|(key, value)| pointers(value, &format!("{at}/{key}"), found)),
+            Value::Array(items) => {
+                items.iter().enumerate().for_each(|(n, item)| pointers(item, &format!("{at}/{n}"), found));
+            }
+            _ => {}
+        }
+    }
+
+    fn junk() -> impl Strategy<Value = Value> {
+        let junk =
+            [json!(null), json!(true), json!(7), json!(1.5), json!("x"), json!([]), json!([1, {}]), json!({ "y": 1 })];
+        prop::sample::select(junk.to_vec())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_anywhere_the_rest_is_read_and_each_fault_is_told_once(junk in prop::collection::vec((any::<prop::sample::Index>(), junk()), 0..6)) {
+            let mut value = good();
+            for (place, junk) in junk {
+                let mut all = Vec::new();
+                pointers(&value, "", &mut all);
+                let pointer: &String = place.get(&all);
+                if let Some(found) = value.pointer_mut(pointer) {
+                    *found = junk;
+                }
+            }
+            let readable = serde_json::from_value::<PartnerFile>(value.clone()).is_ok();
+            let shape = Shape::of(value);
+            if readable {
+                prop_assert!(shape.faults.is_empty());
+            }
+            prop_assert!(shape.rest.is_some() || !shape.faults.is_empty());
+            let mut told: Vec<String> = shape.faults.iter().map(ToString::to_string).collect();
+            told.sort();
+            told.dedup();
+            prop_assert_eq!(told.len(), shape.faults.len());
+        }
+    }
+}
