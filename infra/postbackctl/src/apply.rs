@@ -2,17 +2,12 @@
 
 mod report;
 
-use std::{
-    io::{BufRead, IsTerminal, Write},
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use adapters::{
     dynamodb::{
         configuration::{Configuration, Written},
-        item::{SYSTEM_OWNER, SecretsItem},
+        item::{PartnerItem, SYSTEM_OWNER, SecretsItem},
     },
     random,
 };
@@ -20,13 +15,14 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use domain::{
     credential::Token,
+    ids::Provider,
     jiff::Timestamp,
     webhook::{Allowance, Development},
 };
 
 use self::report::{Report, Row};
 use crate::{
-    Connection,
+    Connection, ask,
     partner_files::{self, ValidFile},
     plan::{Change, Clock, Entropy, NewCredential, Planned, Standing, plan},
     publish::{self, Catalogue},
@@ -67,11 +63,12 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let standing = standing(&configuration, &catalogue, &files).await?;
     let mut plans = plan_all(&files, &standing, lead)?;
     report::show(&plans);
+    if arguments.paths.iter().any(|path| path.is_dir()) {
+        report::show_unfiled(&unfiled(configuration.partners().await?, &files));
+    }
     let changes = plans.iter().filter(|planned| planned.change != Change::Unchanged).count();
     if changes > 0 && !arguments.yes {
-        if !confirm(changes)? {
-            bail!("nothing was changed");
-        }
+        ask::confirm(&format!("Make {changes} changes?"), false)?;
         // Whoever was asked may have thought for long: what must be ahead by now is looked at again.
         plans = plan_all(&files, &standing, lead)?;
     }
@@ -112,6 +109,14 @@ async fn standing(
     Ok(standing)
 }
 
+/// The partners that are stored and have no file here.
+fn unfiled(stored: Vec<PartnerItem>, files: &[ValidFile]) -> Vec<Provider> {
+    let has_file = |provider: &Provider| files.iter().any(|file| file.partner.provider() == provider);
+    let mut left: Vec<Provider> = stored.into_iter().map(|item| item.provider).filter(|name| !has_file(name)).collect();
+    left.sort();
+    left
+}
+
 /// What each file would change, or every fault of all the changes that are forbidden.
 fn plan_all(files: &[ValidFile], standing: &[Standing], lead: Duration) -> Result<Vec<Planned>> {
     let clock = Clock { now: Timestamp::now(), lead };
@@ -145,18 +150,6 @@ async fn change(
     let outcome = publish::publish(catalogue, all, lead, || Timestamp::now().into()).await;
     report.publishing = outcome.map_err(|fault| anyhow!("the partners are stored, but not published: {fault:#}"))?;
     Ok(())
-}
-
-fn confirm(changes: usize) -> Result<bool> {
-    let input = std::io::stdin();
-    if !input.is_terminal() {
-        bail!("{changes} changes wait for a yes, and nobody is there to ask: run it with --yes");
-    }
-    eprint!("Make {changes} changes? [y/N] ");
-    std::io::stderr().flush()?;
-    let mut answer = String::new();
-    input.lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
 /// The system's own keys: made once, by whoever applies first.

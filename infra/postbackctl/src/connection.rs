@@ -115,6 +115,11 @@ impl Connection {
         self.settings.sqs(CallLimits::BACKGROUND)
     }
 
+    /// The stack's name.
+    pub(crate) fn stack(&self) -> &str {
+        &self.stack
+    }
+
     fn table(&self, noun: &str) -> String {
         format!("{}-{noun}", self.stack)
     }

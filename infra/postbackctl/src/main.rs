@@ -5,10 +5,14 @@
 mod api;
 mod apply;
 mod ask;
+mod completion;
 mod conflicts;
 mod connection;
 mod conversions;
+mod cost;
+mod dead_letters;
 mod demo;
+mod kit;
 mod link;
 mod page;
 mod partner_files;
@@ -16,6 +20,7 @@ mod plan;
 mod progress;
 mod publish;
 mod reconcile;
+mod redrive;
 mod refusals;
 mod rotate;
 mod smoke;
@@ -58,6 +63,16 @@ enum Action {
     Refusals(refusals::Arguments),
     /// Shows how far a GG3 user has come with each campaign, what is missing, and which webhooks are owed.
     Progress(progress::Arguments),
+    /// Prints what to send a partner: its URLs, parameters, links and webhooks, with examples, as Markdown.
+    Kit(kit::Arguments),
+    /// Shows what is in the dead-letter queues and why, and leaves it there.
+    DeadLetters(dead_letters::Arguments),
+    /// Puts dead letters back on the queue that they belong to, once their cause is mended.
+    Redrive(redrive::Arguments),
+    /// Computes what a million postbacks, events, deliveries and resends cost on AWS, on paper.
+    Cost(Box<cost::Arguments>),
+    /// Prints the shell's completion of this command.
+    Completion(completion::Arguments),
     /// Plays the partners' document's own examples on a local stack, and shows what happened.
     Demo(demo::Arguments),
     /// Checks a deployment from outside, recording nothing.
@@ -79,6 +94,11 @@ async fn main() -> ExitCode {
         Action::Conversions(arguments) => conversions::run(&stack, arguments).await,
         Action::Reconcile(arguments) => reconcile::run(&stack, arguments).await,
         Action::Progress(arguments) => progress::run(&stack, arguments).await,
+        Action::Kit(arguments) => kit::run(&stack, arguments).await,
+        Action::DeadLetters(arguments) => dead_letters::run(&stack, arguments).await,
+        Action::Redrive(arguments) => redrive::run(&stack, arguments).await,
+        Action::Cost(arguments) => cost::run(&arguments),
+        Action::Completion(arguments) => completion::run(&arguments),
         Action::Demo(arguments) => demo::run(&stack, &arguments).await,
         Action::Smoke(arguments) => smoke::run(arguments).await,
     };

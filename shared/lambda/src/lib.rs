@@ -10,6 +10,8 @@ pub mod event_evaluator;
 pub mod gateway;
 pub mod log;
 pub mod lookup_writer;
+#[cfg(test)]
+mod openapi;
 pub mod postback;
 pub mod problem;
 pub mod queue;

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use adapters::dynamodb::item::PartnerItem;
 use anyhow::{Result, anyhow};
-use domain::credential::CredentialKind;
+use domain::{credential::CredentialKind, ids::Provider};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{
@@ -111,4 +111,17 @@ pub(super) fn show(plans: &[Planned]) {
             }
         }
     }
+}
+
+/// Shows who has no file here: a file that is gone changes nothing, and nobody should think that it did.
+pub(super) fn show_unfiled(unfiled: &[Provider]) {
+    if unfiled.is_empty() {
+        return;
+    }
+    for provider in unfiled {
+        eprintln!("leave  {provider}, which has no file here");
+    }
+    eprintln!(
+        "       no partner is ever deleted: to end one, archive its campaigns, and rotate its credential and tell nobody"
+    );
 }

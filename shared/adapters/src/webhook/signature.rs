@@ -94,6 +94,21 @@ mod tests {
     }
 
     #[test]
+    fn every_published_vector_of_a_valid_webhook_is_signed_as_published() {
+        let vectors = include_str!("../../../domain/vectors/webhook-signature.json");
+        let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+        for vector in vectors["webhooks"].as_array().unwrap() {
+            let text = |name: &str| vector[name].as_str().unwrap();
+            let signer = Signer::try_new(&[Secret::new(text("secret"))]).unwrap();
+            let Ok(timestamp) = text("webhook-timestamp").parse() else { continue };
+            let made = signer.sign(text("webhook-id"), timestamp, text("payload")).unwrap();
+            let found = text("webhook-signature").split(' ').any(|given| given == made);
+            let age = vector["received_at"].as_i64().unwrap().abs_diff(timestamp);
+            assert_eq!(Some(found && age <= 300), vector["valid"].as_bool(), "{}", text("what"));
+        }
+    }
+
+    #[test]
     fn during_rotation_there_are_two_signatures_with_a_space_between_them() {
         assert_eq!(sign(&[OTHER, KEY]), format!("{} {SIGNED}", sign(&[OTHER])));
     }
