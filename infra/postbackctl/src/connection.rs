@@ -4,23 +4,29 @@ use adapters::{
     aws::{AwsSettings, CallLimits, http_client},
     dynamodb::{
         configuration::Configuration,
+        deliveries::DynamoDeliveries,
+        failures::DynamoFailures,
         history::History,
         lookups::DynamoLookups,
         participants::DynamoParticipants,
-        partners::{DynamoKnownPartners, DynamoSystemKeys},
+        partners::{DynamoKnownPartners, DynamoRecipients, DynamoSystemKeys},
         postbacks::DynamoPostbacks,
         refusals::DynamoRefusals,
         resolutions::DynamoResolutions,
+        under_way::DynamoUnderWay,
     },
-    sqs::SqsConversions,
+    sqs::{SqsConversions, SqsResends},
+    webhook::Reach,
 };
 use anyhow::{Context, Result};
 use app::{
     accept_postback::AcceptPostback,
     cache::{Cache, CachePolicy},
+    ports::{KnownRecipient, Source},
 };
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
+use domain::{ids::Provider, webhook::Development};
 
 use crate::publish::CatalogueTable;
 
@@ -95,6 +101,46 @@ impl Connection {
             postbacks: DynamoPostbacks::new(client.clone(), self.table("postbacks")),
             refusals: DynamoRefusals::new(client, self.table("refusals")),
         }
+    }
+
+    /// The deliveries, to change.
+    pub(crate) fn deliveries(&self) -> DynamoDeliveries {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        DynamoDeliveries::new(client, self.table("deliveries"), self.table("attempts"))
+    }
+
+    /// The deliveries that failed, and every delivery's older attempts.
+    pub(crate) fn failures(&self) -> DynamoFailures {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        DynamoFailures::new(client, self.table("deliveries"), self.table("attempts"))
+    }
+
+    /// The deliveries under way.
+    pub(crate) fn under_way(&self) -> DynamoUnderWay {
+        DynamoUnderWay::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("deliveries"))
+    }
+
+    /// The queue of resends.
+    pub(crate) async fn resends(&self) -> Result<SqsResends> {
+        let (client, name) = (self.sqs(), self.table("webhook-retries"));
+        let found = client.get_queue_url().queue_name(&name).send().await;
+        let found = found.with_context(|| format!("there is no queue {name}: is --stack right?"))?;
+        Ok(SqsResends::new(client, found.queue_url.unwrap_or_default()))
+    }
+
+    /// How far webhooks may go from here: to this machine too where AWS is on it.
+    pub(crate) fn reach(&self) -> Reach {
+        match Development::try_new(self.settings.endpoint_url.as_deref().unwrap_or_default()) {
+            Ok(proof) => Reach::Development { proof, extra_authorities: None },
+            Err(_) => Reach::Public,
+        }
+    }
+
+    /// A partner as webhook-sender knows it; none if there is no such partner.
+    pub(crate) async fn recipient(&self, provider: &Provider) -> Result<Option<KnownRecipient>> {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        let (partners, secrets) = (self.table("partners"), self.table("secrets"));
+        Ok(DynamoRecipients::new(client, partners, secrets, self.reach().allowance()).load(provider).await?)
     }
 
     /// The participants.

@@ -1,9 +1,6 @@
 //! `postbackctl conversions replay`: what was recorded in a time, sent to GG3 again.
 
-use std::{
-    process::ExitCode,
-    time::{Duration, Instant},
-};
+use std::process::ExitCode;
 
 use adapters::{
     dynamodb::{
@@ -23,11 +20,15 @@ use domain::{
     lookup::{Place, Subject},
 };
 use futures_util::future::join_all;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::{Connection, ask, page};
+use crate::{
+    Connection, ask,
+    pace::{self, Pace, bar},
+    page,
+};
 
 /// How many conversions are read and sent at a time, in requests of ten.
 const AT_ONCE: usize = 100;
@@ -95,8 +96,8 @@ async fn replay(connection: &Connection, arguments: &Replay) -> Result<ExitCode>
         history: connection.history(),
         queue: connection.conversions().await?,
         bar: bar(total),
-        pace: Pace { begun: Instant::now(), rate, sent: 0 },
-        interrupted: tokio::spawn(async { tokio::signal::ctrl_c().await.unwrap_or(()) }),
+        pace: Pace::new(rate),
+        interrupted: pace::interruption(),
     };
     let mut stopped = None;
     for provider in &partners {
@@ -125,12 +126,6 @@ async fn replay(connection: &Connection, arguments: &Replay) -> Result<ExitCode>
         eprintln!("and then for those that were not begun: {}", left.join(", "));
     }
     Ok(ExitCode::FAILURE)
-}
-
-fn bar(total: usize) -> ProgressBar {
-    let style = ProgressStyle::with_template("{pos} of {len} {wide_bar} {per_sec}, {eta} left");
-    let bar = ProgressBar::new(u64::try_from(total).unwrap_or_default());
-    bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 struct Sending {
@@ -180,43 +175,5 @@ impl Sending {
             answer?;
         }
         Ok(())
-    }
-}
-
-/// No more a second than was asked for.
-struct Pace {
-    begun: Instant,
-    rate: u32,
-    sent: usize,
-}
-
-impl Pace {
-    /// When so many may have been sent, counted from the beginning.
-    fn due(&self) -> Duration {
-        let millis = u64::try_from(self.sent).unwrap_or(u64::MAX).saturating_mul(1000) / u64::from(self.rate);
-        Duration::from_millis(millis)
-    }
-
-    /// Waits for the turn of the next. Answers whether somebody interrupted.
-    async fn wait(&self, interrupted: &mut JoinHandle<()>) -> bool {
-        let left = self.due().saturating_sub(self.begun.elapsed());
-        tokio::select! {
-            biased;
-            _ = interrupted => true,
-            () = tokio::time::sleep(left) => false,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn so_many_are_due_only_after_as_many_seconds_as_the_rate_says() {
-        let due = |sent, rate| Pace { begun: Instant::now(), rate, sent }.due();
-        assert_eq!(due(0, 1), Duration::ZERO);
-        assert_eq!(due(100, 10), Duration::from_secs(10));
-        assert_eq!(due(1_000_000, 100_000), Duration::from_secs(10));
     }
 }

@@ -11,21 +11,26 @@ mod connection;
 mod conversions;
 mod cost;
 mod dead_letters;
+mod deliveries;
 mod demo;
 mod kit;
 mod link;
+mod pace;
 mod page;
 mod partner_files;
 mod plan;
+mod probe;
 mod progress;
 mod publish;
 mod reconcile;
 mod redrive;
 mod refusals;
+mod resend;
 mod rotate;
 mod smoke;
 mod timeline;
 mod trace;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -55,7 +60,7 @@ enum Action {
     Conversions(conversions::Arguments),
     /// Compares a partner's own list of its transactions with what is recorded.
     Reconcile(reconcile::Arguments),
-    /// Shows what happened to a transaction, a click or a user, from what was stored.
+    /// Shows what happened to a transaction, a click, a user or a delivery, from what was stored.
     Trace(trace::Arguments),
     /// Lists postbacks that contradict recorded ones, and resolves them.
     Conflicts(conflicts::Arguments),
@@ -63,6 +68,12 @@ enum Action {
     Refusals(refusals::Arguments),
     /// Shows how far a GG3 user has come with each campaign, what is missing, and which webhooks are owed.
     Progress(progress::Arguments),
+    /// Lists webhooks owed to partners and how far they are, or what is overdue.
+    Deliveries(deliveries::Arguments),
+    /// Opens another round of attempts, of one delivery or of all that failed in a time.
+    Resend(resend::Arguments),
+    /// Sends a partner a test webhook, as the real ones are sent, and shows what came of it.
+    Probe(probe::Arguments),
     /// Prints what to send a partner: its URLs, parameters, links and webhooks, with examples, as Markdown.
     Kit(kit::Arguments),
     /// Shows what is in the dead-letter queues and why, and leaves it there.
@@ -94,6 +105,9 @@ async fn main() -> ExitCode {
         Action::Conversions(arguments) => conversions::run(&stack, arguments).await,
         Action::Reconcile(arguments) => reconcile::run(&stack, arguments).await,
         Action::Progress(arguments) => progress::run(&stack, arguments).await,
+        Action::Deliveries(arguments) => deliveries::run(&stack, arguments).await,
+        Action::Resend(arguments) => resend::run(&stack, arguments).await,
+        Action::Probe(arguments) => Box::pin(probe::run(&stack, arguments)).await,
         Action::Kit(arguments) => kit::run(&stack, arguments).await,
         Action::DeadLetters(arguments) => dead_letters::run(&stack, arguments).await,
         Action::Redrive(arguments) => redrive::run(&stack, arguments).await,

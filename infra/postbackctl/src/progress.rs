@@ -48,6 +48,18 @@ pub(crate) struct Line {
     delivery: Option<(DeliveryId, Status)>,
 }
 
+impl Line {
+    /// Whose campaign it is.
+    pub(crate) fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// What is owed for it, once it is reached.
+    pub(crate) fn delivery_id(&self) -> Option<&DeliveryId> {
+        self.delivery.as_ref().map(|(id, _)| id)
+    }
+}
+
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}: {}", self.provider, self.campaign, self.progress)?;

@@ -2,8 +2,20 @@
 
 use std::fmt;
 
-use adapters::dynamodb::item::{ClickItem, PostbackItem, RefusalItem, RefusalKind};
-use domain::{conversion::Conversion, fault::Fault, jiff::Timestamp, postback::Difference};
+use adapters::dynamodb::item::{
+    ClickItem, PostbackItem, RefusalItem, RefusalKind,
+    media_buying::{AttemptItem, DeliveryItem},
+};
+use domain::{
+    attempt::Attempt,
+    conversion::Conversion,
+    event::Ids,
+    fault::Fault,
+    ids::{Provider, UserId},
+    jiff::Timestamp,
+    participant::Attribution,
+    postback::Difference,
+};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -11,7 +23,7 @@ use serde_json::Value;
 #[derive(Debug, Serialize)]
 pub(crate) struct Entry {
     pub(crate) at: Timestamp,
-    /// `click`, `postback`, `correction`, `refusal`, `conflict` or `conversion`.
+    /// `click`, `postback`, `correction`, `refusal`, `conflict`, `conversion`, `opening`, `delivery`, `attempt` or `due`.
     pub(crate) kind: &'static str,
     /// As it is stored, for programs.
     pub(crate) record: Value,
@@ -113,6 +125,61 @@ impl Timeline {
         );
     }
 
+    /// The links of a partner that a GG3 user opened, and how far the user has come since.
+    pub(crate) fn opening(
+        &mut self,
+        user_id: &UserId,
+        provider: &Provider,
+        attribution: &Attribution,
+        progress: &[String],
+    ) {
+        let details = [
+            format!("by the ids {}, told by event {}", ids(&attribution.latest.ids), attribution.latest.event),
+            format!("the latest at {:.3}", attribution.latest.at.timestamp()),
+        ];
+        let details: Vec<String> = details.iter().chain(progress).cloned().collect();
+        let what = format!("{user_id} opened {provider}'s link to GG3; since then its deeds count for {provider}");
+        self.add(("opening", attribution.since.timestamp(), attribution), &what, &details);
+    }
+
+    /// A delivery, all its attempts, and what is to come. `request` is what is sent by the configuration as it is now.
+    pub(crate) fn delivery(&mut self, item: &DeliveryItem, older: &[AttemptItem], request: &[String]) {
+        let delivery = &item.delivery;
+        let (provider, campaign) = (delivery.provider(), delivery.campaign());
+        let details = [
+            format!("for {} by the ids {}", delivery.participant(), ids(delivery.ids())),
+            format!("the goal was reached at {:.3}", delivery.occurred_at().timestamp()),
+            format!("webhook-id {}, {}", delivery.id(), delivery.status()),
+        ];
+        let details: Vec<String> = details.iter().chain(request).cloned().collect();
+        let what = format!("owed to {provider} for its campaign {campaign}");
+        self.add(("delivery", delivery.created_at().timestamp(), item), &what, &details);
+        for item in older {
+            self.attempt(item.round, &item.made, item.late, item);
+        }
+        for attempt in delivery.attempts() {
+            self.attempt(delivery.round(), attempt, false, attempt);
+        }
+        if let Some(next) = delivery.next() {
+            let n = delivery.attempts().len() + 1;
+            let what = format!("attempt {n} of round {} to {provider}", delivery.round());
+            self.add(("due", next.due_at.timestamp(), next), &what, &[format!("webhook-id {}", delivery.id())]);
+        }
+    }
+
+    fn attempt(&mut self, round: u32, attempt: &Attempt, late: bool, record: &impl Serialize) {
+        let Attempt { n, due_at, sent_at, duration_ms, outcome, answer } = attempt;
+        let mut details = vec![format!("due {:.3}, took {duration_ms} ms", due_at.timestamp())];
+        if !answer.is_empty() {
+            details.push(format!("its answer began: {answer}"));
+        }
+        if late {
+            details.push("recorded after its claim had expired".to_owned());
+        }
+        let what = format!("{n} of round {round}: {outcome}");
+        self.add(("attempt", sent_at.timestamp(), record), &what, &details);
+    }
+
     fn add(&mut self, (kind, at, record): (&'static str, Timestamp, &impl Serialize), what: &str, details: &[String]) {
         let record = serde_json::to_value(record).unwrap_or_default();
         let what = printable(&format!("{kind:10} {what}"));
@@ -120,6 +187,13 @@ impl Timeline {
         // Stable: what happened at one instant stays in the order it was found.
         self.0.sort_by_key(|entry| entry.at);
     }
+}
+
+/// The ids that a partner knows a user by.
+fn ids(ids: &Ids) -> String {
+    let click = ids.click_id.as_ref().map(|id| format!("click_id {id}"));
+    let user = ids.user_id.as_ref().map(|id| format!("user_id {id}"));
+    click.into_iter().chain(user).collect::<Vec<_>>().join(", ")
 }
 
 /// A fault in a line.

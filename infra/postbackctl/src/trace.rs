@@ -1,18 +1,20 @@
-//! `postbackctl trace`: what happened to a transaction, a click or a user: click, postback or refusal, conversion.
+//! `postbackctl trace`: what happened to a transaction, a click, a user or a delivery: click, postback or refusal, conversion;
+//! opening, progress, delivery, every attempt.
 
 use std::{collections::BTreeSet, process::ExitCode};
 
 use adapters::dynamodb::{history::History, item::PostbackItem, lookups::Range};
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
+use app::ports::Participants;
 use clap::Args;
 use domain::{
     conversion::Conversion,
     correction::Revision,
-    ids::{ClickId, TransactionId, UserId},
+    ids::{ClickId, DeliveryId, PartnerUserId, TransactionId, UserId},
     lookup::{Kind, Place, Subject},
 };
 
-use crate::{Connection, ask, timeline::Timeline};
+use crate::{Connection, ask, progress, timeline::Timeline, webhook};
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
@@ -29,6 +31,12 @@ pub(crate) struct Arguments {
     /// A GG3 user.
     #[arg(long)]
     user: Option<String>,
+    /// What a partner calls one of its users, whom it sent to GG3, as in acme/p-9.
+    #[arg(long, value_name = "PROVIDER/USER")]
+    partner_user: Option<String>,
+    /// A delivery: the webhook-id of all its attempts.
+    #[arg(long)]
+    delivery: Option<String>,
     /// How many things of a click id or a user, the newest.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
@@ -39,7 +47,14 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
-    let mut trace = Trace { history: connection.history(), timeline: Timeline::default(), clicks: BTreeSet::new() };
+    let mut trace = Trace {
+        connection: &connection,
+        history: connection.history(),
+        timeline: Timeline::default(),
+        clicks: BTreeSet::new(),
+        participants: BTreeSet::new(),
+        deliveries: BTreeSet::new(),
+    };
     if let Some((provider, transaction)) = arguments.provider.zip(arguments.transaction) {
         let transaction = TransactionId::new(transaction).map_err(|fault| anyhow!("the transaction id {fault}"))?;
         for item in trace.history.transaction(&ask::provider(&provider)?, &transaction).await? {
@@ -53,7 +68,17 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         subjects.push(Subject::Click(click));
     }
     if let Some(user) = arguments.user {
-        subjects.push(Subject::User(UserId::new(user).map_err(|fault| anyhow!("the user id {fault}"))?));
+        let user = UserId::new(user).map_err(|fault| anyhow!("the user id {fault}"))?;
+        trace.participants.insert(user.clone());
+        subjects.push(Subject::User(user));
+    }
+    if let Some(named) = arguments.partner_user {
+        let (provider, user) = named.split_once('/').context("write it as the partner's name, / and its user")?;
+        let user = PartnerUserId::new(user).map_err(|fault| anyhow!("the partner's user id {fault}"))?;
+        subjects.push(Subject::PartnerUser(ask::provider(provider)?, user));
+    }
+    if let Some(id) = arguments.delivery {
+        trace.deliveries.insert(DeliveryId::new(id).map_err(|fault| anyhow!("the delivery id {fault}"))?);
     }
     let limit = usize::from(arguments.limit);
     let mut places = BTreeSet::new();
@@ -70,14 +95,18 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 }
 
 /// What has been found so far.
-struct Trace {
+struct Trace<'a> {
+    connection: &'a Connection,
     history: History,
     timeline: Timeline,
     /// The click ids that postbacks or entries name, ours or not.
     clicks: BTreeSet<ClickId>,
+    /// GG3 users who may have opened a partner's link.
+    participants: BTreeSet<UserId>,
+    deliveries: BTreeSet<DeliveryId>,
 }
 
-impl Trace {
+impl Trace<'_> {
     /// What the lookups lead to. A thing that has expired since is passed over.
     async fn places(&mut self, places: &BTreeSet<Place>) -> Result<()> {
         let of = |kind: Kind| places.iter().filter(move |place| place.kind() == kind).map(Place::key);
@@ -91,6 +120,29 @@ impl Trace {
             }
         }
         self.clicks.extend(of(Kind::Click).filter_map(|key| ClickId::new(key).ok()));
+        self.participants.extend(of(Kind::Opening).filter_map(|key| UserId::new(key).ok()));
+        self.deliveries.extend(of(Kind::Delivery).filter_map(|key| DeliveryId::new(key).ok()));
+        self.outbound().await
+    }
+
+    /// What media buying knows of the users and deliveries that were found: openings, progress, deliveries, attempts.
+    async fn outbound(&mut self) -> Result<()> {
+        for user in std::mem::take(&mut self.participants) {
+            let participant = self.connection.participants().read(&user).await?.participant;
+            let lines = progress::lines(self.connection, &user, None).await?;
+            for (provider, attribution) in participant.attributions() {
+                let own: Vec<&progress::Line> = lines.iter().filter(|line| line.provider() == provider).collect();
+                self.deliveries.extend(own.iter().filter_map(|line| line.delivery_id()).cloned());
+                let told: Vec<String> = own.iter().map(ToString::to_string).collect();
+                self.timeline.opening(&user, provider, attribution, &told);
+            }
+        }
+        let failures = self.connection.failures();
+        for item in self.history.deliveries(self.deliveries.iter().map(DeliveryId::as_str)).await? {
+            let older = failures.older_attempts(item.delivery.id()).await?;
+            let request = webhook::as_curl(self.connection, &item.delivery).await;
+            self.timeline.delivery(&item, &older, &request);
+        }
         Ok(())
     }
 

@@ -153,7 +153,7 @@ impl AttemptTime {
     }
 
     /// How much of it when the claim is about to be stored.
-    fn from_claim(&self) -> std::time::Duration {
+    fn claim_onwards(&self) -> std::time::Duration {
         self.request + self.operation * (Self::OPERATIONS - 1)
     }
 }

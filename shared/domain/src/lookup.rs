@@ -62,23 +62,23 @@ impl fmt::Display for Subject {
     }
 }
 
-/// What kind of thing an entry leads to.
+/// What kind of thing an entry leads to. In the order of their names, which is the order that places have as texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// A click.
     Click,
-    /// A postback or a correction of one.
-    Postback,
-    /// A refusal or a conflict.
-    Refusal,
     /// A delivery.
     Delivery,
     /// An opening of a partner's link: its key is the GG3 user, who is the participant.
     Opening,
+    /// A postback or a correction of one.
+    Postback,
+    /// A refusal or a conflict.
+    Refusal,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Click, Self::Postback, Self::Refusal, Self::Delivery, Self::Opening];
+    const ALL: [Self; 5] = [Self::Click, Self::Delivery, Self::Opening, Self::Postback, Self::Refusal];
 
     fn as_str(self) -> &'static str {
         match self {

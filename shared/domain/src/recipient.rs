@@ -58,13 +58,14 @@ fn callee(partner: &Partner, campaign: &Campaign, allowance: Allowance) -> Calle
 fn webhook(partner: &Partner, campaign: &Campaign, allowance: Allowance) -> Result<Webhook, String> {
     let file = campaign.webhook();
     let method: Method = file.method.parse()?;
-    let template = UrlTemplate::parse(&file.url, partner.media_buying().ids(), allowance).map_err(all)?;
+    let template =
+        UrlTemplate::parse(&file.url, partner.media_buying().ids(), allowance).map_err(|faults| all(&faults))?;
     let names = BodyNames::try_new(&partner.rules().names);
-    let names = if method == Method::Post { names.map_err(all)? } else { names.unwrap_or_default() };
+    let names = if method == Method::Post { names.map_err(|faults| all(&faults))? } else { names.unwrap_or_default() };
     Ok(Webhook { template, method, names })
 }
 
-fn all(faults: Vec<impl ToString>) -> String {
+fn all(faults: &[impl ToString]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 

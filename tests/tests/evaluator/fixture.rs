@@ -206,8 +206,8 @@ pub(crate) struct Webhooks(Arc<Mutex<Vec<delivery::Message>>>);
 
 impl Webhooks {
     pub(crate) async fn shared() -> &'static Self {
-        let queue = Fixture::shared().await.webhooks.clone();
         static SHARED: OnceLock<Webhooks> = OnceLock::new();
+        let queue = Fixture::shared().await.webhooks.clone();
         SHARED.get_or_init(|| {
             let arrived = Arc::new(Mutex::new(Vec::new()));
             let kept = Arc::clone(&arrived);

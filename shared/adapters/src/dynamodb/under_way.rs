@@ -18,7 +18,7 @@ const QUERY: &str = "DynamoDB Query deliveries under_way";
 const GET: &str = "DynamoDB BatchGetItem deliveries";
 const MARK: &str = "DynamoDB UpdateItem deliveries";
 
-/// As many as one BatchGetItem takes.
+/// As many as one `BatchGetItem` takes.
 const PAGE: i32 = 100;
 
 /// [`UnderWay`] in a table.

@@ -51,7 +51,7 @@ where
     pub(super) async fn work(&self) -> Result<Outcome, Failure> {
         let mut delivery = match self.claim_unread().await? {
             Unread::Finished(outcome) => return Ok(outcome),
-            Unread::Decide(delivery) => delivery,
+            Unread::Decide(delivery) => *delivery,
         };
         for _ in 0..TRIES {
             let now = self.ports.surroundings.now();
@@ -68,17 +68,21 @@ where
     async fn claim_unread(&self) -> Result<Unread, Failure> {
         let now = self.ports.surroundings.now();
         let Some(claim) = self.message.claim(now, self.callee.standing(), &self.ports.pace, &self.mark) else {
-            return self.read().await.map(Unread::Decide);
+            return self.read_to_decide().await;
         };
         let webhook = self.ready_to_claim(now)?;
         match self.ports.deliveries.claim(self.message, &claim).await? {
             Claimed::Stored(delivery) => match self.attempt(*delivery, claim, webhook).await? {
                 Some(outcome) => Ok(Unread::Finished(outcome)),
-                None => self.read().await.map(Unread::Decide),
+                None => self.read_to_decide().await,
             },
-            Claimed::Otherwise(Some(delivery)) => Ok(Unread::Decide(*delivery)),
+            Claimed::Otherwise(Some(delivery)) => Ok(Unread::Decide(delivery)),
             Claimed::Otherwise(None) => Err(Failure::NoDelivery),
         }
+    }
+
+    async fn read_to_decide(&self) -> Result<Unread, Failure> {
+        self.read().await.map(|delivery| Unread::Decide(Box::new(delivery)))
     }
 
     async fn carry_out(&self, step: Step) -> Progress {
@@ -116,7 +120,7 @@ where
         if self.callee.standing() != Standing::Open {
             return Ok(None);
         }
-        if now.plus(self.ports.time.from_claim()) > self.deadline {
+        if now.plus(self.ports.time.claim_onwards()) > self.deadline {
             return Err(Failure::OutOfTime);
         }
         self.callee.webhook().map(Some).map_err(|fault| Failure::Misconfigured(fault.to_owned()))
@@ -203,5 +207,5 @@ where
 /// What came of trying to claim without reading.
 enum Unread {
     Finished(Outcome),
-    Decide(Delivery),
+    Decide(Box<Delivery>),
 }
