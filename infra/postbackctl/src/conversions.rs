@@ -21,6 +21,7 @@ use domain::{
 };
 use futures_util::future::join_all;
 use indicatif::ProgressBar;
+use serde::Serialize;
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -77,8 +78,8 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 
 async fn replay(connection: &Connection, arguments: &Replay) -> Result<ExitCode> {
     let Replay { from, to, rate, .. } = *arguments;
-    let lookups = connection.lookups();
     let range = Range { from: Some(from), to: Some(to), wanted: 10 * AT_ONCE, ..Range::default() };
+    let lookups = connection.lookups();
     let (mut partners, mut total) = (Vec::new(), 0);
     for provider in page::providers(connection, arguments.provider.as_deref()).await? {
         let count = lookups.count(Subject::Postbacks(provider.clone()), range.clone()).await?;
@@ -88,7 +89,7 @@ async fn replay(connection: &Connection, arguments: &Replay) -> Result<ExitCode>
         }
     }
     if total > 0 {
-        let whose = if partners.len() == 1 { "1 partner".to_owned() } else { format!("{} partners", partners.len()) };
+        let whose = partners.iter().map(Provider::as_str).collect::<Vec<_>>().join(", ");
         ask::confirm(&format!("Send {total} conversions of {whose} to GG3 again?"), arguments.yes)?;
     }
     let mut sending = Sending {
@@ -99,33 +100,33 @@ async fn replay(connection: &Connection, arguments: &Replay) -> Result<ExitCode>
         pace: Pace::new(rate),
         interrupted: pace::interruption(),
     };
+    let mut left = partners.into_iter();
     let mut stopped = None;
-    for provider in &partners {
-        stopped = sending.partner(provider, range.clone()).await?.map(|stop| (provider, stop));
+    for provider in left.by_ref() {
+        stopped = sending.partner(&provider, range.clone()).await?;
         if stopped.is_some() {
             break;
         }
     }
     sending.bar.finish_and_clear();
-    let sent = sending.pace.sent;
+    Ok(tell(arguments, (sending.pace.sent, total), stopped.as_ref(), left.as_slice()))
+}
+
+/// 0 where all is sent, 1 where it stopped: then how to go on is said too.
+fn tell(arguments: &Replay, (sent, total): (usize, usize), stopped: Option<&Stop>, left: &[Provider]) -> ExitCode {
     if arguments.json {
-        let stopped =
-            stopped.as_ref().map(|(provider, stop)| json!({"provider": provider, "at": stop.at, "why": stop.why}));
         println!("{}", json!({"sent": sent, "of": total, "stopped": stopped}));
     } else {
         println!("{sent} of {total} conversions sent again");
     }
-    let Some((provider, stop)) = stopped else { return Ok(ExitCode::SUCCESS) };
-    eprintln!(
-        "{}: go on with: postbackctl conversions replay --provider {provider} --from {} --to {to}",
-        stop.why, stop.at
-    );
-    let left: Vec<&str> =
-        partners.iter().map(Provider::as_str).skip_while(|name| *name != provider.as_str()).skip(1).collect();
+    let Some(Stop { provider, at, why }) = stopped else { return ExitCode::SUCCESS };
+    let to = arguments.to;
+    eprintln!("{why}: go on with: postbackctl conversions replay --provider {provider} --from {at} --to {to}");
     if !left.is_empty() {
-        eprintln!("and then for those that were not begun: {}", left.join(", "));
+        let left: Vec<&str> = left.iter().map(Provider::as_str).collect();
+        eprintln!("and then with those that were not begun: {}", left.join(", "));
     }
-    Ok(ExitCode::FAILURE)
+    ExitCode::FAILURE
 }
 
 struct Sending {
@@ -138,7 +139,9 @@ struct Sending {
 }
 
 /// Where it stopped before the end, and why: everything before is sent.
+#[derive(Debug, Serialize)]
 struct Stop {
+    provider: Provider,
     at: Timestamp,
     why: String,
 }
@@ -151,12 +154,12 @@ impl Sending {
         loop {
             let places = listing.take(at_once).await?;
             let Some(first) = places.first() else { return Ok(None) };
-            let at = first.at();
+            let stop = |why| Some(Stop { provider: provider.clone(), at: first.at(), why });
             if self.pace.wait(&mut self.interrupted).await {
-                return Ok(Some(Stop { at, why: "interrupted".to_owned() }));
+                return Ok(stop("interrupted".to_owned()));
             }
             if let Err(fault) = self.send(&places).await {
-                return Ok(Some(Stop { at, why: format!("{fault:#}") }));
+                return Ok(stop(format!("{fault:#}")));
             }
             self.pace.sent += places.len();
             self.bar.inc(u64::try_from(places.len()).unwrap_or_default());
