@@ -69,6 +69,10 @@ fn the_demo_plays_the_documents_examples_and_reads_back_what_was_stored() {
             "derived:",
             "conversion on the queue",
             "(verified)",
+            "opening ",
+            "1 of round 1: answered 500",
+            "its answer began: down for maintenance",
+            ": answered 200",
         ] {
             assert!(timeline.contains(line), "{line} in\n{shown}");
         }

@@ -1,6 +1,7 @@
 //! `postbackctl demo`: the partners' document's own examples, played on a local stack, and what was stored of each.
 
 mod media_buying;
+mod partner;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,6 +24,7 @@ use domain::{
 };
 use serde::Deserialize;
 
+use self::partner::Partner;
 use crate::{
     Connection,
     api::{self, Reply},
@@ -40,6 +42,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Deserialize)]
 struct Stack {
     queues: BTreeMap<String, String>,
+    partner_simulator_url: String,
     sample_partners: BTreeMap<String, SamplePartner>,
 }
 
@@ -82,7 +85,8 @@ pub(crate) async fn run(stack: &str, arguments: &Arguments) -> Result<ExitCode> 
     }
     print!("{}", story.timeline);
     let events = described.queues.get("gg3-events").context("the stack has no queue gg3-events")?;
-    media_buying::play(&connection, events, &mut story.step).await?;
+    let partner = Partner { client: &story.client, url: &described.partner_simulator_url };
+    media_buying::play(&connection, events, &partner, &mut story.step).await?;
     Ok(ExitCode::SUCCESS)
 }
 

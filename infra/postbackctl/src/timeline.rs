@@ -9,6 +9,7 @@ use adapters::dynamodb::item::{
 use domain::{
     attempt::Attempt,
     conversion::Conversion,
+    delivery::Delivery,
     event::Ids,
     fault::Fault,
     ids::{Provider, UserId},
@@ -155,10 +156,10 @@ impl Timeline {
         let what = format!("owed to {provider} for its campaign {campaign}");
         self.add(("delivery", delivery.created_at().timestamp(), item), &what, &details);
         for item in older {
-            self.attempt(item.round, &item.made, item.late, item);
+            self.attempt((delivery, item.round), &item.made, item.late, item);
         }
         for attempt in delivery.attempts() {
-            self.attempt(delivery.round(), attempt, false, attempt);
+            self.attempt((delivery, delivery.round()), attempt, false, attempt);
         }
         if let Some(next) = delivery.next() {
             let n = delivery.attempts().len() + 1;
@@ -167,7 +168,7 @@ impl Timeline {
         }
     }
 
-    fn attempt(&mut self, round: u32, attempt: &Attempt, late: bool, record: &impl Serialize) {
+    fn attempt(&mut self, (delivery, round): (&Delivery, u32), attempt: &Attempt, late: bool, record: &impl Serialize) {
         let Attempt { n, due_at, sent_at, duration_ms, outcome, answer } = attempt;
         let mut details = vec![format!("due {:.3}, took {duration_ms} ms", due_at.timestamp())];
         if !answer.is_empty() {
@@ -176,7 +177,7 @@ impl Timeline {
         if late {
             details.push("recorded after its claim had expired".to_owned());
         }
-        let what = format!("{n} of round {round}: {outcome}");
+        let what = format!("{}, {}, {n} of round {round}: {outcome}", delivery.provider(), delivery.campaign());
         self.add(("attempt", sent_at.timestamp(), record), &what, &details);
     }
 

@@ -47,14 +47,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
-    let mut trace = Trace {
-        connection: &connection,
-        history: connection.history(),
-        timeline: Timeline::default(),
-        clicks: BTreeSet::new(),
-        participants: BTreeSet::new(),
-        deliveries: BTreeSet::new(),
-    };
+    let mut trace = Trace::new(&connection);
     if let Some((provider, transaction)) = arguments.provider.zip(arguments.transaction) {
         let transaction = TransactionId::new(transaction).map_err(|fault| anyhow!("the transaction id {fault}"))?;
         for item in trace.history.transaction(&ask::provider(&provider)?, &transaction).await? {
@@ -106,7 +99,26 @@ struct Trace<'a> {
     deliveries: BTreeSet<DeliveryId>,
 }
 
-impl Trace<'_> {
+/// What GG3's own user did for partners, and what partners were told of it.
+pub(crate) async fn outbound(connection: &Connection, user: &UserId) -> Result<Timeline> {
+    let mut trace = Trace::new(connection);
+    trace.participants.insert(user.clone());
+    trace.outbound().await?;
+    Ok(trace.timeline)
+}
+
+impl<'a> Trace<'a> {
+    fn new(connection: &'a Connection) -> Self {
+        Self {
+            connection,
+            history: connection.history(),
+            timeline: Timeline::default(),
+            clicks: BTreeSet::new(),
+            participants: BTreeSet::new(),
+            deliveries: BTreeSet::new(),
+        }
+    }
+
     /// What the lookups lead to. A thing that has expired since is passed over.
     async fn places(&mut self, places: &BTreeSet<Place>) -> Result<()> {
         let of = |kind: Kind| places.iter().filter(move |place| place.kind() == kind).map(Place::key);
