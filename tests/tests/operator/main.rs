@@ -1,5 +1,4 @@
-//! The operator's command against the running stack: complaints, corrections and listings of the inbound flow, from what
-//! partners sent to what GG3 gets.
+//! The operator's command against the running stack: complaints, corrections and listings of both flows.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
@@ -12,4 +11,5 @@ mod lists;
 mod partner;
 mod replays;
 mod traces;
+mod webhooks;
 mod writer;

@@ -38,10 +38,20 @@ impl Partner {
 }
 
 fn apply(stack: &Stack, name: &str, rest: &str) -> Value {
+    apply_with(stack, name, rest, &[])
+}
+
+/// Applies a partner whose webhooks lead to this machine, and whose campaigns begin as soon as the local stack lets them.
+pub(crate) fn apply_for_loopback(stack: &Stack, name: &str, rest: &str) -> Value {
+    apply_with(stack, name, rest, &["--loopback-webhooks", "--campaign-lead-seconds", "4"])
+}
+
+fn apply_with(stack: &Stack, name: &str, rest: &str, options: &[&str]) -> Value {
     let folder = std::env::temp_dir().join(format!("{name}-{}", std::process::id()));
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(format!("{name}.yaml")), format!("provider: {name}\n{rest}")).unwrap();
-    let said = postbackctl(stack, &["apply", folder.to_str().unwrap(), "--yes", "--json"]);
+    let apply = ["apply", folder.to_str().unwrap(), "--yes", "--json"];
+    let said = postbackctl(stack, &[&apply, options].concat());
     fs::remove_dir_all(&folder).unwrap();
     said.json()
 }
