@@ -1,6 +1,8 @@
 //! Tracking links, as a user's browser meets them.
 
-use crate::fixture::{Conversions, Fixture, fresh};
+use tests::fresh;
+
+use crate::fixture::{Conversions, Fixture};
 
 /// The value of one parameter of a URL.
 fn parameter(url: &str, name: &str) -> String {

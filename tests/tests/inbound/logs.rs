@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 use tests::{
+    fresh,
     payload::HttpRequest,
     proxy::{Action, Proxy},
     runtime_api::Settings,
 };
 
-use crate::fixture::{Fixture, fresh};
+use crate::fixture::Fixture;
 
 const MARK: &str = "unmistakable";
 

@@ -5,7 +5,9 @@ use domain::{
     signature::{self, Secret},
 };
 
-use crate::fixture::{Fixture, fresh, sample};
+use tests::fresh;
+
+use crate::fixture::{Fixture, sample};
 
 const MULTI_EVENT: &str = "currency=USD&amount_decimal=100.00&event_id=001&event_name=purchase";
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::fixture::{Conversions, Fixture, Reply, fresh, sample};
+use tests::fresh;
+
+use crate::fixture::{Conversions, Fixture, Reply, sample};
 
 /// Sends all of these at once.
 async fn at_once(fixture: &Fixture, queries: Vec<String>) -> Vec<Reply> {

@@ -16,11 +16,11 @@ use domain::{
     signature::Secret,
 };
 use serde_json::Value;
-use tests::stack::Stack;
+use tests::{fresh, stack::Stack};
 
 use crate::{
     command::postbackctl,
-    fixture::{Conversions, Fixture, fresh, sample},
+    fixture::{Conversions, Fixture, sample},
 };
 
 fn schema() -> jsonschema::Validator {
