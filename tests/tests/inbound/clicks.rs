@@ -1,8 +1,6 @@
 //! Tracking links, as a user's browser meets them.
 
-use tests::fresh;
-
-use crate::fixture::{Conversions, Fixture};
+use crate::fixture::{Conversions, Fixture, fresh};
 
 /// The value of one parameter of a URL.
 fn parameter(url: &str, name: &str) -> String {

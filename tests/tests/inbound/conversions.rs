@@ -4,13 +4,12 @@ use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use tests::{
-    fresh,
     payload::{Change, Message, queue_event, stream_event},
     proxy::{Action, Proxy},
     runtime_api::{Function, Settings},
 };
 
-use crate::fixture::{Conversions, Fixture, sample};
+use crate::fixture::{Conversions, Fixture, fresh, sample};
 
 fn schema() -> jsonschema::Validator {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/domain/schemas/conversion.json");

@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use serde_json::Value;
+pub(crate) use tests::fresh;
 use tests::{
     queue::Arrivals,
     stack::{Stack, http_client},

@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 use tests::{
-    fresh,
     payload::HttpRequest,
     proxy::{Action, Proxy},
     runtime_api::Settings,
 };
 
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, fresh};
 
 const MARK: &str = "unmistakable";
 

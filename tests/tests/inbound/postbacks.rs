@@ -5,9 +5,7 @@ use domain::{
     signature::{self, Secret},
 };
 
-use tests::fresh;
-
-use crate::fixture::{Fixture, sample};
+use crate::fixture::{Fixture, fresh, sample};
 
 const MULTI_EVENT: &str = "currency=USD&amount_decimal=100.00&event_id=001&event_name=purchase";
 

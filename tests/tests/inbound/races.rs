@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tests::fresh;
-
-use crate::fixture::{Conversions, Fixture, Reply, sample};
+use crate::fixture::{Conversions, Fixture, Reply, fresh, sample};
 
 /// Sends all of these at once.
 async fn at_once(fixture: &Fixture, queries: Vec<String>) -> Vec<Reply> {

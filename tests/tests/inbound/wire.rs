@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tests::{
-    fresh,
     payload::HttpRequest,
     proxy::{Action, Call, Proxy},
     runtime_api::{Function, Settings},
 };
 
-use crate::fixture::{Fixture, sample};
+use crate::fixture::{Fixture, fresh, sample};
 
 /// The timeout of `postback` in template.yaml.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);

@@ -16,11 +16,11 @@ use domain::{
     signature::Secret,
 };
 use serde_json::Value;
-use tests::{fresh, stack::Stack};
+use tests::stack::Stack;
 
 use crate::{
     command::postbackctl,
-    fixture::{Conversions, Fixture, sample},
+    fixture::{Conversions, Fixture, fresh, sample},
 };
 
 fn schema() -> jsonschema::Validator {

@@ -4,17 +4,20 @@ use std::time::Duration;
 
 use adapters::dynamodb::{
     deliveries::{DynamoDeliveries, DynamoNewDeliveries},
-    item::media_buying::{AttemptItem, DELIVERY_ID},
+    item::media_buying::{AttemptItem, DELIVERY_ID, UNDER_WAY_INDEX, UNDER_WAY_SHARD, UNDER_WAY_SINCE},
 };
 use app::ports::{Deliveries as _, NewDeliveries as _, Put};
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType,
+};
 use domain::{
     delivery::{Delivery, Message},
     ids::{DeliveryId, Ticket},
     moment::Moment,
 };
 use tests::{
-    eventually, payload,
+    eventually, fresh, payload,
     proxy::Proxy,
     queue::Arrivals,
     runtime_api::{Function, Settings},
@@ -44,14 +47,23 @@ impl Fixture {
     /// The stack, and one queue for all tests of this process.
     pub(crate) async fn shared() -> &'static Self {
         static SHARED: OnceCell<Fixture> = OnceCell::const_new();
-        SHARED
-            .get_or_init(async || {
-                let stack = Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"));
-                let resends = stack.create_queue("webhook-retries").await;
-                let arrivals = Arrivals::of(&stack, &resends);
-                Self { stack, resends, arrivals }
-            })
-            .await
+        SHARED.get_or_init(async || Self::of(Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"))).await).await
+    }
+
+    /// The stack with a table of deliveries, and a queue, that are one test's own: a sweep looks at all there are.
+    pub(crate) async fn of_one_test() -> &'static Self {
+        let mut stack = Self::shared().await.stack.clone();
+        let table = fresh("deliveries");
+        create_deliveries(&stack, &table).await;
+        stack.tables.insert("deliveries".to_owned(), table);
+        // As long as the process lives, like the shared one.
+        Box::leak(Box::new(Self::of(stack).await))
+    }
+
+    async fn of(stack: Stack) -> Self {
+        let resends = stack.create_queue("webhook-retries").await;
+        let arrivals = Arrivals::of(&stack, &resends);
+        Self { stack, resends, arrivals }
     }
 
     /// A sender as a process of its own, that talks to AWS at this endpoint.
@@ -89,10 +101,15 @@ impl Fixture {
 
     /// Puts a delivery as the evaluator does, and gives its first message.
     pub(crate) async fn put(&self, delivery: &Delivery) -> Message {
+        self.store(delivery).await;
+        delivery.first_message(Ticket::from_random([1; 8])).unwrap()
+    }
+
+    /// Stores a delivery that there was not.
+    pub(crate) async fn store(&self, delivery: &Delivery) {
         let table = self.stack.table("deliveries").to_owned();
         let put = DynamoNewDeliveries::new(self.stack.dynamodb(), table).put_if_absent(delivery).await;
         assert_eq!(put, Ok(Put::Fresh));
-        delivery.first_message(Ticket::from_random([1; 8])).unwrap()
     }
 
     /// A delivery as it is stored.
@@ -151,6 +168,26 @@ impl Sender {
     pub(crate) fn calls(&self, fixture: &Fixture) -> Vec<String> {
         self.proxy.take_calls().iter().map(|call| fixture.stack.words(call)).collect()
     }
+}
+
+/// A table like `deliveries` in template.yaml, with the index that a sweep reads.
+async fn create_deliveries(stack: &Stack, name: &str) {
+    let attribute = |name: &str, kind: ScalarAttributeType| {
+        AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
+    };
+    let key =
+        |name: &str, kind: KeyType| KeySchemaElement::builder().attribute_name(name).key_type(kind).build().unwrap();
+    let keys_only = Projection::builder().projection_type(ProjectionType::KeysOnly).build();
+    let index = GlobalSecondaryIndex::builder().index_name(UNDER_WAY_INDEX).projection(keys_only);
+    let index = index.key_schema(key(UNDER_WAY_SHARD, KeyType::Hash)).key_schema(key(UNDER_WAY_SINCE, KeyType::Range));
+    let create = stack.dynamodb().create_table().table_name(name).billing_mode(BillingMode::PayPerRequest);
+    let create = create.key_schema(key(DELIVERY_ID, KeyType::Hash)).global_secondary_indexes(index.build().unwrap());
+    let create = create.set_attribute_definitions(Some(vec![
+        attribute(DELIVERY_ID, ScalarAttributeType::S),
+        attribute(UNDER_WAY_SHARD, ScalarAttributeType::N),
+        attribute(UNDER_WAY_SINCE, ScalarAttributeType::N),
+    ]));
+    create.send().await.unwrap();
 }
 
 /// A sender's settings with so many seconds for the function, and of these so many for an attempt.

@@ -42,6 +42,18 @@ async fn no_secret_and_no_part_of_a_webhooks_url_behind_its_host_is_in_any_line_
         let partner = Partner::agreeing(fixture, [], |agreed| agreed.url = url).await;
         messages.push(partner.owe().await);
     }
+    for query in ["token={{}}", "token=%{}%", "token=[{}]", "{}=%zz", "c={userId}&{}"] {
+        let partner = Partner::agreeing(fixture, [], |agreed| {
+            agreed.url = format!("https://a.example/{MARK}?{}", query.replace("{}", MARK));
+        });
+        messages.push(partner.await.owe().await);
+    }
+    // What no operator's command would store: a URL where a number should be, or nothing that could be read at all.
+    for file in [r#"{"provider":"{}","name":7}"#, r#"{"provider":"p","media_buying":"https://a.example/?{}"}"#, "{}"] {
+        let mut partner = Partner::new(fixture, []).await;
+        partner.save_file(file.replace("{}", MARK)).await;
+        messages.push(partner.owe().await);
+    }
     let mut badly_signing = Partner::new(fixture, []).await;
     badly_signing.agreed.secrets = vec![format!("whsec_{MARK}")];
     badly_signing.save().await;

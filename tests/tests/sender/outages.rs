@@ -1,15 +1,18 @@
 //! AWS fails where it hurts: no request without its claim, and none a second time.
 
+use std::time::Duration;
+
 use domain::delivery::{Message, Status};
 use tests::{
+    eventually,
     partner_simulator::Answer,
     proxy::{Action, AwsError},
 };
 
 use crate::{
-    fixture::Fixture,
+    fixture::{Fixture, now, within},
     partner::Partner,
-    wire::{CLAIM, RECORD, SEND},
+    wire::{CLAIM, CONFIGURATION, RECORD, SEND},
 };
 
 #[tokio::test]
@@ -58,6 +61,36 @@ async fn what_was_answered_is_recorded_without_a_second_request_though_dynamodb_
     assert_eq!(sender.proxy.count("PutItem"), 16);
     assert_eq!(fixture.stored(&message.delivery_id).await.status(), Status::Delivered);
     assert_eq!(partner.received().await.len(), 1);
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_for_as_long_as_the_function_lives_costs_one_more_request() {
+    let fixture = Fixture::shared().await;
+    let partner = Partner::new(fixture, [Answer::status(200)]).await;
+    let sender = fixture.sender_as(|settings| within(settings, 12, 2)).await;
+    sender.proxy.on(|call| if call.operation == "PutItem" { Action::Throttle } else { Action::Forward });
+    let message = partner.owe().await;
+    assert_eq!(sender.give(std::slice::from_ref(&message)).await, [0], "it is not acknowledged");
+    assert_eq!(partner.received().await.len(), 1);
+    sender.proxy.on(|_| Action::Forward);
+    let claim = fixture.stored(&message.delivery_id).await.claim().cloned().unwrap();
+    eventually("the claim expires", async || (!claim.lives(now())).then_some(())).await;
+    let ended = fixture.to_the_end(&sender.function, &message).await;
+    assert_eq!((ended.status(), ended.attempts().len()), (Status::Delivered, 1));
+    assert_eq!(partner.received().await.len(), 2);
+}
+
+#[tokio::test]
+async fn with_too_little_of_its_time_left_a_function_begins_nothing() {
+    let fixture = Fixture::shared().await;
+    let partner = Partner::new(fixture, []).await;
+    // Ended 20 seconds after it began, though it was told that it has a minute.
+    let sender = fixture.sender_as(|settings| settings.timeout(Duration::from_secs(20))).await;
+    let message = partner.owe().await;
+    assert_eq!(sender.give(std::slice::from_ref(&message)).await, [0]);
+    assert_eq!(sender.calls(fixture), [CONFIGURATION]);
+    assert_eq!(fixture.stored(&message.delivery_id).await.revision(), message.revision);
+    assert_eq!(partner.received().await.len(), 0);
 }
 
 #[tokio::test]

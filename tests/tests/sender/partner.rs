@@ -75,26 +75,26 @@ impl Partner {
 
     /// Stores what is agreed now.
     pub(crate) async fn save(&mut self) {
-        self.version += 1;
-        let Agreed { url, method, interval_seconds, paused, archived, secrets } = self.agreed.clone();
+        let Agreed { url, method, interval_seconds, paused, archived, .. } = self.agreed.clone();
         let campaign = json!({
             "name": "welcome", "goal": {"type": "registration"}, "active_from": "2026-01-01T00:00:00Z",
             "initial_interval_seconds": interval_seconds, "paused": paused, "archived": archived,
             "webhook": {"url": url, "method": method},
         });
+        self.save_file(json!({"provider": self.name, "media_buying": {"campaigns": [campaign]}}).to_string()).await;
+    }
+
+    /// Stores this text as its file, whatever it says.
+    pub(crate) async fn save_file(&mut self, file: String) {
+        self.version += 1;
+        let secrets = self.agreed.secrets.clone();
         let provider = Provider::new(&self.name).unwrap();
         let secrets = SecretsItem {
             owner: SecretsItem::partner_owner(&provider),
             webhook_secrets: secrets,
             ..Default::default()
         };
-        let item = PartnerItem {
-            provider,
-            version: self.version,
-            updated_at: now(),
-            file: json!({"provider": self.name, "media_buying": {"campaigns": [campaign]}}).to_string(),
-            token_hashes: Vec::new(),
-        };
+        let item = PartnerItem { provider, version: self.version, updated_at: now(), file, token_hashes: Vec::new() };
         let stack = &self.fixture.stack;
         let [partners, of_secrets] = ["partners", "secrets"].map(|noun| stack.table(noun).to_owned());
         let configuration = Configuration::new(stack.dynamodb(), partners, of_secrets);

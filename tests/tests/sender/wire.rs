@@ -126,3 +126,22 @@ async fn a_second_copy_of_a_message_is_one_refused_write_and_no_request() {
     }
     assert_eq!(partner.received().await.len(), 2);
 }
+
+#[tokio::test]
+async fn a_partner_that_asks_for_more_time_than_was_agreed_gets_it() {
+    let fixture = Fixture::shared().await;
+    let seconds = Answer { retry_after_seconds: Some(7200), ..Answer::status(429) };
+    let date = Answer { retry_after_date_seconds: Some(7200), ..Answer::status(503) };
+    let partner = Partner::new(fixture, [seconds, date]).await;
+    let sender = fixture.sender().await;
+    for _ in 0..2 {
+        let message = partner.owe().await;
+        assert_eq!(sender.give(std::slice::from_ref(&message)).await, [0; 0]);
+        let stored = fixture.stored(&message.delivery_id).await;
+        let attempt = &stored.attempts()[0];
+        let waits_ms = stored.next().unwrap().due_at.as_millisecond() - attempt.sent_at.as_millisecond();
+        // A date has no fractions of a second.
+        assert!(waits_ms >= 7_199_000, "{waits_ms}");
+        assert_eq!(sent(sender.proxy.take_calls().last().unwrap()).1, u64::from(MAX_HOP_SECONDS));
+    }
+}
