@@ -132,3 +132,21 @@ async fn a_webhook_that_cannot_be_called_fails_its_message_and_spends_nothing() 
     assert_eq!(stored.attempts()[0].outcome, Outcome::Status(200));
     assert_eq!((asking.received().await.len(), unsigned.received().await.len()), (0, 0));
 }
+
+#[tokio::test]
+async fn this_machine_is_called_only_where_that_is_switched_on_and_that_only_where_aws_is_on_it_too() {
+    let fixture = Fixture::shared().await;
+    let partner = Partner::new(fixture, []).await;
+    let secure = Partner::agreeing(fixture, [], |agreed| agreed.url = agreed.url.replace("http://", "https://")).await;
+    let sender = fixture.sender_as(|settings| settings.variable("LOOPBACK_WEBHOOKS", "false")).await;
+    let messages = [partner.owe().await, secure.owe().await];
+    assert_eq!(sender.give(&messages).await, [0, 1]);
+    for message in &messages {
+        assert_eq!(fixture.stored(&message.delivery_id).await.revision(), message.revision, "nothing is spent");
+    }
+    assert_eq!(partner.received().await.len(), 0);
+
+    let elsewhere = fixture.settings("https://dynamodb.us-east-1.amazonaws.com").spawn().await;
+    let failure = elsewhere.wait_until_ready().await.unwrap_err().to_string();
+    assert!(failure.contains("LOOPBACK_WEBHOOKS"), "{failure}");
+}

@@ -1,5 +1,7 @@
 //! Killed before and after each call, seen by a proxy: the delivery ends, and at most one request is repeated.
 
+use std::time::Duration;
+
 use domain::{attempt::Outcome, delivery::Status};
 use futures_util::future::join_all;
 use tests::{
@@ -68,7 +70,7 @@ impl Crash {
         let message = partner.owe().await;
         let sender = fixture.sender_as(|settings| within(settings, HELD_SECONDS, 3)).await;
         let gate = self.gate(fixture, &sender, &partners);
-        let event = batch(std::slice::from_ref(&message));
+        let (event, begun) = (batch(std::slice::from_ref(&message)), now());
         let (invocation, ()) = tokio::join!(sender.function.invoke(&event), async {
             gate.hit().await;
             sender.function.kill().await;
@@ -85,6 +87,10 @@ impl Crash {
         let sender = fixture.sender().await;
         let id = &message.delivery_id;
         if let Some(claim) = fixture.stored(id).await.claim() {
+            assert!(
+                claim.until >= begun.plus(Duration::from_secs(HELD_SECONDS)),
+                "{told}: as long as it could have lived"
+            );
             let before = partner.received().await.len();
             let again = sender.give(std::slice::from_ref(&message)).await;
             let received = partner.received().await.len();

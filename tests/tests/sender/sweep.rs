@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use adapters::dynamodb::item::media_buying::DeliveryItem;
 use domain::{
     attempt::{self, Answered, Outcome},
     delivery::{Delivery, Message, Pace, Recorded, Standing, Status},
@@ -199,4 +200,28 @@ async fn what_a_sweep_could_not_send_or_died_before_marking_the_next_one_sends()
     }
     assert_eq!(fixture.stored(late.id()).await.status(), Status::Delivered);
     assert_eq!(partner.received().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_partner_whose_configuration_cannot_be_read_keeps_no_others_delivery_waiting() {
+    let fixture = Fixture::of_one_test().await;
+    let proxy = proxy(fixture).await;
+    let sweep = Sweep::new(fixture, &proxy).await;
+    let (mut broken, good) = (Partner::new(fixture, []).await, Partner::new(fixture, []).await);
+    broken.save_file("{}".to_owned()).await;
+    let shard = |delivery: &Delivery| DeliveryItem::from(delivery).under_way_shard;
+    let late = good.owed_since(long_ago());
+    // Older, and so looked at before it: in the same part of the index.
+    let older = || broken.owed_since(long_ago().minus(GRACE));
+    let before = std::iter::repeat_with(older).find(|delivery| shard(delivery) == shard(&late)).unwrap();
+    for delivery in [&before, &late] {
+        fixture.put(delivery).await;
+    }
+    let logs = sweep.once(|settings| settings).await;
+    sweep.message_of(&late).await;
+    assert!(
+        logs.iter().any(|line| line.contains("a sweep was not finished") && line.contains(&broken.name)),
+        "{logs:?}"
+    );
+    assert!(sweep.of(&before).is_empty());
 }
