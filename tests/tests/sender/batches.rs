@@ -7,7 +7,7 @@ use tests::{eventually, fresh, partner_simulator::Answer, proxy::Proxy, queue::d
 use crate::{
     fixture::{Fixture, batch, batch_of, within},
     partner::Partner,
-    wire::{CLAIM, RECORD},
+    wire::{CLAIM, CONFIGURATION, RECORD},
 };
 
 async fn owe_each(partners: &[Partner]) -> Vec<Message> {
@@ -65,19 +65,20 @@ async fn a_message_that_cannot_be_read_is_set_aside_whole_and_its_neighbours_are
 }
 
 #[tokio::test]
-async fn ten_messages_to_a_partner_that_takes_half_a_second_are_ten_attempts_of_two_writes() {
+async fn ten_messages_to_a_partner_that_takes_half_a_second_are_ten_attempts_of_two_writes_each() {
     let fixture = Fixture::shared().await;
     let slow = Answer { delay_ms: Some(500), ..Answer::default() };
     let partner = Partner::new(fixture, [slow]).await;
     let messages = join_all((0..10).map(|_| partner.owe())).await;
     let sender = fixture.sender().await;
-    assert_eq!(sender.give(&[partner.owe().await]).await, [0; 0]);
-    sender.proxy.take_calls();
+    assert_eq!(sender.give(&[partner.owe().await, partner.owe().await]).await, [0; 0]);
+    let read = sender.calls(fixture).into_iter().filter(|call| call == CONFIGURATION).count();
+    assert_eq!(read, 1, "whatever of it comes together, a partner is read once");
     let invocation = sender.function.invoke(&batch(&messages)).await;
     println!("10 messages to a partner that takes 500 ms: {:?}", invocation.took);
     assert_eq!(invocation.response()["batchItemFailures"].as_array().unwrap().len(), 0);
     let calls = sender.calls(fixture);
     let count = |words: &str| calls.iter().filter(|call| *call == words).count();
     assert_eq!((count(CLAIM), count(RECORD), calls.len()), (10, 10, 20));
-    assert_eq!(partner.received().await.len(), 11);
+    assert_eq!(partner.received().await.len(), 12);
 }
