@@ -6,13 +6,16 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use serde::Deserialize;
 
-use crate::partner_simulator::PartnerSimulator;
+use crate::{fresh, partner_simulator::PartnerSimulator, proxy::Call};
 
 /// The environment variable that names the file which describes the stack.
 pub const STACK_FILE: &str = "GG3_STACK_FILE";
 
 /// The credentials of every client and function in tests; the local AWS takes any.
 const ACCESS_KEY: &str = "test";
+
+/// What stands behind the logical name of a queue that tests made.
+const OWN: &str = "-of-tests";
 
 /// A running stack, as its file describes it.
 #[derive(Debug, Clone, Deserialize)]
@@ -122,6 +125,25 @@ impl Stack {
     /// An SQS client of the stack.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         sqs(&self.aws_endpoint_url, &self.region)
+    }
+
+    /// A queue of the tests' own, beside the stack's of this logical name: what is sent to that is taken by the function that
+    /// it calls.
+    pub async fn create_queue(&self, logical: &str) -> String {
+        let name = format!("{}-{logical}{}", self.stack_name, fresh(OWN));
+        let created = self.sqs().create_queue().queue_name(name).send().await.expect("SQS answers");
+        created.queue_url.expect("it answers with the queue's URL")
+    }
+
+    /// What a call asks for, and of which table or queue, by logical names: as in `PutItem deliveries`.
+    pub fn words(&self, call: &Call) -> String {
+        let prefix = format!("{}-", self.stack_name);
+        let logical = |name: &str| {
+            let name = name.strip_prefix(&prefix).unwrap_or(name);
+            name.split_once(OWN).map_or(name, |(logical, _)| logical).to_owned()
+        };
+        let names = call.table_or_queue.as_deref().unwrap_or_default().split(',').map(logical);
+        format!("{} {}", call.operation, names.collect::<Vec<_>>().join(","))
     }
 
     /// What a function needs in its environment to use this stack through an endpoint, its own or a proxy's.

@@ -66,6 +66,8 @@ pub struct Swept {
     pub sent_before: u64,
     /// How many were overdue and of no campaign that is known: nothing can be sent for them.
     pub unknown: u64,
+    /// How many were overdue and of a partner that could not be read: the next sweep looks at them again.
+    pub unread: u64,
     /// How many parts could not be read to their end: the next sweep begins them anew.
     pub unfinished: u32,
     /// The first thing that went wrong, for the log.
@@ -78,6 +80,7 @@ impl Swept {
         self.sent += other.sent;
         self.sent_before += other.sent_before;
         self.unknown += other.unknown;
+        self.unread += other.unread;
         self.unfinished += other.unfinished;
         self.fault = self.fault.or(other.fault);
         self
@@ -104,7 +107,10 @@ where
         let mut from = None;
         loop {
             match self.sweep_page(shard, from, &mut swept).await {
-                Ok(None) => return swept,
+                Ok(None) => {
+                    swept.unfinished = u32::from(swept.unread > 0);
+                    return swept;
+                }
                 Ok(next) => from = next,
                 Err(fault) => {
                     swept.fault = Some(fault);
@@ -154,7 +160,15 @@ where
             swept.sent_before += 1;
             return Ok(None);
         }
-        let partner = self.partners.get(delivery.provider(), now.timestamp()).await?;
+        // What is wrong with one partner must keep no other's delivery waiting: the oldest come first, at every sweep.
+        let partner = match self.partners.get(delivery.provider(), now.timestamp()).await {
+            Ok(partner) => partner,
+            Err(fault) => {
+                swept.unread += 1;
+                swept.fault.get_or_insert(fault);
+                return Ok(None);
+            }
+        };
         let campaigns = partner.as_ref().map(|partner| partner.media_buying().campaigns());
         match campaigns.and_then(|campaigns| campaigns.get(delivery.campaign())).map(Standing::from) {
             None => {

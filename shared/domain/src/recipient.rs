@@ -11,7 +11,7 @@ use crate::{
     partner::Partner,
     prelude::*,
     retry::RetryPolicy,
-    webhook::{Allowance, BodyNames, Method, UrlTemplate, Values, Webhook, WebhookRequest},
+    webhook::{Allowance, BodyNames, Method, TemplateFault, UrlTemplate, Values, Webhook, WebhookRequest},
 };
 
 /// A partner's campaigns, ready to be called.
@@ -58,15 +58,17 @@ fn callee(partner: &Partner, campaign: &Campaign, allowance: Allowance) -> Calle
 fn webhook(partner: &Partner, campaign: &Campaign, allowance: Allowance) -> Result<Webhook, String> {
     let file = campaign.webhook();
     let method: Method = file.method.parse()?;
-    let template =
-        UrlTemplate::parse(&file.url, partner.media_buying().ids(), allowance).map_err(|faults| all(&faults))?;
+    // Whoever calls it tells the fault in a log, where nothing of a URL's path and query may stand.
+    let template = UrlTemplate::parse(&file.url, partner.media_buying().ids(), allowance);
+    let template = template.map_err(|faults| all(faults.iter().map(TemplateFault::unquoted)))?;
     let names = BodyNames::try_new(&partner.rules().names);
-    let names = if method == Method::Post { names.map_err(|faults| all(&faults))? } else { names.unwrap_or_default() };
+    let names = names.map_err(|faults| all(faults.iter().map(ToString::to_string)));
+    let names = if method == Method::Post { names? } else { names.unwrap_or_default() };
     Ok(Webhook { template, method, names })
 }
 
-fn all(faults: &[impl ToString]) -> String {
-    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+fn all(faults: impl Iterator<Item = String>) -> String {
+    faults.collect::<Vec<_>>().join("; ")
 }
 
 impl Callee {

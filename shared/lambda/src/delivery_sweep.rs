@@ -55,7 +55,8 @@ impl DeliverySweepFunction {
         let ends_at = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         let swept = self.sweep.sweep(Moment::from_millisecond(ends_at).minus(LAST_PAGE)).await;
         let (looked_at, sent, sent_before, unknown) = (swept.looked_at, swept.sent, swept.sent_before, swept.unknown);
-        info!(looked_at, sent, sent_before, unknown, unfinished = swept.unfinished, "sweep");
+        let (unread, unfinished) = (swept.unread, swept.unfinished);
+        info!(looked_at, sent, sent_before, unknown, unread, unfinished, "sweep");
         if let Some(reason) = swept.fault {
             error!(%reason, "a sweep was not finished");
         }

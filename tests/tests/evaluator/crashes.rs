@@ -2,26 +2,26 @@
 
 use std::collections::BTreeSet;
 
-use tests::{proxy::Call, runtime_api::Outcome};
+use tests::{fresh, proxy::Call, runtime_api::Outcome};
 
 use crate::{
-    events::{completed, fresh, opened},
-    fixture::{Fixture, Webhooks, batch, delivery_id, evaluate},
+    events::{completed, opened},
+    fixture::{Fixture, batch, delivery_id, evaluate},
 };
 
-/// Every call that this batch costs, by operation and where it goes.
-const CALLS: [(&str, &str); 5] = [
-    ("GetItem", "participants"),
-    ("PutItem", "deliveries"),
-    ("SendMessageBatch", "webhooks"),
-    ("PutItem", "participants"),
-    ("SendMessage", "gg3-events-dead-letters"),
+/// Every call that this batch costs.
+const CALLS: [&str; 5] = [
+    "GetItem participants",
+    "PutItem deliveries",
+    "SendMessageBatch webhooks",
+    "PutItem participants",
+    "SendMessage gg3-events-dead-letters",
 ];
 
 #[tokio::test]
 async fn killed_before_and_after_each_of_its_calls_the_batch_comes_back_and_ends_in_the_same_place() {
     let fixture = Fixture::shared().await;
-    for (operation, place) in CALLS {
+    for step in CALLS {
         for after in [false, true] {
             let user = fresh("u");
             let broken = completed(&user, 1, "");
@@ -32,9 +32,7 @@ async fn killed_before_and_after_each_of_its_calls_the_batch_comes_back_and_ends
                 broken.clone(),
             ];
             let (proxy, function) = fixture.behind_a_proxy().await;
-            let meant = move |call: &Call| {
-                call.operation == operation && call.table_or_queue.as_ref().unwrap().ends_with(place)
-            };
+            let meant = move |call: &Call| fixture.stack.words(call) == step;
             let gate = if after { proxy.pause_after(meant) } else { proxy.pause_before(meant) };
             let event = batch(&events);
             let (invocation, hit) = tokio::join!(function.invoke(&event), async {
@@ -52,11 +50,11 @@ async fn killed_before_and_after_each_of_its_calls_the_batch_comes_back_and_ends
             let (_proxy, function) = fixture.behind_a_proxy().await;
             assert_eq!(evaluate(&function, &events).await, [0; 0]);
 
-            let told = format!("{operation} {place}, after: {after}");
+            let told = format!("{step}, after: {after}");
             let owed = ["evaluator-a", "evaluator-b"].map(|name| (user.clone(), name.to_owned(), "quest".to_owned()));
             assert_eq!(fixture.deliveries_of(&user).await, BTreeSet::from(owed), "{told}");
             for provider in ["evaluator-a", "evaluator-b"] {
-                let sent = Webhooks::shared().await.of(&delivery_id(provider, "quest", &user)).await;
+                let sent = fixture.messages(&delivery_id(provider, "quest", &user)).await;
                 assert!((1..=2).contains(&sent.len()), "{told}: {sent:?}");
             }
             let stored = fixture.participant(&user).await.participant;

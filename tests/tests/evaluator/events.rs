@@ -1,22 +1,11 @@
 //! GG3's events, of users that no other test and no earlier run has used.
 
-use std::{
-    sync::atomic::{AtomicUsize, Ordering},
-    time::{SystemTime, UNIX_EPOCH},
-};
-
 use domain::moment::Moment;
 use serde_json::{Value, json};
+use tests::fresh;
 
 pub(crate) fn now() -> Moment {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
-    Moment::from_millisecond(i64::try_from(since).unwrap())
-}
-
-/// A name that nobody has used.
-pub(crate) fn fresh(prefix: &str) -> String {
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    format!("{prefix}-{}-{}", now().as_millisecond(), COUNT.fetch_add(1, Ordering::Relaxed))
+    tests::now().into()
 }
 
 /// An event of this type, so many minutes ago.

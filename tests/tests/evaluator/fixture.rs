@@ -2,8 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, OnceLock},
-    thread,
     time::{Duration, Instant},
 };
 
@@ -21,6 +19,7 @@ use serde_json::{Value, json};
 use tests::{
     payload::{Message, queue_event},
     proxy::Proxy,
+    queue::{Arrivals, dead_letter},
     runtime_api::{Function, Settings},
     stack::Stack,
 };
@@ -28,8 +27,6 @@ use tokio::sync::OnceCell;
 
 use crate::events::now;
 
-/// How long a message may take through the emulator's queues.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// The timeout of `event-evaluator` in template.yaml.
 const FUNCTION_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -64,6 +61,7 @@ pub(crate) struct Fixture {
     pub(crate) catalogue: Catalogue,
     /// A queue of first attempts of these tests' own: what arrives on the stack's is taken by its webhook-sender.
     webhooks: String,
+    arrivals: Arrivals<delivery::Message>,
     /// When it was certainly published.
     published: Instant,
 }
@@ -81,8 +79,7 @@ impl Fixture {
     /// Adds these tests' partners to whatever is published.
     async fn publish() -> Self {
         let stack = Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"));
-        let create = stack.sqs().create_queue().queue_name(format!("evaluator-webhooks-{}", std::process::id()));
-        let webhooks = create.send().await.unwrap().queue_url.unwrap();
+        let webhooks = stack.create_queue("webhooks").await;
         let catalogues = DynamoCatalogues::new(stack.dynamodb(), stack.table("catalogue").to_owned());
         loop {
             let (mut snapshot, expected) = match catalogues.current(None).await.unwrap() {
@@ -98,7 +95,8 @@ impl Fixture {
                 };
                 assert_eq!(Snapshot::from(*catalogue.clone()), snapshot, "it is read as it was published");
                 assert_eq!(catalogues.publish(&snapshot, expected).await.unwrap(), Written::Lost);
-                return Self { stack, catalogue: *catalogue, webhooks, published: Instant::now() };
+                let arrivals = Arrivals::of(&stack, &webhooks);
+                return Self { stack, catalogue: *catalogue, webhooks, arrivals, published: Instant::now() };
             }
         }
     }
@@ -120,6 +118,7 @@ impl Fixture {
             .variable("WEBHOOKS_QUEUE_URL", through(&self.webhooks))
             .variable("GG3_EVENTS_DEAD_LETTERS_QUEUE_URL", through(self.stack.queue("gg3-events-dead-letters")))
             .variable("FUNCTION_TIMEOUT_SECONDS", FUNCTION_TIMEOUT.as_secs().to_string())
+            .variable("QUEUE_VISIBILITY_SECONDS", (6 * FUNCTION_TIMEOUT).as_secs().to_string())
             .timeout(FUNCTION_TIMEOUT)
     }
 
@@ -165,22 +164,12 @@ impl Fixture {
 
     /// The reason of the dead letter with this body, once it is there; it is then taken away.
     pub(crate) async fn dead_letter(&self, body: &str) -> String {
-        let (sqs, queue) = (self.stack.sqs(), self.stack.queue("gg3-events-dead-letters"));
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            // Those of other tests are hidden for a moment, so that the next ten are looked at: the queue gives its first.
-            let receive = sqs.receive_message().queue_url(queue).max_number_of_messages(10).visibility_timeout(2);
-            let received = receive.message_attribute_names("All").wait_time_seconds(1).send().await.unwrap();
-            for message in received.messages.unwrap_or_default() {
-                if message.body.as_deref() == Some(body) {
-                    let reason = message.message_attributes.unwrap()["reason"].string_value().unwrap().to_owned();
-                    let delete = sqs.delete_message().queue_url(queue);
-                    delete.receipt_handle(message.receipt_handle.unwrap()).send().await.unwrap();
-                    return reason;
-                }
-            }
-        }
-        panic!("no dead letter with the body {body}")
+        dead_letter(&self.stack, self.stack.queue("gg3-events-dead-letters"), body).await
+    }
+
+    /// The messages of first attempts of this delivery, once there is one.
+    pub(crate) async fn messages(&self, id: &DeliveryId) -> Vec<delivery::Message> {
+        self.arrivals.some(&format!("there is a message of {id}"), |message| message.delivery_id == *id).await
     }
 }
 
@@ -199,53 +188,4 @@ pub(crate) async fn evaluate(function: &Function, events: &[String]) -> Vec<usiz
 pub(crate) fn batch(events: &[String]) -> Value {
     let message = |(place, body): (usize, &String)| Message::new(body).id(&place.to_string()).sent(now().timestamp());
     queue_event("gg3-events", events.iter().enumerate().map(message))
-}
-
-/// Everything that has arrived on the queue of first attempts since the tests began: one reader for all tests.
-pub(crate) struct Webhooks(Arc<Mutex<Vec<delivery::Message>>>);
-
-impl Webhooks {
-    pub(crate) async fn shared() -> &'static Self {
-        static SHARED: OnceLock<Webhooks> = OnceLock::new();
-        let queue = Fixture::shared().await.webhooks.clone();
-        SHARED.get_or_init(|| {
-            let arrived = Arc::new(Mutex::new(Vec::new()));
-            let kept = Arc::clone(&arrived);
-            thread::spawn(move || {
-                tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .unwrap()
-                    .block_on(read(&queue, &kept));
-            });
-            Self(arrived)
-        })
-    }
-
-    /// The messages of this delivery, once there is one.
-    pub(crate) async fn of(&self, id: &DeliveryId) -> Vec<delivery::Message> {
-        let begun = Instant::now();
-        loop {
-            let found: Vec<delivery::Message> =
-                self.0.lock().unwrap().iter().filter(|attempt| attempt.delivery_id == *id).cloned().collect();
-            if !found.is_empty() {
-                return found;
-            }
-            assert!(begun.elapsed() < PATIENCE, "no message of {id} within {PATIENCE:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    }
-}
-
-async fn read(queue: &str, arrived: &Mutex<Vec<delivery::Message>>) {
-    let sqs = Stack::from_env().unwrap().sqs();
-    loop {
-        let receive = sqs.receive_message().queue_url(queue).max_number_of_messages(10).wait_time_seconds(1);
-        let Ok(received) = receive.send().await else { continue };
-        for message in received.messages.unwrap_or_default() {
-            arrived.lock().unwrap().push(serde_json::from_str(message.body.as_deref().unwrap()).unwrap());
-            let handle = message.receipt_handle.unwrap();
-            let _ = sqs.delete_message().queue_url(queue).receipt_handle(handle).send().await;
-        }
-    }
 }

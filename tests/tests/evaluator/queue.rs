@@ -1,10 +1,10 @@
 //! The deployed function, through its real queue.
 
-use std::time::{Duration, Instant};
+use tests::{eventually, fresh};
 
 use crate::{
-    events::{completed, fresh, opened},
-    fixture::{Fixture, PATIENCE},
+    events::{completed, opened},
+    fixture::Fixture,
 };
 
 #[tokio::test]
@@ -16,9 +16,5 @@ async fn events_on_the_queue_become_a_delivery() {
     for event in [completed(&user, 1, "q1"), opened(&user, "evaluator-a", 2, 0)] {
         sqs.send_message().queue_url(queue).message_body(event).send().await.unwrap();
     }
-    let begun = Instant::now();
-    while fixture.delivery("evaluator-a", "quest", &user).await.is_none() {
-        assert!(begun.elapsed() < PATIENCE, "no delivery within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    eventually("there is a delivery", async || fixture.delivery("evaluator-a", "quest", &user).await).await;
 }

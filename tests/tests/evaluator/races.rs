@@ -10,11 +10,11 @@ use domain::{
     event::{Event, Parsed},
     participant::Participant,
 };
-use tests::runtime_api::Function;
+use tests::{fresh, runtime_api::Function};
 
 use crate::{
-    events::{clicked, completed, fresh, now, opened, registered},
-    fixture::{Fixture, Webhooks, delivery_id, evaluate},
+    events::{clicked, completed, now, opened, registered},
+    fixture::{Fixture, delivery_id, evaluate},
 };
 
 const USERS: usize = 100;
@@ -105,6 +105,6 @@ async fn a_thousand_shuffled_events_up_to_three_times_each_to_four_evaluators_ow
     assert!(expected.len() > USERS, "{} deliveries", expected.len());
     assert_eq!(fixture.deliveries_of(&run).await, expected);
     for (user, provider, campaign) in expected {
-        assert!(!Webhooks::shared().await.of(&delivery_id(&provider, &campaign, &user)).await.is_empty());
+        assert!(!fixture.messages(&delivery_id(&provider, &campaign, &user)).await.is_empty());
     }
 }

@@ -4,9 +4,10 @@ use adapters::dynamodb::{catalogue::DynamoCatalogues, configuration::Written};
 use app::ports::{Catalogues as _, Published};
 use aws_sdk_dynamodb::types::{AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType};
 use domain::catalogue::Snapshot;
+use tests::fresh;
 
 use crate::{
-    events::{completed, fresh, now, opened},
+    events::{completed, now, opened},
     fixture::{Fixture, evaluate},
 };
 

@@ -1,17 +1,18 @@
 //! What events cost on the wire, and what becomes of those that nobody can use.
 
-use tests::proxy::{Action, Proxy};
-
-use crate::{
-    events::{clicked, completed, fresh, of_unknown_type, opened, registered},
-    fixture::{Fixture, Webhooks, delivery_id, evaluate},
+use tests::{
+    fresh,
+    proxy::{Action, Proxy},
 };
 
-/// The calls since this was last asked, as in `PutItem deliveries`.
+use crate::{
+    events::{clicked, completed, of_unknown_type, opened, registered},
+    fixture::{Fixture, delivery_id, evaluate},
+};
+
+/// The calls since this was last asked.
 fn calls(fixture: &Fixture, proxy: &Proxy) -> Vec<String> {
-    let prefix = format!("{}-", fixture.stack.stack_name);
-    let calls = proxy.take_calls().into_iter();
-    calls.map(|call| format!("{} {}", call.operation, call.table_or_queue.unwrap().replace(&prefix, ""))).collect()
+    proxy.take_calls().iter().map(|call| fixture.stack.words(call)).collect()
 }
 
 const READ: &str = "GetItem participants";
@@ -50,7 +51,7 @@ async fn an_event_is_a_read_and_a_write_a_delivery_a_put_and_a_send_more_and_a_r
         assert_eq!(evaluate(&function, std::slice::from_ref(&event)).await, [0; 0]);
         assert_eq!(calls(fixture, &proxy), expected, "{event}");
     }
-    let arrived = Webhooks::shared().await.of(&delivery_id("evaluator-a", "quest", &user)).await;
+    let arrived = fixture.messages(&delivery_id("evaluator-a", "quest", &user)).await;
     assert_eq!(arrived.len(), 1);
     assert_eq!((arrived[0].round, arrived[0].n, arrived[0].provider.as_str()), (1, 1, "evaluator-a"));
     let put = fixture.delivery("evaluator-a", "quest", &user).await.unwrap();
@@ -79,7 +80,7 @@ async fn several_events_of_one_user_are_one_read_and_one_write_and_all_their_del
     assert_eq!(evaluate(&function, &batch).await, [0; 0]);
     assert_eq!(calls(fixture, &proxy), [READ, PUT, PUT, PUT, SEND, WRITE]);
     for campaign in ["registration", "strike", "group"] {
-        assert_eq!(Webhooks::shared().await.of(&delivery_id("evaluator-a", campaign, &user)).await.len(), 1);
+        assert_eq!(fixture.messages(&delivery_id("evaluator-a", campaign, &user)).await.len(), 1);
     }
 }
 
@@ -105,7 +106,7 @@ async fn a_malformed_event_is_set_aside_whole_with_its_reason_and_its_neighbours
     // While the dead-letter queue takes nothing, those come again, and only those.
     proxy.on(|call| if call.operation == "SendMessage" { Action::Throttle } else { Action::Forward });
     assert_eq!(evaluate(&function, &batch).await, [0, 2, 3, 5]);
-    assert_eq!(Webhooks::shared().await.of(&delivery_id("evaluator-a", "quest", &user)).await.len(), 1);
+    assert_eq!(fixture.messages(&delivery_id("evaluator-a", "quest", &user)).await.len(), 1);
     proxy.on(|_| Action::Forward);
     assert_eq!(evaluate(&function, &batch).await, [0; 0]);
     for (body, reason) in [
@@ -134,16 +135,14 @@ async fn each_failing_call_fails_its_users_events_alone_and_they_come_again() {
             completed(&user, 5, "q1"),
             completed(&other, 4, "q2"),
         ];
-        let (name, table) = operation.split_once(' ').unwrap();
-        let (table, hurt) = (table.to_owned(), user.clone());
+        let hurt = user.clone();
         proxy.on(move |call| {
-            let meant = call.operation == name && call.table_or_queue.as_ref().unwrap().ends_with(&table);
-            let theirs = call.body.to_string().contains(&hurt) || table == "webhooks";
-            if meant && theirs { Action::Throttle } else { Action::Forward }
+            let theirs = call.body.to_string().contains(&hurt) || operation == SEND;
+            if fixture.stack.words(call) == operation && theirs { Action::Throttle } else { Action::Forward }
         });
         assert_eq!(evaluate(&function, &batch).await, [0, 2], "{operation}");
         proxy.on(|_| Action::Forward);
         assert_eq!(evaluate(&function, &batch).await, [0; 0]);
-        assert!(!Webhooks::shared().await.of(&delivery_id("evaluator-a", "quest", &user)).await.is_empty());
+        assert!(!fixture.messages(&delivery_id("evaluator-a", "quest", &user)).await.is_empty());
     }
 }

@@ -1,8 +1,12 @@
 //! The stack's file is read, and its absence explained.
 
-use std::{fs, path::PathBuf};
+use std::{fs, path::PathBuf, time::Instant};
 
-use tests::stack::Stack;
+use serde_json::Value;
+use tests::{
+    proxy::{Call, Outcome, Service},
+    stack::Stack,
+};
 
 fn file(name: &str, content: &str) -> PathBuf {
     let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
@@ -10,10 +14,9 @@ fn file(name: &str, content: &str) -> PathBuf {
     path
 }
 
-#[test]
-fn a_stack_is_what_its_file_says() {
+fn stack(name: &str) -> Stack {
     let path = file(
-        "stack.json",
+        name,
         r#"{
             "api_url": "http://localhost:4570/_aws/execute-api/abc", "aws_endpoint_url": "http://localhost:4570",
             "region": "us-east-1", "stack_name": "gg3", "partner_simulator_url": "http://localhost:4571", "functions": {"postback": "gg3-postback"},
@@ -25,10 +28,38 @@ fn a_stack_is_what_its_file_says() {
             "a_later_field": true
         }"#,
     );
-    let stack = Stack::from_file(path).unwrap();
+    Stack::from_file(path).unwrap()
+}
+
+#[test]
+fn a_stack_is_what_its_file_says() {
+    let stack = stack("stack.json");
     assert_eq!(stack.table("postbacks"), "gg3-postbacks");
     assert_eq!(stack.partner("acme").token.as_deref(), Some("t"));
     assert_eq!(stack.partner("signer").token, None);
+}
+
+#[test]
+fn a_call_is_told_by_logical_names_also_when_a_queue_is_the_tests_own() {
+    let call = |operation: &str, names: &str| Call {
+        number: 1,
+        nth: 1,
+        service: Service::Other,
+        operation: operation.to_owned(),
+        table_or_queue: Some(names.to_owned()),
+        body: Value::Null,
+        at: Instant::now(),
+        reached_service: true,
+        outcome: Outcome::Answered(200),
+    };
+    let stack = stack("words.json");
+    for (operation, names, words) in [
+        ("PutItem", "gg3-postbacks", "PutItem postbacks"),
+        ("BatchGetItem", "gg3-partners,gg3-secrets", "BatchGetItem partners,secrets"),
+        ("SendMessage", "gg3-webhook-retries-of-tests-1795435200000-1-0", "SendMessage webhook-retries"),
+    ] {
+        assert_eq!(stack.words(&call(operation, names)), words);
+    }
 }
 
 #[test]

@@ -71,9 +71,13 @@ pub struct PartnerItem {
 }
 
 impl PartnerItem {
-    /// What the operator wrote.
+    /// What the operator wrote. Why it cannot be read is told without quoting it: URLs of webhooks stand in it, and the
+    /// reason in logs.
     pub fn file(&self) -> Result<PartnerFile, String> {
-        serde_json::from_str(&self.file).map_err(|fault| fault.to_string())
+        let fault = |fault: serde_json::Error| {
+            format!("{:?} error at line {}, column {}", fault.classify(), fault.line(), fault.column())
+        };
+        serde_json::from_str(&self.file).map_err(fault)
     }
 
     /// What it means.

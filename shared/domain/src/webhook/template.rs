@@ -106,6 +106,17 @@ pub enum TemplateFault {
     TooManyMacros,
 }
 
+impl TemplateFault {
+    /// The fault in words for a log: nothing of the URL's path and query is in them.
+    pub fn unquoted(&self) -> String {
+        match self {
+            Self::UnknownMacro(_) => format!("has a macro that there is not; there are {}", known_macros()),
+            Self::ForeignMacro(_) => "has what looks like a macro in another spelling than {clickId}".to_owned(),
+            _ => self.to_string(),
+        }
+    }
+}
+
 fn known_macros() -> String {
     Macro::ALL.map(|name| name.to_string()).join(", ")
 }

@@ -120,6 +120,18 @@ fn every_fault_of_a_template_is_told_at_once() {
 }
 
 #[test]
+fn a_log_is_told_a_templates_faults_without_its_path_and_query() {
+    for text in ["ftp://a.example/mark/{mark}", "https://a.example/mark?t={mark}&u=%mark%&v=$mark$&w=[mark]&x=%zz#mark"]
+    {
+        let faults = faults(text);
+        assert!(faults.iter().any(|fault| fault.to_string().contains("mark")), "{faults:?}");
+        for fault in faults {
+            assert!(!fault.unquoted().contains("mark"), "{}", fault.unquoted());
+        }
+    }
+}
+
+#[test]
 fn macros_stand_in_path_and_query_only_and_are_written_as_agreed() {
     for (text, fault) in [
         ("https://{clickId}.example/", TemplateFault::MacroOutOfPlace(Place::Host)),

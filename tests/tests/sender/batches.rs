@@ -1,0 +1,84 @@
+//! One batch, many partners: nobody waits for another's server, and nobody suffers for another's message.
+
+use domain::delivery::{Message, Status};
+use futures_util::future::join_all;
+use tests::{eventually, fresh, partner_simulator::Answer, proxy::Proxy, queue::dead_letter};
+
+use crate::{
+    fixture::{Fixture, batch, batch_of, within},
+    partner::Partner,
+    wire::{CLAIM, CONFIGURATION, RECORD},
+};
+
+async fn owe_each(partners: &[Partner]) -> Vec<Message> {
+    join_all(partners.iter().map(Partner::owe)).await
+}
+
+#[tokio::test]
+async fn nine_deliveries_of_a_batch_are_recorded_while_the_tenths_partner_hangs() {
+    let fixture = Fixture::shared().await;
+    let server = Proxy::start(&fixture.stack.partner_simulator_url).await;
+    let hanging = server.pause_before(|_: &_| true);
+    let mut partners = join_all((0..9).map(|_| Partner::new(fixture, []))).await;
+    let slow = Partner::agreeing(fixture, [], |agreed| {
+        agreed.url = agreed.url.replace(&fixture.stack.partner_simulator_url, &server.endpoint_url());
+    });
+    partners.insert(4, slow.await);
+    let messages = owe_each(&partners).await;
+    let sender = fixture.sender_as(|settings| within(settings, 120, 60)).await;
+    let event = batch(&messages);
+    let others = || messages.iter().enumerate().filter(|(place, _)| *place != 4).map(|(_, message)| message);
+    let (invocation, ()) = tokio::join!(sender.function.invoke(&event), async {
+        hanging.hit().await;
+        eventually("the nine are delivered", async || {
+            let stored = join_all(others().map(|message| fixture.stored(&message.delivery_id))).await;
+            stored.iter().all(|delivery| delivery.status() == Status::Delivered).then_some(())
+        })
+        .await;
+        let waiting = fixture.stored(&messages[4].delivery_id).await;
+        assert!(waiting.claim().is_some() && waiting.attempts().is_empty(), "{waiting:?}");
+        hanging.open();
+    });
+    assert_eq!(invocation.response()["batchItemFailures"].as_array().unwrap().len(), 0);
+    assert_eq!(fixture.stored(&messages[4].delivery_id).await.status(), Status::Delivered);
+}
+
+#[tokio::test]
+async fn a_message_that_cannot_be_read_is_set_aside_whole_and_its_neighbours_are_delivered() {
+    let fixture = Fixture::shared().await;
+    let partner = Partner::new(fixture, []).await;
+    let (before, behind) = (partner.owe().await, partner.owe().await);
+    let nobodys = Message { delivery_id: partner.owed_since(before.due_at).id().clone(), ..before.clone() };
+    let unreadable = format!("{{\"delivery_id\":\"{}\"}}", fresh("no-message"));
+    let sender = fixture.sender().await;
+    let body = |message: &Message| serde_json::to_string(message).unwrap();
+    let bodies = [body(&before), unreadable.clone(), body(&nobodys), body(&behind)];
+    let answer = sender.function.invoke(&batch_of(bodies)).await.response();
+    let failures = answer["batchItemFailures"].as_array().unwrap();
+    assert_eq!(failures.len(), 1, "there is no such delivery: {failures:?}");
+    assert_eq!(failures[0]["itemIdentifier"], "2");
+    let reason = dead_letter(&fixture.stack, fixture.stack.queue("webhooks-dead-letters"), &unreadable).await;
+    assert!(reason.contains("is no message of a delivery"), "{reason}");
+    for message in [before, behind] {
+        assert_eq!(fixture.stored(&message.delivery_id).await.status(), Status::Delivered);
+    }
+}
+
+#[tokio::test]
+async fn ten_messages_to_a_partner_that_takes_half_a_second_are_ten_attempts_of_two_writes_each() {
+    let fixture = Fixture::shared().await;
+    let slow = Answer { delay_ms: Some(500), ..Answer::default() };
+    let partner = Partner::new(fixture, [slow]).await;
+    let messages = join_all((0..10).map(|_| partner.owe())).await;
+    let sender = fixture.sender().await;
+    assert_eq!(sender.give(&[partner.owe().await, partner.owe().await]).await, [0; 0]);
+    let read = sender.calls(fixture).into_iter().filter(|call| call == CONFIGURATION).count();
+    assert_eq!(read, 1, "whatever of it comes together, a partner is read once");
+    let invocation = sender.function.invoke(&batch(&messages)).await;
+    println!("10 messages to a partner that takes 500 ms: {:?}", invocation.took);
+    assert_eq!(invocation.response()["batchItemFailures"].as_array().unwrap().len(), 0);
+    let calls = sender.calls(fixture);
+    let count = |words: &str| calls.iter().filter(|call| *call == words).count();
+    assert_eq!((count(CLAIM), count(RECORD), calls.len()), (10, 10, 20));
+    assert_eq!(partner.received().await.len(), 12);
+}

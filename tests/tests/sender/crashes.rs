@@ -1,0 +1,118 @@
+//! Killed before and after each call, seen by a proxy: the delivery ends, and at most one request is repeated.
+
+use std::time::Duration;
+
+use domain::{attempt::Outcome, delivery::Status};
+use futures_util::future::join_all;
+use tests::{
+    eventually,
+    partner_simulator::Answer,
+    proxy::{Call, Gate, Proxy},
+    runtime_api,
+};
+
+use crate::{
+    fixture::{Fixture, Sender, batch, now, within},
+    partner::Partner,
+    wire::{CLAIM, CONFIGURATION, RECORD, SEND},
+};
+
+/// The webhook itself, beside the calls of AWS.
+const REQUEST: &str = "the request";
+
+/// How long those who are killed hold their claims.
+const HELD_SECONDS: u64 = 15;
+
+/// Where a function is killed: at which call of a failing first attempt, before or after it has done its work, and how many
+/// requests that repeats.
+struct Crash {
+    call: &'static str,
+    after: bool,
+    repeated: usize,
+}
+
+const CRASHES: [Crash; 10] = [
+    Crash { call: CONFIGURATION, after: false, repeated: 0 },
+    Crash { call: CONFIGURATION, after: true, repeated: 0 },
+    Crash { call: CLAIM, after: false, repeated: 0 },
+    Crash { call: CLAIM, after: true, repeated: 0 },
+    // Before the partner has it, and when the answer is on its way.
+    Crash { call: REQUEST, after: false, repeated: 0 },
+    Crash { call: REQUEST, after: true, repeated: 1 },
+    Crash { call: RECORD, after: false, repeated: 1 },
+    Crash { call: RECORD, after: true, repeated: 0 },
+    Crash { call: SEND, after: false, repeated: 0 },
+    Crash { call: SEND, after: true, repeated: 0 },
+];
+
+impl Crash {
+    fn gate(&self, fixture: &'static Fixture, sender: &Sender, partners: &Proxy) -> Gate {
+        let call = self.call;
+        let at = |proxy: &Proxy, calls: Box<dyn Fn(&Call) -> bool + Send + Sync>| {
+            let calls = move |call: &Call| calls(call);
+            if self.after { proxy.pause_after(calls) } else { proxy.pause_before(calls) }
+        };
+        if call == REQUEST {
+            at(partners, Box::new(|_| true))
+        } else {
+            at(&sender.proxy, Box::new(move |made| fixture.stack.words(made) == call))
+        }
+    }
+
+    async fn happens(&self, fixture: &'static Fixture) {
+        let told = format!("killed at {}, after: {}", self.call, self.after);
+        let partners = Proxy::start(&fixture.stack.partner_simulator_url).await;
+        let failing = Answer::status(500).times(u32::try_from(1 + self.repeated).unwrap());
+        let partner = Partner::agreeing(fixture, [failing, Answer::status(200)], |agreed| {
+            agreed.url = agreed.url.replace(&fixture.stack.partner_simulator_url, &partners.endpoint_url());
+        })
+        .await;
+        let message = partner.owe().await;
+        let sender = fixture.sender_as(|settings| within(settings, HELD_SECONDS, 3)).await;
+        let gate = self.gate(fixture, &sender, &partners);
+        let (event, begun) = (batch(std::slice::from_ref(&message)), now());
+        let (invocation, ()) = tokio::join!(sender.function.invoke(&event), async {
+            gate.hit().await;
+            sender.function.kill().await;
+            if self.after {
+                gate.open();
+            } else {
+                gate.cut();
+            }
+        });
+        assert!(matches!(invocation.outcome, runtime_api::Outcome::Died(_)), "{told}: {invocation:?}");
+        sender.proxy.settled().await;
+        partners.settled().await;
+
+        let sender = fixture.sender().await;
+        let id = &message.delivery_id;
+        if let Some(claim) = fixture.stored(id).await.claim() {
+            assert!(
+                claim.until >= begun.plus(Duration::from_secs(HELD_SECONDS)),
+                "{told}: as long as it could have lived"
+            );
+            let before = partner.received().await.len();
+            let again = sender.give(std::slice::from_ref(&message)).await;
+            let received = partner.received().await.len();
+            if claim.lives(now()) {
+                assert_eq!((again.as_slice(), received), (&[0][..], before), "{told}: the dead one's claim lives");
+            }
+            eventually("the claim expires", async || (!claim.lives(now())).then_some(())).await;
+        }
+        let ended = fixture.to_the_end(&sender.function, &message).await;
+        let outcomes: Vec<&Outcome> = ended.attempts().iter().map(|attempt| &attempt.outcome).collect();
+        assert_eq!(ended.status(), Status::Delivered, "{told}");
+        assert_eq!(outcomes, [&Outcome::Status(500), &Outcome::Status(200)], "{told}");
+        let requests = partner.received().await;
+        assert_eq!(requests.len(), 2 + self.repeated, "{told}");
+        assert!(requests.iter().all(|request| request.header("webhook-id") == Some(id.as_str())), "{told}");
+        assert!(fixture.kept_beside(id).await.is_empty(), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn killed_before_and_after_each_of_its_calls_a_delivery_ends_and_at_most_one_request_is_repeated() {
+    let fixture = Fixture::shared().await;
+    // All at the same time, since each waits for a claim to expire.
+    join_all(CRASHES.iter().map(|crash| crash.happens(fixture))).await;
+}

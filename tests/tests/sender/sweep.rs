@@ -1,0 +1,227 @@
+//! The function `delivery-sweep`: what is overdue is sent for.
+
+use std::time::Duration;
+
+use adapters::dynamodb::item::media_buying::DeliveryItem;
+use domain::{
+    attempt::{self, Answered, Outcome},
+    delivery::{Delivery, Message, Pace, Recorded, Standing, Status},
+    ids::{Mark, Ticket},
+    moment::Moment,
+    retry::RetryPolicy,
+};
+use serde_json::json;
+use tests::{
+    eventually,
+    partner_simulator::Answer,
+    proxy::{Action, Call, Proxy},
+    queue::Arrivals,
+    runtime_api::Settings,
+};
+
+use crate::{
+    fixture::{Fixture, now},
+    partner::Partner,
+};
+
+/// What is overdue for these tests.
+const GRACE: Duration = Duration::from_hours(1);
+
+struct Sweep {
+    fixture: &'static Fixture,
+    settings: Settings,
+    /// First attempts that it has sent for.
+    first: Arrivals<Message>,
+}
+
+impl Sweep {
+    /// One with queues of its own, behind a proxy.
+    async fn new(fixture: &'static Fixture, proxy: &Proxy) -> Self {
+        let (stack, endpoint_url) = (&fixture.stack, proxy.endpoint_url());
+        let webhooks = stack.create_queue("webhooks").await;
+        let through = |url: &str| url.replace(&stack.aws_endpoint_url, &endpoint_url);
+        let settings = Settings::built("delivery-sweep")
+            .variables(stack.aws_environment(&endpoint_url))
+            .variable("PARTNERS_TABLE", stack.table("partners"))
+            .variable("DELIVERIES_TABLE", stack.table("deliveries"))
+            .variable("WEBHOOKS_QUEUE_URL", through(&webhooks))
+            .variable("WEBHOOK_RETRIES_QUEUE_URL", through(&fixture.resends))
+            .variable("QUEUE_VISIBILITY_SECONDS", "360")
+            .variable("SWEEP_GRACE_SECONDS", GRACE.as_secs().to_string())
+            .timeout(Duration::from_mins(1));
+        Self { fixture, settings, first: Arrivals::of(stack, &webhooks) }
+    }
+
+    /// Sweeps, and gives what the function has logged.
+    async fn once(&self, change: impl FnOnce(Settings) -> Settings) -> Vec<String> {
+        let function = change(self.settings.clone()).spawn().await;
+        function.invoke(&json!({})).await.response();
+        function.kill().await;
+        function.logs()
+    }
+
+    fn of(&self, delivery: &Delivery) -> Vec<Message> {
+        self.first.so_far(|message| message.delivery_id == *delivery.id())
+    }
+
+    /// The first message of this delivery that comes from a sweep, to whichever queue.
+    async fn message_of(&self, delivery: &Delivery) -> Message {
+        eventually(&format!("{} is sent for", delivery.id()), async || {
+            self.of(delivery).into_iter().chain(self.fixture.resent(delivery.id())).next()
+        })
+        .await
+    }
+}
+
+async fn proxy(fixture: &Fixture) -> Proxy {
+    Proxy::start(&fixture.stack.aws_endpoint_url).await
+}
+
+fn long_ago() -> Moment {
+    now().minus(GRACE + GRACE)
+}
+
+/// The delivery as a worker left it that died when it had claimed the first attempt.
+fn claimed(delivery: &Delivery) -> Delivery {
+    let message = delivery.first_message(Ticket::from_random([1; 8])).unwrap();
+    let mark = Mark::from_random([1; 8]);
+    let claim = message.claim(delivery.created_at(), Standing::Open, &Pace::default(), &mark).unwrap();
+    delivery.with_claim(claim)
+}
+
+/// The delivery once its first attempt has failed.
+fn failed(delivery: &Delivery) -> Delivery {
+    let (claimed, at) = (claimed(delivery), delivery.created_at());
+    let outcome = Outcome::Status(500);
+    let answered =
+        Answered { sent_at: at, ended_at: at, outcome, answer: attempt::Answer::default(), retry_after: None };
+    let ticket = Ticket::from_random([2; 8]);
+    match claimed.record(claimed.claim().unwrap(), &answered, RetryPolicy::default(), ticket) {
+        Recorded::Stored { delivery, .. } => delivery,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_is_overdue_is_sent_for_once_an_hour_and_what_is_paused_or_not_late_never() {
+    let fixture = Fixture::of_one_test().await;
+    let proxy = proxy(fixture).await;
+    let sweep = Sweep::new(fixture, &proxy).await;
+    let open = Partner::new(fixture, [Answer::status(200)]).await;
+    let paused = Partner::agreeing(fixture, [], |agreed| agreed.paused = true).await;
+    let [late, waiting, young] =
+        [open.owed_since(long_ago()), paused.owed_since(long_ago()), open.owed_since(now().minus(GRACE / 2))];
+    for delivery in [&late, &waiting, &young] {
+        fixture.put(delivery).await;
+    }
+    sweep.once(|settings| settings).await;
+    let sent = sweep.first.some("the late one is sent for", |message| message.delivery_id == *late.id()).await;
+    assert_eq!((sent[0].round, sent[0].n, sent[0].revision), (1, 1, late.revision()));
+
+    // Within the hour not again; and what may be sent for at any time is the witness that a sweep has come by.
+    sweep.once(|settings| settings).await;
+    let witness = open.owed_since(long_ago());
+    fixture.put(&witness).await;
+    sweep.once(|settings| settings).await;
+    sweep.first.some("the witness is sent for", |message| message.delivery_id == *witness.id()).await;
+    assert_eq!(sweep.of(&late).len(), 1);
+    sweep.once(|settings| settings.variable("SWEEP_AGAIN_SECONDS", "0")).await;
+    eventually("after its hour it is sent for again", async || (sweep.of(&late).len() == 2).then_some(())).await;
+    assert_eq!((sweep.of(&waiting).len(), sweep.of(&young).len()), (0, 0));
+
+    // The messages that it sends are as good as those that were lost: two chains, one request.
+    let sender = fixture.sender().await;
+    let messages = sweep.of(&late);
+    assert_eq!(sender.give(&messages[..1]).await, [0; 0]);
+    assert_eq!(sender.give(&messages[1..]).await, [0; 0]);
+    assert_eq!(fixture.stored(late.id()).await.status(), Status::Delivered);
+    assert_eq!(open.received().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_sweep_starts_only_with_a_grace_beyond_what_a_queue_hides() {
+    let fixture = Fixture::of_one_test().await;
+    let proxy = proxy(fixture).await;
+    let settings = Sweep::new(fixture, &proxy).await.settings.variable("SWEEP_GRACE_SECONDS", "360");
+    let failure = settings.spawn().await.wait_until_ready().await.unwrap_err().to_string();
+    assert!(failure.contains("SWEEP_GRACE_SECONDS"), "{failure}");
+}
+
+#[tokio::test]
+async fn what_lost_its_resend_or_its_worker_is_sent_for_and_goes_on_where_it_stood() {
+    let fixture = Fixture::of_one_test().await;
+    let proxy = proxy(fixture).await;
+    let sweep = Sweep::new(fixture, &proxy).await;
+    let partner = Partner::new(fixture, [Answer::status(200)]).await;
+    let (retrying, dead) = (failed(&partner.owed_since(long_ago())), claimed(&partner.owed_since(long_ago())));
+    for delivery in [&retrying, &dead] {
+        fixture.store(delivery).await;
+    }
+    sweep.once(|settings| settings).await;
+    let (second, first) = (sweep.message_of(&retrying).await, sweep.message_of(&dead).await);
+    assert_eq!((second.n, sweep.of(&retrying).len()), (2, 0), "resends have a queue of their own");
+    assert_eq!((first.n, sweep.of(&dead).len()), (1, 1));
+    assert_eq!(fixture.sender().await.give(&[second, first]).await, [0; 0]);
+    for (delivery, attempts) in [(&retrying, 2), (&dead, 1)] {
+        let stored = fixture.stored(delivery.id()).await;
+        assert_eq!((stored.status(), stored.attempts().len()), (Status::Delivered, attempts));
+    }
+    assert_eq!(partner.received().await.len(), 2);
+}
+
+#[tokio::test]
+async fn what_a_sweep_could_not_send_or_died_before_marking_the_next_one_sends() {
+    let fixture = Fixture::of_one_test().await;
+    let proxy = proxy(fixture).await;
+    let sweep = Sweep::new(fixture, &proxy).await;
+    let partner = Partner::new(fixture, []).await;
+    let late = partner.owed_since(long_ago());
+    fixture.put(&late).await;
+    proxy.on(|call| if call.operation.starts_with("SendMessage") { Action::Throttle } else { Action::Forward });
+    let logs = sweep.once(|settings| settings).await;
+    assert!(logs.iter().any(|line| line.contains("a sweep was not finished")), "{logs:?}");
+    proxy.on(|_| Action::Forward);
+
+    let id = late.id().to_string();
+    let marks = move |call: &Call| call.operation == "UpdateItem" && call.body.to_string().contains(&id);
+    let marking = proxy.pause_before(marks);
+    let (function, event) = (sweep.settings.spawn().await, json!({}));
+    tokio::join!(function.invoke(&event), async {
+        marking.hit().await;
+        function.kill().await;
+        marking.cut();
+    });
+    proxy.settled().await;
+    sweep.once(|settings| settings).await;
+    eventually("it is sent for twice", async || (sweep.of(&late).len() == 2).then_some(())).await;
+    let sender = fixture.sender().await;
+    for message in sweep.of(&late) {
+        assert_eq!(sender.give(&[message]).await, [0; 0]);
+    }
+    assert_eq!(fixture.stored(late.id()).await.status(), Status::Delivered);
+    assert_eq!(partner.received().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_partner_whose_configuration_cannot_be_read_keeps_no_others_delivery_waiting() {
+    let fixture = Fixture::of_one_test().await;
+    let proxy = proxy(fixture).await;
+    let sweep = Sweep::new(fixture, &proxy).await;
+    let (mut broken, good) = (Partner::new(fixture, []).await, Partner::new(fixture, []).await);
+    broken.save_file("{}".to_owned()).await;
+    let shard = |delivery: &Delivery| DeliveryItem::from(delivery).under_way_shard;
+    let late = good.owed_since(long_ago());
+    // Older, and so looked at before it: in the same part of the index.
+    let older = || broken.owed_since(long_ago().minus(GRACE));
+    let before = std::iter::repeat_with(older).find(|delivery| shard(delivery) == shard(&late)).unwrap();
+    for delivery in [&before, &late] {
+        fixture.put(delivery).await;
+    }
+    let logs = sweep.once(|settings| settings).await;
+    sweep.message_of(&late).await;
+    assert!(
+        logs.iter().any(|line| line.contains("a sweep was not finished") && line.contains(&broken.name)),
+        "{logs:?}"
+    );
+    assert!(sweep.of(&before).is_empty());
+}

@@ -1,0 +1,147 @@
+//! What attempts cost on the wire.
+
+use domain::{
+    delivery::{Message, Status},
+    retry::MAX_HOP_SECONDS,
+};
+use serde_json::Value;
+use tests::{
+    partner_simulator::{Answer, Signature},
+    proxy::Call,
+};
+
+use crate::{
+    fixture::{Fixture, now},
+    partner::Partner,
+};
+
+pub(crate) const CONFIGURATION: &str = "BatchGetItem partners,secrets";
+pub(crate) const CLAIM: &str = "UpdateItem deliveries";
+pub(crate) const READ: &str = "GetItem deliveries";
+/// Of an attempt, or of a delivery's end.
+pub(crate) const RECORD: &str = "PutItem deliveries";
+pub(crate) const SEND: &str = "SendMessage webhook-retries";
+
+/// The message that was sent, after how many seconds it comes, and its group.
+fn sent(call: &Call) -> (Message, u64, &Value) {
+    let body = serde_json::from_str(call.body["MessageBody"].as_str().unwrap()).unwrap();
+    (body, call.body["DelaySeconds"].as_u64().unwrap(), &call.body["MessageGroupId"])
+}
+
+#[tokio::test]
+async fn an_attempt_is_two_writes_and_a_failed_one_a_message_more_once_its_partner_is_in_memory() {
+    let fixture = Fixture::shared().await;
+    let answers = [Answer::status(204), Answer::status(500)];
+    let partner = Partner::agreeing(fixture, answers, |agreed| agreed.interval_seconds = 600).await;
+    let sender = fixture.sender().await;
+
+    let first = partner.owe().await;
+    assert_eq!(sender.give(std::slice::from_ref(&first)).await, [0; 0]);
+    assert_eq!(sender.calls(fixture), [CONFIGURATION, CLAIM, RECORD]);
+    assert_eq!(fixture.stored(&first.delivery_id).await.status(), Status::Delivered);
+    let requests = partner.received().await;
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].signature, Signature::Verified);
+    assert_eq!(requests[0].header("webhook-id"), Some(first.delivery_id.as_str()));
+    assert_eq!(requests[0].target, format!("/{}/hook?click=c-1&event=registration", partner.name));
+
+    let failing = partner.owe().await;
+    assert_eq!(sender.give(std::slice::from_ref(&failing)).await, [0; 0]);
+    let calls = sender.proxy.take_calls();
+    assert_eq!(calls.iter().map(|call| fixture.stack.words(call)).collect::<Vec<_>>(), [CLAIM, RECORD, SEND]);
+    let stored = fixture.stored(&failing.delivery_id).await;
+    let (next, delay_seconds, group) = sent(&calls[2]);
+    assert_eq!((next.round, next.n, next.revision), (1, 2, stored.revision()));
+    assert_eq!((next.due_at, &next.ticket), (stored.next().unwrap().due_at, &stored.next().unwrap().ticket));
+    assert_eq!(group, &partner.name);
+    assert!((1..=600).contains(&delay_seconds), "{delay_seconds}");
+    let arrives_at = now().plus(std::time::Duration::from_secs(delay_seconds));
+    assert!(next.due_at <= arrives_at, "it does not come before it is due: {} {arrives_at}", next.due_at);
+}
+
+#[tokio::test]
+async fn a_wait_that_the_queue_cannot_carry_hops_with_one_message_and_nothing_else() {
+    let fixture = Fixture::shared().await;
+    let partner =
+        Partner::agreeing(fixture, [Answer::status(503)], |agreed| agreed.interval_seconds = 6 * 60 * 60).await;
+    let sender = fixture.sender().await;
+    assert_eq!(sender.give(&[partner.owe().await]).await, [0; 0]);
+    let calls = sender.proxy.take_calls();
+    let (next, delay_seconds, _) = sent(calls.last().unwrap());
+    assert_eq!(delay_seconds, u64::from(MAX_HOP_SECONDS));
+    // Neither knows the partner yet: a message that is not due asks for nothing.
+    for sender in [&sender, &fixture.sender().await] {
+        assert_eq!(sender.give(std::slice::from_ref(&next)).await, [0; 0]);
+        let calls = sender.proxy.take_calls();
+        assert_eq!(calls.iter().map(|call| fixture.stack.words(call)).collect::<Vec<_>>(), [SEND]);
+        let (hopped, delay_seconds, group) = sent(&calls[0]);
+        assert_eq!((&hopped, delay_seconds), (&next, u64::from(MAX_HOP_SECONDS)));
+        assert_eq!(group, &partner.name);
+    }
+    assert_eq!(partner.received().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_paused_campaigns_message_hops_with_one_message_and_an_archived_ones_delivery_is_cancelled() {
+    let fixture = Fixture::shared().await;
+    let paused = Partner::agreeing(fixture, [], |agreed| agreed.paused = true).await;
+    let archived = Partner::agreeing(fixture, [], |agreed| agreed.archived = true).await;
+    let sender = fixture.sender_as(|settings| settings.variable("PAUSED_HOP_SECONDS", "77")).await;
+    let waiting = paused.owe().await;
+    for expected in [&[CONFIGURATION, SEND][..], &[SEND]] {
+        assert_eq!(sender.give(std::slice::from_ref(&waiting)).await, [0; 0]);
+        let calls = sender.proxy.take_calls();
+        assert_eq!(calls.iter().map(|call| fixture.stack.words(call)).collect::<Vec<_>>(), expected);
+        let (hopped, delay_seconds, _) = sent(calls.last().unwrap());
+        assert_eq!((&hopped, delay_seconds), (&waiting, 77));
+    }
+    assert_eq!(fixture.stored(&waiting.delivery_id).await.revision(), waiting.revision, "nothing is spent");
+
+    let owed = archived.owe().await;
+    for expected in [&[CONFIGURATION, READ, RECORD][..], &[READ]] {
+        assert_eq!(sender.give(std::slice::from_ref(&owed)).await, [0; 0]);
+        assert_eq!(sender.calls(fixture), expected);
+    }
+    let cancelled = fixture.stored(&owed.delivery_id).await;
+    assert_eq!((cancelled.status(), cancelled.attempts().len()), (Status::Cancelled, 0));
+    assert_eq!((paused.received().await.len(), archived.received().await.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_second_copy_of_a_message_is_one_refused_write_and_no_request() {
+    let fixture = Fixture::shared().await;
+    let partner = Partner::new(fixture, [Answer::status(200), Answer::status(500)]).await;
+    let sender = fixture.sender().await;
+    let (delivered, failed) = (partner.owe().await, partner.owe().await);
+    for message in [&delivered, &failed] {
+        assert_eq!(sender.give(std::slice::from_ref(message)).await, [0; 0]);
+    }
+    sender.proxy.take_calls();
+    // Whoever recorded the failure may have died before the next message was sent: so a copy sends it.
+    for (copy, expected) in [(&delivered, &[CLAIM][..]), (&failed, &[CLAIM, SEND])] {
+        let before = fixture.stored(&copy.delivery_id).await;
+        assert_eq!(sender.give(std::slice::from_ref(copy)).await, [0; 0]);
+        assert_eq!(sender.calls(fixture), expected);
+        assert_eq!(fixture.stored(&copy.delivery_id).await, before);
+    }
+    assert_eq!(partner.received().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_partner_that_asks_for_more_time_than_was_agreed_gets_it() {
+    let fixture = Fixture::shared().await;
+    let seconds = Answer { retry_after_seconds: Some(7200), ..Answer::status(429) };
+    let date = Answer { retry_after_date_seconds: Some(7200), ..Answer::status(503) };
+    let partner = Partner::new(fixture, [seconds, date]).await;
+    let sender = fixture.sender().await;
+    for _ in 0..2 {
+        let message = partner.owe().await;
+        assert_eq!(sender.give(std::slice::from_ref(&message)).await, [0; 0]);
+        let stored = fixture.stored(&message.delivery_id).await;
+        let attempt = &stored.attempts()[0];
+        let waits_ms = stored.next().unwrap().due_at.as_millisecond() - attempt.sent_at.as_millisecond();
+        // A date has no fractions of a second.
+        assert!(waits_ms >= 7_199_000, "{waits_ms}");
+        assert_eq!(sent(sender.proxy.take_calls().last().unwrap()).1, u64::from(MAX_HOP_SECONDS));
+    }
+}
