@@ -139,8 +139,8 @@ fn log_alone(message_id: &str, outcome: &Outcome) {
             error!(message_id, reason, events_set_aside = 1, counted, "an event was set aside");
         }
         Outcome::Failed(reason @ Failure::StaleCatalogue) => {
-            let counted = Counted::EventWithoutCatalogue.id();
-            error!(message_id, %reason, events_failed = 1, configuration_stale = 1, counted, "an event must come again");
+            let (counted, events_failed, configuration_stale) = (Counted::EventWithoutCatalogue.id(), 1, 1);
+            error!(message_id, %reason, events_failed, configuration_stale, counted, "an event must come again");
         }
         Outcome::Failed(reason) => {
             let counted = Counted::EventFailed.id();

@@ -165,8 +165,8 @@ fn respond(batch: Vec<Received>, outcomes: &[Outcome]) -> BatchResponse {
     BatchResponse::of_queue(failed.map(|(received, _)| received.id))
 }
 
-/// One line a message, counted by its outcome: of an attempt `delivered`, `failed` (another follows), `gone` or `exhausted`;
-/// else `hopped`, `waits`, `sent_next`, `cancelled`, `none`, `again` or `set_aside`.
+/// One line a message, counted by its outcome: of an attempt `delivered`, `failed` (another follows), `gone` or
+/// `exhausted`; else `hopped`, `waits`, `sent_next`, `cancelled`, `none`, `again` or `set_aside`.
 fn log(received: &Received, outcome: &Outcome) {
     let (message_id, counted) = (received.id.as_str(), Counted::Webhook.id());
     let Ok(message) = &received.message else {
@@ -177,13 +177,14 @@ fn log(received: &Received, outcome: &Outcome) {
     let Message { delivery_id, provider, campaign, round, n, .. } = message;
     let no_attempt = |outcome: &str, why: Option<Why>, delay_seconds: Option<u16>| {
         let why = why.map(debug);
-        info!(%delivery_id, %provider, %campaign, round, n, outcome, why, delay_seconds, webhooks = 1, counted, "no attempt");
+        let webhooks = 1;
+        info!(%delivery_id, %provider, %campaign, round, n, outcome, why, delay_seconds, webhooks, counted, "no attempt");
     };
     match outcome {
         Outcome::Attempted(attempted) => log_attempt(message, attempted),
         Outcome::Failed(reason) => {
-            let (outcome, words) = ("again", "an attempt must come again");
-            warn!(message_id, %delivery_id, %provider, %campaign, round, n, outcome, %reason, webhooks = 1, counted, "{words}");
+            let (outcome, webhooks, words) = ("again", 1, "an attempt must come again");
+            warn!(message_id, %delivery_id, %provider, %campaign, round, n, outcome, %reason, webhooks, counted, "{words}");
         }
         Outcome::SetAside(reason) => {
             let outcome = "set_aside";

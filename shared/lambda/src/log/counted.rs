@@ -139,3 +139,35 @@ pub(super) fn is_counted(line: &Metadata<'_>) -> bool {
 pub(super) fn is_stale_configuration(line: &Metadata<'_>) -> bool {
     line.target() == "app::cache"
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_metric_is_on_the_dashboard_and_nothing_is_alarmed_or_shown_that_no_line_counts() {
+        let template = include_str!("../../../../template.yaml");
+        let ours: BTreeSet<&str> = Counted::ALL.iter().flat_map(|counted| counted.parts().1).copied().collect();
+        let after = |mark: &'static str| {
+            template.match_indices(mark).map(move |(at, _)| {
+                let rest = &template[at + mark.len()..];
+                let end = rest.find(|sign: char| !sign.is_ascii_lowercase() && sign != '_').unwrap();
+                &rest[..end]
+            })
+        };
+        let shown: BTreeSet<&str> = after("[!Ref AWS::StackName, ").chain(after("MetricName=\\\"")).collect();
+        let alarmed: BTreeSet<&str> = after("{ Metric: ").collect();
+        assert!(alarmed.is_subset(&ours), "{alarmed:?}");
+        // The one that is counted from the API's own log.
+        assert_eq!(shown, ours.into_iter().chain(["api_throttled"]).collect());
+    }
+
+    #[test]
+    fn each_is_found_by_its_own_number() {
+        for (index, counted) in Counted::ALL.into_iter().enumerate() {
+            assert_eq!(counted.id(), index as u64, "{counted:?}");
+        }
+    }
+}
