@@ -40,6 +40,8 @@ PARAMETERS = {
     "PausedHopSeconds": "3",
     "WebhooksConcurrency": "4",
     "WebhookRetriesConcurrency": "4",
+    # The emulator refuses alarms over computed metrics.
+    "ComputedAlarms": "false",
     # The emulator shares two cores with every function that it starts: patience here, not failures.
     "ClickTimeoutSeconds": "60",
     "PostbackTimeoutSeconds": "120",
@@ -70,9 +72,14 @@ def function_names(template: Template) -> dict[str, str]:
     """The functions that a template deploys: logical id → the program's name, the last part of its CodeUri."""
     return {
         logical_id: Path(resource["Properties"]["CodeUri"]).name
-        for logical_id, resource in template["Resources"].items()
+        for logical_id, resource in _resources(template).items()
         if resource["Type"] == "AWS::Serverless::Function"
     }
+
+
+def _resources(template: Template) -> Template:
+    """Those that are written out; an `Fn::ForEach` holds no table, function or mapping."""
+    return {key: value for key, value in template["Resources"].items() if not key.startswith("Fn::ForEach::")}
 
 
 def deploy(settings: Settings, programs: dict[str, Path]) -> Deployment:
@@ -119,7 +126,7 @@ def _package(settings: Settings, template: Template, programs: dict[str, Path]) 
 
 def _write_out_concurrency(template: Template) -> None:
     """Puts numbers where mappings refer to parameters: ministack takes the parameter's text and fails to compare it."""
-    for resource in template["Resources"].values():
+    for resource in _resources(template).values():
         scaling = resource.get("Properties", {}).get("ScalingConfig", {})
         reference = scaling.get("MaximumConcurrency")
         if isinstance(reference, dict):
@@ -150,11 +157,12 @@ def _without_debug_information(settings: Settings, program: Path) -> bytes:
 
 def _create_stack(settings: Settings, template: Template) -> dict[str, str]:
     cloudformation = client(settings, "cloudformation")
-    # By way of the bucket, as `sam deploy` does: in the call itself a template may have 51,200 bytes only.
-    client(settings, "s3").put_object(Bucket=BUCKET, Key="template.json", Body=json.dumps(template).encode())
+    # By its address, as `sam deploy` does: CloudFormation takes 51,200 bytes at most in the call itself.
+    body = json.dumps(template).encode()
+    client(settings, "s3").put_object(Bucket=BUCKET, Key=TEMPLATE.name, Body=body)
     cloudformation.create_stack(
         StackName=settings.stack_name,
-        TemplateURL=f"{settings.endpoint}/{BUCKET}/template.json",
+        TemplateURL=f"{settings.endpoint}/{BUCKET}/{TEMPLATE.name}",
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in PARAMETERS.items()],
     )
@@ -187,7 +195,7 @@ def _expire_items(settings: Settings, template: Template) -> None:
     dynamodb = client(settings, "dynamodb")
     resources = client(settings, "cloudformation").describe_stack_resources(StackName=settings.stack_name)
     physical = {entry["LogicalResourceId"]: entry["PhysicalResourceId"] for entry in resources["StackResources"]}
-    for logical_id, resource in template["Resources"].items():
+    for logical_id, resource in _resources(template).items():
         setting = resource.get("Properties", {}).get("TimeToLiveSpecification")
         if resource["Type"] == "AWS::DynamoDB::Table" and setting:
             dynamodb.update_time_to_live(TableName=physical[logical_id], TimeToLiveSpecification=setting)

@@ -6,7 +6,7 @@ use lambda_runtime::{Error, run, service_fn};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let env = Environment::of_process();
-    log::start(env.optional("LOG_LEVEL").as_deref());
+    log::start(&env);
     let function = EventEvaluatorFunction::wire(env)?;
     function.warm().await;
     run(service_fn(|event| function.handle(event))).await

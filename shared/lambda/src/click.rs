@@ -14,11 +14,12 @@ use app::{
 };
 use domain::tracking_link::ClickLinkFault;
 use lambda_runtime::LambdaEvent;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::{
     environment::{Environment, EnvironmentFaults},
     gateway::{Request, Response},
+    log::Counted,
     now,
     problem::Problem,
 };
@@ -88,19 +89,25 @@ fn respond(led: Led) -> Response {
     problem.into_response()
 }
 
+/// One line a request. Who opened the link, the click's record says.
 fn log(request_id: &str, led: &Led) {
+    let counted = Counted::Click.id();
+    let refused = |outcome: &str| info!(request_id, outcome, clicks = 1, counted, "click");
     match led {
         Led::To { click_id, provider, unrecorded: None, .. } => {
-            info!(request_id, %provider, %click_id, outcome = "redirected", "click");
+            info!(request_id, %provider, %click_id, outcome = "redirected", clicks = 1, counted, "click");
         }
         Led::To { click_id, provider, unrecorded: Some(reason), .. } => {
-            warn!(request_id, %provider, %click_id, outcome = "redirected unrecorded", %reason, "click");
+            let outcome = "unrecorded";
+            error!(request_id, %provider, %click_id, outcome, %reason, clicks = 1, counted, "click");
         }
-        Led::Unknown => info!(request_id, outcome = "unknown", "click"),
-        Led::Refused(ClickLinkFault::Malformed(_)) => info!(request_id, outcome = "malformed", "click"),
-        Led::Refused(ClickLinkFault::BadSignature) => info!(request_id, outcome = "bad signature", "click"),
-        Led::Refused(ClickLinkFault::Expired) => info!(request_id, outcome = "expired", "click"),
-        Led::Unavailable(reason) => error!(request_id, outcome = "unavailable", %reason, "click"),
+        Led::Unknown => refused("unknown"),
+        Led::Refused(ClickLinkFault::Malformed(_)) => refused("malformed"),
+        Led::Refused(ClickLinkFault::BadSignature) => refused("bad_signature"),
+        Led::Refused(ClickLinkFault::Expired) => refused("expired"),
+        Led::Unavailable(reason) => {
+            error!(request_id, outcome = "unavailable", %reason, clicks = 1, counted, "click");
+        }
     }
 }
 

@@ -10,11 +10,12 @@ use app::relay_conversions::{Incoming, Relayed, relay};
 use domain::{conversion::Conversion, correction::Revision};
 use lambda_runtime::LambdaEvent;
 use serde_json::value::RawValue;
-use tracing::{error, info};
+use tracing::{error, field::display, info};
 
 use crate::{
     batch::{Batch, BatchResponse, Change, Record},
     environment::{Environment, EnvironmentFaults},
+    log::Counted,
 };
 
 /// The function, ready to handle batches.
@@ -42,8 +43,9 @@ impl ConversionRelayFunction {
         let records = event.payload.records();
         let from_stream = records.iter().any(|record| record.from_stream);
         let incoming: Vec<Incoming> = records.into_iter().filter_map(incoming).collect();
+        let receipts = receipts(&incoming);
         let relayed = relay(&self.queue, &self.dead_letters, incoming).await;
-        log(&relayed);
+        log(&receipts, &relayed);
         Ok(BatchResponse::of(relayed.failed, from_stream))
     }
 }
@@ -68,12 +70,24 @@ fn convert(change: &Change) -> Result<Conversion, String> {
     Revision::try_from(item).map(Conversion::from)
 }
 
-fn log(relayed: &Relayed) {
-    let Relayed { failed, sent, set_aside, unavailable } = relayed;
-    match unavailable {
-        None if *set_aside == 0 => info!(sent, "conversions"),
-        None => error!(sent, set_aside, "conversions: some could not be converted and were set aside"),
-        Some(reason) => error!(sent, set_aside, failed = failed.len(), %reason, "conversions: some must come again"),
+/// The receipts of a batch, by which its line is found from those of the postbacks.
+fn receipts(batch: &[Incoming]) -> String {
+    let conversions = batch.iter().filter_map(|incoming| incoming.conversion.as_ref().ok());
+    let receipts: Vec<&str> = conversions.map(|conversion| conversion.receipt_id.as_str()).collect();
+    receipts.join(" ")
+}
+
+/// One line a batch.
+fn log(receipts: &str, relayed: &Relayed) {
+    let counted = Counted::Conversions.id();
+    let Relayed { failed, sent: conversions_sent, set_aside: conversions_set_aside, unavailable } = relayed;
+    let conversions_failed = failed.len();
+    if conversions_failed + conversions_set_aside == 0 {
+        info!(receipts, conversions_sent, conversions_set_aside, conversions_failed, counted, "conversions");
+    } else {
+        let (reason, words) =
+            (unavailable.as_ref().map(display), "conversions: some were set aside or must come again");
+        error!(receipts, conversions_sent, conversions_set_aside, conversions_failed, reason, counted, "{words}");
     }
 }
 
@@ -82,6 +96,7 @@ mod tests {
     use domain::conversion::ConversionType;
 
     use super::*;
+    use crate::log::tests::{counted, line};
 
     const STREAM: &str = include_str!("../fixtures/stream-insert.json");
 
@@ -148,5 +163,19 @@ mod tests {
         let mut image = image;
         image["revision"] = text("correction-x");
         assert!(converted(&image).is_err());
+    }
+
+    #[test]
+    fn a_batch_is_one_line_with_its_receipts_and_its_counts() {
+        let relayed = Relayed { sent: 2, ..Relayed::default() };
+        let (good, receipts) = (line(|| log("r1 r2", &relayed)), "r1 r2");
+        assert_eq!((good["receipts"].as_str(), good["level"].as_str()), (Some(receipts), Some("INFO")));
+        let unavailable = Some(app::ports::Unavailable { service: "SQS", reason: "down".into() });
+        let relayed = Relayed { failed: vec!["7".into()], sent: 1, set_aside: 3, unavailable };
+        let bad = line(|| log("r1 r2", &relayed));
+        let names = ["conversions_sent", "conversions_set_aside", "conversions_failed"];
+        assert_eq!(counted(&bad).0, names);
+        assert_eq!(names.map(|name| bad[name].as_u64().unwrap()), [1, 3, 1]);
+        assert!(bad["level"] == "ERROR" && bad["reason"].as_str().unwrap().contains("down"));
     }
 }

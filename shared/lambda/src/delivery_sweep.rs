@@ -9,7 +9,7 @@ use adapters::{
 };
 use app::{
     cache::Cache,
-    sweep_deliveries::{Lateness, SweepDeliveries},
+    sweep_deliveries::{Lateness, SweepDeliveries, Swept},
 };
 use domain::{jiff::SignedDuration, moment::Moment};
 use lambda_runtime::LambdaEvent;
@@ -18,6 +18,7 @@ use tracing::{error, info};
 
 use crate::{
     environment::{Environment, EnvironmentFaults},
+    log::Counted,
     system::System,
 };
 
@@ -54,13 +55,35 @@ impl DeliverySweepFunction {
     pub async fn handle(&self, event: LambdaEvent<IgnoredAny>) -> Result<(), std::convert::Infallible> {
         let ends_at = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         let swept = self.sweep.sweep(Moment::from_millisecond(ends_at).minus(LAST_PAGE)).await;
-        let (looked_at, sent, sent_before, unknown) = (swept.looked_at, swept.sent, swept.sent_before, swept.unknown);
-        let (unread, unfinished) = (swept.unread, swept.unfinished);
-        info!(looked_at, sent, sent_before, unknown, unread, unfinished, "sweep");
-        if let Some(reason) = swept.fault {
-            error!(%reason, "a sweep was not finished");
-        }
+        log(&swept);
         Ok(())
+    }
+}
+
+/// One line a sweep.
+fn log(swept: &Swept) {
+    let counted = Counted::Sweep.id();
+    let Swept { looked_at: sweep_looked_at, sent: sweep_sent, sent_before: sweep_sent_before, .. } = swept;
+    let Swept { unknown: sweep_unknown, unread: sweep_unread, unfinished, fault, .. } = swept;
+    let sweep_unfinished = u64::from(*unfinished);
+    match fault {
+        None => {
+            info!(
+                sweep_looked_at,
+                sweep_sent, sweep_sent_before, sweep_unknown, sweep_unread, sweep_unfinished, counted, "sweep"
+            );
+        }
+        Some(reason) => error!(
+            sweep_looked_at,
+            sweep_sent,
+            sweep_sent_before,
+            sweep_unknown,
+            sweep_unread,
+            sweep_unfinished,
+            %reason,
+            counted,
+            "a sweep was not finished"
+        ),
     }
 }
 
@@ -84,6 +107,7 @@ fn lateness(env: &mut Environment) -> Lateness {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::tests::{counted, line};
 
     #[test]
     fn nothing_is_late_before_its_message_could_have_come_back() {
@@ -95,5 +119,24 @@ mod tests {
         };
         assert!(late("900", "360") && late("", "360"));
         assert!(!late("360", "360") && !late("900", "900"));
+    }
+
+    #[test]
+    fn a_sweep_is_one_line_finished_or_not() {
+        for fault in [None, Some(app::ports::Unavailable { service: "SQS", reason: "down".into() })] {
+            let swept = Swept {
+                looked_at: 5,
+                sent: 4,
+                sent_before: 3,
+                unknown: 2,
+                unread: 1,
+                unfinished: 1,
+                fault: fault.clone(),
+            };
+            let line = line(|| log(&swept));
+            let names = counted(&line).0;
+            assert_eq!(names.iter().map(|name| line[name].as_u64().unwrap()).collect::<Vec<_>>(), [5, 4, 3, 2, 1]);
+            assert_eq!(line["level"], if fault.is_some() { "ERROR" } else { "INFO" });
+        }
     }
 }

@@ -9,7 +9,7 @@ use adapters::{
 };
 use app::{
     current_catalogue::CurrentCatalogue,
-    evaluate_events::{EvaluateEvents, Outcome, Received},
+    evaluate_events::{EvaluateEvents, Failure, Outcome, Received},
 };
 use domain::{catalogue::Timing, jiff::SignedDuration};
 use lambda_runtime::LambdaEvent;
@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 use crate::{
     batch::BatchResponse,
     environment::{Environment, EnvironmentFaults},
+    log::Counted,
     queue::{Batch, Message},
     system::System,
 };
@@ -109,33 +110,85 @@ fn respond(batch: Vec<Received>, outcomes: &[Outcome]) -> BatchResponse {
 
 /// A line for each message that somebody should look at, by the id that SQS gave it, and one for the others together.
 fn log(batch: &[Received], outcomes: &[Outcome]) {
-    let (mut applied, mut unchanged, mut not_needed) = (0, 0, 0);
+    let (mut events_applied, mut events_unchanged, mut events_not_needed, mut webhooks_owed) = (0, 0, 0, 0);
     for (message, outcome) in batch.iter().zip(outcomes) {
-        let message_id = message.id.as_str();
         match outcome {
-            Outcome::Applied { .. } => applied += 1,
-            Outcome::Unchanged => unchanged += 1,
-            Outcome::NotNeeded => not_needed += 1,
-            Outcome::UnknownType(unknown_type) => info!(message_id, unknown_type, "an event of an unknown type"),
-            Outcome::SetAside(reason) => error!(message_id, reason, "an event was set aside"),
-            Outcome::Failed(reason) => warn!(message_id, %reason, "an event must come again"),
+            Outcome::Applied { owed } => {
+                events_applied += 1;
+                webhooks_owed += owed;
+            }
+            Outcome::Unchanged => events_unchanged += 1,
+            Outcome::NotNeeded => events_not_needed += 1,
+            noteworthy => log_alone(&message.id, noteworthy),
         }
     }
-    if applied + unchanged + not_needed > 0 {
-        info!(applied, unchanged, not_needed, "events");
+    if events_applied + events_unchanged + events_not_needed > 0 {
+        let counted = Counted::Events.id();
+        info!(events_applied, events_unchanged, events_not_needed, webhooks_owed, counted, "events");
+    }
+}
+
+fn log_alone(message_id: &str, outcome: &Outcome) {
+    match outcome {
+        Outcome::UnknownType(unknown_type) => {
+            let counted = Counted::EventOfUnknownType.id();
+            info!(message_id, unknown_type, events_of_unknown_type = 1, counted, "an event of an unknown type");
+        }
+        Outcome::SetAside(reason) => {
+            let counted = Counted::EventSetAside.id();
+            error!(message_id, reason, events_set_aside = 1, counted, "an event was set aside");
+        }
+        Outcome::Failed(reason @ Failure::StaleCatalogue) => {
+            let (counted, events_failed, configuration_stale) = (Counted::EventWithoutCatalogue.id(), 1, 1);
+            error!(message_id, %reason, events_failed, configuration_stale, counted, "an event must come again");
+        }
+        Outcome::Failed(reason) => {
+            let counted = Counted::EventFailed.id();
+            warn!(message_id, %reason, events_failed = 1, counted, "an event must come again");
+        }
+        Outcome::Applied { .. } | Outcome::Unchanged | Outcome::NotNeeded => {}
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::now;
+    use app::ports::Unavailable;
 
     use super::*;
+    use crate::{
+        log::tests::{counted, line},
+        now,
+    };
+
+    fn message(id: &str) -> Received {
+        Received { id: id.into(), body: String::new(), received_at: now().into() }
+    }
+
+    #[test]
+    fn every_outcome_of_an_event_is_counted_once() {
+        let unavailable = Unavailable { service: "SQS", reason: "down".into() };
+        for (outcome, metrics) in [
+            (Outcome::UnknownType("x".into()), ["events_of_unknown_type"].as_slice()),
+            (Outcome::SetAside("NotJson".into()), &["events_set_aside"]),
+            (Outcome::Failed(Failure::Unavailable(unavailable)), &["events_failed"]),
+            (Outcome::Failed(Failure::StaleCatalogue), &["events_failed", "configuration_stale"]),
+        ] {
+            let line = line(|| log(&[message("m")], &[outcome]));
+            assert_eq!(counted(&line).0, metrics);
+            assert_eq!(line["message_id"], "m");
+        }
+        let batch = ["a", "b", "c", "d"].map(message);
+        let outcomes =
+            [Outcome::Applied { owed: 2 }, Outcome::Unchanged, Outcome::NotNeeded, Outcome::Applied { owed: 1 }];
+        let line = line(|| log(&batch, &outcomes));
+        let numbers = ["events_applied", "events_unchanged", "events_not_needed", "webhooks_owed"];
+        assert_eq!(numbers.map(|name| line[name].as_u64().unwrap()), [2, 1, 1, 3]);
+        assert_eq!(counted(&line).0, numbers[..3]);
+    }
 
     #[test]
     fn only_what_failed_is_reported() {
-        let message = |id: &str| Received { id: id.into(), body: String::new(), received_at: now().into() };
-        let failed = Outcome::Failed(app::evaluate_events::Failure::StaleCatalogue);
+        let failed = Outcome::Failed(Failure::StaleCatalogue);
         let outcomes = [Outcome::Unchanged, failed, Outcome::SetAside(String::new())];
         let response = respond(["a", "b", "c"].map(message).into(), &outcomes);
         let json = serde_json::to_string(&response).unwrap();

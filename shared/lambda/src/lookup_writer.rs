@@ -17,11 +17,12 @@ use domain::lookup::Entry;
 use lambda_runtime::LambdaEvent;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, value::RawValue};
-use tracing::{error, info};
+use tracing::{error, field::display, info};
 
 use crate::{
     batch::{Batch, BatchResponse, Change, Record},
     environment::{Environment, EnvironmentFaults},
+    log::Counted,
 };
 
 /// The most entries that a batch makes: 100 records, as the template says, of four each; or 20 participants, of as many as
@@ -98,12 +99,16 @@ fn item<T: DeserializeOwned>(image: &RawValue) -> Result<T, String> {
     serde_dynamo::from_item(item).map_err(|fault| fault.to_string())
 }
 
+/// One line a batch.
 fn log(indexed: &Indexed) {
-    let Indexed { failed, written, set_aside, unavailable } = indexed;
-    match unavailable {
-        None if *set_aside == 0 => info!(written, "lookups"),
-        None => error!(written, set_aside, "lookups: some records could not be read and were set aside"),
-        Some(reason) => error!(written, set_aside, failed = failed.len(), %reason, "lookups: some must come again"),
+    let counted = Counted::Lookups.id();
+    let Indexed { failed, written: lookups_written, set_aside: lookups_set_aside, unavailable } = indexed;
+    let lookups_failed = failed.len();
+    if lookups_failed + lookups_set_aside == 0 {
+        info!(lookups_written, lookups_set_aside, lookups_failed, counted, "lookups");
+    } else {
+        let (reason, words) = (unavailable.as_ref().map(display), "lookups: some were set aside or must come again");
+        error!(lookups_written, lookups_set_aside, lookups_failed, reason, counted, "{words}");
     }
 }
 

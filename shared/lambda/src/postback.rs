@@ -22,6 +22,7 @@ use tracing::{error, info};
 use crate::{
     environment::{Environment, EnvironmentFaults},
     gateway::{Request, Response},
+    log::Counted,
     now,
     problem::Problem,
 };
@@ -127,26 +128,35 @@ fn receipted(status: &'static str, receipt: &Receipt, dry_run: bool, recorded: b
     Response::new(200, "application/json", serde_json::to_string(&body).unwrap_or_default())
 }
 
-/// One line a request: who, which transaction, what came of it. No query string, no token, no value that was refused.
+/// One line a request: who, which transaction, what came of it. No query string, no token, no value that was refused. A dry
+/// run is counted as nothing.
 fn log(request_id: &str, answered: &Answered) {
     let Answered { answer, provider, dry_run } = answered;
     let provider = provider.as_ref().map_or("", |provider| provider.as_str());
-    let line = |outcome: &str, transaction_id: &str, receipt_id: &str| {
-        info!(request_id, provider, outcome, transaction_id, receipt_id, dry_run, "postback");
+    let counted = |counted: Counted| (!dry_run).then(|| counted.id());
+    let line = |outcome: &str, transaction_id: &str, receipt_id: &str, as_what: Counted| {
+        let counted = counted(as_what);
+        info!(request_id, provider, outcome, transaction_id, receipt_id, dry_run, postbacks = 1, counted, "postback");
+    };
+    let receipted = |outcome: &str, receipt: &Receipt| {
+        line(outcome, receipt.transaction_id.as_str(), receipt.receipt_id.as_str(), Counted::Postback);
     };
     match answer {
-        Answer::Accepted(receipt) => line("accepted", receipt.transaction_id.as_str(), receipt.receipt_id.as_str()),
-        Answer::Duplicate(receipt) => line("duplicate", receipt.transaction_id.as_str(), receipt.receipt_id.as_str()),
+        Answer::Accepted(receipt) => receipted("accepted", receipt),
+        Answer::Duplicate(receipt) => receipted("duplicate", receipt),
         Answer::Conflict(conflict) => {
-            line("conflict", conflict.transaction_id.as_str(), conflict.original.receipt_id.as_str());
+            let original = conflict.original.receipt_id.as_str();
+            line("conflict", conflict.transaction_id.as_str(), original, Counted::PostbackOfPartner);
         }
         Answer::Malformed(faults) => {
-            info!(request_id, provider, outcome = "malformed", faults = %codes(faults), dry_run, "postback");
+            let (faults, counted) = (codes(faults), counted(Counted::Postback));
+            info!(request_id, provider, outcome = "malformed", faults, dry_run, postbacks = 1, counted, "postback");
         }
-        Answer::Unauthorized => line("unauthorized", "", ""),
-        Answer::Forbidden(_) => line("forbidden", "", ""),
+        Answer::Unauthorized => line("unauthorized", "", "", Counted::Postback),
+        Answer::Forbidden(_) => line("forbidden", "", "", Counted::Postback),
         Answer::Unavailable(Unavailable { service, reason }) => {
-            error!(request_id, provider, outcome = "unavailable", service, reason, dry_run, "postback");
+            let (outcome, counted) = ("unavailable", counted(Counted::Postback));
+            error!(request_id, provider, outcome, service, reason, dry_run, postbacks = 1, counted, "postback");
         }
     }
 }

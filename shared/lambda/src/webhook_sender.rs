@@ -10,21 +10,22 @@ use adapters::{
 };
 use app::{
     cache::{Cache, CachePolicy, Stale},
-    deliver_webhooks::{AttemptTime, DeliverWebhooks, Outcome, Received},
+    deliver_webhooks::{AttemptTime, Attempted, DeliverWebhooks, Outcome, Received},
 };
 use domain::{
-    delivery::{Message, Pace},
+    delivery::{Ending, Message, Pace, Status, Why},
     ids::Provider,
     jiff::SignedDuration,
     moment::Moment,
     webhook::Development,
 };
 use lambda_runtime::LambdaEvent;
-use tracing::{error, info, warn};
+use tracing::{error, field::debug, info, warn};
 
 use crate::{
     batch::BatchResponse,
     environment::{Environment, EnvironmentFaults},
+    log::Counted,
     now,
     queue::{self, Batch},
     system::System,
@@ -164,36 +165,61 @@ fn respond(batch: Vec<Received>, outcomes: &[Outcome]) -> BatchResponse {
     BatchResponse::of_queue(failed.map(|(received, _)| received.id))
 }
 
-/// One line a message.
+/// One line a message, counted by its outcome: of an attempt `delivered`, `failed` (another follows), `gone` or
+/// `exhausted`; else `hopped`, `waits`, `sent_next`, `cancelled`, `none`, `again` or `set_aside`.
 fn log(received: &Received, outcome: &Outcome) {
-    let message_id = received.id.as_str();
+    let (message_id, counted) = (received.id.as_str(), Counted::Webhook.id());
     let Ok(message) = &received.message else {
-        error!(message_id, ?outcome, "a message of the webhooks' queues was set aside");
+        let (outcome, told) = ("set_aside", outcome);
+        error!(message_id, outcome, ?told, webhooks = 1, counted, "a message of the webhooks' queues was set aside");
         return;
     };
     let Message { delivery_id, provider, campaign, round, n, .. } = message;
+    let no_attempt = |outcome: &str, why: Option<Why>, delay_seconds: Option<u16>| {
+        let why = why.map(debug);
+        let webhooks = 1;
+        info!(%delivery_id, %provider, %campaign, round, n, outcome, why, delay_seconds, webhooks, counted, "no attempt");
+    };
     match outcome {
-        Outcome::Attempted(attempted) => {
-            let ending = attempted.ending.map(|ending| domain::delivery::Status::from(ending).as_str());
-            let (outcome, duration_ms) = (&attempted.outcome, attempted.duration_ms);
-            info!(%delivery_id, %provider, %campaign, round, n, %outcome, duration_ms, ending, "attempt");
-        }
+        Outcome::Attempted(attempted) => log_attempt(message, attempted),
         Outcome::Failed(reason) => {
-            warn!(message_id, %delivery_id, %provider, %campaign, round, n, %reason, "an attempt must come again");
+            let (outcome, webhooks, words) = ("again", 1, "an attempt must come again");
+            warn!(message_id, %delivery_id, %provider, %campaign, round, n, outcome, %reason, webhooks, counted, "{words}");
         }
-        Outcome::SetAside(reason) => error!(message_id, reason, "a message of the webhooks' queues was set aside"),
-        Outcome::Hopped { delay_seconds } => {
-            info!(%delivery_id, %provider, %campaign, round, n, delay_seconds, "waits");
+        Outcome::SetAside(reason) => {
+            let outcome = "set_aside";
+            error!(
+                message_id,
+                outcome,
+                reason,
+                webhooks = 1,
+                counted,
+                "a message of the webhooks' queues was set aside"
+            );
         }
-        Outcome::SentNext | Outcome::Cancelled | Outcome::Done(_) | Outcome::Waits { .. } => {
-            info!(%delivery_id, %provider, %campaign, round, n, ?outcome, "no attempt");
-        }
+        Outcome::Hopped { delay_seconds } => no_attempt("hopped", None, Some(*delay_seconds)),
+        Outcome::Cancelled => no_attempt("cancelled", None, None),
+        Outcome::SentNext => no_attempt("sent_next", None, None),
+        Outcome::Done(why) => no_attempt("none", Some(*why), None),
+        Outcome::Waits { .. } => no_attempt("waits", None, None),
     }
+}
+
+fn log_attempt(message: &Message, attempted: &Attempted) {
+    let Message { delivery_id, provider, campaign, round, n, .. } = message;
+    let outcome = attempted.ending.map_or("failed", |ending| Status::from(ending).as_str());
+    let counted = match attempted.ending {
+        Some(Ending::Gone | Ending::Exhausted) => Counted::AttemptOfPartner.id(),
+        Some(Ending::Delivered | Ending::Cancelled) | None => Counted::Attempt.id(),
+    };
+    let (answer, attempt_ms) = (&attempted.outcome, attempted.duration_ms);
+    info!(%delivery_id, %provider, %campaign, round, n, outcome, %answer, attempt_ms, webhooks = 1, counted, "attempt");
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log::tests::{counted, line};
 
     fn faults(variables: &[(&str, &str)]) -> (Times, String) {
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
@@ -253,5 +279,42 @@ mod tests {
             let reason = received(message(body)).message.unwrap_err();
             assert!(reason.contains("no message") && !reason.contains("secret"), "{reason}");
         }
+    }
+
+    #[test]
+    fn every_outcome_of_a_message_is_one_line_with_its_delivery_counted_and_by_partner_where_it_did_not_take_it() {
+        let message: Message = serde_json::from_value(serde_json::json!({
+            "delivery_id": "d-1", "provider": "acme", "campaign": "welcome", "round": 1, "n": 2, "ticket": "t-1",
+            "due_at": 7, "revision": 3,
+        }))
+        .unwrap();
+        let attempted = |ending| {
+            let outcome = domain::attempt::Outcome::Status(503);
+            Outcome::Attempted(Attempted { outcome, duration_ms: 42, ending })
+        };
+        for (outcome, word, by_partner) in [
+            (attempted(None), "failed", false),
+            (attempted(Some(Ending::Delivered)), "delivered", false),
+            (attempted(Some(Ending::Gone)), "gone", true),
+            (attempted(Some(Ending::Exhausted)), "exhausted", true),
+            (Outcome::Hopped { delay_seconds: 9 }, "hopped", false),
+            (Outcome::Waits { until: now().into() }, "waits", false),
+            (Outcome::SentNext, "sent_next", false),
+            (Outcome::Cancelled, "cancelled", false),
+            (Outcome::Done(Why::OlderRound), "none", false),
+            (Outcome::Failed(app::deliver_webhooks::Failure::OutOfTime), "again", false),
+        ] {
+            let received = Received { id: "m".into(), message: Ok(message.clone()), whole: String::new() };
+            let line = line(|| log(&received, &outcome));
+            let (metrics, dimensions) = counted(&line);
+            assert_eq!((line["outcome"].as_str(), line["delivery_id"].as_str()), (Some(word), Some("d-1")));
+            let is_attempt = matches!(outcome, Outcome::Attempted(_));
+            let expected: &[&str] = if is_attempt { &["webhooks", "attempt_ms"] } else { &["webhooks"] };
+            assert_eq!(metrics, expected, "{line}");
+            assert_eq!(dimensions.contains(&"outcome+provider".to_owned()), by_partner, "{line}");
+        }
+        let unread = Received { id: "m".into(), message: Err("no message".into()), whole: String::new() };
+        let line = line(|| log(&unread, &Outcome::SetAside("no message".into())));
+        assert_eq!((line["outcome"].as_str(), counted(&line).0), (Some("set_aside"), vec!["webhooks".to_owned()]));
     }
 }

@@ -1,6 +1,6 @@
 //! What the logs say, and must never say.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::{
     payload::HttpRequest,
     proxy::{Action, Proxy},
@@ -63,5 +63,50 @@ async fn no_secret_and_no_query_string_is_in_any_line_whatever_happens() {
                 assert!(!line.contains(secret), "{secret} in {line}");
             }
         }
+    }
+}
+
+#[tokio::test]
+async fn a_call_is_one_line_that_cloudwatch_counts_by_its_outcome_whatever_the_level() {
+    let fixture = Fixture::new();
+    let mut settings = Settings::built("postback")
+        .variables(fixture.stack.aws_environment(&fixture.stack.aws_endpoint_url))
+        .variable("LOG_LEVEL", "error")
+        .variable("METRICS_NAMESPACE", "a-stack")
+        .variable("FUNCTION_TIMEOUT_SECONDS", "10");
+    for noun in ["partners", "secrets", "postbacks", "refusals"] {
+        settings = settings.variable(format!("{}_TABLE", noun.to_uppercase()), fixture.stack.table(noun));
+    }
+    let postback = settings.spawn().await;
+    let token = fixture.stack.partner("acme").token.clone().unwrap();
+    let transaction = fresh("t");
+    let good = format!("user_id=1&click_id=2&transaction_id={transaction}&currency=USD&amount_decimal=1");
+    let dry_run = format!("{good}&dry_run=true");
+    let mut expected = Vec::new();
+    let (other, bad) = (good.replace("=1", "=2"), good.replace("USD", "usd"));
+    for (query, outcome, dimensions) in [
+        (&dry_run, "accepted", None),
+        (&good, "accepted", Some(json!([["outcome"]]))),
+        (&good, "duplicate", Some(json!([["outcome"]]))),
+        (&other, "conflict", Some(json!([["outcome"], ["outcome", "provider"]]))),
+        (&bad, "malformed", Some(json!([["outcome"]]))),
+    ] {
+        let request =
+            HttpRequest::get(&format!("/postback/acme/{token}?{query}")).route("GET /postback/{provider}/{token}");
+        postback.invoke(&request.event()).await.response();
+        expected.push((outcome, dimensions));
+    }
+    postback.kill().await;
+    let lines = postback.logs();
+    assert_eq!(lines.len(), expected.len(), "one line a call: {lines:?}");
+    for (line, (outcome, dimensions)) in lines.iter().zip(expected) {
+        let line: Value = serde_json::from_str(line).unwrap();
+        let metrics = dimensions.map(|dimensions| {
+            let metrics = json!([{"Name": "postbacks", "Unit": "Count"}]);
+            json!([{"Namespace": "a-stack", "Dimensions": dimensions, "Metrics": metrics}])
+        });
+        assert_eq!(line["_aws"]["CloudWatchMetrics"], metrics.unwrap_or_default(), "{line}");
+        assert_eq!((line["outcome"].as_str(), line["provider"].as_str()), (Some(outcome), Some("acme")));
+        assert_eq!(line["postbacks"], 1);
     }
 }

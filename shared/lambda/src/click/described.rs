@@ -1,4 +1,5 @@
 //! Every answer of `click`, made by the use case itself, is one that the published description has; and it has no more.
+//! And each is one line of the log, counted by its outcome.
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,10 @@ use domain::{
 };
 
 use super::*;
-use crate::openapi::OpenApi;
+use crate::{
+    log::tests::{counted, line},
+    openapi::OpenApi,
+};
 
 const PATH: &str = "/click/{provider}/{landing}";
 
@@ -48,19 +52,22 @@ async fn every_answer_is_described_and_nothing_else_is() {
     let api = OpenApi::published();
     let mut statuses = BTreeSet::new();
     let strange = signed(1).replace("12345", "54321");
-    for (landing, query, unavailable, status) in [
-        ("welcome", signed(1), false, 302),
-        ("welcome", signed(-1), false, 410),
-        ("welcome", strange, false, 403),
-        ("welcome", "user_id=1".to_owned(), false, 400),
-        ("nowhere", signed(1), false, 404),
-        ("welcome", signed(1), true, 503),
+    for (landing, query, failing_call, status, outcome) in [
+        ("welcome", signed(1), None, 302, "redirected"),
+        ("welcome", signed(1), Some(2), 302, "unrecorded"),
+        ("welcome", signed(-1), None, 410, "expired"),
+        ("welcome", strange, None, 403, "bad_signature"),
+        ("welcome", "user_id=1".to_owned(), None, 400, "malformed"),
+        ("nowhere", signed(1), None, 404, "unknown"),
+        ("welcome", signed(1), Some(0), 503, "unavailable"),
     ] {
         let world = World::default();
-        if unavailable {
-            world.state().trouble.insert(0, Trouble::Before);
+        if let Some(call) = failing_call {
+            world.state().trouble.insert(call, Trouble::Before);
         }
         let led = follow(&world).handle("acme", landing, query.as_bytes(), Timestamp::UNIX_EPOCH, [7; 9]).await;
+        let line = line(|| log("request", &led));
+        assert_eq!((line["outcome"].as_str().unwrap(), counted(&line).0), (outcome, vec!["clicks".to_owned()]));
         let response = respond(led);
         api.assert_describes(PATH, "get", &response);
         assert_eq!(response.status_code, status, "{query}");

@@ -1,4 +1,5 @@
 //! Every answer of `postback`, made by the use case itself, is one that the published description has; and it has no more.
+//! And each is one line of the log, counted by its outcome.
 
 use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 
@@ -20,7 +21,10 @@ use domain::{
 use serde_json::Value;
 
 use super::*;
-use crate::openapi::OpenApi;
+use crate::{
+    log::tests::{counted, line},
+    openapi::OpenApi,
+};
 
 const WITH_TOKEN: &str = "/postback/{provider}/{token}";
 const SIGNED: &str = "/postback/{provider}";
@@ -33,6 +37,8 @@ struct Rig {
     receipts: Cell<u8>,
     statuses: BTreeSet<u16>,
     codes: BTreeSet<String>,
+    /// As they were counted.
+    outcomes: BTreeSet<String>,
 }
 
 fn known(json: &str) -> (Provider, KnownPartner) {
@@ -62,14 +68,17 @@ impl Rig {
             refusals: world.clone(),
         };
         let (api, receipts) = (OpenApi::published(), Cell::new(0));
-        Self { api, world, accept, receipts, statuses: BTreeSet::new(), codes: BTreeSet::new() }
+        let (statuses, codes, outcomes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        Self { api, world, accept, receipts, statuses, codes, outcomes }
     }
 
     /// Makes a call and holds its answer to the description.
     async fn call(&mut self, path: &str, call: &Call<'_>) -> Value {
         self.receipts.set(self.receipts.get() + 1);
         let receipt_id = ReceiptId::from_random([self.receipts.get(); 16]);
-        let response = respond(self.accept.handle(call, Timestamp::UNIX_EPOCH, receipt_id).await);
+        let answered = self.accept.handle(call, Timestamp::UNIX_EPOCH, receipt_id).await;
+        self.outcomes.extend(counted_outcome(&answered));
+        let response = respond(answered);
         let method = if call.is_post { "post" } else { "get" };
         self.api.assert_describes(path, method, &response);
         self.statuses.insert(response.status_code);
@@ -82,6 +91,21 @@ impl Rig {
     async fn get(&mut self, provider: &str, query: &str) -> Value {
         self.call(WITH_TOKEN, &get(provider, query)).await
     }
+}
+
+/// The outcome by which the line of this answer is counted; none in a dry run.
+fn counted_outcome(answered: &Answered) -> Option<String> {
+    let line = line(|| log("request", answered));
+    let outcome = line["outcome"].as_str().unwrap();
+    let partners: &[&str] = if outcome == "conflict" { &["outcome", "outcome+provider"] } else { &["outcome"] };
+    let (metrics, dimensions) = counted(&line);
+    if answered.dry_run {
+        assert!(metrics.is_empty(), "{line}");
+        return None;
+    }
+    assert_eq!(metrics, ["postbacks"]);
+    assert_eq!(dimensions, partners, "{line}");
+    Some(outcome.to_owned())
 }
 
 fn get<'a>(provider: &'a str, query: &'a str) -> Call<'a> {
@@ -151,6 +175,8 @@ async fn every_answer_is_described_and_nothing_else_is() {
 
     assert_eq!(rig.statuses, rig.api.statuses(WITH_TOKEN, "get"));
     assert_eq!(rig.codes, all_codes(), "each code is met");
+    let outcomes = ["accepted", "conflict", "duplicate", "forbidden", "malformed", "unauthorized", "unavailable"];
+    assert_eq!(rig.outcomes.iter().map(String::as_str).collect::<Vec<_>>(), outcomes);
     let described = rig.api.at("/components/schemas/FaultCode/enum").as_array().unwrap();
     let described: BTreeSet<String> = described.iter().map(|code| code.as_str().unwrap().to_owned()).collect();
     assert_eq!(described, all_codes());

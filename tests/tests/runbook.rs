@@ -1,0 +1,54 @@
+//! Whoever an alarm wakes finds its section in the runbook.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeSet;
+
+const TEMPLATE: &str = include_str!("../../template.yaml");
+const RUNBOOK: &str = include_str!("../../infra/RUNBOOK.md");
+
+/// The section that each alarm's description names; of alarms that a loop makes, those of all its turns.
+fn named_sections() -> BTreeSet<String> {
+    let mut sections = BTreeSet::new();
+    for alarm in TEMPLATE.match_indices("Type: AWS::CloudWatch::Alarm\n").map(|(at, _)| at) {
+        let (before, after) = TEMPLATE.split_at(alarm);
+        let description = after.split_once("AlarmDescription:").unwrap().1;
+        let description = description.split("Namespace:").next().unwrap().split("Metrics:").next().unwrap();
+        let (_, named) = description.split_once("Runbook: ").unwrap_or_else(|| panic!("no section in {description}"));
+        let named = named.split_once(['.', '\n']).unwrap().0;
+        match named.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
+            Some(turn) => sections.extend(turns(before, turn)),
+            None => {
+                sections.insert(named.to_owned());
+            }
+        }
+    }
+    sections
+}
+
+/// What the last loop over this name runs through.
+fn turns(before: &str, name: &str) -> Vec<String> {
+    let list = before.rsplit_once(&format!("- {name}\n")).unwrap().1.split_once('[').unwrap().1;
+    list.split_once(']').unwrap().0.split(", ").map(str::to_owned).collect()
+}
+
+#[test]
+fn every_alarm_has_its_section_of_the_runbook_and_every_section_an_alarm() {
+    let alarms = RUNBOOK.split_once("\n## Alarms\n").unwrap().1.split("\n## ").next().unwrap();
+    let sections: BTreeSet<String> =
+        alarms.lines().filter_map(|line| line.strip_prefix("### ")).map(str::to_owned).collect();
+    assert_eq!(named_sections(), sections);
+}
+
+#[test]
+fn every_section_says_what_it_means_what_to_look_at_and_what_mends_it() {
+    let alarms = RUNBOOK.split_once("\n## Alarms\n").unwrap().1.split("\n## ").next().unwrap();
+    for section in alarms.split("\n### ").skip(1) {
+        let (name, body) = section.split_once('\n').unwrap();
+        let says =
+            |word: &str| body.contains(&format!("\n{word}:")) || body.contains(&format!("| {} |", word.to_lowercase()));
+        // The limit of all that runs at once is that of each function, and its section sends there.
+        let elsewhere = body.contains("As Function throttles");
+        assert!(elsewhere || (says("Look at") && says("Mend")), "{name}");
+    }
+}
