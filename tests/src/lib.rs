@@ -9,7 +9,8 @@
 //! - [`payload`] builds the events that API Gateway, SQS and DynamoDB streams send to functions.
 //!
 //! Nothing here waits for time to pass: it waits for a condition, and gives up, saying what it waited for, after
-//! [`PATIENCE`]. Everything runs on the caller's tokio runtime, so a test must not block its thread.
+//! [`PATIENCE`], or [`STACK_PATIENCE`] where the stack is to act by itself. Everything runs on the caller's tokio runtime,
+//! so a test must not block its thread.
 
 #![allow(
     clippy::expect_used,
