@@ -170,8 +170,8 @@ fn respond(batch: Vec<Received>, outcomes: &[Outcome]) -> BatchResponse {
 fn log(received: &Received, outcome: &Outcome) {
     let (message_id, counted) = (received.id.as_str(), Counted::Webhook.id());
     let Ok(message) = &received.message else {
-        let (outcome, told) = ("set_aside", outcome);
-        error!(message_id, outcome, ?told, webhooks = 1, counted, "a message of the webhooks' queues was set aside");
+        let (told, outcome) = (outcome, if matches!(outcome, Outcome::SetAside(_)) { "set_aside" } else { "again" });
+        error!(message_id, outcome, ?told, webhooks = 1, counted, "a message of the webhooks' queues cannot be read");
         return;
     };
     let Message { delivery_id, provider, campaign, round, n, .. } = message;
@@ -313,8 +313,11 @@ mod tests {
             assert_eq!(metrics, expected, "{line}");
             assert_eq!(dimensions.contains(&"outcome+provider".to_owned()), by_partner, "{line}");
         }
-        let unread = Received { id: "m".into(), message: Err("no message".into()), whole: String::new() };
-        let line = line(|| log(&unread, &Outcome::SetAside("no message".into())));
-        assert_eq!((line["outcome"].as_str(), counted(&line).0), (Some("set_aside"), vec!["webhooks".to_owned()]));
+        let not_set_aside = Outcome::Failed(app::deliver_webhooks::Failure::OutOfTime);
+        for (outcome, word) in [(Outcome::SetAside("no message".into()), "set_aside"), (not_set_aside, "again")] {
+            let unread = Received { id: "m".into(), message: Err("no message".into()), whole: String::new() };
+            let line = line(|| log(&unread, &outcome));
+            assert_eq!((line["outcome"].as_str(), counted(&line).0), (Some(word), vec!["webhooks".to_owned()]));
+        }
     }
 }
