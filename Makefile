@@ -9,7 +9,7 @@ CARGO_DENY_VERSION = 0.20.2
 CARGO_DENY = target/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 .DEFAULT_GOAL = help
-.PHONY: help run up down test smoke lint lint-rust lint-dependencies lint-template advisories
+.PHONY: help run up down test prove soak explore smoke lint lint-rust lint-dependencies lint-template advisories
 # Targets run in order even under -j: they share one cargo, and one terminal.
 .NOTPARALLEL:
 
@@ -18,6 +18,9 @@ help:
 	@echo 'make up           start the local stack, return when it is ready'
 	@echo 'make down         stop it'
 	@echo 'make test         run all tests against a stack of their own; ARGS="name" chooses'
+	@echo 'make prove        every order of steps and every crash, exhaustively within bounds: a minute or two; needs no stack'
+	@echo 'make soak         the same within wider bounds'
+	@echo 'make explore      walk through the states of the protocol in a browser'
 	@echo 'make smoke URL=…  check a deployment from outside; PROVIDER=, TOKEN=, CLICK_URL= check more'
 	@echo 'make lint         formatting, clippy, licences, template.yaml'
 	@echo 'make advisories   known vulnerabilities of the dependencies; fetches a database with git'
@@ -33,6 +36,10 @@ run up down:
 test: export STACK_DIR := $(or $(STACK_DIR),.stack)-test
 test:
 	@$(LOCAL) test -- $(ARGS)
+
+# What tests/proof proves; see its README.
+prove soak explore:
+	cargo run --locked --quiet --profile prove -p proof -- $@
 
 smoke:
 	@$(LOCAL) smoke --url '$(URL)' --provider '$(PROVIDER)' --click-url '$(CLICK_URL)'

@@ -1,0 +1,15 @@
+//! Proof that nothing is lost and nothing happens twice, for whoever does not believe it.
+//!
+//! - [`protocol`]: every order in which the steps of evaluators, senders, an operator and a sweep can come, with crashes
+//!   anywhere, over the domain's own transitions. Exhaustive, within bounds that are stated.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "it is a test: what cannot be must stop it"
+)]
+
+pub mod protocol;
