@@ -2,6 +2,7 @@
 //!
 //! - [`protocol`]: every order in which the steps of evaluators, senders, an operator and a sweep can come, with crashes
 //!   anywhere, over the domain's own transitions. Exhaustive, within bounds that are stated.
+//! - [`faults`]: the use cases themselves over ports in memory, with every call failed, killed or held up.
 
 #![allow(
     clippy::expect_used,
@@ -12,4 +13,5 @@
     reason = "it is a test: what cannot be must stop it"
 )]
 
+pub mod faults;
 pub mod protocol;

@@ -2,19 +2,34 @@
 
 #![allow(clippy::print_stdout, reason = "what it says is what it is for")]
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Instant};
 
-use proof::protocol::{Flaw, Report, Scenario, check, explore};
+use proof::{
+    faults::{self, Played},
+    protocol::{Flaw, Report, Scenario, check, explore},
+};
 
 /// Where the states can be walked through by hand.
 const EXPLORER: &str = "127.0.0.1:3000";
 
+/// How many long histories `make prove` draws.
+const SEEDS: u64 = 2_000;
+
 fn main() -> ExitCode {
     let asked = std::env::args().nth(1).unwrap_or_default();
-    let good = match asked.as_str() {
-        "prove" => protocol(Scenario::small().into_iter().chain(Scenario::large())) & flaws(),
-        "soak" => protocol(Scenario::largest()),
-        "explore" => {
+    let seed = std::env::var("PROOF_SEED").ok().and_then(|seed| seed.parse().ok());
+    let good = match (asked.as_str(), seed) {
+        ("prove" | "soak", Some(seed)) => mishaps("the history of this seed", || faults::from_seed(seed)),
+        ("prove", None) => {
+            protocol(Scenario::small().into_iter().chain(Scenario::large()))
+                & flaws()
+                & mishaps("every mishap and every pair of them", || faults::exhaustively(true))
+                & mishaps("long histories, drawn", || faults::at_random(0..SEEDS))
+        }
+        ("soak", None) => {
+            protocol(Scenario::largest()) & mishaps("long histories, drawn", || faults::at_random(SEEDS..50 * SEEDS))
+        }
+        ("explore", _) => {
             println!("The states of \"{}\": http://{EXPLORER}", Scenario::end_of_a_round().name);
             explore(Scenario::end_of_a_round(), EXPLORER);
             true
@@ -60,6 +75,18 @@ fn flaws() -> bool {
         good &= !report.broken.is_empty();
     }
     good
+}
+
+fn mishaps(name: &str, play: impl FnOnce() -> Played) -> bool {
+    println!("\nThe use cases, {name}:\n");
+    let began = Instant::now();
+    let Played { histories, turns, wrong } = play();
+    let mark = if wrong.is_none() { '✓' } else { '✗' };
+    println!("  {mark} {histories:9} histories, {turns:10} calls of ports, {:6.1} s", began.elapsed().as_secs_f32());
+    if let Some((way, what)) = &wrong {
+        println!("    {way}: {what}");
+    }
+    wrong.is_none()
 }
 
 fn figures(report: &Report) -> String {

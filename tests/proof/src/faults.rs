@@ -1,0 +1,124 @@
+//! The use cases themselves, killed, failed, repeated and held up at every call of a port.
+//!
+//! A [`story`] of partners' calls and GG3's events is played by several actors at once over the ports in memory. Each
+//! call of a port waits until the scheduler gives its actor a turn, so that the order of all calls, and what goes wrong at
+//! which, is the scheduler's: laid down turn by turn, or drawn from a seed. When the story is over and nothing goes wrong
+//! any more, the ledger is compared: what was answered, what GG3 received, what is owed.
+//!
+//! A new use case (the sender of webhooks is the next) joins as another kind of [`Work`](story::Work), with its own part of
+//! the ledger.
+
+mod ledger;
+mod play;
+mod stage;
+mod story;
+
+use std::collections::BTreeMap;
+
+use self::{
+    ledger::Ledger,
+    play::{Chooser, Play},
+    story::Story,
+};
+
+/// What happens to the call of a port that has its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mishap {
+    /// It fails, and has done nothing.
+    FailsBefore,
+    /// It does its work, and its answer is lost.
+    FailsAfter,
+    /// Whoever makes it dies before.
+    DiesBefore,
+    /// It does its work, and whoever makes it dies.
+    DiesAfter,
+    /// It waits until everybody else is done, and minutes have passed.
+    Waits,
+    /// What its actor works on is handed to another one as well.
+    ComesTwice,
+}
+
+impl Mishap {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::FailsBefore, Self::FailsAfter, Self::DiesBefore, Self::DiesAfter, Self::Waits, Self::ComesTwice];
+}
+
+/// What queues and streams never do. Each must be found out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slip {
+    /// What an actor worked on when it died does not come again.
+    TheDeadHadAcknowledged,
+    /// What an actor reported as failed does not come again.
+    FailuresAreAcknowledged,
+}
+
+/// What so many histories came to.
+#[derive(Debug, Default)]
+pub struct Played {
+    /// How many histories.
+    pub histories: usize,
+    /// How many calls of ports in all of them.
+    pub turns: usize,
+    /// The first that went wrong: how to play it again, and what was wrong.
+    pub wrong: Option<(String, String)>,
+}
+
+impl Played {
+    fn add(&mut self, name: impl FnOnce() -> String, play: &Play) {
+        self.histories += 1;
+        self.turns += play.turns();
+        if let (Err(wrong), None) = (Ledger::audit(play), &self.wrong) {
+            self.wrong = Some((name(), wrong));
+        }
+    }
+}
+
+/// The short story with every single mishap; with `pairs`, with every pair of them as well.
+pub fn exhaustively(pairs: bool) -> Played {
+    play_all(&story::short(), pairs)
+}
+
+/// The short story with every single mishap, where this slip is to be found out.
+pub fn with_a_slip(slip: Slip) -> Played {
+    play_all(&Story { slip: Some(slip), ..story::short() }, false)
+}
+
+fn play_all(story: &Story, pairs: bool) -> Played {
+    let mut played = Played::default();
+    let scripted = |script: BTreeMap<usize, Mishap>| Play::of(story.clone(), Chooser::Script(script));
+    let calm = scripted(BTreeMap::new());
+    let turns = calm.turns();
+    played.add(|| "nothing".to_owned(), &calm);
+    for first in 0..turns {
+        for mishap in Mishap::ALL {
+            let play = scripted([(first, mishap)].into());
+            let longer = play.turns();
+            played.add(|| format!("{mishap:?} at call {first}"), &play);
+            for second in (first + 1..longer).filter(|_| pairs) {
+                for other in Mishap::ALL {
+                    let name = || format!("{mishap:?} at call {first}, {other:?} at call {second}");
+                    played.add(name, &scripted([(first, mishap), (second, other)].into()));
+                }
+            }
+        }
+    }
+    played
+}
+
+/// A long story in an order and with mishaps that are drawn from this seed: the same seed, the same history.
+pub fn from_seed(seed: u64) -> Played {
+    let mut played = Played::default();
+    let play = Play::of(story::long(seed), Chooser::Seed(story::Dice::new(seed)));
+    played.add(|| format!("PROOF_SEED={seed}"), &play);
+    played
+}
+
+/// Many of them.
+pub fn at_random(seeds: impl IntoIterator<Item = u64>) -> Played {
+    seeds.into_iter().map(from_seed).fold(Played::default(), |all, one| Played {
+        histories: all.histories + one.histories,
+        turns: all.turns + one.turns,
+        wrong: all.wrong.or(one.wrong),
+    })
+}

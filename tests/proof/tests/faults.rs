@@ -1,0 +1,28 @@
+//! The use cases under every mishap, in the small. `make prove` does it in the large.
+
+use proof::faults::{Slip, at_random, exhaustively, from_seed, with_a_slip};
+
+#[test]
+fn whichever_call_fails_dies_waits_or_comes_twice_nothing_is_lost_and_nothing_happens_twice() {
+    let played = exhaustively(false);
+    assert_eq!(played.wrong, None);
+    assert!(played.histories > 100, "{played:?}");
+}
+
+#[test]
+fn so_it_is_in_long_histories_drawn_from_seeds() {
+    assert_eq!(at_random(0..40).wrong, None);
+}
+
+#[test]
+fn a_seed_plays_the_same_history_again() {
+    assert_eq!(from_seed(7).turns, from_seed(7).turns);
+}
+
+/// A ledger that these would not show in would show nothing.
+#[test]
+fn a_queue_that_forgets_is_found_out() {
+    for slip in [Slip::TheDeadHadAcknowledged, Slip::FailuresAreAcknowledged] {
+        assert_ne!(with_a_slip(slip).wrong, None, "{slip:?}");
+    }
+}
