@@ -3,6 +3,7 @@
 //! - [`protocol`]: every order in which the steps of evaluators, senders, an operator and a sweep can come, with crashes
 //!   anywhere, over the domain's own transitions. Exhaustive, within bounds that are stated.
 //! - [`faults`]: the use cases themselves over ports in memory, with every call failed, killed or held up.
+//! - [`oracles`]: what must hold of any bytes from outside, for libFuzzer to look for exceptions to.
 
 #![allow(
     clippy::expect_used,
@@ -14,4 +15,5 @@
 )]
 
 pub mod faults;
+pub mod oracles;
 pub mod protocol;
