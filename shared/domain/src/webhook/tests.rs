@@ -442,6 +442,21 @@ fn a_value() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 1..8).prop_map(|parts| parts.concat())
 }
 
+/// Found by fuzzing: the URL's reader takes any number of slashes, so that its host was not the one that was looked at.
+#[test]
+fn a_url_whose_first_mark_of_a_host_is_in_its_path_is_none() {
+    let agreed = AgreedIds::default();
+    for text in [
+        "https:/a.example/%3.x://b.example/",
+        "https:a.example/{x}://b.example/",
+        "https:?x://b.example/",
+        "https:/https://b.example/%3.`",
+    ] {
+        let parsed = UrlTemplate::parse(text, &agreed, Allowance::PublicOnly);
+        assert!(matches!(parsed.unwrap_err().as_slice(), [TemplateFault::NotUrl(_)]), "{text}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
 
