@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import build, deploy, partners, processes, stack_file, supervisor
+from . import build, deploy, partners, processes, simulator, stack_file, supervisor
 from .console import Failure, Interrupted, elapsed, say, shown, tail
 from .files import read_json, write_json
 from .settings import LOOPBACK, PARTNERS, REPOSITORY, REQUIREMENTS, TEMPLATE, Settings
@@ -44,13 +44,14 @@ def run(settings: Settings) -> int:
         _print_urls(settings, stack)
         say("Ctrl-C stops everything.")
         try:
-            while supervisor.is_running(settings):
+            while not (missing := supervisor.missing(settings)):
                 time.sleep(1)
         except Interrupted:
             return 0
+        part, log = missing
         raise Failure(
-            f"The local AWS ended by itself. The end of its log:\n{tail(settings.emulator_log)}",
-            f"The whole log is {settings.emulator_log}; make run starts it again.",
+            f"The {part} ended by itself. The end of its log:\n{tail(log)}",
+            f"The whole log is {log}; make run starts it again.",
         )
     finally:
         say()
@@ -106,24 +107,29 @@ def _bring_up(settings: Settings, programs: dict[str, Path]) -> dict[str, Any]:
             return stack
         if stack and made_from and made_from.stack == sources.stack:
             say("  The partners have changed; applying them to the stack that is up.")
-            return _configure(settings, programs, _deployment_of(stack), sources)
+            return _configure(settings, programs, _deployment_of(stack), stack["partner_simulator_url"], sources)
         if supervisor.stop(settings):
-            say("  The sources have changed, so the stack starts afresh: what it held was in memory.")
+            say("  The sources have changed, or part of the stack has ended: it starts afresh. What it held was in memory.")
         try:
             _forget(settings)
             supervisor.start(settings)
+            simulator_url = simulator.start(settings, programs[simulator.PROGRAM])
             deployment = deploy.deploy(settings, programs)
-            return _configure(settings, programs, deployment, sources)
+            return _configure(settings, programs, deployment, simulator_url, sources)
         except BaseException:
             _take_down(settings)
             raise
 
 
 def _configure(
-    settings: Settings, programs: dict[str, Path], deployment: deploy.Deployment, sources: Sources
+    settings: Settings,
+    programs: dict[str, Path],
+    deployment: deploy.Deployment,
+    simulator_url: str,
+    sources: Sources,
 ) -> dict[str, Any]:
-    samples = partners.apply(settings, programs[partners.COMMAND], deployment.api_url)
-    stack = stack_file.write(settings, deployment, samples)
+    samples = partners.apply(settings, programs[partners.COMMAND], deployment.api_url, simulator_url)
+    stack = stack_file.write(settings, deployment, simulator_url, samples)
     write_json(settings.run_file, {"stack": sources.stack, "partners": sources.partners})
     say(f"✓ The stack is up: {deployment.api_url}")
     return stack
@@ -137,7 +143,8 @@ def _take_down(settings: Settings) -> bool:
 
 def _forget(settings: Settings) -> None:
     """Removes what was true of the last run only; its logs stay until the next."""
-    shutil.rmtree(settings.scratch, ignore_errors=True)
+    for directory in (settings.scratch, settings.partners):
+        shutil.rmtree(directory, ignore_errors=True)
     for path in (settings.run_file, settings.stack_file, settings.secrets_file):
         path.unlink(missing_ok=True)
 
@@ -159,7 +166,7 @@ def _sources(settings: Settings, programs: dict[str, Path]) -> Sources:
     stack = hashlib.sha256(f"{settings.port} {settings.stack_name}".encode())
     for path in files:
         stack.update(path.read_bytes())
-    for name in deploy.function_names(deploy.read_template()).values():
+    for name in [*deploy.function_names(deploy.read_template()).values(), simulator.PROGRAM]:
         if program := programs.get(name):
             # Not the content: cargo leaves a program alone that it did not build again, and reading them all is slow.
             status = program.stat()
@@ -198,7 +205,8 @@ def _print_urls(settings: Settings, stack: dict[str, Any]) -> None:
             say(f"  curl -i '{link}'\n")
     say(f"  {shown(settings.stack_file)} has the other partners' URLs, and every table's and queue's name.")
     say(f"  AWS_ENDPOINT_URL={stack['aws_endpoint_url']}, region {stack['region']}, any credentials.")
-    say(f"  {shown(settings.logs)} has a log of each function.\n")
+    say(f"  {shown(settings.logs)} has a log of each function, and of the partner simulator.")
+    say(f"  {stack['partner_simulator_url']}/_control says which partners' webhooks it received.\n")
 
 
 def _stop_hint(settings: Settings, command: str) -> str:

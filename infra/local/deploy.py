@@ -34,6 +34,12 @@ PARAMETERS = {
     "EventMaxAheadSeconds": "1",
     "CampaignLeadSeconds": str(CAMPAIGN_LEAD_S),
     "EventEvaluatorConcurrency": "4",
+    # Webhooks go to the partner simulator on this machine; a paused one looks every few seconds whether it is still.
+    "LoopbackWebhooks": "true",
+    "WebhookPartnerFreshSeconds": "1",
+    "PausedHopSeconds": "3",
+    "WebhooksConcurrency": "4",
+    "WebhookRetriesConcurrency": "4",
     # The emulator shares two cores with every function that it starts: patience here, not failures.
     "ClickTimeoutSeconds": "60",
     "PostbackTimeoutSeconds": "120",
@@ -80,7 +86,8 @@ def deploy(settings: Settings, programs: dict[str, Path]) -> Deployment:
             _expire_items(settings, template)
         except (BotoCoreError, ClientError) as error:
             raise Failure(
-                f"The local AWS refused to deploy {TEMPLATE.name}: {error}", f"Look into {settings.emulator_log}."
+                f"The local AWS refused to deploy {TEMPLATE.name}: {str(error)[:500]}",
+                f"Look into {settings.emulator_log}.",
             ) from error
     return _deployment(settings, outputs)
 
@@ -143,9 +150,11 @@ def _without_debug_information(settings: Settings, program: Path) -> bytes:
 
 def _create_stack(settings: Settings, template: Template) -> dict[str, str]:
     cloudformation = client(settings, "cloudformation")
+    # By way of the bucket, as `sam deploy` does: in the call itself a template may have 51,200 bytes only.
+    client(settings, "s3").put_object(Bucket=BUCKET, Key="template.json", Body=json.dumps(template).encode())
     cloudformation.create_stack(
         StackName=settings.stack_name,
-        TemplateBody=json.dumps(template),
+        TemplateURL=f"{settings.endpoint}/{BUCKET}/template.json",
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in PARAMETERS.items()],
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import processes
+from . import partner_copies, processes, simulator
 from .console import Failure, step
 from .files import read_json, write_json
 from .settings import PARTNERS, Settings
@@ -24,6 +24,7 @@ class SamplePartner:
     postback_url: str
     token: str | None
     signature_secret: str | None
+    webhook_secret: str | None
     landings: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
@@ -34,15 +35,24 @@ class SamplePartner:
         }
         if self.signature_secret is not None:
             entry["signature_secret"] = self.signature_secret
+        if self.webhook_secret is not None:
+            entry["webhook_secret"] = self.webhook_secret
         return entry
 
 
-def apply(settings: Settings, program: Path, api_url: str) -> dict[str, SamplePartner]:
-    """Applies infra/partners to the stack, makes a link for each landing, and says what a client needs of each."""
-    with step(f"Applying {PARTNERS.name} with {COMMAND}"):
-        answer = _call(settings, program, "apply", str(PARTNERS), "--yes", "--json")
+def apply(settings: Settings, program: Path, api_url: str, simulator_url: str) -> dict[str, SamplePartner]:
+    """Applies infra/partners to the stack, with webhooks that lead to the partner simulator; makes a link for each landing,
+    and says what a client needs of each."""
+    with step(f"Applying {PARTNERS.name} with {COMMAND}, their webhooks led to {simulator_url}"):
+        # As they are, and as strictly as for AWS; in the copies, faults of a webhook's host would be gone.
+        _call(settings, program, "apply", str(PARTNERS), "--check")
+        partner_copies.make(PARTNERS, settings.partners, simulator_url)
+        answer = _call(settings, program, "apply", str(settings.partners), "--loopback-webhooks", "--yes", "--json")
         applied = _parsed(answer)
         secrets = _remembered(settings, applied)
+        for provider, known in secrets.items():
+            if "webhook_secret" in known:
+                simulator.tell_secret(simulator_url, provider, known["webhook_secret"])
         return {entry["provider"]: _sample(settings, program, api_url, entry, secrets) for entry in applied}
 
 
@@ -57,6 +67,7 @@ def _sample(
         postback_url=base if signs else f"{base}/{secret['token']}",
         token=None if signs else secret["token"],
         signature_secret=secret["signature_secret"] if signs else None,
+        webhook_secret=secret.get("webhook_secret"),
         landings={name: _link(settings, program, api_url, provider, name) for name in entry["landings"]},
     )
 
@@ -70,7 +81,7 @@ def _remembered(settings: Settings, applied: list[dict[str, Any]]) -> dict[str, 
     """What is secret is told only when it is made, so it is kept for as long as the emulator has its hash."""
     secrets = read_json(settings.secrets_file) or {}
     for entry in applied:
-        told = {name: entry[name] for name in ("token", "signature_secret") if entry.get(name)}
+        told = {name: entry[name] for name in ("token", "signature_secret", "webhook_secret") if entry.get(name)}
         secrets[entry["provider"]] = {**secrets.get(entry["provider"], {}), **told}
     write_json(settings.secrets_file, secrets)
     return secrets

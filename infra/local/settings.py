@@ -66,8 +66,17 @@ class Settings:
         return self.logs / "emulator.log"
 
     @property
+    def partner_simulator_log(self) -> Path:
+        return self.logs / "partner-simulator.log"
+
+    @property
+    def partners(self) -> Path:
+        """The partner files as they are applied here: their webhooks lead to the simulator."""
+        return self.directory / "partners"
+
+    @property
     def scratch(self) -> Path:
-        """The emulator's temporary files: unpacked functions, mostly."""
+        """The emulator's temporary files, unpacked functions mostly; and the simulator's program."""
         return self.directory / "tmp"
 
     def client_environment(self) -> dict[str, str]:

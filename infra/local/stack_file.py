@@ -10,11 +10,14 @@ from .partners import SamplePartner
 from .settings import CREDENTIALS, REGION, Settings
 
 
-def write(settings: Settings, deployment: Deployment, partners: dict[str, SamplePartner]) -> dict[str, Any]:
+def write(
+    settings: Settings, deployment: Deployment, simulator_url: str, partners: dict[str, SamplePartner]
+) -> dict[str, Any]:
     stack = {
         "stack_name": settings.stack_name,
         "api_url": deployment.api_url,
         "aws_endpoint_url": settings.endpoint,
+        "partner_simulator_url": simulator_url,
         "region": REGION,
         "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
         "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],

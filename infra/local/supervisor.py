@@ -1,8 +1,8 @@
-"""Starts, finds and stops the emulator and everything it started.
+"""Starts the emulator; finds and stops it, everything it started, and the partner simulator.
 
 There is no pid file to go stale: the emulator is known by its command line, which names the stack's directory, and a
-function by its program, which is unpacked below that directory. So what an emulator killed with -9 left behind is found
-too, and nobody else's process is ever taken for ours.
+function, or the simulator, by its program, which is below that directory. So what was left behind by one killed with -9 is
+found too, and nobody else's process is ever taken for ours.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ import os
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
-from . import processes
+from . import processes, simulator
 from .console import Failure, step, tail
 from .processes import Process
 from .settings import LOOPBACK, REGION, REPOSITORY, VIRTUALENV, Settings
@@ -61,15 +62,24 @@ def start(settings: Settings) -> None:
 
 
 def is_running(settings: Settings) -> bool:
-    return any(_is_emulator(process, settings) for process in _ours(settings)) and _is_healthy(settings)
+    return missing(settings) is None
+
+
+def missing(settings: Settings) -> tuple[str, Path] | None:
+    """The first part of the stack that does not run, and its log."""
+    if not any(_is_emulator(process, settings) for process in _ours(settings)) or not _is_healthy(settings):
+        return "local AWS", settings.emulator_log
+    if not simulator.is_running(settings):
+        return "partner simulator", settings.partner_simulator_log
+    return None
 
 
 def stop(settings: Settings) -> bool:
-    """Stops the emulator and its functions, whatever state they are in; false when there was nothing to stop."""
+    """Stops everything, whatever state it is in; false when there was nothing to stop."""
     if not _ours(settings):
         return False
-    with step("Stopping the local AWS and its functions"):
-        left = processes.end(lambda: _ours(settings), lambda process: _is_emulator(process, settings))
+    with step("Stopping the local AWS, its functions and the partner simulator"):
+        left = processes.end(lambda: _ours(settings), lambda process: _ends_by_itself(process, settings))
     if left:
         raise Failure(
             f"Could not stop {', '.join(map(str, left))}.",
@@ -79,12 +89,17 @@ def stop(settings: Settings) -> bool:
 
 
 def _ours(settings: Settings) -> list[Process]:
-    functions = f"{settings.scratch}{os.sep}"
+    programs = f"{settings.scratch}{os.sep}"
     return [
         process
         for process in processes.running()
-        if process.command.startswith(functions) or _is_emulator(process, settings)
+        if process.command.startswith(programs) or _is_emulator(process, settings)
     ]
+
+
+def _ends_by_itself(process: Process, settings: Settings) -> bool:
+    """A function is ended by its emulator, if there is one."""
+    return _is_emulator(process, settings) or simulator.is_one(process, settings)
 
 
 def _is_emulator(process: Process, settings: Settings) -> bool:

@@ -3,6 +3,8 @@
 //! - [`runtime_api`] runs one real function binary, as Lambda would, and can kill it at any instant.
 //! - [`proxy`] stands between a function and AWS: it counts calls, fails them by plan, and holds one while a test acts.
 //! - [`stack`] finds the local stack that `make test` started, and makes clients for it.
+//! - [`partner_simulator`] tells a partner's server what to answer, and asks what it received.
+//! - [`operator`] runs the operator's command on that stack.
 //! - [`payload`] builds the events that API Gateway, SQS and DynamoDB streams send to functions.
 //!
 //! Nothing here waits for time to pass: it waits for a condition, and gives up, saying what it waited for, after
@@ -19,6 +21,8 @@
 use std::{future::Future, time::Duration};
 
 mod loopback;
+pub mod operator;
+pub mod partner_simulator;
 pub mod payload;
 pub mod proxy;
 pub mod runtime_api;

@@ -6,6 +6,8 @@ use aws_credential_types::Credentials;
 use aws_sdk_dynamodb::config::{BehaviorVersion, Region};
 use serde::Deserialize;
 
+use crate::partner_simulator::PartnerSimulator;
+
 /// The environment variable that names the file which describes the stack.
 pub const STACK_FILE: &str = "GG3_STACK_FILE";
 
@@ -21,6 +23,8 @@ pub struct Stack {
     pub aws_endpoint_url: String,
     /// Its region.
     pub region: String,
+    /// Where the partner simulator answers, which the sample partners' webhooks lead to.
+    pub partner_simulator_url: String,
     /// The name it is deployed under.
     pub stack_name: String,
     /// Logical names of queues, and their URLs.
@@ -103,6 +107,11 @@ impl Stack {
     /// This sample partner.
     pub fn partner(&self, name: &str) -> &SamplePartner {
         named(&self.sample_partners, "sample partner", name)
+    }
+
+    /// The partner simulator.
+    pub fn partner_simulator(&self) -> PartnerSimulator {
+        PartnerSimulator::at(&self.partner_simulator_url)
     }
 
     /// A DynamoDB client of the stack.

@@ -2,12 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-    process::{Command, Output},
-};
+use std::{fs, path::PathBuf, process::Output};
 
 use adapters::dynamodb::{
     configuration::{Configuration, Written},
@@ -21,19 +16,8 @@ fn stack() -> Stack {
     Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"))
 }
 
-/// `postbackctl` as cargo built it beside this test, with nothing of our own environment but the stack.
 fn postbackctl(arguments: &[&str]) -> Output {
-    let stack = stack();
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().and_then(Path::parent).unwrap().join("postbackctl");
-    let environment: BTreeMap<String, String> = stack.aws_environment(&stack.aws_endpoint_url).into_iter().collect();
-    Command::new(program)
-        .args(["--stack", &stack.stack_name])
-        .args(arguments)
-        .env_clear()
-        .envs(environment)
-        .output()
-        .expect("postbackctl is built: run `make test`")
+    tests::operator::postbackctl(&stack(), arguments)
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -85,6 +69,10 @@ fn the_demo_plays_the_documents_examples_and_reads_back_what_was_stored() {
             "derived:",
             "conversion on the queue",
             "(verified)",
+            "opening ",
+            "1 of round 1: answered 500",
+            "its answer began: down for maintenance",
+            ": answered 200",
         ] {
             assert!(timeline.contains(line), "{line} in\n{shown}");
         }
@@ -150,6 +138,24 @@ fn apply_creates_changes_and_keeps_and_shows_a_secret_only_once() {
     assert!(!unasked.status.success() && text(&unasked.stderr).contains("--yes"));
 }
 
+#[test]
+fn a_file_that_is_gone_changes_nothing_and_apply_says_so() {
+    let files = [("initrode.yaml", "provider: initrode\nname: A\n"), ("vandelay.yaml", "provider: vandelay\n")];
+    let folder = Folder::with("gone", &files);
+    assert_done(&postbackctl(&["apply", folder.path(), "--yes"]));
+    fs::remove_file(folder.0.join("vandelay.yaml")).unwrap();
+    fs::write(folder.0.join("initrode.yaml"), "provider: initrode\nname: B\n").unwrap();
+    let applied = postbackctl(&["apply", folder.path(), "--yes"]);
+    assert_done(&applied);
+    let said = text(&applied.stderr);
+    assert!(said.contains("leave  vandelay, which has no file here\n") && said.contains("change initrode"), "{said}");
+    assert_done(&postbackctl(&["kit", "vandelay"]));
+    // A file by its name says nothing about the others.
+    let one = folder.0.join("initrode.yaml");
+    let applied = postbackctl(&["apply", one.to_str().unwrap(), "--yes"]);
+    assert!(!text(&applied.stderr).contains("vandelay"), "{}", text(&applied.stderr));
+}
+
 #[tokio::test]
 async fn of_two_operators_who_make_one_partner_the_first_ones_secret_is_stored_and_the_other_changes_nothing() {
     let stack = stack();
@@ -175,6 +181,27 @@ async fn of_two_operators_who_make_one_partner_the_first_ones_secret_is_stored_a
     assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first"))).await, Ok(Written::Done));
     assert_eq!(configuration.partner(&provider).await, Ok(Some(item(1))));
     assert!(configuration.secrets(&owner).await == Ok(Some(secrets("first"))));
+}
+
+#[tokio::test]
+async fn the_sample_partners_webhooks_lead_to_the_simulator_and_are_otherwise_as_their_files_say() {
+    let stack = stack();
+    let table = |noun: &str| stack.table(noun).to_owned();
+    let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"));
+    let acme = configuration.partner(&Provider::new("acme").unwrap()).await.unwrap().unwrap();
+    let stored: Value = serde_json::from_str(&acme.file).unwrap();
+    let file = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/partners/acme.yaml")).unwrap();
+    let simulator = stack.partner_simulator();
+    let campaigns = stored["media_buying"]["campaigns"].as_array().unwrap();
+    assert_eq!(campaigns.len(), file.matches("url: ").count());
+    for campaign in campaigns {
+        let url = campaign["webhook"]["url"].as_str().unwrap();
+        let rest =
+            url.strip_prefix(&simulator.webhook_url("acme")).expect("it leads to the simulator, under acme's name");
+        assert!(file.contains(&format!("{rest}\"")), "{url}");
+    }
+    // It runs: else asking it would fail.
+    simulator.requests("acme").await;
 }
 
 #[test]
@@ -205,6 +232,21 @@ fn a_media_buying_link_leaves_the_partners_macro_as_it_is() {
     let page = "https://gg3.xyz/quests/complete-50-quests";
     let link = postbackctl(&["link", "media-buying", "acme", "--page", page]);
     assert_eq!(assert_done(&link).trim(), format!("{page}?click_id={{clickId}}&user_id={{userId}}&provider=acme"));
+}
+
+#[test]
+fn the_kit_has_a_partners_urls_and_none_of_its_secrets() {
+    let stack = stack();
+    let kit = assert_done(&postbackctl(&["kit", "acme", "--api-url", &stack.api_url]));
+    assert!(
+        kit.contains(&format!("{}/postback/acme/{{token}}?user_id={{userId}}&click_id={{clickId}}", stack.api_url))
+    );
+    let initech = assert_done(&postbackctl(&["kit", "initech"]));
+    assert!(initech.contains("https://{api}/postback/initech?"), "{initech}");
+    let (token, secret) = (stack.partner("acme").token.as_ref(), stack.partner("initech").signature_secret.as_ref());
+    assert!(!kit.contains(token.unwrap()) && !initech.contains(secret.unwrap()));
+    let nobody = postbackctl(&["kit", "nobody-here"]);
+    assert!(!nobody.status.success() && text(&nobody.stderr).contains("there is no partner nobody-here"));
 }
 
 #[test]

@@ -2,17 +2,12 @@
 
 mod report;
 
-use std::{
-    io::{BufRead, IsTerminal, Write},
-    path::PathBuf,
-    process::ExitCode,
-    time::Duration,
-};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use adapters::{
     dynamodb::{
         configuration::{Configuration, Written},
-        item::{SYSTEM_OWNER, SecretsItem},
+        item::{PartnerItem, SYSTEM_OWNER, SecretsItem},
     },
     random,
 };
@@ -20,13 +15,14 @@ use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use domain::{
     credential::Token,
+    ids::Provider,
     jiff::Timestamp,
     webhook::{Allowance, Development},
 };
 
 use self::report::{Report, Row};
 use crate::{
-    Connection,
+    Connection, ask,
     partner_files::{self, ValidFile},
     plan::{Change, Clock, Entropy, NewCredential, Planned, Standing, plan},
     publish::{self, Catalogue},
@@ -67,11 +63,12 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let standing = standing(&configuration, &catalogue, &files).await?;
     let mut plans = plan_all(&files, &standing, lead)?;
     report::show(&plans);
+    if arguments.paths.iter().any(|path| path.is_dir()) {
+        report::show_unfiled(&unfiled(configuration.partners().await?, &files));
+    }
     let changes = plans.iter().filter(|planned| planned.change != Change::Unchanged).count();
     if changes > 0 && !arguments.yes {
-        if !confirm(changes)? {
-            bail!("nothing was changed");
-        }
+        ask::confirm(&format!("Make {changes} changes?"), false)?;
         // Whoever was asked may have thought for long: what must be ahead by now is looked at again.
         plans = plan_all(&files, &standing, lead)?;
     }
@@ -112,12 +109,20 @@ async fn standing(
     Ok(standing)
 }
 
+/// The partners that are stored and have no file here.
+fn unfiled(stored: Vec<PartnerItem>, files: &[ValidFile]) -> Vec<Provider> {
+    let has_file = |provider: &Provider| files.iter().any(|file| file.partner.provider() == provider);
+    let mut left: Vec<Provider> = stored.into_iter().map(|item| item.provider).filter(|name| !has_file(name)).collect();
+    left.sort();
+    left
+}
+
 /// What each file would change, or every fault of all the changes that are forbidden.
 fn plan_all(files: &[ValidFile], standing: &[Standing], lead: Duration) -> Result<Vec<Planned>> {
     let clock = Clock { now: Timestamp::now(), lead };
     let (mut plans, mut faults) = (Vec::new(), Vec::new());
     for (file, standing) in files.iter().zip(standing) {
-        let entropy = Entropy { token: random::bytes()?, secret: random::bytes()? };
+        let entropy = Entropy { token: random::bytes()?, secret: random::bytes()?, webhook_secret: random::bytes()? };
         match plan(file, standing, entropy, clock)? {
             Ok(planned) => plans.push(planned),
             Err(found) => faults.extend(file.located(&found)),
@@ -147,18 +152,6 @@ async fn change(
     Ok(())
 }
 
-fn confirm(changes: usize) -> Result<bool> {
-    let input = std::io::stdin();
-    if !input.is_terminal() {
-        bail!("{changes} changes wait for a yes, and nobody is there to ask: run it with --yes");
-    }
-    eprint!("Make {changes} changes? [y/N] ");
-    std::io::stderr().flush()?;
-    let mut answer = String::new();
-    input.lock().read_line(&mut answer)?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
 /// The system's own keys: made once, by whoever applies first.
 async fn ensure_system_keys(configuration: &Configuration) -> Result<()> {
     if configuration.secrets(SYSTEM_OWNER).await?.is_some() {
@@ -178,20 +171,14 @@ async fn ensure_system_keys(configuration: &Configuration) -> Result<()> {
 
 /// Writes a partner, and its secret with it. The row is there whatever came of it: a secret that may be stored is told.
 async fn write(configuration: &Configuration, planned: Planned, rows: &mut Vec<Row>) -> Result<()> {
-    let Planned { change, item, credential, .. } = planned;
+    let Planned { change, item, credential, webhook_secret, secrets, .. } = planned;
     let mut row = Row::of(change, &item)?;
-    let secrets = match credential {
-        Some(NewCredential::Token(made)) => {
-            row.token = Some(made.reveal().to_owned());
-            None
-        }
-        Some(NewCredential::Signature(made)) => {
-            row.signature_secret = Some(made.reveal().to_owned());
-            let owner = SecretsItem::partner_owner(&item.provider);
-            Some(SecretsItem { owner, signature_secrets: vec![made.reveal().to_owned()], ..SecretsItem::default() })
-        }
-        None => None,
-    };
+    match credential {
+        Some(NewCredential::Token(made)) => row.token = Some(made.reveal().to_owned()),
+        Some(NewCredential::Signature(made)) => row.signature_secret = Some(made.reveal().to_owned()),
+        None => {}
+    }
+    row.webhook_secret = webhook_secret.map(|made| made.reveal().to_owned());
     let provider = item.provider.clone();
     let written = if change == Change::Unchanged {
         Ok(Written::Done)

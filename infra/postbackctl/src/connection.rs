@@ -2,13 +2,36 @@
 
 use adapters::{
     aws::{AwsSettings, CallLimits, http_client},
-    dynamodb::{configuration::Configuration, history::History, participants::DynamoParticipants},
+    dynamodb::{
+        configuration::Configuration,
+        deliveries::DynamoDeliveries,
+        failures::DynamoFailures,
+        history::History,
+        lookups::DynamoLookups,
+        participants::DynamoParticipants,
+        partners::{DynamoKnownPartners, DynamoRecipients, DynamoSystemKeys},
+        postbacks::DynamoPostbacks,
+        refusals::DynamoRefusals,
+        resolutions::DynamoResolutions,
+        under_way::DynamoUnderWay,
+    },
+    sqs::{SqsConversions, SqsResends},
+    webhook::Reach,
 };
 use anyhow::{Context, Result};
+use app::{
+    accept_postback::AcceptPostback,
+    cache::{Cache, CachePolicy},
+    ports::{KnownRecipient, Source},
+};
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
+use domain::{ids::Provider, webhook::Development};
 
 use crate::publish::CatalogueTable;
+
+/// What handles a postback, over DynamoDB.
+pub(crate) type Accept = AcceptPostback<DynamoKnownPartners, DynamoSystemKeys, DynamoPostbacks, DynamoRefusals>;
 
 /// A stack in an account.
 #[derive(Debug)]
@@ -56,14 +79,91 @@ impl Connection {
         History::new(client, postbacks, refusals, self.table("clicks"), self.table("deliveries"))
     }
 
+    /// What is made of conflicts.
+    pub(crate) fn resolutions(&self) -> DynamoResolutions {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"))
+    }
+
+    /// Where things are, by partner, user and click id.
+    pub(crate) fn lookups(&self) -> DynamoLookups {
+        DynamoLookups::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("lookups"))
+    }
+
+    /// What handles a postback, as the function does.
+    pub(crate) fn accept_postback(&self) -> Accept {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        let (partners, secrets) = (self.table("partners"), self.table("secrets"));
+        let policy = CachePolicy::default();
+        AcceptPostback {
+            partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),
+            keys: Cache::new(DynamoSystemKeys::new(client.clone(), secrets), policy),
+            postbacks: DynamoPostbacks::new(client.clone(), self.table("postbacks")),
+            refusals: DynamoRefusals::new(client, self.table("refusals")),
+        }
+    }
+
+    /// The deliveries, to change.
+    pub(crate) fn deliveries(&self) -> DynamoDeliveries {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        DynamoDeliveries::new(client, self.table("deliveries"), self.table("attempts"))
+    }
+
+    /// The deliveries that failed, and every delivery's older attempts.
+    pub(crate) fn failures(&self) -> DynamoFailures {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        DynamoFailures::new(client, self.table("deliveries"), self.table("attempts"))
+    }
+
+    /// The deliveries under way.
+    pub(crate) fn under_way(&self) -> DynamoUnderWay {
+        DynamoUnderWay::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("deliveries"))
+    }
+
+    /// The queue of resends.
+    pub(crate) async fn resends(&self) -> Result<SqsResends> {
+        let (client, name) = (self.sqs(), self.table("webhook-retries"));
+        let found = client.get_queue_url().queue_name(&name).send().await;
+        let found = found.with_context(|| format!("there is no queue {name}: is --stack right?"))?;
+        Ok(SqsResends::new(client, found.queue_url.unwrap_or_default()))
+    }
+
+    /// How far webhooks may go from here: to this machine too where AWS is on it.
+    pub(crate) fn reach(&self) -> Reach {
+        match Development::try_new(self.settings.endpoint_url.as_deref().unwrap_or_default()) {
+            Ok(proof) => Reach::Development { proof, extra_authorities: None },
+            Err(_) => Reach::Public,
+        }
+    }
+
+    /// A partner as webhook-sender knows it; none if there is no such partner.
+    pub(crate) async fn recipient(&self, provider: &Provider) -> Result<Option<KnownRecipient>> {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        let (partners, secrets) = (self.table("partners"), self.table("secrets"));
+        Ok(DynamoRecipients::new(client, partners, secrets, self.reach().allowance()).load(provider).await?)
+    }
+
     /// The participants.
     pub(crate) fn participants(&self) -> DynamoParticipants {
         DynamoParticipants::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("participants"))
     }
 
+    /// The queue that GG3 reads.
+    pub(crate) async fn conversions(&self) -> Result<SqsConversions> {
+        let (client, name) = (self.sqs(), self.table("gg3-conversions"));
+        let found = client.get_queue_url().queue_name(&name).send().await;
+        let found = found.with_context(|| format!("there is no queue {name}: is --stack right?"))?;
+        Ok(SqsConversions::new(client, found.queue_url.unwrap_or_default()))
+    }
+
     /// A client of SQS.
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         self.settings.sqs(CallLimits::BACKGROUND)
+    }
+
+    /// The stack's name.
+    pub(crate) fn stack(&self) -> &str {
+        &self.stack
     }
 
     fn table(&self, noun: &str) -> String {

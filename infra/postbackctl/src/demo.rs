@@ -1,6 +1,7 @@
 //! `postbackctl demo`: the partners' document's own examples, played on a local stack, and what was stored of each.
 
 mod media_buying;
+mod partner;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,11 +19,12 @@ use domain::{
     jiff::Timestamp,
     parameters::Parameters,
     postback::Content,
-    refusal::{Conflict, Refusal},
+    refusal::{Conflict, ContentKey},
     signature::{self, Secret},
 };
 use serde::Deserialize;
 
+use self::partner::Partner;
 use crate::{
     Connection,
     api::{self, Reply},
@@ -40,6 +42,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Deserialize)]
 struct Stack {
     queues: BTreeMap<String, String>,
+    partner_simulator_url: String,
     sample_partners: BTreeMap<String, SamplePartner>,
 }
 
@@ -82,7 +85,8 @@ pub(crate) async fn run(stack: &str, arguments: &Arguments) -> Result<ExitCode> 
     }
     print!("{}", story.timeline);
     let events = described.queues.get("gg3-events").context("the stack has no queue gg3-events")?;
-    media_buying::play(&connection, events, &mut story.step).await?;
+    let partner = Partner { client: &story.client, url: &described.partner_simulator_url };
+    media_buying::play(&connection, events, &partner, &mut story.step).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -188,8 +192,11 @@ impl Story {
         let reply = self.call(name, partner, query).await?;
         expect(&reply, 400)?;
         let request = Parameters::split(query.as_bytes(), b"").to_kept_text();
-        let refusal = Refusal { provider: provider(name)?, request, faults: Vec::new(), received_at: Timestamp::now() };
-        let kept = self.history.refusal(&refusal.key()).await?.context("the refusal is not kept")?;
+        let kept = self
+            .history
+            .refusal(&ContentKey::of_refusal(&provider(name)?, &request))
+            .await?
+            .context("the refusal is not kept")?;
         self.timeline.refusal(&kept);
         Ok(())
     }

@@ -14,7 +14,7 @@ use domain::{
     tracking_link::{BaseUrl, ClickLink, Macro, media_buying_link},
 };
 
-use crate::Connection;
+use crate::{Connection, ask};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -34,7 +34,7 @@ enum Direction {
         #[arg(long)]
         user: String,
         /// How long it is good, as in 30d or 12h.
-        #[arg(long, default_value = "30d", value_parser = parse_duration)]
+        #[arg(long, default_value = "30d", value_parser = ask::duration)]
         expires_in: SignedDuration,
         /// The API's base URL.
         #[arg(long, env = "GG3_API_URL")]
@@ -114,13 +114,4 @@ async fn click_link(stack: &str, link: &ClickLink, api_url: &str) -> Result<Stri
         configuration.secrets(SYSTEM_OWNER).await?.context("there are no system keys: apply a partner first")?;
     let secret = system.link_secrets.first().context("there is no secret for links")?;
     Ok(link.signed(api_url, &Secret::new(secret.as_str())))
-}
-
-fn parse_duration(text: &str) -> Result<SignedDuration, String> {
-    let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
-    let parsed = units.into_iter().find_map(|(unit, seconds)| {
-        let count: i64 = text.strip_suffix(unit)?.parse().ok()?;
-        count.checked_mul(seconds).filter(|total| (1..=3650 * 86_400).contains(total))
-    });
-    parsed.map(SignedDuration::from_secs).ok_or_else(|| "write it as 30d, 12h, 5m or 90s; at most 3650d".to_owned())
 }

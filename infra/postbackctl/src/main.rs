@@ -4,17 +4,33 @@
 
 mod api;
 mod apply;
+mod ask;
+mod completion;
+mod conflicts;
 mod connection;
+mod conversions;
+mod cost;
+mod dead_letters;
+mod deliveries;
 mod demo;
+mod kit;
 mod link;
+mod pace;
+mod page;
 mod partner_files;
 mod plan;
+mod probe;
 mod progress;
 mod publish;
+mod reconcile;
+mod redrive;
+mod refusals;
+mod resend;
 mod rotate;
 mod smoke;
 mod timeline;
 mod trace;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -40,10 +56,34 @@ enum Action {
     Rotate(rotate::Arguments),
     /// Builds a tracking link: to a partner's landing page, or for a partner's own pages.
     Link(link::Arguments),
-    /// Shows what happened to a transaction or a click, from what was stored.
+    /// Sends GG3 again what was recorded in a time.
+    Conversions(conversions::Arguments),
+    /// Compares a partner's own list of its transactions with what is recorded.
+    Reconcile(reconcile::Arguments),
+    /// Shows what happened to a transaction, a click, a user or a delivery, from what was stored.
     Trace(trace::Arguments),
+    /// Lists postbacks that contradict recorded ones, and resolves them.
+    Conflicts(conflicts::Arguments),
+    /// Lists calls that were refused, and sends what was refused again.
+    Refusals(refusals::Arguments),
     /// Shows how far a GG3 user has come with each campaign, what is missing, and which webhooks are owed.
     Progress(progress::Arguments),
+    /// Lists webhooks owed to partners and how far they are, or what is overdue.
+    Deliveries(deliveries::Arguments),
+    /// Opens another round of attempts, of one delivery or of all that failed in a time.
+    Resend(resend::Arguments),
+    /// Sends a partner a test webhook, as the real ones are sent, and shows what came of it.
+    Probe(probe::Arguments),
+    /// Prints what to send a partner: its URLs, parameters, links and webhooks, with examples, as Markdown.
+    Kit(kit::Arguments),
+    /// Shows what is in the dead-letter queues and why, and leaves it there.
+    DeadLetters(dead_letters::Arguments),
+    /// Puts dead letters back on the queue that they belong to, once their cause is mended.
+    Redrive(redrive::Arguments),
+    /// Computes what a million postbacks, events, deliveries and resends cost on AWS, on paper.
+    Cost(Box<cost::Arguments>),
+    /// Prints the shell's completion of this command.
+    Completion(completion::Arguments),
     /// Plays the partners' document's own examples on a local stack, and shows what happened.
     Demo(demo::Arguments),
     /// Checks a deployment from outside, recording nothing.
@@ -60,7 +100,19 @@ async fn main() -> ExitCode {
         Action::Rotate(arguments) => rotate::run(&stack, arguments).await,
         Action::Link(arguments) => link::run(&stack, arguments).await,
         Action::Trace(arguments) => trace::run(&stack, arguments).await,
+        Action::Conflicts(arguments) => conflicts::run(&stack, arguments).await,
+        Action::Refusals(arguments) => refusals::run(&stack, arguments).await,
+        Action::Conversions(arguments) => conversions::run(&stack, arguments).await,
+        Action::Reconcile(arguments) => reconcile::run(&stack, arguments).await,
         Action::Progress(arguments) => progress::run(&stack, arguments).await,
+        Action::Deliveries(arguments) => deliveries::run(&stack, arguments).await,
+        Action::Resend(arguments) => resend::run(&stack, arguments).await,
+        Action::Probe(arguments) => Box::pin(probe::run(&stack, arguments)).await,
+        Action::Kit(arguments) => kit::run(&stack, arguments).await,
+        Action::DeadLetters(arguments) => dead_letters::run(&stack, arguments).await,
+        Action::Redrive(arguments) => redrive::run(&stack, arguments).await,
+        Action::Cost(arguments) => cost::run(&arguments),
+        Action::Completion(arguments) => completion::run(&arguments),
         Action::Demo(arguments) => demo::run(&stack, &arguments).await,
         Action::Smoke(arguments) => smoke::run(arguments).await,
     };

@@ -1,5 +1,7 @@
 //! Partners as files: YAML, one partner a file, named after it.
 
+mod shape;
+
 use std::{
     fs,
     ops::Range,
@@ -13,6 +15,8 @@ use domain::{
     partner::{ConfigFault, Partner, PartnerFile},
     webhook::Allowance,
 };
+
+use self::shape::Shape;
 
 /// A partner's file that is valid.
 #[derive(Debug)]
@@ -73,16 +77,31 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 
 pub(crate) fn parse(path: &Path, text: &str, allowance: Allowance) -> Result<ValidFile, Vec<String>> {
     let file: PartnerFile =
-        serde_saphyr::from_str(text).map_err(|fault| vec![format!("{}: {fault}", path.display())])?;
-    // Before anything that may stand: what starts on publishing may have started long ago.
-    let dated = file.clone().dated(&Campaigns::new(), Moment::from_millisecond(0));
-    let partner = Partner::check(dated, allowance).map_err(|faults| located(path, text, &faults))?;
+        serde_saphyr::from_str(text).map_err(|fault| misshapen(path, text, allowance, &fault.to_string()))?;
+    let partner = check(&file, allowance).map_err(|faults| located(path, text, &faults))?;
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
     if stem == partner.provider().as_str() {
         Ok(ValidFile { file, partner, allowance, path: path.to_owned(), text: text.to_owned() })
     } else {
         Err(vec![format!("{}: the file of {} must be called {}.yaml", path.display(), file.provider, file.provider)])
     }
+}
+
+fn check(file: &PartnerFile, allowance: Allowance) -> Result<Partner, Vec<ConfigFault>> {
+    // Before anything that may stand: what starts on publishing may have started long ago.
+    let dated = file.clone().dated(&Campaigns::new(), Moment::from_millisecond(0));
+    Partner::check(dated, allowance)
+}
+
+/// Every fault of a file that cannot be read: those of its shape, and those of what can be read without them. What is no
+/// YAML at all is told of as its reader does.
+fn misshapen(path: &Path, text: &str, allowance: Allowance, told: &str) -> Vec<String> {
+    let shape = serde_saphyr::from_str(text).map(Shape::of).ok().filter(|shape| !shape.faults.is_empty());
+    let Some(shape) = shape else { return vec![format!("{}: {told}", path.display())] };
+    let rest = shape.rest.as_ref().and_then(|file| check(file, allowance).err()).unwrap_or_default();
+    let rest = rest.into_iter().map(|fault| shape.relocated(fault)).filter(|fault| !shape.explains(fault));
+    let faults: Vec<ConfigFault> = shape.faults.iter().cloned().chain(rest).collect();
+    located(path, text, &faults)
 }
 
 /// Each fault with its file and, as far as its path can be followed, the line.

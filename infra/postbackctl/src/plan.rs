@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use adapters::dynamodb::item::{PartnerItem, SecretsItem};
+use adapters::{
+    dynamodb::item::{PartnerItem, SecretsItem},
+    webhook,
+};
 use anyhow::{Context, Result, anyhow};
 use domain::{
     campaign::check_changes,
@@ -39,6 +42,10 @@ pub(crate) struct Planned {
     pub(crate) item: PartnerItem,
     /// The credential that the partner lacks and gets now.
     pub(crate) credential: Option<NewCredential>,
+    /// What its webhooks are signed with, where it has campaigns and lacks that.
+    pub(crate) webhook_secret: Option<Secret>,
+    /// All its secrets as they are to be written with it, where any of them is new.
+    pub(crate) secrets: Option<SecretsItem>,
     /// The lines that differ, for people.
     pub(crate) differences: Vec<String>,
 }
@@ -55,6 +62,7 @@ pub(crate) enum NewCredential {
 pub(crate) struct Entropy {
     pub(crate) token: [u8; 20],
     pub(crate) secret: [u8; 20],
+    pub(crate) webhook_secret: [u8; 32],
 }
 
 /// What stands of one partner.
@@ -130,16 +138,40 @@ fn compare(valid: &ValidFile, file: String, standing: &Standing, entropy: Entrop
     if let Some(NewCredential::Token(token)) = &credential {
         token_hashes.push(token.hash());
     }
+    let called = !valid.partner.media_buying().campaigns().is_empty();
+    let unsigned = secrets.is_none_or(|item| item.webhook_secrets.is_empty());
+    let webhook_secret = (called && unsigned).then(|| webhook::secret_of(entropy.webhook_secret));
+    let new_secrets = secrets_with(secrets, &valid.partner, credential.as_ref(), webhook_secret.as_ref());
+    let new = credential.is_some() || webhook_secret.is_some();
     let change = match standing {
         None => Change::Created,
-        Some(standing) if standing.file == file && credential.is_none() => Change::Unchanged,
+        Some(standing) if standing.file == file && !new => Change::Unchanged,
         Some(_) => Change::Changed,
     };
     let version = standing.map_or(0, |item| item.version) + 1;
     let provider = valid.partner.provider().clone();
     let item = PartnerItem { provider, version, updated_at: now, file, token_hashes };
     let differences = differences(standing, &item)?;
-    Ok(Planned { change, item, credential, differences })
+    Ok(Planned { change, item, credential, webhook_secret, secrets: new_secrets, differences })
+}
+
+/// What stands and what is new: one item, since both are written together. None where nothing is new.
+fn secrets_with(
+    standing: Option<&SecretsItem>,
+    partner: &Partner,
+    credential: Option<&NewCredential>,
+    webhook_secret: Option<&Secret>,
+) -> Option<SecretsItem> {
+    let owner = SecretsItem::partner_owner(partner.provider());
+    let mut secrets = SecretsItem { owner, ..standing.cloned().unwrap_or_default() };
+    if let Some(NewCredential::Signature(made)) = credential {
+        secrets.signature_secrets = vec![made.reveal().to_owned()];
+    }
+    if let Some(made) = webhook_secret {
+        secrets.webhook_secrets = vec![made.reveal().to_owned()];
+    }
+    let new = webhook_secret.is_some() || matches!(credential, Some(NewCredential::Signature(_)));
+    new.then_some(secrets)
 }
 
 fn differences(before: Option<&PartnerItem>, after: &PartnerItem) -> Result<Vec<String>> {

@@ -2,12 +2,12 @@
 
 use std::{fmt, process::ExitCode};
 
-use adapters::dynamodb::item::media_buying::DeliveryStatus;
 use anyhow::{Result, anyhow};
 use app::ports::Participants;
 use clap::Args;
 use domain::{
     catalogue::Snapshot,
+    delivery::Status,
     ids::{CampaignName, DeliveryId, Provider, UserId},
     participant::Participant,
     progress::{Progress, explain},
@@ -45,15 +45,26 @@ pub(crate) struct Line {
     provider: Provider,
     campaign: CampaignName,
     progress: Progress,
-    delivery: Option<(DeliveryId, DeliveryStatus)>,
+    delivery: Option<(DeliveryId, Status)>,
+}
+
+impl Line {
+    /// Whose campaign it is.
+    pub(crate) fn provider(&self) -> &Provider {
+        &self.provider
+    }
+
+    /// What is owed for it, once it is reached.
+    pub(crate) fn delivery_id(&self) -> Option<&DeliveryId> {
+        self.delivery.as_ref().map(|(id, _)| id)
+    }
 }
 
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}: {}", self.provider, self.campaign, self.progress)?;
         match &self.delivery {
-            Some((id, DeliveryStatus::Pending)) => write!(f, "; delivery {id} waits for its first attempt"),
-            Some((id, DeliveryStatus::Begun)) => write!(f, "; delivery {id} has begun"),
+            Some((id, status)) => write!(f, "; delivery {id} {status}"),
             None => Ok(()),
         }
     }

@@ -2,14 +2,33 @@
 
 use std::fmt;
 
-use adapters::dynamodb::item::{ClickItem, PostbackItem, RefusalItem, RefusalKind};
-use domain::{conversion::Conversion, jiff::Timestamp, postback::Difference};
+use adapters::dynamodb::item::{
+    ClickItem, PostbackItem, RefusalItem, RefusalKind,
+    media_buying::{AttemptItem, DeliveryItem},
+};
+use domain::{
+    attempt::Attempt,
+    conversion::Conversion,
+    delivery::Delivery,
+    event::Ids,
+    fault::Fault,
+    ids::{Provider, UserId},
+    jiff::Timestamp,
+    participant::Attribution,
+    postback::Difference,
+};
 use serde::Serialize;
+use serde_json::Value;
 
 /// One thing that happened.
 #[derive(Debug, Serialize)]
 pub(crate) struct Entry {
     pub(crate) at: Timestamp,
+    /// `click`, `postback`, `correction`, `refusal`, `conflict`, `conversion`, `opening`, `delivery`, `attempt` or `due`.
+    pub(crate) kind: &'static str,
+    /// As it is stored, for programs.
+    pub(crate) record: Value,
+    /// For people.
     pub(crate) what: String,
     pub(crate) details: Vec<String>,
 }
@@ -26,8 +45,8 @@ impl Timeline {
     pub(crate) fn click(&mut self, click: &ClickItem) {
         let ClickItem { provider, landing, user_id, click_id, .. } = click;
         self.add(
-            click.clicked_at,
-            &format!("click      user {user_id} went to {provider}'s landing page {landing}"),
+            ("click", click.clicked_at, click),
+            &format!("user {user_id} went to {provider}'s landing page {landing}"),
             &[format!("click_id {click_id}")],
         );
     }
@@ -46,22 +65,24 @@ impl Timeline {
             details.push(format!("ignored: {}", item.ignored.join(", ")));
         }
         let key = item.provider_transaction.replacen('#', ", transaction ", 1);
-        self.add(
-            item.received_at,
-            &format!("postback   accepted from {key}: {} {}", content.amount_decimal, content.currency),
-            &details,
-        );
+        let amount = format!("{} {}", content.amount_decimal, content.currency);
+        match (item.corrected_at, &item.original_receipt_id) {
+            (Some(at), Some(original)) => {
+                details.push(format!("corrects the postback with receipt {original}"));
+                self.add(("correction", at, item), &format!("accepted of {key}: {amount}"), &details);
+            }
+            _ => self.add(("postback", item.received_at, item), &format!("accepted from {key}: {amount}"), &details),
+        }
     }
 
     pub(crate) fn refusal(&mut self, item: &RefusalItem) {
         let provider = &item.provider;
         let seen = if item.times == 1 { String::new() } else { format!(", seen {} times", item.times) };
-        let (what, details): (String, Vec<String>) = match item.kind {
+        let (kind, what, details): (_, String, Vec<String>) = match item.kind {
             RefusalKind::Refusal => {
-                let detail = |fault: &domain::fault::Fault| {
-                    format!("{}: {}", fault.parameter.as_deref().unwrap_or("request"), fault.expected)
-                };
-                (format!("refusal    of {provider}'s call{seen}"), item.faults.iter().map(detail).collect())
+                let sent = item.request.as_deref().unwrap_or_default();
+                let details = item.faults.iter().map(fault).chain([format!("sent: {sent}")]);
+                ("refusal", format!("of {provider}'s call{seen}"), details.collect())
             }
             RefusalKind::Conflict => {
                 let transaction = item.transaction_id.as_ref().map_or("", |id| id.as_str());
@@ -69,39 +90,126 @@ impl Timeline {
                     format!("{field}: {original} stands, {sent} came")
                 };
                 (
-                    format!("conflict   {provider}, transaction {transaction}{seen}"),
+                    "conflict",
+                    format!("{provider}, transaction {transaction}{seen}"),
                     item.differences.iter().map(detail).collect(),
                 )
             }
         };
-        self.add(item.last_received_at, &what, &details);
+        let state = match (&item.accepted, item.original_kept_at) {
+            (Some(receipt), _) => Some(format!("accepted as a correction: receipt {}", receipt.receipt_id)),
+            (None, Some(at)) => Some(format!("the original was kept at {at:.3}")),
+            (None, None) => None,
+        };
+        let details: Vec<String> =
+            details.into_iter().chain(state).chain([format!("content id {}", item.provider_content)]).collect();
+        self.add((kind, item.last_received_at, item), &what, &details);
     }
 
     /// A conversion, at the time of its postback: the queue keeps no better one.
     pub(crate) fn conversion(&mut self, conversion: &Conversion) {
         let Conversion { provider, transaction_id, receipt_id, click, .. } = conversion;
         self.add(
-            conversion.received_at,
-            &format!("conversion on the queue gg3-conversions: {provider}, transaction {transaction_id}"),
+            ("conversion", conversion.received_at, conversion),
+            &format!("on the queue gg3-conversions: {provider}, transaction {transaction_id}"),
             &[format!("receipt {receipt_id}, click {click}")],
         );
     }
 
-    fn add(&mut self, at: Timestamp, what: &str, details: &[String]) {
-        self.0.push(Entry { at, what: printable(what), details: details.iter().map(|text| printable(text)).collect() });
+    /// The conversion that something recorded becomes. Whether GG3 has it by now, only GG3 knows.
+    pub(crate) fn owed_conversion(&mut self, at: Timestamp, conversion: &Conversion) {
+        let Conversion { provider, transaction_id, receipt_id, .. } = conversion;
+        self.add(
+            ("conversion", at, conversion),
+            &format!("for GG3, sent from the stream: {provider}, transaction {transaction_id}"),
+            &[format!("receipt {receipt_id}; to send it again: postbackctl conversions replay")],
+        );
+    }
+
+    /// The links of a partner that a GG3 user opened, and how far the user has come since.
+    pub(crate) fn opening(
+        &mut self,
+        user_id: &UserId,
+        provider: &Provider,
+        attribution: &Attribution,
+        progress: &[String],
+    ) {
+        let details = [
+            format!("by the ids {}, told by event {}", ids(&attribution.latest.ids), attribution.latest.event),
+            format!("the latest at {:.3}", attribution.latest.at.timestamp()),
+        ];
+        let details: Vec<String> = details.iter().chain(progress).cloned().collect();
+        let what = format!("{user_id} opened {provider}'s link to GG3; since then its deeds count for {provider}");
+        self.add(("opening", attribution.since.timestamp(), attribution), &what, &details);
+    }
+
+    /// A delivery, all its attempts, and what is to come. `request` is what is sent by the configuration as it is now.
+    pub(crate) fn delivery(&mut self, item: &DeliveryItem, older: &[AttemptItem], request: &[String]) {
+        let delivery = &item.delivery;
+        let (provider, campaign) = (delivery.provider(), delivery.campaign());
+        let details = [
+            format!("for {} by the ids {}", delivery.participant(), ids(delivery.ids())),
+            format!("the goal was reached at {:.3}", delivery.occurred_at().timestamp()),
+            format!("webhook-id {}, {}", delivery.id(), delivery.status()),
+        ];
+        let details: Vec<String> = details.iter().chain(request).cloned().collect();
+        let what = format!("owed to {provider} for its campaign {campaign}");
+        self.add(("delivery", delivery.created_at().timestamp(), item), &what, &details);
+        for item in older {
+            self.attempt((delivery, item.round), &item.made, item.late, item);
+        }
+        for attempt in delivery.attempts() {
+            self.attempt((delivery, delivery.round()), attempt, false, attempt);
+        }
+        if let Some(next) = delivery.next() {
+            let n = delivery.attempts().len() + 1;
+            let what = format!("attempt {n} of round {} to {provider}", delivery.round());
+            self.add(("due", next.due_at.timestamp(), next), &what, &[format!("webhook-id {}", delivery.id())]);
+        }
+    }
+
+    fn attempt(&mut self, (delivery, round): (&Delivery, u32), attempt: &Attempt, late: bool, record: &impl Serialize) {
+        let Attempt { n, due_at, sent_at, duration_ms, outcome, answer } = attempt;
+        let mut details = vec![format!("due {:.3}, took {duration_ms} ms", due_at.timestamp())];
+        if !answer.is_empty() {
+            details.push(format!("its answer began: {answer}"));
+        }
+        if late {
+            details.push("recorded after its claim had expired".to_owned());
+        }
+        let what = format!("{}, {}, {n} of round {round}: {outcome}", delivery.provider(), delivery.campaign());
+        self.add(("attempt", sent_at.timestamp(), record), &what, &details);
+    }
+
+    fn add(&mut self, (kind, at, record): (&'static str, Timestamp, &impl Serialize), what: &str, details: &[String]) {
+        let record = serde_json::to_value(record).unwrap_or_default();
+        let what = printable(&format!("{kind:10} {what}"));
+        self.0.push(Entry { at, kind, record, what, details: details.iter().map(|text| printable(text)).collect() });
         // Stable: what happened at one instant stays in the order it was found.
         self.0.sort_by_key(|entry| entry.at);
     }
 }
 
+/// The ids that a partner knows a user by.
+fn ids(ids: &Ids) -> String {
+    let click = ids.click_id.as_ref().map(|id| format!("click_id {id}"));
+    let user = ids.user_id.as_ref().map(|id| format!("user_id {id}"));
+    click.into_iter().chain(user).collect::<Vec<_>>().join(", ")
+}
+
+/// A fault in a line.
+pub(crate) fn fault(fault: &Fault) -> String {
+    format!("{}: {}", fault.parameter.as_deref().unwrap_or("request"), fault.expected)
+}
+
 /// Text that others have written, without what a terminal would obey.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Entry { at, what, details } in &self.0 {
+        for Entry { at, what, details, .. } in &self.0 {
             writeln!(f, "  {at:.3}  {what}")?;
             for detail in details {
                 writeln!(f, "  {:24}  {:11}{detail}", "", "")?;
@@ -118,7 +226,7 @@ mod tests {
     #[test]
     fn what_a_partner_wrote_cannot_forge_a_line_or_colour_a_terminal() {
         let mut timeline = Timeline::default();
-        timeline.add(Timestamp::UNIX_EPOCH, "a\u{1b}[31m\nforged", &["b\rc".to_owned()]);
+        timeline.add(("click", Timestamp::UNIX_EPOCH, &()), "a\u{1b}[31m\nforged", &["b\rc".to_owned()]);
         let shown = timeline.to_string();
         assert_eq!(shown.lines().count(), 2);
         assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");

@@ -1,12 +1,20 @@
-//! `postbackctl trace`: what happened to a transaction or a click.
+//! `postbackctl trace`: what happened to a transaction, a click, a user or a delivery: click, postback or refusal, conversion;
+//! opening, progress, delivery, every attempt.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
-use anyhow::{Result, anyhow};
+use adapters::dynamodb::{history::History, item::PostbackItem, lookups::Range};
+use anyhow::{Context, Result, anyhow};
+use app::ports::Participants;
 use clap::Args;
-use domain::ids::{ClickId, Provider, TransactionId};
+use domain::{
+    conversion::Conversion,
+    correction::Revision,
+    ids::{ClickId, DeliveryId, PartnerUserId, TransactionId, UserId},
+    lookup::{Kind, Place, Subject},
+};
 
-use crate::{Connection, timeline::Timeline};
+use crate::{Connection, ask, progress, timeline::Timeline, webhook};
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
@@ -17,42 +25,162 @@ pub(crate) struct Arguments {
     /// The partner's transaction.
     #[arg(long, requires = "provider")]
     transaction: Option<String>,
-    /// A click id of ours.
+    /// A click id, ours or a partner's.
     #[arg(long)]
     click: Option<String>,
+    /// A GG3 user.
+    #[arg(long)]
+    user: Option<String>,
+    /// What a partner calls one of its users, whom it sent to GG3, as in acme/p-9.
+    #[arg(long, value_name = "PROVIDER/USER")]
+    partner_user: Option<String>,
+    /// A delivery: the webhook-id of all its attempts.
+    #[arg(long)]
+    delivery: Option<String>,
+    /// How many things of a click id or a user, the newest.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
     /// Answers in JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
-    let history = Connection::open(stack).await?.history();
-    let mut timeline = Timeline::default();
-    let mut click_ids = Vec::new();
-    if let Some(click) = arguments.click {
-        click_ids.push(ClickId::new(click).map_err(|fault| anyhow!("the click id {fault}"))?);
-    }
+    let connection = Connection::open(stack).await?;
+    let mut trace = Trace::new(&connection);
     if let Some((provider, transaction)) = arguments.provider.zip(arguments.transaction) {
-        let provider = Provider::new(provider).map_err(|fault| anyhow!("the provider {fault}"))?;
         let transaction = TransactionId::new(transaction).map_err(|fault| anyhow!("the transaction id {fault}"))?;
-        for item in history.transaction(&provider, &transaction).await? {
-            timeline.postback(&item);
-            click_ids.push(item.content.click_id);
+        for item in trace.history.transaction(&ask::provider(&provider)?, &transaction).await? {
+            trace.postback(item)?;
         }
     }
-    click_ids.dedup();
-    for click_id in click_ids {
-        if let Some(click) = history.click(&click_id).await? {
-            timeline.click(&click);
+    let mut subjects = Vec::new();
+    if let Some(click) = arguments.click {
+        let click = ClickId::new(click).map_err(|fault| anyhow!("the click id {fault}"))?;
+        trace.clicks.insert(click.clone());
+        subjects.push(Subject::Click(click));
+    }
+    if let Some(user) = arguments.user {
+        let user = UserId::new(user).map_err(|fault| anyhow!("the user id {fault}"))?;
+        trace.participants.insert(user.clone());
+        subjects.push(Subject::User(user));
+    }
+    if let Some(named) = arguments.partner_user {
+        let (provider, user) = named.split_once('/').context("write it as the partner's name, / and its user")?;
+        let user = PartnerUserId::new(user).map_err(|fault| anyhow!("the partner's user id {fault}"))?;
+        subjects.push(Subject::PartnerUser(ask::provider(provider)?, user));
+    }
+    if let Some(id) = arguments.delivery {
+        trace.deliveries.insert(DeliveryId::new(id).map_err(|fault| anyhow!("the delivery id {fault}"))?);
+    }
+    let limit = usize::from(arguments.limit);
+    let mut places = BTreeSet::new();
+    for subject in subjects {
+        let range = Range { newest_first: true, wanted: limit, ..Range::default() };
+        let found = connection.lookups().list(subject, range, ask::now()).take(limit).await?;
+        if found.len() == limit {
+            eprintln!("these are the newest {limit}; there may be more: --limit");
+        }
+        places.extend(found);
+    }
+    trace.places(&places).await?;
+    trace.tell(arguments.json).await
+}
+
+/// What has been found so far.
+struct Trace<'a> {
+    connection: &'a Connection,
+    history: History,
+    timeline: Timeline,
+    /// The click ids that postbacks or entries name, ours or not.
+    clicks: BTreeSet<ClickId>,
+    /// GG3 users who may have opened a partner's link.
+    participants: BTreeSet<UserId>,
+    deliveries: BTreeSet<DeliveryId>,
+}
+
+/// What GG3's own user did for partners, and what partners were told of it.
+pub(crate) async fn outbound(connection: &Connection, user: &UserId) -> Result<Timeline> {
+    let mut trace = Trace::new(connection);
+    trace.participants.insert(user.clone());
+    trace.outbound().await?;
+    Ok(trace.timeline)
+}
+
+impl<'a> Trace<'a> {
+    fn new(connection: &'a Connection) -> Self {
+        Self {
+            connection,
+            history: connection.history(),
+            timeline: Timeline::default(),
+            clicks: BTreeSet::new(),
+            participants: BTreeSet::new(),
+            deliveries: BTreeSet::new(),
         }
     }
-    if arguments.json {
-        println!("{}", serde_json::to_string(&timeline)?);
-    } else if timeline.is_empty() {
-        eprintln!("nothing is recorded under this");
-    } else {
-        print!("{timeline}");
+
+    /// What the lookups lead to. A thing that has expired since is passed over.
+    async fn places(&mut self, places: &BTreeSet<Place>) -> Result<()> {
+        let of = |kind: Kind| places.iter().filter(move |place| place.kind() == kind).map(Place::key);
+        for item in self.history.postbacks(of(Kind::Postback)).await?.into_values() {
+            self.postback(item)?;
+        }
+        let now = ask::now();
+        for item in self.history.refusals(of(Kind::Refusal)).await?.into_values() {
+            if !item.has_expired(now) {
+                self.timeline.refusal(&item);
+            }
+        }
+        self.clicks.extend(of(Kind::Click).filter_map(|key| ClickId::new(key).ok()));
+        self.participants.extend(of(Kind::Opening).filter_map(|key| UserId::new(key).ok()));
+        self.deliveries.extend(of(Kind::Delivery).filter_map(|key| DeliveryId::new(key).ok()));
+        self.outbound().await
     }
-    // For scripts: 1 says that nothing was found.
-    Ok(if timeline.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+
+    /// What media buying knows of the users and deliveries that were found: openings, progress, deliveries, attempts.
+    async fn outbound(&mut self) -> Result<()> {
+        for user in std::mem::take(&mut self.participants) {
+            let participant = self.connection.participants().read(&user).await?.participant;
+            let lines = progress::lines(self.connection, &user, None).await?;
+            for (provider, attribution) in participant.attributions() {
+                let own: Vec<&progress::Line> = lines.iter().filter(|line| line.provider() == provider).collect();
+                self.deliveries.extend(own.iter().filter_map(|line| line.delivery_id()).cloned());
+                let told: Vec<String> = own.iter().map(ToString::to_string).collect();
+                self.timeline.opening(&user, provider, attribution, &told);
+            }
+        }
+        let failures = self.connection.failures();
+        for item in self.history.deliveries(self.deliveries.iter().map(DeliveryId::as_str)).await? {
+            let older = failures.older_attempts(item.delivery.id()).await?;
+            let request = webhook::as_curl(self.connection, &item.delivery).await;
+            self.timeline.delivery(&item, &older, &request);
+        }
+        Ok(())
+    }
+
+    /// A postback or a correction, and the conversion that it became.
+    fn postback(&mut self, item: PostbackItem) -> Result<()> {
+        self.timeline.postback(&item);
+        self.clicks.insert(item.content.click_id.clone());
+        let revision = Revision::try_from(item).map_err(|reason| anyhow!("a postback cannot be read: {reason}"))?;
+        let at = revision.recorded_at();
+        self.timeline.owed_conversion(at, &Conversion::from(revision));
+        Ok(())
+    }
+
+    async fn tell(mut self, as_json: bool) -> Result<ExitCode> {
+        for click in self.history.clicks(self.clicks.iter().map(ClickId::as_str)).await? {
+            self.timeline.click(&click);
+        }
+        let timeline = self.timeline;
+        if as_json {
+            println!("{}", serde_json::to_string(&timeline)?);
+        } else if timeline.is_empty() {
+            eprintln!("nothing is recorded under this; what happened in the last seconds may not be found yet");
+        } else {
+            print!("{timeline}");
+        }
+        // For scripts: 1 says that nothing was found.
+        Ok(if timeline.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    }
 }

@@ -4,12 +4,17 @@ pub mod catalogue;
 pub mod clicks;
 pub mod configuration;
 pub mod deliveries;
+pub mod failures;
+mod get_all;
 pub mod history;
 pub mod item;
+pub mod lookups;
 pub mod participants;
 pub mod partners;
 pub mod postbacks;
 pub mod refusals;
+pub mod resolutions;
+pub mod under_way;
 
 use std::collections::HashMap;
 

@@ -1,17 +1,18 @@
 //! The ports on SQS.
 
-use app::ports::{ConversionQueue, DeadLetters, Unavailable, WebhookQueue};
+use app::ports::{ConversionQueue, DeadLetters, ResendQueue, Unavailable, WebhookQueue};
 use aws_sdk_sqs::{
     Client,
     types::{MessageAttributeValue, SendMessageBatchRequestEntry},
 };
-use domain::{conversion::Conversion, owed_delivery::FirstAttempt};
+use domain::{conversion::Conversion, delivery::Message, retry::MAX_HOP_SECONDS};
 use serde::Serialize;
 
 use crate::aws::unavailable;
 
 const SEND_CONVERSIONS: &str = "SQS SendMessageBatch gg3-conversions";
 const SEND_WEBHOOKS: &str = "SQS SendMessageBatch webhooks";
+const SEND_RESEND: &str = "SQS SendMessage webhook-retries";
 const SET_ASIDE: &str = "SQS SendMessage dead letters";
 
 /// How many messages one request carries.
@@ -57,9 +58,38 @@ impl SqsWebhooks {
 
 impl WebhookQueue for SqsWebhooks {
     /// Grouped by partner, so that the queue is fair between them.
-    async fn send(&self, attempts: &[FirstAttempt]) -> Vec<Result<(), Unavailable>> {
+    async fn send(&self, messages: &[Message]) -> Vec<Result<(), Unavailable>> {
         let queue = Queue { client: &self.client, url: &self.queue_url, service: SEND_WEBHOOKS };
-        queue.send(attempts, |attempt| Some(attempt.provider.as_str())).await
+        queue.send(messages, |message| Some(message.provider.as_str())).await
+    }
+}
+
+/// [`ResendQueue`] on a queue.
+#[derive(Debug, Clone)]
+pub struct SqsResends {
+    client: Client,
+    queue_url: String,
+}
+
+impl SqsResends {
+    /// The queue with this URL.
+    pub fn new(client: Client, queue_url: String) -> Self {
+        Self { client, queue_url }
+    }
+}
+
+impl ResendQueue for SqsResends {
+    /// Grouped by partner, so that the queue is fair between them.
+    async fn send(&self, message: &Message, delay_seconds: u16) -> Result<(), Unavailable> {
+        let refused = |reason: &str| Unavailable { service: SEND_RESEND, reason: reason.to_owned() };
+        // More than that SQS would not take, and the local stack's would.
+        if delay_seconds > MAX_HOP_SECONDS {
+            return Err(refused("a delay is at most 900 seconds"));
+        }
+        let body = serde_json::to_string(message).map_err(|_| refused("the request could not be made"))?;
+        let send = self.client.send_message().queue_url(&self.queue_url).message_body(body);
+        let send = send.delay_seconds(delay_seconds.into()).message_group_id(message.provider.as_str());
+        send.send().await.map(|_| ()).map_err(unavailable(SEND_RESEND))
     }
 }
 

@@ -8,10 +8,12 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use app::ports::PartnerServers;
 use domain::{
     attempt::{Answer, Answered, AttemptFault, Outcome, Phase},
     ids::DeliveryId,
     moment::Moment,
+    signature::Secret,
     webhook::{Allowance, Development, WebhookRequest, WebhookUrl},
 };
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
@@ -35,7 +37,7 @@ mod tls;
 
 pub use limits::{Limits, MAX_BODY_BYTES};
 pub use request::AGENT;
-pub use signature::{MAX_SECRETS, PREFIX, SecretFault, Signer};
+pub use signature::{MAX_SECRETS, PREFIX, SecretFault, Signer, secret_of};
 pub use tls::TlsSettingsFault;
 
 use answer::Reply;
@@ -203,6 +205,16 @@ impl WebhookClient {
             self.pool.retire(&connection);
         }
         Ok(Some(reply))
+    }
+}
+
+impl PartnerServers for WebhookClient {
+    async fn call(&self, request: &WebhookRequest, id: &DeliveryId, secrets: &[Secret], now: Moment) -> Answered {
+        match Signer::try_new(secrets) {
+            Ok(signer) => self.send(request, id, &signer, now.timestamp()).await,
+            // They were looked at when they were read; what cannot be signed is not sent.
+            Err(fault) => Answered::unsent(AttemptFault::Other(format!("not sent: {fault}")), now),
+        }
     }
 }
 

@@ -71,6 +71,17 @@ pub struct Contradiction {
     pub differences: Vec<(String, Difference)>,
 }
 
+/// A request that was refused, to be sent again on its partner's behalf.
+#[derive(Debug, Clone, Copy)]
+pub struct Resubmission<'a> {
+    /// Whose it is: its credential was found good when it came.
+    pub provider: &'a Provider,
+    /// What was sent, as it was kept.
+    pub request: &'a str,
+    /// Where it came from.
+    pub source: IpAddr,
+}
+
 /// An answer, and what a log line says beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
@@ -122,10 +133,37 @@ where
             Ok(None) => return nobody(Answer::Unauthorized),
             Err(unavailable) => return nobody(Answer::Unavailable(unavailable)),
         };
+        self.visit(&known.partner, &sent, call.source, now, receipt_id).await
+    }
+
+    /// Handles a request that was refused, once more: everything that follows the credential, by the configuration as it is
+    /// now, and recorded as if the partner had sent it now. `None` where not all of it was kept.
+    pub async fn resubmit(&self, kept: &Resubmission<'_>, now: Timestamp, receipt_id: ReceiptId) -> Option<Answered> {
+        if !Refusal::is_kept_whole(kept.request) {
+            return None;
+        }
+        let nobody = |answer| Answered { answer, provider: None, dry_run: false };
+        let sent = Parameters::split(kept.request.as_bytes(), b"");
+        Some(match self.partners.get(kept.provider, now).await {
+            Ok(Some(known)) => self.visit(&known.partner, &sent, kept.source, now, receipt_id).await,
+            Ok(None) => nobody(Answer::Unauthorized),
+            Err(unavailable) => nobody(Answer::Unavailable(unavailable)),
+        })
+    }
+
+    /// Everything after the credential.
+    async fn visit(
+        &self,
+        partner: &Partner,
+        sent: &Parameters,
+        source: IpAddr,
+        now: Timestamp,
+        receipt_id: ReceiptId,
+    ) -> Answered {
         let dry_run = sent.raw(DRY_RUN) == Some(b"true");
-        let visit = Visit { partner: &known.partner, sent: &sent, now, dry_run };
-        let answer = self.answer(&visit, call.source, receipt_id).await.unwrap_or_else(Answer::Unavailable);
-        Answered { answer, provider: Some(known.partner.provider().clone()), dry_run }
+        let visit = Visit { partner, sent, source, now, dry_run };
+        let answer = self.answer(&visit, receipt_id).await.unwrap_or_else(Answer::Unavailable);
+        Answered { answer, provider: Some(partner.provider().clone()), dry_run }
     }
 
     /// The partner, if there is one and the call carries its credential.
@@ -147,11 +185,11 @@ where
         Ok(known.filter(|_| admitted))
     }
 
-    async fn answer(&self, visit: &Visit<'_>, source: IpAddr, receipt_id: ReceiptId) -> Result<Answer, Unavailable> {
-        if !visit.partner.admits(source) {
+    async fn answer(&self, visit: &Visit<'_>, receipt_id: ReceiptId) -> Result<Answer, Unavailable> {
+        if !visit.partner.admits(visit.source) {
             let fault = Fault::whole(
                 FaultCode::AddressNotAllowed,
-                format!("a call from one of the addresses agreed; this one came from {source}"),
+                format!("a call from one of the addresses agreed; this one came from {}", visit.source),
                 "call from an agreed address, or ask us to add this one",
             );
             self.keep_refusal(visit, vec![fault.clone()]).await?;
@@ -232,8 +270,8 @@ where
         if visit.dry_run {
             return Ok(());
         }
-        let provider = visit.partner.provider().clone();
-        let refusal = Refusal { provider, request: visit.sent.to_kept_text(), faults, received_at: visit.now };
+        let Visit { partner, sent, source, now, .. } = *visit;
+        let refusal = Refusal::of((partner.provider(), partner.rules()), sent, source, faults, now);
         self.refusals.keep_refusal(&refusal).await
     }
 }
@@ -242,6 +280,7 @@ where
 struct Visit<'a> {
     partner: &'a Partner,
     sent: &'a Parameters,
+    source: IpAddr,
     now: Timestamp,
     dry_run: bool,
 }

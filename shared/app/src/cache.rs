@@ -22,6 +22,17 @@ pub struct CachePolicy {
     pub retry_after: SignedDuration,
     /// How many values are held.
     pub capacity: NonZeroUsize,
+    /// What becomes of a stale value when the source is down.
+    pub stale: Stale,
+}
+
+/// What becomes of a stale value when its source is down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stale {
+    /// It is used, however old: an old agreement is better than none.
+    Used,
+    /// It is not: what it would permit may have been forbidden since.
+    Refused,
 }
 
 impl Default for CachePolicy {
@@ -31,6 +42,7 @@ impl Default for CachePolicy {
             unknown_fresh: SignedDuration::from_secs(10),
             retry_after: SignedDuration::from_secs(5),
             capacity: NonZeroUsize::new(1024).unwrap_or(NonZeroUsize::MIN),
+            stale: Stale::Used,
         }
     }
 }
@@ -61,7 +73,7 @@ impl<S: Source> Cache<S> {
 
     /// The value of this key, or `None` when there is none.
     ///
-    /// Fails only when the source does and there is nothing in memory, however old.
+    /// Fails only when the source does, and nothing in memory may be used instead.
     pub async fn get(&self, key: &S::Key, now: Timestamp) -> Result<Option<Arc<S::Value>>, Unavailable> {
         let held = self.held(key);
         if let Some((value, good_until)) = &held
@@ -80,11 +92,11 @@ impl<S: Source> Cache<S> {
                 Ok(None)
             }
             // A minute-old agreement is better than none; and asking at each call would only make each one slow.
-            (Err(unavailable), Some((value, _))) => {
+            (Err(unavailable), Some((value, _))) if self.policy.stale == Stale::Used => {
                 warn!(reason = %unavailable, "configuration cannot be read: what is in memory is used, however old");
                 Ok(Some(self.hold(key, value, now + self.policy.retry_after)))
             }
-            (Err(unavailable), None) => Err(unavailable),
+            (Err(unavailable), _) => Err(unavailable),
         }
     }
 
@@ -140,8 +152,12 @@ mod tests {
 
     impl Rig {
         fn new(answer: Result<Option<u32>, Unavailable>) -> Self {
+            Self::with(answer, Stale::Used)
+        }
+
+        fn with(answer: Result<Option<u32>, Unavailable>, stale: Stale) -> Self {
             let fake = Arc::new(Fake { answer: Mutex::new(answer), asked: AtomicUsize::new(0) });
-            let policy = CachePolicy { capacity: NonZeroUsize::new(2).unwrap(), ..CachePolicy::default() };
+            let policy = CachePolicy { capacity: NonZeroUsize::new(2).unwrap(), stale, ..CachePolicy::default() };
             Self { cache: Cache::new(Arc::clone(&fake), policy), fake }
         }
 
@@ -180,6 +196,17 @@ mod tests {
         }
         assert_eq!(rig.asked(), 1 + 2);
         assert_eq!(rig.get(9, 0).await, Err(down()));
+    }
+
+    #[tokio::test]
+    async fn where_what_is_stale_is_refused_nothing_is_used_a_minute_after_it_was_read() {
+        let rig = Rig::with(Ok(Some(1)), Stale::Refused);
+        assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
+        rig.set(Err(down()));
+        assert_eq!(rig.get(0, 59).await, Ok(Some(1)));
+        assert_eq!(rig.get(0, 60).await, Err(down()));
+        rig.set(Ok(Some(2)));
+        assert_eq!(rig.get(0, 61).await, Ok(Some(2)));
     }
 
     #[tokio::test]

@@ -22,9 +22,9 @@ use std::collections::BTreeSet;
 
 use domain::{
     catalogue::{Admitted, Timing},
+    delivery::{Delivery, Message},
     ids::{DeliveryId, UserId},
     moment::Moment,
-    owed_delivery::NewDelivery,
     participant::Owed,
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -33,7 +33,7 @@ use thiserror::Error;
 use crate::{
     current_catalogue::CurrentCatalogue,
     ports::{
-        Catalogues, DeadLetters, Deliveries, Participants, Put, Replaced, Surroundings, Unavailable, WebhookQueue,
+        Catalogues, DeadLetters, NewDeliveries, Participants, Put, Replaced, Surroundings, Unavailable, WebhookQueue,
     },
 };
 
@@ -119,7 +119,7 @@ impl<C, P, D, Q, L, S> EvaluateEvents<C, P, D, Q, L, S>
 where
     C: Catalogues,
     P: Participants,
-    D: Deliveries,
+    D: NewDeliveries,
     Q: WebhookQueue,
     L: DeadLetters,
     S: Surroundings,
@@ -211,21 +211,29 @@ where
     ) -> Result<(), Failure> {
         let mut new = Vec::with_capacity(owed.len());
         for owed in owed {
-            let delivery = NewDelivery::new(user_id.clone(), owed, now, self.surroundings.ticket()?);
-            if !sent.contains(&delivery.delivery_id) {
+            let delivery = Delivery::new(user_id.clone(), owed, now, self.surroundings.ticket()?);
+            if !sent.contains(delivery.id()) {
                 new.push(delivery);
             }
         }
-        let puts = stream::iter(&new).map(|delivery| self.deliveries.put_if_absent(delivery)).buffered(PUTS_AT_ONCE);
-        let puts: Vec<Put> = puts.try_collect().await?;
-        // Also where the put was not fresh: whoever put it may have died before sending it.
-        let waiting = new.iter().zip(&puts).filter(|(_, put)| **put != Put::Existing { begun: true });
-        let attempts: Vec<_> = waiting.map(|(delivery, _)| delivery.first_attempt()).collect();
-        if !attempts.is_empty() {
-            self.queue.send(&attempts).await.into_iter().collect::<Result<Vec<()>, Unavailable>>()?;
+        let puts = stream::iter(&new).map(|delivery| self.put(delivery)).buffered(PUTS_AT_ONCE);
+        let messages: Vec<Option<Message>> = puts.try_collect().await?;
+        let messages: Vec<Message> = messages.into_iter().flatten().collect();
+        if !messages.is_empty() {
+            self.queue.send(&messages).await.into_iter().collect::<Result<Vec<()>, Unavailable>>()?;
         }
-        sent.extend(new.into_iter().map(|delivery| delivery.delivery_id));
+        sent.extend(new.iter().map(|delivery| delivery.id().clone()));
         Ok(())
+    }
+
+    /// Puts a delivery; answers the message of its first attempt. Also where the put was not fresh, since whoever put it
+    /// may have died before sending it; but not once it has begun.
+    async fn put(&self, delivery: &Delivery) -> Result<Option<Message>, Unavailable> {
+        let ticket = self.surroundings.ticket()?;
+        match self.deliveries.put_if_absent(delivery).await? {
+            Put::Fresh => Ok(delivery.first_message(ticket)),
+            Put::Existing(standing) => Ok(standing.first_message(ticket)),
+        }
     }
 }
 

@@ -4,8 +4,12 @@
 pub mod accept_postback;
 pub mod cache;
 pub mod current_catalogue;
+pub mod deliver_webhooks;
 pub mod evaluate_events;
 pub mod follow_click;
 pub mod memory;
 pub mod ports;
 pub mod relay_conversions;
+pub mod resolve_conflict;
+pub mod sweep_deliveries;
+pub mod write_lookups;

@@ -3,24 +3,36 @@
 //! Each keeps its port's promises exactly, atomicity included, so that what holds over these holds over the real ones.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use domain::{
+    attempt::{Answer, Answered, AttemptFault, Outcome},
     catalogue::Catalogue,
     click::Click,
     conversion::{Conversion, Receipt, RecordedPostback},
-    ids::{DeliveryId, Provider, Ticket, TransactionId, UserId},
+    correction::{Correction, Revision},
+    delivery::{Claim, Delivery, LateAttempt, Message, Opened},
+    ids::{DeliveryId, Mark, Provider, Ticket, TransactionId, UserId},
+    jiff::Timestamp,
+    lookup::{Entry, Place, Subject},
     moment::Moment,
-    owed_delivery::{FirstAttempt, NewDelivery},
     participant::Participant,
-    refusal::{Conflict, KeptConflict, Refusal},
+    refusal::{Conflict, ContentKey, KeptConflict, REFUSAL_KEPT_SECONDS, Refusal},
+    retry::RetryAfter,
+    signature::Secret,
+    webhook::WebhookRequest,
 };
 
-use crate::ports::{
-    Catalogues, Clicks, ConversionQueue, DeadLetters, Deliveries, Participants, Postbacks, Published, Put, Recorded,
-    Refusals, Replaced, Source, StoredParticipant, Surroundings, Unavailable, WebhookQueue,
+use crate::{
+    ports::{
+        Catalogues, Claimed, Clicks, ConversionQueue, DeadLetters, Deliveries, Lookups, NewDeliveries, PageToken,
+        Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals, Replaced, ResendQueue,
+        Resolutions, Source, StoredParticipant, Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
+    },
+    resolve_conflict::StoredConflict,
 };
 
 /// What a port's next call does instead of its work.
@@ -45,8 +57,14 @@ pub struct State {
     pub refusals: HashMap<String, (Refusal, u32)>,
     /// The conflicts by content, and what was made of them.
     pub conflicts: HashMap<String, (Conflict, u32, Option<Receipt>)>,
+    /// The corrections of each transaction, in the order of their numbers.
+    pub corrections: BTreeMap<(Provider, TransactionId), Vec<Correction>>,
+    /// The conflicts by content whose originals were kept, and when, in Unix seconds, they expire.
+    pub kept_originals: HashMap<String, i64>,
     /// The clicks.
     pub clicks: Vec<Click>,
+    /// The lookups, and when they expire.
+    pub lookups: BTreeMap<(Subject, Place), Option<i64>>,
     /// What the queue of conversions took.
     pub conversions: Vec<Conversion>,
     /// What was set aside, with the reasons.
@@ -55,10 +73,20 @@ pub struct State {
     pub catalogue: Option<Catalogue>,
     /// The participants, with their versions.
     pub participants: BTreeMap<UserId, (Participant, u64)>,
-    /// The deliveries as they were put, and whether their first attempt has begun.
-    pub deliveries: BTreeMap<DeliveryId, (NewDelivery, bool)>,
+    /// The deliveries.
+    pub deliveries: BTreeMap<DeliveryId, Delivery>,
+    /// When the sweep last sent for a delivery, and for which revision of it.
+    pub swept: BTreeMap<DeliveryId, (u32, Moment)>,
+    /// The attempts of older rounds and those that came too late, by delivery, round and what tells them apart.
+    pub attempts: BTreeMap<(DeliveryId, u32, String), domain::attempt::Attempt>,
     /// What the queue of first attempts took.
-    pub webhooks: Vec<FirstAttempt>,
+    pub webhooks: Vec<Message>,
+    /// What the queue of resends took, and when it arrives.
+    pub resends: Vec<(Message, Moment)>,
+    /// What partners' servers answer next, and after how long; 200 at once where nothing is left.
+    pub answers: VecDeque<(Outcome, Option<RetryAfter>, Duration)>,
+    /// The requests that arrived at partners' servers: when, of which delivery, and where.
+    pub requests: Vec<(Moment, DeliveryId, String)>,
     /// What time it is, in Unix milliseconds.
     pub millisecond: i64,
     /// How many tickets were drawn.
@@ -152,8 +180,9 @@ impl Refusals for World {
     async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
         self.call("keep conflict", |state| {
             let key = conflict.key().as_str().to_owned();
-            let kept = state.conflicts.entry(key).or_insert_with(|| (conflict.clone(), 0, None));
+            let kept = state.conflicts.entry(key.clone()).or_insert_with(|| (conflict.clone(), 0, None));
             kept.1 += 1;
+            state.kept_originals.remove(&key);
             kept.2.clone().map_or(KeptConflict::Standing, KeptConflict::AcceptedAs)
         })
     }
@@ -165,9 +194,71 @@ impl Refusals for World {
     }
 }
 
+impl Resolutions for World {
+    async fn find_conflict(&self, key: &ContentKey, now: Timestamp) -> Result<Option<StoredConflict>, Unavailable> {
+        self.call("find conflict", |state| {
+            let expires_at = state.kept_originals.get(key.as_str()).copied().unwrap_or(i64::MAX);
+            let kept = state.conflicts.get(key.as_str()).filter(|_| now.as_second() < expires_at)?;
+            Some(StoredConflict { conflict: kept.0.clone(), accepted: kept.2.clone() })
+        })
+    }
+
+    async fn revisions(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> Result<Vec<Revision>, Unavailable> {
+        self.call("find revisions", |state| {
+            let key = (provider.clone(), transaction_id.clone());
+            let original = state.postbacks.get(&key).cloned().map(Revision::Original);
+            let corrections = state.corrections.get(&key).cloned().unwrap_or_default();
+            original.into_iter().chain(corrections.into_iter().map(Revision::Correction)).collect()
+        })
+    }
+
+    async fn accept(&self, key: &ContentKey, correction: &Correction) -> Result<Replaced, Unavailable> {
+        self.call("accept correction", |state| {
+            let transaction = (correction.postback.provider.clone(), correction.receipt.transaction_id.clone());
+            let taken = state
+                .corrections
+                .get(&transaction)
+                .is_some_and(|all| all.iter().any(|other| other.number == correction.number));
+            let Some(kept) = state.conflicts.get_mut(key.as_str()).filter(|kept| kept.2.is_none() && !taken) else {
+                return Replaced::Changed;
+            };
+            kept.2 = Some(correction.receipt.clone());
+            state.kept_originals.remove(key.as_str());
+            state.corrections.entry(transaction).or_default().push(correction.clone());
+            Replaced::Done
+        })
+    }
+
+    async fn keep_original(&self, key: &ContentKey, now: Timestamp) -> Result<Replaced, Unavailable> {
+        self.call("keep original", |state| {
+            if state.conflicts.get(key.as_str()).is_none_or(|kept| kept.2.is_some()) {
+                return Replaced::Changed;
+            }
+            state.kept_originals.insert(key.as_str().to_owned(), now.as_second() + REFUSAL_KEPT_SECONDS);
+            Replaced::Done
+        })
+    }
+}
+
 impl Clicks for World {
     async fn record(&self, click: &Click) -> Result<(), Unavailable> {
         self.call("record click", |state| state.clicks.push(click.clone()))
+    }
+}
+
+impl Lookups for World {
+    /// Each entry is a call of its own here, so that any of them can go wrong by itself.
+    async fn put(&self, entries: &[Entry]) -> Vec<Result<(), Unavailable>> {
+        let put = |entry: &Entry| {
+            self.call("put lookup", |state| {
+                state.lookups.insert((entry.subject.clone(), entry.place.clone()), entry.expires_at);
+            })
+        };
+        entries.iter().map(put).collect()
     }
 }
 
@@ -195,6 +286,17 @@ impl Surroundings for World {
         let mut state = self.state();
         state.tickets += 1;
         Ok(Ticket::from_random(state.tickets.to_be_bytes()))
+    }
+
+    fn mark(&self) -> Result<Mark, Unavailable> {
+        let mut state = self.state();
+        state.tickets += 1;
+        Ok(Mark::from_random(state.tickets.to_be_bytes()))
+    }
+
+    async fn pause(&self, duration: Duration) {
+        let mut state = self.state();
+        state.millisecond = Moment::from_millisecond(state.millisecond).plus(duration).as_millisecond();
     }
 }
 
@@ -236,22 +338,142 @@ impl Participants for World {
     }
 }
 
-impl Deliveries for World {
-    async fn put_if_absent(&self, delivery: &NewDelivery) -> Result<Put, Unavailable> {
+impl State {
+    /// Stores a delivery in place of the revision before it.
+    fn replace(&mut self, delivery: &Delivery) -> Replaced {
+        let stored = self.deliveries.get(delivery.id()).map(Delivery::revision);
+        if stored != delivery.revision().checked_sub(1) {
+            return Replaced::Changed;
+        }
+        self.deliveries.insert(delivery.id().clone(), delivery.clone());
+        Replaced::Done
+    }
+}
+
+impl NewDeliveries for World {
+    async fn put_if_absent(&self, delivery: &Delivery) -> Result<Put, Unavailable> {
         self.call("put delivery", |state| {
-            if let Some((_, begun)) = state.deliveries.get(&delivery.delivery_id) {
-                return Put::Existing { begun: *begun };
+            if let Some(standing) = state.deliveries.get(delivery.id()) {
+                return Put::Existing(Box::new(standing.clone()));
             }
-            state.deliveries.insert(delivery.delivery_id.clone(), (delivery.clone(), false));
+            state.deliveries.insert(delivery.id().clone(), delivery.clone());
             Put::Fresh
+        })
+    }
+}
+
+impl Deliveries for World {
+    async fn claim(&self, message: &Message, claim: &Claim) -> Result<Claimed, Unavailable> {
+        self.call("claim delivery", |state| {
+            let stored = state.deliveries.get(&message.delivery_id);
+            let Some(as_told) = stored.filter(|stored| stored.revision() == message.revision) else {
+                return Claimed::Otherwise(stored.cloned().map(Box::new));
+            };
+            let claimed = as_told.with_claim(claim.clone());
+            state.deliveries.insert(message.delivery_id.clone(), claimed.clone());
+            Claimed::Stored(Box::new(claimed))
+        })
+    }
+
+    async fn read(&self, id: &DeliveryId) -> Result<Option<Delivery>, Unavailable> {
+        self.call("read delivery", |state| state.deliveries.get(id).cloned())
+    }
+
+    async fn replace(&self, delivery: &Delivery) -> Result<Replaced, Unavailable> {
+        self.call("write delivery", |state| state.replace(delivery))
+    }
+
+    async fn keep_late(&self, late: &LateAttempt, changed: Option<&Delivery>) -> Result<Replaced, Unavailable> {
+        self.call("keep late attempt", |state| {
+            if changed.is_some_and(|delivery| state.replace(delivery) == Replaced::Changed) {
+                return Replaced::Changed;
+            }
+            let key = (late.delivery_id.clone(), late.round, format!("{} {}", late.attempt.n, late.mark));
+            state.attempts.insert(key, late.attempt.clone());
+            Replaced::Done
+        })
+    }
+
+    async fn open_round(&self, opened: &Opened) -> Result<Replaced, Unavailable> {
+        self.call("open round", |state| {
+            let replaced = state.replace(&opened.delivery);
+            if replaced == Replaced::Done {
+                for attempt in &opened.moved {
+                    let key = (opened.delivery.id().clone(), opened.moved_round, attempt.n.to_string());
+                    state.attempts.insert(key, attempt.clone());
+                }
+            }
+            replaced
+        })
+    }
+}
+
+impl UnderWay for World {
+    fn shards(&self) -> u32 {
+        1
+    }
+
+    /// One delivery a page, so that nobody forgets to turn it.
+    async fn page(
+        &self,
+        _shard: u32,
+        opened_before: Moment,
+        from: Option<PageToken>,
+    ) -> Result<UnderWayPage, Unavailable> {
+        self.call("page of what is under way", |state| {
+            let after = |id: &DeliveryId| from.as_ref().is_none_or(|PageToken(last)| id.as_str() > last.as_str());
+            let under_way = |delivery: &&Delivery| {
+                delivery.ending().is_none() && delivery.opened_at() < opened_before && after(delivery.id())
+            };
+            let Some(delivery) = state.deliveries.values().find(under_way) else {
+                return UnderWayPage::default();
+            };
+            let swept = state.swept.get(delivery.id()).filter(|(revision, _)| *revision == delivery.revision());
+            let next = Some(PageToken(delivery.id().to_string()));
+            UnderWayPage { deliveries: vec![(delivery.clone(), swept.map(|(_, at)| *at))], next }
+        })
+    }
+
+    async fn mark_swept(&self, delivery: &Delivery, at: Moment) -> Result<(), Unavailable> {
+        self.call("mark swept", |state| {
+            state.swept.insert(delivery.id().clone(), (delivery.revision(), at));
         })
     }
 }
 
 impl WebhookQueue for World {
     /// Each entry of a batch is a call of its own here, so that any of them can go wrong by itself.
-    async fn send(&self, attempts: &[FirstAttempt]) -> Vec<Result<(), Unavailable>> {
-        let send = |attempt: &FirstAttempt| self.call("send webhook", |state| state.webhooks.push(attempt.clone()));
-        attempts.iter().map(send).collect()
+    async fn send(&self, messages: &[Message]) -> Vec<Result<(), Unavailable>> {
+        let send = |message: &Message| self.call("send webhook", |state| state.webhooks.push(message.clone()));
+        messages.iter().map(send).collect()
+    }
+}
+
+impl ResendQueue for World {
+    async fn send(&self, message: &Message, delay_seconds: u16) -> Result<(), Unavailable> {
+        self.call("send resend", |state| {
+            let delay = Duration::from_secs(delay_seconds.into());
+            let arrives = Moment::from_millisecond(state.millisecond).plus(delay);
+            state.resends.push((message.clone(), arrives));
+        })
+    }
+}
+
+impl PartnerServers for World {
+    /// Trouble before: nobody listens. Trouble after: the request arrived, and the connection broke.
+    async fn call(&self, request: &WebhookRequest, id: &DeliveryId, _secrets: &[Secret], now: Moment) -> Answered {
+        let arrived = self.call("call partner", |state| {
+            state.requests.push((now, id.clone(), request.url().as_str().to_owned()));
+            let (outcome, retry_after, took) =
+                state.answers.pop_front().unwrap_or((Outcome::Status(200), None, Duration::ZERO));
+            state.millisecond = Moment::from_millisecond(state.millisecond).plus(took).as_millisecond();
+            (outcome, retry_after)
+        });
+        let state = self.state();
+        let broken = state.requests.last().is_some_and(|(at, of, _)| *at == now && of == id);
+        let fault = if broken { AttemptFault::Disconnected } else { AttemptFault::Refused };
+        let (outcome, retry_after) = arrived.unwrap_or((Outcome::Fault(fault), None));
+        let ended_at = Moment::from_millisecond(state.millisecond);
+        Answered { sent_at: now, ended_at, outcome, answer: Answer::default(), retry_after }
     }
 }

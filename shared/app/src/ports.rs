@@ -1,22 +1,30 @@
 //! What the use cases need from the world. Each method says what an implementation MUST do; [`crate::memory`] has one of
 //! each for deterministic tests, `adapters` has the real ones.
 
-use std::{hash::Hash, sync::Arc};
+use std::{hash::Hash, sync::Arc, time::Duration};
 
 use domain::{
+    attempt::Answered,
     catalogue::Catalogue,
     click::{Click, ClickKeys},
     conversion::{Conversion, Receipt, RecordedPostback},
+    correction::{Correction, Revision},
     credential::Credentials,
-    ids::{Provider, Ticket, TransactionId, UserId},
+    delivery::{Claim, Delivery, LateAttempt, Message, Opened},
+    ids::{DeliveryId, Mark, Provider, Ticket, TransactionId, UserId},
+    jiff::Timestamp,
+    lookup::Entry,
     moment::Moment,
-    owed_delivery::{FirstAttempt, NewDelivery},
     participant::Participant,
     partner::Partner,
-    refusal::{Conflict, KeptConflict, Refusal},
+    recipient::Recipient,
+    refusal::{Conflict, ContentKey, KeptConflict, Refusal},
     signature::Secret,
+    webhook::WebhookRequest,
 };
 use thiserror::Error;
+
+use crate::resolve_conflict::StoredConflict;
 
 /// A service did not do what it was asked, or did not say so in time. Whether it did is unknown: asking again MUST be
 /// safe for every port.
@@ -88,7 +96,7 @@ pub trait Refusals: Send + Sync {
     fn keep_refusal(&self, refusal: &Refusal) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
     /// Keeps a conflict until an operator resolves it. The same content again MUST make no new item, and MUST answer
-    /// what an operator made of it.
+    /// what an operator made of it. One whose original was kept MUST be open again.
     fn keep_conflict(&self, conflict: &Conflict) -> impl Future<Output = Result<KeptConflict, Unavailable>> + Send;
 
     /// What an operator made of this conflict, if it is kept. MUST write nothing.
@@ -96,10 +104,51 @@ pub trait Refusals: Send + Sync {
     -> impl Future<Output = Result<Option<Receipt>, Unavailable>> + Send;
 }
 
+/// What operators make of conflicts.
+pub trait Resolutions: Send + Sync {
+    /// Reads a kept conflict, as of now. MUST NOT answer one that has expired.
+    fn find_conflict(
+        &self,
+        key: &ContentKey,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Option<StoredConflict>, Unavailable>> + Send;
+
+    /// Reads the original of a transaction and all its corrections, as of now, in the order of their numbers.
+    fn revisions(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> impl Future<Output = Result<Vec<Revision>, Unavailable>> + Send;
+
+    /// Records a correction for ever and marks its conflict as accepted with the correction's receipt, for ever: both or
+    /// neither, atomically. MUST answer `Changed`, and change nothing, when the number is taken, or the conflict is
+    /// accepted already or not there.
+    fn accept(
+        &self,
+        key: &ContentKey,
+        correction: &Correction,
+    ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
+
+    /// Marks a conflict as one whose original is kept: it may be deleted 30 days from `now`, and MUST NOT before. MUST
+    /// answer `Changed`, and change nothing, when the conflict is accepted or not there.
+    fn keep_original(
+        &self,
+        key: &ContentKey,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
+}
+
 /// The clicks that led to partners.
 pub trait Clicks: Send + Sync {
     /// Records a click. MUST end within a second or so: a user waits to be sent on.
     fn record(&self, click: &Click) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}
+
+/// The lookups: where things are that happened, by partner, user and click id.
+pub trait Lookups: Send + Sync {
+    /// Writes entries, no two of them of one subject and place, over those that stand there. MUST answer one result for
+    /// each, in order, and `Ok` only for what is durable.
+    fn put(&self, entries: &[Entry]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
 }
 
 /// The queue that GG3's quests read, `gg3-conversions`.
@@ -121,6 +170,12 @@ pub trait Surroundings: Send + Sync {
 
     /// A ticket that nobody has had: random.
     fn ticket(&self) -> Result<Ticket, Unavailable>;
+
+    /// A mark that no other worker has: random.
+    fn mark(&self) -> Result<Mark, Unavailable>;
+
+    /// Lets this much time pass.
+    fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
 /// The catalogue as it is now, seen by somebody who may hold one.
@@ -176,26 +231,119 @@ pub trait Participants: Send + Sync {
 }
 
 /// What came of putting a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
     /// It is put now, and was not there before.
     Fresh,
-    /// There is one already, and it is untouched.
-    Existing {
-        /// Whether its first attempt has been begun, or it has ended: whether a message has certainly arrived.
-        begun: bool,
-    },
+    /// There is one already, and it is untouched: this one.
+    Existing(Box<Delivery>),
 }
 
-/// The deliveries, for ever.
-pub trait Deliveries: Send + Sync {
+/// What came of storing a claim unread.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Claimed {
+    /// It is stored: this is the delivery with it.
+    Stored(Box<Delivery>),
+    /// The delivery is not as the message says any more: this is what it is, if there is one. Nothing is changed.
+    Otherwise(Option<Box<Delivery>>),
+}
+
+/// Where deliveries are first put, for ever.
+pub trait NewDeliveries: Send + Sync {
     /// Puts a delivery unless there is one of its id. MUST be durable before it answers, MUST decide atomically among
     /// simultaneous calls, and MUST never change one that is there.
-    fn put_if_absent(&self, delivery: &NewDelivery) -> impl Future<Output = Result<Put, Unavailable>> + Send;
+    fn put_if_absent(&self, delivery: &Delivery) -> impl Future<Output = Result<Put, Unavailable>> + Send;
+}
+
+/// The deliveries that were put. Every change is of one that was read, and is refused where that has changed.
+pub trait Deliveries: Send + Sync {
+    /// Stores this claim if the delivery still has the revision that the message was made for, as
+    /// [`Delivery::with_claim`] says. MUST be durable before it answers, and atomic.
+    fn claim(&self, message: &Message, claim: &Claim) -> impl Future<Output = Result<Claimed, Unavailable>> + Send;
+
+    /// Reads a delivery. MUST see every write that was answered before.
+    fn read(&self, id: &DeliveryId) -> impl Future<Output = Result<Option<Delivery>, Unavailable>> + Send;
+
+    /// Stores a delivery if the one stored has the revision before this one's. MUST be durable before it answers, and
+    /// atomic.
+    fn replace(&self, delivery: &Delivery) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
+
+    /// Keeps an attempt beside its delivery; and with it stores the delivery that it changed, if it did, like
+    /// [`replace`](Self::replace): MUST do both or neither. The same attempt again MUST make no second one.
+    fn keep_late(
+        &self,
+        late: &LateAttempt,
+        changed: Option<&Delivery>,
+    ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
+
+    /// Stores a round that was opened, like [`replace`](Self::replace), and the old round's attempts beside it: MUST do
+    /// both or neither.
+    fn open_round(&self, opened: &Opened) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
+}
+
+/// A page of what is under way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnderWayPage {
+    /// The deliveries, each with when the sweep last sent for it, if that was since it last changed.
+    pub deliveries: Vec<(Delivery, Option<Moment>)>,
+    /// Where the next page begins; none after the last.
+    pub next: Option<PageToken>,
+}
+
+/// Where a page begins: only the port that gave it knows what it says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageToken(pub String);
+
+/// The deliveries under way, found without looking at those that have ended.
+pub trait UnderWay: Send + Sync {
+    /// How many parts there are, that can be read independently: numbered from 0.
+    fn shards(&self) -> u32;
+
+    /// Those of one part whose round was opened before this instant. May be a moment behind, and MUST then still show
+    /// what was under way for longer than that.
+    fn page(
+        &self,
+        shard: u32,
+        opened_before: Moment,
+        from: Option<PageToken>,
+    ) -> impl Future<Output = Result<UnderWayPage, Unavailable>> + Send;
+
+    /// Remembers that the sweep sent for this delivery at this instant, unless it has changed since it was read: then
+    /// there is nothing to remember.
+    fn mark_swept(&self, delivery: &Delivery, at: Moment) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
 /// The queue `webhooks`, of first attempts.
 pub trait WebhookQueue: Send + Sync {
     /// Sends messages. MUST answer one result for each, in order, and `Ok` only for what the queue has taken.
-    fn send(&self, attempts: &[FirstAttempt]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
+    fn send(&self, messages: &[Message]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
+}
+
+/// The queue `webhook-retries`: resends, and everything that waits.
+pub trait ResendQueue: Send + Sync {
+    /// Sends a message that arrives after this many seconds, at most 900. MUST answer `Ok` only when the queue has taken
+    /// it.
+    fn send(&self, message: &Message, delay_seconds: u16) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}
+
+/// A partner as its webhooks need it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownRecipient {
+    /// Its campaigns.
+    pub recipient: Recipient,
+    /// What its webhooks are signed with: one secret, or two while they are rotated, each in Standard Webhooks' form.
+    pub secrets: Vec<Secret>,
+}
+
+/// The way to partners' servers.
+pub trait PartnerServers: Send + Sync {
+    /// Makes one request, or none where the outcome is that it could not be begun; MUST NOT make a second one, and MUST
+    /// end within its limit, whatever is at the other end. `now` is when it is made.
+    fn call(
+        &self,
+        request: &WebhookRequest,
+        id: &DeliveryId,
+        secrets: &[Secret],
+        now: Moment,
+    ) -> impl Future<Output = Answered> + Send;
 }

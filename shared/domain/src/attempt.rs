@@ -263,6 +263,14 @@ pub struct Answered {
     pub retry_after: Option<RetryAfter>,
 }
 
+impl Answered {
+    /// What is reported of an attempt that was not sent for this reason.
+    pub fn unsent(fault: AttemptFault, now: Moment) -> Self {
+        let outcome = Outcome::Fault(fault);
+        Self { sent_at: now, ended_at: now, outcome, answer: Answer::default(), retry_after: None }
+    }
+}
+
 /// An attempt as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {

@@ -41,6 +41,9 @@ pub enum ConversionType {
     /// A postback was accepted.
     #[serde(rename = "conversion.accepted")]
     Accepted,
+    /// An accepted postback was corrected: this holds in its place.
+    #[serde(rename = "conversion.corrected")]
+    Corrected,
 }
 
 /// An accepted postback as GG3's quest engine receives it, at least once.
@@ -64,6 +67,15 @@ pub struct Conversion {
     /// `user_id`, `click_id`, currency, `amount_decimal`, `event_id`, `event_name`.
     #[serde(flatten)]
     pub content: Content,
+    /// Of a correction: the receipt of the postback that it corrects, as it first came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_receipt_id: Option<ReceiptId>,
+    /// Of a correction: which of the transaction's corrections it is. The highest stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correction: Option<u32>,
+    /// Of a correction: when an operator accepted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected_at: Option<Timestamp>,
 }
 
 impl From<RecordedPostback> for Conversion {
@@ -78,6 +90,9 @@ impl From<RecordedPostback> for Conversion {
             received_at: receipt.received_at,
             click: postback.click,
             content: postback.content,
+            original_receipt_id: None,
+            correction: None,
+            corrected_at: None,
         }
     }
 }

@@ -14,6 +14,8 @@
 
 mod life;
 
+use core::fmt;
+
 use serde::{Deserialize, Serialize};
 
 pub use life::{Opened, Pace, PaceFault, Recorded, Standing, Step, Why};
@@ -23,36 +25,25 @@ use crate::{
     event::Ids,
     ids::{CampaignName, DeliveryId, Mark, Provider, Ticket, UserId},
     moment::Moment,
+    participant::Owed,
     prelude::*,
 };
 
-/// What is owed: a participant reached a campaign's goal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owed {
-    /// The partner.
-    pub provider: Provider,
-    /// Its campaign.
-    pub campaign: CampaignName,
-    /// The GG3 user.
-    pub participant: UserId,
-    /// What the partner knows the user by; from now on fixed.
-    pub ids: Ids,
-    /// The latest instant that the goal needed.
-    pub occurred_at: Moment,
-}
-
-/// A delivery, with its current round.
+/// A delivery, with its current round. What its parts are called when it is stored, keys and indexes apart, is said here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
+    #[serde(rename = "delivery_id")]
     id: DeliveryId,
     provider: Provider,
     campaign: CampaignName,
+    #[serde(rename = "user_id")]
     participant: UserId,
     ids: Ids,
     occurred_at: Moment,
     created_at: Moment,
     revision: u32,
     round: u32,
+    opened_at: Moment,
     attempts: Vec<Attempt>,
     /// The ticket that the last of the attempts was recorded under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,7 +60,10 @@ enum Life {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         claim: Option<Claim>,
     },
-    Ended(Ending),
+    Ended {
+        ending: Ending,
+        at: Moment,
+    },
 }
 
 /// The attempt to come.
@@ -93,6 +87,59 @@ pub enum Ending {
     Exhausted,
     /// The campaign was archived, or an operator took it back.
     Cancelled,
+}
+
+/// How far a delivery is, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// No attempt of the current round was recorded yet.
+    Pending,
+    /// An attempt has failed, and another is due.
+    Retrying,
+    /// The partner has it.
+    Delivered,
+    /// The partner answered 410.
+    Gone,
+    /// All attempts of the round failed.
+    Exhausted,
+    /// The campaign was archived, or an operator took it back.
+    Cancelled,
+}
+
+impl Status {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Retrying, Self::Delivered, Self::Gone, Self::Exhausted, Self::Cancelled];
+
+    /// As it is written.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Retrying => "retrying",
+            Self::Delivered => "delivered",
+            Self::Gone => "gone",
+            Self::Exhausted => "exhausted",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl From<Ending> for Status {
+    fn from(ending: Ending) -> Self {
+        match ending {
+            Ending::Delivered => Self::Delivered,
+            Ending::Gone => Self::Gone,
+            Ending::Exhausted => Self::Exhausted,
+            Ending::Cancelled => Self::Cancelled,
+        }
+    }
 }
 
 /// The right to make one attempt, until it expires.
@@ -138,6 +185,9 @@ pub struct Message {
     pub ticket: Ticket,
     /// When the attempt is due.
     pub due_at: Moment,
+    /// Which revision of the delivery it was made for. While that stands, all that the message says is so, and the
+    /// attempt can be claimed without reading the delivery first.
+    pub revision: u32,
 }
 
 impl Message {
@@ -149,6 +199,20 @@ impl Message {
     /// How many seconds it must wait still, if any: at most 900 at a time. Where this says so, nothing need be read.
     pub fn hop(&self, now: Moment) -> Option<u16> {
         (now < self.due_at).then(|| crate::retry::hop(now, self.due_at))
+    }
+
+    /// The claim to store without reading the delivery, if it still has the [`revision`](Self::revision) that this
+    /// message was made for: whoever made the message saw that no claim lived then, so it is what
+    /// [`Delivery::decide`] would say. None where the attempt is not to be made now.
+    pub fn claim(&self, now: Moment, standing: Standing, pace: &Pace, mark: &Mark) -> Option<Claim> {
+        (standing == Standing::Open && self.due_at <= now).then(|| Claim {
+            round: self.round,
+            n: self.n,
+            ticket: self.ticket.clone(),
+            mark: mark.clone(),
+            due_at: self.due_at,
+            until: pace.claimed_until(now),
+        })
     }
 }
 
@@ -166,9 +230,10 @@ pub struct LateAttempt {
 }
 
 impl Delivery {
-    /// What is put where there is none yet: its first attempt is due at once.
-    pub fn new(owed: Owed, now: Moment, ticket: Ticket) -> Self {
-        let Owed { provider, campaign, participant, ids, occurred_at } = owed;
+    /// What is put where there is none yet for a goal that this GG3 user has reached: its first attempt is due at once.
+    /// Its ids are fixed from now on.
+    pub fn new(participant: UserId, owed: Owed, now: Moment, ticket: Ticket) -> Self {
+        let Owed { provider, campaign, ids, occurred_at } = owed;
         Self {
             id: DeliveryId::of(&provider, &campaign, &participant),
             provider,
@@ -179,6 +244,7 @@ impl Delivery {
             created_at: now,
             revision: 1,
             round: 1,
+            opened_at: now,
             attempts: Vec::new(),
             recorded: None,
             life: Life::UnderWay { next: Next { due_at: now, ticket }, claim: None },
@@ -230,6 +296,11 @@ impl Delivery {
         self.round
     }
 
+    /// When the current round began: how long it has been under way.
+    pub fn opened_at(&self) -> Moment {
+        self.opened_at
+    }
+
     /// The recorded attempts of the current round, in order.
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
@@ -243,8 +314,25 @@ impl Delivery {
     /// How it ended; `None` while it is under way.
     pub fn ending(&self) -> Option<Ending> {
         match self.life {
-            Life::Ended(ending) => Some(ending),
+            Life::Ended { ending, .. } => Some(ending),
             Life::UnderWay { .. } => None,
+        }
+    }
+
+    /// When it ended; `None` while it is under way.
+    pub fn ended_at(&self) -> Option<Moment> {
+        match self.life {
+            Life::Ended { at, .. } => Some(at),
+            Life::UnderWay { .. } => None,
+        }
+    }
+
+    /// How far it is, in one word.
+    pub fn status(&self) -> Status {
+        match self.ending() {
+            Some(ending) => ending.into(),
+            None if self.attempts.is_empty() => Status::Pending,
+            None => Status::Retrying,
         }
     }
 
@@ -252,7 +340,7 @@ impl Delivery {
     pub fn next(&self) -> Option<&Next> {
         match &self.life {
             Life::UnderWay { next, .. } => Some(next),
-            Life::Ended(_) => None,
+            Life::Ended { .. } => None,
         }
     }
 
@@ -260,7 +348,7 @@ impl Delivery {
     pub fn claim(&self) -> Option<&Claim> {
         match &self.life {
             Life::UnderWay { claim, .. } => claim.as_ref(),
-            Life::Ended(_) => None,
+            Life::Ended { .. } => None,
         }
     }
 
@@ -278,6 +366,7 @@ impl Delivery {
             n: self.next_n(),
             ticket,
             due_at: next.due_at,
+            revision: self.revision,
         }
     }
 }
@@ -285,4 +374,4 @@ impl Delivery {
 #[cfg(test)]
 mod simulation;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

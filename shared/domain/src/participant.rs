@@ -227,6 +227,11 @@ impl Participant {
         self.clicks.iter().copied()
     }
 
+    /// The partners whose links it opened, by name.
+    pub fn attributions(&self) -> impl Iterator<Item = (&Provider, &Attribution)> {
+        self.partners.iter()
+    }
+
     /// What the user's openings of this partner's links amount to: nothing, if there was none.
     pub fn attribution(&self, provider: &Provider) -> Option<&Attribution> {
         self.partners.get(provider)

@@ -72,7 +72,8 @@ impl Field {
         Self::ALL.map(Self::as_str).join(", ")
     }
 
-    fn example(self) -> &'static str {
+    /// A value as partners may send it, those of their document's own example.
+    pub fn example(self) -> &'static str {
         match self {
             Self::UserId => "12345",
             Self::ClickId => "67890",

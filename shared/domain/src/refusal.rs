@@ -1,6 +1,8 @@
 //! What is kept of a call that an authenticated partner made and we did not take: a refusal with its reasons, or a
 //! conflict. Both are keyed by content, so that repeating one costs no new item.
 
+use core::net::IpAddr;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -8,8 +10,11 @@ use sha2::{Digest, Sha256};
 use crate::{
     conversion::Receipt,
     fault::Fault,
-    ids::{Provider, TransactionId},
-    postback::{Content, Difference},
+    ids::{ClickId, Provider, TransactionId, UserId},
+    parameters::{self, Parameters},
+    partner::PostbackRules,
+    placeholder,
+    postback::{Content, Difference, Field},
     prelude::*,
 };
 
@@ -24,6 +29,23 @@ impl ContentKey {
     /// The key as text: `provider#` and 64 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The key that a text names, as a list of refusals or conflicts shows it.
+    pub fn parse(text: &str) -> Option<(Provider, Self)> {
+        let (provider, hash) = text.split_once('#')?;
+        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        if hash.len() != 64 || !hash.bytes().all(digit) {
+            return None;
+        }
+        let provider = Provider::new(provider).ok()?;
+        let key = Self(format!("{provider}#{hash}"));
+        Some((provider, key))
+    }
+
+    /// The key of a refused request, as it is kept.
+    pub fn of_refusal(provider: &Provider, request: &str) -> Self {
+        Self::of(provider, "refusal", &[request])
     }
 
     fn of(provider: &Provider, kind: &str, parts: &[&str]) -> Self {
@@ -53,6 +75,12 @@ pub struct Refusal {
     pub provider: Provider,
     /// What it sent, form-encoded, without a signature.
     pub request: String,
+    /// Where it called from.
+    pub source: IpAddr,
+    /// The user that it names, as far as that can be read.
+    pub user_id: Option<UserId>,
+    /// The click that it names, as far as that can be read.
+    pub click_id: Option<ClickId>,
     /// Why it was refused.
     pub faults: Vec<Fault>,
     /// When.
@@ -60,9 +88,38 @@ pub struct Refusal {
 }
 
 impl Refusal {
+    /// A call of this partner that is refused for these faults.
+    pub fn of(
+        (provider, rules): (&Provider, &PostbackRules),
+        sent: &Parameters,
+        source: IpAddr,
+        faults: Vec<Fault>,
+        received_at: Timestamp,
+    ) -> Self {
+        let named = |field: Field| {
+            let raw = sent.raw(rules.names.of(field)).filter(|raw| placeholder::find(raw).is_none())?;
+            parameters::decode(raw).ok()
+        };
+        Self {
+            provider: provider.clone(),
+            request: sent.to_kept_text(),
+            source,
+            user_id: named(Field::UserId).and_then(|text| UserId::new(text).ok()),
+            click_id: named(Field::ClickId).and_then(|text| ClickId::new(text).ok()),
+            faults,
+            received_at,
+        }
+    }
+
+    /// Whether a kept request is all that was sent: what was not UTF-8 is kept with replacements, and must not be taken
+    /// for what the partner said.
+    pub fn is_kept_whole(request: &str) -> bool {
+        !request.contains(char::REPLACEMENT_CHARACTER)
+    }
+
     /// The key of this content: the same request refused again has the same.
     pub fn key(&self) -> ContentKey {
-        ContentKey::of(&self.provider, "refusal", &[&self.request])
+        ContentKey::of_refusal(&self.provider, &self.request)
     }
 }
 

@@ -103,3 +103,6 @@ fn log(request_id: &str, led: &Led) {
         Led::Unavailable(reason) => error!(request_id, outcome = "unavailable", %reason, "click"),
     }
 }
+
+#[cfg(test)]
+mod described;

@@ -8,7 +8,7 @@ use app::cache::CachePolicy;
 use domain::jiff::SignedDuration;
 
 /// Every variable that is missing or wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EnvironmentFaults(Vec<String>);
 
 impl fmt::Display for EnvironmentFaults {
@@ -79,6 +79,32 @@ impl Environment {
         Duration::ZERO
     }
 
+    /// How long the function's queues hide a message that it was given, as the template sets it: six times the function's
+    /// timeout at least, as Lambda asks for, so that no message comes back while it is still worked on.
+    ///
+    /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
+    pub fn queue_visibility(&mut self, function_timeout: Duration) -> Duration {
+        const NAME: &str = "QUEUE_VISIBILITY_SECONDS";
+        let visibility = self.required(NAME).parse().ok().filter(|seconds| (1..=43_200).contains(seconds));
+        let visibility = Duration::from_secs(visibility.unwrap_or_default());
+        if visibility < function_timeout * 6 || visibility.is_zero() {
+            self.faults.push(format!("{NAME} must be six times the function's timeout at least, and at most 43200"));
+        }
+        visibility
+    }
+
+    /// Whether something is switched on: `true` or `false`, and off where nothing is said.
+    pub fn switch(&mut self, name: &str) -> bool {
+        match self.optional(name).as_deref() {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => {
+                self.faults.push(format!("{name} must be true or false"));
+                false
+            }
+        }
+    }
+
     /// How long configuration is taken for true: `PARTNER_FRESH_SECONDS`, `UNKNOWN_PARTNER_FRESH_SECONDS`.
     pub fn cache_policy(&mut self) -> CachePolicy {
         let default = CachePolicy::default();
@@ -130,6 +156,17 @@ mod tests {
             assert!(words.contains(name), "{name} in {words}");
         }
         assert!(!words.contains("AWS_SECRET_ACCESS_KEY") && !words.contains("hunter2"));
+    }
+
+    #[test]
+    fn a_queue_hides_messages_for_six_times_the_functions_timeout_or_the_function_does_not_start() {
+        for (seconds, good) in
+            [("360", true), ("43200", true), ("359", false), ("43201", false), ("", false), ("x", false)]
+        {
+            let mut env = environment(&[("QUEUE_VISIBILITY_SECONDS", seconds)]);
+            env.queue_visibility(Duration::from_mins(1));
+            assert_eq!(env.finish().is_ok(), good, "{seconds}");
+        }
     }
 
     #[test]

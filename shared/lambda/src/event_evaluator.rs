@@ -4,89 +4,39 @@ use std::time::Duration;
 
 use adapters::{
     aws::CallLimits,
-    dynamodb::{catalogue::DynamoCatalogues, deliveries::DynamoDeliveries, participants::DynamoParticipants},
-    random,
+    dynamodb::{catalogue::DynamoCatalogues, deliveries::DynamoNewDeliveries, participants::DynamoParticipants},
     sqs::{SqsDeadLetters, SqsWebhooks},
 };
 use app::{
     current_catalogue::CurrentCatalogue,
     evaluate_events::{EvaluateEvents, Outcome, Received},
-    ports::{Surroundings, Unavailable},
 };
-use domain::{catalogue::Timing, ids::Ticket, jiff::SignedDuration, moment::Moment};
+use domain::{catalogue::Timing, jiff::SignedDuration};
 use lambda_runtime::LambdaEvent;
-use serde::{Deserialize, Serialize};
 use tracing::{error, info, warn};
 
 use crate::{
+    batch::BatchResponse,
     environment::{Environment, EnvironmentFaults},
-    now,
+    queue::{Batch, Message},
+    system::System,
 };
 
 /// Operations in a row at worst, with nobody else writing: the catalogue's pointer and a chunk three times, then the read,
 /// the put, the send, the write, and a dead letter.
 const OPERATIONS_IN_A_ROW: u32 = 11;
 
-/// A batch of the queue. Its messages' bodies are texts here, each read by itself.
-#[derive(Debug, Deserialize)]
-pub struct Batch {
-    #[serde(rename = "Records")]
-    records: Vec<Record>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Record {
-    message_id: String,
-    body: String,
-    #[serde(default)]
-    attributes: Attributes,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Attributes {
-    #[serde(default)]
-    sent_timestamp: Option<String>,
-}
-
-/// Which messages must come again.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BatchResponse {
-    batch_item_failures: Vec<Failure>,
-}
-
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Failure {
-    item_identifier: String,
-}
-
-/// The operating system's clock and dice.
-#[derive(Debug, Clone, Copy)]
-pub struct System;
-
-impl Surroundings for System {
-    fn now(&self) -> Moment {
-        now().into()
-    }
-
-    fn ticket(&self) -> Result<Ticket, Unavailable> {
-        random::bytes().map(Ticket::from_random)
-    }
-}
-
 /// The function, ready to handle batches.
 pub struct EventEvaluatorFunction {
     evaluate:
-        EvaluateEvents<DynamoCatalogues, DynamoParticipants, DynamoDeliveries, SqsWebhooks, SqsDeadLetters, System>,
+        EvaluateEvents<DynamoCatalogues, DynamoParticipants, DynamoNewDeliveries, SqsWebhooks, SqsDeadLetters, System>,
 }
 
 impl EventEvaluatorFunction {
     /// Wires the function by its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let (aws, timeout) = (env.aws(), env.function_timeout());
+        env.queue_visibility(timeout);
         let (poll, timing) = timing(&mut env);
         let [catalogue, participants, deliveries] =
             ["CATALOGUE_TABLE", "PARTICIPANTS_TABLE", "DELIVERIES_TABLE"].map(|name| env.required(name));
@@ -98,7 +48,7 @@ impl EventEvaluatorFunction {
         let evaluate = EvaluateEvents {
             catalogue: CurrentCatalogue::new(DynamoCatalogues::new(dynamodb.clone(), catalogue), poll),
             participants: DynamoParticipants::new(dynamodb.clone(), participants),
-            deliveries: DynamoDeliveries::new(dynamodb, deliveries),
+            deliveries: DynamoNewDeliveries::new(dynamodb, deliveries),
             queue: SqsWebhooks::new(sqs.clone(), webhooks),
             dead_letters: SqsDeadLetters::new(sqs, dead_letters),
             surroundings: System,
@@ -117,7 +67,7 @@ impl EventEvaluatorFunction {
 
     /// Handles one batch. Never fails as a whole.
     pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
-        let batch: Vec<Received> = event.payload.records.into_iter().map(received).collect();
+        let batch: Vec<Received> = event.payload.messages().map(received).collect();
         let outcomes = self.evaluate.handle(&batch).await;
         log(&batch, &outcomes);
         Ok(respond(batch, &outcomes))
@@ -148,17 +98,13 @@ fn timing(env: &mut Environment) -> (Duration, Timing) {
     (poll, timing)
 }
 
-/// SQS always says when it received a message; if it did not, that would be now at the latest.
-fn received(record: Record) -> Received {
-    let sent = record.attributes.sent_timestamp.and_then(|text| text.parse().ok());
-    let received_at = sent.map_or_else(|| now().into(), Moment::from_millisecond);
-    Received { id: record.message_id, body: record.body, received_at }
+fn received(message: Message) -> Received {
+    Received { id: message.id, body: message.body, received_at: message.received_at }
 }
 
 fn respond(batch: Vec<Received>, outcomes: &[Outcome]) -> BatchResponse {
     let failed = batch.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
-    let failures = failed.map(|(message, _)| Failure { item_identifier: message.id });
-    BatchResponse { batch_item_failures: failures.collect() }
+    BatchResponse::of_queue(failed.map(|(message, _)| message.id))
 }
 
 /// A line for each message that somebody should look at, by the id that SQS gave it, and one for the others together.
@@ -182,15 +128,9 @@ fn log(batch: &[Received], outcomes: &[Outcome]) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use crate::now;
 
-    #[test]
-    fn a_message_is_taken_with_its_body_as_text_and_the_instant_that_sqs_received_it() {
-        let batch: Batch = serde_json::from_str(include_str!("../fixtures/sqs.json")).unwrap();
-        let messages: Vec<Received> = batch.records.into_iter().map(received).collect();
-        assert_eq!(messages[0].body, "{\"x\":1}");
-        assert_eq!(messages[0].received_at, Moment::from_millisecond(1_795_467_176_527));
-    }
+    use super::*;
 
     #[test]
     fn only_what_failed_is_reported() {

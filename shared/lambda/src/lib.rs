@@ -1,14 +1,22 @@
 //! What every function shares: configuration from the environment, one log line a record, clients built once, and the
 //! translation between Lambda's events and the use cases.
 
+pub mod batch;
 pub mod click;
 pub mod conversion_relay;
+pub mod delivery_sweep;
 pub mod environment;
 pub mod event_evaluator;
 pub mod gateway;
 pub mod log;
+pub mod lookup_writer;
+#[cfg(test)]
+mod openapi;
 pub mod postback;
 pub mod problem;
+pub mod queue;
+pub mod system;
+pub mod webhook_sender;
 
 use domain::jiff::Timestamp;
 

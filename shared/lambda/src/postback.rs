@@ -155,3 +155,6 @@ fn codes(faults: &[Fault]) -> String {
     let codes: Vec<String> = faults.iter().filter_map(|fault| serde_json::to_string(&fault.code).ok()).collect();
     codes.join(",").replace('"', "")
 }
+
+#[cfg(test)]
+mod described;

@@ -56,7 +56,7 @@ async fn killed_before_and_after_each_of_its_calls_the_batch_comes_back_and_ends
             let owed = ["evaluator-a", "evaluator-b"].map(|name| (user.clone(), name.to_owned(), "quest".to_owned()));
             assert_eq!(fixture.deliveries_of(&user).await, BTreeSet::from(owed), "{told}");
             for provider in ["evaluator-a", "evaluator-b"] {
-                let sent = Webhooks::shared().of(&delivery_id(provider, "quest", &user)).await;
+                let sent = Webhooks::shared().await.of(&delivery_id(provider, "quest", &user)).await;
                 assert!((1..=2).contains(&sent.len()), "{told}: {sent:?}");
             }
             let stored = fixture.participant(&user).await.participant;

@@ -8,14 +8,14 @@ use std::{
 };
 
 use adapters::dynamodb::{
-    catalogue::DynamoCatalogues, configuration::Written, item::media_buying::NewDeliveryItem,
+    catalogue::DynamoCatalogues, configuration::Written, item::media_buying::DeliveryItem,
     participants::DynamoParticipants,
 };
 use app::ports::{Catalogues as _, Participants as _, Published, StoredParticipant};
 use domain::{
     catalogue::{Catalogue, PartnerGoals, Snapshot},
+    delivery,
     ids::{CampaignName, DeliveryId, Provider, UserId},
-    owed_delivery::FirstAttempt,
 };
 use serde_json::{Value, json};
 use tests::{
@@ -29,7 +29,7 @@ use tokio::sync::OnceCell;
 use crate::events::now;
 
 /// How long a message may take through the emulator's queues.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// The timeout of `event-evaluator` in template.yaml.
 const FUNCTION_TIMEOUT: Duration = Duration::from_mins(1);
 
@@ -62,6 +62,8 @@ fn filler() -> Value {
 pub(crate) struct Fixture {
     pub(crate) stack: Stack,
     pub(crate) catalogue: Catalogue,
+    /// A queue of first attempts of these tests' own: what arrives on the stack's is taken by its webhook-sender.
+    webhooks: String,
     /// When it was certainly published.
     published: Instant,
 }
@@ -79,6 +81,8 @@ impl Fixture {
     /// Adds these tests' partners to whatever is published.
     async fn publish() -> Self {
         let stack = Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"));
+        let create = stack.sqs().create_queue().queue_name(format!("evaluator-webhooks-{}", std::process::id()));
+        let webhooks = create.send().await.unwrap().queue_url.unwrap();
         let catalogues = DynamoCatalogues::new(stack.dynamodb(), stack.table("catalogue").to_owned());
         loop {
             let (mut snapshot, expected) = match catalogues.current(None).await.unwrap() {
@@ -94,7 +98,7 @@ impl Fixture {
                 };
                 assert_eq!(Snapshot::from(*catalogue.clone()), snapshot, "it is read as it was published");
                 assert_eq!(catalogues.publish(&snapshot, expected).await.unwrap(), Written::Lost);
-                return Self { stack, catalogue: *catalogue, published: Instant::now() };
+                return Self { stack, catalogue: *catalogue, webhooks, published: Instant::now() };
             }
         }
     }
@@ -107,14 +111,14 @@ impl Fixture {
 
     /// An evaluator as a process of its own, that talks to AWS at this endpoint.
     pub(crate) fn settings(&self, endpoint_url: &str) -> Settings {
-        let through = |queue: &str| self.stack.queue(queue).replace(&self.stack.aws_endpoint_url, endpoint_url);
+        let through = |url: &str| url.replace(&self.stack.aws_endpoint_url, endpoint_url);
         Settings::built("event-evaluator")
             .variables(self.stack.aws_environment(endpoint_url))
             .variable("CATALOGUE_TABLE", self.stack.table("catalogue"))
             .variable("PARTICIPANTS_TABLE", self.stack.table("participants"))
             .variable("DELIVERIES_TABLE", self.stack.table("deliveries"))
-            .variable("WEBHOOKS_QUEUE_URL", through("webhooks"))
-            .variable("GG3_EVENTS_DEAD_LETTERS_QUEUE_URL", through("gg3-events-dead-letters"))
+            .variable("WEBHOOKS_QUEUE_URL", through(&self.webhooks))
+            .variable("GG3_EVENTS_DEAD_LETTERS_QUEUE_URL", through(self.stack.queue("gg3-events-dead-letters")))
             .variable("FUNCTION_TIMEOUT_SECONDS", FUNCTION_TIMEOUT.as_secs().to_string())
             .timeout(FUNCTION_TIMEOUT)
     }
@@ -134,7 +138,7 @@ impl Fixture {
     }
 
     /// The delivery owed to this partner for this user and campaign, as it is stored.
-    pub(crate) async fn delivery(&self, provider: &str, campaign: &str, user: &str) -> Option<NewDeliveryItem> {
+    pub(crate) async fn delivery(&self, provider: &str, campaign: &str, user: &str) -> Option<DeliveryItem> {
         let id = delivery_id(provider, campaign, user);
         let key = aws_sdk_dynamodb::types::AttributeValue::S(id.to_string());
         let get = self.stack.dynamodb().get_item().table_name(self.stack.table("deliveries")).key("delivery_id", key);
@@ -148,10 +152,11 @@ impl Fixture {
         let mut pages = self.stack.dynamodb().scan().table_name(self.stack.table("deliveries")).into_paginator().send();
         while let Some(page) = pages.next().await {
             for item in page.unwrap().items.unwrap_or_default() {
-                let item: NewDeliveryItem = serde_dynamo::from_item(item).unwrap();
-                if item.user_id.as_str().starts_with(users) {
-                    let names = (item.provider.to_string(), item.campaign.to_string());
-                    found.insert((item.user_id.to_string(), names.0, names.1));
+                let item: DeliveryItem = serde_dynamo::from_item(item).unwrap();
+                let delivery = &item.delivery;
+                if delivery.participant().as_str().starts_with(users) {
+                    let names = (delivery.provider().to_string(), delivery.campaign().to_string());
+                    found.insert((delivery.participant().to_string(), names.0, names.1));
                 }
             }
         }
@@ -197,26 +202,31 @@ pub(crate) fn batch(events: &[String]) -> Value {
 }
 
 /// Everything that has arrived on the queue of first attempts since the tests began: one reader for all tests.
-pub(crate) struct Webhooks(Arc<Mutex<Vec<FirstAttempt>>>);
+pub(crate) struct Webhooks(Arc<Mutex<Vec<delivery::Message>>>);
 
 impl Webhooks {
-    pub(crate) fn shared() -> &'static Self {
+    pub(crate) async fn shared() -> &'static Self {
         static SHARED: OnceLock<Webhooks> = OnceLock::new();
+        let queue = Fixture::shared().await.webhooks.clone();
         SHARED.get_or_init(|| {
             let arrived = Arc::new(Mutex::new(Vec::new()));
             let kept = Arc::clone(&arrived);
             thread::spawn(move || {
-                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(read(&kept));
+                tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .unwrap()
+                    .block_on(read(&queue, &kept));
             });
             Self(arrived)
         })
     }
 
     /// The messages of this delivery, once there is one.
-    pub(crate) async fn of(&self, id: &DeliveryId) -> Vec<FirstAttempt> {
+    pub(crate) async fn of(&self, id: &DeliveryId) -> Vec<delivery::Message> {
         let begun = Instant::now();
         loop {
-            let found: Vec<FirstAttempt> =
+            let found: Vec<delivery::Message> =
                 self.0.lock().unwrap().iter().filter(|attempt| attempt.delivery_id == *id).cloned().collect();
             if !found.is_empty() {
                 return found;
@@ -227,9 +237,8 @@ impl Webhooks {
     }
 }
 
-async fn read(arrived: &Mutex<Vec<FirstAttempt>>) {
-    let stack = Stack::from_env().unwrap();
-    let (sqs, queue) = (stack.sqs(), stack.queue("webhooks"));
+async fn read(queue: &str, arrived: &Mutex<Vec<delivery::Message>>) {
+    let sqs = Stack::from_env().unwrap().sqs();
     loop {
         let receive = sqs.receive_message().queue_url(queue).max_number_of_messages(10).wait_time_seconds(1);
         let Ok(received) = receive.send().await else { continue };

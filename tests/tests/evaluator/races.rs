@@ -105,6 +105,6 @@ async fn a_thousand_shuffled_events_up_to_three_times_each_to_four_evaluators_ow
     assert!(expected.len() > USERS, "{} deliveries", expected.len());
     assert_eq!(fixture.deliveries_of(&run).await, expected);
     for (user, provider, campaign) in expected {
-        assert!(!Webhooks::shared().of(&delivery_id(&provider, &campaign, &user)).await.is_empty());
+        assert!(!Webhooks::shared().await.of(&delivery_id(&provider, &campaign, &user)).await.is_empty());
     }
 }

@@ -50,13 +50,18 @@ async fn an_event_is_a_read_and_a_write_a_delivery_a_put_and_a_send_more_and_a_r
         assert_eq!(evaluate(&function, std::slice::from_ref(&event)).await, [0; 0]);
         assert_eq!(calls(fixture, &proxy), expected, "{event}");
     }
-    let arrived = Webhooks::shared().of(&delivery_id("evaluator-a", "quest", &user)).await;
+    let arrived = Webhooks::shared().await.of(&delivery_id("evaluator-a", "quest", &user)).await;
     assert_eq!(arrived.len(), 1);
     assert_eq!((arrived[0].round, arrived[0].n, arrived[0].provider.as_str()), (1, 1, "evaluator-a"));
     let put = fixture.delivery("evaluator-a", "quest", &user).await.unwrap();
-    assert_eq!(put.user_id.as_str(), user);
-    assert_eq!(put.partner_click_id.unwrap().as_str(), format!("click-{user}"));
-    assert_eq!((put.partner_user_id, put.due_at), (None, put.created_at), "of the ids, only the agreed one");
+    let put = put.delivery;
+    assert_eq!(put.participant().as_str(), user);
+    assert_eq!(put.ids().click_id.as_ref().unwrap().as_str(), format!("click-{user}"));
+    assert_eq!(
+        (&put.ids().user_id, put.next().unwrap().due_at),
+        (&None, put.created_at()),
+        "of the ids, the agreed one"
+    );
 }
 
 #[tokio::test]
@@ -74,7 +79,7 @@ async fn several_events_of_one_user_are_one_read_and_one_write_and_all_their_del
     assert_eq!(evaluate(&function, &batch).await, [0; 0]);
     assert_eq!(calls(fixture, &proxy), [READ, PUT, PUT, PUT, SEND, WRITE]);
     for campaign in ["registration", "strike", "group"] {
-        assert_eq!(Webhooks::shared().of(&delivery_id("evaluator-a", campaign, &user)).await.len(), 1);
+        assert_eq!(Webhooks::shared().await.of(&delivery_id("evaluator-a", campaign, &user)).await.len(), 1);
     }
 }
 
@@ -100,7 +105,7 @@ async fn a_malformed_event_is_set_aside_whole_with_its_reason_and_its_neighbours
     // While the dead-letter queue takes nothing, those come again, and only those.
     proxy.on(|call| if call.operation == "SendMessage" { Action::Throttle } else { Action::Forward });
     assert_eq!(evaluate(&function, &batch).await, [0, 2, 3, 5]);
-    assert_eq!(Webhooks::shared().of(&delivery_id("evaluator-a", "quest", &user)).await.len(), 1);
+    assert_eq!(Webhooks::shared().await.of(&delivery_id("evaluator-a", "quest", &user)).await.len(), 1);
     proxy.on(|_| Action::Forward);
     assert_eq!(evaluate(&function, &batch).await, [0; 0]);
     for (body, reason) in [
@@ -139,6 +144,6 @@ async fn each_failing_call_fails_its_users_events_alone_and_they_come_again() {
         assert_eq!(evaluate(&function, &batch).await, [0, 2], "{operation}");
         proxy.on(|_| Action::Forward);
         assert_eq!(evaluate(&function, &batch).await, [0; 0]);
-        assert!(!Webhooks::shared().of(&delivery_id("evaluator-a", "quest", &user)).await.is_empty());
+        assert!(!Webhooks::shared().await.of(&delivery_id("evaluator-a", "quest", &user)).await.is_empty());
     }
 }

@@ -58,6 +58,20 @@ async fn the_schema_refuses_what_is_no_conversion() {
         spoilt[name] = bad;
         assert!(!schema.is_valid(&spoilt), "{name}");
     }
+    // What names an original is a correction, whole, and nothing else is.
+    let mut corrected = good.clone();
+    corrected["type"] = json!("conversion.corrected");
+    assert!(!schema.is_valid(&corrected));
+    let whole = json!({"original_receipt_id": "r0", "correction": 1, "corrected_at": "2026-11-24T12:00:00Z"});
+    for (name, value) in whole.as_object().unwrap() {
+        let mut mixed = good.clone();
+        mixed[name] = value.clone();
+        assert!(!schema.is_valid(&mixed), "{name}");
+        corrected[name] = value.clone();
+    }
+    assert!(schema.is_valid(&corrected));
+    corrected["correction"] = json!(0);
+    assert!(!schema.is_valid(&corrected));
 }
 
 /// The relay as a process of its own, with a proxy before the stack's SQS.

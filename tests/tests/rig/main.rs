@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "clippy knows tests, but not what only tests call")]
 
 mod fake_aws;
+mod partner_simulator;
 mod payload;
 mod proxy;
 mod runtime_api;

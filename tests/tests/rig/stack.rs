@@ -16,7 +16,7 @@ fn a_stack_is_what_its_file_says() {
         "stack.json",
         r#"{
             "api_url": "http://localhost:4570/_aws/execute-api/abc", "aws_endpoint_url": "http://localhost:4570",
-            "region": "us-east-1", "stack_name": "gg3", "functions": {"postback": "gg3-postback"},
+            "region": "us-east-1", "stack_name": "gg3", "partner_simulator_url": "http://localhost:4571", "functions": {"postback": "gg3-postback"},
             "queues": {"gg3-conversions": "http://localhost:4570/000000000000/gg3-conversions"},
             "tables": {"postbacks": "gg3-postbacks"},
             "sample_partners": {"acme": {

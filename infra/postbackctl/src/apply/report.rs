@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use adapters::dynamodb::item::PartnerItem;
 use anyhow::{Result, anyhow};
-use domain::credential::CredentialKind;
+use domain::{credential::CredentialKind, ids::Provider};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{
@@ -27,6 +27,7 @@ pub(super) struct Row {
     pub(super) change: Change,
     pub(super) token: Option<String>,
     pub(super) signature_secret: Option<String>,
+    pub(super) webhook_secret: Option<String>,
     credential: CredentialKind,
     landings: Vec<String>,
 }
@@ -37,7 +38,7 @@ impl Row {
         let partner = item.partner().map_err(|faults| anyhow!("{}: {faults}", item.provider))?;
         let landings = partner.landings().map(|(name, _)| name.to_string()).collect();
         let (provider, credential) = (item.provider.to_string(), partner.credential());
-        Ok(Self { provider, change, token: None, signature_secret: None, credential, landings })
+        Ok(Self { provider, change, token: None, signature_secret: None, webhook_secret: None, credential, landings })
     }
 }
 
@@ -68,7 +69,11 @@ impl Report {
             return Ok(());
         }
         for row in &self.partners {
-            let made = [("token", &row.token), ("signing secret", &row.signature_secret)];
+            let made = [
+                ("token", &row.token),
+                ("signing secret", &row.signature_secret),
+                ("webhook secret", &row.webhook_secret),
+            ];
             for (what, secret) in made.into_iter().filter_map(|(what, secret)| Some((what, secret.as_ref()?))) {
                 println!("{}: {what} {secret}   (shown this once: hand it to the partner now)", row.provider);
             }
@@ -87,7 +92,7 @@ impl Report {
 
 /// Shows what would change.
 pub(super) fn show(plans: &[Planned]) {
-    for Planned { change, item, differences, credential } in plans {
+    for Planned { change, item, differences, credential, webhook_secret, .. } in plans {
         let word = match change {
             Change::Created => "create",
             Change::Changed => "change",
@@ -101,6 +106,22 @@ pub(super) fn show(plans: &[Planned]) {
             if credential.is_some() {
                 eprintln!("       + a new credential");
             }
+            if webhook_secret.is_some() {
+                eprintln!("       + a secret to sign its webhooks with");
+            }
         }
     }
+}
+
+/// Shows who has no file here: a file that is gone changes nothing, and nobody should think that it did.
+pub(super) fn show_unfiled(unfiled: &[Provider]) {
+    if unfiled.is_empty() {
+        return;
+    }
+    for provider in unfiled {
+        eprintln!("leave  {provider}, which has no file here");
+    }
+    eprintln!(
+        "       no partner is ever deleted: to end one, archive its campaigns, and rotate its credential and tell nobody"
+    );
 }

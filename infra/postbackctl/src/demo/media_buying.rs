@@ -1,4 +1,5 @@
-//! The outbound half of the story: a partner's user does at GG3 what four campaigns ask for, told in an awkward order.
+//! The outbound half of the story: a partner's user does at GG3 what four campaigns ask for, told in an awkward order; and
+//! the partner is told, though its server is down at first.
 
 use std::time::{Duration, Instant};
 
@@ -6,17 +7,18 @@ use anyhow::{Context, Result, anyhow, bail};
 use domain::{ids::UserId, jiff::Timestamp, moment::Moment};
 use serde_json::{Value, json};
 
-use super::PATIENCE;
+use super::{PATIENCE, partner::Partner};
 use crate::{
     Connection,
     progress::{self, Line},
     publish::Catalogue,
+    trace,
 };
 
 const PARTNER: &str = "acme";
 
 /// Plays it, and shows what was stored.
-pub(super) async fn play(connection: &Connection, events: &str, step: &mut usize) -> Result<()> {
+pub(super) async fn play(connection: &Connection, events: &str, partner: &Partner<'_>, step: &mut usize) -> Result<()> {
     let begin = beginning(connection).await?;
     let name = format!("gg3-{}", begin.as_millisecond());
     let user = UserId::new(name.as_str()).map_err(|fault| anyhow!("{fault}"))?;
@@ -39,6 +41,10 @@ pub(super) async fn play(connection: &Connection, events: &str, step: &mut usize
         })
         .await?;
 
+    // Of the four webhooks to come, the first requests fail, in three ways.
+    let failing = json!([{"status": 500, "body": "down for maintenance", "times": 3}, {"close": true},
+        {"status": 503, "retry_after_seconds": 3}, {"status": 200, "body": "thank you"}]);
+    partner.answers(PARTNER, &failing).await?;
     let late = [
         story.event("quest-4", "main_quest.completed", 800, json!({"quest_id": "complete-50-quests"})),
         story.event("clicks-2", "gg_button.clicked", 600, json!({"total_clicks": 50})),
@@ -52,7 +58,14 @@ pub(super) async fn play(connection: &Connection, events: &str, step: &mut usize
         story.event("clicks-1", "gg_button.clicked", 400, json!({"total_clicks": 45})),
     ];
     story.tell("The rest, shuffled, with a repeated event: every goal is reached, each once", &late).await?;
-    story.show(|lines| lines.iter().all(|line| line.contains("reached; delivery "))).await
+    story.show(|lines| lines.iter().all(|line| line.contains("reached; delivery "))).await?;
+
+    story.title(
+        "acme's server answers 500, breaks off, asks for patience, and then takes them: every attempt, as it is stored",
+    );
+    story.until_all_are_delivered().await?;
+    print!("{}", trace::outbound(connection, &story.user).await?);
+    Ok(())
 }
 
 /// When every campaign of the partner has begun, and a little later: the story's instants lie behind then.
@@ -93,9 +106,27 @@ impl Story<'_> {
         Value::Object(fields.collect())
     }
 
-    async fn tell(&mut self, title: &str, events: &[Value]) -> Result<()> {
+    fn title(&mut self, title: &str) {
         *self.step += 1;
         println!("\n{}. {title}", self.step);
+    }
+
+    async fn until_all_are_delivered(&self) -> Result<()> {
+        let begun = Instant::now();
+        loop {
+            let lines = progress::lines(self.connection, &self.user, Some(PARTNER)).await?;
+            if lines.iter().all(|line| line.to_string().ends_with(" delivered")) {
+                return Ok(());
+            }
+            if begun.elapsed() > PATIENCE {
+                bail!("the webhooks were not delivered within {PATIENCE:?}: see the logs");
+            }
+            tokio::time::sleep(Duration::from_millis(250)).await;
+        }
+    }
+
+    async fn tell(&mut self, title: &str, events: &[Value]) -> Result<()> {
+        self.title(title);
         let sqs = self.connection.sqs();
         for event in events {
             println!("   gg3-events  <-  {event}");

@@ -7,7 +7,7 @@ const LEAD: Duration = Duration::from_mins(3);
 
 fn attempt(text: &str, standing: &Standing, second: i64) -> Result<Planned, Vec<String>> {
     let valid = partner_files::parse(std::path::Path::new("acme.yaml"), text, Allowance::PublicOnly).unwrap();
-    let entropy = Entropy { token: [1; 20], secret: [2; 20] };
+    let entropy = Entropy { token: [1; 20], secret: [2; 20], webhook_secret: [3; 32] };
     let clock = Clock { now: Timestamp::from_second(second).unwrap(), lead: LEAD };
     plan(&valid, standing, entropy, clock).unwrap().map_err(|faults| faults.into_iter().map(|f| f.path).collect())
 }
@@ -19,7 +19,7 @@ fn planned(text: &str, standing: Option<&PartnerItem>) -> Planned {
 /// What stands once this was applied, and published if it was.
 fn applied(planned: &Planned, published: bool) -> Standing {
     let goals = published.then(|| planned.item.partner().unwrap().media_buying().goals());
-    Standing { item: Some(planned.item.clone()), secrets: None, goals }
+    Standing { item: Some(planned.item.clone()), secrets: planned.secrets.clone(), goals }
 }
 
 fn with(campaign: &str) -> String {
@@ -42,6 +42,22 @@ fn a_new_partner_gets_a_credential_and_the_same_file_again_changes_nothing() {
     let again = planned("provider: acme", Some(&first.item));
     assert_eq!(again.change, Change::Unchanged);
     assert!(again.credential.is_none() && again.differences.is_empty());
+}
+
+#[test]
+fn a_partner_with_campaigns_gets_a_secret_for_its_webhooks_once_and_keeps_its_others() {
+    let signing = "provider: acme\npostback: {credential: signature}";
+    let first = planned(signing, None);
+    assert!(first.webhook_secret.is_none(), "nothing is sent to it");
+    let campaigns = with(REGISTRATION).replace("provider: acme", signing);
+    let called = attempt(&campaigns, &applied(&first, true), 0).unwrap();
+    let made = called.webhook_secret.as_ref().unwrap();
+    let secrets = called.secrets.as_ref().unwrap();
+    assert_eq!(secrets.webhook_secrets, [made.reveal()]);
+    assert_eq!(secrets.signature_secrets, first.secrets.as_ref().unwrap().signature_secrets);
+    assert!(called.credential.is_none() && !called.differences.concat().contains(made.reveal()));
+    let again = attempt(&campaigns, &applied(&called, true), 0).unwrap();
+    assert_eq!((again.change, again.secrets.is_none()), (Change::Unchanged, true));
 }
 
 #[test]

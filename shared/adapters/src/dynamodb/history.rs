@@ -1,5 +1,7 @@
 //! What happened to one click, one postback or one content, read back from what was stored.
 
+use std::collections::{BTreeSet, HashMap};
+
 use app::ports::Unavailable;
 use aws_sdk_dynamodb::{Client, types::AttributeValue};
 use domain::{
@@ -10,14 +12,16 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Item, from_item,
+    get_all::get_all,
     item::{
-        CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, RefusalItem,
-        media_buying::{DELIVERY_ID, NewDeliveryItem},
+        CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION, RefusalItem,
+        media_buying::{DELIVERY_ID, DeliveryItem},
     },
 };
 use crate::aws::unavailable;
 
 const GET: &str = "DynamoDB GetItem history";
+const GET_ALL: &str = "DynamoDB BatchGetItem history";
 const QUERY: &str = "DynamoDB Query postbacks";
 
 /// The tables of what happened, to read.
@@ -59,14 +63,57 @@ impl History {
         self.get(&self.refusals, PROVIDER_CONTENT, key.as_str()).await
     }
 
+    /// What is kept under these keys of refusals and conflicts, by key.
+    pub async fn refusals<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a str>,
+    ) -> Result<HashMap<String, RefusalItem>, Unavailable> {
+        let key = |key: &str| Item::from([(PROVIDER_CONTENT.to_owned(), AttributeValue::S(key.to_owned()))]);
+        let found: Vec<RefusalItem> = self.get_all(&self.refusals, each_once(keys).map(key).collect()).await?;
+        Ok(found.into_iter().map(|item| (item.provider_content.clone(), item)).collect())
+    }
+
+    /// The postbacks and corrections that entries of the lookups name by these keys, by key.
+    pub async fn postbacks<'a>(
+        &self,
+        keys: impl IntoIterator<Item = &'a str>,
+    ) -> Result<HashMap<String, PostbackItem>, Unavailable> {
+        let key = |key: &str| {
+            let (revision, transaction) = PostbackItem::of_lookup_key(key)?;
+            let names = [(REVISION, revision), (PROVIDER_TRANSACTION, transaction)];
+            Some(names.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into())
+        };
+        let found: Vec<PostbackItem> = self.get_all(&self.postbacks, each_once(keys).filter_map(key).collect()).await?;
+        Ok(found.into_iter().map(|item| (item.lookup_key(), item)).collect())
+    }
+
+    /// The clicks of these ids, those that are ours and are kept.
+    pub async fn clicks<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<ClickItem>, Unavailable> {
+        let key = |id: &str| Item::from([(CLICK_ID.to_owned(), AttributeValue::S(id.to_owned()))]);
+        self.get_all(&self.clicks, each_once(ids).map(key).collect()).await
+    }
+
     /// A click.
     pub async fn click(&self, click_id: &ClickId) -> Result<Option<ClickItem>, Unavailable> {
         self.get(&self.clicks, CLICK_ID, click_id.as_str()).await
     }
 
-    /// A delivery, as it was put.
-    pub async fn delivery(&self, id: &DeliveryId) -> Result<Option<NewDeliveryItem>, Unavailable> {
+    /// The deliveries of these ids, with their current rounds.
+    pub async fn deliveries<'a>(
+        &self,
+        ids: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<DeliveryItem>, Unavailable> {
+        let key = |id: &str| Item::from([(DELIVERY_ID.to_owned(), AttributeValue::S(id.to_owned()))]);
+        self.get_all(&self.deliveries, each_once(ids).map(key).collect()).await
+    }
+
+    /// A delivery, with its current round.
+    pub async fn delivery(&self, id: &DeliveryId) -> Result<Option<DeliveryItem>, Unavailable> {
         self.get(&self.deliveries, DELIVERY_ID, id.as_str()).await
+    }
+
+    async fn get_all<T: DeserializeOwned>(&self, table: &str, keys: Vec<Item>) -> Result<Vec<T>, Unavailable> {
+        get_all(&self.client, GET_ALL, table, keys).await
     }
 
     async fn get<T: DeserializeOwned>(&self, table: &str, name: &str, key: &str) -> Result<Option<T>, Unavailable> {
@@ -75,4 +122,9 @@ impl History {
         let found = get.send().await.map_err(unavailable(GET))?;
         found.item.map(|item| from_item(GET, item)).transpose()
     }
+}
+
+/// DynamoDB refuses a request that asks for one key twice.
+fn each_once<'a>(keys: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    keys.into_iter().collect::<BTreeSet<_>>().into_iter()
 }

@@ -4,18 +4,24 @@
 //! |---|---|---|
 //! | `partners` | `provider` | `postbackctl` |
 //! | `secrets` | `owner`: `system`, or `partner/` and a provider | `postbackctl` |
-//! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original` | `postback` |
-//! | `refusals` | `provider_content`: provider, `#`, hash of the content | `postback` |
+//! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original`, or `correction-` and six digits | `postback`; corrections `postbackctl` |
+//! | `refusals` | `provider_content`: provider, `#`, hash of the content | `postback`; `postbackctl` resolves |
 //! | `clicks` | `click_id` | `click` |
 //! | `catalogue` | `part`: `current`, or a chunk's version, digest and number | `postbackctl` |
+//! | `lookups` | `subject`: what is looked up by, `#`, its shard; `place`: when, what and its key | `lookup-writer` |
 //! | `participants` | `user_id` | `event-evaluator` |
-//! | `deliveries` | `delivery_id`; index `due`: `due_shard`, `due_at` | `event-evaluator` puts them |
+//! | `deliveries` | `delivery_id`; index `under_way`: `under_way_shard`, `under_way_since`; index `failed`: `failed_shard`, `failed_at` | `event-evaluator` puts them, `webhook-sender`, `delivery-sweep` and `postbackctl` change them |
+//! | `attempts` | `delivery_id`; `attempt`: round and number | `webhook-sender`, `postbackctl` |
 
+pub mod lookups;
 pub mod media_buying;
+
+use std::{fmt, net::IpAddr};
 
 use domain::{
     click::{Click, ClickKeys, ClickOrigin},
     conversion::{Receipt, RecordedPostback},
+    correction::{Correction, Revision},
     credential::{CredentialKind, Credentials, TokenHash},
     fault::Fault,
     ids::{ClickId, LandingName, Provider, ReceiptId, TransactionId, UserId},
@@ -41,6 +47,8 @@ pub const PROVIDER_TRANSACTION: &str = "provider_transaction";
 pub const REVISION: &str = "revision";
 /// `postbacks`: the sort key of the postback as it first came.
 pub const ORIGINAL: &str = "original";
+/// `postbacks`: what the sort key of a correction begins with; its number follows, in as many digits always.
+pub const CORRECTION_PREFIX: &str = "correction-";
 /// `refusals`: its key.
 pub const PROVIDER_CONTENT: &str = "provider_content";
 /// `clicks`: its key.
@@ -93,12 +101,22 @@ pub struct SecretsItem {
     /// A partner's signing secrets, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signature_secrets: Vec<String>,
+    /// What a partner's webhooks are signed with, `whsec_` and base64, the newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub webhook_secrets: Vec<String>,
     /// The system's keys of click ids, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub click_keys: Vec<String>,
     /// The system's secrets of `/click` links, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub link_secrets: Vec<String>,
+}
+
+/// Whose they are, and no secret.
+impl fmt::Debug for SecretsItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretsItem").field("owner", &self.owner).finish_non_exhaustive()
+    }
 }
 
 impl SecretsItem {
@@ -114,7 +132,7 @@ impl SecretsItem {
     }
 }
 
-fn secrets_of(texts: Vec<String>) -> Vec<Secret> {
+pub(crate) fn secrets_of(texts: Vec<String>) -> Vec<Secret> {
     texts.into_iter().map(Secret::new).collect()
 }
 
@@ -137,6 +155,12 @@ pub struct PostbackItem {
     /// The parameters that meant nothing to us.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
+    /// A correction: the receipt of the original.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_receipt_id: Option<ReceiptId>,
+    /// A correction: when an operator accepted it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected_at: Option<Timestamp>,
 }
 
 impl PostbackItem {
@@ -157,7 +181,39 @@ impl From<&RecordedPostback> for PostbackItem {
             click: postback.click,
             content: postback.content.clone(),
             ignored: receipt.ignored.clone(),
+            original_receipt_id: None,
+            corrected_at: None,
         }
+    }
+}
+
+impl From<&Correction> for PostbackItem {
+    fn from(correction: &Correction) -> Self {
+        let Correction { postback, receipt, original_receipt_id, number, corrected_at } = correction;
+        let recorded = RecordedPostback { postback: postback.clone(), receipt: receipt.clone() };
+        Self {
+            revision: format!("{CORRECTION_PREFIX}{number:06}"),
+            original_receipt_id: Some(original_receipt_id.clone()),
+            corrected_at: Some(*corrected_at),
+            ..Self::from(&recorded)
+        }
+    }
+}
+
+impl TryFrom<PostbackItem> for Revision {
+    type Error = String;
+
+    fn try_from(item: PostbackItem) -> Result<Self, String> {
+        let Some(number) = item.revision.strip_prefix(CORRECTION_PREFIX) else {
+            return RecordedPostback::try_from(item).map(Self::Original);
+        };
+        let number = number.parse().map_err(|_| format!("the revision is {:?}", item.revision))?;
+        let (original, corrected_at) = (item.original_receipt_id.clone(), item.corrected_at);
+        let original_receipt_id = original.ok_or("a correction without original_receipt_id")?;
+        let corrected_at = corrected_at.ok_or("a correction without corrected_at")?;
+        let recorded = RecordedPostback::try_from(PostbackItem { revision: ORIGINAL.to_owned(), ..item })?;
+        let RecordedPostback { postback, receipt } = recorded;
+        Ok(Self::Correction(Correction { postback, receipt, original_receipt_id, number, corrected_at }))
     }
 }
 
@@ -202,6 +258,15 @@ pub struct RefusalItem {
     /// A refusal: what was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
+    /// A refusal: where it came from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<IpAddr>,
+    /// A refusal: the user that it names, as far as that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// A refusal: the click that it names, as far as that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub click_id: Option<ClickId>,
     /// A refusal: why it was refused.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
@@ -217,7 +282,13 @@ pub struct RefusalItem {
     /// A conflict that an operator accepted as a correction: the correction's receipt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Receipt>,
-    /// A refusal: when it expires, in Unix seconds. A conflict has none until it is resolved.
+    /// A conflict that an operator accepted: when. It never expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_at: Option<Timestamp>,
+    /// A conflict whose original an operator kept: when. The same content again makes it an open one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_kept_at: Option<Timestamp>,
+    /// A refusal, or a conflict whose original was kept: when it expires, in Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
 }
@@ -236,6 +307,37 @@ pub enum RefusalKind {
 pub const FIRST_RECEIVED_AT: &str = "first_received_at";
 /// `refusals`: counted on every sighting.
 pub const TIMES: &str = "times";
+/// `refusals`: the receipt of an accepted conflict.
+pub const ACCEPTED: &str = "accepted";
+/// `refusals`: when a conflict was accepted.
+pub const ACCEPTED_AT: &str = "accepted_at";
+/// `refusals`: when a conflict's original was kept.
+pub const ORIGINAL_KEPT_AT: &str = "original_kept_at";
+/// `refusals`, `clicks`: the time to live.
+pub const EXPIRES_AT: &str = "expires_at";
+
+impl RefusalItem {
+    /// Whether it has expired, though it may still be there: DynamoDB deletes within days.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now.as_second())
+    }
+
+    /// Whether it is a conflict that nobody has resolved.
+    pub fn is_open(&self) -> bool {
+        self.kind == RefusalKind::Conflict && self.accepted.is_none() && self.original_kept_at.is_none()
+    }
+}
+
+impl TryFrom<RefusalItem> for Conflict {
+    type Error = String;
+
+    fn try_from(item: RefusalItem) -> Result<Self, String> {
+        let transaction_id = item.transaction_id.ok_or("a conflict without transaction_id")?;
+        let content = item.content.ok_or("a conflict without content")?;
+        let (provider, differences, received_at) = (item.provider, item.differences, item.first_received_at);
+        Ok(Self { provider, transaction_id, content, differences, received_at })
+    }
+}
 
 impl From<&Refusal> for RefusalItem {
     fn from(refusal: &Refusal) -> Self {
@@ -248,11 +350,16 @@ impl From<&Refusal> for RefusalItem {
             last_received_at: seen,
             times: 1,
             request: Some(refusal.request.clone()),
+            source: Some(refusal.source),
+            user_id: refusal.user_id.clone(),
+            click_id: refusal.click_id.clone(),
             faults: refusal.faults.clone(),
             transaction_id: None,
             content: None,
             differences: Vec::new(),
             accepted: None,
+            accepted_at: None,
+            original_kept_at: None,
             expires_at: Some(seen.as_second() + domain::refusal::REFUSAL_KEPT_SECONDS),
         }
     }
@@ -268,11 +375,16 @@ impl From<&Conflict> for RefusalItem {
             last_received_at: conflict.received_at,
             times: 1,
             request: None,
+            source: None,
+            user_id: None,
+            click_id: None,
             faults: Vec::new(),
             transaction_id: Some(conflict.transaction_id.clone()),
             content: Some(conflict.content.clone()),
             differences: conflict.differences.clone(),
             accepted: None,
+            accepted_at: None,
+            original_kept_at: None,
             expires_at: None,
         }
     }
@@ -308,5 +420,12 @@ impl From<&Click> for ClickItem {
             clicked_at: click.clicked_at,
             expires_at: (click.clicked_at + CLICK_KEPT_HOURS.hours()).as_second(),
         }
+    }
+}
+
+impl From<ClickItem> for Click {
+    fn from(item: ClickItem) -> Self {
+        let ClickItem { click_id, provider, landing, user_id, clicked_at, .. } = item;
+        Self { click_id, provider, landing, user_id, clicked_at }
     }
 }

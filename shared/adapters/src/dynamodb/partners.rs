@@ -2,44 +2,34 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use app::ports::{KnownPartner, Source, SystemKeys, Unavailable};
+use app::ports::{KnownPartner, KnownRecipient, Source, SystemKeys, Unavailable};
 use aws_sdk_dynamodb::{
     Client,
     types::{AttributeValue, KeysAndAttributes},
 };
-use domain::{ids::Provider, partner::Partner};
+use domain::{ids::Provider, partner::Partner, recipient::Recipient, webhook::Allowance};
 
 use super::{
     Item, from_item,
-    item::{OWNER, PROVIDER, PartnerItem, SYSTEM_OWNER, SecretsItem},
+    item::{OWNER, PROVIDER, PartnerItem, SYSTEM_OWNER, SecretsItem, secrets_of},
 };
-use crate::aws::unavailable;
+use crate::{aws::unavailable, webhook::Signer};
 
 const GET_PARTNER: &str = "DynamoDB GetItem partners";
 const GET_BOTH: &str = "DynamoDB BatchGetItem partners, secrets";
 const GET_SECRETS: &str = "DynamoDB GetItem secrets";
 
-/// Partners with what opens their doors: one call for both tables, whoever is asked for, so that a partner that signs, one
-/// that has a token and one that does not exist cost the same.
+/// Partners with their secrets: one call for both tables, whoever is asked for, so that a partner that signs, one that has
+/// a token and one that does not exist cost the same.
 #[derive(Debug, Clone)]
-pub struct DynamoKnownPartners {
+struct PartnersWithSecrets {
     client: Client,
     partners: String,
     secrets: String,
 }
 
-impl DynamoKnownPartners {
-    /// The partners in these two tables.
-    pub fn new(client: Client, partners: String, secrets: String) -> Self {
-        Self { client, partners, secrets }
-    }
-}
-
-impl Source for DynamoKnownPartners {
-    type Key = Provider;
-    type Value = KnownPartner;
-
-    async fn load(&self, provider: &Provider) -> Result<Option<KnownPartner>, Unavailable> {
+impl PartnersWithSecrets {
+    async fn load(&self, provider: &Provider) -> Result<Option<(PartnerItem, Option<SecretsItem>)>, Unavailable> {
         let both = HashMap::from([
             (self.partners.clone(), one_key(PROVIDER, provider.to_string())?),
             (self.secrets.clone(), one_key(OWNER, SecretsItem::partner_owner(provider))?),
@@ -56,9 +46,65 @@ impl Source for DynamoKnownPartners {
         };
         let item: PartnerItem = from_item(GET_BOTH, item)?;
         let secrets = first(&self.secrets).map(|item| from_item(GET_BOTH, item)).transpose()?;
+        Ok(Some((item, secrets)))
+    }
+}
+
+/// Partners with what opens their doors.
+#[derive(Debug, Clone)]
+pub struct DynamoKnownPartners(PartnersWithSecrets);
+
+impl DynamoKnownPartners {
+    /// The partners in these two tables.
+    pub fn new(client: Client, partners: String, secrets: String) -> Self {
+        Self(PartnersWithSecrets { client, partners, secrets })
+    }
+}
+
+impl Source for DynamoKnownPartners {
+    type Key = Provider;
+    type Value = KnownPartner;
+
+    async fn load(&self, provider: &Provider) -> Result<Option<KnownPartner>, Unavailable> {
+        let Some((item, secrets)) = self.0.load(provider).await? else {
+            return Ok(None);
+        };
         let partner = meaning(GET_BOTH, &item)?;
         let credentials = item.credentials(partner.credential(), secrets);
         Ok(Some(KnownPartner { partner: Arc::new(partner), credentials }))
+    }
+}
+
+/// Partners with where their webhooks lead and what those are signed with.
+#[derive(Debug, Clone)]
+pub struct DynamoRecipients {
+    partners: PartnersWithSecrets,
+    allowance: Allowance,
+}
+
+impl DynamoRecipients {
+    /// The partners in these two tables, whose webhooks may lead as far as `allowance` says.
+    pub fn new(client: Client, partners: String, secrets: String, allowance: Allowance) -> Self {
+        Self { partners: PartnersWithSecrets { client, partners, secrets }, allowance }
+    }
+}
+
+impl Source for DynamoRecipients {
+    type Key = Provider;
+    type Value = KnownRecipient;
+
+    async fn load(&self, provider: &Provider) -> Result<Option<KnownRecipient>, Unavailable> {
+        let Some((item, secrets)) = self.partners.load(provider).await? else {
+            return Ok(None);
+        };
+        let recipient = Recipient::of(&meaning(GET_BOTH, &item)?, self.allowance);
+        let secrets = secrets_of(secrets.map(|item| item.webhook_secrets).unwrap_or_default());
+        // Nothing goes out that the partner could not verify.
+        Signer::try_new(&secrets).map_err(|fault| Unavailable {
+            service: GET_BOTH,
+            reason: format!("the webhook secrets of {provider} are not valid: {fault}"),
+        })?;
+        Ok(Some(KnownRecipient { recipient, secrets }))
     }
 }
 

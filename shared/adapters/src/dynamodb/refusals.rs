@@ -12,7 +12,7 @@ use domain::{
 
 use super::{
     Item, from_item,
-    item::{FIRST_RECEIVED_AT, PROVIDER_CONTENT, RefusalItem, TIMES},
+    item::{EXPIRES_AT, FIRST_RECEIVED_AT, ORIGINAL_KEPT_AT, PROVIDER_CONTENT, RefusalItem, RefusalKind, TIMES},
     to_item,
 };
 use crate::aws::unavailable;
@@ -58,7 +58,17 @@ impl DynamoRefusals {
                 .expression_attribute_values(format!(":{name}"), value);
         }
         sets.sort();
-        let update = update.update_expression(format!("SET {} ADD #times :one", sets.join(", ")));
+        // A conflict whose original was kept, and that comes all the same, is open again; an accepted one never expires.
+        let removed = match seen.kind {
+            RefusalKind::Refusal => String::new(),
+            RefusalKind::Conflict => format!(" REMOVE #{EXPIRES_AT}, #{ORIGINAL_KEPT_AT}"),
+        };
+        if !removed.is_empty() {
+            for name in [EXPIRES_AT, ORIGINAL_KEPT_AT] {
+                update = update.expression_attribute_names(format!("#{name}"), name);
+            }
+        }
+        let update = update.update_expression(format!("SET {} ADD #times :one{removed}", sets.join(", ")));
         let written = update.send().await.map_err(unavailable(UPDATE))?;
         from_item(UPDATE, written.attributes.unwrap_or_default())
     }

@@ -31,6 +31,11 @@ pub enum SecretFault {
     Form,
 }
 
+/// A partner's secret of these random bytes, in Standard Webhooks' form.
+pub fn secret_of(random: [u8; 32]) -> Secret {
+    Secret::new(format!("{PREFIX}{}", BASE64.encode(&random)))
+}
+
 impl Signer {
     /// A signer with these secrets, the newest first.
     pub fn try_new(secrets: &[Secret]) -> Result<Self, SecretFault> {
@@ -81,6 +86,26 @@ mod tests {
     #[test]
     fn a_signature_is_the_one_that_the_specification_publishes() {
         assert_eq!(sign(&[KEY]), SIGNED);
+    }
+
+    #[test]
+    fn a_secret_that_is_made_signs() {
+        assert!(Signer::try_new(&[secret_of([7; 32]), secret_of([8; 32])]).is_ok());
+    }
+
+    #[test]
+    fn every_published_vector_of_a_valid_webhook_is_signed_as_published() {
+        let vectors = include_str!("../../../domain/vectors/webhook-signature.json");
+        let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
+        for vector in vectors["webhooks"].as_array().unwrap() {
+            let text = |name: &str| vector[name].as_str().unwrap();
+            let signer = Signer::try_new(&[Secret::new(text("secret"))]).unwrap();
+            let Ok(timestamp) = text("webhook-timestamp").parse() else { continue };
+            let made = signer.sign(text("webhook-id"), timestamp, text("payload")).unwrap();
+            let found = text("webhook-signature").split(' ').any(|given| given == made);
+            let age = vector["received_at"].as_i64().unwrap().abs_diff(timestamp);
+            assert_eq!(Some(found && age <= 300), vector["valid"].as_bool(), "{}", text("what"));
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use domain::{
     click::ClickKeys,
     credential::{CredentialKind, TokenHash},
+    ids::{ClickId, UserId},
     partner::PartnerFile,
     signature::{self, Secret},
 };
@@ -255,6 +256,78 @@ async fn whatever_fails_a_200_was_recorded_and_every_resend_ends_in_the_same_pla
         let recorded: Vec<_> = state.postbacks.values().map(|recorded| recorded.receipt.clone()).collect();
         assert_eq!(recorded, receipts[..1], "{trouble:?}");
         assert_eq!((state.refusals.len(), state.conflicts.len()), (1, 1), "{trouble:?}");
+    }
+}
+
+async fn resubmit(rig: &Rig, request: &str, source: [u8; 4]) -> Option<Answer> {
+    rig.receipts.set(rig.receipts.get() + 1);
+    let (provider, receipt_id) = (Provider::new("acme").unwrap(), ReceiptId::from_random([rig.receipts.get(); 16]));
+    let kept = Resubmission { provider: &provider, request, source: source.into() };
+    rig.accept.resubmit(&kept, Timestamp::UNIX_EPOCH, receipt_id).await.map(|answered| answered.answer)
+}
+
+fn kept(rig: &Rig) -> Refusal {
+    rig.world.state().refusals.values().next().unwrap().0.clone()
+}
+
+#[tokio::test]
+async fn a_kept_refusal_that_is_sent_again_meets_the_same_checks_after_the_credential() {
+    let rig = Rig::new();
+    let broken = format!("{SAMPLE}&currency=USD");
+    let refused = rig.get(&broken).await;
+    let kept = kept(&rig);
+    assert_eq!(resubmit(&rig, &kept.request, [192, 0, 2, 1]).await, Some(refused));
+    assert_eq!(rig.world.state().refusals.values().next().unwrap().1, 2, "counted like any other");
+    // Where it came from is agreed no more than when it came.
+    assert!(matches!(resubmit(&rig, SAMPLE, [198, 51, 100, 1]).await, Some(Answer::Forbidden(_))));
+    assert!(rig.world.state().postbacks.is_empty());
+}
+
+#[tokio::test]
+async fn after_a_mend_what_was_refused_is_recorded_as_if_the_partner_had_sent_it_and_is_then_a_duplicate() {
+    let rig = Rig::new();
+    let elsewhere = Call { source: [198, 51, 100, 1].into(), ..acme(SAMPLE) };
+    assert!(matches!(rig.call(&elsewhere).await, Answer::Forbidden(_)));
+    let kept = kept(&rig);
+    let mended = partner(r#"{"provider":"acme"}"#);
+    let accept = AcceptPostback {
+        partners: Cache::new(
+            Held::new(&rig.world, [(mended.partner.provider().clone(), mended)]),
+            CachePolicy::default(),
+        ),
+        ..rig.accept
+    };
+    let rig = Rig { accept, ..rig };
+    let Some(Answer::Accepted(receipt)) = resubmit(&rig, &kept.request, [198, 51, 100, 1]).await else {
+        panic!("not accepted")
+    };
+    assert_eq!(resubmit(&rig, &kept.request, [198, 51, 100, 1]).await, Some(Answer::Duplicate(receipt.clone())));
+    assert_eq!(rig.get(SAMPLE).await, Answer::Duplicate(receipt));
+}
+
+#[tokio::test]
+async fn what_was_not_kept_whole_is_never_taken_for_what_the_partner_said() {
+    let rig = Rig::new();
+    rig.call(&Call { query: b"user_id=\xff", ..acme("") }).await;
+    let request = kept(&rig).request;
+    rig.calls();
+    assert_eq!(resubmit(&rig, &request, [192, 0, 2, 1]).await, None);
+    assert_eq!(rig.calls(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_refusal_keeps_the_user_and_the_click_that_it_names_and_no_macro() {
+    let rig = Rig::new();
+    for (query, user, click) in [
+        ("user_id=u%201&click_id=c", Some("u 1"), Some("c")),
+        ("user_id={user_id}&click_id=%zz", None, None),
+        ("click_id=&user_id=u&user_id=v", Some("u"), None),
+    ] {
+        rig.get(query).await;
+        let state = rig.world.state();
+        let (refusal, _) = state.refusals.values().find(|(refusal, _)| refusal.request == query).unwrap();
+        assert_eq!(refusal.user_id.as_ref().map(UserId::as_str), user, "{query}");
+        assert_eq!(refusal.click_id.as_ref().map(ClickId::as_str), click, "{query}");
     }
 }
 

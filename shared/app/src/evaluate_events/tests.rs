@@ -200,6 +200,17 @@ async fn the_catalogues_pointer_is_asked_for_once_a_poll() {
     }
 }
 
+/// The delivery once somebody has begun its first attempt.
+fn claimed(delivery: &Delivery, message: &Message) -> Delivery {
+    use domain::{
+        delivery::{Pace, Standing},
+        ids::Mark,
+    };
+    let pace = Pace::try_new(std::time::Duration::from_mins(1), 60).unwrap();
+    let claim = message.claim(message.due_at, Standing::Open, &pace, &Mark::new("m").unwrap()).unwrap();
+    delivery.with_claim(claim)
+}
+
 #[tokio::test]
 async fn a_delivery_that_has_begun_is_not_sent_again_and_one_that_has_not_is() {
     for begun in [false, true] {
@@ -209,7 +220,10 @@ async fn a_delivery_that_has_begun_is_not_sent_again_and_one_that_has_not_is() {
         {
             let mut state = rig.world.state();
             state.participants.clear();
-            state.deliveries.values_mut().for_each(|delivery| delivery.1 = begun);
+            let first = state.webhooks[0].clone();
+            if begun {
+                state.deliveries.values_mut().for_each(|delivery| *delivery = claimed(delivery, &first));
+            }
         }
         let before = rig.world.state().deliveries.clone();
         rig.handle(&batch).await;
@@ -270,7 +284,7 @@ async fn play(trouble: BTreeMap<usize, Trouble>) -> (End, usize) {
     }
     assert!(waiting.is_empty());
     let state = rig.world.state();
-    let owed = |(delivery, _): &(NewDelivery, bool)| (delivery.occurred_at, delivery.ids.clone());
+    let owed = |delivery: &Delivery| (delivery.occurred_at(), delivery.ids().clone());
     let end = End {
         participants: state.participants.iter().map(|(id, (stored, _))| (id.clone(), stored.clone())).collect(),
         owed: state.deliveries.iter().map(|(id, delivery)| (id.clone(), owed(delivery))).collect(),

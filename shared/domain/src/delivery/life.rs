@@ -7,6 +7,7 @@ use thiserror::Error;
 use super::{Claim, Delivery, Ending, LateAttempt, Life, Message, Next};
 use crate::{
     attempt::{Answered, Attempt, Verdict},
+    campaign::Campaign,
     ids::{Mark, Ticket},
     moment::Moment,
     prelude::*,
@@ -22,6 +23,19 @@ pub enum Standing {
     Paused,
     /// It is over: what is owed is cancelled.
     Archived,
+}
+
+impl From<&Campaign> for Standing {
+    /// Archived is stronger than paused.
+    fn from(campaign: &Campaign) -> Self {
+        if campaign.archived() {
+            Self::Archived
+        } else if campaign.paused() {
+            Self::Paused
+        } else {
+            Self::Open
+        }
+    }
 }
 
 /// How long a claim is held, and how often a paused delivery is looked at.
@@ -42,6 +56,13 @@ pub enum PaceFault {
     PausedHop,
 }
 
+impl Default for Pace {
+    /// A minute, and five.
+    fn default() -> Self {
+        Self { claim_hold: Duration::from_mins(1), paused_hop_seconds: 300 }
+    }
+}
+
 impl Pace {
     /// This pace. A claim must be held for longer than an attempt can take in all; whoever knows the attempt's limits
     /// sees to that.
@@ -53,6 +74,16 @@ impl Pace {
             return Err(PaceFault::PausedHop);
         }
         Ok(Self { claim_hold, paused_hop_seconds })
+    }
+
+    /// Until when a claim that is made now is held.
+    pub(super) fn claimed_until(&self, now: Moment) -> Moment {
+        now.plus(self.claim_hold)
+    }
+
+    /// How long a message of a paused campaign waits until it is looked at again.
+    pub fn paused_hop_seconds(&self) -> u16 {
+        self.paused_hop_seconds
     }
 }
 
@@ -147,7 +178,7 @@ impl Delivery {
             return Step::Acknowledge(Why::OlderRound);
         }
         let (next, claim) = match &self.life {
-            Life::Ended(ending) => return Step::Acknowledge(Why::Ended(*ending)),
+            Life::Ended { ending, .. } => return Step::Acknowledge(Why::Ended(*ending)),
             Life::UnderWay { next, claim } => (next, claim.as_ref()),
         };
         let n = self.next_n();
@@ -162,7 +193,7 @@ impl Delivery {
             return if own { Step::Send(claim.clone()) } else { Step::LeaveToReturn { until: claim.until } };
         }
         match standing {
-            Standing::Archived => Step::Cancel(self.ended(Ending::Cancelled)),
+            Standing::Archived => Step::Cancel(self.ended(Ending::Cancelled, now)),
             _ if now < next.due_at => Step::Hop { delay_seconds: hop(now, next.due_at) },
             Standing::Paused => Step::Hop { delay_seconds: pace.paused_hop_seconds },
             Standing::Open => self.claimed(message, next, now, pace, mark),
@@ -188,23 +219,33 @@ impl Delivery {
             ticket: message.ticket.clone(),
             mark: mark.clone(),
             due_at: next.due_at,
-            until: now.plus(pace.claim_hold),
+            until: pace.claimed_until(now),
         };
         let life = Life::UnderWay { next: next.clone(), claim: Some(claim.clone()) };
         Step::Claim { delivery: self.with(life), claim }
+    }
+
+    /// The delivery once [`Message::claim`]'s claim is stored: what storing it must come to, for whoever stores it.
+    #[must_use]
+    pub fn with_claim(&self, claim: Claim) -> Self {
+        match &self.life {
+            Life::UnderWay { next, .. } => self.with(Life::UnderWay { next: next.clone(), claim: Some(claim) }),
+            Life::Ended { .. } => self.clone(),
+        }
     }
 
     /// What to do about an attempt that was made under this claim. `ticket` is a fresh one, for the next message.
     pub fn record(&self, claim: &Claim, answered: &Answered, policy: RetryPolicy, ticket: Ticket) -> Recorded {
         let attempt = Attempt::of(claim.n, claim.due_at, answered);
         if self.claim() != Some(claim) {
-            return self.record_late(claim, attempt);
+            return self.record_late(claim, attempt, answered.ended_at);
         }
         let due = policy.due(claim.n, answered.ended_at, answered.retry_after);
+        let at = answered.ended_at;
         let life = match (answered.outcome.verdict(), due) {
-            (Verdict::Delivered, _) => Life::Ended(Ending::Delivered),
-            (Verdict::Gone, _) => Life::Ended(Ending::Gone),
-            (Verdict::Failed, None) => Life::Ended(Ending::Exhausted),
+            (Verdict::Delivered, _) => Life::Ended { ending: Ending::Delivered, at },
+            (Verdict::Gone, _) => Life::Ended { ending: Ending::Gone, at },
+            (Verdict::Failed, None) => Life::Ended { ending: Ending::Exhausted, at },
             (Verdict::Failed, Some(due_at)) => Life::UnderWay { next: Next { due_at, ticket }, claim: None },
         };
         let mut delivery = self.with(life);
@@ -214,13 +255,13 @@ impl Delivery {
         Recorded::Stored { delivery, next }
     }
 
-    fn record_late(&self, claim: &Claim, attempt: Attempt) -> Recorded {
+    fn record_late(&self, claim: &Claim, attempt: Attempt, ended_at: Moment) -> Recorded {
         if self.round == claim.round && self.attempts.contains(&attempt) {
             return Recorded::Already;
         }
         let delivered = attempt.outcome.verdict() == Verdict::Delivered;
         let news = delivered && self.ending() != Some(Ending::Delivered);
-        let delivery = news.then(|| self.ended(Ending::Delivered));
+        let delivery = news.then(|| self.ended(Ending::Delivered, ended_at));
         let late = LateAttempt { delivery_id: self.id.clone(), round: claim.round, mark: claim.mark.clone(), attempt };
         Recorded::ClaimLost { delivery, late }
     }
@@ -241,13 +282,14 @@ impl Delivery {
         let moved = core::mem::take(&mut delivery.attempts);
         delivery.recorded = None;
         delivery.round = self.round.saturating_add(1);
+        delivery.opened_at = now;
         let message = delivery.message(&next, ticket);
         Opened { delivery, moved, moved_round: self.round, message }
     }
 
     /// Cancels what is under way; `None` if it has ended. An attempt that is in the air may still deliver.
-    pub fn cancel(&self) -> Option<Self> {
-        self.ending().is_none().then(|| self.ended(Ending::Cancelled))
+    pub fn cancel(&self, now: Moment) -> Option<Self> {
+        self.ending().is_none().then(|| self.ended(Ending::Cancelled, now))
     }
 
     /// The message that the sweep sends for what is later than it should be: what was due, or claimed until, more than
@@ -259,8 +301,8 @@ impl Delivery {
         (since.plus(grace) < now).then(|| self.message(next, ticket))
     }
 
-    fn ended(&self, ending: Ending) -> Self {
-        self.with(Life::Ended(ending))
+    fn ended(&self, ending: Ending, at: Moment) -> Self {
+        self.with(Life::Ended { ending, at })
     }
 
     fn with(&self, life: Life) -> Self {

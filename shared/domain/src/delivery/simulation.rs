@@ -49,6 +49,8 @@ struct Queued {
 #[derive(Debug, Clone)]
 enum At {
     Idle,
+    Received(Job),
+    ClaimUnread(Job, Claim, Moment),
     Read(Job),
     Act(Job, Step, u32),
     Sent(Job, Claim, Outcome, Moment),
@@ -85,7 +87,7 @@ struct World {
 
 impl World {
     fn new(visibility_ms: u64) -> Self {
-        let table = Delivery::new(owed(), moment(0), ticket(0));
+        let table = Delivery::new(participant(), owed(), moment(0), ticket(0));
         let first = table.first_message(ticket(1)).unwrap();
         Self {
             now: moment(0),
@@ -139,7 +141,7 @@ impl World {
             Happening::Pass { ms } => self.now = self.now.plus(Duration::from_millis(ms)),
             Happening::OpenRound => self.open_round(),
             Happening::Cancel => {
-                if let Some(cancelled) = self.table.cancel() {
+                if let Some(cancelled) = self.table.cancel(self.now) {
                     assert!(self.replace(self.table.revision(), &cancelled));
                 }
             }
@@ -180,13 +182,18 @@ impl World {
         if !again {
             queued.visible_at = now.plus(self.visibility);
         }
-        self.workers[worker] = At::Read(Job { id: queued.id, message: queued.message.clone(), mark });
+        self.workers[worker] = At::Received(Job { id: queued.id, message: queued.message.clone(), mark });
     }
 
     fn step(&mut self, worker: usize, lost: bool, outcome: Outcome) {
         let at = core::mem::replace(&mut self.workers[worker], At::Idle);
         self.workers[worker] = match at {
             At::Idle => At::Idle,
+            At::Received(job) => match job.message.claim(self.now, self.standing, &self.pace, &job.mark) {
+                Some(claim) => At::ClaimUnread(job, claim, self.now),
+                None => At::Read(job),
+            },
+            At::ClaimUnread(job, claim, at) => self.claim_unread(job, claim, at, lost, outcome),
             At::Read(job) => {
                 let step = self.table.decide(&job.message, self.now, self.standing, &self.pace, &job.mark);
                 At::Act(job, step, self.table.revision())
@@ -214,6 +221,18 @@ impl World {
         };
     }
 
+    /// Stores a claim that was made without reading, where the delivery is as the message says. The rules must say the
+    /// same of it.
+    fn claim_unread(&mut self, job: Job, claim: Claim, at: Moment, lost: bool, outcome: Outcome) -> At {
+        if self.table.revision() != job.message.revision {
+            return At::Read(job);
+        }
+        let delivery = self.table.with_claim(claim.clone());
+        let step = self.table.decide(&job.message, at, Standing::Open, &self.pace, &job.mark);
+        assert_eq!(step, Step::Claim { delivery, claim }, "a message tells what it was made for");
+        self.act(job, step, self.table.revision(), lost, outcome)
+    }
+
     fn act(&mut self, job: Job, step: Step, read: u32, lost: bool, outcome: Outcome) -> At {
         match step {
             Step::Claim { delivery, claim } => {
@@ -222,9 +241,9 @@ impl World {
                     return At::Read(job);
                 }
                 self.check_claim(&before, &claim);
-                if lost { At::Read(job) } else { self.send(job, claim, outcome) }
+                // As a worker must: no request whose claim may have run out meanwhile.
+                if lost || !claim.lives(self.now) { At::Read(job) } else { self.send(job, claim, outcome) }
             }
-            // As a worker must: no request whose claim may have run out meanwhile.
             Step::Send(claim) if claim.lives(self.now) => self.send(job, claim, outcome),
             Step::Send(_) => At::Read(job),
             Step::Hop { delay_seconds } => {
@@ -354,30 +373,43 @@ fn run(happenings: &[Happening], visibility_ms: u64) -> World {
     world
 }
 
+/// A worker's steps until it stands where it is waited for.
+fn step_until(world: &mut World, worker: usize, outcome: &Outcome, there: fn(&At) -> bool) {
+    for _ in 0..8 {
+        if there(&world.workers[worker]) {
+            return;
+        }
+        world.step(worker, false, outcome.clone());
+    }
+    panic!("it never came there: {:?}", world.workers[worker]);
+}
+
+/// A worker's steps until it has claimed and sent.
+fn claim_and_send(world: &mut World, worker: usize, outcome: &Outcome) {
+    step_until(world, worker, outcome, |at| matches!(at, At::Sent(..)));
+}
+
 /// What came of acknowledging at another chain's live claim: a worker that is slow to acknowledge deletes the message
 /// that the next claim was made for, and the other chain's message ends at that claim.
 #[test]
 fn a_message_that_meets_another_chains_claim_is_not_lost_when_that_claim_expires_first() {
     let mut world = World::new(4_000);
+    let failing = Outcome::Status(500);
     world.happen(&Happening::Evaluate);
-    let step = |world: &mut World, worker| world.step(worker, false, Outcome::Status(500));
     // The second chain claims, and its worker dies.
     world.receive(0, 1, false);
-    step(&mut world, 0);
-    step(&mut world, 0);
+    claim_and_send(&mut world, 0, &failing);
     world.happen(&Happening::Die { worker: 0 });
     // The first chain's message is handed out twice. One worker looks at it in the claim's last millisecond …
     world.happen(&Happening::Pass { ms: 2_999 });
     world.receive(1, 0, true);
     world.receive(2, 0, false);
-    step(&mut world, 1);
+    step_until(&mut world, 1, &failing, |at| matches!(at, At::Act(..)));
     // … the other one claims when it has expired, and dies; now the first acts on what it saw.
     world.happen(&Happening::Pass { ms: 1 });
-    step(&mut world, 2);
-    step(&mut world, 2);
+    claim_and_send(&mut world, 2, &failing);
     world.happen(&Happening::Die { worker: 2 });
-    step(&mut world, 1);
-    step(&mut world, 1);
+    step_until(&mut world, 1, &failing, |at| matches!(at, At::Idle));
     world.happen(&Happening::Pass { ms: 1_000 });
     world.settle(false);
     assert_eq!(world.claims.len(), 2 + usize::from(ATTEMPTS));
@@ -388,18 +420,14 @@ fn a_message_that_meets_another_chains_claim_is_not_lost_when_that_claim_expires
 #[test]
 fn a_worker_that_lost_its_claim_does_not_take_the_message_from_the_one_that_has_it() {
     let mut world = World::new(4_000);
-    let step = |world: &mut World, worker| world.step(worker, false, Outcome::Status(500));
+    let failing = Outcome::Status(500);
     world.receive(0, 0, false);
-    step(&mut world, 0);
-    step(&mut world, 0);
+    claim_and_send(&mut world, 0, &failing);
     world.happen(&Happening::Pass { ms: 4_000 });
     world.receive(1, 0, false);
-    step(&mut world, 1);
-    step(&mut world, 1);
+    claim_and_send(&mut world, 1, &failing);
     // The slow worker's answer comes, and all that it does about it; then the other one dies.
-    for _ in 0..5 {
-        step(&mut world, 0);
-    }
+    step_until(&mut world, 0, &failing, |at| matches!(at, At::Idle));
     world.happen(&Happening::Die { worker: 1 });
     world.settle(false);
     assert_eq!(world.late.len(), 1);
@@ -413,16 +441,14 @@ fn a_late_2xx_delivers_and_is_kept_or_neither_wherever_its_worker_dies() {
     for steps in 0..6 {
         for lost in [false, true] {
             let mut world = World::new(4_000);
+            let delivered = Outcome::Status(204);
             world.receive(0, 0, false);
-            let step = |world: &mut World, worker, lost| world.step(worker, lost, Outcome::Status(204));
-            step(&mut world, 0, false);
-            step(&mut world, 0, false);
+            claim_and_send(&mut world, 0, &delivered);
             world.happen(&Happening::Pass { ms: 4_000 });
             world.receive(1, 0, false);
-            step(&mut world, 1, false);
-            step(&mut world, 1, false);
+            claim_and_send(&mut world, 1, &delivered);
             for _ in 0..steps {
-                step(&mut world, 0, lost);
+                world.step(0, lost, delivered.clone());
             }
             world.happen(&Happening::Die { worker: 0 });
             world.happen(&Happening::Die { worker: 1 });

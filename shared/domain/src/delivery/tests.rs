@@ -9,23 +9,26 @@ use crate::{
     retry::{RESENDS, RetryAfter, RetryPolicy},
 };
 
-pub(super) fn moment(ms: i64) -> Moment {
+pub(crate) fn moment(ms: i64) -> Moment {
     Moment::from_millisecond(1_795_435_200_000 + ms)
 }
 
-pub(super) fn ticket(number: u64) -> Ticket {
+pub(crate) fn ticket(number: u64) -> Ticket {
     Ticket::from_random(number.to_be_bytes())
 }
 
-pub(super) fn mark(ticket: Ticket) -> Mark {
+pub(crate) fn mark(ticket: Ticket) -> Mark {
     Mark::new(String::from(ticket)).unwrap()
 }
 
-pub(super) fn owed() -> Owed {
+pub(crate) fn participant() -> UserId {
+    UserId::new("gg3-42").unwrap()
+}
+
+pub(crate) fn owed() -> Owed {
     Owed {
         provider: Provider::new("acme").unwrap(),
         campaign: CampaignName::new("welcome").unwrap(),
-        participant: UserId::new("gg3-42").unwrap(),
         ids: Ids { user_id: PartnerUserId::new("p-9").ok(), click_id: ClickId::new("c-1").ok() },
         occurred_at: moment(-5_000),
     }
@@ -40,7 +43,7 @@ fn policy() -> RetryPolicy {
 }
 
 fn fresh() -> (Delivery, Message) {
-    let delivery = Delivery::new(owed(), moment(0), ticket(1));
+    let delivery = Delivery::new(participant(), owed(), moment(0), ticket(1));
     let message = delivery.first_message(ticket(2)).unwrap();
     (delivery, message)
 }
@@ -135,7 +138,7 @@ fn a_pause_holds_without_a_claim_and_archiving_cancels() {
     assert_eq!(by(Standing::Paused), Step::Hop { delay_seconds: 60 });
     let Step::Cancel(cancelled) = by(Standing::Archived) else { panic!() };
     assert_eq!(cancelled.ending(), Some(Ending::Cancelled));
-    assert_eq!(cancelled.cancel(), None);
+    assert_eq!(cancelled.cancel(moment(1)), None);
     assert_eq!(cancelled.overdue(moment(1_000_000), Duration::ZERO, ticket(3)), None);
 }
 
@@ -209,7 +212,7 @@ fn a_late_2xx_of_any_round_delivers_whatever_the_end_was() {
             attempt(&delivery, &message.unwrap(), Outcome::Status(500))
         });
     let (gone, _) = attempt(&opened.delivery, &opened.message, Outcome::Status(410));
-    for ended in [exhausted, gone, claimed.cancel().unwrap(), opened.delivery] {
+    for ended in [exhausted, gone, claimed.cancel(moment(2)).unwrap(), opened.delivery] {
         let late = ended.record(&held, &answered(moment(0), Outcome::Status(200)), policy(), ticket(9));
         let Recorded::ClaimLost { delivery: Some(delivered), .. } = late else { panic!("{late:?}") };
         assert_eq!(delivered.ending(), Some(Ending::Delivered));

@@ -54,6 +54,13 @@ pub struct BodyNameFault {
     pub name: String,
 }
 
+impl Default for BodyNames {
+    /// Our own names, which stand for nothing else.
+    fn default() -> Self {
+        Self { user_id: Field::UserId.as_str().to_owned(), click_id: Field::ClickId.as_str().to_owned() }
+    }
+}
+
 impl BodyNames {
     /// The names of a partner, unless one of them stands for something else in the body.
     pub fn try_new(names: &ParameterNames) -> Result<Self, Vec<BodyNameFault>> {

@@ -7,20 +7,21 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::Poll,
+    time::Duration,
 };
 
 use app::{
     memory::{Held, World},
     ports::{
-        Catalogues, ConversionQueue, DeadLetters, Deliveries, KnownPartner, Participants, Postbacks, Published, Put,
+        Catalogues, ConversionQueue, DeadLetters, KnownPartner, NewDeliveries, Participants, Postbacks, Published, Put,
         Recorded, Refusals, Replaced, Source, StoredParticipant, Surroundings, SystemKeys, Unavailable, WebhookQueue,
     },
 };
 use domain::{
     conversion::{Conversion, Receipt, RecordedPostback},
-    ids::{Provider, Ticket, TransactionId, UserId},
+    delivery::{Delivery, Message},
+    ids::{Mark, Provider, Ticket, TransactionId, UserId},
     moment::Moment,
-    owed_delivery::{FirstAttempt, NewDelivery},
     participant::Participant,
     refusal::{Conflict, KeptConflict, Refusal},
 };
@@ -144,6 +145,14 @@ impl Surroundings for Stage {
     fn ticket(&self) -> Result<Ticket, Unavailable> {
         self.world.ticket()
     }
+
+    fn mark(&self) -> Result<Mark, Unavailable> {
+        self.world.mark()
+    }
+
+    async fn pause(&self, duration: Duration) {
+        self.world.pause(duration).await;
+    }
 }
 
 impl Catalogues for Stage {
@@ -156,7 +165,7 @@ impl Catalogues for Stage {
 impl Participants for Stage {
     async fn read(&self, user_id: &UserId) -> Result<StoredParticipant, Unavailable> {
         self.turn().await;
-        self.world.read(user_id).await
+        Participants::read(&self.world, user_id).await
     }
 
     async fn write(
@@ -171,8 +180,8 @@ impl Participants for Stage {
     }
 }
 
-impl Deliveries for Stage {
-    async fn put_if_absent(&self, delivery: &NewDelivery) -> Result<Put, Unavailable> {
+impl NewDeliveries for Stage {
+    async fn put_if_absent(&self, delivery: &Delivery) -> Result<Put, Unavailable> {
         self.turn().await;
         self.world.put_if_absent(delivery).await
     }
@@ -180,11 +189,11 @@ impl Deliveries for Stage {
 
 impl WebhookQueue for Stage {
     /// Each entry is a turn of its own, as it is a call of its own in memory.
-    async fn send(&self, attempts: &[FirstAttempt]) -> Vec<Result<(), Unavailable>> {
-        let mut results = Vec::with_capacity(attempts.len());
-        for attempt in attempts {
+    async fn send(&self, messages: &[Message]) -> Vec<Result<(), Unavailable>> {
+        let mut results = Vec::with_capacity(messages.len());
+        for message in messages {
             self.turn().await;
-            results.extend(WebhookQueue::send(&self.world, core::slice::from_ref(attempt)).await);
+            results.extend(WebhookQueue::send(&self.world, core::slice::from_ref(message)).await);
         }
         results
     }

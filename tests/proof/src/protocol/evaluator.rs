@@ -4,9 +4,9 @@ use std::sync::{Arc, OnceLock};
 
 use domain::{
     catalogue::{Admitted, Catalogue, Fresh, Timing},
-    delivery::{Delivery, Message, Owed},
+    delivery::{Delivery, Message},
     event::{Event, Parsed},
-    participant::Participant,
+    participant::{Owed, Participant},
 };
 use serde_json::{Value, json};
 
@@ -124,13 +124,7 @@ impl World {
         if !applied.changed {
             return Evaluator::Acknowledge(event);
         }
-        let owed = applied.owed.into_iter().next().map(|owed| Owed {
-            provider: owed.provider,
-            campaign: owed.campaign,
-            participant: user(),
-            ids: owed.ids,
-            occurred_at: owed.occurred_at,
-        });
+        let owed = applied.owed.into_iter().next();
         let applied = Arc::new(Applied { participant: Arc::new(applied.participant), version, owed });
         if flaw == Some(Flaw::ParticipantBeforeDelivery) {
             Evaluator::Write(event, applied)
@@ -145,7 +139,7 @@ impl World {
         let ticket = self.ticket();
         let message = match &self.delivery {
             None => {
-                let delivery = Delivery::new(owed, self.now, ticket.clone());
+                let delivery = Delivery::new(user(), owed, self.now, ticket.clone());
                 let message = delivery.first_message(ticket);
                 self.delivery = Some(Arc::new(delivery));
                 message

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use domain::{
     attempt::Verdict,
-    delivery::{Claim, Delivery, Ending, Message, Owed, Standing},
+    delivery::{Claim, Delivery, Ending, Message, Standing},
     event::Ids,
     ids::{CampaignName, ClickId, Mark, Provider, Ticket, UserId},
     moment::Moment,
-    participant::Participant,
+    participant::{Owed, Participant},
 };
 
 use super::{
@@ -86,7 +86,7 @@ impl World {
             world.events = (0..Scenario::story().len()).collect();
         } else {
             let ticket = world.ticket();
-            let delivery = Delivery::new(owed(), world.now, ticket.clone());
+            let delivery = Delivery::new(user(), owed(), world.now, ticket.clone());
             let first = delivery.first_message(ticket).expect("nobody has begun it");
             world.delivery = Some(Arc::new(delivery));
             world.enqueue(first);
@@ -202,7 +202,7 @@ impl World {
             Happening::TimePasses => self.now = self.soonest().unwrap_or(self.now),
             Happening::OpenRound { sent } => self.open_round(sent),
             Happening::Cancel => {
-                if let Some(cancelled) = self.delivery.as_ref().and_then(|delivery| delivery.cancel()) {
+                if let Some(cancelled) = self.delivery.as_ref().and_then(|delivery| delivery.cancel(self.now)) {
                     self.replace(cancelled.revision() - 1, &Arc::new(cancelled), None);
                 }
             }
@@ -341,7 +341,6 @@ fn owed() -> Owed {
     Owed {
         provider: provider(),
         campaign: campaign(),
-        participant: user(),
         ids: Ids { user_id: None, click_id: ClickId::new("c-1").ok() },
         occurred_at: instant(-5_000),
     }

@@ -1,22 +1,37 @@
 //! Keys and attributes of media buying: campaigns' catalogue, participants, deliveries.
 
 use domain::{
-    ids::{CampaignName, ClickId, DeliveryId, PartnerUserId, Provider, Ticket, UserId},
+    attempt::Attempt,
+    delivery::{Delivery, LateAttempt, Status},
+    ids::{DeliveryId, Provider, UserId},
     moment::Moment,
-    owed_delivery::NewDelivery,
 };
 use serde::{Deserialize, Serialize};
 
 /// `participants`: its key.
 pub const USER_ID: &str = "user_id";
-/// `deliveries`: its key.
+/// `deliveries`, `attempts`: the key, or its first part.
 pub const DELIVERY_ID: &str = "delivery_id";
+/// `deliveries`: what a change is conditional on.
+pub const DELIVERY_REVISION: &str = "revision";
+/// `deliveries`: where a claim stands, from the outermost name inwards.
+pub const CLAIM_PATH: [&str; 3] = ["life", "under_way", "claim"];
+/// `deliveries`: when the sweep last sent for it. Gone with every change of the delivery.
+pub const SWEPT_AT: &str = "swept_at";
 /// `deliveries`: the index of what is under way.
-pub const DUE_INDEX: &str = "due";
+pub const UNDER_WAY_INDEX: &str = "under_way";
 /// `deliveries`: the partition key of that index.
-pub const DUE_SHARD: &str = "due_shard";
+pub const UNDER_WAY_SHARD: &str = "under_way_shard";
 /// `deliveries`: the sort key of that index.
-pub const DUE_AT: &str = "due_at";
+pub const UNDER_WAY_SINCE: &str = "under_way_since";
+/// `deliveries`: the index of what ended and was not delivered.
+pub const FAILED_INDEX: &str = "failed";
+/// `deliveries`: the partition key of that index.
+pub const FAILED_SHARD: &str = "failed_shard";
+/// `deliveries`: the sort key of that index.
+pub const FAILED_AT: &str = "failed_at";
+/// `attempts`: the second part of its key.
+pub const ATTEMPT: &str = "attempt";
 /// `catalogue`: its key.
 pub const PART: &str = "part";
 /// `catalogue`: the key of the pointer.
@@ -38,80 +53,100 @@ pub struct ParticipantItem {
 
 /// How many partitions the index of what is under way has: enough for ten thousand deliveries a second, few enough for a
 /// sweep to ask each.
-pub const DUE_SHARDS: u32 = 16;
+pub const UNDER_WAY_SHARDS: u32 = 16;
 
-/// Whether anybody has tried to send a delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DeliveryStatus {
-    /// Put, and no attempt of it was ever claimed. Whoever claims the first writes another status.
-    Pending,
-    /// Anything else.
-    #[serde(other, skip_serializing)]
-    Begun,
-}
+/// How many partitions of the index of what failed one partner has: so that a large one whose deliveries all end at once
+/// is not slowed down by it.
+pub const FAILED_SHARDS: u32 = 8;
 
-/// `deliveries`: one delivery, as it is put.
+/// `deliveries`: one delivery, with its current round.
+///
+/// The index of what is under way tells since when, which is the same all through a round: so it costs a write when a
+/// round is opened and one when it ends, and none at an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NewDeliveryItem {
-    /// The key.
-    pub delivery_id: DeliveryId,
+pub struct DeliveryItem {
+    /// The delivery, [`DELIVERY_ID`] and [`DELIVERY_REVISION`] among its attributes.
+    #[serde(flatten)]
+    pub delivery: Delivery,
     /// How far it is.
-    pub status: DeliveryStatus,
-    /// The partner.
-    pub provider: Provider,
-    /// Its campaign.
-    pub campaign: CampaignName,
-    /// The GG3 user.
-    pub user_id: UserId,
-    /// The partner's click, if agreed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub partner_click_id: Option<ClickId>,
-    /// The partner's name for its user, if agreed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub partner_user_id: Option<PartnerUserId>,
-    /// The latest instant that the goal needed, in Unix milliseconds.
-    pub occurred_at: Moment,
-    /// When it was put, in Unix milliseconds.
-    pub created_at: Moment,
-    /// The ticket of its first message.
-    pub ticket: Ticket,
+    pub status: Status,
     /// Only while it is under way: where in the index of such it stands.
-    pub due_shard: u32,
-    /// Only while it is under way: when its next attempt is due, in Unix milliseconds.
-    pub due_at: Moment,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under_way_shard: Option<u32>,
+    /// Only while it is under way: since when, in Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub under_way_since: Option<Moment>,
+    /// Only when it is exhausted or gone: where in the index of such it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_shard: Option<String>,
+    /// Only when it is exhausted or gone: when that was, in Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_at: Option<Moment>,
+    /// When the sweep last sent for it, in Unix milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swept_at: Option<Moment>,
 }
 
-impl From<&NewDelivery> for NewDeliveryItem {
-    fn from(delivery: &NewDelivery) -> Self {
+impl From<&Delivery> for DeliveryItem {
+    fn from(delivery: &Delivery) -> Self {
+        let status = delivery.status();
+        let under_way = delivery.ending().is_none();
+        let failed = delivery.ended_at().filter(|_| matches!(status, Status::Exhausted | Status::Gone));
         Self {
-            delivery_id: delivery.delivery_id.clone(),
-            status: DeliveryStatus::Pending,
-            provider: delivery.provider.clone(),
-            campaign: delivery.campaign.clone(),
-            user_id: delivery.user_id.clone(),
-            partner_click_id: delivery.ids.click_id.clone(),
-            partner_user_id: delivery.ids.user_id.clone(),
-            occurred_at: delivery.occurred_at,
-            created_at: delivery.created_at,
-            ticket: delivery.ticket.clone(),
-            due_shard: due_shard(&delivery.delivery_id),
-            due_at: delivery.created_at,
+            delivery: delivery.clone(),
+            status,
+            under_way_shard: under_way.then(|| shard(delivery.id(), UNDER_WAY_SHARDS)),
+            under_way_since: under_way.then(|| delivery.opened_at()),
+            failed_shard: failed.map(|_| failed_shard(delivery.provider(), shard(delivery.id(), FAILED_SHARDS))),
+            failed_at: failed,
+            swept_at: None,
         }
     }
 }
 
-/// Which partition of the index of what is under way a delivery belongs to.
-pub fn due_shard(id: &DeliveryId) -> u32 {
-    // The id is the text of a hash: any mixture of its letters is spread evenly.
-    id.as_str().bytes().fold(0, |sum: u32, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % DUE_SHARDS
+/// One partition of a partner in the index of what failed. A provider has no `#`.
+pub fn failed_shard(provider: &Provider, shard: u32) -> String {
+    format!("{provider}#{shard}")
 }
 
-/// What a stored delivery says of its beginning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeliveryBeginning {
-    /// How far it is.
-    pub status: DeliveryStatus,
+/// Which of so many partitions a delivery belongs to.
+fn shard(id: &DeliveryId, shards: u32) -> u32 {
+    // The id is the text of a hash: any mixture of its letters is spread evenly.
+    id.as_str().bytes().fold(0, |sum: u32, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % shards
+}
+
+/// `attempts`: one attempt that is not among its delivery's own: of an older round, or one whose claim was lost before it
+/// could be recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptItem {
+    /// The first part of the key.
+    pub delivery_id: DeliveryId,
+    /// The second part: the round, then which attempt of it, then whose it was if it came too late. Sorted as made.
+    pub attempt: String,
+    /// The round.
+    pub round: u32,
+    /// Whether its claim was lost before it could be recorded.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub late: bool,
+    /// What is kept of it.
+    #[serde(flatten)]
+    pub made: Attempt,
+}
+
+impl AttemptItem {
+    /// An attempt of a round that is over.
+    pub fn of_round(delivery_id: &DeliveryId, round: u32, attempt: &Attempt) -> Self {
+        let key = format!("{round:010}#{}", attempt.n);
+        Self { delivery_id: delivery_id.clone(), attempt: key, round, late: false, made: attempt.clone() }
+    }
+}
+
+impl From<&LateAttempt> for AttemptItem {
+    fn from(late: &LateAttempt) -> Self {
+        let LateAttempt { delivery_id, round, mark, attempt } = late;
+        let key = format!("{round:010}#{}#{mark}", attempt.n);
+        Self { delivery_id: delivery_id.clone(), attempt: key, round: *round, late: true, made: attempt.clone() }
+    }
 }
 
 /// One publishing of the catalogue: where its text stands.
@@ -168,25 +203,103 @@ pub struct CatalogueChunkItem {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use aws_sdk_dynamodb::types::AttributeValue;
+    use domain::{
+        attempt::{Answer, Answered, Outcome},
+        delivery::{Message, Pace, Recorded, Standing},
+        event::Ids,
+        ids::{CampaignName, ClickId, Mark, Ticket},
+        participant::Owed,
+        retry::RetryPolicy,
+    };
+
     use super::*;
+    use crate::dynamodb::{Item, from_item, to_item};
+
+    fn delivery(user: &str) -> Delivery {
+        let owed = Owed {
+            provider: Provider::new("acme").unwrap(),
+            campaign: CampaignName::new("welcome").unwrap(),
+            ids: Ids { click_id: ClickId::new("c-1").ok(), user_id: None },
+            occurred_at: Moment::from_millisecond(1),
+        };
+        Delivery::new(UserId::new(user).unwrap(), owed, Moment::from_millisecond(2), Ticket::from_random([1; 8]))
+    }
+
+    fn after(delivery: &Delivery, message: &Message, status: u16) -> (Delivery, Option<Message>) {
+        let pace = Pace::try_new(Duration::from_mins(1), 60).unwrap();
+        let claim = message.claim(message.due_at, Standing::Open, &pace, &Mark::new("m").unwrap()).unwrap();
+        let at = message.due_at;
+        let (outcome, answer) = (Outcome::Status(status), Answer::of(b"\xff\x00no"));
+        let answered = Answered { sent_at: at, ended_at: at, outcome, answer, retry_after: None };
+        let ticket = Ticket::from_random([2; 8]);
+        match delivery.with_claim(claim.clone()).record(&claim, &answered, RetryPolicy::default(), ticket) {
+            Recorded::Stored { delivery, next } => (delivery, next),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn bytes(item: &Item) -> usize {
+        fn value(of: &AttributeValue) -> usize {
+            match of {
+                AttributeValue::S(text) => text.len(),
+                AttributeValue::N(number) => number.len() / 2 + 1,
+                AttributeValue::B(blob) => blob.as_ref().len(),
+                AttributeValue::M(map) => 3 + map.iter().map(|(name, of)| 1 + name.len() + value(of)).sum::<usize>(),
+                AttributeValue::L(list) => 3 + list.iter().map(|of| 1 + value(of)).sum::<usize>(),
+                _ => 1,
+            }
+        }
+        item.iter().map(|(name, of)| name.len() + value(of)).sum()
+    }
 
     #[test]
-    fn any_status_but_pending_says_that_a_delivery_has_begun() {
-        let status = |json: &str| serde_json::from_str::<DeliveryBeginning>(json).unwrap().status;
-        assert_eq!(status(r#"{"status":"pending","x":1}"#), DeliveryStatus::Pending);
-        for other in ["sending", "delivered", "exhausted", ""] {
-            assert_eq!(status(&format!(r#"{{"status":"{other}"}}"#)), DeliveryStatus::Begun);
+    fn a_delivery_comes_back_from_its_item_as_it_was_through_all_its_life_and_takes_a_kilobyte() {
+        let mut delivery = delivery("gg3-42");
+        let mut message = delivery.first_message(Ticket::from_random([1; 8]));
+        while let Some(due) = message {
+            let item = to_item("test", &DeliveryItem::from(&delivery)).unwrap();
+            assert!(bytes(&item) < 1024, "{} bytes before attempt {}", bytes(&item), due.n);
+            assert_eq!(from_item::<DeliveryItem>("test", item).unwrap(), DeliveryItem::from(&delivery));
+            (delivery, message) = after(&delivery, &due, 500);
         }
+        let item = to_item("test", &DeliveryItem::from(&delivery)).unwrap();
+        assert_eq!(from_item::<DeliveryItem>("test", item).unwrap().delivery, delivery);
+        let attempt = AttemptItem::of_round(delivery.id(), 1, &delivery.attempts()[0]);
+        assert_eq!(from_item::<AttemptItem>("test", to_item("test", &attempt).unwrap()).unwrap(), attempt);
+    }
+
+    #[test]
+    fn only_what_is_under_way_is_in_its_index_and_only_what_failed_in_that_of_failures() {
+        let fresh = delivery("gg3-42");
+        let message = fresh.first_message(Ticket::from_random([1; 8])).unwrap();
+        for (status, under_way, failed) in [(500, true, false), (200, false, false), (410, false, true)] {
+            let item = DeliveryItem::from(&after(&fresh, &message, status).0);
+            assert_eq!((item.under_way_shard.is_some(), item.under_way_since.is_some()), (under_way, under_way));
+            assert_eq!((item.failed_shard.is_some(), item.failed_at.is_some()), (failed, failed));
+        }
+        let retrying = DeliveryItem::from(&after(&fresh, &message, 500).0);
+        assert_eq!(retrying.under_way_since, DeliveryItem::from(&fresh).under_way_since, "no write of the index");
+    }
+
+    #[test]
+    fn a_claim_stands_where_its_path_says() {
+        let fresh = delivery("gg3-42");
+        let message = fresh.first_message(Ticket::from_random([1; 8])).unwrap();
+        let pace = Pace::try_new(Duration::from_mins(1), 60).unwrap();
+        let claim = message.claim(message.due_at, Standing::Open, &pace, &Mark::new("m").unwrap()).unwrap();
+        let claimed = serde_json::to_value(fresh.with_claim(claim.clone())).unwrap();
+        let there = CLAIM_PATH.iter().fold(&claimed, |at, name| &at[*name]);
+        assert_eq!(*there, serde_json::to_value(&claim).unwrap());
+        assert_eq!(claimed[DELIVERY_REVISION], 2);
     }
 
     #[test]
     fn deliveries_are_spread_over_all_shards() {
-        let shards: std::collections::BTreeSet<u32> = (0..500)
-            .map(|n| {
-                let names = (Provider::new("acme").unwrap(), CampaignName::new("c").unwrap());
-                due_shard(&DeliveryId::of(&names.0, &names.1, &UserId::new(n.to_string()).unwrap()))
-            })
-            .collect();
-        assert_eq!(shards, (0..DUE_SHARDS).collect());
+        let shards: std::collections::BTreeSet<Option<u32>> =
+            (0..500).map(|n| DeliveryItem::from(&delivery(&n.to_string())).under_way_shard).collect();
+        assert_eq!(shards, (0..UNDER_WAY_SHARDS).map(Some).collect());
     }
 }

@@ -11,7 +11,7 @@ struct Contended {
 
 impl Participants for Contended {
     async fn read(&self, user_id: &UserId) -> Result<StoredParticipant, Unavailable> {
-        self.world.read(user_id).await
+        Participants::read(&self.world, user_id).await
     }
 
     async fn write(

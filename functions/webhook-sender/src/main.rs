@@ -1,0 +1,13 @@
+//! The function `webhook-sender`: wiring only; what it does is in the crates that it wires.
+
+use lambda::{environment::Environment, log, webhook_sender::WebhookSenderFunction};
+use lambda_runtime::{Error, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let env = Environment::of_process();
+    log::start(env.optional("LOG_LEVEL").as_deref());
+    let function = WebhookSenderFunction::wire(env)?;
+    function.warm().await;
+    run(service_fn(|event| function.handle(event))).await
+}

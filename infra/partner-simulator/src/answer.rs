@@ -1,0 +1,199 @@
+//! Answers as they are carried out: what was told, once it is known to make sense.
+
+mod content;
+mod plan;
+
+use std::{sync::Arc, time::Duration};
+
+use hyper::{
+    StatusCode,
+    header::{
+        CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, InvalidHeaderName, InvalidHeaderValue, LOCATION,
+        TRANSFER_ENCODING,
+    },
+};
+use thiserror::Error;
+
+pub(crate) use self::content::Body;
+use self::{
+    content::Content,
+    plan::{Plan, RetryAfter},
+};
+use crate::told::Answer;
+
+/// A header map holds 32,768 at most.
+const MAX_FILLER_HEADERS: u16 = 30_000;
+const MAX_HEADERS: usize = 100;
+
+/// What is not HTTP: a TLS alert, such as a server sends that was called without TLS, and words.
+const GARBAGE: &[u8] = b"\x15\x03\x01\x00\x02\x02\x28this is not HTTP\r\n\r\n";
+
+/// What is done with a request.
+#[derive(Debug, Clone)]
+pub(crate) struct Act {
+    /// How many requests in a row it is for.
+    pub(crate) times: u32,
+    /// How long nothing happens at first.
+    pub(crate) delay: Duration,
+    /// What then.
+    pub(crate) manner: Arc<Manner>,
+    /// What it is called in logs.
+    pub(crate) label: String,
+}
+
+#[derive(Debug)]
+pub(crate) enum Manner {
+    /// Nothing.
+    Hang,
+    /// The connection ends.
+    Close,
+    /// An answer in HTTP.
+    Respond(Plan),
+    /// These bytes, without a server of HTTP between, and the connection ends.
+    Bytes(Raw),
+}
+
+#[derive(Debug)]
+pub(crate) enum Raw {
+    Garbage,
+    Slowly(Plan, Duration),
+}
+
+/// Why an answer makes no sense.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub(crate) enum AnswerFault {
+    #[error("times must be at least 1")]
+    Times,
+    #[error("hang, close and garbage stand alone, but for times and delay_ms")]
+    NotAlone,
+    #[error("status must be 200 to 999")]
+    Status,
+    #[error("header {0}: {1}")]
+    HeaderName(String, String),
+    #[error("header {0}: its value cannot stand in a header")]
+    HeaderValue(String),
+    #[error("header {0} is the server's own: the length is that of the body")]
+    Framing(HeaderName),
+    #[error("at most {MAX_HEADERS} headers; filler_headers makes more, up to {MAX_FILLER_HEADERS}")]
+    TooManyHeaders,
+    #[error("one of retry_after_seconds and retry_after_date_seconds, not both")]
+    RetryAfter,
+    #[error("one of body, endless_body and gzip_bomb_mib; a byte at a time only a body, in one way or none")]
+    Body,
+}
+
+impl Act {
+    /// What is done where nothing was told: 200, and nothing more.
+    pub(crate) fn untold() -> Self {
+        let plan = Plan {
+            status: StatusCode::OK,
+            headers: HeaderMap::new(),
+            retry_after: None,
+            filler: 0,
+            content: Content::default(),
+        };
+        Self { times: 1, delay: Duration::ZERO, manner: Arc::new(Manner::Respond(plan)), label: "200".to_owned() }
+    }
+}
+
+impl TryFrom<&Answer> for Act {
+    type Error = AnswerFault;
+
+    fn try_from(told: &Answer) -> Result<Self, AnswerFault> {
+        let times = told.times.unwrap_or(1);
+        if times == 0 {
+            return Err(AnswerFault::Times);
+        }
+        let (manner, label) = match misdeed(told)? {
+            Some((manner, label)) => (manner, label.to_owned()),
+            None => http(told)?,
+        };
+        let delay = Duration::from_millis(told.delay_ms.unwrap_or_default());
+        Ok(Self { times, delay, manner: Arc::new(manner), label })
+    }
+}
+
+/// What is done instead of an answer in HTTP.
+fn misdeed(told: &Answer) -> Result<Option<(Manner, &'static str)>, AnswerFault> {
+    let found = match (told.hang, told.close, told.garbage) {
+        (false, false, false) => return Ok(None),
+        (true, false, false) => (Manner::Hang, "hang"),
+        (false, true, false) => (Manner::Close, "close"),
+        (false, false, true) => (Manner::Bytes(Raw::Garbage), "garbage"),
+        _ => return Err(AnswerFault::NotAlone),
+    };
+    let alone = Answer { hang: told.hang, close: told.close, garbage: told.garbage, ..Answer::default() };
+    let rest = Answer { times: None, delay_ms: None, ..told.clone() };
+    if rest == alone { Ok(Some(found)) } else { Err(AnswerFault::NotAlone) }
+}
+
+fn http(told: &Answer) -> Result<(Manner, String), AnswerFault> {
+    let usual = if told.redirect.is_some() { 302 } else { 200 };
+    let status = told.status.unwrap_or(usual);
+    let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational());
+    let status = status.ok_or(AnswerFault::Status)?;
+    let filler = told.filler_headers.unwrap_or_default();
+    if filler > MAX_FILLER_HEADERS {
+        return Err(AnswerFault::TooManyHeaders);
+    }
+    let retry_after = match (told.retry_after_seconds, told.retry_after_date_seconds) {
+        (None, None) => None,
+        (Some(seconds), None) => Some(RetryAfter::Seconds(seconds)),
+        (None, Some(seconds)) => Some(RetryAfter::Date(seconds)),
+        (Some(_), Some(_)) => return Err(AnswerFault::RetryAfter),
+    };
+    let plan = Plan { status, headers: headers(told)?, retry_after, filler, content: content(told)? };
+    let code = status.as_u16();
+    Ok(match told.byte_every_ms {
+        None => {
+            let label = format!("{code}{}", plan.content.remark());
+            (Manner::Respond(plan), label)
+        }
+        Some(pause) => {
+            let slowly = Raw::Slowly(plan, Duration::from_millis(pause));
+            (Manner::Bytes(slowly), format!("{code} a byte at a time"))
+        }
+    })
+}
+
+fn headers(told: &Answer) -> Result<HeaderMap, AnswerFault> {
+    if told.headers.len() > MAX_HEADERS {
+        return Err(AnswerFault::TooManyHeaders);
+    }
+    let location = told.redirect.iter().map(|location| (LOCATION.as_str(), location));
+    let mut headers = HeaderMap::new();
+    for (text, value) in told.headers.iter().map(|(name, value)| (name.as_str(), value)).chain(location) {
+        let unfit = |fault: InvalidHeaderName| AnswerFault::HeaderName(text.to_owned(), fault.to_string());
+        let name = HeaderName::try_from(text).map_err(unfit)?;
+        if [CONTENT_LENGTH, TRANSFER_ENCODING].contains(&name) {
+            return Err(AnswerFault::Framing(name));
+        }
+        let unfit = |_: InvalidHeaderValue| AnswerFault::HeaderValue(text.to_owned());
+        headers.insert(name, HeaderValue::from_str(value).map_err(unfit)?);
+    }
+    Ok(headers)
+}
+
+fn content(told: &Answer) -> Result<Content, AnswerFault> {
+    let text = || told.body.clone().unwrap_or_default().into();
+    match (told.endless_body, told.gzip_bomb_mib, told.body_byte_every_ms, told.byte_every_ms) {
+        (false, None, None, _) => Ok(Content::Text(text())),
+        (false, None, Some(pause), None) => Ok(Content::Slowly(text(), Duration::from_millis(pause))),
+        (true, None, None, None) if told.body.is_none() => Ok(Content::Endless),
+        (false, Some(mib), None, None) if told.body.is_none() => Ok(Content::GzipBomb(mib)),
+        _ => Err(AnswerFault::Body),
+    }
+}
+
+impl Raw {
+    /// The bytes, and how long is waited before each.
+    pub(crate) fn bytes(&self) -> (Vec<u8>, Duration) {
+        match self {
+            Self::Garbage => (GARBAGE.to_vec(), Duration::ZERO),
+            Self::Slowly(plan, pause) => (plan.bytes(), *pause),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

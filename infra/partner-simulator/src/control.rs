@@ -1,0 +1,106 @@
+//! The control API: what the simulator is told, and asked.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    Method, Response, StatusCode,
+    header::{CONTENT_TYPE, HeaderValue},
+};
+use serde::Serialize;
+
+use crate::{
+    answer::{Act, Body},
+    memory::Memory,
+    name::{CONTROL, Name, NameFault},
+    signature::Secret,
+    told::Told,
+};
+
+const ROUTES: &str = "\
+PUT    /_control/{name}           tell answers and secrets
+GET    /_control/{name}/requests  what it received
+DELETE /_control/{name}/requests  forget what it received
+DELETE /_control/{name}           forget all of it
+GET    /_control                  all names";
+
+/// What follows the control API's own segment in a path; `None` in all other paths.
+pub(crate) fn route(path: &str) -> Option<Vec<&str>> {
+    let mut segments = path.trim_start_matches('/').split('/').filter(|segment| !segment.is_empty());
+    (segments.next() == Some(CONTROL)).then(|| segments.collect())
+}
+
+/// Does what is asked.
+pub(crate) fn handle(memory: &mut Memory, method: &Method, segments: &[&str], body: &[u8]) -> Response<Body> {
+    match (method.as_str(), segments) {
+        ("GET", []) => {
+            json(&memory.names().map(|(name, received)| (name.to_string(), received)).collect::<BTreeMap<_, _>>())
+        }
+        ("PUT", [name]) => with(name, |name| tell(memory, &name, body)),
+        ("DELETE", [name]) => with(name, |name| {
+            memory.forget(&name);
+            status(StatusCode::NO_CONTENT)
+        }),
+        ("GET", [name, "requests"]) => with(name, |name| json(&memory.requests(&name))),
+        ("DELETE", [name, "requests"]) => with(name, |name| {
+            memory.forget_requests(&name);
+            status(StatusCode::NO_CONTENT)
+        }),
+        _ => text(StatusCode::NOT_FOUND, ROUTES),
+    }
+}
+
+fn with(segment: &str, answer: impl FnOnce(Name) -> Response<Body>) -> Response<Body> {
+    let refuse = |fault: NameFault| text(StatusCode::BAD_REQUEST, &fault.to_string());
+    Name::new(segment).map_or_else(refuse, answer)
+}
+
+fn tell(memory: &mut Memory, name: &Name, body: &[u8]) -> Response<Body> {
+    match parse(body) {
+        Err(fault) => text(StatusCode::BAD_REQUEST, &fault),
+        Ok(Checked { acts, secrets }) => match memory.tell(name, acts, secrets) {
+            Ok(()) => status(StatusCode::NO_CONTENT),
+            Err(full) => text(StatusCode::SERVICE_UNAVAILABLE, &full.to_string()),
+        },
+    }
+}
+
+/// What was told, once it is known to make sense.
+struct Checked {
+    acts: Option<Vec<Act>>,
+    secrets: Option<Vec<Secret>>,
+}
+
+fn parse(body: &[u8]) -> Result<Checked, String> {
+    let told: Told = serde_json::from_slice(body).map_err(|fault| fault.to_string())?;
+    let checked = |(index, answer)| Act::try_from(answer).map_err(|fault| format!("answers[{index}]: {fault}"));
+    let acts = told.answers.as_ref().map(|answers| answers.iter().enumerate().map(checked).collect());
+    Ok(Checked { acts: acts.transpose()?, secrets: told.secrets })
+}
+
+fn json(content: &impl Serialize) -> Response<Body> {
+    match serde_json::to_vec(content) {
+        Ok(mut bytes) => {
+            // For people, whose next prompt would stand behind it.
+            bytes.push(b'\n');
+            let mut response = Response::new(Full::new(Bytes::from(bytes)).boxed_unsync());
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        }
+        Err(fault) => text(StatusCode::INTERNAL_SERVER_ERROR, &fault.to_string()),
+    }
+}
+
+/// An answer for people, with a line of text.
+pub(crate) fn text(code: StatusCode, line: &str) -> Response<Body> {
+    let mut response = Response::new(Full::new(Bytes::from(format!("{line}\n"))).boxed_unsync());
+    *response.status_mut() = code;
+    response
+}
+
+fn status(code: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = code;
+    response
+}

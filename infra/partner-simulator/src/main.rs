@@ -1,0 +1,65 @@
+//! `partner-simulator`: a partner's server on loopback.
+
+use std::{
+    io::Write as _,
+    net::{Ipv4Addr, SocketAddr},
+    process::ExitCode,
+};
+
+use anyhow::{Context as _, Result};
+use clap::Parser;
+use partner_simulator::{Limits, Secret, Settings, serve};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+
+/// A partner's server on loopback: it answers webhooks as it is told, and says what it received.
+#[derive(Debug, Parser)]
+#[command(name = "partner-simulator", version, about, max_term_width = 100)]
+struct Arguments {
+    /// The port to listen on, 0 for one that is free.
+    #[arg(long, default_value_t = 0)]
+    port: u16,
+    /// A secret (whsec_…) to verify signatures with; more than one may be given. Others on this machine can read a
+    /// command line: a secret that matters comes by the environment.
+    #[arg(
+        long = "verify-secret",
+        value_name = "SECRET",
+        env = "PARTNER_SIMULATOR_SECRETS",
+        value_delimiter = ',',
+        hide_env_values = true
+    )]
+    secrets: Vec<Secret>,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            let _ = writeln!(std::io::stderr(), "partner-simulator: {fault:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<()> {
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let address = listener.local_addr().context("cannot find out the port")?;
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    say(&format!("http://{address}"));
+    let settings = Settings { secrets: arguments.secrets, limits: Limits::default() };
+    tokio::select! {
+        () = serve(listener, settings, say) => {}
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    Ok(())
+}
+
+/// Whoever read the lines may have gone; that ends nothing.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}

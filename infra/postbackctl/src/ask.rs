@@ -1,0 +1,68 @@
+//! Asking before what cannot be taken back, and reading what an operator types.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use anyhow::{Result, anyhow, bail};
+use domain::{
+    ids::Provider,
+    jiff::{SignedDuration, Timestamp},
+};
+
+/// Asks, unless `yes` says so already. Fails where nobody is there to ask, or the answer is no.
+pub(crate) fn confirm(question: &str, yes: bool) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    let input = std::io::stdin();
+    if !input.is_terminal() {
+        bail!("this waits for a yes, and nobody is there to ask: run it with --yes");
+    }
+    eprint!("{question} [y/N] ");
+    std::io::stderr().flush()?;
+    let mut answer = String::new();
+    input.lock().read_line(&mut answer)?;
+    if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { bail!("nothing was changed") }
+}
+
+/// A partner's name as it was typed.
+pub(crate) fn provider(text: &str) -> Result<Provider> {
+    Provider::new(text).map_err(|fault| anyhow!("the provider {fault}"))
+}
+
+/// The clock, to the millisecond: what is stored has no more digits.
+pub(crate) fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
+/// How long, as in 30d, 12h, 5m or 90s.
+pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
+    let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
+    let parsed = units.into_iter().find_map(|(unit, seconds)| {
+        let count: i64 = text.strip_suffix(unit)?.parse().ok()?;
+        count.checked_mul(seconds).filter(|total| (1..=3650 * 86_400).contains(total))
+    });
+    parsed.map(SignedDuration::from_secs).ok_or_else(|| "write it as 30d, 12h, 5m or 90s; at most 3650d".to_owned())
+}
+
+/// An instant, or how long ago it was.
+pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
+    if let Ok(ago) = duration(text) {
+        return Ok(now() - ago);
+    }
+    text.parse().map_err(|_| "write it as 2026-11-23T12:00:00Z, or as how long ago: 30d, 12h, 5m or 90s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_written_whole_or_as_how_long_ago() {
+        assert_eq!(instant("1970-01-01T00:01:00Z"), Ok(Timestamp::from_second(60).unwrap()));
+        assert!(instant("1h").unwrap() < instant("1m").unwrap());
+        for bad in ["", "yesterday", "1", "-1h", "0d", "1970-01-01", "9999999d"] {
+            assert!(instant(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! `postbackctl completion`: what a shell needs to complete this command.
+
+use std::{io::Write, process::ExitCode};
+
+use anyhow::Result;
+use clap::{Args, CommandFactory};
+use clap_complete::{Shell, generate};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The shell.
+    shell: Shell,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let mut command = crate::Command::command();
+    let mut script = Vec::new();
+    generate(arguments.shell, &mut command, "postbackctl", &mut script);
+    std::io::stdout().write_all(&script)?;
+    Ok(ExitCode::SUCCESS)
+}

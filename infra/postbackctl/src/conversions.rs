@@ -1,0 +1,182 @@
+//! `postbackctl conversions replay`: what was recorded in a time, sent to GG3 again.
+
+use std::process::ExitCode;
+
+use adapters::{
+    dynamodb::{
+        history::History,
+        lookups::{DynamoLookups, Range},
+    },
+    sqs::SqsConversions,
+};
+use anyhow::{Context, Result, anyhow};
+use app::ports::ConversionQueue;
+use clap::{Args, Subcommand};
+use domain::{
+    conversion::Conversion,
+    correction::Revision,
+    ids::Provider,
+    jiff::Timestamp,
+    lookup::{Place, Subject},
+};
+use futures_util::future::join_all;
+use indicatif::ProgressBar;
+use serde::Serialize;
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use crate::{
+    Connection, ask,
+    pace::{self, Pace, bar},
+    page,
+};
+
+/// How many conversions are read and sent at a time, in requests of ten.
+const AT_ONCE: usize = 100;
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Sends GG3 every conversion and correction of a time again. It dedupes them, so this can be interrupted and repeated.
+    Replay(Replay),
+}
+
+#[derive(Debug, Args)]
+struct Replay {
+    /// One partner's.
+    #[arg(long, required_unless_present = "all", conflicts_with = "all")]
+    provider: Option<String>,
+    /// All partners'.
+    #[arg(long)]
+    all: bool,
+    /// From when: an instant, as in 2026-11-23T12:00:00Z, or how long ago, as in 7d or 12h.
+    #[arg(long, value_parser = ask::instant)]
+    from: Timestamp,
+    /// Before when.
+    #[arg(long, value_parser = ask::instant)]
+    to: Timestamp,
+    /// How many a second, at most.
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: u32,
+    /// Does not ask.
+    #[arg(long)]
+    yes: bool,
+    /// Answers in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
+    let Action::Replay(arguments) = arguments.action;
+    replay(&Connection::open(stack).await?, &arguments).await
+}
+
+async fn replay(connection: &Connection, arguments: &Replay) -> Result<ExitCode> {
+    let Replay { from, to, rate, .. } = *arguments;
+    let range = Range { from: Some(from), to: Some(to), wanted: 10 * AT_ONCE, ..Range::default() };
+    let lookups = connection.lookups();
+    let (mut partners, mut total) = (Vec::new(), 0);
+    for provider in page::providers(connection, arguments.provider.as_deref()).await? {
+        let count = lookups.count(Subject::Postbacks(provider.clone()), range.clone()).await?;
+        if count > 0 {
+            total += count;
+            partners.push(provider);
+        }
+    }
+    if total > 0 {
+        let whose = partners.iter().map(Provider::as_str).collect::<Vec<_>>().join(", ");
+        ask::confirm(&format!("Send {total} conversions of {whose} to GG3 again?"), arguments.yes)?;
+    }
+    let mut sending = Sending {
+        lookups,
+        history: connection.history(),
+        queue: connection.conversions().await?,
+        bar: bar(total),
+        pace: Pace::new(rate),
+        interrupted: pace::interruption(),
+    };
+    let mut left = partners.into_iter();
+    let mut stopped = None;
+    for provider in left.by_ref() {
+        stopped = sending.partner(&provider, range.clone()).await?;
+        if stopped.is_some() {
+            break;
+        }
+    }
+    sending.bar.finish_and_clear();
+    Ok(tell(arguments, (sending.pace.sent, total), stopped.as_ref(), left.as_slice()))
+}
+
+/// 0 where all is sent, 1 where it stopped: then how to go on is said too.
+fn tell(arguments: &Replay, (sent, total): (usize, usize), stopped: Option<&Stop>, left: &[Provider]) -> ExitCode {
+    if arguments.json {
+        println!("{}", json!({"sent": sent, "of": total, "stopped": stopped}));
+    } else {
+        println!("{sent} of {total} conversions sent again");
+    }
+    let Some(Stop { provider, at, why }) = stopped else { return ExitCode::SUCCESS };
+    let to = arguments.to;
+    eprintln!("{why}: go on with: postbackctl conversions replay --provider {provider} --from {at} --to {to}");
+    if !left.is_empty() {
+        let left: Vec<&str> = left.iter().map(Provider::as_str).collect();
+        eprintln!("and then with those that were not begun: {}", left.join(", "));
+    }
+    ExitCode::FAILURE
+}
+
+struct Sending {
+    lookups: DynamoLookups,
+    history: History,
+    queue: SqsConversions,
+    bar: ProgressBar,
+    pace: Pace,
+    interrupted: JoinHandle<()>,
+}
+
+/// Where it stopped before the end, and why: everything before is sent.
+#[derive(Debug, Serialize)]
+struct Stop {
+    provider: Provider,
+    at: Timestamp,
+    why: String,
+}
+
+impl Sending {
+    async fn partner(&mut self, provider: &Provider, range: Range) -> Result<Option<Stop>> {
+        let mut listing = self.lookups.list(Subject::Postbacks(provider.clone()), range, ask::now());
+        // Never more at once than in a second.
+        let at_once = usize::try_from(self.pace.rate).unwrap_or(AT_ONCE).min(AT_ONCE);
+        loop {
+            let places = listing.take(at_once).await?;
+            let Some(first) = places.first() else { return Ok(None) };
+            let stop = |why| Some(Stop { provider: provider.clone(), at: first.at(), why });
+            if self.pace.wait(&mut self.interrupted).await {
+                return Ok(stop("interrupted".to_owned()));
+            }
+            if let Err(fault) = self.send(&places).await {
+                return Ok(stop(format!("{fault:#}")));
+            }
+            self.pace.sent += places.len();
+            self.bar.inc(u64::try_from(places.len()).unwrap_or_default());
+        }
+    }
+
+    async fn send(&self, places: &[Place]) -> Result<()> {
+        let mut items = self.history.postbacks(places.iter().map(Place::key)).await?;
+        let conversion = |place: &Place| -> Result<Conversion> {
+            let item = items.remove(place.key()).with_context(|| format!("{} is listed and not there", place.key()))?;
+            Revision::try_from(item).map(Conversion::from).map_err(|reason| anyhow!("{}: {reason}", place.key()))
+        };
+        let conversions: Vec<Conversion> = places.iter().map(conversion).collect::<Result<_>>()?;
+        let answers = join_all(conversions.chunks(10).map(|ten| self.queue.send(ten))).await;
+        for answer in answers.into_iter().flatten() {
+            answer?;
+        }
+        Ok(())
+    }
+}

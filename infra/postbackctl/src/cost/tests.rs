@@ -1,0 +1,82 @@
+use clap::Parser;
+use rust_decimal::dec;
+
+use super::*;
+
+#[derive(Parser)]
+struct Command {
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+fn arguments(flags: &[&str]) -> Arguments {
+    Command::parse_from([&["cost"], flags].concat()).arguments
+}
+
+fn bill(what: &str, flags: &[&str]) -> Bill {
+    let rows = rows(&arguments(flags));
+    rows.into_iter().find(|row| row.what == what).unwrap().bill
+}
+
+#[test]
+fn a_million_postbacks_cost_what_one_computes_by_hand() {
+    let duplicate = bill("postback, duplicate", &["--memory-mb", "1024", "--postback-ms", "10", "--log-bytes", "700"]);
+    assert_eq!(duplicate.api_gateway, dec!(1));
+    // 0.20 for the requests; 10,000 GB-seconds.
+    assert_eq!(duplicate.lambda, dec!(0.20) + dec!(10_000) * dec!(0.0000133334));
+    assert_eq!((duplicate.dynamodb, duplicate.sqs), (dec!(0.625), dec!(0)), "one write, and no read");
+    assert_eq!(duplicate.logs, dec!(0.5), "1,000 bytes a postback are a GB a million");
+    let new = bill("postback, new", &[]);
+    assert_eq!(new.sqs, dec!(0.12), "sent, received and deleted, ten at a time");
+    assert_eq!(new.dynamodb, dec!(0.625), "reading the stream is free");
+    assert_eq!(bill("postback, conflicting", &[]).dynamodb, dec!(1.25), "two writes");
+}
+
+#[test]
+fn an_event_costs_what_its_user_needs_and_no_more() {
+    assert_eq!(bill("event that no campaign needs", &[]).dynamodb, dec!(0));
+    assert_eq!(bill("event seen before", &[]).dynamodb, dec!(0.125));
+    assert_eq!(bill("event that changes something", &[]).dynamodb, dec!(0.75));
+    assert_eq!(bill("event that no campaign needs", &[]).sqs, dec!(0.12));
+    assert_eq!(bill("event that no campaign needs", &["--queue-batch", "1"]).sqs, dec!(1.2));
+}
+
+#[test]
+fn an_attempt_is_two_writes_and_a_resend_pays_for_its_hops() {
+    assert_eq!(bill("delivery's first attempt", &[]).dynamodb, dec!(1.25));
+    assert_eq!(bill("resend", &[]).dynamodb, dec!(1.25), "a hop writes nothing");
+    // 10, 20, 30, 40 and 50 minutes: 1 + 2 + 2 + 3 + 4 messages of 15 minutes at most.
+    let messages = (1..=5).map(|n| messages_for(n * 600)).collect::<Vec<_>>();
+    assert_eq!(messages, [1, 2, 2, 3, 4]);
+    // 2.4 messages sent by themselves, each received and deleted ten at a time, at 0.50 dollars with fairness.
+    assert_eq!(bill("resend", &[]).sqs, dec!(2.4) * dec!(1.2) * dec!(0.50));
+    assert_eq!(bill("resend", &["--initial-interval-seconds", "1"]).sqs, dec!(1.2) * dec!(0.50));
+}
+
+#[test]
+fn an_item_that_is_a_byte_over_costs_another_unit() {
+    for (bytes, units) in [("1", 1), ("1024", 1), ("1025", 2), ("4097", 5)] {
+        let dynamodb = bill("postback, new", &["--postback-bytes", bytes]).dynamodb;
+        assert_eq!(dynamodb, dec!(0.625) * Decimal::from(units), "{bytes}");
+    }
+    assert_eq!(bill("event seen before", &["--participant-bytes", "4097"]).dynamodb, dec!(0.25));
+    assert_eq!(bill("event seen before", &["--message-bytes", "65537", "--queue-batch", "1"]).sqs, dec!(2.4));
+}
+
+#[test]
+fn a_total_is_the_sum_of_its_parts_and_nothing_is_free() {
+    for row in rows(&arguments(&[])) {
+        assert_eq!(row.total, row.bill.parts().into_iter().copied().sum::<Decimal>(), "{}", row.what);
+        assert!(row.total > Decimal::ZERO, "{}", row.what);
+    }
+}
+
+#[test]
+fn the_defaults_are_the_templates_and_the_page_shows_what_they_give() {
+    let template = include_str!("../../../../template.yaml");
+    assert!(template.contains(&format!("MemorySize: {}\n", arguments(&[]).memory_mb)));
+    let page = include_str!("../../../CAPACITY.md");
+    let shown = table(&rows(&arguments(&[]))).unwrap();
+    let indented = format!("    {}\n", shown.trim_end().replace('\n', "\n    "));
+    assert!(page.contains(&indented), "infra/CAPACITY.md does not show\n{indented}");
+}

@@ -1,0 +1,129 @@
+//! The calls of each unit of work, as the tests at the wire count them.
+
+use domain::retry::RESENDS;
+use rust_decimal::{Decimal, dec};
+
+use super::{Arguments, messages_for, usage::Usage};
+
+/// Each unit of work, and what one of it uses.
+pub(super) fn units_of_work(arguments: &Arguments) -> Vec<(&'static str, Usage)> {
+    let work = Work(arguments);
+    let (duplicate, event) = (work.recorded(arguments.postback_bytes), work.event());
+    vec![
+        ("postback, new", duplicate + work.conversion()),
+        ("postback, duplicate", duplicate),
+        ("postback, refused", work.recorded(arguments.refusal_bytes)),
+        ("postback, conflicting", duplicate + writes(arguments.postback_bytes)),
+        ("click", work.click()),
+        ("event that no campaign needs", event),
+        ("event seen before", event + work.participant_read()),
+        ("event that changes something", event + work.participant_read() + work.participant_write()),
+        ("delivery put and queued", work.delivery()),
+        ("delivery's first attempt", work.attempt()),
+        ("resend", work.resend()),
+        ("delivery's end", index_write()),
+    ]
+}
+
+struct Work<'a>(&'a Arguments);
+
+impl Work<'_> {
+    /// A call of the API that one write answers: a new postback, a duplicate or a refusal.
+    fn recorded(&self, item_bytes: u32) -> Usage {
+        self.api_call(self.0.postback_ms) + writes(item_bytes)
+    }
+
+    fn click(&self) -> Usage {
+        self.api_call(self.0.click_ms) + writes(self.0.click_bytes)
+    }
+
+    fn api_call(&self, billed_ms: u32) -> Usage {
+        let access_log = Usage { log_bytes: self.0.access_log_bytes.into(), ..Usage::default() };
+        Usage { api_requests: Decimal::ONE, ..Usage::default() } + access_log + self.invocation(billed_ms)
+    }
+
+    /// From the stream, whose reads are free to Lambda, to the queue; and off the queue, which is billed to us as well.
+    fn conversion(&self) -> Usage {
+        let relayed = self.invocation(self.0.relay_batch_ms) * share(self.0.relay_batch);
+        relayed + self.queue_batch() * dec!(3)
+    }
+
+    /// Sent, received and deleted, ten at a time.
+    fn event(&self) -> Usage {
+        self.queue_batch() * dec!(3) + self.batch_invocation(self.0.evaluator_batch_ms)
+    }
+
+    /// Consistent: a unit for each 4 KB.
+    fn participant_read(&self) -> Usage {
+        Usage { read_units: self.0.participant_bytes.div_ceil(4096).max(1).into(), ..Usage::default() }
+    }
+
+    fn participant_write(&self) -> Usage {
+        writes(self.0.participant_bytes)
+    }
+
+    /// Put if absent, with its place in the index of what is due, and its message.
+    fn delivery(&self) -> Usage {
+        writes(self.0.delivery_bytes) + index_write() + self.fair_message()
+    }
+
+    /// Its message taken, claimed, called, recorded.
+    fn attempt(&self) -> Usage {
+        let claimed_and_recorded = writes(self.0.delivery_bytes) * dec!(2);
+        self.fair_batch() * dec!(2) + self.batch_invocation(self.0.sender_batch_ms) + claimed_and_recorded
+    }
+
+    /// A resend, on an average of a round's: its message, the hops of a wait that one message cannot carry, the attempt.
+    fn resend(&self) -> Usage {
+        let waits = (1..=RESENDS).map(|n| messages_for(u32::from(n) * self.0.initial_interval_seconds));
+        let messages: u32 = waits.sum();
+        let hops = Decimal::from(messages) / Decimal::from(RESENDS) - Decimal::ONE;
+        let hop = self.fair_message() + self.fair_batch() * dec!(2) + self.batch_invocation(self.0.hop_batch_ms);
+        self.fair_message() + hop * hops + self.attempt()
+    }
+
+    fn invocation(&self, billed_ms: u32) -> Usage {
+        Usage {
+            invocations: Decimal::ONE,
+            mb_milliseconds: Decimal::from(self.0.memory_mb) * Decimal::from(billed_ms),
+            log_bytes: self.0.log_bytes.into(),
+            ..Usage::default()
+        }
+    }
+
+    fn batch_invocation(&self, billed_ms: u32) -> Usage {
+        self.invocation(billed_ms) * share(self.0.queue_batch)
+    }
+
+    /// One message's share of one request for a batch, which is billed for each 64 KB.
+    fn queue_batch(&self) -> Usage {
+        let bytes = self.0.message_bytes.saturating_mul(self.0.queue_batch);
+        let billed = Decimal::from(bytes.div_ceil(64 * 1024).max(1));
+        Usage { queue_requests: billed * share(self.0.queue_batch), ..Usage::default() }
+    }
+
+    fn fair_batch(&self) -> Usage {
+        let batch = self.queue_batch();
+        Usage { fair_requests: batch.queue_requests, ..batch }
+    }
+
+    /// A message sent by itself.
+    fn fair_message(&self) -> Usage {
+        let billed = Decimal::from(self.0.message_bytes.div_ceil(64 * 1024).max(1));
+        Usage { queue_requests: billed, fair_requests: billed, ..Usage::default() }
+    }
+}
+
+/// Keys alone: one unit.
+fn index_write() -> Usage {
+    Usage { write_units: Decimal::ONE, ..Usage::default() }
+}
+
+/// One unit for each KB.
+fn writes(item_bytes: u32) -> Usage {
+    Usage { write_units: item_bytes.div_ceil(1024).max(1).into(), ..Usage::default() }
+}
+
+fn share(batch: u32) -> Decimal {
+    Decimal::ONE / Decimal::from(batch.max(1))
+}

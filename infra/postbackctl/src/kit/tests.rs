@@ -1,0 +1,129 @@
+use std::{collections::BTreeMap, fs, path::Path};
+
+use super::*;
+
+const API_URL: &str = "https://api.example";
+
+fn repository() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
+}
+
+/// The kit of a partner whose file says this.
+fn kit_of(yaml: &str) -> String {
+    let file: PartnerFile = serde_saphyr::from_str(yaml).unwrap();
+    let soonest = domain::moment::Moment::from_millisecond(0);
+    let file = file.dated(&domain::campaign::Campaigns::new(), soonest);
+    let partner = Partner::try_from(file.clone()).unwrap();
+    let pages = [BaseUrl::parse("https://gg3.xyz/quests/complete-50-quests").unwrap()];
+    Kit { file: &file, partner: &partner, api_url: API_URL, pages: &pages }.text().unwrap()
+}
+
+fn sample(name: &str) -> String {
+    kit_of(&fs::read_to_string(repository().join(format!("infra/partners/{name}.yaml"))).unwrap())
+}
+
+#[test]
+fn the_page_quotes_every_example_to_the_letter() {
+    let page = fs::read_to_string(repository().join("infra/PARTNERS.md")).unwrap();
+    let languages = BTreeMap::from([("sh", "sh"), ("py", "python"), ("mjs", "js"), ("php", "php"), ("go", "go")]);
+    let examples: Vec<_> =
+        fs::read_dir(repository().join("infra/examples")).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(examples.len(), 14);
+    for example in examples {
+        let ending = example.extension().unwrap().to_str().unwrap();
+        let quoted = format!("```{}\n{}```\n", languages[ending], fs::read_to_string(&example).unwrap());
+        assert!(page.contains(&quoted), "{} is not quoted in PARTNERS.md as it is", example.display());
+    }
+    assert_eq!(page.matches("\n```").count(), 2 * 14, "and the page has no code besides");
+}
+
+#[test]
+fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
+    use domain::{fault::FaultCode, parameters, retry, webhook};
+    let page = fs::read_to_string(repository().join("infra/PARTNERS.md")).unwrap();
+    let limits = format!(
+        "{} KiB of query, {} KiB of body, {} parameters, names of {}\nbytes",
+        parameters::MAX_QUERY_BYTES / 1024,
+        parameters::MAX_BODY_BYTES / 1024,
+        parameters::MAX_PARAMETERS,
+        parameters::MAX_NAME_BYTES
+    );
+    let resends = format!(
+        "up to {} times: before the n-th time we wait n times the campaign's interval ({} minutes unless agreed otherwise), or your `Retry-After` if that is longer, {} hours at most",
+        retry::RESENDS,
+        retry::DEFAULT_INITIAL_INTERVAL.as_secs() / 60,
+        retry::MAX_RETRY_AFTER.as_secs() / 3600
+    );
+    let macros = webhook::Macro::ALL.map(|name| format!("`{name}`"));
+    // serde's own list of all codes; an address outside the allow-list has an answer of its own.
+    let told = serde_json::from_str::<FaultCode>(r#""none""#).unwrap_err().to_string();
+    let codes = told.split('`').skip(3).step_by(2).filter(|code| *code != "address_not_allowed");
+    let codes = codes.map(|code| format!("`{code}`"));
+    for said in [limits, resends].into_iter().chain(macros).chain(codes) {
+        assert!(page.contains(&said), "the page does not say: {said}");
+    }
+}
+
+#[test]
+fn a_partners_own_names_and_macros_are_in_its_urls_and_nothing_of_ours_is_left_to_replace() {
+    let umbrella = sample("umbrella");
+    let url = "https://api.example/postback/umbrella/{token}?user_id={user_id}&aff_sub={aff_sub}&transaction_id={transaction_id}&currency={currency}&payout={payout}\n";
+    assert!(umbrella.contains(url), "{umbrella}");
+    assert!(umbrella.contains("| `aff_sub` | required |") && umbrella.contains("'payout=100.00'"));
+    assert!(umbrella.contains("https://offers.example.net/go?aff_sub=67890&user_id=12345\n"));
+    assert!(
+        umbrella.contains("\n\nAgreed with you:\n\n- ")
+            && umbrella.contains("- You call from 127.0.0.0/8, 203.0.113.0/24.")
+    );
+    let acme = sample("acme");
+    assert!(
+        acme.contains("/postback/acme/{token}?user_id={userId}&click_id={clickId}&transaction_id={transaction_id}&")
+    );
+    assert!(
+        acme.contains("https://gg3.xyz/quests/complete-50-quests?click_id={clickId}&user_id={userId}&provider=acme\n")
+    );
+    for kit in [umbrella, acme, sample("globex"), sample("initech")] {
+        assert!(!kit.contains("{api}") && !kit.contains("{provider}"), "{kit}");
+    }
+}
+
+#[test]
+fn what_we_answer_keeps_our_names_whatever_a_partner_calls_them() {
+    let kit = kit_of("provider: acme\nparameters: {transaction_id: order, click_id: user_id, user_id: click_id}\n");
+    assert!(kit.contains(r#"{"status":"accepted","transaction_id":"123123123""#), "{kit}");
+    assert!(kit.contains("&dry_run=true") && kit.contains("?click_id=12345&user_id=67890&order=123123123&"), "{kit}");
+}
+
+#[test]
+fn a_partner_that_signs_gets_a_signed_example_and_one_with_a_token_no_word_of_signing() {
+    let initech = sample("initech");
+    assert!(
+        initech.contains("PROVIDER=initech SECRET='your secret' bash postback-signed.sh user_id=12345 click_id=67890")
+    );
+    assert!(initech.contains("&signature={signature}\n") && !initech.contains("/{token}"), "{initech}");
+    let dry_run = initech.lines().filter(|line| line.contains("postback-signed.sh") && line.ends_with(" dry_run=true"));
+    assert_eq!(dry_run.count(), 1, "a dry run is signed like any call: {initech}");
+    assert!(!sample("acme").contains("postback-signed"));
+}
+
+#[test]
+fn webhooks_are_told_of_where_there_are_campaigns_with_how_to_verify_them() {
+    let acme = sample("acme");
+    for campaign in ["sign-up", "ten-clicks", "fifty-quests", "three-quests"] {
+        assert!(acme.contains(&format!("\n| {campaign} | ")), "{acme}");
+    }
+    for example in ["webhook.py", "webhook.mjs", "webhook.php", "webhook.go"] {
+        assert!(acme.contains(example), "{example}");
+    }
+    assert!(!sample("umbrella").contains("webhook-signature"));
+    let post = "provider: acme\nparameters: {click_id: aff_sub}\nmedia_buying:\n  campaigns:\n    - name: a\n      goal: {type: registration}\n      active_from: on_publish\n      webhook: {url: 'https://a.example/', method: POST}\n";
+    assert!(kit_of(post).contains(r#""aff_sub":"67890""#), "a POST's body has the partner's names");
+}
+
+#[test]
+fn a_derived_transaction_is_neither_in_the_url_nor_in_the_examples_of_it() {
+    let globex = sample("globex");
+    assert!(globex.contains("&amount_decimal={amount_decimal}&event_id={event_id}\n"), "{globex}");
+    assert!(globex.contains("- `transaction_id` may be left out; `event_id` is then required."));
+    assert!(globex.contains("- `event_id` is one of 001, 002."));
+}

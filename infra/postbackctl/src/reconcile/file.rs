@@ -1,0 +1,64 @@
+//! A partner's list of its transactions, as CSV.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::{Context, Result, anyhow, bail};
+use csv::{Position, Reader, StringRecord};
+use domain::{ids::TransactionId, postback::Field};
+
+/// What a line says of one transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Theirs {
+    pub(super) line: u64,
+    /// The cells that are not empty, the transaction id aside.
+    pub(super) cells: BTreeMap<Field, String>,
+}
+
+pub(super) fn read(path: &Path) -> Result<BTreeMap<TransactionId, Theirs>> {
+    let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(file).with_context(|| path.display().to_string())
+}
+
+/// Each transaction once, or why the list cannot be compared.
+pub(super) fn parse(text: impl std::io::Read) -> Result<BTreeMap<TransactionId, Theirs>> {
+    let mut reader = Reader::from_reader(text);
+    let columns = columns(&reader.headers().context("the header cannot be read")?.clone())?;
+    let mut all = BTreeMap::new();
+    let mut record = StringRecord::new();
+    while reader.read_record(&mut record).context("a line cannot be read")? {
+        let line = record.position().map_or(0, Position::line);
+        let mut cells: BTreeMap<Field, String> = columns
+            .iter()
+            .zip(&record)
+            .filter_map(|(field, cell)| Some(((*field)?, cell.to_owned())))
+            .filter(|(_, cell)| !cell.is_empty())
+            .collect();
+        let id = cells.remove(&Field::TransactionId).unwrap_or_default();
+        let id = TransactionId::new(id).map_err(|fault| anyhow!("line {line}: the transaction_id {fault}"))?;
+        if let Some(Theirs { line: first, .. }) = all.get(&id) {
+            bail!("line {line}: {id} stands on line {first} already; a transaction may be there once");
+        }
+        all.insert(id, Theirs { line, cells });
+    }
+    Ok(all)
+}
+
+/// What each column means to us, if anything.
+fn columns(header: &StringRecord) -> Result<Vec<Option<Field>>> {
+    // Spreadsheets begin a file with a byte order mark.
+    let named = |name: &str| {
+        let name = name.trim_start_matches('\u{feff}').trim();
+        Field::ALL.into_iter().find(|field| field.as_str() == name)
+    };
+    let columns: Vec<Option<Field>> = header.iter().map(named).collect();
+    for field in Field::ALL {
+        let count = columns.iter().filter(|column| **column == Some(field)).count();
+        if count > 1 {
+            bail!("the header has {field} {count} times");
+        }
+        if count == 0 && field == Field::TransactionId {
+            bail!("the header has no transaction_id; it has: {}", header.iter().collect::<Vec<_>>().join(", "));
+        }
+    }
+    Ok(columns)
+}

@@ -1,0 +1,49 @@
+//! Many items by their keys.
+
+use std::{collections::HashMap, time::Duration};
+
+use app::ports::Unavailable;
+use aws_sdk_dynamodb::{Client, types::KeysAndAttributes};
+use serde::de::DeserializeOwned;
+
+use super::{Item, from_item};
+use crate::aws::unavailable;
+
+/// How many items one request reads.
+const GET_AT_ONCE: usize = 100;
+/// How long after what DynamoDB has left over is asked for again: doubled each time, up to the last.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LAST_WAIT: Duration = Duration::from_secs(2);
+
+/// Reads items as they stand now, as many in a request as DynamoDB gives, in any order. No key may be there twice.
+pub(crate) async fn get_all<T: DeserializeOwned>(
+    client: &Client,
+    service: &'static str,
+    table: &str,
+    keys: Vec<Item>,
+) -> Result<Vec<T>, Unavailable> {
+    let mut found = Vec::with_capacity(keys.len());
+    for batch in keys.chunks(GET_AT_ONCE) {
+        let mut left = batch.to_vec();
+        let mut wait = FIRST_WAIT;
+        while !left.is_empty() {
+            let keys = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
+            let keys = keys.map_err(|fault| Unavailable { service, reason: fault.to_string() })?;
+            let got = client.batch_get_item().request_items(table, keys).send().await;
+            let got = got.map_err(unavailable(service))?;
+            for item in got.responses.into_iter().flat_map(HashMap::into_values).flatten() {
+                found.push(from_item(service, item)?);
+            }
+            let unprocessed = got.unprocessed_keys.into_iter().flat_map(HashMap::into_values);
+            left = unprocessed.flat_map(|keys| keys.keys).collect();
+            if !left.is_empty() {
+                if wait > LAST_WAIT {
+                    return Err(Unavailable { service, reason: "throttled".into() });
+                }
+                tokio::time::sleep(wait).await;
+                wait *= 2;
+            }
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,217 @@
+//! `lookups`: where things are, and how an item of another table becomes the entries that lead to it.
+
+use domain::{
+    correction::Revision,
+    ids::{ClickId, TransactionId, UserId},
+    jiff::Timestamp,
+    lookup::{Entry, Kind, Place, Subject},
+    participant::Participant,
+    refusal::REFUSAL_KEPT_SECONDS,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ClickItem, ORIGINAL, PostbackItem, RefusalItem, RefusalKind,
+    media_buying::{DeliveryItem, ParticipantItem},
+};
+
+/// `lookups`: its partition key.
+pub const SUBJECT: &str = "subject";
+/// `lookups`: its sort key.
+pub const PLACE: &str = "place";
+
+/// `lookups`: one entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LookupItem {
+    /// The partition key: the subject, `#`, and its shard in two digits.
+    pub subject: String,
+    /// The sort key: Unix milliseconds in 14 digits, what it is, and that thing's key.
+    pub place: String,
+    /// When it expires, in Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+}
+
+/// The partition key of one shard of a subject. The shard has two digits always, so that no two partitions share a key.
+pub fn partition(subject: &Subject, shard: u8) -> String {
+    format!("{subject}#{shard:02}")
+}
+
+impl From<&Entry> for LookupItem {
+    fn from(entry: &Entry) -> Self {
+        let subject = partition(&entry.subject, entry.shard());
+        Self { subject, place: entry.place.to_string(), expires_at: entry.expires_at }
+    }
+}
+
+impl LookupItem {
+    /// Where the entry stands, if it can be read.
+    pub fn place(&self) -> Option<Place> {
+        Place::parse(&self.place)
+    }
+
+    /// Whether it has expired, though it may still be there.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now.as_second())
+    }
+}
+
+impl PostbackItem {
+    /// What its entries call it: the revision, which has no `#`, and the partition key.
+    pub fn lookup_key(&self) -> String {
+        format!("{}#{}", self.revision, self.provider_transaction)
+    }
+
+    /// The revision and the partition key that an entry names.
+    pub fn of_lookup_key(key: &str) -> Option<(&str, &str)> {
+        key.split_once('#')
+    }
+
+    /// The transaction whose original an entry names; none where it names a correction.
+    pub fn original_of_lookup_key(key: &str) -> Option<TransactionId> {
+        let transaction = key.strip_prefix(ORIGINAL)?.strip_prefix('#')?;
+        let (_, transaction_id) = transaction.split_once('#')?;
+        TransactionId::new(transaction_id).ok()
+    }
+
+    /// Its entries, or why it cannot be read.
+    pub fn lookups(self) -> Result<Vec<Entry>, String> {
+        let key = self.lookup_key();
+        Ok(Entry::of_revision(&Revision::try_from(self)?, key))
+    }
+}
+
+impl ClickItem {
+    /// Its entries.
+    pub fn lookups(self) -> Vec<Entry> {
+        let expires_at = self.expires_at;
+        Entry::of_click(&self.into(), expires_at)
+    }
+}
+
+impl DeliveryItem {
+    /// Its entries.
+    pub fn lookups(&self) -> Vec<Entry> {
+        Entry::of_delivery(&self.delivery)
+    }
+}
+
+impl ParticipantItem {
+    /// The entries that its change from `before` makes, or why it cannot be read: none where no link was opened.
+    pub fn lookups(&self, before: Option<&Self>) -> Result<Vec<Entry>, String> {
+        let before = before.map(Self::participant).transpose()?;
+        Ok(Entry::of_openings(&self.user_id, before.as_ref(), &self.participant()?))
+    }
+
+    fn participant(&self) -> Result<Participant, String> {
+        // The fault may quote values.
+        serde_json::from_str(&self.participant).map_err(|_| "the participant cannot be read".to_owned())
+    }
+}
+
+/// A refusal that is seen again and again gets an entry an hour, not one a sighting: whatever a partner repeats, however
+/// often, one partition of the lookups can take.
+const SIGHTINGS_SECONDS: i64 = 60 * 60;
+
+impl RefusalItem {
+    /// The entries that its change from `before` makes; none where nothing changed that they say.
+    ///
+    /// A refusal stands where it was last seen, in the first sighting of an hour. A conflict stands where it was first
+    /// seen, for as long as it is open, and 30 days longer.
+    pub fn lookups(&self, before: Option<&Self>) -> Vec<Entry> {
+        let (subject, at, expires_at) = match self.kind {
+            RefusalKind::Refusal => {
+                let hour = |item: &Self| item.last_received_at.as_second().div_euclid(SIGHTINGS_SECONDS);
+                if before.is_some_and(|before| hour(before) == hour(self)) {
+                    return Vec::new();
+                }
+                let at = self.last_received_at;
+                // It may be seen again until the hour ends, and is then kept as long from there.
+                let expires_at = at.as_second().saturating_add(SIGHTINGS_SECONDS + REFUSAL_KEPT_SECONDS);
+                (Subject::Refusals(self.provider.clone()), at, Some(expires_at))
+            }
+            RefusalKind::Conflict => {
+                if before.is_some_and(|before| before.resolved_at() == self.resolved_at()) {
+                    return Vec::new();
+                }
+                let expires_at = self.resolved_at().map(|at| at.as_second().saturating_add(REFUSAL_KEPT_SECONDS));
+                (Subject::Conflicts(self.provider.clone()), self.first_received_at, expires_at)
+            }
+        };
+        let (user_id, click_id) = self.ids();
+        let subjects = [Some(subject), user_id.map(Subject::User), click_id.map(Subject::Click)];
+        let place = Place::new(at, Kind::Refusal, self.provider_content.as_str());
+        Entry::under(subjects.into_iter().flatten(), &place, expires_at)
+    }
+
+    /// The user and the click that it names, as far as they could be read.
+    pub fn ids(&self) -> (Option<UserId>, Option<ClickId>) {
+        match &self.content {
+            Some(content) => (Some(content.user_id.clone()), Some(content.click_id.clone())),
+            None => (self.user_id.clone(), self.click_id.clone()),
+        }
+    }
+
+    fn resolved_at(&self) -> Option<Timestamp> {
+        self.accepted_at.or(self.original_kept_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        fault::Fault,
+        ids::Provider,
+        refusal::{Conflict, Refusal},
+    };
+
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn refusal(seen: i64) -> RefusalItem {
+        RefusalItem::from(&Refusal {
+            provider: Provider::new("acme").unwrap(),
+            request: "user_id=u".into(),
+            source: [127, 0, 0, 1].into(),
+            user_id: Some(UserId::new("u").unwrap()),
+            click_id: None,
+            faults: Vec::<Fault>::new(),
+            received_at: at(seen),
+        })
+    }
+
+    #[test]
+    fn a_refusal_that_is_repeated_gets_an_entry_an_hour_for_its_partner_and_its_user() {
+        let first = refusal(7_200);
+        let subjects: Vec<String> = first.lookups(None).iter().map(|entry| entry.subject.to_string()).collect();
+        assert_eq!(subjects, ["refusals/acme", "user/u"]);
+        assert_eq!(refusal(10_799).lookups(Some(&first)), []);
+        let next = refusal(10_800).lookups(Some(&first));
+        assert_eq!((next.len(), next[0].place.at()), (2, at(10_800)));
+        // As long as it can be kept for whatever was seen of it in that hour.
+        assert!(next[0].expires_at.unwrap() > 14_399 + REFUSAL_KEPT_SECONDS);
+    }
+
+    #[test]
+    fn a_conflict_stands_in_one_place_and_expires_only_when_it_is_resolved() {
+        let json = serde_json::json!({"user_id": "u", "click_id": "c", "currency": "USD", "amount_decimal": "1"});
+        let item = RefusalItem::from(&Conflict {
+            provider: Provider::new("acme").unwrap(),
+            transaction_id: TransactionId::new("t").unwrap(),
+            content: serde_json::from_value(json).unwrap(),
+            differences: Vec::new(),
+            received_at: at(5),
+        });
+        let open = item.lookups(None);
+        assert_eq!((open.len(), open[0].expires_at, open[0].place.at()), (3, None, at(5)));
+        let again = RefusalItem { last_received_at: at(99_999), times: 2, ..item.clone() };
+        assert_eq!(again.lookups(Some(&item)), []);
+        let resolved = RefusalItem { original_kept_at: Some(at(100)), ..again.clone() };
+        let entries = resolved.lookups(Some(&again));
+        assert_eq!((&entries[0].place, entries[0].expires_at), (&open[0].place, Some(100 + REFUSAL_KEPT_SECONDS)));
+        assert_eq!(again.lookups(Some(&resolved))[0], open[0]);
+    }
+}

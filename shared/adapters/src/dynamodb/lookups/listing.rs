@@ -1,0 +1,186 @@
+//! One subject's entries in the order of time, merged from all its shards, read as far as they are asked for.
+
+use std::collections::VecDeque;
+
+use app::ports::Unavailable;
+use aws_sdk_dynamodb::{
+    operation::query::builders::QueryFluentBuilder,
+    types::{AttributeValue, Select},
+};
+use domain::{
+    jiff::Timestamp,
+    lookup::{Place, SHARDS, Subject},
+};
+use futures_util::future::join_all;
+
+use super::DynamoLookups;
+use crate::{
+    aws::unavailable,
+    dynamodb::{
+        Item, from_item,
+        item::lookups::{LookupItem, PLACE, SUBJECT, partition},
+    },
+};
+
+const QUERY: &str = "DynamoDB Query lookups";
+
+/// Which of a subject's entries, and in which order.
+#[derive(Debug, Clone, Default)]
+pub struct Range {
+    /// From this instant on.
+    pub from: Option<Timestamp>,
+    /// Before this instant.
+    pub to: Option<Timestamp>,
+    /// Whether the newest comes first.
+    pub newest_first: bool,
+    /// Only what comes after this place in that order: where an earlier list has ended.
+    pub after: Option<Place>,
+    /// About how many will be asked for: how many are read of each shard at once follows from it.
+    pub wanted: usize,
+}
+
+impl Range {
+    /// The least and the greatest text of a place in it, or somewhat beyond.
+    fn bounds(&self) -> (String, String) {
+        let mut least = Place::bound(self.from.unwrap_or(Timestamp::UNIX_EPOCH));
+        let mut greatest = Place::bound(self.to.unwrap_or(Timestamp::MAX));
+        if let Some(after) = &self.after {
+            let after = after.to_string();
+            if self.newest_first {
+                greatest = greatest.min(after);
+            } else {
+                least = least.max(after);
+            }
+        }
+        (least, greatest)
+    }
+}
+
+/// A list that is being read.
+#[derive(Debug)]
+pub struct Listing {
+    lookups: DynamoLookups,
+    subject: Subject,
+    range: Range,
+    now: Timestamp,
+    shards: Vec<Shard>,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    found: VecDeque<Place>,
+    /// Where to read on; none before the first page and after the last.
+    from: Option<Item>,
+    at_end: bool,
+}
+
+impl DynamoLookups {
+    /// A subject's entries in this range, those that have expired left out.
+    pub fn list(&self, subject: Subject, range: Range, now: Timestamp) -> Listing {
+        let (least, greatest) = range.bounds();
+        // DynamoDB refuses bounds that are the wrong way round; there is nothing between them anyway.
+        let shard = || Shard { at_end: least > greatest, ..Shard::default() };
+        let shards = (0..SHARDS).map(|_| shard()).collect();
+        Listing { lookups: self.clone(), subject, range, now, shards }
+    }
+
+    /// How many entries a subject has in this range, those included that have expired and are not deleted yet.
+    pub async fn count(&self, subject: Subject, range: Range) -> Result<usize, Unavailable> {
+        let (least, greatest) = range.bounds();
+        if least > greatest {
+            return Ok(0);
+        }
+        let counts = (0..SHARDS).map(|shard| {
+            let query = self.query(&subject, shard, &range).select(Select::Count);
+            async move {
+                let (mut pages, mut count) = (query.into_paginator().send(), 0);
+                while let Some(page) = pages.next().await {
+                    count += usize::try_from(page.map_err(unavailable(QUERY))?.count).unwrap_or_default();
+                }
+                Ok(count)
+            }
+        });
+        join_all(counts).await.into_iter().sum()
+    }
+
+    fn query(&self, subject: &Subject, shard: u8, range: &Range) -> QueryFluentBuilder {
+        let (least, greatest) = range.bounds();
+        self.client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#subject = :subject AND #place BETWEEN :least AND :greatest")
+            .expression_attribute_names("#subject", SUBJECT)
+            .expression_attribute_names("#place", PLACE)
+            .expression_attribute_values(":subject", AttributeValue::S(partition(subject, shard)))
+            .expression_attribute_values(":least", AttributeValue::S(least))
+            .expression_attribute_values(":greatest", AttributeValue::S(greatest))
+            .scan_index_forward(!range.newest_first)
+    }
+}
+
+impl Listing {
+    /// The next entry's place; none at the end.
+    pub async fn next(&mut self) -> Result<Option<Place>, Unavailable> {
+        loop {
+            self.fill().await?;
+            let firsts = self.shards.iter().enumerate().filter_map(|(at, shard)| Some((shard.found.front()?, at)));
+            let next = if self.range.newest_first { firsts.max() } else { firsts.min() };
+            let Some((_, at)) = next else { return Ok(None) };
+            let place = self.shards.get_mut(at).and_then(|shard| shard.found.pop_front());
+            if place.is_none() || place != self.range.after {
+                return Ok(place);
+            }
+        }
+    }
+
+    /// So many of the next.
+    pub async fn take(&mut self, count: usize) -> Result<Vec<Place>, Unavailable> {
+        let mut places = Vec::with_capacity(count.min(1_000));
+        while places.len() < count {
+            let Some(place) = self.next().await? else { break };
+            places.push(place);
+        }
+        Ok(places)
+    }
+
+    /// Reads on wherever nothing is left to compare, all such shards at once.
+    async fn fill(&mut self) -> Result<(), Unavailable> {
+        loop {
+            let empty = |shard: &Shard| shard.found.is_empty() && !shard.at_end;
+            let hungry: Vec<u8> =
+                (0..SHARDS).zip(&self.shards).filter(|(_, shard)| empty(shard)).map(|(at, _)| at).collect();
+            if hungry.is_empty() {
+                return Ok(());
+            }
+            let pages = join_all(hungry.iter().map(|at| self.page(*at))).await;
+            for (at, page) in hungry.into_iter().zip(pages) {
+                let page = page?;
+                if let Some(shard) = self.shards.get_mut(usize::from(at)) {
+                    *shard = page;
+                }
+            }
+        }
+    }
+
+    async fn page(&self, shard: u8) -> Result<Shard, Unavailable> {
+        // What is wanted is spread over the shards; half as much again, and one is seldom asked twice.
+        let limit = (self.range.wanted * 3 / 2 / usize::from(SHARDS)).clamp(8, 500);
+        let from = self.shards.get(usize::from(shard)).and_then(|shard| shard.from.clone());
+        let query = self.lookups.query(&self.subject, shard, &self.range);
+        let query = query.limit(i32::try_from(limit).unwrap_or(i32::MAX)).set_exclusive_start_key(from);
+        let page = query.send().await.map_err(unavailable(QUERY))?;
+        let mut found = VecDeque::new();
+        for item in page.items.unwrap_or_default() {
+            let item: LookupItem = from_item(QUERY, item)?;
+            if !item.has_expired(self.now) {
+                found.push_back(item.place().ok_or_else(unreadable)?);
+            }
+        }
+        let from = page.last_evaluated_key.filter(|key| !key.is_empty());
+        Ok(Shard { found, at_end: from.is_none(), from })
+    }
+}
+
+fn unreadable() -> Unavailable {
+    Unavailable { service: QUERY, reason: "holds an entry that cannot be read".into() }
+}

@@ -1,0 +1,211 @@
+//! One message's work, from the claim to the next message.
+
+use std::time::Duration;
+
+use domain::{
+    attempt::Answered,
+    delivery::{Claim, Delivery, Message, Recorded, Standing, Step},
+    ids::{Mark, Provider},
+    moment::Moment,
+    recipient::{Callee, Prepared},
+    signature::Secret,
+};
+
+use super::{Attempted, DeliverWebhooks, Failure, Outcome};
+use crate::ports::{
+    Claimed, DeadLetters, Deliveries, KnownRecipient, PartnerServers, Replaced, ResendQueue, Source, Surroundings,
+    Unavailable,
+};
+
+/// How often a delivery is decided about again because somebody else has changed it. Each time somebody has got on.
+pub(super) const TRIES: usize = 8;
+
+/// The first pause before an operation is tried again whose failure would cost a request; each further one is twice as
+/// long, up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+/// One message in a worker's hand.
+pub(super) struct Worker<'a, R: Source, D, Q, H, L, S> {
+    pub(super) ports: &'a DeliverWebhooks<R, D, Q, H, L, S>,
+    pub(super) message: &'a Message,
+    pub(super) callee: &'a Callee,
+    pub(super) secrets: &'a [Secret],
+    pub(super) mark: Mark,
+    pub(super) deadline: Moment,
+}
+
+/// What a step came to: all is done, or the delivery as it is now has to be decided about.
+type Progress = Result<Option<Outcome>, Failure>;
+const AGAIN: Progress = Ok(None);
+
+impl<R, D, Q, H, L, S> Worker<'_, R, D, Q, H, L, S>
+where
+    R: Source<Key = Provider, Value = KnownRecipient>,
+    D: Deliveries,
+    Q: ResendQueue,
+    H: PartnerServers,
+    L: DeadLetters,
+    S: Surroundings,
+{
+    pub(super) async fn work(&self) -> Result<Outcome, Failure> {
+        let mut delivery = match self.claim_unread().await? {
+            Unread::Finished(outcome) => return Ok(outcome),
+            Unread::Decide(delivery) => *delivery,
+        };
+        for _ in 0..TRIES {
+            let now = self.ports.surroundings.now();
+            let step = delivery.decide(self.message, now, self.callee.standing(), &self.ports.pace, &self.mark);
+            if let Some(outcome) = self.carry_out(step).await? {
+                return Ok(outcome);
+            }
+            delivery = self.read().await?;
+        }
+        Err(Failure::Contended)
+    }
+
+    /// The common case: the delivery is as the message says, so that its claim needs no read.
+    async fn claim_unread(&self) -> Result<Unread, Failure> {
+        let now = self.ports.surroundings.now();
+        let Some(claim) = self.message.claim(now, self.callee.standing(), &self.ports.pace, &self.mark) else {
+            return self.read_to_decide().await;
+        };
+        let webhook = self.ready_to_claim(now)?;
+        match self.ports.deliveries.claim(self.message, &claim).await? {
+            Claimed::Stored(delivery) => match self.attempt(*delivery, claim, webhook).await? {
+                Some(outcome) => Ok(Unread::Finished(outcome)),
+                None => self.read_to_decide().await,
+            },
+            Claimed::Otherwise(Some(delivery)) => Ok(Unread::Decide(delivery)),
+            Claimed::Otherwise(None) => Err(Failure::NoDelivery),
+        }
+    }
+
+    async fn read_to_decide(&self) -> Result<Unread, Failure> {
+        self.read().await.map(|delivery| Unread::Decide(Box::new(delivery)))
+    }
+
+    async fn carry_out(&self, step: Step) -> Progress {
+        match step {
+            Step::Claim { delivery, claim } => {
+                let webhook = self.ready_to_claim(self.ports.surroundings.now())?;
+                match self.ports.deliveries.replace(&delivery).await? {
+                    Replaced::Done => self.attempt(delivery, claim, webhook).await,
+                    Replaced::Changed => AGAIN,
+                }
+            }
+            Step::Send(claim) => {
+                let webhook = self.ready_to_claim(self.ports.surroundings.now())?;
+                let delivery = self.read().await?;
+                // What was read is what the claim stands in, or somebody has opened a round meanwhile.
+                if delivery.claim() == Some(&claim) { self.attempt(delivery, claim, webhook).await } else { AGAIN }
+            }
+            Step::Hop { delay_seconds } => self.ports.hop(self.message, delay_seconds).await.map(Some),
+            Step::EnqueueNext(next) => {
+                self.send_next(&next).await?;
+                Ok(Some(Outcome::SentNext))
+            }
+            Step::Cancel(delivery) => match self.ports.deliveries.replace(&delivery).await? {
+                Replaced::Done => Ok(Some(Outcome::Cancelled)),
+                Replaced::Changed => AGAIN,
+            },
+            Step::Acknowledge(why) => Ok(Some(Outcome::Done(why))),
+            Step::LeaveToReturn { until } => Ok(Some(Outcome::Waits { until })),
+        }
+    }
+
+    /// Before a claim is stored: what it would be made for, which must not fail for a reason that the partner has no part
+    /// in, and time enough for all that follows.
+    fn ready_to_claim(&self, now: Moment) -> Result<Option<Prepared<'_>>, Failure> {
+        if self.callee.standing() != Standing::Open {
+            return Ok(None);
+        }
+        if now.plus(self.ports.time.claim_onwards()) > self.deadline {
+            return Err(Failure::OutOfTime);
+        }
+        self.callee.webhook().map(Some).map_err(|fault| Failure::Misconfigured(fault.to_owned()))
+    }
+
+    /// The request, under a claim that is stored; then everything that makes it count.
+    async fn attempt(&self, delivery: Delivery, claim: Claim, webhook: Option<Prepared<'_>>) -> Progress {
+        let now = self.ports.surroundings.now();
+        // A claim that could run out before the request ends gives no right to make it.
+        let Some(webhook) = webhook.filter(|_| now.plus(self.ports.time.request) <= claim.until) else {
+            return AGAIN;
+        };
+        let answered = match webhook.request(&delivery) {
+            Ok(request) => self.ports.partners.call(&request, delivery.id(), self.secrets, now).await,
+            Err(fault) => Answered::unsent(fault, now),
+        };
+        self.record(delivery, &claim, &answered).await
+    }
+
+    async fn record(&self, mut delivery: Delivery, claim: &Claim, answered: &Answered) -> Progress {
+        for _ in 0..TRIES {
+            let ticket = self.ports.surroundings.ticket()?;
+            let replaced = match delivery.record(claim, answered, self.callee.policy(), ticket) {
+                Recorded::Stored { delivery, next } => {
+                    match self.patiently(|| self.ports.deliveries.replace(&delivery)).await? {
+                        Replaced::Done => return self.after_record(&delivery, next).await.map(Some),
+                        Replaced::Changed => Replaced::Changed,
+                    }
+                }
+                Recorded::Already => return AGAIN,
+                Recorded::ClaimLost { delivery, late } => {
+                    self.patiently(|| self.ports.deliveries.keep_late(&late, delivery.as_ref())).await?
+                }
+            };
+            if replaced == Replaced::Done {
+                return AGAIN;
+            }
+            delivery = self.patiently(|| self.read()).await?;
+        }
+        Err(Failure::Contended)
+    }
+
+    async fn after_record(&self, delivery: &Delivery, next: Option<Message>) -> Result<Outcome, Failure> {
+        if let Some(next) = &next {
+            self.send_next(next).await?;
+        }
+        let Some(attempt) = delivery.attempts().last() else { return Err(Failure::Contended) };
+        let (outcome, duration_ms) = (attempt.outcome.clone(), attempt.duration_ms);
+        Ok(Outcome::Attempted(Attempted { outcome, duration_ms, ending: delivery.ending() }))
+    }
+
+    async fn send_next(&self, next: &Message) -> Result<(), Failure> {
+        let delay_seconds = next.hop(self.ports.surroundings.now()).unwrap_or(0);
+        Ok(self.ports.resends.send(next, delay_seconds).await?)
+    }
+
+    async fn read(&self) -> Result<Delivery, Failure> {
+        self.ports.deliveries.read(&self.message.delivery_id).await?.ok_or(Failure::NoDelivery)
+    }
+
+    /// Does this again and again while a service fails, until the function's time is nearly over: what was answered must
+    /// be recorded, or it is asked for once more.
+    async fn patiently<T, F, E>(&self, work: impl Fn() -> F) -> Result<T, Failure>
+    where
+        F: Future<Output = Result<T, E>>,
+        E: Into<Failure>,
+    {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let failure = match work().await {
+                Ok(done) => return Ok(done),
+                Err(failure) => failure.into(),
+            };
+            let last = self.ports.surroundings.now().plus(pause + self.ports.time.operation) > self.deadline;
+            if last || !matches!(failure, Failure::Unavailable(Unavailable { .. })) {
+                return Err(failure);
+            }
+            self.ports.surroundings.pause(pause).await;
+            pause = LONGEST_PAUSE.min(pause * 2);
+        }
+    }
+}
+
+/// What came of trying to claim without reading.
+enum Unread {
+    Finished(Outcome),
+    Decide(Box<Delivery>),
+}

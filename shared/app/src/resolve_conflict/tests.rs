@@ -1,0 +1,166 @@
+use std::collections::BTreeMap;
+
+use domain::{
+    conversion::{Conversion, ConversionType, RecordedPostback},
+    correction::Revision,
+    ids::Provider,
+    postback::{Content, Postback},
+    refusal::KeptConflict,
+    signature::Secret,
+};
+
+use super::*;
+use crate::{
+    memory::{Trouble, World},
+    ports::{Postbacks, Refusals},
+};
+
+fn keys() -> ClickKeys {
+    ClickKeys::new(vec![Secret::new("k")]).unwrap()
+}
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(second).unwrap()
+}
+
+fn transaction() -> TransactionId {
+    TransactionId::new("t").unwrap()
+}
+
+fn content(amount: &str) -> Content {
+    let json = serde_json::json!({"user_id": "u", "click_id": "c", "currency": "USD", "amount_decimal": amount});
+    serde_json::from_value(json).unwrap()
+}
+
+fn conflict(amount: &str) -> Conflict {
+    Conflict {
+        provider: Provider::new("acme").unwrap(),
+        transaction_id: transaction(),
+        content: content(amount),
+        differences: content("1").differences(&content(amount)),
+        received_at: at(100),
+    }
+}
+
+/// A world in which transaction `t` is recorded with the amount 1, and these amounts conflict.
+async fn world(amounts: &[&str]) -> World {
+    let world = World::default();
+    let postback = Postback {
+        provider: Provider::new("acme").unwrap(),
+        transaction_id: transaction(),
+        content: content("1"),
+        click: keys().origin(&conflict("1").provider, &content("1").user_id, &content("1").click_id),
+    };
+    let receipt = Receipt {
+        transaction_id: transaction(),
+        receipt_id: ReceiptId::from_random([0; 16]),
+        received_at: at(1),
+        ignored: Vec::new(),
+    };
+    world.record(&RecordedPostback { postback, receipt }).await.unwrap();
+    for amount in amounts {
+        assert_eq!(world.keep_conflict(&conflict(amount)).await, Ok(KeptConflict::Standing));
+    }
+    world
+}
+
+async fn accept_as(world: &World, amount: &str, receipt: u8) -> Result<Resolution, Unavailable> {
+    let key = conflict(amount).key();
+    accept(world, &keys(), (&transaction(), &key), at(200), ReceiptId::from_random([receipt; 16])).await
+}
+
+async fn keep(world: &World, amount: &str) -> Resolution {
+    keep_original(world, (&transaction(), &conflict(amount).key()), at(200)).await.unwrap()
+}
+
+fn corrections(world: &World) -> Vec<Correction> {
+    world.state().corrections.values().flatten().cloned().collect()
+}
+
+#[tokio::test]
+async fn accepting_makes_a_correction_of_the_original_and_the_same_content_is_a_duplicate_with_its_receipt() {
+    let world = world(&["2"]).await;
+    let originals = world.state().postbacks.clone();
+    let Ok(Resolution::Accepted(made)) = accept_as(&world, "2", 1).await else { panic!("not accepted") };
+    assert_eq!((made.number, made.corrected_at, made.receipt.received_at), (1, at(200), at(100)));
+    assert_eq!(world.state().postbacks, originals);
+    assert_eq!(world.keep_conflict(&conflict("2")).await, Ok(KeptConflict::AcceptedAs(made.receipt.clone())));
+    let conversion = Conversion::from(Revision::Correction(*made));
+    assert_eq!((conversion.kind, conversion.correction), (ConversionType::Corrected, Some(1)));
+    assert_eq!(conversion.original_receipt_id, Some(ReceiptId::from_random([0; 16])));
+}
+
+#[tokio::test]
+async fn accepting_again_makes_no_second_correction() {
+    let world = world(&["2"]).await;
+    let Ok(Resolution::Accepted(made)) = accept_as(&world, "2", 1).await else { panic!("not accepted") };
+    assert_eq!(accept_as(&world, "2", 2).await, Ok(Resolution::AcceptedBefore(made.receipt)));
+    assert_eq!(corrections(&world).len(), 1);
+}
+
+#[tokio::test]
+async fn an_acceptance_that_failed_anywhere_can_be_repeated_and_leaves_one_correction() {
+    for call in 0..3 {
+        for trouble in [Trouble::Before, Trouble::After] {
+            let world = world(&["2"]).await;
+            let calls = world.state().calls.len();
+            world.state().trouble = BTreeMap::from([(calls + call, trouble)]);
+            let _ = accept_as(&world, "2", 1).await;
+            let again = accept_as(&world, "2", 2).await;
+            assert!(matches!(again, Ok(Resolution::Accepted(_) | Resolution::AcceptedBefore(_))), "{again:?}");
+            assert_eq!(corrections(&world).len(), 1, "call {call}, {trouble:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_correction_names_the_original_too_and_has_the_next_number() {
+    let world = world(&["2", "3"]).await;
+    for (amount, number) in [("2", 1), ("3", 2)] {
+        let Ok(Resolution::Accepted(made)) = accept_as(&world, amount, 9).await else { panic!("not accepted") };
+        assert_eq!((made.number, &made.original_receipt_id), (number, &ReceiptId::from_random([0; 16])));
+    }
+}
+
+#[tokio::test]
+async fn of_two_operators_who_correct_one_transaction_each_gets_a_number_of_its_own() {
+    let world = world(&["2", "3"]).await;
+    // The second operator has read the transaction before the first one writes.
+    let revisions = world.revisions(&conflict("3").provider, &transaction()).await.unwrap();
+    let late = Correction::of(&conflict("3"), &revisions, &keys(), ReceiptId::from_random([3; 16]), at(200)).unwrap();
+    assert!(matches!(accept_as(&world, "2", 2).await, Ok(Resolution::Accepted(_))));
+    assert_eq!(Resolutions::accept(&world, &conflict("3").key(), &late).await, Ok(Replaced::Changed));
+    assert!(matches!(accept_as(&world, "3", 3).await, Ok(Resolution::Accepted(_))));
+    assert_eq!(corrections(&world).iter().map(|made| made.number).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[tokio::test]
+async fn where_the_original_was_kept_the_conflict_expires_unless_the_same_content_comes_again() {
+    let world = world(&["2"]).await;
+    assert_eq!(keep(&world, "2").await, Resolution::OriginalKept);
+    let key = conflict("2").key();
+    let expired = at(200 + domain::refusal::REFUSAL_KEPT_SECONDS);
+    assert_eq!(world.find_conflict(&key, expired).await, Ok(None));
+    assert_eq!(world.keep_conflict(&conflict("2")).await, Ok(KeptConflict::Standing));
+    assert!(world.find_conflict(&key, expired).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn an_accepted_conflict_stays_accepted_and_never_expires() {
+    let world = world(&["2"]).await;
+    keep(&world, "2").await;
+    let Ok(Resolution::Accepted(made)) = accept_as(&world, "2", 1).await else { panic!("not accepted") };
+    assert_eq!(keep(&world, "2").await, Resolution::AcceptedBefore(made.receipt));
+    assert!(world.find_conflict(&conflict("2").key(), at(9_000_000_000)).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn what_is_not_kept_or_is_another_transactions_is_not_resolved() {
+    let world = world(&["2"]).await;
+    assert_eq!(accept_as(&world, "7", 1).await, Ok(Resolution::Unknown));
+    assert_eq!(keep(&world, "7").await, Resolution::Unknown);
+    let (other, key) = (TransactionId::new("other").unwrap(), conflict("2").key());
+    let resolved = accept(&world, &keys(), (&other, &key), at(200), ReceiptId::from_random([1; 16])).await;
+    assert_eq!(resolved, Ok(Resolution::OfAnother(transaction())));
+    assert!(corrections(&world).is_empty());
+}

@@ -1,0 +1,178 @@
+//! What should have been attempted a while ago is sent to its queue again: so a message that was lost, by whatever fault,
+//! costs a delay and not a delivery.
+//!
+//! The sweep only ever sends messages. It claims nothing and changes no delivery: if the old message is merely late, two
+//! chains meet, and one of them ends at the other's record. Each delivery is sent for at most once an hour, so that a
+//! backlog is not made twice as long at every sweep; what is paused never is, since nothing of it is late.
+
+use std::time::Duration;
+
+use domain::{
+    delivery::{Delivery, Message, Standing},
+    ids::Provider,
+    moment::Moment,
+    partner::Partner,
+};
+use futures_util::{StreamExt, stream};
+
+use crate::{
+    cache::Cache,
+    ports::{PageToken, ResendQueue, Source, Surroundings, Unavailable, UnderWay, WebhookQueue},
+};
+
+/// How many parts of the index are read at the same time.
+const SHARDS_AT_ONCE: usize = 4;
+
+/// The use case, over its ports.
+pub struct SweepDeliveries<P: Source, U, W, Q, S> {
+    /// The partners.
+    pub partners: Cache<P>,
+    /// What is under way.
+    pub under_way: U,
+    /// The queue of first attempts.
+    pub webhooks: W,
+    /// The queue of resends.
+    pub resends: Q,
+    /// The clock and the dice.
+    pub surroundings: S,
+    /// When something is late.
+    pub lateness: Lateness,
+}
+
+/// When something is late.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lateness {
+    /// How long after its time an attempt is overdue. Longer than messages usually wait.
+    pub grace: Duration,
+    /// How long after the sweep has sent for a delivery it may do so again.
+    pub again_after: Duration,
+}
+
+impl Default for Lateness {
+    /// A quarter of an hour, and an hour.
+    fn default() -> Self {
+        Self { grace: Duration::from_mins(15), again_after: Duration::from_hours(1) }
+    }
+}
+
+/// What a sweep came to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// How many deliveries were looked at: those under way for longer than the grace.
+    pub looked_at: u64,
+    /// How many of them were overdue and are sent for now.
+    pub sent: u64,
+    /// How many were overdue and had been sent for within the hour.
+    pub sent_before: u64,
+    /// How many were overdue and of no campaign that is known: nothing can be sent for them.
+    pub unknown: u64,
+    /// How many parts could not be read to their end: the next sweep begins them anew.
+    pub unfinished: u32,
+    /// The first thing that went wrong, for the log.
+    pub fault: Option<Unavailable>,
+}
+
+impl Swept {
+    fn add(mut self, other: Self) -> Self {
+        self.looked_at += other.looked_at;
+        self.sent += other.sent;
+        self.sent_before += other.sent_before;
+        self.unknown += other.unknown;
+        self.unfinished += other.unfinished;
+        self.fault = self.fault.or(other.fault);
+        self
+    }
+}
+
+impl<P, U, W, Q, S> SweepDeliveries<P, U, W, Q, S>
+where
+    P: Source<Key = Provider, Value = Partner>,
+    U: UnderWay,
+    W: WebhookQueue,
+    Q: ResendQueue,
+    S: Surroundings,
+{
+    /// Looks at everything under way, until `deadline`.
+    pub async fn sweep(&self, deadline: Moment) -> Swept {
+        let shards = stream::iter(0..self.under_way.shards());
+        let swept = shards.map(|shard| self.sweep_shard(shard, deadline)).buffer_unordered(SHARDS_AT_ONCE);
+        swept.fold(Swept::default(), async |sum, swept| sum.add(swept)).await
+    }
+
+    async fn sweep_shard(&self, shard: u32, deadline: Moment) -> Swept {
+        let mut swept = Swept::default();
+        let mut from = None;
+        loop {
+            match self.sweep_page(shard, from, &mut swept).await {
+                Ok(None) => return swept,
+                Ok(next) => from = next,
+                Err(fault) => {
+                    swept.fault = Some(fault);
+                    break;
+                }
+            }
+            if self.surroundings.now() >= deadline {
+                break;
+            }
+        }
+        swept.unfinished = 1;
+        swept
+    }
+
+    async fn sweep_page(
+        &self,
+        shard: u32,
+        from: Option<PageToken>,
+        swept: &mut Swept,
+    ) -> Result<Option<PageToken>, Unavailable> {
+        let opened_before = self.surroundings.now().minus(self.lateness.grace);
+        let page = self.under_way.page(shard, opened_before, from).await?;
+        for (delivery, sent_at) in &page.deliveries {
+            swept.looked_at += 1;
+            if let Some(message) = self.overdue(delivery, *sent_at, swept).await? {
+                self.send(&message).await?;
+                // After it was sent: marked and not sent, it would wait another hour.
+                self.under_way.mark_swept(delivery, self.surroundings.now()).await?;
+                swept.sent += 1;
+            }
+        }
+        Ok(page.next)
+    }
+
+    /// The message to send for a delivery, if it is late and may be sent for.
+    async fn overdue(
+        &self,
+        delivery: &Delivery,
+        sent_at: Option<Moment>,
+        swept: &mut Swept,
+    ) -> Result<Option<Message>, Unavailable> {
+        let now = self.surroundings.now();
+        let Some(message) = delivery.overdue(now, self.lateness.grace, self.surroundings.ticket()?) else {
+            return Ok(None);
+        };
+        if sent_at.is_some_and(|at| now < at.plus(self.lateness.again_after)) {
+            swept.sent_before += 1;
+            return Ok(None);
+        }
+        let partner = self.partners.get(delivery.provider(), now.timestamp()).await?;
+        let campaigns = partner.as_ref().map(|partner| partner.media_buying().campaigns());
+        match campaigns.and_then(|campaigns| campaigns.get(delivery.campaign())).map(Standing::from) {
+            None => {
+                swept.unknown += 1;
+                Ok(None)
+            }
+            Some(Standing::Paused) => Ok(None),
+            Some(Standing::Open | Standing::Archived) => Ok(Some(message)),
+        }
+    }
+
+    async fn send(&self, message: &Message) -> Result<(), Unavailable> {
+        if message.is_first() {
+            return self.webhooks.send(std::slice::from_ref(message)).await.into_iter().collect();
+        }
+        self.resends.send(message, 0).await
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,128 @@
+use domain::{delivery::Status, ids::Ticket};
+
+use super::*;
+use crate::{
+    cache::CachePolicy,
+    deliver_webhooks::tests as sender,
+    memory::{Held, Trouble, World},
+};
+
+type UseCase = SweepDeliveries<Held<Provider, Partner>, World, World, World, World>;
+
+fn sweep_of(world: &World, known: Option<Partner>) -> UseCase {
+    let partners = Held::new(world, known.map(|known| (sender::provider(), known)));
+    SweepDeliveries {
+        partners: Cache::new(partners, CachePolicy::default()),
+        under_way: world.clone(),
+        webhooks: world.clone(),
+        resends: world.clone(),
+        surroundings: world.clone(),
+        lateness: Lateness::default(),
+    }
+}
+
+/// A world with these deliveries put, all of whose messages are lost.
+fn stranded(users: &[&str]) -> (World, Vec<Delivery>) {
+    let world = World::default();
+    world.state().millisecond = sender::start().as_millisecond();
+    let deliveries: Vec<Delivery> = users.iter().map(|user| sender::delivery(user, "p-9")).collect();
+    for delivery in &deliveries {
+        world.state().deliveries.insert(delivery.id().clone(), delivery.clone());
+    }
+    (world, deliveries)
+}
+
+fn pass(world: &World, minutes: i64) {
+    world.state().millisecond += minutes * 60_000;
+}
+
+fn never() -> Moment {
+    Moment::from_millisecond(i64::MAX)
+}
+
+#[tokio::test]
+async fn what_lost_its_message_is_sent_for_once_it_is_late_and_at_most_hourly() {
+    let (world, deliveries) = stranded(&["a", "b", "c"]);
+    let sweep = sweep_of(&world, Some(sender::partner("")));
+    pass(&world, 15);
+    assert_eq!(sweep.sweep(never()).await, Swept::default(), "not late yet");
+    pass(&world, 1);
+    let expected = |sent, sent_before| Swept { looked_at: 3, sent, sent_before, ..Swept::default() };
+    assert_eq!(sweep.sweep(never()).await, expected(3, 0));
+    pass(&world, 59);
+    assert_eq!(sweep.sweep(never()).await, expected(0, 3));
+    pass(&world, 1);
+    assert_eq!(sweep.sweep(never()).await, expected(3, 0));
+    let sent = world.state().webhooks.clone();
+    assert_eq!(sent.len(), 6);
+    assert!(world.state().resends.is_empty(), "a first attempt does not wait with resends");
+    world.state().resends.extend(sent.into_iter().map(|message| (message, sender::start())));
+    sender::run(&world, &sender::use_case(&world, Some(sender::recipient("")))).await;
+    assert!(deliveries.iter().all(|delivery| sender::status(&world, delivery) == Status::Delivered));
+    assert_eq!(world.state().requests.len(), 3, "two messages each, one request each");
+    pass(&world, 600);
+    assert_eq!(sweep.sweep(never()).await, Swept::default(), "what has ended is not even looked at");
+}
+
+#[tokio::test]
+async fn a_lost_resend_is_sent_for_on_the_queue_of_resends() {
+    let (world, deliveries) = stranded(&["a"]);
+    let first = deliveries[0].first_message(Ticket::from_random([1; 8])).unwrap();
+    world.state().answers.extend(sender::failing(1));
+    let ready = sender::use_case(&world, Some(sender::recipient("")));
+    ready.handle(&[sender::received(&first)], never()).await;
+    world.state().resends.clear();
+    pass(&world, 16);
+    let swept = sweep_of(&world, Some(sender::partner(""))).sweep(never()).await;
+    let state = world.state();
+    assert_eq!((swept.sent, state.resends.len(), state.webhooks.len()), (1, 1, 0));
+}
+
+#[tokio::test]
+async fn what_is_paused_is_never_late_and_what_is_unknown_is_counted() {
+    for (known, unknown) in [(Some(sender::partner(r#","paused":true"#)), 0), (None, 1)] {
+        let (world, _) = stranded(&["a"]);
+        pass(&world, 100);
+        let swept = sweep_of(&world, known).sweep(never()).await;
+        assert_eq!(swept, Swept { looked_at: 1, unknown, ..Swept::default() });
+        assert!(world.state().webhooks.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn an_archived_campaigns_delivery_is_sent_for_so_that_it_is_cancelled() {
+    let (world, _) = stranded(&["a"]);
+    pass(&world, 100);
+    let swept = sweep_of(&world, Some(sender::partner(r#","archived":true"#))).sweep(never()).await;
+    assert_eq!(swept.sent, 1);
+}
+
+#[tokio::test]
+async fn whatever_call_fails_the_next_sweep_sends_for_what_is_left() {
+    let (clean, _) = stranded(&["a", "b"]);
+    pass(&clean, 16);
+    sweep_of(&clean, Some(sender::partner(""))).sweep(never()).await;
+    let calls = clean.state().calls.len();
+    for at in 0..calls {
+        for kind in [Trouble::Before, Trouble::After] {
+            let (world, deliveries) = stranded(&["a", "b"]);
+            pass(&world, 16);
+            world.state().trouble = [(at, kind)].into();
+            let sweep = sweep_of(&world, Some(sender::partner("")));
+            let swept = sweep.sweep(never()).await;
+            assert_eq!((swept.unfinished, swept.fault.is_some()), (1, true), "{at} {kind:?}");
+            sweep.sweep(never()).await;
+            for delivery in &deliveries {
+                assert!(world.state().webhooks.iter().any(|sent| sent.delivery_id == *delivery.id()), "{at} {kind:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_without_time_says_what_is_left() {
+    let (world, _) = stranded(&["a", "b"]);
+    pass(&world, 16);
+    let swept = sweep_of(&world, Some(sender::partner(""))).sweep(sender::start()).await;
+    assert_eq!((swept.sent, swept.unfinished, swept.fault), (1, 1, None));
+}

@@ -1,0 +1,164 @@
+//! From the streams of what is stored to the lookups by which it is found again.
+//!
+//! What cannot be read is set aside whole and the rest moves on; only a table that takes nothing holds a stream. Every
+//! entry follows from its record, so records that come again write what is there already.
+
+use std::collections::BTreeMap;
+
+use domain::lookup::{Entry, Place, Subject};
+
+use crate::ports::{DeadLetters, Lookups, Unavailable};
+
+/// A record of a stream, or one that was put back after it had been set aside.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Incoming {
+    /// What it is called when it must come again: a sequence number or a message's id.
+    pub id: String,
+    /// The entries that it makes, or why it cannot be read.
+    pub entries: Result<Vec<Entry>, String>,
+    /// The whole record as it came.
+    pub whole: String,
+}
+
+/// What came of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Indexed {
+    /// The ids of those that must come again, in the order they came.
+    pub failed: Vec<String>,
+    /// How many entries are written.
+    pub written: usize,
+    /// How many records were set aside.
+    pub set_aside: usize,
+    /// The first thing that went wrong, for the log.
+    pub unavailable: Option<Unavailable>,
+}
+
+/// Writes the entries of a batch. Where two records write one place, the later one is what is written.
+pub async fn index(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: Vec<Incoming>) -> Indexed {
+    let mut indexed = Indexed::default();
+    let mut failures: Vec<Option<Unavailable>> = vec![None; batch.len()];
+    let mut places: BTreeMap<(Subject, Place), (Entry, Vec<usize>)> = BTreeMap::new();
+    let mut ids = Vec::with_capacity(batch.len());
+    let mut aside_failed = None;
+    for (at, Incoming { id, entries, whole }) in batch.into_iter().enumerate() {
+        ids.push(id);
+        let reason = match entries {
+            Ok(entries) => {
+                for entry in entries {
+                    let key = (entry.subject.clone(), entry.place.clone());
+                    let (standing, owners) = places.entry(key).or_insert_with(|| (entry.clone(), Vec::new()));
+                    *standing = entry;
+                    owners.push(at);
+                }
+                continue;
+            }
+            Err(reason) => reason,
+        };
+        // A queue that takes nothing is asked once: the rest comes again.
+        let result = match &aside_failed {
+            None => dead_letters.set_aside(&whole, &reason).await,
+            Some(unavailable) => Err(Unavailable::clone(unavailable)),
+        };
+        match result {
+            Ok(()) => indexed.set_aside += 1,
+            Err(unavailable) => {
+                aside_failed.get_or_insert(unavailable.clone());
+                fail(&mut failures, at, unavailable);
+            }
+        }
+    }
+    let (entries, owners): (Vec<Entry>, Vec<Vec<usize>>) = places.into_values().unzip();
+    for (result, owners) in lookups.put(&entries).await.into_iter().zip(owners) {
+        match result {
+            Ok(()) => indexed.written += 1,
+            Err(unavailable) => owners.into_iter().for_each(|at| fail(&mut failures, at, unavailable.clone())),
+        }
+    }
+    for (id, failure) in ids.into_iter().zip(failures) {
+        if let Some(unavailable) = failure {
+            indexed.failed.push(id);
+            indexed.unavailable.get_or_insert(unavailable);
+        }
+    }
+    indexed
+}
+
+fn fail(failures: &mut [Option<Unavailable>], at: usize, unavailable: Unavailable) {
+    if let Some(slot) = failures.get_mut(at) {
+        slot.get_or_insert(unavailable);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{
+        ids::{Provider, UserId},
+        jiff::Timestamp,
+        lookup::Kind,
+    };
+
+    use super::*;
+    use crate::memory::{Trouble, World};
+
+    fn entries(thing: usize, expires_at: Option<i64>) -> Vec<Entry> {
+        let subjects = [Subject::Refusals(Provider::new("acme").unwrap()), Subject::User(UserId::new("u").unwrap())];
+        Entry::under(subjects, &Place::new(Timestamp::UNIX_EPOCH, Kind::Refusal, thing.to_string()), expires_at)
+    }
+
+    fn record(at: usize, entries: Result<Vec<Entry>, String>) -> Incoming {
+        Incoming { id: at.to_string(), entries, whole: format!("whole {at}") }
+    }
+
+    /// 10 records of two entries each, of which the 4th and the 8th cannot be read.
+    fn batch() -> Vec<Incoming> {
+        let read = |at: usize| if at == 3 || at == 7 { Err("unreadable".to_owned()) } else { Ok(entries(at, None)) };
+        (0..10).map(|at| record(at, read(at))).collect()
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_is_set_aside_whole_and_the_rest_moves_on() {
+        let world = World::default();
+        let indexed = index(&world, &world, batch()).await;
+        assert_eq!(indexed, Indexed { written: 16, set_aside: 2, ..Indexed::default() });
+        let state = world.state();
+        assert_eq!(state.lookups.len(), 16);
+        assert_eq!(state.dead_letters[0], ("whole 3".to_owned(), "unreadable".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_batch_that_failed_at_any_call_and_comes_again_leaves_what_one_that_did_not_leaves() {
+        let whole = World::default();
+        index(&whole, &whole, batch()).await;
+        for failing in 0..18 {
+            for trouble in [Trouble::Before, Trouble::After] {
+                let world = World::default();
+                world.state().trouble = BTreeMap::from([(failing, trouble)]);
+                let first = index(&world, &world, batch()).await;
+                assert!(first.unavailable.is_some() && !first.failed.is_empty(), "call {failing}");
+                let again = index(&world, &world, batch()).await;
+                assert_eq!(again.failed, [""; 0]);
+                assert_eq!(world.state().lookups, whole.state().lookups);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn those_that_must_come_again_are_told_in_the_order_they_came_and_no_other() {
+        let world = World::default();
+        // The two that are set aside come first; then the entries, in the order of their subjects and places.
+        world.state().trouble = [4, 6].map(|call| (call, Trouble::Before)).into();
+        let indexed = index(&world, &world, batch()).await;
+        assert_eq!((indexed.failed, indexed.written), (vec!["2".to_owned(), "5".to_owned()], 14));
+    }
+
+    #[tokio::test]
+    async fn of_two_records_of_one_place_the_later_is_written_and_both_come_again_if_it_fails() {
+        let twice = || vec![record(0, Ok(entries(1, None))), record(1, Ok(entries(1, Some(7))))];
+        let world = World::default();
+        assert_eq!(index(&world, &world, twice()).await.written, 2);
+        assert!(world.state().lookups.values().all(|expires_at| *expires_at == Some(7)));
+        let world = World::default();
+        world.state().trouble = BTreeMap::from([(0, Trouble::Before)]);
+        assert_eq!(index(&world, &world, twice()).await.failed, ["0", "1"]);
+    }
+}

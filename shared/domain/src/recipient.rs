@@ -1,0 +1,175 @@
+//! A partner as whoever calls its webhooks needs it: how each campaign stands, where its webhook leads, when it is sent
+//! again.
+
+use alloc::collections::BTreeMap;
+
+use crate::{
+    attempt::AttemptFault,
+    campaign::Campaign,
+    delivery::{Delivery, Standing},
+    ids::{CampaignName, EventLabel},
+    partner::Partner,
+    prelude::*,
+    retry::RetryPolicy,
+    webhook::{Allowance, BodyNames, Method, UrlTemplate, Values, Webhook, WebhookRequest},
+};
+
+/// A partner's campaigns, ready to be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    campaigns: BTreeMap<CampaignName, Callee>,
+}
+
+/// One campaign, ready to be called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Callee {
+    standing: Standing,
+    policy: RetryPolicy,
+    event: EventLabel,
+    webhook: Result<Webhook, String>,
+}
+
+impl Recipient {
+    /// What this partner's configuration says. Where a webhook leads is held to `allowance` again: what an operator's
+    /// command let pass on one machine must not be called from another that may not.
+    pub fn of(partner: &Partner, allowance: Allowance) -> Self {
+        let campaigns = partner.media_buying().campaigns().iter();
+        Self {
+            campaigns: campaigns.map(|(name, campaign)| (name.clone(), callee(partner, campaign, allowance))).collect(),
+        }
+    }
+
+    /// A campaign, archived or not.
+    pub fn campaign(&self, name: &CampaignName) -> Option<&Callee> {
+        self.campaigns.get(name)
+    }
+}
+
+fn callee(partner: &Partner, campaign: &Campaign, allowance: Allowance) -> Callee {
+    let policy = RetryPolicy::try_new(campaign.initial_interval()).map_err(|fault| fault.to_string());
+    let webhook = webhook(partner, campaign, allowance);
+    let (policy, webhook) = match policy {
+        Ok(policy) => (policy, webhook),
+        Err(fault) => (RetryPolicy::default(), Err(fault)),
+    };
+    Callee { standing: campaign.into(), policy, event: campaign.event().clone(), webhook }
+}
+
+fn webhook(partner: &Partner, campaign: &Campaign, allowance: Allowance) -> Result<Webhook, String> {
+    let file = campaign.webhook();
+    let method: Method = file.method.parse()?;
+    let template =
+        UrlTemplate::parse(&file.url, partner.media_buying().ids(), allowance).map_err(|faults| all(&faults))?;
+    let names = BodyNames::try_new(&partner.rules().names);
+    let names = if method == Method::Post { names.map_err(|faults| all(&faults))? } else { names.unwrap_or_default() };
+    Ok(Webhook { template, method, names })
+}
+
+fn all(faults: &[impl ToString]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl Callee {
+    /// Whether its webhooks are sent.
+    pub fn standing(&self) -> Standing {
+        self.standing
+    }
+
+    /// When a failed attempt is made again.
+    pub fn policy(&self) -> RetryPolicy {
+        self.policy
+    }
+
+    /// Its webhook; or why this machine cannot call what the configuration says, which spends no attempt.
+    pub fn webhook(&self) -> Result<Prepared<'_>, &str> {
+        let webhook = self.webhook.as_ref().map_err(String::as_str)?;
+        Ok(Prepared { webhook, event: &self.event })
+    }
+}
+
+/// A webhook that only lacks a delivery's values.
+#[derive(Debug, Clone, Copy)]
+pub struct Prepared<'a> {
+    webhook: &'a Webhook,
+    event: &'a EventLabel,
+}
+
+impl Prepared<'_> {
+    /// The request of a delivery: the same at every attempt, while the configuration is the same.
+    pub fn request(&self, delivery: &Delivery) -> Result<WebhookRequest, AttemptFault> {
+        self.webhook.request(&Values {
+            ids: delivery.ids(),
+            event: self.event,
+            campaign: delivery.campaign(),
+            delivery_id: delivery.id(),
+            occurred_at: delivery.occurred_at(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::vec;
+
+    use super::*;
+    use crate::{
+        delivery::tests::{moment, owed, participant, ticket},
+        partner::PartnerFile,
+        webhook::Development,
+    };
+
+    fn partner(campaigns: &str) -> Partner {
+        let file = format!(r#"{{"provider":"acme","media_buying":{{"campaigns":[{campaigns}]}}}}"#);
+        let file: PartnerFile = serde_json::from_str(&file).unwrap();
+        Partner::try_from(file).unwrap()
+    }
+
+    fn campaign(name: &str, more: &str, url: &str) -> String {
+        format!(
+            r#"{{"name":"{name}","goal":{{"type":"registration"}},"active_from":"2026-11-23T12:00:00Z","webhook":{{"url":"{url}"}}{more}}}"#
+        )
+    }
+
+    #[test]
+    fn a_campaign_stands_as_its_file_says_and_archived_is_stronger_than_paused() {
+        let url = "https://a.example/?c={clickId}";
+        let all = [
+            ("open", "", Standing::Open),
+            ("paused", r#","paused":true"#, Standing::Paused),
+            ("archived", r#","archived":true"#, Standing::Archived),
+            ("both", r#","archived":true,"paused":true"#, Standing::Archived),
+        ];
+        let files: Vec<String> = all.iter().map(|(name, more, _)| campaign(name, more, url)).collect();
+        let recipient = Recipient::of(&partner(&files.join(",")), Allowance::PublicOnly);
+        for (name, _, standing) in all {
+            assert_eq!(recipient.campaign(&CampaignName::new(name).unwrap()).unwrap().standing(), standing);
+        }
+        assert_eq!(recipient.campaign(&CampaignName::new("other").unwrap()), None);
+    }
+
+    #[test]
+    fn a_webhook_that_this_machine_may_not_call_is_no_request_and_harms_no_other_campaign() {
+        let files = [
+            campaign("local", "", "http://127.0.0.1:9/?c={clickId}"),
+            campaign("welcome", r#","initial_interval_seconds":7"#, "https://a.example/{event}?c={clickId}"),
+        ];
+        let partner = partner(&files.join(","));
+        let [local, welcome] = ["local", "welcome"].map(|name| CampaignName::new(name).unwrap());
+        let recipient = Recipient::of(&partner, Allowance::PublicOnly);
+        let why = recipient.campaign(&local).unwrap().webhook().unwrap_err();
+        assert!(why.contains("https://"), "{why}");
+        let delivery = Delivery::new(participant(), owed(), moment(0), ticket(1));
+        let called = recipient.campaign(&welcome).unwrap();
+        let request = called.webhook().unwrap().request(&delivery).unwrap();
+        assert_eq!(request.url().as_str(), "https://a.example/registration?c=c-1");
+        assert_eq!(called.policy(), RetryPolicy::try_new(core::time::Duration::from_secs(7)).unwrap());
+
+        let development = Allowance::Development(Development::try_new("http://127.0.0.1:4570").unwrap());
+        let recipient = Recipient::of(&partner, development);
+        let requests: Vec<bool> = vec![&local, &welcome]
+            .into_iter()
+            .map(|name| recipient.campaign(name).unwrap().webhook().is_ok())
+            .collect();
+        assert_eq!(requests, [true, true]);
+    }
+}

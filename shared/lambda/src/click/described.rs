@@ -1,0 +1,80 @@
+//! Every answer of `click`, made by the use case itself, is one that the published description has; and it has no more.
+
+use std::collections::BTreeSet;
+
+use app::{
+    cache::CachePolicy,
+    memory::{Held, Trouble, World},
+    ports::SystemKeys,
+};
+use domain::{
+    click::ClickKeys,
+    ids::{LandingName, Provider, UserId},
+    jiff::Timestamp,
+    partner::{Partner, PartnerFile},
+    signature::Secret,
+    tracking_link::ClickLink,
+};
+
+use super::*;
+use crate::openapi::OpenApi;
+
+const PATH: &str = "/click/{provider}/{landing}";
+
+fn follow(world: &World) -> FollowClick<Held<Provider, Partner>, Held<(), SystemKeys>, World> {
+    let file = r#"{"provider":"acme","landings":{"welcome":"https://a.example/"}}"#;
+    let partner = Partner::try_from(serde_json::from_str::<PartnerFile>(file).unwrap()).unwrap();
+    let click = ClickKeys::new(vec![Secret::new("k")]).unwrap();
+    let keys = SystemKeys { click, link: vec![Secret::new("l")] };
+    FollowClick {
+        partners: Cache::new(Held::new(world, [(partner.provider().clone(), partner)]), CachePolicy::default()),
+        keys: Cache::new(Held::new(world, [((), keys)]), CachePolicy::default()),
+        clicks: world.clone(),
+    }
+}
+
+fn signed(expires: i64) -> String {
+    let link = ClickLink {
+        provider: Provider::new("acme").unwrap(),
+        landing: LandingName::new("welcome").unwrap(),
+        user_id: UserId::new("12345").unwrap(),
+        expires,
+    };
+    link.signed("", &Secret::new("l")).split_once('?').unwrap().1.to_owned()
+}
+
+#[tokio::test]
+async fn every_answer_is_described_and_nothing_else_is() {
+    let api = OpenApi::published();
+    let mut statuses = BTreeSet::new();
+    let strange = signed(1).replace("12345", "54321");
+    for (landing, query, unavailable, status) in [
+        ("welcome", signed(1), false, 302),
+        ("welcome", signed(-1), false, 410),
+        ("welcome", strange, false, 403),
+        ("welcome", "user_id=1".to_owned(), false, 400),
+        ("nowhere", signed(1), false, 404),
+        ("welcome", signed(1), true, 503),
+    ] {
+        let world = World::default();
+        if unavailable {
+            world.state().trouble.insert(0, Trouble::Before);
+        }
+        let led = follow(&world).handle("acme", landing, query.as_bytes(), Timestamp::UNIX_EPOCH, [7; 9]).await;
+        let response = respond(led);
+        api.assert_describes(PATH, "get", &response);
+        assert_eq!(response.status_code, status, "{query}");
+        statuses.insert(status);
+    }
+    assert_eq!(statuses, api.statuses(PATH, "get"));
+}
+
+#[test]
+fn every_parameter_of_a_link_is_described_and_nothing_else_is() {
+    let api = OpenApi::published();
+    let described = api.operation(PATH, "get")["parameters"].as_array().unwrap();
+    let described: BTreeSet<&str> = described.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();
+    let link = signed(1);
+    let built: BTreeSet<&str> = link.split('&').map(|pair| pair.split('=').next().unwrap()).collect();
+    assert_eq!(described, built);
+}

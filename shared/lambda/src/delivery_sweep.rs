@@ -1,0 +1,98 @@
+//! The function `delivery-sweep`, on a schedule: what should have been attempted a while ago is sent for again.
+
+use std::time::Duration;
+
+use adapters::{
+    aws::CallLimits,
+    dynamodb::{partners::DynamoPartners, under_way::DynamoUnderWay},
+    sqs::{SqsResends, SqsWebhooks},
+};
+use app::{
+    cache::Cache,
+    sweep_deliveries::{Lateness, SweepDeliveries},
+};
+use domain::{jiff::SignedDuration, moment::Moment};
+use lambda_runtime::LambdaEvent;
+use serde::de::IgnoredAny;
+use tracing::{error, info};
+
+use crate::{
+    environment::{Environment, EnvironmentFaults},
+    system::System,
+};
+
+/// So long before the function is ended no other page is begun.
+const LAST_PAGE: Duration = Duration::from_secs(20);
+
+/// The function, ready to sweep.
+pub struct DeliverySweepFunction {
+    sweep: SweepDeliveries<DynamoPartners, DynamoUnderWay, SqsWebhooks, SqsResends, System>,
+}
+
+impl DeliverySweepFunction {
+    /// Wires the function by its environment.
+    pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
+        let aws = env.aws();
+        let lateness = lateness(&mut env);
+        let [partners, deliveries] = ["PARTNERS_TABLE", "DELIVERIES_TABLE"].map(|name| env.required(name));
+        let [webhooks, resends] = ["WEBHOOKS_QUEUE_URL", "WEBHOOK_RETRIES_QUEUE_URL"].map(|name| env.required(name));
+        let policy = env.cache_policy();
+        env.finish()?;
+        let (dynamodb, sqs) = (aws.dynamodb(CallLimits::BACKGROUND), aws.sqs(CallLimits::BACKGROUND));
+        let sweep = SweepDeliveries {
+            partners: Cache::new(DynamoPartners::new(dynamodb.clone(), partners), policy),
+            under_way: DynamoUnderWay::new(dynamodb, deliveries),
+            webhooks: SqsWebhooks::new(sqs.clone(), webhooks),
+            resends: SqsResends::new(sqs, resends),
+            surroundings: System,
+            lateness,
+        };
+        Ok(Self { sweep })
+    }
+
+    /// Sweeps once. What it could not finish, the next sweep will.
+    pub async fn handle(&self, event: LambdaEvent<IgnoredAny>) -> Result<(), std::convert::Infallible> {
+        let ends_at = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+        let swept = self.sweep.sweep(Moment::from_millisecond(ends_at).minus(LAST_PAGE)).await;
+        let (looked_at, sent, sent_before, unknown) = (swept.looked_at, swept.sent, swept.sent_before, swept.unknown);
+        info!(looked_at, sent, sent_before, unknown, unfinished = swept.unfinished, "sweep");
+        if let Some(reason) = swept.fault {
+            error!(%reason, "a sweep was not finished");
+        }
+        Ok(())
+    }
+}
+
+/// When an attempt is late: `SWEEP_GRACE_SECONDS` after its time, and longer than a queue may hide its message; and how long
+/// a delivery that was sent for is left alone: `SWEEP_AGAIN_SECONDS`.
+fn lateness(env: &mut Environment) -> Lateness {
+    let default = Lateness::default();
+    let mut seconds = |name: &str, default: Duration| {
+        env.seconds(name, SignedDuration::try_from(default).unwrap_or_default()).unsigned_abs()
+    };
+    let grace = seconds("SWEEP_GRACE_SECONDS", default.grace);
+    let again_after = seconds("SWEEP_AGAIN_SECONDS", default.again_after);
+    let visibility = env.queue_visibility(Duration::ZERO);
+    if grace <= visibility {
+        // A message that comes back by itself is not lost.
+        env.fault("SWEEP_GRACE_SECONDS must be more than QUEUE_VISIBILITY_SECONDS");
+    }
+    Lateness { grace, again_after }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_late_before_its_message_could_have_come_back() {
+        let late = |grace: &str, visibility: &str| {
+            let variables = [("SWEEP_GRACE_SECONDS", grace), ("QUEUE_VISIBILITY_SECONDS", visibility)];
+            let mut env = Environment::of(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
+            lateness(&mut env);
+            env.finish().is_ok()
+        };
+        assert!(late("900", "360") && late("", "360"));
+        assert!(!late("360", "360") && !late("900", "900"));
+    }
+}

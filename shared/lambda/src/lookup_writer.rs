@@ -1,0 +1,190 @@
+//! The function `lookup-writer`: the streams of what is stored to the lookups; and the same from a queue, for records that
+//! had been set aside and are put back.
+
+use adapters::{
+    aws::CallLimits,
+    dynamodb::{
+        item::{
+            CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, RefusalItem,
+            media_buying::{DELIVERY_ID, DeliveryItem, ParticipantItem, USER_ID},
+        },
+        lookups::DynamoLookups,
+    },
+    sqs::SqsDeadLetters,
+};
+use app::write_lookups::{Incoming, Indexed, index};
+use domain::lookup::Entry;
+use lambda_runtime::LambdaEvent;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, value::RawValue};
+use tracing::{error, info};
+
+use crate::{
+    batch::{Batch, BatchResponse, Change, Record},
+    environment::{Environment, EnvironmentFaults},
+};
+
+/// The most entries that a batch makes: 100 records, as the template says, of four each; or 20 participants, of as many as
+/// ten events can make.
+const ENTRIES: usize = 400;
+
+/// The function, ready to handle batches.
+pub struct LookupWriterFunction {
+    lookups: DynamoLookups,
+    dead_letters: SqsDeadLetters,
+}
+
+impl LookupWriterFunction {
+    /// Wires the function by its environment.
+    pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
+        let (aws, timeout) = (env.aws(), env.function_timeout());
+        let table = env.required("LOOKUPS_TABLE");
+        let dead_letters = env.required("LOOKUP_DEAD_LETTERS_QUEUE_URL");
+        env.finish()?;
+        // And one dead letter that is not taken.
+        let limits = CallLimits::answering(timeout, DynamoLookups::requests_in_a_row(ENTRIES) + 1);
+        Ok(Self {
+            lookups: DynamoLookups::new(aws.dynamodb(limits), table),
+            dead_letters: SqsDeadLetters::new(aws.sqs(limits), dead_letters),
+        })
+    }
+
+    /// Handles one batch. Never fails as a whole.
+    pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
+        let records = event.payload.records();
+        let from_stream = records.iter().any(|record| record.from_stream);
+        let incoming = records.into_iter().filter_map(incoming).collect();
+        let indexed = index(&self.lookups, &self.dead_letters, incoming).await;
+        log(&indexed);
+        Ok(BatchResponse::of(indexed.failed, from_stream))
+    }
+}
+
+/// What is to be looked up later; none for what is deleted: its entries expire by themselves.
+fn incoming(record: Record) -> Option<Incoming> {
+    let Record { id, change, whole, .. } = record;
+    let entries = match change {
+        Ok(change) if change.name == "REMOVE" => return None,
+        Ok(change) => entries(&change),
+        Err(reason) => Err(reason),
+    };
+    Some(Incoming { id, entries, whole })
+}
+
+/// The entries of a change of any of the tables: which one, its key tells.
+fn entries(change: &Change) -> Result<Vec<Entry>, String> {
+    let keys = change.keys.as_deref().map_or("{}", RawValue::get);
+    let keys: serde_json::Map<String, Value> = serde_json::from_str(keys).map_err(|fault| fault.to_string())?;
+    let image = change.new.as_deref().ok_or("a change without the item as it is now")?;
+    if keys.contains_key(PROVIDER_TRANSACTION) {
+        item::<PostbackItem>(image)?.lookups()
+    } else if keys.contains_key(PROVIDER_CONTENT) {
+        let before: Option<RefusalItem> = change.old.as_deref().map(item).transpose()?;
+        Ok(item::<RefusalItem>(image)?.lookups(before.as_ref()))
+    } else if keys.contains_key(CLICK_ID) {
+        Ok(item::<ClickItem>(image)?.lookups())
+    } else if keys.contains_key(DELIVERY_ID) {
+        Ok(item::<DeliveryItem>(image)?.lookups())
+    } else if keys.contains_key(USER_ID) {
+        let before: Option<ParticipantItem> = change.old.as_deref().map(item).transpose()?;
+        item::<ParticipantItem>(image)?.lookups(before.as_ref())
+    } else {
+        Err("the key is of no table that is looked up".to_owned())
+    }
+}
+
+fn item<T: DeserializeOwned>(image: &RawValue) -> Result<T, String> {
+    let item: serde_dynamo::Item = serde_json::from_str(image.get()).map_err(|fault| fault.to_string())?;
+    serde_dynamo::from_item(item).map_err(|fault| fault.to_string())
+}
+
+fn log(indexed: &Indexed) {
+    let Indexed { failed, written, set_aside, unavailable } = indexed;
+    match unavailable {
+        None if *set_aside == 0 => info!(written, "lookups"),
+        None => error!(written, set_aside, "lookups: some records could not be read and were set aside"),
+        Some(reason) => error!(written, set_aside, failed = failed.len(), %reason, "lookups: some must come again"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(name: &str, keys: &Value, new: &Value) -> Option<Incoming> {
+        let change = json!({"SequenceNumber": "7", "Keys": keys, "NewImage": new});
+        let batch = json!({"Records": [{"eventName": name, "dynamodb": change}]});
+        let batch: Batch = serde_json::from_str(&batch.to_string()).unwrap();
+        incoming(batch.records().remove(0))
+    }
+
+    fn text(value: &str) -> Value {
+        json!({"S": value})
+    }
+
+    fn click() -> (Value, Value) {
+        let image = json!({
+            "click_id": text("c"), "provider": text("acme"), "landing": text("welcome"), "user_id": text("u"),
+            "clicked_at": text("2026-11-23T12:00:00Z"), "expires_at": {"N": "7"},
+        });
+        (json!({"click_id": text("c")}), image)
+    }
+
+    #[test]
+    fn each_table_is_known_by_its_key() {
+        let (keys, image) = click();
+        assert_eq!(read("INSERT", &keys, &image).unwrap().entries.unwrap().len(), 1);
+        let keys = json!({"provider_transaction": text("acme#t"), "revision": text("original")});
+        let image = json!({
+            "provider_transaction": text("acme#t"), "revision": text("original"), "receipt_id": text("r"),
+            "received_at": text("2026-11-23T12:00:00Z"), "click": text("foreign"), "user_id": text("u"),
+            "click_id": text("c"), "currency": text("USD"), "amount_decimal": text("1.50"),
+        });
+        let entries = read("INSERT", &keys, &image).unwrap().entries.unwrap();
+        let subjects: Vec<String> = entries.iter().map(|entry| entry.subject.to_string()).collect();
+        assert_eq!(subjects, ["postbacks/acme", "user/u", "click/c"]);
+        assert_eq!(entries[0].place.key(), "original#acme#t");
+    }
+
+    #[test]
+    fn a_delivery_is_found_by_partner_user_and_ids_and_an_opening_once_by_its_ids() {
+        let ids = json!({"M": {"click_id": text("c-77"), "user_id": text("p-9")}});
+        let next = json!({"M": {"due_at": {"N": "2"}, "ticket": text("t")}});
+        let image = json!({
+            "delivery_id": text("d"), "provider": text("acme"), "campaign": text("welcome"), "user_id": text("gg3-42"),
+            "ids": ids, "occurred_at": {"N": "1"}, "created_at": {"N": "2"}, "opened_at": {"N": "2"},
+            "revision": {"N": "1"}, "round": {"N": "1"}, "attempts": {"L": []}, "status": text("pending"),
+            "life": {"M": {"under_way": {"M": {"next": next}}}},
+        });
+        let entries = read("INSERT", &json!({"delivery_id": text("d")}), &image).unwrap().entries.unwrap();
+        let subjects: Vec<String> = entries.iter().map(|entry| entry.subject.to_string()).collect();
+        assert_eq!(subjects, ["deliveries/acme", "user/gg3-42", "click/c-77", "partner-user/acme/p-9"]);
+
+        let opened = |at: u32| {
+            json!({"user_id": text("gg3-42"), "version": {"N": "1"}, "participant": text(&json!({"partners": {"acme": {
+                "since": 1, "counts_from": 1, "baseline": 0, "latest": {"at": at, "event": "e", "click_id": "c-77"},
+            }}}).to_string())})
+        };
+        for (before, now, expected) in [(None, 5, 1), (Some(5), 5, 0), (Some(5), 6, 1)] {
+            let change = json!({"SequenceNumber": "7", "Keys": {"user_id": text("gg3-42")}, "NewImage": opened(now),
+                "OldImage": before.map(opened)});
+            let batch = json!({"Records": [{"eventName": "MODIFY", "dynamodb": change}]});
+            let batch: Batch = serde_json::from_str(&batch.to_string()).unwrap();
+            let entries = incoming(batch.records().remove(0)).unwrap().entries.unwrap();
+            let subjects: Vec<String> = entries.iter().map(|entry| entry.subject.to_string()).collect();
+            assert_eq!(subjects, vec!["click/c-77"; expected]);
+        }
+    }
+
+    #[test]
+    fn what_is_deleted_is_passed_over_and_what_cannot_be_read_is_set_aside_under_its_number() {
+        let (keys, image) = click();
+        assert!(read("REMOVE", &keys, &image).is_none());
+        for (keys, image) in [(json!({}), image.clone()), (keys.clone(), keys), (json!({"other": text("x")}), image)] {
+            let incoming = read("INSERT", &keys, &image).unwrap();
+            assert_eq!((incoming.id.as_str(), incoming.entries.is_err()), ("7", true));
+        }
+    }
+}

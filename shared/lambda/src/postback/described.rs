@@ -1,0 +1,216 @@
+//! Every answer of `postback`, made by the use case itself, is one that the published description has; and it has no more.
+
+use std::{cell::Cell, collections::BTreeSet, sync::Arc};
+
+use app::{
+    cache::CachePolicy,
+    memory::{Held, Trouble, World},
+    ports::{KnownPartner, SystemKeys},
+};
+use domain::{
+    click::ClickKeys,
+    credential::{CredentialKind, Credentials, TokenHash},
+    ids::Provider,
+    jiff::Timestamp,
+    parameters::{Parameters, SIGNATURE},
+    partner::{Partner, PartnerFile},
+    postback::{DRY_RUN, Field},
+    signature::{self, Secret},
+};
+use serde_json::Value;
+
+use super::*;
+use crate::openapi::OpenApi;
+
+const WITH_TOKEN: &str = "/postback/{provider}/{token}";
+const SIGNED: &str = "/postback/{provider}";
+const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00";
+
+struct Rig {
+    api: OpenApi,
+    world: World,
+    accept: AcceptPostback<Held<Provider, KnownPartner>, Held<(), SystemKeys>, World, World>,
+    receipts: Cell<u8>,
+    statuses: BTreeSet<u16>,
+    codes: BTreeSet<String>,
+}
+
+fn known(json: &str) -> (Provider, KnownPartner) {
+    let file: PartnerFile = serde_json::from_str(json).unwrap();
+    let partner = Arc::new(Partner::try_from(file).unwrap());
+    let credentials = match partner.credential() {
+        CredentialKind::Token => Credentials::Tokens(vec![TokenHash::of("good")]),
+        CredentialKind::Signature => Credentials::Secrets(vec![Secret::new("s")]),
+    };
+    (partner.provider().clone(), KnownPartner { partner, credentials })
+}
+
+impl Rig {
+    fn new() -> Self {
+        let world = World::default();
+        let partners = [
+            r#"{"provider":"acme","postback":{"allow_from":["192.0.2.0/24"]}}"#,
+            r#"{"provider":"strict","postback":{"require_click":true,"event_ids":["001"]}}"#,
+            r#"{"provider":"globex","postback":{"transaction_id":"derived"}}"#,
+            r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
+        ];
+        let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: Vec::new() };
+        let accept = AcceptPostback {
+            partners: Cache::new(Held::new(&world, partners.map(known)), CachePolicy::default()),
+            keys: Cache::new(Held::new(&world, [((), keys)]), CachePolicy::default()),
+            postbacks: world.clone(),
+            refusals: world.clone(),
+        };
+        let (api, receipts) = (OpenApi::published(), Cell::new(0));
+        Self { api, world, accept, receipts, statuses: BTreeSet::new(), codes: BTreeSet::new() }
+    }
+
+    /// Makes a call and holds its answer to the description.
+    async fn call(&mut self, path: &str, call: &Call<'_>) -> Value {
+        self.receipts.set(self.receipts.get() + 1);
+        let receipt_id = ReceiptId::from_random([self.receipts.get(); 16]);
+        let response = respond(self.accept.handle(call, Timestamp::UNIX_EPOCH, receipt_id).await);
+        let method = if call.is_post { "post" } else { "get" };
+        self.api.assert_describes(path, method, &response);
+        self.statuses.insert(response.status_code);
+        let body: Value = serde_json::from_str(&response.body).unwrap();
+        let faults = body["faults"].as_array().into_iter().flatten();
+        self.codes.extend(faults.map(|fault| fault["code"].as_str().unwrap().to_owned()));
+        body
+    }
+
+    async fn get(&mut self, provider: &str, query: &str) -> Value {
+        self.call(WITH_TOKEN, &get(provider, query)).await
+    }
+}
+
+fn get<'a>(provider: &'a str, query: &'a str) -> Call<'a> {
+    Call {
+        provider,
+        token: Some("good"),
+        query: query.as_bytes(),
+        body: b"",
+        content_type: None,
+        is_post: false,
+        source: [192, 0, 2, 1].into(),
+    }
+}
+
+/// Every code that there is, as serde knows them.
+fn all_codes() -> BTreeSet<String> {
+    let told = serde_json::from_str::<domain::fault::FaultCode>(r#""none""#).unwrap_err().to_string();
+    let names = told.split('`').skip(3).step_by(2);
+    names.map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn every_answer_is_described_and_nothing_else_is() {
+    let mut rig = Rig::new();
+    // Recorded, a duplicate, a conflict, and each in a dry run.
+    let dry = |query: &str| format!("{query}&dry_run=true");
+    assert_eq!(rig.get("acme", &dry(SAMPLE)).await["would_be"], "accepted");
+    assert_eq!(rig.get("acme", &format!("{SAMPLE}&x=1")).await["status"], "accepted");
+    assert_eq!(rig.get("acme", SAMPLE).await["status"], "duplicate");
+    assert_eq!(rig.get("acme", &dry(SAMPLE)).await["would_be"], "duplicate");
+    for query in [SAMPLE.replace("100.00", "7"), format!("{SAMPLE}&event_id=001")] {
+        assert_eq!(rig.get("acme", &query).await["status"], 409);
+        assert_eq!(rig.get("acme", &dry(&query)).await["dry_run"], true);
+    }
+    let derived = SAMPLE.replace("transaction_id=123123123", "event_id=001");
+    assert!(rig.get("globex", &derived).await["transaction_id"].as_str().unwrap().starts_with("derived:"));
+
+    // Refused.
+    let elsewhere = dry(SAMPLE);
+    for query in [SAMPLE, &elsewhere] {
+        let call = Call { source: [8, 8, 8, 8].into(), ..get("acme", query) };
+        assert_eq!(rig.call(WITH_TOKEN, &call).await["status"], 403);
+    }
+    assert_eq!(rig.call(WITH_TOKEN, &Call { token: Some("bad"), ..get("acme", SAMPLE) }).await["status"], 401);
+    let (long, many) = ("x".repeat(300), "a=1&".repeat(65));
+    let large = "x".repeat(9000);
+    for query in [
+        String::new(),
+        "user_id=1&user_id=2&click_id=%zz&transaction_id=%ff&currency=usd&amount_decimal={payout}&dry_run=yes"
+            .to_owned(),
+        format!("user_id={long}&click_id=a%0ab&transaction_id=derived:1&currency=USD&amount_decimal=-1"),
+        SAMPLE.replace("100.00", "1e3"),
+        dry(&SAMPLE.replace("100.00", "1.123456789")),
+        many,
+        large,
+    ] {
+        assert_eq!(rig.get("acme", &query).await["status"], 400, "{query}");
+    }
+    assert_eq!(rig.get("strict", &format!("{SAMPLE}&event_id=7")).await["status"], 400);
+    let json = Call { body: b"{}", content_type: Some("application/json"), is_post: true, ..get("acme", "") };
+    assert_eq!(rig.call(WITH_TOKEN, &json).await["status"], 400);
+
+    // Not done just now.
+    let next = rig.world.state().calls.len();
+    rig.world.state().trouble.insert(next, Trouble::Before);
+    assert_eq!(rig.get("acme", SAMPLE).await["status"], 503);
+
+    assert_eq!(rig.statuses, rig.api.statuses(WITH_TOKEN, "get"));
+    assert_eq!(rig.codes, all_codes(), "each code is met");
+    let described = rig.api.at("/components/schemas/FaultCode/enum").as_array().unwrap();
+    let described: BTreeSet<String> = described.iter().map(|code| code.as_str().unwrap().to_owned()).collect();
+    assert_eq!(described, all_codes());
+}
+
+#[tokio::test]
+async fn a_signed_call_is_described_like_one_with_a_token() {
+    let mut rig = Rig::new();
+    let canonical = Parameters::split(SAMPLE.as_bytes(), b"").canonical(&[("provider", "initech")]);
+    let signed = format!("{SAMPLE}&signature={}", signature::sign(&Secret::new("s"), &canonical));
+    let form = Some("application/x-www-form-urlencoded");
+    let in_query = Call { token: None, ..get("initech", &signed) };
+    let in_body = Call { query: b"", body: signed.as_bytes(), content_type: form, is_post: true, ..in_query };
+    assert_eq!(rig.call(SIGNED, &in_query).await["status"], "accepted");
+    assert_eq!(rig.call(SIGNED, &in_body).await["status"], "duplicate");
+    assert_eq!(rig.call(SIGNED, &Call { query: b"user_id=1", ..in_query }).await["status"], 401);
+    assert_eq!(rig.call(SIGNED, &Call { query: b"a=1&a=2&provider=x", ..in_query }).await["status"], 400);
+    for (path, method) in [(WITH_TOKEN, "post"), (SIGNED, "get"), (SIGNED, "post")] {
+        assert_eq!(rig.api.statuses(path, method), rig.api.statuses(WITH_TOKEN, "get"));
+    }
+}
+
+#[test]
+fn every_parameter_is_described_and_nothing_else_is() {
+    let api = OpenApi::published();
+    let ours: BTreeSet<&str> = Field::ALL.into_iter().map(Field::as_str).chain([DRY_RUN]).collect();
+    for path in [WITH_TOKEN, SIGNED] {
+        let parameters = api.operation(path, "get")["parameters"].as_array().unwrap();
+        let parameters = parameters.iter().map(|parameter| api.resolved(parameter));
+        let names: BTreeSet<&str> = parameters.map(|parameter| parameter["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ours);
+    }
+    let form = api.at("/components/schemas/Form/properties").as_object().unwrap();
+    let form: BTreeSet<&str> = form.keys().map(String::as_str).collect();
+    assert_eq!(form, ours.into_iter().chain([SIGNATURE]).collect());
+    assert_eq!(api.at("/components/securitySchemes/signature")["name"], SIGNATURE);
+}
+
+#[tokio::test]
+async fn what_the_description_refuses_of_a_value_is_refused() {
+    let mut rig = Rig::new();
+    let values: [(&str, &str, &[&str], &[&str]); 4] = [
+        (
+            "Amount",
+            "amount_decimal=100.00",
+            &["0", "0.00000001", "999999999999999"],
+            &["", "-1", "1.", ".5", "1e3", "1,0"],
+        ),
+        ("Currency", "currency=USD", &["USD", "EUR"], &["", "usd", "U", "US-D"]),
+        ("TransactionId", "transaction_id=123123123", &["a", "Derived:1"], &["", "derived:", "derived:1"]),
+        ("Id", "click_id=67890", &["a"], &[""]),
+    ];
+    for (schema, sent, good, bad) in values {
+        let name = sent.split('=').next().unwrap();
+        let validator = rig.api.validator(rig.api.at(&format!("/components/schemas/{schema}")));
+        for value in good.iter().chain(bad) {
+            let taken = good.contains(value);
+            assert_eq!(validator.is_valid(&Value::from(*value)), taken, "{schema} {value}");
+            let query = format!("{}&dry_run=true", SAMPLE.replace(sent, &format!("{name}={value}")));
+            assert_eq!(rig.get("acme", &query).await["faults"].is_null(), taken, "{query}");
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! The function `webhook-sender`: from the queues `webhooks` and `webhook-retries` to partners' servers.
+
+use std::{path::PathBuf, time::Duration};
+
+use adapters::{
+    aws::CallLimits,
+    dynamodb::{deliveries::DynamoDeliveries, partners::DynamoRecipients},
+    sqs::{SqsDeadLetters, SqsResends},
+    webhook::{Limits, Reach, WebhookClient, WebhookSettings},
+};
+use app::{
+    cache::{Cache, CachePolicy, Stale},
+    deliver_webhooks::{AttemptTime, DeliverWebhooks, Outcome, Received},
+};
+use domain::{
+    delivery::{Message, Pace},
+    ids::Provider,
+    jiff::SignedDuration,
+    moment::Moment,
+    webhook::Development,
+};
+use lambda_runtime::LambdaEvent;
+use tracing::{error, info, warn};
+
+use crate::{
+    batch::BatchResponse,
+    environment::{Environment, EnvironmentFaults},
+    now,
+    queue::{self, Batch},
+    system::System,
+};
+
+/// What is left of the function's time when the last operation must have ended: for the answer.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// The least time for one operation that is worth starting with.
+const LEAST_OPERATION: Duration = Duration::from_millis(500);
+
+/// The function, ready to handle batches.
+pub struct WebhookSenderFunction {
+    deliver: DeliverWebhooks<DynamoRecipients, DynamoDeliveries, SqsResends, WebhookClient, SqsDeadLetters, System>,
+}
+
+/// One set of limits, from which everything else follows: no attempt outlives its function, no claim its worker, and no
+/// message comes back while it is worked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Times {
+    calls: CallLimits,
+    attempt: AttemptTime,
+    pace: Pace,
+}
+
+impl WebhookSenderFunction {
+    /// Wires the function by its environment.
+    pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
+        let aws = env.aws();
+        let times = times(&mut env);
+        let reach = reach(&mut env, aws.endpoint_url.as_deref());
+        let [partners, secrets, deliveries, attempts] =
+            ["PARTNERS_TABLE", "SECRETS_TABLE", "DELIVERIES_TABLE", "ATTEMPTS_TABLE"].map(|name| env.required(name));
+        let [resends, dead_letters] =
+            ["WEBHOOK_RETRIES_QUEUE_URL", "WEBHOOKS_DEAD_LETTERS_QUEUE_URL"].map(|name| env.required(name));
+        let policy = recipients_policy(&mut env);
+        let settings = WebhookSettings { reach, limits: Limits::within(times.attempt.request) };
+        let client = WebhookClient::new(&settings).map_err(|fault| env.fault(fault.to_string()));
+        env.finish()?;
+        // Every fault that there can be was told.
+        let Ok(client) = client else { return Err(EnvironmentFaults::default()) };
+        let (dynamodb, sqs) = (aws.dynamodb(times.calls), aws.sqs(times.calls));
+        let recipients = DynamoRecipients::new(dynamodb.clone(), partners, secrets, settings.reach.allowance());
+        let deliver = DeliverWebhooks {
+            recipients: Cache::new(recipients, policy),
+            deliveries: DynamoDeliveries::new(dynamodb, deliveries, attempts),
+            resends: SqsResends::new(sqs.clone(), resends),
+            partners: client,
+            dead_letters: SqsDeadLetters::new(sqs, dead_letters),
+            surroundings: System,
+            pace: times.pace,
+            time: times.attempt,
+        };
+        Ok(Self { deliver })
+    }
+
+    /// Warms the connection to DynamoDB during init. Nobody has this name; should somebody ever, no harm is done.
+    pub async fn warm(&self) {
+        let Ok(nobody) = Provider::new("nobody") else { return };
+        if let Err(unavailable) = self.deliver.recipients.get(&nobody, now()).await {
+            error!(reason = %unavailable, "could not warm up");
+        }
+    }
+
+    /// Handles one batch. Never fails as a whole.
+    pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
+        let ends_at = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
+        let deadline = Moment::from_millisecond(ends_at).minus(MARGIN);
+        let batch: Vec<Received> = event.payload.messages().map(received).collect();
+        let outcomes = self.deliver.handle(&batch, deadline).await;
+        batch.iter().zip(&outcomes).for_each(|(received, outcome)| log(received, outcome));
+        Ok(respond(batch, &outcomes))
+    }
+}
+
+/// How long everything may take: `FUNCTION_TIMEOUT_SECONDS`, of which `WEBHOOK_ATTEMPT_SECONDS` (10 unless it says so) are
+/// the partner's in each attempt, and the rest the operations' around it.
+fn times(env: &mut Environment) -> Times {
+    let function = env.function_timeout();
+    env.queue_visibility(function);
+    let request = env.seconds("WEBHOOK_ATTEMPT_SECONDS", SignedDuration::from_secs(10)).unsigned_abs();
+    let hop = env.seconds("PAUSED_HOP_SECONDS", SignedDuration::from_mins(5)).as_secs();
+    let calls = CallLimits::answering(function.saturating_sub(request), AttemptTime::OPERATIONS);
+    if calls.operation_timeout < LEAST_OPERATION {
+        env.fault("FUNCTION_TIMEOUT_SECONDS leaves too little beside WEBHOOK_ATTEMPT_SECONDS: 5 seconds at least");
+    }
+    // For as long as the function can live: a claim expires only once its worker is dead.
+    let hold = function.max(Duration::from_secs(1));
+    let paused_hop = u16::try_from(hop).unwrap_or(u16::MAX);
+    let pace = Pace::try_new(hold, paused_hop).or_else(|fault| {
+        env.fault(format!("PAUSED_HOP_SECONDS: {fault}"));
+        Pace::try_new(hold, 1)
+    });
+    let attempt = AttemptTime { request, operation: calls.operation_timeout };
+    Times { calls, attempt, pace: pace.unwrap_or_else(|_| Pace::default()) }
+}
+
+/// How far webhooks may go. `LOOPBACK_WEBHOOKS` lets them go to this machine itself, trusting the certificates of
+/// `LOOPBACK_AUTHORITIES_FILE` too: only where AWS is on this machine as well, else the function does not start.
+fn reach(env: &mut Environment, endpoint_url: Option<&str>) -> Reach {
+    if !env.switch("LOOPBACK_WEBHOOKS") {
+        return Reach::Public;
+    }
+    match Development::try_new(endpoint_url.unwrap_or_default()) {
+        Ok(proof) => {
+            let extra_authorities = env.optional("LOOPBACK_AUTHORITIES_FILE").map(PathBuf::from);
+            Reach::Development { proof, extra_authorities }
+        }
+        Err(fault) => {
+            env.fault(format!("LOOPBACK_WEBHOOKS: {fault}"));
+            Reach::Public
+        }
+    }
+}
+
+/// A changed URL, a pause and another secret are in effect within a minute, whatever fails.
+fn recipients_policy(env: &mut Environment) -> CachePolicy {
+    let fresh = SignedDuration::from_secs(45);
+    let policy = CachePolicy { fresh: env.seconds("PARTNER_FRESH_SECONDS", fresh), ..env.cache_policy() };
+    if policy.fresh > SignedDuration::from_mins(1) {
+        env.fault("PARTNER_FRESH_SECONDS must be 60 at most");
+    }
+    CachePolicy { stale: Stale::Refused, ..policy }
+}
+
+fn received(message: queue::Message) -> Received {
+    // The fault may quote values: only its kind and place are told.
+    let read = serde_json::from_str::<Message>(&message.body).map_err(|fault| {
+        format!("is no message of a delivery: {:?} error at column {}", fault.classify(), fault.column())
+    });
+    Received { id: message.id, message: read, whole: message.body }
+}
+
+fn respond(batch: Vec<Received>, outcomes: &[Outcome]) -> BatchResponse {
+    let again = |outcome: &Outcome| matches!(outcome, Outcome::Failed(_) | Outcome::Waits { .. });
+    let failed = batch.into_iter().zip(outcomes).filter(|(_, outcome)| again(outcome));
+    BatchResponse::of_queue(failed.map(|(received, _)| received.id))
+}
+
+/// One line a message.
+fn log(received: &Received, outcome: &Outcome) {
+    let message_id = received.id.as_str();
+    let Ok(message) = &received.message else {
+        error!(message_id, ?outcome, "a message of the webhooks' queues was set aside");
+        return;
+    };
+    let Message { delivery_id, provider, campaign, round, n, .. } = message;
+    match outcome {
+        Outcome::Attempted(attempted) => {
+            let ending = attempted.ending.map(|ending| domain::delivery::Status::from(ending).as_str());
+            let (outcome, duration_ms) = (&attempted.outcome, attempted.duration_ms);
+            info!(%delivery_id, %provider, %campaign, round, n, %outcome, duration_ms, ending, "attempt");
+        }
+        Outcome::Failed(reason) => {
+            warn!(message_id, %delivery_id, %provider, %campaign, round, n, %reason, "an attempt must come again");
+        }
+        Outcome::SetAside(reason) => error!(message_id, reason, "a message of the webhooks' queues was set aside"),
+        Outcome::Hopped { delay_seconds } => {
+            info!(%delivery_id, %provider, %campaign, round, n, delay_seconds, "waits");
+        }
+        Outcome::SentNext | Outcome::Cancelled | Outcome::Done(_) | Outcome::Waits { .. } => {
+            info!(%delivery_id, %provider, %campaign, round, n, ?outcome, "no attempt");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(variables: &[(&str, &str)]) -> (Times, String) {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut env = Environment::of(variables);
+        let times = times(&mut env);
+        (times, env.finish().err().map(|faults| faults.to_string()).unwrap_or_default())
+    }
+
+    #[test]
+    fn whatever_the_functions_timeout_an_attempt_with_all_its_operations_fits_and_no_claim_outlives_its_worker() {
+        for function in [15_u64, 20, 60, 120, 900] {
+            for request in [1_u64, 5, 10] {
+                let [timeout, seconds, visibility] = [function, request, function * 6].map(|number| number.to_string());
+                let (times, faults) = faults(&[
+                    ("FUNCTION_TIMEOUT_SECONDS", &timeout),
+                    ("WEBHOOK_ATTEMPT_SECONDS", &seconds),
+                    ("QUEUE_VISIBILITY_SECONDS", &visibility),
+                ]);
+                let function = Duration::from_secs(function);
+                if faults.is_empty() {
+                    assert!(times.attempt.whole() <= function.saturating_sub(MARGIN), "{times:?}");
+                    assert!(times.calls.operation_timeout >= LEAST_OPERATION);
+                } else {
+                    assert!(function < Duration::from_secs(request + 5), "{faults}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn limits_that_do_not_fit_each_other_are_faults() {
+        let good = [("FUNCTION_TIMEOUT_SECONDS", "60"), ("QUEUE_VISIBILITY_SECONDS", "360")];
+        assert_eq!(faults(&good).1, "");
+        for (name, value) in
+            [("WEBHOOK_ATTEMPT_SECONDS", "57"), ("QUEUE_VISIBILITY_SECONDS", "300"), ("PAUSED_HOP_SECONDS", "901")]
+        {
+            let variables = [good.as_slice(), &[(name, value)]].concat();
+            assert!(faults(&variables).1.contains(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn webhooks_may_go_to_this_machine_only_where_aws_is_on_it_too() {
+        for (endpoint, allowed) in
+            [(Some("http://127.0.0.1:4570"), true), (Some("https://x.example"), false), (None, false)]
+        {
+            let mut env = Environment::of([("LOOPBACK_WEBHOOKS".to_owned(), "true".to_owned())]);
+            let reach = reach(&mut env, endpoint);
+            assert_eq!((env.finish().is_ok(), reach == Reach::Public), (allowed, !allowed), "{endpoint:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_message_says_so_without_quoting_it() {
+        let message = |body: &str| queue::Message { id: "m".into(), body: body.into(), received_at: now().into() };
+        for body in ["", "{}", "[1]", r#"{"delivery_id":"secret-value"}"#] {
+            let reason = received(message(body)).message.unwrap_err();
+            assert!(reason.contains("no message") && !reason.contains("secret"), "{reason}");
+        }
+    }
+}

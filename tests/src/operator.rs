@@ -1,0 +1,23 @@
+//! The operator's command, as an operator types it.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    process::{Command, Output},
+};
+
+use crate::stack::Stack;
+
+/// Runs `postbackctl` on this stack as cargo built it beside the test, with nothing of our own environment but the stack.
+pub fn postbackctl(stack: &Stack, arguments: &[&str]) -> Output {
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().and_then(Path::parent).unwrap().join("postbackctl");
+    let environment: BTreeMap<String, String> = stack.aws_environment(&stack.aws_endpoint_url).into_iter().collect();
+    Command::new(program)
+        .args(["--stack", &stack.stack_name])
+        .args(arguments)
+        .env_clear()
+        .envs(environment)
+        .output()
+        .expect("postbackctl is built: run `make test`")
+}

@@ -1,0 +1,99 @@
+//! A client of the partner simulator: tells it what to answer, and asks what it received.
+//!
+//! Names keep tests apart: a test that uses one of its own is disturbed by no other.
+//!
+//! ```no_run
+//! # async fn example(stack: tests::stack::Stack) {
+//! use tests::partner_simulator::Answer;
+//!
+//! let partner = stack.partner_simulator();
+//! partner.answer("umbrella", [Answer::status(500).times(3), Answer::hang(), Answer::status(200)]).await;
+//! // … webhooks lead to partner.webhook_url("umbrella") …
+//! let requests = partner.until("umbrella", |requests| requests.len() == 5).await;
+//! assert!(requests.iter().all(|request| request.header("webhook-id") == requests[0].header("webhook-id")));
+//! # }
+//! ```
+
+use std::time::Duration;
+
+pub use partner_simulator::{
+    Secret,
+    received::{Request, Requests, Signature},
+    told::{Answer, Told},
+};
+
+use crate::{stack::http_client, within_patience};
+
+/// How often is asked whether what is waited for has happened.
+const ASK_EVERY: Duration = Duration::from_millis(20);
+
+/// A running simulator.
+#[derive(Debug, Clone)]
+pub struct PartnerSimulator {
+    url: String,
+    client: reqwest::Client,
+}
+
+impl PartnerSimulator {
+    /// The simulator at this URL.
+    pub fn at(url: &str) -> Self {
+        Self { url: url.trim_end_matches('/').to_owned(), client: http_client() }
+    }
+
+    /// Where webhooks of this name lead; a path and a query may follow.
+    pub fn webhook_url(&self, name: &str) -> String {
+        format!("{}/{name}", self.url)
+    }
+
+    /// Tells a name what to answer, from now on: one after another, the last one repeated.
+    pub async fn answer(&self, name: &str, answers: impl IntoIterator<Item = Answer>) {
+        self.tell(name, &Told::answers(answers)).await;
+    }
+
+    /// Tells a name answers, secrets or both; what is left out stays as it was.
+    pub async fn tell(&self, name: &str, told: &Told) {
+        let told = serde_json::to_vec(told).expect("what is told is JSON");
+        self.control(self.client.put(self.control_url(name)).body(told)).await;
+    }
+
+    /// What a name received.
+    pub async fn requests(&self, name: &str) -> Requests {
+        let url = format!("{}/requests", self.control_url(name));
+        serde_json::from_slice(&self.control(self.client.get(url)).await).expect("requests are as they were agreed")
+    }
+
+    /// What a name received, once that satisfies this.
+    pub async fn until(&self, name: &str, happened: impl Fn(&[Request]) -> bool) -> Vec<Request> {
+        let asking = async {
+            loop {
+                let requests = self.requests(name).await.requests;
+                if happened(&requests) {
+                    return requests;
+                }
+                tokio::time::sleep(ASK_EVERY).await;
+            }
+        };
+        within_patience(&format!("the partner {name} receives what a test waits for"), asking).await
+    }
+
+    /// Forgets what a name received; what it was told stays.
+    pub async fn forget_requests(&self, name: &str) {
+        self.control(self.client.delete(format!("{}/requests", self.control_url(name)))).await;
+    }
+
+    /// Forgets all of a name.
+    pub async fn forget(&self, name: &str) {
+        self.control(self.client.delete(self.control_url(name))).await;
+    }
+
+    fn control_url(&self, name: &str) -> String {
+        format!("{}/_control/{name}", self.url)
+    }
+
+    async fn control(&self, request: reqwest::RequestBuilder) -> Vec<u8> {
+        let answer = request.send().await.expect("the partner simulator runs");
+        let (status, body) = (answer.status(), answer.bytes().await.expect("it answers wholly"));
+        assert!(status.is_success(), "the partner simulator says {status}: {}", String::from_utf8_lossy(&body));
+        body.into()
+    }
+}

@@ -1,0 +1,193 @@
+//! Dead letters through the operator's command: looked at, put back, and never lost.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+use std::{
+    process::Output,
+    sync::Mutex,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
+use serde_json::Value;
+use tests::{
+    operator,
+    proxy::{Action, AwsError, Proxy},
+    stack::Stack,
+};
+
+/// How long a message may take through a function and back: the emulator polls its queues about once a second.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+fn stack() -> Stack {
+    Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"))
+}
+
+/// A text that no other test and no earlier run has used.
+fn fresh(prefix: &str) -> String {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+    format!("{prefix}-{since}")
+}
+
+/// One command at a time: what one looks at is hidden from another for that moment.
+fn postbackctl(stack: &Stack, arguments: &[&str]) -> Output {
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    operator::postbackctl(stack, arguments)
+}
+
+fn done(stack: &Stack, arguments: &[&str]) -> (String, String) {
+    let output = postbackctl(stack, arguments);
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let (said, told) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{said}\n{told}");
+    (said, told)
+}
+
+/// The dead letters of this queue whose body holds this text.
+fn letters(stack: &Stack, queue: &str, text: &str) -> Vec<Value> {
+    let (json, _) = done(stack, &["dead-letters", queue, "--json", "--max", "1000"]);
+    let shown: Value = serde_json::from_str(&json).unwrap();
+    let mut letters = shown[0]["letters"].as_array().unwrap().clone();
+    letters.retain(|letter| letter["body"].as_str().unwrap().contains(text));
+    letters
+}
+
+/// The message with this body, once it is on the queue; all others stay there.
+async fn arrived(stack: &Stack, queue: &str, body: &str) -> Message {
+    let (sqs, url, begun) = (stack.sqs(), stack.queue(queue), Instant::now());
+    loop {
+        let receive = sqs.receive_message().queue_url(url).max_number_of_messages(10).visibility_timeout(30);
+        let receive = receive.message_attribute_names("All");
+        let receive = receive.message_system_attribute_names(MessageSystemAttributeName::All).wait_time_seconds(1);
+        let messages = receive.send().await.unwrap().messages.unwrap_or_default();
+        if let Some(found) = messages.into_iter().find(|message| message.body.as_deref() == Some(body)) {
+            let handle = found.receipt_handle.clone().unwrap();
+            sqs.delete_message().queue_url(url).receipt_handle(handle).send().await.unwrap();
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{body} is not on {queue} within {PATIENCE:?}");
+    }
+}
+
+/// The queue that two tests move everything from: one at a time.
+static GG3_CONVERSIONS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+#[tokio::test]
+async fn a_letter_whose_redrive_was_cut_short_is_lost_nowhere_and_repeating_ends_it() {
+    let _alone = GG3_CONVERSIONS.lock().await;
+    let stack = stack();
+    let (dead, body) = ("gg3-conversions-dead-letters", fresh("cut-short"));
+    stack.sqs().send_message().queue_url(stack.queue(dead)).message_body(&body).send().await.unwrap();
+    let proxy = Proxy::start(&stack.aws_endpoint_url).await;
+    let through = Stack { aws_endpoint_url: proxy.endpoint_url(), ..stack.clone() };
+    let redrive = async || {
+        let through = through.clone();
+        tokio::task::spawn_blocking(move || postbackctl(&through, &["redrive", dead, "--yes"])).await.unwrap()
+    };
+    for (fails, is_sent) in [("SendMessage", false), ("DeleteMessage", true)] {
+        let fail = AwsError::internal_server_error;
+        proxy.on(move |call| if call.operation == fails { Action::FailBefore(fail()) } else { Action::Forward });
+        let output = redrive().await;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!output.status.success() && said.contains("run it again for the rest"), "{said}");
+        assert_eq!(letters(&stack, dead, &body).len(), 1, "it is still a letter when {fails} fails");
+        if is_sent {
+            arrived(&stack, "gg3-conversions", &body).await;
+        }
+    }
+    proxy.on(|_| Action::Forward);
+    assert!(redrive().await.status.success());
+    arrived(&stack, "gg3-conversions", &body).await;
+    assert!(letters(&stack, dead, &body).is_empty());
+}
+
+#[tokio::test]
+async fn a_redriven_letter_keeps_its_body_its_attributes_and_its_group_and_is_a_letter_no_more() {
+    let _alone = GG3_CONVERSIONS.lock().await;
+    let stack = stack();
+    let (dead, body) = ("gg3-conversions-dead-letters", fresh("kept"));
+    let attribute = MessageAttributeValue::builder().data_type("String").string_value("why not").build().unwrap();
+    let number = MessageAttributeValue::builder().data_type("Number").string_value("7").build().unwrap();
+    let send = stack.sqs().send_message().queue_url(stack.queue(dead)).message_body(&body).message_group_id("acme");
+    let send = send.message_attributes("reason", attribute.clone()).message_attributes("n", number.clone());
+    send.send().await.unwrap();
+
+    // Looked at twice: looking takes nothing away.
+    for _ in 0..2 {
+        let found = letters(&stack, dead, &body);
+        assert_eq!((found.len(), &found[0]["reason"], &found[0]["group"]), (1, &"why not".into(), &"acme".into()));
+    }
+    let (shown, _) = done(&stack, &["dead-letters", dead]);
+    assert!(shown.contains("why not  [acme]") && shown.contains(&body), "{shown}");
+
+    let unasked = postbackctl(&stack, &["redrive", dead]);
+    assert!(!unasked.status.success() && String::from_utf8_lossy(&unasked.stderr).contains("--yes"));
+    assert_eq!(letters(&stack, dead, &body).len(), 1, "without a yes nothing is moved");
+
+    done(&stack, &["redrive", dead, "--yes"]);
+    let moved = arrived(&stack, "gg3-conversions", &body).await;
+    let attributes = moved.message_attributes.unwrap();
+    assert_eq!((attributes.get("reason"), attributes.get("n")), (Some(&attribute), Some(&number)));
+    let group = moved.attributes.unwrap().get(&MessageSystemAttributeName::MessageGroupId).cloned();
+    assert_eq!(group.as_deref(), Some("acme"));
+    assert!(letters(&stack, dead, &body).is_empty());
+    let (_, again) = done(&stack, &["redrive", dead, "--yes"]);
+    assert!(again.contains("is empty"), "repeating does no more: {again}");
+}
+
+#[tokio::test]
+async fn an_event_that_is_still_malformed_comes_back_with_its_reason() {
+    let stack = stack();
+    let (dead, id) = ("gg3-events-dead-letters", fresh("malformed"));
+    let event = format!(r#"{{"id":"{id}","type":"gg_button.clicked"}}"#);
+    stack.sqs().send_message().queue_url(stack.queue("gg3-events")).message_body(&event).send().await.unwrap();
+    let back = |but: &str| {
+        let begun = Instant::now();
+        loop {
+            let found = letters(&stack, dead, &id);
+            if let Some(letter) = found.iter().find(|letter| letter["message_id"] != but) {
+                assert!(letter["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{letter}");
+                break letter["message_id"].as_str().unwrap().to_owned();
+            }
+            assert!(begun.elapsed() < PATIENCE, "{event} is not set aside within {PATIENCE:?}");
+        }
+    };
+    let first = back("");
+    let (_, told) = done(&stack, &["redrive", dead, "--yes"]);
+    assert!(told.contains("back to gg3-events"), "{told}");
+    assert_ne!(back(&first), first);
+}
+
+#[tokio::test]
+async fn no_more_letters_are_moved_than_was_said() {
+    let stack = stack();
+    let (dead, body) = ("conversion-dead-letters", fresh("bounded"));
+    for _ in 0..3 {
+        stack.sqs().send_message().queue_url(stack.queue(dead)).message_body(&body).send().await.unwrap();
+    }
+    let (_, told) = done(&stack, &["redrive", dead, "--yes", "--max", "2"]);
+    assert!(told.starts_with("2 of 2 messages of conversion-dead-letters back to conversion-retries"), "{told}");
+}
+
+#[test]
+fn every_dead_letter_queue_is_told_of_and_one_that_is_not_there_is_named() {
+    let stack = stack();
+    let (shown, _) = done(&stack, &["dead-letters"]);
+    for queue in stack.queues.keys().filter(|queue| queue.ends_with("-dead-letters")) {
+        assert!(shown.contains(&format!("{queue}: ")), "{queue} in {shown}");
+    }
+    let elsewhere = Stack { stack_name: "no-such-stack".to_owned(), ..stack };
+    let missing = postbackctl(&elsewhere, &["dead-letters", "webhooks-dead-letters"]);
+    let said = String::from_utf8_lossy(&missing.stderr).into_owned();
+    assert!(!missing.status.success() && said.contains("no queue no-such-stack-webhooks-dead-letters"), "{said}");
+}
+
+#[test]
+fn every_shell_gets_its_completion() {
+    let stack = stack();
+    for shell in ["bash", "zsh", "fish"] {
+        let (script, _) = done(&stack, &["completion", shell]);
+        assert!(script.contains("postbackctl") && script.contains("dead-letters"), "{shell}");
+    }
+}

@@ -1,0 +1,219 @@
+//! A partner complains that a conflict is right, and an operator accepts it as a correction.
+
+use std::{path::Path, time::Duration};
+
+use adapters::dynamodb::{item::RefusalItem, resolutions::DynamoResolutions};
+use app::ports::{Replaced, Resolutions};
+use aws_sdk_dynamodb::types::AttributeValue;
+use domain::{
+    click::ClickKeys,
+    conversion::Receipt,
+    correction::Correction,
+    ids::{Provider, ReceiptId, TransactionId},
+    jiff::Timestamp,
+    postback::Content,
+    refusal::{Conflict, ContentKey},
+    signature::Secret,
+};
+use serde_json::Value;
+use tests::{
+    proxy::{Action, Proxy},
+    stack::Stack,
+};
+
+use crate::{
+    command::{postbackctl, postbackctl_through},
+    fixture::{Conversions, Fixture, fresh, sample},
+};
+
+fn schema() -> jsonschema::Validator {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/domain/schemas/conversion.json");
+    jsonschema::validator_for(&serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()).unwrap()
+}
+
+/// The content id of the document's sample under this transaction, with another amount.
+fn content_key(transaction: &str, amount: &str) -> ContentKey {
+    let json = serde_json::json!({
+        "user_id": "12345", "click_id": "67890", "currency": "USD", "amount_decimal": amount,
+    });
+    let content: Content = serde_json::from_value(json).unwrap();
+    let conflict = Conflict {
+        provider: Provider::new("acme").unwrap(),
+        transaction_id: TransactionId::new(transaction).unwrap(),
+        content,
+        differences: Vec::new(),
+        received_at: Timestamp::UNIX_EPOCH,
+    };
+    conflict.key()
+}
+
+fn resolve(stack: &Stack, transaction: &str, key: &ContentKey, how: &str) -> Value {
+    let resolve = ["conflicts", "resolve", "acme", transaction, key.as_str(), how, "--yes", "--json"];
+    postbackctl(stack, &resolve).json()
+}
+
+/// All conversions of this transaction, once there are so many.
+async fn conversions(transaction: &str, count: usize) -> Vec<Value> {
+    for _ in 0..600 {
+        let arrived = Conversions::shared().of("acme", transaction).await;
+        if arrived.len() >= count {
+            return arrived;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{count} conversions of {transaction} did not arrive")
+}
+
+async fn stored(stack: &Stack, key: &ContentKey) -> RefusalItem {
+    let get = stack.dynamodb().get_item().table_name(stack.table("refusals")).consistent_read(true);
+    let got = get.key("provider_content", AttributeValue::S(key.as_str().to_owned())).send().await.unwrap();
+    serde_dynamo::from_item(got.item.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn an_accepted_conflict_is_a_correction_that_gg3_gets_and_that_the_partners_resend_is_a_duplicate_of() {
+    let (fixture, transaction) = (Fixture::new(), fresh("t"));
+    let original = fixture.postback("acme", &sample(&transaction)).await;
+    let corrected = |amount: &str| sample(&transaction).replace("100.00", amount);
+    assert_eq!(fixture.postback("acme", &corrected("90")).await.status, 409);
+    let key = content_key(&transaction, "90");
+    let told = resolve(&fixture.stack, &transaction, &key, "--accept");
+    assert_eq!((told["outcome"].as_str(), told["correction"].as_u64()), (Some("accepted"), Some(1)));
+
+    let resend = fixture.postback("acme", &corrected("90.0")).await;
+    assert_eq!((resend.status, resend.text("status")), (200, "duplicate"));
+    assert_eq!(resend.body["receipt_id"], told["receipt"]["receipt_id"]);
+    let again = fixture.postback("acme", &sample(&transaction)).await;
+    assert_eq!((again.text("status"), &again.body["receipt_id"]), ("duplicate", &original.body["receipt_id"]));
+
+    // Repeated, it changes nothing; a second correction names the original as well.
+    assert_eq!(resolve(&fixture.stack, &transaction, &key, "--accept")["outcome"], "accepted_before");
+    assert_eq!(fixture.postback("acme", &corrected("80")).await.status, 409);
+    let second = resolve(&fixture.stack, &transaction, &content_key(&transaction, "80"), "--accept");
+    assert_eq!(second["correction"], 2);
+
+    let (arrived, schema) = (conversions(&transaction, 3).await, schema());
+    for conversion in &arrived {
+        let faults: Vec<String> = schema.iter_errors(conversion).map(|fault| fault.to_string()).collect();
+        assert!(faults.is_empty(), "{faults:?}");
+    }
+    for (number, amount) in [(1, "90"), (2, "80")] {
+        let correction = arrived.iter().find(|conversion| conversion["correction"] == number).unwrap();
+        assert_eq!(correction["type"], "conversion.corrected");
+        assert_eq!(correction["original_receipt_id"], original.body["receipt_id"]);
+        assert_eq!(correction["amount_decimal"], amount);
+    }
+    let traced = postbackctl(&fixture.stack, &["trace", "--provider", "acme", "--transaction", &transaction]);
+    assert_eq!(traced.out.matches("correction accepted of acme").count(), 2, "{}", traced.out);
+}
+
+#[tokio::test]
+async fn where_the_original_is_kept_the_conflict_expires_unless_it_comes_again_and_an_accepted_one_never_does() {
+    let (fixture, transaction) = (Fixture::new(), fresh("t"));
+    fixture.postback("acme", &sample(&transaction)).await;
+    let sent = sample(&transaction).replace("100.00", "90");
+    fixture.postback("acme", &sent).await;
+    let key = content_key(&transaction, "90");
+    assert_eq!(resolve(&fixture.stack, &transaction, &key, "--keep-original")["outcome"], "original_kept");
+    let kept = stored(&fixture.stack, &key).await;
+    assert!(kept.expires_at.is_some() && !kept.is_open());
+
+    assert_eq!(fixture.postback("acme", &sent).await.status, 409);
+    let open = stored(&fixture.stack, &key).await;
+    assert_eq!((open.is_open(), open.expires_at, open.times), (true, None, 2));
+
+    resolve(&fixture.stack, &transaction, &key, "--keep-original");
+    assert_eq!(resolve(&fixture.stack, &transaction, &key, "--accept")["outcome"], "accepted");
+    let accepted = stored(&fixture.stack, &key).await;
+    assert_eq!((accepted.is_open(), accepted.expires_at), (false, None));
+    let keep = ["conflicts", "resolve", "acme", &transaction, key.as_str(), "--keep-original", "--yes"];
+    let refused = postbackctl(&fixture.stack, &keep);
+    assert_eq!((refused.code, refused.err.contains("was accepted already")), (Some(1), true), "{}", refused.err);
+}
+
+#[tokio::test]
+async fn of_many_operators_who_accept_two_conflicts_of_one_transaction_each_conflict_becomes_one_correction() {
+    let (fixture, transaction) = (Fixture::new(), fresh("t"));
+    fixture.postback("acme", &sample(&transaction)).await;
+    let mut keys = Vec::new();
+    for amount in ["90", "80"] {
+        fixture.postback("acme", &sample(&transaction).replace("100.00", amount)).await;
+        keys.push(content_key(&transaction, amount));
+    }
+    let stack = &fixture.stack;
+    let table = |noun: &str| stack.table(noun).to_owned();
+    let resolutions = DynamoResolutions::new(stack.dynamodb(), table("postbacks"), table("refusals"));
+    let (transaction, provider) = (TransactionId::new(transaction).unwrap(), Provider::new("acme").unwrap());
+    let click_keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
+    let operators = (0..10u8).map(|operator| {
+        let (resolutions, click_keys, transaction) = (resolutions.clone(), click_keys.clone(), transaction.clone());
+        let key = keys[usize::from(operator % 2)].clone();
+        tokio::spawn(async move {
+            let receipt_id = ReceiptId::from_random([operator; 16]);
+            let which = (&transaction, &key);
+            let now = Timestamp::UNIX_EPOCH;
+            app::resolve_conflict::accept(&resolutions, &click_keys, which, now, receipt_id).await.unwrap()
+        })
+    });
+    for operator in operators.collect::<Vec<_>>() {
+        operator.await.unwrap();
+    }
+    let revisions = resolutions.revisions(&provider, &transaction).await.unwrap();
+    assert_eq!(revisions.iter().map(domain::correction::Revision::number).collect::<Vec<_>>(), [0, 1, 2]);
+
+    // A number that is taken cannot be taken again, whoever has waited with it.
+    let receipt = Receipt {
+        transaction_id: transaction.clone(),
+        receipt_id: ReceiptId::from_random([99; 16]),
+        received_at: Timestamp::UNIX_EPOCH,
+        ignored: Vec::new(),
+    };
+    let late = Correction {
+        postback: revisions[1].postback().clone(),
+        receipt,
+        original_receipt_id: ReceiptId::from_random([0; 16]),
+        number: 2,
+        corrected_at: Timestamp::UNIX_EPOCH,
+    };
+    assert_eq!(resolutions.accept(&keys[0], &late).await, Ok(Replaced::Changed));
+    assert_eq!(resolutions.revisions(&provider, &transaction).await.unwrap(), revisions);
+}
+
+#[tokio::test]
+async fn an_acceptance_whose_answer_is_lost_or_that_never_came_about_can_be_repeated_and_is_one_correction() {
+    let fixture = Fixture::new();
+    for action in [Action::CutAfter, Action::CutBefore, Action::Throttle] {
+        let transaction = fresh("t");
+        fixture.postback("acme", &sample(&transaction)).await;
+        fixture.postback("acme", &sample(&transaction).replace("100.00", "90")).await;
+        let (key, proxy) = (content_key(&transaction, "90"), Proxy::start(&fixture.stack.aws_endpoint_url).await);
+        // As often as the client repeats it.
+        proxy.on(move |call| if call.operation == "TransactWriteItems" { action.clone() } else { Action::Forward });
+        let resolve = ["conflicts", "resolve", "acme", &transaction, key.as_str(), "--accept", "--yes", "--json"];
+        postbackctl_through(&proxy, &fixture.stack, &resolve).await;
+        let told = postbackctl(&fixture.stack, &resolve).json();
+        let resend = fixture.postback("acme", &sample(&transaction).replace("100.00", "90")).await;
+        assert_eq!(resend.body["receipt_id"], told["receipt"]["receipt_id"]);
+        let traced = postbackctl(&fixture.stack, &["trace", "--provider", "acme", "--transaction", &transaction]);
+        assert_eq!(traced.out.matches("correction accepted").count(), 1, "{}", traced.out);
+    }
+}
+
+#[tokio::test]
+async fn an_operator_who_is_not_asked_and_says_no_yes_changes_nothing() {
+    let (fixture, transaction) = (Fixture::new(), fresh("t"));
+    fixture.postback("acme", &sample(&transaction)).await;
+    fixture.postback("acme", &sample(&transaction).replace("100.00", "90")).await;
+    let key = content_key(&transaction, "90");
+    let resolve = |transaction: &str, key: &str, yes: &[&str]| {
+        let arguments = [&["conflicts", "resolve", "acme", transaction, key, "--accept"], yes].concat();
+        postbackctl(&fixture.stack, &arguments)
+    };
+    let unasked = resolve(&transaction, key.as_str(), &[]);
+    assert_eq!((unasked.code, unasked.err.contains("--yes")), (Some(1), true), "{}", unasked.err);
+    let another = resolve("another", key.as_str(), &["--yes"]);
+    assert!(another.err.contains(&transaction), "{}", another.err);
+    let unknown = resolve(&transaction, &"0".repeat(64), &["--yes"]);
+    assert!(unknown.err.contains("no conflict is kept"), "{}", unknown.err);
+    assert!(stored(&fixture.stack, &key).await.is_open());
+}

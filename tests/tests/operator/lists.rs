@@ -1,0 +1,143 @@
+//! Lists by partner and time, from the lookups that the streams' consumer writes.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tests::{proxy::Proxy, stack::Stack};
+
+use crate::{
+    command::{postbackctl, postbackctl_through},
+    fixture::{Fixture, fresh, sample},
+    partner::Partner,
+};
+
+/// How long a listing may take to show what happened: the emulator polls streams about once a second.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// What the command says once that is wanted.
+pub(crate) async fn eventually(stack: &Stack, arguments: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
+    let begun = Instant::now();
+    loop {
+        let said = postbackctl(stack, arguments);
+        let found = serde_json::from_str(&said.out).unwrap_or(Value::Null);
+        if wanted(&found) {
+            return found;
+        }
+        assert!(begun.elapsed() < PATIENCE, "within {PATIENCE:?}, {arguments:?} said only {}{}", said.out, said.err);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+fn count(found: &Value, name: &str) -> usize {
+    found[name].as_array().map_or(0, Vec::len)
+}
+
+#[tokio::test]
+async fn refusals_are_listed_newest_first_with_reasons_and_counts_a_page_at_a_time() {
+    let fixture = Fixture::new();
+    let partner = Partner::with_token(&fixture.stack, "");
+    let queries: Vec<String> = (0..7).map(|n| format!("user_id=u-{n}&currency=usd")).collect();
+    for query in queries.iter().chain(&queries[..1]) {
+        assert_eq!(partner.postback(&fixture, query).await.status, 400);
+    }
+    let list = ["refusals", "--provider", &partner.name, "--json"];
+    let whole = eventually(&fixture.stack, &list, |found| count(found, "refusals") == 7).await;
+    let requests = |found: &Value| -> Vec<String> {
+        let all = found["refusals"].as_array().unwrap();
+        all.iter().map(|refusal| refusal["request"].as_str().unwrap().to_owned()).collect()
+    };
+    // The first was seen again at last.
+    let newest_first: Vec<&String> = queries[..1].iter().chain(queries[1..].iter().rev()).collect();
+    assert_eq!(requests(&whole).iter().collect::<Vec<_>>(), newest_first);
+    assert_eq!((&whole["refusals"][0]["times"], &whole["refusals"][1]["times"]), (&2.into(), &1.into()));
+    assert_eq!(whole["refusals"][0]["faults"].as_array().unwrap().len(), 4);
+
+    let (mut paged, mut after) = (Vec::new(), None::<String>);
+    loop {
+        let mut page = vec!["refusals", "--provider", &partner.name, "--json", "--limit", "3"];
+        page.extend(after.as_deref().map(|after| ["--after", after]).into_iter().flatten());
+        let found = postbackctl(&fixture.stack, &page).json();
+        paged.extend(requests(&found));
+        let Some(next) = found["next"][&partner.name].as_str() else { break };
+        after = Some(next.to_owned());
+    }
+    paged.sort();
+    assert_eq!(paged, queries);
+    let ago =
+        postbackctl(&fixture.stack, &["refusals", "--provider", &partner.name, "--since", "1970-01-01T00:00:00Z"]);
+    assert!(ago.out.contains("seen 2 times") && ago.out.contains("content id "), "{}", ago.out);
+    let later = ["refusals", "--provider", &partner.name, "--since", "2100-01-01T00:00:00Z", "--json"];
+    assert_eq!(count(&postbackctl(&fixture.stack, &later).json(), "refusals"), 0);
+}
+
+#[tokio::test]
+async fn a_list_asks_each_of_its_subjects_partitions_once_and_then_for_what_it_shows_and_never_scans() {
+    let fixture = Fixture::new();
+    let partner = Partner::with_token(&fixture.stack, "");
+    for n in 0..3 {
+        partner.postback(&fixture, &format!("user_id=u-{n}")).await;
+    }
+    let list = ["refusals", "--provider", &partner.name, "--json"];
+    eventually(&fixture.stack, &list, |found| count(found, "refusals") == 3).await;
+    let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
+    let found = postbackctl_through(&proxy, &fixture.stack, &list).await.json();
+    assert_eq!(count(&found, "refusals"), 3);
+    let mut operations: Vec<String> = proxy.take_calls().into_iter().map(|call| call.operation).collect();
+    operations.sort();
+    assert_eq!(operations[..1], ["BatchGetItem"]);
+    assert_eq!(operations[1..], ["Query"; 32]);
+}
+
+#[tokio::test]
+async fn open_conflicts_are_listed_with_what_differs_until_they_are_resolved() {
+    let fixture = Fixture::new();
+    let (partner, transaction) = (Partner::with_token(&fixture.stack, ""), fresh("t"));
+    partner.postback(&fixture, &sample(&transaction)).await;
+    for amount in ["90", "80"] {
+        let sent = sample(&transaction).replace("100.00", amount);
+        assert_eq!(partner.postback(&fixture, &sent).await.status, 409);
+    }
+    let list = ["conflicts", "--provider", &partner.name, "--json"];
+    let open = eventually(&fixture.stack, &list, |found| count(found, "conflicts") == 2).await;
+    let newest = &open["conflicts"][0];
+    let difference = serde_json::json!({"field": "amount_decimal", "original": "100.00", "sent": "80"});
+    assert_eq!(newest["differences"], serde_json::json!([difference]));
+
+    let id = newest["provider_content"].as_str().unwrap();
+    let resolve = ["conflicts", "resolve", &partner.name, &transaction, id, "--keep-original", "--yes"];
+    assert_eq!(postbackctl(&fixture.stack, &resolve).code, Some(0));
+    let left = postbackctl(&fixture.stack, &list).json();
+    assert_eq!((count(&left, "conflicts"), &left["conflicts"][0]["differences"][0]["sent"]), (1, &"90".into()));
+    // What comes again is open again.
+    partner.postback(&fixture, &sample(&transaction).replace("100.00", "80")).await;
+    assert_eq!(count(&postbackctl(&fixture.stack, &list).json(), "conflicts"), 2);
+}
+
+#[tokio::test]
+async fn after_a_mend_a_refusal_is_sent_again_through_the_same_checks_and_recorded_once() {
+    let fixture = Fixture::new();
+    let (partner, transaction) = (Partner::with_token(&fixture.stack, ""), fresh("t"));
+    let query = sample(&transaction).replace("USD", "WOOF");
+    assert_eq!(partner.postback(&fixture, &query).await.faults()[0].1, "unknown_currency");
+    let list = ["refusals", "--provider", &partner.name, "--json"];
+    let found = eventually(&fixture.stack, &list, |found| count(found, "refusals") == 1).await;
+    let id = found["refusals"][0]["provider_content"].as_str().unwrap();
+    let resubmit = || postbackctl(&fixture.stack, &["refusals", "resubmit", id, "--json"]);
+    let still = resubmit();
+    assert_eq!((still.code, still.out.contains("unknown_currency")), (Some(1), true), "{}{}", still.out, still.err);
+
+    partner.apply(&fixture.stack, "postback:\n  currencies: [WOOF]\n");
+    assert_eq!(resubmit().json()["outcome"], "accepted");
+    assert_eq!(resubmit().json()["outcome"], "duplicate");
+    // The function takes what it has read for true for a second here.
+    let begun = Instant::now();
+    let reply = loop {
+        let reply = partner.postback(&fixture, &query).await;
+        if reply.status == 200 || begun.elapsed() > PATIENCE {
+            break reply;
+        }
+    };
+    assert_eq!(reply.text("status"), "duplicate");
+    let unknown = postbackctl(&fixture.stack, &["refusals", "resubmit", &format!("acme#{}", "0".repeat(64))]);
+    assert_eq!((unknown.code, unknown.err.contains("nothing is kept")), (Some(1), true));
+}

@@ -1,0 +1,68 @@
+//! What happened to a click and to a user, from the click on.
+
+use serde_json::Value;
+
+use crate::{
+    command::postbackctl,
+    fixture::{Fixture, fresh},
+    lists::eventually,
+    partner::Partner,
+};
+
+fn kinds(found: &Value) -> Vec<&str> {
+    let entries = found.as_array().map_or(&[][..], Vec::as_slice);
+    entries.iter().map(|entry| entry["kind"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_click_and_a_user_are_followed_from_the_click_to_the_conversion_refusals_included() {
+    let fixture = Fixture::new();
+    let stack = &fixture.stack;
+    let partner = Partner::with_token(stack, "landings:\n  welcome: https://a.example/\n");
+    let user = fresh("u");
+    let link = ["link", "click", &partner.name, "welcome", "--user", &user, "--api-url", &stack.api_url];
+    let link = postbackctl(stack, &link).out.trim().to_owned();
+    let location = fixture.send(fixture.http.get(&link)).await.location.unwrap();
+    let click = location.split_once("click_id=").unwrap().1.to_owned();
+    let postback = |transaction: &str, amount: &str| {
+        format!("user_id={user}&click_id={click}&transaction_id={transaction}&currency=USD&amount_decimal={amount}")
+    };
+    let transaction = fresh("t");
+    assert_eq!(partner.postback(&fixture, &postback("", "1")).await.status, 400);
+    assert_eq!(partner.postback(&fixture, &postback(&transaction, "1")).await.status, 200);
+    assert_eq!(partner.postback(&fixture, &postback(&transaction, "2")).await.status, 409);
+
+    let expected = ["click", "refusal", "postback", "conversion", "conflict"];
+    for by in [["--click", &click], ["--user", &user]] {
+        let trace = ["trace", by[0], by[1], "--json"];
+        let found = eventually(stack, &trace, |found| kinds(found).len() == expected.len()).await;
+        assert_eq!(kinds(&found), expected, "{by:?}");
+        assert_eq!(found[3]["record"]["type"], "conversion.accepted");
+        assert_eq!(found[3]["record"]["receipt_id"], found[2]["record"]["receipt_id"]);
+        let shown = postbackctl(stack, &trace[..3]);
+        assert_eq!((shown.code, shown.out.matches("content id").count()), (Some(0), 2), "{}", shown.out);
+    }
+    let id = found_conflict(stack, &click);
+    let resolve = ["conflicts", "resolve", &partner.name, &transaction, &id, "--accept", "--yes"];
+    assert_eq!(postbackctl(stack, &resolve).code, Some(0));
+    let corrected = |found: &Value| kinds(found).contains(&"correction");
+    let found = eventually(stack, &["trace", "--user", &user, "--json"], corrected).await;
+    assert_eq!(kinds(&found).iter().filter(|kind| **kind == "conversion").count(), 2);
+    let few = postbackctl(stack, &["trace", "--user", &user, "--limit", "2"]);
+    assert!(few.err.contains("--limit"), "{}", few.err);
+}
+
+fn found_conflict(stack: &tests::stack::Stack, click: &str) -> String {
+    let found = postbackctl(stack, &["trace", "--click", click, "--json"]).json();
+    let conflict = found.as_array().unwrap().iter().find(|entry| entry["kind"] == "conflict").unwrap();
+    conflict["record"]["provider_content"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_never_happened_is_said_to_be_nothing() {
+    let fixture = Fixture::new();
+    for by in [["--click", "never-clicked"], ["--user", "never-seen"]] {
+        let said = postbackctl(&fixture.stack, &["trace", by[0], by[1]]);
+        assert_eq!((said.code, said.err.contains("nothing is recorded")), (Some(1), true), "{}", said.err);
+    }
+}
