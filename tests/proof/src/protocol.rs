@@ -90,6 +90,8 @@ pub enum Happening {
     Cancel,
     /// The campaign is paused, or no longer.
     Pause(bool),
+    /// The campaign is archived, for ever.
+    Archive,
     /// An evaluator that found the goal reached once more sends the first message once more.
     SendFirstAgain,
     /// The sweep runs.

@@ -2,14 +2,14 @@
 //! by how far they lie ahead.
 //!
 //! What is left out cannot make a difference to what happens next: the content of recorded attempts (only how many there
-//! are, and whether one that is in a worker's hand is among them, is ever asked), revisions (only whether what was read is
-//! still what is stored), how long ago something was due.
+//! are, and whether one that is in a worker's hand is among them, is ever asked), revisions (only whether what was read, or
+//! what a message was made for, is still what is stored), how long ago something was due.
 
 use core::hash::{Hash, Hasher};
 
 use domain::{
     attempt::{Answered, Attempt},
-    delivery::{Claim, Delivery, Ending, Message, Standing},
+    delivery::{Claim, Delivery, Ending, Message},
     ids::Ticket,
     moment::Moment,
 };
@@ -62,7 +62,7 @@ impl World {
 
     fn written_in(&self, senders: &[usize]) -> Vec<u8> {
         let mut pen = Pen { world: self, names: Vec::with_capacity(8), text: Vec::with_capacity(128) };
-        pen.flag(matches!(self.standing, Standing::Paused));
+        pen.text.push(self.standing as u8);
         pen.flag(self.kept_2xx);
         pen.text.extend([self.rounds, self.broken().map_or(0, |law| 1 + law as u8)]);
         match &self.delivery {
@@ -156,6 +156,7 @@ impl<'a> Pen<'a> {
         } else {
             self.text.extend([small(message.round), message.n]);
             self.name(message.ticket.as_str());
+            self.flag(self.world.is_as_told(message));
         }
         self.moment(message.due_at);
     }
@@ -165,6 +166,7 @@ impl<'a> Pen<'a> {
         self.flag(self.world.queue.iter().any(|queued| queued.id == job.id));
         self.message(&job.message);
         self.name(job.mark.as_str());
+        self.text.push(job.standing as u8);
     }
 
     /// What would be stored, as long as it can be.
@@ -179,8 +181,15 @@ impl<'a> Pen<'a> {
     fn sender(&mut self, sender: &'a Sender) {
         match sender {
             Sender::Idle => self.text.push(0),
-            Sender::Received(job) => {
+            Sender::Claiming(job, _) => {
                 self.text.push(1);
+                self.job(job);
+                if let Some(until) = self.world.held_until(sender) {
+                    self.moment(until);
+                }
+            }
+            Sender::Deciding(job) => {
+                self.text.push(11);
                 self.job(job);
             }
             Sender::Decided(job, decision) => {
@@ -188,15 +197,13 @@ impl<'a> Pen<'a> {
                 self.job(job);
                 self.decision(decision);
             }
-            Sender::Claimed(job, claim) => {
+            Sender::Claimed(job, claim, delivery) => {
                 self.text.push(3);
-                self.job(job);
-                self.claim(claim);
+                self.under_claim(job, claim, delivery);
             }
-            Sender::Sent(job, claim, _) => {
+            Sender::Sent(job, claim, delivery, _) => {
                 self.text.push(4);
-                self.job(job);
-                self.claim(claim);
+                self.under_claim(job, claim, delivery);
             }
             Sender::Answered(job, claim, answered) => {
                 self.text.push(5);
@@ -229,6 +236,15 @@ impl<'a> Pen<'a> {
                 self.job(job);
                 self.replacement(delivery, *read);
             }
+        }
+    }
+
+    /// The delivery that the claim is in is the one that is stored, or nothing can be made of it any more.
+    fn under_claim(&mut self, job: &'a Job, claim: &'a Claim, delivery: &'a Delivery) {
+        self.job(job);
+        self.claim(claim);
+        if self.world.careless {
+            self.replacement(delivery, delivery.revision());
         }
     }
 
@@ -321,6 +337,7 @@ impl<'a> Pen<'a> {
                 self.text.extend([small(queued.message.round), queued.message.n]);
                 let ticket = queued.message.ticket.as_str();
                 self.text.push(self.names.iter().position(|known| *known == ticket).map_or(253, small));
+                self.flag(self.world.is_as_told(&queued.message));
             }
             for sender in &self.world.senders {
                 let mark = sender.job().filter(|job| job.id == queued.id).map(|job| job.mark.as_str());

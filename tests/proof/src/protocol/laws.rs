@@ -114,6 +114,9 @@ fn sights(scenario: &Scenario) -> Vec<Property<Scenario>> {
             Property::<Scenario>::sometimes("seen: an attempt that lost its claim", |_, world| {
                 world.senders.iter().any(|sender| matches!(sender, Sender::Recording(_, _, _, record) if matches!(**record, Record::Late(..))))
             }),
+            Property::<Scenario>::sometimes("seen: a claim of a delivery that has changed", |_, world| {
+                world.senders.iter().any(|sender| matches!(sender, Sender::Claiming(job, _) if !world.is_as_told(&job.message)))
+            }),
             Property::<Scenario>::sometimes("seen: two requests for one attempt", |_, world| {
                 world.claims.iter().filter(|stored| stored.requests > 0).count() > 1
             }),

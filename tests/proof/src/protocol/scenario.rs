@@ -23,7 +23,7 @@ pub struct Scenario {
     pub answers: &'static [u16],
     /// How many rounds an operator may open.
     pub rounds: u8,
-    /// Whether an operator may cancel, and pause and unpause the campaign.
+    /// Whether an operator may cancel, and pause, unpause and archive the campaign.
     pub operator: bool,
     /// Whether the goal may be found reached again while the delivery has not begun.
     pub found_again: bool,
@@ -54,7 +54,11 @@ pub enum Flaw {
     ReplaceWhatever,
     /// Replaces the participant whatever is stored by now, and acknowledges.
     OverwriteParticipant,
-    /// Makes the attempt although its claim has expired meanwhile.
+    /// Stores the claim that it made unread whatever the delivery is by now.
+    ClaimWhatever,
+    /// Acknowledges when the delivery is not as its message says any more, instead of deciding about what it is.
+    AcknowledgeWhatHasChanged,
+    /// Makes the attempt without asking again whether its claim still lives.
     SendUnderExpiredClaim,
     /// Makes the attempt once more when it could not be recorded at once.
     SendAgainToRecord,
@@ -64,7 +68,7 @@ pub enum Flaw {
 
 impl Flaw {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::AcknowledgeBeforeEnqueue,
         Self::ParticipantBeforeDelivery,
         Self::SendWithoutClaim,
@@ -74,6 +78,8 @@ impl Flaw {
         Self::LateDeliveryApart,
         Self::ReplaceWhatever,
         Self::OverwriteParticipant,
+        Self::ClaimWhatever,
+        Self::AcknowledgeWhatHasChanged,
         Self::SendUnderExpiredClaim,
         Self::SendAgainToRecord,
         Self::AcknowledgeWhatIsRecorded,
@@ -149,7 +155,7 @@ impl Scenario {
             },
             Self { name: "three senders", senders: 3, recorded: 5, ..end() },
             Self { name: "a round opened by hand", rounds: 1, ..end() },
-            Self { name: "cancelled, paused, unpaused", operator: true, ..end() },
+            Self { name: "cancelled, paused, archived", operator: true, ..end() },
             Self { name: "lost messages and the sweep", losses: true, ..end() },
             Self { name: "from events to the end", answers: &[500, 204], ..Self::from_events_to_a_delivery() },
             Self { name: "one evaluator, two senders", evaluators: 1, senders: 2, ..Self::from_events_to_a_delivery() },
@@ -162,7 +168,7 @@ impl Scenario {
         vec![
             Self { name: "two evaluators, two senders", senders: 2, ..Self::from_events_to_a_delivery() },
             Self {
-                name: "opened by hand, cancelled, paused",
+                name: "opened by hand, cancelled, archived",
                 recorded: 5,
                 rounds: 1,
                 operator: true,

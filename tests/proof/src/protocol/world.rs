@@ -78,7 +78,7 @@ impl World {
             kept_2xx: false,
             rounds: scenario.rounds,
             watched: scenario.losses,
-            careless: scenario.flaw == Some(Flaw::ReplaceWhatever),
+            careless: matches!(scenario.flaw, Some(Flaw::ReplaceWhatever | Flaw::ClaimWhatever)),
             drawn: 0,
             broken: None,
         };
@@ -146,7 +146,10 @@ impl World {
             if under_way {
                 happenings.push(Happening::Cancel);
             }
-            happenings.push(Happening::Pause(self.standing == Standing::Open));
+            if self.standing != Standing::Archived {
+                happenings.push(Happening::Pause(self.standing == Standing::Open));
+                happenings.push(Happening::Archive);
+            }
         }
         if scenario.found_again && self.delivery.as_ref().is_some_and(|delivery| delivery.attempts().is_empty()) {
             happenings.push(Happening::SendFirstAgain);
@@ -207,6 +210,7 @@ impl World {
                 }
             }
             Happening::Pause(paused) => self.standing = if paused { Standing::Paused } else { Standing::Open },
+            Happening::Archive => self.standing = Standing::Archived,
             Happening::SendFirstAgain => {
                 let ticket = self.ticket();
                 if let Some(message) = self.delivery.as_ref().and_then(|delivery| delivery.first_message(ticket)) {
@@ -247,7 +251,7 @@ impl World {
         let delivery = self.delivery.as_deref();
         let due = delivery.and_then(Delivery::next).map(|next| next.due_at);
         let until = delivery.and_then(Delivery::claim).map(|claim| claim.until);
-        let held = self.senders.iter().filter_map(Sender::held_until);
+        let held = self.senders.iter().filter_map(|sender| self.held_until(sender));
         let queued = self.queue.iter().map(|queued| queued.message.due_at);
         // Some time after that it is late, which is something to the sweep.
         let late = due.into_iter().chain(until).filter(|_| self.watched).map(|moment| moment.plus(LATE));
