@@ -21,8 +21,10 @@ fn a_seed_plays_the_same_history_again() {
 
 /// A ledger that these would not show in would show nothing.
 #[test]
-fn a_queue_that_forgets_is_found_out() {
-    for slip in [Slip::TheDeadHadAcknowledged, Slip::FailuresAreAcknowledged] {
-        assert_ne!(with_a_slip(slip).wrong, None, "{slip:?}");
+fn a_queue_that_forgets_and_a_table_that_forgets_to_compare_are_found_out() {
+    for slip in [Slip::TheDeadHadAcknowledged, Slip::FailuresAreAcknowledged, Slip::TheTableStoresWhatever] {
+        for played in with_a_slip(slip) {
+            assert_ne!(played.wrong, None, "{slip:?}");
+        }
     }
 }

@@ -1,11 +1,11 @@
 //! What must agree when the story is over: what was answered, what GG3 received, what is owed.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use app::accept_postback::Answer;
 use domain::{conversion::Conversion, ids::DeliveryId};
 
-use super::play::{Chooser, Play};
+use super::play::Play;
 
 /// What there is in the end, whatever happened on the way.
 #[derive(Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    fn of(play: &Play) -> Self {
+    pub(super) fn of(play: &Play) -> Self {
         let state = play.world.state();
         Self {
             owed: state.deliveries.keys().cloned().collect(),
@@ -24,15 +24,15 @@ impl Ledger {
     }
 
     /// Whether everything agrees, with itself and with the same story told calmly.
-    pub(super) fn audit(play: &Play) -> Result<(), String> {
+    pub(super) fn audit(play: &Play, calmly: &Self) -> Result<(), String> {
         if let Some(wrong) = &play.at_once_wrong {
             return Err(wrong.clone());
         }
         inbound(play)?;
         outbound(play)?;
-        let calm = Play::of(play.story.clone(), Chooser::Script(BTreeMap::new()));
-        let (ours, theirs) = (Self::of(play), Self::of(&calm));
-        if ours == theirs { Ok(()) } else { Err(format!("{ours:?} where calmly it is {theirs:?}")) }
+        play.attempts.audit(&play.world.state(), &play.story)?;
+        let ours = Self::of(play);
+        if ours == *calmly { Ok(()) } else { Err(format!("{ours:?} where calmly it is {calmly:?}")) }
     }
 }
 

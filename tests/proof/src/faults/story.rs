@@ -1,32 +1,19 @@
-//! What partners call and GG3 reports, and the use cases that take it.
+//! What partners call and GG3 reports, how partners answer webhooks, and what an operator does meanwhile.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
-
-use app::{
-    accept_postback::{AcceptPostback, Answer, Call},
-    cache::{Cache, CachePolicy},
-    current_catalogue::CurrentCatalogue,
-    evaluate_events::{EvaluateEvents, Outcome, Received},
-    memory::Held,
-    ports::{KnownPartner, SystemKeys},
-    relay_conversions::{Incoming, Relayed, relay},
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
 };
+
 use domain::{
-    catalogue::{Catalogue, Timing},
-    click::ClickKeys,
-    conversion::RecordedPostback,
-    credential::{Credentials, TokenHash},
-    ids::ReceiptId,
+    attempt::{AttemptFault, Outcome, Phase},
+    catalogue::Catalogue,
     moment::Moment,
-    partner::{Partner, PartnerFile},
-    signature::Secret,
+    retry::RetryAfter,
 };
 use serde_json::{Value, json};
 
-use super::{
-    Slip,
-    stage::{Configuration, Stage},
-};
+use super::{Slip, work::REQUEST};
 
 /// Numbers from a seed.
 #[derive(Debug, Clone)]
@@ -46,32 +33,25 @@ impl Dice {
     }
 }
 
-/// What is to be done, by an actor of its own. What fails, or whose actor dies, comes again.
-#[derive(Debug, Clone)]
-pub(super) enum Work {
-    /// A partner's call, with this query.
-    Call(String),
-    /// Records of the postbacks' stream.
-    Relay(Vec<RecordedPostback>),
-    /// Messages of the queue `gg3-events`.
-    Evaluate(Vec<String>),
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub(super) enum Done {
-    Call(String, Answer),
-    Relay(Vec<RecordedPostback>, Relayed),
-    Evaluate(Vec<String>, Vec<Outcome>),
-}
-
 /// What is told, and in which batches.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Story {
     pub(super) calls: VecDeque<String>,
     pub(super) events: VecDeque<Vec<String>>,
     /// How many actors there are of a kind at most.
     pub(super) at_once: usize,
+    /// How many webhooks' messages one of them takes at most.
+    pub(super) batch: usize,
+    /// What partners answer, one request after the other, and after how long; 200 once there is nothing left.
+    pub(super) answers: VecDeque<(Outcome, Option<RetryAfter>, Duration)>,
+    /// After so many requests an operator opens a round of the delivery that was asked for last, and never repeats it.
+    pub(super) by_hand: VecDeque<usize>,
+    /// Which messages of webhooks the queues lose, in the order in which they take them.
+    pub(super) lost: BTreeSet<usize>,
+    /// Whether there is a sweep: whatever has lost its message stays as it is without one.
+    pub(super) swept: bool,
+    /// How long all campaigns are paused, from the beginning.
+    pub(super) paused_for: Duration,
     /// What is wrong with those who bring the work, to see whether that is seen.
     pub(super) slip: Option<Slip>,
 }
@@ -81,18 +61,36 @@ pub(super) fn noon() -> Moment {
     Moment::from_millisecond(1_795_435_200_000)
 }
 
-/// One postback, its resend and a contradiction; one user's two goals, one of them reached late.
-pub(super) fn short() -> Story {
-    let resend = postback(1, "10.00");
-    Story {
-        calls: [resend.clone(), resend, postback(1, "7")].into(),
-        events: [vec![completed("u", 9, "q1"), "{".to_owned()], vec![opened("u", 1), completed("u", 8, "q2")]].into(),
+/// The short ones.
+pub(super) fn short() -> [Story; 4] {
+    let told = |answers: &[u16]| Story {
+        events: [vec![opened("u", 1), completed("u", 9, "q1")]].into(),
         at_once: 2,
-        slip: None,
-    }
+        batch: 1,
+        answers: answers.iter().map(|status| answer(*status)).collect(),
+        ..Story::default()
+    };
+    let resend = postback(1, "10.00");
+    [
+        // One postback, its resend and a contradiction; one user's two goals, one of them reached late.
+        Story {
+            calls: [resend.clone(), resend, postback(1, "7")].into(),
+            events: [vec![completed("u", 9, "q1"), "{".to_owned()], vec![opened("u", 1), completed("u", 8, "q2")]]
+                .into(),
+            batch: 2,
+            ..told(&[])
+        },
+        // A partner that is down for a round.
+        told(&[500, HANGS, 500, 429, HANGS, 500]),
+        // A round opened by hand while the first one is under way.
+        Story { by_hand: [1].into(), swept: true, ..told(&[500, HANGS, 410]) },
+        // A campaign that is paused at first, and messages that are lost.
+        Story { lost: [0, 3].into(), swept: true, paused_for: Duration::from_secs(90), ..told(&[500]) },
+    ]
 }
 
-/// Some transactions, each sent several times and some contradicted; some users' events in any order, some twice.
+/// Some transactions, each sent several times and some contradicted; some users' events in any order, some twice; partners
+/// that are down now and then; with every other seed, lost messages, rounds opened by hand and a sweep.
 pub(super) fn long(seed: u64) -> Story {
     let mut dice = Dice::new(seed ^ 0x5eed);
     let amounts = ["10.00", "10.0", "10", "7"];
@@ -110,7 +108,36 @@ pub(super) fn long(seed: u64) -> Story {
         });
     }
     let events = events.chunks(4).map(<[String]>::to_vec).collect();
-    Story { calls, events, at_once: 3, slip: None }
+    let statuses = [200, 200, 500, 500, 429, HANGS, HANGS, 410];
+    let answers = (0..40).map(|_| answer(statuses[dice.below(statuses.len())])).collect();
+    let swept = seed % 2 == 1;
+    let mut some = |most, below| (0..dice.below(most)).map(|_| dice.below(below)).collect::<BTreeSet<usize>>();
+    let (lost, by_hand) = if swept { (some(8, 40), some(4, 20)) } else { Default::default() };
+    let paused_for = Duration::from_secs([0, 600][dice.below(2)]);
+    Story {
+        calls,
+        events,
+        at_once: 3,
+        batch: 3,
+        answers,
+        by_hand: by_hand.into_iter().collect(),
+        lost,
+        swept,
+        paused_for,
+        slip: None,
+    }
+}
+
+/// No status: it never answers.
+const HANGS: u16 = 0;
+
+fn answer(status: u16) -> (Outcome, Option<RetryAfter>, Duration) {
+    let hangs = Outcome::Fault(AttemptFault::TimedOut { waiting_for: Phase::Headers, after_ms: 10_000 });
+    match status {
+        HANGS => (hangs, None, REQUEST),
+        429 => (Outcome::Status(429), Some(RetryAfter::Delay(Duration::from_mins(2))), Duration::ZERO),
+        status => (Outcome::Status(status), None, Duration::from_millis(300)),
+    }
 }
 
 fn postback(transaction: usize, amount: &str) -> String {
@@ -150,70 +177,4 @@ pub(super) fn catalogue() -> Catalogue {
     });
     let partners = json!({"acme": {"campaigns": campaigns}});
     serde_json::from_value(json!({"version": 1, "published_at": from, "partners": partners})).expect("a catalogue")
-}
-
-/// Does this work over this stage, as a sandbox that has just been started.
-pub(super) async fn perform(work: Work, stage: Stage, number: u64) -> Done {
-    match work {
-        Work::Call(query) => {
-            let answer = accept(&query, stage, number).await;
-            Done::Call(query, answer)
-        }
-        Work::Relay(records) => {
-            let incoming = |record: &RecordedPostback| Incoming {
-                id: record.receipt.transaction_id.as_str().to_owned(),
-                conversion: Ok(record.clone().into()),
-                whole: String::new(),
-            };
-            let relayed = relay(&stage, &stage, records.iter().map(incoming).collect()).await;
-            Done::Relay(records, relayed)
-        }
-        Work::Evaluate(bodies) => {
-            let outcomes = evaluate(&bodies, stage).await;
-            Done::Evaluate(bodies, outcomes)
-        }
-    }
-}
-
-async fn accept(query: &str, stage: Stage, number: u64) -> Answer {
-    let file: PartnerFile = serde_json::from_value(json!({"provider": "acme"})).expect("a partner");
-    let partner = Arc::new(Partner::try_from(file).expect("a partner"));
-    let credentials = Credentials::Tokens(vec![TokenHash::of("good")]);
-    let known = (partner.provider().clone(), KnownPartner { partner, credentials });
-    let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).expect("a key"), link: Vec::new() };
-    let accept = AcceptPostback {
-        partners: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
-        keys: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [((), keys)])), CachePolicy::default()),
-        postbacks: stage.clone(),
-        refusals: stage.clone(),
-    };
-    let call = Call {
-        provider: "acme",
-        token: Some("good"),
-        query: query.as_bytes(),
-        body: b"",
-        content_type: None,
-        is_post: false,
-        source: [192, 0, 2, 1].into(),
-    };
-    let mut receipt = [0; 16];
-    receipt[..8].copy_from_slice(&number.to_be_bytes());
-    let now = app::ports::Surroundings::now(&stage.world).timestamp();
-    accept.handle(&call, now, ReceiptId::from_random(receipt)).await.answer
-}
-
-async fn evaluate(bodies: &[String], stage: Stage) -> Vec<Outcome> {
-    let evaluate = EvaluateEvents {
-        catalogue: CurrentCatalogue::new(stage.clone(), Duration::from_secs(30)),
-        participants: stage.clone(),
-        deliveries: stage.clone(),
-        queue: stage.clone(),
-        dead_letters: stage.clone(),
-        surroundings: stage,
-        timing: Timing::default(),
-    };
-    let received =
-        |(at, body): (usize, &String)| Received { id: at.to_string(), body: body.clone(), received_at: noon() };
-    let batch: Vec<Received> = bodies.iter().enumerate().map(received).collect();
-    evaluate.handle(&batch).await
 }
