@@ -65,6 +65,16 @@ pub struct Played {
     pub histories: usize,
     /// How many calls of ports in all of them.
     pub turns: usize,
+    /// How many requests partners got.
+    pub requests: usize,
+    /// How many requests were never recorded, since their worker died before.
+    pub cut_short: usize,
+    /// How many attempts were recorded too late, their claim lost.
+    pub late: usize,
+    /// How many rounds were opened by hand.
+    pub rounds: u32,
+    /// How often something was swept.
+    pub swept: usize,
     /// The first that went wrong: how to play it again, and what was wrong.
     pub wrong: Option<(String, String)>,
 }
@@ -73,6 +83,13 @@ impl Played {
     fn add(&mut self, name: impl FnOnce() -> String, play: &Play, calmly: &Ledger) {
         self.histories += 1;
         self.turns += play.turns();
+        let state = play.world.state();
+        self.requests += state.requests.len();
+        self.cut_short += play.attempts.cut_short;
+        self.late += play.attempts.late();
+        self.rounds += state.deliveries.values().map(|delivery| delivery.round() - 1).sum::<u32>();
+        self.swept += state.swept.len();
+        drop(state);
         if let (Err(wrong), None) = (Ledger::audit(play, calmly), &self.wrong) {
             self.wrong = Some((name(), wrong));
         }
@@ -82,6 +99,11 @@ impl Played {
         Self {
             histories: self.histories + other.histories,
             turns: self.turns + other.turns,
+            requests: self.requests + other.requests,
+            cut_short: self.cut_short + other.cut_short,
+            late: self.late + other.late,
+            rounds: self.rounds + other.rounds,
+            swept: self.swept + other.swept,
             wrong: self.wrong.or(other.wrong),
         }
     }

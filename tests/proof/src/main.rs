@@ -27,7 +27,7 @@ fn main() -> ExitCode {
                 & mishaps("long histories, drawn", || faults::at_random(0..SEEDS))
         }
         ("soak", None) => {
-            protocol(Scenario::largest()) & mishaps("long histories, drawn", || faults::at_random(SEEDS..50 * SEEDS))
+            protocol(Scenario::largest()) & mishaps("long histories, drawn", || faults::at_random(SEEDS..10 * SEEDS))
         }
         ("explore", _) => {
             println!("The states of \"{}\": http://{EXPLORER}", Scenario::end_of_a_round().name);
@@ -80,10 +80,16 @@ fn flaws() -> bool {
 fn mishaps(name: &str, play: impl FnOnce() -> Played) -> bool {
     println!("\nThe use cases, {name}:\n");
     let began = Instant::now();
-    let Played { histories, turns, wrong } = play();
+    let played = play();
+    let Played { histories, turns, wrong, .. } = &played;
     let mark = if wrong.is_none() { '✓' } else { '✗' };
     println!("  {mark} {histories:9} histories, {turns:10} calls of ports, {:6.1} s", began.elapsed().as_secs_f32());
-    if let Some((way, what)) = &wrong {
+    let Played { requests, cut_short, late, rounds, swept, .. } = &played;
+    println!(
+        "    {requests} requests to partners, {cut_short} of workers who died before the record, {late} recorded too late; \
+         {rounds} rounds by hand, {swept} deliveries swept"
+    );
+    if let Some((way, what)) = wrong {
         println!("    {way}: {what}");
     }
     wrong.is_none()

@@ -24,6 +24,7 @@ use super::{
 pub(super) struct Attempts {
     recorded: BTreeMap<(DeliveryId, u32, u8), Attempt>,
     late: BTreeSet<(DeliveryId, u32, String)>,
+    requests: usize,
     /// Requests whose worker died before it had recorded them.
     pub(super) cut_short: usize,
 }
@@ -35,9 +36,21 @@ pub(super) fn counts(state: &State) -> (usize, usize) {
 }
 
 impl Attempts {
-    /// What must hold at any instant: attempts are numbered from 1, six at most, and stay; one is too late only if its
-    /// claim can have expired.
+    /// How many attempts were recorded beside their delivery.
+    pub(super) fn late(&self) -> usize {
+        self.late.len()
+    }
+
+    /// What must hold at any instant: no request is begun that its claim might not outlast; attempts are numbered from 1,
+    /// six at most, and stay; one is too late only if its claim can have expired.
     pub(super) fn look(&mut self, state: &State) -> Result<(), String> {
+        for (at, id, url) in &state.requests[self.requests..] {
+            let claim = state.deliveries[id].claim();
+            if claim.is_some_and(|claim| claim.until < at.plus(REQUEST)) {
+                return Err(format!("{url} was called at {at} under {claim:?}"));
+            }
+        }
+        self.requests = state.requests.len();
         for delivery in state.deliveries.values() {
             if delivery.attempts().len() > usize::from(ATTEMPTS) {
                 return Err(format!("more than six attempts: {delivery:?}"));
