@@ -6,10 +6,14 @@ export PORT STACK_DIR STACK_NAME TOKEN
 LOCAL = $(PYTHON) -m infra.local
 LINT_VENV = .venv/lint/bin
 CARGO_DENY_VERSION = 0.20.2
+CARGO_FUZZ_VERSION = 0.13.2
+CARGO_FUZZ = target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
+FUZZ_TARGETS = parameters postback event partner webhook address retry_after
+SECONDS ?= 30
 CARGO_DENY = target/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 .DEFAULT_GOAL = help
-.PHONY: help run up down test smoke lint lint-rust lint-dependencies lint-template advisories
+.PHONY: help run up down test prove soak explore fuzz smoke lint lint-rust lint-dependencies lint-template advisories
 # Targets run in order even under -j: they share one cargo, and one terminal.
 .NOTPARALLEL:
 
@@ -18,6 +22,10 @@ help:
 	@echo 'make up           start the local stack, return when it is ready'
 	@echo 'make down         stop it'
 	@echo 'make test         run all tests against a stack of their own; ARGS="name" chooses'
+	@echo 'make prove        every order of steps and every crash, exhaustively within bounds: a minute or two; needs no stack'
+	@echo 'make soak         the same within wider bounds'
+	@echo 'make explore      walk through the states of the protocol in a browser'
+	@echo 'make fuzz         looks for bytes that break a parser'"'"'s law, SECONDS=30 for each; needs a C++ compiler'
 	@echo 'make smoke URL=…  check a deployment from outside; PROVIDER=, TOKEN=, CLICK_URL= check more'
 	@echo 'make lint         formatting, clippy, licences, template.yaml'
 	@echo 'make advisories   known vulnerabilities of the dependencies; fetches a database with git'
@@ -33,6 +41,22 @@ run up down:
 test: export STACK_DIR := $(or $(STACK_DIR),.stack)-test
 test:
 	@$(LOCAL) test -- $(ARGS)
+
+# What tests/proof proves; see its README.
+prove soak explore:
+	cargo run --locked --quiet --profile prove -p proof -- $@
+
+# Without a sanitizer, which would need a nightly compiler: there is no unsafe code to sanitize. What is found first goes to
+# target, not into the corpus that is kept.
+fuzz: $(CARGO_FUZZ)
+	@for target in $(FUZZ_TARGETS); do \
+	    mkdir -p tests/fuzz/target/corpus/$$target && echo "== $$target" && \
+	    $(CARGO_FUZZ) run --fuzz-dir tests/fuzz --sanitizer none $$target tests/fuzz/target/corpus/$$target \
+	        tests/fuzz/corpus/$$target -- -max_total_time=$(SECONDS) -max_len=2048 -print_final_stats=1 -verbosity=1 || exit 1; \
+	done
+
+$(CARGO_FUZZ):
+	cargo install --locked --version $(CARGO_FUZZ_VERSION) --root target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION) cargo-fuzz
 
 smoke:
 	@$(LOCAL) smoke --url '$(URL)' --provider '$(PROVIDER)' --click-url '$(CLICK_URL)'

@@ -306,6 +306,11 @@ impl Delivery {
         &self.attempts
     }
 
+    /// The ticket of the message that the last attempt was recorded for.
+    pub fn recorded_under(&self) -> Option<&Ticket> {
+        self.recorded.as_ref()
+    }
+
     /// How it ended; `None` while it is under way.
     pub fn ending(&self) -> Option<Ending> {
         match self.life {

@@ -44,7 +44,10 @@ pub(super) struct Parts<'a> {
 impl<'a> Parts<'a> {
     /// `None` where there is no authority.
     pub(super) fn split(text: &'a str) -> Option<Self> {
-        let (scheme, rest) = text.split_once("://")?;
+        // In `https:/a.example/x://b.example` the mark is in the path: a URL's reader takes a.example for the host, and all
+        // that is said here of host and path would be said of something else.
+        let (scheme, rest) =
+            text.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', ':', '?', '#', '@']))?;
         let (rest, fragment) = match rest.split_once('#') {
             Some((rest, fragment)) => (rest, Some(fragment)),
             None => (rest, None),

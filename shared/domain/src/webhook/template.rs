@@ -270,6 +270,10 @@ fn parse_url(text: &str, parts: &Parts<'_>, allowance: Allowance, faults: &mut V
             return None;
         }
     };
+    // A host is read with its letters' other forms made plain, and full-width braces among them become braces.
+    if url.host_str().is_some_and(|host| host.contains(['{', '}'])) {
+        faults.push(TemplateFault::MacroOutOfPlace(Place::Host));
+    }
     if !allowance.permits_scheme(url.scheme()) {
         faults.push(TemplateFault::Scheme);
     }

@@ -454,6 +454,30 @@ fn a_value() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 1..8).prop_map(|parts| parts.concat())
 }
 
+/// Found by fuzzing: as a host is read, full-width braces become braces, and `{event}` a macro.
+#[test]
+fn no_other_spelling_of_a_brace_puts_a_macro_into_a_host() {
+    for text in ["https://\u{ff5b}event\u{ff5d}.example/", "https://a\u{ff5b}b.example/"] {
+        let parsed = UrlTemplate::parse(text, &AgreedIds::default(), Allowance::PublicOnly);
+        assert_eq!(parsed.unwrap_err(), [TemplateFault::MacroOutOfPlace(Place::Host)], "{text}");
+    }
+}
+
+/// Found by fuzzing: the URL's reader takes any number of slashes, so that its host was not the one that was looked at.
+#[test]
+fn a_url_whose_first_mark_of_a_host_is_in_its_path_is_none() {
+    let agreed = AgreedIds::default();
+    for text in [
+        "https:/a.example/%3.x://b.example/",
+        "https:a.example/{x}://b.example/",
+        "https:?x://b.example/",
+        "https:/https://b.example/%3.`",
+    ] {
+        let parsed = UrlTemplate::parse(text, &agreed, Allowance::PublicOnly);
+        assert!(matches!(parsed.unwrap_err().as_slice(), [TemplateFault::NotUrl(_)]), "{text}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
 

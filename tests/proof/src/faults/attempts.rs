@@ -1,0 +1,148 @@
+//! Deliveries as partners and operators see them: the requests, the attempts that are recorded, how each delivery ends.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use app::memory::State;
+use domain::{
+    attempt::{Attempt, Verdict},
+    delivery::{Delivery, Ending},
+    ids::{CampaignName, DeliveryId, UserId},
+    moment::Moment,
+    retry::ATTEMPTS,
+};
+
+use super::{
+    story::{Story, noon},
+    work::{INTERVAL, REQUEST, provider},
+};
+
+/// What was seen of them while the story was told.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    recorded: BTreeMap<(DeliveryId, u32, u8), Attempt>,
+    late: BTreeSet<(DeliveryId, u32, String)>,
+    requests: usize,
+    /// Requests whose worker died before it had recorded them.
+    pub(super) cut_short: usize,
+}
+
+/// How many requests partners got, and how many attempts are recorded.
+pub(super) fn counts(state: &State) -> (usize, usize) {
+    let current: usize = state.deliveries.values().map(|delivery| delivery.attempts().len()).sum();
+    (state.requests.len(), current + state.attempts.len())
+}
+
+impl Attempts {
+    /// How many attempts were recorded beside their delivery.
+    pub(super) fn late(&self) -> usize {
+        self.late.len()
+    }
+
+    /// What must hold at any instant: no request is begun that its claim might not outlast; attempts are numbered from 1,
+    /// six at most, and stay; one is too late only if its claim can have expired.
+    pub(super) fn look(&mut self, state: &State) -> Result<(), String> {
+        for (at, id, url) in &state.requests[self.requests..] {
+            let claim = state.deliveries[id].claim();
+            if claim.is_some_and(|claim| claim.until < at.plus(REQUEST)) {
+                return Err(format!("{url} was called at {at} under {claim:?}"));
+            }
+        }
+        self.requests = state.requests.len();
+        for delivery in state.deliveries.values() {
+            if delivery.attempts().len() > usize::from(ATTEMPTS) {
+                return Err(format!("more than six attempts: {delivery:?}"));
+            }
+            for (n, attempt) in (1..).zip(delivery.attempts()) {
+                let place = (delivery.id().clone(), delivery.round(), n);
+                let first = self.recorded.entry(place).or_insert_with(|| attempt.clone());
+                if first != attempt || attempt.n != n {
+                    return Err(format!("attempt {n} was {first:?} and is {attempt:?}"));
+                }
+            }
+        }
+        let now = Moment::from_millisecond(state.millisecond);
+        for (place, attempt) in state.attempts.iter().filter(|(place, _)| is_late(place)) {
+            // Whose round was left by hand needs no other reason.
+            let only_round = state.deliveries.get(&place.0).is_some_and(|delivery| delivery.round() == 1);
+            if self.late.insert(place.clone()) && only_round && now < attempt.sent_at.plus(REQUEST) {
+                return Err(format!("two workers made one attempt while a claim lived: {attempt:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// What must hold in the end.
+    pub(super) fn audit(&self, state: &State, story: &Story) -> Result<(), String> {
+        let (requests, recorded) = counts(state);
+        if requests > recorded + self.cut_short {
+            return Err(format!("{requests} requests, {recorded} recorded, {} cut short", self.cut_short));
+        }
+        for (at, id, url) in &state.requests {
+            if *id != of(url) {
+                return Err(format!("{url} was called as {id}"));
+            }
+            if *at < noon().plus(story.paused_for) {
+                return Err(format!("{url} was called while its campaign was paused"));
+            }
+        }
+        self.kept_and_on_time(state)?;
+        state.deliveries.values().try_for_each(|delivery| ended(delivery, state))
+    }
+
+    fn kept_and_on_time(&self, state: &State) -> Result<(), String> {
+        for ((id, round, n), attempt) in &self.recorded {
+            let delivery = &state.deliveries[id];
+            let kept = if delivery.round() == *round {
+                delivery.attempts().get(usize::from(*n) - 1)
+            } else {
+                state.attempts.get(&(id.clone(), *round, n.to_string()))
+            };
+            if kept != Some(attempt) {
+                return Err(format!("{attempt:?} is gone from round {round} of {id}"));
+            }
+            let before = self.recorded.get(&(id.clone(), *round, n - 1));
+            let soonest = before.map_or(attempt.due_at, |before| {
+                let ended = before.sent_at.plus(Duration::from_millis(before.duration_ms.into()));
+                ended.plus(INTERVAL * u32::from(before.n))
+            });
+            if attempt.due_at < soonest || attempt.sent_at < attempt.due_at {
+                return Err(format!("{attempt:?} came too soon after {before:?}"));
+            }
+        }
+        let late = state.attempts.values().find(|attempt| attempt.sent_at < attempt.due_at);
+        late.map_or(Ok(()), |attempt| Err(format!("{attempt:?} was made before it was due")))
+    }
+}
+
+/// It has ended, and what is recorded says that it had to end so.
+fn ended(delivery: &Delivery, state: &State) -> Result<(), String> {
+    let verdicts =
+        |verdict: Verdict| delivery.attempts().iter().any(move |attempt| attempt.outcome.verdict() == verdict);
+    let beside = state.attempts.iter().filter(|((id, ..), _)| id == delivery.id());
+    let mut beside = beside.filter(|(_, attempt)| attempt.outcome.verdict() == Verdict::Delivered);
+    let agrees = match delivery.ending() {
+        None => return Err(format!("it never ends: {delivery:?}")),
+        Some(Ending::Delivered) => verdicts(Verdict::Delivered) || beside.next().is_some(),
+        Some(_) if verdicts(Verdict::Delivered) => false,
+        Some(Ending::Gone) => verdicts(Verdict::Gone),
+        Some(Ending::Exhausted) => delivery.attempts().len() == usize::from(ATTEMPTS),
+        Some(Ending::Cancelled) => false,
+    };
+    if agrees { Ok(()) } else { Err(format!("it ended otherwise than its attempts: {delivery:?}")) }
+}
+
+fn is_late((_, _, name): &(DeliveryId, u32, String)) -> bool {
+    name.contains(' ')
+}
+
+/// The delivery that a URL is of, as the story's webhooks have it.
+fn of(url: &str) -> DeliveryId {
+    let mut segments = url.rsplit('/');
+    let user = segments.next().and_then(|click| click.strip_prefix("c-")).unwrap_or_default();
+    let campaign = segments.next().unwrap_or_default();
+    let (campaign, user) = (CampaignName::new(campaign).expect("a slug"), UserId::new(user).expect("an id"));
+    DeliveryId::of(&provider(), &campaign, &user)
+}

@@ -1,0 +1,93 @@
+//! What must agree when the story is over: what was answered, what GG3 received, what is owed.
+
+use std::collections::BTreeSet;
+
+use app::accept_postback::Answer;
+use domain::{conversion::Conversion, ids::DeliveryId};
+
+use super::play::Play;
+
+/// What there is in the end, whatever happened on the way.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Ledger {
+    owed: BTreeSet<DeliveryId>,
+    set_aside: BTreeSet<String>,
+}
+
+impl Ledger {
+    pub(super) fn of(play: &Play) -> Self {
+        let state = play.world.state();
+        Self {
+            owed: state.deliveries.keys().cloned().collect(),
+            set_aside: state.dead_letters.iter().map(|(whole, _)| whole.clone()).collect(),
+        }
+    }
+
+    /// Whether everything agrees, with itself and with the same story told calmly.
+    pub(super) fn audit(play: &Play, calmly: &Self) -> Result<(), String> {
+        if let Some(wrong) = &play.at_once_wrong {
+            return Err(wrong.clone());
+        }
+        inbound(play)?;
+        outbound(play)?;
+        play.attempts.audit(&play.world.state(), &play.story)?;
+        let ours = Self::of(play);
+        if ours == *calmly { Ok(()) } else { Err(format!("{ours:?} where calmly it is {calmly:?}")) }
+    }
+}
+
+/// Every call was answered, a 200 with the receipt of what is recorded, and GG3 has exactly what is recorded.
+fn inbound(play: &Play) -> Result<(), String> {
+    for query in &play.story.calls {
+        if !play.answers.iter().any(|(answered, _)| answered == query) {
+            return Err(format!("never answered: {query}"));
+        }
+    }
+    for (query, answer) in &play.answers {
+        let receipt = match answer {
+            Answer::Accepted(receipt) | Answer::Duplicate(receipt) => receipt,
+            Answer::Conflict(conflict) => &conflict.original,
+            other => return Err(format!("{query} was answered {other:?}")),
+        };
+        let original =
+            play.recorded.values().find(|recorded| recorded.receipt.transaction_id == receipt.transaction_id);
+        let original = original.ok_or_else(|| format!("answered and not recorded: {query}"))?;
+        let contradicts = matches!(answer, Answer::Conflict(_));
+        let stands = serde_json::to_value(&original.postback.content).expect("JSON");
+        let (sent, stands) = (query.rsplit('=').next(), stands["amount_decimal"].as_str());
+        if original.receipt != *receipt || contradicts == (sent.map(units) == stands.map(units)) {
+            return Err(format!("{query} was answered {answer:?} over {original:?}"));
+        }
+    }
+    let received: BTreeSet<String> = play.world.state().conversions.iter().map(told).collect();
+    let recorded: BTreeSet<String> = play.recorded.values().map(|recorded| told(&recorded.clone().into())).collect();
+    if received == recorded { Ok(()) } else { Err(format!("GG3 received {received:?} of {recorded:?}")) }
+}
+
+/// The story's amounts are whole, however they are written.
+fn units(amount: &str) -> &str {
+    amount.split('.').next().unwrap_or_default()
+}
+
+fn told(conversion: &Conversion) -> String {
+    serde_json::to_string(conversion).expect("JSON")
+}
+
+/// Whatever is owed has a message, and no message is of anything else; whoever is marked has what the mark stands for.
+fn outbound(play: &Play) -> Result<(), String> {
+    let state = play.world.state();
+    let sent: BTreeSet<&DeliveryId> = state.webhooks.iter().map(|attempt| &attempt.delivery_id).collect();
+    let owed: BTreeSet<&DeliveryId> = state.deliveries.keys().collect();
+    if sent != owed {
+        return Err(format!("owed {owed:?}, sent {sent:?}"));
+    }
+    for (user, (participant, _)) in &state.participants {
+        for (provider, campaign) in participant.reached() {
+            if !state.deliveries.contains_key(&DeliveryId::of(provider, campaign, user)) {
+                return Err(format!("{user} is marked for {campaign} and nothing is owed"));
+            }
+        }
+    }
+    let marked: usize = state.participants.values().map(|(participant, _)| participant.reached().count()).sum();
+    if marked == owed.len() { Ok(()) } else { Err(format!("{} owed, {marked} marked", owed.len())) }
+}

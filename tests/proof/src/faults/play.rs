@@ -1,0 +1,339 @@
+//! The scheduler: whose turn it is, and what goes wrong at it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    pin::Pin,
+    task::{Context, Poll, Waker},
+    time::Duration,
+};
+
+use app::{
+    accept_postback::Answer,
+    deliver_webhooks, evaluate_events,
+    memory::{Trouble, World},
+};
+use domain::{
+    conversion::RecordedPostback,
+    ids::{Provider, TransactionId},
+    moment::Moment,
+};
+
+use super::{
+    Mishap, Slip,
+    attempts::{self, Attempts},
+    mail::Mail,
+    stage::Stage,
+    story::{Dice, Story, catalogue, noon},
+    work::{Done, FUNCTION, OPERATION, Work, perform},
+};
+
+/// More turns than any story has; one that has more does not end.
+const MOST_TURNS: usize = 20_000;
+/// In a drawn history, turns after which nothing goes wrong any more.
+const TROUBLED_TURNS: usize = 600;
+/// Between two sweeps, when there is nothing else to wait for.
+const SWEEP_EVERY: Duration = Duration::from_mins(61);
+
+/// Who decides what happens.
+#[derive(Debug)]
+pub(super) enum Chooser {
+    /// The actors take turns, and this happens at these.
+    Script(BTreeMap<usize, Mishap>),
+    /// All is drawn.
+    Seed(Dice),
+}
+
+struct Actor {
+    stage: Stage,
+    work: Work,
+    future: Pin<Box<dyn Future<Output = Done>>>,
+    began: Moment,
+    /// How many requests it has made and not recorded.
+    unrecorded: usize,
+    /// Waits until everybody else is done.
+    held: bool,
+}
+
+/// A history, and what was seen of it from outside.
+pub(super) struct Play {
+    pub(super) world: World,
+    pub(super) story: Story,
+    /// Each answer that a partner got, with its query.
+    pub(super) answers: Vec<(String, Answer)>,
+    /// What was wrong at the instant at which it happened.
+    pub(super) at_once_wrong: Option<String>,
+    /// The postbacks as they were first seen recorded.
+    pub(super) recorded: BTreeMap<(Provider, TransactionId), RecordedPostback>,
+    pub(super) attempts: Attempts,
+    mail: Mail,
+    by_hand: VecDeque<usize>,
+    turns: usize,
+    started: u64,
+    actors: Vec<Actor>,
+    calls: VecDeque<String>,
+    events: VecDeque<Vec<String>>,
+    stream: VecDeque<RecordedPostback>,
+}
+
+impl Play {
+    /// Plays this story to its end.
+    pub(super) fn of(story: Story, mut chooser: Chooser) -> Self {
+        let world = World::default();
+        world.state().millisecond = noon().as_millisecond();
+        world.state().catalogue = Some(catalogue());
+        world.state().answers.clone_from(&story.answers);
+        let (calls, events, by_hand) = (story.calls.clone(), story.events.clone(), story.by_hand.clone());
+        let mut play = Self {
+            world,
+            story,
+            answers: Vec::new(),
+            at_once_wrong: None,
+            recorded: BTreeMap::new(),
+            attempts: Attempts::default(),
+            mail: Mail::default(),
+            by_hand,
+            turns: 0,
+            started: 0,
+            actors: Vec::new(),
+            calls,
+            events,
+            stream: VecDeque::new(),
+        };
+        while play.goes_on() {
+            play.take_turn(&mut chooser);
+            if play.turns > MOST_TURNS {
+                play.wrong("it does not end");
+                break;
+            }
+        }
+        play
+    }
+
+    /// How many calls of ports there were.
+    pub(super) fn turns(&self) -> usize {
+        self.turns
+    }
+
+    fn wrong(&mut self, what: impl Into<String>) {
+        self.at_once_wrong.get_or_insert(what.into());
+    }
+
+    /// Gives everybody free something to do; where nobody has anything, lets time pass until there is. Answers whether
+    /// there is.
+    fn goes_on(&mut self) -> bool {
+        self.mail.collect(&self.world, &self.story.lost);
+        self.start_actors();
+        if self.actors.is_empty() {
+            self.wait();
+            self.start_actors();
+        }
+        !self.actors.is_empty()
+    }
+
+    fn wait(&mut self) {
+        if let Some(arrives) = self.mail.next() {
+            let mut state = self.world.state();
+            state.millisecond = state.millisecond.max(arrives.as_millisecond());
+            return;
+        }
+        let stranded = self.world.state().deliveries.values().any(|delivery| delivery.ending().is_none());
+        if stranded && self.story.swept {
+            self.world.state().millisecond = self.now().plus(SWEEP_EVERY).as_millisecond();
+            self.start(Work::Sweep);
+        }
+    }
+
+    fn now(&self) -> Moment {
+        Moment::from_millisecond(self.world.state().millisecond)
+    }
+
+    fn start_actors(&mut self) {
+        let busy = |actors: &[Actor], of: fn(&Work) -> bool| actors.iter().filter(|actor| of(&actor.work)).count();
+        while busy(&self.actors, |work| matches!(work, Work::Call(_))) < self.story.at_once {
+            let Some(query) = self.calls.pop_front() else { break };
+            self.start(Work::Call(query));
+        }
+        while busy(&self.actors, |work| matches!(work, Work::Evaluate(_))) < self.story.at_once {
+            let Some(bodies) = self.events.pop_front() else { break };
+            self.start(Work::Evaluate(bodies));
+        }
+        // One at a time, as a shard of a stream has it.
+        if !self.stream.is_empty() && busy(&self.actors, |work| matches!(work, Work::Relay(_))) == 0 {
+            let records = self.stream.drain(..).collect();
+            self.start(Work::Relay(records));
+        }
+        while busy(&self.actors, |work| matches!(work, Work::Send(..))) < self.story.at_once {
+            let messages = self.mail.hand_out(self.now(), self.story.batch);
+            if messages.is_empty() {
+                break;
+            }
+            self.start(Work::Send(messages, noon().plus(self.story.paused_for)));
+        }
+        let requests = self.world.state().requests.clone();
+        while self.by_hand.front().is_some_and(|after| *after <= requests.len())
+            && let Some((_, id, _)) = requests.last()
+        {
+            self.by_hand.pop_front();
+            self.start(Work::OpenRound(id.clone()));
+        }
+    }
+
+    fn start(&mut self, work: Work) {
+        self.started += 1;
+        let stage = Stage::new(&self.world, self.story.slip);
+        let future = Box::pin(perform(work.clone(), stage.clone(), self.started));
+        self.actors.push(Actor { stage, work, future, began: self.now(), unrecorded: 0, held: false });
+    }
+
+    fn take_turn(&mut self, chooser: &mut Chooser) {
+        if self.actors.iter().all(|actor| actor.held) {
+            self.world.state().millisecond += 150_000;
+            self.actors.iter_mut().for_each(|actor| actor.held = false);
+        }
+        let free: Vec<usize> = (0..self.actors.len()).filter(|at| !self.actors[*at].held).collect();
+        let (at, mishap) = match chooser {
+            Chooser::Script(script) => (free[self.turns % free.len()], script.get(&self.turns).copied()),
+            Chooser::Seed(dice) => {
+                let most = [200, 2_000, 20_000][dice.below(3)];
+                self.world.state().millisecond += i64::try_from(dice.below(most)).expect("small");
+                let troubled = self.turns < TROUBLED_TURNS && dice.below(6) == 0;
+                (free[dice.below(free.len())], troubled.then(|| Mishap::ALL[dice.below(Mishap::ALL.len())]))
+            }
+        };
+        self.turns += 1;
+        match mishap {
+            None => self.advance(at, None),
+            Some(Mishap::FailsBefore) => self.advance(at, Some(Trouble::Before)),
+            Some(Mishap::FailsAfter) => self.advance(at, Some(Trouble::After)),
+            Some(Mishap::DiesBefore) => self.die(at),
+            Some(Mishap::DiesAfter) => {
+                let living = self.actors.len();
+                self.advance(at, None);
+                if self.actors.len() == living {
+                    self.die(at);
+                }
+            }
+            Some(Mishap::Waits) => self.actors[at].held = true,
+            Some(Mishap::ComesTwice) => self.start(self.actors[at].work.clone()),
+        }
+        self.look();
+    }
+
+    /// Lets an actor make one call; and go on to its next, or to its end.
+    fn advance(&mut self, at: usize, trouble: Option<Trouble>) {
+        let calls = self.world.state().calls.len();
+        if let Some(trouble) = trouble {
+            self.world.state().trouble.insert(calls, trouble);
+        }
+        let (requests, recorded) = attempts::counts(&self.world.state());
+        let actor = &mut self.actors[at];
+        actor.stage.give_turn();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut done = None;
+        // Those who work on several users at once look at each in turn, and may pause between.
+        for _ in 0..64 {
+            if let Poll::Ready(all) = actor.future.as_mut().poll(&mut context) {
+                done = Some(all);
+                break;
+            }
+            if self.world.state().calls.len() > calls {
+                actor.stage.took_turn();
+                break;
+            }
+        }
+        self.world.state().trouble.clear();
+        let (asked, kept) = attempts::counts(&self.world.state());
+        actor.unrecorded = (actor.unrecorded + asked - requests).saturating_sub(kept - recorded);
+        if let Some(done) = done {
+            let actor = self.actors.remove(at);
+            self.settle(done, &actor);
+        }
+    }
+
+    /// The actor is gone, and what it worked on comes again, behind the rest; a stream's records before the rest.
+    fn die(&mut self, at: usize) {
+        let Actor { work, began, unrecorded, .. } = self.actors.remove(at);
+        self.attempts.cut_short += unrecorded;
+        if self.story.slip == Some(Slip::TheDeadHadAcknowledged) {
+            return;
+        }
+        match work {
+            Work::Call(query) => self.calls.push_back(query),
+            Work::Evaluate(bodies) => self.events.push_back(bodies),
+            Work::Relay(records) => records.into_iter().rev().for_each(|record| self.stream.push_front(record)),
+            Work::Send(messages, _) => messages.into_iter().for_each(|message| self.mail.comes_again(message, began)),
+            // Neither is repeated for its own sake: the next sweep sees to both.
+            Work::OpenRound(_) | Work::Sweep => {}
+        }
+    }
+
+    fn settle(&mut self, done: Done, actor: &Actor) {
+        if actor.unrecorded > 0 && self.now().plus(2 * OPERATION) < actor.began.plus(FUNCTION) {
+            self.wrong("who made an attempt did not record it, and had time to");
+        }
+        self.attempts.cut_short += actor.unrecorded;
+        match done {
+            Done::Relay(..) | Done::Evaluate(..) | Done::Send(..)
+                if self.story.slip == Some(Slip::FailuresAreAcknowledged) => {}
+            Done::Call(query, Answer::Unavailable(_)) => self.calls.push_back(query),
+            Done::Call(query, answer) => self.answers.push((query, answer)),
+            Done::Relay(records, relayed) => {
+                let failed: BTreeSet<String> = relayed.failed.into_iter().collect();
+                let again =
+                    records.into_iter().filter(|record| failed.contains(record.receipt.transaction_id.as_str()));
+                again.for_each(|record| self.stream.push_back(record));
+            }
+            Done::Evaluate(bodies, outcomes) => {
+                if bodies.len() != outcomes.len() {
+                    self.wrong("a message has no outcome");
+                }
+                let failed = bodies
+                    .into_iter()
+                    .zip(outcomes)
+                    .filter(|(_, outcome)| matches!(outcome, evaluate_events::Outcome::Failed(_)));
+                let failed: Vec<String> = failed.map(|(body, _)| body).collect();
+                if !failed.is_empty() {
+                    self.events.push_back(failed);
+                }
+            }
+            Done::Send(messages, outcomes) => {
+                if messages.len() != outcomes.len() {
+                    self.wrong("a message has no outcome");
+                }
+                for (message, outcome) in messages.into_iter().zip(outcomes) {
+                    use deliver_webhooks::Outcome::{Failed, Waits};
+                    if matches!(outcome, Failed(_) | Waits { .. }) {
+                        self.mail.comes_again(message, actor.began);
+                    }
+                }
+            }
+            Done::OpenRound | Done::Sweep => {}
+        }
+    }
+
+    /// What is new in the table of postbacks comes by its stream; what was there must still be what it was.
+    fn look(&mut self) {
+        let seen = self.attempts.look(&self.world.state());
+        if let Err(wrong) = seen {
+            self.wrong(wrong);
+        }
+        let stored = self.world.state().postbacks.clone();
+        for (key, postback) in stored {
+            match self.recorded.get(&key) {
+                None => {
+                    self.stream.push_back(postback.clone());
+                    self.recorded.insert(key, postback);
+                }
+                Some(first) if *first != postback => self.wrong(format!("{key:?} was overwritten")),
+                Some(_) => {}
+            }
+        }
+        let Some((query, answer)) = self.answers.last() else { return };
+        if let Answer::Accepted(receipt) | Answer::Duplicate(receipt) = answer
+            && !self.recorded.values().any(|recorded| recorded.receipt == *receipt)
+        {
+            let wrong = format!("answered 200 before it was durable: {query}");
+            self.wrong(wrong);
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! Ports that wait for their actor's turn, before ports in memory.
+
+use std::{
+    future::poll_fn,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use super::Slip;
+use app::{
+    memory::{Held, World},
+    ports::{
+        Catalogues, Claimed, ConversionQueue, DeadLetters, Deliveries, KnownPartner, KnownRecipient, NewDeliveries,
+        PageToken, Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals, Replaced, ResendQueue,
+        Source, StoredParticipant, Surroundings, SystemKeys, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
+    },
+};
+use domain::{
+    attempt::Answered,
+    conversion::{Conversion, Receipt, RecordedPostback},
+    delivery::{Claim, Delivery, LateAttempt, Message, Opened},
+    ids::{DeliveryId, Mark, Provider, Ticket, TransactionId, UserId},
+    moment::Moment,
+    participant::Participant,
+    partner::Partner,
+    refusal::{Conflict, KeptConflict, Refusal},
+    signature::Secret,
+    webhook::WebhookRequest,
+};
+
+/// One actor's way to the ports.
+#[derive(Debug, Clone)]
+pub(super) struct Stage {
+    pub(super) world: World,
+    /// One call may be made.
+    turn: Arc<AtomicBool>,
+    /// What is wrong with the ports, to see whether that is seen.
+    slip: Option<Slip>,
+}
+
+impl Stage {
+    pub(super) fn new(world: &World, slip: Option<Slip>) -> Self {
+        Self { world: world.clone(), turn: Arc::default(), slip }
+    }
+
+    /// Lets the actor make its next call.
+    pub(super) fn give_turn(&self) {
+        self.turn.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the actor has made a call since.
+    pub(super) fn took_turn(&self) -> bool {
+        !self.turn.swap(false, Ordering::Relaxed)
+    }
+
+    /// What is stored as what it must be to be replaced by this.
+    fn overlook_changes(&self, revision: Option<u32>, id: &DeliveryId) {
+        if self.slip == Some(Slip::TheTableStoresWhatever) {
+            let mut state = self.world.state();
+            if let (Some(revision), Some(stored)) = (revision, state.deliveries.get_mut(id)) {
+                *stored = with_revision(stored, revision);
+            }
+        }
+    }
+
+    async fn turn(&self) {
+        poll_fn(|context| {
+            if self.turn.swap(false, Ordering::Relaxed) {
+                return Poll::Ready(());
+            }
+            context.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+/// Partners and keys behind a stage.
+#[derive(Debug, Clone)]
+pub(super) struct Configuration<K, V>(pub(super) Stage, pub(super) Held<K, V>);
+
+impl Source for Configuration<Provider, KnownPartner> {
+    type Key = Provider;
+    type Value = KnownPartner;
+
+    async fn load(&self, key: &Provider) -> Result<Option<KnownPartner>, Unavailable> {
+        self.0.turn().await;
+        self.1.load(key).await
+    }
+}
+
+impl Source for Configuration<Provider, KnownRecipient> {
+    type Key = Provider;
+    type Value = KnownRecipient;
+
+    async fn load(&self, key: &Provider) -> Result<Option<KnownRecipient>, Unavailable> {
+        self.0.turn().await;
+        self.1.load(key).await
+    }
+}
+
+impl Source for Configuration<Provider, Partner> {
+    type Key = Provider;
+    type Value = Partner;
+
+    async fn load(&self, key: &Provider) -> Result<Option<Partner>, Unavailable> {
+        self.0.turn().await;
+        self.1.load(key).await
+    }
+}
+
+impl Source for Configuration<(), SystemKeys> {
+    type Key = ();
+    type Value = SystemKeys;
+
+    async fn load(&self, key: &()) -> Result<Option<SystemKeys>, Unavailable> {
+        self.0.turn().await;
+        self.1.load(key).await
+    }
+}
+
+impl Postbacks for Stage {
+    async fn record(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
+        self.turn().await;
+        Postbacks::record(&self.world, postback).await
+    }
+
+    async fn find(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> Result<Option<RecordedPostback>, Unavailable> {
+        self.turn().await;
+        self.world.find(provider, transaction_id).await
+    }
+}
+
+impl Refusals for Stage {
+    async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
+        self.turn().await;
+        self.world.keep_refusal(refusal).await
+    }
+
+    async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
+        self.turn().await;
+        self.world.keep_conflict(conflict).await
+    }
+
+    async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {
+        self.turn().await;
+        self.world.find_correction(conflict).await
+    }
+}
+
+impl ConversionQueue for Stage {
+    /// Each entry is a turn of its own, as it is a call of its own in memory.
+    async fn send(&self, conversions: &[Conversion]) -> Vec<Result<(), Unavailable>> {
+        let mut results = Vec::with_capacity(conversions.len());
+        for conversion in conversions {
+            self.turn().await;
+            results.extend(ConversionQueue::send(&self.world, core::slice::from_ref(conversion)).await);
+        }
+        results
+    }
+}
+
+impl DeadLetters for Stage {
+    async fn set_aside(&self, whole: &str, reason: &str) -> Result<(), Unavailable> {
+        self.turn().await;
+        self.world.set_aside(whole, reason).await
+    }
+}
+
+impl Surroundings for Stage {
+    fn now(&self) -> Moment {
+        self.world.now()
+    }
+
+    fn ticket(&self) -> Result<Ticket, Unavailable> {
+        self.world.ticket()
+    }
+
+    fn mark(&self) -> Result<Mark, Unavailable> {
+        self.world.mark()
+    }
+
+    async fn pause(&self, duration: Duration) {
+        self.world.pause(duration).await;
+    }
+}
+
+impl Catalogues for Stage {
+    async fn current(&self, held: Option<u64>) -> Result<Published, Unavailable> {
+        self.turn().await;
+        self.world.current(held).await
+    }
+}
+
+impl Participants for Stage {
+    async fn read(&self, user_id: &UserId) -> Result<StoredParticipant, Unavailable> {
+        self.turn().await;
+        Participants::read(&self.world, user_id).await
+    }
+
+    async fn write(
+        &self,
+        user_id: &UserId,
+        participant: &Participant,
+        read: Option<u64>,
+        next: u64,
+    ) -> Result<Replaced, Unavailable> {
+        self.turn().await;
+        self.world.write(user_id, participant, read, next).await
+    }
+}
+
+impl NewDeliveries for Stage {
+    async fn put_if_absent(&self, delivery: &Delivery) -> Result<Put, Unavailable> {
+        self.turn().await;
+        self.world.put_if_absent(delivery).await
+    }
+}
+
+impl WebhookQueue for Stage {
+    /// Each entry is a turn of its own, as it is a call of its own in memory.
+    async fn send(&self, messages: &[Message]) -> Vec<Result<(), Unavailable>> {
+        let mut results = Vec::with_capacity(messages.len());
+        for message in messages {
+            self.turn().await;
+            results.extend(WebhookQueue::send(&self.world, core::slice::from_ref(message)).await);
+        }
+        results
+    }
+}
+
+impl Deliveries for Stage {
+    async fn claim(&self, message: &Message, claim: &Claim) -> Result<Claimed, Unavailable> {
+        self.turn().await;
+        self.overlook_changes(Some(message.revision), &message.delivery_id);
+        self.world.claim(message, claim).await
+    }
+
+    async fn read(&self, id: &DeliveryId) -> Result<Option<Delivery>, Unavailable> {
+        self.turn().await;
+        Deliveries::read(&self.world, id).await
+    }
+
+    async fn replace(&self, delivery: &Delivery) -> Result<Replaced, Unavailable> {
+        self.turn().await;
+        self.overlook_changes(delivery.revision().checked_sub(1), delivery.id());
+        self.world.replace(delivery).await
+    }
+
+    async fn keep_late(&self, late: &LateAttempt, changed: Option<&Delivery>) -> Result<Replaced, Unavailable> {
+        self.turn().await;
+        self.world.keep_late(late, changed).await
+    }
+
+    async fn open_round(&self, opened: &Opened) -> Result<Replaced, Unavailable> {
+        self.turn().await;
+        self.world.open_round(opened).await
+    }
+}
+
+impl ResendQueue for Stage {
+    async fn send(&self, message: &Message, delay_seconds: u16) -> Result<(), Unavailable> {
+        self.turn().await;
+        ResendQueue::send(&self.world, message, delay_seconds).await
+    }
+}
+
+impl PartnerServers for Stage {
+    async fn call(&self, request: &WebhookRequest, id: &DeliveryId, secrets: &[Secret], now: Moment) -> Answered {
+        self.turn().await;
+        PartnerServers::call(&self.world, request, id, secrets, now).await
+    }
+}
+
+impl UnderWay for Stage {
+    fn shards(&self) -> u32 {
+        self.world.shards()
+    }
+
+    async fn page(
+        &self,
+        shard: u32,
+        opened_before: Moment,
+        from: Option<PageToken>,
+    ) -> Result<UnderWayPage, Unavailable> {
+        self.turn().await;
+        self.world.page(shard, opened_before, from).await
+    }
+
+    async fn mark_swept(&self, delivery: &Delivery, at: Moment) -> Result<(), Unavailable> {
+        self.turn().await;
+        self.world.mark_swept(delivery, at).await
+    }
+}
+
+/// The same at this revision, which only a table can change.
+fn with_revision(delivery: &Delivery, revision: u32) -> Delivery {
+    let mut stored = serde_json::to_value(delivery).expect("JSON");
+    stored["revision"] = revision.into();
+    serde_json::from_value(stored).expect("a delivery")
+}

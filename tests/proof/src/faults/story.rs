@@ -1,0 +1,180 @@
+//! What partners call and GG3 reports, how partners answer webhooks, and what an operator does meanwhile.
+
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use domain::{
+    attempt::{AttemptFault, Outcome, Phase},
+    catalogue::Catalogue,
+    moment::Moment,
+    retry::RetryAfter,
+};
+use serde_json::{Value, json};
+
+use super::{Slip, work::REQUEST};
+
+/// Numbers from a seed.
+#[derive(Debug, Clone)]
+pub(super) struct Dice(u64);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// A number below this one, by `SplitMix64`.
+    pub(super) fn below(&mut self, bound: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(bound.max(1)).expect("small")).expect("small")
+    }
+}
+
+/// What is told, and in which batches.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Story {
+    pub(super) calls: VecDeque<String>,
+    pub(super) events: VecDeque<Vec<String>>,
+    /// How many actors there are of a kind at most.
+    pub(super) at_once: usize,
+    /// How many webhooks' messages one of them takes at most.
+    pub(super) batch: usize,
+    /// What partners answer, one request after the other, and after how long; 200 once there is nothing left.
+    pub(super) answers: VecDeque<(Outcome, Option<RetryAfter>, Duration)>,
+    /// After so many requests an operator opens a round of the delivery that was asked for last, and never repeats it.
+    pub(super) by_hand: VecDeque<usize>,
+    /// Which messages of webhooks the queues lose, in the order in which they take them.
+    pub(super) lost: BTreeSet<usize>,
+    /// Whether there is a sweep: whatever has lost its message stays as it is without one.
+    pub(super) swept: bool,
+    /// How long all campaigns are paused, from the beginning.
+    pub(super) paused_for: Duration,
+    /// What is wrong with those who bring the work, to see whether that is seen.
+    pub(super) slip: Option<Slip>,
+}
+
+/// When the story begins.
+pub(super) fn noon() -> Moment {
+    Moment::from_millisecond(1_795_435_200_000)
+}
+
+/// The short ones.
+pub(super) fn short() -> [Story; 4] {
+    let told = |answers: &[u16]| Story {
+        events: [vec![opened("u", 1), completed("u", 9, "q1")]].into(),
+        at_once: 2,
+        batch: 1,
+        answers: answers.iter().map(|status| answer(*status)).collect(),
+        ..Story::default()
+    };
+    let resend = postback(1, "10.00");
+    [
+        // One postback, its resend and a contradiction; one user's two goals, one of them reached late.
+        Story {
+            calls: [resend.clone(), resend, postback(1, "7")].into(),
+            events: [vec![completed("u", 9, "q1"), "{".to_owned()], vec![opened("u", 1), completed("u", 8, "q2")]]
+                .into(),
+            batch: 2,
+            ..told(&[])
+        },
+        // A partner that is down for a round.
+        told(&[500, HANGS, 500, 429, HANGS, 500]),
+        // A round opened by hand while the first one is under way.
+        Story { by_hand: [1].into(), swept: true, ..told(&[500, HANGS, 410]) },
+        // A campaign that is paused at first, and messages that are lost.
+        Story { lost: [0, 3].into(), swept: true, paused_for: Duration::from_secs(90), ..told(&[500]) },
+    ]
+}
+
+/// Some transactions, each sent several times and some contradicted; some users' events in any order, some twice; partners
+/// that are down now and then; with every other seed, lost messages, rounds opened by hand and a sweep.
+pub(super) fn long(seed: u64) -> Story {
+    let mut dice = Dice::new(seed ^ 0x5eed);
+    let amounts = ["10.00", "10.0", "10", "7"];
+    let calls = (0..24).map(|_| postback(dice.below(8), amounts[dice.below(amounts.len())])).collect();
+    let users = ["u", "v", "w"];
+    let mut events: Vec<String> = Vec::new();
+    for _ in 0..30 {
+        let (user, minute) = (users[dice.below(users.len())], dice.below(50));
+        events.push(match dice.below(6) {
+            0 => opened(user, minute),
+            1 | 2 => completed(user, minute, "q1"),
+            3 => completed(user, minute, "q2"),
+            4 => clicked(user, minute, 100 + dice.below(30)),
+            _ => ["{".to_owned(), completed(user, minute, "q9")][dice.below(2)].clone(),
+        });
+    }
+    let events = events.chunks(4).map(<[String]>::to_vec).collect();
+    let statuses = [200, 200, 500, 500, 429, HANGS, HANGS, 410];
+    let answers = (0..40).map(|_| answer(statuses[dice.below(statuses.len())])).collect();
+    let swept = seed % 2 == 1;
+    let mut some = |most, below| (0..dice.below(most)).map(|_| dice.below(below)).collect::<BTreeSet<usize>>();
+    let (lost, by_hand) = if swept { (some(8, 40), some(4, 20)) } else { Default::default() };
+    let paused_for = Duration::from_secs([0, 600][dice.below(2)]);
+    Story {
+        calls,
+        events,
+        at_once: 3,
+        batch: 3,
+        answers,
+        by_hand: by_hand.into_iter().collect(),
+        lost,
+        swept,
+        paused_for,
+        slip: None,
+    }
+}
+
+/// No status: it never answers.
+const HANGS: u16 = 0;
+
+fn answer(status: u16) -> (Outcome, Option<RetryAfter>, Duration) {
+    let hangs = Outcome::Fault(AttemptFault::TimedOut { waiting_for: Phase::Headers, after_ms: 10_000 });
+    match status {
+        HANGS => (hangs, None, REQUEST),
+        429 => (Outcome::Status(429), Some(RetryAfter::Delay(Duration::from_mins(2))), Duration::ZERO),
+        status => (Outcome::Status(status), None, Duration::from_millis(300)),
+    }
+}
+
+fn postback(transaction: usize, amount: &str) -> String {
+    format!("user_id=12345&click_id=67890&transaction_id=t-{transaction}&currency=USD&amount_decimal={amount}")
+}
+
+fn event(kind: &str, user: &str, minute: usize, more: &Value) -> String {
+    let mut event = json!({"id": format!("{kind}-{user}-{minute}"), "type": kind, "user_id": user,
+        "occurred_at": noon().minus(Duration::from_secs(60 * (60 - minute as u64))).to_string()});
+    for (name, value) in more.as_object().expect("an object") {
+        event[name] = value.clone();
+    }
+    event.to_string()
+}
+
+fn opened(user: &str, minute: usize) -> String {
+    let tracking = json!({"provider": "acme", "click_id": format!("c-{user}")});
+    event("tracking_link.opened", user, minute, &json!({"tracking": tracking, "total_clicks": 100}))
+}
+
+fn completed(user: &str, minute: usize, quest: &str) -> String {
+    event("main_quest.completed", user, minute, &json!({"quest_id": quest}))
+}
+
+fn clicked(user: &str, minute: usize, total: usize) -> String {
+    event("gg_button.clicked", user, minute, &json!({"total_clicks": total}))
+}
+
+/// Everything counts from an hour before noon.
+pub(super) fn catalogue() -> Catalogue {
+    let from = noon().minus(Duration::from_hours(1)).as_millisecond();
+    let campaign = |goal: Value| json!({"goal": goal, "active_from": from});
+    let campaigns = json!({
+        "strike": campaign(json!({"type": "ggstrike", "clicks": 10})),
+        "quest": campaign(json!({"type": "main_quest", "quest": "q1"})),
+        "group": campaign(json!({"type": "main_quests", "quests": ["q1", "q2"]})),
+    });
+    let partners = json!({"acme": {"campaigns": campaigns}});
+    serde_json::from_value(json!({"version": 1, "published_at": from, "partners": partners})).expect("a catalogue")
+}

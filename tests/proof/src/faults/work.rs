@@ -1,0 +1,229 @@
+//! The use cases, each over the ports of one actor.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use app::{
+    accept_postback::{AcceptPostback, Answer, Call},
+    cache::{Cache, CachePolicy},
+    current_catalogue::CurrentCatalogue,
+    deliver_webhooks::{self, AttemptTime, DeliverWebhooks},
+    evaluate_events::{self, EvaluateEvents},
+    memory::Held,
+    ports::{Deliveries, KnownPartner, KnownRecipient, Replaced, ResendQueue, Surroundings, SystemKeys, Unavailable},
+    relay_conversions::{Incoming, Relayed, relay},
+    sweep_deliveries::{Lateness, SweepDeliveries},
+};
+use domain::{
+    catalogue::Timing,
+    click::ClickKeys,
+    conversion::RecordedPostback,
+    credential::{Credentials, TokenHash},
+    delivery::{Message, Pace},
+    ids::{DeliveryId, Provider, ReceiptId},
+    moment::Moment,
+    partner::{Partner, PartnerFile},
+    recipient::Recipient,
+    signature::Secret,
+    webhook::Allowance,
+};
+use serde_json::{Value, json};
+
+use super::{
+    stage::{Configuration, Stage},
+    story::noon,
+};
+
+/// How long a function lives, and a claim is held.
+pub(super) const FUNCTION: Duration = Duration::from_mins(1);
+/// How long a request takes at most.
+pub(super) const REQUEST: Duration = Duration::from_secs(10);
+/// How long one operation of a store takes at most.
+pub(super) const OPERATION: Duration = Duration::from_secs(4);
+/// The campaigns' initial interval.
+pub(super) const INTERVAL: Duration = Duration::from_secs(10);
+
+/// What is to be done, by an actor of its own. What fails, or whose actor dies, comes again.
+#[derive(Debug, Clone)]
+pub(super) enum Work {
+    /// A partner's call, with this query.
+    Call(String),
+    /// Records of the postbacks' stream.
+    Relay(Vec<RecordedPostback>),
+    /// Messages of the queue `gg3-events`.
+    Evaluate(Vec<String>),
+    /// Messages of the queues of webhooks, while campaigns are open from this instant on.
+    Send(Vec<Message>, Moment),
+    /// A round, opened by hand.
+    OpenRound(DeliveryId),
+    /// A sweep.
+    Sweep,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Done {
+    Call(String, Answer),
+    Relay(Vec<RecordedPostback>, Relayed),
+    Evaluate(Vec<String>, Vec<evaluate_events::Outcome>),
+    Send(Vec<Message>, Vec<deliver_webhooks::Outcome>),
+    OpenRound,
+    Sweep,
+}
+
+/// Does this work over this stage, as a sandbox that has just been started.
+pub(super) async fn perform(work: Work, stage: Stage, number: u64) -> Done {
+    match work {
+        Work::Call(query) => {
+            let answer = accept(&query, stage, number).await;
+            Done::Call(query, answer)
+        }
+        Work::Relay(records) => {
+            let incoming = |record: &RecordedPostback| Incoming {
+                id: record.receipt.transaction_id.as_str().to_owned(),
+                conversion: Ok(record.clone().into()),
+                whole: String::new(),
+            };
+            let relayed = relay(&stage, &stage, records.iter().map(incoming).collect()).await;
+            Done::Relay(records, relayed)
+        }
+        Work::Evaluate(bodies) => {
+            let outcomes = evaluate(&bodies, stage).await;
+            Done::Evaluate(bodies, outcomes)
+        }
+        Work::Send(messages, open_from) => {
+            let outcomes = send(&messages, open_from, stage).await;
+            Done::Send(messages, outcomes)
+        }
+        Work::OpenRound(id) => {
+            // What an operator sees of a failure, and does about it, is the operator's.
+            let _ = open_round(&id, &stage).await;
+            Done::OpenRound
+        }
+        Work::Sweep => {
+            sweep(stage).await;
+            Done::Sweep
+        }
+    }
+}
+
+async fn accept(query: &str, stage: Stage, number: u64) -> Answer {
+    let file: PartnerFile = serde_json::from_value(json!({"provider": "acme"})).expect("a partner");
+    let partner = Arc::new(Partner::try_from(file).expect("a partner"));
+    let credentials = Credentials::Tokens(vec![TokenHash::of("good")]);
+    let known = (partner.provider().clone(), KnownPartner { partner, credentials });
+    let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).expect("a key"), link: Vec::new() };
+    let accept = AcceptPostback {
+        partners: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
+        keys: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [((), keys)])), CachePolicy::default()),
+        postbacks: stage.clone(),
+        refusals: stage.clone(),
+    };
+    let call = Call {
+        provider: "acme",
+        token: Some("good"),
+        query: query.as_bytes(),
+        body: b"",
+        content_type: None,
+        is_post: false,
+        source: [192, 0, 2, 1].into(),
+    };
+    let mut receipt = [0; 16];
+    receipt[..8].copy_from_slice(&number.to_be_bytes());
+    let now = stage.now().timestamp();
+    accept.handle(&call, now, ReceiptId::from_random(receipt)).await.answer
+}
+
+async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::Outcome> {
+    let evaluate = EvaluateEvents {
+        catalogue: CurrentCatalogue::new(stage.clone(), Duration::from_secs(30)),
+        participants: stage.clone(),
+        deliveries: stage.clone(),
+        queue: stage.clone(),
+        dead_letters: stage.clone(),
+        surroundings: stage,
+        timing: Timing::default(),
+    };
+    let received = |(at, body): (usize, &String)| evaluate_events::Received {
+        id: at.to_string(),
+        body: body.clone(),
+        received_at: noon(),
+    };
+    let batch: Vec<evaluate_events::Received> = bodies.iter().enumerate().map(received).collect();
+    evaluate.handle(&batch).await
+}
+
+async fn send(messages: &[Message], open_from: Moment, stage: Stage) -> Vec<deliver_webhooks::Outcome> {
+    let now = stage.now();
+    let recipient = Recipient::of(partner(now < open_from), Allowance::PublicOnly);
+    let known = (provider(), KnownRecipient { recipient, secrets: Vec::new() });
+    let deliver = DeliverWebhooks {
+        recipients: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
+        deliveries: stage.clone(),
+        resends: stage.clone(),
+        partners: stage.clone(),
+        dead_letters: stage.clone(),
+        surroundings: stage,
+        pace: Pace::try_new(FUNCTION, 60).expect("a pace"),
+        time: AttemptTime { request: REQUEST, operation: OPERATION },
+    };
+    let received = |message: &Message| deliver_webhooks::Received {
+        id: message.ticket.as_str().to_owned(),
+        message: Ok(message.clone()),
+        whole: String::new(),
+    };
+    let batch: Vec<deliver_webhooks::Received> = messages.iter().map(received).collect();
+    deliver.handle(&batch, now.plus(FUNCTION)).await
+}
+
+/// As the operator's command does.
+async fn open_round(id: &DeliveryId, stage: &Stage) -> Result<(), Unavailable> {
+    let Some(delivery) = Deliveries::read(stage, id).await? else { return Ok(()) };
+    let opened = delivery.open_round(stage.now(), stage.ticket()?);
+    match Deliveries::open_round(stage, &opened).await? {
+        Replaced::Done => ResendQueue::send(stage, &opened.message, 0).await,
+        Replaced::Changed => Ok(()),
+    }
+}
+
+async fn sweep(stage: Stage) {
+    let known = (provider(), partner(false).clone());
+    let sweep = SweepDeliveries {
+        partners: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
+        under_way: stage.clone(),
+        webhooks: stage.clone(),
+        resends: stage.clone(),
+        surroundings: stage,
+        lateness: Lateness::default(),
+    };
+    sweep.sweep(Moment::from_millisecond(i64::MAX)).await;
+}
+
+pub(super) fn provider() -> Provider {
+    Provider::new("acme").expect("a slug")
+}
+
+/// The partner with its campaigns, open or paused.
+fn partner(paused: bool) -> &'static Partner {
+    static BOTH: OnceLock<[Partner; 2]> = OnceLock::new();
+    let [open, closed] = BOTH.get_or_init(|| [false, true].map(read_partner));
+    if paused { closed } else { open }
+}
+
+fn read_partner(paused: bool) -> Partner {
+    let campaign = |name: &str, goal: Value| {
+        json!({"name": name, "goal": goal, "active_from": noon().minus(Duration::from_hours(1)).to_string(),
+            "initial_interval_seconds": INTERVAL.as_secs(), "paused": paused,
+            "webhook": {"url": "https://a.example/{campaign}/{clickId}"}})
+    };
+    let campaigns = [
+        campaign("strike", json!({"type": "ggstrike", "clicks": 10})),
+        campaign("quest", json!({"type": "main_quest", "quest": "q1"})),
+        campaign("group", json!({"type": "main_quests", "quests": ["q1", "q2"]})),
+    ];
+    let file = json!({"provider": provider().as_str(), "media_buying": {"ids": ["click_id"], "campaigns": campaigns}});
+    let file: PartnerFile = serde_json::from_value(file).expect("a partner");
+    Partner::try_from(file).expect("a partner")
+}

@@ -1,0 +1,110 @@
+//! `make prove`, `make soak` and `make explore`.
+
+#![allow(clippy::print_stdout, reason = "what it says is what it is for")]
+
+use std::{process::ExitCode, time::Instant};
+
+use proof::{
+    faults::{self, Played},
+    protocol::{Flaw, Report, Scenario, check, explore},
+};
+
+/// Where the states can be walked through by hand.
+const EXPLORER: &str = "127.0.0.1:3000";
+
+/// How many long histories `make prove` draws.
+const SEEDS: u64 = 2_000;
+
+fn main() -> ExitCode {
+    let asked = std::env::args().nth(1).unwrap_or_default();
+    let seed = std::env::var("PROOF_SEED").ok().and_then(|seed| seed.parse().ok());
+    let good = match (asked.as_str(), seed) {
+        ("prove" | "soak", Some(seed)) => mishaps("the history of this seed", || faults::from_seed(seed)),
+        ("prove", None) => {
+            protocol(Scenario::small().into_iter().chain(Scenario::large()))
+                & flaws()
+                & mishaps("every mishap and every pair of them", || faults::exhaustively(true))
+                & mishaps("long histories, drawn", || faults::at_random(0..SEEDS))
+        }
+        ("soak", None) => {
+            protocol(Scenario::largest()) & mishaps("long histories, drawn", || faults::at_random(SEEDS..10 * SEEDS))
+        }
+        ("explore", _) => {
+            println!("The states of \"{}\": http://{EXPLORER}", Scenario::end_of_a_round().name);
+            explore(Scenario::end_of_a_round(), EXPLORER);
+            true
+        }
+        _ => {
+            println!("proof prove | soak | explore");
+            false
+        }
+    };
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn protocol(scenarios: impl IntoIterator<Item = Scenario>) -> bool {
+    println!("\nThe protocol, every state within the scenario's bounds:\n");
+    let mut good = true;
+    for scenario in scenarios {
+        let name = scenario.name;
+        let report = check(scenario);
+        let sound = report.broken.is_empty() && report.unseen.is_empty();
+        println!("  {} {name:36} {}", if sound { '✓' } else { '✗' }, figures(&report));
+        for unseen in &report.unseen {
+            println!("    never {unseen}");
+        }
+        tell(&report);
+        good &= sound;
+    }
+    good
+}
+
+/// Each flaw must be found out, or the checker sees nothing.
+fn flaws() -> bool {
+    println!("\nThe same with one rule broken, which must be found out:\n");
+    let mut good = true;
+    for flaw in Flaw::ALL {
+        let report = check(flaw.scenario());
+        let law = report.broken.first().map_or("not found out", |(law, _)| law);
+        println!(
+            "  {} {:36} {:8} states: {law}",
+            if report.broken.is_empty() { '✗' } else { '✓' },
+            format!("{flaw:?}"),
+            report.states
+        );
+        good &= !report.broken.is_empty();
+    }
+    good
+}
+
+fn mishaps(name: &str, play: impl FnOnce() -> Played) -> bool {
+    println!("\nThe use cases, {name}:\n");
+    let began = Instant::now();
+    let played = play();
+    let Played { histories, turns, wrong, .. } = &played;
+    let mark = if wrong.is_none() { '✓' } else { '✗' };
+    println!("  {mark} {histories:9} histories, {turns:10} calls of ports, {:6.1} s", began.elapsed().as_secs_f32());
+    let Played { requests, cut_short, late, rounds, swept, .. } = &played;
+    println!(
+        "    {requests} requests to partners, {cut_short} of workers who died before the record, {late} recorded too late; \
+         {rounds} rounds by hand, {swept} deliveries swept"
+    );
+    if let Some((way, what)) = wrong {
+        println!("    {way}: {what}");
+    }
+    wrong.is_none()
+}
+
+fn figures(report: &Report) -> String {
+    let Report { states, steps, depth, took, .. } = report;
+    format!("{states:9} states, {steps:10} steps, depth {depth:3}, {:6.1} s", took.as_secs_f32())
+}
+
+fn tell(report: &Report) {
+    for (law, way) in &report.broken {
+        println!("    broken: {law}");
+        for (number, happening) in way.iter().enumerate() {
+            println!("      {:3} {happening:?}", number + 1);
+        }
+    }
+}

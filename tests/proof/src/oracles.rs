@@ -1,0 +1,209 @@
+//! What must hold of any bytes whatever, beyond not panicking: the laws that `tests/fuzz` looks for exceptions to.
+//!
+//! Each takes the bytes of one input. `make test` asks them of the corpus, `make fuzz` of what libFuzzer makes of it.
+
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::time::Duration;
+
+use domain::{
+    address,
+    catalogue::{AgreedIds, Timing},
+    click::ClickKeys,
+    event::{Event, EventKind, Ids, Parsed, Tracking},
+    ids::{CampaignName, ClickId, DeliveryId, EventLabel, PartnerUserId, Provider, UserId},
+    moment::Moment,
+    parameters::Parameters,
+    partner::{Partner, PartnerFile},
+    postback::ParsedPostback,
+    retry::{MAX_RETRY_AFTER, RetryAfter, RetryPolicy},
+    signature::Secret,
+    webhook::{Allowance, Destination, Macro, UrlTemplate, Values, WebhookUrl},
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Value, json};
+
+/// A law of any bytes.
+pub type Oracle = fn(&[u8]);
+
+/// All of them, by their targets' names.
+pub const ALL: [(&str, Oracle); 7] = [
+    ("parameters", parameters),
+    ("postback", postback),
+    ("event", event),
+    ("partner", partner),
+    ("webhook", webhook),
+    ("address", address),
+    ("retry_after", retry_after),
+];
+
+/// The pieces between zero bytes.
+fn pieces<const N: usize>(data: &[u8]) -> [&[u8]; N] {
+    let mut pieces = data.splitn(N, |byte| *byte == 0);
+    core::array::from_fn(|_| pieces.next().unwrap_or_default())
+}
+
+/// What is kept of a request says what the request said.
+pub fn parameters(data: &[u8]) {
+    let [query, body] = pieces(data);
+    let sent = Parameters::split(query, body);
+    let _ = (Parameters::size_faults(query, body), sent.ends_empty());
+    let kept = sent.to_kept_text();
+    let again = Parameters::split(kept.as_bytes(), b"");
+    assert_eq!(again.to_kept_text(), kept);
+    if data.is_ascii() {
+        assert_eq!(again.canonical(&[]), sent.canonical(&[]));
+        assert!(sent.raw("signature").is_some() || again.name_faults() == sent.name_faults());
+    }
+}
+
+/// A postback that is accepted and sent again in another spelling is the same postback.
+pub fn postback(data: &[u8]) {
+    let [query, body] = pieces(data);
+    let file: PartnerFile = serde_json::from_value(json!({"provider": "acme"})).expect("a partner");
+    let partner = Partner::try_from(file).expect("a partner");
+    let keys = ClickKeys::new(vec![Secret::new("k")]).expect("a key");
+    let parse = |sent: &Parameters| ParsedPostback::parse(sent, partner.provider(), partner.rules(), &keys);
+    let Ok(parsed) = parse(&Parameters::split(query, body)) else { return };
+    let content = &parsed.postback.content;
+    let mut spelled = format!(
+        "user_id={}&click_id={}&transaction_id={}&currency={}&amount_decimal={}",
+        encoded(content.user_id.as_str()),
+        encoded(content.click_id.as_str()),
+        encoded(parsed.postback.transaction_id.as_str()),
+        content.currency,
+        content.amount_decimal,
+    );
+    let optional = [
+        ("event_id", content.event_id.as_ref().map(ToString::to_string)),
+        ("event_name", content.event_name.as_ref().map(ToString::to_string)),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            spelled.extend(["&", name, "=", encoded(&value).as_str()]);
+        }
+    }
+    let again = parse(&Parameters::split(spelled.as_bytes(), b"")).expect("it was accepted in another spelling");
+    assert_eq!(again.postback, parsed.postback);
+    assert_eq!(again.postback.content.differences(content), []);
+    assert_eq!(again.postback.content.fingerprint(), content.fingerprint());
+    let stored = serde_json::to_vec(content).expect("content is JSON");
+    assert_eq!(serde_json::from_slice::<domain::postback::Content>(&stored).expect("its own JSON"), *content);
+}
+
+fn encoded(text: &str) -> String {
+    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+}
+
+/// An event that was read can be written, and reads the same.
+pub fn event(data: &[u8]) {
+    let received_at = Moment::from_millisecond(1_795_435_200_000);
+    let parse = |data: &[u8]| Event::parse(data, received_at, &Timing::default());
+    let Ok(Parsed::Event(event)) = parse(data) else { return };
+    let mut written = json!({"id": event.id, "user_id": event.user_id, "occurred_at": event.occurred_at.to_string()});
+    let mut add = |name: &str, value: Value| written[name] = value;
+    match &event.kind {
+        EventKind::LinkOpened { tracking, total_clicks } => {
+            add("type", "tracking_link.opened".into());
+            add("tracking", of(tracking));
+            add("total_clicks", (*total_clicks).into());
+        }
+        EventKind::Registered { tracking, total_clicks } => {
+            add("type", "user.registered".into());
+            add("total_clicks", (*total_clicks).into());
+            if let Some(tracking) = tracking {
+                add("tracking", of(tracking));
+            }
+        }
+        EventKind::ButtonClicked { total_clicks } => {
+            add("type", "gg_button.clicked".into());
+            add("total_clicks", (*total_clicks).into());
+        }
+        EventKind::QuestCompleted { quest } => {
+            add("type", "main_quest.completed".into());
+            add("quest_id", quest.as_str().into());
+        }
+    }
+    assert_eq!(parse(written.to_string().as_bytes()), Ok(Parsed::Event(event)));
+}
+
+fn of(tracking: &Tracking) -> Value {
+    let mut written = serde_json::to_value(&tracking.ids).expect("ids are JSON");
+    written["provider"] = tracking.provider.as_str().into();
+    written
+}
+
+/// A partner file is written as it was read, and what it means does not change by that.
+pub fn partner(data: &[u8]) {
+    let Ok(file) = serde_json::from_slice::<PartnerFile>(data) else { return };
+    let written = serde_json::to_vec(&file).expect("a file is JSON");
+    let again: PartnerFile = serde_json::from_slice(&written).expect("its own JSON");
+    assert_eq!(again, file);
+    assert_eq!(
+        Partner::check(again, Allowance::PublicOnly).is_ok(),
+        Partner::check(file, Allowance::PublicOnly).is_ok()
+    );
+}
+
+/// Whatever the values, a URL leads where its template leads, to a public host, and means what it says.
+pub fn webhook(data: &[u8]) {
+    let [template, user_id, click_id, event] = pieces::<4>(data).map(|piece| String::from_utf8_lossy(piece));
+    let agreed: AgreedIds = serde_json::from_value(json!(["click_id", "user_id"])).expect("ids");
+    let Ok(template) = UrlTemplate::parse(&template, &agreed, Allowance::PublicOnly) else { return };
+    let again = UrlTemplate::parse(&template.text(), &agreed, Allowance::PublicOnly);
+    assert_eq!(again.map(|again| again.text()), Ok(template.text()));
+    let render = |user_id: &str, click_id: &str, event: &str| {
+        let ids = Ids { user_id: PartnerUserId::new(user_id).ok(), click_id: ClickId::new(click_id).ok() };
+        let campaign = CampaignName::new("welcome").expect("a slug");
+        let provider = Provider::new("acme").expect("a slug");
+        let delivery_id = DeliveryId::of(&provider, &campaign, &UserId::new("u").expect("an id"));
+        let event = EventLabel::new(event).ok()?;
+        let occurred_at = Moment::from_millisecond(0);
+        let values = Values { ids: &ids, event: &event, campaign: &campaign, delivery_id: &delivery_id, occurred_at };
+        template.render(&values).ok()
+    };
+    let plain = render("x", "x", "x").expect("plain values lead where the template leads");
+    let Some(url) = render(&user_id, &click_id, &event) else { return };
+    let segments = |url: &WebhookUrl| url.request_target().split('?').next().map(|path| path.split('/').count());
+    assert_eq!((url.authority(), segments(&url)), (plain.authority(), segments(&plain)));
+    assert!(url.is_secure() && [443, 8443].contains(&url.port()), "{}", url.as_str());
+    if let Destination::Address(address) = url.destination() {
+        assert_eq!(address::check(address), Ok(()));
+    }
+    assert!(!Macro::ALL.iter().any(|name| url.as_str().contains(&name.to_string())));
+    if let Ok(itself) = UrlTemplate::parse(url.as_str(), &agreed, Allowance::PublicOnly) {
+        assert_eq!(itself.text(), url.as_str());
+    }
+}
+
+/// An address that may be dialled is none of those that the standard library knows to be somebody's own.
+pub fn address(data: &[u8]) {
+    let address = match (<[u8; 4]>::try_from(data), <[u8; 16]>::try_from(data)) {
+        (Ok(v4), _) => IpAddr::V4(Ipv4Addr::from(v4)),
+        (_, Ok(v6)) => IpAddr::V6(Ipv6Addr::from(v6)),
+        _ => return,
+    };
+    if address::check(address).is_err() {
+        return;
+    }
+    assert!(!address.is_loopback() && !address.is_multicast() && !address.is_unspecified(), "{address}");
+    match address {
+        IpAddr::V4(v4) => {
+            assert!(!v4.is_private() && !v4.is_link_local() && !v4.is_broadcast() && !v4.is_documentation(), "{v4}");
+            assert!(address::check(IpAddr::V6(v4.to_ipv6_mapped())).is_err(), "{v4} in IPv6 clothes");
+        }
+        IpAddr::V6(v6) => {
+            assert!(!v6.is_unique_local() && !v6.is_unicast_link_local() && v6.to_ipv4().is_none(), "{v6}");
+        }
+    }
+}
+
+/// Whatever a partner asks for, it is waited for no shorter than agreed and no longer than six hours for its asking.
+pub fn retry_after(data: &[u8]) {
+    let asked = RetryAfter::parse(data);
+    let (policy, failed) = (RetryPolicy::default(), Moment::from_millisecond(1_795_435_200_000));
+    for n in 1..=5 {
+        let due = policy.due(n, failed, asked).expect("there is a next one");
+        let agreed = failed.plus(Duration::from_secs(600 * u64::from(n)));
+        assert!(agreed <= due && due <= agreed.max(failed.plus(MAX_RETRY_AFTER)), "{asked:?}: {due}");
+    }
+}

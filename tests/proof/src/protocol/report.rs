@@ -1,0 +1,56 @@
+//! What a run came to.
+
+use std::time::{Duration, Instant};
+
+use stateright::{Checker, DiscoveryClassification, Model};
+
+use super::{Happening, scenario::Scenario};
+
+/// What a run came to.
+#[derive(Debug)]
+pub struct Report {
+    /// The distinct states that were visited.
+    pub states: usize,
+    /// The steps that led to one, known or not.
+    pub steps: usize,
+    /// The most steps from the beginning to any.
+    pub depth: usize,
+    /// How long it took.
+    pub took: Duration,
+    /// The laws that were broken, each with the way there.
+    pub broken: Vec<(&'static str, Vec<Happening>)>,
+    /// What should have been seen and was not.
+    pub unseen: Vec<&'static str>,
+}
+
+/// Visits every state of this scenario; one with a flaw only until a law is broken.
+pub fn check(scenario: Scenario) -> Report {
+    let (began, flawed) = (Instant::now(), scenario.flaw.is_some());
+    let wanted: Vec<&'static str> = scenario.properties().iter().map(|property| property.name).collect();
+    let builder = scenario.checker().threads(std::thread::available_parallelism().map_or(1, usize::from));
+    let builder = if flawed { builder.finish_when(stateright::HasDiscoveries::AnyFailures) } else { builder };
+    let checker = builder.spawn_bfs().join();
+    let discoveries = checker.discoveries();
+    let counter =
+        |name: &&'static str| matches!(checker.discovery_classification(name), DiscoveryClassification::Counterexample);
+    let mut broken: Vec<(&'static str, Vec<Happening>)> = Vec::new();
+    for name in wanted.iter().filter(|name| counter(name)) {
+        if let Some(path) = discoveries.get(name) {
+            broken.push((name, path.clone().into_actions()));
+        }
+    }
+    let unseen = wanted.into_iter().filter(|name| !counter(name) && !discoveries.contains_key(name)).collect();
+    Report {
+        states: checker.unique_state_count(),
+        steps: checker.state_count(),
+        depth: checker.max_depth(),
+        took: began.elapsed(),
+        broken,
+        unseen,
+    }
+}
+
+/// Serves the states of this scenario to a browser, to be walked through by hand, until the process is stopped.
+pub fn explore(scenario: Scenario, address: &str) {
+    scenario.checker().serve(address);
+}

@@ -1,0 +1,345 @@
+//! A webhook worker, step by step. It may stop between any two.
+
+use std::sync::Arc;
+
+use domain::{
+    attempt::{Answer, Answered, Outcome, Verdict},
+    delivery::{Claim, Delivery, Ending, Message, Recorded, Standing, Step},
+    ids::Mark,
+    moment::Moment,
+};
+
+use super::{
+    laws::Law,
+    scenario::{Flaw, Scenario},
+    world::{Stored, World},
+};
+
+/// A message in a worker's hand.
+#[derive(Debug, Clone)]
+pub(super) struct Job {
+    /// By which it is acknowledged.
+    pub(super) id: u64,
+    pub(super) message: Arc<Message>,
+    pub(super) mark: Mark,
+    /// How the campaign stood when the message was received: nobody asks again.
+    pub(super) standing: Standing,
+}
+
+/// Where a worker stands between two of its steps. Dying loses it.
+#[derive(Debug, Clone)]
+pub(super) enum Sender {
+    Idle,
+    /// About to store this claim unread, if the delivery is as its message says.
+    Claiming(Job, Arc<Claim>),
+    /// About to read the delivery and to decide about it.
+    Deciding(Job),
+    /// About to replace the delivery, if it has the revision that was read.
+    Decided(Job, Arc<Decision>),
+    /// Its claim is stored, in this delivery; about to make the attempt.
+    Claimed(Job, Arc<Claim>, Arc<Delivery>),
+    /// Waits for the partner's answer.
+    Sent(Job, Arc<Claim>, Arc<Delivery>, Moment),
+    /// Could not record the attempt; about to read the delivery again to do so.
+    Answered(Job, Arc<Claim>, Arc<Answered>),
+    /// About to record, in place of the revision that it knows.
+    Recording(Job, Arc<Claim>, Arc<Answered>, Arc<Record>),
+    /// About to send a message, and then to acknowledge its own.
+    Enqueue(Job, Arc<Message>),
+    /// About to acknowledge.
+    Acknowledge(Job),
+    /// As only flawed workers are: about to send what stands for a message that is acknowledged.
+    EnqueueAcknowledged(Arc<Message>),
+    /// As only flawed workers are: about to store the delivery of a late 2xx that is kept.
+    StoreDelivered(Job, Arc<Delivery>, u32),
+}
+
+/// What is to be stored for a message, in place of the revision that was read.
+#[derive(Debug)]
+pub(super) enum Decision {
+    Claim(Arc<Delivery>, Arc<Claim>, u32),
+    Cancel(Arc<Delivery>, u32),
+}
+
+/// What was decided about an attempt, for the revision that was read.
+#[derive(Debug)]
+pub(super) enum Record {
+    Stored(Arc<Delivery>, Option<Arc<Message>>, u32),
+    Late(Option<Arc<Delivery>>, Verdict, u32),
+}
+
+impl Sender {
+    /// Whether its next step is a write whose answer can be lost.
+    pub(super) fn writes(&self) -> bool {
+        matches!(self, Self::Claiming(..) | Self::Decided(..) | Self::Recording(..))
+    }
+
+    /// The message in its hand.
+    pub(super) fn job(&self) -> Option<&Job> {
+        match self {
+            Self::Idle | Self::EnqueueAcknowledged(_) => None,
+            Self::Claiming(job, _)
+            | Self::Deciding(job)
+            | Self::Decided(job, _)
+            | Self::Claimed(job, ..)
+            | Self::Sent(job, ..)
+            | Self::Answered(job, ..)
+            | Self::Recording(job, ..)
+            | Self::Enqueue(job, _)
+            | Self::Acknowledge(job)
+            | Self::StoreDelivered(job, ..) => Some(job),
+        }
+    }
+
+    /// The claim that it holds, or that it is about to store in what it has read.
+    pub(super) fn claim(&self) -> Option<&Arc<Claim>> {
+        match self {
+            Self::Decided(_, decision) => match &**decision {
+                Decision::Claim(_, claim, _) => Some(claim),
+                Decision::Cancel(..) => None,
+            },
+            Self::Claimed(_, claim, _)
+            | Self::Sent(_, claim, ..)
+            | Self::Answered(_, claim, _)
+            | Self::Recording(_, claim, ..) => Some(claim),
+            _ => None,
+        }
+    }
+
+    pub(super) fn holds(&self, claim: &Claim) -> bool {
+        self.claim().is_some_and(|held| **held == *claim)
+    }
+}
+
+impl World {
+    /// A sender receives a message. One that is not due yet, or of a campaign that is paused, it sends again without
+    /// reading anything.
+    pub(super) fn receive(&mut self, sender: usize, message: usize) {
+        let mark = self.mark();
+        let queued = &self.queue[message];
+        let job = Job { id: queued.id, message: queued.message.clone(), mark, standing: self.standing };
+        let early = job.message.hop(self.now).is_some();
+        self.senders[sender] = if early || job.standing == Standing::Paused {
+            Sender::Enqueue(job.clone(), job.message)
+        } else {
+            match job.message.claim(self.now, job.standing, &Scenario::pace(), &job.mark) {
+                Some(claim) => Sender::Claiming(job, Arc::new(claim)),
+                None => Sender::Deciding(job),
+            }
+        };
+    }
+
+    /// Whether the delivery is still as this message says.
+    pub(super) fn is_as_told(&self, message: &Message) -> bool {
+        self.delivery.as_ref().is_some_and(|delivery| delivery.revision() == message.revision)
+    }
+
+    /// Until when a sender may make its attempt.
+    pub(super) fn held_until(&self, sender: &Sender) -> Option<Moment> {
+        match sender {
+            Sender::Claiming(job, claim) if self.careless || self.is_as_told(&job.message) => Some(claim.until),
+            _ => sender.claim().map(|claim| claim.until),
+        }
+    }
+
+    /// The partner answers.
+    pub(super) fn answer(&mut self, sender: usize, status: u16) {
+        if let Sender::Sent(job, claim, delivery, sent_at) = self.senders[sender].clone() {
+            let outcome = Outcome::Status(status);
+            let answered =
+                Answered { sent_at, ended_at: self.now, outcome, answer: Answer::default(), retry_after: None };
+            // It knows the delivery since its claim was stored: where that has changed, recording it will fail.
+            self.senders[sender] = self.decide_record(job, claim, Arc::new(answered), &delivery);
+        }
+    }
+
+    pub(super) fn step_or_answer(&mut self, scenario: &Scenario, sender: usize, status: u16) {
+        if matches!(self.senders[sender], Sender::Sent(..)) {
+            self.answer(sender, status);
+        } else {
+            self.step_sender(scenario, sender, false);
+        }
+    }
+
+    /// A sender's next step.
+    pub(super) fn step_sender(&mut self, scenario: &Scenario, sender: usize, lost: bool) {
+        let flaw = scenario.flaw;
+        self.senders[sender] = match core::mem::replace(&mut self.senders[sender], Sender::Idle) {
+            waiting @ (Sender::Idle | Sender::Sent(..)) => waiting,
+            Sender::Claiming(job, claim) => self.claim_unread(job, claim, lost, flaw),
+            Sender::Deciding(job) => match self.delivery.clone() {
+                Some(delivery) => self.decide(job, delivery, flaw),
+                None => Sender::Idle,
+            },
+            Sender::Decided(job, decision) => self.act(job, &decision, lost, flaw),
+            Sender::Claimed(job, claim, delivery) => self.send(job, claim, delivery, flaw),
+            Sender::Answered(job, claim, answered) => match self.delivery.clone() {
+                Some(delivery) => self.decide_record(job, claim, answered, &delivery),
+                None => Sender::Idle,
+            },
+            Sender::Recording(job, claim, answered, record) => self.record(job, claim, answered, &record, lost, flaw),
+            Sender::Enqueue(job, message) if flaw == Some(Flaw::AcknowledgeBeforeEnqueue) => {
+                self.acknowledge(job.id);
+                Sender::EnqueueAcknowledged(message)
+            }
+            Sender::Enqueue(job, message) => {
+                self.enqueue_shared(message);
+                Sender::Acknowledge(job)
+            }
+            Sender::Acknowledge(job) => {
+                self.acknowledge(job.id);
+                Sender::Idle
+            }
+            Sender::EnqueueAcknowledged(message) => {
+                self.enqueue_shared(message);
+                Sender::Idle
+            }
+            Sender::StoreDelivered(job, delivery, read) => {
+                self.replace(read, &delivery, flaw);
+                Sender::Deciding(job)
+            }
+        };
+    }
+
+    /// Stores the claim if the delivery is as the message says; else decides about what the store says that it is. So it
+    /// does where the answer was lost, and the store is asked once more.
+    fn claim_unread(&mut self, job: Job, claim: Arc<Claim>, lost: bool, flaw: Option<Flaw>) -> Sender {
+        let Some(delivery) = self.delivery.clone() else { return Sender::Idle };
+        if flaw == Some(Flaw::SendWithoutClaim) {
+            return Sender::Claimed(job, claim, delivery);
+        }
+        match flaw {
+            _ if self.is_as_told(&job.message) => {}
+            Some(Flaw::ClaimWhatever) => {}
+            Some(Flaw::AcknowledgeWhatHasChanged) => return Sender::Acknowledge(job),
+            _ => return self.decide(job, delivery, flaw),
+        }
+        let claimed = Arc::new(delivery.with_claim(Claim::clone(&claim)));
+        self.replace(delivery.revision(), &claimed, flaw);
+        self.claims.push(Stored { claim: Claim::clone(&claim), requests: 0 });
+        if lost { Sender::Claiming(job, claim) } else { Sender::Claimed(job, claim, claimed) }
+    }
+
+    /// Decides about the delivery as it was read.
+    fn decide(&self, job: Job, delivery: Arc<Delivery>, flaw: Option<Flaw>) -> Sender {
+        let read = delivery.revision();
+        let step = delivery.decide(&job.message, self.now, job.standing, &Scenario::pace(), &job.mark);
+        match step {
+            Step::Claim { claim, .. } if flaw == Some(Flaw::SendWithoutClaim) => {
+                Sender::Claimed(job, Arc::new(claim), delivery)
+            }
+            Step::Claim { delivery, claim } => {
+                Sender::Decided(job, Arc::new(Decision::Claim(Arc::new(delivery), Arc::new(claim), read)))
+            }
+            Step::Send(claim) => Sender::Claimed(job, Arc::new(claim), delivery),
+            Step::Hop { .. } => Sender::Enqueue(job.clone(), job.message),
+            Step::EnqueueNext(_) if flaw == Some(Flaw::AcknowledgeWhatIsRecorded) => Sender::Acknowledge(job),
+            Step::EnqueueNext(message) => Sender::Enqueue(job, Arc::new(message)),
+            Step::Cancel(delivery) => Sender::Decided(job, Arc::new(Decision::Cancel(Arc::new(delivery), read))),
+            Step::Acknowledge(_) => Sender::Acknowledge(job),
+            Step::LeaveToReturn { .. } => {
+                let anothers = delivery.claim().is_some_and(|claim| claim.ticket != job.message.ticket);
+                let flawed = anothers && flaw == Some(Flaw::AcknowledgeAtAnothersClaim);
+                if flawed { Sender::Acknowledge(job) } else { Sender::Idle }
+            }
+        }
+    }
+
+    fn act(&mut self, job: Job, decision: &Decision, lost: bool, flaw: Option<Flaw>) -> Sender {
+        match decision {
+            Decision::Claim(delivery, claim, read) => {
+                if !self.replace(*read, delivery, flaw) {
+                    return Sender::Deciding(job);
+                }
+                self.claims.push(Stored { claim: Claim::clone(claim), requests: 0 });
+                if lost { Sender::Deciding(job) } else { Sender::Claimed(job, claim.clone(), delivery.clone()) }
+            }
+            Decision::Cancel(delivery, read) => {
+                let stored = self.replace(*read, delivery, flaw);
+                if stored && !lost { Sender::Acknowledge(job) } else { Sender::Deciding(job) }
+            }
+        }
+    }
+
+    /// Makes the attempt, if there is time for it within the claim.
+    fn send(&mut self, job: Job, claim: Arc<Claim>, delivery: Arc<Delivery>, flaw: Option<Flaw>) -> Sender {
+        if !claim.lives(self.now) && flaw != Some(Flaw::SendUnderExpiredClaim) {
+            return Sender::Deciding(job);
+        }
+        let now = self.now;
+        self.expect(claim.due_at <= now, Law::NoneBeforeItIsDue);
+        let same_attempt = |stored: &&Stored| (stored.claim.round, stored.claim.n) == (claim.round, claim.n);
+        let mut others = self.claims.iter().filter(|stored| stored.claim != *claim).filter(same_attempt);
+        let alone = !others.any(|other| other.requests > 0 && other.claim.lives(now));
+        let alone = alone && claim.lives(now);
+        self.expect(alone, Law::ASecondRequestCostsAClaimThatExpired);
+        let requests = self.claims.iter_mut().find(|stored| stored.claim == *claim).map(|stored| {
+            stored.requests += 1;
+            stored.requests
+        });
+        self.expect(requests.is_some(), Law::NoRequestWithoutAStoredClaim);
+        self.expect(requests.is_none_or(|requests| requests == 1), Law::OneRequestAClaim);
+        Sender::Sent(job, claim, delivery, now)
+    }
+
+    /// Decides how the attempt is recorded in the delivery as it is known.
+    fn decide_record(&mut self, job: Job, claim: Arc<Claim>, answered: Arc<Answered>, delivery: &Delivery) -> Sender {
+        let read = delivery.revision();
+        let record = match delivery.record(&claim, &answered, Scenario::policy(), self.ticket()) {
+            Recorded::Stored { delivery, next } => Record::Stored(Arc::new(delivery), next.map(Arc::new), read),
+            Recorded::Already => return Sender::Deciding(job),
+            Recorded::ClaimLost { delivery, late } => {
+                let verdict = late.attempt.outcome.verdict();
+                let known = delivery.is_some() || self.ending() == Some(Ending::Delivered);
+                self.expect(verdict != Verdict::Delivered || known, Law::DeliveredIsWhatHasA2xx);
+                Record::Late(delivery.map(Arc::new), verdict, read)
+            }
+        };
+        Sender::Recording(job, claim, answered, Arc::new(record))
+    }
+
+    fn record(
+        &mut self,
+        job: Job,
+        claim: Arc<Claim>,
+        answered: Arc<Answered>,
+        record: &Record,
+        lost: bool,
+        flaw: Option<Flaw>,
+    ) -> Sender {
+        match record {
+            Record::Stored(delivery, next, read) => {
+                let stored = self.replace(*read, delivery, flaw);
+                if (lost || !stored) && flaw == Some(Flaw::SendAgainToRecord) {
+                    return Sender::Claimed(job, claim, delivery.clone());
+                }
+                if lost || !stored {
+                    return Sender::Answered(job, claim, answered);
+                }
+                match next {
+                    Some(message) => Sender::Enqueue(job, message.clone()),
+                    None => Sender::Acknowledge(job),
+                }
+            }
+            Record::Late(delivery, verdict, read) => {
+                // With the delivery, or not at all: nothing can come between the two.
+                if let Some(delivery) = delivery {
+                    if flaw == Some(Flaw::LateDeliveryApart) {
+                        self.kept_2xx = true;
+                        return Sender::StoreDelivered(job, delivery.clone(), *read);
+                    }
+                    if !self.replace(*read, delivery, flaw) {
+                        return Sender::Answered(job, claim, answered);
+                    }
+                }
+                // One that found it delivered already changes nothing, whatever happens before it is stored.
+                self.kept_2xx |= delivery.is_some() && *verdict == Verdict::Delivered;
+                match (lost, flaw) {
+                    (true, _) => Sender::Answered(job, claim, answered),
+                    (_, Some(Flaw::AcknowledgeWhenClaimLost)) => Sender::Acknowledge(job),
+                    _ => Sender::Deciding(job),
+                }
+            }
+        }
+    }
+}

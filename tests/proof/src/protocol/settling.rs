@@ -1,0 +1,65 @@
+//! How it ends from here, if nothing else goes wrong: what "it ends, or has a message" comes to.
+
+use domain::delivery::{Ending, Standing};
+
+use super::{evaluator::Evaluator, scenario::Scenario, sender::Sender, world::World};
+
+/// More turns than any delivery needs: several for each of the six attempts.
+const TURNS: usize = 64;
+/// More steps than any worker needs for one message.
+const STEPS: usize = 32;
+
+impl World {
+    /// Whether, with every worker alive again, the partner down and nothing further going wrong, everything comes to an
+    /// end: events are acknowledged, the goal that they reach has its delivery, it has ended, no message is left.
+    pub(super) fn settles(&self, scenario: &Scenario) -> bool {
+        let mut world = self.clone();
+        if world.standing == Standing::Paused {
+            world.standing = Standing::Open;
+        }
+        for _ in 0..TURNS {
+            world.evaluate_everything(scenario);
+            world.send_everything(scenario);
+            let done = world.events.is_empty() && world.queue.is_empty();
+            if done && world.ending().is_some() {
+                return world.broken().is_none();
+            }
+            match world.soonest() {
+                Some(soonest) => world.now = soonest,
+                None if done && !scenario.losses => return false,
+                None => {}
+            }
+            if scenario.losses {
+                world.sweep();
+            }
+        }
+        false
+    }
+
+    fn evaluate_everything(&mut self, scenario: &Scenario) {
+        for event in self.events.clone() {
+            self.evaluators[0] = Evaluator::Read(event);
+            for _ in 0..STEPS {
+                self.step_evaluator(scenario, 0, false);
+            }
+        }
+    }
+
+    fn send_everything(&mut self, scenario: &Scenario) {
+        let ids: Vec<u64> = self.queue.iter().map(|queued| queued.id).collect();
+        for id in ids {
+            let Some(place) = self.queue.iter().position(|queued| queued.id == id) else { continue };
+            self.receive(0, place);
+            for _ in 0..STEPS {
+                if !matches!(self.senders[0], Sender::Idle) {
+                    self.step_or_answer(scenario, 0, 500);
+                }
+            }
+        }
+    }
+
+    /// Whether this delivery has ended in this way.
+    pub(super) fn has_ended(&self, ending: Ending) -> bool {
+        self.ending() == Some(ending)
+    }
+}

@@ -1,0 +1,351 @@
+//! A state of the world, and what may happen in it.
+
+use std::sync::Arc;
+
+use domain::{
+    attempt::Verdict,
+    delivery::{Claim, Delivery, Ending, Message, Standing},
+    event::Ids,
+    ids::{CampaignName, ClickId, Mark, Provider, Ticket, UserId},
+    moment::Moment,
+    participant::{Owed, Participant},
+};
+
+use super::{
+    Happening,
+    evaluator::Evaluator,
+    laws::Law,
+    scenario::{Flaw, Scenario},
+    sender::Sender,
+};
+
+/// A message on the queue.
+#[derive(Debug, Clone)]
+pub(super) struct Queued {
+    /// By which it is acknowledged.
+    pub(super) id: u64,
+    pub(super) message: Arc<Message>,
+}
+
+/// A claim that was stored, and how many requests it led to.
+#[derive(Debug, Clone)]
+pub(super) struct Stored {
+    pub(super) claim: Claim,
+    pub(super) requests: u8,
+}
+
+/// A state of the world.
+#[derive(Debug, Clone)]
+pub struct World {
+    pub(super) now: Moment,
+    pub(super) standing: Standing,
+    pub(super) delivery: Option<Arc<Delivery>>,
+    /// The participant, and its version.
+    pub(super) participant: (Arc<Participant>, u64),
+    /// The events that are not acknowledged, by their place in the story.
+    pub(super) events: Vec<usize>,
+    pub(super) queue: Vec<Queued>,
+    pub(super) senders: Vec<Sender>,
+    pub(super) evaluators: Vec<Evaluator>,
+    /// The claims that somebody holds, or that live.
+    pub(super) claims: Vec<Stored>,
+    /// Whether, since the last round was opened, a 2xx is kept: in the delivery or beside it.
+    pub(super) kept_2xx: bool,
+    /// How many rounds the operator may open still.
+    pub(super) rounds: u8,
+    /// Whether how late something is makes a difference: to a sweep.
+    pub(super) watched: bool,
+    /// Whether what was decided about an older revision may be stored all the same: by a flawed worker.
+    pub(super) careless: bool,
+    /// How many names were drawn.
+    drawn: u64,
+    broken: Option<Law>,
+}
+
+impl World {
+    /// The beginning.
+    pub(super) fn begin(scenario: &Scenario) -> Self {
+        let mut world = Self {
+            now: instant(0),
+            standing: Standing::Open,
+            delivery: None,
+            participant: (Arc::default(), 0),
+            events: Vec::new(),
+            queue: Vec::new(),
+            senders: vec![Sender::Idle; scenario.senders],
+            evaluators: vec![Evaluator::Idle; scenario.evaluators],
+            claims: Vec::new(),
+            kept_2xx: false,
+            rounds: scenario.rounds,
+            watched: scenario.losses,
+            careless: matches!(scenario.flaw, Some(Flaw::ReplaceWhatever | Flaw::ClaimWhatever)),
+            drawn: 0,
+            broken: None,
+        };
+        if scenario.evaluators > 0 {
+            world.events = (0..Scenario::story().len()).collect();
+        } else {
+            let ticket = world.ticket();
+            let delivery = Delivery::new(user(), owed(), world.now, ticket.clone());
+            let first = delivery.first_message(ticket).expect("nobody has begun it");
+            world.delivery = Some(Arc::new(delivery));
+            world.enqueue(first);
+            world.record_failures(scenario);
+        }
+        world
+    }
+
+    /// Lets so many attempts fail, one after the other.
+    fn record_failures(&mut self, scenario: &Scenario) {
+        let plain = Scenario { flaw: None, ..scenario.clone() };
+        while usize::from(plain.recorded) > self.delivery.as_ref().map_or(0, |delivery| delivery.attempts().len()) {
+            self.receive(0, 0);
+            while !matches!(self.senders[0], Sender::Idle) {
+                self.step_or_answer(&plain, 0, 500);
+            }
+            if let Some(soonest) = self.soonest() {
+                self.now = soonest;
+            }
+        }
+    }
+
+    /// The law that was broken on the way here, if one was.
+    pub fn broken(&self) -> Option<Law> {
+        self.broken
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// How the delivery ended, if there is one and it has.
+    pub(super) fn ending(&self) -> Option<Ending> {
+        self.delivery.as_ref().and_then(|delivery| delivery.ending())
+    }
+
+    /// Whether every worker is idle: where they all stand once they have died.
+    pub(super) fn is_at_rest(&self) -> bool {
+        let evaluators = self.evaluators.iter().all(|evaluator| matches!(evaluator, Evaluator::Idle));
+        evaluators && self.senders.iter().all(|sender| matches!(sender, Sender::Idle))
+    }
+
+    /// Everything that may happen now.
+    pub(super) fn possible(&self, scenario: &Scenario, happenings: &mut Vec<Happening>) {
+        self.what_workers_may_do(scenario, happenings);
+        if self.soonest().is_some() {
+            happenings.push(Happening::TimePasses);
+        }
+        let under_way = self.delivery.is_some() && self.ending().is_none();
+        if self.rounds > 0 && self.delivery.is_some() {
+            happenings.push(Happening::OpenRound { sent: true });
+            if scenario.losses {
+                happenings.push(Happening::OpenRound { sent: false });
+            }
+        }
+        if scenario.operator {
+            if under_way {
+                happenings.push(Happening::Cancel);
+            }
+            if self.standing != Standing::Archived {
+                happenings.push(Happening::Pause(self.standing == Standing::Open));
+                happenings.push(Happening::Archive);
+            }
+        }
+        if scenario.found_again && self.delivery.as_ref().is_some_and(|delivery| delivery.attempts().is_empty()) {
+            happenings.push(Happening::SendFirstAgain);
+        }
+        if scenario.losses {
+            happenings.push(Happening::Sweep);
+            happenings.extend((0..self.queue.len()).map(|message| Happening::Lose { message }));
+        }
+    }
+
+    fn what_workers_may_do(&self, scenario: &Scenario, happenings: &mut Vec<Happening>) {
+        for (place, sender) in self.senders.iter().enumerate() {
+            match sender {
+                Sender::Idle => {
+                    let receive = |message| Happening::Receive { sender: place, message };
+                    happenings.extend((0..self.queue.len()).map(receive));
+                    continue;
+                }
+                Sender::Sent(..) => {
+                    let answer = |status: &u16| Happening::Answer { sender: place, status: *status };
+                    happenings.extend(scenario.answers.iter().map(answer));
+                }
+                _ => happenings.push(Happening::Send { sender: place, lost: false }),
+            }
+            if sender.writes() {
+                happenings.push(Happening::Send { sender: place, lost: true });
+            }
+            happenings.push(Happening::SenderDies { sender: place });
+        }
+        for (place, evaluator) in self.evaluators.iter().enumerate() {
+            if matches!(evaluator, Evaluator::Idle) {
+                happenings.extend(self.events.iter().map(|event| Happening::Take { evaluator: place, event: *event }));
+                continue;
+            }
+            happenings.push(Happening::Evaluate { evaluator: place, lost: false });
+            if evaluator.writes() {
+                happenings.push(Happening::Evaluate { evaluator: place, lost: true });
+            }
+            happenings.push(Happening::EvaluatorDies { evaluator: place });
+        }
+    }
+
+    /// Lets this happen.
+    pub(super) fn happen(&mut self, scenario: &Scenario, happening: Happening) {
+        match happening {
+            Happening::Receive { sender, message } => self.receive(sender, message),
+            Happening::Send { sender, lost } => self.step_sender(scenario, sender, lost),
+            Happening::Answer { sender, status } => self.answer(sender, status),
+            Happening::SenderDies { sender } => self.senders[sender] = Sender::Idle,
+            Happening::Take { evaluator, event } => self.evaluators[evaluator] = Evaluator::Read(event),
+            Happening::Evaluate { evaluator, lost } => self.step_evaluator(scenario, evaluator, lost),
+            Happening::EvaluatorDies { evaluator } => self.evaluators[evaluator] = Evaluator::Idle,
+            Happening::TimePasses => self.now = self.soonest().unwrap_or(self.now),
+            Happening::OpenRound { sent } => self.open_round(sent),
+            Happening::Cancel => {
+                if let Some(cancelled) = self.delivery.as_ref().and_then(|delivery| delivery.cancel(self.now)) {
+                    self.replace(cancelled.revision() - 1, &Arc::new(cancelled), None);
+                }
+            }
+            Happening::Pause(paused) => self.standing = if paused { Standing::Paused } else { Standing::Open },
+            Happening::Archive => self.standing = Standing::Archived,
+            Happening::SendFirstAgain => {
+                let ticket = self.ticket();
+                if let Some(message) = self.delivery.as_ref().and_then(|delivery| delivery.first_message(ticket)) {
+                    self.enqueue(message);
+                }
+            }
+            Happening::Sweep => self.sweep(),
+            Happening::Lose { message } => {
+                self.queue.remove(message);
+            }
+        }
+        self.forget_claims();
+    }
+
+    fn open_round(&mut self, sent: bool) {
+        let ticket = self.ticket();
+        let Some(delivery) = self.delivery.clone() else { return };
+        let opened = delivery.open_round(self.now, ticket);
+        self.rounds -= 1;
+        self.kept_2xx = false;
+        self.delivery = Some(Arc::new(opened.delivery));
+        if sent {
+            self.enqueue(opened.message);
+        }
+    }
+
+    /// Any lateness at all is enough here: the less grace, the more may happen.
+    pub(super) fn sweep(&mut self) {
+        let ticket = self.ticket();
+        let Some(delivery) = self.delivery.clone().filter(|_| self.standing != Standing::Paused) else { return };
+        if let Some(message) = delivery.overdue(self.now, core::time::Duration::ZERO, ticket) {
+            self.enqueue(message);
+        }
+    }
+
+    /// The next instant at which anything is otherwise than now.
+    pub(super) fn soonest(&self) -> Option<Moment> {
+        let delivery = self.delivery.as_deref();
+        let due = delivery.and_then(Delivery::next).map(|next| next.due_at);
+        let until = delivery.and_then(Delivery::claim).map(|claim| claim.until);
+        let held = self.senders.iter().filter_map(|sender| self.held_until(sender));
+        let queued = self.queue.iter().map(|queued| queued.message.due_at);
+        // Some time after that it is late, which is something to the sweep.
+        let late = due.into_iter().chain(until).filter(|_| self.watched).map(|moment| moment.plus(LATE));
+        let ahead = due.into_iter().chain(until).chain(held).chain(queued).chain(late);
+        ahead.filter(|moment| *moment > self.now).min()
+    }
+
+    /// Replaces the delivery if it is still what was read; the only way to change one.
+    pub(super) fn replace(&mut self, read: u32, new: &Arc<Delivery>, flaw: Option<Flaw>) -> bool {
+        let Some(old) = self.delivery.clone() else { return false };
+        if old.revision() != read && flaw != Some(Flaw::ReplaceWhatever) {
+            return false;
+        }
+        self.expect(new.id() == old.id(), Law::TheWebhookIdNeverChanges);
+        let numbers = new.attempts().iter().map(|attempt| attempt.n);
+        let six = usize::from(domain::retry::ATTEMPTS);
+        self.expect(numbers.eq((1..).take(new.attempts().len().min(six))), Law::AtMostSixAttemptsAreRecorded);
+        let on_time = new.attempts().iter().all(|attempt| attempt.due_at <= attempt.sent_at);
+        self.expect(on_time, Law::NoneBeforeItIsDue);
+        self.expect(new.attempts().starts_with(old.attempts()), Law::WhatIsRecordedStays);
+        let stays = old.ending().is_none() || new.ending() == Some(Ending::Delivered);
+        self.expect(stays, Law::AnEndIsLeftOnlyByAPersonOrALate2xx);
+        let delivers = |delivery: &Delivery| {
+            delivery.attempts().iter().any(|attempt| attempt.outcome.verdict() == Verdict::Delivered)
+        };
+        self.kept_2xx |= delivers(new);
+        self.delivery = Some(new.clone());
+        true
+    }
+
+    /// Notes that a law was broken, if this does not hold; the first is what is told.
+    pub(super) fn expect(&mut self, holds: bool, law: Law) {
+        if !holds {
+            self.broken.get_or_insert(law);
+        }
+    }
+
+    pub(super) fn enqueue(&mut self, message: Message) {
+        self.enqueue_shared(Arc::new(message));
+    }
+
+    pub(super) fn enqueue_shared(&mut self, message: Arc<Message>) {
+        self.drawn += 1;
+        self.queue.push(Queued { id: self.drawn, message });
+    }
+
+    pub(super) fn acknowledge(&mut self, id: u64) {
+        self.queue.retain(|queued| queued.id != id);
+    }
+
+    pub(super) fn ticket(&mut self) -> Ticket {
+        self.drawn += 1;
+        Ticket::from_random(self.drawn.to_be_bytes())
+    }
+
+    pub(super) fn mark(&mut self) -> Mark {
+        self.drawn += 1;
+        Mark::from_random(self.drawn.to_be_bytes())
+    }
+
+    /// Claims that are over and that nobody holds any more can do no harm.
+    fn forget_claims(&mut self) {
+        let (now, senders) = (self.now, &self.senders);
+        let current = self.delivery.as_deref().and_then(Delivery::claim);
+        self.claims.retain(|Stored { claim, .. }| {
+            claim.lives(now) || current == Some(claim) || senders.iter().any(|sender| sender.holds(claim))
+        });
+    }
+}
+
+/// As long as a claim lives, so that all instants lie on one grid and there are finitely many distances.
+const LATE: core::time::Duration = core::time::Duration::from_secs(1);
+
+pub(super) fn instant(ms: i64) -> Moment {
+    Moment::from_millisecond(1_795_435_200_000 + ms)
+}
+
+pub(super) fn provider() -> Provider {
+    Provider::new("acme").expect("a slug")
+}
+
+pub(super) fn campaign() -> CampaignName {
+    CampaignName::new("welcome").expect("a slug")
+}
+
+pub(super) fn user() -> UserId {
+    UserId::new("gg3-42").expect("an id")
+}
+
+fn owed() -> Owed {
+    Owed {
+        provider: provider(),
+        campaign: campaign(),
+        ids: Ids { user_id: None, click_id: ClickId::new("c-1").ok() },
+        occurred_at: instant(-5_000),
+    }
+}
