@@ -9,7 +9,7 @@ CARGO_DENY_VERSION = 0.20.2
 CARGO_DENY = target/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 .DEFAULT_GOAL = help
-.PHONY: help run up down test smoke lint lint-rust lint-dependencies lint-template advisories
+.PHONY: help run up down test chaos simulate smoke lint lint-rust lint-dependencies lint-template advisories
 # Targets run in order even under -j: they share one cargo, and one terminal.
 .NOTPARALLEL:
 
@@ -18,6 +18,8 @@ help:
 	@echo 'make up           start the local stack, return when it is ready'
 	@echo 'make down         stop it'
 	@echo 'make test         run all tests against a stack of their own; ARGS="name" chooses'
+	@echo 'make chaos SEED=1 run the functions under kill -9, minutes long, and check what came out; ARGS= for more or less'
+	@echo 'make simulate     compute a day with 10,000 partners, one of them down: tests/simulation/SIMULATION.md'
 	@echo 'make smoke URL=…  check a deployment from outside; PROVIDER=, TOKEN=, CLICK_URL= check more'
 	@echo 'make lint         formatting, clippy, licences, template.yaml'
 	@echo 'make advisories   known vulnerabilities of the dependencies; fetches a database with git'
@@ -33,6 +35,15 @@ run up down:
 test: export STACK_DIR := $(or $(STACK_DIR),.stack)-test
 test:
 	@$(LOCAL) test -- $(ARGS)
+
+# As test: the seed decides what is sent, what fails, and when who is killed.
+chaos: export STACK_DIR := $(or $(STACK_DIR),.stack)-chaos
+chaos:
+	@$(LOCAL) chaos -- --seed $(or $(SEED),1) $(ARGS)
+
+simulate:
+	cargo build --locked --package postbackctl --package simulation
+	target/debug/simulation --seed $(or $(SEED),1)
 
 smoke:
 	@$(LOCAL) smoke --url '$(URL)' --provider '$(PROVIDER)' --click-url '$(CLICK_URL)'

@@ -18,7 +18,7 @@
     reason = "a test's support fails by panicking"
 )]
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, path::PathBuf, time::Duration};
 
 mod loopback;
 pub mod operator;
@@ -35,4 +35,17 @@ pub const PATIENCE: Duration = Duration::from_secs(10);
 pub async fn within_patience<T>(awaited: &str, future: impl Future<Output = T>) -> T {
     let in_time = tokio::time::timeout(PATIENCE, future).await;
     in_time.unwrap_or_else(|_| panic!("within {PATIENCE:?}, it did not happen that {awaited}"))
+}
+
+/// The program of this name as cargo built it last, in the profile that this one is built in.
+pub fn built(name: &str) -> PathBuf {
+    // A test is target/<profile>/deps/<test>, a program target/<profile>/<name>.
+    let mut path = std::env::current_exe().expect("a process knows its own path");
+    path.pop();
+    if path.ends_with("deps") {
+        path.pop();
+    }
+    path.push(name);
+    assert!(path.exists(), "{} is not there: run `cargo build -p {name}` first", path.display());
+    path
 }
