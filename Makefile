@@ -13,7 +13,7 @@ SECONDS ?= 30
 CARGO_DENY = target/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 .DEFAULT_GOAL = help
-.PHONY: help run up down test prove soak explore fuzz smoke lint lint-rust lint-dependencies lint-template advisories
+.PHONY: help run up down test prove soak explore fuzz chaos simulate smoke lint lint-rust lint-dependencies lint-template advisories
 # Targets run in order even under -j: they share one cargo, and one terminal.
 .NOTPARALLEL:
 
@@ -26,6 +26,8 @@ help:
 	@echo 'make soak         the same within wider bounds'
 	@echo 'make explore      walk through the states of the protocol in a browser'
 	@echo 'make fuzz         looks for bytes that break a parser'"'"'s law, SECONDS=30 for each; needs a C++ compiler'
+	@echo 'make chaos SEED=1 run the functions under kill -9, minutes long, and check what came out; ARGS= for more or less'
+	@echo 'make simulate     compute a day with 10,000 partners, one of them down: tests/simulation/SIMULATION.md'
 	@echo 'make smoke URL=…  check a deployment from outside; PROVIDER=, TOKEN=, CLICK_URL= check more'
 	@echo 'make lint         formatting, clippy, licences, template.yaml'
 	@echo 'make advisories   known vulnerabilities of the dependencies; fetches a database with git'
@@ -57,6 +59,15 @@ fuzz: $(CARGO_FUZZ)
 
 $(CARGO_FUZZ):
 	cargo install --locked --version $(CARGO_FUZZ_VERSION) --root target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION) cargo-fuzz
+
+# As test: the seed decides what is sent, what fails, and when who is killed.
+chaos: export STACK_DIR := $(or $(STACK_DIR),.stack)-chaos
+chaos:
+	@$(LOCAL) chaos -- --seed $(or $(SEED),1) $(ARGS)
+
+simulate:
+	cargo build --locked --package postbackctl --package simulation
+	target/debug/simulation --seed $(or $(SEED),1)
 
 smoke:
 	@$(LOCAL) smoke --url '$(URL)' --provider '$(PROVIDER)' --click-url '$(CLICK_URL)'

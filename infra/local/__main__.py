@@ -50,6 +50,8 @@ def _dispatch(settings: Settings, arguments: argparse.Namespace) -> int:
         return commands.down(settings)
     if arguments.command == "test":
         return commands.test(settings, arguments.cargo_arguments)
+    if arguments.command == "chaos":
+        return commands.chaos(settings, arguments.chaos_arguments)
     options = {"--url": arguments.url, "--provider": arguments.provider, "--click-url": arguments.click_url}
     # The token comes by the environment, since everyone on a machine can read command lines.
     return commands.smoke(options, os.environ.get("TOKEN"))
@@ -67,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("down", help="stop the stack and everything that it started")
     test = commands.add_parser("test", help="run all tests against a stack of their own")
     test.add_argument("cargo_arguments", nargs="*", help="for cargo test, such as a test's name")
+    chaos = commands.add_parser("chaos", help="run the functions under kill -9, against a stack of their own")
+    chaos.add_argument("chaos_arguments", nargs="*", help="for the program, such as --seed")
     smoke = commands.add_parser("smoke", help="check a deployment from outside")
     for option in ("--url", "--provider", "--click-url"):
         smoke.add_argument(option)

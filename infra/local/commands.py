@@ -18,6 +18,7 @@ from .console import Failure, Interrupted, elapsed, say, shown, tail
 from .files import read_json, write_json
 from .settings import LOOPBACK, PARTNERS, REPOSITORY, REQUIREMENTS, TEMPLATE, Settings
 
+MANIFEST = ["--manifest-path", str(REPOSITORY / "Cargo.toml")]
 SAMPLE_QUERY = "user_id=12345&click_id=c-1&transaction_id=t-1&currency=USD&amount_decimal=100.00"
 
 
@@ -65,26 +66,42 @@ def down(settings: Settings) -> int:
 
 
 def test(settings: Settings, arguments: list[str]) -> int:
-    """Runs every test against a stack of its own, and takes that down whatever happened."""
-    started = time.monotonic()
-    own = replace(settings, port=processes.free_port(LOOPBACK), stack_name="gg3-test")
+    """Runs every test against a stack of its own."""
     programs = build.build(build.EVERYTHING)
+    command = ["cargo", "test", *MANIFEST, "--workspace", *arguments]
+    with _own_stack(settings, "gg3-test", programs) as own:
+        say("  Testing …")
+        return _judged(own, command, "All tests passed", "Tests failed: cargo's report is above")
+
+
+def chaos(settings: Settings, arguments: list[str]) -> int:
+    """Runs the functions under kill -9, on a stack of its own."""
+    programs = build.build(build.BINARIES)
+    with _own_stack(settings, "gg3-chaos", programs) as own:
+        say("  Killing …")
+        return _judged(own, [str(programs["chaos"]), *arguments], "The ledger is in order", "It is not")
+
+
+@contextmanager
+def _own_stack(settings: Settings, name: str, programs: dict[str, Path]) -> Iterator[Settings]:
+    """A stack beside whatever is up, which is taken down whatever happens."""
+    own = replace(settings, port=processes.free_port(LOOPBACK), stack_name=name)
     try:
         _bring_up(own, programs)
-        say("  Testing …")
-        manifest = ["--manifest-path", str(REPOSITORY / "Cargo.toml")]
-        tests = processes.run(
-            ["cargo", "test", *manifest, "--workspace", *arguments],
-            environment={"GG3_STACK_FILE": str(own.stack_file)},
-        )
+        yield own
     finally:
         _take_down(own)
+
+
+def _judged(own: Settings, command: list[str], good: str, bad: str) -> int:
+    started = time.monotonic()
+    done = processes.run(command, environment={"GG3_STACK_FILE": str(own.stack_file)})
     say()
-    if tests.returncode == 0:
-        say(f"✓ All tests passed ({elapsed(started)}, with building).")
+    if done.returncode == 0:
+        say(f"✓ {good} ({elapsed(started)}).")
     else:
-        say(f"✗ Tests failed ({elapsed(started)}): cargo's report is above, the logs are in {shown(own.logs)}.")
-    return tests.returncode
+        say(f"✗ {bad}, the logs are in {shown(own.logs)} ({elapsed(started)}).")
+    return done.returncode
 
 
 def smoke(options: dict[str, str | None], token: str | None) -> int:

@@ -22,6 +22,7 @@
 
 use std::{
     future::Future,
+    path::PathBuf,
     sync::atomic::{AtomicUsize, Ordering},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -79,4 +80,17 @@ pub fn fresh(prefix: &str) -> String {
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     // Several processes of tests may run at the same time.
     format!("{prefix}-{}-{}-{count}", now().as_millisecond(), std::process::id())
+}
+
+/// The program of this name as cargo built it last, in the profile that this one is built in.
+pub fn built(name: &str) -> PathBuf {
+    // A test is target/<profile>/deps/<test>, a program target/<profile>/<name>.
+    let mut path = std::env::current_exe().expect("a process knows its own path");
+    path.pop();
+    if path.ends_with("deps") {
+        path.pop();
+    }
+    path.push(name);
+    assert!(path.exists(), "{} is not there: run `cargo build -p {name}` first", path.display());
+    path
 }

@@ -2,18 +2,15 @@
 
 use std::{
     collections::BTreeMap,
-    path::Path,
     process::{Command, Output},
 };
 
-use crate::stack::Stack;
+use crate::{built, stack::Stack};
 
 /// Runs `postbackctl` on this stack as cargo built it beside the test, with nothing of our own environment but the stack.
 pub fn postbackctl(stack: &Stack, arguments: &[&str]) -> Output {
-    let test = std::env::current_exe().unwrap();
-    let program = test.parent().and_then(Path::parent).unwrap().join("postbackctl");
     let environment: BTreeMap<String, String> = stack.aws_environment(&stack.aws_endpoint_url).into_iter().collect();
-    Command::new(program)
+    Command::new(built("postbackctl"))
         .args(["--stack", &stack.stack_name])
         .args(arguments)
         .env_clear()

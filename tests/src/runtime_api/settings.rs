@@ -10,6 +10,7 @@ use std::{
 use tokio::process::Command;
 
 use super::Function;
+use crate::built;
 
 /// What a function is started with; it can be started more than once, as Lambda does after a crash.
 #[derive(Debug, Clone)]
@@ -31,12 +32,7 @@ impl Settings {
 
     /// The function of this name as cargo built it last in the profile that the test itself is built in.
     pub fn built(name: &str) -> Self {
-        // The test is target/<profile>/deps/<test>, the function target/<profile>/<name>.
-        let test = std::env::current_exe().expect("a process knows its own path");
-        let profile = test.parent().and_then(Path::parent).expect("cargo puts tests two folders deep");
-        let binary = profile.join(name);
-        assert!(binary.exists(), "{} is not there: run `cargo build -p {name}` first", binary.display());
-        Self::new(binary)
+        Self::new(built(name))
     }
 
     /// One more environment variable.

@@ -1,0 +1,167 @@
+//! GG3's side: what users do, as events, and by a plain reading of the contract what is owed for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use crate::{
+    dice::Dice,
+    world::{CAMPAIGNS, GROUP, QUEST, STRIKE, World},
+};
+
+/// How far before the campaigns' beginning and after it events lie, in milliseconds.
+const BEFORE_MS: u64 = 3_600_000;
+pub(crate) const AFTER_MS: u64 = 4000;
+
+/// A delivery: user, provider, campaign.
+pub(crate) type Owed = (String, String, String);
+
+/// All that is sent to `gg3-events`, and what it comes to.
+pub(crate) struct Story {
+    /// Bodies in the order they are sent: shuffled, many of them more than once.
+    pub(crate) messages: Vec<String>,
+    /// How many different events there are among them.
+    pub(crate) different: usize,
+    /// Those that are malformed, each once.
+    pub(crate) malformed: BTreeSet<String>,
+    /// What is owed.
+    pub(crate) owed: BTreeSet<Owed>,
+}
+
+/// One event of a user, before it is JSON.
+#[derive(Debug, Clone)]
+struct Happened {
+    at: i64,
+    what: What,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Opened { provider: String, total: u64 },
+    Registered { provider: Option<String>, total: u64 },
+    Clicked { total: u64 },
+    Completed { quest: &'static str },
+}
+
+impl Story {
+    /// What so many users do.
+    pub(crate) fn tell(world: &World, dice: &mut Dice, users: u64) -> Self {
+        let providers: Vec<String> = world.tokens.keys().cloned().collect();
+        let begin = world.active_from.values().max().copied().unwrap();
+        let (mut bodies, mut owed, mut malformed) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        for n in 0..users {
+            let user = format!("user-{n}");
+            let happened = life(&providers, begin, dice);
+            owed.extend(owed_for(&user, &happened, &world.active_from));
+            bodies.extend(happened.iter().enumerate().map(|(at, event)| event.body(&format!("evt-{n}-{at}"), &user)));
+            if dice.percent(5) {
+                let broken =
+                    json!({"id": format!("broken-{n}"), "type": "gg_button.clicked", "user_id": user}).to_string();
+                malformed.insert(broken.clone());
+                bodies.push(broken);
+            }
+        }
+        let different = bodies.len();
+        let mut messages: Vec<String> = Vec::new();
+        for body in bodies {
+            let times = if dice.percent(30) { 1 + dice.below(3) } else { 1 };
+            messages.extend((0..times).map(|_| body.clone()));
+        }
+        dice.shuffle(&mut messages);
+        Self { messages, different, malformed, owed }
+    }
+}
+
+/// 4 to 15 things that a user does, in the order of their time, some before any campaign began.
+fn life(providers: &[String], begin: i64, dice: &mut Dice) -> Vec<Happened> {
+    let count = 4 + dice.below(12);
+    let mut instants = BTreeSet::new();
+    while instants.len() as u64 != count {
+        let after = dice.percent(65);
+        let offset = i64::try_from(dice.below(if after { AFTER_MS } else { BEFORE_MS })).unwrap();
+        instants.insert(if after { begin + offset } else { begin - offset });
+    }
+    let mut total = dice.below(50);
+    let quests = [&[QUEST][..], &GROUP, &["q-of-nobody"]].concat();
+    let happened = instants.into_iter().map(|at| {
+        let provider = dice.one_of(providers).clone();
+        let what = match dice.below(10) {
+            0..2 => What::Opened { provider, total },
+            2 => What::Registered { provider: dice.percent(70).then_some(provider), total },
+            3..6 => {
+                total += dice.below(4);
+                What::Clicked { total }
+            }
+            _ => What::Completed { quest: dice.one_of::<&'static str>(&quests) },
+        };
+        Happened { at, what }
+    });
+    happened.collect()
+}
+
+impl Happened {
+    fn body(&self, id: &str, user: &str) -> String {
+        let instant = domain::jiff::Timestamp::from_millisecond(self.at).unwrap();
+        let tracking = |provider: &str| json!({"provider": provider, "click_id": format!("click-of-{user}")});
+        let (kind, more) = match &self.what {
+            What::Opened { provider, total } => {
+                ("tracking_link.opened", json!({"tracking": tracking(provider), "total_clicks": total}))
+            }
+            What::Registered { provider: Some(provider), total } => {
+                ("user.registered", json!({"method": "google", "tracking": tracking(provider), "total_clicks": total}))
+            }
+            What::Registered { provider: None, .. } => ("user.registered", json!({"method": "google"})),
+            What::Clicked { total } => ("gg_button.clicked", json!({"total_clicks": total})),
+            What::Completed { quest } => ("main_quest.completed", json!({"quest_id": quest})),
+        };
+        let mut body = json!({"id": id, "type": kind, "user_id": user, "occurred_at": instant.to_string()});
+        let (Value::Object(body_fields), Value::Object(more)) = (&mut body, more) else {
+            unreachable!("both are objects")
+        };
+        body_fields.extend(more);
+        body.to_string()
+    }
+
+    /// The opening of this partner's link that this is, as the total of clicks at it.
+    fn opening(&self, provider: &str) -> Option<u64> {
+        match &self.what {
+            What::Opened { provider: opened, total } if opened == provider => Some(*total),
+            What::Registered { provider: Some(opened), total } if opened == provider => Some(*total),
+            _ => None,
+        }
+    }
+}
+
+/// The contract in plain words: what counts for a campaign is what happened from the partner's earliest opening and the
+/// campaign's beginning on, whichever is later; clicks count from that opening's total.
+fn owed_for(user: &str, happened: &[Happened], active_from: &BTreeMap<(String, String), i64>) -> Vec<Owed> {
+    let reached = |provider: &String, campaign: &str, begins: i64| {
+        let Some((since, base)) = happened.iter().find_map(|event| Some((event.at, event.opening(provider)?))) else {
+            return false;
+        };
+        let counts = || happened.iter().filter(|event| event.at >= since.max(begins));
+        let completed =
+            |wanted: &str| counts().any(|event| matches!(event.what, What::Completed { quest } if quest == wanted));
+        match CAMPAIGNS.iter().position(|name| *name == campaign) {
+            Some(0) => counts().any(
+                |event| matches!(&event.what, What::Registered { provider: Some(brought), .. } if brought == provider),
+            ),
+            Some(1) => counts().any(|event| matches!(event.what, What::Clicked { total } if total >= base + STRIKE)),
+            Some(2) => completed(QUEST),
+            _ => GROUP.into_iter().all(completed),
+        }
+    };
+    let reached = active_from.iter().filter(|((provider, campaign), begins)| reached(provider, campaign, **begins));
+    reached.map(|((provider, campaign), _)| (user.to_owned(), provider.clone(), campaign.clone())).collect()
+}
+
+/// Sends all of it, ten messages a call.
+pub(crate) async fn send(world: &World, messages: &[String]) {
+    for batch in messages.chunks(10) {
+        let entry = |(n, body): (usize, &String)| json!({"Id": n.to_string(), "MessageBody": body});
+        let entries: Vec<Value> = batch.iter().enumerate().map(entry).collect();
+        let request = json!({"QueueUrl": world.queue("gg3-events"), "Entries": entries});
+        let sent = world.call("AmazonSQS.SendMessageBatch", &request).await;
+        assert_eq!(sent["Successful"].as_array().map(Vec::len), Some(batch.len()), "{sent}");
+    }
+}

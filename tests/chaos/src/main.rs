@@ -1,0 +1,72 @@
+//! The whole of GG3 Postback under kill -9 and failing calls.
+//!
+//! Real function binaries run behind proxies that fail, delay and cut their calls of the local AWS, and are killed in the
+//! middle of them. Meanwhile partners send postbacks, GG3 sends events, and the partners' servers answer webhooks as they
+//! like. When all has come to rest, the ledger is checked: nothing lost, nothing twice, nothing early.
+//!
+//! The seed decides what is sent and in which order, what partners answer, and what befalls the n-th call of each process.
+//! How the processes interleave is the machine's to decide: the same seed is the same storm, not the same raindrops.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, and tells what it does"
+)]
+
+mod dice;
+mod events;
+mod faults;
+mod ledger;
+mod partners;
+mod postbacks;
+mod pump;
+mod run;
+mod worker;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Runs GG3 Postback under kill -9 on the stack that `GG3_STACK_FILE` names, and checks what came out.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Decides what is sent, what fails, and when who is killed.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// How many transactions partners send, most of them more than once.
+    #[arg(long, default_value_t = 1500)]
+    transactions: u64,
+    /// How many users do 4 to 15 things each.
+    #[arg(long, default_value_t = 300)]
+    users: u64,
+    /// How long it may take until all is at rest, in seconds.
+    #[arg(long, default_value_t = 600)]
+    within_seconds: u64,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let (seed, ledger) = (arguments.seed, run::run(arguments).await);
+    for (what, count) in ledger.lines() {
+        println!("{what:<55}{count:>8}");
+    }
+    let differences = ledger.differences();
+    for difference in differences.iter().take(20) {
+        println!("\n✗ {difference}");
+    }
+    if differences.is_empty() {
+        println!("\n✓ Nothing lost, nothing twice, nothing early (seed {seed}).");
+        return ExitCode::SUCCESS;
+    }
+    println!(
+        "\n✗ {} differences; make chaos SEED={seed} sends the same, and kills by the same plan.",
+        differences.len()
+    );
+    ExitCode::FAILURE
+}

@@ -1,0 +1,139 @@
+//! The partners' side of conversions: postbacks, their resends and their contradictions, sent until an answer is final.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::Value;
+use tests::payload::HttpRequest;
+
+use crate::{
+    dice::Dice,
+    worker::{Came, Worker},
+    world::World,
+};
+
+/// So many answers that are not final, one after another, are a fault by themselves.
+const PATIENCE: u32 = 60;
+
+/// What a postback says, besides its transaction.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Content {
+    pub(crate) user_id: String,
+    pub(crate) click_id: String,
+    pub(crate) amount: String,
+}
+
+/// One call of a partner.
+#[derive(Debug, Clone)]
+pub(crate) struct Postback {
+    pub(crate) provider: String,
+    pub(crate) transaction_id: String,
+    pub(crate) content: Content,
+    pub(crate) by_post: bool,
+}
+
+/// A call with its final answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Answered {
+    pub(crate) postback: Postback,
+    pub(crate) status: u64,
+    pub(crate) body: Value,
+}
+
+/// The calls of so many transactions, shuffled: one to three of each, and of every fifth a contradiction.
+pub(crate) fn story(world: &World, dice: &mut Dice, transactions: u64) -> Vec<Postback> {
+    let providers: Vec<String> = world.tokens.keys().cloned().collect();
+    let mut calls = Vec::new();
+    for n in 0..transactions {
+        let provider = dice.one_of(&providers).clone();
+        let content = Content {
+            user_id: format!("user-{}", dice.below(500)),
+            click_id: format!("click-{n}"),
+            amount: format!("{}.{:02}", dice.below(1000), dice.below(100)),
+        };
+        let other = Content { amount: format!("{}.50", 1000 + dice.below(1000)), ..content.clone() };
+        let call = |content: &Content, dice: &mut Dice| Postback {
+            provider: provider.clone(),
+            transaction_id: format!("t-{n}"),
+            content: content.clone(),
+            by_post: dice.percent(30),
+        };
+        for _ in 0..=dice.below(3) {
+            calls.push(call(&content, dice));
+        }
+        if dice.percent(20) {
+            calls.push(call(&other, dice));
+        }
+    }
+    dice.shuffle(&mut calls);
+    calls
+}
+
+/// What came of all calls.
+#[derive(Default)]
+pub(crate) struct Outcome {
+    pub(crate) answered: Mutex<Vec<Answered>>,
+    /// Requests that were sent, repeats included.
+    pub(crate) requests: AtomicU64,
+    /// Of those, the ones that had no final answer.
+    pub(crate) without_answer: AtomicU64,
+    /// Of those, the ones whose process was killed.
+    pub(crate) died: AtomicU64,
+}
+
+/// Sends calls until there are none left, each until it is answered for good, as partners are told to.
+pub(crate) async fn send(
+    world: Arc<World>,
+    worker: Arc<Worker>,
+    waiting: Arc<Mutex<VecDeque<Postback>>>,
+    outcome: Arc<Outcome>,
+) {
+    loop {
+        let Some(postback) = waiting.lock().unwrap().pop_front() else { return };
+        let event = postback.request(&world).event();
+        let mut tries = 0;
+        loop {
+            outcome.requests.fetch_add(1, Ordering::Relaxed);
+            match worker.invoke(&event).await {
+                Came::Answer(answer) => match answer["statusCode"].as_u64() {
+                    Some(status @ (200 | 409)) => {
+                        let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+                        outcome.answered.lock().unwrap().push(Answered { postback, status, body });
+                        break;
+                    }
+                    Some(503) => {}
+                    _ => panic!("{postback:?} was answered {answer}"),
+                },
+                Came::Died => {
+                    outcome.died.fetch_add(1, Ordering::Relaxed);
+                }
+                Came::Failed(error) => panic!("postback failed as a whole: {error}"),
+            }
+            outcome.without_answer.fetch_add(1, Ordering::Relaxed);
+            tries += 1;
+            assert!(tries < PATIENCE, "{} was not answered in {tries} tries", postback.transaction_id);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+impl Postback {
+    fn request(&self, world: &World) -> HttpRequest {
+        let Self { provider, transaction_id, content: Content { user_id, click_id, amount }, by_post } = self;
+        let path = format!("/postback/{provider}/{}", world.tokens[provider]);
+        let query = format!(
+            "user_id={user_id}&click_id={click_id}&transaction_id={transaction_id}&currency=USD&amount_decimal={amount}"
+        );
+        if *by_post {
+            HttpRequest::post(&path).form(query).route("POST /postback/{provider}/{token}")
+        } else {
+            HttpRequest::get(&path).query(&query).route("GET /postback/{provider}/{token}")
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! One sandbox: a function's process behind a proxy of its own, started again whenever it has been killed.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::Value;
+use tests::{
+    proxy::Proxy,
+    runtime_api::{Function, Outcome, Settings},
+};
+use tokio::sync::mpsc;
+
+use crate::{
+    dice::Dice,
+    faults::{self, Tally},
+};
+
+/// A sandbox.
+pub(crate) struct Worker {
+    settings: Settings,
+    current: Arc<Mutex<Option<Arc<Function>>>>,
+    pub(crate) killed: Arc<AtomicU64>,
+    _proxy: Proxy,
+}
+
+/// What came of an event.
+pub(crate) enum Came {
+    /// The function's answer.
+    Answer(Value),
+    /// It was killed, or ran out of time, with the event in its hands.
+    Died,
+    /// It failed as a whole, which none of ours ever does.
+    Failed(Value),
+}
+
+impl Worker {
+    /// One that is called so; `settings` make the function's for the endpoint of a proxy.
+    pub(crate) async fn start(
+        endpoint_url: &str,
+        seed: u64,
+        name: &str,
+        tally: &Tally,
+        settings: impl Fn(&str) -> Settings,
+    ) -> Self {
+        let proxy = Proxy::start(endpoint_url).await;
+        let (kills, mut to_kill) = mpsc::unbounded_channel::<Duration>();
+        proxy.on(faults::plan(Dice::of(seed, name), kills, Arc::clone(tally)));
+        let current: Arc<Mutex<Option<Arc<Function>>>> = Arc::default();
+        let killed = Arc::new(AtomicU64::new(0));
+        let (victim, count) = (Arc::clone(&current), Arc::clone(&killed));
+        tokio::spawn(async move {
+            while let Some(after) = to_kill.recv().await {
+                tokio::time::sleep(after).await;
+                let function = victim.lock().unwrap().take();
+                if let Some(function) = function {
+                    function.kill().await;
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        });
+        Self { settings: settings(&proxy.endpoint_url()), current, killed, _proxy: proxy }
+    }
+
+    /// Gives it this event, in a process that lives when it gets it.
+    pub(crate) async fn invoke(&self, event: &Value) -> Came {
+        loop {
+            let function = self.standing().await;
+            let invocation = function.invoke(event).await;
+            match invocation.outcome {
+                Outcome::Response(answer) => return Came::Answer(answer),
+                Outcome::FunctionError(error) => return Came::Failed(error),
+                // Nobody had the event: Lambda would give it to another sandbox.
+                Outcome::Died(_) if invocation.took.is_zero() => self.bury(&function),
+                Outcome::Died(_) | Outcome::TimedOut => {
+                    self.bury(&function);
+                    return Came::Died;
+                }
+            }
+        }
+    }
+
+    async fn standing(&self) -> Arc<Function> {
+        let standing = self.current.lock().unwrap().clone();
+        if let Some(function) = standing {
+            return function;
+        }
+        let started = Arc::new(self.settings.spawn().await);
+        let mut current = self.current.lock().unwrap();
+        Arc::clone(current.get_or_insert(started))
+    }
+
+    /// Forgets a process that has ended, if it is still the one that stands here.
+    fn bury(&self, ended: &Arc<Function>) {
+        let mut current = self.current.lock().unwrap();
+        if current.as_ref().is_some_and(|function| Arc::ptr_eq(function, ended)) {
+            *current = None;
+        }
+    }
+}

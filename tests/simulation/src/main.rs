@@ -1,0 +1,63 @@
+//! A day of webhooks in simulated time: 10,000 partners, the largest of them down for two hours, with and without fair
+//! queues. Writes `SIMULATION.md` and `SIMULATION.svg` beside its sources; the same seed writes the same.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::expect_used,
+    clippy::float_arithmetic,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a model on paper: nothing of it is deployed, and a fault of it may end it"
+)]
+
+mod cost;
+mod day;
+mod dice;
+mod partners;
+mod plot;
+mod queue;
+mod report;
+
+use std::path::Path;
+
+use clap::Parser;
+
+use self::{
+    day::{Scenario, simulate},
+    dice::Dice,
+    partners::{Outage, Partners},
+};
+
+/// Computes a day of webhooks, and writes what came of it.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The same seed is the same day.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+/// As template.yaml has them.
+const CONCURRENCY: [usize; 2] = [200, 50];
+
+const SCENARIOS: [Scenario; 4] = [
+    Scenario { name: "hangs, one line", outage: Outage::Hangs, fair: false, concurrency: CONCURRENCY },
+    Scenario { name: "hangs, fair", outage: Outage::Hangs, fair: true, concurrency: CONCURRENCY },
+    Scenario { name: "refuses, fair", outage: Outage::Refuses, fair: true, concurrency: CONCURRENCY },
+    Scenario { name: "hangs, fair, 1,000 and 500", outage: Outage::Hangs, fair: true, concurrency: [1000, 500] },
+];
+
+fn main() {
+    let Arguments { seed } = Arguments::parse();
+    let partners = Partners::new(&mut Dice::new(seed));
+    let days = SCENARIOS.map(|scenario| (scenario, simulate(scenario, &partners, seed)));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let report = report::markdown(&days, &partners, seed);
+    std::fs::write(folder.join("SIMULATION.md"), &report).expect("SIMULATION.md can be written");
+    std::fs::write(folder.join("SIMULATION.svg"), plot::svg(&days)).expect("SIMULATION.svg can be written");
+    println!("{report}");
+}
