@@ -7,7 +7,10 @@ mod store;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -50,22 +53,31 @@ impl Usage {
 #[derive(Debug)]
 pub struct FakeAws {
     store: Arc<Mutex<Store>>,
+    latency_ms: Arc<AtomicU64>,
     server: Server,
 }
 
 impl FakeAws {
     /// Starts it, with TLS if there is an authority.
     pub fn start(authority: Option<&Authority>) -> Result<Self> {
-        let store = Arc::<Mutex<Store>>::default();
-        let shared = Arc::clone(&store);
+        let (store, latency_ms) = (Arc::<Mutex<Store>>::default(), Arc::<AtomicU64>::default());
+        let (shared, latency) = (Arc::clone(&store), Arc::clone(&latency_ms));
         let acceptor = authority.map(Authority::acceptor).transpose()?;
-        let server = Server::start(acceptor, move |request| answer(Arc::clone(&shared), request))?;
-        Ok(Self { store, server })
+        let server = Server::start(acceptor, move |request| {
+            let latency = Duration::from_millis(latency.load(Ordering::Relaxed));
+            answer(Arc::clone(&shared), latency, request)
+        })?;
+        Ok(Self { store, latency_ms, server })
     }
 
     /// Its URL.
     pub fn url(&self) -> String {
         self.server.url()
+    }
+
+    /// From here on every answer takes so much longer, as many at a time as are asked for.
+    pub fn set_latency(&self, milliseconds: u64) {
+        self.latency_ms.store(milliseconds, Ordering::Relaxed);
     }
 
     /// A table, empty, with these names of its key.
@@ -98,21 +110,33 @@ impl FakeAws {
     }
 }
 
-async fn answer(store: Arc<Mutex<Store>>, request: Request<Incoming>) -> Response<crate::server::Body> {
+async fn answer(
+    store: Arc<Mutex<Store>>,
+    latency: Duration,
+    request: Request<Incoming>,
+) -> Response<crate::server::Body> {
     let target = request.headers().get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let target = target.to_owned();
     let body = request.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    let begun = Instant::now();
-    let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
-    let (status, body) = match store.call(&target, &body) {
-        Ok(answer) => (StatusCode::OK, answer),
-        Err(Refused(refusal)) => (StatusCode::BAD_REQUEST, refusal),
-    };
-    let body = Bytes::from(body.to_string());
-    store.usage.busy += begun.elapsed();
+    let (status, body) = answered(&store, &target, &body);
+    if !latency.is_zero() {
+        tokio::time::sleep(latency).await;
+    }
     let mut response = Response::new(Full::new(body).boxed_unsync());
     *response.status_mut() = status;
     let json = hyper::header::HeaderValue::from_static("application/x-amz-json-1.0");
     response.headers_mut().insert(hyper::header::CONTENT_TYPE, json);
     response
+}
+
+fn answered(store: &Mutex<Store>, target: &str, body: &[u8]) -> (StatusCode, Bytes) {
+    let begun = Instant::now();
+    let mut store = store.lock().unwrap_or_else(PoisonError::into_inner);
+    let (status, body) = match store.call(target, body) {
+        Ok(answer) => (StatusCode::OK, answer),
+        Err(Refused(refusal)) => (StatusCode::BAD_REQUEST, refusal),
+    };
+    let body = Bytes::from(body.to_string());
+    store.usage.busy += begun.elapsed();
+    (status, body)
 }

@@ -9,8 +9,10 @@ use std::{
 
 use anyhow::{Context as _, Result};
 use bench::{
-    contender::{Contender, root, version},
-    growth, instructions, probe, report,
+    contender::{Contender, Program, root, version},
+    growth, instructions,
+    job::Job,
+    probe, report,
     results::{Fake, Machine, Results},
     rounds::{self, Plan},
     stats::{microseconds, number},
@@ -65,12 +67,15 @@ async fn run(folder: &std::path::Path) -> Result<Results> {
     say("first invocations with a small share of a processor");
     let first: Vec<Contender> = contenders.iter().filter(|contender| contender.label == "new").cloned().collect();
     let throttled_first_us = throttle::measure(&world, &first, plan.starts / 2).await?;
+    say("events, with AWS far away");
+    let jobs = [Job::Openings(1), Job::Openings(10)];
+    let distant_events_us = rounds::measure_distant(&world, Program::Rust("event-evaluator"), jobs, plan).await?;
     say("many webhooks, slow partners, large answers");
     let webhooks = webhooks::measure(&world, plan).await?;
     say("growth");
     let growth = growth::measure(&world, plan).await?;
     let machine = Machine { seconds: begun.elapsed().as_secs(), load: [before, load()], ..machine(plan) };
-    Ok(Results { machine, rows, fake, webhooks, throttled_first_us, growth })
+    Ok(Results { machine, rows, fake, webhooks, distant_events_us, throttled_first_us, growth })
 }
 
 fn machine(plan: Plan) -> Machine {

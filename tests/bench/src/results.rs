@@ -17,6 +17,8 @@ pub struct Results {
     pub fake: Fake,
     /// What webhooks do beside each other.
     pub webhooks: Webhooks,
+    /// An event, and ten events of ten users, while DynamoDB takes 5 ms for each call, in microseconds.
+    pub distant_events_us: [Spread; 2],
     /// First invocations with a small function's share of a processor, in microseconds, by contender; none where the
     /// system does not let it be limited.
     pub throttled_first_us: Option<BTreeMap<String, Spread>>,

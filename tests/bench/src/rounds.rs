@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 
 use crate::{
-    contender::Contender,
+    contender::{Contender, Program},
+    job::Job,
     results::Row,
     sandbox::Sandbox,
     stats::{Spread, microseconds, number, quantile},
@@ -119,4 +120,24 @@ async fn turn(world: &World, contender: &Contender, sandbox: &Sandbox, plan: Pla
     let cpu = sandbox.cpu()?.saturating_sub(before);
     times.cpu.push(microseconds(cpu) / number(u64::try_from(plan.invocations)?));
     Ok(())
+}
+
+/// How long AWS takes for a call when it is as far away as it is, in milliseconds.
+pub const LATENCY_MS: u64 = 5;
+
+/// Two jobs of one program, in turns, with AWS as far away as it is.
+pub async fn measure_distant(world: &World, program: Program, jobs: [Job; 2], plan: Plan) -> Result<[Spread; 2]> {
+    let sandbox = Sandbox::start(&program.settings(world, &[])?).await?;
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..3 {
+        sandbox.perform(&jobs[1], world).await?;
+    }
+    world.aws.set_latency(LATENCY_MS);
+    for _ in 0..plan.rounds {
+        for (job, times) in jobs.iter().zip(&mut times) {
+            times.push(sandbox.perform(job, world).await?);
+        }
+    }
+    world.aws.set_latency(0);
+    Ok(times.map(|times| Spread::of_durations(&times)))
 }

@@ -70,8 +70,12 @@ impl Function {
             parameters.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).collect();
         let key = item.remove("transaction_id").unwrap_or_else(|| AttributeValue::S(String::new()));
         item.insert("pk".into(), key);
-        for (name, value) in [("receipt_id", "qc3terwjnllwztrghrwrjubzcy"), ("received_at", "2026-11-23T21:33:22.275Z")]
-        {
+        for (name, value) in [
+            ("revision", "original"),
+            ("receipt_id", "qc3terwjnllwztrghrwrjubzcy"),
+            ("received_at", "2026-11-23T21:33:22.275Z"),
+            ("click", "foreign"),
+        ] {
             item.insert(name.into(), AttributeValue::S(value.into()));
         }
         let put = self
