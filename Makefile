@@ -13,7 +13,7 @@ SECONDS ?= 30
 CARGO_DENY = target/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 .DEFAULT_GOAL = help
-.PHONY: help run up down test prove soak explore fuzz chaos simulate smoke lint lint-rust lint-dependencies lint-template advisories
+.PHONY: help run up down test prove soak explore fuzz chaos simulate bench smoke lint lint-rust lint-dependencies lint-template advisories
 # Targets run in order even under -j: they share one cargo, and one terminal.
 .NOTPARALLEL:
 
@@ -29,6 +29,7 @@ help:
 	@echo 'make chaos SEED=1 run the functions under kill -9, minutes long, and check what came out; ARGS= for more or less'
 	@echo 'make simulate     compute a day with 10,000 partners, one of them down: tests/simulation/SIMULATION.md'
 	@echo 'make smoke URL=…  check a deployment from outside; PROVIDER=, TOKEN=, CLICK_URL= check more'
+	@echo 'make bench        what the functions cost, beside others: tests/bench/BENCHMARKS.md; QUICK=1 is a short look'
 	@echo 'make lint         formatting, clippy, licences, template.yaml'
 	@echo 'make advisories   known vulnerabilities of the dependencies; fetches a database with git'
 	@echo
@@ -71,6 +72,28 @@ simulate:
 
 smoke:
 	@$(LOCAL) smoke --url '$(URL)' --provider '$(PROVIDER)' --click-url '$(CLICK_URL)'
+
+# Builds each contender by itself: what one needs of a dependency must not make another larger.
+BENCHED = click postback conversion-relay event-evaluator webhook-sender
+BENCH_NODE = tests/bench/contenders/node
+BENCH_PYTHON = target/bench/python
+
+bench: export ONLY := $(ONLY)
+bench: export QUICK := $(QUICK)
+bench: $(BENCH_NODE)/dist $(BENCH_PYTHON)/.installed
+	cargo build --locked --release $(addprefix -p ,$(BENCHED))
+	cargo build --locked --release -p contender-bare
+	cargo build --locked --release -p contender-empty
+	cargo build --locked --profile bench-harness -p bench
+	target/bench-harness/bench
+
+$(BENCH_NODE)/dist: $(wildcard $(BENCH_NODE)/*.mjs) $(BENCH_NODE)/package-lock.json
+	cd $(BENCH_NODE) && npm ci --no-audit --no-fund && npm run build
+
+$(BENCH_PYTHON)/.installed: tests/bench/contenders/python/requirements.txt
+	python3.11 -m venv $(BENCH_PYTHON)
+	$(BENCH_PYTHON)/bin/pip install --quiet -r $<
+	touch $@
 
 lint: lint-rust lint-dependencies lint-template
 

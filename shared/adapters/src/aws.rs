@@ -4,7 +4,7 @@
 //! would find them elsewhere cost start-up time. TLS by rustls on ring, since aws-lc's first handshake costs tens of
 //! milliseconds of CPU.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::LazyLock, time::Duration};
 
 use app::ports::Unavailable;
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
@@ -43,6 +43,10 @@ impl fmt::Debug for AwsSettings {
     }
 }
 
+/// For a connection, in whichever attempt. The same for every client: an HTTP client has connections of its own for each
+/// such limit, and a connection that one client has opened could not serve the others.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
 /// How long one operation may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallLimits {
@@ -76,7 +80,7 @@ impl CallLimits {
 
     fn timeouts(self) -> TimeoutConfig {
         TimeoutConfig::builder()
-            .connect_timeout(self.attempt_timeout)
+            .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(self.attempt_timeout)
             .operation_timeout(self.operation_timeout)
             .build()
@@ -123,9 +127,12 @@ impl AwsSettings {
     }
 }
 
-/// The HTTP client of every AWS client here: rustls on ring.
+/// The HTTP client of every AWS client here: rustls on ring. One for a process, so that the authorities are read once and
+/// what one client has connected to serves the others. Its connections live as long as the runtime that opened them.
 pub fn http_client() -> SharedHttpClient {
-    Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+    static SHARED: LazyLock<SharedHttpClient> =
+        LazyLock::new(|| Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https());
+    SHARED.clone()
 }
 
 /// A failed call in our words: which service, and the error's code. Never a message, which may quote what was sent.

@@ -155,7 +155,7 @@ where
     async fn visit(
         &self,
         partner: &Partner,
-        sent: &Parameters,
+        sent: &Parameters<'_>,
         source: IpAddr,
         now: Timestamp,
         receipt_id: ReceiptId,
@@ -170,7 +170,7 @@ where
     async fn admit(
         &self,
         call: &Call<'_>,
-        sent: &Parameters,
+        sent: &Parameters<'_>,
         now: Timestamp,
     ) -> Result<Option<std::sync::Arc<KnownPartner>>, Unavailable> {
         // A name that cannot be a partner's costs the same hashing as one that could.
@@ -279,7 +279,7 @@ where
 /// A call whose partner is known.
 struct Visit<'a> {
     partner: &'a Partner,
-    sent: &'a Parameters,
+    sent: &'a Parameters<'a>,
     source: IpAddr,
     now: Timestamp,
     dry_run: bool,
@@ -302,7 +302,7 @@ fn envelope_faults(call: &Call<'_>) -> Vec<Fault> {
 }
 
 /// Under a signature, `provider` is signed as the path says it: one that is sent besides would stand twice.
-fn provider_fault(sent: &Parameters) -> Option<Fault> {
+fn provider_fault(sent: &Parameters<'_>) -> Option<Fault> {
     sent.raw("provider").map(|_| {
         let expected = "no parameter of this name: the path says it already, and it is signed from there";
         Fault::of("provider", FaultCode::Repeated, expected, "sign it, but do not send it")

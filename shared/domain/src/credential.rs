@@ -89,7 +89,7 @@ pub enum Credentials {
 impl Credentials {
     /// Whether the request is this partner's own. `None` stands for a partner that does not exist: it is refused after
     /// the same hashing, so that neither words nor work tell the two apart.
-    pub fn admit(this: Option<&Self>, provider: &Provider, token: Option<&str>, parameters: &Parameters) -> bool {
+    pub fn admit(this: Option<&Self>, provider: &Provider, token: Option<&str>, parameters: &Parameters<'_>) -> bool {
         if let Some(token) = token {
             let hashes: &[TokenHash] = match this {
                 Some(Self::Tokens(hashes)) => hashes,
@@ -145,7 +145,8 @@ mod tests {
         assert!(!Credentials::admit(Some(&signs), &acme(), Some(token.reveal()), &Parameters::default()));
 
         let signature = signature::sign(&secret, "a=1&provider=acme");
-        let signed = Parameters::split(format!("a=1&signature={signature}").as_bytes(), b"");
+        let query = format!("a=1&signature={signature}");
+        let signed = Parameters::split(query.as_bytes(), b"");
         assert!(Credentials::admit(Some(&signs), &acme(), None, &signed));
         let tokens = Credentials::Tokens([token.hash()].into());
         assert!(!Credentials::admit(Some(&tokens), &acme(), None, &signed));

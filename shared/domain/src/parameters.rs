@@ -26,27 +26,24 @@ pub const MAX_NAME_BYTES: usize = 64;
 
 /// A request's parameters as they were sent, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parameters {
-    pairs: Vec<Pair>,
+pub struct Parameters<'a> {
+    pairs: Vec<Pair<'a>>,
 }
 
 /// One `name=value` as sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Pair {
-    name: Vec<u8>,
-    value: Vec<u8>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pair<'a> {
+    name: &'a [u8],
+    value: &'a [u8],
 }
 
-impl Parameters {
+impl<'a> Parameters<'a> {
     /// Splits a raw query string and a raw form-encoded body.
-    pub fn split(query: &[u8], body: &[u8]) -> Self {
+    pub fn split(query: &'a [u8], body: &'a [u8]) -> Self {
         let pairs = segments(query, body)
             .map(|segment| {
                 let mut halves = segment.splitn(2, |byte| *byte == b'=');
-                Pair {
-                    name: halves.next().unwrap_or_default().to_vec(),
-                    value: halves.next().unwrap_or_default().to_vec(),
-                }
+                Pair { name: halves.next().unwrap_or_default(), value: halves.next().unwrap_or_default() }
             })
             .collect();
         Self { pairs }
@@ -80,9 +77,12 @@ impl Parameters {
         let mut seen = BTreeSet::new();
         let mut told = BTreeSet::new();
         for pair in &self.pairs {
-            match decode_name(&pair.name) {
+            match decode_name(pair.name) {
+                Ok(name) if !seen.contains(&name) => {
+                    seen.insert(name);
+                }
                 Ok(name) => {
-                    if !seen.insert(name.clone()) && told.insert(name.clone()) {
+                    if told.insert(name.clone()) {
                         faults.push(Fault::of(
                             &name,
                             FaultCode::Repeated,
@@ -92,7 +92,7 @@ impl Parameters {
                     }
                 }
                 Err(code) => faults.push(Fault::of(
-                    &String::from_utf8_lossy(&pair.name).chars().take(MAX_NAME_BYTES).collect::<String>(),
+                    &String::from_utf8_lossy(pair.name).chars().take(MAX_NAME_BYTES).collect::<String>(),
                     code,
                     format!("a parameter's name of 1 to {MAX_NAME_BYTES} bytes of UTF-8 without control characters"),
                     "send only the agreed parameters; percent-encode their names, a literal % as %25",
@@ -104,15 +104,17 @@ impl Parameters {
 
     /// The names that are not among `known`, decoded, in order: what is ignored, and said to be.
     pub fn others(&self, known: &BTreeSet<&str>) -> Vec<String> {
-        let mut others: Vec<String> = self.names().filter(|name| !known.contains(name.as_str())).collect();
+        let is_known = |raw| core::str::from_utf8(&bytes(raw)).is_ok_and(|name| known.contains(name));
+        let others = self.pairs.iter().filter(|pair| !is_known(pair.name));
+        let mut others: Vec<String> = others.filter_map(|pair| decode(pair.name).ok()).collect();
         others.sort();
         others.dedup();
         others
     }
 
     /// The first value under this name, as sent.
-    pub fn raw(&self, name: &str) -> Option<&[u8]> {
-        self.pairs.iter().find(|pair| is_named(&pair.name, name)).map(|pair| pair.value.as_slice())
+    pub fn raw(&self, name: &str) -> Option<&'a [u8]> {
+        self.pairs.iter().find(|pair| is_named(pair.name, name)).map(|pair| pair.value)
     }
 
     /// Whether the last parameter sent has no value: so ends a URL that a raw `#` has cut.
@@ -127,32 +129,28 @@ impl Parameters {
 
     /// The text that a signature is made over: every parameter but `signature`, and these besides.
     pub fn canonical(&self, besides: &[(&str, &str)]) -> String {
-        let sent: Vec<(Vec<u8>, Vec<u8>)> = self
+        let sent: Vec<_> = self
             .pairs
             .iter()
-            .filter(|pair| !is_named(&pair.name, SIGNATURE))
-            .map(|pair| (bytes(&pair.name).into_owned(), bytes(&pair.value).into_owned()))
+            .filter(|pair| !is_named(pair.name, SIGNATURE))
+            .map(|pair| (bytes(pair.name), bytes(pair.value)))
             .collect();
         let besides = besides.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        signature::canonical(sent.iter().map(|(name, value)| (name.as_slice(), value.as_slice())).chain(besides))
+        signature::canonical(sent.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).chain(besides))
     }
 
     /// What was sent, again as one form-encoded text without the signature: what is kept of a refused request.
     pub fn to_kept_text(&self) -> String {
         let mut text = String::new();
-        for pair in self.pairs.iter().filter(|pair| !is_named(&pair.name, SIGNATURE)) {
+        for pair in self.pairs.iter().filter(|pair| !is_named(pair.name, SIGNATURE)) {
             if !text.is_empty() {
                 text.push('&');
             }
-            text.push_str(&String::from_utf8_lossy(&pair.name));
+            text.push_str(&String::from_utf8_lossy(pair.name));
             text.push('=');
-            text.push_str(&String::from_utf8_lossy(&pair.value));
+            text.push_str(&String::from_utf8_lossy(pair.value));
         }
         text
-    }
-
-    fn names(&self) -> impl Iterator<Item = String> {
-        self.pairs.iter().filter_map(|pair| decode(&pair.name).ok())
     }
 }
 
@@ -195,7 +193,10 @@ fn is_named(raw: &[u8], name: &str) -> bool {
 }
 
 fn bytes(raw: &[u8]) -> Cow<'_, [u8]> {
-    if raw.contains(&b'+') {
+    // Nearly every name and value stands for itself, and every name is compared with every one that is looked for.
+    if !raw.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+        Cow::Borrowed(raw)
+    } else if raw.contains(&b'+') {
         let spaced: Vec<u8> = raw.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
         Cow::Owned(percent_decode(&spaced).collect())
     } else {

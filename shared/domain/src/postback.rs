@@ -189,7 +189,7 @@ pub struct ParsedPostback {
 impl ParsedPostback {
     /// Reads a request's parameters by this partner's rules, or tells every fault of it at once.
     pub fn parse(
-        sent: &Parameters,
+        sent: &Parameters<'_>,
         provider: &Provider,
         rules: &PostbackRules,
         keys: &ClickKeys,
@@ -232,7 +232,7 @@ fn derive_transaction_id(provider: &Provider, content: &Content) -> TransactionI
 
 /// Reads values and gathers faults; everything that is asked for is answered, whatever went wrong before.
 struct Reader<'a> {
-    sent: &'a Parameters,
+    sent: &'a Parameters<'a>,
     rules: &'a PostbackRules,
     faults: Vec<Fault>,
 }

@@ -34,8 +34,8 @@ const NAMESPACE: &str = "gg3-postback";
 /// Room for a line: longer ones grow it.
 const LINE_BYTES: usize = 768;
 
-/// Starts logging to standard output, at `LOG_LEVEL` (`error`, `warn`, `info`, `debug`; info unless it says so). What is
-/// counted is written at any level, else its alarms would be blind.
+/// Starts logging to standard output, at `LOG_LEVEL` (`error`, `warn` or `info`, which it is unless it says so; nothing
+/// below that is compiled into a release). What is counted is written at any level, else its alarms would be blind.
 pub fn start(env: &Environment) {
     let level = env.optional("LOG_LEVEL").and_then(|text| text.to_lowercase().parse().ok());
     let namespace = env.optional("METRICS_NAMESPACE");

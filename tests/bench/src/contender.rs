@@ -1,0 +1,202 @@
+//! The programs: ours and those that do the same elsewhere.
+
+use std::{
+    env, fs,
+    io::Write as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use flate2::{Compression, write::DeflateEncoder};
+use tests::runtime_api::Settings;
+
+use crate::{job::Job, world::World};
+
+/// What Lambda adds to an archive of one file: its headers.
+const ZIP_OVERHEAD: usize = 150;
+
+/// A program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Program {
+    /// A function of Rust, ours or a contender.
+    Rust(&'static str),
+    /// A bundled module of Node.
+    Node(&'static str),
+    /// A script of Python.
+    Python(&'static str),
+}
+
+impl Program {
+    /// Whether it is one of the functions that are deployed.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Rust(name) if !name.starts_with("contender"))
+    }
+
+    /// What it is called in tables.
+    pub fn name(self) -> String {
+        match self {
+            Self::Rust("contender-empty") => "empty function".to_owned(),
+            Self::Rust("contender-bare") => "bare function".to_owned(),
+            Self::Rust(name) => name.to_owned(),
+            Self::Node(variant) => format!("Node 20, {variant}"),
+            Self::Python(variant) => format!("Python 3.11, {variant}"),
+        }
+    }
+
+    /// What it is started with.
+    pub fn settings(self, world: &World, with: &[String]) -> Result<Settings> {
+        let file = self.file();
+        ensure!(file.exists(), "{} is not there: `make bench` builds it", file.display());
+        let mut command: Vec<String> = with.to_vec();
+        match self {
+            Self::Rust(_) => {}
+            Self::Node(_) => command.push(found("node")?),
+            Self::Python(_) => command.push(root().join("target/bench/python/bin/python").display().to_string()),
+        }
+        command.push(file.display().to_string());
+        let binary = if command.len() == 1 { file } else { script(world, &command)? };
+        let mut settings = Settings::new(binary).variables(world.environment()).timeout(Duration::from_mins(1));
+        if matches!(self, Self::Node("powertools") | Self::Python("powertools")) {
+            settings = settings.variable("TABLE", "idempotency");
+        }
+        let seconds = match self {
+            Self::Rust("click") => "5",
+            Self::Rust("postback") => "10",
+            _ => "60",
+        };
+        Ok(settings.name(self.name()).variable("FUNCTION_TIMEOUT_SECONDS", seconds))
+    }
+
+    /// The archive that would be uploaded, in bytes. Of Python that is our own text and Powertools: boto3 is Lambda's.
+    pub fn zip_bytes(self) -> Result<usize> {
+        let file = self.file();
+        match self {
+            Self::Rust(_) | Self::Node(_) => Ok(deflated(&fs::read(file)?)? + ZIP_OVERHEAD),
+            Self::Python(variant) => {
+                let folder = file.parent().context("a script has a folder")?;
+                let packages = root().join("target/bench/python/lib/python3.11/site-packages/aws_lambda_powertools");
+                let own = [folder.join("postback.py"), folder.join("runtime.py"), file.clone()];
+                let own: usize = own.iter().map(|path| deflated(&fs::read(path)?)).sum::<Result<_>>()?;
+                Ok(own + if variant == "powertools" { folder_bytes(&packages)? } else { 0 })
+            }
+        }
+    }
+
+    fn file(self) -> PathBuf {
+        let contenders = root().join("tests/bench/contenders");
+        match self {
+            Self::Rust(name) => root().join("target/release").join(name),
+            Self::Node(variant) => contenders.join(format!("node/dist/{variant}.mjs")),
+            Self::Python(variant) => contenders.join(format!("python/{variant}.py")),
+        }
+    }
+}
+
+/// A program at its job: one line of the results.
+#[derive(Debug, Clone)]
+pub struct Contender {
+    /// The program.
+    pub program: Program,
+    /// The job.
+    pub job: Job,
+    /// What the job is called in tables.
+    pub label: String,
+}
+
+impl Contender {
+    fn new(program: Program, job: Job, label: &str) -> Self {
+        Self { program, job, label: label.to_owned() }
+    }
+
+    /// All that are measured, in the tables' order.
+    pub fn all() -> Vec<Self> {
+        let (empty, bare) = (Program::Rust("contender-empty"), Program::Rust("contender-bare"));
+        let [click, postback, relay, evaluator, sender] =
+            ["click", "postback", "conversion-relay", "event-evaluator", "webhook-sender"].map(Program::Rust);
+        let deliveries = |count, way| Job::Deliveries { count, way, attempt: 1 };
+        let mut all = vec![
+            Self::new(empty, Job::NewPostback, "nothing"),
+            Self::new(bare, Job::NewPostback, "new"),
+            Self::new(bare, Job::Duplicate, "duplicate"),
+            Self::new(postback, Job::NewPostback, "new"),
+            Self::new(postback, Job::Duplicate, "duplicate"),
+            Self::new(postback, Job::Conflict, "conflict"),
+            Self::new(postback, Job::Malformed, "malformed"),
+            Self::new(postback, Job::Unauthorized, "unauthorized"),
+            Self::new(click, Job::Click, "redirected"),
+            Self::new(relay, Job::Conversions(1), "1 conversion"),
+            Self::new(relay, Job::Conversions(10), "10 conversions"),
+            Self::new(relay, Job::Conversions(100), "100 conversions"),
+            Self::new(evaluator, Job::Openings(1), "1 event"),
+            Self::new(evaluator, Job::Openings(10), "10 events of 10 users"),
+            Self::new(evaluator, Job::Goals(1), "1 event, goal reached"),
+            Self::new(evaluator, Job::Goals(10), "10 events, 10 goals reached"),
+            Self::new(evaluator, Job::Repeated, "1 event, repeated"),
+            Self::new(evaluator, Job::NotNeeded, "1 event, not needed"),
+            Self::new(sender, deliveries(1, "instant"), "1 delivery"),
+            Self::new(sender, deliveries(10, "instant"), "10 deliveries"),
+            Self::new(sender, deliveries(1, "failing"), "1 attempt, failed"),
+            Self::new(sender, deliveries(10, "failing"), "10 attempts, failed"),
+        ];
+        for variant in ["plain", "powertools"] {
+            for program in [Program::Node(variant), Program::Python(variant)] {
+                all.push(Self::new(program, Job::NewPostback, "new"));
+                all.push(Self::new(program, Job::Duplicate, "duplicate"));
+            }
+        }
+        all
+    }
+
+    /// Its name in tables.
+    pub fn name(&self) -> String {
+        format!("{}: {}", self.program.name(), self.label)
+    }
+}
+
+/// The project's folder.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Where this program is, by PATH.
+pub fn found(program: &str) -> Result<String> {
+    let paths = env::var_os("PATH").unwrap_or_default();
+    let path = env::split_paths(&paths).map(|folder| folder.join(program)).find(|path| path.is_file());
+    path.map(|path| path.display().to_string()).with_context(|| format!("{program} is not on the PATH"))
+}
+
+/// A file that becomes this command, and stays one process.
+fn script(world: &World, command: &[String]) -> Result<PathBuf> {
+    let text = format!("#!/bin/sh\nexec {}\n", command.join(" "));
+    let name = command.last().and_then(|last| Path::new(last).file_name()).context("a command")?;
+    let digest = text.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    let path = world.folder.join(format!("{}-{digest:x}.sh", name.display()));
+    fs::write(&path, text)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+    Ok(path)
+}
+
+fn deflated(bytes: &[u8]) -> Result<usize> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes)?;
+    Ok(encoder.finish()?.len())
+}
+
+fn folder_bytes(folder: &Path) -> Result<usize> {
+    let mut sum = 0;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        sum += if path.is_dir() { folder_bytes(&path)? } else { deflated(&fs::read(path)?)? };
+    }
+    Ok(sum)
+}
+
+/// What a program says about its version, in one line.
+pub fn version(program: &str) -> String {
+    let output = Command::new(program).arg("--version").output();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    text.lines().next().unwrap_or("?").to_owned()
+}

@@ -1,0 +1,60 @@
+//! Instructions of an invocation: callgrind counts two runs of different lengths, and the difference is the invocations'.
+//!
+//! Counts hardly depend on what else the machine does. callgrind's processor has no SHA instructions, so that hashing is
+//! overstated.
+
+use std::{fs, process::Stdio};
+
+use anyhow::{Context as _, Result, ensure};
+use tokio::process::Command;
+
+use crate::{
+    contender::{Contender, Program, found},
+    sandbox::Sandbox,
+    world::World,
+};
+
+/// How many invocations the two runs have.
+const RUNS: [u64; 2] = [20, 120];
+
+/// Counts a program of Rust at its job; none of others, or where there is no valgrind.
+pub async fn count(world: &World, contender: &Contender) -> Result<Option<u64>> {
+    let (Program::Rust(_), Ok(valgrind)) = (contender.program, found("valgrind")) else { return Ok(None) };
+    let mut counts = [0; 2];
+    for (count, invocations) in counts.iter_mut().zip(RUNS) {
+        *count = run(world, contender, &valgrind, invocations).await.with_context(|| contender.name())?;
+    }
+    let [short, long] = counts;
+    Ok(Some(long.saturating_sub(short) / (RUNS[1] - RUNS[0])))
+}
+
+async fn run(world: &World, contender: &Contender, valgrind: &str, invocations: u64) -> Result<u64> {
+    let out = world.folder.join("callgrind.out");
+    let _ = fs::remove_file(&out);
+    let with = [
+        valgrind.to_owned(),
+        "-q".into(),
+        "--tool=callgrind".into(),
+        format!("--callgrind-out-file={}", out.display()),
+    ];
+    let sandbox = Sandbox::start(&contender.program.settings(world, &with)?).await?;
+    sandbox.prepare(&contender.job).await?;
+    for _ in 0..invocations {
+        sandbox.perform(&contender.job, world).await?;
+    }
+    terminate(sandbox.process()).await?;
+    sandbox.ended().await;
+    total(&fs::read_to_string(&out).context("what callgrind wrote")?)
+}
+
+async fn terminate(process: u32) -> Result<()> {
+    let status = Command::new("kill").args(["-TERM", &process.to_string()]).stdin(Stdio::null()).status().await?;
+    ensure!(status.success(), "kill failed");
+    Ok(())
+}
+
+fn total(profile: &str) -> Result<u64> {
+    let line =
+        profile.lines().rev().find_map(|line| line.strip_prefix("totals:")).context("no totals in the profile")?;
+    Ok(line.trim().parse()?)
+}

@@ -1,0 +1,245 @@
+//! What functions are given to do, and what they must answer.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use domain::{
+    attempt::{Answer, Answered, Outcome},
+    delivery::{Delivery, Message, Pace, Recorded, Standing},
+    event::Ids,
+    ids::{CampaignName, ClickId, LandingName, Mark, Provider, Ticket, UserId},
+    moment::Moment,
+    participant::Owed,
+    retry::RetryPolicy,
+    signature::Secret,
+    tracking_link::ClickLink,
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tests::payload::{Change, HttpRequest, Message as Queued, queue_event, stream_event};
+
+use crate::world::{LINK_SECRET, TOKEN, World};
+
+/// What a function is given to do, again and again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Job {
+    /// A postback that nobody has sent before.
+    NewPostback,
+    /// The same postback as always.
+    Duplicate,
+    /// Another amount than always.
+    Conflict,
+    /// Without an amount.
+    Malformed,
+    /// With a wrong token.
+    Unauthorized,
+    /// A tracking link.
+    Click,
+    /// So many new postbacks from the table's stream.
+    Conversions(usize),
+    /// An event for each of so many users that nobody knows: an opening.
+    Openings(usize),
+    /// A registration for each of so many users, which reaches a goal.
+    Goals(usize),
+    /// The same event as always.
+    Repeated,
+    /// A quest that no campaign asks for.
+    NotNeeded,
+    /// A later opening of a user that has opened so many partners' links.
+    KnownUser(usize),
+    /// So many deliveries of this campaign, all due their n-th attempt.
+    Deliveries {
+        /// How many.
+        count: usize,
+        /// The campaign, which says how the partner's server answers.
+        way: &'static str,
+        /// Which attempt is due, 1 to 6.
+        attempt: u8,
+    },
+}
+
+fn next() -> u64 {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    COUNT.fetch_add(1, Ordering::Relaxed)
+}
+
+fn now() -> Moment {
+    Timestamp::now().into()
+}
+
+impl Job {
+    /// The next event.
+    pub fn event(&self, world: &World) -> Result<Value> {
+        let new = || format!("t-{:012}", next());
+        Ok(match self {
+            Self::NewPostback => postback(TOKEN, &new(), "100.00"),
+            Self::Duplicate => postback(TOKEN, "always", "100.00"),
+            Self::Conflict => postback(TOKEN, "always", "7"),
+            Self::Malformed => postback(TOKEN, &new(), "much"),
+            Self::Unauthorized => postback("wrong", &new(), "100.00"),
+            Self::Click => click()?,
+            Self::Conversions(count) => stream_event("postbacks", (0..*count).map(|_| insertion(&new()))),
+            Self::Openings(count) => events((0..*count).map(|_| opening(&new(), 0))),
+            Self::Goals(count) => events((0..*count).map(|_| registration(&new()))),
+            Self::Repeated => events([event("tracking_link.opened", "evt-always", "always", &tracking(0))]),
+            Self::NotNeeded => events([event("main_quest.completed", &new(), "always", &json!({"quest_id": "none"}))]),
+            Self::KnownUser(_) => events([opening(&self.user(), 0)]),
+            Self::Deliveries { count, way, attempt } => deliveries(world, *count, way, *attempt)?,
+        })
+    }
+
+    /// What has to be done first, once.
+    pub fn before(&self) -> Vec<Value> {
+        match self {
+            Self::Conflict => vec![postback(TOKEN, "always", "100.00")],
+            Self::KnownUser(partners) => {
+                let openings: Vec<Value> = (0..*partners).map(|n| opening(&self.user(), n)).collect();
+                openings.chunks(10).map(|ten| events(ten.iter().cloned())).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn user(&self) -> String {
+        format!("{self:?}")
+    }
+
+    /// Whether this is the answer.
+    pub fn check(&self, answer: &Value) -> Result<()> {
+        let status = match self {
+            Self::NewPostback | Self::Duplicate => 200,
+            Self::Conflict => 409,
+            Self::Malformed => 400,
+            Self::Unauthorized => 401,
+            Self::Click => 302,
+            _ => {
+                ensure!(answer["batchItemFailures"] == json!([]), "{self:?} was answered {answer}");
+                return Ok(());
+            }
+        };
+        ensure!(answer["statusCode"] == status, "{self:?} was answered {answer}");
+        Ok(())
+    }
+}
+
+fn postback(token: &str, transaction: &str, amount: &str) -> Value {
+    let query = format!(
+        "user_id=12345&click_id=agrauu7nl5shaogkyomlumtxxcstdyhvimoofbrg&transaction_id={transaction}&currency=USD\
+         &amount_decimal={amount}&event_id=001&event_name=purchase"
+    );
+    let request = HttpRequest::get(&format!("/postback/acme/{token}?{query}"));
+    request.route("GET /postback/{provider}/{token}").event()
+}
+
+fn click() -> Result<Value> {
+    let link = ClickLink {
+        provider: Provider::new("acme")?,
+        landing: LandingName::new("welcome")?,
+        user_id: UserId::new("12345")?,
+        expires: Timestamp::now().as_second() + 3600,
+    };
+    let target = link.signed("", &Secret::new(LINK_SECRET));
+    Ok(HttpRequest::get(&target).route("GET /click/{provider}/{landing}").event())
+}
+
+fn insertion(transaction: &str) -> Change {
+    let text = |value: &str| json!({"S": value});
+    let keys = json!({"provider_transaction": text(&format!("acme#{transaction}")), "revision": text("original")});
+    let mut item = json!({
+        "receipt_id": text("qc3terwjnllwztrghrwrjubzcy"), "received_at": text("2026-11-23T21:33:22.275Z"),
+        "click": text("foreign"), "user_id": text("12345"), "currency": text("USD"), "amount_decimal": text("100.00"),
+        "click_id": text("agrauu7nl5shaogkyomlumtxxcstdyhvimoofbrg"), "event_id": text("001"),
+        "event_name": text("purchase"),
+    });
+    if let (Value::Object(item), Value::Object(keys)) = (&mut item, keys.clone()) {
+        item.extend(keys);
+    }
+    Change::insert(keys, item)
+}
+
+fn events(bodies: impl IntoIterator<Item = Value>) -> Value {
+    let sent = Timestamp::now();
+    queue_event("gg3-events", bodies.into_iter().map(|body| Queued::new(body.to_string()).sent(sent)))
+}
+
+fn event(kind: &str, id: &str, user: &str, more: &Value) -> Value {
+    let occurred_at = if user == "always" { "2026-11-23T12:00:00Z".to_owned() } else { Timestamp::now().to_string() };
+    let mut event = json!({"id": id, "type": kind, "user_id": user, "occurred_at": occurred_at, "total_clicks": 40});
+    if let (Value::Object(event), Value::Object(more)) = (&mut event, more) {
+        event.extend(more.clone());
+    }
+    event
+}
+
+fn tracking(partner: usize) -> Value {
+    json!({"tracking": {"provider": format!("partner-{partner}"), "click_id": format!("click-{:012}", next())}})
+}
+
+fn opening(user: &str, partner: usize) -> Value {
+    event("tracking_link.opened", &format!("evt-{}", next()), user, &tracking(partner))
+}
+
+fn registration(user: &str) -> Value {
+    let mut more = tracking(0);
+    more["method"] = "google".into();
+    event("user.registered", &format!("evt-{}", next()), user, &more)
+}
+
+fn deliveries(world: &World, count: usize, way: &str, attempt: u8) -> Result<Value> {
+    let sent = Timestamp::now();
+    let mut messages = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (delivery, message) = due(way, attempt)?;
+        world.put_delivery(&delivery)?;
+        messages.push(Queued::new(serde_json::to_string(&message)?).sent(sent));
+    }
+    Ok(queue_event("webhooks", messages))
+}
+
+/// A delivery whose attempts before this one have failed, and the message of this one.
+fn due(way: &str, attempt: u8) -> Result<(Delivery, Message)> {
+    let owed = Owed {
+        provider: Provider::new("acme")?,
+        campaign: CampaignName::new(way)?,
+        ids: Ids { click_id: Some(ClickId::new("agrauu7nl5shaogkyomlumtxxcstdyhvimoofbrg")?), user_id: None },
+        occurred_at: now(),
+    };
+    let created_at = now().minus(Duration::from_hours(24));
+    let random = next().to_le_bytes();
+    let user = UserId::new(format!("gg3-{}", next()))?;
+    let mut delivery = Delivery::new(user, owed, created_at, Ticket::from_random(random));
+    let ticket = Ticket::from_random(random);
+    let mut message = Message {
+        delivery_id: delivery.id().clone(),
+        provider: delivery.provider().clone(),
+        campaign: delivery.campaign().clone(),
+        round: delivery.round(),
+        n: 1,
+        ticket: ticket.clone(),
+        due_at: created_at,
+        revision: delivery.revision(),
+    };
+    let pace = Pace::default();
+    let mark = Mark::from_random([7; 8]);
+    while message.n < attempt {
+        let at = message.due_at;
+        let claim = message.claim(at, Standing::Open, &pace, &mark).context("an attempt that is due")?;
+        let answered = Answered {
+            sent_at: at,
+            ended_at: at,
+            outcome: Outcome::Status(500),
+            answer: Answer::of(&[b'n'; 256]),
+            retry_after: None,
+        };
+        let recorded =
+            delivery.with_claim(claim.clone()).record(&claim, &answered, RetryPolicy::default(), ticket.clone());
+        let Recorded::Stored { delivery: recorded, next: Some(next) } = recorded else {
+            anyhow::bail!("an attempt that fails leads to another");
+        };
+        (delivery, message) = (recorded, next);
+    }
+    Ok((delivery, message))
+}

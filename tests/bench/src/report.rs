@@ -1,0 +1,197 @@
+//! The results as a page for people.
+
+use std::fmt::Write as _;
+
+use crate::{
+    cost::{Cost, costs},
+    plot::svg,
+    results::{Results, Row},
+    stats::{Spread, number},
+    targets::{Target, targets},
+};
+
+/// The page, and beside it the plots, each with its file's name.
+pub fn page(results: &Results) -> (String, Vec<(String, String)>) {
+    let plots: Vec<(String, String)> =
+        results.growth.iter().map(|series| (format!("plots/{}.svg", file_name(&series.title)), svg(series))).collect();
+    let mut page = String::new();
+    // Writing to a text does not fail.
+    let _ = write!(page, "{}", include_str!("report/introduction.md"));
+    machine(&mut page, results);
+    aims(&mut page, &targets(results));
+    rows(&mut page, results);
+    calls(&mut page, results);
+    webhooks(&mut page, results);
+    money(&mut page, &costs(results));
+    growth(&mut page, results, &plots);
+    let _ = write!(page, "{}", include_str!("report/limits.md"));
+    (page, plots)
+}
+
+fn file_name(title: &str) -> String {
+    let letters = title.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' });
+    letters.collect::<String>().split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
+}
+
+fn machine(page: &mut String, results: &Results) {
+    let machine = &results.machine;
+    let [before, after] = &machine.load;
+    let which = if machine.quick { "`QUICK=1 make bench`" } else { "`make bench`" };
+    let _ = write!(
+        page,
+        "\n{which} on {}, in {} s: {} × {}, Linux {}; average load {before} when it began and {after} when it ended. {}.\n",
+        machine.date,
+        machine.seconds,
+        machine.processors,
+        machine.processor,
+        machine.kernel,
+        machine.versions.join("; "),
+    );
+    let fake = &results.fake;
+    let _ = write!(
+        page,
+        "\nThe stand-in for DynamoDB makes an answer in {:.0} µs on average; a conditional put over TLS is there and back \
+         in {} µs; eight clients at once get {:.0} a second. That is in every latency below, in no CPU time.\n",
+        fake.answer_us,
+        spread(fake.round_trip_us, 1.0),
+        fake.puts_per_second,
+    );
+}
+
+fn aims(page: &mut String, targets: &[Target]) {
+    let met = targets.iter().filter(|target| target.met == Some(true)).count();
+    let _ =
+        write!(page, "\n## Targets: {met} of {} are met\n\n| target | measured | |\n|---|---|---|\n", targets.len());
+    for Target { aim, measured, met } in targets {
+        let met = match met {
+            Some(true) => "met",
+            Some(false) => "**missed**",
+            None => "not measured",
+        };
+        let _ = writeln!(page, "| {aim} | {measured} | {met} |");
+    }
+}
+
+/// Median, and the middle half.
+fn spread(spread: Spread, unit: f64) -> String {
+    let digits = |value: f64| match value / unit {
+        value if value < 10.0 => format!("{value:.2}"),
+        value if value < 100.0 => format!("{value:.1}"),
+        value => format!("{value:.0}"),
+    };
+    format!("{} ({}–{})", digits(spread.median), digits(spread.low), digits(spread.high))
+}
+
+fn rows(page: &mut String, results: &Results) {
+    page.push_str(
+        "\n## Each function beside others\n\nMedians, and between which the middle half lies.\n\n\
+         | | zip, MB | init, ms | first, ms | warm p50, µs | p99, µs | CPU, µs | instructions | peak, MiB |\n\
+         |---|---|---|---|---|---|---|---|---|\n",
+    );
+    for row in &results.rows {
+        let zip = number(u64::try_from(row.zip_bytes).unwrap_or(u64::MAX)) / 1e6;
+        let instructions = row.instructions.map_or("–".to_owned(), |count| format!("{} k", count / 1000));
+        let _ = writeln!(
+            page,
+            "| {} | {zip:.2} | {} | {} | {} | {:.0} | {} | {instructions} | {:.1} |",
+            row.name(),
+            spread(row.init_us, 1e3),
+            spread(row.first_us, 1e3),
+            spread(row.warm_us, 1.0),
+            row.warm_p99_us,
+            spread(row.cpu_us, 1.0),
+            number(row.peak_kib) / 1024.0,
+        );
+    }
+    if let Some(firsts) = &results.throttled_first_us {
+        page.push_str("\nFirst invocations with 1/14 of a processor, as a function of 128 MB has, in ms:\n\n");
+        for (name, first) in firsts {
+            let _ = writeln!(page, "- {name}: {}", spread(*first, 1e3));
+        }
+    }
+}
+
+fn calls(page: &mut String, results: &Results) {
+    page.push_str(
+        "\n## Calls of AWS for each outcome\n\n| | calls | write units | read units | log, bytes |\n|---|---|---|---|---|\n",
+    );
+    for row in &results.rows {
+        let each = |count: u64| number(count) / number(row.invocations.max(1));
+        let Row { usage, .. } = row;
+        let _ = writeln!(
+            page,
+            "| {} | {} | {:.1} | {:.1} | {:.0} |",
+            row.name(),
+            row.calls(),
+            each(usage.write_units),
+            each(usage.half_read_units) / 2.0,
+            each(row.logged_bytes),
+        );
+    }
+}
+
+fn webhooks(page: &mut String, results: &Results) {
+    let webhooks = &results.webhooks;
+    let mib = |kib: u64| number(kib) / 1024.0;
+    let _ = write!(
+        page,
+        "\n## Webhooks\n\n- To a partner who thinks for 200 ms: one delivery {} ms, ten in a batch {} ms.\n- To one who \
+         answers at once, in batches of ten, one sandbox, all on this machine: {:.0} deliveries a second of time, {:.0} in a \
+         second of the function's own processor time.\n- Memory: {:.1} MiB when ready, {:.1} MiB at most after a batch of \
+         eight small answers, {:.1} MiB after one of eight answers of 300 MB.\n",
+        spread(webhooks.slow_one_us, 1e3),
+        spread(webhooks.slow_ten_us, 1e3),
+        webhooks.sustained_per_second,
+        webhooks.sustained_per_cpu_second,
+        mib(webhooks.ready_kib),
+        mib(webhooks.small_kib),
+        mib(webhooks.large_kib),
+    );
+}
+
+fn money(page: &mut String, costs: &[Cost]) {
+    page.push_str(
+        "\n## What a million costs\n\nIn dollars, us-east-1, arm64, on demand, 256 MB. The time is the warm median here, rounded \
+         up as it is billed; AWS's own services answer in milliseconds, so the last column says what each one more adds.\n\n\
+         | a million | billed, ms | API | invocations | time | DynamoDB | SQS | logs | **all** | each ms more |\n\
+         |---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for cost in costs {
+        let _ = writeln!(
+            page,
+            "| {} | {:.0} | {:.2} | {:.2} | {:.3} | {:.3} | {:.3} | {:.3} | **{:.2}** | {:.4} |",
+            cost.what,
+            cost.billed_ms,
+            cost.api,
+            cost.requests,
+            cost.time,
+            cost.dynamodb,
+            cost.sqs,
+            cost.logs,
+            cost.total(),
+            cost.millisecond(),
+        );
+    }
+}
+
+fn growth(page: &mut String, results: &Results, plots: &[(String, String)]) {
+    page.push_str("\n## Growth\n\nThe dashed line is what linear would be.\n");
+    for (series, (file, _)) in results.growth.iter().zip(plots) {
+        let _ = write!(page, "\n![{}]({file})\n\n| {} | ", series.title, series.against);
+        let line = |page: &mut String, values: Vec<String>| {
+            let _ = writeln!(page, "{} |", values.join(" | "));
+        };
+        line(page, series.points.iter().map(|point| point.size.to_string()).collect());
+        let _ = writeln!(page, "|---{}|", "|---".repeat(series.points.len()));
+        page.push_str("| CPU, µs | ");
+        line(page, series.points.iter().map(|point| format!("{:.0}", point.cpu_us)).collect());
+        page.push_str("| an invocation, µs | ");
+        line(page, series.points.iter().map(|point| format!("{:.0}", point.warm_us)).collect());
+        page.push_str("| init, ms | ");
+        line(page, series.points.iter().map(|point| format!("{:.1}", point.init_us / 1e3)).collect());
+        page.push_str("| peak, MiB | ");
+        line(page, series.points.iter().map(|point| format!("{:.1}", number(point.peak_kib) / 1024.0)).collect());
+        page.push_str("| write units | ");
+        line(page, series.points.iter().map(|point| format!("{:.1}", point.write_units)).collect());
+    }
+}

@@ -1,0 +1,143 @@
+//! Starts and warm invocations, the contenders taking turns, so that whatever else the machine does hits all of them.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+
+use crate::{
+    contender::{Contender, Program},
+    job::Job,
+    results::Row,
+    sandbox::Sandbox,
+    stats::{Spread, microseconds, number, quantile},
+    world::World,
+};
+
+/// How much is measured.
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    /// How often each contender is started.
+    pub starts: usize,
+    /// How many turns each has.
+    pub rounds: usize,
+    /// How many invocations a turn has.
+    pub invocations: usize,
+    /// Whether it is the short run.
+    pub quick: bool,
+}
+
+impl Plan {
+    /// What `QUICK=1` says, or the whole.
+    pub fn new(quick: bool) -> Self {
+        if quick {
+            Self { starts: 5, rounds: 5, invocations: 20, quick }
+        } else {
+            Self { starts: 21, rounds: 30, invocations: 40, quick }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Times {
+    init: Vec<Duration>,
+    first: Vec<Duration>,
+    warm: Vec<f64>,
+    cpu: Vec<f64>,
+}
+
+/// Measures all of them.
+pub async fn measure(world: &World, contenders: &[Contender], plan: Plan) -> Result<Vec<Row>> {
+    let mut times: Vec<Times> = contenders.iter().map(|_| Times::default()).collect();
+    for _ in 0..plan.starts {
+        for (contender, times) in contenders.iter().zip(&mut times) {
+            start(world, contender, times).await.with_context(|| contender.name())?;
+        }
+    }
+    let mut running = Vec::new();
+    for contender in contenders {
+        running.push(warmed(world, contender, plan).await.with_context(|| contender.name())?);
+    }
+    let mut rows: Vec<Row> = Vec::new();
+    for contender in contenders {
+        rows.push(Row {
+            program: contender.program.name(),
+            job: contender.label.clone(),
+            ours: contender.program.is_ours(),
+            zip_bytes: contender.program.zip_bytes()?,
+            ..Row::default()
+        });
+    }
+    for _ in 0..plan.rounds {
+        for (((contender, sandbox), times), row) in contenders.iter().zip(&running).zip(&mut times).zip(&mut rows) {
+            world.aws.take_usage();
+            let logged = sandbox.logged_bytes();
+            turn(world, contender, sandbox, plan, times).await.with_context(|| contender.name())?;
+            row.logged_bytes += sandbox.logged_bytes().saturating_sub(logged);
+            row.invocations += u64::try_from(plan.invocations)?;
+            let usage = world.aws.take_usage();
+            row.usage.write_units += usage.write_units;
+            row.usage.half_read_units += usage.half_read_units;
+            row.usage.sqs_requests += usage.sqs_requests;
+            row.usage.busy += usage.busy;
+            for (name, count) in usage.calls {
+                *row.usage.calls.entry(name).or_default() += count;
+            }
+        }
+    }
+    for ((row, times), sandbox) in rows.iter_mut().zip(&times).zip(&running) {
+        row.init_us = Spread::of_durations(&times.init);
+        row.first_us = Spread::of_durations(&times.first);
+        row.first_least_us = times.first.iter().min().copied().map(microseconds).unwrap_or_default();
+        row.warm_us = Spread::of(&times.warm);
+        row.warm_p99_us = quantile(&times.warm, 0.99);
+        row.cpu_us = Spread::of(&times.cpu);
+        row.peak_kib = sandbox.peak_kib()?;
+    }
+    Ok(rows)
+}
+
+async fn start(world: &World, contender: &Contender, times: &mut Times) -> Result<()> {
+    let sandbox = Sandbox::start(&contender.program.settings(world, &[])?).await?;
+    times.init.push(sandbox.init);
+    times.first.push(sandbox.perform(&contender.job, world).await?);
+    Ok(())
+}
+
+async fn warmed(world: &World, contender: &Contender, plan: Plan) -> Result<Sandbox> {
+    let sandbox = Sandbox::start(&contender.program.settings(world, &[])?).await?;
+    sandbox.prepare(&contender.job).await?;
+    for _ in 0..plan.invocations {
+        sandbox.perform(&contender.job, world).await?;
+    }
+    Ok(sandbox)
+}
+
+async fn turn(world: &World, contender: &Contender, sandbox: &Sandbox, plan: Plan, times: &mut Times) -> Result<()> {
+    let before = sandbox.cpu()?;
+    for _ in 0..plan.invocations {
+        times.warm.push(microseconds(sandbox.perform(&contender.job, world).await?));
+    }
+    let cpu = sandbox.cpu()?.saturating_sub(before);
+    times.cpu.push(microseconds(cpu) / number(u64::try_from(plan.invocations)?));
+    Ok(())
+}
+
+/// How long AWS takes for a call when it is as far away as it is, in milliseconds.
+pub const LATENCY_MS: u64 = 5;
+
+/// Two jobs of one program, in turns, with AWS as far away as it is.
+pub async fn measure_distant(world: &World, program: Program, jobs: [Job; 2], plan: Plan) -> Result<[Spread; 2]> {
+    let sandbox = Sandbox::start(&program.settings(world, &[])?).await?;
+    let mut times = [Vec::new(), Vec::new()];
+    for _ in 0..3 {
+        sandbox.perform(&jobs[1], world).await?;
+    }
+    world.aws.set_latency(LATENCY_MS);
+    for _ in 0..plan.rounds {
+        for (job, times) in jobs.iter().zip(&mut times) {
+            times.push(sandbox.perform(job, world).await?);
+        }
+    }
+    world.aws.set_latency(0);
+    Ok(times.map(|times| Spread::of_durations(&times)))
+}

@@ -1,0 +1,99 @@
+//! One running function, and what the system says about it.
+
+use std::{fs, time::Duration};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use serde_json::Value;
+use tests::runtime_api::{Function, Outcome, Settings};
+
+use crate::{job::Job, world::World};
+
+/// A function that runs.
+#[derive(Debug)]
+pub struct Sandbox {
+    function: Function,
+    process: u32,
+    /// From its start to its first asking for work.
+    pub init: Duration,
+}
+
+impl Sandbox {
+    /// Starts a function and waits until it asks for work.
+    pub async fn start(settings: &Settings) -> Result<Self> {
+        let function = settings.spawn().await;
+        let init = function.wait_until_ready().await.map_err(|failure| anyhow!("{failure}"))?;
+        let process = function.process_id().context("a function that runs has an id")?;
+        Ok(Self { function, process, init })
+    }
+
+    /// Its process's id.
+    pub fn process(&self) -> u32 {
+        self.process
+    }
+
+    /// Gives it an event; how long it took, and the answer.
+    pub async fn invoke(&self, event: &Value) -> Result<(Duration, Value)> {
+        let invocation = self.function.invoke(event).await;
+        match invocation.outcome {
+            Outcome::Response(answer) => Ok((invocation.took, answer)),
+            other => bail!("the function did not answer: {other:?}; it logged {:?}", self.function.logs().last()),
+        }
+    }
+
+    /// Does a job once; how long it took.
+    pub async fn perform(&self, job: &Job, world: &World) -> Result<Duration> {
+        let (took, answer) = self.invoke(&job.event(world)?).await?;
+        job.check(&answer).with_context(|| format!("{:?}", self.function.logs().last()))?;
+        Ok(took)
+    }
+
+    /// Does what a job needs done first.
+    pub async fn prepare(&self, job: &Job) -> Result<()> {
+        for event in job.before() {
+            self.invoke(&event).await?;
+        }
+        Ok(())
+    }
+
+    /// The time that its threads have had on a processor, by /proc. A function that waits has all of its own counted.
+    pub fn cpu(&self) -> Result<Duration> {
+        let mut nanoseconds = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.process))? {
+            // A thread that has just ended is not there any more.
+            let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
+            nanoseconds += text.split(' ').next().and_then(|first| first.parse::<u64>().ok()).unwrap_or_default();
+        }
+        Ok(Duration::from_nanos(nanoseconds))
+    }
+
+    /// The most memory that it has had, in KiB.
+    pub fn peak_kib(&self) -> Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    /// The memory that it has now, in KiB.
+    pub fn resident_kib(&self) -> Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    fn status(&self, name: &str) -> Result<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process))?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).context("a line of /proc")?;
+        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    }
+
+    /// How many bytes it has logged, line ends included.
+    pub fn logged_bytes(&self) -> u64 {
+        self.function.logs().iter().map(|line| u64::try_from(line.len()).unwrap_or(0) + 1).sum()
+    }
+
+    /// Ends it at once.
+    pub async fn kill(&self) {
+        self.function.kill().await;
+    }
+
+    /// Waits for its end after it was asked to end, or ends it.
+    pub async fn ended(&self) {
+        self.function.wait_for_end().await;
+    }
+}

@@ -1,0 +1,65 @@
+//! First invocations with the share of a processor that a function of 128 MB has: a fourteenth.
+
+use std::{collections::BTreeMap, fs, path::PathBuf};
+
+use anyhow::{Context as _, Result};
+
+use crate::{contender::Contender, sandbox::Sandbox, stats::Spread, world::World};
+
+/// Lambda's period, in microseconds.
+const PERIOD: u32 = 20_000;
+/// 128 MB of the 1,769 MB that have a whole processor.
+const QUOTA: u32 = PERIOD * 128 / 1769;
+
+/// A group of processes with that share, in cgroups of either version; gone when dropped.
+#[derive(Debug)]
+struct Share(PathBuf);
+
+impl Share {
+    /// None where this user may not have one.
+    fn new() -> Option<Self> {
+        let name = format!("gg3-bench-{}", std::process::id());
+        let old = PathBuf::from("/sys/fs/cgroup/cpu").join(&name);
+        if fs::create_dir(&old).is_ok() {
+            let share = Self(old);
+            let period = fs::write(share.0.join("cpu.cfs_period_us"), PERIOD.to_string());
+            let quota = fs::write(share.0.join("cpu.cfs_quota_us"), QUOTA.to_string());
+            return (period.is_ok() && quota.is_ok()).then_some(share);
+        }
+        let share = Self(PathBuf::from("/sys/fs/cgroup").join(&name));
+        fs::create_dir(&share.0).ok()?;
+        fs::write(share.0.join("cpu.max"), format!("{QUOTA} {PERIOD}")).is_ok().then_some(share)
+    }
+
+    /// From here on this process has that share and no more.
+    fn limit(&self, process: u32) -> Result<()> {
+        fs::write(self.0.join("cgroup.procs"), process.to_string()).context("a cgroup takes a process")
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        // Once its processes are gone; a group that stays has none and does nothing.
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+/// Starts each with a whole processor, as Lambda does, and then lets it have its share for the first invocation.
+pub async fn measure(
+    world: &World,
+    contenders: &[Contender],
+    times: usize,
+) -> Result<Option<BTreeMap<String, Spread>>> {
+    let Some(share) = Share::new() else { return Ok(None) };
+    let mut firsts: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for _ in 0..times {
+        for contender in contenders {
+            let sandbox = Sandbox::start(&contender.program.settings(world, &[])?).await?;
+            share.limit(sandbox.process())?;
+            let took = sandbox.perform(&contender.job, world).await.with_context(|| contender.name())?;
+            firsts.entry(contender.name()).or_default().push(crate::stats::microseconds(took));
+            sandbox.kill().await;
+        }
+    }
+    Ok(Some(firsts.into_iter().map(|(name, values)| (name, Spread::of(&values))).collect()))
+}

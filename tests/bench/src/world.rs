@@ -1,0 +1,209 @@
+//! What every function finds: tables with partners, keys and campaigns in them, queues, a partner's server.
+
+use std::path::{Path, PathBuf};
+
+use adapters::dynamodb::item::{
+    PartnerItem, SecretsItem,
+    media_buying::{CURRENT, CatalogueChunkItem, CataloguePointerItem, DeliveryItem, Publishing},
+};
+use anyhow::{Context as _, Result};
+use domain::{
+    catalogue::{PartnerGoals, Snapshot},
+    credential::TokenHash,
+    delivery::Delivery,
+    ids::Provider,
+    moment::Moment,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    authority::Authority,
+    fake_aws::{FakeAws, Item},
+    partner,
+    server::Server,
+};
+
+/// The token of every partner.
+pub const TOKEN: &str = "mfkq9r8gkyqrtwjupd8ilpzilo2lalas";
+/// What `/click` links are signed with.
+pub const LINK_SECRET: &str = "ARqcVqqhgVYsqcTsQk9EyCN0gfZ4kTCt";
+
+const CLICK_KEY: &str = "PJ4mWwPXeXpN9uQQxXGyLqz3zbRZJVsy";
+const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// Shorter than an item can be.
+const CHUNK_BYTES: usize = 300_000;
+
+/// The tables of ours, with their keys, and those of the contenders.
+const TABLES: [(&str, &[&str]); 11] = [
+    ("partners", &["provider"]),
+    ("secrets", &["owner"]),
+    ("postbacks", &["provider_transaction", "revision"]),
+    ("refusals", &["provider_content"]),
+    ("clicks", &["click_id"]),
+    ("catalogue", &["part"]),
+    ("participants", &["user_id"]),
+    ("deliveries", &["delivery_id"]),
+    ("attempts", &["delivery_id", "attempt"]),
+    ("records", &["pk"]),
+    ("idempotency", &["id"]),
+];
+
+/// All that functions talk to.
+#[derive(Debug)]
+pub struct World {
+    /// DynamoDB and SQS.
+    pub aws: FakeAws,
+    /// The partner's server.
+    pub partner: Server,
+    /// Whom functions trust.
+    pub authority: Authority,
+    /// Where this run's files are.
+    pub folder: PathBuf,
+}
+
+impl World {
+    /// A world of its own, with one partner, `acme`, and its campaigns.
+    pub fn new(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder)?;
+        let authority = Authority::new(folder)?;
+        let (aws, partner) = (FakeAws::start(Some(&authority))?, partner::start(&authority)?);
+        let world = Self { aws, partner, authority, folder: folder.to_owned() };
+        for (table, key) in TABLES {
+            world.aws.create(table, key);
+        }
+        let system = SecretsItem {
+            owner: "system".to_owned(),
+            click_keys: vec![CLICK_KEY.to_owned()],
+            link_secrets: vec![LINK_SECRET.to_owned()],
+            ..SecretsItem::default()
+        };
+        world.put("secrets", &system)?;
+        world.add_partner("acme")?;
+        world.publish(10)?;
+        Ok(world)
+    }
+
+    /// A partner whose campaigns are the ways that its server is.
+    pub fn add_partner(&self, provider: &str) -> Result<()> {
+        let campaigns: Vec<Value> = partner::WAYS
+            .iter()
+            .map(|way| {
+                let url = format!("{}/{way}?click={{clickId}}&event={{event}}", self.partner.url());
+                let goal = json!({"type": "registration"});
+                json!({"name": way, "goal": goal, "active_from": "2026-01-01T00:00:00Z", "webhook": {"url": url}})
+            })
+            .collect();
+        let file = json!({
+            "provider": provider, "postback": {"currencies": ["USDT"]},
+            "landings": {"welcome": "https://www.example.com/landing-page"},
+            "media_buying": {"campaigns": campaigns},
+        });
+        let item = PartnerItem {
+            provider: Provider::new(provider)?,
+            version: 1,
+            updated_at: Timestamp::now(),
+            file: file.to_string(),
+            token_hashes: vec![TokenHash::of(TOKEN)],
+        };
+        let owner = SecretsItem::partner_owner(&item.provider);
+        let secrets = SecretsItem { owner, webhook_secrets: vec![WEBHOOK_SECRET.to_owned()], ..SecretsItem::default() };
+        self.put("partners", &item)?;
+        self.put("secrets", &secrets)
+    }
+
+    /// Makes a catalogue of so many partners the current one. All have a campaign for registrations; each tenth one for
+    /// clicks as well, which every click has to be compared with.
+    pub fn publish(&self, partners: usize) -> Result<()> {
+        let goals = |n: usize| {
+            let mut campaigns = json!({
+                "registration": {"goal": {"type": "registration"}, "active_from": 0},
+                "group": {"goal": {"type": "main_quests", "quests": [format!("quest-{n}"), "never"]}, "active_from": 0},
+            });
+            if n.is_multiple_of(10) {
+                campaigns["strike"] = json!({"goal": {"type": "ggstrike", "clicks": 1_000_000}, "active_from": 0});
+            }
+            serde_json::from_value::<PartnerGoals>(json!({"ids": ["click_id"], "campaigns": campaigns}))
+        };
+        let name = |n: usize| Provider::new(format!("partner-{n}")).context("a partner's name");
+        let mut snapshot = Snapshot { version: 1, published_at: Moment::from_millisecond(0), partners: [].into() };
+        for n in 0..partners {
+            snapshot.partners.insert(name(n)?, goals(n)?);
+        }
+        let text = serde_json::to_string(&snapshot)?;
+        let chunks: Vec<&[u8]> = text.as_bytes().chunks(CHUNK_BYTES).collect();
+        let digest = data_encoding::HEXLOWER.encode(&Sha256::digest(text.as_bytes()));
+        let publishing = Publishing { version: 1, digest: digest.clone(), chunks: u32::try_from(chunks.len())? };
+        for (n, chunk) in (0..).zip(&chunks) {
+            let body = String::from_utf8(chunk.to_vec())?;
+            self.put("catalogue", &CatalogueChunkItem { part: publishing.chunk_key(n), body })?;
+        }
+        let pointer = CataloguePointerItem {
+            part: CURRENT.to_owned(),
+            version: 1,
+            digest,
+            chunks: publishing.chunks,
+            published_at: Moment::from_millisecond(0),
+            superseded: None,
+        };
+        self.put("catalogue", &pointer)
+    }
+
+    /// Puts a delivery as it is.
+    pub fn put_delivery(&self, delivery: &Delivery) -> Result<()> {
+        self.put("deliveries", &DeliveryItem::from(delivery))
+    }
+
+    /// Puts what is stored so.
+    fn put(&self, table: &str, value: &impl Serialize) -> Result<()> {
+        let item: serde_dynamo::Item = serde_dynamo::to_item(value)?;
+        let item: Item = serde_json::from_value(serde_json::to_value(item)?)?;
+        self.aws.put(table, item);
+        Ok(())
+    }
+
+    /// What a function of ours, or a contender, is started with.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        let url = self.aws.url();
+        let queue = |name: &str| format!("{url}/000000000000/{name}");
+        let bundle = self.authority.bundle().display().to_string();
+        let alone = self.authority.alone().display().to_string();
+        let hashes = json!({"acme": data_encoding::HEXLOWER.encode(&Sha256::digest(TOKEN.as_bytes()))}).to_string();
+        let text = [
+            ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE".to_owned()),
+            ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned()),
+            // As long as Lambda's are.
+            ("AWS_SESSION_TOKEN", "IQoJb3JpZ2luX2VjEXAMPLE".repeat(20)),
+            ("AWS_ENDPOINT_URL", url.clone()),
+            ("SSL_CERT_FILE", bundle.clone()),
+            ("AWS_CA_BUNDLE", bundle),
+            ("NODE_EXTRA_CA_CERTS", alone.clone()),
+            ("PARTNERS_TABLE", "partners".to_owned()),
+            ("SECRETS_TABLE", "secrets".to_owned()),
+            ("POSTBACKS_TABLE", "postbacks".to_owned()),
+            ("REFUSALS_TABLE", "refusals".to_owned()),
+            ("CLICKS_TABLE", "clicks".to_owned()),
+            ("CATALOGUE_TABLE", "catalogue".to_owned()),
+            ("PARTICIPANTS_TABLE", "participants".to_owned()),
+            ("DELIVERIES_TABLE", "deliveries".to_owned()),
+            ("ATTEMPTS_TABLE", "attempts".to_owned()),
+            ("TABLE", "records".to_owned()),
+            ("TOKEN_HASHES", hashes),
+            ("CONVERSIONS_QUEUE_URL", queue("gg3-conversions")),
+            ("CONVERSION_DEAD_LETTERS_QUEUE_URL", queue("conversion-dead-letters")),
+            ("WEBHOOKS_QUEUE_URL", queue("webhooks")),
+            ("WEBHOOK_RETRIES_QUEUE_URL", queue("webhook-retries")),
+            ("WEBHOOKS_DEAD_LETTERS_QUEUE_URL", queue("webhooks-dead-letters")),
+            ("GG3_EVENTS_DEAD_LETTERS_QUEUE_URL", queue("gg3-events-dead-letters")),
+            ("QUEUE_VISIBILITY_SECONDS", "720".to_owned()),
+            ("LOOPBACK_WEBHOOKS", "true".to_owned()),
+            ("LOOPBACK_AUTHORITIES_FILE", alone),
+            ("PYTHONDONTWRITEBYTECODE", "1".to_owned()),
+            ("PATH", std::env::var("PATH").unwrap_or_default()),
+        ];
+        text.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
