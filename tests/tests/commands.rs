@@ -60,7 +60,9 @@ fn the_demo_plays_the_documents_examples_and_reads_back_what_was_stored() {
     for _ in 0..2 {
         let shown = assert_done(&postbackctl(&["demo", "--stack-file", &file]));
         let (_, timeline) = shown.split_once("what is stored:").unwrap();
-        assert_eq!(timeline.matches("reached; delivery ").count(), 4, "{shown}");
+        let (told, attempts) = timeline.split_once("every attempt, as it is stored").unwrap();
+        assert_eq!(told.matches("reached; delivery ").count(), 4, "{shown}");
+        assert_eq!(attempts.matches("  delivery   owed to acme").count(), 4, "{shown}");
         for line in [
             "click ",
             "postback   accepted from acme, transaction 123123123: 100.00 USD",

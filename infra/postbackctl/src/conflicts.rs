@@ -35,6 +35,8 @@ enum Action {
 }
 
 #[derive(Debug, Args)]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("decision").required(true))]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 struct Resolve {
     /// The partner.
@@ -44,10 +46,10 @@ struct Resolve {
     /// The conflict's content id, as the list of conflicts shows it: with or without the partner's name before it.
     content_id: String,
     /// The original stands. The conflict is forgotten after 30 days, unless the same content comes again.
-    #[arg(long, required_unless_present = "accept", conflicts_with = "accept")]
+    #[arg(long, group = "decision")]
     keep_original: bool,
     /// What conflicts becomes a correction of the original: GG3 is sent it, and the partner's resend is a duplicate of it.
-    #[arg(long)]
+    #[arg(long, group = "decision")]
     accept: bool,
     /// Does not ask.
     #[arg(long)]

@@ -9,7 +9,7 @@ use adapters::{
     },
     sqs::SqsConversions,
 };
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use app::ports::ConversionQueue;
 use clap::{Args, Subcommand};
 use domain::{
@@ -79,6 +79,9 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 async fn replay(connection: &Connection, arguments: &Replay) -> Result<ExitCode> {
     let Replay { from, to, rate, .. } = *arguments;
     let range = Range { from: Some(from), to: Some(to), wanted: 10 * AT_ONCE, ..Range::default() };
+    if from >= to {
+        bail!("--from must lie before --to");
+    }
     let lookups = connection.lookups();
     let (mut partners, mut total) = (Vec::new(), 0);
     for provider in page::providers(connection, arguments.provider.as_deref()).await? {

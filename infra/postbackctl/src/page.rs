@@ -119,7 +119,9 @@ fn seen_at(item: &RefusalItem) -> Timestamp {
 /// The partner that was named, or all of them.
 pub(crate) async fn providers(connection: &Connection, named: Option<&str>) -> Result<Vec<Provider>> {
     if let Some(named) = named {
-        return Ok(vec![ask::provider(named)?]);
+        let provider = ask::provider(named)?;
+        let found = connection.configuration().partner(&provider).await?;
+        return Ok(vec![found.with_context(|| format!("there is no partner {provider}"))?.provider]);
     }
     let all = connection.configuration().partners().await.context("the partners cannot be read")?;
     Ok(all.into_iter().map(|item| item.provider).collect())

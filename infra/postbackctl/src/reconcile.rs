@@ -9,7 +9,7 @@ use std::{
 };
 
 use adapters::dynamodb::{item::PostbackItem, lookups::Range, resolutions::DynamoResolutions};
-use anyhow::Result;
+use anyhow::{Context, Result, anyhow, bail};
 use app::ports::Resolutions;
 use clap::Args;
 use domain::{
@@ -24,7 +24,7 @@ use futures_util::future::join_all;
 use indicatif::ProgressBar;
 use serde::Serialize;
 
-use self::file::Theirs;
+use self::file::{List, Theirs};
 use crate::{Connection, ask, timeline::printable};
 
 /// How many transactions are read at the same time.
@@ -64,8 +64,22 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 
 async fn report(stack: &str, arguments: &Arguments) -> Result<Report> {
     let provider = ask::provider(&arguments.provider)?;
-    let theirs = file::read(&arguments.file)?;
+    if arguments.from >= arguments.to {
+        bail!("--from must lie before --to");
+    }
     let connection = Connection::open(stack).await?;
+    let item = connection.configuration().partner(&provider).await?;
+    let item = item.with_context(|| format!("there is no partner {provider}"))?;
+    let partner = item.partner().map_err(|faults| anyhow!("what is stored of {provider}: {faults}"))?;
+    let List { transactions: theirs, compared, ignored } = file::read(&arguments.file, &partner.rules().names)?;
+    if !ignored.is_empty() {
+        eprintln!("these columns mean nothing here and are not compared: {}", ignored.join(", "));
+    }
+    if compared.is_empty() {
+        bail!(
+            "besides the transactions' ids nothing in the list can be compared: name its columns as the postback's parameters"
+        );
+    }
     let ours = recorded(&connection, &provider, arguments).await?;
     let all: BTreeSet<&TransactionId> = theirs.keys().chain(&ours).collect();
     let all: Vec<&TransactionId> = all.into_iter().collect();

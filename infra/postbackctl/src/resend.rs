@@ -4,7 +4,10 @@
 //! the sweep finds within half an hour; sending for it again by hand opens one more round. What was opened is no failure any
 //! more: so a range can be interrupted and repeated, and goes on where it was.
 
-use std::process::ExitCode;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::ExitCode,
+};
 
 use adapters::{
     dynamodb::{
@@ -18,10 +21,11 @@ use anyhow::{Context, Result, anyhow, bail};
 use app::ports::{Deliveries, Replaced, ResendQueue};
 use clap::Args;
 use domain::{
-    delivery::{Delivery, Status},
+    delivery::{Delivery, Standing, Status},
     ids::{CampaignName, DeliveryId, Provider, Ticket},
     jiff::Timestamp,
     moment::Moment,
+    partner::Partner,
 };
 use serde_json::json;
 use tokio::task::JoinHandle;
@@ -30,6 +34,7 @@ use crate::{
     Connection, ask,
     deliveries::{self, State},
     pace::{self, Pace},
+    page,
 };
 
 /// How often a delivery that somebody else changes meanwhile is tried again.
@@ -69,14 +74,17 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
     let mut rounds = Rounds {
+        partners: BTreeMap::new(),
+        connection: &connection,
         deliveries: connection.deliveries(),
         queue: connection.resends().await?,
         pace: Pace::new(arguments.rate),
-        interrupted: pace::interruption(),
+        interrupted: None,
+        waiting: 0,
     };
     let outcome = match &arguments.provider {
         Some(provider) => {
-            let provider = ask::provider(provider)?;
+            let provider = page::providers(&connection, Some(provider)).await?.remove(0);
             failed(&connection, &mut rounds, &provider, &arguments).await
         }
         None => named(&mut rounds, &arguments).await,
@@ -86,16 +94,23 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         let fault = outcome.as_ref().err().map(|fault| format!("{fault:#}"));
         println!("{}", json!({"opened": opened, "stopped": fault}));
     } else {
-        println!("{opened} rounds opened; the first attempts are on their way");
+        let waiting = rounds.waiting;
+        let paused = if waiting > 0 {
+            format!(", {waiting} of them waiting while their campaign is paused")
+        } else {
+            String::new()
+        };
+        println!("{opened} rounds opened{paused}");
     }
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
 /// Each of these.
-async fn named(rounds: &mut Rounds, arguments: &Arguments) -> Result<()> {
-    let ids: Vec<DeliveryId> = arguments
-        .ids
-        .iter()
+async fn named(rounds: &mut Rounds<'_>, arguments: &Arguments) -> Result<()> {
+    // A list that was pasted may name one twice.
+    let ids: BTreeSet<&String> = arguments.ids.iter().collect();
+    let ids: Vec<DeliveryId> = ids
+        .into_iter()
         .map(|id| DeliveryId::new(id.as_str()).map_err(|fault| anyhow!("the delivery id {fault}")))
         .collect::<Result<_>>()?;
     ask::confirm(&format!("Send {} deliveries again, whatever their state?", ids.len()), arguments.yes)?;
@@ -109,7 +124,7 @@ async fn named(rounds: &mut Rounds, arguments: &Arguments) -> Result<()> {
 /// All of a partner's that failed so.
 async fn failed(
     connection: &Connection,
-    rounds: &mut Rounds,
+    rounds: &mut Rounds<'_>,
     provider: &Provider,
     arguments: &Arguments,
 ) -> Result<()> {
@@ -175,16 +190,23 @@ async fn count(
 }
 
 /// What opens rounds.
-struct Rounds {
+struct Rounds<'a> {
+    /// What was read of each partner so far.
+    partners: BTreeMap<Provider, Option<Partner>>,
+    connection: &'a Connection,
     deliveries: DynamoDeliveries,
     queue: SqsResends,
     pace: Pace,
-    interrupted: JoinHandle<()>,
+    /// Listened for from the first round on: a question before it ends at once.
+    interrupted: Option<JoinHandle<()>>,
+    /// How many rounds wait, since their campaign is paused.
+    waiting: usize,
 }
 
-impl Rounds {
+impl Rounds<'_> {
     async fn turn(&mut self) -> Result<()> {
-        if self.pace.wait(&mut self.interrupted).await {
+        let interrupted = self.interrupted.get_or_insert_with(pace::interruption);
+        if self.pace.wait(interrupted).await {
             bail!("interrupted: the same command goes on with the rest");
         }
         Ok(())
@@ -197,14 +219,37 @@ impl Rounds {
             if !wanted(&delivery) {
                 return Ok(());
             }
+            let standing = self.standing(&delivery).await?;
             let ticket = Ticket::from_random(random::bytes()?);
             let opened = delivery.open_round(Moment::from(ask::now()), ticket);
             if self.deliveries.open_round(&opened).await? == Replaced::Done {
                 self.queue.send(&opened.message, 0).await?;
                 self.pace.sent += 1;
+                self.waiting += usize::from(standing == Standing::Paused);
                 return Ok(());
             }
         }
         bail!("{id} was changed by others {TRIES} times in a row: try again")
+    }
+
+    /// How the delivery's campaign stands. Nothing of an archived one, or of one that is not configured, is sent again: a round
+    /// would only end as cancelled, and hide how the delivery really ended.
+    async fn standing(&mut self, delivery: &Delivery) -> Result<Standing> {
+        let (provider, campaign) = (delivery.provider(), delivery.campaign());
+        if !self.partners.contains_key(provider) {
+            let item = self.connection.configuration().partner(provider).await?;
+            let partner = item.map(|item| item.partner()).transpose();
+            let partner = partner.map_err(|faults| anyhow!("what is stored of {provider}: {faults}"))?;
+            self.partners.insert(provider.clone(), partner);
+        }
+        let partner = self.partners.get(provider).and_then(Option::as_ref);
+        let known = partner.and_then(|partner| partner.media_buying().campaigns().get(campaign));
+        match known.map(Standing::from) {
+            Some(standing @ (Standing::Open | Standing::Paused)) => Ok(standing),
+            Some(Standing::Archived) => {
+                bail!("{provider}'s campaign {campaign} is archived: nothing of it is sent again")
+            }
+            None => bail!("{provider} has no campaign {campaign} any more: nothing of it can be sent"),
+        }
     }
 }

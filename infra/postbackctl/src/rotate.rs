@@ -33,6 +33,9 @@ pub(crate) struct Arguments {
     /// The secret that its webhooks are signed with, instead of the credential of its postbacks.
     #[arg(long)]
     webhook: bool,
+    /// Makes another in place of the newest, which was never handed over; the one before it stays good.
+    #[arg(long, conflicts_with = "drop_old")]
+    replace_newest: bool,
 }
 
 /// What is rotated.
@@ -87,11 +90,46 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     if what == What::Webhook && secrets.webhook_secrets.is_empty() {
         bail!("{provider} has no webhook secret yet: apply makes one with its first campaign");
     }
+    let live = live(&item, &secrets, what);
+    if live >= LIVE && !arguments.drop_old && !arguments.replace_newest {
+        let words = what.words();
+        bail!(
+            "{provider} has two {words}s that are good already, and a third would put out the older, which it may be using. \
+             If it has changed over: --drop-old. If the newest was never handed over: --replace-newest"
+        );
+    }
+    if arguments.replace_newest && live < LIVE {
+        bail!("{provider} has one {} only, which it is using: there is no newer one to replace", what.words());
+    }
     let made = if arguments.drop_old { None } else { Some(Made::new(what)?) };
     let (item, secrets) = rotated(item, secrets, what, made.as_ref(), Timestamp::now());
-    if configuration.put_partner(&item, (what != What::Token).then_some(&secrets)).await? == Written::Lost {
+    let written = configuration.put_partner(&item, (what != What::Token).then_some(&secrets)).await;
+    if written == Ok(Written::Lost) {
         bail!("{provider} was changed by somebody else in the meantime; nothing was overwritten. Look, and try again");
     }
+    let told = tell(&provider, what, made);
+    // Whatever came of it, the secret was told: it may be stored.
+    written.with_context(|| {
+        format!(
+            "{provider} may or may not be changed. If it is, what is told here is good; --replace-newest makes another"
+        )
+    })?;
+    Ok(told)
+}
+
+/// How many may be good at once: the new one and the one that it replaces.
+const LIVE: usize = 2;
+
+/// How many are good now.
+fn live(item: &PartnerItem, secrets: &SecretsItem, what: What) -> usize {
+    match what {
+        What::Token => item.token_hashes.len(),
+        What::Signature => secrets.signature_secrets.len(),
+        What::Webhook => secrets.webhook_secrets.len(),
+    }
+}
+
+fn tell(provider: &Provider, what: What, made: Option<Made>) -> ExitCode {
     match made {
         Some(made) => {
             println!("{provider}: {} {}   (shown this once: hand it to the partner now)", what.words(), made.0);
@@ -99,7 +137,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
                 eprintln!(
                     "from within a minute on each webhook has two signatures, until `postbackctl rotate {provider} --webhook --drop-old`"
                 );
-                return Ok(ExitCode::SUCCESS);
+                return ExitCode::SUCCESS;
             }
             eprintln!(
                 "in effect within a minute; the one before it stays good until `postbackctl rotate {provider} --drop-old`"
@@ -107,10 +145,11 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         }
         None => eprintln!("{provider}: only the newest is good from within a minute on"),
     }
-    Ok(ExitCode::SUCCESS)
+    ExitCode::SUCCESS
 }
 
-/// The newest first, and never more than two; without a new one, the newest alone.
+/// The newest first, and never more than two; without a new one, the newest alone. Where there are two already, the new one
+/// stands in place of the newest: the older is the one that the partner has.
 fn rotated(
     mut item: PartnerItem,
     mut secrets: SecretsItem,
@@ -118,25 +157,27 @@ fn rotated(
     made: Option<&Made>,
     now: Timestamp,
 ) -> (PartnerItem, SecretsItem) {
-    let keep = if made.is_some() { 2 } else { 1 };
     let text = made.map(|made| made.0.clone());
     match what {
-        What::Token => {
-            item.token_hashes.splice(0..0, text.as_deref().map(TokenHash::of));
-            item.token_hashes.truncate(keep);
-        }
-        What::Signature => {
-            secrets.signature_secrets.splice(0..0, text);
-            secrets.signature_secrets.truncate(keep);
-        }
-        What::Webhook => {
-            secrets.webhook_secrets.splice(0..0, text);
-            secrets.webhook_secrets.truncate(keep);
-        }
+        What::Token => renew(&mut item.token_hashes, text.as_deref().map(TokenHash::of)),
+        What::Signature => renew(&mut secrets.signature_secrets, text),
+        What::Webhook => renew(&mut secrets.webhook_secrets, text),
     }
     item.version += 1;
     item.updated_at = now;
     (item, secrets)
+}
+
+fn renew<T>(live: &mut Vec<T>, new: Option<T>) {
+    match new {
+        None => live.truncate(1),
+        Some(new) => {
+            if live.len() >= LIVE {
+                live.drain(..=live.len() - LIVE);
+            }
+            live.insert(0, new);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -156,7 +197,8 @@ mod tests {
         let made: Vec<Made> = tokens.iter().map(|token| Made(token.reveal().to_owned())).collect();
         let none = SecretsItem::default;
         let now = Timestamp::UNIX_EPOCH;
-        for (new, good) in [(Some(1), &[1, 0][..]), (Some(2), &[2, 1]), (None, &[2]), (None, &[2])] {
+        // The one that the partner has, 0, stays good until it is dropped by name.
+        for (new, good) in [(Some(1), &[1, 0][..]), (Some(2), &[2, 0]), (None, &[2]), (None, &[2])] {
             let new = new.map(|n: usize| &made[n]);
             item = rotated(item, none(), What::Token, new, now).0;
             assert_eq!(item.token_hashes, good.iter().map(|n| tokens[*n].hash()).collect::<Vec<_>>());

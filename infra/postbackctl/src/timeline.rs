@@ -121,7 +121,7 @@ impl Timeline {
         let Conversion { provider, transaction_id, receipt_id, .. } = conversion;
         self.add(
             ("conversion", at, conversion),
-            &format!("for GG3, sent from the stream: {provider}, transaction {transaction_id}"),
+            &format!("owed to GG3, by the stream: {provider}, transaction {transaction_id}"),
             &[format!("receipt {receipt_id}; to send it again: postbackctl conversions replay")],
         );
     }
@@ -175,7 +175,7 @@ impl Timeline {
             details.push(format!("its answer began: {answer}"));
         }
         if late {
-            details.push("recorded after its claim had expired".to_owned());
+            details.push("recorded after its claim had expired, or another round was opened".to_owned());
         }
         let what = format!("{}, {}, {n} of round {round}: {outcome}", delivery.provider(), delivery.campaign());
         self.add(("attempt", sent_at.timestamp(), record), &what, &details);

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result, anyhow, bail};
-use csv::{Position, Reader, StringRecord};
-use domain::{ids::TransactionId, postback::Field};
+use csv::{Position, ReaderBuilder, StringRecord, Trim};
+use domain::{ids::TransactionId, partner::ParameterNames, postback::Field};
 
 /// What a line says of one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,15 +14,28 @@ pub(super) struct Theirs {
     pub(super) cells: BTreeMap<Field, String>,
 }
 
-pub(super) fn read(path: &Path) -> Result<BTreeMap<TransactionId, Theirs>> {
-    let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    parse(file).with_context(|| path.display().to_string())
+/// A list, and the columns of it that mean nothing to us.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct List {
+    pub(super) transactions: BTreeMap<TransactionId, Theirs>,
+    pub(super) compared: Vec<Field>,
+    pub(super) ignored: Vec<String>,
 }
 
-/// Each transaction once, or why the list cannot be compared.
-pub(super) fn parse(text: impl std::io::Read) -> Result<BTreeMap<TransactionId, Theirs>> {
-    let mut reader = Reader::from_reader(text);
-    let columns = columns(&reader.headers().context("the header cannot be read")?.clone())?;
+pub(super) fn read(path: &Path, names: &ParameterNames) -> Result<List> {
+    let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(file, names).with_context(|| path.display().to_string())
+}
+
+/// Each transaction once, or why the list cannot be compared. A column is known by our name or by the partner's.
+pub(super) fn parse(text: impl std::io::Read, names: &ParameterNames) -> Result<List> {
+    // Spaces around a cell are the spreadsheet's: no id begins or ends with one.
+    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text);
+    let header = reader.headers().context("the header cannot be read")?.clone();
+    let columns = columns(&header, names)?;
+    let unknown = header.iter().zip(&columns).filter(|(_, column)| column.is_none());
+    let ignored = unknown.map(|(name, _)| name.trim_start_matches('\u{feff}').to_owned()).collect();
+    let compared = columns.iter().flatten().copied().filter(|field| *field != Field::TransactionId).collect();
     let mut all = BTreeMap::new();
     let mut record = StringRecord::new();
     while reader.read_record(&mut record).context("a line cannot be read")? {
@@ -40,15 +53,17 @@ pub(super) fn parse(text: impl std::io::Read) -> Result<BTreeMap<TransactionId, 
         }
         all.insert(id, Theirs { line, cells });
     }
-    Ok(all)
+    Ok(List { transactions: all, compared, ignored })
 }
 
 /// What each column means to us, if anything.
-fn columns(header: &StringRecord) -> Result<Vec<Option<Field>>> {
+fn columns(header: &StringRecord, agreed: &ParameterNames) -> Result<Vec<Option<Field>>> {
     // Spreadsheets begin a file with a byte order mark.
     let named = |name: &str| {
         let name = name.trim_start_matches('\u{feff}').trim();
-        Field::ALL.into_iter().find(|field| field.as_str() == name)
+        let ours = Field::ALL.into_iter().find(|field| field.as_str() == name);
+        // What the partner calls one of them comes first: its name for one may be ours for another.
+        Field::ALL.into_iter().find(|field| agreed.of(*field) == name).or(ours)
     };
     let columns: Vec<Option<Field>> = header.iter().map(named).collect();
     for field in Field::ALL {

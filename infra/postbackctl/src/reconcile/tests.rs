@@ -1,13 +1,15 @@
 use domain::{
     conversion::{Receipt, RecordedPostback},
     ids::ReceiptId,
+    partner::ParameterNames,
     postback::Postback,
 };
 
 use super::*;
 
 fn parse(text: &str) -> Result<BTreeMap<TransactionId, Theirs>, String> {
-    file::parse(text.as_bytes()).map_err(|fault| format!("{fault:#}"))
+    let list = file::parse(text.as_bytes(), &ParameterNames::default());
+    list.map(|list| list.transactions).map_err(|fault| format!("{fault:#}"))
 }
 
 fn id(text: &str) -> TransactionId {
@@ -84,4 +86,19 @@ fn an_empty_cell_is_not_compared_and_an_amount_that_is_none_differs() {
         let report = compared(&format!("transaction_id,amount_decimal\nt,{amount}\n"), &[ours("t", "1")]);
         assert_eq!(report.differing.len(), 1, "{amount}");
     }
+}
+
+#[test]
+fn a_column_is_known_by_the_partners_name_too_and_one_that_means_nothing_is_named() {
+    let file: domain::partner::PartnerFile = serde_json::from_str(
+        r#"{"provider":"umbrella","parameters":{"click_id":"aff_sub","amount_decimal":"payout"}}"#,
+    )
+    .unwrap();
+    let partner = domain::partner::Partner::try_from(file).unwrap();
+    let text = "transaction_id,aff_sub,payout,amount\r\n t-1 ,c-1, 3 ,9\r\n";
+    let list = file::parse(text.as_bytes(), &partner.rules().names).unwrap();
+    assert_eq!(list.compared, [Field::ClickId, Field::AmountDecimal]);
+    assert_eq!(list.ignored, ["amount"]);
+    let theirs = &list.transactions[&TransactionId::new("t-1").unwrap()];
+    assert_eq!((theirs.cells[&Field::ClickId].as_str(), theirs.cells[&Field::AmountDecimal].as_str()), ("c-1", "3"));
 }
