@@ -25,9 +25,9 @@ const ROWS: [Row; 17] = [
         percentiles(day.resends_late_ms.clone())
     }),
     ("`webhooks`, most that waited at a minute's end", |day| scaled(most(day, |day| day.depth[0]))),
-    ("… empty again after the outage's end", |day| empty_again(day, 0)),
+    ("… fewer than 1,000 again, after the outage's end", |day| few_again(day, 0)),
     ("`webhook-retries`, most that waited", |day| scaled(most(day, |day| day.depth[1]))),
-    ("… empty again after the outage's end", |day| empty_again(day, 1)),
+    ("… fewer than 1,000 again, after the outage's end", |day| few_again(day, 1)),
     ("batches of `webhooks` at the same time, most", |day| scaled(most(day, |day| day.batches[0]))),
     ("batches of `webhook-retries`, most", |day| scaled(most(day, |day| day.batches[1]))),
     ("first attempts", |day| scaled(day.first_attempts as usize)),
@@ -36,7 +36,9 @@ const ROWS: [Row; 17] = [
     ("hops of waits beyond 15 minutes", |day| scaled(day.hops as usize)),
     ("delivered by the day's end", |day| scaled(day.delivered as usize)),
     ("exhausted", |day| scaled(day.exhausted as usize)),
-    ("the partner has all that was owed before its return, after it", |day| duration(day.recovered_at - DOWN_UNTIL)),
+    ("the partner has what it missed, after its return: half, 99 of 100, all", |day| {
+        percentiles(day.made_up_ms.clone())
+    }),
 ];
 
 /// The whole report.
@@ -153,11 +155,10 @@ fn most(day: &Day, of: impl Fn(&crate::day::Minute) -> usize) -> usize {
     day.minutes.iter().map(of).max().unwrap_or_default()
 }
 
-/// How long after the outage's end no more waits than ever did before the outage.
-fn empty_again(day: &Day, queue: usize) -> String {
-    let (begins, ends) = ((DOWN_FROM / MINUTE_MS) as usize, (DOWN_UNTIL / MINUTE_MS) as usize);
-    let usual = day.minutes[..begins].iter().map(|minute| minute.depth[queue]).max().unwrap_or_default();
-    let last = day.minutes.iter().rposition(|minute| minute.depth[queue] > usual.max(1) * 2);
+/// How long after the outage's end fewer than a thousand wait, for the rest of the day.
+fn few_again(day: &Day, queue: usize) -> String {
+    let ends = (DOWN_UNTIL / MINUTE_MS) as usize;
+    let last = day.minutes.iter().rposition(|minute| minute.depth[queue] * FACTOR >= 1000);
     match last.filter(|last| *last >= ends) {
         Some(last) if last + 2 >= day.minutes.len() => "not within the day".to_owned(),
         Some(last) => duration((last + 1 - ends) as i64 * MINUTE_MS),
