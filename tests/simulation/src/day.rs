@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A sample: one delivery of so many, with so many times less concurrency.
-pub(crate) const FACTOR: usize = 10;
+pub(crate) const FACTOR: usize = 2;
 /// Deliveries owed a second, of 100,000 events: one event of 200 reaches a goal.
 pub(crate) const DELIVERIES_A_SECOND: usize = 500;
 /// From how many in flight on SQS may call a group noisy.
@@ -268,8 +268,7 @@ mod tests {
     #[test]
     fn a_delivery_is_delivered_exhausted_or_under_way_and_has_one_first_attempt_at_most() {
         let partners = Partners::new(&mut Dice::new(1));
-        let scenario =
-            Scenario { name: "short of everything", outage: Outage::Hangs, fair: true, concurrency: [20, 20] };
+        let scenario = Scenario { name: "short of everything", outage: Outage::Hangs, fair: true, concurrency: [4, 4] };
         let day = simulate_until(scenario, &partners, 1, HOUR_MS / 4);
         assert!(day.first_attempts <= day.owed && day.delivered + day.exhausted <= day.first_attempts, "{day:?}");
         assert!(day.minutes.iter().all(|minute| minute.batches.iter().all(|batches| *batches <= 2)));
