@@ -67,7 +67,7 @@ chaos:
 	@$(LOCAL) chaos -- --seed $(or $(SEED),1) $(ARGS)
 
 simulate:
-	cargo build --locked --package postbackctl --package simulation
+	cargo build --locked --workspace --bins
 	target/debug/simulation --seed $(or $(SEED),1)
 
 smoke:

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// A sample: one delivery of so many, with so many times less concurrency.
-pub(crate) const FACTOR: usize = 10;
+pub(crate) const FACTOR: usize = 2;
 /// Deliveries owed a second, of 100,000 events: one event of 200 reaches a goal.
 pub(crate) const DELIVERIES_A_SECOND: usize = 500;
 /// From how many in flight on SQS may call a group noisy.
@@ -64,8 +64,8 @@ pub(crate) struct Day {
     pub(crate) batches: u64,
     pub(crate) batched: u64,
     pub(crate) batched_ms: u64,
-    /// When the last delivery was delivered that was owed before the partner came back.
-    pub(crate) recovered_at: i64,
+    /// How long after its return the partner had each delivery that was owed before it.
+    pub(crate) made_up_ms: Vec<u32>,
     /// How late other partners' resends were received, after they were due: all of them.
     pub(crate) resends_late_ms: Vec<u32>,
 }
@@ -97,6 +97,10 @@ struct Simulation<'a> {
 
 /// A day in this scenario.
 pub(crate) fn simulate(scenario: Scenario, partners: &Partners, seed: u64) -> Day {
+    simulate_until(scenario, partners, seed, DAY_MS)
+}
+
+fn simulate_until(scenario: Scenario, partners: &Partners, seed: u64, end: i64) -> Day {
     let queue = |n: usize| Queue::new(scenario.fair, scenario.concurrency[n] / FACTOR, NOISY_FROM / FACTOR);
     let mut simulation = Simulation {
         scenario,
@@ -113,7 +117,7 @@ pub(crate) fn simulate(scenario: Scenario, partners: &Partners, seed: u64) -> Da
     simulation.plan(0, Happens::Owed);
     simulation.plan(MINUTE_MS, Happens::MinuteEnds);
     while let Some(Reverse((at, _, happens))) = simulation.agenda.pop() {
-        if at >= DAY_MS {
+        if at >= end {
             break;
         }
         simulation.now = at;
@@ -191,8 +195,8 @@ impl Simulation<'_> {
         let (took, delivers) = self.partners.answer(message.partner, outage, &mut self.dice);
         if delivers {
             self.day.delivered += 1;
-            if message.owed_at < DOWN_UNTIL && message.partner == DOWN {
-                self.day.recovered_at = self.day.recovered_at.max(self.now);
+            if message.partner == DOWN && message.owed_at < DOWN_UNTIL && self.now >= DOWN_UNTIL {
+                self.day.made_up_ms.push(u32::try_from(self.now - DOWN_UNTIL).unwrap_or(u32::MAX));
             }
             return took;
         }
@@ -254,5 +258,20 @@ impl<T> Slab<T> {
     fn take(&mut self, place: usize) -> T {
         self.free.push(place);
         self.things[place].take().expect("a place is planned once")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delivery_is_delivered_exhausted_or_under_way_and_has_one_first_attempt_at_most() {
+        let partners = Partners::new(&mut Dice::new(1));
+        let scenario = Scenario { name: "short of everything", outage: Outage::Hangs, fair: true, concurrency: [4, 4] };
+        let day = simulate_until(scenario, &partners, 1, HOUR_MS / 4);
+        assert!(day.first_attempts <= day.owed && day.delivered + day.exhausted <= day.first_attempts, "{day:?}");
+        assert!(day.minutes.iter().all(|minute| minute.batches.iter().all(|batches| *batches <= 2)));
+        assert!(day.minutes.iter().any(|minute| minute.depth[0] > 1000), "what is too little is seen to be");
     }
 }

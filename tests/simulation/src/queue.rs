@@ -115,3 +115,38 @@ impl Queue {
         self.fair && in_flight >= self.noisy_from && in_flight * 10 > self.in_flight_in_all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One message of each of these partners, in this order.
+    fn filled(fair: bool, partners: &[usize]) -> Queue {
+        let mut queue = Queue::new(fair, 2, 3);
+        for partner in partners {
+            queue.push(Message { partner: *partner, n: 1, due_at: 0, visible_at: 0, owed_at: 0 });
+        }
+        queue
+    }
+
+    fn partners(batch: &[Message]) -> Vec<usize> {
+        batch.iter().map(|message| message.partner).collect()
+    }
+
+    #[test]
+    fn one_line_gives_messages_as_they_came_and_no_more_batches_than_there_may_be() {
+        let mut queue = filled(false, &[7; 25]);
+        let batch = queue.take().unwrap();
+        assert_eq!(partners(&batch), [7; 10]);
+        assert!(queue.take().is_some() && queue.take().is_none(), "two batches at the same time");
+        queue.give_back(&batch);
+        assert_eq!(queue.take().unwrap().len(), 5);
+        assert_eq!(queue.depth(), 0);
+    }
+
+    #[test]
+    fn where_a_partner_is_noisy_others_go_first_and_it_gets_what_is_left() {
+        let mut queue = filled(true, &[7, 7, 7, 7, 7, 7, 1, 2]);
+        assert_eq!(partners(&queue.take().unwrap()), [7, 7, 7, 1, 2, 7, 7, 7]);
+    }
+}
