@@ -19,7 +19,7 @@ use crate::{
     signature::STRICT,
 };
 
-/// The longest template taken, in bytes.
+/// The longest template taken, in bytes: as it is written, and as it is kept, with all encoded that must be.
 pub const MAX_TEMPLATE_BYTES: usize = 2048;
 
 /// The most macros in a template. An id has at most 255 bytes, three times that when encoded: so a rendered URL has at
@@ -48,7 +48,7 @@ enum Piece {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TemplateFault {
     /// Longer than [`MAX_TEMPLATE_BYTES`].
-    #[error("must be at most {MAX_TEMPLATE_BYTES} bytes")]
+    #[error("must be at most {MAX_TEMPLATE_BYTES} bytes, percent-encoded where it must be")]
     TooLong,
     /// White space, a control character or a backslash: what reads a URL differs about them.
     #[error("has the character {0:?}; percent-encode it")]
@@ -142,6 +142,9 @@ impl UrlTemplate {
         let url = if readable { parse_url(text, &parts, allowance, &mut faults) } else { None };
         let Some(url) = url.filter(|_| faults.is_empty()) else { return Err(faults) };
         let template = Self { pieces: split_pieces(&url), segments: 0, allowance };
+        if template.text().len() > MAX_TEMPLATE_BYTES {
+            return Err([TemplateFault::TooLong].into());
+        }
         // The most harmless of values: whatever moves now, the template's own path moved.
         let harmless = template.fill(|_| Some("x".to_owned())).as_deref().and_then(settled);
         let segments = harmless.and_then(|url| segments(url.path()));

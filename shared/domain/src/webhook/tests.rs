@@ -465,6 +465,13 @@ fn no_other_spelling_of_a_brace_puts_a_macro_into_a_host() {
 
 /// Found by fuzzing: the URL's reader takes any number of slashes, so that its host was not the one that was looked at.
 #[test]
+fn a_template_is_as_long_as_it_is_once_it_is_encoded() {
+    let of = |letters| format!("https://a.example/{}?c={{clickId}}", "é".repeat(letters));
+    assert_eq!(faults(&of(400)), [TemplateFault::TooLong], "818 bytes, and 2,418 as they are sent");
+    assert_eq!(template(&of(300)).text(), format!("https://a.example/{}?c={{clickId}}", "%C3%A9".repeat(300)));
+}
+
+#[test]
 fn a_url_whose_first_mark_of_a_host_is_in_its_path_is_none() {
     let agreed = AgreedIds::default();
     for text in [

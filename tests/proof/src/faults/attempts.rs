@@ -15,7 +15,7 @@ use domain::{
 };
 
 use super::{
-    story::{Story, noon},
+    story::Story,
     work::{INTERVAL, REQUEST, provider},
 };
 
@@ -84,12 +84,13 @@ impl Attempts {
             if *id != of(url) {
                 return Err(format!("{url} was called as {id}"));
             }
-            if *at < noon().plus(story.paused_for) {
+            if *at < story.open().from {
                 return Err(format!("{url} was called while its campaign was paused"));
             }
         }
         self.kept_and_on_time(state)?;
-        state.deliveries.values().try_for_each(|delivery| ended(delivery, state))
+        let archived = story.archived_after.is_some();
+        state.deliveries.values().try_for_each(|delivery| ended(delivery, state, archived))
     }
 
     fn kept_and_on_time(&self, state: &State) -> Result<(), String> {
@@ -118,7 +119,7 @@ impl Attempts {
 }
 
 /// It has ended, and what is recorded says that it had to end so.
-fn ended(delivery: &Delivery, state: &State) -> Result<(), String> {
+fn ended(delivery: &Delivery, state: &State, archived: bool) -> Result<(), String> {
     let verdicts =
         |verdict: Verdict| delivery.attempts().iter().any(move |attempt| attempt.outcome.verdict() == verdict);
     let beside = state.attempts.iter().filter(|((id, ..), _)| id == delivery.id());
@@ -129,7 +130,7 @@ fn ended(delivery: &Delivery, state: &State) -> Result<(), String> {
         Some(_) if verdicts(Verdict::Delivered) => false,
         Some(Ending::Gone) => verdicts(Verdict::Gone),
         Some(Ending::Exhausted) => delivery.attempts().len() == usize::from(ATTEMPTS),
-        Some(Ending::Cancelled) => false,
+        Some(Ending::Cancelled) => archived,
     };
     if agrees { Ok(()) } else { Err(format!("it ended otherwise than its attempts: {delivery:?}")) }
 }

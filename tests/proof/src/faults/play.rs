@@ -139,7 +139,7 @@ impl Play {
         let stranded = self.world.state().deliveries.values().any(|delivery| delivery.ending().is_none());
         if stranded && self.story.swept {
             self.world.state().millisecond = self.now().plus(SWEEP_EVERY).as_millisecond();
-            self.start(Work::Sweep);
+            self.start(Work::Sweep(self.story.open()));
         }
     }
 
@@ -167,7 +167,7 @@ impl Play {
             if messages.is_empty() {
                 break;
             }
-            self.start(Work::Send(messages, noon().plus(self.story.paused_for)));
+            self.start(Work::Send(messages, self.story.open()));
         }
         let requests = self.world.state().requests.clone();
         while self.by_hand.front().is_some_and(|after| *after <= requests.len())
@@ -263,7 +263,7 @@ impl Play {
             Work::Relay(records) => records.into_iter().rev().for_each(|record| self.stream.push_front(record)),
             Work::Send(messages, _) => messages.into_iter().for_each(|message| self.mail.comes_again(message, began)),
             // Neither is repeated for its own sake: the next sweep sees to both.
-            Work::OpenRound(_) | Work::Sweep => {}
+            Work::OpenRound(_) | Work::Sweep(_) => {}
         }
     }
 

@@ -8,6 +8,7 @@ use std::{
 use domain::{
     attempt::{AttemptFault, Outcome, Phase},
     catalogue::Catalogue,
+    delivery::Standing,
     moment::Moment,
     retry::RetryAfter,
 };
@@ -52,8 +53,35 @@ pub(super) struct Story {
     pub(super) swept: bool,
     /// How long all campaigns are paused, from the beginning.
     pub(super) paused_for: Duration,
+    /// How long after the beginning they are archived, if they are.
+    pub(super) archived_after: Option<Duration>,
     /// What is wrong with those who bring the work, to see whether that is seen.
     pub(super) slip: Option<Slip>,
+}
+
+impl Story {
+    /// When its campaigns are open.
+    pub(super) fn open(&self) -> Open {
+        let until = self.archived_after.map(|after| noon().plus(after));
+        Open { from: noon().plus(self.paused_for), until }
+    }
+}
+
+/// When campaigns are open: paused before, archived after.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Open {
+    pub(super) from: Moment,
+    until: Option<Moment>,
+}
+
+impl Open {
+    pub(super) fn standing(self, now: Moment) -> Standing {
+        match self.until {
+            Some(until) if until <= now => Standing::Archived,
+            _ if now < self.from => Standing::Paused,
+            _ => Standing::Open,
+        }
+    }
 }
 
 /// When the story begins.
@@ -62,7 +90,7 @@ pub(super) fn noon() -> Moment {
 }
 
 /// The short ones.
-pub(super) fn short() -> [Story; 4] {
+pub(super) fn short() -> [Story; 5] {
     let told = |answers: &[u16]| Story {
         events: [vec![opened("u", 1), completed("u", 9, "q1")]].into(),
         at_once: 2,
@@ -84,6 +112,8 @@ pub(super) fn short() -> [Story; 4] {
         told(&[500, HANGS, 500, 429, HANGS, 500]),
         // A round opened by hand while the first one is under way.
         Story { by_hand: [1].into(), swept: true, ..told(&[500, HANGS, 410]) },
+        // A campaign that is archived between two attempts.
+        Story { archived_after: Some(Duration::from_secs(20)), ..told(&[500, 500, 500]) },
         // A campaign that is paused at first, and messages that are lost.
         Story { lost: [0, 3].into(), swept: true, paused_for: Duration::from_secs(90), ..told(&[500]) },
     ]
@@ -124,6 +154,7 @@ pub(super) fn long(seed: u64) -> Story {
         lost,
         swept,
         paused_for,
+        archived_after: None,
         slip: None,
     }
 }

@@ -21,7 +21,7 @@ use domain::{
     click::ClickKeys,
     conversion::RecordedPostback,
     credential::{Credentials, TokenHash},
-    delivery::{Message, Pace},
+    delivery::{Message, Pace, Standing},
     ids::{DeliveryId, Provider, ReceiptId},
     moment::Moment,
     partner::{Partner, PartnerFile},
@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 
 use super::{
     stage::{Configuration, Stage},
-    story::noon,
+    story::{Open, noon},
 };
 
 /// How long a function lives, and a claim is held.
@@ -54,12 +54,12 @@ pub(super) enum Work {
     Relay(Vec<RecordedPostback>),
     /// Messages of the queue `gg3-events`.
     Evaluate(Vec<String>),
-    /// Messages of the queues of webhooks, while campaigns are open from this instant on.
-    Send(Vec<Message>, Moment),
+    /// Messages of the queues of webhooks.
+    Send(Vec<Message>, Open),
     /// A round, opened by hand.
     OpenRound(DeliveryId),
     /// A sweep.
-    Sweep,
+    Sweep(Open),
 }
 
 /// What came of it.
@@ -93,8 +93,8 @@ pub(super) async fn perform(work: Work, stage: Stage, number: u64) -> Done {
             let outcomes = evaluate(&bodies, stage).await;
             Done::Evaluate(bodies, outcomes)
         }
-        Work::Send(messages, open_from) => {
-            let outcomes = send(&messages, open_from, stage).await;
+        Work::Send(messages, open) => {
+            let outcomes = send(&messages, open, stage).await;
             Done::Send(messages, outcomes)
         }
         Work::OpenRound(id) => {
@@ -102,8 +102,8 @@ pub(super) async fn perform(work: Work, stage: Stage, number: u64) -> Done {
             let _ = open_round(&id, &stage).await;
             Done::OpenRound
         }
-        Work::Sweep => {
-            sweep(stage).await;
+        Work::Sweep(open) => {
+            sweep(open, stage).await;
             Done::Sweep
         }
     }
@@ -155,9 +155,9 @@ async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::Outco
     evaluate.handle(&batch).await
 }
 
-async fn send(messages: &[Message], open_from: Moment, stage: Stage) -> Vec<deliver_webhooks::Outcome> {
+async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_webhooks::Outcome> {
     let now = stage.now();
-    let recipient = Recipient::of(partner(now < open_from), Allowance::PublicOnly);
+    let recipient = Recipient::of(partner(open.standing(now)), Allowance::PublicOnly);
     let known = (provider(), KnownRecipient { recipient, secrets: Vec::new() });
     let deliver = DeliverWebhooks {
         recipients: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
@@ -188,8 +188,8 @@ async fn open_round(id: &DeliveryId, stage: &Stage) -> Result<(), Unavailable> {
     }
 }
 
-async fn sweep(stage: Stage) {
-    let known = (provider(), partner(false).clone());
+async fn sweep(open: Open, stage: Stage) {
+    let known = (provider(), partner(open.standing(stage.now())).clone());
     let sweep = SweepDeliveries {
         partners: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
         under_way: stage.clone(),
@@ -205,17 +205,23 @@ pub(super) fn provider() -> Provider {
     Provider::new("acme").expect("a slug")
 }
 
-/// The partner with its campaigns, open or paused.
-fn partner(paused: bool) -> &'static Partner {
-    static BOTH: OnceLock<[Partner; 2]> = OnceLock::new();
-    let [open, closed] = BOTH.get_or_init(|| [false, true].map(read_partner));
-    if paused { closed } else { open }
+/// The partner with its campaigns, all of which stand like this.
+fn partner(standing: Standing) -> &'static Partner {
+    static EACH: OnceLock<[Partner; 3]> = OnceLock::new();
+    let each = || [Standing::Open, Standing::Paused, Standing::Archived].map(read_partner);
+    let [open, paused, archived] = EACH.get_or_init(each);
+    match standing {
+        Standing::Open => open,
+        Standing::Paused => paused,
+        Standing::Archived => archived,
+    }
 }
 
-fn read_partner(paused: bool) -> Partner {
+fn read_partner(standing: Standing) -> Partner {
     let campaign = |name: &str, goal: Value| {
         json!({"name": name, "goal": goal, "active_from": noon().minus(Duration::from_hours(1)).to_string(),
-            "initial_interval_seconds": INTERVAL.as_secs(), "paused": paused,
+            "initial_interval_seconds": INTERVAL.as_secs(),
+            "paused": standing == Standing::Paused, "archived": standing == Standing::Archived,
             "webhook": {"url": "https://a.example/{campaign}/{clickId}"}})
     };
     let campaigns = [
