@@ -22,7 +22,7 @@ use self::{
 use crate::told::Answer;
 
 /// A header map holds 32,768 at most.
-const MAX_FILLER_HEADERS: u16 = 30_000;
+const MAX_FILLER_HEADERS: u16 = 20_000;
 const MAX_HEADERS: usize = 100;
 
 /// What is not HTTP: a TLS alert, such as a server sends that was called without TLS, and words.

@@ -57,7 +57,7 @@ pub struct Answer {
     /// 302, unless a status is given, to this location.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect: Option<String>,
-    /// So many headers of no meaning besides, at most 30,000.
+    /// So many headers of no meaning besides, at most 20,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filler_headers: Option<u16>,
 

@@ -75,7 +75,8 @@ async fn report(stack: &str, arguments: &Arguments) -> Result<Report> {
     if !ignored.is_empty() {
         eprintln!("these columns mean nothing here and are not compared: {}", ignored.join(", "));
     }
-    if compared.is_empty() {
+    // A list of nothing but ids is compared by them; one whose columns are all unknown was meant to say more.
+    if compared.is_empty() && !ignored.is_empty() {
         bail!(
             "besides the transactions' ids nothing in the list can be compared: name its columns as the postback's parameters"
         );

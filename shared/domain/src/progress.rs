@@ -26,8 +26,11 @@ pub struct Progress {
 pub enum State {
     /// The goal is reached; its delivery tells when.
     Reached,
-    /// No registration through this partner's link yet.
-    NotRegistered,
+    /// No registration through this partner's link in the campaign's time. One before that is not kept.
+    NotRegistered {
+        /// From when one counts.
+        from: Moment,
+    },
     /// Clicks are missing.
     Clicks {
         /// Clicked since the link was opened, as the last click within the campaign's time told.
@@ -93,7 +96,7 @@ pub fn explain(participant: &Participant, provider: &Provider, name: &CampaignNa
     }
     let looking = Looking { participant, attribution, terms };
     let (state, not_counted) = match &terms.goal {
-        Goal::Registration => (State::NotRegistered, Vec::new()),
+        Goal::Registration => (State::NotRegistered { from: terms.active_from }, Vec::new()),
         Goal::Ggstrike(needed) => looking.clicks(needed.get()),
         Goal::MainQuest(_) | Goal::MainQuests(_) => looking.quests(),
     };
@@ -164,7 +167,9 @@ impl fmt::Display for Progress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.state {
             State::Reached => return f.write_str("reached"),
-            State::NotRegistered => f.write_str("not registered through this partner's link")?,
+            State::NotRegistered { from } => {
+                write!(f, "not registered through this partner's link in the campaign's time, which begins at {from}")?;
+            }
             State::Clicks { counted, needed } => write!(f, "{counted} of {needed} clicks")?,
             State::Quests { done, missing } => {
                 let total = done.len() + missing.len();

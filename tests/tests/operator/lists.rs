@@ -84,8 +84,9 @@ async fn a_list_asks_each_of_its_subjects_partitions_once_and_then_for_what_it_s
     assert_eq!(count(&found, "refusals"), 3);
     let mut operations: Vec<String> = proxy.take_calls().into_iter().map(|call| call.operation).collect();
     operations.sort();
-    assert_eq!(operations[..1], ["BatchGetItem"]);
-    assert_eq!(operations[1..], ["Query"; 32]);
+    // And one read that says whether there is such a partner.
+    assert_eq!(operations[..2], ["BatchGetItem", "GetItem"]);
+    assert_eq!(operations[2..], ["Query"; 32]);
 }
 
 #[tokio::test]

@@ -156,6 +156,12 @@ async fn a_partners_list_is_compared_with_what_stands_now_and_the_code_says_whet
     let clean = List::of("clean", &format!("{header}\n{same},,\n{corrected},90.00,USD\n"));
     let said = postbackctl(stack, &["reconcile", &partner.name, clean.path(), "--from", "2d", "--to", "1d"]);
     assert_eq!((said.code, said.out.as_str()), (Some(0), "2 the same, 0 only theirs, 0 only ours, 0 differing\n"));
-    let broken = List::of("broken", "id\n1\n");
-    assert_eq!(reconcile(&broken, "1h", &[]).code, Some(2));
+    for broken in ["id\n1\n", "transaction_id,amount\nt-1,9999\n"] {
+        let list = List::of("broken", broken);
+        assert_eq!(reconcile(&list, "1h", &[]).code, Some(2), "{broken}");
+    }
+    for arguments in [["reconcile", "nobody", list.path()], ["reconcile", &partner.name, list.path()]] {
+        let backwards = postbackctl(stack, &[&arguments[..], &["--from", "1m", "--to", "1h"]].concat());
+        assert_eq!(backwards.code, Some(2), "{}", backwards.err);
+    }
 }

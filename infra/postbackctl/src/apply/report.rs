@@ -109,6 +109,9 @@ pub(super) fn show(plans: &[Planned]) {
             if webhook_secret.is_some() {
                 eprintln!("       + a secret to sign its webhooks with");
             }
+            for (name, begins) in to_begin(item) {
+                eprintln!("       campaign {name} begins at {begins}: what is done before counts for nothing");
+            }
         }
     }
 }
@@ -124,4 +127,13 @@ pub(super) fn show_unfiled(unfiled: &[Provider]) {
     eprintln!(
         "       no partner is ever deleted: to end one, archive its campaigns, and rotate its credential and tell nobody"
     );
+}
+
+/// The campaigns that have not begun yet. What cannot be read is told where it is written.
+fn to_begin(item: &PartnerItem) -> Vec<(String, Moment)> {
+    let now = Moment::from(Timestamp::now());
+    let Ok(partner) = item.partner() else { return Vec::new() };
+    let campaigns = partner.media_buying().campaigns().values().filter(|campaign| !campaign.archived());
+    let begins = campaigns.map(|campaign| (campaign.name().to_string(), campaign.terms().active_from));
+    begins.filter(|(_, begins)| *begins > now).collect()
 }
