@@ -84,7 +84,9 @@ impl Job {
             Self::Conversions(count) => stream_event("postbacks", (0..*count).map(|_| insertion(&new()))),
             Self::Openings(count) => events((0..*count).map(|_| opening(&new(), 0))),
             Self::Goals(count) => events((0..*count).map(|_| registration(&new()))),
-            Self::Repeated => events([event("tracking_link.opened", "evt-always", "always", &tracking(0))]),
+            Self::Repeated => {
+                events([event("tracking_link.opened", "evt-always", "always", &tracking_by(0, "click-always"))])
+            }
             Self::NotNeeded => events([event("main_quest.completed", &new(), "always", &json!({"quest_id": "none"}))]),
             Self::KnownUser(_) => events([opening(&self.user(), 0)]),
             Self::Deliveries { count, way, attempt } => deliveries(world, *count, way, *attempt)?,
@@ -175,7 +177,11 @@ fn event(kind: &str, id: &str, user: &str, more: &Value) -> Value {
 }
 
 fn tracking(partner: usize) -> Value {
-    json!({"tracking": {"provider": format!("partner-{partner}"), "click_id": format!("click-{:012}", next())}})
+    tracking_by(partner, &format!("click-{:012}", next()))
+}
+
+fn tracking_by(partner: usize, click: &str) -> Value {
+    json!({"tracking": {"provider": format!("partner-{partner}"), "click_id": click}})
 }
 
 fn opening(user: &str, partner: usize) -> Value {

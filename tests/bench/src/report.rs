@@ -19,6 +19,7 @@ pub fn page(results: &Results) -> (String, Vec<(String, String)>) {
     let _ = write!(page, "{}", include_str!("report/introduction.md"));
     machine(&mut page, results);
     aims(&mut page, &targets(results));
+    let _ = write!(page, "{}", include_str!("report/findings.md"));
     rows(&mut page, results);
     calls(&mut page, results);
     webhooks(&mut page, results);

@@ -173,6 +173,7 @@ impl World {
         let hashes = json!({"acme": data_encoding::HEXLOWER.encode(&Sha256::digest(TOKEN.as_bytes()))}).to_string();
         let text = [
             ("AWS_REGION", "us-east-1".to_owned()),
+            ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned()),
             // As long as Lambda's are.
