@@ -9,7 +9,7 @@ use adapters::{
     },
     sqs::SqsConversions,
 };
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, bail};
 use app::ports::ConversionQueue;
 use clap::{Args, Subcommand};
 use domain::{
@@ -29,6 +29,7 @@ use crate::{
     Connection, ask,
     pace::{self, Pace, bar},
     page,
+    timeline::printable,
 };
 
 /// How many conversions are read and sent at a time, in requests of ten.
@@ -102,6 +103,7 @@ async fn replay(connection: &Connection, arguments: &Replay) -> Result<ExitCode>
         bar: bar(total),
         pace: Pace::new(rate),
         interrupted: pace::interruption(),
+        unreadable: Vec::new(),
     };
     let mut left = partners.into_iter();
     let mut stopped = None;
@@ -112,17 +114,29 @@ async fn replay(connection: &Connection, arguments: &Replay) -> Result<ExitCode>
         }
     }
     sending.bar.finish_and_clear();
-    Ok(tell(arguments, (sending.pace.sent, total), stopped.as_ref(), left.as_slice()))
+    let counts = (sending.pace.sent, total);
+    Ok(tell(arguments, counts, &sending.unreadable, stopped.as_ref(), left.as_slice()))
 }
 
-/// 0 where all is sent, 1 where it stopped: then how to go on is said too.
-fn tell(arguments: &Replay, (sent, total): (usize, usize), stopped: Option<&Stop>, left: &[Provider]) -> ExitCode {
+/// 0 where all is sent, 1 where something cannot be read or it stopped: then how to go on is said too.
+fn tell(
+    arguments: &Replay,
+    (sent, total): (usize, usize),
+    unreadable: &[String],
+    stopped: Option<&Stop>,
+    left: &[Provider],
+) -> ExitCode {
     if arguments.json {
-        println!("{}", json!({"sent": sent, "of": total, "stopped": stopped}));
+        println!("{}", json!({"sent": sent, "of": total, "unreadable": unreadable, "stopped": stopped}));
     } else {
         println!("{sent} of {total} conversions sent again");
     }
-    let Some(Stop { provider, at, why }) = stopped else { return ExitCode::SUCCESS };
+    for key in unreadable {
+        eprintln!("not sent, since what is stored of it cannot be read: {}", printable(key));
+    }
+    let Some(Stop { provider, at, why }) = stopped else {
+        return if unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    };
     let to = arguments.to;
     eprintln!("{why}: go on with: postbackctl conversions replay --provider {provider} --from {at} --to {to}");
     if !left.is_empty() {
@@ -139,6 +153,8 @@ struct Sending {
     bar: ProgressBar,
     pace: Pace,
     interrupted: JoinHandle<()>,
+    /// What is stored and cannot be read.
+    unreadable: Vec<String>,
 }
 
 /// Where it stopped before the end, and why: everything before is sent.
@@ -161,25 +177,29 @@ impl Sending {
             if self.pace.wait(&mut self.interrupted).await {
                 return Ok(stop("interrupted".to_owned()));
             }
-            if let Err(fault) = self.send(&places).await {
-                return Ok(stop(format!("{fault:#}")));
+            match self.send(&places).await {
+                Ok(sent) => self.pace.sent += sent,
+                Err(fault) => return Ok(stop(format!("{fault:#}"))),
             }
-            self.pace.sent += places.len();
             self.bar.inc(u64::try_from(places.len()).unwrap_or_default());
         }
     }
 
-    async fn send(&self, places: &[Place]) -> Result<()> {
+    /// Sends what can be read, and answers how many that were. What cannot is named at the end, and holds up no other.
+    async fn send(&mut self, places: &[Place]) -> Result<usize> {
         let mut items = self.history.postbacks(places.iter().map(Place::key)).await?;
-        let conversion = |place: &Place| -> Result<Conversion> {
-            let item = items.remove(place.key()).with_context(|| format!("{} is listed and not there", place.key()))?;
-            Revision::try_from(item).map(Conversion::from).map_err(|reason| anyhow!("{}: {reason}", place.key()))
-        };
-        let conversions: Vec<Conversion> = places.iter().map(conversion).collect::<Result<_>>()?;
+        let mut conversions = Vec::with_capacity(places.len());
+        for place in places {
+            let revision = items.remove(place.key()).map(Revision::try_from);
+            match revision {
+                Some(Ok(revision)) => conversions.push(Conversion::from(revision)),
+                Some(Err(_)) | None => self.unreadable.push(place.key().to_owned()),
+            }
+        }
         let answers = join_all(conversions.chunks(10).map(|ten| self.queue.send(ten))).await;
         for answer in answers.into_iter().flatten() {
             answer?;
         }
-        Ok(())
+        Ok(conversions.len())
     }
 }

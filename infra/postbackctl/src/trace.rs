@@ -10,11 +10,20 @@ use clap::Args;
 use domain::{
     conversion::Conversion,
     correction::Revision,
-    ids::{ClickId, DeliveryId, PartnerUserId, TransactionId, UserId},
+    ids::{ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, UserId},
     lookup::{Kind, Place, Subject},
+    parameters::Parameters,
+    postback::Field,
 };
 
-use crate::{Connection, ask, progress, timeline::Timeline, webhook};
+use crate::{
+    Connection, ask, progress,
+    timeline::{Timeline, printable},
+    webhook,
+};
+
+/// How many of a partner's newest refusals and conflicts are looked through for one transaction.
+const NEWEST: usize = 1000;
 
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
@@ -50,9 +59,11 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let mut trace = Trace::new(&connection);
     if let Some((provider, transaction)) = arguments.provider.zip(arguments.transaction) {
         let transaction = TransactionId::new(transaction).map_err(|fault| anyhow!("the transaction id {fault}"))?;
-        for item in trace.history.transaction(&ask::provider(&provider)?, &transaction).await? {
+        let provider = ask::provider(&provider)?;
+        for item in trace.history.transaction(&provider, &transaction).await? {
             trace.postback(item)?;
         }
+        trace.refused(&provider, &transaction).await?;
     }
     let mut subjects = Vec::new();
     if let Some(click) = arguments.click {
@@ -122,8 +133,12 @@ impl<'a> Trace<'a> {
     /// What the lookups lead to. A thing that has expired since is passed over.
     async fn places(&mut self, places: &BTreeSet<Place>) -> Result<()> {
         let of = |kind: Kind| places.iter().filter(move |place| place.kind() == kind).map(Place::key);
-        for item in self.history.postbacks(of(Kind::Postback)).await?.into_values() {
-            self.postback(item)?;
+        let mut postbacks = self.history.postbacks(of(Kind::Postback)).await?;
+        for key in of(Kind::Postback).collect::<BTreeSet<_>>() {
+            match postbacks.remove(key) {
+                Some(item) => self.postback(item)?,
+                None => eprintln!("what is stored of {} cannot be read", printable(key)),
+            }
         }
         let now = ask::now();
         for item in self.history.refusals(of(Kind::Refusal)).await?.into_values() {
@@ -135,6 +150,29 @@ impl<'a> Trace<'a> {
         self.participants.extend(of(Kind::Opening).filter_map(|key| UserId::new(key).ok()));
         self.deliveries.extend(of(Kind::Delivery).filter_map(|key| DeliveryId::new(key).ok()));
         self.outbound().await
+    }
+
+    /// What was refused of a transaction, and what conflicts with it, among the partner's newest: nothing is looked up by
+    /// transaction, which a call that was refused need not even have.
+    async fn refused(&mut self, provider: &Provider, transaction: &TransactionId) -> Result<()> {
+        let item = self.connection.configuration().partner(provider).await?;
+        let item = item.with_context(|| format!("there is no partner {provider}"))?;
+        let partner = item.partner().map_err(|faults| anyhow!("what is stored of {provider}: {faults}"))?;
+        let name = partner.rules().names.of(Field::TransactionId);
+        let now = ask::now();
+        for subject in [Subject::Conflicts(provider.clone()), Subject::Refusals(provider.clone())] {
+            let range = Range { newest_first: true, wanted: NEWEST, ..Range::default() };
+            let places = self.connection.lookups().list(subject, range, now).take(NEWEST).await?;
+            let kept = self.history.refusals(places.iter().map(Place::key)).await?;
+            for item in kept.values().filter(|item| !item.has_expired(now)) {
+                let sent = item.request.as_deref().unwrap_or_default();
+                let named = Parameters::split(sent.as_bytes(), b"").raw(name) == Some(transaction.as_str().as_bytes());
+                if item.transaction_id.as_ref() == Some(transaction) || named {
+                    self.timeline.refusal(item);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// What media buying knows of the users and deliveries that were found: openings, progress, deliveries, attempts.

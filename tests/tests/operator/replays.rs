@@ -165,3 +165,23 @@ async fn a_partners_list_is_compared_with_what_stands_now_and_the_code_says_whet
         assert_eq!(backwards.code, Some(2), "{}", backwards.err);
     }
 }
+
+#[tokio::test]
+async fn a_postback_that_cannot_be_read_is_named_and_holds_up_no_other_of_its_replay() {
+    let fixture = Fixture::new();
+    let stack = &fixture.stack;
+    let partner = Partner::with_token(stack, "");
+    let transactions = recorded(&fixture, &partner, 3).await;
+    let broken = format!("{}#{}", partner.name, transactions[1]);
+    let spoil = stack.dynamodb().update_item().table_name(stack.table("postbacks"));
+    let key = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
+    let spoil = spoil.key("provider_transaction", key(&broken)).key("revision", key("original"));
+    let spoil = spoil.update_expression("SET amount_decimal = :x").expression_attribute_values(":x", key("x"));
+    spoil.send().await.unwrap();
+    let range = ["--from", "1h", "--to", "2100-01-01T00:00:00Z", "--yes", "--json"];
+    let said = postbackctl(stack, &[&["conversions", "replay", "--provider", &partner.name], &range[..]].concat());
+    assert_eq!(said.code, Some(1), "{}", said.err);
+    let told: Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!((&told["sent"], &told["of"], &told["stopped"]), (&2.into(), &3.into(), &Value::Null));
+    assert!(told["unreadable"][0].as_str().unwrap().ends_with(&broken) && said.err.contains(&broken), "{told}");
+}

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::{
     command::postbackctl,
-    fixture::{Fixture, fresh},
+    fixture::{Fixture, fresh, sample},
     lists::eventually,
     partner::Partner,
 };
@@ -65,4 +65,21 @@ async fn what_never_happened_is_said_to_be_nothing() {
         let said = postbackctl(&fixture.stack, &["trace", by[0], by[1]]);
         assert_eq!((said.code, said.err.contains("nothing is recorded")), (Some(1), true), "{}", said.err);
     }
+}
+
+#[tokio::test]
+async fn a_transaction_is_traced_with_what_was_refused_of_it_and_what_contradicts_it() {
+    let fixture = Fixture::new();
+    let (partner, transaction) = (Partner::with_token(&fixture.stack, ""), fresh("t"));
+    let broken = sample(&transaction).replace("USD", "usd");
+    assert_eq!(partner.postback(&fixture, &broken).await.status, 400);
+    let trace = ["trace", "--provider", &partner.name, "--transaction", &transaction, "--json"];
+    eventually(&fixture.stack, &trace, |found| kinds(found) == ["refusal"]).await;
+    assert_eq!(partner.postback(&fixture, &sample(&transaction)).await.status, 200);
+    assert_eq!(partner.postback(&fixture, &sample(&transaction).replace("100.00", "7")).await.status, 409);
+    eventually(&fixture.stack, &trace, |found| {
+        let found = kinds(found);
+        ["refusal", "postback", "conversion", "conflict"].iter().all(|kind| found.contains(kind))
+    })
+    .await;
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use adapters::dynamodb::item::PartnerItem;
 use anyhow::{Result, anyhow};
-use domain::{credential::CredentialKind, ids::Provider};
+use domain::{credential::CredentialKind, ids::Provider, jiff::Timestamp, moment::Moment};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{

@@ -15,13 +15,35 @@ const GET_AT_ONCE: usize = 100;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
-/// Reads items as they stand now, as many in a request as DynamoDB gives, in any order. No key may be there twice.
+/// Reads items as they stand now, as many in a request as DynamoDB gives, in any order; fails if any cannot be read. No key
+/// may be there twice.
 pub(crate) async fn get_all<T: DeserializeOwned>(
     client: &Client,
     service: &'static str,
     table: &str,
     keys: Vec<Item>,
 ) -> Result<Vec<T>, Unavailable> {
+    let found = get_items(client, service, table, keys).await?;
+    found.into_iter().map(|item| from_item(service, item)).collect()
+}
+
+/// The same, without those that cannot be read.
+pub(crate) async fn get_readable<T: DeserializeOwned>(
+    client: &Client,
+    service: &'static str,
+    table: &str,
+    keys: Vec<Item>,
+) -> Result<Vec<T>, Unavailable> {
+    let found = get_items(client, service, table, keys).await?;
+    Ok(found.into_iter().filter_map(|item| from_item(service, item).ok()).collect())
+}
+
+async fn get_items(
+    client: &Client,
+    service: &'static str,
+    table: &str,
+    keys: Vec<Item>,
+) -> Result<Vec<Item>, Unavailable> {
     let mut found = Vec::with_capacity(keys.len());
     for batch in keys.chunks(GET_AT_ONCE) {
         let mut left = batch.to_vec();
@@ -31,9 +53,7 @@ pub(crate) async fn get_all<T: DeserializeOwned>(
             let keys = keys.map_err(|fault| Unavailable { service, reason: fault.to_string() })?;
             let got = client.batch_get_item().request_items(table, keys).send().await;
             let got = got.map_err(unavailable(service))?;
-            for item in got.responses.into_iter().flat_map(HashMap::into_values).flatten() {
-                found.push(from_item(service, item)?);
-            }
+            found.extend(got.responses.into_iter().flat_map(HashMap::into_values).flatten());
             let unprocessed = got.unprocessed_keys.into_iter().flat_map(HashMap::into_values);
             left = unprocessed.flat_map(|keys| keys.keys).collect();
             if !left.is_empty() {

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use super::{
     Item, from_item,
-    get_all::get_all,
+    get_all::{get_all, get_readable},
     item::{
         CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION, RefusalItem,
         media_buying::{DELIVERY_ID, DeliveryItem},
@@ -73,7 +73,8 @@ impl History {
         Ok(found.into_iter().map(|item| (item.provider_content.clone(), item)).collect())
     }
 
-    /// The postbacks and corrections that entries of the lookups name by these keys, by key.
+    /// The postbacks and corrections that entries of the lookups name by these keys, by key. Postbacks are never deleted: one
+    /// that is missing from the answer cannot be read, and harms none of the others.
     pub async fn postbacks<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a str>,
@@ -83,7 +84,8 @@ impl History {
             let names = [(REVISION, revision), (PROVIDER_TRANSACTION, transaction)];
             Some(names.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into())
         };
-        let found: Vec<PostbackItem> = self.get_all(&self.postbacks, each_once(keys).filter_map(key).collect()).await?;
+        let keys = each_once(keys).filter_map(key).collect();
+        let found: Vec<PostbackItem> = get_readable(&self.client, GET_ALL, &self.postbacks, keys).await?;
         Ok(found.into_iter().map(|item| (item.lookup_key(), item)).collect())
     }
 
