@@ -256,3 +256,24 @@ fn trace_shows_what_is_stored_and_says_when_there_is_nothing() {
     let nothing = postbackctl(&["trace", "--provider", "acme", "--transaction", "never-sent"]);
     assert_eq!((nothing.status.code(), text(&nothing.stderr).contains("nothing is recorded")), (Some(1), true));
 }
+
+#[test]
+fn a_reader_that_stops_early_is_no_fault_and_a_full_disk_is_told_in_words() {
+    let test = std::env::current_exe().unwrap();
+    let program = test.parent().and_then(std::path::Path::parent).unwrap().join("postbackctl");
+    let run = |sink: &str| {
+        let script = format!("{} cost {sink}; echo \"code ${{PIPESTATUS[0]}}\" >&2", program.display());
+        let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
+        text(&output.stderr)
+    };
+    // Whether the reader ends before the last line is written is a race: both are good ends.
+    let said = run("| true");
+    assert!(["code 141\n", "code 0\n"].contains(&said.as_str()), "{said}");
+    if std::path::Path::new("/dev/full").exists() {
+        let said = run("> /dev/full");
+        assert!(
+            said.contains("cannot be written") && said.ends_with("code 1\n") && !said.contains("panicked"),
+            "{said}"
+        );
+    }
+}

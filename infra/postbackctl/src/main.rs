@@ -90,8 +90,29 @@ enum Action {
     Smoke(smoke::Arguments),
 }
 
+/// What a shell says of a program that wrote where nobody reads: 128 and SIGPIPE.
+const NOBODY_READS: i32 = 141;
+
+/// Ends in order where standard output cannot be written, which `println!` panics about: in silence where whoever read it has
+/// stopped, as `head` does; with a word where it is full.
+fn end_in_order_without_output() {
+    let otherwise = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let words = panic.payload().downcast_ref::<String>();
+        match words.and_then(|words| words.strip_prefix("failed printing to stdout: ")) {
+            Some(reason) if reason.starts_with("Broken pipe") => std::process::exit(NOBODY_READS),
+            Some(reason) => {
+                eprintln!("postbackctl: what there is to say cannot be written: {reason}");
+                std::process::exit(1)
+            }
+            None => otherwise(panic),
+        }
+    }));
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
+    end_in_order_without_output();
     let Command { stack, action } = Command::parse();
     // reqwest is built without a TLS provider, so that there is only one: ring. A second installation changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
