@@ -8,7 +8,7 @@ LINT_VENV = .venv/lint/bin
 CARGO_DENY_VERSION = 0.20.2
 CARGO_FUZZ_VERSION = 0.13.2
 CARGO_FUZZ = target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
-FUZZ_TARGETS = parameters postback event partner webhook address retry_after
+FUZZ_TARGETS = parameters postback event partner webhook address retry_after gateway
 SECONDS ?= 30
 CARGO_DENY = target/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 

@@ -117,11 +117,11 @@ fn what_had_expired_when_its_opening_was_reported_says_so() {
 fn a_registration_is_there_or_not() {
     assert_eq!(
         words(GoalFile::Registration {}, &[]),
-        "not registered through this partner's link; the partner's link was not opened"
+        "not registered through this partner's link in the campaign's time, which begins at 1970-01-01T00:00:01Z; the partner's link was not opened"
     );
     assert_eq!(
         words(GoalFile::Registration {}, &[(1100, opened("acme", 0))]),
-        "not registered through this partner's link"
+        "not registered through this partner's link in the campaign's time, which begins at 1970-01-01T00:00:01Z"
     );
     let registered = EventKind::Registered { tracking: Some(tracking("acme", 0)), total_clicks: 0 };
     assert_eq!(words(GoalFile::Registration {}, &[(1100, registered)]), "reached");
