@@ -122,10 +122,8 @@ impl Connection {
 
     /// The queue of resends.
     pub(crate) async fn resends(&self) -> Result<SqsResends> {
-        let (client, name) = (self.sqs(), self.table("webhook-retries"));
-        let found = client.get_queue_url().queue_name(&name).send().await;
-        let found = found.with_context(|| format!("there is no queue {name}: is --stack right?"))?;
-        Ok(SqsResends::new(client, found.queue_url.unwrap_or_default()))
+        let url = self.queue_url("webhook-retries").await?;
+        Ok(SqsResends::new(self.sqs(), url))
     }
 
     /// How far webhooks may go from here: to this machine too where AWS is on it.
@@ -150,10 +148,8 @@ impl Connection {
 
     /// The queue that GG3 reads.
     pub(crate) async fn conversions(&self) -> Result<SqsConversions> {
-        let (client, name) = (self.sqs(), self.table("gg3-conversions"));
-        let found = client.get_queue_url().queue_name(&name).send().await;
-        let found = found.with_context(|| format!("there is no queue {name}: is --stack right?"))?;
-        Ok(SqsConversions::new(client, found.queue_url.unwrap_or_default()))
+        let url = self.queue_url("gg3-conversions").await?;
+        Ok(SqsConversions::new(self.sqs(), url))
     }
 
     /// A client of SQS.
@@ -164,6 +160,13 @@ impl Connection {
     /// The stack's name.
     pub(crate) fn stack(&self) -> &str {
         &self.stack
+    }
+
+    async fn queue_url(&self, noun: &str) -> Result<String> {
+        let name = self.table(noun);
+        let found = self.sqs().get_queue_url().queue_name(&name).send().await;
+        let found = found.with_context(|| format!("there is no queue {name}: is --stack right?"))?;
+        Ok(found.queue_url.unwrap_or_default())
     }
 
     fn table(&self, noun: &str) -> String {
