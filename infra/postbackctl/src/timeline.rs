@@ -52,7 +52,7 @@ impl Timeline {
     }
 
     pub(crate) fn postback(&mut self, item: &PostbackItem) {
-        let content = &item.content;
+        let content = item.content();
         let mut details = vec![
             format!("user_id {}, click_id {} ({})", content.user_id, content.click_id, item.click),
             format!("receipt {}", item.receipt_id),

@@ -199,7 +199,7 @@ impl<'a> Trace<'a> {
     /// A postback or a correction, and the conversion that it became.
     fn postback(&mut self, item: PostbackItem) -> Result<()> {
         self.timeline.postback(&item);
-        self.clicks.insert(item.content.click_id.clone());
+        self.clicks.insert(item.click_id.clone());
         let revision = Revision::try_from(item).map_err(|reason| anyhow!("a postback cannot be read: {reason}"))?;
         let at = revision.recorded_at();
         self.timeline.owed_conversion(at, &Conversion::from(revision));

@@ -19,8 +19,10 @@ pub mod under_way;
 use std::collections::HashMap;
 
 use app::ports::Unavailable;
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::{error::SdkError, operation::put_item::PutItemError, types::AttributeValue};
 use serde::{Serialize, de::DeserializeOwned};
+
+use crate::aws::unavailable;
 
 /// An item as the client takes and gives it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -33,4 +35,19 @@ pub(crate) fn from_item<T: DeserializeOwned>(service: &'static str, item: Item) 
     // The error may quote values: it is not passed on.
     serde_dynamo::from_item(item)
         .map_err(|_| Unavailable { service, reason: "holds an item that cannot be read".into() })
+}
+
+/// The item that stands in the way of a put whose condition failed: moved out of the failure, since to copy one costs as
+/// much as to read it.
+pub(crate) fn standing<T: DeserializeOwned>(
+    service: &'static str,
+    error: SdkError<PutItemError>,
+) -> Result<T, Unavailable> {
+    if !error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) {
+        return Err(unavailable(service)(error));
+    }
+    match error.into_service_error() {
+        PutItemError::ConditionalCheckFailedException(failure) => from_item(service, failure.item.unwrap_or_default()),
+        _ => from_item(service, Item::new()),
+    }
 }

@@ -35,6 +35,15 @@ pub struct Parameters<'a> {
 struct Pair<'a> {
     name: &'a [u8],
     value: &'a [u8],
+    /// Whether the name stands for itself, as nearly every one does: found out once, since each is compared with every
+    /// name that is looked for.
+    plain: bool,
+}
+
+impl Pair<'_> {
+    fn is_named(&self, name: &str) -> bool {
+        self.name == name.as_bytes() || (!self.plain && bytes(self.name).as_ref() == name.as_bytes())
+    }
 }
 
 impl<'a> Parameters<'a> {
@@ -43,7 +52,8 @@ impl<'a> Parameters<'a> {
         let pairs = segments(query, body)
             .map(|segment| {
                 let mut halves = segment.splitn(2, |byte| *byte == b'=');
-                Pair { name: halves.next().unwrap_or_default(), value: halves.next().unwrap_or_default() }
+                let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
+                Pair { name, value, plain: is_plain(name) }
             })
             .collect();
         Self { pairs }
@@ -74,12 +84,13 @@ impl<'a> Parameters<'a> {
     /// The faults of names: those that cannot be decoded, and those that stand twice.
     pub fn name_faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        let mut seen = BTreeSet::new();
+        // A search through a few short texts is quicker than a tree of them; there are at most sixty-four.
+        let mut seen = Vec::with_capacity(self.pairs.len());
         let mut told = BTreeSet::new();
         for pair in &self.pairs {
             match decode_name(pair.name) {
                 Ok(name) if !seen.contains(&name) => {
-                    seen.insert(name);
+                    seen.push(name);
                 }
                 Ok(name) => {
                     if told.insert(name.clone()) {
@@ -102,11 +113,10 @@ impl<'a> Parameters<'a> {
         faults
     }
 
-    /// The names that are not among `known`, decoded, in order: what is ignored, and said to be.
-    pub fn others(&self, known: &BTreeSet<&str>) -> Vec<String> {
-        let is_known = |raw| core::str::from_utf8(&bytes(raw)).is_ok_and(|name| known.contains(name));
-        let others = self.pairs.iter().filter(|pair| !is_known(pair.name));
-        let mut others: Vec<String> = others.filter_map(|pair| decode(pair.name).ok()).collect();
+    /// The names that are not known, decoded, in order: what is ignored, and said to be.
+    pub fn others(&self, is_known: impl Fn(&str) -> bool) -> Vec<String> {
+        let names = self.pairs.iter().filter_map(|pair| decoded(pair.name).ok());
+        let mut others: Vec<String> = names.filter(|name| !is_known(name)).map(Cow::into_owned).collect();
         others.sort();
         others.dedup();
         others
@@ -114,7 +124,7 @@ impl<'a> Parameters<'a> {
 
     /// The first value under this name, as sent.
     pub fn raw(&self, name: &str) -> Option<&'a [u8]> {
-        self.pairs.iter().find(|pair| is_named(pair.name, name)).map(|pair| pair.value)
+        self.pairs.iter().find(|pair| pair.is_named(name)).map(|pair| pair.value)
     }
 
     /// Whether the last parameter sent has no value: so ends a URL that a raw `#` has cut.
@@ -132,7 +142,7 @@ impl<'a> Parameters<'a> {
         let sent: Vec<_> = self
             .pairs
             .iter()
-            .filter(|pair| !is_named(pair.name, SIGNATURE))
+            .filter(|pair| !pair.is_named(SIGNATURE))
             .map(|pair| (bytes(pair.name), bytes(pair.value)))
             .collect();
         let besides = besides.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
@@ -142,7 +152,7 @@ impl<'a> Parameters<'a> {
     /// What was sent, again as one form-encoded text without the signature: what is kept of a refused request.
     pub fn to_kept_text(&self) -> String {
         let mut text = String::new();
-        for pair in self.pairs.iter().filter(|pair| !is_named(pair.name, SIGNATURE)) {
+        for pair in self.pairs.iter().filter(|pair| !pair.is_named(SIGNATURE)) {
             if !text.is_empty() {
                 text.push('&');
             }
@@ -161,12 +171,19 @@ pub const SIGNATURE: &str = "signature";
 ///
 /// Stricter than a browser on purpose: a `%` without two digits after it is a fault, not a percent sign.
 pub fn decode(raw: &[u8]) -> Result<String, FaultCode> {
+    decoded(raw).map(Cow::into_owned)
+}
+
+/// The same, copied only where something stands for something else.
+fn decoded(raw: &[u8]) -> Result<Cow<'_, str>, FaultCode> {
     let digit = |at: usize| raw.get(at).is_some_and(u8::is_ascii_hexdigit);
-    let broken = raw.iter().enumerate().any(|(at, byte)| *byte == b'%' && !(digit(at + 1) && digit(at + 2)));
-    if broken {
-        return Err(FaultCode::BadPercentEncoding);
+    let bytes = bytes(raw);
+    let broken = |(at, byte): (usize, &u8)| *byte == b'%' && !(digit(at + 1) && digit(at + 2));
+    match bytes {
+        Cow::Borrowed(plain) => core::str::from_utf8(plain).map(Cow::Borrowed).map_err(|_| FaultCode::NotUtf8),
+        Cow::Owned(_) if raw.iter().enumerate().any(broken) => Err(FaultCode::BadPercentEncoding),
+        Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|_| FaultCode::NotUtf8),
     }
-    String::from_utf8(bytes(raw).into_owned()).map_err(|_| FaultCode::NotUtf8)
 }
 
 /// The non-empty pieces between the `&`s.
@@ -175,8 +192,8 @@ fn segments<'a>(query: &'a [u8], body: &'a [u8]) -> impl Iterator<Item = &'a [u8
     pieces.filter(|segment| !segment.is_empty())
 }
 
-fn decode_name(raw: &[u8]) -> Result<String, FaultCode> {
-    let name = decode(raw)?;
+fn decode_name(raw: &[u8]) -> Result<Cow<'_, str>, FaultCode> {
+    let name = decoded(raw)?;
     if name.is_empty() {
         Err(FaultCode::Missing)
     } else if name.len() > MAX_NAME_BYTES {
@@ -188,20 +205,18 @@ fn decode_name(raw: &[u8]) -> Result<String, FaultCode> {
     }
 }
 
-fn is_named(raw: &[u8], name: &str) -> bool {
-    raw == name.as_bytes() || bytes(raw).as_ref() == name.as_bytes()
+/// Whether nothing in it stands for something else.
+fn is_plain(raw: &[u8]) -> bool {
+    !raw.iter().any(|byte| matches!(byte, b'%' | b'+'))
 }
 
+/// Borrowed exactly where it is plain.
 fn bytes(raw: &[u8]) -> Cow<'_, [u8]> {
-    // Nearly every name and value stands for itself, and every name is compared with every one that is looked for.
-    if !raw.iter().any(|byte| matches!(byte, b'%' | b'+')) {
-        Cow::Borrowed(raw)
-    } else if raw.contains(&b'+') {
-        let spaced: Vec<u8> = raw.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
-        Cow::Owned(percent_decode(&spaced).collect())
-    } else {
-        percent_decode(raw).into()
+    if is_plain(raw) {
+        return Cow::Borrowed(raw);
     }
+    let spaced: Vec<u8> = raw.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    Cow::Owned(percent_decode(&spaced).collect())
 }
 
 #[cfg(test)]

@@ -15,6 +15,10 @@ use crate::prelude::*;
 /// `.`, `:` or `-`; there may be blanks around it, and after a `|` whatever a template does with it. A GUID in braces is
 /// a value, not a macro.
 pub fn find(raw: &[u8]) -> Option<String> {
+    // Every macro has one of these, before any decoding, and hardly a value has.
+    if !raw.iter().any(|byte| b"%{[#$".contains(byte)) {
+        return None;
+    }
     let mut bytes = raw.to_vec();
     for _ in 0..4 {
         if let Some(found) = core::str::from_utf8(&bytes).ok().and_then(find_in) {

@@ -17,27 +17,41 @@ use crate::prelude::*;
 pub(crate) const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A shared secret: the key is its UTF-8. Never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+#[derive(Clone)]
+pub struct Secret {
+    text: String,
+    /// Of no message yet: what HMAC makes of the key is half the work of a short message's, and is done once.
+    keyed: Hmac<Sha256>,
+}
 
 impl Secret {
     /// The secret with this text.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        let text = text.into();
+        // HMAC takes a key of any length; the empty fallback is never reached and would verify nothing of ours.
+        let keyed = Hmac::new_from_slice(text.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
+        Self { text, keyed }
     }
 
     /// The text itself, for whoever must store or show it once.
     pub fn reveal(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     pub(crate) fn mac(&self, message: &[u8]) -> Hmac<Sha256> {
-        // HMAC takes a key of any length; the empty fallback is never reached and would verify nothing of ours.
-        let mut mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
+        let mut mac = self.keyed.clone();
         mac.update(message);
         mac
     }
 }
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -10,15 +10,24 @@ use std::net::{IpAddr, Ipv6Addr};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use domain::fault::{Fault, FaultCode};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 /// A request.
+///
+/// Read in two steps, since the runtime reads the first with `serde_path_to_error`, which keeps a text for each name in
+/// the payload: that of the whole is one.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Box<RawValue>")]
+pub struct Request(Payload);
+
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Request {
+struct Payload {
     #[serde(default)]
     raw_query_string: String,
+    /// Read only where there is a body: they are many, and one counts.
     #[serde(default)]
-    headers: Headers,
+    headers: Option<Box<RawValue>>,
     #[serde(default)]
     path_parameters: PathParameters,
     #[serde(rename = "requestContext")]
@@ -65,42 +74,51 @@ struct Http {
     source_ip: String,
 }
 
+impl TryFrom<Box<RawValue>> for Request {
+    type Error = serde_json::Error;
+
+    fn try_from(raw: Box<RawValue>) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(raw.get()).map(Self)
+    }
+}
+
 impl Request {
     /// The raw query string, as it was sent.
     pub fn query(&self) -> &[u8] {
-        self.raw_query_string.as_bytes()
+        self.0.raw_query_string.as_bytes()
     }
 
     /// The path's segments.
     pub fn path(&self) -> &PathParameters {
-        &self.path_parameters
+        &self.0.path_parameters
     }
 
     /// The body's media type.
-    pub fn content_type(&self) -> Option<&str> {
-        self.headers.content_type.as_deref()
+    pub fn content_type(&self) -> Option<String> {
+        let headers: Headers = serde_json::from_str(self.0.headers.as_ref()?.get()).ok()?;
+        headers.content_type
     }
 
     /// The gateway's id of this request.
     pub fn id(&self) -> &str {
-        &self.context.request_id
+        &self.0.context.request_id
     }
 
     /// Whether the method is POST.
     pub fn is_post(&self) -> bool {
-        self.context.http.method.eq_ignore_ascii_case("POST")
+        self.0.context.http.method.eq_ignore_ascii_case("POST")
     }
 
     /// The address that the gateway saw. Never a header's, which anybody can write. One that cannot be read is the
     /// unspecified one, which no allow-list admits unless it admits everything.
     pub fn source(&self) -> IpAddr {
-        self.context.http.source_ip.parse().unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+        self.0.context.http.source_ip.parse().unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
     }
 
     /// The body's bytes; the gateway sends base 64 for what it takes for binary, form-encoded bodies among it.
     pub fn body(&self) -> Result<Vec<u8>, Fault> {
-        let Some(body) = &self.body else { return Ok(Vec::new()) };
-        if !self.is_base64_encoded {
+        let Some(body) = &self.0.body else { return Ok(Vec::new()) };
+        if !self.0.is_base64_encoded {
             return Ok(body.clone().into_bytes());
         }
         STANDARD.decode(body).map_err(|_| {
@@ -174,7 +192,7 @@ mod tests {
     fn a_gateways_form_post_is_decoded() {
         let request = fixture(include_str!("../fixtures/http-post-form.json"));
         assert!(request.is_post());
-        assert_eq!(request.content_type(), Some("application/x-www-form-urlencoded"));
+        assert_eq!(request.content_type().as_deref(), Some("application/x-www-form-urlencoded"));
         assert!(request.body().unwrap().starts_with(b"user_id=12345&click_id=c1"));
     }
 

@@ -4,20 +4,17 @@
 //! a query string or a token of a path.
 //!
 //! The lines are written here, rather than by `tracing_subscriber`'s JSON, which can nest nothing in an event and costs
-//! more: what is counted was serialized once, at the start.
+//! three times the instructions: what is counted was serialized once, at the start, and there are no spans to keep.
 
-use std::fmt;
+use std::io::{self, Write as _};
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
-use tracing::{Event, Metadata, Subscriber};
-use tracing_subscriber::{
-    Layer,
-    filter::{FilterFn, LevelFilter, filter_fn},
-    fmt::{FmtContext, FormatEvent, FormatFields, format::Writer},
-    layer::SubscriberExt,
-    registry::LookupSpan,
-    util::SubscriberInitExt,
+use tracing::{
+    Event, Metadata, Subscriber,
+    level_filters::LevelFilter,
+    span::{Attributes, Id, Record},
+    subscriber,
 };
 
 use crate::{environment::Environment, now};
@@ -39,15 +36,11 @@ const LINE_BYTES: usize = 768;
 pub fn start(env: &Environment) {
     let level = env.optional("LOG_LEVEL").and_then(|text| text.to_lowercase().parse().ok());
     let namespace = env.optional("METRICS_NAMESPACE");
-    let lines = Lines::new(namespace.as_deref().unwrap_or(NAMESPACE));
-    let heard = heard(level.unwrap_or(LevelFilter::INFO));
-    let layer = tracing_subscriber::fmt::layer().event_format(lines).with_filter(heard);
+    // There is nobody to tell that a line could not be written.
+    let write = |line: &[u8]| drop(io::stdout().write_all(line));
+    let lines = Lines::new(namespace.as_deref().unwrap_or(NAMESPACE), level.unwrap_or(LevelFilter::INFO), write);
     // A second start in one process keeps the first: nothing is lost by it.
-    let _ = tracing_subscriber::registry().with(layer).try_init();
-}
-
-fn heard(level: LevelFilter) -> FilterFn<impl Fn(&Metadata<'_>) -> bool> {
-    filter_fn(move |line| is_ours(line) && (*line.level() <= level || counted::is_counted(line)))
+    let _ = subscriber::set_global_default(lines);
 }
 
 /// By the whole name of the crate: `lambda` must not let `lambda_runtime` speak, which quotes events.
@@ -55,10 +48,12 @@ fn is_ours(line: &Metadata<'_>) -> bool {
     matches!(line.target().split("::").next(), Some("adapters" | "app" | "lambda"))
 }
 
-/// How a line is written.
-struct Lines {
+/// Who hears what is logged: a line at a time, and no spans.
+struct Lines<W> {
+    level: LevelFilter,
     /// By [`Counted`], what makes `CloudWatch` count a line.
     directives: Vec<Option<Box<RawValue>>>,
+    write: W,
 }
 
 /// The member of a line that makes `CloudWatch` count it.
@@ -72,9 +67,9 @@ struct Aws<'a> {
     cloud_watch_metrics: &'a RawValue,
 }
 
-impl Lines {
-    fn new(namespace: &str) -> Self {
-        Self { directives: Counted::ALL.map(|counted| counted.directive(namespace)).into() }
+impl<W> Lines<W> {
+    fn new(namespace: &str, level: LevelFilter, write: W) -> Self {
+        Self { level, directives: Counted::ALL.map(|counted| counted.directive(namespace)).into(), write }
     }
 
     fn line(&self, event: &Event<'_>) -> serde_json::Result<Vec<u8>> {
@@ -99,15 +94,33 @@ impl Lines {
     }
 }
 
-impl<S, N> FormatEvent<S, N> for Lines
+impl<W: Fn(&[u8]) + 'static> Subscriber for Lines<W>
 where
-    S: Subscriber + for<'a> LookupSpan<'a>,
-    N: for<'a> FormatFields<'a> + 'static,
+    Self: Send + Sync,
 {
-    fn format_event(&self, _: &FmtContext<'_, S, N>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        let line = self.line(event).map_err(|_| fmt::Error)?;
-        writer.write_str(std::str::from_utf8(&line).map_err(|_| fmt::Error)?)
+    /// Asked once for each place in the code.
+    fn enabled(&self, line: &Metadata<'_>) -> bool {
+        line.is_event() && is_ours(line) && (*line.level() <= self.level || counted::is_counted(line))
     }
+
+    fn event(&self, event: &Event<'_>) {
+        if let Ok(line) = self.line(event) {
+            (self.write)(&line);
+        }
+    }
+
+    /// Never called: no span is enabled.
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+
+    fn enter(&self, _: &Id) {}
+
+    fn exit(&self, _: &Id) {}
 }
 
 #[cfg(test)]

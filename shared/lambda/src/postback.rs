@@ -75,12 +75,14 @@ impl PostbackFunction {
 
     async fn accept(&self, request: &Request, body: &[u8], receipt_id: ReceiptId) -> Answered {
         let path = request.path();
+        // Without a body there is no type to look at.
+        let content_type = if body.is_empty() { None } else { request.content_type() };
         let call = Call {
             provider: &path.provider,
             token: path.token.as_deref(),
             query: request.query(),
             body,
-            content_type: request.content_type(),
+            content_type: content_type.as_deref(),
             is_post: request.is_post(),
             source: request.source(),
         };

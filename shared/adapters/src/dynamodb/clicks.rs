@@ -27,6 +27,6 @@ impl Clicks for DynamoClicks {
     async fn record(&self, click: &Click) -> Result<(), Unavailable> {
         let item = to_item(PUT, &ClickItem::from(click))?;
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        put.send().await.map(|_| ()).map_err(unavailable(PUT))
+        Box::pin(put.send()).await.map(|_| ()).map_err(unavailable(PUT))
     }
 }

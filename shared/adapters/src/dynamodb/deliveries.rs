@@ -15,7 +15,7 @@ use domain::{
 use super::{
     Item, from_item,
     item::media_buying::{AttemptItem, CLAIM_PATH, DELIVERY_ID, DELIVERY_REVISION, DeliveryItem},
-    to_item,
+    standing, to_item,
 };
 use crate::aws::unavailable;
 
@@ -50,15 +50,13 @@ impl NewDeliveries for DynamoNewDeliveries {
             .condition_expression("attribute_not_exists(#key)")
             .expression_attribute_names("#key", DELIVERY_ID)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = put.send().await else {
-            return Ok(Put::Fresh);
-        };
-        let standing = match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(failure)) => failure.item().cloned(),
-            _ => None,
-        };
-        let standing: DeliveryItem = from_item(PUT, standing.ok_or_else(|| unavailable(PUT)(error))?)?;
-        Ok(Put::Existing(Box::new(standing.delivery)))
+        match put.send().await {
+            Ok(_) => Ok(Put::Fresh),
+            Err(error) => {
+                let standing: DeliveryItem = standing(PUT, error)?;
+                Ok(Put::Existing(Box::new(standing.delivery)))
+            }
+        }
     }
 }
 

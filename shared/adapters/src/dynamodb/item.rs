@@ -24,8 +24,9 @@ use domain::{
     correction::{Correction, Revision},
     credential::{CredentialKind, Credentials, TokenHash},
     fault::Fault,
-    ids::{ClickId, LandingName, Provider, ReceiptId, TransactionId, UserId},
+    ids::{ClickId, EventId, EventName, LandingName, Provider, ReceiptId, TransactionId, UserId},
     jiff::{Timestamp, ToSpan},
+    money::{Amount, Currency},
     partner::{Partner, PartnerFile},
     postback::{Content, Difference, Postback},
     refusal::{Conflict, Refusal},
@@ -141,6 +142,9 @@ pub(crate) fn secrets_of(texts: Vec<String>) -> Vec<Secret> {
 }
 
 /// `postbacks`: one postback.
+///
+/// What it says is not a [`Content`] with `#[serde(flatten)]`, which reads every attribute twice, and each is a duplicate's
+/// and the relay's to read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostbackItem {
     /// The partition key.
@@ -153,9 +157,20 @@ pub struct PostbackItem {
     pub received_at: Timestamp,
     /// Whether its click id is one of ours.
     pub click: ClickOrigin,
-    /// What it says.
-    #[serde(flatten)]
-    pub content: Content,
+    /// The GG3 user.
+    pub user_id: UserId,
+    /// The click that brought the user.
+    pub click_id: ClickId,
+    /// The currency of the amount.
+    pub currency: Currency,
+    /// The amount, exact.
+    pub amount_decimal: Amount,
+    /// Which event of a multi-event campaign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<EventId>,
+    /// What that event is called.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_name: Option<EventName>,
     /// The parameters that meant nothing to us.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
@@ -172,18 +187,30 @@ impl PostbackItem {
     pub fn key(provider: &Provider, transaction_id: &TransactionId) -> String {
         format!("{provider}#{transaction_id}")
     }
+
+    /// What it says.
+    pub fn content(&self) -> Content {
+        let Self { user_id, click_id, currency, amount_decimal, event_id, event_name, .. } = self.clone();
+        Content { user_id, click_id, currency, amount_decimal, event_id, event_name }
+    }
 }
 
 impl From<&RecordedPostback> for PostbackItem {
     fn from(recorded: &RecordedPostback) -> Self {
         let RecordedPostback { postback, receipt } = recorded;
+        let Content { user_id, click_id, currency, amount_decimal, event_id, event_name } = postback.content.clone();
         Self {
             provider_transaction: Self::key(&postback.provider, &receipt.transaction_id),
             revision: ORIGINAL.to_owned(),
             receipt_id: receipt.receipt_id.clone(),
             received_at: receipt.received_at,
             click: postback.click,
-            content: postback.content.clone(),
+            user_id,
+            click_id,
+            currency,
+            amount_decimal,
+            event_id,
+            event_name,
             ignored: receipt.ignored.clone(),
             original_receipt_id: None,
             corrected_at: None,
@@ -239,7 +266,9 @@ impl TryFrom<PostbackItem> for RecordedPostback {
             received_at: item.received_at,
             ignored: item.ignored,
         };
-        let postback = Postback { provider, transaction_id, content: item.content, click: item.click };
+        let PostbackItem { user_id, click_id, currency, amount_decimal, event_id, event_name, .. } = item;
+        let content = Content { user_id, click_id, currency, amount_decimal, event_id, event_name };
+        let postback = Postback { provider, transaction_id, content, click: item.click };
         Ok(Self { postback, receipt })
     }
 }

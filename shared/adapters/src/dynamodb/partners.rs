@@ -34,7 +34,7 @@ impl PartnersWithSecrets {
             (self.partners.clone(), one_key(PROVIDER, provider.to_string())?),
             (self.secrets.clone(), one_key(OWNER, SecretsItem::partner_owner(provider))?),
         ]);
-        let got = self.client.batch_get_item().set_request_items(Some(both)).send().await;
+        let got = Box::pin(self.client.batch_get_item().set_request_items(Some(both)).send()).await;
         let got = got.map_err(unavailable(GET_BOTH))?;
         if got.unprocessed_keys.is_some_and(|keys| !keys.is_empty()) {
             return Err(Unavailable { service: GET_BOTH, reason: "throttled".into() });
@@ -142,7 +142,7 @@ impl Source for DynamoPartners {
     async fn load(&self, provider: &Provider) -> Result<Option<Partner>, Unavailable> {
         let key = AttributeValue::S(provider.to_string());
         let get = self.client.get_item().table_name(&self.table).key(PROVIDER, key);
-        let Some(item) = get.send().await.map_err(unavailable(GET_PARTNER))?.item else {
+        let Some(item) = Box::pin(get.send()).await.map_err(unavailable(GET_PARTNER))?.item else {
             return Ok(None);
         };
         meaning(GET_PARTNER, &from_item(GET_PARTNER, item)?).map(Some)
@@ -170,7 +170,7 @@ impl Source for DynamoSystemKeys {
     async fn load(&self, (): &()) -> Result<Option<SystemKeys>, Unavailable> {
         let key = AttributeValue::S(SYSTEM_OWNER.to_owned());
         let get = self.client.get_item().table_name(&self.table).key(OWNER, key);
-        let Some(item) = get.send().await.map_err(unavailable(GET_SECRETS))?.item else {
+        let Some(item) = Box::pin(get.send()).await.map_err(unavailable(GET_SECRETS))?.item else {
             return Ok(None);
         };
         let item: SecretsItem = from_item(GET_SECRETS, item)?;

@@ -3,8 +3,6 @@
 use app::ports::{Postbacks, Recorded, Unavailable};
 use aws_sdk_dynamodb::{
     Client,
-    error::SdkError,
-    operation::put_item::PutItemError,
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
 use domain::{
@@ -13,9 +11,9 @@ use domain::{
 };
 
 use super::{
-    Item, from_item,
+    from_item,
     item::{ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION},
-    to_item,
+    standing, to_item,
 };
 use crate::aws::unavailable;
 
@@ -48,19 +46,9 @@ impl Postbacks for DynamoPostbacks {
             .condition_expression("attribute_not_exists(#key)")
             .expression_attribute_names("#key", PROVIDER_TRANSACTION)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let Err(error) = put.send().await else {
-            return Ok(Recorded::Fresh);
-        };
-        let standing = match &error {
-            SdkError::ServiceError(answer) => match answer.err() {
-                PutItemError::ConditionalCheckFailedException(failure) => failure.item().cloned(),
-                _ => None,
-            },
-            _ => None,
-        };
-        match standing {
-            Some(item) => read(PUT, item).map(|original| Recorded::Existing(Box::new(original))),
-            None => Err(unavailable(PUT)(error)),
+        match Box::pin(put.send()).await {
+            Ok(_) => Ok(Recorded::Fresh),
+            Err(error) => recorded(PUT, standing(PUT, error)?).map(|original| Recorded::Existing(Box::new(original))),
         }
     }
 
@@ -76,12 +64,11 @@ impl Postbacks for DynamoPostbacks {
             .key(PROVIDER_TRANSACTION, AttributeValue::S(PostbackItem::key(provider, transaction_id)))
             .key(REVISION, AttributeValue::S(ORIGINAL.to_owned()))
             .consistent_read(true);
-        let found = get.send().await.map_err(unavailable(GET))?;
-        found.item.map(|item| read(GET, item)).transpose()
+        let found = Box::pin(get.send()).await.map_err(unavailable(GET))?;
+        found.item.map(|item| from_item(GET, item).and_then(|item| recorded(GET, item))).transpose()
     }
 }
 
-fn read(service: &'static str, item: Item) -> Result<RecordedPostback, Unavailable> {
-    let item: PostbackItem = from_item(service, item)?;
+fn recorded(service: &'static str, item: PostbackItem) -> Result<RecordedPostback, Unavailable> {
     item.try_into().map_err(|reason| Unavailable { service, reason })
 }

@@ -69,7 +69,7 @@ impl DynamoRefusals {
             }
         }
         let update = update.update_expression(format!("SET {} ADD #times :one{removed}", sets.join(", ")));
-        let written = update.send().await.map_err(unavailable(UPDATE))?;
+        let written = Box::pin(update.send()).await.map_err(unavailable(UPDATE))?;
         from_item(UPDATE, written.attributes.unwrap_or_default())
     }
 }
@@ -91,7 +91,7 @@ impl Refusals for DynamoRefusals {
             .table_name(&self.table)
             .key(PROVIDER_CONTENT, AttributeValue::S(conflict.key().as_str().to_owned()))
             .consistent_read(true);
-        let found = get.send().await.map_err(unavailable(GET))?;
+        let found = Box::pin(get.send()).await.map_err(unavailable(GET))?;
         let item: Option<RefusalItem> = found.item.map(|item| from_item(GET, item)).transpose()?;
         Ok(item.and_then(|item| item.accepted))
     }

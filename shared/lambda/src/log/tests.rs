@@ -1,39 +1,16 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
-use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
 
-#[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Written {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Written {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
-}
-
 /// What is logged meanwhile, at this level.
 fn written(level: LevelFilter, logging: impl FnOnce()) -> Vec<Value> {
-    let written = Written::default();
-    let layer = tracing_subscriber::fmt::layer().event_format(Lines::new("test")).with_writer(written.clone());
-    let subscriber = tracing_subscriber::registry().with(layer.with_filter(heard(level)));
-    tracing::subscriber::with_default(subscriber, logging);
-    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let written = Arc::new(Mutex::new(Vec::new()));
+    let writing = written.clone();
+    let lines = Lines::new("test", level, move |line: &[u8]| writing.lock().unwrap().extend_from_slice(line));
+    subscriber::with_default(lines, logging);
+    let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
