@@ -1,7 +1,9 @@
 //! Which AWS account and stack the command works on: found as every AWS tool finds them, or the local stack's endpoint.
 
+use std::{env, path::Path};
+
 use adapters::{
-    aws::{AwsSettings, CallLimits, http_client},
+    aws::{AwsSettings, CaBundle, CallLimits, http_client},
     dynamodb::{
         configuration::Configuration,
         deliveries::DynamoDeliveries,
@@ -43,7 +45,11 @@ pub(crate) struct Connection {
 impl Connection {
     /// Finds region and credentials in the environment, a profile, SSO or a credential process.
     pub(crate) async fn open(stack: &str) -> Result<Self> {
-        let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http_client()).load().await;
+        let ca_bundle = env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty());
+        let ca_bundle = ca_bundle.map(|path| CaBundle::read(Path::new(&path))).transpose();
+        let ca_bundle = ca_bundle.context("AWS_CA_BUNDLE names a file that cannot be used")?;
+        let http = http_client(ca_bundle.as_ref());
+        let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await;
         let region = config.region().context("no AWS region: set AWS_REGION or a profile's region")?;
         let provider =
             config.credentials_provider().context("no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID")?;
@@ -57,6 +63,7 @@ impl Connection {
             access_key_id: credentials.access_key_id().to_owned(),
             secret_access_key: credentials.secret_access_key().to_owned(),
             session_token: credentials.session_token().map(str::to_owned),
+            ca_bundle,
         };
         Ok(Self { settings, stack: stack.to_owned() })
     }

@@ -4,7 +4,9 @@
 //! would find them elsewhere cost start-up time. TLS by rustls on ring, since aws-lc's first handshake costs tens of
 //! milliseconds of CPU.
 
-use std::{fmt, sync::LazyLock, time::Duration};
+mod https;
+
+use std::{fmt, time::Duration};
 
 use app::ports::Unavailable;
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
@@ -12,12 +14,8 @@ use aws_sdk_dynamodb::{
     config::{BehaviorVersion, Region, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
 };
-use aws_smithy_http_client::{
-    Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
-};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_types::SdkConfig;
+pub use https::{CaBundle, CaBundleFault, http_client};
 
 /// Where AWS is and who calls.
 #[derive(Clone)]
@@ -32,6 +30,8 @@ pub struct AwsSettings {
     pub secret_access_key: String,
     /// The session's token, if it is a session's.
     pub session_token: Option<String>,
+    /// Authorities that are trusted besides.
+    pub ca_bundle: Option<CaBundle>,
 }
 
 impl fmt::Debug for AwsSettings {
@@ -107,7 +107,7 @@ impl AwsSettings {
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(self.region.clone()))
             .credentials_provider(SharedCredentialsProvider::new(self.credentials()))
-            .http_client(http_client())
+            .http_client(http_client(self.ca_bundle.as_ref()))
             .timeout_config(limits.timeouts())
             .retry_config(limits.retries())
             // Every attempt has a deadline already.
@@ -125,14 +125,6 @@ impl AwsSettings {
             "environment",
         )
     }
-}
-
-/// The HTTP client of every AWS client here: rustls on ring. One for a process, so that the authorities are read once and
-/// what one client has connected to serves the others. Its connections live as long as the runtime that opened them.
-pub fn http_client() -> SharedHttpClient {
-    static SHARED: LazyLock<SharedHttpClient> =
-        LazyLock::new(|| Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https());
-    SHARED.clone()
 }
 
 /// A failed call in our words: which service, and the error's code. Never a message, which may quote what was sent.

@@ -1,9 +1,9 @@
 //! Configuration from the environment: everything is read, then every fault is told at once, and the function does not
 //! start.
 
-use std::{collections::BTreeMap, fmt, time::Duration};
+use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
-use adapters::aws::AwsSettings;
+use adapters::aws::{AwsSettings, CaBundle};
 use app::cache::CachePolicy;
 use domain::jiff::SignedDuration;
 
@@ -117,12 +117,18 @@ impl Environment {
 
     /// Where AWS is and who calls, as Lambda says it.
     pub fn aws(&mut self) -> AwsSettings {
+        let ca_bundle = self.optional("AWS_CA_BUNDLE").map(|path| CaBundle::read(Path::new(&path))).transpose();
+        let ca_bundle = ca_bundle.unwrap_or_else(|fault| {
+            self.fault(format!("AWS_CA_BUNDLE names a file that cannot be used: {fault}"));
+            None
+        });
         AwsSettings {
             region: self.required("AWS_REGION"),
             endpoint_url: self.optional("AWS_ENDPOINT_URL"),
             access_key_id: self.required("AWS_ACCESS_KEY_ID"),
             secret_access_key: self.required("AWS_SECRET_ACCESS_KEY"),
             session_token: self.optional("AWS_SESSION_TOKEN"),
+            ca_bundle,
         }
     }
 
