@@ -59,6 +59,11 @@ impl Program {
         command.push(file.display().to_string());
         let binary = if command.len() == 1 { file } else { script(world, &command)? };
         let mut settings = Settings::new(binary).variables(world.environment()).timeout(Duration::from_mins(1));
+        if self.is_ours() {
+            // Trusted beside Amazon's authorities, which are compiled in: one more to read than where it is deployed.
+            let alone = world.authority.alone().display().to_string();
+            settings = settings.variable("AWS_CA_BUNDLE", alone).variable("GLIBC_TUNABLES", tunables()?);
+        }
         if matches!(self, Self::Node("powertools") | Self::Python("powertools")) {
             settings = settings.variable("TABLE", "idempotency");
         }
@@ -93,6 +98,14 @@ impl Program {
             Self::Python(variant) => contenders.join(format!("python/{variant}.py")),
         }
     }
+}
+
+/// The setting of the allocator that the functions are deployed with.
+fn tunables() -> Result<String> {
+    const NAME: &str = "GLIBC_TUNABLES:";
+    let template = fs::read_to_string(root().join("template.yaml"))?;
+    let value = template.lines().find_map(|line| line.trim().strip_prefix(NAME));
+    Ok(value.with_context(|| format!("template.yaml has no {NAME}"))?.trim().to_owned())
 }
 
 /// A program at its job: one line of the results.
