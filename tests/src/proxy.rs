@@ -198,6 +198,7 @@ async fn pass(journal: &Journal, call: &Call, side: Side, step: Step) -> Option<
         }
         Step::Stand(gate) => (gate.stand(call.clone()).await == Verdict::Cut).then_some(Reply::Cut),
         Step::Refuse(error) => Some(Reply::Answer(error.answer(call))),
+        Step::Answer(answer) => Some(Reply::Answer(hyper::Response::new(Full::new(answer.to_string().into())))),
         Step::Throttle => Some(Reply::Answer(AwsError::throttling_of(call.service).answer(call))),
         Step::Cut => Some(Reply::Cut),
         Step::Silence => Some(Reply::Silence),

@@ -3,7 +3,6 @@
 use std::{fmt, process::ExitCode};
 
 use anyhow::{Result, anyhow};
-use app::ports::Participants;
 use clap::Args;
 use domain::{
     catalogue::Snapshot,
@@ -72,7 +71,7 @@ impl fmt::Display for Line {
 
 /// Every published campaign, of all partners or of one, with what the stored participant says of it.
 pub(crate) async fn lines(connection: &Connection, user: &UserId, only: Option<&str>) -> Result<Vec<Line>> {
-    let participant = connection.participants().read(user).await?.participant;
+    let participant = connection.participants().read_one(user).await?.participant;
     let standing = connection.catalogue().load().await?;
     let Some(snapshot) = standing.snapshot() else { return Ok(Vec::new()) };
     let history = connection.history();

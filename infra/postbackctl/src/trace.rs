@@ -5,7 +5,6 @@ use std::{collections::BTreeSet, process::ExitCode};
 
 use adapters::dynamodb::{history::History, item::PostbackItem, lookups::Range};
 use anyhow::{Context, Result, anyhow};
-use app::ports::Participants;
 use clap::Args;
 use domain::{
     conversion::Conversion,
@@ -178,7 +177,7 @@ impl<'a> Trace<'a> {
     /// What media buying knows of the users and deliveries that were found: openings, progress, deliveries, attempts.
     async fn outbound(&mut self) -> Result<()> {
         for user in std::mem::take(&mut self.participants) {
-            let participant = self.connection.participants().read(&user).await?.participant;
+            let participant = self.connection.participants().read_one(&user).await?.participant;
             let lines = progress::lines(self.connection, &user, None).await?;
             for (provider, attribution) in participant.attributions() {
                 let own: Vec<&progress::Line> = lines.iter().filter(|line| line.provider() == provider).collect();

@@ -6,6 +6,7 @@ use aws_sdk_sqs::{
     types::{MessageAttributeValue, SendMessageBatchRequestEntry},
 };
 use domain::{conversion::Conversion, delivery::Message, retry::MAX_HOP_SECONDS};
+use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
 use crate::aws::unavailable;
@@ -17,6 +18,8 @@ const SET_ASIDE: &str = "SQS SendMessage dead letters";
 
 /// How many messages one request carries.
 const BATCH: usize = 10;
+/// How many requests are under way at the same time: all of a hundred messages'.
+const REQUESTS_AT_ONCE: usize = 10;
 
 /// The message attribute that says why a dead letter is one.
 pub const REASON: &str = "reason";
@@ -108,17 +111,21 @@ impl Queue<'_> {
         messages: &[T],
         group: impl Fn(&T) -> Option<&str>,
     ) -> Vec<Result<(), Unavailable>> {
-        let mut results = Vec::with_capacity(messages.len());
-        for batch in messages.chunks(BATCH) {
-            match self.send_batch(batch, &group).await {
-                Ok(sent) => results.extend(sent),
-                Err(unavailable) => results.extend(batch.iter().map(|_| Err(unavailable.clone()))),
-            }
-        }
-        results
+        let requests: Vec<_> = messages.chunks(BATCH).map(|batch| self.send_batch(batch, &group)).collect();
+        stream::iter(requests).buffered(REQUESTS_AT_ONCE).concat().await
     }
 
+    /// One request, which may fail as a whole.
     async fn send_batch<T: Serialize>(
+        self,
+        batch: &[T],
+        group: impl Fn(&T) -> Option<&str>,
+    ) -> Vec<Result<(), Unavailable>> {
+        let sent = self.request(batch, group).await;
+        sent.unwrap_or_else(|unavailable| batch.iter().map(|_| Err(unavailable.clone())).collect())
+    }
+
+    async fn request<T: Serialize>(
         self,
         batch: &[T],
         group: impl Fn(&T) -> Option<&str>,
@@ -132,7 +139,7 @@ impl Queue<'_> {
             entries.push(entry.map_err(|fault| refused(fault.to_string()))?);
         }
         let send = self.client.send_message_batch().queue_url(self.url).set_entries(Some(entries));
-        let answer = send.send().await.map_err(unavailable(self.service))?;
+        let answer = Box::pin(send.send()).await.map_err(unavailable(self.service))?;
         // Only what the answer names as taken was taken: silence about an entry is a failure too.
         let taken = |at: usize| answer.successful.iter().any(|entry| entry.id == at.to_string());
         let why = |at: usize| {

@@ -311,14 +311,17 @@ impl Catalogues for World {
 }
 
 impl Participants for World {
-    async fn read(&self, user_id: &UserId) -> Result<StoredParticipant, Unavailable> {
-        self.call("read participant", |state| {
-            let stored = state.participants.get(user_id).cloned();
-            stored.map_or_else(StoredParticipant::default, |(participant, version)| StoredParticipant {
-                participant,
-                version: Some(version),
+    async fn read(&self, users: &[&UserId]) -> Vec<Result<StoredParticipant, Unavailable>> {
+        let read = |user_id: &UserId| {
+            self.call("read participant", |state| {
+                let stored = state.participants.get(user_id).cloned();
+                stored.map_or_else(StoredParticipant::default, |(participant, version)| StoredParticipant {
+                    participant,
+                    version: Some(version),
+                })
             })
-        })
+        };
+        users.iter().map(|user_id| read(user_id)).collect()
     }
 
     async fn write(

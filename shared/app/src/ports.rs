@@ -216,8 +216,8 @@ pub enum Replaced {
 
 /// The participants, those attributed for ever.
 pub trait Participants: Send + Sync {
-    /// Reads a participant. MUST see every write that was answered before.
-    fn read(&self, user_id: &UserId) -> impl Future<Output = Result<StoredParticipant, Unavailable>> + Send;
+    /// Reads participants, no user twice; one result for each, in order. MUST see every write that was answered before.
+    fn read(&self, users: &[&UserId]) -> impl Future<Output = Vec<Result<StoredParticipant, Unavailable>>> + Send;
 
     /// Writes a participant under the version `next` if the stored one still has the version `read`, atomically. MUST be
     /// durable before it answers. May delete it once [`Participant::expires_at`] has passed, and MUST NOT before.

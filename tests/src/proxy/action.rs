@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::{AwsError, Gate};
 
 /// What happens to a call.
@@ -19,6 +21,8 @@ pub enum Action {
     Delay(Duration),
     /// The service does it at once; its client hears so this much later.
     DelayAnswer(Duration),
+    /// The service does not see it; its client gets this answer, as if all were well.
+    Answer(Value),
     /// The service does not see it; its client's connection ends.
     CutBefore,
     /// The service does it; its client's connection ends instead of an answer.
@@ -40,6 +44,7 @@ pub(super) enum Step {
     Wait(Duration),
     Stand(Gate),
     Refuse(AwsError),
+    Answer(Value),
     Throttle,
     Cut,
     Silence,
@@ -52,6 +57,7 @@ impl Action {
             Self::Forward => (Step::Pass, Step::Pass),
             Self::FailBefore(error) => (Step::Refuse(error), Step::Pass),
             Self::ForwardThenFail(error) => (Step::Pass, Step::Refuse(error)),
+            Self::Answer(answer) => (Step::Answer(answer), Step::Pass),
             Self::Throttle => (Step::Throttle, Step::Pass),
             Self::Delay(time) => (Step::Wait(time), Step::Pass),
             Self::DelayAnswer(time) => (Step::Pass, Step::Wait(time)),

@@ -9,7 +9,7 @@ use adapters::dynamodb::{
     catalogue::DynamoCatalogues, configuration::Written, item::media_buying::DeliveryItem,
     participants::DynamoParticipants,
 };
-use app::ports::{Catalogues as _, Participants as _, Published, StoredParticipant};
+use app::ports::{Catalogues as _, Published, StoredParticipant};
 use domain::{
     catalogue::{Catalogue, PartnerGoals, Snapshot},
     delivery,
@@ -133,7 +133,7 @@ impl Fixture {
 
     pub(crate) async fn participant(&self, user: &str) -> StoredParticipant {
         let table = self.stack.table("participants").to_owned();
-        DynamoParticipants::new(self.stack.dynamodb(), table).read(&UserId::new(user).unwrap()).await.unwrap()
+        DynamoParticipants::new(self.stack.dynamodb(), table).read_one(&UserId::new(user).unwrap()).await.unwrap()
     }
 
     /// The delivery owed to this partner for this user and campaign, as it is stored.

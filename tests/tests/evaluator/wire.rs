@@ -1,5 +1,6 @@
 //! What events cost on the wire, and what becomes of those that nobody can use.
 
+use serde_json::json;
 use tests::{
     fresh,
     proxy::{Action, Proxy},
@@ -16,6 +17,7 @@ fn calls(fixture: &Fixture, proxy: &Proxy) -> Vec<String> {
 }
 
 const READ: &str = "GetItem participants";
+const READ_ALL: &str = "BatchGetItem participants";
 const WRITE: &str = "PutItem participants";
 const PUT: &str = "PutItem deliveries";
 const SEND: &str = "SendMessageBatch webhooks";
@@ -127,7 +129,7 @@ async fn a_malformed_event_is_set_aside_whole_with_its_reason_and_its_neighbours
 async fn each_failing_call_fails_its_users_events_alone_and_they_come_again() {
     let fixture = Fixture::shared().await;
     let (proxy, function) = fixture.behind_a_proxy().await;
-    for operation in [READ, PUT, SEND, WRITE] {
+    for operation in [PUT, SEND, WRITE] {
         let (user, other) = (fresh("u"), fresh("u"));
         let batch = [
             opened(&user, "evaluator-a", 9, 0),
@@ -145,4 +147,56 @@ async fn each_failing_call_fails_its_users_events_alone_and_they_come_again() {
         assert_eq!(evaluate(&function, &batch).await, [0; 0]);
         assert!(!fixture.messages(&delivery_id("evaluator-a", "quest", &user)).await.is_empty());
     }
+}
+
+#[tokio::test]
+async fn ten_users_of_a_batch_are_one_read_and_one_send_and_a_put_and_a_write_each() {
+    let fixture = Fixture::shared().await;
+    let (proxy, function) = fixture.behind_a_proxy().await;
+    let users: [String; 10] = std::array::from_fn(|_| fresh("u"));
+    for (event, each) in [(0, &[WRITE][..]), (1, &[PUT, WRITE])] {
+        let event = |user: &String| [opened(user, "evaluator-a", 9, 0), completed(user, 5, "q1")][event].clone();
+        assert_eq!(evaluate(&function, &users.each_ref().map(event)).await, [0; 0]);
+        let mut expected: Vec<&str> = each.iter().flat_map(|operation| [*operation; 10]).chain([READ_ALL]).collect();
+        expected.extend((each.len() > 1).then_some(SEND));
+        let mut calls = calls(fixture, &proxy);
+        calls.sort();
+        expected.sort_unstable();
+        assert_eq!(calls, expected);
+    }
+    for user in &users {
+        assert_eq!(fixture.messages(&delivery_id("evaluator-a", "quest", user)).await.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn users_who_are_read_together_come_again_together_and_one_that_is_left_out_by_itself() {
+    let fixture = Fixture::shared().await;
+    let (proxy, function) = fixture.behind_a_proxy().await;
+    let (user, other) = (fresh("u"), fresh("u"));
+    let batch = [completed(&user, 5, "q1"), opened(&user, "evaluator-a", 9, 0), opened(&other, "evaluator-a", 9, 0)];
+    let is_read = |words: &str| [READ, READ_ALL].contains(&words);
+    proxy.on(move |call| if is_read(&fixture.stack.words(call)) { Action::Throttle } else { Action::Forward });
+    assert_eq!(evaluate(&function, &batch).await, [0, 1, 2]);
+    // DynamoDB has had no time for one of them, and then none again.
+    let table = fixture.stack.table("participants");
+    let left = json!({table: {"Keys": [{"user_id": {"S": user}}], "ConsistentRead": true}});
+    let answer = json!({"Responses": {table: []}, "UnprocessedKeys": left});
+    proxy.on(move |call| match fixture.stack.words(call).as_str() {
+        READ_ALL => Action::Answer(answer.clone()),
+        READ => Action::Throttle,
+        _ => Action::Forward,
+    });
+    assert_eq!(evaluate(&function, &batch).await, [0, 1]);
+    assert!(fixture.participant(&user).await.version.is_none());
+    assert!(fixture.participant(&other).await.version.is_some());
+    let answer = json!({"Responses": {table: []}, "UnprocessedKeys": {table: {"Keys": [{"user_id": {"S": user}}]}}});
+    proxy.take_calls();
+    proxy.on(move |call| match fixture.stack.words(call).as_str() {
+        READ_ALL => Action::Answer(answer.clone()),
+        _ => Action::Forward,
+    });
+    // The other is told to be new and is not: it starts over.
+    assert_eq!(evaluate(&function, &batch).await, [0; 0]);
+    assert_eq!(fixture.messages(&delivery_id("evaluator-a", "quest", &user)).await.len(), 1);
 }

@@ -1,18 +1,30 @@
 //! The participants, one item each.
 
+use std::collections::{BTreeSet, HashMap};
+
 use app::ports::{Participants, Replaced, StoredParticipant, Unavailable};
-use aws_sdk_dynamodb::{Client, error::SdkError, operation::put_item::PutItemError, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::put_item::PutItemError,
+    types::{AttributeValue, KeysAndAttributes},
+};
 use domain::{ids::UserId, moment::Moment, participant::Participant};
+use futures_util::future::join_all;
 
 use super::{
-    from_item,
+    Item, from_item,
     item::{VERSION, media_buying::ParticipantItem, media_buying::USER_ID},
     to_item,
 };
 use crate::aws::unavailable;
 
 const GET: &str = "DynamoDB GetItem participants";
+const BATCH: &str = "DynamoDB BatchGetItem participants";
 const PUT: &str = "DynamoDB PutItem participants";
+
+/// How many items one request reads.
+const READ_AT_ONCE: usize = 100;
 
 /// [`Participants`] in a table.
 #[derive(Debug, Clone)]
@@ -26,19 +38,81 @@ impl DynamoParticipants {
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
+
+    /// Reads one participant, as it stands now.
+    pub async fn read_one(&self, user_id: &UserId) -> Result<StoredParticipant, Unavailable> {
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key_of(user_id))).consistent_read(true);
+        let found = Box::pin(get.send()).await.map_err(unavailable(GET))?.item;
+        found.map_or_else(|| Ok(StoredParticipant::default()), |item| stored(GET, item))
+    }
+
+    /// What one request gives of as many as it may ask for.
+    async fn batch(&self, users: &[&UserId]) -> Result<Batch, Unavailable> {
+        let keys = users.iter().map(|user_id| key_of(user_id)).collect();
+        let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+        let keys = keys.map_err(|fault| Unavailable { service: BATCH, reason: fault.to_string() })?;
+        let got = self.client.batch_get_item().request_items(&self.table, keys);
+        let got = Box::pin(got.send()).await.map_err(unavailable(BATCH))?;
+        let found = got.responses.into_iter().flat_map(HashMap::into_values).flatten();
+        let found = found.filter_map(|item| Some((user_of(&item)?.to_owned(), stored(BATCH, item)))).collect();
+        let left = got.unprocessed_keys.into_iter().flat_map(HashMap::into_values).flat_map(|left| left.keys);
+        Ok(Batch { found, left: left.filter_map(|key| user_of(&key).map(str::to_owned)).collect() })
+    }
+
+    async fn read_batch(&self, users: &[&UserId]) -> Vec<Result<StoredParticipant, Unavailable>> {
+        let Batch { mut found, left } = match self.batch(users).await {
+            Ok(batch) => batch,
+            Err(unavailable) => return users.iter().map(|_| Err(unavailable.clone())).collect(),
+        };
+        // What DynamoDB had no time for is asked for by itself, with the client's own patience: one busy user is no
+        // other's.
+        let results = users.iter().map(|user_id| {
+            let (found, is_left) = (found.remove(user_id.as_str()), left.contains(user_id.as_str()));
+            async move {
+                match found {
+                    Some(stored) => stored,
+                    None if is_left => self.read_one(user_id).await,
+                    None => Ok(StoredParticipant::default()),
+                }
+            }
+        });
+        join_all(results).await
+    }
+}
+
+/// The answer to a request for several.
+struct Batch {
+    found: HashMap<String, Result<StoredParticipant, Unavailable>>,
+    /// The users that it left out.
+    left: BTreeSet<String>,
+}
+
+fn key_of(user_id: &UserId) -> Item {
+    Item::from([(USER_ID.to_owned(), AttributeValue::S(user_id.as_str().to_owned()))])
+}
+
+fn user_of(item: &Item) -> Option<&str> {
+    item.get(USER_ID)?.as_s().ok().map(String::as_str)
+}
+
+fn stored(service: &'static str, item: Item) -> Result<StoredParticipant, Unavailable> {
+    let item: ParticipantItem = from_item(service, item)?;
+    let participant = serde_json::from_str(&item.participant);
+    let unreadable = |_| Unavailable { service, reason: "holds a participant that cannot be read".into() };
+    Ok(StoredParticipant { participant: participant.map_err(unreadable)?, version: Some(item.version) })
 }
 
 impl Participants for DynamoParticipants {
-    async fn read(&self, user_id: &UserId) -> Result<StoredParticipant, Unavailable> {
-        let key = AttributeValue::S(user_id.as_str().to_owned());
-        let get = self.client.get_item().table_name(&self.table).key(USER_ID, key).consistent_read(true);
-        let Some(item) = get.send().await.map_err(unavailable(GET))?.item else {
-            return Ok(StoredParticipant::default());
-        };
-        let item: ParticipantItem = from_item(GET, item)?;
-        let participant = serde_json::from_str(&item.participant);
-        let unreadable = |_| Unavailable { service: GET, reason: "holds a participant that cannot be read".into() };
-        Ok(StoredParticipant { participant: participant.map_err(unreadable)?, version: Some(item.version) })
+    /// One request for all of a batch. One that cannot be read fails alone.
+    async fn read(&self, users: &[&UserId]) -> Vec<Result<StoredParticipant, Unavailable>> {
+        if let [user_id] = users {
+            return vec![self.read_one(user_id).await];
+        }
+        let mut read = Vec::with_capacity(users.len());
+        for users in users.chunks(READ_AT_ONCE) {
+            read.extend(self.read_batch(users).await);
+        }
+        read
     }
 
     async fn write(
@@ -63,7 +137,7 @@ impl Participants for DynamoParticipants {
                 .expression_attribute_names("#version", VERSION)
                 .expression_attribute_values(":read", AttributeValue::N(read.to_string())),
         };
-        match put.send().await {
+        match Box::pin(put.send()).await {
             Ok(_) => Ok(Replaced::Done),
             // Also when it is our own write whose answer was lost: read again, it shows what was written.
             Err(SdkError::ServiceError(answer))

@@ -1,8 +1,13 @@
 mod contention;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use domain::{catalogue::Catalogue, ids::Provider, participant::Participant};
+use domain::{
+    catalogue::Catalogue,
+    delivery::{Delivery, Message},
+    ids::{DeliveryId, Provider, UserId},
+    participant::Participant,
+};
 use serde_json::{Value, json};
 
 use super::*;

@@ -201,9 +201,14 @@ impl Catalogues for Stage {
 }
 
 impl Participants for Stage {
-    async fn read(&self, user_id: &UserId) -> Result<StoredParticipant, Unavailable> {
-        self.turn().await;
-        Participants::read(&self.world, user_id).await
+    /// Each user is a turn of its own, as it is a call of its own in memory.
+    async fn read(&self, users: &[&UserId]) -> Vec<Result<StoredParticipant, Unavailable>> {
+        let mut results = Vec::with_capacity(users.len());
+        for user_id in users {
+            self.turn().await;
+            results.extend(Participants::read(&self.world, &[*user_id]).await);
+        }
+        results
     }
 
     async fn write(

@@ -1,7 +1,7 @@
 //! Somebody else writes the same participant.
 
 use super::*;
-use crate::ports::StoredParticipant;
+use crate::ports::{Replaced, StoredParticipant};
 
 /// The participants of a world in which somebody else writes between our read and our write, the first so many times.
 struct Contended {
@@ -10,8 +10,8 @@ struct Contended {
 }
 
 impl Participants for Contended {
-    async fn read(&self, user_id: &UserId) -> Result<StoredParticipant, Unavailable> {
-        Participants::read(&self.world, user_id).await
+    async fn read(&self, users: &[&UserId]) -> Vec<Result<StoredParticipant, Unavailable>> {
+        Participants::read(&self.world, users).await
     }
 
     async fn write(

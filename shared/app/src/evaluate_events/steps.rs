@@ -1,0 +1,209 @@
+//! The steps that the users of a batch take side by side.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    catalogue::Admitted,
+    delivery::{Delivery, Message},
+    ids::{DeliveryId, UserId},
+    moment::Moment,
+    participant::{Applied, Owed, Participant},
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::{AT_ONCE, EvaluateEvents, Failure, TRIES};
+use crate::ports::{
+    Catalogues, DeadLetters, NewDeliveries, Participants, Put, Replaced, StoredParticipant, Surroundings, Unavailable,
+    WebhookQueue,
+};
+
+/// How many deliveries of one user are put at the same time.
+const PUTS_AT_ONCE: usize = 8;
+
+/// A user, what a batch says about it, and what has come of that.
+pub(super) struct User {
+    id: UserId,
+    /// Of each event, its place in the batch.
+    pub(super) places: Vec<usize>,
+    pub(super) events: Vec<Admitted>,
+    /// Whether the events say anything new.
+    pub(super) changed: bool,
+    /// How many deliveries they make owed.
+    pub(super) owed: usize,
+    /// The ids of events that its participant has no room for.
+    pub(super) refused: BTreeSet<String>,
+    /// What is put and sent already: over the tries of one batch, nothing is a second time.
+    sent: BTreeSet<DeliveryId>,
+}
+
+impl User {
+    pub(super) fn new(id: UserId, events: Vec<(usize, Admitted)>) -> Self {
+        let (places, events) = events.into_iter().unzip();
+        let (refused, sent) = (BTreeSet::new(), BTreeSet::new());
+        Self { id, places, events, changed: false, owed: 0, refused, sent }
+    }
+}
+
+/// A user whose participant is to be written, on the way there.
+struct Step {
+    user: User,
+    participant: Participant,
+    /// The version that was read.
+    read: Option<u64>,
+    now: Moment,
+    /// What is owed and is not put and sent yet.
+    new: Vec<Delivery>,
+}
+
+/// Users who take no further step.
+type Done = Vec<(User, Result<(), Failure>)>;
+
+impl<C, P, D, Q, L, S> EvaluateEvents<C, P, D, Q, L, S>
+where
+    C: Catalogues,
+    P: Participants,
+    D: NewDeliveries,
+    Q: WebhookQueue,
+    L: DeadLetters,
+    S: Surroundings,
+{
+    /// Everything that a batch says about its users.
+    pub(super) async fn evaluate(&self, mut users: Vec<User>) -> Done {
+        let mut done = Vec::with_capacity(users.len());
+        for _ in 0..TRIES {
+            if users.is_empty() {
+                return done;
+            }
+            let changed = self.apply(users, &mut done).await;
+            let put = self.put(changed, &mut done).await;
+            let sent = self.send(put, &mut done).await;
+            users = self.write(sent, &mut done).await;
+        }
+        done.extend(users.into_iter().map(|user| (user, Err(Failure::Contended))));
+        done
+    }
+
+    /// Reads the participants and applies the events. Who is not changed by them is done.
+    async fn apply(&self, users: Vec<User>, done: &mut Done) -> Vec<Step> {
+        let ids: Vec<&UserId> = users.iter().map(|user| &user.id).collect();
+        let stored = self.participants.read(&ids).await;
+        let held = self.catalogue.recent(&self.surroundings).await;
+        // After the participants were read: what was dropped for their sake then had a fresh catalogue too.
+        let now = self.surroundings.now();
+        let fresh = match &held {
+            Ok(held) => held.fresh(now, &self.timing).ok_or(Failure::StaleCatalogue),
+            Err(unavailable) => Err(unavailable.clone().into()),
+        };
+        let mut steps = Vec::with_capacity(users.len());
+        for (mut user, stored) in users.into_iter().zip(stored) {
+            let stored = match (stored, &fresh) {
+                (Ok(stored), Ok(fresh)) => (stored, fresh),
+                (Err(unavailable), _) => {
+                    done.push((user, Err(unavailable.into())));
+                    continue;
+                }
+                (_, Err(failure)) => {
+                    done.push((user, Err(failure.clone())));
+                    continue;
+                }
+            };
+            let (StoredParticipant { participant, version: read }, fresh) = stored;
+            // What has expired of it, deleted or not, counts for nothing any more: applying drops it.
+            let Applied { participant, changed, owed, refused } = participant.apply(&user.events, fresh);
+            user.refused = refused.iter().map(|id| id.as_str().to_owned()).collect();
+            if !changed {
+                done.push((user, Ok(())));
+                continue;
+            }
+            user.changed = true;
+            user.owed = owed.len();
+            match self.new_deliveries(&user, owed, now) {
+                Ok(new) => steps.push(Step { user, participant, read, now, new }),
+                Err(unavailable) => done.push((user, Err(unavailable.into()))),
+            }
+        }
+        steps
+    }
+
+    fn new_deliveries(&self, user: &User, owed: Vec<Owed>, now: Moment) -> Result<Vec<Delivery>, Unavailable> {
+        let mut new = Vec::with_capacity(owed.len());
+        for owed in owed {
+            let delivery = Delivery::new(user.id.clone(), owed, now, self.surroundings.ticket()?);
+            if !user.sent.contains(delivery.id()) {
+                new.push(delivery);
+            }
+        }
+        Ok(new)
+    }
+
+    /// Puts what is owed; with each user, the messages of the first attempts.
+    async fn put(&self, steps: Vec<Step>, done: &mut Done) -> Vec<(Step, Vec<Message>)> {
+        let puts = stream::iter(steps).map(async |step| {
+            let puts = stream::iter(&step.new).map(|delivery| self.put_one(delivery)).buffered(PUTS_AT_ONCE);
+            let messages: Result<Vec<Option<Message>>, Unavailable> = puts.try_collect().await;
+            (step, messages)
+        });
+        let mut put = Vec::new();
+        for (step, messages) in puts.buffered(AT_ONCE).collect::<Vec<_>>().await {
+            match messages {
+                Ok(messages) => put.push((step, messages.into_iter().flatten().collect())),
+                Err(unavailable) => done.push((step.user, Err(unavailable.into()))),
+            }
+        }
+        put
+    }
+
+    /// Puts a delivery; answers the message of its first attempt. Also where the put was not fresh, since whoever put it
+    /// may have died before sending it; but not once it has begun.
+    async fn put_one(&self, delivery: &Delivery) -> Result<Option<Message>, Unavailable> {
+        let ticket = self.surroundings.ticket()?;
+        match self.deliveries.put_if_absent(delivery).await? {
+            Put::Fresh => Ok(delivery.first_message(ticket)),
+            Put::Existing(standing) => Ok(standing.first_message(ticket)),
+        }
+    }
+
+    /// Sends the messages of all, together.
+    async fn send(&self, put: Vec<(Step, Vec<Message>)>, done: &mut Done) -> Vec<Step> {
+        let messages: Vec<Message> = put.iter().flat_map(|(_, messages)| messages).cloned().collect();
+        let results = if messages.is_empty() { Vec::new() } else { self.queue.send(&messages).await };
+        let mut results = results.into_iter();
+        let mut sent = Vec::with_capacity(put.len());
+        for (mut step, messages) in put {
+            // Each user's own, all of them, whatever failed first.
+            let theirs: Vec<_> = results.by_ref().take(messages.len()).collect();
+            match theirs.into_iter().collect::<Result<Vec<()>, Unavailable>>() {
+                Ok(_) => {
+                    step.user.sent.extend(step.new.iter().map(|delivery| delivery.id().clone()));
+                    sent.push(step);
+                }
+                Err(unavailable) => done.push((step.user, Err(unavailable.into()))),
+            }
+        }
+        sent
+    }
+
+    /// Writes the participants. Answers the users whose was written by somebody else meanwhile: they start over.
+    async fn write(&self, steps: Vec<Step>, done: &mut Done) -> Vec<User> {
+        let writes = stream::iter(steps).map(async |step| {
+            let Step { user, participant, read, now, .. } = step;
+            let written = self.participants.write(&user.id, &participant, read, next(read, now)).await;
+            (user, written)
+        });
+        let mut again = Vec::new();
+        for (user, written) in writes.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await {
+            match written {
+                Ok(Replaced::Done) => done.push((user, Ok(()))),
+                Ok(Replaced::Changed) => again.push(user),
+                Err(unavailable) => done.push((user, Err(unavailable.into()))),
+            }
+        }
+        again
+    }
+}
+
+/// The version after this one. Never one that an item deleted meanwhile has had: it is not behind the clock.
+fn next(version: Option<u64>, now: Moment) -> u64 {
+    let clock = u64::try_from(now.as_millisecond()).unwrap_or_default();
+    version.unwrap_or_default().saturating_add(1).max(clock)
+}
