@@ -23,6 +23,8 @@ const ZIP_OVERHEAD: usize = 150;
 pub enum Program {
     /// A function of Rust, ours or a contender.
     Rust(&'static str),
+    /// The same with the setting of the allocator that ours are deployed with.
+    OurAllocator(&'static str),
     /// A bundled module of Node.
     Node(&'static str),
     /// A script of Python.
@@ -41,6 +43,7 @@ impl Program {
             Self::Rust("contender-empty") => "empty function".to_owned(),
             Self::Rust("contender-bare") => "bare function".to_owned(),
             Self::Rust(name) => name.to_owned(),
+            Self::OurAllocator(name) => format!("{}, our allocator's setting", Self::Rust(name).name()),
             Self::Node(variant) => format!("Node 20, {variant}"),
             Self::Python(variant) => format!("Python 3.11, {variant}"),
         }
@@ -52,17 +55,20 @@ impl Program {
         ensure!(file.exists(), "{} is not there: `make bench` builds it", file.display());
         let mut command: Vec<String> = with.to_vec();
         match self {
-            Self::Rust(_) => {}
+            Self::Rust(_) | Self::OurAllocator(_) => {}
             Self::Node(_) => command.push(found("node")?),
             Self::Python(_) => command.push(root().join("target/bench/python/bin/python").display().to_string()),
         }
         command.push(file.display().to_string());
         let binary = if command.len() == 1 { file } else { script(world, &command)? };
         let mut settings = Settings::new(binary).variables(world.environment()).timeout(Duration::from_mins(1));
+        if self.is_ours() || matches!(self, Self::OurAllocator(_)) {
+            settings = settings.variable("GLIBC_TUNABLES", tunables()?);
+        }
         if self.is_ours() {
             // Trusted beside Amazon's authorities, which are compiled in: one more to read than where it is deployed.
             let alone = world.authority.alone().display().to_string();
-            settings = settings.variable("AWS_CA_BUNDLE", alone).variable("GLIBC_TUNABLES", tunables()?);
+            settings = settings.variable("AWS_CA_BUNDLE", alone);
         }
         if matches!(self, Self::Node("powertools") | Self::Python("powertools")) {
             settings = settings.variable("TABLE", "idempotency");
@@ -79,7 +85,7 @@ impl Program {
     pub fn zip_bytes(self) -> Result<usize> {
         let file = self.file();
         match self {
-            Self::Rust(_) | Self::Node(_) => Ok(deflated(&fs::read(file)?)? + ZIP_OVERHEAD),
+            Self::Rust(_) | Self::OurAllocator(_) | Self::Node(_) => Ok(deflated(&fs::read(file)?)? + ZIP_OVERHEAD),
             Self::Python(variant) => {
                 let folder = file.parent().context("a script has a folder")?;
                 let packages = root().join("target/bench/python/lib/python3.11/site-packages/aws_lambda_powertools");
@@ -93,7 +99,7 @@ impl Program {
     fn file(self) -> PathBuf {
         let contenders = root().join("tests/bench/contenders");
         match self {
-            Self::Rust(name) => root().join("target/release").join(name),
+            Self::Rust(name) | Self::OurAllocator(name) => root().join("target/release").join(name),
             Self::Node(variant) => contenders.join(format!("node/dist/{variant}.mjs")),
             Self::Python(variant) => contenders.join(format!("python/{variant}.py")),
         }
@@ -127,6 +133,7 @@ impl Contender {
     /// All that are measured, in the tables' order.
     pub fn all() -> Vec<Self> {
         let (empty, bare) = (Program::Rust("contender-empty"), Program::Rust("contender-bare"));
+        let alike = Program::OurAllocator("contender-bare");
         let [click, postback, relay, evaluator, sender] =
             ["click", "postback", "conversion-relay", "event-evaluator", "webhook-sender"].map(Program::Rust);
         let deliveries = |count, way| Job::Deliveries { count, way, attempt: 1 };
@@ -134,6 +141,8 @@ impl Contender {
             Self::new(empty, Job::NewPostback, "nothing"),
             Self::new(bare, Job::NewPostback, "new"),
             Self::new(bare, Job::Duplicate, "duplicate"),
+            Self::new(alike, Job::NewPostback, "new"),
+            Self::new(alike, Job::Duplicate, "duplicate"),
             Self::new(postback, Job::NewPostback, "new"),
             Self::new(postback, Job::Duplicate, "duplicate"),
             Self::new(postback, Job::Conflict, "conflict"),

@@ -19,7 +19,9 @@ const RUNS: [u64; 2] = [20, 120];
 
 /// Counts a program of Rust at its job; none of others, or where there is no valgrind.
 pub async fn count(world: &World, contender: &Contender) -> Result<Option<u64>> {
-    let (Program::Rust(_), Ok(valgrind)) = (contender.program, found("valgrind")) else { return Ok(None) };
+    let (Program::Rust(_) | Program::OurAllocator(_), Ok(valgrind)) = (contender.program, found("valgrind")) else {
+        return Ok(None);
+    };
     let mut counts = [0; 2];
     for (count, invocations) in counts.iter_mut().zip(RUNS) {
         *count = run(world, contender, &valgrind, invocations).await.with_context(|| contender.name())?;
