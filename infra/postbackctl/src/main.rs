@@ -28,6 +28,7 @@ mod refusals;
 mod resend;
 mod rotate;
 mod smoke;
+mod standing;
 mod timeline;
 mod trace;
 mod webhook;

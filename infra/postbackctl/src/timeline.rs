@@ -3,7 +3,7 @@
 use std::fmt;
 
 use adapters::dynamodb::item::{
-    ClickItem, PostbackItem, RefusalItem, RefusalKind,
+    CORRECTION_PREFIX, ClickItem, PostbackItem, RefusalItem, RefusalKind,
     media_buying::{AttemptItem, DeliveryItem},
 };
 use domain::{
@@ -15,10 +15,11 @@ use domain::{
     ids::{Provider, UserId},
     jiff::Timestamp,
     participant::Attribution,
-    postback::Difference,
 };
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::standing::{self, Standing};
 
 /// One thing that happened.
 #[derive(Debug, Serialize)]
@@ -68,14 +69,17 @@ impl Timeline {
         let amount = format!("{} {}", content.amount_decimal, content.currency);
         match (item.corrected_at, &item.original_receipt_id) {
             (Some(at), Some(original)) => {
-                details.push(format!("corrects the postback with receipt {original}"));
+                let number = item.revision.trim_start_matches(CORRECTION_PREFIX).trim_start_matches('0');
+                details
+                    .push(format!("correction {number} of the postback with receipt {original}: the highest stands"));
                 self.add(("correction", at, item), &format!("accepted of {key}: {amount}"), &details);
             }
             _ => self.add(("postback", item.received_at, item), &format!("accepted from {key}: {amount}"), &details),
         }
     }
 
-    pub(crate) fn refusal(&mut self, item: &RefusalItem) {
+    /// A refusal, or a conflict beside the correction that stands of its transaction, if there is one.
+    pub(crate) fn refusal(&mut self, item: &RefusalItem, standing: Option<&Standing>) {
         let provider = &item.provider;
         let seen = if item.times == 1 { String::new() } else { format!(", seen {} times", item.times) };
         let (kind, what, details): (_, String, Vec<String>) = match item.kind {
@@ -86,24 +90,21 @@ impl Timeline {
             }
             RefusalKind::Conflict => {
                 let transaction = item.transaction_id.as_ref().map_or("", |id| id.as_str());
-                let detail = |Difference { field, original, sent }: &Difference| {
-                    format!("{field}: {original} stands, {sent} came")
-                };
-                (
-                    "conflict",
-                    format!("{provider}, transaction {transaction}{seen}"),
-                    item.differences.iter().map(detail).collect(),
-                )
+                let details = standing::differences(&item.differences, standing);
+                ("conflict", format!("{provider}, transaction {transaction}{seen}"), details)
             }
         };
         let state = match (&item.accepted, item.original_kept_at) {
             (Some(receipt), _) => Some(format!("accepted as a correction: receipt {}", receipt.receipt_id)),
-            (None, Some(at)) => Some(format!("the original was kept at {at:.3}")),
+            (None, Some(at)) => {
+                let kept = if standing.is_some() { "what stood then" } else { "the original" };
+                Some(format!("{kept} was kept at {at:.3}"))
+            }
             (None, None) => None,
         };
         let details: Vec<String> =
             details.into_iter().chain(state).chain([format!("content id {}", item.provider_content)]).collect();
-        self.add((kind, item.last_received_at, item), &what, &details);
+        self.add((kind, item.last_received_at, &Beside { item, standing }), &what, &details);
     }
 
     /// A conversion, at the time of its postback: the queue keeps no better one.
@@ -188,6 +189,16 @@ impl Timeline {
         // Stable: what happened at one instant stays in the order it was found.
         self.0.sort_by_key(|entry| entry.at);
     }
+}
+
+/// A refusal or conflict as programs read it: as it is stored, and the correction that stands of its transaction, if there is
+/// one.
+#[derive(Debug, Serialize)]
+pub(crate) struct Beside<'a> {
+    #[serde(flatten)]
+    pub(crate) item: &'a RefusalItem,
+    #[serde(rename = "standing_correction", skip_serializing_if = "Option::is_none")]
+    pub(crate) standing: Option<&'a Standing>,
 }
 
 /// The ids that a partner knows a user by.

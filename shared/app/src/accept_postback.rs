@@ -13,7 +13,7 @@ use domain::{
     jiff::Timestamp,
     parameters::Parameters,
     partner::Partner,
-    postback::{DRY_RUN, Difference, ParsedPostback},
+    postback::{Content, DRY_RUN, Difference, ParsedPostback},
     refusal::{Conflict, KeptConflict, Refusal},
 };
 
@@ -69,6 +69,8 @@ pub struct Contradiction {
     pub original: Receipt,
     /// The differing parameters by the partner's names.
     pub differences: Vec<(String, Difference)>,
+    /// What was sent.
+    pub sent: Content,
 }
 
 /// A request that was refused, to be sent again on its partner's behalf.
@@ -262,8 +264,8 @@ where
         let names = &visit.partner.rules().names;
         let under_its_name = |difference: Difference| (names.of(difference.field).to_owned(), difference);
         let differences = conflict.differences.into_iter().map(under_its_name).collect();
-        let transaction_id = conflict.transaction_id;
-        Ok(Answer::Conflict(Box::new(Contradiction { transaction_id, original, differences })))
+        let (transaction_id, sent) = (conflict.transaction_id, conflict.content);
+        Ok(Answer::Conflict(Box::new(Contradiction { transaction_id, original, differences, sent })))
     }
 
     async fn keep_refusal(&self, visit: &Visit<'_>, faults: Vec<Fault>) -> Result<(), Unavailable> {
