@@ -95,6 +95,10 @@ impl Timeline {
             }
         };
         let state = match (&item.accepted, item.original_kept_at) {
+            (Some(receipt), _) if item.kind == RefusalKind::Refusal => {
+                let at = item.accepted_at.map_or_else(String::new, |at| format!(" at {at:.3}"));
+                Some(format!("sent again{at} and recorded: receipt {}", receipt.receipt_id))
+            }
             (Some(receipt), _) => Some(format!("accepted as a correction: receipt {}", receipt.receipt_id)),
             (None, Some(at)) => {
                 let kept = if standing.is_some() { "what stood then" } else { "the original" };

@@ -55,6 +55,8 @@ pub struct State {
     pub postbacks: BTreeMap<(Provider, TransactionId), RecordedPostback>,
     /// The refusals by content, and how often each was seen.
     pub refusals: HashMap<String, (Refusal, u32)>,
+    /// The refusals by content that were sent again and recorded: the receipts.
+    pub recorded_refusals: HashMap<String, Receipt>,
     /// The conflicts by content, and what was made of them.
     pub conflicts: HashMap<String, (Conflict, u32, Option<Receipt>)>,
     /// The corrections of each transaction, in the order of their numbers.
@@ -184,6 +186,14 @@ impl Refusals for World {
             kept.1 += 1;
             state.kept_originals.remove(&key);
             kept.2.clone().map_or(KeptConflict::Standing, KeptConflict::AcceptedAs)
+        })
+    }
+
+    async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, _: Timestamp) -> Result<(), Unavailable> {
+        self.call("mark refusal", |state| {
+            if state.refusals.contains_key(key.as_str()) {
+                state.recorded_refusals.entry(key.as_str().to_owned()).or_insert_with(|| receipt.clone());
+            }
         })
     }
 

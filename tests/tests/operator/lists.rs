@@ -128,8 +128,18 @@ async fn after_a_mend_a_refusal_is_sent_again_through_the_same_checks_and_record
     assert_eq!((still.code, still.out.contains("unknown_currency")), (Some(1), true), "{}{}", still.out, still.err);
 
     partner.apply(&fixture.stack, "postback:\n  currencies: [WOOF]\n");
-    assert_eq!(resubmit().json()["outcome"], "accepted");
+    let refusal = || postbackctl(&fixture.stack, &list).json()["refusals"][0].take();
+    assert_eq!((&refusal()["times"], &refusal()["accepted"]), (&1.into(), &Value::Null), "the partner called once");
+    let accepted = resubmit().json();
+    assert_eq!(accepted["outcome"], "accepted");
+    let marked = refusal();
+    assert_eq!((&marked["times"], &marked["accepted"]), (&1.into(), &accepted["details"]["receipt"]));
+    assert!(marked["accepted_at"].is_string(), "{marked}");
     assert_eq!(resubmit().json()["outcome"], "duplicate");
+    assert_eq!(refusal(), marked);
+    let receipt = accepted["details"]["receipt"]["receipt_id"].as_str().unwrap();
+    let told = postbackctl(&fixture.stack, &list[..3]).out;
+    assert!(told.contains("sent again at ") && told.contains(&format!("recorded: receipt {receipt}")), "{told}");
     // The function takes what it has read for true for a second here.
     let begun = Instant::now();
     let reply = loop {
