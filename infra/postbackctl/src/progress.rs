@@ -12,6 +12,8 @@ use domain::{
     participant::Participant,
     progress::{Progress, explain},
 };
+use serde::Serialize;
+use serde_json::json;
 
 use crate::{Connection, publish::Catalogue};
 
@@ -23,6 +25,9 @@ pub(crate) struct Arguments {
     /// One partner's campaigns only.
     #[arg(long)]
     provider: Option<String>,
+    /// Answers in JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
@@ -33,6 +38,10 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         eprintln!("no campaign is published{}", arguments.provider.map_or(String::new(), |name| format!(" of {name}")));
         return Ok(ExitCode::FAILURE);
     }
+    if arguments.json {
+        println!("{}", json!({ "user_id": user, "campaigns": lines }));
+        return Ok(ExitCode::SUCCESS);
+    }
     for line in lines {
         println!("{line}");
     }
@@ -40,12 +49,20 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 }
 
 /// One user's progress with one campaign.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Line {
     provider: Provider,
     campaign: CampaignName,
+    #[serde(flatten)]
     progress: Progress,
-    delivery: Option<(DeliveryId, Status)>,
+    delivery: Option<Owed>,
+}
+
+/// The delivery that a reached goal has made.
+#[derive(Debug, Serialize)]
+struct Owed {
+    delivery_id: DeliveryId,
+    status: Status,
 }
 
 impl Line {
@@ -56,7 +73,7 @@ impl Line {
 
     /// What is owed for it, once it is reached.
     pub(crate) fn delivery_id(&self) -> Option<&DeliveryId> {
-        self.delivery.as_ref().map(|(id, _)| id)
+        self.delivery.as_ref().map(|owed| &owed.delivery_id)
     }
 }
 
@@ -64,7 +81,7 @@ impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}: {}", self.provider, self.campaign, self.progress)?;
         match &self.delivery {
-            Some((id, status)) => write!(f, "; delivery {id} {status}"),
+            Some(Owed { delivery_id, status }) => write!(f, "; delivery {delivery_id} {status}"),
             None => Ok(()),
         }
     }
@@ -79,7 +96,8 @@ pub(crate) async fn lines(connection: &Connection, user: &UserId, only: Option<&
     let mut lines = explained(snapshot, &participant, only);
     for line in &mut lines {
         let id = DeliveryId::of(&line.provider, &line.campaign, user);
-        line.delivery = history.delivery(&id).await?.map(|item| (id, item.status));
+        let found = history.delivery(&id).await?;
+        line.delivery = found.map(|item| Owed { delivery_id: id, status: item.status });
     }
     Ok(lines)
 }

@@ -66,6 +66,12 @@ async fn a_complaint_about_a_click_is_answered_with_a_timeline_and_sent_again_by
     let curl = timeline[1]["details"].to_string();
     assert!(curl.contains(&format!("click={click}&event=registration")) && !curl.contains(secret), "{curl}");
 
+    let progress = ["progress", "--user", &user, "--provider", &name, "--json"];
+    let told = postbackctl(&fixture.stack, &progress).json();
+    let reached = &told["campaigns"][0];
+    assert_eq!((&reached["campaign"], &reached["state"]), (&"sign-up".into(), &"reached".into()));
+    assert_eq!(reached["delivery"], json!({"delivery_id": id, "status": "gone"}));
+
     // Mended on the partner's side: a probe says so, and the range is sent again, under the same id.
     simulator.answer(&name, [Answer::status(500), Answer::status(200)]).await;
     let probe = postbackctl(&fixture.stack, &["probe", &name, "--campaign", "sign-up", "--json"]);
