@@ -19,7 +19,7 @@ use domain::{
 };
 use serde_json::json;
 
-use crate::{Connection, ask, page, timeline::printable};
+use crate::{Connection, ask, page, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -15,7 +15,7 @@ use domain::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{Connection, publish::Catalogue};
+use crate::{Connection, publish::Catalogue, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -33,9 +33,16 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
     let user = UserId::new(arguments.user).map_err(|fault| anyhow!("the user id {fault}"))?;
-    let lines = lines(&connection, &user, arguments.provider.as_deref()).await?;
+    let (lines, is_known) = told(&connection, &user, arguments.provider.as_deref()).await?;
     if lines.is_empty() {
         eprintln!("no campaign is published{}", arguments.provider.map_or(String::new(), |name| format!(" of {name}")));
+        return Ok(ExitCode::FAILURE);
+    }
+    if !is_known {
+        eprintln!(
+            "nothing is known of GG3 user {}: no event that any campaign could need was stored",
+            printable(user.as_str())
+        );
         return Ok(ExitCode::FAILURE);
     }
     if arguments.json {
@@ -43,7 +50,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     for line in lines {
-        println!("{line}");
+        println!("{}", printable(&line.to_string()));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -89,17 +96,23 @@ impl fmt::Display for Line {
 
 /// Every published campaign, of all partners or of one, with what the stored participant says of it.
 pub(crate) async fn lines(connection: &Connection, user: &UserId, only: Option<&str>) -> Result<Vec<Line>> {
-    let participant = connection.participants().read(user).await?.participant;
+    told(connection, user, only).await.map(|(lines, _)| lines)
+}
+
+/// The same, and whether anything is stored of the user at all.
+async fn told(connection: &Connection, user: &UserId, only: Option<&str>) -> Result<(Vec<Line>, bool)> {
+    let stored = connection.participants().read(user).await?;
+    let is_known = stored.version.is_some();
     let standing = connection.catalogue().load().await?;
-    let Some(snapshot) = standing.snapshot() else { return Ok(Vec::new()) };
+    let Some(snapshot) = standing.snapshot() else { return Ok((Vec::new(), is_known)) };
     let history = connection.history();
-    let mut lines = explained(snapshot, &participant, only);
+    let mut lines = explained(snapshot, &stored.participant, only);
     for line in &mut lines {
         let id = DeliveryId::of(&line.provider, &line.campaign, user);
         let found = history.delivery(&id).await?;
         line.delivery = found.map(|item| Owed { delivery_id: id, status: item.status });
     }
-    Ok(lines)
+    Ok((lines, is_known))
 }
 
 fn explained(snapshot: &Snapshot, participant: &Participant, only: Option<&str>) -> Vec<Line> {

@@ -13,6 +13,7 @@ use crate::{
     Connection, ask,
     page::Page,
     standing::{self, Standing},
+    terminal::printable,
     timeline::Timeline,
 };
 
@@ -117,7 +118,7 @@ fn tell(answer: &Answer, standing: Option<&Standing>, as_json: bool) -> Result<E
     } else {
         println!("{outcome}");
         for line in lines(answer, standing) {
-            println!("  {}", crate::timeline::printable(&line));
+            println!("  {}", printable(&line));
         }
     }
     let recorded = matches!(answer, Answer::Accepted(_) | Answer::Duplicate(_));

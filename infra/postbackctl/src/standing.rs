@@ -14,7 +14,7 @@ use domain::{
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
-use crate::timeline::printable;
+use crate::terminal::printable;
 
 /// How many transactions are read at once.
 const AT_ONCE: usize = 10;

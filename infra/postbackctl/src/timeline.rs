@@ -19,7 +19,10 @@ use domain::{
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::standing::{self, Standing};
+use crate::{
+    standing::{self, Standing},
+    terminal::printable,
+};
 
 /// One thing that happened.
 #[derive(Debug, Serialize)]
@@ -217,11 +220,6 @@ pub(crate) fn fault(fault: &Fault) -> String {
     format!("{}: {}", fault.parameter.as_deref().unwrap_or("request"), fault.expected)
 }
 
-/// Text that others have written, without what a terminal would obey.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
-}
-
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for Entry { at, what, details, .. } in &self.0 {
@@ -241,9 +239,9 @@ mod tests {
     #[test]
     fn what_a_partner_wrote_cannot_forge_a_line_or_colour_a_terminal() {
         let mut timeline = Timeline::default();
-        timeline.add(("click", Timestamp::UNIX_EPOCH, &()), "a\u{1b}[31m\nforged", &["b\rc".to_owned()]);
+        timeline.add(("click", Timestamp::UNIX_EPOCH, &()), "a\u{1b}[31m\nforged", &["b\rc\u{202e}".to_owned()]);
         let shown = timeline.to_string();
         assert_eq!(shown.lines().count(), 2);
-        assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
+        assert!(shown.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{shown:?}");
     }
 }

@@ -20,12 +20,7 @@ use domain::{
     postback::Field,
 };
 
-use crate::{
-    Connection, ask, progress,
-    standing::Standings,
-    timeline::{Timeline, printable},
-    webhook,
-};
+use crate::{Connection, ask, progress, standing::Standings, terminal::printable, timeline::Timeline, webhook};
 
 /// How many of a partner's newest refusals and conflicts are looked through for one transaction.
 const NEWEST: usize = 1000;
