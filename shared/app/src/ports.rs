@@ -295,6 +295,8 @@ pub trait Deliveries: Send + Sync {
 pub struct UnderWayPage {
     /// The deliveries, each with when the sweep last sent for it, if that was since it last changed.
     pub deliveries: Vec<(Delivery, Option<Moment>)>,
+    /// How many are stored in a way that cannot be read: they MUST hold up none of the others.
+    pub unreadable: u64,
     /// Where the next page begins; none after the last.
     pub next: Option<PageToken>,
 }
