@@ -252,6 +252,33 @@ fn the_kit_has_a_partners_urls_and_none_of_its_secrets() {
 }
 
 #[test]
+fn what_a_command_tells_people_it_tells_programs_in_json() {
+    let folder = Folder::with("for-programs", &[("for-programs.yaml", "provider: for-programs\n")]);
+    let json = |arguments: &[&str]| -> Value {
+        let output = postbackctl(&[arguments, &["--json"]].concat());
+        serde_json::from_str(&assert_done(&output)).unwrap_or_else(|fault| panic!("{fault}: {arguments:?}"))
+    };
+    json(&["apply", folder.path(), "--yes"]);
+    let rotated = json(&["rotate", "for-programs"]);
+    assert_eq!((&rotated["rotated"], rotated["token"].is_string()), (&"token".into(), true));
+    let dropped = json(&["rotate", "for-programs", "--drop-old"]);
+    assert_eq!((&dropped["rotated"], &dropped["token"]), (&"token".into(), &Value::Null));
+
+    let page = "https://gg3.xyz/quests/complete-50-quests";
+    let media_buying = json(&["link", "media-buying", "acme", "--page", page]);
+    assert!(media_buying["link"].as_str().unwrap().starts_with(page) && media_buying["expires_at"].is_null());
+    let click = json(&["link", "click", "acme", "welcome", "--user", "u", "--api-url", "https://a.example"]);
+    let expires: Timestamp = click["expires_at"].as_str().unwrap().parse().unwrap();
+    assert!(click["link"].as_str().unwrap().contains(&format!("expires={}", expires.as_second())), "{click}");
+
+    let kit = json(&["kit", "acme"]);
+    assert_eq!(kit["markdown"].as_str().unwrap(), assert_done(&postbackctl(&["kit", "acme"])));
+    let dead = "webhook-retries-dead-letters";
+    let nothing = serde_json::json!({"queue": dead, "to": "webhook-retries", "moved": 0, "of": 0});
+    assert_eq!(json(&["redrive", dead, "--yes"]), nothing);
+}
+
+#[test]
 fn trace_shows_what_is_stored_and_says_when_there_is_nothing() {
     let nothing = postbackctl(&["trace", "--provider", "acme", "--transaction", "never-sent"]);
     assert_eq!((nothing.status.code(), text(&nothing.stderr).contains("nothing is recorded")), (Some(1), true));

@@ -5,13 +5,13 @@
 use std::{
     process::Output,
     sync::Mutex,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use aws_sdk_sqs::types::{Message, MessageAttributeValue, MessageSystemAttributeName};
 use serde_json::Value;
 use tests::{
-    operator,
+    fresh, operator,
     proxy::{Action, AwsError, Proxy},
     stack::Stack,
 };
@@ -21,12 +21,6 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 fn stack() -> Stack {
     Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"))
-}
-
-/// A text that no other test and no earlier run has used.
-fn fresh(prefix: &str) -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
-    format!("{prefix}-{since}")
 }
 
 /// One command at a time: what one looks at is hidden from another for that moment.

@@ -23,6 +23,7 @@ use domain::{
 use self::report::{Report, Row};
 use crate::{
     Connection, ask,
+    connection::Missing,
     partner_files::{self, ValidFile},
     plan::{Change, Clock, Entropy, NewCredential, Planned, Standing, plan},
     publish::{self, Catalogue},
@@ -97,7 +98,7 @@ async fn standing(
     let published = catalogue.load().await?;
     let campaigns = files.iter().any(|file| !file.partner.media_buying().campaigns().is_empty());
     if campaigns && published == publish::Standing::NoTable {
-        bail!("the stack has no table for campaigns: deploy the newest template.yaml, then apply again");
+        bail!(Missing("there is no table for campaigns".to_owned()));
     }
     let mut standing = Vec::new();
     for file in files {

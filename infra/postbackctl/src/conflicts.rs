@@ -17,7 +17,12 @@ use domain::{
 };
 use serde_json::json;
 
-use crate::{Connection, ask, page::Page, timeline::Timeline};
+use crate::{
+    Connection, ask,
+    page::Page,
+    standing::{self, Standing, Standings},
+    timeline::{Beside, Timeline},
+};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -45,7 +50,8 @@ struct Resolve {
     transaction_id: String,
     /// The conflict's content id, as the list of conflicts shows it: with or without the partner's name before it.
     content_id: String,
-    /// The original stands. The conflict is forgotten after 30 days, unless the same content comes again.
+    /// The original stands, or the correction that was accepted in its place. The conflict is forgotten after 30 days, unless
+    /// the same content comes again.
     #[arg(long, group = "decision")]
     keep_original: bool,
     /// What conflicts becomes a correction of the original: GG3 is sent it, and the partner's resend is a duplicate of it.
@@ -69,16 +75,20 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 
 async fn list(connection: &Connection, page: &Page) -> Result<ExitCode> {
     let found = page.read(connection, Subject::Conflicts, RefusalItem::is_open).await?;
+    let standings = Standings::read(&connection.history(), &found.items).await;
+    let beside: Vec<_> = found.items.iter().map(|item| (item, standings.beside(item))).collect();
     if page.json {
-        println!("{}", json!({"conflicts": found.items, "next": found.next()}));
+        let conflicts: Vec<Beside> =
+            beside.iter().map(|(item, standing)| Beside { item, standing: standing.as_ref() }).collect();
+        println!("{}", json!({"conflicts": conflicts, "next": found.next()}));
         return Ok(ExitCode::SUCCESS);
     }
     if found.items.is_empty() {
         eprintln!("no conflict is open; what came in the last seconds may not be listed yet");
     }
     // One by one: a timeline would turn their order round.
-    for item in &found.items {
-        print!("{}", shown(item));
+    for (item, standing) in &beside {
+        print!("{}", shown(item, standing.as_ref()));
     }
     for line in found.hint("conflicts") {
         eprintln!("{line}");
@@ -92,11 +102,12 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
     let transaction_id = transaction.map_err(|fault| anyhow!("the transaction id {fault}"))?;
     let key = content_key(&provider, &arguments.content_id)?;
     let item = connection.history().refusal(&key).await?.with_context(|| unknown(&key))?;
+    let history = connection.history();
+    let standing = standing::beside(&history, &item).await?;
     if !arguments.yes {
-        eprint!("{}", shown(&item));
+        eprint!("{}", shown(&item, standing.as_ref()));
     }
-    let question = if arguments.accept { "Accept this as a correction, for ever?" } else { "Keep the original?" };
-    ask::confirm(question, arguments.yes)?;
+    ask::confirm(&question(arguments.accept, standing.as_ref()), arguments.yes)?;
     let (resolutions, now) = (connection.resolutions(), ask::now());
     let resolution = if arguments.accept {
         let system = connection.configuration().secrets(SYSTEM_OWNER).await?;
@@ -108,7 +119,19 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
         resolve_conflict::keep_original(&resolutions, (&transaction_id, &key), now).await
     };
     let resolution = resolution.context("it may or may not be resolved: run this again to see")?;
-    tell(&resolution, &arguments, &key)
+    // What stands now, which accepting this or another may have changed.
+    let standing =
+        standing::beside(&history, &item).await.context("it is resolved, but what stands now is not known")?;
+    tell(&resolution, &arguments, &key, standing.as_ref())
+}
+
+fn question(accept: bool, standing: Option<&Standing>) -> String {
+    match (accept, standing) {
+        (true, None) => "Accept this as a correction, for ever?".to_owned(),
+        (true, Some(standing)) => format!("Accept this in place of correction {}, for ever?", standing.correction),
+        (false, None) => "Keep the original?".to_owned(),
+        (false, Some(standing)) => format!("Keep correction {}?", standing.correction),
+    }
 }
 
 /// The key of a content id, whole or without its partner.
@@ -126,13 +149,18 @@ fn unknown(key: &ContentKey) -> String {
     format!("no conflict is kept under {}: `postbackctl conflicts` lists those that are open", key.as_str())
 }
 
-fn shown(item: &RefusalItem) -> Timeline {
+fn shown(item: &RefusalItem, standing: Option<&Standing>) -> Timeline {
     let mut timeline = Timeline::default();
-    timeline.refusal(item);
+    timeline.refusal(item, standing);
     timeline
 }
 
-fn tell(resolution: &Resolution, arguments: &Resolve, key: &ContentKey) -> Result<ExitCode> {
+fn tell(
+    resolution: &Resolution,
+    arguments: &Resolve,
+    key: &ContentKey,
+    standing: Option<&Standing>,
+) -> Result<ExitCode> {
     let Resolve { provider, transaction_id, accept, json, .. } = arguments;
     let (outcome, receipt) = match resolution {
         Resolution::Accepted(correction) => ("accepted", Some(&correction.receipt)),
@@ -150,7 +178,11 @@ fn tell(resolution: &Resolution, arguments: &Resolve, key: &ContentKey) -> Resul
         _ => None,
     };
     if *json {
-        println!("{}", json!({"outcome": outcome, "receipt": receipt, "correction": correction}));
+        let stands = standing.map(|standing| json!({"number": standing.correction, "receipt_id": standing.receipt_id}));
+        let told = json!({
+            "outcome": outcome, "receipt": receipt, "correction": correction, "standing_correction": stands,
+        });
+        println!("{told}");
         return Ok(ExitCode::SUCCESS);
     }
     match (receipt, correction) {
@@ -159,7 +191,13 @@ fn tell(resolution: &Resolution, arguments: &Resolve, key: &ContentKey) -> Resul
             receipt.receipt_id
         ),
         (Some(receipt), None) => println!("accepted before: receipt {}", receipt.receipt_id),
-        (None, _) => println!("the original stands; the conflict is forgotten after 30 days unless it comes again"),
+        (None, _) => println!("the conflict is forgotten after 30 days unless it comes again"),
+    }
+    match standing {
+        Some(Standing { correction, receipt_id, .. }) => {
+            println!("correction {correction} stands: receipt {receipt_id}");
+        }
+        None => println!("the original stands"),
     }
     Ok(ExitCode::SUCCESS)
 }

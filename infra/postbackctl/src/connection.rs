@@ -1,6 +1,6 @@
 //! Which AWS account and stack the command works on: found as every AWS tool finds them, or the local stack's endpoint.
 
-use std::{env, path::Path};
+use std::{env, fmt, path::Path};
 
 use adapters::{
     aws::{AwsSettings, CaBundle, CallLimits, http_client},
@@ -24,7 +24,7 @@ use anyhow::{Context, Result};
 use app::{
     accept_postback::AcceptPostback,
     cache::{Cache, CachePolicy},
-    ports::{KnownRecipient, Source},
+    ports::{KnownRecipient, Source, Unavailable},
 };
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
@@ -34,6 +34,40 @@ use crate::publish::CatalogueTable;
 
 /// What handles a postback, over DynamoDB.
 pub(crate) type Accept = AcceptPostback<DynamoKnownPartners, DynamoSystemKeys, DynamoPostbacks, DynamoRefusals>;
+
+/// Something that the newest template has and this stack has not.
+#[derive(Debug)]
+pub(crate) struct Missing(pub(crate) String);
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Missing {}
+
+/// The code by which DynamoDB says that there is no such table.
+const NO_TABLE: &str = "ResourceNotFoundException";
+
+fn is_missing(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.is::<Missing>() || cause.downcast_ref::<Unavailable>().is_some_and(|fault| fault.reason == NO_TABLE)
+}
+
+/// A fault, and why where something is not there: the stack is another, or older than this command.
+pub(crate) async fn explained(stack: &str, fault: anyhow::Error) -> anyhow::Error {
+    if !fault.chain().any(is_missing) {
+        return fault;
+    }
+    let (Ok(connection), Ok(anybody)) = (Connection::open(stack).await, Provider::new("anybody")) else { return fault };
+    let anybody = connection.configuration().partner(&anybody).await;
+    if anybody.is_err_and(|unavailable| unavailable.reason == NO_TABLE) {
+        let AwsSettings { region, endpoint_url, .. } = connection.settings;
+        let at = endpoint_url.map_or_else(String::new, |url| format!(" at {url}"));
+        return fault.context(format!("there is no stack {stack} in {region}{at}; --stack or GG3_STACK names it"));
+    }
+    fault.context(format!("the stack {stack} is older than this command: deploy the newest template.yaml"))
+}
 
 /// A stack in an account.
 #[derive(Debug)]
@@ -170,10 +204,7 @@ impl Connection {
     }
 
     async fn queue_url(&self, noun: &str) -> Result<String> {
-        let name = self.table(noun);
-        let found = self.sqs().get_queue_url().queue_name(&name).send().await;
-        let found = found.with_context(|| format!("there is no queue {name}: is --stack right?"))?;
-        Ok(found.queue_url.unwrap_or_default())
+        Ok(self.queues().get(noun).await?.into_url())
     }
 
     fn table(&self, noun: &str) -> String {

@@ -29,7 +29,7 @@ use crate::{
     Connection, ask,
     pace::{self, Pace, bar},
     page,
-    timeline::printable,
+    terminal::printable,
 };
 
 /// How many conversions are read and sent at a time, in requests of ten.

@@ -34,6 +34,12 @@ pub(crate) struct Arguments {
     /// How full the stream's batches are; at most 100.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100))]
     relay_batch: u32,
+    /// Billed time of one batch of what is stored, for the lookups: a request to DynamoDB for each 25 entries, eight at once.
+    #[arg(long, default_value_t = 40)]
+    lookup_batch_ms: u32,
+    /// How full those batches are, but for participants', which have 20 at most.
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100))]
+    lookup_batch: u32,
     /// Billed time of one batch of events.
     #[arg(long, default_value_t = 30)]
     evaluator_batch_ms: u32,
@@ -64,9 +70,12 @@ pub(crate) struct Arguments {
     /// Bytes of a delivery's item.
     #[arg(long, default_value_t = 900)]
     delivery_bytes: u32,
-    /// Bytes that one invocation logs, Lambda's own lines included.
-    #[arg(long, default_value_t = 700)]
+    /// Bytes that one invocation logs: Lambda's own lines, and ours with its metrics.
+    #[arg(long, default_value_t = 870)]
     log_bytes: u32,
+    /// Bytes of the line that each attempt logs, of a batch of which all log one.
+    #[arg(long, default_value_t = 500)]
+    attempt_log_bytes: u32,
     /// Bytes of the API's access log for one request.
     #[arg(long, default_value_t = 300)]
     access_log_bytes: u32,

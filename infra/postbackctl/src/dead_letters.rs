@@ -42,15 +42,18 @@ struct Shown {
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let queues = Connection::open(stack).await?.queues();
-    let mut shown = Vec::new();
+    let (mut shown, mut missing) = (Vec::new(), Vec::new());
     for kind in DeadLetterQueue::value_variants().iter().filter(|kind| arguments.queue.is_none_or(|one| one == **kind))
     {
         match queues.find(kind.name()).await? {
             Some(queue) => shown.push(look(*kind, &queue, arguments.max.into()).await?),
-            None if arguments.queue.is_some() => return Err(queues.missing(kind.name())),
-            // A stack of an earlier template has fewer queues.
-            None => eprintln!("note: the stack has no queue {}", kind.name()),
+            None => missing.push(kind.name()),
         }
+    }
+    match missing.first() {
+        Some(name) if shown.is_empty() => return Err(queues.missing(name)),
+        // A stack of an earlier template has fewer queues.
+        _ => missing.iter().for_each(|name| eprintln!("note: the stack has no queue {name}")),
     }
     if arguments.json {
         println!("{}", serde_json::to_string(&shown)?);

@@ -6,7 +6,7 @@ use std::{collections::HashMap, process::ExitCode};
 use adapters::dynamodb::{failures::Ended, item::media_buying::DeliveryItem, lookups::Range};
 use anyhow::{Result, bail};
 use app::{
-    ports::{PageToken, UnderWay},
+    ports::{UnderWay, UnderWayPage},
     sweep_deliveries::Lateness,
 };
 use clap::{Args, ValueEnum};
@@ -17,9 +17,10 @@ use domain::{
     lookup::{Place, Subject},
     moment::Moment,
 };
+use futures_util::{TryFutureExt, TryStreamExt};
 use serde_json::json;
 
-use crate::{Connection, ask, page, timeline::printable};
+use crate::{Connection, ask, page, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -200,22 +201,22 @@ async fn overdue(connection: &Connection, arguments: &Arguments) -> Result<Vec<D
         bail!("--grace is a second to a week");
     }
     let now = Moment::from(ask::now());
-    let mut late = Vec::new();
-    for shard in 0..under_way.shards() {
-        let mut from: Option<PageToken> = None;
-        loop {
-            let page = under_way.page(shard, now.minus(grace), from).await?;
-            let theirs = |delivery: &Delivery| {
-                arguments.provider.as_ref().is_none_or(|provider| delivery.provider().as_str() == provider)
-            };
-            let overdue = |delivery: &Delivery| delivery.overdue(now, grace, Ticket::from_random([0; 8])).is_some();
-            let deliveries = page.deliveries.into_iter().map(|(delivery, _)| delivery);
-            late.extend(deliveries.filter(|delivery| theirs(delivery) && overdue(delivery)));
-            from = page.next;
-            if from.is_none() {
-                break;
-            }
-        }
+    let theirs = |delivery: &Delivery| {
+        arguments.provider.as_ref().is_none_or(|provider| delivery.provider().as_str() == provider)
+    };
+    let overdue = |delivery: &Delivery| delivery.overdue(now, grace, Ticket::from_random([0; 8])).is_some();
+    let (mut late, mut unreadable) = (Vec::new(), 0);
+    let mut pages = page::of_parts(under_way.shards(), |shard, from| {
+        let page = under_way.page(shard, now.minus(grace), from);
+        page.map_ok(|UnderWayPage { deliveries, unreadable, next }| ((deliveries, unreadable), next))
+    });
+    while let Some((deliveries, unread)) = pages.try_next().await? {
+        let deliveries = deliveries.into_iter().map(|(delivery, _)| delivery);
+        late.extend(deliveries.filter(|delivery| theirs(delivery) && overdue(delivery)));
+        unreadable += unread;
+    }
+    if unreadable > 0 {
+        eprintln!("{unreadable} more under way cannot be read: deploy what can");
     }
     late.sort_by_key(|delivery| delivery.next().map(|next| next.due_at));
     Ok(late.iter().map(DeliveryItem::from).collect())

@@ -184,7 +184,7 @@ impl Story {
             received_at: Timestamp::now(),
         };
         let kept = self.history.refusal(&conflict.key()).await?.context("the conflict is not kept")?;
-        self.timeline.refusal(&kept);
+        self.timeline.refusal(&kept, None);
         Ok(())
     }
 
@@ -197,7 +197,7 @@ impl Story {
             .refusal(&ContentKey::of_refusal(&provider(name)?, &request))
             .await?
             .context("the refusal is not kept")?;
-        self.timeline.refusal(&kept);
+        self.timeline.refusal(&kept, None);
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ use domain::{
     postback::Field,
     tracking_link::{BaseUrl, Macro, media_buying_link},
 };
+use serde_json::json;
 
 use self::page::{Names, Page};
 use crate::Connection;
@@ -27,6 +28,9 @@ pub(crate) struct Arguments {
     /// A page on GG3 that the partner's links lead to; once for each.
     #[arg(long, default_value = "https://gg3.xyz/")]
     page: Vec<String>,
+    /// Answers in JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
@@ -38,7 +42,12 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let file: PartnerFile = serde_json::from_str(&item.file).context("what is stored of it cannot be read")?;
     let partner = item.partner().map_err(|faults| anyhow!("the stored configuration of {provider}: {faults}"))?;
     let api_url = arguments.api_url.as_deref().map_or("https://{api}", |url| url.trim_end_matches('/'));
-    print!("{}", Kit { file: &file, partner: &partner, api_url, pages: &pages }.text()?);
+    let text = Kit { file: &file, partner: &partner, api_url, pages: &pages }.text()?;
+    if arguments.json {
+        println!("{}", json!({"provider": provider, "markdown": text}));
+    } else {
+        print!("{text}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

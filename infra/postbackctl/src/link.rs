@@ -13,6 +13,7 @@ use domain::{
     signature::Secret,
     tracking_link::{BaseUrl, ClickLink, Macro, media_buying_link},
 };
+use serde_json::json;
 
 use crate::{Connection, ask};
 
@@ -20,6 +21,9 @@ use crate::{Connection, ask};
 pub(crate) struct Arguments {
     #[command(subcommand)]
     direction: Direction,
+    /// Answers in JSON.
+    #[arg(long, global = true)]
+    json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -57,7 +61,7 @@ enum Direction {
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
-    let link = match arguments.direction {
+    let (link, expires) = match arguments.direction {
         Direction::Click { provider, landing, user, expires_in, api_url } => {
             let link = ClickLink {
                 provider: provider_of(provider)?,
@@ -65,7 +69,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
                 user_id: UserId::new(user).map_err(|fault| anyhow!("the user id {fault}"))?,
                 expires: (Timestamp::now() + expires_in).as_second(),
             };
-            click_link(stack, &link, api_url.trim_end_matches('/')).await?
+            (click_link(stack, &link, api_url.trim_end_matches('/')).await?, Some(link.expires))
         }
         Direction::MediaBuying { provider, page, click_id_macro, user_id_macro } => {
             let page = BaseUrl::parse(&page).map_err(|fault| anyhow!("the page {fault}"))?;
@@ -76,10 +80,15 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
                 macros.insert(id, Macro::new(&text).map_err(|fault| anyhow!("the macro {text} {fault}"))?);
             }
             let macros: Vec<(&str, Macro)> = macros.into_iter().map(|(id, text)| (id.as_str(), text)).collect();
-            media_buying_link(&page, &provider, &macros)
+            (media_buying_link(&page, &provider, &macros), None)
         }
     };
-    println!("{link}");
+    if arguments.json {
+        let expires_at = expires.and_then(|second| Timestamp::from_second(second).ok());
+        println!("{}", json!({"link": link, "expires_at": expires_at}));
+    } else {
+        println!("{link}");
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -28,6 +28,8 @@ mod refusals;
 mod resend;
 mod rotate;
 mod smoke;
+mod standing;
+mod terminal;
 mod timeline;
 mod trace;
 mod webhook;
@@ -110,6 +112,13 @@ fn end_in_order_without_output() {
     }));
 }
 
+/// Says why something was not done, in as many lines as it takes.
+async fn complain(stack: &str, fault: anyhow::Error) {
+    let fault = format!("{:#}", connection::explained(stack, fault).await);
+    let lines: Vec<String> = fault.lines().map(terminal::printable).collect();
+    eprintln!("postbackctl: {}", lines.join("\n"));
+}
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     end_in_order_without_output();
@@ -140,7 +149,7 @@ async fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(fault) => {
-            eprintln!("postbackctl: {fault:#}");
+            complain(&stack, fault).await;
             ExitCode::FAILURE
         }
     }

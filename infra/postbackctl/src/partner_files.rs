@@ -1,6 +1,9 @@
 //! Partners as files: YAML, one partner a file, named after it.
 
+mod document;
+mod place;
 mod shape;
+mod words;
 
 use std::{
     fs,
@@ -11,12 +14,13 @@ use std::{
 use anyhow::{Context, Result, bail};
 use domain::{
     campaign::Campaigns,
+    ids::Provider,
     moment::Moment,
     partner::{ConfigFault, Partner, PartnerFile},
     webhook::Allowance,
 };
 
-use self::shape::Shape;
+use self::{document::Document, shape::Shape};
 
 /// A partner's file that is valid.
 #[derive(Debug)]
@@ -50,8 +54,9 @@ pub(crate) fn read(paths: &[PathBuf], allowance: Allowance) -> Result<Vec<ValidF
     let mut valid: Vec<ValidFile> = Vec::new();
     let mut faults = Vec::new();
     for path in files {
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-        match parse(&path, &text, allowance) {
+        let text =
+            fs::read_to_string(&path).map_err(|fault| vec![format!("{}: cannot be read: {fault}", path.display())]);
+        match text.and_then(|text| parse(&path, &text, allowance)) {
             Ok(parsed) => match valid.iter().find(|other| other.partner.provider() == parsed.partner.provider()) {
                 Some(_) => faults.push(format!("{}: {} has a file already", path.display(), parsed.file.provider)),
                 None => valid.push(parsed),
@@ -76,15 +81,21 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 pub(crate) fn parse(path: &Path, text: &str, allowance: Allowance) -> Result<ValidFile, Vec<String>> {
-    let file: PartnerFile =
-        serde_saphyr::from_str(text).map_err(|fault| misshapen(path, text, allowance, &fault.to_string()))?;
-    let partner = check(&file, allowance).map_err(|faults| located(path, text, &faults))?;
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    if stem == partner.provider().as_str() {
-        Ok(ValidFile { file, partner, allowance, path: path.to_owned(), text: text.to_owned() })
-    } else {
-        Err(vec![format!("{}: the file of {} must be called {}.yaml", path.display(), file.provider, file.provider)])
+    let file: PartnerFile = serde_saphyr::from_str(text).map_err(|fault| misshapen(path, text, allowance, &fault))?;
+    let misnamed = misnamed(path, &file.provider);
+    match check(&file, allowance) {
+        Ok(partner) if misnamed.is_none() => {
+            Ok(ValidFile { file, partner, allowance, path: path.to_owned(), text: text.to_owned() })
+        }
+        checked => Err(located(path, text, &checked.err().unwrap_or_default()).into_iter().chain(misnamed).collect()),
     }
+}
+
+/// Where a file is not called as its partner is, which is told only where that could be a file's name.
+fn misnamed(path: &Path, provider: &str) -> Option<String> {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let named = Provider::new(provider).ok().filter(|provider| provider.as_str() != stem)?;
+    Some(format!("{}: the file of {named} must be called {named}.yaml", path.display()))
 }
 
 fn check(file: &PartnerFile, allowance: Allowance) -> Result<Partner, Vec<ConfigFault>> {
@@ -93,15 +104,30 @@ fn check(file: &PartnerFile, allowance: Allowance) -> Result<Partner, Vec<Config
     Partner::check(dated, allowance)
 }
 
-/// Every fault of a file that cannot be read: those of its shape, and those of what can be read without them. What is no
-/// YAML at all is told of as its reader does.
-fn misshapen(path: &Path, text: &str, allowance: Allowance, told: &str) -> Vec<String> {
-    let shape = serde_saphyr::from_str(text).map(Shape::of).ok().filter(|shape| !shape.faults.is_empty());
-    let Some(shape) = shape else { return vec![format!("{}: {told}", path.display())] };
+/// Every fault of a file that cannot be read: keys that stand twice, those of its shape, and those of what can be read without
+/// them.
+fn misshapen(path: &Path, text: &str, allowance: Allowance, told: &serde_saphyr::Error) -> Vec<String> {
+    let document = match Document::read(text) {
+        Ok(document) => document,
+        Err(unreadable) => {
+            let line = unreadable.line.map_or_else(String::new, |line| format!(":{line}"));
+            return vec![format!("{}{line}: {}", path.display(), unreadable.message)];
+        }
+    };
+    let repeated = document
+        .repeated
+        .iter()
+        .map(|place| ConfigFault { path: place.to_string(), message: "stands more than once".to_owned() });
+    let shape = Shape::of(document.value);
     let rest = shape.rest.as_ref().and_then(|file| check(file, allowance).err()).unwrap_or_default();
     let rest = rest.into_iter().map(|fault| shape.relocated(fault)).filter(|fault| !shape.explains(fault));
-    let faults: Vec<ConfigFault> = shape.faults.iter().cloned().chain(rest).collect();
-    located(path, text, &faults)
+    let faults: Vec<ConfigFault> = repeated.chain(shape.faults.iter().cloned()).chain(rest).collect();
+    if faults.is_empty() {
+        // Something that only its own reader knows.
+        return vec![format!("{}: {}", path.display(), told.without_snippet())];
+    }
+    let misnamed = shape.provider().and_then(|provider| misnamed(path, provider));
+    located(path, text, &faults).into_iter().chain(misnamed).collect()
 }
 
 /// Each fault with its file and, as far as its path can be followed, the line.

@@ -20,17 +20,19 @@ use domain::{
 };
 use serde_json::json;
 
-use crate::{Connection, ask, timeline::printable, webhook};
+use crate::{Connection, ask, terminal::printable, webhook};
 
 #[derive(Debug, Args)]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("webhook").required(true))]
 pub(crate) struct Arguments {
     /// The partner.
     provider: String,
     /// The webhook of this campaign, as it is configured.
-    #[arg(long, required_unless_present = "url", conflicts_with = "url")]
+    #[arg(long, group = "webhook")]
     campaign: Option<String>,
     /// This URL template instead, before it is configured.
-    #[arg(long)]
+    #[arg(long, group = "webhook")]
     url: Option<String>,
     /// How it is called: GET or POST.
     #[arg(long, default_value = "GET", requires = "url")]
@@ -90,7 +92,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         println!("  user-agent {AGENT}; {} signature(s), by Standard Webhooks", secrets.len());
         println!("  {} in {took} ms", answered.outcome);
         if !answered.answer.is_empty() {
-            println!("  its answer began: {}", answered.answer);
+            println!("  its answer began: {}", printable(&answered.answer.to_string()));
         }
         println!("{}", if delivered { "this would be delivered" } else { "this would be sent again" });
     }

@@ -11,8 +11,10 @@ use domain::{
     participant::Participant,
     progress::{Progress, explain},
 };
+use serde::Serialize;
+use serde_json::json;
 
-use crate::{Connection, publish::Catalogue};
+use crate::{Connection, publish::Catalogue, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -22,29 +24,51 @@ pub(crate) struct Arguments {
     /// One partner's campaigns only.
     #[arg(long)]
     provider: Option<String>,
+    /// Answers in JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
     let user = UserId::new(arguments.user).map_err(|fault| anyhow!("the user id {fault}"))?;
-    let lines = lines(&connection, &user, arguments.provider.as_deref()).await?;
+    let (lines, is_known) = told(&connection, &user, arguments.provider.as_deref()).await?;
     if lines.is_empty() {
         eprintln!("no campaign is published{}", arguments.provider.map_or(String::new(), |name| format!(" of {name}")));
         return Ok(ExitCode::FAILURE);
     }
+    if !is_known {
+        eprintln!(
+            "nothing is known of GG3 user {}: no event that any campaign could need was stored",
+            printable(user.as_str())
+        );
+        return Ok(ExitCode::FAILURE);
+    }
+    if arguments.json {
+        println!("{}", json!({ "user_id": user, "campaigns": lines }));
+        return Ok(ExitCode::SUCCESS);
+    }
     for line in lines {
-        println!("{line}");
+        println!("{}", printable(&line.to_string()));
     }
     Ok(ExitCode::SUCCESS)
 }
 
 /// One user's progress with one campaign.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
 pub(crate) struct Line {
     provider: Provider,
     campaign: CampaignName,
+    #[serde(flatten)]
     progress: Progress,
-    delivery: Option<(DeliveryId, Status)>,
+    delivery: Option<Owed>,
+}
+
+/// The delivery that a reached goal has made.
+#[derive(Debug, Serialize)]
+struct Owed {
+    delivery_id: DeliveryId,
+    status: Status,
 }
 
 impl Line {
@@ -55,7 +79,7 @@ impl Line {
 
     /// What is owed for it, once it is reached.
     pub(crate) fn delivery_id(&self) -> Option<&DeliveryId> {
-        self.delivery.as_ref().map(|(id, _)| id)
+        self.delivery.as_ref().map(|owed| &owed.delivery_id)
     }
 }
 
@@ -63,7 +87,7 @@ impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}: {}", self.provider, self.campaign, self.progress)?;
         match &self.delivery {
-            Some((id, status)) => write!(f, "; delivery {id} {status}"),
+            Some(Owed { delivery_id, status }) => write!(f, "; delivery {delivery_id} {status}"),
             None => Ok(()),
         }
     }
@@ -71,16 +95,23 @@ impl fmt::Display for Line {
 
 /// Every published campaign, of all partners or of one, with what the stored participant says of it.
 pub(crate) async fn lines(connection: &Connection, user: &UserId, only: Option<&str>) -> Result<Vec<Line>> {
-    let participant = connection.participants().read_one(user).await?.participant;
+    told(connection, user, only).await.map(|(lines, _)| lines)
+}
+
+/// The same, and whether anything is stored of the user at all.
+async fn told(connection: &Connection, user: &UserId, only: Option<&str>) -> Result<(Vec<Line>, bool)> {
+    let stored = connection.participants().read_one(user).await?;
+    let is_known = stored.version.is_some();
     let standing = connection.catalogue().load().await?;
-    let Some(snapshot) = standing.snapshot() else { return Ok(Vec::new()) };
+    let Some(snapshot) = standing.snapshot() else { return Ok((Vec::new(), is_known)) };
     let history = connection.history();
-    let mut lines = explained(snapshot, &participant, only);
+    let mut lines = explained(snapshot, &stored.participant, only);
     for line in &mut lines {
         let id = DeliveryId::of(&line.provider, &line.campaign, user);
-        line.delivery = history.delivery(&id).await?.map(|item| (id, item.status));
+        let found = history.delivery(&id).await?;
+        line.delivery = found.map(|item| Owed { delivery_id: id, status: item.status });
     }
-    Ok(lines)
+    Ok((lines, is_known))
 }
 
 fn explained(snapshot: &Snapshot, participant: &Participant, only: Option<&str>) -> Vec<Line> {

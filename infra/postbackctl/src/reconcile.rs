@@ -25,7 +25,7 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use self::file::{List, Theirs};
-use crate::{Connection, ask, timeline::printable};
+use crate::{Connection, ask, complain, terminal::printable};
 
 /// How many transactions are read at the same time.
 const AT_ONCE: usize = 16;
@@ -56,7 +56,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
             Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Err(fault) => {
-            eprintln!("postbackctl: {fault:#}");
+            complain(stack, fault).await;
             Ok(ExitCode::from(2))
         }
     }

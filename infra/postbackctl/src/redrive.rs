@@ -10,6 +10,7 @@ use aws_sdk_sqs::types::Message;
 use clap::Args;
 use futures_util::future::join_all;
 use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
 
 use crate::{
     Connection, ask,
@@ -29,6 +30,9 @@ pub(crate) struct Arguments {
     /// Does not ask.
     #[arg(long)]
     yes: bool,
+    /// Answers in JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
@@ -37,8 +41,12 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     // What is there now and no more: what is still broken comes back, and would go round for ever.
     let depth = from.depth().await?;
     let most = arguments.max.and_then(|max| usize::try_from(max).ok()).map_or(depth, |max| max.min(depth));
+    let told = |moved: u64| json!({"queue": kind.name(), "to": kind.source(), "moved": moved, "of": most});
     if most == 0 {
         eprintln!("{} is empty", kind.name());
+        if arguments.json {
+            println!("{}", told(0));
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let what = format!("{most} messages of {} back to {}", kind.name(), kind.source());
@@ -46,9 +54,12 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let progress = progress(most);
     let moved = redrive(&from, &to, most, &progress).await;
     progress.finish_and_clear();
-    let told = || format!("{} of {what}", progress.position());
-    moved.with_context(|| format!("{}; run it again for the rest", told()))?;
-    eprintln!("{}", told());
+    if arguments.json {
+        println!("{}", told(progress.position()));
+    }
+    let words = format!("{} of {what}", progress.position());
+    moved.with_context(|| format!("{words}; run it again for the rest"))?;
+    eprintln!("{words}");
     Ok(ExitCode::SUCCESS)
 }
 

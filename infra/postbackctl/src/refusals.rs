@@ -9,7 +9,13 @@ use clap::{Args, Subcommand};
 use domain::{ids::ReceiptId, lookup::Subject, postback::Difference, refusal::ContentKey};
 use serde_json::{Value, json};
 
-use crate::{Connection, ask, page::Page, timeline::Timeline};
+use crate::{
+    Connection, ask,
+    page::Page,
+    standing::{self, Standing},
+    terminal::printable,
+    timeline::Timeline,
+};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -52,7 +58,7 @@ async fn list(connection: &Connection, page: &Page) -> Result<ExitCode> {
     // One by one: a timeline would turn their order round.
     for item in &found.items {
         let mut timeline = Timeline::default();
-        timeline.refusal(item);
+        timeline.refusal(item, None);
         print!("{timeline}");
     }
     for line in found.hint("refusals") {
@@ -79,17 +85,28 @@ async fn resubmit(connection: &Connection, content_id: &str, as_json: bool) -> R
     if answered.dry_run {
         bail!("this was a dry run: nothing is recorded, whoever sends it")
     }
-    tell(&answered.answer, as_json)
+    let standing = match &answered.answer {
+        Answer::Conflict(conflict) => {
+            let transaction = (&provider, &conflict.transaction_id);
+            standing::beside_sent(&connection.history(), transaction, &conflict.sent).await?
+        }
+        _ => None,
+    };
+    tell(&answered.answer, standing.as_ref(), as_json)
 }
 
 /// 0 where it is recorded, 1 where it is still refused.
-fn tell(answer: &Answer, as_json: bool) -> Result<ExitCode> {
+fn tell(answer: &Answer, standing: Option<&Standing>, as_json: bool) -> Result<ExitCode> {
     let (outcome, details): (&str, Value) = match answer {
         Answer::Accepted(receipt) => ("accepted", json!({ "receipt": receipt })),
         Answer::Duplicate(receipt) => ("duplicate", json!({ "receipt": receipt })),
         Answer::Conflict(conflict) => {
             let differences: Vec<&Difference> = conflict.differences.iter().map(|(_, difference)| difference).collect();
-            ("conflict", json!({"original": conflict.original, "differences": differences}))
+            let mut told = json!({"original": conflict.original, "differences": differences});
+            if let Some((told, standing)) = told.as_object_mut().zip(standing) {
+                told.insert("standing_correction".to_owned(), json!(standing));
+            }
+            ("conflict", told)
         }
         Answer::Malformed(faults) => ("malformed", json!({ "faults": faults })),
         Answer::Forbidden(fault) => ("forbidden", json!({ "faults": [fault] })),
@@ -100,25 +117,23 @@ fn tell(answer: &Answer, as_json: bool) -> Result<ExitCode> {
         println!("{}", json!({"outcome": outcome, "details": details}));
     } else {
         println!("{outcome}");
-        for line in lines(answer) {
-            println!("  {}", crate::timeline::printable(&line));
+        for line in lines(answer, standing) {
+            println!("  {}", printable(&line));
         }
     }
     let recorded = matches!(answer, Answer::Accepted(_) | Answer::Duplicate(_));
     Ok(if recorded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn lines(answer: &Answer) -> Vec<String> {
+fn lines(answer: &Answer, standing: Option<&Standing>) -> Vec<String> {
     match answer {
         Answer::Accepted(receipt) | Answer::Duplicate(receipt) => {
             vec![format!("transaction {}, receipt {}", receipt.transaction_id, receipt.receipt_id)]
         }
         Answer::Conflict(conflict) => {
-            let line = |(name, Difference { original, sent, .. }): &(String, Difference)| {
-                format!("{name}: {original} stands, {sent} came")
-            };
+            let differences: Vec<&Difference> = conflict.differences.iter().map(|(_, difference)| difference).collect();
             let hint = "it is kept among `postbackctl conflicts`".to_owned();
-            conflict.differences.iter().map(line).chain([hint]).collect()
+            standing::differences(differences, standing).into_iter().chain([hint]).collect()
         }
         Answer::Malformed(faults) => faults.iter().map(crate::timeline::fault).collect(),
         Answer::Forbidden(fault) => vec![crate::timeline::fault(fault)],

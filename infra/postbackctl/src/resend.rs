@@ -13,12 +13,13 @@ use adapters::{
     dynamodb::{
         deliveries::DynamoDeliveries,
         failures::{DynamoFailures, Ended},
+        item::media_buying::DeliveryItem,
     },
     random,
     sqs::SqsResends,
 };
 use anyhow::{Context, Result, anyhow, bail};
-use app::ports::{Deliveries, Replaced, ResendQueue};
+use app::ports::{Deliveries, Replaced, ResendQueue, Unavailable};
 use clap::Args;
 use domain::{
     delivery::{Delivery, Standing, Status},
@@ -27,6 +28,7 @@ use domain::{
     moment::Moment,
     partner::Partner,
 };
+use futures_util::{TryStreamExt, stream::LocalBoxStream};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -149,19 +151,12 @@ async fn failed(
     }
     ask::confirm(&format!("Send {count} deliveries of {provider} that are {status} again?"), arguments.yes)?;
     let bar = pace::bar(count);
-    for shard in 0..DynamoFailures::SHARDS {
-        let mut from = None;
-        loop {
-            let (items, next) = failures.page(provider, shard, ended, from).await?;
-            for item in items.iter().filter(|item| wanted(&item.delivery)) {
-                rounds.turn().await?;
-                rounds.open(item.delivery.id(), wanted).await?;
-                bar.inc(1);
-            }
-            from = next;
-            if from.is_none() {
-                break;
-            }
+    let mut pages = pages(&failures, provider, ended);
+    while let Some(items) = pages.try_next().await? {
+        for item in items.iter().filter(|item| wanted(&item.delivery)) {
+            rounds.turn().await?;
+            rounds.open(item.delivery.id(), wanted).await?;
+            bar.inc(1);
         }
     }
     bar.finish_and_clear();
@@ -174,19 +169,18 @@ async fn count(
     ended: Ended,
     wanted: &impl Fn(&Delivery) -> bool,
 ) -> Result<usize> {
-    let mut count = 0;
-    for shard in 0..DynamoFailures::SHARDS {
-        let mut from = None;
-        loop {
-            let (items, next) = failures.page(provider, shard, ended, from).await?;
-            count += items.iter().filter(|item| wanted(&item.delivery)).count();
-            from = next;
-            if from.is_none() {
-                break;
-            }
-        }
-    }
-    Ok(count)
+    let of_page =
+        async |count, items: Vec<DeliveryItem>| Ok(count + items.iter().filter(|item| wanted(&item.delivery)).count());
+    Ok(pages(failures, provider, ended).try_fold(0, of_page).await?)
+}
+
+/// All of a partner's failures, page by page.
+fn pages<'a>(
+    failures: &'a DynamoFailures,
+    provider: &'a Provider,
+    ended: Ended,
+) -> LocalBoxStream<'a, Result<Vec<DeliveryItem>, Unavailable>> {
+    page::of_parts(DynamoFailures::SHARDS, move |shard, from| failures.page(provider, shard, ended, from))
 }
 
 /// What opens rounds.

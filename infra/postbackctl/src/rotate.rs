@@ -20,10 +20,12 @@ use domain::{
     ids::Provider,
     jiff::Timestamp,
 };
+use serde_json::json;
 
 use crate::Connection;
 
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Arguments {
     /// The partner.
     provider: String,
@@ -36,6 +38,9 @@ pub(crate) struct Arguments {
     /// Makes another in place of the newest, which was never handed over; the one before it stays good.
     #[arg(long, conflicts_with = "drop_old")]
     replace_newest: bool,
+    /// Answers in JSON. The new secret is in it, once: keep it safe.
+    #[arg(long)]
+    json: bool,
 }
 
 /// What is rotated.
@@ -56,6 +61,15 @@ impl From<CredentialKind> for What {
 }
 
 impl What {
+    /// What JSON calls it.
+    fn key(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Signature => "signature_secret",
+            Self::Webhook => "webhook_secret",
+        }
+    }
+
     fn words(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -107,7 +121,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     if written == Ok(Written::Lost) {
         bail!("{provider} was changed by somebody else in the meantime; nothing was overwritten. Look, and try again");
     }
-    let told = tell(&provider, what, made);
+    let told = tell(&provider, what, made, arguments.json);
     // Whatever came of it, the secret was told: it may be stored.
     written.with_context(|| {
         format!(
@@ -129,10 +143,22 @@ fn live(item: &PartnerItem, secrets: &SecretsItem, what: What) -> usize {
     }
 }
 
-fn tell(provider: &Provider, what: What, made: Option<Made>) -> ExitCode {
+fn tell(provider: &Provider, what: What, made: Option<Made>, as_json: bool) -> ExitCode {
+    if as_json {
+        // By the names that `apply` gives a new partner's.
+        let secret = made.as_ref().map(|made| made.0.as_str());
+        let of = |kind: What| secret.filter(|_| what == kind);
+        println!(
+            "{}",
+            json!({"provider": provider, "rotated": what.key(), "token": of(What::Token),
+            "signature_secret": of(What::Signature), "webhook_secret": of(What::Webhook)})
+        );
+    }
     match made {
         Some(made) => {
-            println!("{provider}: {} {}   (shown this once: hand it to the partner now)", what.words(), made.0);
+            if !as_json {
+                println!("{provider}: {} {}   (shown this once: hand it to the partner now)", what.words(), made.0);
+            }
             if what == What::Webhook {
                 eprintln!(
                     "from within a minute on each webhook has two signatures, until `postbackctl rotate {provider} --webhook --drop-old`"

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use adapters::dynamodb::item::{
-    ClickItem, PostbackItem, RefusalItem, RefusalKind,
+    CORRECTION_PREFIX, ClickItem, PostbackItem, RefusalItem, RefusalKind,
     media_buying::{AttemptItem, DeliveryItem},
 };
 use domain::{
@@ -15,10 +15,14 @@ use domain::{
     ids::{Provider, UserId},
     jiff::Timestamp,
     participant::Attribution,
-    postback::Difference,
 };
 use serde::Serialize;
 use serde_json::Value;
+
+use crate::{
+    standing::{self, Standing},
+    terminal::printable,
+};
 
 /// One thing that happened.
 #[derive(Debug, Serialize)]
@@ -68,14 +72,17 @@ impl Timeline {
         let amount = format!("{} {}", content.amount_decimal, content.currency);
         match (item.corrected_at, &item.original_receipt_id) {
             (Some(at), Some(original)) => {
-                details.push(format!("corrects the postback with receipt {original}"));
+                let number = item.revision.trim_start_matches(CORRECTION_PREFIX).trim_start_matches('0');
+                details
+                    .push(format!("correction {number} of the postback with receipt {original}: the highest stands"));
                 self.add(("correction", at, item), &format!("accepted of {key}: {amount}"), &details);
             }
             _ => self.add(("postback", item.received_at, item), &format!("accepted from {key}: {amount}"), &details),
         }
     }
 
-    pub(crate) fn refusal(&mut self, item: &RefusalItem) {
+    /// A refusal, or a conflict beside the correction that stands of its transaction, if there is one.
+    pub(crate) fn refusal(&mut self, item: &RefusalItem, standing: Option<&Standing>) {
         let provider = &item.provider;
         let seen = if item.times == 1 { String::new() } else { format!(", seen {} times", item.times) };
         let (kind, what, details): (_, String, Vec<String>) = match item.kind {
@@ -86,24 +93,25 @@ impl Timeline {
             }
             RefusalKind::Conflict => {
                 let transaction = item.transaction_id.as_ref().map_or("", |id| id.as_str());
-                let detail = |Difference { field, original, sent }: &Difference| {
-                    format!("{field}: {original} stands, {sent} came")
-                };
-                (
-                    "conflict",
-                    format!("{provider}, transaction {transaction}{seen}"),
-                    item.differences.iter().map(detail).collect(),
-                )
+                let details = standing::differences(&item.differences, standing);
+                ("conflict", format!("{provider}, transaction {transaction}{seen}"), details)
             }
         };
         let state = match (&item.accepted, item.original_kept_at) {
+            (Some(receipt), _) if item.kind == RefusalKind::Refusal => {
+                let at = item.accepted_at.map_or_else(String::new, |at| format!(" at {at:.3}"));
+                Some(format!("sent again{at} and recorded: receipt {}", receipt.receipt_id))
+            }
             (Some(receipt), _) => Some(format!("accepted as a correction: receipt {}", receipt.receipt_id)),
-            (None, Some(at)) => Some(format!("the original was kept at {at:.3}")),
+            (None, Some(at)) => {
+                let kept = if standing.is_some() { "what stood then" } else { "the original" };
+                Some(format!("{kept} was kept at {at:.3}"))
+            }
             (None, None) => None,
         };
         let details: Vec<String> =
             details.into_iter().chain(state).chain([format!("content id {}", item.provider_content)]).collect();
-        self.add((kind, item.last_received_at, item), &what, &details);
+        self.add((kind, item.last_received_at, &Beside { item, standing }), &what, &details);
     }
 
     /// A conversion, at the time of its postback: the queue keeps no better one.
@@ -190,6 +198,16 @@ impl Timeline {
     }
 }
 
+/// A refusal or conflict as programs read it: as it is stored, and the correction that stands of its transaction, if there is
+/// one.
+#[derive(Debug, Serialize)]
+pub(crate) struct Beside<'a> {
+    #[serde(flatten)]
+    pub(crate) item: &'a RefusalItem,
+    #[serde(rename = "standing_correction", skip_serializing_if = "Option::is_none")]
+    pub(crate) standing: Option<&'a Standing>,
+}
+
 /// The ids that a partner knows a user by.
 fn ids(ids: &Ids) -> String {
     let click = ids.click_id.as_ref().map(|id| format!("click_id {id}"));
@@ -200,11 +218,6 @@ fn ids(ids: &Ids) -> String {
 /// A fault in a line.
 pub(crate) fn fault(fault: &Fault) -> String {
     format!("{}: {}", fault.parameter.as_deref().unwrap_or("request"), fault.expected)
-}
-
-/// Text that others have written, without what a terminal would obey.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 impl fmt::Display for Timeline {
@@ -226,9 +239,9 @@ mod tests {
     #[test]
     fn what_a_partner_wrote_cannot_forge_a_line_or_colour_a_terminal() {
         let mut timeline = Timeline::default();
-        timeline.add(("click", Timestamp::UNIX_EPOCH, &()), "a\u{1b}[31m\nforged", &["b\rc".to_owned()]);
+        timeline.add(("click", Timestamp::UNIX_EPOCH, &()), "a\u{1b}[31m\nforged", &["b\rc\u{202e}".to_owned()]);
         let shown = timeline.to_string();
         assert_eq!(shown.lines().count(), 2);
-        assert!(shown.chars().all(|c| c == '\n' || !c.is_control()), "{shown:?}");
+        assert!(shown.chars().all(|c| c == '\n' || !c.is_control() && c != '\u{202e}'), "{shown:?}");
     }
 }

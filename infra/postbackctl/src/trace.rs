@@ -3,7 +3,11 @@
 
 use std::{collections::BTreeSet, process::ExitCode};
 
-use adapters::dynamodb::{history::History, item::PostbackItem, lookups::Range};
+use adapters::dynamodb::{
+    history::History,
+    item::{PostbackItem, RefusalItem},
+    lookups::Range,
+};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use domain::{
@@ -15,11 +19,7 @@ use domain::{
     postback::Field,
 };
 
-use crate::{
-    Connection, ask, progress,
-    timeline::{Timeline, printable},
-    webhook,
-};
+use crate::{Connection, ask, progress, standing::Standings, terminal::printable, timeline::Timeline, webhook};
 
 /// How many of a partner's newest refusals and conflicts are looked through for one transaction.
 const NEWEST: usize = 1000;
@@ -140,11 +140,8 @@ impl<'a> Trace<'a> {
             }
         }
         let now = ask::now();
-        for item in self.history.refusals(of(Kind::Refusal)).await?.into_values() {
-            if !item.has_expired(now) {
-                self.timeline.refusal(&item);
-            }
-        }
+        let kept = self.history.refusals(of(Kind::Refusal)).await?;
+        self.refusals(kept.values().filter(|item| !item.has_expired(now))).await;
         self.clicks.extend(of(Kind::Click).filter_map(|key| ClickId::new(key).ok()));
         self.participants.extend(of(Kind::Opening).filter_map(|key| UserId::new(key).ok()));
         self.deliveries.extend(of(Kind::Delivery).filter_map(|key| DeliveryId::new(key).ok()));
@@ -163,15 +160,23 @@ impl<'a> Trace<'a> {
             let range = Range { newest_first: true, wanted: NEWEST, ..Range::default() };
             let places = self.connection.lookups().list(subject, range, now).take(NEWEST).await?;
             let kept = self.history.refusals(places.iter().map(Place::key)).await?;
-            for item in kept.values().filter(|item| !item.has_expired(now)) {
+            let of_it = |item: &&RefusalItem| {
                 let sent = item.request.as_deref().unwrap_or_default();
                 let named = Parameters::split(sent.as_bytes(), b"").raw(name) == Some(transaction.as_str().as_bytes());
-                if item.transaction_id.as_ref() == Some(transaction) || named {
-                    self.timeline.refusal(item);
-                }
-            }
+                item.transaction_id.as_ref() == Some(transaction) || named
+            };
+            self.refusals(kept.values().filter(|item| !item.has_expired(now)).filter(of_it)).await;
         }
         Ok(())
+    }
+
+    /// Refusals and conflicts, beside what stands of their transactions.
+    async fn refusals(&mut self, items: impl Iterator<Item = &RefusalItem>) {
+        let items: Vec<&RefusalItem> = items.collect();
+        let standings = Standings::read(&self.history, items.iter().copied()).await;
+        for item in items {
+            self.timeline.refusal(item, standings.beside(item).as_ref());
+        }
     }
 
     /// What media buying knows of the users and deliveries that were found: openings, progress, deliveries, attempts.

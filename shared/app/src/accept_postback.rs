@@ -13,8 +13,8 @@ use domain::{
     jiff::Timestamp,
     parameters::Parameters,
     partner::Partner,
-    postback::{DRY_RUN, Difference, ParsedPostback},
-    refusal::{Conflict, KeptConflict, Refusal},
+    postback::{Content, DRY_RUN, Difference, ParsedPostback},
+    refusal::{Conflict, ContentKey, KeptConflict, Refusal},
 };
 
 use crate::{
@@ -69,6 +69,8 @@ pub struct Contradiction {
     pub original: Receipt,
     /// The differing parameters by the partner's names.
     pub differences: Vec<(String, Difference)>,
+    /// What was sent.
+    pub sent: Content,
 }
 
 /// A request that was refused, to be sent again on its partner's behalf.
@@ -133,11 +135,13 @@ where
             Ok(None) => return nobody(Answer::Unauthorized),
             Err(unavailable) => return nobody(Answer::Unavailable(unavailable)),
         };
-        self.visit(&known.partner, &sent, call.source, now, receipt_id).await
+        let visit = Visit::new(&known.partner, &sent, call.source, now);
+        self.visit(&visit, receipt_id).await
     }
 
     /// Handles a request that was refused, once more: everything that follows the credential, by the configuration as it is
-    /// now, and recorded as if the partner had sent it now. `None` where not all of it was kept.
+    /// now, and recorded as if the partner had sent it now. The refusal is then marked with the receipt; where it is refused
+    /// again, it stays as it is: the partner has not called. `None` where not all of it was kept.
     pub async fn resubmit(&self, kept: &Resubmission<'_>, now: Timestamp, receipt_id: ReceiptId) -> Option<Answered> {
         if !Refusal::is_kept_whole(kept.request) {
             return None;
@@ -145,25 +149,31 @@ where
         let nobody = |answer| Answered { answer, provider: None, dry_run: false };
         let sent = Parameters::split(kept.request.as_bytes(), b"");
         Some(match self.partners.get(kept.provider, now).await {
-            Ok(Some(known)) => self.visit(&known.partner, &sent, kept.source, now, receipt_id).await,
+            Ok(Some(known)) => {
+                let visit = Visit { is_resubmitted: true, ..Visit::new(&known.partner, &sent, kept.source, now) };
+                let answered = self.visit(&visit, receipt_id).await;
+                self.mark(kept, answered, now).await
+            }
             Ok(None) => nobody(Answer::Unauthorized),
             Err(unavailable) => nobody(Answer::Unavailable(unavailable)),
         })
     }
 
+    /// Marks a refusal that is recorded by now. Where that fails, it is to be sent again: it is a duplicate then.
+    async fn mark(&self, kept: &Resubmission<'_>, mut answered: Answered, now: Timestamp) -> Answered {
+        if let (Answer::Accepted(receipt) | Answer::Duplicate(receipt), false) = (&answered.answer, answered.dry_run) {
+            let key = ContentKey::of_refusal(kept.provider, kept.request);
+            if let Err(unavailable) = self.refusals.mark_recorded(&key, receipt, now).await {
+                answered.answer = Answer::Unavailable(unavailable);
+            }
+        }
+        answered
+    }
+
     /// Everything after the credential.
-    async fn visit(
-        &self,
-        partner: &Partner,
-        sent: &Parameters<'_>,
-        source: IpAddr,
-        now: Timestamp,
-        receipt_id: ReceiptId,
-    ) -> Answered {
-        let dry_run = sent.raw(DRY_RUN) == Some(b"true");
-        let visit = Visit { partner, sent, source, now, dry_run };
-        let answer = self.answer(&visit, receipt_id).await.unwrap_or_else(Answer::Unavailable);
-        Answered { answer, provider: Some(partner.provider().clone()), dry_run }
+    async fn visit(&self, visit: &Visit<'_>, receipt_id: ReceiptId) -> Answered {
+        let answer = self.answer(visit, receipt_id).await.unwrap_or_else(Answer::Unavailable);
+        Answered { answer, provider: Some(visit.partner.provider().clone()), dry_run: visit.dry_run }
     }
 
     /// The partner, if there is one and the call carries its credential.
@@ -262,12 +272,12 @@ where
         let names = &visit.partner.rules().names;
         let under_its_name = |difference: Difference| (names.of(difference.field).to_owned(), difference);
         let differences = conflict.differences.into_iter().map(under_its_name).collect();
-        let transaction_id = conflict.transaction_id;
-        Ok(Answer::Conflict(Box::new(Contradiction { transaction_id, original, differences })))
+        let (transaction_id, sent) = (conflict.transaction_id, conflict.content);
+        Ok(Answer::Conflict(Box::new(Contradiction { transaction_id, original, differences, sent })))
     }
 
     async fn keep_refusal(&self, visit: &Visit<'_>, faults: Vec<Fault>) -> Result<(), Unavailable> {
-        if visit.dry_run {
+        if visit.dry_run || visit.is_resubmitted {
             return Ok(());
         }
         let Visit { partner, sent, source, now, .. } = *visit;
@@ -283,6 +293,16 @@ struct Visit<'a> {
     source: IpAddr,
     now: Timestamp,
     dry_run: bool,
+    /// Not the partner's own call: an operator sends again what is kept.
+    is_resubmitted: bool,
+}
+
+impl<'a> Visit<'a> {
+    /// A partner's call.
+    fn new(partner: &'a Partner, sent: &'a Parameters<'a>, source: IpAddr, now: Timestamp) -> Self {
+        let dry_run = sent.raw(DRY_RUN) == Some(b"true");
+        Self { partner, sent, source, now, dry_run, is_resubmitted: false }
+    }
 }
 
 /// What is looked at before anything is read: size and content type.

@@ -55,6 +55,8 @@ pub struct State {
     pub postbacks: BTreeMap<(Provider, TransactionId), RecordedPostback>,
     /// The refusals by content, and how often each was seen.
     pub refusals: HashMap<String, (Refusal, u32)>,
+    /// The refusals by content that were sent again and recorded: the receipts.
+    pub recorded_refusals: HashMap<String, Receipt>,
     /// The conflicts by content, and what was made of them.
     pub conflicts: HashMap<String, (Conflict, u32, Option<Receipt>)>,
     /// The corrections of each transaction, in the order of their numbers.
@@ -75,6 +77,8 @@ pub struct State {
     pub participants: BTreeMap<UserId, (Participant, u64)>,
     /// The deliveries.
     pub deliveries: BTreeMap<DeliveryId, Delivery>,
+    /// How many deliveries under way cannot be read, on each page of them.
+    pub unreadable_under_way: u64,
     /// When the sweep last sent for a delivery, and for which revision of it.
     pub swept: BTreeMap<DeliveryId, (u32, Moment)>,
     /// The attempts of older rounds and those that came too late, by delivery, round and what tells them apart.
@@ -184,6 +188,14 @@ impl Refusals for World {
             kept.1 += 1;
             state.kept_originals.remove(&key);
             kept.2.clone().map_or(KeptConflict::Standing, KeptConflict::AcceptedAs)
+        })
+    }
+
+    async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, _: Timestamp) -> Result<(), Unavailable> {
+        self.call("mark refusal", |state| {
+            if state.refusals.contains_key(key.as_str()) {
+                state.recorded_refusals.entry(key.as_str().to_owned()).or_insert_with(|| receipt.clone());
+            }
         })
     }
 
@@ -416,7 +428,7 @@ impl UnderWay for World {
         1
     }
 
-    /// One delivery a page, so that nobody forgets to turn it.
+    /// Two deliveries a page, so that nobody forgets to turn it, nor the others of a page that begins with trouble.
     async fn page(
         &self,
         _shard: u32,
@@ -428,12 +440,14 @@ impl UnderWay for World {
             let under_way = |delivery: &&Delivery| {
                 delivery.ending().is_none() && delivery.opened_at() < opened_before && after(delivery.id())
             };
-            let Some(delivery) = state.deliveries.values().find(under_way) else {
-                return UnderWayPage::default();
+            let swept = |delivery: &Delivery| {
+                let swept = state.swept.get(delivery.id()).filter(|(revision, _)| *revision == delivery.revision());
+                swept.map(|(_, at)| *at)
             };
-            let swept = state.swept.get(delivery.id()).filter(|(revision, _)| *revision == delivery.revision());
-            let next = Some(PageToken(delivery.id().to_string()));
-            UnderWayPage { deliveries: vec![(delivery.clone(), swept.map(|(_, at)| *at))], next }
+            let found = state.deliveries.values().filter(under_way).take(2);
+            let deliveries: Vec<_> = found.map(|delivery| (delivery.clone(), swept(delivery))).collect();
+            let next = deliveries.last().map(|(last, _)| PageToken(last.id().to_string()));
+            UnderWayPage { deliveries, unreadable: state.unreadable_under_way, next }
         })
     }
 

@@ -99,6 +99,15 @@ pub trait Refusals: Send + Sync {
     /// what an operator made of it. One whose original was kept MUST be open again.
     fn keep_conflict(&self, conflict: &Conflict) -> impl Future<Output = Result<KeptConflict, Unavailable>> + Send;
 
+    /// Marks a refusal as recorded since, with this receipt. MUST keep the first such mark, MUST NOT count it as a sighting,
+    /// and MUST make no new item where it is kept no more.
+    fn mark_recorded(
+        &self,
+        key: &ContentKey,
+        receipt: &Receipt,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
     /// What an operator made of this conflict, if it is kept. MUST write nothing.
     fn find_correction(&self, conflict: &Conflict)
     -> impl Future<Output = Result<Option<Receipt>, Unavailable>> + Send;
@@ -286,6 +295,8 @@ pub trait Deliveries: Send + Sync {
 pub struct UnderWayPage {
     /// The deliveries, each with when the sweep last sent for it, if that was since it last changed.
     pub deliveries: Vec<(Delivery, Option<Moment>)>,
+    /// How many are stored in a way that cannot be read: they MUST hold up none of the others.
+    pub unreadable: u64,
     /// Where the next page begins; none after the last.
     pub next: Option<PageToken>,
 }

@@ -13,7 +13,7 @@ use domain::{
     moment::Moment,
     partner::Partner,
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, future::join_all, stream};
 
 use crate::{
     cache::Cache,
@@ -22,6 +22,8 @@ use crate::{
 
 /// How many parts of the index are read at the same time.
 const SHARDS_AT_ONCE: usize = 4;
+/// How many of a page are sent for at the same time.
+const SENT_AT_ONCE: usize = 10;
 
 /// The use case, over its ports.
 pub struct SweepDeliveries<P: Source, U, W, Q, S> {
@@ -68,7 +70,9 @@ pub struct Swept {
     pub unknown: u64,
     /// How many were overdue and of a partner that could not be read: the next sweep looks at them again.
     pub unread: u64,
-    /// How many parts could not be read to their end: the next sweep begins them anew.
+    /// How many are stored in a way that cannot be read: whether they are overdue, nobody knows.
+    pub unreadable: u64,
+    /// How many parts could not be read to their end, or not all of them: the next sweep begins them anew.
     pub unfinished: u32,
     /// The first thing that went wrong, for the log.
     pub fault: Option<Unavailable>,
@@ -81,6 +85,7 @@ impl Swept {
         self.sent_before += other.sent_before;
         self.unknown += other.unknown;
         self.unread += other.unread;
+        self.unreadable += other.unreadable;
         self.unfinished += other.unfinished;
         self.fault = self.fault.or(other.fault);
         self
@@ -108,7 +113,7 @@ where
         loop {
             match self.sweep_page(shard, from, &mut swept).await {
                 Ok(None) => {
-                    swept.unfinished = u32::from(swept.unread > 0);
+                    swept.unfinished = u32::from(swept.unread + swept.unreadable > 0);
                     return swept;
                 }
                 Ok(next) => from = next,
@@ -133,16 +138,30 @@ where
     ) -> Result<Option<PageToken>, Unavailable> {
         let opened_before = self.surroundings.now().minus(self.lateness.grace);
         let page = self.under_way.page(shard, opened_before, from).await?;
+        swept.unreadable += page.unreadable;
+        if page.unreadable > 0 {
+            swept.fault.get_or_insert_with(|| Unavailable {
+                service: "deliveries",
+                reason: format!("{} of a page cannot be read", page.unreadable),
+            });
+        }
+        let mut late = Vec::new();
         for (delivery, sent_at) in &page.deliveries {
             swept.looked_at += 1;
-            if let Some(message) = self.overdue(delivery, *sent_at, swept).await? {
-                self.send(&message).await?;
-                // After it was sent: marked and not sent, it would wait another hour.
-                self.under_way.mark_swept(delivery, self.surroundings.now()).await?;
-                swept.sent += 1;
-            }
+            late.extend(self.overdue(delivery, *sent_at, swept).await?.map(|message| (delivery, message)));
+        }
+        for batch in late.chunks(SENT_AT_ONCE) {
+            let sent = join_all(batch.iter().map(|(delivery, message)| self.send_for(delivery, message))).await;
+            swept.sent += sent.iter().map(|sent| u64::from(sent.is_ok())).sum::<u64>();
+            sent.into_iter().collect::<Result<(), _>>()?;
         }
         Ok(page.next)
+    }
+
+    async fn send_for(&self, delivery: &Delivery, message: &Message) -> Result<(), Unavailable> {
+        self.send(message).await?;
+        // After it was sent: marked and not sent, it would wait another hour.
+        self.under_way.mark_swept(delivery, self.surroundings.now()).await
     }
 
     /// The message to send for a delivery, if it is late and may be sent for.

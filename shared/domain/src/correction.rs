@@ -64,6 +64,11 @@ pub enum Revision {
 }
 
 impl Revision {
+    /// Of the revisions of one transaction, the one that stands.
+    pub fn standing(revisions: impl IntoIterator<Item = Self>) -> Option<Self> {
+        revisions.into_iter().max_by_key(Self::number)
+    }
+
     /// 0 for the original, a correction's number otherwise: of one transaction's revisions the highest stands.
     pub fn number(&self) -> u32 {
         match self {

@@ -3,11 +3,15 @@
 //! The bytes of a message become an [`Event`], an unknown type, or every fault of it at once. The published form is
 //! `schemas/event.json`; `examples/events` has one of every type.
 
+mod count;
+mod fields;
+mod instant;
+
 use core::fmt;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+
+use self::fields::{Fields, Found};
 
 use crate::{
     catalogue::Timing,
@@ -96,6 +100,8 @@ pub enum Parsed {
 pub enum EventFaultCode {
     /// Not JSON in UTF-8.
     NotJson,
+    /// More than once: readers of JSON differ in which of them holds.
+    Repeated,
     /// Of another JSON type than it should be.
     WrongType,
     /// Required, and not there or empty.
@@ -143,9 +149,14 @@ impl fmt::Display for EventFault {
 impl Event {
     /// Reads a message that the queue received at that instant, or tells every fault of it at once.
     pub fn parse(message: &[u8], received_at: Moment, timing: &Timing) -> Result<Parsed, Vec<EventFault>> {
-        let whole = |code, expected: &str| [EventFault::new("", code, expected)].into();
-        let value = serde_json::from_slice(message).map_err(|_| whole(EventFaultCode::NotJson, "JSON in UTF-8"))?;
-        let Value::Object(object) = value else { return Err(whole(EventFaultCode::WrongType, "a JSON object")) };
+        let whole = |code, expected: &str| Vec::from([EventFault::new("", code, expected)]);
+        let object: Fields = serde_json::from_slice(message).map_err(|fault| {
+            if fault.is_data() {
+                whole(EventFaultCode::WrongType, "a JSON object")
+            } else {
+                whole(EventFaultCode::NotJson, "JSON in UTF-8")
+            }
+        })?;
         let mut reader = Reader { faults: Vec::new() };
         let kind = match reader.text(&object, "type", Need::Required).as_deref() {
             None => None,
@@ -198,32 +209,27 @@ struct Reader {
 }
 
 impl Reader {
-    fn opened(&mut self, object: &Map<String, Value>) -> Option<EventKind> {
+    fn opened(&mut self, object: &Fields) -> Option<EventKind> {
         let tracking = self.tracking(object, Need::Required);
         // Any opening may turn out to be its partner's earliest, from whose total a GGStrike counts.
         let total_clicks = self.count(object, Need::Required);
         Some(EventKind::LinkOpened { tracking: tracking?, total_clicks: total_clicks? })
     }
 
-    fn registered(&mut self, object: &Map<String, Value>) -> EventKind {
+    fn registered(&mut self, object: &Fields) -> EventKind {
         let tracking = self.tracking(object, Need::Optional);
         let total_clicks = self.count(object, Need::Optional).unwrap_or_default();
         EventKind::Registered { tracking, total_clicks }
     }
 
-    fn tracking(&mut self, object: &Map<String, Value>, need: Need) -> Option<Tracking> {
+    fn tracking(&mut self, object: &Fields, need: Need) -> Option<Tracking> {
         const PATH: &str = "tracking";
-        let inner = match object.get(PATH) {
-            Some(Value::Object(inner)) => inner,
-            None | Some(Value::Null) => {
-                self.missing(need, PATH);
-                return None;
-            }
-            Some(_) => {
-                self.fault(PATH, EventFaultCode::WrongType, "an object");
-                return None;
-            }
+        let written = self.value(object, PATH, need)?;
+        let Ok(inner) = serde_json::from_str::<Fields>(written) else {
+            self.fault(PATH, EventFaultCode::WrongType, "an object");
+            return None;
         };
+        let inner = &inner;
         let provider = self.text(inner, "tracking.provider", Need::Required);
         let provider = provider.and_then(|text| match Provider::new(text) {
             Ok(provider) => Some(provider),
@@ -237,24 +243,30 @@ impl Reader {
         Some(Tracking { provider: provider?, ids: Ids { click_id, user_id } })
     }
 
-    /// A text that is not empty. Nothing, `null` and an empty one are the same.
-    fn text(&mut self, object: &Map<String, Value>, path: &str, need: Need) -> Option<String> {
-        match object.get(name_of(path)) {
-            Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
-            None | Some(Value::Null | Value::String(_)) => {
-                self.missing(need, path);
-                None
-            }
-            Some(_) => {
-                self.fault(path, EventFaultCode::WrongType, "a text");
-                None
-            }
+    /// A value as it was written. Nothing and `null` are the same.
+    fn value<'a>(&mut self, object: &Fields<'a>, path: &str, need: Need) -> Option<&'a str> {
+        match object.find(name_of(path)) {
+            Found::One(written) => return Some(written),
+            Found::Nothing => self.missing(need, path),
+            Found::Several => self.fault(path, EventFaultCode::Repeated, "once"),
         }
+        None
+    }
+
+    /// A text that is not empty. Nothing, `null` and an empty one are the same.
+    fn text(&mut self, object: &Fields, path: &str, need: Need) -> Option<String> {
+        match serde_json::from_str::<String>(self.value(object, path, need)?) {
+            Ok(text) if !text.is_empty() => return Some(text),
+            Ok(_) => self.missing(need, path),
+            // Half of a surrogate pair is none either.
+            Err(_) => self.fault(path, EventFaultCode::WrongType, "a text"),
+        }
+        None
     }
 
     fn id<T>(
         &mut self,
-        object: &Map<String, Value>,
+        object: &Fields,
         path: &str,
         need: Need,
         parse: impl Fn(String) -> Result<T, IdFault>,
@@ -273,26 +285,20 @@ impl Reader {
         None
     }
 
-    fn count(&mut self, object: &Map<String, Value>, need: Need) -> Option<u64> {
+    fn count(&mut self, object: &Fields, need: Need) -> Option<u64> {
         const PATH: &str = "total_clicks";
-        match object.get(PATH) {
-            None | Some(Value::Null) => self.missing(need, PATH),
-            Some(value) => {
-                let count = value.as_u64().filter(|count| *count <= MAX_TOTAL_CLICKS);
-                if count.is_some() {
-                    return count;
-                }
-                self.fault(PATH, EventFaultCode::NotACount, "a whole number from 0 to 9007199254740991");
-            }
+        let count = count::parse(self.value(object, PATH, need)?);
+        if count.is_none() {
+            self.fault(PATH, EventFaultCode::NotACount, "a whole number from 0 to 9007199254740991");
         }
-        None
+        count
     }
 
-    fn occurred_at(&mut self, object: &Map<String, Value>, latest: Moment) -> Option<Moment> {
+    fn occurred_at(&mut self, object: &Fields, latest: Moment) -> Option<Moment> {
         const PATH: &str = "occurred_at";
         let text = self.text(object, PATH, Need::Required)?;
-        let Ok(timestamp) = text.parse::<Timestamp>() else {
-            self.fault(PATH, EventFaultCode::NotAnInstant, "an instant such as 2026-11-23T12:00:00Z");
+        let Some(timestamp) = instant::parse(&text) else {
+            self.fault(PATH, EventFaultCode::NotAnInstant, "an instant of RFC 3339 such as 2026-11-23T12:00:00Z");
             return None;
         };
         let moment = Moment::from(timestamp);

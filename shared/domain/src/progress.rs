@@ -2,6 +2,8 @@
 
 use core::fmt;
 
+use serde::{Serialize, Serializer};
+
 use crate::{
     campaign::{Goal, Terms},
     ids::{CampaignName, Provider, QuestId},
@@ -11,18 +13,20 @@ use crate::{
 };
 
 /// How far a participant has come with one campaign. Its `Display` is the explanation in words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Progress {
     /// The partner's earliest opening, if there was one.
     pub since: Option<Moment>,
     /// How far it is.
+    #[serde(flatten)]
     pub state: State,
     /// What was done and does not count, with the reason.
     pub not_counted: Vec<NotCounted>,
 }
 
 /// How far it is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
     /// The goal is reached; its delivery tells when.
     Reached,
@@ -41,14 +45,19 @@ pub enum State {
     /// Quests are missing.
     Quests {
         /// Completed in a way that counts, and when.
+        #[serde(serialize_with = "by_quest")]
         done: Vec<(QuestId, Moment)>,
         /// Still to complete.
         missing: Vec<QuestId>,
     },
 }
 
+fn by_quest<S: Serializer>(done: &[(QuestId, Moment)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(done.iter().map(|(quest, at)| (quest, at)))
+}
+
 /// Something that was done and does not count.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotCounted {
     /// The quest; clicks if there is none.
     pub quest: Option<QuestId>,
@@ -59,7 +68,8 @@ pub struct NotCounted {
 }
 
 /// Why something that was done does not count.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// No link of this partner was opened.
     NotOpened,

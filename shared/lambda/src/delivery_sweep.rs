@@ -64,7 +64,7 @@ impl DeliverySweepFunction {
 fn log(swept: &Swept) {
     let counted = Counted::Sweep.id();
     let Swept { looked_at: sweep_looked_at, sent: sweep_sent, sent_before: sweep_sent_before, .. } = swept;
-    let Swept { unknown: sweep_unknown, unread: sweep_unread, unfinished, fault, .. } = swept;
+    let Swept { unknown: sweep_unknown, unread: sweep_unread, unreadable, unfinished, fault, .. } = swept;
     let sweep_unfinished = u64::from(*unfinished);
     match fault {
         None => {
@@ -80,6 +80,7 @@ fn log(swept: &Swept) {
             sweep_unknown,
             sweep_unread,
             sweep_unfinished,
+            unreadable,
             %reason,
             counted,
             "a sweep was not finished"
@@ -130,6 +131,7 @@ mod tests {
                 sent_before: 3,
                 unknown: 2,
                 unread: 1,
+                unreadable: 0,
                 unfinished: 1,
                 fault: fault.clone(),
             };

@@ -1,8 +1,13 @@
 //! Numbers that look random, and are the same for the same seed.
 
-/// `SplitMix64`: small, and good enough to spread faults and shuffle messages.
+#[path = "../../src/split_mix.rs"]
+mod split_mix;
+
+use split_mix::SplitMix64;
+
+/// The dice of one part of a run.
 #[derive(Debug, Clone)]
-pub(crate) struct Dice(u64);
+pub(crate) struct Dice(SplitMix64);
 
 impl Dice {
     /// The dice of one part of a run: parts with other names have other numbers, whatever the order they are thrown in.
@@ -11,19 +16,12 @@ impl Dice {
         let hash = part.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
         });
-        Self(seed ^ hash)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Self(SplitMix64::new(seed ^ hash))
     }
 
     /// 0 to `bound` - 1.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.0.below(bound)
     }
 
     /// True so many times of a hundred.

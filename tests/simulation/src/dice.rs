@@ -1,27 +1,25 @@
-//! Numbers that look random, and are the same for the same seed: `SplitMix64`.
+//! Numbers that look random, and are the same for the same seed.
 
-pub(crate) struct Dice(u64);
+#[path = "../../src/split_mix.rs"]
+mod split_mix;
+
+use split_mix::SplitMix64;
+
+pub(crate) struct Dice(SplitMix64);
 
 impl Dice {
     pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        Self(SplitMix64::new(seed))
     }
 
     /// 0 to `bound` - 1.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
+        self.0.below(bound)
     }
 
     /// More than 0, at most 1.
     pub(crate) fn fraction(&mut self) -> f64 {
-        ((self.next() >> 11) + 1) as f64 / (1u64 << 53) as f64
+        ((self.0.any() >> 11) + 1) as f64 / (1u64 << 53) as f64
     }
 
     /// Of the standard normal distribution (Box and Muller).

@@ -24,6 +24,8 @@ use tests::{
 use crate::{
     command::{postbackctl, postbackctl_through},
     fixture::{Conversions, Fixture, fresh, sample},
+    lists::eventually,
+    partner::Partner,
 };
 
 fn schema() -> jsonschema::Validator {
@@ -105,6 +107,61 @@ async fn an_accepted_conflict_is_a_correction_that_gg3_gets_and_that_the_partner
     }
     let traced = postbackctl(&fixture.stack, &["trace", "--provider", "acme", "--transaction", &transaction]);
     assert_eq!(traced.out.matches("correction accepted of acme").count(), 2, "{}", traced.out);
+}
+
+#[tokio::test]
+async fn after_a_correction_a_later_conflict_is_told_by_what_stands_now() {
+    let fixture = Fixture::new();
+    let (partner, transaction) = (Partner::with_token(&fixture.stack, ""), fresh("t"));
+    let command = |arguments: &[&str]| postbackctl(&fixture.stack, arguments);
+    let corrected = |amount: &str| sample(&transaction).replace("100.00", amount);
+    partner.postback(&fixture, &sample(&transaction)).await;
+    let resolve = |found: &Value, how: &str, json: &[&str]| {
+        let id = found["conflicts"][0]["provider_content"].as_str().unwrap();
+        command(&[&["conflicts", "resolve", &partner.name, &transaction, id, how, "--yes"], json].concat())
+    };
+    let list = ["conflicts", "--provider", &partner.name, "--json"];
+    let open = |wanted: usize| {
+        eventually(&fixture.stack, &list, move |found| {
+            found["conflicts"].as_array().is_some_and(|all| all.len() == wanted)
+        })
+    };
+    assert_eq!(partner.postback(&fixture, &corrected("90")).await.status, 409);
+    let first = open(1).await;
+    assert_eq!(first["conflicts"][0]["standing_correction"], Value::Null);
+    let told = resolve(&first, "--accept", &["--json"]).json();
+    let receipt = told["receipt"]["receipt_id"].as_str().unwrap();
+    assert_eq!(told["standing_correction"], serde_json::json!({"number": 1, "receipt_id": receipt}));
+
+    assert_eq!(partner.postback(&fixture, &corrected("80")).await.status, 409);
+    let later = open(1).await;
+    let standing = &later["conflicts"][0]["standing_correction"];
+    assert_eq!((&standing["correction"], &standing["receipt_id"]), (&1.into(), &receipt.into()));
+    assert_eq!(standing["content"]["amount_decimal"], "90");
+    let difference = serde_json::json!({"field": "amount_decimal", "stands": "90", "sent": "80"});
+    assert_eq!(standing["differences"], serde_json::json!([difference]));
+
+    let lines = ["correction 1 stands since", receipt, "90 stands, 80 came", "the original said 100.00, 80 came"];
+    let conflicts = command(&["conflicts", "--provider", &partner.name]).out;
+    let traced = command(&["trace", "--provider", &partner.name, "--transaction", &transaction]).out;
+    // What was refused and would contradict it is told by the same.
+    let refused = corrected("70").replace("USD", "WOOF");
+    assert_eq!(partner.postback(&fixture, &refused).await.status, 400);
+    partner.apply(&fixture.stack, "postback:\n  currencies: [WOOF]\n");
+    let refusals = ["refusals", "--provider", &partner.name, "--json"];
+    let found = eventually(&fixture.stack, &refusals, |found| found["refusals"][0].is_object()).await;
+    let resubmitted =
+        command(&["refusals", "resubmit", found["refusals"][0]["provider_content"].as_str().unwrap()]).out;
+    for (said, sent) in [(&conflicts, "80"), (&traced, "80"), (&resubmitted, "70")] {
+        for line in lines {
+            assert!(said.contains(&line.replace("80", sent)), "{line}: {said}");
+        }
+        assert!(!said.contains("100.00 stands"), "{said}");
+    }
+    assert!(resubmitted.contains("currency: USD stands, WOOF came"), "{resubmitted}");
+
+    let kept = resolve(&later, "--keep-original", &[]).out;
+    assert!(kept.contains("correction 1 stands") && !kept.contains("original stands"), "{kept}");
 }
 
 #[tokio::test]

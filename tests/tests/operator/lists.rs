@@ -115,6 +115,20 @@ async fn open_conflicts_are_listed_with_what_differs_until_they_are_resolved() {
 }
 
 #[tokio::test]
+async fn what_a_partner_sent_cannot_turn_the_text_beside_it_and_json_has_it_as_it_came() {
+    let fixture = Fixture::new();
+    let (partner, transaction) = (Partner::with_token(&fixture.stack, ""), fresh("t"));
+    partner.postback(&fixture, &sample(&transaction)).await;
+    let turned = sample(&transaction).replace("12345", "ab%E2%80%AEcd");
+    assert_eq!(partner.postback(&fixture, &turned).await.status, 409);
+    let list = ["conflicts", "--provider", &partner.name, "--json"];
+    let found = eventually(&fixture.stack, &list, |found| count(found, "conflicts") == 1).await;
+    assert_eq!(found["conflicts"][0]["content"]["user_id"], "ab\u{202e}cd");
+    let told = postbackctl(&fixture.stack, &list[..3]).out;
+    assert!(told.contains("ab\\u{202e}cd came") && !told.contains('\u{202e}'), "{told:?}");
+}
+
+#[tokio::test]
 async fn after_a_mend_a_refusal_is_sent_again_through_the_same_checks_and_recorded_once() {
     let fixture = Fixture::new();
     let (partner, transaction) = (Partner::with_token(&fixture.stack, ""), fresh("t"));
@@ -128,8 +142,18 @@ async fn after_a_mend_a_refusal_is_sent_again_through_the_same_checks_and_record
     assert_eq!((still.code, still.out.contains("unknown_currency")), (Some(1), true), "{}{}", still.out, still.err);
 
     partner.apply(&fixture.stack, "postback:\n  currencies: [WOOF]\n");
-    assert_eq!(resubmit().json()["outcome"], "accepted");
+    let refusal = || postbackctl(&fixture.stack, &list).json()["refusals"][0].take();
+    assert_eq!((&refusal()["times"], &refusal()["accepted"]), (&1.into(), &Value::Null), "the partner called once");
+    let accepted = resubmit().json();
+    assert_eq!(accepted["outcome"], "accepted");
+    let marked = refusal();
+    assert_eq!((&marked["times"], &marked["accepted"]), (&1.into(), &accepted["details"]["receipt"]));
+    assert!(marked["accepted_at"].is_string(), "{marked}");
     assert_eq!(resubmit().json()["outcome"], "duplicate");
+    assert_eq!(refusal(), marked);
+    let receipt = accepted["details"]["receipt"]["receipt_id"].as_str().unwrap();
+    let told = postbackctl(&fixture.stack, &list[..3]).out;
+    assert!(told.contains("sent again at ") && told.contains(&format!("recorded: receipt {receipt}")), "{told}");
     // The function takes what it has read for true for a second here.
     let begun = Instant::now();
     let reply = loop {

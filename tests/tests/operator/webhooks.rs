@@ -4,7 +4,10 @@ use std::time::{Duration, Instant};
 
 use domain::jiff::Timestamp;
 use serde_json::{Value, json};
-use tests::partner_simulator::{Answer, Told};
+use tests::{
+    partner_simulator::{Answer, Told},
+    stack::Stack,
+};
 
 use crate::{
     command::postbackctl,
@@ -66,6 +69,12 @@ async fn a_complaint_about_a_click_is_answered_with_a_timeline_and_sent_again_by
     let curl = timeline[1]["details"].to_string();
     assert!(curl.contains(&format!("click={click}&event=registration")) && !curl.contains(secret), "{curl}");
 
+    let progress = ["progress", "--user", &user, "--provider", &name, "--json"];
+    let told = postbackctl(&fixture.stack, &progress).json();
+    let reached = &told["campaigns"][0];
+    assert_eq!((&reached["campaign"], &reached["state"]), (&"sign-up".into(), &"reached".into()));
+    assert_eq!(reached["delivery"], json!({"delivery_id": id, "status": "gone"}));
+
     // Mended on the partner's side: a probe says so, and the range is sent again, under the same id.
     simulator.answer(&name, [Answer::status(500), Answer::status(200)]).await;
     let probe = postbackctl(&fixture.stack, &["probe", &name, "--campaign", "sign-up", "--json"]);
@@ -89,6 +98,34 @@ async fn a_complaint_about_a_click_is_answered_with_a_timeline_and_sent_again_by
 }
 
 #[test]
+fn a_stack_that_there_is_not_is_told_as_that_whatever_was_asked_of_it() {
+    let stack = Stack { stack_name: "no-such".to_owned(), ..Fixture::new().stack };
+    let reconcile =
+        ["reconcile", "acme", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "--from", "2h", "--to", "1h"];
+    for (arguments, code) in [
+        (&["trace", "--click", "c"][..], 1),
+        (&["conflicts"], 1),
+        (&["progress", "--user", "u"], 1),
+        (&["dead-letters"], 1),
+        (&["redrive", "webhooks-dead-letters"], 1),
+        (&["resend", "--provider", "acme", "--since", "1h"], 1),
+        (&["kit", "acme"], 1),
+        (&["apply", concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/partners"), "--yes"], 1),
+        (&reconcile, 2),
+    ] {
+        let said = postbackctl(&stack, arguments);
+        assert_eq!((said.code, said.out.as_str()), (Some(code), ""), "{arguments:?}: {}", said.err);
+        assert!(said.err.starts_with("postbackctl: there is no stack no-such in "), "{arguments:?}: {}", said.err);
+    }
+}
+
+#[test]
+fn a_probe_of_neither_a_campaign_nor_a_url_says_that_it_needs_one_of_them() {
+    let said = postbackctl(&Fixture::new().stack, &["probe", "acme"]);
+    assert_eq!((said.code, said.err.contains("<--campaign <CAMPAIGN>|--url <URL>>")), (Some(2), true), "{}", said.err);
+}
+
+#[test]
 fn what_cannot_be_sent_again_or_probed_says_why_and_changes_nothing() {
     let stack = Fixture::new().stack;
     for (arguments, why) in [
@@ -99,6 +136,8 @@ fn what_cannot_be_sent_again_or_probed_says_why_and_changes_nothing() {
         (&["probe", "acme", "--campaign", "no-such"], "has no campaign"),
         (&["probe", "acme", "--url", "https://10.0.0.1/?c={clickId}"], "not sent"),
         (&["trace", "--partner-user", "acme"], "the partner's name"),
+        (&["progress", "--user", "nobody-known"], "nothing is known of GG3 user nobody-known"),
+        (&["progress", "--user", "nobody-known", "--json"], "nothing is known"),
     ] {
         let said = postbackctl(&stack, arguments);
         assert_eq!(said.code, Some(1), "{arguments:?}: {}{}", said.out, said.err);

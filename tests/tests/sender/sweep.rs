@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use adapters::dynamodb::item::media_buying::DeliveryItem;
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     attempt::{self, Answered, Outcome},
     delivery::{Delivery, Message, Pace, Recorded, Standing, Status},
@@ -224,4 +225,31 @@ async fn a_partner_whose_configuration_cannot_be_read_keeps_no_others_delivery_w
         "{logs:?}"
     );
     assert!(sweep.of(&before).is_empty());
+}
+
+#[tokio::test]
+async fn a_delivery_that_cannot_be_read_holds_up_none_of_its_page() {
+    let fixture = Fixture::of_one_test().await;
+    let proxy = proxy(fixture).await;
+    let sweep = Sweep::new(fixture, &proxy).await;
+    let partner = Partner::new(fixture, []).await;
+    let shard = |delivery: &Delivery| DeliveryItem::from(delivery).under_way_shard;
+    let late = partner.owed_since(long_ago());
+    let older = || partner.owed_since(long_ago().minus(GRACE));
+    let unreadable = std::iter::repeat_with(older).find(|delivery| shard(delivery) == shard(&late)).unwrap();
+    for delivery in [&unreadable, &late] {
+        fixture.put(delivery).await;
+    }
+    let update = fixture.stack.dynamodb().update_item().table_name(fixture.stack.table("deliveries"));
+    let update = update.key("delivery_id", AttributeValue::S(unreadable.id().to_string()));
+    let update = update.update_expression("SET #status = :none").expression_attribute_names("#status", "status");
+    update.expression_attribute_values(":none", AttributeValue::S("no such".to_owned())).send().await.unwrap();
+    let logs = sweep.once(|settings| settings).await;
+    sweep.message_of(&late).await;
+    assert!(sweep.of(&unreadable).is_empty());
+    let told = |line: &String| line.contains("a sweep was not finished") && line.contains("cannot be read");
+    assert!(logs.iter().any(told), "{logs:?}");
+    // The emulator's table is everybody's here: no other sweep is to stumble over it.
+    let delete = fixture.stack.dynamodb().delete_item().table_name(fixture.stack.table("deliveries"));
+    delete.key("delivery_id", AttributeValue::S(unreadable.id().to_string())).send().await.unwrap();
 }

@@ -54,6 +54,27 @@ fn an_attempt_is_two_writes_and_a_resend_pays_for_its_hops() {
 }
 
 #[test]
+fn the_lookups_cost_a_write_an_entry_and_their_share_of_a_batch() {
+    let flags = ["--memory-mb", "1024", "--lookup-batch-ms", "100", "--log-bytes", "1000"];
+    let postback = bill("lookups of a postback or refusal", &flags);
+    assert_eq!(postback.dynamodb, dec!(1.875), "by partner, user and click id");
+    // A hundredth of an invocation, of 0.1 GB-seconds and of a kilobyte of logs.
+    assert_eq!(postback.lambda, (dec!(0.20) + dec!(100_000) * dec!(0.0000133334)) / dec!(100));
+    assert_eq!(postback.logs, dec!(0.005));
+    assert_eq!(bill("lookups of a click", &flags).dynamodb, dec!(0.625));
+    assert_eq!(bill("lookups of a delivery, at most", &flags).dynamodb, dec!(2.5));
+    assert_eq!(bill("lookups of an opening, at most", &flags).dynamodb, dec!(1.25));
+    let looked_at = bill("participant's change, looked at", &flags);
+    assert_eq!((looked_at.dynamodb, looked_at.lambda), (dec!(0), postback.lambda * dec!(5)), "twenty of them a batch");
+}
+
+#[test]
+fn each_attempt_logs_a_line_of_its_own() {
+    let without = bill("delivery's first attempt", &["--attempt-log-bytes", "0"]).logs;
+    assert_eq!(bill("delivery's first attempt", &["--attempt-log-bytes", "500"]).logs, without + dec!(0.25));
+}
+
+#[test]
 fn an_item_that_is_a_byte_over_costs_another_unit() {
     for (bytes, units) in [("1", 1), ("1024", 1), ("1025", 2), ("4097", 5)] {
         let dynamodb = bill("postback, new", &["--postback-bytes", bytes]).dynamodb;
@@ -75,6 +96,13 @@ fn a_total_is_the_sum_of_its_parts_and_nothing_is_free() {
 fn the_defaults_are_the_templates_and_the_page_shows_what_they_give() {
     let template = include_str!("../../../../template.yaml");
     assert!(template.contains(&format!("MemorySize: {}\n", arguments(&[]).memory_mb)));
+    for (mapping, batch) in
+        [("Postbacks", 100), ("Refusals", 100), ("Clicks", 100), ("Deliveries", 100), ("Participants", 20)]
+    {
+        let (_, rest) = template.split_once(&format!("\n  LookupWriter{mapping}:\n")).unwrap();
+        let size = rest.split_once("BatchSize: ").unwrap().1.lines().next().unwrap();
+        assert_eq!(size, batch.to_string(), "{mapping}");
+    }
     let page = include_str!("../../../CAPACITY.md");
     let shown = table(&rows(&arguments(&[]))).unwrap();
     let indented = format!("    {}\n", shown.trim_end().replace('\n', "\n    "));

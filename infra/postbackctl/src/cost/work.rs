@@ -5,6 +5,9 @@ use rust_decimal::{Decimal, dec};
 
 use super::{Arguments, messages_for, usage::Usage};
 
+/// How many changes of participants one batch has at most: their items are larger than others.
+const PARTICIPANTS_BATCH: u32 = 20;
+
 /// Each unit of work, and what one of it uses.
 pub(super) fn units_of_work(arguments: &Arguments) -> Vec<(&'static str, Usage)> {
     let work = Work(arguments);
@@ -22,6 +25,11 @@ pub(super) fn units_of_work(arguments: &Arguments) -> Vec<(&'static str, Usage)>
         ("delivery's first attempt", work.attempt()),
         ("resend", work.resend()),
         ("delivery's end", index_write()),
+        ("lookups of a postback or refusal", work.lookups(3)),
+        ("lookups of a click", work.lookups(1)),
+        ("lookups of a delivery, at most", work.lookups(4)),
+        ("lookups of an opening, at most", work.opening()),
+        ("participant's change, looked at", work.participant_looked_at()),
     ]
 }
 
@@ -70,7 +78,8 @@ impl Work<'_> {
     /// Its message taken, claimed, called, recorded.
     fn attempt(&self) -> Usage {
         let claimed_and_recorded = writes(self.0.delivery_bytes) * dec!(2);
-        self.fair_batch() * dec!(2) + self.batch_invocation(self.0.sender_batch_ms) + claimed_and_recorded
+        let line = Usage { log_bytes: self.0.attempt_log_bytes.into(), ..Usage::default() };
+        self.fair_batch() * dec!(2) + self.batch_invocation(self.0.sender_batch_ms) + claimed_and_recorded + line
     }
 
     /// A resend, on an average of a round's: its message, the hops of a wait that one message cannot carry, the attempt.
@@ -80,6 +89,23 @@ impl Work<'_> {
         let hops = Decimal::from(messages) / Decimal::from(RESENDS) - Decimal::ONE;
         let hop = self.fair_message() + self.fair_batch() * dec!(2) + self.batch_invocation(self.0.hop_batch_ms);
         self.fair_message() + hop * hops + self.attempt()
+    }
+
+    /// From the stream, whose reads are free to Lambda, to this many entries of less than a kilobyte.
+    fn lookups(&self, entries: u32) -> Usage {
+        let looked_at = self.invocation(self.0.lookup_batch_ms) * share(self.0.lookup_batch);
+        looked_at + index_write() * Decimal::from(entries)
+    }
+
+    /// By both of the ids that a partner may know its user by.
+    fn opening(&self) -> Usage {
+        self.participant_looked_at() + index_write() * dec!(2)
+    }
+
+    /// Every change of a participant is looked at, whether it is an opening or not.
+    fn participant_looked_at(&self) -> Usage {
+        let batch = self.0.lookup_batch.min(PARTICIPANTS_BATCH);
+        self.invocation(self.0.lookup_batch_ms) * share(batch)
     }
 
     fn invocation(&self, billed_ms: u32) -> Usage {

@@ -7,6 +7,8 @@ use aws_sdk_sqs::types::{Message, MessageSystemAttributeName as SystemAttribute}
 use domain::jiff::Timestamp;
 use serde::Serialize;
 
+use crate::terminal::printable;
+
 /// How much of a body is shown.
 const SHOWN_CHARS: usize = 300;
 
@@ -45,23 +47,23 @@ impl Letter {
 }
 
 impl fmt::Display for Letter {
-    /// Whatever was sent is shown harmless: a terminal obeys control characters.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "  {}  ", self.sent_at.as_deref().unwrap_or("some time ago"))?;
         match (&self.reason, self.received) {
-            (Some(reason), _) => write!(f, "{}", harmless(reason))?,
+            (Some(reason), _) => write!(f, "{}", beginning(reason))?,
             (None, Some(times)) => write!(f, "no reason given; received {times} times")?,
             (None, None) => f.write_str("no reason given")?,
         }
         if let Some(group) = &self.group {
-            write!(f, "  [{}]", harmless(group))?;
+            write!(f, "  [{}]", beginning(group))?;
         }
-        write!(f, "\n    {}", harmless(&self.body))
+        write!(f, "\n    {}", beginning(&self.body))
     }
 }
 
-fn harmless(text: &str) -> String {
-    let mut shown: String = text.chars().take(SHOWN_CHARS).map(|c| if c.is_control() { '�' } else { c }).collect();
+/// How a text begins.
+fn beginning(text: &str) -> String {
+    let mut shown = printable(&text.chars().take(SHOWN_CHARS).collect::<String>());
     if text.chars().nth(SHOWN_CHARS).is_some() {
         shown.push('…');
     }

@@ -12,6 +12,8 @@ use aws_sdk_sqs::{
 };
 use clap::ValueEnum;
 
+use crate::connection::Missing;
+
 /// The most messages that SQS gives at once.
 const BATCH: usize = 10;
 
@@ -98,7 +100,7 @@ impl Queues {
     }
 
     pub(crate) fn missing(&self, name: &str) -> anyhow::Error {
-        anyhow!("there is no queue {}-{name}: is --stack right, and the newest template.yaml deployed?", self.stack)
+        Missing(format!("there is no queue {}-{name}", self.stack)).into()
     }
 }
 
@@ -110,6 +112,11 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
+    /// Where it is.
+    pub(crate) fn into_url(self) -> String {
+        self.url
+    }
+
     /// About how many messages it holds, those hidden included.
     pub(crate) async fn depth(&self) -> Result<usize> {
         let counts = [

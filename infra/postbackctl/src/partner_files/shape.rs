@@ -1,13 +1,18 @@
 //! Every fault of a file's shape at once: a key that there is not, a value of another type, something that is missing.
 //!
-//! A deserializer stops at the first. So what is faulty is told of, taken out, and the rest is read again, until all of it
-//! can be read.
+//! A deserializer stops at the first. So what is faulty is told of, taken out or replaced by what could stand there, and the
+//! whole is read again, until it can be read.
 
-use std::fmt;
+use domain::{
+    campaign::ON_PUBLISH,
+    partner::{ConfigFault, PartnerFile},
+};
+use serde_json::{Value, json};
 
-use domain::partner::{ConfigFault, PartnerFile};
-use serde_json::Value;
-use serde_path_to_error::{Path, Segment};
+use super::{
+    place::{Place, Step},
+    words,
+};
 
 /// The most faults of one file that are looked for: each reads the file again.
 const MAX_FAULTS: usize = 50;
@@ -18,23 +23,16 @@ pub(super) struct Shape {
     pub(super) faults: Vec<ConfigFault>,
     /// What is left without that, if anything is.
     pub(super) rest: Option<PartnerFile>,
+    /// What was taken out, where it was written.
     taken_out: Vec<Place>,
-}
-
-/// Where something stands in the file, as it was written.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-struct Place(Vec<Step>);
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-enum Step {
-    Key(String),
-    Item(usize),
+    /// What was missing, or stood in another shape, where it would be written.
+    stood_in: Vec<Place>,
 }
 
 impl Shape {
     /// Looks through a file that could not be read as a whole.
     pub(super) fn of(mut value: Value) -> Self {
-        let mut shape = Self { faults: Vec::new(), rest: None, taken_out: Vec::new() };
+        let mut shape = Self { faults: Vec::new(), rest: None, taken_out: Vec::new(), stood_in: Vec::new() };
         while shape.faults.len() < MAX_FAULTS {
             let fault = match serde_path_to_error::deserialize::<_, PartnerFile>(&value) {
                 Ok(file) => {
@@ -53,7 +51,7 @@ impl Shape {
 
     /// Where what stands there now stood at first: what was taken out of a list has moved up what came after it.
     fn as_written(&self, now: &Place) -> Place {
-        let mut written = Place(Vec::new());
+        let mut written = Place::default();
         for step in &now.0 {
             let step = match step {
                 Step::Key(key) => Step::Key(key.clone()),
@@ -71,23 +69,54 @@ impl Shape {
 
     /// Whether there is more to look for.
     fn mend_or_tell(&mut self, value: &mut Value, found: &Place, message: &str) -> bool {
-        if message.ends_with("expected a string") && found.write_as_text(value) {
+        if message.ends_with("expected a string") && write_as_text(found, value) {
             // YAML has no quotes around a text that looks like a number; the file's own reader knows what is wanted.
             return true;
         }
         let written = self.as_written(found);
-        let missing = message.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-        let ours = missing.is_some_and(|key| self.taken_out.contains(&written.with(key)));
-        if !ours {
-            self.faults.push(ConfigFault { path: written.to_string(), message: message.to_owned() });
+        self.faults.push(ConfigFault { path: written.to_string(), message: words::of(message) });
+        let wanted = match words::missing(message) {
+            Some(key) => found.with(Step::Key(key.to_owned())),
+            None => found.clone(),
+        };
+        if let Some((place, stand_in)) = self.stand_in(&wanted) {
+            self.stood_in.push(self.as_written(&place));
+            return place.put(value, stand_in);
         }
         self.taken_out.push(written);
         found.take_out(value)
     }
 
-    /// Whether what was taken out could be why the rest has this fault.
+    /// What could stand where a file must say something, so that the rest is judged as if it did; and where.
+    fn stand_in(&self, wanted: &Place) -> Option<(Place, Value)> {
+        let keys: Vec<Option<&str>> =
+            wanted.0.iter().map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None }).collect();
+        // None is called as another is.
+        let unique = || json!(format!("stand-in-{}", self.faults.len()));
+        let (length, value) = match keys.as_slice() {
+            [Some("provider")] => (1, unique()),
+            [Some("parameters"), Some(_)] => (2, unique()),
+            [Some("media_buying"), Some("campaigns"), None, Some(key), beneath @ ..] => match (*key, beneath) {
+                ("name", []) => (4, unique()),
+                // What else it says is meant for another type of goal.
+                ("goal", _) => (4, json!({"type": "registration"})),
+                ("active_from", []) => (4, json!(ON_PUBLISH)),
+                ("webhook", []) => (4, json!({"url": "https://stand-in.example/"})),
+                ("webhook", [Some("url")]) => (5, json!("https://stand-in.example/")),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some((Place(wanted.0.iter().take(length).cloned().collect()), value))
+    }
+
+    /// Whether what was taken out or replaced could be why the rest has this fault.
     pub(super) fn explains(&self, fault: &ConfigFault) -> bool {
-        self.taken_out.iter().any(|out| fault.path.starts_with(&out.section()))
+        let place = Place::parse(&fault.path);
+        let ids = Place::parse("media_buying.ids");
+        let needs_ids = fault.path.starts_with("media_buying.macros.") || fault.path.ends_with(".webhook.url");
+        let explains = |mended: &Place| mended.is_over_or_under(&place) || (needs_ids && mended.is_over_or_under(&ids));
+        self.taken_out.iter().chain(&self.stood_in).any(explains)
     }
 
     /// The fault's place as it was written.
@@ -95,87 +124,19 @@ impl Shape {
         let path = self.as_written(&Place::parse(&fault.path)).to_string();
         ConfigFault { path, ..fault }
     }
-}
 
-impl Place {
-    fn of(path: &Path) -> Self {
-        let step = |segment: &Segment| match segment {
-            Segment::Seq { index } => Some(Step::Item(*index)),
-            Segment::Map { key } => Some(Step::Key(key.clone())),
-            Segment::Enum { .. } | Segment::Unknown => None,
-        };
-        Self(path.iter().map_while(step).collect())
-    }
-
-    /// A place as [`fmt::Display`] writes it.
-    fn parse(text: &str) -> Self {
-        let step = |part: &str| match part.strip_suffix(']').and_then(|number| number.parse().ok()) {
-            Some(at) => Step::Item(at),
-            None => Step::Key(part.to_owned()),
-        };
-        Self(text.split(['.', '[']).map(step).collect())
-    }
-
-    fn with(&self, key: &str) -> Self {
-        Self(self.0.iter().cloned().chain([Step::Key(key.to_owned())]).collect())
-    }
-
-    /// Which item of this list it is, if it is one.
-    fn item_of(&self, list: &Self) -> Option<usize> {
-        match self.0.split_last() {
-            Some((Step::Item(at), parent)) if parent == list.0 => Some(*at),
-            _ => None,
-        }
-    }
-
-    /// The part of the file that is judged together with it: its campaign, or all under its first key.
-    fn section(&self) -> String {
-        let campaign = matches!(self.0.get(1), Some(Step::Key(key)) if key == "campaigns");
-        let length = if campaign && self.0.len() > 2 { 3 } else { 1 };
-        Self(self.0.iter().take(length).cloned().collect()).to_string()
-    }
-
-    fn find<'a>(&self, value: &'a mut Value) -> Option<&'a mut Value> {
-        self.0.iter().try_fold(value, |value, step| match step {
-            Step::Key(key) => value.get_mut(key),
-            Step::Item(at) => value.get_mut(*at),
-        })
-    }
-
-    /// Whether a number or a truth stood there, which is a text now.
-    fn write_as_text(&self, value: &mut Value) -> bool {
-        let Some(found) = self.find(value).filter(|found| found.is_number() || found.is_boolean()) else {
-            return false;
-        };
-        *found = Value::String(found.to_string());
-        true
-    }
-
-    /// Whether there was something to take out: the file itself stays.
-    fn take_out(&self, value: &mut Value) -> bool {
-        let Some((last, parent)) = self.0.split_last() else { return false };
-        match (Self(parent.to_vec()).find(value), last) {
-            (Some(Value::Object(keys)), Step::Key(key)) => keys.remove(key).is_some(),
-            (Some(Value::Array(items)), Step::Item(at)) if *at < items.len() => {
-                items.remove(*at);
-                true
-            }
-            _ => false,
-        }
+    /// Its partner's name, if it says one.
+    pub(super) fn provider(&self) -> Option<&str> {
+        let named = self.rest.as_ref().filter(|_| !self.stood_in.contains(&Place::parse("provider")))?;
+        Some(&named.provider)
     }
 }
 
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, step) in self.0.iter().enumerate() {
-            match step {
-                Step::Key(key) if at == 0 => f.write_str(key)?,
-                Step::Key(key) => write!(f, ".{key}")?,
-                Step::Item(item) => write!(f, "[{item}]")?,
-            }
-        }
-        Ok(())
-    }
+/// Whether a number or a truth stood there, which is a text now.
+fn write_as_text(place: &Place, value: &mut Value) -> bool {
+    let Some(found) = place.find(value).filter(|found| found.is_number() || found.is_boolean()) else { return false };
+    *found = Value::String(found.to_string());
+    true
 }
 
 #[cfg(test)]
@@ -236,6 +197,10 @@ mod tests {
                 prop_assert!(shape.faults.is_empty());
             }
             prop_assert!(shape.rest.is_some() || !shape.faults.is_empty());
+            for ConfigFault { message, .. } in &shape.faults {
+                let libraries = ["expected", "field", "variant", "struct", "enum", "invalid", "u64", "sequence"];
+                prop_assert!(!libraries.iter().any(|word| message.contains(word)), "{}", message);
+            }
             let mut told: Vec<String> = shape.faults.iter().map(ToString::to_string).collect();
             told.sort();
             told.dedup();

@@ -312,10 +312,11 @@ pub struct RefusalItem {
     /// A conflict: where that differs from the original.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
-    /// A conflict that an operator accepted as a correction: the correction's receipt.
+    /// A conflict that an operator accepted as a correction: the correction's receipt. A refusal that was sent again and
+    /// recorded: its receipt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Receipt>,
-    /// A conflict that an operator accepted: when. It never expires.
+    /// When that was. An accepted conflict never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_at: Option<Timestamp>,
     /// A conflict whose original an operator kept: when. The same content again makes it an open one.
@@ -340,9 +341,9 @@ pub enum RefusalKind {
 pub const FIRST_RECEIVED_AT: &str = "first_received_at";
 /// `refusals`: counted on every sighting.
 pub const TIMES: &str = "times";
-/// `refusals`: the receipt of an accepted conflict.
+/// `refusals`: the receipt of an accepted conflict, or of a refusal that was sent again and recorded.
 pub const ACCEPTED: &str = "accepted";
-/// `refusals`: when a conflict was accepted.
+/// `refusals`: when that was.
 pub const ACCEPTED_AT: &str = "accepted_at";
 /// `refusals`: when a conflict's original was kept.
 pub const ORIGINAL_KEPT_AT: &str = "original_kept_at";

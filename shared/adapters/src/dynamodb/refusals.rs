@@ -3,16 +3,22 @@
 use app::ports::{Refusals, Unavailable};
 use aws_sdk_dynamodb::{
     Client,
+    error::SdkError,
+    operation::update_item::UpdateItemError,
     types::{AttributeValue, ReturnValue},
 };
 use domain::{
     conversion::Receipt,
-    refusal::{Conflict, KeptConflict, Refusal},
+    jiff::Timestamp,
+    refusal::{Conflict, ContentKey, KeptConflict, Refusal},
 };
 
 use super::{
     Item, from_item,
-    item::{EXPIRES_AT, FIRST_RECEIVED_AT, ORIGINAL_KEPT_AT, PROVIDER_CONTENT, RefusalItem, RefusalKind, TIMES},
+    item::{
+        ACCEPTED, ACCEPTED_AT, EXPIRES_AT, FIRST_RECEIVED_AT, ORIGINAL_KEPT_AT, PROVIDER_CONTENT, RefusalItem,
+        RefusalKind, TIMES,
+    },
     to_item,
 };
 use crate::aws::unavailable;
@@ -74,6 +80,13 @@ impl DynamoRefusals {
     }
 }
 
+/// What is set when a refusal is recorded, by the names of the expression.
+#[derive(serde::Serialize)]
+struct Recorded<'a> {
+    receipt: &'a Receipt,
+    at: Timestamp,
+}
+
 impl Refusals for DynamoRefusals {
     async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
         self.see(refusal.into()).await.map(|_| ())
@@ -82,6 +95,33 @@ impl Refusals for DynamoRefusals {
     async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
         let kept = self.see(conflict.into()).await?;
         Ok(kept.accepted.map_or(KeptConflict::Standing, KeptConflict::AcceptedAs))
+    }
+
+    async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, now: Timestamp) -> Result<(), Unavailable> {
+        let mut values = to_item(UPDATE, &Recorded { receipt, at: now })?;
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key(PROVIDER_CONTENT, AttributeValue::S(key.as_str().to_owned()))
+            .update_expression("SET #accepted = :receipt, #at = :at")
+            .condition_expression("attribute_exists(#key) AND attribute_not_exists(#accepted)")
+            .expression_attribute_names("#key", PROVIDER_CONTENT)
+            .expression_attribute_names("#accepted", ACCEPTED)
+            .expression_attribute_names("#at", ACCEPTED_AT)
+            .set_expression_attribute_values(Some(
+                values.drain().map(|(name, value)| (format!(":{name}"), value)).collect(),
+            ));
+        match update.send().await {
+            Ok(_) => Ok(()),
+            // Marked before, or kept no more.
+            Err(SdkError::ServiceError(answer))
+                if matches!(answer.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
+            {
+                Ok(())
+            }
+            Err(error) => Err(unavailable(UPDATE)(error)),
+        }
     }
 
     async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {

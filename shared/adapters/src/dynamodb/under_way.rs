@@ -6,7 +6,7 @@ use domain::{delivery::Delivery, moment::Moment};
 
 use super::{
     Item,
-    get_all::get_all,
+    get_all::get_readable,
     item::media_buying::{
         DELIVERY_ID, DELIVERY_REVISION, DeliveryItem, SWEPT_AT, UNDER_WAY_INDEX, UNDER_WAY_SHARD, UNDER_WAY_SHARDS,
         UNDER_WAY_SINCE,
@@ -61,10 +61,14 @@ impl UnderWay for DynamoUnderWay {
         let found = query.send().await.map_err(unavailable(QUERY))?;
         let keys = found.items.unwrap_or_default().into_iter();
         let keys = keys.filter_map(|mut item| item.remove_entry(DELIVERY_ID)).map(|entry| Item::from([entry]));
-        let items: Vec<DeliveryItem> = get_all(&self.client, GET, &self.deliveries, keys.collect()).await?;
+        let keys: Vec<Item> = keys.collect();
+        let asked = keys.len();
+        let items: Vec<DeliveryItem> = get_readable(&self.client, GET, &self.deliveries, keys).await?;
+        // A delivery is never deleted: what is missing is there.
+        let unreadable = u64::try_from(asked.saturating_sub(items.len())).unwrap_or(u64::MAX);
         let deliveries = items.into_iter().map(|item| (item.delivery, item.swept_at)).collect();
         let next = found.last_evaluated_key.filter(|key| !key.is_empty()).as_ref().and_then(token);
-        Ok(UnderWayPage { deliveries, next })
+        Ok(UnderWayPage { deliveries, unreadable, next })
     }
 
     async fn mark_swept(&self, delivery: &Delivery, at: Moment) -> Result<(), Unavailable> {

@@ -1,4 +1,7 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use domain::{
     click::ClickKeys,
@@ -277,10 +280,11 @@ async fn a_kept_refusal_that_is_sent_again_meets_the_same_checks_after_the_crede
     let refused = rig.get(&broken).await;
     let kept = kept(&rig);
     assert_eq!(resubmit(&rig, &kept.request, [192, 0, 2, 1]).await, Some(refused));
-    assert_eq!(rig.world.state().refusals.values().next().unwrap().1, 2, "counted like any other");
+    assert_eq!(rig.world.state().refusals.values().next().unwrap().1, 1, "the partner has called once");
     // Where it came from is agreed no more than when it came.
     assert!(matches!(resubmit(&rig, SAMPLE, [198, 51, 100, 1]).await, Some(Answer::Forbidden(_))));
     assert!(rig.world.state().postbacks.is_empty());
+    assert!(rig.world.state().recorded_refusals.is_empty());
 }
 
 #[tokio::test]
@@ -301,8 +305,31 @@ async fn after_a_mend_what_was_refused_is_recorded_as_if_the_partner_had_sent_it
     let Some(Answer::Accepted(receipt)) = resubmit(&rig, &kept.request, [198, 51, 100, 1]).await else {
         panic!("not accepted")
     };
+    let marked = HashMap::from([(kept.key().as_str().to_owned(), receipt.clone())]);
+    assert_eq!(rig.world.state().recorded_refusals, marked);
     assert_eq!(resubmit(&rig, &kept.request, [198, 51, 100, 1]).await, Some(Answer::Duplicate(receipt.clone())));
+    assert_eq!(rig.world.state().recorded_refusals, marked);
     assert_eq!(rig.get(SAMPLE).await, Answer::Duplicate(receipt));
+}
+
+#[tokio::test]
+async fn a_refusal_whose_mark_failed_is_marked_when_it_is_sent_again() {
+    let rig = Rig::new();
+    rig.get(&format!("{SAMPLE}&currency=USD")).await;
+    // What was refused for something that was mended since.
+    let mut refusal = kept(&rig);
+    refusal.request = SAMPLE.to_owned();
+    rig.world.keep_refusal(&refusal).await.unwrap();
+    for trouble in [Trouble::Before, Trouble::After] {
+        rig.calls();
+        rig.world.state().trouble = BTreeMap::from([(1, trouble)]);
+        let failed = resubmit(&rig, SAMPLE, [192, 0, 2, 1]).await;
+        assert!(matches!(&failed, Some(Answer::Unavailable(fault)) if fault.service == "mark refusal"), "{failed:?}");
+    }
+    rig.world.state().trouble.clear();
+    let Some(Answer::Duplicate(receipt)) = resubmit(&rig, SAMPLE, [192, 0, 2, 1]).await else { panic!() };
+    let marked = rig.world.state().recorded_refusals.clone();
+    assert_eq!(marked, HashMap::from([(refusal.key().as_str().to_owned(), receipt)]));
 }
 
 #[tokio::test]

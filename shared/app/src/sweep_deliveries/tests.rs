@@ -99,13 +99,13 @@ async fn an_archived_campaigns_delivery_is_sent_for_so_that_it_is_cancelled() {
 
 #[tokio::test]
 async fn whatever_call_fails_the_next_sweep_sends_for_what_is_left() {
-    let (clean, _) = stranded(&["a", "b"]);
+    let (clean, _) = stranded(&["a", "b", "c"]);
     pass(&clean, 16);
     sweep_of(&clean, Some(sender::partner(""))).sweep(never()).await;
     let calls = clean.state().calls.len();
     for at in 0..calls {
         for kind in [Trouble::Before, Trouble::After] {
-            let (world, deliveries) = stranded(&["a", "b"]);
+            let (world, deliveries) = stranded(&["a", "b", "c"]);
             pass(&world, 16);
             world.state().trouble = [(at, kind)].into();
             let sweep = sweep_of(&world, Some(sender::partner("")));
@@ -121,8 +121,30 @@ async fn whatever_call_fails_the_next_sweep_sends_for_what_is_left() {
 
 #[tokio::test]
 async fn a_sweep_without_time_says_what_is_left() {
-    let (world, _) = stranded(&["a", "b"]);
+    let (world, _) = stranded(&["a", "b", "c"]);
     pass(&world, 16);
     let swept = sweep_of(&world, Some(sender::partner(""))).sweep(sender::start()).await;
-    assert_eq!((swept.sent, swept.unfinished, swept.fault), (1, 1, None));
+    assert_eq!((swept.sent, swept.unfinished, swept.fault), (2, 1, None), "a page was begun");
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_for_holds_up_no_other_of_its_page() {
+    let (world, _) = stranded(&["a", "b"]);
+    pass(&world, 16);
+    let page = ["page of what is under way", "load"].len();
+    world.state().trouble = [(page, Trouble::Before)].into();
+    let swept = sweep_of(&world, Some(sender::partner(""))).sweep(never()).await;
+    assert_eq!((swept.sent, swept.unfinished), (1, 1));
+    assert_eq!(swept.fault.map(|fault| fault.service), Some("send webhook"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_counted_and_holds_up_none_of_the_others() {
+    let (world, _) = stranded(&["a", "b"]);
+    world.state().unreadable_under_way = 1;
+    pass(&world, 16);
+    let swept = sweep_of(&world, Some(sender::partner(""))).sweep(never()).await;
+    // One on the page of the two, and one on the empty page after it.
+    assert_eq!((swept.sent, swept.unreadable, swept.unfinished), (2, 2, 1));
+    assert!(swept.fault.is_some_and(|fault| fault.reason.contains("cannot be read")));
 }

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Faults, ParameterNames, collect};
 use crate::{
-    campaign::{self, CampaignFile, Campaigns, WebhookFile},
+    campaign::{self, CampaignFile, Campaigns},
     catalogue::{AgreedIds, PartnerGoals, TrackingId},
+    ids::EventLabel,
     moment::Moment,
     prelude::*,
     tracking_link::Macro,
@@ -88,8 +89,8 @@ impl MediaBuying {
         let macros = parse_macros(&file.macros, &ids, ids_known, faults);
         let agreed = ids_known.then_some(&ids);
         for (at, campaign) in file.campaigns.iter().enumerate() {
-            let path = format!("media_buying.campaigns[{at}].webhook");
-            check_webhook(&campaign.webhook, &path, names, agreed.zip(allowance), faults);
+            let path = format!("media_buying.campaigns[{at}]");
+            check_webhook(campaign, &path, names, agreed.zip(allowance), faults);
         }
         let campaigns = campaign::parse_all(file.campaigns, "media_buying.campaigns", faults);
         Self { ids, macros, campaigns }
@@ -140,23 +141,37 @@ fn parse_macros(
     macros
 }
 
+/// Why a label is not taken: no webhook with it would ever be sent.
+const UNSAFE_EVENT: &str = "would lead the webhook elsewhere from the path of its URL; write it without / and \\, and not as . or .., or put {event} \
+     into the query";
+
 fn check_webhook(
-    webhook: &WebhookFile,
+    CampaignFile { webhook, event, .. }: &CampaignFile,
     path: &str,
     names: &ParameterNames,
     url: Option<(&AgreedIds, Allowance)>,
     faults: &mut Faults,
 ) {
-    let method = faults.keep(&format!("{path}.method"), webhook.method.parse::<Method>());
+    let method = faults.keep(&format!("{path}.webhook.method"), webhook.method.parse::<Method>());
     if method == Some(Method::Post) {
         for fault in BodyNames::try_new(names).err().unwrap_or_default() {
-            faults.add(&format!("{path}.method"), fault.to_string());
+            faults.add(&format!("{path}.webhook.method"), fault.to_string());
         }
     }
     // An empty one is told of by the campaign.
     let Some((agreed, allowance)) = url.filter(|_| !webhook.url.trim().is_empty()) else { return };
-    for fault in UrlTemplate::parse(&webhook.url, agreed, allowance).err().unwrap_or_default() {
-        faults.add(&format!("{path}.url"), fault.to_string());
+    match UrlTemplate::parse(&webhook.url, agreed, allowance) {
+        Ok(template) => {
+            // What is no label is told of by the campaign; a goal's own name is harmless.
+            let label = event.as_ref().and_then(|event| EventLabel::new(event.as_str()).ok());
+            let taken = label.is_none_or(|label| template.takes(&label));
+            faults.require(taken, &format!("{path}.event"), UNSAFE_EVENT);
+        }
+        Err(found) => {
+            for fault in found {
+                faults.add(&format!("{path}.webhook.url"), fault.to_string());
+            }
+        }
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{
     address::Blocked,
     attempt::AttemptFault,
     catalogue::{AgreedIds, TrackingId},
+    ids::EventLabel,
     placeholder,
     prelude::*,
     signature::STRICT,
@@ -171,11 +172,20 @@ impl UrlTemplate {
         if let Some(name) = self.macros().find(|name| values.of(*name).is_none()) {
             return Err(AttemptFault::MissingValue(name));
         }
-        let encode = |name| values.of(name).map(|value| utf8_percent_encode(&value, STRICT).to_string());
+        let url = self.with(|name| values.of(name));
+        url.map(WebhookUrl).ok_or_else(|| AttemptFault::UnsafeValue(self.suspect(values)))
+    }
+
+    /// Whether a URL could be sent that says this of the goal, were its other values harmless.
+    pub fn takes(&self, event: &EventLabel) -> bool {
+        self.with(|name| Some(if name == Macro::Event { event.to_string() } else { "x".to_owned() })).is_some()
+    }
+
+    /// The URL with these values, if it leads where the template leads.
+    fn with(&self, value: impl Fn(Macro) -> Option<String>) -> Option<Url> {
+        let encode = |name| value(name).map(|value| utf8_percent_encode(&value, STRICT).to_string());
         let url = self.fill(encode).as_deref().and_then(settled);
         url.filter(|url| segments(url.path()) == Some(self.segments))
-            .map(WebhookUrl)
-            .ok_or_else(|| AttemptFault::UnsafeValue(self.suspect(values)))
     }
 
     /// Whose value it was that led elsewhere, as far as one can tell.

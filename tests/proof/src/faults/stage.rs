@@ -24,10 +24,11 @@ use domain::{
     conversion::{Conversion, Receipt, RecordedPostback},
     delivery::{Claim, Delivery, LateAttempt, Message, Opened},
     ids::{DeliveryId, Mark, Provider, Ticket, TransactionId, UserId},
+    jiff::Timestamp,
     moment::Moment,
     participant::Participant,
     partner::Partner,
-    refusal::{Conflict, KeptConflict, Refusal},
+    refusal::{Conflict, ContentKey, KeptConflict, Refusal},
     signature::Secret,
     webhook::WebhookRequest,
 };
@@ -148,6 +149,11 @@ impl Refusals for Stage {
     async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
         self.turn().await;
         self.world.keep_conflict(conflict).await
+    }
+
+    async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, now: Timestamp) -> Result<(), Unavailable> {
+        self.turn().await;
+        self.world.mark_recorded(key, receipt, now).await
     }
 
     async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {

@@ -16,21 +16,23 @@ use serde_json::{Value, json};
 
 use super::{Slip, work::REQUEST};
 
+#[path = "../../../src/split_mix.rs"]
+mod split_mix;
+
+use split_mix::SplitMix64;
+
 /// Numbers from a seed.
 #[derive(Debug, Clone)]
-pub(super) struct Dice(u64);
+pub(super) struct Dice(SplitMix64);
 
 impl Dice {
     pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(SplitMix64::new(seed))
     }
 
-    /// A number below this one, by `SplitMix64`.
+    /// A number below this one.
     pub(super) fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % u64::try_from(bound.max(1)).expect("small")).expect("small")
+        usize::try_from(self.0.below(u64::try_from(bound.max(1)).expect("small"))).expect("small")
     }
 }
 

@@ -1,7 +1,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::partner::{Partner, PartnerFile};
+use crate::{
+    campaign::WebhookFile,
+    partner::{Partner, PartnerFile},
+};
 
 fn file(section: &str) -> PartnerFile {
     serde_json::from_str(&format!(r#"{{"provider":"acme","media_buying":{section}}}"#)).unwrap()
@@ -98,6 +101,27 @@ fn a_webhook_is_called_by_get_or_post_and_names_only_agreed_ids() {
     assert!(method("GET", r#"{"click_id":"campaign"}"#).is_empty());
     assert_eq!(method("PUT", "{}"), ["media_buying.campaigns[0].webhook.method"]);
     assert_eq!(method("POST", r#"{"click_id":"campaign"}"#), ["media_buying.campaigns[0].webhook.method"]);
+}
+
+#[test]
+fn a_label_that_no_path_could_take_is_refused_before_any_webhook_is_owed() {
+    let checked = |event: &str, url: &str| {
+        let labelled =
+            campaign("a", r#"{"type":"registration"}"#, url).replacen('{', &format!("{{\"event\":{event:?},"), 1);
+        let section = format!(r#"{{"campaigns":[{labelled}]}}"#);
+        assert!(Partner::try_from(file(&section)).is_ok(), "what is stored is read");
+        Partner::check(file(&section), Allowance::PublicOnly).err().map(|faults| faults[0].path.clone())
+    };
+    let refused = Some("media_buying.campaigns[0].event".to_owned());
+    for event in [".", "..", "a/b", "%2e%2e", "..;x", "a\\b", "%252f"] {
+        assert_eq!(checked(event, "https://a.example/hook/{event}"), refused, "{event}");
+        assert_eq!(checked(event, "https://a.example/hook?e={event}"), None, "{event} in the query");
+    }
+    for event in ["sign up", "a.b", "100%", "регистрация", "a?b#c"] {
+        assert_eq!(checked(event, "https://a.example/hook/{event}"), None, "{event}");
+    }
+    assert_eq!(checked("..", "https://a.example/hook/e-{event}"), None, "with something beside it, it leads nowhere");
+    assert_eq!(checked(".", "https://a.example/hook/.{event}"), refused);
 }
 
 #[test]

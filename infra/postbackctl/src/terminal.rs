@@ -1,0 +1,37 @@
+//! What others have written, as a terminal shows it: nothing in it is obeyed, and nothing in it hides or turns what stands
+//! beside it. JSON has it as it is.
+
+/// Text that others have written, in one line, its control characters and those that no eye sees escaped.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().flat_map(|c| if is_obeyed(c) { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+/// Whether a terminal does something else with it than to show it.
+fn is_obeyed(c: char) -> bool {
+    let unseen = matches!(
+        c,
+        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+            | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+    );
+    c.is_control() || unseen
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn what_turns_or_hides_text_is_told_by_its_number_and_all_else_stays() {
+        assert_eq!(printable("a\u{202e}b\u{1b}[31m\u{200b}c\n"), "a\\u{202e}b\\u{1b}[31m\\u{200b}c\\n");
+        assert_eq!(printable("Пример 例 é 🙂 \"x\" \\"), "Пример 例 é 🙂 \"x\" \\");
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_that_is_shown_is_obeyed(text: String) {
+            prop_assert!(!printable(&text).chars().any(is_obeyed));
+        }
+    }
+}

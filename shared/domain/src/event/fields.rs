@@ -1,0 +1,76 @@
+//! An object of JSON, of which only what means something here is looked into.
+//!
+//! What is unknown may be anything that is JSON at all: a number that nothing can hold, half of a surrogate pair, or an
+//! object of any depth. It is passed over, never read.
+
+use core::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::prelude::*;
+
+/// Every name that means something in an event or in its tracking.
+const NAMES: [&str; 9] =
+    ["id", "type", "user_id", "occurred_at", "total_clicks", "tracking", "quest_id", "provider", "click_id"];
+
+/// The values of an object, by those names that mean something, as they were written.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a>(Vec<(&'static str, &'a RawValue)>);
+
+/// What stands under a name.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Found<'a> {
+    /// Nothing, or `null`.
+    Nothing,
+    /// One value, in the text of the message.
+    One(&'a str),
+    /// More than one: readers of JSON differ in which of them holds.
+    Several,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn find(&self, name: &str) -> Found<'a> {
+        let mut values = self.0.iter().filter(|(known, _)| *known == name).map(|(_, value)| value.get());
+        match (values.next(), values.next()) {
+            (None | Some("null"), None) => Found::Nothing,
+            (Some(value), None) => Found::One(value),
+            (_, Some(_)) => Found::Several,
+        }
+    }
+}
+
+/// The name that a key is, if it is one that means something. A key that is no text is none.
+fn known(key: &RawValue) -> Option<&'static str> {
+    let is = |text: &str| NAMES.into_iter().find(|name| *name == text);
+    let written = key.get().strip_prefix('"')?.strip_suffix('"')?;
+    if written.contains('\\') {
+        serde_json::from_str::<String>(key.get()).ok().and_then(|text| is(&text))
+    } else {
+        is(written)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Fields::default();
+                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                    fields.0.extend(known(key).map(|name| (name, value)));
+                }
+                Ok(fields)
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}
