@@ -28,8 +28,8 @@ pub(crate) struct Arguments {
     /// Billed time of one click, likewise.
     #[arg(long, default_value_t = 8)]
     click_ms: u32,
-    /// Billed time of one batch of the stream's records: one request to SQS for each ten.
-    #[arg(long, default_value_t = 100)]
+    /// Billed time of one batch of the stream's records: one request to SQS for each ten, all at the same time.
+    #[arg(long, default_value_t = 20)]
     relay_batch_ms: u32,
     /// How full the stream's batches are; at most 100.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100))]

@@ -39,15 +39,12 @@ pub(crate) fn from_item<T: DeserializeOwned>(service: &'static str, item: Item) 
 
 /// The item that stands in the way of a put whose condition failed: moved out of the failure, since to copy one costs as
 /// much as to read it.
-pub(crate) fn standing<T: DeserializeOwned>(
-    service: &'static str,
-    error: SdkError<PutItemError>,
-) -> Result<T, Unavailable> {
+pub(crate) fn standing(service: &'static str, error: SdkError<PutItemError>) -> Result<Item, Unavailable> {
     if !error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) {
         return Err(unavailable(service)(error));
     }
     match error.into_service_error() {
-        PutItemError::ConditionalCheckFailedException(failure) => from_item(service, failure.item.unwrap_or_default()),
-        _ => from_item(service, Item::new()),
+        PutItemError::ConditionalCheckFailedException(failure) => Ok(failure.item.unwrap_or_default()),
+        _ => Ok(Item::new()),
     }
 }

@@ -53,7 +53,7 @@ impl NewDeliveries for DynamoNewDeliveries {
         match put.send().await {
             Ok(_) => Ok(Put::Fresh),
             Err(error) => {
-                let standing: DeliveryItem = standing(PUT, error)?;
+                let standing: DeliveryItem = from_item(PUT, standing(PUT, error)?)?;
                 Ok(Put::Existing(Box::new(standing.delivery)))
             }
         }

@@ -15,6 +15,7 @@
 
 pub mod lookups;
 pub mod media_buying;
+pub(crate) mod recorded;
 
 use std::{fmt, net::IpAddr};
 

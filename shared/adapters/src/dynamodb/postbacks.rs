@@ -11,9 +11,12 @@ use domain::{
 };
 
 use super::{
-    from_item,
-    item::{ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION},
-    standing, to_item,
+    Item,
+    item::{
+        ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION,
+        recorded::{item_of, postback_of},
+    },
+    standing,
 };
 use crate::aws::unavailable;
 
@@ -42,7 +45,7 @@ impl Postbacks for DynamoPostbacks {
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(to_item(PUT, &PostbackItem::from(postback))?))
+            .set_item(Some(item_of(postback)))
             .condition_expression("attribute_not_exists(#key)")
             .expression_attribute_names("#key", PROVIDER_TRANSACTION)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -65,10 +68,10 @@ impl Postbacks for DynamoPostbacks {
             .key(REVISION, AttributeValue::S(ORIGINAL.to_owned()))
             .consistent_read(true);
         let found = Box::pin(get.send()).await.map_err(unavailable(GET))?;
-        found.item.map(|item| from_item(GET, item).and_then(|item| recorded(GET, item))).transpose()
+        found.item.map(|item| recorded(GET, item)).transpose()
     }
 }
 
-fn recorded(service: &'static str, item: PostbackItem) -> Result<RecordedPostback, Unavailable> {
-    item.try_into().map_err(|reason| Unavailable { service, reason })
+fn recorded(service: &'static str, item: Item) -> Result<RecordedPostback, Unavailable> {
+    postback_of(item).ok_or_else(|| Unavailable { service, reason: "holds an item that cannot be read".into() })
 }
