@@ -61,7 +61,10 @@ pub(crate) async fn explained(stack: &str, fault: anyhow::Error) -> anyhow::Erro
     }
     let (Ok(connection), Ok(anybody)) = (Connection::open(stack).await, Provider::new("anybody")) else { return fault };
     let anybody = connection.configuration().partner(&anybody).await;
-    if anybody.is_err_and(|unavailable| unavailable.reason == NO_TABLE) {
+    if let Err(unavailable) = anybody {
+        if unavailable.reason != NO_TABLE {
+            return fault;
+        }
         let AwsSettings { region, endpoint_url, .. } = connection.settings;
         let at = endpoint_url.map_or_else(String::new, |url| format!(" at {url}"));
         return fault.context(format!("there is no stack {stack} in {region}{at}; --stack or GG3_STACK names it"));

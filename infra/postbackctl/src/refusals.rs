@@ -88,7 +88,11 @@ async fn resubmit(connection: &Connection, content_id: &str, as_json: bool) -> R
     let standing = match &answered.answer {
         Answer::Conflict(conflict) => {
             let transaction = (&provider, &conflict.transaction_id);
-            standing::beside_sent(&connection.history(), transaction, &conflict.sent).await?
+            // What has come of it is told in any case.
+            standing::beside_sent(&connection.history(), transaction, &conflict.sent).await.unwrap_or_else(|fault| {
+                eprintln!("what stands beside it could not be read: {fault:#}");
+                None
+            })
         }
         _ => None,
     };
@@ -131,7 +135,7 @@ fn lines(answer: &Answer, standing: Option<&Standing>) -> Vec<String> {
             vec![format!("transaction {}, receipt {}", receipt.transaction_id, receipt.receipt_id)]
         }
         Answer::Conflict(conflict) => {
-            let differences: Vec<&Difference> = conflict.differences.iter().map(|(_, difference)| difference).collect();
+            let differences = conflict.differences.iter().map(|(name, difference)| (name, difference));
             let hint = "it is kept among `postbackctl conflicts`".to_owned();
             standing::differences(differences, standing).into_iter().chain([hint]).collect()
         }

@@ -1,7 +1,7 @@
 //! What stands of a transaction that was corrected. A conflict says where it differs from the original, for ever; an operator
 //! decides about it by what stands now.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
 use adapters::dynamodb::{history::History, item::RefusalItem};
 use anyhow::{Result, anyhow};
@@ -133,14 +133,14 @@ fn transaction(item: &RefusalItem) -> Option<(Provider, TransactionId)> {
     Some((item.provider.clone(), item.transaction_id.clone()?))
 }
 
-/// For a person: where what was sent differs from what stands, and from the original where that is another.
+/// For a person, by these names: where what was sent differs from what stands, and from the original where that is another.
 pub(crate) fn differences<'a>(
-    from_original: impl IntoIterator<Item = &'a Difference>,
+    from_original: impl IntoIterator<Item = (impl fmt::Display, &'a Difference)>,
     standing: Option<&Standing>,
 ) -> Vec<String> {
-    let from_original = from_original.into_iter().map(|Difference { field, original, sent }| match standing {
-        None => format!("{field}: {original} stands, {sent} came"),
-        Some(_) => format!("{field}: the original said {original}, {sent} came"),
+    let from_original = from_original.into_iter().map(|(name, Difference { original, sent, .. })| match standing {
+        None => format!("{name}: {original} stands, {sent} came"),
+        Some(_) => format!("{name}: the original said {original}, {sent} came"),
     });
     standing.map(Standing::lines).unwrap_or_default().into_iter().chain(from_original).collect()
 }

@@ -93,7 +93,7 @@ impl Timeline {
             }
             RefusalKind::Conflict => {
                 let transaction = item.transaction_id.as_ref().map_or("", |id| id.as_str());
-                let details = standing::differences(&item.differences, standing);
+                let details = standing::differences(item.differences.iter().map(|it| (it.field, it)), standing);
                 ("conflict", format!("{provider}, transaction {transaction}{seen}"), details)
             }
         };

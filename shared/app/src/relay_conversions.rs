@@ -6,9 +6,6 @@ use domain::conversion::Conversion;
 
 use crate::ports::{ConversionQueue, DeadLetters, Unavailable};
 
-/// How many messages one request to the queue carries.
-const BATCH: usize = 10;
-
 /// A record of the stream, or one that was put back after it had been set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incoming {
@@ -35,8 +32,7 @@ pub struct Relayed {
 
 /// Relays a batch.
 ///
-/// Stops at the first request that fails as a whole: what a queue takes nothing of comes again, and to try the rest would
-/// only spend the function's time, one deadline after another.
+/// Everything is given to the queue at once, so that a queue that takes nothing spends one deadline of the function's time.
 pub async fn relay(queue: &impl ConversionQueue, dead_letters: &impl DeadLetters, batch: Vec<Incoming>) -> Relayed {
     let mut results: Vec<(String, Result<(), Unavailable>)> = Vec::with_capacity(batch.len());
     let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
@@ -63,17 +59,11 @@ pub async fn relay(queue: &impl ConversionQueue, dead_letters: &impl DeadLetters
             break;
         }
     }
-    for chunk in readable.chunks(BATCH) {
-        let conversions: Vec<Conversion> = chunk.iter().map(|(_, conversion)| conversion.clone()).collect();
-        let answers = queue.send(&conversions).await;
-        let nothing_taken = answers.iter().all(Result::is_err);
-        for ((at, _), result) in chunk.iter().zip(answers) {
-            relayed.sent += usize::from(result.is_ok());
-            settle(*at, result);
-        }
-        if nothing_taken {
-            break;
-        }
+    let (places, conversions): (Vec<usize>, Vec<Conversion>) = readable.into_iter().unzip();
+    let answers = if conversions.is_empty() { Vec::new() } else { queue.send(&conversions).await };
+    for (at, result) in places.into_iter().zip(answers) {
+        relayed.sent += usize::from(result.is_ok());
+        settle(at, result);
     }
     for (id, result) in results {
         if let Err(unavailable) = result {
@@ -143,10 +133,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_queue_that_takes_nothing_is_asked_once_and_not_for_every_batch() {
+    async fn a_queue_that_takes_nothing_holds_all_that_can_be_read() {
         let (world, relayed) = relay_with((2..25).map(|call| (call, Trouble::Before)).collect()).await;
-        assert_eq!((relayed.failed.len(), relayed.set_aside), (23, 2));
-        assert_eq!(world.state().calls.len(), 2 + BATCH);
+        assert_eq!((relayed.failed.len(), relayed.sent, relayed.set_aside), (23, 0, 2));
+        assert!(world.state().conversions.is_empty());
     }
 
     #[tokio::test]

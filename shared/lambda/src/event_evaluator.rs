@@ -23,9 +23,9 @@ use crate::{
     system::System,
 };
 
-/// Operations in a row at worst, with nobody else writing: the catalogue's pointer and a chunk three times, then the read,
-/// the put, the send, the write, and a dead letter.
-const OPERATIONS_IN_A_ROW: u32 = 11;
+/// Operations in a row at worst, with nobody else writing: the catalogue's pointer and a chunk three times, then the read
+/// of all, that of who was left out of it, the put, the send, the write, and a dead letter.
+const OPERATIONS_IN_A_ROW: u32 = 12;
 
 /// The function, ready to handle batches.
 pub struct EventEvaluatorFunction {

@@ -28,7 +28,7 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use rustls::{
-    RootCertStore,
+    CertificateError, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
 use thiserror::Error;
@@ -37,7 +37,7 @@ use tracing::warn;
 /// Amazon Root CA 1 to 4, and Starfield Services Root Certificate Authority - G2.
 const AMAZON: &str = include_str!("amazon-roots.pem");
 
-/// Authorities that are trusted besides: what `AWS_CA_BUNDLE` names, to AWS's own SDKs too.
+/// Authorities that are trusted besides: what `AWS_CA_BUNDLE` names. AWS's own SDKs know it too, and trust nothing else then.
 ///
 /// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-gen-config.html>
 #[derive(Clone)]
@@ -82,7 +82,8 @@ pub fn http_client(bundle: Option<&CaBundle>) -> SharedHttpClient {
         None => store,
     };
     let amazon = || with(TrustStore::empty().with_pem_certificate(AMAZON));
-    SHARED.get_or_init(|| SharedHttpClient::new(Https::new(amazon(), with(TrustStore::default())))).clone()
+    let both = || with(TrustStore::default().with_pem_certificate(AMAZON));
+    SHARED.get_or_init(|| SharedHttpClient::new(Https::new(amazon(), both()))).clone()
 }
 
 /// A client that trusts these first, and those once it must.
@@ -123,7 +124,7 @@ impl HttpClient for Https {
     }
 }
 
-/// Notices a certificate that was not trusted.
+/// Notices a certificate that nobody trusted vouches for.
 #[derive(Debug)]
 struct Watched {
     connector: SharedHttpConnector,
@@ -136,7 +137,7 @@ impl HttpConnector for Watched {
         HttpConnectorFuture::new(async move {
             let answer = answer.await;
             if let Err(fault) = &answer
-                && is_certificate(fault)
+                && is_of_strangers(fault)
                 && !strange.swap(true, Ordering::Relaxed)
             {
                 warn!("AWS showed a certificate of none of Amazon's authorities: the system's are trusted now as well");
@@ -146,12 +147,14 @@ impl HttpConnector for Watched {
     }
 }
 
-/// Whether a certificate was what failed. An `io::Error` has what it carries for no source of its own.
-fn is_certificate(fault: &(dyn Error + 'static)) -> bool {
+/// Whether what failed was a certificate by an unknown authority, or by one that only has the name of a known one: others
+/// could know it. An `io::Error` has what it carries for no source of its own.
+fn is_of_strangers(fault: &(dyn Error + 'static)) -> bool {
     let carried = fault.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-    matches!(fault.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))
-        || carried.is_some_and(|carried| is_certificate(carried))
-        || fault.source().is_some_and(is_certificate)
+    let strangers = [CertificateError::UnknownIssuer, CertificateError::BadSignature];
+    matches!(fault.downcast_ref(), Some(rustls::Error::InvalidCertificate(why)) if strangers.contains(why))
+        || carried.is_some_and(|carried| is_of_strangers(carried))
+        || fault.source().is_some_and(is_of_strangers)
 }
 
 #[cfg(test)]

@@ -170,9 +170,14 @@ where
         let mut results = results.into_iter();
         let mut sent = Vec::with_capacity(put.len());
         for (mut step, messages) in put {
-            // Each user's own, all of them, whatever failed first.
+            // Each user's own, all of them, whatever failed first. What was not answered was not taken.
             let theirs: Vec<_> = results.by_ref().take(messages.len()).collect();
+            let unanswered = theirs.len() < messages.len();
             match theirs.into_iter().collect::<Result<Vec<()>, Unavailable>>() {
+                Ok(_) if unanswered => {
+                    let reason = "not every message was answered".into();
+                    done.push((step.user, Err(Unavailable { service: "webhooks", reason }.into())));
+                }
                 Ok(_) => {
                     step.user.sent.extend(step.new.iter().map(|delivery| delivery.id().clone()));
                     sent.push(step);

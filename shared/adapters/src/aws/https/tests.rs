@@ -2,7 +2,7 @@ use aws_sdk_dynamodb::{
     Client, Config,
     config::{BehaviorVersion, Credentials, Region},
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
 use sha2::{Digest as _, Sha256};
 use tokio::{
@@ -16,7 +16,12 @@ use super::*;
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
 fn authority() -> Authority {
+    named("an authority")
+}
+
+fn named(name: &str) -> Authority {
     let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     Authority::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
@@ -74,18 +79,20 @@ async fn a_server_of_amazons_is_answered_without_the_systems_authorities() {
 
 #[tokio::test]
 async fn a_server_that_only_the_systems_authorities_vouch_for_is_answered_within_one_call() {
-    let (amazon, others) = (authority(), authority());
-    let https = Https::new(trusting(&amazon), trusting(&others));
-    let client = client_of(https, dynamodb(&others).await);
-    client.list_tables().send().await.unwrap();
-    client.list_tables().send().await.unwrap();
+    // Known by no name, and of a name that is known.
+    for others in [named("another"), authority()] {
+        let https = Https::new(trusting(&authority()), trusting(&others));
+        let client = client_of(https, dynamodb(&others).await);
+        client.list_tables().send().await.unwrap();
+        client.list_tables().send().await.unwrap();
+    }
 }
 
 #[tokio::test]
 async fn a_server_that_nobody_vouches_for_is_told_nothing() {
     let https = Https::new(trusting(&authority()), trusting(&authority()));
     let fault = client_of(https, dynamodb(&authority()).await).list_tables().send().await.unwrap_err();
-    assert!(is_certificate(&fault), "{fault:?}");
+    assert!(is_of_strangers(&fault), "{fault:?}");
 }
 
 #[tokio::test]

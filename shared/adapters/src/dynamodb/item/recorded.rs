@@ -89,12 +89,16 @@ fn text<T: DeserializeOwned>(item: &mut Item, name: &str) -> Option<T> {
 /// The same, where there is one.
 #[expect(clippy::option_option, reason = "there may be none, or one that cannot be read")]
 fn optional<T: DeserializeOwned>(item: &mut Item, name: &str) -> Option<Option<T>> {
-    if item.contains_key(name) { text(item, name).map(Some) } else { Some(None) }
+    match item.get(name) {
+        None | Some(AttributeValue::Null(_)) => Some(None),
+        Some(_) => text(item, name).map(Some),
+    }
 }
 
 fn texts(item: &mut Item, name: &str) -> Option<Vec<String>> {
     match item.remove(name) {
         None => Some(Vec::new()),
+        Some(AttributeValue::Ss(texts)) => Some(texts),
         Some(AttributeValue::L(texts)) => {
             texts.into_iter().map(|text| if let AttributeValue::S(text) = text { Some(text) } else { None }).collect()
         }
@@ -152,9 +156,17 @@ mod tests {
                 assert_eq!(postback_of(made.clone()), Some(recorded));
                 for name in made.keys() {
                     assert_the_same(&with(&made, name, None));
-                    for other in
-                        [AttributeValue::S("x".into()), AttributeValue::S(String::new()), AttributeValue::Bool(true)]
-                    {
+                    for other in [
+                        AttributeValue::S("x".into()),
+                        AttributeValue::S(String::new()),
+                        AttributeValue::N("1".into()),
+                        AttributeValue::Bool(true),
+                        AttributeValue::Null(true),
+                        AttributeValue::Ss(vec!["x".into()]),
+                        AttributeValue::L(vec![]),
+                        AttributeValue::L(vec![AttributeValue::N("1".into())]),
+                        AttributeValue::M(Item::new()),
+                    ] {
                         assert_the_same(&with(&made, name, Some(other)));
                     }
                 }
