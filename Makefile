@@ -74,7 +74,7 @@ smoke:
 	@$(LOCAL) smoke --url '$(URL)' --provider '$(PROVIDER)' --click-url '$(CLICK_URL)'
 
 # Builds each contender by itself: what one needs of a dependency must not make another larger.
-BENCHED = click postback conversion-relay event-evaluator webhook-sender
+BENCHED = click postback conversion-relay event-evaluator webhook-sender lookup-writer delivery-sweep
 BENCH_NODE = tests/bench/contenders/node
 BENCH_PYTHON = target/bench/python
 

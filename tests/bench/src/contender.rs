@@ -136,6 +136,7 @@ impl Contender {
         let alike = Program::OurAllocator("contender-bare");
         let [click, postback, relay, evaluator, sender] =
             ["click", "postback", "conversion-relay", "event-evaluator", "webhook-sender"].map(Program::Rust);
+        let lookups = Program::Rust("lookup-writer");
         let deliveries = |count, way| Job::Deliveries { count, way, attempt: 1 };
         let mut all = vec![
             Self::new(empty, Job::NewPostback, "nothing"),
@@ -152,6 +153,8 @@ impl Contender {
             Self::new(relay, Job::Conversions(1), "1 conversion"),
             Self::new(relay, Job::Conversions(10), "10 conversions"),
             Self::new(relay, Job::Conversions(100), "100 conversions"),
+            Self::new(lookups, Job::Lookups(1), "1 postback"),
+            Self::new(lookups, Job::Lookups(100), "100 postbacks"),
             Self::new(evaluator, Job::Openings(1), "1 event"),
             Self::new(evaluator, Job::Openings(10), "10 events of 10 users"),
             Self::new(evaluator, Job::Goals(1), "1 event, goal reached"),
@@ -163,6 +166,7 @@ impl Contender {
             Self::new(sender, deliveries(1, "failing"), "1 attempt, failed"),
             Self::new(sender, deliveries(10, "failing"), "10 attempts, failed"),
         ];
+        all.push(Self::new(Program::Rust("delivery-sweep"), Job::Sweep, "nothing is late"));
         for variant in ["plain", "powertools"] {
             for program in [Program::Node(variant), Program::Python(variant)] {
                 all.push(Self::new(program, Job::NewPostback, "new"));

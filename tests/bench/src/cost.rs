@@ -56,12 +56,13 @@ impl Cost {
 
 /// What is paid for, by the row that says how much: its job, what there is a million of, how many a batch has, whether the
 /// API brings it, how many requests of SQS bring a batch.
-const PAID: [(&str, &str, &str, f64, bool, f64); 9] = [
+const PAID: [(&str, &str, &str, f64, bool, f64); 10] = [
     ("postback", "new", "postbacks, new", 1.0, true, 0.0),
     ("postback", "duplicate", "postbacks, duplicate", 1.0, true, 0.0),
     ("postback", "conflict", "postbacks, conflicting", 1.0, true, 0.0),
     ("click", "redirected", "clicks", 1.0, true, 0.0),
     ("conversion-relay", "100 conversions", "conversions, by the hundred", 100.0, false, 0.0),
+    ("lookup-writer", "100 postbacks", "postbacks' lookups, by the hundred", 100.0, false, 0.0),
     ("event-evaluator", "10 events of 10 users", "events, by ten", 10.0, false, 2.0),
     ("event-evaluator", "10 events, 10 goals reached", "events that reach a goal, by ten", 10.0, false, 2.0),
     ("webhook-sender", "10 deliveries", "deliveries, by ten", 10.0, false, 2.0),

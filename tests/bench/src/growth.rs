@@ -13,6 +13,7 @@ use crate::{
 };
 
 const RELAY: Program = Program::Rust("conversion-relay");
+const LOOKUPS: Program = Program::Rust("lookup-writer");
 const EVALUATOR: Program = Program::Rust("event-evaluator");
 const SENDER: Program = Program::Rust("webhook-sender");
 const POSTBACK: Program = Program::Rust("postback");
@@ -30,6 +31,7 @@ pub async fn measure(world: &World, plan: Plan) -> Result<Vec<Series>> {
     let mut all = Vec::new();
     for (program, title, jobs) in [
         (RELAY, "conversion-relay, a batch", sized(batches, &Job::Conversions)),
+        (LOOKUPS, "lookup-writer, a batch", sized(batches, &Job::Lookups)),
         (EVALUATOR, "event-evaluator, a batch of as many users", sized(batches, &Job::Openings)),
         (SENDER, "webhook-sender, a batch to an instant partner", sized(batches, &instant)),
     ] {

@@ -40,6 +40,10 @@ pub enum Job {
     Click,
     /// So many new postbacks from the table's stream.
     Conversions(usize),
+    /// The same, to be found by what they name.
+    Lookups(usize),
+    /// A look for what is late, when nothing is.
+    Sweep,
     /// An event for each of so many users that nobody knows: an opening.
     Openings(usize),
     /// A registration for each of so many users, which reaches a goal.
@@ -81,7 +85,10 @@ impl Job {
             Self::Malformed => postback(TOKEN, &new(), "much"),
             Self::Unauthorized => postback("wrong", &new(), "100.00"),
             Self::Click => click()?,
-            Self::Conversions(count) => stream_event("postbacks", (0..*count).map(|_| insertion(&new()))),
+            Self::Sweep => json!({}),
+            Self::Conversions(count) | Self::Lookups(count) => {
+                stream_event("postbacks", (0..*count).map(|_| insertion(&new())))
+            }
             Self::Openings(count) => events((0..*count).map(|_| opening(&new(), 0))),
             Self::Goals(count) => events((0..*count).map(|_| registration(&new()))),
             Self::Repeated => {
@@ -117,6 +124,10 @@ impl Job {
             Self::Malformed => 400,
             Self::Unauthorized => 401,
             Self::Click => 302,
+            Self::Sweep => {
+                ensure!(answer.is_null(), "{self:?} was answered {answer}");
+                return Ok(());
+            }
             _ => {
                 ensure!(answer["batchItemFailures"] == json!([]), "{self:?} was answered {answer}");
                 return Ok(());

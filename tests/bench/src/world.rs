@@ -37,12 +37,13 @@ const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const CHUNK_BYTES: usize = 300_000;
 
 /// The tables of ours, with their keys, and those of the contenders.
-const TABLES: [(&str, &[&str]); 11] = [
+const TABLES: [(&str, &[&str]); 12] = [
     ("partners", &["provider"]),
     ("secrets", &["owner"]),
     ("postbacks", &["provider_transaction", "revision"]),
     ("refusals", &["provider_content"]),
     ("clicks", &["click_id"]),
+    ("lookups", &["subject", "place"]),
     ("catalogue", &["part"]),
     ("participants", &["user_id"]),
     ("deliveries", &["delivery_id"]),
@@ -187,6 +188,7 @@ impl World {
             ("POSTBACKS_TABLE", "postbacks".to_owned()),
             ("REFUSALS_TABLE", "refusals".to_owned()),
             ("CLICKS_TABLE", "clicks".to_owned()),
+            ("LOOKUPS_TABLE", "lookups".to_owned()),
             ("CATALOGUE_TABLE", "catalogue".to_owned()),
             ("PARTICIPANTS_TABLE", "participants".to_owned()),
             ("DELIVERIES_TABLE", "deliveries".to_owned()),
@@ -195,6 +197,7 @@ impl World {
             ("TOKEN_HASHES", hashes),
             ("CONVERSIONS_QUEUE_URL", queue("gg3-conversions")),
             ("CONVERSION_DEAD_LETTERS_QUEUE_URL", queue("conversion-dead-letters")),
+            ("LOOKUP_DEAD_LETTERS_QUEUE_URL", queue("lookup-dead-letters")),
             ("WEBHOOKS_QUEUE_URL", queue("webhooks")),
             ("WEBHOOK_RETRIES_QUEUE_URL", queue("webhook-retries")),
             ("WEBHOOKS_DEAD_LETTERS_QUEUE_URL", queue("webhooks-dead-letters")),
