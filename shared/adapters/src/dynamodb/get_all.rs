@@ -10,7 +10,7 @@ use super::{Item, from_item};
 use crate::aws::unavailable;
 
 /// How many items one request reads.
-const GET_AT_ONCE: usize = 100;
+pub(crate) const GET_AT_ONCE: usize = 100;
 /// How long after what DynamoDB has left over is asked for again: doubled each time, up to the last.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LAST_WAIT: Duration = Duration::from_secs(2);
@@ -49,13 +49,9 @@ async fn get_items(
         let mut left = batch.to_vec();
         let mut wait = FIRST_WAIT;
         while !left.is_empty() {
-            let keys = KeysAndAttributes::builder().set_keys(Some(left)).consistent_read(true).build();
-            let keys = keys.map_err(|fault| Unavailable { service, reason: fault.to_string() })?;
-            let got = client.batch_get_item().request_items(table, keys).send().await;
-            let got = got.map_err(unavailable(service))?;
-            found.extend(got.responses.into_iter().flat_map(HashMap::into_values).flatten());
-            let unprocessed = got.unprocessed_keys.into_iter().flat_map(HashMap::into_values);
-            left = unprocessed.flat_map(|keys| keys.keys).collect();
+            let got = get_once(client, service, table, left).await?;
+            found.extend(got.found);
+            left = got.left;
             if !left.is_empty() {
                 if wait > LAST_WAIT {
                     return Err(Unavailable { service, reason: "throttled".into() });
@@ -66,4 +62,27 @@ async fn get_items(
         }
     }
     Ok(found)
+}
+
+/// What one request gave.
+pub(crate) struct Got {
+    pub(crate) found: Vec<Item>,
+    /// The keys that DynamoDB had no time for.
+    pub(crate) left: Vec<Item>,
+}
+
+/// Reads items as they stand now in one request, [`GET_AT_ONCE`] of them at most. No key may be there twice.
+pub(crate) async fn get_once(
+    client: &Client,
+    service: &'static str,
+    table: &str,
+    keys: Vec<Item>,
+) -> Result<Got, Unavailable> {
+    let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
+    let keys = keys.map_err(|fault| Unavailable { service, reason: fault.to_string() })?;
+    let get = client.batch_get_item().request_items(table, keys);
+    let got = Box::pin(get.send()).await.map_err(unavailable(service))?;
+    let found = got.responses.into_iter().flat_map(HashMap::into_values).flatten().collect();
+    let left = got.unprocessed_keys.into_iter().flat_map(HashMap::into_values).flat_map(|keys| keys.keys).collect();
+    Ok(Got { found, left })
 }

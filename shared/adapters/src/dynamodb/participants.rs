@@ -3,17 +3,13 @@
 use std::collections::{BTreeSet, HashMap};
 
 use app::ports::{Participants, Replaced, StoredParticipant, Unavailable};
-use aws_sdk_dynamodb::{
-    Client,
-    error::SdkError,
-    operation::put_item::PutItemError,
-    types::{AttributeValue, KeysAndAttributes},
-};
+use aws_sdk_dynamodb::{Client, error::SdkError, operation::put_item::PutItemError, types::AttributeValue};
 use domain::{ids::UserId, moment::Moment, participant::Participant};
 use futures_util::future::join_all;
 
 use super::{
     Item, from_item,
+    get_all::{GET_AT_ONCE, Got, get_once},
     item::{VERSION, media_buying::ParticipantItem, media_buying::USER_ID},
     to_item,
 };
@@ -22,9 +18,6 @@ use crate::aws::unavailable;
 const GET: &str = "DynamoDB GetItem participants";
 const BATCH: &str = "DynamoDB BatchGetItem participants";
 const PUT: &str = "DynamoDB PutItem participants";
-
-/// How many items one request reads.
-const READ_AT_ONCE: usize = 100;
 
 /// [`Participants`] in a table.
 #[derive(Debug, Clone)]
@@ -46,24 +39,15 @@ impl DynamoParticipants {
         found.map_or_else(|| Ok(StoredParticipant::default()), |item| stored(GET, item))
     }
 
-    /// What one request gives of as many as it may ask for.
-    async fn batch(&self, users: &[&UserId]) -> Result<Batch, Unavailable> {
-        let keys = users.iter().map(|user_id| key_of(user_id)).collect();
-        let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true).build();
-        let keys = keys.map_err(|fault| Unavailable { service: BATCH, reason: fault.to_string() })?;
-        let got = self.client.batch_get_item().request_items(&self.table, keys);
-        let got = Box::pin(got.send()).await.map_err(unavailable(BATCH))?;
-        let found = got.responses.into_iter().flat_map(HashMap::into_values).flatten();
-        let found = found.filter_map(|item| Some((user_of(&item)?.to_owned(), stored(BATCH, item)))).collect();
-        let left = got.unprocessed_keys.into_iter().flat_map(HashMap::into_values).flat_map(|left| left.keys);
-        Ok(Batch { found, left: left.filter_map(|key| user_of(&key).map(str::to_owned)).collect() })
-    }
-
     async fn read_batch(&self, users: &[&UserId]) -> Vec<Result<StoredParticipant, Unavailable>> {
-        let Batch { mut found, left } = match self.batch(users).await {
-            Ok(batch) => batch,
+        let keys = users.iter().map(|user_id| key_of(user_id)).collect();
+        let Got { found, left } = match get_once(&self.client, BATCH, &self.table, keys).await {
+            Ok(got) => got,
             Err(unavailable) => return users.iter().map(|_| Err(unavailable.clone())).collect(),
         };
+        let found = found.into_iter().filter_map(|item| Some((user_of(&item)?.to_owned(), stored(BATCH, item))));
+        let mut found: HashMap<String, Result<StoredParticipant, Unavailable>> = found.collect();
+        let left: BTreeSet<&str> = left.iter().filter_map(user_of).collect();
         // What DynamoDB had no time for is asked for by itself, with the client's own patience: one busy user is no
         // other's.
         let results = users.iter().map(|user_id| {
@@ -78,13 +62,6 @@ impl DynamoParticipants {
         });
         join_all(results).await
     }
-}
-
-/// The answer to a request for several.
-struct Batch {
-    found: HashMap<String, Result<StoredParticipant, Unavailable>>,
-    /// The users that it left out.
-    left: BTreeSet<String>,
 }
 
 fn key_of(user_id: &UserId) -> Item {
@@ -109,7 +86,7 @@ impl Participants for DynamoParticipants {
             return vec![self.read_one(user_id).await];
         }
         let mut read = Vec::with_capacity(users.len());
-        for users in users.chunks(READ_AT_ONCE) {
+        for users in users.chunks(GET_AT_ONCE) {
             read.extend(self.read_batch(users).await);
         }
         read
