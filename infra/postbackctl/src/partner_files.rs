@@ -1,13 +1,11 @@
 //! Partners as files: YAML, one partner a file, named after it.
 
 mod document;
-mod place;
 mod shape;
-mod words;
 
 use std::{
+    fmt::Display,
     fs,
-    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -19,31 +17,48 @@ use domain::{
     partner::{ConfigFault, Partner, PartnerFile},
     webhook::Allowance,
 };
+use serde_json::Value;
 
-use self::{document::Document, shape::Shape};
+use self::{
+    document::{Document, Unreadable},
+    shape::Shape,
+};
+
+pub(crate) use self::shape::Schema;
 
 /// A partner's file that is valid.
 #[derive(Debug)]
 pub(crate) struct ValidFile {
-    /// What it says.
+    /// The file as it was written.
     pub(crate) file: PartnerFile,
-    /// What it means, wherever it stands; campaigns that start on publishing have a beginning of no meaning.
+    /// The partner that it describes. The beginnings of campaigns that start on publishing have no meaning yet.
     pub(crate) partner: Partner,
-    /// How far its webhooks may lead.
+    /// The addresses that its webhooks may call.
     pub(crate) allowance: Allowance,
     path: PathBuf,
-    text: String,
+    document: Document,
 }
 
 impl ValidFile {
-    /// These faults, each with this file and, where it can be found, the line.
+    /// Returns each fault with this file and its line. Faults name a campaign by its number or by its name.
     pub(crate) fn located(&self, faults: &[ConfigFault]) -> Vec<String> {
-        located(&self.path, &self.text, faults)
+        let line = |fault: &ConfigFault| self.document.line(&self.numbered(&fault.path).unwrap_or(fault.path.clone()));
+        faults.iter().map(|fault| told(&self.path, line(fault), fault)).collect()
+    }
+
+    /// Returns `media_buying.campaigns[1].goal` for `media_buying.campaigns.second.goal`.
+    fn numbered(&self, place: &str) -> Option<String> {
+        let rest = place.strip_prefix("media_buying.campaigns.")?;
+        let (name, beneath) = rest.split_once('.').map_or((rest, None), |(name, beneath)| (name, Some(beneath)));
+        let mut campaigns = self.file.media_buying.iter().flat_map(|section| &section.campaigns);
+        let campaign = format!("media_buying.campaigns[{}]", campaigns.position(|campaign| campaign.name == name)?);
+        Some(beneath.map_or(campaign.clone(), |beneath| format!("{campaign}.{beneath}")))
     }
 }
 
-/// Reads every partner file under these paths, or tells every fault of all of them.
+/// Reads every partner file under these paths, or returns every fault of all of them.
 pub(crate) fn read(paths: &[PathBuf], allowance: Allowance) -> Result<Vec<ValidFile>> {
+    let schema = Schema::published()?;
     let mut files = Vec::new();
     for path in paths {
         collect(path, &mut files)?;
@@ -55,10 +70,13 @@ pub(crate) fn read(paths: &[PathBuf], allowance: Allowance) -> Result<Vec<ValidF
     let mut faults = Vec::new();
     for path in files {
         let text =
-            fs::read_to_string(&path).map_err(|fault| vec![format!("{}: cannot be read: {fault}", path.display())]);
-        match text.and_then(|text| parse(&path, &text, allowance)) {
+            fs::read_to_string(&path).map_err(|fault| vec![told(&path, None, format!("cannot be read: {fault}"))]);
+        match text.and_then(|text| parse(&path, &text, &schema, allowance)) {
             Ok(parsed) => match valid.iter().find(|other| other.partner.provider() == parsed.partner.provider()) {
-                Some(_) => faults.push(format!("{}: {} has a file already", path.display(), parsed.file.provider)),
+                Some(other) => {
+                    let message = format!("{} has a file already, {}", parsed.file.provider, other.path.display());
+                    faults.push(told(&path, None, message));
+                }
                 None => valid.push(parsed),
             },
             Err(found) => faults.extend(found),
@@ -80,116 +98,55 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
     Ok(())
 }
 
-pub(crate) fn parse(path: &Path, text: &str, allowance: Allowance) -> Result<ValidFile, Vec<String>> {
-    let file: PartnerFile = serde_saphyr::from_str(text).map_err(|fault| misshapen(path, text, allowance, &fault))?;
-    let misnamed = misnamed(path, &file.provider);
-    match check(&file, allowance) {
-        Ok(partner) if misnamed.is_none() => {
-            Ok(ValidFile { file, partner, allowance, path: path.to_owned(), text: text.to_owned() })
-        }
-        checked => Err(located(path, text, &checked.err().unwrap_or_default()).into_iter().chain(misnamed).collect()),
-    }
-}
-
-/// Where a file is not called as its partner is, which is told only where that could be a file's name.
-fn misnamed(path: &Path, provider: &str) -> Option<String> {
-    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
-    let named = Provider::new(provider).ok().filter(|provider| provider.as_str() != stem)?;
-    Some(format!("{}: the file of {named} must be called {named}.yaml", path.display()))
-}
-
-fn check(file: &PartnerFile, allowance: Allowance) -> Result<Partner, Vec<ConfigFault>> {
-    // Before anything that may stand: what starts on publishing may have started long ago.
-    let dated = file.clone().dated(&Campaigns::new(), Moment::from_millisecond(0));
-    Partner::check(dated, allowance)
-}
-
-/// Every fault of a file that cannot be read: keys that stand twice, those of its shape, and those of what can be read without
-/// them.
-fn misshapen(path: &Path, text: &str, allowance: Allowance, told: &serde_saphyr::Error) -> Vec<String> {
-    let document = match Document::read(text) {
-        Ok(document) => document,
-        Err(unreadable) => {
-            let line = unreadable.line.map_or_else(String::new, |line| format!(":{line}"));
-            return vec![format!("{}{line}: {}", path.display(), unreadable.message)];
-        }
-    };
-    let repeated = document
-        .repeated
-        .iter()
-        .map(|place| ConfigFault { path: place.to_string(), message: "stands more than once".to_owned() });
-    let shape = Shape::of(document.value);
-    let rest = shape.rest.as_ref().and_then(|file| check(file, allowance).err()).unwrap_or_default();
-    let rest = rest.into_iter().map(|fault| shape.relocated(fault)).filter(|fault| !shape.explains(fault));
-    let faults: Vec<ConfigFault> = repeated.chain(shape.faults.iter().cloned()).chain(rest).collect();
+/// Reads one partner file, or returns all its faults in the order of their lines.
+pub(crate) fn parse(path: &Path, text: &str, schema: &Schema, allowance: Allowance) -> Result<ValidFile, Vec<String>> {
+    let document = Document::read(text).map_err(|Unreadable { line, message }| vec![told(path, line, message)])?;
+    let Shape { faults: misshapen, refused, mended } = schema.compare(&document);
+    let read = read_file(&mended, allowance);
+    let mut faults = document.repeated.clone();
+    // The domain also finds fault with what stands in for a misshapen value.
+    let found = read.as_ref().err().into_iter().flatten();
+    faults.extend(found.filter(|fault| !misshapen.iter().any(|other| is_within(&fault.path, &other.path))).cloned());
+    faults.extend(misshapen);
     if faults.is_empty() {
-        // Something that only its own reader knows.
-        return vec![format!("{}: {}", path.display(), told.without_snippet())];
+        faults = refused;
     }
-    let misnamed = shape.provider().and_then(|provider| misnamed(path, provider));
-    located(path, text, &faults).into_iter().chain(misnamed).collect()
-}
-
-/// Each fault with its file and, as far as its path can be followed, the line.
-fn located(path: &Path, text: &str, faults: &[ConfigFault]) -> Vec<String> {
-    let lines: Vec<&str> = text.lines().collect();
-    let located = |fault: &ConfigFault| match line_of(&lines, &fault.path) {
-        Some(line) => format!("{}:{line}: {fault}", path.display()),
-        None => format!("{}: {fault}", path.display()),
-    };
-    faults.iter().map(located).collect()
-}
-
-/// The line of the last part of a path that stands on a line of its own: for people, so a guess that is good for YAML as
-/// people write it is good enough.
-fn line_of(lines: &[&str], path: &str) -> Option<usize> {
-    let (mut scope, mut found) = (0..lines.len(), None);
-    for part in path.split(['.', '[']) {
-        let place = match part.strip_suffix(']').and_then(|number| number.parse().ok()) {
-            Some(number) => item(lines, &scope, number),
-            None => key(lines, &scope, part),
-        };
-        let Some(place) = place else { break };
-        (scope, found) = (place..block_end(lines, place, scope.end), Some(place + 1));
+    faults.extend(misnamed(path, &document));
+    faults.sort_by_key(|fault| document.line(&fault.path));
+    let faults: Vec<String> = faults.iter().map(|fault| told(path, document.line(&fault.path), fault)).collect();
+    match read {
+        Ok((file, partner)) if faults.is_empty() => {
+            Ok(ValidFile { file, partner, allowance, path: path.to_owned(), document })
+        }
+        _ => Err(faults),
     }
-    found
 }
 
-fn indent(line: &str) -> usize {
-    line.len() - line.trim_start().len()
+/// Reads a file whose shape is right.
+fn read_file(value: &Value, allowance: Allowance) -> Result<(PartnerFile, Partner), Vec<ConfigFault>> {
+    let file: PartnerFile = serde_path_to_error::deserialize(value)
+        .map_err(|fault| vec![ConfigFault { path: fault.path().to_string(), message: fault.inner().to_string() }])?;
+    // A campaign that starts on publishing may have started at any time before.
+    let dated = file.clone().dated(&Campaigns::new(), Moment::from_millisecond(0));
+    Partner::check(dated, allowance).map(|partner| (file, partner))
 }
 
-fn is_item(line: &str) -> bool {
-    line.trim_start().starts_with("- ")
+/// Returns the fault of a file that is not named after its partner.
+fn misnamed(path: &Path, document: &Document) -> Option<ConfigFault> {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let named = Provider::new(document.text("provider")?).ok().filter(|provider| provider.as_str() != stem)?;
+    let message = format!("is {named}, but the file is called {stem}. Call the file {named}.yaml");
+    Some(ConfigFault { path: "provider".to_owned(), message })
 }
 
-/// Where what belongs to a line ends: at the next line that is indented no more. A list may stand right under its key.
-fn block_end(lines: &[&str], at: usize, end: usize) -> usize {
-    let first = lines.get(at).copied().unwrap_or_default();
-    let belongs = |line: &str| {
-        line.trim().is_empty()
-            || indent(line) > indent(first)
-            || (indent(line) == indent(first) && is_item(line) && !is_item(first))
-    };
-    let rest = lines.iter().enumerate().take(end).skip(at + 1);
-    rest.skip_while(|(_, line)| belongs(line)).map(|(at, _)| at).next().unwrap_or(end)
+fn told(path: &Path, line: Option<u64>, fault: impl Display) -> String {
+    let line = line.map_or_else(String::new, |line| format!(":{line}"));
+    format!("{}{line}: {fault}", path.display())
 }
 
-/// The line of a key: as `key:`, or as the item of a list that has it for its name.
-fn key(lines: &[&str], scope: &Range<usize>, key: &str) -> Option<usize> {
-    let bare = |line: &str| line.trim_start_matches([' ', '-', '"', '\'']).replace(['"', '\''], "");
-    let named = format!("name: {key}");
-    let begins = |line: &str| bare(line).strip_prefix(key).is_some_and(|rest| rest.starts_with(':'));
-    let find = |test: &dyn Fn(&str) -> bool| scope.clone().find(|at| lines.get(*at).is_some_and(|line| test(line)));
-    find(&begins).or_else(|| find(&|line| bare(line).trim_end() == named))
-}
-
-/// The line of an item of the list whose key the scope begins with.
-fn item(lines: &[&str], scope: &Range<usize>, number: usize) -> Option<usize> {
-    let items = || scope.clone().skip(1).filter(|at| lines.get(*at).is_some_and(|line| is_item(line)));
-    let indented = |at: &usize| lines.get(*at).map(|line| indent(line));
-    let outermost = items().filter_map(|at| indented(&at)).min()?;
-    items().filter(|at| indented(at) == Some(outermost)).nth(number)
+/// Tells if a place is another place, or inside it.
+fn is_within(place: &str, other: &str) -> bool {
+    place.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }
 
 fn display(paths: &[PathBuf]) -> String {

@@ -1,21 +1,29 @@
-//! A file as YAML, before anything is made of it: what cannot be read at all, and keys that stand twice.
+//! A partner file as YAML: its keys and values, the line of each, and the keys that stand twice.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
-use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use domain::partner::ConfigFault;
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
-use serde_saphyr::DuplicateKeyPolicy;
+use serde_saphyr::{DuplicateKeyPolicy, Location, NonFiniteFloatPolicy, Spanned};
 
-use super::place::{Place, Step};
-
-/// A file's keys and values; where a key stands twice, the last that was written.
+/// A file's keys and values; where a key stands twice, the last one counts.
+#[derive(Debug)]
 pub(super) struct Document {
     pub(super) value: Value,
-    /// The keys that stand more than once, where they were written.
-    pub(super) repeated: Vec<Place>,
+    /// The keys that stand more than once.
+    pub(super) repeated: Vec<ConfigFault>,
+    /// The line and the text of every value, by its place, as in `postback.allow_from[2]`.
+    marks: BTreeMap<String, Mark>,
 }
 
-/// Why there are no keys and values: in a line, if it is known which.
+#[derive(Debug)]
+struct Mark {
+    line: u64,
+    text: String,
+}
+
+/// The reason why a text holds no keys and values, and the line where that is known.
 pub(super) struct Unreadable {
     pub(super) line: Option<u64>,
     pub(super) message: String,
@@ -23,123 +31,159 @@ pub(super) struct Unreadable {
 
 impl Document {
     pub(super) fn read(text: &str) -> Result<Self, Unreadable> {
-        let mut repeated = Vec::new();
-        let seed = Node { place: Place::default(), repeated: &mut repeated };
-        let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::PassThrough };
-        let read = serde_saphyr::with_deserializer_from_str_with_options(text, options, |yaml| seed.deserialize(yaml));
-        let value = read.map_err(|fault| unreadable(&fault))?;
-        match value {
-            Value::Object(_) => Ok(Self { value, repeated }),
-            Value::Null => Err(whole("the file is empty; it must say at least provider: and the partner's name")),
-            _ => Err(whole("a partner file is keys and values, provider: and the partner's name first")),
+        // 010 is 8 to some readers of YAML and 10 to others, so it is read as text.
+        let options = serde_saphyr::options! {
+            duplicate_keys: DuplicateKeyPolicy::PassThrough,
+            leading_zero_numbers_as_strings: true,
+            non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        };
+        let tree: Spanned<Node> =
+            serde_saphyr::from_str_with_options(text, options).map_err(|fault| unreadable(&fault))?;
+        let whole = |message: &str| Err(Unreadable { line: None, message: message.to_owned() });
+        match tree.value {
+            Node::Map(_) => {}
+            Node::Scalar(Value::Null) => return whole("is empty. Write at least provider: and the partner's name"),
+            _ => return whole("is not a partner file. Write keys and values, such as provider: acme"),
+        }
+        let mut document = Self { value: Value::Null, repeated: Vec::new(), marks: BTreeMap::new() };
+        document.value = document.take(text, "", tree.referenced.line(), tree);
+        Ok(document)
+    }
+
+    /// Returns the line of a place, or of the nearest place around it that stands in the file.
+    pub(super) fn line(&self, place: &str) -> Option<u64> {
+        let around = place.rmatch_indices(['.', '[']).map(|(end, _)| end);
+        let mut places = [place.len()].into_iter().chain(around).chain([0]).filter_map(|end| place.get(..end));
+        places.find_map(|place| self.marks.get(place)).map(|mark| mark.line)
+    }
+
+    /// Returns a text, or a number as it was written, such as `1.50`.
+    pub(super) fn text(&self, place: &str) -> Option<&str> {
+        self.marks.get(place).map(|mark| mark.text.as_str())
+    }
+
+    fn take(&mut self, text: &str, place: &str, line: u64, node: Spanned<Node>) -> Value {
+        let written = match &node.value {
+            Node::Scalar(Value::String(text)) => text,
+            Node::Scalar(_) => written(text, node.defined),
+            Node::List(_) | Node::Map(_) => "",
+        };
+        self.marks.insert(place.to_owned(), Mark { line, text: written.to_owned() });
+        match node.value {
+            Node::Scalar(value) => value,
+            Node::List(items) => {
+                let items = items.into_iter().enumerate();
+                items
+                    .map(|(at, item)| self.take(text, &format!("{place}[{at}]"), item.referenced.line(), item))
+                    .collect()
+            }
+            Node::Map(members) => {
+                let mut object = Map::new();
+                for (key, value) in members {
+                    let (place, line) = (member(place, &key.value), key.referenced.line());
+                    if let Some(first) = self.marks.get(&place).filter(|_| object.contains_key(&key.value)) {
+                        let message = format!("stands twice, also in line {}. Keep one of them", first.line);
+                        self.repeated.push(ConfigFault { path: place.clone(), message });
+                    }
+                    let value = self.take(text, &place, line, value);
+                    object.insert(key.value, value);
+                }
+                Value::Object(object)
+            }
         }
     }
 }
 
-fn whole(message: &str) -> Unreadable {
-    Unreadable { line: None, message: message.to_owned() }
+/// Returns the place of a key inside another place.
+pub(super) fn member(place: &str, key: &str) -> String {
+    if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") }
 }
 
-/// The reader's own words are only for what is no YAML.
+fn written(text: &str, location: Location) -> &str {
+    let span = location.span();
+    let range = span.byte_offset().zip(span.byte_len()).and_then(|(start, length)| {
+        let start = usize::try_from(start).ok()?;
+        Some(start..start.checked_add(usize::try_from(length).ok()?)?)
+    });
+    range.and_then(|range| text.get(range)).unwrap_or_default().trim()
+}
+
 fn unreadable(fault: &serde_saphyr::Error) -> Unreadable {
     let fault = fault.without_snippet();
     let line = fault.location().map(|location| location.line());
     let message = match fault {
-        serde_saphyr::Error::Eof { .. } => "the file ends too early: something that was begun is not closed".to_owned(),
+        serde_saphyr::Error::Eof { .. } => "ends too early. Close the bracket or quote that is still open".to_owned(),
         serde_saphyr::Error::MultipleDocuments { .. } => {
-            "--- begins another document; each partner has a file of its own".to_owned()
+            "--- begins a second document. Write each partner into a file of its own".to_owned()
         }
-        fault => format!("this is no YAML: {fault}"),
+        fault => format!("is not YAML: {fault}"),
     };
     Unreadable { line, message }
 }
 
-/// One value of the file, wherever it stands.
-struct Node<'a> {
-    place: Place,
-    repeated: &'a mut Vec<Place>,
+/// One value of the file, with the locations of what is inside it.
+enum Node {
+    Scalar(Value),
+    List(Vec<Spanned<Node>>),
+    Map(Vec<(Spanned<String>, Spanned<Node>)>),
 }
 
-impl Node<'_> {
-    fn beneath(&mut self, step: Step) -> Node<'_> {
-        Node { place: self.place.with(step), repeated: self.repeated }
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Node<'_> {
-    type Value = Value;
+struct NodeVisitor;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
+macro_rules! scalars {
+    ($($visit:ident: $kind:ty),*) => {
+        $(fn $visit<E>(self, value: $kind) -> Result<Node, E> {
+            Ok(Node::Scalar(value.into()))
+        })*
+    };
 }
 
-impl<'de> Visitor<'de> for Node<'_> {
-    type Value = Value;
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("what YAML has")
+        f.write_str("a YAML value")
     }
 
-    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Value, A::Error> {
-        let mut keys = Map::new();
-        while let Some(key) = map.next_key::<String>()? {
-            let value = map.next_value_seed(self.beneath(Step::Key(key.clone())))?;
-            if keys.insert(key.clone(), value).is_some() {
-                let place = self.place.with(Step::Key(key));
-                if !self.repeated.contains(&place) {
-                    self.repeated.push(place);
-                }
-            }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+        let mut members = Vec::new();
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
         }
-        Ok(Value::Object(keys))
+        Ok(Node::Map(members))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut list: A) -> Result<Value, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
         let mut items = Vec::new();
-        while let Some(item) = list.next_element_seed(self.beneath(Step::Item(items.len())))? {
+        while let Some(item) = list.next_element()? {
             items.push(item);
         }
-        Ok(Value::Array(items))
+        Ok(Node::List(items))
     }
 
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Scalar(Value::Null))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_i128<E>(self, value: i128) -> Result<Node, E> {
+        Ok(Node::Scalar(value.to_string().into()))
     }
 
-    fn visit_none<E: Error>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+    fn visit_u128<E>(self, value: u128) -> Result<Node, E> {
+        Ok(Node::Scalar(value.to_string().into()))
     }
 
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        Ok(value.into())
+    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+        // JSON Schema takes 10.0 for a whole number, serde does not. JSON has no infinity, which an id such as 12e4567 is.
+        let whole = value.to_string().parse::<i64>().ok();
+        Ok(Node::Scalar(whole.map_or_else(|| value.clamp(f64::MIN, f64::MAX).into(), Value::from)))
     }
 
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_i128<E: Error>(self, value: i128) -> Result<Value, E> {
-        Ok(value.to_string().into())
-    }
-
-    fn visit_u128<E: Error>(self, value: u128) -> Result<Value, E> {
-        Ok(value.to_string().into())
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Ok(value.into())
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        Ok(value.into())
-    }
+    scalars!(visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_str: &str);
 }

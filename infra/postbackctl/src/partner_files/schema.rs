@@ -1,16 +1,7 @@
 //! The published schema of partner files says what `apply` takes: checked against every file that there is, and against
 //! what is wrong in each of the ways that a schema can say.
 
-use jsonschema::Validator;
-use serde_json::Value;
-
-use super::*;
-
-fn schema() -> Validator {
-    let text = include_str!("../../../../shared/domain/schemas/partner.json");
-    let schema: Value = serde_json::from_str(text).unwrap();
-    jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
-}
+use super::{tests::SCHEMA, *};
 
 fn folder(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
@@ -21,7 +12,7 @@ fn yaml(text: &str) -> Value {
 }
 
 fn taken(provider: &str, text: &str) -> Result<ValidFile, Vec<String>> {
-    parse(Path::new(&format!("{provider}.yaml")), text, Allowance::PublicOnly)
+    parse(Path::new(&format!("{provider}.yaml")), text, &SCHEMA, Allowance::PublicOnly)
 }
 
 /// The example of the README: everything that a partner file may say.
@@ -33,11 +24,11 @@ fn example() -> String {
 
 #[test]
 fn every_sample_and_the_readmes_example_are_as_the_schema_says() {
-    let schema = schema();
+    let schema = &SCHEMA.validator;
     let samples = read(&[folder("../partners")], Allowance::PublicOnly).unwrap();
     assert!(samples.len() >= 4);
     for sample in samples {
-        let faults: Vec<String> = schema.iter_errors(&yaml(&sample.text)).map(|fault| fault.to_string()).collect();
+        let faults: Vec<String> = schema.iter_errors(&sample.document.value).map(|fault| fault.to_string()).collect();
         assert!(faults.is_empty(), "{}: {faults:?}", sample.path.display());
         let stored = serde_json::to_value(&sample.file).unwrap();
         assert!(schema.is_valid(&stored), "as it is stored: {stored}");
@@ -50,7 +41,7 @@ fn every_sample_and_the_readmes_example_are_as_the_schema_says() {
 
 #[test]
 fn what_the_schema_refuses_apply_refuses_too() {
-    let schema = schema();
+    let schema = &SCHEMA.validator;
     let campaign = |change: &str| {
         let mut fields: Vec<String> = [
             "name: a",

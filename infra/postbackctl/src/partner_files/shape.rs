@@ -1,210 +1,220 @@
-//! Every fault of a file's shape at once: a key that there is not, a value of another type, something that is missing.
-//!
-//! A deserializer stops at the first. So what is faulty is told of, taken out or replaced by what could stand there, and the
-//! whole is read again, until it can be read.
+//! Compares a partner file with the published schema, and says in our words what is wrong.
 
-use domain::{
-    campaign::ON_PUBLISH,
-    partner::{ConfigFault, PartnerFile},
+use anyhow::{Result, anyhow};
+use domain::{campaign::ON_PUBLISH, partner::ConfigFault};
+use jsonschema::{
+    JsonType, Validator,
+    error::{TypeKind, ValidationError, ValidationErrorKind as Kind},
+    paths::{Location, LocationSegment},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::{
-    place::{Place, Step},
-    words,
-};
+use super::document::{Document, member};
 
-/// The most faults of one file that are looked for: each reads the file again.
-const MAX_FAULTS: usize = 50;
+/// How alike two names must be (by Jaro, 0 to 1) for one to be suggested instead of the other.
+const ALIKE: f64 = 0.8;
+/// The most characters of a faulty value that are repeated to the operator.
+const MAX_SHOWN: usize = 60;
 
-/// What a file's shape is like.
-pub(super) struct Shape {
-    /// What is wrong with it.
-    pub(super) faults: Vec<ConfigFault>,
-    /// What is left without that, if anything is.
-    pub(super) rest: Option<PartnerFile>,
-    /// What was taken out, where it was written.
-    taken_out: Vec<Place>,
-    /// What was missing, or stood in another shape, where it would be written.
-    stood_in: Vec<Place>,
+const INSTANT: &str = "2026-11-23T12:00:00Z";
+
+/// The published schema of partner files.
+pub(crate) struct Schema {
+    json: Value,
+    pub(super) validator: Validator,
 }
 
-impl Shape {
-    /// Looks through a file that could not be read as a whole.
-    pub(super) fn of(mut value: Value) -> Self {
-        let mut shape = Self { faults: Vec::new(), rest: None, taken_out: Vec::new(), stood_in: Vec::new() };
-        while shape.faults.len() < MAX_FAULTS {
-            let fault = match serde_path_to_error::deserialize::<_, PartnerFile>(&value) {
-                Ok(file) => {
-                    shape.rest = Some(file);
-                    break;
+/// A file, compared with the schema.
+pub(super) struct Shape {
+    /// The faults for which the file cannot be read.
+    pub(super) faults: Vec<ConfigFault>,
+    /// The faults of single values. The domain finds them too, and has better words for them.
+    pub(super) refused: Vec<ConfigFault>,
+    /// The file as it would be without `faults`, so that the domain can judge the rest of it.
+    pub(super) mended: Value,
+}
+
+impl Schema {
+    /// Builds the schema. Fails only where the schema itself is wrong.
+    pub(crate) fn published() -> Result<Self> {
+        let json = serde_json::from_str(include_str!("../../../../shared/domain/schemas/partner.json"))?;
+        let options = jsonschema::options().should_validate_formats(true);
+        let validator = options.build(&json).map_err(|fault| anyhow!("the schema of partner files: {fault}"))?;
+        Ok(Self { json, validator })
+    }
+
+    /// Compares a file with the schema.
+    pub(super) fn compare(&self, document: &Document) -> Shape {
+        let mut shape = Shape { faults: Vec::new(), refused: Vec::new(), mended: document.value.clone() };
+        for error in self.validator.iter_errors(&document.value) {
+            let (place, pointer) = (place_of(error.instance_path()), error.instance_path().as_str());
+            let fault = |path: String, message: String| ConfigFault { path, message };
+            match error.kind() {
+                Kind::Type { kind } if wants_text(kind) && is_plain(error.instance()) => {
+                    // YAML needs no quotes around text that looks like a number.
+                    let text = document.text(&place).unwrap_or_default();
+                    shape.mended.pointer_mut(pointer).into_iter().for_each(|value| *value = text.into());
                 }
-                Err(fault) => fault,
-            };
-            let found = Place::of(fault.path());
-            if !shape.mend_or_tell(&mut value, &found, &fault.into_inner().to_string()) {
-                break;
+                Kind::Required { property } => {
+                    let key = property.as_str().unwrap_or_default();
+                    shape.faults.push(fault(member(&place, key), format!("is missing. Add {key}: here")));
+                    replace(&mut shape.mended, &format!("{pointer}/{key}"));
+                }
+                Kind::AdditionalProperties { unexpected } => {
+                    for key in unexpected {
+                        shape.faults.push(fault(member(&place, key), unknown(key, &self.known_beside(&error))));
+                        remove(&mut shape.mended, pointer, key);
+                    }
+                }
+                Kind::PropertyNames { error } if matches!(error.kind(), Kind::Enum { .. }) => {
+                    let key = error.instance().as_str().unwrap_or_default();
+                    shape.faults.push(fault(member(&place, key), unknown(key, &options(error.kind()))));
+                    remove(&mut shape.mended, pointer, key);
+                }
+                _ => match wanted(&error) {
+                    Some(wanted) => {
+                        shape.faults.push(fault(place, wanted));
+                        replace(&mut shape.mended, pointer);
+                    }
+                    None => shape.refused.push(fault(place, format!("is refused by the schema: {error}"))),
+                },
             }
         }
+        complete(&mut shape.mended);
         shape
     }
 
-    /// Where what stands there now stood at first: what was taken out of a list has moved up what came after it.
-    fn as_written(&self, now: &Place) -> Place {
-        let mut written = Place::default();
-        for step in &now.0 {
-            let step = match step {
-                Step::Key(key) => Step::Key(key.clone()),
-                Step::Item(at) => {
-                    let mut before: Vec<usize> =
-                        self.taken_out.iter().filter_map(|out| out.item_of(&written)).collect();
-                    before.sort_unstable();
-                    Step::Item(before.into_iter().fold(*at, |at, out| if out <= at { at + 1 } else { at }))
-                }
-            };
-            written.0.push(step);
-        }
-        written
-    }
-
-    /// Whether there is more to look for.
-    fn mend_or_tell(&mut self, value: &mut Value, found: &Place, message: &str) -> bool {
-        if message.ends_with("expected a string") && write_as_text(found, value) {
-            // YAML has no quotes around a text that looks like a number; the file's own reader knows what is wanted.
-            return true;
-        }
-        let written = self.as_written(found);
-        self.faults.push(ConfigFault { path: written.to_string(), message: words::of(message) });
-        let wanted = match words::missing(message) {
-            Some(key) => found.with(Step::Key(key.to_owned())),
-            None => found.clone(),
-        };
-        if let Some((place, stand_in)) = self.stand_in(&wanted) {
-            self.stood_in.push(self.as_written(&place));
-            return place.put(value, stand_in);
-        }
-        self.taken_out.push(written);
-        found.take_out(value)
-    }
-
-    /// What could stand where a file must say something, so that the rest is judged as if it did; and where.
-    fn stand_in(&self, wanted: &Place) -> Option<(Place, Value)> {
-        let keys: Vec<Option<&str>> =
-            wanted.0.iter().map(|step| if let Step::Key(key) = step { Some(key.as_str()) } else { None }).collect();
-        // None is called as another is.
-        let unique = || json!(format!("stand-in-{}", self.faults.len()));
-        let (length, value) = match keys.as_slice() {
-            [Some("provider")] => (1, unique()),
-            [Some("parameters"), Some(_)] => (2, unique()),
-            [Some("media_buying"), Some("campaigns"), None, Some(key), beneath @ ..] => match (*key, beneath) {
-                ("name", []) => (4, unique()),
-                // What else it says is meant for another type of goal.
-                ("goal", _) => (4, json!({"type": "registration"})),
-                ("active_from", []) => (4, json!(ON_PUBLISH)),
-                ("webhook", []) => (4, json!({"url": "https://stand-in.example/"})),
-                ("webhook", [Some("url")]) => (5, json!("https://stand-in.example/")),
-                _ => return None,
-            },
-            _ => return None,
-        };
-        Some((Place(wanted.0.iter().take(length).cloned().collect()), value))
-    }
-
-    /// Whether what was taken out or replaced could be why the rest has this fault.
-    pub(super) fn explains(&self, fault: &ConfigFault) -> bool {
-        let place = Place::parse(&fault.path);
-        let ids = Place::parse("media_buying.ids");
-        let needs_ids = fault.path.starts_with("media_buying.macros.") || fault.path.ends_with(".webhook.url");
-        let explains = |mended: &Place| mended.is_over_or_under(&place) || (needs_ids && mended.is_over_or_under(&ids));
-        self.taken_out.iter().chain(&self.stood_in).any(explains)
-    }
-
-    /// The fault's place as it was written.
-    pub(super) fn relocated(&self, fault: ConfigFault) -> ConfigFault {
-        let path = self.as_written(&Place::parse(&fault.path)).to_string();
-        ConfigFault { path, ..fault }
-    }
-
-    /// Its partner's name, if it says one.
-    pub(super) fn provider(&self) -> Option<&str> {
-        let named = self.rest.as_ref().filter(|_| !self.stood_in.contains(&Place::parse("provider")))?;
-        Some(&named.provider)
+    /// Returns the keys that may stand where this error found an unknown one.
+    fn known_beside(&self, error: &ValidationError<'_>) -> Vec<String> {
+        let around = error.schema_path().as_str().rsplit_once('/').map_or("", |(around, _)| around);
+        let known = self.json.pointer(&format!("{around}/properties")).and_then(Value::as_object);
+        known.into_iter().flat_map(Map::keys).cloned().collect()
     }
 }
 
-/// Whether a number or a truth stood there, which is a text now.
-fn write_as_text(place: &Place, value: &mut Value) -> bool {
-    let Some(found) = place.find(value).filter(|found| found.is_number() || found.is_boolean()) else { return false };
-    *found = Value::String(found.to_string());
-    true
+/// Returns a place as people write it: `/postback/allow_from/2` is `postback.allow_from[2]`.
+fn place_of(location: &Location) -> String {
+    location.segments().fold(String::new(), |place, segment| match segment {
+        LocationSegment::Property(key) => member(&place, &key),
+        LocationSegment::Index(at) => format!("{place}[{at}]"),
+    })
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn good() -> Value {
-        let campaign = |name: &str, goal: Value| json!({ "name": name, "goal": goal, "active_from": "on_publish", "webhook": { "url": "https://a.example/" } });
-        json!({
-            "provider": "acme",
-            "postback": { "credential": "token", "require_click": true, "event_ids": ["a", "b"] },
-            "landings": { "x": "https://a.example/" },
-            "media_buying": {
-                "ids": ["click_id", "user_id"],
-                "campaigns": [
-                    campaign("first", json!({ "type": "ggstrike", "clicks": 3 })),
-                    campaign("second", json!({ "type": "main_quests", "quests": ["a", "b", "c"] })),
-                ],
-            },
-        })
+fn types(kind: &TypeKind) -> Vec<JsonType> {
+    match kind {
+        TypeKind::Single(one) => vec![*one],
+        TypeKind::Multiple(several) => several.iter().collect(),
     }
+}
 
-    fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
-        found.push(at.to_owned());
-        match value {
-            Value::Object(keys) => keys.iter().for_each(|(key, value)| pointers(value, &format!("{at}/{key}"), found)),
-            Value::Array(items) => {
-                items.iter().enumerate().for_each(|(n, item)| pointers(item, &format!("{at}/{n}"), found));
-            }
-            _ => {}
+fn wants_text(kind: &TypeKind) -> bool {
+    types(kind).contains(&JsonType::String)
+}
+
+fn is_plain(value: &Value) -> bool {
+    value.is_number() || value.is_boolean()
+}
+
+fn unknown(key: &str, known: &[String]) -> String {
+    let cure = suggestion(key, known).unwrap_or_else(|| format!(". Allowed here: {}", known.join(", ")));
+    format!("unknown key{cure}")
+}
+
+fn suggestion(written: &str, known: &[String]) -> Option<String> {
+    let alike = known.iter().map(|name| (strsim::jaro(written, name), name));
+    let (alike, name) = alike.max_by(|one, other| one.0.total_cmp(&other.0))?;
+    (alike >= ALIKE).then(|| format!(". Did you mean `{name}`?"))
+}
+
+fn any_of(names: &[String]) -> String {
+    match names {
+        [all_but_last @ .., last] if !all_but_last.is_empty() => format!("{} or {last}", all_but_last.join(", ")),
+        names => names.concat(),
+    }
+}
+
+fn options(kind: &Kind) -> Vec<String> {
+    let Kind::Enum { options } = kind else { return Vec::new() };
+    options.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Returns what must stand at a place instead, for errors that keep a file from being read.
+fn wanted(error: &ValidationError<'_>) -> Option<String> {
+    let given = shown(error.instance());
+    let wanted = match error.kind() {
+        Kind::Type { kind } => match types(kind).first()? {
+            JsonType::Array => "a list".to_owned(),
+            JsonType::Boolean => "true or false".to_owned(),
+            JsonType::Object => "keys and values".to_owned(),
+            JsonType::String => "text".to_owned(),
+            _ => "a whole number".to_owned(),
+        },
+        Kind::Enum { .. } => {
+            let known = options(error.kind());
+            let suggestion = error.instance().as_str().and_then(|written| suggestion(written, &known));
+            return Some(format!("must be {}, not {given}{}", any_of(&known), suggestion.unwrap_or_default()));
         }
-    }
-
-    fn junk() -> impl Strategy<Value = Value> {
-        let junk =
-            [json!(null), json!(true), json!(7), json!(1.5), json!("x"), json!([]), json!([1, {}]), json!({ "y": 1 })];
-        prop::sample::select(junk.to_vec())
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_stands_anywhere_the_rest_is_read_and_each_fault_is_told_once(junk in prop::collection::vec((any::<prop::sample::Index>(), junk()), 0..6)) {
-            let mut value = good();
-            for (place, junk) in junk {
-                let mut all = Vec::new();
-                pointers(&value, "", &mut all);
-                let pointer: &String = place.get(&all);
-                if let Some(found) = value.pointer_mut(pointer) {
-                    *found = junk;
-                }
-            }
-            let readable = serde_json::from_value::<PartnerFile>(value.clone()).is_ok();
-            let shape = Shape::of(value);
-            if readable {
-                prop_assert!(shape.faults.is_empty());
-            }
-            prop_assert!(shape.rest.is_some() || !shape.faults.is_empty());
-            for ConfigFault { message, .. } in &shape.faults {
-                let libraries = ["expected", "field", "variant", "struct", "enum", "invalid", "u64", "sequence"];
-                prop_assert!(!libraries.iter().any(|word| message.contains(word)), "{}", message);
-            }
-            let mut told: Vec<String> = shape.faults.iter().map(ToString::to_string).collect();
-            told.sort();
-            told.dedup();
-            prop_assert_eq!(told.len(), shape.faults.len());
+        // The domain has better words for numbers that it can hold.
+        Kind::Minimum { limit } if error.instance().as_u64().is_none() => format!("at least {limit}"),
+        Kind::Maximum { limit } if error.instance().as_u64().is_none() => format!("at most {limit}"),
+        Kind::Format { .. } if error.instance_path().as_str().ends_with("/active_from") => {
+            format!("an instant such as {INSTANT} or {ON_PUBLISH}")
         }
+        Kind::Format { .. } => format!("an instant such as {INSTANT}"),
+        _ => return None,
+    };
+    Some(format!("must be {wanted}, not {given}"))
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Null => "empty".to_owned(),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "keys and values".to_owned(),
+        value => format!("{:.MAX_SHOWN$}", value.to_string()),
+    }
+}
+
+fn remove(file: &mut Value, around: &str, key: &str) {
+    if let Some(Value::Object(members)) = file.pointer_mut(around) {
+        members.remove(key);
+    }
+}
+
+/// Replaces a faulty value by one that can be read, or removes it where its key may be missing.
+fn replace(file: &mut Value, pointer: &str) {
+    let Some((around, key)) = pointer.rsplit_once('/') else { return };
+    let steps: Vec<&str> = pointer.split('/').skip(1).collect();
+    let (depth, stand_in) = match steps.as_slice() {
+        // Which macros a URL may hold is not judged while an id is unknown.
+        ["media_buying", "ids"] => (2, json!(["stand-in"])),
+        ["media_buying", "campaigns", _] => (3, json!({})),
+        ["media_buying", "campaigns", _, "goal", ..] => (4, json!({ "type": "registration" })),
+        ["parameters" | "landings", _] | ["media_buying", "macros", _] => (steps.len(), json!("stand-in")),
+        [.., at] if at.parse::<usize>().is_ok() => (steps.len(), json!("stand-in")),
+        _ => return remove(file, around, key),
+    };
+    let pointer = steps.iter().take(depth).fold(String::new(), |pointer, step| pointer + "/" + step);
+    file.pointer_mut(&pointer).into_iter().for_each(|value| *value = stand_in.clone());
+}
+
+/// Adds what a file must say and does not.
+fn complete(file: &mut Value) {
+    let add = |value: &mut Value, key: &str, stand_in: Value| {
+        value.as_object_mut().into_iter().for_each(|members| {
+            members.entry(key).or_insert_with(|| stand_in.clone());
+        });
+    };
+    add(file, "provider", json!("stand-in"));
+    let campaigns = file.pointer_mut("/media_buying/campaigns").and_then(Value::as_array_mut);
+    for (at, campaign) in campaigns.into_iter().flatten().enumerate() {
+        add(campaign, "name", format!("stand-in-{at}").into());
+        add(campaign, "goal", json!({ "type": "registration" }));
+        add(campaign, "active_from", json!(ON_PUBLISH));
+        add(campaign, "webhook", json!({}));
+        campaign
+            .get_mut("webhook")
+            .into_iter()
+            .for_each(|webhook| add(webhook, "url", json!("https://stand-in.example/")));
     }
 }

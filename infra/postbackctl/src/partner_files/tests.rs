@@ -1,7 +1,15 @@
+use std::sync::LazyLock;
+
+use domain::campaign::GoalFile;
+use proptest::prelude::*;
+use serde_json::json;
+
 use super::*;
 
+pub(super) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::published().unwrap());
+
 fn parse(path: &str, text: &str) -> Result<ValidFile, Vec<String>> {
-    super::parse(Path::new(path), text, Allowance::PublicOnly)
+    super::parse(Path::new(path), text, &SCHEMA, Allowance::PublicOnly)
 }
 
 #[test]
@@ -54,8 +62,6 @@ media_buying:
         faults.iter().any(|fault| fault.starts_with("acme.yaml:19: media_buying.campaigns[1].webhook.url: ")),
         "{lines:?}"
     );
-    let lines: Vec<&str> = text.lines().collect();
-    assert_eq!(line_of(&lines, "media_buying.campaigns.second.goal"), Some(11), "by name as well");
 }
 
 #[test]
@@ -101,7 +107,7 @@ media_buying:
         "acme.yaml:5: postback.require_click: ",
         "acme.yaml:6: postback.currencis: ",
         "acme.yaml:12: media_buying.campaigns[0].goal.type: ",
-        "acme.yaml:15: media_buying.campaigns[1]: webhook is missing",
+        "acme.yaml:15: media_buying.campaigns[1].webhook: is missing. Add webhook: here",
         "acme.yaml:21: media_buying.campaigns[2].initial_interval_seconds: ",
         "acme.yaml:8: landings.welcome: ",
         "acme.yaml:20: media_buying.campaigns[2].active_from: ",
@@ -140,13 +146,14 @@ media_buying:
     let faults = parse("acme.yaml", text).unwrap_err();
     let expected = [
         "acme.yaml:3: postback.require_click: must be true or false, not \"perhaps\"",
-        "acme.yaml:5: postback.event_ids[0]: must be a text, not a list",
-        "acme.yaml:7: parameters.click_id: must be a text, not a list",
+        "acme.yaml:5: postback.event_ids[0]: must be text, not a list",
+        "acme.yaml:7: parameters.click_id: must be text, not a list",
         "acme.yaml:10: media_buying.ids: must be a list, not keys and values",
-        "acme.yaml:14: media_buying.campaigns[0]: name is missing",
-        "acme.yaml:14: media_buying.campaigns[0].goal.type: there is no such value; there is registration, ggstrike, \
-         main_quest, main_quests",
-        "acme.yaml:19: media_buying.campaigns[1].goal: must be a whole number, 0 or more, not \"many\"",
+        "acme.yaml:12: media_buying.macros.click_id: ",
+        "acme.yaml:14: media_buying.campaigns[0].name: is missing. Add name: here",
+        "acme.yaml:14: media_buying.campaigns[0].goal.type: must be registration, ggstrike, main_quest or main_quests, \
+         not \"purchase\"",
+        "acme.yaml:19: media_buying.campaigns[1].goal.clicks: must be a whole number, not \"many\"",
         "acme.yaml:4: postback.currencies[0]: ",
         "acme.yaml:5: postback.event_ids[2]: ",
         "acme.yaml:8: parameters.user_id: ",
@@ -158,26 +165,26 @@ media_buying:
     for expected in expected {
         assert!(faults.iter().any(|fault| fault.starts_with(expected)), "{expected} in {faults:#?}");
     }
-    // What the ids decide, the macros and URLs, is told once they are known.
+    // URLs are judged once the ids are known that they may hold.
     assert_eq!(faults.len(), expected.len(), "each once, and none that only another explains: {faults:#?}");
 }
 
 #[test]
 fn what_is_no_partner_file_at_all_is_told_in_our_words() {
     for (text, told) in [
-        ("", "acme.yaml: the file is empty; it must say at least provider: and the partner's name"),
-        ("# nothing yet\n", "acme.yaml: the file is empty; it must say at least provider: and the partner's name"),
-        ("- a\n", "acme.yaml: a partner file is keys and values, provider: and the partner's name first"),
-        ("acme", "acme.yaml: a partner file is keys and values, provider: and the partner's name first"),
+        ("", "acme.yaml: is empty. Write at least provider: and the partner's name"),
+        ("# nothing yet\n", "acme.yaml: is empty. Write at least provider: and the partner's name"),
+        ("- a\n", "acme.yaml: is not a partner file. Write keys and values, such as provider: acme"),
+        ("acme", "acme.yaml: is not a partner file. Write keys and values, such as provider: acme"),
         (
             "provider: acme\n---\nprovider: acme\n",
-            "acme.yaml:3: --- begins another document; each partner has a file of its own",
+            "acme.yaml:3: --- begins a second document. Write each partner into a file of its own",
         ),
     ] {
         assert_eq!(parse("acme.yaml", text).unwrap_err(), [told]);
     }
     for (text, told) in
-        [("provider: [\n", "acme.yaml:1: "), ("provider: acme\n\tname: x\n", "acme.yaml:1: this is no YAML: ")]
+        [("provider: [\n", "acme.yaml:1: "), ("provider: acme\n\tname: x\n", "acme.yaml:1: is not YAML: ")]
     {
         let faults = parse("acme.yaml", text).unwrap_err();
         assert_eq!(faults.len(), 1, "{faults:?}");
@@ -205,11 +212,11 @@ landings:
 ";
     let faults = parse("acme.yaml", text).unwrap_err();
     let expected = [
-        "acme.yaml:5: landings.a: stands more than once",
-        "acme.yaml:9: media_buying.campaigns[0].name: stands more than once",
-        "acme.yaml:4: landings: stands more than once",
+        "acme.yaml:6: landings.a: stands twice, also in line 5. Keep one of them",
+        "acme.yaml:10: media_buying.campaigns[0].name: stands twice, also in line 9. Keep one of them",
+        "acme.yaml:14: landings: stands twice, also in line 4. Keep one of them",
         "acme.yaml:3: postback.require_click: ",
-        "acme.yaml:4: landings.b: ",
+        "acme.yaml:15: landings.b: ",
         "acme.yaml:12: media_buying.campaigns[0].active_from: ",
     ];
     for expected in expected {
@@ -226,7 +233,7 @@ fn a_file_that_cannot_be_read_hides_none_of_the_others_faults() {
     fs::write(folder.join("globex.yaml"), "provider: initech\nname: [x]\n").unwrap();
     let told = read(std::slice::from_ref(&folder), Allowance::PublicOnly).unwrap_err().to_string();
     fs::remove_dir_all(&folder).unwrap();
-    for part in ["acme.yaml: cannot be read: ", "globex.yaml:2: name: must be a text", "must be called initech.yaml"] {
+    for part in ["acme.yaml: cannot be read: ", "globex.yaml:2: name: must be text", "Call the file initech.yaml"] {
         assert!(told.contains(part), "{part} in {told}");
     }
 }
@@ -237,10 +244,154 @@ fn a_file_without_a_provider_is_judged_as_if_it_had_one() {
         parse("acme.yaml", "postback: {credential: password}\nlandings: {a: 'http://a.example/'}\n").unwrap_err();
     assert_eq!(nameless.len(), 3, "{nameless:?}");
     for part in [
-        "provider is missing",
-        "postback.credential: there is no such value; there is token, signature",
+        "acme.yaml:1: provider: is missing. Add provider: here",
+        "postback.credential: must be token or signature, not \"password\"",
         "landings.a: ",
     ] {
         assert!(nameless.iter().any(|fault| fault.contains(part)), "{part} in {nameless:?}");
+    }
+}
+
+#[test]
+fn numbers_are_text_where_text_is_wanted() {
+    let text = "provider: 12
+name: 1.50
+postback: {event_ids: [001, 1_0, yes, 0x1f, 0o7, 99999999999999999999, -1, .5, 12e4567]}
+media_buying:
+  campaigns:
+    - {name: a, goal: {type: main_quest, quest: 001}, active_from: on_publish, webhook: {url: 'https://a.example/'}}
+    - {name: b, goal: {type: ggstrike, clicks: 1_000}, active_from: on_publish, webhook: {url: 'https://a.example/'}}
+";
+    let file = parse("12.yaml", text).unwrap_or_else(|faults| panic!("{faults:#?}")).file;
+    assert_eq!((file.provider.as_str(), file.name.as_str()), ("12", "1.50"));
+    assert_eq!(
+        file.postback.event_ids.unwrap(),
+        ["001", "1_0", "yes", "0x1f", "0o7", "99999999999999999999", "-1", ".5", "12e4567"]
+    );
+    let goals: Vec<GoalFile> = file.media_buying.unwrap().campaigns.into_iter().map(|campaign| campaign.goal).collect();
+    assert_eq!(goals, [GoalFile::MainQuest { quest: "001".to_owned() }, GoalFile::Ggstrike { clicks: 1000 }]);
+    for doubtful in ["010", "'10'", "ten", "1.5", "-1", "", "1e30", "1e999", "99999999999999999999"] {
+        let text = text.replace("1_000", doubtful);
+        let faults = parse("12.yaml", &text).unwrap_err();
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].starts_with("12.yaml:7: media_buying.campaigns[1].goal.clicks: must be "), "{faults:?}");
+    }
+}
+
+#[test]
+fn an_unknown_key_is_told_with_the_key_that_was_meant() {
+    let text = "provider: acme
+postback: {curencies: [USDT], ids: []}
+parameters: {clik_id: x}
+media_buying:
+  campaing: []
+  campaigns:
+    - {name: a, goal: {type: main_quest, quests: a}, active_from: on_publish, webhook: {url: 'https://a.example/'}}
+";
+    let expected = [
+        "acme.yaml:2: postback.curencies: unknown key. Did you mean `currencies`?",
+        "acme.yaml:2: postback.ids: unknown key. Allowed here: allow_from, credential, currencies, event_ids, \
+         require_click, transaction_id",
+        "acme.yaml:3: parameters.clik_id: unknown key. Did you mean `click_id`?",
+        "acme.yaml:5: media_buying.campaing: unknown key. Did you mean `campaigns`?",
+        "acme.yaml:7: media_buying.campaigns[0].goal.quests: unknown key. Did you mean `quest`?",
+        "acme.yaml:7: media_buying.campaigns[0].goal.quest: is missing. Add quest: here",
+    ];
+    assert_eq!(parse("acme.yaml", text).unwrap_err(), expected);
+}
+
+#[test]
+fn a_campaign_is_found_by_its_name() {
+    let text = "provider: acme
+media_buying:
+  campaigns:
+    - {name: first, goal: {type: registration}, active_from: on_publish, webhook: {url: 'https://a.example/'}}
+    - name: second
+      goal: {type: registration}
+      active_from: on_publish
+      webhook: {url: 'https://a.example/'}
+";
+    let file = parse("acme.yaml", text).unwrap();
+    let fault = |path: &str| ConfigFault { path: path.to_owned(), message: "m".to_owned() };
+    let paths = ["media_buying.campaigns.second.goal", "media_buying.campaigns.gone", "media_buying.campaigns.first"];
+    let expected = [
+        "acme.yaml:6: media_buying.campaigns.second.goal: m",
+        "acme.yaml:3: media_buying.campaigns.gone: m",
+        "acme.yaml:4: media_buying.campaigns.first: m",
+    ];
+    assert_eq!(file.located(&paths.map(fault)), expected);
+}
+
+fn good() -> Value {
+    let campaign = |name: &str, goal: Value| json!({ "name": name, "goal": goal, "active_from": "on_publish", "webhook": { "url": "https://a.example/" } });
+    json!({
+        "provider": "acme",
+        "postback": { "credential": "token", "require_click": true, "event_ids": ["a", "b"] },
+        "landings": { "x": "https://a.example/" },
+        "parameters": { "click_id": "aff" },
+        "media_buying": {
+            "ids": ["click_id", "user_id"],
+            "macros": { "click_id": "{c}" },
+            "campaigns": [
+                campaign("first", json!({ "type": "ggstrike", "clicks": 3 })),
+                campaign("second", json!({ "type": "main_quests", "quests": ["a", "b", "c"] })),
+                campaign("third", json!({ "type": "main_quest", "quest": "a" })),
+            ],
+        },
+    })
+}
+
+fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
+    found.push(at.to_owned());
+    match value {
+        Value::Object(keys) => keys.iter().for_each(|(key, value)| pointers(value, &format!("{at}/{key}"), found)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(n, item)| pointers(item, &format!("{at}/{n}"), found));
+        }
+        _ => {}
+    }
+}
+
+fn junk() -> impl Strategy<Value = Value> {
+    let junk = [
+        json!(null),
+        json!(true),
+        json!(7),
+        json!(-7),
+        json!(1.5),
+        json!("x"),
+        json!([]),
+        json!([1, {}]),
+        json!({ "y": 1 }),
+    ];
+    prop::sample::select(junk.to_vec())
+}
+
+proptest! {
+    #[test]
+    fn junk_anywhere_is_told_once_in_our_words(
+        junk in prop::collection::vec((any::<prop::sample::Index>(), junk()), 0..6),
+    ) {
+        let mut value = good();
+        for (place, junk) in junk {
+            let mut all = Vec::new();
+            pointers(&value, "", &mut all);
+            let pointer: &String = place.get(&all);
+            if let Some(found) = value.pointer_mut(pointer) {
+                *found = junk;
+            }
+        }
+        // JSON is YAML too.
+        let faults = parse("acme.yaml", &value.to_string()).err().unwrap_or_default();
+        for fault in &faults {
+            let libraries = ["expected", "field", "variant", "struct", "enum", "invalid", "u64", "sequence", "schema"];
+            prop_assert!(!libraries.iter().any(|word| fault.contains(word)), "{}", fault);
+        }
+        let once: std::collections::BTreeSet<&String> = faults.iter().collect();
+        prop_assert_eq!(once.len(), faults.len());
+        if let Ok(document) = Document::read(&value.to_string()) {
+            let mended = SCHEMA.compare(&document).mended;
+            prop_assert!(serde_json::from_value::<PartnerFile>(mended).is_ok());
+        }
     }
 }

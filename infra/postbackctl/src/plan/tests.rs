@@ -1,12 +1,18 @@
 use domain::webhook::Allowance;
 
 use super::*;
-use crate::partner_files;
+use crate::partner_files::{self, Schema};
 
 const LEAD: Duration = Duration::from_mins(3);
 
 fn attempt(text: &str, standing: &Standing, second: i64) -> Result<Planned, Vec<String>> {
-    let valid = partner_files::parse(std::path::Path::new("acme.yaml"), text, Allowance::PublicOnly).unwrap();
+    let valid = partner_files::parse(
+        std::path::Path::new("acme.yaml"),
+        text,
+        &Schema::published().unwrap(),
+        Allowance::PublicOnly,
+    )
+    .unwrap();
     let entropy = Entropy { token: [1; 20], secret: [2; 20], webhook_secret: [3; 32] };
     let clock = Clock { now: Timestamp::from_second(second).unwrap(), lead: LEAD };
     plan(&valid, standing, entropy, clock).unwrap().map_err(|faults| faults.into_iter().map(|f| f.path).collect())
