@@ -42,7 +42,9 @@ pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
         let count: i64 = text.strip_suffix(unit)?.parse().ok()?;
         count.checked_mul(seconds).filter(|total| (1..=3650 * 86_400).contains(total))
     });
-    parsed.map(SignedDuration::from_secs).ok_or_else(|| "write it as 30d, 12h, 5m or 90s; at most 3650d".to_owned())
+    parsed
+        .map(SignedDuration::from_secs)
+        .ok_or_else(|| "must be 1s to 3650d, written as 30d, 12h, 5m or 90s".to_owned())
 }
 
 /// An instant, or how long ago it was.

@@ -1,10 +1,12 @@
 //! `postbackctl completion`: what a shell needs to complete this command.
 
-use std::{io::Write, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Args, CommandFactory};
 use clap_complete::{Shell, generate};
+
+use crate::output;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -16,6 +18,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let mut command = crate::Command::command();
     let mut script = Vec::new();
     generate(arguments.shell, &mut command, "postbackctl", &mut script);
-    std::io::stdout().write_all(&script)?;
+    output::print(String::from_utf8(script)?)?;
     Ok(ExitCode::SUCCESS)
 }

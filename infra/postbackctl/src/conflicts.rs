@@ -19,6 +19,7 @@ use serde_json::json;
 
 use crate::{
     Connection, ask,
+    output::{self, say},
     page::Page,
     standing::{self, Standing, Standings},
     timeline::{Beside, Timeline},
@@ -80,7 +81,7 @@ async fn list(connection: &Connection, page: &Page) -> Result<ExitCode> {
     if page.json {
         let conflicts: Vec<Beside> =
             beside.iter().map(|(item, standing)| Beside { item, standing: standing.as_ref() }).collect();
-        println!("{}", json!({"conflicts": conflicts, "next": found.next()}));
+        say!("{}", json!({"conflicts": conflicts, "next": found.next()}))?;
         return Ok(ExitCode::SUCCESS);
     }
     if found.items.is_empty() {
@@ -88,7 +89,7 @@ async fn list(connection: &Connection, page: &Page) -> Result<ExitCode> {
     }
     // One by one: a timeline would turn their order round.
     for (item, standing) in &beside {
-        print!("{}", shown(item, standing.as_ref()));
+        output::print(shown(item, standing.as_ref()))?;
     }
     for line in found.hint("conflicts") {
         eprintln!("{line}");
@@ -182,22 +183,22 @@ fn tell(
         let told = json!({
             "outcome": outcome, "receipt": receipt, "correction": correction, "standing_correction": stands,
         });
-        println!("{told}");
+        say!("{told}")?;
         return Ok(ExitCode::SUCCESS);
     }
     match (receipt, correction) {
-        (Some(receipt), Some(number)) => println!(
+        (Some(receipt), Some(number)) => say!(
             "accepted as correction {number} of {provider}, transaction {transaction_id}: receipt {}; GG3 is sent it",
             receipt.receipt_id
-        ),
-        (Some(receipt), None) => println!("accepted before: receipt {}", receipt.receipt_id),
-        (None, _) => println!("the conflict is forgotten after 30 days unless it comes again"),
+        )?,
+        (Some(receipt), None) => say!("accepted before: receipt {}", receipt.receipt_id)?,
+        (None, _) => say!("the conflict is forgotten after 30 days unless it comes again")?,
     }
     match standing {
         Some(Standing { correction, receipt_id, .. }) => {
-            println!("correction {correction} stands: receipt {receipt_id}");
+            say!("correction {correction} stands: receipt {receipt_id}")?;
         }
-        None => println!("the original stands"),
+        None => say!("the original stands")?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -27,6 +27,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     Connection, ask,
+    output::say,
     pace::{self, Pace, bar},
     page,
     terminal::printable,
@@ -115,27 +116,27 @@ async fn replay(connection: &Connection, arguments: &Replay) -> Result<ExitCode>
     }
     sending.bar.finish_and_clear();
     let counts = (sending.pace.sent, total);
-    Ok(tell(arguments, counts, &sending.unreadable, stopped.as_ref(), left.as_slice()))
+    tell(arguments, counts, &sending.unreadable, stopped.as_ref(), left.as_slice())
 }
 
-/// 0 where all is sent, 1 where something cannot be read or it stopped: then how to go on is said too.
+/// Tells what was sent. Returns 1 where something cannot be read or the replay stopped, and then tells how to go on.
 fn tell(
     arguments: &Replay,
     (sent, total): (usize, usize),
     unreadable: &[String],
     stopped: Option<&Stop>,
     left: &[Provider],
-) -> ExitCode {
+) -> Result<ExitCode> {
     if arguments.json {
-        println!("{}", json!({"sent": sent, "of": total, "unreadable": unreadable, "stopped": stopped}));
+        say!("{}", json!({"sent": sent, "of": total, "unreadable": unreadable, "stopped": stopped}))?;
     } else {
-        println!("{sent} of {total} conversions sent again");
+        say!("{sent} of {total} conversions sent again")?;
     }
     for key in unreadable {
         eprintln!("not sent, since what is stored of it cannot be read: {}", printable(key));
     }
     let Some(Stop { provider, at, why }) = stopped else {
-        return if unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+        return Ok(if unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     };
     let to = arguments.to;
     eprintln!("{why}: go on with: postbackctl conversions replay --provider {provider} --from {at} --to {to}");
@@ -143,7 +144,7 @@ fn tell(
         let left: Vec<&str> = left.iter().map(Provider::as_str).collect();
         eprintln!("and then with those that were not begun: {}", left.join(", "));
     }
-    ExitCode::FAILURE
+    Ok(ExitCode::FAILURE)
 }
 
 struct Sending {

@@ -15,6 +15,7 @@ use self::{
     usage::{Bill, Prices},
     work::units_of_work,
 };
+use crate::output;
 
 /// What the arithmetic is made from; each has the template's own value or a guess that is said to be one.
 #[derive(Debug, Args)]
@@ -98,7 +99,7 @@ struct Row {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let rows = rows(arguments);
-    print!("{}", if arguments.json { format!("{}\n", serde_json::to_string(&rows)?) } else { table(&rows)? });
+    output::print(if arguments.json { format!("{}\n", serde_json::to_string(&rows)?) } else { table(&rows)? })?;
     Ok(ExitCode::SUCCESS)
 }
 

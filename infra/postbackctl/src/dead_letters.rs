@@ -3,7 +3,7 @@
 pub(crate) mod letter;
 pub(crate) mod queue;
 
-use std::process::ExitCode;
+use std::{fmt, process::ExitCode};
 
 use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
@@ -13,7 +13,10 @@ use self::{
     letter::Letter,
     queue::{DeadLetterQueue, Queue, Queues},
 };
-use crate::Connection;
+use crate::{
+    Connection,
+    output::{self, say},
+};
 
 /// How long a letter is hidden while it is looked at. Put back at once afterwards; this is for who is interrupted.
 const LOOK_SECONDS: i32 = 30;
@@ -56,9 +59,9 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         _ => missing.iter().for_each(|name| eprintln!("note: the stack has no queue {name}")),
     }
     if arguments.json {
-        println!("{}", serde_json::to_string(&shown)?);
+        say!("{}", serde_json::to_string(&shown)?)?;
     } else {
-        shown.iter().for_each(show);
+        shown.iter().try_for_each(output::print)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -85,18 +88,19 @@ async fn look(kind: DeadLetterQueue, queue: &Queue, max: usize) -> Result<Shown>
     Ok(Shown { queue: kind.name(), source: kind.source(), messages, letters })
 }
 
-fn show(shown: &Shown) {
-    let Shown { queue, source, messages, letters } = shown;
-    if *messages == 0 {
-        println!("{queue}: empty");
-        return;
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { queue, source, messages, letters } = self;
+        if *messages == 0 {
+            return writeln!(f, "{queue}: empty");
+        }
+        let first = if letters.len() < *messages { format!(", the first {}", letters.len()) } else { String::new() };
+        writeln!(f, "{queue}: {messages} (of {source}){first}")?;
+        for letter in letters {
+            writeln!(f, "{letter}")?;
+        }
+        writeln!(f, "  back to {source}, once the cause is mended: postbackctl redrive {queue}")
     }
-    let first = if letters.len() < *messages { format!(", the first {}", letters.len()) } else { String::new() };
-    println!("{queue}: {messages} (of {source}){first}");
-    for letter in letters {
-        println!("{letter}");
-    }
-    println!("  back to {source}, once the cause is mended: postbackctl redrive {queue}");
 }
 
 impl Connection {

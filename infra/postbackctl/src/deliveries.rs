@@ -20,7 +20,7 @@ use domain::{
 use futures_util::{TryFutureExt, TryStreamExt};
 use serde_json::json;
 
-use crate::{Connection, ask, page, terminal::printable};
+use crate::{Connection, ask, output::say, page, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -98,14 +98,14 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     if arguments.json {
         let next: HashMap<String, String> =
             more.iter().map(|(provider, before)| (provider.to_string(), before.to_string())).collect();
-        println!("{}", json!({"deliveries": items, "next_before": next}));
+        say!("{}", json!({"deliveries": items, "next_before": next}))?;
         return Ok(ExitCode::SUCCESS);
     }
     if items.is_empty() {
         eprintln!("no delivery is so; what happened in the last seconds may not be listed yet");
     }
     for item in &items {
-        println!("{}", line(&item.delivery));
+        say!("{}", line(&item.delivery))?;
     }
     for (provider, before) in more {
         eprintln!("there may be more of {provider}: the same with --provider {provider} --before {before}");

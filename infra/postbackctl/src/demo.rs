@@ -28,6 +28,7 @@ use self::partner::Partner;
 use crate::{
     Connection,
     api::{self, Reply},
+    output::{self, say},
     timeline::Timeline,
 };
 
@@ -77,13 +78,13 @@ pub(crate) async fn run(stack: &str, arguments: &Arguments) -> Result<ExitCode> 
         step: 0,
     };
     story.play(&described).await?;
-    println!("\nWhat is on the queue gg3-conversions, and what is stored:\n");
+    say!("\nWhat is on the queue gg3-conversions, and what is stored:\n")?;
     let queue = described.queues.get("gg3-conversions").context("the stack has no queue gg3-conversions")?;
     let conversions = arrived(&connection.sqs(), queue, &story.receipts).await?;
     for conversion in &conversions {
         story.timeline.conversion(conversion);
     }
-    print!("{}", story.timeline);
+    output::print(&story.timeline)?;
     let events = described.queues.get("gg3-events").context("the stack has no queue gg3-events")?;
     let partner = Partner { client: &story.client, url: &described.partner_simulator_url };
     media_buying::play(&connection, events, &partner, &mut story.step).await?;
@@ -107,39 +108,39 @@ impl Story {
         let link = acme.landings.values().next().context("acme has no landing page")?;
         let click_id = self.follow(link).await?;
 
-        self.title("A single-event postback, as the document prints it");
+        self.title("A single-event postback, as the document prints it")?;
         self.accept("acme", acme, SINGLE_EVENT, "accepted").await?;
-        self.title("The same again: safe, and the same receipt");
+        self.title("The same again: safe, and the same receipt")?;
         self.accept("acme", acme, SINGLE_EVENT, "duplicate").await?;
-        self.title("The same transaction with another amount: the original stands");
+        self.title("The same transaction with another amount: the original stands")?;
         let changed = SINGLE_EVENT.replace("100.00", "999.00");
         self.conflict("acme", acme, &changed).await?;
-        self.title("A broken one: a macro left in, no transaction, a currency in lower case");
+        self.title("A broken one: a macro left in, no transaction, a currency in lower case")?;
         self.refuse("acme", acme, "user_id={user_id}&click_id=67890&currency=usd&amount_decimal=100.00").await?;
-        self.title("A multi-event postback, as the document prints it: the transaction is derived");
+        self.title("A multi-event postback, as the document prints it: the transaction is derived")?;
         self.accept("globex", globex, MULTI_EVENT, "accepted").await?;
-        self.title("One whose click id is ours: the conversion says so");
+        self.title("One whose click id is ours: the conversion says so")?;
         let ours =
             format!("user_id=12345&click_id={click_id}&transaction_id=t-{click_id}&currency=EUR&amount_decimal=7.5");
         self.accept("acme", acme, &ours, "accepted").await?;
-        self.title("A signed postback: no token in the URL");
+        self.title("A signed postback: no token in the URL")?;
         let secret = initech.signature_secret.as_deref().context("initech has no signing secret")?;
         let parameters = Parameters::split(SINGLE_EVENT.as_bytes(), b"");
         let signature = signature::sign(&Secret::new(secret), &parameters.canonical(&[("provider", "initech")]));
         self.accept("initech", initech, &format!("{SINGLE_EVENT}&signature={signature}"), "accepted").await
     }
 
-    fn title(&mut self, text: &str) {
+    fn title(&mut self, text: &str) -> Result<()> {
         self.step += 1;
-        println!("\n{}. {text}", self.step);
+        Ok(say!("\n{}. {text}", self.step)?)
     }
 
     /// Follows a tracking link as a browser would, up to the redirect.
     async fn follow(&mut self, link: &str) -> Result<ClickId> {
-        self.title("A GG3 user follows a tracking link to acme");
+        self.title("A GG3 user follows a tracking link to acme")?;
         let reply = api::send(self.client.get(link)).await?;
         let location = reply.location.as_deref().unwrap_or_default();
-        println!("   GET /click/…  ->  {} {location}", reply.status);
+        say!("   GET /click/…  ->  {} {location}", reply.status)?;
         expect(&reply, 302)?;
         let query = location.split_once('?').map_or("", |(_, query)| query);
         let raw = Parameters::split(query.as_bytes(), b"").raw("click_id").map(<[u8]>::to_vec).unwrap_or_default();
@@ -151,9 +152,9 @@ impl Story {
 
     async fn call(&self, provider: &str, partner: &SamplePartner, query: &str) -> Result<Reply> {
         let shown = query.split("&signature=").next().unwrap_or_default();
-        println!("   GET /postback/{provider}/…?{shown}");
+        say!("   GET /postback/{provider}/…?{shown}")?;
         let reply = api::send(self.client.get(format!("{}?{query}", partner.postback_url))).await?;
-        println!("   {} {}", reply.status, reply.body);
+        say!("   {} {}", reply.status, reply.body)?;
         Ok(reply)
     }
 

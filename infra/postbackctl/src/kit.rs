@@ -16,7 +16,10 @@ use domain::{
 use serde_json::json;
 
 use self::page::{Names, Page};
-use crate::Connection;
+use crate::{
+    Connection,
+    output::{self, say},
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -44,9 +47,9 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let api_url = arguments.api_url.as_deref().map_or("https://{api}", |url| url.trim_end_matches('/'));
     let text = Kit { file: &file, partner: &partner, api_url, pages: &pages }.text()?;
     if arguments.json {
-        println!("{}", json!({"provider": provider, "markdown": text}));
+        say!("{}", json!({"provider": provider, "markdown": text}))?;
     } else {
-        print!("{text}");
+        output::print(text)?;
     }
     Ok(ExitCode::SUCCESS)
 }

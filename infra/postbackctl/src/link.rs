@@ -15,7 +15,7 @@ use domain::{
 };
 use serde_json::json;
 
-use crate::{Connection, ask};
+use crate::{Connection, ask, output::say};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -85,9 +85,9 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     };
     if arguments.json {
         let expires_at = expires.and_then(|second| Timestamp::from_second(second).ok());
-        println!("{}", json!({"link": link, "expires_at": expires_at}));
+        say!("{}", json!({"link": link, "expires_at": expires_at}))?;
     } else {
-        println!("{link}");
+        say!("{link}")?;
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,6 @@
 //! `postbackctl`: the operator's command of GG3 Postback.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command talks to whoever called it")]
+#![allow(clippy::print_stderr, reason = "a command talks to whoever called it")]
 
 mod api;
 mod apply;
@@ -15,6 +15,7 @@ mod deliveries;
 mod demo;
 mod kit;
 mod link;
+mod output;
 mod pace;
 mod page;
 mod partner_files;
@@ -38,6 +39,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use connection::Connection;
+use output::Unwritten;
 
 /// Sets up partners, builds tracking links, shows what happened.
 #[derive(Debug, Parser)]
@@ -92,27 +94,10 @@ enum Action {
     Smoke(smoke::Arguments),
 }
 
-/// What a shell says of a program that wrote where nobody reads: 128 and SIGPIPE.
-const NOBODY_READS: i32 = 141;
+/// The code of a program that a closed pipe has ended, as shells have it: 128 and SIGPIPE.
+const CLOSED_PIPE: u8 = 141;
 
-/// Ends in order where standard output cannot be written, which `println!` panics about: in silence where whoever read it has
-/// stopped, as `head` does; with a word where it is full.
-fn end_in_order_without_output() {
-    let otherwise = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        let words = panic.payload().downcast_ref::<String>();
-        match words.and_then(|words| words.strip_prefix("failed printing to stdout: ")) {
-            Some(reason) if reason.starts_with("Broken pipe") => std::process::exit(NOBODY_READS),
-            Some(reason) => {
-                eprintln!("postbackctl: what there is to say cannot be written: {reason}");
-                std::process::exit(1)
-            }
-            None => otherwise(panic),
-        }
-    }));
-}
-
-/// Says why something was not done, in as many lines as it takes.
+/// Tells why something was not done, in as many lines as it takes.
 async fn complain(stack: &str, fault: anyhow::Error) {
     let fault = format!("{:#}", connection::explained(stack, fault).await);
     let lines: Vec<String> = fault.lines().map(terminal::printable).collect();
@@ -121,7 +106,6 @@ async fn complain(stack: &str, fault: anyhow::Error) {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    end_in_order_without_output();
     let Command { stack, action } = Command::parse();
     // reqwest is built without a TLS provider, so that there is only one: ring. A second installation changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -148,6 +132,7 @@ async fn main() -> ExitCode {
     };
     match done {
         Ok(code) => code,
+        Err(fault) if fault.downcast_ref().is_some_and(Unwritten::is_closed) => ExitCode::from(CLOSED_PIPE),
         Err(fault) => {
             complain(&stack, fault).await;
             ExitCode::FAILURE

@@ -20,7 +20,7 @@ use domain::{
 };
 use serde_json::json;
 
-use crate::{Connection, ask, terminal::printable, webhook};
+use crate::{Connection, ask, output::say, terminal::printable, webhook};
 
 #[derive(Debug, Args)]
 #[group(skip)]
@@ -86,15 +86,15 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
             "outcome": answered.outcome, "words": answered.outcome.to_string(), "took_ms": took,
             "answer": answered.answer.to_string(), "delivered": delivered,
         });
-        println!("{told}");
+        say!("{told}")?;
     } else {
-        println!("{}", printable(&webhook::curl(&request, id.as_str())));
-        println!("  user-agent {AGENT}; {} signature(s), by Standard Webhooks", secrets.len());
-        println!("  {} in {took} ms", answered.outcome);
+        say!("{}", printable(&webhook::curl(&request, id.as_str())))?;
+        say!("  user-agent {AGENT}; {} signature(s), by Standard Webhooks", secrets.len())?;
+        say!("  {} in {took} ms", answered.outcome)?;
         if !answered.answer.is_empty() {
-            println!("  its answer began: {}", printable(&answered.answer.to_string()));
+            say!("  its answer began: {}", printable(&answered.answer.to_string()))?;
         }
-        println!("{}", if delivered { "this would be delivered" } else { "this would be sent again" });
+        say!("{}", if delivered { "this would be delivered" } else { "this would be sent again" })?;
     }
     Ok(if delivered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -14,7 +14,7 @@ use domain::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{Connection, publish::Catalogue, terminal::printable};
+use crate::{Connection, output::say, publish::Catalogue, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -45,11 +45,11 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     if arguments.json {
-        println!("{}", json!({ "user_id": user, "campaigns": lines }));
+        say!("{}", json!({ "user_id": user, "campaigns": lines }))?;
         return Ok(ExitCode::SUCCESS);
     }
     for line in lines {
-        println!("{}", printable(&line.to_string()));
+        say!("{}", printable(&line.to_string()))?;
     }
     Ok(ExitCode::SUCCESS)
 }

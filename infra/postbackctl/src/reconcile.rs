@@ -25,7 +25,7 @@ use indicatif::ProgressBar;
 use serde::Serialize;
 
 use self::file::{List, Theirs};
-use crate::{Connection, ask, complain, terminal::printable};
+use crate::{Connection, ask, complain, output::say, terminal::printable};
 
 /// How many transactions are read at the same time.
 const AT_ONCE: usize = 16;
@@ -185,29 +185,26 @@ impl Report {
 
     fn tell(&self, as_json: bool) -> Result<()> {
         if as_json {
-            println!("{}", serde_json::to_string(self)?);
+            say!("{}", serde_json::to_string(self)?)?;
             return Ok(());
         }
         for OnlyTheirs { transaction_id, line } in &self.only_theirs {
-            println!("only theirs  {}, line {line}", printable(transaction_id.as_str()));
+            say!("only theirs  {}, line {line}", printable(transaction_id.as_str()))?;
         }
         for OnlyOurs { transaction_id, recorded_at, content: Content { amount_decimal, currency, .. } } in
             &self.only_ours
         {
-            println!(
-                "only ours    {}, {amount_decimal} {currency}, {recorded_at:.3}",
-                printable(transaction_id.as_str())
-            );
+            say!("only ours    {}, {amount_decimal} {currency}, {recorded_at:.3}", printable(transaction_id.as_str()))?;
         }
         for Differing { transaction_id, line, differences } in &self.differing {
-            println!("differing    {}, line {line}", printable(transaction_id.as_str()));
+            say!("differing    {}, line {line}", printable(transaction_id.as_str()))?;
             for Differs { field, ours, theirs } in differences {
-                println!("             {field}: {} is ours, {} is theirs", printable(ours), printable(theirs));
+                say!("             {field}: {} is ours, {} is theirs", printable(ours), printable(theirs))?;
             }
         }
         let Self { same, only_theirs, only_ours, differing } = self;
         let (theirs, ours, differing) = (only_theirs.len(), only_ours.len(), differing.len());
-        println!("{same} the same, {theirs} only theirs, {ours} only ours, {differing} differing");
+        say!("{same} the same, {theirs} only theirs, {ours} only ours, {differing} differing")?;
         Ok(())
     }
 }

@@ -15,6 +15,7 @@ use serde_json::json;
 use crate::{
     Connection, ask,
     dead_letters::queue::{DeadLetterQueue, Queue},
+    output::say,
 };
 
 /// How long a letter is hidden while it is moved.
@@ -45,7 +46,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     if most == 0 {
         eprintln!("{} is empty", kind.name());
         if arguments.json {
-            println!("{}", told(0));
+            say!("{}", told(0))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -55,7 +56,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let moved = redrive(&from, &to, most, &progress).await;
     progress.finish_and_clear();
     if arguments.json {
-        println!("{}", told(progress.position()));
+        say!("{}", told(progress.position()))?;
     }
     let words = format!("{} of {what}", progress.position());
     moved.with_context(|| format!("{words}; run it again for the rest"))?;

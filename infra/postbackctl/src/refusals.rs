@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     Connection, ask,
+    output::{self, say},
     page::Page,
     standing::{self, Standing},
     terminal::printable,
@@ -49,7 +50,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 async fn list(connection: &Connection, page: &Page) -> Result<ExitCode> {
     let found = page.read(connection, Subject::Refusals, |_| true).await?;
     if page.json {
-        println!("{}", json!({"refusals": found.items, "next": found.next()}));
+        say!("{}", json!({"refusals": found.items, "next": found.next()}))?;
         return Ok(ExitCode::SUCCESS);
     }
     if found.items.is_empty() {
@@ -59,7 +60,7 @@ async fn list(connection: &Connection, page: &Page) -> Result<ExitCode> {
     for item in &found.items {
         let mut timeline = Timeline::default();
         timeline.refusal(item, None);
-        print!("{timeline}");
+        output::print(&timeline)?;
     }
     for line in found.hint("refusals") {
         eprintln!("{line}");
@@ -118,11 +119,11 @@ fn tell(answer: &Answer, standing: Option<&Standing>, as_json: bool) -> Result<E
         Answer::Unavailable(unavailable) => bail!("{unavailable}; sending it again is safe"),
     };
     if as_json {
-        println!("{}", json!({"outcome": outcome, "details": details}));
+        say!("{}", json!({"outcome": outcome, "details": details}))?;
     } else {
-        println!("{outcome}");
+        say!("{outcome}")?;
         for line in lines(answer, standing) {
-            println!("  {}", printable(&line));
+            say!("  {}", printable(&line))?;
         }
     }
     let recorded = matches!(answer, Answer::Accepted(_) | Answer::Duplicate(_));

@@ -35,6 +35,7 @@ use tokio::task::JoinHandle;
 use crate::{
     Connection, ask,
     deliveries::{self, State},
+    output::say,
     pace::{self, Pace},
     page,
 };
@@ -94,7 +95,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let opened = rounds.pace.sent;
     if arguments.json {
         let fault = outcome.as_ref().err().map(|fault| format!("{fault:#}"));
-        println!("{}", json!({"opened": opened, "stopped": fault}));
+        say!("{}", json!({"opened": opened, "stopped": fault}))?;
     } else {
         let waiting = rounds.waiting;
         let paused = if waiting > 0 {
@@ -102,7 +103,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         } else {
             String::new()
         };
-        println!("{opened} rounds opened{paused}");
+        say!("{opened} rounds opened{paused}")?;
     }
     outcome.map(|()| ExitCode::SUCCESS)
 }

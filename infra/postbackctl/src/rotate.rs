@@ -22,7 +22,7 @@ use domain::{
 };
 use serde_json::json;
 
-use crate::Connection;
+use crate::{Connection, output::say};
 
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -128,7 +128,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
             "{provider} may or may not be changed. If it is, what is told here is good; --replace-newest makes another"
         )
     })?;
-    Ok(told)
+    told
 }
 
 /// How many may be good at once: the new one and the one that it replaces.
@@ -143,27 +143,27 @@ fn live(item: &PartnerItem, secrets: &SecretsItem, what: What) -> usize {
     }
 }
 
-fn tell(provider: &Provider, what: What, made: Option<Made>, as_json: bool) -> ExitCode {
+fn tell(provider: &Provider, what: What, made: Option<Made>, as_json: bool) -> Result<ExitCode> {
     if as_json {
         // By the names that `apply` gives a new partner's.
         let secret = made.as_ref().map(|made| made.0.as_str());
         let of = |kind: What| secret.filter(|_| what == kind);
-        println!(
+        say!(
             "{}",
             json!({"provider": provider, "rotated": what.key(), "token": of(What::Token),
             "signature_secret": of(What::Signature), "webhook_secret": of(What::Webhook)})
-        );
+        )?;
     }
     match made {
         Some(made) => {
             if !as_json {
-                println!("{provider}: {} {}   (shown this once: hand it to the partner now)", what.words(), made.0);
+                say!("{provider}: {} {}   (shown this once: hand it to the partner now)", what.words(), made.0)?;
             }
             if what == What::Webhook {
                 eprintln!(
                     "from within a minute on each webhook has two signatures, until `postbackctl rotate {provider} --webhook --drop-old`"
                 );
-                return ExitCode::SUCCESS;
+                return Ok(ExitCode::SUCCESS);
             }
             eprintln!(
                 "in effect within a minute; the one before it stays good until `postbackctl rotate {provider} --drop-old`"
@@ -171,7 +171,7 @@ fn tell(provider: &Provider, what: What, made: Option<Made>, as_json: bool) -> E
         }
         None => eprintln!("{provider}: only the newest is good from within a minute on"),
     }
-    ExitCode::SUCCESS
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The newest first, and never more than two; without a new one, the newest alone. Where there are two already, the new one

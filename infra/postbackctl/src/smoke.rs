@@ -6,7 +6,10 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::api::{self, Reply};
+use crate::{
+    api::{self, Reply},
+    output::say,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -39,29 +42,31 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     };
 
     let reply = get(format!("/postback/no-such-partner/no-such-token?{QUERY}")).await;
-    report.check("an unknown partner is refused with 401", reply, |reply| is_problem(reply, 401));
+    report.check("an unknown partner is refused with 401", reply, |reply| is_problem(reply, 401))?;
     let reply = get(format!("/postback/no-such-partner?{QUERY}&signature=00")).await;
-    report.check("an unknown signature is refused with 401", reply, |reply| is_problem(reply, 401));
+    report.check("an unknown signature is refused with 401", reply, |reply| is_problem(reply, 401))?;
     let oversized = format!("/postback/no-such-partner/x?user_id={}", "x".repeat(8200));
-    report.check("an oversized request is refused", get(oversized).await, |reply| (400..=431).contains(&reply.status));
+    report
+        .check("an oversized request is refused", get(oversized).await, |reply| (400..=431).contains(&reply.status))?;
     let reply = get("/click/no-such-partner/nowhere?user_id=1&expires=1&sig=00".to_owned()).await;
-    report.check("an unknown link is refused with 404", reply, |reply| is_problem(reply, 404));
+    report.check("an unknown link is refused with 404", reply, |reply| is_problem(reply, 404))?;
 
     if let Some((provider, token)) = arguments.provider.zip(arguments.token) {
         let reply = get(format!("/postback/{provider}/{token}?{QUERY}")).await;
         let good = |reply: &Reply| reply.status == 200 && reply.text("status") == "dry_run";
-        report.check("the partner's postback would be accepted", reply, good);
+        report.check("the partner's postback would be accepted", reply, good)?;
         let reply = get(format!("/postback/{provider}/{token}?dry_run=true")).await;
-        report.check("an empty postback is refused, every fault named", reply, |reply| is_problem(reply, 400));
+        report.check("an empty postback is refused, every fault named", reply, |reply| is_problem(reply, 400))?;
         let reply = get(format!("/postback/{provider}/{token}x?{QUERY}")).await;
-        report
-            .check("the partner's name with another token is refused with 401", reply, |reply| is_problem(reply, 401));
+        report.check("the partner's name with another token is refused with 401", reply, |reply| {
+            is_problem(reply, 401)
+        })?;
     }
     if let Some(url) = arguments.click_url {
         let reply = api::send(client.get(url)).await;
-        report.check("the click link redirects", reply, |reply| reply.status == 302 && reply.location.is_some());
+        report.check("the click link redirects", reply, |reply| reply.status == 302 && reply.location.is_some())?;
     }
-    Ok(report.finish())
+    report.finish()
 }
 
 #[derive(Debug, Default)]
@@ -71,7 +76,7 @@ struct Report {
 }
 
 impl Report {
-    fn check(&mut self, what: &str, reply: Result<Reply>, good: impl Fn(&Reply) -> bool) {
+    fn check(&mut self, what: &str, reply: Result<Reply>, good: impl Fn(&Reply) -> bool) -> Result<()> {
         let failure = match reply {
             Ok(reply) if good(&reply) => None,
             Ok(reply) => Some(format!("got {} {}", reply.status, reply.text("title"))),
@@ -80,17 +85,18 @@ impl Report {
         match failure {
             None => {
                 self.passed += 1;
-                println!("ok    {what}");
+                say!("ok    {what}")?;
             }
             Some(failure) => {
                 self.failed += 1;
-                println!("FAIL  {what}: {failure}");
+                say!("FAIL  {what}: {failure}")?;
             }
         }
+        Ok(())
     }
 
-    fn finish(self) -> ExitCode {
-        println!("{} passed, {} failed", self.passed, self.failed);
-        if self.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    fn finish(self) -> Result<ExitCode> {
+        say!("{} passed, {} failed", self.passed, self.failed)?;
+        Ok(if self.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 }

@@ -19,7 +19,15 @@ use domain::{
     postback::Field,
 };
 
-use crate::{Connection, ask, progress, standing::Standings, terminal::printable, timeline::Timeline, webhook};
+use crate::{
+    Connection, ask,
+    output::{self, say},
+    progress,
+    standing::Standings,
+    terminal::printable,
+    timeline::Timeline,
+    webhook,
+};
 
 /// How many of a partner's newest refusals and conflicts are looked through for one transaction.
 const NEWEST: usize = 1000;
@@ -216,11 +224,11 @@ impl<'a> Trace<'a> {
         }
         let timeline = self.timeline;
         if as_json {
-            println!("{}", serde_json::to_string(&timeline)?);
+            say!("{}", serde_json::to_string(&timeline)?)?;
         } else if timeline.is_empty() {
             eprintln!("nothing is recorded under this; what happened in the last seconds may not be found yet");
         } else {
-            print!("{timeline}");
+            output::print(&timeline)?;
         }
         // For scripts: 1 says that nothing was found.
         Ok(if timeline.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })

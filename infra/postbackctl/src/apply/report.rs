@@ -8,6 +8,7 @@ use domain::{credential::CredentialKind, ids::Provider, jiff::Timestamp, moment:
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{
+    output::say,
     plan::{Change, Planned},
     publish::Outcome,
 };
@@ -65,7 +66,7 @@ impl Report {
             eprintln!("not published: what is stored of {provider} cannot be read: {reason}");
         }
         if json {
-            println!("{}", serde_json::to_string(self)?);
+            say!("{}", serde_json::to_string(self)?)?;
             return Ok(());
         }
         for row in &self.partners {
@@ -75,7 +76,7 @@ impl Report {
                 ("webhook secret", &row.webhook_secret),
             ];
             for (what, secret) in made.into_iter().filter_map(|(what, secret)| Some((what, secret.as_ref()?))) {
-                println!("{}: {what} {secret}   (shown this once: hand it to the partner now)", row.provider);
+                say!("{}: {what} {secret}   (shown this once: hand it to the partner now)", row.provider)?;
             }
         }
         Ok(())

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::{PATIENCE, partner::Partner};
 use crate::{
     Connection,
+    output::{self, say},
     progress::{self, Line},
     publish::Catalogue,
     trace,
@@ -62,9 +63,9 @@ pub(super) async fn play(connection: &Connection, events: &str, partner: &Partne
 
     story.title(
         "acme's server answers 500, breaks off, asks for patience, and then takes them: every attempt, as it is stored",
-    );
+    )?;
     story.until_all_are_delivered().await?;
-    print!("{}", trace::outbound(connection, &story.user).await?);
+    output::print(trace::outbound(connection, &story.user).await?)?;
     Ok(())
 }
 
@@ -82,7 +83,7 @@ async fn beginning(connection: &Connection) -> Result<Moment> {
     if wait > Duration::from_mins(1) {
         bail!("{PARTNER}'s campaigns begin in {wait:?} only");
     }
-    println!("\nacme's campaigns begin in a moment: {}", begin.timestamp());
+    say!("\nacme's campaigns begin in a moment: {}", begin.timestamp())?;
     tokio::time::sleep(wait).await;
     Ok(begin)
 }
@@ -106,9 +107,9 @@ impl Story<'_> {
         Value::Object(fields.collect())
     }
 
-    fn title(&mut self, title: &str) {
+    fn title(&mut self, title: &str) -> Result<()> {
         *self.step += 1;
-        println!("\n{}. {title}", self.step);
+        Ok(say!("\n{}. {title}", self.step)?)
     }
 
     async fn until_all_are_delivered(&self) -> Result<()> {
@@ -126,10 +127,10 @@ impl Story<'_> {
     }
 
     async fn tell(&mut self, title: &str, events: &[Value]) -> Result<()> {
-        self.title(title);
+        self.title(title)?;
         let sqs = self.connection.sqs();
         for event in events {
-            println!("   gg3-events  <-  {event}");
+            say!("   gg3-events  <-  {event}")?;
             let send = sqs.send_message().queue_url(self.events).message_body(event.to_string());
             send.send().await.context("cannot put an event on the queue")?;
         }
@@ -143,9 +144,9 @@ impl Story<'_> {
             let lines = progress::lines(self.connection, &self.user, Some(PARTNER)).await?;
             let shown: Vec<String> = lines.iter().map(Line::to_string).collect();
             if done(&shown) {
-                println!("   {} has come this far, as it is stored:", self.user);
+                say!("   {} has come this far, as it is stored:", self.user)?;
                 for line in shown {
-                    println!("     {line}");
+                    say!("     {line}")?;
                 }
                 return Ok(());
             }

@@ -1,0 +1,33 @@
+//! Standard output, which may be closed or full.
+
+use std::{
+    fmt::Display,
+    io::{self, ErrorKind, Write},
+};
+
+/// Standard output could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("standard output cannot be written")]
+pub(crate) struct Unwritten(#[from] io::Error);
+
+impl Unwritten {
+    /// Tells if the reader has stopped, as `head` does.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.0.kind() == ErrorKind::BrokenPipe
+    }
+}
+
+/// Writes a text to standard output, all of it at once.
+pub(crate) fn print(text: impl Display) -> Result<(), Unwritten> {
+    let mut output = io::stdout().lock();
+    write!(output, "{text}")?;
+    Ok(output.flush()?)
+}
+
+/// Writes a line to standard output as `println!` does, but returns an error where that panics.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::output::print(format_args!("{}\n", format_args!($($text)*)))
+    };
+}
+pub(crate) use say;
