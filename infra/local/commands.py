@@ -16,7 +16,7 @@ from typing import Any
 from . import build, deploy, partners, processes, simulator, stack_file, supervisor
 from .console import Failure, Interrupted, elapsed, say, shown, tail
 from .files import read_json, write_json
-from .settings import LOOPBACK, PARTNERS, REPOSITORY, REQUIREMENTS, TEMPLATE, Settings
+from .settings import PARTNERS, REPOSITORY, REQUIREMENTS, TEMPLATE, Settings
 
 MANIFEST = ["--manifest-path", str(REPOSITORY / "Cargo.toml")]
 SAMPLE_QUERY = "user_id=12345&click_id=c-1&transaction_id=t-1&currency=USD&amount_decimal=100.00"
@@ -85,7 +85,7 @@ def chaos(settings: Settings, arguments: list[str]) -> int:
 @contextmanager
 def _own_stack(settings: Settings, name: str, programs: dict[str, Path]) -> Iterator[Settings]:
     """A stack beside whatever is up, which is taken down whatever happens."""
-    own = replace(settings, port=processes.free_port(LOOPBACK), stack_name=name)
+    own = replace(settings, port=processes.free_port(), stack_name=name)
     try:
         _bring_up(own, programs)
         yield own
@@ -169,7 +169,7 @@ def _forget(settings: Settings) -> None:
 def _running(settings: Settings) -> tuple[Sources | None, dict[str, Any] | None]:
     """What the stack that is up was made from, and its stack.json; nothing when it is not up, or not all of it is."""
     made_from, stack = read_json(settings.run_file), read_json(settings.stack_file)
-    if made_from and stack and supervisor.is_running(settings):
+    if made_from and stack and not supervisor.missing(settings):
         return Sources(**made_from), stack
     return None, None
 

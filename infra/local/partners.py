@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +28,8 @@ class SamplePartner:
     landings: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
-        entry: dict[str, Any] = {
-            "postback_url": self.postback_url,
-            "token": self.token,
-            "landings": self.landings,
-        }
-        if self.signature_secret is not None:
-            entry["signature_secret"] = self.signature_secret
-        if self.webhook_secret is not None:
-            entry["webhook_secret"] = self.webhook_secret
-        return entry
+        """Returns what it has; a token always, which is null for a partner that signs."""
+        return {name: value for name, value in asdict(self).items() if value is not None or name == "token"}
 
 
 def apply(settings: Settings, program: Path, api_url: str, simulator_url: str) -> dict[str, SamplePartner]:

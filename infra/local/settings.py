@@ -16,9 +16,9 @@ VIRTUALENV = REPOSITORY / ".venv" / "local"
 
 LOOPBACK = "127.0.0.1"
 REGION = "us-east-1"
-# The emulator takes any credentials; these are nobody's.
 # How long before its start a campaign is published: minutes on AWS, here no longer than a newcomer waits.
 CAMPAIGN_LEAD_S = 4
+# The emulator takes any credentials; these are nobody's.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from .deploy import Deployment
@@ -15,15 +16,12 @@ def write(
 ) -> dict[str, Any]:
     stack = {
         "stack_name": settings.stack_name,
-        "api_url": deployment.api_url,
+        **asdict(deployment),
         "aws_endpoint_url": settings.endpoint,
         "partner_simulator_url": simulator_url,
         "region": REGION,
         "aws_access_key_id": CREDENTIALS["AWS_ACCESS_KEY_ID"],
         "aws_secret_access_key": CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
-        "tables": deployment.tables,
-        "queues": deployment.queues,
-        "functions": deployment.functions,
         "log_dir": str(settings.logs),
         "sample_partners": {name: partner.as_json() for name, partner in partners.items()},
     }

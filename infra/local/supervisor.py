@@ -10,13 +10,13 @@ from __future__ import annotations
 import http.client
 import os
 import shutil
-import subprocess
-import time
+import urllib.request
 from pathlib import Path
 
+import psutil
+
 from . import processes, simulator
-from .console import Failure, step, tail
-from .processes import Process
+from .console import Failure, step
 from .settings import LOOPBACK, REGION, REPOSITORY, VIRTUALENV, Settings
 from .virtualenv import python_of
 
@@ -29,81 +29,71 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 def start(settings: Settings) -> None:
     """Starts the emulator and waits until it answers."""
-    _refuse_busy_port(settings)
+    if not processes.is_free(settings.port):
+        raise Failure(
+            f"Port {settings.port} is in use by {processes.listener(settings.port)}.",
+            f"Stop that, or choose another port: PORT={processes.free_port()}",
+        )
     for directory in (settings.logs, settings.scratch):
         shutil.rmtree(directory, ignore_errors=True)
         directory.mkdir(parents=True)
+    arguments = [str(settings.directory), str(settings.port), settings.stack_name]
     with step(f"Starting the local AWS on {settings.endpoint}"):
-        with settings.emulator_log.open("wb") as log:
-            emulator = subprocess.Popen(
-                [
-                    str(python_of(VIRTUALENV)),
-                    "-m",
-                    MODULE,
-                    str(settings.directory),
-                    str(settings.port),
-                    settings.stack_name,
-                ],
-                cwd=REPOSITORY,
-                env=_environment(settings),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                # Out of reach of the terminal's Ctrl-C: it is ended by `stop`, in order.
-                start_new_session=True,
-            )
-        deadline = time.monotonic() + START_WITHIN_S
-        while not _is_healthy(settings):
-            if emulator.poll() is not None:
-                raise _not_started(settings, f"The local AWS ended at once, with status {emulator.returncode}.")
-            if time.monotonic() > deadline:
-                raise _not_started(settings, f"The local AWS did not answer within {START_WITHIN_S:.0f} s.")
-            time.sleep(0.1)
-
-
-def is_running(settings: Settings) -> bool:
-    return missing(settings) is None
+        processes.start(
+            "local AWS",
+            [str(python_of(VIRTUALENV)), "-m", MODULE, *arguments],
+            settings.emulator_log,
+            lambda: _is_healthy(settings),
+            START_WITHIN_S,
+            cwd=REPOSITORY,
+            env=_environment(settings),
+        )
 
 
 def missing(settings: Settings) -> tuple[str, Path] | None:
-    """The first part of the stack that does not run, and its log."""
-    if not any(_is_emulator(process, settings) for process in _ours(settings)) or not _is_healthy(settings):
+    """Returns the first part of the stack that does not run, and its log; None where all of it runs."""
+    ours = _ours(settings)
+    if not any(_is_emulator(process, settings) for process in ours) or not _is_healthy(settings):
         return "local AWS", settings.emulator_log
-    if not simulator.is_running(settings):
+    if not any(_is_simulator(process, settings) for process in ours):
         return "partner simulator", settings.partner_simulator_log
     return None
 
 
 def stop(settings: Settings) -> bool:
-    """Stops everything, whatever state it is in; false when there was nothing to stop."""
+    """Stops everything, whatever state it is in; returns False when there was nothing to stop."""
     if not _ours(settings):
         return False
+
+    def ends_by_itself(process: psutil.Process) -> bool:
+        # A function is ended by its emulator, if there is one.
+        return _is_emulator(process, settings) or _is_simulator(process, settings)
+
     with step("Stopping the local AWS, its functions and the partner simulator"):
-        left = processes.end(lambda: _ours(settings), lambda process: _ends_by_itself(process, settings))
+        left = processes.end(lambda: _ours(settings), ends_by_itself)
     if left:
         raise Failure(
-            f"Could not stop {', '.join(map(str, left))}.",
+            f"Could not stop {', '.join(map(processes.describe, left))}.",
             f"End them by hand: kill -9 {' '.join(str(process.pid) for process in left)}",
         )
     return True
 
 
-def _ours(settings: Settings) -> list[Process]:
+def _ours(settings: Settings) -> list[psutil.Process]:
     programs = f"{settings.scratch}{os.sep}"
     return [
         process
-        for process in processes.running()
-        if process.command.startswith(programs) or _is_emulator(process, settings)
+        for process in psutil.process_iter()
+        if processes.command_of(process).startswith(programs) or _is_emulator(process, settings)
     ]
 
 
-def _ends_by_itself(process: Process, settings: Settings) -> bool:
-    """A function is ended by its emulator, if there is one."""
-    return _is_emulator(process, settings) or simulator.is_one(process, settings)
+def _is_emulator(process: psutil.Process, settings: Settings) -> bool:
+    return f" {MODULE} {settings.directory} " in processes.command_of(process)
 
 
-def _is_emulator(process: Process, settings: Settings) -> bool:
-    return f" {MODULE} {settings.directory} " in process.command
+def _is_simulator(process: psutil.Process, settings: Settings) -> bool:
+    return processes.command_of(process) == simulator.command(settings)
 
 
 def _environment(settings: Settings) -> dict[str, str]:
@@ -125,28 +115,8 @@ def _environment(settings: Settings) -> dict[str, str]:
 
 
 def _is_healthy(settings: Settings) -> bool:
-    connection = http.client.HTTPConnection(LOOPBACK, settings.port, timeout=5)
     try:
-        connection.request("GET", HEALTH)
-        return connection.getresponse().status == 200
+        with urllib.request.urlopen(f"{settings.endpoint}{HEALTH}", timeout=5) as answer:
+            return bool(answer.status == 200)
     except (OSError, http.client.HTTPException):
         return False
-    finally:
-        connection.close()
-
-
-def _refuse_busy_port(settings: Settings) -> None:
-    if processes.is_free(LOOPBACK, settings.port):
-        return
-    holder = processes.listener(settings.port)
-    raise Failure(
-        f"Port {settings.port} is in use by {holder or 'a process that cannot be seen from here'}.",
-        f"Stop that, or choose another port: PORT={processes.free_port(LOOPBACK)}",
-    )
-
-
-def _not_started(settings: Settings, what: str) -> Failure:
-    return Failure(
-        f"{what} The end of its log:\n{tail(settings.emulator_log)}",
-        f"The whole log is {settings.emulator_log}; to install the local AWS anew, delete {VIRTUALENV}.",
-    )
