@@ -57,9 +57,9 @@ impl Document {
         places.find_map(|place| self.marks.get(place)).map(|mark| mark.line)
     }
 
-    /// Returns a text, or a number as it was written, such as `1.50`.
+    /// Returns a text, or a number as it was written, such as `1.50`; none where nothing was written.
     pub(super) fn text(&self, place: &str) -> Option<&str> {
-        self.marks.get(place).map(|mark| mark.text.as_str())
+        self.marks.get(place).map(|mark| mark.text.as_str()).filter(|text| !text.is_empty())
     }
 
     fn take(&mut self, text: &str, place: &str, line: u64, node: Spanned<Node>) -> Value {

@@ -50,9 +50,12 @@ impl Schema {
             let (place, pointer) = (place_of(error.instance_path()), error.instance_path().as_str());
             let fault = |path: String, message: String| ConfigFault { path, message };
             match error.kind() {
-                Kind::Type { kind } if wants_text(kind) && is_plain(error.instance()) => {
+                Kind::Type { kind }
+                    if wants_text(kind)
+                        && is_plain(error.instance())
+                        && let Some(text) = document.text(&place) =>
+                {
                     // YAML needs no quotes around text that looks like a number.
-                    let text = document.text(&place).unwrap_or_default();
                     shape.mended.pointer_mut(pointer).into_iter().for_each(|value| *value = text.into());
                 }
                 Kind::Required { property } => {
@@ -80,7 +83,9 @@ impl Schema {
                 },
             }
         }
-        complete(&mut shape.mended);
+        if !shape.faults.is_empty() {
+            complete(&mut shape.mended);
+        }
         shape
     }
 

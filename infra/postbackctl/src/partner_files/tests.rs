@@ -279,6 +279,31 @@ media_buying:
 }
 
 #[test]
+fn a_number_is_the_text_that_was_written_wherever_it_stands() {
+    let text = "provider: acme
+name: &seven !!int 7   # a comment
+parameters: {user_id: *seven, click_id : 1.10 ,currency: &x 2.50
+  , event_id: 3}
+landings: &l
+  a: https://a.example/
+postback:
+  event_ids:
+    - *x
+    - !!float 4.0
+    - é
+    - true # yes
+    -   1e2
+    - 0x1F\r
+";
+    let text = text.replace("\\r", "\r");
+    let file = parse("acme.yaml", &text).unwrap_or_else(|faults| panic!("{faults:#?}")).file;
+    assert_eq!(file.name, "7");
+    let names: Vec<(&str, &str)> = file.parameters.iter().map(|(ours, its)| (ours.as_str(), its.as_str())).collect();
+    assert_eq!(names, [("click_id", "1.10"), ("currency", "2.50"), ("event_id", "3"), ("user_id", "7")]);
+    assert_eq!(file.postback.event_ids.unwrap(), ["2.50", "4.0", "é", "true", "1e2", "0x1F"]);
+}
+
+#[test]
 fn an_unknown_key_is_told_with_the_key_that_was_meant() {
     let text = "provider: acme
 postback: {curencies: [USDT], ids: []}
