@@ -15,7 +15,6 @@
 
 pub mod lookups;
 pub mod media_buying;
-pub(crate) mod recorded;
 
 use std::{fmt, net::IpAddr};
 
@@ -464,3 +463,6 @@ impl From<ClickItem> for Click {
         Self { click_id, provider, landing, user_id, clicked_at }
     }
 }
+
+#[cfg(test)]
+mod tests;

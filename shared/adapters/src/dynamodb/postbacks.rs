@@ -11,12 +11,9 @@ use domain::{
 };
 
 use super::{
-    Item,
-    item::{
-        ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION,
-        recorded::{item_of, postback_of},
-    },
-    standing,
+    Item, from_item,
+    item::{ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION},
+    standing, to_item,
 };
 use crate::aws::unavailable;
 
@@ -45,7 +42,7 @@ impl Postbacks for DynamoPostbacks {
             .client
             .put_item()
             .table_name(&self.table)
-            .set_item(Some(item_of(postback)))
+            .set_item(Some(to_item(PUT, &PostbackItem::from(postback))?))
             .condition_expression("attribute_not_exists(#key)")
             .expression_attribute_names("#key", PROVIDER_TRANSACTION)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
@@ -73,5 +70,6 @@ impl Postbacks for DynamoPostbacks {
 }
 
 fn recorded(service: &'static str, item: Item) -> Result<RecordedPostback, Unavailable> {
-    postback_of(item).ok_or_else(|| Unavailable { service, reason: "holds an item that cannot be read".into() })
+    let item: PostbackItem = from_item(service, item)?;
+    item.try_into().map_err(|reason| Unavailable { service, reason })
 }
