@@ -1,21 +1,18 @@
 //! The postbacks, one item a transaction.
 
 use app::ports::{Postbacks, Recorded, Unavailable};
-use aws_sdk_dynamodb::{
-    Client,
-    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::Client;
 use domain::{
     conversion::RecordedPostback,
     ids::{Provider, TransactionId},
 };
 
 use super::{
-    Item, from_item,
+    from_item,
     item::{ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION},
-    standing, to_item,
+    read, text,
+    write::{Requires, put, send_put},
 };
-use crate::aws::unavailable;
 
 const PUT: &str = "DynamoDB PutItem postbacks";
 const GET: &str = "DynamoDB GetItem postbacks";
@@ -38,18 +35,9 @@ impl Postbacks for DynamoPostbacks {
     /// One conditional write and no read, new or not: when the condition fails, DynamoDB gives back the item that stands
     /// in the way.
     async fn record(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(to_item(PUT, &PostbackItem::from(postback))?))
-            .condition_expression("attribute_not_exists(#key)")
-            .expression_attribute_names("#key", PROVIDER_TRANSACTION)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match Box::pin(put.send()).await {
-            Ok(_) => Ok(Recorded::Fresh),
-            Err(error) => recorded(PUT, standing(PUT, error)?).map(|original| Recorded::Existing(Box::new(original))),
-        }
+        let put = put(PUT, &self.table, &PostbackItem::from(postback), Requires::Absence(PROVIDER_TRANSACTION))?;
+        let Some(standing) = send_put(&self.client, PUT, put).await? else { return Ok(Recorded::Fresh) };
+        recorded(PUT, from_item(PUT, standing)?).map(|original| Recorded::Existing(Box::new(original)))
     }
 
     async fn find(
@@ -61,15 +49,13 @@ impl Postbacks for DynamoPostbacks {
             .client
             .get_item()
             .table_name(&self.table)
-            .key(PROVIDER_TRANSACTION, AttributeValue::S(PostbackItem::key(provider, transaction_id)))
-            .key(REVISION, AttributeValue::S(ORIGINAL.to_owned()))
+            .key(PROVIDER_TRANSACTION, text(PostbackItem::key(provider, transaction_id)))
+            .key(REVISION, text(ORIGINAL))
             .consistent_read(true);
-        let found = Box::pin(get.send()).await.map_err(unavailable(GET))?;
-        found.item.map(|item| recorded(GET, item)).transpose()
+        read::get(GET, get).await?.map(|item| recorded(GET, item)).transpose()
     }
 }
 
-fn recorded(service: &'static str, item: Item) -> Result<RecordedPostback, Unavailable> {
-    let item: PostbackItem = from_item(service, item)?;
+fn recorded(service: &'static str, item: PostbackItem) -> Result<RecordedPostback, Unavailable> {
     item.try_into().map_err(|reason| Unavailable { service, reason })
 }
