@@ -3,7 +3,7 @@
 use std::{env, fmt, path::Path};
 
 use adapters::{
-    aws::{AwsSettings, CaBundle, CallLimits, http_client},
+    aws::{AwsSettings, CallLimits, NO_CREDENTIALS, http_client},
     dynamodb::{
         configuration::Configuration,
         deliveries::DynamoDeliveries,
@@ -50,12 +50,32 @@ impl std::error::Error for Missing {}
 /// The code by which DynamoDB says that there is no such table.
 const NO_TABLE: &str = "ResourceNotFoundException";
 
+/// The codes by which AWS refuses credentials, and our own words for having none.
+const REFUSED: [&str; 5] = [
+    NO_CREDENTIALS,
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "UnrecognizedClientException",
+];
+
+const CREDENTIALS_CURE: &str = "AWS credentials are missing, expired or refused: log in again with `aws login` or \
+                                `aws sso login`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID";
+
+fn is_refused(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.downcast_ref::<Unavailable>().is_some_and(|fault| REFUSED.contains(&fault.reason.as_str()))
+}
+
 fn is_missing(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.is::<Missing>() || cause.downcast_ref::<Unavailable>().is_some_and(|fault| fault.reason == NO_TABLE)
 }
 
-/// A fault, and why where something is not there: the stack is another, or older than this command.
+/// Adds to a fault its cause and cure where they are known: credentials that AWS refuses, or a stack that is missing or
+/// older than this command.
 pub(crate) async fn explained(stack: &str, fault: anyhow::Error) -> anyhow::Error {
+    if fault.chain().any(is_refused) {
+        return fault.context(CREDENTIALS_CURE);
+    }
     if !fault.chain().any(is_missing) {
         return fault;
     }
@@ -65,8 +85,8 @@ pub(crate) async fn explained(stack: &str, fault: anyhow::Error) -> anyhow::Erro
         if unavailable.reason != NO_TABLE {
             return fault;
         }
-        let AwsSettings { region, endpoint_url, .. } = connection.settings;
-        let at = endpoint_url.map_or_else(String::new, |url| format!(" at {url}"));
+        let region = connection.settings.region().unwrap_or_default();
+        let at = connection.settings.endpoint_url().map_or_else(String::new, |url| format!(" at {url}"));
         return fault.context(format!("there is no stack {stack} in {region}{at}; --stack or GG3_STACK names it"));
     }
     fault.context(format!("the stack {stack} is older than this command: deploy the newest template.yaml"))
@@ -80,29 +100,19 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Finds region and credentials in the environment, a profile, SSO or a credential process.
+    /// Finds region and credentials in the environment or a profile: keys, `aws login`, SSO or a credential process.
+    ///
+    /// The clients keep the chain of providers, not the credentials, so that a long replay outlives a session's keys.
+    /// They are asked for once here, so that a command without credentials ends before it does anything.
     pub(crate) async fn open(stack: &str) -> Result<Self> {
         let ca_bundle = env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty());
-        let ca_bundle = ca_bundle.map(|path| CaBundle::read(Path::new(&path))).transpose();
-        let ca_bundle = ca_bundle.context("AWS_CA_BUNDLE names a file that cannot be used")?;
-        let http = http_client(ca_bundle.as_ref());
+        let http = http_client(ca_bundle.as_deref().map(Path::new));
+        let http = http.context("AWS_CA_BUNDLE names a file that cannot be used")?;
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await;
-        let region = config.region().context("no AWS region: set AWS_REGION or a profile's region")?;
-        let provider =
-            config.credentials_provider().context("no AWS credentials: set AWS_PROFILE or AWS_ACCESS_KEY_ID")?;
-        let credentials = provider
-            .provide_credentials()
-            .await
-            .context("no usable AWS credentials: set AWS_PROFILE, or log in again")?;
-        let settings = AwsSettings {
-            region: region.to_string(),
-            endpoint_url: config.endpoint_url().map(str::to_owned),
-            access_key_id: credentials.access_key_id().to_owned(),
-            secret_access_key: credentials.secret_access_key().to_owned(),
-            session_token: credentials.session_token().map(str::to_owned),
-            ca_bundle,
-        };
-        Ok(Self { settings, stack: stack.to_owned() })
+        config.region().context("no AWS region: set AWS_REGION or a profile's region")?;
+        let provider = config.credentials_provider().context(CREDENTIALS_CURE)?;
+        provider.provide_credentials().await.context(CREDENTIALS_CURE)?;
+        Ok(Self { settings: config.into(), stack: stack.to_owned() })
     }
 
     /// The tables of configuration.
@@ -172,7 +182,7 @@ impl Connection {
 
     /// How far webhooks may go from here: to this machine too where AWS is on it.
     pub(crate) fn reach(&self) -> Reach {
-        match Development::try_new(self.settings.endpoint_url.as_deref().unwrap_or_default()) {
+        match Development::try_new(self.settings.endpoint_url().unwrap_or_default()) {
             Ok(proof) => Reach::Development { proof, extra_authorities: None },
             Err(_) => Reach::Public,
         }

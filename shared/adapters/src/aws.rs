@@ -1,45 +1,32 @@
 //! Clients of AWS's services, built once, with limits on everything.
 //!
-//! Without `aws-config`: a function's credentials, region and endpoint come from its environment, and the crates that
-//! would find them elsewhere cost start-up time. TLS by rustls on ring, since aws-lc's first handshake costs tens of
-//! milliseconds of CPU.
+//! They are made from `aws-config`'s [`SdkConfig`]. `postbackctl` loads it from the operator's profile; a function's is made
+//! of its environment, because the loader would bring STS and the whole chain of credential providers into every function.
+//! TLS is rustls on ring, since aws-lc's first handshake costs tens of milliseconds of CPU.
 
 mod https;
 
-use std::{fmt, time::Duration};
+use std::{error::Error, time::Duration};
 
 use app::ports::Unavailable;
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_config::{BehaviorVersion, Region, SdkConfig, environment::EnvironmentVariableCredentialsProvider};
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_dynamodb::{
-    config::{BehaviorVersion, Region, StalledStreamProtectionConfig, retry::RetryConfig, timeout::TimeoutConfig},
+    config::{
+        SharedCredentialsProvider, SharedHttpClient, StalledStreamProtectionConfig, retry::RetryConfig,
+        timeout::TimeoutConfig,
+    },
     error::{ProvideErrorMetadata, SdkError},
 };
-use aws_types::SdkConfig;
-pub use https::{CaBundle, CaBundleFault, http_client};
+pub use https::{CaBundleFault, http_client};
 
-/// Where AWS is and who calls.
-#[derive(Clone)]
-pub struct AwsSettings {
-    /// As in `eu-central-1`.
-    pub region: String,
-    /// Another endpoint than AWS's own, for the local stack.
-    pub endpoint_url: Option<String>,
-    /// The access key's id.
-    pub access_key_id: String,
-    /// The access key's secret.
-    pub secret_access_key: String,
-    /// The session's token, if it is a session's.
-    pub session_token: Option<String>,
-    /// Authorities that are trusted besides.
-    pub ca_bundle: Option<CaBundle>,
-}
+/// Holds where AWS is, who calls, and the HTTP client that all clients share.
+#[derive(Debug, Clone)]
+pub struct AwsSettings(SdkConfig);
 
-impl fmt::Debug for AwsSettings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AwsSettings")
-            .field("region", &self.region)
-            .field("endpoint_url", &self.endpoint_url)
-            .finish_non_exhaustive()
+impl From<SdkConfig> for AwsSettings {
+    fn from(config: SdkConfig) -> Self {
+        Self(config)
     }
 }
 
@@ -92,63 +79,98 @@ impl CallLimits {
 }
 
 impl AwsSettings {
-    /// A client of DynamoDB.
-    pub fn dynamodb(&self, limits: CallLimits) -> aws_sdk_dynamodb::Client {
-        aws_sdk_dynamodb::Client::new(&self.config(limits))
-    }
-
-    /// A client of SQS.
-    pub fn sqs(&self, limits: CallLimits) -> aws_sdk_sqs::Client {
-        aws_sdk_sqs::Client::new(&self.config(limits))
-    }
-
-    fn config(&self, limits: CallLimits) -> SdkConfig {
+    /// Returns the settings of a function, whose credentials are in the environment's variables, as Lambda sets them.
+    /// Without an HTTP client no call is made.
+    pub fn of_function(region: String, endpoint_url: Option<String>, http: Option<SharedHttpClient>) -> Self {
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new(self.region.clone()))
-            .credentials_provider(SharedCredentialsProvider::new(self.credentials()))
-            .http_client(http_client(self.ca_bundle.as_ref()))
-            .timeout_config(limits.timeouts())
-            .retry_config(limits.retries())
-            // Every attempt has a deadline already.
-            .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-        config.set_endpoint_url(self.endpoint_url.clone());
-        config.build()
+            .region(Region::new(region))
+            .credentials_provider(SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new()));
+        config.set_http_client(http).set_endpoint_url(endpoint_url);
+        Self(config.build())
     }
 
-    fn credentials(&self) -> Credentials {
-        Credentials::new(
-            self.access_key_id.clone(),
-            self.secret_access_key.clone(),
-            self.session_token.clone(),
-            None,
-            "environment",
-        )
+    /// Returns the region, if there is one.
+    pub fn region(&self) -> Option<&str> {
+        self.0.region().map(AsRef::as_ref)
+    }
+
+    /// Returns the endpoint that stands in for AWS's own, as that of the local stack.
+    pub fn endpoint_url(&self) -> Option<&str> {
+        self.0.endpoint_url()
+    }
+
+    /// Returns a client of DynamoDB.
+    pub fn dynamodb(&self, limits: CallLimits) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.limited(limits))
+    }
+
+    /// Returns a client of SQS.
+    pub fn sqs(&self, limits: CallLimits) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.limited(limits))
+    }
+
+    fn limited(&self, limits: CallLimits) -> SdkConfig {
+        let config = self.0.to_builder().timeout_config(limits.timeouts()).retry_config(limits.retries());
+        // Every attempt has a deadline already.
+        config.stalled_stream_protection(StalledStreamProtectionConfig::disabled()).build()
     }
 }
 
-/// A failed call in our words: which service, and the error's code. Never a message, which may quote what was sent.
+/// Says in an [`Unavailable`] that a request could not be signed, because no credentials were found or the found ones have
+/// expired.
+pub const NO_CREDENTIALS: &str = "there are no usable AWS credentials";
+
+/// Returns a failed call in our words: which service, and the error's code. Never a message, which may quote what was sent.
 pub(crate) fn unavailable<E>(service: &'static str) -> impl Fn(SdkError<E>) -> Unavailable
 where
-    E: ProvideErrorMetadata,
+    E: ProvideErrorMetadata + Error + 'static,
 {
-    move |error| Unavailable { service, reason: reason(&error) }
+    move |error| Unavailable { service, reason: reason(&error).to_owned() }
 }
 
-fn reason<E: ProvideErrorMetadata>(error: &SdkError<E>) -> String {
+fn reason<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> &str {
     match error {
-        SdkError::ServiceError(answer) => answer.err().code().unwrap_or("an error without a code").to_owned(),
-        SdkError::TimeoutError(_) => "timed out".to_owned(),
-        SdkError::DispatchFailure(failure) if failure.is_timeout() => "timed out connecting".to_owned(),
-        SdkError::DispatchFailure(_) => "could not be reached".to_owned(),
-        SdkError::ResponseError(_) => "answered something unreadable".to_owned(),
-        _ => "the request could not be made".to_owned(),
+        SdkError::ServiceError(answer) => answer.err().code().unwrap_or("an error without a code"),
+        SdkError::TimeoutError(_) => "timed out",
+        error if lacks_credentials(error) => NO_CREDENTIALS,
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => "timed out connecting",
+        SdkError::DispatchFailure(_) => "could not be reached",
+        SdkError::ResponseError(_) => "answered something unreadable",
+        _ => "the request could not be made",
     }
+}
+
+fn lacks_credentials(fault: &(dyn Error + 'static)) -> bool {
+    fault.is::<CredentialsError>() || fault.source().is_some_and(lacks_credentials)
 }
 
 #[cfg(test)]
 mod tests {
+    use aws_credential_types::credential_fn::provide_credentials_fn;
+
     use super::*;
+
+    #[tokio::test]
+    async fn missing_credentials_are_told_as_that() {
+        let none = provide_credentials_fn(async || Err(CredentialsError::not_loaded("the session has expired")));
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .endpoint_url("http://127.0.0.1:1")
+            .http_client(http_client(None).unwrap())
+            .credentials_provider(SharedCredentialsProvider::new(none));
+        let client = AwsSettings::from(config.build()).dynamodb(CallLimits::REDIRECTING);
+        let fault = client.list_tables().send().await.map_err(unavailable("DynamoDB")).unwrap_err();
+        assert_eq!(fault.reason, NO_CREDENTIALS);
+    }
+
+    #[test]
+    fn settings_hide_the_credentials_that_they_hold() {
+        let secret = aws_sdk_dynamodb::config::Credentials::new("id", "hunter2", Some("hunter3".into()), None, "test");
+        let config = SdkConfig::builder().credentials_provider(SharedCredentialsProvider::new(secret)).build();
+        assert!(!format!("{:?}", AwsSettings::from(config)).contains("hunter"));
+    }
 
     #[test]
     fn so_many_operations_in_a_row_leave_a_second_of_the_functions_time() {

@@ -5,24 +5,23 @@ pub mod clicks;
 pub mod configuration;
 pub mod deliveries;
 pub mod failures;
-mod get_all;
 pub mod history;
 pub mod item;
 pub mod lookups;
 pub mod participants;
 pub mod partners;
 pub mod postbacks;
+mod read;
 pub mod refusals;
 pub mod resolutions;
 pub mod under_way;
+mod write;
 
 use std::collections::HashMap;
 
 use app::ports::Unavailable;
-use aws_sdk_dynamodb::{error::SdkError, operation::put_item::PutItemError, types::AttributeValue};
+use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Serialize, de::DeserializeOwned};
-
-use crate::aws::unavailable;
 
 /// An item as the client takes and gives it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -37,14 +36,23 @@ pub(crate) fn from_item<T: DeserializeOwned>(service: &'static str, item: Item) 
         .map_err(|_| Unavailable { service, reason: "holds an item that cannot be read".into() })
 }
 
-/// The item that stands in the way of a put whose condition failed: moved out of the failure, since to copy one costs as
-/// much as to read it.
-pub(crate) fn standing(service: &'static str, error: SdkError<PutItemError>) -> Result<Item, Unavailable> {
-    if !error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) {
-        return Err(unavailable(service)(error));
-    }
-    match error.into_service_error() {
-        PutItemError::ConditionalCheckFailedException(failure) => Ok(failure.item.unwrap_or_default()),
-        _ => Ok(Item::new()),
-    }
+/// Returns the value of an attribute, or of an expression, that is not a text or a number.
+pub(crate) fn value(service: &'static str, value: &impl Serialize) -> Result<AttributeValue, Unavailable> {
+    serde_dynamo::to_attribute_value(value)
+        .map_err(|_| Unavailable { service, reason: "cannot be written as an attribute".into() })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "callers give texts, numbers and references alike")]
+pub(crate) fn text(text: impl ToString) -> AttributeValue {
+    AttributeValue::S(text.to_string())
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "callers give texts, numbers and references alike")]
+pub(crate) fn number(number: impl ToString) -> AttributeValue {
+    AttributeValue::N(number.to_string())
+}
+
+/// Returns a key of one text.
+pub(crate) fn key_of(name: &str, value: impl ToString) -> Item {
+    Item::from([(name.to_owned(), text(value))])
 }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
-use adapters::aws::{AwsSettings, CaBundle};
+use adapters::aws::{AwsSettings, http_client};
 use app::cache::CachePolicy;
 use domain::jiff::SignedDuration;
 
@@ -115,21 +115,13 @@ impl Environment {
         }
     }
 
-    /// Where AWS is and who calls, as Lambda says it.
+    /// Returns where AWS is, as Lambda says it. The credentials are only checked to be there: the clients read them.
     pub fn aws(&mut self) -> AwsSettings {
-        let ca_bundle = self.optional("AWS_CA_BUNDLE").map(|path| CaBundle::read(Path::new(&path))).transpose();
-        let ca_bundle = ca_bundle.unwrap_or_else(|fault| {
-            self.fault(format!("AWS_CA_BUNDLE names a file that cannot be used: {fault}"));
-            None
-        });
-        AwsSettings {
-            region: self.required("AWS_REGION"),
-            endpoint_url: self.optional("AWS_ENDPOINT_URL"),
-            access_key_id: self.required("AWS_ACCESS_KEY_ID"),
-            secret_access_key: self.required("AWS_SECRET_ACCESS_KEY"),
-            session_token: self.optional("AWS_SESSION_TOKEN"),
-            ca_bundle,
-        }
+        let _ = (self.required("AWS_ACCESS_KEY_ID"), self.required("AWS_SECRET_ACCESS_KEY"));
+        let ca_bundle = self.optional("AWS_CA_BUNDLE");
+        let http = http_client(ca_bundle.as_deref().map(Path::new))
+            .map_err(|fault| self.fault(format!("AWS_CA_BUNDLE names a file that cannot be used: {fault}")));
+        AwsSettings::of_function(self.required("AWS_REGION"), self.optional("AWS_ENDPOINT_URL"), http.ok())
     }
 
     /// One more fault, of values that do not fit each other.
@@ -153,12 +145,16 @@ mod tests {
 
     #[test]
     fn every_fault_is_told_at_once_and_no_value_is() {
-        let mut env = environment(&[("AWS_SECRET_ACCESS_KEY", "hunter2"), ("PARTNER_FRESH_SECONDS", "soon")]);
+        let mut env = environment(&[
+            ("AWS_SECRET_ACCESS_KEY", "hunter2"),
+            ("AWS_CA_BUNDLE", "/nonexistent/hunter2.pem"),
+            ("PARTNER_FRESH_SECONDS", "soon"),
+        ]);
         env.required("PARTNERS_TABLE");
         env.cache_policy();
         env.aws();
         let words = env.finish().unwrap_err().to_string();
-        for name in ["PARTNERS_TABLE", "PARTNER_FRESH_SECONDS", "AWS_REGION", "AWS_ACCESS_KEY_ID"] {
+        for name in ["PARTNERS_TABLE", "PARTNER_FRESH_SECONDS", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_CA_BUNDLE"] {
             assert!(words.contains(name), "{name} in {words}");
         }
         assert!(!words.contains("AWS_SECRET_ACCESS_KEY") && !words.contains("hunter2"));

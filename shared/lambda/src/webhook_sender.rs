@@ -56,7 +56,7 @@ impl WebhookSenderFunction {
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let aws = env.aws();
         let times = times(&mut env);
-        let reach = reach(&mut env, aws.endpoint_url.as_deref());
+        let reach = reach(&mut env, aws.endpoint_url());
         let [partners, secrets, deliveries, attempts] =
             ["PARTNERS_TABLE", "SECRETS_TABLE", "DELIVERIES_TABLE", "ATTEMPTS_TABLE"].map(|name| env.required(name));
         let [resends, dead_letters] =

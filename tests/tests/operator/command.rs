@@ -49,7 +49,7 @@ pub(crate) fn interrupt(child: Child) -> Said {
     said(child.wait_with_output().unwrap())
 }
 
-fn command(stack: &Stack, arguments: &[&str]) -> Command {
+pub(crate) fn command(stack: &Stack, arguments: &[&str]) -> Command {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().and_then(Path::parent).unwrap().join("postbackctl");
     let environment: BTreeMap<String, String> = stack.aws_environment(&stack.aws_endpoint_url).into_iter().collect();
@@ -58,7 +58,7 @@ fn command(stack: &Stack, arguments: &[&str]) -> Command {
     command
 }
 
-fn said(Output { status, stdout, stderr }: Output) -> Said {
+pub(crate) fn said(Output { status, stdout, stderr }: Output) -> Said {
     let words = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Said { code: status.code(), out: words(&stdout), err: words(&stderr) }
 }

@@ -4,6 +4,7 @@
 
 mod command;
 mod corrections;
+mod credentials;
 #[allow(dead_code, reason = "what the inbound tests share, of which these need a part")]
 #[path = "../inbound/fixture.rs"]
 mod fixture;

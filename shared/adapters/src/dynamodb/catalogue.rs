@@ -1,8 +1,9 @@
 //! The catalogue of campaigns: its text in chunks, and one pointer to the current one.
 
 use app::ports::{Catalogues, Published, Unavailable};
-use aws_sdk_dynamodb::{Client, error::SdkError, operation::put_item::PutItemError, types::AttributeValue};
+use aws_sdk_dynamodb::Client;
 use domain::catalogue::{Catalogue, Snapshot};
+use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::{
@@ -12,9 +13,9 @@ use super::{
         VERSION,
         media_buying::{CURRENT, CatalogueChunkItem, CataloguePointerItem, PART, Publishing},
     },
-    to_item,
+    key_of, read,
+    write::{Requires, put, send_put},
 };
-use crate::aws::unavailable;
 
 const GET: &str = "DynamoDB GetItem catalogue";
 const PUT: &str = "DynamoDB PutItem catalogue";
@@ -50,8 +51,7 @@ impl DynamoCatalogues {
         let publishing = Publishing { version: snapshot.version, digest: digest(&text), chunks: count };
         for (n, body) in (0..count).zip(chunks) {
             let chunk = CatalogueChunkItem { part: publishing.chunk_key(n), body: body.to_owned() };
-            let put = self.client.put_item().table_name(&self.table).set_item(Some(to_item(PUT, &chunk)?));
-            put.send().await.map_err(unavailable(PUT))?;
+            send_put(&self.client, PUT, put(PUT, &self.table, &chunk, Requires::Nothing)?).await?;
         }
         let Publishing { version, digest, chunks } = publishing;
         let superseded = before.as_ref().map(CataloguePointerItem::current);
@@ -61,44 +61,30 @@ impl DynamoCatalogues {
         let written = self.point(&pointer, expected).await?;
         if let (Written::Done, Some(old)) = (written, before.and_then(|pointer| pointer.superseded)) {
             for n in 0..old.chunks {
-                let key = AttributeValue::S(old.chunk_key(n));
-                // What is left over costs its storage and is read by nobody.
-                let _ = self.client.delete_item().table_name(&self.table).key(PART, key).send().await;
+                let key = Some(key_of(PART, old.chunk_key(n)));
+                // A chunk that is left over costs its storage and is read by nobody.
+                let _ = self.client.delete_item().table_name(&self.table).set_key(key).send().await;
             }
         }
         Ok(written)
     }
 
     async fn point(&self, pointer: &CataloguePointerItem, expected: Option<u64>) -> Result<Written, Unavailable> {
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(to_item(PUT, pointer)?));
-        let put = match expected {
-            None => put.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", PART),
-            Some(expected) => put
-                .condition_expression("#version = :expected")
-                .expression_attribute_names("#version", VERSION)
-                .expression_attribute_values(":expected", AttributeValue::N(expected.to_string())),
-        };
-        match put.send().await {
-            Ok(_) => Ok(Written::Done),
-            Err(SdkError::ServiceError(answer))
-                if matches!(answer.err(), PutItemError::ConditionalCheckFailedException(_)) =>
-            {
-                // Ours, if it was our own write whose answer was lost.
-                let current = self.pointer().await?.map(|current| current.current());
-                Ok(if current == Some(pointer.current()) { Written::Done } else { Written::Lost })
-            }
-            Err(error) => Err(unavailable(PUT)(error)),
-        }
+        let put = put(PUT, &self.table, pointer, Requires::still(PART, VERSION, expected))?;
+        let standing = send_put(&self.client, PUT, put).await?;
+        let standing = standing.map(|item| from_item::<CataloguePointerItem>(PUT, item));
+        // The pointer that stands is ours if the answer to our own write was lost.
+        let is_ours = standing.is_none_or(|standing| standing.is_ok_and(|it| it.current() == pointer.current()));
+        Ok(if is_ours { Written::Done } else { Written::Lost })
     }
 
     async fn pointer(&self) -> Result<Option<CataloguePointerItem>, Unavailable> {
         self.get(CURRENT.to_owned()).await
     }
 
-    async fn get<T: serde::de::DeserializeOwned>(&self, part: String) -> Result<Option<T>, Unavailable> {
-        let get = self.client.get_item().table_name(&self.table).key(PART, AttributeValue::S(part));
-        let found = get.consistent_read(true).send().await.map_err(unavailable(GET))?;
-        found.item.map(|item| from_item(GET, item)).transpose()
+    async fn get<T: DeserializeOwned>(&self, part: String) -> Result<Option<T>, Unavailable> {
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key_of(PART, part)));
+        read::get(GET, get.consistent_read(true)).await
     }
 
     async fn read(&self, publishing: &Publishing) -> Result<Catalogue, Unavailable> {

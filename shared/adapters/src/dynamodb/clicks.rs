@@ -4,8 +4,10 @@ use app::ports::{Clicks, Unavailable};
 use aws_sdk_dynamodb::Client;
 use domain::click::Click;
 
-use super::{item::ClickItem, to_item};
-use crate::aws::unavailable;
+use super::{
+    item::ClickItem,
+    write::{Requires, put, send_put},
+};
 
 const PUT: &str = "DynamoDB PutItem clicks";
 
@@ -25,8 +27,7 @@ impl DynamoClicks {
 
 impl Clicks for DynamoClicks {
     async fn record(&self, click: &Click) -> Result<(), Unavailable> {
-        let item = to_item(PUT, &ClickItem::from(click))?;
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        Box::pin(put.send()).await.map(|_| ()).map_err(unavailable(PUT))
+        let put = put(PUT, &self.table, &ClickItem::from(click), Requires::Nothing)?;
+        send_put(&self.client, PUT, put).await.map(|_| ())
     }
 }

@@ -1,18 +1,14 @@
 //! Partners and secrets as the operator's command changes them.
 
 use app::ports::Unavailable;
-use aws_sdk_dynamodb::{
-    Client,
-    error::SdkError,
-    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
-    types::{AttributeValue, Put, TransactWriteItem},
-};
+use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
 use domain::ids::Provider;
 
 use super::{
     from_item,
     item::{OWNER, PROVIDER, PartnerItem, SecretsItem, VERSION},
-    to_item,
+    key_of, read,
+    write::{CONDITION, Requires, put, send_put, transact},
 };
 use crate::aws::unavailable;
 
@@ -47,10 +43,8 @@ impl Configuration {
 
     /// A partner as it stands now.
     pub async fn partner(&self, provider: &Provider) -> Result<Option<PartnerItem>, Unavailable> {
-        let key = AttributeValue::S(provider.to_string());
-        let get = self.client.get_item().table_name(&self.partners).key(PROVIDER, key).consistent_read(true);
-        let found = get.send().await.map_err(unavailable(GET_PARTNER))?;
-        found.item.map(|item| from_item(GET_PARTNER, item)).transpose()
+        let get = self.client.get_item().table_name(&self.partners).set_key(Some(key_of(PROVIDER, provider)));
+        read::get(GET_PARTNER, get.consistent_read(true)).await
     }
 
     /// All partners as they stand now: whatever was written before this is called is among them.
@@ -58,18 +52,9 @@ impl Configuration {
     /// A scan, and the only one: for an operator's command that publishes, never for a function. Partners are hundreds of
     /// small items, and an index of them would be one more thing that could disagree with the table.
     pub async fn partners(&self) -> Result<Vec<PartnerItem>, Unavailable> {
-        let (mut partners, mut from) = (Vec::new(), None);
-        loop {
-            let scan = self.client.scan().table_name(&self.partners).consistent_read(true);
-            let page = scan.set_exclusive_start_key(from).send().await.map_err(unavailable(SCAN_PARTNERS))?;
-            for item in page.items.unwrap_or_default() {
-                partners.push(from_item(SCAN_PARTNERS, item)?);
-            }
-            from = page.last_evaluated_key.filter(|key| !key.is_empty());
-            if from.is_none() {
-                return Ok(partners);
-            }
-        }
+        let scan = self.client.scan().table_name(&self.partners).consistent_read(true);
+        let found = scan.into_paginator().items().send().try_collect().await.map_err(unavailable(SCAN_PARTNERS))?;
+        found.into_iter().map(|item| from_item(SCAN_PARTNERS, item)).collect()
     }
 
     /// Writes a partner if it still has the version before this one's, or is still absent for version 1; and its secrets
@@ -89,60 +74,27 @@ impl Configuration {
     }
 
     async fn try_put_partner(&self, item: &PartnerItem, secrets: Option<&SecretsItem>) -> Result<Written, Unavailable> {
-        let put = Put::builder().table_name(&self.partners).set_item(Some(to_item(PUT_PARTNER, item)?));
-        let put = match item.version.checked_sub(1) {
-            None | Some(0) => {
-                put.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", PROVIDER)
-            }
-            Some(before) => put
-                .condition_expression("#version = :before")
-                .expression_attribute_names("#version", VERSION)
-                .expression_attribute_values(":before", AttributeValue::N(before.to_string())),
-        };
-        let mut writes = vec![put];
+        let before = item.version.checked_sub(1).filter(|before| *before > 0);
+        let mut puts = vec![put(PUT_PARTNER, &self.partners, item, Requires::still(PROVIDER, VERSION, before))?];
         if let Some(secrets) = secrets {
-            writes.push(Put::builder().table_name(&self.secrets).set_item(Some(to_item(PUT_SECRETS, secrets)?)));
+            puts.push(put(PUT_SECRETS, &self.secrets, secrets, Requires::Nothing)?);
         }
-        let mut transaction = self.client.transact_write_items();
-        for write in writes {
-            let put = write.build().map_err(|fault| Unavailable { service: PUT_PARTNER, reason: fault.to_string() })?;
-            transaction = transaction.transact_items(TransactWriteItem::builder().put(put).build());
-        }
-        match transaction.send().await {
-            Ok(_) => Ok(Written::Done),
-            Err(error) if is_condition_of_the_first(&error) => Ok(Written::Lost),
-            Err(error) => Err(unavailable(PUT_PARTNER)(error)),
-        }
+        let writes = puts.into_iter().map(|put| TransactWriteItem::builder().put(put).build()).collect();
+        // Only the partner's write has a condition.
+        let done = transact(&self.client, PUT_PARTNER, writes, &[CONDITION]).await?;
+        Ok(if done { Written::Done } else { Written::Lost })
     }
 
     /// An owner's secrets as they stand now.
     pub async fn secrets(&self, owner: &str) -> Result<Option<SecretsItem>, Unavailable> {
-        let key = AttributeValue::S(owner.to_owned());
-        let get = self.client.get_item().table_name(&self.secrets).key(OWNER, key).consistent_read(true);
-        let found = get.send().await.map_err(unavailable(GET_SECRETS))?;
-        found.item.map(|item| from_item(GET_SECRETS, item)).transpose()
+        let get = self.client.get_item().table_name(&self.secrets).set_key(Some(key_of(OWNER, owner)));
+        read::get(GET_SECRETS, get.consistent_read(true)).await
     }
 
     /// Writes an owner's secrets unless there are any.
     pub async fn put_secrets_if_absent(&self, item: &SecretsItem) -> Result<Written, Unavailable> {
-        let put = self.client.put_item().table_name(&self.secrets).set_item(Some(to_item(PUT_SECRETS, item)?));
-        let put = put.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", OWNER);
-        match put.send().await {
-            Ok(_) => Ok(Written::Done),
-            Err(SdkError::ServiceError(answer))
-                if matches!(answer.err(), PutItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(Written::Lost)
-            }
-            Err(error) => Err(unavailable(PUT_SECRETS)(error)),
-        }
+        let put = put(PUT_SECRETS, &self.secrets, item, Requires::Absence(OWNER))?;
+        let standing = send_put(&self.client, PUT_SECRETS, put).await?;
+        Ok(if standing.is_none() { Written::Done } else { Written::Lost })
     }
-}
-
-/// Whether a transaction was called off because its first write's condition does not hold.
-fn is_condition_of_the_first(error: &SdkError<TransactWriteItemsError>) -> bool {
-    let SdkError::ServiceError(answer) = error else { return false };
-    let TransactWriteItemsError::TransactionCanceledException(cancelled) = answer.err() else { return false };
-    let first = cancelled.cancellation_reasons().first();
-    first.and_then(|reason| reason.code()) == Some("ConditionalCheckFailed")
 }

@@ -3,9 +3,8 @@
 use app::ports::{Claimed, Deliveries, NewDeliveries, Put, Replaced, Unavailable};
 use aws_sdk_dynamodb::{
     Client,
-    error::{ProvideErrorMetadata, SdkError},
-    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
-    types::{AttributeValue, Put as PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+    operation::update_item::UpdateItemError,
+    types::{Put as PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 use domain::{
     delivery::{Claim, Delivery, LateAttempt, Message, Opened},
@@ -13,9 +12,10 @@ use domain::{
 };
 
 use super::{
-    Item, from_item,
+    from_item,
     item::media_buying::{AttemptItem, CLAIM_PATH, DELIVERY_ID, DELIVERY_REVISION, DeliveryItem},
-    standing, to_item,
+    key_of, number, read, value,
+    write::{CONDITION, Requires, put, replaced, send_put, transact},
 };
 use crate::aws::unavailable;
 
@@ -42,21 +42,10 @@ impl DynamoNewDeliveries {
 impl NewDeliveries for DynamoNewDeliveries {
     /// One conditional write and no read: when there is one already, DynamoDB gives it back.
     async fn put_if_absent(&self, delivery: &Delivery) -> Result<Put, Unavailable> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(to_item(PUT, &DeliveryItem::from(delivery))?))
-            .condition_expression("attribute_not_exists(#key)")
-            .expression_attribute_names("#key", DELIVERY_ID)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match put.send().await {
-            Ok(_) => Ok(Put::Fresh),
-            Err(error) => {
-                let standing: DeliveryItem = from_item(PUT, standing(PUT, error)?)?;
-                Ok(Put::Existing(Box::new(standing.delivery)))
-            }
-        }
+        let put = put(PUT, &self.table, &DeliveryItem::from(delivery), Requires::Absence(DELIVERY_ID))?;
+        let Some(standing) = send_put(&self.client, PUT, put).await? else { return Ok(Put::Fresh) };
+        let standing: DeliveryItem = from_item(PUT, standing)?;
+        Ok(Put::Existing(Box::new(standing.delivery)))
     }
 }
 
@@ -74,22 +63,14 @@ impl DynamoDeliveries {
         Self { client, deliveries, attempts }
     }
 
-    /// A put of this delivery in place of the revision before it.
+    /// Makes a put of this delivery in place of the revision before it.
     fn put_of(&self, delivery: &Delivery) -> Result<PutRequest, Unavailable> {
-        let before = delivery.revision().saturating_sub(1);
-        PutRequest::builder()
-            .table_name(&self.deliveries)
-            .set_item(Some(to_item(PUT, &DeliveryItem::from(delivery))?))
-            .condition_expression("#revision = :before")
-            .expression_attribute_names("#revision", DELIVERY_REVISION)
-            .expression_attribute_values(":before", AttributeValue::N(before.to_string()))
-            .build()
-            .map_err(|_| unmade(PUT))
+        let before = Requires::Number(DELIVERY_REVISION, delivery.revision().saturating_sub(1).into());
+        put(PUT, &self.deliveries, &DeliveryItem::from(delivery), before)
     }
 
     fn put_of_attempt(&self, attempt: &AttemptItem) -> Result<PutRequest, Unavailable> {
-        let item = to_item(PUT_ATTEMPT, attempt)?;
-        PutRequest::builder().table_name(&self.attempts).set_item(Some(item)).build().map_err(|_| unmade(PUT_ATTEMPT))
+        put(PUT_ATTEMPT, &self.attempts, attempt, Requires::Nothing)
     }
 
     /// Writes a delivery and these attempts, all or none.
@@ -103,31 +84,27 @@ impl DynamoDeliveries {
             puts.push(self.put_of_attempt(&attempt)?);
         }
         let writes = puts.into_iter().map(|put| TransactWriteItem::builder().put(put).build()).collect();
-        match self.client.transact_write_items().set_transact_items(Some(writes)).send().await {
-            Ok(_) => Ok(Replaced::Done),
-            Err(error) if is_condition(&error) => Ok(Replaced::Changed),
-            Err(error) => Err(unavailable(PUT_BOTH)(error)),
-        }
+        // Only the delivery's write has a condition.
+        transact(&self.client, PUT_BOTH, writes, &[CONDITION]).await.map(replaced)
     }
 }
 
 impl Deliveries for DynamoDeliveries {
     /// One conditional write and no read, whatever comes of it: DynamoDB gives back the delivery as it is then.
     async fn claim(&self, message: &Message, claim: &Claim) -> Result<Claimed, Unavailable> {
-        let written = serde_dynamo::to_attribute_value(claim).map_err(|_| unmade(CLAIM))?;
         let [life, under_way, place] = CLAIM_PATH;
         let update = self
             .client
             .update_item()
             .table_name(&self.deliveries)
-            .set_key(Some(key_of(&message.delivery_id)))
+            .set_key(Some(key_of(DELIVERY_ID, &message.delivery_id)))
             .update_expression("SET #life.#under_way.#claim = :claim, #revision = :next")
             .condition_expression("#revision = :made_for")
             .expression_attribute_names("#life", life)
             .expression_attribute_names("#under_way", under_way)
             .expression_attribute_names("#claim", place)
             .expression_attribute_names("#revision", DELIVERY_REVISION)
-            .expression_attribute_values(":claim", written)
+            .expression_attribute_values(":claim", value(CLAIM, claim)?)
             .expression_attribute_values(":made_for", number(message.revision))
             .expression_attribute_values(":next", number(message.revision.saturating_add(1)))
             .return_values(ReturnValue::AllNew)
@@ -149,31 +126,14 @@ impl Deliveries for DynamoDeliveries {
     }
 
     async fn read(&self, id: &DeliveryId) -> Result<Option<Delivery>, Unavailable> {
-        let get = self.client.get_item().table_name(&self.deliveries).set_key(Some(key_of(id))).consistent_read(true);
-        let found = get.send().await.map_err(unavailable(GET))?;
-        let item: Option<DeliveryItem> = found.item.map(|item| from_item(GET, item)).transpose()?;
+        let get = self.client.get_item().table_name(&self.deliveries).set_key(Some(key_of(DELIVERY_ID, id)));
+        let item: Option<DeliveryItem> = read::get(GET, get.consistent_read(true)).await?;
         Ok(item.map(|item| item.delivery))
     }
 
     async fn replace(&self, delivery: &Delivery) -> Result<Replaced, Unavailable> {
-        let put = self.put_of(delivery)?;
-        let put = self
-            .client
-            .put_item()
-            .table_name(put.table_name)
-            .set_item(Some(put.item))
-            .set_condition_expression(put.condition_expression)
-            .set_expression_attribute_names(put.expression_attribute_names)
-            .set_expression_attribute_values(put.expression_attribute_values);
-        match put.send().await {
-            Ok(_) => Ok(Replaced::Done),
-            Err(error)
-                if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
-            {
-                Ok(Replaced::Changed)
-            }
-            Err(error) => Err(unavailable(PUT)(error)),
-        }
+        let standing = send_put(&self.client, PUT, self.put_of(delivery)?).await?;
+        Ok(replaced(standing.is_none()))
     }
 
     /// One write, or a transaction of two.
@@ -182,8 +142,7 @@ impl Deliveries for DynamoDeliveries {
         if let Some(delivery) = changed {
             return self.put_together(delivery, [attempt]).await;
         }
-        let put = self.client.put_item().table_name(&self.attempts).set_item(Some(to_item(PUT_ATTEMPT, &attempt)?));
-        put.send().await.map(|_| Replaced::Done).map_err(unavailable(PUT_ATTEMPT))
+        send_put(&self.client, PUT_ATTEMPT, self.put_of_attempt(&attempt)?).await.map(|_| Replaced::Done)
     }
 
     /// A transaction of as many writes as the old round had attempts, and one.
@@ -192,25 +151,4 @@ impl Deliveries for DynamoDeliveries {
         let moved = moved.map(|attempt| AttemptItem::of_round(opened.delivery.id(), opened.moved_round, attempt));
         self.put_together(&opened.delivery, moved).await
     }
-}
-
-fn key_of(id: &DeliveryId) -> Item {
-    Item::from([(DELIVERY_ID.to_owned(), AttributeValue::S(id.to_string()))])
-}
-
-fn number(number: u32) -> AttributeValue {
-    AttributeValue::N(number.to_string())
-}
-
-fn unmade(service: &'static str) -> Unavailable {
-    Unavailable { service, reason: "the request could not be made".into() }
-}
-
-/// Whether a transaction was called off because a condition of it does not hold; only the delivery's write has one.
-fn is_condition(error: &SdkError<TransactWriteItemsError>) -> bool {
-    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
-        return false;
-    };
-    let failed = |code: Option<&str>| code == Some("ConditionalCheckFailed");
-    cancelled.cancellation_reasons().iter().any(|reason| failed(reason.code())) || failed(cancelled.code())
 }

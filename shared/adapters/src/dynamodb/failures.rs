@@ -1,7 +1,7 @@
 //! The deliveries that ended and were not delivered, found by their sparse index; and the attempts beside a delivery.
 
 use app::ports::{PageToken, Unavailable};
-use aws_sdk_dynamodb::{Client, operation::query::builders::QueryFluentBuilder, types::AttributeValue};
+use aws_sdk_dynamodb::{Client, operation::query::builders::QueryFluentBuilder};
 use domain::{
     ids::{DeliveryId, Provider},
     moment::Moment,
@@ -9,11 +9,13 @@ use domain::{
 use futures_util::future::try_join_all;
 
 use super::{
-    Item, from_item,
-    get_all::get_all,
+    Item,
     item::media_buying::{
         AttemptItem, DELIVERY_ID, DeliveryItem, FAILED_AT, FAILED_INDEX, FAILED_SHARD, FAILED_SHARDS, failed_shard,
     },
+    number,
+    read::{self, get_all, start_key, token},
+    text,
 };
 use crate::aws::unavailable;
 
@@ -78,35 +80,22 @@ impl DynamoFailures {
         ended: Ended,
         from: Option<PageToken>,
     ) -> Result<(Vec<DeliveryItem>, Option<PageToken>), Unavailable> {
-        let from = from.map(|token| start_key(&token, provider, shard)).transpose()?;
-        let query = self.query(provider, shard, ended).limit(PAGE).set_exclusive_start_key(from);
-        let found = query.send().await.map_err(unavailable(QUERY))?;
-        let next = found.last_evaluated_key.filter(|key| !key.is_empty()).as_ref().and_then(token);
-        Ok((self.read(found.items.unwrap_or_default()).await?, next))
+        let query = self.query(provider, shard, ended).limit(PAGE);
+        let found = query.set_exclusive_start_key(start_key(QUERY, from)?).send().await.map_err(unavailable(QUERY))?;
+        Ok((self.read(found.items.unwrap_or_default()).await?, token(QUERY, found.last_evaluated_key)?))
     }
 
     /// A delivery's attempts of older rounds, and those that were recorded too late, as they were made.
     pub async fn older_attempts(&self, id: &DeliveryId) -> Result<Vec<AttemptItem>, Unavailable> {
-        let (mut attempts, mut from) = (Vec::new(), None);
-        loop {
-            let query = self
-                .client
-                .query()
-                .table_name(&self.attempts)
-                .key_condition_expression("#id = :id")
-                .expression_attribute_names("#id", DELIVERY_ID)
-                .expression_attribute_values(":id", AttributeValue::S(id.to_string()))
-                .consistent_read(true)
-                .set_exclusive_start_key(from);
-            let found = query.send().await.map_err(unavailable(QUERY_ATTEMPTS))?;
-            for item in found.items.unwrap_or_default() {
-                attempts.push(from_item(QUERY_ATTEMPTS, item)?);
-            }
-            from = found.last_evaluated_key.filter(|key| !key.is_empty());
-            if from.is_none() {
-                return Ok(attempts);
-            }
-        }
+        let query = self
+            .client
+            .query()
+            .table_name(&self.attempts)
+            .key_condition_expression("#id = :id")
+            .expression_attribute_names("#id", DELIVERY_ID)
+            .expression_attribute_values(":id", text(id))
+            .consistent_read(true);
+        read::query(QUERY_ATTEMPTS, query).await
     }
 
     fn query(&self, provider: &Provider, shard: u32, ended: Ended) -> QueryFluentBuilder {
@@ -119,9 +108,9 @@ impl DynamoFailures {
             .key_condition_expression("#shard = :shard AND #at BETWEEN :from AND :last")
             .expression_attribute_names("#shard", FAILED_SHARD)
             .expression_attribute_names("#at", FAILED_AT)
-            .expression_attribute_values(":shard", AttributeValue::S(failed_shard(provider, shard)))
-            .expression_attribute_values(":from", AttributeValue::N(ended.from.as_millisecond().to_string()))
-            .expression_attribute_values(":last", AttributeValue::N(last.to_string()))
+            .expression_attribute_values(":shard", text(failed_shard(provider, shard)))
+            .expression_attribute_values(":from", number(ended.from.as_millisecond()))
+            .expression_attribute_values(":last", number(last))
     }
 
     async fn read(&self, found: Vec<Item>) -> Result<Vec<DeliveryItem>, Unavailable> {
@@ -132,19 +121,4 @@ impl DynamoFailures {
 
 fn failed_at(key: &Item) -> i64 {
     key.get(FAILED_AT).and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok()).unwrap_or_default()
-}
-
-/// `at id`: what a key of the index says beside its shard.
-fn token(key: &Item) -> Option<PageToken> {
-    Some(PageToken(format!("{} {}", key.get(FAILED_AT)?.as_n().ok()?, key.get(DELIVERY_ID)?.as_s().ok()?)))
-}
-
-fn start_key(token: &PageToken, provider: &Provider, shard: u32) -> Result<Item, Unavailable> {
-    let unreadable = || Unavailable { service: QUERY, reason: "the page's beginning cannot be read".to_owned() };
-    let (at, id) = token.0.split_once(' ').ok_or_else(unreadable)?;
-    Ok(Item::from([
-        (FAILED_SHARD.to_owned(), AttributeValue::S(failed_shard(provider, shard))),
-        (FAILED_AT.to_owned(), AttributeValue::N(at.to_owned())),
-        (DELIVERY_ID.to_owned(), AttributeValue::S(id.to_owned())),
-    ]))
 }

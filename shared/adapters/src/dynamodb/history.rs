@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use app::ports::Unavailable;
-use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use aws_sdk_dynamodb::Client;
 use domain::{
     ids::{ClickId, DeliveryId, Provider, TransactionId},
     refusal::ContentKey,
@@ -11,14 +11,14 @@ use domain::{
 use serde::de::DeserializeOwned;
 
 use super::{
-    Item, from_item,
-    get_all::{get_all, get_readable},
     item::{
         CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION, RefusalItem,
         media_buying::{DELIVERY_ID, DeliveryItem},
     },
+    key_of,
+    read::{self, get_all, get_readable},
+    text,
 };
-use crate::aws::unavailable;
 
 const GET: &str = "DynamoDB GetItem history";
 const GET_ALL: &str = "DynamoDB BatchGetItem history";
@@ -52,10 +52,9 @@ impl History {
             .table_name(&self.postbacks)
             .key_condition_expression("#key = :key")
             .expression_attribute_names("#key", PROVIDER_TRANSACTION)
-            .expression_attribute_values(":key", AttributeValue::S(PostbackItem::key(provider, transaction_id)))
+            .expression_attribute_values(":key", text(PostbackItem::key(provider, transaction_id)))
             .consistent_read(true);
-        let found = query.send().await.map_err(unavailable(QUERY))?;
-        found.items.unwrap_or_default().into_iter().map(|item| from_item(QUERY, item)).collect()
+        read::query(QUERY, query).await
     }
 
     /// What is kept of a refused or conflicting content.
@@ -68,8 +67,7 @@ impl History {
         &self,
         keys: impl IntoIterator<Item = &'a str>,
     ) -> Result<HashMap<String, RefusalItem>, Unavailable> {
-        let key = |key: &str| Item::from([(PROVIDER_CONTENT.to_owned(), AttributeValue::S(key.to_owned()))]);
-        let found: Vec<RefusalItem> = self.get_all(&self.refusals, each_once(keys).map(key).collect()).await?;
+        let found: Vec<RefusalItem> = self.get_all(&self.refusals, PROVIDER_CONTENT, keys).await?;
         Ok(found.into_iter().map(|item| (item.provider_content.clone(), item)).collect())
     }
 
@@ -82,7 +80,7 @@ impl History {
         let key = |key: &str| {
             let (revision, transaction) = PostbackItem::of_lookup_key(key)?;
             let names = [(REVISION, revision), (PROVIDER_TRANSACTION, transaction)];
-            Some(names.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).into())
+            Some(names.map(|(name, value)| (name.to_owned(), text(value))).into())
         };
         let keys = each_once(keys).filter_map(key).collect();
         let found: Vec<PostbackItem> = get_readable(&self.client, GET_ALL, &self.postbacks, keys).await?;
@@ -91,8 +89,7 @@ impl History {
 
     /// The clicks of these ids, those that are ours and are kept.
     pub async fn clicks<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<ClickItem>, Unavailable> {
-        let key = |id: &str| Item::from([(CLICK_ID.to_owned(), AttributeValue::S(id.to_owned()))]);
-        self.get_all(&self.clicks, each_once(ids).map(key).collect()).await
+        self.get_all(&self.clicks, CLICK_ID, ids).await
     }
 
     /// A click.
@@ -105,8 +102,7 @@ impl History {
         &self,
         ids: impl IntoIterator<Item = &'a str>,
     ) -> Result<Vec<DeliveryItem>, Unavailable> {
-        let key = |id: &str| Item::from([(DELIVERY_ID.to_owned(), AttributeValue::S(id.to_owned()))]);
-        self.get_all(&self.deliveries, each_once(ids).map(key).collect()).await
+        self.get_all(&self.deliveries, DELIVERY_ID, ids).await
     }
 
     /// A delivery, with its current round.
@@ -114,15 +110,18 @@ impl History {
         self.get(&self.deliveries, DELIVERY_ID, id.as_str()).await
     }
 
-    async fn get_all<T: DeserializeOwned>(&self, table: &str, keys: Vec<Item>) -> Result<Vec<T>, Unavailable> {
-        get_all(&self.client, GET_ALL, table, keys).await
+    async fn get_all<'a, T: DeserializeOwned>(
+        &self,
+        table: &str,
+        name: &str,
+        keys: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Vec<T>, Unavailable> {
+        get_all(&self.client, GET_ALL, table, each_once(keys).map(|value| key_of(name, value)).collect()).await
     }
 
-    async fn get<T: DeserializeOwned>(&self, table: &str, name: &str, key: &str) -> Result<Option<T>, Unavailable> {
-        let key = Item::from([(name.to_owned(), AttributeValue::S(key.to_owned()))]);
-        let get = self.client.get_item().table_name(table).set_key(Some(key)).consistent_read(true);
-        let found = get.send().await.map_err(unavailable(GET))?;
-        found.item.map(|item| from_item(GET, item)).transpose()
+    async fn get<T: DeserializeOwned>(&self, table: &str, name: &str, value: &str) -> Result<Option<T>, Unavailable> {
+        let get = self.client.get_item().table_name(table).set_key(Some(key_of(name, value)));
+        read::get(GET, get.consistent_read(true)).await
     }
 }
 

@@ -15,7 +15,6 @@
 
 pub mod lookups;
 pub mod media_buying;
-pub(crate) mod recorded;
 
 use std::{fmt, net::IpAddr};
 
@@ -30,7 +29,7 @@ use domain::{
     money::{Amount, Currency},
     partner::{Partner, PartnerFile},
     postback::{Content, Difference, Postback},
-    refusal::{Conflict, Refusal},
+    refusal::{Conflict, ContentKey, REFUSAL_KEPT_SECONDS, Refusal},
     signature::Secret,
 };
 use serde::{Deserialize, Serialize};
@@ -374,28 +373,42 @@ impl TryFrom<RefusalItem> for Conflict {
     }
 }
 
-impl From<&Refusal> for RefusalItem {
-    fn from(refusal: &Refusal) -> Self {
-        let seen = refusal.received_at;
+impl RefusalItem {
+    /// Returns what a refusal and a conflict have in common when they are first seen.
+    fn seen(kind: RefusalKind, provider: &Provider, key: &ContentKey, at: Timestamp) -> Self {
         Self {
-            provider_content: refusal.key().as_str().to_owned(),
-            kind: RefusalKind::Refusal,
-            provider: refusal.provider.clone(),
-            first_received_at: seen,
-            last_received_at: seen,
+            provider_content: key.as_str().to_owned(),
+            kind,
+            provider: provider.clone(),
+            first_received_at: at,
+            last_received_at: at,
             times: 1,
-            request: Some(refusal.request.clone()),
-            source: Some(refusal.source),
-            user_id: refusal.user_id.clone(),
-            click_id: refusal.click_id.clone(),
-            faults: refusal.faults.clone(),
+            request: None,
+            source: None,
+            user_id: None,
+            click_id: None,
+            faults: Vec::new(),
             transaction_id: None,
             content: None,
             differences: Vec::new(),
             accepted: None,
             accepted_at: None,
             original_kept_at: None,
-            expires_at: Some(seen.as_second() + domain::refusal::REFUSAL_KEPT_SECONDS),
+            expires_at: None,
+        }
+    }
+}
+
+impl From<&Refusal> for RefusalItem {
+    fn from(refusal: &Refusal) -> Self {
+        Self {
+            request: Some(refusal.request.clone()),
+            source: Some(refusal.source),
+            user_id: refusal.user_id.clone(),
+            click_id: refusal.click_id.clone(),
+            faults: refusal.faults.clone(),
+            expires_at: Some(refusal.received_at.as_second() + REFUSAL_KEPT_SECONDS),
+            ..Self::seen(RefusalKind::Refusal, &refusal.provider, &refusal.key(), refusal.received_at)
         }
     }
 }
@@ -403,24 +416,10 @@ impl From<&Refusal> for RefusalItem {
 impl From<&Conflict> for RefusalItem {
     fn from(conflict: &Conflict) -> Self {
         Self {
-            provider_content: conflict.key().as_str().to_owned(),
-            kind: RefusalKind::Conflict,
-            provider: conflict.provider.clone(),
-            first_received_at: conflict.received_at,
-            last_received_at: conflict.received_at,
-            times: 1,
-            request: None,
-            source: None,
-            user_id: None,
-            click_id: None,
-            faults: Vec::new(),
             transaction_id: Some(conflict.transaction_id.clone()),
             content: Some(conflict.content.clone()),
             differences: conflict.differences.clone(),
-            accepted: None,
-            accepted_at: None,
-            original_kept_at: None,
-            expires_at: None,
+            ..Self::seen(RefusalKind::Conflict, &conflict.provider, &conflict.key(), conflict.received_at)
         }
     }
 }
@@ -464,3 +463,6 @@ impl From<ClickItem> for Click {
         Self { click_id, provider, landing, user_id, clicked_at }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,17 +3,17 @@
 use std::collections::{BTreeSet, HashMap};
 
 use app::ports::{Participants, Replaced, StoredParticipant, Unavailable};
-use aws_sdk_dynamodb::{Client, error::SdkError, operation::put_item::PutItemError, types::AttributeValue};
+use aws_sdk_dynamodb::Client;
 use domain::{ids::UserId, moment::Moment, participant::Participant};
 use futures_util::future::join_all;
 
 use super::{
     Item, from_item,
-    get_all::{GET_AT_ONCE, Got, get_once},
     item::{VERSION, media_buying::ParticipantItem, media_buying::USER_ID},
-    to_item,
+    key_of,
+    read::{self, GET_AT_ONCE, Got, get_once},
+    write::{Requires, put, replaced, send_put},
 };
-use crate::aws::unavailable;
 
 const GET: &str = "DynamoDB GetItem participants";
 const BATCH: &str = "DynamoDB BatchGetItem participants";
@@ -34,18 +34,18 @@ impl DynamoParticipants {
 
     /// Reads one participant, as it stands now.
     pub async fn read_one(&self, user_id: &UserId) -> Result<StoredParticipant, Unavailable> {
-        let get = self.client.get_item().table_name(&self.table).set_key(Some(key_of(user_id))).consistent_read(true);
-        let found = Box::pin(get.send()).await.map_err(unavailable(GET))?.item;
-        found.map_or_else(|| Ok(StoredParticipant::default()), |item| stored(GET, item))
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key_of(USER_ID, user_id)));
+        let found: Option<ParticipantItem> = read::get(GET, get.consistent_read(true)).await?;
+        found.map_or_else(|| Ok(StoredParticipant::default()), |item| stored(GET, &item))
     }
 
     async fn read_batch(&self, users: &[&UserId]) -> Vec<Result<StoredParticipant, Unavailable>> {
-        let keys = users.iter().map(|user_id| key_of(user_id)).collect();
+        let keys = users.iter().map(|user_id| key_of(USER_ID, user_id)).collect();
         let Got { found, left } = match get_once(&self.client, BATCH, &self.table, keys).await {
             Ok(got) => got,
             Err(unavailable) => return users.iter().map(|_| Err(unavailable.clone())).collect(),
         };
-        let found = found.into_iter().filter_map(|item| Some((user_of(&item)?.to_owned(), stored(BATCH, item))));
+        let found = found.into_iter().filter_map(|item| Some((user_of(&item)?.to_owned(), read_from(item))));
         let mut found: HashMap<String, Result<StoredParticipant, Unavailable>> = found.collect();
         let left: BTreeSet<&str> = left.iter().filter_map(user_of).collect();
         // What DynamoDB had no time for is asked for by itself, with the client's own patience: one busy user is no
@@ -64,16 +64,15 @@ impl DynamoParticipants {
     }
 }
 
-fn key_of(user_id: &UserId) -> Item {
-    Item::from([(USER_ID.to_owned(), AttributeValue::S(user_id.as_str().to_owned()))])
-}
-
 fn user_of(item: &Item) -> Option<&str> {
     item.get(USER_ID)?.as_s().ok().map(String::as_str)
 }
 
-fn stored(service: &'static str, item: Item) -> Result<StoredParticipant, Unavailable> {
-    let item: ParticipantItem = from_item(service, item)?;
+fn read_from(item: Item) -> Result<StoredParticipant, Unavailable> {
+    stored(BATCH, &from_item(BATCH, item)?)
+}
+
+fn stored(service: &'static str, item: &ParticipantItem) -> Result<StoredParticipant, Unavailable> {
     let participant = serde_json::from_str(&item.participant);
     let unreadable = |_| Unavailable { service, reason: "holds a participant that cannot be read".into() };
     Ok(StoredParticipant { participant: participant.map_err(unreadable)?, version: Some(item.version) })
@@ -106,24 +105,9 @@ impl Participants for DynamoParticipants {
             participant: serde_json::to_string(participant).map_err(unwritable)?,
             expires_at: participant.expires_at().map(seconds_after),
         };
-        let put = self.client.put_item().table_name(&self.table).set_item(Some(to_item(PUT, &item)?));
-        let put = match read {
-            None => put.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", USER_ID),
-            Some(read) => put
-                .condition_expression("#version = :read")
-                .expression_attribute_names("#version", VERSION)
-                .expression_attribute_values(":read", AttributeValue::N(read.to_string())),
-        };
-        match Box::pin(put.send()).await {
-            Ok(_) => Ok(Replaced::Done),
-            // Also when it is our own write whose answer was lost: read again, it shows what was written.
-            Err(SdkError::ServiceError(answer))
-                if matches!(answer.err(), PutItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(Replaced::Changed)
-            }
-            Err(error) => Err(unavailable(PUT)(error)),
-        }
+        let put = put(PUT, &self.table, &item, Requires::still(USER_ID, VERSION, read))?;
+        // Our own write stands in the way where its answer was lost: read again, it shows what was written.
+        Ok(replaced(send_put(&self.client, PUT, put).await?.is_none()))
     }
 }
 

@@ -3,15 +3,14 @@
 use std::{collections::HashMap, sync::Arc};
 
 use app::ports::{KnownPartner, KnownRecipient, Source, SystemKeys, Unavailable};
-use aws_sdk_dynamodb::{
-    Client,
-    types::{AttributeValue, KeysAndAttributes},
-};
+use aws_sdk_dynamodb::{Client, types::KeysAndAttributes};
 use domain::{ids::Provider, partner::Partner, recipient::Recipient, webhook::Allowance};
 
 use super::{
     Item, from_item,
     item::{OWNER, PROVIDER, PartnerItem, SYSTEM_OWNER, SecretsItem, secrets_of},
+    key_of, read,
+    write::unmade,
 };
 use crate::{aws::unavailable, webhook::Signer};
 
@@ -109,9 +108,7 @@ impl Source for DynamoRecipients {
 }
 
 fn one_key(name: &str, value: String) -> Result<KeysAndAttributes, Unavailable> {
-    let key = Item::from([(name.to_owned(), AttributeValue::S(value))]);
-    let keys = KeysAndAttributes::builder().keys(key).build();
-    keys.map_err(|_| Unavailable { service: GET_BOTH, reason: "the request could not be made".into() })
+    KeysAndAttributes::builder().keys(key_of(name, value)).build().map_err(unmade(GET_BOTH))
 }
 
 fn meaning(service: &'static str, item: &PartnerItem) -> Result<Partner, Unavailable> {
@@ -140,12 +137,9 @@ impl Source for DynamoPartners {
     type Value = Partner;
 
     async fn load(&self, provider: &Provider) -> Result<Option<Partner>, Unavailable> {
-        let key = AttributeValue::S(provider.to_string());
-        let get = self.client.get_item().table_name(&self.table).key(PROVIDER, key);
-        let Some(item) = Box::pin(get.send()).await.map_err(unavailable(GET_PARTNER))?.item else {
-            return Ok(None);
-        };
-        meaning(GET_PARTNER, &from_item(GET_PARTNER, item)?).map(Some)
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key_of(PROVIDER, provider)));
+        let item: Option<PartnerItem> = read::get(GET_PARTNER, get).await?;
+        item.map(|item| meaning(GET_PARTNER, &item)).transpose()
     }
 }
 
@@ -168,12 +162,8 @@ impl Source for DynamoSystemKeys {
     type Value = SystemKeys;
 
     async fn load(&self, (): &()) -> Result<Option<SystemKeys>, Unavailable> {
-        let key = AttributeValue::S(SYSTEM_OWNER.to_owned());
-        let get = self.client.get_item().table_name(&self.table).key(OWNER, key);
-        let Some(item) = Box::pin(get.send()).await.map_err(unavailable(GET_SECRETS))?.item else {
-            return Ok(None);
-        };
-        let item: SecretsItem = from_item(GET_SECRETS, item)?;
-        Ok(item.system_keys())
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key_of(OWNER, SYSTEM_OWNER)));
+        let item: Option<SecretsItem> = read::get(GET_SECRETS, get).await?;
+        Ok(item.and_then(SecretsItem::system_keys))
     }
 }

@@ -1,24 +1,18 @@
 //! The postbacks, one item a transaction.
 
 use app::ports::{Postbacks, Recorded, Unavailable};
-use aws_sdk_dynamodb::{
-    Client,
-    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::Client;
 use domain::{
     conversion::RecordedPostback,
     ids::{Provider, TransactionId},
 };
 
 use super::{
-    Item,
-    item::{
-        ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION,
-        recorded::{item_of, postback_of},
-    },
-    standing,
+    from_item,
+    item::{ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION},
+    read, text,
+    write::{Requires, put, send_put},
 };
-use crate::aws::unavailable;
 
 const PUT: &str = "DynamoDB PutItem postbacks";
 const GET: &str = "DynamoDB GetItem postbacks";
@@ -41,18 +35,9 @@ impl Postbacks for DynamoPostbacks {
     /// One conditional write and no read, new or not: when the condition fails, DynamoDB gives back the item that stands
     /// in the way.
     async fn record(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
-        let put = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item_of(postback)))
-            .condition_expression("attribute_not_exists(#key)")
-            .expression_attribute_names("#key", PROVIDER_TRANSACTION)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        match Box::pin(put.send()).await {
-            Ok(_) => Ok(Recorded::Fresh),
-            Err(error) => recorded(PUT, standing(PUT, error)?).map(|original| Recorded::Existing(Box::new(original))),
-        }
+        let put = put(PUT, &self.table, &PostbackItem::from(postback), Requires::Absence(PROVIDER_TRANSACTION))?;
+        let Some(standing) = send_put(&self.client, PUT, put).await? else { return Ok(Recorded::Fresh) };
+        recorded(PUT, from_item(PUT, standing)?).map(|original| Recorded::Existing(Box::new(original)))
     }
 
     async fn find(
@@ -64,14 +49,13 @@ impl Postbacks for DynamoPostbacks {
             .client
             .get_item()
             .table_name(&self.table)
-            .key(PROVIDER_TRANSACTION, AttributeValue::S(PostbackItem::key(provider, transaction_id)))
-            .key(REVISION, AttributeValue::S(ORIGINAL.to_owned()))
+            .key(PROVIDER_TRANSACTION, text(PostbackItem::key(provider, transaction_id)))
+            .key(REVISION, text(ORIGINAL))
             .consistent_read(true);
-        let found = Box::pin(get.send()).await.map_err(unavailable(GET))?;
-        found.item.map(|item| recorded(GET, item)).transpose()
+        read::get(GET, get).await?.map(|item| recorded(GET, item)).transpose()
     }
 }
 
-fn recorded(service: &'static str, item: Item) -> Result<RecordedPostback, Unavailable> {
-    postback_of(item).ok_or_else(|| Unavailable { service, reason: "holds an item that cannot be read".into() })
+fn recorded(service: &'static str, item: PostbackItem) -> Result<RecordedPostback, Unavailable> {
+    item.try_into().map_err(|reason| Unavailable { service, reason })
 }

@@ -1,12 +1,7 @@
 //! Refusals and conflicts, one item a content.
 
 use app::ports::{Refusals, Unavailable};
-use aws_sdk_dynamodb::{
-    Client,
-    error::SdkError,
-    operation::update_item::UpdateItemError,
-    types::{AttributeValue, ReturnValue},
-};
+use aws_sdk_dynamodb::{Client, types::ReturnValue};
 use domain::{
     conversion::Receipt,
     jiff::Timestamp,
@@ -14,12 +9,13 @@ use domain::{
 };
 
 use super::{
-    Item, from_item,
+    from_item,
     item::{
         ACCEPTED, ACCEPTED_AT, EXPIRES_AT, FIRST_RECEIVED_AT, ORIGINAL_KEPT_AT, PROVIDER_CONTENT, RefusalItem,
         RefusalKind, TIMES,
     },
-    to_item,
+    key_of, number, read, text, to_item, value,
+    write::took_place,
 };
 use crate::aws::unavailable;
 
@@ -42,16 +38,16 @@ impl DynamoRefusals {
     /// Writes what was seen, once a content: the first sighting stays, the last one and the count move on.
     async fn see(&self, seen: RefusalItem) -> Result<RefusalItem, Unavailable> {
         let mut attributes = to_item(UPDATE, &seen)?;
-        let key = attributes.remove(PROVIDER_CONTENT);
+        attributes.remove(PROVIDER_CONTENT);
         // DynamoDB refuses an expression that names one path twice.
         attributes.remove(TIMES);
         let mut update = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(key.map(|key| Item::from([(PROVIDER_CONTENT.to_owned(), key)])))
+            .set_key(Some(key_of(PROVIDER_CONTENT, &seen.provider_content)))
             .expression_attribute_names("#times", TIMES)
-            .expression_attribute_values(":one", AttributeValue::N("1".to_owned()))
+            .expression_attribute_values(":one", number(1))
             .return_values(ReturnValue::AllNew);
         let mut sets = Vec::with_capacity(attributes.len());
         for (name, value) in attributes {
@@ -80,13 +76,6 @@ impl DynamoRefusals {
     }
 }
 
-/// What is set when a refusal is recorded, by the names of the expression.
-#[derive(serde::Serialize)]
-struct Recorded<'a> {
-    receipt: &'a Receipt,
-    at: Timestamp,
-}
-
 impl Refusals for DynamoRefusals {
     async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
         self.see(refusal.into()).await.map(|_| ())
@@ -98,41 +87,26 @@ impl Refusals for DynamoRefusals {
     }
 
     async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, now: Timestamp) -> Result<(), Unavailable> {
-        let mut values = to_item(UPDATE, &Recorded { receipt, at: now })?;
         let update = self
             .client
             .update_item()
             .table_name(&self.table)
-            .key(PROVIDER_CONTENT, AttributeValue::S(key.as_str().to_owned()))
+            .set_key(Some(key_of(PROVIDER_CONTENT, key.as_str())))
             .update_expression("SET #accepted = :receipt, #at = :at")
             .condition_expression("attribute_exists(#key) AND attribute_not_exists(#accepted)")
             .expression_attribute_names("#key", PROVIDER_CONTENT)
             .expression_attribute_names("#accepted", ACCEPTED)
             .expression_attribute_names("#at", ACCEPTED_AT)
-            .set_expression_attribute_values(Some(
-                values.drain().map(|(name, value)| (format!(":{name}"), value)).collect(),
-            ));
-        match update.send().await {
-            Ok(_) => Ok(()),
-            // Marked before, or kept no more.
-            Err(SdkError::ServiceError(answer))
-                if matches!(answer.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(unavailable(UPDATE)(error)),
-        }
+            .expression_attribute_values(":receipt", value(UPDATE, receipt)?)
+            .expression_attribute_values(":at", text(now));
+        // It may be marked already, or kept no more.
+        took_place(UPDATE, update.send().await).map(|_| ())
     }
 
     async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {
-        let get = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PROVIDER_CONTENT, AttributeValue::S(conflict.key().as_str().to_owned()))
-            .consistent_read(true);
-        let found = Box::pin(get.send()).await.map_err(unavailable(GET))?;
-        let item: Option<RefusalItem> = found.item.map(|item| from_item(GET, item)).transpose()?;
+        let key = key_of(PROVIDER_CONTENT, conflict.key().as_str());
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
+        let item: Option<RefusalItem> = read::get(GET, get).await?;
         Ok(item.and_then(|item| item.accepted))
     }
 }

@@ -6,9 +6,7 @@ use app::{
 };
 use aws_sdk_dynamodb::{
     Client,
-    error::SdkError,
-    operation::{transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
-    types::{AttributeValue, Put, TransactWriteItem, Update},
+    types::{TransactWriteItem, Update},
 };
 use domain::{
     correction::{Correction, Revision},
@@ -18,14 +16,13 @@ use domain::{
 };
 
 use super::{
-    Item, from_item,
     item::{
         ACCEPTED, ACCEPTED_AT, EXPIRES_AT, ORIGINAL_KEPT_AT, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem,
         RefusalItem, RefusalKind,
     },
-    to_item,
+    key_of, number, read, text, value,
+    write::{CONDITION, Requires, put, replaced, took_place, transact, unmade},
 };
-use crate::aws::unavailable;
 
 const GET: &str = "DynamoDB GetItem refusals";
 const QUERY: &str = "DynamoDB Query postbacks";
@@ -48,22 +45,16 @@ impl DynamoResolutions {
 
     /// The correction, under a number that nobody has taken.
     fn put(&self, correction: &Correction) -> Result<TransactWriteItem, Unavailable> {
-        let put = Put::builder()
-            .table_name(&self.postbacks)
-            .set_item(Some(to_item(ACCEPT, &PostbackItem::from(correction))?))
-            .condition_expression("attribute_not_exists(#key)")
-            .expression_attribute_names("#key", PROVIDER_TRANSACTION)
-            .build()
-            .map_err(unbuildable)?;
+        let absent = Requires::Absence(PROVIDER_TRANSACTION);
+        let put = put(ACCEPT, &self.postbacks, &PostbackItem::from(correction), absent)?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
     /// The conflict, accepted for ever, unless it is already.
     fn mark(&self, key: &ContentKey, correction: &Correction) -> Result<TransactWriteItem, Unavailable> {
-        let mut values = to_item(ACCEPT, &Accepted { accepted: &correction.receipt, at: correction.corrected_at })?;
         let update = Update::builder()
             .table_name(&self.refusals)
-            .key(PROVIDER_CONTENT, AttributeValue::S(key.as_str().to_owned()))
+            .set_key(Some(key_of(PROVIDER_CONTENT, key.as_str())))
             .update_expression("SET #accepted = :accepted, #at = :at REMOVE #expires, #kept")
             .condition_expression("attribute_exists(#key) AND attribute_not_exists(#accepted)")
             .expression_attribute_names("#key", PROVIDER_CONTENT)
@@ -71,32 +62,19 @@ impl DynamoResolutions {
             .expression_attribute_names("#at", ACCEPTED_AT)
             .expression_attribute_names("#expires", EXPIRES_AT)
             .expression_attribute_names("#kept", ORIGINAL_KEPT_AT)
-            .set_expression_attribute_values(Some(
-                values.drain().map(|(name, value)| (format!(":{name}"), value)).collect(),
-            ))
+            .expression_attribute_values(":accepted", value(ACCEPT, &correction.receipt)?)
+            .expression_attribute_values(":at", text(correction.corrected_at))
             .build()
-            .map_err(unbuildable)?;
+            .map_err(unmade(ACCEPT))?;
         Ok(TransactWriteItem::builder().update(update).build())
     }
 }
 
-/// What is set when a conflict is accepted, by the names of the expression.
-#[derive(serde::Serialize)]
-struct Accepted<'a> {
-    accepted: &'a domain::conversion::Receipt,
-    at: Timestamp,
-}
-
-fn unbuildable(fault: impl std::fmt::Display) -> Unavailable {
-    Unavailable { service: ACCEPT, reason: fault.to_string() }
-}
-
 impl Resolutions for DynamoResolutions {
     async fn find_conflict(&self, key: &ContentKey, now: Timestamp) -> Result<Option<StoredConflict>, Unavailable> {
-        let key = Item::from([(PROVIDER_CONTENT.to_owned(), AttributeValue::S(key.as_str().to_owned()))]);
+        let key = key_of(PROVIDER_CONTENT, key.as_str());
         let get = self.client.get_item().table_name(&self.refusals).set_key(Some(key)).consistent_read(true);
-        let Some(item) = get.send().await.map_err(unavailable(GET))?.item else { return Ok(None) };
-        let item: RefusalItem = from_item(GET, item)?;
+        let Some(item) = read::get::<RefusalItem>(GET, get).await? else { return Ok(None) };
         if item.kind != RefusalKind::Conflict || item.has_expired(now) {
             return Ok(None);
         }
@@ -110,33 +88,25 @@ impl Resolutions for DynamoResolutions {
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> Result<Vec<Revision>, Unavailable> {
-        let mut pages = self
+        let query = self
             .client
             .query()
             .table_name(&self.postbacks)
             .key_condition_expression("#key = :key")
             .expression_attribute_names("#key", PROVIDER_TRANSACTION)
-            .expression_attribute_values(":key", AttributeValue::S(PostbackItem::key(provider, transaction_id)))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
-        let mut revisions = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item: PostbackItem = from_item(QUERY, item.map_err(unavailable(QUERY))?)?;
-            revisions.push(Revision::try_from(item).map_err(|reason| Unavailable { service: QUERY, reason })?);
-        }
+            .expression_attribute_values(":key", text(PostbackItem::key(provider, transaction_id)))
+            .consistent_read(true);
+        let items: Vec<PostbackItem> = read::query(QUERY, query).await?;
+        let revisions: Result<Vec<_>, _> = items.into_iter().map(Revision::try_from).collect();
+        let mut revisions = revisions.map_err(|reason| Unavailable { service: QUERY, reason })?;
         revisions.sort_by_key(Revision::number);
         Ok(revisions)
     }
 
     async fn accept(&self, key: &ContentKey, correction: &Correction) -> Result<Replaced, Unavailable> {
-        let writes = [self.put(correction)?, self.mark(key, correction)?];
-        match self.client.transact_write_items().set_transact_items(Some(writes.into())).send().await {
-            Ok(_) => Ok(Replaced::Done),
-            Err(error) if was_called_off(&error) => Ok(Replaced::Changed),
-            Err(error) => Err(unavailable(ACCEPT)(error)),
-        }
+        let writes = vec![self.put(correction)?, self.mark(key, correction)?];
+        // Nothing is changed where a condition does not hold, or where somebody else was writing: looking again shows what is.
+        transact(&self.client, ACCEPT, writes, &[CONDITION, "TransactionConflict"]).await.map(replaced)
     }
 
     async fn keep_original(&self, key: &ContentKey, now: Timestamp) -> Result<Replaced, Unavailable> {
@@ -145,32 +115,15 @@ impl Resolutions for DynamoResolutions {
             .client
             .update_item()
             .table_name(&self.refusals)
-            .key(PROVIDER_CONTENT, AttributeValue::S(key.as_str().to_owned()))
+            .set_key(Some(key_of(PROVIDER_CONTENT, key.as_str())))
             .update_expression("SET #kept = :kept, #expires = :expires")
             .condition_expression("attribute_exists(#key) AND attribute_not_exists(#accepted)")
             .expression_attribute_names("#key", PROVIDER_CONTENT)
             .expression_attribute_names("#accepted", ACCEPTED)
             .expression_attribute_names("#kept", ORIGINAL_KEPT_AT)
             .expression_attribute_names("#expires", EXPIRES_AT)
-            .expression_attribute_values(":kept", AttributeValue::S(now.to_string()))
-            .expression_attribute_values(":expires", AttributeValue::N(expires_at.to_string()));
-        match update.send().await {
-            Ok(_) => Ok(Replaced::Done),
-            Err(SdkError::ServiceError(answer))
-                if matches!(answer.err(), UpdateItemError::ConditionalCheckFailedException(_)) =>
-            {
-                Ok(Replaced::Changed)
-            }
-            Err(error) => Err(unavailable(UPDATE)(error)),
-        }
+            .expression_attribute_values(":kept", text(now))
+            .expression_attribute_values(":expires", number(expires_at));
+        took_place(UPDATE, update.send().await).map(replaced)
     }
-}
-
-/// Whether a transaction was called off because a condition does not hold, or because somebody else was writing: either
-/// way nothing is changed, and looking again shows what is.
-fn was_called_off(error: &SdkError<TransactWriteItemsError>) -> bool {
-    let SdkError::ServiceError(answer) = error else { return false };
-    let TransactWriteItemsError::TransactionCanceledException(cancelled) = answer.err() else { return false };
-    let code = |code: Option<&str>| matches!(code, Some("ConditionalCheckFailed" | "TransactionConflict"));
-    cancelled.cancellation_reasons().iter().any(|reason| code(reason.code()))
 }

@@ -1,16 +1,18 @@
 //! The deliveries under way, found by their sparse index.
 
 use app::ports::{PageToken, Unavailable, UnderWay, UnderWayPage};
-use aws_sdk_dynamodb::{Client, operation::update_item::UpdateItemError, types::AttributeValue};
+use aws_sdk_dynamodb::Client;
 use domain::{delivery::Delivery, moment::Moment};
 
 use super::{
     Item,
-    get_all::get_readable,
     item::media_buying::{
         DELIVERY_ID, DELIVERY_REVISION, DeliveryItem, SWEPT_AT, UNDER_WAY_INDEX, UNDER_WAY_SHARD, UNDER_WAY_SHARDS,
         UNDER_WAY_SINCE,
     },
+    key_of, number,
+    read::{get_readable, start_key, token},
+    write::took_place,
 };
 use crate::aws::unavailable;
 
@@ -54,10 +56,10 @@ impl UnderWay for DynamoUnderWay {
             .key_condition_expression("#shard = :shard AND #since < :before")
             .expression_attribute_names("#shard", UNDER_WAY_SHARD)
             .expression_attribute_names("#since", UNDER_WAY_SINCE)
-            .expression_attribute_values(":shard", AttributeValue::N(shard.to_string()))
-            .expression_attribute_values(":before", AttributeValue::N(opened_before.as_millisecond().to_string()))
+            .expression_attribute_values(":shard", number(shard))
+            .expression_attribute_values(":before", number(opened_before.as_millisecond()))
             .limit(PAGE)
-            .set_exclusive_start_key(from.map(|token| start_key(&token, shard)).transpose()?);
+            .set_exclusive_start_key(start_key(QUERY, from)?);
         let found = query.send().await.map_err(unavailable(QUERY))?;
         let keys = found.items.unwrap_or_default().into_iter();
         let keys = keys.filter_map(|mut item| item.remove_entry(DELIVERY_ID)).map(|entry| Item::from([entry]));
@@ -67,8 +69,7 @@ impl UnderWay for DynamoUnderWay {
         // A delivery is never deleted: what is missing is there.
         let unreadable = u64::try_from(asked.saturating_sub(items.len())).unwrap_or(u64::MAX);
         let deliveries = items.into_iter().map(|item| (item.delivery, item.swept_at)).collect();
-        let next = found.last_evaluated_key.filter(|key| !key.is_empty()).as_ref().and_then(token);
-        Ok(UnderWayPage { deliveries, unreadable, next })
+        Ok(UnderWayPage { deliveries, unreadable, next: token(QUERY, found.last_evaluated_key)? })
     }
 
     async fn mark_swept(&self, delivery: &Delivery, at: Moment) -> Result<(), Unavailable> {
@@ -76,38 +77,13 @@ impl UnderWay for DynamoUnderWay {
             .client
             .update_item()
             .table_name(&self.deliveries)
-            .key(DELIVERY_ID, AttributeValue::S(delivery.id().to_string()))
+            .set_key(Some(key_of(DELIVERY_ID, delivery.id())))
             .update_expression("SET #swept_at = :at")
             .condition_expression("#revision = :read")
             .expression_attribute_names("#swept_at", SWEPT_AT)
             .expression_attribute_names("#revision", DELIVERY_REVISION)
-            .expression_attribute_values(":at", AttributeValue::N(at.as_millisecond().to_string()))
-            .expression_attribute_values(":read", AttributeValue::N(delivery.revision().to_string()));
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(error)
-                if matches!(error.as_service_error(), Some(UpdateItemError::ConditionalCheckFailedException(_))) =>
-            {
-                Ok(())
-            }
-            Err(error) => Err(unavailable(MARK)(error)),
-        }
+            .expression_attribute_values(":at", number(at.as_millisecond()))
+            .expression_attribute_values(":read", number(delivery.revision()));
+        took_place(MARK, update.send().await).map(|_| ())
     }
-}
-
-/// `since id`: what a key of the index says beside its shard.
-fn token(key: &Item) -> Option<PageToken> {
-    let since = key.get(UNDER_WAY_SINCE)?.as_n().ok()?;
-    let id = key.get(DELIVERY_ID)?.as_s().ok()?;
-    Some(PageToken(format!("{since} {id}")))
-}
-
-fn start_key(token: &PageToken, shard: u32) -> Result<Item, Unavailable> {
-    let unreadable = || Unavailable { service: QUERY, reason: "the page's beginning cannot be read".to_owned() };
-    let (since, id) = token.0.split_once(' ').ok_or_else(unreadable)?;
-    Ok(Item::from([
-        (UNDER_WAY_SHARD.to_owned(), AttributeValue::N(shard.to_string())),
-        (UNDER_WAY_SINCE.to_owned(), AttributeValue::N(since.to_owned())),
-        (DELIVERY_ID.to_owned(), AttributeValue::S(id.to_owned())),
-    ]))
 }

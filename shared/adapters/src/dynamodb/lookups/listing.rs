@@ -3,10 +3,7 @@
 use std::collections::VecDeque;
 
 use app::ports::Unavailable;
-use aws_sdk_dynamodb::{
-    operation::query::builders::QueryFluentBuilder,
-    types::{AttributeValue, Select},
-};
+use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::Select};
 use domain::{
     jiff::Timestamp,
     lookup::{Place, SHARDS, Subject},
@@ -19,6 +16,7 @@ use crate::{
     dynamodb::{
         Item, from_item,
         item::lookups::{LookupItem, PLACE, SUBJECT, partition},
+        text,
     },
 };
 
@@ -111,9 +109,9 @@ impl DynamoLookups {
             .key_condition_expression("#subject = :subject AND #place BETWEEN :least AND :greatest")
             .expression_attribute_names("#subject", SUBJECT)
             .expression_attribute_names("#place", PLACE)
-            .expression_attribute_values(":subject", AttributeValue::S(partition(subject, shard)))
-            .expression_attribute_values(":least", AttributeValue::S(least))
-            .expression_attribute_values(":greatest", AttributeValue::S(greatest))
+            .expression_attribute_values(":subject", text(partition(subject, shard)))
+            .expression_attribute_values(":least", text(least))
+            .expression_attribute_values(":greatest", text(greatest))
             .scan_index_forward(!range.newest_first)
     }
 }

@@ -1,9 +1,13 @@
-//! Many items by their keys.
+//! Reads of one item, of many by their keys, and of all that a query finds.
 
 use std::{collections::HashMap, time::Duration};
 
-use app::ports::Unavailable;
-use aws_sdk_dynamodb::{Client, types::KeysAndAttributes};
+use app::ports::{PageToken, Unavailable};
+use aws_sdk_dynamodb::{
+    Client,
+    operation::{get_item::builders::GetItemFluentBuilder, query::builders::QueryFluentBuilder},
+    types::KeysAndAttributes,
+};
 use serde::de::DeserializeOwned;
 
 use super::{Item, from_item};
@@ -14,6 +18,38 @@ pub(crate) const GET_AT_ONCE: usize = 100;
 /// How long after what DynamoDB has left over is asked for again: doubled each time, up to the last.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LAST_WAIT: Duration = Duration::from_secs(2);
+
+/// Reads one item; none if there is none.
+pub(crate) async fn get<T: DeserializeOwned>(
+    service: &'static str,
+    get: GetItemFluentBuilder,
+) -> Result<Option<T>, Unavailable> {
+    let found = Box::pin(get.send()).await.map_err(unavailable(service))?;
+    found.item.map(|item| from_item(service, item)).transpose()
+}
+
+/// Reads all that a query finds, page after page.
+pub(crate) async fn query<T: DeserializeOwned>(
+    service: &'static str,
+    query: QueryFluentBuilder,
+) -> Result<Vec<T>, Unavailable> {
+    let found = query.into_paginator().items().send().try_collect().await.map_err(unavailable(service))?;
+    found.into_iter().map(|item| from_item(service, item)).collect()
+}
+
+/// Returns where the page after this last key begins, as DynamoDB's JSON; none after the last page.
+pub(crate) fn token(service: &'static str, last: Option<Item>) -> Result<Option<PageToken>, Unavailable> {
+    let last = last.filter(|key| !key.is_empty()).map(serde_dynamo::Item::from);
+    let token = last.map(|key| serde_json::to_string(&key).map(PageToken)).transpose();
+    token.map_err(|_| Unavailable { service, reason: "the page's end cannot be written".into() })
+}
+
+/// Returns the key that a token stands for.
+pub(crate) fn start_key(service: &'static str, token: Option<PageToken>) -> Result<Option<Item>, Unavailable> {
+    let key = token.map(|token| serde_json::from_str::<serde_dynamo::Item>(&token.0)).transpose();
+    let key = key.map_err(|_| Unavailable { service, reason: "the page's beginning cannot be read".into() })?;
+    Ok(key.map(Item::from))
+}
 
 /// Reads items as they stand now, as many in a request as DynamoDB gives, in any order; fails if any cannot be read. No key
 /// may be there twice.
@@ -27,7 +63,7 @@ pub(crate) async fn get_all<T: DeserializeOwned>(
     found.into_iter().map(|item| from_item(service, item)).collect()
 }
 
-/// The same, without those that cannot be read.
+/// Does the same as [`get_all`], and leaves out the items that cannot be read.
 pub(crate) async fn get_readable<T: DeserializeOwned>(
     client: &Client,
     service: &'static str,

@@ -1,0 +1,188 @@
+//! Items as DynamoDB holds them, in its own JSON: what was stored must be read for ever, and what is put must stay the same.
+
+use domain::{
+    click::ClickOrigin,
+    conversion::{Receipt, RecordedPostback},
+    correction::Revision,
+    ids::{EventId, EventName, Provider, ReceiptId, TransactionId},
+    jiff::Timestamp,
+    postback::{Content, Postback},
+};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{ClickItem, PartnerItem, PostbackItem, RefusalItem, SecretsItem};
+use crate::dynamodb::{Item, from_item, to_item};
+
+const RECEIPT: &str = "qc3terwjnllwztrghrwrjubzcy";
+
+fn item(json: Value) -> Item {
+    serde_json::from_value::<serde_dynamo::Item>(json).unwrap().into()
+}
+
+fn read<T: DeserializeOwned>(json: Value) -> Option<T> {
+    from_item("test", item(json)).ok()
+}
+
+fn stored() -> Value {
+    json!({
+        "provider_transaction": {"S": "acme#t#1"}, "revision": {"S": "original"}, "receipt_id": {"S": RECEIPT},
+        "received_at": {"S": "2026-11-23T21:33:22.275Z"}, "click": {"S": "foreign"}, "user_id": {"S": "użytkownik 1"},
+        "click_id": {"S": "c"}, "currency": {"S": "USD"}, "amount_decimal": {"S": "100.00"},
+    })
+}
+
+fn stored_with(name: &str, value: &Value) -> Value {
+    let mut stored = stored();
+    stored[name] = value.clone();
+    stored
+}
+
+fn full() -> Value {
+    let mut full = stored_with("ignored", &json!({"L": [{"S": "utm"}, {"S": "ź"}, {"S": ""}]}));
+    full["event_id"] = json!({"S": "e"});
+    full["event_name"] = json!({"S": "Level 2"});
+    full
+}
+
+fn recorded() -> RecordedPostback {
+    let content = json!({"user_id": "użytkownik 1", "click_id": "c", "currency": "USD", "amount_decimal": "100.00"});
+    let transaction_id = TransactionId::new("t#1").unwrap();
+    RecordedPostback {
+        postback: Postback {
+            provider: Provider::new("acme").unwrap(),
+            transaction_id: transaction_id.clone(),
+            content: serde_json::from_value(content).unwrap(),
+            click: ClickOrigin::Foreign,
+        },
+        receipt: Receipt {
+            transaction_id,
+            receipt_id: serde_json::from_value::<ReceiptId>(json!(RECEIPT)).unwrap(),
+            received_at: "2026-11-23T21:33:22.275Z".parse::<Timestamp>().unwrap(),
+            ignored: Vec::new(),
+        },
+    }
+}
+
+fn recorded_in_full() -> RecordedPostback {
+    let RecordedPostback { postback, receipt } = recorded();
+    let (event_id, event_name) = (EventId::new("e").ok(), EventName::new("Level 2").ok());
+    let content = Content { event_id, event_name, ..postback.content };
+    let ignored = ["utm", "ź", ""].map(str::to_owned).to_vec();
+    RecordedPostback { postback: Postback { content, ..postback }, receipt: Receipt { ignored, ..receipt } }
+}
+
+fn postback_of(json: Value) -> Option<RecordedPostback> {
+    read::<PostbackItem>(json)?.try_into().ok()
+}
+
+#[test]
+fn a_postback_is_put_as_it_has_always_been_and_read_back() {
+    for (recorded, stored) in [(recorded(), stored()), (recorded_in_full(), full())] {
+        assert_eq!(to_item("test", &PostbackItem::from(&recorded)).unwrap(), item(stored.clone()));
+        assert_eq!(postback_of(stored), Some(recorded));
+    }
+}
+
+#[test]
+fn a_stored_set_of_ignored_names_is_read() {
+    let stored = stored_with("ignored", &json!({"SS": ["utm"]}));
+    assert_eq!(postback_of(stored).unwrap().receipt.ignored, ["utm"]);
+    assert_eq!(postback_of(stored_with("ignored", &json!({"L": []}))), Some(recorded()));
+}
+
+#[test]
+fn an_optional_attribute_that_is_null_is_none() {
+    for name in ["event_id", "event_name", "original_receipt_id", "corrected_at"] {
+        assert_eq!(postback_of(stored_with(name, &json!({"NULL": true}))), Some(recorded()), "{name}");
+    }
+}
+
+#[test]
+fn an_attribute_nobody_knows_is_ignored() {
+    assert_eq!(postback_of(stored_with("state", &json!({"S": "approved"}))), Some(recorded()));
+}
+
+#[test]
+fn a_postback_with_an_attribute_missing_or_wrong_is_refused() {
+    let (stored, optional) = (full(), ["event_id", "event_name", "ignored"]);
+    for name in stored.as_object().unwrap().keys() {
+        let mut without = stored.clone();
+        without.as_object_mut().unwrap().remove(name);
+        assert_eq!(postback_of(without).is_some(), optional.contains(&name.as_str()), "without {name}");
+        for wrong in [json!({"N": "1"}), json!({"BOOL": true}), json!({"M": {}}), json!({"L": [{"N": "1"}]})] {
+            let mut item = stored.clone();
+            item[name] = wrong.clone();
+            assert_eq!(postback_of(item), None, "{name} is {wrong}");
+        }
+    }
+    for (name, wrong) in [("revision", "originals"), ("provider_transaction", "acme"), ("amount_decimal", "1e3")] {
+        assert_eq!(postback_of(stored_with(name, &json!({"S": wrong}))), None, "{name} is {wrong}");
+    }
+}
+
+#[test]
+fn a_stored_correction_is_read_with_its_number() {
+    let mut stored = stored_with("revision", &json!({"S": "correction-000012"}));
+    stored["original_receipt_id"] = json!({"S": "aaaaaaaaaaaaaaaaaaaaaaaaaa"});
+    stored["corrected_at"] = json!({"S": "2026-11-24T00:00:00Z"});
+    let Revision::Correction(correction) = read::<PostbackItem>(stored.clone()).unwrap().try_into().unwrap() else {
+        panic!("a correction")
+    };
+    assert_eq!(correction.number, 12);
+    assert_eq!(to_item("test", &PostbackItem::from(&correction)).unwrap(), item(stored));
+}
+
+/// Reads an item and writes it again, unchanged.
+fn round<T: DeserializeOwned + serde::Serialize>(stored: Value) -> T {
+    let read: T = read(stored.clone()).unwrap();
+    assert_eq!(to_item("test", &read).unwrap(), item(stored));
+    read
+}
+
+#[test]
+fn a_stored_refusal_is_read_and_written_back_as_it_was() {
+    let refusal: RefusalItem = round(json!({
+        "provider_content": {"S": "acme#00ff"}, "kind": {"S": "refusal"}, "provider": {"S": "acme"},
+        "first_received_at": {"S": "2026-11-23T21:33:22.275Z"}, "last_received_at": {"S": "2026-11-23T21:34:22.275Z"},
+        "times": {"N": "2"}, "request": {"S": "GET user_id=u"}, "source": {"S": "192.0.2.1"}, "user_id": {"S": "u"},
+        "expires_at": {"N": "1798061662"},
+    }));
+    assert_eq!((refusal.times, refusal.expires_at, refusal.faults.len()), (2, Some(1_798_061_662), 0));
+}
+
+#[test]
+fn a_stored_conflict_is_read_and_written_back_as_it_was() {
+    let conflict: RefusalItem = round(json!({
+        "provider_content": {"S": "acme#00ff"}, "kind": {"S": "conflict"}, "provider": {"S": "acme"},
+        "first_received_at": {"S": "2026-11-23T21:33:22.275Z"}, "last_received_at": {"S": "2026-11-23T21:33:22.275Z"},
+        "times": {"N": "1"}, "transaction_id": {"S": "t"},
+        "content": {"M": {
+            "user_id": {"S": "u"}, "click_id": {"S": "c"}, "currency": {"S": "USD"}, "amount_decimal": {"S": "2"},
+        }},
+        "differences": {"L": [
+            {"M": {"field": {"S": "amount_decimal"}, "original": {"S": "1"}, "sent": {"S": "2"}}},
+        ]},
+        "accepted": {"M": {
+            "transaction_id": {"S": "t"}, "receipt_id": {"S": RECEIPT},
+            "received_at": {"S": "2026-11-23T21:33:22.275Z"}, "ignored": {"L": []},
+        }},
+        "accepted_at": {"S": "2026-11-24T00:00:00Z"},
+    }));
+    assert_eq!(conflict.accepted.unwrap().receipt_id.as_str(), RECEIPT);
+}
+
+#[test]
+fn stored_partners_secrets_and_clicks_are_read_and_written_back() {
+    let hash = "ab".repeat(32);
+    let partner: PartnerItem = round(json!({
+        "provider": {"S": "acme"}, "version": {"N": "3"}, "updated_at": {"S": "2026-11-23T21:33:22.275Z"},
+        "file": {"S": "{\"provider\":\"acme\"}"}, "token_hashes": {"L": [{"S": hash}]},
+    }));
+    assert_eq!((partner.version, partner.token_hashes.len()), (3, 1));
+    round::<SecretsItem>(json!({"owner": {"S": "partner/acme"}, "webhook_secrets": {"L": [{"S": "whsec_"}]}}));
+    round::<ClickItem>(json!({
+        "click_id": {"S": "c-1"}, "provider": {"S": "acme"}, "landing": {"S": "main"}, "user_id": {"S": "u"},
+        "clicked_at": {"S": "2026-11-23T21:33:22.275Z"}, "expires_at": {"N": "1830029602"},
+    }));
+}

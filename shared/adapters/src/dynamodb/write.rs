@@ -1,0 +1,120 @@
+//! Writes that take place only if a condition holds.
+
+use app::ports::{Replaced, Unavailable};
+use aws_sdk_dynamodb::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
+    types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+};
+use serde::Serialize;
+
+use super::{Item, number, to_item};
+use crate::aws::unavailable;
+
+/// The code of a write in a transaction whose condition does not hold.
+pub(crate) const CONDITION: &str = "ConditionalCheckFailed";
+
+/// What a put requires of the item in whose place it would stand.
+#[derive(Clone, Copy)]
+pub(crate) enum Requires {
+    /// Nothing.
+    Nothing,
+    /// There is no such item; with the name of its key.
+    Absence(&'static str),
+    /// The attribute of this name is this number.
+    Number(&'static str, u64),
+}
+
+impl Requires {
+    /// Requires that the item still has the version that was read, or is still absent.
+    pub(crate) fn still(key: &'static str, version: &'static str, read: Option<u64>) -> Self {
+        read.map_or(Self::Absence(key), |read| Self::Number(version, read))
+    }
+}
+
+/// Makes a put of this item.
+pub(crate) fn put(
+    service: &'static str,
+    table: &str,
+    item: &impl Serialize,
+    requires: Requires,
+) -> Result<Put, Unavailable> {
+    let put = Put::builder().table_name(table).set_item(Some(to_item(service, item)?));
+    let put = match requires {
+        Requires::Nothing => put,
+        Requires::Absence(key) => {
+            put.condition_expression("attribute_not_exists(#key)").expression_attribute_names("#key", key)
+        }
+        Requires::Number(name, wanted) => put
+            .condition_expression("#number = :wanted")
+            .expression_attribute_names("#number", name)
+            .expression_attribute_values(":wanted", number(wanted)),
+    };
+    put.build().map_err(unmade(service))
+}
+
+/// Sends a put by itself and returns the item that stands in its way, which DynamoDB gives back without a read; none if the
+/// put took place. The item is moved out of the failure, since to copy one costs as much as to read it.
+pub(crate) async fn send_put(client: &Client, service: &'static str, put: Put) -> Result<Option<Item>, Unavailable> {
+    let request = client
+        .put_item()
+        .table_name(put.table_name)
+        .set_item(Some(put.item))
+        .set_condition_expression(put.condition_expression)
+        .set_expression_attribute_names(put.expression_attribute_names)
+        .set_expression_attribute_values(put.expression_attribute_values)
+        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+    match Box::pin(request.send()).await {
+        Ok(_) => Ok(None),
+        Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {
+            match answer.into_err() {
+                PutItemError::ConditionalCheckFailedException(failure) => Ok(Some(failure.item.unwrap_or_default())),
+                _ => Ok(Some(Item::new())),
+            }
+        }
+        Err(error) => Err(unavailable(service)(error)),
+    }
+}
+
+/// Sends writes that take place all or none, and returns whether they did. A cancellation for one of the codes in `lost_by`
+/// is an answer; any other is a failure.
+pub(crate) async fn transact(
+    client: &Client,
+    service: &'static str,
+    writes: Vec<TransactWriteItem>,
+    lost_by: &[&str],
+) -> Result<bool, Unavailable> {
+    match client.transact_write_items().set_transact_items(Some(writes)).send().await {
+        Ok(_) => Ok(true),
+        Err(error) if is_cancelled(&error, lost_by) => Ok(false),
+        Err(error) => Err(unavailable(service)(error)),
+    }
+}
+
+fn is_cancelled(error: &SdkError<TransactWriteItemsError>, by: &[&str]) -> bool {
+    let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
+        return false;
+    };
+    cancelled.cancellation_reasons().iter().any(|reason| reason.code().is_some_and(|code| by.contains(&code)))
+}
+
+/// Returns whether a conditional write took place.
+pub(crate) fn took_place<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
+    service: &'static str,
+    written: Result<T, SdkError<E>>,
+) -> Result<bool, Unavailable> {
+    match written {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(false),
+        Err(error) => Err(unavailable(service)(error)),
+    }
+}
+
+pub(crate) fn replaced(took_place: bool) -> Replaced {
+    if took_place { Replaced::Done } else { Replaced::Changed }
+}
+
+pub(crate) fn unmade<F>(service: &'static str) -> impl Fn(F) -> Unavailable {
+    move |_| Unavailable { service, reason: "the request could not be made".into() }
+}
