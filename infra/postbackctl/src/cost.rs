@@ -71,11 +71,11 @@ pub(crate) struct Arguments {
     /// Bytes of a delivery's item.
     #[arg(long, default_value_t = 900)]
     delivery_bytes: u32,
-    /// Bytes that one invocation logs: Lambda's own lines, and ours with its metrics.
-    #[arg(long, default_value_t = 870)]
+    /// Bytes that one invocation logs: Lambda's own lines, and one of ours.
+    #[arg(long, default_value_t = 710)]
     log_bytes: u32,
-    /// Bytes of the line that each attempt logs, of a batch of which all log one.
-    #[arg(long, default_value_t = 500)]
+    /// Bytes of the line that each attempt of a webhook logs.
+    #[arg(long, default_value_t = 300)]
     attempt_log_bytes: u32,
     /// Bytes of the API's access log for one request.
     #[arg(long, default_value_t = 300)]

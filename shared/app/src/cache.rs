@@ -93,7 +93,8 @@ impl<S: Source> Cache<S> {
             }
             // A minute-old agreement is better than none; and asking at each call would only make each one slow.
             (Err(unavailable), Some((value, _))) if self.policy.stale == Stale::Used => {
-                warn!(reason = %unavailable, "configuration cannot be read: what is in memory is used, however old");
+                let words = "configuration cannot be read: what is in memory is used, however old";
+                warn!(configuration_stale = 1, reason = %unavailable, "{words}");
                 Ok(Some(self.hold(key, value, now + self.policy.retry_after)))
             }
             (Err(unavailable), _) => Err(unavailable),

@@ -1,127 +1,90 @@
-//! Logs: JSON, one line a record at most, our own words only. A line that is counted says so itself: see [`Counted`].
+//! Writes the logs with `tracing-subscriber`: one JSON line a record, with the fields of the event at its top level.
 //!
-//! Only this project's crates are heard. The libraries' lines would repeat URLs and bodies, and no line may hold a secret,
+//! Only this project's crates are heard. The lines of libraries would repeat URLs and bodies, and no line may hold a secret,
 //! a query string or a token of a path.
 //!
-//! The lines are written here, rather than by `tracing_subscriber`'s JSON, which can nest nothing in an event and costs
-//! three times the instructions: what is counted was serialized once, at the start, and there are no spans to keep.
+//! Some fields are metrics: `template.yaml` has an `AWS::Logs::MetricFilter` for each of them. A line is counted by the
+//! metrics that it has, so a line that must not be counted leaves them out. `docs/adr/0001-metrics-from-log-lines.md` says
+//! why.
 
-use std::io::{self, Write as _};
+use std::{fmt, io};
 
-use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
-use tracing::{
-    Event, Metadata, Subscriber,
-    level_filters::LevelFilter,
-    span::{Attributes, Id, Record},
-    subscriber,
+use domain::jiff::Timestamp;
+use tracing::{Metadata, Subscriber, level_filters::LevelFilter, subscriber};
+use tracing_subscriber::{
+    filter::filter_fn,
+    fmt::{MakeWriter, format::Writer, layer, time::FormatTime},
+    layer::SubscriberExt,
+    registry,
 };
 
-use crate::{environment::Environment, now};
+use crate::environment::Environment;
 
-mod counted;
-mod fields;
+/// The fields that are metrics, each under the metric's own name.
+const METRICS: [&str; 22] = [
+    "postbacks",
+    "clicks",
+    "webhooks",
+    "attempt_ms",
+    "conversions_sent",
+    "conversions_set_aside",
+    "conversions_failed",
+    "lookups_written",
+    "lookups_set_aside",
+    "lookups_failed",
+    "events_applied",
+    "events_unchanged",
+    "events_not_needed",
+    "events_of_unknown_type",
+    "events_set_aside",
+    "events_failed",
+    "sweep_looked_at",
+    "sweep_sent",
+    "sweep_sent_before",
+    "sweep_unknown",
+    "sweep_unfinished",
+    "configuration_stale",
+];
 
-pub(crate) use counted::Counted;
-use fields::Fields;
-
-/// Where the metrics are when `METRICS_NAMESPACE` does not say.
-const NAMESPACE: &str = "gg3-postback";
-
-/// Room for a line: longer ones grow it.
-const LINE_BYTES: usize = 768;
-
-/// Starts logging to standard output, at `LOG_LEVEL` (`error`, `warn` or `info`, which it is unless it says so; nothing
-/// below that is compiled into a release). What is counted is written at any level, else its alarms would be blind.
+/// Starts logging to standard output at `LOG_LEVEL`: `error`, `warn` or `info`, which is the default. Releases contain no
+/// lower level. Lines with metrics are written at any level, because the alarms depend on them.
 pub fn start(env: &Environment) {
     let level = env.optional("LOG_LEVEL").and_then(|text| text.to_lowercase().parse().ok());
-    let namespace = env.optional("METRICS_NAMESPACE");
-    // There is nobody to tell that a line could not be written.
-    let write = |line: &[u8]| drop(io::stdout().write_all(line));
-    let lines = Lines::new(namespace.as_deref().unwrap_or(NAMESPACE), level.unwrap_or(LevelFilter::INFO), write);
-    // A second start in one process keeps the first: nothing is lost by it.
-    let _ = subscriber::set_global_default(lines);
+    // A second start in one process keeps the first subscriber, so its error may be dropped.
+    let _ = subscriber::set_global_default(lines(level.unwrap_or(LevelFilter::INFO), io::stdout));
 }
 
-/// By the whole name of the crate: `lambda` must not let `lambda_runtime` speak, which quotes events.
+/// Returns the subscriber that writes to `writer` what [`start`] promises.
+fn lines<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
+where
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let json = layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
+    // Errors of the writer are dropped. Telling them on standard error would panic if that cannot be written either.
+    let json = json.with_timer(Milliseconds).with_writer(writer).log_internal_errors(false);
+    let heard = filter_fn(move |line| line.is_event() && is_ours(line) && (*line.level() <= level || is_counted(line)));
+    registry().with(json).with(heard)
+}
+
+/// Compares the whole name of the crate: `lambda` must not let `lambda_runtime` speak, which quotes events.
 fn is_ours(line: &Metadata<'_>) -> bool {
     matches!(line.target().split("::").next(), Some("adapters" | "app" | "lambda"))
 }
 
-/// Who hears what is logged: a line at a time, and no spans.
-struct Lines<W> {
-    level: LevelFilter,
-    /// By [`Counted`], what makes `CloudWatch` count a line.
-    directives: Vec<Option<Box<RawValue>>>,
-    write: W,
+fn is_counted(line: &Metadata<'_>) -> bool {
+    line.fields().iter().any(|field| METRICS.contains(&field.name()))
 }
 
-/// The member of a line that makes `CloudWatch` count it.
-///
-/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
-#[derive(Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Aws<'a> {
-    /// Unix milliseconds.
-    timestamp: i64,
-    cloud_watch_metrics: &'a RawValue,
-}
+/// Writes the time of a line: RFC 3339, in UTC, to the millisecond.
+struct Milliseconds;
 
-impl<W> Lines<W> {
-    fn new(namespace: &str, level: LevelFilter, write: W) -> Self {
-        Self { level, directives: Counted::ALL.map(|counted| counted.directive(namespace)).into(), write }
-    }
-
-    fn line(&self, event: &Event<'_>) -> serde_json::Result<Vec<u8>> {
-        let (now, metadata) = (now(), event.metadata());
-        let mut line = Vec::with_capacity(LINE_BYTES);
-        let mut json = serde_json::Serializer::new(&mut line);
-        let mut fields = Fields::new(json.serialize_map(None)?);
-        fields.put("timestamp", &now);
-        fields.put("level", metadata.level().as_str());
-        event.record(&mut fields);
-        if counted::is_stale_configuration(metadata) {
-            fields.put(counted::CONFIGURATION_STALE, &1);
-            fields.count(Counted::StaleConfiguration);
-        }
-        if let Some(Some(metrics)) = fields.counted().and_then(|counted| self.directives.get(counted)) {
-            fields.put("_aws", &Aws { timestamp: now.as_millisecond(), cloud_watch_metrics: metrics });
-        }
-        fields.put("target", metadata.target());
-        fields.end()?;
-        line.push(b'\n');
-        Ok(line)
+impl FormatTime for Milliseconds {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        write!(writer, "{:.3}", Timestamp::now())
     }
 }
 
-impl<W: Fn(&[u8]) + 'static> Subscriber for Lines<W>
-where
-    Self: Send + Sync,
-{
-    /// Asked once for each place in the code.
-    fn enabled(&self, line: &Metadata<'_>) -> bool {
-        line.is_event() && is_ours(line) && (*line.level() <= self.level || counted::is_counted(line))
-    }
-
-    fn event(&self, event: &Event<'_>) {
-        if let Ok(line) = self.line(event) {
-            (self.write)(&line);
-        }
-    }
-
-    /// Never called: no span is enabled.
-    fn new_span(&self, _: &Attributes<'_>) -> Id {
-        Id::from_u64(1)
-    }
-
-    fn record(&self, _: &Id, _: &Record<'_>) {}
-
-    fn record_follows_from(&self, _: &Id, _: &Id) {}
-
-    fn enter(&self, _: &Id) {}
-
-    fn exit(&self, _: &Id) {}
-}
-
+#[cfg(test)]
+mod filters;
 #[cfg(test)]
 pub(crate) mod tests;

@@ -22,7 +22,6 @@ use tracing::{error, field::display, info};
 use crate::{
     batch::{Batch, BatchResponse, Change, Record},
     environment::{Environment, EnvironmentFaults},
-    log::Counted,
 };
 
 /// The most entries that a batch makes: 100 records, as the template says, of four each; or 20 participants, of as many as
@@ -99,16 +98,15 @@ fn item<T: DeserializeOwned>(image: &RawValue) -> Result<T, String> {
     serde_dynamo::from_item(item).map_err(|fault| fault.to_string())
 }
 
-/// One line a batch.
+/// Writes one line a batch.
 fn log(indexed: &Indexed) {
-    let counted = Counted::Lookups.id();
     let Indexed { failed, written: lookups_written, set_aside: lookups_set_aside, unavailable } = indexed;
     let lookups_failed = failed.len();
     if lookups_failed + lookups_set_aside == 0 {
-        info!(lookups_written, lookups_set_aside, lookups_failed, counted, "lookups");
+        info!(lookups_written, lookups_set_aside, lookups_failed, "lookups");
     } else {
         let (reason, words) = (unavailable.as_ref().map(display), "lookups: some were set aside or must come again");
-        error!(lookups_written, lookups_set_aside, lookups_failed, reason, counted, "{words}");
+        error!(lookups_written, lookups_set_aside, lookups_failed, reason, "{words}");
     }
 }
 
@@ -117,6 +115,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::log::tests::{counted, line};
 
     fn read(name: &str, keys: &Value, new: &Value) -> Option<Incoming> {
         let change = json!({"SequenceNumber": "7", "Keys": keys, "NewImage": new});
@@ -190,6 +189,21 @@ mod tests {
         for (keys, image) in [(json!({}), image.clone()), (keys.clone(), keys), (json!({"other": text("x")}), image)] {
             let incoming = read("INSERT", &keys, &image).unwrap();
             assert_eq!((incoming.id.as_str(), incoming.entries.is_err()), ("7", true));
+        }
+    }
+
+    #[test]
+    fn a_batch_is_one_line_with_its_counts() {
+        let unavailable = Some(app::ports::Unavailable { service: "DynamoDB", reason: "down".into() });
+        let failed = Indexed { failed: vec!["7".into()], written: 1, set_aside: 3, unavailable };
+        for (indexed, level, counts) in
+            [(Indexed { written: 2, ..Indexed::default() }, "INFO", [0, 0, 2]), (failed, "ERROR", [1, 3, 1])]
+        {
+            let line = line(|| log(&indexed));
+            let names = ["lookups_failed", "lookups_set_aside", "lookups_written"];
+            assert_eq!(counted(&line), names);
+            assert_eq!(names.map(|name| line[name].as_u64().unwrap()), counts);
+            assert_eq!(line["level"], level);
         }
     }
 }

@@ -22,7 +22,6 @@ use tracing::{error, info};
 use crate::{
     environment::{Environment, EnvironmentFaults},
     gateway::{Request, Response},
-    log::Counted,
     now,
     problem::Problem,
 };
@@ -130,35 +129,31 @@ fn receipted(status: &'static str, receipt: &Receipt, dry_run: bool, recorded: b
     Response::new(200, "application/json", serde_json::to_string(&body).unwrap_or_default())
 }
 
-/// One line a request: who, which transaction, what came of it. No query string, no token, no value that was refused. A dry
-/// run is counted as nothing.
+/// Writes one line a request: the partner, the transaction and the outcome. It holds no query string, no token and no refused
+/// value. The line of a dry run leaves out `postbacks`, so that no metric counts it.
 fn log(request_id: &str, answered: &Answered) {
     let Answered { answer, provider, dry_run } = answered;
     let provider = provider.as_ref().map_or("", |provider| provider.as_str());
-    let counted = |counted: Counted| (!dry_run).then(|| counted.id());
-    let line = |outcome: &str, transaction_id: &str, receipt_id: &str, as_what: Counted| {
-        let counted = counted(as_what);
-        info!(request_id, provider, outcome, transaction_id, receipt_id, dry_run, postbacks = 1, counted, "postback");
+    let postbacks = (!dry_run).then_some(1);
+    let line = |outcome: &str, transaction_id: &str, receipt_id: &str| {
+        info!(request_id, provider, outcome, transaction_id, receipt_id, dry_run, postbacks, "postback");
     };
     let receipted = |outcome: &str, receipt: &Receipt| {
-        line(outcome, receipt.transaction_id.as_str(), receipt.receipt_id.as_str(), Counted::Postback);
+        line(outcome, receipt.transaction_id.as_str(), receipt.receipt_id.as_str());
     };
     match answer {
         Answer::Accepted(receipt) => receipted("accepted", receipt),
         Answer::Duplicate(receipt) => receipted("duplicate", receipt),
         Answer::Conflict(conflict) => {
-            let original = conflict.original.receipt_id.as_str();
-            line("conflict", conflict.transaction_id.as_str(), original, Counted::PostbackOfPartner);
+            line("conflict", conflict.transaction_id.as_str(), conflict.original.receipt_id.as_str());
         }
         Answer::Malformed(faults) => {
-            let (faults, counted) = (codes(faults), counted(Counted::Postback));
-            info!(request_id, provider, outcome = "malformed", faults, dry_run, postbacks = 1, counted, "postback");
+            info!(request_id, provider, outcome = "malformed", faults = codes(faults), dry_run, postbacks, "postback");
         }
-        Answer::Unauthorized => line("unauthorized", "", "", Counted::Postback),
-        Answer::Forbidden(_) => line("forbidden", "", "", Counted::Postback),
+        Answer::Unauthorized => line("unauthorized", "", ""),
+        Answer::Forbidden(_) => line("forbidden", "", ""),
         Answer::Unavailable(Unavailable { service, reason }) => {
-            let (outcome, counted) = ("unavailable", counted(Counted::Postback));
-            error!(request_id, provider, outcome, service, reason, dry_run, postbacks = 1, counted, "postback");
+            error!(request_id, provider, outcome = "unavailable", service, reason, dry_run, postbacks, "postback");
         }
     }
 }

@@ -13,7 +13,7 @@ use app::{
     deliver_webhooks::{AttemptTime, Attempted, DeliverWebhooks, Outcome, Received},
 };
 use domain::{
-    delivery::{Ending, Message, Pace, Status, Why},
+    delivery::{Message, Pace, Status, Why},
     ids::Provider,
     jiff::SignedDuration,
     moment::Moment,
@@ -25,7 +25,6 @@ use tracing::{error, field::debug, info, warn};
 use crate::{
     batch::BatchResponse,
     environment::{Environment, EnvironmentFaults},
-    log::Counted,
     now,
     queue::{self, Batch},
     system::System,
@@ -165,37 +164,29 @@ fn respond(batch: Vec<Received>, outcomes: &[Outcome]) -> BatchResponse {
     BatchResponse::of_queue(failed.map(|(received, _)| received.id))
 }
 
-/// One line a message, counted by its outcome: of an attempt `delivered`, `failed` (another follows), `gone` or
-/// `exhausted`; else `hopped`, `waits`, `sent_next`, `cancelled`, `none`, `again` or `set_aside`.
+/// Writes one line a message with its outcome. An attempt is `delivered`, `failed` (another follows), `gone` or `exhausted`.
+/// Any other message is `hopped`, `waits`, `sent_next`, `cancelled`, `none`, `again` or `set_aside`.
 fn log(received: &Received, outcome: &Outcome) {
-    let (message_id, counted) = (received.id.as_str(), Counted::Webhook.id());
+    let message_id = received.id.as_str();
     let Ok(message) = &received.message else {
         let (told, outcome) = (outcome, if matches!(outcome, Outcome::SetAside(_)) { "set_aside" } else { "again" });
-        error!(message_id, outcome, ?told, webhooks = 1, counted, "a message of the webhooks' queues cannot be read");
+        error!(message_id, outcome, ?told, webhooks = 1, "a message of the webhooks' queues cannot be read");
         return;
     };
     let Message { delivery_id, provider, campaign, round, n, .. } = message;
     let no_attempt = |outcome: &str, why: Option<Why>, delay_seconds: Option<u16>| {
         let why = why.map(debug);
-        let webhooks = 1;
-        info!(%delivery_id, %provider, %campaign, round, n, outcome, why, delay_seconds, webhooks, counted, "no attempt");
+        info!(%delivery_id, %provider, %campaign, round, n, outcome, why, delay_seconds, webhooks = 1, "no attempt");
     };
     match outcome {
         Outcome::Attempted(attempted) => log_attempt(message, attempted),
         Outcome::Failed(reason) => {
-            let (outcome, webhooks, words) = ("again", 1, "an attempt must come again");
-            warn!(message_id, %delivery_id, %provider, %campaign, round, n, outcome, %reason, webhooks, counted, "{words}");
+            let (outcome, words) = ("again", "an attempt must come again");
+            warn!(message_id, %delivery_id, %provider, %campaign, round, n, outcome, %reason, webhooks = 1, "{words}");
         }
         Outcome::SetAside(reason) => {
-            let outcome = "set_aside";
-            error!(
-                message_id,
-                outcome,
-                reason,
-                webhooks = 1,
-                counted,
-                "a message of the webhooks' queues was set aside"
-            );
+            let (outcome, words) = ("set_aside", "a message of the webhooks' queues was set aside");
+            error!(message_id, outcome, reason, webhooks = 1, "{words}");
         }
         Outcome::Hopped { delay_seconds } => no_attempt("hopped", None, Some(*delay_seconds)),
         Outcome::Cancelled => no_attempt("cancelled", None, None),
@@ -208,16 +199,14 @@ fn log(received: &Received, outcome: &Outcome) {
 fn log_attempt(message: &Message, attempted: &Attempted) {
     let Message { delivery_id, provider, campaign, round, n, .. } = message;
     let outcome = attempted.ending.map_or("failed", |ending| Status::from(ending).as_str());
-    let counted = match attempted.ending {
-        Some(Ending::Gone | Ending::Exhausted) => Counted::AttemptOfPartner.id(),
-        Some(Ending::Delivered | Ending::Cancelled) | None => Counted::Attempt.id(),
-    };
     let (answer, attempt_ms) = (&attempted.outcome, attempted.duration_ms);
-    info!(%delivery_id, %provider, %campaign, round, n, outcome, %answer, attempt_ms, webhooks = 1, counted, "attempt");
+    info!(%delivery_id, %provider, %campaign, round, n, outcome, %answer, attempt_ms, webhooks = 1, "attempt");
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::delivery::Ending;
+
     use super::*;
     use crate::log::tests::{counted, line};
 
@@ -282,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn every_outcome_of_a_message_is_one_line_with_its_delivery_counted_and_by_partner_where_it_did_not_take_it() {
+    fn every_outcome_of_a_message_is_one_counted_line() {
         let message: Message = serde_json::from_value(serde_json::json!({
             "delivery_id": "d-1", "provider": "acme", "campaign": "welcome", "round": 1, "n": 2, "ticket": "t-1",
             "due_at": 7, "revision": 3,
@@ -306,18 +295,23 @@ mod tests {
         ] {
             let received = Received { id: "m".into(), message: Ok(message.clone()), whole: String::new() };
             let line = line(|| log(&received, &outcome));
-            let (metrics, dimensions) = counted(&line);
             assert_eq!((line["outcome"].as_str(), line["delivery_id"].as_str()), (Some(word), Some("d-1")));
-            let is_attempt = matches!(outcome, Outcome::Attempted(_));
-            let expected: &[&str] = if is_attempt { &["webhooks", "attempt_ms"] } else { &["webhooks"] };
-            assert_eq!(metrics, expected, "{line}");
-            assert_eq!(dimensions.contains(&"outcome+provider".to_owned()), by_partner, "{line}");
+            let expected: &[&str] = match outcome {
+                Outcome::Attempted(_) if by_partner => {
+                    &["attempt_ms by outcome", "webhooks by outcome", "webhooks by outcome, provider"]
+                }
+                Outcome::Attempted(_) => &["attempt_ms by outcome", "webhooks by outcome"],
+                _ => &["webhooks by outcome"],
+            };
+            assert_eq!(counted(&line), expected, "{line}");
+            assert_eq!(line["webhooks"], 1);
         }
         let not_set_aside = Outcome::Failed(app::deliver_webhooks::Failure::OutOfTime);
         for (outcome, word) in [(Outcome::SetAside("no message".into()), "set_aside"), (not_set_aside, "again")] {
             let unread = Received { id: "m".into(), message: Err("no message".into()), whole: String::new() };
             let line = line(|| log(&unread, &outcome));
-            assert_eq!((line["outcome"].as_str(), counted(&line).0), (Some(word), vec!["webhooks".to_owned()]));
+            assert_eq!((line["outcome"].as_str(), line["webhooks"].as_u64()), (Some(word), Some(1)));
+            assert_eq!(counted(&line), ["webhooks by outcome"]);
         }
     }
 }

@@ -1,6 +1,6 @@
-//! What the logs say, and must never say.
+//! Tests of the log lines: their content, and the secrets that they must never hold.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use tests::{
     payload::HttpRequest,
     proxy::{Action, Proxy},
@@ -67,12 +67,11 @@ async fn no_secret_and_no_query_string_is_in_any_line_whatever_happens() {
 }
 
 #[tokio::test]
-async fn a_call_is_one_line_that_cloudwatch_counts_by_its_outcome_whatever_the_level() {
+async fn a_call_is_one_line_with_its_outcome_at_any_level() {
     let fixture = Fixture::new();
     let mut settings = Settings::built("postback")
         .variables(fixture.stack.aws_environment(&fixture.stack.aws_endpoint_url))
         .variable("LOG_LEVEL", "error")
-        .variable("METRICS_NAMESPACE", "a-stack")
         .variable("FUNCTION_TIMEOUT_SECONDS", "10");
     for noun in ["partners", "secrets", "postbacks", "refusals"] {
         settings = settings.variable(format!("{}_TABLE", noun.to_uppercase()), fixture.stack.table(noun));
@@ -84,29 +83,25 @@ async fn a_call_is_one_line_that_cloudwatch_counts_by_its_outcome_whatever_the_l
     let dry_run = format!("{good}&dry_run=true");
     let mut expected = Vec::new();
     let (other, bad) = (good.replace("=1", "=2"), good.replace("USD", "usd"));
-    for (query, outcome, dimensions) in [
+    for (query, outcome, counted) in [
+        // The metric filters count the lines that have `postbacks`. A dry run's line has none.
         (&dry_run, "accepted", None),
-        (&good, "accepted", Some(json!([["outcome"]]))),
-        (&good, "duplicate", Some(json!([["outcome"]]))),
-        (&other, "conflict", Some(json!([["outcome"], ["outcome", "provider"]]))),
-        (&bad, "malformed", Some(json!([["outcome"]]))),
+        (&good, "accepted", Some(1)),
+        (&good, "duplicate", Some(1)),
+        (&other, "conflict", Some(1)),
+        (&bad, "malformed", Some(1)),
     ] {
         let request =
             HttpRequest::get(&format!("/postback/acme/{token}?{query}")).route("GET /postback/{provider}/{token}");
         postback.invoke(&request.event()).await.response();
-        expected.push((outcome, dimensions));
+        expected.push((outcome, counted));
     }
     postback.kill().await;
     let lines = postback.logs();
     assert_eq!(lines.len(), expected.len(), "one line a call: {lines:?}");
-    for (line, (outcome, dimensions)) in lines.iter().zip(expected) {
+    for (line, (outcome, counted)) in lines.iter().zip(expected) {
         let line: Value = serde_json::from_str(line).unwrap();
-        let metrics = dimensions.map(|dimensions| {
-            let metrics = json!([{"Name": "postbacks", "Unit": "Count"}]);
-            json!([{"Namespace": "a-stack", "Dimensions": dimensions, "Metrics": metrics}])
-        });
-        assert_eq!(line["_aws"]["CloudWatchMetrics"], metrics.unwrap_or_default(), "{line}");
         assert_eq!((line["outcome"].as_str(), line["provider"].as_str()), (Some(outcome), Some("acme")));
-        assert_eq!(line["postbacks"], 1);
+        assert_eq!(line.get("postbacks").map(|number| number.as_u64().unwrap()), counted, "{line}");
     }
 }

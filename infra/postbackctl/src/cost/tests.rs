@@ -71,7 +71,7 @@ fn the_lookups_cost_a_write_an_entry_and_their_share_of_a_batch() {
 #[test]
 fn each_attempt_logs_a_line_of_its_own() {
     let without = bill("delivery's first attempt", &["--attempt-log-bytes", "0"]).logs;
-    assert_eq!(bill("delivery's first attempt", &["--attempt-log-bytes", "500"]).logs, without + dec!(0.25));
+    assert_eq!(bill("delivery's first attempt", &["--attempt-log-bytes", "300"]).logs, without + dec!(0.15));
 }
 
 #[test]

@@ -1,70 +1,78 @@
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeSet,
+    io::{self, Write},
+    process::{Command, Stdio},
+    sync::{Arc, Mutex},
+};
 
 use serde_json::Value;
 
-use super::*;
+use super::{
+    filters::{Filter, Template},
+    *,
+};
 
-/// What is logged meanwhile, at this level.
-fn written(level: LevelFilter, logging: impl FnOnce()) -> Vec<Value> {
-    let written = Arc::new(Mutex::new(Vec::new()));
-    let writing = written.clone();
-    let lines = Lines::new("test", level, move |line: &[u8]| writing.lock().unwrap().extend_from_slice(line));
-    subscriber::with_default(lines, logging);
-    let text = String::from_utf8(written.lock().unwrap().clone()).unwrap();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
+/// Keeps lines in memory.
+#[derive(Clone, Default)]
+struct Memory(Arc<Mutex<Vec<u8>>>);
 
-/// The one line that is logged meanwhile, once it is sure that `CloudWatch` can count it: every metric that it is counted as is
-/// a number in it, and every dimension a text.
-pub(crate) fn line(logging: impl FnOnce()) -> Value {
-    let lines = written(LevelFilter::INFO, logging);
-    let [line] = lines.try_into().unwrap();
-    for directive in line["_aws"]["CloudWatchMetrics"].as_array().into_iter().flatten() {
-        for dimension in directive["Dimensions"].as_array().unwrap().iter().flat_map(|set| set.as_array().unwrap()) {
-            assert!(
-                line[dimension.as_str().unwrap()].as_str().is_some_and(|text| !text.is_empty()),
-                "{dimension}: {line}"
-            );
-        }
-        for metric in directive["Metrics"].as_array().unwrap() {
-            assert!(line[metric["Name"].as_str().unwrap()].is_u64(), "{metric}: {line}");
-        }
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
     }
-    line
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
-/// What a line is counted as: the names of its metrics, and the sets of its dimensions.
-pub(crate) fn counted(line: &Value) -> (Vec<String>, Vec<String>) {
-    let directive = &line["_aws"]["CloudWatchMetrics"][0];
-    let texts = |list: &Value| -> Vec<String> {
-        list.as_array().into_iter().flatten().map(|text| text.as_str().unwrap().to_owned()).collect()
-    };
-    let metrics = directive["Metrics"].as_array().into_iter().flatten();
-    let names = metrics.map(|metric| metric["Name"].as_str().unwrap().to_owned()).collect();
-    let sets = directive["Dimensions"].as_array().into_iter().flatten().map(|set| texts(set).join("+"));
-    (names, sets.collect())
+/// Returns the lines that are written at this level meanwhile.
+fn written(level: LevelFilter, logging: impl FnOnce()) -> Vec<String> {
+    let memory = Memory::default();
+    let writer = memory.clone();
+    subscriber::with_default(lines(level, move || writer.clone()), logging);
+    let text = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Returns the only line that is written meanwhile.
+pub(crate) fn line(logging: impl FnOnce()) -> Value {
+    let [line] = written(LevelFilter::INFO, logging).try_into().unwrap();
+    serde_json::from_str(&line).unwrap()
+}
+
+/// Returns the series by which the template's filters count this line in the log of its function, as in
+/// `postbacks by outcome`, in alphabetical order.
+pub(crate) fn counted(line: &Value) -> Vec<String> {
+    let module = line["target"].as_str().unwrap().strip_prefix("lambda::").unwrap();
+    let words = module.split("::").next().unwrap().split('_');
+    let function: String = words.map(|word| word[..1].to_uppercase() + &word[1..]).collect();
+    counted_in(&function, line)
+}
+
+fn counted_in(function: &str, line: &Value) -> Vec<String> {
+    let filters = Template::deployed().filters_of(function);
+    assert!(!filters.is_empty(), "no filter counts the lines of {function}");
+    let mut series: Vec<String> = filters.iter().filter(|filter| filter.counts(line)).map(Filter::series).collect();
+    series.sort();
+    series
 }
 
 #[test]
-fn a_counted_line_carries_its_metrics_as_cloudwatch_reads_them() {
-    let line = line(|| {
-        let counted = Counted::AttemptOfPartner.id();
-        tracing::info!(provider = "acme", outcome = "gone", attempt_ms = 7_u32, webhooks = 1, counted, "attempt");
-    });
-    let directive = serde_json::json!({
-        "Namespace": "test",
-        "Dimensions": [["outcome"], ["outcome", "provider"]],
-        "Metrics": [{"Name": "webhooks", "Unit": "Count"}, {"Name": "attempt_ms", "Unit": "Milliseconds"}],
-    });
-    assert_eq!(line["_aws"]["CloudWatchMetrics"], serde_json::json!([directive]));
-    let timestamp: domain::jiff::Timestamp = line["timestamp"].as_str().unwrap().parse().unwrap();
-    assert_eq!(line["_aws"]["Timestamp"], timestamp.as_millisecond());
-    assert_eq!((line["message"].as_str(), line["webhooks"].as_u64()), (Some("attempt"), Some(1)));
-    assert!(line.get("counted").is_none());
+fn a_line_is_flat_json_with_time_level_and_target() {
+    let lines = written(LevelFilter::INFO, || tracing::info!(provider = "acme", postbacks = 1, "postback"));
+    let line: Value = serde_json::from_str(&lines[0]).unwrap();
+    let time = line["timestamp"].as_str().unwrap();
+    let expected = format!(
+        r#"{{"timestamp":"{time}","level":"INFO","message":"postback","provider":"acme","postbacks":1,"target":"{}"}}"#,
+        module_path!()
+    );
+    assert_eq!(lines, [expected]);
+    assert!(time.parse::<Timestamp>().is_ok() && time.len() == "2026-11-30T12:00:00.000Z".len(), "{time}");
 }
 
 #[test]
-fn every_field_is_written_as_json_whatever_it_holds() {
+fn every_field_is_json_whatever_it_holds() {
     let nothing: Option<u64> = None;
     let fault = std::io::Error::other("\"quoted\"\n");
     let line = line(|| {
@@ -75,17 +83,71 @@ fn every_field_is_written_as_json_whatever_it_holds() {
     assert_eq!(line["shown"], "c\\d\n");
     assert_eq!(line["fault"], "\"quoted\"\n");
     assert_eq!((line["yes"].as_bool(), line["below"].as_i64(), line.get("nothing")), (Some(true), Some(-1), None));
-    assert_eq!((line["level"].as_str(), line.get("_aws")), (Some("WARN"), None));
+    assert_eq!(line["level"], "WARN");
 }
 
 #[test]
-fn what_is_counted_is_written_at_any_level_and_what_is_not_at_its_own() {
+fn lines_with_metrics_are_written_at_any_level() {
     let lines = written(LevelFilter::ERROR, || {
-        tracing::info!("not heard");
-        tracing::info!(clicks = 1, outcome = "expired", counted = Counted::Click.id(), "click");
-        tracing::info!(target: "lambda_runtime", counted = 0_u64, "not ours");
+        tracing::warn!("below the level");
+        tracing::info!(clicks = 1, outcome = "expired", "click");
+        tracing::info!(target: "lambda_runtime", clicks = 1, "of a library");
+        tracing::error!(target: "lambda_runtime", "of a library");
+        tracing::error!("at the level");
+        let _span = tracing::error_span!("span").entered();
     });
-    assert_eq!(lines.iter().map(|line| line["message"].as_str().unwrap()).collect::<Vec<_>>(), ["click"]);
+    let messages = lines.iter().map(|line| serde_json::from_str::<Value>(line).unwrap()["message"].clone());
+    assert_eq!(messages.collect::<Vec<_>>(), ["click", "at the level"]);
+}
+
+#[test]
+fn a_span_adds_nothing_to_a_line() {
+    let line = line(|| {
+        let _span = tracing::info_span!("span", query = "secret").entered();
+        tracing::info!("words");
+    });
+    assert!(!line.to_string().contains("span") && !line.to_string().contains("secret"), "{line}");
+}
+
+#[test]
+fn every_metric_has_a_filter_and_is_shown() {
+    let template = Template::deployed();
+    let filters = template.filters();
+    let metrics: BTreeSet<&str> = filters.iter().map(|filter| filter.metric.as_str()).collect();
+    // API Gateway writes the lines that this metric counts.
+    assert_eq!(metrics, METRICS.into_iter().chain(["api_throttled"]).collect());
+    let series: BTreeSet<String> = filters.iter().map(Filter::series).collect();
+    let [alarmed, shown] = template.used();
+    assert!(alarmed.len() >= 10 && alarmed.is_subset(&series), "{alarmed:?}");
+    assert_eq!(shown, series);
+}
+
+/// Names the variable that is set where this program runs as the child of [`a_writer_that_fails_does_not_kill`].
+const CHILD: &str = "LOGS_WITH_A_WRITER_THAT_FAILS";
+
+#[test]
+fn a_writer_that_fails_does_not_kill() {
+    struct Broken;
+    impl Write for Broken {
+        fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    if std::env::var_os(CHILD).is_some() {
+        return subscriber::with_default(lines(LevelFilter::INFO, || Broken), || tracing::error!("words"));
+    }
+    // Nobody reads the standard error of the child, so printing there would panic.
+    let (reader, stderr) = io::pipe().unwrap();
+    drop(reader);
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", "--nocapture", "log::tests::a_writer_that_fails_does_not_kill"]).env(CHILD, "1");
+    let output = child.stderr(stderr).stdout(Stdio::piped()).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && told.contains("1 passed"), "{told}");
 }
 
 mod stale {
@@ -93,7 +155,6 @@ mod stale {
         cache::{Cache, CachePolicy},
         ports::{Source, Unavailable},
     };
-    use domain::jiff::Timestamp;
 
     use super::*;
 
@@ -112,13 +173,15 @@ mod stale {
     }
 
     #[test]
-    fn configuration_that_is_used_although_it_could_not_be_read_anew_is_counted() {
+    fn stale_configuration_is_counted_in_every_function() {
         let cache = Cache::new(Once::default(), CachePolicy::default());
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let get = |second| runtime.block_on(cache.get(&(), Timestamp::from_second(second).unwrap())).unwrap();
         get(0);
         let line = line(|| assert!(get(3600).is_some()));
-        assert_eq!(counted(&line).0, ["configuration_stale"]);
-        assert_eq!(line["configuration_stale"], 1);
+        assert_eq!((line["target"].as_str(), line["configuration_stale"].as_u64()), (Some("app::cache"), Some(1)));
+        for function in Template::deployed().functions() {
+            assert_eq!(counted_in(function, &line), ["configuration_stale"], "{function}");
+        }
     }
 }
