@@ -46,7 +46,7 @@ impl Profile {
     /// Asks for a user's progress, which are two reads at least, one after the other.
     async fn progress(&self, proxy: &Proxy, stack: &Stack) -> Said {
         let behind = Stack { aws_endpoint_url: proxy.endpoint_url(), ..stack.clone() };
-        let mut command = command(&behind, &["progress", &fresh("nobody")]);
+        let mut command = command(&behind, &["progress", "--user", &fresh("nobody")]);
         for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"] {
             command.env_remove(name);
         }
