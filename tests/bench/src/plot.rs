@@ -35,6 +35,7 @@ pub fn svg(series: &Series) -> Result<String> {
     let mut chart = ChartBuilder::on(&area)
         .caption(&series.title, ("sans-serif", 20))
         .margin(14)
+        .margin_right(30)
         .x_label_area_size(46)
         .y_label_area_size(80)
         .build_cartesian_2d((x.0..x.1).log_scale(), (y.0..y.1).log_scale())?;

@@ -59,11 +59,13 @@ pub async fn measure(world: &World, contenders: &[Contender], plan: Plan) -> Res
     }
     let mut rows: Vec<Row> = Vec::new();
     for contender in contenders {
+        let program = contender.program.name();
+        let zipped = rows.iter().find(|row| row.program == program).map(|row| row.zip_bytes);
         rows.push(Row {
-            program: contender.program.name(),
+            zip_bytes: zipped.map_or_else(|| contender.program.zip_bytes(), Ok)?,
+            program,
             job: contender.label.clone(),
             ours: contender.program.is_ours(),
-            zip_bytes: contender.program.zip_bytes()?,
             ..Row::default()
         });
     }

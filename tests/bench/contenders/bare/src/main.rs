@@ -1,7 +1,8 @@
 //! A function with one conditional `PutItem` and one line of log: the floor that `postback` is measured against.
 //!
-//! It is made of the same packages as `postback`, each used as its documentation shows. It checks nothing, and what it
-//! stores is as large as a postback. Its client is built as ours is, without limits on time. Its connection is opened in init.
+//! It is made of the same packages as `postback`, each used as its documentation shows. It checks nothing. What it stores
+//! and logs is about as large as what `postback` does. Its client is built as ours is, without limits on time. Its
+//! connection is opened in init.
 
 use std::{collections::HashMap, env, fs};
 
@@ -118,7 +119,7 @@ fn is_duplicate(error: &SdkError<PutItemError>) -> bool {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    tracing_subscriber::fmt().json().flatten_event(true).init();
+    tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_span_list(false).init();
     let function = Function::new()?;
     function.warm().await;
     run(service_fn(async |request: Request| function.answer(&request).await)).await
