@@ -65,8 +65,8 @@ impl Program {
         if self.is_ours() || matches!(self, Self::OurAllocator(_)) {
             settings = settings.variable("GLIBC_TUNABLES", tunables()?);
         }
-        if self.is_ours() {
-            // Trusted beside Amazon's authorities, which are compiled in: one more to read than where it is deployed.
+        if matches!(self, Self::Rust(_) | Self::OurAllocator(_)) {
+            // Trusted beside the system's authorities, which SSL_CERT_FILE stands for: one more to read than on Lambda.
             let alone = world.authority.alone().display().to_string();
             settings = settings.variable("AWS_CA_BUNDLE", alone);
         }

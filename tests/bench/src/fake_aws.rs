@@ -47,6 +47,17 @@ impl Usage {
     pub fn total(&self) -> u64 {
         self.calls.values().sum()
     }
+
+    /// Adds what was used besides.
+    pub fn add(&mut self, more: Self) {
+        self.write_units += more.write_units;
+        self.half_read_units += more.half_read_units;
+        self.sqs_requests += more.sqs_requests;
+        self.busy += more.busy;
+        for (name, count) in more.calls {
+            *self.calls.entry(name).or_default() += count;
+        }
+    }
 }
 
 /// The server; it stops when this is dropped.

@@ -4,7 +4,7 @@
 //! - [`world`] is what functions find: [`fake_aws`], a [`partner`], trusted by [`authority`].
 //! - [`contender`] is who is measured, at which [`job`].
 //! - [`rounds`], [`instructions`], [`throttle`], [`webhooks`], [`growth`] and [`probe`] measure; [`results`] is what comes
-//!   of it, [`targets`] and [`cost`] are what it means, and [`report`] and [`plot`] say it.
+//!   of it, [`targets`], [`packages`] and [`cost`] are what it means, and [`report`] and [`plot`] say it.
 
 #![allow(
     clippy::float_arithmetic,
@@ -19,6 +19,7 @@ pub mod fake_aws;
 pub mod growth;
 pub mod instructions;
 pub mod job;
+pub mod packages;
 pub mod partner;
 pub mod plot;
 pub mod probe;

@@ -30,9 +30,10 @@ async fn main() -> Result<()> {
     let measured = tokio::time::timeout(LIMIT, run(&folder)).await;
     let results = measured.with_context(|| format!("it took more than {LIMIT:?}"))??;
     let here = root().join("tests/bench");
-    let out = if results.machine.quick { root().join("target/bench/quick") } else { here };
+    let is_whole = !results.machine.quick && chosen().is_empty();
+    let out = if is_whole { here } else { root().join("target/bench/quick") };
     fs::create_dir_all(out.join("plots"))?;
-    let (page, plots) = report::page(&results);
+    let (page, plots) = report::page(&results)?;
     for (name, svg) in plots {
         fs::write(out.join(name), svg)?;
     }
@@ -50,7 +51,7 @@ async fn run(folder: &std::path::Path) -> Result<Results> {
     let say = |words: &str| eprintln!("{:4} s  {words}", begun.elapsed().as_secs());
     say("the fake itself");
     let (round_trip_us, puts_per_second) = probe::measure(&world, plan.rounds * 50).await?;
-    let chosen = env::var("ONLY").unwrap_or_default();
+    let chosen = chosen();
     let contenders: Vec<Contender> =
         Contender::all().into_iter().filter(|contender| contender.name().contains(&chosen)).collect();
     say("starts and warm invocations, in turns");
@@ -76,6 +77,11 @@ async fn run(folder: &std::path::Path) -> Result<Results> {
     let growth = growth::measure(&world, plan).await?;
     let machine = Machine { seconds: begun.elapsed().as_secs(), load: [before, load()], ..machine(plan) };
     Ok(Results { machine, rows, fake, webhooks, distant_events_us, throttled_first_us, growth })
+}
+
+/// Returns the part of the names that `ONLY` asks for; empty for all.
+fn chosen() -> String {
+    env::var("ONLY").unwrap_or_default()
 }
 
 fn machine(plan: Plan) -> Machine {

@@ -1,121 +1,111 @@
-//! A series as a plot in SVG: both axes logarithmic, so that what is linear rises as the dashed line does.
+//! A series as a plot in SVG. Both axes are logarithmic, so that linear growth is as steep as the dashed line.
 
-use std::fmt::Write as _;
+use anyhow::Result;
+use plotters::prelude::*;
 
 use crate::{results::Series, stats::number};
 
-const WIDTH: f64 = 640.0;
-const HEIGHT: f64 = 360.0;
-const LEFT: f64 = 70.0;
-const RIGHT: f64 = 110.0;
-const TOP: f64 = 40.0;
-const BOTTOM: f64 = 50.0;
+const SIZE: (u32, u32) = (720, 400);
+/// Values below this one are drawn as if they were this one, since zero has no logarithm.
+const LEAST: f64 = 0.1;
+const CPU: RGBColor = RGBColor(11, 114, 133);
+const INIT: RGBColor = RGBColor(230, 119, 0);
+const MEMORY: RGBColor = RGBColor(134, 46, 156);
+const LINEAR: RGBColor = RGBColor(134, 142, 150);
 
-/// A logarithmic axis: from where to where, and how long it is.
-#[derive(Debug, Clone, Copy)]
-struct Axis {
-    from: f64,
-    to: f64,
-    begin: f64,
-    end: f64,
-}
-
-impl Axis {
-    fn new(values: impl Iterator<Item = f64>, begin: f64, end: f64) -> Self {
-        let (low, high) =
-            values.fold((f64::MAX, 1.0), |(low, high): (f64, f64), value| (low.min(value), high.max(value)));
-        Self {
-            from: low.max(0.1).log10().floor(),
-            to: high.log10().ceil().max(low.max(0.1).log10().floor() + 1.0),
-            begin,
-            end,
-        }
-    }
-
-    fn at(self, value: f64) -> f64 {
-        let part = (value.max(0.1).log10() - self.from) / (self.to - self.from);
-        self.begin + part * (self.end - self.begin)
-    }
-
-    fn ticks(self) -> Vec<f64> {
-        let mut ticks = Vec::new();
-        let mut exponent = self.from;
-        while exponent <= self.to {
-            ticks.push(10_f64.powf(exponent));
-            exponent += 1.0;
-        }
-        ticks
-    }
-}
-
-/// The plot.
-pub fn svg(series: &Series) -> String {
-    let lines: [(&str, &str, Vec<f64>); 3] = [
-        ("CPU, µs", "#0b7285", series.points.iter().map(|point| point.cpu_us).collect()),
-        ("init, µs", "#e67700", series.points.iter().map(|point| point.init_us).collect()),
-        ("memory, KiB", "#862e9c", series.points.iter().map(|point| number(point.peak_kib)).collect()),
+/// Returns the plot.
+///
+/// # Errors
+///
+/// Returns an error if the plot cannot be drawn; writing it to a text does not fail.
+pub fn svg(series: &Series) -> Result<String> {
+    let points = |of: &dyn Fn(usize) -> f64| -> Vec<(f64, f64)> {
+        series.points.iter().enumerate().map(|(at, point)| (number(point.size), of(at).max(LEAST))).collect()
+    };
+    let lines = [
+        ("CPU, µs", CPU, points(&|at| series.points[at].cpu_us)),
+        ("init, µs", INIT, points(&|at| series.points[at].init_us)),
+        ("memory, KiB", MEMORY, points(&|at| number(series.points[at].peak_kib))),
     ];
-    let sizes: Vec<f64> = series.points.iter().map(|point| number(point.size)).collect();
-    let x = Axis::new(sizes.iter().copied(), LEFT, WIDTH - RIGHT);
-    let y = Axis::new(lines.iter().flat_map(|(_, _, values)| values.iter().copied()), HEIGHT - BOTTOM, TOP);
-    let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{HEIGHT}\" font-family=\"sans-serif\" \
-         font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n<text x=\"{LEFT}\" y=\"20\" \
-         font-size=\"14\">{}</text>\n",
-        series.title
-    );
-    grid(&mut out, x, y);
-    let middle = f64::midpoint(LEFT, WIDTH - RIGHT);
-    // Writing to a text does not fail.
-    let _ =
-        writeln!(out, "<text x=\"{middle}\" y=\"{}\" text-anchor=\"middle\">{}</text>", HEIGHT - 12.0, series.against);
-    if let (Some(first), Some(last), Some(cpu)) = (sizes.first(), sizes.last(), series.points.first()) {
-        let (from, to) = ((x.at(*first), y.at(cpu.cpu_us)), (x.at(*last), y.at(cpu.cpu_us * last / first)));
-        if to.1 >= TOP {
-            let _ = writeln!(
-                out,
-                "<line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" stroke=\"#adb5bd\" stroke-dasharray=\"5 4\"/>",
-                from.0, from.1, to.0, to.1
-            );
+    let all = || lines.iter().flat_map(|(.., points)| points.iter().copied());
+    let (x, y) = (decades(all().map(|(size, _)| size)), decades(all().map(|(_, value)| value)));
+    let mut svg = String::new();
+    let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+    area.fill(&WHITE)?;
+    let mut chart = ChartBuilder::on(&area)
+        .caption(&series.title, ("sans-serif", 20))
+        .margin(14)
+        .margin_right(30)
+        .x_label_area_size(46)
+        .y_label_area_size(80)
+        .build_cartesian_2d((x.0..x.1).log_scale(), (y.0..y.1).log_scale())?;
+    let label = |value: &f64| format!("{value}");
+    chart
+        .configure_mesh()
+        .x_desc(&series.against)
+        .y_desc("CPU and init in µs, memory in KiB")
+        .x_label_formatter(&label)
+        .y_label_formatter(&label)
+        .label_style(("sans-serif", 15))
+        .light_line_style(TRANSPARENT)
+        .draw()?;
+    if let (Some(&(first, cpu)), Some(&(last, _))) = (lines[0].2.first(), lines[0].2.last()) {
+        // The line ends where it leaves the plot.
+        let end = last.min(first * y.1 / cpu);
+        let linear = [(first, cpu), (end, cpu * end / first)];
+        chart
+            .draw_series(DashedLineSeries::new(linear, 6, 5, LINEAR.stroke_width(1)))?
+            .label("CPU if it were linear")
+            .legend(|(x, y)| PathElement::new([(x, y), (x + 16, y)], LINEAR));
+    }
+    for (name, colour, points) in &lines {
+        chart
+            .draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)).point_size(3))?
+            .label(*name)
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 16, y)], colour.stroke_width(2)));
+    }
+    chart
+        .configure_series_labels()
+        .position(SeriesLabelPosition::UpperLeft)
+        .background_style(WHITE.mix(0.85))
+        .label_font(("sans-serif", 15))
+        .draw()?;
+    area.present()?;
+    drop((chart, area));
+    Ok(svg)
+}
+
+/// Returns the powers of ten between which the values lie, at least one decade apart.
+fn decades(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (low, high) = values.fold((f64::MAX, LEAST), |(low, high), value| (low.min(value), high.max(value)));
+    let from = low.max(LEAST).log10().floor();
+    (10_f64.powf(from), 10_f64.powf(high.log10().ceil().max(from + 1.0)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::results::Point;
+
+    #[test]
+    fn a_plot_names_its_axes_units_and_lines() {
+        let point = |size, cpu_us| Point { size, cpu_us, init_us: 3_000.0, peak_kib: 8_000, ..Point::default() };
+        let series = Series {
+            title: "a batch".to_owned(),
+            against: "messages in the batch".to_owned(),
+            points: vec![point(1, 150.0), point(100, 1_500.0)],
+        };
+        let svg = svg(&series).unwrap();
+        for text in ["a batch", "messages in the batch", "CPU and init in µs, memory in KiB", "CPU if it were linear"]
+        {
+            assert!(svg.lines().any(|line| line == text), "{text}: {svg}");
         }
     }
-    for (name, colour, values) in &lines {
-        line(&mut out, x, y, &sizes, values, name, colour);
-    }
-    out + "</svg>\n"
-}
 
-fn grid(out: &mut String, x: Axis, y: Axis) {
-    for tick in x.ticks() {
-        let at = x.at(tick);
-        let _ = writeln!(
-            out,
-            "<line x1=\"{at:.1}\" y1=\"{TOP}\" x2=\"{at:.1}\" y2=\"{}\" stroke=\"#e9ecef\"/>",
-            HEIGHT - BOTTOM
-        );
-        let _ =
-            writeln!(out, "<text x=\"{at:.1}\" y=\"{}\" text-anchor=\"middle\">{tick}</text>", HEIGHT - BOTTOM + 16.0);
-    }
-    for tick in y.ticks() {
-        let at = y.at(tick);
-        let _ = writeln!(
-            out,
-            "<line x1=\"{LEFT}\" y1=\"{at:.1}\" x2=\"{}\" y2=\"{at:.1}\" stroke=\"#e9ecef\"/>",
-            WIDTH - RIGHT
-        );
-        let _ = writeln!(out, "<text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{tick}</text>", LEFT - 6.0, at + 4.0);
-    }
-}
-
-fn line(out: &mut String, x: Axis, y: Axis, sizes: &[f64], values: &[f64], name: &str, colour: &str) {
-    let points: Vec<(f64, f64)> = sizes.iter().zip(values).map(|(size, value)| (x.at(*size), y.at(*value))).collect();
-    let text: Vec<String> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-    let _ =
-        writeln!(out, "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>", text.join(" "));
-    for (x, y) in &points {
-        let _ = writeln!(out, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>");
-    }
-    if let Some((x, y)) = points.last() {
-        let _ = writeln!(out, "<text x=\"{:.1}\" y=\"{:.1}\" fill=\"{colour}\">{name}</text>", x + 8.0, y + 4.0);
+    #[test]
+    fn an_axis_has_at_least_one_decade() {
+        assert_eq!(decades([1.0, 1.0].into_iter()), (1.0, 10.0));
+        assert_eq!(decades([9.0, 110.0].into_iter()), (1.0, 1_000.0));
+        assert_eq!(decades([0.0, 0.05].into_iter()), (0.1, 1.0));
     }
 }

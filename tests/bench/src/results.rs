@@ -62,17 +62,17 @@ pub struct Row {
     pub init_us: Spread,
     /// The first invocation, in microseconds.
     pub first_us: Spread,
-    /// The same when it was least disturbed, in microseconds.
-    pub first_least_us: f64,
     /// An invocation after that, in microseconds.
     pub warm_us: Spread,
     /// 99 of 100 are no longer, in microseconds.
     pub warm_p99_us: f64,
     /// The processor's time of an invocation, in microseconds; the spread is over rounds.
     pub cpu_us: Spread,
+    /// The median of the same in each of the runs with new processes, in microseconds.
+    pub cpu_runs_us: Vec<f64>,
     /// Instructions of an invocation; none where they were not counted.
     pub instructions: Option<u64>,
-    /// The most memory after all rounds, in KiB.
+    /// The most memory that it had in any run, in KiB.
     pub peak_kib: u64,
     /// What was used of AWS in so many invocations.
     pub usage: Usage,

@@ -1,4 +1,4 @@
-//! Starts and warm invocations, the contenders taking turns, so that whatever else the machine does hits all of them.
+//! Starts and warm invocations. The contenders take turns, so that whatever else the machine does hits all of them.
 
 use std::time::Duration;
 
@@ -13,12 +13,16 @@ use crate::{
     world::World,
 };
 
+/// The number of runs with new processes that warm invocations are spread over. A ratio of CPU time is the median of
+/// theirs.
+pub const RUNS: usize = 3;
+
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
     /// How often each contender is started.
     pub starts: usize,
-    /// How many turns each has.
+    /// How many turns each has, in all runs together.
     pub rounds: usize,
     /// How many invocations a turn has.
     pub invocations: usize,
@@ -30,9 +34,9 @@ impl Plan {
     /// What `QUICK=1` says, or the whole.
     pub fn new(quick: bool) -> Self {
         if quick {
-            Self { starts: 5, rounds: 5, invocations: 20, quick }
+            Self { starts: 5, rounds: 2 * RUNS, invocations: 20, quick }
         } else {
-            Self { starts: 21, rounds: 30, invocations: 40, quick }
+            Self { starts: 21, rounds: 10 * RUNS, invocations: 40, quick }
         }
     }
 }
@@ -53,47 +57,54 @@ pub async fn measure(world: &World, contenders: &[Contender], plan: Plan) -> Res
             start(world, contender, times).await.with_context(|| contender.name())?;
         }
     }
+    let mut rows: Vec<Row> = Vec::new();
+    for contender in contenders {
+        let program = contender.program.name();
+        let zipped = rows.iter().find(|row| row.program == program).map(|row| row.zip_bytes);
+        rows.push(Row {
+            zip_bytes: zipped.map_or_else(|| contender.program.zip_bytes(), Ok)?,
+            program,
+            job: contender.label.clone(),
+            ours: contender.program.is_ours(),
+            ..Row::default()
+        });
+    }
+    for _ in 0..RUNS {
+        run(world, contenders, plan, &mut times, &mut rows).await?;
+    }
+    for (row, times) in rows.iter_mut().zip(&times) {
+        row.init_us = Spread::of_durations(&times.init);
+        row.first_us = Spread::of_durations(&times.first);
+        row.warm_us = Spread::of(&times.warm);
+        row.warm_p99_us = quantile(&times.warm, 0.99);
+        row.cpu_us = Spread::of(&times.cpu);
+    }
+    Ok(rows)
+}
+
+/// Measures warm invocations of one new process for each contender.
+async fn run(world: &World, contenders: &[Contender], plan: Plan, times: &mut [Times], rows: &mut [Row]) -> Result<()> {
     let mut running = Vec::new();
     for contender in contenders {
         running.push(warmed(world, contender, plan).await.with_context(|| contender.name())?);
     }
-    let mut rows: Vec<Row> = Vec::new();
-    for contender in contenders {
-        rows.push(Row {
-            program: contender.program.name(),
-            job: contender.label.clone(),
-            ours: contender.program.is_ours(),
-            zip_bytes: contender.program.zip_bytes()?,
-            ..Row::default()
-        });
-    }
-    for _ in 0..plan.rounds {
-        for (((contender, sandbox), times), row) in contenders.iter().zip(&running).zip(&mut times).zip(&mut rows) {
+    let turns = plan.rounds / RUNS;
+    for _ in 0..turns {
+        for (((contender, sandbox), times), row) in contenders.iter().zip(&running).zip(&mut *times).zip(&mut *rows) {
             world.aws.take_usage();
             let logged = sandbox.logged_bytes();
             turn(world, contender, sandbox, plan, times).await.with_context(|| contender.name())?;
             row.logged_bytes += sandbox.logged_bytes().saturating_sub(logged);
             row.invocations += u64::try_from(plan.invocations)?;
-            let usage = world.aws.take_usage();
-            row.usage.write_units += usage.write_units;
-            row.usage.half_read_units += usage.half_read_units;
-            row.usage.sqs_requests += usage.sqs_requests;
-            row.usage.busy += usage.busy;
-            for (name, count) in usage.calls {
-                *row.usage.calls.entry(name).or_default() += count;
-            }
+            row.usage.add(world.aws.take_usage());
         }
     }
-    for ((row, times), sandbox) in rows.iter_mut().zip(&times).zip(&running) {
-        row.init_us = Spread::of_durations(&times.init);
-        row.first_us = Spread::of_durations(&times.first);
-        row.first_least_us = times.first.iter().min().copied().map(microseconds).unwrap_or_default();
-        row.warm_us = Spread::of(&times.warm);
-        row.warm_p99_us = quantile(&times.warm, 0.99);
-        row.cpu_us = Spread::of(&times.cpu);
-        row.peak_kib = sandbox.peak_kib()?;
+    for ((row, times), sandbox) in rows.iter_mut().zip(times).zip(&running) {
+        row.cpu_runs_us.push(quantile(&times.cpu[times.cpu.len().saturating_sub(turns)..], 0.5));
+        row.peak_kib = row.peak_kib.max(sandbox.peak_kib()?);
+        sandbox.kill().await;
     }
-    Ok(rows)
+    Ok(())
 }
 
 async fn start(world: &World, contender: &Contender, times: &mut Times) -> Result<()> {

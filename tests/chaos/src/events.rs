@@ -4,10 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use crate::{
-    dice::Dice,
-    world::{CAMPAIGNS, GROUP, QUEST, STRIKE, World},
-};
+use crate::world::{CAMPAIGNS, GROUP, QUEST, STRIKE, World};
+use fastrand::Rng;
 
 /// How far before the campaigns' beginning and after it events lie, in milliseconds.
 const BEFORE_MS: u64 = 3_600_000;
@@ -45,7 +43,7 @@ enum What {
 
 impl Story {
     /// What so many users do.
-    pub(crate) fn tell(world: &World, dice: &mut Dice, users: u64) -> Self {
+    pub(crate) fn tell(world: &World, dice: &mut Rng, users: u64) -> Self {
         let providers: Vec<String> = world.tokens.keys().cloned().collect();
         let begin = world.active_from.values().max().copied().unwrap();
         let (mut bodies, mut owed, mut malformed) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
@@ -54,7 +52,7 @@ impl Story {
             let happened = life(&providers, begin, dice);
             owed.extend(owed_for(&user, &happened, &world.active_from));
             bodies.extend(happened.iter().enumerate().map(|(at, event)| event.body(&format!("evt-{n}-{at}"), &user)));
-            if dice.percent(5) {
+            if dice.u64(..100) < 5 {
                 let broken =
                     json!({"id": format!("broken-{n}"), "type": "gg_button.clicked", "user_id": user}).to_string();
                 malformed.insert(broken.clone());
@@ -64,7 +62,7 @@ impl Story {
         let different = bodies.len();
         let mut messages: Vec<String> = Vec::new();
         for body in bodies {
-            let times = if dice.percent(30) { 1 + dice.below(3) } else { 1 };
+            let times = if dice.u64(..100) < 30 { 1 + dice.u64(..3) } else { 1 };
             messages.extend((0..times).map(|_| body.clone()));
         }
         dice.shuffle(&mut messages);
@@ -73,26 +71,26 @@ impl Story {
 }
 
 /// 4 to 15 things that a user does, in the order of their time, some before any campaign began.
-fn life(providers: &[String], begin: i64, dice: &mut Dice) -> Vec<Happened> {
-    let count = 4 + dice.below(12);
+fn life(providers: &[String], begin: i64, dice: &mut Rng) -> Vec<Happened> {
+    let count = 4 + dice.u64(..12);
     let mut instants = BTreeSet::new();
     while instants.len() as u64 != count {
-        let after = dice.percent(65);
-        let offset = i64::try_from(dice.below(if after { AFTER_MS } else { BEFORE_MS })).unwrap();
+        let after = dice.u64(..100) < 65;
+        let offset = i64::try_from(dice.u64(..if after { AFTER_MS } else { BEFORE_MS })).unwrap();
         instants.insert(if after { begin + offset } else { begin - offset });
     }
-    let mut total = dice.below(50);
+    let mut total = dice.u64(..50);
     let quests = [&[QUEST][..], &GROUP, &["q-of-nobody"]].concat();
     let happened = instants.into_iter().map(|at| {
-        let provider = dice.one_of(providers).clone();
-        let what = match dice.below(10) {
+        let provider = dice.choice(providers).unwrap().clone();
+        let what = match dice.u64(..10) {
             0..2 => What::Opened { provider, total },
-            2 => What::Registered { provider: dice.percent(70).then_some(provider), total },
+            2 => What::Registered { provider: (dice.u64(..100) < 70).then_some(provider), total },
             3..6 => {
-                total += dice.below(4);
+                total += dice.u64(..4);
                 What::Clicked { total }
             }
-            _ => What::Completed { quest: dice.one_of::<&'static str>(&quests) },
+            _ => What::Completed { quest: dice.choice(&quests).unwrap() },
         };
         Happened { at, what }
     });

@@ -2,7 +2,8 @@
 
 use tests::partner_simulator::{Answer, Request};
 
-use crate::{dice::Dice, world::World};
+use crate::{dice, world::World};
+use fastrand::Rng;
 
 /// Answers told to each partner; after them everything is 200.
 const ANSWERS: usize = 1200;
@@ -15,20 +16,20 @@ pub(crate) async fn tell(world: &World, seed: u64) {
     for provider in world.tokens.keys() {
         // By the partner's place in the run: its name is another each time.
         let place = provider.rsplit('-').next().unwrap();
-        let mut dice = Dice::of(seed, &format!("partner {place}"));
+        let mut dice = dice::of(seed, &format!("partner {place}"));
         let is_down = place == MOSTLY_DOWN;
-        let answer = |dice: &mut Dice| if is_down && dice.percent(75) { Answer::status(500) } else { whim(dice) };
+        let answer = |dice: &mut Rng| if is_down && dice.u64(..100) < 75 { Answer::status(500) } else { whim(dice) };
         let mut answers: Vec<Answer> = (0..ANSWERS).map(|_| answer(&mut dice)).collect();
         answers.push(Answer::default());
         world.stack.partner_simulator().answer(provider, answers).await;
     }
 }
 
-fn whim(dice: &mut Dice) -> Answer {
+fn whim(dice: &mut Rng) -> Answer {
     let plain = Answer::default();
-    match dice.below(100) {
+    match dice.u64(..100) {
         0..35 => plain,
-        35..58 => Answer { delay_ms: Some(dice.below(150)), ..plain },
+        35..58 => Answer { delay_ms: Some(dice.u64(..150)), ..plain },
         58..74 => Answer::status(500),
         74..79 => Answer { status: Some(503), retry_after_seconds: Some(2), ..plain },
         79..84 => Answer::status(404),

@@ -13,10 +13,10 @@ use serde_json::Value;
 use tests::payload::HttpRequest;
 
 use crate::{
-    dice::Dice,
     worker::{Came, Worker},
     world::World,
 };
+use fastrand::Rng;
 
 /// So many answers that are not final, one after another, are a fault by themselves.
 const PATIENCE: u32 = 60;
@@ -47,27 +47,27 @@ pub(crate) struct Answered {
 }
 
 /// The calls of so many transactions, shuffled: one to three of each, and of every fifth a contradiction.
-pub(crate) fn story(world: &World, dice: &mut Dice, transactions: u64) -> Vec<Postback> {
+pub(crate) fn story(world: &World, dice: &mut Rng, transactions: u64) -> Vec<Postback> {
     let providers: Vec<String> = world.tokens.keys().cloned().collect();
     let mut calls = Vec::new();
     for n in 0..transactions {
-        let provider = dice.one_of(&providers).clone();
+        let provider = dice.choice(&providers).unwrap().clone();
         let content = Content {
-            user_id: format!("user-{}", dice.below(500)),
+            user_id: format!("user-{}", dice.u64(..500)),
             click_id: format!("click-{n}"),
-            amount: format!("{}.{:02}", dice.below(1000), dice.below(100)),
+            amount: format!("{}.{:02}", dice.u64(..1000), dice.u64(..100)),
         };
-        let other = Content { amount: format!("{}.50", 1000 + dice.below(1000)), ..content.clone() };
-        let call = |content: &Content, dice: &mut Dice| Postback {
+        let other = Content { amount: format!("{}.50", 1000 + dice.u64(..1000)), ..content.clone() };
+        let call = |content: &Content, dice: &mut Rng| Postback {
             provider: provider.clone(),
             transaction_id: format!("t-{n}"),
             content: content.clone(),
-            by_post: dice.percent(30),
+            by_post: dice.u64(..100) < 30,
         };
-        for _ in 0..=dice.below(3) {
+        for _ in 0..=dice.u64(..3) {
             calls.push(call(&content, dice));
         }
-        if dice.percent(20) {
+        if dice.u64(..100) < 20 {
             calls.push(call(&other, dice));
         }
     }

@@ -10,8 +10,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use crate::{
-    Arguments,
-    dice::Dice,
+    Arguments, dice,
     events::{self, AFTER_MS, Story},
     faults::Tally,
     ledger::{Conversions, Deliveries, Ledger},
@@ -48,8 +47,8 @@ pub(crate) async fn run(arguments: Arguments) -> Ledger {
     let Arguments { seed, transactions, users, within_seconds } = arguments;
     let world = Arc::new(World::create().await);
     partners::tell(&world, seed).await;
-    let story = Story::tell(&world, &mut Dice::of(seed, "events"), users);
-    let calls = postbacks::story(&world, &mut Dice::of(seed, "postbacks"), transactions);
+    let story = Story::tell(&world, &mut dice::of(seed, "events"), users);
+    let calls = postbacks::story(&world, &mut dice::of(seed, "postbacks"), transactions);
     until_all_events_are_past(&world).await;
     eprintln!("seed {seed}: {} postbacks and {} events are on their way", calls.len(), story.messages.len());
 

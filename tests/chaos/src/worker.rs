@@ -16,7 +16,7 @@ use tests::{
 use tokio::sync::mpsc;
 
 use crate::{
-    dice::Dice,
+    dice,
     faults::{self, Tally},
 };
 
@@ -49,7 +49,7 @@ impl Worker {
     ) -> Self {
         let proxy = Proxy::start(endpoint_url).await;
         let (kills, mut to_kill) = mpsc::unbounded_channel::<Duration>();
-        proxy.on(faults::plan(Dice::of(seed, name), kills, Arc::clone(tally)));
+        proxy.on(faults::plan(dice::of(seed, name), kills, Arc::clone(tally)));
         let current: Arc<Mutex<Option<Arc<Function>>>> = Arc::default();
         let killed = Arc::new(AtomicU64::new(0));
         let (victim, count) = (Arc::clone(&current), Arc::clone(&killed));

@@ -151,7 +151,7 @@ pub fn from_seed(seed: u64) -> Played {
     let mut played = Played::default();
     let story = story::long(seed);
     let ledger = Ledger::of(&calmly(&story));
-    let play = Play::of(story, Chooser::Seed(story::Dice::new(seed)));
+    let play = Play::of(story, Chooser::Seed(fastrand::Rng::with_seed(seed)));
     played.add(|| format!("PROOF_SEED={seed}"), &play, &ledger);
     played
 }

@@ -6,9 +6,10 @@ use domain::{
     moment::Moment,
     retry::{RetryPolicy, hop},
 };
+use fastrand::Rng;
 
 use crate::{
-    dice::Dice,
+    dice,
     partners::{DOWN, Outage, Partners},
     queue::{Message, Queue},
 };
@@ -84,7 +85,7 @@ enum Happens {
 struct Simulation<'a> {
     scenario: Scenario,
     partners: &'a Partners,
-    dice: Dice,
+    rng: Rng,
     now: i64,
     agenda: BinaryHeap<Reverse<(i64, u64, Happens)>>,
     planned: u64,
@@ -105,7 +106,7 @@ fn simulate_until(scenario: Scenario, partners: &Partners, seed: u64, end: i64) 
     let mut simulation = Simulation {
         scenario,
         partners,
-        dice: Dice::new(seed),
+        rng: Rng::with_seed(seed),
         now: 0,
         agenda: BinaryHeap::new(),
         planned: 0,
@@ -157,12 +158,12 @@ impl Simulation<'_> {
     }
 
     fn owe(&mut self) {
-        let wait = self.dice.until_next((DELIVERIES_A_SECOND / FACTOR) as f64);
+        let wait = dice::until_next(&mut self.rng, (DELIVERIES_A_SECOND / FACTOR) as f64);
         // To the millisecond, and on an average right.
-        let wait = (wait + self.dice.fraction() - 0.5).round().max(0.0) as i64;
+        let wait = (wait + self.rng.f64() - 0.5).round().max(0.0) as i64;
         self.plan(self.now + wait, Happens::Owed);
         self.day.owed += 1;
-        let partner = self.partners.pick(&mut self.dice);
+        let partner = self.partners.pick(&mut self.rng);
         self.queues[0].push(Message { partner, n: 1, due_at: self.now, visible_at: self.now, owed_at: self.now });
         self.work(0);
     }
@@ -192,7 +193,7 @@ impl Simulation<'_> {
         self.count_wait(&message);
         let down = message.partner == DOWN && (DOWN_FROM..DOWN_UNTIL).contains(&self.now);
         let outage = down.then_some(self.scenario.outage);
-        let (took, delivers) = self.partners.answer(message.partner, outage, &mut self.dice);
+        let (took, delivers) = self.partners.answer(message.partner, outage, &mut self.rng);
         if delivers {
             self.day.delivered += 1;
             if message.partner == DOWN && message.owed_at < DOWN_UNTIL && self.now >= DOWN_UNTIL {
@@ -267,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_delivery_is_delivered_exhausted_or_under_way_and_has_one_first_attempt_at_most() {
-        let partners = Partners::new(&mut Dice::new(1));
+        let partners = Partners::new(&mut Rng::with_seed(1));
         let scenario = Scenario { name: "short of everything", outage: Outage::Hangs, fair: true, concurrency: [4, 4] };
         let day = simulate_until(scenario, &partners, 1, HOUR_MS / 4);
         assert!(day.first_attempts <= day.owed && day.delivered + day.exhausted <= day.first_attempts, "{day:?}");

@@ -26,10 +26,10 @@ mod report;
 use std::path::Path;
 
 use clap::Parser;
+use fastrand::Rng;
 
 use self::{
     day::{Scenario, simulate},
-    dice::Dice,
     partners::{Outage, Partners},
 };
 
@@ -53,7 +53,7 @@ const SCENARIOS: [Scenario; 4] = [
 
 fn main() {
     let Arguments { seed } = Arguments::parse();
-    let partners = Partners::new(&mut Dice::new(seed));
+    let partners = Partners::new(&mut Rng::with_seed(seed));
     let days = SCENARIOS.map(|scenario| (scenario, simulate(scenario, &partners, seed)));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let report = report::markdown(&days, &partners, seed);

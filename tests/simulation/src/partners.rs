@@ -1,6 +1,8 @@
 //! The partners: how much each is owed, and how its server answers.
 
-use crate::dice::Dice;
+use fastrand::Rng;
+
+use crate::dice::normal;
 
 /// How many there are.
 pub(crate) const PARTNERS: usize = 10_000;
@@ -32,7 +34,7 @@ pub(crate) enum Outage {
 
 impl Partners {
     /// The largest is owed twice as much as the second, three times as much as the third, and so on (Zipf).
-    pub(crate) fn new(dice: &mut Dice) -> Self {
+    pub(crate) fn new(rng: &mut Rng) -> Self {
         let mut sum = 0.0;
         let mut ends: Vec<f64> = (1..=PARTNERS)
             .map(|rank| {
@@ -44,13 +46,13 @@ impl Partners {
             *end /= sum;
         }
         // 50 to 500 ms, as many below 160 as above.
-        let medians = (0..PARTNERS).map(|_| 50.0 * 10f64.powf(dice.fraction())).collect();
+        let medians = (0..PARTNERS).map(|_| 50.0 * 10f64.powf(rng.f64())).collect();
         Self { ends, medians }
     }
 
     /// Whose the next delivery is.
-    pub(crate) fn pick(&self, dice: &mut Dice) -> usize {
-        let at = dice.fraction();
+    pub(crate) fn pick(&self, rng: &mut Rng) -> usize {
+        let at = rng.f64();
         self.ends.partition_point(|end| *end < at).min(PARTNERS - 1)
     }
 
@@ -60,13 +62,13 @@ impl Partners {
     }
 
     /// How long an attempt takes, in milliseconds, and whether it delivers.
-    pub(crate) fn answer(&self, partner: usize, outage: Option<Outage>, dice: &mut Dice) -> (i64, bool) {
+    pub(crate) fn answer(&self, partner: usize, outage: Option<Outage>, rng: &mut Rng) -> (i64, bool) {
         match outage {
             Some(Outage::Hangs) => (ATTEMPT_LIMIT_MS as i64, false),
             Some(Outage::Refuses) => (REFUSAL_MS, false),
             None => {
-                let took = self.medians[partner] * (0.6 * dice.normal()).exp();
-                let delivers = took < ATTEMPT_LIMIT_MS && dice.below(1000) >= FAILING_OF_THOUSAND;
+                let took = self.medians[partner] * (0.6 * normal(rng)).exp();
+                let delivers = took < ATTEMPT_LIMIT_MS && rng.u64(..1000) >= FAILING_OF_THOUSAND;
                 (took.min(ATTEMPT_LIMIT_MS) as i64, delivers)
             }
         }

@@ -95,7 +95,7 @@ const ASSUMPTIONS: &str = "
 - A partner's answers take 50 to 500 ms in the middle, by partner, lognormal around that (sigma 0.6); one of a hundred attempts
   fails where a partner is up. Deliveries are owed independently of each other (Poisson).
 - The smaller a sample, the longer waits look where all concurrency is in use, since it frees in larger steps: one of ten says
-  5.3 s where one of two says 2.9 s.
+  5.5 s where one of two says 2.9 s.
 - Rates are the same all day: the outage is the only thing that changes.
 - Costs are `postbackctl cost`'s, with batches as full and as long as they were here, and its defaults for the rest.
 ";
@@ -172,7 +172,8 @@ fn scaled(sampled: usize) -> String {
     thousands((sampled * FACTOR) as u64)
 }
 
-fn thousands(number: u64) -> String {
+/// Returns the number with a comma between each three digits.
+pub(crate) fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let grouped = digits.as_bytes().rchunks(3).rev().map(String::from_utf8_lossy);
     grouped.collect::<Vec<_>>().join(",")

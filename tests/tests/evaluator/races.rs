@@ -10,6 +10,7 @@ use domain::{
     event::{Event, Parsed},
     participant::Participant,
 };
+use fastrand::Rng;
 use tests::{fresh, runtime_api::Function};
 
 use crate::{
@@ -19,31 +20,21 @@ use crate::{
 
 const USERS: usize = 100;
 
-/// Numbers that look random and are the same every time.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % bound
-    }
-}
-
 /// Ten events of a user, in the order of their time.
-fn story(user: &str, dice: &mut Dice) -> Vec<String> {
+fn story(user: &str, dice: &mut Rng) -> Vec<String> {
     let mut total = 0;
-    let provider = |dice: &mut Dice| ["evaluator-a", "evaluator-b"][dice.below(2)];
+    let provider = |dice: &mut Rng| ["evaluator-a", "evaluator-b"][dice.usize(..2)];
     (0..10u64)
         .map(|at| {
             let minutes_ago = 60 - 5 * at;
-            match dice.below(10) {
+            match dice.usize(..10) {
                 0 | 1 => opened(user, provider(dice), minutes_ago, total),
                 2 => registered(user, provider(dice), minutes_ago),
                 3..=5 => {
-                    total += 1 + u64::try_from(dice.below(4)).unwrap();
+                    total += 1 + dice.u64(..4);
                     clicked(user, minutes_ago, total)
                 }
-                _ => completed(user, minutes_ago, ["q1", "q2", "q3", "q4", "q5"][dice.below(5)]),
+                _ => completed(user, minutes_ago, ["q1", "q2", "q3", "q4", "q5"][dice.usize(..5)]),
             }
         })
         .collect()
@@ -80,16 +71,14 @@ async fn work(function: &Function, waiting: &Mutex<VecDeque<Vec<String>>>) {
 #[tokio::test]
 async fn a_thousand_shuffled_events_up_to_three_times_each_to_four_evaluators_owe_what_the_ordered_run_does() {
     let fixture = Fixture::shared().await;
-    let (run, mut dice) = (fresh("race"), Dice(42));
+    let (run, mut dice) = (fresh("race"), Rng::with_seed(42));
     let users: Vec<String> = (0..USERS).map(|n| format!("{run}-{n}")).collect();
     let stories: BTreeMap<&String, Vec<String>> = users.iter().map(|user| (user, story(user, &mut dice))).collect();
     let mut messages: Vec<String> = Vec::new();
     for event in stories.values().flatten() {
-        messages.extend(std::iter::repeat_n(event.clone(), 1 + dice.below(3)));
+        messages.extend(std::iter::repeat_n(event.clone(), 1 + dice.usize(..3)));
     }
-    for at in (1..messages.len()).rev() {
-        messages.swap(at, dice.below(at + 1));
-    }
+    dice.shuffle(&mut messages);
     let waiting = Mutex::new(messages.chunks(10).map(<[String]>::to_vec).collect());
     let settings = fixture.settings(&fixture.stack.aws_endpoint_url);
     let functions = [settings.spawn().await, settings.spawn().await, settings.spawn().await, settings.spawn().await];

@@ -17,13 +17,14 @@ use domain::{
     ids::{Provider, TransactionId},
     moment::Moment,
 };
+use fastrand::Rng;
 
 use super::{
     Mishap, Slip,
     attempts::{self, Attempts},
     mail::Mail,
     stage::Stage,
-    story::{Dice, Story, catalogue, noon},
+    story::{Story, catalogue, noon},
     work::{Done, FUNCTION, OPERATION, Work, perform},
 };
 
@@ -40,7 +41,7 @@ pub(super) enum Chooser {
     /// The actors take turns, and this happens at these.
     Script(BTreeMap<usize, Mishap>),
     /// All is drawn.
-    Seed(Dice),
+    Seed(Rng),
 }
 
 struct Actor {
@@ -194,10 +195,10 @@ impl Play {
         let (at, mishap) = match chooser {
             Chooser::Script(script) => (free[self.turns % free.len()], script.get(&self.turns).copied()),
             Chooser::Seed(dice) => {
-                let most = [200, 2_000, 20_000][dice.below(3)];
-                self.world.state().millisecond += i64::try_from(dice.below(most)).expect("small");
-                let troubled = self.turns < TROUBLED_TURNS && dice.below(6) == 0;
-                (free[dice.below(free.len())], troubled.then(|| Mishap::ALL[dice.below(Mishap::ALL.len())]))
+                let most = [200, 2_000, 20_000][dice.usize(..3)];
+                self.world.state().millisecond += dice.i64(0..most);
+                let troubled = self.turns < TROUBLED_TURNS && dice.usize(..6) == 0;
+                (free[dice.usize(..free.len())], troubled.then(|| Mishap::ALL[dice.usize(..Mishap::ALL.len())]))
             }
         };
         self.turns += 1;

@@ -12,29 +12,10 @@ use domain::{
     moment::Moment,
     retry::RetryAfter,
 };
+use fastrand::Rng;
 use serde_json::{Value, json};
 
 use super::{Slip, work::REQUEST};
-
-#[path = "../../../src/split_mix.rs"]
-mod split_mix;
-
-use split_mix::SplitMix64;
-
-/// Numbers from a seed.
-#[derive(Debug, Clone)]
-pub(super) struct Dice(SplitMix64);
-
-impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(SplitMix64::new(seed))
-    }
-
-    /// A number below this one.
-    pub(super) fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.0.below(u64::try_from(bound.max(1)).expect("small"))).expect("small")
-    }
-}
 
 /// What is told, and in which batches.
 #[derive(Debug, Clone, Default)]
@@ -124,28 +105,28 @@ pub(super) fn short() -> [Story; 5] {
 /// Some transactions, each sent several times and some contradicted; some users' events in any order, some twice; partners
 /// that are down now and then; with every other seed, lost messages, rounds opened by hand and a sweep.
 pub(super) fn long(seed: u64) -> Story {
-    let mut dice = Dice::new(seed ^ 0x5eed);
+    let mut dice = Rng::with_seed(seed ^ 0x5eed);
     let amounts = ["10.00", "10.0", "10", "7"];
-    let calls = (0..24).map(|_| postback(dice.below(8), amounts[dice.below(amounts.len())])).collect();
+    let calls = (0..24).map(|_| postback(dice.usize(..8), amounts[dice.usize(..amounts.len())])).collect();
     let users = ["u", "v", "w"];
     let mut events: Vec<String> = Vec::new();
     for _ in 0..30 {
-        let (user, minute) = (users[dice.below(users.len())], dice.below(50));
-        events.push(match dice.below(6) {
+        let (user, minute) = (users[dice.usize(..users.len())], dice.usize(..50));
+        events.push(match dice.usize(..6) {
             0 => opened(user, minute),
             1 | 2 => completed(user, minute, "q1"),
             3 => completed(user, minute, "q2"),
-            4 => clicked(user, minute, 100 + dice.below(30)),
-            _ => ["{".to_owned(), completed(user, minute, "q9")][dice.below(2)].clone(),
+            4 => clicked(user, minute, 100 + dice.usize(..30)),
+            _ => ["{".to_owned(), completed(user, minute, "q9")][dice.usize(..2)].clone(),
         });
     }
     let events = events.chunks(4).map(<[String]>::to_vec).collect();
     let statuses = [200, 200, 500, 500, 429, HANGS, HANGS, 410];
-    let answers = (0..40).map(|_| answer(statuses[dice.below(statuses.len())])).collect();
+    let answers = (0..40).map(|_| answer(statuses[dice.usize(..statuses.len())])).collect();
     let swept = seed % 2 == 1;
-    let mut some = |most, below| (0..dice.below(most)).map(|_| dice.below(below)).collect::<BTreeSet<usize>>();
+    let mut some = |most, below| (0..dice.usize(..most)).map(|_| dice.usize(..below)).collect::<BTreeSet<usize>>();
     let (lost, by_hand) = if swept { (some(8, 40), some(4, 20)) } else { Default::default() };
-    let paused_for = Duration::from_secs([0, 600][dice.below(2)]);
+    let paused_for = Duration::from_secs([0, 600][dice.usize(..2)]);
     Story {
         calls,
         events,

@@ -1,9 +1,10 @@
-//! A function with one conditional `PutItem` and nothing else: the floor that `postback` is measured against.
+//! A function with one conditional `PutItem` and one line of log: the floor that `postback` is measured against.
 //!
-//! It checks nothing, logs nothing and answers a constant. What it stores is as large as a postback. Its client is built
-//! as ours is, but for limits on time, which it has none of; its connection is opened in init.
+//! It is made of the same packages as `postback`, each used as its documentation shows. It checks nothing. What it stores
+//! and logs is about as large as what `postback` does. Its client is built as ours is, without limits on time. Its
+//! connection is opened in init.
 
-use std::{collections::HashMap, convert::Infallible, env};
+use std::{collections::HashMap, env, fs};
 
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use aws_sdk_dynamodb::{
@@ -15,22 +16,23 @@ use aws_sdk_dynamodb::{
 };
 use aws_smithy_http_client::{
     Builder,
-    tls::{Provider, rustls_provider::CryptoMode},
+    tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode},
 };
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
-use serde::{Deserialize, Serialize};
+use lambda_http::{Body, Error, Request, RequestExt as _, Response, run, service_fn};
+use serde::Serialize;
+use tracing::info;
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Request {
-    raw_query_string: String,
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Status {
+    Accepted,
+    Duplicate,
+    Unavailable,
 }
 
 #[derive(Serialize)]
-struct Response {
-    #[serde(rename = "statusCode")]
-    status: u16,
-    body: &'static str,
+struct Answer {
+    status: Status,
 }
 
 struct Function {
@@ -47,7 +49,15 @@ impl Function {
             None,
             "environment",
         );
-        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
+        // The system's authorities, and those of the bundle beside them.
+        let mut trusted = TrustStore::default();
+        if let Ok(bundle) = env::var("AWS_CA_BUNDLE") {
+            trusted = trusted.with_pem_certificate(fs::read(bundle)?);
+        }
+        let http = Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(TlsContext::builder().with_trust_store(trusted).build()?)
+            .build_https();
         let mut config = Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(env::var("AWS_REGION")?))
@@ -58,14 +68,23 @@ impl Function {
         Ok(Self { client: Client::from_conf(config.build()), table: env::var("TABLE")? })
     }
 
+    /// Opens the connection; if that fails, the first request opens it.
     async fn warm(&self) {
         let get = self.client.get_item().table_name(&self.table).key("pk", AttributeValue::S("nothing".into()));
-        // What cannot be warmed is cold.
         let _ = get.send().await;
     }
 
-    async fn put(&self, request: &Request) -> Response {
-        let parameters = request.raw_query_string.split('&').filter_map(|pair| pair.split_once('='));
+    async fn answer(&self, request: &Request) -> Result<Response<Body>, Error> {
+        let parameters = request.query_string_parameters();
+        let status = self.put(parameters.iter()).await;
+        let transaction_id = parameters.first("transaction_id").unwrap_or_default();
+        info!(provider = "acme", transaction_id, outcome = ?status, "postback");
+        let code = if matches!(status, Status::Unavailable) { 503 } else { 200 };
+        let body = serde_json::to_string(&Answer { status })?;
+        Ok(Response::builder().status(code).header("content-type", "application/json").body(body.into())?)
+    }
+
+    async fn put(&self, parameters: impl Iterator<Item = (&str, &str)>) -> Status {
         let mut item: HashMap<String, AttributeValue> =
             parameters.map(|(name, value)| (name.to_owned(), AttributeValue::S(value.to_owned()))).collect();
         let key = item.remove("transaction_id").unwrap_or_else(|| AttributeValue::S(String::new()));
@@ -87,9 +106,9 @@ impl Function {
             .expression_attribute_names("#key", "pk")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         match put.send().await {
-            Ok(_) => Response { status: 200, body: r#"{"status":"accepted"}"# },
-            Err(error) if is_duplicate(&error) => Response { status: 200, body: r#"{"status":"duplicate"}"# },
-            Err(_) => Response { status: 503, body: "" },
+            Ok(_) => Status::Accepted,
+            Err(error) if is_duplicate(&error) => Status::Duplicate,
+            Err(_) => Status::Unavailable,
         }
     }
 }
@@ -100,7 +119,8 @@ fn is_duplicate(error: &SdkError<PutItemError>) -> bool {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
+    tracing_subscriber::fmt().json().flatten_event(true).with_current_span(false).with_span_list(false).init();
     let function = Function::new()?;
     function.warm().await;
-    run(service_fn(async |event: LambdaEvent<Request>| Ok::<_, Infallible>(function.put(&event.payload).await))).await
+    run(service_fn(async |request: Request| function.answer(&request).await)).await
 }
