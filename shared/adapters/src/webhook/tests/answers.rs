@@ -106,3 +106,29 @@ async fn a_post_carries_its_body_as_it_was_signed() {
     assert!(seen.starts_with("POST /hook?click=c-1 HTTP/1.1\r\n") && seen.contains("content-type: application/json"));
     assert!(seen.ends_with(asked.body().unwrap()) && asked.signed_payload() == asked.body().unwrap());
 }
+
+#[tokio::test]
+async fn a_request_is_the_same_bytes_on_the_wire_every_time() {
+    let peer = Peer::answering(OK).await;
+    let signer = Signer::try_new(&[Secret::new(SECRET)]).unwrap();
+    let (id, now) = (delivery_id(), "2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap());
+    let (client, address) = (client(), peer.address);
+    for method in [Method::Get, Method::Post] {
+        let asked = request(method, &peer.http());
+        client.send(&asked, &id, &signer, now).await;
+        let signature = signer.sign(id.as_str(), now.as_second(), asked.signed_payload()).unwrap();
+        let body = asked.body().unwrap_or_default();
+        let (word, json, length) = match method {
+            Method::Get => ("GET", String::new(), String::new()),
+            Method::Post => {
+                ("POST", "content-type: application/json\r\n".to_owned(), format!("content-length: {}\r\n", body.len()))
+            }
+        };
+        let expected = format!(
+            "{word} /hook?click=c-1 HTTP/1.1\r\nuser-agent: {AGENT}\r\naccept: */*\r\naccept-encoding: identity\r\n\
+             webhook-id: {id}\r\nwebhook-timestamp: 1795435200\r\nwebhook-signature: {signature}\r\n{json}\
+             host: {address}\r\n{length}\r\n{body}"
+        );
+        assert_eq!(peer.requests().pop().unwrap(), expected);
+    }
+}
