@@ -46,8 +46,8 @@ impl Limits {
             resolve: total / 3,
             connect: total / 3 * 2,
             body: total / 3,
-            // Node and Apache close after 5 seconds. A request that meets such a close is a failed attempt, which costs a
-            // partner ten minutes; a new connection costs a millisecond.
+            // Apache and many servers on Node close after 5 seconds. A request that meets such a close is a failed attempt,
+            // and its webhook comes ten minutes late. A new connection costs far less.
             idle: Duration::from_secs(4),
             // As many as a batch has messages.
             max_idle: 10,

@@ -135,6 +135,16 @@ async fn a_connection_that_goes_away_is_replaced_before_sending() {
 }
 
 #[tokio::test]
+async fn webhooks_of_one_batch_are_each_sent_once_over_http_2() {
+    let authority = Authority::new();
+    let peer = partner(&authority, ok, nothing);
+    let (client, url) = (authority.client(), peer.https());
+    let sent = futures_util::future::join_all((0..10).map(|_| send(&client, &url))).await;
+    assert!(sent.iter().all(|answered| answered.outcome == Outcome::Status(200)));
+    assert_eq!(peer.requests().len(), 10);
+}
+
+#[tokio::test]
 async fn floods_of_frames_last_no_longer_than_the_attempt() {
     assert!(waited(&outcome(nothing, |_| frame(PING, 0, 0, &[0; 8])).await));
     assert!(waited(&outcome(nothing, |_| frame(SETTINGS, 0, 0, &[])).await));
