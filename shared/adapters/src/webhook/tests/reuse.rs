@@ -28,6 +28,20 @@ async fn two_webhooks_to_one_partner_need_one_connection() {
 }
 
 #[tokio::test]
+async fn a_connection_that_should_close_is_not_used_again() {
+    let closing = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
+    let old = "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    for answer in [closing, old] {
+        // The partner itself leaves it open.
+        let (peer, client) = (Peer::answering(answer), client());
+        for connections in 1..=2 {
+            assert_eq!(send(&client, &peer.http()).await.outcome, Outcome::Status(200));
+            assert_eq!(peer.connections(), connections, "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_limits_bound_how_many_connections_wait_and_how_long() {
     for limits in [Limits { idle: Duration::ZERO, ..limits() }, Limits { max_idle: 0, ..limits() }] {
         let peer = Peer::answering(OK);
