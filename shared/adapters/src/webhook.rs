@@ -1,38 +1,31 @@
-//! Webhooks over HTTP: one request to a partner, made at most once, that ends within its limits whatever is at the other
-//! end.
+//! Webhooks over HTTP: one request to a partner, made at most once, that ends within its limits whatever the partner does.
 //!
-//! On hyper's connections rather than on a client above them: reqwest's and hyper-util's clients keep connections by
-//! name alone, while a connection here belongs to an address that was checked; they cannot bound an answer's head; and
-//! what they fail with does not say which phase failed. What they would add, redirects, proxies, cookies, decoding and
-//! repeats, is what must not be.
+//! reqwest sends it, without all that it could add: redirects, proxies, cookies, decoding and retries. What remains here is
+//! what this project must decide itself: which addresses may be dialled, how long a connection is trusted, how much of an
+//! answer is read, and what its faults are called.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{cell::Cell, path::PathBuf, time::Instant};
 
 use app::ports::PartnerServers;
 use domain::{
-    attempt::{Answer, Answered, AttemptFault, Outcome, Phase},
+    attempt::{Answer, Answered, AttemptFault, Outcome},
     ids::DeliveryId,
     moment::Moment,
     signature::Secret,
-    webhook::{Allowance, Development, WebhookRequest, WebhookUrl},
+    webhook::{Allowance, Destination, Development, WebhookRequest, WebhookUrl},
 };
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
-use rustls::ClientConfig;
+use reqwest::Request;
 use thiserror::Error;
 use tokio::task::yield_now;
 
-mod age;
 mod answer;
-mod connection;
-mod deadline;
-mod dial;
+mod clients;
 mod faults;
 mod limits;
-mod pool;
 mod request;
 mod resolve;
 mod signature;
-mod status_line;
 mod tls;
 
 pub use limits::{Limits, MAX_BODY_BYTES};
@@ -41,11 +34,9 @@ pub use signature::{MAX_SECRETS, PREFIX, SecretFault, Signer, secret_of};
 pub use tls::TlsSettingsFault;
 
 use answer::Reply;
-use connection::{Connection, Unanswered};
-use deadline::Deadline;
-use pool::{Origin, Pool};
-use request::Signed;
-use resolve::Resolver;
+use clients::Clients;
+use faults::Circumstances;
+use resolve::{DIALLED, Resolver};
 
 /// How far webhooks may go, and whom they may trust.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +53,7 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// What it allows.
+    /// Returns the addresses and URLs that it allows.
     pub fn allowance(&self) -> Allowance {
         match self {
             Self::Public => Allowance::PublicOnly,
@@ -71,22 +62,22 @@ impl Reach {
     }
 }
 
-/// What a client needs to know.
+/// The settings of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookSettings {
     /// How far webhooks may go.
     pub reach: Reach,
-    /// How long one may take.
+    /// How long an attempt may take, and how long connections are kept.
     pub limits: Limits,
 }
 
-/// Why there is no client.
+/// Says why there is no client.
 #[derive(Debug, Error)]
 pub enum WebhookSettingsFault {
-    /// A phase without time, one longer than the total, or a total beyond [`Limits::MAX_TOTAL`].
-    #[error("each phase of a webhook must have some time and no more than the total, and the total at most a minute")]
+    /// A phase has no time or is not shorter than the one around it, or the total is beyond [`Limits::MAX_TOTAL`].
+    #[error("a webhook's limits must be: 0 < resolve < connect < total, 0 < body <= total, and total at most a minute")]
     Limits,
-    /// Something about TLS.
+    /// TLS is at fault.
     #[error(transparent)]
     Tls(#[from] TlsSettingsFault),
 }
@@ -95,16 +86,14 @@ pub enum WebhookSettingsFault {
 pub struct WebhookClient {
     limits: Limits,
     allowance: Allowance,
-    tls: Arc<ClientConfig>,
-    resolver: Resolver,
-    pool: Pool,
+    clients: Clients,
 }
 
 impl WebhookClient {
-    /// A client with these settings. Reads the file of extra authorities, and nothing else.
+    /// Returns a client with these settings. Reads the file of extra authorities, and nothing else.
     pub fn new(settings: &WebhookSettings) -> Result<Self, WebhookSettingsFault> {
         let allowance = settings.reach.allowance();
-        Self::with_resolver(settings, Resolver::system(allowance, settings.limits.names_fresh))
+        Self::with_resolver(settings, Resolver::system(allowance, settings.limits.resolve))
     }
 
     fn with_resolver(settings: &WebhookSettings, resolver: Resolver) -> Result<Self, WebhookSettingsFault> {
@@ -112,32 +101,31 @@ impl WebhookClient {
         if !limits.are_usable() {
             return Err(WebhookSettingsFault::Limits);
         }
-        let extra_authorities = match reach {
-            Reach::Public => None,
-            Reach::Development { extra_authorities, .. } => extra_authorities.as_deref(),
+        let (https_only, extra_authorities) = match reach {
+            Reach::Public => (true, None),
+            Reach::Development { extra_authorities, .. } => (false, extra_authorities.as_deref()),
         };
-        let tls = tls::config(extra_authorities)?;
-        let pool = Pool::new(limits.max_idle, limits.idle);
-        Ok(Self { limits: *limits, allowance: reach.allowance(), tls, resolver, pool })
+        let clients = Clients::new(*limits, https_only, tls::config(extra_authorities)?, resolver);
+        Ok(Self { limits: *limits, allowance: reach.allowance(), clients })
     }
 
-    /// The limits it keeps: [`send`](Self::send) ends within their total, give or take the scheduling of its task.
+    /// Returns the limits that it keeps: [`send`](Self::send) ends within their total, give or take the scheduling of its
+    /// task.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Sends a webhook: one request, or none where the fault is that it could not be begun. Never a second one,
-    /// whatever comes of the first.
+    /// Sends a webhook: one request, or none where the fault says that it was not sent. Never sends a second one, whatever
+    /// comes of the first.
     ///
-    /// `now` is when it is sent, read right before; it is what the signature says, and what the attempt's times count
-    /// from.
+    /// `now` is when it is sent, read right before. The signature names it, and the attempt's times count from it.
     pub async fn send(&self, request: &WebhookRequest, id: &DeliveryId, signer: &Signer, now: Timestamp) -> Answered {
-        let deadline = Deadline::start(self.limits.total);
-        let sent = match Signed::new(request, id, signer, now) {
-            Ok(ready) => self.attempt(request.url(), &ready, deadline).await,
+        let began = Instant::now();
+        let sent = match request::signed(request, id, signer, now) {
+            Ok(ready) => self.attempt(request.url(), ready, began).await,
             Err(fault) => Err(fault),
         };
-        let (sent_at, ended_at) = (Moment::from(now), ended_at(now, deadline));
+        let (sent_at, ended_at) = (Moment::from(now), ended_at(now, began));
         match sent {
             Ok(Reply { status, answer, retry_after }) => {
                 Answered { sent_at, ended_at, outcome: Outcome::Status(status), answer, retry_after }
@@ -149,62 +137,41 @@ impl WebhookClient {
         }
     }
 
-    async fn attempt(&self, url: &WebhookUrl, signed: &Signed, deadline: Deadline) -> Result<Reply, AttemptFault> {
+    async fn attempt(&self, url: &WebhookUrl, ready: Request, began: Instant) -> Result<Reply, AttemptFault> {
         if !self.allowance.permits(url) {
             return Err(AttemptFault::Other("not sent: webhooks are called by https, on port 443 or 8443".to_owned()));
         }
-        let addresses = self.resolver.addresses(url);
-        let addresses = deadline.wait(Phase::Resolve, self.limits.resolve, addresses).await?;
-        let origin = Origin::of(url);
-        if !self.pool.is_empty() {
-            // What arrived while nobody looked, the end of a connection above all, is seen before one is chosen.
-            yield_now().await;
-            yield_now().await;
-        }
-        if let Some(connection) = self.pool.take(&origin, &addresses) {
-            // Only what was not begun may be begun again.
-            if let Some(reply) = self.exchange(&origin, connection, signed, deadline).await? {
-                return Ok(reply);
-            }
-        }
-        let connection = dial::dial(url, &addresses, &self.tls, &self.limits, deadline).await?;
-        let reply = self.exchange(&origin, connection, signed, deadline).await?;
-        reply.ok_or(AttemptFault::Disconnected)
-    }
-
-    /// One request and its answer; `None` if the connection had ended before anything was written.
-    async fn exchange(
-        &self,
-        origin: &Origin,
-        mut connection: Connection,
-        signed: &Signed,
-        deadline: Deadline,
-    ) -> Result<Option<Reply>, AttemptFault> {
-        let request = signed.on(&connection);
-        let sending = async {
-            match connection.send(request).await {
-                Ok(response) => Ok(Some(response)),
-                Err(Unanswered::Unsent) => Ok(None),
-                Err(Unanswered::Failed(fault)) => Err(fault),
+        // The resolver is asked for names alone.
+        let is_name = match url.destination() {
+            Destination::Name(_) => true,
+            Destination::Address(address) => {
+                self.allowance.check(address).map_err(AttemptFault::Blocked)?;
+                false
             }
         };
-        let (reply, in_order) = match deadline.wait(Phase::Headers, self.limits.headers, sending).await {
-            Ok(Some(response)) => Reply::read(response, deadline.left(self.limits.body)).await,
-            Ok(None) => {
-                self.pool.retire(&connection);
-                return Ok(None);
-            }
-            Err(fault) => {
-                self.pool.retire(&connection);
-                return connection.status().map(|status| Some(Reply::bare(status))).ok_or(fault);
-            }
-        };
-        if in_order {
-            self.pool.put(origin.clone(), connection);
-        } else {
-            self.pool.retire(&connection);
+        let unmade = |_| AttemptFault::Other("not sent: its HTTP client could not be made".to_owned());
+        let (client, was_there) = self.clients.of(url).map_err(unmade)?;
+        if was_there {
+            // The runtime takes in what arrived meanwhile, above all that a connection was closed, before one is chosen. If
+            // one is seen to be closed before anything is written to it, hyper takes another one.
+            yield_now().await;
         }
-        Ok(Some(reply))
+        let sending = async { (client.execute(ready).await, DIALLED.with(Cell::get)) };
+        match DIALLED.scope(Cell::new(false), sending).await {
+            (Ok(response), _) => {
+                let (reply, in_order) = Reply::read(response, self.limits.body).await;
+                if !in_order {
+                    self.clients.forget(url);
+                }
+                Ok(reply)
+            }
+            (Err(error), dialled) => {
+                self.clients.forget(url);
+                let after_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
+                let on_kept = was_there && is_name && !dialled;
+                Err(faults::of(&error, Circumstances { secure: url.is_secure(), on_kept, after_ms }))
+            }
+        }
     }
 }
 
@@ -212,15 +179,15 @@ impl PartnerServers for WebhookClient {
     async fn call(&self, request: &WebhookRequest, id: &DeliveryId, secrets: &[Secret], now: Moment) -> Answered {
         match Signer::try_new(secrets) {
             Ok(signer) => self.send(request, id, &signer, now.timestamp()).await,
-            // They were looked at when they were read; what cannot be signed is not sent.
+            // The secrets were checked when they were read. A request that cannot be signed is not sent.
             Err(fault) => Answered::unsent(AttemptFault::Other(format!("not sent: {fault}")), now),
         }
     }
 }
 
-/// When an attempt ended, rounded up, so that nothing that counts from it is early.
-fn ended_at(now: Timestamp, deadline: Deadline) -> Moment {
-    let ended = now.checked_add(deadline.elapsed()).unwrap_or(Timestamp::MAX);
+/// Returns when an attempt ended, rounded up, so that nothing that counts from it is early.
+fn ended_at(now: Timestamp, began: Instant) -> Moment {
+    let ended = now.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX);
     let up = TimestampRound::new().smallest(Unit::Millisecond).mode(RoundMode::Ceil);
     Moment::from(ended.round(up).unwrap_or(ended))
 }

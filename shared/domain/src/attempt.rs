@@ -9,14 +9,14 @@ use crate::{address::Blocked, moment::Moment, prelude::*, retry::RetryAfter, web
 /// How much of a partner's answer is kept, in bytes.
 pub const MAX_ANSWER_BYTES: usize = 256;
 
-/// What an attempt ended with. An answer with a status line is its status, whatever became of the rest of it: so a 2xx
-/// whose body never ends is delivered, and a 500 whose body never ends says 500.
+/// Says how an attempt ended. An answer whose head is complete counts by its status, even if its body never ends: an
+/// endless 200 is delivered, and an endless 500 says 500.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// The status code of the answer.
     Status(u16),
-    /// There was no answer.
+    /// There was no answer with a complete head.
     Fault(AttemptFault),
 }
 
@@ -123,11 +123,11 @@ pub enum TlsFault {
 pub enum Phase {
     /// The host's address.
     Resolve,
-    /// The connection.
+    /// The connection, with TLS where the URL asks for it.
     Connect,
-    /// The TLS handshake.
+    /// The TLS handshake. Attempts of earlier versions name it; later ones name it `Connect`.
     Tls,
-    /// The request to be taken.
+    /// The request to be taken. Attempts of earlier versions name it.
     Send,
     /// The answer's status line and headers.
     Headers,

@@ -1,4 +1,4 @@
-//! What is taken of a partner's answer.
+//! The part of a partner's answer that is kept.
 
 use std::time::Duration;
 
@@ -6,8 +6,7 @@ use domain::{
     attempt::{Answer, MAX_ANSWER_BYTES},
     retry::RetryAfter,
 };
-use http_body_util::BodyExt;
-use hyper::{Response, body::Body, body::Incoming, header::RETRY_AFTER};
+use reqwest::{Response, header::RETRY_AFTER};
 use tokio::time::timeout;
 
 use super::limits::MAX_BODY_BYTES;
@@ -20,34 +19,28 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// The answer of which there is no more than this.
-    pub(super) fn bare(status: u16) -> Self {
-        Self { status, answer: Answer::default(), retry_after: None }
-    }
-
-    /// Reads an answer, and tells whether it ended in order within its limits. That it did not changes nothing about it.
-    pub(super) async fn read(response: Response<Incoming>, within: Duration) -> (Self, bool) {
-        let (head, mut body) = response.into_parts();
+    /// Reads an answer, and tells whether it ended in order within its limits. If it did not, that changes nothing about it.
+    pub(super) async fn read(mut response: Response, within: Duration) -> (Self, bool) {
+        let status = response.status().as_u16();
+        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| RetryAfter::parse(value.as_bytes()));
         let mut kept = Vec::new();
-        let ended = timeout(within, take(&mut body, &mut kept)).await.unwrap_or(false);
-        let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| RetryAfter::parse(value.as_bytes()));
-        (Self { status: head.status.as_u16(), answer: Answer::of(&kept), retry_after }, ended)
+        let ended = timeout(within, take(&mut response, &mut kept)).await.unwrap_or(false);
+        (Self { status, answer: Answer::of(&kept), retry_after }, ended)
     }
 }
 
-/// Takes a body, never decoded, up to the limit; keeps its beginning.
-async fn take(body: &mut Incoming, kept: &mut Vec<u8>) -> bool {
+/// Takes a body, never decoded, up to the limit, and keeps its beginning.
+async fn take(response: &mut Response, kept: &mut Vec<u8>) -> bool {
     let mut taken = 0;
-    while taken < MAX_BODY_BYTES && !body.is_end_stream() {
-        let data = match body.frame().await {
-            None => return true,
-            Some(Err(_)) => return false,
-            // Trailers end it.
-            Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
+    while taken < MAX_BODY_BYTES {
+        let data = match response.chunk().await {
+            Ok(Some(data)) => data,
+            Ok(None) => return true,
+            Err(_) => return false,
         };
         taken += data.len();
         let room = MAX_ANSWER_BYTES - kept.len();
         kept.extend(data.iter().take(room));
     }
-    body.is_end_stream()
+    false
 }

@@ -1,12 +1,66 @@
-//! What went wrong, in the domain's words: never the URL, and never what the partner wrote.
+//! The faults of an attempt in the domain's words, without the URL and without anything that the partner wrote.
 
 use std::{error::Error, io};
 
-use domain::attempt::{AttemptFault, TlsFault};
+use domain::attempt::{AttemptFault, Phase, TlsFault};
 use rustls::{CertificateError, Error as TlsError};
 
-/// Why there is no connection.
-pub(super) fn connecting(error: &io::Error) -> AttemptFault {
+use super::resolve::Unresolved;
+
+/// The words for a request that met the end of a connection kept from an earlier one.
+pub(super) const CLOSED_MEANWHILE: &str =
+    "the partner closed a kept connection as the request was sent: it may have come or not";
+
+/// What is known of an attempt besides its error.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Circumstances {
+    /// It went by https.
+    pub(super) secure: bool,
+    /// It needed no new connection.
+    pub(super) on_kept: bool,
+    /// How long it took, in milliseconds.
+    pub(super) after_ms: u32,
+}
+
+/// Says why a request was not answered.
+pub(super) fn of(error: &reqwest::Error, circumstances: Circumstances) -> AttemptFault {
+    let Circumstances { secure, on_kept, after_ms } = circumstances;
+    let timed_out = |waiting_for| AttemptFault::TimedOut { waiting_for, after_ms };
+    match in_chain::<Unresolved>(error) {
+        Some(Unresolved::Fault(fault)) => return fault.clone(),
+        Some(Unresolved::TimedOut) => return timed_out(Phase::Resolve),
+        None => {}
+    }
+    // With TLS 1.3 a server refuses its client only after the client thinks that the handshake is done.
+    if let Some(error) = in_chain::<TlsError>(error) {
+        return AttemptFault::Tls(tls(error));
+    }
+    if error.is_connect() {
+        return match innermost_io(error) {
+            Some(error) if error.kind() != io::ErrorKind::TimedOut || is_of_system(error) => connecting(error, secure),
+            _ if error.is_timeout() => timed_out(Phase::Connect),
+            _ => AttemptFault::Disconnected,
+        };
+    }
+    if error.is_timeout() {
+        return timed_out(Phase::Headers);
+    }
+    if error.is_builder() {
+        return AttemptFault::Other("not sent: the URL is not fit for a request".to_owned());
+    }
+    let not_http1 = in_chain::<hyper::Error>(error).is_some_and(hyper::Error::is_parse);
+    let not_http2 = in_chain::<h2::Error>(error).is_some_and(|error| !error.is_remote() && !error.is_io());
+    if not_http1 || not_http2 {
+        AttemptFault::NotHttp
+    } else if on_kept {
+        AttemptFault::Other(CLOSED_MEANWHILE.to_owned())
+    } else {
+        AttemptFault::Disconnected
+    }
+}
+
+/// Says why there is no connection.
+fn connecting(error: &io::Error, secure: bool) -> AttemptFault {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => AttemptFault::Refused,
         io::ErrorKind::HostUnreachable
@@ -16,14 +70,20 @@ pub(super) fn connecting(error: &io::Error) -> AttemptFault {
         | io::ErrorKind::PermissionDenied
         // The system gave up before we did.
         | io::ErrorKind::TimedOut => AttemptFault::Unreachable,
-        io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted => AttemptFault::Disconnected,
+        // TCP says such things only once it is connected, and then TLS was interrupted.
+        io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => {
+            if secure { AttemptFault::Tls(TlsFault::Handshake) } else { AttemptFault::Disconnected }
+        }
         kind => AttemptFault::Other(format!("could not connect: {kind}")),
     }
 }
 
-/// Why a connection could not be made secure.
-pub(super) fn securing(error: &io::Error) -> AttemptFault {
-    AttemptFault::Tls(in_chain::<TlsError>(error).map_or(TlsFault::Handshake, tls))
+/// Tells the system's errors from those that a library puts in their form, as hyper does when it gives up on an address.
+fn is_of_system(error: &io::Error) -> bool {
+    error.raw_os_error().is_some()
 }
 
 fn tls(error: &TlsError) -> TlsFault {
@@ -41,29 +101,20 @@ fn tls(error: &TlsError) -> TlsFault {
     }
 }
 
-/// Why a request was not answered.
-pub(super) fn sending(error: &hyper::Error) -> AttemptFault {
-    if in_chain::<TlsError>(error).is_some() {
-        // TLS 1.3 refuses a client only after it thinks that the handshake is done.
-        return AttemptFault::Tls(TlsFault::Handshake);
-    }
-    let not_http2 = in_chain::<h2::Error>(error).is_some_and(|error| !error.is_remote() && !error.is_io());
-    if error.is_parse() || not_http2 { AttemptFault::NotHttp } else { AttemptFault::Disconnected }
+/// Returns the causes of an error, itself the first. An `io::Error` that wraps another error does not name that as its
+/// cause, but itself is it.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    })
 }
 
-/// The first error of this type among an error and its causes. An `io::Error` that wraps one does not name it as its
-/// cause, but itself.
 fn in_chain<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
-        if let Some(found) = wrapped.and_then(|inner| inner.downcast_ref::<E>()) {
-            return Some(found);
-        }
-        if let Some(found) = error.downcast_ref::<E>() {
-            return Some(found);
-        }
-        next = error.source();
-    }
-    None
+    causes(error).find_map(|error| error.downcast_ref::<E>())
+}
+
+/// Returns the `io::Error` that the others only wrap.
+fn innermost_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
+    causes(error).filter_map(|error| error.downcast_ref::<io::Error>()).last()
 }

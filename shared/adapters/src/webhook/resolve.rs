@@ -1,80 +1,94 @@
 //! The addresses of a partner's host, each of them checked.
 //!
-//! By the operating system's resolver, on a thread of its own: it knows the machine's hosts file and its network's name
-//! servers, and brings no second DNS implementation. A lookup that outlives its limit keeps its thread until the
-//! resolver gives up, which is a matter of seconds and of one thread for each webhook of a batch.
+//! The operating system's resolver is asked on a thread of its own: it knows the machine's hosts file and its network's name
+//! servers, and brings no second DNS implementation. A lookup that outlives its limit keeps its thread until the resolver
+//! gives up, which is a matter of seconds and of one thread for each webhook of a batch.
 
 use std::{
-    future::Future,
-    io,
-    net::IpAddr,
-    num::NonZeroUsize,
+    cell::Cell,
+    fmt, io,
+    net::{IpAddr, SocketAddr},
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use domain::{
     attempt::{AttemptFault, DnsFault},
-    webhook::{Allowance, Destination, WebhookUrl},
+    webhook::Allowance,
 };
-use lru::LruCache;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use tokio::time::timeout;
 
-use super::{
-    age::Age,
-    limits::{MAX_ADDRESSES, MAX_NAMES},
-};
+use super::limits::MAX_ADDRESSES;
 
 type Found = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
-type Lookup = Box<dyn Fn(String) -> Found + Send + Sync>;
+type Lookup = Arc<dyn Fn(String) -> Found + Send + Sync>;
 
-/// Addresses that may be dialled, in the order to try them in.
-pub(super) type Checked = Arc<[IpAddr]>;
+tokio::task_local! {
+    /// Tells whether the attempt of this task has asked for addresses, which it does only for a new connection.
+    pub(super) static DIALLED: Cell<bool>;
+}
 
+/// Resolves names for new connections. Addresses in URLs never come here: the caller checks them.
+#[derive(Clone)]
 pub(super) struct Resolver {
     lookup: Lookup,
     allowance: Allowance,
-    fresh: Duration,
-    known: Mutex<LruCache<String, (Checked, Age)>>,
+    limit: Duration,
 }
+
+/// Says why there is no address to dial.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Unresolved {
+    /// The name has none, or one that must not be dialled.
+    Fault(AttemptFault),
+    /// The lookup took too long.
+    TimedOut,
+}
+
+impl fmt::Display for Unresolved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fault(fault) => fault.fmt(f),
+            Self::TimedOut => f.write_str("the lookup timed out"),
+        }
+    }
+}
+
+impl std::error::Error for Unresolved {}
 
 impl Resolver {
-    pub(super) fn system(allowance: Allowance, fresh: Duration) -> Self {
-        Self::with(allowance, fresh, Box::new(|name| Box::pin(system_lookup(name))))
+    pub(super) fn system(allowance: Allowance, limit: Duration) -> Self {
+        Self::with(allowance, limit, Arc::new(|name| Box::pin(system_lookup(name))))
     }
 
-    pub(super) fn with(allowance: Allowance, fresh: Duration, lookup: Lookup) -> Self {
-        let bound = NonZeroUsize::new(MAX_NAMES).unwrap_or(NonZeroUsize::MIN);
-        Self { lookup, allowance, fresh, known: Mutex::new(LruCache::new(bound)) }
-    }
-
-    /// The addresses to dial, and no others.
-    ///
-    /// A name with even one address that must not be dialled is refused altogether: no honest name has one, and of one
-    /// that has, which address answers is for whoever answers for it to choose. Only what passed is remembered.
-    pub(super) async fn addresses(&self, url: &WebhookUrl) -> Result<Checked, AttemptFault> {
-        let name = match url.destination() {
-            Destination::Address(address) => return check(self.allowance, vec![address]),
-            Destination::Name(name) => name,
-        };
-        if let Some(known) = self.known(name) {
-            return Ok(known);
-        }
-        let found = (self.lookup)(name.to_owned()).await.map_err(|error| AttemptFault::Dns(fault(&error)))?;
-        let checked = check(self.allowance, found)?;
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        known.put(name.to_owned(), (checked.clone(), Age::default()));
-        Ok(checked)
-    }
-
-    fn known(&self, name: &str) -> Option<Checked> {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let (addresses, age) = known.get(name)?;
-        (!age.exceeds(self.fresh)).then(|| addresses.clone())
+    pub(super) fn with(allowance: Allowance, limit: Duration, lookup: Lookup) -> Self {
+        Self { lookup, allowance, limit }
     }
 }
 
-fn check(allowance: Allowance, found: Vec<IpAddr>) -> Result<Checked, AttemptFault> {
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        // Dialling may go on in a task of its own, if a connection becomes free meanwhile.
+        let _ = DIALLED.try_with(|dialled| dialled.set(true));
+        let found = timeout(self.limit, (self.lookup)(name.as_str().to_owned()));
+        let allowance = self.allowance;
+        Box::pin(async move {
+            let found = found.await.map_err(|_| Unresolved::TimedOut)?;
+            let found = found.map_err(|error| Unresolved::Fault(AttemptFault::Dns(fault(&error))))?;
+            let checked = check(allowance, found).map_err(Unresolved::Fault)?;
+            // Port 0 stands for the URL's.
+            Ok(Box::new(checked.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
+        })
+    }
+}
+
+/// Returns the addresses to dial, each once and in their order.
+///
+/// A name with even one address that must not be dialled is refused altogether. No honest name has one. If a name does,
+/// the owner of its name server chooses which address is dialled.
+fn check(allowance: Allowance, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, AttemptFault> {
     for address in &found {
         allowance.check(*address).map_err(AttemptFault::Blocked)?;
     }
@@ -84,7 +98,7 @@ fn check(allowance: Allowance, found: Vec<IpAddr>) -> Result<Checked, AttemptFau
             addresses.push(address);
         }
     }
-    if addresses.is_empty() { Err(AttemptFault::Dns(DnsFault::NoAddress)) } else { Ok(addresses.into()) }
+    if addresses.is_empty() { Err(AttemptFault::Dns(DnsFault::NoAddress)) } else { Ok(addresses) }
 }
 
 async fn system_lookup(name: String) -> io::Result<Vec<IpAddr>> {
@@ -92,7 +106,7 @@ async fn system_lookup(name: String) -> io::Result<Vec<IpAddr>> {
     Ok(found.map(|address| address.ip()).collect())
 }
 
-/// The standard library tells why only in the C library's words: glibc's and macOS's are known here.
+/// Reads the C library's words, which are all that the standard library tells. It knows those of glibc and macOS.
 fn fault(error: &io::Error) -> DnsFault {
     let words = error.to_string();
     let says = |phrases: [&str; 2]| phrases.iter().any(|phrase| words.contains(phrase));

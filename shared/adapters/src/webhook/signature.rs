@@ -1,4 +1,4 @@
-//! Standard Webhooks' signature, by its own crate: it brings HMAC-SHA256 and base64 in pure Rust and no TLS.
+//! The signature of Standard Webhooks, by its own crate, which brings HMAC-SHA256 and base64 in pure Rust and no TLS.
 //!
 //! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
 
@@ -9,10 +9,10 @@ use domain::signature::Secret;
 use standardwebhooks::{Webhook, WebhookError};
 use thiserror::Error;
 
-/// What a partner's secret begins with; behind it is the key, in base64.
+/// The beginning of a partner's secret. The rest is the key, in base64.
 pub const PREFIX: &str = "whsec_";
 
-/// How many secrets may be live at once: the new one and the one it replaces.
+/// The number of secrets that may be live at once: the new one and the one it replaces.
 pub const MAX_SECRETS: usize = 2;
 
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -20,24 +20,24 @@ const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// Signs webhooks with a partner's secrets. Never printed.
 pub struct Signer(Vec<Webhook>);
 
-/// Why secrets cannot sign.
+/// Says why secrets cannot sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SecretFault {
-    /// None, or more than [`MAX_SECRETS`].
+    /// There are none, or more than [`MAX_SECRETS`].
     #[error("a partner has one secret for webhooks, or two while they are rotated; here are {0}")]
     Number(usize),
-    /// Not as Standard Webhooks writes a secret.
+    /// Standard Webhooks does not write a secret so.
     #[error("a secret for webhooks must be whsec_ and then 24 to 64 bytes in base64")]
     Form,
 }
 
-/// A partner's secret of these random bytes, in Standard Webhooks' form.
+/// Returns a partner's secret of these random bytes, in Standard Webhooks' form.
 pub fn secret_of(random: [u8; 32]) -> Secret {
     Secret::new(format!("{PREFIX}{}", BASE64.encode(&random)))
 }
 
 impl Signer {
-    /// A signer with these secrets, the newest first.
+    /// Returns a signer with these secrets, the newest first.
     pub fn try_new(secrets: &[Secret]) -> Result<Self, SecretFault> {
         if !(1..=MAX_SECRETS).contains(&secrets.len()) {
             return Err(SecretFault::Number(secrets.len()));
@@ -45,7 +45,7 @@ impl Signer {
         secrets.iter().map(parse).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The value of `webhook-signature`: one signature a secret, with a space between them.
+    /// Returns the value of `webhook-signature`: one signature a secret, with a space between them.
     pub(super) fn sign(&self, id: &str, timestamp_seconds: i64, payload: &str) -> Result<String, WebhookError> {
         let signatures: Result<Vec<String>, WebhookError> =
             self.0.iter().map(|key| key.sign(id, timestamp_seconds, payload.as_bytes())).collect();
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn every_published_vector_of_a_valid_webhook_is_signed_as_published() {
+    fn every_published_vector_is_signed_as_published() {
         let vectors = include_str!("../../../domain/vectors/webhook-signature.json");
         let vectors: serde_json::Value = serde_json::from_str(vectors).unwrap();
         for vector in vectors["webhooks"].as_array().unwrap() {
@@ -109,12 +109,12 @@ mod tests {
     }
 
     #[test]
-    fn during_rotation_there_are_two_signatures_with_a_space_between_them() {
+    fn two_secrets_make_two_signatures_with_a_space_between() {
         assert_eq!(sign(&[OTHER, KEY]), format!("{} {SIGNED}", sign(&[OTHER])));
     }
 
     #[test]
-    fn what_is_no_secret_of_standard_webhooks_signs_nothing_and_is_not_told() {
+    fn a_malformed_secret_is_refused_without_being_quoted() {
         let short = format!("{PREFIX}{}", BASE64.encode(&[7; 23]));
         for bad in ["", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_!", short.as_str()] {
             assert_eq!(Signer::try_new(&[Secret::new(bad)]).err(), Some(SecretFault::Form));

@@ -4,5 +4,6 @@ mod answers;
 mod guard;
 mod harness;
 mod hostile;
+mod hostile_http2;
 mod reuse;
 mod secure;

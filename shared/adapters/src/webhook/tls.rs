@@ -1,4 +1,4 @@
-//! TLS: rustls on ring, with Mozilla's authorities compiled in. Asking the platform for its own costs 0.7 ms at each cold
+//! TLS by rustls on ring, with Mozilla's authorities compiled in. Asking the platform for its own costs 0.7 ms at each cold
 //! start, and Amazon Linux has the same ones.
 
 use std::{path::Path, sync::Arc};
@@ -10,19 +10,19 @@ use rustls::{
 };
 use thiserror::Error;
 
-/// Why there is no TLS.
+/// Says why there is no TLS.
 #[derive(Debug, Error)]
 pub enum TlsSettingsFault {
-    /// The file of extra authorities.
+    /// The file of extra authorities is at fault.
     #[error("the file of extra certificate authorities cannot be used: {0}")]
     ExtraAuthorities(String),
-    /// Our own choice of algorithms.
+    /// Our own choice of algorithms is at fault.
     #[error("TLS cannot be set up: {0}")]
     Algorithms(#[from] rustls::Error),
 }
 
-/// Verifies certificates, offers HTTP/2 and HTTP/1.1.
-pub(super) fn config(extra_authorities: Option<&Path>) -> Result<Arc<ClientConfig>, TlsSettingsFault> {
+/// Returns settings that verify certificates and offer HTTP/2 and HTTP/1.1, since reqwest adds no protocols of its own.
+pub(super) fn config(extra_authorities: Option<&Path>) -> Result<ClientConfig, TlsSettingsFault> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = extra_authorities {
         add(&mut roots, path)?;
@@ -32,7 +32,7 @@ pub(super) fn config(extra_authorities: Option<&Path>) -> Result<Arc<ClientConfi
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(config)
 }
 
 fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsSettingsFault> {

@@ -26,18 +26,18 @@ async fn a_status_is_the_outcome_whatever_it_is() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let there = Peer::answering(OK).await;
+    let there = Peer::answering(OK);
     let redirect = format!("HTTP/1.1 301 Moved\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n", there.address);
-    let here = Peer::answering(redirect).await;
+    let here = Peer::answering(redirect);
     let answered = send(&client(), &here.http()).await;
     assert_eq!(answered.outcome.verdict(), Verdict::Failed);
     assert_eq!((here.requests().len(), there.connections()), (1, 0));
 }
 
 #[tokio::test]
-async fn what_the_partner_asks_for_and_says_is_told_as_it_came() {
+async fn an_answer_and_its_retry_after_are_told_as_they_came() {
     let says = "HTTP/1.1 503 Busy\r\nretry-after: 120\r\nset-cookie: a=b\r\ncontent-length: 4\r\n\r\nbusy";
-    let peer = Peer::answering(says).await;
+    let peer = Peer::answering(says);
     let client = client();
     let answered = send(&client, &peer.http()).await;
     assert_eq!(answered.retry_after, Some(RetryAfter::Delay(Duration::from_mins(2))));
@@ -59,15 +59,14 @@ async fn a_body_in_a_content_coding_is_kept_as_it_came() {
             call.request().await;
             call.say(says).await;
         }
-    })
-    .await;
+    });
     let answered = send(&client(), &peer.http()).await;
     assert_eq!(answered.answer.as_bytes(), &body[..256]);
 }
 
 #[tokio::test]
-async fn a_get_goes_out_to_the_letter_with_the_headers_of_standard_webhooks() {
-    let peer = Peer::answering(OK).await;
+async fn a_get_goes_out_to_the_letter_with_its_signed_headers() {
+    let peer = Peer::answering(OK);
     let template = format!("http://{}/a%20b/~c;d='!*|^?x=[1]&click={{clickId}}&e", peer.address);
     let asked = request(Method::Get, &template);
     let secrets = ["whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", SECRET].map(Secret::new);
@@ -98,11 +97,37 @@ async fn a_get_goes_out_to_the_letter_with_the_headers_of_standard_webhooks() {
 
 #[tokio::test]
 async fn a_post_carries_its_body_as_it_was_signed() {
-    let peer = Peer::answering(OK).await;
+    let peer = Peer::answering(OK);
     let asked = request(Method::Post, &peer.http());
     let signer = Signer::try_new(&[Secret::new(SECRET)]).unwrap();
     client().send(&asked, &delivery_id(), &signer, Timestamp::now()).await;
     let seen = peer.requests().remove(0);
     assert!(seen.starts_with("POST /hook?click=c-1 HTTP/1.1\r\n") && seen.contains("content-type: application/json"));
     assert!(seen.ends_with(asked.body().unwrap()) && asked.signed_payload() == asked.body().unwrap());
+}
+
+#[tokio::test]
+async fn a_request_is_the_same_bytes_on_the_wire_every_time() {
+    let peer = Peer::answering(OK);
+    let signer = Signer::try_new(&[Secret::new(SECRET)]).unwrap();
+    let (id, now) = (delivery_id(), "2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap());
+    let (client, address) = (client(), peer.address);
+    for method in [Method::Get, Method::Post] {
+        let asked = request(method, &peer.http());
+        client.send(&asked, &id, &signer, now).await;
+        let signature = signer.sign(id.as_str(), now.as_second(), asked.signed_payload()).unwrap();
+        let body = asked.body().unwrap_or_default();
+        let (word, json, length) = match method {
+            Method::Get => ("GET", String::new(), String::new()),
+            Method::Post => {
+                ("POST", "content-type: application/json\r\n".to_owned(), format!("content-length: {}\r\n", body.len()))
+            }
+        };
+        let expected = format!(
+            "{word} /hook?click=c-1 HTTP/1.1\r\nuser-agent: {AGENT}\r\naccept: */*\r\naccept-encoding: identity\r\n\
+             webhook-id: {id}\r\nwebhook-timestamp: 1795435200\r\nwebhook-signature: {signature}\r\n{json}\
+             host: {address}\r\n{length}\r\n{body}"
+        );
+        assert_eq!(peer.requests().pop().unwrap(), expected);
+    }
 }

@@ -33,7 +33,7 @@ async fn refused(addresses: &[&str], template: &str) -> Reason {
 }
 
 #[tokio::test]
-async fn a_name_that_leads_to_an_address_that_is_not_public_is_refused() {
+async fn a_name_with_an_address_that_is_not_public_is_refused() {
     assert_eq!(refused(&["127.0.0.1"], NAMED).await, Reason::Loopback);
     assert_eq!(refused(&["10.0.0.1"], NAMED).await, Reason::Private);
     assert_eq!(refused(&["169.254.169.254"], NAMED).await, Reason::Metadata);
@@ -41,7 +41,7 @@ async fn a_name_that_leads_to_an_address_that_is_not_public_is_refused() {
 }
 
 #[tokio::test]
-async fn one_address_that_is_not_public_refuses_the_name_wherever_it_stands() {
+async fn one_address_among_many_that_is_not_public_is_enough() {
     assert_eq!(refused(&["8.8.8.8", "192.168.0.1"], NAMED).await, Reason::Private);
     assert_eq!(refused(&["::1", "8.8.8.8"], NAMED).await, Reason::Loopback);
     let many = ["8.8.8.8", "8.8.8.9", "8.8.8.10", "8.8.8.11", "8.8.8.12", "10.0.0.1"];
@@ -63,8 +63,8 @@ async fn the_development_allowance_opens_loopback_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn without_the_allowance_nothing_goes_by_http_or_to_another_port() {
-    let peer = Peer::answering(OK).await;
+async fn only_development_allows_http_and_other_ports() {
+    let peer = Peer::answering(OK);
     let client = client_at(&public(), &["127.0.0.1"]);
     for template in [peer.http(), peer.https(), "http://partner.example/".to_owned()] {
         let words = fault(send(&client, &template).await.outcome).to_string();
@@ -73,7 +73,7 @@ async fn without_the_allowance_nothing_goes_by_http_or_to_another_port() {
     assert_eq!(peer.connections(), 0);
 }
 
-/// A client whose lookups end as told, counted.
+/// Returns a client whose nth lookup ends as `ends(n)` says.
 fn client_looking_up(limits: Limits, ends: fn(usize) -> std::io::Result<Vec<std::net::IpAddr>>) -> WebhookClient {
     let settings = WebhookSettings { limits, ..settings(None) };
     let asked = Arc::new(AtomicUsize::new(0));
@@ -81,13 +81,13 @@ fn client_looking_up(limits: Limits, ends: fn(usize) -> std::io::Result<Vec<std:
         let n = asked.fetch_add(1, Ordering::SeqCst) + 1;
         Box::pin(async move { ends(n) }) as _
     };
-    let resolver = Resolver::with(settings.reach.allowance(), limits.names_fresh, Box::new(lookup));
+    let resolver = Resolver::with(settings.reach.allowance(), limits.resolve, Arc::new(lookup));
     WebhookClient::with_resolver(&settings, resolver).unwrap()
 }
 
 #[tokio::test]
-async fn a_name_is_looked_up_once_while_it_is_fresh_and_checked_again_after() {
-    let peer = Peer::answering(OK).await;
+async fn a_name_is_resolved_once_while_fresh_and_checked_again() {
+    let peer = Peer::answering(OK);
     let moving = |n| Ok(vec![if n == 1 { "127.0.0.1" } else { "10.0.0.1" }.parse().unwrap()]);
     let template = format!("http://partner.example:{}/", peer.address.port());
     let remembering = client_looking_up(limits(), moving);
@@ -101,14 +101,24 @@ async fn a_name_is_looked_up_once_while_it_is_fresh_and_checked_again_after() {
 }
 
 #[tokio::test]
-async fn a_connection_to_an_address_that_the_name_has_no_more_is_not_used() {
-    let peer = Peer::answering(OK).await;
+async fn a_connection_to_an_address_the_name_has_lost_is_not_used() {
+    let peer = Peer::answering(OK);
     let elsewhere = |n| Ok(vec![if n == 1 { "127.0.0.1" } else { "127.0.0.2" }.parse().unwrap()]);
     let client = client_looking_up(Limits { names_fresh: Duration::ZERO, ..limits() }, elsewhere);
     let template = format!("http://partner.example:{}/", peer.address.port());
     assert_eq!(send(&client, &template).await.outcome, Outcome::Status(200));
     assert_eq!(fault(send(&client, &template).await.outcome), AttemptFault::Refused);
     assert_eq!(peer.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn the_next_address_is_tried_where_the_first_refuses() {
+    let peer = Peer::answering(OK);
+    let template = format!("http://partner.example:{}/", peer.address.port());
+    let client = client_at(&settings(None), &["127.0.0.2", "127.0.0.1", "127.0.0.3"]);
+    assert_eq!(send(&client, &template).await.outcome, Outcome::Status(200));
+    let client = client_at(&settings(None), &["127.0.0.2", "127.0.0.3"]);
+    assert_eq!(fault(send(&client, &template).await.outcome), AttemptFault::Refused);
 }
 
 #[tokio::test]
@@ -124,8 +134,8 @@ async fn a_name_without_an_address_says_why() {
 #[tokio::test]
 async fn a_lookup_that_hangs_times_out_waiting_for_the_address() {
     let lookup = |_| Box::pin(std::future::pending()) as _;
-    let resolver = Resolver::with(Allowance::PublicOnly, Duration::ZERO, Box::new(lookup));
     let hasty = WebhookSettings { limits: Limits::within(Duration::from_millis(400)), ..public() };
+    let resolver = Resolver::with(Allowance::PublicOnly, hasty.limits.resolve, Arc::new(lookup));
     let client = WebhookClient::with_resolver(&hasty, resolver).unwrap();
     let timed_out = fault(send(&client, NAMED).await.outcome);
     assert!(matches!(timed_out, AttemptFault::TimedOut { waiting_for: Phase::Resolve, .. }), "{timed_out}");
@@ -133,7 +143,7 @@ async fn a_lookup_that_hangs_times_out_waiting_for_the_address() {
 
 #[tokio::test]
 async fn the_systems_resolver_finds_this_machine() {
-    let peer = Peer::answering(OK).await;
+    let peer = Peer::answering(OK);
     let client = WebhookClient::new(&settings(None)).unwrap();
     let answered = send(&client, &format!("http://localhost:{}/", peer.address.port())).await;
     assert_eq!(answered.outcome, Outcome::Status(200));
@@ -148,8 +158,11 @@ fn limits_that_are_no_limits_make_no_client() {
     let bad = [
         Limits::within(Duration::ZERO),
         Limits::within(Limits::MAX_TOTAL + second),
-        Limits { connect: Duration::ZERO, ..Limits::within(second) },
-        Limits { headers: second * 2, ..Limits::within(second) },
+        Limits { resolve: Duration::ZERO, ..Limits::within(second) },
+        Limits { resolve: second / 2, connect: second / 2, ..Limits::within(second) },
+        Limits { connect: second, ..Limits::within(second) },
+        Limits { body: Duration::ZERO, ..Limits::within(second) },
+        Limits { body: second * 2, ..Limits::within(second) },
     ];
     for limits in bad {
         let made = WebhookClient::new(&WebhookSettings { reach: Reach::Public, limits });

@@ -1,4 +1,4 @@
-//! Partners on loopback that do as a test says, and a client with limits that a test can wait for.
+//! Partners on loopback that do as a test says, and clients with limits that a test can wait for.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -23,7 +23,9 @@ use domain::{
 use jiff::Timestamp;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
-    net::TcpListener,
+    net::TcpSocket,
+    sync::Semaphore,
+    time::timeout,
 };
 use tokio_rustls::TlsAcceptor;
 
@@ -35,16 +37,16 @@ pub(super) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// A connection that a partner was called on.
+/// A connection to a partner, from the partner's side.
 pub(super) struct Call {
     pub(super) stream: Box<dyn Stream>,
-    /// Which of the partner's connections it is, from 1.
+    /// The number of the connection, from 1.
     pub(super) n: usize,
-    seen: Arc<Mutex<Vec<String>>>,
+    pub(super) seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Call {
-    /// The next request's head and body, which the test can ask about as well; `None` when there is no more.
+    /// Reads the next request, head and body, and remembers it for the test. Returns `None` when there is no more.
     pub(super) async fn request(&mut self) -> Option<String> {
         let mut text = String::new();
         while !text.contains("\r\n\r\n") {
@@ -58,34 +60,40 @@ impl Call {
         Some(text)
     }
 
-    /// Whether the other side still takes it.
+    /// Writes this, and tells whether the other side still takes it.
     pub(super) async fn say(&mut self, text: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(text.as_ref()).await.is_ok() && self.stream.flush().await.is_ok()
     }
 }
 
-/// A partner, and what it was asked.
+/// A partner, and the requests it was sent.
 pub(super) struct Peer {
     pub(super) address: SocketAddr,
     connections: Arc<AtomicUsize>,
     seen: Arc<Mutex<Vec<String>>>,
+    ended: Arc<Semaphore>,
 }
 
 impl Peer {
-    /// Does the same on every connection, by http or, with a certificate, by https.
-    pub(super) async fn start<F>(tls: Option<TlsAcceptor>, does: impl Fn(Call) -> F + Send + Sync + 'static) -> Self
+    /// Starts a partner that does this on every connection, by http or, with a certificate, by https.
+    pub(super) fn start<F>(tls: Option<TlsAcceptor>, does: impl Fn(Call) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        // So little that a partner that does not read is soon one that cannot be written to.
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(64).unwrap();
         let address = listener.local_addr().unwrap();
         let (connections, seen) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(Vec::new())));
-        let peer = Self { address, connections: connections.clone(), seen: seen.clone() };
+        let ended = Arc::new(Semaphore::new(0));
+        let peer = Self { address, connections: connections.clone(), seen: seen.clone(), ended: ended.clone() };
         let does = Arc::new(does);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 let n = connections.fetch_add(1, Ordering::SeqCst) + 1;
-                let (tls, does, seen) = (tls.clone(), does.clone(), seen.clone());
+                let (tls, does, seen, ended) = (tls.clone(), does.clone(), seen.clone(), ended.clone());
                 tokio::spawn(async move {
                     let stream: Box<dyn Stream> = match tls {
                         None => Box::new(stream),
@@ -95,20 +103,31 @@ impl Peer {
                         },
                     };
                     does(Call { stream, n, seen }).await;
+                    ended.add_permits(1);
                 });
             }
         });
         peer
     }
 
-    /// Answers every request with this text and leaves the connection open.
-    pub(super) async fn answering(answer: impl Into<String>) -> Self {
+    /// Starts a partner that answers every request with this text and leaves the connection open.
+    pub(super) fn answering(answer: impl Into<String>) -> Self {
         let answer: Arc<str> = answer.into().into();
         Self::start(None, move |mut call| {
             let answer = answer.clone();
             async move { while call.request().await.is_some() && call.say(answer.as_bytes()).await {} }
         })
-        .await
+    }
+
+    /// Waits until its part has ended on every connection. If it speaks without end, that is when nobody listens any more.
+    pub(super) async fn is_left(&self) {
+        self.ended(u32::try_from(self.connections()).unwrap()).await;
+    }
+
+    /// Waits until its part has ended on so many connections.
+    pub(super) async fn ended(&self, connections: u32) {
+        let ended = timeout(Duration::from_secs(10), self.ended.acquire_many(connections)).await;
+        assert!(ended.is_ok(), "a connection is still open");
     }
 
     pub(super) fn connections(&self) -> usize {
@@ -132,12 +151,12 @@ pub(super) fn development() -> Development {
     Development::try_new("http://localhost:4570").unwrap()
 }
 
-/// Wide enough that a busy machine keeps them.
+/// Returns limits so wide that a busy machine keeps them.
 pub(super) fn limits() -> Limits {
     Limits::within(Duration::from_secs(4))
 }
 
-/// A client that does not wait long, for partners who would let it.
+/// Returns a client that does not wait long, for partners that would let it.
 pub(super) fn hasty() -> WebhookClient {
     hasty_trusting(None)
 }
@@ -151,14 +170,14 @@ pub(super) fn settings(extra_authorities: Option<PathBuf>) -> WebhookSettings {
     WebhookSettings { reach: Reach::Development { proof: development(), extra_authorities }, limits: limits() }
 }
 
-/// A client that finds every name at these addresses.
+/// Returns a client that finds every name at these addresses.
 pub(super) fn client_at(settings: &WebhookSettings, addresses: &[&str]) -> WebhookClient {
     let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
     let lookup = move |_| {
         let addresses = addresses.clone();
         Box::pin(async move { Ok(addresses) }) as _
     };
-    let resolver = Resolver::with(settings.reach.allowance(), settings.limits.names_fresh, Box::new(lookup));
+    let resolver = Resolver::with(settings.reach.allowance(), settings.limits.resolve, Arc::new(lookup));
     WebhookClient::with_resolver(settings, resolver).unwrap()
 }
 
@@ -171,7 +190,7 @@ pub(super) fn delivery_id() -> DeliveryId {
     DeliveryId::of(&Provider::new("acme").unwrap(), &campaign, &UserId::new("gg3-42").unwrap())
 }
 
-/// The request of this template; a POST has the document's body.
+/// Returns the request of this template. A POST has the document's body.
 pub(super) fn request(method: Method, template: &str) -> WebhookRequest {
     let allowance = Allowance::Development(development());
     let template = UrlTemplate::parse(template, &AgreedIds::default(), allowance).unwrap();
@@ -194,7 +213,7 @@ pub(super) async fn send(client: &WebhookClient, template: &str) -> Answered {
     answered
 }
 
-/// The outcome of one request to a partner that says this and closes.
+/// Returns the outcome of one request to a partner that says this and closes.
 pub(super) async fn outcome_of(says: impl Into<Vec<u8>>) -> Outcome {
     let says: Arc<[u8]> = says.into().into();
     let peer = Peer::start(None, move |mut call| {
@@ -203,8 +222,7 @@ pub(super) async fn outcome_of(says: impl Into<Vec<u8>>) -> Outcome {
             call.request().await;
             call.say(says).await;
         }
-    })
-    .await;
+    });
     let outcome = send(&client(), &peer.http()).await.outcome;
     assert_eq!(peer.requests().len(), 1, "one request whatever came of it");
     outcome

@@ -9,14 +9,19 @@ use std::{
 };
 
 use domain::attempt::{AttemptFault, Outcome, Phase};
-use tokio::{io::AsyncReadExt, time::sleep};
+use tokio::{
+    io::AsyncReadExt,
+    net::{TcpSocket, TcpStream},
+    time::{sleep, timeout},
+};
 
-use super::harness::{Peer, client, fault, hasty, outcome_of, send};
+use super::harness::{OK, Peer, client, fault, hasty, outcome_of, send};
 
 fn waited_for(outcome: Outcome) -> Phase {
     match fault(outcome) {
         AttemptFault::TimedOut { waiting_for, after_ms } => {
-            assert!((300..10_000).contains(&after_ms), "{after_ms}");
+            let least = if waiting_for == Phase::Connect { 250 } else { 300 };
+            assert!((least..10_000).contains(&after_ms), "{after_ms}");
             waiting_for
         }
         other => panic!("{other}"),
@@ -24,18 +29,17 @@ fn waited_for(outcome: Outcome) -> Phase {
 }
 
 #[tokio::test]
-async fn one_that_hangs_times_out_waiting_for_headers() {
+async fn a_partner_that_hangs_times_out_waiting_for_headers() {
     let peer = Peer::start(None, |mut call| async move {
         call.request().await;
         sleep(Duration::from_mins(1)).await;
-    })
-    .await;
+    });
     assert_eq!(waited_for(send(&hasty(), &peer.http()).await.outcome), Phase::Headers);
     assert_eq!(peer.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn a_byte_now_and_then_does_not_hold_the_attempt_beyond_its_total() {
+async fn a_byte_now_and_then_does_not_prolong_the_attempt() {
     let peer = Peer::start(None, |mut call| async move {
         call.request().await;
         for byte in b"HTTP/1.1 200 OK\r\nx: y\r\n".iter().cycle() {
@@ -44,38 +48,124 @@ async fn a_byte_now_and_then_does_not_hold_the_attempt_beyond_its_total() {
             }
             sleep(Duration::from_millis(50)).await;
         }
-    })
-    .await;
+    });
     assert_eq!(waited_for(send(&hasty(), &peer.http()).await.outcome), Phase::Headers);
 }
 
 #[tokio::test]
-async fn a_2xx_status_line_delivers_whatever_follows_it() {
-    let many = "x: y\r\n".repeat(10_000);
-    let large = format!("x: {}\r\n", "y".repeat(1_000_000));
-    for rest in
-        ["", "broken", "x: y\r\n", &many, &large, "content-length: 1000\r\n\r\nshort", "content-length: -1\r\n\r\n"]
-    {
-        let says = format!("HTTP/1.1 200 OK\r\n{rest}");
-        assert_eq!(outcome_of(says).await, Outcome::Status(200), "{rest:.40}");
+async fn a_complete_head_with_2xx_delivers_whatever_follows_it() {
+    for rest in [
+        "",
+        "broken\r\n",
+        "x: y\r\n",
+        "content-length: 1000\r\n\r\nshort",
+        "content-length: 1000000000000\r\n\r\nshort",
+        "transfer-encoding: chunked\r\n\r\nnot a number\r\n",
+        "transfer-encoding: chunked\r\n\r\n2;and=an-extension\r\nok\r\n0\r\nnot a trailer",
+        "content-length: 2\r\ntransfer-encoding: chunked\r\n\r\nok",
+    ] {
+        let says = format!("HTTP/1.1 200 OK\r\n{rest}\r\n");
+        assert_eq!(outcome_of(says).await, Outcome::Status(200), "{rest}");
     }
 }
 
 #[tokio::test]
-async fn a_status_line_that_drips_headers_behind_it_is_still_the_answer() {
-    let peer = Peer::start(None, |mut call| async move {
+async fn a_head_that_never_completes_is_a_failed_attempt() {
+    for rest in ["", "broken", "x: y\r\n"] {
+        let says = format!("HTTP/1.1 200 OK\r\n{rest}");
+        assert_eq!(outcome_of(says).await, Outcome::Fault(AttemptFault::Disconnected), "{rest}");
+    }
+    let dripping = Peer::start(None, |mut call| async move {
         call.request().await;
         call.say("HTTP/1.1 204 No Content\r\n").await;
         while call.say("x: y\r\n").await {
             sleep(Duration::from_millis(20)).await;
         }
-    })
-    .await;
-    assert_eq!(send(&hasty(), &peer.http()).await.outcome, Outcome::Status(204));
+    });
+    assert_eq!(waited_for(send(&hasty(), &dripping.http()).await.outcome), Phase::Headers);
+    dripping.is_left().await;
 }
 
 #[tokio::test]
-async fn an_endless_body_is_left_after_4_kib_and_its_connection_closed() {
+async fn a_head_beyond_hypers_bounds_is_no_http() {
+    let many = "x: y\r\n".repeat(10_000);
+    let large = format!("x: {}\r\n", "y".repeat(1_000_000));
+    let lengths =
+        ["-1", "18446744073709551615", "1\r\ncontent-length: 2"].map(|it| format!("content-length: {it}\r\n"));
+    for head in [&many, &large].into_iter().chain(&lengths) {
+        let says = format!("HTTP/1.1 200 OK\r\n{head}\r\n");
+        assert_eq!(outcome_of(says).await, Outcome::Fault(AttemptFault::NotHttp), "{head:.40}");
+    }
+}
+
+/// Starts a partner that takes the request, says the first text and then the second one without end.
+fn saying_without_end(first: &'static str, then: &'static str) -> Peer {
+    Peer::start(None, move |mut call| async move {
+        call.request().await;
+        call.say(first).await;
+        while call.say(then).await {}
+    })
+}
+
+#[tokio::test]
+async fn a_flood_of_1xx_lasts_no_longer_than_the_attempt() {
+    let peer = saying_without_end("", "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n");
+    assert_eq!(waited_for(send(&hasty(), &peer.http()).await.outcome), Phase::Headers);
+    peer.is_left().await;
+}
+
+#[tokio::test]
+async fn an_endless_head_is_no_http() {
+    for then in ["x: y\r\n", "y"] {
+        let peer = saying_without_end("HTTP/1.1 200 OK\r\nx: ", then);
+        assert_eq!(send(&client(), &peer.http()).await.outcome, Outcome::Fault(AttemptFault::NotHttp));
+        peer.is_left().await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_of_endless_framing_is_left_after_its_head() {
+    let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let extension = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5;x=";
+    let trailers = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n";
+    for (first, then) in [(chunked, "0"), (chunked, "1\r\nz\r\n"), (extension, "y"), (trailers, "x: y\r\n")] {
+        let peer = saying_without_end(first, then);
+        assert_eq!(send(&client(), &peer.http()).await.outcome, Outcome::Status(200), "{first}{then}");
+        peer.is_left().await;
+    }
+}
+
+#[tokio::test]
+async fn a_partner_that_never_reads_is_left_after_the_total() {
+    let peer = Peer::start(None, |call| async move {
+        sleep(Duration::from_mins(1)).await;
+        drop(call);
+    });
+    assert_eq!(waited_for(send(&hasty(), &peer.http()).await.outcome), Phase::Headers);
+}
+
+#[tokio::test]
+async fn an_answer_before_its_request_delivers_nothing() {
+    let peer = Peer::start(None, |mut call| async move {
+        call.say(OK).await;
+        call.request().await;
+    });
+    for _ in 0..20 {
+        let before = peer.requests().len();
+        let outcome = send(&client(), &peer.http()).await.outcome;
+        let came = peer.requests().len() - before;
+        assert!(came <= 1 && (outcome != Outcome::Status(200) || came == 1), "{outcome}");
+    }
+}
+
+#[tokio::test]
+async fn a_partner_that_switches_protocols_is_answered_101() {
+    let says = "HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nwords";
+    assert_eq!(outcome_of(says).await, Outcome::Status(101));
+}
+
+#[tokio::test]
+async fn an_endless_body_is_left_after_4_kib() {
     let written = Arc::new(AtomicUsize::new(0));
     let closed = Arc::new(AtomicUsize::new(0));
     let (count, end) = (written.clone(), closed.clone());
@@ -90,8 +180,7 @@ async fn an_endless_body_is_left_after_4_kib_and_its_connection_closed() {
             }
             end.fetch_add(1, Ordering::SeqCst);
         }
-    })
-    .await;
+    });
     let answered = send(&client(), &peer.http()).await;
     assert_eq!(answered.outcome, Outcome::Status(500));
     assert_eq!(answered.answer.as_bytes(), [b'z'; 256]);
@@ -107,19 +196,18 @@ async fn an_endless_body_is_left_after_4_kib_and_its_connection_closed() {
 }
 
 #[tokio::test]
-async fn a_body_that_never_ends_costs_its_own_limit_and_changes_nothing() {
+async fn a_body_that_stalls_does_not_change_its_status() {
     let peer = Peer::start(None, |mut call| async move {
         call.request().await;
         call.say("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhal").await;
         let _ = call.stream.read_u8().await;
-    })
-    .await;
+    });
     let answered = send(&hasty(), &peer.http()).await;
     assert_eq!((answered.outcome, answered.answer.as_bytes()), (Outcome::Status(200), &b"hal"[..]));
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_named_so() {
+async fn an_answer_that_is_not_http_is_named_so() {
     let large = format!("HTTP/1.1 2{}", "0".repeat(1_000_000));
     for says in ["SSH-2.0-OpenSSH_9.6\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}", "HTTP/1.1 abc\r\n\r\n", large.as_str()] {
         assert_eq!(outcome_of(says).await, Outcome::Fault(AttemptFault::NotHttp), "{says:.20}");
@@ -127,14 +215,27 @@ async fn what_is_not_http_is_named_so() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_before_a_status_line_is_disconnected() {
+async fn a_break_before_the_status_line_is_disconnected() {
     for says in ["", "HTTP/1.1 20", "HTTP/1.1 200 OK"] {
         assert_eq!(outcome_of(says).await, Outcome::Fault(AttemptFault::Disconnected), "{says}");
     }
 }
 
 #[tokio::test]
-async fn nobody_listening_is_refused() {
+async fn a_connection_that_nobody_takes_times_out() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(taken) = timeout(Duration::from_millis(200), TcpStream::connect(address)).await {
+        waiting.push(taken);
+    }
+    assert_eq!(waited_for(send(&hasty(), &format!("http://{address}/")).await.outcome), Phase::Connect);
+}
+
+#[tokio::test]
+async fn a_port_where_nobody_listens_is_refused() {
     let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let answered = send(&client(), &format!("http://127.0.0.1:{port}/")).await;
     assert_eq!(answered.outcome, Outcome::Fault(AttemptFault::Refused));

@@ -1,12 +1,16 @@
 //! Connections from one webhook to the next: kept where that is safe, and never at the price of a second request.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    io::{Read, Write},
+    sync::Arc,
+    time::Duration,
+};
 
 use domain::attempt::{AttemptFault, Outcome};
 use tokio::{sync::Barrier, time::sleep};
 
 use super::{
-    super::{Limits, WebhookSettings},
+    super::{Limits, WebhookSettings, faults::CLOSED_MEANWHILE, limits::MAX_HOSTS},
     harness::{OK, Peer, client, client_at, limits, send, settings},
 };
 
@@ -15,7 +19,7 @@ async fn two_webhooks_to_one_partner_need_one_connection() {
     let empty = "HTTP/1.1 204 No Content\r\n\r\n";
     let chunked = "HTTP/1.1 500 Oh\r\ntransfer-encoding: chunked\r\n\r\n2\r\noh\r\n0\r\n\r\n";
     for answer in [OK, empty, chunked] {
-        let (peer, client) = (Peer::answering(answer).await, client());
+        let (peer, client) = (Peer::answering(answer), client());
         for _ in 0..3 {
             send(&client, &peer.http()).await;
         }
@@ -24,9 +28,23 @@ async fn two_webhooks_to_one_partner_need_one_connection() {
 }
 
 #[tokio::test]
-async fn a_connection_is_kept_no_longer_and_no_more_of_them_than_the_limits_say() {
+async fn a_connection_that_should_close_is_not_used_again() {
+    let closing = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
+    let old = "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok";
+    for answer in [closing, old] {
+        // The partner itself leaves it open.
+        let (peer, client) = (Peer::answering(answer), client());
+        for connections in 1..=2 {
+            assert_eq!(send(&client, &peer.http()).await.outcome, Outcome::Status(200));
+            assert_eq!(peer.connections(), connections, "{answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_limits_bound_how_many_connections_wait_and_how_long() {
     for limits in [Limits { idle: Duration::ZERO, ..limits() }, Limits { max_idle: 0, ..limits() }] {
-        let peer = Peer::answering(OK).await;
+        let peer = Peer::answering(OK);
         let client = client_at(&WebhookSettings { limits, ..settings(None) }, &["127.0.0.1"]);
         for _ in 0..2 {
             assert_eq!(send(&client, &peer.http()).await.outcome, Outcome::Status(200));
@@ -36,12 +54,11 @@ async fn a_connection_is_kept_no_longer_and_no_more_of_them_than_the_limits_say(
 }
 
 #[tokio::test]
-async fn a_connection_that_was_closed_meanwhile_is_replaced_before_anything_is_sent() {
+async fn a_connection_closed_meanwhile_is_replaced_before_sending() {
     let peer = Peer::start(None, |mut call| async move {
         call.request().await;
         call.say(OK).await;
-    })
-    .await;
+    });
     let client = client();
     for sent in 1..=5 {
         assert_eq!(send(&client, &peer.http()).await.outcome, Outcome::Status(200));
@@ -51,15 +68,14 @@ async fn a_connection_that_was_closed_meanwhile_is_replaced_before_anything_is_s
 }
 
 #[tokio::test]
-async fn a_connection_closed_at_any_moment_never_costs_a_second_request() {
+async fn a_close_at_any_moment_never_causes_a_second_request() {
     // It closes so soon after its answer that the next request meets the end before, while or after it is written.
     for micros in (0..400).step_by(10) {
         let peer = Peer::start(None, move |mut call| async move {
             call.request().await;
             call.say(OK).await;
             sleep(Duration::from_micros(micros)).await;
-        })
-        .await;
+        });
         let client = client();
         for sent in 1..=4 {
             let outcome = send(&client, &peer.http()).await.outcome;
@@ -71,14 +87,13 @@ async fn a_connection_closed_at_any_moment_never_costs_a_second_request() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_written_to_a_kept_connection_is_not_sent_again() {
+async fn a_request_written_to_a_kept_connection_is_sent_once() {
     let peer = Peer::start(None, |mut call| async move {
         call.request().await;
         call.say(OK).await;
         // Takes the second one, and goes without a word.
         call.request().await;
-    })
-    .await;
+    });
     let client = client();
     assert_eq!(send(&client, &peer.http()).await.outcome, Outcome::Status(200));
     let outcome = send(&client, &peer.http()).await.outcome;
@@ -87,7 +102,82 @@ async fn a_request_that_was_written_to_a_kept_connection_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn words_that_nobody_asked_for_answer_no_later_request() {
+async fn a_request_that_met_the_end_of_a_kept_connection_says_so() {
+    let peer = Peer::start(None, |mut call| async move {
+        call.request().await;
+        if call.n == 1 {
+            call.say(OK).await;
+            call.request().await;
+        }
+    });
+    let (client, template) = (client(), format!("http://partner.example:{}/", peer.address.port()));
+    assert_eq!(send(&client, &template).await.outcome, Outcome::Status(200));
+    let kept = AttemptFault::Other(CLOSED_MEANWHILE.to_owned());
+    assert_eq!(send(&client, &template).await.outcome, Outcome::Fault(kept));
+    assert_eq!(send(&client, &template).await.outcome, Outcome::Fault(AttemptFault::Disconnected));
+    assert_eq!((peer.requests().len(), peer.connections()), (3, 2));
+}
+
+#[tokio::test]
+async fn a_machine_that_slept_trusts_no_connection() {
+    let (peer, client) = (Peer::answering(OK), client());
+    for connections in 1..=3 {
+        assert_eq!(send(&client, &peer.http()).await.outcome, Outcome::Status(200));
+        assert_eq!(peer.connections(), connections);
+        client.clients.sleep(Duration::from_secs(2));
+    }
+}
+
+/// The partner is a thread of its own, so that it closes while this runtime stands still, as in a frozen sandbox.
+#[tokio::test]
+async fn a_connection_closed_while_nobody_looked_costs_nothing() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let template = format!("http://{}/", listener.local_addr().unwrap());
+    let (close, closing) = std::sync::mpsc::channel();
+    let (closed, is_closed) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 4096]);
+            stream.write_all(OK.as_bytes()).unwrap();
+            let _ = closing.recv();
+            drop(stream);
+            let _ = closed.send(());
+        }
+    });
+    let client = client();
+    for _ in 0..10 {
+        assert_eq!(send(&client, &template).await.outcome, Outcome::Status(200));
+        close.send(()).unwrap();
+        is_closed.recv().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn connections_are_kept_to_no_more_hosts_than_the_bound() {
+    let (peer, client) = (Peer::answering(OK), client());
+    let template = |n| format!("http://partner-{n}.example:{}/", peer.address.port());
+    for n in 0..MAX_HOSTS + 5 {
+        assert_eq!(send(&client, &template(n)).await.outcome, Outcome::Status(200));
+    }
+    peer.ended(5).await;
+    assert_eq!(send(&client, &template(5)).await.outcome, Outcome::Status(200));
+    assert_eq!(peer.connections(), MAX_HOSTS + 5);
+}
+
+#[tokio::test]
+async fn one_hosts_fault_costs_its_neighbours_no_connection() {
+    let (peer, client) = (Peer::answering(OK), client());
+    let broken = Peer::answering("SSH-2.0-OpenSSH_9.6\r\n\r\n");
+    for _ in 0..3 {
+        assert_eq!(send(&client, &peer.http()).await.outcome, Outcome::Status(200));
+        assert_eq!(send(&client, &broken.http()).await.outcome, Outcome::Fault(AttemptFault::NotHttp));
+    }
+    assert_eq!((peer.connections(), broken.connections()), (1, 3));
+}
+
+#[tokio::test]
+async fn an_answer_without_a_request_answers_no_later_one() {
     let peer = Peer::start(None, |mut call| async move {
         call.request().await;
         call.say(OK).await;
@@ -95,8 +185,7 @@ async fn words_that_nobody_asked_for_answer_no_later_request() {
             call.say("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
         }
         sleep(Duration::from_millis(200)).await;
-    })
-    .await;
+    });
     let client = client();
     send(&client, &peer.http()).await;
     sleep(Duration::from_millis(20)).await;
@@ -114,8 +203,7 @@ async fn webhooks_of_one_batch_do_not_wait_for_each_other() {
             all_are_here.wait().await;
             call.say(OK).await;
         }
-    })
-    .await;
+    });
     let (client, url) = (client(), peer.http());
     let (a, b, c, d) = tokio::join!(send(&client, &url), send(&client, &url), send(&client, &url), send(&client, &url));
     assert!([a, b, c, d].iter().all(|answered| answered.outcome == Outcome::Status(200)));

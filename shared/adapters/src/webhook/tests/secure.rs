@@ -9,7 +9,7 @@ use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
 use rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
-use tokio::time::sleep;
+use tokio::{io::AsyncReadExt, time::sleep};
 use tokio_rustls::TlsAcceptor;
 
 use super::{
@@ -17,14 +17,14 @@ use super::{
     harness::{OK, Peer, client_at, fault, hasty_trusting, limits, send, settings},
 };
 
-/// An authority of this test's own, and the file that a client is told to trust.
-struct Authority {
+/// A certificate authority of one test, and the file that makes a client trust it.
+pub(super) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
-    file: PathBuf,
+    pub(super) file: PathBuf,
 }
 
 impl Authority {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let unique = data_encoding::HEXLOWER.encode(&crate::random::bytes::<8>().unwrap());
@@ -35,12 +35,17 @@ impl Authority {
         Self { issuer, file }
     }
 
-    fn client(&self) -> WebhookClient {
+    pub(super) fn client(&self) -> WebhookClient {
         client_at(&settings(Some(self.file.clone())), &["127.0.0.1"])
     }
 
-    /// A server's side with a certificate for this name, altered as a test wishes.
-    fn certify(&self, name: &str, protocols: &[&[u8]], alter: impl FnOnce(&mut CertificateParams)) -> TlsAcceptor {
+    /// Returns a server's TLS with a certificate for this name, altered as a test wishes.
+    pub(super) fn certify(
+        &self,
+        name: &str,
+        protocols: &[&[u8]],
+        alter: impl FnOnce(&mut CertificateParams),
+    ) -> TlsAcceptor {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         alter(&mut params);
         let key = KeyPair::generate().unwrap();
@@ -62,22 +67,21 @@ impl Drop for Authority {
     }
 }
 
-async fn peer(tls: TlsAcceptor) -> Peer {
+fn peer(tls: TlsAcceptor) -> Peer {
     Peer::start(Some(tls), |mut call| async move { while call.request().await.is_some() && call.say(OK).await {} })
-        .await
 }
 
 async fn tls_fault(client: &WebhookClient, tls: TlsAcceptor) -> TlsFault {
-    let peer = peer(tls).await;
+    let peer = peer(tls);
     let AttemptFault::Tls(fault) = fault(send(client, &peer.https()).await.outcome) else { panic!("not of TLS") };
     assert!(peer.requests().is_empty());
     fault
 }
 
 #[tokio::test]
-async fn a_certificate_for_the_name_by_a_trusted_authority_is_answered() {
+async fn a_certificate_of_a_trusted_authority_is_accepted() {
     let authority = Authority::new();
-    let peer = peer(authority.certify("partner.example", &[], |_| ())).await;
+    let peer = peer(authority.certify("partner.example", &[], |_| ()));
     let client = authority.client();
     for _ in 0..2 {
         assert_eq!(send(&client, &peer.https()).await.outcome, Outcome::Status(200));
@@ -88,7 +92,7 @@ async fn a_certificate_for_the_name_by_a_trusted_authority_is_answered() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_does_not_verify_is_named_for_what_is_wrong_with_it() {
+async fn a_fault_names_what_is_wrong_with_a_certificate() {
     let (trusted, stranger) = (Authority::new(), Authority::new());
     let client = trusted.client();
     let expired = trusted.certify("partner.example", &[], |params| params.not_after = date_time_ymd(2020, 1, 1));
@@ -104,26 +108,54 @@ async fn a_certificate_that_does_not_verify_is_named_for_what_is_wrong_with_it()
 }
 
 #[tokio::test]
-async fn a_partner_that_speaks_no_tls_or_none_at_all_fails_the_handshake() {
+async fn a_partner_without_tls_fails_the_handshake() {
     let authority = Authority::new();
     let plain = Peer::start(None, |mut call| async move {
         call.say(OK).await;
-    })
-    .await;
+    });
     let said = fault(send(&authority.client(), &plain.https()).await.outcome);
     assert_eq!(said, AttemptFault::Tls(TlsFault::Handshake));
     let mute = Peer::start(None, |call| async move {
         sleep(Duration::from_mins(1)).await;
         drop(call);
-    })
-    .await;
+    });
     let client = hasty_trusting(Some(authority.file.clone()));
     let said = fault(send(&client, &mute.https()).await.outcome);
-    assert!(matches!(said, AttemptFault::TimedOut { waiting_for: Phase::Tls, .. }), "{said}");
+    assert!(matches!(said, AttemptFault::TimedOut { waiting_for: Phase::Connect, .. }), "{said}");
 }
 
-/// Answers over HTTP/2, at the second request and after with 10,000 headers.
-async fn http2_peer(authority: &Authority) -> Peer {
+#[tokio::test]
+async fn a_handshake_that_is_broken_off_is_named_so() {
+    let authority = Authority::new();
+    // An alert: fatal, handshake failure.
+    for says in [&b""[..], &[21, 3, 3, 0, 2, 2, 40], &[22, 3, 3, 0, 1]] {
+        let peer = Peer::start(None, move |mut call| async move {
+            let _ = call.stream.read_u8().await;
+            call.say(says).await;
+        });
+        let said = fault(send(&authority.client(), &peer.https()).await.outcome);
+        assert_eq!(said, AttemptFault::Tls(TlsFault::Handshake), "{says:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_handshake_without_end_ends_with_its_limit() {
+    let authority = Authority::new();
+    let dripping = Peer::start(None, |mut call| async move {
+        // The beginning of a handshake message of 16 MiB, of which a byte comes now and then.
+        call.say([22, 3, 3, 64, 0, 2, 255, 255, 255]).await;
+        while call.say([0]).await {
+            sleep(Duration::from_millis(20)).await;
+        }
+    });
+    let client = hasty_trusting(Some(authority.file.clone()));
+    let said = fault(send(&client, &dripping.https()).await.outcome);
+    assert!(matches!(said, AttemptFault::TimedOut { waiting_for: Phase::Connect, .. }), "{said}");
+    dripping.is_left().await;
+}
+
+/// Starts a partner that answers over HTTP/2, from the third request on with 10,000 headers.
+fn http2_peer(authority: &Authority) -> Peer {
     let tls = authority.certify("partner.example", &[b"h2", b"http/1.1"], |_| ());
     Peer::start(Some(tls), |call| async move {
         let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
@@ -142,13 +174,12 @@ async fn http2_peer(authority: &Authority) -> Peer {
         let server = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
         let _ = server.serve_connection(TokioIo::new(call.stream), service).await;
     })
-    .await
 }
 
 #[tokio::test]
-async fn http_2_is_spoken_where_it_is_agreed_on_and_one_connection_is_kept() {
+async fn http_2_is_spoken_if_agreed_on_and_its_connection_kept() {
     let authority = Authority::new();
-    let peer = http2_peer(&authority).await;
+    let peer = http2_peer(&authority);
     let client = authority.client();
     for _ in 0..2 {
         let answered = send(&client, &peer.https()).await;

@@ -1,0 +1,129 @@
+//! An HTTP client for each host, so that a host's connections can be dropped without those of its neighbours.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime},
+};
+
+use domain::webhook::WebhookUrl;
+use lru::LruCache;
+use reqwest::{Client, redirect, retry};
+use rustls::ClientConfig;
+
+use super::{
+    limits::{Limits, MAX_HEADER_LIST_BYTES, MAX_HOSTS},
+    resolve::Resolver,
+};
+
+/// The difference between the two clocks from which on the machine is taken to have slept.
+const SLEPT: Duration = Duration::from_secs(1);
+
+/// The clients of the hosts called last, bounded in number and age.
+pub(super) struct Clients {
+    known: Mutex<LruCache<String, Known>>,
+    limits: Limits,
+    https_only: bool,
+    tls: ClientConfig,
+    resolver: Resolver,
+}
+
+struct Known {
+    client: Client,
+    made: Instant,
+    made_at: SystemTime,
+}
+
+impl Known {
+    /// Tells whether its connections may still be used: they are young enough, and the machine has not slept since.
+    ///
+    /// Between invocations a function's machine is frozen, and connections die unseen. Its monotonic clock may be frozen
+    /// too, and then no connection looks idle. The clock on the wall goes on, but may be set back.
+    fn is_fresh(&self, names_fresh: Duration) -> bool {
+        let (monotonic, wall) = (self.made.elapsed(), self.made_at.elapsed().unwrap_or_default());
+        monotonic.max(wall) < names_fresh && wall.saturating_sub(monotonic) < SLEPT
+    }
+}
+
+impl Clients {
+    pub(super) fn new(limits: Limits, https_only: bool, tls: ClientConfig, resolver: Resolver) -> Self {
+        let hosts = NonZeroUsize::new(MAX_HOSTS).unwrap_or(NonZeroUsize::MIN);
+        Self { known: Mutex::new(LruCache::new(hosts)), limits, https_only, tls, resolver }
+    }
+
+    /// Returns the client for this URL's host, and whether it was there before.
+    pub(super) fn of(&self, url: &WebhookUrl) -> Result<(Client, bool), reqwest::Error> {
+        let origin = origin(url);
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get(origin).filter(|known| known.is_fresh(self.limits.names_fresh)) {
+            return Ok((known.client.clone(), true));
+        }
+        let client = self.build()?;
+        let new = Known { client: client.clone(), made: Instant::now(), made_at: SystemTime::now() };
+        known.put(origin.to_owned(), new);
+        Ok((client, false))
+    }
+
+    /// Drops the connections to a host that did not answer in order. Requests on them go on to their end.
+    pub(super) fn forget(&self, url: &WebhookUrl) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).pop(origin(url));
+    }
+
+    fn build(&self) -> Result<Client, reqwest::Error> {
+        let Limits { total, connect, idle, max_idle, .. } = self.limits;
+        Client::builder()
+            .tls_backend_preconfigured(self.tls.clone())
+            .dns_resolver(self.resolver.clone())
+            .https_only(self.https_only)
+            .no_proxy()
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .retry(retry::never())
+            .timeout(total)
+            .connect_timeout(connect)
+            // Bytes that the other side does not take for so long end a connection that nobody waits for any more.
+            .tcp_user_timeout(total)
+            .pool_idle_timeout(idle)
+            .pool_max_idle_per_host(max_idle)
+            // A header that nobody could read spoils no answer.
+            .http1_ignore_invalid_headers_in_responses(true)
+            .http2_max_header_list_size(MAX_HEADER_LIST_BYTES)
+            // A partner cannot send more than this ahead of our reading: per answer, and all answers together.
+            .http2_initial_stream_window_size(MAX_HEADER_LIST_BYTES)
+            .http2_initial_connection_window_size(16 * MAX_HEADER_LIST_BYTES)
+            .build()
+    }
+}
+
+/// Returns scheme, host and port.
+fn origin(url: &WebhookUrl) -> &str {
+    let whole = url.as_str();
+    whole.strip_suffix(url.request_target()).unwrap_or(whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Clients {
+        /// Lets time pass for the clock on the wall alone, as in a sandbox that is frozen.
+        pub(in crate::webhook) fn sleep(&self, time: Duration) {
+            for (_, known) in self.known.lock().unwrap().iter_mut() {
+                known.made_at -= time;
+            }
+        }
+    }
+
+    #[test]
+    fn a_client_is_as_old_as_the_clock_that_went_further() {
+        let (now, hour) = (SystemTime::now(), Duration::from_hours(1));
+        let allowance = domain::webhook::Allowance::PublicOnly;
+        let resolver = Resolver::with(allowance, hour, std::sync::Arc::new(|_| Box::pin(std::future::pending())));
+        let limits = Limits::within(Duration::from_secs(1));
+        let clients = Clients::new(limits, true, crate::webhook::tls::config(None).unwrap(), resolver);
+        let known = |made_at| Known { client: clients.build().unwrap(), made: Instant::now(), made_at };
+        assert!(known(now).is_fresh(hour) && !known(now).is_fresh(Duration::ZERO));
+        assert!(!known(now - SLEPT).is_fresh(hour));
+        assert!(known(now + hour).is_fresh(hour) && !known(now + hour).is_fresh(Duration::ZERO));
+    }
+}
