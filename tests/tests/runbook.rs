@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 const TEMPLATE: &str = include_str!("../../template.yaml");
-const RUNBOOK: &str = include_str!("../../infra/RUNBOOK.md");
+const RUNBOOK: &str = include_str!("../../docs/runbook.md");
 
 /// The section that each alarm's description names; of alarms that a loop makes, those of all its turns.
 fn named_sections() -> BTreeSet<String> {

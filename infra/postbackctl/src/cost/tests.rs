@@ -103,8 +103,8 @@ fn the_defaults_are_the_templates_and_the_page_shows_what_they_give() {
         let size = rest.split_once("BatchSize: ").unwrap().1.lines().next().unwrap();
         assert_eq!(size, batch.to_string(), "{mapping}");
     }
-    let page = include_str!("../../../CAPACITY.md");
+    let page = include_str!("../../../../docs/capacity.md");
     let shown = table(&rows(&arguments(&[]))).unwrap();
     let indented = format!("    {}\n", shown.trim_end().replace('\n', "\n    "));
-    assert!(page.contains(&indented), "infra/CAPACITY.md does not show\n{indented}");
+    assert!(page.contains(&indented), "docs/capacity.md does not show\n{indented}");
 }

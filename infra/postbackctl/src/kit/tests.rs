@@ -24,7 +24,7 @@ fn sample(name: &str) -> String {
 
 #[test]
 fn the_page_quotes_every_example_to_the_letter() {
-    let page = fs::read_to_string(repository().join("infra/PARTNERS.md")).unwrap();
+    let page = fs::read_to_string(repository().join("docs/partners.md")).unwrap();
     let languages = BTreeMap::from([("sh", "sh"), ("py", "python"), ("mjs", "js"), ("php", "php"), ("go", "go")]);
     let examples: Vec<_> =
         fs::read_dir(repository().join("infra/examples")).unwrap().map(|file| file.unwrap().path()).collect();
@@ -32,7 +32,7 @@ fn the_page_quotes_every_example_to_the_letter() {
     for example in examples {
         let ending = example.extension().unwrap().to_str().unwrap();
         let quoted = format!("```{}\n{}```\n", languages[ending], fs::read_to_string(&example).unwrap());
-        assert!(page.contains(&quoted), "{} is not quoted in PARTNERS.md as it is", example.display());
+        assert!(page.contains(&quoted), "{} is not quoted word for word in docs/partners.md", example.display());
     }
     assert_eq!(page.matches("\n```").count(), 2 * 14, "and the page has no code besides");
 }
@@ -40,7 +40,7 @@ fn the_page_quotes_every_example_to_the_letter() {
 #[test]
 fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
     use domain::{fault::FaultCode, parameters, retry, webhook};
-    let page = fs::read_to_string(repository().join("infra/PARTNERS.md")).unwrap();
+    let page = fs::read_to_string(repository().join("docs/partners.md")).unwrap();
     let limits = format!(
         "{} KiB of query, {} KiB of body, {} parameters, names of {}\nbytes",
         parameters::MAX_QUERY_BYTES / 1024,

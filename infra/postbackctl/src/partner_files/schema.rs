@@ -15,15 +15,15 @@ fn taken(provider: &str, text: &str) -> Result<ValidFile, Vec<String>> {
     parse(Path::new(&format!("{provider}.yaml")), text, &SCHEMA, Allowance::PublicOnly)
 }
 
-/// The example of the README: everything that a partner file may say.
+/// Returns the example of docs/partner-files.md: everything that a partner file may say.
 fn example() -> String {
-    let readme = fs::read_to_string(folder("../../README.md")).unwrap();
-    let (_, rest) = readme.split_once("```yaml\nprovider:").unwrap();
+    let page = fs::read_to_string(folder("../../docs/partner-files.md")).unwrap();
+    let (_, rest) = page.split_once("```yaml\nprovider:").unwrap();
     format!("provider:{}", rest.split_once("```").unwrap().0)
 }
 
 #[test]
-fn every_sample_and_the_readmes_example_are_as_the_schema_says() {
+fn the_samples_and_the_pages_example_match_the_schema() {
     let schema = &SCHEMA.validator;
     let samples = read(&[folder("../partners")], Allowance::PublicOnly).unwrap();
     assert!(samples.len() >= 4);

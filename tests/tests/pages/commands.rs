@@ -1,0 +1,140 @@
+//! Every command that a page prints is one that its program takes.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    process::{Command, Output, Stdio},
+};
+
+use tests::built;
+
+use crate::{page::Page, repository};
+
+/// Runs the operator's command where no AWS can be found: all that it can do is to read its arguments and to say so.
+fn postbackctl(words: &[String]) -> Output {
+    Command::new(built("postbackctl"))
+        .args(words)
+        .current_dir(repository())
+        .env_clear()
+        .envs([("AWS_EC2_METADATA_DISABLED", "true"), ("HOME", "/nonexistent")])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+/// Returns the arguments of the operator's command in a line of shell or a span of code, if it has one.
+fn arguments(command: &str) -> Option<Vec<String>> {
+    let in_subshell = || command.split_once("<(postbackctl ").map(|(_, rest)| rest);
+    let starts = ["postbackctl ", "cargo run -p postbackctl -- "];
+    let rest = starts.into_iter().find_map(|start| command.strip_prefix(start)).or_else(in_subshell)?;
+    Some(words(rest))
+}
+
+/// Splits a line as a shell does, up to a redirection or the end of a subshell. `<content-id>` is a word.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for sign in line.chars() {
+        match (quote, sign) {
+            (Some(end), _) if sign == end => quote = None,
+            (None, '\'' | '"') => {
+                quote = Some(sign);
+                word.get_or_insert_default();
+            }
+            (None, ' ') => words.extend(word.take()),
+            (None, ')' | '|' | ';') => break,
+            (None, '>') if word.is_none() => break,
+            _ => word.get_or_insert_default().push(sign),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[test]
+fn the_operators_command_takes_every_line_that_is_printed() {
+    let mut looked_at = 0;
+    for page in Page::all() {
+        for command in page.commands() {
+            let Some(words) = arguments(&command).filter(|words| !words.is_empty()) else { continue };
+            looked_at += 1;
+            let place = format!("{}: {command}", page.path.display());
+            // A bare name, as in a sentence about the command, is only looked for.
+            let is_name = words.iter().all(|word| word.chars().all(|sign| sign.is_ascii_lowercase() || sign == '-'));
+            let help = postbackctl(&[words.as_slice(), &["--help".to_owned()]].concat());
+            if is_name && help.status.success() {
+                continue;
+            }
+            let output = postbackctl(&words);
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(!said.starts_with("error: "), "{place}\n{said}");
+        }
+    }
+    assert!(looked_at > 80, "the commands are found: {looked_at}");
+}
+
+#[test]
+fn every_make_target_exists() {
+    let makefile = fs::read_to_string(repository().join("Makefile")).unwrap();
+    let rules = makefile.lines().filter_map(|line| line.split_once(':')).filter(|(name, _)| !name.starts_with('\t'));
+    let targets: BTreeSet<&str> = rules.flat_map(|(names, _)| names.split(' ')).collect();
+    let mut found = BTreeSet::new();
+    for page in Page::all() {
+        for command in page.commands() {
+            let mut words = command.split(' ').skip_while(|word| word.contains('='));
+            if words.next() != Some("make") {
+                continue;
+            }
+            let target = words.next().unwrap_or("help").to_owned();
+            assert!(targets.contains(target.as_str()), "{}: {command}", page.path.display());
+            found.insert(target);
+        }
+    }
+    assert!(found.len() > 10, "the targets are found: {found:?}");
+}
+
+#[test]
+fn every_package_exists_and_every_function_is_built() {
+    let folder = repository().join("functions");
+    let functions: BTreeSet<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut deployments = 0;
+    for page in Page::all() {
+        for command in page.commands().iter().filter(|command| command.starts_with("cargo ")) {
+            let named = command.split(" -p ").skip(1).map(|rest| rest.split(' ').next().unwrap().to_owned());
+            let named: BTreeSet<String> = named.collect();
+            for package in &named {
+                let homes = ["functions", "infra", "shared", "tests"].map(|room| repository().join(room).join(package));
+                assert!(
+                    homes.iter().any(|home| home.join("Cargo.toml").exists()),
+                    "{}: {command}",
+                    page.path.display()
+                );
+            }
+            if command.starts_with("cargo lambda build ") && !named.is_empty() {
+                assert_eq!(named, functions, "{}", page.path.display());
+                deployments += 1;
+            }
+        }
+    }
+    assert!(deployments >= 2, "README.md and docs/deploying.md build them");
+}
+
+#[test]
+fn every_parameter_of_a_deployment_is_the_templates() {
+    let template = fs::read_to_string(repository().join("template.yaml")).unwrap();
+    let mut looked_at = 0;
+    for page in Page::all() {
+        for command in page.commands() {
+            let Some((_, parameters)) = command.split_once("--parameter-overrides ") else { continue };
+            for (name, _) in parameters.split(' ').filter_map(|parameter| parameter.split_once('=')) {
+                assert!(
+                    template.contains(&format!("\n  {name}:\n    Description: ")),
+                    "{}: {name}",
+                    page.path.display()
+                );
+                looked_at += 1;
+            }
+        }
+    }
+    assert!(looked_at >= 2, "the parameters are found");
+}
