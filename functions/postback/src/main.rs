@@ -1,7 +1,7 @@
 //! The function `postback`: wiring only; what it does is in the crates that it wires.
 
-use lambda::{environment::Environment, log, postback::PostbackFunction};
-use lambda_runtime::{Error, run, service_fn};
+use lambda::{environment::Environment, http, log, postback::PostbackFunction};
+use lambda_http::{Error, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -9,5 +9,5 @@ async fn main() -> Result<(), Error> {
     log::start(&env);
     let function = PostbackFunction::wire(env)?;
     function.warm().await;
-    run(service_fn(|event| function.handle(event))).await
+    http::run(service_fn(|request| function.handle(request))).await
 }

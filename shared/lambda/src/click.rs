@@ -1,5 +1,7 @@
 //! The function `click`: from a tracking link to the partner's landing page.
 
+use std::convert::Infallible;
+
 use adapters::{
     aws::CallLimits,
     dynamodb::{
@@ -13,12 +15,15 @@ use app::{
     follow_click::{FollowClick, Led},
 };
 use domain::tracking_link::ClickLinkFault;
-use lambda_runtime::LambdaEvent;
+use lambda_http::{
+    Body, Request, Response,
+    http::{HeaderValue, StatusCode, header::LOCATION},
+};
 use tracing::{error, info};
 
 use crate::{
     environment::{Environment, EnvironmentFaults},
-    gateway::{Request, Response},
+    http,
     now,
     problem::Problem,
 };
@@ -54,33 +59,46 @@ impl ClickFunction {
         }
     }
 
-    /// Handles one request. Never fails: whatever goes wrong is an answer.
-    pub async fn handle(&self, event: LambdaEvent<Request>) -> Result<Response, std::convert::Infallible> {
-        let request = event.payload;
-        let path = request.path();
+    /// Handles one request. Every failure is an answer.
+    pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
+        let segment = |name| http::segment(&request, name).unwrap_or_default();
+        let (provider, landing, query) = (segment("provider"), segment("landing"), http::raw_query(&request));
         let led = match random::bytes() {
-            Ok(random) => self.follow.handle(&path.provider, &path.landing, request.query(), now(), random).await,
+            Ok(random) => self.follow.handle(provider, landing, query, now(), random).await,
             Err(unavailable) => Led::Unavailable(unavailable),
         };
-        log(request.id(), &led);
+        log(http::request_id(&request), &led);
         Ok(respond(led))
     }
 }
 
-fn respond(led: Led) -> Response {
+fn respond(led: Led) -> Response<Body> {
     let problem = match led {
-        Led::To { url, .. } => {
-            let mut response = Response::new(302, "text/plain; charset=utf-8", String::new());
-            response.headers.location = Some(url);
-            return response;
+        // A URL is ASCII without control characters, so that it always fits a header.
+        Led::To { url, .. } => match HeaderValue::try_from(url) {
+            Ok(url) => {
+                let mut response = http::response(StatusCode::FOUND, "text/plain; charset=utf-8", String::new());
+                response.headers_mut().insert(LOCATION, url);
+                return response;
+            }
+            Err(_) => Problem::unavailable(),
+        },
+        Led::Unknown => {
+            let detail = "There is no such partner or landing page.";
+            Problem::new(StatusCode::NOT_FOUND, "unknown-link", "No such link", detail)
         }
-        Led::Unknown => Problem::new(404, "unknown-link", "No such link", "There is no such partner or landing page."),
         Led::Refused(fault) => {
             let detail = fault.to_string();
             match fault {
-                ClickLinkFault::Malformed(_) => Problem::new(400, "malformed-link", "The link is malformed", detail),
-                ClickLinkFault::BadSignature => Problem::new(403, "bad-signature", "The link is not ours", detail),
-                ClickLinkFault::Expired => Problem::new(410, "expired-link", "The link has expired", detail),
+                ClickLinkFault::Malformed(_) => {
+                    Problem::new(StatusCode::BAD_REQUEST, "malformed-link", "The link is malformed", detail)
+                }
+                ClickLinkFault::BadSignature => {
+                    Problem::new(StatusCode::FORBIDDEN, "bad-signature", "The link is not ours", detail)
+                }
+                ClickLinkFault::Expired => {
+                    Problem::new(StatusCode::GONE, "expired-link", "The link has expired", detail)
+                }
             }
         }
         Led::Unavailable(_) => Problem::unavailable(),

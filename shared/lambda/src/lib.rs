@@ -7,7 +7,7 @@ pub mod conversion_relay;
 pub mod delivery_sweep;
 pub mod environment;
 pub mod event_evaluator;
-pub mod gateway;
+pub mod http;
 pub mod log;
 pub mod lookup_writer;
 #[cfg(test)]

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 
 use jsonschema::Validator;
+use lambda_http::{Body, Response};
 use serde_json::{Value, json};
-
-use crate::gateway::Response;
 
 /// `infra/openapi.yaml`.
 pub(crate) struct OpenApi(Value);
@@ -43,18 +42,21 @@ impl OpenApi {
     }
 
     /// Fails unless this response is one that the operation describes: its status, its type, its headers, its body.
-    pub(crate) fn assert_describes(&self, path: &str, method: &str, response: &Response) {
+    pub(crate) fn assert_describes(&self, path: &str, method: &str, response: &Response<Body>) {
         let context = format!("{method} {path}: {response:?}");
-        let described = &self.operation(path, method)["responses"][response.status_code.to_string()];
+        let described = &self.operation(path, method)["responses"][response.status().as_str()];
         let described = self.resolved(described);
-        let sent = serde_json::to_value(&response.headers).unwrap();
+        let body_sent = std::str::from_utf8(response.body()).unwrap();
+        let headers = response.headers().iter();
+        let sent: Value =
+            headers.map(|(name, value)| (name.to_string(), Value::from(value.to_str().unwrap()))).collect();
         let media_type = sent["content-type"].as_str().unwrap().split(';').next().unwrap();
         let body = &described["content"][media_type];
         assert!(body.is_object(), "no {media_type} in {context}");
         let value = if media_type.ends_with("json") {
-            serde_json::from_str(&response.body).unwrap()
+            serde_json::from_str(body_sent).unwrap()
         } else {
-            Value::String(response.body.clone())
+            Value::from(body_sent)
         };
         let faults: Vec<String> = self.validator(&body["schema"]).iter_errors(&value).map(|f| f.to_string()).collect();
         assert!(faults.is_empty(), "{faults:?} in {context}");

@@ -1,5 +1,7 @@
 //! The function `postback`: from API Gateway's request to the use case and back.
 
+use std::convert::Infallible;
+
 use adapters::{
     aws::CallLimits,
     dynamodb::{
@@ -15,13 +17,13 @@ use app::{
     ports::Unavailable,
 };
 use domain::{conversion::Receipt, fault::Fault, ids::ReceiptId};
-use lambda_runtime::LambdaEvent;
+use lambda_http::{Body, Request, Response, http::StatusCode};
 use serde::Serialize;
 use tracing::{error, info};
 
 use crate::{
     environment::{Environment, EnvironmentFaults},
-    gateway::{Request, Response},
+    http,
     now,
     problem::Problem,
 };
@@ -58,32 +60,28 @@ impl PostbackFunction {
         }
     }
 
-    /// Handles one request. Never fails: whatever goes wrong is an answer.
-    pub async fn handle(&self, event: LambdaEvent<Request>) -> Result<Response, std::convert::Infallible> {
-        let request = event.payload;
-        let answered = match (request.body(), random::bytes()) {
-            (Ok(body), Ok(random)) => self.accept(&request, &body, ReceiptId::from_random(random)).await,
+    /// Handles one request. Every failure is an answer.
+    pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
+        let answered = match (http::body(&request), random::bytes()) {
+            (Ok(body), Ok(random)) => self.accept(&request, body, ReceiptId::from_random(random)).await,
             (Err(fault), _) => Answered { answer: Answer::Malformed(vec![fault]), provider: None, dry_run: false },
             (_, Err(unavailable)) => {
                 Answered { answer: Answer::Unavailable(unavailable), provider: None, dry_run: false }
             }
         };
-        log(request.id(), &answered);
+        log(http::request_id(&request), &answered);
         Ok(respond(answered))
     }
 
     async fn accept(&self, request: &Request, body: &[u8], receipt_id: ReceiptId) -> Answered {
-        let path = request.path();
-        // Without a body there is no type to look at.
-        let content_type = if body.is_empty() { None } else { request.content_type() };
         let call = Call {
-            provider: &path.provider,
-            token: path.token.as_deref(),
-            query: request.query(),
+            provider: http::segment(request, "provider").unwrap_or_default(),
+            token: http::segment(request, "token"),
+            query: http::raw_query(request),
             body,
-            content_type: content_type.as_deref(),
-            is_post: request.is_post(),
-            source: request.source(),
+            content_type: http::content_type(request),
+            is_post: request.method().as_str().eq_ignore_ascii_case("POST"),
+            source: http::source(request),
         };
         self.accept.handle(&call, now(), receipt_id).await
     }
@@ -104,7 +102,7 @@ struct Accepted<'a> {
     ignored: &'a [String],
 }
 
-fn respond(answered: Answered) -> Response {
+fn respond(answered: Answered) -> Response<Body> {
     let Answered { answer, dry_run, .. } = answered;
     match answer {
         Answer::Accepted(receipt) => receipted("accepted", &receipt, dry_run, !dry_run),
@@ -117,7 +115,7 @@ fn respond(answered: Answered) -> Response {
     }
 }
 
-fn receipted(status: &'static str, receipt: &Receipt, dry_run: bool, recorded: bool) -> Response {
+fn receipted(status: &'static str, receipt: &Receipt, dry_run: bool, recorded: bool) -> Response<Body> {
     let body = Accepted {
         status: if dry_run { "dry_run" } else { status },
         would_be: dry_run.then_some(status),
@@ -126,7 +124,7 @@ fn receipted(status: &'static str, receipt: &Receipt, dry_run: bool, recorded: b
         received_at: recorded.then(|| receipt.received_at.to_string()),
         ignored: &receipt.ignored,
     };
-    Response::new(200, "application/json", serde_json::to_string(&body).unwrap_or_default())
+    http::response(StatusCode::OK, "application/json", serde_json::to_string(&body).unwrap_or_default())
 }
 
 /// Writes one line a request: the partner, the transaction and the outcome. It holds no query string, no token and no refused

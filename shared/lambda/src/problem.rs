@@ -2,12 +2,16 @@
 
 use app::accept_postback::Contradiction;
 use domain::{conversion::Receipt, fault::Fault, postback::Difference};
-use serde::Serialize;
+use lambda_http::{
+    Body, Response,
+    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+};
+use serde::{Serialize, Serializer};
 
-use crate::gateway::Response;
+use crate::http::response;
 
-/// After how many seconds a caller should try again what we could not do.
-const RETRY_AFTER_SECONDS: &str = "5";
+/// Says after how many seconds a caller should try again.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
 /// A problem, as it is answered.
 #[derive(Debug, Clone, Serialize)]
@@ -15,7 +19,8 @@ pub struct Problem<'a> {
     #[serde(rename = "type")]
     kind: String,
     title: &'static str,
-    status: u16,
+    #[serde(serialize_with = "as_number")]
+    status: StatusCode,
     detail: String,
     #[serde(skip_serializing_if = "is_false")]
     dry_run: bool,
@@ -39,15 +44,20 @@ struct DifferenceDetail<'a> {
     sent: &'a str,
 }
 
-// serde's `skip_serializing_if` passes a reference.
+// serde passes references.
 #[allow(clippy::trivially_copy_pass_by_ref)]
 fn is_false(flag: &bool) -> bool {
     !flag
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn as_number<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
 impl<'a> Problem<'a> {
-    /// A problem of this stable name.
-    pub fn new(status: u16, name: &str, title: &'static str, detail: impl Into<String>) -> Self {
+    /// Returns a problem of this stable name.
+    pub fn new(status: StatusCode, name: &str, title: &'static str, detail: impl Into<String>) -> Self {
         Self {
             kind: format!("urn:gg3:problem:{name}"),
             title,
@@ -65,13 +75,13 @@ impl<'a> Problem<'a> {
             [only] => format!("{}: expected {}; {}", name(only), only.expected, only.fix),
             _ => format!("{} faults: {}", faults.len(), faults.iter().map(name).collect::<Vec<_>>().join(", ")),
         };
-        Self { faults, ..Self::new(400, "malformed", "The request is malformed", detail) }
+        Self { faults, ..Self::new(StatusCode::BAD_REQUEST, "malformed", "The request is malformed", detail) }
     }
 
     /// 401, in the same words for everybody.
     pub fn unauthorized() -> Self {
         let detail = "There is no such partner, or the token or signature is missing or wrong. Check the URL you were given, to the letter.";
-        Self::new(401, "unauthorized", "Not authorized", detail)
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authorized", detail)
     }
 
     /// 403: from an address outside the allow-list.
@@ -79,7 +89,7 @@ impl<'a> Problem<'a> {
         let detail = format!("expected {}; {}", fault.expected, fault.fix);
         Self {
             faults: std::slice::from_ref(fault),
-            ..Self::new(403, "address-not-allowed", "Calls from this address are not allowed", detail)
+            ..Self::new(StatusCode::FORBIDDEN, "address-not-allowed", "Calls from this address are not allowed", detail)
         }
     }
 
@@ -104,14 +114,14 @@ impl<'a> Problem<'a> {
         };
         Self {
             conflict: Some(conflict),
-            ..Self::new(409, "conflict", "The transaction is recorded with another content", detail)
+            ..Self::new(StatusCode::CONFLICT, "conflict", "The transaction is recorded with another content", detail)
         }
     }
 
     /// 503: try again.
     pub fn unavailable() -> Self {
         let detail = "We could not record this just now. Send it again, unchanged: that is always safe.";
-        Self::new(503, "unavailable", "Temporarily unavailable", detail)
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable", detail)
     }
 
     /// The same, of a call that asked to record nothing.
@@ -120,11 +130,13 @@ impl<'a> Problem<'a> {
         Self { dry_run, ..self }
     }
 
-    /// As a response.
-    pub fn into_response(self) -> Response {
+    /// Returns the problem as a response.
+    pub fn into_response(self) -> Response<Body> {
         let body = serde_json::to_string(&self).unwrap_or_default();
-        let mut response = Response::new(self.status, "application/problem+json", body);
-        response.headers.retry_after = (self.status == 503).then_some(RETRY_AFTER_SECONDS);
+        let mut response = response(self.status, "application/problem+json", body);
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
         response
     }
 }

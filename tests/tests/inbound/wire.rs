@@ -7,7 +7,7 @@ use serde_json::Value;
 use tests::{
     payload::HttpRequest,
     proxy::{Action, Call, Proxy},
-    runtime_api::{Function, Settings},
+    runtime_api::{Function, Outcome, Settings},
 };
 
 use crate::fixture::{Fixture, fresh, sample};
@@ -175,7 +175,7 @@ async fn killed_after_the_write_and_before_the_answer_the_resend_gets_the_origin
         rig.function.kill().await;
         written.open();
     });
-    assert!(matches!(invocation.outcome, tests::runtime_api::Outcome::Died(_)), "{invocation:?}");
+    assert!(matches!(invocation.outcome, Outcome::Died(_)), "{invocation:?}");
     let again = Rig { function: rig.settings.spawn().await, ..rig };
     let (status, body) = again.call(&query).await;
     assert_eq!((status, body["status"].as_str()), (200, Some("duplicate")));
@@ -191,4 +191,51 @@ async fn a_partner_in_memory_is_served_stale_while_its_table_is_down_and_another
     rig.proxy.on(|call| if is_write(call) { Action::Forward } else { Action::Throttle });
     assert_eq!(rig.call(&sample(&fresh("t"))).await.0, 200);
     assert_eq!(rig.call_partner("globex", "user_id=1").await.0, 503);
+}
+
+/// Holds payloads that are not an HTTP API's of format 2.0.
+const OTHER_PAYLOADS: [&str; 5] = [
+    "{}",
+    "null",
+    r#"{"resource":"/","path":"/","httpMethod":"GET","requestContext":{"stage":"prod","httpMethod":"GET"}}"#,
+    r#"{"path":"/","httpMethod":"GET","headers":{},"requestContext":{"elb":{"targetGroupArn":"arn:aws:x"}}}"#,
+    r#"{"Records":[{"messageId":"1","body":"{}"}]}"#,
+];
+
+#[tokio::test]
+async fn a_payload_of_another_kind_fails_its_invocation_alone() {
+    let rig = Rig::warm().await;
+    for payload in OTHER_PAYLOADS {
+        let outcome = rig.function.invoke_raw(payload).await.outcome;
+        let Outcome::FunctionError(error) = outcome else { panic!("{payload} ended as {outcome:?}") };
+        assert!(error["errorMessage"].as_str().unwrap().contains("PayloadFormatVersion"), "{error}");
+    }
+    assert_eq!(rig.call(&sample(&fresh("t"))).await.0, 200);
+    assert_eq!(rig.operations(), ["PutItem"], "the process and its memory are those of before");
+}
+
+#[tokio::test]
+async fn a_query_that_makes_no_uri_is_answered_as_it_was_sent() {
+    let rig = Rig::warm().await;
+    for odd in ["a=\"", "a=<b>", "a=b c", "a=\t\0\u{7f}", "a=#b", "?a=1", "a=%zz", "a=\u{e9}"] {
+        let (status, body) = rig.call(&format!("{}&{odd}&last=1", sample(&fresh("t")))).await;
+        assert_eq!((status, body["status"].as_str()), (200, Some("accepted")), "{odd}: {body}");
+        let ignored = body["ignored"].as_array().unwrap();
+        assert!(ignored.contains(&"last".into()), "{odd}: {body}");
+    }
+    assert_eq!(rig.call(&"a".repeat(65_536)).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_the_base64_it_claims_is_a_400() {
+    let rig = Rig::warm().await;
+    let request = HttpRequest::post("/postback/acme/x").route("POST /postback/{provider}/{token}").form("user_id=1");
+    let mut event = request.event();
+    event["body"] = "not base64!".into();
+    let response = rig.function.invoke(&event).await.response();
+    assert_eq!((&response["statusCode"], &response["isBase64Encoded"]), (&400.into(), &false.into()));
+    assert_eq!(response["headers"]["content-type"], "application/problem+json");
+    let body: Value = serde_json::from_str(response["body"].as_str().unwrap()).unwrap();
+    assert_eq!(body["faults"][0]["code"], "unsupported_body");
+    assert_eq!(rig.call(&sample(&fresh("t"))).await.0, 200);
 }

@@ -71,7 +71,7 @@ async fn every_answer_is_described_and_nothing_else_is() {
         assert_eq!(counted(&line), ["clicks by outcome"]);
         let response = respond(led);
         api.assert_describes(PATH, "get", &response);
-        assert_eq!(response.status_code, status, "{query}");
+        assert_eq!(response.status(), status, "{query}");
         statuses.insert(status);
     }
     assert_eq!(statuses, api.statuses(PATH, "get"));

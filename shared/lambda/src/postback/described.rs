@@ -81,8 +81,8 @@ impl Rig {
         let response = respond(answered);
         let method = if call.is_post { "post" } else { "get" };
         self.api.assert_describes(path, method, &response);
-        self.statuses.insert(response.status_code);
-        let body: Value = serde_json::from_str(&response.body).unwrap();
+        self.statuses.insert(response.status().as_u16());
+        let body: Value = serde_json::from_slice(response.body()).unwrap();
         let faults = body["faults"].as_array().into_iter().flatten();
         self.codes.extend(faults.map(|fault| fault["code"].as_str().unwrap().to_owned()));
         body

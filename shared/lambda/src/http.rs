@@ -1,0 +1,193 @@
+//! HTTP requests and responses by way of `lambda_http`, and the guard in front of it.
+//!
+//! `lambda_http` builds a URI from the raw query, the path and the host, and panics where they do not make one, or where a
+//! body is not the base64 that it claims to be. A panic ends the sandbox of a release build. The guard therefore reads API
+//! Gateway's payload itself and hands on what cannot fail: the URI of each request is `/`. See
+//! `docs/adr/0002-lambda-http-behind-a-guard.md`.
+
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    net::{IpAddr, Ipv6Addr},
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use domain::fault::{Fault, FaultCode};
+use lambda_http::{
+    Adapter, Body, Error, LambdaEvent, Request, RequestExt, Response, Service,
+    aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpRequestContext},
+    http::{
+        HeaderValue, StatusCode,
+        header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
+    },
+    request::{LambdaRequest, RequestContext},
+    tower::ServiceExt,
+};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::value::RawValue;
+
+/// Names the stage variable that carries the raw query. Only the guard writes stage variables: it drops the gateway's.
+const RAW_QUERY: &str = "raw_query";
+
+/// Names the stage variable that stands in the place of a body that is not the base64 it claims to be.
+const UNREADABLE_BODY: &str = "unreadable_body";
+
+/// Runs a function that answers HTTP requests, as `lambda_http::run` does, with the guard in front.
+pub async fn run<'a, H>(handler: H) -> Result<(), Error>
+where
+    H: Service<Request, Response = Response<Body>, Error = Infallible, Future: Send + 'a>,
+{
+    lambda_http::lambda_runtime::run(service(handler)).await
+}
+
+/// Returns the service that [`run`] runs.
+pub fn service<'a, H>(handler: H) -> impl Service<LambdaEvent<HttpEvent>, Response: Serialize, Error = Infallible>
+where
+    H: Service<Request, Response = Response<Body>, Error = Infallible, Future: Send + 'a>,
+{
+    Adapter::from(handler).map_request(|event: LambdaEvent<HttpEvent>| {
+        let LambdaEvent { payload, context } = event;
+        LambdaEvent { payload: payload.0, context }
+    })
+}
+
+/// Holds an event that `lambda_http` converts without a panic.
+///
+/// A payload of another kind than an HTTP API's format 2.0 is an error, which fails its invocation alone.
+pub struct HttpEvent(pub LambdaRequest);
+
+impl<'de> Deserialize<'de> for HttpEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // The runtime reads this with `serde_path_to_error`, which keeps a text for each name: the whole payload is one.
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        // serde's own message could quote a part of the payload in the log.
+        let cure = "expected an HTTP API's payload; set the integration's PayloadFormatVersion to 2.0";
+        serde_json::from_str::<Payload<'_>>(raw.get()).map(Self::from).map_err(|_| D::Error::custom(cure))
+    }
+}
+
+/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload<'a> {
+    raw_query_string: Option<String>,
+    /// Stays unread without a body: there are many headers, and only the body's type is used.
+    #[serde(borrow)]
+    headers: Option<&'a RawValue>,
+    path_parameters: Option<PathParameters>,
+    request_context: Context,
+    body: Option<String>,
+    is_base64_encoded: Option<bool>,
+}
+
+#[derive(Default, Deserialize)]
+struct Headers {
+    #[serde(rename = "content-type", alias = "Content-Type")]
+    content_type: Option<String>,
+}
+
+/// Holds the segments of the path by their names in the template's routes.
+#[derive(Default, Deserialize)]
+struct PathParameters {
+    provider: Option<String>,
+    token: Option<String>,
+    landing: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Context {
+    request_id: Option<String>,
+    http: Http,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Http {
+    method: String,
+    source_ip: Option<String>,
+}
+
+impl From<Payload<'_>> for HttpEvent {
+    fn from(payload: Payload<'_>) -> Self {
+        let mut event = ApiGatewayV2httpRequest::default();
+        let query = payload.raw_query_string.unwrap_or_default();
+        event.stage_variables = HashMap::from([(RAW_QUERY.to_owned(), query)]);
+        let PathParameters { provider, token, landing } = payload.path_parameters.unwrap_or_default();
+        let segments = [("provider", provider), ("token", token), ("landing", landing)];
+        event.path_parameters =
+            segments.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        event.request_context.request_id = payload.request_context.request_id;
+        event.request_context.http.method = payload.request_context.http.method.parse().unwrap_or_default();
+        event.request_context.http.source_ip = payload.request_context.http.source_ip;
+        if let Some(body) = payload.body {
+            let headers = payload.headers.and_then(|raw| serde_json::from_str::<Headers>(raw.get()).ok());
+            let content_type = headers.and_then(|headers| HeaderValue::try_from(headers.content_type?).ok());
+            event.headers.extend(content_type.map(|content_type| (CONTENT_TYPE, content_type)));
+            event.is_base64_encoded = payload.is_base64_encoded.unwrap_or_default();
+            if event.is_base64_encoded && STANDARD.decode(&body).is_err() {
+                event.stage_variables.insert(UNREADABLE_BODY.to_owned(), String::new());
+            } else {
+                event.body = Some(body);
+            }
+        }
+        Self(LambdaRequest::ApiGatewayV2(event))
+    }
+}
+
+/// Returns the raw query string, exactly as it was sent.
+pub fn raw_query(request: &Request) -> &[u8] {
+    request.stage_variables_ref().and_then(|variables| variables.first(RAW_QUERY)).unwrap_or_default().as_bytes()
+}
+
+/// Returns a segment of the path by its name in the template's route.
+pub fn segment<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    request.path_parameters_ref().and_then(|parameters| parameters.first(name))
+}
+
+/// Returns the body's bytes. API Gateway sends base64 for a body that it takes for binary, which forms are to it.
+pub fn body(request: &Request) -> Result<&[u8], Fault> {
+    let is_unreadable =
+        request.stage_variables_ref().is_some_and(|variables| variables.first(UNREADABLE_BODY).is_some());
+    if is_unreadable {
+        let (expected, fix) = ("a body that the gateway can pass on", "send it form-encoded");
+        return Err(Fault::whole(FaultCode::UnsupportedBody, expected, fix));
+    }
+    Ok(request.body())
+}
+
+/// Returns the body's media type, if it has a body and the type is text.
+pub fn content_type(request: &Request) -> Option<&str> {
+    std::str::from_utf8(request.headers().get(CONTENT_TYPE)?.as_bytes()).ok()
+}
+
+/// Returns API Gateway's id of this request.
+pub fn request_id(request: &Request) -> &str {
+    context(request).and_then(|context| context.request_id.as_deref()).unwrap_or_default()
+}
+
+/// Returns the caller's address as API Gateway saw it. No header is read, since anybody can write one. An address that cannot
+/// be read is the unspecified one, which an allow-list admits only if it admits everything.
+pub fn source(request: &Request) -> IpAddr {
+    let address = context(request).and_then(|context| context.http.source_ip.as_deref());
+    address.and_then(|address| address.parse().ok()).unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
+}
+
+fn context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => Some(context),
+        _ => None,
+    }
+}
+
+/// Returns a response with a body of this type, which nothing between us and the caller may store.
+pub fn response(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::Text(body));
+    *response.status_mut() = status;
+    response.headers_mut().extend([
+        (CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        (CONTENT_TYPE, HeaderValue::from_static(content_type)),
+        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    ]);
+    response
+}
