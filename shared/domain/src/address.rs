@@ -1,12 +1,13 @@
-//! The address guard: a webhook may only be sent to an address that the whole internet can reach.
+//! Guards the addresses that webhooks may be sent to: only those that the whole internet can reach.
 //!
-//! A partner chooses the URL that we call from inside our network, so every address that is dialled passes here first.
-//! The rule errs towards refusing. IPv4: everything but the rows below. IPv6: nothing but global unicast, `2000::/3`,
-//! without the rows below, so that a range nobody has thought of yet is refused as well. Also refused are the rows that
-//! the registries call globally reachable (anycast of protocols, AS112, ORCHID, NAT64): no partner's server lives there,
-//! and the translated ones are another spelling of an IPv4 address.
+//! A partner chooses the URL that we call from inside our network, so every address that is dialled passes this check
+//! first. The rule errs towards refusing. In IPv4 everything is allowed except the rows below. In IPv6 only global
+//! unicast (`2000::/3`) without the rows below is allowed, so ranges that IANA assigns later are refused until somebody
+//! adds them. The rows also refuse some ranges that the registries call globally reachable (anycast of protocols,
+//! AS112, ORCHID, NAT64): no partner's server lives there, and the translated ranges are another spelling of an IPv4
+//! address.
 //!
-//! The rows are those of IANA's IPv4 and IPv6 special-purpose registries and of RFC 4291, as of October 2025.
+//! The rows come from IANA's IPv4 and IPv6 special-purpose registries and from RFC 4291, as of October 2025.
 
 use core::{
     fmt,
@@ -16,62 +17,62 @@ use core::{
 use ipnet::{Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
-/// Why an address is no address of a partner's server.
+/// Says why an address cannot belong to a partner's server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// "This host on this network", `0.0.0.0/8` and `::`.
+    /// The address is in "this host on this network": `0.0.0.0/8` or `::`.
     Unspecified,
-    /// The machine itself.
+    /// The address is the machine itself.
     Loopback,
-    /// A private network: RFC 1918, and unique local addresses in IPv6.
+    /// The address is in a private network: RFC 1918, or a unique local address in IPv6.
     Private,
-    /// Shared by a carrier's customers.
+    /// A carrier shares the address among its customers.
     CarrierNat,
-    /// Reachable on one link only.
+    /// The address is reachable on one link only.
     LinkLocal,
-    /// Reachable within one site only; deprecated.
+    /// The address is reachable within one site only. This kind is deprecated.
     SiteLocal,
-    /// Where a cloud tells its machines their credentials.
+    /// A cloud gives its machines their credentials at this address.
     Metadata,
-    /// Set aside for protocols, their anycast addresses included.
+    /// The address is set aside for protocols, which includes their anycast addresses.
     Protocol,
-    /// For examples in documents.
+    /// The address is for examples in documents.
     Documentation,
-    /// For measuring equipment.
+    /// The address is for measuring equipment.
     Benchmarking,
-    /// More than one receiver.
+    /// The address stands for several receivers.
     Multicast,
-    /// Every machine of a network.
+    /// The address stands for every machine of a network.
     Broadcast,
-    /// Never assigned.
+    /// The address was never assigned.
     Reserved,
-    /// DNS servers that answer for what must not be asked.
+    /// DNS servers at this address answer queries that should not leave a private network.
     As112,
-    /// Tunnels for multicast, RFC 7450.
+    /// The address is for multicast tunnels (RFC 7450).
     MulticastTunnel,
-    /// An IPv4 address in IPv6 clothes: mapped, compatible or translated.
+    /// The address is an IPv4 address written as IPv6: mapped, compatible or translated.
     EmbeddedIpv4,
-    /// An IPv4 address behind a translator.
+    /// The address is an IPv4 address behind a translator.
     Nat64,
-    /// An IPv4 address behind a 6to4 relay, or such a relay.
+    /// The address is an IPv4 address behind a 6to4 relay, or such a relay itself.
     SixToFour,
-    /// An IPv4 address behind a Teredo relay.
+    /// The address is an IPv4 address behind a Teredo relay.
     Teredo,
-    /// A hash of a key, not a place.
+    /// The address is the hash of a key and no place.
     Orchid,
-    /// The tag of an aircraft, not a place.
+    /// The address is the tag of an aircraft and no place.
     DroneTag,
-    /// Thrown away on arrival.
+    /// Packets to this address are dropped.
     Discard,
-    /// A segment of somebody's routing, not a place.
+    /// The address is a segment of somebody's routing and no place.
     SegmentRouting,
-    /// Outside the part of IPv6 that is given out, `2000::/3`.
+    /// The address is outside `2000::/3`, the part of IPv6 that IANA assigns.
     NotGlobalUnicast,
 }
 
 impl Reason {
-    /// What a human should read.
+    /// Returns the reason in words for people.
     pub fn words(self) -> &'static str {
         match self {
             Self::Unspecified => "the unspecified network",
@@ -102,12 +103,12 @@ impl Reason {
     }
 }
 
-/// An address that must not be dialled.
+/// Reports an address that must not be dialled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub struct Blocked {
-    /// The address.
+    /// Holds the address.
     pub address: IpAddr,
-    /// Why.
+    /// Says why it is refused.
     pub reason: Reason,
 }
 
@@ -117,9 +118,9 @@ impl fmt::Display for Blocked {
     }
 }
 
-/// Whether this address may be dialled.
+/// Checks that this address may be dialled.
 ///
-/// Give it every address that a name resolves to, and dial exactly what was checked.
+/// Callers pass every address that a name resolves to and dial exactly the addresses that passed.
 pub fn check(address: IpAddr) -> Result<(), Blocked> {
     let reason = match address {
         IpAddr::V4(v4) => refused_v4(v4),
@@ -150,16 +151,16 @@ const fn v6(s: [u16; 8], prefix: u8) -> Ipv6Net {
 
 const GLOBAL_UNICAST: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 
-/// What is refused of IPv4; of rows that overlap, the narrower stands first, for its better reason.
+/// Lists the refused ranges of IPv4. Where rows overlap, the narrower row comes first, because its reason says more.
 const IPV4: [(Ipv4Net, Reason); 22] = [
     (v4(0, 0, 0, 0, 8), Reason::Unspecified),
     (v4(10, 0, 0, 0, 8), Reason::Private),
     (v4(100, 64, 0, 0, 10), Reason::CarrierNat),
     (v4(127, 0, 0, 0, 8), Reason::Loopback),
-    // Azure's, the one metadata service that has a public unicast address.
+    // Azure's metadata service is the only one with a public unicast address.
     (v4(168, 63, 129, 16, 32), Reason::Metadata),
     (v4(169, 254, 169, 254, 32), Reason::Metadata),
-    // Where containers on AWS ask for their role's credentials.
+    // Containers on AWS get the credentials of their role here.
     (v4(169, 254, 170, 0, 24), Reason::Metadata),
     (v4(169, 254, 0, 0, 16), Reason::LinkLocal),
     (v4(172, 16, 0, 0, 12), Reason::Private),
@@ -178,7 +179,8 @@ const IPV4: [(Ipv4Net, Reason); 22] = [
     (v4(240, 0, 0, 0, 4), Reason::Reserved),
 ];
 
-/// What is refused of IPv6 beyond all that is not [`GLOBAL_UNICAST`]; rows outside it are here for their reasons.
+/// Lists the refused ranges of IPv6. Rows outside [`GLOBAL_UNICAST`] are refused anyway; they are here for their
+/// reasons.
 const IPV6: [(Ipv6Net, Reason); 27] = [
     (v6([0, 0, 0, 0, 0, 0, 0, 0], 128), Reason::Unspecified),
     (v6([0, 0, 0, 0, 0, 0, 0, 1], 128), Reason::Loopback),

@@ -1,22 +1,22 @@
-//! What is wrong with a request, said so that whoever reads it can mend it without asking us.
+//! Describes what is wrong with a request, so that readers can mend it without asking us.
 
 use serde::{Deserialize, Serialize};
 
 use crate::prelude::*;
 
-/// The stable name of a kind of fault. Programs may rely on these; the sentences beside them may change.
+/// Names a kind of fault. Programs may rely on these names; the sentences beside them may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FaultCode {
-    /// The query or the body is larger than we take.
+    /// The query or the body is too large.
     TooLarge,
     /// The body is not form-encoded, or a GET has one.
     UnsupportedBody,
-    /// More parameters than we take.
+    /// The request has too many parameters.
     TooManyParameters,
-    /// A required parameter is not there, or is empty.
+    /// A required parameter is missing or empty.
     Missing,
-    /// A parameter stands twice, in the query, in the body or once in each.
+    /// A parameter stands twice: in the query, in the body, or once in each.
     Repeated,
     /// A `%` is not followed by two hexadecimal digits.
     BadPercentEncoding,
@@ -24,51 +24,51 @@ pub enum FaultCode {
     NotUtf8,
     /// A tracker's macro was not replaced by its value.
     MacroNotReplaced,
-    /// Longer than the bound.
+    /// The value is too long.
     TooLong,
-    /// A control character, such as a line break.
+    /// The value has a control character, such as a line break.
     ControlCharacter,
-    /// Not a plain decimal number.
+    /// The value is not a plain decimal number.
     NotAnAmount,
-    /// An amount below zero.
+    /// The amount is below zero.
     NegativeAmount,
-    /// An amount with too many digits, on either side of the point.
+    /// The amount has too many digits before or after the point.
     AmountOutOfRange,
-    /// Neither ISO 4217's nor agreed with the partner.
+    /// The currency is neither in ISO 4217 nor agreed with the partner.
     UnknownCurrency,
-    /// A `transaction_id` under the prefix that is kept for derived ones.
+    /// The `transaction_id` has the prefix that is reserved for derived ones.
     ReservedTransactionId,
-    /// An `event_id` outside those agreed with the partner.
+    /// The `event_id` is not among those agreed with the partner.
     EventNotAgreed,
-    /// The partner is set to `require_click`, and this `click_id` is not one of ours for this user.
+    /// The partner is set to `require_click`, and this `click_id` is not one that we made for this user.
     ClickNotOurs,
-    /// `dry_run` is neither `true` nor `false`.
+    /// The value of `dry_run` is neither `true` nor `false`.
     NotABoolean,
     /// The caller's address is outside the partner's allow-list.
     AddressNotAllowed,
 }
 
-/// One fault: where, what, what was expected, how to mend it.
+/// Holds one fault of a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fault {
-    /// The parameter by the name that the partner uses; absent when it concerns the request as a whole.
+    /// Names the parameter in the partner's words, or is absent if the fault concerns the whole request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parameter: Option<String>,
-    /// Its stable name.
+    /// Names the kind of fault.
     pub code: FaultCode,
-    /// What would have been right.
+    /// Says what was expected.
     pub expected: String,
-    /// What to do about it.
+    /// Says how to mend it.
     pub fix: String,
 }
 
 impl Fault {
-    /// A fault of one parameter.
+    /// Makes a fault of one parameter.
     pub fn of(parameter: &str, code: FaultCode, expected: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { parameter: Some(parameter.to_owned()), code, expected: expected.into(), fix: fix.into() }
     }
 
-    /// A fault of the request as a whole.
+    /// Makes a fault of the whole request.
     pub fn whole(code: FaultCode, expected: impl Into<String>, fix: impl Into<String>) -> Self {
         Self { parameter: None, code, expected: expected.into(), fix: fix.into() }
     }

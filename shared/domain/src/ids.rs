@@ -1,7 +1,7 @@
-//! Identifiers, one type each, so that a click id cannot be passed where a user id is meant.
+//! Defines one type for each identifier, so that a click id cannot be passed where a user id is meant.
 //!
-//! A value that exists is valid: the only way in is a parse. Identifiers that partners choose are compared byte by
-//! byte, never trimmed, never case-folded.
+//! Every value was parsed and is valid. Identifiers that partners choose are compared byte by byte, never trimmed and
+//! never case-folded.
 
 use core::fmt;
 
@@ -10,25 +10,25 @@ use thiserror::Error;
 
 use crate::{prelude::*, refusal::digest_parts};
 
-/// The longest identifier accepted from outside, in bytes of UTF-8.
+/// Bounds an identifier from outside, in bytes of UTF-8.
 ///
-/// Long enough for every tracker we know (the longest click ids are around 200 characters), and short enough that a
-/// postback's item usually stays within 1 KB, which is one DynamoDB write unit.
+/// Every tracker we know fits: the longest click ids have around 200 characters. A postback's item still usually stays
+/// within 1 KB, which is one DynamoDB write unit.
 pub const MAX_ID_BYTES: usize = 255;
 
-/// Why a text cannot be an identifier.
+/// Says why a text cannot be an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum IdFault {
-    /// Nothing there, or nothing but white space.
+    /// The text is empty or only white space.
     #[error("is empty")]
     Blank,
-    /// More than [`MAX_ID_BYTES`] bytes.
+    /// The text has more than [`MAX_ID_BYTES`] bytes.
     #[error("has {bytes} bytes, more than {MAX_ID_BYTES}")]
     TooLong {
-        /// How many bytes it has.
+        /// Counts its bytes.
         bytes: usize,
     },
-    /// A control character, such as a line break, or one of the two that no SQS message can carry.
+    /// The text has a control character, such as a line break, or one of the two characters that SQS refuses.
     #[error("has a control character")]
     Control,
 }
@@ -40,15 +40,14 @@ fn check_id(text: &str) -> Result<(), IdFault> {
     if text.len() > MAX_ID_BYTES {
         return Err(IdFault::TooLong { bytes: text.len() });
     }
-    // U+FFFE and U+FFFF are no characters, and SQS refuses a message that has one: an id with them could be recorded
-    // but never passed on.
+    // SQS refuses messages with U+FFFE or U+FFFF. An id with them could be recorded but never passed on.
     if text.chars().any(|c| c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}')) {
         return Err(IdFault::Control);
     }
     Ok(())
 }
 
-/// A text is not a slug: `[a-z0-9][a-z0-9-]{0,62}`.
+/// Reports a text that is not a slug: `[a-z0-9][a-z0-9-]{0,62}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be 1 to 63 of a-z, 0-9 and -, not beginning with -")]
 pub struct SlugFault;
@@ -68,14 +67,14 @@ macro_rules! text_type {
         pub struct $name(String);
 
         impl $name {
-            /// Parses the text, as it is.
+            /// Parses the text as it is.
             pub fn new(text: impl Into<String>) -> Result<Self, $fault> {
                 let text = text.into();
                 $check(&text)?;
                 Ok(Self(text))
             }
 
-            /// The text, exactly as it was parsed.
+            /// Returns the text exactly as it was parsed.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -109,111 +108,113 @@ macro_rules! text_type {
 }
 
 text_type!(
-    /// The name of a partner on the wire: `[a-z0-9][a-z0-9-]{0,62}`.
+    /// Holds a partner's name on the wire: `[a-z0-9][a-z0-9-]{0,62}`.
     Provider, check_slug, SlugFault
 );
 text_type!(
-    /// The name of a landing page in a partner's configuration: a slug like [`Provider`].
+    /// Holds the name of a landing page in a partner's configuration: a slug like [`Provider`].
     LandingName, check_slug, SlugFault
 );
 text_type!(
-    /// Who did it: GG3's identifier inbound, the partner's outbound. 1 to 255 bytes, no control characters.
+    /// Identifies a GG3 user. It has 1 to 255 bytes and no control characters.
     UserId, check_id, IdFault
 );
 text_type!(
-    /// One use of a tracking link. Ours have a form of their own ([`crate::click`]), others' are any text of 1 to 255
-    /// bytes without control characters.
+    /// Identifies one use of a tracking link. Our own have a form of their own ([`crate::click`]); others are any text
+    /// of 1 to 255 bytes without control characters.
     ClickId, check_id, IdFault
 );
 text_type!(
-    /// The partner's own identifier of what happened, unique within the partner, for ever. 1 to 255 bytes.
+    /// Holds the partner's own identifier of a transaction, unique within the partner for ever. It has 1 to 255 bytes.
     TransactionId, check_id, IdFault
 );
 text_type!(
-    /// Which event of a multi-event campaign. 1 to 255 bytes.
+    /// Identifies an event of a multi-event campaign. It has 1 to 255 bytes.
     EventId, check_id, IdFault
 );
 text_type!(
-    /// What that event is called, for people. 1 to 255 bytes.
+    /// Holds the event's name for people. It has 1 to 255 bytes.
     EventName, check_id, IdFault
 );
 text_type!(
-    /// What one of GG3's own events is called, on the queue `gg3-events`. 1 to 255 bytes.
+    /// Identifies an event that GG3 reports on the queue `gg3-events`. It has 1 to 255 bytes.
     ///
-    /// Not an [`EventId`], which is a partner's word for one of its own.
+    /// It differs from an [`EventId`], by which a partner names an event of its own.
     ReportId, check_id, IdFault
 );
 text_type!(
-    /// A partner's name for one of its users, as its tracking link brings it to GG3: never GG3's own [`UserId`].
+    /// Identifies a user of a partner, as the partner's tracking link brings it to GG3. It is never GG3's own
+    /// [`UserId`].
     PartnerUserId, check_id, IdFault
 );
 text_type!(
-    /// One of GG3's main quests. 1 to 255 bytes.
+    /// Identifies one of GG3's main quests. It has 1 to 255 bytes.
     QuestId, check_id, IdFault
 );
 text_type!(
-    /// The name of a campaign, unique within its partner for ever: a slug like [`Provider`].
+    /// Holds a campaign's name, unique within its partner for ever: a slug like [`Provider`].
     CampaignName, check_slug, SlugFault
 );
 text_type!(
-    /// What a webhook calls the goal that was reached. 1 to 255 bytes.
+    /// Holds the name that a webhook gives to the reached goal. It has 1 to 255 bytes.
     EventLabel, check_id, IdFault
 );
 text_type!(
-    /// What a receipt is called by: 26 characters of lower-case base 32, 128 random bits.
+    /// Identifies a receipt: 26 characters of lower-case base 32, 128 random bits.
     ReceiptId, check_id, IdFault
 );
 
 text_type!(
-    /// What a delivery is called, in our tables and as the `webhook-id` of all its attempts: 32 characters of
-    /// lower-case base 32. Made by [`DeliveryId::of`].
+    /// Identifies a delivery in our tables and as the `webhook-id` of all its attempts: 32 characters of lower-case
+    /// base 32. [`DeliveryId::of`] makes it.
     DeliveryId, check_id, IdFault
 );
 text_type!(
     /// Tells the chains of messages of one delivery apart: 13 characters of lower-case base 32, 64 random bits.
     ///
-    /// It need not be unique beyond one attempt of one delivery, and it stands in every item: so it is short.
+    /// It is stored in every item, so it is short. It need not be unique beyond one attempt of one delivery.
     Ticket, check_id, IdFault
 );
 text_type!(
-    /// Tells one worker's claim from another's under the same ticket: made afresh for each message received.
+    /// Tells apart the claims of different workers under the same ticket. It is made afresh for each received message.
     Mark, check_id, IdFault
 );
 
 impl DeliveryId {
-    /// The delivery owed to this partner for this participant, a GG3 user, reaching this campaign's goal.
+    /// Returns the id of the delivery that is owed to this partner when this GG3 user reaches this campaign's goal.
     ///
-    /// Derived, not drawn: whoever evaluates the same goal again, after a crash or beside another, arrives at the same
-    /// id, so that putting the delivery if absent is all that "once per participant and campaign" needs. Campaigns'
-    /// names are never used again, so it is the same for ever. Its parts are length-prefixed: no two deliveries share
-    /// a text. 160 bits of SHA-256.
+    /// The id is derived and not random. Evaluating the same goal again, after a crash or in parallel, gives the same
+    /// id, so putting the delivery if absent ensures one delivery per participant and campaign. Campaign names are
+    /// never reused, so the id stays valid for ever. The parts are length-prefixed, so no two deliveries hash the same
+    /// text. The id has 160 bits of SHA-256.
     pub fn of(provider: &Provider, campaign: &CampaignName, participant: &UserId) -> Self {
         Self(base32(&digest_parts("delivery", &[provider.as_str(), campaign.as_str(), participant.as_str()])[..20]))
     }
 }
 
 impl Ticket {
-    /// A ticket of these random bytes.
+    /// Makes a ticket of these random bytes.
     pub fn from_random(bytes: [u8; 8]) -> Self {
         Self(base32(&bytes))
     }
 }
 
 impl Mark {
-    /// A mark of these random bytes.
+    /// Makes a mark of these random bytes.
     pub fn from_random(bytes: [u8; 8]) -> Self {
         Self(base32(&bytes))
     }
 }
 
 impl ReceiptId {
-    /// A receipt id of these random bytes.
+    /// Makes a receipt id of these random bytes.
     pub fn from_random(bytes: [u8; 16]) -> Self {
         Self(base32(&bytes))
     }
 }
 
-/// Lower-case RFC 4648 base 32 without padding: survives trackers that fold case, and is one word to a double click.
+/// Encodes as lower-case RFC 4648 base 32 without padding. Trackers that fold case do not change it, and a double click
+/// selects all of it.
 pub(crate) fn base32(bytes: &[u8]) -> String {
     data_encoding::BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
 }
@@ -223,7 +224,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_slug_is_one_to_sixty_three_of_its_letters_and_does_not_begin_with_a_dash() {
+    fn a_slug_has_1_to_63_letters_and_begins_without_a_dash() {
         for good in ["a", "0", "acme", "a-b", "acme-2", "a--", &"x".repeat(63)] {
             assert!(Provider::new(good).is_ok(), "{good}");
         }
@@ -233,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_kept_byte_by_byte_and_bounded() {
+    fn an_id_is_bounded_and_kept_byte_by_byte() {
         assert_eq!(UserId::new(" x ").unwrap().as_str(), " x ");
         assert_eq!(UserId::new("   "), Err(IdFault::Blank));
         for unsendable in ["a\nb", "a\0", "a\u{85}", "\u{fffe}", "x\u{ffff}"] {
@@ -244,12 +245,12 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_is_called_the_same_by_whoever_works_it_out_and_no_two_share_a_name() {
+    fn a_delivery_id_is_reproducible_and_unique() {
         let id = |provider: &str, campaign: &str, participant: &str| {
             let names = (Provider::new(provider).unwrap(), CampaignName::new(campaign).unwrap());
             DeliveryId::of(&names.0, &names.1, &UserId::new(participant).unwrap())
         };
-        // Stored for ever: a change of this text is a change of every webhook-id.
+        // This text is stored for ever. Changing it would change every webhook-id.
         assert_eq!(id("acme", "welcome", "gg3-42").as_str(), "potx6mqsd6xcwr7blml5wt3ncxhye4ed");
         assert_ne!(id("acme", "welcome", "gg3-42"), id("acme", "welcome", "gg3-43"));
         assert_ne!(id("a", "bc", "d"), id("ab", "c", "d"));

@@ -1,43 +1,42 @@
-//! Instants to the millisecond: what media buying compares, keeps and sends.
+//! Holds instants to the millisecond, for everything that media buying compares, stores and sends.
 
 use core::{fmt, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// An instant in Unix milliseconds; stored as that number, shown as RFC 3339.
+/// Holds an instant in Unix milliseconds. It is stored as that number and shown in RFC 3339.
 ///
-/// Everything that is compared is cut to the millisecond in the same way when it is read, so that what was stored and
-/// read again still compares as it did. Arithmetic stops at the ends rather than wrapping: no date from outside can
-/// make it overflow.
+/// Every instant is cut to the millisecond when it is read, so that instants compare in the same way before and after
+/// storage. Arithmetic saturates, so no date from outside can overflow it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Moment(i64);
 
 impl Moment {
-    /// The instant of these Unix milliseconds.
+    /// Makes the instant of these Unix milliseconds.
     pub fn from_millisecond(millisecond: i64) -> Self {
         Self(millisecond)
     }
 
-    /// Unix milliseconds.
+    /// Returns the Unix milliseconds.
     pub fn as_millisecond(self) -> i64 {
         self.0
     }
 
-    /// As a timestamp; what lies outside its range becomes its nearest end.
+    /// Converts to a timestamp. An instant outside its range becomes the nearest end.
     pub fn timestamp(self) -> Timestamp {
         let end = if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
         Timestamp::from_millisecond(self.0).unwrap_or(end)
     }
 
-    /// This much later.
+    /// Returns the instant this much later.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
-    /// This much earlier.
+    /// Returns the instant this much earlier.
     #[must_use]
     pub fn minus(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(millis(duration)))
@@ -76,7 +75,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_instant_and_no_duration_overflow(millisecond: i64, seconds: u64) {
+        fn arithmetic_never_overflows(millisecond: i64, seconds: u64) {
             let moment = Moment::from_millisecond(millisecond);
             let duration = Duration::from_secs(seconds);
             prop_assert!(moment.minus(duration) <= moment && moment <= moment.plus(duration));

@@ -1,4 +1,4 @@
-//! Amounts and currencies. Exact decimals from the first byte to the last; no floating point anywhere.
+//! Holds amounts and currencies. Amounts are exact decimals; no floating point is used anywhere.
 
 use alloc::collections::BTreeSet;
 use core::{fmt, str::FromStr};
@@ -9,38 +9,38 @@ use thiserror::Error;
 
 use crate::prelude::*;
 
-/// The most digits before the point.
+/// Bounds the digits before the point.
 pub const MAX_INTEGER_DIGITS: usize = 15;
-/// The most digits after the point: enough for a satoshi.
+/// Bounds the digits after the point. Eight digits are enough for a satoshi.
 pub const MAX_FRACTION_DIGITS: usize = 8;
 
-/// An amount of money: an exact decimal from 0 to 999 999 999 999 999.99999999.
+/// Holds an amount of money: an exact decimal from 0 to 999 999 999 999 999.99999999.
 ///
-/// `100.00` and `100.0` are equal. Each still prints with the decimals it was written with (leading
-/// zeros aside), so that a person finds what was sent.
+/// `100.00` and `100.0` are equal. Each prints with the decimals it was written with, without leading zeros, so that
+/// people recognise what was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Amount(Decimal);
 
-/// Why a text is not an amount.
+/// Says why a text is not an amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum AmountFault {
-    /// It begins with a minus sign.
+    /// The text begins with a minus sign.
     #[error("is negative")]
     Negative,
-    /// Not digits, or digits, a point and digits.
+    /// The text is not digits, optionally followed by a point and digits.
     #[error("is not a plain decimal number")]
     NotDecimal,
-    /// More than [`MAX_INTEGER_DIGITS`] digits before the point.
+    /// The text has more than [`MAX_INTEGER_DIGITS`] digits before the point.
     #[error("has more than {MAX_INTEGER_DIGITS} digits before the point")]
     TooLarge,
-    /// More than [`MAX_FRACTION_DIGITS`] digits after the point.
+    /// The text has more than [`MAX_FRACTION_DIGITS`] digits after the point.
     #[error("has more than {MAX_FRACTION_DIGITS} digits after the point")]
     TooPrecise,
 }
 
 impl Amount {
-    /// Parses `digits` or `digits.digits`: no sign, no exponent, no separators, no white space.
+    /// Parses `digits` or `digits.digits`, without sign, exponent, separators or white space.
     pub fn parse(text: &str) -> Result<Self, AmountFault> {
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
         if text.starts_with('-') {
@@ -60,11 +60,11 @@ impl Amount {
         if fraction.len() > MAX_FRACTION_DIGITS {
             return Err(AmountFault::TooPrecise);
         }
-        // 15 + 8 digits always fit the 28 of a `Decimal`, exactly.
+        // A `Decimal` holds 28 digits, so 15 + 8 always fit exactly.
         Decimal::from_str_exact(text).map(Self).map_err(|_| AmountFault::NotDecimal)
     }
 
-    /// One text for all equal amounts, without trailing zeros: what a hash of the content needs.
+    /// Returns the same text for all equal amounts, without trailing zeros, for hashing the content.
     pub fn canonical(&self) -> String {
         self.0.normalize().to_string()
     }
@@ -96,28 +96,28 @@ impl From<Amount> for String {
     }
 }
 
-/// A currency's code, as agreed: ISO 4217's, or one that the partner's configuration adds.
+/// Holds a currency's code, which is in ISO 4217 or in the partner's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Currency(String);
 
-/// Why a text is not a currency of this partner.
+/// Says why a text is not a currency of this partner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum CurrencyFault {
-    /// It would be one in upper case.
+    /// The text would be a currency in upper case.
     #[error("must be in upper case")]
     LowerCase,
-    /// Neither ISO 4217's nor agreed.
+    /// The code is neither in ISO 4217 nor agreed.
     #[error("is neither an ISO 4217 code nor one agreed with this partner")]
     Unknown,
 }
 
-/// The currencies that a partner's configuration adds to ISO 4217, such as `USDT`.
+/// Holds the currencies that a partner's configuration adds to ISO 4217, such as `USDT`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExtraCurrencies(BTreeSet<String>);
 
 impl ExtraCurrencies {
-    /// Parses one added code: 2 to 10 of `A-Z` and `0-9`. Answers whether it was new.
+    /// Adds one code of 2 to 10 characters from `A-Z` and `0-9`. Returns true if it was new.
     pub fn add(&mut self, code: &str) -> Result<bool, &'static str> {
         let legal = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
         if !(2..=10).contains(&code.len()) || !code.bytes().all(legal) {
@@ -126,7 +126,7 @@ impl ExtraCurrencies {
         Ok(self.0.insert(code.to_owned()))
     }
 
-    /// The added codes, in order.
+    /// Returns the added codes in order.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
     }
@@ -137,7 +137,7 @@ impl ExtraCurrencies {
 }
 
 impl Currency {
-    /// Parses a code of ISO 4217 or of `extra`, upper case.
+    /// Parses an upper-case code of ISO 4217 or of `extra`.
     pub fn parse(code: &str, extra: &ExtraCurrencies) -> Result<Self, CurrencyFault> {
         if extra.knows(code) {
             Ok(Self(code.to_owned()))
@@ -148,7 +148,7 @@ impl Currency {
         }
     }
 
-    /// The code.
+    /// Returns the code.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -173,7 +173,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_amount_within_the_bounds_parses_and_prints_to_an_equal_one(text in written_amount()) {
+        fn every_amount_within_the_bounds_survives_printing(text in written_amount()) {
             let amount = Amount::parse(&text).unwrap();
             prop_assert_eq!(Amount::parse(&amount.to_string()).unwrap(), amount);
             prop_assert_eq!(Amount::parse(&amount.canonical()).unwrap(), amount);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_plain_decimal_is_refused_with_its_reason() {
+    fn a_text_that_is_no_plain_decimal_is_refused() {
         for bad in ["", ".", "1.", ".5", "+1", "1e3", "1,00", "1 000", " 1", "0x1", "NaN", "inf", "1.2.3", "١"] {
             assert_eq!(Amount::parse(bad), Err(AmountFault::NotDecimal), "{bad:?}");
         }

@@ -1,5 +1,5 @@
-//! What `std`'s prelude would bring, from `alloc`: this crate is `no_std`, so that it has no clock, no environment and
-//! no network to reach for.
+//! Imports from `alloc` what `std`'s prelude would bring. The crate is `no_std`, so that no clock, environment or
+//! network is in reach.
 
 pub(crate) use alloc::{
     borrow::ToOwned,

@@ -1,9 +1,9 @@
-//! One way to sign parameters, for postbacks and for tracking links: HMAC-SHA256 in hex over a canonical text.
+//! Signs parameters, for postbacks and for tracking links alike: HMAC-SHA256 in hex over a canonical text.
 //!
-//! The canonical text: every parameter's name and value, decoded and then strictly percent-encoded again (everything but
-//! RFC 3986's unreserved characters), as `name=value`, sorted by encoded name, joined by `&`. Because both sides encode
-//! again, it does not matter how the caller's library encodes a space or a brace. Published test vectors:
-//! `shared/domain/vectors/signature.json`.
+//! The canonical text takes each parameter's name and value, decodes them and percent-encodes them again strictly (all
+//! but RFC 3986's unreserved characters), writes `name=value`, sorts by encoded name and joins by `&`. Both sides
+//! encode again, so it does not matter how the caller's library encodes a space or a brace. Partners find test vectors
+//! in `shared/domain/vectors/signature.json`.
 
 use core::fmt;
 
@@ -13,27 +13,29 @@ use sha2::Sha256;
 
 use crate::prelude::*;
 
-/// Everything but RFC 3986's unreserved characters.
+/// Encodes everything but RFC 3986's unreserved characters.
 pub(crate) const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// A shared secret: the key is its UTF-8. Never printed.
+/// Holds a shared secret, whose UTF-8 is the key. It is never printed.
 #[derive(Clone)]
 pub struct Secret {
     text: String,
-    /// Of no message yet: what HMAC makes of the key is half the work of a short message's, and is done once.
+    /// Holds the HMAC state of the key alone. Computing it is half the work of signing a short message, so it is done
+    /// once.
     keyed: Hmac<Sha256>,
 }
 
 impl Secret {
-    /// The secret with this text.
+    /// Makes a secret of this text.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
-        // HMAC takes a key of any length; the empty fallback is never reached and would verify nothing of ours.
+        // HMAC takes a key of any length. The empty fallback is unreachable, and it would verify none of our
+        // signatures.
         let keyed = Hmac::new_from_slice(text.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
         Self { text, keyed }
     }
 
-    /// The text itself, for whoever must store or show it once.
+    /// Returns the text, for storing it or showing it once.
     pub fn reveal(&self) -> &str {
         &self.text
     }
@@ -59,7 +61,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The canonical text of these decoded parameters.
+/// Returns the canonical text of these decoded parameters.
 pub fn canonical<'a>(parameters: impl IntoIterator<Item = (&'a [u8], &'a [u8])>) -> String {
     let mut pairs: Vec<(String, String)> = parameters
         .into_iter()
@@ -78,15 +80,16 @@ pub fn canonical<'a>(parameters: impl IntoIterator<Item = (&'a [u8], &'a [u8])>)
     text
 }
 
-/// The signature of a canonical text: 64 lower-case hexadecimal digits.
+/// Signs a canonical text and returns 64 lower-case hexadecimal digits.
 pub fn sign(secret: &Secret, canonical: &str) -> String {
     data_encoding::HEXLOWER.encode(&secret.mac(canonical.as_bytes()).finalize().into_bytes())
 }
 
-/// Whether `signature` (hex of either case) was made with one of `secrets`, in constant time for each of them.
+/// Returns true if `signature`, in hex of either case, was made with one of `secrets`. Each comparison takes constant
+/// time.
 ///
-/// All secrets are tried, whatever the first says, and with none at all one is made up: who asks for an unknown partner
-/// costs the same work as who asks for a known one.
+/// All secrets are tried, even after a match, and without any secret a stand-in is used. An unknown partner therefore
+/// costs the same work as a known one.
 pub fn verify(secrets: &[Secret], canonical: &str, signature: &[u8]) -> bool {
     let given = data_encoding::HEXLOWER_PERMISSIVE.decode(signature).unwrap_or_default();
     let stand_in = [Secret::new("no secret has this text, and no signature is made with it")];
@@ -127,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_is_ever_printed() {
+    fn a_secret_is_never_printed() {
         assert_eq!(std::format!("{:?}", Secret::new("hunter2")), "Secret(…)");
     }
 }

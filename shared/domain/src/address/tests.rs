@@ -6,10 +6,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::prelude::*;
 
-/// Every row of IANA's IPv4 and IPv6 special-purpose registries and of RFC 4291's reserved ranges, typed here a second
-/// time and on purpose: the first and last address, and whether the neighbour before and after is public.
+/// Repeats every row of IANA's IPv4 and IPv6 special-purpose registries and of RFC 4291's reserved ranges. It is typed
+/// a second time on purpose. The flags say whether the neighbours before the first and after the last address are
+/// public.
 const ROWS: [(&str, bool, bool, Reason); 51] = [
-    // IPv4 Special-Purpose Address Registry.
+    // These rows are from the IPv4 Special-Purpose Address Registry.
     ("0.0.0.0/8", true, true, Reason::Unspecified),
     ("0.0.0.0/32", true, false, Reason::Unspecified),
     ("10.0.0.0/8", true, true, Reason::Private),
@@ -37,7 +38,7 @@ const ROWS: [(&str, bool, bool, Reason); 51] = [
     ("255.255.255.255/32", false, true, Reason::Broadcast),
     // Multicast has a registry of its own.
     ("224.0.0.0/4", true, false, Reason::Multicast),
-    // IPv6 Special-Purpose Address Registry.
+    // These rows are from the IPv6 Special-Purpose Address Registry.
     ("::1/128", false, false, Reason::Loopback),
     ("::/128", true, false, Reason::Unspecified),
     ("::ffff:0:0/96", false, false, Reason::EmbeddedIpv4),
@@ -83,7 +84,7 @@ fn after(address: IpAddr) -> Option<IpAddr> {
     }
 }
 
-/// The last address of a network, its broadcast address included.
+/// Returns the last address of a network, which may be its broadcast address.
 fn last(net: IpNet) -> IpAddr {
     match net {
         IpNet::V4(v4) => v4.broadcast().into(),
@@ -92,7 +93,7 @@ fn last(net: IpNet) -> IpAddr {
 }
 
 #[test]
-fn every_row_of_the_registries_is_refused_from_its_first_to_its_last_address_and_not_beyond() {
+fn every_registry_row_is_refused_and_not_its_neighbours() {
     for (text, public_before, public_after, _) in ROWS {
         let net = net(text);
         assert!(check(net.network()).is_err(), "first of {text}");
@@ -107,16 +108,16 @@ fn every_row_of_the_registries_is_refused_from_its_first_to_its_last_address_and
 }
 
 #[test]
-fn every_row_is_refused_for_a_reason_of_its_own() {
+fn every_row_is_refused_for_its_own_reason() {
     for (text, _, _, reason) in ROWS {
-        // The first address of a wide row may belong to a narrower one; so does the last of one row.
+        // The first address of a wide row may belong to a narrower row, and so does the last address of 240.0.0.0/4.
         let address = if text == "240.0.0.0/4" { net(text).network() } else { last(net(text)) };
         assert_eq!(check(address), Err(Blocked { address, reason }), "{text}");
     }
 }
 
 #[test]
-fn the_usual_ways_in_are_shut() {
+fn common_bypasses_are_refused() {
     for (address, reason) in [
         ("169.254.169.254", Reason::Metadata),
         ("169.254.170.2", Reason::Metadata),
@@ -167,7 +168,7 @@ fn ordinary_public_addresses_pass() {
 }
 
 #[test]
-fn it_says_which_address_and_why() {
+fn a_refusal_says_which_address_and_why() {
     let blocked = check("10.0.0.7".parse().unwrap()).unwrap_err();
     assert_eq!(blocked.to_string(), "10.0.0.7 is no public address (a private network)");
 }
@@ -187,16 +188,16 @@ fn any_address() -> impl Strategy<Value = IpAddr> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
-    /// `iprfc` is another author's copy of the registries.
+    /// Compares with `iprfc`, another author's copy of the registries.
     #[test]
-    fn whatever_the_registries_name_is_refused(address in any_address()) {
+    fn every_address_in_the_registries_is_refused(address in any_address()) {
         if iprfc::RFC6890.contains(&address) {
             prop_assert!(check(address).is_err(), "{}", address);
         }
     }
 
     #[test]
-    fn whatever_std_calls_special_is_refused(address in any_address()) {
+    fn every_address_that_std_calls_special_is_refused(address in any_address()) {
         let special = match address {
             IpAddr::V4(v4) => v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_broadcast()
                 || v4.is_documentation() || v4.is_unspecified() || v4.is_multicast(),
@@ -207,7 +208,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_public_in_ipv4_is_refused_in_every_ipv6_spelling(bits: u32) {
+    fn public_ipv4_addresses_are_refused_in_ipv6_spellings(bits: u32) {
         let [a, b] = [(bits >> 16) as u16, (bits & 0xffff) as u16];
         let spellings = vec![
             [0, 0, 0, 0, 0, 0, a, b],
@@ -225,7 +226,7 @@ proptest! {
     }
 
     #[test]
-    fn outside_global_unicast_there_is_nothing(bits: u128) {
+    fn addresses_outside_global_unicast_are_refused(bits: u128) {
         let address = IpAddr::V6(bits.into());
         prop_assert!(check(address).is_err() || bits >> 125 == 1, "{}", address);
     }
