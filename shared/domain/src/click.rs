@@ -1,7 +1,7 @@
-//! Click ids of our own: `postback` tells them from invented ones without reading anything.
+//! Makes click ids that `postback` can tell from invented ones without reading anything.
 //!
-//! 6 bytes of time (Unix milliseconds) + 9 random bytes + the first 10 bytes of an HMAC over partner, user, time and
-//! random bytes: 25 bytes, 40 characters of lower-case base 32.
+//! A click id has 25 bytes, written as 40 characters of lower-case base 32: 6 bytes of time (Unix milliseconds), 9
+//! random bytes, and the first 10 bytes of an HMAC over partner, user, time and random bytes.
 
 use core::fmt;
 
@@ -20,17 +20,17 @@ const TIME: usize = 6;
 const RANDOM: usize = 9;
 const MAC: usize = 10;
 
-/// The keys that click ids are made and verified with: the newest first, which makes; all verify.
+/// Holds the keys of click ids, the newest first. The newest key makes click ids; all keys verify them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClickKeys(Vec<Secret>);
 
 impl ClickKeys {
-    /// These keys; `None` when there is none, since then no click id could be made.
+    /// Takes these keys. Without any key it returns `None`, because no click id could be made.
     pub fn new(keys: Vec<Secret>) -> Option<Self> {
         if keys.is_empty() { None } else { Some(Self(keys)) }
     }
 
-    /// A fresh click id for this user at this partner.
+    /// Makes a fresh click id for this user at this partner.
     pub fn mint(&self, provider: &Provider, user_id: &UserId, now: Timestamp, random: [u8; RANDOM]) -> ClickId {
         let millis = u64::try_from(now.as_millisecond()).unwrap_or_default().to_be_bytes();
         let mut bytes = Vec::with_capacity(TIME + RANDOM + MAC);
@@ -43,7 +43,7 @@ impl ClickKeys {
         ClickId::new(base32(&bytes)).unwrap_or_else(|_| unreachable!("40 letters and digits are a click id"))
     }
 
-    /// Whether this click id was made by us, for this user at this partner.
+    /// Says whether we made this click id for this user at this partner.
     pub fn origin(&self, provider: &Provider, user_id: &UserId, click_id: &ClickId) -> ClickOrigin {
         let text = click_id.as_str();
         let folded = text.bytes().all(|byte| !byte.is_ascii_uppercase());
@@ -60,18 +60,19 @@ impl ClickKeys {
 }
 
 fn truncated_mac(key: &Secret, provider: &Provider, user_id: &UserId, made: &[u8]) -> Vec<u8> {
-    // The slug has no 0 byte, the user id no control character, and the rest has a fixed length: unambiguous.
+    // The encoding is unambiguous: a slug has no 0 byte, a user id has no control character, the rest has a fixed
+    // length.
     let message = [b"click\0", provider.as_str().as_bytes(), b"\0", user_id.as_str().as_bytes(), b"\0", made].concat();
     key.mac(&message).finalize().into_bytes().into_iter().take(MAC).collect()
 }
 
-/// Whether a conversion's click id is one of ours.
+/// Says whether a conversion's click id is ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ClickOrigin {
-    /// Ours, for this user at this partner.
+    /// We made the click id for this user at this partner.
     Verified,
-    /// Not ours, or for somebody else.
+    /// The click id is not ours, or belongs to another user or partner.
     Foreign,
 }
 
@@ -84,18 +85,18 @@ impl fmt::Display for ClickOrigin {
     }
 }
 
-/// One use of a tracking link towards a partner, as it is recorded.
+/// Records one use of a tracking link towards a partner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Click {
-    /// Its id.
+    /// Identifies the click.
     pub click_id: ClickId,
-    /// The partner it led to.
+    /// Names the partner whose landing page the link led to.
     pub provider: Provider,
-    /// Which of the partner's landing pages.
+    /// Names the landing page.
     pub landing: LandingName,
-    /// The GG3 user who clicked.
+    /// Identifies the GG3 user who clicked.
     pub user_id: UserId,
-    /// When.
+    /// Says when the user clicked.
     pub clicked_at: Timestamp,
 }
 

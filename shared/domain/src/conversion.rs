@@ -1,4 +1,4 @@
-//! What a partner gets for an accepted postback, and what GG3 gets: the receipt and the conversion.
+//! Defines the receipt that a partner gets for an accepted postback, and the conversion that GG3 gets.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -10,70 +10,70 @@ use crate::{
     prelude::*,
 };
 
-/// The version of the conversion's schema, `shared/domain/schemas/conversion.json`.
+/// Numbers the version of the conversion's schema, `shared/domain/schemas/conversion.json`.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// The proof that a postback is recorded. A duplicate gets the original's, unchanged.
+/// Proves that a postback is recorded. A duplicate gets the original's receipt unchanged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// The transaction, as sent or derived.
+    /// Identifies the transaction, sent or derived.
     pub transaction_id: TransactionId,
-    /// What this receipt is called.
+    /// Identifies this receipt.
     pub receipt_id: ReceiptId,
-    /// When the postback was received, to the millisecond.
+    /// Says when the postback was received, to the millisecond.
     pub received_at: Timestamp,
-    /// The names of parameters that were sent and mean nothing to us.
+    /// Names the parameters that were sent and ignored.
     pub ignored: Vec<String>,
 }
 
-/// A postback as it is recorded: what was said, and the receipt for it.
+/// Holds a recorded postback together with its receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RecordedPostback {
-    /// What was said.
+    /// Holds the postback.
     pub postback: Postback,
-    /// The receipt given.
+    /// Holds the receipt that the partner got.
     pub receipt: Receipt,
 }
 
-/// Which message a conversion is.
+/// Names the types of conversion messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConversionType {
     /// A postback was accepted.
     #[serde(rename = "conversion.accepted")]
     Accepted,
-    /// An accepted postback was corrected: this holds in its place.
+    /// An accepted postback was corrected. The correction replaces it.
     #[serde(rename = "conversion.corrected")]
     Corrected,
 }
 
-/// An accepted postback as GG3's quest engine receives it, at least once.
+/// Holds an accepted postback as GG3's quest engine receives it, at least once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conversion {
-    /// [`SCHEMA_VERSION`].
+    /// Holds [`SCHEMA_VERSION`].
     pub schema_version: u32,
-    /// Which message this is.
+    /// Says which type of message this is.
     #[serde(rename = "type")]
     pub kind: ConversionType,
-    /// The partner.
+    /// Names the partner.
     pub provider: crate::ids::Provider,
-    /// The partner's identifier of what happened; with `provider` the key to dedupe by.
+    /// Holds the partner's identifier of the transaction. With `provider` it is the key for removing duplicates.
     pub transaction_id: TransactionId,
-    /// The receipt that the partner holds.
+    /// Identifies the partner's receipt.
     pub receipt_id: ReceiptId,
-    /// When the postback was received.
+    /// Says when the postback was received.
     pub received_at: Timestamp,
-    /// Whether the click id is one of ours for this user.
+    /// Says whether the click id is ours for this user.
     pub click: ClickOrigin,
-    /// `user_id`, `click_id`, currency, `amount_decimal`, `event_id`, `event_name`.
+    /// Holds `user_id`, `click_id`, currency, `amount_decimal`, `event_id` and `event_name`.
     #[serde(flatten)]
     pub content: Content,
-    /// Of a correction: the receipt of the postback that it corrects, as it first came.
+    /// Identifies the receipt of the original that a correction corrects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_receipt_id: Option<ReceiptId>,
-    /// Of a correction: which of the transaction's corrections it is. The highest stands.
+    /// Numbers the corrections of a transaction. The highest number holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correction: Option<u32>,
-    /// Of a correction: when an operator accepted it.
+    /// Says when an operator accepted the correction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrected_at: Option<Timestamp>,
 }

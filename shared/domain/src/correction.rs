@@ -1,5 +1,5 @@
-//! A correction: a conflicting postback that an operator has accepted. The original stays as it is; what holds of the
-//! transaction is its latest correction.
+//! Defines corrections: conflicting postbacks that an operator has accepted. The original stays unchanged; the latest
+//! correction of a transaction holds.
 
 use jiff::Timestamp;
 
@@ -12,24 +12,24 @@ use crate::{
     refusal::Conflict,
 };
 
-/// A correction of a transaction. Each names the original, never another correction.
+/// Corrects a transaction. Every correction names the original and never another correction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Correction {
-    /// What the partner says now.
+    /// Holds what the partner says now.
     pub postback: Postback,
-    /// The correction's own receipt; it was received when its conflict first was.
+    /// Holds the correction's own receipt. Its time is when the conflict was first received.
     pub receipt: Receipt,
-    /// The receipt of the original.
+    /// Identifies the original's receipt.
     pub original_receipt_id: ReceiptId,
-    /// Counts the corrections of one transaction in the order they were accepted, from 1: the highest stands.
+    /// Numbers the corrections of one transaction in the order of acceptance, from 1. The highest number holds.
     pub number: u32,
-    /// When an operator accepted it.
+    /// Says when an operator accepted it.
     pub corrected_at: Timestamp,
 }
 
 impl Correction {
-    /// The correction that accepting this conflict makes of a transaction with these revisions; none where there is no
-    /// original to correct.
+    /// Makes the correction that accepting this conflict adds to these revisions of the transaction. Without an
+    /// original among them it returns `None`.
     pub fn of(
         conflict: &Conflict,
         revisions: &[Revision],
@@ -54,22 +54,22 @@ impl Correction {
     }
 }
 
-/// What is recorded of a transaction: the postback as it first came, or a correction of it.
+/// Holds one record of a transaction: the original postback or a correction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revision {
-    /// The postback as it first came.
+    /// Holds the postback as it first came.
     Original(RecordedPostback),
-    /// A correction.
+    /// Holds a correction.
     Correction(Correction),
 }
 
 impl Revision {
-    /// Of the revisions of one transaction, the one that stands.
+    /// Returns the revision that holds among the revisions of one transaction.
     pub fn standing(revisions: impl IntoIterator<Item = Self>) -> Option<Self> {
         revisions.into_iter().max_by_key(Self::number)
     }
 
-    /// 0 for the original, a correction's number otherwise: of one transaction's revisions the highest stands.
+    /// Returns 0 for the original and the number of a correction. The highest number of a transaction holds.
     pub fn number(&self) -> u32 {
         match self {
             Self::Original(_) => 0,
@@ -77,12 +77,12 @@ impl Revision {
         }
     }
 
-    /// What it says.
+    /// Returns the content of the postback.
     pub fn content(&self) -> &Content {
         &self.postback().content
     }
 
-    /// The postback itself.
+    /// Returns the postback.
     pub fn postback(&self) -> &Postback {
         match self {
             Self::Original(recorded) => &recorded.postback,
@@ -90,7 +90,7 @@ impl Revision {
         }
     }
 
-    /// When it became a conversion: received, or accepted as a correction.
+    /// Returns when it became a conversion: when it was received, or accepted as a correction.
     pub fn recorded_at(&self) -> Timestamp {
         match self {
             Self::Original(recorded) => recorded.receipt.received_at,

@@ -1,4 +1,4 @@
-//! How a partner shows that a call is its own: a token in its URL, or a signature.
+//! Checks that a call is a partner's own, by a token in its URL or by a signature.
 
 use core::fmt;
 
@@ -13,33 +13,33 @@ use crate::{
     signature::{self, Secret},
 };
 
-/// Which credential a partner has.
+/// Names the kinds of credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CredentialKind {
-    /// A token, the last segment of its postback URL.
+    /// The partner's postback URL ends in a token.
     #[default]
     Token,
-    /// The parameter `signature`.
+    /// The partner signs each call in the parameter `signature`.
     Signature,
 }
 
-/// A token, as it stands in a partner's URL: 32 characters of unreserved letters and digits, 160 random bits.
+/// Holds a token as it stands in a partner's URL: 32 lower-case letters and digits, 160 random bits.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
 impl Token {
-    /// A token of these random bytes.
+    /// Makes a token of these random bytes.
     pub fn from_random(bytes: [u8; 20]) -> Self {
         Self(base32(&bytes))
     }
 
-    /// The token itself, for whoever shows it, once.
+    /// Returns the token in plain text, for showing it once.
     pub fn reveal(&self) -> &str {
         &self.0
     }
 
-    /// What is stored of it.
+    /// Returns the hash to store.
     pub fn hash(&self) -> TokenHash {
         TokenHash::of(&self.0)
     }
@@ -51,13 +51,14 @@ impl fmt::Debug for Token {
     }
 }
 
-/// The SHA-256 of a token: all that we keep of it. A token has 160 random bits, so that no salt or stretching is needed.
+/// Holds the SHA-256 of a token, which is all that we store. Because a token has 160 random bits, no salt or stretching
+/// is needed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TokenHash([u8; 32]);
 
 impl TokenHash {
-    /// The hash of a token's text.
+    /// Hashes a token's text.
     pub fn of(token: &str) -> Self {
         Self(Sha256::digest(token.as_bytes()).into())
     }
@@ -77,18 +78,19 @@ impl From<TokenHash> for String {
     }
 }
 
-/// What opens a partner's door. Two of a kind may be live at once, so that a change of secret loses no call.
+/// Holds the credentials that a partner's calls are checked against. Two of a kind may be live at once, so that a
+/// change of secret loses no call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
-    /// The hashes of the live tokens.
+    /// Holds the hashes of the live tokens.
     Tokens(Vec<TokenHash>),
-    /// The live signing secrets.
+    /// Holds the live signing secrets.
     Secrets(Vec<Secret>),
 }
 
 impl Credentials {
-    /// Whether the request is this partner's own. `None` stands for a partner that does not exist: it is refused after
-    /// the same hashing, so that neither words nor work tell the two apart.
+    /// Returns true if the request is this partner's own. `None` stands for an unknown partner, which is refused after
+    /// the same hashing, so that neither the words nor the work tell unknown partners from wrong credentials.
     pub fn admit(this: Option<&Self>, provider: &Provider, token: Option<&str>, parameters: &Parameters<'_>) -> bool {
         if let Some(token) = token {
             let hashes: &[TokenHash] = match this {
@@ -108,7 +110,7 @@ impl Credentials {
     }
 }
 
-/// Compares with each, and with one stand-in when there is none, in constant time.
+/// Compares with each hash in constant time. Without any hash it compares with one stand-in.
 fn matches_any(hashes: &[TokenHash], given: &TokenHash) -> bool {
     let stand_in = [TokenHash([0; 32])];
     let tried = if hashes.is_empty() { &stand_in } else { hashes };
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn each_of_two_live_tokens_opens_and_no_other_does() {
+    fn each_of_two_live_tokens_is_accepted_and_no_other() {
         let (old, new) = (Token::from_random([1; 20]), Token::from_random([2; 20]));
         let credentials = Credentials::Tokens([old.hash(), new.hash()].into());
         let admit = |token: &str| Credentials::admit(Some(&credentials), &acme(), Some(token), &Parameters::default());
@@ -138,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_does_not_open_for_a_partner_that_signs_nor_a_signature_for_one_that_has_a_token() {
+    fn a_credential_of_the_other_kind_is_refused() {
         let token = Token::from_random([1; 20]);
         let secret = Secret::new(token.reveal());
         let signs = Credentials::Secrets([secret.clone()].into());

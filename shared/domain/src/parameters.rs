@@ -1,8 +1,8 @@
-//! The parameters of a request, from the raw query string and the form-encoded body.
+//! Reads the parameters of a request from the raw query string and the form-encoded body.
 //!
-//! Raw on purpose: a gateway's map of parameters joins repeated ones with commas and forgets how they were encoded,
-//! and both are faults that a partner must hear of. Splitting never fails; what is wrong with a name or a value is found
-//! when it is asked for, so that every fault can be told at once.
+//! A gateway's parameter map joins repeated parameters with commas and forgets how they were encoded, and partners must
+//! hear of both faults; so this module reads the raw text. Splitting never fails. A wrong name or value is found when
+//! it is asked for, so that one answer can list every fault.
 
 use alloc::{borrow::Cow, collections::BTreeSet};
 
@@ -14,29 +14,29 @@ use crate::{
     signature,
 };
 
-/// The longest raw query string taken, in bytes. API Gateway itself stops at about 10 KB for the line and headers.
+/// Bounds the raw query string, in bytes. API Gateway itself stops at about 10 KB for the request line and headers.
 pub const MAX_QUERY_BYTES: usize = 8 * 1024;
-/// The largest body taken, in bytes.
+/// Bounds the body, in bytes.
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
-/// The most parameters taken, query and body together.
+/// Bounds the number of parameters in query and body together.
 pub const MAX_PARAMETERS: usize = 64;
-/// The longest name of a parameter taken, in bytes once decoded. Names that mean nothing to us are kept with the postback,
-/// for ever: they must not be what fills it.
+/// Bounds a parameter's decoded name, in bytes. Unknown names are stored with the postback for ever, so they must not
+/// fill the item.
 pub const MAX_NAME_BYTES: usize = 64;
 
-/// A request's parameters as they were sent, in order.
+/// Holds a request's parameters as they were sent, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parameters<'a> {
     pairs: Vec<Pair<'a>>,
 }
 
-/// One `name=value` as sent.
+/// Holds one `name=value` as it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Pair<'a> {
     name: &'a [u8],
     value: &'a [u8],
-    /// Whether the name stands for itself, as nearly every one does: found out once, since each is compared with every
-    /// name that is looked for.
+    /// Says that the name has no encoding, as nearly all names have none. It is computed once, because each name is
+    /// compared with every name that is looked for.
     plain: bool,
 }
 
@@ -59,7 +59,7 @@ impl<'a> Parameters<'a> {
         Self { pairs }
     }
 
-    /// The faults of size, before anything is read: larger or more than we take.
+    /// Returns the faults of size, before anything is parsed.
     pub fn size_faults(query: &[u8], body: &[u8]) -> Vec<Fault> {
         let mut faults = Vec::new();
         for (what, bytes, limit) in [("query", query.len(), MAX_QUERY_BYTES), ("body", body.len(), MAX_BODY_BYTES)] {
@@ -81,10 +81,10 @@ impl<'a> Parameters<'a> {
         faults
     }
 
-    /// The faults of names: those that cannot be decoded, and those that stand twice.
+    /// Returns the faults of names: those that cannot be decoded, and those that stand twice.
     pub fn name_faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        // A search through a few short texts is quicker than a tree of them; there are at most sixty-four.
+        // Searching at most sixty-four short texts is quicker than building a tree of them.
         let mut seen = Vec::with_capacity(self.pairs.len());
         let mut told = BTreeSet::new();
         for pair in &self.pairs {
@@ -113,7 +113,7 @@ impl<'a> Parameters<'a> {
         faults
     }
 
-    /// The names that are not known, decoded, in order: what is ignored, and said to be.
+    /// Returns the unknown names, decoded and in order. They are ignored, and the receipt lists them.
     pub fn others(&self, is_known: impl Fn(&str) -> bool) -> Vec<String> {
         let names = self.pairs.iter().filter_map(|pair| decoded(pair.name).ok());
         let mut others: Vec<String> = names.filter(|name| !is_known(name)).map(Cow::into_owned).collect();
@@ -122,22 +122,22 @@ impl<'a> Parameters<'a> {
         others
     }
 
-    /// The first value under this name, as sent.
+    /// Returns the first value under this name as it was sent.
     pub fn raw(&self, name: &str) -> Option<&'a [u8]> {
         self.pairs.iter().find(|pair| pair.is_named(name)).map(|pair| pair.value)
     }
 
-    /// Whether the last parameter sent has no value: so ends a URL that a raw `#` has cut.
+    /// Returns true if the last parameter has no value, which is how a URL ends that a raw `#` has cut.
     pub fn ends_empty(&self) -> bool {
         self.pairs.last().is_some_and(|pair| pair.value.is_empty())
     }
 
-    /// Whether nothing was sent at all.
+    /// Returns true if no parameter was sent.
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
 
-    /// The text that a signature is made over: every parameter but `signature`, and these besides.
+    /// Returns the text that a signature is made over: every parameter except `signature`, and those in `besides`.
     pub fn canonical(&self, besides: &[(&str, &str)]) -> String {
         let sent: Vec<_> = self
             .pairs
@@ -149,7 +149,7 @@ impl<'a> Parameters<'a> {
         signature::canonical(sent.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).chain(besides))
     }
 
-    /// What was sent, again as one form-encoded text without the signature: what is kept of a refused request.
+    /// Returns what was sent as one form-encoded text without the signature, as it is kept of a refused request.
     pub fn to_kept_text(&self) -> String {
         let mut text = String::new();
         for pair in self.pairs.iter().filter(|pair| !pair.is_named(SIGNATURE)) {
@@ -164,17 +164,17 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// The parameter that carries a request's signature, and is never part of what is signed.
+/// Names the parameter that carries a request's signature. It is never part of the signed text.
 pub const SIGNATURE: &str = "signature";
 
-/// Decodes one name or value: `+` is a space, `%xx` a byte, the whole UTF-8.
+/// Decodes one name or value: `+` is a space and `%xx` a byte of UTF-8.
 ///
-/// Stricter than a browser on purpose: a `%` without two digits after it is a fault, not a percent sign.
+/// It is stricter than a browser: a `%` without two hexadecimal digits after it is a fault and no percent sign.
 pub fn decode(raw: &[u8]) -> Result<String, FaultCode> {
     decoded(raw).map(Cow::into_owned)
 }
 
-/// The same, copied only where something stands for something else.
+/// Decodes like [`decode`] and copies only if something is encoded.
 fn decoded(raw: &[u8]) -> Result<Cow<'_, str>, FaultCode> {
     let digit = |at: usize| raw.get(at).is_some_and(u8::is_ascii_hexdigit);
     let bytes = bytes(raw);
@@ -186,7 +186,7 @@ fn decoded(raw: &[u8]) -> Result<Cow<'_, str>, FaultCode> {
     }
 }
 
-/// The non-empty pieces between the `&`s.
+/// Returns the non-empty pieces between the `&`s.
 fn segments<'a>(query: &'a [u8], body: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
     let pieces = query.split(|byte| *byte == b'&').chain(body.split(|byte| *byte == b'&'));
     pieces.filter(|segment| !segment.is_empty())
@@ -205,12 +205,12 @@ fn decode_name(raw: &[u8]) -> Result<Cow<'_, str>, FaultCode> {
     }
 }
 
-/// Whether nothing in it stands for something else.
+/// Returns true if nothing is encoded.
 fn is_plain(raw: &[u8]) -> bool {
     !raw.iter().any(|byte| matches!(byte, b'%' | b'+'))
 }
 
-/// Borrowed exactly where it is plain.
+/// Decodes the bytes, and borrows them if nothing is encoded.
 fn bytes(raw: &[u8]) -> Cow<'_, [u8]> {
     if is_plain(raw) {
         return Cow::Borrowed(raw);
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_that_stands_twice_is_found_wherever_it_stands_and_however_it_is_encoded() {
+    fn a_repeated_parameter_is_found_in_any_place_and_encoding() {
         for (query, body) in [("a=1&a=1", ""), ("a=1", "a=2"), ("a=1&%61=2", ""), ("", "b=1&a=1&c=3&a=&a=4")] {
             let faults = Parameters::split(query.as_bytes(), body.as_bytes()).name_faults();
             assert_eq!(faults.len(), 1, "{query} {body}");
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn sixty_four_parameters_are_taken_and_no_more_however_they_are_spread() {
+    fn at_most_sixty_four_parameters_are_accepted() {
         let many = |count: usize| "a=1&".repeat(count);
         for (query, body) in [(64, 0), (0, 64), (32, 32)] {
             assert!(Parameters::size_faults(many(query).as_bytes(), many(body).as_bytes()).is_empty());
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_of_a_request_has_no_signature() {
+    fn a_kept_request_has_no_signature() {
         let parameters = Parameters::split(b"a=1&signature=abc&%73ignature=x", b"b=%20");
         assert_eq!(parameters.to_kept_text(), "a=1&b=%20");
         assert_eq!(parameters.canonical(&[("provider", "acme")]), "a=1&b=%20&provider=acme");
@@ -285,7 +285,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_encoded_decodes_to_itself(text in ".{0,40}") {
+        fn an_encoded_text_decodes_to_itself(text in ".{0,40}") {
             let encoded = percent_encoding::utf8_percent_encode(&text, signature::STRICT).to_string();
             prop_assert_eq!(decode(encoded.as_bytes()), Ok(text));
         }

@@ -1,21 +1,21 @@
-//! Macros that a tracker should have replaced and did not: the commonest fault of an integration.
+//! Finds macros that a tracker should have replaced, which is the most common fault of an integration.
 //!
-//! A tracker's URL template says `click_id={click_id}`; when it does not know the macro, the braces arrive here. Taking
-//! them for an id would record a conversion that belongs to nobody, so they are refused by name.
+//! A tracker's URL template says `click_id={click_id}`. If the tracker does not know the macro, it sends the braces.
+//! Such a value must not be taken for an id, because the conversion would belong to nobody; so it is refused by name.
 
 use percent_encoding::percent_decode;
 
 use crate::prelude::*;
 
-/// Looks for a macro in a parameter's value as it stands in the URL, before any decoding, and after decoding it up to
-/// three times (some trackers encode what is encoded already). Answers the macro as it would look in a template.
+/// Looks for a macro in a parameter's raw value, first before any decoding and then after decoding up to three times,
+/// because some trackers encode twice. Returns the macro as it would look in a template.
 ///
-/// `{x}`, `{{x}}` and `${x}` are found anywhere in a value; `%x%`, `[x]`, `[[x]]`, `#x#` and `$x$` only as the whole
-/// value, since their signs alone are ordinary characters. `x` is a name: a letter or `_`, then letters, digits, `_`,
-/// `.`, `:` or `-`; there may be blanks around it, and after a `|` whatever a template does with it. A GUID in braces is
-/// a value, not a macro.
+/// `{x}`, `{{x}}` and `${x}` are found anywhere in a value. `%x%`, `[x]`, `[[x]]`, `#x#` and `$x$` are found only as
+/// the whole value, because their signs alone are ordinary characters. `x` is a name: a letter or `_`, followed by
+/// letters, digits, `_`, `.`, `:` or `-`. Blanks may surround it, and a `|` may be followed by anything. A GUID in
+/// braces is a value and no macro.
 pub fn find(raw: &[u8]) -> Option<String> {
-    // Every macro has one of these, before any decoding, and hardly a value has.
+    // Every macro has one of these signs even before decoding, and hardly any value has one.
     if !raw.iter().any(|byte| b"%{[#$".contains(byte)) {
         return None;
     }
@@ -48,7 +48,7 @@ fn find_braced(text: &str) -> Option<&str> {
         let end = rest.find('}')?;
         let name = rest.get(1..end)?;
         if is_name(name) && !is_guid(name) {
-            // Widened to what the eye sees: the second brace of `{{x}}`, the dollar of `${x}`.
+            // This includes the second brace of `{{x}}` and the dollar of `${x}`.
             let before = text.get(..start).unwrap_or_default();
             let doubled = before.ends_with('{') && rest.get(end..).is_some_and(|tail| tail.starts_with("}}"));
             let from = if doubled || before.ends_with('$') { start - 1 } else { start };
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_trackers_macro_is_found_encoded_or_not() {
+    fn every_trackers_macro_is_found_even_encoded() {
         for (raw, shown) in [
             ("{click_id}", "{click_id}"),
             ("%7Bclick_id%7D", "{click_id}"),
@@ -138,12 +138,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+        fn no_bytes_make_the_search_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = find(&bytes);
         }
 
         #[test]
-        fn a_macro_in_braces_is_found_wherever_it_stands(before in "[a-z0-9_-]{0,5}", name in "[a-z_][a-z0-9_]{0,9}", after in "[a-z0-9_-]{0,5}") {
+        fn a_macro_in_braces_is_found_anywhere(before in "[a-z0-9_-]{0,5}", name in "[a-z_][a-z0-9_]{0,9}", after in "[a-z0-9_-]{0,5}") {
             let value = format!("{before}{{{name}}}{after}");
             prop_assert_eq!(find(value.as_bytes()), Some(format!("{{{name}}}")));
         }

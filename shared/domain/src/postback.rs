@@ -1,4 +1,4 @@
-//! A postback: what a partner says one of our users did, and when two of them say the same.
+//! Reads a postback, in which a partner reports that one of our users did the agreed thing, and compares two of them.
 
 use core::fmt;
 
@@ -16,34 +16,34 @@ use crate::{
     refusal::hash_parts,
 };
 
-/// What a transaction id begins with when it was derived, and must not begin with when it was sent.
+/// Begins every derived transaction id. A sent transaction id must not begin with it.
 pub const DERIVED_PREFIX: &str = "derived:";
 
-/// Asks to check everything and record nothing.
+/// Names the parameter that asks to check everything and record nothing.
 pub const DRY_RUN: &str = "dry_run";
 
-/// A parameter of a postback, by our name.
+/// Names a parameter of a postback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
-    /// `user_id`
+    /// Stands for `user_id`.
     UserId,
-    /// `click_id`
+    /// Stands for `click_id`.
     ClickId,
-    /// `transaction_id`
+    /// Stands for `transaction_id`.
     TransactionId,
-    /// `currency`
+    /// Stands for `currency`.
     Currency,
-    /// `amount_decimal`
+    /// Stands for `amount_decimal`.
     AmountDecimal,
-    /// `event_id`
+    /// Stands for `event_id`.
     EventId,
-    /// `event_name`
+    /// Stands for `event_name`.
     EventName,
 }
 
 impl Field {
-    /// All of them, in the order of the partners' document.
+    /// Lists all parameters in the order of the partners' document.
     pub const ALL: [Self; 7] = [
         Self::UserId,
         Self::ClickId,
@@ -54,7 +54,7 @@ impl Field {
         Self::EventName,
     ];
 
-    /// Our name for it.
+    /// Returns our name of the parameter.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::UserId => "user_id",
@@ -71,7 +71,7 @@ impl Field {
         Self::ALL.map(Self::as_str).join(", ")
     }
 
-    /// A value as partners may send it, those of their document's own example.
+    /// Returns the value that the partners' document uses as an example.
     pub fn example(self) -> &'static str {
         match self {
             Self::UserId => "12345",
@@ -91,40 +91,41 @@ impl fmt::Display for Field {
     }
 }
 
-/// What a postback says, its transaction aside: two postbacks of one transaction are the same when these are equal.
+/// Holds the content of a postback without its transaction. Two postbacks of a transaction are the same if their
+/// contents are equal.
 ///
-/// Ids are compared byte by byte, amounts as numbers, and an optional that is empty is none.
+/// Ids compare byte by byte, amounts compare as numbers, and an empty optional parameter equals a missing one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Content {
-    /// The GG3 user.
+    /// Identifies the GG3 user.
     pub user_id: UserId,
-    /// The click that brought the user.
+    /// Identifies the click that brought the user.
     pub click_id: ClickId,
-    /// The currency of the amount.
+    /// Holds the currency of the amount.
     pub currency: Currency,
-    /// The amount, exact.
+    /// Holds the exact amount.
     pub amount_decimal: Amount,
-    /// Which event of a multi-event campaign.
+    /// Identifies the event of a multi-event campaign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_id: Option<EventId>,
-    /// What that event is called.
+    /// Names that event for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_name: Option<EventName>,
 }
 
-/// One parameter in which two postbacks of a transaction differ. An absent one is an empty text.
+/// Holds one parameter in which two postbacks of a transaction differ. A missing value is an empty text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
-    /// Which, by our name.
+    /// Names the parameter in our words.
     pub field: Field,
-    /// What the recorded postback says.
+    /// Holds the value of the recorded postback.
     pub original: String,
-    /// What this one says.
+    /// Holds the value of this postback.
     pub sent: String,
 }
 
 impl Content {
-    /// Where `sent` differs from this, the original. Empty exactly when they are the same.
+    /// Returns the differences between this original and `sent`. The list is empty exactly if they are the same.
     pub fn differences(&self, sent: &Self) -> Vec<Difference> {
         let (ours, theirs) = (self.canonical_texts(), sent.canonical_texts());
         let shown = self.texts().into_iter().zip(sent.texts());
@@ -135,7 +136,7 @@ impl Content {
             .collect()
     }
 
-    /// One text for all equal contents: 64 hexadecimal digits.
+    /// Returns a text that is the same for equal contents: 64 hexadecimal digits.
     pub fn fingerprint(&self) -> String {
         let texts = self.canonical_texts();
         hash_parts("content", &texts.each_ref().map(|(_, text)| text.as_str()))
@@ -161,32 +162,32 @@ impl Content {
     }
 }
 
-/// A postback that is well formed and agreed.
+/// Holds a postback that is well formed and follows the agreement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Postback {
-    /// The partner that sent it.
+    /// Names the partner that sent it.
     pub provider: Provider,
-    /// The transaction, sent or derived.
+    /// Identifies the transaction, sent or derived.
     pub transaction_id: TransactionId,
-    /// What it says.
+    /// Holds its content.
     pub content: Content,
-    /// Whether its click id is one of ours for this user.
+    /// Says whether its click id is ours for this user.
     pub click: ClickOrigin,
 }
 
-/// A request that was read to its end and has no fault.
+/// Holds a request that was read completely and has no fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParsedPostback {
-    /// The postback.
+    /// Holds the postback.
     pub postback: Postback,
-    /// The names of parameters that mean nothing to us.
+    /// Names the ignored parameters.
     pub ignored: Vec<String>,
-    /// Whether it asks to record nothing.
+    /// Says that the request asks to record nothing.
     pub dry_run: bool,
 }
 
 impl ParsedPostback {
-    /// Reads a request's parameters by this partner's rules, or tells every fault of it at once.
+    /// Reads a request's parameters by this partner's rules, or returns every fault of the request.
     pub fn parse(
         sent: &Parameters<'_>,
         provider: &Provider,
@@ -221,7 +222,7 @@ impl ParsedPostback {
     }
 }
 
-/// The transaction id of a partner that sends none: the same for the same user, click and event, and only for them.
+/// Derives the transaction id for a partner that sends none. It depends on provider, user, click and event only.
 fn derive_transaction_id(provider: &Provider, content: &Content) -> TransactionId {
     let event_id = content.event_id.as_ref().map_or("", EventId::as_str);
     let parts = [provider.as_str(), content.user_id.as_str(), content.click_id.as_str(), event_id];
@@ -229,7 +230,7 @@ fn derive_transaction_id(provider: &Provider, content: &Content) -> TransactionI
     TransactionId::new(text).unwrap_or_else(|_| unreachable!("72 letters and digits are a transaction id"))
 }
 
-/// Reads values and gathers faults; everything that is asked for is answered, whatever went wrong before.
+/// Reads values and collects faults. It continues after each fault.
 struct Reader<'a> {
     sent: &'a Parameters<'a>,
     rules: &'a PostbackRules,
@@ -237,7 +238,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The decoded value of a parameter; an empty one is none.
+    /// Returns the decoded value of a parameter. An empty value counts as missing.
     fn value(&mut self, field: Field) -> Option<String> {
         let name = self.rules.names.of(field);
         let raw = self.sent.raw(name).filter(|raw| !raw.is_empty())?;
@@ -366,7 +367,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Tells what is required and was not sent, or was sent empty.
+    /// Reports required parameters that are missing or empty.
     fn missing(&mut self) {
         let derived = self.rules.transaction_id == TransactionIdRule::Derived;
         let sent_transaction = self.present(Field::TransactionId);
@@ -397,7 +398,7 @@ impl Reader<'_> {
         self.sent.raw(self.rules.names.of(field)).is_some_and(|raw| !raw.is_empty())
     }
 
-    /// Whether what is missing looks like the end of a URL that a raw `#` cut off.
+    /// Returns true if the missing parameters look like the end of a URL that a raw `#` has cut.
     fn looks_cut(&self, missing: &[Field]) -> bool {
         let last_present = Field::ALL.into_iter().filter(|field| self.present(*field)).max();
         let later = missing.iter().any(|field| last_present.is_some_and(|last| *field > last));

@@ -1,5 +1,5 @@
-//! What is kept of a call that an authenticated partner made and we did not take: a refusal with its reasons, or a
-//! conflict. Both are keyed by content, so that repeating one costs no new item.
+//! Holds what is kept of an authenticated partner's call that we did not accept: a refusal with its reasons, or a
+//! conflict. Both are keyed by their content, so repeating a call costs no new item.
 
 use core::net::IpAddr;
 
@@ -18,20 +18,20 @@ use crate::{
     prelude::*,
 };
 
-/// How long a refusal is kept after it was last seen, in seconds: 30 days.
+/// Sets how long a refusal is kept after it was last seen, in seconds: 30 days.
 pub const REFUSAL_KEPT_SECONDS: i64 = 30 * 24 * 60 * 60;
 
-/// Identifies what was refused by its content.
+/// Identifies a refused call by its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentKey(String);
 
 impl ContentKey {
-    /// The key as text: `provider#` and 64 hexadecimal digits.
+    /// Returns the key as text: `provider#` and 64 hexadecimal digits.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The key that a text names, as a list of refusals or conflicts shows it.
+    /// Parses a key as lists of refusals and conflicts show it.
     pub fn parse(text: &str) -> Option<(Provider, Self)> {
         let (provider, hash) = text.split_once('#')?;
         let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
@@ -43,7 +43,7 @@ impl ContentKey {
         Some((provider, key))
     }
 
-    /// The key of a refused request, as it is kept.
+    /// Makes the key of a refused request.
     pub fn of_refusal(provider: &Provider, request: &str) -> Self {
         Self::of(provider, "refusal", &[request])
     }
@@ -53,12 +53,12 @@ impl ContentKey {
     }
 }
 
-/// SHA-256 in hex over length-prefixed parts, so that no two lists of parts share a text.
+/// Returns the SHA-256 in hex of length-prefixed parts, so that different lists of parts hash different texts.
 pub(crate) fn hash_parts(kind: &str, parts: &[&str]) -> String {
     data_encoding::HEXLOWER.encode(&digest_parts(kind, parts))
 }
 
-/// SHA-256 over length-prefixed parts, so that no two lists of parts share a digest.
+/// Returns the SHA-256 of length-prefixed parts, so that different lists of parts hash different texts.
 pub(crate) fn digest_parts(kind: &str, parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in core::iter::once(&kind).chain(parts) {
@@ -68,27 +68,27 @@ pub(crate) fn digest_parts(kind: &str, parts: &[&str]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// A call that was refused with 400 or 403.
+/// Holds a call that was refused with 400 or 403.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Refusal {
-    /// Who called.
+    /// Names the partner that called.
     pub provider: Provider,
-    /// What it sent, form-encoded, without a signature.
+    /// Holds the parameters sent, form-encoded, without a signature.
     pub request: String,
-    /// Where it called from.
+    /// Holds the caller's address.
     pub source: IpAddr,
-    /// The user that it names, as far as that can be read.
+    /// Identifies the user, if that can be read.
     pub user_id: Option<UserId>,
-    /// The click that it names, as far as that can be read.
+    /// Identifies the click, if that can be read.
     pub click_id: Option<ClickId>,
-    /// Why it was refused.
+    /// Lists the reasons.
     pub faults: Vec<Fault>,
-    /// When.
+    /// Says when the call came.
     pub received_at: Timestamp,
 }
 
 impl Refusal {
-    /// A call of this partner that is refused for these faults.
+    /// Makes the refusal of this partner's call for these faults.
     pub fn of(
         (provider, rules): (&Provider, &PostbackRules),
         sent: &Parameters,
@@ -111,45 +111,45 @@ impl Refusal {
         }
     }
 
-    /// Whether a kept request is all that was sent: what was not UTF-8 is kept with replacements, and must not be taken
-    /// for what the partner said.
+    /// Returns true if a kept request is exactly what was sent. Bytes that were not UTF-8 are kept as replacement
+    /// characters, and such a request must not be taken for the partner's words.
     pub fn is_kept_whole(request: &str) -> bool {
         !request.contains(char::REPLACEMENT_CHARACTER)
     }
 
-    /// The key of this content: the same request refused again has the same.
+    /// Returns the key of this content. The same request, refused again, has the same key.
     pub fn key(&self) -> ContentKey {
         ContentKey::of_refusal(&self.provider, &self.request)
     }
 }
 
-/// A postback whose transaction is known with another content.
+/// Holds a postback whose transaction is recorded with other content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
-    /// Who called.
+    /// Names the partner that called.
     pub provider: Provider,
-    /// The transaction in question.
+    /// Identifies the transaction.
     pub transaction_id: TransactionId,
-    /// What it says now.
+    /// Holds the content that the partner sent.
     pub content: Content,
-    /// Where that differs from the original.
+    /// Lists where it differs from the original.
     pub differences: Vec<Difference>,
-    /// When.
+    /// Says when the call came.
     pub received_at: Timestamp,
 }
 
 impl Conflict {
-    /// The key of this content: the same conflicting postback sent again has the same.
+    /// Returns the key of this content. The same conflicting postback, sent again, has the same key.
     pub fn key(&self) -> ContentKey {
         ContentKey::of(&self.provider, "conflict", &[self.transaction_id.as_str(), &self.content.fingerprint()])
     }
 }
 
-/// What became of a conflict that was kept.
+/// Says what became of a kept conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeptConflict {
-    /// An operator has not accepted it: it is a conflict.
+    /// No operator has accepted it, so it is still a conflict.
     Standing,
-    /// An operator accepted it as a correction: sending it again is a duplicate, and this is its receipt.
+    /// An operator accepted it as a correction. Sending it again is a duplicate with this receipt.
     AcceptedAs(Receipt),
 }

@@ -1,6 +1,6 @@
-//! Tracking links: URLs that carry who clicked to a landing page.
+//! Builds tracking links, which are URLs that tell a landing page who clicked.
 //!
-//! Three are built here: the landing page's URL with `user_id` and `click_id`, which the user is redirected to; the
+//! It builds three kinds: the landing page's URL with `user_id` and `click_id`, which the user is redirected to; the
 //! signed `/click` link that leads there; and the media-buying link to GG3 that partners put on their own pages.
 
 use jiff::Timestamp;
@@ -16,32 +16,32 @@ use crate::{
     signature::{self, STRICT, Secret},
 };
 
-/// The longest base URL taken, in bytes.
+/// Bounds a base URL, in bytes.
 pub const MAX_BASE_URL_BYTES: usize = 2048;
 
-/// A page that tracking parameters are added to: absolute, https, with a host.
+/// Holds a page that tracking parameters are added to. Its URL is absolute and https, and it has a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
-/// Why a text cannot be a base URL.
+/// Says why a text cannot be a base URL.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum BaseUrlFault {
-    /// Not a URL at all.
+    /// The text is not a URL.
     #[error("is not an absolute URL: {0}")]
     NotUrl(String),
-    /// Another scheme than https.
+    /// The scheme is not https.
     #[error("must begin with https://")]
     NotHttps,
-    /// A user name or password in the URL.
+    /// The URL has a user name or a password.
     #[error("must not have a user name or password in it")]
     Userinfo,
-    /// Longer than [`MAX_BASE_URL_BYTES`].
+    /// The text has more than [`MAX_BASE_URL_BYTES`] bytes.
     #[error("must be at most {MAX_BASE_URL_BYTES} bytes")]
     TooLong,
 }
 
 impl BaseUrl {
-    /// Parses a URL as browsers do: an international host becomes its ASCII form.
+    /// Parses a URL as browsers do. An international host becomes its ASCII form.
     pub fn parse(text: &str) -> Result<Self, BaseUrlFault> {
         if text.len() > MAX_BASE_URL_BYTES {
             return Err(BaseUrlFault::TooLong);
@@ -56,15 +56,15 @@ impl BaseUrl {
         Ok(Self(url))
     }
 
-    /// The URL as it stands.
+    /// Returns the URL as it is.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// The URL with these parameters, percent-encoded, before any fragment.
+    /// Returns the URL with these parameters, percent-encoded, before any fragment.
     ///
-    /// One question mark, ever. A parameter that the base already has is replaced where it stands, not repeated; what
-    /// else is in its query stays as it is, byte by byte.
+    /// The result has exactly one question mark. A parameter that the base already has is replaced in place. The rest
+    /// of its query stays as it is, byte by byte.
     pub fn with(&self, parameters: &[(&str, Value<'_>)]) -> String {
         let mut url = self.0.clone();
         let mut segments: Vec<String> = url
@@ -94,12 +94,13 @@ fn is_named(segment: &str, name: &str) -> bool {
     percent_decode_str(&written).eq(name.bytes())
 }
 
-/// A parameter's value in a link.
+/// Holds a parameter's value in a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Value<'a> {
-    /// A value: percent-encoded.
+    /// The value is percent-encoded.
     Text(&'a str),
-    /// A macro of the partner's tracker, as `{clickId}`: left as it is, or the tracker would not find it.
+    /// The value is a macro of the partner's tracker, such as `{clickId}`. It is not encoded, because the tracker would
+    /// not recognise it.
     Macro(&'a Macro),
 }
 
@@ -112,19 +113,19 @@ impl Value<'_> {
     }
 }
 
-/// A macro of a partner's tracker: 1 to 64 visible ASCII characters that mean nothing in a query.
+/// Holds a macro of a partner's tracker: 1 to 64 visible ASCII characters that mean nothing in a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Macro(String);
 
 impl Macro {
-    /// The macro as the tracker reads it.
+    /// Returns the macro as the tracker reads it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Parses a macro, such as `{clickId}`.
     pub fn new(text: &str) -> Result<Self, &'static str> {
-        // The sharp sign would cut the URL, and the quotes and angle brackets would be encoded after all.
+        // A `#` would cut the URL, and quotes and angle brackets would be encoded after all.
         let legal = |byte: u8| byte.is_ascii_graphic() && !b"&#+=?\"'<>`\\".contains(&byte);
         if (1..=64).contains(&text.len()) && text.bytes().all(legal) {
             Ok(Self(text.to_owned()))
@@ -134,35 +135,35 @@ impl Macro {
     }
 }
 
-/// A signed link `/click/{provider}/{landing}?user_id=…&expires=…&sig=…`, before it is verified.
+/// Holds the values of a signed link `/click/{provider}/{landing}?user_id=…&expires=…&sig=…`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClickLink {
-    /// The partner.
+    /// Names the partner.
     pub provider: Provider,
-    /// Which of its landing pages.
+    /// Names the landing page.
     pub landing: LandingName,
-    /// The GG3 user it was made for.
+    /// Identifies the GG3 user whom the link was made for.
     pub user_id: UserId,
-    /// Until when it is good, in Unix seconds, this second included.
+    /// Says until when the link works, in Unix seconds, this second included.
     pub expires: i64,
 }
 
-/// Why a click link does not lead on.
+/// Says why a click link is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ClickLinkFault {
-    /// Its query is broken, or something is missing or repeated.
+    /// The query cannot be read, or a parameter is missing or repeated.
     #[error("{0}")]
     Malformed(String),
-    /// `sig` is missing or not ours over exactly this link.
+    /// `sig` is missing or is not our signature of exactly this link.
     #[error("the signature is missing or does not belong to this link")]
     BadSignature,
-    /// Its time is over.
+    /// The link has expired.
     #[error("the link has expired")]
     Expired,
 }
 
 impl ClickLink {
-    /// The signed link under this API base URL (no trailing slash).
+    /// Returns the signed link under this API base URL, which has no trailing slash.
     pub fn signed(&self, api_url: &str, secret: &Secret) -> String {
         let sig = signature::sign(secret, &self.canonical());
         let user_id = utf8_percent_encode(self.user_id.as_str(), STRICT);
@@ -170,7 +171,7 @@ impl ClickLink {
         format!("{api_url}/click/{provider}/{landing}?user_id={user_id}&expires={expires}&sig={sig}")
     }
 
-    /// Reads and verifies the query of a `/click` request. Parameters it does not know are ignored.
+    /// Reads and verifies the query of a `/click` request. Unknown parameters are ignored.
     pub fn verify(
         provider: Provider,
         landing: LandingName,
@@ -214,9 +215,10 @@ impl ClickLink {
     }
 }
 
-/// The link that a partner puts on its own pages: `https://gg3.xyz/…?click_id={clickId}&provider=acme`.
+/// Returns the link that a partner puts on its own pages: `https://gg3.xyz/…?click_id={clickId}&provider=acme`.
 ///
-/// `macros` are the agreed ids with the partner's macros, by the names that gg3.xyz's pages read: `click_id`, `user_id`.
+/// `macros` holds the agreed ids with the partner's macros, under the names that gg3.xyz's pages read: `click_id`,
+/// `user_id`.
 pub fn media_buying_link(page: &BaseUrl, provider: &Provider, macros: &[(&str, Macro)]) -> String {
     let mut parameters: Vec<(&str, Value<'_>)> =
         macros.iter().map(|(name, text)| (*name, Value::Macro(text))).collect();
@@ -237,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_documents_own_example_comes_out_to_the_letter() {
+    fn the_documents_example_is_built_exactly() {
         assert_eq!(
             base("https://www.example.com/landing-page").with(&IDS),
             "https://www.example.com/landing-page?user_id=12345&click_id=67890"
@@ -251,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn every_awkward_base_url_keeps_what_it_had() {
+    fn an_awkward_base_url_keeps_its_query_and_fragment() {
         for (given, made) in [
             ("https://a.example", "https://a.example/?user_id=12345&click_id=67890"),
             ("https://a.example/p?", "https://a.example/p?user_id=12345&click_id=67890"),
@@ -297,7 +299,7 @@ mod tests {
         }
 
         #[test]
-        fn a_signed_link_verifies_until_it_expires_and_nothing_else_does(user in "[^\u{0}-\u{1f}\u{7f}-\u{9f}\u{fffe}\u{ffff}]{1,20}", expires in 0i64..4_000_000_000, late in 0i64..1000) {
+        fn only_a_signed_link_verifies_and_only_until_it_expires(user in "[^\u{0}-\u{1f}\u{7f}-\u{9f}\u{fffe}\u{ffff}]{1,20}", expires in 0i64..4_000_000_000, late in 0i64..1000) {
             prop_assume!(!user.trim().is_empty());
             let secret = [Secret::new("k")];
             let link = ClickLink { provider: Provider::new("acme").unwrap(), landing: LandingName::new("welcome").unwrap(), user_id: UserId::new(user).unwrap(), expires };

@@ -1,5 +1,5 @@
-//! The published test vectors, which partners check their own code against. They were made with another language's
-//! library, so that they also check ours.
+//! Checks the published test vectors, with which partners check their own code. Another language's library made them,
+//! so they also check ours.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 

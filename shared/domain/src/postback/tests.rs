@@ -45,7 +45,7 @@ fn one_fault(query: &str) -> Fault {
     faults.into_iter().next().unwrap()
 }
 
-/// The sample with one parameter's value, as sent, replaced.
+/// Returns the sample with one parameter's raw value replaced.
 fn with(name: &str, raw: &str) -> String {
     let pairs = SAMPLE.split('&').map(|pair| match pair.split_once('=') {
         Some((n, _)) if n == name => format!("{n}={raw}"),
@@ -68,7 +68,7 @@ fn the_documents_samples_are_accepted_as_printed() {
 }
 
 #[test]
-fn every_fault_is_told_at_once() {
+fn every_fault_is_reported_at_once() {
     let query = "user_id={user_id}&click_id=a%0Ab&transaction_id=derived:x&currency=usd&amount_decimal=-1\
                  &event_id=%ff&event_name=%&dry_run=yes&x=1&x=2";
     assert_eq!(
@@ -88,7 +88,7 @@ fn every_fault_is_told_at_once() {
 }
 
 #[test]
-fn an_empty_request_names_all_that_is_required() {
+fn an_empty_request_names_every_required_parameter() {
     let missing = |names: &[&str]| names.iter().map(|n| ((*n).into(), FaultCode::Missing)).collect::<Vec<_>>();
     assert_eq!(codes(parse("")), missing(&["amount_decimal", "click_id", "currency", "transaction_id", "user_id"]));
     assert_eq!(
@@ -98,7 +98,7 @@ fn an_empty_request_names_all_that_is_required() {
 }
 
 #[test]
-fn a_url_that_a_raw_sharp_has_cut_is_recognised() {
+fn a_url_cut_by_a_raw_hash_is_recognised() {
     for cut in ["user_id=12345&click_id=", "user_id=12345", "user_id=1&click_id=2&transaction_id=3&currency="] {
         assert!(parse(cut).unwrap_err().iter().all(|fault| fault.fix.contains("%23")), "{cut}");
     }
@@ -107,7 +107,7 @@ fn a_url_that_a_raw_sharp_has_cut_is_recognised() {
 }
 
 #[test]
-fn a_macro_left_in_is_refused_in_any_parameter_and_named() {
+fn an_unreplaced_macro_is_refused_by_name_in_any_parameter() {
     for name in ["user_id", "click_id", "transaction_id", "currency", "amount_decimal"] {
         for raw in ["{x_y}", "%7Bx_y%7D", "{{x_y}}", "%x_y%", "[x_y]", "%23x_y%23", "$x_y$", "%ad_id%"] {
             let fault = one_fault(&with(name, raw));
@@ -117,7 +117,7 @@ fn a_macro_left_in_is_refused_in_any_parameter_and_named() {
 }
 
 #[test]
-fn an_empty_optional_is_none_and_an_empty_required_is_missing() {
+fn empty_optional_values_are_none_and_required_ones_missing() {
     let without = parse(SAMPLE).unwrap();
     assert_eq!(parse(&format!("{SAMPLE}&event_id=&event_name=")).unwrap(), without);
     assert_eq!(one_fault(&with("user_id", "")).code, FaultCode::Missing);
@@ -157,14 +157,14 @@ fn agreed_events_and_agreed_clicks_are_enforced() {
 }
 
 #[test]
-fn a_derived_transaction_is_one_for_a_user_click_and_event_and_one_that_is_sent_wins() {
+fn a_derived_id_depends_on_user_click_and_event() {
     let id = |query: &str| parse_by(&derived(), query).unwrap().postback.transaction_id;
     let first = id(MULTI_EVENT);
     assert_eq!(first, id(&MULTI_EVENT.replace("100.00", "7").replace("purchase", "sale")));
     for changed in [("12345", "12346"), ("67890", "67891"), ("001", "002")] {
         assert_ne!(first, id(&MULTI_EVENT.replace(changed.0, changed.1)));
     }
-    // Length-prefixed: moving a character from one part to the next is another transaction.
+    // The parts are length-prefixed, so moving a character from one part to the next makes another transaction.
     let moved = MULTI_EVENT.replace("user_id=12345", "user_id=1234").replace("click_id=67890", "click_id=567890");
     assert_ne!(first, id(&moved));
     assert_eq!(id(SAMPLE).as_str(), "123123123");
@@ -204,7 +204,7 @@ fn encoded(pairs: &[(String, String)]) -> String {
 
 proptest! {
     #[test]
-    fn what_is_printed_parses_to_itself(content in content(), transaction in "[a-z0-9]{1,8}") {
+    fn a_printed_postback_parses_to_itself(content in content(), transaction in "[a-z0-9]{1,8}") {
         prop_assume!(content.texts().iter().all(|(_, text)| placeholder::find(crate::signature::canonical([(&b""[..], text.as_bytes())]).get(1..).unwrap().as_bytes()).is_none()));
         let parsed = parse(&encoded(&printed(&content, &transaction))).unwrap();
         prop_assert_eq!(parsed.postback.content, content);
@@ -212,14 +212,14 @@ proptest! {
     }
 
     #[test]
-    fn same_content_is_no_difference_and_one_fingerprint(a in content(), b in content()) {
+    fn equal_content_has_no_difference_and_one_fingerprint(a in content(), b in content()) {
         prop_assert_eq!(a.differences(&b).is_empty(), a == b);
         prop_assert_eq!(a.fingerprint() == b.fingerprint(), a == b);
         prop_assert!(a.differences(&a).is_empty());
     }
 
     #[test]
-    fn the_order_of_parameters_never_changes_what_was_said(pairs in Just(SAMPLE.split('&').collect::<Vec<_>>()).prop_shuffle()) {
+    fn the_order_of_parameters_never_changes_the_postback(pairs in Just(SAMPLE.split('&').collect::<Vec<_>>()).prop_shuffle()) {
         prop_assert_eq!(parse(&pairs.join("&")), parse(SAMPLE));
     }
 
