@@ -1,8 +1,8 @@
-//! Campaigns: what a partner's users must do at GG3, and which webhook says that they did.
+//! Describes campaigns: the goal that a partner's users reach at GG3, and the webhook that tells the partner.
 //!
-//! [`CampaignFile`] is what an operator writes and what is stored; [`Campaign`] is what it means. What a participant's
-//! progress is measured by, the [`Terms`], is fixed once it is published: events that no campaign needs are not kept,
-//! so a change could ask for events that are gone.
+//! An operator writes a [`CampaignFile`], which is also what is stored; a [`Campaign`] is its checked meaning. The
+//! [`Terms`], which progress is measured by, are fixed once they are published: the evaluator drops events that no
+//! campaign needs, so changed terms could need events that are gone.
 
 mod change;
 mod goal;
@@ -26,41 +26,41 @@ pub use self::{
     goal::{Goal, GoalFile, MAX_CLICKS, MAX_QUESTS, QuestGroup},
 };
 
-/// The most campaigns of one partner, those archived included.
+/// Bounds the number of a partner's campaigns, archived ones included.
 pub const MAX_CAMPAIGNS: usize = 1000;
-/// The delay before the first resend where none is given.
+/// Sets the delay before the first resend where the file gives none, in seconds.
 pub const DEFAULT_INITIAL_INTERVAL_SECONDS: u64 = 600;
-/// The longest delay before the first resend.
+/// Bounds the delay before the first resend, in seconds.
 pub const MAX_INITIAL_INTERVAL_SECONDS: u64 = 6 * 60 * 60;
 
-/// What an operator writes for the earliest instant that the campaign can start at: [`CampaignFile::dated`] puts it in.
+/// Stands for the earliest possible start in a campaign's file. [`CampaignFile::dated`] replaces it by an instant.
 pub const ON_PUBLISH: &str = "on_publish";
 
-/// A campaign as an operator writes it.
+/// Holds a campaign as an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CampaignFile {
-    /// Its name, unique within the partner for ever.
+    /// Names the campaign. The name is unique within the partner and never used again.
     pub name: String,
-    /// What must be done.
+    /// Says what a user must do.
     pub goal: GoalFile,
-    /// From when events count, RFC 3339, this instant included; or [`ON_PUBLISH`].
+    /// Says from when events count, in RFC 3339; this instant counts too. It may also be [`ON_PUBLISH`].
     pub active_from: String,
-    /// Until when events count, RFC 3339, this instant included; without end when there is none.
+    /// Says until when events count, in RFC 3339; this instant counts too. Without it the campaign has no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_to: Option<String>,
-    /// Whether its webhooks wait. Progress goes on.
+    /// Makes the campaign's webhooks wait. Progress goes on.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub paused: bool,
-    /// Whether it is over for good. What is still owed is cancelled.
+    /// Ends the campaign for good. Deliveries that are still owed are cancelled.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub archived: bool,
-    /// The delay before the first resend, in seconds.
+    /// Gives the delay before the first resend, in seconds.
     #[serde(default = "default_initial_interval")]
     pub initial_interval_seconds: u64,
-    /// The webhook to call.
+    /// Describes the webhook to call.
     pub webhook: WebhookFile,
-    /// What the webhook calls the goal, unless the goal's own name.
+    /// Replaces the goal's own name in webhooks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
 }
@@ -70,9 +70,9 @@ fn default_initial_interval() -> u64 {
 }
 
 impl CampaignFile {
-    /// The file with an instant for [`ON_PUBLISH`]: the one that was published, or `soonest`.
+    /// Replaces [`ON_PUBLISH`] by the published instant, or by `soonest` if the campaign was never published.
     ///
-    /// So one and the same file is published once, with the instant that it has in the end, and is unchanged after that.
+    /// Applying the same file twice therefore publishes it once and then changes nothing.
     #[must_use]
     pub fn dated(mut self, published: &Campaigns, soonest: Moment) -> Self {
         if self.active_from == ON_PUBLISH {
@@ -84,13 +84,13 @@ impl CampaignFile {
     }
 }
 
-/// The webhook of a campaign as an operator writes it. Not looked into here: whom it may call is the partner's matter.
+/// Holds a campaign's webhook as an operator writes it. The partner's section checks where it leads.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookFile {
-    /// The URL's template.
+    /// Holds the template of the URL.
     pub url: String,
-    /// `GET` or `POST`.
+    /// Says `GET` or `POST`.
     #[serde(default = "default_method")]
     pub method: String,
 }
@@ -99,26 +99,26 @@ fn default_method() -> String {
     "GET".to_owned()
 }
 
-/// What progress is measured by: all that the evaluator needs to know of a campaign.
+/// Holds what progress is measured by. The evaluator knows nothing else of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// What must be done.
+    /// Says what a user must do.
     pub goal: Goal,
-    /// From when events count, this instant included.
+    /// Says from when events count; this instant counts too.
     pub active_from: Moment,
-    /// Until when events count, this instant included.
+    /// Says until when events count; this instant counts too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_to: Option<Moment>,
 }
 
 impl Terms {
-    /// Whether what occurred then lies in the campaign's time.
+    /// Returns true if this instant lies in the campaign's time.
     pub fn contain(&self, at: Moment) -> bool {
         self.active_from <= at && self.active_to.is_none_or(|to| at <= to)
     }
 }
 
-/// A campaign, valid.
+/// Holds a campaign that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Campaign {
     name: CampaignName,
@@ -131,47 +131,47 @@ pub struct Campaign {
 }
 
 impl Campaign {
-    /// Its name.
+    /// Returns the campaign's name.
     pub fn name(&self) -> &CampaignName {
         &self.name
     }
 
-    /// What progress is measured by.
+    /// Returns the terms that progress is measured by.
     pub fn terms(&self) -> &Terms {
         &self.terms
     }
 
-    /// The campaign with the terms that were published of it.
+    /// Replaces the terms by those that were published.
     pub(crate) fn with_terms(&self, terms: Terms) -> Self {
         Self { terms, ..self.clone() }
     }
 
-    /// Whether its webhooks wait.
+    /// Returns true if the campaign's webhooks wait.
     pub fn paused(&self) -> bool {
         self.paused
     }
 
-    /// Whether it is over for good.
+    /// Returns true if the campaign has ended for good.
     pub fn archived(&self) -> bool {
         self.archived
     }
 
-    /// The delay before the first resend.
+    /// Returns the delay before the first resend.
     pub fn initial_interval(&self) -> Duration {
         self.initial_interval
     }
 
-    /// The webhook, as it was written.
+    /// Returns the webhook as it was written.
     pub fn webhook(&self) -> &WebhookFile {
         &self.webhook
     }
 
-    /// What the webhook calls the goal.
+    /// Returns the name that webhooks give to the goal.
     pub fn event(&self) -> &EventLabel {
         &self.event
     }
 
-    /// Reads one campaign; faults are told with `path` before their place, as in `campaigns[0].goal.clicks`.
+    /// Reads one campaign. `path` is put before the place of each fault, as in `campaigns[0].goal.clicks`.
     pub(crate) fn parse(file: CampaignFile, path: &str, faults: &mut Faults) -> Option<Self> {
         let before = faults.0.len();
         let place = |field: &str| if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
@@ -210,17 +210,17 @@ impl TryFrom<CampaignFile> for Campaign {
     }
 }
 
-/// All campaigns of a partner, by name.
+/// Holds a partner's campaigns by name.
 pub type Campaigns = BTreeMap<CampaignName, Campaign>;
 
-/// Reads all campaigns of a partner, or tells every fault of all of them: places begin with `campaigns[0]`.
+/// Reads all campaigns of a partner. On failure it returns every fault; places begin with `campaigns[0]`.
 pub fn parse_campaigns(files: Vec<CampaignFile>) -> Result<Campaigns, Vec<ConfigFault>> {
     let mut faults = Faults::default();
     let campaigns = parse_all(files, "campaigns", &mut faults);
     if faults.0.is_empty() { Ok(campaigns) } else { Err(faults.0) }
 }
 
-/// Reads all campaigns of a partner, those without fault; places begin with `path`.
+/// Reads all campaigns of a partner and returns those without faults. Places begin with `path`.
 pub(crate) fn parse_all(files: Vec<CampaignFile>, path: &str, faults: &mut Faults) -> Campaigns {
     let mut campaigns = Campaigns::new();
     let mut names = BTreeSet::new();

@@ -1,4 +1,5 @@
-//! The snapshot of all partners' goals that the evaluator holds, and how old it may be when something is dropped for it.
+//! Holds the goals of all partners as the evaluator knows them, and the rule for how old they may be when an event is
+//! dropped.
 
 mod agreed_ids;
 mod publishing;
@@ -22,19 +23,19 @@ pub use self::{
     publishing::{Held, Next, as_published, next_goals},
 };
 
-/// What the evaluator knows of one partner.
+/// Holds what the evaluator knows of one partner.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartnerGoals {
-    /// The ids that its tracking links bring.
+    /// Lists the ids that the partner's tracking links bring.
     #[serde(default)]
     pub ids: AgreedIds,
-    /// Its campaigns. Those archived are not among them, those paused are.
+    /// Holds the terms of the partner's campaigns, paused ones included, archived ones not.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub campaigns: BTreeMap<CampaignName, Terms>,
 }
 
 impl PartnerGoals {
-    /// What is published of a partner.
+    /// Collects what is published of a partner.
     pub fn of(ids: AgreedIds, campaigns: &Campaigns) -> Self {
         let live = campaigns.values().filter(|campaign| !campaign.archived());
         let campaigns = live.map(|campaign| (campaign.name().clone(), campaign.terms().clone())).collect();
@@ -42,18 +43,18 @@ impl PartnerGoals {
     }
 }
 
-/// A campaign, by whose it is and what it is called.
+/// Holds a campaign's terms together with its partner and name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// The partner.
+    /// Names the partner.
     pub provider: Provider,
-    /// The campaign's name.
+    /// Names the campaign.
     pub name: CampaignName,
-    /// What progress is measured by.
+    /// Holds what progress is measured by.
     pub terms: Terms,
 }
 
-/// All partners' goals at one instant, indexed by what they need.
+/// Indexes all partners' goals at one instant by the events that they need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Snapshot", into = "Snapshot")]
 pub struct Catalogue {
@@ -62,14 +63,14 @@ pub struct Catalogue {
     by_quest: BTreeMap<QuestId, Vec<Listed>>,
 }
 
-/// A catalogue as it is published.
+/// Holds a catalogue in its published form.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Counts up with each publishing.
+    /// Counts the publications.
     pub version: u64,
-    /// When it was published.
+    /// Says when it was published.
     pub published_at: Moment,
-    /// All partners.
+    /// Holds all partners.
     pub partners: BTreeMap<Provider, PartnerGoals>,
 }
 
@@ -98,42 +99,43 @@ impl From<Catalogue> for Snapshot {
 }
 
 impl Catalogue {
-    /// Which publishing this is.
+    /// Returns the number of this publication.
     pub fn version(&self) -> u64 {
         self.snapshot.version
     }
 
-    /// When it was published.
+    /// Returns when it was published.
     pub fn published_at(&self) -> Moment {
         self.snapshot.published_at
     }
 
-    /// What is known of a partner.
+    /// Returns what is known of a partner.
     pub fn partner(&self, provider: &Provider) -> Option<&PartnerGoals> {
         self.snapshot.partners.get(provider)
     }
 
-    /// All campaigns that count clicks.
+    /// Returns all campaigns that count clicks.
     pub fn strikes(&self) -> &[Listed] {
         &self.strikes
     }
 
-    /// All campaigns that ask for this quest.
+    /// Returns all campaigns that ask for this quest.
     pub fn wanting(&self, quest: &QuestId) -> &[Listed] {
         self.by_quest.get(quest).map_or(&[], Vec::as_slice)
     }
 
-    /// The catalogue as something that may be dropped for: none if it is older than that.
+    /// Returns the catalogue if it is fresh enough to discard events against.
     ///
-    /// `loaded_at` is read before the pointer to the current version is, and `now` after the participant was read:
-    /// both the older way round. A clock that was set back makes it stale.
+    /// `loaded_at` is read before the pointer to the current version, and `now` after the participant was read, so the
+    /// computed age is never too small. After a clock was set back the catalogue is stale.
     pub fn fresh(&self, loaded_at: Moment, now: Moment, timing: &Timing) -> Option<Fresh<'_>> {
         let in_time = loaded_at <= now && now <= loaded_at.plus(timing.max_age);
         in_time.then_some(Fresh { catalogue: self, now })
     }
 }
 
-/// How old a catalogue may be, how far ahead events may be dated, and how long before its start a campaign is published.
+/// Sets how old a catalogue may be, how far ahead events may be dated, and how long before its start a campaign is
+/// published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     lead: Duration,
@@ -141,80 +143,83 @@ pub struct Timing {
     max_ahead: Duration,
 }
 
-/// A lead that is too short for the rest.
+/// Reports a lead that is shorter than the maximum age and the allowed dating ahead together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the lead of a campaign must be at least the catalogue's greatest age and what events may be ahead, together")]
 pub struct LeadTooShort;
 
 impl Timing {
-    /// These three, if they fit.
+    /// Checks that these three durations fit together.
     ///
-    /// An event that counts for a new campaign is dated `lead` after its publishing or later, so it is evaluated at the
-    /// earliest `lead - max_ahead` after it; the catalogue it may be dropped for was loaded at most `max_age` before.
-    /// Where that is not before the publishing, the campaign is in it. The same holds for an end that moves.
+    /// An event that counts for a new campaign is dated at least `lead` after the publication, so it is evaluated at
+    /// least `lead - max_ahead` after it. The catalogue that it may be dropped against was loaded at most `max_age`
+    /// earlier. If that is not before the publication, the catalogue contains the campaign. The same holds for an end
+    /// that moves.
     pub fn try_new(lead: Duration, max_age: Duration, max_ahead: Duration) -> Result<Self, LeadTooShort> {
         let needed = max_age.checked_add(max_ahead).ok_or(LeadTooShort)?;
         if lead >= needed { Ok(Self { lead, max_age, max_ahead }) } else { Err(LeadTooShort) }
     }
 
-    /// How long before it starts a campaign is published.
+    /// Returns how long before its start a campaign is published.
     pub fn lead(&self) -> Duration {
         self.lead
     }
 
-    /// How old a catalogue may be when something is dropped for it.
+    /// Returns how old a catalogue may be when an event is dropped against it.
     pub fn max_age(&self) -> Duration {
         self.max_age
     }
 
-    /// How far ahead of its arrival an event may be dated.
+    /// Returns how far an event may be dated ahead of its arrival.
     pub fn max_ahead(&self) -> Duration {
         self.max_ahead
     }
 }
 
 impl Default for Timing {
-    /// 3 minutes, 2 minutes, 30 seconds.
+    /// Returns 3 minutes, 2 minutes and 30 seconds.
     fn default() -> Self {
         Self { lead: Duration::from_mins(3), max_age: Duration::from_mins(2), max_ahead: Duration::from_secs(30) }
     }
 }
 
-/// A catalogue that is fresh enough to drop something for, and the instant at which it was.
+/// Holds a catalogue that is fresh enough to drop events against, and the instant at which it was fresh.
 ///
-/// Nothing is applied to a participant without one, so no stale catalogue ever drops anything.
+/// Applying events requires this type, so a stale catalogue never drops anything.
 #[derive(Debug, Clone, Copy)]
 pub struct Fresh<'a> {
     catalogue: &'a Catalogue,
     now: Moment,
 }
 
-/// An event that a fresh catalogue has let in: its partner is known, and its opening has the agreed ids and no others.
+/// Holds an event that a fresh catalogue has admitted: its partner is known, and its opening has exactly the agreed
+/// ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admitted(Event);
 
 impl Admitted {
-    /// The event.
+    /// Returns the admitted event.
     pub fn event(&self) -> &Event {
         &self.0
     }
 }
 
 impl<'a> Fresh<'a> {
-    /// The catalogue.
+    /// Returns the catalogue.
     pub fn catalogue(&self) -> &'a Catalogue {
         self.catalogue
     }
 
-    /// When it was fresh.
+    /// Returns when the catalogue was fresh.
     pub fn now(&self) -> Moment {
         self.now
     }
 
-    /// Lets an event in, or tells every fault that only the catalogue knows: these make it malformed, like any other.
+    /// Admits an event, or returns every fault that only the catalogue can find. Such an event is malformed like any
+    /// other.
     ///
-    /// A partner may have been published, or its ids agreed, since this catalogue was loaded: before an event is given up
-    /// for such a fault, it is asked of one that was loaded after the event came.
+    /// The partner may have been published, or its ids agreed, after this catalogue was loaded. Before an event is
+    /// given up for such a fault, the caller therefore asks a catalogue that was loaded after the event came.
     pub fn admit(&self, mut event: Event) -> Result<Admitted, Vec<EventFault>> {
         let tracking = match &mut event.kind {
             EventKind::LinkOpened { tracking, .. } | EventKind::Registered { tracking: Some(tracking), .. } => tracking,
@@ -235,7 +240,8 @@ impl<'a> Fresh<'a> {
         }
     }
 
-    /// Whether any campaign, whoever opened what, could need this event. What none could need is not even read for.
+    /// Returns true if any campaign could need this event, whatever links were opened. The participants of other events
+    /// are not even read.
     pub fn could_need(&self, event: &Admitted) -> bool {
         let at = event.0.occurred_at;
         let any = |listed: &[Listed]| listed.iter().any(|listed| listed.terms.contain(at));

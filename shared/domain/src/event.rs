@@ -1,7 +1,7 @@
-//! What GG3's platform reports about its users, on the queue `gg3-events`.
+//! Reads what GG3's platform reports about its users on the queue `gg3-events`.
 //!
-//! The bytes of a message become an [`Event`], an unknown type, or every fault of it at once. The published form is
-//! `schemas/event.json`; `examples/events` has one of every type.
+//! The bytes of a message become an [`Event`], an unknown type, or a list of all faults. The published form is
+//! `schemas/event.json`; `examples/events` has one example of every type.
 
 mod count;
 mod fields;
@@ -20,116 +20,117 @@ use crate::{
     prelude::*,
 };
 
-/// The greatest running total of clicks: what every JSON reader can hold exactly.
+/// Bounds the running total of clicks: every JSON reader can hold this number exactly.
 pub const MAX_TOTAL_CLICKS: u64 = (1 << 53) - 1;
 
-/// Something that a GG3 user did.
+/// Holds something that a GG3 user did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// What it is called; together with when it occurred, what events order by.
+    /// Identifies the event. Events order by their time and then by this id.
     pub id: ReportId,
-    /// The GG3 user.
+    /// Identifies the GG3 user.
     pub user_id: UserId,
-    /// When it occurred, which is all that counts: never when it came.
+    /// Says when it occurred. The time of arrival never matters.
     pub occurred_at: Moment,
-    /// What was done.
+    /// Says what the user did.
     pub kind: EventKind,
 }
 
-/// What a GG3 user did.
+/// Names the things that a GG3 user can do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EventKind {
-    /// `tracking_link.opened`: arrived through a partner's link.
+    /// `tracking_link.opened`: the user arrived through a partner's link.
     LinkOpened {
-        /// The partner, and its ids.
+        /// Holds the partner and its ids.
         tracking: Tracking,
-        /// The user's running total of clicks then.
+        /// Holds the user's running total of clicks at that instant.
         total_clicks: u64,
     },
-    /// `user.registered`: in any way.
+    /// `user.registered`: the user registered, in any way.
     Registered {
-        /// The partner whose link brought the user, if one did: for that partner an opening as well.
+        /// Holds the partner whose link brought the user, if one did. For that partner the registration is also an
+        /// opening.
         tracking: Option<Tracking>,
-        /// The user's running total of clicks then, 0 where none is given.
+        /// Holds the user's running total of clicks at that instant, or 0 if none is given.
         total_clicks: u64,
     },
-    /// `gg_button.clicked`.
+    /// `gg_button.clicked`: the user clicked the GG-button.
     ButtonClicked {
-        /// The user's running total of clicks, this one included.
+        /// Holds the user's running total of clicks, this one included.
         total_clicks: u64,
     },
-    /// `main_quest.completed`.
+    /// `main_quest.completed`: the user completed a main quest.
     QuestCompleted {
-        /// Which.
+        /// Identifies the quest.
         quest: QuestId,
     },
 }
 
-/// What a partner's tracking link brought.
+/// Holds what a partner's tracking link brought.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tracking {
-    /// The partner.
+    /// Names the partner.
     pub provider: Provider,
-    /// Its ids.
+    /// Holds the partner's ids.
     pub ids: Ids,
 }
 
-/// A partner's identifiers of the user it sent. Which of them there must be was agreed with it.
+/// Holds a partner's ids of the user that it sent. Each partner agrees which ids are required.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Ids {
-    /// The partner's click.
+    /// Identifies the partner's click.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub click_id: Option<ClickId>,
-    /// The partner's user.
+    /// Identifies the partner's user.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<PartnerUserId>,
 }
 
-/// A message of the queue, read.
+/// Holds a message of the queue after reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parsed {
-    /// An event of a type that means something here.
+    /// The event's type is known.
     Event(Event),
-    /// An event of another type: acknowledged and counted, by its name's first [`MAX_ID_BYTES`] bytes.
+    /// The event's type is unknown: it is acknowledged and counted by the first [`MAX_ID_BYTES`] bytes of its name.
     UnknownType(String),
 }
 
-/// The stable name of a kind of fault of an event.
+/// Names a kind of fault of an event. These names are stable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EventFaultCode {
-    /// Not JSON in UTF-8.
+    /// The message is not JSON in UTF-8.
     NotJson,
-    /// More than once: readers of JSON differ in which of them holds.
+    /// The name stands more than once, and JSON readers differ in which value they take.
     Repeated,
-    /// Of another JSON type than it should be.
+    /// The value has another JSON type than expected.
     WrongType,
-    /// Required, and not there or empty.
+    /// A required value is missing or empty.
     Missing,
-    /// Longer than the bound.
+    /// The value is longer than the bound.
     TooLong,
-    /// A control character, such as a line break.
+    /// The value has a control character, such as a line break.
     ControlCharacter,
-    /// Not a slug, which a partner's name is.
+    /// The partner's name is not a slug.
     NotASlug,
-    /// Not an instant in RFC 3339.
+    /// The value is not an instant in RFC 3339.
     NotAnInstant,
-    /// Not a whole number from 0 to 2^53 - 1.
+    /// The value is not a whole number from 0 to 2^53 - 1.
     NotACount,
-    /// Dated further ahead of its arrival than clocks can differ.
+    /// The event is dated further ahead of its arrival than clocks can differ.
     InTheFuture,
-    /// Of a partner that a fresh catalogue does not know.
+    /// A fresh catalogue does not know the partner.
     UnknownProvider,
 }
 
-/// One fault of an event: where, what, what was expected. Shown to the platform's developers, never to partners.
+/// Holds one fault of an event. The platform's developers see it; partners never do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventFault {
-    /// The place, as in `tracking.provider`; empty for the message as a whole.
+    /// Gives the place, as in `tracking.provider`. It is empty for the message as a whole.
     pub path: String,
-    /// Its stable name.
+    /// Names the kind of fault.
     pub code: EventFaultCode,
-    /// What would have been right.
+    /// Says what was expected.
     pub expected: String,
 }
 
@@ -147,7 +148,7 @@ impl fmt::Display for EventFault {
 }
 
 impl Event {
-    /// Reads a message that the queue received at that instant, or tells every fault of it at once.
+    /// Reads a message that the queue received at `received_at`, or returns every fault of it.
     pub fn parse(message: &[u8], received_at: Moment, timing: &Timing) -> Result<Parsed, Vec<EventFault>> {
         let whole = |code, expected: &str| Vec::from([EventFault::new("", code, expected)]);
         let object: Fields = serde_json::from_slice(message).map_err(|fault| {
@@ -183,7 +184,7 @@ impl Event {
         }
     }
 
-    /// The partner whose link it came through, if it is an opening.
+    /// Returns the partner's tracking if the event is an opening.
     pub fn tracking(&self) -> Option<&Tracking> {
         match &self.kind {
             EventKind::LinkOpened { tracking, .. } => Some(tracking),
@@ -203,7 +204,7 @@ enum Need {
     Optional,
 }
 
-/// Reads values and gathers faults; everything that is asked for is answered, whatever went wrong before.
+/// Reads values and collects faults. It continues after each fault.
 struct Reader {
     faults: Vec<EventFault>,
 }
@@ -211,7 +212,7 @@ struct Reader {
 impl Reader {
     fn opened(&mut self, object: &Fields) -> Option<EventKind> {
         let tracking = self.tracking(object, Need::Required);
-        // Any opening may turn out to be its partner's earliest, from whose total a GGStrike counts.
+        // Any opening may be its partner's earliest, from whose total a GGStrike counts.
         let total_clicks = self.count(object, Need::Required);
         Some(EventKind::LinkOpened { tracking: tracking?, total_clicks: total_clicks? })
     }
@@ -243,7 +244,7 @@ impl Reader {
         Some(Tracking { provider: provider?, ids: Ids { click_id, user_id } })
     }
 
-    /// A value as it was written. Nothing and `null` are the same.
+    /// Returns a value as it was written. A missing value and `null` are the same.
     fn value<'a>(&mut self, object: &Fields<'a>, path: &str, need: Need) -> Option<&'a str> {
         match object.find(name_of(path)) {
             Found::One(written) => return Some(written),
@@ -253,12 +254,12 @@ impl Reader {
         None
     }
 
-    /// A text that is not empty. Nothing, `null` and an empty one are the same.
+    /// Returns a text that is not empty. A missing text, `null` and an empty one are the same.
     fn text(&mut self, object: &Fields, path: &str, need: Need) -> Option<String> {
         match serde_json::from_str::<String>(self.value(object, path, need)?) {
             Ok(text) if !text.is_empty() => return Some(text),
             Ok(_) => self.missing(need, path),
-            // Half of a surrogate pair is none either.
+            // Half of a surrogate pair is no text either.
             Err(_) => self.fault(path, EventFaultCode::WrongType, "a text"),
         }
         None
@@ -319,7 +320,7 @@ impl Reader {
     }
 }
 
-/// The name of a value in its object: what stands after the last point of its path.
+/// Returns the value's name in its object: the part of the path after the last point.
 fn name_of(path: &str) -> &str {
     path.rsplit('.').next().unwrap_or(path)
 }

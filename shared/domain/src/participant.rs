@@ -1,18 +1,20 @@
-//! Participants: which partners' links a GG3 user opened and how far the user has come, as a value that merges.
+//! Records which partners' links a GG3 user opened and how far the user has come, as a value that merges.
 //!
-//! A participant says of a set of events exactly what some campaign may still ask about it, and nothing about the order
-//! in which they came. It has two parts that only ever join, and one that is thinned:
+//! A participant holds exactly what a campaign may still ask about a set of events, independent of their order. Two of
+//! its parts only grow, and the third is reduced to what is still needed:
 //!
-//! - **openings**, for each partner: the earliest instant, the least total of clicks, the latest ids. Minima and maxima.
-//! - **reached**, for each partner: the names of its campaigns whose goal was reached. A set that only grows.
-//! - **facts**: clicks, completions, registrations, whoever's links were opened. Of these, each campaign that is *not*
-//!   reached keeps what decides it whatever openings are still to come (`thin.rs`); what no campaign keeps is dropped.
+//! - **openings**, for each partner: the earliest instant, the least total of clicks, the latest ids. They are minima
+//!   and maxima.
+//! - **reached**, for each partner: the names of its campaigns whose goal was reached. The set only grows.
+//! - **facts**: clicks, completions and registrations, whichever links were opened. Each campaign that is *not* reached
+//!   keeps the facts that can still decide it, whatever openings come later (`thin.rs`). Facts that no campaign keeps
+//!   are dropped.
 //!
-//! Why any order gives the same: whether a goal is reached only ever turns from no to yes as events are added, because
-//! openings only move the beginning earlier and the clicks' baseline lower. So a campaign that is not reached in the end
-//! was not reached before, its facts were kept all along, and what each campaign keeps of a union is what it keeps of
-//! what it kept of the parts. And a campaign that is reached in the end was reached at the latest by the event that came
-//! last, whichever that was. The tests compare this with a plain replay of all events in the order of their time.
+//! The order does not matter for these reasons. More events can only turn "not reached" into "reached", because
+//! openings only move the beginning earlier and the baseline of clicks lower. A campaign that is not reached in the end
+//! was never reached before, so its facts were kept all along; and keeping from a union equals keeping from the kept
+//! parts. A campaign that is reached in the end was reached at the latest with the last event, whichever came last. The
+//! tests compare this with a plain replay of all events in the order of their time.
 
 mod thin;
 
@@ -30,15 +32,15 @@ use crate::{
     prelude::*,
 };
 
-/// How long, from when it occurred, an event is kept for an opening that came after it.
+/// Sets how long after its occurrence an event is kept for an opening that arrives later.
 pub const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
-/// The most that a participant holds, in bytes of [`Participant::weight`]. An item of DynamoDB has at most 400 KB.
+/// Bounds a participant, in bytes of [`Participant::weight`]. A DynamoDB item has at most 400 KB.
 ///
-/// Hundreds of partners and thousands of reached campaigns; one that is fuller than that is nobody's honest user.
+/// The bound allows hundreds of partners and thousands of reached campaigns. No honest user has more.
 pub const MAX_WEIGHT: usize = 200_000;
 
-/// A GG3 user, as far as campaigns are concerned.
+/// Holds a GG3 user as far as campaigns are concerned.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -49,16 +51,18 @@ pub struct Participant {
     quests: BTreeMap<QuestId, BTreeSet<Moment>>,
 }
 
-/// What a user's openings of one partner's links amount to, and what came of them.
+/// Summarises a user's openings of one partner's links and the goals reached since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribution {
-    /// The earliest opening.
+    /// Says when the earliest opening was.
     pub since: Moment,
-    /// From when events count: `since`, unless that opening came so late that older events may have been let go.
+    /// Says from when events count. It is later than `since` if that opening arrived so late that older events may have
+    /// expired.
     counts_from: Moment,
-    /// What clicks count from: the least total of any opening, which is the earliest's unless totals went backwards.
+    /// Holds the total that clicks count from: the least total of any opening. Unless totals went backwards, that is
+    /// the earliest opening's.
     pub baseline: u64,
-    /// The latest opening.
+    /// Holds the latest opening.
     pub latest: Opening,
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     registered: BTreeSet<Moment>,
@@ -66,53 +70,54 @@ pub struct Attribution {
     reached: BTreeSet<CampaignName>,
 }
 
-/// One opening. The order is theirs: by instant, then by the event's id.
+/// Holds one opening. Openings order by instant and then by the event's id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Opening {
-    /// When.
+    /// Says when the link was opened.
     pub at: Moment,
-    /// The event that told of it.
+    /// Identifies the event that reported the opening.
     pub event: ReportId,
-    /// The partner's ids.
+    /// Holds the partner's ids.
     #[serde(flatten)]
     pub ids: Ids,
 }
 
-/// A running total of clicks at an instant; stored as a pair of numbers.
+/// Holds a running total of clicks at an instant. It is stored as a pair of numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Clicks(pub(crate) Moment, pub(crate) u64);
 
-/// A webhook that is owed: this participant has reached that campaign's goal.
+/// Describes a webhook that is owed because the participant has reached the campaign's goal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owed {
-    /// The partner.
+    /// Names the partner.
     pub provider: Provider,
-    /// Its campaign.
+    /// Names the campaign.
     pub campaign: CampaignName,
-    /// The latest opening's ids.
+    /// Holds the ids of the latest opening.
     pub ids: Ids,
-    /// The latest instant that the goal needed.
+    /// Says when the last event occurred that the goal needed.
     pub occurred_at: Moment,
 }
 
-/// What applying events to a participant came to.
+/// Holds the result of applying events to a participant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
-    /// The participant as it is then: to be written, if it changed, **after** everything owed is put and sent.
+    /// Holds the new participant. If it changed, write it **after** everything owed is put and sent.
     pub participant: Participant,
-    /// Whether it is another one than before. If not, there is nothing to write and nothing is owed.
+    /// Says that the participant changed. Otherwise there is nothing to write and nothing is owed.
     pub changed: bool,
-    /// What is owed now and was not marked as reached before.
+    /// Lists the newly owed webhooks, whose goals were not marked as reached before.
     pub owed: Vec<Owed>,
-    /// Events that were left out because the participant would exceed [`MAX_WEIGHT`]: to be dead-lettered.
+    /// Lists the events that were left out because the participant would exceed [`MAX_WEIGHT`]. They go to the
+    /// dead-letter queue.
     pub refused: Vec<ReportId>,
 }
 
 impl Participant {
-    /// Applies events of this user, in whatever order they came.
+    /// Applies events of this user in any order.
     ///
-    /// The order does not matter for the participant or for what is owed. They are taken by their time all the same,
-    /// so that within one batch `occurred_at` is as exact as if they had come in order.
+    /// The order changes neither the participant nor what is owed. Events are sorted by time anyway, so that within one
+    /// batch `occurred_at` is as exact as if they had come in order.
     #[must_use]
     pub fn apply<'a>(&self, events: impl IntoIterator<Item = &'a Admitted>, fresh: &Fresh<'_>) -> Applied {
         let mut events: Vec<&Event> = events.into_iter().map(Admitted::event).collect();
@@ -131,12 +136,12 @@ impl Participant {
                 after = next;
             }
         }
-        // What merely expired meanwhile is no reason to write.
+        // Expired facts alone are no reason to write.
         let changed = after != before;
         Applied { participant: if changed { after } else { self.clone() }, changed, owed, refused }
     }
 
-    /// What one event says, by itself.
+    /// Makes the participant that one event alone describes.
     fn of(event: &Event, now: Moment) -> Self {
         let at = event.occurred_at;
         let mut alone = Self::default();
@@ -175,7 +180,7 @@ impl Participant {
         }
     }
 
-    /// Marks every goal that is reached and was not marked, and tells what is owed for them.
+    /// Marks every newly reached goal and returns what is owed for it.
     fn reach(&mut self, fresh: &Fresh<'_>) -> Vec<Owed> {
         let mut owed = Vec::new();
         for (provider, attribution) in &self.partners {
@@ -198,7 +203,7 @@ impl Participant {
         owed
     }
 
-    /// The latest instant that this goal needed, if the facts at hand reach it.
+    /// Returns the instant of the last event that this goal needed, if the known facts reach it.
     fn reached_at(&self, attribution: &Attribution, terms: &Terms) -> Option<Moment> {
         match &terms.goal {
             Goal::Registration => attribution.registered.iter().find(|at| terms.contain(**at)).copied(),
@@ -214,7 +219,7 @@ impl Participant {
         }
     }
 
-    /// When this quest was first completed in a way that counts.
+    /// Returns when this quest was first completed in a way that counts.
     pub(crate) fn completed_at(&self, attribution: &Attribution, terms: &Terms, quest: &QuestId) -> Option<Moment> {
         self.completions(quest).find(|at| attribution.counts(terms, *at))
     }
@@ -227,34 +232,35 @@ impl Participant {
         self.clicks.iter().copied()
     }
 
-    /// The partners whose links it opened, by name.
+    /// Returns the partners whose links the user opened, by name.
     pub fn attributions(&self) -> impl Iterator<Item = (&Provider, &Attribution)> {
         self.partners.iter()
     }
 
-    /// What the user's openings of this partner's links amount to: nothing, if there was none.
+    /// Returns the summary of the user's openings of this partner's links, if there were any.
     pub fn attribution(&self, provider: &Provider) -> Option<&Attribution> {
         self.partners.get(provider)
     }
 
-    /// Whether this campaign's goal was reached, ever.
+    /// Returns true if this campaign's goal was ever reached.
     pub fn has_reached(&self, provider: &Provider, campaign: &CampaignName) -> bool {
         self.partners.get(provider).is_some_and(|attribution| attribution.reached.contains(campaign))
     }
 
-    /// All that was ever reached.
+    /// Returns every campaign that was ever reached.
     pub fn reached(&self) -> impl Iterator<Item = (&Provider, &CampaignName)> {
         let reached = |(provider, attribution)| Attribution::reached(attribution).map(move |name| (provider, name));
         self.partners.iter().flat_map(reached)
     }
 
-    /// When it may be deleted: never, once a partner's link was opened; else when its last event is of no use any more.
+    /// Returns when the participant may be deleted: when its last event becomes useless, or never if it opened a
+    /// partner's link.
     pub fn expires_at(&self) -> Option<Moment> {
         let latest = self.clicks.iter().map(|Clicks(at, _)| at).chain(self.quests.values().flatten()).max();
         latest.filter(|_| self.partners.is_empty()).map(|latest| latest.plus(KEPT_FOR))
     }
 
-    /// About how many bytes it takes as an item: never less than it does as JSON.
+    /// Estimates the size as an item, in bytes. The estimate is never less than the size as JSON.
     pub fn weight(&self) -> usize {
         const NUMBER: usize = 24;
         let partners = self.partners.iter().map(|(provider, attribution)| {
@@ -270,7 +276,7 @@ impl Participant {
     }
 }
 
-/// The bytes of an id within JSON: quotes and backslashes are escaped there, and ids have no control characters.
+/// Counts the bytes of an id in JSON, where quotes and backslashes are escaped. Ids have no control characters.
 fn json_bytes(id: &str) -> usize {
     id.len() + id.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
@@ -299,12 +305,13 @@ impl Attribution {
         self.reached.extend(other.reached);
     }
 
-    /// Whether what occurred then counts for a campaign of this partner. A registration counts by its own tracking.
+    /// Returns true if an event at this instant counts for a campaign of this partner. Registrations count by their own
+    /// tracking.
     pub(crate) fn counts(&self, terms: &Terms, at: Moment) -> bool {
         self.counts_from <= at && terms.contain(at)
     }
 
-    /// The names of this partner's campaigns that were reached.
+    /// Returns the names of this partner's reached campaigns.
     pub fn reached(&self) -> impl Iterator<Item = &CampaignName> {
         self.reached.iter()
     }

@@ -1,4 +1,4 @@
-//! Progress explained: what of a campaign's goal a participant has reached, what is missing, and what did not count.
+//! Explains a participant's progress: what of a campaign's goal is reached, what is missing, and what did not count.
 
 use core::fmt;
 
@@ -12,42 +12,42 @@ use crate::{
     prelude::*,
 };
 
-/// How far a participant has come with one campaign. Its `Display` is the explanation in words.
+/// Holds how far a participant has come with one campaign. Its `Display` explains it in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Progress {
-    /// The partner's earliest opening, if there was one.
+    /// Says when the partner's link was first opened, if ever.
     pub since: Option<Moment>,
-    /// How far it is.
+    /// Says how far the participant is.
     #[serde(flatten)]
     pub state: State,
-    /// What was done and does not count, with the reason.
+    /// Lists what was done and does not count, with the reason.
     pub not_counted: Vec<NotCounted>,
 }
 
-/// How far it is.
+/// Says how far a participant is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum State {
-    /// The goal is reached; its delivery tells when.
+    /// The goal is reached. Its delivery tells when.
     Reached,
-    /// No registration through this partner's link in the campaign's time. One before that is not kept.
+    /// No registration through this partner's link is known in the campaign's time. Earlier ones are not kept.
     NotRegistered {
-        /// From when one counts.
+        /// Says from when a registration counts.
         from: Moment,
     },
     /// Clicks are missing.
     Clicks {
-        /// Clicked since the link was opened, as the last click within the campaign's time told.
+        /// Counts the clicks between the opening and the last click within the campaign's time.
         counted: u64,
-        /// Asked for.
+        /// Counts the clicks that the goal asks for.
         needed: u64,
     },
     /// Quests are missing.
     Quests {
-        /// Completed in a way that counts, and when.
+        /// Lists the quests that count as completed, with their instants.
         #[serde(serialize_with = "by_quest")]
         done: Vec<(QuestId, Moment)>,
-        /// Still to complete.
+        /// Lists the quests that are still to complete.
         missing: Vec<QuestId>,
     },
 }
@@ -56,30 +56,30 @@ fn by_quest<S: Serializer>(done: &[(QuestId, Moment)], serializer: S) -> Result<
     serializer.collect_map(done.iter().map(|(quest, at)| (quest, at)))
 }
 
-/// Something that was done and does not count.
+/// Holds something that was done and does not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotCounted {
-    /// The quest; clicks if there is none.
+    /// Identifies the quest, or is absent for clicks.
     pub quest: Option<QuestId>,
-    /// When.
+    /// Says when it was done.
     pub at: Moment,
-    /// Why not.
+    /// Says why it does not count.
     pub reason: Reason,
 }
 
-/// Why something that was done does not count.
+/// Says why something does not count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
-    /// No link of this partner was opened.
+    /// The user has not opened any link of this partner.
     NotOpened,
-    /// Before this partner's link was opened.
+    /// It was done before this partner's link was opened.
     BeforeOpening,
-    /// Before the campaign began.
+    /// It was done before the campaign began.
     BeforeBeginning,
-    /// After the campaign ended.
+    /// It was done after the campaign ended.
     AfterEnd,
-    /// After the opening, but we learnt of the opening so late that the event had expired.
+    /// It was done after the opening, but the opening was reported so late that the event had expired.
     Expired,
 }
 
@@ -97,7 +97,7 @@ impl fmt::Display for Reason {
 
 /// Explains how far this participant has come with this campaign.
 ///
-/// Only what is kept can be told: an event that no campaign needed is not, nor are the facts of a reached goal.
+/// It knows only what is kept. Events that no campaign needed and the facts of a reached goal are not kept.
 pub fn explain(participant: &Participant, provider: &Provider, name: &CampaignName, terms: &Terms) -> Progress {
     let attribution = participant.attribution(provider);
     let since = attribution.map(|attribution| attribution.since);
@@ -132,7 +132,7 @@ impl Looking<'_> {
                 }
             }
         }
-        // Where some count, that earlier ones do not is no news: they are in the total that counting began from.
+        // Once some clicks count, earlier clicks are part of the baseline and need no mention.
         let not_counted = not_counted.filter(|_| counted == 0);
         (State::Clicks { counted, needed }, not_counted.into_iter().collect())
     }
@@ -156,7 +156,7 @@ impl Looking<'_> {
         (State::Quests { done, missing }, not_counted)
     }
 
-    /// Why what occurred then does not count, if it does not.
+    /// Returns the reason why an event at this instant does not count, if it does not.
     fn reason(&self, at: Moment) -> Option<Reason> {
         if at < self.terms.active_from {
             return Some(Reason::BeforeBeginning);

@@ -1,4 +1,4 @@
-//! What may change of a campaign once it is published.
+//! Decides which changes a published campaign allows.
 
 use core::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::{
     prelude::*,
 };
 
-/// What forbids publishing `new` over `old`, of the same name.
+/// Returns the faults that forbid publishing `new` over `old`, a campaign of the same name.
 ///
-/// Evaluators hold a snapshot of the campaigns and drop what it does not need. So a campaign begins, and an end moves,
-/// only at an instant that is still `lead` away: by then every evaluator that drops anything knows of it
-/// ([`crate::catalogue::Timing`]).
+/// Evaluators hold a snapshot of the campaigns and drop events that it does not need. A campaign may therefore begin,
+/// and an end may move, only at an instant that is still `lead` away: by then every evaluator that drops anything has a
+/// newer snapshot ([`crate::catalogue::Timing`]).
 pub fn check_change(old: Option<&Campaign>, new: &Campaign, now: Moment, lead: Duration) -> Vec<ConfigFault> {
     let mut faults = Faults::default();
     let soonest = now.plus(lead);
@@ -37,7 +37,7 @@ fn check_beginning(new: &Terms, soonest: Moment, faults: &mut Faults) {
     faults.require(new.active_from >= soonest, "active_from", &early);
 }
 
-/// What forbids publishing the terms `new` over `old`, or for the first time, at an instant whose lead ends at `soonest`.
+/// Reports what forbids publishing the terms `new` over `old`, or for the first time. The lead ends at `soonest`.
 pub(crate) fn check_published_terms(old: Option<&Terms>, new: &Terms, soonest: Moment, faults: &mut Faults) {
     match old {
         Some(old) => check_terms(old, new, soonest, faults),
@@ -55,7 +55,8 @@ fn check_terms(old: &Terms, new: &Terms, soonest: Moment, faults: &mut Faults) {
     faults.require(new.active_to == old.active_to || may_move, "active_to", &late);
 }
 
-/// What forbids publishing `new` over `old`, all campaigns of a partner. A campaign is never deleted, but archived.
+/// Returns the faults that forbid publishing all campaigns `new` of a partner over `old`. Campaigns are archived and
+/// never deleted.
 pub fn check_changes(old: &Campaigns, new: &Campaigns, now: Moment, lead: Duration) -> Vec<ConfigFault> {
     let mut faults = Faults::default();
     for name in old.keys().filter(|name| !new.contains_key(*name)) {

@@ -1,4 +1,4 @@
-//! What a user must do: the four kinds of goal that the document names.
+//! Defines the four kinds of goal that the partners' document names.
 
 use alloc::collections::BTreeSet;
 use core::num::NonZeroU64;
@@ -7,48 +7,48 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ids::QuestId, partner::Faults, prelude::*};
 
-/// The most main quests that one goal may name.
+/// Bounds the main quests of one goal.
 pub const MAX_QUESTS: usize = 10;
-/// The most clicks that a goal may ask for.
+/// Bounds the clicks of one goal.
 pub const MAX_CLICKS: u64 = 1_000_000_000;
-/// A goal as an operator writes it.
+/// Holds a goal as an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum GoalFile {
-    /// To register, in any way.
+    /// The user must register, in any way.
     Registration {},
-    /// To click the GG-button this often.
+    /// The user must click the GG-button.
     Ggstrike {
-        /// How often, from 1.
+        /// Counts the clicks, from 1.
         clicks: u64,
     },
-    /// To complete one main quest.
+    /// The user must complete one main quest.
     MainQuest {
-        /// Which.
+        /// Names the quest.
         quest: String,
     },
-    /// To complete a group of main quests, all of them.
+    /// The user must complete all main quests of a group.
     MainQuests {
-        /// Which: 2 to 10.
+        /// Names 2 to 10 quests.
         quests: Vec<String>,
     },
 }
 
-/// What a user must do.
+/// Says what a user must do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "GoalFile", into = "GoalFile")]
 pub enum Goal {
-    /// To register, in any way.
+    /// The user must register, in any way.
     Registration,
-    /// To click the GG-button this often since the partner's link was first opened.
+    /// The user must click the GG-button this many times after first opening the partner's link.
     Ggstrike(NonZeroU64),
-    /// To complete this main quest.
+    /// The user must complete this main quest.
     MainQuest(QuestId),
-    /// To complete all of these.
+    /// The user must complete all of these quests.
     MainQuests(QuestGroup),
 }
 
-/// 2 to 10 main quests, each once.
+/// Holds 2 to 10 different main quests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuestGroup(BTreeSet<QuestId>);
 
@@ -68,7 +68,7 @@ impl Goal {
         }
     }
 
-    /// The quests to complete, all of them: none for a goal of another kind.
+    /// Returns the quests to complete, which are none for a goal of another kind.
     pub fn quests(&self) -> impl Iterator<Item = &QuestId> {
         let (one, group) = match self {
             Self::MainQuest(quest) => (Some(quest), None),
@@ -78,7 +78,7 @@ impl Goal {
         one.into_iter().chain(group.into_iter().flat_map(|group| group.0.iter()))
     }
 
-    /// What webhooks call it where the campaign says nothing else.
+    /// Returns the goal's own name, which webhooks use unless the campaign gives another.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Registration => "registration",

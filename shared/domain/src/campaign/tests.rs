@@ -44,7 +44,7 @@ fn a_campaign_needs_a_name_a_goal_a_beginning_and_a_webhook() {
 }
 
 #[test]
-fn each_goal_has_the_documents_name_unless_the_campaign_says_another() {
+fn a_campaign_may_replace_its_goals_own_name() {
     for (goal, name) in [
         (r#"{"type":"registration"}"#, "registration"),
         (r#"{"type":"ggstrike","clicks":1}"#, "ggstrike"),
@@ -57,7 +57,7 @@ fn each_goal_has_the_documents_name_unless_the_campaign_says_another() {
 }
 
 #[test]
-fn every_fault_of_a_campaign_is_told_at_once() {
+fn every_fault_of_a_campaign_is_reported_at_once() {
     let mut bad = file(r#"{"type":"ggstrike","clicks":0}"#);
     bad.name = "Autumn!".into();
     bad.active_from = "tomorrow".into();
@@ -71,7 +71,7 @@ fn every_fault_of_a_campaign_is_told_at_once() {
 }
 
 #[test]
-fn a_group_has_two_to_ten_quests_each_once() {
+fn a_group_has_two_to_ten_different_quests() {
     let names: Vec<String> = (0..11).map(|n| format!("q{n}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     assert!(Campaign::try_from(group(&names[..10])).is_ok() && Campaign::try_from(group(&names[..2])).is_ok());
@@ -82,7 +82,7 @@ fn a_group_has_two_to_ten_quests_each_once() {
 }
 
 #[test]
-fn its_end_is_after_its_beginning_and_its_interval_a_second_to_six_hours() {
+fn end_and_initial_interval_have_bounds() {
     let ends = |to: &str| {
         let mut ending = file(r#"{"type":"registration"}"#);
         ending.active_to = Some(to.to_owned());
@@ -100,7 +100,7 @@ fn its_end_is_after_its_beginning_and_its_interval_a_second_to_six_hours() {
 }
 
 #[test]
-fn what_is_not_known_is_refused_wherever_it_stands() {
+fn unknown_keys_are_refused_at_every_level() {
     for json in [
         r#"{"type":"registration","clicks":1}"#,
         r#"{"type":"ggstrike"}"#,
@@ -114,7 +114,7 @@ fn what_is_not_known_is_refused_wherever_it_stands() {
 }
 
 #[test]
-fn a_partners_campaigns_are_read_together_and_a_name_stands_once() {
+fn two_campaigns_of_a_partner_may_not_share_a_name() {
     let mut second = group(&["a"]);
     second.name = "winter".into();
     let first = file(r#"{"type":"registration"}"#);
@@ -128,7 +128,7 @@ fn change(old: Option<&Campaign>, new: &Campaign, now: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_campaign_starts_its_lead_after_it_is_published() {
+fn a_campaign_starts_at_least_its_lead_after_publishing() {
     let new = campaign(|_| {});
     assert!(change(None, &new, "2026-11-23T11:57:00Z").is_empty());
     assert_eq!(change(None, &new, "2026-11-23T11:57:00.001Z"), ["active_from"]);
@@ -137,7 +137,7 @@ fn a_campaign_starts_its_lead_after_it_is_published() {
 }
 
 #[test]
-fn its_goal_and_beginning_are_fixed_and_the_rest_is_not() {
+fn only_the_goal_and_the_beginning_are_fixed() {
     let old = campaign(|_| {});
     let late = "2030-01-01T00:00:00Z";
     let goal = campaign(|file| file.goal = GoalFile::Ggstrike { clicks: 11 });
@@ -154,7 +154,7 @@ fn its_goal_and_beginning_are_fixed_and_the_rest_is_not() {
 }
 
 #[test]
-fn its_end_moves_only_between_instants_that_are_far_enough_ahead() {
+fn an_end_moves_only_while_old_and_new_end_are_far_ahead() {
     let ending = |to: Option<&str>| campaign(|file| file.active_to = to.map(ToOwned::to_owned));
     let (ten, twelve) = (Some("2026-12-01T10:00:00Z"), Some("2026-12-01T12:00:00Z"));
     let (early, late, after) = ("2026-12-01T09:57:00Z", "2026-12-01T09:57:01Z", "2026-12-01T11:57:01Z");
@@ -168,7 +168,7 @@ fn its_end_moves_only_between_instants_that_are_far_enough_ahead() {
 }
 
 #[test]
-fn an_archived_name_is_never_used_again_and_nothing_is_deleted() {
+fn archived_names_are_not_reused_and_nothing_is_deleted() {
     let live = campaign(|_| {});
     let archived = campaign(|file| file.archived = true);
     let other = campaign(|file| {
@@ -190,7 +190,7 @@ fn an_archived_name_is_never_used_again_and_nothing_is_deleted() {
 
 proptest! {
     #[test]
-    fn a_goal_is_stored_and_read_as_it_was(clicks in 1..=MAX_CLICKS, quests in prop::collection::btree_set("[a-z]{1,3}", 2..=10)) {
+    fn a_stored_goal_reads_back_unchanged(clicks in 1..=MAX_CLICKS, quests in prop::collection::btree_set("[a-z]{1,3}", 2..=10)) {
         let group = GoalFile::MainQuests { quests: quests.into_iter().collect() };
         for file in [GoalFile::Registration {}, GoalFile::Ggstrike { clicks }, GoalFile::MainQuest { quest: "q".into() }, group] {
             let goal = Goal::try_from(file).unwrap();
@@ -200,7 +200,7 @@ proptest! {
     }
 
     #[test]
-    fn an_archived_campaign_allows_no_other(now in 0i64..4_000_000_000_000, clicks in 1u64..20) {
+    fn an_archived_name_allows_no_other_campaign(now in 0i64..4_000_000_000_000, clicks in 1u64..20) {
         let archived = campaign(|file| file.archived = true);
         let other = campaign(|file| file.goal = GoalFile::Ggstrike { clicks });
         prop_assert!(!check_change(Some(&archived), &other, Moment::from_millisecond(now), LEAD).is_empty());

@@ -1,4 +1,4 @@
-//! Which ids a partner's tracking links bring.
+//! Defines which ids a partner's tracking links bring.
 
 use alloc::collections::BTreeSet;
 use core::fmt;
@@ -8,21 +8,21 @@ use thiserror::Error;
 
 use crate::event::Ids;
 
-/// One of the two ids that a tracking link can bring.
+/// Names the two ids that a tracking link can bring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrackingId {
-    /// The partner's click.
+    /// Identifies the partner's click.
     ClickId,
-    /// The partner's user.
+    /// Identifies the partner's user.
     UserId,
 }
 
 impl TrackingId {
-    /// Both, in the order of links.
+    /// Lists both ids in the order of links.
     pub const ALL: [Self; 2] = [Self::ClickId, Self::UserId];
 
-    /// Its name as a link's parameter.
+    /// Returns the name of the link's parameter.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ClickId => "click_id",
@@ -30,7 +30,7 @@ impl TrackingId {
         }
     }
 
-    /// What a partner's tracker is expected to replace by it, where nothing else is said.
+    /// Returns the macro that a partner's tracker replaces by this id, unless its file gives another.
     pub fn default_macro(self) -> &'static str {
         match self {
             Self::ClickId => "{clickId}",
@@ -45,23 +45,23 @@ impl fmt::Display for TrackingId {
     }
 }
 
-/// The ids that were agreed with a partner: at least one; the click id where nothing else is said.
+/// Holds the ids that were agreed with a partner. There is at least one; the default is the click id.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "BTreeSet<TrackingId>", into = "BTreeSet<TrackingId>")]
 pub struct AgreedIds(BTreeSet<TrackingId>);
 
-/// No id was agreed, so that no webhook could say whom it is about.
+/// Reports that no id was agreed. Webhooks could not say whom they are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must name click_id, user_id or both")]
 pub struct NoIdAgreed;
 
 impl AgreedIds {
-    /// Whether this one was agreed.
+    /// Returns true if this id was agreed.
     pub fn contain(&self, id: TrackingId) -> bool {
         self.0.contains(&id)
     }
 
-    /// What was agreed, and nothing else of it.
+    /// Removes the ids that were not agreed.
     pub(super) fn select(&self, ids: Ids) -> Ids {
         Ids {
             click_id: ids.click_id.filter(|_| self.contain(TrackingId::ClickId)),

@@ -1,8 +1,8 @@
-//! From what is stored of all partners to the snapshot that is published of them.
+//! Computes the snapshot to publish from the stored partners.
 //!
-//! Storing and publishing are two writes, and an operator's command may die between them. So what counts as published is
-//! what the snapshot says, never what is stored; and what was stored too long ago to be published in time is held back,
-//! until its partner's file is applied again.
+//! Storing and publishing are two writes, and the operator's command may die between them. Therefore only the snapshot
+//! says what is published. A campaign that was stored too long ago to be published in time is held back until its
+//! partner's file is applied again.
 
 use alloc::collections::BTreeMap;
 use core::time::Duration;
@@ -16,10 +16,10 @@ use crate::{
     prelude::*,
 };
 
-/// What of a partner's stored campaigns was published, as it was: those archived, which no snapshot has any more, and
-/// those in the snapshot, with its terms.
+/// Returns the published ones of a partner's stored campaigns, as they were published: the archived ones, which the
+/// snapshot no longer has, and those in the snapshot, with its terms.
 ///
-/// A campaign that was stored and never published is not among them: nothing of it is fixed.
+/// A campaign that was stored and never published is left out, because nothing of it is fixed yet.
 pub fn as_published(stored: &Campaigns, goals: Option<&PartnerGoals>) -> Campaigns {
     let published = stored.iter().filter_map(|(name, campaign)| {
         let terms = goals.and_then(|goals| goals.campaigns.get(name));
@@ -30,30 +30,30 @@ pub fn as_published(stored: &Campaigns, goals: Option<&PartnerGoals>) -> Campaig
     published.collect()
 }
 
-/// A campaign that is not published as it is stored: it came too late for that.
+/// Reports a campaign that is too late to be published as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// The partner.
+    /// Names the partner.
     pub provider: Provider,
-    /// The campaign.
+    /// Names the campaign.
     pub campaign: CampaignName,
-    /// What forbids it.
+    /// Lists what forbids publishing it.
     pub faults: Vec<ConfigFault>,
 }
 
-/// What is to be published next.
+/// Holds what is to be published next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Next {
-    /// All partners.
+    /// Holds all partners.
     pub partners: BTreeMap<Provider, PartnerGoals>,
-    /// What is not among them as it is stored.
+    /// Lists the campaigns that are held back.
     pub held: Vec<Held>,
 }
 
-/// What is to be published at `now`, when all these partners are stored.
+/// Computes what to publish at `now` when these partners are stored.
 ///
-/// A campaign that is new, or whose end moved, is published only if it still is `lead` ahead; else what was published of
-/// it before stays, so that no event was dropped that it needs.
+/// A new campaign, or a moved end, is published only if it is still `lead` ahead. Otherwise the published terms stay,
+/// because evaluators may have dropped events that the new terms need.
 pub fn next_goals(
     current: Option<&Snapshot>,
     stored: BTreeMap<Provider, PartnerGoals>,

@@ -23,14 +23,14 @@ fn at(millisecond: i64) -> Moment {
 }
 
 #[test]
-fn a_catalogue_is_stored_and_read_as_it_was() {
+fn a_stored_catalogue_reads_back_unchanged() {
     let json = serde_json::to_string(&sample()).unwrap();
     assert_eq!(catalogue(&json), sample());
     assert_eq!((sample().version(), sample().published_at()), (7, at(1000)));
 }
 
 #[test]
-fn what_is_needed_is_found_by_quest_and_by_kind_and_only_within_a_campaigns_time() {
+fn needed_events_are_found_within_a_campaigns_time_only() {
     let (catalogue, timing) = (sample(), Timing::default());
     let fresh = catalogue.fresh(at(0), at(0), &timing).unwrap();
     let needs =
@@ -46,7 +46,7 @@ fn what_is_needed_is_found_by_quest_and_by_kind_and_only_within_a_campaigns_time
 }
 
 #[test]
-fn an_opening_has_the_agreed_ids_and_no_others_are_kept() {
+fn an_opening_keeps_only_the_agreed_ids() {
     let catalogue = sample();
     let fresh = catalogue.fresh(at(0), at(0), &Timing::default()).unwrap();
     let admit = |provider: &str, click: bool, user: bool| {
@@ -69,14 +69,14 @@ fn an_opening_has_the_agreed_ids_and_no_others_are_kept() {
 }
 
 #[test]
-fn at_least_one_id_is_agreed() {
+fn at_least_one_id_must_be_agreed() {
     assert!(serde_json::from_str::<AgreedIds>("[]").is_err());
     assert_eq!(serde_json::from_str::<AgreedIds>(r#"["click_id"]"#).unwrap(), AgreedIds::default());
 }
 
 proptest! {
     #[test]
-    fn a_catalogue_is_fresh_until_its_greatest_age_and_not_before_it_was_loaded(
+    fn a_catalogue_is_fresh_from_loading_until_its_maximum_age(
         loaded in -1_000_000i64..1_000_000, age in -300_000i64..300_000,
     ) {
         let catalogue = sample();
@@ -85,7 +85,7 @@ proptest! {
     }
 
     #[test]
-    fn a_lead_is_never_shorter_than_what_it_must_outlast(lead in 0u64..500, age in 0u64..500, ahead in 0u64..500) {
+    fn a_lead_is_at_least_maximum_age_plus_dating_ahead(lead in 0u64..500, age in 0u64..500, ahead in 0u64..500) {
         let [l, a, h] = [lead, age, ahead].map(Duration::from_secs);
         prop_assert_eq!(Timing::try_new(l, a, h).is_ok(), lead >= age + ahead);
     }

@@ -1,12 +1,12 @@
-//! A whole number as JSON may write it: `10`, `10.0`, `1e1` and `100e-1` are one.
+//! Reads a whole number in any JSON spelling: `10`, `10.0`, `1e1` and `100e-1` are equal.
 
 use super::MAX_TOTAL_CLICKS;
 use crate::prelude::*;
 
-/// The most digits that [`MAX_TOTAL_CLICKS`] has.
+/// Counts the digits of [`MAX_TOTAL_CLICKS`].
 const MAX_DIGITS: usize = 16;
 
-/// The count that a number of JSON is, exactly; none where it has a fraction, is negative or too large.
+/// Returns the exact count, or `None` if the number has a fraction, is negative or too large.
 pub(super) fn parse(number: &str) -> Option<u64> {
     let (negative, number) = number.strip_prefix('-').map_or((false, number), |rest| (true, rest));
     let (mantissa, exponent) = number.split_once(['e', 'E']).unwrap_or((number, "0"));
@@ -21,7 +21,7 @@ pub(super) fn parse(number: &str) -> Option<u64> {
     }
     let shortened = significant.trim_end_matches('0');
     let dropped = significant.len() - shortened.len();
-    // Beyond what it can hold, an exponent says too large or too small all the same.
+    // An exponent beyond `i32` means too large or too small in any case.
     let exponent = exponent.parse::<i32>().ok()?;
     let shift = i64::from(exponent) + i64::try_from(dropped).ok()? - i64::try_from(fraction.len()).ok()?;
     let zeros = usize::try_from(shift).ok().filter(|zeros| shortened.len() + zeros <= MAX_DIGITS && !negative)?;
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_whole_number_is_one_however_json_writes_it() {
+    fn a_whole_number_is_read_in_any_json_spelling() {
         for (text, count) in [
             ("0", Some(0)),
             ("-0", Some(0)),

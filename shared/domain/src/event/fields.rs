@@ -1,7 +1,7 @@
-//! An object of JSON, of which only what means something here is looked into.
+//! Reads the known names of a JSON object and skips all others.
 //!
-//! What is unknown may be anything that is JSON at all: a number that nothing can hold, half of a surrogate pair, or an
-//! object of any depth. It is passed over, never read.
+//! Unknown values may be any JSON: a number that no type can hold, half of a surrogate pair, or an object of any depth.
+//! They are never read.
 
 use core::fmt;
 
@@ -10,22 +10,22 @@ use serde_json::value::RawValue;
 
 use crate::prelude::*;
 
-/// Every name that means something in an event or in its tracking.
+/// Lists every name that means something in an event or in its tracking.
 const NAMES: [&str; 9] =
     ["id", "type", "user_id", "occurred_at", "total_clicks", "tracking", "quest_id", "provider", "click_id"];
 
-/// The values of an object, by those names that mean something, as they were written.
+/// Holds the values of the known names as they were written.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a>(Vec<(&'static str, &'a RawValue)>);
 
-/// What stands under a name.
+/// Says what an object has under a name.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Found<'a> {
-    /// Nothing, or `null`.
+    /// The name is missing, or its value is `null`.
     Nothing,
-    /// One value, in the text of the message.
+    /// The name has this one value, in the text of the message.
     One(&'a str),
-    /// More than one: readers of JSON differ in which of them holds.
+    /// The name stands several times, and JSON readers differ in which value they take.
     Several,
 }
 
@@ -40,7 +40,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// The name that a key is, if it is one that means something. A key that is no text is none.
+/// Returns the known name that a key spells. A key that is no text is unknown.
 fn known(key: &RawValue) -> Option<&'static str> {
     let is = |text: &str| NAMES.into_iter().find(|name| *name == text);
     let written = key.get().strip_prefix('"')?.strip_suffix('"')?;

@@ -1,14 +1,14 @@
-//! An instant as RFC 3339 writes it, which is what `date-time` means in a JSON Schema, and nothing else: other readers of the
-//! platform's events take no more.
+//! Reads an instant in RFC 3339, which is what `date-time` means in a JSON Schema. Other forms are refused, because
+//! other readers of the platform's events do not take them.
 
 use jiff::{Timestamp, civil};
 
 use crate::prelude::*;
 
-/// The most digits of a fraction of a second that are read: what follows is less than a nanosecond.
+/// Bounds the digits of a second's fraction that are read. Later digits are less than a nanosecond.
 const MAX_FRACTION: usize = 9;
 
-/// The instant that a text is; none where it is no date-time of RFC 3339, or lies before the year 0.
+/// Returns the instant, or `None` if the text is no date-time of RFC 3339 or lies before the year 0.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let (date_and_time, rest) = text.split_at_checked("2026-11-23T12:00:00".len())?;
     let (fraction, offset) = rest.split_at_checked(rest.find(['Z', 'z', '+', '-'])?)?;
@@ -23,7 +23,7 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
         return None;
     }
     let instant: Timestamp = format!("{date_and_time}.{fraction}{offset}").parse().ok()?;
-    // A leap second is there only where a day ends in UTC; it is read as the second before it.
+    // A leap second is possible only where a day ends in UTC. It is read as the second before it.
     let leaps = date_and_time.ends_with(":60");
     let utc = jiff::tz::Offset::UTC.to_datetime(instant);
     let ends_day = (utc.hour(), utc.minute()) == (23, 59);
@@ -35,13 +35,13 @@ fn all_digits(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Whether a text has a digit wherever this one has a 0, and the same elsewhere.
+/// Returns true if the text has a digit where `shape` has a 0, and equals `shape` elsewhere.
 fn has_shape(text: &str, shape: &str) -> bool {
     let fits = |(byte, of): (u8, u8)| if of == b'0' { byte.is_ascii_digit() } else { byte == of };
     text.len() == shape.len() && text.bytes().zip(shape.bytes()).all(fits)
 }
 
-/// Whether the hours and minutes of an offset are those of a clock.
+/// Returns true if the offset's hours and minutes exist on a clock.
 fn is_offset(offset: &str) -> bool {
     let number = |range| offset.get(range).and_then(|digits: &str| digits.parse::<u8>().ok()).unwrap_or_default();
     number(1..3) < 24 && number(4..6) < 60

@@ -6,20 +6,20 @@ use serde_json::{Value, json};
 
 use super::*;
 
-/// An event of a user `u`.
+/// Makes an event of the user `u`.
 pub(crate) fn event(id: &str, millisecond: i64, kind: EventKind) -> Event {
     let (id, user_id) = (ReportId::new(id).unwrap(), UserId::new("u").unwrap());
     Event { id, user_id, occurred_at: Moment::from_millisecond(millisecond), kind }
 }
 
-/// What a link of this partner brings: both ids, which tell the partner and the total.
+/// Makes the tracking of this partner's link. Both ids contain the partner and the mark.
 pub(crate) fn tracking(provider: &str, mark: u64) -> Tracking {
     let click_id = ClickId::new(format!("c-{provider}-{mark}")).ok();
     let user_id = PartnerUserId::new(format!("p-{provider}-{mark}")).ok();
     Tracking { provider: Provider::new(provider).unwrap(), ids: Ids { click_id, user_id } }
 }
 
-/// An opening of this partner's link at this total.
+/// Makes an opening of this partner's link at this total.
 pub(crate) fn opened(provider: &str, total_clicks: u64) -> EventKind {
     EventKind::LinkOpened { tracking: tracking(provider, total_clicks), total_clicks }
 }
@@ -75,7 +75,7 @@ fn sample(kind: &str) -> Value {
 
 const KINDS: [&str; 4] = ["tracking_link.opened", "user.registered", "gg_button.clicked", "main_quest.completed"];
 
-/// The sample with one value replaced; a `null` takes it away.
+/// Returns the sample with one value replaced. A `null` removes the value.
 fn with(kind: &str, path: &str, new: Value) -> Value {
     let mut value = sample(kind);
     match path.split_once('.') {
@@ -86,7 +86,7 @@ fn with(kind: &str, path: &str, new: Value) -> Value {
 }
 
 #[test]
-fn the_contracts_own_examples_are_read() {
+fn the_contracts_examples_are_read() {
     let opened = read(&sample("tracking_link.opened"));
     assert_eq!((opened.id.as_str(), opened.user_id.as_str()), ("evt-1", "gg3-42"));
     assert_eq!(opened.occurred_at, Moment::from(RECEIVED.parse::<Timestamp>().unwrap()));
@@ -103,7 +103,7 @@ fn the_contracts_own_examples_are_read() {
 }
 
 #[test]
-fn unknown_fields_are_ignored_and_unknown_types_told_by_a_bounded_name() {
+fn unknown_fields_are_ignored_and_unknown_types_named() {
     for kind in KINDS {
         assert_eq!(read(&with(kind, "new_field", json!({"a": [1, null]}))), read(&sample(kind)));
     }
@@ -113,7 +113,7 @@ fn unknown_fields_are_ignored_and_unknown_types_told_by_a_bounded_name() {
 }
 
 #[test]
-fn every_fault_is_told_at_once() {
+fn every_fault_is_reported_at_once() {
     use EventFaultCode::{ControlCharacter, Missing, NotACount, NotASlug, NotAnInstant, TooLong, WrongType};
     let value = json!({"id": "x".repeat(10_000), "type": "tracking_link.opened", "user_id": 7, "occurred_at": "noon",
         "total_clicks": -1, "tracking": {"provider": "Acme!", "click_id": "a\nb", "user_id": "   "}});
@@ -130,7 +130,7 @@ fn every_fault_is_told_at_once() {
 }
 
 #[test]
-fn what_is_required_is_missing_when_it_is_not_there_or_null_or_empty() {
+fn absent_null_and_empty_required_values_are_missing() {
     let required = |kind: &str| match kind {
         "tracking_link.opened" => &["id", "user_id", "occurred_at", "total_clicks", "tracking.provider"][..],
         "user.registered" => &["id", "user_id", "occurred_at"][..],
@@ -152,7 +152,7 @@ fn what_is_required_is_missing_when_it_is_not_there_or_null_or_empty() {
 }
 
 #[test]
-fn a_registration_may_lack_tracking_and_clicks_and_an_empty_optional_is_none() {
+fn a_registration_needs_neither_tracking_nor_clicks() {
     let tracked = with("user.registered", "tracking", json!({"provider": "acme", "click_id": "", "user_id": null}));
     let EventKind::Registered { tracking: Some(tracking), total_clicks: 0 } = read(&tracked).kind else {
         panic!("a registration")
@@ -163,7 +163,7 @@ fn a_registration_may_lack_tracking_and_clicks_and_an_empty_optional_is_none() {
 }
 
 #[test]
-fn an_event_is_at_most_thirty_seconds_ahead_of_its_arrival_and_as_old_as_it_likes() {
+fn an_event_may_be_old_but_not_thirty_seconds_ahead() {
     for (text, ahead) in [
         ("2026-11-23T12:00:30Z", false),
         ("2026-11-23T12:00:30.000999Z", false),
@@ -189,7 +189,7 @@ fn an_event_is_at_most_thirty_seconds_ahead_of_its_arrival_and_as_old_as_it_like
         "2026-13-01T00:00:00Z",
         "1763899200",
         "x",
-        // What readers of instants often take, and RFC 3339 does not have.
+        // Readers of instants often take these forms, but RFC 3339 does not have them.
         "2026-11-23 11:00:00Z",
         "2026-11-23T11:00Z",
         "2026-11-23T11Z",
@@ -212,7 +212,7 @@ fn an_event_is_at_most_thirty_seconds_ahead_of_its_arrival_and_as_old_as_it_like
 }
 
 #[test]
-fn a_count_is_a_whole_number_that_every_reader_can_hold() {
+fn a_count_is_a_whole_number_that_every_reader_holds() {
     for bad in [json!(-1), json!(1.5), json!("7"), json!(9_007_199_254_740_992_u64), json!(1e300), json!(true)] {
         let value = with("gg_button.clicked", "total_clicks", bad);
         assert_eq!(one_fault(&value), ("total_clicks".into(), EventFaultCode::NotACount));
@@ -224,14 +224,14 @@ fn a_count_is_a_whole_number_that_every_reader_can_hold() {
     }
 }
 
-/// The sample with this written at the beginning of its object, or of its tracking.
+/// Returns the sample with this text at the beginning of its object, or of its tracking.
 fn beginning(kind: &str, inner: bool, text: &str) -> String {
     let (written, place) = (sample(kind).to_string(), if inner { "\"tracking\":{" } else { "{" });
     written.replacen(place, &[place, text, ","].concat(), 1)
 }
 
 #[test]
-fn what_is_unknown_may_be_anything_that_is_json() {
+fn unknown_values_may_be_any_json() {
     let deep = ["[".repeat(10_000), "]".repeat(10_000)].concat();
     for (key, value) in [
         ("x", "1e400"),
@@ -256,7 +256,7 @@ fn what_is_unknown_may_be_anything_that_is_json() {
 }
 
 #[test]
-fn what_means_something_stands_once_however_its_name_is_written() {
+fn a_known_name_may_stand_only_once_in_any_spelling() {
     let repeated = |kind: &str, inner: bool, text: &str| -> Vec<(String, EventFaultCode)> {
         let faults = parse(beginning(kind, inner, text).as_bytes()).unwrap_err();
         faults.into_iter().map(|fault| (fault.path, fault.code)).collect()
@@ -269,20 +269,20 @@ fn what_means_something_stands_once_however_its_name_is_written() {
     assert_eq!(repeated(opened, false, r#""type": "user.registered""#)[0], once("type")[0]);
     assert_eq!(repeated(opened, false, r#""tracking": {}"#), once("tracking"));
     assert_eq!(repeated(opened, true, r#""click_id": "c-2""#), once("tracking.click_id"));
-    // What an event of this type does not have is unknown to it.
+    // Events of this type do not have the name, so it is unknown.
     let message = beginning("gg_button.clicked", false, r#""quest_id": "a", "quest_id": "b""#);
     assert_eq!(parse(message.as_bytes()), parse_value(&sample("gg_button.clicked")));
 }
 
 #[test]
-fn a_text_that_is_half_of_a_pair_is_a_fault_of_its_own_place() {
+fn half_a_surrogate_pair_is_a_fault_of_its_own_place() {
     let message = sample("user.registered").to_string().replace("gg3-42", r"\ud800");
     let faults = parse(message.as_bytes()).unwrap_err();
     assert_eq!((faults.len(), faults[0].path.as_str(), faults[0].code), (1, "user_id", EventFaultCode::WrongType));
 }
 
 #[test]
-fn what_is_no_object_of_json_is_a_fault_of_the_whole() {
+fn a_message_that_is_no_json_object_has_one_fault() {
     for (message, code) in [
         (&b""[..], EventFaultCode::NotJson),
         (b"{", EventFaultCode::NotJson),
@@ -305,7 +305,7 @@ fn schema() -> jsonschema::Validator {
 }
 
 #[test]
-fn every_example_is_read_and_fits_the_schema() {
+fn every_published_example_parses_and_fits_the_schema() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/events");
     let schema = schema();
     let mut seen = Vec::new();
@@ -324,7 +324,7 @@ fn every_example_is_read_and_fits_the_schema() {
 }
 
 #[test]
-fn the_schema_and_the_code_refuse_the_same() {
+fn schema_and_parser_refuse_the_same_values() {
     let schema = schema();
     let values = [
         json!(null),
@@ -358,7 +358,7 @@ fn the_schema_and_the_code_refuse_the_same() {
     assert!(schema.is_valid(&json!({"type": "quest.started"})), "of other types nothing is asked");
 }
 
-/// Texts of what ids and instants are made of, and of what they must not have.
+/// Makes texts of the characters that ids and instants may and must not have.
 fn texts() -> impl Strategy<Value = String> {
     let odd = prop::sample::select(
         &['\u{fffe}', '\u{ffff}', '\u{feff}', '\u{a0}', '\u{85}', '\u{3000}', '\u{200b}', '\t', ' ', 'a'][..],
@@ -368,7 +368,7 @@ fn texts() -> impl Strategy<Value = String> {
     prop_oneof![id, instant, "[a-z0-9-]{0,70}"]
 }
 
-/// Numbers as JSON writes them. What a float cannot hold is left out: the schema's reader here reads floats.
+/// Makes JSON numbers. The schema's reader reads floats, so numbers that a float cannot hold are left out.
 fn numbers() -> impl Strategy<Value = String> {
     let digits = "-?(0|[1-9][0-9]{0,7})(\\.[0-9]{1,4})?([eE][+-]?[0-9])?";
     prop_oneof![digits.boxed(), any::<u64>().prop_map(|count| count.to_string()).boxed()]
@@ -376,7 +376,7 @@ fn numbers() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn whatever_is_written_the_schema_and_the_code_refuse_the_same(
+    fn schema_and_parser_refuse_the_same_generated_messages(
         kind in prop::sample::select(&KINDS[..]),
         path in prop::sample::select(&["id", "user_id", "occurred_at", "total_clicks", "quest_id"][..]),
         inner in prop::sample::select(&["provider", "click_id", "user_id"][..]),
@@ -396,18 +396,18 @@ proptest! {
         };
         let value: Value = serde_json::from_str(&message).unwrap();
         let (fits, reads) = (schema().is_valid(&value), parse(message.as_bytes()));
-        // That an instant lies ahead is nothing that a schema knows.
+        // A schema cannot know that an instant lies in the future.
         let ahead = |faults: &Vec<EventFault>| faults.iter().all(|fault| fault.code == EventFaultCode::InTheFuture);
         prop_assert_eq!(fits, reads.is_ok() || reads.as_ref().is_err_and(ahead), "{}: {:?}", message, reads);
     }
 
     #[test]
-    fn no_message_makes_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn no_message_makes_the_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _ = parse(&bytes);
     }
 
     #[test]
-    fn no_change_of_one_value_makes_it_panic_and_what_is_read_is_bounded(
+    fn no_changed_value_panics_and_parsed_ids_are_bounded(
         kind in prop::sample::select(&KINDS[..]),
         path in prop::sample::select(&["id", "type", "user_id", "occurred_at", "total_clicks", "quest_id", "tracking"][..]),
         text in ".{0,300}",

@@ -1,26 +1,26 @@
-//! The contract said once more, as plainly as can be: all events sorted by their time and replayed, one campaign after
-//! the other. Nothing here merges, thins, or knows in which order anything came.
+//! States the contract a second time, as plainly as possible: all events are sorted by time and replayed, campaign by
+//! campaign. Nothing here merges, drops or depends on the order of arrival.
 
 use super::*;
 use crate::catalogue::Snapshot;
 
-/// Where clicks count from.
+/// Says where clicks count from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Baseline {
-    /// The earliest opening's total: the contract's words, for totals that only rise.
+    /// Clicks count from the earliest opening's total. These are the contract's words, for totals that only rise.
     Earliest,
-    /// The least total of any opening: what they mean where totals fall.
+    /// Clicks count from the least total of any opening, which is what the contract means where totals fall.
     Least,
 }
 
-/// Every campaign that is owed for these events, with the instant at which its goal was reached.
+/// Returns every campaign that is owed for these events, with the instant at which its goal was reached.
 pub(super) fn owed(
     events: &[Event],
     snapshot: &Snapshot,
     baseline: Baseline,
 ) -> BTreeMap<(Provider, CampaignName), Moment> {
     let mut timeline: Vec<&Event> = events.iter().collect();
-    // What happens at the instant of an opening counts, so openings go first.
+    // Events at the instant of an opening count, so openings go first.
     timeline.sort_by_key(|event| (event.occurred_at, event.tracking().is_none(), &event.id));
     let mut owed = BTreeMap::new();
     for (provider, goals) in &snapshot.partners {

@@ -70,7 +70,7 @@ fn admit(fresh: &Fresh<'_>, event: &Event) -> Admitted {
     fresh.admit(event.clone()).unwrap()
 }
 
-/// What a participant is after these batches, each at its instant, and all that was ever owed.
+/// Applies these batches, each at its instant, and returns the participant and everything that was ever owed.
 fn run<'a>(
     catalogue: &Catalogue,
     batches: impl IntoIterator<Item = (i64, Vec<&'a Event>)>,
@@ -113,7 +113,7 @@ fn any_provider() -> impl Strategy<Value = &'static str> {
     prop::sample::select(&PROVIDERS[..])
 }
 
-/// What happened, before anybody's total of clicks is written into it.
+/// Describes an event before its total of clicks is filled in.
 #[derive(Debug, Clone)]
 enum Happening {
     Opened(&'static str),

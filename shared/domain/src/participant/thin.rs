@@ -1,16 +1,16 @@
-//! What of a participant's facts must be kept, and what no campaign can need any more.
+//! Decides which of a participant's facts must be kept and which no campaign can need any more.
 //!
-//! A campaign that is not reached keeps, of the facts within its time:
+//! A campaign that is not reached keeps these of the facts within its time:
 //!
-//! - **clicks**: those that no later one outdoes, be it in time or in total. An opening that is still to come asks
-//!   whether there is one from some instant on with some total or more, and one that is outdone decides no such question.
-//!   Where totals only rise, as they should, that is the latest one alone.
-//! - **completions** of its quests: the latest, since an opening asks whether there is one from some instant on; and
-//!   a few before it, so that the instant reported is the first that counts even where a quest was completed again.
-//! - **registrations** of its partner: the earliest, since they are openings themselves.
+//! - **clicks**: every total without a later one that is at least as high. A later opening asks for a click from some
+//!   instant on with some total or more, and the dropped totals decide no such question. Where totals only rise, as
+//!   they should, only the latest click is kept.
+//! - **completions** of its quests: the latest one, since an opening asks for a completion from some instant on; and a
+//!   few before it, so that the reported instant is the first that counts even if a quest was completed again.
+//! - **registrations** of its partner: the earliest one, since registrations are openings themselves.
 //!
-//! Each is a maximum or a minimum of some order, so keeping of a union is keeping of what was kept of its parts; adding
-//! what another campaign keeps changes nothing, since it is of the same union.
+//! Each of these is a maximum or a minimum of some order. Keeping from a union therefore equals keeping from the kept
+//! parts, and it does no harm to keep what another campaign needs.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -22,11 +22,11 @@ use crate::{
     moment::Moment,
 };
 
-/// How many completions of one quest a campaign keeps.
+/// Counts the completions of one quest that a campaign keeps.
 const COMPLETIONS_KEPT: usize = 4;
 
 impl Participant {
-    /// The same participant with only what some campaign can still need.
+    /// Removes every fact that no campaign can still need.
     pub(super) fn thinned(mut self, fresh: &Fresh<'_>) -> Self {
         self.clicks = self.kept_clicks(fresh);
         self.quests = self.kept_completions(fresh);
@@ -81,7 +81,8 @@ impl Participant {
         campaigns.iter().filter(|listed| !self.has_reached(&listed.provider, &listed.name))
     }
 
-    /// From when facts are kept for this campaign: those of a user who has not opened its partner's link expire.
+    /// Returns from when facts are kept for this campaign. They expire while the user has not opened its partner's
+    /// link.
     fn kept_from(&self, listed: &Listed, now: Moment) -> Moment {
         if self.partners.contains_key(&listed.provider) {
             listed.terms.active_from

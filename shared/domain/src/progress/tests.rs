@@ -74,7 +74,7 @@ fn clicks_are_counted_from_the_opening() {
 }
 
 #[test]
-fn quests_are_done_missing_or_not_counted_with_the_reason() {
+fn quests_are_done_missing_or_not_counted_for_a_reason() {
     let history = [
         (900, completed("q2")),
         (1050, completed("q1")),
@@ -94,7 +94,7 @@ fn quests_are_done_missing_or_not_counted_with_the_reason() {
 }
 
 #[test]
-fn a_quest_completed_again_in_time_is_done_and_told_with_that_instant() {
+fn a_quest_completed_again_in_time_is_done_at_that_instant() {
     let progress = explained(
         group(&["q1", "q2"]),
         &[(1050, 1050, completed("q1")), (1100, 1100, opened("acme", 0)), (1200, 1200, completed("q1"))],
@@ -106,7 +106,7 @@ fn a_quest_completed_again_in_time_is_done_and_told_with_that_instant() {
 }
 
 #[test]
-fn what_had_expired_when_its_opening_was_reported_says_so() {
+fn an_expired_event_is_reported_as_expired() {
     let late = [(1000, 500, opened("globex", 0)), (1200, 1200, completed("q1")), (9 * DAY, 1100, opened("acme", 0))];
     let progress = explained(group(&["q1", "q2"]), &late);
     assert_eq!(progress.not_counted[0].reason, Reason::Expired);
@@ -114,7 +114,7 @@ fn what_had_expired_when_its_opening_was_reported_says_so() {
 }
 
 #[test]
-fn a_registration_is_there_or_not() {
+fn a_registration_is_known_or_missing() {
     assert_eq!(
         words(GoalFile::Registration {}, &[]),
         "not registered through this partner's link in the campaign's time, which begins at 1970-01-01T00:00:01Z; the partner's link was not opened"

@@ -40,13 +40,13 @@ fn next(current: Option<&Snapshot>, stored: &Campaigns, now: i64) -> (PartnerGoa
 }
 
 #[test]
-fn every_partner_is_published_with_a_campaign_or_without_one() {
+fn every_partner_is_published_even_without_a_campaign() {
     let none = campaigns(&[]);
     assert_eq!(next(None, &none, 0), (PartnerGoals::default(), [].into()));
 }
 
 #[test]
-fn what_was_stored_too_long_ago_is_held_back_and_its_neighbour_is_not() {
+fn a_late_campaign_is_held_back_without_its_neighbour() {
     let stored = campaigns(&[("late", 1179, None, false), ("soon", 1180, None, false)]);
     let (published, held) = next(None, &stored, 1000);
     assert_eq!(published, goals(&campaigns(&[("soon", 1180, None, false)])));
@@ -54,7 +54,7 @@ fn what_was_stored_too_long_ago_is_held_back_and_its_neighbour_is_not() {
 }
 
 #[test]
-fn what_was_published_stays_when_its_new_end_comes_too_late() {
+fn published_terms_stay_if_the_new_end_comes_too_late() {
     let old = campaigns(&[("a", 10, Some(1100), false)]);
     let moved = campaigns(&[("a", 10, Some(9000), false)]);
     let (published, held) = next(Some(&snapshot(&old)), &moved, 1000);
@@ -63,14 +63,14 @@ fn what_was_published_stays_when_its_new_end_comes_too_late() {
 }
 
 #[test]
-fn what_is_archived_leaves_the_snapshot_at_once() {
+fn an_archived_campaign_leaves_the_snapshot_at_once() {
     let old = campaigns(&[("a", 10, None, false)]);
     let archived = campaigns(&[("a", 10, None, true)]);
     assert_eq!(next(Some(&snapshot(&old)), &archived, 1000), (PartnerGoals::default(), [].into()));
 }
 
 #[test]
-fn nothing_is_fixed_of_a_campaign_that_was_stored_and_never_published() {
+fn a_stored_but_unpublished_campaign_is_not_fixed() {
     let stored = campaigns(&[("told", 10, Some(500), false), ("untold", 10, None, false), ("over", 10, None, true)]);
     let published = goals(&campaigns(&[("told", 10, Some(400), false)]));
     let known = as_published(&stored, Some(&published));
@@ -81,7 +81,7 @@ fn nothing_is_fixed_of_a_campaign_that_was_stored_and_never_published() {
 
 proptest! {
     #[test]
-    fn publishing_again_what_was_published_changes_nothing_however_late(
+    fn publishing_again_changes_nothing_at_any_time(
         starts in prop::collection::vec(0i64..10_000, 0..6), now in 0i64..10_000, later in 0i64..100_000,
     ) {
         let names = ["a", "b", "c", "d", "e", "f"];

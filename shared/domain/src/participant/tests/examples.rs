@@ -1,4 +1,4 @@
-//! The contract's sentences, one by one, and what comes of bad input.
+//! Checks the contract sentence by sentence, and bad input.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn group(names: &[&str]) -> GoalFile {
     GoalFile::MainQuests { quests: names.iter().map(|name| (*name).to_owned()).collect() }
 }
 
-/// Applies events, each at the instant it is given with, and tells at which instants something is owed.
+/// Applies events, each at the instant given with it, and returns the instants at which something became owed.
 fn owed_at(catalogue: &Catalogue, events: &[(i64, i64, EventKind)]) -> Vec<i64> {
     let numbered = events.iter().enumerate();
     let events: Vec<(i64, Event)> =
@@ -27,13 +27,13 @@ fn owed_at(catalogue: &Catalogue, events: &[(i64, i64, EventKind)]) -> Vec<i64> 
     owed.into_iter().map(|owed| owed.occurred_at.as_millisecond()).collect()
 }
 
-/// The same, with each event applied as it occurs.
+/// Applies each event as it occurs.
 fn owed_promptly(catalogue: &Catalogue, events: &[(i64, EventKind)]) -> Vec<i64> {
     owed_at(catalogue, &events.iter().map(|(at, kind)| (*at, *at, kind.clone())).collect::<Vec<_>>())
 }
 
 #[test]
-fn the_instants_of_the_opening_the_beginning_and_the_end_are_included() {
+fn opening_beginning_and_end_instants_count() {
     let catalogue = one(single("a"), 10, Some(20));
     for (opening, completion, counts) in
         [(5, 9, false), (5, 10, true), (15, 14, false), (15, 15, true), (5, 20, true), (5, 21, false)]
@@ -44,7 +44,7 @@ fn the_instants_of_the_opening_the_beginning_and_the_end_are_included() {
 }
 
 #[test]
-fn a_registration_counts_for_the_partner_in_its_own_tracking_and_is_an_opening() {
+fn a_registration_counts_for_its_own_partner_and_is_an_opening() {
     let goals = || [("acme", "reg"), ("globex", "reg")];
     let both =
         catalogue(goals().map(|(name, it)| (provider(name), named(it), terms(GoalFile::Registration {}, 0, None))));
@@ -60,7 +60,7 @@ fn a_registration_counts_for_the_partner_in_its_own_tracking_and_is_an_opening()
 }
 
 #[test]
-fn clicks_count_from_the_earliest_opening_and_are_reached_within_the_campaigns_time() {
+fn clicks_count_from_the_earliest_opening_within_the_campaign() {
     let catalogue = one(strike(10), 100, Some(200));
     let opened_at_40 = (5, opened("acme", 40));
     assert_eq!(owed_promptly(&catalogue, &[opened_at_40.clone(), (99, clicked(60)), (201, clicked(70))]), [0i64; 0]);
@@ -71,7 +71,7 @@ fn clicks_count_from_the_earliest_opening_and_are_reached_within_the_campaigns_t
 }
 
 #[test]
-fn a_late_earlier_opening_moves_the_beginning_and_the_baseline() {
+fn an_earlier_opening_that_arrives_late_moves_the_baseline() {
     let catalogue = one(strike(10), 0, None);
     let late = [(9, 6, opened("acme", 45)), (9, 7, clicked(50)), (9, 5, opened("acme", 40))];
     assert_eq!(owed_at(&catalogue, &late), [7]);
@@ -81,7 +81,7 @@ fn a_late_earlier_opening_moves_the_beginning_and_the_baseline() {
 }
 
 #[test]
-fn a_quest_completed_before_the_link_was_opened_counts_when_it_is_completed_again() {
+fn a_quest_counts_when_completed_again_after_the_opening() {
     let catalogue = one(group(&["a", "b"]), 0, None);
     let history =
         [(1, completed("a")), (2, opened("acme", 0)), (3, completed("b")), (4, completed("a")), (5, completed("b"))];
@@ -89,14 +89,14 @@ fn a_quest_completed_before_the_link_was_opened_counts_when_it_is_completed_agai
 }
 
 #[test]
-fn the_instant_told_is_the_latest_that_the_goal_needed() {
+fn the_reported_instant_is_the_latest_that_was_needed() {
     let catalogue = one(group(&["a", "b"]), 0, None);
     let awkward = [(9, 7, completed("b")), (9, 3, completed("b")), (9, 5, completed("a")), (9, 2, opened("acme", 0))];
     assert_eq!(owed_at(&catalogue, &awkward), [5]);
 }
 
 #[test]
-fn each_of_several_partners_is_owed_for_the_same_event() {
+fn one_event_may_owe_several_partners() {
     let goals = PROVIDERS.map(|name| (provider(name), named("one"), terms(single("a"), 0, None)));
     let history = [event("1", 1, opened("acme", 0)), event("2", 2, opened("globex", 0)), event("3", 3, completed("a"))];
     let (participant, owed) = run(&catalogue(goals), [(9, history.iter().collect())]);
@@ -112,12 +112,12 @@ impl Ids {
 }
 
 #[test]
-fn an_event_waits_seven_days_for_its_opening_and_no_longer() {
+fn an_event_waits_seven_days_for_its_opening() {
     let catalogue = one(single("a"), 0, None);
     for (reported, owed) in [(7 * DAY, &[1000][..]), (7 * DAY + 1001, &[][..])] {
         let late = [(1000, 1000, completed("a")), (reported, 500, opened("acme", 0))];
         assert_eq!(owed_at(&catalogue, &late), owed);
-        // What another partner keeps it for makes no difference.
+        // The facts that another partner keeps make no difference.
         let others = self::catalogue([
             (provider("acme"), named("it"), terms(single("a"), 0, None)),
             (provider("globex"), named("it"), terms(group(&["a", "b"]), 0, None)),
@@ -142,7 +142,7 @@ fn an_attributed_event_never_expires() {
 }
 
 #[test]
-fn a_user_without_an_opening_is_forgotten_seven_days_after_its_last_event() {
+fn a_user_without_an_opening_expires_after_seven_days() {
     let catalogue = one(group(&["a", "b"]), 0, None);
     let history = [event("1", 1000, completed("a")), event("2", 3000, completed("b"))];
     let (participant, _) = run(&catalogue, [(3000, history.iter().collect())]);
@@ -159,7 +159,7 @@ fn a_user_without_an_opening_is_forgotten_seven_days_after_its_last_event() {
 }
 
 #[test]
-fn clicks_are_kept_only_as_far_as_a_goal_needs_them() {
+fn clicks_are_kept_only_while_a_goal_needs_them() {
     let catalogue = one(strike(3), 0, None);
     let mut participant = Participant::default();
     let mut writes = 0;
@@ -176,7 +176,7 @@ fn clicks_are_kept_only_as_far_as_a_goal_needs_them() {
 }
 
 #[test]
-fn totals_that_go_backwards_are_each_counted_from_the_least_opening() {
+fn falling_totals_count_from_the_least_opening() {
     let catalogue = one(strike(10), 0, None);
     let reset = [(1, clicked(500)), (2, opened("acme", 0)), (3, clicked(1)), (4, clicked(9)), (5, clicked(10))];
     assert_eq!(owed_promptly(&catalogue, &reset), [5], "a total from before the opening does not count");
@@ -187,7 +187,7 @@ fn totals_that_go_backwards_are_each_counted_from_the_least_opening() {
 }
 
 #[test]
-fn an_opening_of_the_far_past_reaches_back_seven_days() {
+fn an_old_opening_reaches_back_only_seven_days() {
     let catalogue = one(single("a"), 0, None);
     let now = 100 * DAY;
     let ancient = (now, -1_000_000 * DAY, opened("acme", 0));
@@ -197,7 +197,7 @@ fn an_opening_of_the_far_past_reaches_back_seven_days() {
 }
 
 #[test]
-fn an_opening_is_kept_without_any_campaign_and_a_partner_that_is_gone_is_owed_nothing() {
+fn openings_are_kept_without_campaigns_but_owe_nothing() {
     let none = catalogue([]);
     let opening = event("1", 1, opened("acme", 0));
     let (participant, _) = run(&none, [(1, [&opening].into())]);
@@ -209,7 +209,7 @@ fn an_opening_is_kept_without_any_campaign_and_a_partner_that_is_gone_is_owed_no
 }
 
 #[test]
-fn a_campaign_archived_halfway_is_owed_nothing_and_what_was_reached_stays_marked() {
+fn archived_campaigns_owe_nothing_and_reached_goals_stay_marked() {
     let both = catalogue([
         (provider("acme"), named("half"), terms(group(&["a", "b"]), 0, None)),
         (provider("acme"), named("done"), terms(single("a"), 0, None)),
@@ -225,7 +225,7 @@ fn a_campaign_archived_halfway_is_owed_nothing_and_what_was_reached_stays_marked
 }
 
 #[test]
-fn an_event_that_would_overfill_a_participant_is_refused_alone() {
+fn only_the_event_that_exceeds_the_bound_is_refused() {
     let catalogue = one(single("a"), 0, None);
     let fresh = fresh(&catalogue, DAY);
     let flood: Vec<Admitted> = (0..10_000)
@@ -237,7 +237,7 @@ fn an_event_that_would_overfill_a_participant_is_refused_alone() {
 
     let strikes = one(strike(1_000_000), 0, None);
     let fresh = strikes.fresh(at(DAY), at(DAY), &Timing::default()).unwrap();
-    // Each is below the one before it, so none outdoes another.
+    // Each total is below the one before it, so no fact replaces another.
     let falling = |n: i64| Clicks(at(n), 10_000 - n.unsigned_abs());
     let full = Participant { clicks: (0..4160).map(falling).collect(), ..Participant::default() };
     let more = (4160..4180).map(falling).chain([Clicks(at(9000), 10_000)]);
@@ -253,7 +253,7 @@ fn an_event_that_would_overfill_a_participant_is_refused_alone() {
 }
 
 #[test]
-fn an_ordinary_participant_takes_less_than_a_write_units_kilobyte() {
+fn an_ordinary_participant_fits_into_one_write_unit() {
     let goals = PROVIDERS.map(|name| (provider(name), named("autumn-2026"), terms(group(&["a", "b"]), 0, None)));
     let strikes = PROVIDERS.map(|name| (provider(name), named("strike-2026"), terms(strike(100), 0, None)));
     let history = [

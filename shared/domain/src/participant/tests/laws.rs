@@ -1,9 +1,9 @@
-//! The contract's law: the same events repeated, late or in any order give the same participant and the same webhooks
-//! owed, and those are what a replay in order of time gives.
+//! Checks the contract's law: the same events, repeated, late or in any order, give the same participant and the same
+//! owed webhooks, and those equal a replay in order of time.
 
 use super::*;
 
-/// Instants are few, so that many events share one.
+/// Limits the instants, so that many events share one.
 const END: i64 = 40;
 
 fn any_campaign() -> impl Strategy<Value = (Provider, Terms)> {
@@ -18,7 +18,7 @@ fn any_catalogue() -> impl Strategy<Value = Catalogue> {
     })
 }
 
-/// A history in which the running total rises by one with each click, as it should.
+/// Makes a history in which the running total rises by one with each click, as it should.
 fn any_history() -> impl Strategy<Value = Vec<Event>> {
     let happenings = prop::collection::vec((0..END, any_happening()), 1..60);
     (happenings, 0u64..20).prop_map(|(mut happenings, mut total)| {
@@ -33,7 +33,7 @@ fn any_history() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// A history in which totals are whatever they like, and an id may stand on several events.
+/// Makes a history with arbitrary totals, in which several events may share an id.
 fn any_nonsense() -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec((0..END, any_happening(), 0u64..30), 1..60).prop_map(|happenings| {
         let numbered = happenings.iter().enumerate();
@@ -43,7 +43,7 @@ fn any_nonsense() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// A history of two quests, completed over and over, and of openings in between.
+/// Makes a history of two quests that are completed repeatedly, with openings in between.
 fn any_repetition() -> impl Strategy<Value = Vec<Event>> {
     let happening = prop_oneof![
         1 => any_provider().prop_map(Happening::Opened),
@@ -55,7 +55,7 @@ fn any_repetition() -> impl Strategy<Value = Vec<Event>> {
     })
 }
 
-/// Some order in which each event is delivered one to three times, in batches, all within 7 days.
+/// Delivers each event one to three times, in some order and in batches, all within 7 days.
 #[derive(Debug, Clone)]
 struct Deliveries {
     order: Vec<(u16, prop::sample::Index)>,
@@ -97,7 +97,7 @@ fn snapshot(catalogue: &Catalogue) -> Snapshot {
 
 proptest! {
     #[test]
-    fn any_order_and_any_repetition_owe_what_a_replay_in_order_of_time_owes(
+    fn any_order_and_repetition_owe_the_same_as_a_replay(
         catalogue in any_catalogue(), history in any_history(), deliveries in any_deliveries(),
     ) {
         let expected = reference::owed(&history, &snapshot(&catalogue), Baseline::Earliest);
@@ -109,7 +109,7 @@ proptest! {
     }
 
     #[test]
-    fn totals_that_go_backwards_change_nothing_about_that(
+    fn falling_totals_owe_the_same_as_a_replay(
         catalogue in any_catalogue(), history in any_nonsense(), deliveries in any_deliveries(),
     ) {
         let expected = reference::owed(&history, &snapshot(&catalogue), Baseline::Least);
@@ -119,7 +119,7 @@ proptest! {
     }
 
     #[test]
-    fn quests_completed_over_and_over_change_nothing_about_that(
+    fn repeated_quests_owe_the_same_as_a_replay(
         catalogue in any_catalogue(), history in any_repetition(), deliveries in any_deliveries(),
     ) {
         let expected = reference::owed(&history, &snapshot(&catalogue), Baseline::Earliest);
@@ -129,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn in_order_and_in_one_batch_the_instant_told_is_the_one_at_which_the_goal_was_reached(
+    fn one_ordered_batch_reports_when_the_goal_was_reached(
         catalogue in any_catalogue(), history in any_history().prop_shuffle(),
     ) {
         let expected = reference::owed(&history, &snapshot(&catalogue), Baseline::Earliest);
@@ -142,7 +142,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_owed_only_grows_and_tells_the_latest_openings_ids(
+    fn owed_webhooks_only_grow_and_carry_the_latest_ids(
         catalogue in any_catalogue(), history in any_nonsense(),
     ) {
         let mut before = Reached::new();
@@ -172,7 +172,7 @@ proptest! {
     }
 
     #[test]
-    fn what_no_campaign_could_need_changes_nobody(
+    fn an_event_that_no_campaign_needs_changes_nothing(
         catalogue in any_catalogue(), history in any_nonsense(), at in -END..2 * END, happening in any_happening(), total in 0u64..30,
     ) {
         let (participant, _) = run(&catalogue, [(2 * END, history.iter().collect())]);

@@ -1,5 +1,5 @@
-//! Campaigns are published and their ends move while events come, late and ahead of time, to evaluators whose catalogues
-//! are of different ages: as long as each is fresh, what is owed is what a replay with the final terms owes.
+//! Publishes campaigns and moves their ends while events come, late and ahead of time, to evaluators whose catalogues
+//! have different ages. As long as each catalogue is fresh, a replay with the final terms owes the same.
 
 use super::*;
 use crate::ids::EventLabel;
@@ -16,7 +16,7 @@ struct Published {
 }
 
 impl Published {
-    /// The terms as a catalogue has them that was loaded then.
+    /// Returns the terms as a catalogue has them that was loaded at this instant.
     fn terms_at(&self, loaded: i64, timing: &Timing) -> Option<Terms> {
         let mut terms = self.terms.clone();
         let soonest = at(self.moved).plus(timing.lead());
@@ -51,7 +51,7 @@ fn catalogue_at(campaigns: &[Published], loaded: i64, timing: &Timing) -> Catalo
     }))
 }
 
-/// When something happens: any time, or near a campaign's beginning or end.
+/// Says when something happens: at any time, or near a campaign's beginning or end.
 #[derive(Debug, Clone)]
 enum When {
     Any(i64),
@@ -78,12 +78,12 @@ impl When {
     }
 }
 
-/// How long after the earliest instant at which it may come an event is evaluated.
+/// Makes delays between the earliest possible evaluation of an event and its evaluation.
 fn any_delay() -> impl Strategy<Value = i64> {
     prop_oneof![Just(0i64), 0i64..700]
 }
 
-/// How old the catalogue is then.
+/// Makes ages of the catalogue at the evaluation.
 fn any_age() -> impl Strategy<Value = i64> {
     let oldest = i64::try_from(Timing::default().max_age().as_secs()).unwrap();
     prop_oneof![Just(oldest), 0..=oldest]
@@ -91,7 +91,7 @@ fn any_age() -> impl Strategy<Value = i64> {
 
 proptest! {
     #[test]
-    fn no_fresh_catalogue_drops_what_a_campaign_needs(
+    fn a_fresh_catalogue_drops_nothing_that_a_campaign_needs(
         campaigns in prop::collection::vec(any_published(), 1..6),
         happenings in prop::collection::vec((any_when(), any_happening(), any_delay(), any_age()), 1..60),
     ) {
@@ -129,7 +129,7 @@ proptest! {
 }
 
 #[test]
-fn a_published_partner_is_its_live_campaigns_paused_or_not() {
+fn paused_campaigns_are_published_and_archived_ones_are_not() {
     let file = |name: &str, state: &str| {
         serde_json::from_value(json!({"name": name, "goal": {"type": "registration"},
             "active_from": "2026-11-23T12:00:00Z", "webhook": {"url": "https://a.example/"}, state: true}))
