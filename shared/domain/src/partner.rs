@@ -1,7 +1,7 @@
-//! A partner's configuration: what was agreed with it.
+//! Holds a partner's configuration, which is what was agreed with it.
 //!
-//! [`PartnerFile`] is what an operator writes and what is stored; [`Partner`] is what it means. Every fault of a file is
-//! found at once. Neither holds a secret.
+//! An operator writes a [`PartnerFile`], which is also what is stored; a [`Partner`] is its checked meaning. A check
+//! finds every fault of a file at once. Neither type holds a secret.
 
 mod media_buying;
 mod names;
@@ -28,78 +28,78 @@ pub use self::{
     names::ParameterNames,
 };
 
-/// A partner as an operator writes it.
+/// Holds a partner as an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartnerFile {
-    /// Its name on the wire.
+    /// Gives the partner's name on the wire.
     pub provider: String,
-    /// Its name for people.
+    /// Gives the partner's name for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// What was agreed about its postbacks.
+    /// Holds what was agreed about its postbacks.
     #[serde(default)]
     pub postback: PostbackFile,
-    /// What it calls our parameters, in landing links, postbacks and POST bodies: ours → its.
+    /// Maps our parameter names to the partner's, in landing links, postbacks and POST bodies.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
-    /// Its landing pages: name → URL.
+    /// Maps the names of the partner's landing pages to their URLs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub landings: BTreeMap<String, String>,
-    /// What was agreed about its media buying.
+    /// Holds what was agreed about its media buying.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_buying: Option<MediaBuyingFile>,
 }
 
 impl PartnerFile {
-    /// The file with an instant for every `on_publish`: the one that was published, or `soonest`.
+    /// Replaces every `on_publish` by the published instant, or by `soonest` if the campaign was never published.
     #[must_use]
     pub fn dated(self, published: &Campaigns, soonest: Moment) -> Self {
         Self { media_buying: self.media_buying.map(|section| section.dated(published, soonest)), ..self }
     }
 }
 
-/// What was agreed about a partner's postbacks, as an operator writes it.
+/// Holds what was agreed about a partner's postbacks, as an operator writes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostbackFile {
-    /// `token` or `signature`.
+    /// Says `token` or `signature`.
     #[serde(default)]
     pub credential: CredentialKind,
-    /// `required` or `derived`.
+    /// Says `required` or `derived`.
     #[serde(default)]
     pub transaction_id: TransactionIdRule,
-    /// Whether only click ids of ours are taken.
+    /// Refuses click ids that are not ours.
     #[serde(default)]
     pub require_click: bool,
-    /// Currencies besides ISO 4217's.
+    /// Lists currencies beyond ISO 4217.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub currencies: Vec<String>,
-    /// The agreed event ids; all are taken when there is no list.
+    /// Lists the agreed event ids. Without a list all are accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_ids: Option<Vec<String>>,
-    /// The networks that may call, in CIDR notation; any may when there is no list.
+    /// Lists the networks that may call, in CIDR notation. Without a list any address may call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_from: Option<Vec<String>>,
 }
 
-/// Where a postback's transaction id comes from.
+/// Says where a postback's transaction id comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransactionIdRule {
     /// The partner sends one with each postback.
     #[default]
     Required,
-    /// Where the partner sends none, it is derived from user, click and event; `event_id` is then required.
+    /// If the partner sends none, it is derived from user, click and event. `event_id` is then required.
     Derived,
 }
 
-/// Something wrong in a partner's file: where, and what to write instead.
+/// Reports a fault of a partner's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigFault {
-    /// The place, as in `postback.allow_from[2]`.
+    /// Gives the place, as in `postback.allow_from[2]`.
     pub path: String,
-    /// What is wrong and what would be right.
+    /// Says what is wrong and how to mend it.
     pub message: String,
 }
 
@@ -109,7 +109,7 @@ impl fmt::Display for ConfigFault {
     }
 }
 
-/// A partner's configuration, valid.
+/// Holds a partner's configuration that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partner {
     provider: Provider,
@@ -120,53 +120,53 @@ pub struct Partner {
     media_buying: MediaBuying,
 }
 
-/// What a partner's postback is checked against.
+/// Holds the rules that a partner's postbacks are checked against.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PostbackRules {
-    /// What the partner calls our parameters.
+    /// Maps our parameter names to the partner's.
     pub names: ParameterNames,
-    /// Where the transaction id comes from.
+    /// Says where the transaction id comes from.
     pub transaction_id: TransactionIdRule,
-    /// Whether only click ids of ours are taken.
+    /// Refuses click ids that are not ours.
     pub require_click: bool,
-    /// Currencies besides ISO 4217's.
+    /// Holds currencies beyond ISO 4217.
     pub currencies: ExtraCurrencies,
-    /// The agreed event ids, if there is a list.
+    /// Holds the agreed event ids, if there is a list.
     pub event_ids: Option<BTreeSet<EventId>>,
 }
 
 impl Partner {
-    /// Its name on the wire.
+    /// Returns the partner's name on the wire.
     pub fn provider(&self) -> &Provider {
         &self.provider
     }
 
-    /// Which credential it has.
+    /// Returns the kind of credential.
     pub fn credential(&self) -> CredentialKind {
         self.credential
     }
 
-    /// What its postbacks are checked against.
+    /// Returns the rules for its postbacks.
     pub fn rules(&self) -> &PostbackRules {
         &self.rules
     }
 
-    /// One of its landing pages.
+    /// Returns the landing page of this name.
     pub fn landing(&self, name: &LandingName) -> Option<&BaseUrl> {
         self.landings.get(name)
     }
 
-    /// All its landing pages, by name.
+    /// Returns all landing pages by name.
     pub fn landings(&self) -> impl Iterator<Item = (&LandingName, &BaseUrl)> {
         self.landings.iter()
     }
 
-    /// What was agreed about its media buying: the click id and no campaign where nothing was written.
+    /// Returns what was agreed about its media buying. The default is the click id and no campaigns.
     pub fn media_buying(&self) -> &MediaBuying {
         &self.media_buying
     }
 
-    /// Whether this address may call. An IPv4 address in IPv6 clothes is taken for what it is.
+    /// Returns true if this address may call. An IPv4 address that is written as IPv6 counts as IPv4.
     pub fn admits(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.allow_from.as_ref().is_none_or(|nets| nets.iter().any(|net| net.contains(&address)))
@@ -176,15 +176,15 @@ impl Partner {
 impl TryFrom<PartnerFile> for Partner {
     type Error = Vec<ConfigFault>;
 
-    /// Reads a stored file. Where its webhooks lead was checked before it was stored, and is checked again by whoever
-    /// calls them: a rule of theirs that changes must not close the door to this partner's postbacks.
+    /// Reads a stored file without checking where its webhooks lead. That was checked before storing, and the sender
+    /// checks it again. A stricter rule for webhooks must not stop this partner's postbacks.
     fn try_from(file: PartnerFile) -> Result<Self, Vec<ConfigFault>> {
         Self::parse(file, None)
     }
 }
 
 impl Partner {
-    /// Reads a file that an operator wrote: webhooks may lead as far as `allowance` says.
+    /// Checks a file that an operator wrote. Its webhooks must lead where `allowance` permits.
     pub fn check(file: PartnerFile, allowance: Allowance) -> Result<Self, Vec<ConfigFault>> {
         Self::parse(file, Some(allowance))
     }
@@ -260,7 +260,7 @@ fn collect<T: Ord, E: fmt::Display>(
     parsed
 }
 
-/// The faults found so far; whoever parses goes on to the next place whatever was wrong at this one.
+/// Collects faults, so that reading continues after each one.
 #[derive(Debug, Default)]
 pub(crate) struct Faults(pub(crate) Vec<ConfigFault>);
 

@@ -1,11 +1,11 @@
-//! What a partner calls our parameters.
+//! Maps our parameter names to the partner's.
 
 use alloc::collections::BTreeMap;
 
 use super::Faults;
 use crate::{postback::Field, prelude::*};
 
-/// What a partner calls our parameters. Names that were not agreed otherwise are ours.
+/// Maps our parameter names to the partner's. Where nothing was agreed, our names are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParameterNames(BTreeMap<Field, String>);
 
@@ -16,18 +16,18 @@ impl Default for ParameterNames {
 }
 
 impl ParameterNames {
-    /// What the partner calls this parameter.
+    /// Returns the partner's name for this parameter.
     pub fn of(&self, field: Field) -> &str {
         self.0.get(&field).map_or(field.as_str(), String::as_str)
     }
 
-    /// All the partner's names.
+    /// Returns all the partner's names.
     pub fn all(&self) -> impl Iterator<Item = &str> {
         self.0.values().map(String::as_str)
     }
 }
 
-/// Names that mean something of their own in every request.
+/// Lists names that have a meaning of their own in every request.
 const RESERVED_NAMES: [&str; 3] = ["signature", "dry_run", "provider"];
 
 pub(super) fn parse(agreed: &BTreeMap<String, String>, faults: &mut Faults) -> ParameterNames {
