@@ -1,4 +1,4 @@
-//! One attempt to deliver a webhook: what came of it, and what that means.
+//! Describes one attempt to deliver a webhook: how it ended and what that means for the delivery.
 
 use core::fmt;
 
@@ -6,33 +6,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::{address::Blocked, moment::Moment, prelude::*, retry::RetryAfter, webhook::Macro};
 
-/// How much of a partner's answer is kept, in bytes.
+/// Bounds how much of a partner's answer is kept, in bytes.
 pub const MAX_ANSWER_BYTES: usize = 256;
 
-/// What an attempt ended with. An answer with a status line is its status, whatever became of the rest of it: so a 2xx
-/// whose body never ends is delivered, and a 500 whose body never ends says 500.
+/// Says how an attempt ended. An answer with a status line counts by its status, even if its body never ends: an
+/// endless 200 is delivered, and an endless 500 says 500.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The status code of the answer.
+    /// The partner answered with this status code.
     Status(u16),
-    /// There was no answer.
+    /// The partner did not answer.
     Fault(AttemptFault),
 }
 
-/// What an outcome means for its delivery.
+/// Says what an outcome means for its delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The partner has it.
+    /// The partner has received the webhook.
     Delivered,
-    /// The partner wants no more of it.
+    /// The partner refuses this webhook for good.
     Gone,
-    /// It is to be sent again.
+    /// The webhook must be sent again.
     Failed,
 }
 
 impl Outcome {
-    /// 2xx is delivered, 410 is gone, everything else has failed: a redirect as well, since none is followed.
+    /// Returns the verdict: 2xx is delivered, 410 is gone, everything else has failed. Redirects fail because they are
+    /// never followed.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Status(200..=299) => Verdict::Delivered,
@@ -52,84 +53,84 @@ impl fmt::Display for Outcome {
     }
 }
 
-/// Why there was no answer. None of its words quotes the URL: its query is nobody's to read in a log.
+/// Says why there was no answer. Its words never quote the URL, because the URL's query must not reach a log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptFault {
-    /// The host's name did not lead to an address.
+    /// The host's name did not resolve.
     Dns(DnsFault),
-    /// An address that must not be dialled.
+    /// The host resolved to an address that must not be dialled.
     Blocked(Blocked),
-    /// Nobody listens there.
+    /// The connection was refused.
     Refused,
-    /// No way leads there.
+    /// No route leads to the host.
     Unreachable,
-    /// The connection was secure to nobody's satisfaction.
+    /// The TLS connection failed.
     Tls(TlsFault),
-    /// It took too long.
+    /// The attempt took too long.
     TimedOut {
-        /// For what it waited in the end.
+        /// Names the phase in which the time ran out.
         waiting_for: Phase,
-        /// How long the attempt had taken by then, in milliseconds.
+        /// Counts the milliseconds since the attempt began.
         after_ms: u32,
     },
-    /// The connection broke before there was an answer.
+    /// The connection broke before an answer came.
     Disconnected,
-    /// What came was not HTTP, or its headers were beyond all bounds.
+    /// The answer was not HTTP, or its headers were too large.
     NotHttp,
-    /// With this participant's value in it, the URL would lead elsewhere: not sent.
+    /// The request was not sent, because this macro's value would lead the URL elsewhere.
     UnsafeValue(Macro),
-    /// The URL asks for a value that this delivery does not have: not sent.
+    /// The request was not sent, because the delivery has no value for this macro of the URL.
     MissingValue(Macro),
-    /// Anything else, in few words and without the URL.
+    /// Something else failed; the words do not contain the URL.
     Other(String),
 }
 
-/// Why a name did not lead to an address.
+/// Says why a name did not resolve to an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DnsFault {
-    /// There is no such name.
+    /// The name does not exist.
     NoSuchName,
     /// The name has no address.
     NoAddress,
-    /// Whoever should know did not say.
+    /// The name servers did not answer.
     NoAnswer,
 }
 
-/// Why a connection was not secure.
+/// Says why a TLS connection failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TlsFault {
-    /// The certificate's time is over.
+    /// The certificate has expired.
     Expired,
-    /// The certificate's time has not come.
+    /// The certificate is not valid yet.
     NotYetValid,
-    /// The certificate is another host's.
+    /// The certificate belongs to another host.
     WrongHost,
-    /// Nobody we trust signed the certificate.
+    /// No authority that we trust signed the certificate.
     UnknownIssuer,
-    /// The certificate was taken back.
+    /// The certificate was revoked.
     Revoked,
-    /// The certificate is broken or for another use.
+    /// The certificate is broken or meant for another use.
     BadCertificate,
-    /// The two sides have no way of speaking in common, or one broke off.
+    /// The two sides have no protocol in common, or one side broke off.
     Handshake,
 }
 
-/// What an attempt was waiting for.
+/// Names the phases of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// The host's address.
+    /// The host's name is being resolved.
     Resolve,
-    /// The connection.
+    /// The connection is being opened.
     Connect,
-    /// The TLS handshake.
+    /// The TLS handshake is under way.
     Tls,
-    /// The request to be taken.
+    /// The request is being written.
     Send,
-    /// The answer's status line and headers.
+    /// The answer's status line and headers are awaited.
     Headers,
 }
 
@@ -157,7 +158,7 @@ impl fmt::Display for AttemptFault {
     }
 }
 
-/// Milliseconds, as a human reads them: `10 s`, `2.5 s`, `0.25 s`.
+/// Displays milliseconds as seconds: `10 s`, `2.5 s`, `0.25 s`.
 struct Seconds(u32);
 
 impl fmt::Display for Seconds {
@@ -205,29 +206,30 @@ impl Phase {
     }
 }
 
-/// The first 256 bytes of an answer's body, as they came: a partner's bytes, so nothing to print unescaped.
+/// Holds the first 256 bytes of an answer's body as the partner sent them. They must be escaped before they are
+/// printed.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Answer(#[serde(with = "serde_bytes")] Vec<u8>);
 
 impl Answer {
-    /// What is kept of this body.
+    /// Keeps the beginning of this body.
     pub fn of(body: &[u8]) -> Self {
         Self(body.get(..MAX_ANSWER_BYTES).unwrap_or(body).to_owned())
     }
 
-    /// The bytes.
+    /// Returns the raw bytes.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether there are none.
+    /// Returns true if no byte is kept.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-/// In one line and harmless to a terminal: control characters and bytes that are not UTF-8 as `\x1b`.
+/// Escapes control characters and bytes that are not UTF-8, so that the text is one line and harmless to a terminal.
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {
@@ -248,49 +250,49 @@ impl fmt::Debug for Answer {
     }
 }
 
-/// An attempt as whoever made it reports it.
+/// Reports a finished attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answered {
-    /// When it began, cut to the millisecond.
+    /// Says when the attempt began, cut to the millisecond.
     pub sent_at: Moment,
-    /// When it ended, rounded up to the millisecond: what is counted from it is never early.
+    /// Says when it ended, rounded up to the millisecond, so that times counted from it are never early.
     pub ended_at: Moment,
-    /// What it ended with.
+    /// Says how it ended.
     pub outcome: Outcome,
-    /// The beginning of the answer's body.
+    /// Holds the beginning of the answer's body.
     pub answer: Answer,
-    /// What the answer asked for.
+    /// Holds the answer's `Retry-After`, if it had one.
     pub retry_after: Option<RetryAfter>,
 }
 
 impl Answered {
-    /// What is reported of an attempt that was not sent for this reason.
+    /// Returns the report of an attempt that was not sent because of this fault.
     pub fn unsent(fault: AttemptFault, now: Moment) -> Self {
         let outcome = Outcome::Fault(fault);
         Self { sent_at: now, ended_at: now, outcome, answer: Answer::default(), retry_after: None }
     }
 }
 
-/// An attempt as it is kept.
+/// Holds an attempt as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Which of its round: 1 to 6.
+    /// Numbers the attempt within its round, from 1 to 6.
     pub n: u8,
-    /// When it was due.
+    /// Says when it was due.
     pub due_at: Moment,
-    /// When it began.
+    /// Says when it began.
     pub sent_at: Moment,
-    /// How long it took, in milliseconds.
+    /// Says how long it took, in milliseconds.
     pub duration_ms: u32,
-    /// What it ended with.
+    /// Says how it ended.
     pub outcome: Outcome,
-    /// The beginning of the answer's body.
+    /// Holds the beginning of the answer's body.
     #[serde(default, skip_serializing_if = "Answer::is_empty")]
     pub answer: Answer,
 }
 
 impl Attempt {
-    /// What is kept of attempt `n`.
+    /// Makes the stored form of attempt `n`.
     pub fn of(n: u8, due_at: Moment, answered: &Answered) -> Self {
         let Answered { sent_at, ended_at, outcome, answer, .. } = answered.clone();
         let duration_ms = ended_at.as_millisecond().saturating_sub(sent_at.as_millisecond());

@@ -1,16 +1,17 @@
-//! The life of a delivery: the one webhook owed to a partner for one participant reaching one campaign's goal.
+//! Holds a delivery: the one webhook owed to a partner for one participant who reached one campaign's goal.
 //!
-//! Everything here is a decision about a [`Delivery`] as it was read. Whoever carries it out replaces the stored
-//! delivery only where it still has the [`revision`](Delivery::revision) that was read, and where it has not, decides
-//! again about what is stored now. Then, whatever is repeated, reordered, raced or killed:
+//! Every method returns a decision about a [`Delivery`] as it was read. The caller replaces the stored delivery only
+//! while it still has the [`revision`](Delivery::revision) that was read; otherwise it reads again and decides again.
+//! These laws then hold under repetition, reordering, races and crashes:
 //!
-//! - no request goes out without a claim that was stored before it, and a claim is given only for the next attempt, when
-//!   it is due, while no other lives: so a second request for an attempt costs a claim that expired;
-//! - a round has at most [`ATTEMPTS`](crate::retry::ATTEMPTS) recorded attempts, and ends;
-//! - a delivery under way has a message. Messages are acknowledged only where the attempt they stand for is recorded and
-//!   the next one's message is sent, or stands behind another; a message that finds a live claim, whose ever, returns.
+//! - No request goes out without a claim that was stored before it. A claim is given only for the next attempt, when it
+//!   is due, while no other claim lives. A second request for an attempt therefore needs an expired claim.
+//! - A round has at most [`ATTEMPTS`](crate::retry::ATTEMPTS) recorded attempts, and it ends.
+//! - A delivery under way has a message. A message is acknowledged only after its attempt is recorded and the next
+//!   attempt's message is sent, or when another message stands for the work. A message that meets a live claim returns
+//!   to the queue.
 //!
-//! The simulation in this module's tests holds all of it against crashes at each step.
+//! The simulation in this module's tests checks these laws with crashes at every step.
 
 mod life;
 
@@ -29,7 +30,7 @@ use crate::{
     prelude::*,
 };
 
-/// A delivery, with its current round. What its parts are called when it is stored, keys and indexes apart, is said here.
+/// Holds a delivery with its current round. Its serialized form is the stored form, except keys and indexes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
     #[serde(rename = "delivery_id")]
@@ -45,13 +46,13 @@ pub struct Delivery {
     round: u32,
     opened_at: Moment,
     attempts: Vec<Attempt>,
-    /// The ticket that the last of the attempts was recorded under.
+    /// Holds the ticket that the last attempt was recorded under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recorded: Option<Ticket>,
     life: Life,
 }
 
-/// Whether there is anything left to do: there is a next attempt exactly as long as the delivery has not ended.
+/// Says whether work is left. A next attempt exists exactly as long as the delivery has not ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Life {
@@ -66,53 +67,54 @@ enum Life {
     },
 }
 
-/// The attempt to come.
+/// Describes the next attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Next {
-    /// When it is due.
+    /// Says when it is due.
     pub due_at: Moment,
-    /// The ticket of its message.
+    /// Holds the ticket of its message.
     pub ticket: Ticket,
 }
 
-/// How a delivery ends. Only opening a round by hand leads on, and a late 2xx makes every other end a delivery.
+/// Says how a delivery ended. Opening a round by hand continues it, and a late 2xx turns every other ending into
+/// delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
-    /// The partner has it.
+    /// The partner has received the webhook.
     Delivered,
     /// The partner answered 410.
     Gone,
     /// All attempts of the round failed.
     Exhausted,
-    /// The campaign was archived, or an operator took it back.
+    /// The campaign was archived, or an operator cancelled the delivery.
     Cancelled,
 }
 
-/// How far a delivery is, in one word.
+/// Summarises in one word how far a delivery is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// No attempt of the current round was recorded yet.
+    /// The current round has no recorded attempt yet.
     Pending,
     /// An attempt has failed, and another is due.
     Retrying,
-    /// The partner has it.
+    /// The partner has received the webhook.
     Delivered,
     /// The partner answered 410.
     Gone,
     /// All attempts of the round failed.
     Exhausted,
-    /// The campaign was archived, or an operator took it back.
+    /// The campaign was archived, or an operator cancelled the delivery.
     Cancelled,
 }
 
 impl Status {
-    /// All of them.
+    /// Lists every status.
     pub const ALL: [Self; 6] =
         [Self::Pending, Self::Retrying, Self::Delivered, Self::Gone, Self::Exhausted, Self::Cancelled];
 
-    /// As it is written.
+    /// Returns the status as it is stored and shown.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -142,68 +144,70 @@ impl From<Ending> for Status {
     }
 }
 
-/// The right to make one attempt, until it expires.
+/// Grants the right to make one attempt until it expires.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
-    /// The round.
+    /// Numbers the round.
     pub round: u32,
-    /// Which attempt of it.
+    /// Numbers the attempt within the round.
     pub n: u8,
-    /// The ticket of the message that it was claimed for.
+    /// Holds the ticket of the message that the attempt was claimed for.
     pub ticket: Ticket,
-    /// Whose it is: two workers with copies of one message have one ticket and two marks.
+    /// Identifies the claiming worker. Two workers with copies of one message have the same ticket and different marks.
     pub mark: Mark,
-    /// When the attempt was due.
+    /// Says when the attempt was due.
     pub due_at: Moment,
-    /// From this instant on another may claim the attempt.
+    /// Says from which instant another worker may claim the attempt.
     pub until: Moment,
 }
 
 impl Claim {
-    /// Whether nobody else may claim the attempt yet. No request is begun that may outlast this.
+    /// Returns true while no other worker may claim the attempt. No request may begin that could outlast the claim.
     pub fn lives(&self, now: Moment) -> bool {
         now < self.until
     }
 }
 
-/// A message of the queues `webhooks` and `webhook-retries`: an attempt that is to be made when it is due.
+/// Holds a message of the queues `webhooks` and `webhook-retries`: an attempt to make when it is due.
 ///
-/// It names partner and campaign, so that its message group, a pause and a wait need no read.
+/// The message names partner and campaign, so that its message group, a pause and a wait need no read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
-    /// The delivery.
+    /// Identifies the delivery.
     pub delivery_id: DeliveryId,
-    /// Its partner.
+    /// Names the partner.
     pub provider: Provider,
-    /// Its campaign.
+    /// Names the campaign.
     pub campaign: CampaignName,
-    /// The round.
+    /// Numbers the round.
     pub round: u32,
-    /// Which attempt of it.
+    /// Numbers the attempt within the round.
     pub n: u8,
-    /// Tells this chain of messages from others of the same delivery.
+    /// Tells this chain of messages from other chains of the same delivery.
     pub ticket: Ticket,
-    /// When the attempt is due.
+    /// Says when the attempt is due.
     pub due_at: Moment,
-    /// Which revision of the delivery it was made for. While that stands, all that the message says is so, and the
-    /// attempt can be claimed without reading the delivery first.
+    /// Holds the delivery's revision that the message was made for. While the stored delivery has this revision,
+    /// everything in the message is true, and the attempt can be claimed without reading the delivery first.
     pub revision: u32,
 }
 
 impl Message {
-    /// Whether it belongs to the first attempt of all, which waits for no failing partner's resends.
+    /// Returns true for the first attempt of the first round, which does not wait behind the resends of failing
+    /// partners.
     pub fn is_first(&self) -> bool {
         self.round == 1 && self.n == 1
     }
 
-    /// How many seconds it must wait still, if any: at most 900 at a time. Where this says so, nothing need be read.
+    /// Returns how many more seconds the message must wait, at most 900 at a time. While it must wait, nothing need be
+    /// read.
     pub fn hop(&self, now: Moment) -> Option<u16> {
         (now < self.due_at).then(|| crate::retry::hop(now, self.due_at))
     }
 
-    /// The claim to store without reading the delivery, if it still has the [`revision`](Self::revision) that this
-    /// message was made for: whoever made the message saw that no claim lived then, so it is what
-    /// [`Delivery::decide`] would say. None where the attempt is not to be made now.
+    /// Returns the claim to store without reading the delivery, on the condition that the delivery still has this
+    /// message's [`revision`](Self::revision). The maker of the message saw that no claim lived then, so
+    /// [`Delivery::decide`] would give the same claim. Returns `None` if the attempt must not be made now.
     pub fn claim(&self, now: Moment, standing: Standing, pace: &Pace, mark: &Mark) -> Option<Claim> {
         (standing == Standing::Open && self.due_at <= now).then(|| Claim {
             round: self.round,
@@ -216,22 +220,23 @@ impl Message {
     }
 }
 
-/// An attempt that is kept beside its delivery, because its claim was lost before it could be recorded.
+/// Holds an attempt that is stored beside its delivery, because its claim was lost before it could be recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LateAttempt {
-    /// The delivery.
+    /// Identifies the delivery.
     pub delivery_id: DeliveryId,
-    /// The round that it was made in.
+    /// Numbers the round that the attempt was made in.
     pub round: u32,
-    /// Who made it: with the delivery, the round and `n` its key, so that storing it twice stores it once.
+    /// Identifies the worker that made it. Together with the delivery, the round and `n` it is the key, so that storing
+    /// the attempt twice stores it once.
     pub mark: Mark,
-    /// The attempt.
+    /// Holds the attempt.
     pub attempt: Attempt,
 }
 
 impl Delivery {
-    /// What is put where there is none yet for a goal that this GG3 user has reached: its first attempt is due at once.
-    /// Its ids are fixed from now on.
+    /// Makes the delivery to put, if absent, for a goal that this GG3 user has reached. Its first attempt is due at
+    /// once, and its ids are fixed from now on.
     pub fn new(participant: UserId, owed: Owed, now: Moment, ticket: Ticket) -> Self {
         let Owed { provider, campaign, ids, occurred_at } = owed;
         Self {
@@ -251,67 +256,68 @@ impl Delivery {
         }
     }
 
-    /// Its id, and the `webhook-id` of every attempt of every round.
+    /// Returns the delivery's id, which is also the `webhook-id` of every attempt in every round.
     pub fn id(&self) -> &DeliveryId {
         &self.id
     }
 
-    /// The partner it is owed to.
+    /// Returns the partner that the webhook is owed to.
     pub fn provider(&self) -> &Provider {
         &self.provider
     }
 
-    /// The campaign whose goal was reached.
+    /// Returns the campaign whose goal was reached.
     pub fn campaign(&self) -> &CampaignName {
         &self.campaign
     }
 
-    /// The GG3 user who reached it.
+    /// Returns the GG3 user who reached the goal.
     pub fn participant(&self) -> &UserId {
         &self.participant
     }
 
-    /// What the partner knows the user by.
+    /// Returns the ids by which the partner knows the user.
     pub fn ids(&self) -> &Ids {
         &self.ids
     }
 
-    /// When the goal was reached.
+    /// Returns when the goal was reached.
     pub fn occurred_at(&self) -> Moment {
         self.occurred_at
     }
 
-    /// When it was first put.
+    /// Returns when the delivery was first put.
     pub fn created_at(&self) -> Moment {
         self.created_at
     }
 
-    /// One more with each change: what is stored is replaced only where it still has the revision that was read.
+    /// Returns the revision, which grows by one with each change. The stored delivery is replaced only while it has the
+    /// revision that was read.
     pub fn revision(&self) -> u32 {
         self.revision
     }
 
-    /// The current round, from 1.
+    /// Returns the number of the current round, from 1.
     pub fn round(&self) -> u32 {
         self.round
     }
 
-    /// When the current round began: how long it has been under way.
+    /// Returns when the current round began.
     pub fn opened_at(&self) -> Moment {
         self.opened_at
     }
 
-    /// The recorded attempts of the current round, in order.
+    /// Returns the recorded attempts of the current round in order.
     pub fn attempts(&self) -> &[Attempt] {
         &self.attempts
     }
 
-    /// The ticket of the message that the last attempt was recorded for.
+    /// Returns the ticket of the message that the last attempt was recorded for.
     pub fn recorded_under(&self) -> Option<&Ticket> {
         self.recorded.as_ref()
     }
 
-    /// How it ended; `None` while it is under way.
+    /// Returns how the delivery ended, or `None` while it is under way.
     pub fn ending(&self) -> Option<Ending> {
         match self.life {
             Life::Ended { ending, .. } => Some(ending),
@@ -319,7 +325,7 @@ impl Delivery {
         }
     }
 
-    /// When it ended; `None` while it is under way.
+    /// Returns when the delivery ended, or `None` while it is under way.
     pub fn ended_at(&self) -> Option<Moment> {
         match self.life {
             Life::Ended { at, .. } => Some(at),
@@ -327,7 +333,7 @@ impl Delivery {
         }
     }
 
-    /// How far it is, in one word.
+    /// Returns how far the delivery is, in one word.
     pub fn status(&self) -> Status {
         match self.ending() {
             Some(ending) => ending.into(),
@@ -336,7 +342,7 @@ impl Delivery {
         }
     }
 
-    /// The attempt to come, while it is under way.
+    /// Returns the next attempt while the delivery is under way.
     pub fn next(&self) -> Option<&Next> {
         match &self.life {
             Life::UnderWay { next, .. } => Some(next),
@@ -344,7 +350,7 @@ impl Delivery {
         }
     }
 
-    /// The claim on the attempt to come, live or expired.
+    /// Returns the claim on the next attempt, live or expired.
     pub fn claim(&self) -> Option<&Claim> {
         match &self.life {
             Life::UnderWay { claim, .. } => claim.as_ref(),
@@ -356,7 +362,7 @@ impl Delivery {
         u8::try_from(self.attempts.len()).map_or(u8::MAX, |recorded| recorded.saturating_add(1))
     }
 
-    /// The message of the attempt to come, under this ticket.
+    /// Makes the message of the next attempt under this ticket.
     fn message(&self, next: &Next, ticket: Ticket) -> Message {
         Message {
             delivery_id: self.id.clone(),

@@ -1,5 +1,4 @@
-//! A partner as whoever calls its webhooks needs it: how each campaign stands, where its webhook leads, when it is sent
-//! again.
+//! Prepares a partner for the sender: the state of each campaign, where its webhook leads, and when it is resent.
 
 use alloc::collections::BTreeMap;
 
@@ -14,13 +13,13 @@ use crate::{
     webhook::{Allowance, BodyNames, Method, TemplateFault, UrlTemplate, Values, Webhook, WebhookRequest},
 };
 
-/// A partner's campaigns, ready to be called.
+/// Holds a partner's campaigns, ready to be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     campaigns: BTreeMap<CampaignName, Callee>,
 }
 
-/// One campaign, ready to be called.
+/// Holds one campaign, ready to be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Callee {
     standing: Standing,
@@ -30,8 +29,8 @@ pub struct Callee {
 }
 
 impl Recipient {
-    /// What this partner's configuration says. Where a webhook leads is held to `allowance` again: what an operator's
-    /// command let pass on one machine must not be called from another that may not.
+    /// Prepares this partner. Webhooks are checked against `allowance` again, because an operator's command may have
+    /// permitted what this machine must not call.
     pub fn of(partner: &Partner, allowance: Allowance) -> Self {
         let campaigns = partner.media_buying().campaigns().iter();
         Self {
@@ -39,7 +38,7 @@ impl Recipient {
         }
     }
 
-    /// A campaign, archived or not.
+    /// Returns a campaign, archived or not.
     pub fn campaign(&self, name: &CampaignName) -> Option<&Callee> {
         self.campaigns.get(name)
     }
@@ -58,7 +57,7 @@ fn callee(partner: &Partner, campaign: &Campaign, allowance: Allowance) -> Calle
 fn webhook(partner: &Partner, campaign: &Campaign, allowance: Allowance) -> Result<Webhook, String> {
     let file = campaign.webhook();
     let method: Method = file.method.parse()?;
-    // Whoever calls it tells the fault in a log, where nothing of a URL's path and query may stand.
+    // The sender logs the fault, and no log may contain a URL's path or query.
     let template = UrlTemplate::parse(&file.url, partner.media_buying().ids(), allowance);
     let template = template.map_err(|faults| all(faults.iter().map(TemplateFault::unquoted)))?;
     let names = BodyNames::try_new(&partner.rules().names);
@@ -72,24 +71,24 @@ fn all(faults: impl Iterator<Item = String>) -> String {
 }
 
 impl Callee {
-    /// Whether its webhooks are sent.
+    /// Says whether the campaign's webhooks are sent.
     pub fn standing(&self) -> Standing {
         self.standing
     }
 
-    /// When a failed attempt is made again.
+    /// Returns when failed attempts are repeated.
     pub fn policy(&self) -> RetryPolicy {
         self.policy
     }
 
-    /// Its webhook; or why this machine cannot call what the configuration says, which spends no attempt.
+    /// Returns the webhook, or says why this machine cannot call it. That spends no attempt.
     pub fn webhook(&self) -> Result<Prepared<'_>, &str> {
         let webhook = self.webhook.as_ref().map_err(String::as_str)?;
         Ok(Prepared { webhook, event: &self.event })
     }
 }
 
-/// A webhook that only lacks a delivery's values.
+/// Holds a webhook that only lacks a delivery's values.
 #[derive(Debug, Clone, Copy)]
 pub struct Prepared<'a> {
     webhook: &'a Webhook,
@@ -97,7 +96,7 @@ pub struct Prepared<'a> {
 }
 
 impl Prepared<'_> {
-    /// The request of a delivery: the same at every attempt, while the configuration is the same.
+    /// Makes the request of a delivery. It is the same at every attempt while the configuration is the same.
     pub fn request(&self, delivery: &Delivery) -> Result<WebhookRequest, AttemptFault> {
         self.webhook.request(&Values {
             ids: delivery.ids(),
@@ -133,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_campaign_stands_as_its_file_says_and_archived_is_stronger_than_paused() {
+    fn an_archived_and_paused_campaign_counts_as_archived() {
         let url = "https://a.example/?c={clickId}";
         let all = [
             ("open", "", Standing::Open),
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_webhook_that_this_machine_may_not_call_is_no_request_and_harms_no_other_campaign() {
+    fn a_forbidden_webhook_harms_no_other_campaign() {
         let files = [
             campaign("local", "", "http://127.0.0.1:9/?c={clickId}"),
             campaign("welcome", r#","initial_interval_seconds":7"#, "https://a.example/{event}?c={clickId}"),

@@ -1,4 +1,4 @@
-//! When a failed webhook is sent again, and how a wait that is longer than SQS carries is cut into hops.
+//! Decides when a failed webhook is sent again, and cuts waits that are longer than SQS allows into hops.
 
 use core::time::Duration;
 
@@ -7,28 +7,28 @@ use thiserror::Error;
 
 use crate::moment::Moment;
 
-/// How often a failed attempt is repeated within a round.
+/// Counts the resends of a round.
 pub const RESENDS: u8 = 5;
-/// The most attempts of one round: the first, and its resends.
+/// Counts the attempts of a round: the first one and its resends.
 pub const ATTEMPTS: u8 = 1 + RESENDS;
-/// The shortest delay before the first resend.
+/// Bounds the delay before the first resend from below.
 pub const MIN_INITIAL_INTERVAL: Duration = Duration::from_secs(1);
-/// The longest delay before the first resend.
+/// Bounds the delay before the first resend from above.
 pub const MAX_INITIAL_INTERVAL: Duration = Duration::from_hours(6);
-/// The delay before the first resend where none was agreed.
+/// Sets the delay before the first resend where none was agreed.
 pub const DEFAULT_INITIAL_INTERVAL: Duration = Duration::from_mins(10);
-/// However long a partner asks us to wait, we wait no longer for its asking.
+/// Bounds the wait that a partner's `Retry-After` can ask for.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_hours(6);
-/// The longest delay that an SQS message carries.
+/// Bounds the delay of an SQS message, in seconds.
 pub const MAX_HOP_SECONDS: u16 = 900;
 
-/// When the resends of one campaign's webhooks are due.
+/// Decides when the resends of one campaign's webhooks are due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     initial_interval: Duration,
 }
 
-/// An initial interval that nobody should have.
+/// Reports an initial interval outside its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must be 1 second to 6 hours, in whole milliseconds; this one is {0:?}")]
 pub struct RetryPolicyFault(Duration);
@@ -40,23 +40,23 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The policy with this delay before the first resend.
+    /// Makes the policy with this delay before the first resend.
     pub fn try_new(initial_interval: Duration) -> Result<Self, RetryPolicyFault> {
         let bounded = (MIN_INITIAL_INTERVAL..=MAX_INITIAL_INTERVAL).contains(&initial_interval);
-        // What is kept is cut to the millisecond; a finer interval would be cut to less than was agreed.
+        // Instants are cut to the millisecond, so a finer interval would come out shorter than agreed.
         let kept = initial_interval.subsec_nanos().is_multiple_of(1_000_000);
         if bounded && kept { Ok(Self { initial_interval }) } else { Err(RetryPolicyFault(initial_interval)) }
     }
 
-    /// The delay before the first resend.
+    /// Returns the delay before the first resend.
     pub fn initial_interval(self) -> Duration {
         self.initial_interval
     }
 
-    /// When the attempt after attempt `n`, which failed at `failed_at`, is due: `n` × the initial interval later, or
-    /// when the partner asked for it if that is later still. `None` after the last attempt of a round.
+    /// Returns when the attempt after attempt `n` is due, which failed at `failed_at`: `n` × the initial interval
+    /// later, or when the partner asked for it, whichever is later. Returns `None` after the last attempt of a round.
     ///
-    /// The cap of 6 hours is on what a partner asks for, not on what was agreed with it.
+    /// The cap of 6 hours bounds what a partner asks for. It does not bound what was agreed.
     pub fn due(self, n: u8, failed_at: Moment, asked: Option<RetryAfter>) -> Option<Moment> {
         if !(1..ATTEMPTS).contains(&n) {
             return None;
@@ -71,43 +71,44 @@ impl RetryPolicy {
     }
 }
 
-/// What a partner's `Retry-After` asks for.
+/// Holds what a partner's `Retry-After` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
-    /// To wait this long from its answer.
+    /// The partner asks to wait this long after its answer.
     Delay(Duration),
-    /// To wait until then.
+    /// The partner asks to wait until this instant.
     At(Moment),
 }
 
 impl RetryAfter {
-    /// Reads the header's value as RFC 9110 has it: seconds, or a date in any of the three forms. Nonsense is `None`,
-    /// as though there were no header: a partner's slip must neither stop nor hurry its webhooks.
+    /// Reads the header's value as RFC 9110 defines it: seconds, or a date in one of three forms. Any other value is
+    /// ignored, so that a partner's mistake neither stops nor hurries its webhooks.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let text = core::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            // More digits than fit are a very long time.
+            // A number with too many digits means a very long time.
             return Some(Self::Delay(Duration::from_secs(text.parse().unwrap_or(u64::MAX))));
         }
         parse_http_date(text).map(Self::At)
     }
 }
 
-/// A date as in `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` or `Sun Nov  6 08:49:37 1994`. The day
-/// of the week says nothing that the date does not, so it is passed over.
+/// Reads a date such as `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` or `Sun Nov  6 08:49:37
+/// 1994`. The day of the week adds nothing to the date, so it is skipped.
 fn parse_http_date(text: &str) -> Option<Moment> {
     let (day, rest) = text.split_once(' ')?;
     let formats: &[&str] =
         if day.ends_with(',') { &["%d %b %Y %H:%M:%S GMT", "%d-%b-%y %H:%M:%S GMT"] } else { &["%b %e %H:%M:%S %Y"] };
     let parsed = formats.iter().find_map(|format| strtime::parse(format, rest.trim_start()).ok())?;
     let datetime = parsed.to_datetime().ok()?;
-    // The last day of the year 9999 is beyond what a timestamp holds, and some say "never" with it.
+    // Some servers mean "never" by the last day of the year 9999, which is beyond a timestamp's range.
     Some(Moment::from(TimeZone::UTC.to_timestamp(datetime).unwrap_or(Timestamp::MAX)))
 }
 
-/// How many seconds a message that is due then waits in the queue now: 0 to 900.
+/// Returns how many seconds a message that is due at `due` must wait in the queue now, from 0 to 900.
 ///
-/// Rounded up to whole seconds, so that what comes out of the queue is due, or has another hop before it; never early.
+/// It rounds up to whole seconds, so that a message leaves the queue when it is due or for another hop, and never
+/// early.
 pub fn hop(now: Moment, due: Moment) -> u16 {
     let wait_ms = due.as_millisecond().saturating_sub(now.as_millisecond()).max(0);
     let wait_seconds = wait_ms / 1000 + i64::from(wait_ms % 1000 > 0);
@@ -142,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn resend_n_is_due_n_intervals_after_the_failure_before_it_and_there_are_five() {
+    fn resend_n_is_due_n_intervals_after_the_previous_failure() {
         let failed = at("2026-11-23T12:00:00Z");
         let due: Vec<Option<Moment>> = (0..=8).map(|n| policy(600).due(n, failed, None)).collect();
         let minutes = |minutes| Some(failed.plus(Duration::from_mins(minutes)));
@@ -153,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_read_in_every_form_that_http_has() {
+    fn retry_after_is_read_in_every_form_of_http() {
         let date = RetryAfter::At(at("1994-11-06T08:49:37Z"));
         let seconds = |seconds| RetryAfter::Delay(Duration::from_secs(seconds));
         for (value, read) in [
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_in_retry_after_is_no_retry_after() {
+    fn nonsense_in_retry_after_is_ignored() {
         for value in [
             "",
             " ",
@@ -194,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_retry_after_is_respected_and_capped_and_a_shorter_one_hurries_nothing() {
+    fn only_a_longer_retry_after_counts_and_it_is_capped() {
         let failed = at("2026-11-23T12:00:00Z");
         let due = |interval, value: &str| policy(interval).due(1, failed, RetryAfter::parse(value.as_bytes())).unwrap();
         for (interval, value, expected) in [
@@ -209,7 +210,7 @@ mod tests {
         ] {
             assert_eq!(due(interval, value), at(expected), "{interval} {value}");
         }
-        // What was agreed is not capped: the fifth resend of a six-hour interval waits thirty.
+        // The agreed interval is not capped: the fifth resend of a six-hour interval waits thirty hours.
         assert_eq!(policy(21_600).due(5, failed, None), Some(at("2026-11-24T18:00:00Z")));
     }
 
@@ -254,7 +255,7 @@ mod tests {
         }
 
         #[test]
-        fn whatever_a_partner_asks_a_resend_is_never_early_nor_later_than_asked_and_agreed(
+        fn a_resend_is_never_early_nor_later_than_asked_or_agreed(
             interval in 1u64..=21_600, n in 1u8..=5, failed in 0i64..4_000_000_000_000, asked in any::<u64>(), is_date: bool,
         ) {
             let failed = Moment::from_millisecond(failed);
@@ -266,7 +267,7 @@ mod tests {
         }
 
         #[test]
-        fn no_header_makes_it_panic(value in prop::collection::vec(any::<u8>(), 0..40)) {
+        fn no_header_makes_the_parser_panic(value in prop::collection::vec(any::<u8>(), 0..40)) {
             let _ = RetryAfter::parse(&value);
         }
     }

@@ -1,7 +1,7 @@
-//! Webhooks to partners: which URL is called for a delivery, with which body, and what of it is signed.
+//! Describes webhooks to partners: the URL that is called for a delivery, the body, and the signed payload.
 //!
-//! The signature itself is Standard Webhooks', over `{webhook-id}.{webhook-timestamp}.{payload}`, and is made where the
-//! request is sent; here is what the payload is ([`WebhookRequest::signed_payload`]).
+//! The signature follows Standard Webhooks, over `{webhook-id}.{webhook-timestamp}.{payload}`. The sender makes it;
+//! this module defines the payload ([`WebhookRequest::signed_payload`]).
 
 use core::{fmt, net::IpAddr};
 
@@ -25,30 +25,30 @@ pub use parts::Place;
 pub use request::{BodyNameFault, BodyNames, Method, Webhook, WebhookRequest};
 pub use template::{MAX_MACROS, MAX_TEMPLATE_BYTES, TemplateFault, UrlTemplate};
 
-/// What a URL template may ask for, as `{userId}` and so on.
+/// Names the macros of a URL template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Macro {
-    /// `{userId}`: the partner's name for its user.
+    /// `{userId}` is the partner's id of its user.
     UserId,
-    /// `{clickId}`: the partner's click.
+    /// `{clickId}` is the partner's click.
     ClickId,
-    /// `{event}`: what the goal is called.
+    /// `{event}` is the name of the goal.
     Event,
-    /// `{campaign}`: the campaign's name.
+    /// `{campaign}` is the campaign's name.
     Campaign,
-    /// `{deliveryId}`: the same in all attempts, and the `webhook-id`.
+    /// `{deliveryId}` is the same in all attempts, and equals the `webhook-id`.
     DeliveryId,
-    /// `{occurredAt}`: when the goal was reached, RFC 3339 in UTC.
+    /// `{occurredAt}` says when the goal was reached, in RFC 3339 and UTC.
     OccurredAt,
 }
 
 impl Macro {
-    /// All of them.
+    /// Lists all macros.
     pub const ALL: [Self; 6] =
         [Self::UserId, Self::ClickId, Self::Event, Self::Campaign, Self::DeliveryId, Self::OccurredAt];
 
-    /// Its name, without braces.
+    /// Returns the name without braces.
     pub fn name(self) -> &'static str {
         match self {
             Self::UserId => "userId",
@@ -67,18 +67,18 @@ impl fmt::Display for Macro {
     }
 }
 
-/// What a delivery fills a webhook with.
+/// Holds the values that a delivery fills into a webhook.
 #[derive(Debug, Clone, Copy)]
 pub struct Values<'a> {
-    /// What the partner knows the user by.
+    /// Holds the ids by which the partner knows the user.
     pub ids: &'a Ids,
-    /// What the goal is called.
+    /// Names the goal.
     pub event: &'a EventLabel,
-    /// The campaign.
+    /// Names the campaign.
     pub campaign: &'a CampaignName,
-    /// The delivery.
+    /// Identifies the delivery.
     pub delivery_id: &'a DeliveryId,
-    /// When the goal was reached.
+    /// Says when the goal was reached.
     pub occurred_at: Moment,
 }
 
@@ -95,26 +95,26 @@ impl Values<'_> {
     }
 }
 
-/// A URL to call: of a template, with a delivery's values, leading where the template leads.
+/// Holds a URL to call: a template filled with a delivery's values, which leads where the template leads.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookUrl(Url);
 
-/// Whom a URL names.
+/// Says which host a URL names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination<'a> {
-    /// A name, in lower-case ASCII, to be resolved.
+    /// Holds a host name in lower-case ASCII, to be resolved.
     Name(&'a str),
-    /// An address.
+    /// Holds an address.
     Address(IpAddr),
 }
 
 impl WebhookUrl {
-    /// The URL, which nobody may log.
+    /// Returns the URL. It must not be logged.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// Whom to connect to.
+    /// Returns the host to connect to.
     pub fn destination(&self) -> Destination<'_> {
         match self.0.host() {
             Some(Host::Ipv4(v4)) => Destination::Address(v4.into()),
@@ -124,28 +124,29 @@ impl WebhookUrl {
         }
     }
 
-    /// The port to connect to.
+    /// Returns the port to connect to.
     pub fn port(&self) -> u16 {
         self.0.port_or_known_default().unwrap_or_else(|| unreachable!("http and https have a port"))
     }
 
-    /// Whether it is called by https; else it is by http, on a developer's machine.
+    /// Returns true for https. Plain http is used on a developer's machine only.
     pub fn is_secure(&self) -> bool {
         self.0.scheme() == "https"
     }
 
-    /// Host and port as a request names them: without a port that its scheme has anyway, an IPv6 address in brackets.
+    /// Returns host and port as a request names them: without the scheme's default port, with an IPv6 address in
+    /// brackets.
     pub fn authority(&self) -> &str {
         &self.0[Position::BeforeHost..Position::AfterPort]
     }
 
-    /// The path and query, exactly as the request line must have them.
+    /// Returns path and query exactly as the request line must have them.
     pub fn request_target(&self) -> &str {
         &self.0[Position::BeforePath..Position::AfterQuery]
     }
 }
 
-/// Only scheme, host and port: the path may hold a token, and the query ids.
+/// Shows only scheme, host and port, because the path may hold a token and the query holds ids.
 impl fmt::Debug for WebhookUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "WebhookUrl({}/…)", &self.0[..Position::BeforePath])

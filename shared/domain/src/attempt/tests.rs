@@ -4,7 +4,7 @@ use super::*;
 use crate::address;
 
 #[test]
-fn only_2xx_is_delivered_only_410_is_gone_and_everything_else_failed() {
+fn a_2xx_is_delivered_a_410_gone_and_all_else_failed() {
     for code in 0..=u16::MAX {
         let expected = match code {
             200..=299 => Verdict::Delivered,
@@ -17,7 +17,7 @@ fn only_2xx_is_delivered_only_410_is_gone_and_everything_else_failed() {
 }
 
 #[test]
-fn every_outcome_is_named_for_a_human() {
+fn every_outcome_has_words_for_people() {
     let blocked = address::check("127.0.0.1".parse().unwrap()).unwrap_err();
     let timed_out = |waiting_for, after_ms| AttemptFault::TimedOut { waiting_for, after_ms };
     for (fault, words) in [
@@ -40,14 +40,14 @@ fn every_outcome_is_named_for_a_human() {
 }
 
 #[test]
-fn of_an_answer_the_first_256_bytes_are_kept_and_shown_without_harm() {
+fn the_first_256_bytes_of_an_answer_are_kept_and_escaped() {
     assert_eq!(Answer::of(&[b'a'; 300]).as_bytes(), [b'a'; 256]);
     assert_eq!(Answer::of(b"ok \x1b[2J\r\n\xff\xc3\xa9").to_string(), "ok \\u{1b}[2J\\r\\n\\xffé");
 }
 
 proptest! {
     #[test]
-    fn an_attempt_comes_back_from_storage_as_it_was(
+    fn a_stored_attempt_reads_back_unchanged(
         n in 1u8..=6, body in prop::collection::vec(any::<u8>(), 0..300), sent in 0i64..4_000_000_000_000, ms in 0i64..100_000, status: u16,
     ) {
         let (sent_at, ended_at) = (Moment::from_millisecond(sent), Moment::from_millisecond(sent + ms));

@@ -1,4 +1,4 @@
-//! The transitions of a delivery.
+//! Decides how a delivery changes.
 
 use core::time::Duration;
 
@@ -14,19 +14,19 @@ use crate::{
     retry::{MAX_HOP_SECONDS, RetryPolicy, hop},
 };
 
-/// How a campaign stands when a message of it is looked at.
+/// Says how a campaign treats its messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
-    /// Its webhooks are sent.
+    /// The campaign's webhooks are sent.
     Open,
-    /// Its webhooks wait.
+    /// The campaign's webhooks wait.
     Paused,
-    /// It is over: what is owed is cancelled.
+    /// The campaign has ended, and what it owes is cancelled.
     Archived,
 }
 
 impl From<&Campaign> for Standing {
-    /// Archived is stronger than paused.
+    /// Reads the campaign's state. A campaign that is both archived and paused counts as archived.
     fn from(campaign: &Campaign) -> Self {
         if campaign.archived() {
             Self::Archived
@@ -38,34 +38,33 @@ impl From<&Campaign> for Standing {
     }
 }
 
-/// How long a claim is held, and how often a paused delivery is looked at.
+/// Sets how long a claim is held and how often a paused delivery is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pace {
     claim_hold: Duration,
     paused_hop_seconds: u16,
 }
 
-/// A pace that would not do.
+/// Says why such times are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PaceFault {
-    /// A claim that expires as it is made protects nothing.
+    /// The claim would expire too early to protect anything.
     #[error("a claim must be held for a second at least")]
     ClaimHold,
-    /// SQS carries 1 to 900 seconds.
+    /// SQS delays messages by 1 to 900 seconds.
     #[error("a paused delivery is looked at again after 1 to {MAX_HOP_SECONDS} seconds")]
     PausedHop,
 }
 
 impl Default for Pace {
-    /// A minute, and five.
+    /// Holds claims for a minute and looks at paused deliveries every five minutes.
     fn default() -> Self {
         Self { claim_hold: Duration::from_mins(1), paused_hop_seconds: 300 }
     }
 }
 
 impl Pace {
-    /// This pace. A claim must be held for longer than an attempt can take in all; whoever knows the attempt's limits
-    /// sees to that.
+    /// Checks the bounds of these times. The caller must choose a claim hold that is longer than an attempt can take.
     pub fn try_new(claim_hold: Duration, paused_hop_seconds: u16) -> Result<Self, PaceFault> {
         if claim_hold < Duration::from_secs(1) {
             return Err(PaceFault::ClaimHold);
@@ -76,101 +75,106 @@ impl Pace {
         Ok(Self { claim_hold, paused_hop_seconds })
     }
 
-    /// Until when a claim that is made now is held.
+    /// Returns until when a claim that is made now is held.
     pub(super) fn claimed_until(&self, now: Moment) -> Moment {
         now.plus(self.claim_hold)
     }
 
-    /// How long a message of a paused campaign waits until it is looked at again.
+    /// Returns how long a message of a paused campaign waits until it is looked at again.
     pub fn paused_hop_seconds(&self) -> u16 {
         self.paused_hop_seconds
     }
 }
 
-/// What is to be done about a message.
+/// Says what to do about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// Store this delivery in place of the one that was read; then, and only then, make the attempt under this claim.
+    /// Store this delivery in place of the one that was read. After that, and only then, make the attempt under this
+    /// claim.
     Claim {
-        /// The delivery, claimed.
+        /// Holds the claimed delivery.
         delivery: Delivery,
-        /// The claim.
+        /// Holds the claim.
         claim: Claim,
     },
-    /// Make the attempt: this worker's claim is stored already, and only the answer to storing it was lost.
+    /// Make the attempt. This worker's claim is stored already; only the answer to storing it was lost.
     Send(Claim),
-    /// Send the same message again with this delay, to the queue of resends; then acknowledge.
+    /// Send the same message again with this delay to the queue of resends, then acknowledge.
     Hop {
-        /// 1 to 900.
+        /// Gives the delay, from 1 to 900 seconds.
         delay_seconds: u16,
     },
-    /// Send this message, delayed as it says; then acknowledge. Whoever recorded the attempt died before that.
+    /// Send this message, delayed as it says, then acknowledge. The worker that recorded the attempt died before
+    /// sending it.
     EnqueueNext(Message),
-    /// Store this cancelled delivery in place of the one that was read; then acknowledge.
+    /// Store this cancelled delivery in place of the one that was read, then acknowledge.
     Cancel(Delivery),
-    /// Nothing is left to do for this message.
+    /// Acknowledge, because nothing is left to do for this message.
     Acknowledge(Why),
-    /// Neither acknowledge nor do anything: what it stands for is being done, and if that fails it is needed again.
+    /// Do nothing, not even acknowledge. Another worker is making the attempt, and if it fails this message is needed
+    /// again.
     LeaveToReturn {
-        /// Before this instant it would only have to return again.
+        /// Says before which instant the message would only have to return again.
         until: Moment,
     },
 }
 
-/// Why a message has no work left.
+/// Says why a message has no work left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
     /// The delivery has ended.
     Ended(Ending),
     /// Another round was opened.
     OlderRound,
-    /// The attempt is recorded, and the next one is another message's.
+    /// The attempt is recorded, and another message stands for the next one.
     Superseded,
 }
 
-/// What is to be done about an attempt that was made.
+/// Says what to do about an attempt that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
-    /// Store this delivery in place of the one that was read; then send the next message, if any; then acknowledge.
+    /// Store this delivery in place of the one that was read, then send the next message if there is one, then
+    /// acknowledge.
     Stored {
-        /// The delivery, with the attempt.
+        /// Holds the delivery with the attempt.
         delivery: Delivery,
-        /// The message of the next attempt.
+        /// Holds the message of the next attempt.
         next: Option<Message>,
     },
-    /// It is stored already, and only the answer to storing it was lost. Decide about the message again.
+    /// The attempt is stored already; only the answer to storing it was lost. Decide about the message again.
     Already,
-    /// The claim is somebody else's by now, or nobody's. Store the attempt beside the delivery, together with the delivery
-    /// if it changed: both or neither, else a crash between the two leaves a delivery that no attempt delivered. Then
-    /// decide about the message again. Acknowledging it here could lose the delivery: the message may be the one that the
-    /// new claim was made for.
+    /// Another worker has the claim by now, or no worker has. Store the attempt beside the delivery, in one transaction
+    /// with the delivery if that changed; otherwise a crash could leave a delivery without the attempt that delivered
+    /// it. Then decide about the message again. Acknowledging it here could lose the delivery, because the new claim
+    /// may have been made for this message.
     ClaimLost {
-        /// The delivery, if the attempt delivered it after all.
+        /// Holds the delivery if the attempt delivered it after all.
         delivery: Option<Delivery>,
-        /// The attempt.
+        /// Holds the attempt.
         late: LateAttempt,
     },
 }
 
-/// A round that was opened by hand.
+/// Holds a round that was opened by hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opened {
-    /// To be stored in place of the one that was read.
+    /// Replaces the delivery that was read.
     pub delivery: Delivery,
-    /// The old round's attempts, to be stored as items of their own in the same transaction.
+    /// Holds the old round's attempts. Each is stored as an item of its own in the same transaction.
     pub moved: Vec<Attempt>,
-    /// The number of the round that they belong to.
+    /// Numbers the old round.
     pub moved_round: u32,
-    /// To be sent once the delivery is stored.
+    /// Holds the message to send once the delivery is stored.
     pub message: Message,
 }
 
 impl Delivery {
-    /// What to do about a message of this delivery.
+    /// Decides what to do about a message of this delivery.
     ///
-    /// `mark` is made afresh for each message received, and kept while the same receipt is decided about again.
+    /// The caller makes a fresh `mark` for each received message and keeps it when it decides about the same receipt
+    /// again.
     pub fn decide(&self, message: &Message, now: Moment, standing: Standing, pace: &Pace, mark: &Mark) -> Step {
-        // A stale read, or a message of another delivery: it returns, and ends where somebody looks.
+        // The read was stale, or the message belongs to another delivery. It returns and ends in the dead-letter queue.
         if message.delivery_id != self.id || message.round > self.round {
             return Step::LeaveToReturn { until: now };
         }
@@ -200,8 +204,8 @@ impl Delivery {
         }
     }
 
-    /// A message whose attempt is recorded: the next one's message is this chain's to send, if it recorded it and the
-    /// next one has not begun.
+    /// Decides about a message whose attempt is recorded. It must send the next message if its own chain recorded the
+    /// attempt and the next attempt has not begun.
     fn after_its_record(&self, message: &Message, next: &Next, claim: Option<&Claim>) -> Step {
         let last = message.n.saturating_add(1) == self.next_n();
         let mine = self.recorded.as_ref() == Some(&message.ticket);
@@ -225,7 +229,7 @@ impl Delivery {
         Step::Claim { delivery: self.with(life), claim }
     }
 
-    /// The delivery once [`Message::claim`]'s claim is stored: what storing it must come to, for whoever stores it.
+    /// Returns the delivery with [`Message::claim`]'s claim stored in it, as the conditional write must leave it.
     #[must_use]
     pub fn with_claim(&self, claim: Claim) -> Self {
         match &self.life {
@@ -234,7 +238,7 @@ impl Delivery {
         }
     }
 
-    /// What to do about an attempt that was made under this claim. `ticket` is a fresh one, for the next message.
+    /// Decides what to do about an attempt that was made under this claim. The next message gets the fresh `ticket`.
     pub fn record(&self, claim: &Claim, answered: &Answered, policy: RetryPolicy, ticket: Ticket) -> Recorded {
         let attempt = Attempt::of(claim.n, claim.due_at, answered);
         if self.claim() != Some(claim) {
@@ -266,15 +270,15 @@ impl Delivery {
         Recorded::ClaimLost { delivery, late }
     }
 
-    /// The message to send after putting this delivery found one stored already: none if it has begun or ended. `ticket`
-    /// is a fresh one, so that of two chains one ends as soon as an attempt is recorded.
+    /// Returns the message to send when putting this delivery found it stored already, or `None` if it has begun or
+    /// ended. The `ticket` is fresh, so that of two chains of messages one ends as soon as an attempt is recorded.
     pub fn first_message(&self, ticket: Ticket) -> Option<Message> {
         let begun = self.round > 1 || !self.attempts.is_empty() || self.claim().is_some();
         self.next().filter(|_| !begun).map(|next| self.message(next, ticket))
     }
 
-    /// Opens a round by hand: at any time, as often as wanted, whatever is under way. The messages of older rounds end
-    /// by themselves, and a claim is replaced; an attempt that is in the air may still deliver.
+    /// Opens a round by hand, at any time and as often as wanted. Messages of older rounds end by themselves, and any
+    /// claim is replaced. An attempt that is under way may still deliver.
     #[must_use]
     pub fn open_round(&self, now: Moment, ticket: Ticket) -> Opened {
         let next = Next { due_at: now, ticket: ticket.clone() };
@@ -287,14 +291,14 @@ impl Delivery {
         Opened { delivery, moved, moved_round: self.round, message }
     }
 
-    /// Cancels what is under way; `None` if it has ended. An attempt that is in the air may still deliver.
+    /// Cancels what is under way, or returns `None` if the delivery has ended. An attempt under way may still deliver.
     pub fn cancel(&self, now: Moment) -> Option<Self> {
         self.ending().is_none().then(|| self.ended(Ending::Cancelled, now))
     }
 
-    /// The message that the sweep sends for what is later than it should be: what was due, or claimed until, more than
-    /// `grace` ago. The ticket is a fresh one: if the old message only waits in a long queue, one of the two chains ends
-    /// as soon as an attempt is recorded. The sweep passes over what is paused.
+    /// Returns the message that the sweep sends if the delivery was due, or claimed, until more than `grace` ago. The
+    /// `ticket` is fresh: if the old message still waits in a long queue, one of the two chains ends as soon as an
+    /// attempt is recorded. The sweep leaves out paused campaigns.
     pub fn overdue(&self, now: Moment, grace: Duration, ticket: Ticket) -> Option<Message> {
         let next = self.next()?;
         let since = self.claim().map_or(next.due_at, |claim| claim.until);

@@ -1,8 +1,9 @@
-//! A small world to hold the rules against: a table, a queue, workers that die, an operator, an evaluator and a sweep.
+//! Simulates a small world that checks the laws: a table, a queue, workers that die, an operator, an evaluator and a
+//! sweep.
 //!
 //! The queue is as bad as SQS may be and a little worse: it hands out the same message twice at once, in any order, and
-//! acknowledging one copy deletes them all. The table answers a write that went through as though it had not. Workers
-//! stop between any two steps, for ever or for longer than their claim.
+//! acknowledging one copy deletes all of them. The table can report failure for a write that succeeded. Workers stop
+//! between any two steps, for ever or for longer than their claim.
 
 use core::time::Duration;
 use std::vec;
@@ -15,12 +16,12 @@ use crate::{
     retry::{ATTEMPTS, RetryAfter, RetryPolicy},
 };
 
-/// What happens next. The numbers are taken modulo what there is.
+/// Names what happens next. Numbers are taken modulo the number of things there are.
 #[derive(Debug, Clone)]
 enum Happening {
-    /// A worker receives a message, and with `again` another may receive it as well.
+    /// A worker receives a message. With `again` another worker may receive it as well.
     Receive { worker: usize, message: usize, again: bool },
-    /// A worker takes one step; if it writes, the answer may be lost; if it sends, this comes back.
+    /// A worker takes one step. If it writes, the answer may be lost; if it sends, this outcome comes back.
     Step { worker: usize, lost: bool, outcome: Outcome },
     /// A worker dies.
     Die { worker: usize },
@@ -30,7 +31,7 @@ enum Happening {
     OpenRound,
     /// An operator cancels.
     Cancel,
-    /// The campaign is paused, or no longer.
+    /// The campaign is paused, or no longer paused.
     Pause(bool),
     /// The same event is evaluated again.
     Evaluate,
@@ -45,7 +46,7 @@ struct Queued {
     visible_at: Moment,
 }
 
-/// Where a worker stands between two of its steps. A crash loses it.
+/// Says where a worker is between two steps. A crash loses it.
 #[derive(Debug, Clone)]
 enum At {
     Idle,
@@ -60,7 +61,7 @@ enum At {
     Acknowledge(Job),
 }
 
-/// A message in a worker's hand.
+/// Holds a message that a worker has received.
 #[derive(Debug, Clone)]
 struct Job {
     id: u32,
@@ -76,9 +77,9 @@ struct World {
     standing: Standing,
     visibility: Duration,
     made: u64,
-    /// Claims as they were stored, and for each how many requests it led to.
+    /// Counts the requests that each stored claim led to.
     claims: Vec<(Claim, u32)>,
-    /// The attempts of older rounds, and those recorded beside the delivery.
+    /// Holds the attempts of older rounds and those recorded beside the delivery.
     moved: Vec<(u32, Vec<Attempt>)>,
     late: Vec<LateAttempt>,
     policy: RetryPolicy,
@@ -116,7 +117,7 @@ impl World {
         self.queue.push(Queued { id, message, visible_at: self.now.plus(delay) });
     }
 
-    /// Replaces what is stored, if it is still what was read; this is the only way to change it.
+    /// Replaces the stored delivery if it is still the one that was read. Nothing else changes it.
     fn replace(&mut self, read: u32, new: &Delivery) -> bool {
         if self.table.revision() != read {
             return false;
@@ -221,8 +222,7 @@ impl World {
         };
     }
 
-    /// Stores a claim that was made without reading, where the delivery is as the message says. The rules must say the
-    /// same of it.
+    /// Stores a claim that was made without reading, if the delivery is as the message says. The rules must agree.
     fn claim_unread(&mut self, job: Job, claim: Claim, at: Moment, lost: bool, outcome: Outcome) -> At {
         if self.table.revision() != job.message.revision {
             return At::Read(job);
@@ -241,7 +241,7 @@ impl World {
                     return At::Read(job);
                 }
                 self.check_claim(&before, &claim);
-                // As a worker must: no request whose claim may have run out meanwhile.
+                // A worker must not send once its claim may have expired.
                 if lost || !claim.lives(self.now) { At::Read(job) } else { self.send(job, claim, outcome) }
             }
             Step::Send(claim) if claim.lives(self.now) => self.send(job, claim, outcome),
@@ -267,7 +267,7 @@ impl World {
         }
     }
 
-    /// A second claim of an attempt is given only once the first has expired; and no claim before it is due.
+    /// Checks that a claim is not given before it is due, nor a second claim before the first has expired.
     fn check_claim(&mut self, before: &Delivery, claim: &Claim) {
         assert!(before.next().unwrap().due_at <= self.now, "never early");
         let same = |(other, _): &&(Claim, u32)| (other.round, other.n) == (claim.round, claim.n);
@@ -305,14 +305,14 @@ impl World {
                     }
                     assert_eq!(self.table.ending(), Some(Ending::Delivered), "only a late 2xx changes anything");
                 }
-                // With the delivery, or not at all: nothing can come between the two.
+                // The attempt is stored together with the delivery or not at all.
                 self.late.push(late);
                 if lost { At::Record(job, claim, answered, self.table.clone()) } else { At::Read(job) }
             }
         }
     }
 
-    /// Lets everything come to rest, without another crash. With `sweep` the sweep runs as well.
+    /// Lets everything come to rest without another crash. With `sweep` the sweep runs as well.
     fn settle(&mut self, sweep: bool) {
         self.standing = Standing::Open;
         let failing = Outcome::Status(500);
@@ -373,7 +373,7 @@ fn run(happenings: &[Happening], visibility_ms: u64) -> World {
     world
 }
 
-/// A worker's steps until it stands where it is waited for.
+/// Takes a worker's steps until this condition holds.
 fn step_until(world: &mut World, worker: usize, outcome: &Outcome, there: fn(&At) -> bool) {
     for _ in 0..8 {
         if there(&world.workers[worker]) {
@@ -384,15 +384,15 @@ fn step_until(world: &mut World, worker: usize, outcome: &Outcome, there: fn(&At
     panic!("it never came there: {:?}", world.workers[worker]);
 }
 
-/// A worker's steps until it has claimed and sent.
+/// Takes a worker's steps until it has claimed and sent.
 fn claim_and_send(world: &mut World, worker: usize, outcome: &Outcome) {
     step_until(world, worker, outcome, |at| matches!(at, At::Sent(..)));
 }
 
-/// What came of acknowledging at another chain's live claim: a worker that is slow to acknowledge deletes the message
-/// that the next claim was made for, and the other chain's message ends at that claim.
+/// Repeats a fixed bug. A message that met another chain's live claim was acknowledged; that could delete the message
+/// that the next claim was made for, while the other chain's message ended at that claim.
 #[test]
-fn a_message_that_meets_another_chains_claim_is_not_lost_when_that_claim_expires_first() {
+fn a_message_meeting_anothers_expiring_claim_is_not_lost() {
     let mut world = World::new(4_000);
     let failing = Outcome::Status(500);
     world.happen(&Happening::Evaluate);
@@ -400,12 +400,12 @@ fn a_message_that_meets_another_chains_claim_is_not_lost_when_that_claim_expires
     world.receive(0, 1, false);
     claim_and_send(&mut world, 0, &failing);
     world.happen(&Happening::Die { worker: 0 });
-    // The first chain's message is handed out twice. One worker looks at it in the claim's last millisecond …
+    // The first chain's message is handed out twice. One worker looks at it in the last millisecond of the claim.
     world.happen(&Happening::Pass { ms: 2_999 });
     world.receive(1, 0, true);
     world.receive(2, 0, false);
     step_until(&mut world, 1, &failing, |at| matches!(at, At::Act(..)));
-    // … the other one claims when it has expired, and dies; now the first acts on what it saw.
+    // The other worker claims after the expiry and dies. Then the first worker acts on what it saw.
     world.happen(&Happening::Pass { ms: 1 });
     claim_and_send(&mut world, 2, &failing);
     world.happen(&Happening::Die { worker: 2 });
@@ -416,9 +416,9 @@ fn a_message_that_meets_another_chains_claim_is_not_lost_when_that_claim_expires
     assert_eq!(world.table.ending(), Some(Ending::Exhausted));
 }
 
-/// What came of acknowledging once a claim is lost: the message is the one that the new claim was made for.
+/// Repeats a fixed bug. A worker acknowledged its message after losing the claim, and the new claim was made for it.
 #[test]
-fn a_worker_that_lost_its_claim_does_not_take_the_message_from_the_one_that_has_it() {
+fn a_worker_without_its_claim_leaves_the_message_alone() {
     let mut world = World::new(4_000);
     let failing = Outcome::Status(500);
     world.receive(0, 0, false);
@@ -426,7 +426,7 @@ fn a_worker_that_lost_its_claim_does_not_take_the_message_from_the_one_that_has_
     world.happen(&Happening::Pass { ms: 4_000 });
     world.receive(1, 0, false);
     claim_and_send(&mut world, 1, &failing);
-    // The slow worker's answer comes, and all that it does about it; then the other one dies.
+    // The slow worker's answer comes and is handled. Then the other worker dies.
     step_until(&mut world, 0, &failing, |at| matches!(at, At::Idle));
     world.happen(&Happening::Die { worker: 1 });
     world.settle(false);
@@ -434,10 +434,10 @@ fn a_worker_that_lost_its_claim_does_not_take_the_message_from_the_one_that_has_
     assert_eq!(world.table.ending(), Some(Ending::Exhausted));
 }
 
-/// What came of storing a late 2xx and the delivery that it made one after the other: a worker that died in between left
-/// a delivery without the attempt that delivered it, and the other way round it would have left the attempt alone.
+/// Repeats a fixed bug. A late 2xx and the delivery that it completed were stored one after the other, and a worker
+/// that died in between left one without the other.
 #[test]
-fn a_late_2xx_delivers_and_is_kept_or_neither_wherever_its_worker_dies() {
+fn a_late_2xx_and_its_attempt_are_stored_together() {
     for steps in 0..6 {
         for lost in [false, true] {
             let mut world = World::new(4_000);
@@ -461,13 +461,13 @@ fn a_late_2xx_delivers_and_is_kept_or_neither_wherever_its_worker_dies() {
 proptest! {
     #![proptest_config(ProptestConfig { max_shrink_iters: 20_000, ..ProptestConfig::default() })]
 
-    /// What happens is checked as it happens, in `World`; here is how it ends.
+    /// Checks how the simulation ends. `World` checks every step on the way.
     #[test]
-    fn whatever_dies_or_comes_twice_a_delivery_ends_and_no_attempt_costs_two_requests_but_for_an_expired_claim(
+    fn every_delivery_ends_despite_crashes_and_repetition(
         happenings in happenings(), visibility_ms in 1_000u64..8_000,
     ) {
         let mut world = run(&happenings, visibility_ms);
-        // No sweep needed: a delivery under way is never without its message.
+        // No sweep is needed, because a delivery under way always has its message.
         world.settle(false);
         prop_assert!(world.table.ending().is_some(), "stranded: {:?}", world.table);
         prop_assert!(world.queue.is_empty());
@@ -484,8 +484,8 @@ proptest! {
     }
 
     #[test]
-    fn a_2xx_that_its_worker_lived_to_record_is_a_delivery(happenings in happenings(), visibility_ms in 1_000u64..8_000) {
-        // Without rounds by hand nothing leads on from a delivery.
+    fn a_recorded_2xx_delivers(happenings in happenings(), visibility_ms in 1_000u64..8_000) {
+        // Without rounds opened by hand no delivery continues after its end.
         let no_rounds: Vec<Happening> = happenings.into_iter().filter(|happening| !matches!(happening, Happening::OpenRound)).collect();
         let mut world = run(&no_rounds, visibility_ms);
         world.settle(false);
@@ -495,7 +495,7 @@ proptest! {
     }
 
     #[test]
-    fn what_lost_its_message_altogether_is_found_by_the_sweep(happenings in happenings(), lost_at in 0usize..250) {
+    fn the_sweep_finds_a_delivery_without_a_message(happenings in happenings(), lost_at in 0usize..250) {
         let mut world = World::new(4_000);
         for (at, happening) in happenings.iter().enumerate() {
             if at == lost_at {
@@ -509,7 +509,7 @@ proptest! {
     }
 
     #[test]
-    fn cancelling_ends_it_whatever_is_under_way(happenings in happenings(), at in 0usize..250) {
+    fn cancelling_ends_a_delivery_at_any_step(happenings in happenings(), at in 0usize..250) {
         let mut world = run(&happenings[..at.min(happenings.len())], 4_000);
         world.happen(&Happening::Cancel);
         let requests = world.claims.len();

@@ -70,14 +70,14 @@ fn stored(recorded: Recorded) -> (Delivery, Option<Message>) {
     }
 }
 
-/// The delivery after one attempt with this outcome, made when it was due.
+/// Returns the delivery after one attempt with this outcome, made when it was due.
 fn attempt(delivery: &Delivery, message: &Message, outcome: Outcome) -> (Delivery, Option<Message>) {
     let (claimed, claim) = claim(delivery, message, message.due_at, 7);
     stored(claimed.record(&claim, &answered(message.due_at, outcome), policy(), ticket(100 + u64::from(message.n))))
 }
 
 #[test]
-fn the_first_attempt_and_five_resends_then_exhausted_none_early() {
+fn a_round_has_six_attempts_each_when_due_then_is_exhausted() {
     let (mut delivery, message) = fresh();
     let mut next = Some(message);
     let mut due = Vec::new();
@@ -89,7 +89,7 @@ fn the_first_attempt_and_five_resends_then_exhausted_none_early() {
         due.push((message.n, message.due_at));
         (delivery, next) = attempt(&delivery, &message, Outcome::Status(500));
     }
-    // Each delay counts from the failure before it: 10, 20, 30, 40, 50 minutes.
+    // Each delay counts from the failure before it: 10, 20, 30, 40 and 50 minutes.
     let expected = [0, 10, 30, 60, 100, 150].map(|minutes| moment(minutes * 60_000));
     assert!(due.iter().copied().eq((1..).zip(expected)));
     assert_eq!(delivery.ending(), Some(Ending::Exhausted));
@@ -97,7 +97,7 @@ fn the_first_attempt_and_five_resends_then_exhausted_none_early() {
 }
 
 #[test]
-fn a_2xx_delivers_a_410_ends_and_anything_else_is_sent_again() {
+fn a_2xx_delivers_a_410_ends_and_all_else_is_resent() {
     for (outcome, ending) in [
         (Outcome::Status(200), Some(Ending::Delivered)),
         (Outcome::Status(299), Some(Ending::Delivered)),
@@ -118,7 +118,7 @@ fn a_2xx_delivers_a_410_ends_and_anything_else_is_sent_again() {
 }
 
 #[test]
-fn a_message_before_its_time_hops_and_spends_nothing() {
+fn an_early_message_hops_without_spending_an_attempt() {
     let (delivery, message) = fresh();
     let (delivery, next) = attempt(&delivery, &message, Outcome::Status(500));
     let next = next.unwrap();
@@ -132,7 +132,7 @@ fn a_message_before_its_time_hops_and_spends_nothing() {
 }
 
 #[test]
-fn a_pause_holds_without_a_claim_and_archiving_cancels() {
+fn a_pause_waits_without_a_claim_and_archiving_cancels() {
     let (delivery, message) = fresh();
     let by = |standing| delivery.decide(&message, moment(0), standing, &pace(), &mark(ticket(1)));
     assert_eq!(by(Standing::Paused), Step::Hop { delay_seconds: 60 });
@@ -143,7 +143,7 @@ fn a_pause_holds_without_a_claim_and_archiving_cancels() {
 }
 
 #[test]
-fn while_a_claim_lives_every_other_message_returns_and_when_it_expires_one_takes_over() {
+fn a_live_claim_excludes_others_until_it_expires() {
     let (delivery, message) = fresh();
     let other = delivery.first_message(ticket(3)).unwrap();
     let (claimed, first) = claim(&delivery, &message, moment(0), 1);
@@ -152,14 +152,14 @@ fn while_a_claim_lives_every_other_message_returns_and_when_it_expires_one_takes
         assert_eq!(decide_by(&claimed, message, moment(29_999), 2), Step::LeaveToReturn { until });
         assert!(matches!(decide_by(&claimed, message, until, 2), Step::Claim { .. }));
     }
-    // The worker whose write went through although it was told otherwise.
+    // The write of this worker succeeded, although it was told otherwise.
     assert_eq!(decide_by(&claimed, &message, moment(1), 1), Step::Send(first.clone()));
     let archived = claimed.decide(&message, moment(1), Standing::Archived, &pace(), &mark(ticket(2)));
     assert_eq!(archived, Step::LeaveToReturn { until }, "nobody pulls the delivery from under a request");
 }
 
 #[test]
-fn two_workers_that_claim_in_the_same_millisecond_for_copies_of_one_message_know_each_others_claims() {
+fn claims_made_in_the_same_millisecond_are_told_apart() {
     let (delivery, message) = fresh();
     let ((stored, first), (_, second)) =
         (claim(&delivery, &message, moment(0), 1), claim(&delivery, &message, moment(0), 2));
@@ -168,7 +168,7 @@ fn two_workers_that_claim_in_the_same_millisecond_for_copies_of_one_message_know
 }
 
 #[test]
-fn of_two_chains_the_one_that_recorded_goes_on_and_the_other_ends() {
+fn only_the_chain_that_recorded_the_attempt_continues() {
     let (delivery, message) = fresh();
     let other = delivery.first_message(ticket(3)).unwrap();
     let (delivery, next) = attempt(&delivery, &message, Outcome::Status(500));
@@ -183,14 +183,14 @@ fn of_two_chains_the_one_that_recorded_goes_on_and_the_other_ends() {
 }
 
 #[test]
-fn what_was_recorded_after_its_claim_was_lost_is_kept_and_a_2xx_delivers() {
+fn an_attempt_without_its_claim_is_kept_and_its_2xx_delivers() {
     let (delivery, message) = fresh();
     let (slow, lost) = claim(&delivery, &message, moment(0), 1);
     let (taken, held) = claim(&slow, &message, moment(30_000), 2);
     let failed = taken.record(&lost, &answered(moment(0), Outcome::Status(500)), policy(), ticket(9));
     let Recorded::ClaimLost { delivery: None, late } = failed else { panic!("{failed:?}") };
     assert_eq!((late.round, late.attempt.n, &late.mark), (1, 1, &lost.mark));
-    // The message may be the very one that the new claim was made for, so it is not acknowledged.
+    // The message may be the one that the new claim was made for, so it is not acknowledged.
     assert_eq!(decide_by(&taken, &message, moment(30_001), 1), Step::LeaveToReturn { until: held.until });
 
     let ok = answered(moment(0), Outcome::Status(200));
@@ -203,7 +203,7 @@ fn what_was_recorded_after_its_claim_was_lost_is_kept_and_a_2xx_delivers() {
 }
 
 #[test]
-fn a_late_2xx_of_any_round_delivers_whatever_the_end_was() {
+fn a_late_2xx_of_any_round_replaces_any_other_ending() {
     let (delivery, message) = fresh();
     let (claimed, held) = claim(&delivery, &message, moment(0), 1);
     let opened = claimed.open_round(moment(1), ticket(50));
@@ -221,7 +221,7 @@ fn a_late_2xx_of_any_round_delivers_whatever_the_end_was() {
 }
 
 #[test]
-fn a_record_whose_answer_was_lost_is_known_again() {
+fn a_record_with_a_lost_answer_is_recognised() {
     let (delivery, message) = fresh();
     let (claimed, claim) = claim(&delivery, &message, moment(0), 1);
     let failed = answered(moment(0), Outcome::Status(500));
@@ -231,7 +231,7 @@ fn a_record_whose_answer_was_lost_is_known_again() {
 }
 
 #[test]
-fn a_round_by_hand_begins_at_once_under_the_same_id_as_often_as_wanted() {
+fn rounds_by_hand_begin_at_once_and_keep_the_id() {
     let (mut delivery, mut message) = fresh();
     for round in 2..6 {
         let (failed, old_next) = attempt(&delivery, &message, Outcome::Status(500));
@@ -250,7 +250,7 @@ fn a_round_by_hand_begins_at_once_under_the_same_id_as_often_as_wanted() {
 }
 
 #[test]
-fn an_evaluation_that_comes_again_sends_only_what_has_not_begun() {
+fn a_repeated_evaluation_sends_only_unbegun_deliveries() {
     let (delivery, message) = fresh();
     assert_eq!(delivery.first_message(ticket(5)).unwrap().ticket, ticket(5));
     let (claimed, _) = claim(&delivery, &message, moment(0), 1);
@@ -262,7 +262,7 @@ fn an_evaluation_that_comes_again_sends_only_what_has_not_begun() {
 }
 
 #[test]
-fn overdue_is_what_should_have_been_done_a_while_ago() {
+fn a_delivery_is_overdue_after_its_grace() {
     let (delivery, message) = fresh();
     let grace = Duration::from_mins(1);
     let overdue = |delivery: &Delivery, at| delivery.overdue(moment(at), grace, ticket(5)).map(|message| message.n);
@@ -274,7 +274,7 @@ fn overdue_is_what_should_have_been_done_a_while_ago() {
 }
 
 #[test]
-fn a_message_that_no_reading_explains_returns_rather_than_end_unseen() {
+fn an_unexplained_message_returns_to_the_queue() {
     let (delivery, message) = fresh();
     let stranger = Message { delivery_id: DeliveryId::new("another").unwrap(), ..message.clone() };
     let ahead = Message { n: 2, ..message.clone() };
@@ -285,7 +285,7 @@ fn a_message_that_no_reading_explains_returns_rather_than_end_unseen() {
 }
 
 #[test]
-fn a_pace_has_its_bounds() {
+fn claim_hold_and_paused_hop_have_bounds() {
     assert_eq!(Pace::try_new(Duration::from_millis(999), 60), Err(PaceFault::ClaimHold));
     assert_eq!(Pace::try_new(Duration::from_secs(1), 0), Err(PaceFault::PausedHop));
     assert_eq!(Pace::try_new(Duration::from_secs(1), 901), Err(PaceFault::PausedHop));
@@ -293,7 +293,7 @@ fn a_pace_has_its_bounds() {
 
 proptest! {
     #[test]
-    fn a_delivery_and_its_message_come_back_from_storage_as_they_were(outcomes in prop::collection::vec(0u16..600, 0..6), asked in any::<u32>()) {
+    fn a_stored_delivery_and_its_message_read_back_unchanged(outcomes in prop::collection::vec(0u16..600, 0..6), asked in any::<u32>()) {
         let (mut delivery, message) = fresh();
         let mut next = Some(message);
         for status in outcomes {

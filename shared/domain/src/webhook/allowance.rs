@@ -1,4 +1,4 @@
-//! How far webhooks may go: in production to public addresses only, on a developer's machine to its own as well.
+//! Limits where webhooks may lead: public addresses in production, and also loopback on a developer's machine.
 
 use core::net::IpAddr;
 
@@ -7,33 +7,33 @@ use url::{Host, Url};
 use super::WebhookUrl;
 use crate::address::{self, Blocked};
 
-/// How far a webhook may go.
+/// Says where webhooks may lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Allowance {
-    /// Public addresses by https on the ports 443 and 8443: everywhere but on a developer's machine.
+    /// Webhooks may lead to public addresses by https on ports 443 and 8443. This is the rule outside of development.
     PublicOnly,
-    /// Loopback, http and any port as well.
+    /// Webhooks may also lead to loopback, by http and on any port.
     Development(Development),
 }
 
-/// Proof that this is a developer's machine: it exists only where AWS itself is on loopback, so that no deployment can
-/// be configured into calling its own machine.
+/// Proves that this is a developer's machine. It exists only if the AWS endpoint is on loopback, so that no deployment
+/// can be configured to call its own machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Development(());
 
-/// The loopback allowance was asked for where AWS is real.
+/// Reports that the loopback allowance was requested although the AWS endpoint is not on loopback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the development allowance needs an AWS endpoint on loopback")]
 pub struct NotDevelopment;
 
 impl Development {
-    /// The allowance, if this AWS endpoint's URL is one of this machine's own.
+    /// Returns the allowance if this URL of the AWS endpoint is on loopback.
     pub fn try_new(aws_endpoint: &str) -> Result<Self, NotDevelopment> {
         let url = Url::parse(aws_endpoint).map_err(|_| NotDevelopment)?;
         let own = match url.host() {
             Some(Host::Ipv4(v4)) => v4.is_loopback(),
             Some(Host::Ipv6(v6)) => v6.is_loopback(),
-            // RFC 6761 keeps these names for loopback.
+            // RFC 6761 reserves these names for loopback.
             Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
             None => false,
         };
@@ -42,8 +42,7 @@ impl Development {
 }
 
 impl Allowance {
-    /// Whether this address may be dialled: the guard to ask about every address that a name resolves to, and about a
-    /// literal.
+    /// Checks that this address may be dialled. Callers check every address that a name resolves to, and every literal.
     pub fn check(self, address: IpAddr) -> Result<(), Blocked> {
         match self {
             Self::Development(_) if address.is_loopback() => Ok(()),
@@ -51,8 +50,8 @@ impl Allowance {
         }
     }
 
-    /// Whether a URL of this scheme may be called on this port: https on 443 and 8443, and anything in development. Of its
-    /// host it says nothing: ask [`check`](Self::check) about the address.
+    /// Returns true if this URL's scheme and port are permitted: https on 443 and 8443, or anything in development. It
+    /// does not look at the host; [`check`](Self::check) checks addresses.
     pub fn permits(self, url: &WebhookUrl) -> bool {
         let scheme = if url.is_secure() { "https" } else { "http" };
         self.permits_scheme(scheme) && self.permits_port(url.port())

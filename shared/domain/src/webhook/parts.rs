@@ -1,21 +1,21 @@
-//! The parts of a URL as they stand in its text.
+//! Splits a URL's text into its parts.
 
 use core::fmt;
 
 use crate::prelude::*;
 
-/// A part of a URL that no macro may stand in: it says whom we call.
+/// Names a part of a URL in which no macro may stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// Before the first colon.
+    /// The part stands before the first colon.
     Scheme,
-    /// User name and password.
+    /// The part is a user name and password.
     Userinfo,
-    /// The host.
+    /// The part is the host.
     Host,
-    /// The port.
+    /// The part is the port.
     Port,
-    /// After the sharp sign.
+    /// The part stands after the `#`.
     Fragment,
 }
 
@@ -31,7 +31,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// A URL's text cut at its own marks, before anything is made of it.
+/// Holds the parts of a URL's text, before the URL is parsed.
 pub(super) struct Parts<'a> {
     scheme: &'a str,
     pub(super) userinfo: Option<&'a str>,
@@ -42,10 +42,10 @@ pub(super) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// `None` where there is no authority.
+    /// Splits a URL's text. Returns `None` if it has no authority.
     pub(super) fn split(text: &'a str) -> Option<Self> {
-        // In `https:/a.example/x://b.example` the mark is in the path: a URL's reader takes a.example for the host, and all
-        // that is said here of host and path would be said of something else.
+        // In `https:/a.example/x://b.example` the `://` is in the path, and a URL parser takes a.example for the host.
+        // The checks here would look at another host than the one that is called.
         let (scheme, rest) =
             text.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', ':', '?', '#', '@']))?;
         let (rest, fragment) = match rest.split_once('#') {
@@ -53,7 +53,7 @@ impl<'a> Parts<'a> {
             None => (rest, None),
         };
         let (authority, path_and_query) = rest.split_at_checked(rest.find(['/', '?']).unwrap_or(rest.len()))?;
-        // An empty one, as in `https://@a.example`, is one as well.
+        // An empty user name, as in `https://@a.example`, counts too.
         let (userinfo, host_port) = match authority.rsplit_once('@') {
             Some((userinfo, host_port)) => (Some(userinfo), host_port),
             None => (None, authority),
@@ -62,11 +62,11 @@ impl<'a> Parts<'a> {
             Some((host, port)) if !port.contains(']') => (host, port),
             _ => (host_port, ""),
         };
-        // `https:///a.example` is read by some as a host after all.
+        // Some readers take a.example in `https:///a.example` for the host.
         (!authority.is_empty()).then_some(Self { scheme, userinfo, host, port, path_and_query, fragment })
     }
 
-    /// Where else than in path and query there are braces.
+    /// Returns the parts outside path and query that contain braces.
     pub(super) fn misplaced_macros(&self) -> Vec<Place> {
         let places = [
             (Place::Scheme, self.scheme),

@@ -1,4 +1,4 @@
-//! The request of a webhook: its method, its body, and what of it is signed.
+//! Makes the request of a webhook: its method, its body and the signed payload.
 
 use alloc::collections::BTreeMap;
 use core::fmt;
@@ -14,14 +14,14 @@ use crate::{
     prelude::*,
 };
 
-/// How a webhook is called.
+/// Says how a webhook is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Method {
-    /// GET, without a body.
+    /// The webhook is a GET without a body.
     #[default]
     Get,
-    /// POST, with a body in JSON.
+    /// The webhook is a POST with a body in JSON.
     Post,
 }
 
@@ -37,32 +37,32 @@ impl core::str::FromStr for Method {
     }
 }
 
-/// What a POST's body calls the ids: the partner's names for them.
+/// Holds the partner's names for the ids in a POST's body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BodyNames {
     user_id: String,
     click_id: String,
 }
 
-/// A partner's name for an id is one that the body has already.
+/// Reports a partner's name for an id that the body uses for something else.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("with you {field} is called {name}, which a POST's data has for something else")]
 pub struct BodyNameFault {
-    /// Which id.
+    /// Names the id.
     pub field: Field,
-    /// The name.
+    /// Holds the partner's name for it.
     pub name: String,
 }
 
 impl Default for BodyNames {
-    /// Our own names, which stand for nothing else.
+    /// Returns our own names, which collide with nothing.
     fn default() -> Self {
         Self { user_id: Field::UserId.as_str().to_owned(), click_id: Field::ClickId.as_str().to_owned() }
     }
 }
 
 impl BodyNames {
-    /// The names of a partner, unless one of them stands for something else in the body.
+    /// Takes a partner's names, unless one of them collides with a field of the body.
     pub fn try_new(names: &ParameterNames) -> Result<Self, Vec<BodyNameFault>> {
         let taken = |field: &Field| ["campaign", "delivery_id"].contains(&names.of(*field));
         let faults: Vec<BodyNameFault> = [Field::UserId, Field::ClickId]
@@ -77,19 +77,19 @@ impl BodyNames {
     }
 }
 
-/// The webhook of a campaign.
+/// Holds the webhook of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
-    /// Where it leads.
+    /// Says where it leads.
     pub template: UrlTemplate,
-    /// How it is called.
+    /// Says how it is called.
     pub method: Method,
-    /// What its body calls the ids.
+    /// Holds the names of the ids in its body.
     pub names: BodyNames,
 }
 
 impl Webhook {
-    /// The request for these values: the same for the same values, whichever attempt it is.
+    /// Makes the request for these values. The same values give the same request at every attempt.
     pub fn request(&self, values: &Values<'_>) -> Result<WebhookRequest, AttemptFault> {
         let url = self.template.render(values)?;
         let body = match self.method {
@@ -122,7 +122,7 @@ fn body(values: &Values<'_>, names: &BodyNames) -> String {
     serde_json::to_string(&body).unwrap_or_else(|_| unreachable!("texts under texts are JSON"))
 }
 
-/// A request to a partner, complete but for the headers of its signature.
+/// Holds a request to a partner without the signature headers.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookRequest {
     url: WebhookUrl,
@@ -130,23 +130,23 @@ pub struct WebhookRequest {
 }
 
 impl WebhookRequest {
-    /// The URL.
+    /// Returns the URL.
     pub fn url(&self) -> &WebhookUrl {
         &self.url
     }
 
-    /// GET or POST.
+    /// Returns GET or POST.
     pub fn method(&self) -> Method {
         if self.body.is_some() { Method::Post } else { Method::Get }
     }
 
-    /// The body of a POST, in JSON.
+    /// Returns the body of a POST in JSON.
     pub fn body(&self) -> Option<&str> {
         self.body.as_deref()
     }
 
-    /// What is signed as Standard Webhooks' payload: the body of a POST, byte for byte; for a GET, which has none, the
-    /// path and query exactly as sent. So what carries the ids is always signed.
+    /// Returns the payload that Standard Webhooks signs: the body of a POST, byte for byte, or path and query of a GET
+    /// exactly as sent. The text that carries the ids is therefore always signed.
     pub fn signed_payload(&self) -> &str {
         self.body.as_deref().unwrap_or_else(|| self.url.request_target())
     }

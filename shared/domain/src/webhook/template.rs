@@ -1,4 +1,4 @@
-//! URL templates: where a campaign's webhook leads, and how values are put into it without its leading elsewhere.
+//! Reads URL templates, and fills in values without changing where the webhook leads.
 
 use core::fmt;
 
@@ -20,21 +20,21 @@ use crate::{
     signature::STRICT,
 };
 
-/// The longest template taken, in bytes: as it is written, and as it is kept, with all encoded that must be.
+/// Bounds a template, in bytes: as it is written and as it is stored, percent-encoded.
 pub const MAX_TEMPLATE_BYTES: usize = 2048;
 
-/// The most macros in a template. An id has at most 255 bytes, three times that when encoded: so a rendered URL has at
-/// most 8,168 bytes, and fits the 8 KB that servers take.
+/// Bounds the macros of a template. An id has at most 255 bytes, or 765 when encoded, so a rendered URL has at most
+/// 8,168 bytes and fits into the 8 KB that servers accept.
 pub const MAX_MACROS: usize = 8;
 
-/// A URL with macros in its path and query, such as `https://a.example/hook?click={clickId}&event={event}`.
+/// Holds a URL with macros in its path and query, such as `https://a.example/hook?click={clickId}&event={event}`.
 ///
-/// It is kept as the `url` crate writes it, so host, port and path are settled when it is parsed, whatever their
-/// spelling, and only values are added later.
+/// It is stored as the `url` crate writes it. Host, port and path are thus settled when it is parsed, however they were
+/// spelled, and only values are added later.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UrlTemplate {
     pieces: Vec<Piece>,
-    /// How many segments its path has, however often it is decoded.
+    /// Counts the segments of its path, however often the path is decoded.
     segments: usize,
     allowance: Allowance,
 }
@@ -45,70 +45,70 @@ enum Piece {
     Macro(Macro),
 }
 
-/// Why a text cannot be a URL template.
+/// Says why a text cannot be a URL template.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TemplateFault {
-    /// Longer than [`MAX_TEMPLATE_BYTES`].
+    /// The text has more than [`MAX_TEMPLATE_BYTES`] bytes.
     #[error("must be at most {MAX_TEMPLATE_BYTES} bytes, percent-encoded where it must be")]
     TooLong,
-    /// White space, a control character or a backslash: what reads a URL differs about them.
+    /// The text has white space, a control character or a backslash, which URL readers treat differently.
     #[error("has the character {0:?}; percent-encode it")]
     Character(char),
-    /// Not a URL at all.
+    /// The text is not a URL.
     #[error("is not an absolute URL: {0}")]
     NotUrl(String),
-    /// Another scheme than https.
+    /// The scheme is not https.
     #[error("must begin with https://")]
     Scheme,
-    /// A user name or password.
+    /// The URL has a user name or a password.
     #[error("must not have a user name or password in it")]
     Userinfo,
-    /// A host that is no public address.
+    /// The host is not a public address.
     #[error("must lead to a public host: {0}")]
     Host(#[from] Blocked),
-    /// A name that only ever means one's own machine.
+    /// The host's name always means the caller's own machine.
     #[error("must lead to a public host: {0} is everybody's own machine")]
     LocalName(String),
-    /// A dot at the end of the host.
+    /// The host ends in a dot.
     #[error("must not have a dot at the end of its host")]
     TrailingDot,
-    /// A port other than 443 and 8443.
+    /// The port is neither 443 nor 8443.
     #[error("must use port 443 or 8443, not {0}")]
     Port(u16),
-    /// A fragment, which is never sent.
+    /// The URL has a fragment, which is never sent.
     #[error("must not have a fragment (#…): it is never sent; write a # as %23")]
     Fragment,
-    /// A `%` without two hexadecimal digits: with a value behind it, it would make a byte of its own.
+    /// A `%` lacks two hexadecimal digits. A value behind it would complete it.
     #[error("has a % that is not followed by two hexadecimal digits; write a literal one as %25")]
     PercentEncoding,
-    /// A path that leads elsewhere once it is decoded again.
+    /// The path leads elsewhere once it is decoded again.
     #[error("must not have encoded dots or slashes in its path that lead elsewhere when decoded again")]
     Path,
-    /// A macro outside path and query.
+    /// A macro stands outside path and query.
     #[error("has a macro in its {0}; macros may stand in path and query only")]
     MacroOutOfPlace(Place),
-    /// A macro that there is not.
+    /// The macro does not exist.
     #[error("has {{{0}}}, which is no macro; there are {known}", known = known_macros())]
     UnknownMacro(String),
-    /// A macro of an id that was not agreed on.
+    /// The macro belongs to an id that was not agreed on.
     #[error("has {0}, an id that was not agreed on with this partner")]
     NotAgreed(Macro),
-    /// A brace without its partner.
+    /// A brace has no partner.
     #[error("has a brace without its partner; write a literal one as %7B or %7D outside of a template")]
     StrayBrace,
-    /// An encoded brace: a macro that would never be replaced.
+    /// A brace is encoded, so its macro would never be replaced.
     #[error("has an encoded brace (%7B or %7D); write macros as they are, as in {{clickId}}")]
     EncodedBrace,
-    /// A macro in some tracker's spelling.
+    /// A macro is written in some tracker's spelling.
     #[error("has {0}, which looks like a macro; ours are written as in {{clickId}}")]
     ForeignMacro(String),
-    /// More than [`MAX_MACROS`].
+    /// The template has more than [`MAX_MACROS`] macros.
     #[error("must have at most {MAX_MACROS} macros")]
     TooManyMacros,
 }
 
 impl TemplateFault {
-    /// The fault in words for a log: nothing of the URL's path and query is in them.
+    /// Returns the fault in words for a log, without anything of the URL's path and query.
     pub fn unquoted(&self) -> String {
         match self {
             Self::UnknownMacro(_) => format!("has a macro that there is not; there are {}", known_macros()),
@@ -123,7 +123,7 @@ fn known_macros() -> String {
 }
 
 impl UrlTemplate {
-    /// Reads a template, or tells every fault of it.
+    /// Parses a template, or returns every fault of it.
     pub fn parse(text: &str, agreed: &AgreedIds, allowance: Allowance) -> Result<Self, Vec<TemplateFault>> {
         if text.len() > MAX_TEMPLATE_BYTES {
             return Err([TemplateFault::TooLong].into());
@@ -136,7 +136,7 @@ impl UrlTemplate {
             return Err(faults);
         };
         let misplaced = parts.misplaced_macros();
-        // With a macro in it, the host is none: what the URL parser would say about it helps nobody.
+        // With a macro in these parts, the URL parser's message would help nobody.
         let readable = !misplaced.iter().any(|place| [Place::Scheme, Place::Host, Place::Port].contains(place));
         faults.extend(misplaced.into_iter().map(TemplateFault::MacroOutOfPlace));
         check_macros(&parts, agreed, &mut faults);
@@ -146,28 +146,28 @@ impl UrlTemplate {
         if template.text().len() > MAX_TEMPLATE_BYTES {
             return Err([TemplateFault::TooLong].into());
         }
-        // The most harmless of values: whatever moves now, the template's own path moved.
+        // This value is harmless, so if the URL moves now, the template's own path moved it.
         let harmless = template.fill(|_| Some("x".to_owned())).as_deref().and_then(settled);
         let segments = harmless.and_then(|url| segments(url.path()));
         segments.map(|segments| Self { segments, ..template }).ok_or_else(|| [TemplateFault::Path].into())
     }
 
-    /// The template as it is kept.
+    /// Returns the template as it is stored.
     pub fn text(&self) -> String {
         self.fill(|name| Some(name.to_string())).unwrap_or_default()
     }
 
-    /// How far its URLs may go.
+    /// Returns where its URLs may lead.
     pub fn allowance(&self) -> Allowance {
         self.allowance
     }
 
-    /// The URL with these values, or why none is sent.
+    /// Returns the URL with these values, or says why it must not be sent.
     ///
-    /// Values are encoded down to unreserved characters, so they can neither end their segment nor begin a query. What
-    /// is left is a value that makes its segment `.` or `..`, which every reader of URLs takes away, encoded or not;
-    /// and slashes, backslashes and dots that show only when a careless server decodes once more. Both are refused, so
-    /// host, number and order of segments are the template's.
+    /// Values are encoded down to unreserved characters, so they can neither end their segment nor begin a query. Two
+    /// dangers remain: a value that makes its segment `.` or `..`, which every URL reader removes, encoded or not; and
+    /// slashes, backslashes and dots that appear only when a careless server decodes once more. Both are refused, so
+    /// the URL has the template's host and the template's segments in their number and order.
     pub fn render(&self, values: &Values<'_>) -> Result<WebhookUrl, AttemptFault> {
         if let Some(name) = self.macros().find(|name| values.of(*name).is_none()) {
             return Err(AttemptFault::MissingValue(name));
@@ -176,19 +176,19 @@ impl UrlTemplate {
         url.map(WebhookUrl).ok_or_else(|| AttemptFault::UnsafeValue(self.suspect(values)))
     }
 
-    /// Whether a URL could be sent that says this of the goal, were its other values harmless.
+    /// Returns true if a URL with this name of the goal could be sent, provided that its other values are harmless.
     pub fn takes(&self, event: &EventLabel) -> bool {
         self.with(|name| Some(if name == Macro::Event { event.to_string() } else { "x".to_owned() })).is_some()
     }
 
-    /// The URL with these values, if it leads where the template leads.
+    /// Returns the URL with these values if it leads where the template leads.
     fn with(&self, value: impl Fn(Macro) -> Option<String>) -> Option<Url> {
         let encode = |name| value(name).map(|value| utf8_percent_encode(&value, STRICT).to_string());
         let url = self.fill(encode).as_deref().and_then(settled);
         url.filter(|url| segments(url.path()) == Some(self.segments))
     }
 
-    /// Whose value it was that led elsewhere, as far as one can tell.
+    /// Guesses which macro's value led elsewhere.
     fn suspect(&self, values: &Values<'_>) -> Macro {
         let moving = |name: &Macro| {
             let value = values.of(*name).unwrap_or_default();
@@ -216,7 +216,7 @@ impl UrlTemplate {
 
     fn path_macros(&self) -> impl Iterator<Item = Macro> {
         let path = self.pieces.iter().take_while(|piece| !matches!(piece, Piece::Literal(text) if text.contains('?')));
-        // The piece with the question mark ends the path, and begins with the rest of it.
+        // The piece with the question mark ends the path and also contains the path's last characters.
         path.filter_map(|piece| match piece {
             Piece::Macro(name) => Some(*name),
             Piece::Literal(_) => None,
@@ -266,7 +266,7 @@ fn check_macros(parts: &Parts<'_>, agreed: &AgreedIds, faults: &mut Vec<Template
     faults.extend(foreign.filter_map(|value| placeholder::find(value.as_bytes())).map(TemplateFault::ForeignMacro));
 }
 
-/// The names in braces, in order; `None` where a brace has no partner.
+/// Returns the names in braces in order, or `None` if a brace has no partner.
 fn macro_names(text: &str) -> Option<Vec<&str>> {
     let mut pieces = text.split('{');
     let before = pieces.next().unwrap_or_default();
@@ -283,7 +283,7 @@ fn parse_url(text: &str, parts: &Parts<'_>, allowance: Allowance, faults: &mut V
             return None;
         }
     };
-    // A host is read with its letters' other forms made plain, and full-width braces among them become braces.
+    // The URL parser normalises letters of the host, which turns full-width braces into braces.
     if url.host_str().is_some_and(|host| host.contains(['{', '}'])) {
         faults.push(TemplateFault::MacroOutOfPlace(Place::Host));
     }
@@ -314,14 +314,14 @@ fn check_host(url: &Url, allowance: Allowance) -> Option<TemplateFault> {
     if (bare == "localhost" || bare.ends_with(".localhost")) && allowance == Allowance::PublicOnly {
         return Some(TemplateFault::LocalName(name.to_owned()));
     }
-    // Certificates are for names without it.
+    // Certificates are made for names without it.
     (bare != name).then_some(TemplateFault::TrailingDot)
 }
 
-/// The text of a URL, as the `url` crate writes it, cut at its macros.
+/// Cuts the text of a URL, as the `url` crate writes it, at its macros.
 ///
-/// The crate encodes braces in the path and leaves them in the query. A template has no encoded brace of its own, so
-/// what is one now was a macro's.
+/// The crate encodes braces in the path and leaves them in the query. A template contains no encoded brace of its own,
+/// so every encoded brace belongs to a macro.
 fn split_pieces(url: &Url) -> Vec<Piece> {
     let text = url.as_str().replace("%7B", "{").replace("%7D", "}");
     let mut pieces = Vec::new();
@@ -337,7 +337,7 @@ fn split_pieces(url: &Url) -> Vec<Piece> {
     pieces
 }
 
-/// Decodes until there is nothing more to decode, as a chain of careless servers would.
+/// Decodes until nothing changes any more, as a chain of careless servers would.
 fn decode_fully(bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
     loop {
@@ -349,14 +349,14 @@ fn decode_fully(bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-/// The URL of this text, if reading it leaves it as it is: were there anything to tidy, a value had a meaning.
+/// Parses this text and returns the URL if parsing changes nothing. If something is normalised, a value had a meaning.
 fn settled(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| url.as_str() == text)
 }
 
-/// How many segments this path has after any amount of decoding; `None` if one of them is `.` or `..`.
+/// Counts the segments of this path after any amount of decoding. Returns `None` if one of them is `.` or `..`.
 ///
-/// What follows a `;` in a segment is taken for a parameter of it by some servers, so `..;x` is `..`.
+/// Some servers treat the text after a `;` in a segment as a parameter, so `..;x` counts as `..`.
 fn segments(path: &str) -> Option<usize> {
     let decoded = decode_fully(path.as_bytes());
     let segments = decoded.split(|byte| b"/\\".contains(byte));

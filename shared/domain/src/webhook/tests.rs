@@ -38,7 +38,7 @@ fn partner(json: &str) -> Partner {
     Partner::try_from(serde_json::from_str::<PartnerFile>(json).unwrap()).unwrap()
 }
 
-/// Everything that a delivery of this user and click fills a webhook with.
+/// Holds the values that a delivery of this user and click fills into a webhook.
 struct Delivered {
     ids: Ids,
     event: EventLabel,
@@ -71,7 +71,7 @@ impl Delivered {
 }
 
 #[test]
-fn the_documents_own_example_is_rendered_to_the_letter() {
+fn the_documents_example_is_rendered_exactly() {
     let url = Delivered::of("p-9", "c-1").render(
         "https://webhook.site/2d80209a-b875-4744-a1a2-89fc79261307?userId={userId}&clickId={clickId}&event=registration",
     );
@@ -94,7 +94,7 @@ fn every_macro_is_filled_and_encoded() {
 }
 
 #[test]
-fn every_fault_of_a_template_is_told_at_once() {
+fn every_fault_of_a_template_is_reported_at_once() {
     let agreed = agreed([TrackingId::ClickId]);
     let text = "ftp://u{x}:p@10.0.0.1:81/%7bclickId%7D/{userId}/[cid]?a={nope}&b=%click%#f{clickId}";
     let faults = UrlTemplate::parse(text, &agreed, PUBLIC).unwrap_err();
@@ -120,7 +120,7 @@ fn every_fault_of_a_template_is_told_at_once() {
 }
 
 #[test]
-fn a_log_is_told_a_templates_faults_without_its_path_and_query() {
+fn logged_faults_show_neither_path_nor_query() {
     for text in ["ftp://a.example/mark/{mark}", "https://a.example/mark?t={mark}&u=%mark%&v=$mark$&w=[mark]&x=%zz#mark"]
     {
         let faults = faults(text);
@@ -132,7 +132,7 @@ fn a_log_is_told_a_templates_faults_without_its_path_and_query() {
 }
 
 #[test]
-fn macros_stand_in_path_and_query_only_and_are_written_as_agreed() {
+fn macros_are_allowed_only_in_path_and_query() {
     for (text, fault) in [
         ("https://{clickId}.example/", TemplateFault::MacroOutOfPlace(Place::Host)),
         ("https://a.example:{clickId}/", TemplateFault::MacroOutOfPlace(Place::Port)),
@@ -156,19 +156,19 @@ fn macros_stand_in_path_and_query_only_and_are_written_as_agreed() {
 }
 
 #[test]
-fn an_id_that_was_not_agreed_on_is_not_sent() {
+fn an_id_that_was_not_agreed_on_is_never_sent() {
     let text = "https://a.example/?u={userId}&c={clickId}";
     let not_agreed = |agreed: AgreedIds| UrlTemplate::parse(text, &agreed, PUBLIC).err();
     assert_eq!(not_agreed(AgreedIds::default()), Some(vec![TemplateFault::NotAgreed(Macro::UserId)]));
     let user_only = agreed([TrackingId::UserId]);
     assert_eq!(not_agreed(user_only), Some(vec![TemplateFault::NotAgreed(Macro::ClickId)]));
-    // Agreed on since, but not when this delivery's ids were frozen.
+    // The id was agreed on after this delivery's ids were fixed.
     let missing = Delivered::of("", "c-1").render(text);
     assert_eq!(missing, Err(AttemptFault::MissingValue(Macro::UserId)));
 }
 
 #[test]
-fn only_https_on_its_ports_without_userinfo() {
+fn only_https_on_two_ports_without_userinfo_is_allowed() {
     for good in ["https://a.example", "https://a.example:443/x", "https://a.example:8443/x", "HTTPS://A.Example/x?y=1"]
     {
         template(good);
@@ -258,7 +258,7 @@ fn a_literal_address_is_checked_in_every_spelling() {
 }
 
 #[test]
-fn the_development_allowance_permits_loopback_http_and_any_port_and_nothing_else_that_is_private() {
+fn development_permits_only_loopback_besides_public_addresses() {
     for good in
         ["http://127.0.0.1:3000/hook?c={clickId}", "http://localhost:9/", "https://[::1]:9/", "https://a.example:81/"]
     {
@@ -281,7 +281,7 @@ fn the_development_allowance_permits_loopback_http_and_any_port_and_nothing_else
 }
 
 #[test]
-fn the_development_allowance_exists_only_where_aws_is_on_loopback() {
+fn development_requires_an_aws_endpoint_on_loopback() {
     for own in [
         "http://localhost:4570",
         "http://127.0.0.1:4570/",
@@ -343,7 +343,7 @@ fn a_value_that_would_lead_elsewhere_is_never_sent() {
             let unsafe_value = Err(AttemptFault::UnsafeValue(Macro::ClickId));
             assert_eq!(Delivered::of("u", value).render(path), unsafe_value, "{value} in {path}");
         }
-        // In a query the same value means nothing.
+        // In a query the same value is harmless.
         let query = Delivered::of("u", value).render("https://a.example/hook?c={clickId}").unwrap();
         let sent: Vec<_> = Url::parse(&query).unwrap().query_pairs().map(|(_, sent)| sent.into_owned()).collect();
         assert_eq!(sent, [value]);
@@ -359,7 +359,7 @@ fn a_value_that_completes_its_segment_to_dots_is_never_sent() {
     let unsafe_value = Err(AttemptFault::UnsafeValue(Macro::ClickId));
     assert_eq!(Delivered::of("u", ".").render("https://a.example/x/.{clickId}/y"), unsafe_value);
     assert_eq!(Delivered::of(".", ".").render("https://a.example/x/{clickId}{userId}"), unsafe_value);
-    // The template's end of one encoding, and the value's beginning of another.
+    // The template ends with half of an encoding, and the value completes it.
     assert!(Delivered::of("u", "2e").render("https://a.example/x/.%252{clickId}").is_ok());
     assert_eq!(Delivered::of("u", "e").render("https://a.example/x/.%252{clickId}"), unsafe_value);
     assert_eq!(Delivered::of("u", "2f").render("https://a.example/x/%25{clickId}"), unsafe_value);
@@ -379,7 +379,7 @@ fn a_templates_own_path_is_settled_when_it_is_parsed() {
 }
 
 #[test]
-fn a_post_says_what_standard_webhooks_says_in_the_partners_names() {
+fn a_post_body_has_standard_fields_and_the_partners_names() {
     let delivered = Delivered::of("p-9", "c\"1");
     let partner = partner(r#"{"provider":"acme","parameters":{"click_id":"aff_sub"}}"#);
     let webhook = Webhook {
@@ -402,7 +402,7 @@ fn a_post_says_what_standard_webhooks_says_in_the_partners_names() {
 }
 
 #[test]
-fn what_is_signed_of_a_get_is_its_path_and_query_exactly_as_sent() {
+fn a_get_signs_its_path_and_query_exactly_as_sent() {
     let names = BodyNames::try_new(&ParameterNames::default()).unwrap();
     for (text, target) in [
         ("https://a.example?c={clickId}", "/?c=a%20b"),
@@ -418,13 +418,13 @@ fn what_is_signed_of_a_get_is_its_path_and_query_exactly_as_sent() {
 }
 
 #[test]
-fn a_partners_name_for_an_id_is_none_that_the_body_has_already() {
+fn a_partners_id_name_may_not_collide_with_a_body_field() {
     let partner = partner(r#"{"provider":"acme","parameters":{"click_id":"campaign","user_id":"delivery_id"}}"#);
     assert_eq!(BodyNames::try_new(&partner.rules().names).unwrap_err().len(), 2);
 }
 
 #[test]
-fn nothing_that_is_logged_shows_a_path_or_a_query() {
+fn debug_output_shows_neither_path_nor_query() {
     let template = template("https://a.example:8443/secret-token/hook?key=secret&c={clickId}");
     let webhook =
         Webhook { template, method: Method::Post, names: BodyNames::try_new(&ParameterNames::default()).unwrap() };
@@ -454,25 +454,25 @@ fn a_value() -> impl Strategy<Value = String> {
     prop::collection::vec(part, 1..8).prop_map(|parts| parts.concat())
 }
 
-/// Found by fuzzing: as a host is read, full-width braces become braces, and `{event}` a macro.
+/// Fuzzing found this: the host's normalisation turned full-width braces into braces, and `{event}` into a macro.
 #[test]
-fn no_other_spelling_of_a_brace_puts_a_macro_into_a_host() {
+fn full_width_braces_do_not_put_a_macro_into_a_host() {
     for text in ["https://\u{ff5b}event\u{ff5d}.example/", "https://a\u{ff5b}b.example/"] {
         let parsed = UrlTemplate::parse(text, &AgreedIds::default(), Allowance::PublicOnly);
         assert_eq!(parsed.unwrap_err(), [TemplateFault::MacroOutOfPlace(Place::Host)], "{text}");
     }
 }
 
-/// Found by fuzzing: the URL's reader takes any number of slashes, so that its host was not the one that was looked at.
 #[test]
-fn a_template_is_as_long_as_it_is_once_it_is_encoded() {
+fn a_templates_length_is_measured_after_encoding() {
     let of = |letters| format!("https://a.example/{}?c={{clickId}}", "é".repeat(letters));
     assert_eq!(faults(&of(400)), [TemplateFault::TooLong], "818 bytes, and 2,418 as they are sent");
     assert_eq!(template(&of(300)).text(), format!("https://a.example/{}?c={{clickId}}", "%C3%A9".repeat(300)));
 }
 
+/// Fuzzing found this: the URL parser skips any number of slashes, so its host was not the one that was checked.
 #[test]
-fn a_url_whose_first_mark_of_a_host_is_in_its_path_is_none() {
+fn a_url_with_its_only_double_slash_in_the_path_is_refused() {
     let agreed = AgreedIds::default();
     for text in [
         "https:/a.example/%3.x://b.example/",
@@ -489,7 +489,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2048))]
 
     #[test]
-    fn what_is_rendered_has_its_templates_host_and_segments_and_carries_the_values_back(text in a_template(), user in a_value(), click in a_value()) {
+    fn a_rendered_url_keeps_host_segments_and_values(text in a_template(), user in a_value(), click in a_value()) {
         let Ok(template) = UrlTemplate::parse(&text, &both(), PUBLIC) else { return Ok(()) };
         let harmless = template.render(&Delivered::of("x", "x").values()).unwrap();
         let delivered = Delivered::of(&user, &click);
@@ -497,7 +497,7 @@ proptest! {
         let (base, url) = (Url::parse(harmless.as_str()).unwrap(), Url::parse(url.as_str()).unwrap());
         prop_assert_eq!((url.scheme(), url.host_str(), url.port(), url.username(), url.fragment()), (base.scheme(), base.host_str(), base.port(), "", None));
         prop_assert_eq!(url.path_segments().unwrap().count(), base.path_segments().unwrap().count());
-        // However often a server decodes the path: still as many segments, and none that leads up.
+        // However often a server decodes the path, it has as many segments, and none of them leads up.
         let mut decoded = url.path().to_owned();
         let mut plain = base.path().to_owned();
         for _ in 0..8 {
@@ -510,7 +510,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_parser_panic_and_what_it_takes_it_takes_again(text in "(https?://)?[a-z{}@:/?#%\\[\\]. \\\\0-9]{0,24}") {
+    fn no_text_panics_and_a_parsed_template_parses_again(text in "(https?://)?[a-z{}@:/?#%\\[\\]. \\\\0-9]{0,24}") {
         if let Ok(template) = UrlTemplate::parse(&text, &both(), PUBLIC) {
             prop_assert_eq!(UrlTemplate::parse(&template.text(), &both(), PUBLIC), Ok(template));
         }
@@ -539,7 +539,7 @@ proptest! {
 }
 
 #[test]
-fn a_request_names_host_and_port_as_the_template_did_and_goes_only_as_far_as_is_allowed() {
+fn a_request_keeps_the_templates_host_and_port() {
     let values = Delivered::of("p-9", "c-1");
     let cases = [
         ("https://a.example/x?c={clickId}", "a.example", true),
