@@ -114,7 +114,7 @@ pub struct Blocked {
 
 impl fmt::Display for Blocked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is no public address ({})", self.address, self.reason.words())
+        write!(f, "{} is not a public address ({})", self.address, self.reason.words())
     }
 }
 

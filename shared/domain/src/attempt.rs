@@ -146,12 +146,12 @@ impl fmt::Display for AttemptFault {
                 write!(f, "timed out after {} waiting for {}", Seconds(*after_ms), waiting_for.words())
             }
             Self::Disconnected => f.write_str("the connection broke before an answer came"),
-            Self::NotHttp => f.write_str("what came back was not an HTTP answer"),
+            Self::NotHttp => f.write_str("the answer was not HTTP"),
             Self::UnsafeValue(name) => {
-                write!(f, "not sent, unsafe_value: with this {name} the URL would lead elsewhere")
+                write!(f, "not sent, unsafe_value: the value of {name} would lead the URL elsewhere")
             }
             Self::MissingValue(name) => {
-                write!(f, "not sent: the URL asks for {name}, which this delivery does not have")
+                write!(f, "not sent: the delivery has no value for {name} of the URL")
             }
             Self::Other(words) => f.write_str(words),
         }
@@ -173,9 +173,9 @@ impl fmt::Display for Seconds {
 impl DnsFault {
     fn words(self) -> &'static str {
         match self {
-            Self::NoSuchName => "there is no such name",
+            Self::NoSuchName => "the name does not exist",
             Self::NoAddress => "the name has no address",
-            Self::NoAnswer => "its name servers gave no answer",
+            Self::NoAnswer => "the name servers did not answer",
         }
     }
 }
@@ -185,8 +185,8 @@ impl TlsFault {
         match self {
             Self::Expired => "expired certificate",
             Self::NotYetValid => "certificate not valid yet",
-            Self::WrongHost => "certificate of another host",
-            Self::UnknownIssuer => "certificate signed by nobody we trust",
+            Self::WrongHost => "certificate for another host",
+            Self::UnknownIssuer => "certificate of an unknown issuer",
             Self::Revoked => "revoked certificate",
             Self::BadCertificate => "broken certificate",
             Self::Handshake => "handshake failed",
@@ -200,7 +200,7 @@ impl Phase {
             Self::Resolve => "the host's address",
             Self::Connect => "the connection",
             Self::Tls => "the TLS handshake",
-            Self::Send => "the request to be taken",
+            Self::Send => "the request to be sent",
             Self::Headers => "headers",
         }
     }

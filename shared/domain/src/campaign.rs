@@ -185,7 +185,7 @@ impl Campaign {
         let seconds = file.initial_interval_seconds;
         let bounded = (1..=MAX_INITIAL_INTERVAL_SECONDS).contains(&seconds);
         faults.require(bounded, &place("initial_interval_seconds"), "must be 1 to 21600 seconds (6 hours)");
-        faults.require(!file.webhook.url.trim().is_empty(), &place("webhook.url"), "is empty");
+        faults.require(!file.webhook.url.trim().is_empty(), &place("webhook.url"), "must not be empty");
         let event = file.event.or_else(|| goal.as_ref().map(|goal| goal.name().to_owned()));
         let event = event.and_then(|event| faults.keep(&place("event"), EventLabel::new(event)));
         let (name, goal, active_from, event) = (name?, goal?, active_from?, event?);
@@ -224,10 +224,14 @@ pub fn parse_campaigns(files: Vec<CampaignFile>) -> Result<Campaigns, Vec<Config
 pub(crate) fn parse_all(files: Vec<CampaignFile>, path: &str, faults: &mut Faults) -> Campaigns {
     let mut campaigns = Campaigns::new();
     let mut names = BTreeSet::new();
-    faults.require(files.len() <= MAX_CAMPAIGNS, path, "a partner has at most 1000");
+    faults.require(files.len() <= MAX_CAMPAIGNS, path, "must have at most 1000 campaigns");
     for (at, file) in files.into_iter().enumerate() {
         let path = format!("{path}[{at}]");
-        faults.require(names.insert(file.name.clone()), &format!("{path}.name"), "stands twice");
+        faults.require(
+            names.insert(file.name.clone()),
+            &format!("{path}.name"),
+            "is used twice; give each campaign its own name",
+        );
         if let Some(campaign) = Campaign::parse(file, &path, faults) {
             campaigns.insert(campaign.name.clone(), campaign);
         }

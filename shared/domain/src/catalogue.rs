@@ -145,7 +145,7 @@ pub struct Timing {
 
 /// Reports a lead that is shorter than the maximum age and the allowed dating ahead together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the lead of a campaign must be at least the catalogue's greatest age and what events may be ahead, together")]
+#[error("the lead must be at least the maximum age of the catalogue plus the time that events may be dated ahead")]
 pub struct LeadTooShort;
 
 impl Timing {
@@ -228,7 +228,7 @@ impl<'a> Fresh<'a> {
             }
         };
         let Some(partner) = self.catalogue.partner(&tracking.provider) else {
-            let expected = "the name of a partner of ours, as in its tracking link";
+            let expected = "the name of a known partner, as in its tracking link";
             return Err([EventFault::new("tracking.provider", EventFaultCode::UnknownProvider, expected)].into());
         };
         let faults = missing_ids(&partner.ids, tracking);

@@ -235,7 +235,7 @@ impl Reader {
         let provider = provider.and_then(|text| match Provider::new(text) {
             Ok(provider) => Some(provider),
             Err(fault) => {
-                self.fault("tracking.provider", EventFaultCode::NotASlug, format!("a partner's name: it {fault}"));
+                self.fault("tracking.provider", EventFaultCode::NotASlug, format!("a partner's name, which {fault}"));
                 None
             }
         });
@@ -304,7 +304,7 @@ impl Reader {
         };
         let moment = Moment::from(timestamp);
         if moment > latest {
-            self.fault(PATH, EventFaultCode::InTheFuture, format!("at the latest {latest}; it says {moment}"));
+            self.fault(PATH, EventFaultCode::InTheFuture, format!("an instant up to {latest}; this one is {moment}"));
         }
         Some(moment)
     }

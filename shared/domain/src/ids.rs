@@ -49,7 +49,7 @@ fn check_id(text: &str) -> Result<(), IdFault> {
 
 /// Reports a text that is not a slug: `[a-z0-9][a-z0-9-]{0,62}`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("must be 1 to 63 of a-z, 0-9 and -, not beginning with -")]
+#[error("must be 1 to 63 characters of a-z, 0-9 and -, and must not begin with -")]
 pub struct SlugFault;
 
 fn check_slug(text: &str) -> Result<(), SlugFault> {

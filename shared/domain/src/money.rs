@@ -121,7 +121,7 @@ impl ExtraCurrencies {
     pub fn add(&mut self, code: &str) -> Result<bool, &'static str> {
         let legal = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
         if !(2..=10).contains(&code.len()) || !code.bytes().all(legal) {
-            return Err("must be 2 to 10 of A-Z and 0-9");
+            return Err("must be 2 to 10 characters of A-Z and 0-9");
         }
         Ok(self.0.insert(code.to_owned()))
     }

@@ -98,7 +98,7 @@ impl<'a> Parameters<'a> {
                             &name,
                             FaultCode::Repeated,
                             "each parameter once, in the query or in the body",
-                            "remove all but one; look for a tracker that appends what the template has already",
+                            "remove all but one; your tracker may append a parameter that your template already has",
                         ));
                     }
                 }
@@ -106,7 +106,7 @@ impl<'a> Parameters<'a> {
                     &String::from_utf8_lossy(pair.name).chars().take(MAX_NAME_BYTES).collect::<String>(),
                     code,
                     format!("a parameter's name of 1 to {MAX_NAME_BYTES} bytes of UTF-8 without control characters"),
-                    "send only the agreed parameters; percent-encode their names, a literal % as %25",
+                    "send only the agreed parameters; percent-encode their names and write a literal % as %25",
                 )),
             }
         }

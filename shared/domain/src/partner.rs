@@ -197,15 +197,15 @@ impl Partner {
         for (at, code) in file.postback.currencies.iter().enumerate() {
             let path = format!("postback.currencies[{at}]");
             if faults.keep(&path, currencies.add(code)) == Some(false) {
-                faults.add(&path, format!("{code} stands twice"));
+                faults.add(&path, format!("{code} is repeated; remove one"));
             }
         }
         let event_ids = file.postback.event_ids.map(|ids| {
-            faults.require(!ids.is_empty(), "postback.event_ids", "name at least one, or leave the list out");
+            faults.require(!ids.is_empty(), "postback.event_ids", "must name at least one event id, or be left out");
             collect(ids, "postback.event_ids", &mut faults, EventId::new)
         });
         let allow_from = file.postback.allow_from.map(|nets| {
-            faults.require(!nets.is_empty(), "postback.allow_from", "an empty list would admit nobody; leave it out");
+            faults.require(!nets.is_empty(), "postback.allow_from", "is empty and would admit nobody; leave it out");
             let nets = collect(nets, "postback.allow_from", &mut faults, |net| parse_net(&net));
             nets.into_iter().collect::<Vec<IpNet>>()
         });
@@ -254,7 +254,7 @@ fn collect<T: Ord, E: fmt::Display>(
     for (at, text) in texts.into_iter().enumerate() {
         let path = format!("{path}[{at}]");
         if let Some(value) = faults.keep(&path, parse(text)) {
-            faults.require(parsed.insert(value), &path, "stands twice");
+            faults.require(parsed.insert(value), &path, "is repeated; remove one");
         }
     }
     parsed

@@ -246,8 +246,8 @@ impl Reader<'_> {
             self.faults.push(Fault::of(
                 name,
                 FaultCode::MacroNotReplaced,
-                format!("a value; what came is the macro {found}, as it stands in a template"),
-                "check the macro's spelling in your tracker's postback URL, and that it is filled for this event",
+                format!("a value; the macro {found} came unreplaced"),
+                "check the macro's spelling in your tracker's postback URL, and that your tracker fills it for this event",
             ));
             return None;
         }
@@ -257,7 +257,7 @@ impl Reader<'_> {
                 let fix = if code == FaultCode::BadPercentEncoding {
                     "write a literal % as %25"
                 } else {
-                    "encode it as UTF-8, then percent-encode"
+                    "encode the value as UTF-8, then percent-encode it"
                 };
                 self.faults.push(Fault::of(name, code, "percent-encoded UTF-8", fix));
                 None
@@ -277,7 +277,7 @@ impl Reader<'_> {
                 };
                 let expected =
                     format!("1 to {MAX_ID_BYTES} bytes of UTF-8 without control characters; this one {fault}");
-                self.fault(field, code, expected, "send the id as it is, nothing around it");
+                self.fault(field, code, expected, "send the id alone, with nothing around it");
                 None
             }
         }
@@ -286,8 +286,13 @@ impl Reader<'_> {
     fn transaction_id(&mut self) -> Option<TransactionId> {
         let id = self.id(Field::TransactionId, TransactionId::new)?;
         if id.as_str().starts_with(DERIVED_PREFIX) {
-            let expected = format!("an id of your own; those that begin with {DERIVED_PREFIX} are ours");
-            self.fault(Field::TransactionId, FaultCode::ReservedTransactionId, expected, "send your own identifier");
+            let expected = format!("an id that does not begin with {DERIVED_PREFIX}, which is reserved");
+            self.fault(
+                Field::TransactionId,
+                FaultCode::ReservedTransactionId,
+                expected,
+                "send your own identifier of the transaction",
+            );
         }
         Some(id)
     }
@@ -298,7 +303,8 @@ impl Reader<'_> {
             Err(fault) => fault,
         };
         let extra: Vec<&str> = self.rules.currencies.iter().collect();
-        let agreed = if extra.is_empty() { String::new() } else { format!(", or one agreed: {}", extra.join(", ")) };
+        let agreed =
+            if extra.is_empty() { String::new() } else { format!(" or one agreed with you: {}", extra.join(", ")) };
         let fix = match fault {
             CurrencyFault::LowerCase => format!("send {}", text.to_ascii_uppercase()),
             CurrencyFault::Unknown => {
@@ -316,18 +322,16 @@ impl Reader<'_> {
             Err(fault) => fault,
         };
         let (code, fix) = match fault {
-            AmountFault::Negative => {
-                (FaultCode::NegativeAmount, "for a reversal, talk to us: a postback cannot take back")
-            }
+            AmountFault::Negative => (FaultCode::NegativeAmount, "send 0 or more; ask us how to report a reversal"),
             AmountFault::NotDecimal => {
-                (FaultCode::NotAnAmount, "digits with a point: no sign, exponent, comma, space or currency")
+                (FaultCode::NotAnAmount, "send digits with a point, without sign, exponent, comma, space or currency")
             }
             AmountFault::TooLarge => {
-                (FaultCode::AmountOutOfRange, "check the unit: whole units of the currency, not cents")
+                (FaultCode::AmountOutOfRange, "check the unit: send whole units of the currency, not cents")
             }
-            AmountFault::TooPrecise => (FaultCode::AmountOutOfRange, "round to 8 decimals"),
+            AmountFault::TooPrecise => (FaultCode::AmountOutOfRange, "round to 8 decimal places"),
         };
-        let expected = "a decimal such as 100.00, from 0, at most 15 digits before the point and 8 after";
+        let expected = "a decimal from 0, such as 100.00, with at most 15 digits before the point and 8 after it";
         self.fault(Field::AmountDecimal, code, format!("{expected}; this one {fault}"), fix);
         None
     }
@@ -354,7 +358,7 @@ impl Reader<'_> {
                 Field::EventId,
                 FaultCode::EventNotAgreed,
                 expected,
-                "to add an event, agree on it with us first",
+                "send one of these, or ask us to add the event",
             );
         }
     }
@@ -386,11 +390,11 @@ impl Reader<'_> {
                 fix.push_str(", or send a transaction_id of your own");
             }
             if name != field.as_str() && self.sent.raw(field.as_str()).is_some() {
-                fix = format!("it came as {field}; with you it was agreed to be called {name}");
+                fix = format!("it came as {field}; send it as {name}, as agreed with you");
             } else if cut {
-                fix.push_str("; if your URL has it, look for a raw # before it: a # cuts the URL, write it as %23");
+                fix.push_str("; if your URL has it, a raw # before it may have cut the URL: write # as %23");
             }
-            self.fault(field, FaultCode::Missing, format!("{name}, which is required"), fix);
+            self.fault(field, FaultCode::Missing, format!("the required parameter {name}"), fix);
         }
     }
 

@@ -186,7 +186,7 @@ impl ClickLink {
         let sent = Parameters::split(query, b"");
         if let Some(fault) = sent.name_faults().first() {
             let name = fault.parameter.as_deref().unwrap_or_default();
-            let words = if fault.code == FaultCode::Repeated { "stands twice" } else { "is badly encoded" };
+            let words = if fault.code == FaultCode::Repeated { "is repeated" } else { "is badly encoded" };
             return Err(ClickLinkFault::Malformed(format!("the parameter {name} {words}")));
         }
         let value = |name: &str| {

@@ -170,7 +170,7 @@ fn ordinary_public_addresses_pass() {
 #[test]
 fn a_refusal_says_which_address_and_why() {
     let blocked = check("10.0.0.7".parse().unwrap()).unwrap_err();
-    assert_eq!(blocked.to_string(), "10.0.0.7 is no public address (a private network)");
+    assert_eq!(blocked.to_string(), "10.0.0.7 is not a public address (a private network)");
 }
 
 fn any_address() -> impl Strategy<Value = IpAddr> {

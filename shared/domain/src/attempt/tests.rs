@@ -21,16 +21,16 @@ fn every_outcome_has_words_for_people() {
     let blocked = address::check("127.0.0.1".parse().unwrap()).unwrap_err();
     let timed_out = |waiting_for, after_ms| AttemptFault::TimedOut { waiting_for, after_ms };
     for (fault, words) in [
-        (AttemptFault::Dns(DnsFault::NoSuchName), "could not resolve: there is no such name"),
+        (AttemptFault::Dns(DnsFault::NoSuchName), "could not resolve: the name does not exist"),
         (AttemptFault::Refused, "connection refused"),
         (AttemptFault::Tls(TlsFault::Expired), "TLS: expired certificate"),
         (timed_out(Phase::Headers, 10_000), "timed out after 10 s waiting for headers"),
         (timed_out(Phase::Connect, 2_500), "timed out after 2.5 s waiting for the connection"),
         (timed_out(Phase::Tls, 50), "timed out after 0.05 s waiting for the TLS handshake"),
-        (AttemptFault::Blocked(blocked), "not sent: 127.0.0.1 is no public address (loopback)"),
+        (AttemptFault::Blocked(blocked), "not sent: 127.0.0.1 is not a public address (loopback)"),
         (
             AttemptFault::UnsafeValue(Macro::ClickId),
-            "not sent, unsafe_value: with this {clickId} the URL would lead elsewhere",
+            "not sent, unsafe_value: the value of {clickId} would lead the URL elsewhere",
         ),
     ] {
         assert_eq!(fault.to_string(), words);

@@ -20,11 +20,19 @@ pub fn check_change(old: Option<&Campaign>, new: &Campaign, now: Moment, lead: D
     match old {
         None => {
             check_beginning(&new.terms, soonest, &mut faults);
-            faults.require(!new.archived, "archived", "a campaign that was never published cannot be archived");
+            faults.require(
+                !new.archived,
+                "archived",
+                "is for published campaigns; this one was never published, so remove it from the file",
+            );
         }
         Some(old) if old.archived => {
-            faults.require(new.archived, "name", "is an archived campaign's, which is never used again");
-            faults.require(new.terms == old.terms, "name", "is archived: its terms no longer change");
+            faults.require(new.archived, "name", "belongs to an archived campaign; choose another name");
+            faults.require(
+                new.terms == old.terms,
+                "name",
+                "belongs to an archived campaign, whose goal and times are fixed",
+            );
         }
         Some(old) => check_terms(&old.terms, &new.terms, soonest, &mut faults),
     }
@@ -32,8 +40,7 @@ pub fn check_change(old: Option<&Campaign>, new: &Campaign, now: Moment, lead: D
 }
 
 fn check_beginning(new: &Terms, soonest: Moment, faults: &mut Faults) {
-    let early =
-        format!("a campaign starts long enough after it is published: not before {soonest}, or write on_publish");
+    let early = format!("is too soon after publishing; write {soonest} or later, or on_publish");
     faults.require(new.active_from >= soonest, "active_from", &early);
 }
 
@@ -46,12 +53,12 @@ pub(crate) fn check_published_terms(old: Option<&Terms>, new: &Terms, soonest: M
 }
 
 fn check_terms(old: &Terms, new: &Terms, soonest: Moment, faults: &mut Faults) {
-    const FIXED: &str = "is fixed once published; for another, make a new campaign";
+    const FIXED: &str = "is fixed once it is published; make a new campaign instead";
     faults.require(new.goal == old.goal, "goal", FIXED);
     faults.require(new.active_from == old.active_from, "active_from", FIXED);
     let ahead = |to: Option<Moment>| to.is_none_or(|to| to >= soonest);
     let may_move = ahead(old.active_to) && ahead(new.active_to);
-    let late = format!("moves only while it and its new value lie after {soonest}");
+    let late = format!("can move only while the old and the new end are at {soonest} or later");
     faults.require(new.active_to == old.active_to || may_move, "active_to", &late);
 }
 
@@ -60,7 +67,10 @@ fn check_terms(old: &Terms, new: &Terms, soonest: Moment, faults: &mut Faults) {
 pub fn check_changes(old: &Campaigns, new: &Campaigns, now: Moment, lead: Duration) -> Vec<ConfigFault> {
     let mut faults = Faults::default();
     for name in old.keys().filter(|name| !new.contains_key(*name)) {
-        faults.add(&format!("campaigns.{name}"), "is missing: a campaign is not deleted, write archived: true");
+        faults.add(
+            &format!("campaigns.{name}"),
+            "is missing, but a published campaign cannot be deleted; write archived: true",
+        );
     }
     for (name, campaign) in new {
         for fault in check_change(old.get(name), campaign, now, lead) {

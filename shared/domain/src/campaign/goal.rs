@@ -95,12 +95,16 @@ impl QuestGroup {
         let mut group = BTreeSet::new();
         for (at, quest) in quests.into_iter().enumerate() {
             let path = format!("{path}.quests[{at}]");
-            faults.require(at < MAX_QUESTS, &path, "is one too many: a group has 2 to 10 quests");
+            faults.require(at < MAX_QUESTS, &path, "is one quest too many; a group has 2 to 10");
             if let Some(quest) = faults.keep(&path, QuestId::new(quest)) {
-                faults.require(group.insert(quest), &path, "stands twice");
+                faults.require(group.insert(quest), &path, "is repeated; remove one");
             }
         }
-        faults.require(count >= 2, &format!("{path}.quests"), "a group has 2 to 10 quests; for one, main_quest");
+        faults.require(
+            count >= 2,
+            &format!("{path}.quests"),
+            "must list 2 to 10 quests; for one quest, use main_quest",
+        );
         (group.len() == count && (2..=MAX_QUESTS).contains(&count)).then_some(Self(group))
     }
 }

@@ -49,10 +49,10 @@ pub struct Pace {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum PaceFault {
     /// The claim would expire too early to protect anything.
-    #[error("a claim must be held for a second at least")]
+    #[error("the claim hold must be at least 1 second")]
     ClaimHold,
     /// SQS delays messages by 1 to 900 seconds.
-    #[error("a paused delivery is looked at again after 1 to {MAX_HOP_SECONDS} seconds")]
+    #[error("the paused hop must be 1 to {MAX_HOP_SECONDS} seconds")]
     PausedHop,
 }
 

@@ -102,10 +102,7 @@ fn parse_ids(ids: Option<Vec<String>>, faults: &mut Faults) -> AgreedIds {
     let Some(ids) = ids else { return AgreedIds::default() };
     let empty = ids.is_empty();
     let known = |text: String| {
-        TrackingId::ALL
-            .into_iter()
-            .find(|id| id.as_str() == text)
-            .ok_or("is no such id; there are click_id and user_id")
+        TrackingId::ALL.into_iter().find(|id| id.as_str() == text).ok_or("is not an id; use click_id or user_id")
     };
     match AgreedIds::try_from(collect(ids, PATH, faults, known)) {
         Ok(agreed) => agreed,
@@ -129,14 +126,21 @@ fn parse_macros(
         let text = written.get(id.as_str()).map_or(id.default_macro(), String::as_str);
         if let Some(parsed) = faults.keep(&format!("media_buying.macros.{id}"), Macro::new(text)) {
             let shared = macros.values().any(|other| *other == parsed);
-            faults.require(!shared, &format!("media_buying.macros.{id}"), "is another id's macro as well");
+            faults.require(
+                !shared,
+                &format!("media_buying.macros.{id}"),
+                "is also another id's macro; give each id its own",
+            );
             macros.insert(id, parsed);
         }
     }
     for name in written.keys().filter(|name| {
         !TrackingId::ALL.into_iter().any(|id| id.as_str() == *name && (!ids_known || agreed.contain(id)))
     }) {
-        faults.add(&format!("media_buying.macros.{name}"), "is no id that was agreed on; media_buying.ids names those");
+        faults.add(
+            &format!("media_buying.macros.{name}"),
+            "is not an agreed id; add it to media_buying.ids, or remove the macro",
+        );
     }
     macros
 }

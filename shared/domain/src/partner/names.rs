@@ -36,20 +36,21 @@ pub(super) fn parse(agreed: &BTreeMap<String, String>, faults: &mut Faults) -> P
         let path = format!("parameters.{ours}");
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
         let good = (1..=64).contains(&theirs.len()) && theirs.bytes().all(legal);
-        faults.require(good, &path, "the partner's name must be 1 to 64 of A-Z, a-z, 0-9, _, . and -");
-        faults.require(!RESERVED_NAMES.contains(&theirs.as_str()), &path, "this name has a meaning of its own");
+        faults.require(good, &path, "must be 1 to 64 characters of A-Z, a-z, 0-9, _, . and -");
+        faults.require(!RESERVED_NAMES.contains(&theirs.as_str()), &path, "is a reserved name; choose another");
         match Field::ALL.into_iter().find(|field| field.as_str() == ours) {
             Some(field) => {
                 names.0.insert(field, theirs.clone());
             }
-            None => faults.add(&path, format!("no such parameter; there are {}", Field::list())),
+            None => faults.add(&path, format!("is not a parameter; use one of {}", Field::list())),
         }
     }
     for field in Field::ALL {
         let name = names.of(field);
         let twins = Field::ALL.into_iter().filter(|twin| *twin > field && names.of(*twin) == name);
         for twin in twins {
-            faults.add(&format!("parameters.{twin}"), format!("is called {name}, and so is {field}"));
+            faults
+                .add(&format!("parameters.{twin}"), format!("is called {name}, as {field} is; give each its own name"));
         }
     }
     names

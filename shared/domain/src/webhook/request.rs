@@ -46,7 +46,7 @@ pub struct BodyNames {
 
 /// Reports a partner's name for an id that the body uses for something else.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("with you {field} is called {name}, which a POST's data has for something else")]
+#[error("{name}, the partner's name for {field}, collides with a field of the POST body; use GET or another name")]
 pub struct BodyNameFault {
     /// Names the id.
     pub field: Field,

@@ -67,7 +67,7 @@ pub enum TemplateFault {
     #[error("must lead to a public host: {0}")]
     Host(#[from] Blocked),
     /// The host's name always means the caller's own machine.
-    #[error("must lead to a public host: {0} is everybody's own machine")]
+    #[error("must lead to a public host; {0} is always the caller's own machine")]
     LocalName(String),
     /// The host ends in a dot.
     #[error("must not have a dot at the end of its host")]
@@ -82,25 +82,25 @@ pub enum TemplateFault {
     #[error("has a % that is not followed by two hexadecimal digits; write a literal one as %25")]
     PercentEncoding,
     /// The path leads elsewhere once it is decoded again.
-    #[error("must not have encoded dots or slashes in its path that lead elsewhere when decoded again")]
+    #[error("has encoded dots or slashes in its path, which lead elsewhere when decoded; remove them")]
     Path,
     /// A macro stands outside path and query.
     #[error("has a macro in its {0}; macros may stand in path and query only")]
     MacroOutOfPlace(Place),
     /// The macro does not exist.
-    #[error("has {{{0}}}, which is no macro; there are {known}", known = known_macros())]
+    #[error("has the unknown macro {{{0}}}; use one of {known}", known = known_macros())]
     UnknownMacro(String),
     /// The macro belongs to an id that was not agreed on.
-    #[error("has {0}, an id that was not agreed on with this partner")]
+    #[error("has {0}, whose id is not agreed with this partner; add the id to media_buying.ids, or remove the macro")]
     NotAgreed(Macro),
     /// A brace has no partner.
-    #[error("has a brace without its partner; write a literal one as %7B or %7D outside of a template")]
+    #[error("has an unmatched brace; write macros as in {{clickId}}")]
     StrayBrace,
     /// A brace is encoded, so its macro would never be replaced.
-    #[error("has an encoded brace (%7B or %7D); write macros as they are, as in {{clickId}}")]
+    #[error("has an encoded brace (%7B or %7D); write macros unencoded, as in {{clickId}}")]
     EncodedBrace,
     /// A macro is written in some tracker's spelling.
-    #[error("has {0}, which looks like a macro; ours are written as in {{clickId}}")]
+    #[error("has {0}, which looks like a macro; write macros as in {{clickId}}")]
     ForeignMacro(String),
     /// The template has more than [`MAX_MACROS`] macros.
     #[error("must have at most {MAX_MACROS} macros")]
@@ -111,8 +111,8 @@ impl TemplateFault {
     /// Returns the fault in words for a log, without anything of the URL's path and query.
     pub fn unquoted(&self) -> String {
         match self {
-            Self::UnknownMacro(_) => format!("has a macro that there is not; there are {}", known_macros()),
-            Self::ForeignMacro(_) => "has what looks like a macro in another spelling than {clickId}".to_owned(),
+            Self::UnknownMacro(_) => format!("has an unknown macro; use one of {}", known_macros()),
+            Self::ForeignMacro(_) => "has what looks like a macro; write macros as in {clickId}".to_owned(),
             _ => self.to_string(),
         }
     }

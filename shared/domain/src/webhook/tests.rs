@@ -115,7 +115,7 @@ fn every_fault_of_a_template_is_reported_at_once() {
     }
     assert_eq!(
         TemplateFault::UnknownMacro("nope".to_owned()).to_string(),
-        "has {nope}, which is no macro; there are {userId}, {clickId}, {event}, {campaign}, {deliveryId}, {occurredAt}"
+        "has the unknown macro {nope}; use one of {userId}, {clickId}, {event}, {campaign}, {deliveryId}, {occurredAt}"
     );
 }
 
