@@ -8,14 +8,13 @@ use core::fmt;
 use jiff::Timestamp;
 
 use crate::{
-    click::Click,
-    correction::Revision,
-    delivery::Delivery,
-    event::Ids,
-    ids::{ClickId, PartnerUserId, Provider, UserId},
-    participant::Participant,
+    inbound::{click::Click, correction::Revision},
+    outbound::{agreed_ids::PartnerIds, delivery::Delivery, participant::Participant},
     prelude::*,
-    refusal::digest_parts,
+    values::{
+        digest::digest_parts,
+        ids::{ClickId, PartnerUserId, Provider, UserId},
+    },
 };
 
 /// Counts the partitions that the entries of one subject are spread over. A partition takes 1,000 writes a second. This
@@ -149,7 +148,7 @@ impl fmt::Display for Place {
 
 /// Points from one subject to one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct LookupEntry {
     /// Names what the thing is looked up by.
     pub subject: Subject,
     /// Gives the thing's place under the subject.
@@ -158,7 +157,7 @@ pub struct Entry {
     pub expires_at: Option<i64>,
 }
 
-impl Entry {
+impl LookupEntry {
     /// Returns the entry's partition of its subject, which is always the same for the same thing.
     pub fn shard(&self) -> u8 {
         let [first, ..] = digest_parts("lookup", &[&self.place.key]);
@@ -190,7 +189,7 @@ impl Entry {
     }
 }
 
-impl Entry {
+impl LookupEntry {
     /// Makes the entries of a delivery: by partner, by GG3 user, and by the partner's ids of the user.
     pub fn of_delivery(delivery: &Delivery) -> Vec<Self> {
         let at = delivery.created_at().timestamp();
@@ -217,7 +216,7 @@ impl Entry {
     }
 }
 
-fn of_ids(provider: &Provider, ids: &Ids) -> impl Iterator<Item = Subject> {
+fn of_ids(provider: &Provider, ids: &PartnerIds) -> impl Iterator<Item = Subject> {
     let click = ids.click_id.clone().map(Subject::Click);
     let user = ids.user_id.clone().map(|user_id| Subject::PartnerUser(provider.clone(), user_id));
     click.into_iter().chain(user)
@@ -263,7 +262,7 @@ mod tests {
         let mut shards = BTreeMap::<u8, u32>::new();
         for transaction in 0..32_000 {
             let place = Place::new(Timestamp::UNIX_EPOCH, Kind::Postback, transaction.to_string());
-            let entry = Entry { subject: Subject::Postbacks(provider.clone()), place, expires_at: None };
+            let entry = LookupEntry { subject: Subject::Postbacks(provider.clone()), place, expires_at: None };
             *shards.entry(entry.shard()).or_default() += 1;
         }
         assert_eq!(shards.len(), usize::from(SHARDS));

@@ -4,29 +4,32 @@
 //! finds every fault of a file at once. Neither type holds a secret.
 
 mod media_buying;
-mod names;
+pub mod recipient;
 
-use alloc::collections::{BTreeMap, BTreeSet};
-use core::{fmt, net::IpAddr};
+use alloc::collections::BTreeMap;
+use core::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    campaign::Campaigns,
-    credential::CredentialKind,
-    ids::{EventId, LandingName, Provider},
-    moment::Moment,
-    money::ExtraCurrencies,
+    inbound::{
+        credential::CredentialKind,
+        rules::{PostbackRules, TransactionIdRule},
+        tracking_link::BaseUrl,
+    },
+    outbound::{campaign::Campaigns, webhook::Allowance},
     prelude::*,
-    tracking_link::BaseUrl,
-    webhook::Allowance,
+    values::{
+        config_fault::{ConfigFault, Faults, collect},
+        ids::{EventId, LandingName, Provider},
+        money::ExtraCurrencies,
+        parameter_names::ParameterNames,
+        time::UnixMillis,
+    },
 };
 
-pub use self::{
-    media_buying::{MediaBuying, MediaBuyingFile},
-    names::ParameterNames,
-};
+pub use self::media_buying::{MediaBuying, MediaBuyingFile};
 
 /// Holds a partner as an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +57,7 @@ pub struct PartnerFile {
 impl PartnerFile {
     /// Replaces every `on_publish` by the published instant, or by `soonest` if the campaign was never published.
     #[must_use]
-    pub fn dated(self, published: &Campaigns, soonest: Moment) -> Self {
+    pub fn dated(self, published: &Campaigns, soonest: UnixMillis) -> Self {
         Self { media_buying: self.media_buying.map(|section| section.dated(published, soonest)), ..self }
     }
 }
@@ -83,32 +86,6 @@ pub struct PostbackFile {
     pub allow_from: Option<Vec<String>>,
 }
 
-/// Says where a postback's transaction id comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TransactionIdRule {
-    /// The partner sends one with each postback.
-    #[default]
-    Required,
-    /// If the partner sends none, it is derived from user, click and event. `event_id` is then required.
-    Derived,
-}
-
-/// Reports a fault of a partner's file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigFault {
-    /// Gives the place, as in `postback.allow_from[2]`.
-    pub path: String,
-    /// Says what is wrong and how to mend it.
-    pub message: String,
-}
-
-impl fmt::Display for ConfigFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.message)
-    }
-}
-
 /// Holds a partner's configuration that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partner {
@@ -118,21 +95,6 @@ pub struct Partner {
     allow_from: Option<Vec<IpNet>>,
     credential: CredentialKind,
     media_buying: MediaBuying,
-}
-
-/// Holds the rules that a partner's postbacks are checked against.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PostbackRules {
-    /// Maps our parameter names to the partner's.
-    pub names: ParameterNames,
-    /// Says where the transaction id comes from.
-    pub transaction_id: TransactionIdRule,
-    /// Refuses click ids that are not ours.
-    pub require_click: bool,
-    /// Holds currencies beyond ISO 4217.
-    pub currencies: ExtraCurrencies,
-    /// Holds the agreed event ids, if there is a list.
-    pub event_ids: Option<BTreeSet<EventId>>,
 }
 
 impl Partner {
@@ -192,7 +154,7 @@ impl Partner {
     fn parse(file: PartnerFile, allowance: Option<Allowance>) -> Result<Self, Vec<ConfigFault>> {
         let mut faults = Faults::default();
         let provider = faults.keep("provider", Provider::new(file.provider));
-        let names = names::parse(&file.parameters, &mut faults);
+        let names = ParameterNames::parse(&file.parameters, &mut faults);
         let mut currencies = ExtraCurrencies::default();
         for (at, code) in file.postback.currencies.iter().enumerate() {
             let path = format!("postback.currencies[{at}]");
@@ -242,42 +204,6 @@ fn parse_net(text: &str) -> Result<IpNet, &'static str> {
     const WORDS: &str = "must be a network such as 203.0.113.0/24 or an address such as 203.0.113.7";
     let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| WORDS)?;
     if net.trunc() == net { Ok(net) } else { Err("has bits set beyond its prefix; write the network's own address") }
-}
-
-fn collect<T: Ord, E: fmt::Display>(
-    texts: Vec<String>,
-    path: &str,
-    faults: &mut Faults,
-    parse: impl Fn(String) -> Result<T, E>,
-) -> BTreeSet<T> {
-    let mut parsed = BTreeSet::new();
-    for (at, text) in texts.into_iter().enumerate() {
-        let path = format!("{path}[{at}]");
-        if let Some(value) = faults.keep(&path, parse(text)) {
-            faults.require(parsed.insert(value), &path, "is repeated; remove one");
-        }
-    }
-    parsed
-}
-
-/// Collects faults, so that reading continues after each one.
-#[derive(Debug, Default)]
-pub(crate) struct Faults(pub(crate) Vec<ConfigFault>);
-
-impl Faults {
-    pub(crate) fn add(&mut self, path: &str, message: impl Into<String>) {
-        self.0.push(ConfigFault { path: path.to_owned(), message: message.into() });
-    }
-
-    pub(crate) fn require(&mut self, holds: bool, path: &str, message: &str) {
-        if !holds {
-            self.add(path, message);
-        }
-    }
-
-    pub(crate) fn keep<T, E: fmt::Display>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
-        result.map_err(|fault| self.add(path, fault.to_string())).ok()
-    }
 }
 
 #[cfg(test)]

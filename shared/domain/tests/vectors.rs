@@ -4,10 +4,11 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use domain::{
-    ids::{LandingName, Provider, UserId},
-    parameters::Parameters,
-    signature::{self, Secret},
-    tracking_link::ClickLink,
+    inbound::{parameters::Parameters, tracking_link::ClickLink},
+    values::{
+        ids::{LandingName, Provider, UserId},
+        signature::{self, Secret},
+    },
 };
 use serde_json::Value;
 

@@ -4,15 +4,21 @@ use alloc::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Faults, ParameterNames, collect};
 use crate::{
-    campaign::{self, CampaignFile, Campaigns},
-    catalogue::{AgreedIds, PartnerGoals, TrackingId},
-    ids::EventLabel,
-    moment::Moment,
+    inbound::tracking_link::TrackerMacro,
+    outbound::{
+        agreed_ids::{AgreedIds, TrackingId},
+        campaign::{self, CampaignFile, Campaigns},
+        catalogue::PartnerGoals,
+        webhook::{Allowance, BodyNames, Method, UrlTemplate},
+    },
     prelude::*,
-    tracking_link::Macro,
-    webhook::{Allowance, BodyNames, Method, UrlTemplate},
+    values::{
+        config_fault::{Faults, collect},
+        ids::EventLabel,
+        parameter_names::ParameterNames,
+        time::UnixMillis,
+    },
 };
 
 /// Holds what was agreed about a partner's media buying, as an operator writes it.
@@ -33,7 +39,7 @@ pub struct MediaBuyingFile {
 impl MediaBuyingFile {
     /// Replaces every `on_publish` by the published instant, or by `soonest` if the campaign was never published.
     #[must_use]
-    pub fn dated(mut self, published: &Campaigns, soonest: Moment) -> Self {
+    pub fn dated(mut self, published: &Campaigns, soonest: UnixMillis) -> Self {
         self.campaigns = self.campaigns.into_iter().map(|file| file.dated(published, soonest)).collect();
         self
     }
@@ -43,7 +49,7 @@ impl MediaBuyingFile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaBuying {
     ids: AgreedIds,
-    macros: BTreeMap<TrackingId, Macro>,
+    macros: BTreeMap<TrackingId, TrackerMacro>,
     campaigns: Campaigns,
 }
 
@@ -61,7 +67,7 @@ impl MediaBuying {
     }
 
     /// Returns the macro of each agreed id, the click id first.
-    pub fn macros(&self) -> impl Iterator<Item = (TrackingId, &Macro)> {
+    pub fn macros(&self) -> impl Iterator<Item = (TrackingId, &TrackerMacro)> {
         self.macros.iter().map(|(id, text)| (*id, text))
     }
 
@@ -120,11 +126,11 @@ fn parse_macros(
     agreed: &AgreedIds,
     ids_known: bool,
     faults: &mut Faults,
-) -> BTreeMap<TrackingId, Macro> {
+) -> BTreeMap<TrackingId, TrackerMacro> {
     let mut macros = BTreeMap::new();
     for id in TrackingId::ALL.into_iter().filter(|id| agreed.contain(*id)) {
         let text = written.get(id.as_str()).map_or(id.default_macro(), String::as_str);
-        if let Some(parsed) = faults.keep(&format!("media_buying.macros.{id}"), Macro::new(text)) {
+        if let Some(parsed) = faults.keep(&format!("media_buying.macros.{id}"), TrackerMacro::new(text)) {
             let shared = macros.values().any(|other| *other == parsed);
             faults.require(
                 !shared,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::postback::Field;
+use crate::values::parameter_names::Field;
 
 fn file(json: &str) -> PartnerFile {
     serde_json::from_str(json).unwrap()

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    campaign::WebhookFile,
+    outbound::campaign::WebhookFile,
     partner::{Partner, PartnerFile},
 };
 
@@ -139,7 +139,7 @@ fn on_publish_is_replaced_by_an_instant_once() {
             .replace("2026-11-23T12:00:00Z", "on_publish");
         serde_json::from_str::<MediaBuyingFile>(&format!(r#"{{"campaigns":[{text}]}}"#)).unwrap()
     };
-    let (first, later) = (Moment::from_millisecond(1_000), Moment::from_millisecond(9_000));
+    let (first, later) = (UnixMillis::from_millisecond(1_000), UnixMillis::from_millisecond(9_000));
     let undated = PartnerFile { media_buying: Some(section("a")), ..file("{}") };
     let faults = Partner::try_from(undated).unwrap_err();
     assert_eq!(faults[0].path, "media_buying.campaigns[0].active_from", "what is stored has an instant");
