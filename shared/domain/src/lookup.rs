@@ -7,15 +7,14 @@ use core::fmt;
 
 use jiff::Timestamp;
 
-use crate::{
-    inbound::{click::Click, correction::Revision},
-    outbound::{agreed_ids::PartnerIds, delivery::Delivery, participant::Participant},
-    prelude::*,
-    values::{
-        digest::digest_parts,
-        ids::{ClickId, PartnerUserId, Provider, UserId},
-    },
-};
+use crate::inbound::click::Click;
+use crate::inbound::correction::Revision;
+use crate::outbound::agreed_ids::PartnerIds;
+use crate::outbound::delivery::Delivery;
+use crate::outbound::participant::Participant;
+use crate::prelude::*;
+use crate::values::digest::digest_parts;
+use crate::values::ids::{ClickId, PartnerUserId, Provider, UserId};
 
 /// Counts the partitions that the entries of one subject are spread over. A partition takes 1,000 writes a second. This
 /// many carry a partner that sends 10,000 postbacks a second, even if a broken tracker gives all of them one user id.
@@ -187,9 +186,7 @@ impl LookupEntry {
         let place = Place::new(click.clicked_at, Kind::Click, click.click_id.as_str());
         Self::under([Subject::User(click.user_id.clone())], &place, Some(expires_at))
     }
-}
 
-impl LookupEntry {
     /// Makes the entries of a delivery: by partner, by GG3 user, and by the partner's ids of the user.
     pub fn of_delivery(delivery: &Delivery) -> Vec<Self> {
         let at = delivery.created_at().timestamp();
@@ -199,8 +196,7 @@ impl LookupEntry {
         Self::under(subjects, &Place::new(at, Kind::Delivery, delivery.id().as_str()), Some(expires_at))
     }
 
-    /// Makes the entries of the openings that a participant has now and did not have before: by the partner's ids of
-    /// the user.
+    /// Makes the entries of a participant's new openings: by the partner's ids of the user.
     pub fn of_openings(user_id: &UserId, before: Option<&Participant>, now: &Participant) -> Vec<Self> {
         let known = |provider: &Provider| before.and_then(|before| before.attribution(provider));
         let new = now

@@ -12,22 +12,17 @@ use core::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    inbound::{
-        credential::CredentialKind,
-        rules::{PostbackRules, TransactionIdRule},
-        tracking_link::BaseUrl,
-    },
-    outbound::{campaign::Campaigns, webhook::Allowance},
-    prelude::*,
-    values::{
-        config_fault::{ConfigFault, Faults, collect},
-        ids::{EventId, LandingName, Provider},
-        money::ExtraCurrencies,
-        parameter_names::ParameterNames,
-        time::UnixMillis,
-    },
-};
+use crate::inbound::credential::CredentialKind;
+use crate::inbound::rules::{PostbackRules, TransactionIdRule};
+use crate::inbound::tracking_link::BaseUrl;
+use crate::outbound::campaign::Campaigns;
+use crate::outbound::webhook::Allowance;
+use crate::prelude::*;
+use crate::values::config_fault::{ConfigFault, Faults, collect};
+use crate::values::ids::{EventId, LandingName, Provider};
+use crate::values::money::ExtraCurrencies;
+use crate::values::parameter_names::ParameterNames;
+use crate::values::time::UnixMillis;
 
 pub use self::media_buying::{MediaBuying, MediaBuyingFile};
 

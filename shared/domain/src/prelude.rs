@@ -1,5 +1,4 @@
-//! Imports from `alloc` what `std`'s prelude would bring. The crate is `no_std`, so that no clock, environment or
-//! network is in reach.
+//! Imports from `alloc` what the prelude of `std` would bring, because this crate is `no_std`.
 
 pub(crate) use alloc::{
     borrow::ToOwned,

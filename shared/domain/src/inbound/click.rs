@@ -10,20 +10,16 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
-use crate::{
-    prelude::*,
-    values::{
-        digest::base32,
-        ids::{ClickId, LandingName, Provider, UserId},
-        signature::Secret,
-    },
-};
+use crate::prelude::*;
+use crate::values::digest::base32;
+use crate::values::ids::{ClickId, LandingName, Provider, UserId};
+use crate::values::signature::Secret;
 
 const TIME: usize = 6;
 const RANDOM: usize = 9;
 const MAC: usize = 10;
 
-/// Holds the keys of click ids, the newest first. The newest key makes click ids; all keys verify them.
+/// Holds the keys of click ids. The first and newest makes click ids; all verify them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClickKeys(Vec<Secret>);
 
@@ -63,8 +59,7 @@ impl ClickKeys {
 }
 
 fn truncated_mac(key: &Secret, provider: &Provider, user_id: &UserId, made: &[u8]) -> Vec<u8> {
-    // The encoding is unambiguous: a slug has no 0 byte, a user id has no control character, the rest has a fixed
-    // length.
+    // The encoding is unambiguous: slugs have no 0 byte, user ids no control character, the rest a fixed length.
     let message = [b"click\0", provider.as_str().as_bytes(), b"\0", user_id.as_str().as_bytes(), b"\0", made].concat();
     key.mac(&message).finalize().into_bytes().into_iter().take(MAC).collect()
 }

@@ -3,14 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    inbound::{
-        click::ClickOrigin,
-        postback::{Content, Postback},
-    },
-    prelude::*,
-    values::ids::{ReceiptId, TransactionId},
-};
+use crate::inbound::click::ClickOrigin;
+use crate::inbound::postback::{Content, Postback};
+use crate::prelude::*;
+use crate::values::ids::{ReceiptId, TransactionId};
 
 /// Numbers the version of the conversion's schema, `shared/domain/schemas/conversion.json`.
 pub const SCHEMA_VERSION: u32 = 1;

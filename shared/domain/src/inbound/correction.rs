@@ -1,18 +1,14 @@
-//! Defines corrections: conflicting postbacks that an operator has accepted. The original stays unchanged; the latest
-//! correction of a transaction holds.
+//! Defines corrections: conflicting postbacks that an operator has accepted. The original stays; the latest correction
+//! holds.
 
 use jiff::Timestamp;
 
-use crate::{
-    inbound::{
-        click::ClickKeys,
-        conversion::{Conversion, ConversionType, Receipt, RecordedPostback},
-        postback::{Content, Postback},
-        refusal::Conflict,
-    },
-    prelude::*,
-    values::ids::ReceiptId,
-};
+use crate::inbound::click::ClickKeys;
+use crate::inbound::conversion::{Conversion, ConversionType, Receipt, RecordedPostback};
+use crate::inbound::postback::{Content, Postback};
+use crate::inbound::refusal::Conflict;
+use crate::prelude::*;
+use crate::values::ids::ReceiptId;
 
 /// Corrects a transaction. Every correction names the original and never another correction.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,15 +6,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::{
-    inbound::parameters::Parameters,
-    prelude::*,
-    values::{
-        digest::base32,
-        ids::Provider,
-        signature::{self, Secret},
-    },
-};
+use crate::inbound::parameters::Parameters;
+use crate::prelude::*;
+use crate::values::digest::base32;
+use crate::values::ids::Provider;
+use crate::values::signature::{self, Secret};
 
 /// Names the kinds of credential.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -54,8 +50,7 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Holds the SHA-256 of a token, which is all that we store. Because a token has 160 random bits, no salt or stretching
-/// is needed.
+/// Holds the SHA-256 of a token, which is all that we store. Its 160 random bits need no salt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TokenHash([u8; 32]);
@@ -81,8 +76,7 @@ impl From<TokenHash> for String {
     }
 }
 
-/// Holds the credentials that a partner's calls are checked against. Two of a kind may be live at once, so that a
-/// change of secret loses no call.
+/// Holds the credentials that a partner's calls are checked against. Two of a kind may be live at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
     /// Holds the hashes of the live tokens.

@@ -8,11 +8,9 @@ use alloc::{borrow::Cow, collections::BTreeSet};
 
 use percent_encoding::percent_decode;
 
-use crate::{
-    inbound::fault::{Fault, FaultCode},
-    prelude::*,
-    values::signature,
-};
+use crate::inbound::fault::{Fault, FaultCode};
+use crate::prelude::*;
+use crate::values::signature;
 
 /// Bounds the raw query string, in bytes. API Gateway itself stops at about 10 KB for the request line and headers.
 pub const MAX_QUERY_BYTES: usize = 8 * 1024;
@@ -20,8 +18,7 @@ pub const MAX_QUERY_BYTES: usize = 8 * 1024;
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 /// Bounds the number of parameters in query and body together.
 pub const MAX_PARAMETERS: usize = 64;
-/// Bounds a parameter's decoded name, in bytes. Unknown names are stored with the postback for ever, so they must not
-/// fill the item.
+/// Bounds a parameter's decoded name, in bytes. Unknown names are stored for ever and must not fill the item.
 pub const MAX_NAME_BYTES: usize = 64;
 
 /// Holds a request's parameters as they were sent, in order.
@@ -30,7 +27,6 @@ pub struct Parameters<'a> {
     pairs: Vec<Pair<'a>>,
 }
 
-/// Holds one `name=value` as it was sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Pair<'a> {
     name: &'a [u8],
@@ -205,7 +201,6 @@ fn decode_name(raw: &[u8]) -> Result<Cow<'_, str>, FaultCode> {
     }
 }
 
-/// Returns true if nothing is encoded.
 fn is_plain(raw: &[u8]) -> bool {
     !raw.iter().any(|byte| matches!(byte, b'%' | b'+'))
 }

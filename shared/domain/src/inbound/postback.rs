@@ -2,22 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    inbound::{
-        click::{ClickKeys, ClickOrigin},
-        fault::{Fault, FaultCode},
-        parameters::{self, Parameters, SIGNATURE},
-        rules::{PostbackRules, TransactionIdRule},
-    },
-    prelude::*,
-    values::{
-        digest::hash_parts,
-        ids::{ClickId, EventId, EventName, IdFault, MAX_ID_BYTES, Provider, TransactionId, UserId},
-        money::{Amount, AmountFault, Currency, CurrencyFault},
-        parameter_names::Field,
-        placeholder,
-    },
-};
+use crate::inbound::click::{ClickKeys, ClickOrigin};
+use crate::inbound::fault::{Fault, FaultCode};
+use crate::inbound::parameters::{self, Parameters, SIGNATURE};
+use crate::inbound::rules::{PostbackRules, TransactionIdRule};
+use crate::prelude::*;
+use crate::values::digest::hash_parts;
+use crate::values::ids::{ClickId, EventId, EventName, IdFault, MAX_ID_BYTES, Provider, TransactionId, UserId};
+use crate::values::money::{Amount, AmountFault, Currency, CurrencyFault};
+use crate::values::parameter_names::Field;
+use crate::values::placeholder;
 
 /// Begins every derived transaction id. A sent transaction id must not begin with it.
 pub const DERIVED_PREFIX: &str = "derived:";
@@ -25,8 +19,7 @@ pub const DERIVED_PREFIX: &str = "derived:";
 /// Names the parameter that asks to check everything and record nothing.
 pub const DRY_RUN: &str = "dry_run";
 
-/// Holds the content of a postback without its transaction. Two postbacks of a transaction are the same if their
-/// contents are equal.
+/// Holds the content of a postback without its transaction. Equal contents make two postbacks the same.
 ///
 /// Ids compare byte by byte, amounts compare as numbers, and an empty optional parameter equals a missing one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,12 +214,7 @@ impl Reader<'_> {
         let id = self.id(Field::TransactionId, TransactionId::new)?;
         if id.as_str().starts_with(DERIVED_PREFIX) {
             let expected = format!("an id that does not begin with {DERIVED_PREFIX}, which is reserved");
-            self.fault(
-                Field::TransactionId,
-                FaultCode::ReservedTransactionId,
-                expected,
-                "send your own identifier of the transaction",
-            );
+            self.fault(Field::TransactionId, FaultCode::ReservedTransactionId, expected, "send your own identifier");
         }
         Some(id)
     }
@@ -237,8 +225,7 @@ impl Reader<'_> {
             Err(fault) => fault,
         };
         let extra: Vec<&str> = self.rules.currencies.iter().collect();
-        let agreed =
-            if extra.is_empty() { String::new() } else { format!(" or one agreed with you: {}", extra.join(", ")) };
+        let agreed = if extra.is_empty() { String::new() } else { format!(" or an agreed one: {}", extra.join(", ")) };
         let fix = match fault {
             CurrencyFault::LowerCase => format!("send {}", text.to_ascii_uppercase()),
             CurrencyFault::Unknown => {
@@ -305,7 +292,6 @@ impl Reader<'_> {
         }
     }
 
-    /// Reports required parameters that are missing or empty.
     fn missing(&mut self) {
         let derived = self.rules.transaction_id == TransactionIdRule::Derived;
         let sent_transaction = self.present(Field::TransactionId);

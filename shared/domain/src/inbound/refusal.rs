@@ -6,22 +6,16 @@ use core::net::IpAddr;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    inbound::{
-        conversion::Receipt,
-        fault::Fault,
-        parameters::{self, Parameters},
-        postback::{Content, Difference},
-        rules::PostbackRules,
-    },
-    prelude::*,
-    values::{
-        digest::hash_parts,
-        ids::{ClickId, Provider, TransactionId, UserId},
-        parameter_names::Field,
-        placeholder,
-    },
-};
+use crate::inbound::conversion::Receipt;
+use crate::inbound::fault::Fault;
+use crate::inbound::parameters::{self, Parameters};
+use crate::inbound::postback::{Content, Difference};
+use crate::inbound::rules::PostbackRules;
+use crate::prelude::*;
+use crate::values::digest::hash_parts;
+use crate::values::ids::{ClickId, Provider, TransactionId, UserId};
+use crate::values::parameter_names::Field;
+use crate::values::placeholder;
 
 /// Sets how long a refusal is kept after it was last seen, in seconds: 30 days.
 pub const REFUSAL_KEPT_SECONDS: i64 = 30 * 24 * 60 * 60;

@@ -4,7 +4,9 @@ use alloc::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::values::{ids::EventId, money::ExtraCurrencies, parameter_names::ParameterNames};
+use crate::values::ids::EventId;
+use crate::values::money::ExtraCurrencies;
+use crate::values::parameter_names::ParameterNames;
 
 /// Says where a postback's transaction id comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -8,17 +8,11 @@ use percent_encoding::{percent_decode_str, utf8_percent_encode};
 use thiserror::Error;
 use url::Url;
 
-use crate::{
-    inbound::{
-        fault::FaultCode,
-        parameters::{self, Parameters},
-    },
-    prelude::*,
-    values::{
-        ids::{LandingName, Provider, UserId},
-        signature::{self, STRICT, Secret},
-    },
-};
+use crate::inbound::fault::FaultCode;
+use crate::inbound::parameters::{self, Parameters};
+use crate::prelude::*;
+use crate::values::ids::{LandingName, Provider, UserId};
+use crate::values::signature::{self, STRICT, Secret};
 
 /// Bounds a base URL, in bytes.
 pub const MAX_BASE_URL_BYTES: usize = 2048;
@@ -103,8 +97,7 @@ fn is_named(segment: &str, name: &str) -> bool {
 pub enum LinkValue<'a> {
     /// The value is percent-encoded.
     Text(&'a str),
-    /// The value is a macro of the partner's tracker, such as `{clickId}`. It is not encoded, because the tracker would
-    /// not recognise it.
+    /// The value is a macro of the partner's tracker, which would not recognise it if it were encoded.
     Macro(&'a TrackerMacro),
 }
 
@@ -221,8 +214,7 @@ impl ClickLink {
 
 /// Returns the link that a partner puts on its own pages: `https://gg3.xyz/…?click_id={clickId}&provider=acme`.
 ///
-/// `macros` holds the agreed ids with the partner's macros, under the names that gg3.xyz's pages read: `click_id`,
-/// `user_id`.
+/// `macros` holds the partner's macros under the names that gg3.xyz's pages read: `click_id`, `user_id`.
 pub fn media_buying_link(page: &BaseUrl, provider: &Provider, macros: &[(&str, TrackerMacro)]) -> String {
     let mut parameters: Vec<(&str, LinkValue<'_>)> =
         macros.iter().map(|(name, text)| (*name, LinkValue::Macro(text))).collect();

@@ -2,10 +2,9 @@
 //!
 //! A partner chooses the URL that we call from inside our network, so every address that is dialled passes this check
 //! first. The rule errs towards refusing. In IPv4 everything is allowed except the rows below. In IPv6 only global
-//! unicast (`2000::/3`) without the rows below is allowed, so ranges that IANA assigns later are refused until somebody
-//! adds them. The rows also refuse some ranges that the registries call globally reachable (anycast of protocols,
-//! AS112, ORCHID, NAT64): no partner's server lives there, and the translated ranges are another spelling of an IPv4
-//! address.
+//! unicast (`2000::/3`) without the rows below is allowed, so ranges that IANA assigns later are refused. The rows also
+//! refuse some globally reachable ranges (anycast of protocols, AS112, ORCHID, NAT64): no partner's server lives there,
+//! and translated ranges are another spelling of IPv4.
 //!
 //! The rows come from IANA's IPv4 and IPv6 special-purpose registries and from RFC 4291, as of October 2025.
 
@@ -179,8 +178,7 @@ const IPV4: [(Ipv4Net, BlockReason); 22] = [
     (v4(240, 0, 0, 0, 4), BlockReason::Reserved),
 ];
 
-/// Lists the refused ranges of IPv6. Rows outside [`GLOBAL_UNICAST`] are refused anyway; they are here for their
-/// reasons.
+/// Lists the refused ranges of IPv6. Rows outside [`GLOBAL_UNICAST`] only give a better reason.
 const IPV6: [(Ipv6Net, BlockReason); 27] = [
     (v6([0, 0, 0, 0, 0, 0, 0, 0], 128), BlockReason::Unspecified),
     (v6([0, 0, 0, 0, 0, 0, 0, 1], 128), BlockReason::Loopback),

@@ -4,11 +4,11 @@ use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    outbound::{address::Blocked, macros::WebhookMacro, retry::RetryAfter},
-    prelude::*,
-    values::time::UnixMillis,
-};
+use crate::outbound::address::Blocked;
+use crate::outbound::macros::WebhookMacro;
+use crate::outbound::retry::RetryAfter;
+use crate::prelude::*;
+use crate::values::time::UnixMillis;
 
 /// Bounds how much of a partner's answer is kept, in bytes.
 pub const MAX_ANSWER_BYTES: usize = 256;
@@ -36,8 +36,7 @@ pub enum Verdict {
 }
 
 impl AttemptOutcome {
-    /// Returns the verdict: 2xx is delivered, 410 is gone, everything else has failed. Redirects fail because they are
-    /// never followed.
+    /// Returns the verdict: 2xx is delivered, 410 is gone, and everything else, redirects included, has failed.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Status(200..=299) => Verdict::Delivered,
@@ -210,8 +209,7 @@ impl Phase {
     }
 }
 
-/// Holds the first 256 bytes of an answer's body as the partner sent them. They must be escaped before they are
-/// printed.
+/// Holds the first 256 bytes of an answer's body. They must be escaped before they are printed.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct AnswerExcerpt(#[serde(with = "serde_bytes")] Vec<u8>);
@@ -233,7 +231,7 @@ impl AnswerExcerpt {
     }
 }
 
-/// Escapes control characters and bytes that are not UTF-8, so that the text is one line and harmless to a terminal.
+/// Escapes control characters and bytes that are not UTF-8, so that the text is harmless to a terminal.
 impl fmt::Display for AnswerExcerpt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for chunk in self.0.utf8_chunks() {

@@ -13,14 +13,10 @@ use core::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    prelude::*,
-    values::{
-        config_fault::{ConfigFault, Faults},
-        ids::{CampaignName, EventLabel},
-        time::UnixMillis,
-    },
-};
+use crate::prelude::*;
+use crate::values::config_fault::{ConfigFault, Faults};
+use crate::values::ids::{CampaignName, EventLabel};
+use crate::values::time::UnixMillis;
 
 pub(crate) use self::change::check_published_terms;
 pub use self::{
@@ -249,11 +245,7 @@ pub(crate) fn parse_all(files: Vec<CampaignFile>, path: &str, faults: &mut Fault
     faults.require(files.len() <= MAX_CAMPAIGNS, path, "must have at most 1000 campaigns");
     for (at, file) in files.into_iter().enumerate() {
         let path = format!("{path}[{at}]");
-        faults.require(
-            names.insert(file.name.clone()),
-            &format!("{path}.name"),
-            "is used twice; give each campaign its own name",
-        );
+        faults.require(names.insert(file.name.clone()), &format!("{path}.name"), "is used twice; rename one");
         if let Some(campaign) = Campaign::parse(file, &path, faults) {
             campaigns.insert(campaign.name.clone(), campaign);
         }

@@ -1,5 +1,4 @@
-//! Holds the goals of all partners as the evaluator knows them, and the rule for how old they may be when an event is
-//! dropped.
+//! Holds all partners' goals as the evaluator knows them, and says how old they may be when an event is dropped.
 
 mod publishing;
 
@@ -7,19 +6,13 @@ use alloc::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    outbound::{
-        agreed_ids::{AgreedIds, TrackingId},
-        campaign::{Campaigns, Goal, Terms},
-        event::{Event, EventFault, EventFaultCode, EventKind, Tracking},
-        timing::Timing,
-    },
-    prelude::*,
-    values::{
-        ids::{CampaignName, Provider, QuestId},
-        time::UnixMillis,
-    },
-};
+use crate::outbound::agreed_ids::{AgreedIds, TrackingId};
+use crate::outbound::campaign::{Campaigns, Goal, Terms};
+use crate::outbound::event::{Event, EventFault, EventFaultCode, EventKind, Tracking};
+use crate::outbound::timing::Timing;
+use crate::prelude::*;
+use crate::values::ids::{CampaignName, Provider, QuestId};
+use crate::values::time::UnixMillis;
 
 pub use self::publishing::{HeldCampaign, NextGoals, as_published, next_goals};
 
@@ -143,8 +136,7 @@ pub struct Fresh<'a> {
     now: UnixMillis,
 }
 
-/// Holds an event that a fresh catalogue has admitted: its partner is known, and its opening has exactly the agreed
-/// ids.
+/// Holds an admitted event: its partner is known, and its opening has exactly the agreed ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admitted(Event);
 
@@ -166,8 +158,7 @@ impl<'a> Fresh<'a> {
         self.now
     }
 
-    /// Admits an event, or returns every fault that only the catalogue can find. Such an event is malformed like any
-    /// other.
+    /// Admits an event, or returns every fault that only the catalogue can find, which makes it malformed.
     ///
     /// The partner may have been published, or its ids agreed, after this catalogue was loaded. Before an event is
     /// given up for such a fault, the caller therefore asks a catalogue that was loaded after the event came.
@@ -191,8 +182,8 @@ impl<'a> Fresh<'a> {
         }
     }
 
-    /// Returns true if any campaign could need this event, whatever links were opened. The participants of other events
-    /// are not even read.
+    /// Returns true if any campaign could need this event, whatever links were opened. Other events are not even read
+    /// for.
     pub fn could_need(&self, event: &Admitted) -> bool {
         let at = event.0.occurred_at;
         let any = |listed: &[Listed]| listed.iter().any(|listed| listed.terms.contain(at));

@@ -7,9 +7,8 @@
 //! - No request goes out without a claim that was stored before it. A claim is given only for the next attempt, when it
 //!   is due, while no other claim lives. A second request for an attempt therefore needs an expired claim.
 //! - A round has at most [`ATTEMPTS`](crate::outbound::retry::ATTEMPTS) recorded attempts, and it ends.
-//! - A delivery under way has a message. A message is acknowledged only after its attempt is recorded and the next
-//!   attempt's message is sent, or when another message stands for the work. A message that meets a live claim returns
-//!   to the queue.
+//! - A delivery under way has a message. It is acknowledged only after its attempt is recorded and the next message is
+//!   sent, or when another message stands for the work. A message that meets a live claim returns.
 //!
 //! The simulation in this module's tests checks these laws with crashes at every step.
 
@@ -23,14 +22,13 @@ use serde::{Deserialize, Serialize};
 pub use pace::{DeliveryPace, DeliveryPaceFault};
 pub use transitions::{AttemptDecision, MessageDecision, NoWorkReason, OpenedRound};
 
-use crate::{
-    outbound::{agreed_ids::PartnerIds, attempt::Attempt, campaign::CampaignState, participant::Owed},
-    prelude::*,
-    values::{
-        ids::{CampaignName, ChainTicket, ClaimMark, DeliveryId, Provider, UserId},
-        time::UnixMillis,
-    },
-};
+use crate::outbound::agreed_ids::PartnerIds;
+use crate::outbound::attempt::Attempt;
+use crate::outbound::campaign::CampaignState;
+use crate::outbound::participant::Owed;
+use crate::prelude::*;
+use crate::values::ids::{CampaignName, ChainTicket, ClaimMark, DeliveryId, Provider, UserId};
+use crate::values::time::UnixMillis;
 
 /// Holds a delivery with its current round. Its serialized form is the stored form, except keys and indexes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +46,6 @@ pub struct Delivery {
     round: u32,
     opened_at: UnixMillis,
     attempts: Vec<Attempt>,
-    /// Holds the ticket that the last attempt was recorded under.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recorded: Option<ChainTicket>,
     life: Life,
@@ -78,8 +75,7 @@ pub struct NextAttempt {
     pub ticket: ChainTicket,
 }
 
-/// Says how a delivery ended. Opening a round by hand continues it, and a late 2xx turns every other ending into
-/// delivered.
+/// Says how a delivery ended. Only a round opened by hand continues it, and a late 2xx turns any ending into delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
@@ -195,14 +191,12 @@ pub struct Message {
 }
 
 impl Message {
-    /// Returns true for the first attempt of the first round, which does not wait behind the resends of failing
-    /// partners.
+    /// Returns true for the first attempt of all, which does not wait behind failing partners' resends.
     pub fn is_first(&self) -> bool {
         self.round == 1 && self.n == 1
     }
 
-    /// Returns how many more seconds the message must wait, at most 900 at a time. While it must wait, nothing need be
-    /// read.
+    /// Returns how many more seconds the message must wait, at most 900 at a time. No read is needed for that.
     pub fn hop(&self, now: UnixMillis) -> Option<u16> {
         (now < self.due_at).then(|| crate::outbound::retry::hop(now, self.due_at))
     }
@@ -211,14 +205,18 @@ impl Message {
     /// message's [`revision`](Self::revision). The maker of the message saw that no claim lived then, so
     /// [`Delivery::decide`] would give the same claim. Returns `None` if the attempt must not be made now.
     pub fn claim(&self, now: UnixMillis, state: CampaignState, pace: &DeliveryPace, mark: &ClaimMark) -> Option<Claim> {
-        (state == CampaignState::Open && self.due_at <= now).then(|| Claim {
+        (state == CampaignState::Open && self.due_at <= now).then(|| self.claim_due(self.due_at, now, pace, mark))
+    }
+
+    fn claim_due(&self, due_at: UnixMillis, now: UnixMillis, pace: &DeliveryPace, mark: &ClaimMark) -> Claim {
+        Claim {
             round: self.round,
             n: self.n,
             ticket: self.ticket.clone(),
             mark: mark.clone(),
-            due_at: self.due_at,
+            due_at,
             until: pace.claimed_until(now),
-        })
+        }
     }
 }
 
@@ -229,8 +227,7 @@ pub struct LateAttempt {
     pub delivery_id: DeliveryId,
     /// Numbers the round that the attempt was made in.
     pub round: u32,
-    /// Identifies the worker that made it. Together with the delivery, the round and `n` it is the key, so that storing
-    /// the attempt twice stores it once.
+    /// Identifies the worker that made it. With the delivery, the round and `n` it is the key of the attempt.
     pub mark: ClaimMark,
     /// Holds the attempt.
     pub attempt: Attempt,
@@ -293,8 +290,7 @@ impl Delivery {
         self.created_at
     }
 
-    /// Returns the revision, which grows by one with each change. The stored delivery is replaced only while it has the
-    /// revision that was read.
+    /// Returns the revision, which grows by one with each change.
     pub fn revision(&self) -> u32 {
         self.revision
     }
@@ -364,7 +360,6 @@ impl Delivery {
         u8::try_from(self.attempts.len()).map_or(u8::MAX, |recorded| recorded.saturating_add(1))
     }
 
-    /// Makes the message of the next attempt under this ticket.
     fn message(&self, next: &NextAttempt, ticket: ChainTicket) -> Message {
         Message {
             delivery_id: self.id.clone(),

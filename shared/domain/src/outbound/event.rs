@@ -13,14 +13,11 @@ use serde::{Deserialize, Serialize};
 
 use self::fields::{Fields, Found};
 
-use crate::{
-    outbound::{agreed_ids::PartnerIds, timing::Timing},
-    prelude::*,
-    values::{
-        ids::{ClickId, IdFault, MAX_ID_BYTES, PartnerUserId, Provider, QuestId, ReportId, UserId},
-        time::UnixMillis,
-    },
-};
+use crate::outbound::agreed_ids::PartnerIds;
+use crate::outbound::timing::Timing;
+use crate::prelude::*;
+use crate::values::ids::{ClickId, IdFault, MAX_ID_BYTES, PartnerUserId, Provider, QuestId, ReportId, UserId};
+use crate::values::time::UnixMillis;
 
 /// Bounds the running total of clicks: every JSON reader can hold this number exactly.
 pub const MAX_TOTAL_CLICKS: u64 = (1 << 53) - 1;
@@ -50,8 +47,7 @@ pub enum EventKind {
     },
     /// `user.registered`: the user registered, in any way.
     Registered {
-        /// Holds the partner whose link brought the user, if one did. For that partner the registration is also an
-        /// opening.
+        /// Holds the partner whose link brought the user, if one did. The registration is then also an opening.
         tracking: Option<Tracking>,
         /// Holds the user's running total of clicks at that instant, or 0 if none is given.
         total_clicks: u64,

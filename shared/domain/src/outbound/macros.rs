@@ -5,13 +5,9 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::agreed_ids::PartnerIds;
-use crate::{
-    prelude::*,
-    values::{
-        ids::{CampaignName, DeliveryId, EventLabel},
-        time::UnixMillis,
-    },
-};
+use crate::prelude::*;
+use crate::values::ids::{CampaignName, DeliveryId, EventLabel};
+use crate::values::time::UnixMillis;
 
 /// Names the macros of a URL template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

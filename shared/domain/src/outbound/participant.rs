@@ -23,19 +23,13 @@ use core::{cmp::Reverse, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    outbound::{
-        agreed_ids::PartnerIds,
-        campaign::{Goal, Terms},
-        catalogue::{Admitted, Fresh},
-        event::{Event, EventKind, Tracking},
-    },
-    prelude::*,
-    values::{
-        ids::{CampaignName, Provider, QuestId, ReportId},
-        time::UnixMillis,
-    },
-};
+use crate::outbound::agreed_ids::PartnerIds;
+use crate::outbound::campaign::{Goal, Terms};
+use crate::outbound::catalogue::{Admitted, Fresh};
+use crate::outbound::event::{Event, EventKind, Tracking};
+use crate::prelude::*;
+use crate::values::ids::{CampaignName, Provider, QuestId, ReportId};
+use crate::values::time::UnixMillis;
 
 /// Sets how long after its occurrence an event is kept for an opening that arrives later.
 pub const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
@@ -61,11 +55,9 @@ pub struct Participant {
 pub struct Attribution {
     /// Says when the earliest opening was.
     pub since: UnixMillis,
-    /// Says from when events count. It is later than `since` if that opening arrived so late that older events may have
-    /// expired.
+    /// Says from when events count: `since`, or later if that opening came so late that older events may have expired.
     counts_from: UnixMillis,
-    /// Holds the total that clicks count from: the least total of any opening. Unless totals went backwards, that is
-    /// the earliest opening's.
+    /// Holds the total that clicks count from: the least total of any opening, usually the earliest's.
     pub baseline: u64,
     /// Holds the latest opening.
     pub latest: Opening,
@@ -113,8 +105,7 @@ pub struct Applied {
     pub changed: bool,
     /// Lists the newly owed webhooks, whose goals were not marked as reached before.
     pub owed: Vec<Owed>,
-    /// Lists the events that were left out because the participant would exceed [`MAX_WEIGHT`]. They go to the
-    /// dead-letter queue.
+    /// Lists the events to dead-letter, because the participant would exceed [`MAX_WEIGHT`] with them.
     pub refused: Vec<ReportId>,
 }
 
@@ -258,8 +249,8 @@ impl Participant {
         self.partners.iter().flat_map(reached)
     }
 
-    /// Returns when the participant may be deleted: when its last event becomes useless, or never if it opened a
-    /// partner's link.
+    /// Returns when the participant expires: never if it opened a partner's link, else when its last event becomes
+    /// useless.
     pub fn expires_at(&self) -> Option<UnixMillis> {
         let latest = self.clicks.iter().map(|Clicks(at, _)| at).chain(self.quests.values().flatten()).max();
         latest.filter(|_| self.partners.is_empty()).map(|latest| latest.plus(KEPT_FOR))
@@ -310,8 +301,7 @@ impl Attribution {
         self.reached.extend(other.reached);
     }
 
-    /// Returns true if an event at this instant counts for a campaign of this partner. Registrations count by their own
-    /// tracking.
+    /// Returns true if an event at this instant counts for a campaign of this partner. Registrations do not use this.
     pub(crate) fn counts(&self, terms: &Terms, at: UnixMillis) -> bool {
         self.counts_from <= at && terms.contain(at)
     }

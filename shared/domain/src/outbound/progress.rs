@@ -4,17 +4,11 @@ use core::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::{
-    outbound::{
-        campaign::{Goal, Terms},
-        participant::{Attribution, Clicks, Participant},
-    },
-    prelude::*,
-    values::{
-        ids::{CampaignName, Provider, QuestId},
-        time::UnixMillis,
-    },
-};
+use crate::outbound::campaign::{Goal, Terms};
+use crate::outbound::participant::{Attribution, Clicks, Participant};
+use crate::prelude::*;
+use crate::values::ids::{CampaignName, Provider, QuestId};
+use crate::values::time::UnixMillis;
 
 /// Holds how far a participant has come with one campaign. Its `Display` explains it in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -160,7 +154,6 @@ impl Looking<'_> {
         (ProgressState::Quests { done, missing }, not_counted)
     }
 
-    /// Returns the reason why an event at this instant does not count, if it does not.
     fn reason(&self, at: UnixMillis) -> Option<NotCountedReason> {
         if at < self.terms.active_from {
             return Some(NotCountedReason::BeforeBeginning);

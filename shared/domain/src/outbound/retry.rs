@@ -107,8 +107,7 @@ fn parse_http_date(text: &str) -> Option<UnixMillis> {
 
 /// Returns how many seconds a message that is due at `due` must wait in the queue now, from 0 to 900.
 ///
-/// It rounds up to whole seconds, so that a message leaves the queue when it is due or for another hop, and never
-/// early.
+/// It rounds up to whole seconds, so that a message is never early.
 pub fn hop(now: UnixMillis, due: UnixMillis) -> u16 {
     let wait_ms = due.as_millisecond().saturating_sub(now.as_millisecond()).max(0);
     let wait_seconds = wait_ms / 1000 + i64::from(wait_ms % 1000 > 0);

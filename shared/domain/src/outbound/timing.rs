@@ -4,8 +4,7 @@ use core::time::Duration;
 
 use thiserror::Error;
 
-/// Sets how old a catalogue may be, how far ahead events may be dated, and how long before its start a campaign is
-/// published.
+/// Sets how old a catalogue may be, how far ahead events may be dated, and a campaign's lead from publishing to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     lead: Duration,

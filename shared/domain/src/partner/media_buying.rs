@@ -4,22 +4,16 @@ use alloc::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    inbound::tracking_link::TrackerMacro,
-    outbound::{
-        agreed_ids::{AgreedIds, TrackingId},
-        campaign::{self, CampaignFile, Campaigns},
-        catalogue::PartnerGoals,
-        webhook::{Allowance, BodyNames, Method, UrlTemplate},
-    },
-    prelude::*,
-    values::{
-        config_fault::{Faults, collect},
-        ids::EventLabel,
-        parameter_names::ParameterNames,
-        time::UnixMillis,
-    },
-};
+use crate::inbound::tracking_link::TrackerMacro;
+use crate::outbound::agreed_ids::{AgreedIds, TrackingId};
+use crate::outbound::campaign::{self, CampaignFile, Campaigns};
+use crate::outbound::catalogue::PartnerGoals;
+use crate::outbound::webhook::{Allowance, BodyNames, Method, UrlTemplate};
+use crate::prelude::*;
+use crate::values::config_fault::{Faults, collect};
+use crate::values::ids::EventLabel;
+use crate::values::parameter_names::ParameterNames;
+use crate::values::time::UnixMillis;
 
 /// Holds what was agreed about a partner's media buying, as an operator writes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,21 +126,14 @@ fn parse_macros(
         let text = written.get(id.as_str()).map_or(id.default_macro(), String::as_str);
         if let Some(parsed) = faults.keep(&format!("media_buying.macros.{id}"), TrackerMacro::new(text)) {
             let shared = macros.values().any(|other| *other == parsed);
-            faults.require(
-                !shared,
-                &format!("media_buying.macros.{id}"),
-                "is also another id's macro; give each id its own",
-            );
+            faults.require(!shared, &format!("media_buying.macros.{id}"), "is another id's macro too; change one");
             macros.insert(id, parsed);
         }
     }
     for name in written.keys().filter(|name| {
         !TrackingId::ALL.into_iter().any(|id| id.as_str() == *name && (!ids_known || agreed.contain(id)))
     }) {
-        faults.add(
-            &format!("media_buying.macros.{name}"),
-            "is not an agreed id; add it to media_buying.ids, or remove the macro",
-        );
+        faults.add(&format!("media_buying.macros.{name}"), "is not in media_buying.ids; add it there, or remove it");
     }
     macros
 }

@@ -2,19 +2,15 @@
 
 use alloc::collections::BTreeMap;
 
-use crate::{
-    outbound::{
-        attempt::AttemptFault,
-        campaign::{Campaign, CampaignState},
-        delivery::Delivery,
-        macros::WebhookValues,
-        retry::RetryPolicy,
-        webhook::{Allowance, BodyNames, Method, TemplateFault, UrlTemplate, Webhook, WebhookRequest},
-    },
-    partner::Partner,
-    prelude::*,
-    values::ids::{CampaignName, EventLabel},
-};
+use crate::outbound::attempt::AttemptFault;
+use crate::outbound::campaign::{Campaign, CampaignState};
+use crate::outbound::delivery::Delivery;
+use crate::outbound::macros::WebhookValues;
+use crate::outbound::retry::RetryPolicy;
+use crate::outbound::webhook::{Allowance, BodyNames, Method, TemplateFault, UrlTemplate, Webhook, WebhookRequest};
+use crate::partner::Partner;
+use crate::prelude::*;
+use crate::values::ids::{CampaignName, EventLabel};
 
 /// Holds a partner's campaigns, ready to be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,13 +112,9 @@ mod tests {
     use std::vec;
 
     use super::*;
-    use crate::{
-        outbound::{
-            delivery::tests::{moment, owed, participant, ticket},
-            webhook::Development,
-        },
-        partner::PartnerFile,
-    };
+    use crate::outbound::delivery::tests::{moment, owed, participant, ticket};
+    use crate::outbound::webhook::Development;
+    use crate::partner::PartnerFile;
 
     fn partner(campaigns: &str) -> Partner {
         let file = format!(r#"{{"provider":"acme","media_buying":{{"campaigns":[{campaigns}]}}}}"#);

@@ -19,8 +19,7 @@ pub(crate) fn digest_parts(kind: &str, parts: &[&str]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Encodes as lower-case RFC 4648 base 32 without padding. Trackers that fold case do not change it, and a double click
-/// selects all of it.
+/// Encodes as lower-case RFC 4648 base 32 without padding. Trackers that fold case do not change it.
 pub(crate) fn base32(bytes: &[u8]) -> String {
     data_encoding::BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
 }

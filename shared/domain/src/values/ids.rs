@@ -1,7 +1,6 @@
 //! Defines one type for each identifier, so that a click id cannot be passed where a user id is meant.
 //!
-//! Every value was parsed and is valid. Identifiers that partners choose are compared byte by byte, never trimmed and
-//! never case-folded.
+//! Every value was parsed and is valid. Identifiers are compared byte by byte, never trimmed or case-folded.
 
 use core::fmt;
 
@@ -144,8 +143,7 @@ text_type!(
     ReportId, check_id, IdFault
 );
 text_type!(
-    /// Identifies a user of a partner, as the partner's tracking link brings it to GG3. It is never GG3's own
-    /// [`UserId`].
+    /// Identifies a partner's user, as its tracking link brings it to GG3. It is never GG3's own [`UserId`].
     PartnerUserId, check_id, IdFault
 );
 text_type!(

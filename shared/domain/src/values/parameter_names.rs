@@ -77,6 +77,8 @@ impl fmt::Display for Field {
     }
 }
 
+const RESERVED_NAMES: [&str; 3] = ["signature", "dry_run", "provider"];
+
 /// Maps our parameter names to the partner's. Where nothing was agreed, our names are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParameterNames(BTreeMap<Field, String>);
@@ -97,12 +99,7 @@ impl ParameterNames {
     pub fn all(&self) -> impl Iterator<Item = &str> {
         self.0.values().map(String::as_str)
     }
-}
 
-/// Lists names that have a meaning of their own in every request.
-const RESERVED_NAMES: [&str; 3] = ["signature", "dry_run", "provider"];
-
-impl ParameterNames {
     /// Reads the agreed names: ours → the partner's.
     pub(crate) fn parse(agreed: &BTreeMap<String, String>, faults: &mut Faults) -> Self {
         let mut names = Self::default();
@@ -123,10 +120,7 @@ impl ParameterNames {
             let name = names.of(field);
             let twins = Field::ALL.into_iter().filter(|twin| *twin > field && names.of(*twin) == name);
             for twin in twins {
-                faults.add(
-                    &format!("parameters.{twin}"),
-                    format!("is called {name}, as {field} is; give each its own name"),
-                );
+                faults.add(&format!("parameters.{twin}"), format!("is called {name}, like {field}; rename one"));
             }
         }
         names

@@ -1,7 +1,7 @@
 //! Finds macros that a tracker should have replaced, which is the most common fault of an integration.
 //!
 //! A tracker's URL template says `click_id={click_id}`. If the tracker does not know the macro, it sends the braces.
-//! Such a value must not be taken for an id, because the conversion would belong to nobody; so it is refused by name.
+//! The value must not be taken for an id, because the conversion would belong to nobody; so it is refused by name.
 
 use percent_encoding::percent_decode;
 

@@ -20,8 +20,7 @@ pub(crate) const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.')
 #[derive(Clone)]
 pub struct Secret {
     text: String,
-    /// Holds the HMAC state of the key alone. Computing it is half the work of signing a short message, so it is done
-    /// once.
+    /// Holds the HMAC state of the key alone, which is half the work of signing a short message.
     keyed: Hmac<Sha256>,
 }
 
@@ -29,8 +28,7 @@ impl Secret {
     /// Makes a secret of this text.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
-        // HMAC takes a key of any length. The empty fallback is unreachable, and it would verify none of our
-        // signatures.
+        // HMAC takes a key of any length. The unreachable fallback would verify none of our signatures.
         let keyed = Hmac::new_from_slice(text.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
         Self { text, keyed }
     }
@@ -85,11 +83,9 @@ pub fn sign(secret: &Secret, canonical: &str) -> String {
     data_encoding::HEXLOWER.encode(&secret.mac(canonical.as_bytes()).finalize().into_bytes())
 }
 
-/// Returns true if `signature`, in hex of either case, was made with one of `secrets`. Each comparison takes constant
-/// time.
+/// Returns true if `signature`, in hex of either case, was made with one of `secrets`, in constant time for each.
 ///
-/// All secrets are tried, even after a match, and without any secret a stand-in is used. An unknown partner therefore
-/// costs the same work as a known one.
+/// All secrets are tried, and without any a stand-in is, so an unknown partner costs the same work as a known one.
 pub fn verify(secrets: &[Secret], canonical: &str, signature: &[u8]) -> bool {
     let given = data_encoding::HEXLOWER_PERMISSIVE.decode(signature).unwrap_or_default();
     let stand_in = [Secret::new("no secret has this text, and no signature is made with it")];

@@ -1,7 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{partner::PartnerFile, values::signature::Secret};
+use crate::partner::PartnerFile;
+use crate::values::signature::Secret;
 
 const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00";
 const MULTI_EVENT: &str =

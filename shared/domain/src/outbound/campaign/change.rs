@@ -3,38 +3,26 @@
 use core::time::Duration;
 
 use super::{Campaign, Campaigns, Terms};
-use crate::{
-    prelude::*,
-    values::{
-        config_fault::{ConfigFault, Faults},
-        time::UnixMillis,
-    },
-};
+use crate::prelude::*;
+use crate::values::config_fault::{ConfigFault, Faults};
+use crate::values::time::UnixMillis;
 
 /// Returns the faults that forbid publishing `new` over `old`, a campaign of the same name.
 ///
-/// Evaluators hold a snapshot of the campaigns and drop events that it does not need. A campaign may therefore begin,
-/// and an end may move, only at an instant that is still `lead` away: by then every evaluator that drops anything has a
-/// newer snapshot ([`crate::outbound::timing::Timing`]).
+/// Evaluators drop events that their snapshot of the campaigns does not need. A campaign may therefore begin, and an
+/// end move, only when it is still `lead` away: by then every evaluator that drops anything has a newer snapshot
+/// ([`crate::outbound::timing::Timing`]).
 pub fn check_change(old: Option<&Campaign>, new: &Campaign, now: UnixMillis, lead: Duration) -> Vec<ConfigFault> {
     let mut faults = Faults::default();
     let soonest = now.plus(lead);
     match old {
         None => {
             check_beginning(&new.terms, soonest, &mut faults);
-            faults.require(
-                !new.archived,
-                "archived",
-                "is for published campaigns; this one was never published, so remove it from the file",
-            );
+            faults.require(!new.archived, "archived", "needs a published campaign; remove this one from the file");
         }
         Some(old) if old.archived => {
             faults.require(new.archived, "name", "belongs to an archived campaign; choose another name");
-            faults.require(
-                new.terms == old.terms,
-                "name",
-                "belongs to an archived campaign, whose goal and times are fixed",
-            );
+            faults.require(new.terms == old.terms, "name", "is archived, so its goal and times are fixed");
         }
         Some(old) => check_terms(&old.terms, &new.terms, soonest, &mut faults),
     }
@@ -64,15 +52,11 @@ fn check_terms(old: &Terms, new: &Terms, soonest: UnixMillis, faults: &mut Fault
     faults.require(new.active_to == old.active_to || may_move, "active_to", &late);
 }
 
-/// Returns the faults that forbid publishing all campaigns `new` of a partner over `old`. Campaigns are archived and
-/// never deleted.
+/// Returns the faults that forbid publishing a partner's campaigns `new` over `old`. Published ones may not be missing.
 pub fn check_changes(old: &Campaigns, new: &Campaigns, now: UnixMillis, lead: Duration) -> Vec<ConfigFault> {
     let mut faults = Faults::default();
     for name in old.keys().filter(|name| !new.contains_key(*name)) {
-        faults.add(
-            &format!("campaigns.{name}"),
-            "is missing, but a published campaign cannot be deleted; write archived: true",
-        );
+        faults.add(&format!("campaigns.{name}"), "is missing but cannot be deleted; write archived: true");
     }
     for (name, campaign) in new {
         for fault in check_change(old.get(name), campaign, now, lead) {

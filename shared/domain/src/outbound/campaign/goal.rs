@@ -5,10 +5,9 @@ use core::num::NonZeroU64;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    prelude::*,
-    values::{config_fault::Faults, ids::QuestId},
-};
+use crate::prelude::*;
+use crate::values::config_fault::Faults;
+use crate::values::ids::QuestId;
 
 /// Bounds the main quests of one goal.
 pub const MAX_QUESTS: usize = 10;
@@ -103,11 +102,7 @@ impl QuestGroup {
                 faults.require(group.insert(quest), &path, "is repeated; remove one");
             }
         }
-        faults.require(
-            count >= 2,
-            &format!("{path}.quests"),
-            "must list 2 to 10 quests; for one quest, use main_quest",
-        );
+        faults.require(count >= 2, &format!("{path}.quests"), "must list 2 to 10 quests; for one, use main_quest");
         (group.len() == count && (2..=MAX_QUESTS).contains(&count)).then_some(Self(group))
     }
 }

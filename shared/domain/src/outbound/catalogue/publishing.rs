@@ -1,22 +1,18 @@
 //! Computes the snapshot to publish from the stored partners.
 //!
 //! Storing and publishing are two writes, and the operator's command may die between them. Therefore only the snapshot
-//! says what is published. A campaign that was stored too long ago to be published in time is held back until its
-//! partner's file is applied again.
+//! says what is published. A campaign that was stored too long ago is held back until its partner's file is applied
+//! again.
 
 use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use super::{PartnerGoals, Snapshot};
-use crate::{
-    outbound::campaign::{Campaigns, check_published_terms},
-    prelude::*,
-    values::{
-        config_fault::{ConfigFault, Faults},
-        ids::{CampaignName, Provider},
-        time::UnixMillis,
-    },
-};
+use crate::outbound::campaign::{Campaigns, check_published_terms};
+use crate::prelude::*;
+use crate::values::config_fault::{ConfigFault, Faults};
+use crate::values::ids::{CampaignName, Provider};
+use crate::values::time::UnixMillis;
 
 /// Returns the published ones of a partner's stored campaigns, as they were published: the archived ones, which the
 /// snapshot no longer has, and those in the snapshot, with its terms.

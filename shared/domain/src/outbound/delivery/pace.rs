@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use thiserror::Error;
 
-use crate::{outbound::retry::MAX_HOP_SECONDS, values::time::UnixMillis};
+use crate::outbound::retry::MAX_HOP_SECONDS;
+use crate::values::time::UnixMillis;
 
 /// Sets how long a claim is held and how often a paused delivery is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

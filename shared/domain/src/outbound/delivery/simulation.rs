@@ -11,10 +11,8 @@ use std::vec;
 use proptest::prelude::*;
 
 use super::{tests::*, *};
-use crate::outbound::{
-    attempt::{AnswerExcerpt, AttemptFault, AttemptOutcome, FinishedAttempt, Verdict},
-    retry::{ATTEMPTS, RetryAfter, RetryPolicy},
-};
+use crate::outbound::attempt::{AnswerExcerpt, AttemptFault, AttemptOutcome, FinishedAttempt, Verdict};
+use crate::outbound::retry::{ATTEMPTS, RetryAfter, RetryPolicy};
 
 /// Names what happens next. Numbers are taken modulo the number of things there are.
 #[derive(Debug, Clone)]

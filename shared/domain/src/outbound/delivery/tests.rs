@@ -3,13 +3,9 @@ use core::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    outbound::{
-        attempt::{AnswerExcerpt, AttemptFault, AttemptOutcome, FinishedAttempt},
-        retry::{RESENDS, RetryAfter, RetryPolicy},
-    },
-    values::ids::{ClickId, PartnerUserId},
-};
+use crate::outbound::attempt::{AnswerExcerpt, AttemptFault, AttemptOutcome, FinishedAttempt};
+use crate::outbound::retry::{RESENDS, RetryAfter, RetryPolicy};
+use crate::values::ids::{ClickId, PartnerUserId};
 
 pub(crate) fn moment(ms: i64) -> UnixMillis {
     UnixMillis::from_millisecond(1_795_435_200_000 + ms)

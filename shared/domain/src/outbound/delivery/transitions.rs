@@ -3,24 +3,17 @@
 use core::time::Duration;
 
 use super::{Claim, Delivery, DeliveryPace, Ending, LateAttempt, Life, Message, NextAttempt};
-use crate::{
-    outbound::{
-        attempt::{Attempt, FinishedAttempt, Verdict},
-        campaign::CampaignState,
-        retry::{RetryPolicy, hop},
-    },
-    prelude::*,
-    values::{
-        ids::{ChainTicket, ClaimMark},
-        time::UnixMillis,
-    },
-};
+use crate::outbound::attempt::{Attempt, FinishedAttempt, Verdict};
+use crate::outbound::campaign::CampaignState;
+use crate::outbound::retry::{RetryPolicy, hop};
+use crate::prelude::*;
+use crate::values::ids::{ChainTicket, ClaimMark};
+use crate::values::time::UnixMillis;
 
 /// Says what to do about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MessageDecision {
-    /// Store this delivery in place of the one that was read. After that, and only then, make the attempt under this
-    /// claim.
+    /// Store this delivery in place of the one that was read, and only after that make the attempt.
     Claim {
         /// Holds the claimed delivery.
         delivery: Delivery,
@@ -34,15 +27,13 @@ pub enum MessageDecision {
         /// Gives the delay, from 1 to 900 seconds.
         delay_seconds: u16,
     },
-    /// Send this message, delayed as it says, then acknowledge. The worker that recorded the attempt died before
-    /// sending it.
+    /// Send this message, delayed as it says, then acknowledge. The recording worker died before sending it.
     EnqueueNext(Message),
     /// Store this cancelled delivery in place of the one that was read, then acknowledge.
     Cancel(Delivery),
     /// Acknowledge, because nothing is left to do for this message.
     Acknowledge(NoWorkReason),
-    /// Do nothing, not even acknowledge. Another worker is making the attempt, and if it fails this message is needed
-    /// again.
+    /// Do nothing, not even acknowledge. If the worker that makes the attempt fails, this message is needed again.
     LeaveToReturn {
         /// Says before which instant the message would only have to return again.
         until: UnixMillis,
@@ -63,8 +54,7 @@ pub enum NoWorkReason {
 /// Says what to do about an attempt that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttemptDecision {
-    /// Store this delivery in place of the one that was read, then send the next message if there is one, then
-    /// acknowledge.
+    /// Store this delivery in place of the one that was read, then send the next message if any, then acknowledge.
     Stored {
         /// Holds the delivery with the attempt.
         delivery: Delivery,
@@ -101,8 +91,7 @@ pub struct OpenedRound {
 impl Delivery {
     /// Decides what to do about a message of this delivery.
     ///
-    /// The caller makes a fresh `mark` for each received message and keeps it when it decides about the same receipt
-    /// again.
+    /// The caller makes a fresh `mark` for each received message and keeps it while it handles that message.
     pub fn decide(
         &self,
         message: &Message,
@@ -111,7 +100,7 @@ impl Delivery {
         pace: &DeliveryPace,
         mark: &ClaimMark,
     ) -> MessageDecision {
-        // The read was stale, or the message belongs to another delivery. It returns and ends in the dead-letter queue.
+        // The read was stale, or the message is another delivery's. It returns until it is dead-lettered.
         if message.delivery_id != self.id || message.round > self.round {
             return MessageDecision::LeaveToReturn { until: now };
         }
@@ -141,7 +130,10 @@ impl Delivery {
             CampaignState::Archived => MessageDecision::Cancel(self.ended(Ending::Cancelled, now)),
             _ if now < next.due_at => MessageDecision::Hop { delay_seconds: hop(now, next.due_at) },
             CampaignState::Paused => MessageDecision::Hop { delay_seconds: pace.paused_hop_seconds() },
-            CampaignState::Open => self.claimed(message, next, now, pace, mark),
+            CampaignState::Open => {
+                let claim = message.claim_due(next.due_at, now, pace, mark);
+                MessageDecision::Claim { delivery: self.with_claim(claim.clone()), claim }
+            }
         }
     }
 
@@ -155,26 +147,6 @@ impl Delivery {
         } else {
             MessageDecision::Acknowledge(NoWorkReason::Superseded)
         }
-    }
-
-    fn claimed(
-        &self,
-        message: &Message,
-        next: &NextAttempt,
-        now: UnixMillis,
-        pace: &DeliveryPace,
-        mark: &ClaimMark,
-    ) -> MessageDecision {
-        let claim = Claim {
-            round: self.round,
-            n: self.next_n(),
-            ticket: message.ticket.clone(),
-            mark: mark.clone(),
-            due_at: next.due_at,
-            until: pace.claimed_until(now),
-        };
-        let life = Life::UnderWay { next: next.clone(), claim: Some(claim.clone()) };
-        MessageDecision::Claim { delivery: self.with(life), claim }
     }
 
     /// Returns the delivery with [`Message::claim`]'s claim stored in it, as the conditional write must leave it.

@@ -10,7 +10,6 @@ use serde_json::value::RawValue;
 
 use crate::prelude::*;
 
-/// Lists every name that means something in an event or in its tracking.
 const NAMES: [&str; 9] =
     ["id", "type", "user_id", "occurred_at", "total_clicks", "tracking", "quest_id", "provider", "click_id"];
 

@@ -41,7 +41,6 @@ fn has_shape(text: &str, shape: &str) -> bool {
     text.len() == shape.len() && text.bytes().zip(shape.bytes()).all(fits)
 }
 
-/// Returns true if the offset's hours and minutes exist on a clock.
 fn is_offset(offset: &str) -> bool {
     let number = |range| offset.get(range).and_then(|digits: &str| digits.parse::<u8>().ok()).unwrap_or_default();
     number(1..3) < 24 && number(4..6) < 60

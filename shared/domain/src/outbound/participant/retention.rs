@@ -15,15 +15,11 @@
 use alloc::collections::{BTreeMap, BTreeSet};
 
 use super::{Clicks, KEPT_FOR, Participant};
-use crate::{
-    outbound::{
-        campaign::Goal,
-        catalogue::{Fresh, Listed},
-    },
-    values::{ids::QuestId, time::UnixMillis},
-};
+use crate::outbound::campaign::Goal;
+use crate::outbound::catalogue::{Fresh, Listed};
+use crate::values::ids::QuestId;
+use crate::values::time::UnixMillis;
 
-/// Counts the completions of one quest that a campaign keeps.
 const COMPLETIONS_KEPT: usize = 4;
 
 impl Participant {
@@ -83,8 +79,7 @@ impl Participant {
         campaigns.iter().filter(|listed| !self.has_reached(&listed.provider, &listed.name))
     }
 
-    /// Returns from when facts are kept for this campaign. They expire while the user has not opened its partner's
-    /// link.
+    /// Returns from when facts are kept for this campaign. Without an opening of its partner's link they expire.
     fn kept_from(&self, listed: &Listed, now: UnixMillis) -> UnixMillis {
         if self.partners.contains_key(&listed.provider) {
             listed.terms.active_from

@@ -9,12 +9,10 @@ use super::{
     reference::{self, Baseline},
     *,
 };
-use crate::outbound::{
-    campaign::GoalFile,
-    catalogue::{Catalogue, PartnerGoals, Snapshot},
-    event::tests::{event, opened, tracking},
-    timing::Timing,
-};
+use crate::outbound::campaign::GoalFile;
+use crate::outbound::catalogue::{Catalogue, PartnerGoals, Snapshot};
+use crate::outbound::event::tests::{event, opened, tracking};
+use crate::outbound::timing::Timing;
 
 const PROVIDERS: [&str; 3] = ["acme", "globex", "initech"];
 const QUESTS: [&str; 4] = ["a", "b", "c", "d"];

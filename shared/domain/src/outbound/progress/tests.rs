@@ -1,15 +1,11 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::outbound::{
-    campaign::GoalFile,
-    catalogue::{Catalogue, PartnerGoals, Snapshot},
-    event::{
-        EventKind,
-        tests::{event, opened, tracking},
-    },
-    timing::Timing,
-};
+use crate::outbound::campaign::GoalFile;
+use crate::outbound::catalogue::{Catalogue, PartnerGoals, Snapshot};
+use crate::outbound::event::EventKind;
+use crate::outbound::event::tests::{event, opened, tracking};
+use crate::outbound::timing::Timing;
 
 const DAY: i64 = 24 * 60 * 60 * 1000;
 

@@ -6,14 +6,11 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{template::UrlTemplate, url::WebhookUrl};
-use crate::{
-    outbound::{attempt::AttemptFault, macros::WebhookValues},
-    prelude::*,
-    values::{
-        ids::{ClickId, PartnerUserId},
-        parameter_names::{Field, ParameterNames},
-    },
-};
+use crate::outbound::attempt::AttemptFault;
+use crate::outbound::macros::WebhookValues;
+use crate::prelude::*;
+use crate::values::ids::{ClickId, PartnerUserId};
+use crate::values::parameter_names::{Field, ParameterNames};
 
 /// Says how a webhook is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -11,16 +11,14 @@ use super::{
     parts::{Parts, UrlPart},
     url::WebhookUrl,
 };
-use crate::{
-    outbound::{
-        address::Blocked,
-        agreed_ids::{AgreedIds, TrackingId},
-        attempt::AttemptFault,
-        macros::{WebhookMacro, WebhookValues},
-    },
-    prelude::*,
-    values::{ids::EventLabel, placeholder, signature::STRICT},
-};
+use crate::outbound::address::Blocked;
+use crate::outbound::agreed_ids::{AgreedIds, TrackingId};
+use crate::outbound::attempt::AttemptFault;
+use crate::outbound::macros::{WebhookMacro, WebhookValues};
+use crate::prelude::*;
+use crate::values::ids::EventLabel;
+use crate::values::placeholder;
+use crate::values::signature::STRICT;
 
 /// Bounds a template, in bytes: as it is written and as it is stored, percent-encoded.
 pub const MAX_TEMPLATE_BYTES: usize = 2048;
@@ -190,7 +188,7 @@ impl UrlTemplate {
         url.filter(|url| segments(url.path()) == Some(self.segments))
     }
 
-    /// Guesses which macro's value led elsewhere.
+    /// Guesses whose value led elsewhere.
     fn suspect(&self, values: &WebhookValues<'_>) -> WebhookMacro {
         let moving = |name: &WebhookMacro| {
             let value = values.of(*name).unwrap_or_default();
@@ -351,7 +349,7 @@ fn decode_fully(bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Parses this text and returns the URL if parsing changes nothing. If something is normalised, a value had a meaning.
+/// Parses this text and returns the URL if parsing changes nothing. Otherwise a value had a meaning.
 fn settled(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| url.as_str() == text)
 }

@@ -6,21 +6,15 @@ use ::url::Url;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    outbound::{
-        address,
-        agreed_ids::{AgreedIds, PartnerIds, TrackingId},
-        attempt::AttemptFault,
-        macros::{WebhookMacro, WebhookValues},
-    },
-    partner::{Partner, PartnerFile},
-    prelude::*,
-    values::{
-        ids::{CampaignName, ClickId, DeliveryId, EventLabel, PartnerUserId, Provider, UserId},
-        parameter_names::ParameterNames,
-        time::UnixMillis,
-    },
-};
+use crate::outbound::address;
+use crate::outbound::agreed_ids::{AgreedIds, PartnerIds, TrackingId};
+use crate::outbound::attempt::AttemptFault;
+use crate::outbound::macros::{WebhookMacro, WebhookValues};
+use crate::partner::{Partner, PartnerFile};
+use crate::prelude::*;
+use crate::values::ids::{CampaignName, ClickId, DeliveryId, EventLabel, PartnerUserId, Provider, UserId};
+use crate::values::parameter_names::ParameterNames;
+use crate::values::time::UnixMillis;
 
 const PUBLIC: Allowance = Allowance::PublicOnly;
 

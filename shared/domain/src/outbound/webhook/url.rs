@@ -43,8 +43,7 @@ impl WebhookUrl {
         self.0.scheme() == "https"
     }
 
-    /// Returns host and port as a request names them: without the scheme's default port, with an IPv6 address in
-    /// brackets.
+    /// Returns host and port as a request names them: without a default port, and with IPv6 in brackets.
     pub fn authority(&self) -> &str {
         &self.0[Position::BeforeHost..Position::AfterPort]
     }

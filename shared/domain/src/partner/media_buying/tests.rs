@@ -1,10 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    outbound::campaign::WebhookFile,
-    partner::{Partner, PartnerFile},
-};
+use crate::outbound::campaign::WebhookFile;
+use crate::partner::{Partner, PartnerFile};
 
 fn file(section: &str) -> PartnerFile {
     serde_json::from_str(&format!(r#"{{"provider":"acme","media_buying":{section}}}"#)).unwrap()
