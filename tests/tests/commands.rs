@@ -8,7 +8,7 @@ use adapters::dynamodb::{
     configuration::{Configuration, Written},
     item::{PartnerItem, SecretsItem},
 };
-use domain::{ids::Provider, jiff::Timestamp};
+use domain::{jiff::Timestamp, values::ids::Provider};
 use serde_json::Value;
 use tests::stack::{STACK_FILE, Stack};
 

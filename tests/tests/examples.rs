@@ -10,7 +10,7 @@ use std::{
 };
 
 use axum::{Router, extract::State, http::Uri};
-use domain::{parameters, parameters::Parameters};
+use domain::inbound::parameters::{self, Parameters};
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command};
 

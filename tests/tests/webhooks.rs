@@ -6,15 +6,19 @@ use std::{net::Ipv4Addr, time::Duration};
 
 use adapters::webhook::{Limits, Reach, Signer, WebhookClient, WebhookSettings};
 use domain::{
-    attempt::{Outcome, Verdict},
-    catalogue::AgreedIds,
-    event::Ids,
-    ids::{CampaignName, ClickId, DeliveryId, EventLabel, Provider, UserId},
     jiff::Timestamp,
-    moment::Moment,
-    partner::ParameterNames,
-    signature,
-    webhook::{Allowance, BodyNames, Development, Method, UrlTemplate, Values, Webhook},
+    outbound::{
+        agreed_ids::{AgreedIds, PartnerIds},
+        attempt::{AttemptOutcome, Verdict},
+        macros::WebhookValues,
+        webhook::{Allowance, BodyNames, Development, Method, UrlTemplate, Webhook},
+    },
+    values::{
+        ids::{CampaignName, ClickId, DeliveryId, EventLabel, Provider, UserId},
+        parameter_names::ParameterNames,
+        signature,
+        time::UnixMillis,
+    },
 };
 use partner_simulator::{Settings, serve};
 use tests::partner_simulator::{Answer, PartnerSimulator, Signature, Told};
@@ -45,16 +49,16 @@ impl Fixture {
     }
 
     /// Sends one webhook to this name.
-    async fn send(&self, name: &str, method: Method, click_id: &str) -> Outcome {
+    async fn send(&self, name: &str, method: Method, click_id: &str) -> AttemptOutcome {
         let template = format!("{}/a%2Fb?click={{clickId}}&at={{occurredAt}}", self.partner.webhook_url(name));
         let allowance = Allowance::Development(development());
         let template = UrlTemplate::parse(&template, &AgreedIds::default(), allowance).unwrap();
-        let values = Values {
-            ids: &Ids { user_id: None, click_id: ClickId::new(click_id).ok() },
+        let values = WebhookValues {
+            ids: &PartnerIds { user_id: None, click_id: ClickId::new(click_id).ok() },
             event: &EventLabel::new("registration").unwrap(),
             campaign: &CampaignName::new("welcome").unwrap(),
             delivery_id: &self.id,
-            occurred_at: Moment::from("2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap()),
+            occurred_at: UnixMillis::from("2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap()),
         };
         let names = BodyNames::try_new(&ParameterNames::default()).unwrap();
         let request = Webhook { template, method, names }.request(&values).unwrap();
@@ -81,7 +85,7 @@ async fn what_we_sign_verifies_with_a_partner_who_knows_one_of_its_secrets() {
             for (secret, verifies) in [(SECRET, true), (NEWER, true), ("whsec_BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB", false)]
             {
                 fixture.partner.tell("acme", &Told::secrets([secret.parse().unwrap()])).await;
-                assert_eq!(fixture.send("acme", method, click_id).await, Outcome::Status(200));
+                assert_eq!(fixture.send("acme", method, click_id).await, AttemptOutcome::Status(200));
                 let request = fixture.partner.requests("acme").await.requests.pop().unwrap();
                 assert_eq!(request.signature == Signature::Verified, verifies, "{request:?}");
                 assert_eq!(request.header("webhook-id"), Some(fixture.id.as_str()));

@@ -14,10 +14,10 @@ use adapters::{
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use domain::{
-    credential::Token,
-    ids::Provider,
+    inbound::credential::Token,
     jiff::Timestamp,
-    webhook::{Allowance, Development},
+    outbound::webhook::{Allowance, Development},
+    values::ids::Provider,
 };
 
 use self::report::{Report, Row};

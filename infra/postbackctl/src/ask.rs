@@ -4,8 +4,8 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::{Result, anyhow, bail};
 use domain::{
-    ids::Provider,
     jiff::{SignedDuration, Timestamp},
+    values::ids::Provider,
 };
 
 /// Asks, unless `yes` says so already. Fails where nobody is there to ask, or the answer is no.

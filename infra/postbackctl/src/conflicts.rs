@@ -10,10 +10,9 @@ use anyhow::{Context, Result, anyhow, bail};
 use app::resolve_conflict::{self, Resolution};
 use clap::{Args, Subcommand};
 use domain::{
-    conversion::Receipt,
-    ids::{Provider, ReceiptId, TransactionId},
+    inbound::{conversion::Receipt, refusal::ContentKey},
     lookup::Subject,
-    refusal::ContentKey,
+    values::ids::{Provider, ReceiptId, TransactionId},
 };
 use serde_json::json;
 

@@ -28,7 +28,7 @@ use app::{
 };
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
-use domain::{ids::Provider, webhook::Development};
+use domain::{outbound::webhook::Development, values::ids::Provider};
 
 use crate::publish::CatalogueTable;
 

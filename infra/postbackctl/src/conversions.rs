@@ -13,11 +13,10 @@ use anyhow::{Result, bail};
 use app::ports::ConversionQueue;
 use clap::{Args, Subcommand};
 use domain::{
-    conversion::Conversion,
-    correction::Revision,
-    ids::Provider,
+    inbound::{conversion::Conversion, correction::Revision},
     jiff::Timestamp,
     lookup::{Place, Subject},
+    values::ids::Provider,
 };
 use futures_util::future::join_all;
 use indicatif::ProgressBar;

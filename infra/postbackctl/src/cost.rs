@@ -7,7 +7,7 @@ use std::{fmt::Write, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
-use domain::retry::MAX_HOP_SECONDS;
+use domain::outbound::retry::MAX_HOP_SECONDS;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::Serialize;
 

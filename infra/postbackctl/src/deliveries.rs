@@ -11,11 +11,13 @@ use app::{
 };
 use clap::{Args, ValueEnum};
 use domain::{
-    delivery::{Delivery, Status},
-    ids::{Provider, Ticket},
     jiff::{SignedDuration, Timestamp},
     lookup::{Place, Subject},
-    moment::Moment,
+    outbound::delivery::{Delivery, Status},
+    values::{
+        ids::{ChainTicket, Provider},
+        time::UnixMillis,
+    },
 };
 use futures_util::{TryFutureExt, TryStreamExt};
 use serde_json::json;
@@ -158,15 +160,15 @@ async fn failed(
 ) -> Result<(Vec<DeliveryItem>, Option<Timestamp>)> {
     let ended = ended(arguments.since, arguments.before);
     let mut items = connection.failures().newest(provider, ended, limit).await?;
-    let next = items.last().filter(|_| items.len() == limit).and_then(|item| item.failed_at).map(Moment::timestamp);
+    let next = items.last().filter(|_| items.len() == limit).and_then(|item| item.failed_at).map(UnixMillis::timestamp);
     items.retain(|item| item.status == Status::from(state));
     Ok((items, next))
 }
 
 /// When something must have ended to be looked at.
 pub(crate) fn ended(since: Option<Timestamp>, before: Option<Timestamp>) -> Ended {
-    let from = since.map_or(Moment::from_millisecond(0), Moment::from);
-    Ended { from, before: before.map_or(Moment::from_millisecond(i64::MAX), Moment::from) }
+    let from = since.map_or(UnixMillis::from_millisecond(0), UnixMillis::from);
+    Ended { from, before: before.map_or(UnixMillis::from_millisecond(i64::MAX), UnixMillis::from) }
 }
 
 /// What is owed to a partner, by the lookups.
@@ -200,11 +202,11 @@ async fn overdue(connection: &Connection, arguments: &Arguments) -> Result<Vec<D
     if grace.is_zero() || grace > Lateness::default().again_after * 24 * 7 {
         bail!("--grace is a second to a week");
     }
-    let now = Moment::from(ask::now());
+    let now = UnixMillis::from(ask::now());
     let theirs = |delivery: &Delivery| {
         arguments.provider.as_ref().is_none_or(|provider| delivery.provider().as_str() == provider)
     };
-    let overdue = |delivery: &Delivery| delivery.overdue(now, grace, Ticket::from_random([0; 8])).is_some();
+    let overdue = |delivery: &Delivery| delivery.overdue(now, grace, ChainTicket::from_random([0; 8])).is_some();
     let (mut late, mut unreadable) = (Vec::new(), 0);
     let mut pages = page::of_parts(under_way.shards(), |shard, from| {
         let page = under_way.page(shard, now.minus(grace), from);

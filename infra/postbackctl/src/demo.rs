@@ -14,13 +14,17 @@ use adapters::dynamodb::history::History;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use domain::{
-    conversion::Conversion,
-    ids::{ClickId, Provider, TransactionId},
+    inbound::{
+        conversion::Conversion,
+        parameters::Parameters,
+        postback::Content,
+        refusal::{Conflict, ContentKey},
+    },
     jiff::Timestamp,
-    parameters::Parameters,
-    postback::Content,
-    refusal::{Conflict, ContentKey},
-    signature::{self, Secret},
+    values::{
+        ids::{ClickId, Provider, TransactionId},
+        signature::{self, Secret},
+    },
 };
 use serde::Deserialize;
 

@@ -7,11 +7,13 @@ use std::{fmt::Write, process::ExitCode};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use domain::{
-    credential::CredentialKind,
-    ids::Provider,
-    partner::{Partner, PartnerFile, TransactionIdRule},
-    postback::Field,
-    tracking_link::{BaseUrl, Macro, media_buying_link},
+    inbound::{
+        credential::CredentialKind,
+        rules::TransactionIdRule,
+        tracking_link::{BaseUrl, TrackerMacro, media_buying_link},
+    },
+    partner::{Partner, PartnerFile},
+    values::{ids::Provider, parameter_names::Field},
 };
 use serde_json::json;
 
@@ -116,7 +118,7 @@ impl Kit<'_> {
         let section = page.section("Keep what arrives on your landing page")?;
         let names_of = &self.partner.rules().names;
         let ids = [(names_of.of(Field::UserId), "12345"), (names_of.of(Field::ClickId), "67890")];
-        let ids = ids.map(|(name, value)| (name, domain::tracking_link::Value::Text(value)));
+        let ids = ids.map(|(name, value)| (name, domain::inbound::tracking_link::LinkValue::Text(value)));
         let lines: Vec<String> = self.partner.landings().map(|(_, url)| format!("    {}", url.with(&ids))).collect();
         section.write(text, |body| {
             let body = names.put_into(body);
@@ -209,7 +211,7 @@ impl Kit<'_> {
             return Ok(());
         }
         let agreed = self.partner.media_buying();
-        let macros: Vec<(&str, Macro)> = agreed.macros().map(|(id, text)| (id.as_str(), text.clone())).collect();
+        let macros: Vec<(&str, TrackerMacro)> = agreed.macros().map(|(id, text)| (id.as_str(), text.clone())).collect();
         let link = |to| format!("    {}", media_buying_link(to, self.partner.provider(), &macros));
         let links = self.pages.iter().map(link).collect::<Vec<_>>().join("\n");
         // GG3's own pages keep their names: nothing is renamed here.

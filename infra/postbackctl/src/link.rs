@@ -6,12 +6,14 @@ use adapters::dynamodb::item::SYSTEM_OWNER;
 use anyhow::{Context, Result, anyhow};
 use clap::{Args, Subcommand};
 use domain::{
-    catalogue::TrackingId,
-    ids::{LandingName, Provider, UserId},
+    inbound::tracking_link::{BaseUrl, ClickLink, TrackerMacro, media_buying_link},
     jiff::{SignedDuration, Timestamp},
+    outbound::agreed_ids::TrackingId,
     partner::MediaBuying,
-    signature::Secret,
-    tracking_link::{BaseUrl, ClickLink, Macro, media_buying_link},
+    values::{
+        ids::{LandingName, Provider, UserId},
+        signature::Secret,
+    },
 };
 use serde_json::json;
 
@@ -77,9 +79,9 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
             let mut macros = agreed_macros(stack, &provider).await?;
             let given = [(TrackingId::ClickId, click_id_macro), (TrackingId::UserId, user_id_macro)];
             for (id, text) in given.into_iter().filter_map(|(id, text)| Some((id, text?))) {
-                macros.insert(id, Macro::new(&text).map_err(|fault| anyhow!("the macro {text} {fault}"))?);
+                macros.insert(id, TrackerMacro::new(&text).map_err(|fault| anyhow!("the macro {text} {fault}"))?);
             }
-            let macros: Vec<(&str, Macro)> = macros.into_iter().map(|(id, text)| (id.as_str(), text)).collect();
+            let macros: Vec<(&str, TrackerMacro)> = macros.into_iter().map(|(id, text)| (id.as_str(), text)).collect();
             (media_buying_link(&page, &provider, &macros), None)
         }
     };
@@ -98,7 +100,7 @@ fn provider_of(text: String) -> Result<Provider> {
 
 /// The macros that were agreed with a partner. One that is not configured yet has what is agreed where nothing is said,
 /// and whoever makes its link hears of it: GG3 takes openings of configured partners only.
-async fn agreed_macros(stack: &str, provider: &Provider) -> Result<BTreeMap<TrackingId, Macro>> {
+async fn agreed_macros(stack: &str, provider: &Provider) -> Result<BTreeMap<TrackingId, TrackerMacro>> {
     let configuration = Connection::open(stack).await?.configuration();
     let agreed = if let Some(item) = configuration.partner(provider).await? {
         let partner = item.partner().map_err(|faults| anyhow!("the stored configuration of {provider}: {faults}"))?;

@@ -9,9 +9,9 @@ use anyhow::{Context, Result, anyhow};
 use app::ports::{PageToken, Unavailable};
 use clap::Args;
 use domain::{
-    ids::Provider,
     jiff::{SignedDuration, Timestamp},
     lookup::{Place, Subject},
+    values::ids::Provider,
 };
 
 use futures_util::{

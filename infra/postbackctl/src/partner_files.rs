@@ -11,11 +11,9 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use domain::{
-    campaign::Campaigns,
-    ids::Provider,
-    moment::Moment,
-    partner::{ConfigFault, Partner, PartnerFile},
-    webhook::Allowance,
+    outbound::{campaign::Campaigns, webhook::Allowance},
+    partner::{Partner, PartnerFile},
+    values::{config_fault::ConfigFault, ids::Provider, time::UnixMillis},
 };
 use serde_json::Value;
 
@@ -127,7 +125,7 @@ fn read_file(value: &Value, allowance: Allowance) -> Result<(PartnerFile, Partne
     let file: PartnerFile = serde_path_to_error::deserialize(value)
         .map_err(|fault| vec![ConfigFault { path: fault.path().to_string(), message: fault.inner().to_string() }])?;
     // A campaign that starts on publishing may have started at any time before.
-    let dated = file.clone().dated(&Campaigns::new(), Moment::from_millisecond(0));
+    let dated = file.clone().dated(&Campaigns::new(), UnixMillis::from_millisecond(0));
     Partner::check(dated, allowance).map(|partner| (file, partner))
 }
 

@@ -8,13 +8,14 @@ use adapters::{
 };
 use anyhow::{Context, Result, anyhow};
 use domain::{
-    campaign::check_changes,
-    catalogue::{PartnerGoals, as_published},
-    credential::{CredentialKind, Token, TokenHash},
+    inbound::credential::{CredentialKind, Token, TokenHash},
     jiff::Timestamp,
-    moment::Moment,
-    partner::{ConfigFault, Partner},
-    signature::Secret,
+    outbound::{
+        campaign::check_changes,
+        catalogue::{PartnerGoals, as_published},
+    },
+    partner::Partner,
+    values::{config_fault::ConfigFault, signature::Secret, time::UnixMillis},
 };
 use serde::Serialize;
 
@@ -84,10 +85,10 @@ pub(crate) struct Clock {
 impl Clock {
     /// When a campaign starts that is to start on publishing: late enough to be in time when all is written, which
     /// publishing checks again.
-    fn soonest(self) -> Moment {
+    fn soonest(self) -> UnixMillis {
         let writing = self.lead.clamp(Duration::from_secs(5), Duration::from_mins(1));
-        let soonest = Moment::from(self.now).plus(self.lead).plus(writing).as_millisecond();
-        Moment::from_millisecond((soonest / 1000 + 1) * 1000)
+        let soonest = UnixMillis::from(self.now).plus(self.lead).plus(writing).as_millisecond();
+        UnixMillis::from_millisecond((soonest / 1000 + 1) * 1000)
     }
 }
 

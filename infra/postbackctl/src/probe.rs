@@ -11,12 +11,17 @@ use anyhow::{Context, Result, anyhow, bail};
 use app::ports::PartnerServers;
 use clap::Args;
 use domain::{
-    attempt::Verdict,
-    event::Ids,
-    ids::{CampaignName, ClickId, DeliveryId, EventLabel, Mark, PartnerUserId, Provider},
-    moment::Moment,
+    outbound::{
+        agreed_ids::PartnerIds,
+        attempt::Verdict,
+        macros::WebhookValues,
+        webhook::{BodyNames, Method, UrlTemplate, Webhook},
+    },
     partner::Partner,
-    webhook::{BodyNames, Method, UrlTemplate, Values, Webhook},
+    values::{
+        ids::{CampaignName, ClaimMark, ClickId, DeliveryId, EventLabel, PartnerUserId, Provider},
+        time::UnixMillis,
+    },
 };
 use serde_json::json;
 
@@ -64,15 +69,20 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         limits: Limits::within(Duration::from_secs(arguments.timeout_seconds)),
     };
     let prepared = prepare(&partner, &arguments, settings.reach.allowance())?;
-    let id = DeliveryId::new(format!("test-{}", Mark::from_random(random::bytes()?)))
+    let id = DeliveryId::new(format!("test-{}", ClaimMark::from_random(random::bytes()?)))
         .map_err(|fault| anyhow!("the test's id {fault}"))?;
-    let now = Moment::from(ask::now());
-    let ids = Ids {
+    let now = UnixMillis::from(ask::now());
+    let ids = PartnerIds {
         click_id: Some(ClickId::new(arguments.click_id).map_err(|fault| anyhow!("the click id {fault}"))?),
         user_id: Some(PartnerUserId::new(arguments.user_id).map_err(|fault| anyhow!("the user id {fault}"))?),
     };
-    let values =
-        Values { ids: &ids, event: &prepared.event, campaign: &prepared.campaign, delivery_id: &id, occurred_at: now };
+    let values = WebhookValues {
+        ids: &ids,
+        event: &prepared.event,
+        campaign: &prepared.campaign,
+        delivery_id: &id,
+        occurred_at: now,
+    };
     let request = prepared.webhook.request(&values).map_err(|fault| anyhow!("{fault}"))?;
     let client = WebhookClient::new(&settings)?;
     let answered = client.call(&request, &id, &secrets, now).await;
@@ -106,7 +116,11 @@ struct Prepared {
     campaign: CampaignName,
 }
 
-fn prepare(partner: &Partner, arguments: &Arguments, allowance: domain::webhook::Allowance) -> Result<Prepared> {
+fn prepare(
+    partner: &Partner,
+    arguments: &Arguments,
+    allowance: domain::outbound::webhook::Allowance,
+) -> Result<Prepared> {
     let fault = |what: &str, fault: &dyn std::fmt::Display| anyhow!("{what} {fault}");
     let (url, method, event, campaign) = match (&arguments.campaign, &arguments.url) {
         (Some(name), _) => {

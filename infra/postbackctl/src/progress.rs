@@ -5,11 +5,13 @@ use std::{fmt, process::ExitCode};
 use anyhow::{Result, anyhow};
 use clap::Args;
 use domain::{
-    catalogue::Snapshot,
-    delivery::Status,
-    ids::{CampaignName, DeliveryId, Provider, UserId},
-    participant::Participant,
-    progress::{Progress, explain},
+    outbound::{
+        catalogue::Snapshot,
+        delivery::Status,
+        participant::Participant,
+        progress::{Progress, explain},
+    },
+    values::ids::{CampaignName, DeliveryId, Provider, UserId},
 };
 use serde::Serialize;
 use serde_json::json;

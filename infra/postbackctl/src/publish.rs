@@ -15,9 +15,8 @@ use std::{collections::BTreeMap, time::Duration};
 use adapters::dynamodb::{configuration::Written, item::PartnerItem};
 use anyhow::{Result, bail};
 use domain::{
-    catalogue::{Held, PartnerGoals, Snapshot, next_goals},
-    ids::Provider,
-    moment::Moment,
+    outbound::catalogue::{HeldCampaign, PartnerGoals, Snapshot, next_goals},
+    values::{ids::Provider, time::UnixMillis},
 };
 
 pub(crate) use table::CatalogueTable;
@@ -69,7 +68,7 @@ pub(crate) struct Outcome {
     /// Whether that is a new one.
     pub(crate) fresh: bool,
     /// Campaigns that are stored and came too late to be published so.
-    pub(crate) held: Vec<Held>,
+    pub(crate) held: Vec<HeldCampaign>,
     /// Partners whose stored configuration cannot be read, of whom what was published before stays; with the reason.
     pub(crate) unreadable: Vec<(Provider, String)>,
 }
@@ -78,12 +77,12 @@ pub(crate) struct Outcome {
 /// made good by the next one, whatever that changes.
 ///
 /// What is in time is decided just before the writes. They are few and bounded, and the lead has room for them: 30 seconds
-/// more by default than the catalogue's age and the events' clocks need ([`domain::catalogue::Timing`]).
+/// more by default than the catalogue's age and the events' clocks need ([`domain::outbound::timing::Timing`]).
 pub(crate) async fn publish(
     catalogue: &impl Catalogue,
     partners: impl AsyncFn() -> Result<Vec<PartnerItem>>,
     lead: Duration,
-    clock: impl Fn() -> Moment,
+    clock: impl Fn() -> UnixMillis,
 ) -> Result<Outcome> {
     let mut tried = 0;
     for race in 0..MAX_RACES {

@@ -13,12 +13,14 @@ use anyhow::{Context, Result, anyhow, bail};
 use app::ports::Resolutions;
 use clap::Args;
 use domain::{
-    correction::Revision,
-    ids::{Provider, TransactionId},
+    inbound::{correction::Revision, postback::Content},
     jiff::Timestamp,
     lookup::Subject,
-    money::Amount,
-    postback::{Content, Field},
+    values::{
+        ids::{Provider, TransactionId},
+        money::Amount,
+        parameter_names::Field,
+    },
 };
 use futures_util::future::join_all;
 use indicatif::ProgressBar;

@@ -6,7 +6,11 @@ use adapters::random;
 use anyhow::{Context, Result, bail};
 use app::accept_postback::{Answer, Resubmission};
 use clap::{Args, Subcommand};
-use domain::{ids::ReceiptId, lookup::Subject, postback::Difference, refusal::ContentKey};
+use domain::{
+    inbound::{postback::Difference, refusal::ContentKey},
+    lookup::Subject,
+    values::ids::ReceiptId,
+};
 use serde_json::{Value, json};
 
 use crate::{

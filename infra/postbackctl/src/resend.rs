@@ -22,11 +22,16 @@ use anyhow::{Context, Result, anyhow, bail};
 use app::ports::{Deliveries, Replaced, ResendQueue, Unavailable};
 use clap::Args;
 use domain::{
-    delivery::{Delivery, Standing, Status},
-    ids::{CampaignName, DeliveryId, Provider, Ticket},
     jiff::Timestamp,
-    moment::Moment,
+    outbound::{
+        campaign::{Campaign, CampaignState},
+        delivery::{Delivery, Status},
+    },
     partner::Partner,
+    values::{
+        ids::{CampaignName, ChainTicket, DeliveryId, Provider},
+        time::UnixMillis,
+    },
 };
 use futures_util::{TryStreamExt, stream::LocalBoxStream};
 use serde_json::json;
@@ -215,12 +220,12 @@ impl Rounds<'_> {
                 return Ok(());
             }
             let standing = self.standing(&delivery).await?;
-            let ticket = Ticket::from_random(random::bytes()?);
-            let opened = delivery.open_round(Moment::from(ask::now()), ticket);
+            let ticket = ChainTicket::from_random(random::bytes()?);
+            let opened = delivery.open_round(UnixMillis::from(ask::now()), ticket);
             if self.deliveries.open_round(&opened).await? == Replaced::Done {
                 self.queue.send(&opened.message, 0).await?;
                 self.pace.sent += 1;
-                self.waiting += usize::from(standing == Standing::Paused);
+                self.waiting += usize::from(standing == CampaignState::Paused);
                 return Ok(());
             }
         }
@@ -229,7 +234,7 @@ impl Rounds<'_> {
 
     /// How the delivery's campaign stands. Nothing of an archived one, or of one that is not configured, is sent again: a round
     /// would only end as cancelled, and hide how the delivery really ended.
-    async fn standing(&mut self, delivery: &Delivery) -> Result<Standing> {
+    async fn standing(&mut self, delivery: &Delivery) -> Result<CampaignState> {
         let (provider, campaign) = (delivery.provider(), delivery.campaign());
         if !self.partners.contains_key(provider) {
             let item = self.connection.configuration().partner(provider).await?;
@@ -239,9 +244,9 @@ impl Rounds<'_> {
         }
         let partner = self.partners.get(provider).and_then(Option::as_ref);
         let known = partner.and_then(|partner| partner.media_buying().campaigns().get(campaign));
-        match known.map(Standing::from) {
-            Some(standing @ (Standing::Open | Standing::Paused)) => Ok(standing),
-            Some(Standing::Archived) => {
+        match known.map(Campaign::state) {
+            Some(standing @ (CampaignState::Open | CampaignState::Paused)) => Ok(standing),
+            Some(CampaignState::Archived) => {
                 bail!("{provider}'s campaign {campaign} is archived: nothing of it is sent again")
             }
             None => bail!("{provider} has no campaign {campaign} any more: nothing of it can be sent"),

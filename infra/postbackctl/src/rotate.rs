@@ -16,9 +16,9 @@ use adapters::{
 use anyhow::{Context, Result, anyhow, bail};
 use clap::Args;
 use domain::{
-    credential::{CredentialKind, Token, TokenHash},
-    ids::Provider,
+    inbound::credential::{CredentialKind, Token, TokenHash},
     jiff::Timestamp,
+    values::ids::Provider,
 };
 use serde_json::json;
 

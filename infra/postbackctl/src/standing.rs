@@ -6,10 +6,15 @@ use std::{collections::HashMap, fmt};
 use adapters::dynamodb::{history::History, item::RefusalItem};
 use anyhow::{Result, anyhow};
 use domain::{
-    correction::{Correction, Revision},
-    ids::{Provider, ReceiptId, TransactionId},
+    inbound::{
+        correction::{Correction, Revision},
+        postback::{Content, Difference},
+    },
     jiff::Timestamp,
-    postback::{Content, Difference, Field},
+    values::{
+        ids::{Provider, ReceiptId, TransactionId},
+        parameter_names::Field,
+    },
 };
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
@@ -109,7 +114,7 @@ impl Standings {
 async fn of(history: &History, provider: &Provider, transaction: &TransactionId) -> Result<Option<Revision>> {
     let items = history.transaction(provider, transaction).await?;
     let revisions: Result<Vec<_>, String> = items.into_iter().map(Revision::try_from).collect();
-    Ok(Revision::standing(revisions.map_err(|reason| anyhow!(reason))?))
+    Ok(Revision::latest(revisions.map_err(|reason| anyhow!(reason))?))
 }
 
 /// The correction that stands beside a conflict; none where it is the original.

@@ -7,14 +7,10 @@ use adapters::dynamodb::item::{
     media_buying::{AttemptItem, DeliveryItem},
 };
 use domain::{
-    attempt::Attempt,
-    conversion::Conversion,
-    delivery::Delivery,
-    event::Ids,
-    fault::Fault,
-    ids::{Provider, UserId},
+    inbound::{conversion::Conversion, fault::Fault},
     jiff::Timestamp,
-    participant::Attribution,
+    outbound::{agreed_ids::PartnerIds, attempt::Attempt, delivery::Delivery, participant::Attribution},
+    values::ids::{Provider, UserId},
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -209,7 +205,7 @@ pub(crate) struct Beside<'a> {
 }
 
 /// The ids that a partner knows a user by.
-fn ids(ids: &Ids) -> String {
+fn ids(ids: &PartnerIds) -> String {
     let click = ids.click_id.as_ref().map(|id| format!("click_id {id}"));
     let user = ids.user_id.as_ref().map(|id| format!("user_id {id}"));
     click.into_iter().chain(user).collect::<Vec<_>>().join(", ")

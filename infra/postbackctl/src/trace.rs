@@ -11,12 +11,12 @@ use adapters::dynamodb::{
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use domain::{
-    conversion::Conversion,
-    correction::Revision,
-    ids::{ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, UserId},
+    inbound::{conversion::Conversion, correction::Revision, parameters::Parameters},
     lookup::{Kind, Place, Subject},
-    parameters::Parameters,
-    postback::Field,
+    values::{
+        ids::{ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, UserId},
+        parameter_names::Field,
+    },
 };
 
 use crate::{

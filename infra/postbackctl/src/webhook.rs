@@ -1,7 +1,7 @@
 //! A webhook as a command that can be pasted: what is sent for a delivery by the configuration as it is now, without what is
 //! secret.
 
-use domain::{
+use domain::outbound::{
     delivery::Delivery,
     webhook::{Method, WebhookRequest},
 };

@@ -5,7 +5,10 @@ use aws_sdk_sqs::{
     Client,
     types::{MessageAttributeValue, SendMessageBatchRequestEntry},
 };
-use domain::{conversion::Conversion, delivery::Message, retry::MAX_HOP_SECONDS};
+use domain::{
+    inbound::conversion::Conversion,
+    outbound::{delivery::Message, retry::MAX_HOP_SECONDS},
+};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 

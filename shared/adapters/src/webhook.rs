@@ -8,11 +8,11 @@ use std::{cell::Cell, path::PathBuf, time::Instant};
 
 use app::ports::PartnerServers;
 use domain::{
-    attempt::{Answer, Answered, AttemptFault, Outcome},
-    ids::DeliveryId,
-    moment::Moment,
-    signature::Secret,
-    webhook::{Allowance, Destination, Development, WebhookRequest, WebhookUrl},
+    outbound::{
+        attempt::{AnswerExcerpt, AttemptFault, AttemptOutcome, FinishedAttempt},
+        webhook::{Allowance, Destination, Development, WebhookRequest, WebhookUrl},
+    },
+    values::{ids::DeliveryId, signature::Secret, time::UnixMillis},
 };
 use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 use reqwest::Request;
@@ -119,20 +119,26 @@ impl WebhookClient {
     /// comes of the first.
     ///
     /// `now` is when it is sent, read right before. The signature names it, and the attempt's times count from it.
-    pub async fn send(&self, request: &WebhookRequest, id: &DeliveryId, signer: &Signer, now: Timestamp) -> Answered {
+    pub async fn send(
+        &self,
+        request: &WebhookRequest,
+        id: &DeliveryId,
+        signer: &Signer,
+        now: Timestamp,
+    ) -> FinishedAttempt {
         let began = Instant::now();
         let sent = match request::signed(request, id, signer, now) {
             Ok(ready) => self.attempt(request.url(), ready, began).await,
             Err(fault) => Err(fault),
         };
-        let (sent_at, ended_at) = (Moment::from(now), ended_at(now, began));
+        let (sent_at, ended_at) = (UnixMillis::from(now), ended_at(now, began));
         match sent {
             Ok(Reply { status, answer, retry_after }) => {
-                Answered { sent_at, ended_at, outcome: Outcome::Status(status), answer, retry_after }
+                FinishedAttempt { sent_at, ended_at, outcome: AttemptOutcome::Status(status), answer, retry_after }
             }
             Err(fault) => {
-                let outcome = Outcome::Fault(fault);
-                Answered { sent_at, ended_at, outcome, answer: Answer::default(), retry_after: None }
+                let outcome = AttemptOutcome::Fault(fault);
+                FinishedAttempt { sent_at, ended_at, outcome, answer: AnswerExcerpt::default(), retry_after: None }
             }
         }
     }
@@ -176,20 +182,26 @@ impl WebhookClient {
 }
 
 impl PartnerServers for WebhookClient {
-    async fn call(&self, request: &WebhookRequest, id: &DeliveryId, secrets: &[Secret], now: Moment) -> Answered {
+    async fn call(
+        &self,
+        request: &WebhookRequest,
+        id: &DeliveryId,
+        secrets: &[Secret],
+        now: UnixMillis,
+    ) -> FinishedAttempt {
         match Signer::try_new(secrets) {
             Ok(signer) => self.send(request, id, &signer, now.timestamp()).await,
             // The secrets were checked when they were read. A request that cannot be signed is not sent.
-            Err(fault) => Answered::unsent(AttemptFault::Other(format!("not sent: {fault}")), now),
+            Err(fault) => FinishedAttempt::unsent(AttemptFault::Other(format!("not sent: {fault}")), now),
         }
     }
 }
 
 /// Returns when an attempt ended, rounded up, so that nothing that counts from it is early.
-fn ended_at(now: Timestamp, began: Instant) -> Moment {
+fn ended_at(now: Timestamp, began: Instant) -> UnixMillis {
     let ended = now.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX);
     let up = TimestampRound::new().smallest(Unit::Millisecond).mode(RoundMode::Ceil);
-    Moment::from(ended.round(up).unwrap_or(ended))
+    UnixMillis::from(ended.round(up).unwrap_or(ended))
 }
 
 #[cfg(test)]

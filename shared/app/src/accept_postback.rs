@@ -6,15 +6,17 @@
 use std::net::IpAddr;
 
 use domain::{
-    conversion::{Receipt, RecordedPostback},
-    credential::Credentials,
-    fault::{Fault, FaultCode},
-    ids::{Provider, ReceiptId, TransactionId},
+    inbound::{
+        conversion::{Receipt, RecordedPostback},
+        credential::Credentials,
+        fault::{Fault, FaultCode},
+        parameters::Parameters,
+        postback::{Content, DRY_RUN, Difference, ParsedPostback},
+        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+    },
     jiff::Timestamp,
-    parameters::Parameters,
     partner::Partner,
-    postback::{Content, DRY_RUN, Difference, ParsedPostback},
-    refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+    values::ids::{Provider, ReceiptId, TransactionId},
 };
 
 use crate::{
@@ -263,7 +265,7 @@ where
         } else {
             match self.refusals.keep_conflict(&conflict).await? {
                 KeptConflict::AcceptedAs(receipt) => Some(receipt),
-                KeptConflict::Standing => None,
+                KeptConflict::Unresolved => None,
             }
         };
         if let Some(receipt) = accepted {

@@ -7,8 +7,11 @@ use std::{
 };
 
 use domain::{
-    catalogue::{Catalogue, Fresh, Timing},
-    moment::Moment,
+    outbound::{
+        catalogue::{Catalogue, Fresh},
+        timing::Timing,
+    },
+    values::time::UnixMillis,
 };
 
 use crate::ports::{Catalogues, Published, Surroundings, Unavailable};
@@ -18,13 +21,13 @@ use crate::ports::{Catalogues, Published, Surroundings, Unavailable};
 pub struct Held {
     catalogue: Arc<Catalogue>,
     /// Taken before its pointer was read: the older way round.
-    loaded_at: Moment,
+    loaded_at: UnixMillis,
 }
 
 impl Held {
     /// The catalogue as something that may be dropped for, if it is young enough. `now` is taken after everything that is
     /// decided by it was read.
-    pub fn fresh(&self, now: Moment, timing: &Timing) -> Option<Fresh<'_>> {
+    pub fn fresh(&self, now: UnixMillis, timing: &Timing) -> Option<Fresh<'_>> {
         self.catalogue.fresh(self.loaded_at, now, timing)
     }
 }
@@ -51,7 +54,7 @@ impl<C: Catalogues> CurrentCatalogue<C> {
     }
 
     /// A catalogue that was current at this instant or later.
-    pub async fn loaded_since(&self, since: Moment, clock: &impl Surroundings) -> Result<Held, Unavailable> {
+    pub async fn loaded_since(&self, since: UnixMillis, clock: &impl Surroundings) -> Result<Held, Unavailable> {
         let before = self.lock().clone();
         let now = clock.now();
         if let Some(held) = &before

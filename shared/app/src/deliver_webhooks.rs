@@ -1,6 +1,6 @@
 //! A message says that an attempt is due: claim it, call the partner, record what came back, send the next message.
 //!
-//! What is to be done is the domain's to say ([`domain::delivery`]); here is who does it, and in which order. **Why a crash
+//! What is to be done is the domain's to say ([`domain::outbound::delivery`]); here is who does it, and in which order. **Why a crash
 //! anywhere is harmless.** A message is acknowledged last. Killed
 //!
 //! - before the claim is stored: nothing has happened, and the message comes back;
@@ -24,10 +24,12 @@ mod worker;
 use std::{collections::BTreeSet, sync::Arc};
 
 use domain::{
-    attempt,
-    delivery::{Ending, Message, Pace, Standing, Why},
-    ids::Provider,
-    moment::Moment,
+    outbound::{
+        attempt,
+        campaign::CampaignState,
+        delivery::{DeliveryPace, Ending, Message, NoWorkReason},
+    },
+    values::{ids::Provider, time::UnixMillis},
 };
 use futures_util::future::join_all;
 use thiserror::Error;
@@ -64,11 +66,11 @@ pub enum Outcome {
     /// Its campaign is over: the delivery is cancelled.
     Cancelled,
     /// There was nothing to do for it.
-    Done(Why),
+    Done(NoWorkReason),
     /// It must come again after somebody else's claim, which lives until then.
     Waits {
         /// When that claim expires.
-        until: Moment,
+        until: UnixMillis,
     },
     /// It cannot be read, and has been set aside for this reason.
     SetAside(String),
@@ -80,7 +82,7 @@ pub enum Outcome {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempted {
     /// What it ended with.
-    pub outcome: attempt::Outcome,
+    pub outcome: attempt::AttemptOutcome,
     /// How long it took, in milliseconds.
     pub duration_ms: u32,
     /// How the delivery ended with it; none if it is sent again.
@@ -128,7 +130,7 @@ pub struct DeliverWebhooks<R: Source, D, Q, H, L, S> {
     /// The clock and the dice.
     pub surroundings: S,
     /// How long claims are held and paused messages wait.
-    pub pace: Pace,
+    pub pace: DeliveryPace,
     /// How long an attempt and what belongs to it may take.
     pub time: AttemptTime,
 }
@@ -169,7 +171,7 @@ where
 {
     /// Handles a batch, all of it at the same time: one outcome for each message, in order. None waits for another's
     /// partner. `deadline` is when the function is ended.
-    pub async fn handle(&self, batch: &[Received], deadline: Moment) -> Vec<Outcome> {
+    pub async fn handle(&self, batch: &[Received], deadline: UnixMillis) -> Vec<Outcome> {
         self.read_recipients(batch).await;
         join_all(batch.iter().map(|received| self.one(received, deadline))).await
     }
@@ -184,7 +186,7 @@ where
         let _ = join_all(providers.into_iter().map(|provider| self.recipients.get(provider, now.timestamp()))).await;
     }
 
-    async fn one(&self, received: &Received, deadline: Moment) -> Outcome {
+    async fn one(&self, received: &Received, deadline: UnixMillis) -> Outcome {
         let message = match &received.message {
             Ok(message) => message,
             Err(reason) => {
@@ -197,7 +199,7 @@ where
         self.deliver(message, deadline).await.unwrap_or_else(Outcome::Failed)
     }
 
-    async fn deliver(&self, message: &Message, deadline: Moment) -> Result<Outcome, Failure> {
+    async fn deliver(&self, message: &Message, deadline: UnixMillis) -> Result<Outcome, Failure> {
         let now = self.surroundings.now();
         // The message says when it is due: until then nothing need be read.
         if let Some(delay_seconds) = message.hop(now) {
@@ -206,7 +208,7 @@ where
         let partner = self.recipients.get(&message.provider, now.timestamp()).await?;
         let partner: Arc<KnownRecipient> = partner.ok_or(Failure::UnknownPartner)?;
         let callee = partner.recipient.campaign(&message.campaign).ok_or(Failure::UnknownCampaign)?;
-        if callee.standing() == Standing::Paused {
+        if callee.state() == CampaignState::Paused {
             return self.hop(message, self.pace.paused_hop_seconds()).await;
         }
         let mark = self.surroundings.mark()?;

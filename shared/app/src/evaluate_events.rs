@@ -20,7 +20,7 @@
 mod sorting;
 mod steps;
 
-use domain::{catalogue::Timing, moment::Moment};
+use domain::{outbound::timing::Timing, values::time::UnixMillis};
 use futures_util::{StreamExt, future::join, stream};
 use thiserror::Error;
 
@@ -43,7 +43,7 @@ pub struct Received {
     /// What it says, whole.
     pub body: String,
     /// When the queue received it.
-    pub received_at: Moment,
+    pub received_at: UnixMillis,
 }
 
 /// What came of a message.

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use domain::{
-    click::Click,
-    ids::{ClickId, LandingName, Provider},
+    inbound::{
+        click::Click,
+        tracking_link::{ClickLink, ClickLinkFault, LinkValue},
+    },
     jiff::Timestamp,
     partner::Partner,
-    postback::Field,
-    tracking_link::{ClickLink, ClickLinkFault, Value},
+    values::{
+        ids::{ClickId, LandingName, Provider},
+        parameter_names::Field,
+    },
 };
 
 use crate::{
@@ -72,8 +76,8 @@ where
         let click_id = keys.click.mint(&link.provider, &link.user_id, now, random);
         let names = &partner.rules().names;
         let url = base.with(&[
-            (names.of(Field::UserId), Value::Text(link.user_id.as_str())),
-            (names.of(Field::ClickId), Value::Text(click_id.as_str())),
+            (names.of(Field::UserId), LinkValue::Text(link.user_id.as_str())),
+            (names.of(Field::ClickId), LinkValue::Text(click_id.as_str())),
         ]);
         let ClickLink { provider, landing, user_id, .. } = link;
         let click = Click { click_id, provider, landing, user_id, clicked_at: now };
@@ -99,10 +103,9 @@ mod tests {
     use std::collections::BTreeMap;
 
     use domain::{
-        click::{ClickKeys, ClickOrigin},
-        ids::UserId,
+        inbound::click::{ClickKeys, ClickOrigin},
         partner::PartnerFile,
-        signature::Secret,
+        values::{ids::UserId, signature::Secret},
     };
 
     use super::*;

@@ -9,21 +9,27 @@ use std::{
 };
 
 use domain::{
-    attempt::{Answer, Answered, AttemptFault, Outcome},
-    catalogue::Catalogue,
-    click::Click,
-    conversion::{Conversion, Receipt, RecordedPostback},
-    correction::{Correction, Revision},
-    delivery::{Claim, Delivery, LateAttempt, Message, Opened},
-    ids::{DeliveryId, Mark, Provider, Ticket, TransactionId, UserId},
+    inbound::{
+        click::Click,
+        conversion::{Conversion, Receipt, RecordedPostback},
+        correction::{Correction, Revision},
+        refusal::{Conflict, ContentKey, KeptConflict, REFUSAL_KEPT_SECONDS, Refusal},
+    },
     jiff::Timestamp,
-    lookup::{Entry, Place, Subject},
-    moment::Moment,
-    participant::Participant,
-    refusal::{Conflict, ContentKey, KeptConflict, REFUSAL_KEPT_SECONDS, Refusal},
-    retry::RetryAfter,
-    signature::Secret,
-    webhook::WebhookRequest,
+    lookup::{LookupEntry, Place, Subject},
+    outbound::{
+        attempt::{AnswerExcerpt, AttemptFault, AttemptOutcome, FinishedAttempt},
+        catalogue::Catalogue,
+        delivery::{Claim, Delivery, LateAttempt, Message, OpenedRound},
+        participant::Participant,
+        retry::RetryAfter,
+        webhook::WebhookRequest,
+    },
+    values::{
+        ids::{ChainTicket, ClaimMark, DeliveryId, Provider, TransactionId, UserId},
+        signature::Secret,
+        time::UnixMillis,
+    },
 };
 
 use crate::{
@@ -80,17 +86,17 @@ pub struct State {
     /// How many deliveries under way cannot be read, on each page of them.
     pub unreadable_under_way: u64,
     /// When the sweep last sent for a delivery, and for which revision of it.
-    pub swept: BTreeMap<DeliveryId, (u32, Moment)>,
+    pub swept: BTreeMap<DeliveryId, (u32, UnixMillis)>,
     /// The attempts of older rounds and those that came too late, by delivery, round and what tells them apart.
-    pub attempts: BTreeMap<(DeliveryId, u32, String), domain::attempt::Attempt>,
+    pub attempts: BTreeMap<(DeliveryId, u32, String), domain::outbound::attempt::Attempt>,
     /// What the queue of first attempts took.
     pub webhooks: Vec<Message>,
     /// What the queue of resends took, and when it arrives.
-    pub resends: Vec<(Message, Moment)>,
+    pub resends: Vec<(Message, UnixMillis)>,
     /// What partners' servers answer next, and after how long; 200 at once where nothing is left.
-    pub answers: VecDeque<(Outcome, Option<RetryAfter>, Duration)>,
+    pub answers: VecDeque<(AttemptOutcome, Option<RetryAfter>, Duration)>,
     /// The requests that arrived at partners' servers: when, of which delivery, and where.
-    pub requests: Vec<(Moment, DeliveryId, String)>,
+    pub requests: Vec<(UnixMillis, DeliveryId, String)>,
     /// What time it is, in Unix milliseconds.
     pub millisecond: i64,
     /// How many tickets were drawn.
@@ -187,7 +193,7 @@ impl Refusals for World {
             let kept = state.conflicts.entry(key.clone()).or_insert_with(|| (conflict.clone(), 0, None));
             kept.1 += 1;
             state.kept_originals.remove(&key);
-            kept.2.clone().map_or(KeptConflict::Standing, KeptConflict::AcceptedAs)
+            kept.2.clone().map_or(KeptConflict::Unresolved, KeptConflict::AcceptedAs)
         })
     }
 
@@ -264,8 +270,8 @@ impl Clicks for World {
 
 impl Lookups for World {
     /// Each entry is a call of its own here, so that any of them can go wrong by itself.
-    async fn put(&self, entries: &[Entry]) -> Vec<Result<(), Unavailable>> {
-        let put = |entry: &Entry| {
+    async fn put(&self, entries: &[LookupEntry]) -> Vec<Result<(), Unavailable>> {
+        let put = |entry: &LookupEntry| {
             self.call("put lookup", |state| {
                 state.lookups.insert((entry.subject.clone(), entry.place.clone()), entry.expires_at);
             })
@@ -290,25 +296,25 @@ impl DeadLetters for World {
 }
 
 impl Surroundings for World {
-    fn now(&self) -> Moment {
-        Moment::from_millisecond(self.state().millisecond)
+    fn now(&self) -> UnixMillis {
+        UnixMillis::from_millisecond(self.state().millisecond)
     }
 
-    fn ticket(&self) -> Result<Ticket, Unavailable> {
+    fn ticket(&self) -> Result<ChainTicket, Unavailable> {
         let mut state = self.state();
         state.tickets += 1;
-        Ok(Ticket::from_random(state.tickets.to_be_bytes()))
+        Ok(ChainTicket::from_random(state.tickets.to_be_bytes()))
     }
 
-    fn mark(&self) -> Result<Mark, Unavailable> {
+    fn mark(&self) -> Result<ClaimMark, Unavailable> {
         let mut state = self.state();
         state.tickets += 1;
-        Ok(Mark::from_random(state.tickets.to_be_bytes()))
+        Ok(ClaimMark::from_random(state.tickets.to_be_bytes()))
     }
 
     async fn pause(&self, duration: Duration) {
         let mut state = self.state();
-        state.millisecond = Moment::from_millisecond(state.millisecond).plus(duration).as_millisecond();
+        state.millisecond = UnixMillis::from_millisecond(state.millisecond).plus(duration).as_millisecond();
     }
 }
 
@@ -409,7 +415,7 @@ impl Deliveries for World {
         })
     }
 
-    async fn open_round(&self, opened: &Opened) -> Result<Replaced, Unavailable> {
+    async fn open_round(&self, opened: &OpenedRound) -> Result<Replaced, Unavailable> {
         self.call("open round", |state| {
             let replaced = state.replace(&opened.delivery);
             if replaced == Replaced::Done {
@@ -432,7 +438,7 @@ impl UnderWay for World {
     async fn page(
         &self,
         _shard: u32,
-        opened_before: Moment,
+        opened_before: UnixMillis,
         from: Option<PageToken>,
     ) -> Result<UnderWayPage, Unavailable> {
         self.call("page of what is under way", |state| {
@@ -451,7 +457,7 @@ impl UnderWay for World {
         })
     }
 
-    async fn mark_swept(&self, delivery: &Delivery, at: Moment) -> Result<(), Unavailable> {
+    async fn mark_swept(&self, delivery: &Delivery, at: UnixMillis) -> Result<(), Unavailable> {
         self.call("mark swept", |state| {
             state.swept.insert(delivery.id().clone(), (delivery.revision(), at));
         })
@@ -470,7 +476,7 @@ impl ResendQueue for World {
     async fn send(&self, message: &Message, delay_seconds: u16) -> Result<(), Unavailable> {
         self.call("send resend", |state| {
             let delay = Duration::from_secs(delay_seconds.into());
-            let arrives = Moment::from_millisecond(state.millisecond).plus(delay);
+            let arrives = UnixMillis::from_millisecond(state.millisecond).plus(delay);
             state.resends.push((message.clone(), arrives));
         })
     }
@@ -478,19 +484,25 @@ impl ResendQueue for World {
 
 impl PartnerServers for World {
     /// Trouble before: nobody listens. Trouble after: the request arrived, and the connection broke.
-    async fn call(&self, request: &WebhookRequest, id: &DeliveryId, _secrets: &[Secret], now: Moment) -> Answered {
+    async fn call(
+        &self,
+        request: &WebhookRequest,
+        id: &DeliveryId,
+        _secrets: &[Secret],
+        now: UnixMillis,
+    ) -> FinishedAttempt {
         let arrived = self.call("call partner", |state| {
             state.requests.push((now, id.clone(), request.url().as_str().to_owned()));
             let (outcome, retry_after, took) =
-                state.answers.pop_front().unwrap_or((Outcome::Status(200), None, Duration::ZERO));
-            state.millisecond = Moment::from_millisecond(state.millisecond).plus(took).as_millisecond();
+                state.answers.pop_front().unwrap_or((AttemptOutcome::Status(200), None, Duration::ZERO));
+            state.millisecond = UnixMillis::from_millisecond(state.millisecond).plus(took).as_millisecond();
             (outcome, retry_after)
         });
         let state = self.state();
         let broken = state.requests.last().is_some_and(|(at, of, _)| *at == now && of == id);
         let fault = if broken { AttemptFault::Disconnected } else { AttemptFault::Refused };
-        let (outcome, retry_after) = arrived.unwrap_or((Outcome::Fault(fault), None));
-        let ended_at = Moment::from_millisecond(state.millisecond);
-        Answered { sent_at: now, ended_at, outcome, answer: Answer::default(), retry_after }
+        let (outcome, retry_after) = arrived.unwrap_or((AttemptOutcome::Fault(fault), None));
+        let ended_at = UnixMillis::from_millisecond(state.millisecond);
+        FinishedAttempt { sent_at: now, ended_at, outcome, answer: AnswerExcerpt::default(), retry_after }
     }
 }

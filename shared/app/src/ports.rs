@@ -4,23 +4,28 @@
 use std::{hash::Hash, sync::Arc, time::Duration};
 
 use domain::{
-    attempt::Answered,
-    catalogue::Catalogue,
-    click::{Click, ClickKeys},
-    conversion::{Conversion, Receipt, RecordedPostback},
-    correction::{Correction, Revision},
-    credential::Credentials,
-    delivery::{Claim, Delivery, LateAttempt, Message, Opened},
-    ids::{DeliveryId, Mark, Provider, Ticket, TransactionId, UserId},
+    inbound::{
+        click::{Click, ClickKeys},
+        conversion::{Conversion, Receipt, RecordedPostback},
+        correction::{Correction, Revision},
+        credential::Credentials,
+        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+    },
     jiff::Timestamp,
-    lookup::Entry,
-    moment::Moment,
-    participant::Participant,
-    partner::Partner,
-    recipient::Recipient,
-    refusal::{Conflict, ContentKey, KeptConflict, Refusal},
-    signature::Secret,
-    webhook::WebhookRequest,
+    lookup::LookupEntry,
+    outbound::{
+        attempt::FinishedAttempt,
+        catalogue::Catalogue,
+        delivery::{Claim, Delivery, LateAttempt, Message, OpenedRound},
+        participant::Participant,
+        webhook::WebhookRequest,
+    },
+    partner::{Partner, recipient::Recipient},
+    values::{
+        ids::{ChainTicket, ClaimMark, DeliveryId, Provider, TransactionId, UserId},
+        signature::Secret,
+        time::UnixMillis,
+    },
 };
 use thiserror::Error;
 
@@ -157,7 +162,7 @@ pub trait Clicks: Send + Sync {
 pub trait Lookups: Send + Sync {
     /// Writes entries, no two of them of one subject and place, over those that stand there. MUST answer one result for
     /// each, in order, and `Ok` only for what is durable.
-    fn put(&self, entries: &[Entry]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
+    fn put(&self, entries: &[LookupEntry]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
 }
 
 /// The queue that GG3's quests read, `gg3-conversions`.
@@ -175,13 +180,13 @@ pub trait DeadLetters: Send + Sync {
 /// The clock and the dice, for a use case that needs them in the middle of its work.
 pub trait Surroundings: Send + Sync {
     /// What time it is, asked anew each time.
-    fn now(&self) -> Moment;
+    fn now(&self) -> UnixMillis;
 
     /// A ticket that nobody has had: random.
-    fn ticket(&self) -> Result<Ticket, Unavailable>;
+    fn ticket(&self) -> Result<ChainTicket, Unavailable>;
 
     /// A mark that no other worker has: random.
-    fn mark(&self) -> Result<Mark, Unavailable>;
+    fn mark(&self) -> Result<ClaimMark, Unavailable>;
 
     /// Lets this much time pass.
     fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send;
@@ -287,14 +292,14 @@ pub trait Deliveries: Send + Sync {
 
     /// Stores a round that was opened, like [`replace`](Self::replace), and the old round's attempts beside it: MUST do
     /// both or neither.
-    fn open_round(&self, opened: &Opened) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
+    fn open_round(&self, opened: &OpenedRound) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 }
 
 /// A page of what is under way.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnderWayPage {
     /// The deliveries, each with when the sweep last sent for it, if that was since it last changed.
-    pub deliveries: Vec<(Delivery, Option<Moment>)>,
+    pub deliveries: Vec<(Delivery, Option<UnixMillis>)>,
     /// How many are stored in a way that cannot be read: they MUST hold up none of the others.
     pub unreadable: u64,
     /// Where the next page begins; none after the last.
@@ -315,13 +320,13 @@ pub trait UnderWay: Send + Sync {
     fn page(
         &self,
         shard: u32,
-        opened_before: Moment,
+        opened_before: UnixMillis,
         from: Option<PageToken>,
     ) -> impl Future<Output = Result<UnderWayPage, Unavailable>> + Send;
 
     /// Remembers that the sweep sent for this delivery at this instant, unless it has changed since it was read: then
     /// there is nothing to remember.
-    fn mark_swept(&self, delivery: &Delivery, at: Moment) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    fn mark_swept(&self, delivery: &Delivery, at: UnixMillis) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
 /// The queue `webhooks`, of first attempts.
@@ -355,6 +360,6 @@ pub trait PartnerServers: Send + Sync {
         request: &WebhookRequest,
         id: &DeliveryId,
         secrets: &[Secret],
-        now: Moment,
-    ) -> impl Future<Output = Answered> + Send;
+        now: UnixMillis,
+    ) -> impl Future<Output = FinishedAttempt> + Send;
 }

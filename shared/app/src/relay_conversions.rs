@@ -2,7 +2,7 @@
 //!
 //! What cannot be converted is set aside whole and the rest moves on; only a queue that takes nothing holds it.
 
-use domain::conversion::Conversion;
+use domain::inbound::conversion::Conversion;
 
 use crate::ports::{ConversionQueue, DeadLetters, Unavailable};
 

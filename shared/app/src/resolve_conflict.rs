@@ -4,12 +4,14 @@
 //! taken. So repeating it gives the same correction, and of two operators one makes it and the other is told of it.
 
 use domain::{
-    click::ClickKeys,
-    conversion::Receipt,
-    correction::Correction,
-    ids::{ReceiptId, TransactionId},
+    inbound::{
+        click::ClickKeys,
+        conversion::Receipt,
+        correction::Correction,
+        refusal::{Conflict, ContentKey},
+    },
     jiff::Timestamp,
-    refusal::{Conflict, ContentKey},
+    values::ids::{ReceiptId, TransactionId},
 };
 
 use crate::ports::{Replaced, Resolutions, Unavailable};

@@ -8,10 +8,12 @@
 use std::time::Duration;
 
 use domain::{
-    delivery::{Delivery, Message, Standing},
-    ids::Provider,
-    moment::Moment,
+    outbound::{
+        campaign::{Campaign, CampaignState},
+        delivery::{Delivery, Message},
+    },
     partner::Partner,
+    values::{ids::Provider, time::UnixMillis},
 };
 use futures_util::{StreamExt, future::join_all, stream};
 
@@ -101,13 +103,13 @@ where
     S: Surroundings,
 {
     /// Looks at everything under way, until `deadline`.
-    pub async fn sweep(&self, deadline: Moment) -> Swept {
+    pub async fn sweep(&self, deadline: UnixMillis) -> Swept {
         let shards = stream::iter(0..self.under_way.shards());
         let swept = shards.map(|shard| self.sweep_shard(shard, deadline)).buffer_unordered(SHARDS_AT_ONCE);
         swept.fold(Swept::default(), async |sum, swept| sum.add(swept)).await
     }
 
-    async fn sweep_shard(&self, shard: u32, deadline: Moment) -> Swept {
+    async fn sweep_shard(&self, shard: u32, deadline: UnixMillis) -> Swept {
         let mut swept = Swept::default();
         let mut from = None;
         loop {
@@ -168,7 +170,7 @@ where
     async fn overdue(
         &self,
         delivery: &Delivery,
-        sent_at: Option<Moment>,
+        sent_at: Option<UnixMillis>,
         swept: &mut Swept,
     ) -> Result<Option<Message>, Unavailable> {
         let now = self.surroundings.now();
@@ -189,13 +191,13 @@ where
             }
         };
         let campaigns = partner.as_ref().map(|partner| partner.media_buying().campaigns());
-        match campaigns.and_then(|campaigns| campaigns.get(delivery.campaign())).map(Standing::from) {
+        match campaigns.and_then(|campaigns| campaigns.get(delivery.campaign())).map(Campaign::state) {
             None => {
                 swept.unknown += 1;
                 Ok(None)
             }
-            Some(Standing::Paused) => Ok(None),
-            Some(Standing::Open | Standing::Archived) => Ok(Some(message)),
+            Some(CampaignState::Paused) => Ok(None),
+            Some(CampaignState::Open | CampaignState::Archived) => Ok(Some(message)),
         }
     }
 

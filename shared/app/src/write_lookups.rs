@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use domain::lookup::{Entry, Place, Subject};
+use domain::lookup::{LookupEntry, Place, Subject};
 
 use crate::ports::{DeadLetters, Lookups, Unavailable};
 
@@ -15,7 +15,7 @@ pub struct Incoming {
     /// What it is called when it must come again: a sequence number or a message's id.
     pub id: String,
     /// The entries that it makes, or why it cannot be read.
-    pub entries: Result<Vec<Entry>, String>,
+    pub entries: Result<Vec<LookupEntry>, String>,
     /// The whole record as it came.
     pub whole: String,
 }
@@ -37,7 +37,7 @@ pub struct Indexed {
 pub async fn index(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: Vec<Incoming>) -> Indexed {
     let mut indexed = Indexed::default();
     let mut failures: Vec<Option<Unavailable>> = vec![None; batch.len()];
-    let mut places: BTreeMap<(Subject, Place), (Entry, Vec<usize>)> = BTreeMap::new();
+    let mut places: BTreeMap<(Subject, Place), (LookupEntry, Vec<usize>)> = BTreeMap::new();
     let mut ids = Vec::with_capacity(batch.len());
     let mut aside_failed = None;
     for (at, Incoming { id, entries, whole }) in batch.into_iter().enumerate() {
@@ -67,7 +67,7 @@ pub async fn index(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batc
             }
         }
     }
-    let (entries, owners): (Vec<Entry>, Vec<Vec<usize>>) = places.into_values().unzip();
+    let (entries, owners): (Vec<LookupEntry>, Vec<Vec<usize>>) = places.into_values().unzip();
     for (result, owners) in lookups.put(&entries).await.into_iter().zip(owners) {
         match result {
             Ok(()) => indexed.written += 1,
@@ -92,20 +92,20 @@ fn fail(failures: &mut [Option<Unavailable>], at: usize, unavailable: Unavailabl
 #[cfg(test)]
 mod tests {
     use domain::{
-        ids::{Provider, UserId},
         jiff::Timestamp,
         lookup::Kind,
+        values::ids::{Provider, UserId},
     };
 
     use super::*;
     use crate::memory::{Trouble, World};
 
-    fn entries(thing: usize, expires_at: Option<i64>) -> Vec<Entry> {
+    fn entries(thing: usize, expires_at: Option<i64>) -> Vec<LookupEntry> {
         let subjects = [Subject::Refusals(Provider::new("acme").unwrap()), Subject::User(UserId::new("u").unwrap())];
-        Entry::under(subjects, &Place::new(Timestamp::UNIX_EPOCH, Kind::Refusal, thing.to_string()), expires_at)
+        LookupEntry::under(subjects, &Place::new(Timestamp::UNIX_EPOCH, Kind::Refusal, thing.to_string()), expires_at)
     }
 
-    fn record(at: usize, entries: Result<Vec<Entry>, String>) -> Incoming {
+    fn record(at: usize, entries: Result<Vec<LookupEntry>, String>) -> Incoming {
         Incoming { id: at.to_string(), entries, whole: format!("whole {at}") }
     }
 

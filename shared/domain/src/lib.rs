@@ -1,10 +1,20 @@
-//! The rules of GG3 Postback: what a postback is, when two are the same, what a tracking link says, who may call; what a
-//! campaign asks for, and when a user has done it; when a webhook is sent, where it may lead, and how its delivery ends.
+//! Holds the rules of GG3 Postback.
 //!
-//! This crate decides and never acts. It takes facts, `now` and random bytes as arguments and answers with values;
-//! whoever calls it does the reading, the writing and the waiting. It is `no_std` on purpose: there is no clock, no
-//! randomness, no environment and no network in reach. `cargo check -p domain`, part of `make lint`, builds it alone, so
-//! that no other crate's features (a clock for jiff, say) can slip in by unification.
+//! The folders follow the two flows of the business, so that the place of a rule follows from the flow it belongs to:
+//!
+//! - [`inbound`]: a GG3 user follows a tracking link to a partner, and the partner reports with a postback that the user did
+//!   the agreed thing there.
+//! - [`outbound`]: a partner's user comes to GG3 and reaches a campaign's goal, and a webhook tells the partner.
+//! - [`partner`]: the file with everything that was agreed with a partner, for both flows.
+//! - [`lookup`]: where stored things of both flows are found again.
+//! - [`values`]: what all of them are written in, such as ids, money, time and signatures.
+//!
+//! Imports point one way: `lookup` and `partner` use the flows, the flows use `values`, and no flow uses the other.
+//!
+//! This crate decides and never acts. It takes facts, `now` and random bytes as arguments and returns values; the caller
+//! does the reading, the writing and the waiting. It is `no_std` so that no clock, randomness, environment or network is in
+//! reach. `cargo check -p domain`, part of `make lint`, builds it alone, so that no other crate's features (a clock for
+//! jiff, for example) can slip in by unification.
 
 #![no_std]
 
@@ -12,33 +22,11 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod address;
-pub mod attempt;
-pub mod campaign;
-pub mod catalogue;
-pub mod click;
-pub mod conversion;
-pub mod correction;
-pub mod credential;
-pub mod delivery;
-pub mod event;
-pub mod fault;
-pub mod ids;
+pub mod inbound;
 pub mod lookup;
-pub mod moment;
-pub mod money;
-pub mod parameters;
-pub mod participant;
+pub mod outbound;
 pub mod partner;
-pub mod placeholder;
-pub mod postback;
 mod prelude;
-pub mod progress;
-pub mod recipient;
-pub mod refusal;
-pub mod retry;
-pub mod signature;
-pub mod tracking_link;
-pub mod webhook;
+pub mod values;
 
 pub use jiff;

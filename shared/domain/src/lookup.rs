@@ -1,49 +1,47 @@
-//! Lookups: by which partner, user and click id, and when, something that is stored can be found again.
+//! Defines lookups, which find stored things by partner, user, click id and time.
 //!
-//! An entry says where a thing is, not what it says: that is read where it is kept, so that a lookup can never disagree
-//! with it. Everything about an entry follows from the thing itself, so writing it again changes nothing.
+//! An entry says where a thing is stored and not what it says, so an entry can never disagree with the thing.
+//! Everything in an entry follows from the thing itself, so writing the entry again changes nothing.
 
 use core::fmt;
 
 use jiff::Timestamp;
 
-use crate::{
-    click::Click,
-    correction::Revision,
-    delivery::Delivery,
-    event::Ids,
-    ids::{ClickId, PartnerUserId, Provider, UserId},
-    participant::Participant,
-    prelude::*,
-    refusal::digest_parts,
-};
+use crate::inbound::click::Click;
+use crate::inbound::correction::Revision;
+use crate::outbound::agreed_ids::PartnerIds;
+use crate::outbound::delivery::Delivery;
+use crate::outbound::participant::Participant;
+use crate::prelude::*;
+use crate::values::digest::digest_parts;
+use crate::values::ids::{ClickId, PartnerUserId, Provider, UserId};
 
-/// Among how many partitions one subject's entries are spread. A partition takes 1,000 writes a second; this many leave
-/// room for a partner that sends 10,000 postbacks in each, and for a user id that a broken tracker sends with all of them.
+/// Counts the partitions that the entries of one subject are spread over. A partition takes 1,000 writes a second. This
+/// many carry a partner that sends 10,000 postbacks a second, even if a broken tracker gives all of them one user id.
 pub const SHARDS: u8 = 32;
 
-/// How long an entry of a postback is kept, in seconds: 400 days, a year and a complaint.
+/// Sets how long the entry of a postback is kept, in seconds: 400 days, which is a year and some weeks for complaints.
 pub const POSTBACK_LISTED_SECONDS: i64 = 400 * 24 * 60 * 60;
 
-/// How long an entry of a delivery or an opening is kept, in seconds: as long as a postback's.
+/// Sets how long the entry of a delivery or an opening is kept, in seconds. It equals a postback's.
 pub const DELIVERY_LISTED_SECONDS: i64 = POSTBACK_LISTED_SECONDS;
 
-/// What is looked up by.
+/// Names what things are looked up by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
-    /// A partner's postbacks and their corrections.
+    /// Finds a partner's postbacks and their corrections.
     Postbacks(Provider),
-    /// A partner's calls that were refused.
+    /// Finds a partner's refused calls.
     Refusals(Provider),
-    /// A partner's conflicts.
+    /// Finds a partner's conflicts.
     Conflicts(Provider),
-    /// A partner's deliveries: what it is owed webhooks for.
+    /// Finds a partner's deliveries.
     Deliveries(Provider),
-    /// All of one GG3 user.
+    /// Finds everything about one GG3 user.
     User(UserId),
-    /// All of one click id.
+    /// Finds everything about one click id.
     Click(ClickId),
-    /// All of what a partner calls one of its users, whom it sent to GG3.
+    /// Finds everything about one of a partner's users whom it sent to GG3.
     PartnerUser(Provider, PartnerUserId),
 }
 
@@ -56,24 +54,24 @@ impl fmt::Display for Subject {
             Self::Deliveries(provider) => write!(f, "deliveries/{provider}"),
             Self::User(user_id) => write!(f, "user/{user_id}"),
             Self::Click(click_id) => write!(f, "click/{click_id}"),
-            // A provider has no slash.
+            // A provider has no slash, so the text is unambiguous.
             Self::PartnerUser(provider, user_id) => write!(f, "partner-user/{provider}/{user_id}"),
         }
     }
 }
 
-/// What kind of thing an entry leads to. In the order of their names, which is the order that places have as texts.
+/// Names the kinds of things that entries lead to. They are in the order of their names, in which texts of places sort.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// A click.
+    /// The entry leads to a click.
     Click,
-    /// A delivery.
+    /// The entry leads to a delivery.
     Delivery,
-    /// An opening of a partner's link: its key is the GG3 user, who is the participant.
+    /// The entry leads to an opening of a partner's link. Its key is the GG3 user.
     Opening,
-    /// A postback or a correction of one.
+    /// The entry leads to a postback or to a correction of one.
     Postback,
-    /// A refusal or a conflict.
+    /// The entry leads to a refusal or a conflict.
     Refusal,
 }
 
@@ -91,25 +89,25 @@ impl Kind {
     }
 }
 
-/// Where a thing stands under its subject: by time, then by what it is.
+/// Orders the things of one subject by time and then by kind and key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
-    /// Unix milliseconds, never negative.
+    /// Holds Unix milliseconds, never negative.
     millisecond: i64,
     kind: Kind,
     key: String,
 }
 
-/// The most milliseconds that a place can say: the year 5138.
+/// Bounds the milliseconds of a place: the year 5138.
 const LAST_MILLISECOND: i64 = 99_999_999_999_999;
 
 impl Place {
-    /// The place of a thing with this key in its own table.
+    /// Makes the place of a thing with this key in its own table.
     pub fn new(at: Timestamp, kind: Kind, key: impl Into<String>) -> Self {
         Self { millisecond: at.as_millisecond().clamp(0, LAST_MILLISECOND), kind, key: key.into() }
     }
 
-    /// The place that a text names.
+    /// Parses the text of a place.
     pub fn parse(text: &str) -> Option<Self> {
         let (millisecond, rest) = text.split_once('#')?;
         let (kind, key) = rest.split_once('#')?;
@@ -119,59 +117,59 @@ impl Place {
         Some(Self { millisecond, kind, key: key.to_owned() })
     }
 
-    /// A text that is less than every place at or after this instant, and more than every one before.
+    /// Returns a text that is less than every place at or after this instant, and greater than every earlier place.
     pub fn bound(at: Timestamp) -> String {
         format!("{:014}", at.as_millisecond().clamp(0, LAST_MILLISECOND))
     }
 
-    /// When it happened.
+    /// Returns when it happened.
     pub fn at(&self) -> Timestamp {
         Timestamp::from_millisecond(self.millisecond).unwrap_or(Timestamp::MAX)
     }
 
-    /// What kind of thing stands here.
+    /// Returns the kind of thing.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The thing's key in its own table.
+    /// Returns the thing's key in its own table.
     pub fn key(&self) -> &str {
         &self.key
     }
 }
 
 impl fmt::Display for Place {
-    /// Texts of places order as the places do.
+    /// The texts of places sort like the places.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:014}#{}#{}", self.millisecond, self.kind.as_str(), self.key)
     }
 }
 
-/// One thing under one subject.
+/// Points from one subject to one thing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
-    /// What it is looked up by.
+pub struct LookupEntry {
+    /// Names what the thing is looked up by.
     pub subject: Subject,
-    /// Where it stands there.
+    /// Gives the thing's place under the subject.
     pub place: Place,
-    /// When it expires, in Unix seconds; an open conflict's never does.
+    /// Says when the entry expires, in Unix seconds. The entry of an open conflict never expires.
     pub expires_at: Option<i64>,
 }
 
-impl Entry {
-    /// Which of its subject's partitions it is in: always the same one for the same thing.
+impl LookupEntry {
+    /// Returns the entry's partition of its subject, which is always the same for the same thing.
     pub fn shard(&self) -> u8 {
         let [first, ..] = digest_parts("lookup", &[&self.place.key]);
         first % SHARDS
     }
 
-    /// The entries of one thing: one under each of these subjects.
+    /// Makes the entries of one thing, one under each of these subjects.
     pub fn under(subjects: impl IntoIterator<Item = Subject>, place: &Place, expires_at: Option<i64>) -> Vec<Self> {
         let entry = |subject| Self { subject, place: place.clone(), expires_at };
         subjects.into_iter().map(entry).collect()
     }
 
-    /// The entries of a postback or a correction that has this key: by partner, user and click id.
+    /// Makes the entries of a postback or a correction with this key: by partner, user and click id.
     pub fn of_revision(revision: &Revision, key: impl Into<String>) -> Vec<Self> {
         let (postback, at) = (revision.postback(), revision.recorded_at());
         let subjects = [
@@ -183,15 +181,13 @@ impl Entry {
         Self::under(subjects, &Place::new(at, Kind::Postback, key), Some(expires_at))
     }
 
-    /// The entry of a click: by user. By its click id it is found where it is kept.
+    /// Makes the entry of a click by user. By its click id a click is found in its own table.
     pub fn of_click(click: &Click, expires_at: i64) -> Vec<Self> {
         let place = Place::new(click.clicked_at, Kind::Click, click.click_id.as_str());
         Self::under([Subject::User(click.user_id.clone())], &place, Some(expires_at))
     }
-}
 
-impl Entry {
-    /// The entries of a delivery: by partner, by GG3 user, and by what the partner knows the user by.
+    /// Makes the entries of a delivery: by partner, by GG3 user, and by the partner's ids of the user.
     pub fn of_delivery(delivery: &Delivery) -> Vec<Self> {
         let at = delivery.created_at().timestamp();
         let own = [Subject::Deliveries(delivery.provider().clone()), Subject::User(delivery.participant().clone())];
@@ -200,7 +196,7 @@ impl Entry {
         Self::under(subjects, &Place::new(at, Kind::Delivery, delivery.id().as_str()), Some(expires_at))
     }
 
-    /// The entries of the openings that a participant has and did not have before: by what the partner knows the user by.
+    /// Makes the entries of a participant's new openings: by the partner's ids of the user.
     pub fn of_openings(user_id: &UserId, before: Option<&Participant>, now: &Participant) -> Vec<Self> {
         let known = |provider: &Provider| before.and_then(|before| before.attribution(provider));
         let new = now
@@ -216,7 +212,7 @@ impl Entry {
     }
 }
 
-fn of_ids(provider: &Provider, ids: &Ids) -> impl Iterator<Item = Subject> {
+fn of_ids(provider: &Provider, ids: &PartnerIds) -> impl Iterator<Item = Subject> {
     let click = ids.click_id.clone().map(Subject::Click);
     let user = ids.user_id.clone().map(|user_id| Subject::PartnerUser(provider.clone(), user_id));
     click.into_iter().chain(user)
@@ -237,12 +233,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_place_reads_back_as_it_was_whatever_its_key_holds(place in place()) {
+        fn a_place_with_any_key_reads_back_unchanged(place in place()) {
             prop_assert_eq!(Place::parse(&place.to_string()), Some(place));
         }
 
         #[test]
-        fn the_texts_of_places_order_as_they_do_and_a_bound_lies_between(a in place(), b in place()) {
+        fn texts_of_places_sort_like_places_and_bounds_separate_them(a in place(), b in place()) {
             prop_assert_eq!(a.cmp(&b), a.to_string().cmp(&b.to_string()));
             if a.at() < b.at() {
                 prop_assert!(a.to_string() < Place::bound(b.at()));
@@ -257,16 +253,17 @@ mod tests {
     }
 
     #[test]
-    fn a_subjects_entries_spread_evenly_over_all_its_shards() {
+    fn the_entries_of_a_subject_spread_evenly_over_its_shards() {
         let provider = Provider::new("acme").unwrap();
         let mut shards = BTreeMap::<u8, u32>::new();
         for transaction in 0..32_000 {
             let place = Place::new(Timestamp::UNIX_EPOCH, Kind::Postback, transaction.to_string());
-            let entry = Entry { subject: Subject::Postbacks(provider.clone()), place, expires_at: None };
+            let entry = LookupEntry { subject: Subject::Postbacks(provider.clone()), place, expires_at: None };
             *shards.entry(entry.shard()).or_default() += 1;
         }
         assert_eq!(shards.len(), usize::from(SHARDS));
-        // 1,000 each on average; of 10,000 a second none takes more than the 1,000 that a partition can.
+        // Each partition gets 1,000 on average. At 10,000 writes a second none gets more than the 1,000 that it can
+        // take.
         assert!(shards.values().all(|count| (800..1_200).contains(count)), "{shards:?}");
     }
 }

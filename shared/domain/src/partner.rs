@@ -1,115 +1,87 @@
-//! A partner's configuration: what was agreed with it.
+//! Holds a partner's configuration, which is what was agreed with it.
 //!
-//! [`PartnerFile`] is what an operator writes and what is stored; [`Partner`] is what it means. Every fault of a file is
-//! found at once. Neither holds a secret.
+//! An operator writes a [`PartnerFile`], which is also what is stored; a [`Partner`] is its checked meaning. A check
+//! finds every fault of a file at once. Neither type holds a secret.
 
 mod media_buying;
-mod names;
+pub mod recipient;
 
-use alloc::collections::{BTreeMap, BTreeSet};
-use core::{fmt, net::IpAddr};
+use alloc::collections::BTreeMap;
+use core::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    campaign::Campaigns,
-    credential::CredentialKind,
-    ids::{EventId, LandingName, Provider},
-    moment::Moment,
-    money::ExtraCurrencies,
-    prelude::*,
-    tracking_link::BaseUrl,
-    webhook::Allowance,
-};
+use crate::inbound::credential::CredentialKind;
+use crate::inbound::rules::{PostbackRules, TransactionIdRule};
+use crate::inbound::tracking_link::BaseUrl;
+use crate::outbound::campaign::Campaigns;
+use crate::outbound::webhook::Allowance;
+use crate::prelude::*;
+use crate::values::config_fault::{ConfigFault, Faults, collect};
+use crate::values::ids::{EventId, LandingName, Provider};
+use crate::values::money::ExtraCurrencies;
+use crate::values::parameter_names::ParameterNames;
+use crate::values::time::UnixMillis;
 
-pub use self::{
-    media_buying::{MediaBuying, MediaBuyingFile},
-    names::ParameterNames,
-};
+pub use self::media_buying::{MediaBuying, MediaBuyingFile};
 
-/// A partner as an operator writes it.
+/// Holds a partner as an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartnerFile {
-    /// Its name on the wire.
+    /// Gives the partner's name on the wire.
     pub provider: String,
-    /// Its name for people.
+    /// Gives the partner's name for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// What was agreed about its postbacks.
+    /// Holds what was agreed about its postbacks.
     #[serde(default)]
     pub postback: PostbackFile,
-    /// What it calls our parameters, in landing links, postbacks and POST bodies: ours → its.
+    /// Maps our parameter names to the partner's, in landing links, postbacks and POST bodies.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, String>,
-    /// Its landing pages: name → URL.
+    /// Maps the names of the partner's landing pages to their URLs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub landings: BTreeMap<String, String>,
-    /// What was agreed about its media buying.
+    /// Holds what was agreed about its media buying.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_buying: Option<MediaBuyingFile>,
 }
 
 impl PartnerFile {
-    /// The file with an instant for every `on_publish`: the one that was published, or `soonest`.
+    /// Replaces every `on_publish` by the published instant, or by `soonest` if the campaign was never published.
     #[must_use]
-    pub fn dated(self, published: &Campaigns, soonest: Moment) -> Self {
+    pub fn dated(self, published: &Campaigns, soonest: UnixMillis) -> Self {
         Self { media_buying: self.media_buying.map(|section| section.dated(published, soonest)), ..self }
     }
 }
 
-/// What was agreed about a partner's postbacks, as an operator writes it.
+/// Holds what was agreed about a partner's postbacks, as an operator writes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostbackFile {
-    /// `token` or `signature`.
+    /// Says `token` or `signature`.
     #[serde(default)]
     pub credential: CredentialKind,
-    /// `required` or `derived`.
+    /// Says `required` or `derived`.
     #[serde(default)]
     pub transaction_id: TransactionIdRule,
-    /// Whether only click ids of ours are taken.
+    /// Refuses click ids that are not ours.
     #[serde(default)]
     pub require_click: bool,
-    /// Currencies besides ISO 4217's.
+    /// Lists currencies beyond ISO 4217.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub currencies: Vec<String>,
-    /// The agreed event ids; all are taken when there is no list.
+    /// Lists the agreed event ids. Without a list all are accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_ids: Option<Vec<String>>,
-    /// The networks that may call, in CIDR notation; any may when there is no list.
+    /// Lists the networks that may call, in CIDR notation. Without a list any address may call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_from: Option<Vec<String>>,
 }
 
-/// Where a postback's transaction id comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TransactionIdRule {
-    /// The partner sends one with each postback.
-    #[default]
-    Required,
-    /// Where the partner sends none, it is derived from user, click and event; `event_id` is then required.
-    Derived,
-}
-
-/// Something wrong in a partner's file: where, and what to write instead.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigFault {
-    /// The place, as in `postback.allow_from[2]`.
-    pub path: String,
-    /// What is wrong and what would be right.
-    pub message: String,
-}
-
-impl fmt::Display for ConfigFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path, self.message)
-    }
-}
-
-/// A partner's configuration, valid.
+/// Holds a partner's configuration that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Partner {
     provider: Provider,
@@ -120,53 +92,38 @@ pub struct Partner {
     media_buying: MediaBuying,
 }
 
-/// What a partner's postback is checked against.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct PostbackRules {
-    /// What the partner calls our parameters.
-    pub names: ParameterNames,
-    /// Where the transaction id comes from.
-    pub transaction_id: TransactionIdRule,
-    /// Whether only click ids of ours are taken.
-    pub require_click: bool,
-    /// Currencies besides ISO 4217's.
-    pub currencies: ExtraCurrencies,
-    /// The agreed event ids, if there is a list.
-    pub event_ids: Option<BTreeSet<EventId>>,
-}
-
 impl Partner {
-    /// Its name on the wire.
+    /// Returns the partner's name on the wire.
     pub fn provider(&self) -> &Provider {
         &self.provider
     }
 
-    /// Which credential it has.
+    /// Returns the kind of credential.
     pub fn credential(&self) -> CredentialKind {
         self.credential
     }
 
-    /// What its postbacks are checked against.
+    /// Returns the rules for its postbacks.
     pub fn rules(&self) -> &PostbackRules {
         &self.rules
     }
 
-    /// One of its landing pages.
+    /// Returns the landing page of this name.
     pub fn landing(&self, name: &LandingName) -> Option<&BaseUrl> {
         self.landings.get(name)
     }
 
-    /// All its landing pages, by name.
+    /// Returns all landing pages by name.
     pub fn landings(&self) -> impl Iterator<Item = (&LandingName, &BaseUrl)> {
         self.landings.iter()
     }
 
-    /// What was agreed about its media buying: the click id and no campaign where nothing was written.
+    /// Returns what was agreed about its media buying. The default is the click id and no campaigns.
     pub fn media_buying(&self) -> &MediaBuying {
         &self.media_buying
     }
 
-    /// Whether this address may call. An IPv4 address in IPv6 clothes is taken for what it is.
+    /// Returns true if this address may call. An IPv4 address that is written as IPv6 counts as IPv4.
     pub fn admits(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         self.allow_from.as_ref().is_none_or(|nets| nets.iter().any(|net| net.contains(&address)))
@@ -176,15 +133,15 @@ impl Partner {
 impl TryFrom<PartnerFile> for Partner {
     type Error = Vec<ConfigFault>;
 
-    /// Reads a stored file. Where its webhooks lead was checked before it was stored, and is checked again by whoever
-    /// calls them: a rule of theirs that changes must not close the door to this partner's postbacks.
+    /// Reads a stored file without checking where its webhooks lead. That was checked before storing, and the sender
+    /// checks it again. A stricter rule for webhooks must not stop this partner's postbacks.
     fn try_from(file: PartnerFile) -> Result<Self, Vec<ConfigFault>> {
         Self::parse(file, None)
     }
 }
 
 impl Partner {
-    /// Reads a file that an operator wrote: webhooks may lead as far as `allowance` says.
+    /// Checks a file that an operator wrote. Its webhooks must lead where `allowance` permits.
     pub fn check(file: PartnerFile, allowance: Allowance) -> Result<Self, Vec<ConfigFault>> {
         Self::parse(file, Some(allowance))
     }
@@ -192,20 +149,20 @@ impl Partner {
     fn parse(file: PartnerFile, allowance: Option<Allowance>) -> Result<Self, Vec<ConfigFault>> {
         let mut faults = Faults::default();
         let provider = faults.keep("provider", Provider::new(file.provider));
-        let names = names::parse(&file.parameters, &mut faults);
+        let names = ParameterNames::parse(&file.parameters, &mut faults);
         let mut currencies = ExtraCurrencies::default();
         for (at, code) in file.postback.currencies.iter().enumerate() {
             let path = format!("postback.currencies[{at}]");
             if faults.keep(&path, currencies.add(code)) == Some(false) {
-                faults.add(&path, format!("{code} stands twice"));
+                faults.add(&path, format!("{code} is repeated; remove one"));
             }
         }
         let event_ids = file.postback.event_ids.map(|ids| {
-            faults.require(!ids.is_empty(), "postback.event_ids", "name at least one, or leave the list out");
+            faults.require(!ids.is_empty(), "postback.event_ids", "must name at least one event id, or be left out");
             collect(ids, "postback.event_ids", &mut faults, EventId::new)
         });
         let allow_from = file.postback.allow_from.map(|nets| {
-            faults.require(!nets.is_empty(), "postback.allow_from", "an empty list would admit nobody; leave it out");
+            faults.require(!nets.is_empty(), "postback.allow_from", "is empty and would admit nobody; leave it out");
             let nets = collect(nets, "postback.allow_from", &mut faults, |net| parse_net(&net));
             nets.into_iter().collect::<Vec<IpNet>>()
         });
@@ -242,42 +199,6 @@ fn parse_net(text: &str) -> Result<IpNet, &'static str> {
     const WORDS: &str = "must be a network such as 203.0.113.0/24 or an address such as 203.0.113.7";
     let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| WORDS)?;
     if net.trunc() == net { Ok(net) } else { Err("has bits set beyond its prefix; write the network's own address") }
-}
-
-fn collect<T: Ord, E: fmt::Display>(
-    texts: Vec<String>,
-    path: &str,
-    faults: &mut Faults,
-    parse: impl Fn(String) -> Result<T, E>,
-) -> BTreeSet<T> {
-    let mut parsed = BTreeSet::new();
-    for (at, text) in texts.into_iter().enumerate() {
-        let path = format!("{path}[{at}]");
-        if let Some(value) = faults.keep(&path, parse(text)) {
-            faults.require(parsed.insert(value), &path, "stands twice");
-        }
-    }
-    parsed
-}
-
-/// The faults found so far; whoever parses goes on to the next place whatever was wrong at this one.
-#[derive(Debug, Default)]
-pub(crate) struct Faults(pub(crate) Vec<ConfigFault>);
-
-impl Faults {
-    pub(crate) fn add(&mut self, path: &str, message: impl Into<String>) {
-        self.0.push(ConfigFault { path: path.to_owned(), message: message.into() });
-    }
-
-    pub(crate) fn require(&mut self, holds: bool, path: &str, message: &str) {
-        if !holds {
-            self.add(path, message);
-        }
-    }
-
-    pub(crate) fn keep<T, E: fmt::Display>(&mut self, path: &str, result: Result<T, E>) -> Option<T> {
-        result.map_err(|fault| self.add(path, fault.to_string())).ok()
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,4 @@
-//! What `std`'s prelude would bring, from `alloc`: this crate is `no_std`, so that it has no clock, no environment and
-//! no network to reach for.
+//! Imports from `alloc` what the prelude of `std` would bring, because this crate is `no_std`.
 
 pub(crate) use alloc::{
     borrow::ToOwned,

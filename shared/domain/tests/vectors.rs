@@ -1,13 +1,14 @@
-//! The published test vectors, which partners check their own code against. They were made with another language's
-//! library, so that they also check ours.
+//! Checks the published test vectors, with which partners check their own code. Another language's library made them,
+//! so they also check ours.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
 
 use domain::{
-    ids::{LandingName, Provider, UserId},
-    parameters::Parameters,
-    signature::{self, Secret},
-    tracking_link::ClickLink,
+    inbound::{parameters::Parameters, tracking_link::ClickLink},
+    values::{
+        ids::{LandingName, Provider, UserId},
+        signature::{self, Secret},
+    },
 };
 use serde_json::Value;
 

@@ -14,7 +14,7 @@ use app::{
     cache::Cache,
     follow_click::{FollowClick, Led},
 };
-use domain::tracking_link::ClickLinkFault;
+use domain::inbound::tracking_link::ClickLinkFault;
 use lambda_http::{
     Body, Request, Response,
     http::{HeaderValue, StatusCode, header::LOCATION},
@@ -23,8 +23,7 @@ use tracing::{error, info};
 
 use crate::{
     environment::{Environment, EnvironmentFaults},
-    http,
-    now,
+    http, now,
     problem::Problem,
 };
 

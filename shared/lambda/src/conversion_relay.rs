@@ -7,7 +7,7 @@ use adapters::{
     sqs::{SqsConversions, SqsDeadLetters},
 };
 use app::relay_conversions::{Incoming, Relayed, relay};
-use domain::{conversion::Conversion, correction::Revision};
+use domain::inbound::{conversion::Conversion, correction::Revision};
 use lambda_runtime::LambdaEvent;
 use serde_json::value::RawValue;
 use tracing::{error, field::display, info};
@@ -91,7 +91,7 @@ fn log(receipts: &str, relayed: &Relayed) {
 
 #[cfg(test)]
 mod tests {
-    use domain::conversion::ConversionType;
+    use domain::inbound::conversion::ConversionType;
 
     use super::*;
     use crate::log::tests::{counted, line};

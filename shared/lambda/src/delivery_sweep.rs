@@ -11,7 +11,7 @@ use app::{
     cache::Cache,
     sweep_deliveries::{Lateness, SweepDeliveries, Swept},
 };
-use domain::{jiff::SignedDuration, moment::Moment};
+use domain::{jiff::SignedDuration, values::time::UnixMillis};
 use lambda_runtime::LambdaEvent;
 use serde::de::IgnoredAny;
 use tracing::{error, info};
@@ -53,7 +53,7 @@ impl DeliverySweepFunction {
     /// Sweeps once. What it could not finish, the next sweep will.
     pub async fn handle(&self, event: LambdaEvent<IgnoredAny>) -> Result<(), std::convert::Infallible> {
         let ends_at = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
-        let swept = self.sweep.sweep(Moment::from_millisecond(ends_at).minus(LAST_PAGE)).await;
+        let swept = self.sweep.sweep(UnixMillis::from_millisecond(ends_at).minus(LAST_PAGE)).await;
         log(&swept);
         Ok(())
     }

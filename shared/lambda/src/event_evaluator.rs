@@ -11,7 +11,7 @@ use app::{
     current_catalogue::CurrentCatalogue,
     evaluate_events::{EvaluateEvents, Failure, Outcome, Received},
 };
-use domain::{catalogue::Timing, jiff::SignedDuration};
+use domain::{jiff::SignedDuration, outbound::timing::Timing};
 use lambda_runtime::LambdaEvent;
 use tracing::{error, info, warn};
 

@@ -13,7 +13,7 @@ use adapters::{
     sqs::SqsDeadLetters,
 };
 use app::write_lookups::{Incoming, Indexed, index};
-use domain::lookup::Entry;
+use domain::lookup::LookupEntry;
 use lambda_runtime::LambdaEvent;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, value::RawValue};
@@ -72,7 +72,7 @@ fn incoming(record: Record) -> Option<Incoming> {
 }
 
 /// The entries of a change of any of the tables: which one, its key tells.
-fn entries(change: &Change) -> Result<Vec<Entry>, String> {
+fn entries(change: &Change) -> Result<Vec<LookupEntry>, String> {
     let keys = change.keys.as_deref().map_or("{}", RawValue::get);
     let keys: serde_json::Map<String, Value> = serde_json::from_str(keys).map_err(|fault| fault.to_string())?;
     let image = change.new.as_deref().ok_or("a change without the item as it is now")?;

@@ -16,15 +16,17 @@ use app::{
     cache::Cache,
     ports::Unavailable,
 };
-use domain::{conversion::Receipt, fault::Fault, ids::ReceiptId};
+use domain::{
+    inbound::{conversion::Receipt, fault::Fault},
+    values::ids::ReceiptId,
+};
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use serde::Serialize;
 use tracing::{error, info};
 
 use crate::{
     environment::{Environment, EnvironmentFaults},
-    http,
-    now,
+    http, now,
     problem::Problem,
 };
 

@@ -1,7 +1,7 @@
 //! Errors as `application/problem+json` (RFC 9457).
 
 use app::accept_postback::Contradiction;
-use domain::{conversion::Receipt, fault::Fault, postback::Difference};
+use domain::inbound::{conversion::Receipt, fault::Fault, postback::Difference};
 use lambda_http::{
     Body, Response,
     http::{HeaderValue, StatusCode, header::RETRY_AFTER},

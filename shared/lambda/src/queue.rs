@@ -1,6 +1,6 @@
 //! Batches of a queue, message by message.
 
-use domain::moment::Moment;
+use domain::values::time::UnixMillis;
 use serde::Deserialize;
 
 use crate::now;
@@ -36,7 +36,7 @@ pub struct Message {
     /// What it says, whole.
     pub body: String,
     /// When the queue received it. SQS always says so; if it did not, that would be now at the latest.
-    pub received_at: Moment,
+    pub received_at: UnixMillis,
 }
 
 impl Batch {
@@ -44,7 +44,7 @@ impl Batch {
     pub fn messages(self) -> impl Iterator<Item = Message> {
         self.records.into_iter().map(|record| {
             let sent = record.attributes.sent_timestamp.and_then(|text| text.parse().ok());
-            let received_at = sent.map_or_else(|| now().into(), Moment::from_millisecond);
+            let received_at = sent.map_or_else(|| now().into(), UnixMillis::from_millisecond);
             Message { id: record.message_id, body: record.body, received_at }
         })
     }
@@ -59,6 +59,6 @@ mod tests {
         let batch: Batch = serde_json::from_str(include_str!("../fixtures/sqs.json")).unwrap();
         let messages: Vec<Message> = batch.messages().collect();
         assert_eq!(messages[0].body, "{\"x\":1}");
-        assert_eq!(messages[0].received_at, Moment::from_millisecond(1_795_467_176_527));
+        assert_eq!(messages[0].received_at, UnixMillis::from_millisecond(1_795_467_176_527));
     }
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use adapters::random;
 use app::ports::{Surroundings, Unavailable};
-use domain::{
-    ids::{Mark, Ticket},
-    moment::Moment,
+use domain::values::{
+    ids::{ChainTicket, ClaimMark},
+    time::UnixMillis,
 };
 
 use crate::now;
@@ -16,16 +16,16 @@ use crate::now;
 pub struct System;
 
 impl Surroundings for System {
-    fn now(&self) -> Moment {
+    fn now(&self) -> UnixMillis {
         now().into()
     }
 
-    fn ticket(&self) -> Result<Ticket, Unavailable> {
-        random::bytes().map(Ticket::from_random)
+    fn ticket(&self) -> Result<ChainTicket, Unavailable> {
+        random::bytes().map(ChainTicket::from_random)
     }
 
-    fn mark(&self) -> Result<Mark, Unavailable> {
-        random::bytes().map(Mark::from_random)
+    fn mark(&self) -> Result<ClaimMark, Unavailable> {
+        random::bytes().map(ClaimMark::from_random)
     }
 
     async fn pause(&self, duration: Duration) {

@@ -13,11 +13,12 @@ use app::{
     deliver_webhooks::{AttemptTime, Attempted, DeliverWebhooks, Outcome, Received},
 };
 use domain::{
-    delivery::{Message, Pace, Status, Why},
-    ids::Provider,
     jiff::SignedDuration,
-    moment::Moment,
-    webhook::Development,
+    outbound::{
+        delivery::{DeliveryPace, Message, NoWorkReason, Status},
+        webhook::Development,
+    },
+    values::{ids::Provider, time::UnixMillis},
 };
 use lambda_runtime::LambdaEvent;
 use tracing::{error, field::debug, info, warn};
@@ -47,7 +48,7 @@ pub struct WebhookSenderFunction {
 struct Times {
     calls: CallLimits,
     attempt: AttemptTime,
-    pace: Pace,
+    pace: DeliveryPace,
 }
 
 impl WebhookSenderFunction {
@@ -92,7 +93,7 @@ impl WebhookSenderFunction {
     /// Handles one batch. Never fails as a whole.
     pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
         let ends_at = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
-        let deadline = Moment::from_millisecond(ends_at).minus(MARGIN);
+        let deadline = UnixMillis::from_millisecond(ends_at).minus(MARGIN);
         let batch: Vec<Received> = event.payload.messages().map(received).collect();
         let outcomes = self.deliver.handle(&batch, deadline).await;
         batch.iter().zip(&outcomes).for_each(|(received, outcome)| log(received, outcome));
@@ -114,12 +115,12 @@ fn times(env: &mut Environment) -> Times {
     // For as long as the function can live: a claim expires only once its worker is dead.
     let hold = function.max(Duration::from_secs(1));
     let paused_hop = u16::try_from(hop).unwrap_or(u16::MAX);
-    let pace = Pace::try_new(hold, paused_hop).or_else(|fault| {
+    let pace = DeliveryPace::try_new(hold, paused_hop).or_else(|fault| {
         env.fault(format!("PAUSED_HOP_SECONDS: {fault}"));
-        Pace::try_new(hold, 1)
+        DeliveryPace::try_new(hold, 1)
     });
     let attempt = AttemptTime { request, operation: calls.operation_timeout };
-    Times { calls, attempt, pace: pace.unwrap_or_else(|_| Pace::default()) }
+    Times { calls, attempt, pace: pace.unwrap_or_else(|_| DeliveryPace::default()) }
 }
 
 /// How far webhooks may go. `LOOPBACK_WEBHOOKS` lets them go to this machine itself, trusting the certificates of
@@ -174,7 +175,7 @@ fn log(received: &Received, outcome: &Outcome) {
         return;
     };
     let Message { delivery_id, provider, campaign, round, n, .. } = message;
-    let no_attempt = |outcome: &str, why: Option<Why>, delay_seconds: Option<u16>| {
+    let no_attempt = |outcome: &str, why: Option<NoWorkReason>, delay_seconds: Option<u16>| {
         let why = why.map(debug);
         info!(%delivery_id, %provider, %campaign, round, n, outcome, why, delay_seconds, webhooks = 1, "no attempt");
     };
@@ -205,7 +206,7 @@ fn log_attempt(message: &Message, attempted: &Attempted) {
 
 #[cfg(test)]
 mod tests {
-    use domain::delivery::Ending;
+    use domain::outbound::delivery::Ending;
 
     use super::*;
     use crate::log::tests::{counted, line};
@@ -278,7 +279,7 @@ mod tests {
         }))
         .unwrap();
         let attempted = |ending| {
-            let outcome = domain::attempt::Outcome::Status(503);
+            let outcome = domain::outbound::attempt::AttemptOutcome::Status(503);
             Outcome::Attempted(Attempted { outcome, duration_ms: 42, ending })
         };
         for (outcome, word, by_partner) in [
@@ -290,7 +291,7 @@ mod tests {
             (Outcome::Waits { until: now().into() }, "waits", false),
             (Outcome::SentNext, "sent_next", false),
             (Outcome::Cancelled, "cancelled", false),
-            (Outcome::Done(Why::OlderRound), "none", false),
+            (Outcome::Done(NoWorkReason::OlderRound), "none", false),
             (Outcome::Failed(app::deliver_webhooks::Failure::OutOfTime), "again", false),
         ] {
             let received = Received { id: "m".into(), message: Ok(message.clone()), whole: String::new() };

@@ -7,15 +7,20 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 use domain::{
-    attempt::{Answer, Answered, Outcome},
-    delivery::{Delivery, Message, Pace, Recorded, Standing},
-    event::Ids,
-    ids::{CampaignName, ClickId, LandingName, Mark, Provider, Ticket, UserId},
-    moment::Moment,
-    participant::Owed,
-    retry::RetryPolicy,
-    signature::Secret,
-    tracking_link::ClickLink,
+    inbound::tracking_link::ClickLink,
+    outbound::{
+        agreed_ids::PartnerIds,
+        attempt::{AnswerExcerpt, AttemptOutcome, FinishedAttempt},
+        campaign::CampaignState,
+        delivery::{AttemptDecision, Delivery, DeliveryPace, Message},
+        participant::Owed,
+        retry::RetryPolicy,
+    },
+    values::{
+        ids::{CampaignName, ChainTicket, ClaimMark, ClickId, LandingName, Provider, UserId},
+        signature::Secret,
+        time::UnixMillis,
+    },
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -70,7 +75,7 @@ fn next() -> u64 {
     COUNT.fetch_add(1, Ordering::Relaxed)
 }
 
-fn now() -> Moment {
+fn now() -> UnixMillis {
     Timestamp::now().into()
 }
 
@@ -221,14 +226,14 @@ fn due(way: &str, attempt: u8) -> Result<(Delivery, Message)> {
     let owed = Owed {
         provider: Provider::new("acme")?,
         campaign: CampaignName::new(way)?,
-        ids: Ids { click_id: Some(ClickId::new("agrauu7nl5shaogkyomlumtxxcstdyhvimoofbrg")?), user_id: None },
+        ids: PartnerIds { click_id: Some(ClickId::new("agrauu7nl5shaogkyomlumtxxcstdyhvimoofbrg")?), user_id: None },
         occurred_at: now(),
     };
     let created_at = now().minus(Duration::from_hours(24));
     let random = next().to_le_bytes();
     let user = UserId::new(format!("gg3-{}", next()))?;
-    let mut delivery = Delivery::new(user, owed, created_at, Ticket::from_random(random));
-    let ticket = Ticket::from_random(random);
+    let mut delivery = Delivery::new(user, owed, created_at, ChainTicket::from_random(random));
+    let ticket = ChainTicket::from_random(random);
     let mut message = Message {
         delivery_id: delivery.id().clone(),
         provider: delivery.provider().clone(),
@@ -239,21 +244,21 @@ fn due(way: &str, attempt: u8) -> Result<(Delivery, Message)> {
         due_at: created_at,
         revision: delivery.revision(),
     };
-    let pace = Pace::default();
-    let mark = Mark::from_random([7; 8]);
+    let pace = DeliveryPace::default();
+    let mark = ClaimMark::from_random([7; 8]);
     while message.n < attempt {
         let at = message.due_at;
-        let claim = message.claim(at, Standing::Open, &pace, &mark).context("an attempt that is due")?;
-        let answered = Answered {
+        let claim = message.claim(at, CampaignState::Open, &pace, &mark).context("an attempt that is due")?;
+        let answered = FinishedAttempt {
             sent_at: at,
             ended_at: at,
-            outcome: Outcome::Status(500),
-            answer: Answer::of(&[b'n'; 256]),
+            outcome: AttemptOutcome::Status(500),
+            answer: AnswerExcerpt::of(&[b'n'; 256]),
             retry_after: None,
         };
         let recorded =
             delivery.with_claim(claim.clone()).record(&claim, &answered, RetryPolicy::default(), ticket.clone());
-        let Recorded::Stored { delivery: recorded, next: Some(next) } = recorded else {
+        let AttemptDecision::Stored { delivery: recorded, next: Some(next) } = recorded else {
             anyhow::bail!("an attempt that fails leads to another");
         };
         (delivery, message) = (recorded, next);

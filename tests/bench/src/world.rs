@@ -8,11 +8,12 @@ use adapters::dynamodb::item::{
 };
 use anyhow::{Context as _, Result};
 use domain::{
-    catalogue::{PartnerGoals, Snapshot},
-    credential::TokenHash,
-    delivery::Delivery,
-    ids::Provider,
-    moment::Moment,
+    inbound::credential::TokenHash,
+    outbound::{
+        catalogue::{PartnerGoals, Snapshot},
+        delivery::Delivery,
+    },
+    values::{ids::Provider, time::UnixMillis},
 };
 use jiff::Timestamp;
 use serde::Serialize;
@@ -129,7 +130,7 @@ impl World {
             serde_json::from_value::<PartnerGoals>(json!({"ids": ["click_id"], "campaigns": campaigns}))
         };
         let name = |n: usize| Provider::new(format!("partner-{n}")).context("a partner's name");
-        let mut snapshot = Snapshot { version: 1, published_at: Moment::from_millisecond(0), partners: [].into() };
+        let mut snapshot = Snapshot { version: 1, published_at: UnixMillis::from_millisecond(0), partners: [].into() };
         for n in 0..partners {
             snapshot.partners.insert(name(n)?, goals(n)?);
         }
@@ -146,7 +147,7 @@ impl World {
             version: 1,
             digest,
             chunks: publishing.chunks,
-            published_at: Moment::from_millisecond(0),
+            published_at: UnixMillis::from_millisecond(0),
             superseded: None,
         };
         self.put("catalogue", &pointer)

@@ -7,7 +7,7 @@ use std::{
 
 use adapters::dynamodb::catalogue::DynamoCatalogues;
 use app::ports::{Catalogues as _, Published};
-use domain::catalogue::Snapshot;
+use domain::outbound::catalogue::Snapshot;
 use serde_json::{Value, json};
 use tests::{
     operator::postbackctl,

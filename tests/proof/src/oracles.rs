@@ -6,18 +6,22 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use domain::{
-    address,
-    catalogue::{AgreedIds, Timing},
-    click::ClickKeys,
-    event::{Event, EventKind, Ids, Parsed, Tracking},
-    ids::{CampaignName, ClickId, DeliveryId, EventLabel, PartnerUserId, Provider, UserId},
-    moment::Moment,
-    parameters::Parameters,
+    inbound::{click::ClickKeys, parameters::Parameters, postback::ParsedPostback},
+    outbound::{
+        address,
+        agreed_ids::{AgreedIds, PartnerIds},
+        event::{Event, EventKind, Parsed, Tracking},
+        macros::{WebhookMacro, WebhookValues},
+        retry::{MAX_RETRY_AFTER, RetryAfter, RetryPolicy},
+        timing::Timing,
+        webhook::{Allowance, Destination, UrlTemplate, WebhookUrl},
+    },
     partner::{Partner, PartnerFile},
-    postback::ParsedPostback,
-    retry::{MAX_RETRY_AFTER, RetryAfter, RetryPolicy},
-    signature::Secret,
-    webhook::{Allowance, Destination, Macro, UrlTemplate, Values, WebhookUrl},
+    values::{
+        ids::{CampaignName, ClickId, DeliveryId, EventLabel, PartnerUserId, Provider, UserId},
+        signature::Secret,
+        time::UnixMillis,
+    },
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
@@ -87,7 +91,7 @@ pub fn postback(data: &[u8]) {
     assert_eq!(again.postback.content.differences(content), []);
     assert_eq!(again.postback.content.fingerprint(), content.fingerprint());
     let stored = serde_json::to_vec(content).expect("content is JSON");
-    assert_eq!(serde_json::from_slice::<domain::postback::Content>(&stored).expect("its own JSON"), *content);
+    assert_eq!(serde_json::from_slice::<domain::inbound::postback::Content>(&stored).expect("its own JSON"), *content);
 }
 
 fn encoded(text: &str) -> String {
@@ -96,7 +100,7 @@ fn encoded(text: &str) -> String {
 
 /// An event that was read can be written, and reads the same.
 pub fn event(data: &[u8]) {
-    let received_at = Moment::from_millisecond(1_795_435_200_000);
+    let received_at = UnixMillis::from_millisecond(1_795_435_200_000);
     let parse = |data: &[u8]| Event::parse(data, received_at, &Timing::default());
     let Ok(Parsed::Event(event)) = parse(data) else { return };
     let mut written = json!({"id": event.id, "user_id": event.user_id, "occurred_at": event.occurred_at.to_string()});
@@ -152,13 +156,14 @@ pub fn webhook(data: &[u8]) {
     let again = UrlTemplate::parse(&template.text(), &agreed, Allowance::PublicOnly);
     assert_eq!(again.map(|again| again.text()), Ok(template.text()));
     let render = |user_id: &str, click_id: &str, event: &str| {
-        let ids = Ids { user_id: PartnerUserId::new(user_id).ok(), click_id: ClickId::new(click_id).ok() };
+        let ids = PartnerIds { user_id: PartnerUserId::new(user_id).ok(), click_id: ClickId::new(click_id).ok() };
         let campaign = CampaignName::new("welcome").expect("a slug");
         let provider = Provider::new("acme").expect("a slug");
         let delivery_id = DeliveryId::of(&provider, &campaign, &UserId::new("u").expect("an id"));
         let event = EventLabel::new(event).ok()?;
-        let occurred_at = Moment::from_millisecond(0);
-        let values = Values { ids: &ids, event: &event, campaign: &campaign, delivery_id: &delivery_id, occurred_at };
+        let occurred_at = UnixMillis::from_millisecond(0);
+        let values =
+            WebhookValues { ids: &ids, event: &event, campaign: &campaign, delivery_id: &delivery_id, occurred_at };
         template.render(&values).ok()
     };
     let plain = render("x", "x", "x").expect("plain values lead where the template leads");
@@ -169,7 +174,7 @@ pub fn webhook(data: &[u8]) {
     if let Destination::Address(address) = url.destination() {
         assert_eq!(address::check(address), Ok(()));
     }
-    assert!(!Macro::ALL.iter().any(|name| url.as_str().contains(&name.to_string())));
+    assert!(!WebhookMacro::ALL.iter().any(|name| url.as_str().contains(&name.to_string())));
     if let Ok(itself) = UrlTemplate::parse(url.as_str(), &agreed, Allowance::PublicOnly) {
         assert_eq!(itself.text(), url.as_str());
     }
@@ -200,7 +205,7 @@ pub fn address(data: &[u8]) {
 /// Whatever a partner asks for, it is waited for no shorter than agreed and no longer than six hours for its asking.
 pub fn retry_after(data: &[u8]) {
     let asked = RetryAfter::parse(data);
-    let (policy, failed) = (RetryPolicy::default(), Moment::from_millisecond(1_795_435_200_000));
+    let (policy, failed) = (RetryPolicy::default(), UnixMillis::from_millisecond(1_795_435_200_000));
     for n in 1..=5 {
         let due = policy.due(n, failed, asked).expect("there is a next one");
         let agreed = failed.plus(Duration::from_secs(600 * u64::from(n)));

@@ -4,8 +4,8 @@
 //! What is modelled is the world around the rules: a table that replaces what has the revision that was read, a queue
 //! that hands out any message at any time, to two workers at once and in any order, workers that stop for ever or for
 //! longer than their claim between any two steps, answers to writes that are lost, a partner that answers one way or the
-//! other. The rules are not modelled: the model calls [`Delivery`](domain::delivery::Delivery)'s own functions and
-//! [`Participant::apply`](domain::participant::Participant::apply), so it cannot drift from them.
+//! other. The rules are not modelled: the model calls [`Delivery`](domain::outbound::delivery::Delivery)'s own functions and
+//! [`Participant::apply`](domain::outbound::participant::Participant::apply), so it cannot drift from them.
 //!
 //! Time is abstracted and nothing is lost by it: of one delivery at most one instant lies ahead at any time (its next
 //! attempt is due, or its claim expires), so "time passes" goes to that instant, and may come between any two steps.

@@ -3,8 +3,8 @@
 use std::{cmp::Reverse, collections::BinaryHeap};
 
 use domain::{
-    moment::Moment,
-    retry::{RetryPolicy, hop},
+    outbound::retry::{RetryPolicy, hop},
+    values::time::UnixMillis,
 };
 use fastrand::Rng;
 
@@ -202,7 +202,7 @@ impl Simulation<'_> {
             return took;
         }
         let failed_at = self.now + took;
-        match RetryPolicy::default().due(message.n, Moment::from_millisecond(failed_at), None) {
+        match RetryPolicy::default().due(message.n, UnixMillis::from_millisecond(failed_at), None) {
             None => self.day.exhausted += 1,
             Some(due_at) => {
                 let next = Message { n: message.n + 1, due_at: due_at.as_millisecond(), ..message };
@@ -213,7 +213,7 @@ impl Simulation<'_> {
     }
 
     fn send_again(&mut self, message: Message, at: i64) {
-        let delay = hop(Moment::from_millisecond(at), Moment::from_millisecond(message.due_at));
+        let delay = hop(UnixMillis::from_millisecond(at), UnixMillis::from_millisecond(message.due_at));
         let place = self.delayed.put(message);
         self.plan(at + i64::from(delay) * 1000, Happens::Visible(place));
     }

@@ -1,10 +1,10 @@
 //! GG3's events, of users that no other test and no earlier run has used.
 
-use domain::moment::Moment;
+use domain::values::time::UnixMillis;
 use serde_json::{Value, json};
 use tests::fresh;
 
-pub(crate) fn now() -> Moment {
+pub(crate) fn now() -> UnixMillis {
     tests::now().into()
 }
 

@@ -11,9 +11,11 @@ use adapters::dynamodb::{
 };
 use app::ports::{Catalogues as _, Published, StoredParticipant};
 use domain::{
-    catalogue::{Catalogue, PartnerGoals, Snapshot},
-    delivery,
-    ids::{CampaignName, DeliveryId, Provider, UserId},
+    outbound::{
+        catalogue::{Catalogue, PartnerGoals, Snapshot},
+        delivery,
+    },
+    values::ids::{CampaignName, DeliveryId, Provider, UserId},
 };
 use serde_json::{Value, json};
 use tests::{

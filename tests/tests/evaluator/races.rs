@@ -5,10 +5,10 @@ use std::{
     sync::Mutex,
 };
 
-use domain::{
-    catalogue::Timing,
+use domain::outbound::{
     event::{Event, Parsed},
     participant::Participant,
+    timing::Timing,
 };
 use fastrand::Rng;
 use tests::{fresh, runtime_api::Function};

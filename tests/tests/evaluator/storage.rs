@@ -3,7 +3,7 @@
 use adapters::dynamodb::{catalogue::DynamoCatalogues, configuration::Written};
 use app::ports::{Catalogues as _, Published};
 use aws_sdk_dynamodb::types::{AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType};
-use domain::catalogue::Snapshot;
+use domain::outbound::catalogue::Snapshot;
 use tests::fresh;
 
 use crate::{

@@ -1,8 +1,8 @@
 //! The postback URL, as a partner's engineer meets it.
 
 use domain::{
-    parameters::Parameters,
-    signature::{self, Secret},
+    inbound::parameters::Parameters,
+    values::signature::{self, Secret},
 };
 
 use crate::fixture::{Fixture, fresh, sample};

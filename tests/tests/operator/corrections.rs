@@ -6,14 +6,18 @@ use adapters::dynamodb::{item::RefusalItem, resolutions::DynamoResolutions};
 use app::ports::{Replaced, Resolutions};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    click::ClickKeys,
-    conversion::Receipt,
-    correction::Correction,
-    ids::{Provider, ReceiptId, TransactionId},
+    inbound::{
+        click::ClickKeys,
+        conversion::Receipt,
+        correction::Correction,
+        postback::Content,
+        refusal::{Conflict, ContentKey},
+    },
     jiff::Timestamp,
-    postback::Content,
-    refusal::{Conflict, ContentKey},
-    signature::Secret,
+    values::{
+        ids::{Provider, ReceiptId, TransactionId},
+        signature::Secret,
+    },
 };
 use serde_json::Value;
 use tests::{
@@ -216,7 +220,7 @@ async fn of_many_operators_who_accept_two_conflicts_of_one_transaction_each_conf
         operator.await.unwrap();
     }
     let revisions = resolutions.revisions(&provider, &transaction).await.unwrap();
-    assert_eq!(revisions.iter().map(domain::correction::Revision::number).collect::<Vec<_>>(), [0, 1, 2]);
+    assert_eq!(revisions.iter().map(domain::inbound::correction::Revision::number).collect::<Vec<_>>(), [0, 1, 2]);
 
     // A number that is taken cannot be taken again, whoever has waited with it.
     let receipt = Receipt {

@@ -11,9 +11,9 @@ use std::{
 use adapters::dynamodb::lookups::DynamoLookups;
 use app::ports::Lookups;
 use domain::{
-    ids::UserId,
     jiff::Timestamp,
-    lookup::{Entry, Kind, Place, Subject},
+    lookup::{Kind, LookupEntry, Place, Subject},
+    values::ids::UserId,
 };
 use serde_json::{Value, json};
 use tests::{
@@ -139,7 +139,7 @@ async fn what_dynamodb_leaves_over_is_sent_again_and_fails_alone_when_it_is_neve
     let lookups = DynamoLookups::new(tests::stack::dynamodb(&url, "us-east-1"), "lookups".into());
     let entry = |user: &str| {
         let place = Place::new(Timestamp::UNIX_EPOCH, Kind::Click, user);
-        Entry { subject: Subject::User(UserId::new(user).unwrap()), place, expires_at: None }
+        LookupEntry { subject: Subject::User(UserId::new(user).unwrap()), place, expires_at: None }
     };
     let results = lookups.put(&["a", "stubborn", "b"].map(entry)).await;
     assert_eq!(results.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);

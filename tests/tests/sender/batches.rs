@@ -1,6 +1,6 @@
 //! One batch, many partners: nobody waits for another's server, and nobody suffers for another's message.
 
-use domain::delivery::{Message, Status};
+use domain::outbound::delivery::{Message, Status};
 use futures_util::future::join_all;
 use tests::{eventually, fresh, partner_simulator::Answer, proxy::Proxy, queue::dead_letter};
 

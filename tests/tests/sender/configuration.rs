@@ -1,6 +1,6 @@
 //! What was agreed changes between two attempts.
 
-use domain::{attempt::Outcome, delivery::Status};
+use domain::outbound::{attempt::AttemptOutcome, delivery::Status};
 use tests::{
     partner_simulator::{Answer, Signature, Told},
     runtime_api::Settings,
@@ -46,7 +46,7 @@ async fn nothing_goes_out_while_a_campaign_is_paused_and_no_attempt_is_spent_and
     let sender = fixture.sender_as(forgetful).await;
     let message = partner.owe().await;
     assert_eq!(sender.give(std::slice::from_ref(&message)).await, [0; 0]);
-    let of_it = |sent: &domain::delivery::Message| sent.delivery_id == message.delivery_id;
+    let of_it = |sent: &domain::outbound::delivery::Message| sent.delivery_id == message.delivery_id;
     let next = fixture.arrivals.some("the next message comes", of_it).await.remove(0);
     partner.agreed.paused = true;
     partner.save().await;
@@ -88,7 +88,7 @@ async fn what_is_owed_of_a_campaign_that_was_archived_between_two_attempts_is_ca
     assert_eq!(sender.give(std::slice::from_ref(&message)).await, [0; 0]);
     partner.agreed.archived = true;
     partner.save().await;
-    let of_it = |sent: &domain::delivery::Message| sent.delivery_id == message.delivery_id;
+    let of_it = |sent: &domain::outbound::delivery::Message| sent.delivery_id == message.delivery_id;
     let next = fixture.arrivals.some("the next message comes", of_it).await.remove(0);
     sender.proxy.take_calls();
     assert_eq!(sender.give(std::slice::from_ref(&next)).await, [0; 0]);
@@ -129,7 +129,7 @@ async fn a_webhook_that_cannot_be_called_fails_its_message_and_spends_nothing() 
         assert_eq!(fixture.stored(&message.delivery_id).await.revision(), message.revision);
     }
     let stored = fixture.stored(&messages[2].delivery_id).await;
-    assert_eq!(stored.attempts()[0].outcome, Outcome::Status(200));
+    assert_eq!(stored.attempts()[0].outcome, AttemptOutcome::Status(200));
     assert_eq!((asking.received().await.len(), unsigned.received().await.len()), (0, 0));
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{attempt::Outcome, delivery::Status};
+use domain::outbound::{attempt::AttemptOutcome, delivery::Status};
 use futures_util::future::join_all;
 use tests::{
     eventually,
@@ -100,9 +100,9 @@ impl Crash {
             eventually("the claim expires", async || (!claim.lives(now())).then_some(())).await;
         }
         let ended = fixture.to_the_end(&sender.function, &message).await;
-        let outcomes: Vec<&Outcome> = ended.attempts().iter().map(|attempt| &attempt.outcome).collect();
+        let outcomes: Vec<&AttemptOutcome> = ended.attempts().iter().map(|attempt| &attempt.outcome).collect();
         assert_eq!(ended.status(), Status::Delivered, "{told}");
-        assert_eq!(outcomes, [&Outcome::Status(500), &Outcome::Status(200)], "{told}");
+        assert_eq!(outcomes, [&AttemptOutcome::Status(500), &AttemptOutcome::Status(200)], "{told}");
         let requests = partner.received().await;
         assert_eq!(requests.len(), 2 + self.repeated, "{told}");
         assert!(requests.iter().all(|request| request.header("webhook-id") == Some(id.as_str())), "{told}");

@@ -2,9 +2,11 @@
 
 use app::ports::{Deliveries as _, Replaced};
 use domain::{
-    attempt::Outcome,
-    delivery::{Delivery, Message, Status},
-    ids::Ticket,
+    outbound::{
+        attempt::AttemptOutcome,
+        delivery::{Delivery, Message, Status},
+    },
+    values::ids::ChainTicket,
 };
 use tests::partner_simulator::{Answer, Request};
 
@@ -55,7 +57,7 @@ async fn three_failures_and_a_success_are_four_attempts_each_when_it_was_due_and
     let history: Vec<_> = delivery.attempts().iter().map(|kept| (kept.n, kept.outcome.clone(), &kept.answer)).collect();
     for (at, (n, outcome, answer)) in history.iter().enumerate() {
         let (status, body) = if at < 3 { (500, "not today") } else { (200, "thanks") };
-        assert_eq!((usize::from(*n), outcome), (at + 1, &Outcome::Status(status)));
+        assert_eq!((usize::from(*n), outcome), (at + 1, &AttemptOutcome::Status(status)));
         assert_eq!(answer.as_bytes(), body.as_bytes());
     }
 }
@@ -91,7 +93,7 @@ async fn a_round_that_is_opened_by_hand_while_another_waits_delivers_under_the_s
     let id = &message.delivery_id;
     send(fixture, "webhooks", &message).await;
     let failed = fixture.until(id, "an attempt is recorded", |stored| stored.attempts().len() == 1).await;
-    let opened = failed.open_round(now(), Ticket::from_random([3; 8]));
+    let opened = failed.open_round(now(), ChainTicket::from_random([3; 8]));
     assert_eq!(fixture.deliveries().open_round(&opened).await, Ok(Replaced::Done));
     send(fixture, "webhook-retries", &opened.message).await;
 

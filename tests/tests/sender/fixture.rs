@@ -12,9 +12,11 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType,
 };
 use domain::{
-    delivery::{Delivery, Message},
-    ids::{DeliveryId, Ticket},
-    moment::Moment,
+    outbound::delivery::{Delivery, Message},
+    values::{
+        ids::{ChainTicket, DeliveryId},
+        time::UnixMillis,
+    },
 };
 use tests::{
     eventually, fresh, payload,
@@ -102,7 +104,7 @@ impl Fixture {
     /// Puts a delivery as the evaluator does, and gives its first message.
     pub(crate) async fn put(&self, delivery: &Delivery) -> Message {
         self.store(delivery).await;
-        delivery.first_message(Ticket::from_random([1; 8])).unwrap()
+        delivery.first_message(ChainTicket::from_random([1; 8])).unwrap()
     }
 
     /// Stores a delivery that there was not.
@@ -220,6 +222,6 @@ pub(crate) fn batch_of(bodies: impl IntoIterator<Item = String>) -> serde_json::
     payload::queue_event("webhooks", bodies.into_iter().enumerate().map(message))
 }
 
-pub(crate) fn now() -> Moment {
+pub(crate) fn now() -> UnixMillis {
     tests::now().into()
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use domain::{attempt::MAX_ANSWER_BYTES, delivery::Status};
+use domain::outbound::{attempt::MAX_ANSWER_BYTES, delivery::Status};
 use tests::{partner_simulator::Answer, runtime_api::Function};
 
 use crate::{
@@ -20,7 +20,7 @@ const MISDEEDS: [(&str, &str, Status); 10] = [
     (r#"{"filler_headers": 10000}"#, "what came back was not an HTTP answer", Status::Retrying),
     (r#"{"status": 500, "gzip_bomb_mib": 1024}"#, "answered 500", Status::Retrying),
     (r#"{"redirect": "http://127.0.0.1:1/"}"#, "answered 302, a redirect, which is never followed", Status::Retrying),
-    (r#"{"garbage": true}"#, "what came back was not an HTTP answer", Status::Retrying),
+    (r#"{"garbage": true}"#, "the answer was not HTTP", Status::Retrying),
     (r#"{"close": true}"#, "the connection broke before an answer came", Status::Retrying),
     (r#"{"hang": true}"#, "waiting for headers", Status::Retrying),
     (r#"{"byte_every_ms": 1000}"#, "waiting for headers", Status::Retrying),

@@ -1,6 +1,6 @@
 //! What the log says, and must never say.
 
-use domain::delivery::Message;
+use domain::outbound::delivery::Message;
 use serde_json::Value;
 use tests::{
     partner_simulator::Answer,

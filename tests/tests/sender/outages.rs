@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::delivery::{Message, Status};
+use domain::outbound::delivery::{Message, Status};
 use tests::{
     eventually,
     partner_simulator::Answer,

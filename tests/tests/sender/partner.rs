@@ -9,11 +9,15 @@ use adapters::{
 };
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    delivery::{Delivery, Message},
-    event::Ids,
-    ids::{CampaignName, ClickId, Provider, Ticket, UserId},
-    moment::Moment,
-    participant::Owed,
+    outbound::{
+        agreed_ids::PartnerIds,
+        delivery::{Delivery, Message},
+        participant::Owed,
+    },
+    values::{
+        ids::{CampaignName, ChainTicket, ClickId, Provider, UserId},
+        time::UnixMillis,
+    },
 };
 use serde_json::json;
 use tests::{
@@ -110,14 +114,14 @@ impl Partner {
     }
 
     /// A delivery that is owed to it since then, not yet put.
-    pub(crate) fn owed_since(&self, created_at: Moment) -> Delivery {
+    pub(crate) fn owed_since(&self, created_at: UnixMillis) -> Delivery {
         let owed = Owed {
             provider: Provider::new(&self.name).unwrap(),
             campaign: CampaignName::new("welcome").unwrap(),
-            ids: Ids { click_id: ClickId::new("c-1").ok(), user_id: None },
+            ids: PartnerIds { click_id: ClickId::new("c-1").ok(), user_id: None },
             occurred_at: created_at,
         };
-        Delivery::new(UserId::new(fresh("u")).unwrap(), owed, created_at, Ticket::from_random([0; 8]))
+        Delivery::new(UserId::new(fresh("u")).unwrap(), owed, created_at, ChainTicket::from_random([0; 8]))
     }
 
     /// Puts a delivery that is owed to it now: its first message.

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 
 use app::ports::{Deliveries as _, Replaced};
 use domain::{
-    attempt::Outcome,
-    delivery::{Message, Status},
-    ids::Ticket,
+    outbound::{
+        attempt::AttemptOutcome,
+        delivery::{Message, Status},
+    },
+    values::ids::ChainTicket,
 };
 use futures_util::future::join_all;
 use tests::{eventually, partner_simulator::Answer, proxy::Proxy};
@@ -28,7 +30,7 @@ async fn two_chains_in_two_copies_each_with_four_workers_make_one_request_for_an
         let partner = Partner::new(fixture, [Answer::status(500).times(2), Answer::status(200)]).await;
         let delivery = partner.owed_since(now());
         chain.push(fixture.put(&delivery).await);
-        other_chain.push(delivery.first_message(Ticket::from_random([2; 8])).unwrap());
+        other_chain.push(delivery.first_message(ChainTicket::from_random([2; 8])).unwrap());
         partners.push(partner);
     }
     let settings = fixture.settings(&fixture.stack.aws_endpoint_url);
@@ -91,7 +93,7 @@ async fn an_answer_that_comes_when_another_round_was_opened_is_kept_and_a_late_2
         let event = batch(std::slice::from_ref(&message));
         let (invocation, opened) = tokio::join!(sender.function.invoke(&event), async {
             in_the_air.hit().await;
-            let opened = fixture.stored(id).await.open_round(now(), Ticket::from_random([3; 8]));
+            let opened = fixture.stored(id).await.open_round(now(), ChainTicket::from_random([3; 8]));
             assert_eq!(fixture.deliveries().open_round(&opened).await, Ok(Replaced::Done));
             in_the_air.open();
             opened
@@ -101,7 +103,7 @@ async fn an_answer_that_comes_when_another_round_was_opened_is_kept_and_a_late_2
         assert_eq!((stored.status(), stored.round(), stored.attempts().len()), (status, 2, 0));
         let kept = fixture.kept_beside(id).await;
         assert_eq!(kept.len(), 1);
-        assert_eq!((kept[0].late, kept[0].round, &kept[0].made.outcome), (true, 1, &Outcome::Status(late)));
+        assert_eq!((kept[0].late, kept[0].round, &kept[0].made.outcome), (true, 1, &AttemptOutcome::Status(late)));
 
         assert_eq!(sender.give(&[opened.message]).await, [0; 0]);
         assert_eq!(fixture.stored(id).await.status(), Status::Delivered);

@@ -5,11 +5,16 @@ use std::time::Duration;
 use adapters::dynamodb::item::media_buying::DeliveryItem;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
-    attempt::{self, Answered, Outcome},
-    delivery::{Delivery, Message, Pace, Recorded, Standing, Status},
-    ids::{Mark, Ticket},
-    moment::Moment,
-    retry::RetryPolicy,
+    outbound::{
+        attempt::{self, AttemptOutcome, FinishedAttempt},
+        campaign::CampaignState,
+        delivery::{AttemptDecision, Delivery, DeliveryPace, Message, Status},
+        retry::RetryPolicy,
+    },
+    values::{
+        ids::{ChainTicket, ClaimMark},
+        time::UnixMillis,
+    },
 };
 use serde_json::json;
 use tests::{
@@ -78,27 +83,32 @@ async fn proxy(fixture: &Fixture) -> Proxy {
     Proxy::start(&fixture.stack.aws_endpoint_url).await
 }
 
-fn long_ago() -> Moment {
+fn long_ago() -> UnixMillis {
     now().minus(GRACE + GRACE)
 }
 
 /// The delivery as a worker left it that died when it had claimed the first attempt.
 fn claimed(delivery: &Delivery) -> Delivery {
-    let message = delivery.first_message(Ticket::from_random([1; 8])).unwrap();
-    let mark = Mark::from_random([1; 8]);
-    let claim = message.claim(delivery.created_at(), Standing::Open, &Pace::default(), &mark).unwrap();
+    let message = delivery.first_message(ChainTicket::from_random([1; 8])).unwrap();
+    let mark = ClaimMark::from_random([1; 8]);
+    let claim = message.claim(delivery.created_at(), CampaignState::Open, &DeliveryPace::default(), &mark).unwrap();
     delivery.with_claim(claim)
 }
 
 /// The delivery once its first attempt has failed.
 fn failed(delivery: &Delivery) -> Delivery {
     let (claimed, at) = (claimed(delivery), delivery.created_at());
-    let outcome = Outcome::Status(500);
-    let answered =
-        Answered { sent_at: at, ended_at: at, outcome, answer: attempt::Answer::default(), retry_after: None };
-    let ticket = Ticket::from_random([2; 8]);
+    let outcome = AttemptOutcome::Status(500);
+    let answered = FinishedAttempt {
+        sent_at: at,
+        ended_at: at,
+        outcome,
+        answer: attempt::AnswerExcerpt::default(),
+        retry_after: None,
+    };
+    let ticket = ChainTicket::from_random([2; 8]);
     match claimed.record(claimed.claim().unwrap(), &answered, RetryPolicy::default(), ticket) {
-        Recorded::Stored { delivery, .. } => delivery,
+        AttemptDecision::Stored { delivery, .. } => delivery,
         other => panic!("{other:?}"),
     }
 }

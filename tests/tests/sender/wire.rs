@@ -1,6 +1,6 @@
 //! What attempts cost on the wire.
 
-use domain::{
+use domain::outbound::{
     delivery::{Message, Status},
     retry::MAX_HOP_SECONDS,
 };

@@ -4,7 +4,11 @@ use std::process::ExitCode;
 
 use adapters::dynamodb::item::PartnerItem;
 use anyhow::{Result, anyhow};
-use domain::{credential::CredentialKind, ids::Provider, jiff::Timestamp, moment::Moment};
+use domain::{
+    inbound::credential::CredentialKind,
+    jiff::Timestamp,
+    values::{ids::Provider, time::UnixMillis},
+};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{
@@ -131,8 +135,8 @@ pub(super) fn show_unfiled(unfiled: &[Provider]) {
 }
 
 /// The campaigns that have not begun yet. What cannot be read is told where it is written.
-fn to_begin(item: &PartnerItem) -> Vec<(String, Moment)> {
-    let now = Moment::from(Timestamp::now());
+fn to_begin(item: &PartnerItem) -> Vec<(String, UnixMillis)> {
+    let now = UnixMillis::from(Timestamp::now());
     let Ok(partner) = item.partner() else { return Vec::new() };
     let campaigns = partner.media_buying().campaigns().values().filter(|campaign| !campaign.archived());
     let begins = campaigns.map(|campaign| (campaign.name().to_string(), campaign.terms().active_from));

@@ -1,6 +1,6 @@
 //! The calls of each unit of work, as the tests at the wire count them.
 
-use domain::retry::RESENDS;
+use domain::outbound::retry::RESENDS;
 use rust_decimal::{Decimal, dec};
 
 use super::{Arguments, messages_for, usage::Usage};

@@ -4,7 +4,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use domain::{ids::UserId, jiff::Timestamp, moment::Moment};
+use domain::{
+    jiff::Timestamp,
+    values::{ids::UserId, time::UnixMillis},
+};
 use serde_json::{Value, json};
 
 use super::{PATIENCE, partner::Partner};
@@ -70,13 +73,13 @@ pub(super) async fn play(connection: &Connection, events: &str, partner: &Partne
 }
 
 /// When every campaign of the partner has begun, and a little later: the story's instants lie behind then.
-async fn beginning(connection: &Connection) -> Result<Moment> {
+async fn beginning(connection: &Connection) -> Result<UnixMillis> {
     let standing = connection.catalogue().load().await?;
     let goals =
         standing.snapshot().and_then(|snapshot| snapshot.partners.iter().find(|(name, _)| name.as_str() == PARTNER));
     let begin = goals.and_then(|(_, goals)| goals.campaigns.values().map(|terms| terms.active_from).max());
     let begin = begin.with_context(|| format!("{PARTNER} has no campaigns"))?;
-    let begin = begin.max(Moment::from(Timestamp::now()));
+    let begin = begin.max(UnixMillis::from(Timestamp::now()));
     let ready = begin.plus(Duration::from_secs(1));
     let wait = ready.as_millisecond().saturating_sub(Timestamp::now().as_millisecond());
     let wait = Duration::from_millis(u64::try_from(wait).unwrap_or_default());
@@ -92,7 +95,7 @@ struct Story<'a> {
     connection: &'a Connection,
     events: &'a str,
     user: UserId,
-    begin: Moment,
+    begin: UnixMillis,
     step: &'a mut usize,
 }
 

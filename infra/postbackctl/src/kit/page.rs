@@ -1,7 +1,7 @@
 //! The page for partners' engineers, section by section, and its parameters in a partner's own names.
 
 use anyhow::{Context, Result};
-use domain::{partner::ParameterNames, postback::Field};
+use domain::values::parameter_names::{Field, ParameterNames};
 
 /// The page as it is published.
 const PARTNERS_PAGE: &str = include_str!("../../../../docs/partners.md");

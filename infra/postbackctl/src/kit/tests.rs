@@ -11,8 +11,8 @@ fn repository() -> &'static Path {
 /// The kit of a partner whose file says this.
 fn kit_of(yaml: &str) -> String {
     let file: PartnerFile = serde_saphyr::from_str(yaml).unwrap();
-    let soonest = domain::moment::Moment::from_millisecond(0);
-    let file = file.dated(&domain::campaign::Campaigns::new(), soonest);
+    let soonest = domain::values::time::UnixMillis::from_millisecond(0);
+    let file = file.dated(&domain::outbound::campaign::Campaigns::new(), soonest);
     let partner = Partner::try_from(file.clone()).unwrap();
     let pages = [BaseUrl::parse("https://gg3.xyz/quests/complete-50-quests").unwrap()];
     Kit { file: &file, partner: &partner, api_url: API_URL, pages: &pages }.text().unwrap()
@@ -39,7 +39,10 @@ fn the_page_quotes_every_example_to_the_letter() {
 
 #[test]
 fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
-    use domain::{fault::FaultCode, parameters, retry, webhook};
+    use domain::{
+        inbound::{fault::FaultCode, parameters},
+        outbound::{macros::WebhookMacro, retry},
+    };
     let page = fs::read_to_string(repository().join("docs/partners.md")).unwrap();
     let limits = format!(
         "{} KiB of query, {} KiB of body, {} parameters, names of {}\nbytes",
@@ -54,7 +57,7 @@ fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
         retry::DEFAULT_INITIAL_INTERVAL.as_secs() / 60,
         retry::MAX_RETRY_AFTER.as_secs() / 3600
     );
-    let macros = webhook::Macro::ALL.map(|name| format!("`{name}`"));
+    let macros = WebhookMacro::ALL.map(|name| format!("`{name}`"));
     // serde's own list of all codes; an address outside the allow-list has an answer of its own.
     let told = serde_json::from_str::<FaultCode>(r#""none""#).unwrap_err().to_string();
     let codes = told.split('`').skip(3).step_by(2).filter(|code| *code != "address_not_allowed");

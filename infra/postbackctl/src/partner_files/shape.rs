@@ -1,7 +1,7 @@
 //! Compares a partner file with the published schema, and says in our words what is wrong.
 
 use anyhow::{Result, anyhow};
-use domain::{campaign::ON_PUBLISH, partner::ConfigFault};
+use domain::{outbound::campaign::ON_PUBLISH, values::config_fault::ConfigFault};
 use jsonschema::{
     JsonType, Validator,
     error::{TypeKind, ValidationError, ValidationErrorKind as Kind},

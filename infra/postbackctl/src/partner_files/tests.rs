@@ -1,6 +1,6 @@
 use std::sync::LazyLock;
 
-use domain::campaign::GoalFile;
+use domain::outbound::campaign::GoalFile;
 use proptest::prelude::*;
 use serde_json::json;
 

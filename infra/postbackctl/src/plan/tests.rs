@@ -1,4 +1,4 @@
-use domain::webhook::Allowance;
+use domain::outbound::webhook::Allowance;
 
 use super::*;
 use crate::partner_files::{self, Schema};

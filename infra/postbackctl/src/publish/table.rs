@@ -4,7 +4,7 @@ use adapters::dynamodb::{catalogue::DynamoCatalogues, configuration::Written};
 use anyhow::{Result, bail};
 use app::ports::{Catalogues, Published};
 use aws_sdk_dynamodb::Client;
-use domain::catalogue::Snapshot;
+use domain::outbound::catalogue::Snapshot;
 
 use super::{Catalogue, Standing};
 

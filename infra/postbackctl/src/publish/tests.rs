@@ -38,8 +38,8 @@ impl Catalogue for Shelf {
     }
 }
 
-fn at(second: i64) -> Moment {
-    Moment::from_millisecond(second * 1000)
+fn at(second: i64) -> UnixMillis {
+    UnixMillis::from_millisecond(second * 1000)
 }
 
 fn stored(provider: &str, from: &str) -> PartnerItem {

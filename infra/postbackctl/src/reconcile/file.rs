@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result, anyhow, bail};
 use csv::{Position, ReaderBuilder, StringRecord, Trim};
-use domain::{ids::TransactionId, partner::ParameterNames, postback::Field};
+use domain::values::{
+    ids::TransactionId,
+    parameter_names::{Field, ParameterNames},
+};
 
 /// What a line says of one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 use domain::{
-    conversion::{Receipt, RecordedPostback},
-    ids::ReceiptId,
-    partner::ParameterNames,
-    postback::Postback,
+    inbound::{
+        conversion::{Receipt, RecordedPostback},
+        postback::Postback,
+    },
+    values::{ids::ReceiptId, parameter_names::ParameterNames},
 };
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use app::ports::{Catalogues, Published, Unavailable};
 use aws_sdk_dynamodb::Client;
-use domain::catalogue::{Catalogue, Snapshot};
+use domain::outbound::catalogue::{Catalogue, Snapshot};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 

@@ -2,7 +2,7 @@
 
 use app::ports::{Clicks, Unavailable};
 use aws_sdk_dynamodb::Client;
-use domain::click::Click;
+use domain::inbound::click::Click;
 
 use super::{
     item::ClickItem,

@@ -2,7 +2,7 @@
 
 use app::ports::Unavailable;
 use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
-use domain::ids::Provider;
+use domain::values::ids::Provider;
 
 use super::{
     from_item,

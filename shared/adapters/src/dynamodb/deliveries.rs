@@ -7,8 +7,8 @@ use aws_sdk_dynamodb::{
     types::{Put as PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 use domain::{
-    delivery::{Claim, Delivery, LateAttempt, Message, Opened},
-    ids::DeliveryId,
+    outbound::delivery::{Claim, Delivery, LateAttempt, Message, OpenedRound},
+    values::ids::DeliveryId,
 };
 
 use super::{
@@ -146,7 +146,7 @@ impl Deliveries for DynamoDeliveries {
     }
 
     /// A transaction of as many writes as the old round had attempts, and one.
-    async fn open_round(&self, opened: &Opened) -> Result<Replaced, Unavailable> {
+    async fn open_round(&self, opened: &OpenedRound) -> Result<Replaced, Unavailable> {
         let moved = opened.moved.iter();
         let moved = moved.map(|attempt| AttemptItem::of_round(opened.delivery.id(), opened.moved_round, attempt));
         self.put_together(&opened.delivery, moved).await

@@ -2,9 +2,9 @@
 
 use app::ports::{PageToken, Unavailable};
 use aws_sdk_dynamodb::{Client, operation::query::builders::QueryFluentBuilder};
-use domain::{
+use domain::values::{
     ids::{DeliveryId, Provider},
-    moment::Moment,
+    time::UnixMillis,
 };
 use futures_util::future::try_join_all;
 
@@ -30,9 +30,9 @@ const PAGE: i32 = 100;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
     /// The first instant that counts.
-    pub from: Moment,
+    pub from: UnixMillis,
     /// The first that no longer does.
-    pub before: Moment,
+    pub before: UnixMillis,
 }
 
 /// The deliveries that failed, and every delivery's older attempts.

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use app::ports::Unavailable;
 use aws_sdk_dynamodb::Client;
 use domain::{
-    ids::{ClickId, DeliveryId, Provider, TransactionId},
-    refusal::ContentKey,
+    inbound::refusal::ContentKey,
+    values::ids::{ClickId, DeliveryId, Provider, TransactionId},
 };
 use serde::de::DeserializeOwned;
 

@@ -19,18 +19,22 @@ pub mod media_buying;
 use std::{fmt, net::IpAddr};
 
 use domain::{
-    click::{Click, ClickKeys, ClickOrigin},
-    conversion::{Receipt, RecordedPostback},
-    correction::{Correction, Revision},
-    credential::{CredentialKind, Credentials, TokenHash},
-    fault::Fault,
-    ids::{ClickId, EventId, EventName, LandingName, Provider, ReceiptId, TransactionId, UserId},
+    inbound::{
+        click::{Click, ClickKeys, ClickOrigin},
+        conversion::{Receipt, RecordedPostback},
+        correction::{Correction, Revision},
+        credential::{CredentialKind, Credentials, TokenHash},
+        fault::Fault,
+        postback::{Content, Difference, Postback},
+        refusal::{Conflict, ContentKey, REFUSAL_KEPT_SECONDS, Refusal},
+    },
     jiff::{Timestamp, ToSpan},
-    money::{Amount, Currency},
     partner::{Partner, PartnerFile},
-    postback::{Content, Difference, Postback},
-    refusal::{Conflict, ContentKey, REFUSAL_KEPT_SECONDS, Refusal},
-    signature::Secret,
+    values::{
+        ids::{ClickId, EventId, EventName, LandingName, Provider, ReceiptId, TransactionId, UserId},
+        money::{Amount, Currency},
+        signature::Secret,
+    },
 };
 use serde::{Deserialize, Serialize};
 

@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
     Client,
     types::{PutRequest, WriteRequest},
 };
-use domain::lookup::Entry;
+use domain::lookup::LookupEntry;
 use futures_util::future::join_all;
 
 pub use self::listing::{Listing, Range};
@@ -46,7 +46,7 @@ impl DynamoLookups {
         Self { client, table }
     }
 
-    async fn put_batch(&self, entries: &[Entry]) -> Vec<Result<(), Unavailable>> {
+    async fn put_batch(&self, entries: &[LookupEntry]) -> Vec<Result<(), Unavailable>> {
         let items: Result<Vec<Item>, Unavailable> =
             entries.iter().map(|entry| to_item(WRITE, &LookupItem::from(entry))).collect();
         match items {
@@ -89,7 +89,7 @@ impl DynamoLookups {
 }
 
 impl Lookups for DynamoLookups {
-    async fn put(&self, entries: &[Entry]) -> Vec<Result<(), Unavailable>> {
+    async fn put(&self, entries: &[LookupEntry]) -> Vec<Result<(), Unavailable>> {
         let mut results = Vec::with_capacity(entries.len());
         for round in entries.chunks(BATCH * AT_ONCE) {
             let batches = join_all(round.chunks(BATCH).map(|batch| self.put_batch(batch))).await;

@@ -4,7 +4,10 @@ use std::collections::{BTreeSet, HashMap};
 
 use app::ports::{Participants, Replaced, StoredParticipant, Unavailable};
 use aws_sdk_dynamodb::Client;
-use domain::{ids::UserId, moment::Moment, participant::Participant};
+use domain::{
+    outbound::participant::Participant,
+    values::{ids::UserId, time::UnixMillis},
+};
 use futures_util::future::join_all;
 
 use super::{
@@ -112,6 +115,6 @@ impl Participants for DynamoParticipants {
 }
 
 /// Whole seconds, never before the instant.
-fn seconds_after(at: Moment) -> i64 {
+fn seconds_after(at: UnixMillis) -> i64 {
     at.as_millisecond().div_euclid(1000).saturating_add(1)
 }

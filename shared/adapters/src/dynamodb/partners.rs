@@ -4,7 +4,11 @@ use std::{collections::HashMap, sync::Arc};
 
 use app::ports::{KnownPartner, KnownRecipient, Source, SystemKeys, Unavailable};
 use aws_sdk_dynamodb::{Client, types::KeysAndAttributes};
-use domain::{ids::Provider, partner::Partner, recipient::Recipient, webhook::Allowance};
+use domain::{
+    outbound::webhook::Allowance,
+    partner::{Partner, recipient::Recipient},
+    values::ids::Provider,
+};
 
 use super::{
     Item, from_item,

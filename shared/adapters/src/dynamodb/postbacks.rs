@@ -3,8 +3,8 @@
 use app::ports::{Postbacks, Recorded, Unavailable};
 use aws_sdk_dynamodb::Client;
 use domain::{
-    conversion::RecordedPostback,
-    ids::{Provider, TransactionId},
+    inbound::conversion::RecordedPostback,
+    values::ids::{Provider, TransactionId},
 };
 
 use super::{

@@ -3,9 +3,11 @@
 use app::ports::{Refusals, Unavailable};
 use aws_sdk_dynamodb::{Client, types::ReturnValue};
 use domain::{
-    conversion::Receipt,
+    inbound::{
+        conversion::Receipt,
+        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+    },
     jiff::Timestamp,
-    refusal::{Conflict, ContentKey, KeptConflict, Refusal},
 };
 
 use super::{
@@ -83,7 +85,7 @@ impl Refusals for DynamoRefusals {
 
     async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
         let kept = self.see(conflict.into()).await?;
-        Ok(kept.accepted.map_or(KeptConflict::Standing, KeptConflict::AcceptedAs))
+        Ok(kept.accepted.map_or(KeptConflict::Unresolved, KeptConflict::AcceptedAs))
     }
 
     async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, now: Timestamp) -> Result<(), Unavailable> {

@@ -9,10 +9,12 @@ use aws_sdk_dynamodb::{
     types::{TransactWriteItem, Update},
 };
 use domain::{
-    correction::{Correction, Revision},
-    ids::{Provider, TransactionId},
+    inbound::{
+        correction::{Correction, Revision},
+        refusal::{Conflict, ContentKey, REFUSAL_KEPT_SECONDS},
+    },
     jiff::Timestamp,
-    refusal::{Conflict, ContentKey, REFUSAL_KEPT_SECONDS},
+    values::ids::{Provider, TransactionId},
 };
 
 use super::{

@@ -2,7 +2,7 @@
 
 use app::ports::{PageToken, Unavailable, UnderWay, UnderWayPage};
 use aws_sdk_dynamodb::Client;
-use domain::{delivery::Delivery, moment::Moment};
+use domain::{outbound::delivery::Delivery, values::time::UnixMillis};
 
 use super::{
     Item,
@@ -45,7 +45,7 @@ impl UnderWay for DynamoUnderWay {
     async fn page(
         &self,
         shard: u32,
-        opened_before: Moment,
+        opened_before: UnixMillis,
         from: Option<PageToken>,
     ) -> Result<UnderWayPage, Unavailable> {
         let query = self
@@ -72,7 +72,7 @@ impl UnderWay for DynamoUnderWay {
         Ok(UnderWayPage { deliveries, unreadable, next: token(QUERY, found.last_evaluated_key)? })
     }
 
-    async fn mark_swept(&self, delivery: &Delivery, at: Moment) -> Result<(), Unavailable> {
+    async fn mark_swept(&self, delivery: &Delivery, at: UnixMillis) -> Result<(), Unavailable> {
         let update = self
             .client
             .update_item()

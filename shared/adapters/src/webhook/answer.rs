@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use domain::{
-    attempt::{Answer, MAX_ANSWER_BYTES},
+use domain::outbound::{
+    attempt::{AnswerExcerpt, MAX_ANSWER_BYTES},
     retry::RetryAfter,
 };
 use reqwest::{Response, header::RETRY_AFTER};
@@ -14,7 +14,7 @@ use super::limits::MAX_BODY_BYTES;
 /// A partner's answer: a status, and as much of the rest as came.
 pub(super) struct Reply {
     pub(super) status: u16,
-    pub(super) answer: Answer,
+    pub(super) answer: AnswerExcerpt,
     pub(super) retry_after: Option<RetryAfter>,
 }
 
@@ -25,7 +25,7 @@ impl Reply {
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| RetryAfter::parse(value.as_bytes()));
         let mut kept = Vec::new();
         let ended = timeout(within, take(&mut response, &mut kept)).await.unwrap_or(false);
-        (Self { status, answer: Answer::of(&kept), retry_after }, ended)
+        (Self { status, answer: AnswerExcerpt::of(&kept), retry_after }, ended)
     }
 }
 

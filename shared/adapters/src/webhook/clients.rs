@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use domain::webhook::WebhookUrl;
+use domain::outbound::webhook::WebhookUrl;
 use lru::LruCache;
 use reqwest::{Client, redirect, retry};
 use rustls::ClientConfig;
@@ -117,7 +117,7 @@ mod tests {
     #[test]
     fn a_client_is_as_old_as_the_clock_that_went_further() {
         let (now, hour) = (SystemTime::now(), Duration::from_hours(1));
-        let allowance = domain::webhook::Allowance::PublicOnly;
+        let allowance = domain::outbound::webhook::Allowance::PublicOnly;
         let resolver = Resolver::with(allowance, hour, std::sync::Arc::new(|_| Box::pin(std::future::pending())));
         let limits = Limits::within(Duration::from_secs(1));
         let clients = Clients::new(limits, true, crate::webhook::tls::config(None).unwrap(), resolver);

@@ -2,7 +2,7 @@
 
 use std::{error::Error, io};
 
-use domain::attempt::{AttemptFault, Phase, TlsFault};
+use domain::outbound::attempt::{AttemptFault, Phase, TlsFault};
 use rustls::{CertificateError, Error as TlsError};
 
 use super::resolve::Unresolved;

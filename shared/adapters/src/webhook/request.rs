@@ -1,9 +1,11 @@
 //! The request as it goes over the wire.
 
 use domain::{
-    attempt::AttemptFault,
-    ids::DeliveryId,
-    webhook::{WebhookRequest, WebhookUrl},
+    outbound::{
+        attempt::AttemptFault,
+        webhook::{WebhookRequest, WebhookUrl},
+    },
+    values::ids::DeliveryId,
 };
 use jiff::Timestamp;
 use reqwest::{

@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use domain::{
+use domain::outbound::{
     attempt::{AttemptFault, DnsFault},
     webhook::Allowance,
 };

@@ -5,7 +5,7 @@
 use std::fmt;
 
 use data_encoding::BASE64;
-use domain::signature::Secret;
+use domain::values::signature::Secret;
 use standardwebhooks::{Webhook, WebhookError};
 use thiserror::Error;
 

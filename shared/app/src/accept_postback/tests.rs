@@ -4,11 +4,15 @@ use std::{
 };
 
 use domain::{
-    click::ClickKeys,
-    credential::{CredentialKind, TokenHash},
-    ids::{ClickId, UserId},
+    inbound::{
+        click::ClickKeys,
+        credential::{CredentialKind, TokenHash},
+    },
     partner::PartnerFile,
-    signature::{self, Secret},
+    values::{
+        ids::{ClickId, UserId},
+        signature::{self, Secret},
+    },
 };
 use proptest::prelude::*;
 

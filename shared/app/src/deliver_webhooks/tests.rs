@@ -1,17 +1,21 @@
 use std::{collections::BTreeSet, num::NonZeroUsize, time::Duration};
 
 use domain::{
-    attempt::{AttemptFault, Outcome as AttemptOutcome},
-    delivery::{Delivery, Status},
-    event::Ids,
-    ids::{CampaignName, ClickId, PartnerUserId, Ticket, UserId},
     jiff::SignedDuration,
-    participant::Owed,
-    partner::{Partner, PartnerFile},
-    recipient::Recipient,
-    retry::{ATTEMPTS, RetryAfter},
-    signature::Secret,
-    webhook::{Allowance, Macro},
+    outbound::{
+        agreed_ids::PartnerIds,
+        attempt::{AttemptFault, AttemptOutcome},
+        delivery::{Delivery, Status},
+        macros::WebhookMacro,
+        participant::Owed,
+        retry::{ATTEMPTS, RetryAfter},
+        webhook::Allowance,
+    },
+    partner::{Partner, PartnerFile, recipient::Recipient},
+    values::{
+        ids::{CampaignName, ChainTicket, ClickId, PartnerUserId, UserId},
+        signature::Secret,
+    },
 };
 
 use super::*;
@@ -27,8 +31,8 @@ const INTERVAL_MS: i64 = 10_000;
 const VISIBILITY_MS: i64 = 360_000;
 const FUNCTION: Duration = Duration::from_mins(1);
 
-pub(crate) fn start() -> Moment {
-    Moment::from_millisecond(1_795_435_200_000)
+pub(crate) fn start() -> UnixMillis {
+    UnixMillis::from_millisecond(1_795_435_200_000)
 }
 
 pub(crate) fn provider() -> Provider {
@@ -54,10 +58,10 @@ pub(crate) fn delivery(user: &str, partner_user: &str) -> Delivery {
     let owed = Owed {
         provider: provider(),
         campaign: CampaignName::new("welcome").unwrap(),
-        ids: Ids { click_id: ClickId::new("c-1").ok(), user_id: PartnerUserId::new(partner_user).ok() },
+        ids: PartnerIds { click_id: ClickId::new("c-1").ok(), user_id: PartnerUserId::new(partner_user).ok() },
         occurred_at: start(),
     };
-    Delivery::new(UserId::new(user).unwrap(), owed, start(), Ticket::from_random([9; 8]))
+    Delivery::new(UserId::new(user).unwrap(), owed, start(), ChainTicket::from_random([9; 8]))
 }
 
 pub(crate) fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase {
@@ -74,7 +78,7 @@ pub(crate) fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase 
         partners: world.clone(),
         dead_letters: world.clone(),
         surroundings: world.clone(),
-        pace: Pace::try_new(FUNCTION, 60).unwrap(),
+        pace: DeliveryPace::try_new(FUNCTION, 60).unwrap(),
         time: AttemptTime { request: Duration::from_secs(10), operation: Duration::from_secs(4) },
     }
 }
@@ -83,7 +87,7 @@ pub(crate) fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase 
 fn world(delivery: &Delivery) -> World {
     let world = World::default();
     world.state().millisecond = start().as_millisecond();
-    let message = delivery.first_message(Ticket::from_random([1; 8])).unwrap();
+    let message = delivery.first_message(ChainTicket::from_random([1; 8])).unwrap();
     world.state().deliveries.insert(delivery.id().clone(), delivery.clone());
     world.state().resends.push((message, start()));
     world
@@ -96,7 +100,7 @@ pub(crate) fn received(message: &Message) -> Received {
 /// The queue, as it should be: what is not acknowledged comes back, and what arrives later waits.
 pub(crate) async fn run(world: &World, use_case: &UseCase) -> Vec<Outcome> {
     let mut outcomes = Vec::new();
-    let mut waiting: Vec<(Message, Moment)> = Vec::new();
+    let mut waiting: Vec<(Message, UnixMillis)> = Vec::new();
     for _ in 0..200 {
         waiting.append(&mut world.state().resends);
         waiting.sort_by_key(|(_, arrives)| std::cmp::Reverse(*arrives));
@@ -104,11 +108,11 @@ pub(crate) async fn run(world: &World, use_case: &UseCase) -> Vec<Outcome> {
         let now = {
             let mut state = world.state();
             state.millisecond = state.millisecond.max(arrives.as_millisecond());
-            Moment::from_millisecond(state.millisecond)
+            UnixMillis::from_millisecond(state.millisecond)
         };
         let outcome = use_case.handle(&[received(&message)], now.plus(FUNCTION)).await.remove(0);
         if matches!(outcome, Outcome::Failed(_) | Outcome::Waits { .. }) {
-            let returns = Moment::from_millisecond(now.as_millisecond() + VISIBILITY_MS);
+            let returns = UnixMillis::from_millisecond(now.as_millisecond() + VISIBILITY_MS);
             waiting.push((message, returns));
         }
         outcomes.push(outcome);
@@ -218,7 +222,7 @@ async fn what_is_missing_or_misconfigured_spends_no_attempt_and_leaves_the_messa
         assert!(failure.to_string().contains(expected), "{failure}");
     }
     // A message of no delivery, and one that comes too late in the function's life.
-    let stranger = Message { delivery_id: domain::ids::DeliveryId::new("x").unwrap(), ..message.clone() };
+    let stranger = Message { delivery_id: domain::values::ids::DeliveryId::new("x").unwrap(), ..message.clone() };
     let ready = use_case(&world, Some(recipient("")));
     assert_eq!(ready.handle(&[received(&stranger)], deadline).await, [Outcome::Failed(Failure::NoDelivery)]);
     let soon = start().plus(Duration::from_secs(29));
@@ -248,7 +252,7 @@ async fn a_value_that_would_lead_elsewhere_is_an_attempt_that_is_never_sent() {
     assert!(world.state().requests.is_empty());
     let stored = world.state().deliveries[delivery.id()].clone();
     assert_eq!(stored.status(), Status::Exhausted);
-    let unsafe_value = AttemptOutcome::Fault(AttemptFault::UnsafeValue(Macro::UserId));
+    let unsafe_value = AttemptOutcome::Fault(AttemptFault::UnsafeValue(WebhookMacro::UserId));
     assert!(stored.attempts().iter().all(|attempt| attempt.outcome == unsafe_value));
 }
 
@@ -257,7 +261,7 @@ async fn two_copies_of_a_message_and_two_chains_make_one_request_for_an_attempt(
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     world.state().answers.extend(failing(9));
-    let other = delivery.first_message(Ticket::from_random([2; 8])).unwrap();
+    let other = delivery.first_message(ChainTicket::from_random([2; 8])).unwrap();
     let copy = world.state().resends[0].clone();
     world.state().resends.extend([copy, (other, start())]);
     run(&world, &use_case(&world, Some(recipient("")))).await;
@@ -274,11 +278,11 @@ async fn a_round_by_hand_is_sent_under_the_same_id_and_ends_the_old_rounds_messa
     let ready = use_case(&world, Some(recipient("")));
     ready.handle(&[received(&first)], start().plus(FUNCTION)).await;
     let stored = world.state().deliveries[delivery.id()].clone();
-    let opened = stored.open_round(start(), Ticket::from_random([3; 8]));
+    let opened = stored.open_round(start(), ChainTicket::from_random([3; 8]));
     assert_eq!(world.open_round(&opened).await, Ok(crate::ports::Replaced::Done));
     world.state().resends.push((opened.message, start()));
     let outcomes = run(&world, &ready).await;
-    assert!(outcomes.contains(&Outcome::Done(Why::OlderRound)));
+    assert!(outcomes.contains(&Outcome::Done(NoWorkReason::OlderRound)));
     assert_eq!(status(&world, &delivery), Status::Delivered);
     let state = world.state();
     assert_eq!((state.requests.len(), state.attempts.len()), (2, 1), "the old round's attempt is kept beside it");
@@ -312,7 +316,7 @@ async fn any_one_or_two_failures_of_any_call_lose_nothing_and_cost_no_request() 
             let broken = broken.into_iter().filter(|at| state.calls.get(**at) == Some(&"call partner")).count();
             assert!(ended.attempts().len() <= 3 + broken, "{told}");
             assert!(state.requests.len() <= 3 + broken, "{told}");
-            let dues: Vec<Moment> = ended.attempts().iter().map(|attempt| attempt.due_at).collect();
+            let dues: Vec<UnixMillis> = ended.attempts().iter().map(|attempt| attempt.due_at).collect();
             assert!(state.requests.iter().all(|(at, _, _)| *at >= dues[0]), "none early: {told}");
             tried += 1;
         }

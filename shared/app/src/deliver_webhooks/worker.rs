@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use domain::{
-    attempt::Answered,
-    delivery::{Claim, Delivery, Message, Recorded, Standing, Step},
-    ids::{Mark, Provider},
-    moment::Moment,
-    recipient::{Callee, Prepared},
-    signature::Secret,
+    outbound::{
+        attempt::FinishedAttempt,
+        campaign::CampaignState,
+        delivery::{AttemptDecision, Claim, Delivery, Message, MessageDecision},
+    },
+    partner::recipient::{Callee, Prepared},
+    values::{
+        ids::{ClaimMark, Provider},
+        signature::Secret,
+        time::UnixMillis,
+    },
 };
 
 use super::{Attempted, DeliverWebhooks, Failure, Outcome};
@@ -31,8 +36,8 @@ pub(super) struct Worker<'a, R: Source, D, Q, H, L, S> {
     pub(super) message: &'a Message,
     pub(super) callee: &'a Callee,
     pub(super) secrets: &'a [Secret],
-    pub(super) mark: Mark,
-    pub(super) deadline: Moment,
+    pub(super) mark: ClaimMark,
+    pub(super) deadline: UnixMillis,
 }
 
 /// What a step came to: all is done, or the delivery as it is now has to be decided about.
@@ -55,7 +60,7 @@ where
         };
         for _ in 0..TRIES {
             let now = self.ports.surroundings.now();
-            let step = delivery.decide(self.message, now, self.callee.standing(), &self.ports.pace, &self.mark);
+            let step = delivery.decide(self.message, now, self.callee.state(), &self.ports.pace, &self.mark);
             if let Some(outcome) = self.carry_out(step).await? {
                 return Ok(outcome);
             }
@@ -67,7 +72,7 @@ where
     /// The common case: the delivery is as the message says, so that its claim needs no read.
     async fn claim_unread(&self) -> Result<Unread, Failure> {
         let now = self.ports.surroundings.now();
-        let Some(claim) = self.message.claim(now, self.callee.standing(), &self.ports.pace, &self.mark) else {
+        let Some(claim) = self.message.claim(now, self.callee.state(), &self.ports.pace, &self.mark) else {
             return self.read_to_decide().await;
         };
         let webhook = self.ready_to_claim(now)?;
@@ -85,39 +90,39 @@ where
         self.read().await.map(|delivery| Unread::Decide(Box::new(delivery)))
     }
 
-    async fn carry_out(&self, step: Step) -> Progress {
+    async fn carry_out(&self, step: MessageDecision) -> Progress {
         match step {
-            Step::Claim { delivery, claim } => {
+            MessageDecision::Claim { delivery, claim } => {
                 let webhook = self.ready_to_claim(self.ports.surroundings.now())?;
                 match self.ports.deliveries.replace(&delivery).await? {
                     Replaced::Done => self.attempt(delivery, claim, webhook).await,
                     Replaced::Changed => AGAIN,
                 }
             }
-            Step::Send(claim) => {
+            MessageDecision::Send(claim) => {
                 let webhook = self.ready_to_claim(self.ports.surroundings.now())?;
                 let delivery = self.read().await?;
                 // What was read is what the claim stands in, or somebody has opened a round meanwhile.
                 if delivery.claim() == Some(&claim) { self.attempt(delivery, claim, webhook).await } else { AGAIN }
             }
-            Step::Hop { delay_seconds } => self.ports.hop(self.message, delay_seconds).await.map(Some),
-            Step::EnqueueNext(next) => {
+            MessageDecision::Hop { delay_seconds } => self.ports.hop(self.message, delay_seconds).await.map(Some),
+            MessageDecision::EnqueueNext(next) => {
                 self.send_next(&next).await?;
                 Ok(Some(Outcome::SentNext))
             }
-            Step::Cancel(delivery) => match self.ports.deliveries.replace(&delivery).await? {
+            MessageDecision::Cancel(delivery) => match self.ports.deliveries.replace(&delivery).await? {
                 Replaced::Done => Ok(Some(Outcome::Cancelled)),
                 Replaced::Changed => AGAIN,
             },
-            Step::Acknowledge(why) => Ok(Some(Outcome::Done(why))),
-            Step::LeaveToReturn { until } => Ok(Some(Outcome::Waits { until })),
+            MessageDecision::Acknowledge(why) => Ok(Some(Outcome::Done(why))),
+            MessageDecision::LeaveToReturn { until } => Ok(Some(Outcome::Waits { until })),
         }
     }
 
     /// Before a claim is stored: what it would be made for, which must not fail for a reason that the partner has no part
     /// in, and time enough for all that follows.
-    fn ready_to_claim(&self, now: Moment) -> Result<Option<Prepared<'_>>, Failure> {
-        if self.callee.standing() != Standing::Open {
+    fn ready_to_claim(&self, now: UnixMillis) -> Result<Option<Prepared<'_>>, Failure> {
+        if self.callee.state() != CampaignState::Open {
             return Ok(None);
         }
         if now.plus(self.ports.time.claim_onwards()) > self.deadline {
@@ -135,23 +140,23 @@ where
         };
         let answered = match webhook.request(&delivery) {
             Ok(request) => self.ports.partners.call(&request, delivery.id(), self.secrets, now).await,
-            Err(fault) => Answered::unsent(fault, now),
+            Err(fault) => FinishedAttempt::unsent(fault, now),
         };
         self.record(delivery, &claim, &answered).await
     }
 
-    async fn record(&self, mut delivery: Delivery, claim: &Claim, answered: &Answered) -> Progress {
+    async fn record(&self, mut delivery: Delivery, claim: &Claim, answered: &FinishedAttempt) -> Progress {
         for _ in 0..TRIES {
             let ticket = self.ports.surroundings.ticket()?;
             let replaced = match delivery.record(claim, answered, self.callee.policy(), ticket) {
-                Recorded::Stored { delivery, next } => {
+                AttemptDecision::Stored { delivery, next } => {
                     match self.patiently(|| self.ports.deliveries.replace(&delivery)).await? {
                         Replaced::Done => return self.after_record(&delivery, next).await.map(Some),
                         Replaced::Changed => Replaced::Changed,
                     }
                 }
-                Recorded::Already => return AGAIN,
-                Recorded::ClaimLost { delivery, late } => {
+                AttemptDecision::Already => return AGAIN,
+                AttemptDecision::ClaimLost { delivery, late } => {
                     self.patiently(|| self.ports.deliveries.keep_late(&late, delivery.as_ref())).await?
                 }
             };

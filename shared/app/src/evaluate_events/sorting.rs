@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    catalogue::Admitted,
-    event::{Event, EventFault, Parsed},
-    ids::UserId,
+    outbound::{
+        catalogue::Admitted,
+        event::{Event, EventFault, Parsed},
+    },
+    values::ids::UserId,
 };
 
 use super::{EvaluateEvents, Failure, Outcome, Received};

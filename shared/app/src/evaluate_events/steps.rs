@@ -3,11 +3,15 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    catalogue::Admitted,
-    delivery::{Delivery, Message},
-    ids::{DeliveryId, UserId},
-    moment::Moment,
-    participant::{Applied, Owed, Participant},
+    outbound::{
+        catalogue::Admitted,
+        delivery::{Delivery, Message},
+        participant::{Applied, Owed, Participant},
+    },
+    values::{
+        ids::{DeliveryId, UserId},
+        time::UnixMillis,
+    },
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -50,7 +54,7 @@ struct Step {
     participant: Participant,
     /// The version that was read.
     read: Option<u64>,
-    now: Moment,
+    now: UnixMillis,
     /// What is owed and is not put and sent yet.
     new: Vec<Delivery>,
 }
@@ -125,7 +129,7 @@ where
         steps
     }
 
-    fn new_deliveries(&self, user: &User, owed: Vec<Owed>, now: Moment) -> Result<Vec<Delivery>, Unavailable> {
+    fn new_deliveries(&self, user: &User, owed: Vec<Owed>, now: UnixMillis) -> Result<Vec<Delivery>, Unavailable> {
         let mut new = Vec::with_capacity(owed.len());
         for owed in owed {
             let delivery = Delivery::new(user.id.clone(), owed, now, self.surroundings.ticket()?);
@@ -208,7 +212,7 @@ where
 }
 
 /// The version after this one. Never one that an item deleted meanwhile has had: it is not behind the clock.
-fn next(version: Option<u64>, now: Moment) -> u64 {
+fn next(version: Option<u64>, now: UnixMillis) -> u64 {
     let clock = u64::try_from(now.as_millisecond()).unwrap_or_default();
     version.unwrap_or_default().saturating_add(1).max(clock)
 }

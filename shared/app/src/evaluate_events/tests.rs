@@ -3,10 +3,12 @@ mod contention;
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    catalogue::Catalogue,
-    delivery::{Delivery, Message},
-    ids::{DeliveryId, Provider, UserId},
-    participant::Participant,
+    outbound::{
+        catalogue::Catalogue,
+        delivery::{Delivery, Message},
+        participant::Participant,
+    },
+    values::ids::{DeliveryId, Provider, UserId},
 };
 use serde_json::{Value, json};
 
@@ -15,7 +17,7 @@ use crate::memory::{Trouble, World};
 
 const NOON: &str = "2026-11-23T12:00:00Z";
 
-fn at(text: &str) -> Moment {
+fn at(text: &str) -> UnixMillis {
     text.parse::<jiff::Timestamp>().unwrap().into()
 }
 
@@ -208,11 +210,11 @@ async fn the_catalogues_pointer_is_asked_for_once_a_poll() {
 /// The delivery once somebody has begun its first attempt.
 fn claimed(delivery: &Delivery, message: &Message) -> Delivery {
     use domain::{
-        delivery::{Pace, Standing},
-        ids::Mark,
+        outbound::{campaign::CampaignState, delivery::DeliveryPace},
+        values::ids::ClaimMark,
     };
-    let pace = Pace::try_new(std::time::Duration::from_mins(1), 60).unwrap();
-    let claim = message.claim(message.due_at, Standing::Open, &pace, &Mark::new("m").unwrap()).unwrap();
+    let pace = DeliveryPace::try_new(std::time::Duration::from_mins(1), 60).unwrap();
+    let claim = message.claim(message.due_at, CampaignState::Open, &pace, &ClaimMark::new("m").unwrap()).unwrap();
     delivery.with_claim(claim)
 }
 
@@ -268,7 +270,7 @@ fn story() -> Vec<Vec<String>> {
 #[derive(Debug, PartialEq)]
 struct End {
     participants: BTreeMap<UserId, Participant>,
-    owed: BTreeMap<DeliveryId, (Moment, domain::event::Ids)>,
+    owed: BTreeMap<DeliveryId, (UnixMillis, domain::outbound::agreed_ids::PartnerIds)>,
     sent: BTreeSet<DeliveryId>,
     aside: BTreeSet<String>,
 }

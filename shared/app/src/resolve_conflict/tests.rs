@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    conversion::{Conversion, ConversionType, RecordedPostback},
-    correction::Revision,
-    ids::Provider,
-    postback::{Content, Postback},
-    refusal::KeptConflict,
-    signature::Secret,
+    inbound::{
+        conversion::{Conversion, ConversionType, RecordedPostback},
+        correction::Revision,
+        postback::{Content, Postback},
+        refusal::KeptConflict,
+    },
+    values::{ids::Provider, signature::Secret},
 };
 
 use super::*;
@@ -59,7 +60,7 @@ async fn world(amounts: &[&str]) -> World {
     };
     world.record(&RecordedPostback { postback, receipt }).await.unwrap();
     for amount in amounts {
-        assert_eq!(world.keep_conflict(&conflict(amount)).await, Ok(KeptConflict::Standing));
+        assert_eq!(world.keep_conflict(&conflict(amount)).await, Ok(KeptConflict::Unresolved));
     }
     world
 }
@@ -139,9 +140,9 @@ async fn where_the_original_was_kept_the_conflict_expires_unless_the_same_conten
     let world = world(&["2"]).await;
     assert_eq!(keep(&world, "2").await, Resolution::OriginalKept);
     let key = conflict("2").key();
-    let expired = at(200 + domain::refusal::REFUSAL_KEPT_SECONDS);
+    let expired = at(200 + domain::inbound::refusal::REFUSAL_KEPT_SECONDS);
     assert_eq!(world.find_conflict(&key, expired).await, Ok(None));
-    assert_eq!(world.keep_conflict(&conflict("2")).await, Ok(KeptConflict::Standing));
+    assert_eq!(world.keep_conflict(&conflict("2")).await, Ok(KeptConflict::Unresolved));
     assert!(world.find_conflict(&key, expired).await.unwrap().is_some());
 }
 

@@ -1,4 +1,4 @@
-use domain::{delivery::Status, ids::Ticket};
+use domain::{outbound::delivery::Status, values::ids::ChainTicket};
 
 use super::*;
 use crate::{
@@ -36,8 +36,8 @@ fn pass(world: &World, minutes: i64) {
     world.state().millisecond += minutes * 60_000;
 }
 
-fn never() -> Moment {
-    Moment::from_millisecond(i64::MAX)
+fn never() -> UnixMillis {
+    UnixMillis::from_millisecond(i64::MAX)
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn what_lost_its_message_is_sent_for_once_it_is_late_and_at_most_hourly() 
 #[tokio::test]
 async fn a_lost_resend_is_sent_for_on_the_queue_of_resends() {
     let (world, deliveries) = stranded(&["a"]);
-    let first = deliveries[0].first_message(Ticket::from_random([1; 8])).unwrap();
+    let first = deliveries[0].first_message(ChainTicket::from_random([1; 8])).unwrap();
     world.state().answers.extend(sender::failing(1));
     let ready = sender::use_case(&world, Some(sender::recipient("")));
     ready.handle(&[sender::received(&first)], never()).await;

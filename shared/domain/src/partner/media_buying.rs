@@ -1,49 +1,49 @@
-//! What was agreed with a partner that sends its users to GG3: which ids its links bring, and its campaigns.
+//! Holds what was agreed with a partner that sends its users to GG3: the ids in its links, and its campaigns.
 
 use alloc::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Faults, ParameterNames, collect};
-use crate::{
-    campaign::{self, CampaignFile, Campaigns},
-    catalogue::{AgreedIds, PartnerGoals, TrackingId},
-    ids::EventLabel,
-    moment::Moment,
-    prelude::*,
-    tracking_link::Macro,
-    webhook::{Allowance, BodyNames, Method, UrlTemplate},
-};
+use crate::inbound::tracking_link::TrackerMacro;
+use crate::outbound::agreed_ids::{AgreedIds, TrackingId};
+use crate::outbound::campaign::{self, CampaignFile, Campaigns};
+use crate::outbound::catalogue::PartnerGoals;
+use crate::outbound::webhook::{Allowance, BodyNames, Method, UrlTemplate};
+use crate::prelude::*;
+use crate::values::config_fault::{Faults, collect};
+use crate::values::ids::EventLabel;
+use crate::values::parameter_names::ParameterNames;
+use crate::values::time::UnixMillis;
 
-/// What was agreed about a partner's media buying, as an operator writes it.
+/// Holds what was agreed about a partner's media buying, as an operator writes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MediaBuyingFile {
-    /// The ids that its tracking links bring: `click_id`, `user_id` or both; the click id where there is no list.
+    /// Lists the ids that its tracking links bring: `click_id`, `user_id` or both. Without a list it is the click id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ids: Option<Vec<String>>,
-    /// What its tracker replaces by each of them: id → macro.
+    /// Maps each id to the macro that the partner's tracker replaces.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub macros: BTreeMap<String, String>,
-    /// Its campaigns, those archived included.
+    /// Lists its campaigns, archived ones included.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub campaigns: Vec<CampaignFile>,
 }
 
 impl MediaBuyingFile {
-    /// The file with an instant for every `on_publish`: the one that was published, or `soonest`.
+    /// Replaces every `on_publish` by the published instant, or by `soonest` if the campaign was never published.
     #[must_use]
-    pub fn dated(mut self, published: &Campaigns, soonest: Moment) -> Self {
+    pub fn dated(mut self, published: &Campaigns, soonest: UnixMillis) -> Self {
         self.campaigns = self.campaigns.into_iter().map(|file| file.dated(published, soonest)).collect();
         self
     }
 }
 
-/// What was agreed about a partner's media buying.
+/// Holds what was agreed about a partner's media buying, checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaBuying {
     ids: AgreedIds,
-    macros: BTreeMap<TrackingId, Macro>,
+    macros: BTreeMap<TrackingId, TrackerMacro>,
     campaigns: Campaigns,
 }
 
@@ -55,27 +55,27 @@ impl Default for MediaBuying {
 }
 
 impl MediaBuying {
-    /// The ids that its tracking links bring.
+    /// Returns the ids that its tracking links bring.
     pub fn ids(&self) -> &AgreedIds {
         &self.ids
     }
 
-    /// What its tracker replaces by each agreed id, the click id first.
-    pub fn macros(&self) -> impl Iterator<Item = (TrackingId, &Macro)> {
+    /// Returns the macro of each agreed id, the click id first.
+    pub fn macros(&self) -> impl Iterator<Item = (TrackingId, &TrackerMacro)> {
         self.macros.iter().map(|(id, text)| (*id, text))
     }
 
-    /// Its campaigns, those archived included.
+    /// Returns its campaigns, archived ones included.
     pub fn campaigns(&self) -> &Campaigns {
         &self.campaigns
     }
 
-    /// What the evaluator is to know of it.
+    /// Returns what the evaluator needs to know of it.
     pub fn goals(&self) -> PartnerGoals {
         PartnerGoals::of(self.ids.clone(), &self.campaigns)
     }
 
-    /// Reads the section. Where webhooks lead is looked into if there is an allowance to hold them to.
+    /// Reads the section. With an allowance it also checks where webhooks lead.
     pub(super) fn parse(
         file: MediaBuyingFile,
         names: &ParameterNames,
@@ -84,7 +84,7 @@ impl MediaBuying {
     ) -> Self {
         let before = faults.0.len();
         let ids = parse_ids(file.ids, faults);
-        // Which macros are allowed is not known where the ids are wrong: then nothing is said about them.
+        // Wrong ids hide which macros are allowed, so nothing is said about macros then.
         let ids_known = faults.0.len() == before;
         let macros = parse_macros(&file.macros, &ids, ids_known, faults);
         let agreed = ids_known.then_some(&ids);
@@ -102,10 +102,7 @@ fn parse_ids(ids: Option<Vec<String>>, faults: &mut Faults) -> AgreedIds {
     let Some(ids) = ids else { return AgreedIds::default() };
     let empty = ids.is_empty();
     let known = |text: String| {
-        TrackingId::ALL
-            .into_iter()
-            .find(|id| id.as_str() == text)
-            .ok_or("is no such id; there are click_id and user_id")
+        TrackingId::ALL.into_iter().find(|id| id.as_str() == text).ok_or("is not an id; use click_id or user_id")
     };
     match AgreedIds::try_from(collect(ids, PATH, faults, known)) {
         Ok(agreed) => agreed,
@@ -123,25 +120,25 @@ fn parse_macros(
     agreed: &AgreedIds,
     ids_known: bool,
     faults: &mut Faults,
-) -> BTreeMap<TrackingId, Macro> {
+) -> BTreeMap<TrackingId, TrackerMacro> {
     let mut macros = BTreeMap::new();
     for id in TrackingId::ALL.into_iter().filter(|id| agreed.contain(*id)) {
         let text = written.get(id.as_str()).map_or(id.default_macro(), String::as_str);
-        if let Some(parsed) = faults.keep(&format!("media_buying.macros.{id}"), Macro::new(text)) {
+        if let Some(parsed) = faults.keep(&format!("media_buying.macros.{id}"), TrackerMacro::new(text)) {
             let shared = macros.values().any(|other| *other == parsed);
-            faults.require(!shared, &format!("media_buying.macros.{id}"), "is another id's macro as well");
+            faults.require(!shared, &format!("media_buying.macros.{id}"), "is another id's macro too; change one");
             macros.insert(id, parsed);
         }
     }
     for name in written.keys().filter(|name| {
         !TrackingId::ALL.into_iter().any(|id| id.as_str() == *name && (!ids_known || agreed.contain(id)))
     }) {
-        faults.add(&format!("media_buying.macros.{name}"), "is no id that was agreed on; media_buying.ids names those");
+        faults.add(&format!("media_buying.macros.{name}"), "is not in media_buying.ids; add it there, or remove it");
     }
     macros
 }
 
-/// Why a label is not taken: no webhook with it would ever be sent.
+/// Explains why a label is refused: its webhooks would never be sent.
 const UNSAFE_EVENT: &str = "would lead the webhook elsewhere from the path of its URL; write it without / and \\, and not as . or .., or put {event} \
      into the query";
 
@@ -158,11 +155,11 @@ fn check_webhook(
             faults.add(&format!("{path}.webhook.method"), fault.to_string());
         }
     }
-    // An empty one is told of by the campaign.
+    // The campaign itself reports an empty URL.
     let Some((agreed, allowance)) = url.filter(|_| !webhook.url.trim().is_empty()) else { return };
     match UrlTemplate::parse(&webhook.url, agreed, allowance) {
         Ok(template) => {
-            // What is no label is told of by the campaign; a goal's own name is harmless.
+            // The campaign itself reports an invalid label. A goal's own name is harmless.
             let label = event.as_ref().and_then(|event| EventLabel::new(event.as_str()).ok());
             let taken = label.is_none_or(|label| template.takes(&label));
             faults.require(taken, &format!("{path}.event"), UNSAFE_EVENT);

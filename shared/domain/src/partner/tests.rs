@@ -1,5 +1,5 @@
 use super::*;
-use crate::postback::Field;
+use crate::values::parameter_names::Field;
 
 fn file(json: &str) -> PartnerFile {
     serde_json::from_str(json).unwrap()
@@ -10,7 +10,7 @@ fn paths(json: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_partner_needs_nothing_but_its_name() {
+fn a_partner_needs_only_its_name() {
     let partner = Partner::try_from(file(r#"{"provider":"acme"}"#)).unwrap();
     assert_eq!(partner.rules().names.of(Field::ClickId), "click_id");
     assert!(partner.admits("8.8.8.8".parse().unwrap()));
@@ -18,7 +18,7 @@ fn a_partner_needs_nothing_but_its_name() {
 }
 
 #[test]
-fn every_fault_of_a_file_is_told_at_once() {
+fn every_fault_of_a_file_is_reported_at_once() {
     let faults = paths(
         r#"{"provider":"Acme!","parameters":{"click":"x","user_id":"signature","currency":"amount_decimal"},
             "postback":{"currencies":["usdt","USDT","USDT"],"event_ids":["1","1"],"allow_from":["10.0.0.1/8","x"]},
@@ -50,7 +50,7 @@ fn two_names_may_be_swapped_but_not_shared() {
 }
 
 #[test]
-fn an_allow_list_admits_its_networks_only_however_the_address_is_written() {
+fn an_allow_list_admits_only_its_networks() {
     let json = r#"{"provider":"acme","postback":{"allow_from":["203.0.113.0/24","2001:db8::/32","198.51.100.7"]}}"#;
     let partner = Partner::try_from(file(json)).unwrap();
     for (address, admitted) in [

@@ -9,12 +9,13 @@ use app::{
     ports::SystemKeys,
 };
 use domain::{
-    click::ClickKeys,
-    ids::{LandingName, Provider, UserId},
+    inbound::{click::ClickKeys, tracking_link::ClickLink},
     jiff::Timestamp,
     partner::{Partner, PartnerFile},
-    signature::Secret,
-    tracking_link::ClickLink,
+    values::{
+        ids::{LandingName, Provider, UserId},
+        signature::Secret,
+    },
 };
 
 use super::*;

@@ -9,14 +9,19 @@ use app::{
     ports::{KnownPartner, SystemKeys},
 };
 use domain::{
-    click::ClickKeys,
-    credential::{CredentialKind, Credentials, TokenHash},
-    ids::Provider,
+    inbound::{
+        click::ClickKeys,
+        credential::{CredentialKind, Credentials, TokenHash},
+        parameters::{Parameters, SIGNATURE},
+        postback::DRY_RUN,
+    },
     jiff::Timestamp,
-    parameters::{Parameters, SIGNATURE},
     partner::{Partner, PartnerFile},
-    postback::{DRY_RUN, Field},
-    signature::{self, Secret},
+    values::{
+        ids::Provider,
+        parameter_names::Field,
+        signature::{self, Secret},
+    },
 };
 use serde_json::Value;
 
@@ -125,7 +130,7 @@ fn get<'a>(provider: &'a str, query: &'a str) -> Call<'a> {
 
 /// Every code that there is, as serde knows them.
 fn all_codes() -> BTreeSet<String> {
-    let told = serde_json::from_str::<domain::fault::FaultCode>(r#""none""#).unwrap_err().to_string();
+    let told = serde_json::from_str::<domain::inbound::fault::FaultCode>(r#""none""#).unwrap_err().to_string();
     let names = told.split('`').skip(3).step_by(2);
     names.map(str::to_owned).collect()
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use data_encoding::BASE64;
-use domain::parameters::Parameters;
+use domain::inbound::parameters::Parameters;
 use lambda::http::{self, HttpEvent};
 use lambda_http::Request;
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use adapters::dynamodb::item::PostbackItem;
-use domain::{conversion::RecordedPostback, money::Amount};
+use domain::{inbound::conversion::RecordedPostback, values::money::Amount};
 use serde_json::Value;
 
 use super::{Ledger, drain, scan};
@@ -98,7 +98,7 @@ impl Answered {
     }
 }
 
-fn content(content: &domain::postback::Content) -> Content {
+fn content(content: &domain::inbound::postback::Content) -> Content {
     let (user_id, click_id) = (content.user_id.to_string(), content.click_id.to_string());
     normal(&Content { user_id, click_id, amount: content.amount_decimal.to_string() })
 }

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use ::tests::partner_simulator::{Request, Signature};
 use adapters::dynamodb::item::media_buying::{AttemptItem, DeliveryItem};
 use domain::{
-    attempt::{Outcome, Verdict},
-    delivery::{Delivery, Ending},
-    ids::{CampaignName, DeliveryId, Provider, UserId},
-    retry::ATTEMPTS,
+    outbound::{
+        attempt::{AttemptOutcome, Verdict},
+        delivery::{Delivery, Ending},
+        retry::ATTEMPTS,
+    },
+    values::ids::{CampaignName, DeliveryId, Provider, UserId},
 };
 
 use super::{Ledger, drain, scan};
@@ -126,7 +128,7 @@ impl Deliveries {
     fn check_requests(&self, delivery: &Delivery, killed_with: &BTreeMap<String, u64>, ledger: &mut Ledger) {
         let (requests, made) = (self.requests_of(delivery), self.made(delivery));
         let answered =
-            delivery.attempts().iter().filter(|attempt| matches!(attempt.outcome, Outcome::Status(_))).count();
+            delivery.attempts().iter().filter(|attempt| matches!(attempt.outcome, AttemptOutcome::Status(_))).count();
         let kills = killed_with.get(delivery.id().as_str()).copied().unwrap_or_default();
         ledger.law(requests.len() >= answered, || {
             format!("{answered} answers to {} requests: {delivery:#?}", requests.len())

@@ -7,11 +7,15 @@ use std::{
 
 use app::memory::State;
 use domain::{
-    attempt::{Attempt, Verdict},
-    delivery::{Delivery, Ending},
-    ids::{CampaignName, DeliveryId, UserId},
-    moment::Moment,
-    retry::ATTEMPTS,
+    outbound::{
+        attempt::{Attempt, Verdict},
+        delivery::{Delivery, Ending},
+        retry::ATTEMPTS,
+    },
+    values::{
+        ids::{CampaignName, DeliveryId, UserId},
+        time::UnixMillis,
+    },
 };
 
 use super::{
@@ -63,7 +67,7 @@ impl Attempts {
                 }
             }
         }
-        let now = Moment::from_millisecond(state.millisecond);
+        let now = UnixMillis::from_millisecond(state.millisecond);
         for (place, attempt) in state.attempts.iter().filter(|(place, _)| is_late(place)) {
             // Whose round was left by hand needs no other reason.
             let only_round = state.deliveries.get(&place.0).is_some_and(|delivery| delivery.round() == 1);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use app::accept_postback::Answer;
-use domain::{conversion::Conversion, ids::DeliveryId};
+use domain::{inbound::conversion::Conversion, values::ids::DeliveryId};
 
 use super::play::Play;
 

@@ -13,9 +13,11 @@ use app::{
     memory::{Trouble, World},
 };
 use domain::{
-    conversion::RecordedPostback,
-    ids::{Provider, TransactionId},
-    moment::Moment,
+    inbound::conversion::RecordedPostback,
+    values::{
+        ids::{Provider, TransactionId},
+        time::UnixMillis,
+    },
 };
 use fastrand::Rng;
 
@@ -48,7 +50,7 @@ struct Actor {
     stage: Stage,
     work: Work,
     future: Pin<Box<dyn Future<Output = Done>>>,
-    began: Moment,
+    began: UnixMillis,
     /// How many requests it has made and not recorded.
     unrecorded: usize,
     /// Waits until everybody else is done.
@@ -144,8 +146,8 @@ impl Play {
         }
     }
 
-    fn now(&self) -> Moment {
-        Moment::from_millisecond(self.world.state().millisecond)
+    fn now(&self) -> UnixMillis {
+        UnixMillis::from_millisecond(self.world.state().millisecond)
     }
 
     fn start_actors(&mut self) {

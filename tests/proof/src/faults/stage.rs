@@ -20,17 +20,23 @@ use app::{
     },
 };
 use domain::{
-    attempt::Answered,
-    conversion::{Conversion, Receipt, RecordedPostback},
-    delivery::{Claim, Delivery, LateAttempt, Message, Opened},
-    ids::{DeliveryId, Mark, Provider, Ticket, TransactionId, UserId},
+    inbound::{
+        conversion::{Conversion, Receipt, RecordedPostback},
+        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+    },
     jiff::Timestamp,
-    moment::Moment,
-    participant::Participant,
+    outbound::{
+        attempt::FinishedAttempt,
+        delivery::{Claim, Delivery, LateAttempt, Message, OpenedRound},
+        participant::Participant,
+        webhook::WebhookRequest,
+    },
     partner::Partner,
-    refusal::{Conflict, ContentKey, KeptConflict, Refusal},
-    signature::Secret,
-    webhook::WebhookRequest,
+    values::{
+        ids::{ChainTicket, ClaimMark, DeliveryId, Provider, TransactionId, UserId},
+        signature::Secret,
+        time::UnixMillis,
+    },
 };
 
 /// One actor's way to the ports.
@@ -182,15 +188,15 @@ impl DeadLetters for Stage {
 }
 
 impl Surroundings for Stage {
-    fn now(&self) -> Moment {
+    fn now(&self) -> UnixMillis {
         self.world.now()
     }
 
-    fn ticket(&self) -> Result<Ticket, Unavailable> {
+    fn ticket(&self) -> Result<ChainTicket, Unavailable> {
         self.world.ticket()
     }
 
-    fn mark(&self) -> Result<Mark, Unavailable> {
+    fn mark(&self) -> Result<ClaimMark, Unavailable> {
         self.world.mark()
     }
 
@@ -271,7 +277,7 @@ impl Deliveries for Stage {
         self.world.keep_late(late, changed).await
     }
 
-    async fn open_round(&self, opened: &Opened) -> Result<Replaced, Unavailable> {
+    async fn open_round(&self, opened: &OpenedRound) -> Result<Replaced, Unavailable> {
         self.turn().await;
         self.world.open_round(opened).await
     }
@@ -285,7 +291,13 @@ impl ResendQueue for Stage {
 }
 
 impl PartnerServers for Stage {
-    async fn call(&self, request: &WebhookRequest, id: &DeliveryId, secrets: &[Secret], now: Moment) -> Answered {
+    async fn call(
+        &self,
+        request: &WebhookRequest,
+        id: &DeliveryId,
+        secrets: &[Secret],
+        now: UnixMillis,
+    ) -> FinishedAttempt {
         self.turn().await;
         PartnerServers::call(&self.world, request, id, secrets, now).await
     }
@@ -299,14 +311,14 @@ impl UnderWay for Stage {
     async fn page(
         &self,
         shard: u32,
-        opened_before: Moment,
+        opened_before: UnixMillis,
         from: Option<PageToken>,
     ) -> Result<UnderWayPage, Unavailable> {
         self.turn().await;
         self.world.page(shard, opened_before, from).await
     }
 
-    async fn mark_swept(&self, delivery: &Delivery, at: Moment) -> Result<(), Unavailable> {
+    async fn mark_swept(&self, delivery: &Delivery, at: UnixMillis) -> Result<(), Unavailable> {
         self.turn().await;
         self.world.mark_swept(delivery, at).await
     }

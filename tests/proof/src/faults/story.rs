@@ -6,11 +6,13 @@ use std::{
 };
 
 use domain::{
-    attempt::{AttemptFault, Outcome, Phase},
-    catalogue::Catalogue,
-    delivery::Standing,
-    moment::Moment,
-    retry::RetryAfter,
+    outbound::{
+        attempt::{AttemptFault, AttemptOutcome, Phase},
+        campaign::CampaignState,
+        catalogue::Catalogue,
+        retry::RetryAfter,
+    },
+    values::time::UnixMillis,
 };
 use fastrand::Rng;
 use serde_json::{Value, json};
@@ -27,7 +29,7 @@ pub(super) struct Story {
     /// How many webhooks' messages one of them takes at most.
     pub(super) batch: usize,
     /// What partners answer, one request after the other, and after how long; 200 once there is nothing left.
-    pub(super) answers: VecDeque<(Outcome, Option<RetryAfter>, Duration)>,
+    pub(super) answers: VecDeque<(AttemptOutcome, Option<RetryAfter>, Duration)>,
     /// After so many requests an operator opens a round of the delivery that was asked for last, and never repeats it.
     pub(super) by_hand: VecDeque<usize>,
     /// Which messages of webhooks the queues lose, in the order in which they take them.
@@ -53,23 +55,23 @@ impl Story {
 /// When campaigns are open: paused before, archived after.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Open {
-    pub(super) from: Moment,
-    until: Option<Moment>,
+    pub(super) from: UnixMillis,
+    until: Option<UnixMillis>,
 }
 
 impl Open {
-    pub(super) fn standing(self, now: Moment) -> Standing {
+    pub(super) fn standing(self, now: UnixMillis) -> CampaignState {
         match self.until {
-            Some(until) if until <= now => Standing::Archived,
-            _ if now < self.from => Standing::Paused,
-            _ => Standing::Open,
+            Some(until) if until <= now => CampaignState::Archived,
+            _ if now < self.from => CampaignState::Paused,
+            _ => CampaignState::Open,
         }
     }
 }
 
 /// When the story begins.
-pub(super) fn noon() -> Moment {
-    Moment::from_millisecond(1_795_435_200_000)
+pub(super) fn noon() -> UnixMillis {
+    UnixMillis::from_millisecond(1_795_435_200_000)
 }
 
 /// The short ones.
@@ -145,12 +147,12 @@ pub(super) fn long(seed: u64) -> Story {
 /// No status: it never answers.
 const HANGS: u16 = 0;
 
-fn answer(status: u16) -> (Outcome, Option<RetryAfter>, Duration) {
-    let hangs = Outcome::Fault(AttemptFault::TimedOut { waiting_for: Phase::Headers, after_ms: 10_000 });
+fn answer(status: u16) -> (AttemptOutcome, Option<RetryAfter>, Duration) {
+    let hangs = AttemptOutcome::Fault(AttemptFault::TimedOut { waiting_for: Phase::Headers, after_ms: 10_000 });
     match status {
         HANGS => (hangs, None, REQUEST),
-        429 => (Outcome::Status(429), Some(RetryAfter::Delay(Duration::from_mins(2))), Duration::ZERO),
-        status => (Outcome::Status(status), None, Duration::from_millis(300)),
+        429 => (AttemptOutcome::Status(429), Some(RetryAfter::Delay(Duration::from_mins(2))), Duration::ZERO),
+        status => (AttemptOutcome::Status(status), None, Duration::from_millis(300)),
     }
 }
 

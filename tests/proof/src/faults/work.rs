@@ -17,17 +17,23 @@ use app::{
     sweep_deliveries::{Lateness, SweepDeliveries},
 };
 use domain::{
-    catalogue::Timing,
-    click::ClickKeys,
-    conversion::RecordedPostback,
-    credential::{Credentials, TokenHash},
-    delivery::{Message, Pace, Standing},
-    ids::{DeliveryId, Provider, ReceiptId},
-    moment::Moment,
-    partner::{Partner, PartnerFile},
-    recipient::Recipient,
-    signature::Secret,
-    webhook::Allowance,
+    inbound::{
+        click::ClickKeys,
+        conversion::RecordedPostback,
+        credential::{Credentials, TokenHash},
+    },
+    outbound::{
+        campaign::CampaignState,
+        delivery::{DeliveryPace, Message},
+        timing::Timing,
+        webhook::Allowance,
+    },
+    partner::{Partner, PartnerFile, recipient::Recipient},
+    values::{
+        ids::{DeliveryId, Provider, ReceiptId},
+        signature::Secret,
+        time::UnixMillis,
+    },
 };
 use serde_json::{Value, json};
 
@@ -166,7 +172,7 @@ async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_web
         partners: stage.clone(),
         dead_letters: stage.clone(),
         surroundings: stage,
-        pace: Pace::try_new(FUNCTION, 60).expect("a pace"),
+        pace: DeliveryPace::try_new(FUNCTION, 60).expect("a pace"),
         time: AttemptTime { request: REQUEST, operation: OPERATION },
     };
     let received = |message: &Message| deliver_webhooks::Received {
@@ -198,7 +204,7 @@ async fn sweep(open: Open, stage: Stage) {
         surroundings: stage,
         lateness: Lateness::default(),
     };
-    sweep.sweep(Moment::from_millisecond(i64::MAX)).await;
+    sweep.sweep(UnixMillis::from_millisecond(i64::MAX)).await;
 }
 
 pub(super) fn provider() -> Provider {
@@ -206,22 +212,22 @@ pub(super) fn provider() -> Provider {
 }
 
 /// The partner with its campaigns, all of which stand like this.
-fn partner(standing: Standing) -> &'static Partner {
+fn partner(standing: CampaignState) -> &'static Partner {
     static EACH: OnceLock<[Partner; 3]> = OnceLock::new();
-    let each = || [Standing::Open, Standing::Paused, Standing::Archived].map(read_partner);
+    let each = || [CampaignState::Open, CampaignState::Paused, CampaignState::Archived].map(read_partner);
     let [open, paused, archived] = EACH.get_or_init(each);
     match standing {
-        Standing::Open => open,
-        Standing::Paused => paused,
-        Standing::Archived => archived,
+        CampaignState::Open => open,
+        CampaignState::Paused => paused,
+        CampaignState::Archived => archived,
     }
 }
 
-fn read_partner(standing: Standing) -> Partner {
+fn read_partner(standing: CampaignState) -> Partner {
     let campaign = |name: &str, goal: Value| {
         json!({"name": name, "goal": goal, "active_from": noon().minus(Duration::from_hours(1)).to_string(),
             "initial_interval_seconds": INTERVAL.as_secs(),
-            "paused": standing == Standing::Paused, "archived": standing == Standing::Archived,
+            "paused": standing == CampaignState::Paused, "archived": standing == CampaignState::Archived,
             "webhook": {"url": "https://a.example/{campaign}/{clickId}"}})
     };
     let campaigns = [

@@ -8,10 +8,11 @@
 use core::hash::{Hash, Hasher};
 
 use domain::{
-    attempt::{Answered, Attempt},
-    delivery::{Claim, Delivery, Ending, Message},
-    ids::Ticket,
-    moment::Moment,
+    outbound::{
+        attempt::{Attempt, FinishedAttempt},
+        delivery::{Claim, Delivery, Ending, Message},
+    },
+    values::{ids::ChainTicket, time::UnixMillis},
 };
 
 use super::{
@@ -46,7 +47,7 @@ impl World {
     }
 
     /// Whether anybody has a message under this ticket, for its attempt or for the one before the next.
-    fn messages_of(&self, ticket: &Ticket) -> bool {
+    fn messages_of(&self, ticket: &ChainTicket) -> bool {
         let queued = self.queue.iter().map(|queued| &queued.message);
         let held = self.senders.iter().filter_map(Sender::job).map(|job| &job.message);
         queued.chain(held).any(|message| message.ticket == *ticket)
@@ -105,7 +106,7 @@ impl<'a> Pen<'a> {
     }
 
     /// How far ahead; of what is past, only whether it is past.
-    fn moment(&mut self, moment: Moment) {
+    fn moment(&mut self, moment: UnixMillis) {
         let ahead = moment.as_millisecond() - self.world.now.as_millisecond();
         let past = if self.world.watched { -1 } else { 0 };
         self.text.extend(i32::try_from(ahead.max(past)).expect("days").to_be_bytes());
@@ -248,7 +249,7 @@ impl<'a> Pen<'a> {
         }
     }
 
-    fn attempt(&mut self, claim: &'a Claim, answered: &Answered) {
+    fn attempt(&mut self, claim: &'a Claim, answered: &FinishedAttempt) {
         let attempt = Attempt::of(claim.n, claim.due_at, answered);
         let delivery = self.world.delivery.as_deref();
         let contained = delivery.is_some_and(|delivery| delivery.attempts().contains(&attempt));

@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use domain::{
-    catalogue::{Admitted, Catalogue, Fresh, Timing},
+use domain::outbound::{
+    catalogue::{Admitted, Catalogue, Fresh},
     delivery::{Delivery, Message},
     event::{Event, Parsed},
     participant::{Owed, Participant},
+    timing::Timing,
 };
 use serde_json::{Value, json};
 

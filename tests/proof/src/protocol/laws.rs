@@ -1,6 +1,6 @@
 //! The laws, each asked of every state.
 
-use domain::delivery::Ending;
+use domain::outbound::delivery::Ending;
 use stateright::Property;
 
 use super::{

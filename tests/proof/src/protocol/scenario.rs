@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use domain::{delivery::Pace, retry::RetryPolicy};
+use domain::outbound::{delivery::DeliveryPace, retry::RetryPolicy};
 
 use super::evaluator::Story;
 
@@ -181,8 +181,8 @@ impl Scenario {
 
     /// How long claims live, and how often what is paused is looked at: a second, since the model's clock goes from one
     /// instant that matters to the next.
-    pub(super) fn pace() -> Pace {
-        Pace::try_new(Duration::from_secs(1), 1).expect("a pace")
+    pub(super) fn pace() -> DeliveryPace {
+        DeliveryPace::try_new(Duration::from_secs(1), 1).expect("a pace")
     }
 
     pub(super) fn policy() -> RetryPolicy {

@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use domain::{
-    attempt::{Answer, Answered, Outcome, Verdict},
-    delivery::{Claim, Delivery, Ending, Message, Recorded, Standing, Step},
-    ids::Mark,
-    moment::Moment,
+    outbound::{
+        attempt::{AnswerExcerpt, AttemptOutcome, FinishedAttempt, Verdict},
+        campaign::CampaignState,
+        delivery::{AttemptDecision, Claim, Delivery, Ending, Message, MessageDecision},
+    },
+    values::{ids::ClaimMark, time::UnixMillis},
 };
 
 use super::{
@@ -21,9 +23,9 @@ pub(super) struct Job {
     /// By which it is acknowledged.
     pub(super) id: u64,
     pub(super) message: Arc<Message>,
-    pub(super) mark: Mark,
+    pub(super) mark: ClaimMark,
     /// How the campaign stood when the message was received: nobody asks again.
-    pub(super) standing: Standing,
+    pub(super) standing: CampaignState,
 }
 
 /// Where a worker stands between two of its steps. Dying loses it.
@@ -39,11 +41,11 @@ pub(super) enum Sender {
     /// Its claim is stored, in this delivery; about to make the attempt.
     Claimed(Job, Arc<Claim>, Arc<Delivery>),
     /// Waits for the partner's answer.
-    Sent(Job, Arc<Claim>, Arc<Delivery>, Moment),
+    Sent(Job, Arc<Claim>, Arc<Delivery>, UnixMillis),
     /// Could not record the attempt; about to read the delivery again to do so.
-    Answered(Job, Arc<Claim>, Arc<Answered>),
+    Answered(Job, Arc<Claim>, Arc<FinishedAttempt>),
     /// About to record, in place of the revision that it knows.
-    Recording(Job, Arc<Claim>, Arc<Answered>, Arc<Record>),
+    Recording(Job, Arc<Claim>, Arc<FinishedAttempt>, Arc<Record>),
     /// About to send a message, and then to acknowledge its own.
     Enqueue(Job, Arc<Message>),
     /// About to acknowledge.
@@ -119,7 +121,7 @@ impl World {
         let queued = &self.queue[message];
         let job = Job { id: queued.id, message: queued.message.clone(), mark, standing: self.standing };
         let early = job.message.hop(self.now).is_some();
-        self.senders[sender] = if early || job.standing == Standing::Paused {
+        self.senders[sender] = if early || job.standing == CampaignState::Paused {
             Sender::Enqueue(job.clone(), job.message)
         } else {
             match job.message.claim(self.now, job.standing, &Scenario::pace(), &job.mark) {
@@ -135,7 +137,7 @@ impl World {
     }
 
     /// Until when a sender may make its attempt.
-    pub(super) fn held_until(&self, sender: &Sender) -> Option<Moment> {
+    pub(super) fn held_until(&self, sender: &Sender) -> Option<UnixMillis> {
         match sender {
             Sender::Claiming(job, claim) if self.careless || self.is_as_told(&job.message) => Some(claim.until),
             _ => sender.claim().map(|claim| claim.until),
@@ -145,9 +147,14 @@ impl World {
     /// The partner answers.
     pub(super) fn answer(&mut self, sender: usize, status: u16) {
         if let Sender::Sent(job, claim, delivery, sent_at) = self.senders[sender].clone() {
-            let outcome = Outcome::Status(status);
-            let answered =
-                Answered { sent_at, ended_at: self.now, outcome, answer: Answer::default(), retry_after: None };
+            let outcome = AttemptOutcome::Status(status);
+            let answered = FinishedAttempt {
+                sent_at,
+                ended_at: self.now,
+                outcome,
+                answer: AnswerExcerpt::default(),
+                retry_after: None,
+            };
             // It knows the delivery since its claim was stored: where that has changed, recording it will fail.
             self.senders[sender] = self.decide_record(job, claim, Arc::new(answered), &delivery);
         }
@@ -225,19 +232,23 @@ impl World {
         let read = delivery.revision();
         let step = delivery.decide(&job.message, self.now, job.standing, &Scenario::pace(), &job.mark);
         match step {
-            Step::Claim { claim, .. } if flaw == Some(Flaw::SendWithoutClaim) => {
+            MessageDecision::Claim { claim, .. } if flaw == Some(Flaw::SendWithoutClaim) => {
                 Sender::Claimed(job, Arc::new(claim), delivery)
             }
-            Step::Claim { delivery, claim } => {
+            MessageDecision::Claim { delivery, claim } => {
                 Sender::Decided(job, Arc::new(Decision::Claim(Arc::new(delivery), Arc::new(claim), read)))
             }
-            Step::Send(claim) => Sender::Claimed(job, Arc::new(claim), delivery),
-            Step::Hop { .. } => Sender::Enqueue(job.clone(), job.message),
-            Step::EnqueueNext(_) if flaw == Some(Flaw::AcknowledgeWhatIsRecorded) => Sender::Acknowledge(job),
-            Step::EnqueueNext(message) => Sender::Enqueue(job, Arc::new(message)),
-            Step::Cancel(delivery) => Sender::Decided(job, Arc::new(Decision::Cancel(Arc::new(delivery), read))),
-            Step::Acknowledge(_) => Sender::Acknowledge(job),
-            Step::LeaveToReturn { .. } => {
+            MessageDecision::Send(claim) => Sender::Claimed(job, Arc::new(claim), delivery),
+            MessageDecision::Hop { .. } => Sender::Enqueue(job.clone(), job.message),
+            MessageDecision::EnqueueNext(_) if flaw == Some(Flaw::AcknowledgeWhatIsRecorded) => {
+                Sender::Acknowledge(job)
+            }
+            MessageDecision::EnqueueNext(message) => Sender::Enqueue(job, Arc::new(message)),
+            MessageDecision::Cancel(delivery) => {
+                Sender::Decided(job, Arc::new(Decision::Cancel(Arc::new(delivery), read)))
+            }
+            MessageDecision::Acknowledge(_) => Sender::Acknowledge(job),
+            MessageDecision::LeaveToReturn { .. } => {
                 let anothers = delivery.claim().is_some_and(|claim| claim.ticket != job.message.ticket);
                 let flawed = anothers && flaw == Some(Flaw::AcknowledgeAtAnothersClaim);
                 if flawed { Sender::Acknowledge(job) } else { Sender::Idle }
@@ -283,12 +294,18 @@ impl World {
     }
 
     /// Decides how the attempt is recorded in the delivery as it is known.
-    fn decide_record(&mut self, job: Job, claim: Arc<Claim>, answered: Arc<Answered>, delivery: &Delivery) -> Sender {
+    fn decide_record(
+        &mut self,
+        job: Job,
+        claim: Arc<Claim>,
+        answered: Arc<FinishedAttempt>,
+        delivery: &Delivery,
+    ) -> Sender {
         let read = delivery.revision();
         let record = match delivery.record(&claim, &answered, Scenario::policy(), self.ticket()) {
-            Recorded::Stored { delivery, next } => Record::Stored(Arc::new(delivery), next.map(Arc::new), read),
-            Recorded::Already => return Sender::Deciding(job),
-            Recorded::ClaimLost { delivery, late } => {
+            AttemptDecision::Stored { delivery, next } => Record::Stored(Arc::new(delivery), next.map(Arc::new), read),
+            AttemptDecision::Already => return Sender::Deciding(job),
+            AttemptDecision::ClaimLost { delivery, late } => {
                 let verdict = late.attempt.outcome.verdict();
                 let known = delivery.is_some() || self.ending() == Some(Ending::Delivered);
                 self.expect(verdict != Verdict::Delivered || known, Law::DeliveredIsWhatHasA2xx);
@@ -302,7 +319,7 @@ impl World {
         &mut self,
         job: Job,
         claim: Arc<Claim>,
-        answered: Arc<Answered>,
+        answered: Arc<FinishedAttempt>,
         record: &Record,
         lost: bool,
         flaw: Option<Flaw>,

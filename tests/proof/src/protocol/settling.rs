@@ -1,6 +1,6 @@
 //! How it ends from here, if nothing else goes wrong: what "it ends, or has a message" comes to.
 
-use domain::delivery::{Ending, Standing};
+use domain::outbound::{campaign::CampaignState, delivery::Ending};
 
 use super::{evaluator::Evaluator, scenario::Scenario, sender::Sender, world::World};
 
@@ -14,8 +14,8 @@ impl World {
     /// end: events are acknowledged, the goal that they reach has its delivery, it has ended, no message is left.
     pub(super) fn settles(&self, scenario: &Scenario) -> bool {
         let mut world = self.clone();
-        if world.standing == Standing::Paused {
-            world.standing = Standing::Open;
+        if world.standing == CampaignState::Paused {
+            world.standing = CampaignState::Open;
         }
         for _ in 0..TURNS {
             world.evaluate_everything(scenario);

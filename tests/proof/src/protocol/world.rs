@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use domain::{
-    attempt::Verdict,
-    delivery::{Claim, Delivery, Ending, Message, Standing},
-    event::Ids,
-    ids::{CampaignName, ClickId, Mark, Provider, Ticket, UserId},
-    moment::Moment,
-    participant::{Owed, Participant},
+    outbound::{
+        agreed_ids::PartnerIds,
+        attempt::Verdict,
+        campaign::CampaignState,
+        delivery::{Claim, Delivery, Ending, Message},
+        participant::{Owed, Participant},
+    },
+    values::{
+        ids::{CampaignName, ChainTicket, ClaimMark, ClickId, Provider, UserId},
+        time::UnixMillis,
+    },
 };
 
 use super::{
@@ -37,8 +42,8 @@ pub(super) struct Stored {
 /// A state of the world.
 #[derive(Debug, Clone)]
 pub struct World {
-    pub(super) now: Moment,
-    pub(super) standing: Standing,
+    pub(super) now: UnixMillis,
+    pub(super) standing: CampaignState,
     pub(super) delivery: Option<Arc<Delivery>>,
     /// The participant, and its version.
     pub(super) participant: (Arc<Participant>, u64),
@@ -67,7 +72,7 @@ impl World {
     pub(super) fn begin(scenario: &Scenario) -> Self {
         let mut world = Self {
             now: instant(0),
-            standing: Standing::Open,
+            standing: CampaignState::Open,
             delivery: None,
             participant: (Arc::default(), 0),
             events: Vec::new(),
@@ -146,8 +151,8 @@ impl World {
             if under_way {
                 happenings.push(Happening::Cancel);
             }
-            if self.standing != Standing::Archived {
-                happenings.push(Happening::Pause(self.standing == Standing::Open));
+            if self.standing != CampaignState::Archived {
+                happenings.push(Happening::Pause(self.standing == CampaignState::Open));
                 happenings.push(Happening::Archive);
             }
         }
@@ -209,8 +214,10 @@ impl World {
                     self.replace(cancelled.revision() - 1, &Arc::new(cancelled), None);
                 }
             }
-            Happening::Pause(paused) => self.standing = if paused { Standing::Paused } else { Standing::Open },
-            Happening::Archive => self.standing = Standing::Archived,
+            Happening::Pause(paused) => {
+                self.standing = if paused { CampaignState::Paused } else { CampaignState::Open }
+            }
+            Happening::Archive => self.standing = CampaignState::Archived,
             Happening::SendFirstAgain => {
                 let ticket = self.ticket();
                 if let Some(message) = self.delivery.as_ref().and_then(|delivery| delivery.first_message(ticket)) {
@@ -240,14 +247,14 @@ impl World {
     /// Any lateness at all is enough here: the less grace, the more may happen.
     pub(super) fn sweep(&mut self) {
         let ticket = self.ticket();
-        let Some(delivery) = self.delivery.clone().filter(|_| self.standing != Standing::Paused) else { return };
+        let Some(delivery) = self.delivery.clone().filter(|_| self.standing != CampaignState::Paused) else { return };
         if let Some(message) = delivery.overdue(self.now, core::time::Duration::ZERO, ticket) {
             self.enqueue(message);
         }
     }
 
     /// The next instant at which anything is otherwise than now.
-    pub(super) fn soonest(&self) -> Option<Moment> {
+    pub(super) fn soonest(&self) -> Option<UnixMillis> {
         let delivery = self.delivery.as_deref();
         let due = delivery.and_then(Delivery::next).map(|next| next.due_at);
         let until = delivery.and_then(Delivery::claim).map(|claim| claim.until);
@@ -267,7 +274,7 @@ impl World {
         }
         self.expect(new.id() == old.id(), Law::TheWebhookIdNeverChanges);
         let numbers = new.attempts().iter().map(|attempt| attempt.n);
-        let six = usize::from(domain::retry::ATTEMPTS);
+        let six = usize::from(domain::outbound::retry::ATTEMPTS);
         self.expect(numbers.eq((1..).take(new.attempts().len().min(six))), Law::AtMostSixAttemptsAreRecorded);
         let on_time = new.attempts().iter().all(|attempt| attempt.due_at <= attempt.sent_at);
         self.expect(on_time, Law::NoneBeforeItIsDue);
@@ -302,14 +309,14 @@ impl World {
         self.queue.retain(|queued| queued.id != id);
     }
 
-    pub(super) fn ticket(&mut self) -> Ticket {
+    pub(super) fn ticket(&mut self) -> ChainTicket {
         self.drawn += 1;
-        Ticket::from_random(self.drawn.to_be_bytes())
+        ChainTicket::from_random(self.drawn.to_be_bytes())
     }
 
-    pub(super) fn mark(&mut self) -> Mark {
+    pub(super) fn mark(&mut self) -> ClaimMark {
         self.drawn += 1;
-        Mark::from_random(self.drawn.to_be_bytes())
+        ClaimMark::from_random(self.drawn.to_be_bytes())
     }
 
     /// Claims that are over and that nobody holds any more can do no harm.
@@ -325,8 +332,8 @@ impl World {
 /// As long as a claim lives, so that all instants lie on one grid and there are finitely many distances.
 const LATE: core::time::Duration = core::time::Duration::from_secs(1);
 
-pub(super) fn instant(ms: i64) -> Moment {
-    Moment::from_millisecond(1_795_435_200_000 + ms)
+pub(super) fn instant(ms: i64) -> UnixMillis {
+    UnixMillis::from_millisecond(1_795_435_200_000 + ms)
 }
 
 pub(super) fn provider() -> Provider {
@@ -345,7 +352,7 @@ fn owed() -> Owed {
     Owed {
         provider: provider(),
         campaign: campaign(),
-        ids: Ids { user_id: None, click_id: ClickId::new("c-1").ok() },
+        ids: PartnerIds { user_id: None, click_id: ClickId::new("c-1").ok() },
         occurred_at: instant(-5_000),
     }
 }

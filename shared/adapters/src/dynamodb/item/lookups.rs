@@ -1,12 +1,11 @@
 //! `lookups`: where things are, and how an item of another table becomes the entries that lead to it.
 
 use domain::{
-    correction::Revision,
-    ids::{ClickId, TransactionId, UserId},
+    inbound::{correction::Revision, refusal::REFUSAL_KEPT_SECONDS},
     jiff::Timestamp,
-    lookup::{Entry, Kind, Place, Subject},
-    participant::Participant,
-    refusal::REFUSAL_KEPT_SECONDS,
+    lookup::{Kind, LookupEntry, Place, Subject},
+    outbound::participant::Participant,
+    values::ids::{ClickId, TransactionId, UserId},
 };
 use serde::{Deserialize, Serialize};
 
@@ -37,8 +36,8 @@ pub fn partition(subject: &Subject, shard: u8) -> String {
     format!("{subject}#{shard:02}")
 }
 
-impl From<&Entry> for LookupItem {
-    fn from(entry: &Entry) -> Self {
+impl From<&LookupEntry> for LookupItem {
+    fn from(entry: &LookupEntry) -> Self {
         let subject = partition(&entry.subject, entry.shard());
         Self { subject, place: entry.place.to_string(), expires_at: entry.expires_at }
     }
@@ -75,32 +74,32 @@ impl PostbackItem {
     }
 
     /// Its entries, or why it cannot be read.
-    pub fn lookups(self) -> Result<Vec<Entry>, String> {
+    pub fn lookups(self) -> Result<Vec<LookupEntry>, String> {
         let key = self.lookup_key();
-        Ok(Entry::of_revision(&Revision::try_from(self)?, key))
+        Ok(LookupEntry::of_revision(&Revision::try_from(self)?, key))
     }
 }
 
 impl ClickItem {
     /// Its entries.
-    pub fn lookups(self) -> Vec<Entry> {
+    pub fn lookups(self) -> Vec<LookupEntry> {
         let expires_at = self.expires_at;
-        Entry::of_click(&self.into(), expires_at)
+        LookupEntry::of_click(&self.into(), expires_at)
     }
 }
 
 impl DeliveryItem {
     /// Its entries.
-    pub fn lookups(&self) -> Vec<Entry> {
-        Entry::of_delivery(&self.delivery)
+    pub fn lookups(&self) -> Vec<LookupEntry> {
+        LookupEntry::of_delivery(&self.delivery)
     }
 }
 
 impl ParticipantItem {
     /// The entries that its change from `before` makes, or why it cannot be read: none where no link was opened.
-    pub fn lookups(&self, before: Option<&Self>) -> Result<Vec<Entry>, String> {
+    pub fn lookups(&self, before: Option<&Self>) -> Result<Vec<LookupEntry>, String> {
         let before = before.map(Self::participant).transpose()?;
-        Ok(Entry::of_openings(&self.user_id, before.as_ref(), &self.participant()?))
+        Ok(LookupEntry::of_openings(&self.user_id, before.as_ref(), &self.participant()?))
     }
 
     fn participant(&self) -> Result<Participant, String> {
@@ -118,7 +117,7 @@ impl RefusalItem {
     ///
     /// A refusal stands where it was last seen, in the first sighting of an hour. A conflict stands where it was first
     /// seen, for as long as it is open, and 30 days longer.
-    pub fn lookups(&self, before: Option<&Self>) -> Vec<Entry> {
+    pub fn lookups(&self, before: Option<&Self>) -> Vec<LookupEntry> {
         let (subject, at, expires_at) = match self.kind {
             RefusalKind::Refusal => {
                 let hour = |item: &Self| item.last_received_at.as_second().div_euclid(SIGHTINGS_SECONDS);
@@ -141,7 +140,7 @@ impl RefusalItem {
         let (user_id, click_id) = self.ids();
         let subjects = [Some(subject), user_id.map(Subject::User), click_id.map(Subject::Click)];
         let place = Place::new(at, Kind::Refusal, self.provider_content.as_str());
-        Entry::under(subjects.into_iter().flatten(), &place, expires_at)
+        LookupEntry::under(subjects.into_iter().flatten(), &place, expires_at)
     }
 
     /// The user and the click that it names, as far as they could be read.
@@ -160,9 +159,11 @@ impl RefusalItem {
 #[cfg(test)]
 mod tests {
     use domain::{
-        fault::Fault,
-        ids::Provider,
-        refusal::{Conflict, Refusal},
+        inbound::{
+            fault::Fault,
+            refusal::{Conflict, Refusal},
+        },
+        values::ids::Provider,
     };
 
     use super::*;

@@ -1,10 +1,14 @@
 //! Keys and attributes of media buying: campaigns' catalogue, participants, deliveries.
 
 use domain::{
-    attempt::Attempt,
-    delivery::{Delivery, LateAttempt, Status},
-    ids::{DeliveryId, Provider, UserId},
-    moment::Moment,
+    outbound::{
+        attempt::Attempt,
+        delivery::{Delivery, LateAttempt, Status},
+    },
+    values::{
+        ids::{DeliveryId, Provider, UserId},
+        time::UnixMillis,
+    },
 };
 use serde::{Deserialize, Serialize};
 
@@ -75,16 +79,16 @@ pub struct DeliveryItem {
     pub under_way_shard: Option<u32>,
     /// Only while it is under way: since when, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub under_way_since: Option<Moment>,
+    pub under_way_since: Option<UnixMillis>,
     /// Only when it is exhausted or gone: where in the index of such it stands.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_shard: Option<String>,
     /// Only when it is exhausted or gone: when that was, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub failed_at: Option<Moment>,
+    pub failed_at: Option<UnixMillis>,
     /// When the sweep last sent for it, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub swept_at: Option<Moment>,
+    pub swept_at: Option<UnixMillis>,
 }
 
 impl From<&Delivery> for DeliveryItem {
@@ -179,7 +183,7 @@ pub struct CataloguePointerItem {
     /// How many chunks it has.
     pub chunks: u32,
     /// When it was published, in Unix milliseconds.
-    pub published_at: Moment,
+    pub published_at: UnixMillis,
     /// What was current before, and may still be being read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Publishing>,
@@ -207,12 +211,15 @@ mod tests {
 
     use aws_sdk_dynamodb::types::AttributeValue;
     use domain::{
-        attempt::{Answer, Answered, Outcome},
-        delivery::{Message, Pace, Recorded, Standing},
-        event::Ids,
-        ids::{CampaignName, ClickId, Mark, Ticket},
-        participant::Owed,
-        retry::RetryPolicy,
+        outbound::{
+            agreed_ids::PartnerIds,
+            attempt::{AnswerExcerpt, AttemptOutcome, FinishedAttempt},
+            campaign::CampaignState,
+            delivery::{AttemptDecision, DeliveryPace, Message},
+            participant::Owed,
+            retry::RetryPolicy,
+        },
+        values::ids::{CampaignName, ChainTicket, ClaimMark, ClickId},
     };
 
     use super::*;
@@ -222,21 +229,26 @@ mod tests {
         let owed = Owed {
             provider: Provider::new("acme").unwrap(),
             campaign: CampaignName::new("welcome").unwrap(),
-            ids: Ids { click_id: ClickId::new("c-1").ok(), user_id: None },
-            occurred_at: Moment::from_millisecond(1),
+            ids: PartnerIds { click_id: ClickId::new("c-1").ok(), user_id: None },
+            occurred_at: UnixMillis::from_millisecond(1),
         };
-        Delivery::new(UserId::new(user).unwrap(), owed, Moment::from_millisecond(2), Ticket::from_random([1; 8]))
+        Delivery::new(
+            UserId::new(user).unwrap(),
+            owed,
+            UnixMillis::from_millisecond(2),
+            ChainTicket::from_random([1; 8]),
+        )
     }
 
     fn after(delivery: &Delivery, message: &Message, status: u16) -> (Delivery, Option<Message>) {
-        let pace = Pace::try_new(Duration::from_mins(1), 60).unwrap();
-        let claim = message.claim(message.due_at, Standing::Open, &pace, &Mark::new("m").unwrap()).unwrap();
+        let pace = DeliveryPace::try_new(Duration::from_mins(1), 60).unwrap();
+        let claim = message.claim(message.due_at, CampaignState::Open, &pace, &ClaimMark::new("m").unwrap()).unwrap();
         let at = message.due_at;
-        let (outcome, answer) = (Outcome::Status(status), Answer::of(b"\xff\x00no"));
-        let answered = Answered { sent_at: at, ended_at: at, outcome, answer, retry_after: None };
-        let ticket = Ticket::from_random([2; 8]);
+        let (outcome, answer) = (AttemptOutcome::Status(status), AnswerExcerpt::of(b"\xff\x00no"));
+        let answered = FinishedAttempt { sent_at: at, ended_at: at, outcome, answer, retry_after: None };
+        let ticket = ChainTicket::from_random([2; 8]);
         match delivery.with_claim(claim.clone()).record(&claim, &answered, RetryPolicy::default(), ticket) {
-            Recorded::Stored { delivery, next } => (delivery, next),
+            AttemptDecision::Stored { delivery, next } => (delivery, next),
             other => panic!("{other:?}"),
         }
     }
@@ -258,7 +270,7 @@ mod tests {
     #[test]
     fn a_delivery_comes_back_from_its_item_as_it_was_through_all_its_life_and_takes_a_kilobyte() {
         let mut delivery = delivery("gg3-42");
-        let mut message = delivery.first_message(Ticket::from_random([1; 8]));
+        let mut message = delivery.first_message(ChainTicket::from_random([1; 8]));
         while let Some(due) = message {
             let item = to_item("test", &DeliveryItem::from(&delivery)).unwrap();
             assert!(bytes(&item) < 1024, "{} bytes before attempt {}", bytes(&item), due.n);
@@ -274,7 +286,7 @@ mod tests {
     #[test]
     fn only_what_is_under_way_is_in_its_index_and_only_what_failed_in_that_of_failures() {
         let fresh = delivery("gg3-42");
-        let message = fresh.first_message(Ticket::from_random([1; 8])).unwrap();
+        let message = fresh.first_message(ChainTicket::from_random([1; 8])).unwrap();
         for (status, under_way, failed) in [(500, true, false), (200, false, false), (410, false, true)] {
             let item = DeliveryItem::from(&after(&fresh, &message, status).0);
             assert_eq!((item.under_way_shard.is_some(), item.under_way_since.is_some()), (under_way, under_way));
@@ -287,9 +299,9 @@ mod tests {
     #[test]
     fn a_claim_stands_where_its_path_says() {
         let fresh = delivery("gg3-42");
-        let message = fresh.first_message(Ticket::from_random([1; 8])).unwrap();
-        let pace = Pace::try_new(Duration::from_mins(1), 60).unwrap();
-        let claim = message.claim(message.due_at, Standing::Open, &pace, &Mark::new("m").unwrap()).unwrap();
+        let message = fresh.first_message(ChainTicket::from_random([1; 8])).unwrap();
+        let pace = DeliveryPace::try_new(Duration::from_mins(1), 60).unwrap();
+        let claim = message.claim(message.due_at, CampaignState::Open, &pace, &ClaimMark::new("m").unwrap()).unwrap();
         let claimed = serde_json::to_value(fresh.with_claim(claim.clone())).unwrap();
         let there = CLAIM_PATH.iter().fold(&claimed, |at, name| &at[*name]);
         assert_eq!(*there, serde_json::to_value(&claim).unwrap());

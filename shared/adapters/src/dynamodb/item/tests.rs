@@ -1,12 +1,14 @@
 //! Items as DynamoDB holds them, in its own JSON: what was stored must be read for ever, and what is put must stay the same.
 
 use domain::{
-    click::ClickOrigin,
-    conversion::{Receipt, RecordedPostback},
-    correction::Revision,
-    ids::{EventId, EventName, Provider, ReceiptId, TransactionId},
+    inbound::{
+        click::ClickOrigin,
+        conversion::{Receipt, RecordedPostback},
+        correction::Revision,
+        postback::{Content, Postback},
+    },
     jiff::Timestamp,
-    postback::{Content, Postback},
+    values::ids::{EventId, EventName, Provider, ReceiptId, TransactionId},
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use domain::{
-    attempt::{Outcome, Verdict},
-    retry::RetryAfter,
-    signature::Secret,
-    webhook::Method,
+    outbound::{
+        attempt::{AttemptOutcome, Verdict},
+        retry::RetryAfter,
+        webhook::Method,
+    },
+    values::signature::Secret,
 };
 use jiff::Timestamp;
 
@@ -19,9 +21,9 @@ use super::{
 async fn a_status_is_the_outcome_whatever_it_is() {
     for code in [200, 204, 301, 304, 404, 410, 500, 503, 599] {
         let says = format!("HTTP/1.1 {code} Whatever\r\ncontent-length: 0\r\nlocation: http://127.0.0.1:1/\r\n\r\n");
-        assert_eq!(outcome_of(says).await, Outcome::Status(code));
+        assert_eq!(outcome_of(says).await, AttemptOutcome::Status(code));
     }
-    assert_eq!(outcome_of("HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\n").await, Outcome::Status(200));
+    assert_eq!(outcome_of("HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\n").await, AttemptOutcome::Status(200));
 }
 
 #[tokio::test]
@@ -73,7 +75,7 @@ async fn a_get_goes_out_to_the_letter_with_its_signed_headers() {
     let now: Timestamp = "2026-11-23T12:00:00.123456Z".parse().unwrap();
     let signer = Signer::try_new(&secrets).unwrap();
     let answered = client().send(&asked, &delivery_id(), &signer, now).await;
-    assert_eq!(answered.outcome, Outcome::Status(200));
+    assert_eq!(answered.outcome, AttemptOutcome::Status(200));
     assert!(answered.sent_at.as_millisecond() == now.as_millisecond() && answered.ended_at > answered.sent_at);
     let seen = peer.requests().remove(0);
     let id = delivery_id();

@@ -8,9 +8,9 @@ use std::{
     time::Duration,
 };
 
-use domain::{
-    address::Reason,
-    attempt::{AttemptFault, DnsFault, Outcome, Phase},
+use domain::outbound::{
+    address::BlockReason,
+    attempt::{AttemptFault, AttemptOutcome, DnsFault, Phase},
     webhook::Allowance,
 };
 
@@ -25,7 +25,7 @@ fn public() -> WebhookSettings {
     WebhookSettings { reach: Reach::Public, limits: limits() }
 }
 
-async fn refused(addresses: &[&str], template: &str) -> Reason {
+async fn refused(addresses: &[&str], template: &str) -> BlockReason {
     match fault(send(&client_at(&public(), addresses), template).await.outcome) {
         AttemptFault::Blocked(blocked) => blocked.reason,
         other => panic!("{other}"),
@@ -34,24 +34,24 @@ async fn refused(addresses: &[&str], template: &str) -> Reason {
 
 #[tokio::test]
 async fn a_name_with_an_address_that_is_not_public_is_refused() {
-    assert_eq!(refused(&["127.0.0.1"], NAMED).await, Reason::Loopback);
-    assert_eq!(refused(&["10.0.0.1"], NAMED).await, Reason::Private);
-    assert_eq!(refused(&["169.254.169.254"], NAMED).await, Reason::Metadata);
-    assert_eq!(refused(&["::ffff:127.0.0.1"], NAMED).await, Reason::EmbeddedIpv4);
+    assert_eq!(refused(&["127.0.0.1"], NAMED).await, BlockReason::Loopback);
+    assert_eq!(refused(&["10.0.0.1"], NAMED).await, BlockReason::Private);
+    assert_eq!(refused(&["169.254.169.254"], NAMED).await, BlockReason::Metadata);
+    assert_eq!(refused(&["::ffff:127.0.0.1"], NAMED).await, BlockReason::EmbeddedIpv4);
 }
 
 #[tokio::test]
 async fn one_address_among_many_that_is_not_public_is_enough() {
-    assert_eq!(refused(&["8.8.8.8", "192.168.0.1"], NAMED).await, Reason::Private);
-    assert_eq!(refused(&["::1", "8.8.8.8"], NAMED).await, Reason::Loopback);
+    assert_eq!(refused(&["8.8.8.8", "192.168.0.1"], NAMED).await, BlockReason::Private);
+    assert_eq!(refused(&["::1", "8.8.8.8"], NAMED).await, BlockReason::Loopback);
     let many = ["8.8.8.8", "8.8.8.9", "8.8.8.10", "8.8.8.11", "8.8.8.12", "10.0.0.1"];
-    assert_eq!(refused(&many, NAMED).await, Reason::Private);
+    assert_eq!(refused(&many, NAMED).await, BlockReason::Private);
 }
 
 #[tokio::test]
 async fn a_literal_is_checked_as_a_name_is() {
     for template in ["https://127.0.0.1/", "https://2130706433/", "https://0x7f.1:8443/", "https://[::1]/"] {
-        assert_eq!(refused(&[], template).await, Reason::Loopback, "{template}");
+        assert_eq!(refused(&[], template).await, BlockReason::Loopback, "{template}");
     }
 }
 
@@ -92,11 +92,11 @@ async fn a_name_is_resolved_once_while_fresh_and_checked_again() {
     let template = format!("http://partner.example:{}/", peer.address.port());
     let remembering = client_looking_up(limits(), moving);
     for _ in 0..3 {
-        assert_eq!(send(&remembering, &template).await.outcome, Outcome::Status(200));
+        assert_eq!(send(&remembering, &template).await.outcome, AttemptOutcome::Status(200));
     }
     // A connection is there already, and no reason to go where the name does not lead any more.
     let forgetting = client_looking_up(Limits { names_fresh: Duration::ZERO, ..limits() }, moving);
-    assert_eq!(send(&forgetting, &template).await.outcome, Outcome::Status(200));
+    assert_eq!(send(&forgetting, &template).await.outcome, AttemptOutcome::Status(200));
     assert!(matches!(fault(send(&forgetting, &template).await.outcome), AttemptFault::Blocked(_)));
 }
 
@@ -106,7 +106,7 @@ async fn a_connection_to_an_address_the_name_has_lost_is_not_used() {
     let elsewhere = |n| Ok(vec![if n == 1 { "127.0.0.1" } else { "127.0.0.2" }.parse().unwrap()]);
     let client = client_looking_up(Limits { names_fresh: Duration::ZERO, ..limits() }, elsewhere);
     let template = format!("http://partner.example:{}/", peer.address.port());
-    assert_eq!(send(&client, &template).await.outcome, Outcome::Status(200));
+    assert_eq!(send(&client, &template).await.outcome, AttemptOutcome::Status(200));
     assert_eq!(fault(send(&client, &template).await.outcome), AttemptFault::Refused);
     assert_eq!(peer.requests().len(), 1);
 }
@@ -116,7 +116,7 @@ async fn the_next_address_is_tried_where_the_first_refuses() {
     let peer = Peer::answering(OK);
     let template = format!("http://partner.example:{}/", peer.address.port());
     let client = client_at(&settings(None), &["127.0.0.2", "127.0.0.1", "127.0.0.3"]);
-    assert_eq!(send(&client, &template).await.outcome, Outcome::Status(200));
+    assert_eq!(send(&client, &template).await.outcome, AttemptOutcome::Status(200));
     let client = client_at(&settings(None), &["127.0.0.2", "127.0.0.3"]);
     assert_eq!(fault(send(&client, &template).await.outcome), AttemptFault::Refused);
 }
@@ -146,7 +146,7 @@ async fn the_systems_resolver_finds_this_machine() {
     let peer = Peer::answering(OK);
     let client = WebhookClient::new(&settings(None)).unwrap();
     let answered = send(&client, &format!("http://localhost:{}/", peer.address.port())).await;
-    assert_eq!(answered.outcome, Outcome::Status(200));
+    assert_eq!(answered.outcome, AttemptOutcome::Status(200));
     let public = WebhookClient::new(&public()).unwrap();
     let refused = fault(send(&public, "https://localhost/").await.outcome);
     assert!(matches!(refused, AttemptFault::Blocked(_)), "{refused}");

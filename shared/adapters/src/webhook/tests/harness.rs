@@ -11,14 +11,18 @@ use std::{
 };
 
 use domain::{
-    attempt::{Answered, AttemptFault, Outcome},
-    catalogue::AgreedIds,
-    event::Ids,
-    ids::{CampaignName, ClickId, DeliveryId, EventLabel, Provider, UserId},
-    moment::Moment,
-    partner::ParameterNames,
-    signature::Secret,
-    webhook::{Allowance, BodyNames, Development, Method, UrlTemplate, Values, Webhook, WebhookRequest},
+    outbound::{
+        agreed_ids::{AgreedIds, PartnerIds},
+        attempt::{AttemptFault, AttemptOutcome, FinishedAttempt},
+        macros::WebhookValues,
+        webhook::{Allowance, BodyNames, Development, Method, UrlTemplate, Webhook, WebhookRequest},
+    },
+    values::{
+        ids::{CampaignName, ClickId, DeliveryId, EventLabel, Provider, UserId},
+        parameter_names::ParameterNames,
+        signature::Secret,
+        time::UnixMillis,
+    },
 };
 use jiff::Timestamp;
 use tokio::{
@@ -194,18 +198,18 @@ pub(super) fn delivery_id() -> DeliveryId {
 pub(super) fn request(method: Method, template: &str) -> WebhookRequest {
     let allowance = Allowance::Development(development());
     let template = UrlTemplate::parse(template, &AgreedIds::default(), allowance).unwrap();
-    let values = Values {
-        ids: &Ids { user_id: None, click_id: ClickId::new("c-1").ok() },
+    let values = WebhookValues {
+        ids: &PartnerIds { user_id: None, click_id: ClickId::new("c-1").ok() },
         event: &EventLabel::new("registration").unwrap(),
         campaign: &CampaignName::new("welcome").unwrap(),
         delivery_id: &delivery_id(),
-        occurred_at: Moment::from("2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap()),
+        occurred_at: UnixMillis::from("2026-11-23T12:00:00Z".parse::<Timestamp>().unwrap()),
     };
     let names = BodyNames::try_new(&ParameterNames::default()).unwrap();
     Webhook { template, method, names }.request(&values).unwrap()
 }
 
-pub(super) async fn send(client: &WebhookClient, template: &str) -> Answered {
+pub(super) async fn send(client: &WebhookClient, template: &str) -> FinishedAttempt {
     let signer = Signer::try_new(&[Secret::new(SECRET)]).unwrap();
     let began = std::time::Instant::now();
     let answered = client.send(&request(Method::Get, template), &delivery_id(), &signer, Timestamp::now()).await;
@@ -214,7 +218,7 @@ pub(super) async fn send(client: &WebhookClient, template: &str) -> Answered {
 }
 
 /// Returns the outcome of one request to a partner that says this and closes.
-pub(super) async fn outcome_of(says: impl Into<Vec<u8>>) -> Outcome {
+pub(super) async fn outcome_of(says: impl Into<Vec<u8>>) -> AttemptOutcome {
     let says: Arc<[u8]> = says.into().into();
     let peer = Peer::start(None, move |mut call| {
         let says = says.clone();
@@ -228,9 +232,9 @@ pub(super) async fn outcome_of(says: impl Into<Vec<u8>>) -> Outcome {
     outcome
 }
 
-pub(super) fn fault(outcome: Outcome) -> AttemptFault {
+pub(super) fn fault(outcome: AttemptOutcome) -> AttemptFault {
     match outcome {
-        Outcome::Fault(fault) => fault,
-        Outcome::Status(status) => panic!("answered {status}"),
+        AttemptOutcome::Fault(fault) => fault,
+        AttemptOutcome::Status(status) => panic!("answered {status}"),
     }
 }

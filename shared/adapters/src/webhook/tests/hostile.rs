@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use domain::attempt::{AttemptFault, Outcome, Phase};
+use domain::outbound::attempt::{AttemptFault, AttemptOutcome, Phase};
 use tokio::{
     io::AsyncReadExt,
     net::{TcpSocket, TcpStream},
@@ -17,7 +17,7 @@ use tokio::{
 
 use super::harness::{OK, Peer, client, fault, hasty, outcome_of, send};
 
-fn waited_for(outcome: Outcome) -> Phase {
+fn waited_for(outcome: AttemptOutcome) -> Phase {
     match fault(outcome) {
         AttemptFault::TimedOut { waiting_for, after_ms } => {
             let least = if waiting_for == Phase::Connect { 250 } else { 300 };
@@ -65,7 +65,7 @@ async fn a_complete_head_with_2xx_delivers_whatever_follows_it() {
         "content-length: 2\r\ntransfer-encoding: chunked\r\n\r\nok",
     ] {
         let says = format!("HTTP/1.1 200 OK\r\n{rest}\r\n");
-        assert_eq!(outcome_of(says).await, Outcome::Status(200), "{rest}");
+        assert_eq!(outcome_of(says).await, AttemptOutcome::Status(200), "{rest}");
     }
 }
 
@@ -73,7 +73,7 @@ async fn a_complete_head_with_2xx_delivers_whatever_follows_it() {
 async fn a_head_that_never_completes_is_a_failed_attempt() {
     for rest in ["", "broken", "x: y\r\n"] {
         let says = format!("HTTP/1.1 200 OK\r\n{rest}");
-        assert_eq!(outcome_of(says).await, Outcome::Fault(AttemptFault::Disconnected), "{rest}");
+        assert_eq!(outcome_of(says).await, AttemptOutcome::Fault(AttemptFault::Disconnected), "{rest}");
     }
     let dripping = Peer::start(None, |mut call| async move {
         call.request().await;
@@ -94,7 +94,7 @@ async fn a_head_beyond_hypers_bounds_is_no_http() {
         ["-1", "18446744073709551615", "1\r\ncontent-length: 2"].map(|it| format!("content-length: {it}\r\n"));
     for head in [&many, &large].into_iter().chain(&lengths) {
         let says = format!("HTTP/1.1 200 OK\r\n{head}\r\n");
-        assert_eq!(outcome_of(says).await, Outcome::Fault(AttemptFault::NotHttp), "{head:.40}");
+        assert_eq!(outcome_of(says).await, AttemptOutcome::Fault(AttemptFault::NotHttp), "{head:.40}");
     }
 }
 
@@ -118,7 +118,7 @@ async fn a_flood_of_1xx_lasts_no_longer_than_the_attempt() {
 async fn an_endless_head_is_no_http() {
     for then in ["x: y\r\n", "y"] {
         let peer = saying_without_end("HTTP/1.1 200 OK\r\nx: ", then);
-        assert_eq!(send(&client(), &peer.http()).await.outcome, Outcome::Fault(AttemptFault::NotHttp));
+        assert_eq!(send(&client(), &peer.http()).await.outcome, AttemptOutcome::Fault(AttemptFault::NotHttp));
         peer.is_left().await;
     }
 }
@@ -130,7 +130,7 @@ async fn a_body_of_endless_framing_is_left_after_its_head() {
     let trailers = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n";
     for (first, then) in [(chunked, "0"), (chunked, "1\r\nz\r\n"), (extension, "y"), (trailers, "x: y\r\n")] {
         let peer = saying_without_end(first, then);
-        assert_eq!(send(&client(), &peer.http()).await.outcome, Outcome::Status(200), "{first}{then}");
+        assert_eq!(send(&client(), &peer.http()).await.outcome, AttemptOutcome::Status(200), "{first}{then}");
         peer.is_left().await;
     }
 }
@@ -154,14 +154,14 @@ async fn an_answer_before_its_request_delivers_nothing() {
         let before = peer.requests().len();
         let outcome = send(&client(), &peer.http()).await.outcome;
         let came = peer.requests().len() - before;
-        assert!(came <= 1 && (outcome != Outcome::Status(200) || came == 1), "{outcome}");
+        assert!(came <= 1 && (outcome != AttemptOutcome::Status(200) || came == 1), "{outcome}");
     }
 }
 
 #[tokio::test]
 async fn a_partner_that_switches_protocols_is_answered_101() {
     let says = "HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\nwords";
-    assert_eq!(outcome_of(says).await, Outcome::Status(101));
+    assert_eq!(outcome_of(says).await, AttemptOutcome::Status(101));
 }
 
 #[tokio::test]
@@ -182,7 +182,7 @@ async fn an_endless_body_is_left_after_4_kib() {
         }
     });
     let answered = send(&client(), &peer.http()).await;
-    assert_eq!(answered.outcome, Outcome::Status(500));
+    assert_eq!(answered.outcome, AttemptOutcome::Status(500));
     assert_eq!(answered.answer.as_bytes(), [b'z'; 256]);
     for _ in 0..100 {
         if closed.load(Ordering::SeqCst) == 1 {
@@ -203,21 +203,21 @@ async fn a_body_that_stalls_does_not_change_its_status() {
         let _ = call.stream.read_u8().await;
     });
     let answered = send(&hasty(), &peer.http()).await;
-    assert_eq!((answered.outcome, answered.answer.as_bytes()), (Outcome::Status(200), &b"hal"[..]));
+    assert_eq!((answered.outcome, answered.answer.as_bytes()), (AttemptOutcome::Status(200), &b"hal"[..]));
 }
 
 #[tokio::test]
 async fn an_answer_that_is_not_http_is_named_so() {
     let large = format!("HTTP/1.1 2{}", "0".repeat(1_000_000));
     for says in ["SSH-2.0-OpenSSH_9.6\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}", "HTTP/1.1 abc\r\n\r\n", large.as_str()] {
-        assert_eq!(outcome_of(says).await, Outcome::Fault(AttemptFault::NotHttp), "{says:.20}");
+        assert_eq!(outcome_of(says).await, AttemptOutcome::Fault(AttemptFault::NotHttp), "{says:.20}");
     }
 }
 
 #[tokio::test]
 async fn a_break_before_the_status_line_is_disconnected() {
     for says in ["", "HTTP/1.1 20", "HTTP/1.1 200 OK"] {
-        assert_eq!(outcome_of(says).await, Outcome::Fault(AttemptFault::Disconnected), "{says}");
+        assert_eq!(outcome_of(says).await, AttemptOutcome::Fault(AttemptFault::Disconnected), "{says}");
     }
 }
 
@@ -238,5 +238,5 @@ async fn a_connection_that_nobody_takes_times_out() {
 async fn a_port_where_nobody_listens_is_refused() {
     let port = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let answered = send(&client(), &format!("http://127.0.0.1:{port}/")).await;
-    assert_eq!(answered.outcome, Outcome::Fault(AttemptFault::Refused));
+    assert_eq!(answered.outcome, AttemptOutcome::Fault(AttemptFault::Refused));
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::attempt::{AttemptFault, Outcome, Phase};
+use domain::outbound::attempt::{AttemptFault, AttemptOutcome, Phase};
 use tokio::{io::AsyncReadExt, time::sleep};
 
 use super::{
@@ -80,7 +80,7 @@ fn nothing(_: u32) -> Vec<u8> {
 }
 
 /// Sends one webhook, and checks that it was one request whose connection is left and not used for the next.
-async fn outcome(first: fn(u32) -> Vec<u8>, then: fn(u32) -> Vec<u8>) -> Outcome {
+async fn outcome(first: fn(u32) -> Vec<u8>, then: fn(u32) -> Vec<u8>) -> AttemptOutcome {
     let authority = Authority::new();
     let peer = partner(&authority, first, then);
     let client = hasty_trusting(Some(authority.file.clone()));
@@ -90,8 +90,8 @@ async fn outcome(first: fn(u32) -> Vec<u8>, then: fn(u32) -> Vec<u8>) -> Outcome
     outcome
 }
 
-fn waited(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Fault(AttemptFault::TimedOut { waiting_for: Phase::Headers, .. }))
+fn waited(outcome: &AttemptOutcome) -> bool {
+    matches!(outcome, AttemptOutcome::Fault(AttemptFault::TimedOut { waiting_for: Phase::Headers, .. }))
 }
 
 #[tokio::test]
@@ -117,7 +117,7 @@ async fn a_stream_or_connection_that_is_refused_is_not_tried_again() {
     let going = |_| frame(GOAWAY, 0, 0, &[0; 8]);
     let calm = |_| frame(GOAWAY, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 11]);
     for first in [refused, cancelled, going, calm] {
-        assert_eq!(outcome(first, nothing).await, Outcome::Fault(AttemptFault::Disconnected));
+        assert_eq!(outcome(first, nothing).await, AttemptOutcome::Fault(AttemptFault::Disconnected));
     }
 }
 
@@ -128,7 +128,7 @@ async fn a_connection_that_goes_away_is_replaced_before_sending() {
         partner(&authority, |stream| [ok(stream), frame(GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0])].concat(), nothing);
     let client = authority.client();
     for sent in 1..=3 {
-        assert_eq!(send(&client, &peer.https()).await.outcome, Outcome::Status(200));
+        assert_eq!(send(&client, &peer.https()).await.outcome, AttemptOutcome::Status(200));
         assert_eq!((peer.requests().len(), peer.connections()), (sent, sent));
         sleep(Duration::from_millis(5)).await;
     }
@@ -140,7 +140,7 @@ async fn webhooks_of_one_batch_are_each_sent_once_over_http_2() {
     let peer = partner(&authority, ok, nothing);
     let (client, url) = (authority.client(), peer.https());
     let sent = futures_util::future::join_all((0..10).map(|_| send(&client, &url))).await;
-    assert!(sent.iter().all(|answered| answered.outcome == Outcome::Status(200)));
+    assert!(sent.iter().all(|answered| answered.outcome == AttemptOutcome::Status(200)));
     assert_eq!(peer.requests().len(), 10);
 }
 
@@ -167,7 +167,7 @@ async fn a_partner_that_takes_nothing_in_keeps_no_connection() {
 async fn a_flood_of_1xx_over_http_2_ends() {
     let hint = |stream| frame(HEADERS, END_HEADERS, stream, &[STATUS_103, X_IS_Y].concat());
     let ended = outcome(nothing, hint).await;
-    assert!(matches!(ended, Outcome::Fault(_)), "{ended}");
+    assert!(matches!(ended, AttemptOutcome::Fault(_)), "{ended}");
 }
 
 #[tokio::test]
@@ -176,7 +176,7 @@ async fn headers_without_end_over_http_2_are_no_http() {
     for more in
         [|stream| frame(CONTINUATION, 0, stream, &X_IS_Y.repeat(100)), |stream| frame(CONTINUATION, 0, stream, &[])]
     {
-        assert_eq!(outcome(begun, more).await, Outcome::Fault(AttemptFault::NotHttp));
+        assert_eq!(outcome(begun, more).await, AttemptOutcome::Fault(AttemptFault::NotHttp));
     }
 }
 
@@ -198,7 +198,7 @@ async fn an_endless_body_over_http_2_does_not_change_its_status() {
     let data = |stream| frame(DATA, 0, stream, &[b'z'; 1024]);
     let empty = |stream| frame(DATA, 0, stream, &[]);
     for then in [nothing, data, empty] {
-        assert_eq!(outcome(head, then).await, Outcome::Status(200));
+        assert_eq!(outcome(head, then).await, AttemptOutcome::Status(200));
     }
 }
 

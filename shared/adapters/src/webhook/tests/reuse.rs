@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use domain::attempt::{AttemptFault, Outcome};
+use domain::outbound::attempt::{AttemptFault, AttemptOutcome};
 use tokio::{sync::Barrier, time::sleep};
 
 use super::{
@@ -35,7 +35,7 @@ async fn a_connection_that_should_close_is_not_used_again() {
         // The partner itself leaves it open.
         let (peer, client) = (Peer::answering(answer), client());
         for connections in 1..=2 {
-            assert_eq!(send(&client, &peer.http()).await.outcome, Outcome::Status(200));
+            assert_eq!(send(&client, &peer.http()).await.outcome, AttemptOutcome::Status(200));
             assert_eq!(peer.connections(), connections, "{answer}");
         }
     }
@@ -47,7 +47,7 @@ async fn the_limits_bound_how_many_connections_wait_and_how_long() {
         let peer = Peer::answering(OK);
         let client = client_at(&WebhookSettings { limits, ..settings(None) }, &["127.0.0.1"]);
         for _ in 0..2 {
-            assert_eq!(send(&client, &peer.http()).await.outcome, Outcome::Status(200));
+            assert_eq!(send(&client, &peer.http()).await.outcome, AttemptOutcome::Status(200));
         }
         assert_eq!(peer.connections(), 2);
     }
@@ -61,7 +61,7 @@ async fn a_connection_closed_meanwhile_is_replaced_before_sending() {
     });
     let client = client();
     for sent in 1..=5 {
-        assert_eq!(send(&client, &peer.http()).await.outcome, Outcome::Status(200));
+        assert_eq!(send(&client, &peer.http()).await.outcome, AttemptOutcome::Status(200));
         assert_eq!((peer.requests().len(), peer.connections()), (sent, sent));
         sleep(Duration::from_millis(5)).await;
     }
@@ -79,7 +79,7 @@ async fn a_close_at_any_moment_never_causes_a_second_request() {
         let client = client();
         for sent in 1..=4 {
             let outcome = send(&client, &peer.http()).await.outcome;
-            let clear = [Outcome::Status(200), Outcome::Fault(AttemptFault::Disconnected)];
+            let clear = [AttemptOutcome::Status(200), AttemptOutcome::Fault(AttemptFault::Disconnected)];
             assert!(clear.contains(&outcome), "{outcome}");
             assert!(peer.requests().len() <= sent);
         }
@@ -95,9 +95,9 @@ async fn a_request_written_to_a_kept_connection_is_sent_once() {
         call.request().await;
     });
     let client = client();
-    assert_eq!(send(&client, &peer.http()).await.outcome, Outcome::Status(200));
+    assert_eq!(send(&client, &peer.http()).await.outcome, AttemptOutcome::Status(200));
     let outcome = send(&client, &peer.http()).await.outcome;
-    assert_eq!(outcome, Outcome::Fault(AttemptFault::Disconnected));
+    assert_eq!(outcome, AttemptOutcome::Fault(AttemptFault::Disconnected));
     assert_eq!((peer.requests().len(), peer.connections()), (2, 1));
 }
 
@@ -111,10 +111,10 @@ async fn a_request_that_met_the_end_of_a_kept_connection_says_so() {
         }
     });
     let (client, template) = (client(), format!("http://partner.example:{}/", peer.address.port()));
-    assert_eq!(send(&client, &template).await.outcome, Outcome::Status(200));
+    assert_eq!(send(&client, &template).await.outcome, AttemptOutcome::Status(200));
     let kept = AttemptFault::Other(CLOSED_MEANWHILE.to_owned());
-    assert_eq!(send(&client, &template).await.outcome, Outcome::Fault(kept));
-    assert_eq!(send(&client, &template).await.outcome, Outcome::Fault(AttemptFault::Disconnected));
+    assert_eq!(send(&client, &template).await.outcome, AttemptOutcome::Fault(kept));
+    assert_eq!(send(&client, &template).await.outcome, AttemptOutcome::Fault(AttemptFault::Disconnected));
     assert_eq!((peer.requests().len(), peer.connections()), (3, 2));
 }
 
@@ -122,7 +122,7 @@ async fn a_request_that_met_the_end_of_a_kept_connection_says_so() {
 async fn a_machine_that_slept_trusts_no_connection() {
     let (peer, client) = (Peer::answering(OK), client());
     for connections in 1..=3 {
-        assert_eq!(send(&client, &peer.http()).await.outcome, Outcome::Status(200));
+        assert_eq!(send(&client, &peer.http()).await.outcome, AttemptOutcome::Status(200));
         assert_eq!(peer.connections(), connections);
         client.clients.sleep(Duration::from_secs(2));
     }
@@ -147,7 +147,7 @@ async fn a_connection_closed_while_nobody_looked_costs_nothing() {
     });
     let client = client();
     for _ in 0..10 {
-        assert_eq!(send(&client, &template).await.outcome, Outcome::Status(200));
+        assert_eq!(send(&client, &template).await.outcome, AttemptOutcome::Status(200));
         close.send(()).unwrap();
         is_closed.recv().unwrap();
     }
@@ -158,10 +158,10 @@ async fn connections_are_kept_to_no_more_hosts_than_the_bound() {
     let (peer, client) = (Peer::answering(OK), client());
     let template = |n| format!("http://partner-{n}.example:{}/", peer.address.port());
     for n in 0..MAX_HOSTS + 5 {
-        assert_eq!(send(&client, &template(n)).await.outcome, Outcome::Status(200));
+        assert_eq!(send(&client, &template(n)).await.outcome, AttemptOutcome::Status(200));
     }
     peer.ended(5).await;
-    assert_eq!(send(&client, &template(5)).await.outcome, Outcome::Status(200));
+    assert_eq!(send(&client, &template(5)).await.outcome, AttemptOutcome::Status(200));
     assert_eq!(peer.connections(), MAX_HOSTS + 5);
 }
 
@@ -170,8 +170,8 @@ async fn one_hosts_fault_costs_its_neighbours_no_connection() {
     let (peer, client) = (Peer::answering(OK), client());
     let broken = Peer::answering("SSH-2.0-OpenSSH_9.6\r\n\r\n");
     for _ in 0..3 {
-        assert_eq!(send(&client, &peer.http()).await.outcome, Outcome::Status(200));
-        assert_eq!(send(&client, &broken.http()).await.outcome, Outcome::Fault(AttemptFault::NotHttp));
+        assert_eq!(send(&client, &peer.http()).await.outcome, AttemptOutcome::Status(200));
+        assert_eq!(send(&client, &broken.http()).await.outcome, AttemptOutcome::Fault(AttemptFault::NotHttp));
     }
     assert_eq!((peer.connections(), broken.connections()), (1, 3));
 }
@@ -206,5 +206,5 @@ async fn webhooks_of_one_batch_do_not_wait_for_each_other() {
     });
     let (client, url) = (client(), peer.http());
     let (a, b, c, d) = tokio::join!(send(&client, &url), send(&client, &url), send(&client, &url), send(&client, &url));
-    assert!([a, b, c, d].iter().all(|answered| answered.outcome == Outcome::Status(200)));
+    assert!([a, b, c, d].iter().all(|answered| answered.outcome == AttemptOutcome::Status(200)));
 }

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use domain::attempt::{AttemptFault, Outcome, Phase, TlsFault};
+use domain::outbound::attempt::{AttemptFault, AttemptOutcome, Phase, TlsFault};
 use http_body_util::Full;
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -84,7 +84,7 @@ async fn a_certificate_of_a_trusted_authority_is_accepted() {
     let peer = peer(authority.certify("partner.example", &[], |_| ()));
     let client = authority.client();
     for _ in 0..2 {
-        assert_eq!(send(&client, &peer.https()).await.outcome, Outcome::Status(200));
+        assert_eq!(send(&client, &peer.https()).await.outcome, AttemptOutcome::Status(200));
     }
     let request = peer.requests().remove(0);
     assert!(request.contains(&format!("host: partner.example:{}\r\n", peer.address.port())), "{request}");
@@ -183,13 +183,13 @@ async fn http_2_is_spoken_if_agreed_on_and_its_connection_kept() {
     let client = authority.client();
     for _ in 0..2 {
         let answered = send(&client, &peer.https()).await;
-        assert_eq!(answered.outcome, Outcome::Status(200));
+        assert_eq!(answered.outcome, AttemptOutcome::Status(200));
         assert_eq!(answered.answer.as_bytes(), b"HTTP/2.0");
     }
     assert_eq!(peer.connections(), 1);
     // Headers beyond all bounds, and the next webhook does not wait on that connection.
     assert_eq!(fault(send(&client, &peer.https()).await.outcome), AttemptFault::NotHttp);
-    assert_eq!(send(&client, &peer.https()).await.outcome, Outcome::Status(200));
+    assert_eq!(send(&client, &peer.https()).await.outcome, AttemptOutcome::Status(200));
     assert_eq!(peer.connections(), 2);
 }
 

@@ -1,10 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    campaign::WebhookFile,
-    partner::{Partner, PartnerFile},
-};
+use crate::outbound::campaign::WebhookFile;
+use crate::partner::{Partner, PartnerFile};
 
 fn file(section: &str) -> PartnerFile {
     serde_json::from_str(&format!(r#"{{"provider":"acme","media_buying":{section}}}"#)).unwrap()
@@ -28,7 +26,7 @@ fn macros(partner: &Partner) -> Vec<(TrackingId, String)> {
 }
 
 #[test]
-fn where_nothing_was_agreed_it_is_the_click_id_and_no_campaign() {
+fn the_default_is_the_click_id_and_no_campaign() {
     let bare = Partner::try_from(serde_json::from_str::<PartnerFile>(r#"{"provider":"acme"}"#).unwrap()).unwrap();
     assert_eq!(bare.media_buying(), checked("{}").media_buying());
     assert_eq!(bare.media_buying().ids(), &AgreedIds::default());
@@ -37,7 +35,7 @@ fn where_nothing_was_agreed_it_is_the_click_id_and_no_campaign() {
 }
 
 #[test]
-fn each_agreed_id_has_the_partners_macro_or_the_documents() {
+fn each_agreed_id_has_the_partners_or_the_default_macro() {
     let partner = checked(r#"{"ids":["user_id","click_id"],"macros":{"click_id":"%cid%"}}"#);
     let expected = [(TrackingId::ClickId, "%cid%".to_owned()), (TrackingId::UserId, "{userId}".to_owned())];
     assert_eq!(macros(&partner), expected);
@@ -46,7 +44,7 @@ fn each_agreed_id_has_the_partners_macro_or_the_documents() {
 }
 
 #[test]
-fn every_fault_of_the_section_is_told_at_once_with_its_place() {
+fn every_fault_of_the_section_is_reported_with_its_place() {
     let quests: Vec<String> = (0..11).map(|n| format!("\"q{n}\"")).collect();
     let group = format!(r#"{{"type":"main_quests","quests":[{}]}}"#, quests.join(","));
     let campaigns = [
@@ -73,7 +71,7 @@ fn every_fault_of_the_section_is_told_at_once_with_its_place() {
 }
 
 #[test]
-fn ids_are_known_and_stand_once_and_there_is_one() {
+fn ids_must_be_known_unique_and_at_least_one() {
     assert_eq!(paths(r#"{"ids":[]}"#), ["media_buying.ids"]);
     let faults = paths(r#"{"ids":["click_id","clickId","click_id"],"macros":{"user_id":"{u}"}}"#);
     assert_eq!(faults, ["media_buying.ids[1]", "media_buying.ids[2]"], "the macro may be meant for the id misspelt");
@@ -82,7 +80,7 @@ fn ids_are_known_and_stand_once_and_there_is_one() {
 }
 
 #[test]
-fn a_webhook_is_called_by_get_or_post_and_names_only_agreed_ids() {
+fn a_webhook_uses_get_or_post_and_only_agreed_ids() {
     let method = |method: &str, names: &str| {
         let json = format!(
             r#"{{"provider":"acme","parameters":{names},"media_buying":{{"campaigns":[{{"name":"a",
@@ -104,7 +102,7 @@ fn a_webhook_is_called_by_get_or_post_and_names_only_agreed_ids() {
 }
 
 #[test]
-fn a_label_that_no_path_could_take_is_refused_before_any_webhook_is_owed() {
+fn a_label_that_would_break_the_path_is_refused() {
     let checked = |event: &str, url: &str| {
         let labelled =
             campaign("a", r#"{"type":"registration"}"#, url).replacen('{', &format!("{{\"event\":{event:?},"), 1);
@@ -125,7 +123,7 @@ fn a_label_that_no_path_could_take_is_refused_before_any_webhook_is_owed() {
 }
 
 #[test]
-fn a_stored_partner_is_read_whatever_its_webhooks_are_now_held_to() {
+fn a_stored_partner_is_read_despite_stricter_webhook_rules() {
     let section =
         format!(r#"{{"campaigns":[{}]}}"#, campaign("a", r#"{"type":"registration"}"#, "http://127.0.0.1:9/"));
     assert_eq!(paths(&section).len(), 3, "scheme, port and host");
@@ -133,13 +131,13 @@ fn a_stored_partner_is_read_whatever_its_webhooks_are_now_held_to() {
 }
 
 #[test]
-fn what_starts_on_publishing_gets_its_instant_once() {
+fn on_publish_is_replaced_by_an_instant_once() {
     let section = |name: &str| {
         let text = campaign(name, r#"{"type":"registration"}"#, "https://a.example/")
             .replace("2026-11-23T12:00:00Z", "on_publish");
         serde_json::from_str::<MediaBuyingFile>(&format!(r#"{{"campaigns":[{text}]}}"#)).unwrap()
     };
-    let (first, later) = (Moment::from_millisecond(1_000), Moment::from_millisecond(9_000));
+    let (first, later) = (UnixMillis::from_millisecond(1_000), UnixMillis::from_millisecond(9_000));
     let undated = PartnerFile { media_buying: Some(section("a")), ..file("{}") };
     let faults = Partner::try_from(undated).unwrap_err();
     assert_eq!(faults[0].path, "media_buying.campaigns[0].active_from", "what is stored has an instant");
@@ -153,7 +151,7 @@ fn what_starts_on_publishing_gets_its_instant_once() {
 
 proptest! {
     #[test]
-    fn a_section_is_stored_and_read_as_it_was(
+    fn a_stored_section_reads_back_unchanged(
         ids in prop::option::of(prop::sample::subsequence(["click_id".to_owned(), "user_id".to_owned()].to_vec(), 1..=2)),
         clicks in prop::collection::vec(1u64..1000, 0..5),
     ) {

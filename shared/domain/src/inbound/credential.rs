@@ -1,0 +1,154 @@
+//! Checks that a call is a partner's own, by a token in its URL or by a signature.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::inbound::parameters::Parameters;
+use crate::prelude::*;
+use crate::values::digest::base32;
+use crate::values::ids::Provider;
+use crate::values::signature::{self, Secret};
+
+/// Names the kinds of credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CredentialKind {
+    /// The partner's postback URL ends in a token.
+    #[default]
+    Token,
+    /// The partner signs each call in the parameter `signature`.
+    Signature,
+}
+
+/// Holds a token as it stands in a partner's URL: 32 lower-case letters and digits, 160 random bits.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Token(String);
+
+impl Token {
+    /// Makes a token of these random bytes.
+    pub fn from_random(bytes: [u8; 20]) -> Self {
+        Self(base32(&bytes))
+    }
+
+    /// Returns the token in plain text, for showing it once.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the hash to store.
+    pub fn hash(&self) -> TokenHash {
+        TokenHash::of(&self.0)
+    }
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// Holds the SHA-256 of a token, which is all that we store. Its 160 random bits need no salt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct TokenHash([u8; 32]);
+
+impl TokenHash {
+    /// Hashes a token's text.
+    pub fn of(token: &str) -> Self {
+        Self(Sha256::digest(token.as_bytes()).into())
+    }
+}
+
+impl TryFrom<String> for TokenHash {
+    type Error = &'static str;
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).map_err(|_| "not lower-case hexadecimal")?;
+        bytes.try_into().map(Self).map_err(|_| "not 32 bytes")
+    }
+}
+
+impl From<TokenHash> for String {
+    fn from(hash: TokenHash) -> String {
+        data_encoding::HEXLOWER.encode(&hash.0)
+    }
+}
+
+/// Holds the credentials that a partner's calls are checked against. Two of a kind may be live at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Credentials {
+    /// Holds the hashes of the live tokens.
+    Tokens(Vec<TokenHash>),
+    /// Holds the live signing secrets.
+    Secrets(Vec<Secret>),
+}
+
+impl Credentials {
+    /// Returns true if the request is this partner's own. `None` stands for an unknown partner, which is refused after
+    /// the same hashing, so that neither the words nor the work tell unknown partners from wrong credentials.
+    pub fn admit(this: Option<&Self>, provider: &Provider, token: Option<&str>, parameters: &Parameters<'_>) -> bool {
+        if let Some(token) = token {
+            let hashes: &[TokenHash] = match this {
+                Some(Self::Tokens(hashes)) => hashes,
+                _ => &[],
+            };
+            matches_any(hashes, &TokenHash::of(token))
+        } else {
+            let secrets: &[Secret] = match this {
+                Some(Self::Secrets(secrets)) => secrets,
+                _ => &[],
+            };
+            let canonical = parameters.canonical(&[("provider", provider.as_str())]);
+            let given = parameters.raw(crate::inbound::parameters::SIGNATURE).unwrap_or_default();
+            signature::verify(secrets, &canonical, given)
+        }
+    }
+}
+
+/// Compares with each hash in constant time. Without any hash it compares with one stand-in.
+fn matches_any(hashes: &[TokenHash], given: &TokenHash) -> bool {
+    let stand_in = [TokenHash([0; 32])];
+    let tried = if hashes.is_empty() { &stand_in } else { hashes };
+    let mut equal = subtle::Choice::from(0);
+    for hash in tried {
+        equal |= hash.0.ct_eq(&given.0);
+    }
+    bool::from(equal) && !hashes.is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn acme() -> Provider {
+        Provider::new("acme").unwrap()
+    }
+
+    #[test]
+    fn each_of_two_live_tokens_is_accepted_and_no_other() {
+        let (old, new) = (Token::from_random([1; 20]), Token::from_random([2; 20]));
+        let credentials = Credentials::Tokens([old.hash(), new.hash()].into());
+        let admit = |token: &str| Credentials::admit(Some(&credentials), &acme(), Some(token), &Parameters::default());
+        assert!(admit(old.reveal()) && admit(new.reveal()));
+        assert!(!admit("") && !admit(Token::from_random([3; 20]).reveal()));
+        assert!(!Credentials::admit(None, &acme(), Some(old.reveal()), &Parameters::default()));
+    }
+
+    #[test]
+    fn a_credential_of_the_other_kind_is_refused() {
+        let token = Token::from_random([1; 20]);
+        let secret = Secret::new(token.reveal());
+        let signs = Credentials::Secrets([secret.clone()].into());
+        assert!(!Credentials::admit(Some(&signs), &acme(), Some(token.reveal()), &Parameters::default()));
+
+        let signature = signature::sign(&secret, "a=1&provider=acme");
+        let query = format!("a=1&signature={signature}");
+        let signed = Parameters::split(query.as_bytes(), b"");
+        assert!(Credentials::admit(Some(&signs), &acme(), None, &signed));
+        let tokens = Credentials::Tokens([token.hash()].into());
+        assert!(!Credentials::admit(Some(&tokens), &acme(), None, &signed));
+        assert!(!Credentials::admit(Some(&signs), &Provider::new("globex").unwrap(), None, &signed));
+    }
+}

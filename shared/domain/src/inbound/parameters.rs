@@ -1,0 +1,288 @@
+//! Reads the parameters of a request from the raw query string and the form-encoded body.
+//!
+//! A gateway's parameter map joins repeated parameters with commas and forgets how they were encoded, and partners must
+//! hear of both faults; so this module reads the raw text. Splitting never fails. A wrong name or value is found when
+//! it is asked for, so that one answer can list every fault.
+
+use alloc::{borrow::Cow, collections::BTreeSet};
+
+use percent_encoding::percent_decode;
+
+use crate::inbound::fault::{Fault, FaultCode};
+use crate::prelude::*;
+use crate::values::signature;
+
+/// Bounds the raw query string, in bytes. API Gateway itself stops at about 10 KB for the request line and headers.
+pub const MAX_QUERY_BYTES: usize = 8 * 1024;
+/// Bounds the body, in bytes.
+pub const MAX_BODY_BYTES: usize = 16 * 1024;
+/// Bounds the number of parameters in query and body together.
+pub const MAX_PARAMETERS: usize = 64;
+/// Bounds a parameter's decoded name, in bytes. Unknown names are stored for ever and must not fill the item.
+pub const MAX_NAME_BYTES: usize = 64;
+
+/// Holds a request's parameters as they were sent, in order.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameters<'a> {
+    pairs: Vec<Pair<'a>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Pair<'a> {
+    name: &'a [u8],
+    value: &'a [u8],
+    /// Says that the name has no encoding, as nearly all names have none. It is computed once, because each name is
+    /// compared with every name that is looked for.
+    plain: bool,
+}
+
+impl Pair<'_> {
+    fn is_named(&self, name: &str) -> bool {
+        self.name == name.as_bytes() || (!self.plain && bytes(self.name).as_ref() == name.as_bytes())
+    }
+}
+
+impl<'a> Parameters<'a> {
+    /// Splits a raw query string and a raw form-encoded body.
+    pub fn split(query: &'a [u8], body: &'a [u8]) -> Self {
+        let pairs = segments(query, body)
+            .map(|segment| {
+                let mut halves = segment.splitn(2, |byte| *byte == b'=');
+                let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
+                Pair { name, value, plain: is_plain(name) }
+            })
+            .collect();
+        Self { pairs }
+    }
+
+    /// Returns the faults of size, before anything is parsed.
+    pub fn size_faults(query: &[u8], body: &[u8]) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (what, bytes, limit) in [("query", query.len(), MAX_QUERY_BYTES), ("body", body.len(), MAX_BODY_BYTES)] {
+            if bytes > limit {
+                faults.push(Fault::whole(
+                    FaultCode::TooLarge,
+                    format!("a {what} of at most {limit} bytes; this one has {bytes}"),
+                    "send only the agreed parameters, each once",
+                ));
+            }
+        }
+        if segments(query, body).count() > MAX_PARAMETERS {
+            faults.push(Fault::whole(
+                FaultCode::TooManyParameters,
+                format!("at most {MAX_PARAMETERS} parameters"),
+                "send only the agreed parameters, each once",
+            ));
+        }
+        faults
+    }
+
+    /// Returns the faults of names: those that cannot be decoded, and those that stand twice.
+    pub fn name_faults(&self) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        // Searching at most sixty-four short texts is quicker than building a tree of them.
+        let mut seen = Vec::with_capacity(self.pairs.len());
+        let mut told = BTreeSet::new();
+        for pair in &self.pairs {
+            match decode_name(pair.name) {
+                Ok(name) if !seen.contains(&name) => {
+                    seen.push(name);
+                }
+                Ok(name) => {
+                    if told.insert(name.clone()) {
+                        faults.push(Fault::of(
+                            &name,
+                            FaultCode::Repeated,
+                            "each parameter once, in the query or in the body",
+                            "remove all but one; your tracker may append a parameter that your template already has",
+                        ));
+                    }
+                }
+                Err(code) => faults.push(Fault::of(
+                    &String::from_utf8_lossy(pair.name).chars().take(MAX_NAME_BYTES).collect::<String>(),
+                    code,
+                    format!("a parameter's name of 1 to {MAX_NAME_BYTES} bytes of UTF-8 without control characters"),
+                    "send only the agreed parameters; percent-encode their names and write a literal % as %25",
+                )),
+            }
+        }
+        faults
+    }
+
+    /// Returns the unknown names, decoded and in order. They are ignored, and the receipt lists them.
+    pub fn others(&self, is_known: impl Fn(&str) -> bool) -> Vec<String> {
+        let names = self.pairs.iter().filter_map(|pair| decoded(pair.name).ok());
+        let mut others: Vec<String> = names.filter(|name| !is_known(name)).map(Cow::into_owned).collect();
+        others.sort();
+        others.dedup();
+        others
+    }
+
+    /// Returns the first value under this name as it was sent.
+    pub fn raw(&self, name: &str) -> Option<&'a [u8]> {
+        self.pairs.iter().find(|pair| pair.is_named(name)).map(|pair| pair.value)
+    }
+
+    /// Returns true if the last parameter has no value, which is how a URL ends that a raw `#` has cut.
+    pub fn ends_empty(&self) -> bool {
+        self.pairs.last().is_some_and(|pair| pair.value.is_empty())
+    }
+
+    /// Returns true if no parameter was sent.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// Returns the text that a signature is made over: every parameter except `signature`, and those in `besides`.
+    pub fn canonical(&self, besides: &[(&str, &str)]) -> String {
+        let sent: Vec<_> = self
+            .pairs
+            .iter()
+            .filter(|pair| !pair.is_named(SIGNATURE))
+            .map(|pair| (bytes(pair.name), bytes(pair.value)))
+            .collect();
+        let besides = besides.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
+        signature::canonical(sent.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).chain(besides))
+    }
+
+    /// Returns what was sent as one form-encoded text without the signature, as it is kept of a refused request.
+    pub fn to_kept_text(&self) -> String {
+        let mut text = String::new();
+        for pair in self.pairs.iter().filter(|pair| !pair.is_named(SIGNATURE)) {
+            if !text.is_empty() {
+                text.push('&');
+            }
+            text.push_str(&String::from_utf8_lossy(pair.name));
+            text.push('=');
+            text.push_str(&String::from_utf8_lossy(pair.value));
+        }
+        text
+    }
+}
+
+/// Names the parameter that carries a request's signature. It is never part of the signed text.
+pub const SIGNATURE: &str = "signature";
+
+/// Decodes one name or value: `+` is a space and `%xx` a byte of UTF-8.
+///
+/// It is stricter than a browser: a `%` without two hexadecimal digits after it is a fault and no percent sign.
+pub fn decode(raw: &[u8]) -> Result<String, FaultCode> {
+    decoded(raw).map(Cow::into_owned)
+}
+
+/// Decodes like [`decode`] and copies only if something is encoded.
+fn decoded(raw: &[u8]) -> Result<Cow<'_, str>, FaultCode> {
+    let digit = |at: usize| raw.get(at).is_some_and(u8::is_ascii_hexdigit);
+    let bytes = bytes(raw);
+    let broken = |(at, byte): (usize, &u8)| *byte == b'%' && !(digit(at + 1) && digit(at + 2));
+    match bytes {
+        Cow::Borrowed(plain) => core::str::from_utf8(plain).map(Cow::Borrowed).map_err(|_| FaultCode::NotUtf8),
+        Cow::Owned(_) if raw.iter().enumerate().any(broken) => Err(FaultCode::BadPercentEncoding),
+        Cow::Owned(bytes) => String::from_utf8(bytes).map(Cow::Owned).map_err(|_| FaultCode::NotUtf8),
+    }
+}
+
+/// Returns the non-empty pieces between the `&`s.
+fn segments<'a>(query: &'a [u8], body: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    let pieces = query.split(|byte| *byte == b'&').chain(body.split(|byte| *byte == b'&'));
+    pieces.filter(|segment| !segment.is_empty())
+}
+
+fn decode_name(raw: &[u8]) -> Result<Cow<'_, str>, FaultCode> {
+    let name = decoded(raw)?;
+    if name.is_empty() {
+        Err(FaultCode::Missing)
+    } else if name.len() > MAX_NAME_BYTES {
+        Err(FaultCode::TooLong)
+    } else if name.chars().any(char::is_control) {
+        Err(FaultCode::ControlCharacter)
+    } else {
+        Ok(name)
+    }
+}
+
+fn is_plain(raw: &[u8]) -> bool {
+    !raw.iter().any(|byte| matches!(byte, b'%' | b'+'))
+}
+
+/// Decodes the bytes, and borrows them if nothing is encoded.
+fn bytes(raw: &[u8]) -> Cow<'_, [u8]> {
+    if is_plain(raw) {
+        return Cow::Borrowed(raw);
+    }
+    let spaced: Vec<u8> = raw.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    Cow::Owned(percent_decode(&spaced).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_plus_is_a_space_and_a_percent_needs_two_digits() {
+        assert_eq!(decode(b"a+b%2Bc%20d"), Ok("a b+c d".to_owned()));
+        assert_eq!(decode(b"100%"), Err(FaultCode::BadPercentEncoding));
+        assert_eq!(decode(b"%4"), Err(FaultCode::BadPercentEncoding));
+        assert_eq!(decode(b"%zz"), Err(FaultCode::BadPercentEncoding));
+        assert_eq!(decode(b"%ff"), Err(FaultCode::NotUtf8));
+        assert_eq!(decode("zażółć".as_bytes()), Ok("zażółć".to_owned()));
+    }
+
+    #[test]
+    fn a_repeated_parameter_is_found_in_any_place_and_encoding() {
+        for (query, body) in [("a=1&a=1", ""), ("a=1", "a=2"), ("a=1&%61=2", ""), ("", "b=1&a=1&c=3&a=&a=4")] {
+            let faults = Parameters::split(query.as_bytes(), body.as_bytes()).name_faults();
+            assert_eq!(faults.len(), 1, "{query} {body}");
+            assert_eq!((faults[0].parameter.as_deref(), faults[0].code), (Some("a"), FaultCode::Repeated));
+        }
+    }
+
+    #[test]
+    fn a_name_is_bounded_and_has_no_control_characters() {
+        for (query, code) in [
+            ("%1b%5b31m=1".to_owned(), FaultCode::ControlCharacter),
+            ("x%0a=1".to_owned(), FaultCode::ControlCharacter),
+            ("=x".to_owned(), FaultCode::Missing),
+            (format!("{}=1", "n".repeat(65)), FaultCode::TooLong),
+            ("%ff".repeat(5000), FaultCode::NotUtf8),
+        ] {
+            let faults = Parameters::split(query.as_bytes(), b"").name_faults();
+            assert_eq!((faults.len(), faults[0].code), (1, code));
+            assert!(faults[0].parameter.as_ref().unwrap().chars().count() <= MAX_NAME_BYTES);
+        }
+        assert!(Parameters::split(format!("{}=1", "n".repeat(64)).as_bytes(), b"").name_faults().is_empty());
+    }
+
+    #[test]
+    fn at_most_sixty_four_parameters_are_accepted() {
+        let many = |count: usize| "a=1&".repeat(count);
+        for (query, body) in [(64, 0), (0, 64), (32, 32)] {
+            assert!(Parameters::size_faults(many(query).as_bytes(), many(body).as_bytes()).is_empty());
+            assert_eq!(Parameters::size_faults(many(query + 1).as_bytes(), many(body).as_bytes()).len(), 1);
+        }
+        assert!(Parameters::size_faults("&".repeat(500).as_bytes(), b"").is_empty());
+    }
+
+    #[test]
+    fn a_kept_request_has_no_signature() {
+        let parameters = Parameters::split(b"a=1&signature=abc&%73ignature=x", b"b=%20");
+        assert_eq!(parameters.to_kept_text(), "a=1&b=%20");
+        assert_eq!(parameters.canonical(&[("provider", "acme")]), "a=1&b=%20&provider=acme");
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_parser_panic(query in prop::collection::vec(any::<u8>(), 0..200), body in prop::collection::vec(any::<u8>(), 0..200)) {
+            let parameters = Parameters::split(&query, &body);
+            let _ = (Parameters::size_faults(&query, &body), parameters.name_faults(), parameters.canonical(&[]), parameters.to_kept_text());
+        }
+
+        #[test]
+        fn an_encoded_text_decodes_to_itself(text in ".{0,40}") {
+            let encoded = percent_encoding::utf8_percent_encode(&text, signature::STRICT).to_string();
+            prop_assert_eq!(decode(encoded.as_bytes()), Ok(text));
+        }
+    }
+}

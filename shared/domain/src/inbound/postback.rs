@@ -1,0 +1,338 @@
+//! Reads a postback, in which a partner reports that one of our users did the agreed thing, and compares two of them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::inbound::click::{ClickKeys, ClickOrigin};
+use crate::inbound::fault::{Fault, FaultCode};
+use crate::inbound::parameters::{self, Parameters, SIGNATURE};
+use crate::inbound::rules::{PostbackRules, TransactionIdRule};
+use crate::prelude::*;
+use crate::values::digest::hash_parts;
+use crate::values::ids::{ClickId, EventId, EventName, IdFault, MAX_ID_BYTES, Provider, TransactionId, UserId};
+use crate::values::money::{Amount, AmountFault, Currency, CurrencyFault};
+use crate::values::parameter_names::Field;
+use crate::values::placeholder;
+
+/// Begins every derived transaction id. A sent transaction id must not begin with it.
+pub const DERIVED_PREFIX: &str = "derived:";
+
+/// Names the parameter that asks to check everything and record nothing.
+pub const DRY_RUN: &str = "dry_run";
+
+/// Holds the content of a postback without its transaction. Equal contents make two postbacks the same.
+///
+/// Ids compare byte by byte, amounts compare as numbers, and an empty optional parameter equals a missing one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Content {
+    /// Identifies the GG3 user.
+    pub user_id: UserId,
+    /// Identifies the click that brought the user.
+    pub click_id: ClickId,
+    /// Holds the currency of the amount.
+    pub currency: Currency,
+    /// Holds the exact amount.
+    pub amount_decimal: Amount,
+    /// Identifies the event of a multi-event campaign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<EventId>,
+    /// Names that event for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_name: Option<EventName>,
+}
+
+/// Holds one parameter in which two postbacks of a transaction differ. A missing value is an empty text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    /// Names the parameter in our words.
+    pub field: Field,
+    /// Holds the value of the recorded postback.
+    pub original: String,
+    /// Holds the value of this postback.
+    pub sent: String,
+}
+
+impl Content {
+    /// Returns the differences between this original and `sent`. The list is empty exactly if they are the same.
+    pub fn differences(&self, sent: &Self) -> Vec<Difference> {
+        let (ours, theirs) = (self.canonical_texts(), sent.canonical_texts());
+        let shown = self.texts().into_iter().zip(sent.texts());
+        shown
+            .zip(ours.into_iter().zip(theirs))
+            .filter(|(_, (ours, theirs))| ours.1 != theirs.1)
+            .map(|(((field, original), (_, sent)), _)| Difference { field, original, sent })
+            .collect()
+    }
+
+    /// Returns a text that is the same for equal contents: 64 hexadecimal digits.
+    pub fn fingerprint(&self) -> String {
+        let texts = self.canonical_texts();
+        hash_parts("content", &texts.each_ref().map(|(_, text)| text.as_str()))
+    }
+
+    fn texts(&self) -> [(Field, String); 6] {
+        let optional = |text: Option<&str>| text.unwrap_or_default().to_owned();
+        [
+            (Field::UserId, self.user_id.to_string()),
+            (Field::ClickId, self.click_id.to_string()),
+            (Field::Currency, self.currency.to_string()),
+            (Field::AmountDecimal, self.amount_decimal.to_string()),
+            (Field::EventId, optional(self.event_id.as_ref().map(EventId::as_str))),
+            (Field::EventName, optional(self.event_name.as_ref().map(EventName::as_str))),
+        ]
+    }
+
+    fn canonical_texts(&self) -> [(Field, String); 6] {
+        self.texts().map(|(field, text)| match field {
+            Field::AmountDecimal => (field, self.amount_decimal.canonical()),
+            _ => (field, text),
+        })
+    }
+}
+
+/// Holds a postback that is well formed and follows the agreement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Postback {
+    /// Names the partner that sent it.
+    pub provider: Provider,
+    /// Identifies the transaction, sent or derived.
+    pub transaction_id: TransactionId,
+    /// Holds its content.
+    pub content: Content,
+    /// Says whether its click id is ours for this user.
+    pub click: ClickOrigin,
+}
+
+/// Holds a request that was read completely and has no fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParsedPostback {
+    /// Holds the postback.
+    pub postback: Postback,
+    /// Names the ignored parameters.
+    pub ignored: Vec<String>,
+    /// Says that the request asks to record nothing.
+    pub dry_run: bool,
+}
+
+impl ParsedPostback {
+    /// Reads a request's parameters by this partner's rules, or returns every fault of the request.
+    pub fn parse(
+        sent: &Parameters<'_>,
+        provider: &Provider,
+        rules: &PostbackRules,
+        keys: &ClickKeys,
+    ) -> Result<Self, Vec<Fault>> {
+        let mut reader = Reader { sent, rules, faults: sent.name_faults() };
+        let user_id = reader.id(Field::UserId, UserId::new);
+        let click_id = reader.id(Field::ClickId, ClickId::new);
+        let transaction_id = reader.transaction_id();
+        let currency = reader.value(Field::Currency).and_then(|text| reader.currency(&text));
+        let amount_decimal = reader.value(Field::AmountDecimal).and_then(|text| reader.amount(&text));
+        let event_id = reader.id(Field::EventId, EventId::new);
+        let event_name = reader.id(Field::EventName, EventName::new);
+        let dry_run = reader.dry_run();
+        reader.agreed_event(event_id.as_ref());
+        let click = user_id.as_ref().zip(click_id.as_ref()).map(|(user, click)| keys.origin(provider, user, click));
+        reader.required_click(click);
+        reader.missing();
+        let is_known = |name: &str| rules.names.all().chain([SIGNATURE, DRY_RUN]).any(|known| known == name);
+        match (user_id, click_id, currency, amount_decimal, click) {
+            (Some(user_id), Some(click_id), Some(currency), Some(amount_decimal), Some(click))
+                if reader.faults.is_empty() =>
+            {
+                let content = Content { user_id, click_id, currency, amount_decimal, event_id, event_name };
+                let transaction_id = transaction_id.unwrap_or_else(|| derive_transaction_id(provider, &content));
+                let postback = Postback { provider: provider.clone(), transaction_id, content, click };
+                Ok(Self { postback, ignored: sent.others(is_known), dry_run })
+            }
+            _ => Err(reader.faults),
+        }
+    }
+}
+
+/// Derives the transaction id for a partner that sends none. It depends on provider, user, click and event only.
+fn derive_transaction_id(provider: &Provider, content: &Content) -> TransactionId {
+    let event_id = content.event_id.as_ref().map_or("", EventId::as_str);
+    let parts = [provider.as_str(), content.user_id.as_str(), content.click_id.as_str(), event_id];
+    let text = format!("{DERIVED_PREFIX}{}", hash_parts("transaction", &parts));
+    TransactionId::new(text).unwrap_or_else(|_| unreachable!("72 letters and digits are a transaction id"))
+}
+
+/// Reads values and collects faults. It continues after each fault.
+struct Reader<'a> {
+    sent: &'a Parameters<'a>,
+    rules: &'a PostbackRules,
+    faults: Vec<Fault>,
+}
+
+impl Reader<'_> {
+    /// Returns the decoded value of a parameter. An empty value counts as missing.
+    fn value(&mut self, field: Field) -> Option<String> {
+        let name = self.rules.names.of(field);
+        let raw = self.sent.raw(name).filter(|raw| !raw.is_empty())?;
+        if let Some(found) = placeholder::find(raw) {
+            self.faults.push(Fault::of(
+                name,
+                FaultCode::MacroNotReplaced,
+                format!("a value; the macro {found} came unreplaced"),
+                "check the macro's spelling in your tracker's postback URL, and that your tracker fills it for this event",
+            ));
+            return None;
+        }
+        match parameters::decode(raw) {
+            Ok(text) => Some(text),
+            Err(code) => {
+                let fix = if code == FaultCode::BadPercentEncoding {
+                    "write a literal % as %25"
+                } else {
+                    "encode the value as UTF-8, then percent-encode it"
+                };
+                self.faults.push(Fault::of(name, code, "percent-encoded UTF-8", fix));
+                None
+            }
+        }
+    }
+
+    fn id<T>(&mut self, field: Field, parse: impl Fn(String) -> Result<T, IdFault>) -> Option<T> {
+        let text = self.value(field)?;
+        match parse(text) {
+            Ok(id) => Some(id),
+            Err(fault) => {
+                let code = match fault {
+                    IdFault::Blank => FaultCode::Missing,
+                    IdFault::TooLong { .. } => FaultCode::TooLong,
+                    IdFault::Control => FaultCode::ControlCharacter,
+                };
+                let expected =
+                    format!("1 to {MAX_ID_BYTES} bytes of UTF-8 without control characters; this one {fault}");
+                self.fault(field, code, expected, "send the id alone, with nothing around it");
+                None
+            }
+        }
+    }
+
+    fn transaction_id(&mut self) -> Option<TransactionId> {
+        let id = self.id(Field::TransactionId, TransactionId::new)?;
+        if id.as_str().starts_with(DERIVED_PREFIX) {
+            let expected = format!("an id that does not begin with {DERIVED_PREFIX}, which is reserved");
+            self.fault(Field::TransactionId, FaultCode::ReservedTransactionId, expected, "send your own identifier");
+        }
+        Some(id)
+    }
+
+    fn currency(&mut self, text: &str) -> Option<Currency> {
+        let fault = match Currency::parse(text, &self.rules.currencies) {
+            Ok(currency) => return Some(currency),
+            Err(fault) => fault,
+        };
+        let extra: Vec<&str> = self.rules.currencies.iter().collect();
+        let agreed = if extra.is_empty() { String::new() } else { format!(" or an agreed one: {}", extra.join(", ")) };
+        let fix = match fault {
+            CurrencyFault::LowerCase => format!("send {}", text.to_ascii_uppercase()),
+            CurrencyFault::Unknown => {
+                "send the three-letter code; to use another currency, ask us to add it".to_owned()
+            }
+        };
+        let expected = format!("an upper-case ISO 4217 code such as USD{agreed}");
+        self.fault(Field::Currency, FaultCode::UnknownCurrency, expected, fix);
+        None
+    }
+
+    fn amount(&mut self, text: &str) -> Option<Amount> {
+        let fault = match Amount::parse(text) {
+            Ok(amount) => return Some(amount),
+            Err(fault) => fault,
+        };
+        let (code, fix) = match fault {
+            AmountFault::Negative => (FaultCode::NegativeAmount, "send 0 or more; ask us how to report a reversal"),
+            AmountFault::NotDecimal => {
+                (FaultCode::NotAnAmount, "send digits with a point, without sign, exponent, comma, space or currency")
+            }
+            AmountFault::TooLarge => {
+                (FaultCode::AmountOutOfRange, "check the unit: send whole units of the currency, not cents")
+            }
+            AmountFault::TooPrecise => (FaultCode::AmountOutOfRange, "round to 8 decimal places"),
+        };
+        let expected = "a decimal from 0, such as 100.00, with at most 15 digits before the point and 8 after it";
+        self.fault(Field::AmountDecimal, code, format!("{expected}; this one {fault}"), fix);
+        None
+    }
+
+    fn dry_run(&mut self) -> bool {
+        match self.sent.raw(DRY_RUN) {
+            None | Some(b"false") => false,
+            Some(b"true") => true,
+            Some(raw) => {
+                let left_in = placeholder::find(raw).is_some();
+                let code = if left_in { FaultCode::MacroNotReplaced } else { FaultCode::NotABoolean };
+                self.faults.push(Fault::of(DRY_RUN, code, "true or false", "leave it out to record the postback"));
+                false
+            }
+        }
+    }
+
+    fn agreed_event(&mut self, event_id: Option<&EventId>) {
+        let Some(agreed) = &self.rules.event_ids else { return };
+        if event_id.is_some_and(|id| !agreed.contains(id)) {
+            let list = agreed.iter().map(EventId::as_str).collect::<Vec<_>>().join(", ");
+            let expected = format!("one of the agreed event ids: {list}");
+            self.fault(
+                Field::EventId,
+                FaultCode::EventNotAgreed,
+                expected,
+                "send one of these, or ask us to add the event",
+            );
+        }
+    }
+
+    fn required_click(&mut self, click: Option<ClickOrigin>) {
+        if self.rules.require_click && click == Some(ClickOrigin::Foreign) {
+            let expected = "a click_id that we put into the landing page's URL, with the user_id that came with it";
+            let fix = "pass both on exactly as they came; do not change their case or swap them between users";
+            self.fault(Field::ClickId, FaultCode::ClickNotOurs, expected, fix);
+        }
+    }
+
+    fn missing(&mut self) {
+        let derived = self.rules.transaction_id == TransactionIdRule::Derived;
+        let sent_transaction = self.present(Field::TransactionId);
+        let required = Field::ALL.into_iter().filter(|field| match field {
+            Field::TransactionId => !derived,
+            Field::EventId => derived && !sent_transaction,
+            Field::EventName => false,
+            _ => true,
+        });
+        let missing: Vec<Field> = required.filter(|field| !self.present(*field)).collect();
+        let cut = self.looks_cut(&missing);
+        for field in missing {
+            let name = self.rules.names.of(field);
+            let mut fix = format!("add {name}={}", field.example());
+            if field == Field::EventId {
+                fix.push_str(", or send a transaction_id of your own");
+            }
+            if name != field.as_str() && self.sent.raw(field.as_str()).is_some() {
+                fix = format!("it came as {field}; send it as {name}, as agreed with you");
+            } else if cut {
+                fix.push_str("; if your URL has it, a raw # before it may have cut the URL: write # as %23");
+            }
+            self.fault(field, FaultCode::Missing, format!("the required parameter {name}"), fix);
+        }
+    }
+
+    fn present(&self, field: Field) -> bool {
+        self.sent.raw(self.rules.names.of(field)).is_some_and(|raw| !raw.is_empty())
+    }
+
+    /// Returns true if the missing parameters look like the end of a URL that a raw `#` has cut.
+    fn looks_cut(&self, missing: &[Field]) -> bool {
+        let last_present = Field::ALL.into_iter().filter(|field| self.present(*field)).max();
+        let later = missing.iter().any(|field| last_present.is_some_and(|last| *field > last));
+        !self.sent.is_empty() && (later || self.sent.ends_empty())
+    }
+
+    fn fault(&mut self, field: Field, code: FaultCode, expected: impl Into<String>, fix: impl Into<String>) {
+        self.faults.push(Fault::of(self.rules.names.of(field), code, expected, fix));
+    }
+}
+
+#[cfg(test)]
+mod tests;

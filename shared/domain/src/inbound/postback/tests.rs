@@ -1,0 +1,237 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::partner::PartnerFile;
+use crate::values::signature::Secret;
+
+const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00";
+const MULTI_EVENT: &str =
+    "user_id=12345&click_id=67890&currency=USD&amount_decimal=100.00&event_id=001&event_name=purchase";
+
+fn acme() -> Provider {
+    Provider::new("acme").unwrap()
+}
+
+fn keys() -> ClickKeys {
+    ClickKeys::new([Secret::new("click key")].into()).unwrap()
+}
+
+fn rules(json: &str) -> PostbackRules {
+    let file: PartnerFile = serde_json::from_str(json).unwrap();
+    crate::partner::Partner::try_from(file).unwrap().rules().clone()
+}
+
+fn derived() -> PostbackRules {
+    rules(r#"{"provider":"acme","postback":{"transaction_id":"derived"}}"#)
+}
+
+fn parse_by(rules: &PostbackRules, query: &str) -> Result<ParsedPostback, Vec<Fault>> {
+    ParsedPostback::parse(&Parameters::split(query.as_bytes(), b""), &acme(), rules, &keys())
+}
+
+fn parse(query: &str) -> Result<ParsedPostback, Vec<Fault>> {
+    parse_by(&PostbackRules::default(), query)
+}
+
+fn codes(result: Result<ParsedPostback, Vec<Fault>>) -> Vec<(String, FaultCode)> {
+    let mut codes: Vec<_> =
+        result.unwrap_err().into_iter().map(|fault| (fault.parameter.unwrap_or_default(), fault.code)).collect();
+    codes.sort();
+    codes
+}
+
+fn one_fault(query: &str) -> Fault {
+    let faults = parse(query).unwrap_err();
+    assert_eq!(faults.len(), 1, "{query}: {faults:?}");
+    faults.into_iter().next().unwrap()
+}
+
+/// Returns the sample with one parameter's raw value replaced.
+fn with(name: &str, raw: &str) -> String {
+    let pairs = SAMPLE.split('&').map(|pair| match pair.split_once('=') {
+        Some((n, _)) if n == name => format!("{n}={raw}"),
+        _ => pair.to_owned(),
+    });
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+#[test]
+fn the_documents_samples_are_accepted_as_printed() {
+    let single = parse(SAMPLE).unwrap();
+    assert_eq!(single.postback.transaction_id.as_str(), "123123123");
+    assert_eq!(single.postback.content.amount_decimal.to_string(), "100.00");
+    assert_eq!(single.postback.click, ClickOrigin::Foreign);
+    assert!(!single.dry_run && single.ignored.is_empty());
+
+    let multi = parse_by(&derived(), MULTI_EVENT).unwrap();
+    assert!(multi.postback.transaction_id.as_str().starts_with(DERIVED_PREFIX));
+    assert_eq!(multi.postback.content.event_name.unwrap().as_str(), "purchase");
+}
+
+#[test]
+fn every_fault_is_reported_at_once() {
+    let query = "user_id={user_id}&click_id=a%0Ab&transaction_id=derived:x&currency=usd&amount_decimal=-1\
+                 &event_id=%ff&event_name=%&dry_run=yes&x=1&x=2";
+    assert_eq!(
+        codes(parse(query)),
+        [
+            ("amount_decimal".into(), FaultCode::NegativeAmount),
+            ("click_id".into(), FaultCode::ControlCharacter),
+            ("currency".into(), FaultCode::UnknownCurrency),
+            ("dry_run".into(), FaultCode::NotABoolean),
+            ("event_id".into(), FaultCode::NotUtf8),
+            ("event_name".into(), FaultCode::BadPercentEncoding),
+            ("transaction_id".into(), FaultCode::ReservedTransactionId),
+            ("user_id".into(), FaultCode::MacroNotReplaced),
+            ("x".into(), FaultCode::Repeated),
+        ]
+    );
+}
+
+#[test]
+fn an_empty_request_names_every_required_parameter() {
+    let missing = |names: &[&str]| names.iter().map(|n| ((*n).into(), FaultCode::Missing)).collect::<Vec<_>>();
+    assert_eq!(codes(parse("")), missing(&["amount_decimal", "click_id", "currency", "transaction_id", "user_id"]));
+    assert_eq!(
+        codes(parse_by(&derived(), "")),
+        missing(&["amount_decimal", "click_id", "currency", "event_id", "user_id"])
+    );
+}
+
+#[test]
+fn a_url_cut_by_a_raw_hash_is_recognised() {
+    for cut in ["user_id=12345&click_id=", "user_id=12345", "user_id=1&click_id=2&transaction_id=3&currency="] {
+        assert!(parse(cut).unwrap_err().iter().all(|fault| fault.fix.contains("%23")), "{cut}");
+    }
+    let in_the_middle = "user_id=1&transaction_id=3&currency=USD&amount_decimal=1";
+    assert!(!one_fault(in_the_middle).fix.contains('#'));
+}
+
+#[test]
+fn an_unreplaced_macro_is_refused_by_name_in_any_parameter() {
+    for name in ["user_id", "click_id", "transaction_id", "currency", "amount_decimal"] {
+        for raw in ["{x_y}", "%7Bx_y%7D", "{{x_y}}", "%x_y%", "[x_y]", "%23x_y%23", "$x_y$", "%ad_id%"] {
+            let fault = one_fault(&with(name, raw));
+            assert_eq!((fault.parameter.as_deref(), fault.code), (Some(name), FaultCode::MacroNotReplaced), "{raw}");
+        }
+    }
+}
+
+#[test]
+fn empty_optional_values_are_none_and_required_ones_missing() {
+    let without = parse(SAMPLE).unwrap();
+    assert_eq!(parse(&format!("{SAMPLE}&event_id=&event_name=")).unwrap(), without);
+    assert_eq!(one_fault(&with("user_id", "")).code, FaultCode::Missing);
+    assert_eq!(one_fault(&with("user_id", "%20")).code, FaultCode::Missing);
+}
+
+#[test]
+fn unknown_parameters_are_ignored_and_named() {
+    assert_eq!(parse(&format!("{SAMPLE}&b=&a%20b=2&dry_run=false")).unwrap().ignored, ["a b", "b"]);
+}
+
+#[test]
+fn agreed_names_replace_ours() {
+    let rules = rules(r#"{"provider":"acme","parameters":{"click_id":"aff_sub","amount_decimal":"payout"}}"#);
+    let query = SAMPLE.replace("click_id", "aff_sub").replace("amount_decimal", "payout");
+    assert_eq!(parse_by(&rules, &query).unwrap().postback, parse(SAMPLE).unwrap().postback);
+
+    let faults = parse_by(&rules, SAMPLE).unwrap_err();
+    assert_eq!(faults.len(), 2);
+    assert!(faults.iter().any(|f| f.parameter.as_deref() == Some("aff_sub") && f.fix.contains("it came as click_id")));
+}
+
+#[test]
+fn agreed_events_and_agreed_clicks_are_enforced() {
+    let events = rules(r#"{"provider":"acme","postback":{"event_ids":["001","002"]}}"#);
+    assert!(parse_by(&events, SAMPLE).is_ok());
+    assert!(parse_by(&events, &format!("{SAMPLE}&event_id=002")).is_ok());
+    let refused = codes(parse_by(&events, &format!("{SAMPLE}&event_id=003")));
+    assert_eq!(refused, [("event_id".into(), FaultCode::EventNotAgreed)]);
+
+    let strict = rules(r#"{"provider":"acme","postback":{"require_click":true}}"#);
+    assert_eq!(codes(parse_by(&strict, SAMPLE)), [("click_id".into(), FaultCode::ClickNotOurs)]);
+    let user = UserId::new("12345").unwrap();
+    let ours = keys().mint(&acme(), &user, jiff::Timestamp::UNIX_EPOCH, [7; 9]);
+    let parsed = parse_by(&strict, &with("click_id", ours.as_str())).unwrap();
+    assert_eq!(parsed.postback.click, ClickOrigin::Verified);
+}
+
+#[test]
+fn a_derived_id_depends_on_user_click_and_event() {
+    let id = |query: &str| parse_by(&derived(), query).unwrap().postback.transaction_id;
+    let first = id(MULTI_EVENT);
+    assert_eq!(first, id(&MULTI_EVENT.replace("100.00", "7").replace("purchase", "sale")));
+    for changed in [("12345", "12346"), ("67890", "67891"), ("001", "002")] {
+        assert_ne!(first, id(&MULTI_EVENT.replace(changed.0, changed.1)));
+    }
+    // The parts are length-prefixed, so moving a character from one part to the next makes another transaction.
+    let moved = MULTI_EVENT.replace("user_id=12345", "user_id=1234").replace("click_id=67890", "click_id=567890");
+    assert_ne!(first, id(&moved));
+    assert_eq!(id(SAMPLE).as_str(), "123123123");
+}
+
+fn content() -> impl Strategy<Value = Content> {
+    let id = || "[ -~]{0,6}[a-z]";
+    (
+        id(),
+        id(),
+        prop::sample::select(&["USD", "EUR"][..]),
+        0u32..300,
+        0usize..3,
+        prop::option::of(id()),
+        prop::option::of(id()),
+    )
+        .prop_map(|(user, click, currency, cents, zeros, event_id, event_name)| Content {
+            user_id: UserId::new(user).unwrap(),
+            click_id: ClickId::new(click).unwrap(),
+            currency: Currency::parse(currency, &crate::values::money::ExtraCurrencies::default()).unwrap(),
+            amount_decimal: Amount::parse(&format!("{}.{:02}{}", cents / 100, cents % 100, "0".repeat(zeros))).unwrap(),
+            event_id: event_id.map(|id| EventId::new(id).unwrap()),
+            event_name: event_name.map(|name| EventName::new(name).unwrap()),
+        })
+}
+
+fn printed(content: &Content, transaction_id: &str) -> Vec<(String, String)> {
+    let mut pairs: Vec<(String, String)> =
+        content.texts().into_iter().map(|(field, text)| (field.to_string(), text)).collect();
+    pairs.push(("transaction_id".into(), transaction_id.into()));
+    pairs
+}
+
+fn encoded(pairs: &[(String, String)]) -> String {
+    crate::values::signature::canonical(pairs.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())))
+}
+
+proptest! {
+    #[test]
+    fn a_printed_postback_parses_to_itself(content in content(), transaction in "[a-z0-9]{1,8}") {
+        prop_assume!(content.texts().iter().all(|(_, text)| placeholder::find(crate::values::signature::canonical([(&b""[..], text.as_bytes())]).get(1..).unwrap().as_bytes()).is_none()));
+        let parsed = parse(&encoded(&printed(&content, &transaction))).unwrap();
+        prop_assert_eq!(parsed.postback.content, content);
+        prop_assert_eq!(parsed.postback.transaction_id.as_str(), transaction);
+    }
+
+    #[test]
+    fn equal_content_has_no_difference_and_one_fingerprint(a in content(), b in content()) {
+        prop_assert_eq!(a.differences(&b).is_empty(), a == b);
+        prop_assert_eq!(a.fingerprint() == b.fingerprint(), a == b);
+        prop_assert!(a.differences(&a).is_empty());
+    }
+
+    #[test]
+    fn the_order_of_parameters_never_changes_the_postback(pairs in Just(SAMPLE.split('&').collect::<Vec<_>>()).prop_shuffle()) {
+        prop_assert_eq!(parse(&pairs.join("&")), parse(SAMPLE));
+    }
+
+    #[test]
+    fn no_bytes_make_the_parser_panic(query in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = ParsedPostback::parse(&Parameters::split(&query, b""), &acme(), &derived(), &keys());
+    }
+
+    #[test]
+    fn a_broken_value_never_makes_the_parser_panic(name in prop::sample::select(Field::ALL.to_vec()), raw in prop::collection::vec(any::<u8>(), 0..40)) {
+        let query = [name.as_str().as_bytes(), b"=", &raw, b"&", SAMPLE.as_bytes()].concat();
+        let _ = ParsedPostback::parse(&Parameters::split(&query, b""), &acme(), &PostbackRules::default(), &keys());
+    }
+}

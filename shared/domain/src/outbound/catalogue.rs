@@ -1,0 +1,210 @@
+//! Holds all partners' goals as the evaluator knows them, and says how old they may be when an event is dropped.
+
+mod publishing;
+
+use alloc::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::outbound::agreed_ids::{AgreedIds, TrackingId};
+use crate::outbound::campaign::{Campaigns, Goal, Terms};
+use crate::outbound::event::{Event, EventFault, EventFaultCode, EventKind, Tracking};
+use crate::outbound::timing::Timing;
+use crate::prelude::*;
+use crate::values::ids::{CampaignName, Provider, QuestId};
+use crate::values::time::UnixMillis;
+
+pub use self::publishing::{HeldCampaign, NextGoals, as_published, next_goals};
+
+/// Holds what the evaluator knows of one partner.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartnerGoals {
+    /// Lists the ids that the partner's tracking links bring.
+    #[serde(default)]
+    pub ids: AgreedIds,
+    /// Holds the terms of the partner's campaigns, paused ones included, archived ones not.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub campaigns: BTreeMap<CampaignName, Terms>,
+}
+
+impl PartnerGoals {
+    /// Collects what is published of a partner.
+    pub fn of(ids: AgreedIds, campaigns: &Campaigns) -> Self {
+        let live = campaigns.values().filter(|campaign| !campaign.archived());
+        let campaigns = live.map(|campaign| (campaign.name().clone(), campaign.terms().clone())).collect();
+        Self { ids, campaigns }
+    }
+}
+
+/// Holds a campaign's terms together with its partner and name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Names the partner.
+    pub provider: Provider,
+    /// Names the campaign.
+    pub name: CampaignName,
+    /// Holds what progress is measured by.
+    pub terms: Terms,
+}
+
+/// Indexes all partners' goals at one instant by the events that they need.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Snapshot", into = "Snapshot")]
+pub struct Catalogue {
+    snapshot: Snapshot,
+    strikes: Vec<Listed>,
+    by_quest: BTreeMap<QuestId, Vec<Listed>>,
+}
+
+/// Holds a catalogue in its published form.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Counts the publications.
+    pub version: u64,
+    /// Says when it was published.
+    pub published_at: UnixMillis,
+    /// Holds all partners.
+    pub partners: BTreeMap<Provider, PartnerGoals>,
+}
+
+impl From<Snapshot> for Catalogue {
+    fn from(snapshot: Snapshot) -> Self {
+        let (mut strikes, mut by_quest) = (Vec::new(), BTreeMap::<QuestId, Vec<Listed>>::new());
+        for (provider, goals) in &snapshot.partners {
+            for (name, terms) in &goals.campaigns {
+                let listed = || Listed { provider: provider.clone(), name: name.clone(), terms: terms.clone() };
+                if let Goal::Ggstrike(_) = terms.goal {
+                    strikes.push(listed());
+                }
+                for quest in terms.goal.quests() {
+                    by_quest.entry(quest.clone()).or_default().push(listed());
+                }
+            }
+        }
+        Self { snapshot, strikes, by_quest }
+    }
+}
+
+impl From<Catalogue> for Snapshot {
+    fn from(catalogue: Catalogue) -> Self {
+        catalogue.snapshot
+    }
+}
+
+impl Catalogue {
+    /// Returns the number of this publication.
+    pub fn version(&self) -> u64 {
+        self.snapshot.version
+    }
+
+    /// Returns when it was published.
+    pub fn published_at(&self) -> UnixMillis {
+        self.snapshot.published_at
+    }
+
+    /// Returns what is known of a partner.
+    pub fn partner(&self, provider: &Provider) -> Option<&PartnerGoals> {
+        self.snapshot.partners.get(provider)
+    }
+
+    /// Returns all campaigns that count clicks.
+    pub fn strikes(&self) -> &[Listed] {
+        &self.strikes
+    }
+
+    /// Returns all campaigns that ask for this quest.
+    pub fn wanting(&self, quest: &QuestId) -> &[Listed] {
+        self.by_quest.get(quest).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns the catalogue if it is fresh enough to discard events against.
+    ///
+    /// `loaded_at` is read before the pointer to the current version, and `now` after the participant was read, so the
+    /// computed age is never too small. After a clock was set back the catalogue is stale.
+    pub fn fresh(&self, loaded_at: UnixMillis, now: UnixMillis, timing: &Timing) -> Option<Fresh<'_>> {
+        let in_time = loaded_at <= now && now <= loaded_at.plus(timing.max_age());
+        in_time.then_some(Fresh { catalogue: self, now })
+    }
+}
+
+/// Holds a catalogue that is fresh enough to drop events against, and the instant at which it was fresh.
+///
+/// Applying events requires this type, so a stale catalogue never drops anything.
+#[derive(Debug, Clone, Copy)]
+pub struct Fresh<'a> {
+    catalogue: &'a Catalogue,
+    now: UnixMillis,
+}
+
+/// Holds an admitted event: its partner is known, and its opening has exactly the agreed ids.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Admitted(Event);
+
+impl Admitted {
+    /// Returns the admitted event.
+    pub fn event(&self) -> &Event {
+        &self.0
+    }
+}
+
+impl<'a> Fresh<'a> {
+    /// Returns the catalogue.
+    pub fn catalogue(&self) -> &'a Catalogue {
+        self.catalogue
+    }
+
+    /// Returns when the catalogue was fresh.
+    pub fn now(&self) -> UnixMillis {
+        self.now
+    }
+
+    /// Admits an event, or returns every fault that only the catalogue can find, which makes it malformed.
+    ///
+    /// The partner may have been published, or its ids agreed, after this catalogue was loaded. Before an event is
+    /// given up for such a fault, the caller therefore asks a catalogue that was loaded after the event came.
+    pub fn admit(&self, mut event: Event) -> Result<Admitted, Vec<EventFault>> {
+        let tracking = match &mut event.kind {
+            EventKind::LinkOpened { tracking, .. } | EventKind::Registered { tracking: Some(tracking), .. } => tracking,
+            EventKind::Registered { .. } | EventKind::ButtonClicked { .. } | EventKind::QuestCompleted { .. } => {
+                return Ok(Admitted(event));
+            }
+        };
+        let Some(partner) = self.catalogue.partner(&tracking.provider) else {
+            let expected = "the name of a known partner, as in its tracking link";
+            return Err([EventFault::new("tracking.provider", EventFaultCode::UnknownProvider, expected)].into());
+        };
+        let faults = missing_ids(&partner.ids, tracking);
+        if faults.is_empty() {
+            tracking.ids = partner.ids.select(core::mem::take(&mut tracking.ids));
+            Ok(Admitted(event))
+        } else {
+            Err(faults)
+        }
+    }
+
+    /// Returns true if any campaign could need this event, whatever links were opened. Other events are not even read
+    /// for.
+    pub fn could_need(&self, event: &Admitted) -> bool {
+        let at = event.0.occurred_at;
+        let any = |listed: &[Listed]| listed.iter().any(|listed| listed.terms.contain(at));
+        match &event.0.kind {
+            EventKind::LinkOpened { .. } => true,
+            EventKind::Registered { tracking, .. } => tracking.is_some(),
+            EventKind::ButtonClicked { .. } => any(self.catalogue.strikes()),
+            EventKind::QuestCompleted { quest } => any(self.catalogue.wanting(quest)),
+        }
+    }
+}
+
+fn missing_ids(agreed: &AgreedIds, tracking: &Tracking) -> Vec<EventFault> {
+    let there = [
+        (TrackingId::ClickId, "tracking.click_id", tracking.ids.click_id.is_some()),
+        (TrackingId::UserId, "tracking.user_id", tracking.ids.user_id.is_some()),
+    ];
+    let missing = there.into_iter().filter(|(id, _, given)| agreed.contain(*id) && !given);
+    let fault = |path| EventFault::new(path, EventFaultCode::Missing, "the id agreed with this partner");
+    missing.map(|(_, path, _)| fault(path)).collect()
+}
+
+#[cfg(test)]
+mod tests;

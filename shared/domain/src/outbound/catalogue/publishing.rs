@@ -1,0 +1,81 @@
+//! Computes the snapshot to publish from the stored partners.
+//!
+//! Storing and publishing are two writes, and the operator's command may die between them. Therefore only the snapshot
+//! says what is published. A campaign that was stored too long ago is held back until its partner's file is applied
+//! again.
+
+use alloc::collections::BTreeMap;
+use core::time::Duration;
+
+use super::{PartnerGoals, Snapshot};
+use crate::outbound::campaign::{Campaigns, check_published_terms};
+use crate::prelude::*;
+use crate::values::config_fault::{ConfigFault, Faults};
+use crate::values::ids::{CampaignName, Provider};
+use crate::values::time::UnixMillis;
+
+/// Returns the published ones of a partner's stored campaigns, as they were published: the archived ones, which the
+/// snapshot no longer has, and those in the snapshot, with its terms.
+///
+/// A campaign that was stored and never published is left out, because nothing of it is fixed yet.
+pub fn as_published(stored: &Campaigns, goals: Option<&PartnerGoals>) -> Campaigns {
+    let published = stored.iter().filter_map(|(name, campaign)| {
+        let terms = goals.and_then(|goals| goals.campaigns.get(name));
+        let campaign =
+            if campaign.archived() { Some(campaign.clone()) } else { terms.map(|t| campaign.with_terms(t.clone())) };
+        Some((name.clone(), campaign?))
+    });
+    published.collect()
+}
+
+/// Reports a campaign that is too late to be published as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeldCampaign {
+    /// Names the partner.
+    pub provider: Provider,
+    /// Names the campaign.
+    pub campaign: CampaignName,
+    /// Lists what forbids publishing it.
+    pub faults: Vec<ConfigFault>,
+}
+
+/// Holds what is to be published next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextGoals {
+    /// Holds all partners.
+    pub partners: BTreeMap<Provider, PartnerGoals>,
+    /// Lists the campaigns that are held back.
+    pub held: Vec<HeldCampaign>,
+}
+
+/// Computes what to publish at `now` when these partners are stored.
+///
+/// A new campaign, or a moved end, is published only if it is still `lead` ahead. Otherwise the published terms stay,
+/// because evaluators may have dropped events that the new terms need.
+pub fn next_goals(
+    current: Option<&Snapshot>,
+    stored: BTreeMap<Provider, PartnerGoals>,
+    now: UnixMillis,
+    lead: Duration,
+) -> NextGoals {
+    let soonest = now.plus(lead);
+    let mut next = NextGoals { partners: BTreeMap::new(), held: Vec::new() };
+    for (provider, mut goals) in stored {
+        let published = current.and_then(|snapshot| snapshot.partners.get(&provider));
+        for (name, terms) in core::mem::take(&mut goals.campaigns) {
+            let old = published.and_then(|published| published.campaigns.get(&name));
+            let mut faults = Faults::default();
+            check_published_terms(old, &terms, soonest, &mut faults);
+            let terms = if faults.0.is_empty() { Some(terms) } else { old.cloned() };
+            if !faults.0.is_empty() {
+                next.held.push(HeldCampaign { provider: provider.clone(), campaign: name.clone(), faults: faults.0 });
+            }
+            goals.campaigns.extend(terms.map(|terms| (name, terms)));
+        }
+        next.partners.insert(provider, goals);
+    }
+    next
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,56 @@
+//! Sets the times of a sender: how long it holds a claim, and how often it looks at a paused delivery.
+
+use core::time::Duration;
+
+use thiserror::Error;
+
+use crate::outbound::retry::MAX_HOP_SECONDS;
+use crate::values::time::UnixMillis;
+
+/// Sets how long a claim is held and how often a paused delivery is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeliveryPace {
+    claim_hold: Duration,
+    paused_hop_seconds: u16,
+}
+
+/// Says why such times are refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum DeliveryPaceFault {
+    /// The claim would expire too early to protect anything.
+    #[error("the claim hold must be at least 1 second")]
+    ClaimHold,
+    /// SQS delays messages by 1 to 900 seconds.
+    #[error("the paused hop must be 1 to {MAX_HOP_SECONDS} seconds")]
+    PausedHop,
+}
+
+impl Default for DeliveryPace {
+    /// Holds claims for a minute and looks at paused deliveries every five minutes.
+    fn default() -> Self {
+        Self { claim_hold: Duration::from_mins(1), paused_hop_seconds: 300 }
+    }
+}
+
+impl DeliveryPace {
+    /// Checks the bounds of these times. The caller must choose a claim hold that is longer than an attempt can take.
+    pub fn try_new(claim_hold: Duration, paused_hop_seconds: u16) -> Result<Self, DeliveryPaceFault> {
+        if claim_hold < Duration::from_secs(1) {
+            return Err(DeliveryPaceFault::ClaimHold);
+        }
+        if !(1..=MAX_HOP_SECONDS).contains(&paused_hop_seconds) {
+            return Err(DeliveryPaceFault::PausedHop);
+        }
+        Ok(Self { claim_hold, paused_hop_seconds })
+    }
+
+    /// Returns until when a claim that is made now is held.
+    pub(super) fn claimed_until(&self, now: UnixMillis) -> UnixMillis {
+        now.plus(self.claim_hold)
+    }
+
+    /// Returns how long a message of a paused campaign waits until it is looked at again.
+    pub fn paused_hop_seconds(&self) -> u16 {
+        self.paused_hop_seconds
+    }
+}

@@ -1,0 +1,241 @@
+//! Decides how a delivery changes.
+
+use core::time::Duration;
+
+use super::{Claim, Delivery, DeliveryPace, Ending, LateAttempt, Life, Message, NextAttempt};
+use crate::outbound::attempt::{Attempt, FinishedAttempt, Verdict};
+use crate::outbound::campaign::CampaignState;
+use crate::outbound::retry::{RetryPolicy, hop};
+use crate::prelude::*;
+use crate::values::ids::{ChainTicket, ClaimMark};
+use crate::values::time::UnixMillis;
+
+/// Says what to do about a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum MessageDecision {
+    /// Store this delivery in place of the one that was read, and only after that make the attempt.
+    Claim {
+        /// Holds the claimed delivery.
+        delivery: Delivery,
+        /// Holds the claim.
+        claim: Claim,
+    },
+    /// Make the attempt. This worker's claim is stored already; only the answer to storing it was lost.
+    Send(Claim),
+    /// Send the same message again with this delay to the queue of resends, then acknowledge.
+    Hop {
+        /// Gives the delay, from 1 to 900 seconds.
+        delay_seconds: u16,
+    },
+    /// Send this message, delayed as it says, then acknowledge. The recording worker died before sending it.
+    EnqueueNext(Message),
+    /// Store this cancelled delivery in place of the one that was read, then acknowledge.
+    Cancel(Delivery),
+    /// Acknowledge, because nothing is left to do for this message.
+    Acknowledge(NoWorkReason),
+    /// Do nothing, not even acknowledge. If the worker that makes the attempt fails, this message is needed again.
+    LeaveToReturn {
+        /// Says before which instant the message would only have to return again.
+        until: UnixMillis,
+    },
+}
+
+/// Says why a message has no work left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoWorkReason {
+    /// The delivery has ended.
+    Ended(Ending),
+    /// Another round was opened.
+    OlderRound,
+    /// The attempt is recorded, and another message stands for the next one.
+    Superseded,
+}
+
+/// Says what to do about an attempt that was made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptDecision {
+    /// Store this delivery in place of the one that was read, then send the next message if any, then acknowledge.
+    Stored {
+        /// Holds the delivery with the attempt.
+        delivery: Delivery,
+        /// Holds the message of the next attempt.
+        next: Option<Message>,
+    },
+    /// The attempt is stored already; only the answer to storing it was lost. Decide about the message again.
+    Already,
+    /// Another worker has the claim by now, or no worker has. Store the attempt beside the delivery, in one transaction
+    /// with the delivery if that changed; otherwise a crash could leave a delivery without the attempt that delivered
+    /// it. Then decide about the message again. Acknowledging it here could lose the delivery, because the new claim
+    /// may have been made for this message.
+    ClaimLost {
+        /// Holds the delivery if the attempt delivered it after all.
+        delivery: Option<Delivery>,
+        /// Holds the attempt.
+        late: LateAttempt,
+    },
+}
+
+/// Holds a round that was opened by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpenedRound {
+    /// Replaces the delivery that was read.
+    pub delivery: Delivery,
+    /// Holds the old round's attempts. Each is stored as an item of its own in the same transaction.
+    pub moved: Vec<Attempt>,
+    /// Numbers the old round.
+    pub moved_round: u32,
+    /// Holds the message to send once the delivery is stored.
+    pub message: Message,
+}
+
+impl Delivery {
+    /// Decides what to do about a message of this delivery.
+    ///
+    /// The caller makes a fresh `mark` for each received message and keeps it while it handles that message.
+    pub fn decide(
+        &self,
+        message: &Message,
+        now: UnixMillis,
+        state: CampaignState,
+        pace: &DeliveryPace,
+        mark: &ClaimMark,
+    ) -> MessageDecision {
+        // The read was stale, or the message is another delivery's. It returns until it is dead-lettered.
+        if message.delivery_id != self.id || message.round > self.round {
+            return MessageDecision::LeaveToReturn { until: now };
+        }
+        if message.round < self.round {
+            return MessageDecision::Acknowledge(NoWorkReason::OlderRound);
+        }
+        let (next, claim) = match &self.life {
+            Life::Ended { ending, .. } => return MessageDecision::Acknowledge(NoWorkReason::Ended(*ending)),
+            Life::UnderWay { next, claim } => (next, claim.as_ref()),
+        };
+        let n = self.next_n();
+        if message.n < n {
+            return self.after_its_record(message, next, claim);
+        }
+        if message.n > n {
+            return MessageDecision::LeaveToReturn { until: now };
+        }
+        if let Some(claim) = claim.filter(|claim| claim.lives(now)) {
+            let own = claim.mark == *mark;
+            return if own {
+                MessageDecision::Send(claim.clone())
+            } else {
+                MessageDecision::LeaveToReturn { until: claim.until }
+            };
+        }
+        match state {
+            CampaignState::Archived => MessageDecision::Cancel(self.ended(Ending::Cancelled, now)),
+            _ if now < next.due_at => MessageDecision::Hop { delay_seconds: hop(now, next.due_at) },
+            CampaignState::Paused => MessageDecision::Hop { delay_seconds: pace.paused_hop_seconds() },
+            CampaignState::Open => {
+                let claim = message.claim_due(next.due_at, now, pace, mark);
+                MessageDecision::Claim { delivery: self.with_claim(claim.clone()), claim }
+            }
+        }
+    }
+
+    /// Decides about a message whose attempt is recorded. It must send the next message if its own chain recorded the
+    /// attempt and the next attempt has not begun.
+    fn after_its_record(&self, message: &Message, next: &NextAttempt, claim: Option<&Claim>) -> MessageDecision {
+        let last = message.n.saturating_add(1) == self.next_n();
+        let mine = self.recorded.as_ref() == Some(&message.ticket);
+        if last && mine && claim.is_none() {
+            MessageDecision::EnqueueNext(self.message(next, next.ticket.clone()))
+        } else {
+            MessageDecision::Acknowledge(NoWorkReason::Superseded)
+        }
+    }
+
+    /// Returns the delivery with [`Message::claim`]'s claim stored in it, as the conditional write must leave it.
+    #[must_use]
+    pub fn with_claim(&self, claim: Claim) -> Self {
+        match &self.life {
+            Life::UnderWay { next, .. } => self.with(Life::UnderWay { next: next.clone(), claim: Some(claim) }),
+            Life::Ended { .. } => self.clone(),
+        }
+    }
+
+    /// Decides what to do about an attempt that was made under this claim. The next message gets the fresh `ticket`.
+    pub fn record(
+        &self,
+        claim: &Claim,
+        answered: &FinishedAttempt,
+        policy: RetryPolicy,
+        ticket: ChainTicket,
+    ) -> AttemptDecision {
+        let attempt = Attempt::of(claim.n, claim.due_at, answered);
+        if self.claim() != Some(claim) {
+            return self.record_late(claim, attempt, answered.ended_at);
+        }
+        let due = policy.due(claim.n, answered.ended_at, answered.retry_after);
+        let at = answered.ended_at;
+        let life = match (answered.outcome.verdict(), due) {
+            (Verdict::Delivered, _) => Life::Ended { ending: Ending::Delivered, at },
+            (Verdict::Gone, _) => Life::Ended { ending: Ending::Gone, at },
+            (Verdict::Failed, None) => Life::Ended { ending: Ending::Exhausted, at },
+            (Verdict::Failed, Some(due_at)) => Life::UnderWay { next: NextAttempt { due_at, ticket }, claim: None },
+        };
+        let mut delivery = self.with(life);
+        delivery.attempts.push(attempt);
+        delivery.recorded = Some(claim.ticket.clone());
+        let next = delivery.next().map(|next| delivery.message(next, next.ticket.clone()));
+        AttemptDecision::Stored { delivery, next }
+    }
+
+    fn record_late(&self, claim: &Claim, attempt: Attempt, ended_at: UnixMillis) -> AttemptDecision {
+        if self.round == claim.round && self.attempts.contains(&attempt) {
+            return AttemptDecision::Already;
+        }
+        let delivered = attempt.outcome.verdict() == Verdict::Delivered;
+        let news = delivered && self.ending() != Some(Ending::Delivered);
+        let delivery = news.then(|| self.ended(Ending::Delivered, ended_at));
+        let late = LateAttempt { delivery_id: self.id.clone(), round: claim.round, mark: claim.mark.clone(), attempt };
+        AttemptDecision::ClaimLost { delivery, late }
+    }
+
+    /// Returns the message to send when putting this delivery found it stored already, or `None` if it has begun or
+    /// ended. The `ticket` is fresh, so that of two chains of messages one ends as soon as an attempt is recorded.
+    pub fn first_message(&self, ticket: ChainTicket) -> Option<Message> {
+        let begun = self.round > 1 || !self.attempts.is_empty() || self.claim().is_some();
+        self.next().filter(|_| !begun).map(|next| self.message(next, ticket))
+    }
+
+    /// Opens a round by hand, at any time and as often as wanted. Messages of older rounds end by themselves, and any
+    /// claim is replaced. An attempt that is under way may still deliver.
+    #[must_use]
+    pub fn open_round(&self, now: UnixMillis, ticket: ChainTicket) -> OpenedRound {
+        let next = NextAttempt { due_at: now, ticket: ticket.clone() };
+        let mut delivery = self.with(Life::UnderWay { next: next.clone(), claim: None });
+        let moved = core::mem::take(&mut delivery.attempts);
+        delivery.recorded = None;
+        delivery.round = self.round.saturating_add(1);
+        delivery.opened_at = now;
+        let message = delivery.message(&next, ticket);
+        OpenedRound { delivery, moved, moved_round: self.round, message }
+    }
+
+    /// Cancels what is under way, or returns `None` if the delivery has ended. An attempt under way may still deliver.
+    pub fn cancel(&self, now: UnixMillis) -> Option<Self> {
+        self.ending().is_none().then(|| self.ended(Ending::Cancelled, now))
+    }
+
+    /// Returns the message that the sweep sends if the delivery was due, or claimed, until more than `grace` ago. The
+    /// `ticket` is fresh: if the old message still waits in a long queue, one of the two chains ends as soon as an
+    /// attempt is recorded. The sweep leaves out paused campaigns.
+    pub fn overdue(&self, now: UnixMillis, grace: Duration, ticket: ChainTicket) -> Option<Message> {
+        let next = self.next()?;
+        let since = self.claim().map_or(next.due_at, |claim| claim.until);
+        (since.plus(grace) < now).then(|| self.message(next, ticket))
+    }
+
+    fn ended(&self, ending: Ending, at: UnixMillis) -> Self {
+        self.with(Life::Ended { ending, at })
+    }
+
+    fn with(&self, life: Life) -> Self {
+        Self { life, revision: self.revision.saturating_add(1), ..self.clone() }
+    }
+}

@@ -1,0 +1,316 @@
+//! Reads what GG3's platform reports about its users on the queue `gg3-events`.
+//!
+//! The bytes of a message become an [`Event`], an unknown type, or a list of all faults. The published form is
+//! `schemas/event.json`; `examples/events` has one example of every type.
+
+mod count;
+mod fields;
+mod instant;
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use self::fields::{Fields, Found};
+
+use crate::outbound::agreed_ids::PartnerIds;
+use crate::outbound::timing::Timing;
+use crate::prelude::*;
+use crate::values::ids::{ClickId, IdFault, MAX_ID_BYTES, PartnerUserId, Provider, QuestId, ReportId, UserId};
+use crate::values::time::UnixMillis;
+
+/// Bounds the running total of clicks: every JSON reader can hold this number exactly.
+pub const MAX_TOTAL_CLICKS: u64 = (1 << 53) - 1;
+
+/// Holds something that a GG3 user did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Identifies the event. Events order by their time and then by this id.
+    pub id: ReportId,
+    /// Identifies the GG3 user.
+    pub user_id: UserId,
+    /// Says when it occurred. The time of arrival never matters.
+    pub occurred_at: UnixMillis,
+    /// Says what the user did.
+    pub kind: EventKind,
+}
+
+/// Names the things that a GG3 user can do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EventKind {
+    /// `tracking_link.opened`: the user arrived through a partner's link.
+    LinkOpened {
+        /// Holds the partner and its ids.
+        tracking: Tracking,
+        /// Holds the user's running total of clicks at that instant.
+        total_clicks: u64,
+    },
+    /// `user.registered`: the user registered, in any way.
+    Registered {
+        /// Holds the partner whose link brought the user, if one did. The registration is then also an opening.
+        tracking: Option<Tracking>,
+        /// Holds the user's running total of clicks at that instant, or 0 if none is given.
+        total_clicks: u64,
+    },
+    /// `gg_button.clicked`: the user clicked the GG-button.
+    ButtonClicked {
+        /// Holds the user's running total of clicks, this one included.
+        total_clicks: u64,
+    },
+    /// `main_quest.completed`: the user completed a main quest.
+    QuestCompleted {
+        /// Identifies the quest.
+        quest: QuestId,
+    },
+}
+
+/// Holds what a partner's tracking link brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tracking {
+    /// Names the partner.
+    pub provider: Provider,
+    /// Holds the partner's ids.
+    pub ids: PartnerIds,
+}
+
+/// Holds a message of the queue after reading.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Parsed {
+    /// The event's type is known.
+    Event(Event),
+    /// The event's type is unknown: it is acknowledged and counted by the first [`MAX_ID_BYTES`] bytes of its name.
+    UnknownType(String),
+}
+
+/// Names a kind of fault of an event. These names are stable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventFaultCode {
+    /// The message is not JSON in UTF-8.
+    NotJson,
+    /// The name stands more than once, and JSON readers differ in which value they take.
+    Repeated,
+    /// The value has another JSON type than expected.
+    WrongType,
+    /// A required value is missing or empty.
+    Missing,
+    /// The value is longer than the bound.
+    TooLong,
+    /// The value has a control character, such as a line break.
+    ControlCharacter,
+    /// The partner's name is not a slug.
+    NotASlug,
+    /// The value is not an instant in RFC 3339.
+    NotAnInstant,
+    /// The value is not a whole number from 0 to 2^53 - 1.
+    NotACount,
+    /// The event is dated further ahead of its arrival than clocks can differ.
+    InTheFuture,
+    /// A fresh catalogue does not know the partner.
+    UnknownProvider,
+}
+
+/// Holds one fault of an event. The platform's developers see it; partners never do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventFault {
+    /// Gives the place, as in `tracking.provider`. It is empty for the message as a whole.
+    pub path: String,
+    /// Names the kind of fault.
+    pub code: EventFaultCode,
+    /// Says what was expected.
+    pub expected: String,
+}
+
+impl EventFault {
+    pub(crate) fn new(path: &str, code: EventFaultCode, expected: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), code, expected: expected.into() }
+    }
+}
+
+impl fmt::Display for EventFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = if self.path.is_empty() { "the message" } else { &self.path };
+        write!(f, "{path}: {:?}, expected {}", self.code, self.expected)
+    }
+}
+
+impl Event {
+    /// Reads a message that the queue received at `received_at`, or returns every fault of it.
+    pub fn parse(message: &[u8], received_at: UnixMillis, timing: &Timing) -> Result<Parsed, Vec<EventFault>> {
+        let whole = |code, expected: &str| Vec::from([EventFault::new("", code, expected)]);
+        let object: Fields = serde_json::from_slice(message).map_err(|fault| {
+            if fault.is_data() {
+                whole(EventFaultCode::WrongType, "a JSON object")
+            } else {
+                whole(EventFaultCode::NotJson, "JSON in UTF-8")
+            }
+        })?;
+        let mut reader = Reader { faults: Vec::new() };
+        let kind = match reader.text(&object, "type", Need::Required).as_deref() {
+            None => None,
+            Some("tracking_link.opened") => reader.opened(&object),
+            Some("user.registered") => Some(reader.registered(&object)),
+            Some("gg_button.clicked") => {
+                let total_clicks = reader.count(&object, Need::Required);
+                total_clicks.map(|total_clicks| EventKind::ButtonClicked { total_clicks })
+            }
+            Some("main_quest.completed") => {
+                let quest = reader.id(&object, "quest_id", Need::Required, QuestId::new);
+                quest.map(|quest| EventKind::QuestCompleted { quest })
+            }
+            Some(unknown) => return Ok(Parsed::UnknownType(cut(unknown))),
+        };
+        let id = reader.id(&object, "id", Need::Required, ReportId::new);
+        let user_id = reader.id(&object, "user_id", Need::Required, UserId::new);
+        let occurred_at = reader.occurred_at(&object, received_at.plus(timing.max_ahead()));
+        match (id, user_id, occurred_at, kind) {
+            (Some(id), Some(user_id), Some(occurred_at), Some(kind)) if reader.faults.is_empty() => {
+                Ok(Parsed::Event(Self { id, user_id, occurred_at, kind }))
+            }
+            _ => Err(reader.faults),
+        }
+    }
+
+    /// Returns the partner's tracking if the event is an opening.
+    pub fn tracking(&self) -> Option<&Tracking> {
+        match &self.kind {
+            EventKind::LinkOpened { tracking, .. } => Some(tracking),
+            EventKind::Registered { tracking, .. } => tracking.as_ref(),
+            EventKind::ButtonClicked { .. } | EventKind::QuestCompleted { .. } => None,
+        }
+    }
+}
+
+fn cut(text: &str) -> String {
+    text.get(..text.floor_char_boundary(MAX_ID_BYTES)).unwrap_or_default().to_owned()
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Need {
+    Required,
+    Optional,
+}
+
+/// Reads values and collects faults. It continues after each fault.
+struct Reader {
+    faults: Vec<EventFault>,
+}
+
+impl Reader {
+    fn opened(&mut self, object: &Fields) -> Option<EventKind> {
+        let tracking = self.tracking(object, Need::Required);
+        // Any opening may be its partner's earliest, from whose total a GGStrike counts.
+        let total_clicks = self.count(object, Need::Required);
+        Some(EventKind::LinkOpened { tracking: tracking?, total_clicks: total_clicks? })
+    }
+
+    fn registered(&mut self, object: &Fields) -> EventKind {
+        let tracking = self.tracking(object, Need::Optional);
+        let total_clicks = self.count(object, Need::Optional).unwrap_or_default();
+        EventKind::Registered { tracking, total_clicks }
+    }
+
+    fn tracking(&mut self, object: &Fields, need: Need) -> Option<Tracking> {
+        const PATH: &str = "tracking";
+        let written = self.value(object, PATH, need)?;
+        let Ok(inner) = serde_json::from_str::<Fields>(written) else {
+            self.fault(PATH, EventFaultCode::WrongType, "an object");
+            return None;
+        };
+        let inner = &inner;
+        let provider = self.text(inner, "tracking.provider", Need::Required);
+        let provider = provider.and_then(|text| match Provider::new(text) {
+            Ok(provider) => Some(provider),
+            Err(fault) => {
+                self.fault("tracking.provider", EventFaultCode::NotASlug, format!("a partner's name, which {fault}"));
+                None
+            }
+        });
+        let click_id = self.id(inner, "tracking.click_id", Need::Optional, ClickId::new);
+        let user_id = self.id(inner, "tracking.user_id", Need::Optional, PartnerUserId::new);
+        Some(Tracking { provider: provider?, ids: PartnerIds { click_id, user_id } })
+    }
+
+    /// Returns a value as it was written. A missing value and `null` are the same.
+    fn value<'a>(&mut self, object: &Fields<'a>, path: &str, need: Need) -> Option<&'a str> {
+        match object.find(name_of(path)) {
+            Found::One(written) => return Some(written),
+            Found::Nothing => self.missing(need, path),
+            Found::Several => self.fault(path, EventFaultCode::Repeated, "once"),
+        }
+        None
+    }
+
+    /// Returns a text that is not empty. A missing text, `null` and an empty one are the same.
+    fn text(&mut self, object: &Fields, path: &str, need: Need) -> Option<String> {
+        match serde_json::from_str::<String>(self.value(object, path, need)?) {
+            Ok(text) if !text.is_empty() => return Some(text),
+            Ok(_) => self.missing(need, path),
+            // Half of a surrogate pair is no text either.
+            Err(_) => self.fault(path, EventFaultCode::WrongType, "a text"),
+        }
+        None
+    }
+
+    fn id<T>(
+        &mut self,
+        object: &Fields,
+        path: &str,
+        need: Need,
+        parse: impl Fn(String) -> Result<T, IdFault>,
+    ) -> Option<T> {
+        let fault = match parse(self.text(object, path, need)?) {
+            Ok(id) => return Some(id),
+            Err(fault) => fault,
+        };
+        let code = match fault {
+            IdFault::Blank => EventFaultCode::Missing,
+            IdFault::TooLong { .. } => EventFaultCode::TooLong,
+            IdFault::Control => EventFaultCode::ControlCharacter,
+        };
+        let expected = format!("1 to {MAX_ID_BYTES} bytes of UTF-8 without control characters; this one {fault}");
+        self.fault(path, code, expected);
+        None
+    }
+
+    fn count(&mut self, object: &Fields, need: Need) -> Option<u64> {
+        const PATH: &str = "total_clicks";
+        let count = count::parse(self.value(object, PATH, need)?);
+        if count.is_none() {
+            self.fault(PATH, EventFaultCode::NotACount, "a whole number from 0 to 9007199254740991");
+        }
+        count
+    }
+
+    fn occurred_at(&mut self, object: &Fields, latest: UnixMillis) -> Option<UnixMillis> {
+        const PATH: &str = "occurred_at";
+        let text = self.text(object, PATH, Need::Required)?;
+        let Some(timestamp) = instant::parse(&text) else {
+            self.fault(PATH, EventFaultCode::NotAnInstant, "an instant of RFC 3339 such as 2026-11-23T12:00:00Z");
+            return None;
+        };
+        let moment = UnixMillis::from(timestamp);
+        if moment > latest {
+            self.fault(PATH, EventFaultCode::InTheFuture, format!("an instant up to {latest}; this one is {moment}"));
+        }
+        Some(moment)
+    }
+
+    fn missing(&mut self, need: Need, path: &str) {
+        if need == Need::Required {
+            self.fault(path, EventFaultCode::Missing, "required");
+        }
+    }
+
+    fn fault(&mut self, path: &str, code: EventFaultCode, expected: impl Into<String>) {
+        self.faults.push(EventFault::new(path, code, expected));
+    }
+}
+
+/// Returns the value's name in its object: the part of the path after the last point.
+fn name_of(path: &str) -> &str {
+    path.rsplit('.').next().unwrap_or(path)
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,0 +1,75 @@
+//! Reads the known names of a JSON object and skips all others.
+//!
+//! Unknown values may be any JSON: a number that no type can hold, half of a surrogate pair, or an object of any depth.
+//! They are never read.
+
+use core::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::prelude::*;
+
+const NAMES: [&str; 9] =
+    ["id", "type", "user_id", "occurred_at", "total_clicks", "tracking", "quest_id", "provider", "click_id"];
+
+/// Holds the values of the known names as they were written.
+#[derive(Debug, Default)]
+pub(super) struct Fields<'a>(Vec<(&'static str, &'a RawValue)>);
+
+/// Says what an object has under a name.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Found<'a> {
+    /// The name is missing, or its value is `null`.
+    Nothing,
+    /// The name has this one value, in the text of the message.
+    One(&'a str),
+    /// The name stands several times, and JSON readers differ in which value they take.
+    Several,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn find(&self, name: &str) -> Found<'a> {
+        let mut values = self.0.iter().filter(|(known, _)| *known == name).map(|(_, value)| value.get());
+        match (values.next(), values.next()) {
+            (None | Some("null"), None) => Found::Nothing,
+            (Some(value), None) => Found::One(value),
+            (_, Some(_)) => Found::Several,
+        }
+    }
+}
+
+/// Returns the known name that a key spells. A key that is no text is unknown.
+fn known(key: &RawValue) -> Option<&'static str> {
+    let is = |text: &str| NAMES.into_iter().find(|name| *name == text);
+    let written = key.get().strip_prefix('"')?.strip_suffix('"')?;
+    if written.contains('\\') {
+        serde_json::from_str::<String>(key.get()).ok().and_then(|text| is(&text))
+    } else {
+        is(written)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = Fields<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
+                let mut fields = Fields::default();
+                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                    fields.0.extend(known(key).map(|name| (name, value)));
+                }
+                Ok(fields)
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
+}

@@ -1,0 +1,365 @@
+//! Reads URL templates, and fills in values without changing where the webhook leads.
+
+use core::fmt;
+
+use percent_encoding::{percent_decode, utf8_percent_encode};
+use thiserror::Error;
+use url::{Host, Position, Url};
+
+use super::{
+    allowance::Allowance,
+    parts::{Parts, UrlPart},
+    url::WebhookUrl,
+};
+use crate::outbound::address::Blocked;
+use crate::outbound::agreed_ids::{AgreedIds, TrackingId};
+use crate::outbound::attempt::AttemptFault;
+use crate::outbound::macros::{WebhookMacro, WebhookValues};
+use crate::prelude::*;
+use crate::values::ids::EventLabel;
+use crate::values::placeholder;
+use crate::values::signature::STRICT;
+
+/// Bounds a template, in bytes: as it is written and as it is stored, percent-encoded.
+pub const MAX_TEMPLATE_BYTES: usize = 2048;
+
+/// Bounds the macros of a template. An id has at most 255 bytes, or 765 when encoded, so a rendered URL has at most
+/// 8,168 bytes and fits into the 8 KB that servers accept.
+pub const MAX_MACROS: usize = 8;
+
+/// Holds a URL with macros in its path and query, such as `https://a.example/hook?click={clickId}&event={event}`.
+///
+/// It is stored as the `url` crate writes it. Host, port and path are thus settled when it is parsed, however they were
+/// spelled, and only values are added later.
+#[derive(Clone, PartialEq, Eq)]
+pub struct UrlTemplate {
+    pieces: Vec<Piece>,
+    /// Counts the segments of its path, however often the path is decoded.
+    segments: usize,
+    allowance: Allowance,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Piece {
+    Literal(String),
+    Macro(WebhookMacro),
+}
+
+/// Says why a text cannot be a URL template.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TemplateFault {
+    /// The text has more than [`MAX_TEMPLATE_BYTES`] bytes.
+    #[error("must be at most {MAX_TEMPLATE_BYTES} bytes, percent-encoded where it must be")]
+    TooLong,
+    /// The text has white space, a control character or a backslash, which URL readers treat differently.
+    #[error("has the character {0:?}; percent-encode it")]
+    Character(char),
+    /// The text is not a URL.
+    #[error("is not an absolute URL: {0}")]
+    NotUrl(String),
+    /// The scheme is not https.
+    #[error("must begin with https://")]
+    Scheme,
+    /// The URL has a user name or a password.
+    #[error("must not have a user name or password in it")]
+    Userinfo,
+    /// The host is not a public address.
+    #[error("must lead to a public host: {0}")]
+    Host(#[from] Blocked),
+    /// The host's name always means the caller's own machine.
+    #[error("must lead to a public host; {0} is always the caller's own machine")]
+    LocalName(String),
+    /// The host ends in a dot.
+    #[error("must not have a dot at the end of its host")]
+    TrailingDot,
+    /// The port is neither 443 nor 8443.
+    #[error("must use port 443 or 8443, not {0}")]
+    Port(u16),
+    /// The URL has a fragment, which is never sent.
+    #[error("must not have a fragment (#…): it is never sent; write a # as %23")]
+    Fragment,
+    /// A `%` lacks two hexadecimal digits. A value behind it would complete it.
+    #[error("has a % that is not followed by two hexadecimal digits; write a literal one as %25")]
+    PercentEncoding,
+    /// The path leads elsewhere once it is decoded again.
+    #[error("has encoded dots or slashes in its path, which lead elsewhere when decoded; remove them")]
+    Path,
+    /// A macro stands outside path and query.
+    #[error("has a macro in its {0}; macros may stand in path and query only")]
+    MacroOutOfPlace(UrlPart),
+    /// The macro does not exist.
+    #[error("has the unknown macro {{{0}}}; use one of {known}", known = known_macros())]
+    UnknownMacro(String),
+    /// The macro belongs to an id that was not agreed on.
+    #[error("has {0}, whose id is not agreed with this partner; add the id to media_buying.ids, or remove the macro")]
+    NotAgreed(WebhookMacro),
+    /// A brace has no partner.
+    #[error("has an unmatched brace; write macros as in {{clickId}}")]
+    StrayBrace,
+    /// A brace is encoded, so its macro would never be replaced.
+    #[error("has an encoded brace (%7B or %7D); write macros unencoded, as in {{clickId}}")]
+    EncodedBrace,
+    /// A macro is written in some tracker's spelling.
+    #[error("has {0}, which looks like a macro; write macros as in {{clickId}}")]
+    ForeignMacro(String),
+    /// The template has more than [`MAX_MACROS`] macros.
+    #[error("must have at most {MAX_MACROS} macros")]
+    TooManyMacros,
+}
+
+impl TemplateFault {
+    /// Returns the fault in words for a log, without anything of the URL's path and query.
+    pub fn unquoted(&self) -> String {
+        match self {
+            Self::UnknownMacro(_) => format!("has an unknown macro; use one of {}", known_macros()),
+            Self::ForeignMacro(_) => "has what looks like a macro; write macros as in {clickId}".to_owned(),
+            _ => self.to_string(),
+        }
+    }
+}
+
+fn known_macros() -> String {
+    WebhookMacro::ALL.map(|name| name.to_string()).join(", ")
+}
+
+impl UrlTemplate {
+    /// Parses a template, or returns every fault of it.
+    pub fn parse(text: &str, agreed: &AgreedIds, allowance: Allowance) -> Result<Self, Vec<TemplateFault>> {
+        if text.len() > MAX_TEMPLATE_BYTES {
+            return Err([TemplateFault::TooLong].into());
+        }
+        let ambiguous = |letter: &char| letter.is_control() || letter.is_whitespace() || *letter == '\\';
+        let mut faults: Vec<TemplateFault> =
+            text.chars().find(ambiguous).map(TemplateFault::Character).into_iter().collect();
+        let Some(parts) = Parts::split(text) else {
+            faults.push(TemplateFault::NotUrl("it has no // between scheme and host".to_owned()));
+            return Err(faults);
+        };
+        let misplaced = parts.misplaced_macros();
+        // With a macro in these parts, the URL parser's message would help nobody.
+        let readable = !misplaced.iter().any(|place| [UrlPart::Scheme, UrlPart::Host, UrlPart::Port].contains(place));
+        faults.extend(misplaced.into_iter().map(TemplateFault::MacroOutOfPlace));
+        check_macros(&parts, agreed, &mut faults);
+        let url = if readable { parse_url(text, &parts, allowance, &mut faults) } else { None };
+        let Some(url) = url.filter(|_| faults.is_empty()) else { return Err(faults) };
+        let template = Self { pieces: split_pieces(&url), segments: 0, allowance };
+        if template.text().len() > MAX_TEMPLATE_BYTES {
+            return Err([TemplateFault::TooLong].into());
+        }
+        // This value is harmless, so if the URL moves now, the template's own path moved it.
+        let harmless = template.fill(|_| Some("x".to_owned())).as_deref().and_then(settled);
+        let segments = harmless.and_then(|url| segments(url.path()));
+        segments.map(|segments| Self { segments, ..template }).ok_or_else(|| [TemplateFault::Path].into())
+    }
+
+    /// Returns the template as it is stored.
+    pub fn text(&self) -> String {
+        self.fill(|name| Some(name.to_string())).unwrap_or_default()
+    }
+
+    /// Returns where its URLs may lead.
+    pub fn allowance(&self) -> Allowance {
+        self.allowance
+    }
+
+    /// Returns the URL with these values, or says why it must not be sent.
+    ///
+    /// Values are encoded down to unreserved characters, so they can neither end their segment nor begin a query. Two
+    /// dangers remain: a value that makes its segment `.` or `..`, which every URL reader removes, encoded or not; and
+    /// slashes, backslashes and dots that appear only when a careless server decodes once more. Both are refused, so
+    /// the URL has the template's host and the template's segments in their number and order.
+    pub fn render(&self, values: &WebhookValues<'_>) -> Result<WebhookUrl, AttemptFault> {
+        if let Some(name) = self.macros().find(|name| values.of(*name).is_none()) {
+            return Err(AttemptFault::MissingValue(name));
+        }
+        let url = self.with(|name| values.of(name));
+        url.map(WebhookUrl).ok_or_else(|| AttemptFault::UnsafeValue(self.suspect(values)))
+    }
+
+    /// Returns true if a URL with this name of the goal could be sent, provided that its other values are harmless.
+    pub fn takes(&self, event: &EventLabel) -> bool {
+        self.with(|name| Some(if name == WebhookMacro::Event { event.to_string() } else { "x".to_owned() })).is_some()
+    }
+
+    /// Returns the URL with these values if it leads where the template leads.
+    fn with(&self, value: impl Fn(WebhookMacro) -> Option<String>) -> Option<Url> {
+        let encode = |name| value(name).map(|value| utf8_percent_encode(&value, STRICT).to_string());
+        let url = self.fill(encode).as_deref().and_then(settled);
+        url.filter(|url| segments(url.path()) == Some(self.segments))
+    }
+
+    /// Guesses whose value led elsewhere.
+    fn suspect(&self, values: &WebhookValues<'_>) -> WebhookMacro {
+        let moving = |name: &WebhookMacro| {
+            let value = values.of(*name).unwrap_or_default();
+            decode_fully(value.as_bytes()).iter().any(|byte| b"./\\".contains(byte))
+        };
+        self.path_macros().find(moving).or_else(|| self.macros().next()).unwrap_or(WebhookMacro::ClickId)
+    }
+
+    fn fill(&self, value: impl Fn(WebhookMacro) -> Option<String>) -> Option<String> {
+        self.pieces
+            .iter()
+            .map(|piece| match piece {
+                Piece::Literal(text) => Some(text.clone()),
+                Piece::Macro(name) => value(*name),
+            })
+            .collect()
+    }
+
+    fn macros(&self) -> impl Iterator<Item = WebhookMacro> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Macro(name) => Some(*name),
+            Piece::Literal(_) => None,
+        })
+    }
+
+    fn path_macros(&self) -> impl Iterator<Item = WebhookMacro> {
+        let path = self.pieces.iter().take_while(|piece| !matches!(piece, Piece::Literal(text) if text.contains('?')));
+        // The piece with the question mark ends the path and also contains the path's last characters.
+        path.filter_map(|piece| match piece {
+            Piece::Macro(name) => Some(*name),
+            Piece::Literal(_) => None,
+        })
+    }
+}
+
+impl fmt::Debug for UrlTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.text();
+        let origin = Url::parse(&text).map(|url| url[..Position::BeforePath].to_owned()).unwrap_or_default();
+        write!(f, "UrlTemplate({origin}/…)")
+    }
+}
+
+fn check_macros(parts: &Parts<'_>, agreed: &AgreedIds, faults: &mut Vec<TemplateFault>) {
+    let text = parts.path_and_query;
+    let names = macro_names(text);
+    if names.is_none() {
+        faults.push(TemplateFault::StrayBrace);
+    }
+    let names = names.unwrap_or_default();
+    for name in &names {
+        match WebhookMacro::ALL.into_iter().find(|known| known.name() == *name) {
+            None => faults.push(TemplateFault::UnknownMacro((*name).to_owned())),
+            Some(WebhookMacro::UserId) if !agreed.contain(TrackingId::UserId) => {
+                faults.push(TemplateFault::NotAgreed(WebhookMacro::UserId));
+            }
+            Some(WebhookMacro::ClickId) if !agreed.contain(TrackingId::ClickId) => {
+                faults.push(TemplateFault::NotAgreed(WebhookMacro::ClickId));
+            }
+            Some(_) => {}
+        }
+    }
+    if names.len() > MAX_MACROS {
+        faults.push(TemplateFault::TooManyMacros);
+    }
+    let lower = text.to_ascii_lowercase();
+    if lower.contains("%7b") || lower.contains("%7d") {
+        faults.push(TemplateFault::EncodedBrace);
+    }
+    let whole = |part: &str| part.get(..2).is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    if !text.split('%').skip(1).all(whole) {
+        faults.push(TemplateFault::PercentEncoding);
+    }
+    let foreign = text.split(['/', '?', '&', '=']).filter(|value| !value.contains(['{', '}']));
+    faults.extend(foreign.filter_map(|value| placeholder::find(value.as_bytes())).map(TemplateFault::ForeignMacro));
+}
+
+/// Returns the names in braces in order, or `None` if a brace has no partner.
+fn macro_names(text: &str) -> Option<Vec<&str>> {
+    let mut pieces = text.split('{');
+    let before = pieces.next().unwrap_or_default();
+    let names = pieces.map(|piece| piece.split_once('}').filter(|(_, rest)| !rest.contains('}')));
+    let names: Option<Vec<&str>> = names.map(|split| split.map(|(name, _)| name)).collect();
+    names.filter(|_| !before.contains('}'))
+}
+
+fn parse_url(text: &str, parts: &Parts<'_>, allowance: Allowance, faults: &mut Vec<TemplateFault>) -> Option<Url> {
+    let url = match Url::parse(text) {
+        Ok(url) => url,
+        Err(fault) => {
+            faults.push(TemplateFault::NotUrl(fault.to_string()));
+            return None;
+        }
+    };
+    // The URL parser normalises letters of the host, which turns full-width braces into braces.
+    if url.host_str().is_some_and(|host| host.contains(['{', '}'])) {
+        faults.push(TemplateFault::MacroOutOfPlace(UrlPart::Host));
+    }
+    if !allowance.permits_scheme(url.scheme()) {
+        faults.push(TemplateFault::Scheme);
+    }
+    if parts.userinfo.is_some() {
+        faults.push(TemplateFault::Userinfo);
+    }
+    let port = url.port_or_known_default().unwrap_or_default();
+    if !allowance.permits_port(port) {
+        faults.push(TemplateFault::Port(port));
+    }
+    faults.extend(check_host(&url, allowance));
+    if parts.fragment.is_some() {
+        faults.push(TemplateFault::Fragment);
+    }
+    Some(url)
+}
+
+fn check_host(url: &Url, allowance: Allowance) -> Option<TemplateFault> {
+    let name = match url.host()? {
+        Host::Ipv4(v4) => return allowance.check(v4.into()).err().map(TemplateFault::Host),
+        Host::Ipv6(v6) => return allowance.check(v6.into()).err().map(TemplateFault::Host),
+        Host::Domain(name) => name,
+    };
+    let bare = name.trim_end_matches('.');
+    if (bare == "localhost" || bare.ends_with(".localhost")) && allowance == Allowance::PublicOnly {
+        return Some(TemplateFault::LocalName(name.to_owned()));
+    }
+    // Certificates are made for names without it.
+    (bare != name).then_some(TemplateFault::TrailingDot)
+}
+
+/// Cuts the text of a URL, as the `url` crate writes it, at its macros.
+///
+/// The crate encodes braces in the path and leaves them in the query. A template contains no encoded brace of its own,
+/// so every encoded brace belongs to a macro.
+fn split_pieces(url: &Url) -> Vec<Piece> {
+    let text = url.as_str().replace("%7B", "{").replace("%7D", "}");
+    let mut pieces = Vec::new();
+    let mut rest = text.as_str();
+    while let Some((before, (name, after))) =
+        rest.split_once('{').and_then(|(before, tail)| Some((before, tail.split_once('}')?)))
+    {
+        pieces.push(Piece::Literal(before.to_owned()));
+        pieces.extend(WebhookMacro::ALL.into_iter().find(|known| known.name() == name).map(Piece::Macro));
+        rest = after;
+    }
+    pieces.push(Piece::Literal(rest.to_owned()));
+    pieces
+}
+
+/// Decodes until nothing changes any more, as a chain of careless servers would.
+fn decode_fully(bytes: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    loop {
+        let decoded: Vec<u8> = percent_decode(&bytes).collect();
+        if decoded == bytes {
+            return bytes;
+        }
+        bytes = decoded;
+    }
+}
+
+/// Parses this text and returns the URL if parsing changes nothing. Otherwise a value had a meaning.
+fn settled(text: &str) -> Option<Url> {
+    Url::parse(text).ok().filter(|url| url.as_str() == text)
+}
+
+/// Counts the segments of this path after any amount of decoding. Returns `None` if one of them is `.` or `..`.
+///
+/// Some servers treat the text after a `;` in a segment as a parameter, so `..;x` counts as `..`.
+fn segments(path: &str) -> Option<usize> {
+    let decoded = decode_fully(path.as_bytes());
+    let segments = decoded.split(|byte| b"/\\".contains(byte));
+    let names = segments.map(|segment| segment.split(|byte| *byte == b';').next().unwrap_or_default());
+    names.map(|name| if [&b"."[..], b".."].contains(&name) { None } else { Some(1) }).sum()
+}

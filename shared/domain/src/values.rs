@@ -1,0 +1,10 @@
+//! Holds what both flows are written in. Nothing here knows a flow.
+
+pub mod config_fault;
+pub(crate) mod digest;
+pub mod ids;
+pub mod money;
+pub mod parameter_names;
+pub mod placeholder;
+pub mod signature;
+pub mod time;

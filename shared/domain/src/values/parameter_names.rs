@@ -1,0 +1,128 @@
+//! Names the parameters of postbacks, landing links and POST bodies, in our words and in a partner's.
+
+use alloc::collections::BTreeMap;
+use core::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::config_fault::Faults;
+use crate::prelude::*;
+
+/// Names a parameter of a postback.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// Stands for `user_id`.
+    UserId,
+    /// Stands for `click_id`.
+    ClickId,
+    /// Stands for `transaction_id`.
+    TransactionId,
+    /// Stands for `currency`.
+    Currency,
+    /// Stands for `amount_decimal`.
+    AmountDecimal,
+    /// Stands for `event_id`.
+    EventId,
+    /// Stands for `event_name`.
+    EventName,
+}
+
+impl Field {
+    /// Lists all parameters in the order of the partners' document.
+    pub const ALL: [Self; 7] = [
+        Self::UserId,
+        Self::ClickId,
+        Self::TransactionId,
+        Self::Currency,
+        Self::AmountDecimal,
+        Self::EventId,
+        Self::EventName,
+    ];
+
+    /// Returns our name of the parameter.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UserId => "user_id",
+            Self::ClickId => "click_id",
+            Self::TransactionId => "transaction_id",
+            Self::Currency => "currency",
+            Self::AmountDecimal => "amount_decimal",
+            Self::EventId => "event_id",
+            Self::EventName => "event_name",
+        }
+    }
+
+    pub(crate) fn list() -> String {
+        Self::ALL.map(Self::as_str).join(", ")
+    }
+
+    /// Returns the value that the partners' document uses as an example.
+    pub fn example(self) -> &'static str {
+        match self {
+            Self::UserId => "12345",
+            Self::ClickId => "67890",
+            Self::TransactionId => "123123123",
+            Self::Currency => "USD",
+            Self::AmountDecimal => "100.00",
+            Self::EventId => "001",
+            Self::EventName => "purchase",
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+const RESERVED_NAMES: [&str; 3] = ["signature", "dry_run", "provider"];
+
+/// Maps our parameter names to the partner's. Where nothing was agreed, our names are used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParameterNames(BTreeMap<Field, String>);
+
+impl Default for ParameterNames {
+    fn default() -> Self {
+        Self(Field::ALL.into_iter().map(|field| (field, field.as_str().to_owned())).collect())
+    }
+}
+
+impl ParameterNames {
+    /// Returns the partner's name for this parameter.
+    pub fn of(&self, field: Field) -> &str {
+        self.0.get(&field).map_or(field.as_str(), String::as_str)
+    }
+
+    /// Returns all the partner's names.
+    pub fn all(&self) -> impl Iterator<Item = &str> {
+        self.0.values().map(String::as_str)
+    }
+
+    /// Reads the agreed names: ours → the partner's.
+    pub(crate) fn parse(agreed: &BTreeMap<String, String>, faults: &mut Faults) -> Self {
+        let mut names = Self::default();
+        for (ours, theirs) in agreed {
+            let path = format!("parameters.{ours}");
+            let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+            let good = (1..=64).contains(&theirs.len()) && theirs.bytes().all(legal);
+            faults.require(good, &path, "must be 1 to 64 characters of A-Z, a-z, 0-9, _, . and -");
+            faults.require(!RESERVED_NAMES.contains(&theirs.as_str()), &path, "is a reserved name; choose another");
+            match Field::ALL.into_iter().find(|field| field.as_str() == ours) {
+                Some(field) => {
+                    names.0.insert(field, theirs.clone());
+                }
+                None => faults.add(&path, format!("is not a parameter; use one of {}", Field::list())),
+            }
+        }
+        for field in Field::ALL {
+            let name = names.of(field);
+            let twins = Field::ALL.into_iter().filter(|twin| *twin > field && names.of(*twin) == name);
+            for twin in twins {
+                faults.add(&format!("parameters.{twin}"), format!("is called {name}, like {field}; rename one"));
+            }
+        }
+        names
+    }
+}
