@@ -20,7 +20,7 @@ func encode(text string) string {
 	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
 }
 
-// sign answers the signature of exactly these parameters; it is sent besides them as "signature".
+// sign returns the signature of these parameters. Send it with them, as "signature".
 func sign(parameters url.Values, provider, secret string) string {
 	encoded := map[string]string{"provider": provider}
 	names := []string{"provider"}
@@ -38,7 +38,7 @@ func sign(parameters url.Values, provider, secret string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// send answers the status and the body. 429, 5xx and no answer at all: send it again, unchanged, with growing pauses.
+// send returns the status and the body. After 429, 5xx or no answer, send the same call again, with growing pauses.
 func send(base string, parameters url.Values, provider, secret string) (int, string, error) {
 	query := parameters.Encode() + "&signature=" + sign(parameters, provider, secret)
 	client := http.Client{Timeout: 30 * time.Second}

@@ -4,14 +4,14 @@ import { createHmac } from "node:crypto";
 const encode = (text) =>
   encodeURIComponent(text).replace(/[!'()*]/g, (sign) => `%${sign.charCodeAt(0).toString(16).toUpperCase()}`);
 
-/** The signature of exactly these parameters, pairs of name and value; sent besides them as `signature`. */
+/** Returns the signature of these parameters, pairs of name and value. Send it with them, as `signature`. */
 export function sign(parameters, provider, secret) {
   const pairs = [...parameters, ["provider", provider]].map(([name, value]) => [encode(name), encode(value)]);
   const text = pairs.sort(([a], [b]) => (a < b ? -1 : 1)).map((pair) => pair.join("=")).join("&");
   return createHmac("sha256", secret).update(text).digest("hex");
 }
 
-/** The status and the body. 429, 5xx and no answer at all: send it again, unchanged, with growing pauses. */
+/** Returns the status and the body. After 429, 5xx or no answer, send the same call again, with growing pauses. */
 export async function send(url, parameters, provider, secret) {
   const query = new URLSearchParams([...parameters, ["signature", sign(parameters, provider, secret)]]);
   const answer = await fetch(`${url}?${query}`, { signal: AbortSignal.timeout(30_000) });

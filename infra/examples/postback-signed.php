@@ -1,7 +1,7 @@
 <?php
 // POSTBACK_URL=https://… PROVIDER=acme SECRET=… php postback-signed.php user_id=12345 click_id=67890 …
 
-/** The signature of exactly these parameters; sent besides them as `signature`. */
+/** Returns the signature of these parameters. Send it with them, as `signature`. */
 function sign(array $parameters, string $provider, string $secret): string
 {
     $encoded = [];
@@ -13,7 +13,7 @@ function sign(array $parameters, string $provider, string $secret): string
     return hash_hmac('sha256', implode('&', $pairs), $secret);
 }
 
-/** The status and the body. 429, 5xx and no answer at all: send it again, unchanged, with growing pauses. */
+/** Returns the status and the body. After 429, 5xx or no answer, send the same call again, with growing pauses. */
 function send(string $url, array $parameters, string $provider, string $secret): array
 {
     $query = http_build_query($parameters + ['signature' => sign($parameters, $provider, $secret)], '', '&', PHP_QUERY_RFC3986);

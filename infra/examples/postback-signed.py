@@ -9,14 +9,14 @@ from urllib.request import urlopen
 
 
 def sign(parameters: dict[str, str], provider: str, secret: str) -> str:
-    """The signature of exactly these parameters; sent besides them as `signature`."""
+    """Returns the signature of these parameters. Send it with them, as `signature`."""
     encoded = [(quote(name, safe=""), quote(value, safe="")) for name, value in parameters.items()]
     text = "&".join(f"{name}={value}" for name, value in sorted([*encoded, ("provider", provider)]))
     return hmac.new(secret.encode(), text.encode(), hashlib.sha256).hexdigest()
 
 
 def send(url: str, parameters: dict[str, str], provider: str, secret: str) -> tuple[int, str]:
-    """The status and the body. 429, 5xx and no answer at all: send it again, unchanged, with growing pauses."""
+    """Returns the status and the body. After 429, 5xx or no answer, send the same call again, with growing pauses."""
     query = urlencode({**parameters, "signature": sign(parameters, provider, secret)})
     try:
         with urlopen(f"{url}?{query}", timeout=30) as answer:

@@ -1,5 +1,5 @@
 # POSTBACK_URL=https://… PROVIDER=acme SECRET=… bash postback-signed.sh user_id=12345 click_id=67890 …
-encode() { # everything but A-Z a-z 0-9 - . _ ~, byte by byte
+encode() { # percent-encodes every byte except A-Z a-z 0-9 - . _ ~
   local LC_ALL=C text=$1 byte
   while [ -n "$text" ]; do
     byte=${text:0:1} text=${text:1}

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// send answers the status and the body. 429, 5xx and no answer at all: send it again, unchanged, with growing pauses.
+// send returns the status and the body. After 429, 5xx or no answer, send the same call again, with growing pauses.
 func send(base string, parameters url.Values) (int, string, error) {
 	client := http.Client{Timeout: 30 * time.Second}
 	answer, err := client.Get(base + "?" + parameters.Encode())

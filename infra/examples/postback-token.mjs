@@ -1,6 +1,6 @@
 // POSTBACK_URL=https://… node postback-token.mjs user_id=12345 click_id=67890 transaction_id=1 currency=USD amount_decimal=1.00
 
-/** The status and the body. 429, 5xx and no answer at all: send it again, unchanged, with growing pauses. */
+/** Returns the status and the body. After 429, 5xx or no answer, send the same call again, with growing pauses. */
 export async function send(url, parameters) {
   const answer = await fetch(`${url}?${new URLSearchParams(parameters)}`, { signal: AbortSignal.timeout(30_000) });
   return [answer.status, await answer.text()];

@@ -1,7 +1,7 @@
 <?php
 // POSTBACK_URL=https://… php postback-token.php user_id=12345 click_id=67890 transaction_id=1 currency=USD amount_decimal=1.00
 
-/** The status and the body. 429, 5xx and no answer at all: send it again, unchanged, with growing pauses. */
+/** Returns the status and the body. After 429, 5xx or no answer, send the same call again, with growing pauses. */
 function send(string $url, array $parameters): array
 {
     $query = http_build_query($parameters, '', '&', PHP_QUERY_RFC3986);

@@ -7,7 +7,7 @@ from urllib.request import urlopen
 
 
 def send(url: str, parameters: dict[str, str]) -> tuple[int, str]:
-    """The status and the body. 429, 5xx and no answer at all: send it again, unchanged, with growing pauses."""
+    """Returns the status and the body. After 429, 5xx or no answer, send the same call again, with growing pauses."""
     try:
         with urlopen(f"{url}?{urlencode(parameters)}", timeout=30) as answer:
             return answer.status, answer.read().decode()

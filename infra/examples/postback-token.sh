@@ -1,4 +1,4 @@
-# curl: POSTBACK_URL is the URL you were given, token and all.
+# Set POSTBACK_URL to the URL that you were given; it contains your token.
 curl --silent --show-error --max-time 30 --write-out '\n%{http_code}\n' --get "$POSTBACK_URL" \
   --data-urlencode 'user_id=12345' \
   --data-urlencode 'click_id=67890' \

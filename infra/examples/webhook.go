@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// isOurs takes for payload a POST's body, byte for byte; for a GET, the path and query exactly as received.
+// isOurs verifies a signature. The payload is a POST's body, or a GET's path and query, exactly as received.
 func isOurs(secret, id, timestamp, signatures string, payload []byte, now time.Time) bool {
 	sent, err := strconv.ParseInt(timestamp, 10, 64)
 	if age := now.Unix() - sent; err != nil || age > 300 || age < -300 {
@@ -38,7 +38,7 @@ func isOurs(secret, id, timestamp, signatures string, payload []byte, now time.T
 func main() {
 	payload, err := io.ReadAll(os.Stdin)
 	if err != nil || len(os.Args) < 4 {
-		log.Fatal("what to check is missing")
+		log.Fatal("give webhook-id, webhook-timestamp and webhook-signature; the payload on standard input")
 	}
 	now := time.Now()
 	if len(os.Args) > 4 {

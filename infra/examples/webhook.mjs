@@ -2,7 +2,7 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 
-/** `payload`, a Buffer: a POST's body, byte for byte; for a GET, the path and query exactly as received. */
+/** Verifies a signature. `payload`, a Buffer, is a POST's body, or a GET's path and query, exactly as received. */
 export function isOurs(secret, id, timestamp, signatures, payload, now = Date.now() / 1000) {
   if (!/^\d+$/.test(timestamp) || Math.abs(now - Number(timestamp)) > 300) return false;
   const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");

@@ -1,7 +1,7 @@
 <?php
 // SECRET=whsec_… php webhook.php WEBHOOK-ID WEBHOOK-TIMESTAMP WEBHOOK-SIGNATURE [NOW] < payload
 
-/** `$payload`: a POST's body, byte for byte; for a GET, the path and query exactly as received. */
+/** Verifies a signature. `$payload` is a POST's body, or a GET's path and query, exactly as received. */
 function isOurs(string $secret, string $id, string $timestamp, string $signatures, string $payload, ?int $now = null): bool
 {
     if (!preg_match('/^\d+$/D', $timestamp) || abs(($now ?? time()) - (int) $timestamp) > 300) {

@@ -1,4 +1,4 @@
-"""The command line: makes the virtual environment if need be, runs again inside it, and does what was asked."""
+"""The command line. It makes the virtual environment if necessary, restarts inside it, and runs the command."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     for output in (sys.stdout, sys.stderr):
-        # A terminal that cannot show a tick is no reason to fail.
+        # Printing a tick must not fail on a terminal that cannot show it.
         output.reconfigure(errors="replace")  # type: ignore[union-attr]
     try:
         if arguments.command == "virtualenv":
@@ -53,7 +53,7 @@ def _dispatch(settings: Settings, arguments: argparse.Namespace) -> int:
     if arguments.command == "chaos":
         return commands.chaos(settings, arguments.chaos_arguments)
     options = {"--url": arguments.url, "--provider": arguments.provider, "--click-url": arguments.click_url}
-    # The token comes by the environment, since everyone on a machine can read command lines.
+    # The token comes from the environment, because every user of a machine can read command lines.
     return commands.smoke(options, os.environ.get("TOKEN"))
 
 
@@ -61,22 +61,22 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python3 -m infra.local",
         description="The local stack: template.yaml, deployed to an AWS emulator on this machine.",
-        epilog="PORT, STACK_DIR and STACK_NAME, in the environment, choose which stack.",
+        epilog="The environment variables PORT, STACK_DIR and STACK_NAME choose the stack.",
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("up", help="start the stack, and return when it is ready")
+    commands.add_parser("up", help="start the stack and return when it is ready")
     commands.add_parser("run", help="start the stack, show what it does, and stay until Ctrl-C")
     commands.add_parser("down", help="stop the stack and everything that it started")
-    test = commands.add_parser("test", help="run all tests against a stack of their own")
-    test.add_argument("cargo_arguments", nargs="*", help="for cargo test, such as a test's name")
-    chaos = commands.add_parser("chaos", help="run the functions under kill -9, against a stack of their own")
-    chaos.add_argument("chaos_arguments", nargs="*", help="for the program, such as --seed")
+    test = commands.add_parser("test", help="run all tests against a separate stack")
+    test.add_argument("cargo_arguments", nargs="*", help="arguments of cargo test, such as a test's name")
+    chaos = commands.add_parser("chaos", help="kill the functions with SIGKILL while they work, on a separate stack")
+    chaos.add_argument("chaos_arguments", nargs="*", help="arguments of the chaos program, such as --seed")
     smoke = commands.add_parser("smoke", help="check a deployment from outside")
     for option in ("--url", "--provider", "--click-url"):
         smoke.add_argument(option)
-    make = commands.add_parser("virtualenv", help="make a virtual environment, unless it is made already")
-    make.add_argument("directory", help="where, below .venv")
-    make.add_argument("requirements", help="from what, below infra")
+    make = commands.add_parser("virtualenv", help="make a virtual environment if it is missing or out of date")
+    make.add_argument("directory", help="its directory, below .venv")
+    make.add_argument("requirements", help="its requirements file, below infra")
     return parser
 
 
@@ -88,7 +88,7 @@ def _make_virtualenv(directory: str, requirements: str) -> int:
 
 
 def _enter_virtualenv() -> None:
-    """Goes on as the virtual environment's Python; what needs its packages is imported only after that."""
+    """Restarts with the virtual environment's Python. Modules that need its packages are imported only after that."""
     python = virtualenv.python_of(VIRTUALENV)
     if sys.prefix == str(VIRTUALENV):
         return
@@ -98,7 +98,7 @@ def _enter_virtualenv() -> None:
 
 
 def _keep_to_this_machine(settings: Settings) -> None:
-    """Whatever AWS account or proxy this person's environment names, nothing here may reach it."""
+    """Replaces AWS settings in the environment and bypasses proxies, so that nothing reaches a real AWS account."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(settings.client_environment())
@@ -107,7 +107,7 @@ def _keep_to_this_machine(settings: Settings) -> None:
 
 
 def _interrupt(number: int, _frame: object) -> NoReturn:
-    """Unwinds once; while everything is being stopped, further signals would only leave something running."""
+    """Raises Interrupted once. Later signals are ignored, because they would leave processes running."""
     for other in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(other, signal.SIG_IGN)
     raise Interrupted(signal.Signals(number).name)

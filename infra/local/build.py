@@ -1,4 +1,4 @@
-"""One cargo call, and the binaries it made."""
+"""Builds the workspace with one cargo call, and finds the binaries."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from . import processes
 from .console import Failure, loud_step
 from .settings import REPOSITORY
 
-# Binaries alone for running; everything for testing, so that the tests' own build finds nothing left to do.
+# Running needs only the binaries. Testing builds everything, so that `cargo test` has nothing left to build.
 BINARIES = ["--workspace", "--bins"]
 EVERYTHING = ["--workspace", "--all-targets"]
 
 
 def build(selection: list[str]) -> dict[str, Path]:
-    """Builds for development and answers with each program's path. Cargo's own output is the progress."""
+    """Builds for development and returns each program's path. Cargo's own output shows the progress."""
     require_cargo()
     manifest = ["--manifest-path", str(REPOSITORY / "Cargo.toml")]
     with loud_step("Building with cargo"):
@@ -24,13 +24,13 @@ def build(selection: list[str]) -> dict[str, Path]:
             ["cargo", "build", *manifest, *selection, "--message-format", "json-render-diagnostics"], capture=True
         )
         if done.returncode != 0:
-            raise Failure("cargo could not build the project.", "Mend what cargo reports above, then try again.")
+            raise Failure("cargo could not build the project.", "Correct what cargo reports above, then try again.")
     return _programs(done.stdout)
 
 
 def require_cargo() -> None:
     if shutil.which("cargo") is None:
-        raise Failure("cargo was not found.", "Install Rust 1.95 or newer (rustup is the usual way), then try again.")
+        raise Failure("cargo was not found.", "Install Rust 1.95 or newer, for example with rustup, then try again.")
 
 
 def _programs(messages: str) -> dict[str, Path]:
@@ -39,7 +39,7 @@ def _programs(messages: str) -> dict[str, Path]:
         message = json.loads(line)
         if message.get("reason") != "compiler-artifact" or not message.get("executable"):
             continue
-        # A program's unit tests are an executable of the same name; they are not the program.
+        # The unit tests of a program are an executable of the same name. They are skipped.
         if message["target"]["kind"] == ["bin"] and not message["profile"]["test"]:
             programs[message["target"]["name"]] = Path(message["executable"])
     return programs

@@ -1,4 +1,4 @@
-"""What the Makefile calls: each command a sequence of steps."""
+"""The commands that the Makefile calls, each as a sequence of steps."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAMPLE_QUERY = "user_id=12345&click_id=c-1&transaction_id=t-1&currency=USD&amoun
 
 @dataclass(frozen=True)
 class Sources:
-    """Fingerprints of what a running stack was made from: the stack itself, and the partners applied to it."""
+    """Holds fingerprints of the sources of a running stack, and of the partner files applied to it."""
 
     stack: str
     partners: str
@@ -37,7 +37,7 @@ def up(settings: Settings) -> int:
 
 
 def run(settings: Settings) -> int:
-    """Brings the stack up, plays the story, and stays until interrupted; then takes everything down."""
+    """Starts the stack, plays the story, waits until interrupted, and then stops everything."""
     programs = build.build(build.BINARIES)
     try:
         stack = _bring_up(settings, programs)
@@ -51,8 +51,8 @@ def run(settings: Settings) -> int:
             return 0
         part, log = missing
         raise Failure(
-            f"The {part} ended by itself. The end of its log:\n{tail(log)}",
-            f"The whole log is {log}; make run starts it again.",
+            f"The {part} ended unexpectedly. The end of its log:\n{tail(log)}",
+            f"The whole log is {log}. Start the stack again with make run.",
         )
     finally:
         say()
@@ -61,30 +61,30 @@ def run(settings: Settings) -> int:
 
 def down(settings: Settings) -> int:
     with _alone(settings):
-        say("The stack is down." if _take_down(settings) else "The stack was not up.")
+        say("The stack is down." if _take_down(settings) else "No stack was running.")
     return 0
 
 
 def test(settings: Settings, arguments: list[str]) -> int:
-    """Runs every test against a stack of its own."""
+    """Runs all tests against a separate stack."""
     programs = build.build(build.EVERYTHING)
     command = ["cargo", "test", *MANIFEST, "--workspace", *arguments]
     with _own_stack(settings, "gg3-test", programs) as own:
         say("  Testing …")
-        return _judged(own, command, "All tests passed", "Tests failed: cargo's report is above")
+        return _judged(own, command, "All tests passed", "Tests failed; cargo's report is above")
 
 
 def chaos(settings: Settings, arguments: list[str]) -> int:
-    """Runs the functions under kill -9, on a stack of its own."""
+    """Kills the functions with SIGKILL while they work, on a separate stack."""
     programs = build.build(build.BINARIES)
     with _own_stack(settings, "gg3-chaos", programs) as own:
         say("  Killing …")
-        return _judged(own, [str(programs["chaos"]), *arguments], "The ledger is in order", "It is not")
+        return _judged(own, [str(programs["chaos"]), *arguments], "The ledger is in order", "The ledger is not in order")
 
 
 @contextmanager
 def _own_stack(settings: Settings, name: str, programs: dict[str, Path]) -> Iterator[Settings]:
-    """A stack beside whatever is up, which is taken down whatever happens."""
+    """Starts a separate stack on a free port, and stops it at the end, after a failure too."""
     own = replace(settings, port=processes.free_port(), stack_name=name)
     try:
         _bring_up(own, programs)
@@ -100,14 +100,14 @@ def _judged(own: Settings, command: list[str], good: str, bad: str) -> int:
     if done.returncode == 0:
         say(f"✓ {good} ({elapsed(started)}).")
     else:
-        say(f"✗ {bad}, the logs are in {shown(own.logs)} ({elapsed(started)}).")
+        say(f"✗ {bad}. The logs are in {shown(own.logs)} ({elapsed(started)}).")
     return done.returncode
 
 
 def smoke(options: dict[str, str | None], token: str | None) -> int:
-    """Checks a deployment from outside, wherever it is, with the operator's command."""
+    """Checks any deployment from outside, with the operator's command."""
     if not options["--url"]:
-        raise Failure("make smoke was not told what to check.", "Name the API: make smoke URL=https://…")
+        raise Failure("make smoke needs the URL of the API.", "Name the API: make smoke URL=https://…")
     program = build.build(build.BINARIES)[partners.COMMAND]
     given = [part for name, value in options.items() if value for part in (name, value)]
     environment = {"GG3_SMOKE_TOKEN": token} if token else {}
@@ -115,7 +115,7 @@ def smoke(options: dict[str, str | None], token: str | None) -> int:
 
 
 def _bring_up(settings: Settings, programs: dict[str, Path]) -> dict[str, Any]:
-    """Makes the running stack the one that the sources describe, with as little work as that takes."""
+    """Starts or updates the stack so that it matches the sources, and skips steps that are up to date."""
     with _alone(settings):
         sources = _sources(settings, programs)
         made_from, stack = _running(settings)
@@ -123,10 +123,10 @@ def _bring_up(settings: Settings, programs: dict[str, Path]) -> dict[str, Any]:
             say(f"✓ The stack is already up, and nothing has changed: {stack['api_url']}")
             return stack
         if stack and made_from and made_from.stack == sources.stack:
-            say("  The partners have changed; applying them to the stack that is up.")
+            say("  The partner files have changed; applying them to the running stack.")
             return _configure(settings, programs, _deployment_of(stack), stack["partner_simulator_url"], sources)
         if supervisor.stop(settings):
-            say("  The sources have changed, or part of the stack has ended: it starts afresh. What it held was in memory.")
+            say("  The sources have changed or part of the stack has ended. Starting a new, empty stack.")
         try:
             _forget(settings)
             supervisor.start(settings)
@@ -159,7 +159,7 @@ def _take_down(settings: Settings) -> bool:
 
 
 def _forget(settings: Settings) -> None:
-    """Removes what was true of the last run only; its logs stay until the next."""
+    """Removes the files of the last run, except its logs, which stay until the next start."""
     for directory in (settings.scratch, settings.partners):
         shutil.rmtree(directory, ignore_errors=True)
     for path in (settings.run_file, settings.stack_file, settings.secrets_file):
@@ -167,7 +167,7 @@ def _forget(settings: Settings) -> None:
 
 
 def _running(settings: Settings) -> tuple[Sources | None, dict[str, Any] | None]:
-    """What the stack that is up was made from, and its stack.json; nothing when it is not up, or not all of it is."""
+    """Returns the running stack's sources and its stack.json; (None, None) if any part of it does not run."""
     made_from, stack = read_json(settings.run_file), read_json(settings.stack_file)
     if made_from and stack and not supervisor.missing(settings):
         return Sources(**made_from), stack
@@ -185,7 +185,7 @@ def _sources(settings: Settings, programs: dict[str, Path]) -> Sources:
         stack.update(path.read_bytes())
     for name in [*deploy.function_names(deploy.read_template()).values(), simulator.PROGRAM]:
         if program := programs.get(name):
-            # Not the content: cargo leaves a program alone that it did not build again, and reading them all is slow.
+            # Size and time are enough, because cargo does not touch unchanged programs. Reading their content is slow.
             status = program.stat()
             stack.update(f"{name} {status.st_size} {status.st_mtime_ns}".encode())
     configured = hashlib.sha256()
@@ -196,7 +196,7 @@ def _sources(settings: Settings, programs: dict[str, Path]) -> Sources:
 
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
-    """One command at a time changes a stack; the lock goes with its process, so it cannot be left behind."""
+    """Lets only one command at a time change a stack. The lock ends with its process, so it cannot become stale."""
     with settings.lock_file.open("w", encoding="utf-8") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -210,20 +210,20 @@ def _demonstrate(settings: Settings, programs: dict[str, Path]) -> None:
     program = str(programs[partners.COMMAND])
     story = [program, "--stack", settings.stack_name, "demo", "--stack-file", str(settings.stack_file)]
     if processes.run(story, environment=settings.client_environment()).returncode != 0:
-        raise Failure(f"{partners.COMMAND} demo failed; what it said is above.", f"The logs are in {settings.logs}.")
+        raise Failure(f"{partners.COMMAND} demo failed; its output is above.", f"The logs are in {settings.logs}.")
 
 
 def _print_urls(settings: Settings, stack: dict[str, Any]) -> None:
     simplest = next((partner for partner in stack["sample_partners"].values() if partner["token"]), None)
-    say("\nTo try by hand:\n")
+    say("\nTry it by hand:\n")
     if simplest:
         say(f"  curl -i '{simplest['postback_url']}?{SAMPLE_QUERY}'\n")
         for link in simplest["landings"].values():
             say(f"  curl -i '{link}'\n")
-    say(f"  {shown(settings.stack_file)} has the other partners' URLs, and every table's and queue's name.")
+    say(f"  {shown(settings.stack_file)} has the other partners' URLs and the names of all tables and queues.")
     say(f"  AWS_ENDPOINT_URL={stack['aws_endpoint_url']}, region {stack['region']}, any credentials.")
-    say(f"  {shown(settings.logs)} has a log of each function, and of the partner simulator.")
-    say(f"  {stack['partner_simulator_url']}/_control says which partners' webhooks it received.\n")
+    say(f"  {shown(settings.logs)} has the logs of each function and of the partner simulator.")
+    say(f"  {stack['partner_simulator_url']}/_control lists the partners whose webhooks it received.\n")
 
 
 def _stop_hint(settings: Settings, command: str) -> str:

@@ -1,4 +1,4 @@
-"""What the person at the terminal sees: steps that show progress, and failures that say what to do."""
+"""Output on the terminal: steps with progress, and failures with their cure."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 SPIN_EVERY_S = 0.1
-# Where there is no terminal to draw on, a line this often shows that a step is still alive.
+# Without a terminal, a step prints a line at this interval to show that it still runs.
 REMIND_EVERY_S = 15.0
 
 
 class Failure(Exception):
-    """Something the person can act on: what went wrong, and what to do about it."""
+    """A failure that the user can act on. It says what went wrong and how to correct it."""
 
     def __init__(self, what: str, cure: str) -> None:
         super().__init__(what)
@@ -26,7 +26,7 @@ class Failure(Exception):
 
 
 class Interrupted(BaseException):
-    """Ctrl-C, or a signal that means the same. Like KeyboardInterrupt, not for anyone's `except Exception` to catch."""
+    """Raised on Ctrl-C or a similar signal. `except Exception` does not catch it, as with KeyboardInterrupt."""
 
 
 def say(line: str = "") -> None:
@@ -43,13 +43,13 @@ def elapsed(since: float) -> str:
 
 
 def shown(path: Path) -> str:
-    """A path as a person would type it here."""
+    """Returns the path relative to the current directory if it is inside it, otherwise unchanged."""
     here = Path.cwd()
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
 def tail(path: Path, lines: int = 15) -> str:
-    """The end of a log, indented, for a failure to quote."""
+    """Returns the last lines of a log, indented; an empty string if it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -59,7 +59,7 @@ def tail(path: Path, lines: int = 15) -> str:
 
 @contextmanager
 def step(title: str) -> Iterator[None]:
-    """Runs a quiet step: a spinner with the time on a terminal, otherwise a line now and then."""
+    """Runs a quiet step. Shows a spinner and the time on a terminal, or a line every 15 seconds elsewhere."""
     started = time.monotonic()
     finished = threading.Event()
     ticker = threading.Thread(target=_tick, args=(title, started, finished), daemon=True)
@@ -95,5 +95,5 @@ def _tick(title: str, started: float, finished: threading.Event) -> None:
 
 
 def _line_start() -> str:
-    """Back to the beginning of the line, and clear it, where there is a terminal."""
+    """Returns the codes that clear the current line; an empty string without a terminal."""
     return "\r\033[K" if sys.stdout.isatty() else ""

@@ -21,9 +21,9 @@ from .console import Failure, step
 from .settings import CAMPAIGN_LEAD_S, TEMPLATE, Settings
 
 BUCKET = "packages"
-# A tenth of a second apart: two minutes and more.
+# Attempts are 0.1 s apart, so a deployment may take two minutes.
 DEPLOY_ATTEMPTS = 1200
-# What differs from AWS: the tables may go with the stack, a changed partner is noticed at once, nothing is throttled.
+# These values differ from AWS: tables are deleted with the stack, and functions notice a changed partner within a second.
 PARAMETERS = {
     "DeletionProtection": "false",
     "PartnerFreshSeconds": "1",
@@ -34,7 +34,7 @@ PARAMETERS = {
     "EventMaxAheadSeconds": "1",
     "CampaignLeadSeconds": str(CAMPAIGN_LEAD_S),
     "EventEvaluatorConcurrency": "4",
-    # Webhooks go to the partner simulator on this machine; a paused one looks every few seconds whether it is still.
+    # Webhooks go to the partner simulator on this machine. Paused ones check every 3 seconds if the pause has ended.
     "LoopbackWebhooks": "true",
     "WebhookPartnerFreshSeconds": "1",
     "PausedHopSeconds": "3",
@@ -42,7 +42,7 @@ PARAMETERS = {
     "WebhookRetriesConcurrency": "4",
     # The emulator refuses alarms over computed metrics.
     "ComputedAlarms": "false",
-    # The emulator shares two cores with every function that it starts: patience here, not failures.
+    # The emulator shares the processor with all functions, so they get longer timeouts than on AWS.
     "ClickTimeoutSeconds": "60",
     "PostbackTimeoutSeconds": "120",
 }
@@ -53,7 +53,7 @@ Template = dict[str, Any]
 
 @dataclass(frozen=True)
 class Deployment:
-    """What a deployed stack is made of: by kind, each thing's logical name and what it is really called."""
+    """Holds the API's URL, and the real names of tables, queues and functions by their logical names."""
 
     api_url: str
     tables: dict[str, str]
@@ -65,11 +65,11 @@ def read_template() -> Template:
     try:
         return dict(yaml_parse(TEMPLATE.read_text(encoding="utf-8")))
     except Exception as error:
-        raise Failure(f"{TEMPLATE.name} cannot be read: {error}", "Mend it; make lint says more.") from error
+        raise Failure(f"{TEMPLATE.name} cannot be read: {error}", "Correct it; make lint-template says more.") from error
 
 
 def function_names(template: Template) -> dict[str, str]:
-    """The functions that a template deploys: logical id → the program's name, the last part of its CodeUri."""
+    """Returns the program of each function by the function's logical id. It is the last part of the CodeUri."""
     return {
         logical_id: Path(resource["Properties"]["CodeUri"]).name
         for logical_id, resource in _resources(template).items()
@@ -78,12 +78,12 @@ def function_names(template: Template) -> dict[str, str]:
 
 
 def _resources(template: Template) -> Template:
-    """Those that are written out; an `Fn::ForEach` holds no table, function or mapping."""
+    """Returns the resources outside `Fn::ForEach`. No table, function or mapping is inside one."""
     return {key: value for key, value in template["Resources"].items() if not key.startswith("Fn::ForEach::")}
 
 
 def deploy(settings: Settings, programs: dict[str, Path]) -> Deployment:
-    """Deploys to an emulator that has just been started, and so holds nothing yet."""
+    """Deploys the template to an emulator that was just started and is empty."""
     template = read_template()
     with step(f"Deploying {TEMPLATE.name} as the stack {settings.stack_name}"):
         try:
@@ -94,7 +94,7 @@ def deploy(settings: Settings, programs: dict[str, Path]) -> Deployment:
         except (BotoCoreError, ClientError) as error:
             raise Failure(
                 f"The local AWS refused to deploy {TEMPLATE.name}: {str(error)[:500]}",
-                f"Look into {settings.emulator_log}.",
+                f"Look at {settings.emulator_log}.",
             ) from error
     return _deployment(settings, outputs)
 
@@ -105,21 +105,21 @@ def client(settings: Settings, service: str) -> Any:
 
 
 def _package(settings: Settings, template: Template, programs: dict[str, Path]) -> None:
-    """Uploads each function as a zip of its `bootstrap`, and points the template at it."""
+    """Uploads each function as a zip file with its `bootstrap`, and sets its CodeUri to the upload."""
     storage = client(settings, "s3")
     storage.create_bucket(Bucket=BUCKET)
     for logical_id, name in function_names(template).items():
         if name not in programs:
             raise Failure(
                 f"{TEMPLATE.name} deploys {name}, but no crate of the workspace builds a program of that name.",
-                f"Add functions/{name}, or mend the function's CodeUri.",
+                f"Add functions/{name}, or correct the function's CodeUri.",
             )
         storage.put_object(Bucket=BUCKET, Key=f"{name}.zip", Body=_zip(settings, programs[name]))
         template["Resources"][logical_id]["Properties"]["CodeUri"] = f"s3://{BUCKET}/{name}.zip"
 
 
 def _write_out_concurrency(template: Template) -> None:
-    """Puts numbers where mappings refer to parameters: ministack takes the parameter's text and fails to compare it."""
+    """Replaces references to parameters by numbers, because ministack cannot compare a parameter's text."""
     for resource in _resources(template).values():
         scaling = resource.get("Properties", {}).get("ScalingConfig", {})
         reference = scaling.get("MaximumConcurrency")
@@ -138,7 +138,7 @@ def _zip(settings: Settings, program: Path) -> bytes:
 
 
 def _without_debug_information(settings: Settings, program: Path) -> bytes:
-    """A development build is mostly debug information. Names of functions stay, so backtraces remain readable."""
+    """Returns the program without debug information, which is most of its size. Backtraces keep function names."""
     if shutil.which("strip") is None:
         return program.read_bytes()
     copy = settings.scratch / f"{program.name}.stripped"
@@ -151,7 +151,7 @@ def _without_debug_information(settings: Settings, program: Path) -> bytes:
 
 def _create_stack(settings: Settings, template: Template) -> dict[str, str]:
     cloudformation = client(settings, "cloudformation")
-    # By its address, as `sam deploy` does: CloudFormation takes 51,200 bytes at most in the call itself.
+    # The template is passed by URL, as `sam deploy` does, because a call carries at most 51,200 bytes.
     body = json.dumps(template).encode()
     client(settings, "s3").put_object(Bucket=BUCKET, Key=TEMPLATE.name, Body=body)
     cloudformation.create_stack(
@@ -166,7 +166,7 @@ def _create_stack(settings: Settings, template: Template) -> dict[str, str]:
     except WaiterError as error:
         raise Failure(
             f"{TEMPLATE.name} could not be deployed ({error}):\n{_reasons(cloudformation, settings)}",
-            f"Mend the resource; make lint checks the template, {settings.emulator_log} may say more.",
+            f"Correct the resource. make lint-template checks the template; {settings.emulator_log} may say more.",
         ) from error
     stack = cloudformation.describe_stacks(StackName=settings.stack_name)["Stacks"][0]
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
@@ -179,7 +179,7 @@ def _reasons(cloudformation: Any, settings: Settings) -> str:
 
 
 def _expire_items(settings: Settings, template: Template) -> None:
-    """Turns time to live on, as the template says: ministack ignores that part of a table when it deploys."""
+    """Enables time to live as in the template, because ministack ignores that setting when it deploys."""
     dynamodb = client(settings, "dynamodb")
     resources = client(settings, "cloudformation").describe_stack_resources(StackName=settings.stack_name)
     physical = {entry["LogicalResourceId"]: entry["PhysicalResourceId"] for entry in resources["StackResources"]}
@@ -195,8 +195,8 @@ def _deployment(settings: Settings, outputs: dict[str, str]) -> Deployment:
         if match := OUTPUT.fullmatch(key):
             named[match[1]][logical_name(match[2])] = value
     return Deployment(
-        # ApiUrl names AWS's own host. This form of it needs no name to be resolved, and the functions get the path
-        # without the prefix.
+        # The output ApiUrl names a host of AWS. This URL needs no name resolution, and the functions receive the path
+        # without its prefix.
         api_url=f"{settings.endpoint}/_aws/execute-api/{outputs['ApiId']}",
         tables=named["Table"],
         queues=named["Queue"],
@@ -205,5 +205,5 @@ def _deployment(settings: Settings, outputs: dict[str, str]) -> Deployment:
 
 
 def logical_name(output: str) -> str:
-    """`Gg3ConversionsDeadLetters` → `gg3-conversions-dead-letters`."""
+    """Returns `gg3-conversions-dead-letters` for `Gg3ConversionsDeadLetters`."""
     return re.sub(r"(?<!^)(?=[A-Z])", "-", output).lower()

@@ -1,6 +1,6 @@
-"""The emulator's own process: ministack, with its latency, its functions' logs and its end put right.
+"""The emulator's process: ministack, with corrections of its latency, its functions' logs and its stopping.
 
-Started by `supervisor` as `python -m infra.local.emulator DIRECTORY PORT STACK_NAME`; all else it needs is in the
+`supervisor` starts it as `python -m infra.local.emulator DIRECTORY PORT STACK_NAME`. Everything else comes from the
 environment, which the functions inherit.
 """
 
@@ -22,7 +22,7 @@ KEEP_ALIVE_S = 75
 
 def main() -> None:
     directory, port, stack_name = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
-    # Without this every call of a function waits 40 ms for an acknowledgement of the packet before.
+    # Without this setting, every call of a function waits 40 ms for a TCP acknowledgement.
     socketserver.StreamRequestHandler.disable_nagle_algorithm = True
     _allow_open_files()
     _copy_function_logs(directory / "logs", f"{stack_name}-")
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 async def _serve(port: int) -> None:
-    """Serves until asked to stop. Its own `main` would do, but may need a second signal and leaves functions behind."""
+    """Serves until a signal asks it to stop. ministack's `main` may need a second signal and leaves functions running."""
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
@@ -50,7 +50,7 @@ async def _serve(port: int) -> None:
     config.bind = [f"{LOOPBACK}:{port}"]
     config.keep_alive_timeout = KEEP_ALIVE_S
     config.graceful_timeout = 0.5
-    # No access log: a path holds a partner's token, a query string a user's ids.
+    # An access log would contain partners' tokens (in paths) and users' ids (in query strings).
     config.accesslog = None
     config.loglevel = "WARNING"
     await serve(app, config, shutdown_trigger=asked_to_stop.wait)
@@ -58,7 +58,7 @@ async def _serve(port: int) -> None:
 
 
 def _exit() -> None:
-    """Ends the functions and then this process, without waiting for its threads: some poll for minutes."""
+    """Ends the functions and then this process. It does not wait for threads, because some poll for minutes."""
     from ministack.core import lambda_runtime
 
     lambda_runtime.reset()
@@ -68,16 +68,16 @@ def _exit() -> None:
 
 
 def _allow_open_files() -> None:
-    """Hundreds of simultaneous requests, each with a function of its own, need more than the usual 1,024."""
+    """Raises the limit of open files. Hundreds of simultaneous requests and functions need more than 1,024."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _copy_function_logs(logs: Path, prefix: str) -> None:
-    """Copies what each function prints to a file of its own, line by line as it comes.
+    """Copies each function's output to its own file, line by line.
 
-    ministack keeps the output in its CloudWatch Logs, after the call and while it runs; people and tests want files.
+    ministack keeps the output only in its CloudWatch Logs, but people and tests read files.
     """
     from ministack.core.lambda_runtime import ProvidedWorker
 
@@ -92,7 +92,7 @@ def _copy_function_logs(logs: Path, prefix: str) -> None:
 
 
 class _Copied:
-    """A function's output that writes each line it gives to a file too; whole lines, as several functions share one."""
+    """Reads a function's output and copies it to a file. It writes whole lines, because processes share the file."""
 
     def __init__(self, stream: BinaryIO, file: BinaryIO) -> None:
         self._stream = stream

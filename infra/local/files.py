@@ -1,4 +1,4 @@
-"""JSON files that are whole or not there, and that nobody else may read: they hold the sample partners' tokens."""
+"""JSON files that are replaced atomically. Only their owner may read them, because they hold partners' tokens."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def read_json(path: Path) -> Any:
-    """What a file holds, or None when there is none that can be read."""
+    """Returns a file's content, or None if the file is missing or not valid JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -17,7 +17,7 @@ def read_json(path: Path) -> Any:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Replaces a file at once: whoever reads it gets the old content or the new, never a part."""
+    """Replaces a file atomically: readers get the old content or the new one, never a part."""
     new = path.with_name(f"{path.name}.new")
     new.unlink(missing_ok=True)
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -1,8 +1,8 @@
 """Copies of the partner files whose webhooks lead to the partner simulator.
 
-The files themselves are such as an operator applies on AWS. Here only the scheme and host of each webhook change, and the
-partner's name comes first in its path, as the simulator wants it: all else is the file to the letter, so a fault that is
-found in a copy is in the same line of the file.
+The originals are the files that an operator would apply on AWS. A copy changes only the scheme and host of each webhook, and
+puts the partner's name first in its path, as the simulator requires. Everything else is identical, so a fault in a copy is
+in the same line of the original.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MERGE = "<<"
 
 
 def make(originals: Path, copies: Path, simulator_url: str) -> None:
-    """Copies every partner file, or fails: a webhook that was overlooked would call the partner itself."""
+    """Copies every partner file. Fails if a webhook cannot be changed, because it would call the real partner."""
     shutil.rmtree(copies, ignore_errors=True)
     copies.mkdir(parents=True)
     for path in sorted(originals.glob("*.y*ml")):
@@ -33,8 +33,8 @@ def _led_to(text: str, base: str, path: Path) -> str:
     try:
         document = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as fault:
-        raise Failure(f"{path} cannot be read: {fault}", "Mend it, then try again.") from fault
-    # Each place once, though YAML's aliases may lead there again; from the end, so that none moves before its turn.
+        raise Failure(f"{path} cannot be read: {fault}", "Correct it, then try again.") from fault
+    # YAML aliases may lead to the same place twice, so places are unique. Replacing from the end keeps earlier places valid.
     places = {node.start_mark.index: node for node in _found(document, WEBHOOK_URL)}
     for start, node in sorted(places.items(), reverse=True):
         end = node.end_mark.index
@@ -47,14 +47,14 @@ def _replaced(written: str, node: yaml.ScalarNode, base: str, path: Path) -> str
     origin = f"{url.scheme}://{url.netloc}"
     if not url.netloc or origin not in written:
         raise Failure(
-            f"{path}:{node.start_mark.line + 1}: no scheme and host can be seen in this webhook's URL.",
+            f"{path}:{node.start_mark.line + 1}: this webhook's URL has no readable scheme and host.",
             "Write it as https://host/path, without escapes.",
         )
     return written.replace(origin, base, 1)
 
 
 def _found(node: yaml.Node | None, keys: tuple[str, ...]) -> Iterator[yaml.ScalarNode]:
-    """The texts under these keys; * is every item of a list."""
+    """Yields the scalars under these keys. The key * stands for every item of a list."""
     if not keys:
         if isinstance(node, yaml.ScalarNode):
             yield node

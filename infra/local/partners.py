@@ -1,4 +1,4 @@
-"""The sample partners and their links, by way of the operator's command: as an operator would make them on AWS."""
+"""The sample partners and their links, made with the operator's command as an operator would make them on AWS."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LINKS_EXPIRE_IN = "30d"
 
 @dataclass(frozen=True)
 class SamplePartner:
-    """A partner as a client of the stack needs it: where to send postbacks, with what, and links to click."""
+    """Holds what a client of the stack needs of a partner: its postback URL, its secrets and its tracking links."""
 
     postback_url: str
     token: str | None
@@ -28,15 +28,17 @@ class SamplePartner:
     landings: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
-        """Returns what it has; a token always, which is null for a partner that signs."""
+        """Returns the fields that are set, and always `token`, which is null for a partner that signs."""
         return {name: value for name, value in asdict(self).items() if value is not None or name == "token"}
 
 
 def apply(settings: Settings, program: Path, api_url: str, simulator_url: str) -> dict[str, SamplePartner]:
-    """Applies infra/partners to the stack, with webhooks that lead to the partner simulator; makes a link for each landing,
-    and says what a client needs of each."""
-    with step(f"Applying {PARTNERS.name} with {COMMAND}, their webhooks led to {simulator_url}"):
-        # As they are, and as strictly as for AWS; in the copies, faults of a webhook's host would be gone.
+    """Applies infra/partners with webhooks that lead to the partner simulator, and makes a link for each landing.
+
+    Returns the partners by name.
+    """
+    with step(f"Applying {PARTNERS.name} with {COMMAND}; their webhooks lead to {simulator_url}"):
+        # The originals are checked as strictly as for AWS. The copies would hide faults in a webhook's host.
         _call(settings, program, "apply", str(PARTNERS), "--check")
         partner_copies.make(PARTNERS, settings.partners, simulator_url)
         answer = _call(settings, program, "apply", str(settings.partners), "--loopback-webhooks", "--yes", "--json")
@@ -70,7 +72,7 @@ def _link(settings: Settings, program: Path, api_url: str, provider: str, landin
 
 
 def _remembered(settings: Settings, applied: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
-    """What is secret is told only when it is made, so it is kept for as long as the emulator has its hash."""
+    """Keeps the secrets of all partners in a file, because postbackctl shows each secret only once."""
     secrets = read_json(settings.secrets_file) or {}
     for entry in applied:
         told = {name: entry[name] for name in ("token", "signature_secret", "webhook_secret") if entry.get(name)}
@@ -84,7 +86,7 @@ def _parsed(answer: str) -> list[dict[str, Any]]:
         return list(json.loads(answer)["partners"])
     except (ValueError, KeyError, TypeError) as error:
         raise Failure(
-            f"{COMMAND} apply --json printed what is not the JSON it promises.", f"Mend {COMMAND}: {error!r}"
+            f"{COMMAND} apply --json printed something other than its documented JSON.", f"Correct {COMMAND}: {error!r}"
         ) from error
 
 
@@ -93,7 +95,7 @@ def _call(settings: Settings, program: Path, *arguments: str) -> str:
     done = processes.run(command, environment=settings.client_environment(), capture=True)
     if done.returncode != 0:
         raise Failure(
-            f"{COMMAND} {arguments[0]} failed with status {done.returncode}; what it said is above.",
-            f"Mend the files in {PARTNERS}, or look into {settings.logs}.",
+            f"{COMMAND} {arguments[0]} failed with status {done.returncode}; its output is above.",
+            f"Correct the files in {PARTNERS}, or look into {settings.logs}.",
         )
     return done.stdout

@@ -1,4 +1,4 @@
-"""Processes and ports, as the operating system sees them."""
+"""Starts, finds and ends processes, and checks ports."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Ready = TypeVar("Ready")
 
 
 def command_of(process: psutil.Process) -> str:
-    """Returns the command line, which is empty for a process that has ended."""
+    """Returns the command line; an empty string for a process that has ended."""
     try:
         return " ".join(process.cmdline())
     except psutil.Error:
@@ -38,7 +38,7 @@ def describe(process: psutil.Process) -> str:
 def run(
     command: list[str], *, environment: Mapping[str, str] | None = None, capture: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end, in a session of its own: interrupted, it is ended with all that it started."""
+    """Runs a command to its end, in its own session. An interruption ends the command and everything that it started."""
     with subprocess.Popen(
         command,
         env={**os.environ, **(environment or {})},
@@ -58,9 +58,9 @@ def run(
 def start(
     name: str, command: list[str], log: Path, ready: Callable[[], Ready | None], within_s: float, **options: Any
 ) -> Ready:
-    """Starts a server that writes to this log, and waits until it is ready; returns what says so.
+    """Starts a server that writes to this log, waits until `ready` returns a value, and returns that value.
 
-    It is out of reach of the terminal's Ctrl-C, since `supervisor` ends it, in order.
+    The terminal's Ctrl-C does not reach the server, because `supervisor` ends the servers in order.
     """
     with log.open("wb") as output:
         server = subprocess.Popen(
@@ -75,19 +75,19 @@ def start(
     while not (result := ready()):
         ended = server.poll() is not None
         if ended or time.monotonic() > deadline:
-            what = f"ended at once, with status {server.returncode}" if ended else f"did not answer within {within_s:.0f} s"
+            what = f"ended at once with status {server.returncode}" if ended else f"did not answer within {within_s:.0f} s"
             raise Failure(
                 f"The {name} {what}. The end of its log:\n{tail(log)}",
-                f"The whole log is {log}; to install everything anew, delete {VIRTUALENV}.",
+                f"The whole log is {log}. To install everything again, delete {VIRTUALENV}.",
             )
         time.sleep(POLL_S)
     return result
 
 
 def end(find: Callable[[], list[psutil.Process]], first: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
-    """Ends the processes that `find` finds; those that are `first` alone at first, so that they can end the others.
+    """Ends the processes that `find` returns. Those for which `first` is true come first, so that they can end the others.
 
-    Asks, asks again, then kills. Returns the processes that still run, which should be none.
+    Sends SIGTERM twice, then SIGKILL. Returns the processes that still run, normally none.
     """
     _signal([process for process in find() if first(process)], signal.SIGTERM, 8.0)
     _signal(find(), signal.SIGTERM, 3.0)
@@ -96,9 +96,9 @@ def end(find: Callable[[], list[psutil.Process]], first: Callable[[psutil.Proces
 
 
 def is_free(port: int) -> bool:
-    """Tells if a server could listen there now."""
+    """Returns True if a server could listen on this port now."""
     with socket.socket() as probe:
-        # As servers do, so that connections of an earlier run, which linger a minute, are not mistaken for a server.
+        # Connections of an earlier run linger for a minute. With this option, as in servers, they do not block the port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -114,7 +114,7 @@ def free_port() -> int:
 
 
 def listener(port: int) -> str:
-    """Tells who listens on a port, if that can be known: other people's processes are not always shown."""
+    """Describes the process that listens on a port. Other users' processes are not always visible."""
     with suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
             if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
@@ -128,7 +128,7 @@ def _end_session(child: subprocess.Popen[str]) -> None:
             os.killpg(child.pid, number)
             child.wait(timeout=3)
             break
-    # The leader has ended; what it left behind in its session ends with it.
+    # The leader has ended. Its session's remaining processes are killed.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""What can be configured, read from the environment once, and where everything is."""
+"""The configuration, read from the environment once, and the paths of all files."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ VIRTUALENV = REPOSITORY / ".venv" / "local"
 
 LOOPBACK = "127.0.0.1"
 REGION = "us-east-1"
-# How long before its start a campaign is published: minutes on AWS, here no longer than a newcomer waits.
+# A campaign is published this long before it starts. It is minutes on AWS, and short here for people who try things.
 CAMPAIGN_LEAD_S = 4
-# The emulator takes any credentials; these are nobody's.
+# The emulator accepts any credentials. These belong to no account.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 
 
 @dataclass(frozen=True)
 class Settings:
-    """One local stack: its port, its name, and the directory of everything it writes."""
+    """Holds one local stack's port, its name, and the directory that it writes to."""
 
     port: int
     stack_name: str
@@ -40,17 +40,17 @@ class Settings:
 
     @property
     def run_file(self) -> Path:
-        """Which emulator is running for this stack, and from what it was made."""
+        """Holds the fingerprints of the sources that the running stack was made from."""
         return self.directory / "run.json"
 
     @property
     def secrets_file(self) -> Path:
-        """Tokens and signing secrets, which are told only once, when they are made."""
+        """Holds tokens and signing secrets, which postbackctl shows only once."""
         return self.directory / "secrets.json"
 
     @property
     def marker(self) -> Path:
-        """Says that this directory is a stack's: what is in it may be deleted, what runs from it may be ended."""
+        """Marks the directory as a stack's: its files may be deleted, and programs that run from it may be ended."""
         return self.directory / ".gg3-stack"
 
     @property
@@ -71,22 +71,22 @@ class Settings:
 
     @property
     def partners(self) -> Path:
-        """The partner files as they are applied here: their webhooks lead to the simulator."""
+        """Holds the copies of the partner files whose webhooks lead to the simulator."""
         return self.directory / "partners"
 
     @property
     def scratch(self) -> Path:
-        """The emulator's temporary files, unpacked functions mostly; and the simulator's program."""
+        """Holds the emulator's temporary files, mostly unpacked functions, and the simulator's program."""
         return self.directory / "tmp"
 
     def client_environment(self) -> dict[str, str]:
-        """What a program needs in its environment to talk to this stack and nothing else."""
+        """Returns the environment variables that a program needs to reach this stack and nothing else."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_REGION": REGION,
             "AWS_DEFAULT_REGION": REGION,
             "AWS_EC2_METADATA_DISABLED": "true",
-            # What the deployed evaluator is told, so that postbackctl publishes for it.
+            # postbackctl must use the same value as the deployed event-evaluator.
             "GG3_CAMPAIGN_LEAD_SECONDS": str(CAMPAIGN_LEAD_S),
             **CREDENTIALS,
         }
@@ -101,12 +101,12 @@ def from_environment() -> Settings:
 
 
 def claim(settings: Settings) -> None:
-    """Makes the directory the stack's own, before anything in it is touched; refuses one that is something else's."""
+    """Creates and marks the stack's directory. Fails if it has other content, so that nothing foreign is deleted."""
     directory = settings.directory
     if directory.exists() and not settings.marker.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise Failure(
-            f"{directory} is not a stack's directory, and it is not empty: nothing in it was touched.",
-            "Name one that is new, such as STACK_DIR=.stack-2",
+            f"{directory} is not a stack's directory and is not empty. Nothing in it was changed.",
+            "Name a new directory, such as STACK_DIR=.stack-2.",
         )
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.marker.touch()
@@ -115,4 +115,4 @@ def claim(settings: Settings) -> None:
 def _port(text: str) -> int:
     if text.isascii() and text.isdigit() and 1024 <= int(text) <= 65535:
         return int(text)
-    raise Failure(f"PORT={text} is not a port.", "Give a number from 1024 to 65535, such as PORT=4571.")
+    raise Failure(f"PORT={text} is not an allowed port.", "Give a number from 1024 to 65535, such as PORT=4571.")

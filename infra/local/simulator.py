@@ -1,7 +1,7 @@
-"""The partner simulator: what webhooks are sent to, since no partner can be called from here.
+"""The partner simulator, which receives the local stack's webhooks in place of real partners.
 
-It runs from a copy of its program in the stack's own directory, as functions do: so it is found and ended as they are, and
-cargo can build another while it runs.
+It runs from a copy of its program in the stack's directory, as functions do. So `supervisor` finds and ends it in the same
+way, and cargo can build a new version while it runs.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ URL = re.compile(rf"^http://{re.escape(LOOPBACK)}:(\d+)\n", re.ASCII)
 
 
 def start(settings: Settings, program: Path) -> str:
-    """Starts it on a port that is free, and returns its URL: the first line that it prints."""
+    """Starts the simulator on a free port and returns its URL, which is the first line that it prints."""
     with step("Starting the partner simulator"):
         shutil.copy2(program, command(settings))
         log = settings.partner_simulator_log
@@ -39,15 +39,17 @@ def start(settings: Settings, program: Path) -> str:
 
 
 def tell_secret(url: str, name: str, secret: str) -> None:
-    """Tells it what this partner's webhooks are signed with, so that it says of each if the signature is good."""
+    """Gives the simulator a partner's webhook secret, so that it can verify signatures."""
     told = json.dumps({"secrets": [secret]}).encode()
     request = urllib.request.Request(f"{url}/_control/{name}", told, {"content-type": "application/json"}, method="PUT")
     try:
         urllib.request.urlopen(request, timeout=START_WITHIN_S).close()
     except OSError as error:
-        raise Failure(f"The partner simulator took no secret of {name}: {error}", f"Look into {url}/_control.") from error
+        raise Failure(
+            f"The partner simulator did not accept the secret of {name}: {error}", f"Look at {url}/_control."
+        ) from error
 
 
 def command(settings: Settings) -> str:
-    """Returns the command line by which it is known."""
+    """Returns the command line by which the simulator's process is found."""
     return str(settings.scratch / PROGRAM)

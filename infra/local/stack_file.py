@@ -1,4 +1,4 @@
-"""`.stack/stack.json`: all that a client of the running stack needs to know."""
+"""Writes `.stack/stack.json`, which holds everything that a client of the running stack needs."""
 
 from __future__ import annotations
 

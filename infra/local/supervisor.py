@@ -1,8 +1,8 @@
-"""Starts the emulator; finds and stops it, everything it started, and the partner simulator.
+"""Starts the emulator; finds and stops it, everything that it started, and the partner simulator.
 
-There is no pid file to go stale: the emulator is known by its command line, which names the stack's directory, and a
-function, or the simulator, by its program, which is below that directory. So what was left behind by one killed with -9 is
-found too, and nobody else's process is ever taken for ours.
+There is no pid file that could become stale. The emulator is found by its command line, which names the stack's directory.
+Functions and the simulator are found by their programs, which are inside that directory. So processes that survived a
+SIGKILL of their parent are found too, and other people's processes are never mistaken for the stack's.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from .virtualenv import python_of
 MODULE = "infra.local.emulator"
 START_WITHIN_S = 60.0
 HEALTH = "/_ministack/health"
-# What the functions may inherit from the person's environment: nothing that could reach AWS or a proxy.
+# The functions inherit only these variables, none of which could lead to AWS or a proxy.
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 
@@ -32,7 +32,7 @@ def start(settings: Settings) -> None:
     if not processes.is_free(settings.port):
         raise Failure(
             f"Port {settings.port} is in use by {processes.listener(settings.port)}.",
-            f"Stop that, or choose another port: PORT={processes.free_port()}",
+            f"Stop that process, or choose another port: PORT={processes.free_port()}",
         )
     for directory in (settings.logs, settings.scratch):
         shutil.rmtree(directory, ignore_errors=True)
@@ -51,7 +51,7 @@ def start(settings: Settings) -> None:
 
 
 def missing(settings: Settings) -> tuple[str, Path] | None:
-    """Returns the first part of the stack that does not run, and its log; None where all of it runs."""
+    """Returns the first part of the stack that does not run, and its log; None if every part runs."""
     ours = _ours(settings)
     if not any(_is_emulator(process, settings) for process in ours) or not _is_healthy(settings):
         return "local AWS", settings.emulator_log
@@ -61,12 +61,12 @@ def missing(settings: Settings) -> tuple[str, Path] | None:
 
 
 def stop(settings: Settings) -> bool:
-    """Stops everything, whatever state it is in; returns False when there was nothing to stop."""
+    """Stops every process of the stack. Returns False if none was running."""
     if not _ours(settings):
         return False
 
     def ends_by_itself(process: psutil.Process) -> bool:
-        # A function is ended by its emulator, if there is one.
+        # The emulator ends its functions.
         return _is_emulator(process, settings) or _is_simulator(process, settings)
 
     with step("Stopping the local AWS, its functions and the partner simulator"):
@@ -97,7 +97,7 @@ def _is_simulator(process: psutil.Process, settings: Settings) -> bool:
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """The emulator's environment, and so the functions'."""
+    """Returns the environment of the emulator, which its functions inherit."""
     return {
         **{name: os.environ[name] for name in INHERITED if name in os.environ},
         **settings.client_environment(),
@@ -105,7 +105,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "MINISTACK_REGION": REGION,
         "GATEWAY_PORT": str(settings.port),
         "BIND_HOST": LOOPBACK,
-        # Its own level; the functions' is a parameter of the template.
+        # This is the emulator's level. The functions' level is a parameter of the template.
         "LOG_LEVEL": "WARNING",
         "IOT_MTLS_ENABLED": "0",
         "TMPDIR": str(settings.scratch),

@@ -1,4 +1,4 @@
-"""The virtual environment that the local stack runs in, made once for each requirements file."""
+"""Makes virtual environments, one for each requirements file."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ def is_made(directory: Path, requirements: Path) -> bool:
 
 
 def make(directory: Path, requirements: Path) -> None:
-    """Makes the environment anew; the stamp comes last, so that an interrupted one is never taken for whole."""
+    """Makes a new environment. The stamp is written last, so that an interrupted one is recognised as incomplete."""
     if sys.version_info < (3, 10):
         raise Failure(
-            f"Python {sys.version_info[0]}.{sys.version_info[1]} is too old: the local stack needs 3.10 or newer.",
+            f"Python {sys.version_info[0]}.{sys.version_info[1]} is too old. The local stack needs 3.10 or newer.",
             "Install a newer Python and name it: make up PYTHON=python3.11",
         )
     log = directory.parent / f"{directory.name}.log"
@@ -62,7 +62,7 @@ def _run(command: list[str], output: TextIO, log: Path, what: str, cure: str) ->
 
 
 def _fingerprint(requirements: Path) -> str:
-    """The requirements and the Python they were installed for: a change of either makes the environment anew."""
+    """Returns a digest of the requirements and of the Python. If either changes, the environment is made again."""
     digest = hashlib.sha256(requirements.read_bytes())
     digest.update(f"{sys.version_info[:2]}{sys.base_prefix}".encode())
     return digest.hexdigest()
