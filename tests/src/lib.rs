@@ -8,9 +8,9 @@
 //! - [`operator`] runs the operator's command on that stack.
 //! - [`payload`] builds the events that API Gateway, SQS and DynamoDB streams send to functions.
 //!
-//! Nothing here waits for time to pass: it waits for a condition, and gives up, saying what it waited for, after
-//! [`PATIENCE`], or [`STACK_PATIENCE`] where the stack is to act by itself. Everything runs on the caller's tokio runtime,
-//! so a test must not block its thread.
+//! Nothing here waits for a fixed time. It waits for a condition and panics with that condition's name after
+//! [`PATIENCE`], or after [`STACK_PATIENCE`] where the stack must act by itself. Everything runs on the caller's tokio
+//! runtime, so a test must not block its thread.
 
 #![allow(
     clippy::expect_used,
@@ -38,23 +38,22 @@ pub mod queue;
 pub mod runtime_api;
 pub mod stack;
 
-/// How long the rig waits for anything before it says that it will not happen: Lambda's own limit for a function's init.
+/// Bounds every wait of the rig. It equals Lambda's limit for a function's init.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How long anything may take that goes through the emulator's own queues, streams and functions: it polls them about once a
-/// second.
+/// Bounds every wait for the emulator's queues, streams and functions. The emulator polls them about once a second.
 pub const STACK_PATIENCE: Duration = Duration::from_mins(1);
 
-/// How often is asked for what the stack comes to by itself.
+/// Sets the pause between two questions to the stack.
 const ASK_EVERY: Duration = Duration::from_millis(50);
 
-/// What this future gives, or a panic that names what did not happen within [`PATIENCE`].
+/// Returns the future's value. Panics with the name of the condition if the value takes longer than [`PATIENCE`].
 pub async fn within_patience<T>(awaited: &str, future: impl Future<Output = T>) -> T {
     let in_time = tokio::time::timeout(PATIENCE, future).await;
-    in_time.unwrap_or_else(|_| panic!("within {PATIENCE:?}, it did not happen that {awaited}"))
+    in_time.unwrap_or_else(|_| panic!("timed out after {PATIENCE:?} while waiting until {awaited}"))
 }
 
-/// What this comes to answer, asked again and again; or a panic that names what did not happen within [`STACK_PATIENCE`].
+/// Asks repeatedly until there is an answer. Panics with the name of the condition after [`STACK_PATIENCE`].
 pub async fn eventually<T>(awaited: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let asking = async {
         loop {
@@ -65,32 +64,32 @@ pub async fn eventually<T>(awaited: &str, mut ask: impl AsyncFnMut() -> Option<T
         }
     };
     let in_time = tokio::time::timeout(STACK_PATIENCE, asking).await;
-    in_time.unwrap_or_else(|_| panic!("within {STACK_PATIENCE:?}, it did not happen that {awaited}"))
+    in_time.unwrap_or_else(|_| panic!("timed out after {STACK_PATIENCE:?} while waiting until {awaited}"))
 }
 
-/// What time it is, to the millisecond.
+/// Returns the time in whole milliseconds.
 pub fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-    Timestamp::from_millisecond(since.try_into().expect("it is not yet the year 10000")).expect("nor was it ever")
+    Timestamp::from_millisecond(since.try_into().expect("the time fits")).expect("the year is below 10000")
 }
 
-/// A name that no other test and no earlier run has used.
+/// Returns a name that no other test and no earlier run has used.
 pub fn fresh(prefix: &str) -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    // Several processes of tests may run at the same time.
+    // Several test processes may run at the same time, so the name holds the process id.
     format!("{prefix}-{}-{}-{count}", now().as_millisecond(), std::process::id())
 }
 
-/// The program of this name as cargo built it last, in the profile that this one is built in.
+/// Returns the path of a program, as cargo built it last in the profile of this one.
 pub fn built(name: &str) -> PathBuf {
-    // A test is target/<profile>/deps/<test>, a program target/<profile>/<name>.
+    // A test lies in target/<profile>/deps, a program in target/<profile>.
     let mut path = std::env::current_exe().expect("a process knows its own path");
     path.pop();
     if path.ends_with("deps") {
         path.pop();
     }
     path.push(name);
-    assert!(path.exists(), "{} is not there: run `cargo build -p {name}` first", path.display());
+    assert!(path.exists(), "{} does not exist; run `cargo build -p {name}` first", path.display());
     path
 }

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 server on the loopback interface: what the Runtime API and the proxy have in common.
+//! Serves HTTP/1.1 on the loopback interface, for the Runtime API and for the proxy.
 
 use std::{
     future::Future,
@@ -18,15 +18,15 @@ use tokio::{
     task::{AbortHandle, JoinSet},
 };
 
-/// What is answered: always whole, so that its length is known.
+/// Holds a whole answer, so that its length is known.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
-/// Instead of an answer: the connection ends without one.
+/// Tells the server to end the connection without an answer.
 #[derive(Debug, thiserror::Error)]
 #[error("the connection was cut on purpose")]
 pub(crate) struct Cut;
 
-/// A server that listens until it is dropped; its connections end with it.
+/// Listens until it is dropped. Its connections end with it.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
@@ -34,13 +34,13 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Listens on a free port. `connect` is called for each connection and makes what answers its requests.
+    /// Listens on a free port. Calls `connect` for each connection to make the handler of its requests.
     pub(crate) async fn start<H, F>(mut connect: impl FnMut() -> H + Send + 'static) -> Self
     where
         H: Fn(Request<Incoming>) -> F + Send + 'static,
         F: Future<Output = Result<Answer, Cut>> + Send + 'static,
     {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a loopback port should be free");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a loopback port is free");
         let address = listener.local_addr().expect("a listener has an address");
         let accepting = tokio::spawn(async move {
             let mut connections = JoinSet::new();
@@ -73,9 +73,9 @@ where
     H: Fn(Request<Incoming>) -> F + Send,
     F: Future<Output = Result<Answer, Cut>> + Send,
 {
-    // Without it a small answer waits for the other side's delayed acknowledgement: 40 ms that no function spent.
+    // With Nagle's algorithm a small answer waits for the peer's delayed acknowledgement, 40 ms that no function spent.
     let _ = stream.set_nodelay(true);
-    // An error here is a peer that went away or an answer that was cut: both are what a test wanted.
+    // An error here means that the peer went away or that an answer was cut. Tests do both on purpose.
     let _ = http1::Builder::new()
         .preserve_header_case(true)
         .serve_connection(TokioIo::new(stream), service_fn(handler))

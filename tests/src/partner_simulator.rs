@@ -1,6 +1,6 @@
-//! A client of the partner simulator: tells it what to answer, and asks what it received.
+//! Talks to the partner simulator: sets its answers and asks for the requests it received.
 //!
-//! Names keep tests apart: a test that uses one of its own is disturbed by no other.
+//! Each test uses a name of its own, so tests do not disturb each other.
 //!
 //! ```no_run
 //! # async fn example(stack: tests::stack::Stack) {
@@ -24,10 +24,10 @@ pub use partner_simulator::{
 
 use crate::{stack::http_client, within_patience};
 
-/// How often is asked whether what is waited for has happened.
+/// Sets the pause between two questions to the simulator.
 const ASK_EVERY: Duration = Duration::from_millis(20);
 
-/// A running simulator.
+/// Talks to a running simulator.
 #[derive(Debug, Clone)]
 pub struct PartnerSimulator {
     url: String,
@@ -35,34 +35,35 @@ pub struct PartnerSimulator {
 }
 
 impl PartnerSimulator {
-    /// The simulator at this URL.
+    /// Makes a client of the simulator at this URL.
     pub fn at(url: &str) -> Self {
         Self { url: url.trim_end_matches('/').to_owned(), client: http_client() }
     }
 
-    /// Where webhooks of this name lead; a path and a query may follow.
+    /// Returns the URL that leads webhooks to this name. A path and a query may be appended.
     pub fn webhook_url(&self, name: &str) -> String {
         format!("{}/{name}", self.url)
     }
 
-    /// Tells a name what to answer, from now on: one after another, the last one repeated.
+    /// Sets the answers of a name. They are given in order, and the last one is repeated.
     pub async fn answer(&self, name: &str, answers: impl IntoIterator<Item = Answer>) {
         self.tell(name, &Told::answers(answers)).await;
     }
 
-    /// Tells a name answers, secrets or both; what is left out stays as it was.
+    /// Sets the answers or secrets of a name. Absent fields stay as they were.
     pub async fn tell(&self, name: &str, told: &Told) {
-        let told = serde_json::to_vec(told).expect("what is told is JSON");
+        let told = serde_json::to_vec(told).expect("the answers and secrets are valid JSON");
         self.control(self.client.put(self.control_url(name)).body(told)).await;
     }
 
-    /// What a name received.
+    /// Returns what a name has received.
     pub async fn requests(&self, name: &str) -> Requests {
         let url = format!("{}/requests", self.control_url(name));
-        serde_json::from_slice(&self.control(self.client.get(url)).await).expect("requests are as they were agreed")
+        serde_json::from_slice(&self.control(self.client.get(url)).await)
+            .expect("the simulator lists requests in the agreed format")
     }
 
-    /// What a name received, once that satisfies this.
+    /// Waits until the requests of a name satisfy the condition, and returns them.
     pub async fn until(&self, name: &str, happened: impl Fn(&[Request]) -> bool) -> Vec<Request> {
         let asking = async {
             loop {
@@ -73,15 +74,15 @@ impl PartnerSimulator {
                 tokio::time::sleep(ASK_EVERY).await;
             }
         };
-        within_patience(&format!("the partner {name} receives what a test waits for"), asking).await
+        within_patience(&format!("the partner {name} has received the awaited requests"), asking).await
     }
 
-    /// Forgets what a name received; what it was told stays.
+    /// Forgets the requests of a name and keeps its answers and secrets.
     pub async fn forget_requests(&self, name: &str) {
         self.control(self.client.delete(format!("{}/requests", self.control_url(name)))).await;
     }
 
-    /// Forgets all of a name.
+    /// Forgets everything about a name.
     pub async fn forget(&self, name: &str) {
         self.control(self.client.delete(self.control_url(name))).await;
     }
@@ -92,7 +93,7 @@ impl PartnerSimulator {
 
     async fn control(&self, request: reqwest::RequestBuilder) -> Vec<u8> {
         let answer = request.send().await.expect("the partner simulator runs");
-        let (status, body) = (answer.status(), answer.bytes().await.expect("it answers wholly"));
+        let (status, body) = (answer.status(), answer.bytes().await.expect("the simulator's answer is complete"));
         assert!(status.is_success(), "the partner simulator says {status}: {}", String::from_utf8_lossy(&body));
         body.into()
     }

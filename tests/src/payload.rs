@@ -1,7 +1,8 @@
-//! The events that AWS services send to functions, in the shapes that AWS documents, and as the services really send
-//! them where the documentation is silent.
+//! Builds the events that AWS services send to functions. The shapes follow AWS's documentation and, where that is
+//! silent, the observed behaviour of the services.
 //!
-//! They are plain JSON, not the types that functions parse them with: a mistake in those must not hide here.
+//! The events are plain JSON instead of the types that functions parse, because a mistake in those types must not
+//! hide here.
 
 mod http;
 mod queue;
@@ -15,7 +16,8 @@ pub use self::{
     stream::{Change, stream_event},
 };
 
-/// The instant at which events happen unless a test says otherwise: fixed, so that a test sees the same every time.
+/// Returns the time of every event whose test sets no other. It is fixed, so that a test sees the same events in every
+/// run.
 pub fn default_instant() -> Timestamp {
     Timestamp::constant(1_795_435_200, 0)
 }

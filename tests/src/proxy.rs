@@ -1,9 +1,9 @@
-//! An HTTP/1.1 proxy between a function and an AWS endpoint: it counts calls, fails them by plan, and holds one while a
-//! test acts.
+//! Stands between a function and an AWS endpoint as an HTTP/1.1 proxy. It counts calls, fails them by plan, and holds
+//! one while a test acts.
 //!
-//! It changes nothing that it forwards, the signed `Host` included, and repeats nothing: what arrives at the service is
-//! what the client sent, as often as the client sent it. Each connection of a client has one of its own to the service.
-//! A call that the proxy has taken goes its way though its client dies, as bytes on a wire do.
+//! The proxy forwards every call unchanged, including the signed `Host`, and repeats none. The service therefore
+//! receives exactly the calls that the client sent. Each client connection has its own connection to the service. A
+//! call that the proxy has received reaches the service even if its client dies, as bytes on a wire do.
 //!
 //! ```no_run
 //! # async fn example(function: tests::runtime_api::Function) {
@@ -15,7 +15,7 @@
 //! let written = proxy.pause_after("PutItem");
 //! let event = serde_json::json!({});
 //! tokio::join!(function.invoke(&event), async {
-//!     written.hit().await; // DynamoDB has done it, the function does not know
+//!     written.hit().await; // The item is written, and the function does not know it yet.
 //!     function.kill().await;
 //!     written.open();
 //! });
@@ -56,14 +56,14 @@ use crate::{
     within_patience,
 };
 
-/// A proxy that runs until it is dropped.
+/// Runs a proxy until it is dropped.
 #[derive(Debug)]
 pub struct Proxy {
     server: Server,
     journal: Arc<Journal>,
 }
 
-/// What a client gets from the proxy.
+/// Says what the proxy sends to a client.
 enum Reply {
     Answer(Answer),
     Cut,
@@ -86,56 +86,55 @@ impl Proxy {
         Self { server, journal }
     }
 
-    /// What to set `AWS_ENDPOINT_URL` to.
+    /// Returns the value for `AWS_ENDPOINT_URL`.
     pub fn endpoint_url(&self) -> String {
         format!("http://{}", self.address())
     }
 
-    /// Where it listens.
+    /// Returns the address on which the proxy listens.
     pub fn address(&self) -> SocketAddr {
         self.server.address()
     }
 
-    /// From now on this decides what happens to each call, in the order of their arrival; it replaces what decided
-    /// before, and [`Call::nth`] counts from 1 again. Without a plan everything is forwarded.
+    /// Sets the plan that decides what happens to each call, in the order of arrival. It replaces the plan before it,
+    /// and [`Call::nth`] counts from 1 again. Without a plan every call is forwarded.
     pub fn on(&self, plan: impl FnMut(&Call) -> Action + Send + 'static) {
         self.journal.plan(Box::new(plan));
     }
 
-    /// The next such call waits at the returned gate before the service sees it; later ones pass.
+    /// Holds the next matching call at the returned gate before the service sees it. Later calls pass.
     pub fn pause_before(&self, calls: impl CallFilter) -> Gate {
         self.journal.pause(Side::Before, calls)
     }
 
-    /// The next such call that the service has answered waits at the returned gate before its client hears the answer;
-    /// later ones pass.
+    /// Holds the answer to the next matching call at the returned gate before the client receives it. Later calls pass.
     pub fn pause_after(&self, calls: impl CallFilter) -> Gate {
         self.journal.pause(Side::After, calls)
     }
 
-    /// All calls so far, in the order of their arrival.
+    /// Returns all calls so far, in the order of arrival.
     pub fn calls(&self) -> Vec<Call> {
         self.journal.calls()
     }
 
-    /// All calls so far, which are then forgotten.
+    /// Returns all calls so far and forgets them.
     pub fn take_calls(&self) -> Vec<Call> {
         self.journal.take_calls()
     }
 
-    /// How many such calls there were.
+    /// Counts the matching calls so far.
     pub fn count(&self, calls: impl CallFilter) -> usize {
         self.calls().into_iter().filter(move |call| calls.takes(call)).count()
     }
 
-    /// Waits until the calls so far satisfy this.
+    /// Waits until the calls so far satisfy the condition.
     pub async fn until(&self, satisfied: impl Fn(&[Call]) -> bool) {
-        within_patience("the proxy's calls are as awaited", self.journal.until(satisfied)).await;
+        within_patience("the proxy's calls satisfy the condition", self.journal.until(satisfied)).await;
     }
 
-    /// Waits until no call is under way: also those of a client that has been killed.
+    /// Waits until no call is in progress, including the calls of clients that were killed.
     pub async fn settled(&self) {
-        within_patience("no call is under way in the proxy", self.journal.settled()).await;
+        within_patience("no call is in progress in the proxy", self.journal.settled()).await;
     }
 }
 
@@ -147,9 +146,9 @@ async fn serve(
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     let (replied, reply) = oneshot::channel();
-    // A task of its own: the connection ends with its client, the call does not.
+    // The call gets a task of its own, because the connection ends with its client and the call does not.
     tokio::spawn(async move {
-        // Nobody hears it when the client is gone.
+        // The send fails when the client is gone, which is no fault.
         let _ = replied.send(carry(&journal, &upstream, parts, body).await);
     });
     match reply.await {
@@ -159,7 +158,7 @@ async fn serve(
     }
 }
 
-/// Takes a call to its end and keeps what came of it.
+/// Carries a call to its end and records its outcome.
 async fn carry(journal: &Journal, upstream: &Mutex<Upstream>, parts: Parts, body: Bytes) -> Reply {
     let (call, action) = journal.arrived(&parts, &body, Instant::now());
     let (before, after) = action.steps();
@@ -170,7 +169,7 @@ async fn carry(journal: &Journal, upstream: &Mutex<Upstream>, parts: Parts, body
                 journal.reached_service(&call);
                 pass(journal, &call, Side::After, after).await.unwrap_or(Reply::Answer(answer))
             }
-            // The service hung up or is not there: the client sees the same.
+            // The service hung up or does not run. The client sees the same.
             Err(_) => Reply::Cut,
         },
     };
@@ -183,7 +182,7 @@ async fn carry(journal: &Journal, upstream: &Mutex<Upstream>, parts: Parts, body
     reply
 }
 
-/// Does what was asked for this side of the service; `None` when the call goes on.
+/// Does the planned step on this side of the service. Returns `None` when the call continues.
 async fn pass(journal: &Journal, call: &Call, side: Side, step: Step) -> Option<Reply> {
     if let Some(gate) = journal.gate_for(side, call)
         && gate.stand(call.clone()).await == Verdict::Cut

@@ -1,5 +1,5 @@
-//! Runs one real function binary as Lambda would: the binary polls a [Runtime API] of its own on the loopback interface,
-//! is given one event at a time, and can be killed at any instant.
+//! Runs one real function binary as Lambda does. The binary polls a [Runtime API] of its own on the loopback interface,
+//! gets one event at a time, and can be killed at any instant.
 //!
 //! ```no_run
 //! # async fn example() {

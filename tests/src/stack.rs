@@ -1,4 +1,4 @@
-//! The local stack that the tests run against, and clients for it.
+//! Finds the local stack that the tests run against, and makes clients for it.
 
 use std::{collections::BTreeMap, env, fs, io, path::PathBuf, sync::Arc};
 
@@ -8,87 +8,87 @@ use serde::Deserialize;
 
 use crate::{fresh, partner_simulator::PartnerSimulator, proxy::Call};
 
-/// The environment variable that names the file which describes the stack.
+/// Names the environment variable that holds the path of the stack's file.
 pub const STACK_FILE: &str = "GG3_STACK_FILE";
 
-/// The credentials of every client and function in tests; the local AWS takes any.
+/// Holds the credentials of every client and function in tests. The local AWS accepts any.
 const ACCESS_KEY: &str = "test";
 
-/// What stands behind the logical name of a queue that tests made.
+/// Follows the logical name in the name of a queue that tests made.
 const OWN: &str = "-of-tests";
 
-/// A running stack, as its file describes it.
+/// Describes a running stack, as its file does.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Stack {
-    /// Where the HTTP API answers.
+    /// Holds the URL of the HTTP API.
     pub api_url: String,
-    /// Where the local AWS answers.
+    /// Holds the endpoint URL of the local AWS.
     pub aws_endpoint_url: String,
-    /// Its region.
+    /// Names the AWS region.
     pub region: String,
-    /// Where the partner simulator answers, which the sample partners' webhooks lead to.
+    /// Holds the URL of the partner simulator, to which the sample partners' webhooks lead.
     pub partner_simulator_url: String,
-    /// The name it is deployed under.
+    /// Names the deployed stack.
     pub stack_name: String,
-    /// Logical names of queues, and their URLs.
+    /// Maps the logical names of queues to their URLs.
     pub queues: BTreeMap<String, String>,
-    /// Logical names of tables, and their names.
+    /// Maps the logical names of tables to their names.
     pub tables: BTreeMap<String, String>,
-    /// Logical names of functions, and their names.
+    /// Maps the logical names of functions to their names.
     #[serde(default)]
     pub functions: BTreeMap<String, String>,
-    /// The partners that `infra/partners` configures.
+    /// Holds the partners that `infra/partners` configures, by name.
     pub sample_partners: BTreeMap<String, SamplePartner>,
 }
 
-/// What a client needs to act as a sample partner.
+/// Holds what a client needs to act as a sample partner.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SamplePartner {
-    /// Its base URL, complete but for the query.
+    /// Holds the partner's postback URL without the query.
     pub postback_url: String,
-    /// Its token, if it has one.
+    /// Holds the partner's token, if it has one.
     #[serde(default)]
     pub token: Option<String>,
-    /// Names of its landing pages, and a signed click URL for each.
+    /// Maps the names of the partner's landing pages to a signed click URL each.
     #[serde(default)]
     pub landings: BTreeMap<String, String>,
-    /// What it signs with, if it signs.
+    /// Holds the partner's signing secret, if it signs.
     #[serde(default)]
     pub signature_secret: Option<String>,
 }
 
-/// Why there is no stack to test against.
+/// Says why there is no stack to test against.
 #[derive(Debug, thiserror::Error)]
 pub enum StackError {
-    /// Nothing says where the stack is.
-    #[error("{STACK_FILE} is not set: these tests need the local stack, run `make test`")]
+    /// `GG3_STACK_FILE` is not set.
+    #[error("{STACK_FILE} is not set. These tests need the local stack; run `make test`")]
     Unset,
     /// The file cannot be read.
-    #[error("{} cannot be read ({source}): these tests need the local stack, run `make test`", .path.display())]
+    #[error("{} cannot be read ({source}). These tests need the local stack; run `make test`", .path.display())]
     Unreadable {
-        /// What `GG3_STACK_FILE` says.
+        /// Holds the path that `GG3_STACK_FILE` names.
         path: PathBuf,
-        /// Why.
+        /// Holds the cause.
         source: io::Error,
     },
-    /// The file is not what this version of the tests expects.
-    #[error("{} does not describe a stack ({source}): start it anew, run `make test`", .path.display())]
+    /// The file is not in the format that these tests expect.
+    #[error("{} does not describe a stack ({source}). Start a new one with `make test`", .path.display())]
     Malformed {
-        /// What `GG3_STACK_FILE` says.
+        /// Holds the path that `GG3_STACK_FILE` names.
         path: PathBuf,
-        /// Where, and what was expected.
+        /// Holds the place in the file and the expected format.
         source: serde_json::Error,
     },
 }
 
 impl Stack {
-    /// The stack that `GG3_STACK_FILE` names.
+    /// Reads the stack that `GG3_STACK_FILE` names.
     pub fn from_env() -> Result<Self, StackError> {
         let path = env::var_os(STACK_FILE).filter(|path| !path.is_empty()).ok_or(StackError::Unset)?;
         Self::from_file(path)
     }
 
-    /// The stack that this file describes.
+    /// Reads the stack that this file describes.
     pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, StackError> {
         let path = path.into();
         match fs::read_to_string(&path) {
@@ -97,45 +97,45 @@ impl Stack {
         }
     }
 
-    /// The name of this table.
+    /// Returns the name of the table with this logical name. Panics if there is none.
     pub fn table(&self, logical: &str) -> &str {
         named::<String>(&self.tables, "table", logical)
     }
 
-    /// The URL of this queue.
+    /// Returns the URL of the queue with this logical name. Panics if there is none.
     pub fn queue(&self, logical: &str) -> &str {
         named::<String>(&self.queues, "queue", logical)
     }
 
-    /// This sample partner.
+    /// Returns the sample partner with this name. Panics if there is none.
     pub fn partner(&self, name: &str) -> &SamplePartner {
         named(&self.sample_partners, "sample partner", name)
     }
 
-    /// The partner simulator.
+    /// Makes a client of the partner simulator.
     pub fn partner_simulator(&self) -> PartnerSimulator {
         PartnerSimulator::at(&self.partner_simulator_url)
     }
 
-    /// A DynamoDB client of the stack.
+    /// Makes a DynamoDB client of the stack.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         dynamodb(&self.aws_endpoint_url, &self.region)
     }
 
-    /// An SQS client of the stack.
+    /// Makes an SQS client of the stack.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         sqs(&self.aws_endpoint_url, &self.region)
     }
 
-    /// A queue of the tests' own, beside the stack's of this logical name: what is sent to that is taken by the function that
-    /// it calls.
+    /// Makes a queue of the tests' own, named after the stack's queue of this logical name. Messages on the stack's own
+    /// queue are taken by the function that it triggers.
     pub async fn create_queue(&self, logical: &str) -> String {
         let name = format!("{}-{logical}{}", self.stack_name, fresh(OWN));
         let created = self.sqs().create_queue().queue_name(name).send().await.expect("SQS answers");
-        created.queue_url.expect("it answers with the queue's URL")
+        created.queue_url.expect("SQS answers with the queue's URL")
     }
 
-    /// What a call asks for, and of which table or queue, by logical names: as in `PutItem deliveries`.
+    /// Describes a call by its operation and the logical names of its tables or queue, such as `PutItem deliveries`.
     pub fn words(&self, call: &Call) -> String {
         let prefix = format!("{}-", self.stack_name);
         let logical = |name: &str| {
@@ -146,13 +146,13 @@ impl Stack {
         format!("{} {}", call.operation, names.collect::<Vec<_>>().join(","))
     }
 
-    /// What a function needs in its environment to use this stack through an endpoint, its own or a proxy's.
+    /// Returns the environment that a function needs to use this stack through an endpoint, its own or a proxy's.
     pub fn aws_environment(&self, endpoint_url: &str) -> Vec<(String, String)> {
         aws_environment(endpoint_url, &self.region)
     }
 }
 
-/// What a function needs in its environment to use AWS at this endpoint.
+/// Returns the environment that a function needs to use AWS at this endpoint.
 pub fn aws_environment(endpoint_url: &str, region: &str) -> Vec<(String, String)> {
     let variables = [
         ("AWS_ENDPOINT_URL", endpoint_url),
@@ -165,7 +165,7 @@ pub fn aws_environment(endpoint_url: &str, region: &str) -> Vec<(String, String)
     variables.map(|(name, value)| (name.into(), value.into())).into()
 }
 
-/// A DynamoDB client of this endpoint.
+/// Makes a DynamoDB client of this endpoint.
 pub fn dynamodb(endpoint_url: &str, region: &str) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -177,7 +177,7 @@ pub fn dynamodb(endpoint_url: &str, region: &str) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::from_conf(config)
 }
 
-/// An SQS client of this endpoint.
+/// Makes an SQS client of this endpoint.
 pub fn sqs(endpoint_url: &str, region: &str) -> aws_sdk_sqs::Client {
     let config = aws_sdk_sqs::Config::builder()
         .behavior_version(aws_sdk_sqs::config::BehaviorVersion::latest())
@@ -189,18 +189,18 @@ pub fn sqs(endpoint_url: &str, region: &str) -> aws_sdk_sqs::Client {
     aws_sdk_sqs::Client::from_conf(config)
 }
 
-/// An HTTP client that shows redirects instead of following them, and uses no proxy, whatever the environment says.
+/// Makes an HTTP client that does not follow redirects and uses no proxy, whatever the environment says.
 ///
-/// It trusts no certificate: everything that tests call is plain HTTP on the loopback interface, and looking for a
-/// machine's certificates would take longer than most tests.
+/// It trusts no certificate. Tests call only plain HTTP on the loopback interface, and loading a machine's
+/// certificates would take longer than most tests.
 pub fn http_client() -> reqwest::Client {
     let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .expect("ring knows the default versions")
+        .expect("ring supports the default TLS versions")
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
     let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).no_proxy();
-    client.tls_backend_preconfigured(tls).build().expect("nothing is left to find out")
+    client.tls_backend_preconfigured(tls).build().expect("the client needs nothing from the machine")
 }
 
 fn credentials() -> Credentials {
@@ -208,5 +208,6 @@ fn credentials() -> Credentials {
 }
 
 fn named<'a, T>(all: &'a BTreeMap<String, T>, kind: &str, name: &str) -> &'a T {
-    all.get(name).unwrap_or_else(|| panic!("the stack has no {kind} {name}, only {:?}", all.keys().collect::<Vec<_>>()))
+    all.get(name)
+        .unwrap_or_else(|| panic!("the stack has no {kind} {name}; it has {:?}", all.keys().collect::<Vec<_>>()))
 }

@@ -1,4 +1,4 @@
-//! The operator's command against the running stack, as an operator types it.
+//! Runs the operator's command against the running stack, as an operator types it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
@@ -29,7 +29,7 @@ fn assert_done(output: &Output) -> String {
     text(&output.stdout)
 }
 
-/// A folder of its own for a test's files, removed when dropped.
+/// Holds a test's files in a folder of its own, which is removed when dropped.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -54,9 +54,9 @@ impl Drop for Folder {
 }
 
 #[test]
-fn the_demo_plays_the_documents_examples_and_reads_back_what_was_stored() {
+fn the_demo_plays_the_documents_examples_and_shows_the_result() {
     let file = std::env::var(STACK_FILE).unwrap();
-    // Twice: a stack that stays up has seen it all before, and still answers the same.
+    // The second run finds everything stored already, and must report the same.
     for _ in 0..2 {
         let shown = assert_done(&postbackctl(&["demo", "--stack-file", &file]));
         let (_, timeline) = shown.split_once("what is stored:").unwrap();
@@ -76,13 +76,13 @@ fn the_demo_plays_the_documents_examples_and_reads_back_what_was_stored() {
             "its answer began: down for maintenance",
             ": answered 200",
         ] {
-            assert!(timeline.contains(line), "{line} in\n{shown}");
+            assert!(timeline.contains(line), "{line} is missing in\n{shown}");
         }
     }
 }
 
 #[test]
-fn the_smoke_test_passes_on_the_running_stack_and_fails_where_nothing_is() {
+fn the_smoke_test_passes_only_on_a_running_stack() {
     let stack = stack();
     let acme = stack.partner("acme");
     let arguments = ["smoke", "--url", &stack.api_url, "--provider", "acme", "--token", acme.token.as_ref().unwrap()];
@@ -95,7 +95,7 @@ fn the_smoke_test_passes_on_the_running_stack_and_fails_where_nothing_is() {
 }
 
 #[test]
-fn apply_tells_every_fault_with_file_and_line_and_changes_nothing() {
+fn apply_reports_every_fault_by_line_and_changes_nothing() {
     let folder = Folder::with(
         "faulty",
         &[
@@ -109,7 +109,7 @@ fn apply_tells_every_fault_with_file_and_line_and_changes_nothing() {
         let said = text(&output.stderr);
         assert!(!output.status.success());
         for fault in ["bad.yaml:3: postback.currencies[0]", "bad.yaml:5: landings.x", "worse.yaml", "postbck"] {
-            assert!(said.contains(fault), "{fault} in {said}");
+            assert!(said.contains(fault), "{fault} is missing in {said}");
         }
     }
     let link = postbackctl(&["link", "click", "good-one", "x", "--user", "1", "--api-url", "https://a.example"]);
@@ -117,7 +117,7 @@ fn apply_tells_every_fault_with_file_and_line_and_changes_nothing() {
 }
 
 #[test]
-fn apply_creates_changes_and_keeps_and_shows_a_secret_only_once() {
+fn apply_shows_a_token_only_when_it_creates_the_partner() {
     let folder = Folder::with("partners", &[("hooli.yaml", "provider: hooli\n")]);
     let apply = || -> Value {
         let output = postbackctl(&["apply", folder.path(), "--yes", "--json"]);
@@ -134,14 +134,14 @@ fn apply_creates_changes_and_keeps_and_shows_a_secret_only_once() {
     assert_eq!((changed["change"].as_str(), changed["token"].is_null()), (Some("changed"), true));
     let link = postbackctl(&["link", "click", "hooli", "x", "--user", "u 1", "--api-url", "https://a.example/"]);
     assert!(assert_done(&link).starts_with("https://a.example/click/hooli/x?user_id=u%201&expires="));
-    // Without --yes and without anybody to ask, nothing is changed.
+    // Without --yes and without a terminal nothing is changed.
     fs::write(folder.0.join("hooli.yaml"), "provider: hooli\n").unwrap();
     let unasked = postbackctl(&["apply", folder.path()]);
     assert!(!unasked.status.success() && text(&unasked.stderr).contains("--yes"));
 }
 
 #[test]
-fn a_file_that_is_gone_changes_nothing_and_apply_says_so() {
+fn apply_leaves_a_partner_whose_file_is_gone_and_says_so() {
     let files = [("initrode.yaml", "provider: initrode\nname: A\n"), ("vandelay.yaml", "provider: vandelay\n")];
     let folder = Folder::with("gone", &files);
     assert_done(&postbackctl(&["apply", folder.path(), "--yes"]));
@@ -152,14 +152,14 @@ fn a_file_that_is_gone_changes_nothing_and_apply_says_so() {
     let said = text(&applied.stderr);
     assert!(said.contains("leave  vandelay, which has no file here\n") && said.contains("change initrode"), "{said}");
     assert_done(&postbackctl(&["kit", "vandelay"]));
-    // A file by its name says nothing about the others.
+    // Applying a single file says nothing about other partners.
     let one = folder.0.join("initrode.yaml");
     let applied = postbackctl(&["apply", one.to_str().unwrap(), "--yes"]);
     assert!(!text(&applied.stderr).contains("vandelay"), "{}", text(&applied.stderr));
 }
 
 #[tokio::test]
-async fn of_two_operators_who_make_one_partner_the_first_ones_secret_is_stored_and_the_other_changes_nothing() {
+async fn a_partner_that_is_created_twice_keeps_its_first_secret() {
     let stack = stack();
     let table = |noun: &str| stack.table(noun).to_owned();
     let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"));
@@ -179,14 +179,14 @@ async fn of_two_operators_who_make_one_partner_the_first_ones_secret_is_stored_a
     };
     assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first"))).await, Ok(Written::Done));
     assert_eq!(configuration.put_partner(&item(2), Some(&secrets("second"))).await, Ok(Written::Lost));
-    // Our own write again, as after an answer that was lost, is no other's.
+    // Repeating our own write, as after a lost answer, is no conflict.
     assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first"))).await, Ok(Written::Done));
     assert_eq!(configuration.partner(&provider).await, Ok(Some(item(1))));
     assert!(configuration.secrets(&owner).await == Ok(Some(secrets("first"))));
 }
 
 #[tokio::test]
-async fn the_sample_partners_webhooks_lead_to_the_simulator_and_are_otherwise_as_their_files_say() {
+async fn the_sample_partners_webhooks_lead_to_the_simulator() {
     let stack = stack();
     let table = |noun: &str| stack.table(noun).to_owned();
     let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"));
@@ -198,16 +198,17 @@ async fn the_sample_partners_webhooks_lead_to_the_simulator_and_are_otherwise_as
     assert_eq!(campaigns.len(), file.matches("url: ").count());
     for campaign in campaigns {
         let url = campaign["webhook"]["url"].as_str().unwrap();
-        let rest =
-            url.strip_prefix(&simulator.webhook_url("acme")).expect("it leads to the simulator, under acme's name");
+        let rest = url
+            .strip_prefix(&simulator.webhook_url("acme"))
+            .expect("the webhook leads to the simulator under the name acme");
         assert!(file.contains(&format!("{rest}\"")), "{url}");
     }
-    // It runs: else asking it would fail.
+    // This request fails if the simulator does not run.
     simulator.requests("acme").await;
 }
 
 #[test]
-fn a_rotated_token_loses_no_call_and_the_old_one_ends_when_it_is_dropped() {
+fn a_rotation_keeps_the_old_token_until_it_is_dropped() {
     let stack = stack();
     let folder = Folder::with("rotated", &[("pied-piper.yaml", "provider: pied-piper\n")]);
     let output = postbackctl(&["apply", folder.path(), "--yes", "--json"]);
@@ -216,21 +217,21 @@ fn a_rotated_token_loses_no_call_and_the_old_one_ends_when_it_is_dropped() {
     let shown = assert_done(&postbackctl(&["rotate", "pied-piper"]));
     let new = shown.split_once("token ").unwrap().1.split(' ').next().unwrap().to_owned();
 
-    // A function takes what it has read for true for a second here, a minute on AWS.
+    // A function trusts what it has read for one second here, and for one minute on AWS.
     let smoke = |token: &str| {
         let arguments = ["smoke", "--url", &stack.api_url, "--provider", "pied-piper", "--token", token];
         postbackctl(&arguments).status.success()
     };
     let in_time = |wanted: &dyn Fn() -> bool| (0..100).any(|_| wanted());
-    assert!(in_time(&|| smoke(&new)), "the new token is good");
-    assert!(smoke(&old), "the old one is still good");
+    assert!(in_time(&|| smoke(&new)), "the new token is accepted");
+    assert!(smoke(&old), "the old token is still accepted");
     assert_done(&postbackctl(&["rotate", "pied-piper", "--drop-old"]));
-    assert!(in_time(&|| !smoke(&old)), "the old token is good no more");
-    assert!(smoke(&new), "the new one still is");
+    assert!(in_time(&|| !smoke(&old)), "the old token is no longer accepted");
+    assert!(smoke(&new), "the new token is still accepted");
 }
 
 #[test]
-fn a_media_buying_link_leaves_the_partners_macro_as_it_is() {
+fn a_media_buying_link_keeps_the_partners_macros() {
     let page = "https://gg3.xyz/quests/complete-50-quests";
     let link = postbackctl(&["link", "media-buying", "acme", "--page", page]);
     assert_eq!(assert_done(&link).trim(), format!("{page}?click_id={{clickId}}&user_id={{userId}}&provider=acme"));
@@ -252,7 +253,7 @@ fn the_kit_has_a_partners_urls_and_none_of_its_secrets() {
 }
 
 #[test]
-fn what_a_command_tells_people_it_tells_programs_in_json() {
+fn commands_report_the_same_to_programs_in_json() {
     let folder = Folder::with("for-programs", &[("for-programs.yaml", "provider: for-programs\n")]);
     let json = |arguments: &[&str]| -> Value {
         let output = postbackctl(&[arguments, &["--json"]].concat());
@@ -279,13 +280,13 @@ fn what_a_command_tells_people_it_tells_programs_in_json() {
 }
 
 #[test]
-fn trace_shows_what_is_stored_and_says_when_there_is_nothing() {
+fn trace_fails_and_says_so_when_nothing_is_recorded() {
     let nothing = postbackctl(&["trace", "--provider", "acme", "--transaction", "never-sent"]);
     assert_eq!((nothing.status.code(), text(&nothing.stderr).contains("nothing is recorded")), (Some(1), true));
 }
 
 #[test]
-fn a_reader_that_stops_early_is_no_fault_and_a_full_disk_is_told_in_words() {
+fn a_closed_pipe_is_no_error_and_a_full_disk_is_reported() {
     let test = std::env::current_exe().unwrap();
     let program = test.parent().and_then(std::path::Path::parent).unwrap().join("postbackctl");
     let run = |sink: &str| {
@@ -293,7 +294,7 @@ fn a_reader_that_stops_early_is_no_fault_and_a_full_disk_is_told_in_words() {
         let output = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
         text(&output.stderr)
     };
-    // Whether the reader ends before the last line is written is a race: both are good ends.
+    // The reader may end before or after the last line is written. Both exit codes are correct.
     let said = run("| true");
     assert!(["code 141\n", "code 0\n"].contains(&said.as_str()), "{said}");
     if std::path::Path::new("/dev/full").exists() {

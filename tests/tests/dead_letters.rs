@@ -1,4 +1,4 @@
-//! Dead letters through the operator's command: looked at, put back, and never lost.
+//! Lists and redrives dead letters with the operator's command, and loses none.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
@@ -16,14 +16,14 @@ use tests::{
     stack::Stack,
 };
 
-/// How long a message may take through a function and back: the emulator polls its queues about once a second.
+/// Bounds the time that a message needs through a function and back. The emulator polls its queues about once a second.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 fn stack() -> Stack {
     Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"))
 }
 
-/// One command at a time: what one looks at is hidden from another for that moment.
+/// Runs one command at a time, because listing letters hides them from other commands for a moment.
 fn postbackctl(stack: &Stack, arguments: &[&str]) -> Output {
     static ALONE: Mutex<()> = Mutex::new(());
     let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -38,7 +38,7 @@ fn done(stack: &Stack, arguments: &[&str]) -> (String, String) {
     (said, told)
 }
 
-/// The dead letters of this queue whose body holds this text.
+/// Returns the dead letters of this queue whose body contains this text.
 fn letters(stack: &Stack, queue: &str, text: &str) -> Vec<Value> {
     let (json, _) = done(stack, &["dead-letters", queue, "--json", "--max", "1000"]);
     let shown: Value = serde_json::from_str(&json).unwrap();
@@ -47,7 +47,7 @@ fn letters(stack: &Stack, queue: &str, text: &str) -> Vec<Value> {
     letters
 }
 
-/// The message with this body, once it is on the queue; all others stay there.
+/// Waits for the message with this body, takes it from the queue, and leaves all others.
 async fn arrived(stack: &Stack, queue: &str, body: &str) -> Message {
     let (sqs, url, begun) = (stack.sqs(), stack.queue(queue), Instant::now());
     loop {
@@ -60,15 +60,15 @@ async fn arrived(stack: &Stack, queue: &str, body: &str) -> Message {
             sqs.delete_message().queue_url(url).receipt_handle(handle).send().await.unwrap();
             return found;
         }
-        assert!(begun.elapsed() < PATIENCE, "{body} is not on {queue} within {PATIENCE:?}");
+        assert!(begun.elapsed() < PATIENCE, "{body} is not on {queue} after {PATIENCE:?}");
     }
 }
 
-/// The queue that two tests move everything from: one at a time.
+/// Lets only one of two tests at a time empty this queue.
 static GG3_CONVERSIONS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 #[tokio::test]
-async fn a_letter_whose_redrive_was_cut_short_is_lost_nowhere_and_repeating_ends_it() {
+async fn an_interrupted_redrive_loses_no_letter_and_can_be_repeated() {
     let _alone = GG3_CONVERSIONS.lock().await;
     let stack = stack();
     let (dead, body) = ("gg3-conversions-dead-letters", fresh("cut-short"));
@@ -85,7 +85,7 @@ async fn a_letter_whose_redrive_was_cut_short_is_lost_nowhere_and_repeating_ends
         let output = redrive().await;
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success() && said.contains("run it again for the rest"), "{said}");
-        assert_eq!(letters(&stack, dead, &body).len(), 1, "it is still a letter when {fails} fails");
+        assert_eq!(letters(&stack, dead, &body).len(), 1, "the letter stays when {fails} fails");
         if is_sent {
             arrived(&stack, "gg3-conversions", &body).await;
         }
@@ -97,7 +97,7 @@ async fn a_letter_whose_redrive_was_cut_short_is_lost_nowhere_and_repeating_ends
 }
 
 #[tokio::test]
-async fn a_redriven_letter_keeps_its_body_its_attributes_and_its_group_and_is_a_letter_no_more() {
+async fn a_redriven_letter_keeps_its_body_attributes_and_group() {
     let _alone = GG3_CONVERSIONS.lock().await;
     let stack = stack();
     let (dead, body) = ("gg3-conversions-dead-letters", fresh("kept"));
@@ -107,7 +107,7 @@ async fn a_redriven_letter_keeps_its_body_its_attributes_and_its_group_and_is_a_
     let send = send.message_attributes("reason", attribute.clone()).message_attributes("n", number.clone());
     send.send().await.unwrap();
 
-    // Looked at twice: looking takes nothing away.
+    // The letters are listed twice, because listing must remove nothing.
     for _ in 0..2 {
         let found = letters(&stack, dead, &body);
         assert_eq!((found.len(), &found[0]["reason"], &found[0]["group"]), (1, &"why not".into(), &"acme".into()));
@@ -117,7 +117,7 @@ async fn a_redriven_letter_keeps_its_body_its_attributes_and_its_group_and_is_a_
 
     let unasked = postbackctl(&stack, &["redrive", dead]);
     assert!(!unasked.status.success() && String::from_utf8_lossy(&unasked.stderr).contains("--yes"));
-    assert_eq!(letters(&stack, dead, &body).len(), 1, "without a yes nothing is moved");
+    assert_eq!(letters(&stack, dead, &body).len(), 1, "without confirmation nothing is moved");
 
     done(&stack, &["redrive", dead, "--yes"]);
     let moved = arrived(&stack, "gg3-conversions", &body).await;
@@ -127,7 +127,7 @@ async fn a_redriven_letter_keeps_its_body_its_attributes_and_its_group_and_is_a_
     assert_eq!(group.as_deref(), Some("acme"));
     assert!(letters(&stack, dead, &body).is_empty());
     let (_, again) = done(&stack, &["redrive", dead, "--yes"]);
-    assert!(again.contains("is empty"), "repeating does no more: {again}");
+    assert!(again.contains("is empty"), "a repeated redrive moves nothing: {again}");
 }
 
 #[tokio::test]
@@ -144,7 +144,7 @@ async fn an_event_that_is_still_malformed_comes_back_with_its_reason() {
                 assert!(letter["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{letter}");
                 break letter["message_id"].as_str().unwrap().to_owned();
             }
-            assert!(begun.elapsed() < PATIENCE, "{event} is not set aside within {PATIENCE:?}");
+            assert!(begun.elapsed() < PATIENCE, "{event} is no dead letter after {PATIENCE:?}");
         }
     };
     let first = back("");
@@ -154,7 +154,7 @@ async fn an_event_that_is_still_malformed_comes_back_with_its_reason() {
 }
 
 #[tokio::test]
-async fn no_more_letters_are_moved_than_was_said() {
+async fn a_redrive_moves_at_most_the_stated_number_of_letters() {
     let stack = stack();
     let (dead, body) = ("conversion-dead-letters", fresh("bounded"));
     for _ in 0..3 {
@@ -165,11 +165,11 @@ async fn no_more_letters_are_moved_than_was_said() {
 }
 
 #[test]
-fn every_dead_letter_queue_is_told_of_and_one_that_is_not_there_is_named() {
+fn every_dead_letter_queue_is_listed_and_a_missing_one_named() {
     let stack = stack();
     let (shown, _) = done(&stack, &["dead-letters"]);
     for queue in stack.queues.keys().filter(|queue| queue.ends_with("-dead-letters")) {
-        assert!(shown.contains(&format!("{queue}: ")), "{queue} in {shown}");
+        assert!(shown.contains(&format!("{queue}: ")), "{queue} is missing in {shown}");
     }
     let elsewhere = Stack { stack_name: "no-such-stack".to_owned(), ..stack };
     let missing = postbackctl(&elsewhere, &["dead-letters", "webhooks-dead-letters"]);

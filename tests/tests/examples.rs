@@ -1,7 +1,7 @@
-//! The examples that partners copy, run as they stand: each in its language, where that is installed.
+//! Runs the examples that partners copy, in each language that is installed.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::print_stderr, reason = "a test that could not run says so")]
+#![allow(clippy::print_stderr, reason = "a test reports the examples that it cannot run")]
 
 use std::{
     path::{Path, PathBuf},
@@ -14,7 +14,7 @@ use domain::inbound::parameters::{self, Parameters};
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command};
 
-/// How to run a file with this ending, and the programs that it needs.
+/// Lists for each file ending the command that runs such a file and the programs that it needs.
 const LANGUAGES: [(&str, &[&str], &[&str]); 5] = [
     ("sh", &["bash"], &["bash", "curl", "openssl"]),
     ("py", &["python3"], &["python3"]),
@@ -35,7 +35,7 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// The example's command in each language that there is one in and that is installed here.
+/// Returns the example's command in each language that has the example and is installed.
 fn installed(example: &str) -> Vec<Vec<String>> {
     let mut commands = Vec::new();
     for (ending, command, needs) in LANGUAGES {
@@ -44,13 +44,16 @@ fn installed(example: &str) -> Vec<Vec<String>> {
             continue;
         }
         if let Some(missing) = needs.iter().find(|program| !is_on_path(program)) {
-            eprintln!("not run: {example}.{ending}, since {missing} is not installed");
+            eprintln!("{example}.{ending} is not run, because {missing} is not installed");
             continue;
         }
         let words = command.iter().copied().chain([file.to_str().unwrap()]);
         commands.push(words.map(str::to_owned).collect());
     }
-    assert!(commands.iter().any(|command: &Vec<String>| command[0] == "python3"), "Python is needed to run the stack");
+    assert!(
+        commands.iter().any(|command: &Vec<String>| command[0] == "python3"),
+        "no example ran in Python; install python3"
+    );
     commands
 }
 
@@ -70,7 +73,7 @@ async fn run(command: &[String], arguments: &[&str], environment: &[(&str, &str)
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // One that does not read its input has none to miss.
+    // The write fails if the program does not read its input, which is no fault.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes()).await;
     let output = child.wait_with_output().await.unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -78,7 +81,7 @@ async fn run(command: &[String], arguments: &[&str], environment: &[(&str, &str)
     text(&output.stdout)
 }
 
-/// Answers every request with a receipt, and keeps what was asked for.
+/// Answers every request with a receipt, and records the requested URIs.
 struct Receiver {
     base: String,
     received: Arc<Mutex<Vec<Uri>>>,
@@ -100,12 +103,12 @@ impl Receiver {
 
     fn take(&self) -> Uri {
         let mut received = std::mem::take(&mut *self.received.lock().unwrap());
-        assert_eq!(received.len(), 1, "one request");
+        assert_eq!(received.len(), 1, "an example sends one request");
         received.remove(0)
     }
 }
 
-/// A query's parameters as `name=value`, decoded: what the examples are given.
+/// Returns the decoded parameters of a query as `name=value`, which are the examples' arguments.
 fn arguments(query: &str) -> Vec<String> {
     let decoded = |text: &str| parameters::decode(text.as_bytes()).unwrap();
     let pair = |segment: &str| {
@@ -120,7 +123,7 @@ fn borrowed(texts: &[String]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn every_example_sends_what_it_is_told_and_shows_the_answer() {
+async fn every_example_sends_its_arguments_and_shows_the_answer() {
     let receiver = Receiver::start().await;
     let url = format!("{}/postback/acme/token", receiver.base);
     for command in installed("postback-token") {
@@ -154,7 +157,7 @@ async fn every_example_signs_every_vector_as_published() {
 }
 
 #[tokio::test]
-async fn every_example_tells_our_webhooks_from_others() {
+async fn every_example_recognises_our_webhooks() {
     for command in installed("webhook") {
         for vector in vectors("webhook-signature.json", "webhooks") {
             let text = |name: &str| vector[name].as_str().unwrap();

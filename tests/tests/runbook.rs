@@ -1,4 +1,4 @@
-//! Whoever an alarm wakes finds its section in the runbook.
+//! Tests that every alarm has a section in the runbook.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
@@ -7,14 +7,16 @@ use std::collections::BTreeSet;
 const TEMPLATE: &str = include_str!("../../template.yaml");
 const RUNBOOK: &str = include_str!("../../docs/runbook.md");
 
-/// The section that each alarm's description names; of alarms that a loop makes, those of all its turns.
+/// Returns the sections that the alarms' descriptions name. An alarm inside a loop names one section for each turn.
 fn named_sections() -> BTreeSet<String> {
     let mut sections = BTreeSet::new();
     for alarm in TEMPLATE.match_indices("Type: AWS::CloudWatch::Alarm\n").map(|(at, _)| at) {
         let (before, after) = TEMPLATE.split_at(alarm);
         let description = after.split_once("AlarmDescription:").unwrap().1;
         let description = description.split("Namespace:").next().unwrap().split("Metrics:").next().unwrap();
-        let (_, named) = description.split_once("Runbook: ").unwrap_or_else(|| panic!("no section in {description}"));
+        let (_, named) = description
+            .split_once("Runbook: ")
+            .unwrap_or_else(|| panic!("the alarm names no section of the runbook: {description}"));
         let named = named.split_once(['.', '\n']).unwrap().0;
         match named.strip_prefix("${").and_then(|rest| rest.strip_suffix('}')) {
             Some(turn) => sections.extend(turns(before, turn)),
@@ -26,14 +28,14 @@ fn named_sections() -> BTreeSet<String> {
     sections
 }
 
-/// What the last loop over this name runs through.
+/// Returns the values of the last loop over this name.
 fn turns(before: &str, name: &str) -> Vec<String> {
     let list = before.rsplit_once(&format!("- {name}\n")).unwrap().1.split_once('[').unwrap().1;
     list.split_once(']').unwrap().0.split(", ").map(str::to_owned).collect()
 }
 
 #[test]
-fn every_alarm_has_its_section_of_the_runbook_and_every_section_an_alarm() {
+fn every_alarm_has_a_section_and_every_section_an_alarm() {
     let alarms = RUNBOOK.split_once("\n## Alarms\n").unwrap().1.split("\n## ").next().unwrap();
     let sections: BTreeSet<String> =
         alarms.lines().filter_map(|line| line.strip_prefix("### ")).map(str::to_owned).collect();
@@ -41,13 +43,13 @@ fn every_alarm_has_its_section_of_the_runbook_and_every_section_an_alarm() {
 }
 
 #[test]
-fn every_section_says_what_it_means_what_to_look_at_and_what_mends_it() {
+fn every_section_says_what_to_look_at_and_how_to_mend() {
     let alarms = RUNBOOK.split_once("\n## Alarms\n").unwrap().1.split("\n## ").next().unwrap();
     for section in alarms.split("\n### ").skip(1) {
         let (name, body) = section.split_once('\n').unwrap();
         let says =
             |word: &str| body.contains(&format!("\n{word}:")) || body.contains(&format!("| {} |", word.to_lowercase()));
-        // The limit of all that runs at once is that of each function, and its section sends there.
+        // The section Concurrency refers to Function throttles instead of repeating it.
         let elsewhere = body.contains("As Function throttles");
         assert!(elsewhere || (says("Look at") && says("Mend")), "{name}");
     }

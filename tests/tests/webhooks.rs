@@ -1,6 +1,6 @@
-//! The client that delivers webhooks, against a partner who does as a test says and knows Standard Webhooks from elsewhere.
+//! Tests the webhook client against the partner simulator, which verifies with the standardwebhooks crate.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "clippy knows tests, but not what only tests call")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "clippy exempts tests but not their helpers")]
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -27,7 +27,7 @@ use tokio::net::TcpListener;
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const NEWER: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// Long enough for a busy machine to answer, short enough to wait for who does not.
+/// Bounds an attempt. A busy machine can answer in this time, and a hanging partner does not delay the tests much.
 const TOTAL: Duration = Duration::from_secs(3);
 
 struct Fixture {
@@ -62,7 +62,7 @@ impl Fixture {
         };
         let names = BodyNames::try_new(&ParameterNames::default()).unwrap();
         let request = Webhook { template, method, names }.request(&values).unwrap();
-        // Both secrets are live: the partner may know either.
+        // Both secrets are live, and the partner may know either.
         let signer = Signer::try_new(&[NEWER, SECRET].map(signature::Secret::new)).unwrap();
         self.client.send(&request, &self.id, &signer, now()).await.outcome
     }
@@ -78,7 +78,7 @@ fn now() -> Timestamp {
 }
 
 #[tokio::test]
-async fn what_we_sign_verifies_with_a_partner_who_knows_one_of_its_secrets() {
+async fn a_webhook_verifies_with_each_live_secret() {
     let fixture = Fixture::start().await;
     for method in [Method::Get, Method::Post] {
         for click_id in ["c-1", "%7B a+b&c=é\"\\☂/?#"] {
@@ -95,14 +95,14 @@ async fn what_we_sign_verifies_with_a_partner_who_knows_one_of_its_secrets() {
 }
 
 #[tokio::test]
-async fn whatever_a_partner_does_an_attempt_is_one_request_and_has_an_outcome() {
+async fn an_attempt_is_one_request_with_one_outcome() {
     let fixture = Fixture::start().await;
     let told = |json: &str| -> Answer { serde_json::from_str(json).unwrap() };
     let cases = [
         ("plain", told("{}"), Verdict::Delivered),
         ("no-content", told(r#"{"status": 204}"#), Verdict::Delivered),
         ("late", told(r#"{"delay_ms": 50}"#), Verdict::Delivered),
-        // The head says 2xx, and what follows it does not matter.
+        // The head says 2xx, and the body does not matter.
         ("endless", told(r#"{"endless_body": true}"#), Verdict::Delivered),
         ("bomb", told(r#"{"gzip_bomb_mib": 1024}"#), Verdict::Delivered),
         ("slow-body", told(r#"{"body": "ok", "body_byte_every_ms": 3600000}"#), Verdict::Delivered),

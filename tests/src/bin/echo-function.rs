@@ -1,6 +1,6 @@
-//! A function that does what its event tells it to: what the rig's own tests drive.
+//! Runs a function that does what its event orders. The rig's own tests drive it.
 
-#![allow(clippy::panic, clippy::print_stderr, clippy::print_stdout, reason = "its events ask for it")]
+#![allow(clippy::panic, clippy::print_stderr, clippy::print_stdout, reason = "its events order panics and output")]
 
 use std::{future::pending, process};
 
@@ -8,27 +8,27 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// What an event may tell it to do.
+/// Lists what an event may order.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 enum Order {
-    /// Answer this.
+    /// Answers with this value.
     Echo { value: Value },
-    /// Fail with this message.
+    /// Fails with this message.
     Fail { message: String },
-    /// Panic with this message.
+    /// Panics with this message.
     Panic { message: String },
-    /// Say so in the log, and never answer.
+    /// Logs that it hangs, and never answers.
     Hang,
-    /// End the process with this code.
+    /// Ends the process with this code.
     Exit { code: i32 },
-    /// Write these lines, then answer.
+    /// Writes these lines, then answers.
     Log { stdout: String, stderr: String },
-    /// Answer with the names of all environment variables.
+    /// Answers with the names of all environment variables.
     Environment,
-    /// Answer with how many milliseconds are left until the deadline, and with the request's id.
+    /// Answers with the request's id and the milliseconds left until the deadline.
     Context,
-    /// Call an AWS service once, and answer with its answer's status.
+    /// Calls an AWS service once, and answers with the status of the service's answer.
     Call { endpoint_url: String, target: String, body: Value },
 }
 

@@ -1,8 +1,9 @@
-//! Requests that API Gateway's HTTP APIs send to functions, [payload format 2.0].
+//! Builds the requests that API Gateway's HTTP APIs send to functions, in [payload format 2.0].
 //!
-//! Beyond the documentation, as observed on AWS: the path is decoded, all but `%25`; the query string stays as the
-//! client sent it; bodies are text for `text/*`, JSON, XML and JavaScript, and base64 for everything else, forms
-//! included; cookies leave the headers; the caller's address is put at the end of `x-forwarded-for`.
+//! The following was observed on AWS and is not documented. The path is decoded except for `%25`, and the query
+//! string stays as the client sent it. A body is text if its type is `text/*`, JSON, XML or JavaScript, and base64
+//! otherwise, forms included. Cookies are removed from the headers. The caller's address is appended to
+//! `x-forwarded-for`.
 //!
 //! [payload format 2.0]: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 
@@ -18,11 +19,11 @@ use super::default_instant;
 const API_ID: &str = "a1b2c3d4e5";
 const DOMAIN: &str = "a1b2c3d4e5.execute-api.us-east-1.amazonaws.com";
 
-/// A client's request on its way to a function.
+/// Describes a client's request on its way to a function.
 #[derive(Debug, Clone)]
 pub struct HttpRequest {
     method: String,
-    /// As the client sent it.
+    /// Holds the path as the client sent it.
     path: String,
     query: String,
     headers: Vec<(String, String)>,
@@ -35,7 +36,7 @@ pub struct HttpRequest {
 }
 
 impl HttpRequest {
-    /// A request of this method for this path, and query if there is a `?`, exactly as a client would send them.
+    /// Makes a request with this method and target. The target is a path with an optional query, as a client sends it.
     pub fn new(method: &str, target: &str) -> Self {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         Self {
@@ -52,81 +53,81 @@ impl HttpRequest {
         }
     }
 
-    /// As [`new`](Self::new), with GET.
+    /// Makes a GET request as [`new`](Self::new) does.
     pub fn get(target: &str) -> Self {
         Self::new("GET", target)
     }
 
-    /// As [`new`](Self::new), with POST.
+    /// Makes a POST request as [`new`](Self::new) does.
     pub fn post(target: &str) -> Self {
         Self::new("POST", target)
     }
 
-    /// The raw query string, exactly so.
+    /// Sets the raw query string without encoding it.
     #[must_use]
     pub fn query(mut self, query: &str) -> Self {
         self.query = query.into();
         self
     }
 
-    /// One more header; those of the same name are joined with commas, as API Gateway does.
+    /// Adds a header. Values of the same name are joined with commas, as API Gateway does.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_ascii_lowercase(), value.into()));
         self
     }
 
-    /// One more cookie, as `name=value`.
+    /// Adds a cookie, written as `name=value`.
     #[must_use]
     pub fn cookie(mut self, cookie: &str) -> Self {
         self.cookies.push(cookie.into());
         self
     }
 
-    /// The address that API Gateway says the caller has.
+    /// Sets the caller's address that API Gateway reports.
     #[must_use]
     pub fn source_ip(mut self, address: &str) -> Self {
         self.source_ip = address.into();
         self
     }
 
-    /// A body of this content type.
+    /// Sets the body and its content type.
     #[must_use]
     pub fn body(mut self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         self.body = Some(body.into());
         self.header("content-type", content_type)
     }
 
-    /// A form, encoded already.
+    /// Sets the body to a form that is already encoded.
     #[must_use]
     pub fn form(self, body: impl Into<Vec<u8>>) -> Self {
         self.body("application/x-www-form-urlencoded", body)
     }
 
-    /// Hands the body over as base64, or as text, whatever API Gateway would do with its content type. A body that is
-    /// no UTF-8 loses what is not as text.
+    /// Sends the body as base64 or as text, whatever its content type. Bytes that are not UTF-8 are lost in a body sent
+    /// as text.
     #[must_use]
     pub fn as_base64(mut self, as_base64: bool) -> Self {
         self.as_base64 = Some(as_base64);
         self
     }
 
-    /// The route that matched, such as `ANY /postback/{provider}/{token}`; its path parameters are read from the path.
-    /// `$default` unless told.
+    /// Sets the route that matched, such as `ANY /postback/{provider}/{token}`. The path parameters are read from the
+    /// path. The default is `$default`.
     #[must_use]
     pub fn route(mut self, route_key: &str) -> Self {
         self.route = Some(route_key.into());
         self
     }
 
-    /// When API Gateway received it.
+    /// Sets the time at which API Gateway received the request.
     #[must_use]
     pub fn at(mut self, at: Timestamp) -> Self {
         self.at = at;
         self
     }
 
-    /// The event.
+    /// Returns the event.
     pub fn event(&self) -> Value {
         let route = self.route.as_deref().unwrap_or("$default");
         let path = decode_path(&self.path);
@@ -178,7 +179,7 @@ impl HttpRequest {
         event
     }
 
-    /// What the client sent, and what API Gateway adds.
+    /// Returns the client's headers together with those that API Gateway adds.
     fn event_headers(&self) -> BTreeMap<String, String> {
         let length = self.body.as_ref().map_or(0, Vec::len);
         let mut headers = joined(self.headers.iter().cloned());
@@ -198,7 +199,7 @@ impl HttpRequest {
     }
 }
 
-/// Values of the same name, joined with commas in the order of their coming: the loss that format 2.0 brings.
+/// Joins the values of the same name with commas, in order. Format 2.0 loses the same information.
 fn joined(pairs: impl IntoIterator<Item = (String, String)>) -> BTreeMap<String, String> {
     let mut joined: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in pairs {
@@ -215,12 +216,13 @@ fn query_pairs(query: &str) -> impl Iterator<Item = (String, String)> {
     })
 }
 
-/// Every escape is decoded but `%25`, so that the result can tell `%2F` from `%252F`.
+/// Decodes every escape except `%25`, so that the result distinguishes `%2F` from `%252F`.
 fn decode_path(path: &str) -> String {
     path.split("%25").map(|part| percent_decode_str(part).decode_utf8_lossy()).collect::<Vec<_>>().join("%25")
 }
 
-/// `/postback/{provider}` of a route key against a path as sent; `{rest+}` takes all that is left.
+/// Reads the parameters of a route key such as `/postback/{provider}` from a raw path. `{rest+}` matches all remaining
+/// segments.
 fn path_parameters(route_key: &str, path: &str) -> BTreeMap<String, String> {
     let template = route_key.split_once(' ').map_or("", |(_, template)| template);
     let mut segments = path.split('/');

@@ -1,4 +1,4 @@
-//! Batches that Lambda receives from SQS, [as documented].
+//! Builds the batches that Lambda receives from SQS, [as documented].
 //!
 //! [as documented]: https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html#example-standard-queue-message-event
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::default_instant;
 
-/// A message of a batch.
+/// Describes one message of a batch.
 #[derive(Debug, Clone)]
 pub struct Message {
     body: String,
@@ -19,7 +19,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message with this body, received for the first time.
+    /// Makes a message with this body, received for the first time.
     pub fn new(body: impl Into<String>) -> Self {
         Self {
             body: body.into(),
@@ -31,35 +31,35 @@ impl Message {
         }
     }
 
-    /// The id that a failed message is reported by; unless told, its place in the batch decides.
+    /// Sets the id by which a failed message is reported. The default follows from the message's place in the batch.
     #[must_use]
     pub fn id(mut self, id: &str) -> Self {
         self.id = Some(id.into());
         self
     }
 
-    /// How often it has been received, this time included.
+    /// Sets how often the message has been received, including this time.
     #[must_use]
     pub fn receive_count(mut self, count: u32) -> Self {
         self.receive_count = count;
         self
     }
 
-    /// When it was sent to the queue.
+    /// Sets the time at which the message was sent to the queue.
     #[must_use]
     pub fn sent(mut self, at: Timestamp) -> Self {
         self.sent = at;
         self
     }
 
-    /// The group by which the queue is fair.
+    /// Sets the message group, by which a fair queue shares its capacity.
     #[must_use]
     pub fn group(mut self, group: &str) -> Self {
         self.group = Some(group.into());
         self
     }
 
-    /// One more message attribute, a string.
+    /// Adds a message attribute of type String.
     #[must_use]
     pub fn attribute(mut self, name: &str, value: &str) -> Self {
         let attribute =
@@ -74,7 +74,7 @@ impl Message {
             "ApproximateReceiveCount": self.receive_count.to_string(),
             "SentTimestamp": sent.to_string(),
             "SenderId": "AIDAIENQZJOLO23YVJ4VO",
-            // A queue that is polled hands a message over some milliseconds after it was sent.
+            // A polled queue delivers a message some milliseconds after it was sent.
             "ApproximateFirstReceiveTimestamp": (sent + 12).to_string(),
         });
         if let (Some(group), Value::Object(attributes)) = (self.group, &mut attributes) {
@@ -94,8 +94,8 @@ impl Message {
     }
 }
 
-/// One batch of a queue of this name. `md5OfBody` is always that of the documentation's sample: Lambda has checked it
-/// before a function is called, and nobody does again.
+/// Returns one batch of the queue with this name. `md5OfBody` is always that of the documentation's sample, because
+/// Lambda checks it before it calls a function and no function reads it.
 pub fn queue_event(queue: &str, messages: impl IntoIterator<Item = Message>) -> Value {
     let records: Vec<_> =
         messages.into_iter().enumerate().map(|(place, message)| message.record(queue, place)).collect();

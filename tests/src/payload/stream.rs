@@ -1,5 +1,5 @@
-//! Batches that Lambda receives from a DynamoDB stream, [as documented]. Items are in DynamoDB's JSON:
-//! `{"pk": {"S": "a"}}`.
+//! Builds the batches that Lambda receives from a DynamoDB stream, [as documented]. Items are in DynamoDB's JSON, such
+//! as `{"pk": {"S": "a"}}`.
 //!
 //! [as documented]: https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 
@@ -8,10 +8,10 @@ use serde_json::{Map, Value, json};
 
 use super::default_instant;
 
-/// The first sequence number of a batch whose changes have none of their own: as long as DynamoDB's.
+/// Holds the first sequence number of a batch whose changes set none. It is as long as DynamoDB's.
 const FIRST_SEQUENCE_NUMBER: u128 = 4_421_584_500_000_000_017_450_439_091;
 
-/// A change of an item.
+/// Describes a change of an item.
 #[derive(Debug, Clone)]
 pub struct Change {
     name: &'static str,
@@ -24,34 +24,34 @@ pub struct Change {
 }
 
 impl Change {
-    /// An item that was not there before.
+    /// Makes the change that inserts an item.
     pub fn insert(keys: Value, new: Value) -> Self {
         Self::of("INSERT", keys, None, Some(new))
     }
 
-    /// An item that was written again.
+    /// Makes the change that overwrites an item.
     pub fn modify(keys: Value, old: Value, new: Value) -> Self {
         Self::of("MODIFY", keys, Some(old), Some(new))
     }
 
-    /// An item that was deleted.
+    /// Makes the change that deletes an item.
     pub fn remove(keys: Value, old: Value) -> Self {
         Self::of("REMOVE", keys, Some(old), None)
     }
 
-    /// An item that DynamoDB deleted because its time to live had passed.
+    /// Makes the change by which DynamoDB deletes an item whose time to live has passed.
     pub fn expire(keys: Value, old: Value) -> Self {
         Self { expired: true, ..Self::remove(keys, old) }
     }
 
-    /// The number that a failed change is reported by; unless told, its place in the batch decides.
+    /// Sets the number by which a failed change is reported. The default follows from the change's place in the batch.
     #[must_use]
     pub fn sequence_number(mut self, number: &str) -> Self {
         self.sequence_number = Some(number.into());
         self
     }
 
-    /// When it happened; streams know whole seconds.
+    /// Sets the time of the change. Streams report whole seconds.
     #[must_use]
     pub fn at(mut self, at: Timestamp) -> Self {
         self.at = at;
@@ -64,7 +64,7 @@ impl Change {
 
     fn record(self, table: &str, place: u128) -> Value {
         let number = self.sequence_number.unwrap_or_else(|| (FIRST_SEQUENCE_NUMBER + place).to_string());
-        // What DynamoDB counts is a little less than the JSON; nobody relies on it.
+        // DynamoDB counts slightly less than the JSON's length. No function reads this number.
         let images = [Some(&self.keys), self.old.as_ref(), self.new.as_ref()];
         let size: usize = images.into_iter().flatten().map(|image| image.to_string().len()).sum();
         let mut change = Map::from_iter([
@@ -93,7 +93,7 @@ impl Change {
     }
 }
 
-/// One batch of the stream of a table of this name, whose images are new and old.
+/// Returns one batch of the stream of the table with this name, with new and old images.
 pub fn stream_event(table: &str, changes: impl IntoIterator<Item = Change>) -> Value {
     let records: Vec<_> = (0..).zip(changes).map(|(place, change)| change.record(table, place)).collect();
     json!({"Records": records})

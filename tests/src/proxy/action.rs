@@ -1,4 +1,4 @@
-//! What a plan can do to a call.
+//! Lists what a plan can do to a call.
 
 use std::time::Duration;
 
@@ -6,38 +6,38 @@ use serde_json::Value;
 
 use super::{AwsError, Gate};
 
-/// What happens to a call.
+/// Says what happens to a call.
 #[derive(Debug, Clone)]
 pub enum Action {
-    /// The service does it and its client hears so.
+    /// The service processes the call, and the client gets its answer.
     Forward,
-    /// The service does not see it; its client gets this error.
+    /// The service does not see the call. The client gets this error.
     FailBefore(AwsError),
-    /// The service does it; its client gets this error.
+    /// The service processes the call. The client gets this error.
     ForwardThenFail(AwsError),
-    /// The service does not see it; its client gets the service's own throttling error.
+    /// The service does not see the call. The client gets the service's own throttling error.
     Throttle,
-    /// The service sees it this much later.
+    /// The service sees the call after this time.
     Delay(Duration),
-    /// The service does it at once; its client hears so this much later.
+    /// The service processes the call at once. The client gets the answer after this time.
     DelayAnswer(Duration),
-    /// The service does not see it; its client gets this answer, as if all were well.
+    /// The service does not see the call. The client gets this answer as a success.
     Answer(Value),
-    /// The service does not see it; its client's connection ends.
+    /// The service does not see the call. The client's connection ends.
     CutBefore,
-    /// The service does it; its client's connection ends instead of an answer.
+    /// The service processes the call. The client's connection ends without an answer.
     CutAfter,
-    /// The service does not see it; its client waits until it gives up.
+    /// The service does not see the call. The client waits until it gives up.
     SilenceBefore,
-    /// The service does it; its client waits until it gives up.
+    /// The service processes the call. The client waits until it gives up.
     SilenceAfter,
-    /// It waits at this gate before the service sees it.
+    /// The call waits at this gate before the service sees it.
     Hold(Gate),
-    /// The service does it; its client hears so once this gate is opened.
+    /// The service processes the call. The client gets the answer once this gate is open.
     HoldAnswer(Gate),
 }
 
-/// What is done on one side of the service.
+/// Says what is done on one side of the service.
 #[derive(Debug, Clone)]
 pub(super) enum Step {
     Pass,
@@ -51,7 +51,7 @@ pub(super) enum Step {
 }
 
 impl Action {
-    /// What is done before the service sees the call, and after it has answered.
+    /// Returns the step before the service sees the call and the step after it has answered.
     pub(super) fn steps(self) -> (Step, Step) {
         match self {
             Self::Forward => (Step::Pass, Step::Pass),

@@ -1,8 +1,8 @@
-//! AWS's errors as they stand on the wire.
+//! Builds AWS's errors as they appear on the wire.
 //!
-//! DynamoDB speaks AWS JSON 1.0: the error's name is in `__type`, after the name of its model, and the body's CRC-32 in
-//! a header. SQS speaks it too and repeats the name in a header of its older protocol. The `Date` header, by which SDKs
-//! tell a wrong clock, is hyper's own, and right.
+//! DynamoDB speaks AWS JSON 1.0. The error's name is in `__type`, after the name of its model, and a header holds
+//! the CRC-32 of the body. SQS speaks the same protocol and repeats the name in a header of its older one. Hyper sets
+//! the correct `Date` header, by which SDKs recognise a wrong clock.
 
 use http_body_util::Full;
 use hyper::Response;
@@ -11,25 +11,25 @@ use serde_json::{Value, json};
 use super::{Call, Service};
 use crate::loopback::Answer;
 
-/// An error of AWS: what a client gets when a plan says so.
+/// Describes an AWS error that a plan gives to a client.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AwsError {
     status: u16,
-    /// Where the error's model is, if not the service's own.
+    /// Names the error's model if it is not the service's own.
     model: Option<&'static str>,
     name: String,
     message: String,
-    /// The field that names the throttled resource (its case differs), and why it is throttled.
+    /// Names the field that lists the throttled resource, and the reason. The case of the field differs between errors.
     reasons: Option<(&'static str, &'static str)>,
 }
 
 impl AwsError {
-    /// An error of the service's own model, such as `ResourceNotFoundException` with 400.
+    /// Makes an error of the service's own model, such as `ResourceNotFoundException` with 400.
     pub fn new(status: u16, name: impl Into<String>, message: impl Into<String>) -> Self {
         Self { status, model: None, name: name.into(), message: message.into(), reasons: None }
     }
 
-    /// A table's capacity, or that of one hot partition, is used up. SDKs repeat it.
+    /// Reports that a table or a hot partition has used up its capacity. SDKs repeat the call.
     pub fn provisioned_throughput_exceeded() -> Self {
         let message = "The level of configured provisioned throughput for the table was exceeded. \
                        Consider increasing your provisioning level with the UpdateTable API.";
@@ -38,7 +38,7 @@ impl AwsError {
         error
     }
 
-    /// An on-demand table grows slower than its load. SDKs repeat it.
+    /// Reports that an on-demand table grows more slowly than its load. SDKs repeat the call.
     pub fn throttling() -> Self {
         let message = "Throughput exceeds the current capacity of your table or index. DynamoDB is automatically \
                        scaling your table or index so please try again shortly.";
@@ -48,24 +48,24 @@ impl AwsError {
         error
     }
 
-    /// SQS has had enough of this client. SDKs repeat it.
+    /// Reports that SQS throttles this client. SDKs repeat the call.
     pub fn request_throttled() -> Self {
         Self::new(400, "RequestThrottled", "Request is throttled.")
     }
 
-    /// DynamoDB failed: the call may or may not have been done. SDKs repeat it.
+    /// Reports that DynamoDB failed. It may or may not have processed the call. SDKs repeat the call.
     pub fn internal_server_error() -> Self {
         Self::new(500, "InternalServerError", "The request processing has failed because of an unknown error.")
     }
 
-    /// The service is down. SDKs repeat it.
+    /// Reports that the service is down. SDKs repeat the call.
     pub fn service_unavailable() -> Self {
         let mut error = Self::new(503, "ServiceUnavailableException", "Service is unavailable, please try again.");
         error.model = Some("com.amazon.coral.availability");
         error
     }
 
-    /// What this service says when it throttles.
+    /// Returns the error with which this service throttles.
     pub(super) fn throttling_of(service: Service) -> Self {
         match service {
             Service::DynamoDb => Self::provisioned_throughput_exceeded(),
@@ -74,7 +74,7 @@ impl AwsError {
         }
     }
 
-    /// The HTTP answer to this call.
+    /// Returns the HTTP answer to this call.
     pub(super) fn answer(&self, call: &Call) -> Answer {
         let model = self.model.unwrap_or(match call.service {
             Service::DynamoDb => "com.amazonaws.dynamodb.v20120810",
@@ -101,11 +101,11 @@ impl AwsError {
         } else {
             answer = answer.header("x-amz-crc32", crc32(body.as_bytes()).to_string());
         }
-        answer.body(Full::new(body.into())).expect("a plan's status should be one of HTTP's")
+        answer.body(Full::new(body.into())).expect("the plan's status is a valid HTTP status")
     }
 }
 
-/// The CRC-32 of Ethernet and zip.
+/// Computes the CRC-32 of Ethernet and zip.
 fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(u32::MAX, |crc, &byte| {
         (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xEDB8_8320 } else { 0 })

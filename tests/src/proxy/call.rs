@@ -1,62 +1,62 @@
-//! What the proxy knows about a call: read from the wire, never from the client.
+//! Describes a call as the proxy read it from the wire.
 
 use std::time::Instant;
 
 use hyper::{body::Bytes, http::request::Parts};
 use serde_json::Value;
 
-/// One request to AWS, as it arrived: the repeats of an SDK are calls of their own.
+/// Describes one request to AWS. Each repeat by an SDK is a call of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Call {
-    /// Its place among all calls of the proxy, from 1.
+    /// Numbers all calls of the proxy, from 1.
     pub number: usize,
-    /// Its place among the calls of the same operation, from 1, since the plan was set with [`Proxy::on`].
+    /// Numbers the calls of the same operation, from 1, since the plan was set with [`Proxy::on`].
     ///
     /// [`Proxy::on`]: super::Proxy::on
     pub nth: usize,
-    /// Whom it is for.
+    /// Names the service.
     pub service: Service,
-    /// What it asks for: `PutItem`, `SendMessageBatch`; `GET /path` for what is not an AWS JSON call.
+    /// Names the operation, such as `PutItem` or `SendMessageBatch`. A call that is not AWS JSON has `GET /path`.
     pub operation: String,
-    /// The name of its table or queue; several, joined with commas, for a batch or transaction over several.
+    /// Names the table or queue. A batch or transaction over several has their names joined with commas.
     pub table_or_queue: Option<String>,
-    /// Its body; null when that is no JSON.
+    /// Holds the body, or null if it is not JSON.
     pub body: Value,
-    /// When it had arrived whole.
+    /// Holds the time at which the whole call had arrived.
     pub at: Instant,
-    /// Whether the service has answered it, whatever its client got.
+    /// Says whether the service has answered, whatever the client got.
     pub reached_service: bool,
-    /// What its client got.
+    /// Says what the client got.
     pub outcome: Outcome,
 }
 
-/// Whom a call is for.
+/// Names the service of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Service {
-    /// DynamoDB; its streams are another service.
+    /// DynamoDB receives the call. Its streams count as another service.
     DynamoDb,
-    /// SQS.
+    /// SQS receives the call.
     Sqs,
-    /// Anything else.
+    /// Another service receives the call.
     Other,
 }
 
-/// What a client got.
+/// Says what a client got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nothing yet.
+    /// The client has got nothing yet.
     UnderWay,
-    /// An answer with this status, of the service or of the plan.
+    /// The client got an answer with this status, from the service or from the plan.
     Answered(u16),
-    /// The end of its connection.
+    /// The client's connection was cut.
     Cut,
-    /// Nothing, until it gives up.
+    /// The client gets nothing until it gives up.
     Silence,
 }
 
-/// Chooses calls: an operation's name, or a closure over the call.
+/// Chooses calls by an operation's name or by a closure over the call.
 pub trait CallFilter: Send + Sync + 'static {
-    /// Whether this call is meant.
+    /// Returns true if the filter chooses this call.
     fn takes(&self, call: &Call) -> bool;
 }
 
@@ -73,7 +73,7 @@ impl<F: Fn(&Call) -> bool + Send + Sync + 'static> CallFilter for F {
 }
 
 impl Call {
-    /// A call that has just arrived; the journal numbers it.
+    /// Reads a call that has just arrived. The journal sets its numbers.
     pub(super) fn read(parts: &Parts, body: &Bytes, at: Instant) -> Self {
         let target = parts.headers.get("x-amz-target").and_then(|value| value.to_str().ok());
         let (service, operation) = match target.and_then(|target| target.rsplit_once('.')) {
@@ -110,7 +110,7 @@ impl Service {
     }
 }
 
-/// `TableName` of a plain call, of each part of a transaction, or the keys of a batch's `RequestItems`.
+/// Reads `TableName` of a plain call or of each part of a transaction, or the keys of a batch's `RequestItems`.
 fn tables(body: &Value) -> Option<String> {
     let mut names: Vec<&str> = Vec::new();
     names.extend(body.get("TableName").and_then(Value::as_str));
@@ -123,7 +123,7 @@ fn tables(body: &Value) -> Option<String> {
             .into_iter()
             .flat_map(|items| items.keys().map(String::as_str)),
     );
-    // A table may be named by its ARN: `arn:aws:dynamodb:region:account:table/name`.
+    // An ARN such as `arn:aws:dynamodb:region:account:table/name` may stand for a table.
     let mut names: Vec<_> = names.into_iter().map(|name| name.rsplit('/').next().unwrap_or(name)).collect();
     names.sort_unstable();
     names.dedup();

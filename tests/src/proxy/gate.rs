@@ -1,12 +1,11 @@
-//! A gate that calls wait at while a test acts.
+//! Holds calls at a gate while a test acts.
 
 use tokio::sync::watch;
 
 use super::Call;
 use crate::within_patience;
 
-/// A gate that calls wait at until it is opened; its clones are the same gate. It is closed at first, and once opened
-/// stays open.
+/// Holds calls until it is opened. Clones are the same gate. A gate starts closed and, once open, stays open.
 #[derive(Debug, Clone, Default)]
 pub struct Gate(watch::Sender<State>);
 
@@ -16,7 +15,7 @@ struct State {
     verdict: Option<Verdict>,
 }
 
-/// What becomes of those who wait.
+/// Says what happens to the waiting calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
     Open,
@@ -24,40 +23,40 @@ pub(super) enum Verdict {
 }
 
 impl Gate {
-    /// A closed gate.
+    /// Makes a closed gate.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Waits until a call stands here, or has passed: the first one.
+    /// Waits until a call arrives at the gate, and returns the first one.
     pub async fn hit(&self) -> Call {
         self.hits(1).await.remove(0)
     }
 
-    /// Waits until so many calls have come here: all of them, in the order of their coming.
+    /// Waits until this many calls have arrived at the gate, and returns all of them in the order of arrival.
     pub async fn hits(&self, count: usize) -> Vec<Call> {
         let mut changes = self.0.subscribe();
         let came = changes.wait_for(|state| state.came.len() >= count);
         let state = within_patience("the awaited calls come to the gate", came).await;
-        state.expect("its sender lives as long as self").came.clone()
+        state.expect("the sender lives as long as self").came.clone()
     }
 
-    /// Whether any call has come here.
+    /// Returns true if any call has arrived at the gate.
     pub fn is_hit(&self) -> bool {
         !self.0.borrow().came.is_empty()
     }
 
-    /// Lets all pass, now and later.
+    /// Lets all calls pass, now and later.
     pub fn open(&self) {
         self.decide(Verdict::Open);
     }
 
-    /// Ends the connections of all, now and later: what stands before the service never gets there.
+    /// Ends the connections of all calls, now and later. A call that waits before the service never reaches it.
     pub fn cut(&self) {
         self.decide(Verdict::Cut);
     }
 
-    /// The first decision holds.
+    /// Keeps the first decision.
     fn decide(&self, verdict: Verdict) {
         self.0.send_modify(|state| {
             state.verdict.get_or_insert(verdict);
@@ -68,6 +67,6 @@ impl Gate {
         let mut changes = self.0.subscribe();
         self.0.send_modify(|state| state.came.push(call));
         let state = changes.wait_for(|state| state.verdict.is_some()).await;
-        state.expect("its sender lives as long as self").verdict.expect("just waited for")
+        state.expect("the sender lives as long as self").verdict.expect("the wait above ends with a verdict")
     }
 }

@@ -1,4 +1,4 @@
-//! What came, and what is to be done with what comes.
+//! Records the calls of a proxy and decides what happens to them.
 
 use std::{
     collections::HashMap,
@@ -14,14 +14,14 @@ use super::{Action, Call, CallFilter, Gate, Outcome, Service};
 
 pub(super) type Plan = Box<dyn FnMut(&Call) -> Action + Send>;
 
-/// Which side of the service.
+/// Names a side of the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Before,
     After,
 }
 
-/// The calls of a proxy and its plan.
+/// Holds the calls of a proxy and its plan.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     state: Mutex<State>,
@@ -62,7 +62,7 @@ impl Journal {
         gate
     }
 
-    /// Keeps a call and decides what happens to it, in one step: plans see calls in the order of their numbers.
+    /// Records a call and decides what happens to it in one step, so that plans see the calls in numerical order.
     pub(super) fn arrived(&self, parts: &Parts, body: &Bytes, at: Instant) -> (Call, Action) {
         let mut call = Call::read(parts, body, at);
         let mut state = self.state();
@@ -77,7 +77,7 @@ impl Journal {
         (call, action)
     }
 
-    /// The gate that the test set for such a call, which is then used up.
+    /// Takes the gate that the test set for a matching call.
     pub(super) fn gate_for(&self, side: Side, call: &Call) -> Option<Gate> {
         let mut state = self.state();
         let place = state.pauses.iter().position(|pause| pause.side == side && pause.calls.takes(call))?;
@@ -95,13 +95,13 @@ impl Journal {
 
     pub(super) async fn settled(&self) {
         let mut under_way = self.under_way.subscribe();
-        under_way.wait_for(|count| *count == 0).await.expect("its sender lives as long as self");
+        under_way.wait_for(|count| *count == 0).await.expect("the sender lives as long as self");
     }
 
     pub(super) async fn until(&self, satisfied: impl Fn(&[Call]) -> bool) {
-        // Whatever changes a call changes this count as well, afterwards.
+        // Every change of a call is followed by a change of this count.
         let mut changes = self.under_way.subscribe();
-        changes.wait_for(|_| satisfied(&self.state().calls)).await.expect("its sender lives as long as self");
+        changes.wait_for(|_| satisfied(&self.state().calls)).await.expect("the sender lives as long as self");
     }
 
     pub(super) fn calls(&self) -> Vec<Call> {
@@ -112,7 +112,7 @@ impl Journal {
         std::mem::take(&mut self.state().calls)
     }
 
-    /// A call that the test has taken in the meantime is no longer here to change.
+    /// Changes a recorded call. Does nothing if the test has taken the call in the meantime.
     fn change(&self, call: &Call, change: impl FnOnce(&mut Call)) {
         if let Some(call) = self.state().calls.iter_mut().rev().find(|kept| kept.number == call.number) {
             change(call);
@@ -120,6 +120,6 @@ impl Journal {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("a plan should not panic")
+        self.state.lock().expect("no plan has panicked")
     }
 }

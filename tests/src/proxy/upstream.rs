@@ -1,4 +1,4 @@
-//! One client connection's own connection to the service.
+//! Connects one client connection to the service.
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::{
@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 
 use crate::loopback::Answer;
 
-/// Why a call got no answer of the service.
+/// Says why the service gave no answer.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unanswered {
     #[error("no connection to the service: {0}")]
@@ -20,11 +20,11 @@ pub(super) enum Unanswered {
     Answer(#[from] hyper::Error),
 }
 
-/// A connection to the service that is opened when first needed, and again when the service has closed it between two
-/// calls. A call that has been sent is never sent again.
+/// Holds a connection to the service. It opens when first needed, and again if the service has closed it between two
+/// calls. A call that was sent is never sent again.
 #[derive(Debug)]
 pub(super) struct Upstream {
-    /// `host:port`.
+    /// Holds `host:port`.
     authority: String,
     connection: Option<SendRequest<Full<Bytes>>>,
 }

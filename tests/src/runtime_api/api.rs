@@ -1,4 +1,4 @@
-//! The Runtime API itself: what a function polls and posts to.
+//! Serves the Runtime API, which a function polls and posts to.
 
 use std::{
     sync::{Arc, Mutex, OnceLock},
@@ -15,20 +15,20 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::loopback::{Answer, Cut};
 
-/// One event on its way to a function.
+/// Describes one event on its way to a function.
 #[derive(Debug)]
 pub(super) struct Event {
     pub(super) request_id: String,
-    /// Unix milliseconds.
+    /// Holds the deadline in Unix milliseconds.
     pub(super) deadline_ms: u128,
     pub(super) function_arn: String,
     pub(super) payload: Bytes,
 }
 
-/// A function that waits for an event.
+/// Represents a function that waits for an event.
 pub(super) type Poll = oneshot::Sender<Event>;
 
-/// What a function posted about an event, and when.
+/// Holds what a function posted about an event, and when.
 #[derive(Debug)]
 pub(super) struct Posted {
     pub(super) body: Bytes,
@@ -36,7 +36,7 @@ pub(super) struct Posted {
     pub(super) at: Instant,
 }
 
-/// What the Runtime API's connections share with the function's owner.
+/// Holds the state that the connections of the Runtime API share with the function's owner.
 #[derive(Debug)]
 pub(super) struct Api {
     polls: mpsc::UnboundedSender<Poll>,
@@ -57,19 +57,19 @@ impl Api {
         (Arc::new(api), polled)
     }
 
-    /// When the function asked for its first event.
+    /// Returns the time at which the function asked for its first event.
     pub(super) fn first_poll(&self) -> Option<Instant> {
         self.first_poll.get().copied()
     }
 
-    /// What the function reports about its init, once it does.
+    /// Waits until the function reports an init error, and returns it.
     pub(super) async fn init_error(&self) -> Value {
         let mut reported = self.init_error.subscribe();
-        let error = reported.wait_for(Option::is_some).await.expect("its sender lives as long as self").clone();
-        error.expect("just waited for")
+        let error = reported.wait_for(Option::is_some).await.expect("the sender lives as long as self").clone();
+        error.expect("the wait above ends with a value")
     }
 
-    /// From here on, what the function posts about this request goes to the receiver.
+    /// Returns the receiver of what the function will post about this request.
     pub(super) fn expect(&self, request_id: &str) -> oneshot::Receiver<Posted> {
         let (posted, answer) = oneshot::channel();
         *self.under_way.lock().unwrap() = Some((request_id.to_owned(), posted));
@@ -108,7 +108,7 @@ impl Api {
                 "Root=1-692301a0-000000000000000000000001;Parent=0000000000000001;Sampled=0",
             )
             .body(Full::new(event.payload));
-        Ok(answer.expect("these are valid headers"))
+        Ok(answer.expect("the headers are valid"))
     }
 
     async fn posted(&self, request_id: &str, body: Incoming, is_error: bool) -> Result<Answer, Cut> {
@@ -117,13 +117,13 @@ impl Api {
         let Some((_, waiting)) = waiting else {
             return Ok(refusal(StatusCode::BAD_REQUEST, "InvalidRequestID"));
         };
-        // Nobody hears it when the test has given up the invocation; to the function that makes no difference.
+        // The receiver is gone if the test has given up the invocation. The function is answered the same.
         let _ = waiting.send(Posted { body, is_error, at: Instant::now() });
         Ok(accepted())
     }
 }
 
-/// The JSON in this body, or its text if it is none.
+/// Parses the body as JSON. A body that is not JSON becomes a string.
 pub(super) fn parse(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
 }
@@ -142,5 +142,5 @@ fn refusal(status: StatusCode, error_type: &str) -> Answer {
 
 fn answer(status: StatusCode, body: &Value) -> Answer {
     let answer = Response::builder().status(status).header("Content-Type", "application/json");
-    answer.body(Full::new(body.to_string().into())).expect("these are valid headers")
+    answer.body(Full::new(body.to_string().into())).expect("the headers are valid")
 }

@@ -1,4 +1,4 @@
-//! A function under test: invoke it, read its logs, kill it.
+//! Invokes a function under test, reads its logs, and kills it.
 
 use std::{
     ffi::OsString,
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{PATIENCE, loopback::Server, within_patience};
 
-/// A real function binary that runs, or has run, on a Runtime API of its own; killed when dropped.
+/// Holds a real function binary that runs, or has run, on a Runtime API of its own. It is killed when dropped.
 #[derive(Debug)]
 pub struct Function {
     settings: Settings,
@@ -34,47 +34,48 @@ pub struct Function {
     _server: Server,
 }
 
-/// Who holds it may hand the function an event: one at a time, as in a Lambda sandbox.
+/// Gives its holder the right to send the function an event. Only one event is sent at a time, as in a Lambda sandbox.
 #[derive(Debug)]
 struct Turn {
     polls: mpsc::UnboundedReceiver<Poll>,
     ready: Option<Poll>,
 }
 
-/// What came of an event.
+/// Describes the result of an event.
 #[derive(Debug, Clone)]
 pub struct Invocation {
-    /// How it ended.
+    /// Says how the invocation ended.
     pub outcome: Outcome,
-    /// From handing over the event to having the whole answer, or to knowing that there is none. Init is not in it.
+    /// Holds the time from sending the event to receiving the whole answer, or to learning that there is none. Init is
+    /// excluded.
     pub took: Duration,
 }
 
-/// How an invocation ended.
+/// Says how an invocation ended.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// The function answered; a body that is no JSON is given as a string.
+    /// The function answered. A body that is not JSON is given as a string.
     Response(Value),
-    /// The handler failed or panicked: `{"errorType": …, "errorMessage": …}`.
+    /// The handler failed or panicked and reported `{"errorType": …, "errorMessage": …}`.
     FunctionError(Value),
     /// The process ended without an answer.
     Died(ExitStatus),
-    /// No answer by the deadline; the process has been killed, as Lambda does.
+    /// The function did not answer by the deadline and was killed, as Lambda does.
     TimedOut,
 }
 
 impl Invocation {
-    /// The function's answer; anything else is a panic that shows it.
+    /// Returns the function's answer. Panics with the outcome if there is none.
     pub fn response(self) -> Value {
         match self.outcome {
             Outcome::Response(value) => value,
-            other => panic!("the function should have answered, but: {other:?}"),
+            other => panic!("the function gave no response: {other:?}"),
         }
     }
 }
 
 impl Function {
-    /// Starts this binary with these environment variables and no others, save Lambda's own.
+    /// Starts this binary with these environment variables and Lambda's own, and no others.
     pub async fn spawn<N: Into<OsString>, V: Into<OsString>>(
         binary: impl AsRef<Path>,
         environment: impl IntoIterator<Item = (N, V)>,
@@ -96,7 +97,7 @@ impl Function {
         Self { settings, process, started, api, turn, requests: AtomicU64::new(0), _server: server }
     }
 
-    /// Waits until the function asks for an event, and says how long its init took: from its start to its first asking.
+    /// Waits until the function asks for an event. Returns the time from its start to this first request.
     pub async fn wait_until_ready(&self) -> Result<Duration, StartFailure> {
         let mut turn = self.turn.lock().await;
         self.ready(&mut turn).await?;
@@ -104,18 +105,18 @@ impl Function {
         Ok(first_poll.saturating_duration_since(self.started))
     }
 
-    /// Gives the function this event when it asks for one, and waits for what comes of it.
+    /// Sends the function this event when it asks for one, and waits for the result.
     pub async fn invoke(&self, event: &Value) -> Invocation {
         self.invoke_raw(event.to_string()).await
     }
 
-    /// As [`invoke`](Self::invoke), with the event's bytes exactly as given.
+    /// Sends these bytes as the event, otherwise as [`invoke`](Self::invoke) does.
     pub async fn invoke_raw(&self, event: impl Into<Bytes>) -> Invocation {
         let mut turn = self.turn.lock().await;
         let payload = event.into();
         loop {
             let poll = match self.ready(&mut turn).await {
-                Ok(()) => turn.ready.take().expect("ready says so"),
+                Ok(()) => turn.ready.take().expect("`ready` leaves a poll"),
                 Err(StartFailure::Died { status, .. }) => {
                     return Invocation { outcome: Outcome::Died(status), took: Duration::ZERO };
                 }
@@ -124,7 +125,7 @@ impl Function {
             let event = self.event(payload.clone());
             let answer = self.api.expect(&event.request_id);
             let handed_over = Instant::now();
-            // A poll whose connection ended in the meantime takes nothing: look again.
+            // A poll whose connection has ended meanwhile takes no event, so the next one is tried.
             if poll.send(event).is_err() {
                 continue;
             }
@@ -143,40 +144,40 @@ impl Function {
         }
     }
 
-    /// Kills it with SIGKILL, also in the middle of an invocation, and waits until it is gone and its logs are whole.
-    /// One that has ended by itself is left as it is.
+    /// Kills the function with SIGKILL, even during an invocation. Waits until the process is gone and its logs are
+    /// complete. A process that has already ended is left alone.
     pub async fn kill(&self) -> ExitStatus {
         self.process.kill();
         self.wait_for_end().await
     }
 
-    /// How it ended, once it has, by itself or killed.
+    /// Waits until the process ends, by itself or killed, and returns its status.
     pub async fn wait_for_end(&self) -> ExitStatus {
         within_patience("the function's process ends", self.process.ended()).await
     }
 
-    /// What it has written to stdout and stderr so far, line by line. Whole once it has ended; before that a line may
-    /// still be on its way: see [`wait_for_log`](Self::wait_for_log).
+    /// Returns the lines written to stdout and stderr so far. They are complete once the process has ended. Before
+    /// that, a line may still be in transit; use [`wait_for_log`](Self::wait_for_log).
     pub fn logs(&self) -> Vec<String> {
         self.process.logs()
     }
 
-    /// The first line of the logs that satisfies this, once it is there; `None` when the function ended without it.
+    /// Waits for the first log line that matches. Returns `None` if the process ends without writing it.
     pub async fn wait_for_log(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
         within_patience("the function logs the wanted line", self.process.line(wanted)).await
     }
 
-    /// The process id, for who measures its memory and CPU.
+    /// Returns the process id, for measuring memory and CPU.
     pub fn process_id(&self) -> Option<u32> {
         self.process.id()
     }
 
-    /// Leaves a poll in `turn.ready` whose function still waits.
+    /// Waits until the function asks for an event, and keeps that poll in `turn.ready`.
     async fn ready(&self, turn: &mut Turn) -> Result<(), StartFailure> {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while turn.ready.as_ref().is_none_or(Poll::is_closed) {
             tokio::select! {
-                // An init error comes before the end of the process that reports it.
+                // The init error is checked first, because the process that reports it ends next.
                 biased;
                 error = self.api.init_error() => return Err(StartFailure::InitError { error, logs: self.logs() }),
                 status = self.process.ended() => return Err(StartFailure::Died { status, logs: self.logs() }),

@@ -1,4 +1,4 @@
-//! A function's process: what it logs, how it ends, how it is killed.
+//! Runs a function's process: keeps its logs and its exit status, and kills it.
 
 use std::{process::ExitStatus, sync::Arc, time::Duration};
 
@@ -9,10 +9,10 @@ use tokio::{
     task::JoinSet,
 };
 
-/// How long the logs of an ended process may take to arrive; only a grandchild that keeps the pipes open needs it.
+/// Bounds the wait for the logs of an ended process, in case a grandchild keeps the pipes open.
 const LOGS_AFTER_END: Duration = Duration::from_secs(2);
 
-/// A running or ended process.
+/// Holds a running or ended process.
 #[derive(Debug)]
 pub(super) struct Process {
     id: Option<u32>,
@@ -25,7 +25,7 @@ impl Process {
     pub(super) fn start(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap_or_else(|error| {
             let binary = command.as_std().get_program().to_string_lossy().into_owned();
-            panic!("{binary} should start, is it built? {error}")
+            panic!("{binary} cannot start: {error}; run `cargo build` first")
         });
         let (lines, logs) = watch::channel(Vec::new());
         let (end, ended) = watch::channel(None);
@@ -36,7 +36,7 @@ impl Process {
         let killed = Arc::clone(&kill);
         tokio::spawn(async move {
             let status = wait_or_kill(&mut child, &killed).await;
-            // The end is told only when every line is there: who asserts that something is in no line can rely on it.
+            // The end is announced after the last line, so that a test can assert that no line holds a text.
             let _ = tokio::time::timeout(LOGS_AFTER_END, readers.join_all()).await;
             end.send_replace(Some(status));
         });
@@ -47,23 +47,23 @@ impl Process {
         self.id
     }
 
-    /// SIGKILL, without waiting.
+    /// Sends SIGKILL without waiting.
     pub(super) fn kill(&self) {
         self.kill.notify_one();
     }
 
-    /// How the process ended, once it has.
+    /// Waits until the process ends, and returns its status.
     pub(super) async fn ended(&self) -> ExitStatus {
         let mut ended = self.ended.clone();
-        let status = *ended.wait_for(Option::is_some).await.expect("the end is always told");
-        status.expect("just waited for")
+        let status = *ended.wait_for(Option::is_some).await.expect("the end is always announced");
+        status.expect("the wait above ends with a value")
     }
 
     pub(super) fn logs(&self) -> Vec<String> {
         self.logs.borrow().clone()
     }
 
-    /// The first line that satisfies this, once there is one; `None` when the process ends without.
+    /// Waits for the first line that matches. Returns `None` if the process ends without it.
     pub(super) async fn line(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
         let find = |lines: &Vec<String>| lines.iter().find(|line| wanted(line)).cloned();
         // The channel closes when both pipes have ended.
@@ -73,12 +73,12 @@ impl Process {
 
 async fn wait_or_kill(child: &mut Child, killed: &Notify) -> ExitStatus {
     tokio::select! {
-        status = child.wait() => return status.expect("a child can be waited for"),
+        status = child.wait() => return status.expect("the process is a child of this one"),
         () = killed.notified() => {}
     }
-    // It may have ended by itself in the meantime: then there is nothing to kill.
+    // Killing a process that has already ended is no fault.
     let _ = child.start_kill();
-    child.wait().await.expect("a child can be waited for")
+    child.wait().await.expect("the process is a child of this one")
 }
 
 async fn keep_lines(pipe: impl AsyncRead + Unpin, logs: watch::Sender<Vec<String>>) {

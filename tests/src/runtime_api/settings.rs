@@ -1,4 +1,4 @@
-//! What a function is started with.
+//! Describes how a function is started.
 
 use std::{
     ffi::OsString,
@@ -12,7 +12,7 @@ use tokio::process::Command;
 use super::Function;
 use crate::built;
 
-/// What a function is started with; it can be started more than once, as Lambda does after a crash.
+/// Describes how a function is started. One description can start it repeatedly, as Lambda does after a crash.
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub(super) binary: PathBuf,
@@ -23,26 +23,27 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// This binary, named after its file, with 128 MB on paper, a timeout of 10 s and an empty environment.
+    /// Describes this binary, named after its file, with a stated memory of 128 MB, a timeout of 10 s and an empty
+    /// environment.
     pub fn new(binary: impl AsRef<Path>) -> Self {
         let binary = binary.as_ref().to_owned();
         let name = binary.file_stem().map_or_else(|| "function".into(), |stem| stem.to_string_lossy().into_owned());
         Self { binary, name, timeout: Duration::from_secs(10), environment: Vec::new(), memory_mb: 128 }
     }
 
-    /// The function of this name as cargo built it last in the profile that the test itself is built in.
+    /// Describes the function of this name, as cargo built it last in the profile of the test.
     pub fn built(name: &str) -> Self {
         Self::new(built(name))
     }
 
-    /// One more environment variable.
+    /// Adds an environment variable.
     #[must_use]
     pub fn variable(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
         self
     }
 
-    /// More environment variables.
+    /// Adds environment variables.
     #[must_use]
     pub fn variables<N: Into<OsString>, V: Into<OsString>>(
         mut self,
@@ -52,34 +53,34 @@ impl Settings {
         self
     }
 
-    /// How long one invocation may take: the deadline that the function sees, and when it is killed, as Lambda does.
+    /// Sets the limit of one invocation. The function sees it as its deadline and is killed after it, as Lambda does.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// What the function is told about its memory. Nothing limits it.
+    /// Sets the memory that the function is told it has, in MB. Nothing enforces it.
     #[must_use]
     pub fn memory_mb(mut self, memory_mb: u32) -> Self {
         self.memory_mb = memory_mb;
         self
     }
 
-    /// What the function is called.
+    /// Sets the function's name.
     #[must_use]
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// Starts it; it is killed when dropped.
+    /// Starts the function. It is killed when dropped.
     pub async fn spawn(&self) -> Function {
         Function::start(self.clone()).await
     }
 
-    /// The process to start: of our own environment nothing is passed on, so that a developer's AWS profile or proxy
-    /// settings cannot change what a test sees.
+    /// Returns the command to start. It inherits no environment variable, so that a developer's AWS profile or proxy
+    /// settings cannot change a test.
     pub(super) fn command(&self, runtime_api: &str) -> Command {
         let mut command = Command::new(&self.binary);
         command
@@ -102,29 +103,29 @@ impl Settings {
     }
 }
 
-/// Why a function never asked for its first event, with what it logged.
+/// Says why a function never asked for its first event, with its logs.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StartFailure {
-    /// It reported an error of its init.
+    /// The function reported an init error.
     #[error("the function reported an init error: {error}; it logged: {logs:#?}")]
     InitError {
-        /// What it reported.
+        /// Holds the reported error.
         error: serde_json::Value,
-        /// What it wrote to stdout and stderr.
+        /// Holds the lines written to stdout and stderr.
         logs: Vec<String>,
     },
-    /// Its process ended.
+    /// The process ended.
     #[error("the function ended before its first event: {status}; it logged: {logs:#?}")]
     Died {
-        /// How it ended.
+        /// Holds the exit status.
         status: ExitStatus,
-        /// What it wrote to stdout and stderr.
+        /// Holds the lines written to stdout and stderr.
         logs: Vec<String>,
     },
-    /// It did neither within [`PATIENCE`](crate::PATIENCE).
+    /// The function did neither within [`PATIENCE`](crate::PATIENCE).
     #[error("the function did not ask for an event in time; it logged: {logs:#?}")]
     Slow {
-        /// What it wrote to stdout and stderr.
+        /// Holds the lines written to stdout and stderr.
         logs: Vec<String>,
     },
 }

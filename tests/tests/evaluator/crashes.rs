@@ -1,4 +1,4 @@
-//! Killed before and after each of its calls, seen by a proxy: the end is the same.
+//! Kills the evaluator before and after each of its calls. The outcome must be the same.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use crate::{
     fixture::{Fixture, batch, delivery_id, evaluate},
 };
 
-/// Every call that this batch costs.
+/// Lists every call that this batch costs.
 const CALLS: [&str; 5] = [
     "GetItem participants",
     "PutItem deliveries",
@@ -19,7 +19,7 @@ const CALLS: [&str; 5] = [
 ];
 
 #[tokio::test]
-async fn killed_before_and_after_each_of_its_calls_the_batch_comes_back_and_ends_in_the_same_place() {
+async fn a_kill_at_any_call_does_not_change_the_outcome() {
     let fixture = Fixture::shared().await;
     for step in CALLS {
         for after in [false, true] {
@@ -60,7 +60,7 @@ async fn killed_before_and_after_each_of_its_calls_the_batch_comes_back_and_ends
             let stored = fixture.participant(&user).await.participant;
             assert_eq!(stored.reached().count(), 2, "{told}");
             assert!(fixture.dead_letter(&broken).await.contains("quest_id: Missing"));
-            // And from here on nothing is new.
+            // Repeating the events changes nothing.
             proxy.take_calls();
             assert_eq!(evaluate(&function, &events[..3]).await, [0; 0]);
             assert_eq!(fixture.participant(&user).await.participant, stored);

@@ -1,4 +1,4 @@
-//! GG3's events, of users that no other test and no earlier run has used.
+//! Builds GG3's events for users that no other test and no earlier run has used.
 
 use domain::values::time::UnixMillis;
 use serde_json::{Value, json};
@@ -8,12 +8,14 @@ pub(crate) fn now() -> UnixMillis {
     tests::now().into()
 }
 
-/// An event of this type, so many minutes ago.
+/// Returns an event of this type that happened this many minutes ago.
 fn event(kind: &str, user: &str, minutes_ago: u64, more: Value) -> String {
     let occurred_at = now().minus(std::time::Duration::from_secs(60 * minutes_ago));
     let id = fresh("evt");
     let mut event = json!({"id": id, "type": kind, "user_id": user, "occurred_at": occurred_at.to_string()});
-    let (Value::Object(fields), Value::Object(more)) = (&mut event, more) else { panic!("objects") };
+    let (Value::Object(fields), Value::Object(more)) = (&mut event, more) else {
+        panic!("an event and its fields are objects")
+    };
     fields.extend(more);
     event.to_string()
 }

@@ -1,4 +1,4 @@
-//! What the tests share: the stack with a catalogue published, evaluators, and everything that arrives on `webhooks`.
+//! Gives the tests a stack with a published catalogue, evaluators, and all messages that arrive on `webhooks`.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,10 +29,10 @@ use tokio::sync::OnceCell;
 
 use crate::events::now;
 
-/// The timeout of `event-evaluator` in template.yaml.
+/// Equals the timeout of `event-evaluator` in template.yaml.
 const FUNCTION_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// What these tests' partners ask for: every kind of goal, two partners that want the same quest.
+/// Returns these tests' partners, with every kind of goal. Two partners want the same quest.
 fn goals() -> Value {
     let campaign = |goal: Value| json!({"goal": goal, "active_from": 0});
     json!({
@@ -50,7 +50,7 @@ fn goals() -> Value {
     })
 }
 
-/// As many campaigns as a partner may have, so that the catalogue is longer than one item can be.
+/// Returns as many campaigns as a partner may have, so that the catalogue needs more than one item.
 fn filler() -> Value {
     let quests = |n: usize| (0..10).map(|at| format!("a-quest-with-a-long-name-{n}-{at}")).collect::<Vec<_>>();
     let goal = |n: usize| json!({"type": "main_quests", "quests": quests(n)});
@@ -61,24 +61,24 @@ fn filler() -> Value {
 pub(crate) struct Fixture {
     pub(crate) stack: Stack,
     pub(crate) catalogue: Catalogue,
-    /// A queue of first attempts of these tests' own: what arrives on the stack's is taken by its webhook-sender.
+    /// Names a queue of first attempts for these tests alone. The stack's own queue is emptied by its webhook-sender.
     webhooks: String,
     arrivals: Arrivals<delivery::Message>,
-    /// When it was certainly published.
+    /// Holds a time after the catalogue was published.
     published: Instant,
 }
 
-/// What the local stack passes as `CatalogueMaxAgeSeconds`, and a second more.
+/// Exceeds by one second the `CatalogueMaxAgeSeconds` of the local stack.
 const OLDER_ARE_STALE_AFTER: Duration = Duration::from_secs(4);
 
 impl Fixture {
-    /// The stack, its catalogue published once.
+    /// Returns the stack, whose catalogue is published once.
     pub(crate) async fn shared() -> &'static Self {
         static SHARED: OnceCell<Fixture> = OnceCell::const_new();
         SHARED.get_or_init(Self::publish).await
     }
 
-    /// Adds these tests' partners to whatever is published.
+    /// Adds these tests' partners to the published catalogue.
     async fn publish() -> Self {
         let stack = Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"));
         let webhooks = stack.create_queue("webhooks").await;
@@ -93,9 +93,9 @@ impl Fixture {
             snapshot.version += 1;
             if catalogues.publish(&snapshot, expected).await.unwrap() == Written::Done {
                 let Published::Other(catalogue) = catalogues.current(None).await.unwrap() else {
-                    panic!("it was published")
+                    panic!("the catalogue was published")
                 };
-                assert_eq!(Snapshot::from(*catalogue.clone()), snapshot, "it is read as it was published");
+                assert_eq!(Snapshot::from(*catalogue.clone()), snapshot, "the catalogue is read as published");
                 assert_eq!(catalogues.publish(&snapshot, expected).await.unwrap(), Written::Lost);
                 let arrivals = Arrivals::of(&stack, &webhooks);
                 return Self { stack, catalogue: *catalogue, webhooks, arrivals, published: Instant::now() };
@@ -103,13 +103,13 @@ impl Fixture {
         }
     }
 
-    /// Waits until no evaluator may drop anything for an older catalogue. These tests' campaigns begin at once, without the
-    /// lead that an operator's have for exactly this.
+    /// Waits until no evaluator may discard events against an older catalogue. An operator's campaign starts later than
+    /// it is published for this reason. The campaigns of these tests start at once.
     pub(crate) async fn until_older_are_stale(&self) {
         tokio::time::sleep_until((self.published + OLDER_ARE_STALE_AFTER).into()).await;
     }
 
-    /// An evaluator as a process of its own, that talks to AWS at this endpoint.
+    /// Returns the settings of an evaluator that runs as a process of its own and uses AWS at this endpoint.
     pub(crate) fn settings(&self, endpoint_url: &str) -> Settings {
         let through = |url: &str| url.replace(&self.stack.aws_endpoint_url, endpoint_url);
         Settings::built("event-evaluator")
@@ -124,7 +124,7 @@ impl Fixture {
             .timeout(FUNCTION_TIMEOUT)
     }
 
-    /// An evaluator behind a proxy, ready, with nothing on the journal.
+    /// Starts an evaluator behind a proxy, waits until it is ready, and clears the journal.
     pub(crate) async fn behind_a_proxy(&self) -> (Proxy, Function) {
         let proxy = Proxy::start(&self.stack.aws_endpoint_url).await;
         let function = self.settings(&proxy.endpoint_url()).spawn().await;
@@ -138,7 +138,7 @@ impl Fixture {
         DynamoParticipants::new(self.stack.dynamodb(), table).read_one(&UserId::new(user).unwrap()).await.unwrap()
     }
 
-    /// The delivery owed to this partner for this user and campaign, as it is stored.
+    /// Returns the stored delivery of this partner and campaign to this user, if there is one.
     pub(crate) async fn delivery(&self, provider: &str, campaign: &str, user: &str) -> Option<DeliveryItem> {
         let id = delivery_id(provider, campaign, user);
         let key = aws_sdk_dynamodb::types::AttributeValue::S(id.to_string());
@@ -147,7 +147,7 @@ impl Fixture {
         found.map(|item| serde_dynamo::from_item(item).unwrap())
     }
 
-    /// Every delivery of users whose names begin so, as (user, provider, campaign).
+    /// Returns every delivery of the users with this prefix, as (user, provider, campaign).
     pub(crate) async fn deliveries_of(&self, users: &str) -> BTreeSet<(String, String, String)> {
         let mut found = BTreeSet::new();
         let mut pages = self.stack.dynamodb().scan().table_name(self.stack.table("deliveries")).into_paginator().send();
@@ -164,12 +164,12 @@ impl Fixture {
         found
     }
 
-    /// The reason of the dead letter with this body, once it is there; it is then taken away.
+    /// Waits for the dead letter with this body, removes it, and returns its reason.
     pub(crate) async fn dead_letter(&self, body: &str) -> String {
         dead_letter(&self.stack, self.stack.queue("gg3-events-dead-letters"), body).await
     }
 
-    /// The messages of first attempts of this delivery, once there is one.
+    /// Waits for a first-attempt message of this delivery, and returns all of them.
     pub(crate) async fn messages(&self, id: &DeliveryId) -> Vec<delivery::Message> {
         self.arrivals.some(&format!("there is a message of {id}"), |message| message.delivery_id == *id).await
     }
@@ -180,7 +180,7 @@ pub(crate) fn delivery_id(provider: &str, campaign: &str, user: &str) -> Deliver
     DeliveryId::of(&names.0, &names.1, &UserId::new(user).unwrap())
 }
 
-/// Gives an evaluator these events as one batch; answers the places of those that must come again.
+/// Gives an evaluator these events as one batch. Returns the places of the events that must be retried.
 pub(crate) async fn evaluate(function: &Function, events: &[String]) -> Vec<usize> {
     let answer = function.invoke(&batch(events)).await.response();
     let failures = answer["batchItemFailures"].as_array().unwrap();

@@ -1,5 +1,5 @@
-//! Media buying's first half from outside: GG3's events, and the deliveries owed for them. The function is the real binary;
-//! where the wire or a crash matters, a proxy stands between it and the stack.
+//! Tests the first half of media buying from outside: GG3's events and the deliveries owed for them. The function is
+//! the real binary. Where the wire or a crash matters, a proxy stands between the function and the stack.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

@@ -1,4 +1,4 @@
-//! The deployed function, through its real queue.
+//! Tests the deployed function through its real queue.
 
 use tests::{eventually, fresh};
 

@@ -1,4 +1,4 @@
-//! Four evaluators at once, over shuffled and repeated events.
+//! Runs four evaluators at once over shuffled and repeated events.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -20,7 +20,7 @@ use crate::{
 
 const USERS: usize = 100;
 
-/// Ten events of a user, in the order of their time.
+/// Returns ten events of a user in the order of their time.
 fn story(user: &str, dice: &mut Rng) -> Vec<String> {
     let mut total = 0;
     let provider = |dice: &mut Rng| ["evaluator-a", "evaluator-b"][dice.usize(..2)];
@@ -40,7 +40,7 @@ fn story(user: &str, dice: &mut Rng) -> Vec<String> {
         .collect()
 }
 
-/// What the events of one user come to when they are applied one by one in their order.
+/// Applies the events of one user in order. Returns the participant and the owed deliveries.
 fn in_order(fixture: &Fixture, events: &[String]) -> (Participant, BTreeSet<(String, String)>) {
     let (mut participant, mut owed) = (Participant::default(), BTreeSet::new());
     for body in events {
@@ -54,14 +54,14 @@ fn in_order(fixture: &Fixture, events: &[String]) -> (Participant, BTreeSet<(Str
     (participant, owed)
 }
 
-/// Takes batches until there are none; what failed comes again, at the end.
+/// Takes batches until none are left. Failed events are put back at the end.
 async fn work(function: &Function, waiting: &Mutex<VecDeque<Vec<String>>>) {
     let mut batches = 0;
     loop {
         let Some(batch) = waiting.lock().unwrap().pop_front() else { return };
         let failed = evaluate(function, &batch).await;
         batches += 1;
-        assert!(batches < 2000, "it ends");
+        assert!(batches < 2000, "the worker has not finished after {batches} batches");
         if !failed.is_empty() {
             waiting.lock().unwrap().push_back(failed.into_iter().map(|place| batch[place].clone()).collect());
         }
@@ -69,7 +69,7 @@ async fn work(function: &Function, waiting: &Mutex<VecDeque<Vec<String>>>) {
 }
 
 #[tokio::test]
-async fn a_thousand_shuffled_events_up_to_three_times_each_to_four_evaluators_owe_what_the_ordered_run_does() {
+async fn shuffled_and_repeated_events_owe_what_ordered_events_do() {
     let fixture = Fixture::shared().await;
     let (run, mut dice) = (fresh("race"), Rng::with_seed(42));
     let users: Vec<String> = (0..USERS).map(|n| format!("{run}-{n}")).collect();

@@ -1,4 +1,4 @@
-//! What is stored: catalogues that are published whole or not at all, participants that expire or never do.
+//! Tests the stored items: a catalogue is published as a whole, and a participant may expire.
 
 use adapters::dynamodb::{catalogue::DynamoCatalogues, configuration::Written};
 use app::ports::{Catalogues as _, Published};
@@ -11,7 +11,7 @@ use crate::{
     fixture::{Fixture, evaluate},
 };
 
-/// A table of catalogues that no other test uses.
+/// Makes a table of catalogues that no other test uses.
 async fn table(fixture: &Fixture) -> String {
     let (name, part) = (fresh("catalogue"), "part");
     let attribute = AttributeDefinition::builder().attribute_name(part).attribute_type("S".into()).build().unwrap();
@@ -29,14 +29,14 @@ async fn current(catalogues: &DynamoCatalogues, held: Option<u64>) -> Option<Sna
 }
 
 #[tokio::test]
-async fn of_two_who_publish_at_once_one_wins_and_is_read_whole_and_what_is_superseded_does_not_pile_up() {
+async fn one_of_two_publishers_wins_and_old_catalogues_are_removed() {
     let fixture = Fixture::shared().await;
     let name = table(fixture).await;
     let catalogues = DynamoCatalogues::new(fixture.stack.dynamodb(), name.clone());
     assert_eq!(catalogues.current(None).await.unwrap(), Published::Nothing);
     let mut expected = None;
     for version in 1..6 {
-        // Two texts of one version; the longer one has more chunks.
+        // Both snapshots have the same version. The longer one has more chunks.
         let long = Snapshot { version, published_at: now(), ..Snapshot::from(fixture.catalogue.clone()) };
         let mut short = long.clone();
         short.partners.pop_last();
@@ -44,10 +44,10 @@ async fn of_two_who_publish_at_once_one_wins_and_is_read_whole_and_what_is_super
         let winner = match (results.0.unwrap(), results.1.unwrap()) {
             (Written::Done, Written::Lost) => &long,
             (Written::Lost, Written::Done) => &short,
-            other => panic!("one wins, not {other:?}"),
+            other => panic!("exactly one publisher wins: {other:?}"),
         };
         assert_eq!(current(&catalogues, expected).await.as_ref(), Some(winner));
-        assert_eq!(current(&catalogues, Some(version)).await, None, "it is held already");
+        assert_eq!(current(&catalogues, Some(version)).await, None, "the current version is not read again");
         assert_eq!(catalogues.publish(&long, expected).await.unwrap(), Written::Lost);
         expected = Some(version);
     }
@@ -64,7 +64,7 @@ async fn of_two_who_publish_at_once_one_wins_and_is_read_whole_and_what_is_super
 }
 
 #[tokio::test]
-async fn a_participant_expires_until_a_partners_link_is_opened_and_never_after_that() {
+async fn a_participant_expires_only_without_an_opened_link() {
     let fixture = Fixture::shared().await;
     let (_proxy, function) = fixture.behind_a_proxy().await;
     let user = fresh("u");

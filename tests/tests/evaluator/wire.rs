@@ -1,4 +1,4 @@
-//! What events cost on the wire, and what becomes of those that nobody can use.
+//! Counts the calls that events cost, and tests events that cannot be used.
 
 use serde_json::json;
 use tests::{
@@ -11,7 +11,7 @@ use crate::{
     fixture::{Fixture, delivery_id, evaluate},
 };
 
-/// The calls since this was last asked.
+/// Returns the calls since the last time it was called.
 fn calls(fixture: &Fixture, proxy: &Proxy) -> Vec<String> {
     proxy.take_calls().iter().map(|call| fixture.stack.words(call)).collect()
 }
@@ -23,18 +23,18 @@ const PUT: &str = "PutItem deliveries";
 const SEND: &str = "SendMessageBatch webhooks";
 
 #[tokio::test]
-async fn init_reads_the_catalogue_and_no_event_does_again() {
+async fn init_reads_the_catalogue_and_events_do_not() {
     let fixture = Fixture::shared().await;
     let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
     let function = fixture.settings(&proxy.endpoint_url()).spawn().await;
     function.wait_until_ready().await.unwrap();
-    assert_eq!(calls(fixture, &proxy), ["GetItem catalogue"; 3], "the pointer, and two chunks");
+    assert_eq!(calls(fixture, &proxy), ["GetItem catalogue"; 3], "init reads the pointer and two chunks");
     evaluate(&function, &[opened(&fresh("u"), "evaluator-a", 5, 0)]).await;
     assert_eq!(calls(fixture, &proxy), [READ, WRITE]);
 }
 
 #[tokio::test]
-async fn an_event_is_a_read_and_a_write_a_delivery_a_put_and_a_send_more_and_a_repeated_event_a_read() {
+async fn an_event_costs_a_read_and_a_write_and_a_repeat_a_read() {
     let fixture = Fixture::shared().await;
     let (proxy, function) = fixture.behind_a_proxy().await;
     let user = fresh("u");
@@ -47,7 +47,8 @@ async fn an_event_is_a_read_and_a_write_a_delivery_a_put_and_a_send_more_and_a_r
         (completed(&user, 4, "q2"), &[READ, WRITE]),
         (completed(&user, 3, "nobodys"), &[]),
         (of_unknown_type(&user), &[]),
-        // The quest was kept for the other partner that wants it, whose link was opened before it and reported after.
+        // The quest was kept for the second partner. That partner's link was opened before the quest and reported after
+        // it.
         (opened(&user, "evaluator-b", 8, 0), &[READ, PUT, SEND, WRITE]),
     ] {
         assert_eq!(evaluate(&function, std::slice::from_ref(&event)).await, [0; 0]);
@@ -63,12 +64,12 @@ async fn an_event_is_a_read_and_a_write_a_delivery_a_put_and_a_send_more_and_a_r
     assert_eq!(
         (&put.ids().user_id, put.next().unwrap().due_at),
         (&None, put.created_at()),
-        "of the ids, the agreed one"
+        "only the agreed id is stored, and the delivery is due at once"
     );
 }
 
 #[tokio::test]
-async fn several_events_of_one_user_are_one_read_and_one_write_and_all_their_deliveries_one_request() {
+async fn the_events_of_one_user_cost_one_read_one_write_and_one_send() {
     let fixture = Fixture::shared().await;
     let (proxy, function) = fixture.behind_a_proxy().await;
     let user = fresh("u");
@@ -87,7 +88,7 @@ async fn several_events_of_one_user_are_one_read_and_one_write_and_all_their_del
 }
 
 #[tokio::test]
-async fn a_malformed_event_is_set_aside_whole_with_its_reason_and_its_neighbours_are_not_disturbed() {
+async fn a_malformed_event_is_set_aside_without_its_neighbours() {
     let fixture = Fixture::shared().await;
     let (proxy, function) = fixture.behind_a_proxy().await;
     let user = fresh("u");
@@ -105,7 +106,7 @@ async fn a_malformed_event_is_set_aside_whole_with_its_reason_and_its_neighbours
         stranger.clone(),
         completed(&user, 5, "q1"),
     ];
-    // While the dead-letter queue takes nothing, those come again, and only those.
+    // While the dead-letter queue fails, the malformed events are retried, and only they.
     proxy.on(|call| if call.operation == "SendMessage" { Action::Throttle } else { Action::Forward });
     assert_eq!(evaluate(&function, &batch).await, [0, 2, 3, 5]);
     assert_eq!(fixture.messages(&delivery_id("evaluator-a", "quest", &user)).await.len(), 1);
@@ -122,11 +123,11 @@ async fn a_malformed_event_is_set_aside_whole_with_its_reason_and_its_neighbours
     }
     function.kill().await;
     let logs = function.logs();
-    assert!(logs.iter().all(|line| !line.contains(&user)), "what was set aside is not quoted: {logs:?}");
+    assert!(logs.iter().all(|line| !line.contains(&user)), "no log quotes a dead letter: {logs:?}");
 }
 
 #[tokio::test]
-async fn each_failing_call_fails_its_users_events_alone_and_they_come_again() {
+async fn a_failing_call_fails_only_the_events_of_its_user() {
     let fixture = Fixture::shared().await;
     let (proxy, function) = fixture.behind_a_proxy().await;
     for operation in [PUT, SEND, WRITE] {
@@ -150,7 +151,7 @@ async fn each_failing_call_fails_its_users_events_alone_and_they_come_again() {
 }
 
 #[tokio::test]
-async fn ten_users_of_a_batch_are_one_read_and_one_send_and_a_put_and_a_write_each() {
+async fn ten_users_cost_one_read_one_send_and_their_own_writes() {
     let fixture = Fixture::shared().await;
     let (proxy, function) = fixture.behind_a_proxy().await;
     let users: [String; 10] = std::array::from_fn(|_| fresh("u"));
@@ -170,7 +171,7 @@ async fn ten_users_of_a_batch_are_one_read_and_one_send_and_a_put_and_a_write_ea
 }
 
 #[tokio::test]
-async fn users_who_are_read_together_come_again_together_and_one_that_is_left_out_by_itself() {
+async fn a_failed_read_fails_exactly_the_users_that_it_concerns() {
     let fixture = Fixture::shared().await;
     let (proxy, function) = fixture.behind_a_proxy().await;
     let (user, other) = (fresh("u"), fresh("u"));
@@ -178,7 +179,7 @@ async fn users_who_are_read_together_come_again_together_and_one_that_is_left_ou
     let is_read = |words: &str| [READ, READ_ALL].contains(&words);
     proxy.on(move |call| if is_read(&fixture.stack.words(call)) { Action::Throttle } else { Action::Forward });
     assert_eq!(evaluate(&function, &batch).await, [0, 1, 2]);
-    // DynamoDB has had no time for one of them, and then none again.
+    // DynamoDB leaves one user unprocessed, and then throttles the second read.
     let table = fixture.stack.table("participants");
     let left = json!({table: {"Keys": [{"user_id": {"S": user}}], "ConsistentRead": true}});
     let answer = json!({"Responses": {table: []}, "UnprocessedKeys": left});
@@ -196,7 +197,7 @@ async fn users_who_are_read_together_come_again_together_and_one_that_is_left_ou
         READ_ALL => Action::Answer(answer.clone()),
         _ => Action::Forward,
     });
-    // The other is told to be new and is not: it starts over.
+    // The evaluator is told that the other user is new, which is wrong. Its write fails, and it starts over.
     assert_eq!(evaluate(&function, &batch).await, [0; 0]);
     assert_eq!(fixture.messages(&delivery_id("evaluator-a", "quest", &user)).await.len(), 1);
 }

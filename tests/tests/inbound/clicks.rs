@@ -1,8 +1,8 @@
-//! Tracking links, as a user's browser meets them.
+//! Tests tracking links as a user's browser opens them.
 
 use crate::fixture::{Conversions, Fixture, fresh};
 
-/// The value of one parameter of a URL.
+/// Returns the value of this parameter of a URL.
 fn parameter(url: &str, name: &str) -> String {
     let query = url.split_once('?').unwrap().1.split('#').next().unwrap();
     let value = query.split('&').find_map(|pair| pair.strip_prefix(&format!("{name}=")));
@@ -10,7 +10,7 @@ fn parameter(url: &str, name: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_link_leads_to_its_landing_page_and_its_click_id_is_verified_in_the_conversion() {
+async fn a_click_id_from_a_link_is_verified_in_the_conversion() {
     let fixture = Fixture::new();
     let link = fixture.stack.partner("acme").landings["welcome"].clone();
     let reply = fixture.send(fixture.http.get(&link)).await;
@@ -20,24 +20,24 @@ async fn a_link_leads_to_its_landing_page_and_its_click_id_is_verified_in_the_co
 
     let (click_id, transaction) = (parameter(&location, "click_id"), fresh("t"));
     let again = fixture.send(fixture.http.get(&link)).await.location.unwrap();
-    assert_ne!(parameter(&again, "click_id"), click_id, "each use of a link is a click of its own");
+    assert_ne!(parameter(&again, "click_id"), click_id, "each use of a link has its own click id");
     let postback = |user: &str, click: &str, transaction: &str| {
         format!("user_id={user}&click_id={click}&transaction_id={transaction}&currency=USD&amount_decimal=1")
     };
     fixture.postback("acme", &postback("12345", &click_id, &transaction)).await;
     assert_eq!(Conversions::shared().of("acme", &transaction).await[0]["click"], "verified");
-    // Another user's conversion cannot borrow it.
+    // Another user's conversion cannot use the click id.
     let borrowed = fresh("t");
     fixture.postback("acme", &postback("54321", &click_id, &borrowed)).await;
     assert_eq!(Conversions::shared().of("acme", &borrowed).await[0]["click"], "foreign");
 }
 
 #[tokio::test]
-async fn a_partner_with_its_own_names_gets_them_in_links_and_sends_them_back() {
+async fn a_partners_own_parameter_names_work_in_links_and_postbacks() {
     let fixture = Fixture::new();
     let link = fixture.stack.partner("umbrella").landings["offer"].clone();
     let location = fixture.send(fixture.http.get(link)).await.location.unwrap();
-    assert_eq!(location.matches("aff_sub=").count(), 1, "replaced, not repeated: {location}");
+    assert_eq!(location.matches("aff_sub=").count(), 1, "the parameter is replaced: {location}");
     let postback = |click: &str| {
         let transaction = fresh("t");
         format!("user_id=12345&aff_sub={click}&transaction_id={transaction}&currency=USD&payout=3.50")

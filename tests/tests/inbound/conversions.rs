@@ -1,4 +1,4 @@
-//! What GG3 gets.
+//! Tests the conversions that GG3 receives.
 
 use std::{path::Path, time::Duration};
 
@@ -38,7 +38,7 @@ async fn every_accepted_postback_reaches_the_queue_as_its_schema_says() {
 }
 
 #[tokio::test]
-async fn the_schema_refuses_what_is_no_conversion() {
+async fn the_schema_refuses_malformed_conversions() {
     let good = json!({
         "schema_version": 1, "type": "conversion.accepted", "provider": "acme", "transaction_id": "t",
         "receipt_id": "r", "received_at": "2026-11-23T12:00:00.5Z", "user_id": "u", "click_id": "c",
@@ -58,7 +58,7 @@ async fn the_schema_refuses_what_is_no_conversion() {
         spoilt[name] = bad;
         assert!(!schema.is_valid(&spoilt), "{name}");
     }
-    // What names an original is a correction, whole, and nothing else is.
+    // A conversion with an original must be a whole correction, and no other type may have one.
     let mut corrected = good.clone();
     corrected["type"] = json!("conversion.corrected");
     assert!(!schema.is_valid(&corrected));
@@ -74,7 +74,7 @@ async fn the_schema_refuses_what_is_no_conversion() {
     assert!(!schema.is_valid(&corrected));
 }
 
-/// The relay as a process of its own, with a proxy before the stack's SQS.
+/// Starts the relay as a process of its own, with a proxy in front of the stack's SQS.
 async fn relay(fixture: &Fixture) -> (Proxy, Function) {
     let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
     let through =
@@ -106,7 +106,7 @@ fn inserted(transaction: &str, sequence: usize) -> Change {
     Change::insert(keys, image).sequence_number(&sequence.to_string())
 }
 
-/// One that nobody can convert: its amount is none.
+/// Returns a record that cannot be converted, because it has no amount.
 fn broken(transaction: &str, sequence: usize) -> Change {
     let keys = json!({"provider_transaction": {"S": transaction}, "revision": {"S": "original"}});
     Change::insert(keys.clone(), keys).sequence_number(&sequence.to_string())
@@ -118,7 +118,7 @@ fn failures(response: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_converted_is_set_aside_whole_and_can_be_put_back() {
+async fn an_unconvertible_record_is_set_aside_and_can_be_redriven() {
     let fixture = Fixture::new();
     let (_proxy, relay) = relay(&fixture).await;
     let (good, bad) = (fresh("t"), fresh("bad"));
@@ -128,7 +128,7 @@ async fn a_record_that_cannot_be_converted_is_set_aside_whole_and_can_be_put_bac
 
     let dead = dead_letter(&fixture, &bad).await;
     assert_eq!(serde_json::from_str::<Value>(&dead).unwrap()["dynamodb"]["SequenceNumber"], "2");
-    // Put back as it is, it is set aside again; mended, it is converted.
+    // An unchanged record is set aside again. A repaired one is converted.
     let event = queue_event("conversion-retries", [Message::new(dead).id("m1")]);
     assert_eq!(failures(&relay.invoke(&event).await.response()), [""; 0]);
     dead_letter(&fixture, &bad).await;
@@ -138,7 +138,7 @@ async fn a_record_that_cannot_be_converted_is_set_aside_whole_and_can_be_put_bac
     assert_eq!(Conversions::shared().of("acme", &mended).await.len(), 1);
 }
 
-/// The dead letter that speaks of this transaction, taken from its queue.
+/// Waits for the dead letter that contains this transaction, removes it, and returns its body.
 async fn dead_letter(fixture: &Fixture, transaction: &str) -> String {
     let (sqs, queue) = (fixture.stack.sqs(), fixture.stack.queue("conversion-dead-letters"));
     for _ in 0..20 {
@@ -158,11 +158,11 @@ async fn dead_letter(fixture: &Fixture, transaction: &str) -> String {
             }
         }
     }
-    panic!("no dead letter of {transaction}")
+    panic!("no dead letter contains {transaction}")
 }
 
 #[tokio::test]
-async fn a_queue_that_takes_nothing_holds_the_stream_at_its_lowest_record() {
+async fn a_failing_queue_stops_the_stream_at_its_first_record() {
     let fixture = Fixture::new();
     let (proxy, relay) = relay(&fixture).await;
     let transaction = fresh("t");

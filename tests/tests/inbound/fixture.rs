@@ -1,4 +1,4 @@
-//! What the tests share: the stack, a partner to act as, and everything that arrives on the queue of conversions.
+//! Gives the tests the stack, a partner to act as, and all messages that arrive on the queue of conversions.
 
 use std::sync::OnceLock;
 
@@ -9,13 +9,13 @@ use tests::{
     stack::{Stack, http_client},
 };
 
-/// A test's view of the stack.
+/// Holds the stack and a client for one test.
 pub(crate) struct Fixture {
     pub(crate) stack: Stack,
     pub(crate) http: reqwest::Client,
 }
 
-/// What came back.
+/// Holds an HTTP answer.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -29,7 +29,7 @@ impl Reply {
         self.body[name].as_str().unwrap_or_default()
     }
 
-    /// The faults, as pairs of parameter and code.
+    /// Returns the faults as pairs of parameter and code.
     pub(crate) fn faults(&self) -> Vec<(String, String)> {
         let text = |fault: &Value, name: &str| fault[name].as_str().unwrap_or_default().to_owned();
         let faults = self.body["faults"].as_array().cloned().unwrap_or_default();
@@ -59,12 +59,12 @@ impl Fixture {
     }
 }
 
-/// The document's single-event query, of this transaction.
+/// Returns the single-event query of the specification with this transaction.
 pub(crate) fn sample(transaction_id: &str) -> String {
     format!("user_id=12345&click_id=67890&transaction_id={transaction_id}&currency=USD&amount_decimal=100.00")
 }
 
-/// Everything that has arrived on the queue of conversions since the tests began: one reader for all tests.
+/// Collects all messages that arrive on the queue of conversions. All tests share one reader.
 pub(crate) struct Conversions(Arrivals<Value>);
 
 impl Conversions {
@@ -76,7 +76,7 @@ impl Conversions {
         })
     }
 
-    /// All conversions of this transaction, once there is one.
+    /// Waits for a conversion of this transaction, and returns all of them.
     pub(crate) async fn of(&self, provider: &str, transaction_id: &str) -> Vec<Value> {
         let theirs = |body: &Value| body["provider"] == provider && body["transaction_id"] == transaction_id;
         self.0.some(&format!("there is a conversion of {provider} {transaction_id}"), theirs).await

@@ -1,4 +1,4 @@
-//! Tests of the log lines: their content, and the secrets that they must never hold.
+//! Tests the log lines: their content, and the secrets that they must never hold.
 
 use serde_json::Value;
 use tests::{
@@ -12,7 +12,7 @@ use crate::fixture::{Fixture, fresh};
 const MARK: &str = "unmistakable";
 
 #[tokio::test]
-async fn no_secret_and_no_query_string_is_in_any_line_whatever_happens() {
+async fn no_log_line_holds_a_secret_or_a_query_string() {
     let fixture = Fixture::new();
     let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
     let token = fixture.stack.partner("acme").token.clone().unwrap();
@@ -52,7 +52,7 @@ async fn no_secret_and_no_query_string_is_in_any_line_whatever_happens() {
             click.invoke(&request.event()).await.response();
         }
     }
-    // Garbage that is no event at all fails the invocation, and its error quotes nothing either.
+    // A payload that is no event fails the invocation, and the error must not quote it.
     postback.invoke(&Value::String(MARK.into())).await;
     for function in [&postback, &click] {
         function.kill().await;
@@ -60,14 +60,14 @@ async fn no_secret_and_no_query_string_is_in_any_line_whatever_happens() {
         assert!(!logs.is_empty());
         for line in logs {
             for secret in [MARK, &token, link_query, "user_id=", "signature="] {
-                assert!(!line.contains(secret), "{secret} in {line}");
+                assert!(!line.contains(secret), "{secret} is in {line}");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_call_is_one_line_with_its_outcome_at_any_level() {
+async fn a_call_logs_one_line_with_its_outcome_at_any_level() {
     let fixture = Fixture::new();
     let mut settings = Settings::built("postback")
         .variables(fixture.stack.aws_environment(&fixture.stack.aws_endpoint_url))
@@ -98,7 +98,7 @@ async fn a_call_is_one_line_with_its_outcome_at_any_level() {
     }
     postback.kill().await;
     let lines = postback.logs();
-    assert_eq!(lines.len(), expected.len(), "one line a call: {lines:?}");
+    assert_eq!(lines.len(), expected.len(), "each call logs one line: {lines:?}");
     for (line, (outcome, counted)) in lines.iter().zip(expected) {
         let line: Value = serde_json::from_str(line).unwrap();
         assert_eq!((line["outcome"].as_str(), line["provider"].as_str()), (Some(outcome), Some("acme")));

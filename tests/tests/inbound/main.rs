@@ -1,5 +1,5 @@
-//! The inbound flow from outside: contracts of the postback URL, tracking links and conversions, as a partner, a browser
-//! and GG3 see them; and, with a proxy between a function and AWS, what only the wire shows.
+//! Tests the inbound flow from outside: postback URLs, tracking links and conversions, as a partner, a browser and GG3
+//! see them. The tests of the wire put a proxy between a function and AWS.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

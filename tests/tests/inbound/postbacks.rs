@@ -1,4 +1,4 @@
-//! The postback URL, as a partner's engineer meets it.
+//! Tests the postback URL as a partner's engineer uses it.
 
 use domain::{
     inbound::parameters::Parameters,
@@ -22,7 +22,7 @@ async fn the_documents_samples_work_as_printed() {
 }
 
 #[tokio::test]
-async fn a_resend_gets_the_originals_receipt_and_a_conflicting_one_changes_nothing() {
+async fn a_resend_gets_the_receipt_and_a_conflict_changes_nothing() {
     let fixture = Fixture::new();
     let query = sample(&fresh("t"));
     let first = fixture.postback("acme", &format!("{query}&sub1=x")).await;
@@ -49,7 +49,7 @@ async fn a_resend_gets_the_originals_receipt_and_a_conflicting_one_changes_nothi
 }
 
 #[tokio::test]
-async fn a_broken_call_hears_every_fault_at_once() {
+async fn a_malformed_call_gets_every_fault_at_once() {
     let fixture = Fixture::new();
     let reply =
         fixture.postback("acme", "user_id={user_id}&click_id=a&click_id=a&currency=usd&amount_decimal=-1").await;
@@ -70,7 +70,7 @@ async fn a_broken_call_hears_every_fault_at_once() {
 }
 
 #[tokio::test]
-async fn a_post_takes_its_parameters_from_query_and_body_and_refuses_other_bodies() {
+async fn a_post_takes_parameters_from_its_query_and_its_form_body() {
     let fixture = Fixture::new();
     let url = &fixture.stack.partner("acme").postback_url;
     let query = sample(&fresh("t"));
@@ -120,7 +120,7 @@ async fn bad_bytes_are_answered_with_400_and_a_reason() {
 }
 
 #[tokio::test]
-async fn an_unknown_partner_and_a_wrong_credential_cannot_be_told_apart() {
+async fn an_unknown_partner_looks_like_a_wrong_credential() {
     let fixture = Fixture::new();
     let base = format!("{}/postback", fixture.stack.api_url);
     let query = sample("t");
@@ -131,7 +131,7 @@ async fn an_unknown_partner_and_a_wrong_credential_cannot_be_told_apart() {
         bodies.push(reply.body);
     }
     bodies.dedup();
-    assert_eq!(bodies.len(), 1, "one text for all");
+    assert_eq!(bodies.len(), 1, "all refusals have the same body");
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn a_signed_postback_is_accepted_and_a_tampered_one_is_not() {
 }
 
 #[tokio::test]
-async fn a_derived_transaction_is_one_for_its_user_click_and_event() {
+async fn a_derived_transaction_is_one_per_user_click_and_event() {
     let fixture = Fixture::new();
     let ids = format!("user_id={}&click_id=c", fresh("u"));
     let first = fixture.postback("globex", &format!("{ids}&{MULTI_EVENT}")).await;

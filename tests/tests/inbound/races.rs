@@ -1,10 +1,10 @@
-//! Simultaneous calls: one transaction is one conversion, whoever wins.
+//! Sends simultaneous calls. One transaction becomes one conversion, whichever call wins.
 
 use std::collections::BTreeSet;
 
 use crate::fixture::{Conversions, Fixture, Reply, fresh, sample};
 
-/// Sends all of these at once.
+/// Sends all of these queries at once.
 async fn at_once(fixture: &Fixture, queries: Vec<String>) -> Vec<Reply> {
     let url = fixture.stack.partner("acme").postback_url.clone();
     let calls = queries.into_iter().map(|query| {
@@ -20,8 +20,8 @@ async fn at_once(fixture: &Fixture, queries: Vec<String>) -> Vec<Reply> {
     replies
 }
 
-/// How many conversions of a transaction there are, after everything that was recorded before now has been relayed: a later postback of
-/// the same shard has arrived. A conversion that came twice is one, as GG3 counts.
+/// Counts the conversions of a transaction after a later postback of the same shard has arrived. By then everything
+/// recorded earlier has been relayed. GG3 counts a repeated conversion once, and so does this function.
 async fn conversions(fixture: &Fixture, transaction: &str) -> usize {
     let later = fresh("later");
     assert_eq!(fixture.postback("acme", &sample(&later)).await.status, 200);
@@ -32,7 +32,7 @@ async fn conversions(fixture: &Fixture, transaction: &str) -> usize {
 }
 
 #[tokio::test]
-async fn two_hundred_identical_postbacks_at_once_are_one_item_one_conversion_and_one_receipt() {
+async fn two_hundred_identical_postbacks_make_one_conversion() {
     let fixture = Fixture::new();
     let transaction = fresh("race");
     let replies = at_once(&fixture, vec![sample(&transaction); 200]).await;
@@ -44,7 +44,7 @@ async fn two_hundred_identical_postbacks_at_once_are_one_item_one_conversion_and
 }
 
 #[tokio::test]
-async fn a_hundred_of_one_amount_and_a_hundred_of_another_are_one_item_and_half_of_them_conflicts() {
+async fn one_of_two_amounts_sent_at_once_wins_and_one_conflicts() {
     let fixture = Fixture::new();
     let transaction = fresh("race");
     let one = sample(&transaction);

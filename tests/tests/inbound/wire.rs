@@ -1,5 +1,5 @@
-//! What only the wire shows: how many calls an answer costs, and what happens when AWS fails, is slow, or the function dies
-//! at the worst instant. The function is the real binary; a proxy stands between it and the stack.
+//! Counts the calls that an answer costs, and tests failures of AWS, slow calls and a kill at the worst instant. The
+//! function is the real binary. A proxy stands between it and the stack.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use tests::{
 
 use crate::fixture::{Fixture, fresh, sample};
 
-/// The timeout of `postback` in template.yaml.
+/// Equals the timeout of `postback` in template.yaml.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
 
 struct Rig {
@@ -40,7 +40,7 @@ impl Rig {
         Self { fixture, proxy, settings, function }
     }
 
-    /// With acme in memory, and nothing on the journal.
+    /// Starts a function that has acme in memory, and clears the journal.
     async fn warm() -> Self {
         let rig = Self::new().await;
         assert_eq!(rig.call(&sample(&fresh("t"))).await.0, 200);
@@ -83,7 +83,7 @@ async fn init_reads_once_and_the_first_call_once_more() {
 }
 
 #[tokio::test]
-async fn a_new_postback_and_a_duplicate_are_one_call_and_a_conflict_or_a_kept_refusal_one_more() {
+async fn a_postback_costs_one_call_and_a_conflict_two() {
     let rig = Rig::warm().await;
     let query = sample(&fresh("t"));
     for (query, status, calls) in [
@@ -101,7 +101,7 @@ async fn a_new_postback_and_a_duplicate_are_one_call_and_a_conflict_or_a_kept_re
 }
 
 #[tokio::test]
-async fn what_no_partner_sent_costs_one_read_once() {
+async fn calls_for_an_unknown_partner_cost_one_read() {
     let rig = Rig::new().await;
     rig.proxy.take_calls();
     for _ in 0..3 {
@@ -113,7 +113,7 @@ async fn what_no_partner_sent_costs_one_read_once() {
 }
 
 #[tokio::test]
-async fn a_store_that_is_throttled_failing_or_silent_is_answered_with_503_in_time_and_the_resend_is_accepted() {
+async fn a_failing_store_is_a_503_in_time_and_a_resend_is_accepted() {
     let rig = Rig::warm().await;
     let fail = tests::proxy::AwsError::internal_server_error;
     for action in [Action::Throttle, Action::FailBefore(fail()), Action::CutBefore, Action::SilenceBefore] {
@@ -132,7 +132,7 @@ async fn a_store_that_is_throttled_failing_or_silent_is_answered_with_503_in_tim
 }
 
 #[tokio::test]
-async fn a_write_whose_answer_was_lost_is_repeated_by_the_client_and_accepted_with_its_own_receipt() {
+async fn a_write_whose_answer_was_lost_is_repeated_and_accepted() {
     let rig = Rig::warm().await;
     for action in [Action::CutAfter, Action::ForwardThenFail(tests::proxy::AwsError::internal_server_error())] {
         let query = sample(&fresh("t"));
@@ -151,7 +151,7 @@ async fn a_write_whose_answer_was_lost_is_repeated_by_the_client_and_accepted_wi
 }
 
 #[tokio::test]
-async fn when_every_answer_is_lost_the_resend_gets_the_receipt_of_what_was_written() {
+async fn a_resend_after_lost_answers_is_a_duplicate() {
     let rig = Rig::warm().await;
     let query = sample(&fresh("t"));
     rig.proxy.on(|_| Action::CutAfter);
@@ -162,7 +162,7 @@ async fn when_every_answer_is_lost_the_resend_gets_the_receipt_of_what_was_writt
 }
 
 #[tokio::test]
-async fn killed_after_the_write_and_before_the_answer_the_resend_gets_the_originals_receipt() {
+async fn a_resend_after_a_kill_gets_the_originals_receipt() {
     let rig = Rig::warm().await;
     let query = sample(&fresh("t"));
     let written = rig.proxy.pause_after("PutItem");
@@ -183,7 +183,7 @@ async fn killed_after_the_write_and_before_the_answer_the_resend_gets_the_origin
 }
 
 #[tokio::test]
-async fn a_partner_in_memory_is_served_stale_while_its_table_is_down_and_another_hears_503() {
+async fn a_partner_in_memory_is_served_while_its_table_is_down() {
     let rig = Rig::new().await;
     let function = rig.settings.clone().variable("PARTNER_FRESH_SECONDS", "0").spawn().await;
     let rig = Rig { function, ..rig };
@@ -211,11 +211,11 @@ async fn a_payload_of_another_kind_fails_its_invocation_alone() {
         assert!(error["errorMessage"].as_str().unwrap().contains("PayloadFormatVersion"), "{error}");
     }
     assert_eq!(rig.call(&sample(&fresh("t"))).await.0, 200);
-    assert_eq!(rig.operations(), ["PutItem"], "the process and its memory are those of before");
+    assert_eq!(rig.operations(), ["PutItem"], "the same process continues with its memory");
 }
 
 #[tokio::test]
-async fn a_query_that_makes_no_uri_is_answered_as_it_was_sent() {
+async fn a_query_that_is_not_a_valid_uri_is_read_as_sent() {
     let rig = Rig::warm().await;
     for odd in ["a=\"", "a=<b>", "a=b c", "a=\t\0\u{7f}", "a=#b", "?a=1", "a=%zz", "a=\u{e9}"] {
         let (status, body) = rig.call(&format!("{}&{odd}&last=1", sample(&fresh("t")))).await;
@@ -227,7 +227,7 @@ async fn a_query_that_makes_no_uri_is_answered_as_it_was_sent() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_not_the_base64_it_claims_is_a_400() {
+async fn a_body_that_is_not_valid_base64_is_a_400() {
     let rig = Rig::warm().await;
     let request = HttpRequest::post("/postback/acme/x").route("POST /postback/{provider}/{token}").form("user_id=1");
     let mut event = request.event();

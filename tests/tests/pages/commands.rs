@@ -1,4 +1,4 @@
-//! Every command that a page prints is one that its program takes.
+//! Tests that every command printed on a page is accepted by its program.
 
 use std::{
     collections::BTreeSet,
@@ -10,7 +10,7 @@ use tests::built;
 
 use crate::{page::Page, repository};
 
-/// Runs the operator's command where no AWS can be found: all that it can do is to read its arguments and to say so.
+/// Runs the operator's command without access to AWS, so that it can only read its arguments and fail.
 fn postbackctl(words: &[String]) -> Output {
     Command::new(built("postbackctl"))
         .args(words)
@@ -22,7 +22,7 @@ fn postbackctl(words: &[String]) -> Output {
         .unwrap()
 }
 
-/// Returns the arguments of the operator's command in a line of shell or a span of code, if it has one.
+/// Returns the arguments of the operator's command in a shell line or a code span, if it has one.
 fn arguments(command: &str) -> Option<Vec<String>> {
     let in_subshell = || command.split_once("<(postbackctl ").map(|(_, rest)| rest);
     let starts = ["postbackctl ", "cargo run -p postbackctl -- "];
@@ -30,7 +30,7 @@ fn arguments(command: &str) -> Option<Vec<String>> {
     Some(words(rest))
 }
 
-/// Splits a line as a shell does, up to a redirection or the end of a subshell. `<content-id>` is a word.
+/// Splits a line as a shell does, up to a redirection or the end of a subshell. Keeps `<content-id>` as a word.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
     for sign in line.chars() {
@@ -51,14 +51,14 @@ fn words(line: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_operators_command_takes_every_line_that_is_printed() {
+fn postbackctl_accepts_every_printed_command() {
     let mut looked_at = 0;
     for page in Page::all() {
         for command in page.commands() {
             let Some(words) = arguments(&command).filter(|words| !words.is_empty()) else { continue };
             looked_at += 1;
             let place = format!("{}: {command}", page.path.display());
-            // A bare name, as in a sentence about the command, is only looked for.
+            // A bare name in a sentence about the command only needs to exist.
             let is_name = words.iter().all(|word| word.chars().all(|sign| sign.is_ascii_lowercase() || sign == '-'));
             let help = postbackctl(&[words.as_slice(), &["--help".to_owned()]].concat());
             if is_name && help.status.success() {
@@ -69,7 +69,7 @@ fn the_operators_command_takes_every_line_that_is_printed() {
             assert!(!said.starts_with("error: "), "{place}\n{said}");
         }
     }
-    assert!(looked_at > 80, "the commands are found: {looked_at}");
+    assert!(looked_at > 80, "only {looked_at} commands are found");
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn every_make_target_exists() {
             found.insert(target);
         }
     }
-    assert!(found.len() > 10, "the targets are found: {found:?}");
+    assert!(found.len() > 10, "only these targets are found: {found:?}");
 }
 
 #[test]
@@ -116,11 +116,11 @@ fn every_package_exists_and_every_function_is_built() {
             }
         }
     }
-    assert!(deployments >= 2, "README.md and docs/deploying.md build them");
+    assert!(deployments >= 2, "README.md and docs/deploying.md each build all functions");
 }
 
 #[test]
-fn every_parameter_of_a_deployment_is_the_templates() {
+fn every_deployment_parameter_is_in_the_template() {
     let template = fs::read_to_string(repository().join("template.yaml")).unwrap();
     let mut looked_at = 0;
     for page in Page::all() {
@@ -136,5 +136,5 @@ fn every_parameter_of_a_deployment_is_the_templates() {
             }
         }
     }
-    assert!(looked_at >= 2, "the parameters are found");
+    assert!(looked_at >= 2, "only {looked_at} parameters are found");
 }

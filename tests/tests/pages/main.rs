@@ -1,4 +1,4 @@
-//! The pages say what is true: their commands parse, their samples are valid, and what they name exists.
+//! Tests that the pages are true: commands parse, samples are valid, and every name refers to something.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

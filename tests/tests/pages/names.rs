@@ -1,4 +1,4 @@
-//! Every link, file and function that a page names exists.
+//! Tests that every link, file and method named on a page exists.
 
 use std::{
     collections::BTreeSet,
@@ -8,7 +8,7 @@ use std::{
 
 use crate::{page::Page, repository};
 
-/// The folders that a path in a page begins with.
+/// Lists the folders with which a path on a page may begin.
 const FOLDERS: [&str; 7] = ["shared/", "functions/", "infra/", "tests/", "docs/", ".ci/", ".github/"];
 
 /// Resolves `..` and `.` without looking at the disk.
@@ -40,7 +40,7 @@ fn every_link_leads_somewhere() {
             looked_at += 1;
         }
     }
-    assert!(looked_at > 50, "the links are found: {looked_at}");
+    assert!(looked_at > 50, "only {looked_at} links are found");
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn every_file_that_is_named_exists() {
             looked_at += 1;
         }
     }
-    assert!(looked_at > 100, "the paths are found: {looked_at}");
+    assert!(looked_at > 100, "only {looked_at} paths are found");
 }
 
 /// Returns the text of every Rust file below this folder.
@@ -85,7 +85,7 @@ fn every_method_that_is_named_exists() {
             looked_at += 1;
         }
     }
-    assert!(looked_at >= 10, "the methods are found: {looked_at}");
+    assert!(looked_at >= 10, "only {looked_at} methods are found");
 }
 
 #[test]

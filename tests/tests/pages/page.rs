@@ -1,4 +1,4 @@
-//! A page in Markdown, taken apart into blocks of code, spans of code and links.
+//! Splits a Markdown page into code blocks, code spans and links.
 
 use std::{
     fs,
@@ -7,25 +7,25 @@ use std::{
 
 use crate::repository;
 
-/// The folders and files whose pages are checked.
+/// Lists the folders and files whose pages are checked.
 const PLACES: [&str; 5] = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs"];
 
-/// A page.
+/// Holds a page, split into its parts.
 pub(crate) struct Page {
-    /// Its path in the repository.
+    /// Holds the path inside the repository.
     pub(crate) path: PathBuf,
-    /// Its blocks of code, fenced or indented.
+    /// Holds the code blocks, fenced or indented.
     pub(crate) blocks: Vec<Block>,
-    /// Everything else, in paragraphs.
+    /// Holds all other text, one paragraph an entry.
     paragraphs: Vec<String>,
 }
 
-/// A block of code.
+/// Holds a code block.
 #[derive(Debug, Default)]
 pub(crate) struct Block {
-    /// What stands behind its fence; nothing for an indented block.
+    /// Holds the word after the fence, or nothing for an indented block.
     pub(crate) language: String,
-    /// Its lines.
+    /// Holds the lines of the block.
     pub(crate) text: String,
 }
 
@@ -38,7 +38,7 @@ impl Page {
         }
         paths.sort();
         let pages: Vec<Self> = paths.iter().map(|path| Self::read(path)).collect();
-        assert!(pages.len() > 10, "the pages are found");
+        assert!(pages.len() > 10, "only {} pages are found", pages.len());
         pages
     }
 
@@ -64,7 +64,7 @@ impl Page {
                 }
                 blocks.push(Block { language: String::new(), text: inside.join("\n") });
             } else if line.is_empty() || line.starts_with('|') {
-                // A row of a table is a paragraph of its own.
+                // Each row of a table is a paragraph of its own.
                 paragraphs.push(line.to_owned());
             } else {
                 let paragraph = paragraphs.last_mut().unwrap();
@@ -76,21 +76,21 @@ impl Page {
         Self { path, blocks, paragraphs }
     }
 
-    /// Returns the code inside its sentences, each on one line.
+    /// Returns the code spans of the text, each on one line.
     pub(crate) fn spans(&self) -> impl Iterator<Item = &str> {
         self.paragraphs.iter().flat_map(|paragraph| paragraph.split('`').skip(1).step_by(2))
     }
 
-    /// Returns the targets of its links and pictures.
+    /// Returns the targets of the links and pictures.
     pub(crate) fn links(&self) -> impl Iterator<Item = &str> {
         let prose = self.paragraphs.iter().flat_map(|paragraph| paragraph.split('`').step_by(2));
-        // A link's text may itself be code, so the paragraph is looked at whole as well.
+        // A link's text may itself be code, so the whole paragraph is searched too.
         let whole = self.paragraphs.iter().map(String::as_str);
         let links = |text| str::split(text, "](").skip(1).filter_map(|rest: &str| rest.split_once(')'));
         prose.chain(whole).flat_map(links).map(|(target, _)| target)
     }
 
-    /// Returns the anchors of its headings, as GitHub makes them.
+    /// Returns the anchors of the headings, as GitHub makes them.
     pub(crate) fn anchors(&self) -> Vec<String> {
         let headings = self.paragraphs.iter().filter_map(|paragraph| paragraph.trim().strip_prefix('#'));
         let anchor = |heading: &str| {
@@ -101,7 +101,7 @@ impl Page {
         headings.map(anchor).collect()
     }
 
-    /// Returns the lines of its blocks of shell, with continued lines joined and comments removed, and all its spans.
+    /// Returns the lines of the shell blocks and all spans. Continued lines are joined, and comments are removed.
     pub(crate) fn commands(&self) -> Vec<String> {
         let is_shell = |block: &&Block| ["", "sh", "bash"].contains(&block.language.as_str());
         let joined = self.blocks.iter().filter(is_shell).map(|block| block.text.replace("\\\n", " "));

@@ -1,4 +1,4 @@
-//! What docs/local-stack.md prints is run as it stands there, but for the port and the name of the stack.
+//! Runs the commands of docs/local-stack.md as printed, except for the port and the name of the stack.
 
 use std::{env, fs, os::unix::fs::symlink, path::PathBuf, process::Stdio};
 
@@ -13,15 +13,15 @@ use tokio::{
 
 use crate::{page::Page, repository};
 
-/// Returns the one block of the page that contains this text.
+/// Returns the only block of the page that contains this text.
 fn block(page: &Page, containing: &str) -> String {
     let mut found = page.blocks.iter().filter(|block| block.text.contains(containing));
     let block = found.next().unwrap_or_else(|| panic!("no block contains {containing}"));
-    assert!(found.next().is_none(), "one block contains {containing}");
+    assert!(found.next().is_none(), "several blocks contain {containing}");
     block.text.clone()
 }
 
-/// A folder that looks like the repository once `make up` has run: its stack is the one of the tests.
+/// Holds a folder that looks like the repository after `make up`, with the stack of the tests.
 struct Clone(PathBuf);
 
 impl Clone {
@@ -42,7 +42,7 @@ impl Drop for Clone {
     }
 }
 
-/// Runs a script, and returns what it wrote to standard output if it succeeded.
+/// Runs a script. Returns its standard output, or its standard error if it failed.
 async fn shell(script: &str, folder: &PathBuf) -> Result<String, String> {
     let path = env::var("PATH").unwrap_or_default();
     let mut command = Command::new("bash");

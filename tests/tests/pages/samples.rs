@@ -1,4 +1,4 @@
-//! Every sample that a page prints is valid.
+//! Tests that every sample printed on a page is valid.
 
 use std::{fs, process::Command};
 
@@ -31,7 +31,7 @@ fn every_partner_file_passes_the_check() {
             looked_at += 1;
         }
     }
-    assert!(looked_at >= 1, "docs/partner-files.md has one");
+    assert!(looked_at >= 1, "docs/partner-files.md has no sample file");
 }
 
 #[test]
@@ -51,5 +51,5 @@ fn every_event_and_conversion_matches_its_schema() {
             looked_at += 1;
         }
     }
-    assert!(looked_at >= 6, "docs/platform.md has one of each type: {looked_at}");
+    assert!(looked_at >= 6, "docs/platform.md has a sample of each type; only {looked_at} are found");
 }

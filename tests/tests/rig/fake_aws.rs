@@ -1,4 +1,4 @@
-//! An AWS that does nothing but remember what it was asked to do.
+//! Imitates AWS: answers every call and records its operation.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use axum::{
 use serde_json::json;
 use tokio::net::TcpListener;
 
-/// Runs until the test ends.
+/// Serves until the test ends.
 #[derive(Clone, Default)]
 pub(crate) struct FakeAws {
     asked: Arc<Mutex<Vec<String>>>,
@@ -32,7 +32,7 @@ impl FakeAws {
         format!("http://{}", self.address)
     }
 
-    /// The operations it was asked for, in their order.
+    /// Returns the operations of the calls so far, in order.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
@@ -41,6 +41,6 @@ impl FakeAws {
 async fn answer(State(aws): State<FakeAws>, headers: HeaderMap, _body: Bytes) -> impl IntoResponse {
     let target = headers.get("x-amz-target").map_or("", |value| value.to_str().unwrap());
     aws.asked.lock().unwrap().push(target.rsplit('.').next().unwrap().to_owned());
-    // A date of its own tells whether the proxy leaves an answer's headers alone.
+    // The fixed date shows that the proxy leaves an answer's headers unchanged.
     ([(DATE, "Mon, 23 Nov 2026 12:00:00 GMT")], json!({"MessageId": "1"}).to_string())
 }

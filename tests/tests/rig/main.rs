@@ -1,6 +1,6 @@
-//! The rig itself keeps what it promises: no AWS, no stack, no code of the product's own.
+//! Tests the rig without AWS, the stack or any code of the product.
 
-#![allow(clippy::unwrap_used, reason = "clippy knows tests, but not what only tests call")]
+#![allow(clippy::unwrap_used, reason = "clippy exempts tests but not their helpers")]
 
 mod fake_aws;
 mod partner_simulator;
@@ -12,7 +12,7 @@ mod wire;
 
 use tests::runtime_api::Settings;
 
-/// The function that does what its events tell it to.
+/// Returns the settings of the function that does what its events order.
 fn echo() -> Settings {
     Settings::new(env!("CARGO_BIN_EXE_echo-function"))
 }

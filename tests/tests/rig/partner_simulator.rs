@@ -1,4 +1,4 @@
-//! The partner simulator does as its client tells it.
+//! Tests that the partner simulator obeys its client.
 
 use std::net::Ipv4Addr;
 
@@ -9,7 +9,7 @@ use tests::{
 };
 use tokio::net::TcpListener;
 
-/// One of this test's own, which ends with it.
+/// Starts a simulator that ends with the test.
 async fn simulator() -> PartnerSimulator {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -18,7 +18,7 @@ async fn simulator() -> PartnerSimulator {
 }
 
 #[tokio::test]
-async fn a_partner_answers_as_told_and_says_what_came() {
+async fn a_partner_answers_as_set_and_lists_its_requests() {
     let partner = simulator().await;
     partner.answer("acme", [Answer::status(500).times(2), Answer::status(410)]).await;
     let url = format!("{}/hook?click=c-1", partner.webhook_url("acme"));
@@ -35,7 +35,7 @@ async fn a_partner_answers_as_told_and_says_what_came() {
 }
 
 #[tokio::test]
-async fn what_hangs_has_been_received() {
+async fn a_hanging_request_counts_as_received() {
     let partner = simulator().await;
     partner.answer("acme", [Answer::hang()]).await;
     let waiting = tokio::spawn(http_client().get(partner.webhook_url("acme")).send());
@@ -46,7 +46,7 @@ async fn what_hangs_has_been_received() {
 }
 
 #[tokio::test]
-async fn a_secret_that_was_told_is_verified_with() {
+async fn a_known_secret_makes_the_partner_check_signatures() {
     let partner = simulator().await;
     let call = async || {
         http_client().get(partner.webhook_url("acme")).send().await.unwrap();

@@ -1,10 +1,10 @@
-//! Events have the shapes that AWS documents, and parse as what AWS's own types expect.
+//! Tests that events have the shapes that AWS documents and parse as AWS's own types.
 
 use aws_lambda_events::event::{apigw::ApiGatewayV2httpRequest, dynamodb, sqs::SqsEvent};
 use serde_json::{Value, json};
 use tests::payload::{Change, HttpRequest, Message, queue_event, stream_event};
 
-/// What the developer guide of API Gateway prints for format 2.0, without the parts of authorisers and certificates.
+/// Returns the event that API Gateway's developer guide prints for format 2.0, without authorisers and certificates.
 fn documented() -> Value {
     json!({
         "version": "2.0", "routeKey": "$default", "rawPath": "/my/path",
@@ -63,7 +63,7 @@ fn a_request_has_the_documented_fields_and_no_others() {
 }
 
 #[test]
-fn a_query_stays_raw_while_the_map_loses_repetition_and_encoding() {
+fn the_query_stays_raw_and_the_map_loses_repetition() {
     let query = "user_id=a%2Cb&user_id=c+d&note={click_id}&flag&amount_decimal=100.00";
     let event = HttpRequest::get("/postback/acme/t").query(query).event();
     assert_eq!(event["rawQueryString"], query);
@@ -80,7 +80,7 @@ fn a_request_without_query_cookies_or_body_has_no_such_fields() {
 }
 
 #[test]
-fn a_form_arrives_as_base64_as_api_gateway_sends_it_unless_told_otherwise() {
+fn a_form_arrives_as_base64_by_default() {
     let form = HttpRequest::post("/").form("user_id=1&click_id=%C3%BC");
     let (encoded, plain) = (form.event(), form.clone().as_base64(false).event());
     assert_eq!(
@@ -94,7 +94,7 @@ fn a_form_arrives_as_base64_as_api_gateway_sends_it_unless_told_otherwise() {
 }
 
 #[test]
-fn a_path_arrives_decoded_but_for_the_percent_sign() {
+fn a_path_arrives_decoded_except_for_the_percent_sign() {
     let event = HttpRequest::get("/click/acme/caf%C3%A9%2Fa%2520b").route("GET /click/{provider}/{landing}").event();
     assert_eq!(event["rawPath"], "/click/acme/café/a%2520b");
     assert_eq!(event["pathParameters"], json!({"provider": "acme", "landing": "café/a%2520b"}));
@@ -103,17 +103,17 @@ fn a_path_arrives_decoded_but_for_the_percent_sign() {
 }
 
 #[test]
-fn the_caller_s_address_comes_after_what_the_caller_claims() {
+fn the_callers_address_follows_the_claimed_ones() {
     let event = HttpRequest::get("/").header("X-Forwarded-For", "198.51.100.1").source_ip("203.0.113.9").event();
     assert_eq!(event["headers"]["x-forwarded-for"], "198.51.100.1, 203.0.113.9");
     assert_eq!(event["requestContext"]["http"]["sourceIp"], "203.0.113.9");
 }
 
 #[test]
-fn a_batch_of_a_queue_parses_as_one() {
+fn a_queue_batch_parses_as_an_sqs_event() {
     let messages = [Message::new("{}").receive_count(3), Message::new("not json").group("acme").attribute("k", "v")];
     let event: SqsEvent = serde_json::from_value(queue_event("gg3-events", messages)).unwrap();
-    let [first, second] = &event.records[..] else { panic!("two records") };
+    let [first, second] = &event.records[..] else { panic!("the batch has two records") };
     assert_ne!(first.message_id, second.message_id);
     assert_eq!(first.attributes["ApproximateReceiveCount"], "3");
     assert_eq!(second.attributes["MessageGroupId"], "acme");
@@ -122,7 +122,7 @@ fn a_batch_of_a_queue_parses_as_one() {
 }
 
 #[test]
-fn a_batch_of_a_stream_parses_as_one() {
+fn a_stream_batch_parses_as_a_dynamodb_event() {
     let keys = json!({"pk": {"S": "acme"}});
     let item = json!({"pk": {"S": "acme"}, "amount": {"N": "100.00"}});
     let changes = [

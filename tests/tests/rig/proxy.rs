@@ -1,4 +1,4 @@
-//! The proxy changes nothing, repeats nothing, and fails what it is told to.
+//! Tests that the proxy changes nothing, repeats nothing, and fails calls as planned.
 
 use std::time::{Duration, Instant, SystemTime};
 
@@ -22,7 +22,7 @@ async fn in_front_of_a_fake() -> (FakeAws, Proxy) {
     (aws, proxy)
 }
 
-/// Puts an item, at most so often.
+/// Puts an item with at most this many attempts.
 async fn put(proxy: &Proxy, attempts: u32) -> Result<PutItemOutput, SdkError<PutItemError>> {
     let retry = RetryConfig::standard().with_max_attempts(attempts).with_initial_backoff(Duration::from_millis(1));
     let client = stack::dynamodb(&proxy.endpoint_url(), "us-east-1");
@@ -36,7 +36,7 @@ fn outcomes(proxy: &Proxy) -> Vec<Outcome> {
 }
 
 #[tokio::test]
-async fn a_call_is_known_by_its_service_its_operation_and_its_table_or_queue() {
+async fn a_call_has_its_service_operation_and_table_or_queue() {
     let (_aws, proxy) = in_front_of_a_fake().await;
     put(&proxy, 1).await.unwrap();
     let sqs = stack::sqs(&proxy.endpoint_url(), "us-east-1");
@@ -71,7 +71,7 @@ async fn a_call_is_known_by_its_service_its_operation_and_its_table_or_queue() {
 }
 
 #[tokio::test]
-async fn the_repeats_of_an_sdk_are_calls_of_their_own() {
+async fn each_repeat_by_an_sdk_is_a_call_of_its_own() {
     let (aws, proxy) = in_front_of_a_fake().await;
     proxy.on(|call| if call.nth <= 2 { Action::Throttle } else { Action::Forward });
     put(&proxy, 3).await.unwrap();
@@ -80,7 +80,7 @@ async fn the_repeats_of_an_sdk_are_calls_of_their_own() {
 }
 
 #[tokio::test]
-async fn a_throttled_put_is_what_dynamodb_says() {
+async fn a_planned_error_parses_as_the_services_own() {
     let (aws, proxy) = in_front_of_a_fake().await;
     proxy.on(|_| Action::Throttle);
     let error = put(&proxy, 1).await.unwrap_err().into_service_error();
@@ -108,7 +108,7 @@ async fn a_throttled_put_is_what_dynamodb_says() {
 }
 
 #[tokio::test]
-async fn an_error_of_the_plan_has_the_right_date_and_an_answer_of_the_service_keeps_its_own() {
+async fn a_planned_error_is_dated_now_and_an_answer_keeps_its_date() {
     let (_aws, proxy) = in_front_of_a_fake().await;
     let date = async || {
         let answer = stack::http_client().get(proxy.endpoint_url()).send().await.unwrap();
@@ -123,7 +123,7 @@ async fn an_error_of_the_plan_has_the_right_date_and_an_answer_of_the_service_ke
 }
 
 #[tokio::test]
-async fn what_fails_before_the_service_is_not_done_and_what_fails_after_it_is() {
+async fn only_a_call_that_fails_after_the_service_is_processed() {
     let (aws, proxy) = in_front_of_a_fake().await;
     let before = [Action::CutBefore, Action::FailBefore(AwsError::service_unavailable()), Action::Throttle];
     for action in before {
@@ -158,7 +158,7 @@ async fn silence_lasts_until_the_client_gives_up() {
 }
 
 #[tokio::test]
-async fn a_delay_is_as_long_as_asked() {
+async fn a_delay_lasts_as_long_as_planned() {
     let (_aws, proxy) = in_front_of_a_fake().await;
     for action in [Action::Delay, Action::DelayAnswer] {
         proxy.on(move |_| action(Duration::from_millis(60)));
@@ -169,7 +169,7 @@ async fn a_delay_is_as_long_as_asked() {
 }
 
 #[tokio::test]
-async fn a_service_that_is_not_there_is_a_cut() {
+async fn a_missing_service_cuts_the_connection() {
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let proxy = Proxy::start(&format!("http://{gone}/")).await;
     put(&proxy, 1).await.unwrap_err();
@@ -177,7 +177,7 @@ async fn a_service_that_is_not_there_is_a_cut() {
 }
 
 #[tokio::test]
-async fn a_gate_holds_all_who_come_until_it_is_opened() {
+async fn a_gate_holds_every_call_until_it_is_opened() {
     let (aws, proxy) = in_front_of_a_fake().await;
     let gate = Gate::new();
     let held = gate.clone();
@@ -194,7 +194,7 @@ async fn a_gate_holds_all_who_come_until_it_is_opened() {
 }
 
 #[tokio::test]
-async fn a_pause_takes_one_call_and_lets_the_others_pass() {
+async fn a_pause_holds_one_call_and_lets_the_others_pass() {
     let (_aws, proxy) = in_front_of_a_fake().await;
     let first = proxy.pause_before("PutItem");
     let second = proxy.pause_before(|call: &Call| call.table_or_queue.as_deref() == Some("postbacks"));
@@ -209,14 +209,14 @@ async fn a_pause_takes_one_call_and_lets_the_others_pass() {
     assert!(!elsewhere.is_hit());
 }
 
-/// A call that the echo function is told to make.
+/// Returns an event that orders the echo function to call AWS.
 fn order(proxy: &Proxy) -> Value {
     let body = json!({"TableName": "postbacks"});
     json!({"do": "call", "endpoint_url": proxy.endpoint_url(), "target": "DynamoDB_20120810.PutItem", "body": body})
 }
 
 #[tokio::test]
-async fn a_function_can_be_killed_between_its_write_and_hearing_of_it() {
+async fn a_function_can_be_killed_between_a_write_and_its_answer() {
     let (aws, proxy) = in_front_of_a_fake().await;
     let function = crate::echo().spawn().await;
     let (written, order) = (proxy.pause_after("PutItem"), order(&proxy));
@@ -233,7 +233,7 @@ async fn a_function_can_be_killed_between_its_write_and_hearing_of_it() {
 }
 
 #[tokio::test]
-async fn what_a_killed_function_had_sent_is_done_or_lost_as_the_test_says() {
+async fn a_test_decides_the_fate_of_a_killed_functions_call() {
     for (open, done) in [(true, 1), (false, 0)] {
         let (aws, proxy) = in_front_of_a_fake().await;
         let function = crate::echo().spawn().await;

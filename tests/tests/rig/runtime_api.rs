@@ -1,4 +1,4 @@
-//! A function runs as in Lambda, and dies when told.
+//! Tests that a function runs as on Lambda and can be killed.
 
 use std::{os::unix::process::ExitStatusExt as _, path::Path, time::Duration};
 
@@ -31,7 +31,7 @@ async fn a_function_is_found_where_cargo_built_it() {
 }
 
 #[tokio::test]
-async fn a_handler_that_fails_or_panics_is_a_function_error_and_the_function_lives_on() {
+async fn a_failing_handler_is_a_function_error_and_the_process_lives() {
     let function = echo().spawn().await;
     for order in ["fail", "panic"] {
         let invocation = function.invoke(&json!({"do": order, "message": "no such luck"})).await;
@@ -42,11 +42,11 @@ async fn a_handler_that_fails_or_panics_is_a_function_error_and_the_function_liv
 }
 
 #[tokio::test]
-async fn a_function_that_exits_in_the_middle_of_an_event_has_died_and_answers_no_more() {
+async fn a_function_that_exits_during_an_event_has_died() {
     let function = echo().spawn().await;
     let order = json!({"do": "exit", "code": 3});
     for event in [order, context()] {
-        let Outcome::Died(status) = function.invoke(&event).await.outcome else { panic!("it should have died") };
+        let Outcome::Died(status) = function.invoke(&event).await.outcome else { panic!("the function has not died") };
         assert_eq!(status.code(), Some(3));
     }
 }
@@ -96,7 +96,7 @@ async fn a_function_inherits_nothing_of_our_environment() {
     let names = function.invoke(&json!({"do": "environment"})).await.response();
     let mut names: Vec<String> = serde_json::from_value(names).unwrap();
     names.retain(|name| !name.starts_with("AWS_LAMBDA_"));
-    // The trace id is the runtime's own doing: it is that of the event.
+    // The runtime sets the trace id from the event.
     assert_eq!(names, ["OURS", "TZ", "_HANDLER", "_X_AMZN_TRACE_ID"]);
 }
 
@@ -113,7 +113,7 @@ async fn the_logs_of_a_dead_function_are_whole() {
 }
 
 #[tokio::test]
-async fn an_init_that_fails_is_told_with_what_was_logged() {
+async fn a_failing_init_is_reported_with_its_logs() {
     let function = echo().variable("FAIL_INIT", "no configuration").spawn().await;
     let failure = function.wait_until_ready().await.unwrap_err();
     let StartFailure::Died { status, logs } = failure else { panic!("{failure}") };

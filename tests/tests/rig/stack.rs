@@ -1,4 +1,4 @@
-//! The stack's file is read, and its absence explained.
+//! Tests that the stack's file is read, and that a missing file is explained.
 
 use std::{fs, path::PathBuf, time::Instant};
 
@@ -32,7 +32,7 @@ fn stack(name: &str) -> Stack {
 }
 
 #[test]
-fn a_stack_is_what_its_file_says() {
+fn a_stack_is_read_from_its_file() {
     let stack = stack("stack.json");
     assert_eq!(stack.table("postbacks"), "gg3-postbacks");
     assert_eq!(stack.partner("acme").token.as_deref(), Some("t"));
@@ -40,7 +40,7 @@ fn a_stack_is_what_its_file_says() {
 }
 
 #[test]
-fn a_call_is_told_by_logical_names_also_when_a_queue_is_the_tests_own() {
+fn a_call_is_described_by_logical_names() {
     let call = |operation: &str, names: &str| Call {
         number: 1,
         nth: 1,

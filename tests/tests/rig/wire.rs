@@ -1,4 +1,4 @@
-//! What passes the proxy is the same bytes on both sides.
+//! Tests that the proxy passes the same bytes on both sides.
 
 use tests::{proxy::Proxy, within_patience};
 use tokio::{
@@ -6,7 +6,7 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// As an SDK signs it: for a host that is not the one it connects to, with names in cases of its own.
+/// Holds a request as an SDK signs it: for a host other than the one it connects to, with its own case of header names.
 const REQUEST: &str = "POST /a%2Fb?x=%7B&y=+ HTTP/1.1\r\n\
     Host: dynamodb.us-east-1.amazonaws.com\r\n\
     X-Amz-Target: DynamoDB_20120810.PutItem\r\n\
@@ -22,7 +22,7 @@ const ANSWER: &str = "HTTP/1.1 200 OK\r\n\
     Content-Length: 2\r\n\r\n{}";
 
 #[tokio::test]
-async fn requests_and_answers_pass_byte_for_byte_on_one_connection_that_is_kept() {
+async fn requests_and_answers_pass_unchanged_on_one_connection() {
     let service = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy = Proxy::start(&format!("http://{}", service.local_addr().unwrap())).await;
     let mut client = TcpStream::connect(proxy.address()).await.unwrap();
@@ -30,7 +30,8 @@ async fn requests_and_answers_pass_byte_for_byte_on_one_connection_that_is_kept(
     for _ in 0..3 {
         client.write_all(REQUEST.as_bytes()).await.unwrap();
         if accepted.is_none() {
-            // Only once: a second connection would find nobody who accepts it, and the test would run out of patience.
+            // Only the first round accepts a connection. A second connection would not be accepted, and the test would
+            // time out.
             accepted = Some(service.accept().await.unwrap().0);
         }
         let upstream = accepted.as_mut().unwrap();
@@ -53,7 +54,7 @@ async fn a_call_that_the_service_drops_is_not_sent_again() {
     proxy.settled().await;
     tokio::select! {
         biased;
-        _ = service.accept() => panic!("the proxy should not have tried again"),
+        _ = service.accept() => panic!("the proxy has sent the call again"),
         () = std::future::ready(()) => {}
     }
     assert_eq!(proxy.calls().len(), 1);
@@ -61,6 +62,6 @@ async fn a_call_that_the_service_drops_is_not_sent_again() {
 
 async fn read(stream: &mut TcpStream, length: usize) -> String {
     let mut bytes = vec![0; length];
-    within_patience("so many bytes arrive", stream.read_exact(&mut bytes)).await.unwrap();
+    within_patience("the expected bytes arrive", stream.read_exact(&mut bytes)).await.unwrap();
     String::from_utf8(bytes).unwrap()
 }

@@ -1,4 +1,4 @@
-//! One batch, many partners: nobody waits for another's server, and nobody suffers for another's message.
+//! Sends batches to many partners. None waits for another's server or fails because of another's message.
 
 use domain::outbound::delivery::{Message, Status};
 use futures_util::future::join_all;
@@ -15,7 +15,7 @@ async fn owe_each(partners: &[Partner]) -> Vec<Message> {
 }
 
 #[tokio::test]
-async fn nine_deliveries_of_a_batch_are_recorded_while_the_tenths_partner_hangs() {
+async fn a_hanging_partner_does_not_delay_the_rest_of_a_batch() {
     let fixture = Fixture::shared().await;
     let server = Proxy::start(&fixture.stack.partner_simulator_url).await;
     let hanging = server.pause_before(|_: &_| true);
@@ -30,7 +30,7 @@ async fn nine_deliveries_of_a_batch_are_recorded_while_the_tenths_partner_hangs(
     let others = || messages.iter().enumerate().filter(|(place, _)| *place != 4).map(|(_, message)| message);
     let (invocation, ()) = tokio::join!(sender.function.invoke(&event), async {
         hanging.hit().await;
-        eventually("the nine are delivered", async || {
+        eventually("the other nine deliveries are delivered", async || {
             let stored = join_all(others().map(|message| fixture.stored(&message.delivery_id))).await;
             stored.iter().all(|delivery| delivery.status() == Status::Delivered).then_some(())
         })
@@ -44,7 +44,7 @@ async fn nine_deliveries_of_a_batch_are_recorded_while_the_tenths_partner_hangs(
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_is_set_aside_whole_and_its_neighbours_are_delivered() {
+async fn an_unreadable_message_does_not_stop_its_neighbours() {
     let fixture = Fixture::shared().await;
     let partner = Partner::new(fixture, []).await;
     let (before, behind) = (partner.owe().await, partner.owe().await);
@@ -55,7 +55,7 @@ async fn a_message_that_cannot_be_read_is_set_aside_whole_and_its_neighbours_are
     let bodies = [body(&before), unreadable.clone(), body(&nobodys), body(&behind)];
     let answer = sender.function.invoke(&batch_of(bodies)).await.response();
     let failures = answer["batchItemFailures"].as_array().unwrap();
-    assert_eq!(failures.len(), 1, "there is no such delivery: {failures:?}");
+    assert_eq!(failures.len(), 1, "only the message of an unknown delivery fails: {failures:?}");
     assert_eq!(failures[0]["itemIdentifier"], "2");
     let reason = dead_letter(&fixture.stack, fixture.stack.queue("webhooks-dead-letters"), &unreadable).await;
     assert!(reason.contains("is no message of a delivery"), "{reason}");
@@ -65,7 +65,7 @@ async fn a_message_that_cannot_be_read_is_set_aside_whole_and_its_neighbours_are
 }
 
 #[tokio::test]
-async fn ten_messages_to_a_partner_that_takes_half_a_second_are_ten_attempts_of_two_writes_each() {
+async fn an_attempt_costs_two_writes_in_a_batch_of_ten() {
     let fixture = Fixture::shared().await;
     let slow = Answer { delay_ms: Some(500), ..Answer::default() };
     let partner = Partner::new(fixture, [slow]).await;
@@ -73,7 +73,7 @@ async fn ten_messages_to_a_partner_that_takes_half_a_second_are_ten_attempts_of_
     let sender = fixture.sender().await;
     assert_eq!(sender.give(&[partner.owe().await, partner.owe().await]).await, [0; 0]);
     let read = sender.calls(fixture).into_iter().filter(|call| call == CONFIGURATION).count();
-    assert_eq!(read, 1, "whatever of it comes together, a partner is read once");
+    assert_eq!(read, 1, "a batch reads each partner once");
     let invocation = sender.function.invoke(&batch(&messages)).await;
     println!("10 messages to a partner that takes 500 ms: {:?}", invocation.took);
     assert_eq!(invocation.response()["batchItemFailures"].as_array().unwrap().len(), 0);

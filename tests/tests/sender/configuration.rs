@@ -1,4 +1,4 @@
-//! What was agreed changes between two attempts.
+//! Changes a partner's configuration between two attempts.
 
 use domain::outbound::{attempt::AttemptOutcome, delivery::Status};
 use tests::{
@@ -12,14 +12,15 @@ use crate::{
     wire::{CONFIGURATION, READ, RECORD, SEND},
 };
 
-/// Whatever is older than a second is read again: so before each resend, which is due a second after the attempt before it.
+/// Makes a function read configurations again after one second, and so before each resend, which is due one second
+/// after the attempt before it.
 fn forgetful(settings: Settings) -> Settings {
     let settings = settings.variable("PARTNER_FRESH_SECONDS", "1").variable("UNKNOWN_PARTNER_FRESH_SECONDS", "1");
     settings.variable("PAUSED_HOP_SECONDS", "1")
 }
 
 #[tokio::test]
-async fn a_url_that_was_changed_is_called_at_the_next_attempt_under_the_same_webhook_id() {
+async fn a_changed_url_is_called_at_the_next_attempt() {
     let fixture = Fixture::shared().await;
     let mut partner = Partner::new(fixture, [Answer::status(404), Answer::status(200)]).await;
     let sender = fixture.sender_as(forgetful).await;
@@ -40,14 +41,14 @@ async fn a_url_that_was_changed_is_called_at_the_next_attempt_under_the_same_web
 }
 
 #[tokio::test]
-async fn nothing_goes_out_while_a_campaign_is_paused_and_no_attempt_is_spent_and_unpaused_it_goes_on() {
+async fn a_paused_campaign_sends_nothing_and_spends_no_attempt() {
     let fixture = Fixture::shared().await;
     let mut partner = Partner::new(fixture, [Answer::status(500), Answer::status(200)]).await;
     let sender = fixture.sender_as(forgetful).await;
     let message = partner.owe().await;
     assert_eq!(sender.give(std::slice::from_ref(&message)).await, [0; 0]);
     let of_it = |sent: &domain::outbound::delivery::Message| sent.delivery_id == message.delivery_id;
-    let next = fixture.arrivals.some("the next message comes", of_it).await.remove(0);
+    let next = fixture.arrivals.some("the next message arrives", of_it).await.remove(0);
     partner.agreed.paused = true;
     partner.save().await;
     sender.proxy.take_calls();
@@ -64,7 +65,7 @@ async fn nothing_goes_out_while_a_campaign_is_paused_and_no_attempt_is_spent_and
 }
 
 #[tokio::test]
-async fn without_its_partners_configuration_a_message_fails_and_spends_nothing_until_it_is_there_again() {
+async fn a_message_without_configuration_fails_and_spends_nothing() {
     let fixture = Fixture::shared().await;
     let mut partner = Partner::new(fixture, [Answer::status(200)]).await;
     let message = partner.owe().await;
@@ -80,7 +81,7 @@ async fn without_its_partners_configuration_a_message_fails_and_spends_nothing_u
 }
 
 #[tokio::test]
-async fn what_is_owed_of_a_campaign_that_was_archived_between_two_attempts_is_cancelled() {
+async fn an_archived_campaign_cancels_deliveries_between_attempts() {
     let fixture = Fixture::shared().await;
     let mut partner = Partner::new(fixture, [Answer::status(500)]).await;
     let sender = fixture.sender_as(forgetful).await;
@@ -89,7 +90,7 @@ async fn what_is_owed_of_a_campaign_that_was_archived_between_two_attempts_is_ca
     partner.agreed.archived = true;
     partner.save().await;
     let of_it = |sent: &domain::outbound::delivery::Message| sent.delivery_id == message.delivery_id;
-    let next = fixture.arrivals.some("the next message comes", of_it).await.remove(0);
+    let next = fixture.arrivals.some("the next message arrives", of_it).await.remove(0);
     sender.proxy.take_calls();
     assert_eq!(sender.give(std::slice::from_ref(&next)).await, [0; 0]);
     assert_eq!(sender.calls(fixture), [CONFIGURATION, READ, RECORD]);
@@ -114,9 +115,9 @@ async fn while_a_secret_is_rotated_a_webhook_verifies_with_either() {
 }
 
 #[tokio::test]
-async fn a_webhook_that_cannot_be_called_fails_its_message_and_spends_nothing() {
+async fn a_webhook_that_cannot_be_called_spends_no_attempt() {
     let fixture = Fixture::shared().await;
-    // Of the two ids only the click's was agreed on.
+    // This partner has agreed on the click id alone.
     let asking = Partner::agreeing(fixture, [], |agreed| agreed.url = agreed.url.replace("clickId", "userId")).await;
     let mut unsigned = Partner::new(fixture, []).await;
     unsigned.agreed.secrets.clear();
@@ -134,7 +135,7 @@ async fn a_webhook_that_cannot_be_called_fails_its_message_and_spends_nothing() 
 }
 
 #[tokio::test]
-async fn this_machine_is_called_only_where_that_is_switched_on_and_that_only_where_aws_is_on_it_too() {
+async fn loopback_webhooks_need_the_switch_and_a_local_aws() {
     let fixture = Fixture::shared().await;
     let partner = Partner::new(fixture, []).await;
     let secure = Partner::agreeing(fixture, [], |agreed| agreed.url = agreed.url.replace("http://", "https://")).await;
@@ -142,7 +143,7 @@ async fn this_machine_is_called_only_where_that_is_switched_on_and_that_only_whe
     let messages = [partner.owe().await, secure.owe().await];
     assert_eq!(sender.give(&messages).await, [0, 1]);
     for message in &messages {
-        assert_eq!(fixture.stored(&message.delivery_id).await.revision(), message.revision, "nothing is spent");
+        assert_eq!(fixture.stored(&message.delivery_id).await.revision(), message.revision, "no attempt is spent");
     }
     assert_eq!(partner.received().await.len(), 0);
 

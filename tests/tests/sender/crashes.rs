@@ -1,4 +1,4 @@
-//! Killed before and after each call, seen by a proxy: the delivery ends, and at most one request is repeated.
+//! Kills the sender before and after each of its calls. The delivery ends, and at most one request is repeated.
 
 use std::time::Duration;
 
@@ -17,14 +17,14 @@ use crate::{
     wire::{CLAIM, CONFIGURATION, RECORD, SEND},
 };
 
-/// The webhook itself, beside the calls of AWS.
+/// Names the webhook itself, beside the calls of AWS.
 const REQUEST: &str = "the request";
 
-/// How long those who are killed hold their claims.
+/// Sets how long a killed function holds its claim.
 const HELD_SECONDS: u64 = 15;
 
-/// Where a function is killed: at which call of a failing first attempt, before or after it has done its work, and how many
-/// requests that repeats.
+/// Says at which call of a failing first attempt a function is killed, whether after the call's effect, and how many
+/// requests this repeats.
 struct Crash {
     call: &'static str,
     after: bool,
@@ -36,7 +36,7 @@ const CRASHES: [Crash; 10] = [
     Crash { call: CONFIGURATION, after: true, repeated: 0 },
     Crash { call: CLAIM, after: false, repeated: 0 },
     Crash { call: CLAIM, after: true, repeated: 0 },
-    // Before the partner has it, and when the answer is on its way.
+    // The function is killed before the partner has the request, or while the answer is on its way.
     Crash { call: REQUEST, after: false, repeated: 0 },
     Crash { call: REQUEST, after: true, repeated: 1 },
     Crash { call: RECORD, after: false, repeated: 1 },
@@ -89,13 +89,17 @@ impl Crash {
         if let Some(claim) = fixture.stored(id).await.claim() {
             assert!(
                 claim.until >= begun.plus(Duration::from_secs(HELD_SECONDS)),
-                "{told}: as long as it could have lived"
+                "{told}: the claim lasts as long as the function may run"
             );
             let before = partner.received().await.len();
             let again = sender.give(std::slice::from_ref(&message)).await;
             let received = partner.received().await.len();
             if claim.lives(now()) {
-                assert_eq!((again.as_slice(), received), (&[0][..], before), "{told}: the dead one's claim lives");
+                assert_eq!(
+                    (again.as_slice(), received),
+                    (&[0][..], before),
+                    "{told}: the dead function's claim still holds"
+                );
             }
             eventually("the claim expires", async || (!claim.lives(now())).then_some(())).await;
         }
@@ -111,8 +115,8 @@ impl Crash {
 }
 
 #[tokio::test]
-async fn killed_before_and_after_each_of_its_calls_a_delivery_ends_and_at_most_one_request_is_repeated() {
+async fn a_kill_at_any_call_repeats_at_most_one_request() {
     let fixture = Fixture::shared().await;
-    // All at the same time, since each waits for a claim to expire.
+    // The cases run at the same time, because each waits for a claim to expire.
     join_all(CRASHES.iter().map(|crash| crash.happens(fixture))).await;
 }

@@ -1,4 +1,4 @@
-//! The deployed function, through its real queues.
+//! Tests the deployed function through its real queues.
 
 use app::ports::{Deliveries as _, Replaced};
 use domain::{
@@ -21,7 +21,8 @@ async fn send(fixture: &Fixture, queue: &str, message: &Message) {
     send.message_group_id(message.provider.as_str()).send().await.unwrap();
 }
 
-/// A delivery that went through the stack's own queues until it ended, and what its partner received.
+/// Sends a delivery through the stack's own queues until it ends. Returns it with the requests that its partner
+/// received.
 async fn through_the_stack(fixture: &Fixture, partner: &Partner) -> (Delivery, Vec<Request>) {
     let message = partner.owe().await;
     send(fixture, "webhooks", &message).await;
@@ -29,8 +30,8 @@ async fn through_the_stack(fixture: &Fixture, partner: &Partner) -> (Delivery, V
     (ended, partner.received().await)
 }
 
-/// Each request is of one attempt, and none came before that was due; nor was the next due sooner than agreed, `n` seconds
-/// after attempt `n`.
+/// Asserts that each request belongs to one attempt and arrived after the attempt was due. Attempt `n + 1` must be due
+/// `n` seconds after attempt `n` ended, as agreed.
 fn none_was_early(delivery: &Delivery, requests: &[Request]) {
     assert_eq!(delivery.attempts().len(), requests.len());
     let id = Some(delivery.id().as_str());
@@ -46,7 +47,7 @@ fn none_was_early(delivery: &Delivery, requests: &[Request]) {
 }
 
 #[tokio::test]
-async fn three_failures_and_a_success_are_four_attempts_each_when_it_was_due_and_their_history_is_kept() {
+async fn four_attempts_are_made_when_due_and_keep_their_history() {
     let fixture = Fixture::shared().await;
     let failing = Answer { body: Some("not today".to_owned()), ..Answer::status(500).times(3) };
     let partner = Partner::new(fixture, [failing, Answer { body: Some("thanks".into()), ..Answer::default() }]).await;
@@ -83,7 +84,7 @@ async fn after_six_failures_a_delivery_is_exhausted() {
 }
 
 #[tokio::test]
-async fn a_round_that_is_opened_by_hand_while_another_waits_delivers_under_the_same_id_and_keeps_the_old_attempts() {
+async fn a_round_opened_by_hand_keeps_the_id_and_old_attempts() {
     let fixture = Fixture::shared().await;
     let partner = Partner::agreeing(fixture, [Answer::status(500), Answer::status(200)], |agreed| {
         agreed.interval_seconds = 600;
@@ -106,7 +107,7 @@ async fn a_round_that_is_opened_by_hand_while_another_waits_delivers_under_the_s
     assert_eq!(requests.len(), 2);
     assert!(requests.iter().all(|request| request.header("webhook-id") == Some(id.as_str())));
 
-    // What is left of the old round ends without a request.
+    // The message of the old round makes no request.
     let next = failed.next().unwrap();
     let old = Message { n: 2, ticket: next.ticket.clone(), due_at: message.due_at, ..message.clone() };
     assert_eq!(fixture.sender().await.give(&[old]).await, [0; 0]);

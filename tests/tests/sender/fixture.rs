@@ -1,4 +1,5 @@
-//! What the tests share: the stack, senders as processes of their own, and everything that these send to the queue of resends.
+//! Gives the tests the stack, senders as processes of their own, and all messages that these send to the queue of
+//! resends.
 
 use std::time::Duration;
 
@@ -27,38 +28,38 @@ use tests::{
 };
 use tokio::sync::OnceCell;
 
-/// How long a function and an attempt within it may take, unless a test says otherwise: enough for a busy machine.
+/// Sets the default time limits in seconds. They are long enough for a busy machine.
 const FUNCTION: u64 = 60;
 const ATTEMPT: u64 = 10;
 
 pub(crate) struct Fixture {
     pub(crate) stack: Stack,
-    /// A queue of resends of these tests' own: what arrives on the stack's is taken by its webhook-sender.
+    /// Names a queue of resends for these tests alone. The stack's own queue is emptied by its webhook-sender.
     pub(crate) resends: String,
-    /// What the functions under test have sent to it.
+    /// Holds the messages that the functions under test have sent to the queue.
     pub(crate) arrivals: Arrivals<Message>,
 }
 
-/// A sender behind a proxy.
+/// Holds a sender and the proxy in front of it.
 pub(crate) struct Sender {
     pub(crate) proxy: Proxy,
     pub(crate) function: Function,
 }
 
 impl Fixture {
-    /// The stack, and one queue for all tests of this process.
+    /// Returns the stack, with one queue for all tests of this process.
     pub(crate) async fn shared() -> &'static Self {
         static SHARED: OnceCell<Fixture> = OnceCell::const_new();
         SHARED.get_or_init(async || Self::of(Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"))).await).await
     }
 
-    /// The stack with a table of deliveries, and a queue, that are one test's own: a sweep looks at all there are.
+    /// Returns the stack with a table of deliveries and a queue for one test, because a sweep reads the whole table.
     pub(crate) async fn of_one_test() -> &'static Self {
         let mut stack = Self::shared().await.stack.clone();
         let table = fresh("deliveries");
         create_deliveries(&stack, &table).await;
         stack.tables.insert("deliveries".to_owned(), table);
-        // As long as the process lives, like the shared one.
+        // The fixture lives as long as the process, like the shared one.
         Box::leak(Box::new(Self::of(stack).await))
     }
 
@@ -68,7 +69,7 @@ impl Fixture {
         Self { stack, resends, arrivals }
     }
 
-    /// A sender as a process of its own, that talks to AWS at this endpoint.
+    /// Returns the settings of a sender that runs as a process of its own and uses AWS at this endpoint.
     pub(crate) fn settings(&self, endpoint_url: &str) -> Settings {
         let through = |url: &str| url.replace(&self.stack.aws_endpoint_url, endpoint_url);
         let mut settings = Settings::built("webhook-sender")
@@ -82,12 +83,12 @@ impl Fixture {
         within(settings, FUNCTION, ATTEMPT)
     }
 
-    /// A sender behind a proxy, ready, with nothing on the journal.
+    /// Starts a sender behind a proxy, waits until it is ready, and clears the journal.
     pub(crate) async fn sender(&self) -> Sender {
         self.sender_as(|settings| settings).await
     }
 
-    /// The same, set otherwise.
+    /// Starts a sender as [`sender`](Self::sender) does, with changed settings.
     pub(crate) async fn sender_as(&self, change: impl FnOnce(Settings) -> Settings) -> Sender {
         let proxy = Proxy::start(&self.stack.aws_endpoint_url).await;
         let function = change(self.settings(&proxy.endpoint_url())).spawn().await;
@@ -101,35 +102,35 @@ impl Fixture {
         DynamoDeliveries::new(self.stack.dynamodb(), deliveries, attempts)
     }
 
-    /// Puts a delivery as the evaluator does, and gives its first message.
+    /// Stores a delivery as the evaluator does, and returns its first message.
     pub(crate) async fn put(&self, delivery: &Delivery) -> Message {
         self.store(delivery).await;
         delivery.first_message(ChainTicket::from_random([1; 8])).unwrap()
     }
 
-    /// Stores a delivery that there was not.
+    /// Stores a new delivery.
     pub(crate) async fn store(&self, delivery: &Delivery) {
         let table = self.stack.table("deliveries").to_owned();
         let put = DynamoNewDeliveries::new(self.stack.dynamodb(), table).put_if_absent(delivery).await;
         assert_eq!(put, Ok(Put::Fresh));
     }
 
-    /// A delivery as it is stored.
+    /// Returns a stored delivery.
     pub(crate) async fn stored(&self, id: &DeliveryId) -> Delivery {
         self.deliveries().read(id).await.unwrap().unwrap()
     }
 
-    /// A delivery, once it is as awaited.
+    /// Waits until a delivery satisfies the condition, and returns it.
     pub(crate) async fn until(&self, id: &DeliveryId, awaited: &str, is: impl Fn(&Delivery) -> bool) -> Delivery {
         eventually(&format!("{id}: {awaited}"), async || Some(self.stored(id).await).filter(|stored| is(stored))).await
     }
 
-    /// A delivery, once it has ended.
+    /// Waits until a delivery has ended, and returns it.
     pub(crate) async fn ended(&self, id: &DeliveryId) -> Delivery {
-        self.until(id, "it has ended", |stored| stored.ending().is_some()).await
+        self.until(id, "the delivery has ended", |stored| stored.ending().is_some()).await
     }
 
-    /// The attempts of a delivery that are kept beside it.
+    /// Returns the attempts that are stored beside a delivery.
     pub(crate) async fn kept_beside(&self, id: &DeliveryId) -> Vec<AttemptItem> {
         let query = self.stack.dynamodb().query().table_name(self.stack.table("attempts")).consistent_read(true);
         let query = query.key_condition_expression("#id = :id").expression_attribute_names("#id", DELIVERY_ID);
@@ -138,13 +139,13 @@ impl Fixture {
         found.into_iter().map(|item| serde_dynamo::from_item(item).unwrap()).collect()
     }
 
-    /// The messages of this delivery that functions under test have sent and that have become due.
+    /// Returns the messages of this delivery that functions under test have sent and that are due.
     pub(crate) fn resent(&self, id: &DeliveryId) -> Vec<Message> {
         self.arrivals.so_far(|message| message.delivery_id == *id)
     }
 
-    /// Gives a function this message, and whatever is sent for its delivery, until that has ended. What must come again is
-    /// given again, as a queue does.
+    /// Gives a function this message and all later messages of its delivery until the delivery has ended. Failed
+    /// messages are given again, as a queue does.
     pub(crate) async fn to_the_end(&self, function: &Function, first: &Message) -> Delivery {
         let id = &first.delivery_id;
         let (mut waiting, mut taken) = (vec![first.clone()], self.resent(id).len());
@@ -161,18 +162,18 @@ impl Fixture {
 }
 
 impl Sender {
-    /// Gives it these messages as one batch; answers the places of those that must come again.
+    /// Gives the function these messages as one batch. Returns the places of the messages that must be retried.
     pub(crate) async fn give(&self, messages: &[Message]) -> Vec<usize> {
         give(&self.function, messages).await
     }
 
-    /// Its calls of AWS since this was last asked.
+    /// Returns the calls to AWS since the last time it was called.
     pub(crate) fn calls(&self, fixture: &Fixture) -> Vec<String> {
         self.proxy.take_calls().iter().map(|call| fixture.stack.words(call)).collect()
     }
 }
 
-/// A table like `deliveries` in template.yaml, with the index that a sweep reads.
+/// Makes a table like `deliveries` in template.yaml, with the index that a sweep reads.
 async fn create_deliveries(stack: &Stack, name: &str) {
     let attribute = |name: &str, kind: ScalarAttributeType| {
         AttributeDefinition::builder().attribute_name(name).attribute_type(kind).build().unwrap()
@@ -192,7 +193,7 @@ async fn create_deliveries(stack: &Stack, name: &str) {
     create.send().await.unwrap();
 }
 
-/// A sender's settings with so many seconds for the function, and of these so many for an attempt.
+/// Sets the time limits of a function and of an attempt within it, in seconds.
 pub(crate) fn within(settings: Settings, function: u64, attempt: u64) -> Settings {
     settings
         .variable("FUNCTION_TIMEOUT_SECONDS", function.to_string())
@@ -201,7 +202,7 @@ pub(crate) fn within(settings: Settings, function: u64, attempt: u64) -> Setting
         .timeout(Duration::from_secs(function))
 }
 
-/// Gives a function these messages as one batch; answers the places of those that must come again.
+/// Gives a function these messages as one batch. Returns the places of the messages that must be retried.
 pub(crate) async fn give(function: &Function, messages: &[Message]) -> Vec<usize> {
     if messages.is_empty() {
         return Vec::new();
@@ -216,7 +217,7 @@ pub(crate) fn batch(messages: &[Message]) -> serde_json::Value {
     batch_of(bodies)
 }
 
-/// A batch of these bodies, each known by its place.
+/// Returns a batch of these bodies, identified by their places.
 pub(crate) fn batch_of(bodies: impl IntoIterator<Item = String>) -> serde_json::Value {
     let message = |(place, body): (usize, String)| payload::Message::new(body).id(&place.to_string());
     payload::queue_event("webhooks", bodies.into_iter().enumerate().map(message))

@@ -1,4 +1,4 @@
-//! Partners that do what nobody should, through the whole function.
+//! Sends webhooks through the whole function to partners that misbehave.
 
 use std::fs;
 
@@ -10,10 +10,10 @@ use crate::{
     partner::Partner,
 };
 
-/// How much more memory than idle a batch of such partners may take, in KiB.
+/// Bounds the memory that a batch of such partners may take beyond an idle function, in KiB.
 const MORE_KIB: u64 = 20 * 1024;
 
-/// What each does, and what is kept of the attempt.
+/// Lists what each partner does, the text of the recorded outcome, and the delivery's status.
 const MISDEEDS: [(&str, &str, Status); 10] = [
     (r#"{"status": 500, "endless_body": true}"#, "answered 500", Status::Retrying),
     (r#"{"endless_body": true}"#, "answered 200", Status::Delivered),
@@ -27,7 +27,7 @@ const MISDEEDS: [(&str, &str, Status); 10] = [
     (r#"{"body": "a long one", "body_byte_every_ms": 1000}"#, "answered 200", Status::Delivered),
 ];
 
-/// A line of its process's status, in KiB.
+/// Reads a line of the process's status in KiB.
 fn kib(function: &Function, line: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", function.process_id().unwrap())).unwrap();
     let found = status.lines().find_map(|text| text.strip_prefix(line)).unwrap();
@@ -35,7 +35,7 @@ fn kib(function: &Function, line: &str) -> u64 {
 }
 
 #[tokio::test]
-async fn whatever_ten_partners_do_at_once_each_attempt_is_recorded_in_words_and_memory_stays_bounded() {
+async fn hostile_answers_are_recorded_within_bounded_memory() {
     let fixture = Fixture::shared().await;
     let sender = fixture.sender_as(|settings| within(settings, 60, 3)).await;
     let plain = Partner::new(fixture, []).await;

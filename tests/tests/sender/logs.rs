@@ -1,4 +1,4 @@
-//! What the log says, and must never say.
+//! Tests the log lines for secrets that they must never hold.
 
 use domain::outbound::delivery::Message;
 use serde_json::Value;
@@ -15,13 +15,13 @@ use crate::{
 const MARK: &str = "unmistakable";
 
 #[tokio::test]
-async fn no_secret_and_no_part_of_a_webhooks_url_behind_its_host_is_in_any_line_whatever_happens() {
+async fn no_log_line_holds_a_secret_or_a_url_beyond_its_host() {
     let fixture = Fixture::shared().await;
     let trace = |settings: tests::runtime_api::Settings| {
         within(settings, 60, 2).variable("LOG_LEVEL", "trace").variable("RUST_LOG", "trace")
     };
     let sender = fixture.sender_as(trace).await;
-    // Partners may quote our URL in their answers.
+    // A partner may quote our URL in its answer.
     let quoting = |status| Answer { body: Some(format!("?token={MARK}")), ..Answer::status(status) };
     let answers = [
         quoting(200),
@@ -48,7 +48,7 @@ async fn no_secret_and_no_part_of_a_webhooks_url_behind_its_host_is_in_any_line_
         });
         messages.push(partner.await.owe().await);
     }
-    // What no operator's command would store: a URL where a number should be, or nothing that could be read at all.
+    // These files could not come from the operator's command. They hold a URL in the wrong place or nothing readable.
     for file in [r#"{"provider":"{}","name":7}"#, r#"{"provider":"p","media_buying":"https://a.example/?{}"}"#, "{}"] {
         let mut partner = Partner::new(fixture, []).await;
         partner.save_file(file.replace("{}", MARK)).await;
@@ -66,14 +66,14 @@ async fn no_secret_and_no_part_of_a_webhooks_url_behind_its_host_is_in_any_line_
         sender.proxy.on(move |_| plan.clone());
         sender.function.invoke(&batch_of(bodies(&messages))).await.response();
     }
-    // Garbage that is no batch at all fails the invocation, and its error quotes nothing either.
+    // A payload that is no batch fails the invocation, and the error must not quote it.
     sender.function.invoke(&Value::String(MARK.into())).await;
     sender.function.kill().await;
     let logs = sender.function.logs();
     assert!(logs.iter().filter(|line| line.contains(r#""message":"attempt""#)).count() >= 6, "{logs:#?}");
     for line in logs {
         for unsaid in [MARK, &secret(1), "token=", "/hook", "click="] {
-            assert!(!line.contains(unsaid), "{unsaid} in {line}");
+            assert!(!line.contains(unsaid), "{unsaid} is in {line}");
         }
     }
 }

@@ -1,9 +1,9 @@
-//! Media buying's second half from outside: deliveries owed, and the webhooks that partners get for them. The functions are
-//! the real binaries; where the wire or a crash matters, a proxy stands between them and the stack, and another between
-//! them and the partner.
+//! Tests the second half of media buying from outside: deliveries and the webhooks that partners receive. The functions
+//! are the real binaries. Where the wire or a crash matters, a proxy stands between the functions and the stack, and
+//! another between them and the partner.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
-#![allow(clippy::print_stdout, reason = "a figure that is measured and asserted loosely, or not at all, is for people")]
+#![allow(clippy::print_stdout, reason = "measured figures are printed for people")]
 
 mod batches;
 mod configuration;

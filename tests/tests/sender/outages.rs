@@ -1,4 +1,4 @@
-//! AWS fails where it hurts: no request without its claim, and none a second time.
+//! Fails AWS at the worst places. No request goes out without a claim, and none goes out twice.
 
 use std::time::Duration;
 
@@ -16,12 +16,12 @@ use crate::{
 };
 
 #[tokio::test]
-async fn while_writes_are_refused_no_request_goes_out_though_everything_can_be_read() {
+async fn no_request_goes_out_while_writes_are_refused() {
     let fixture = Fixture::shared().await;
     let partner = Partner::new(fixture, []).await;
     let sender = fixture.sender().await;
     let known = partner.owe().await;
-    // Made for another revision: its claim is stored in a second way.
+    // A message for another revision stores its claim by a different write.
     let stale = Message { revision: 7, ..partner.owe().await };
     let errors =
         [AwsError::internal_server_error(), AwsError::provisioned_throughput_exceeded(), AwsError::throttling()];
@@ -47,11 +47,11 @@ async fn while_writes_are_refused_no_request_goes_out_though_everything_can_be_r
 }
 
 #[tokio::test]
-async fn what_was_answered_is_recorded_without_a_second_request_though_dynamodb_is_down_for_seconds() {
+async fn an_answer_is_recorded_after_dynamodb_was_down_for_seconds() {
     let fixture = Fixture::shared().await;
     let partner = Partner::new(fixture, [Answer::status(200)]).await;
     let sender = fixture.sender().await;
-    // Three calls a try, and the pauses between six tries are 3 seconds.
+    // Each try makes three calls, and the pauses between six tries add up to 3 seconds.
     sender.proxy.on(|call| {
         let down = call.operation == "PutItem" && call.nth <= 15;
         if down { Action::FailBefore(AwsError::internal_server_error()) } else { Action::Forward }
@@ -64,13 +64,13 @@ async fn what_was_answered_is_recorded_without_a_second_request_though_dynamodb_
 }
 
 #[tokio::test]
-async fn what_cannot_be_recorded_for_as_long_as_the_function_lives_costs_one_more_request() {
+async fn an_answer_that_is_never_recorded_costs_one_more_request() {
     let fixture = Fixture::shared().await;
     let partner = Partner::new(fixture, [Answer::status(200)]).await;
     let sender = fixture.sender_as(|settings| within(settings, 12, 2)).await;
     sender.proxy.on(|call| if call.operation == "PutItem" { Action::Throttle } else { Action::Forward });
     let message = partner.owe().await;
-    assert_eq!(sender.give(std::slice::from_ref(&message)).await, [0], "it is not acknowledged");
+    assert_eq!(sender.give(std::slice::from_ref(&message)).await, [0], "the message is not acknowledged");
     assert_eq!(partner.received().await.len(), 1);
     sender.proxy.on(|_| Action::Forward);
     let claim = fixture.stored(&message.delivery_id).await.claim().cloned().unwrap();
@@ -81,10 +81,10 @@ async fn what_cannot_be_recorded_for_as_long_as_the_function_lives_costs_one_mor
 }
 
 #[tokio::test]
-async fn with_too_little_of_its_time_left_a_function_begins_nothing() {
+async fn a_function_with_too_little_time_left_starts_nothing() {
     let fixture = Fixture::shared().await;
     let partner = Partner::new(fixture, []).await;
-    // Ended 20 seconds after it began, though it was told that it has a minute.
+    // The function is ended after 20 seconds although it was told that it has a minute.
     let sender = fixture.sender_as(|settings| settings.timeout(Duration::from_secs(20))).await;
     let message = partner.owe().await;
     assert_eq!(sender.give(std::slice::from_ref(&message)).await, [0]);
@@ -117,7 +117,7 @@ async fn a_write_whose_answer_is_lost_costs_no_second_request() {
 }
 
 #[tokio::test]
-async fn a_next_message_that_the_queue_does_not_take_is_sent_when_the_first_comes_again_without_a_request() {
+async fn an_unsent_next_message_is_sent_without_a_new_request() {
     let fixture = Fixture::shared().await;
     let partner = Partner::new(fixture, [Answer::status(500), Answer::status(200)]).await;
     let sender = fixture.sender().await;
@@ -125,14 +125,18 @@ async fn a_next_message_that_the_queue_does_not_take_is_sent_when_the_first_come
     let message = partner.owe().await;
     for _ in 0..2 {
         assert_eq!(sender.give(std::slice::from_ref(&message)).await, [0]);
-        assert_eq!(fixture.stored(&message.delivery_id).await.attempts().len(), 1, "it is recorded all the same");
+        assert_eq!(
+            fixture.stored(&message.delivery_id).await.attempts().len(),
+            1,
+            "the attempt is recorded nevertheless"
+        );
     }
     sender.proxy.on(|_| Action::Forward);
     sender.proxy.take_calls();
     assert_eq!(sender.give(std::slice::from_ref(&message)).await, [0; 0]);
     assert_eq!(sender.calls(fixture), [CLAIM, SEND]);
     assert_eq!(partner.received().await.len(), 1);
-    let sent = fixture.arrivals.some("it arrives", |sent| sent.delivery_id == message.delivery_id).await;
+    let sent = fixture.arrivals.some("the next message arrives", |sent| sent.delivery_id == message.delivery_id).await;
     let ended = fixture.to_the_end(&sender.function, &sent[0]).await;
     assert_eq!((ended.status(), partner.received().await.len()), (Status::Delivered, 2));
 }

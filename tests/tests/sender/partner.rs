@@ -1,4 +1,5 @@
-//! A partner of one test's own, with one campaign: stored as `postbackctl` stores it, answered by the simulator.
+//! Makes a partner for one test, with one campaign. It is stored as `postbackctl` stores it, and the simulator answers
+//! for it.
 
 use adapters::{
     dynamodb::{
@@ -27,7 +28,7 @@ use tests::{
 
 use crate::fixture::Fixture;
 
-/// What these tests' partners have agreed on about a campaign; saved with [`Partner::save`].
+/// Holds a partner's agreement about its campaign. [`Partner::save`] stores it.
 #[derive(Debug, Clone)]
 pub(crate) struct Agreed {
     pub(crate) url: String,
@@ -35,7 +36,7 @@ pub(crate) struct Agreed {
     pub(crate) interval_seconds: u64,
     pub(crate) paused: bool,
     pub(crate) archived: bool,
-    /// The newest first.
+    /// Holds the webhook secrets, newest first.
     pub(crate) secrets: Vec<String>,
 }
 
@@ -48,12 +49,12 @@ pub(crate) struct Partner {
 }
 
 impl Partner {
-    /// A new partner, stored, that answers so: one after another, the last repeated.
+    /// Stores a new partner with these answers. They are given in order, and the last one is repeated.
     pub(crate) async fn new(fixture: &'static Fixture, answers: impl IntoIterator<Item = Answer>) -> Self {
         Self::agreeing(fixture, answers, |_| {}).await
     }
 
-    /// The same, where this was agreed.
+    /// Stores a new partner with a changed agreement.
     pub(crate) async fn agreeing(
         fixture: &'static Fixture,
         answers: impl IntoIterator<Item = Answer>,
@@ -77,7 +78,7 @@ impl Partner {
         partner
     }
 
-    /// Stores what is agreed now.
+    /// Stores the current agreement.
     pub(crate) async fn save(&mut self) {
         let Agreed { url, method, interval_seconds, paused, archived, .. } = self.agreed.clone();
         let campaign = json!({
@@ -88,7 +89,7 @@ impl Partner {
         self.save_file(json!({"provider": self.name, "media_buying": {"campaigns": [campaign]}}).to_string()).await;
     }
 
-    /// Stores this text as its file, whatever it says.
+    /// Stores this text as the partner's file, even if it is invalid.
     pub(crate) async fn save_file(&mut self, file: String) {
         self.version += 1;
         let secrets = self.agreed.secrets.clone();
@@ -105,7 +106,7 @@ impl Partner {
         assert_eq!(configuration.put_partner(&item, Some(&secrets)).await, Ok(Written::Done));
     }
 
-    /// Takes its configuration away.
+    /// Deletes the partner's configuration.
     pub(crate) async fn delete(&mut self) {
         self.version = 0;
         let stack = &self.fixture.stack;
@@ -113,7 +114,7 @@ impl Partner {
         delete.key(PROVIDER, AttributeValue::S(self.name.clone())).send().await.unwrap();
     }
 
-    /// A delivery that is owed to it since then, not yet put.
+    /// Returns a delivery owed to the partner since this time, without storing it.
     pub(crate) fn owed_since(&self, created_at: UnixMillis) -> Delivery {
         let owed = Owed {
             provider: Provider::new(&self.name).unwrap(),
@@ -124,18 +125,18 @@ impl Partner {
         Delivery::new(UserId::new(fresh("u")).unwrap(), owed, created_at, ChainTicket::from_random([0; 8]))
     }
 
-    /// Puts a delivery that is owed to it now: its first message.
+    /// Stores a delivery owed to the partner now, and returns its first message.
     pub(crate) async fn owe(&self) -> Message {
         self.fixture.put(&self.owed_since(now().into())).await
     }
 
-    /// What it has received.
+    /// Returns the requests that the partner has received.
     pub(crate) async fn received(&self) -> Vec<Request> {
         self.simulator.requests(&self.name).await.requests
     }
 }
 
-/// A secret for webhooks.
+/// Returns a secret for webhooks.
 pub(crate) fn secret(byte: u8) -> String {
     secret_of([byte; 32]).reveal().to_owned()
 }

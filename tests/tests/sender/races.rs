@@ -1,4 +1,4 @@
-//! Chains, copies and workers at the same time: one request an attempt.
+//! Runs chains, copies and workers at the same time. Each attempt makes one request.
 
 use std::collections::BTreeSet;
 
@@ -18,11 +18,11 @@ use crate::{
     partner::Partner,
 };
 
-/// As many deliveries as a batch has messages.
+/// Equals the number of messages in a batch.
 const DELIVERIES: usize = 10;
 
 #[tokio::test]
-async fn two_chains_in_two_copies_each_with_four_workers_make_one_request_for_an_attempt() {
+async fn concurrent_copies_and_chains_make_one_request_an_attempt() {
     let fixture = Fixture::shared().await;
     let mut partners = Vec::new();
     let (mut chain, mut other_chain) = (Vec::new(), Vec::new());
@@ -47,7 +47,7 @@ async fn two_chains_in_two_copies_each_with_four_workers_make_one_request_for_an
         let unseen = |message: &Message| {
             given.insert((message.delivery_id.to_string(), message.n, message.ticket.as_str().to_owned()))
         };
-        // Each new message in four copies, one for each worker.
+        // Each new message is copied four times, once for each worker.
         let fresh: Vec<Message> = sent.filter(unseen).collect();
         for batch in &mut waiting {
             batch.extend_from_slice(&fresh);
@@ -65,13 +65,13 @@ async fn two_chains_in_two_copies_each_with_four_workers_make_one_request_for_an
 }
 
 #[tokio::test]
-async fn two_copies_in_one_batch_are_one_request() {
+async fn copies_in_one_batch_are_one_request() {
     let fixture = Fixture::shared().await;
     let partner = Partner::new(fixture, []).await;
     let sender = fixture.sender().await;
     let message = partner.owe().await;
     let copies = vec![message.clone(); 3];
-    // While the first one's claim lives, the others do not know how it will end.
+    // While the first copy's claim lives, the other copies cannot know its outcome and fail.
     let left = sender.give(&copies).await;
     assert!(left.len() < copies.len(), "{left:?}");
     assert_eq!(sender.give(&copies).await, [0; 0]);
@@ -80,7 +80,7 @@ async fn two_copies_in_one_batch_are_one_request() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_when_another_round_was_opened_is_kept_and_a_late_2xx_delivers() {
+async fn an_answer_to_an_old_round_is_kept_and_a_2xx_delivers() {
     let fixture = Fixture::shared().await;
     for (late, status, requests) in [(204, Status::Delivered, 1), (500, Status::Pending, 2)] {
         let partners = Proxy::start(&fixture.stack.partner_simulator_url).await;

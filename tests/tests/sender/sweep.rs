@@ -1,4 +1,4 @@
-//! The function `delivery-sweep`: what is overdue is sent for.
+//! Tests the function `delivery-sweep`, which sends messages for overdue deliveries.
 
 use std::time::Duration;
 
@@ -30,18 +30,18 @@ use crate::{
     partner::Partner,
 };
 
-/// What is overdue for these tests.
+/// Sets after how long a delivery is overdue in these tests.
 const GRACE: Duration = Duration::from_hours(1);
 
 struct Sweep {
     fixture: &'static Fixture,
     settings: Settings,
-    /// First attempts that it has sent for.
+    /// Holds the messages of first attempts that the sweep has sent.
     first: Arrivals<Message>,
 }
 
 impl Sweep {
-    /// One with queues of its own, behind a proxy.
+    /// Makes a sweep with queues of its own, behind a proxy.
     async fn new(fixture: &'static Fixture, proxy: &Proxy) -> Self {
         let (stack, endpoint_url) = (&fixture.stack, proxy.endpoint_url());
         let webhooks = stack.create_queue("webhooks").await;
@@ -58,7 +58,7 @@ impl Sweep {
         Self { fixture, settings, first: Arrivals::of(stack, &webhooks) }
     }
 
-    /// Sweeps, and gives what the function has logged.
+    /// Runs a sweep, and returns its log lines.
     async fn once(&self, change: impl FnOnce(Settings) -> Settings) -> Vec<String> {
         let function = change(self.settings.clone()).spawn().await;
         function.invoke(&json!({})).await.response();
@@ -70,9 +70,9 @@ impl Sweep {
         self.first.so_far(|message| message.delivery_id == *delivery.id())
     }
 
-    /// The first message of this delivery that comes from a sweep, to whichever queue.
+    /// Waits for a sweep's message of this delivery on either queue, and returns the first one.
     async fn message_of(&self, delivery: &Delivery) -> Message {
-        eventually(&format!("{} is sent for", delivery.id()), async || {
+        eventually(&format!("a sweep sends a message for {}", delivery.id()), async || {
             self.of(delivery).into_iter().chain(self.fixture.resent(delivery.id())).next()
         })
         .await
@@ -87,7 +87,7 @@ fn long_ago() -> UnixMillis {
     now().minus(GRACE + GRACE)
 }
 
-/// The delivery as a worker left it that died when it had claimed the first attempt.
+/// Returns the delivery as a worker left it that died after claiming the first attempt.
 fn claimed(delivery: &Delivery) -> Delivery {
     let message = delivery.first_message(ChainTicket::from_random([1; 8])).unwrap();
     let mark = ClaimMark::from_random([1; 8]);
@@ -95,7 +95,7 @@ fn claimed(delivery: &Delivery) -> Delivery {
     delivery.with_claim(claim)
 }
 
-/// The delivery once its first attempt has failed.
+/// Returns the delivery after its first attempt has failed.
 fn failed(delivery: &Delivery) -> Delivery {
     let (claimed, at) = (claimed(delivery), delivery.created_at());
     let outcome = AttemptOutcome::Status(500);
@@ -114,7 +114,7 @@ fn failed(delivery: &Delivery) -> Delivery {
 }
 
 #[tokio::test]
-async fn what_is_overdue_is_sent_for_once_an_hour_and_what_is_paused_or_not_late_never() {
+async fn only_overdue_deliveries_are_swept_at_most_once_an_hour() {
     let fixture = Fixture::of_one_test().await;
     let proxy = proxy(fixture).await;
     let sweep = Sweep::new(fixture, &proxy).await;
@@ -126,21 +126,26 @@ async fn what_is_overdue_is_sent_for_once_an_hour_and_what_is_paused_or_not_late
         fixture.put(delivery).await;
     }
     sweep.once(|settings| settings).await;
-    let sent = sweep.first.some("the late one is sent for", |message| message.delivery_id == *late.id()).await;
+    let sent = sweep
+        .first
+        .some("a sweep sends a message for the late delivery", |message| message.delivery_id == *late.id())
+        .await;
     assert_eq!((sent[0].round, sent[0].n, sent[0].revision), (1, 1, late.revision()));
 
-    // Within the hour not again; and what may be sent for at any time is the witness that a sweep has come by.
+    // Within the hour the late delivery is not sent for again. The witness may be sent for at any time, so its message
+    // shows that a sweep has run.
     sweep.once(|settings| settings).await;
     let witness = open.owed_since(long_ago());
     fixture.put(&witness).await;
     sweep.once(|settings| settings).await;
-    sweep.first.some("the witness is sent for", |message| message.delivery_id == *witness.id()).await;
+    sweep.first.some("a sweep sends a message for the witness", |message| message.delivery_id == *witness.id()).await;
     assert_eq!(sweep.of(&late).len(), 1);
     sweep.once(|settings| settings.variable("SWEEP_AGAIN_SECONDS", "0")).await;
-    eventually("after its hour it is sent for again", async || (sweep.of(&late).len() == 2).then_some(())).await;
+    eventually("a sweep sends a second message after an hour", async || (sweep.of(&late).len() == 2).then_some(()))
+        .await;
     assert_eq!((sweep.of(&waiting).len(), sweep.of(&young).len()), (0, 0));
 
-    // The messages that it sends are as good as those that were lost: two chains, one request.
+    // The sweep's messages are as good as the lost ones. Two chains make one request.
     let sender = fixture.sender().await;
     let messages = sweep.of(&late);
     assert_eq!(sender.give(&messages[..1]).await, [0; 0]);
@@ -150,7 +155,7 @@ async fn what_is_overdue_is_sent_for_once_an_hour_and_what_is_paused_or_not_late
 }
 
 #[tokio::test]
-async fn a_sweep_starts_only_with_a_grace_beyond_what_a_queue_hides() {
+async fn a_sweep_needs_a_grace_longer_than_the_queues_visibility() {
     let fixture = Fixture::of_one_test().await;
     let proxy = proxy(fixture).await;
     let settings = Sweep::new(fixture, &proxy).await.settings.variable("SWEEP_GRACE_SECONDS", "360");
@@ -159,7 +164,7 @@ async fn a_sweep_starts_only_with_a_grace_beyond_what_a_queue_hides() {
 }
 
 #[tokio::test]
-async fn what_lost_its_resend_or_its_worker_is_sent_for_and_goes_on_where_it_stood() {
+async fn a_lost_resend_or_worker_is_replaced_by_the_sweep() {
     let fixture = Fixture::of_one_test().await;
     let proxy = proxy(fixture).await;
     let sweep = Sweep::new(fixture, &proxy).await;
@@ -170,7 +175,7 @@ async fn what_lost_its_resend_or_its_worker_is_sent_for_and_goes_on_where_it_sto
     }
     sweep.once(|settings| settings).await;
     let (second, first) = (sweep.message_of(&retrying).await, sweep.message_of(&dead).await);
-    assert_eq!((second.n, sweep.of(&retrying).len()), (2, 0), "resends have a queue of their own");
+    assert_eq!((second.n, sweep.of(&retrying).len()), (2, 0), "a resend is sent to its own queue");
     assert_eq!((first.n, sweep.of(&dead).len()), (1, 1));
     assert_eq!(fixture.sender().await.give(&[second, first]).await, [0; 0]);
     for (delivery, attempts) in [(&retrying, 2), (&dead, 1)] {
@@ -181,7 +186,7 @@ async fn what_lost_its_resend_or_its_worker_is_sent_for_and_goes_on_where_it_sto
 }
 
 #[tokio::test]
-async fn what_a_sweep_could_not_send_or_died_before_marking_the_next_one_sends() {
+async fn the_next_sweep_sends_what_a_failed_one_left() {
     let fixture = Fixture::of_one_test().await;
     let proxy = proxy(fixture).await;
     let sweep = Sweep::new(fixture, &proxy).await;
@@ -204,7 +209,7 @@ async fn what_a_sweep_could_not_send_or_died_before_marking_the_next_one_sends()
     });
     proxy.settled().await;
     sweep.once(|settings| settings).await;
-    eventually("it is sent for twice", async || (sweep.of(&late).len() == 2).then_some(())).await;
+    eventually("two messages are sent for the delivery", async || (sweep.of(&late).len() == 2).then_some(())).await;
     let sender = fixture.sender().await;
     for message in sweep.of(&late) {
         assert_eq!(sender.give(&[message]).await, [0; 0]);
@@ -214,7 +219,7 @@ async fn what_a_sweep_could_not_send_or_died_before_marking_the_next_one_sends()
 }
 
 #[tokio::test]
-async fn a_partner_whose_configuration_cannot_be_read_keeps_no_others_delivery_waiting() {
+async fn an_unreadable_configuration_delays_no_other_partner() {
     let fixture = Fixture::of_one_test().await;
     let proxy = proxy(fixture).await;
     let sweep = Sweep::new(fixture, &proxy).await;
@@ -222,7 +227,7 @@ async fn a_partner_whose_configuration_cannot_be_read_keeps_no_others_delivery_w
     broken.save_file("{}".to_owned()).await;
     let shard = |delivery: &Delivery| DeliveryItem::from(delivery).under_way_shard;
     let late = good.owed_since(long_ago());
-    // Older, and so looked at before it: in the same part of the index.
+    // This delivery is older and in the same part of the index, so the sweep reads it first.
     let older = || broken.owed_since(long_ago().minus(GRACE));
     let before = std::iter::repeat_with(older).find(|delivery| shard(delivery) == shard(&late)).unwrap();
     for delivery in [&before, &late] {
@@ -238,7 +243,7 @@ async fn a_partner_whose_configuration_cannot_be_read_keeps_no_others_delivery_w
 }
 
 #[tokio::test]
-async fn a_delivery_that_cannot_be_read_holds_up_none_of_its_page() {
+async fn an_unreadable_delivery_does_not_stop_its_page() {
     let fixture = Fixture::of_one_test().await;
     let proxy = proxy(fixture).await;
     let sweep = Sweep::new(fixture, &proxy).await;
@@ -259,7 +264,7 @@ async fn a_delivery_that_cannot_be_read_holds_up_none_of_its_page() {
     assert!(sweep.of(&unreadable).is_empty());
     let told = |line: &String| line.contains("a sweep was not finished") && line.contains("cannot be read");
     assert!(logs.iter().any(told), "{logs:?}");
-    // The emulator's table is everybody's here: no other sweep is to stumble over it.
+    // The unreadable delivery is removed, so that it disturbs no other sweep.
     let delete = fixture.stack.dynamodb().delete_item().table_name(fixture.stack.table("deliveries"));
     delete.key("delivery_id", AttributeValue::S(unreadable.id().to_string())).send().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! What attempts cost on the wire.
+//! Counts the calls that attempts cost.
 
 use domain::outbound::{
     delivery::{Message, Status},
@@ -18,18 +18,18 @@ use crate::{
 pub(crate) const CONFIGURATION: &str = "BatchGetItem partners,secrets";
 pub(crate) const CLAIM: &str = "UpdateItem deliveries";
 pub(crate) const READ: &str = "GetItem deliveries";
-/// Of an attempt, or of a delivery's end.
+/// Names the write that records an attempt or the end of a delivery.
 pub(crate) const RECORD: &str = "PutItem deliveries";
 pub(crate) const SEND: &str = "SendMessage webhook-retries";
 
-/// The message that was sent, after how many seconds it comes, and its group.
+/// Returns the sent message, its delay in seconds, and its group.
 fn sent(call: &Call) -> (Message, u64, &Value) {
     let body = serde_json::from_str(call.body["MessageBody"].as_str().unwrap()).unwrap();
     (body, call.body["DelaySeconds"].as_u64().unwrap(), &call.body["MessageGroupId"])
 }
 
 #[tokio::test]
-async fn an_attempt_is_two_writes_and_a_failed_one_a_message_more_once_its_partner_is_in_memory() {
+async fn an_attempt_costs_two_writes_and_a_failed_one_a_message() {
     let fixture = Fixture::shared().await;
     let answers = [Answer::status(204), Answer::status(500)];
     let partner = Partner::agreeing(fixture, answers, |agreed| agreed.interval_seconds = 600).await;
@@ -56,11 +56,11 @@ async fn an_attempt_is_two_writes_and_a_failed_one_a_message_more_once_its_partn
     assert_eq!(group, &partner.name);
     assert!((1..=600).contains(&delay_seconds), "{delay_seconds}");
     let arrives_at = now().plus(std::time::Duration::from_secs(delay_seconds));
-    assert!(next.due_at <= arrives_at, "it does not come before it is due: {} {arrives_at}", next.due_at);
+    assert!(next.due_at <= arrives_at, "the message, due at {}, arrives too early: {arrives_at}", next.due_at);
 }
 
 #[tokio::test]
-async fn a_wait_that_the_queue_cannot_carry_hops_with_one_message_and_nothing_else() {
+async fn a_long_wait_costs_one_message_a_hop() {
     let fixture = Fixture::shared().await;
     let partner =
         Partner::agreeing(fixture, [Answer::status(503)], |agreed| agreed.interval_seconds = 6 * 60 * 60).await;
@@ -69,7 +69,7 @@ async fn a_wait_that_the_queue_cannot_carry_hops_with_one_message_and_nothing_el
     let calls = sender.proxy.take_calls();
     let (next, delay_seconds, _) = sent(calls.last().unwrap());
     assert_eq!(delay_seconds, u64::from(MAX_HOP_SECONDS));
-    // Neither knows the partner yet: a message that is not due asks for nothing.
+    // Neither sender knows the partner yet. A message that is not due costs no read.
     for sender in [&sender, &fixture.sender().await] {
         assert_eq!(sender.give(std::slice::from_ref(&next)).await, [0; 0]);
         let calls = sender.proxy.take_calls();
@@ -82,7 +82,7 @@ async fn a_wait_that_the_queue_cannot_carry_hops_with_one_message_and_nothing_el
 }
 
 #[tokio::test]
-async fn a_paused_campaigns_message_hops_with_one_message_and_an_archived_ones_delivery_is_cancelled() {
+async fn a_paused_campaign_hops_and_an_archived_one_is_cancelled() {
     let fixture = Fixture::shared().await;
     let paused = Partner::agreeing(fixture, [], |agreed| agreed.paused = true).await;
     let archived = Partner::agreeing(fixture, [], |agreed| agreed.archived = true).await;
@@ -95,7 +95,7 @@ async fn a_paused_campaigns_message_hops_with_one_message_and_an_archived_ones_d
         let (hopped, delay_seconds, _) = sent(calls.last().unwrap());
         assert_eq!((&hopped, delay_seconds), (&waiting, 77));
     }
-    assert_eq!(fixture.stored(&waiting.delivery_id).await.revision(), waiting.revision, "nothing is spent");
+    assert_eq!(fixture.stored(&waiting.delivery_id).await.revision(), waiting.revision, "no attempt is spent");
 
     let owed = archived.owe().await;
     for expected in [&[CONFIGURATION, READ, RECORD][..], &[READ]] {
@@ -108,7 +108,7 @@ async fn a_paused_campaigns_message_hops_with_one_message_and_an_archived_ones_d
 }
 
 #[tokio::test]
-async fn a_second_copy_of_a_message_is_one_refused_write_and_no_request() {
+async fn a_copy_of_a_message_costs_one_refused_write() {
     let fixture = Fixture::shared().await;
     let partner = Partner::new(fixture, [Answer::status(200), Answer::status(500)]).await;
     let sender = fixture.sender().await;
@@ -117,7 +117,7 @@ async fn a_second_copy_of_a_message_is_one_refused_write_and_no_request() {
         assert_eq!(sender.give(std::slice::from_ref(message)).await, [0; 0]);
     }
     sender.proxy.take_calls();
-    // Whoever recorded the failure may have died before the next message was sent: so a copy sends it.
+    // The process that recorded the failure may have died before it sent the next message, so a copy sends it.
     for (copy, expected) in [(&delivered, &[CLAIM][..]), (&failed, &[CLAIM, SEND])] {
         let before = fixture.stored(&copy.delivery_id).await;
         assert_eq!(sender.give(std::slice::from_ref(copy)).await, [0; 0]);
@@ -140,7 +140,7 @@ async fn a_partner_that_asks_for_more_time_than_was_agreed_gets_it() {
         let stored = fixture.stored(&message.delivery_id).await;
         let attempt = &stored.attempts()[0];
         let waits_ms = stored.next().unwrap().due_at.as_millisecond() - attempt.sent_at.as_millisecond();
-        // A date has no fractions of a second.
+        // An HTTP date holds whole seconds.
         assert!(waits_ms >= 7_199_000, "{waits_ms}");
         assert_eq!(sent(sender.proxy.take_calls().last().unwrap()).1, u64::from(MAX_HOP_SECONDS));
     }
