@@ -10,7 +10,7 @@
 //! - A delivery under way has a message. It is acknowledged only after its attempt is recorded and the next message is
 //!   sent, or when another message stands for the work. A message that meets a live claim returns.
 //!
-//! The simulation in this module's tests checks these laws with crashes at every step.
+//! `tests/proof` checks these laws in every order of steps, with crashes between any two of them.
 
 mod pace;
 mod transitions;
@@ -374,7 +374,5 @@ impl Delivery {
     }
 }
 
-#[cfg(test)]
-mod simulation;
 #[cfg(test)]
 pub(crate) mod tests;

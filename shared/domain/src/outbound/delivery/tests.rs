@@ -266,6 +266,20 @@ fn a_repeated_evaluation_sends_only_unbegun_deliveries() {
 }
 
 #[test]
+fn each_change_raises_the_revision_by_one() {
+    let (delivery, message) = fresh();
+    let (claimed, claim) = claim(&delivery, &message, moment(0), 1);
+    let failed = answered(moment(1), AttemptOutcome::Status(500));
+    let (recorded, _) = stored(claimed.record(&claim, &failed, policy(), ticket(3)));
+    let opened = recorded.open_round(moment(2), ticket(4)).delivery;
+    let late = opened.record(&claim, &answered(moment(3), AttemptOutcome::Status(204)), policy(), ticket(5));
+    let AttemptDecision::ClaimLost { delivery: Some(late), .. } = late else { panic!("{late:?}") };
+    let cancelled = opened.cancel(moment(3)).unwrap();
+    let revisions = [&delivery, &claimed, &recorded, &opened, &late, &cancelled].map(Delivery::revision);
+    assert_eq!(revisions, [1, 2, 3, 4, 5, 5]);
+}
+
+#[test]
 fn a_delivery_is_overdue_after_its_grace() {
     let (delivery, message) = fresh();
     let grace = Duration::from_mins(1);
