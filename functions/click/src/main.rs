@@ -1,4 +1,4 @@
-//! The function `click`: wiring only; what it does is in the crates that it wires.
+//! Starts the function `click`. Its behaviour is in the crates that are wired here.
 
 use lambda::{click::ClickFunction, environment::Environment, http, log};
 use lambda_http::{Error, service_fn};

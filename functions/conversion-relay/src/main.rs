@@ -1,4 +1,4 @@
-//! The function `conversion-relay`: wiring only; what it does is in the crates that it wires.
+//! Starts the function `conversion-relay`. Its behaviour is in the crates that are wired here.
 
 use lambda::{conversion_relay::ConversionRelayFunction, environment::Environment, log};
 use lambda_runtime::{Error, run, service_fn};

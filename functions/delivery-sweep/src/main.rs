@@ -1,4 +1,4 @@
-//! The function `delivery-sweep`: wiring only; what it does is in the crates that it wires.
+//! Starts the function `delivery-sweep`. Its behaviour is in the crates that are wired here.
 
 use lambda::{delivery_sweep::DeliverySweepFunction, environment::Environment, log};
 use lambda_runtime::{Error, run, service_fn};

@@ -1,4 +1,4 @@
-//! The function `event-evaluator`: wiring only; what it does is in the crates that it wires.
+//! Starts the function `event-evaluator`. Its behaviour is in the crates that are wired here.
 
 use lambda::{environment::Environment, event_evaluator::EventEvaluatorFunction, log};
 use lambda_runtime::{Error, run, service_fn};

@@ -1,4 +1,4 @@
-//! The function `lookup-writer`: wiring only; what it does is in the crates that it wires.
+//! Starts the function `lookup-writer`. Its behaviour is in the crates that are wired here.
 
 use lambda::{environment::Environment, log, lookup_writer::LookupWriterFunction};
 use lambda_runtime::{Error, run, service_fn};

@@ -1,4 +1,4 @@
-//! The function `postback`: wiring only; what it does is in the crates that it wires.
+//! Starts the function `postback`. Its behaviour is in the crates that are wired here.
 
 use lambda::{environment::Environment, http, log, postback::PostbackFunction};
 use lambda_http::{Error, service_fn};

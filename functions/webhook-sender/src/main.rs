@@ -1,4 +1,4 @@
-//! The function `webhook-sender`: wiring only; what it does is in the crates that it wires.
+//! Starts the function `webhook-sender`. Its behaviour is in the crates that are wired here.
 
 use lambda::{environment::Environment, log, webhook_sender::WebhookSenderFunction};
 use lambda_runtime::{Error, run, service_fn};

@@ -1,8 +1,8 @@
-//! Clients of AWS's services, built once, with limits on everything.
+//! Builds the clients of AWS's services, once for all, with limits on everything.
 //!
-//! They are made from `aws-config`'s [`SdkConfig`]. `postbackctl` loads it from the operator's profile; a function's is made
-//! of its environment, because the loader would bring STS and the whole chain of credential providers into every function.
-//! TLS is rustls on ring, since aws-lc's first handshake costs tens of milliseconds of CPU.
+//! The clients are made from `aws-config`'s [`SdkConfig`]. `postbackctl` loads it from the operator's profile. A
+//! function builds it from its environment, because the loader would add STS and all credential providers to every
+//! function. TLS is rustls on ring, since aws-lc's first handshake costs tens of milliseconds of CPU.
 
 mod https;
 
@@ -20,7 +20,7 @@ use aws_sdk_dynamodb::{
 };
 pub use https::{CaBundleFault, http_client};
 
-/// Holds where AWS is, who calls, and the HTTP client that all clients share.
+/// Holds region, endpoint, credentials and the HTTP client that all clients share.
 #[derive(Debug, Clone)]
 pub struct AwsSettings(SdkConfig);
 
@@ -30,38 +30,38 @@ impl From<SdkConfig> for AwsSettings {
     }
 }
 
-/// For a connection, in whichever attempt. The same for every client: an HTTP client has connections of its own for each
-/// such limit, and a connection that one client has opened could not serve the others.
+/// Limits the time to connect, in every attempt. All clients use the same limit, because an HTTP client keeps
+/// connections for each limit separately, and clients with other limits could not share them.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long one operation may take.
+/// Limits how long one operation may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallLimits {
-    /// For one attempt, from connecting to the last byte.
+    /// Limits one attempt, from connecting to the last byte.
     pub attempt_timeout: Duration,
-    /// For all attempts and the waits between them.
+    /// Limits all attempts together, with the waits between them.
     pub operation_timeout: Duration,
-    /// The most attempts.
+    /// Limits the number of attempts.
     pub max_attempts: u32,
 }
 
 impl CallLimits {
-    /// For calls that somebody waits for: so many of them in a row end a second before the function's time does, so that
-    /// the answer is ours even when none of them was answered.
+    /// Returns limits for calls that somebody waits for. This many operations in a row end a second before the
+    /// function's time does, so that we can still answer when none of them succeeded.
     pub fn answering(function_timeout: Duration, operations: u32) -> Self {
         let operation_timeout = function_timeout.saturating_sub(Duration::from_secs(1)) / operations.max(1);
-        // Two attempts fit, and the wait between them; a third when they fail quickly.
+        // Two attempts and the wait between them fit, and a third one if they fail quickly.
         Self { attempt_timeout: operation_timeout * 9 / 20, operation_timeout, max_attempts: 3 }
     }
 
-    /// For a write that a user waits for and that may be skipped: a second.
+    /// Limits a write to one second, for a user who waits for it; the write may be skipped.
     pub const REDIRECTING: Self = Self {
         attempt_timeout: Duration::from_millis(600),
         operation_timeout: Duration::from_secs(1),
         max_attempts: 2,
     };
 
-    /// For work that nobody waits for. Patient: what is given up and repeated may have been done, and is then there twice.
+    /// Limits work that nobody waits for. The limits are generous, because a call given up may still take effect.
     pub const BACKGROUND: Self =
         Self { attempt_timeout: Duration::from_secs(8), operation_timeout: Duration::from_secs(18), max_attempts: 3 };
 
@@ -79,8 +79,8 @@ impl CallLimits {
 }
 
 impl AwsSettings {
-    /// Returns the settings of a function, whose credentials are in the environment's variables, as Lambda sets them.
-    /// Without an HTTP client no call is made.
+    /// Returns the settings of a function, with credentials from the environment. Without an HTTP client no call is
+    /// made.
     pub fn of_function(region: String, endpoint_url: Option<String>, http: Option<SharedHttpClient>) -> Self {
         let mut config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -95,7 +95,7 @@ impl AwsSettings {
         self.0.region().map(AsRef::as_ref)
     }
 
-    /// Returns the endpoint that stands in for AWS's own, as that of the local stack.
+    /// Returns the endpoint that replaces AWS's own, such as that of the local stack.
     pub fn endpoint_url(&self) -> Option<&str> {
         self.0.endpoint_url()
     }
@@ -112,16 +112,15 @@ impl AwsSettings {
 
     fn limited(&self, limits: CallLimits) -> SdkConfig {
         let config = self.0.to_builder().timeout_config(limits.timeouts()).retry_config(limits.retries());
-        // Every attempt has a deadline already.
+        // Every attempt already has a deadline.
         config.stalled_stream_protection(StalledStreamProtectionConfig::disabled()).build()
     }
 }
 
-/// Says in an [`Unavailable`] that a request could not be signed, because no credentials were found or the found ones have
-/// expired.
+/// Says in an [`Unavailable`] that a request could not be signed, because credentials are missing or expired.
 pub const NO_CREDENTIALS: &str = "there are no usable AWS credentials";
 
-/// Returns a failed call in our words: which service, and the error's code. Never a message, which may quote what was sent.
+/// Returns a failed call as the service and the error's code. Messages are left out, as they may quote the request.
 pub(crate) fn unavailable<E>(service: &'static str) -> impl Fn(SdkError<E>) -> Unavailable
 where
     E: ProvideErrorMetadata + Error + 'static,
@@ -136,7 +135,7 @@ fn reason<E: ProvideErrorMetadata + Error + 'static>(error: &SdkError<E>) -> &st
         error if lacks_credentials(error) => NO_CREDENTIALS,
         SdkError::DispatchFailure(failure) if failure.is_timeout() => "timed out connecting",
         SdkError::DispatchFailure(_) => "could not be reached",
-        SdkError::ResponseError(_) => "answered something unreadable",
+        SdkError::ResponseError(_) => "sent an unreadable answer",
         _ => "the request could not be made",
     }
 }
@@ -152,7 +151,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn missing_credentials_are_told_as_that() {
+    async fn missing_credentials_are_reported_as_missing() {
         let none = provide_credentials_fn(async || Err(CredentialsError::not_loaded("the session has expired")));
         let config = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
@@ -173,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn so_many_operations_in_a_row_leave_a_second_of_the_functions_time() {
+    fn operations_in_a_row_leave_a_second_of_the_functions_time() {
         for seconds in [2, 5, 10, 29, 120] {
             for operations in 1..6 {
                 let limits = CallLimits::answering(Duration::from_secs(seconds), operations);

@@ -1,4 +1,4 @@
-//! The ports on DynamoDB. [`item`] is the only place that names tables' keys and attributes.
+//! Implements the ports on DynamoDB. Only [`item`] names tables' keys and attributes.
 
 pub mod catalogue;
 pub mod clicks;
@@ -23,7 +23,7 @@ use app::ports::Unavailable;
 use aws_sdk_dynamodb::types::AttributeValue;
 use serde::{Serialize, de::DeserializeOwned};
 
-/// An item as the client takes and gives it.
+/// Holds an item as the client takes and returns it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
 
 pub(crate) fn to_item(service: &'static str, value: &impl Serialize) -> Result<Item, Unavailable> {
@@ -31,12 +31,12 @@ pub(crate) fn to_item(service: &'static str, value: &impl Serialize) -> Result<I
 }
 
 pub(crate) fn from_item<T: DeserializeOwned>(service: &'static str, item: Item) -> Result<T, Unavailable> {
-    // The error may quote values: it is not passed on.
+    // The error may quote values, so it is not passed on.
     serde_dynamo::from_item(item)
         .map_err(|_| Unavailable { service, reason: "holds an item that cannot be read".into() })
 }
 
-/// Returns the value of an attribute, or of an expression, that is not a text or a number.
+/// Returns the value of an attribute or of an expression that is neither a text nor a number.
 pub(crate) fn value(service: &'static str, value: &impl Serialize) -> Result<AttributeValue, Unavailable> {
     serde_dynamo::to_attribute_value(value)
         .map_err(|_| Unavailable { service, reason: "cannot be written as an attribute".into() })
@@ -52,7 +52,7 @@ pub(crate) fn number(number: impl ToString) -> AttributeValue {
     AttributeValue::N(number.to_string())
 }
 
-/// Returns a key of one text.
+/// Returns a key with one text attribute.
 pub(crate) fn key_of(name: &str, value: impl ToString) -> Item {
     Item::from([(name.to_owned(), text(value))])
 }

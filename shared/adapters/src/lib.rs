@@ -1,4 +1,4 @@
-//! The ports on DynamoDB, SQS and HTTP: the only place that knows an AWS type.
+//! Implements the ports on DynamoDB, SQS and HTTP. Only this crate uses AWS types.
 
 pub mod aws;
 pub mod dynamodb;

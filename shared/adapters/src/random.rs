@@ -1,6 +1,6 @@
-//! Random bytes, from the operating system.
+//! Reads random bytes from the operating system.
 
-/// `N` random bytes, good enough for keys and tokens.
+/// Returns `N` random bytes, fit for keys and tokens.
 pub fn bytes<const N: usize>() -> Result<[u8; N], app::ports::Unavailable> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|fault| app::ports::Unavailable {

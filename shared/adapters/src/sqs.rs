@@ -1,4 +1,4 @@
-//! The ports on SQS.
+//! Implements the ports on SQS.
 
 use app::ports::{ConversionQueue, DeadLetters, ResendQueue, Unavailable, WebhookQueue};
 use aws_sdk_sqs::{
@@ -19,15 +19,15 @@ const SEND_WEBHOOKS: &str = "SQS SendMessageBatch webhooks";
 const SEND_RESEND: &str = "SQS SendMessage webhook-retries";
 const SET_ASIDE: &str = "SQS SendMessage dead letters";
 
-/// How many messages one request carries.
+/// Limits the messages of one request, as SQS does.
 const BATCH: usize = 10;
-/// How many requests are under way at the same time: all of a hundred messages'.
+/// Limits the concurrent requests. Ten carry a hundred messages.
 const REQUESTS_AT_ONCE: usize = 10;
 
-/// The message attribute that says why a dead letter is one.
+/// Names the message attribute that says why a message became a dead letter.
 pub const REASON: &str = "reason";
 
-/// [`ConversionQueue`] on a queue.
+/// Implements [`ConversionQueue`] on a queue.
 #[derive(Debug, Clone)]
 pub struct SqsConversions {
     client: Client,
@@ -35,7 +35,7 @@ pub struct SqsConversions {
 }
 
 impl SqsConversions {
-    /// The queue with this URL.
+    /// Uses the queue with this URL.
     pub fn new(client: Client, queue_url: String) -> Self {
         Self { client, queue_url }
     }
@@ -48,7 +48,7 @@ impl ConversionQueue for SqsConversions {
     }
 }
 
-/// [`WebhookQueue`] on a queue.
+/// Implements [`WebhookQueue`] on a queue.
 #[derive(Debug, Clone)]
 pub struct SqsWebhooks {
     client: Client,
@@ -56,21 +56,21 @@ pub struct SqsWebhooks {
 }
 
 impl SqsWebhooks {
-    /// The queue with this URL.
+    /// Uses the queue with this URL.
     pub fn new(client: Client, queue_url: String) -> Self {
         Self { client, queue_url }
     }
 }
 
 impl WebhookQueue for SqsWebhooks {
-    /// Grouped by partner, so that the queue is fair between them.
+    /// Groups messages by partner, so that the queue is fair between partners.
     async fn send(&self, messages: &[Message]) -> Vec<Result<(), Unavailable>> {
         let queue = Queue { client: &self.client, url: &self.queue_url, service: SEND_WEBHOOKS };
         queue.send(messages, |message| Some(message.provider.as_str())).await
     }
 }
 
-/// [`ResendQueue`] on a queue.
+/// Implements [`ResendQueue`] on a queue.
 #[derive(Debug, Clone)]
 pub struct SqsResends {
     client: Client,
@@ -78,19 +78,19 @@ pub struct SqsResends {
 }
 
 impl SqsResends {
-    /// The queue with this URL.
+    /// Uses the queue with this URL.
     pub fn new(client: Client, queue_url: String) -> Self {
         Self { client, queue_url }
     }
 }
 
 impl ResendQueue for SqsResends {
-    /// Grouped by partner, so that the queue is fair between them.
+    /// Groups messages by partner, so that the queue is fair between partners.
     async fn send(&self, message: &Message, delay_seconds: u16) -> Result<(), Unavailable> {
         let refused = |reason: &str| Unavailable { service: SEND_RESEND, reason: reason.to_owned() };
-        // More than that SQS would not take, and the local stack's would.
+        // SQS refuses a longer delay, but the local stack accepts it.
         if delay_seconds > MAX_HOP_SECONDS {
-            return Err(refused("a delay is at most 900 seconds"));
+            return Err(refused("the delay exceeds 900 seconds"));
         }
         let body = serde_json::to_string(message).map_err(|_| refused("the request could not be made"))?;
         let send = self.client.send_message().queue_url(&self.queue_url).message_body(body);
@@ -99,7 +99,7 @@ impl ResendQueue for SqsResends {
     }
 }
 
-/// Where messages are sent, and what that is called.
+/// Holds a queue and the name of the operation on it.
 #[derive(Clone, Copy)]
 struct Queue<'a> {
     client: &'a Client,
@@ -108,7 +108,7 @@ struct Queue<'a> {
 }
 
 impl Queue<'_> {
-    /// Sends each as JSON, as many in a request as SQS takes; one result for each, in order.
+    /// Sends each item as JSON, in requests as large as SQS accepts. Returns one result for each item, in order.
     async fn send<T: Serialize>(
         self,
         messages: &[T],
@@ -118,7 +118,7 @@ impl Queue<'_> {
         stream::iter(requests).buffered(REQUESTS_AT_ONCE).concat().await
     }
 
-    /// One request, which may fail as a whole.
+    /// Sends one request. If the whole request fails, every entry has failed.
     async fn send_batch<T: Serialize>(
         self,
         batch: &[T],
@@ -143,17 +143,17 @@ impl Queue<'_> {
         }
         let send = self.client.send_message_batch().queue_url(self.url).set_entries(Some(entries));
         let answer = Box::pin(send.send()).await.map_err(unavailable(self.service))?;
-        // Only what the answer names as taken was taken: silence about an entry is a failure too.
+        // Only entries that the answer names as successful were sent. An entry that the answer leaves out has failed.
         let taken = |at: usize| answer.successful.iter().any(|entry| entry.id == at.to_string());
         let why = |at: usize| {
             let failed = answer.failed.iter().find(|entry| entry.id == at.to_string());
-            refused(failed.map_or("the entry was not answered", |entry| entry.code.as_str()).to_owned())
+            refused(failed.map_or("the answer leaves out the entry", |entry| entry.code.as_str()).to_owned())
         };
         Ok((0..batch.len()).map(|at| if taken(at) { Ok(()) } else { Err(why(at)) }).collect())
     }
 }
 
-/// [`DeadLetters`] on a queue.
+/// Implements [`DeadLetters`] on a queue.
 #[derive(Debug, Clone)]
 pub struct SqsDeadLetters {
     client: Client,
@@ -161,14 +161,14 @@ pub struct SqsDeadLetters {
 }
 
 impl SqsDeadLetters {
-    /// The queue with this URL.
+    /// Uses the queue with this URL.
     pub fn new(client: Client, queue_url: String) -> Self {
         Self { client, queue_url }
     }
 }
 
-/// SQS refuses a message with a character that XML has not. What is set aside may hold any: such a character becomes its
-/// JSON escape, which means the same inside a JSON text.
+/// Returns the text in a form that SQS accepts. SQS refuses characters that XML lacks; each becomes its JSON escape,
+/// which means the same inside a JSON text.
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 fn sendable(text: &str) -> String {
@@ -196,7 +196,7 @@ mod tests {
     use super::sendable;
 
     #[test]
-    fn what_sqs_cannot_carry_is_escaped_as_json_does_and_means_the_same() {
+    fn characters_that_sqs_refuses_become_json_escapes() {
         let text = "a\u{ffff}\u{fffe}é😀\t";
         assert_eq!(sendable(text), "a\\uffff\\ufffeé😀\t");
         let json = format!("\"{}\"", sendable("a\u{ffff}é"));

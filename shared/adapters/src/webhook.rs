@@ -1,8 +1,7 @@
-//! Webhooks over HTTP: one request to a partner, made at most once, that ends within its limits whatever the partner does.
+//! Sends webhooks over HTTP: one request to a partner, at most once, within its limits whatever the partner does.
 //!
-//! reqwest sends it, without all that it could add: redirects, proxies, cookies, decoding and retries. What remains here is
-//! what this project must decide itself: which addresses may be dialled, how long a connection is trusted, how much of an
-//! answer is read, and what its faults are called.
+//! reqwest sends the request, with redirects, proxies, cookies, decoding and retries switched off. This module decides
+//! which addresses are allowed, how long connections live, how much of an answer is read, and how faults are named.
 
 use std::{cell::Cell, path::PathBuf, time::Instant};
 
@@ -38,22 +37,22 @@ use clients::Clients;
 use faults::Circumstances;
 use resolve::{DIALLED, Resolver};
 
-/// How far webhooks may go, and whom they may trust.
+/// Says how far webhooks may go, and whose certificates are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
-    /// Public addresses, with the certificates of public authorities.
+    /// Allows public addresses, with certificates of public authorities.
     Public,
-    /// A developer's own machine as well.
+    /// Also allows a developer's own machine.
     Development {
-        /// Proof that it is one.
+        /// Proves that this is a development machine.
         proof: Development,
-        /// A PEM file of certificate authorities to trust besides the public ones.
+        /// Names a PEM file of certificate authorities to trust besides the public ones.
         extra_authorities: Option<PathBuf>,
     },
 }
 
 impl Reach {
-    /// Returns the addresses and URLs that it allows.
+    /// Returns the addresses and URLs that are allowed.
     pub fn allowance(&self) -> Allowance {
         match self {
             Self::Public => Allowance::PublicOnly,
@@ -62,27 +61,27 @@ impl Reach {
     }
 }
 
-/// The settings of a client.
+/// Configures a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookSettings {
-    /// How far webhooks may go.
+    /// Says how far webhooks may go.
     pub reach: Reach,
-    /// How long an attempt may take, and how long connections are kept.
+    /// Bounds attempts, and how long connections are kept.
     pub limits: Limits,
 }
 
-/// Says why there is no client.
+/// Says why a client cannot be built.
 #[derive(Debug, Error)]
 pub enum WebhookSettingsFault {
-    /// A phase has no time or is not shorter than the one around it, or the total is beyond [`Limits::MAX_TOTAL`].
-    #[error("a webhook's limits must be: 0 < resolve < connect < total, 0 < body <= total, and total at most a minute")]
+    /// A phase has no time or is not shorter than the one around it, or the total exceeds [`Limits::MAX_TOTAL`].
+    #[error("a webhook's limits must satisfy 0 < resolve < connect < total <= 1 minute and 0 < body <= total")]
     Limits,
-    /// TLS is at fault.
+    /// TLS cannot be set up.
     #[error(transparent)]
     Tls(#[from] TlsSettingsFault),
 }
 
-/// Sends webhooks, with connections kept from one to the next. Build one, and use it for all.
+/// Sends webhooks and keeps connections between them. Build one client and use it for all webhooks.
 pub struct WebhookClient {
     limits: Limits,
     allowance: Allowance,
@@ -90,7 +89,7 @@ pub struct WebhookClient {
 }
 
 impl WebhookClient {
-    /// Returns a client with these settings. Reads the file of extra authorities, and nothing else.
+    /// Returns a client with these settings. Reads only the file of extra authorities.
     pub fn new(settings: &WebhookSettings) -> Result<Self, WebhookSettingsFault> {
         let allowance = settings.reach.allowance();
         Self::with_resolver(settings, Resolver::system(allowance, settings.limits.resolve))
@@ -109,16 +108,14 @@ impl WebhookClient {
         Ok(Self { limits: *limits, allowance: reach.allowance(), clients })
     }
 
-    /// Returns the limits that it keeps: [`send`](Self::send) ends within their total, give or take the scheduling of its
-    /// task.
+    /// Returns the limits. [`send`](Self::send) ends within their total, give or take the scheduling of its task.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Sends a webhook: one request, or none where the fault says that it was not sent. Never sends a second one, whatever
-    /// comes of the first.
+    /// Sends a webhook as one request, or as none if the fault says so. It never sends a second request.
     ///
-    /// `now` is when it is sent, read right before. The signature names it, and the attempt's times count from it.
+    /// `now` is the time of sending, read right before. The signature and the attempt's times are based on it.
     pub async fn send(
         &self,
         request: &WebhookRequest,
@@ -147,7 +144,7 @@ impl WebhookClient {
         if !self.allowance.permits(url) {
             return Err(AttemptFault::Other("not sent: webhooks are called by https, on port 443 or 8443".to_owned()));
         }
-        // The resolver is asked for names alone.
+        // The resolver is asked only for names.
         let is_name = match url.destination() {
             Destination::Name(_) => true,
             Destination::Address(address) => {
@@ -158,8 +155,8 @@ impl WebhookClient {
         let unmade = |_| AttemptFault::Other("not sent: its HTTP client could not be made".to_owned());
         let (client, was_there) = self.clients.of(url).map_err(unmade)?;
         if was_there {
-            // The runtime takes in what arrived meanwhile, above all that a connection was closed, before one is chosen. If
-            // one is seen to be closed before anything is written to it, hyper takes another one.
+            // Yielding lets the runtime notice connections that were closed meanwhile, before one is chosen. If hyper
+            // sees that a connection is closed before anything is written to it, hyper uses another one.
             yield_now().await;
         }
         let sending = async { (client.execute(ready).await, DIALLED.with(Cell::get)) };
@@ -197,7 +194,7 @@ impl PartnerServers for WebhookClient {
     }
 }
 
-/// Returns when an attempt ended, rounded up, so that nothing that counts from it is early.
+/// Returns when an attempt ended, rounded up, so that nothing that counts from it happens too early.
 fn ended_at(now: Timestamp, began: Instant) -> UnixMillis {
     let ended = now.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX);
     let up = TimestampRound::new().smallest(Unit::Millisecond).mode(RoundMode::Ceil);

@@ -1,17 +1,17 @@
-//! Batches of a stream or a queue, record by record: what cannot be read is one record's fault and never its batch's, and
-//! what failed is reported so that it comes again.
+//! Reads batches of a stream or a queue record by record. An unreadable record never fails its batch, and failed
+//! records are reported so that Lambda delivers them again.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-/// A batch of records, each kept as it came.
+/// Holds the records of a batch, each as raw JSON.
 #[derive(Debug, Deserialize)]
 pub struct Batch {
     #[serde(rename = "Records")]
     records: Vec<Box<RawValue>>,
 }
 
-/// Which records must come again.
+/// Reports to Lambda which records to deliver again.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchResponse {
@@ -25,42 +25,42 @@ struct Failure {
 }
 
 impl BatchResponse {
-    /// Each of these messages of a queue must come again.
+    /// Returns a response that asks for each of these messages of a queue again.
     pub fn of_queue(failed: impl IntoIterator<Item = String>) -> Self {
         let failures = failed.into_iter().map(|item_identifier| Failure { item_identifier });
         Self { batch_item_failures: failures.collect() }
     }
 
-    /// These must come again, given in the order they came. Of a stream only the lowest sequence number is reported:
-    /// everything from there on comes again, in order.
+    /// Returns a response that asks for these records again, given in the order in which they came. For a stream it
+    /// names only the first one, since Lambda repeats everything from there on.
     pub fn of(failed: Vec<String>, from_stream: bool) -> Self {
         Self::of_queue(failed.into_iter().take(if from_stream { 1 } else { usize::MAX }))
     }
 }
 
-/// A table's change: one record of its stream.
+/// Describes one change of a table, as its stream reports it.
 #[derive(Debug)]
 pub struct Change {
-    /// `INSERT`, `MODIFY` or `REMOVE`.
+    /// Holds `INSERT`, `MODIFY` or `REMOVE`.
     pub name: String,
-    /// The item's key, as DynamoDB writes it.
+    /// Holds the item's key as DynamoDB's JSON.
     pub keys: Option<Box<RawValue>>,
-    /// The item as it is now.
+    /// Holds the item after the change.
     pub new: Option<Box<RawValue>>,
-    /// The item as it was, where the stream says it.
+    /// Holds the item before the change, if the stream includes it.
     pub old: Option<Box<RawValue>>,
 }
 
-/// One record, read as far as it can be.
+/// Holds one record, read as far as possible.
 #[derive(Debug)]
 pub struct Record {
-    /// What it is called when it must come again: a sequence number or a message's id.
+    /// Identifies the record in a [`BatchResponse`]: a sequence number or a message id.
     pub id: String,
-    /// Whether it comes from a stream itself, and not from a queue of records that are put back.
+    /// Is true for a record from the stream itself, and false for a record put back by way of a queue.
     pub from_stream: bool,
-    /// The change that it speaks of, or why it cannot be read.
+    /// Holds the change, or the reason why it cannot be read.
     pub change: Result<Change, String>,
-    /// The whole record of the stream as it came.
+    /// Holds the whole stream record as it came.
     pub whole: String,
 }
 
@@ -91,7 +91,7 @@ struct StreamRecord {
 }
 
 impl Batch {
-    /// Its records.
+    /// Returns the records, including unreadable ones.
     pub fn records(&self) -> Vec<Record> {
         self.records.iter().map(|raw| Record::read(raw.get())).collect()
     }
@@ -107,7 +107,7 @@ impl Record {
             return Self { id, from_stream: false, ..Self::read(&body) };
         }
         let Some(StreamRecord { sequence_number, keys, new_image, old_image }) = envelope.dynamodb else {
-            return Self::unreadable(raw, "neither a stream's record nor a queue's message".to_owned());
+            return Self::unreadable(raw, "the record is neither a stream record nor a queue message".to_owned());
         };
         let name = envelope.event_name.unwrap_or_default();
         let change = Change { name, keys, new: new_image, old: old_image };
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn garbage_is_a_fault_of_its_own_record_and_not_of_its_batch() {
+    fn an_unreadable_record_does_not_fail_its_batch() {
         for garbage in ["1", "\"x\"", "{}", "{\"messageId\":\"m\",\"body\":\"}\"}", "{\"dynamodb\":7}", "[]"] {
             let read = records(&format!("{{\"Records\":[{garbage}]}}"));
             assert!(read[0].change.is_err(), "{garbage}");

@@ -1,4 +1,4 @@
-//! The function `click`: from a tracking link to the partner's landing page.
+//! Runs the function `click`, which redirects a tracking link to the partner's landing page.
 
 use std::convert::Infallible;
 
@@ -27,19 +27,19 @@ use crate::{
     problem::Problem,
 };
 
-/// The function, ready to handle requests.
+/// Handles requests to `/click`.
 pub struct ClickFunction {
     follow: FollowClick<DynamoPartners, DynamoSystemKeys, DynamoClicks>,
 }
 
 impl ClickFunction {
-    /// Wires the function by its environment.
+    /// Builds the function from its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let (aws, policy, timeout) = (env.aws(), env.cache_policy(), env.function_timeout());
         let mut table = |name: &str| env.required(name);
         let (partners, secrets, clicks) = (table("PARTNERS_TABLE"), table("SECRETS_TABLE"), table("CLICKS_TABLE"));
         env.finish()?;
-        // In a row at worst: the partner, the keys, and the record, which may take a second and no more.
+        // At worst three operations follow each other: partner, keys and record. The record may take at most a second.
         let recording = aws.dynamodb(CallLimits::REDIRECTING);
         let reading = timeout.saturating_sub(CallLimits::REDIRECTING.operation_timeout);
         let reading = aws.dynamodb(CallLimits::answering(reading, 2));
@@ -54,11 +54,11 @@ impl ClickFunction {
     /// Reads the system's keys during init, as `postback` does.
     pub async fn warm(&self) {
         if let Err(unavailable) = self.follow.keys.get(&(), now()).await {
-            error!(reason = %unavailable, "could not warm up");
+            error!(reason = %unavailable, "warm-up failed; the first request tries again");
         }
     }
 
-    /// Handles one request. Every failure is an answer.
+    /// Handles one request. Every failure becomes a response.
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
         let segment = |name| http::segment(&request, name).unwrap_or_default();
         let (provider, landing, query) = (segment("provider"), segment("landing"), http::raw_query(&request));
@@ -73,7 +73,7 @@ impl ClickFunction {
 
 fn respond(led: Led) -> Response<Body> {
     let problem = match led {
-        // A URL is ASCII without control characters, so that it always fits a header.
+        // A URL is ASCII without control characters, so it always fits a header.
         Led::To { url, .. } => match HeaderValue::try_from(url) {
             Ok(url) => {
                 let mut response = http::response(StatusCode::FOUND, "text/plain; charset=utf-8", String::new());
@@ -105,7 +105,7 @@ fn respond(led: Led) -> Response<Body> {
     problem.into_response()
 }
 
-/// Writes one line a request. The click's record holds the user who opened the link.
+/// Writes one line for the request. The user who opened the link is only in the click's record.
 fn log(request_id: &str, led: &Led) {
     let refused = |outcome: &str| info!(request_id, outcome, clicks = 1, "click");
     match led {

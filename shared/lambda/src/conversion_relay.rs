@@ -1,5 +1,5 @@
-//! The function `conversion-relay`: the postbacks' stream to the queue `gg3-conversions`; and the same from a queue, for
-//! records that had been set aside and are put back.
+//! Runs the function `conversion-relay`, which sends new postbacks and corrections to the queue `gg3-conversions`. It
+//! reads them from the table's stream, or from a queue of records that operators put back.
 
 use adapters::{
     aws::CallLimits,
@@ -17,14 +17,14 @@ use crate::{
     environment::{Environment, EnvironmentFaults},
 };
 
-/// The function, ready to handle batches.
+/// Handles batches of stream records.
 pub struct ConversionRelayFunction {
     queue: SqsConversions,
     dead_letters: SqsDeadLetters,
 }
 
 impl ConversionRelayFunction {
-    /// Wires the function by its environment.
+    /// Builds the function from its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let aws = env.aws();
         let queue = env.required("CONVERSIONS_QUEUE_URL");
@@ -37,7 +37,7 @@ impl ConversionRelayFunction {
         })
     }
 
-    /// Handles one batch. Never fails as a whole.
+    /// Handles one batch. Failed records are reported in the response.
     pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
         let records = event.payload.records();
         let from_stream = records.iter().any(|record| record.from_stream);
@@ -49,14 +49,14 @@ impl ConversionRelayFunction {
     }
 }
 
-/// What is to be relayed; none for what is no new postback or correction.
+/// Returns the conversion to send for a record, or `None` if the record is no new postback or correction.
 fn incoming(record: Record) -> Option<Incoming> {
     let Record { id, from_stream, change, whole } = record;
     let conversion = match change {
         Ok(change) if change.name == "INSERT" => convert(&change),
-        // A stream speaks of all changes; who puts a record on the queue means it to be converted.
+        // A stream reports all changes, but a record that was put back on the queue is meant to be converted.
         Ok(_) if from_stream => return None,
-        Ok(_) => Err("not the insertion of a postback".to_owned()),
+        Ok(_) => Err("the record is not the insertion of a postback".to_owned()),
         Err(reason) => Err(reason),
     };
     Some(Incoming { id, conversion, whole })
@@ -69,14 +69,14 @@ fn convert(change: &Change) -> Result<Conversion, String> {
     Revision::try_from(item).map(Conversion::from)
 }
 
-/// The receipts of a batch, by which its line is found from those of the postbacks.
+/// Returns the receipts of a batch, by which its line is found from the lines of its postbacks.
 fn receipts(batch: &[Incoming]) -> String {
     let conversions = batch.iter().filter_map(|incoming| incoming.conversion.as_ref().ok());
     let receipts: Vec<&str> = conversions.map(|conversion| conversion.receipt_id.as_str()).collect();
     receipts.join(" ")
 }
 
-/// Writes one line a batch.
+/// Writes one line for the batch.
 fn log(receipts: &str, relayed: &Relayed) {
     let Relayed { failed, sent: conversions_sent, set_aside: conversions_set_aside, unavailable } = relayed;
     let conversions_failed = failed.len();
@@ -84,7 +84,7 @@ fn log(receipts: &str, relayed: &Relayed) {
         info!(receipts, conversions_sent, conversions_set_aside, conversions_failed, "conversions");
     } else {
         let (reason, words) =
-            (unavailable.as_ref().map(display), "conversions: some were set aside or must come again");
+            (unavailable.as_ref().map(display), "some conversions were dead-lettered or will be retried");
         error!(receipts, conversions_sent, conversions_set_aside, conversions_failed, reason, "{words}");
     }
 }
@@ -102,13 +102,13 @@ mod tests {
         incoming(serde_json::from_str::<Batch>(batch).unwrap().records().remove(0))
     }
 
-    /// The stream's record as it is on the queue of those put back.
+    /// Returns the stream's record as it is on the queue of records that were put back.
     fn put_back(record: &str) -> String {
         serde_json::json!({"Records": [{"messageId": "m1", "eventSource": "aws:sqs", "body": record}]}).to_string()
     }
 
     #[test]
-    fn a_record_that_cannot_be_converted_is_kept_whole_under_its_sequence_number() {
+    fn an_unconvertible_record_is_kept_whole_under_its_number() {
         let incoming = first(STREAM).unwrap();
         assert_eq!(incoming.id, "000000017954671764880000000001");
         assert!(incoming.conversion.is_err());
@@ -116,19 +116,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_new_postback_is_passed_over() {
+    fn a_change_of_the_stream_that_is_no_insertion_is_skipped() {
         assert!(first(&STREAM.replace("\"INSERT\"", "\"REMOVE\"")).is_none());
     }
 
     #[test]
-    fn a_record_that_was_put_back_is_read_like_one_from_the_stream() {
+    fn a_record_put_back_is_read_like_one_from_the_stream() {
         let raw = first(STREAM).unwrap().whole;
         let again = first(&put_back(&raw)).unwrap();
         assert_eq!((again.id.as_str(), &again.whole), ("m1", &raw));
     }
 
     #[test]
-    fn a_message_that_is_no_new_postback_is_set_aside_and_not_lost() {
+    fn a_queued_change_that_is_no_insertion_is_set_aside() {
         let modified = first(STREAM).unwrap().whole.replace("\"INSERT\"", "\"MODIFY\"");
         let again = first(&put_back(&modified)).unwrap();
         assert_eq!((again.id.as_str(), &again.whole), ("m1", &modified));
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_corrections_record_becomes_a_conversion_that_names_the_original_and_its_number() {
+    fn a_correction_becomes_a_conversion_naming_its_original() {
         let text = |value: &str| serde_json::json!({"S": value});
         let image = serde_json::json!({
             "provider_transaction": text("acme#t1"), "revision": text("correction-000002"), "receipt_id": text("r2"),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_one_line_with_its_receipts_and_its_counts() {
+    fn a_batch_writes_one_line_with_receipts_and_counts() {
         let relayed = Relayed { sent: 2, ..Relayed::default() };
         let (good, receipts) = (line(|| log("r1 r2", &relayed)), "r1 r2");
         assert_eq!((good["receipts"].as_str(), good["level"].as_str()), (Some(receipts), Some("INFO")));

@@ -1,4 +1,4 @@
-//! The function `delivery-sweep`, on a schedule: what should have been attempted a while ago is sent for again.
+//! Runs the function `delivery-sweep`, which a schedule invokes. It sends messages again for attempts that are overdue.
 
 use std::time::Duration;
 
@@ -21,16 +21,16 @@ use crate::{
     system::System,
 };
 
-/// So long before the function is ended no other page is begun.
+/// Stops the sweep from beginning another page this long before the function would be ended.
 const LAST_PAGE: Duration = Duration::from_secs(20);
 
-/// The function, ready to sweep.
+/// Sweeps deliveries.
 pub struct DeliverySweepFunction {
     sweep: SweepDeliveries<DynamoPartners, DynamoUnderWay, SqsWebhooks, SqsResends, System>,
 }
 
 impl DeliverySweepFunction {
-    /// Wires the function by its environment.
+    /// Builds the function from its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let aws = env.aws();
         let lateness = lateness(&mut env);
@@ -50,7 +50,7 @@ impl DeliverySweepFunction {
         Ok(Self { sweep })
     }
 
-    /// Sweeps once. What it could not finish, the next sweep will.
+    /// Sweeps once. The next sweep continues with the deliveries that this one leaves over.
     pub async fn handle(&self, event: LambdaEvent<IgnoredAny>) -> Result<(), std::convert::Infallible> {
         let ends_at = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         let swept = self.sweep.sweep(UnixMillis::from_millisecond(ends_at).minus(LAST_PAGE)).await;
@@ -59,7 +59,7 @@ impl DeliverySweepFunction {
     }
 }
 
-/// Writes one line a sweep.
+/// Writes one line for the sweep.
 fn log(swept: &Swept) {
     let Swept { looked_at: sweep_looked_at, sent: sweep_sent, sent_before: sweep_sent_before, .. } = swept;
     let Swept { unknown: sweep_unknown, unread: sweep_unread, unreadable, unfinished, fault, .. } = swept;
@@ -85,8 +85,9 @@ fn log(swept: &Swept) {
     }
 }
 
-/// When an attempt is late: `SWEEP_GRACE_SECONDS` after its time, and longer than a queue may hide its message; and how long
-/// a delivery that was sent for is left alone: `SWEEP_AGAIN_SECONDS`.
+/// Returns when an attempt is overdue and how long a swept delivery is left alone. An attempt is overdue
+/// `SWEEP_GRACE_SECONDS` after its time, which is longer than a queue may hide its message. `SWEEP_AGAIN_SECONDS` must
+/// pass before the same delivery is swept again.
 fn lateness(env: &mut Environment) -> Lateness {
     let default = Lateness::default();
     let mut seconds = |name: &str, default: Duration| {
@@ -96,7 +97,7 @@ fn lateness(env: &mut Environment) -> Lateness {
     let again_after = seconds("SWEEP_AGAIN_SECONDS", default.again_after);
     let visibility = env.queue_visibility(Duration::ZERO);
     if grace <= visibility {
-        // A message that comes back by itself is not lost.
+        // A message that is only hidden will reappear by itself.
         env.fault("SWEEP_GRACE_SECONDS must be more than QUEUE_VISIBILITY_SECONDS");
     }
     Lateness { grace, again_after }
@@ -108,7 +109,7 @@ mod tests {
     use crate::log::tests::{counted, line};
 
     #[test]
-    fn nothing_is_late_before_its_message_could_have_come_back() {
+    fn no_attempt_is_late_while_its_message_may_be_hidden() {
         let late = |grace: &str, visibility: &str| {
             let variables = [("SWEEP_GRACE_SECONDS", grace), ("QUEUE_VISIBILITY_SECONDS", visibility)];
             let mut env = Environment::of(variables.map(|(name, value)| (name.to_owned(), value.to_owned())));
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sweep_is_one_line_finished_or_not() {
+    fn a_sweep_writes_one_line_finished_or_not() {
         for fault in [None, Some(app::ports::Unavailable { service: "SQS", reason: "down".into() })] {
             let swept = Swept {
                 looked_at: 5,

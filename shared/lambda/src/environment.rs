@@ -1,5 +1,4 @@
-//! Configuration from the environment: everything is read, then every fault is told at once, and the function does not
-//! start.
+//! Reads configuration from the environment. All faults are reported together, and the function does not start.
 
 use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
 
@@ -7,7 +6,7 @@ use adapters::aws::{AwsSettings, http_client};
 use app::cache::CachePolicy;
 use domain::jiff::SignedDuration;
 
-/// Every variable that is missing or wrong.
+/// Lists every variable that is missing or wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct EnvironmentFaults(Vec<String>);
 
@@ -19,8 +18,7 @@ impl fmt::Display for EnvironmentFaults {
 
 impl std::error::Error for EnvironmentFaults {}
 
-/// Reads variables and gathers faults. What is asked for is always answered; [`Environment::finish`] says whether the
-/// answers may be used.
+/// Reads variables and gathers faults. The returned values may be used only if [`Environment::finish`] succeeds.
 #[derive(Debug)]
 pub struct Environment {
     variables: BTreeMap<String, String>,
@@ -28,20 +26,20 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The process's own environment.
+    /// Returns the environment of this process.
     pub fn of_process() -> Self {
-        // A variable that is not UTF-8 is none of ours.
+        // All of our variables are UTF-8, so others are skipped.
         Self::of(
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
         )
     }
 
-    /// These variables.
+    /// Returns an environment of these variables.
     pub fn of(variables: impl IntoIterator<Item = (String, String)>) -> Self {
         Self { variables: variables.into_iter().collect(), faults: Vec::new() }
     }
 
-    /// A text that must be there.
+    /// Returns a required text. A missing or empty one is a fault.
     pub fn required(&mut self, name: &str) -> String {
         let value = self.optional(name);
         if value.is_none() {
@@ -50,12 +48,12 @@ impl Environment {
         value.unwrap_or_default()
     }
 
-    /// A text that may be there; an empty one is none.
+    /// Returns an optional text, or `None` if it is missing or empty.
     pub fn optional(&self, name: &str) -> Option<String> {
         self.variables.get(name).filter(|value| !value.is_empty()).cloned()
     }
 
-    /// A number of seconds from 0 to a day, or `default`.
+    /// Returns a number of seconds from 0 to 86,400, or `default` if the variable is not set.
     pub fn seconds(&mut self, name: &str, default: SignedDuration) -> SignedDuration {
         let Some(text) = self.optional(name) else {
             return default;
@@ -69,7 +67,7 @@ impl Environment {
         }
     }
 
-    /// The function's own timeout, as the template sets it, so that its calls can be made to fit: 2 s to 15 min.
+    /// Returns the function's own timeout, 2 to 900 seconds, from which the limits of its calls follow.
     pub fn function_timeout(&mut self) -> Duration {
         const NAME: &str = "FUNCTION_TIMEOUT_SECONDS";
         if let Ok(seconds @ 2..=900) = self.required(NAME).parse() {
@@ -79,8 +77,8 @@ impl Environment {
         Duration::ZERO
     }
 
-    /// How long the function's queues hide a message that it was given, as the template sets it: six times the function's
-    /// timeout at least, as Lambda asks for, so that no message comes back while it is still worked on.
+    /// Returns how long the function's queues hide a message that it received. AWS asks for at least six times the
+    /// function's timeout, so that no message reappears while it is being processed.
     ///
     /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
     pub fn queue_visibility(&mut self, function_timeout: Duration) -> Duration {
@@ -88,12 +86,12 @@ impl Environment {
         let visibility = self.required(NAME).parse().ok().filter(|seconds| (1..=43_200).contains(seconds));
         let visibility = Duration::from_secs(visibility.unwrap_or_default());
         if visibility < function_timeout * 6 || visibility.is_zero() {
-            self.faults.push(format!("{NAME} must be six times the function's timeout at least, and at most 43200"));
+            self.faults.push(format!("{NAME} must be at least six times the function's timeout, and at most 43200"));
         }
         visibility
     }
 
-    /// Whether something is switched on: `true` or `false`, and off where nothing is said.
+    /// Returns true for `true`, and false for `false` or if the variable is not set.
     pub fn switch(&mut self, name: &str) -> bool {
         match self.optional(name).as_deref() {
             None | Some("false") => false,
@@ -105,7 +103,7 @@ impl Environment {
         }
     }
 
-    /// How long configuration is taken for true: `PARTNER_FRESH_SECONDS`, `UNKNOWN_PARTNER_FRESH_SECONDS`.
+    /// Returns how long cached configuration counts as fresh, from `PARTNER_FRESH_SECONDS` and its like.
     pub fn cache_policy(&mut self) -> CachePolicy {
         let default = CachePolicy::default();
         CachePolicy {
@@ -115,7 +113,7 @@ impl Environment {
         }
     }
 
-    /// Returns where AWS is, as Lambda says it. The credentials are only checked to be there: the clients read them.
+    /// Returns region, endpoint and HTTP client. The credentials must be set, but only the clients read them.
     pub fn aws(&mut self) -> AwsSettings {
         let _ = (self.required("AWS_ACCESS_KEY_ID"), self.required("AWS_SECRET_ACCESS_KEY"));
         let ca_bundle = self.optional("AWS_CA_BUNDLE");
@@ -124,12 +122,12 @@ impl Environment {
         AwsSettings::of_function(self.required("AWS_REGION"), self.optional("AWS_ENDPOINT_URL"), http.ok())
     }
 
-    /// One more fault, of values that do not fit each other.
+    /// Adds a fault, such as values that do not fit each other.
     pub fn fault(&mut self, fault: impl Into<String>) {
         self.faults.push(fault.into());
     }
 
-    /// Every fault of what was asked for.
+    /// Returns all faults as an error, if there are any.
     pub fn finish(self) -> Result<(), EnvironmentFaults> {
         if self.faults.is_empty() { Ok(()) } else { Err(EnvironmentFaults(self.faults)) }
     }
@@ -144,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_is_told_at_once_and_no_value_is() {
+    fn all_faults_are_reported_at_once_without_values() {
         let mut env = environment(&[
             ("AWS_SECRET_ACCESS_KEY", "hunter2"),
             ("AWS_CA_BUNDLE", "/nonexistent/hunter2.pem"),
@@ -161,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_hides_messages_for_six_times_the_functions_timeout_or_the_function_does_not_start() {
+    fn queue_visibility_is_at_least_six_function_timeouts() {
         for (seconds, good) in
             [("360", true), ("43200", true), ("359", false), ("43201", false), ("", false), ("x", false)]
         {
@@ -172,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_variable_is_none_and_a_default_stands() {
+    fn an_empty_variable_counts_as_unset() {
         let mut env = environment(&[("PARTNER_FRESH_SECONDS", ""), ("UNKNOWN_PARTNER_FRESH_SECONDS", "1")]);
         let policy = env.cache_policy();
         assert_eq!(policy.fresh, SignedDuration::from_secs(60));

@@ -1,4 +1,4 @@
-//! The function `event-evaluator`: from the queue `gg3-events` to the deliveries owed.
+//! Runs the function `event-evaluator`, which reads the queue `gg3-events` and stores the deliveries owed.
 
 use std::time::Duration;
 
@@ -22,18 +22,18 @@ use crate::{
     system::System,
 };
 
-/// Operations in a row at worst, with nobody else writing: the catalogue's pointer and a chunk three times, then the read
-/// of all, that of who was left out of it, the put, the send, the write, and a dead letter.
+/// Counts the operations that follow each other at worst, if nobody else writes: pointer and chunk of the catalogue
+/// three times, the read of all users, the read of a user it left out, put, send, write, and a dead letter.
 const OPERATIONS_IN_A_ROW: u32 = 12;
 
-/// The function, ready to handle batches.
+/// Handles batches of events.
 pub struct EventEvaluatorFunction {
     evaluate:
         EvaluateEvents<DynamoCatalogues, DynamoParticipants, DynamoNewDeliveries, SqsWebhooks, SqsDeadLetters, System>,
 }
 
 impl EventEvaluatorFunction {
-    /// Wires the function by its environment.
+    /// Builds the function from its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let (aws, timeout) = (env.aws(), env.function_timeout());
         env.queue_visibility(timeout);
@@ -57,15 +57,14 @@ impl EventEvaluatorFunction {
         Ok(Self { evaluate })
     }
 
-    /// Reads the catalogue during init, so that it is there, and the connection warm, before the first batch. When it
-    /// fails, the first batch tries again.
+    /// Reads the catalogue and opens connections during init. If that fails, the first batch tries again.
     pub async fn warm(&self) {
         if let Err(unavailable) = self.evaluate.catalogue.recent(&System).await {
-            error!(reason = %unavailable, "could not warm up");
+            error!(reason = %unavailable, "warm-up failed; the first batch tries again");
         }
     }
 
-    /// Handles one batch. Never fails as a whole.
+    /// Handles one batch. Failed messages are reported in the response.
     pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
         let batch: Vec<Received> = event.payload.messages().map(received).collect();
         let outcomes = self.evaluate.handle(&batch).await;
@@ -74,9 +73,9 @@ impl EventEvaluatorFunction {
     }
 }
 
-/// How often the catalogue is asked for and how old it may be: `CATALOGUE_POLL_SECONDS`, `CATALOGUE_MAX_AGE_SECONDS`;
-/// how far ahead events may be dated: `EVENT_MAX_AHEAD_SECONDS`; how long before its start a campaign is published:
-/// `CAMPAIGN_LEAD_SECONDS`.
+/// Returns how often the catalogue is polled, and the limits of events and campaigns: the greatest age of a catalogue
+/// (`CATALOGUE_MAX_AGE_SECONDS`), how far ahead events may be dated (`EVENT_MAX_AHEAD_SECONDS`), and how long before
+/// its start a campaign is published (`CAMPAIGN_LEAD_SECONDS`).
 fn timing(env: &mut Environment) -> (Duration, Timing) {
     let standard = Timing::default();
     let mut seconds = |name: &str, default: Duration| {
@@ -88,7 +87,7 @@ fn timing(env: &mut Environment) -> (Duration, Timing) {
     let max_ahead = seconds("EVENT_MAX_AHEAD_SECONDS", standard.max_ahead());
     let lead = seconds("CAMPAIGN_LEAD_SECONDS", standard.lead());
     if poll * 2 > max_age {
-        // Else a catalogue could grow too old between being asked for and being used.
+        // Otherwise a catalogue could grow too old between the poll and its use.
         env.fault("CATALOGUE_POLL_SECONDS must be at most half of CATALOGUE_MAX_AGE_SECONDS");
     }
     let timing = Timing::try_new(lead, max_age, max_ahead).unwrap_or_else(|fault| {
@@ -107,7 +106,7 @@ fn respond(batch: Vec<Received>, outcomes: &[Outcome]) -> BatchResponse {
     BatchResponse::of_queue(failed.map(|(message, _)| message.id))
 }
 
-/// Writes a line for each message that an operator should look at, with the id that SQS gave it, and one line for all others.
+/// Writes one line for each message that an operator should look at, with its SQS id, and one line for all others.
 fn log(batch: &[Received], outcomes: &[Outcome]) {
     let (mut events_applied, mut events_unchanged, mut events_not_needed, mut webhooks_owed) = (0, 0, 0, 0);
     for (message, outcome) in batch.iter().zip(outcomes) {
@@ -132,13 +131,13 @@ fn log_alone(message_id: &str, outcome: &Outcome) {
             info!(message_id, unknown_type, events_of_unknown_type = 1, "an event of an unknown type");
         }
         Outcome::SetAside(reason) => {
-            error!(message_id, reason, events_set_aside = 1, "an event was set aside");
+            error!(message_id, reason, events_set_aside = 1, "an event went to the dead-letter queue");
         }
         Outcome::Failed(reason @ Failure::StaleCatalogue) => {
-            error!(message_id, %reason, events_failed = 1, configuration_stale = 1, "an event must come again");
+            error!(message_id, %reason, events_failed = 1, configuration_stale = 1, "an event will be retried");
         }
         Outcome::Failed(reason) => {
-            warn!(message_id, %reason, events_failed = 1, "an event must come again");
+            warn!(message_id, %reason, events_failed = 1, "an event will be retried");
         }
         Outcome::Applied { .. } | Outcome::Unchanged | Outcome::NotNeeded => {}
     }
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_failed_is_reported() {
+    fn only_failed_messages_are_reported() {
         let failed = Outcome::Failed(Failure::StaleCatalogue);
         let outcomes = [Outcome::Unchanged, failed, Outcome::SetAside(String::new())];
         let response = respond(["a", "b", "c"].map(message).into(), &outcomes);
@@ -190,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn ages_and_leads_that_do_not_fit_each_other_are_faults() {
+    fn ages_and_leads_that_contradict_each_other_are_faults() {
         let faults = |variables: &[(&str, &str)]| {
             let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             let mut env = Environment::of(variables);

@@ -1,8 +1,8 @@
-//! HTTP requests and responses by way of `lambda_http`, and the guard in front of it.
+//! Reads and answers HTTP requests with `lambda_http`, behind a guard.
 //!
-//! `lambda_http` builds a URI from the raw query, the path and the host, and panics where they do not make one, or where a
-//! body is not the base64 that it claims to be. A panic ends the sandbox of a release build. The guard therefore reads API
-//! Gateway's payload itself and hands on what cannot fail: the URI of each request is `/`. See
+//! `lambda_http` builds a URI from the raw query, the path and the host. It panics if they do not form one, or if a
+//! body marked as base64 is not base64, and a panic ends the sandbox of a release build. The guard therefore reads API
+//! Gateway's payload itself and passes on only values that cannot fail: each request's URI is `/`. See
 //! `docs/adr/0002-lambda-http-behind-a-guard.md`.
 
 use std::{
@@ -26,13 +26,13 @@ use lambda_http::{
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::value::RawValue;
 
-/// Names the stage variable that carries the raw query. Only the guard writes stage variables: it drops the gateway's.
+/// Names the stage variable that carries the raw query. Only the guard sets stage variables; it drops the gateway's.
 const RAW_QUERY: &str = "raw_query";
 
-/// Names the stage variable that stands in the place of a body that is not the base64 it claims to be.
+/// Names the stage variable that marks a body which claims to be base64 and is not.
 const UNREADABLE_BODY: &str = "unreadable_body";
 
-/// Runs a function that answers HTTP requests, as `lambda_http::run` does, with the guard in front.
+/// Runs a function that answers HTTP requests as `lambda_http::run` does, behind the guard.
 pub async fn run<'a, H>(handler: H) -> Result<(), Error>
 where
     H: Service<Request, Response = Response<Body>, Error = Infallible, Future: Send + 'a>,
@@ -40,7 +40,7 @@ where
     lambda_http::lambda_runtime::run(service(handler)).await
 }
 
-/// Returns the service that [`run`] runs.
+/// Returns the service that [`run`] serves to Lambda.
 pub fn service<'a, H>(handler: H) -> impl Service<LambdaEvent<HttpEvent>, Response: Serialize, Error = Infallible>
 where
     H: Service<Request, Response = Response<Body>, Error = Infallible, Future: Send + 'a>,
@@ -58,9 +58,9 @@ pub struct HttpEvent(pub LambdaRequest);
 
 impl<'de> Deserialize<'de> for HttpEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The runtime reads this with `serde_path_to_error`, which keeps a text for each name: the whole payload is one.
+        // The runtime uses `serde_path_to_error`, which keeps a text for each name. The whole payload has one name.
         let raw = <&RawValue>::deserialize(deserializer)?;
-        // serde's own message could quote a part of the payload in the log.
+        // serde's own message could quote parts of the payload into the log.
         let cure = "expected an HTTP API's payload; set the integration's PayloadFormatVersion to 2.0";
         serde_json::from_str::<Payload<'_>>(raw.get()).map(Self::from).map_err(|_| D::Error::custom(cure))
     }
@@ -71,7 +71,7 @@ impl<'de> Deserialize<'de> for HttpEvent {
 #[serde(rename_all = "camelCase")]
 struct Payload<'a> {
     raw_query_string: Option<String>,
-    /// Stays unread without a body: there are many headers, and only the body's type is used.
+    /// Stays unparsed if there is no body: headers are many, and only the body's type is used.
     #[serde(borrow)]
     headers: Option<&'a RawValue>,
     path_parameters: Option<PathParameters>,
@@ -135,7 +135,7 @@ impl From<Payload<'_>> for HttpEvent {
     }
 }
 
-/// Returns the raw query string, exactly as it was sent.
+/// Returns the raw query string exactly as it was sent.
 pub fn raw_query(request: &Request) -> &[u8] {
     request.stage_variables_ref().and_then(|variables| variables.first(RAW_QUERY)).unwrap_or_default().as_bytes()
 }
@@ -145,7 +145,7 @@ pub fn segment<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     request.path_parameters_ref().and_then(|parameters| parameters.first(name))
 }
 
-/// Returns the body's bytes. API Gateway sends base64 for a body that it takes for binary, which forms are to it.
+/// Returns the body's bytes. API Gateway sends bodies that it considers binary, forms among them, as base64.
 pub fn body(request: &Request) -> Result<&[u8], Fault> {
     let is_unreadable =
         request.stage_variables_ref().is_some_and(|variables| variables.first(UNREADABLE_BODY).is_some());
@@ -156,7 +156,7 @@ pub fn body(request: &Request) -> Result<&[u8], Fault> {
     Ok(request.body())
 }
 
-/// Returns the body's media type, if it has a body and the type is text.
+/// Returns the body's media type, if there is a body and the type is text.
 pub fn content_type(request: &Request) -> Option<&str> {
     std::str::from_utf8(request.headers().get(CONTENT_TYPE)?.as_bytes()).ok()
 }
@@ -166,8 +166,8 @@ pub fn request_id(request: &Request) -> &str {
     context(request).and_then(|context| context.request_id.as_deref()).unwrap_or_default()
 }
 
-/// Returns the caller's address as API Gateway saw it. No header is read, since anybody can write one. An address that cannot
-/// be read is the unspecified one, which an allow-list admits only if it admits everything.
+/// Returns the caller's address as API Gateway saw it. Headers are ignored, since anybody can write them. An unreadable
+/// address becomes the unspecified one, which an allow-list admits only if it admits everything.
 pub fn source(request: &Request) -> IpAddr {
     let address = context(request).and_then(|context| context.http.source_ip.as_deref());
     address.and_then(|address| address.parse().ok()).unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
@@ -180,7 +180,7 @@ fn context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
     }
 }
 
-/// Returns a response with a body of this type, which nothing between us and the caller may store.
+/// Returns a response with a body of this type. Nothing between us and the caller may store it.
 pub fn response(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
     let mut response = Response::new(Body::Text(body));
     *response.status_mut() = status;

@@ -1,5 +1,5 @@
-//! What every function shares: configuration from the environment, one log line a record, clients built once, and the
-//! translation between Lambda's events and the use cases.
+//! Holds the code that functions share: configuration from the environment, one log line a record, clients built once,
+//! and the translation between Lambda's events and the use cases.
 
 pub mod batch;
 pub mod click;
@@ -20,7 +20,7 @@ pub mod webhook_sender;
 
 use domain::jiff::Timestamp;
 
-/// The clock, to the millisecond: what is stored and answered has no more digits, so that both are equal.
+/// Returns the current time, cut to the millisecond, so that stored and answered times are equal.
 fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)

@@ -1,11 +1,9 @@
-//! Writes the logs with `tracing-subscriber`: one JSON line a record, with the fields of the event at its top level.
+//! Writes the logs with `tracing-subscriber`, one JSON line a record, with the event's fields at the top level.
 //!
-//! Only this project's crates are heard. The lines of libraries would repeat URLs and bodies, and no line may hold a secret,
-//! a query string or a token of a path.
+//! Only this project's crates may write. Libraries' lines would repeat URLs and bodies, which may hold secrets.
 //!
-//! Some fields are metrics: `template.yaml` has an `AWS::Logs::MetricFilter` for each of them. A line is counted by the
-//! metrics that it has, so a line that must not be counted leaves them out. `docs/adr/0001-metrics-from-log-lines.md` says
-//! why.
+//! Some fields are metrics: `template.yaml` has an `AWS::Logs::MetricFilter` for each of them. A line that must not be
+//! counted leaves its metrics out. See `docs/adr/0001-metrics-from-log-lines.md`.
 
 use std::{fmt, io};
 
@@ -20,7 +18,7 @@ use tracing_subscriber::{
 
 use crate::environment::Environment;
 
-/// The fields that are metrics, each under the metric's own name.
+/// Lists the fields that are metrics. Each field has its metric's name.
 const METRICS: [&str; 22] = [
     "postbacks",
     "clicks",
@@ -46,27 +44,27 @@ const METRICS: [&str; 22] = [
     "configuration_stale",
 ];
 
-/// Starts logging to standard output at `LOG_LEVEL`: `error`, `warn` or `info`, which is the default. Releases contain no
-/// lower level. Lines with metrics are written at any level, because the alarms depend on them.
+/// Starts logging to standard output at `LOG_LEVEL`: `error`, `warn` or `info` (the default). Releases contain no lower
+/// level. Lines with metrics are written at every level, because the alarms depend on them.
 pub fn start(env: &Environment) {
     let level = env.optional("LOG_LEVEL").and_then(|text| text.to_lowercase().parse().ok());
-    // A second start in one process keeps the first subscriber, so its error may be dropped.
+    // A second start in one process keeps the first subscriber, so its error may be ignored.
     let _ = subscriber::set_global_default(lines(level.unwrap_or(LevelFilter::INFO), io::stdout));
 }
 
-/// Returns the subscriber that writes to `writer` what [`start`] promises.
+/// Returns the subscriber that [`start`] installs, writing to `writer`.
 fn lines<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let json = layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
-    // Errors of the writer are dropped. Telling them on standard error would panic if that cannot be written either.
+    // Errors of the writer are ignored. Reporting them on standard error would panic if that cannot be written either.
     let json = json.with_timer(Milliseconds).with_writer(writer).log_internal_errors(false);
     let heard = filter_fn(move |line| line.is_event() && is_ours(line) && (*line.level() <= level || is_counted(line)));
     registry().with(json).with(heard)
 }
 
-/// Compares the whole name of the crate: `lambda` must not let `lambda_runtime` speak, which quotes events.
+/// Compares the crate's whole name, because `lambda_runtime`, which quotes events, must not pass as `lambda`.
 fn is_ours(line: &Metadata<'_>) -> bool {
     matches!(line.target().split("::").next(), Some("adapters" | "app" | "lambda"))
 }
@@ -75,7 +73,7 @@ fn is_counted(line: &Metadata<'_>) -> bool {
     line.fields().iter().any(|field| METRICS.contains(&field.name()))
 }
 
-/// Writes the time of a line: RFC 3339, in UTC, to the millisecond.
+/// Writes a line's time as RFC 3339 in UTC, to the millisecond.
 struct Milliseconds;
 
 impl FormatTime for Milliseconds {

@@ -1,5 +1,4 @@
-//! The function `lookup-writer`: the streams of what is stored to the lookups; and the same from a queue, for records that
-//! had been set aside and are put back.
+//! Runs the function `lookup-writer`, which writes lookups from the tables' streams or from records put back.
 
 use adapters::{
     aws::CallLimits,
@@ -24,24 +23,23 @@ use crate::{
     environment::{Environment, EnvironmentFaults},
 };
 
-/// The most entries that a batch makes: 100 records, as the template says, of four each; or 20 participants, of as many as
-/// ten events can make.
+/// Limits the entries of a batch: 100 records (see the template) of four each, or 20 participants of ten events each.
 const ENTRIES: usize = 400;
 
-/// The function, ready to handle batches.
+/// Handles batches of stream records.
 pub struct LookupWriterFunction {
     lookups: DynamoLookups,
     dead_letters: SqsDeadLetters,
 }
 
 impl LookupWriterFunction {
-    /// Wires the function by its environment.
+    /// Builds the function from its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let (aws, timeout) = (env.aws(), env.function_timeout());
         let table = env.required("LOOKUPS_TABLE");
         let dead_letters = env.required("LOOKUP_DEAD_LETTERS_QUEUE_URL");
         env.finish()?;
-        // And one dead letter that is not taken.
+        // The added request is one dead letter.
         let limits = CallLimits::answering(timeout, DynamoLookups::requests_in_a_row(ENTRIES) + 1);
         Ok(Self {
             lookups: DynamoLookups::new(aws.dynamodb(limits), table),
@@ -49,7 +47,7 @@ impl LookupWriterFunction {
         })
     }
 
-    /// Handles one batch. Never fails as a whole.
+    /// Handles one batch. Failed records are reported in the response.
     pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
         let records = event.payload.records();
         let from_stream = records.iter().any(|record| record.from_stream);
@@ -60,7 +58,7 @@ impl LookupWriterFunction {
     }
 }
 
-/// What is to be looked up later; none for what is deleted: its entries expire by themselves.
+/// Returns the lookups to write for a record, or `None` for a deletion, since entries expire by themselves.
 fn incoming(record: Record) -> Option<Incoming> {
     let Record { id, change, whole, .. } = record;
     let entries = match change {
@@ -71,11 +69,11 @@ fn incoming(record: Record) -> Option<Incoming> {
     Some(Incoming { id, entries, whole })
 }
 
-/// The entries of a change of any of the tables: which one, its key tells.
+/// Returns the entries of a change. The names in its key tell which table changed.
 fn entries(change: &Change) -> Result<Vec<LookupEntry>, String> {
     let keys = change.keys.as_deref().map_or("{}", RawValue::get);
     let keys: serde_json::Map<String, Value> = serde_json::from_str(keys).map_err(|fault| fault.to_string())?;
-    let image = change.new.as_deref().ok_or("a change without the item as it is now")?;
+    let image = change.new.as_deref().ok_or("the change has no new image of the item")?;
     if keys.contains_key(PROVIDER_TRANSACTION) {
         item::<PostbackItem>(image)?.lookups()
     } else if keys.contains_key(PROVIDER_CONTENT) {
@@ -89,7 +87,7 @@ fn entries(change: &Change) -> Result<Vec<LookupEntry>, String> {
         let before: Option<ParticipantItem> = change.old.as_deref().map(item).transpose()?;
         item::<ParticipantItem>(image)?.lookups(before.as_ref())
     } else {
-        Err("the key is of no table that is looked up".to_owned())
+        Err("the key belongs to no table with lookups".to_owned())
     }
 }
 
@@ -98,14 +96,14 @@ fn item<T: DeserializeOwned>(image: &RawValue) -> Result<T, String> {
     serde_dynamo::from_item(item).map_err(|fault| fault.to_string())
 }
 
-/// Writes one line a batch.
+/// Writes one line for the batch.
 fn log(indexed: &Indexed) {
     let Indexed { failed, written: lookups_written, set_aside: lookups_set_aside, unavailable } = indexed;
     let lookups_failed = failed.len();
     if lookups_failed + lookups_set_aside == 0 {
         info!(lookups_written, lookups_set_aside, lookups_failed, "lookups");
     } else {
-        let (reason, words) = (unavailable.as_ref().map(display), "lookups: some were set aside or must come again");
+        let (reason, words) = (unavailable.as_ref().map(display), "some lookups were dead-lettered or will be retried");
         error!(lookups_written, lookups_set_aside, lookups_failed, reason, "{words}");
     }
 }
@@ -137,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn each_table_is_known_by_its_key() {
+    fn each_table_is_recognised_by_its_key() {
         let (keys, image) = click();
         assert_eq!(read("INSERT", &keys, &image).unwrap().entries.unwrap().len(), 1);
         let keys = json!({"provider_transaction": text("acme#t"), "revision": text("original")});
@@ -153,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_is_found_by_partner_user_and_ids_and_an_opening_once_by_its_ids() {
+    fn deliveries_and_openings_are_found_by_their_ids() {
         let ids = json!({"M": {"click_id": text("c-77"), "user_id": text("p-9")}});
         let next = json!({"M": {"due_at": {"N": "2"}, "ticket": text("t")}});
         let image = json!({
@@ -183,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_deleted_is_passed_over_and_what_cannot_be_read_is_set_aside_under_its_number() {
+    fn deletions_are_skipped_and_unreadable_records_set_aside() {
         let (keys, image) = click();
         assert!(read("REMOVE", &keys, &image).is_none());
         for (keys, image) in [(json!({}), image.clone()), (keys.clone(), keys), (json!({"other": text("x")}), image)] {
@@ -193,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_one_line_with_its_counts() {
+    fn a_batch_writes_one_line_with_its_counts() {
         let unavailable = Some(app::ports::Unavailable { service: "DynamoDB", reason: "down".into() });
         let failed = Indexed { failed: vec!["7".into()], written: 1, set_aside: 3, unavailable };
         for (indexed, level, counts) in

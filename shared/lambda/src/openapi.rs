@@ -1,4 +1,4 @@
-//! The published description of the API, held to what the functions answer.
+//! Checks the functions' answers against the published description of the API.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use jsonschema::Validator;
 use lambda_http::{Body, Response};
 use serde_json::{Value, json};
 
-/// `infra/openapi.yaml`.
+/// Holds `infra/openapi.yaml`.
 pub(crate) struct OpenApi(Value);
 
 impl OpenApi {
@@ -14,7 +14,7 @@ impl OpenApi {
         Self(serde_saphyr::from_str(include_str!("../../../infra/openapi.yaml")).unwrap())
     }
 
-    /// What stands there, what it refers to included.
+    /// Returns the value at this pointer, with a reference resolved.
     pub(crate) fn at(&self, pointer: &str) -> &Value {
         self.resolved(self.0.pointer(pointer).unwrap_or_else(|| panic!("nothing at {pointer}")))
     }
@@ -24,7 +24,7 @@ impl OpenApi {
         reference.map_or(value, |pointer| self.at(pointer))
     }
 
-    /// A validator of the schema that stands there.
+    /// Returns a validator of this schema.
     pub(crate) fn validator(&self, schema: &Value) -> Validator {
         let whole = json!({ "allOf": [schema], "components": self.0["components"] });
         jsonschema::draft202012::options().should_validate_formats(true).build(&whole).unwrap()
@@ -34,14 +34,14 @@ impl OpenApi {
         self.at(&format!("/paths/{}/{method}", path.replace('/', "~1")))
     }
 
-    /// The statuses that the function of this operation may answer, the gateway's own aside.
+    /// Returns the statuses that the operation's function may answer, without those of the gateway itself.
     pub(crate) fn statuses(&self, path: &str, method: &str) -> BTreeSet<u16> {
         let responses = self.operation(path, method)["responses"].as_object().unwrap();
         let ours = responses.iter().filter(|(_, response)| self.resolved(response).get("x-answered-by").is_none());
         ours.map(|(status, _)| status.parse().unwrap()).collect()
     }
 
-    /// Fails unless this response is one that the operation describes: its status, its type, its headers, its body.
+    /// Fails unless the operation describes this response's status, type, headers and body.
     pub(crate) fn assert_describes(&self, path: &str, method: &str, response: &Response<Body>) {
         let context = format!("{method} {path}: {response:?}");
         let described = &self.operation(path, method)["responses"][response.status().as_str()];
@@ -74,7 +74,7 @@ impl OpenApi {
 }
 
 #[test]
-fn the_routes_are_those_that_are_deployed() {
+fn the_described_routes_are_those_deployed() {
     let template = include_str!("../../../template.yaml");
     let deployed: BTreeSet<String> =
         template.lines().filter_map(|line| line.trim().strip_prefix("RouteKey: ")).map(str::to_owned).collect();

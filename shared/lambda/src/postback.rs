@@ -1,4 +1,4 @@
-//! The function `postback`: from API Gateway's request to the use case and back.
+//! Runs the function `postback`: reads API Gateway's request, calls the use case and answers.
 
 use std::convert::Infallible;
 
@@ -30,20 +30,20 @@ use crate::{
     problem::Problem,
 };
 
-/// The function, ready to handle requests.
+/// Handles requests to `/postback`.
 pub struct PostbackFunction {
     accept: AcceptPostback<DynamoKnownPartners, DynamoSystemKeys, DynamoPostbacks, DynamoRefusals>,
 }
 
 impl PostbackFunction {
-    /// Wires the function by its environment.
+    /// Builds the function from its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let (aws, policy, timeout) = (env.aws(), env.cache_policy(), env.function_timeout());
         let mut table = |name: &str| env.required(name);
         let (partners, secrets) = (table("PARTNERS_TABLE"), table("SECRETS_TABLE"));
         let (postbacks, refusals) = (table("POSTBACKS_TABLE"), table("REFUSALS_TABLE"));
         env.finish()?;
-        // In a row at worst: the partner, the keys, the record, the conflict.
+        // At worst four operations follow each other: partner, keys, record and conflict.
         let client = aws.dynamodb(CallLimits::answering(timeout, 4));
         let accept = AcceptPostback {
             partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),
@@ -54,15 +54,14 @@ impl PostbackFunction {
         Ok(Self { accept })
     }
 
-    /// Reads the system's keys, which every request needs, during init: so the connection is open and warm before the
-    /// first request. When it fails, the first request tries again.
+    /// Reads the system's keys and opens a connection during init. If that fails, the first request tries again.
     pub async fn warm(&self) {
         if let Err(unavailable) = self.accept.keys.get(&(), now()).await {
-            error!(reason = %unavailable, "could not warm up");
+            error!(reason = %unavailable, "warm-up failed; the first request tries again");
         }
     }
 
-    /// Handles one request. Every failure is an answer.
+    /// Handles one request. Every failure becomes a response.
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
         let answered = match (http::body(&request), random::bytes()) {
             (Ok(body), Ok(random)) => self.accept(&request, body, ReceiptId::from_random(random)).await,
@@ -89,14 +88,14 @@ impl PostbackFunction {
     }
 }
 
-/// The body of a 200.
+/// Holds the body of a 200.
 #[derive(Serialize)]
 struct Accepted<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     would_be: Option<&'static str>,
     transaction_id: &'a str,
-    /// Absent in a dry run of a new postback: nothing was recorded, so there is no receipt.
+    /// A dry run of a new postback has no receipt, because nothing was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -129,8 +128,8 @@ fn receipted(status: &'static str, receipt: &Receipt, dry_run: bool, recorded: b
     http::response(StatusCode::OK, "application/json", serde_json::to_string(&body).unwrap_or_default())
 }
 
-/// Writes one line a request: the partner, the transaction and the outcome. It holds no query string, no token and no refused
-/// value. The line of a dry run leaves out `postbacks`, so that no metric counts it.
+/// Writes one line for the request with partner, transaction and outcome, but without query string, token or refused
+/// values. The line of a dry run leaves out `postbacks`, so that no metric counts it.
 fn log(request_id: &str, answered: &Answered) {
     let Answered { answer, provider, dry_run } = answered;
     let provider = provider.as_ref().map_or("", |provider| provider.as_str());

@@ -1,4 +1,4 @@
-//! Errors as `application/problem+json` (RFC 9457).
+//! Answers errors as `application/problem+json` (RFC 9457).
 
 use app::accept_postback::Contradiction;
 use domain::inbound::{conversion::Receipt, fault::Fault, postback::Difference};
@@ -10,10 +10,10 @@ use serde::{Serialize, Serializer};
 
 use crate::http::response;
 
-/// Says after how many seconds a caller should try again.
+/// Tells a caller how many seconds to wait before trying again.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
-/// A problem, as it is answered.
+/// Holds a problem in the form of the answer.
 #[derive(Debug, Clone, Serialize)]
 pub struct Problem<'a> {
     #[serde(rename = "type")]
@@ -56,7 +56,7 @@ fn as_number<S: Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok,
 }
 
 impl<'a> Problem<'a> {
-    /// Returns a problem of this stable name.
+    /// Returns a problem with this stable name.
     pub fn new(status: StatusCode, name: &str, title: &'static str, detail: impl Into<String>) -> Self {
         Self {
             kind: format!("urn:gg3:problem:{name}"),
@@ -69,7 +69,7 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// 400: every fault of the request.
+    /// Returns a 400 with every fault of the request.
     pub fn malformed(faults: &'a [Fault]) -> Self {
         let detail = match faults {
             [only] => format!("{}: expected {}; {}", name(only), only.expected, only.fix),
@@ -78,13 +78,13 @@ impl<'a> Problem<'a> {
         Self { faults, ..Self::new(StatusCode::BAD_REQUEST, "malformed", "The request is malformed", detail) }
     }
 
-    /// 401, in the same words for everybody.
+    /// Returns a 401, with the same words for every cause.
     pub fn unauthorized() -> Self {
-        let detail = "There is no such partner, or the token or signature is missing or wrong. Check the URL you were given, to the letter.";
+        let detail = "The partner is unknown, or the token or signature is missing or wrong. Compare your URL with the one you were given, character by character.";
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authorized", detail)
     }
 
-    /// 403: from an address outside the allow-list.
+    /// Returns a 403 for an address outside the allow-list.
     pub fn forbidden(fault: &'a Fault) -> Self {
         let detail = format!("expected {}; {}", fault.expected, fault.fix);
         Self {
@@ -93,7 +93,7 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// 409: the transaction is recorded with another content.
+    /// Returns a 409 for a transaction that is recorded with different content.
     pub fn conflict(conflict: &'a Contradiction, dry_run: bool) -> Self {
         let detail_of = |(parameter, difference): &'a (String, Difference)| DifferenceDetail {
             parameter,
@@ -103,7 +103,7 @@ impl<'a> Problem<'a> {
         let names: Vec<&str> = conflict.differences.iter().map(|(name, _)| name.as_str()).collect();
         let kept = if dry_run { "would be" } else { "is" };
         let detail = format!(
-            "transaction {} is recorded already with another {}. The original stands; this attempt {kept} kept for GG3's operators.",
+            "transaction {} is already recorded with a different {}. The original is unchanged; this attempt {kept} kept for GG3's operators.",
             conflict.transaction_id,
             names.join(", ")
         );
@@ -118,13 +118,13 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// 503: try again.
+    /// Returns a 503 that asks the caller to try again.
     pub fn unavailable() -> Self {
-        let detail = "We could not record this just now. Send it again, unchanged: that is always safe.";
+        let detail = "The request could not be completed just now. Send it again unchanged; this is always safe.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable", detail)
     }
 
-    /// The same, of a call that asked to record nothing.
+    /// Marks the problem as the answer to a dry run.
     #[must_use]
     pub fn in_dry_run(self, dry_run: bool) -> Self {
         Self { dry_run, ..self }

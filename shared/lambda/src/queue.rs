@@ -1,11 +1,11 @@
-//! Batches of a queue, message by message.
+//! Reads batches of a queue message by message.
 
 use domain::values::time::UnixMillis;
 use serde::Deserialize;
 
 use crate::now;
 
-/// A batch of a queue. Its messages' bodies are texts here, each read by itself.
+/// Holds a batch of a queue. The messages' bodies stay text, so that each is parsed by itself.
 #[derive(Debug, Deserialize)]
 pub struct Batch {
     #[serde(rename = "Records")]
@@ -28,19 +28,19 @@ struct Attributes {
     sent_timestamp: Option<String>,
 }
 
-/// One message.
+/// Holds one message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// What it is called when it must come again.
+    /// Identifies the message in a [`BatchResponse`](crate::batch::BatchResponse).
     pub id: String,
-    /// What it says, whole.
+    /// Holds the whole body.
     pub body: String,
-    /// When the queue received it. SQS always says so; if it did not, that would be now at the latest.
+    /// Says when SQS received the message. SQS always says so; without its word it would be the present instant.
     pub received_at: UnixMillis,
 }
 
 impl Batch {
-    /// Its messages, in order.
+    /// Returns the messages in order.
     pub fn messages(self) -> impl Iterator<Item = Message> {
         self.records.into_iter().map(|record| {
             let sent = record.attributes.sent_timestamp.and_then(|text| text.parse().ok());
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_taken_with_its_body_as_text_and_the_instant_that_sqs_received_it() {
+    fn a_message_keeps_its_body_and_the_instant_sqs_received_it() {
         let batch: Batch = serde_json::from_str(include_str!("../fixtures/sqs.json")).unwrap();
         let messages: Vec<Message> = batch.messages().collect();
         assert_eq!(messages[0].body, "{\"x\":1}");

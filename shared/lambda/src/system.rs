@@ -1,4 +1,4 @@
-//! The operating system's clock and dice.
+//! Provides the operating system's clock and randomness.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use domain::values::{
 
 use crate::now;
 
-/// The operating system's clock and dice.
+/// Reads the operating system's clock and random bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct System;
 

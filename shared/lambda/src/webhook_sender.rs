@@ -1,4 +1,4 @@
-//! The function `webhook-sender`: from the queues `webhooks` and `webhook-retries` to partners' servers.
+//! Runs the function `webhook-sender`, which calls partners' servers for `webhooks` and `webhook-retries`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -31,19 +31,19 @@ use crate::{
     system::System,
 };
 
-/// What is left of the function's time when the last operation must have ended: for the answer.
+/// Keeps part of the function's time, after the last operation, for its answer.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// The least time for one operation that is worth starting with.
+/// Limits from below the time of an operation that is worth starting.
 const LEAST_OPERATION: Duration = Duration::from_millis(500);
 
-/// The function, ready to handle batches.
+/// Handles batches of webhook messages.
 pub struct WebhookSenderFunction {
     deliver: DeliverWebhooks<DynamoRecipients, DynamoDeliveries, SqsResends, WebhookClient, SqsDeadLetters, System>,
 }
 
-/// One set of limits, from which everything else follows: no attempt outlives its function, no claim its worker, and no
-/// message comes back while it is worked on.
+/// Holds time limits that fit each other: no attempt outlives its function, no claim outlives its worker, and no
+/// message reappears while it is being processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Times {
     calls: CallLimits,
@@ -52,7 +52,7 @@ struct Times {
 }
 
 impl WebhookSenderFunction {
-    /// Wires the function by its environment.
+    /// Builds the function from its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let aws = env.aws();
         let times = times(&mut env);
@@ -65,7 +65,7 @@ impl WebhookSenderFunction {
         let settings = WebhookSettings { reach, limits: Limits::within(times.attempt.request) };
         let client = WebhookClient::new(&settings).map_err(|fault| env.fault(fault.to_string()));
         env.finish()?;
-        // Every fault that there can be was told.
+        // Without a client, `finish` has already returned the fault.
         let Ok(client) = client else { return Err(EnvironmentFaults::default()) };
         let (dynamodb, sqs) = (aws.dynamodb(times.calls), aws.sqs(times.calls));
         let recipients = DynamoRecipients::new(dynamodb.clone(), partners, secrets, settings.reach.allowance());
@@ -82,15 +82,15 @@ impl WebhookSenderFunction {
         Ok(Self { deliver })
     }
 
-    /// Warms the connection to DynamoDB during init. Nobody has this name; should somebody ever, no harm is done.
+    /// Opens the connection to DynamoDB during init by reading a partner. A partner with this name would do no harm.
     pub async fn warm(&self) {
         let Ok(nobody) = Provider::new("nobody") else { return };
         if let Err(unavailable) = self.deliver.recipients.get(&nobody, now()).await {
-            error!(reason = %unavailable, "could not warm up");
+            error!(reason = %unavailable, "warm-up failed; the first batch tries again");
         }
     }
 
-    /// Handles one batch. Never fails as a whole.
+    /// Handles one batch. Failed messages are reported in the response.
     pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
         let ends_at = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         let deadline = UnixMillis::from_millisecond(ends_at).minus(MARGIN);
@@ -101,8 +101,8 @@ impl WebhookSenderFunction {
     }
 }
 
-/// How long everything may take: `FUNCTION_TIMEOUT_SECONDS`, of which `WEBHOOK_ATTEMPT_SECONDS` (10 unless it says so) are
-/// the partner's in each attempt, and the rest the operations' around it.
+/// Returns how long everything may take. Of `FUNCTION_TIMEOUT_SECONDS`, each attempt may give the partner
+/// `WEBHOOK_ATTEMPT_SECONDS` (default 10); the operations around it share the rest.
 fn times(env: &mut Environment) -> Times {
     let function = env.function_timeout();
     env.queue_visibility(function);
@@ -110,9 +110,9 @@ fn times(env: &mut Environment) -> Times {
     let hop = env.seconds("PAUSED_HOP_SECONDS", SignedDuration::from_mins(5)).as_secs();
     let calls = CallLimits::answering(function.saturating_sub(request), AttemptTime::OPERATIONS);
     if calls.operation_timeout < LEAST_OPERATION {
-        env.fault("FUNCTION_TIMEOUT_SECONDS leaves too little beside WEBHOOK_ATTEMPT_SECONDS: 5 seconds at least");
+        env.fault("FUNCTION_TIMEOUT_SECONDS must exceed WEBHOOK_ATTEMPT_SECONDS by at least 5");
     }
-    // For as long as the function can live: a claim expires only once its worker is dead.
+    // A claim expires only once its worker is dead, so it lasts as long as the function can live.
     let hold = function.max(Duration::from_secs(1));
     let paused_hop = u16::try_from(hop).unwrap_or(u16::MAX);
     let pace = DeliveryPace::try_new(hold, paused_hop).or_else(|fault| {
@@ -123,8 +123,8 @@ fn times(env: &mut Environment) -> Times {
     Times { calls, attempt, pace: pace.unwrap_or_else(|_| DeliveryPace::default()) }
 }
 
-/// How far webhooks may go. `LOOPBACK_WEBHOOKS` lets them go to this machine itself, trusting the certificates of
-/// `LOOPBACK_AUTHORITIES_FILE` too: only where AWS is on this machine as well, else the function does not start.
+/// Returns how far webhooks may go. `LOOPBACK_WEBHOOKS` opens this machine itself, where the certificates of
+/// `LOOPBACK_AUTHORITIES_FILE` are trusted too. It is a fault unless AWS's endpoint is on this machine as well.
 fn reach(env: &mut Environment, endpoint_url: Option<&str>) -> Reach {
     if !env.switch("LOOPBACK_WEBHOOKS") {
         return Reach::Public;
@@ -141,20 +141,20 @@ fn reach(env: &mut Environment, endpoint_url: Option<&str>) -> Reach {
     }
 }
 
-/// A changed URL, a pause and another secret are in effect within a minute, whatever fails.
+/// Returns how long recipients are cached: at most a minute, after which every change has taken effect.
 fn recipients_policy(env: &mut Environment) -> CachePolicy {
     let fresh = SignedDuration::from_secs(45);
     let policy = CachePolicy { fresh: env.seconds("PARTNER_FRESH_SECONDS", fresh), ..env.cache_policy() };
     if policy.fresh > SignedDuration::from_mins(1) {
-        env.fault("PARTNER_FRESH_SECONDS must be 60 at most");
+        env.fault("PARTNER_FRESH_SECONDS must be at most 60");
     }
     CachePolicy { stale: Stale::Refused, ..policy }
 }
 
 fn received(message: queue::Message) -> Received {
-    // The fault may quote values: only its kind and place are told.
+    // serde's message may quote values, so only its kind and place are kept.
     let read = serde_json::from_str::<Message>(&message.body).map_err(|fault| {
-        format!("is no message of a delivery: {:?} error at column {}", fault.classify(), fault.column())
+        format!("the body is not a delivery message: {:?} error at column {}", fault.classify(), fault.column())
     });
     Received { id: message.id, message: read, whole: message.body }
 }
@@ -165,13 +165,13 @@ fn respond(batch: Vec<Received>, outcomes: &[Outcome]) -> BatchResponse {
     BatchResponse::of_queue(failed.map(|(received, _)| received.id))
 }
 
-/// Writes one line a message with its outcome. An attempt is `delivered`, `failed` (another follows), `gone` or `exhausted`.
-/// Any other message is `hopped`, `waits`, `sent_next`, `cancelled`, `none`, `again` or `set_aside`.
+/// Writes one line for the message with its outcome. Attempts are `delivered`, `failed` (another follows), `gone` or
+/// `exhausted`. Other messages are `hopped`, `waits`, `sent_next`, `cancelled`, `none`, `again` or `set_aside`.
 fn log(received: &Received, outcome: &Outcome) {
     let message_id = received.id.as_str();
     let Ok(message) = &received.message else {
         let (told, outcome) = (outcome, if matches!(outcome, Outcome::SetAside(_)) { "set_aside" } else { "again" });
-        error!(message_id, outcome, ?told, webhooks = 1, "a message of the webhooks' queues cannot be read");
+        error!(message_id, outcome, ?told, webhooks = 1, "a webhook message cannot be read");
         return;
     };
     let Message { delivery_id, provider, campaign, round, n, .. } = message;
@@ -182,11 +182,11 @@ fn log(received: &Received, outcome: &Outcome) {
     match outcome {
         Outcome::Attempted(attempted) => log_attempt(message, attempted),
         Outcome::Failed(reason) => {
-            let (outcome, words) = ("again", "an attempt must come again");
+            let (outcome, words) = ("again", "a webhook message will be retried");
             warn!(message_id, %delivery_id, %provider, %campaign, round, n, outcome, %reason, webhooks = 1, "{words}");
         }
         Outcome::SetAside(reason) => {
-            let (outcome, words) = ("set_aside", "a message of the webhooks' queues was set aside");
+            let (outcome, words) = ("set_aside", "a webhook message went to the dead-letter queue");
             error!(message_id, outcome, reason, webhooks = 1, "{words}");
         }
         Outcome::Hopped { delay_seconds } => no_attempt("hopped", None, Some(*delay_seconds)),
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_the_functions_timeout_an_attempt_with_all_its_operations_fits_and_no_claim_outlives_its_worker() {
+    fn attempts_fit_every_timeout_and_no_claim_outlives_its_worker() {
         for function in [15_u64, 20, 60, 120, 900] {
             for request in [1_u64, 5, 10] {
                 let [timeout, seconds, visibility] = [function, request, function * 6].map(|number| number.to_string());
@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_that_do_not_fit_each_other_are_faults() {
+    fn limits_that_contradict_each_other_are_faults() {
         let good = [("FUNCTION_TIMEOUT_SECONDS", "60"), ("QUEUE_VISIBILITY_SECONDS", "360")];
         assert_eq!(faults(&good).1, "");
         for (name, value) in
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn webhooks_may_go_to_this_machine_only_where_aws_is_on_it_too() {
+    fn webhooks_reach_this_machine_only_if_aws_is_on_it_too() {
         for (endpoint, allowed) in
             [(Some("http://127.0.0.1:4570"), true), (Some("https://x.example"), false), (None, false)]
         {
@@ -263,16 +263,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_says_so_without_quoting_it() {
+    fn an_unreadable_message_is_reported_without_quoting_it() {
         let message = |body: &str| queue::Message { id: "m".into(), body: body.into(), received_at: now().into() };
         for body in ["", "{}", "[1]", r#"{"delivery_id":"secret-value"}"#] {
             let reason = received(message(body)).message.unwrap_err();
-            assert!(reason.contains("no message") && !reason.contains("secret"), "{reason}");
+            assert!(reason.contains("not a delivery message") && !reason.contains("secret"), "{reason}");
         }
     }
 
     #[test]
-    fn every_outcome_of_a_message_is_one_counted_line() {
+    fn every_outcome_of_a_message_writes_one_counted_line() {
         let message: Message = serde_json::from_value(serde_json::json!({
             "delivery_id": "d-1", "provider": "acme", "campaign": "welcome", "round": 1, "n": 2, "ticket": "t-1",
             "due_at": 7, "revision": 3,

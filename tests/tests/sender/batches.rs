@@ -58,7 +58,7 @@ async fn an_unreadable_message_does_not_stop_its_neighbours() {
     assert_eq!(failures.len(), 1, "only the message of an unknown delivery fails: {failures:?}");
     assert_eq!(failures[0]["itemIdentifier"], "2");
     let reason = dead_letter(&fixture.stack, fixture.stack.queue("webhooks-dead-letters"), &unreadable).await;
-    assert!(reason.contains("is no message of a delivery"), "{reason}");
+    assert!(reason.contains("the body is not a delivery message"), "{reason}");
     for message in [before, behind] {
         assert_eq!(fixture.stored(&message.delivery_id).await.status(), Status::Delivered);
     }

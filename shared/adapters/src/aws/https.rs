@@ -1,4 +1,4 @@
-//! The HTTPS client of every AWS client: rustls on ring, trusting the system's authorities and those of `AWS_CA_BUNDLE`.
+//! Builds the HTTPS client of all AWS clients: rustls on ring, trusting the system's authorities and `AWS_CA_BUNDLE`.
 
 use std::{fs, io, path::Path, sync::OnceLock};
 
@@ -13,20 +13,19 @@ use rustls::{
 };
 use thiserror::Error;
 
-/// Why the file that `AWS_CA_BUNDLE` names cannot be used.
+/// Says why the file that `AWS_CA_BUNDLE` names cannot be used.
 #[derive(Debug, Error)]
 pub enum CaBundleFault {
     /// The file cannot be read.
     #[error("it cannot be read: {0}")]
     File(#[from] io::Error),
-    /// The file holds something else than certificates.
+    /// The file contains something other than certificates.
     #[error("it is not a list of certificates in PEM")]
     Content,
 }
 
-/// Returns the process's one HTTP client, so that a connection that one AWS client has opened serves the others. The first
-/// call decides which bundle is trusted beside the system's authorities. Connections live as long as the runtime that opened
-/// them.
+/// Returns the process's one HTTP client, so that all AWS clients share connections. The first call decides which
+/// bundle is trusted besides the system's authorities. Connections live as long as the runtime that opened them.
 pub fn http_client(ca_bundle: Option<&Path>) -> Result<SharedHttpClient, CaBundleFault> {
     static SHARED: OnceLock<SharedHttpClient> = OnceLock::new();
     let client = client(ca_bundle)?;
@@ -42,7 +41,7 @@ fn client(ca_bundle: Option<&Path>) -> Result<SharedHttpClient, CaBundleFault> {
     Ok(Builder::new().tls_provider(Provider::rustls(CryptoMode::Ring)).tls_context(context).build_https())
 }
 
-/// Reads a file of certificates in PEM. The HTTP client would panic at one that cannot be parsed, so each is parsed here.
+/// Reads a file of PEM certificates. Each is parsed here, because the HTTP client panics on one that cannot be parsed.
 fn certificates(path: &Path) -> Result<Vec<u8>, CaBundleFault> {
     let pem = fs::read(path)?;
     let mut roots = RootCertStore::empty();

@@ -1,4 +1,4 @@
-//! The catalogue of campaigns: its text in chunks, and one pointer to the current one.
+//! Stores the catalogue of campaigns as chunks of text and a pointer to the current version.
 
 use app::ports::{Catalogues, Published, Unavailable};
 use aws_sdk_dynamodb::Client;
@@ -20,10 +20,10 @@ use super::{
 const GET: &str = "DynamoDB GetItem catalogue";
 const PUT: &str = "DynamoDB PutItem catalogue";
 
-/// The longest text of one chunk: an item has at most 400 KB.
+/// Limits the text of one chunk, in bytes, because an item has at most 400 KB.
 const MAX_CHUNK_BYTES: usize = 300_000;
 
-/// [`Catalogues`] in a table, and publishing of them.
+/// Implements [`Catalogues`] in a table, and publishes catalogues.
 #[derive(Debug, Clone)]
 pub struct DynamoCatalogues {
     client: Client,
@@ -31,15 +31,16 @@ pub struct DynamoCatalogues {
 }
 
 impl DynamoCatalogues {
-    /// The catalogue in this table.
+    /// Uses this table.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 
-    /// Makes this the current catalogue, if the current one still has the version `expected` (none: if there is none).
+    /// Makes this the current catalogue if the current version is still `expected`, or if `expected` is `None` and
+    /// there is none.
     ///
-    /// The chunks come first and are nobody's before the pointer names them. Then the one that was superseded before the
-    /// last is deleted: nobody has been reading it since.
+    /// The chunks are written first, and nobody reads them before the pointer names them. Then the catalogue before the
+    /// previous one is deleted, since it is no longer read.
     pub async fn publish(&self, snapshot: &Snapshot, expected: Option<u64>) -> Result<Written, Unavailable> {
         let before = self.pointer().await?;
         if before.as_ref().map(|pointer| pointer.version) != expected {
@@ -62,7 +63,7 @@ impl DynamoCatalogues {
         if let (Written::Done, Some(old)) = (written, before.and_then(|pointer| pointer.superseded)) {
             for n in 0..old.chunks {
                 let key = Some(key_of(PART, old.chunk_key(n)));
-                // A chunk that is left over costs its storage and is read by nobody.
+                // A chunk that is left over costs only its storage.
                 let _ = self.client.delete_item().table_name(&self.table).set_key(key).send().await;
             }
         }
@@ -73,7 +74,7 @@ impl DynamoCatalogues {
         let put = put(PUT, &self.table, pointer, Requires::still(PART, VERSION, expected))?;
         let standing = send_put(&self.client, PUT, put).await?;
         let standing = standing.map(|item| from_item::<CataloguePointerItem>(PUT, item));
-        // The pointer that stands is ours if the answer to our own write was lost.
+        // If the answer to our own write was lost, the stored pointer is ours.
         let is_ours = standing.is_none_or(|standing| standing.is_ok_and(|it| it.current() == pointer.current()));
         Ok(if is_ours { Written::Done } else { Written::Lost })
     }
@@ -91,17 +92,17 @@ impl DynamoCatalogues {
         let mut text = String::new();
         for n in 0..publishing.chunks {
             let chunk: Option<CatalogueChunkItem> = self.get(publishing.chunk_key(n)).await?;
-            text.push_str(&chunk.ok_or_else(|| broken(GET, "a chunk is gone"))?.body);
+            text.push_str(&chunk.ok_or_else(|| broken(GET, "a chunk is missing"))?.body);
         }
         if digest(&text) != publishing.digest {
-            return Err(broken(GET, "the chunks are not what was published"));
+            return Err(broken(GET, "the chunks differ from the published text"));
         }
         serde_json::from_str(&text).map_err(|_| broken(GET, "holds a catalogue that cannot be read"))
     }
 }
 
 impl Catalogues for DynamoCatalogues {
-    /// One small read while nothing changes.
+    /// Makes one small read while the catalogue stays the same.
     async fn current(&self, held: Option<u64>) -> Result<Published, Unavailable> {
         match self.pointer().await? {
             None => Ok(Published::Nothing),
@@ -134,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_cut_between_characters_and_is_whole_again_when_joined() {
+    fn a_text_is_cut_between_characters_and_joins_to_itself() {
         for text in ["", "short", &"é".repeat(500_000), &format!("x{}", "é".repeat(300_000))] {
             let chunks = chunks(text);
             assert!(chunks.iter().all(|chunk| (1..=MAX_CHUNK_BYTES).contains(&chunk.len())));

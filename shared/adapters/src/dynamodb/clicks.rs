@@ -1,4 +1,4 @@
-//! The clicks, one item each.
+//! Stores clicks, one item each.
 
 use app::ports::{Clicks, Unavailable};
 use aws_sdk_dynamodb::Client;
@@ -11,7 +11,7 @@ use super::{
 
 const PUT: &str = "DynamoDB PutItem clicks";
 
-/// [`Clicks`] in a table.
+/// Implements [`Clicks`] in a table.
 #[derive(Debug, Clone)]
 pub struct DynamoClicks {
     client: Client,
@@ -19,7 +19,7 @@ pub struct DynamoClicks {
 }
 
 impl DynamoClicks {
-    /// The clicks in this table.
+    /// Uses this table of clicks.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }

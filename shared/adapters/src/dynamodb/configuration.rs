@@ -1,4 +1,4 @@
-//! Partners and secrets as the operator's command changes them.
+//! Reads and changes partners and secrets for the operator's command.
 
 use app::ports::Unavailable;
 use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
@@ -18,16 +18,16 @@ const PUT_PARTNER: &str = "DynamoDB TransactWriteItems partners, secrets";
 const GET_SECRETS: &str = "DynamoDB GetItem secrets";
 const PUT_SECRETS: &str = "DynamoDB PutItem secrets";
 
-/// What came of a conditional write.
+/// Says how a conditional write ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// It is written.
+    /// The write took place.
     Done,
-    /// Somebody else was there first; nothing is changed.
+    /// Somebody else wrote first, and nothing was changed.
     Lost,
 }
 
-/// The tables of configuration, to read and to change.
+/// Reads and changes the tables of configuration.
 #[derive(Debug, Clone)]
 pub struct Configuration {
     client: Client,
@@ -36,32 +36,32 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// The configuration in these two tables.
+    /// Uses these two tables.
     pub fn new(client: Client, partners: String, secrets: String) -> Self {
         Self { client, partners, secrets }
     }
 
-    /// A partner as it stands now.
+    /// Reads a partner with a consistent read.
     pub async fn partner(&self, provider: &Provider) -> Result<Option<PartnerItem>, Unavailable> {
         let get = self.client.get_item().table_name(&self.partners).set_key(Some(key_of(PROVIDER, provider)));
         read::get(GET_PARTNER, get.consistent_read(true)).await
     }
 
-    /// All partners as they stand now: whatever was written before this is called is among them.
+    /// Reads all partners with a consistent read, including everything written before the call.
     ///
-    /// A scan, and the only one: for an operator's command that publishes, never for a function. Partners are hundreds of
-    /// small items, and an index of them would be one more thing that could disagree with the table.
+    /// This is the only scan. It serves an operator's command that publishes, never a function. Partners are hundreds
+    /// of small items, and an index of them could disagree with the table.
     pub async fn partners(&self) -> Result<Vec<PartnerItem>, Unavailable> {
         let scan = self.client.scan().table_name(&self.partners).consistent_read(true);
         let found = scan.into_paginator().items().send().try_collect().await.map_err(unavailable(SCAN_PARTNERS))?;
         found.into_iter().map(|item| from_item(SCAN_PARTNERS, item)).collect()
     }
 
-    /// Writes a partner if it still has the version before this one's, or is still absent for version 1; and its secrets
-    /// with it, both or neither: a secret that is stored is the one that was told.
+    /// Writes a partner if its stored version is the one before this version, or if version 1 is still absent. Its
+    /// secrets are written in the same transaction, so that a stored secret is always the one that was shown.
     ///
-    /// When the answer is lost, or the client's own repeat finds the first write in its way, the partner is read again: what
-    /// stands there to the letter is ours.
+    /// If the answer is lost, or the client's own retry meets the first write, the partner is read again. An identical
+    /// stored partner means that our write succeeded.
     pub async fn put_partner(&self, item: &PartnerItem, secrets: Option<&SecretsItem>) -> Result<Written, Unavailable> {
         let outcome = self.try_put_partner(item, secrets).await;
         if outcome == Ok(Written::Done) {
@@ -85,13 +85,13 @@ impl Configuration {
         Ok(if done { Written::Done } else { Written::Lost })
     }
 
-    /// An owner's secrets as they stand now.
+    /// Reads an owner's secrets with a consistent read.
     pub async fn secrets(&self, owner: &str) -> Result<Option<SecretsItem>, Unavailable> {
         let get = self.client.get_item().table_name(&self.secrets).set_key(Some(key_of(OWNER, owner)));
         read::get(GET_SECRETS, get.consistent_read(true)).await
     }
 
-    /// Writes an owner's secrets unless there are any.
+    /// Writes an owner's secrets unless the owner has some.
     pub async fn put_secrets_if_absent(&self, item: &SecretsItem) -> Result<Written, Unavailable> {
         let put = put(PUT_SECRETS, &self.secrets, item, Requires::Absence(OWNER))?;
         let standing = send_put(&self.client, PUT_SECRETS, put).await?;

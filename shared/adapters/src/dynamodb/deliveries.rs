@@ -1,4 +1,4 @@
-//! The deliveries, one item each with its current round; beside them the attempts of older rounds.
+//! Stores deliveries, one item each with its current round, and beside them the attempts of older rounds.
 
 use app::ports::{Claimed, Deliveries, NewDeliveries, Put, Replaced, Unavailable};
 use aws_sdk_dynamodb::{
@@ -25,7 +25,7 @@ const GET: &str = "DynamoDB GetItem deliveries";
 const PUT_ATTEMPT: &str = "DynamoDB PutItem attempts";
 const PUT_BOTH: &str = "DynamoDB TransactWriteItems deliveries, attempts";
 
-/// [`NewDeliveries`] in a table.
+/// Implements [`NewDeliveries`] in a table.
 #[derive(Debug, Clone)]
 pub struct DynamoNewDeliveries {
     client: Client,
@@ -33,14 +33,14 @@ pub struct DynamoNewDeliveries {
 }
 
 impl DynamoNewDeliveries {
-    /// The deliveries in this table.
+    /// Uses this table of deliveries.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 }
 
 impl NewDeliveries for DynamoNewDeliveries {
-    /// One conditional write and no read: when there is one already, DynamoDB gives it back.
+    /// Makes one conditional write and no read. If the delivery exists, DynamoDB returns it with the failed condition.
     async fn put_if_absent(&self, delivery: &Delivery) -> Result<Put, Unavailable> {
         let put = put(PUT, &self.table, &DeliveryItem::from(delivery), Requires::Absence(DELIVERY_ID))?;
         let Some(standing) = send_put(&self.client, PUT, put).await? else { return Ok(Put::Fresh) };
@@ -49,7 +49,7 @@ impl NewDeliveries for DynamoNewDeliveries {
     }
 }
 
-/// [`Deliveries`] in two tables.
+/// Implements [`Deliveries`] in two tables.
 #[derive(Debug, Clone)]
 pub struct DynamoDeliveries {
     client: Client,
@@ -58,12 +58,12 @@ pub struct DynamoDeliveries {
 }
 
 impl DynamoDeliveries {
-    /// The deliveries in this table, and in that one the attempts that are not in their delivery's item.
+    /// Uses these tables: one for deliveries, and one for the attempts that are not in their delivery's item.
     pub fn new(client: Client, deliveries: String, attempts: String) -> Self {
         Self { client, deliveries, attempts }
     }
 
-    /// Makes a put of this delivery in place of the revision before it.
+    /// Makes a put of this delivery in place of its previous revision.
     fn put_of(&self, delivery: &Delivery) -> Result<PutRequest, Unavailable> {
         let before = Requires::Number(DELIVERY_REVISION, delivery.revision().saturating_sub(1).into());
         put(PUT, &self.deliveries, &DeliveryItem::from(delivery), before)
@@ -90,7 +90,7 @@ impl DynamoDeliveries {
 }
 
 impl Deliveries for DynamoDeliveries {
-    /// One conditional write and no read, whatever comes of it: DynamoDB gives back the delivery as it is then.
+    /// Makes one conditional write and no read. DynamoDB returns the delivery as it is then, whether claimed or not.
     async fn claim(&self, message: &Message, claim: &Claim) -> Result<Claimed, Unavailable> {
         let [life, under_way, place] = CLAIM_PATH;
         let update = self
@@ -136,7 +136,7 @@ impl Deliveries for DynamoDeliveries {
         Ok(replaced(standing.is_none()))
     }
 
-    /// One write, or a transaction of two.
+    /// Makes one write, or a transaction of two.
     async fn keep_late(&self, late: &LateAttempt, changed: Option<&Delivery>) -> Result<Replaced, Unavailable> {
         let attempt = AttemptItem::from(late);
         if let Some(delivery) = changed {
@@ -145,7 +145,7 @@ impl Deliveries for DynamoDeliveries {
         send_put(&self.client, PUT_ATTEMPT, self.put_of_attempt(&attempt)?).await.map(|_| Replaced::Done)
     }
 
-    /// A transaction of as many writes as the old round had attempts, and one.
+    /// Makes a transaction with one write for the delivery and one for each attempt of the old round.
     async fn open_round(&self, opened: &OpenedRound) -> Result<Replaced, Unavailable> {
         let moved = opened.moved.iter();
         let moved = moved.map(|attempt| AttemptItem::of_round(opened.delivery.id(), opened.moved_round, attempt));

@@ -1,4 +1,4 @@
-//! The deliveries that ended and were not delivered, found by their sparse index; and the attempts beside a delivery.
+//! Finds failed deliveries by their sparse index, and the attempts stored beside a delivery.
 
 use app::ports::{PageToken, Unavailable};
 use aws_sdk_dynamodb::{Client, operation::query::builders::QueryFluentBuilder};
@@ -23,19 +23,19 @@ const QUERY: &str = "DynamoDB Query deliveries failed";
 const GET: &str = "DynamoDB BatchGetItem deliveries";
 const QUERY_ATTEMPTS: &str = "DynamoDB Query attempts";
 
-/// How many keys one page of a shard has.
+/// Limits the keys of one page of a shard.
 const PAGE: i32 = 100;
 
-/// When something ended: from the first instant on, before the second.
+/// Selects the deliveries that ended in this time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
-    /// The first instant that counts.
+    /// Holds the first instant of the range.
     pub from: UnixMillis,
-    /// The first that no longer does.
+    /// Holds the first instant after the range.
     pub before: UnixMillis,
 }
 
-/// The deliveries that failed, and every delivery's older attempts.
+/// Reads failed deliveries, and the older attempts of all deliveries.
 #[derive(Debug, Clone)]
 pub struct DynamoFailures {
     client: Client,
@@ -44,15 +44,15 @@ pub struct DynamoFailures {
 }
 
 impl DynamoFailures {
-    /// How many parts a partner's failures have, numbered from 0.
+    /// Counts the shards of a partner's failures, which are numbered from 0.
     pub const SHARDS: u32 = FAILED_SHARDS;
 
-    /// The failures of these two tables.
+    /// Uses these two tables.
     pub fn new(client: Client, deliveries: String, attempts: String) -> Self {
         Self { client, deliveries, attempts }
     }
 
-    /// The newest of a partner's failures, so many at most, the newest first.
+    /// Returns the newest failures of a partner, up to a limit, the newest first.
     pub async fn newest(
         &self,
         provider: &Provider,
@@ -72,7 +72,7 @@ impl DynamoFailures {
         Ok(items)
     }
 
-    /// One page of one part of a partner's failures, the oldest first, and where the next begins.
+    /// Returns one page of one shard of a partner's failures, the oldest first, and the start of the next page.
     pub async fn page(
         &self,
         provider: &Provider,
@@ -85,7 +85,7 @@ impl DynamoFailures {
         Ok((self.read(found.items.unwrap_or_default()).await?, token(QUERY, found.last_evaluated_key)?))
     }
 
-    /// A delivery's attempts of older rounds, and those that were recorded too late, as they were made.
+    /// Returns a delivery's late attempts and those of older rounds, in the order they were made.
     pub async fn older_attempts(&self, id: &DeliveryId) -> Result<Vec<AttemptItem>, Unavailable> {
         let query = self
             .client
@@ -99,7 +99,7 @@ impl DynamoFailures {
     }
 
     fn query(&self, provider: &Provider, shard: u32, ended: Ended) -> QueryFluentBuilder {
-        // Both ends of BETWEEN count.
+        // BETWEEN includes both ends.
         let last = ended.before.as_millisecond().saturating_sub(1);
         self.client
             .query()

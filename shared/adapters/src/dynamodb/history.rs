@@ -1,4 +1,4 @@
-//! What happened to one click, one postback or one content, read back from what was stored.
+//! Reads back the stored history of a click, a postback or a content.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -24,7 +24,7 @@ const GET: &str = "DynamoDB GetItem history";
 const GET_ALL: &str = "DynamoDB BatchGetItem history";
 const QUERY: &str = "DynamoDB Query postbacks";
 
-/// The tables of what happened, to read.
+/// Reads the tables that keep history.
 #[derive(Debug, Clone)]
 pub struct History {
     client: Client,
@@ -35,12 +35,12 @@ pub struct History {
 }
 
 impl History {
-    /// The history in these four tables.
+    /// Uses these four tables.
     pub fn new(client: Client, postbacks: String, refusals: String, clicks: String, deliveries: String) -> Self {
         Self { client, postbacks, refusals, clicks, deliveries }
     }
 
-    /// Everything recorded under one transaction.
+    /// Returns everything recorded under one transaction.
     pub async fn transaction(
         &self,
         provider: &Provider,
@@ -57,12 +57,12 @@ impl History {
         read::query(QUERY, query).await
     }
 
-    /// What is kept of a refused or conflicting content.
+    /// Returns the stored refusal or conflict of a content.
     pub async fn refusal(&self, key: &ContentKey) -> Result<Option<RefusalItem>, Unavailable> {
         self.get(&self.refusals, PROVIDER_CONTENT, key.as_str()).await
     }
 
-    /// What is kept under these keys of refusals and conflicts, by key.
+    /// Returns the stored refusals and conflicts with these keys, by key.
     pub async fn refusals<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a str>,
@@ -71,8 +71,8 @@ impl History {
         Ok(found.into_iter().map(|item| (item.provider_content.clone(), item)).collect())
     }
 
-    /// The postbacks and corrections that entries of the lookups name by these keys, by key. Postbacks are never deleted: one
-    /// that is missing from the answer cannot be read, and harms none of the others.
+    /// Returns the postbacks and corrections that entries of the lookups name by these keys, by key. Postbacks are
+    /// never deleted, so one that is missing from the answer cannot be read. It does not affect the others.
     pub async fn postbacks<'a>(
         &self,
         keys: impl IntoIterator<Item = &'a str>,
@@ -87,17 +87,17 @@ impl History {
         Ok(found.into_iter().map(|item| (item.lookup_key(), item)).collect())
     }
 
-    /// The clicks of these ids, those that are ours and are kept.
+    /// Returns those clicks of these ids that are ours and still stored.
     pub async fn clicks<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<ClickItem>, Unavailable> {
         self.get_all(&self.clicks, CLICK_ID, ids).await
     }
 
-    /// A click.
+    /// Returns a click.
     pub async fn click(&self, click_id: &ClickId) -> Result<Option<ClickItem>, Unavailable> {
         self.get(&self.clicks, CLICK_ID, click_id.as_str()).await
     }
 
-    /// The deliveries of these ids, with their current rounds.
+    /// Returns the deliveries of these ids with their current rounds.
     pub async fn deliveries<'a>(
         &self,
         ids: impl IntoIterator<Item = &'a str>,
@@ -105,7 +105,7 @@ impl History {
         self.get_all(&self.deliveries, DELIVERY_ID, ids).await
     }
 
-    /// A delivery, with its current round.
+    /// Returns a delivery with its current round.
     pub async fn delivery(&self, id: &DeliveryId) -> Result<Option<DeliveryItem>, Unavailable> {
         self.get(&self.deliveries, DELIVERY_ID, id.as_str()).await
     }
@@ -125,7 +125,7 @@ impl History {
     }
 }
 
-/// DynamoDB refuses a request that asks for one key twice.
+/// Returns the distinct keys, because DynamoDB refuses a request that names a key twice.
 fn each_once<'a>(keys: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
     keys.into_iter().collect::<BTreeSet<_>>().into_iter()
 }

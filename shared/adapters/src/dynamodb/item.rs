@@ -1,4 +1,4 @@
-//! Every table's keys and attributes, named once.
+//! Names every table's keys and attributes once.
 //!
 //! | table | key | written by |
 //! |---|---|---|
@@ -38,46 +38,45 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
-/// `partners`: its key.
+/// Names the key of `partners`.
 pub const PROVIDER: &str = "provider";
-/// `partners`: counts the changes, so that two operators cannot overwrite each other.
+/// Names the version in `partners` and other tables, so that two operators cannot overwrite each other's changes.
 pub const VERSION: &str = "version";
-/// `secrets`: its key.
+/// Names the key of `secrets`.
 pub const OWNER: &str = "owner";
-/// `secrets`: the owner of what belongs to no partner.
+/// Names the owner in `secrets` of secrets that belong to no partner.
 pub const SYSTEM_OWNER: &str = "system";
-/// `postbacks`: its partition key.
+/// Names the partition key of `postbacks`.
 pub const PROVIDER_TRANSACTION: &str = "provider_transaction";
-/// `postbacks`: its sort key.
+/// Names the sort key of `postbacks`.
 pub const REVISION: &str = "revision";
-/// `postbacks`: the sort key of the postback as it first came.
+/// Holds the sort key in `postbacks` of the original postback.
 pub const ORIGINAL: &str = "original";
-/// `postbacks`: what the sort key of a correction begins with; its number follows, in as many digits always.
+/// Begins the sort key in `postbacks` of a correction. Its number follows, always in the same number of digits.
 pub const CORRECTION_PREFIX: &str = "correction-";
-/// `refusals`: its key.
+/// Names the key of `refusals`.
 pub const PROVIDER_CONTENT: &str = "provider_content";
-/// `clicks`: its key.
+/// Names the key of `clicks`.
 pub const CLICK_ID: &str = "click_id";
 
-/// `partners`: one partner. No secret: of its tokens only the hashes.
+/// Holds one partner in `partners`. It contains no secret; of the tokens it has only the hashes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartnerItem {
-    /// The key.
+    /// Holds the key.
     pub provider: Provider,
     /// Counts the changes, from 1.
     pub version: u64,
-    /// When it was last changed.
+    /// Says when the partner was last changed.
     pub updated_at: Timestamp,
-    /// The [`PartnerFile`], as JSON.
+    /// Holds the [`PartnerFile`] as JSON.
     pub file: String,
-    /// The SHA-256 of each live token.
+    /// Holds the SHA-256 of each live token.
     #[serde(default)]
     pub token_hashes: Vec<TokenHash>,
 }
 
 impl PartnerItem {
-    /// What the operator wrote. Why it cannot be read is told without quoting it: URLs of webhooks stand in it, and the
-    /// reason in logs.
+    /// Returns the operator's file, or why it cannot be read, without quoting it, since it contains URLs of webhooks.
     pub fn file(&self) -> Result<PartnerFile, String> {
         let fault = |fault: serde_json::Error| {
             format!("{:?} error at line {}, column {}", fault.classify(), fault.line(), fault.column())
@@ -85,13 +84,13 @@ impl PartnerItem {
         serde_json::from_str(&self.file).map_err(fault)
     }
 
-    /// What it means.
+    /// Returns the partner that the file describes.
     pub fn partner(&self) -> Result<Partner, String> {
         Partner::try_from(self.file()?)
             .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
 
-    /// What opens this partner's door, with its secrets if it has any.
+    /// Returns the credentials that this partner's calls are checked against, with its secrets if it has any.
     pub fn credentials(&self, kind: CredentialKind, secrets: Option<SecretsItem>) -> Credentials {
         match kind {
             CredentialKind::Token => Credentials::Tokens(self.token_hashes.clone()),
@@ -102,26 +101,26 @@ impl PartnerItem {
     }
 }
 
-/// `secrets`: one owner's.
+/// Holds one owner's secrets in `secrets`.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SecretsItem {
-    /// The key.
+    /// Holds the key.
     pub owner: String,
-    /// A partner's signing secrets, the newest first.
+    /// Holds a partner's signing secrets, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub signature_secrets: Vec<String>,
-    /// What a partner's webhooks are signed with, `whsec_` and base64, the newest first.
+    /// Holds a partner's secrets for webhooks, `whsec_` and base64, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub webhook_secrets: Vec<String>,
-    /// The system's keys of click ids, the newest first.
+    /// Holds the system's keys of click ids, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub click_keys: Vec<String>,
-    /// The system's secrets of `/click` links, the newest first.
+    /// Holds the system's secrets of `/click` links, the newest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub link_secrets: Vec<String>,
 }
 
-/// Whose they are, and no secret.
+/// Prints the owner and no secret.
 impl fmt::Debug for SecretsItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SecretsItem").field("owner", &self.owner).finish_non_exhaustive()
@@ -129,12 +128,12 @@ impl fmt::Debug for SecretsItem {
 }
 
 impl SecretsItem {
-    /// The owner's name of a partner.
+    /// Returns the key of a partner's secrets.
     pub fn partner_owner(provider: &Provider) -> String {
         format!("partner/{provider}")
     }
 
-    /// The system's keys, if these are they and complete.
+    /// Returns the system's keys, or `None` if this item does not hold all of them.
     pub fn system_keys(self) -> Option<app::ports::SystemKeys> {
         let click = ClickKeys::new(secrets_of(self.click_keys))?;
         Some(app::ports::SystemKeys { click, link: secrets_of(self.link_secrets) })
@@ -145,54 +144,53 @@ pub(crate) fn secrets_of(texts: Vec<String>) -> Vec<Secret> {
     texts.into_iter().map(Secret::new).collect()
 }
 
-/// `postbacks`: one postback.
+/// Holds one postback in `postbacks`.
 ///
-/// What it says is not a [`Content`] with `#[serde(flatten)]`, which reads every attribute twice, and each is a duplicate's
-/// and the relay's to read.
+/// The content is no [`Content`] with `#[serde(flatten)]`, which would read every attribute of a frequent item twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostbackItem {
-    /// The partition key.
+    /// Holds the partition key.
     pub provider_transaction: String,
-    /// The sort key.
+    /// Holds the sort key.
     pub revision: String,
-    /// The receipt given.
+    /// Holds the receipt that was given.
     pub receipt_id: ReceiptId,
-    /// When it was received.
+    /// Says when the postback was received.
     pub received_at: Timestamp,
-    /// Whether its click id is one of ours.
+    /// Says whether the click id is one of ours.
     pub click: ClickOrigin,
-    /// The GG3 user.
+    /// Names the GG3 user.
     pub user_id: UserId,
-    /// The click that brought the user.
+    /// Identifies the click that brought the user.
     pub click_id: ClickId,
-    /// The currency of the amount.
+    /// Names the currency of the amount.
     pub currency: Currency,
-    /// The amount, exact.
+    /// Holds the exact amount.
     pub amount_decimal: Amount,
-    /// Which event of a multi-event campaign.
+    /// Identifies the event of a multi-event campaign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_id: Option<EventId>,
-    /// What that event is called.
+    /// Names that event.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_name: Option<EventName>,
-    /// The parameters that meant nothing to us.
+    /// Lists the parameters that we do not know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
-    /// A correction: the receipt of the original.
+    /// Holds the original's receipt, only in a correction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_receipt_id: Option<ReceiptId>,
-    /// A correction: when an operator accepted it.
+    /// Says when an operator accepted it, only in a correction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrected_at: Option<Timestamp>,
 }
 
 impl PostbackItem {
-    /// The partition key of a transaction. A provider has no `#`, so that no two transactions share one.
+    /// Returns the partition key of a transaction. A provider has no `#`, so no two transactions share a key.
     pub fn key(provider: &Provider, transaction_id: &TransactionId) -> String {
         format!("{provider}#{transaction_id}")
     }
 
-    /// What it says.
+    /// Returns the content.
     pub fn content(&self) -> Content {
         let Self { user_id, click_id, currency, amount_decimal, event_id, event_name, .. } = self.clone();
         Content { user_id, click_id, currency, amount_decimal, event_id, event_name }
@@ -277,90 +275,89 @@ impl TryFrom<PostbackItem> for RecordedPostback {
     }
 }
 
-/// `refusals`: what was refused, or what conflicts, once a content, counted.
+/// Holds one content in `refusals` that was refused or that conflicts, and counts its sightings.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusalItem {
-    /// The key.
+    /// Holds the key.
     pub provider_content: String,
-    /// `refusal` or `conflict`.
+    /// Holds `refusal` or `conflict`.
     pub kind: RefusalKind,
-    /// The partner.
+    /// Names the partner.
     pub provider: Provider,
-    /// When it was first seen.
+    /// Says when the content was first seen.
     pub first_received_at: Timestamp,
-    /// When it was last seen.
+    /// Says when the content was last seen.
     pub last_received_at: Timestamp,
-    /// How often it was seen.
+    /// Counts the sightings.
     pub times: u64,
-    /// A refusal: what was sent.
+    /// Holds the request of a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// A refusal: where it came from.
+    /// Holds the caller's address of a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<IpAddr>,
-    /// A refusal: the user that it names, as far as that can be read.
+    /// Names the user of a refusal, as far as that can be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
-    /// A refusal: the click that it names, as far as that can be read.
+    /// Identifies the click of a refusal, as far as that can be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub click_id: Option<ClickId>,
-    /// A refusal: why it was refused.
+    /// Lists the faults of a refusal.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub faults: Vec<Fault>,
-    /// A conflict: the transaction.
+    /// Identifies the transaction of a conflict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transaction_id: Option<TransactionId>,
-    /// A conflict: what was sent.
+    /// Holds the content of a conflict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
-    /// A conflict: where that differs from the original.
+    /// Lists the differences of a conflict from its original.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
-    /// A conflict that an operator accepted as a correction: the correction's receipt. A refusal that was sent again and
-    /// recorded: its receipt.
+    /// Holds a receipt: an accepted conflict's correction, or the postback that followed when a refusal was sent again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Receipt>,
-    /// When that was. An accepted conflict never expires.
+    /// Says when the conflict was accepted or the refusal recorded. An accepted conflict never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_at: Option<Timestamp>,
-    /// A conflict whose original an operator kept: when. The same content again makes it an open one.
+    /// Says when an operator kept the original of a conflict. Sending the same content again reopens the conflict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_kept_at: Option<Timestamp>,
-    /// A refusal, or a conflict whose original was kept: when it expires, in Unix seconds.
+    /// Says when a refusal, or a conflict whose original was kept, expires, in Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
 }
 
-/// Which of the two a [`RefusalItem`] is.
+/// Tells refusals from conflicts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RefusalKind {
-    /// Refused with its faults.
+    /// The call was refused with its faults.
     Refusal,
-    /// Its transaction is known with another content.
+    /// The transaction is recorded with different content.
     Conflict,
 }
 
-/// `refusals`: set on the first sighting.
+/// Names the time in `refusals` that the first sighting sets.
 pub const FIRST_RECEIVED_AT: &str = "first_received_at";
-/// `refusals`: counted on every sighting.
+/// Names the count in `refusals` that every sighting increases.
 pub const TIMES: &str = "times";
-/// `refusals`: the receipt of an accepted conflict, or of a refusal that was sent again and recorded.
+/// Names the receipt in `refusals` of an accepted conflict, or of a refusal that was sent again and recorded.
 pub const ACCEPTED: &str = "accepted";
-/// `refusals`: when that was.
+/// Names the time in `refusals` at which a conflict was accepted or a refusal recorded.
 pub const ACCEPTED_AT: &str = "accepted_at";
-/// `refusals`: when a conflict's original was kept.
+/// Names the time in `refusals` at which a conflict's original was kept.
 pub const ORIGINAL_KEPT_AT: &str = "original_kept_at";
-/// `refusals`, `clicks`: the time to live.
+/// Names the time to live in `refusals` and `clicks`.
 pub const EXPIRES_AT: &str = "expires_at";
 
 impl RefusalItem {
-    /// Whether it has expired, though it may still be there: DynamoDB deletes within days.
+    /// Returns true if the item has expired. It may still be stored, because DynamoDB deletes within days.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at <= now.as_second())
     }
 
-    /// Whether it is a conflict that nobody has resolved.
+    /// Returns true for a conflict that nobody has resolved.
     pub fn is_open(&self) -> bool {
         self.kind == RefusalKind::Conflict && self.accepted.is_none() && self.original_kept_at.is_none()
     }
@@ -378,7 +375,7 @@ impl TryFrom<RefusalItem> for Conflict {
 }
 
 impl RefusalItem {
-    /// Returns what a refusal and a conflict have in common when they are first seen.
+    /// Returns the attributes that refusals and conflicts share at their first sighting.
     fn seen(kind: RefusalKind, provider: &Provider, key: &ContentKey, at: Timestamp) -> Self {
         Self {
             provider_content: key.as_str().to_owned(),
@@ -428,24 +425,24 @@ impl From<&Conflict> for RefusalItem {
     }
 }
 
-/// `clicks`: one use of a tracking link.
+/// Holds one use of a tracking link in `clicks`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClickItem {
-    /// The key.
+    /// Holds the key.
     pub click_id: ClickId,
-    /// The partner it led to.
+    /// Names the partner.
     pub provider: Provider,
-    /// Which landing page.
+    /// Names the landing page.
     pub landing: LandingName,
-    /// The GG3 user.
+    /// Identifies the GG3 user.
     pub user_id: UserId,
-    /// When.
+    /// Says when the link was used.
     pub clicked_at: Timestamp,
-    /// When it expires, in Unix seconds.
+    /// Says when the item expires, in Unix seconds.
     pub expires_at: i64,
 }
 
-/// How long a click is kept: 400 days, a year and a complaint.
+/// Sets how long a click is kept, in hours: 400 days, which is a year and time for a complaint.
 const CLICK_KEPT_HOURS: i64 = 400 * 24;
 
 impl From<&Click> for ClickItem {

@@ -1,4 +1,4 @@
-//! The lookups: entries written in batches, and read back over all of a subject's shards at once.
+//! Writes lookups in batches, and reads them back from all of a subject's shards at once.
 
 mod listing;
 
@@ -18,15 +18,15 @@ use crate::aws::unavailable;
 
 const WRITE: &str = "DynamoDB BatchWriteItem lookups";
 
-/// How many items one request writes.
+/// Limits the items that one request writes.
 const BATCH: usize = 25;
-/// How many requests are under way at once.
+/// Limits the concurrent requests.
 const AT_ONCE: usize = 8;
-/// How often what DynamoDB has left over is sent again within one call, and how long after: doubled each time.
+/// Limits how often the items that DynamoDB did not process are sent within one call. Each wait is twice the last one.
 const REPEATS: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 
-/// [`Lookups`] in a table.
+/// Implements [`Lookups`] in a table.
 #[derive(Debug, Clone)]
 pub struct DynamoLookups {
     client: Client,
@@ -34,14 +34,14 @@ pub struct DynamoLookups {
 }
 
 impl DynamoLookups {
-    /// The most requests that follow upon each other in writing this many entries.
+    /// Returns the greatest number of requests that follow each other when this many entries are written.
     pub const fn requests_in_a_row(entries: usize) -> u32 {
         #[allow(clippy::cast_possible_truncation, reason = "a batch has some hundreds of entries")]
         let rounds = entries.div_ceil(BATCH * AT_ONCE) as u32;
         rounds * REPEATS
     }
 
-    /// The lookups in this table.
+    /// Uses this table of lookups.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
@@ -55,7 +55,7 @@ impl DynamoLookups {
         }
     }
 
-    /// Writes items, and those that DynamoDB has left over again after a while.
+    /// Writes items, and sends those that DynamoDB did not process again after a wait.
     async fn write(&self, items: Vec<Item>) -> Vec<Result<(), Unavailable>> {
         let mut left = items.clone();
         let mut why = Unavailable { service: WRITE, reason: "throttled".into() };

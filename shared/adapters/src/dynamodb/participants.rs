@@ -1,4 +1,4 @@
-//! The participants, one item each.
+//! Stores participants, one item each.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -22,7 +22,7 @@ const GET: &str = "DynamoDB GetItem participants";
 const BATCH: &str = "DynamoDB BatchGetItem participants";
 const PUT: &str = "DynamoDB PutItem participants";
 
-/// [`Participants`] in a table.
+/// Implements [`Participants`] in a table.
 #[derive(Debug, Clone)]
 pub struct DynamoParticipants {
     client: Client,
@@ -30,12 +30,12 @@ pub struct DynamoParticipants {
 }
 
 impl DynamoParticipants {
-    /// The participants in this table.
+    /// Uses this table.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 
-    /// Reads one participant, as it stands now.
+    /// Reads one participant with a consistent read.
     pub async fn read_one(&self, user_id: &UserId) -> Result<StoredParticipant, Unavailable> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key_of(USER_ID, user_id)));
         let found: Option<ParticipantItem> = read::get(GET, get.consistent_read(true)).await?;
@@ -51,8 +51,7 @@ impl DynamoParticipants {
         let found = found.into_iter().filter_map(|item| Some((user_of(&item)?.to_owned(), read_from(item))));
         let mut found: HashMap<String, Result<StoredParticipant, Unavailable>> = found.collect();
         let left: BTreeSet<&str> = left.iter().filter_map(user_of).collect();
-        // What DynamoDB had no time for is asked for by itself, with the client's own patience: one busy user is no
-        // other's.
+        // Unprocessed keys are requested singly, with the client's retries, so that one busy user delays no others.
         let results = users.iter().map(|user_id| {
             let (found, is_left) = (found.remove(user_id.as_str()), left.contains(user_id.as_str()));
             async move {
@@ -82,7 +81,7 @@ fn stored(service: &'static str, item: &ParticipantItem) -> Result<StoredPartici
 }
 
 impl Participants for DynamoParticipants {
-    /// One request for all of a batch. One that cannot be read fails alone.
+    /// Makes one request for all of a batch. A participant that cannot be read fails alone.
     async fn read(&self, users: &[&UserId]) -> Vec<Result<StoredParticipant, Unavailable>> {
         if let [user_id] = users {
             return vec![self.read_one(user_id).await];
@@ -109,12 +108,12 @@ impl Participants for DynamoParticipants {
             expires_at: participant.expires_at().map(seconds_after),
         };
         let put = put(PUT, &self.table, &item, Requires::still(USER_ID, VERSION, read))?;
-        // Our own write stands in the way where its answer was lost: read again, it shows what was written.
+        // If the answer to our own write was lost, reading again shows the written version.
         Ok(replaced(send_put(&self.client, PUT, put).await?.is_none()))
     }
 }
 
-/// Whole seconds, never before the instant.
+/// Returns whole Unix seconds, rounded up past the instant.
 fn seconds_after(at: UnixMillis) -> i64 {
     at.as_millisecond().div_euclid(1000).saturating_add(1)
 }

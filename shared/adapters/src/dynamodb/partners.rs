@@ -1,4 +1,4 @@
-//! Partners, their secrets and the system's keys, as the functions read them.
+//! Reads partners, their secrets and the system's keys for the functions.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -22,8 +22,7 @@ const GET_PARTNER: &str = "DynamoDB GetItem partners";
 const GET_BOTH: &str = "DynamoDB BatchGetItem partners, secrets";
 const GET_SECRETS: &str = "DynamoDB GetItem secrets";
 
-/// Partners with their secrets: one call for both tables, whoever is asked for, so that a partner that signs, one that has
-/// a token and one that does not exist cost the same.
+/// Reads partners with their secrets, in one call for both tables, so that known and unknown partners cost the same.
 #[derive(Debug, Clone)]
 struct PartnersWithSecrets {
     client: Client,
@@ -53,12 +52,12 @@ impl PartnersWithSecrets {
     }
 }
 
-/// Partners with what opens their doors.
+/// Reads partners with the credentials that their calls need.
 #[derive(Debug, Clone)]
 pub struct DynamoKnownPartners(PartnersWithSecrets);
 
 impl DynamoKnownPartners {
-    /// The partners in these two tables.
+    /// Uses these two tables.
     pub fn new(client: Client, partners: String, secrets: String) -> Self {
         Self(PartnersWithSecrets { client, partners, secrets })
     }
@@ -78,7 +77,7 @@ impl Source for DynamoKnownPartners {
     }
 }
 
-/// Partners with where their webhooks lead and what those are signed with.
+/// Reads partners with their webhooks' URLs and secrets.
 #[derive(Debug, Clone)]
 pub struct DynamoRecipients {
     partners: PartnersWithSecrets,
@@ -86,7 +85,7 @@ pub struct DynamoRecipients {
 }
 
 impl DynamoRecipients {
-    /// The partners in these two tables, whose webhooks may lead as far as `allowance` says.
+    /// Uses these two tables. The webhooks may go as far as `allowance` permits.
     pub fn new(client: Client, partners: String, secrets: String, allowance: Allowance) -> Self {
         Self { partners: PartnersWithSecrets { client, partners, secrets }, allowance }
     }
@@ -102,7 +101,7 @@ impl Source for DynamoRecipients {
         };
         let recipient = Recipient::of(&meaning(GET_BOTH, &item)?, self.allowance);
         let secrets = secrets_of(secrets.map(|item| item.webhook_secrets).unwrap_or_default());
-        // Nothing goes out that the partner could not verify.
+        // Nothing is sent that the partner could not verify.
         Signer::try_new(&secrets).map_err(|fault| Unavailable {
             service: GET_BOTH,
             reason: format!("the webhook secrets of {provider} are not valid: {fault}"),
@@ -122,7 +121,7 @@ fn meaning(service: &'static str, item: &PartnerItem) -> Result<Partner, Unavail
     })
 }
 
-/// Partners without their secrets, for functions that need none.
+/// Reads partners without their secrets, for functions that need none.
 #[derive(Debug, Clone)]
 pub struct DynamoPartners {
     client: Client,
@@ -130,7 +129,7 @@ pub struct DynamoPartners {
 }
 
 impl DynamoPartners {
-    /// The partners in this table.
+    /// Uses this table.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
@@ -147,7 +146,7 @@ impl Source for DynamoPartners {
     }
 }
 
-/// The system's keys.
+/// Reads the system's keys.
 #[derive(Debug, Clone)]
 pub struct DynamoSystemKeys {
     client: Client,
@@ -155,7 +154,7 @@ pub struct DynamoSystemKeys {
 }
 
 impl DynamoSystemKeys {
-    /// The keys in this table of secrets.
+    /// Uses this table of secrets.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }

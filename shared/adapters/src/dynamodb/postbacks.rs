@@ -1,4 +1,4 @@
-//! The postbacks, one item a transaction.
+//! Stores postbacks, one item for each transaction.
 
 use app::ports::{Postbacks, Recorded, Unavailable};
 use aws_sdk_dynamodb::Client;
@@ -17,7 +17,7 @@ use super::{
 const PUT: &str = "DynamoDB PutItem postbacks";
 const GET: &str = "DynamoDB GetItem postbacks";
 
-/// [`Postbacks`] in a table.
+/// Implements [`Postbacks`] in a table.
 #[derive(Debug, Clone)]
 pub struct DynamoPostbacks {
     client: Client,
@@ -25,15 +25,14 @@ pub struct DynamoPostbacks {
 }
 
 impl DynamoPostbacks {
-    /// The postbacks in this table.
+    /// Uses this table of postbacks.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 }
 
 impl Postbacks for DynamoPostbacks {
-    /// One conditional write and no read, new or not: when the condition fails, DynamoDB gives back the item that stands
-    /// in the way.
+    /// Makes one conditional write and no read. If the condition fails, DynamoDB returns the stored item.
     async fn record(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
         let put = put(PUT, &self.table, &PostbackItem::from(postback), Requires::Absence(PROVIDER_TRANSACTION))?;
         let Some(standing) = send_put(&self.client, PUT, put).await? else { return Ok(Recorded::Fresh) };

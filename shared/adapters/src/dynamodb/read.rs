@@ -1,4 +1,4 @@
-//! Reads of one item, of many by their keys, and of all that a query finds.
+//! Reads single items, many items by their keys, and all results of a query.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -13,13 +13,13 @@ use serde::de::DeserializeOwned;
 use super::{Item, from_item};
 use crate::aws::unavailable;
 
-/// How many items one request reads.
+/// Limits the items that one request reads.
 pub(crate) const GET_AT_ONCE: usize = 100;
-/// How long after what DynamoDB has left over is asked for again: doubled each time, up to the last.
+/// Sets the first and the longest wait before unprocessed keys are requested again. Each wait is twice the last one.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LAST_WAIT: Duration = Duration::from_secs(2);
 
-/// Reads one item; none if there is none.
+/// Reads one item, or `None` if it does not exist.
 pub(crate) async fn get<T: DeserializeOwned>(
     service: &'static str,
     get: GetItemFluentBuilder,
@@ -28,7 +28,7 @@ pub(crate) async fn get<T: DeserializeOwned>(
     found.item.map(|item| from_item(service, item)).transpose()
 }
 
-/// Reads all that a query finds, page after page.
+/// Reads all results of a query, page after page.
 pub(crate) async fn query<T: DeserializeOwned>(
     service: &'static str,
     query: QueryFluentBuilder,
@@ -37,7 +37,7 @@ pub(crate) async fn query<T: DeserializeOwned>(
     found.into_iter().map(|item| from_item(service, item)).collect()
 }
 
-/// Returns where the page after this last key begins, as DynamoDB's JSON; none after the last page.
+/// Returns the start of the page after this last key as DynamoDB's JSON, or `None` after the last page.
 pub(crate) fn token(service: &'static str, last: Option<Item>) -> Result<Option<PageToken>, Unavailable> {
     let last = last.filter(|key| !key.is_empty()).map(serde_dynamo::Item::from);
     let token = last.map(|key| serde_json::to_string(&key).map(PageToken)).transpose();
@@ -51,8 +51,7 @@ pub(crate) fn start_key(service: &'static str, token: Option<PageToken>) -> Resu
     Ok(key.map(Item::from))
 }
 
-/// Reads items as they stand now, as many in a request as DynamoDB gives, in any order; fails if any cannot be read. No key
-/// may be there twice.
+/// Reads items consistently and in any order. Fails if any item cannot be read. The keys must be distinct.
 pub(crate) async fn get_all<T: DeserializeOwned>(
     client: &Client,
     service: &'static str,
@@ -63,7 +62,7 @@ pub(crate) async fn get_all<T: DeserializeOwned>(
     found.into_iter().map(|item| from_item(service, item)).collect()
 }
 
-/// Does the same as [`get_all`], and leaves out the items that cannot be read.
+/// Reads items like [`get_all`] and leaves out those that cannot be read.
 pub(crate) async fn get_readable<T: DeserializeOwned>(
     client: &Client,
     service: &'static str,
@@ -100,14 +99,14 @@ async fn get_items(
     Ok(found)
 }
 
-/// What one request gave.
+/// Holds the result of one request.
 pub(crate) struct Got {
     pub(crate) found: Vec<Item>,
-    /// The keys that DynamoDB had no time for.
+    /// Holds the keys that DynamoDB did not process.
     pub(crate) left: Vec<Item>,
 }
 
-/// Reads items as they stand now in one request, [`GET_AT_ONCE`] of them at most. No key may be there twice.
+/// Reads at most [`GET_AT_ONCE`] items in one request with consistent reads. The keys must be distinct.
 pub(crate) async fn get_once(
     client: &Client,
     service: &'static str,

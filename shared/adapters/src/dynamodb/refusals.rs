@@ -1,4 +1,4 @@
-//! Refusals and conflicts, one item a content.
+//! Stores refusals and conflicts, one item for each content.
 
 use app::ports::{Refusals, Unavailable};
 use aws_sdk_dynamodb::{Client, types::ReturnValue};
@@ -24,7 +24,7 @@ use crate::aws::unavailable;
 const UPDATE: &str = "DynamoDB UpdateItem refusals";
 const GET: &str = "DynamoDB GetItem refusals";
 
-/// [`Refusals`] in a table.
+/// Implements [`Refusals`] in a table.
 #[derive(Debug, Clone)]
 pub struct DynamoRefusals {
     client: Client,
@@ -32,16 +32,16 @@ pub struct DynamoRefusals {
 }
 
 impl DynamoRefusals {
-    /// The refusals in this table.
+    /// Uses this table.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 
-    /// Writes what was seen, once a content: the first sighting stays, the last one and the count move on.
+    /// Writes one sighting of a content. The first sighting stays, and the last sighting and the count move on.
     async fn see(&self, seen: RefusalItem) -> Result<RefusalItem, Unavailable> {
         let mut attributes = to_item(UPDATE, &seen)?;
         attributes.remove(PROVIDER_CONTENT);
-        // DynamoDB refuses an expression that names one path twice.
+        // DynamoDB refuses an expression that names a path twice.
         attributes.remove(TIMES);
         let mut update = self
             .client
@@ -62,7 +62,7 @@ impl DynamoRefusals {
                 .expression_attribute_values(format!(":{name}"), value);
         }
         sets.sort();
-        // A conflict whose original was kept, and that comes all the same, is open again; an accepted one never expires.
+        // A conflict whose original was kept opens again if it is sent again. An accepted conflict never expires.
         let removed = match seen.kind {
             RefusalKind::Refusal => String::new(),
             RefusalKind::Conflict => format!(" REMOVE #{EXPIRES_AT}, #{ORIGINAL_KEPT_AT}"),
@@ -101,7 +101,7 @@ impl Refusals for DynamoRefusals {
             .expression_attribute_names("#at", ACCEPTED_AT)
             .expression_attribute_values(":receipt", value(UPDATE, receipt)?)
             .expression_attribute_values(":at", text(now));
-        // It may be marked already, or kept no more.
+        // The item may be marked already, or have expired.
         took_place(UPDATE, update.send().await).map(|_| ())
     }
 

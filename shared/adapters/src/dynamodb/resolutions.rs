@@ -1,4 +1,4 @@
-//! What operators make of conflicts: corrections beside the originals, and the conflicts marked.
+//! Stores operators' decisions on conflicts: corrections beside the originals, and marks on the conflicts.
 
 use app::{
     ports::{Replaced, Resolutions, Unavailable},
@@ -31,7 +31,7 @@ const QUERY: &str = "DynamoDB Query postbacks";
 const ACCEPT: &str = "DynamoDB TransactWriteItems postbacks, refusals";
 const UPDATE: &str = "DynamoDB UpdateItem refusals";
 
-/// [`Resolutions`] in the tables of postbacks and of refusals.
+/// Implements [`Resolutions`] in the tables of postbacks and refusals.
 #[derive(Debug, Clone)]
 pub struct DynamoResolutions {
     client: Client,
@@ -40,19 +40,19 @@ pub struct DynamoResolutions {
 }
 
 impl DynamoResolutions {
-    /// The postbacks and refusals in these two tables.
+    /// Uses these two tables.
     pub fn new(client: Client, postbacks: String, refusals: String) -> Self {
         Self { client, postbacks, refusals }
     }
 
-    /// The correction, under a number that nobody has taken.
+    /// Writes the correction under a number that is not taken yet.
     fn put(&self, correction: &Correction) -> Result<TransactWriteItem, Unavailable> {
         let absent = Requires::Absence(PROVIDER_TRANSACTION);
         let put = put(ACCEPT, &self.postbacks, &PostbackItem::from(correction), absent)?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// The conflict, accepted for ever, unless it is already.
+    /// Marks the conflict as accepted for ever, unless it is already.
     fn mark(&self, key: &ContentKey, correction: &Correction) -> Result<TransactWriteItem, Unavailable> {
         let update = Update::builder()
             .table_name(&self.refusals)
@@ -107,7 +107,7 @@ impl Resolutions for DynamoResolutions {
 
     async fn accept(&self, key: &ContentKey, correction: &Correction) -> Result<Replaced, Unavailable> {
         let writes = vec![self.put(correction)?, self.mark(key, correction)?];
-        // Nothing is changed where a condition does not hold, or where somebody else was writing: looking again shows what is.
+        // If a condition fails or somebody else is writing, nothing changes, and reading again shows the current state.
         transact(&self.client, ACCEPT, writes, &[CONDITION, "TransactionConflict"]).await.map(replaced)
     }
 

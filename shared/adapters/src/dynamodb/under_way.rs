@@ -1,4 +1,4 @@
-//! The deliveries under way, found by their sparse index.
+//! Finds the deliveries under way by their sparse index.
 
 use app::ports::{PageToken, Unavailable, UnderWay, UnderWayPage};
 use aws_sdk_dynamodb::Client;
@@ -20,10 +20,10 @@ const QUERY: &str = "DynamoDB Query deliveries under_way";
 const GET: &str = "DynamoDB BatchGetItem deliveries";
 const MARK: &str = "DynamoDB UpdateItem deliveries";
 
-/// As many as one `BatchGetItem` takes.
+/// Limits a page to the number of items that one `BatchGetItem` accepts.
 const PAGE: i32 = 100;
 
-/// [`UnderWay`] in a table.
+/// Implements [`UnderWay`] in a table.
 #[derive(Debug, Clone)]
 pub struct DynamoUnderWay {
     client: Client,
@@ -31,7 +31,7 @@ pub struct DynamoUnderWay {
 }
 
 impl DynamoUnderWay {
-    /// What is under way of this table.
+    /// Uses this table of deliveries.
     pub fn new(client: Client, deliveries: String) -> Self {
         Self { client, deliveries }
     }
@@ -66,7 +66,7 @@ impl UnderWay for DynamoUnderWay {
         let keys: Vec<Item> = keys.collect();
         let asked = keys.len();
         let items: Vec<DeliveryItem> = get_readable(&self.client, GET, &self.deliveries, keys).await?;
-        // A delivery is never deleted: what is missing is there.
+        // Deliveries are never deleted, so an item that is missing from the answer exists but cannot be read.
         let unreadable = u64::try_from(asked.saturating_sub(items.len())).unwrap_or(u64::MAX);
         let deliveries = items.into_iter().map(|item| (item.delivery, item.swept_at)).collect();
         Ok(UnderWayPage { deliveries, unreadable, next: token(QUERY, found.last_evaluated_key)? })

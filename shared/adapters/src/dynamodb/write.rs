@@ -1,4 +1,4 @@
-//! Writes that take place only if a condition holds.
+//! Writes items, each only if its condition holds.
 
 use app::ports::{Replaced, Unavailable};
 use aws_sdk_dynamodb::{
@@ -12,17 +12,17 @@ use serde::Serialize;
 use super::{Item, number, to_item};
 use crate::aws::unavailable;
 
-/// The code of a write in a transaction whose condition does not hold.
+/// Names the cancellation code of a write in a transaction whose condition does not hold.
 pub(crate) const CONDITION: &str = "ConditionalCheckFailed";
 
-/// What a put requires of the item in whose place it would stand.
+/// Describes the condition of a put on the item that it would replace.
 #[derive(Clone, Copy)]
 pub(crate) enum Requires {
-    /// Nothing.
+    /// There is no condition.
     Nothing,
-    /// There is no such item; with the name of its key.
+    /// No such item exists. The text names its key.
     Absence(&'static str),
-    /// The attribute of this name is this number.
+    /// The attribute of this name has this number.
     Number(&'static str, u64),
 }
 
@@ -33,7 +33,6 @@ impl Requires {
     }
 }
 
-/// Makes a put of this item.
 pub(crate) fn put(
     service: &'static str,
     table: &str,
@@ -54,8 +53,8 @@ pub(crate) fn put(
     put.build().map_err(unmade(service))
 }
 
-/// Sends a put by itself and returns the item that stands in its way, which DynamoDB gives back without a read; none if the
-/// put took place. The item is moved out of the failure, since to copy one costs as much as to read it.
+/// Sends a single put. Returns the item that prevented it, which DynamoDB returns without a read, or `None` if the put
+/// took place. The item is moved out of the error, since copying it costs as much as reading it.
 pub(crate) async fn send_put(client: &Client, service: &'static str, put: Put) -> Result<Option<Item>, Unavailable> {
     let request = client
         .put_item()
@@ -77,8 +76,8 @@ pub(crate) async fn send_put(client: &Client, service: &'static str, put: Put) -
     }
 }
 
-/// Sends writes that take place all or none, and returns whether they did. A cancellation for one of the codes in `lost_by`
-/// is an answer; any other is a failure.
+/// Sends writes that take place all or none, and returns true if they did. A cancellation only for codes in `lost_by`
+/// returns false; any other is a failure.
 pub(crate) async fn transact(
     client: &Client,
     service: &'static str,
@@ -99,7 +98,7 @@ fn is_cancelled(error: &SdkError<TransactWriteItemsError>, by: &[&str]) -> bool 
     cancelled.cancellation_reasons().iter().any(|reason| reason.code().is_some_and(|code| by.contains(&code)))
 }
 
-/// Returns whether a conditional write took place.
+/// Returns true if a conditional write took place.
 pub(crate) fn took_place<T, E: ProvideErrorMetadata + std::error::Error + 'static>(
     service: &'static str,
     written: Result<T, SdkError<E>>,

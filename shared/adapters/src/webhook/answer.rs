@@ -1,4 +1,4 @@
-//! The part of a partner's answer that is kept.
+//! Reads and keeps part of a partner's answer.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::limits::MAX_BODY_BYTES;
 
-/// A partner's answer: a status, and as much of the rest as came.
+/// Holds a partner's answer: its status and as much of the rest as arrived.
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) answer: AnswerExcerpt,
@@ -19,7 +19,7 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// Reads an answer, and tells whether it ended in order within its limits. If it did not, that changes nothing about it.
+    /// Reads an answer. The flag is true if the answer ended properly within its limits; the answer counts either way.
     pub(super) async fn read(mut response: Response, within: Duration) -> (Self, bool) {
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| RetryAfter::parse(value.as_bytes()));
@@ -29,7 +29,7 @@ impl Reply {
     }
 }
 
-/// Takes a body, never decoded, up to the limit, and keeps its beginning.
+/// Reads a body up to the limit without decoding it and keeps its beginning. Returns true if the body ended.
 async fn take(response: &mut Response, kept: &mut Vec<u8>) -> bool {
     let mut taken = 0;
     while taken < MAX_BODY_BYTES {

@@ -1,4 +1,4 @@
-//! An HTTP client for each host, so that a host's connections can be dropped without those of its neighbours.
+//! Keeps an HTTP client for each host, so that one host's connections can be dropped without those of others.
 
 use std::{
     num::NonZeroUsize,
@@ -16,10 +16,10 @@ use super::{
     resolve::Resolver,
 };
 
-/// The difference between the two clocks from which on the machine is taken to have slept.
+/// Sets from which difference between the two clocks the machine is assumed to have slept.
 const SLEPT: Duration = Duration::from_secs(1);
 
-/// The clients of the hosts called last, bounded in number and age.
+/// Holds the clients of the hosts called last, bounded in number and age.
 pub(super) struct Clients {
     known: Mutex<LruCache<String, Known>>,
     limits: Limits,
@@ -35,10 +35,10 @@ struct Known {
 }
 
 impl Known {
-    /// Tells whether its connections may still be used: they are young enough, and the machine has not slept since.
+    /// Returns true while its connections may be used: they are young enough, and the machine has not slept since.
     ///
-    /// Between invocations a function's machine is frozen, and connections die unseen. Its monotonic clock may be frozen
-    /// too, and then no connection looks idle. The clock on the wall goes on, but may be set back.
+    /// Between invocations a function's machine is frozen, and connections die unnoticed. Its monotonic clock may be
+    /// frozen too, and then no connection looks idle. The wall clock goes on, but may be set back.
     fn is_fresh(&self, names_fresh: Duration) -> bool {
         let (monotonic, wall) = (self.made.elapsed(), self.made_at.elapsed().unwrap_or_default());
         monotonic.max(wall) < names_fresh && wall.saturating_sub(monotonic) < SLEPT
@@ -51,7 +51,7 @@ impl Clients {
         Self { known: Mutex::new(LruCache::new(hosts)), limits, https_only, tls, resolver }
     }
 
-    /// Returns the client for this URL's host, and whether it was there before.
+    /// Returns the client for this URL's host, and true if it existed before.
     pub(super) fn of(&self, url: &WebhookUrl) -> Result<(Client, bool), reqwest::Error> {
         let origin = origin(url);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +64,7 @@ impl Clients {
         Ok((client, false))
     }
 
-    /// Drops the connections to a host that did not answer in order. Requests on them go on to their end.
+    /// Drops the connections to a host whose answer did not end properly. Requests already on them go on to their end.
     pub(super) fn forget(&self, url: &WebhookUrl) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).pop(origin(url));
     }
@@ -81,14 +81,14 @@ impl Clients {
             .retry(retry::never())
             .timeout(total)
             .connect_timeout(connect)
-            // Bytes that the other side does not take for so long end a connection that nobody waits for any more.
+            // If the other side takes no bytes for this long, the connection ends even when nobody waits for it.
             .tcp_user_timeout(total)
             .pool_idle_timeout(idle)
             .pool_max_idle_per_host(max_idle)
-            // A header that nobody could read spoils no answer.
+            // An unreadable header does not spoil an answer.
             .http1_ignore_invalid_headers_in_responses(true)
             .http2_max_header_list_size(MAX_HEADER_LIST_BYTES)
-            // A partner cannot send more than this ahead of our reading: per answer, and all answers together.
+            // A partner cannot send more than this ahead of our reading, per answer and for all answers together.
             .http2_initial_stream_window_size(MAX_HEADER_LIST_BYTES)
             .http2_initial_connection_window_size(16 * MAX_HEADER_LIST_BYTES)
             .build()
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     impl Clients {
-        /// Lets time pass for the clock on the wall alone, as in a sandbox that is frozen.
+        /// Lets time pass for the wall clock only, as in a frozen sandbox.
         pub(in crate::webhook) fn sleep(&self, time: Duration) {
             for (_, known) in self.known.lock().unwrap().iter_mut() {
                 known.made_at -= time;
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_as_old_as_the_clock_that_went_further() {
+    fn a_clients_age_is_that_of_the_clock_that_went_further() {
         let (now, hour) = (SystemTime::now(), Duration::from_hours(1));
         let allowance = domain::outbound::webhook::Allowance::PublicOnly;
         let resolver = Resolver::with(allowance, hour, std::sync::Arc::new(|_| Box::pin(std::future::pending())));

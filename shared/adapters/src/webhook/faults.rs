@@ -1,4 +1,4 @@
-//! The faults of an attempt in the domain's words, without the URL and without anything that the partner wrote.
+//! Names the faults of an attempt in the domain's words, without the URL and without anything that the partner wrote.
 
 use std::{error::Error, io};
 
@@ -7,22 +7,22 @@ use rustls::{CertificateError, Error as TlsError};
 
 use super::resolve::Unresolved;
 
-/// The words for a request that met the end of a connection kept from an earlier one.
+/// Describes a request that met the end of a connection kept from an earlier one.
 pub(super) const CLOSED_MEANWHILE: &str =
     "the partner closed a kept connection as the request was sent: it may have come or not";
 
-/// What is known of an attempt besides its error.
+/// Holds the facts about an attempt that its error lacks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Circumstances {
-    /// It went by https.
+    /// Is true for https.
     pub(super) secure: bool,
-    /// It needed no new connection.
+    /// Is true if the attempt needed no new connection.
     pub(super) on_kept: bool,
-    /// How long it took, in milliseconds.
+    /// Says how long the attempt took, in milliseconds.
     pub(super) after_ms: u32,
 }
 
-/// Says why a request was not answered.
+/// Returns the fault for a request without an answer.
 pub(super) fn of(error: &reqwest::Error, circumstances: Circumstances) -> AttemptFault {
     let Circumstances { secure, on_kept, after_ms } = circumstances;
     let timed_out = |waiting_for| AttemptFault::TimedOut { waiting_for, after_ms };
@@ -31,7 +31,7 @@ pub(super) fn of(error: &reqwest::Error, circumstances: Circumstances) -> Attemp
         Some(Unresolved::TimedOut) => return timed_out(Phase::Resolve),
         None => {}
     }
-    // With TLS 1.3 a server refuses its client only after the client thinks that the handshake is done.
+    // With TLS 1.3 a server can refuse its client after the client considers the handshake finished.
     if let Some(error) = in_chain::<TlsError>(error) {
         return AttemptFault::Tls(tls(error));
     }
@@ -59,7 +59,7 @@ pub(super) fn of(error: &reqwest::Error, circumstances: Circumstances) -> Attemp
     }
 }
 
-/// Says why there is no connection.
+/// Returns the fault for a connection that could not be opened.
 fn connecting(error: &io::Error, secure: bool) -> AttemptFault {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => AttemptFault::Refused,
@@ -70,7 +70,7 @@ fn connecting(error: &io::Error, secure: bool) -> AttemptFault {
         | io::ErrorKind::PermissionDenied
         // The system gave up before we did.
         | io::ErrorKind::TimedOut => AttemptFault::Unreachable,
-        // TCP says such things only once it is connected, and then TLS was interrupted.
+        // TCP reports these only on an open connection, so they mean that TLS was interrupted.
         io::ErrorKind::UnexpectedEof
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
@@ -81,7 +81,7 @@ fn connecting(error: &io::Error, secure: bool) -> AttemptFault {
     }
 }
 
-/// Tells the system's errors from those that a library puts in their form, as hyper does when it gives up on an address.
+/// Returns true for the system's own errors, and false for those of a library, such as hyper giving up on an address.
 fn is_of_system(error: &io::Error) -> bool {
     error.raw_os_error().is_some()
 }
@@ -101,8 +101,7 @@ fn tls(error: &TlsError) -> TlsFault {
     }
 }
 
-/// Returns the causes of an error, itself the first. An `io::Error` that wraps another error does not name that as its
-/// cause, but itself is it.
+/// Returns the error and its causes. An `io::Error` that wraps another error hides it from `source`.
 fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     std::iter::successors(Some(error), |&error| match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
         Some(wrapped) => Some(wrapped),
@@ -114,7 +113,7 @@ fn in_chain<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<
     causes(error).find_map(|error| error.downcast_ref::<E>())
 }
 
-/// Returns the `io::Error` that the others only wrap.
+/// Returns the innermost `io::Error`, which the others only wrap.
 fn innermost_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
     causes(error).filter_map(|error| error.downcast_ref::<io::Error>()).last()
 }

@@ -1,61 +1,61 @@
-//! Bounds on the time and memory of webhooks.
+//! Bounds the time and memory of webhooks.
 
 use std::time::Duration;
 
-/// The most of an answer's body that is read, in bytes, give or take one read. The rest is left, and its connection closed.
+/// Limits how much of an answer's body is read, in bytes, give or take one read. Then the connection is closed.
 pub const MAX_BODY_BYTES: usize = 4096;
 
-/// The largest list of headers that is taken over HTTP/2, in bytes. Over HTTP/1.1 the bounds are hyper's own: 100
-/// headers, and about 400 KiB for an answer's head.
+/// Limits the list of headers over HTTP/2, in bytes. Over HTTP/1.1 hyper's own bounds hold: 100 headers, and about 400
+/// KiB for the head of an answer.
 pub(super) const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
 
-/// The number of addresses of one name that are tried.
+/// Limits how many addresses of one name are tried.
 pub(super) const MAX_ADDRESSES: usize = 4;
 
-/// The number of hosts to which connections are kept, those called last.
+/// Limits to how many hosts connections are kept: the ones called last.
 pub(super) const MAX_HOSTS: usize = 32;
 
-/// The time and the connections that webhooks may take. No attempt takes longer than `total`.
+/// Bounds the time and the connections of webhooks. No attempt takes longer than `total`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// From being asked to send until the outcome is known.
+    /// Covers the time from the call until the outcome is known.
     pub total: Duration,
-    /// For the addresses of the host's name.
+    /// Covers the lookup of the host's addresses.
     pub resolve: Duration,
-    /// For everything before the request is sent: the addresses, TCP and TLS.
+    /// Covers everything before the request is sent: the lookup, TCP and TLS.
     pub connect: Duration,
-    /// For the part of the body that is read, from when the head is there.
+    /// Covers the part of the body that is read, after the head has arrived.
     pub body: Duration,
-    /// How long a connection may wait for its next request.
+    /// Limits how long a connection may wait for its next request.
     pub idle: Duration,
-    /// How many connections to one host may wait for their next request; 0 for none.
+    /// Limits how many connections to one host may wait for their next request; 0 keeps none.
     pub max_idle: usize,
-    /// How long the connections to a host are used before its name is resolved and checked again.
+    /// Limits how long connections to a host are used before its name is resolved and checked again.
     pub names_fresh: Duration,
 }
 
 impl Limits {
-    /// The longest total that is accepted.
+    /// Holds the longest accepted total.
     pub const MAX_TOTAL: Duration = Duration::from_mins(1);
 
-    /// Returns the limits for this total: a third of it for the addresses, two thirds until there is a connection, and a
-    /// third for the body. The head may take all that is left.
+    /// Returns the limits for this total: a third for the lookup, two thirds until there is a connection, and a third
+    /// for the body. The head may take all the remaining time.
     pub fn within(total: Duration) -> Self {
         Self {
             total,
             resolve: total / 3,
             connect: total / 3 * 2,
             body: total / 3,
-            // Apache and many servers on Node close after 5 seconds. A request that meets such a close is a failed attempt,
-            // and its webhook comes ten minutes late. A new connection costs far less.
+            // Apache and many servers on Node close after 5 seconds. A request that meets such a close is a failed
+            // attempt, and its webhook comes ten minutes late. A new connection costs far less.
             idle: Duration::from_secs(4),
-            // As many as a batch has messages.
+            // A batch has at most this many messages.
             max_idle: 10,
             names_fresh: Duration::from_secs(30),
         }
     }
 
-    /// Tells whether an attempt ends, and each phase ends before the one around it, so that a timeout names its phase.
+    /// Returns true if each phase ends before the one around it, so that a timeout names its phase.
     pub(super) fn are_usable(&self) -> bool {
         let Self { total, resolve, connect, body, .. } = *self;
         total <= Self::MAX_TOTAL

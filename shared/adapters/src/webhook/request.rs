@@ -1,4 +1,4 @@
-//! The request as it goes over the wire.
+//! Builds the request as it goes over the wire.
 
 use domain::{
     outbound::{
@@ -15,7 +15,7 @@ use reqwest::{
 
 use super::signature::Signer;
 
-/// The name of the caller, for the partner's logs.
+/// Identifies us in the partner's logs.
 pub const AGENT: &str = concat!("GG3-Postback/", env!("CARGO_PKG_VERSION"), " (+https://gg3.xyz)");
 
 const ID: HeaderName = HeaderName::from_static(standardwebhooks::HEADER_WEBHOOK_ID);
@@ -49,7 +49,7 @@ pub(super) fn signed(
     Ok(ready)
 }
 
-/// Parses the URL again. If that changed a letter of it, what is sent would not be what is signed.
+/// Parses the URL again. If parsing changed it, the request sent would differ from the signed one.
 fn to_the_letter(url: &WebhookUrl) -> Result<Url, AttemptFault> {
     let parsed = Url::parse(url.as_str()).ok();
     parsed.filter(|parsed| parsed.as_str() == url.as_str()).ok_or_else(|| unfit("URL"))

@@ -1,8 +1,8 @@
-//! The addresses of a partner's host, each of them checked.
+//! Resolves and checks the addresses of a partner's host.
 //!
-//! The operating system's resolver is asked on a thread of its own: it knows the machine's hosts file and its network's name
-//! servers, and brings no second DNS implementation. A lookup that outlives its limit keeps its thread until the resolver
-//! gives up, which is a matter of seconds and of one thread for each webhook of a batch.
+//! The operating system's resolver is asked on a thread of its own. It knows the machine's hosts file and its network's
+//! name servers, and needs no second DNS implementation. A lookup that outlives its limit keeps its thread until the
+//! resolver gives up, which takes seconds and at most one thread for each webhook of a batch.
 
 use std::{
     cell::Cell,
@@ -26,11 +26,11 @@ type Found = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 type Lookup = Arc<dyn Fn(String) -> Found + Send + Sync>;
 
 tokio::task_local! {
-    /// Tells whether the attempt of this task has asked for addresses, which it does only for a new connection.
+    /// Is true once the attempt of this task has asked for addresses, which only a new connection does.
     pub(super) static DIALLED: Cell<bool>;
 }
 
-/// Resolves names for new connections. Addresses in URLs never come here: the caller checks them.
+/// Resolves names for new connections. URLs with addresses never come here, because the caller checks them.
 #[derive(Clone)]
 pub(super) struct Resolver {
     lookup: Lookup,
@@ -38,10 +38,10 @@ pub(super) struct Resolver {
     limit: Duration,
 }
 
-/// Says why there is no address to dial.
+/// Says why there is no address to connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unresolved {
-    /// The name has none, or one that must not be dialled.
+    /// The name has no address, or a blocked one.
     Fault(AttemptFault),
     /// The lookup took too long.
     TimedOut,
@@ -70,7 +70,7 @@ impl Resolver {
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        // Dialling may go on in a task of its own, if a connection becomes free meanwhile.
+        // Connecting may go on in a task of its own, if another connection becomes free meanwhile.
         let _ = DIALLED.try_with(|dialled| dialled.set(true));
         let found = timeout(self.limit, (self.lookup)(name.as_str().to_owned()));
         let allowance = self.allowance;
@@ -78,16 +78,16 @@ impl Resolve for Resolver {
             let found = found.await.map_err(|_| Unresolved::TimedOut)?;
             let found = found.map_err(|error| Unresolved::Fault(AttemptFault::Dns(fault(&error))))?;
             let checked = check(allowance, found).map_err(Unresolved::Fault)?;
-            // Port 0 stands for the URL's.
+            // Port 0 stands for the URL's port.
             Ok(Box::new(checked.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
         })
     }
 }
 
-/// Returns the addresses to dial, each once and in their order.
+/// Returns the distinct addresses to connect to, in order.
 ///
-/// A name with even one address that must not be dialled is refused altogether. No honest name has one. If a name does,
-/// the owner of its name server chooses which address is dialled.
+/// A name with even one blocked address is refused, since no honest name has one. Otherwise the owner of the name's
+/// server could choose which address is used.
 fn check(allowance: Allowance, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, AttemptFault> {
     for address in &found {
         allowance.check(*address).map_err(AttemptFault::Blocked)?;
@@ -106,7 +106,7 @@ async fn system_lookup(name: String) -> io::Result<Vec<IpAddr>> {
     Ok(found.map(|address| address.ip()).collect())
 }
 
-/// Reads the C library's words, which are all that the standard library tells. It knows those of glibc and macOS.
+/// Reads the C library's words, since the standard library passes on nothing else. It knows those of glibc and macOS.
 fn fault(error: &io::Error) -> DnsFault {
     let words = error.to_string();
     let says = |phrases: [&str; 2]| phrases.iter().any(|phrase| words.contains(phrase));

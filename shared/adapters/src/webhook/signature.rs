@@ -1,4 +1,4 @@
-//! The signature of Standard Webhooks, by its own crate, which brings HMAC-SHA256 and base64 in pure Rust and no TLS.
+//! Signs webhooks by Standard Webhooks, with its own crate: HMAC-SHA256 and base64 in pure Rust, without TLS.
 //!
 //! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
 
@@ -9,29 +9,29 @@ use domain::values::signature::Secret;
 use standardwebhooks::{Webhook, WebhookError};
 use thiserror::Error;
 
-/// The beginning of a partner's secret. The rest is the key, in base64.
+/// Begins a partner's secret. The rest is the key in base64.
 pub const PREFIX: &str = "whsec_";
 
-/// The number of secrets that may be live at once: the new one and the one it replaces.
+/// Limits how many secrets are valid at once: the new one and the one it replaces.
 pub const MAX_SECRETS: usize = 2;
 
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// Signs webhooks with a partner's secrets. Never printed.
+/// Signs webhooks with a partner's secrets. It is never printed.
 pub struct Signer(Vec<Webhook>);
 
 /// Says why secrets cannot sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SecretFault {
     /// There are none, or more than [`MAX_SECRETS`].
-    #[error("a partner has one secret for webhooks, or two while they are rotated; here are {0}")]
+    #[error("expected one webhook secret, or two during a rotation, but found {0}")]
     Number(usize),
-    /// Standard Webhooks does not write a secret so.
-    #[error("a secret for webhooks must be whsec_ and then 24 to 64 bytes in base64")]
+    /// The secret does not have the form that Standard Webhooks prescribes.
+    #[error("a webhook secret must be whsec_ followed by 24 to 64 bytes in base64")]
     Form,
 }
 
-/// Returns a partner's secret of these random bytes, in Standard Webhooks' form.
+/// Returns a partner's secret made of these random bytes, in the form of Standard Webhooks.
 pub fn secret_of(random: [u8; 32]) -> Secret {
     Secret::new(format!("{PREFIX}{}", BASE64.encode(&random)))
 }
@@ -45,7 +45,7 @@ impl Signer {
         secrets.iter().map(parse).collect::<Result<_, _>>().map(Self)
     }
 
-    /// Returns the value of `webhook-signature`: one signature a secret, with a space between them.
+    /// Returns the value of `webhook-signature`: one signature for each secret, separated by spaces.
     pub(super) fn sign(&self, id: &str, timestamp_seconds: i64, payload: &str) -> Result<String, WebhookError> {
         let signatures: Result<Vec<String>, WebhookError> =
             self.0.iter().map(|key| key.sign(id, timestamp_seconds, payload.as_bytes())).collect();
@@ -72,7 +72,7 @@ impl fmt::Debug for Signer {
 mod tests {
     use super::*;
 
-    // The vector of the specification's own libraries.
+    // The specification's own libraries use this vector.
     const KEY: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     const OTHER: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     const SIGNED: &str = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=";
@@ -84,12 +84,12 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_the_one_that_the_specification_publishes() {
+    fn a_signature_equals_the_one_the_specification_publishes() {
         assert_eq!(sign(&[KEY]), SIGNED);
     }
 
     #[test]
-    fn a_secret_that_is_made_signs() {
+    fn a_generated_secret_can_sign() {
         assert!(Signer::try_new(&[secret_of([7; 32]), secret_of([8; 32])]).is_ok());
     }
 
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn two_secrets_make_two_signatures_with_a_space_between() {
+    fn two_secrets_make_two_signatures_separated_by_a_space() {
         assert_eq!(sign(&[OTHER, KEY]), format!("{} {SIGNED}", sign(&[OTHER])));
     }
 

@@ -1,4 +1,4 @@
-//! The client against real sockets on loopback.
+//! Tests the client against real sockets on loopback.
 
 mod answers;
 mod guard;

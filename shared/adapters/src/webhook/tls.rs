@@ -1,5 +1,5 @@
-//! TLS by rustls on ring, with Mozilla's authorities compiled in. Asking the platform for its own costs 0.7 ms at each cold
-//! start, and Amazon Linux has the same ones.
+//! Sets up TLS with rustls on ring and Mozilla's authorities compiled in. Reading the platform's own costs 0.7 ms at
+//! each cold start, and Amazon Linux has the same ones.
 
 use std::{path::Path, sync::Arc};
 
@@ -10,7 +10,7 @@ use rustls::{
 };
 use thiserror::Error;
 
-/// Says why there is no TLS.
+/// Says why TLS cannot be set up.
 #[derive(Debug, Error)]
 pub enum TlsSettingsFault {
     /// The file of extra authorities is at fault.
@@ -21,7 +21,7 @@ pub enum TlsSettingsFault {
     Algorithms(#[from] rustls::Error),
 }
 
-/// Returns settings that verify certificates and offer HTTP/2 and HTTP/1.1, since reqwest adds no protocols of its own.
+/// Returns settings that verify certificates and offer HTTP/2 and HTTP/1.1, since reqwest adds no protocols itself.
 pub(super) fn config(extra_authorities: Option<&Path>) -> Result<ClientConfig, TlsSettingsFault> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = extra_authorities {
@@ -42,5 +42,5 @@ fn add(roots: &mut RootCertStore, path: &Path) -> Result<(), TlsSettingsFault> {
     for certificate in certificates {
         roots.add(certificate.map_err(|error| fault(error.to_string()))?)?;
     }
-    if roots.len() == before { Err(fault("it has none".to_owned())) } else { Ok(()) }
+    if roots.len() == before { Err(fault("it contains no certificates".to_owned())) } else { Ok(()) }
 }

@@ -1,5 +1,5 @@
-//! Every answer of `click`, made by the use case itself, is one that the published description has; and it has no more.
-//! And each is one line of the log, counted by its outcome.
+//! Checks that every answer of `click`, made by the use case itself, fits the published description, and that the
+//! description lists no other answers. Each answer also writes one log line, which is counted by its outcome.
 
 use std::collections::BTreeSet;
 
@@ -49,7 +49,7 @@ fn signed(expires: i64) -> String {
 }
 
 #[tokio::test]
-async fn every_answer_is_described_and_nothing_else_is() {
+async fn the_description_lists_exactly_the_answers_given() {
     let api = OpenApi::published();
     let mut statuses = BTreeSet::new();
     let strange = signed(1).replace("12345", "54321");
@@ -79,7 +79,7 @@ async fn every_answer_is_described_and_nothing_else_is() {
 }
 
 #[test]
-fn every_parameter_of_a_link_is_described_and_nothing_else_is() {
+fn the_description_lists_exactly_the_parameters_of_a_link() {
     let api = OpenApi::published();
     let described = api.operation(PATH, "get")["parameters"].as_array().unwrap();
     let described: BTreeSet<&str> = described.iter().map(|parameter| parameter["name"].as_str().unwrap()).collect();

@@ -1,6 +1,6 @@
 //! Applies the metric filters of `template.yaml` to lines, as `CloudWatch` Logs would.
 //!
-//! It understands only the constructs that the template uses. Any other construct fails the test that meets it.
+//! The module understands only the constructs that the template uses. Any other construct fails the test that meets it.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,18 +11,17 @@ use serde_json::{Map, Value};
 
 const OURS: &str = "AWS::StackName";
 
-/// Holds the deployment, with each `Fn::ForEach` written out. YAML tags are dropped, so `!Ref X` is the text `X`.
+/// Holds the deployment with each `Fn::ForEach` expanded. YAML tags are dropped, so `!Ref X` is the text `X`.
 pub(super) struct Template {
     mappings: Value,
     resources: Map<String, Value>,
 }
 
-/// Holds a metric filter.
 #[derive(Debug)]
 pub(super) struct Filter {
-    /// The function whose log the filter reads, such as `ConversionRelay`; or `Api`.
+    /// Names the function whose log the filter reads, such as `ConversionRelay`, or `Api`.
     function: String,
-    /// The fields that a line must have. A field without a text may have any value.
+    /// Holds the fields that a line must have, each with its required text. Without a text, any value counts.
     conditions: Vec<(String, Option<String>)>,
     pub(super) metric: String,
     value: String,
@@ -39,7 +38,6 @@ impl Template {
         &DEPLOYED
     }
 
-    /// Returns the properties of all resources of this type.
     fn all(&self, kind: &str) -> impl Iterator<Item = &Value> {
         self.resources.values().filter(move |resource| resource["Type"] == kind).map(|resource| &resource["Properties"])
     }
@@ -48,12 +46,10 @@ impl Template {
         self.all("AWS::Logs::MetricFilter").map(Filter::of).collect()
     }
 
-    /// Returns the filters of this function's log group.
     pub(super) fn filters_of(&self, function: &str) -> Vec<Filter> {
         self.filters().into_iter().filter(|filter| filter.function == function).collect()
     }
 
-    /// Returns the functions that have a log group.
     pub(super) fn functions(&self) -> BTreeSet<&str> {
         let serverless = |resource: &&Value| resource["Type"] == "AWS::Serverless::Function";
         let functions = self.resources.values().filter(serverless);
@@ -93,7 +89,7 @@ impl Template {
         }
     }
 
-    /// Returns a text, or the text of a mapping that `!FindInMap` names.
+    /// Returns the text, or the text that `!FindInMap` finds in a mapping.
     fn text(&self, value: &Value) -> String {
         let found = value
             .as_array()
@@ -134,7 +130,7 @@ impl Filter {
         series(&self.metric, self.dimensions.iter().map(String::as_str))
     }
 
-    /// Returns whether the filter counts a line. Fails if that line lacks the metric's number or the text of a dimension.
+    /// Returns true if the filter counts the line. Fails if such a line lacks the number or a dimension's text.
     pub(super) fn counts(&self, line: &Value) -> bool {
         let holds = |(field, expected): &(String, Option<String>)| match expected {
             None => line.get(field).is_some(),
@@ -170,7 +166,7 @@ fn series<'a>(metric: &str, dimensions: impl IntoIterator<Item = &'a str>) -> St
     if dimensions.is_empty() { metric.to_owned() } else { format!("{metric} by {}", dimensions.join(", ")) }
 }
 
-/// Returns the function of a log group: `Click` of `ClickLogs`.
+/// Returns the function of a log group, such as `Click` for `ClickLogs`.
 fn logs(group: &Value) -> &str {
     let group = group.get("Ref").unwrap_or(group);
     group.as_str().and_then(|name| name.strip_suffix("Logs")).unwrap_or_else(|| panic!("no log group: {group}"))
@@ -181,7 +177,7 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     rest.split_once(after).unwrap().0
 }
 
-/// Writes out each `Fn::ForEach` of these resources.
+/// Expands each `Fn::ForEach` of these resources.
 fn written_out(resources: &Map<String, Value>) -> Map<String, Value> {
     let mut all = BTreeMap::new();
     for (id, resource) in resources {

@@ -12,7 +12,6 @@ use super::{
     *,
 };
 
-/// Keeps lines in memory.
 #[derive(Clone, Default)]
 struct Memory(Arc<Mutex<Vec<u8>>>);
 
@@ -26,7 +25,7 @@ impl Write for Memory {
     }
 }
 
-/// Returns the lines that are written at this level meanwhile.
+/// Returns the lines that `logging` writes at this level.
 fn written(level: LevelFilter, logging: impl FnOnce()) -> Vec<String> {
     let memory = Memory::default();
     let writer = memory.clone();
@@ -35,14 +34,13 @@ fn written(level: LevelFilter, logging: impl FnOnce()) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// Returns the only line that is written meanwhile.
+/// Returns the only line that `logging` writes.
 pub(crate) fn line(logging: impl FnOnce()) -> Value {
     let [line] = written(LevelFilter::INFO, logging).try_into().unwrap();
     serde_json::from_str(&line).unwrap()
 }
 
-/// Returns the series by which the template's filters count this line in the log of its function, as in
-/// `postbacks by outcome`, in alphabetical order.
+/// Returns the series by which the template's filters count this line, such as `postbacks by outcome`, sorted.
 pub(crate) fn counted(line: &Value) -> Vec<String> {
     let module = line["target"].as_str().unwrap().strip_prefix("lambda::").unwrap();
     let words = module.split("::").next().unwrap().split('_');
@@ -72,7 +70,7 @@ fn a_line_is_flat_json_with_time_level_and_target() {
 }
 
 #[test]
-fn every_field_is_json_whatever_it_holds() {
+fn every_field_is_valid_json_for_any_content() {
     let nothing: Option<u64> = None;
     let fault = std::io::Error::other("\"quoted\"\n");
     let line = line(|| {
@@ -122,7 +120,7 @@ fn every_metric_has_a_filter_and_is_shown() {
     assert_eq!(shown, series);
 }
 
-/// Names the variable that is set where this program runs as the child of [`a_writer_that_fails_does_not_kill`].
+/// Names the variable that tells this program that it is the child of [`a_writer_that_fails_does_not_kill`].
 const CHILD: &str = "LOGS_WITH_A_WRITER_THAT_FAILS";
 
 #[test]
@@ -140,7 +138,7 @@ fn a_writer_that_fails_does_not_kill() {
     if std::env::var_os(CHILD).is_some() {
         return subscriber::with_default(lines(LevelFilter::INFO, || Broken), || tracing::error!("words"));
     }
-    // Nobody reads the standard error of the child, so printing there would panic.
+    // Nobody reads the child's standard error, so printing there would panic.
     let (reader, stderr) = io::pipe().unwrap();
     drop(reader);
     let mut child = Command::new(std::env::current_exe().unwrap());
@@ -158,7 +156,7 @@ mod stale {
 
     use super::*;
 
-    /// Answers once, then never again.
+    /// Loads once and then fails.
     #[derive(Default)]
     struct Once(Mutex<bool>);
 

@@ -1,5 +1,5 @@
-//! Every answer of `postback`, made by the use case itself, is one that the published description has; and it has no more.
-//! And each is one line of the log, counted by its outcome.
+//! Checks that every answer of `postback`, made by the use case itself, fits the published description, and that the
+//! description lists no other answers. Each answer also writes one log line, which is counted by its outcome.
 
 use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 
@@ -42,7 +42,7 @@ struct Rig {
     receipts: Cell<u8>,
     statuses: BTreeSet<u16>,
     codes: BTreeSet<String>,
-    /// As they were counted.
+    /// Holds the outcomes as the log lines were counted.
     outcomes: BTreeSet<String>,
 }
 
@@ -77,7 +77,7 @@ impl Rig {
         Self { api, world, accept, receipts, statuses, codes, outcomes }
     }
 
-    /// Makes a call and holds its answer to the description.
+    /// Makes a call and checks its answer against the description.
     async fn call(&mut self, path: &str, call: &Call<'_>) -> Value {
         self.receipts.set(self.receipts.get() + 1);
         let receipt_id = ReceiptId::from_random([self.receipts.get(); 16]);
@@ -98,7 +98,7 @@ impl Rig {
     }
 }
 
-/// Returns the outcome by which the line of this answer is counted: none in a dry run.
+/// Returns the outcome by which this answer's line is counted, or `None` in a dry run.
 fn counted_outcome(answered: &Answered) -> Option<String> {
     let line = line(|| log("request", answered));
     let outcome = line["outcome"].as_str().unwrap();
@@ -128,7 +128,7 @@ fn get<'a>(provider: &'a str, query: &'a str) -> Call<'a> {
     }
 }
 
-/// Every code that there is, as serde knows them.
+/// Lists every code, as serde knows them.
 fn all_codes() -> BTreeSet<String> {
     let told = serde_json::from_str::<domain::inbound::fault::FaultCode>(r#""none""#).unwrap_err().to_string();
     let names = told.split('`').skip(3).step_by(2);
@@ -136,9 +136,9 @@ fn all_codes() -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn every_answer_is_described_and_nothing_else_is() {
+async fn the_description_lists_exactly_the_answers_given() {
     let mut rig = Rig::new();
-    // Recorded, a duplicate, a conflict, and each in a dry run.
+    // These calls are recorded, a duplicate and a conflict, each also as a dry run.
     let dry = |query: &str| format!("{query}&dry_run=true");
     assert_eq!(rig.get("acme", &dry(SAMPLE)).await["would_be"], "accepted");
     assert_eq!(rig.get("acme", &format!("{SAMPLE}&x=1")).await["status"], "accepted");
@@ -151,7 +151,7 @@ async fn every_answer_is_described_and_nothing_else_is() {
     let derived = SAMPLE.replace("transaction_id=123123123", "event_id=001");
     assert!(rig.get("globex", &derived).await["transaction_id"].as_str().unwrap().starts_with("derived:"));
 
-    // Refused.
+    // These calls are refused.
     let elsewhere = dry(SAMPLE);
     for query in [SAMPLE, &elsewhere] {
         let call = Call { source: [8, 8, 8, 8].into(), ..get("acme", query) };
@@ -176,7 +176,7 @@ async fn every_answer_is_described_and_nothing_else_is() {
     let json = Call { body: b"{}", content_type: Some("application/json"), is_post: true, ..get("acme", "") };
     assert_eq!(rig.call(WITH_TOKEN, &json).await["status"], 400);
 
-    // Not done just now.
+    // This call meets an unavailable service.
     let next = rig.world.state().calls.len();
     rig.world.state().trouble.insert(next, Trouble::Before);
     assert_eq!(rig.get("acme", SAMPLE).await["status"], 503);
@@ -208,7 +208,7 @@ async fn a_signed_call_is_described_like_one_with_a_token() {
 }
 
 #[test]
-fn every_parameter_is_described_and_nothing_else_is() {
+fn the_description_lists_exactly_the_parameters_read() {
     let api = OpenApi::published();
     let ours: BTreeSet<&str> = Field::ALL.into_iter().map(Field::as_str).chain([DRY_RUN]).collect();
     for path in [WITH_TOKEN, SIGNED] {
@@ -224,7 +224,7 @@ fn every_parameter_is_described_and_nothing_else_is() {
 }
 
 #[tokio::test]
-async fn what_the_description_refuses_of_a_value_is_refused() {
+async fn a_value_that_the_description_refuses_is_refused() {
     let mut rig = Rig::new();
     let values: [(&str, &str, &[&str], &[&str]); 4] = [
         (

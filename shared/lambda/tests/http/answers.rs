@@ -1,4 +1,4 @@
-//! The response as the Runtime API gets it.
+//! Checks the response that the Runtime API gets.
 
 use std::{convert::Infallible, future::ready};
 
@@ -6,7 +6,7 @@ use lambda::{http::response, http::service, problem::Problem};
 use lambda_http::{Body, Context, LambdaEvent, Request, Response, Service, http::StatusCode, service_fn};
 use serde_json::{Value, json};
 
-/// Returns what the Runtime API gets where the handler answers AWS's sample of a payload so.
+/// Returns the body that the Runtime API gets if the handler answers AWS's sample payload with this response.
 async fn sent(response: Response<Body>) -> Value {
     let mut response = Some(response);
     let handler = service_fn(|_: Request| ready(Ok::<_, Infallible>(response.take().unwrap())));
@@ -16,7 +16,7 @@ async fn sent(response: Response<Body>) -> Value {
 }
 
 #[tokio::test]
-async fn text_is_answered_as_text_with_our_headers_alone() {
+async fn text_is_answered_as_text_with_only_our_headers() {
     let text = "{\"a\":\"\u{e9}\u{1f600}\\u0000\"}";
     for content_type in ["application/json", "application/problem+json", "text/plain; charset=utf-8"] {
         for text in [text, ""] {

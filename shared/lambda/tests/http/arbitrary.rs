@@ -1,4 +1,4 @@
-//! The law of the guard over arbitrary payloads: hostile text in every field, and any field of a wrong type.
+//! Checks the law of the guard over arbitrary payloads: hostile text in every field, and any field of a wrong type.
 
 use proptest::{collection, prelude::*};
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Yields mostly what `usual` yields, else null or a value of another type.
+/// Yields mostly what `usual` yields, otherwise null or a value of another type.
 fn field(usual: impl Strategy<Value = Value> + 'static) -> BoxedStrategy<Value> {
     let other = prop_oneof![
         Just(Value::Null),
@@ -119,7 +119,7 @@ fn payload() -> BoxedStrategy<Value> {
     ])
 }
 
-/// Says whether each field that is read has its type, or is absent or null where that is allowed.
+/// Returns true if each field that is read has its type, or is absent or null where this is allowed.
 fn is_well_formed(payload: &Value) -> bool {
     let optional = |value: &Value, is: fn(&Value) -> bool| value.is_null() || is(value);
     let (context, path) = (&payload["requestContext"], &payload["pathParameters"]);
@@ -135,7 +135,7 @@ proptest! {
     #[test]
     fn every_payload_is_read_plainly_or_refused(payload in payload()) {
         let was_read = law::holds(payload.to_string().as_bytes());
-        // serde reads a struct from an array too. API Gateway sends none.
+        // serde also reads a struct from an array, but API Gateway sends none.
         let has_array = [&payload, &payload["requestContext"], &payload["requestContext"]["http"], &payload["pathParameters"]]
             .into_iter()
             .any(Value::is_array);

@@ -1,4 +1,4 @@
-//! Payloads that API Gateway really sent, and the corpus of the fuzz target `gateway`.
+//! Holds payloads that API Gateway really sent, and the corpus of the fuzz target `gateway`.
 
 use std::{
     fs,
@@ -23,7 +23,7 @@ fn a_get_keeps_its_raw_query_and_the_callers_address() {
     assert!(query.contains("b=%x%") && query.contains("e=1&e=2") && query.contains("user_id=1+2"), "{query}");
     assert!(query.ends_with("m=\"<>^`|"), "{query}");
     assert_eq!((segment(&request, "provider"), segment(&request, "token")), (Some("acme"), Some("token-1")));
-    // X-Forwarded-For says 8.8.8.8.
+    // The header X-Forwarded-For claims 8.8.8.8.
     assert_eq!(source(&request).to_string(), "127.0.0.1");
     assert_eq!((request.method(), body(&request).unwrap(), content_type(&request)), (&Method::GET, &b""[..], None));
 }

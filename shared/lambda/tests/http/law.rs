@@ -1,4 +1,4 @@
-//! The law of the guard, which the tests here and the fuzz target `gateway` share.
+//! Checks the law of the guard for the tests here and the fuzz target `gateway`.
 
 use std::net::IpAddr;
 
@@ -8,18 +8,18 @@ use lambda::http::{self, HttpEvent};
 use lambda_http::Request;
 use serde_json::Value;
 
-/// Reads a payload as production does, as far as the handler. A payload that is refused fails its invocation alone.
+/// Reads a payload as production does, up to the handler. A refused payload fails only its own invocation.
 pub(crate) fn read(payload: &[u8]) -> Result<Request, serde_json::Error> {
     serde_json::from_slice::<HttpEvent>(payload).map(|event| event.0.into())
 }
 
-/// Checks that the handler gets from a payload just what a plain reading of its JSON says. Returns whether it was read.
+/// Checks that the handler gets exactly the values of the payload's JSON. Returns true if the payload was read.
 pub(crate) fn holds(payload: &[u8]) -> bool {
     let Ok(request) = read(payload) else { return false };
     // The guard skips fields that a plain reading cannot decode, such as a lone surrogate in a header.
     let Ok(plain) = serde_json::from_slice::<Value>(payload) else { return true };
     let (context, path) = (&plain["requestContext"], &plain["pathParameters"]);
-    // serde reads a struct from an array too. API Gateway sends none.
+    // serde also reads a struct from an array, but API Gateway sends none.
     if [&plain, context, &context["http"], path, &plain["headers"]].into_iter().any(Value::is_array) {
         return true;
     }
@@ -33,7 +33,7 @@ pub(crate) fn holds(payload: &[u8]) -> bool {
     assert_eq!(http::source(&request).is_unspecified(), seen.is_none_or(|seen| seen.is_unspecified()));
     assert!(seen.is_none_or(|seen| seen == http::source(&request)));
     let method = text(&context["http"]["method"]);
-    // No method that is not a token of HTTP can be a POST.
+    // A method that is not an HTTP token cannot be a POST.
     let is_token =
         !method.is_empty() && method.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
     assert_eq!(request.method().as_str(), if is_token { &method } else { "GET" });
@@ -42,7 +42,7 @@ pub(crate) fn holds(payload: &[u8]) -> bool {
     match (http::body(&request), plain["isBase64Encoded"] == true) {
         (Ok(body), true) => assert_eq!(BASE64.encode(body), sent),
         (Ok(body), false) => assert_eq!(body, sent.as_bytes()),
-        // Other readers of base64 take padding in the middle, so that the fault is no reason to decode it here.
+        // Some readers of base64 accept padding in the middle, so the fault is not decoded again here.
         (Err(_), is_base64) => assert!(is_base64),
     }
     let body = http::body(&request).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! API Gateway's payloads against the guard, and against `lambda_http` without it.
+//! Tests API Gateway's payloads with the guard, and with `lambda_http` alone.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

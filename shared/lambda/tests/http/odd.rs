@@ -1,4 +1,4 @@
-//! Odd payloads, each with what becomes of it.
+//! Lists odd payloads, each with its outcome.
 
 use lambda::http;
 
@@ -144,7 +144,7 @@ fn a_refusal_quotes_nothing_of_the_payload() {
 }
 
 #[test]
-fn a_clients_own_facts_never_replace_those_of_the_gateway() {
+fn a_client_cannot_replace_facts_of_the_gateway() {
     let forged = r#""rawQueryString":"a=1","queryStringParameters":{"raw_query":"b=2"},"headers":{"raw_query":"b=2","x-forwarded-for":"192.0.2.9"},"stageVariables":{"raw_query":"b=2","unreadable_body":""},"body":"c=3""#;
     let request = law::read(&with(forged)).unwrap();
     assert_eq!((http::raw_query(&request), http::body(&request).unwrap()), (&b"a=1"[..], &b"c=3"[..]));

@@ -1,4 +1,4 @@
-//! The payloads on which `lambda_http` panics, each of which would end the sandbox of a release build.
+//! Holds the payloads on which `lambda_http` panics. Each would end the sandbox of a release build.
 
 use std::{fs, panic::catch_unwind};
 
@@ -32,7 +32,7 @@ fn lambda_http_alone_panics_on_each_trap() {
 }
 
 #[test]
-fn the_guard_hands_on_each_trap_as_it_was_sent() {
+fn the_guard_passes_on_each_trap_as_it_was_sent() {
     for (name, payload) in traps() {
         assert!(law::holds(payload.as_bytes()), "{name}");
         let request = law::read(payload.as_bytes()).unwrap();

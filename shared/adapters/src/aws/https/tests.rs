@@ -22,7 +22,7 @@ fn authority() -> Authority {
     Authority::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-/// A file with this content, deleted when it is dropped.
+/// Holds a file with this content, deleted when it is dropped.
 struct File(PathBuf);
 
 impl File {
@@ -39,7 +39,7 @@ impl Drop for File {
     }
 }
 
-/// Starts a server that answers every request as DynamoDB does without tables, and returns its port.
+/// Starts a server that answers every request like a DynamoDB without tables, and returns its port.
 async fn dynamodb(authority: &Authority) -> u16 {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, authority).unwrap();
@@ -76,7 +76,7 @@ async fn is_answered(http: SharedHttpClient, port: u16) -> bool {
 }
 
 #[tokio::test]
-async fn a_server_is_trusted_by_the_bundle_and_not_without_it() {
+async fn a_server_is_trusted_only_with_the_bundle() {
     let ours = authority();
     let (bundle, port) = (File::new("one", &ours.pem()), dynamodb(&ours).await);
     assert!(is_answered(client(Some(&bundle.0)).unwrap(), port).await);
@@ -93,7 +93,7 @@ async fn every_authority_of_a_bundle_is_trusted_and_no_other() {
 }
 
 #[test]
-fn a_bundle_without_certificates_is_refused_untold() {
+fn a_bundle_without_certificates_is_refused_without_quoting() {
     for content in ["", "secret", "-----BEGIN CERTIFICATE-----\nc2VjcmV0\n-----END CERTIFICATE-----\n"] {
         let bundle = File::new("broken", content);
         let fault = client(Some(&bundle.0)).unwrap_err();

@@ -1,4 +1,4 @@
-//! `lookups`: where things are, and how an item of another table becomes the entries that lead to it.
+//! Holds the items of `lookups`, and turns items of other tables into the entries that lead to them.
 
 use domain::{
     inbound::{correction::Revision, refusal::REFUSAL_KEPT_SECONDS},
@@ -14,24 +14,24 @@ use super::{
     media_buying::{DeliveryItem, ParticipantItem},
 };
 
-/// `lookups`: its partition key.
+/// Names the partition key of `lookups`.
 pub const SUBJECT: &str = "subject";
-/// `lookups`: its sort key.
+/// Names the sort key of `lookups`.
 pub const PLACE: &str = "place";
 
-/// `lookups`: one entry.
+/// Holds one entry of `lookups`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LookupItem {
-    /// The partition key: the subject, `#`, and its shard in two digits.
+    /// Holds the partition key: the subject, `#`, and the shard in two digits.
     pub subject: String,
-    /// The sort key: Unix milliseconds in 14 digits, what it is, and that thing's key.
+    /// Holds the sort key: Unix milliseconds in 14 digits, the kind of thing, and the thing's key.
     pub place: String,
-    /// When it expires, in Unix seconds.
+    /// Says when the entry expires, in Unix seconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
 }
 
-/// The partition key of one shard of a subject. The shard has two digits always, so that no two partitions share a key.
+/// Returns the partition key of one shard of a subject. The shard always has two digits, so that all keys differ.
 pub fn partition(subject: &Subject, shard: u8) -> String {
     format!("{subject}#{shard:02}")
 }
@@ -44,36 +44,36 @@ impl From<&LookupEntry> for LookupItem {
 }
 
 impl LookupItem {
-    /// Where the entry stands, if it can be read.
+    /// Returns the entry's place, or `None` if it cannot be read.
     pub fn place(&self) -> Option<Place> {
         Place::parse(&self.place)
     }
 
-    /// Whether it has expired, though it may still be there.
+    /// Returns true if the entry has expired. It may still be stored.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at <= now.as_second())
     }
 }
 
 impl PostbackItem {
-    /// What its entries call it: the revision, which has no `#`, and the partition key.
+    /// Returns the key in the item's entries: the revision, which has no `#`, then `#` and the partition key.
     pub fn lookup_key(&self) -> String {
         format!("{}#{}", self.revision, self.provider_transaction)
     }
 
-    /// The revision and the partition key that an entry names.
+    /// Returns the revision and the partition key that an entry names.
     pub fn of_lookup_key(key: &str) -> Option<(&str, &str)> {
         key.split_once('#')
     }
 
-    /// The transaction whose original an entry names; none where it names a correction.
+    /// Returns the transaction of an original that an entry names, or `None` for a correction.
     pub fn original_of_lookup_key(key: &str) -> Option<TransactionId> {
         let transaction = key.strip_prefix(ORIGINAL)?.strip_prefix('#')?;
         let (_, transaction_id) = transaction.split_once('#')?;
         TransactionId::new(transaction_id).ok()
     }
 
-    /// Its entries, or why it cannot be read.
+    /// Returns the item's entries, or the reason why it cannot be read.
     pub fn lookups(self) -> Result<Vec<LookupEntry>, String> {
         let key = self.lookup_key();
         Ok(LookupEntry::of_revision(&Revision::try_from(self)?, key))
@@ -81,7 +81,7 @@ impl PostbackItem {
 }
 
 impl ClickItem {
-    /// Its entries.
+    /// Returns the item's entries.
     pub fn lookups(self) -> Vec<LookupEntry> {
         let expires_at = self.expires_at;
         LookupEntry::of_click(&self.into(), expires_at)
@@ -89,14 +89,14 @@ impl ClickItem {
 }
 
 impl DeliveryItem {
-    /// Its entries.
+    /// Returns the item's entries.
     pub fn lookups(&self) -> Vec<LookupEntry> {
         LookupEntry::of_delivery(&self.delivery)
     }
 }
 
 impl ParticipantItem {
-    /// The entries that its change from `before` makes, or why it cannot be read: none where no link was opened.
+    /// Returns the entries for the openings since `before`, or the reason why the item cannot be read.
     pub fn lookups(&self, before: Option<&Self>) -> Result<Vec<LookupEntry>, String> {
         let before = before.map(Self::participant).transpose()?;
         Ok(LookupEntry::of_openings(&self.user_id, before.as_ref(), &self.participant()?))
@@ -108,15 +108,15 @@ impl ParticipantItem {
     }
 }
 
-/// A refusal that is seen again and again gets an entry an hour, not one a sighting: whatever a partner repeats, however
-/// often, one partition of the lookups can take.
+/// Gives a repeated refusal one entry an hour, not one for each sighting. However often a partner repeats a request,
+/// one partition of the lookups can take the entries.
 const SIGHTINGS_SECONDS: i64 = 60 * 60;
 
 impl RefusalItem {
-    /// The entries that its change from `before` makes; none where nothing changed that they say.
+    /// Returns the entries for the change from `before`, or none if the change does not affect them.
     ///
-    /// A refusal stands where it was last seen, in the first sighting of an hour. A conflict stands where it was first
-    /// seen, for as long as it is open, and 30 days longer.
+    /// A refusal's place is the first sighting in the hour in which it was last seen. A conflict's place is its first
+    /// sighting. Its entry lasts while it is open and 30 days longer.
     pub fn lookups(&self, before: Option<&Self>) -> Vec<LookupEntry> {
         let (subject, at, expires_at) = match self.kind {
             RefusalKind::Refusal => {
@@ -125,7 +125,7 @@ impl RefusalItem {
                     return Vec::new();
                 }
                 let at = self.last_received_at;
-                // It may be seen again until the hour ends, and is then kept as long from there.
+                // The refusal may be seen again until the hour ends, and is kept for its full time from then.
                 let expires_at = at.as_second().saturating_add(SIGHTINGS_SECONDS + REFUSAL_KEPT_SECONDS);
                 (Subject::Refusals(self.provider.clone()), at, Some(expires_at))
             }
@@ -143,7 +143,7 @@ impl RefusalItem {
         LookupEntry::under(subjects.into_iter().flatten(), &place, expires_at)
     }
 
-    /// The user and the click that it names, as far as they could be read.
+    /// Returns the named user and click, as far as they could be read.
     pub fn ids(&self) -> (Option<UserId>, Option<ClickId>) {
         match &self.content {
             Some(content) => (Some(content.user_id.clone()), Some(content.click_id.clone())),
@@ -185,19 +185,19 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_that_is_repeated_gets_an_entry_an_hour_for_its_partner_and_its_user() {
+    fn a_repeated_refusal_gets_hourly_entries() {
         let first = refusal(7_200);
         let subjects: Vec<String> = first.lookups(None).iter().map(|entry| entry.subject.to_string()).collect();
         assert_eq!(subjects, ["refusals/acme", "user/u"]);
         assert_eq!(refusal(10_799).lookups(Some(&first)), []);
         let next = refusal(10_800).lookups(Some(&first));
         assert_eq!((next.len(), next[0].place.at()), (2, at(10_800)));
-        // As long as it can be kept for whatever was seen of it in that hour.
+        // The entry lasts as long as the refusal can be kept for any sighting in that hour.
         assert!(next[0].expires_at.unwrap() > 14_399 + REFUSAL_KEPT_SECONDS);
     }
 
     #[test]
-    fn a_conflict_stands_in_one_place_and_expires_only_when_it_is_resolved() {
+    fn a_conflict_keeps_its_place_and_expires_after_resolution() {
         let json = serde_json::json!({"user_id": "u", "click_id": "c", "currency": "USD", "amount_decimal": "1"});
         let item = RefusalItem::from(&Conflict {
             provider: Provider::new("acme").unwrap(),

@@ -1,4 +1,4 @@
-//! Keys and attributes of media buying: campaigns' catalogue, participants, deliveries.
+//! Names the keys and attributes of media buying: the catalogue of campaigns, participants and deliveries.
 
 use domain::{
     outbound::{
@@ -12,81 +12,79 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
-/// `participants`: its key.
+/// Names the key of `participants`.
 pub const USER_ID: &str = "user_id";
-/// `deliveries`, `attempts`: the key, or its first part.
+/// Names the key of `deliveries`, and the partition key of `attempts`.
 pub const DELIVERY_ID: &str = "delivery_id";
-/// `deliveries`: what a change is conditional on.
+/// Names the attribute of `deliveries` that changes are conditional on.
 pub const DELIVERY_REVISION: &str = "revision";
-/// `deliveries`: where a claim stands, from the outermost name inwards.
+/// Holds the path to a claim in `deliveries`, from the outermost name inwards.
 pub const CLAIM_PATH: [&str; 3] = ["life", "under_way", "claim"];
-/// `deliveries`: when the sweep last sent for it. Gone with every change of the delivery.
+/// Names the time in `deliveries` of the last sweep that sent a message. Every change of the delivery removes it.
 pub const SWEPT_AT: &str = "swept_at";
-/// `deliveries`: the index of what is under way.
+/// Names the index of `deliveries` under way.
 pub const UNDER_WAY_INDEX: &str = "under_way";
-/// `deliveries`: the partition key of that index.
+/// Names the partition key of the index of deliveries under way.
 pub const UNDER_WAY_SHARD: &str = "under_way_shard";
-/// `deliveries`: the sort key of that index.
+/// Names the sort key of the index of deliveries under way.
 pub const UNDER_WAY_SINCE: &str = "under_way_since";
-/// `deliveries`: the index of what ended and was not delivered.
+/// Names the index of `deliveries` that ended without being delivered.
 pub const FAILED_INDEX: &str = "failed";
-/// `deliveries`: the partition key of that index.
+/// Names the partition key of the index of failed deliveries.
 pub const FAILED_SHARD: &str = "failed_shard";
-/// `deliveries`: the sort key of that index.
+/// Names the sort key of the index of failed deliveries.
 pub const FAILED_AT: &str = "failed_at";
-/// `attempts`: the second part of its key.
+/// Names the sort key of `attempts`.
 pub const ATTEMPT: &str = "attempt";
-/// `catalogue`: its key.
+/// Names the key of `catalogue`.
 pub const PART: &str = "part";
-/// `catalogue`: the key of the pointer.
+/// Holds the key of the pointer in `catalogue`.
 pub const CURRENT: &str = "current";
 
-/// `participants`: one GG3 user.
+/// Holds one GG3 user in `participants`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParticipantItem {
-    /// The key.
+    /// Holds the key.
     pub user_id: UserId,
-    /// Changes with each write, upwards.
+    /// Grows with each write.
     pub version: u64,
-    /// The participant, as JSON.
+    /// Holds the participant as JSON.
     pub participant: String,
-    /// When it expires, in Unix seconds: one that opened a partner's link never does.
+    /// Says when the item expires, in Unix seconds. A participant who opened a partner's link never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
 }
 
-/// How many partitions the index of what is under way has: enough for ten thousand deliveries a second, few enough for a
-/// sweep to ask each.
+/// Sets the partitions of the index of deliveries under way. They carry ten thousand deliveries a second.
 pub const UNDER_WAY_SHARDS: u32 = 16;
 
-/// How many partitions of the index of what failed one partner has: so that a large one whose deliveries all end at once
-/// is not slowed down by it.
+/// Sets the partitions of one partner in the index of failed deliveries, in case many deliveries end at once.
 pub const FAILED_SHARDS: u32 = 8;
 
-/// `deliveries`: one delivery, with its current round.
+/// Holds one delivery in `deliveries` with its current round.
 ///
-/// The index of what is under way tells since when, which is the same all through a round: so it costs a write when a
-/// round is opened and one when it ends, and none at an attempt.
+/// The sort key of the index of deliveries under way is the start of the round. It therefore costs one write when a
+/// round opens and one when it ends, and none for an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryItem {
-    /// The delivery, [`DELIVERY_ID`] and [`DELIVERY_REVISION`] among its attributes.
+    /// Holds the delivery, with [`DELIVERY_ID`] and [`DELIVERY_REVISION`] among its attributes.
     #[serde(flatten)]
     pub delivery: Delivery,
-    /// How far it is.
+    /// Says how far the delivery is.
     pub status: Status,
-    /// Only while it is under way: where in the index of such it stands.
+    /// Holds the partition in the index of deliveries under way, only while the delivery is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way_shard: Option<u32>,
-    /// Only while it is under way: since when, in Unix milliseconds.
+    /// Says when the round opened, in Unix milliseconds, only while the delivery is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way_since: Option<UnixMillis>,
-    /// Only when it is exhausted or gone: where in the index of such it stands.
+    /// Holds the partition in the index of failed deliveries, only if the delivery is exhausted or gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_shard: Option<String>,
-    /// Only when it is exhausted or gone: when that was, in Unix milliseconds.
+    /// Says when the delivery became exhausted or gone, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<UnixMillis>,
-    /// When the sweep last sent for it, in Unix milliseconds.
+    /// Says when the sweep last sent a message for the delivery, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swept_at: Option<UnixMillis>,
 }
@@ -108,37 +106,37 @@ impl From<&Delivery> for DeliveryItem {
     }
 }
 
-/// One partition of a partner in the index of what failed. A provider has no `#`.
+/// Returns the key of one partition of a partner's failed deliveries. A provider has no `#`.
 pub fn failed_shard(provider: &Provider, shard: u32) -> String {
     format!("{provider}#{shard}")
 }
 
-/// Which of so many partitions a delivery belongs to.
+/// Returns the delivery's partition, of this many.
 fn shard(id: &DeliveryId, shards: u32) -> u32 {
-    // The id is the text of a hash: any mixture of its letters is spread evenly.
+    // The id is the text of a hash, so any mixture of its letters is spread evenly.
     id.as_str().bytes().fold(0, |sum: u32, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % shards
 }
 
-/// `attempts`: one attempt that is not among its delivery's own: of an older round, or one whose claim was lost before it
-/// could be recorded.
+/// Holds an attempt in `attempts` that is not in its delivery's item: one of an older round, or one whose claim was
+/// lost before it could be recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptItem {
-    /// The first part of the key.
+    /// Holds the partition key.
     pub delivery_id: DeliveryId,
-    /// The second part: the round, then which attempt of it, then whose it was if it came too late. Sorted as made.
+    /// Holds the sort key: round, attempt number and, for a late attempt, its worker's mark. It sorts by time.
     pub attempt: String,
-    /// The round.
+    /// Numbers the round.
     pub round: u32,
-    /// Whether its claim was lost before it could be recorded.
+    /// Is true if the claim was lost before the attempt could be recorded.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
-    /// What is kept of it.
+    /// Holds the attempt.
     #[serde(flatten)]
     pub made: Attempt,
 }
 
 impl AttemptItem {
-    /// An attempt of a round that is over.
+    /// Returns the item of an attempt of a round that is over.
     pub fn of_round(delivery_id: &DeliveryId, round: u32, attempt: &Attempt) -> Self {
         let key = format!("{round:010}#{}", attempt.n);
         Self { delivery_id: delivery_id.clone(), attempt: key, round, late: false, made: attempt.clone() }
@@ -153,55 +151,55 @@ impl From<&LateAttempt> for AttemptItem {
     }
 }
 
-/// One publishing of the catalogue: where its text stands.
+/// Describes one published version of the catalogue and where its text is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publishing {
-    /// Counts up.
+    /// Counts the versions.
     pub version: u64,
-    /// SHA-256 of the text, in hex. Part of its chunks' keys, so that two who publish at once write no chunk of the other.
+    /// Holds the SHA-256 of the text in hex. As part of the keys it keeps concurrent publishers' chunks apart.
     pub digest: String,
-    /// How many chunks its text has.
+    /// Counts the chunks of the text.
     pub chunks: u32,
 }
 
 impl Publishing {
-    /// The key of one of its chunks.
+    /// Returns the key of one chunk.
     pub fn chunk_key(&self, n: u32) -> String {
         format!("v{}-{}#{n}", self.version, self.digest)
     }
 }
 
-/// `catalogue`: the pointer to what is current.
+/// Holds the pointer to the current version in `catalogue`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CataloguePointerItem {
-    /// The key: [`CURRENT`].
+    /// Holds the key, which is [`CURRENT`].
     pub part: String,
-    /// What is current. Its `version` is an attribute of the item.
+    /// Holds the current version, which is also an attribute of the item.
     pub version: u64,
-    /// Its digest.
+    /// Holds the digest of the current version.
     pub digest: String,
-    /// How many chunks it has.
+    /// Counts the chunks of the current version.
     pub chunks: u32,
-    /// When it was published, in Unix milliseconds.
+    /// Says when the version was published, in Unix milliseconds.
     pub published_at: UnixMillis,
-    /// What was current before, and may still be being read.
+    /// Describes the previous version, which may still be being read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Publishing>,
 }
 
 impl CataloguePointerItem {
-    /// What it points to.
+    /// Returns the version that the pointer names.
     pub fn current(&self) -> Publishing {
         Publishing { version: self.version, digest: self.digest.clone(), chunks: self.chunks }
     }
 }
 
-/// `catalogue`: a part of a publishing's text.
+/// Holds a chunk of a version's text in `catalogue`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CatalogueChunkItem {
-    /// The key.
+    /// Holds the key.
     pub part: String,
-    /// The text.
+    /// Holds the text.
     pub body: String,
 }
 
@@ -268,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_delivery_comes_back_from_its_item_as_it_was_through_all_its_life_and_takes_a_kilobyte() {
+    fn a_delivery_survives_its_item_and_takes_a_kilobyte() {
         let mut delivery = delivery("gg3-42");
         let mut message = delivery.first_message(ChainTicket::from_random([1; 8]));
         while let Some(due) = message {
@@ -284,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_under_way_is_in_its_index_and_only_what_failed_in_that_of_failures() {
+    fn each_index_holds_only_its_deliveries() {
         let fresh = delivery("gg3-42");
         let message = fresh.first_message(ChainTicket::from_random([1; 8])).unwrap();
         for (status, under_way, failed) in [(500, true, false), (200, false, false), (410, false, true)] {
@@ -297,7 +295,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_stands_where_its_path_says() {
+    fn a_claim_is_stored_at_its_path() {
         let fresh = delivery("gg3-42");
         let message = fresh.first_message(ChainTicket::from_random([1; 8])).unwrap();
         let pace = DeliveryPace::try_new(Duration::from_mins(1), 60).unwrap();

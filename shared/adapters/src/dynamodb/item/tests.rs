@@ -1,4 +1,4 @@
-//! Items as DynamoDB holds them, in its own JSON: what was stored must be read for ever, and what is put must stay the same.
+//! Tests items in DynamoDB's own JSON. Items stored earlier must stay readable, and written items must not change.
 
 use domain::{
     inbound::{
@@ -79,7 +79,7 @@ fn postback_of(json: Value) -> Option<RecordedPostback> {
 }
 
 #[test]
-fn a_postback_is_put_as_it_has_always_been_and_read_back() {
+fn a_postback_keeps_its_stored_form_and_reads_back() {
     for (recorded, stored) in [(recorded(), stored()), (recorded_in_full(), full())] {
         assert_eq!(to_item("test", &PostbackItem::from(&recorded)).unwrap(), item(stored.clone()));
         assert_eq!(postback_of(stored), Some(recorded));
@@ -101,7 +101,7 @@ fn an_optional_attribute_that_is_null_is_none() {
 }
 
 #[test]
-fn an_attribute_nobody_knows_is_ignored() {
+fn an_unknown_attribute_is_ignored() {
     assert_eq!(postback_of(stored_with("state", &json!({"S": "approved"}))), Some(recorded()));
 }
 
@@ -135,7 +135,7 @@ fn a_stored_correction_is_read_with_its_number() {
     assert_eq!(to_item("test", &PostbackItem::from(&correction)).unwrap(), item(stored));
 }
 
-/// Reads an item and writes it again, unchanged.
+/// Reads an item and writes it again unchanged.
 fn round<T: DeserializeOwned + serde::Serialize>(stored: Value) -> T {
     let read: T = read(stored.clone()).unwrap();
     assert_eq!(to_item("test", &read).unwrap(), item(stored));
@@ -143,7 +143,7 @@ fn round<T: DeserializeOwned + serde::Serialize>(stored: Value) -> T {
 }
 
 #[test]
-fn a_stored_refusal_is_read_and_written_back_as_it_was() {
+fn a_stored_refusal_is_read_and_written_back_unchanged() {
     let refusal: RefusalItem = round(json!({
         "provider_content": {"S": "acme#00ff"}, "kind": {"S": "refusal"}, "provider": {"S": "acme"},
         "first_received_at": {"S": "2026-11-23T21:33:22.275Z"}, "last_received_at": {"S": "2026-11-23T21:34:22.275Z"},
@@ -154,7 +154,7 @@ fn a_stored_refusal_is_read_and_written_back_as_it_was() {
 }
 
 #[test]
-fn a_stored_conflict_is_read_and_written_back_as_it_was() {
+fn a_stored_conflict_is_read_and_written_back_unchanged() {
     let conflict: RefusalItem = round(json!({
         "provider_content": {"S": "acme#00ff"}, "kind": {"S": "conflict"}, "provider": {"S": "acme"},
         "first_received_at": {"S": "2026-11-23T21:33:22.275Z"}, "last_received_at": {"S": "2026-11-23T21:33:22.275Z"},

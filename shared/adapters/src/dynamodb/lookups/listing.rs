@@ -1,4 +1,4 @@
-//! One subject's entries in the order of time, merged from all its shards, read as far as they are asked for.
+//! Lists one subject's entries in order of time, merged from all its shards and read only as far as needed.
 
 use std::collections::VecDeque;
 
@@ -22,23 +22,23 @@ use crate::{
 
 const QUERY: &str = "DynamoDB Query lookups";
 
-/// Which of a subject's entries, and in which order.
+/// Selects entries of a subject and their order.
 #[derive(Debug, Clone, Default)]
 pub struct Range {
-    /// From this instant on.
+    /// Selects entries from this instant on.
     pub from: Option<Timestamp>,
-    /// Before this instant.
+    /// Selects entries before this instant.
     pub to: Option<Timestamp>,
-    /// Whether the newest comes first.
+    /// Is true to list the newest entries first.
     pub newest_first: bool,
-    /// Only what comes after this place in that order: where an earlier list has ended.
+    /// Selects only entries after this place in the chosen order, where an earlier list ended.
     pub after: Option<Place>,
-    /// About how many will be asked for: how many are read of each shard at once follows from it.
+    /// Says about how many entries will be requested, which decides how many are read from each shard at once.
     pub wanted: usize,
 }
 
 impl Range {
-    /// The least and the greatest text of a place in it, or somewhat beyond.
+    /// Returns the least and the greatest text of a place in the range, or texts a little beyond.
     fn bounds(&self) -> (String, String) {
         let mut least = Place::bound(self.from.unwrap_or(Timestamp::UNIX_EPOCH));
         let mut greatest = Place::bound(self.to.unwrap_or(Timestamp::MAX));
@@ -54,7 +54,7 @@ impl Range {
     }
 }
 
-/// A list that is being read.
+/// Reads a list.
 #[derive(Debug)]
 pub struct Listing {
     lookups: DynamoLookups,
@@ -67,22 +67,22 @@ pub struct Listing {
 #[derive(Debug, Default)]
 struct Shard {
     found: VecDeque<Place>,
-    /// Where to read on; none before the first page and after the last.
+    /// Holds where to read on. It is `None` before the first page and after the last one.
     from: Option<Item>,
     at_end: bool,
 }
 
 impl DynamoLookups {
-    /// A subject's entries in this range, those that have expired left out.
+    /// Returns a list of a subject's entries in this range, without expired ones.
     pub fn list(&self, subject: Subject, range: Range, now: Timestamp) -> Listing {
         let (least, greatest) = range.bounds();
-        // DynamoDB refuses bounds that are the wrong way round; there is nothing between them anyway.
+        // DynamoDB refuses reversed bounds, and nothing lies between them anyway.
         let shard = || Shard { at_end: least > greatest, ..Shard::default() };
         let shards = (0..SHARDS).map(|_| shard()).collect();
         Listing { lookups: self.clone(), subject, range, now, shards }
     }
 
-    /// How many entries a subject has in this range, those included that have expired and are not deleted yet.
+    /// Counts a subject's entries in this range, including expired ones that are not deleted yet.
     pub async fn count(&self, subject: Subject, range: Range) -> Result<usize, Unavailable> {
         let (least, greatest) = range.bounds();
         if least > greatest {
@@ -117,7 +117,7 @@ impl DynamoLookups {
 }
 
 impl Listing {
-    /// The next entry's place; none at the end.
+    /// Returns the next entry's place, or `None` at the end.
     pub async fn next(&mut self) -> Result<Option<Place>, Unavailable> {
         loop {
             self.fill().await?;
@@ -131,7 +131,7 @@ impl Listing {
         }
     }
 
-    /// So many of the next.
+    /// Returns the next `count` places, or fewer at the end.
     pub async fn take(&mut self, count: usize) -> Result<Vec<Place>, Unavailable> {
         let mut places = Vec::with_capacity(count.min(1_000));
         while places.len() < count {
@@ -141,7 +141,7 @@ impl Listing {
         Ok(places)
     }
 
-    /// Reads on wherever nothing is left to compare, all such shards at once.
+    /// Reads more from all shards at once that have no entry left to compare.
     async fn fill(&mut self) -> Result<(), Unavailable> {
         loop {
             let empty = |shard: &Shard| shard.found.is_empty() && !shard.at_end;
@@ -161,7 +161,7 @@ impl Listing {
     }
 
     async fn page(&self, shard: u8) -> Result<Shard, Unavailable> {
-        // What is wanted is spread over the shards; half as much again, and one is seldom asked twice.
+        // Entries are spread over the shards. Reading half as many more makes a second request to a shard rare.
         let limit = (self.range.wanted * 3 / 2 / usize::from(SHARDS)).clamp(8, 500);
         let from = self.shards.get(usize::from(shard)).and_then(|shard| shard.from.clone());
         let query = self.lookups.query(&self.subject, shard, &self.range);

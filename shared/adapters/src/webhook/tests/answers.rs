@@ -1,4 +1,4 @@
-//! What a partner answers, and how it is asked.
+//! Tests partners' answers, and the requests that they get.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn a_status_is_the_outcome_whatever_it_is() {
+async fn every_status_becomes_the_outcome() {
     for code in [200, 204, 301, 304, 404, 410, 500, 503, 599] {
         let says = format!("HTTP/1.1 {code} Whatever\r\ncontent-length: 0\r\nlocation: http://127.0.0.1:1/\r\n\r\n");
         assert_eq!(outcome_of(says).await, AttemptOutcome::Status(code));
@@ -37,7 +37,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_answer_and_its_retry_after_are_told_as_they_came() {
+async fn an_answer_and_its_retry_after_are_kept_as_they_came() {
     let says = "HTTP/1.1 503 Busy\r\nretry-after: 120\r\nset-cookie: a=b\r\ncontent-length: 4\r\n\r\nbusy";
     let peer = Peer::answering(says);
     let client = client();
@@ -52,7 +52,7 @@ async fn an_answer_and_its_retry_after_are_told_as_they_came() {
 #[tokio::test]
 async fn a_body_in_a_content_coding_is_kept_as_it_came() {
     let mut says = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 400\r\n\r\n".to_vec();
-    // What would be a gigabyte, were it decoded.
+    // These bytes would be a gigabyte if they were decoded.
     let body: Vec<u8> = [0x1f, 0x8b, 8].into_iter().chain(std::iter::repeat(0)).take(400).collect();
     says.extend(&body);
     let peer = Peer::start(None, move |mut call| {

@@ -1,4 +1,4 @@
-//! Whom a webhook never reaches.
+//! Tests which addresses a webhook never reaches.
 
 use std::{
     sync::{
@@ -49,7 +49,7 @@ async fn one_address_among_many_that_is_not_public_is_enough() {
 }
 
 #[tokio::test]
-async fn a_literal_is_checked_as_a_name_is() {
+async fn an_address_in_a_url_is_checked_as_a_name_is() {
     for template in ["https://127.0.0.1/", "https://2130706433/", "https://0x7f.1:8443/", "https://[::1]/"] {
         assert_eq!(refused(&[], template).await, BlockReason::Loopback, "{template}");
     }
@@ -73,7 +73,7 @@ async fn only_development_allows_http_and_other_ports() {
     assert_eq!(peer.connections(), 0);
 }
 
-/// Returns a client whose nth lookup ends as `ends(n)` says.
+/// Returns a client whose nth lookup returns `ends(n)`.
 fn client_looking_up(limits: Limits, ends: fn(usize) -> std::io::Result<Vec<std::net::IpAddr>>) -> WebhookClient {
     let settings = WebhookSettings { limits, ..settings(None) };
     let asked = Arc::new(AtomicUsize::new(0));
@@ -94,7 +94,7 @@ async fn a_name_is_resolved_once_while_fresh_and_checked_again() {
     for _ in 0..3 {
         assert_eq!(send(&remembering, &template).await.outcome, AttemptOutcome::Status(200));
     }
-    // A connection is there already, and no reason to go where the name does not lead any more.
+    // A connection exists already, but it must not go where the name no longer leads.
     let forgetting = client_looking_up(Limits { names_fresh: Duration::ZERO, ..limits() }, moving);
     assert_eq!(send(&forgetting, &template).await.outcome, AttemptOutcome::Status(200));
     assert!(matches!(fault(send(&forgetting, &template).await.outcome), AttemptFault::Blocked(_)));
@@ -122,7 +122,7 @@ async fn the_next_address_is_tried_where_the_first_refuses() {
 }
 
 #[tokio::test]
-async fn a_name_without_an_address_says_why() {
+async fn a_name_without_an_address_is_reported_with_its_reason() {
     let none = client_looking_up(limits(), |_| Ok(Vec::new()));
     assert_eq!(fault(send(&none, NAMED).await.outcome), AttemptFault::Dns(DnsFault::NoAddress));
     let lost = client_looking_up(limits(), |_| Err(std::io::Error::other("…: Name or service not known")));
@@ -153,7 +153,7 @@ async fn the_systems_resolver_finds_this_machine() {
 }
 
 #[test]
-fn limits_that_are_no_limits_make_no_client() {
+fn no_client_is_built_with_unusable_limits() {
     let second = Duration::from_secs(1);
     let bad = [
         Limits::within(Duration::ZERO),

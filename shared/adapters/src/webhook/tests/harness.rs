@@ -1,4 +1,4 @@
-//! Partners on loopback that do as a test says, and clients with limits that a test can wait for.
+//! Provides partners on loopback that follow a test's script, and clients with limits that a test can wait for.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -41,16 +41,16 @@ pub(super) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
-/// A connection to a partner, from the partner's side.
+/// Holds the partner's side of a connection.
 pub(super) struct Call {
     pub(super) stream: Box<dyn Stream>,
-    /// The number of the connection, from 1.
+    /// Numbers the connection, from 1.
     pub(super) n: usize,
     pub(super) seen: Arc<Mutex<Vec<String>>>,
 }
 
 impl Call {
-    /// Reads the next request, head and body, and remembers it for the test. Returns `None` when there is no more.
+    /// Reads the next request, head and body, and records it for the test. Returns `None` after the last one.
     pub(super) async fn request(&mut self) -> Option<String> {
         let mut text = String::new();
         while !text.contains("\r\n\r\n") {
@@ -64,13 +64,13 @@ impl Call {
         Some(text)
     }
 
-    /// Writes this, and tells whether the other side still takes it.
+    /// Writes this text. Returns true while the other side still accepts it.
     pub(super) async fn say(&mut self, text: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(text.as_ref()).await.is_ok() && self.stream.flush().await.is_ok()
     }
 }
 
-/// A partner, and the requests it was sent.
+/// Holds a partner and the requests that it received.
 pub(super) struct Peer {
     pub(super) address: SocketAddr,
     connections: Arc<AtomicUsize>,
@@ -79,13 +79,13 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// Starts a partner that does this on every connection, by http or, with a certificate, by https.
+    /// Starts a partner that runs this script on every connection, over http or, with a certificate, over https.
     pub(super) fn start<F>(tls: Option<TlsAcceptor>, does: impl Fn(Call) -> F + Send + Sync + 'static) -> Self
     where
         F: Future<Output = ()> + Send + 'static,
     {
         let socket = TcpSocket::new_v4().unwrap();
-        // So little that a partner that does not read is soon one that cannot be written to.
+        // The buffer is so small that a partner that stops reading soon cannot be written to.
         socket.set_recv_buffer_size(4096).unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(64).unwrap();
@@ -123,12 +123,12 @@ impl Peer {
         })
     }
 
-    /// Waits until its part has ended on every connection. If it speaks without end, that is when nobody listens any more.
+    /// Waits until the script has ended on every connection. An endless script stops when nobody listens.
     pub(super) async fn is_left(&self) {
         self.ended(u32::try_from(self.connections()).unwrap()).await;
     }
 
-    /// Waits until its part has ended on so many connections.
+    /// Waits until the script has ended on this many connections.
     pub(super) async fn ended(&self, connections: u32) {
         let ended = timeout(Duration::from_secs(10), self.ended.acquire_many(connections)).await;
         assert!(ended.is_ok(), "a connection is still open");
@@ -155,12 +155,12 @@ pub(super) fn development() -> Development {
     Development::try_new("http://localhost:4570").unwrap()
 }
 
-/// Returns limits so wide that a busy machine keeps them.
+/// Returns limits so generous that a busy machine can keep them.
 pub(super) fn limits() -> Limits {
     Limits::within(Duration::from_secs(4))
 }
 
-/// Returns a client that does not wait long, for partners that would let it.
+/// Returns a client with short limits, for partners that would let it wait.
 pub(super) fn hasty() -> WebhookClient {
     hasty_trusting(None)
 }
@@ -174,7 +174,7 @@ pub(super) fn settings(extra_authorities: Option<PathBuf>) -> WebhookSettings {
     WebhookSettings { reach: Reach::Development { proof: development(), extra_authorities }, limits: limits() }
 }
 
-/// Returns a client that finds every name at these addresses.
+/// Returns a client that resolves every name to these addresses.
 pub(super) fn client_at(settings: &WebhookSettings, addresses: &[&str]) -> WebhookClient {
     let addresses: Vec<IpAddr> = addresses.iter().map(|text| text.parse().unwrap()).collect();
     let lookup = move |_| {
@@ -213,11 +213,11 @@ pub(super) async fn send(client: &WebhookClient, template: &str) -> FinishedAtte
     let signer = Signer::try_new(&[Secret::new(SECRET)]).unwrap();
     let began = std::time::Instant::now();
     let answered = client.send(&request(Method::Get, template), &delivery_id(), &signer, Timestamp::now()).await;
-    assert!(began.elapsed() < Duration::from_secs(10), "ended within the bound, and much slack");
+    assert!(began.elapsed() < Duration::from_secs(10), "the attempt did not end within its bound");
     answered
 }
 
-/// Returns the outcome of one request to a partner that says this and closes.
+/// Returns the outcome of one request to a partner that sends this answer and closes.
 pub(super) async fn outcome_of(says: impl Into<Vec<u8>>) -> AttemptOutcome {
     let says: Arc<[u8]> = says.into().into();
     let peer = Peer::start(None, move |mut call| {
@@ -228,7 +228,7 @@ pub(super) async fn outcome_of(says: impl Into<Vec<u8>>) -> AttemptOutcome {
         }
     });
     let outcome = send(&client(), &peer.http()).await.outcome;
-    assert_eq!(peer.requests().len(), 1, "one request whatever came of it");
+    assert_eq!(peer.requests().len(), 1, "the partner must get exactly one request");
     outcome
 }
 

@@ -1,4 +1,4 @@
-//! Partners that do what no partner should: the attempt ends, within its limits, with a word for it.
+//! Tests partners that misbehave: each attempt ends within its limits and names the fault.
 
 use std::{
     sync::{
@@ -39,7 +39,7 @@ async fn a_partner_that_hangs_times_out_waiting_for_headers() {
 }
 
 #[tokio::test]
-async fn a_byte_now_and_then_does_not_prolong_the_attempt() {
+async fn an_occasional_byte_does_not_prolong_the_attempt() {
     let peer = Peer::start(None, |mut call| async move {
         call.request().await;
         for byte in b"HTTP/1.1 200 OK\r\nx: y\r\n".iter().cycle() {
@@ -53,7 +53,7 @@ async fn a_byte_now_and_then_does_not_prolong_the_attempt() {
 }
 
 #[tokio::test]
-async fn a_complete_head_with_2xx_delivers_whatever_follows_it() {
+async fn a_complete_2xx_head_delivers_despite_a_broken_body() {
     for rest in [
         "",
         "broken\r\n",
@@ -87,7 +87,7 @@ async fn a_head_that_never_completes_is_a_failed_attempt() {
 }
 
 #[tokio::test]
-async fn a_head_beyond_hypers_bounds_is_no_http() {
+async fn a_head_beyond_hypers_bounds_is_not_http() {
     let many = "x: y\r\n".repeat(10_000);
     let large = format!("x: {}\r\n", "y".repeat(1_000_000));
     let lengths =
@@ -98,7 +98,7 @@ async fn a_head_beyond_hypers_bounds_is_no_http() {
     }
 }
 
-/// Starts a partner that takes the request, says the first text and then the second one without end.
+/// Starts a partner that reads the request, writes the first text, and then writes the second one without end.
 fn saying_without_end(first: &'static str, then: &'static str) -> Peer {
     Peer::start(None, move |mut call| async move {
         call.request().await;
@@ -115,7 +115,7 @@ async fn a_flood_of_1xx_lasts_no_longer_than_the_attempt() {
 }
 
 #[tokio::test]
-async fn an_endless_head_is_no_http() {
+async fn an_endless_head_is_not_http() {
     for then in ["x: y\r\n", "y"] {
         let peer = saying_without_end("HTTP/1.1 200 OK\r\nx: ", then);
         assert_eq!(send(&client(), &peer.http()).await.outcome, AttemptOutcome::Fault(AttemptFault::NotHttp));
@@ -191,7 +191,7 @@ async fn an_endless_body_is_left_after_4_kib() {
         sleep(Duration::from_millis(10)).await;
     }
     assert_eq!(closed.load(Ordering::SeqCst), 1);
-    // What the two sockets buffer, and no stream of it.
+    // The partner could write only as much as the two sockets buffer.
     assert!(written.load(Ordering::SeqCst) < 16 << 20);
 }
 
@@ -222,7 +222,7 @@ async fn a_break_before_the_status_line_is_disconnected() {
 }
 
 #[tokio::test]
-async fn a_connection_that_nobody_takes_times_out() {
+async fn a_connection_that_nobody_accepts_times_out() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();

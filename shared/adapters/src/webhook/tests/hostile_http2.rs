@@ -1,4 +1,4 @@
-//! Partners that abuse HTTP/2, frame by frame.
+//! Tests partners that abuse HTTP/2, frame by frame.
 
 use std::time::Duration;
 
@@ -22,11 +22,11 @@ const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 
-/// `:status: 200` as HPACK's static table has it.
+/// Encodes `:status: 200` as in HPACK's static table.
 const STATUS_200: &[u8] = &[0x88];
-/// `:status: 103`, literal.
+/// Encodes `:status: 103` as a literal.
 const STATUS_103: &[u8] = &[0x08, 3, b'1', b'0', b'3'];
-/// `x: y`, literal.
+/// Encodes `x: y` as a literal.
 const X_IS_Y: &[u8] = &[0x00, 1, b'x', 1, b'y'];
 
 fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -39,13 +39,13 @@ fn ok(stream: u32) -> Vec<u8> {
 }
 
 impl Call {
-    /// Agrees on HTTP/2.
+    /// Exchanges the preface and settings of HTTP/2.
     async fn greet(&mut self) -> Option<()> {
         self.stream.read_exact(&mut [0; 24]).await.ok()?;
         self.say(frame(SETTINGS, 0, 0, &[])).await.then_some(())
     }
 
-    /// Waits for the next request, and returns its stream.
+    /// Waits for the next request and returns its stream.
     async fn http2_request(&mut self) -> Option<u32> {
         loop {
             let mut head = [0; 9];
@@ -60,7 +60,7 @@ impl Call {
     }
 }
 
-/// Starts a partner that takes a request, says the first frames, and then the others without end or until it is left.
+/// Starts a partner that reads a request, writes the first frames, and then repeats the others until it is left.
 fn partner(authority: &Authority, first: fn(u32) -> Vec<u8>, then: fn(u32) -> Vec<u8>) -> Peer {
     let tls = authority.certify("partner.example", &[b"h2"], |_| ());
     Peer::start(Some(tls), move |mut call| async move {
@@ -79,7 +79,7 @@ fn nothing(_: u32) -> Vec<u8> {
     Vec::new()
 }
 
-/// Sends one webhook, and checks that it was one request whose connection is left and not used for the next.
+/// Sends one webhook, and checks that exactly one request was made and that its connection is not used for the next.
 async fn outcome(first: fn(u32) -> Vec<u8>, then: fn(u32) -> Vec<u8>) -> AttemptOutcome {
     let authority = Authority::new();
     let peer = partner(&authority, first, then);
@@ -106,7 +106,7 @@ async fn a_partner_is_told_how_little_it_may_send() {
         call.seen.lock().unwrap().push(settings.join(", "));
     });
     send(&authority.client(), &peer.https()).await;
-    // No push, 16 KiB of a body ahead of our reading, frames of 16 KiB, 16 KiB of headers.
+    // The settings are: no push, 16 KiB of a body ahead of our reading, frames of 16 KiB, and 16 KiB of headers.
     assert_eq!(peer.requests(), ["2 = 0, 4 = 16384, 5 = 16384, 6 = 16384"]);
 }
 
@@ -135,7 +135,7 @@ async fn a_connection_that_goes_away_is_replaced_before_sending() {
 }
 
 #[tokio::test]
-async fn webhooks_of_one_batch_are_each_sent_once_over_http_2() {
+async fn a_batch_over_http_2_sends_each_webhook_once() {
     let authority = Authority::new();
     let peer = partner(&authority, ok, nothing);
     let (client, url) = (authority.client(), peer.https());
@@ -152,9 +152,9 @@ async fn floods_of_frames_last_no_longer_than_the_attempt() {
 }
 
 #[tokio::test]
-async fn a_partner_that_takes_nothing_in_keeps_no_connection() {
+async fn a_connection_to_a_partner_that_stops_reading_is_not_kept() {
     let authority = Authority::new();
-    // It asks for more answers than it reads, until no more can be written to it.
+    // The partner asks for more answers than it reads, until nothing more can be written to it.
     let peer = partner(&authority, nothing, |_| frame(PING, 0, 0, &[0; 8]));
     let limits = Limits::within(Duration::from_secs(2));
     let settings = WebhookSettings { limits, ..settings(Some(authority.file.clone())) };
@@ -171,7 +171,7 @@ async fn a_flood_of_1xx_over_http_2_ends() {
 }
 
 #[tokio::test]
-async fn headers_without_end_over_http_2_are_no_http() {
+async fn endless_headers_over_http_2_are_not_http() {
     let begun = |stream| frame(HEADERS, 0, stream, STATUS_200);
     for more in
         [|stream| frame(CONTINUATION, 0, stream, &X_IS_Y.repeat(100)), |stream| frame(CONTINUATION, 0, stream, &[])]
@@ -181,7 +181,7 @@ async fn headers_without_end_over_http_2_are_no_http() {
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_http_2_is_no_http() {
+async fn an_answer_that_breaks_http_2_is_not_http() {
     let pushed = |stream| frame(PUSH_PROMISE, END_HEADERS, stream, &[0, 0, 0, 2, 0x82]);
     let unasked = |_| ok(99);
     let bad_block = |stream| frame(HEADERS, END_HEADERS, stream, &[0xff; 64]);
@@ -218,12 +218,12 @@ async fn a_partner_that_lets_no_stream_begin_is_sent_nothing() {
     let tls = authority.certify("partner.example", &[b"h2"], |_| ());
     let peer = Peer::start(Some(tls), |mut call| async move {
         let _ = call.stream.read_exact(&mut [0; 24]).await;
-        // At most 0 streams at a time.
+        // This setting allows no stream at a time.
         call.say(frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 0])).await;
         while call.http2_request().await.is_some() {}
     });
     let client = hasty_trusting(Some(authority.file.clone()));
-    // The first request may be on its way before the setting is.
+    // The first request may be on its way before the setting arrives.
     for _ in 0..2 {
         assert!(waited(&send(&client, &peer.https()).await.outcome));
     }

@@ -1,4 +1,4 @@
-//! Connections from one webhook to the next: kept where that is safe, and never at the price of a second request.
+//! Tests connections kept from one webhook to the next. Keeping them must never cause a second request.
 
 use std::{
     io::{Read, Write},
@@ -32,7 +32,7 @@ async fn a_connection_that_should_close_is_not_used_again() {
     let closing = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
     let old = "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok";
     for answer in [closing, old] {
-        // The partner itself leaves it open.
+        // The partner itself leaves the connection open.
         let (peer, client) = (Peer::answering(answer), client());
         for connections in 1..=2 {
             assert_eq!(send(&client, &peer.http()).await.outcome, AttemptOutcome::Status(200));
@@ -69,7 +69,7 @@ async fn a_connection_closed_meanwhile_is_replaced_before_sending() {
 
 #[tokio::test]
 async fn a_close_at_any_moment_never_causes_a_second_request() {
-    // It closes so soon after its answer that the next request meets the end before, while or after it is written.
+    // The partner closes so soon that the next request meets the end before, while or after it is written.
     for micros in (0..400).step_by(10) {
         let peer = Peer::start(None, move |mut call| async move {
             call.request().await;
@@ -91,7 +91,7 @@ async fn a_request_written_to_a_kept_connection_is_sent_once() {
     let peer = Peer::start(None, |mut call| async move {
         call.request().await;
         call.say(OK).await;
-        // Takes the second one, and goes without a word.
+        // The partner reads the second request and closes without an answer.
         call.request().await;
     });
     let client = client();
@@ -119,7 +119,7 @@ async fn a_request_that_met_the_end_of_a_kept_connection_says_so() {
 }
 
 #[tokio::test]
-async fn a_machine_that_slept_trusts_no_connection() {
+async fn no_connection_is_trusted_after_the_machine_slept() {
     let (peer, client) = (Peer::answering(OK), client());
     for connections in 1..=3 {
         assert_eq!(send(&client, &peer.http()).await.outcome, AttemptOutcome::Status(200));
@@ -128,7 +128,7 @@ async fn a_machine_that_slept_trusts_no_connection() {
     }
 }
 
-/// The partner is a thread of its own, so that it closes while this runtime stands still, as in a frozen sandbox.
+/// The partner is a separate thread, so that it can close while this runtime stands still, as in a frozen sandbox.
 #[tokio::test]
 async fn a_connection_closed_while_nobody_looked_costs_nothing() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -154,7 +154,7 @@ async fn a_connection_closed_while_nobody_looked_costs_nothing() {
 }
 
 #[tokio::test]
-async fn connections_are_kept_to_no_more_hosts_than_the_bound() {
+async fn connections_are_kept_to_a_bounded_number_of_hosts() {
     let (peer, client) = (Peer::answering(OK), client());
     let template = |n| format!("http://partner-{n}.example:{}/", peer.address.port());
     for n in 0..MAX_HOSTS + 5 {
@@ -166,7 +166,7 @@ async fn connections_are_kept_to_no_more_hosts_than_the_bound() {
 }
 
 #[tokio::test]
-async fn one_hosts_fault_costs_its_neighbours_no_connection() {
+async fn one_hosts_fault_leaves_other_hosts_connections_alone() {
     let (peer, client) = (Peer::answering(OK), client());
     let broken = Peer::answering("SSH-2.0-OpenSSH_9.6\r\n\r\n");
     for _ in 0..3 {

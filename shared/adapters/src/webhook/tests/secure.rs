@@ -1,4 +1,4 @@
-//! TLS, its faults by name, and HTTP/2.
+//! Tests TLS, the names of its faults, and HTTP/2.
 
 use std::{convert::Infallible, path::PathBuf, sync::Arc, time::Duration};
 
@@ -17,7 +17,7 @@ use super::{
     harness::{OK, Peer, client_at, fault, hasty_trusting, limits, send, settings},
 };
 
-/// A certificate authority of one test, and the file that makes a client trust it.
+/// Holds a certificate authority of one test, and the file that makes a client trust it.
 pub(super) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     pub(super) file: PathBuf,
@@ -39,7 +39,7 @@ impl Authority {
         client_at(&settings(Some(self.file.clone())), &["127.0.0.1"])
     }
 
-    /// Returns a server's TLS with a certificate for this name, altered as a test wishes.
+    /// Returns a server's TLS with a certificate for this name, altered by the test.
     pub(super) fn certify(
         &self,
         name: &str,
@@ -125,9 +125,9 @@ async fn a_partner_without_tls_fails_the_handshake() {
 }
 
 #[tokio::test]
-async fn a_handshake_that_is_broken_off_is_named_so() {
+async fn an_interrupted_handshake_is_a_handshake_fault() {
     let authority = Authority::new();
-    // An alert: fatal, handshake failure.
+    // The second bytes are an alert: fatal, handshake failure.
     for says in [&b""[..], &[21, 3, 3, 0, 2, 2, 40], &[22, 3, 3, 0, 1]] {
         let peer = Peer::start(None, move |mut call| async move {
             let _ = call.stream.read_u8().await;
@@ -139,10 +139,10 @@ async fn a_handshake_that_is_broken_off_is_named_so() {
 }
 
 #[tokio::test]
-async fn a_handshake_without_end_ends_with_its_limit() {
+async fn an_endless_handshake_ends_at_its_limit() {
     let authority = Authority::new();
     let dripping = Peer::start(None, |mut call| async move {
-        // The beginning of a handshake message of 16 MiB, of which a byte comes now and then.
+        // This is the beginning of a handshake message of 16 MiB, whose other bytes come one by one.
         call.say([22, 3, 3, 64, 0, 2, 255, 255, 255]).await;
         while call.say([0]).await {
             sleep(Duration::from_millis(20)).await;
@@ -187,14 +187,14 @@ async fn http_2_is_spoken_if_agreed_on_and_its_connection_kept() {
         assert_eq!(answered.answer.as_bytes(), b"HTTP/2.0");
     }
     assert_eq!(peer.connections(), 1);
-    // Headers beyond all bounds, and the next webhook does not wait on that connection.
+    // These headers exceed all bounds, and the next webhook does not wait on that connection.
     assert_eq!(fault(send(&client, &peer.https()).await.outcome), AttemptFault::NotHttp);
     assert_eq!(send(&client, &peer.https()).await.outcome, AttemptOutcome::Status(200));
     assert_eq!(peer.connections(), 2);
 }
 
 #[test]
-fn a_file_of_authorities_that_has_none_makes_no_client() {
+fn no_client_is_built_with_a_file_without_authorities() {
     let authority = Authority::new();
     std::fs::write(&authority.file, "nothing").unwrap();
     for file in [authority.file.clone(), PathBuf::from("/no/such/file.pem")] {
