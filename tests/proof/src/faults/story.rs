@@ -88,7 +88,7 @@ pub(super) fn short() -> [Story; 5] {
     };
     let resend = postback(1, "10.00");
     [
-        // One postback is sent, resent and contradicted. One user reaches two goals, the second of them late.
+        // A postback is sent, resent and contradicted. A user reaches two goals, the second of them late.
         Story {
             calls: [resend.clone(), resend, postback(1, "7")].into(),
             events: [vec![completed("u", 9, "q1"), "{".to_owned()], vec![opened("u", 1), completed("u", 8, "q2")]]

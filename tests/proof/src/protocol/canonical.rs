@@ -107,7 +107,8 @@ impl<'a> Pen<'a> {
         u8::try_from(met).expect("few names")
     }
 
-    /// Writes how far ahead the instant lies. The past has no distance, and only a world with a sweep tells it from now.
+    /// Writes how far ahead the instant lies. The past has no distance, and only a world with a sweep tells it from
+    /// now.
     fn moment(&mut self, moment: UnixMillis) {
         let ahead = moment.as_millisecond() - self.world.now.as_millisecond();
         let past = if self.world.watched { -1 } else { 0 };
