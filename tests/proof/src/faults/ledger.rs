@@ -1,4 +1,4 @@
-//! Compares, when the story is over, the answers, the conversions that GG3 received and the deliveries that are owed.
+//! Compares the final answers, the conversions that GG3 received and the deliveries that are owed.
 
 use std::collections::BTreeSet;
 

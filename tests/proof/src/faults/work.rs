@@ -68,7 +68,7 @@ pub(super) enum Work {
     Sweep(Open),
 }
 
-/// Holds the result of a work.
+/// Holds the result of finished work.
 #[derive(Debug)]
 pub(super) enum Done {
     Call(String, Answer),

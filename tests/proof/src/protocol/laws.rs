@@ -32,7 +32,7 @@ pub enum Law {
     DeliveredIsWhatHasA2xx,
     /// A participant that is marked as having reached a goal has the delivery.
     AGoalReachedIsADelivery,
-    /// Wherever all workers die: once they are back, every event is acknowledged and every delivery ends.
+    /// If all workers die in any state and come back, every event is acknowledged and every delivery ends.
     EveryDeliveryEndsOrHasAMessage,
 }
 
