@@ -14,7 +14,7 @@ CARGO_DENY = target/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 .DEFAULT_GOAL = help
 .PHONY: help run up down test prove soak explore fuzz chaos simulate bench smoke lint lint-rust lint-dependencies lint-template advisories
-# Targets run in order even under -j: they share one cargo, and one terminal.
+# Targets run in order even under -j, because they share one cargo and one terminal.
 .NOTPARALLEL:
 
 help:
@@ -22,35 +22,35 @@ help:
 	@echo 'make up           start the local stack, return when it is ready'
 	@echo 'make down         stop it'
 	@echo 'make test         run all tests against a stack of their own; ARGS="name" chooses'
-	@echo 'make prove        every order of steps and every crash, exhaustively within bounds: a minute or two; needs no stack'
-	@echo 'make soak         the same within wider bounds'
+	@echo 'make prove        check every order of steps and every crash within bounds; a minute or two, needs no stack'
+	@echo 'make soak         check the same within wider bounds'
 	@echo 'make explore      walk through the states of the protocol in a browser'
-	@echo 'make fuzz         looks for bytes that break a parser'"'"'s law, SECONDS=30 for each; needs a C++ compiler'
-	@echo 'make chaos SEED=1 run the functions under kill -9, minutes long, and check what came out; ARGS= for more or less'
+	@echo 'make fuzz         look for bytes that break a parser'"'"'s law, SECONDS=30 for each; needs a C++ compiler'
+	@echo 'make chaos SEED=1 run the functions under kill -9 for minutes and check the results; ARGS= changes the amount'
 	@echo 'make simulate     compute a day with 10,000 partners, one of them down: tests/simulation/SIMULATION.md'
-	@echo 'make smoke URL=…  check a deployment from outside; PROVIDER=, TOKEN=, CLICK_URL= check more'
-	@echo 'make bench        what the functions cost, beside others: tests/bench/BENCHMARKS.md; QUICK=1 is a short look'
-	@echo 'make lint         formatting, clippy, licences, template.yaml'
-	@echo 'make advisories   known vulnerabilities of the dependencies; fetches a database with git'
+	@echo 'make smoke URL=…  check a deployment from outside; PROVIDER=, TOKEN= and CLICK_URL= check more'
+	@echo 'make bench        measure the functions beside others: tests/bench/BENCHMARKS.md; QUICK=1 is a short look'
+	@echo 'make lint         check formatting, clippy, licences and template.yaml'
+	@echo 'make advisories   check the dependencies for known vulnerabilities; fetches a database with git'
 	@echo
 	@echo 'PORT=4570         the local stack'"'"'s port'
-	@echo 'STACK_DIR=.stack  where it keeps its files; another directory and port make another stack'
+	@echo 'STACK_DIR=.stack  the local stack'"'"'s files; another directory and port make another stack'
 	@echo 'PYTHON=python3    3.10 or newer'
 
 run up down:
 	@$(LOCAL) $@
 
-# A stack of its own, on a port of its own, beside whatever is up.
+# Starts its own stack on its own port, beside any other that is up.
 test: export STACK_DIR := $(or $(STACK_DIR),.stack)-test
 test:
 	@$(LOCAL) test -- $(ARGS)
 
-# What tests/proof proves; see its README.
+# tests/proof/README.md says what these prove.
 prove soak explore:
 	cargo run --locked --quiet --profile prove -p proof -- $@
 
-# Without a sanitizer, which would need a nightly compiler: there is no unsafe code to sanitize. What is found first goes to
-# target, not into the corpus that is kept.
+# Runs without a sanitizer, which would need a nightly compiler; there is no unsafe code to sanitize. New finds go to
+# target first, not into the corpus that is kept.
 fuzz: $(CARGO_FUZZ)
 	@for target in $(FUZZ_TARGETS); do \
 	    mkdir -p tests/fuzz/target/corpus/$$target && echo "== $$target" && \
@@ -61,7 +61,7 @@ fuzz: $(CARGO_FUZZ)
 $(CARGO_FUZZ):
 	cargo install --locked --version $(CARGO_FUZZ_VERSION) --root target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION) cargo-fuzz
 
-# As test: the seed decides what is sent, what fails, and when who is killed.
+# Starts its own stack, as `test` does. The seed decides what is sent, what fails and when processes are killed.
 chaos: export STACK_DIR := $(or $(STACK_DIR),.stack)-chaos
 chaos:
 	@$(LOCAL) chaos -- --seed $(or $(SEED),1) $(ARGS)
@@ -73,7 +73,7 @@ simulate:
 smoke:
 	@$(LOCAL) smoke --url '$(URL)' --provider '$(PROVIDER)' --click-url '$(CLICK_URL)'
 
-# Builds each contender by itself: what one needs of a dependency must not make another larger.
+# Builds each contender by itself, so that a feature that one needs of a dependency does not enlarge another.
 BENCHED = click postback conversion-relay event-evaluator webhook-sender lookup-writer delivery-sweep
 BENCH_NODE = tests/bench/contenders/node
 BENCH_PYTHON = target/bench/python
@@ -100,10 +100,11 @@ lint: lint-rust lint-dependencies lint-template
 lint-rust:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-# Alone, without the features that other crates switch on: so that the rules have no clock, no randomness, no network.
+# Checks `domain` alone, without the features that other crates switch on, so that the rules have no clock, randomness
+# or network.
 	cargo check --locked -p domain
 
-# Fetched first for every platform, so that the check itself needs no network.
+# Fetches for every platform first, so that the check itself needs no network.
 lint-dependencies: $(CARGO_DENY)
 	@tree=$$(cargo tree --locked --workspace --target all --prefix none) && \
 	if echo "$$tree" | grep '^aws-lc'; then echo 'aws-lc must not be in the tree: use ring'; exit 1; fi

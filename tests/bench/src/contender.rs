@@ -1,4 +1,4 @@
-//! The programs: ours and those that do the same elsewhere.
+//! Describes the programs: our functions, and contenders that do the same work elsewhere.
 
 use std::{
     env, fs,
@@ -15,29 +15,29 @@ use tests::runtime_api::Settings;
 
 use crate::{job::Job, world::World};
 
-/// What Lambda adds to an archive of one file: its headers.
+/// Gives the size of the headers that an archive of one file adds, in bytes.
 const ZIP_OVERHEAD: usize = 150;
 
-/// A program.
+/// Names a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Program {
-    /// A function of Rust, ours or a contender.
+    /// It is a Rust function, ours or a contender.
     Rust(&'static str),
-    /// The same with the setting of the allocator that ours are deployed with.
+    /// It is a Rust contender with the allocator's setting that our functions are deployed with.
     OurAllocator(&'static str),
-    /// A bundled module of Node.
+    /// It is a bundled module of Node.
     Node(&'static str),
-    /// A script of Python.
+    /// It is a script of Python.
     Python(&'static str),
 }
 
 impl Program {
-    /// Whether it is one of the functions that are deployed.
+    /// Returns true for a function that is deployed.
     pub fn is_ours(self) -> bool {
         matches!(self, Self::Rust(name) if !name.starts_with("contender"))
     }
 
-    /// What it is called in tables.
+    /// Returns the program's name in tables.
     pub fn name(self) -> String {
         match self {
             Self::Rust("contender-empty") => "empty function".to_owned(),
@@ -49,10 +49,10 @@ impl Program {
         }
     }
 
-    /// What it is started with.
+    /// Returns the settings that the program is started with. `with` is a command that runs it.
     pub fn settings(self, world: &World, with: &[String]) -> Result<Settings> {
         let file = self.file();
-        ensure!(file.exists(), "{} is not there: `make bench` builds it", file.display());
+        ensure!(file.exists(), "{} is missing; `make bench` builds it", file.display());
         let mut command: Vec<String> = with.to_vec();
         match self {
             Self::Rust(_) | Self::OurAllocator(_) => {}
@@ -66,7 +66,8 @@ impl Program {
             settings = settings.variable("GLIBC_TUNABLES", tunables()?);
         }
         if matches!(self, Self::Rust(_) | Self::OurAllocator(_)) {
-            // Trusted beside the system's authorities, which SSL_CERT_FILE stands for: one more to read than on Lambda.
+            // This authority is trusted beside the system's authorities, which SSL_CERT_FILE stands for. On Lambda
+            // the functions read one file less.
             let alone = world.authority.alone().display().to_string();
             settings = settings.variable("AWS_CA_BUNDLE", alone);
         }
@@ -81,7 +82,8 @@ impl Program {
         Ok(settings.name(self.name()).variable("FUNCTION_TIMEOUT_SECONDS", seconds))
     }
 
-    /// The archive that would be uploaded, in bytes. Of Python that is our own text and Powertools: boto3 is Lambda's.
+    /// Returns the size of the archive to upload, in bytes. For Python it covers our own text and Powertools, because
+    /// Lambda provides boto3.
     pub fn zip_bytes(self) -> Result<usize> {
         let file = self.file();
         match self {
@@ -106,7 +108,7 @@ impl Program {
     }
 }
 
-/// The setting of the allocator that the functions are deployed with.
+/// Returns the allocator's setting that the functions are deployed with.
 fn tunables() -> Result<String> {
     const NAME: &str = "GLIBC_TUNABLES:";
     let template = fs::read_to_string(root().join("template.yaml"))?;
@@ -114,14 +116,14 @@ fn tunables() -> Result<String> {
     Ok(value.with_context(|| format!("template.yaml has no {NAME}"))?.trim().to_owned())
 }
 
-/// A program at its job: one line of the results.
+/// Describes a program at its job, which is one line of the results.
 #[derive(Debug, Clone)]
 pub struct Contender {
-    /// The program.
+    /// Gives the program.
     pub program: Program,
-    /// The job.
+    /// Gives the job.
     pub job: Job,
-    /// What the job is called in tables.
+    /// Gives the job's name in tables.
     pub label: String,
 }
 
@@ -130,7 +132,7 @@ impl Contender {
         Self { program, job, label: label.to_owned() }
     }
 
-    /// All that are measured, in the tables' order.
+    /// Returns all contenders in the tables' order.
     pub fn all() -> Vec<Self> {
         let (empty, bare) = (Program::Rust("contender-empty"), Program::Rust("contender-bare"));
         let alike = Program::OurAllocator("contender-bare");
@@ -176,25 +178,25 @@ impl Contender {
         all
     }
 
-    /// Its name in tables.
+    /// Returns the contender's name in tables.
     pub fn name(&self) -> String {
         format!("{}: {}", self.program.name(), self.label)
     }
 }
 
-/// The project's folder.
+/// Returns the project's folder.
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// Where this program is, by PATH.
+/// Returns where the PATH has this program.
 pub fn found(program: &str) -> Result<String> {
     let paths = env::var_os("PATH").unwrap_or_default();
     let path = env::split_paths(&paths).map(|folder| folder.join(program)).find(|path| path.is_file());
     path.map(|path| path.display().to_string()).with_context(|| format!("{program} is not on the PATH"))
 }
 
-/// A file that becomes this command, and stays one process.
+/// Writes a script that becomes this command and stays one process.
 fn script(world: &World, command: &[String]) -> Result<PathBuf> {
     let text = format!("#!/bin/sh\nexec {}\n", command.join(" "));
     let name = command.last().and_then(|last| Path::new(last).file_name()).context("a command")?;
@@ -220,7 +222,7 @@ fn folder_bytes(folder: &Path) -> Result<usize> {
     Ok(sum)
 }
 
-/// What a program says about its version, in one line.
+/// Returns a program's version in one line.
 pub fn version(program: &str) -> String {
     let output = Command::new(program).arg("--version").output();
     let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();

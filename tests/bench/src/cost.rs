@@ -1,11 +1,11 @@
-//! What a million of each thing costs on AWS, by part, from measured time and counted calls.
+//! Computes the cost of a million of each thing on AWS, by part, from measured time and counted calls.
 
 use crate::{
     results::{Results, Row},
     stats::number,
 };
 
-/// US East, arm64, on demand, in dollars: from AWS's price lists as of November 2026.
+/// Gives AWS's prices for US East, arm64, on demand, in dollars, as of November 2026.
 mod price {
     pub(super) const LAMBDA_REQUEST: f64 = 0.20e-6;
     pub(super) const LAMBDA_GB_SECOND: f64 = 0.000_013_333_4;
@@ -16,46 +16,46 @@ mod price {
     pub(super) const LOG_BYTE: f64 = 0.50e-9;
 }
 
-/// The memory that the template gives functions, in GB.
+/// Gives the memory that the template allots to functions, in GB.
 const MEMORY_GB: f64 = 0.25;
 
-/// A million of something, in dollars, by part.
+/// Holds the cost of a million of something, in dollars, by part.
 #[derive(Debug, Clone)]
 pub struct Cost {
-    /// What there is a million of.
+    /// Names the thing.
     pub what: String,
-    /// How long an invocation is billed, in milliseconds.
+    /// Gives the billed time of an invocation, in milliseconds.
     pub billed_ms: f64,
-    /// How many of them an invocation handles.
+    /// Counts the things that an invocation handles.
     pub batch: f64,
-    /// The API's requests.
+    /// Gives the cost of the API's requests.
     pub api: f64,
-    /// Invocations.
+    /// Gives the cost of invocations.
     pub requests: f64,
-    /// Their time.
+    /// Gives the cost of the invocations' time.
     pub time: f64,
-    /// DynamoDB's units.
+    /// Gives the cost of DynamoDB's units.
     pub dynamodb: f64,
-    /// SQS's requests, those that take messages off the queue included.
+    /// Gives the cost of SQS's requests, including those that receive and delete messages.
     pub sqs: f64,
-    /// Logs.
+    /// Gives the cost of logs.
     pub logs: f64,
 }
 
 impl Cost {
-    /// All parts together.
+    /// Returns the sum of all parts.
     pub fn total(&self) -> f64 {
         self.api + self.requests + self.time + self.dynamodb + self.sqs + self.logs
     }
 
-    /// What a millisecond more in each invocation adds.
+    /// Returns the cost of one more millisecond in each invocation.
     pub fn millisecond(&self) -> f64 {
         1e6 / self.batch * MEMORY_GB * price::LAMBDA_GB_SECOND / 1e3
     }
 }
 
-/// What is paid for, by the row that says how much: its job, what there is a million of, how many a batch has, whether the
-/// API brings it, how many requests of SQS bring a batch.
+/// Lists the things that are paid for. Each names the program and job that were measured, the thing, how many of it
+/// an invocation handles, true if the API brings it, and how many SQS requests bring a batch.
 const PAID: [(&str, &str, &str, f64, bool, f64); 10] = [
     ("postback", "new", "postbacks, new", 1.0, true, 0.0),
     ("postback", "duplicate", "postbacks, duplicate", 1.0, true, 0.0),
@@ -69,7 +69,7 @@ const PAID: [(&str, &str, &str, f64, bool, f64); 10] = [
     ("webhook-sender", "10 attempts, failed", "attempts that fail, by ten", 10.0, false, 2.0),
 ];
 
-/// A line for each thing that is paid for and was measured.
+/// Returns the cost of each thing that was measured.
 pub fn costs(results: &Results) -> Vec<Cost> {
     let find = |program: &str, job: &str| results.rows.iter().find(|row| row.program == program && row.job == job);
     let cost = |(program, job, what, batch, api, taking): &(&str, &str, &str, f64, bool, f64)| {

@@ -1,6 +1,7 @@
-//! DynamoDB and SQS in memory, as far as the functions use them, over TLS or plain HTTP: fast, and counting.
+//! Serves DynamoDB and SQS from memory, as far as the functions use them, over TLS or plain HTTP. It is fast, and it
+//! counts.
 //!
-//! What it cannot tell: how long AWS itself takes, throttling, and anything that hangs on a network.
+//! It cannot show how long AWS itself takes, throttling, or anything that depends on a network.
 
 mod expression;
 mod store;
@@ -24,31 +25,31 @@ use serde_json::{Map, Value};
 use self::store::{Refused, Store};
 use crate::{authority::Authority, server::Server};
 
-/// An item, in DynamoDB's JSON.
+/// Holds an item in DynamoDB's JSON.
 pub type Item = Map<String, Value>;
 
-/// What was asked for, and what AWS would charge.
+/// Counts the operations, and the units that AWS would charge.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {
-    /// How many calls, by operation and table or queue.
+    /// Counts calls by operation and table or queue.
     pub calls: BTreeMap<String, u64>,
-    /// Write units, as on-demand tables charge them.
+    /// Counts write units as on-demand tables charge them.
     pub write_units: u64,
-    /// Halves of read units: what an eventually consistent read of 4 KB costs.
+    /// Counts halves of read units. An eventually consistent read of 4 KB costs one half.
     pub half_read_units: u64,
-    /// SQS's requests, one for each 64 KB.
+    /// Counts SQS's requests, one for each 64 KB.
     pub sqs_requests: u64,
-    /// The time that the answers took to make.
+    /// Gives the time that making the answers took.
     pub busy: Duration,
 }
 
 impl Usage {
-    /// All calls together.
+    /// Returns the number of all calls.
     pub fn total(&self) -> u64 {
         self.calls.values().sum()
     }
 
-    /// Adds what was used besides.
+    /// Adds another usage to this one.
     pub fn add(&mut self, more: Self) {
         self.write_units += more.write_units;
         self.half_read_units += more.half_read_units;
@@ -60,7 +61,7 @@ impl Usage {
     }
 }
 
-/// The server; it stops when this is dropped.
+/// Holds the server, which stops when this is dropped.
 #[derive(Debug)]
 pub struct FakeAws {
     store: Arc<Mutex<Store>>,
@@ -69,7 +70,7 @@ pub struct FakeAws {
 }
 
 impl FakeAws {
-    /// Starts it, with TLS if there is an authority.
+    /// Starts the server, with TLS if there is an authority.
     pub fn start(authority: Option<&Authority>) -> Result<Self> {
         let (store, latency_ms) = (Arc::<Mutex<Store>>::default(), Arc::<AtomicU64>::default());
         let (shared, latency) = (Arc::clone(&store), Arc::clone(&latency_ms));
@@ -81,37 +82,37 @@ impl FakeAws {
         Ok(Self { store, latency_ms, server })
     }
 
-    /// Its URL.
+    /// Returns the server's URL.
     pub fn url(&self) -> String {
         self.server.url()
     }
 
-    /// From here on every answer takes so much longer, as many at a time as are asked for.
+    /// Delays every answer from here on by this time. Answers are delayed concurrently.
     pub fn set_latency(&self, milliseconds: u64) {
         self.latency_ms.store(milliseconds, Ordering::Relaxed);
     }
 
-    /// A table, empty, with these names of its key.
+    /// Creates an empty table with these key attributes.
     pub fn create(&self, table: &str, key: &[&str]) {
         self.store().create(table, key);
     }
 
-    /// Puts an item there, uncounted.
+    /// Puts an item into a table without counting it.
     pub fn put(&self, table: &str, item: Item) {
         self.store().put_unasked(table, item);
     }
 
-    /// Everything in a table.
+    /// Returns all items of a table.
     pub fn items(&self, table: &str) -> Vec<Item> {
         self.store().items(table)
     }
 
-    /// How many messages of any queue were taken.
+    /// Returns how many messages all queues have taken.
     pub fn messages(&self) -> u64 {
         self.store().messages
     }
 
-    /// What was used since this was asked last.
+    /// Returns the usage since the last call.
     pub fn take_usage(&self) -> Usage {
         std::mem::take(&mut self.store().usage)
     }

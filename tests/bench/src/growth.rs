@@ -1,4 +1,4 @@
-//! Time and memory against size: what is flat, what is linear.
+//! Measures time and memory against size.
 
 use anyhow::Result;
 
@@ -18,7 +18,7 @@ const EVALUATOR: Program = Program::Rust("event-evaluator");
 const SENDER: Program = Program::Rust("webhook-sender");
 const POSTBACK: Program = Program::Rust("postback");
 
-/// Measures every growth.
+/// Measures every series.
 pub async fn measure(world: &World, plan: Plan) -> Result<Vec<Series>> {
     let deliveries = |count, attempt| Job::Deliveries { count, way: "failing", attempt };
     let instant = |count| Job::Deliveries { count, way: "instant", attempt: 1 };

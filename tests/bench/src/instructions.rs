@@ -1,7 +1,8 @@
-//! Instructions of an invocation: callgrind counts two runs of different lengths, and the difference is the invocations'.
+//! Counts the instructions of an invocation. callgrind counts two runs of different lengths, and the difference
+//! belongs to the invocations.
 //!
-//! Counts hardly depend on what else the machine does. callgrind's processor has no SHA instructions, so that hashing is
-//! overstated.
+//! The counts hardly depend on other work of the machine. callgrind's processor has no SHA instructions, so hashing
+//! is overstated.
 
 use std::{fs, process::Stdio};
 
@@ -14,10 +15,10 @@ use crate::{
     world::World,
 };
 
-/// How many invocations the two runs have.
+/// Gives the invocations of the two runs.
 const RUNS: [u64; 2] = [20, 120];
 
-/// Counts a program of Rust at its job; none of others, or where there is no valgrind.
+/// Counts the instructions of a Rust program at its job. Returns none for other programs, or without valgrind.
 pub async fn count(world: &World, contender: &Contender) -> Result<Option<u64>> {
     let (Program::Rust(_) | Program::OurAllocator(_), Ok(valgrind)) = (contender.program, found("valgrind")) else {
         return Ok(None);
@@ -46,7 +47,7 @@ async fn run(world: &World, contender: &Contender, valgrind: &str, invocations: 
     }
     terminate(sandbox.process()).await?;
     sandbox.ended().await;
-    total(&fs::read_to_string(&out).context("what callgrind wrote")?)
+    total(&fs::read_to_string(&out).context("callgrind's profile cannot be read")?)
 }
 
 async fn terminate(process: u32) -> Result<()> {

@@ -1,4 +1,4 @@
-//! What functions are given to do, and what they must answer.
+//! Describes the functions' jobs, and the answers that they must give.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -28,44 +28,44 @@ use tests::payload::{Change, HttpRequest, Message as Queued, queue_event, stream
 
 use crate::world::{LINK_SECRET, TOKEN, World};
 
-/// What a function is given to do, again and again.
+/// Names a job that a function does again and again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Job {
-    /// A postback that nobody has sent before.
+    /// A new postback comes.
     NewPostback,
-    /// The same postback as always.
+    /// The same postback comes each time.
     Duplicate,
-    /// Another amount than always.
+    /// The same postback comes with another amount.
     Conflict,
-    /// Without an amount.
+    /// A postback comes without an amount.
     Malformed,
-    /// With a wrong token.
+    /// A postback comes with a wrong token.
     Unauthorized,
-    /// A tracking link.
+    /// A user opens a tracking link.
     Click,
-    /// So many new postbacks from the table's stream.
+    /// The table's stream brings this number of new postbacks.
     Conversions(usize),
-    /// The same, to be found by what they name.
+    /// The table's stream brings this number of new postbacks for the lookups.
     Lookups(usize),
-    /// A look for what is late, when nothing is.
+    /// The sweep runs, and nothing is late.
     Sweep,
-    /// An event for each of so many users that nobody knows: an opening.
+    /// An opening comes for each of this number of new users.
     Openings(usize),
-    /// A registration for each of so many users, which reaches a goal.
+    /// A registration that reaches a goal comes for each of this number of users.
     Goals(usize),
-    /// The same event as always.
+    /// The same event comes each time.
     Repeated,
-    /// A quest that no campaign asks for.
+    /// A quest comes that no campaign asks for.
     NotNeeded,
-    /// A later opening of a user that has opened so many partners' links.
+    /// A later opening comes of a user who has opened this number of partners' links.
     KnownUser(usize),
-    /// So many deliveries of this campaign, all due their n-th attempt.
+    /// Deliveries of this campaign come, all due their n-th attempt.
     Deliveries {
-        /// How many.
+        /// Counts the deliveries.
         count: usize,
-        /// The campaign, which says how the partner's server answers.
+        /// Names the campaign, which decides how the partner's server answers.
         way: &'static str,
-        /// Which attempt is due, 1 to 6.
+        /// Gives the attempt that is due, 1 to 6.
         attempt: u8,
     },
 }
@@ -80,7 +80,7 @@ fn now() -> UnixMillis {
 }
 
 impl Job {
-    /// The next event.
+    /// Returns the next event.
     pub fn event(&self, world: &World) -> Result<Value> {
         let new = || format!("t-{:012}", next());
         Ok(match self {
@@ -105,7 +105,7 @@ impl Job {
         })
     }
 
-    /// What has to be done first, once.
+    /// Returns the events that have to come first, once.
     pub fn before(&self) -> Vec<Value> {
         match self {
             Self::Conflict => vec![postback(TOKEN, "always", "100.00")],
@@ -121,7 +121,7 @@ impl Job {
         format!("{self:?}")
     }
 
-    /// Whether this is the answer.
+    /// Checks that the answer is the expected one.
     pub fn check(&self, answer: &Value) -> Result<()> {
         let status = match self {
             Self::NewPostback | Self::Duplicate => 200,
@@ -221,7 +221,7 @@ fn deliveries(world: &World, count: usize, way: &str, attempt: u8) -> Result<Val
     Ok(queue_event("webhooks", messages))
 }
 
-/// A delivery whose attempts before this one have failed, and the message of this one.
+/// Returns a delivery whose earlier attempts have failed, and the message of this attempt.
 fn due(way: &str, attempt: u8) -> Result<(Delivery, Message)> {
     let owed = Owed {
         provider: Provider::new("acme")?,
@@ -248,7 +248,7 @@ fn due(way: &str, attempt: u8) -> Result<(Delivery, Message)> {
     let mark = ClaimMark::from_random([7; 8]);
     while message.n < attempt {
         let at = message.due_at;
-        let claim = message.claim(at, CampaignState::Open, &pace, &mark).context("an attempt that is due")?;
+        let claim = message.claim(at, CampaignState::Open, &pace, &mark).context("the attempt must be due")?;
         let answered = FinishedAttempt {
             sent_at: at,
             ended_at: at,
@@ -259,7 +259,7 @@ fn due(way: &str, attempt: u8) -> Result<(Delivery, Message)> {
         let recorded =
             delivery.with_claim(claim.clone()).record(&claim, &answered, RetryPolicy::default(), ticket.clone());
         let AttemptDecision::Stored { delivery: recorded, next: Some(next) } = recorded else {
-            anyhow::bail!("an attempt that fails leads to another");
+            anyhow::bail!("a failed attempt must lead to another");
         };
         (delivery, message) = (recorded, next);
     }

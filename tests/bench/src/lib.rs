@@ -1,15 +1,15 @@
-//! What GG3 Postback costs: the release binaries, driven through a Runtime API and an AWS on loopback, beside contenders
-//! that do the same.
+//! Measures the cost of GG3 Postback: drives the release binaries through a Runtime API and an AWS on loopback,
+//! beside contenders that do the same.
 //!
-//! - [`world`] is what functions find: [`fake_aws`], a [`partner`], trusted by [`authority`].
-//! - [`contender`] is who is measured, at which [`job`].
-//! - [`rounds`], [`instructions`], [`throttle`], [`webhooks`], [`growth`] and [`probe`] measure; [`results`] is what comes
-//!   of it, [`targets`], [`packages`] and [`cost`] are what it means, and [`report`] and [`plot`] say it.
+//! - [`world`] is the functions' surroundings: [`fake_aws`] and a [`partner`], trusted by [`authority`].
+//! - [`contender`] lists the measured programs, and [`job`] their jobs.
+//! - [`rounds`], [`instructions`], [`throttle`], [`webhooks`], [`growth`] and [`probe`] measure. [`results`] holds
+//!   the figures; [`targets`], [`packages`] and [`cost`] interpret them; [`report`] and [`plot`] show them.
 
 #![allow(
     clippy::float_arithmetic,
     clippy::indexing_slicing,
-    reason = "it measures, and no money of anybody's passes through here; a JSON value answers null for what it has not"
+    reason = "a benchmark handles no money, and a JSON value answers null for a missing key"
 )]
 
 pub mod authority;

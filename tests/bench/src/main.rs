@@ -1,6 +1,6 @@
-//! `make bench`: measures everything and writes the results beside this crate.
+//! Runs `make bench`: measures everything and writes the results beside this crate.
 
-#![allow(clippy::print_stderr, clippy::float_arithmetic, reason = "it says how far it is")]
+#![allow(clippy::print_stderr, clippy::float_arithmetic, reason = "it prints its progress")]
 
 use std::{
     env, fs,
@@ -21,14 +21,14 @@ use bench::{
 };
 use jiff::Timestamp;
 
-/// Whatever happens, it is over by then.
+/// Limits the whole run.
 const LIMIT: Duration = Duration::from_mins(40);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let folder = root().join("target/bench/run");
     let measured = tokio::time::timeout(LIMIT, run(&folder)).await;
-    let results = measured.with_context(|| format!("it took more than {LIMIT:?}"))??;
+    let results = measured.with_context(|| format!("the benchmark took more than {LIMIT:?}"))??;
     let here = root().join("tests/bench");
     let is_whole = !results.machine.quick && chosen().is_empty();
     let out = if is_whole { here } else { root().join("target/bench/quick") };
@@ -49,7 +49,7 @@ async fn run(folder: &std::path::Path) -> Result<Results> {
     let before = load();
     let world = World::new(folder)?;
     let say = |words: &str| eprintln!("{:4} s  {words}", begun.elapsed().as_secs());
-    say("the fake itself");
+    say("the stand-in for AWS");
     let (round_trip_us, puts_per_second) = probe::measure(&world, plan.rounds * 50).await?;
     let chosen = chosen();
     let contenders: Vec<Contender> =
@@ -79,7 +79,7 @@ async fn run(folder: &std::path::Path) -> Result<Results> {
     Ok(Results { machine, rows, fake, webhooks, distant_events_us, throttled_first_us, growth })
 }
 
-/// Returns the part of the names that `ONLY` asks for; empty for all.
+/// Returns the part of the names that `ONLY` asks for. An empty part asks for all.
 fn chosen() -> String {
     env::var("ONLY").unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The cost of the return to the named packages: the figures of before beside those of this run.
+//! Writes the cost of the return to the named packages: earlier figures beside those of this run.
 
 use std::fmt::Write as _;
 
@@ -11,7 +11,7 @@ use crate::{
     targets::row,
 };
 
-/// The figures of before, and where they come from.
+/// Holds the earlier figures and their source.
 #[derive(Debug, Deserialize)]
 struct Before {
     source: String,
@@ -20,7 +20,7 @@ struct Before {
     rows: Vec<Figures>,
 }
 
-/// Figures of an invocation of one program at one job.
+/// Holds the figures of an invocation of one program at one job.
 #[derive(Debug, Deserialize)]
 struct Figures {
     program: String,
@@ -52,11 +52,11 @@ impl Figures {
 ///
 /// # Errors
 ///
-/// Returns an error if the file with the figures of before cannot be read.
+/// Returns an error if the file with the earlier figures cannot be read.
 pub fn section(page: &mut String, results: &Results) -> Result<()> {
     let before: Before = serde_json::from_str(include_str!("packages/before.json"))?;
     let machine = &results.machine;
-    // Writing to a text does not fail.
+    // Writing to a string cannot fail.
     let _ = write!(
         page,
         "{}\nBefore: {}, measured on {} on {}. After: this run, on {} on {} × {}.\n\n\
@@ -93,7 +93,7 @@ pub fn section(page: &mut String, results: &Results) -> Result<()> {
     Ok(())
 }
 
-/// Returns both values, with so many digits after the point, and their ratio.
+/// Returns both values with this number of decimals, and their ratio.
 fn change(before: f64, after: f64, digits: usize) -> String {
     format!("{before:.digits$} → {after:.digits$} (× {:.2})", after / before)
 }
@@ -104,7 +104,7 @@ mod tests {
     use crate::stats::Spread;
 
     #[test]
-    fn each_figure_of_before_stands_beside_that_of_this_run() {
+    fn each_earlier_figure_stands_beside_that_of_this_run() {
         let row = Row {
             program: "postback".to_owned(),
             job: "new".to_owned(),

@@ -1,4 +1,4 @@
-//! A partner's server: as quick, as slow, as broken or as talkative as the path says.
+//! Serves a partner's webhooks. The path decides if it is quick, slow, broken or talkative.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -16,15 +16,15 @@ use crate::{
     server::{Body, Server},
 };
 
-/// How long the slow partner thinks.
+/// Gives the time that the slow partner takes to answer.
 pub const SLOW: Duration = Duration::from_millis(200);
-/// How much the talkative partner says, in bytes.
+/// Gives the size of the talkative partner's answers, in bytes.
 pub const LARGE: u64 = 300_000_000;
 
-/// The ways that partners are, each a campaign's name and the first segment of its webhook's path.
+/// Names the ways in which partners behave. Each is a campaign's name and the first segment of its webhook's path.
 pub const WAYS: [&str; 4] = ["instant", "slow", "failing", "large"];
 
-/// Starts it, with TLS: it speaks HTTP/1.1 and keeps connections.
+/// Starts the server with TLS. It speaks HTTP/1.1 and keeps connections.
 pub fn start(authority: &Authority) -> Result<Server> {
     Server::start(Some(authority.acceptor()?), answer)
 }
@@ -52,7 +52,7 @@ async fn answer(request: Request<Incoming>) -> Response<Body> {
     }
 }
 
-/// A body of so many bytes.
+/// Streams a body of this number of bytes.
 struct Endless(u64);
 
 impl hyper::body::Body for Endless {

@@ -1,4 +1,4 @@
-//! A series as a plot in SVG. Both axes are logarithmic, so that linear growth is as steep as the dashed line.
+//! Draws a series as a plot in SVG. Both axes are logarithmic, so linear growth is as steep as the dashed line.
 
 use anyhow::Result;
 use plotters::prelude::*;
@@ -6,7 +6,7 @@ use plotters::prelude::*;
 use crate::{results::Series, stats::number};
 
 const SIZE: (u32, u32) = (720, 400);
-/// Values below this one are drawn as if they were this one, since zero has no logarithm.
+/// Gives the least value that is drawn. Lower values are drawn as this one, since zero has no logarithm.
 const LEAST: f64 = 0.1;
 const CPU: RGBColor = RGBColor(11, 114, 133);
 const INIT: RGBColor = RGBColor(230, 119, 0);
@@ -17,7 +17,7 @@ const LINEAR: RGBColor = RGBColor(134, 142, 150);
 ///
 /// # Errors
 ///
-/// Returns an error if the plot cannot be drawn; writing it to a text does not fail.
+/// Returns an error if the plot cannot be drawn. Writing it to a string cannot fail.
 pub fn svg(series: &Series) -> Result<String> {
     let points = |of: &dyn Fn(usize) -> f64| -> Vec<(f64, f64)> {
         series.points.iter().enumerate().map(|(at, point)| (number(point.size), of(at).max(LEAST))).collect()
@@ -50,7 +50,7 @@ pub fn svg(series: &Series) -> Result<String> {
         .light_line_style(TRANSPARENT)
         .draw()?;
     if let (Some(&(first, cpu)), Some(&(last, _))) = (lines[0].2.first(), lines[0].2.last()) {
-        // The line ends where it leaves the plot.
+        // The line ends at the plot's edge.
         let end = last.min(first * y.1 / cpu);
         let linear = [(first, cpu), (end, cpu * end / first)];
         chart

@@ -1,4 +1,4 @@
-//! How fast the fake is: a client that does nothing but one conditional put after another.
+//! Measures how fast the stand-in for AWS is, by a client that only makes one conditional put after another.
 
 use std::{
     sync::Arc,
@@ -25,16 +25,18 @@ use crate::{
     world::World,
 };
 
-/// A connection to the fake.
+/// Holds a connection to the stand-in.
 #[derive(Debug)]
 pub struct Probe(http1::SendRequest<Full<Bytes>>);
 
 impl Probe {
-    /// Connects to this URL, as a client that trusts this authority.
+    /// Connects to this URL as a client that trusts this authority.
     pub async fn connect(url: &str, authority: &Authority) -> Result<Self> {
         let address = url.trim_start_matches("https://");
         let mut roots = RootCertStore::empty();
-        roots.add(CertificateDer::from_pem_file(authority.alone()).ok().context("the authority's file")?)?;
+        roots.add(
+            CertificateDer::from_pem_file(authority.alone()).ok().context("the authority's file has no certificate")?,
+        )?;
         let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()?
             .with_root_certificates(roots)
@@ -48,7 +50,7 @@ impl Probe {
         Ok(Self(sender))
     }
 
-    /// Calls an operation; its status, its `Date`, its answer.
+    /// Calls an operation, and returns its status, its `Date` and its answer.
     pub async fn call(&mut self, target: &str, body: &Value) -> Result<(u16, String, Value)> {
         let request = Request::post("/").header("host", "127.0.0.1").header("x-amz-target", target);
         let answer = self.0.send_request(request.body(Full::new(Bytes::from(body.to_string())))?).await?;
@@ -67,7 +69,7 @@ impl Probe {
     }
 }
 
-/// A put there and back, and how many there are in a second from eight clients.
+/// Measures the round trip of a put, and how many puts eight clients make in a second.
 pub async fn measure(world: &World, count: usize) -> Result<(Spread, f64)> {
     let mut probe = Probe::connect(&world.aws.url(), &world.authority).await?;
     let mut times: Vec<Duration> = Vec::new();

@@ -1,4 +1,4 @@
-//! The results as a page for people.
+//! Writes the results as a page for people.
 
 use std::fmt::Write as _;
 
@@ -13,11 +13,11 @@ use crate::{
     targets::{Figure, Target, figures, row, targets},
 };
 
-/// Returns the page, and beside it the plots, each with its file's name.
+/// Returns the page, and the plots beside it with their files' names.
 ///
 /// # Errors
 ///
-/// Returns an error if a plot cannot be drawn, or if the figures of before cannot be read.
+/// Returns an error if a plot cannot be drawn, or if the earlier figures cannot be read.
 pub fn page(results: &Results) -> Result<(String, Vec<(String, String)>)> {
     let plots = results
         .growth
@@ -25,7 +25,7 @@ pub fn page(results: &Results) -> Result<(String, Vec<(String, String)>)> {
         .map(|series| Ok((format!("plots/{}.svg", file_name(&series.title)), svg(series)?)))
         .collect::<Result<Vec<_>>>()?;
     let mut page = String::new();
-    // Writing to a text does not fail.
+    // Writing to a string cannot fail.
     let _ = write!(page, "{}", include_str!("report/introduction.md"));
     machine(&mut page, results);
     aims(&mut page, &targets(results));
@@ -63,8 +63,9 @@ fn machine(page: &mut String, results: &Results) {
     let fake = &results.fake;
     let _ = write!(
         page,
-        "\nThe stand-in for DynamoDB makes an answer in {:.0} µs on average; a conditional put over TLS is there and back \
-         in {} µs; eight clients at once get {:.0} a second. That is in every latency below, in no CPU time.\n",
+        "\nThe stand-in for DynamoDB makes an answer in {:.0} µs on average. The round trip of a conditional put over TLS \
+         takes {} µs; eight clients at once make {:.0} a second. Every latency below includes this time; no CPU time \
+         does.\n",
         fake.answer_us,
         spread(fake.round_trip_us, 1.0),
         fake.puts_per_second,
@@ -87,7 +88,7 @@ fn aims(page: &mut String, targets: &[Target]) {
 
 fn information(page: &mut String, figures: &[Figure]) {
     page.push_str(
-        "\nA ratio of CPU times is the median of three runs, with the least and the most of them in brackets.\n\n\
+        "\nA ratio of CPU times is the median of three runs, with the least and the most in brackets.\n\n\
          These figures have no target, because the network stack and the disk of this machine are a large part of them:\n\n\
          | figure | measured |\n|---|---|\n",
     );
@@ -96,28 +97,30 @@ fn information(page: &mut String, figures: &[Figure]) {
     }
 }
 
-/// Writes how many instructions `postback` needs beside the bare function that has our allocator's setting.
+/// Writes how many instructions `postback` needs, compared with the bare function with our allocator's setting.
 fn difference(page: &mut String, results: &Results) {
     page.push_str(
-        "\n## What `postback` does more than the bare function\n\nIt hashes a token, checks a click id's HMAC, parses and \
+        "\n## What `postback` does beyond the bare function\n\nIt hashes a token, checks a click id's HMAC, parses and \
          checks seven parameters, makes a receipt, and tells a duplicate from a conflict. It also runs with \
-         `GLIBC_TUNABLES` of `template.yaml`, which keeps more freed memory at hand",
+         `GLIBC_TUNABLES` of `template.yaml`, which keeps more freed memory ready",
     );
     for job in ["new", "duplicate"] {
         let of = |program| row(results, program, job).and_then(|row| row.instructions);
         if let (Some(ours), Some(bare)) = (of("postback"), of("bare function, our allocator's setting")) {
             let ratio = number(ours) / number(bare);
             let (ours, bare) = (ours / 1000, bare / 1000);
-            let _ =
-                write!(page, "; beside a bare function with that setting, {job}: {ours} k to {bare} k, {ratio:.2} ×");
+            let _ = write!(
+                page,
+                "; compared with a bare function with that setting, {job}: {ours} k to {bare} k, {ratio:.2} ×"
+            );
         }
     }
     page.push_str(
-        ". A part of the difference is hashing, which is nearly nothing on a processor with SHA instructions.\n",
+        ". A part of the difference is hashing, which costs nearly nothing on a processor with SHA instructions.\n",
     );
 }
 
-/// Median, and the middle half.
+/// Writes the median and the range of the middle half.
 fn spread(spread: Spread, unit: f64) -> String {
     let digits = |value: f64| match value / unit {
         value if value < 10.0 => format!("{value:.2}"),
@@ -129,7 +132,7 @@ fn spread(spread: Spread, unit: f64) -> String {
 
 fn rows(page: &mut String, results: &Results) {
     page.push_str(
-        "\n## Each function beside others\n\nMedians, and between which the middle half lies.\n\n\
+        "\n## Each function beside others\n\nEach value is a median, with the range of the middle half in brackets.\n\n\
          | | zip, MB | init, ms | first, ms | warm p50, µs | p99, µs | CPU, µs | instructions | peak, MiB |\n\
          |---|---|---|---|---|---|---|---|---|\n",
     );
@@ -158,7 +161,7 @@ fn rows(page: &mut String, results: &Results) {
 
 fn calls(page: &mut String, results: &Results) {
     page.push_str(
-        "\n## Calls of AWS for each outcome\n\n| | calls | write units | read units | log, bytes |\n|---|---|---|---|---|\n",
+        "\n## AWS calls of each outcome\n\n| | calls | write units | read units | log, bytes |\n|---|---|---|---|---|\n",
     );
     for row in &results.rows {
         let each = |count: u64| number(count) / number(row.invocations.max(1));
@@ -180,10 +183,10 @@ fn webhooks(page: &mut String, results: &Results) {
     let mib = |kib: u64| number(kib) / 1024.0;
     let _ = write!(
         page,
-        "\n## Webhooks\n\n- To a partner who thinks for 200 ms: one delivery {} ms, ten in a batch {} ms.\n- To one who \
-         answers at once, in batches of ten, one sandbox, all on this machine: {:.0} deliveries a second of time, {:.0} in a \
-         second of the function's own processor time.\n- Memory: {:.1} MiB when ready, {:.1} MiB at most after a batch of \
-         eight small answers, {:.1} MiB after one of eight answers of 300 MB.\n",
+        "\n## Webhooks\n\n- To a partner that takes 200 ms to answer: one delivery takes {} ms, ten in a batch take {} ms.\n- To a \
+         partner that answers at once, in batches of ten, with one sandbox and everything on this machine: {:.0} deliveries \
+         a second of time, {:.0} a second of the function's own processor time.\n- Memory: {:.1} MiB when ready, at most \
+         {:.1} MiB after a batch of eight small answers, at most {:.1} MiB after eight answers of 300 MB.\n",
         spread(webhooks.slow_one_us, 1e3),
         spread(webhooks.slow_ten_us, 1e3),
         webhooks.sustained_per_second,
@@ -196,9 +199,10 @@ fn webhooks(page: &mut String, results: &Results) {
 
 fn money(page: &mut String, costs: &[Cost]) {
     page.push_str(
-        "\n## What a million costs\n\nIn dollars, us-east-1, arm64, on demand, 256 MB. The time is the warm median here, rounded \
-         up as it is billed; AWS's own services answer in milliseconds, so the last column says what each one more adds.\n\n\
-         | a million | billed, ms | API | invocations | time | DynamoDB | SQS | logs | **all** | each ms more |\n\
+        "\n## What a million costs\n\nIn dollars, us-east-1, arm64, on demand, 256 MB. The time is the warm median measured here, \
+         rounded up as AWS bills it. AWS's own services take milliseconds to answer; the last column gives the cost of \
+         each additional one.\n\n\
+         | a million | billed, ms | API | invocations | time | DynamoDB | SQS | logs | **total** | per additional ms |\n\
          |---|---|---|---|---|---|---|---|---|---|\n",
     );
     for cost in costs {
@@ -220,7 +224,7 @@ fn money(page: &mut String, costs: &[Cost]) {
 }
 
 fn growth(page: &mut String, results: &Results, plots: &[(String, String)]) {
-    page.push_str("\n## Growth\n\nThe dashed line is what linear would be.\n");
+    page.push_str("\n## Growth\n\nThe dashed line shows linear growth.\n");
     for (series, (file, _)) in results.growth.iter().zip(plots) {
         let _ = write!(page, "\n![{}]({file})\n\n| {} | ", series.title, series.against);
         let line = |page: &mut String, values: Vec<String>| {

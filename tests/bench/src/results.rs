@@ -1,4 +1,4 @@
-//! What is measured, as it is written for programs.
+//! Holds the measured figures as they are written for programs.
 
 use std::collections::BTreeMap;
 
@@ -6,92 +6,93 @@ use serde::{Deserialize, Serialize};
 
 use crate::{fake_aws::Usage, stats::Spread};
 
-/// All of it.
+/// Holds all figures.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Results {
-    /// Where and when.
+    /// Says where and when they were measured.
     pub machine: Machine,
-    /// A line for each contender at each job.
+    /// Holds a row for each contender at each job.
     pub rows: Vec<Row>,
-    /// What the fake itself takes.
+    /// Holds the figures of the stand-in for AWS.
     pub fake: Fake,
-    /// What webhooks do beside each other.
+    /// Holds the figures of concurrent webhooks.
     pub webhooks: Webhooks,
-    /// An event, and ten events of ten users, while DynamoDB takes 5 ms for each call, in microseconds.
+    /// Gives the time of one event and of ten events of ten users while each DynamoDB call takes 5 ms, in
+    /// microseconds.
     pub distant_events_us: [Spread; 2],
-    /// First invocations with a small function's share of a processor, in microseconds, by contender; none where the
-    /// system does not let it be limited.
+    /// Gives first invocations with a small function's share of a processor, in microseconds, by contender. It is
+    /// none if the system cannot limit the share.
     pub throttled_first_us: Option<BTreeMap<String, Spread>>,
-    /// Time and memory against size.
+    /// Holds time and memory against size.
     pub growth: Vec<Series>,
 }
 
-/// Where and when it was measured.
+/// Says where and when the figures were measured.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Machine {
-    /// The day.
+    /// Gives the day.
     pub date: String,
-    /// The processor.
+    /// Names the processor.
     pub processor: String,
-    /// How many of them.
+    /// Counts the processors.
     pub processors: usize,
-    /// The kernel.
+    /// Names the kernel.
     pub kernel: String,
-    /// The average load over a minute when it began, and when it ended.
+    /// Gives the average load over a minute at the beginning and at the end.
     pub load: [String; 2],
-    /// What built and ran the programs.
+    /// Lists the versions of the programs that built and ran the contenders.
     pub versions: Vec<String>,
-    /// Whether it was the short run.
+    /// Says that it was the short run.
     pub quick: bool,
-    /// How long it took, in seconds.
+    /// Gives the duration of the run, in seconds.
     pub seconds: u64,
 }
 
-/// One contender at one job.
+/// Holds one contender at one job.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Row {
-    /// The program.
+    /// Names the program.
     pub program: String,
-    /// Its job.
+    /// Names its job.
     pub job: String,
-    /// Whether it is one of the functions that are deployed.
+    /// Says that the program is a function that is deployed.
     pub ours: bool,
-    /// Its archive, in bytes.
+    /// Gives the size of its archive, in bytes.
     pub zip_bytes: usize,
-    /// From its start to its first asking for work, in microseconds.
+    /// Gives the time from its start to its first request for work, in microseconds.
     pub init_us: Spread,
-    /// The first invocation, in microseconds.
+    /// Gives the time of the first invocation, in microseconds.
     pub first_us: Spread,
-    /// An invocation after that, in microseconds.
+    /// Gives the time of later invocations, in microseconds.
     pub warm_us: Spread,
-    /// 99 of 100 are no longer, in microseconds.
+    /// Gives the time that 99 of 100 later invocations do not exceed, in microseconds.
     pub warm_p99_us: f64,
-    /// The processor's time of an invocation, in microseconds; the spread is over rounds.
+    /// Gives the processor time of an invocation, in microseconds. The spread is over rounds.
     pub cpu_us: Spread,
-    /// The median of the same in each of the runs with new processes, in microseconds.
+    /// Gives the median processor time of each run with new processes, in microseconds.
     pub cpu_runs_us: Vec<f64>,
-    /// Instructions of an invocation; none where they were not counted.
+    /// Counts the instructions of an invocation. It is none if they were not counted.
     pub instructions: Option<u64>,
-    /// The most memory that it had in any run, in KiB.
+    /// Gives the peak memory of any run, in KiB.
     pub peak_kib: u64,
-    /// What was used of AWS in so many invocations.
+    /// Holds the AWS usage of all these invocations.
     pub usage: Usage,
-    /// How many.
+    /// Counts the invocations.
     pub invocations: u64,
-    /// How many bytes were logged in them.
+    /// Counts the bytes that they logged.
     pub logged_bytes: u64,
 }
 
 impl Row {
-    /// Its name in tables.
+    /// Returns the row's name in tables.
     pub fn name(&self) -> String {
         format!("{}: {}", self.program, self.job)
     }
 
-    /// Calls of AWS in one invocation, as words.
+    /// Describes the AWS calls of one invocation.
     pub fn calls(&self) -> String {
         let one = |(name, count): (&String, &u64)| {
-            // A minute's configuration is read again now and then; what is not once in ten is left out here.
+            // Configuration is read again once a minute. Calls in fewer than one invocation of ten are left out.
             let each = (count * 10 / self.invocations.max(1)).div_ceil(10);
             (count * 10 >= self.invocations).then(|| format!("{each} {name}"))
         };
@@ -100,60 +101,60 @@ impl Row {
     }
 }
 
-/// What the fake itself takes.
+/// Holds the figures of the stand-in for AWS.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Fake {
-    /// To make an answer, in microseconds, on average over all calls.
+    /// Gives the time to make an answer, in microseconds, averaged over all calls.
     pub answer_us: f64,
-    /// A conditional put from a client that does nothing else, over TLS, there and back, in microseconds.
+    /// Gives the round trip of a conditional put over TLS by an otherwise idle client, in microseconds.
     pub round_trip_us: Spread,
-    /// Such puts in a second, from eight clients at once.
+    /// Counts such puts in a second from eight clients at once.
     pub puts_per_second: f64,
 }
 
-/// What webhooks do beside each other.
+/// Holds the figures of concurrent webhooks.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Webhooks {
-    /// One delivery to a partner who thinks for 200 ms, in microseconds.
+    /// Gives the time of one delivery to a partner that takes 200 ms, in microseconds.
     pub slow_one_us: Spread,
-    /// Ten of them.
+    /// Gives the time of ten such deliveries in a batch, in microseconds.
     pub slow_ten_us: Spread,
-    /// Deliveries in a second of time, in batches of ten, one after another, to a partner who answers at once.
+    /// Counts deliveries in a second of time, in batches of ten one after another, to a partner that answers at once.
     pub sustained_per_second: f64,
-    /// The same in a second of the function's own processor time.
+    /// Counts the same in a second of the function's own processor time.
     pub sustained_per_cpu_second: f64,
-    /// The memory of a function that is ready, in KiB.
+    /// Gives the memory of a function that is ready, in KiB.
     pub ready_kib: u64,
-    /// The most memory after a batch of eight small answers, in KiB.
+    /// Gives the peak memory after a batch of eight small answers, in KiB.
     pub small_kib: u64,
-    /// The most memory after a batch of eight answers of 300 MB, in KiB.
+    /// Gives the peak memory after a batch of eight answers of 300 MB, in KiB.
     pub large_kib: u64,
 }
 
-/// How something grows.
+/// Holds how figures grow with a size.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Series {
-    /// Of what.
+    /// Names the measured thing.
     pub title: String,
-    /// Against what.
+    /// Names the size.
     pub against: String,
-    /// Its points.
+    /// Holds the points.
     pub points: Vec<Point>,
 }
 
-/// One size.
+/// Holds the figures at one size.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
 pub struct Point {
-    /// The size.
+    /// Gives the size.
     pub size: u64,
-    /// The processor's time of an invocation, in microseconds.
+    /// Gives the processor time of an invocation, in microseconds.
     pub cpu_us: f64,
-    /// An invocation, in microseconds.
+    /// Gives the time of an invocation, in microseconds.
     pub warm_us: f64,
-    /// From start to the first asking for work, in microseconds.
+    /// Gives the time from start to the first request for work, in microseconds.
     pub init_us: f64,
-    /// The most memory, in KiB.
+    /// Gives the peak memory, in KiB.
     pub peak_kib: u64,
-    /// Write units of an invocation.
+    /// Counts the write units of an invocation.
     pub write_units: f64,
 }

@@ -1,4 +1,5 @@
-//! Starts and warm invocations. The contenders take turns, so that whatever else the machine does hits all of them.
+//! Measures starts and warm invocations. The contenders take turns, so that other work of the machine affects all of
+//! them.
 
 use std::time::Duration;
 
@@ -13,25 +14,25 @@ use crate::{
     world::World,
 };
 
-/// The number of runs with new processes that warm invocations are spread over. A ratio of CPU time is the median of
+/// Counts the runs with new processes over which warm invocations are spread. A ratio of CPU time is the median of
 /// theirs.
 pub const RUNS: usize = 3;
 
-/// How much is measured.
+/// Says how much is measured.
 #[derive(Debug, Clone, Copy)]
 pub struct Plan {
-    /// How often each contender is started.
+    /// Counts the starts of each contender.
     pub starts: usize,
-    /// How many turns each has, in all runs together.
+    /// Counts the turns of each contender, in all runs together.
     pub rounds: usize,
-    /// How many invocations a turn has.
+    /// Counts the invocations of a turn.
     pub invocations: usize,
-    /// Whether it is the short run.
+    /// Says that it is the short run.
     pub quick: bool,
 }
 
 impl Plan {
-    /// What `QUICK=1` says, or the whole.
+    /// Returns the short plan for `QUICK=1`, or the whole.
     pub fn new(quick: bool) -> Self {
         if quick {
             Self { starts: 5, rounds: 2 * RUNS, invocations: 20, quick }
@@ -49,7 +50,7 @@ struct Times {
     cpu: Vec<f64>,
 }
 
-/// Measures all of them.
+/// Measures all contenders.
 pub async fn measure(world: &World, contenders: &[Contender], plan: Plan) -> Result<Vec<Row>> {
     let mut times: Vec<Times> = contenders.iter().map(|_| Times::default()).collect();
     for _ in 0..plan.starts {
@@ -133,10 +134,10 @@ async fn turn(world: &World, contender: &Contender, sandbox: &Sandbox, plan: Pla
     Ok(())
 }
 
-/// How long AWS takes for a call when it is as far away as it is, in milliseconds.
+/// Gives the time that AWS takes for a call when its distance is simulated, in milliseconds.
 pub const LATENCY_MS: u64 = 5;
 
-/// Two jobs of one program, in turns, with AWS as far away as it is.
+/// Measures two jobs of one program in turns, with AWS's distance simulated.
 pub async fn measure_distant(world: &World, program: Program, jobs: [Job; 2], plan: Plan) -> Result<[Spread; 2]> {
     let sandbox = Sandbox::start(&program.settings(world, &[])?).await?;
     let mut times = [Vec::new(), Vec::new()];

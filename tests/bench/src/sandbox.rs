@@ -1,4 +1,4 @@
-//! One running function, and what the system says about it.
+//! Runs one function, and reads the system's figures about it.
 
 use std::{fs, time::Duration};
 
@@ -8,12 +8,12 @@ use tests::runtime_api::{Function, Outcome, Settings};
 
 use crate::{job::Job, world::World};
 
-/// A function that runs.
+/// Holds a running function.
 #[derive(Debug)]
 pub struct Sandbox {
     function: Function,
     process: u32,
-    /// From its start to its first asking for work.
+    /// Gives the time from its start to its first request for work.
     pub init: Duration,
 }
 
@@ -22,16 +22,16 @@ impl Sandbox {
     pub async fn start(settings: &Settings) -> Result<Self> {
         let function = settings.spawn().await;
         let init = function.wait_until_ready().await.map_err(|failure| anyhow!("{failure}"))?;
-        let process = function.process_id().context("a function that runs has an id")?;
+        let process = function.process_id().context("the function is not running")?;
         Ok(Self { function, process, init })
     }
 
-    /// Its process's id.
+    /// Returns its process's id.
     pub fn process(&self) -> u32 {
         self.process
     }
 
-    /// Gives it an event; how long it took, and the answer.
+    /// Hands it an event, and returns the time it took and the answer.
     pub async fn invoke(&self, event: &Value) -> Result<(Duration, Value)> {
         let invocation = self.function.invoke(event).await;
         match invocation.outcome {
@@ -40,14 +40,14 @@ impl Sandbox {
         }
     }
 
-    /// Does a job once; how long it took.
+    /// Does a job once, and returns the time it took.
     pub async fn perform(&self, job: &Job, world: &World) -> Result<Duration> {
         let (took, answer) = self.invoke(&job.event(world)?).await?;
         job.check(&answer).with_context(|| format!("{:?}", self.function.logs().last()))?;
         Ok(took)
     }
 
-    /// Does what a job needs done first.
+    /// Does the preparation that a job needs.
     pub async fn prepare(&self, job: &Job) -> Result<()> {
         for event in job.before() {
             self.invoke(&event).await?;
@@ -55,34 +55,34 @@ impl Sandbox {
         Ok(())
     }
 
-    /// The time that its threads have had on a processor, by /proc. A function that waits has all of its own counted.
+    /// Returns the processor time of its threads, by /proc. While a function waits, all of its time is counted.
     pub fn cpu(&self) -> Result<Duration> {
         let mut nanoseconds = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.process))? {
-            // A thread that has just ended is not there any more.
+            // A thread that has just ended has no file any more.
             let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
             nanoseconds += text.split(' ').next().and_then(|first| first.parse::<u64>().ok()).unwrap_or_default();
         }
         Ok(Duration::from_nanos(nanoseconds))
     }
 
-    /// The most memory that it has had, in KiB.
+    /// Returns its peak memory, in KiB.
     pub fn peak_kib(&self) -> Result<u64> {
         self.status("VmHWM:")
     }
 
-    /// The memory that it has now, in KiB.
+    /// Returns its current memory, in KiB.
     pub fn resident_kib(&self) -> Result<u64> {
         self.status("VmRSS:")
     }
 
     fn status(&self, name: &str) -> Result<u64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.process))?;
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).context("a line of /proc")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).context("/proc lacks a line")?;
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
-    /// How many bytes it has logged, line ends included.
+    /// Returns how many bytes it has logged, line ends included.
     pub fn logged_bytes(&self) -> u64 {
         self.function.logs().iter().map(|line| u64::try_from(line.len()).unwrap_or(0) + 1).sum()
     }

@@ -1,4 +1,4 @@
-//! An HTTP/1.1 server on loopback, with or without TLS, on a thread of its own.
+//! Runs an HTTP/1.1 server on loopback, with or without TLS, on its own thread.
 
 use std::{
     convert::Infallible,
@@ -20,10 +20,10 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-/// The body of an answer, whole or made as it is sent.
+/// Holds the body of an answer, whole or streamed.
 pub type Body = UnsyncBoxBody<Bytes, Infallible>;
 
-/// A server; it stops when this is dropped.
+/// Holds a server, which stops when this is dropped.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -32,7 +32,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it on a free port. hyper adds a `Date` that is right: without one, clients of AWS see clocks that differ.
+    /// Starts the server on a free port. hyper adds a correct `Date`; without it AWS's clients would assume that
+    /// clocks differ.
     pub fn start<F, A>(acceptor: Option<TlsAcceptor>, answer: F) -> Result<Self>
     where
         F: Fn(Request<Incoming>) -> A + Send + Sync + 'static,
@@ -40,7 +41,7 @@ impl Server {
     {
         let (stop, stopped) = oneshot::channel();
         let secure = acceptor.is_some();
-        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("a port on loopback")?;
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("no port on loopback is free")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -55,7 +56,7 @@ impl Server {
         Ok(Self { address, secure, _stop: stop })
     }
 
-    /// Where it listens, without a slash at the end.
+    /// Returns its URL without a slash at the end.
     pub fn url(&self) -> String {
         let scheme = if self.secure { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
@@ -93,6 +94,6 @@ where
         let answered = answer(request);
         async move { Ok::<_, Infallible>(answered.await) }
     });
-    // An error here is a client that went away.
+    // An error here means that the client has closed the connection.
     let _ = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
 }

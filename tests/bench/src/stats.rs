@@ -1,33 +1,33 @@
-//! Medians and their spread.
+//! Computes medians and their spread.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What several measurements of one thing say: the middle one, and between which the middle half lies.
+/// Summarises several measurements by their median and the range of their middle half.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Spread {
-    /// The middle one.
+    /// Gives the median.
     pub median: f64,
-    /// A quarter is below.
+    /// Gives the value below which a quarter lies.
     pub low: f64,
-    /// A quarter is above.
+    /// Gives the value above which a quarter lies.
     pub high: f64,
 }
 
 impl Spread {
-    /// Of these.
+    /// Summarises these values.
     pub fn of(values: &[f64]) -> Self {
         Self { median: quantile(values, 0.5), low: quantile(values, 0.25), high: quantile(values, 0.75) }
     }
 
-    /// Of these, in microseconds.
+    /// Summarises these durations in microseconds.
     pub fn of_durations(durations: &[Duration]) -> Self {
         Self::of(&durations.iter().copied().map(microseconds).collect::<Vec<_>>())
     }
 }
 
-/// The value that this part of the values is not above; 0 of none.
+/// Returns the value that this part of the values does not exceed, or 0 without values.
 pub fn quantile(values: &[f64], part: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -37,12 +37,12 @@ pub fn quantile(values: &[f64], part: f64) -> f64 {
     sorted.get(at).copied().unwrap_or_default()
 }
 
-/// In microseconds.
+/// Returns the duration in microseconds.
 pub fn microseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e6
 }
 
-/// A count as what is calculated with.
+/// Returns a count as a floating-point number for calculations.
 #[allow(clippy::cast_precision_loss, reason = "no count here is near the limit")]
 pub fn number(count: u64) -> f64 {
     count as f64

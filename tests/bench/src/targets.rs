@@ -1,37 +1,37 @@
-//! The targets, and whether they are met.
+//! Compares the figures with the targets.
 //!
-//! Times depend on the machine and on what else it does, so each target is a ratio of two figures of the same run, or an
-//! amount of memory. Instructions come first, since they hardly depend on the machine at all.
+//! Times depend on the machine and its other work, so each target is a ratio of two figures of the same run, or an
+//! amount of memory. Instructions come first because they hardly depend on the machine.
 
 use crate::{
     results::{Results, Row, Series},
     stats::{number, quantile},
 };
 
-/// How much more than its size a step may grow on a machine that does other things as well.
+/// Gives the factor beyond its size by which a step may grow, because the machine does other work too.
 const NOISE: f64 = 1.5;
 
-/// A target.
+/// Holds a target.
 #[derive(Debug, Clone)]
 pub struct Target {
-    /// The figure and its limit.
+    /// Gives the figure and its limit.
     pub aim: String,
-    /// The measured value.
+    /// Gives the measured value.
     pub measured: String,
-    /// Whether the value is within the limit; none where it could not be measured.
+    /// Says if the value is within the limit. It is none if the value could not be measured.
     pub met: Option<bool>,
 }
 
-/// A figure without a limit.
+/// Holds a figure without a limit.
 #[derive(Debug, Clone)]
 pub struct Figure {
-    /// The figure's name.
+    /// Names the figure.
     pub what: String,
-    /// The measured value.
+    /// Gives the measured value.
     pub measured: String,
 }
 
-/// A ratio of each run: the median, the least and the most.
+/// Holds a ratio of each run: the median, the least and the most.
 #[derive(Debug, Clone, Copy)]
 struct Ratio {
     median: f64,
@@ -40,7 +40,7 @@ struct Ratio {
 }
 
 impl Ratio {
-    /// Returns the ratio of the runs, in their order; none if there are no runs.
+    /// Returns the ratio of the runs in their order, or none without runs.
     fn of(runs: &[f64], by: &[f64]) -> Option<Self> {
         let ratios: Vec<f64> = runs.iter().zip(by).map(|(of, by)| of / by).collect();
         let least = ratios.iter().copied().min_by(f64::total_cmp)?;
@@ -95,7 +95,7 @@ pub fn targets(results: &Results) -> Vec<Target> {
     targets
 }
 
-/// Returns what is told without a verdict: what depends on how quick the machine is beside its network stack and its disk.
+/// Returns the figures without a target, which depend on the speed of the machine's network stack and disk.
 pub fn figures(results: &Results) -> Vec<Figure> {
     let mut figures = Vec::new();
     for job in ["new", "duplicate"] {
@@ -167,7 +167,7 @@ fn beside_others(results: &Results, job: &str) -> Option<Target> {
 fn throttled(results: &Results) -> Option<Target> {
     let aim = "`postback`, new: first invocation on 1/14 of a processor ≤ 1/20 of Node's".to_owned();
     let Some(firsts) = &results.throttled_first_us else {
-        return Some(Target { aim, measured: "this system does not let it be limited".to_owned(), met: None });
+        return Some(Target { aim, measured: "this system cannot limit a process's share".to_owned(), met: None });
     };
     let ours = firsts.get("postback: new")?.median;
     let node = firsts.get("Node 20, plain: new")?.median;
@@ -204,7 +204,8 @@ fn webhooks(results: &Results) -> Option<Vec<Target>> {
     ])
 }
 
-/// Growth is at most linear if the last step grows no faster than its size, in CPU and in memory, with room for noise.
+/// Checks that growth is at most linear. The CPU time of each step grows no faster than its size, with room for noise.
+/// Over the whole range CPU time and memory grow no faster than the size.
 fn growth(series: &Series) -> Target {
     let aim = format!("at most linear: {}, by {}", series.title, series.against);
     let (Some(first), Some(last)) = (series.points.first(), series.points.last()) else {

@@ -1,4 +1,4 @@
-//! First invocations with the share of a processor that a function of 128 MB has: a fourteenth.
+//! Measures first invocations with the share of a processor that a function of 128 MB has, which is a fourteenth.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -6,17 +6,17 @@ use anyhow::{Context as _, Result};
 
 use crate::{contender::Contender, sandbox::Sandbox, stats::Spread, world::World};
 
-/// Lambda's period, in microseconds.
+/// Gives Lambda's period, in microseconds.
 const PERIOD: u32 = 20_000;
-/// 128 MB of the 1,769 MB that have a whole processor.
+/// Gives the processor time in each period: 128 MB of the 1,769 MB that have a whole processor.
 const QUOTA: u32 = PERIOD * 128 / 1769;
 
-/// A group of processes with that share, in cgroups of either version; gone when dropped.
+/// Limits a group of processes to that share by cgroups of either version. The group ends when this is dropped.
 #[derive(Debug)]
 struct Share(PathBuf);
 
 impl Share {
-    /// None where this user may not have one.
+    /// Makes a group, or returns none if this user may not.
     fn new() -> Option<Self> {
         let name = format!("gg3-bench-{}", std::process::id());
         let old = PathBuf::from("/sys/fs/cgroup/cpu").join(&name);
@@ -31,7 +31,7 @@ impl Share {
         fs::write(share.0.join("cpu.max"), format!("{QUOTA} {PERIOD}")).is_ok().then_some(share)
     }
 
-    /// From here on this process has that share and no more.
+    /// Limits this process to the share from here on.
     fn limit(&self, process: u32) -> Result<()> {
         fs::write(self.0.join("cgroup.procs"), process.to_string()).context("a cgroup takes a process")
     }
@@ -39,12 +39,12 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        // Once its processes are gone; a group that stays has none and does nothing.
+        // Succeeds only after the group's processes have ended. A group that stays has no processes and does nothing.
         let _ = fs::remove_dir(&self.0);
     }
 }
 
-/// Starts each with a whole processor, as Lambda does, and then lets it have its share for the first invocation.
+/// Starts each contender with a whole processor, as Lambda does, and limits it to its share for the first invocation.
 pub async fn measure(
     world: &World,
     contenders: &[Contender],

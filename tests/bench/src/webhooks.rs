@@ -1,4 +1,4 @@
-//! What `webhook-sender` does with many deliveries at a time, and with partners who are slow or say too much.
+//! Measures `webhook-sender` with many deliveries at a time, and with partners that are slow or send too much.
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +16,10 @@ use crate::{
 };
 
 const SENDER: Program = Program::Rust("webhook-sender");
-/// As many as a batch of the queue has at most.
+/// Equals the most messages that a batch of the queue has.
 const BATCH: usize = 10;
 
-/// Measures it all.
+/// Measures all figures.
 pub async fn measure(world: &World, plan: Plan) -> Result<Webhooks> {
     let deliveries = |count, way| Job::Deliveries { count, way, attempt: 1 };
     let settings = SENDER.settings(world, &[])?;
@@ -46,7 +46,8 @@ pub async fn measure(world: &World, plan: Plan) -> Result<Webhooks> {
     })
 }
 
-/// Deliveries in a second of time, and in one of the function's processor time. The batches are made before.
+/// Returns the deliveries in a second of time and in a second of the function's processor time. The batches are made
+/// before.
 async fn sustained(world: &World, plan: Plan, sandbox: &Sandbox) -> Result<(f64, f64)> {
     let job = Job::Deliveries { count: BATCH, way: "instant", attempt: 1 };
     sandbox.perform(&job, world).await?;

@@ -1,4 +1,4 @@
-//! What every function finds: tables with partners, keys and campaigns in them, queues, a partner's server.
+//! Makes every function's surroundings: tables with partners, keys and campaigns, queues, and a partner's server.
 
 use std::path::{Path, PathBuf};
 
@@ -27,17 +27,17 @@ use crate::{
     server::Server,
 };
 
-/// The token of every partner.
+/// Gives the token of every partner.
 pub const TOKEN: &str = "mfkq9r8gkyqrtwjupd8ilpzilo2lalas";
-/// What `/click` links are signed with.
+/// Gives the secret that signs `/click` links.
 pub const LINK_SECRET: &str = "ARqcVqqhgVYsqcTsQk9EyCN0gfZ4kTCt";
 
 const CLICK_KEY: &str = "PJ4mWwPXeXpN9uQQxXGyLqz3zbRZJVsy";
 const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-/// Shorter than an item can be.
+/// Limits a chunk of the catalogue, in bytes. It is less than an item can hold.
 const CHUNK_BYTES: usize = 300_000;
 
-/// The tables of ours, with their keys, and those of the contenders.
+/// Lists our tables and the contenders' tables with their keys.
 const TABLES: [(&str, &[&str]); 12] = [
     ("partners", &["provider"]),
     ("secrets", &["owner"]),
@@ -53,21 +53,21 @@ const TABLES: [(&str, &[&str]); 12] = [
     ("idempotency", &["id"]),
 ];
 
-/// All that functions talk to.
+/// Holds everything that functions talk to.
 #[derive(Debug)]
 pub struct World {
-    /// DynamoDB and SQS.
+    /// Serves DynamoDB and SQS.
     pub aws: FakeAws,
-    /// The partner's server.
+    /// Serves the partner's webhooks.
     pub partner: Server,
-    /// Whom functions trust.
+    /// Vouches for the servers that functions trust.
     pub authority: Authority,
-    /// Where this run's files are.
+    /// Holds this run's files.
     pub folder: PathBuf,
 }
 
 impl World {
-    /// A world of its own, with one partner, `acme`, and its campaigns.
+    /// Makes a new world with one partner, `acme`, and its campaigns.
     pub fn new(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         let authority = Authority::new(folder)?;
@@ -88,7 +88,7 @@ impl World {
         Ok(world)
     }
 
-    /// A partner whose campaigns are the ways that its server is.
+    /// Adds a partner with a campaign for each way in which its server behaves.
     pub fn add_partner(&self, provider: &str) -> Result<()> {
         let campaigns: Vec<Value> = partner::WAYS
             .iter()
@@ -116,8 +116,8 @@ impl World {
         self.put("secrets", &secrets)
     }
 
-    /// Makes a catalogue of so many partners the current one. All have a campaign for registrations; each tenth one for
-    /// clicks as well, which every click has to be compared with.
+    /// Publishes a catalogue of this number of partners. Each has a campaign for registrations. Every tenth also has
+    /// a campaign for clicks, and every click is compared with those.
     pub fn publish(&self, partners: usize) -> Result<()> {
         let goals = |n: usize| {
             let mut campaigns = json!({
@@ -158,7 +158,7 @@ impl World {
         self.put("deliveries", &DeliveryItem::from(delivery))
     }
 
-    /// Puts what is stored so.
+    /// Puts a value as it is stored.
     fn put(&self, table: &str, value: &impl Serialize) -> Result<()> {
         let item: serde_dynamo::Item = serde_dynamo::to_item(value)?;
         let item: Item = serde_json::from_value(serde_json::to_value(item)?)?;
@@ -166,7 +166,7 @@ impl World {
         Ok(())
     }
 
-    /// What a function of ours, or a contender, is started with.
+    /// Returns the variables that a function or a contender is started with.
     pub fn environment(&self) -> Vec<(String, String)> {
         let url = self.aws.url();
         let queue = |name: &str| format!("{url}/000000000000/{name}");
@@ -178,7 +178,7 @@ impl World {
             ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY".to_owned()),
-            // As long as Lambda's are.
+            // Session tokens on Lambda are about as long.
             ("AWS_SESSION_TOKEN", "IQoJb3JpZ2luX2VjEXAMPLE".repeat(20)),
             ("AWS_ENDPOINT_URL", url.clone()),
             ("SSL_CERT_FILE", bundle.clone()),

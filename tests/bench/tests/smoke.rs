@@ -1,4 +1,4 @@
-//! The fakes answer as AWS does where functions can tell.
+//! Checks that the stand-ins answer as AWS does where functions can tell the difference.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "clippy knows tests, but not what only tests call")]
 
@@ -19,7 +19,7 @@ async fn dynamodb(probe: &mut Probe, operation: &str, body: Value) -> (u16, Valu
 }
 
 #[tokio::test]
-async fn a_conditional_put_is_done_once_and_then_answers_what_stands() {
+async fn a_conditional_put_is_done_once_and_then_answers_the_item() {
     let (world, mut probe) = world("put").await;
     let put = |text: &str| {
         json!({

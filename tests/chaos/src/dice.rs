@@ -1,11 +1,11 @@
-//! Random numbers that are the same for the same seed.
+//! Makes random numbers that are the same for the same seed.
 
 use fastrand::Rng;
 
-/// Returns the random numbers of one part of a run. Each part has its own, so that a number more in one part changes
-/// nothing in another.
+/// Returns the random numbers of one part of a run. Each part has its own, so that an additional number in one part
+/// changes nothing in another.
 pub(crate) fn of(seed: u64, part: &str) -> Rng {
-    // FNV-1a, which is the same on every machine and with every compiler.
+    // FNV-1a gives the same result on every machine and with every compiler.
     let hash = part
         .bytes()
         .fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));

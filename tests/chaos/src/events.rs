@@ -1,4 +1,5 @@
-//! GG3's side: what users do, as events, and by a plain reading of the contract what is owed for it.
+//! Plays GG3's side: tells what users do as events, and derives the deliveries that are owed by a plain reading of
+//! the contract.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,26 +8,26 @@ use serde_json::{Value, json};
 use crate::world::{CAMPAIGNS, GROUP, QUEST, STRIKE, World};
 use fastrand::Rng;
 
-/// How far before the campaigns' beginning and after it events lie, in milliseconds.
+/// Limits how far events lie before the campaigns' beginning and after it, in milliseconds.
 const BEFORE_MS: u64 = 3_600_000;
 pub(crate) const AFTER_MS: u64 = 4000;
 
-/// A delivery: user, provider, campaign.
+/// Names a delivery by user, provider and campaign.
 pub(crate) type Owed = (String, String, String);
 
-/// All that is sent to `gg3-events`, and what it comes to.
+/// Holds the messages to `gg3-events`, and what they must lead to.
 pub(crate) struct Story {
-    /// Bodies in the order they are sent: shuffled, many of them more than once.
+    /// Holds the bodies in the order in which they are sent. They are shuffled, and many come more than once.
     pub(crate) messages: Vec<String>,
-    /// How many different events there are among them.
+    /// Counts the different events among them.
     pub(crate) different: usize,
-    /// Those that are malformed, each once.
+    /// Holds the malformed bodies. Each is sent once.
     pub(crate) malformed: BTreeSet<String>,
-    /// What is owed.
+    /// Holds the deliveries that are owed.
     pub(crate) owed: BTreeSet<Owed>,
 }
 
-/// One event of a user, before it is JSON.
+/// Holds one event of a user before it is JSON.
 #[derive(Debug, Clone)]
 struct Happened {
     at: i64,
@@ -42,7 +43,7 @@ enum What {
 }
 
 impl Story {
-    /// What so many users do.
+    /// Draws what this number of users do.
     pub(crate) fn tell(world: &World, dice: &mut Rng, users: u64) -> Self {
         let providers: Vec<String> = world.tokens.keys().cloned().collect();
         let begin = world.active_from.values().max().copied().unwrap();
@@ -70,7 +71,7 @@ impl Story {
     }
 }
 
-/// 4 to 15 things that a user does, in the order of their time, some before any campaign began.
+/// Draws 4 to 15 events of a user in the order of their time. Some come before any campaign began.
 fn life(providers: &[String], begin: i64, dice: &mut Rng) -> Vec<Happened> {
     let count = 4 + dice.u64(..12);
     let mut instants = BTreeSet::new();
@@ -114,13 +115,13 @@ impl Happened {
         };
         let mut body = json!({"id": id, "type": kind, "user_id": user, "occurred_at": instant.to_string()});
         let (Value::Object(body_fields), Value::Object(more)) = (&mut body, more) else {
-            unreachable!("both are objects")
+            unreachable!("an event and its details are objects")
         };
         body_fields.extend(more);
         body.to_string()
     }
 
-    /// The opening of this partner's link that this is, as the total of clicks at it.
+    /// Returns the total of clicks if the event opens this partner's link.
     fn opening(&self, provider: &str) -> Option<u64> {
         match &self.what {
             What::Opened { provider: opened, total } if opened == provider => Some(*total),
@@ -130,8 +131,8 @@ impl Happened {
     }
 }
 
-/// The contract in plain words: what counts for a campaign is what happened from the partner's earliest opening and the
-/// campaign's beginning on, whichever is later; clicks count from that opening's total.
+/// Derives the owed deliveries by a plain reading of the contract. Events count for a campaign from the partner's
+/// earliest opening or the campaign's beginning, whichever is later. Clicks count from that opening's total.
 fn owed_for(user: &str, happened: &[Happened], active_from: &BTreeMap<(String, String), i64>) -> Vec<Owed> {
     let reached = |provider: &String, campaign: &str, begins: i64| {
         let Some((since, base)) = happened.iter().find_map(|event| Some((event.at, event.opening(provider)?))) else {
@@ -153,7 +154,7 @@ fn owed_for(user: &str, happened: &[Happened], active_from: &BTreeMap<(String, S
     reached.map(|((provider, campaign), _)| (user.to_owned(), provider.clone(), campaign.clone())).collect()
 }
 
-/// Sends all of it, ten messages a call.
+/// Sends all messages, ten in a call.
 pub(crate) async fn send(world: &World, messages: &[String]) {
     for batch in messages.chunks(10) {
         let entry = |(n, body): (usize, &String)| json!({"Id": n.to_string(), "MessageBody": body});

@@ -1,4 +1,4 @@
-//! The ledger: what was sent against what came out. Every difference is a line that says where to look.
+//! Compares what was sent with the results. Each difference is a line that names its place.
 
 mod conversions;
 mod deliveries;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 pub(crate) use self::{conversions::Conversions, deliveries::Deliveries};
 use crate::world::World;
 
-/// Lines of the table, and differences.
+/// Holds the lines of the table, and the differences.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     lines: Vec<(&'static str, u64)>,
@@ -17,30 +17,30 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    /// A line of the table.
+    /// Adds a line to the table.
     pub(crate) fn line(&mut self, what: &'static str, count: impl TryInto<u64>) {
         self.lines.push((what, count.try_into().unwrap_or(u64::MAX)));
     }
 
-    /// A law, which does not hold unless `holds`.
+    /// Reports a difference unless `holds` is true.
     pub(crate) fn law(&mut self, holds: bool, difference: impl FnOnce() -> String) {
         if !holds {
             self.differences.push(difference());
         }
     }
 
-    /// The lines, as they are printed.
+    /// Returns the lines as they are printed.
     pub(crate) fn lines(&self) -> impl Iterator<Item = &(&'static str, u64)> {
         self.lines.iter()
     }
 
-    /// What does not hold.
+    /// Returns the differences.
     pub(crate) fn differences(&self) -> &[String] {
         &self.differences
     }
 }
 
-/// Every item of a table.
+/// Reads every item of a table.
 async fn scan<T: DeserializeOwned>(world: &World, table: &str) -> Vec<T> {
     let mut found = Vec::new();
     let scan = world.stack.dynamodb().scan().table_name(world.table(table)).consistent_read(true);
@@ -52,7 +52,7 @@ async fn scan<T: DeserializeOwned>(world: &World, table: &str) -> Vec<T> {
     found
 }
 
-/// The bodies of everything on a queue, which is then gone from it.
+/// Takes the bodies of all messages off a queue.
 pub(crate) async fn drain(world: &World, queue: &str) -> Vec<String> {
     let url = world.queue(queue);
     let receive = json!({"QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 600});

@@ -1,11 +1,13 @@
-//! The whole of GG3 Postback under kill -9 and failing calls.
+//! Runs the whole of GG3 Postback under kill -9 and failing calls.
 //!
-//! Real function binaries run behind proxies that fail, delay and cut their calls of the local AWS, and are killed in the
-//! middle of them. Meanwhile partners send postbacks, GG3 sends events, and the partners' servers answer webhooks as they
-//! like. When all has come to rest, the ledger is checked: nothing lost, nothing twice, nothing early.
+//! The real function binaries run behind proxies that fail, delay and cut their calls of the local AWS, and they are
+//! killed in the middle of these calls. Meanwhile partners send postbacks, GG3 sends events, and the partners'
+//! servers answer webhooks with any status. When everything is at rest, the ledger is checked: nothing is lost,
+//! nothing happens twice, nothing comes early.
 //!
-//! The seed decides what is sent and in which order, what partners answer, and what befalls the n-th call of each process.
-//! How the processes interleave is the machine's to decide: the same seed is the same storm, not the same raindrops.
+//! The seed decides what is sent and in which order, the partners' answers, and the fault at the n-th call of each
+//! process. The machine decides how the processes interleave. The same seed therefore brings the same faults, but not
+//! the same order of events.
 
 #![allow(
     clippy::expect_used,
@@ -14,7 +16,7 @@
     clippy::print_stderr,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a test fails by panicking, and tells what it does"
+    reason = "a test fails by panicking, and prints its progress"
 )]
 
 mod dice;
@@ -32,19 +34,19 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Runs GG3 Postback under kill -9 on the stack that `GG3_STACK_FILE` names, and checks what came out.
+/// Runs GG3 Postback under kill -9 on the stack that `GG3_STACK_FILE` names, and checks the results.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Decides what is sent, what fails, and when who is killed.
+    /// Decides what is sent, what fails and when processes are killed.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// How many transactions partners send, most of them more than once.
+    /// Counts the transactions that partners send, most of them more than once.
     #[arg(long, default_value_t = 1500)]
     transactions: u64,
-    /// How many users do 4 to 15 things each.
+    /// Counts the users. Each does 4 to 15 things.
     #[arg(long, default_value_t = 300)]
     users: u64,
-    /// How long it may take until all is at rest, in seconds.
+    /// Limits the time until everything is at rest, in seconds.
     #[arg(long, default_value_t = 600)]
     within_seconds: u64,
 }

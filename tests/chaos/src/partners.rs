@@ -1,20 +1,20 @@
-//! The partners' servers: what they answer, by the seed, and what they received.
+//! Tells the partners' servers how to answer, by the seed, and reads what they received.
 
 use tests::partner_simulator::{Answer, Request};
 
 use crate::{dice, world::World};
 use fastrand::Rng;
 
-/// Answers told to each partner; after them everything is 200.
+/// Counts the answers that are set for each partner. After them every answer is 200.
 const ANSWERS: usize = 1200;
 
-/// The partner whose server is mostly down, so that deliveries come to the end of their attempts.
+/// Names the partner whose server is mostly down, so that deliveries exhaust their attempts.
 const MOSTLY_DOWN: &str = "d";
 
-/// Tells every partner's server its whims.
+/// Sets the answers of every partner's server.
 pub(crate) async fn tell(world: &World, seed: u64) {
     for provider in world.tokens.keys() {
-        // By the partner's place in the run: its name is another each time.
+        // The dice depend on the partner's place, because its name is different in each run.
         let place = provider.rsplit('-').next().unwrap();
         let mut dice = dice::of(seed, &format!("partner {place}"));
         let is_down = place == MOSTLY_DOWN;
@@ -42,12 +42,12 @@ fn whim(dice: &mut Rng) -> Answer {
     }
 }
 
-/// Everything that the partners' servers received.
+/// Returns all requests that the partners' servers received.
 pub(crate) async fn received(world: &World) -> Vec<Request> {
     let mut all = Vec::new();
     for provider in world.tokens.keys() {
         let requests = world.stack.partner_simulator().requests(provider).await;
-        assert_eq!(requests.received, requests.requests.len() as u64, "the simulator remembers all");
+        assert_eq!(requests.received, requests.requests.len() as u64, "the simulator remembers all requests");
         all.extend(requests.requests);
     }
     all

@@ -1,4 +1,4 @@
-//! The partners' side of conversions: postbacks, their resends and their contradictions, sent until an answer is final.
+//! Plays the partners' side of conversions: sends postbacks, resends and contradictions until each answer is final.
 
 use std::{
     collections::VecDeque,
@@ -18,10 +18,10 @@ use crate::{
 };
 use fastrand::Rng;
 
-/// So many answers that are not final, one after another, are a fault by themselves.
+/// Limits the answers in a row that are not final. More are a fault.
 const PATIENCE: u32 = 60;
 
-/// What a postback says, besides its transaction.
+/// Holds the content of a postback without its transaction.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Content {
     pub(crate) user_id: String,
@@ -29,7 +29,7 @@ pub(crate) struct Content {
     pub(crate) amount: String,
 }
 
-/// One call of a partner.
+/// Holds one call of a partner.
 #[derive(Debug, Clone)]
 pub(crate) struct Postback {
     pub(crate) provider: String,
@@ -38,7 +38,7 @@ pub(crate) struct Postback {
     pub(crate) by_post: bool,
 }
 
-/// A call with its final answer.
+/// Holds a call with its final answer.
 #[derive(Debug, Clone)]
 pub(crate) struct Answered {
     pub(crate) postback: Postback,
@@ -46,7 +46,8 @@ pub(crate) struct Answered {
     pub(crate) body: Value,
 }
 
-/// The calls of so many transactions, shuffled: one to three of each, and of every fifth a contradiction.
+/// Draws the calls of these transactions and shuffles them. Each transaction has one to three calls, and every fifth
+/// has a contradiction.
 pub(crate) fn story(world: &World, dice: &mut Rng, transactions: u64) -> Vec<Postback> {
     let providers: Vec<String> = world.tokens.keys().cloned().collect();
     let mut calls = Vec::new();
@@ -75,19 +76,19 @@ pub(crate) fn story(world: &World, dice: &mut Rng, transactions: u64) -> Vec<Pos
     calls
 }
 
-/// What came of all calls.
+/// Holds the results of all calls.
 #[derive(Default)]
 pub(crate) struct Outcome {
     pub(crate) answered: Mutex<Vec<Answered>>,
-    /// Requests that were sent, repeats included.
+    /// Counts the requests that were sent, repeats included.
     pub(crate) requests: AtomicU64,
-    /// Of those, the ones that had no final answer.
+    /// Counts the requests that had no final answer.
     pub(crate) without_answer: AtomicU64,
-    /// Of those, the ones whose process was killed.
+    /// Counts the requests whose process was killed.
     pub(crate) died: AtomicU64,
 }
 
-/// Sends calls until there are none left, each until it is answered for good, as partners are told to.
+/// Sends calls until none are left. It repeats each call until its answer is final, as partners are told to.
 pub(crate) async fn send(
     world: Arc<World>,
     worker: Arc<Worker>,
@@ -117,7 +118,7 @@ pub(crate) async fn send(
             }
             outcome.without_answer.fetch_add(1, Ordering::Relaxed);
             tries += 1;
-            assert!(tries < PATIENCE, "{} was not answered in {tries} tries", postback.transaction_id);
+            assert!(tries < PATIENCE, "{} has no final answer after {tries} tries", postback.transaction_id);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

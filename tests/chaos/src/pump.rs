@@ -1,5 +1,5 @@
-//! What Lambda does between a queue or a stream and a function: receives, invokes, deletes what was not reported as failed.
-//! What was comes again.
+//! Does Lambda's work between a queue or a stream and a function: receives, invokes, and deletes messages that were
+//! not reported as failed. Reported messages come again.
 
 use std::{
     collections::BTreeMap,
@@ -21,30 +21,30 @@ use crate::{
 const BATCH: u32 = 10;
 const STREAM_BATCH: u32 = 100;
 
-/// What the pumps saw.
+/// Counts what the pumps saw.
 #[derive(Default)]
 pub(crate) struct Seen {
-    /// How often each delivery was in the hands of a process that was killed.
+    /// Counts how often each delivery was in the hands of a process that was killed.
     pub(crate) killed_with: Mutex<BTreeMap<String, u64>>,
-    /// Invocations that ended with the process.
+    /// Counts the invocations that ended with their process.
     pub(crate) died: AtomicU64,
-    /// Invocations that were answered.
+    /// Counts the invocations that were answered.
     pub(crate) answered: AtomicU64,
-    /// Messages and records that were reported as failed.
+    /// Counts the messages and records that were reported as failed.
     pub(crate) reported: AtomicU64,
-    /// Insertions of the stream that were relayed.
+    /// Counts the insertions of the stream that were relayed.
     pub(crate) relayed: AtomicU64,
-    /// Set once all has come to rest.
+    /// Becomes true once everything is at rest.
     pub(crate) over: AtomicBool,
 }
 
 impl Seen {
-    /// Whether the pumps should end.
+    /// Returns true if the pumps should end.
     fn is_over(&self) -> bool {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// The places of what failed; everything, if the process did.
+    /// Returns the ids of failed messages. These are all if the process died.
     fn failed(&self, came: Came, ids: &[String]) -> Vec<String> {
         match came {
             Came::Answer(answer) => {
@@ -62,7 +62,7 @@ impl Seen {
     }
 }
 
-/// Carries a queue's messages to a function until all is over.
+/// Carries a queue's messages to a function until the run is over.
 pub(crate) async fn queue(world: Arc<World>, name: &'static str, worker: Worker, seen: Arc<Seen>) -> Worker {
     let receive = json!({"QueueUrl": world.queue(name), "MaxNumberOfMessages": BATCH, "WaitTimeSeconds": 1,
         "AttributeNames": ["All"], "MessageSystemAttributeNames": ["All"]});
@@ -102,8 +102,8 @@ fn record(message: &Value) -> Message {
         .sent(domain::jiff::Timestamp::from_millisecond(sent).unwrap())
 }
 
-/// Carries the postbacks' stream to `conversion-relay`, in order, until all is over: a batch that failed comes again from
-/// the first record that did.
+/// Carries the postbacks' stream to `conversion-relay` in order until the run is over. A failed batch comes again
+/// from its first failed record.
 pub(crate) async fn stream(world: Arc<World>, worker: Worker, seen: Arc<Seen>) -> Worker {
     let described =
         world.call("DynamoDB_20120810.DescribeTable", &json!({"TableName": world.table("postbacks")})).await;

@@ -1,4 +1,4 @@
-//! One run, from making its world to reading its ledger.
+//! Runs one test, from making its world to reading its ledger.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -21,18 +21,18 @@ use crate::{
     world::{World, now_ms},
 };
 
-/// Sandboxes of each function that a queue calls.
+/// Gives the sandboxes for each queue: the queue, its function and the number of sandboxes.
 const CREW: [(&str, &str, usize); 3] =
     [("gg3-events", "event-evaluator", 3), ("webhooks", "webhook-sender", 3), ("webhook-retries", "webhook-sender", 3)];
 const POSTBACK_SANDBOXES: usize = 3;
-/// Partners that wait for an answer at the same time.
+/// Counts the partners that wait for an answer at the same time.
 const CALLERS: usize = 6;
-/// So often in a row the queues must be seen empty.
+/// Counts how many times in a row the queues must be seen empty.
 const RESTS: u32 = 4;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
-/// The parts of a run that go on by themselves.
+/// Holds the parts of a run that work in the background.
 struct Going {
     world: Arc<World>,
     seen: Arc<Seen>,
@@ -42,7 +42,7 @@ struct Going {
     postbacks: Vec<Arc<Worker>>,
 }
 
-/// Makes the world, lets the storm pass, and reads the ledger.
+/// Makes the world, runs until everything is at rest, and reads the ledger.
 pub(crate) async fn run(arguments: Arguments) -> Ledger {
     let Arguments { seed, transactions, users, within_seconds } = arguments;
     let world = Arc::new(World::create().await);
@@ -50,7 +50,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ledger {
     let story = Story::tell(&world, &mut dice::of(seed, "events"), users);
     let calls = postbacks::story(&world, &mut dice::of(seed, "postbacks"), transactions);
     until_all_events_are_past(&world).await;
-    eprintln!("seed {seed}: {} postbacks and {} events are on their way", calls.len(), story.messages.len());
+    eprintln!("seed {seed}: sending {} postbacks and {} events", calls.len(), story.messages.len());
 
     let (tally, begun) = (Tally::default(), Instant::now());
     let mut going = Going::start(&world, seed, &tally, calls).await;
@@ -60,8 +60,8 @@ pub(crate) async fn run(arguments: Arguments) -> Ledger {
     let killed = going.end().await;
 
     let mut ledger = Ledger::default();
-    ledger.law(at_rest, || format!("within {within_seconds} s it did not come to rest"));
-    ledger.line("seconds until all was at rest", took.as_secs());
+    ledger.law(at_rest, || format!("the run was not at rest after {within_seconds} s"));
+    ledger.line("seconds until everything was at rest", took.as_secs());
     for (what, count) in tally.lock().unwrap().iter() {
         ledger.line(what, *count);
     }
@@ -77,14 +77,14 @@ pub(crate) async fn run(arguments: Arguments) -> Ledger {
     let answered = going.outcome.answered.lock().unwrap().clone();
     Conversions::read(&world).await.check(&answered, &mut ledger);
     ledger.line("events, different", story.different);
-    ledger.line("events, with their repeats", story.messages.len());
+    ledger.line("events, repeats included", story.messages.len());
     let killed_with = going.seen.killed_with.lock().unwrap().clone();
     let received = partners::received(&world).await;
     Deliveries::read(&world, received).await.check(&story, &killed_with, &mut ledger);
     ledger
 }
 
-/// An event that is dated ahead of its arrival is malformed.
+/// Waits until all events lie in the past. An event that is dated ahead of its arrival is malformed.
 async fn until_all_events_are_past(world: &World) {
     let last = world.active_from.values().max().unwrap() + i64::try_from(AFTER_MS).unwrap();
     let wait = u64::try_from(last - now_ms()).unwrap_or_default();
@@ -121,11 +121,12 @@ impl Going {
         Self { world: Arc::clone(world), seen: noted, outcome, callers, pumps, postbacks }
     }
 
-    /// Waits until every call is answered, every record relayed and every queue empty; whether that came in time.
+    /// Waits until every call is answered, every record relayed and every queue empty. Returns false if that takes
+    /// too long.
     async fn until_at_rest(&mut self, within: Duration) -> bool {
         let (begun, mut told, mut rests) = (Instant::now(), Instant::now(), 0);
         while begun.elapsed() < within {
-            assert!(!self.pumps.iter().any(JoinHandle::is_finished), "a pump has ended; what it said is above");
+            assert!(!self.pumps.iter().any(JoinHandle::is_finished), "a pump has ended; see its message above");
             let waiting = self.waiting().await;
             rests = if waiting.values().all(|count| *count == 0) { rests + 1 } else { 0 };
             if rests == RESTS {
@@ -140,7 +141,7 @@ impl Going {
         false
     }
 
-    /// What is not at rest, and how much of it.
+    /// Counts the work that is not at rest, by kind.
     async fn waiting(&self) -> BTreeMap<&'static str, u64> {
         let mut waiting = BTreeMap::new();
         waiting.insert("callers", self.callers.iter().filter(|caller| !caller.is_finished()).count() as u64);
@@ -155,7 +156,7 @@ impl Going {
         waiting
     }
 
-    /// All of a queue: what waits, what is in somebody's hands, what is delayed.
+    /// Counts a queue's messages: waiting, received and delayed.
     async fn depth(&self, queue: &str) -> u64 {
         const NUMBERS: [&str; 3] = [
             "ApproximateNumberOfMessages",
@@ -168,7 +169,7 @@ impl Going {
         NUMBERS.into_iter().map(|name| number(name).unwrap_or_else(|| panic!("{queue}: {answer}"))).sum()
     }
 
-    /// Ends the pumps; how many processes were killed in all.
+    /// Ends the pumps, and returns how many processes were killed in all.
     async fn end(&mut self) -> u64 {
         self.seen.over.store(true, Ordering::Relaxed);
         let mut killed: u64 = self.postbacks.iter().map(|worker| worker.killed.load(Ordering::Relaxed)).sum();
@@ -178,7 +179,7 @@ impl Going {
         killed
     }
 
-    /// Postback processes that died with a request: the partner heard nothing.
+    /// Counts the postback processes that died with a request, whose partner got no answer.
     fn killed_callers(&self) -> u64 {
         self.outcome.died.load(Ordering::Relaxed)
     }

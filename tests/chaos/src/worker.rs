@@ -1,4 +1,4 @@
-//! One sandbox: a function's process behind a proxy of its own, started again whenever it has been killed.
+//! Runs one sandbox: a function's process behind its own proxy, started again whenever it is killed.
 
 use std::{
     sync::{
@@ -20,7 +20,7 @@ use crate::{
     faults::{self, Tally},
 };
 
-/// A sandbox.
+/// Holds a sandbox.
 pub(crate) struct Worker {
     settings: Settings,
     current: Arc<Mutex<Option<Arc<Function>>>>,
@@ -28,18 +28,18 @@ pub(crate) struct Worker {
     _proxy: Proxy,
 }
 
-/// What came of an event.
+/// Holds the result of an event.
 pub(crate) enum Came {
-    /// The function's answer.
+    /// The function answered.
     Answer(Value),
-    /// It was killed, or ran out of time, with the event in its hands.
+    /// The process was killed or ran out of time with the event in its hands.
     Died,
-    /// It failed as a whole, which none of ours ever does.
+    /// The function failed as a whole. No function of ours ever does.
     Failed(Value),
 }
 
 impl Worker {
-    /// One that is called so; `settings` make the function's for the endpoint of a proxy.
+    /// Starts a sandbox with this name. `settings` makes the function's settings for the endpoint of a proxy.
     pub(crate) async fn start(
         endpoint_url: &str,
         seed: u64,
@@ -66,7 +66,7 @@ impl Worker {
         Self { settings: settings(&proxy.endpoint_url()), current, killed, _proxy: proxy }
     }
 
-    /// Gives it this event, in a process that lives when it gets it.
+    /// Hands this event to a live process.
     pub(crate) async fn invoke(&self, event: &Value) -> Came {
         loop {
             let function = self.standing().await;
@@ -74,7 +74,7 @@ impl Worker {
             match invocation.outcome {
                 Outcome::Response(answer) => return Came::Answer(answer),
                 Outcome::FunctionError(error) => return Came::Failed(error),
-                // Nobody had the event: Lambda would give it to another sandbox.
+                // The process died before it got the event. Lambda would give the event to another sandbox.
                 Outcome::Died(_) if invocation.took.is_zero() => self.bury(&function),
                 Outcome::Died(_) | Outcome::TimedOut => {
                     self.bury(&function);
@@ -94,7 +94,7 @@ impl Worker {
         Arc::clone(current.get_or_insert(started))
     }
 
-    /// Forgets a process that has ended, if it is still the one that stands here.
+    /// Forgets a process that has ended, unless another has taken its place.
     fn bury(&self, ended: &Arc<Function>) {
         let mut current = self.current.lock().unwrap();
         if current.as_ref().is_some_and(|function| Arc::ptr_eq(function, ended)) {

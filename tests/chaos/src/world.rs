@@ -1,4 +1,4 @@
-//! What a run has to itself on the stack: partners, tables like the deployed ones, queues.
+//! Makes a run's own part of the stack: partners, tables like the deployed ones, queues.
 
 use std::{
     collections::BTreeMap,
@@ -15,9 +15,10 @@ use tests::{
     stack::{Stack, http_client},
 };
 
-/// The functions' own tables, cloned from the deployed ones; what is configured is read where it was applied.
+/// Names the functions' own tables, which are cloned from the deployed ones. Configuration is read from the deployed
+/// tables.
 const TABLES: [&str; 5] = ["postbacks", "refusals", "participants", "deliveries", "attempts"];
-/// Queues that functions are called for or write to, with where their messages go after too many receives.
+/// Names the queues that functions read or write, each with the dead-letter queue for messages received too often.
 const QUEUES: [(&str, Option<&str>); 8] = [
     ("conversion-dead-letters", None),
     ("gg3-events-dead-letters", None),
@@ -28,40 +29,41 @@ const QUEUES: [(&str, Option<&str>); 8] = [
     ("webhooks", Some("webhooks-dead-letters")),
     ("webhook-retries", Some("webhook-retries-dead-letters")),
 ];
-/// As in template.yaml.
+/// Equals the value in template.yaml.
 const MAX_RECEIVES: u32 = 20;
-/// How long a function may live, and so how long a claim is held. Long enough for a loaded machine.
+/// Limits how long a function may live and a claim is held. It is long enough for a loaded machine.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(8);
-/// How long a message is hidden: longer than its function can live, and short, since each kill costs it.
+/// Says how long a message is hidden. It is longer than its function can live, and short because each kill costs this
+/// time.
 const VISIBILITY_SECONDS: u64 = 10;
 const ATTEMPT_SECONDS: u64 = 1;
 const LEAD_SECONDS: u64 = 6;
 
-/// The partners of a run, by what they are to it.
+/// Names the partners of a run.
 pub(crate) const PARTNERS: [&str; 4] = ["a", "b", "c", "d"];
-/// The clicks that each partner's `strike` asks for.
+/// Gives the clicks that each partner's `strike` asks for.
 pub(crate) const STRIKE: u64 = 5;
-/// The quest that each partner's `quest` asks for.
+/// Gives the quest that each partner's `quest` asks for.
 pub(crate) const QUEST: &str = "q1";
-/// The quests that each partner's `group` asks for.
+/// Gives the quests that each partner's `group` asks for.
 pub(crate) const GROUP: [&str; 3] = ["q2", "q3", "q4"];
-/// The campaigns of each partner.
+/// Names the campaigns of each partner.
 pub(crate) const CAMPAIGNS: [&str; 4] = ["sign-up", "strike", "quest", "group"];
 
-/// A run's part of the stack.
+/// Holds a run's part of the stack.
 pub(crate) struct World {
     pub(crate) stack: Stack,
     http: reqwest::Client,
     tables: BTreeMap<String, String>,
     queues: BTreeMap<String, String>,
-    /// Partners' tokens, by provider.
+    /// Holds the partners' tokens by provider.
     pub(crate) tokens: BTreeMap<String, String>,
-    /// When each campaign of each partner begins, in Unix milliseconds.
+    /// Says when each campaign of each partner begins, in Unix milliseconds.
     pub(crate) active_from: BTreeMap<(String, String), i64>,
 }
 
 impl World {
-    /// Makes all of it.
+    /// Creates the tables, queues and partners.
     pub(crate) async fn create() -> Self {
         let stack = Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"));
         let run = format!("chaos-{}", now_ms());
@@ -83,14 +85,15 @@ impl World {
         world
     }
 
-    /// One call of the local AWS, as JSON: `DynamoDB_20120810.Scan`, `AmazonSQS.ReceiveMessage`.
+    /// Calls the local AWS with JSON. The target is, for example, `DynamoDB_20120810.Scan` or
+    /// `AmazonSQS.ReceiveMessage`.
     pub(crate) async fn call(&self, target: &str, body: &Value) -> Value {
         let service = if target.starts_with("AmazonSQS") { "sqs" } else { "dynamodb" };
         let scope = format!("Credential=test/20260101/{}/{service}/aws4_request", self.stack.region);
         let request = (self.http.post(&self.stack.aws_endpoint_url))
             .header("x-amz-target", target)
             .header("content-type", "application/x-amz-json-1.0")
-            // The local AWS looks at the scope alone.
+            // The local AWS reads only the scope.
             .header("authorization", format!("AWS4-HMAC-SHA256 {scope}, SignedHeaders=host, Signature=0"))
             .body(body.to_string());
         let answer = request.send().await.unwrap_or_else(|fault| panic!("{target}: {fault}"));
@@ -107,7 +110,7 @@ impl World {
         &self.queues[name]
     }
 
-    /// What a function is started with, for the endpoint of a proxy: every name that any of them asks for.
+    /// Returns a function's settings for the endpoint of a proxy, with every variable that any function reads.
     pub(crate) fn settings(&self, function: &str, endpoint_url: &str) -> Settings {
         let through = |queue: &str| self.queue(queue).replace(&self.stack.aws_endpoint_url, endpoint_url);
         let seconds = FUNCTION_TIMEOUT.as_secs();
@@ -115,7 +118,8 @@ impl World {
             .timeout(FUNCTION_TIMEOUT)
             .variables(self.stack.aws_environment(endpoint_url))
             .variable("FUNCTION_TIMEOUT_SECONDS", seconds.to_string())
-            // What the template sees to on AWS; here the queues' own is shorter, and longer than a function can live.
+            // The template enforces this rule on AWS. The queues' own value is shorter here, but longer than a
+            // function can live.
             .variable("QUEUE_VISIBILITY_SECONDS", (6 * seconds).to_string())
             .variable("WEBHOOK_ATTEMPT_SECONDS", ATTEMPT_SECONDS.to_string())
             .variable("LOOPBACK_WEBHOOKS", "true")
@@ -165,7 +169,7 @@ impl World {
         self.queues.insert(name.to_owned(), made["QueueUrl"].as_str().unwrap().to_owned());
     }
 
-    /// Applies the partners as an operator would, and tells the simulator what their webhooks are signed with.
+    /// Applies the partners as an operator would, and gives the simulator the secrets that sign their webhooks.
     async fn apply_partners(&mut self, run: &str) {
         let folder = std::env::temp_dir().join(run);
         std::fs::create_dir(&folder).unwrap();
@@ -203,7 +207,7 @@ impl World {
     }
 }
 
-/// `gg3-events` and `QUEUE_URL` are `GG3_EVENTS_QUEUE_URL`.
+/// Makes a variable's name: `gg3-events` and `QUEUE_URL` make `GG3_EVENTS_QUEUE_URL`.
 fn variable(name: &str, suffix: &str) -> String {
     format!("{}_{suffix}", name.to_ascii_uppercase().replace('-', "_"))
 }
@@ -222,7 +226,7 @@ fn partner_file(provider: &str, simulator_url: &str) -> String {
                 "webhook": {"url": url}})
         })
         .collect();
-    // JSON is YAML.
+    // A partner file may be JSON, because JSON is YAML.
     json!({
         "provider": provider,
         "name": "A partner of a chaos run",
@@ -232,7 +236,7 @@ fn partner_file(provider: &str, simulator_url: &str) -> String {
     .to_string()
 }
 
-/// Now, in Unix milliseconds.
+/// Returns the current time in Unix milliseconds.
 pub(crate) fn now_ms() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }

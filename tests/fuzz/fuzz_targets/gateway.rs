@@ -1,4 +1,4 @@
-//! API Gateway's payloads, by the law that the tests of `shared/lambda` hold the guard to.
+//! Checks API Gateway's payloads by the law that the tests of `shared/lambda` use for the guard.
 #![no_main]
 
 #[path = "../../../shared/lambda/tests/http/law.rs"]

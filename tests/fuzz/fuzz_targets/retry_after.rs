@@ -1,4 +1,4 @@
-//! See `proof::oracles::retry_after`.
+//! Runs `proof::oracles::retry_after`.
 #![no_main]
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| proof::oracles::retry_after(data));

@@ -1,10 +1,10 @@
-//! The use cases themselves, killed, failed, repeated and held up at every call of a port.
+//! Runs the use cases while every call of a port can fail, be killed, be repeated or be held up.
 //!
-//! A [`story`] of partners' calls and GG3's events is played by several actors at once over the ports in memory. Each
-//! call of a port waits until the scheduler gives its actor a turn, so that the order of all calls, and what goes wrong at
-//! which, is the scheduler's: laid down turn by turn, or drawn from a seed. When the story is over and nothing goes wrong
-//! any more, the ledger is compared: what was answered, what GG3 received, what is owed, what partners were asked and what is
-//! recorded of it.
+//! Several actors play a [`story`] of partners' calls and GG3's events at once over the ports in memory. Each call of
+//! a port waits until the scheduler gives its actor a turn. The scheduler therefore decides the order of all calls
+//! and which of them go wrong: by a script, or by a seed. When the story is over and nothing goes wrong any more, the
+//! ledger compares the partners' answers, the conversions that GG3 received, the deliveries that are owed, the
+//! requests to partners and the recorded attempts.
 //!
 //! A new use case joins as another kind of [`Work`](work::Work), with its own part of the ledger.
 
@@ -24,58 +24,58 @@ use self::{
     story::Story,
 };
 
-/// What happens to the call of a port that has its turn.
+/// Says how the call of a port goes wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mishap {
-    /// It fails, and has done nothing.
+    /// The call fails before it does its work.
     FailsBefore,
-    /// It does its work, and its answer is lost.
+    /// The call does its work, and its answer is lost.
     FailsAfter,
-    /// Whoever makes it dies before.
+    /// The actor dies before the call does its work.
     DiesBefore,
-    /// It does its work, and whoever makes it dies.
+    /// The call does its work, and then the actor dies.
     DiesAfter,
-    /// It waits until everybody else is done, and minutes have passed.
+    /// The call waits until all other actors are done and minutes have passed.
     Waits,
-    /// What its actor works on is handed to another one as well.
+    /// The actor's work is handed to a second actor as well.
     ComesTwice,
 }
 
 impl Mishap {
-    /// All of them.
+    /// Lists all mishaps.
     pub const ALL: [Self; 6] =
         [Self::FailsBefore, Self::FailsAfter, Self::DiesBefore, Self::DiesAfter, Self::Waits, Self::ComesTwice];
 }
 
-/// What queues, streams and tables never do. Each must be found out.
+/// Names a fault that real queues, streams and tables do not have. The ledger must report each of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Slip {
-    /// What an actor worked on when it died does not come again.
+    /// The work of an actor that died does not come again.
     TheDeadHadAcknowledged,
-    /// What an actor reported as failed does not come again.
+    /// Work that was reported as failed does not come again.
     FailuresAreAcknowledged,
-    /// A delivery is claimed and replaced whatever has become of it since it was read.
+    /// The table claims and replaces a delivery although it has changed since it was read.
     TheTableStoresWhatever,
 }
 
-/// What so many histories came to.
+/// Sums up the histories that were played.
 #[derive(Debug, Default)]
 pub struct Played {
-    /// How many histories.
+    /// Counts the histories.
     pub histories: usize,
-    /// How many calls of ports in all of them.
+    /// Counts the calls of ports in all histories.
     pub turns: usize,
-    /// How many requests partners got.
+    /// Counts the requests that partners got.
     pub requests: usize,
-    /// How many requests were never recorded, since their worker died before.
+    /// Counts the requests that were not recorded because their worker died first.
     pub cut_short: usize,
-    /// How many attempts were recorded too late, their claim lost.
+    /// Counts the attempts that were recorded after their claim was lost.
     pub late: usize,
-    /// How many rounds were opened by hand.
+    /// Counts the rounds that were opened by hand.
     pub rounds: u32,
-    /// How often something was swept.
+    /// Counts how often the sweep picked up a delivery.
     pub swept: usize,
-    /// The first that went wrong: how to play it again, and what was wrong.
+    /// Describes the first history that went wrong: how to play it again, and the fault.
     pub wrong: Option<(String, String)>,
 }
 
@@ -109,12 +109,13 @@ impl Played {
     }
 }
 
-/// Each short story with every single mishap; with `pairs`, with every pair of them as well.
+/// Plays each short story with every single mishap. With `pairs` it also plays every pair of mishaps.
 pub fn exhaustively(pairs: bool) -> Played {
     story::short().iter().map(|story| play_all(story, pairs)).fold(Played::default(), Played::and)
 }
 
-/// The short stories that no sweep mends, with every single mishap, where this slip is to be found out in each.
+/// Plays the short stories without a sweep with every single mishap and this slip. The ledger must report the slip in
+/// each of them, because no sweep mends it.
 pub fn with_a_slip(slip: Slip) -> Vec<Played> {
     let slipping = story::short().into_iter().filter(|story| !story.swept);
     slipping.map(|story| play_all(&Story { slip: Some(slip), ..story }, false)).collect()
@@ -146,7 +147,7 @@ fn play_all(story: &Story, pairs: bool) -> Played {
     played
 }
 
-/// A long story in an order and with mishaps that are drawn from this seed: the same seed, the same history.
+/// Plays a long story whose order and mishaps are drawn from this seed. The same seed plays the same history.
 pub fn from_seed(seed: u64) -> Played {
     let mut played = Played::default();
     let story = story::long(seed);
@@ -156,7 +157,7 @@ pub fn from_seed(seed: u64) -> Played {
     played
 }
 
-/// Many of them.
+/// Plays one long story for each seed.
 pub fn at_random(seeds: impl IntoIterator<Item = u64>) -> Played {
     seeds.into_iter().map(from_seed).fold(Played::default(), Played::and)
 }

@@ -1,9 +1,9 @@
-//! Proof that nothing is lost and nothing happens twice, for whoever does not believe it.
+//! Proves that nothing is lost and nothing happens twice.
 //!
-//! - [`protocol`]: every order in which the steps of evaluators, senders, an operator and a sweep can come, with crashes
-//!   anywhere, over the domain's own transitions. Exhaustive, within bounds that are stated.
-//! - [`faults`]: the use cases themselves over ports in memory, with every call failed, killed or held up.
-//! - [`oracles`]: what must hold of any bytes from outside, for libFuzzer to look for exceptions to.
+//! - [`protocol`] checks every order in which the steps of evaluators, senders, an operator and a sweep can come,
+//!   with crashes anywhere, over the domain's own transitions. It is exhaustive within stated bounds.
+//! - [`faults`] runs the use cases over ports in memory, and fails, kills or holds up every call.
+//! - [`oracles`] states laws that hold for any bytes from outside. libFuzzer looks for exceptions.
 
 #![allow(
     clippy::expect_used,
@@ -11,7 +11,7 @@
     clippy::missing_panics_doc,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "it is a test: what cannot be must stop it"
+    reason = "an impossible state must stop a test"
 )]
 
 pub mod faults;

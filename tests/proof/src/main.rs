@@ -1,6 +1,6 @@
-//! `make prove`, `make soak` and `make explore`.
+//! Runs `make prove`, `make soak` and `make explore`.
 
-#![allow(clippy::print_stdout, reason = "what it says is what it is for")]
+#![allow(clippy::print_stdout, reason = "printing results is its purpose")]
 
 use std::{process::ExitCode, time::Instant};
 
@@ -9,10 +9,10 @@ use proof::{
     protocol::{Flaw, Report, Scenario, check, explore},
 };
 
-/// Where the states can be walked through by hand.
+/// Gives the address at which the states can be explored in a browser.
 const EXPLORER: &str = "127.0.0.1:3000";
 
-/// How many long histories `make prove` draws.
+/// Counts the long histories that `make prove` draws.
 const SEEDS: u64 = 2_000;
 
 fn main() -> ExitCode {
@@ -23,11 +23,12 @@ fn main() -> ExitCode {
         ("prove", None) => {
             protocol(Scenario::small().into_iter().chain(Scenario::large()))
                 & flaws()
-                & mishaps("every mishap and every pair of them", || faults::exhaustively(true))
-                & mishaps("long histories, drawn", || faults::at_random(0..SEEDS))
+                & mishaps("every mishap and every pair of mishaps", || faults::exhaustively(true))
+                & mishaps("long histories, drawn from seeds", || faults::at_random(0..SEEDS))
         }
         ("soak", None) => {
-            protocol(Scenario::largest()) & mishaps("long histories, drawn", || faults::at_random(SEEDS..10 * SEEDS))
+            protocol(Scenario::largest())
+                & mishaps("long histories, drawn from seeds", || faults::at_random(SEEDS..10 * SEEDS))
         }
         ("explore", _) => {
             println!("The states of \"{}\": http://{EXPLORER}", Scenario::end_of_a_round().name);
@@ -35,7 +36,7 @@ fn main() -> ExitCode {
             true
         }
         _ => {
-            println!("proof prove | soak | explore");
+            println!("Usage: proof prove | soak | explore");
             false
         }
     };
@@ -51,7 +52,7 @@ fn protocol(scenarios: impl IntoIterator<Item = Scenario>) -> bool {
         let sound = report.broken.is_empty() && report.unseen.is_empty();
         println!("  {} {name:36} {}", if sound { '✓' } else { '✗' }, figures(&report));
         for unseen in &report.unseen {
-            println!("    never {unseen}");
+            println!("    not seen: {unseen}");
         }
         tell(&report);
         good &= sound;
@@ -59,13 +60,13 @@ fn protocol(scenarios: impl IntoIterator<Item = Scenario>) -> bool {
     good
 }
 
-/// Each flaw must be found out, or the checker sees nothing.
+/// Checks that each flaw is found. A checker that misses a flaw is blind.
 fn flaws() -> bool {
-    println!("\nThe same with one rule broken, which must be found out:\n");
+    println!("\nThe same with one rule broken, which the checker must find:\n");
     let mut good = true;
     for flaw in Flaw::ALL {
         let report = check(flaw.scenario());
-        let law = report.broken.first().map_or("not found out", |(law, _)| law);
+        let law = report.broken.first().map_or("not found", |(law, _)| law);
         println!(
             "  {} {:36} {:8} states: {law}",
             if report.broken.is_empty() { '✗' } else { '✓' },
@@ -86,7 +87,7 @@ fn mishaps(name: &str, play: impl FnOnce() -> Played) -> bool {
     println!("  {mark} {histories:9} histories, {turns:10} calls of ports, {:6.1} s", began.elapsed().as_secs_f32());
     let Played { requests, cut_short, late, rounds, swept, .. } = &played;
     println!(
-        "    {requests} requests to partners, {cut_short} of workers who died before the record, {late} recorded too late; \
+        "    {requests} requests to partners, {cut_short} of workers that died before recording, {late} recorded late; \
          {rounds} rounds by hand, {swept} deliveries swept"
     );
     if let Some((way, what)) = wrong {

@@ -1,6 +1,7 @@
-//! What must hold of any bytes whatever, beyond not panicking: the laws that `tests/fuzz` looks for exceptions to.
+//! States laws that hold for any bytes, in addition to not panicking. `tests/fuzz` looks for exceptions to them.
 //!
-//! Each takes the bytes of one input. `make test` asks them of the corpus, `make fuzz` of what libFuzzer makes of it.
+//! Each law takes the bytes of one input. `make test` checks the laws on the corpus; `make fuzz` checks them on
+//! inputs that libFuzzer makes from it.
 
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
@@ -26,10 +27,10 @@ use domain::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-/// A law of any bytes.
+/// Checks a law on the bytes of one input, and panics if it does not hold.
 pub type Oracle = fn(&[u8]);
 
-/// All of them, by their targets' names.
+/// Lists all laws by the names of their fuzz targets.
 pub const ALL: [(&str, Oracle); 7] = [
     ("parameters", parameters),
     ("postback", postback),
@@ -40,13 +41,13 @@ pub const ALL: [(&str, Oracle); 7] = [
     ("retry_after", retry_after),
 ];
 
-/// The pieces between zero bytes.
+/// Splits the data at zero bytes into at most `N` pieces. Missing pieces are empty.
 fn pieces<const N: usize>(data: &[u8]) -> [&[u8]; N] {
     let mut pieces = data.splitn(N, |byte| *byte == 0);
     core::array::from_fn(|_| pieces.next().unwrap_or_default())
 }
 
-/// What is kept of a request says what the request said.
+/// Checks that the kept text of a request says the same as the request.
 pub fn parameters(data: &[u8]) {
     let [query, body] = pieces(data);
     let sent = Parameters::split(query, body);
@@ -60,7 +61,7 @@ pub fn parameters(data: &[u8]) {
     }
 }
 
-/// A postback that is accepted and sent again in another spelling is the same postback.
+/// Checks that an accepted postback stays the same if it is sent again in another spelling.
 pub fn postback(data: &[u8]) {
     let [query, body] = pieces(data);
     let file: PartnerFile = serde_json::from_value(json!({"provider": "acme"})).expect("a partner");
@@ -86,7 +87,7 @@ pub fn postback(data: &[u8]) {
             spelled.extend(["&", name, "=", encoded(&value).as_str()]);
         }
     }
-    let again = parse(&Parameters::split(spelled.as_bytes(), b"")).expect("it was accepted in another spelling");
+    let again = parse(&Parameters::split(spelled.as_bytes(), b"")).expect("the first spelling was accepted");
     assert_eq!(again.postback, parsed.postback);
     assert_eq!(again.postback.content.differences(content), []);
     assert_eq!(again.postback.content.fingerprint(), content.fingerprint());
@@ -98,7 +99,7 @@ fn encoded(text: &str) -> String {
     utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
-/// An event that was read can be written, and reads the same.
+/// Checks that an event can be written and reads the same again.
 pub fn event(data: &[u8]) {
     let received_at = UnixMillis::from_millisecond(1_795_435_200_000);
     let parse = |data: &[u8]| Event::parse(data, received_at, &Timing::default());
@@ -136,7 +137,7 @@ fn of(tracking: &Tracking) -> Value {
     written
 }
 
-/// A partner file is written as it was read, and what it means does not change by that.
+/// Checks that a partner file reads the same after it is written, and is as valid as before.
 pub fn partner(data: &[u8]) {
     let Ok(file) = serde_json::from_slice::<PartnerFile>(data) else { return };
     let written = serde_json::to_vec(&file).expect("a file is JSON");
@@ -148,7 +149,8 @@ pub fn partner(data: &[u8]) {
     );
 }
 
-/// Whatever the values, a URL leads where its template leads, to a public host, and means what it says.
+/// Checks that a URL leads where its template leads and to a public host, whatever the values are, and that its text
+/// reads back the same.
 pub fn webhook(data: &[u8]) {
     let [template, user_id, click_id, event] = pieces::<4>(data).map(|piece| String::from_utf8_lossy(piece));
     let agreed: AgreedIds = serde_json::from_value(json!(["click_id", "user_id"])).expect("ids");
@@ -180,7 +182,8 @@ pub fn webhook(data: &[u8]) {
     }
 }
 
-/// An address that may be dialled is none of those that the standard library knows to be somebody's own.
+/// Checks that an address which may be called is not local, private or otherwise reserved by the standard library's
+/// judgement.
 pub fn address(data: &[u8]) {
     let address = match (<[u8; 4]>::try_from(data), <[u8; 16]>::try_from(data)) {
         (Ok(v4), _) => IpAddr::V4(Ipv4Addr::from(v4)),
@@ -194,7 +197,7 @@ pub fn address(data: &[u8]) {
     match address {
         IpAddr::V4(v4) => {
             assert!(!v4.is_private() && !v4.is_link_local() && !v4.is_broadcast() && !v4.is_documentation(), "{v4}");
-            assert!(address::check(IpAddr::V6(v4.to_ipv6_mapped())).is_err(), "{v4} in IPv6 clothes");
+            assert!(address::check(IpAddr::V6(v4.to_ipv6_mapped())).is_err(), "{v4} written as IPv6");
         }
         IpAddr::V6(v6) => {
             assert!(!v6.is_unique_local() && !v6.is_unicast_link_local() && v6.to_ipv4().is_none(), "{v6}");
@@ -202,7 +205,7 @@ pub fn address(data: &[u8]) {
     }
 }
 
-/// Whatever a partner asks for, it is waited for no shorter than agreed and no longer than six hours for its asking.
+/// Checks that a wait is at least as long as agreed, and at most six hours if the partner asks for more.
 pub fn retry_after(data: &[u8]) {
     let asked = RetryAfter::parse(data);
     let (policy, failed) = (RetryPolicy::default(), UnixMillis::from_millisecond(1_795_435_200_000));

@@ -1,17 +1,17 @@
-//! The protocol of deliveries, model-checked: every reachable state within a scenario's bounds is visited, and every law
-//! is asked of each.
+//! Model-checks the protocol of deliveries: visits every reachable state within a scenario's bounds, and checks every
+//! law in each.
 //!
-//! What is modelled is the world around the rules: a table that replaces what has the revision that was read, a queue
-//! that hands out any message at any time, to two workers at once and in any order, workers that stop for ever or for
-//! longer than their claim between any two steps, answers to writes that are lost, a partner that answers one way or the
-//! other. The rules are not modelled: the model calls [`Delivery`](domain::outbound::delivery::Delivery)'s own functions and
+//! The model covers the world around the rules. A table replaces an item if it still has the revision that was read.
+//! A queue hands out any message at any time, in any order, also to two workers at once. Workers stop between any two
+//! steps, for ever or for longer than their claim. Answers to writes are lost, and the partner answers in several
+//! ways. The rules themselves are not modelled. The model calls the functions of
+//! [`Delivery`](domain::outbound::delivery::Delivery) and
 //! [`Participant::apply`](domain::outbound::participant::Participant::apply), so it cannot drift from them.
 //!
-//! Time is abstracted and nothing is lost by it: of one delivery at most one instant lies ahead at any time (its next
-//! attempt is due, or its claim expires), so "time passes" goes to that instant, and may come between any two steps.
-//! Waits in the queue are not promises that anybody relies on: a message may come out at once. Names that are drawn
-//! (tickets, marks) are told apart but not by what they are; two states that differ only in such names, or in which of two
-//! equal workers is which, are one.
+//! Time is abstracted without loss. A delivery has at most one instant ahead of it: its next attempt is due, or its
+//! claim expires. "Time passes" goes to that instant, and may come between any two steps. No rule relies on the
+//! queue's delay, so a message may come out at once. Drawn names (tickets, marks) are told apart but their text is
+//! ignored. Two states are the same if they differ only in such names, or only by swapping equal workers.
 
 mod canonical;
 mod evaluator;
@@ -31,74 +31,74 @@ pub use self::{
     world::World,
 };
 
-/// What happens next.
+/// Describes the next step of the world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Happening {
-    /// A sender receives a message. Nobody else is kept from receiving it.
+    /// A sender receives a message. Others can still receive the same message.
     Receive {
-        /// Which sender.
+        /// Gives the sender's place.
         sender: usize,
-        /// The message's place in the queue.
+        /// Gives the message's place in the queue.
         message: usize,
     },
     /// A sender takes its next step.
     Send {
-        /// Which.
+        /// Gives the sender's place.
         sender: usize,
-        /// Whether, if the step is a write, its answer is lost.
+        /// Loses the answer if the step is a write.
         lost: bool,
     },
     /// The partner answers the request of a sender with this status.
     Answer {
-        /// Which.
+        /// Gives the sender's place.
         sender: usize,
-        /// The status.
+        /// Gives the HTTP status.
         status: u16,
     },
     /// A sender dies.
     SenderDies {
-        /// Which.
+        /// Gives the sender's place.
         sender: usize,
     },
     /// An evaluator receives an event.
     Take {
-        /// Which evaluator.
+        /// Gives the evaluator's place.
         evaluator: usize,
-        /// Which event.
+        /// Gives the event's place in the story.
         event: usize,
     },
     /// An evaluator takes its next step.
     Evaluate {
-        /// Which.
+        /// Gives the evaluator's place.
         evaluator: usize,
-        /// Whether, if the step is a write, its answer is lost.
+        /// Loses the answer if the step is a write.
         lost: bool,
     },
     /// An evaluator dies.
     EvaluatorDies {
-        /// Which.
+        /// Gives the evaluator's place.
         evaluator: usize,
     },
     /// Time passes until something is due or a claim expires.
     TimePasses,
-    /// An operator opens a round; with `sent`, its message is sent as well.
+    /// An operator opens a round.
     OpenRound {
-        /// Whether the operator's command lived to send the message.
+        /// Says that the operator's command lived long enough to send the message.
         sent: bool,
     },
-    /// An operator cancels.
+    /// An operator cancels the delivery.
     Cancel,
-    /// The campaign is paused, or no longer.
+    /// The campaign is paused (true) or unpaused (false).
     Pause(bool),
-    /// The campaign is archived, for ever.
+    /// The campaign is archived for ever.
     Archive,
-    /// An evaluator that found the goal reached once more sends the first message once more.
+    /// An evaluator finds the goal reached again and sends the first message again.
     SendFirstAgain,
     /// The sweep runs.
     Sweep,
     /// The queue loses a message.
     Lose {
-        /// Its place in the queue.
+        /// Gives the message's place in the queue.
         message: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! What the fuzzer has found worth keeping, asked again in every build.
+//! Checks the laws on the inputs that fuzzing found worth keeping.
 
 use std::{fs, path::Path};
 

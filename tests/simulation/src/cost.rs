@@ -1,14 +1,14 @@
-//! What the day costs, by the operator's command's own arithmetic.
+//! Computes the day's costs by asking the operator's command.
 
 use std::process::Command;
 
 use serde_json::Value;
 
-/// Dollars of a million of each unit of work.
+/// Gives the cost of a million of each unit of work, in dollars.
 pub(crate) struct Costs(Vec<Value>);
 
 impl Costs {
-    /// What `postbackctl cost` says for these flags, as cargo built it beside this program.
+    /// Asks `postbackctl cost` with these flags, as cargo built it beside this program.
     pub(crate) fn ask(flags: &[String]) -> Self {
         let program = std::env::current_exe().expect("a process knows its own path").with_file_name("postbackctl");
         let answer = Command::new(&program).args(["cost", "--json"]).args(flags).output();
@@ -16,7 +16,7 @@ impl Costs {
         Self(serde_json::from_slice(&answer.stdout).expect("postbackctl cost --json prints JSON"))
     }
 
-    /// Dollars of so many of this.
+    /// Returns the cost of this many units of work, in dollars.
     pub(crate) fn of(&self, what: &str, count: u64) -> f64 {
         let row = self.0.iter().find(|row| row["what"] == what).unwrap_or_else(|| panic!("no unit of work {what}"));
         let million: f64 = row["total"].as_str().and_then(|text| text.parse().ok()).expect("a total is a number");

@@ -1,4 +1,4 @@
-//! One day, event after event, in simulated milliseconds.
+//! Simulates one day event by event, in simulated milliseconds.
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
@@ -14,44 +14,44 @@ use crate::{
     queue::{Message, Queue},
 };
 
-/// A sample: one delivery of so many, with so many times less concurrency.
+/// Scales the sample: one delivery in this many is simulated, with this many times less concurrency.
 pub(crate) const FACTOR: usize = 2;
-/// Deliveries owed a second, of 100,000 events: one event of 200 reaches a goal.
+/// Counts the deliveries owed each second at 100,000 events. One event in 200 reaches a goal.
 pub(crate) const DELIVERIES_A_SECOND: usize = 500;
-/// From how many in flight on SQS may call a group noisy.
+/// Gives the messages in flight on SQS from which a group may be noisy.
 const NOISY_FROM: usize = 30;
-/// What a batch takes besides its slowest partner: two writes, a send, the way.
+/// Gives the time that a batch takes beyond its slowest partner: two writes, a send, the way.
 const OVERHEAD_MS: i64 = 25;
 
 pub(crate) const MINUTE_MS: i64 = 60_000;
 pub(crate) const HOUR_MS: i64 = 60 * MINUTE_MS;
 pub(crate) const DAY_MS: i64 = 24 * HOUR_MS;
-/// From when to when the partner is down.
+/// Says when the partner goes down and when it returns.
 pub(crate) const DOWN_FROM: i64 = 10 * HOUR_MS;
 pub(crate) const DOWN_UNTIL: i64 = 12 * HOUR_MS;
 
-/// What is tried.
+/// Describes a scenario to simulate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Scenario {
     pub(crate) name: &'static str,
     pub(crate) outage: Outage,
     pub(crate) fair: bool,
-    /// `WebhooksConcurrency` and `WebhookRetriesConcurrency`.
+    /// Gives `WebhooksConcurrency` and `WebhookRetriesConcurrency`.
     pub(crate) concurrency: [usize; 2],
 }
 
-/// What is known of each minute, of the sample.
+/// Holds the figures of each minute of the sample.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Minute {
-    /// Messages that wait at the minute's end, of first attempts and of resends.
+    /// Counts the messages that wait at the minute's end, of first attempts and of resends.
     pub(crate) depth: [usize; 2],
-    /// Batches at work at its end.
+    /// Counts the batches at work at the minute's end.
     pub(crate) batches: [usize; 2],
-    /// How long first attempts of other partners waited that were begun in it.
+    /// Lists how long other partners' first attempts waited that began in this minute.
     pub(crate) waits_ms: Vec<u32>,
 }
 
-/// What came of a day.
+/// Holds the results of a day.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Day {
     pub(crate) minutes: Vec<Minute>,
@@ -61,23 +61,23 @@ pub(crate) struct Day {
     pub(crate) first_attempts: u64,
     pub(crate) resends: u64,
     pub(crate) hops: u64,
-    /// Batches that attempts were made in, what they held, and how long they took.
+    /// Counts the batches in which attempts were made, their messages, and the time they took.
     pub(crate) batches: u64,
     pub(crate) batched: u64,
     pub(crate) batched_ms: u64,
-    /// How long after its return the partner had each delivery that was owed before it.
+    /// Lists how long after its return the partner got each delivery that was owed before.
     pub(crate) made_up_ms: Vec<u32>,
-    /// How late other partners' resends were received, after they were due: all of them.
+    /// Lists how late other partners' resends were received after they were due.
     pub(crate) resends_late_ms: Vec<u32>,
 }
 
-/// What happens at an instant; ordered so that a day is the same each time.
+/// Says what happens at an instant. The variants are ordered so that a day is the same each time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Happens {
     Owed,
-    /// A message can be received: its place among those that wait for it.
+    /// A message can be received. The field is its place among the waiting messages.
     Visible(usize),
-    /// A batch has ended: its queue, and its place among the batches.
+    /// A batch has ended. The fields are its queue and its place among the batches.
     Ended(usize, usize),
     MinuteEnds,
 }
@@ -90,13 +90,13 @@ struct Simulation<'a> {
     agenda: BinaryHeap<Reverse<(i64, u64, Happens)>>,
     planned: u64,
     queues: [Queue; 2],
-    /// Messages that are delayed, and batches at work, by place.
+    /// Holds delayed messages and working batches by place.
     delayed: Slab<Message>,
     working: Slab<Vec<Message>>,
     day: Day,
 }
 
-/// A day in this scenario.
+/// Simulates a day in this scenario.
 pub(crate) fn simulate(scenario: Scenario, partners: &Partners, seed: u64) -> Day {
     simulate_until(scenario, partners, seed, DAY_MS)
 }
@@ -159,7 +159,7 @@ impl Simulation<'_> {
 
     fn owe(&mut self) {
         let wait = dice::until_next(&mut self.rng, (DELIVERIES_A_SECOND / FACTOR) as f64);
-        // To the millisecond, and on an average right.
+        // The wait is rounded to whole milliseconds, and is exact on average.
         let wait = (wait + self.rng.f64() - 0.5).round().max(0.0) as i64;
         self.plan(self.now + wait, Happens::Owed);
         self.day.owed += 1;
@@ -168,10 +168,10 @@ impl Simulation<'_> {
         self.work(0);
     }
 
-    /// Takes batches while there are messages and concurrency.
+    /// Takes batches while messages wait and concurrency is free.
     fn work(&mut self, queue: usize) {
         while let Some(batch) = self.queues[queue].take() {
-            // A batch is sent concurrently, and lasts as long as its slowest message.
+            // A batch sends concurrently and takes as long as its slowest message.
             let took = batch.iter().map(|message| self.handle(*message)).max().unwrap_or_default();
             if took > 0 {
                 self.day.batches += 1;
@@ -183,7 +183,7 @@ impl Simulation<'_> {
         }
     }
 
-    /// One message: an attempt, or another hop towards it. How long that takes.
+    /// Handles one message, which is an attempt or another hop towards it, and returns the time in milliseconds.
     fn handle(&mut self, message: Message) -> i64 {
         if self.now < message.due_at {
             self.day.hops += 1;
@@ -234,7 +234,7 @@ impl Simulation<'_> {
     }
 }
 
-/// Things by place, whose places are used again.
+/// Stores values by place, and uses free places again.
 struct Slab<T> {
     things: Vec<Option<T>>,
     free: Vec<usize>,
@@ -267,12 +267,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_delivery_is_delivered_exhausted_or_under_way_and_has_one_first_attempt_at_most() {
+    fn no_more_deliveries_end_than_begin_or_begin_than_are_owed() {
         let partners = Partners::new(&mut Rng::with_seed(1));
         let scenario = Scenario { name: "short of everything", outage: Outage::Hangs, fair: true, concurrency: [4, 4] };
         let day = simulate_until(scenario, &partners, 1, HOUR_MS / 4);
         assert!(day.first_attempts <= day.owed && day.delivered + day.exhausted <= day.first_attempts, "{day:?}");
         assert!(day.minutes.iter().all(|minute| minute.batches.iter().all(|batches| *batches <= 2)));
-        assert!(day.minutes.iter().any(|minute| minute.depth[0] > 1000), "what is too little is seen to be");
+        assert!(
+            day.minutes.iter().any(|minute| minute.depth[0] > 1000),
+            "a lack of concurrency shows as waiting messages"
+        );
     }
 }

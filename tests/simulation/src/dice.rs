@@ -1,4 +1,4 @@
-//! Random numbers of the distributions that the day needs, in addition to the even ones of `fastrand`.
+//! Draws random numbers from the distributions that the day needs, in addition to the uniform ones of `fastrand`.
 
 use fastrand::Rng;
 

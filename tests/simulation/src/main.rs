@@ -1,5 +1,5 @@
-//! A day of webhooks in simulated time: 10,000 partners, the largest of them down for two hours, with and without fair
-//! queues. Writes `SIMULATION.md` and `SIMULATION.svg` beside its sources; the same seed writes the same.
+//! Simulates a day of webhooks for 10,000 partners, the largest of which is down for two hours, with and without fair
+//! queues. Writes `SIMULATION.md` and `SIMULATION.svg` beside its sources. The same seed writes the same files.
 
 #![allow(
     clippy::cast_possible_truncation,
@@ -12,7 +12,7 @@
     clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
-    reason = "a model on paper: nothing of it is deployed, and a fault of it may end it"
+    reason = "a model that is never deployed, so a fault may end it"
 )]
 
 mod cost;
@@ -33,15 +33,15 @@ use self::{
     partners::{Outage, Partners},
 };
 
-/// Computes a day of webhooks, and writes what came of it.
+/// Computes a day of webhooks, and writes the results.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// The same seed is the same day.
+    /// Chooses the random numbers; the same seed computes the same day.
     #[arg(long, default_value_t = 1)]
     seed: u64,
 }
 
-/// As template.yaml has them.
+/// Equals the values in template.yaml.
 const CONCURRENCY: [usize; 2] = [200, 50];
 
 const SCENARIOS: [Scenario; 4] = [

@@ -1,4 +1,5 @@
-//! The day as a picture: a panel for each value, a line for each scenario, hours to the right, powers of ten upwards.
+//! Draws the day: a panel for each value and a line for each scenario, with hours to the right and powers of ten
+//! upwards.
 
 use plotters::prelude::*;
 
@@ -11,21 +12,21 @@ const SIZE: (u32, u32) = (1000, 860);
 const COLOURS: [RGBColor; 4] =
     [RGBColor(192, 57, 43), RGBColor(36, 113, 163), RGBColor(34, 153, 84), RGBColor(125, 60, 152)];
 const OUTAGE: RGBColor = RGBColor(235, 235, 235);
-/// The minutes of one point, which shows the worst of them.
+/// Counts the minutes of one point. The point shows the worst of them.
 const MINUTES_A_POINT: usize = 5;
 const HOURS: f64 = 24.0;
 
-/// A panel: its title, its unit, its highest value, and the value of a minute.
+/// Describes a panel by its title, unit, highest value, and the value of a minute.
 type Panel = (&'static str, &'static str, f64, fn(&Minute) -> f64);
 
 const PANELS: [Panel; 3] = [
-    ("The longest wait of 99 of 100 first attempts of other partners", "ms", 1e8, |minute| {
+    ("p99 wait of first attempts of other partners", "ms", 1e8, |minute| {
         let mut waits = minute.waits_ms.clone();
         waits.sort_unstable();
         waits.get(waits.len() * 99 / 100).map_or(0.0, |ms| f64::from(*ms))
     }),
-    ("Messages that wait on webhooks", "messages", 1e7, |minute| (minute.depth[0] * FACTOR) as f64),
-    ("Messages that wait on webhook-retries", "messages", 1e7, |minute| (minute.depth[1] * FACTOR) as f64),
+    ("Messages waiting on webhooks", "messages", 1e7, |minute| (minute.depth[0] * FACTOR) as f64),
+    ("Messages waiting on webhook-retries", "messages", 1e7, |minute| (minute.depth[1] * FACTOR) as f64),
 ];
 
 type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
@@ -35,11 +36,11 @@ pub(crate) fn svg(days: &[(Scenario, Day)]) -> String {
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        area.fill(&WHITE).expect("a text takes a picture");
+        area.fill(&WHITE).expect("drawing to a string cannot fail");
         for (panel, area) in PANELS.iter().zip(area.split_evenly((PANELS.len(), 1))) {
-            draw(&area, panel, days).expect("a text takes a picture");
+            draw(&area, panel, days).expect("drawing to a string cannot fail");
         }
-        area.present().expect("a text takes a picture");
+        area.present().expect("drawing to a string cannot fail");
     }
     svg
 }

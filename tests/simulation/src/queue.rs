@@ -1,32 +1,33 @@
-//! A queue of SQS with Lambda behind it: messages wait, batches of up to ten are taken while there is concurrency.
+//! Models an SQS queue with Lambda behind it. Messages wait, and batches of up to ten are taken while concurrency is
+//! free.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 
-/// What a batch holds at most.
+/// Limits the messages of a batch.
 const BATCH: usize = 10;
 
-/// A message: an attempt of a delivery, in milliseconds of the day.
+/// Holds a message for an attempt of a delivery, in milliseconds of the day.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Message {
     pub(crate) partner: usize,
     pub(crate) n: u8,
     pub(crate) due_at: i64,
-    /// When it could be received.
+    /// Says when the message could be received.
     pub(crate) visible_at: i64,
-    /// When its delivery was owed.
+    /// Says when its delivery was owed.
     pub(crate) owed_at: i64,
 }
 
-/// A queue.
+/// Holds a queue.
 pub(crate) struct Queue {
     fair: bool,
-    /// From how many messages in flight on a group may be noisy.
+    /// Gives the messages in flight from which a group may be noisy.
     noisy_from: usize,
-    /// Batches at the same time, at most.
+    /// Limits the batches at the same time.
     pub(crate) concurrency: usize,
     pub(crate) batches: usize,
     waiting: HashMap<usize, VecDeque<(u64, Message)>>,
-    /// The oldest message of each group that has any: its number and the group.
+    /// Holds the oldest message of each group that has any, as its number and group.
     heads: BTreeSet<(u64, usize)>,
     in_flight: HashMap<usize, usize>,
     in_flight_in_all: usize,
@@ -50,13 +51,13 @@ impl Queue {
         }
     }
 
-    /// How many messages wait.
+    /// Counts the waiting messages.
     pub(crate) fn depth(&self) -> usize {
         self.depth
     }
 
     pub(crate) fn push(&mut self, message: Message) {
-        // Without groups all messages are one line.
+        // Without groups all messages are in one line.
         let group = if self.fair { message.partner } else { 0 };
         self.arrived += 1;
         self.depth += 1;
@@ -67,7 +68,7 @@ impl Queue {
         line.push_back((self.arrived, message));
     }
 
-    /// The next batch, if there is anything to do and anybody to do it.
+    /// Takes the next batch, if a message waits and concurrency is free.
     pub(crate) fn take(&mut self) -> Option<Vec<Message>> {
         if self.batches == self.concurrency || self.depth == 0 {
             return None;
@@ -82,7 +83,7 @@ impl Queue {
         Some(batch)
     }
 
-    /// A batch has ended; its messages are gone.
+    /// Ends a batch and forgets its messages.
     pub(crate) fn give_back(&mut self, batch: &[Message]) {
         self.batches -= 1;
         self.in_flight_in_all -= batch.len();
@@ -93,7 +94,7 @@ impl Queue {
         }
     }
 
-    /// The oldest message of a group that is not noisy; the oldest of all, if all are.
+    /// Takes the oldest message of a group that is not noisy, or the oldest of all if all groups are noisy.
     fn take_one(&mut self) -> Option<Message> {
         let quiet = self.heads.iter().find(|(_, group)| !self.is_noisy(*group));
         let (number, group) = *quiet.or_else(|| self.heads.first())?;
@@ -109,7 +110,8 @@ impl Queue {
         Some(message)
     }
 
-    /// As SQS has it: more than a tenth of what is in flight, and not just a few.
+    /// Returns true if the group is noisy by SQS's rule: it has more than a tenth of the messages in flight, and a
+    /// minimum number.
     fn is_noisy(&self, group: usize) -> bool {
         let in_flight = self.in_flight.get(&group).copied().unwrap_or_default();
         self.fair && in_flight >= self.noisy_from && in_flight * 10 > self.in_flight_in_all
@@ -120,7 +122,7 @@ impl Queue {
 mod tests {
     use super::*;
 
-    /// One message of each of these partners, in this order.
+    /// Returns a queue with one message of each of these partners, in this order.
     fn filled(fair: bool, partners: &[usize]) -> Queue {
         let mut queue = Queue::new(fair, 2, 3);
         for partner in partners {
@@ -134,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn one_line_gives_messages_as_they_came_and_no_more_batches_than_there_may_be() {
+    fn an_unfair_queue_keeps_the_order_and_limits_the_batches() {
         let mut queue = filled(false, &[7; 25]);
         let batch = queue.take().unwrap();
         assert_eq!(partners(&batch), [7; 10]);
@@ -145,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn where_a_partner_is_noisy_others_go_first_and_it_gets_what_is_left() {
+    fn a_noisy_partners_messages_come_after_all_others() {
         let mut queue = filled(true, &[7, 7, 7, 7, 7, 7, 1, 2]);
         assert_eq!(partners(&queue.take().unwrap()), [7, 7, 7, 1, 2, 7, 7, 7]);
     }

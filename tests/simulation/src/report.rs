@@ -1,4 +1,4 @@
-//! What came of the days, in words and tables.
+//! Reports the days in words and tables.
 
 use std::fmt::Write as _;
 
@@ -11,56 +11,54 @@ use crate::{
 const POSTBACKS_A_SECOND: u64 = 10_000;
 const EVENTS_A_SECOND: u64 = 100_000;
 
-/// A row of the table: what it says, and how it is computed.
+/// Describes a row of the table by its title and the function that computes it.
 type Row = (&'static str, fn(&Day) -> String);
 
-/// Before the partner is down, while it is, and after.
+/// Gives the times before, during and after the outage.
 const PHASES: [(i64, i64); 3] = [(8 * HOUR_MS, DOWN_FROM), (DOWN_FROM, DOWN_UNTIL), (DOWN_UNTIL, DAY_MS)];
 
 const ROWS: [Row; 17] = [
-    ("first attempts of other partners wait, before: half, 99 of 100, longest", |day| waits(day, 0)),
-    ("… while the partner is down", |day| waits(day, 1)),
-    ("… after", |day| waits(day, 2)),
-    ("resends of other partners are late, all day: half, 99 of 100, longest", |day| {
-        percentiles(day.resends_late_ms.clone())
-    }),
-    ("`webhooks`, most that waited at a minute's end", |day| scaled(most(day, |day| day.depth[0]))),
-    ("… fewer than 1,000 again, after the outage's end", |day| few_again(day, 0)),
-    ("`webhook-retries`, most that waited", |day| scaled(most(day, |day| day.depth[1]))),
-    ("… fewer than 1,000 again, after the outage's end", |day| few_again(day, 1)),
-    ("batches of `webhooks` at the same time, most", |day| scaled(most(day, |day| day.batches[0]))),
-    ("batches of `webhook-retries`, most", |day| scaled(most(day, |day| day.batches[1]))),
+    ("wait of other partners' first attempts before the outage: p50, p99, longest", |day| waits(day, 0)),
+    ("… during the outage", |day| waits(day, 1)),
+    ("… after the outage", |day| waits(day, 2)),
+    ("lateness of other partners' resends, all day: p50, p99, longest", |day| percentiles(day.resends_late_ms.clone())),
+    ("most messages waiting on `webhooks` at a minute's end", |day| scaled(most(day, |day| day.depth[0]))),
+    ("… time from the outage's end to fewer than 1,000", |day| few_again(day, 0)),
+    ("most messages waiting on `webhook-retries`", |day| scaled(most(day, |day| day.depth[1]))),
+    ("… time from the outage's end to fewer than 1,000", |day| few_again(day, 1)),
+    ("most batches of `webhooks` at the same time", |day| scaled(most(day, |day| day.batches[0]))),
+    ("most batches of `webhook-retries`", |day| scaled(most(day, |day| day.batches[1]))),
     ("first attempts", |day| scaled(day.first_attempts as usize)),
     ("resends", |day| scaled(day.resends as usize)),
-    ("a batch of attempts, on an average", |day| batch(day)),
-    ("hops of waits beyond 15 minutes", |day| scaled(day.hops as usize)),
-    ("delivered by the day's end", |day| scaled(day.delivered as usize)),
-    ("exhausted", |day| scaled(day.exhausted as usize)),
-    ("the partner has what it missed, after its return: half, 99 of 100, all", |day| {
+    ("average batch of attempts", |day| batch(day)),
+    ("hops in waits longer than 15 minutes", |day| scaled(day.hops as usize)),
+    ("deliveries delivered by the day's end", |day| scaled(day.delivered as usize)),
+    ("deliveries exhausted", |day| scaled(day.exhausted as usize)),
+    ("time until the partner gets missed deliveries after its return: p50, p99, all", |day| {
         percentiles(day.made_up_ms.clone())
     }),
 ];
 
-/// The whole report.
+/// Returns the whole report.
 pub(crate) fn markdown(days: &[(Scenario, Day)], partners: &Partners, seed: u64) -> String {
     let mut text = introduction(partners, seed);
     text.push_str("| |");
     for (scenario, _) in days {
-        write!(text, " {} |", scenario.name).expect("text takes text");
+        write!(text, " {} |", scenario.name).expect("writing to a string cannot fail");
     }
     text.push_str("\n|---|");
     text.push_str(&"---:|".repeat(days.len()));
     text.push('\n');
     for (what, compute) in ROWS {
-        write!(text, "| {what} |").expect("text takes text");
+        write!(text, "| {what} |").expect("writing to a string cannot fail");
         for (_, day) in days {
-            write!(text, " {} |", compute(day)).expect("text takes text");
+            write!(text, " {} |", compute(day)).expect("writing to a string cannot fail");
         }
         text.push('\n');
     }
-    text.push_str("| webhooks' cost, the day |");
+    text.push_str("| cost of webhooks for the day |");
     for (_, day) in days {
-        write!(text, " ${} |", thousands(webhooks_cost(day) as u64)).expect("text takes text");
+        write!(text, " ${} |", thousands(webhooks_cost(day) as u64)).expect("writing to a string cannot fail");
     }
     text.push_str("\n\n![Waits and queues over the day](SIMULATION.svg)\n");
     text.push_str(&the_rest(&Costs::ask(&[])));
@@ -71,12 +69,12 @@ pub(crate) fn markdown(days: &[(Scenario, Day)], partners: &Partners, seed: u64)
 fn introduction(partners: &Partners, seed: u64) -> String {
     format!(
         "# A day with {} partners, one of them down\n\n\
-         Computed, not measured: `make simulate SEED={seed}` writes this page, the same for the same seed. Partners are owed \
-         {DELIVERIES_A_SECOND} webhooks a second all day (one of 200 of {} events a second reaches a goal); the largest has \
-         {:.1} % of them, the second half as many, and so on (Zipf). The largest is down from 10:00 to 12:00: it hangs until \
-         the attempt's limit of 10 s, or refuses at once. A sample: one delivery of {FACTOR}, with so much \
-         less concurrency; counts are scaled back.\n\n\
-         Concurrency is template.yaml's, 200 batches of `webhooks` and 50 of `webhook-retries`, but in the last column.\n\n",
+         This page is computed, not measured. `make simulate SEED={seed}` writes it, and the same seed writes the same page. \
+         Partners are owed {DELIVERIES_A_SECOND} webhooks a second all day, because one in 200 of {} events a second reaches \
+         a goal. The largest partner has {:.1} % of them, the second half as many, and so on (Zipf). The largest is down from \
+         10:00 to 12:00: it hangs until the attempt's limit of 10 s, or refuses at once. The simulation is a sample of one \
+         delivery in {FACTOR}, with concurrency reduced by the same factor; counts are scaled back.\n\n\
+         Concurrency is template.yaml's, 200 batches of `webhooks` and 50 of `webhook-retries`, except in the last column.\n\n",
         thousands(PARTNERS as u64),
         thousands(EVENTS_A_SECOND),
         100.0 * partners.share_of_down(),
@@ -84,41 +82,41 @@ fn introduction(partners: &Partners, seed: u64) -> String {
 }
 
 const ASSUMPTIONS: &str = "
-## What it rests on
+## Assumptions
 
-- Resends and hops are the domain's own `RetryPolicy` (10 minutes times the resend's number) and `hop`; everything else is a
-  model of what AWS documents, not AWS.
-- Lambda takes a batch of up to ten as soon as a message waits and concurrency is free; a batch lasts as long as its slowest
-  message and 25 ms. Nothing throttles, crashes or scales up slowly.
-- Fair queues give the oldest message of a group that is not noisy first. Noisy is a group with more than a tenth of what is in
-  flight, and with 30 messages at least (in the sample, so many less); SQS's second measure, consumers' time, is left out.
-- A partner's answers take 50 to 500 ms in the middle, by partner, lognormal around that (sigma 0.6); one of a hundred attempts
-  fails where a partner is up. Deliveries are owed independently of each other (Poisson).
-- The smaller a sample, the longer waits look where all concurrency is in use, since it frees in larger steps: one of ten says
-  5.5 s where one of two says 2.9 s.
-- Rates are the same all day: the outage is the only thing that changes.
-- Costs are `postbackctl cost`'s, with batches as full and as long as they were here, and its defaults for the rest.
+- Resends and hops use the domain's own `RetryPolicy` (10 minutes times the resend's number) and `hop`. Everything else is a
+  model of AWS's documentation, not AWS.
+- Lambda takes a batch of up to ten as soon as a message waits and concurrency is free. A batch takes as long as its slowest
+  message and 25 ms. Nothing is throttled, crashes or scales up slowly.
+- Fair queues first give the oldest message of a group that is not noisy. A group is noisy if it has more than a tenth of the
+  messages in flight, and at least 30 (fewer in the sample, by its factor). SQS's second measure, consumers' time, is left out.
+- A partner's median time to answer is 50 to 500 ms. Its answers are lognormal around that (sigma 0.6), and one attempt in a
+  hundred fails while the partner is up. Deliveries are owed independently of each other (Poisson).
+- A smaller sample makes waits look longer while all concurrency is in use, because it frees in larger steps: a sample of one
+  in ten shows 5.5 s where one in two shows 2.9 s.
+- Rates are the same all day. Only the outage changes.
+- Costs come from `postbackctl cost`, with batches as full and as long as they were here, and its defaults for the rest.
 ";
 
-/// What does not depend on the outage.
+/// Returns the costs that do not depend on the outage.
 fn the_rest(costs: &Costs) -> String {
     let seconds = (DAY_MS / 1000) as u64;
     let (postbacks, events) = (POSTBACKS_A_SECOND * seconds, EVENTS_A_SECOND * seconds);
     let rows = [
-        ("postbacks, new, 10,000 a second", costs.of("postback, new", postbacks)),
-        ("events, 100,000 a second, of which no campaign needs nine of ten", {
+        ("new postbacks, 10,000 a second", costs.of("postback, new", postbacks)),
+        ("events, 100,000 a second, nine in ten of them needed by no campaign", {
             costs.of("event that no campaign needs", events / 10 * 9)
                 + costs.of("event that changes something", events / 10)
         }),
     ];
     let mut text = "\n## The rest of the day's cost\n\n| | |\n|---|---:|\n".to_owned();
     for (what, dollars) in rows {
-        writeln!(text, "| {what} | ${} |", thousands(dollars as u64)).expect("text takes text");
+        writeln!(text, "| {what} | ${} |", thousands(dollars as u64)).expect("writing to a string cannot fail");
     }
     text
 }
 
-/// With batches as full, and as long, as they were on an average.
+/// Returns the cost of webhooks, with batches as full and as long as they were on average.
 fn webhooks_cost(day: &Day) -> f64 {
     let batches = day.batches.max(1);
     let flags = [
@@ -157,7 +155,7 @@ fn most(day: &Day, of: impl Fn(&crate::day::Minute) -> usize) -> usize {
     day.minutes.iter().map(of).max().unwrap_or_default()
 }
 
-/// How long after the outage's end fewer than a thousand wait, for the rest of the day.
+/// Returns how long after the outage fewer than a thousand messages wait, for the rest of the day.
 fn few_again(day: &Day, queue: usize) -> String {
     let ends = (DOWN_UNTIL / MINUTE_MS) as usize;
     let last = day.minutes.iter().rposition(|minute| minute.depth[queue] * FACTOR >= 1000);

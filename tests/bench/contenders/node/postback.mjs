@@ -1,4 +1,4 @@
-// What a postback is, for both variants: whose it is, what it says.
+// Reads and checks a postback, for both variants.
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 
 const REQUIRED = ['user_id', 'click_id', 'transaction_id', 'currency', 'amount_decimal'];

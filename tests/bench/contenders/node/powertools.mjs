@@ -1,4 +1,4 @@
-// Powertools keeps what was answered, and answers it again; a changed content fails its validation.
+// Lets Powertools keep the answer and give it again. Changed content fails its validation.
 import { IdempotencyConfig, IdempotencyValidationError, makeIdempotent } from '@aws-lambda-powertools/idempotency';
 import { DynamoDBPersistenceLayer } from '@aws-lambda-powertools/idempotency/dynamodb';
 import { admitted, answer, log, parse, receipt } from './postback.mjs';

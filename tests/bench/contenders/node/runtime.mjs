@@ -1,4 +1,5 @@
-// The Runtime API's loop and nothing else: lighter than the one that Lambda's own image has, so that it is no handicap.
+// Runs the Runtime API's loop and nothing else. It is lighter than the loop of Lambda's own image, so it is no
+// handicap.
 import http from 'node:http';
 
 const agent = new http.Agent({ keepAlive: true, maxSockets: 1, noDelay: true });

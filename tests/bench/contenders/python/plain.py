@@ -1,4 +1,4 @@
-"""One conditional put; a known transaction's item comes back with the failure."""
+"""Makes one conditional put. A known transaction's item comes back with the failure."""
 
 import os
 

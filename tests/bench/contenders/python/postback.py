@@ -1,4 +1,4 @@
-"""What a postback is, for both variants: whose it is, what it says."""
+"""Reads and checks a postback, for both variants."""
 
 import hashlib
 import hmac

@@ -1,4 +1,4 @@
-"""Powertools keeps what was answered, and answers it again; a changed content fails its validation."""
+"""Lets Powertools keep the answer and give it again. Changed content fails its validation."""
 
 import os
 

@@ -1,4 +1,4 @@
-//! As much of DynamoDB's expressions as clients here write.
+//! Reads the part of DynamoDB's expressions that the clients here write.
 
 use std::{cmp::Ordering, iter::Peekable, vec::IntoIter};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Item;
 
-/// What `#names` and `:values` of a request mean.
+/// Resolves the `#names` and `:values` of a request.
 #[derive(Debug)]
 pub(super) struct Names<'a> {
     names: &'a Value,
@@ -33,7 +33,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// A condition.
+/// Holds a condition.
 #[derive(Debug)]
 pub(super) enum Condition {
     Any(Vec<Condition>),
@@ -48,7 +48,7 @@ impl Condition {
     pub(super) fn parse(expression: &str) -> Result<Self, String> {
         let mut tokens = tokens(expression).into_iter().peekable();
         let condition = Self::any(&mut tokens)?;
-        tokens.next().map_or(Ok(condition), |left| Err(format!("what is {left} in {expression}?")))
+        tokens.next().map_or(Ok(condition), |left| Err(format!("unknown {left} in {expression}")))
     }
 
     fn any(tokens: &mut Tokens) -> Result<Self, String> {
@@ -73,7 +73,7 @@ impl Condition {
         match first.as_str() {
             "(" => {
                 let inner = Self::any(tokens)?;
-                tokens.next_if(|token| token == ")").map(|_| inner).ok_or_else(|| "a bracket is open".to_owned())
+                tokens.next_if(|token| token == ")").map(|_| inner).ok_or_else(|| "a bracket is not closed".to_owned())
             }
             "attribute_exists" | "attribute_not_exists" => {
                 let (_, path, _) = (next()?, next()?, next()?);
@@ -119,7 +119,8 @@ fn number(value: &Value) -> Option<i128> {
     value["N"].as_str()?.parse().ok()
 }
 
-/// Carries out an update expression: `SET` (a value, or `if_not_exists`), `ADD` (numbers), `REMOVE`.
+/// Carries out an update expression with the clauses `SET` (a value, or `if_not_exists`), `ADD` (numbers) and
+/// `REMOVE`.
 pub(super) fn update(expression: &str, names: &Names<'_>, item: &mut Item) -> Result<(), String> {
     let mut tokens = tokens(expression).into_iter().peekable();
     let mut clause = String::new();
@@ -150,7 +151,7 @@ pub(super) fn update(expression: &str, names: &Names<'_>, item: &mut Item) -> Re
             (path, "REMOVE") => {
                 item.remove(&names.path(path).join("."));
             }
-            _ => return Err(format!("what is {token} in {expression}?")),
+            _ => return Err(format!("unknown {token} in {expression}")),
         }
     }
     Ok(())
@@ -165,7 +166,7 @@ fn set(item: &mut Item, path: &[&str], value: Value) -> Result<(), String> {
         }
         [name, rest @ ..] => {
             let inner = item.get_mut(*name).and_then(|value| value["M"].as_object_mut());
-            set(inner.ok_or_else(|| format!("{name} is no map"))?, rest, value)
+            set(inner.ok_or_else(|| format!("{name} is not a map"))?, rest, value)
         }
     }
 }

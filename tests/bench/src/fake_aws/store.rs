@@ -1,4 +1,4 @@
-//! Tables and queues, and the operations on them.
+//! Holds tables and queues, and carries out the operations on them.
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
@@ -10,7 +10,7 @@ use super::{
     expression::{Condition, Names, update},
 };
 
-/// An answer that is an error.
+/// Holds an answer that is an error.
 #[derive(Debug)]
 pub(super) struct Refused(pub(super) Value);
 
@@ -29,7 +29,7 @@ impl Table {
     }
 }
 
-/// All tables, and how often queues were sent to.
+/// Holds all tables, and counts the messages.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     tables: BTreeMap<String, Table>,
@@ -54,7 +54,8 @@ impl Store {
     }
 
     pub(super) fn call(&mut self, target: &str, body: &[u8]) -> Answer {
-        let request: Value = serde_json::from_slice(body).map_err(|_| refusal("SerializationException", "no JSON"))?;
+        let request: Value =
+            serde_json::from_slice(body).map_err(|_| refusal("SerializationException", "the body is not JSON"))?;
         let operation = target.rsplit('.').next().unwrap_or_default();
         let tables = || request["RequestItems"].as_object()?.keys().next().map(String::as_str);
         let queue = || request["QueueUrl"].as_str()?.rsplit('/').next();
@@ -144,7 +145,7 @@ impl Store {
         Ok(json!({"Responses": responses, "UnprocessedKeys": {}}))
     }
 
-    /// Puts only.
+    /// Carries out puts only.
     fn batch_write_item(&mut self, request: &Value) -> Answer {
         for (name, asked) in request["RequestItems"].as_object().into_iter().flatten() {
             for write in asked.as_array().into_iter().flatten() {
@@ -157,7 +158,7 @@ impl Store {
         Ok(json!({"UnprocessedItems": {}}))
     }
 
-    /// Of an index in which nothing is found: no job here leaves a delivery so late that a sweep would look at it.
+    /// Answers a query of an index with no items, because no job here leaves a late delivery for the sweep.
     fn query(&mut self, request: &Value) -> Answer {
         self.table(&request["TableName"])?;
         if request["IndexName"].is_null() {
@@ -167,7 +168,7 @@ impl Store {
         Ok(json!({"Items": [], "Count": 0, "ScannedCount": 0}))
     }
 
-    /// Puts only.
+    /// Carries out puts only.
     fn transact_write_items(&mut self, request: &Value) -> Answer {
         let writes: Vec<&Value> =
             request["TransactItems"].as_array().into_iter().flatten().map(|w| &w["Put"]).collect();
@@ -247,7 +248,7 @@ fn half_read_units(item: Option<&Item>, consistent: bool) -> u64 {
     units(item.map_or(0, size), 4096) * if consistent { 2 } else { 1 }
 }
 
-/// An item's size as DynamoDB counts it, for texts, numbers, lists and maps.
+/// Returns an item's size in bytes as DynamoDB counts it, for texts, numbers, lists and maps.
 fn size(item: &Item) -> usize {
     item.iter().map(|(name, value)| name.len() + size_of_value(value)).sum()
 }

@@ -1,4 +1,4 @@
-//! Postbacks: answered, recorded, passed on.
+//! Checks that postbacks are answered, recorded and passed on.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,10 +12,10 @@ use crate::{
     world::World,
 };
 
-/// Provider and transaction id.
+/// Names a transaction by its provider and id.
 type Transaction = (String, String);
 
-/// All that is known of postbacks at the end.
+/// Holds all recorded postbacks and conversions after the run.
 pub(crate) struct Conversions {
     recorded: BTreeMap<Transaction, (Content, String)>,
     items: usize,
@@ -24,7 +24,7 @@ pub(crate) struct Conversions {
 }
 
 impl Conversions {
-    /// Reads all of it.
+    /// Reads them from the tables and queues.
     pub(crate) async fn read(world: &World) -> Self {
         let items: Vec<PostbackItem> = scan(world, "postbacks").await;
         let mut recorded = BTreeMap::new();
@@ -39,7 +39,7 @@ impl Conversions {
         Self { recorded, items: items.len(), passed_on, set_aside }
     }
 
-    /// Holds it against what the partners were answered.
+    /// Checks them against the answers that the partners got.
     pub(crate) fn check(&self, answered: &[Answered], ledger: &mut Ledger) {
         let asked: BTreeSet<Transaction> = answered.iter().map(Answered::transaction).collect();
         let of_status = |status: &str| answered.iter().filter(|answered| answered.body["status"] == status).count();
@@ -54,7 +54,7 @@ impl Conversions {
         let recorded: BTreeSet<Transaction> = self.recorded.keys().cloned().collect();
         ledger.law(self.items == recorded.len(), || "a transaction is recorded more than once".to_owned());
         for other in recorded.symmetric_difference(&asked) {
-            ledger.law(false, || format!("{other:?} is recorded or was answered, and not both"));
+            ledger.law(false, || format!("{other:?} is recorded or was answered, but not both"));
         }
         for answered in answered {
             self.check_answer(answered, ledger);
@@ -62,16 +62,16 @@ impl Conversions {
         self.check_passed_on(ledger);
     }
 
-    /// A 200 tells the receipt of the recorded content, a 409 that another one stands.
+    /// Checks an answer. A 200 has the receipt of the recorded content; a 409 means that other content is recorded.
     fn check_answer(&self, answered: &Answered, ledger: &mut Ledger) {
         let Some((content, receipt)) = self.recorded.get(&answered.transaction()) else { return };
         let same = normal(&answered.postback.content) == *content;
         let its_receipt = answered.body["receipt_id"] == **receipt;
         let holds = if answered.status == 200 { same && its_receipt } else { !same };
-        ledger.law(holds, || format!("{answered:?}, and recorded is {content:?} with receipt {receipt}"));
+        ledger.law(holds, || format!("{answered:?}, but {content:?} is recorded with receipt {receipt}"));
     }
 
-    /// Each recorded postback at least once, and nothing else.
+    /// Checks that each recorded postback is passed on at least once, and nothing else is.
     fn check_passed_on(&self, ledger: &mut Ledger) {
         let mut missing: BTreeSet<&Transaction> = self.recorded.keys().collect();
         for conversion in &self.passed_on {
@@ -81,7 +81,7 @@ impl Conversions {
             let stands = self.recorded.get(&transaction);
             let holds =
                 stands.is_some_and(|(content, receipt)| *content == normal(&said) && *receipt == text("receipt_id"));
-            ledger.law(holds, || format!("the conversion {conversion} is of no such postback: {stands:?}"));
+            ledger.law(holds, || format!("the conversion {conversion} differs from its postback: {stands:?}"));
             missing.remove(&transaction);
         }
         for transaction in missing {
@@ -103,7 +103,7 @@ fn content(content: &domain::inbound::postback::Content) -> Content {
     normal(&Content { user_id, click_id, amount: content.amount_decimal.to_string() })
 }
 
-/// `1.50` and `1.5` are one amount.
+/// Writes the amount in one form, since `1.50` and `1.5` are equal.
 fn normal(content: &Content) -> Content {
     let amount: Amount = content.amount.parse().expect("an amount");
     Content { amount: amount.canonical(), ..content.clone() }
@@ -131,7 +131,7 @@ mod tests {
             "receipt_id": "r-1"})
     }
 
-    /// How many differences there are where one postback of 1.5 with receipt r-1 is recorded.
+    /// Counts the differences if one postback of 1.5 with receipt r-1 is recorded.
     fn differences(answers: &[Answered], passed_on: Vec<Value>) -> usize {
         let recorded = BTreeMap::from([(("acme".into(), "t-1".into()), (content("1.5"), "r-1".into()))]);
         let mut ledger = Ledger::default();
@@ -140,19 +140,19 @@ mod tests {
     }
 
     #[test]
-    fn a_ledger_in_order_has_no_differences() {
+    fn a_correct_ledger_has_no_differences() {
         let answers = [answered(200, "1.50", "r-1"), answered(409, "2", "")];
         assert_eq!(differences(&answers, vec![conversion("1.5"), conversion("1.50")]), 0);
     }
 
     #[test]
-    fn each_thing_that_must_not_be_is_a_difference() {
+    fn each_fault_is_a_difference() {
         let (good, passed_on) = (answered(200, "1.5", "r-1"), vec![conversion("1.5")]);
         let cases = [
             ("a 200 for another content", vec![answered(200, "2", "r-1")], passed_on.clone()),
             ("a 200 with another receipt", vec![answered(200, "1.5", "r-2")], passed_on.clone()),
             ("a 409 for the same content", vec![good.clone(), answered(409, "1.5", "")], passed_on.clone()),
-            ("recorded for nobody", Vec::new(), passed_on),
+            ("recorded without an answer", Vec::new(), passed_on),
             ("never passed on", vec![good.clone()], Vec::new()),
             ("passed on with another amount", vec![good], vec![conversion("1.5"), conversion("2")]),
         ];

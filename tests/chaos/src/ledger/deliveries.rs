@@ -1,4 +1,4 @@
-//! Deliveries: owed, attempted, ended.
+//! Checks that deliveries are owed, attempted and ended as they must be.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,10 +19,10 @@ use crate::{
     world::World,
 };
 
-/// The campaigns' initial interval.
+/// Gives the campaigns' initial interval, in milliseconds.
 const INTERVAL_MS: i64 = 1000;
 
-/// All that is known of deliveries at the end.
+/// Holds all deliveries, attempts and requests after the run.
 pub(crate) struct Deliveries {
     stored: BTreeMap<String, Delivery>,
     late: Vec<AttemptItem>,
@@ -32,7 +32,7 @@ pub(crate) struct Deliveries {
 }
 
 impl Deliveries {
-    /// Reads all of it.
+    /// Reads them from the tables and queues.
     pub(crate) async fn read(world: &World, requests: Vec<Request>) -> Self {
         let items: Vec<DeliveryItem> = scan(world, "deliveries").await;
         let stored = items.into_iter().map(|item| (item.delivery.id().to_string(), item.delivery)).collect();
@@ -47,7 +47,7 @@ impl Deliveries {
         Self { stored, late, requests: by_id, dead_letters, malformed }
     }
 
-    /// Holds it against what the events come to, and against the kills.
+    /// Checks them against the events and the kills.
     pub(crate) fn check(&self, story: &Story, killed_with: &BTreeMap<String, u64>, ledger: &mut Ledger) {
         let ended = |ending| self.stored.values().filter(|delivery| delivery.ending() == Some(ending)).count();
         ledger.line("deliveries owed", story.owed.len());
@@ -58,25 +58,25 @@ impl Deliveries {
         ledger.line("attempts recorded", self.stored.values().map(|delivery| delivery.attempts().len()).sum::<usize>());
         ledger.line("attempts recorded late, beside their delivery", self.late.len());
         ledger.line("requests that partners received", self.requests.values().map(Vec::len).sum::<usize>());
-        ledger.line("of them repeated, after a kill in mid-attempt", self.repeated());
+        ledger.line("of them repeated after a kill during the attempt", self.repeated());
         ledger.line("webhook messages in dead-letter queues", self.dead_letters.len());
         ledger.line("malformed events set aside", self.malformed.len());
 
         let stored: BTreeSet<Owed> = self.stored.values().map(names).collect();
         for other in stored.symmetric_difference(&story.owed) {
-            ledger.law(false, || format!("{other:?} is owed or stored, and not both"));
+            ledger.law(false, || format!("{other:?} is owed or stored, but not both"));
         }
         ledger.law(self.malformed == story.malformed, || {
-            format!("set aside are {:?} instead of {:?}", self.malformed, story.malformed)
+            format!("the events set aside are {:?} instead of {:?}", self.malformed, story.malformed)
         });
         for delivery in self.stored.values() {
             self.check_life(delivery, ledger);
             self.check_requests(delivery, killed_with, ledger);
         }
         for (id, requests) in &self.requests {
-            ledger.law(self.stored.contains_key(id), || format!("the webhook-id {id} is of no delivery"));
+            ledger.law(self.stored.contains_key(id), || format!("the webhook-id {id} belongs to no delivery"));
             let verified = requests.iter().all(|request| request.signature == Signature::Verified);
-            ledger.law(verified, || format!("a request of {id} does not verify"));
+            ledger.law(verified, || format!("the signature of a request of {id} is wrong"));
         }
     }
 
@@ -85,7 +85,7 @@ impl Deliveries {
         self.stored.values().map(surplus).sum()
     }
 
-    /// The attempts of a delivery that are kept anywhere.
+    /// Counts the attempts of a delivery that are stored anywhere.
     fn made(&self, delivery: &Delivery) -> usize {
         delivery.attempts().len() + self.late.iter().filter(|late| late.delivery_id == *delivery.id()).count()
     }
@@ -94,15 +94,16 @@ impl Deliveries {
         self.requests.get(delivery.id().as_str()).map_or(&[], Vec::as_slice)
     }
 
-    /// It ended, or an operator is told; as its attempts say; none of them early; none too many.
+    /// Checks that the delivery ended or is in a dead-letter queue, that its attempts explain the ending, and that
+    /// none of them is early or too many.
     fn check_life(&self, delivery: &Delivery, ledger: &mut Ledger) {
         let id = delivery.id().as_str();
         let (attempts, told) = (delivery.attempts(), || format!("{delivery:#?}"));
         let is_set_aside = || self.dead_letters.iter().any(|body| body.contains(id));
-        ledger.law(delivery.ending().is_some() || is_set_aside(), || format!("it has not ended: {}", told()));
+        ledger.law(delivery.ending().is_some() || is_set_aside(), || format!("the delivery has not ended: {}", told()));
         ledger.law(attempts.len() <= ATTEMPTS.into(), || format!("too many attempts: {}", told()));
         for (n, attempt) in (1u8..).zip(attempts) {
-            ledger.law(attempt.n == n, || format!("attempts are not in order: {}", told()));
+            ledger.law(attempt.n == n, || format!("attempts are out of order: {}", told()));
             ledger.law(attempt.sent_at >= attempt.due_at, || format!("an attempt was early: {}", told()));
         }
         for (failed, next) in attempts.iter().zip(attempts.iter().skip(1)) {
@@ -121,10 +122,11 @@ impl Deliveries {
             Some(Ending::Cancelled) => false,
             None => true,
         };
-        ledger.law(holds, || format!("it did not end as its attempts say: {}", told()));
+        ledger.law(holds, || format!("the ending disagrees with the attempts: {}", told()));
     }
 
-    /// What the partner received is what was recorded, and at most one request more for each kill that hit it.
+    /// Checks that the partner's requests match the recorded attempts, with at most one more for each kill that hit
+    /// the delivery.
     fn check_requests(&self, delivery: &Delivery, killed_with: &BTreeMap<String, u64>, ledger: &mut Ledger) {
         let (requests, made) = (self.requests_of(delivery), self.made(delivery));
         let answered =
@@ -138,13 +140,13 @@ impl Deliveries {
         });
         let delivered = delivery.ending() == Some(Ending::Delivered);
         let said_so = requests.iter().any(|request| request.answered.starts_with('2'));
-        ledger.law(!delivered || said_so, || format!("delivered, though the partner never said so: {delivery:#?}"));
+        ledger.law(!delivered || said_so, || format!("delivered, but the partner never answered 2xx: {delivery:#?}"));
     }
 }
 
 fn names(delivery: &Delivery) -> Owed {
     let expected = DeliveryId::of(delivery.provider(), delivery.campaign(), delivery.participant());
-    assert_eq!(*delivery.id(), expected, "a delivery's id is its names'");
+    assert_eq!(*delivery.id(), expected, "a delivery's id is derived from its names");
     let (user, provider, campaign): (&UserId, &Provider, &CampaignName) =
         (delivery.participant(), delivery.provider(), delivery.campaign());
     (user.to_string(), provider.to_string(), campaign.to_string())

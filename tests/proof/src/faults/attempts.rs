@@ -1,4 +1,5 @@
-//! Deliveries as partners and operators see them: the requests, the attempts that are recorded, how each delivery ends.
+//! Checks deliveries as partners and operators see them: the requests, the recorded attempts and how each delivery
+//! ends.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,30 +24,34 @@ use super::{
     work::{INTERVAL, REQUEST, provider},
 };
 
-/// What was seen of them while the story was told.
+/// Remembers the attempts and requests that were seen while the story was played.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     recorded: BTreeMap<(DeliveryId, u32, u8), Attempt>,
     late: BTreeSet<(DeliveryId, u32, String)>,
     requests: usize,
-    /// Requests whose worker died before it had recorded them.
+    /// Counts the requests whose worker died before it recorded them.
     pub(super) cut_short: usize,
 }
 
-/// How many requests partners got, and how many attempts are recorded.
+/// Counts the requests that partners got and the attempts that are recorded, in this order.
 pub(super) fn counts(state: &State) -> (usize, usize) {
     let current: usize = state.deliveries.values().map(|delivery| delivery.attempts().len()).sum();
     (state.requests.len(), current + state.attempts.len())
 }
 
 impl Attempts {
-    /// How many attempts were recorded beside their delivery.
+    /// Counts the attempts that were recorded beside their delivery.
     pub(super) fn late(&self) -> usize {
         self.late.len()
     }
 
-    /// What must hold at any instant: no request is begun that its claim might not outlast; attempts are numbered from 1,
-    /// six at most, and stay; one is too late only if its claim can have expired.
+    /// Checks the laws that hold at any instant. A request starts only if its claim outlasts it. A round has at most
+    /// six attempts, numbered from 1, and they stay. An attempt is late only if its claim can have expired.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first broken law.
     pub(super) fn look(&mut self, state: &State) -> Result<(), String> {
         for (at, id, url) in &state.requests[self.requests..] {
             let claim = state.deliveries[id].claim();
@@ -63,13 +68,13 @@ impl Attempts {
                 let place = (delivery.id().clone(), delivery.round(), n);
                 let first = self.recorded.entry(place).or_insert_with(|| attempt.clone());
                 if first != attempt || attempt.n != n {
-                    return Err(format!("attempt {n} was {first:?} and is {attempt:?}"));
+                    return Err(format!("attempt {n} changed from {first:?} to {attempt:?}"));
                 }
             }
         }
         let now = UnixMillis::from_millisecond(state.millisecond);
         for (place, attempt) in state.attempts.iter().filter(|(place, _)| is_late(place)) {
-            // Whose round was left by hand needs no other reason.
+            // A round that was left by hand needs no other reason for a late attempt.
             let only_round = state.deliveries.get(&place.0).is_some_and(|delivery| delivery.round() == 1);
             if self.late.insert(place.clone()) && only_round && now < attempt.sent_at.plus(REQUEST) {
                 return Err(format!("two workers made one attempt while a claim lived: {attempt:?}"));
@@ -78,15 +83,18 @@ impl Attempts {
         Ok(())
     }
 
-    /// What must hold in the end.
+    /// Checks the laws that hold when the story is over, and returns the first broken one as an error.
     pub(super) fn audit(&self, state: &State, story: &Story) -> Result<(), String> {
         let (requests, recorded) = counts(state);
         if requests > recorded + self.cut_short {
-            return Err(format!("{requests} requests, {recorded} recorded, {} cut short", self.cut_short));
+            return Err(format!(
+                "{requests} requests, but {recorded} recorded and {} of workers that died",
+                self.cut_short
+            ));
         }
         for (at, id, url) in &state.requests {
             if *id != of(url) {
-                return Err(format!("{url} was called as {id}"));
+                return Err(format!("{url} was called with the webhook-id {id}"));
             }
             if *at < story.open().from {
                 return Err(format!("{url} was called while its campaign was paused"));
@@ -106,7 +114,7 @@ impl Attempts {
                 state.attempts.get(&(id.clone(), *round, n.to_string()))
             };
             if kept != Some(attempt) {
-                return Err(format!("{attempt:?} is gone from round {round} of {id}"));
+                return Err(format!("{attempt:?} is missing from round {round} of {id}"));
             }
             let before = self.recorded.get(&(id.clone(), *round, n - 1));
             let soonest = before.map_or(attempt.due_at, |before| {
@@ -122,28 +130,28 @@ impl Attempts {
     }
 }
 
-/// It has ended, and what is recorded says that it had to end so.
+/// Checks that the delivery has ended, and that its recorded attempts explain the ending.
 fn ended(delivery: &Delivery, state: &State, archived: bool) -> Result<(), String> {
     let verdicts =
         |verdict: Verdict| delivery.attempts().iter().any(move |attempt| attempt.outcome.verdict() == verdict);
     let beside = state.attempts.iter().filter(|((id, ..), _)| id == delivery.id());
     let mut beside = beside.filter(|(_, attempt)| attempt.outcome.verdict() == Verdict::Delivered);
     let agrees = match delivery.ending() {
-        None => return Err(format!("it never ends: {delivery:?}")),
+        None => return Err(format!("the delivery never ends: {delivery:?}")),
         Some(Ending::Delivered) => verdicts(Verdict::Delivered) || beside.next().is_some(),
         Some(_) if verdicts(Verdict::Delivered) => false,
         Some(Ending::Gone) => verdicts(Verdict::Gone),
         Some(Ending::Exhausted) => delivery.attempts().len() == usize::from(ATTEMPTS),
         Some(Ending::Cancelled) => archived,
     };
-    if agrees { Ok(()) } else { Err(format!("it ended otherwise than its attempts: {delivery:?}")) }
+    if agrees { Ok(()) } else { Err(format!("the delivery's ending disagrees with its attempts: {delivery:?}")) }
 }
 
 fn is_late((_, _, name): &(DeliveryId, u32, String)) -> bool {
     name.contains(' ')
 }
 
-/// The delivery that a URL is of, as the story's webhooks have it.
+/// Returns the delivery that a URL of the story's webhooks belongs to.
 fn of(url: &str) -> DeliveryId {
     let mut segments = url.rsplit('/');
     let user = segments.next().and_then(|click| click.strip_prefix("c-")).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What must agree when the story is over: what was answered, what GG3 received, what is owed.
+//! Compares the final answers, the conversions that GG3 received and the deliveries that are owed.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use domain::{inbound::conversion::Conversion, values::ids::DeliveryId};
 
 use super::play::Play;
 
-/// What there is in the end, whatever happened on the way.
+/// Holds the outcome that a story must have whatever goes wrong on the way.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ledger {
     owed: BTreeSet<DeliveryId>,
@@ -23,7 +23,8 @@ impl Ledger {
         }
     }
 
-    /// Whether everything agrees, with itself and with the same story told calmly.
+    /// Checks that everything agrees with itself and with the same story played without mishaps. Returns the first
+    /// difference as an error.
     pub(super) fn audit(play: &Play, calmly: &Self) -> Result<(), String> {
         if let Some(wrong) = &play.at_once_wrong {
             return Err(wrong.clone());
@@ -32,15 +33,16 @@ impl Ledger {
         outbound(play)?;
         play.attempts.audit(&play.world.state(), &play.story)?;
         let ours = Self::of(play);
-        if ours == *calmly { Ok(()) } else { Err(format!("{ours:?} where calmly it is {calmly:?}")) }
+        if ours == *calmly { Ok(()) } else { Err(format!("{ours:?} instead of {calmly:?} without mishaps")) }
     }
 }
 
-/// Every call was answered, a 200 with the receipt of what is recorded, and GG3 has exactly what is recorded.
+/// Checks that every call was answered, that a 200 has the receipt of the recorded content, and that GG3 received
+/// exactly the recorded content.
 fn inbound(play: &Play) -> Result<(), String> {
     for query in &play.story.calls {
         if !play.answers.iter().any(|(answered, _)| answered == query) {
-            return Err(format!("never answered: {query}"));
+            return Err(format!("a call was never answered: {query}"));
         }
     }
     for (query, answer) in &play.answers {
@@ -51,20 +53,20 @@ fn inbound(play: &Play) -> Result<(), String> {
         };
         let original =
             play.recorded.values().find(|recorded| recorded.receipt.transaction_id == receipt.transaction_id);
-        let original = original.ok_or_else(|| format!("answered and not recorded: {query}"))?;
+        let original = original.ok_or_else(|| format!("a call was answered but not recorded: {query}"))?;
         let contradicts = matches!(answer, Answer::Conflict(_));
         let stands = serde_json::to_value(&original.postback.content).expect("JSON");
         let (sent, stands) = (query.rsplit('=').next(), stands["amount_decimal"].as_str());
         if original.receipt != *receipt || contradicts == (sent.map(units) == stands.map(units)) {
-            return Err(format!("{query} was answered {answer:?} over {original:?}"));
+            return Err(format!("{query} was answered {answer:?} although {original:?} is recorded"));
         }
     }
     let received: BTreeSet<String> = play.world.state().conversions.iter().map(told).collect();
     let recorded: BTreeSet<String> = play.recorded.values().map(|recorded| told(&recorded.clone().into())).collect();
-    if received == recorded { Ok(()) } else { Err(format!("GG3 received {received:?} of {recorded:?}")) }
+    if received == recorded { Ok(()) } else { Err(format!("GG3 received {received:?}, but {recorded:?} are recorded")) }
 }
 
-/// The story's amounts are whole, however they are written.
+/// Returns the whole units of an amount. The story's amounts are whole, however they are written.
 fn units(amount: &str) -> &str {
     amount.split('.').next().unwrap_or_default()
 }
@@ -73,21 +75,26 @@ fn told(conversion: &Conversion) -> String {
     serde_json::to_string(conversion).expect("JSON")
 }
 
-/// Whatever is owed has a message, and no message is of anything else; whoever is marked has what the mark stands for.
+/// Checks that every owed delivery has a message and that every message belongs to one. Checks the same of the
+/// participants' marks.
 fn outbound(play: &Play) -> Result<(), String> {
     let state = play.world.state();
     let sent: BTreeSet<&DeliveryId> = state.webhooks.iter().map(|attempt| &attempt.delivery_id).collect();
     let owed: BTreeSet<&DeliveryId> = state.deliveries.keys().collect();
     if sent != owed {
-        return Err(format!("owed {owed:?}, sent {sent:?}"));
+        return Err(format!("deliveries {owed:?} are owed, but messages were sent for {sent:?}"));
     }
     for (user, (participant, _)) in &state.participants {
         for (provider, campaign) in participant.reached() {
             if !state.deliveries.contains_key(&DeliveryId::of(provider, campaign, user)) {
-                return Err(format!("{user} is marked for {campaign} and nothing is owed"));
+                return Err(format!("{user} is marked for {campaign}, but no delivery is owed"));
             }
         }
     }
     let marked: usize = state.participants.values().map(|(participant, _)| participant.reached().count()).sum();
-    if marked == owed.len() { Ok(()) } else { Err(format!("{} owed, {marked} marked", owed.len())) }
+    if marked == owed.len() {
+        Ok(())
+    } else {
+        Err(format!("{} deliveries are owed, but {marked} goals are marked", owed.len()))
+    }
 }

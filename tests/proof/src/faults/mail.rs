@@ -1,14 +1,14 @@
-//! The queues of webhooks: what they took comes out when its time has come, and again until it is acknowledged.
+//! Models the queues of webhooks. A message comes out when it is due, and again until it is acknowledged.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use app::memory::World;
 use domain::{outbound::delivery::Message, values::time::UnixMillis};
 
-/// How long a message that was handed out is hidden; longer than any worker lives.
+/// Limits how long a received message is hidden. It is longer than any worker lives.
 const VISIBILITY: Duration = Duration::from_mins(6);
 
-/// Both queues as one: which of the two a message is on makes no difference to what becomes of it.
+/// Holds both queues as one, because the result does not depend on which of the two holds a message.
 #[derive(Debug, Default)]
 pub(super) struct Mail {
     first_attempts: usize,
@@ -17,7 +17,8 @@ pub(super) struct Mail {
 }
 
 impl Mail {
-    /// Takes what was sent since; of all that ever was, these are lost.
+    /// Takes the messages that were sent since the last call. `lost` gives the numbers of those to lose, counted over
+    /// the whole story.
     pub(super) fn collect(&mut self, world: &World, lost: &BTreeSet<usize>) {
         let mut state = world.state();
         let now = UnixMillis::from_millisecond(state.millisecond);
@@ -32,19 +33,19 @@ impl Mail {
         self.first_attempts = state.webhooks.len();
     }
 
-    /// Hands out what has arrived, so many at most.
+    /// Hands out at most `most` messages that have arrived.
     pub(super) fn hand_out(&mut self, now: UnixMillis, most: usize) -> Vec<Message> {
         self.waiting.sort_by_key(|(_, arrives)| *arrives);
         let arrived = self.waiting.iter().take(most).take_while(|(_, arrives)| *arrives <= now).count();
         self.waiting.drain(..arrived).map(|(message, _)| message).collect()
     }
 
-    /// What was handed out at this instant is not acknowledged.
+    /// Puts a message back that was handed out at this instant and not acknowledged.
     pub(super) fn comes_again(&mut self, message: Message, handed_out: UnixMillis) {
         self.waiting.push((message, handed_out.plus(VISIBILITY)));
     }
 
-    /// When there is something to hand out.
+    /// Returns the next instant at which a message can be handed out.
     pub(super) fn next(&self) -> Option<UnixMillis> {
         self.waiting.iter().map(|(_, arrives)| *arrives).min()
     }

@@ -1,4 +1,4 @@
-//! The scheduler: whose turn it is, and what goes wrong at it.
+//! Schedules the actors: gives turns, and decides what goes wrong at each.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -30,19 +30,19 @@ use super::{
     work::{Done, FUNCTION, OPERATION, Work, perform},
 };
 
-/// More turns than any story has; one that has more does not end.
+/// Limits the turns of a story. A story with more does not end.
 const MOST_TURNS: usize = 20_000;
-/// In a drawn history, turns after which nothing goes wrong any more.
+/// Counts the turns of a drawn history after which nothing goes wrong any more.
 const TROUBLED_TURNS: usize = 600;
-/// Between two sweeps, when there is nothing else to wait for.
+/// Gives the time between two sweeps when nothing else is left to wait for.
 const SWEEP_EVERY: Duration = Duration::from_mins(61);
 
-/// Who decides what happens.
+/// Decides the order of turns and their mishaps.
 #[derive(Debug)]
 pub(super) enum Chooser {
-    /// The actors take turns, and this happens at these.
+    /// The actors take turns, and the mishaps happen at these turns.
     Script(BTreeMap<usize, Mishap>),
-    /// All is drawn.
+    /// The order and the mishaps are drawn.
     Seed(Rng),
 }
 
@@ -51,21 +51,21 @@ struct Actor {
     work: Work,
     future: Pin<Box<dyn Future<Output = Done>>>,
     began: UnixMillis,
-    /// How many requests it has made and not recorded.
+    /// Counts the requests that the actor has made and not recorded.
     unrecorded: usize,
-    /// Waits until everybody else is done.
+    /// Makes the actor wait until all others are done.
     held: bool,
 }
 
-/// A history, and what was seen of it from outside.
+/// Holds a history and what was seen of it from outside.
 pub(super) struct Play {
     pub(super) world: World,
     pub(super) story: Story,
-    /// Each answer that a partner got, with its query.
+    /// Holds each answer that a partner got, with its query.
     pub(super) answers: Vec<(String, Answer)>,
-    /// What was wrong at the instant at which it happened.
+    /// Describes the first fault, found at the instant at which it happened.
     pub(super) at_once_wrong: Option<String>,
-    /// The postbacks as they were first seen recorded.
+    /// Holds the postbacks as they were first recorded.
     pub(super) recorded: BTreeMap<(Provider, TransactionId), RecordedPostback>,
     pub(super) attempts: Attempts,
     mail: Mail,
@@ -105,14 +105,14 @@ impl Play {
         while play.goes_on() {
             play.take_turn(&mut chooser);
             if play.turns > MOST_TURNS {
-                play.wrong("it does not end");
+                play.wrong("the story does not end");
                 break;
             }
         }
         play
     }
 
-    /// How many calls of ports there were.
+    /// Counts the calls of ports.
     pub(super) fn turns(&self) -> usize {
         self.turns
     }
@@ -121,8 +121,8 @@ impl Play {
         self.at_once_wrong.get_or_insert(what.into());
     }
 
-    /// Gives everybody free something to do; where nobody has anything, lets time pass until there is. Answers whether
-    /// there is.
+    /// Gives work to every free actor. If no work is left, it lets time pass until there is. Returns false when the
+    /// story is over.
     fn goes_on(&mut self) -> bool {
         self.mail.collect(&self.world, &self.story.lost);
         self.start_actors();
@@ -160,7 +160,7 @@ impl Play {
             let Some(bodies) = self.events.pop_front() else { break };
             self.start(Work::Evaluate(bodies));
         }
-        // One at a time, as a shard of a stream has it.
+        // A shard of a stream is read by one worker at a time.
         if !self.stream.is_empty() && busy(&self.actors, |work| matches!(work, Work::Relay(_))) == 0 {
             let records = self.stream.drain(..).collect();
             self.start(Work::Relay(records));
@@ -222,7 +222,7 @@ impl Play {
         self.look();
     }
 
-    /// Lets an actor make one call; and go on to its next, or to its end.
+    /// Lets an actor make one call and go on to its next call or its end.
     fn advance(&mut self, at: usize, trouble: Option<Trouble>) {
         let calls = self.world.state().calls.len();
         if let Some(trouble) = trouble {
@@ -233,7 +233,7 @@ impl Play {
         actor.stage.give_turn();
         let mut context = Context::from_waker(Waker::noop());
         let mut done = None;
-        // Those who work on several users at once look at each in turn, and may pause between.
+        // Actors that work on several users at once look at each in turn, and may pause in between.
         for _ in 0..64 {
             if let Poll::Ready(all) = actor.future.as_mut().poll(&mut context) {
                 done = Some(all);
@@ -253,7 +253,7 @@ impl Play {
         }
     }
 
-    /// The actor is gone, and what it worked on comes again, behind the rest; a stream's records before the rest.
+    /// Removes the actor. Its work comes again after all other work; a stream's records come before it.
     fn die(&mut self, at: usize) {
         let Actor { work, began, unrecorded, .. } = self.actors.remove(at);
         self.attempts.cut_short += unrecorded;
@@ -265,14 +265,14 @@ impl Play {
             Work::Evaluate(bodies) => self.events.push_back(bodies),
             Work::Relay(records) => records.into_iter().rev().for_each(|record| self.stream.push_front(record)),
             Work::Send(messages, _) => messages.into_iter().for_each(|message| self.mail.comes_again(message, began)),
-            // Neither is repeated for its own sake: the next sweep sees to both.
+            // Neither is repeated. The next sweep mends what they left.
             Work::OpenRound(_) | Work::Sweep(_) => {}
         }
     }
 
     fn settle(&mut self, done: Done, actor: &Actor) {
         if actor.unrecorded > 0 && self.now().plus(2 * OPERATION) < actor.began.plus(FUNCTION) {
-            self.wrong("who made an attempt did not record it, and had time to");
+            self.wrong("a worker did not record its attempt although it had time");
         }
         self.attempts.cut_short += actor.unrecorded;
         match done {
@@ -314,7 +314,7 @@ impl Play {
         }
     }
 
-    /// What is new in the table of postbacks comes by its stream; what was there must still be what it was.
+    /// Passes new records of the postbacks' table to its stream, and checks that no recorded postback has changed.
     fn look(&mut self) {
         let seen = self.attempts.look(&self.world.state());
         if let Err(wrong) = seen {
@@ -335,7 +335,7 @@ impl Play {
         if let Answer::Accepted(receipt) | Answer::Duplicate(receipt) = answer
             && !self.recorded.values().any(|recorded| recorded.receipt == *receipt)
         {
-            let wrong = format!("answered 200 before it was durable: {query}");
+            let wrong = format!("a call was answered 200 before it was durable: {query}");
             self.wrong(wrong);
         }
     }

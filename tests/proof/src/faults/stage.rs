@@ -1,4 +1,4 @@
-//! Ports that wait for their actor's turn, before ports in memory.
+//! Puts ports that wait for their actor's turn in front of the ports in memory.
 
 use std::{
     future::poll_fn,
@@ -39,13 +39,13 @@ use domain::{
     },
 };
 
-/// One actor's way to the ports.
+/// Gives one actor access to the ports.
 #[derive(Debug, Clone)]
 pub(super) struct Stage {
     pub(super) world: World,
-    /// One call may be made.
+    /// Allows one call.
     turn: Arc<AtomicBool>,
-    /// What is wrong with the ports, to see whether that is seen.
+    /// Makes the ports break a rule, to test that the ledger reports it.
     slip: Option<Slip>,
 }
 
@@ -59,12 +59,12 @@ impl Stage {
         self.turn.store(true, Ordering::Relaxed);
     }
 
-    /// Whether the actor has made a call since.
+    /// Returns true if the actor has made a call since its last turn.
     pub(super) fn took_turn(&self) -> bool {
         !self.turn.swap(false, Ordering::Relaxed)
     }
 
-    /// What is stored as what it must be to be replaced by this.
+    /// Hides a change if the table is to slip: gives the stored delivery the revision that the next write expects.
     fn overlook_changes(&self, revision: Option<u32>, id: &DeliveryId) {
         if self.slip == Some(Slip::TheTableStoresWhatever) {
             let mut state = self.world.state();
@@ -86,7 +86,7 @@ impl Stage {
     }
 }
 
-/// Partners and keys behind a stage.
+/// Serves partners and keys behind a stage.
 #[derive(Debug, Clone)]
 pub(super) struct Configuration<K, V>(pub(super) Stage, pub(super) Held<K, V>);
 
@@ -169,7 +169,7 @@ impl Refusals for Stage {
 }
 
 impl ConversionQueue for Stage {
-    /// Each entry is a turn of its own, as it is a call of its own in memory.
+    /// Takes a turn for each entry, because each is one call in memory.
     async fn send(&self, conversions: &[Conversion]) -> Vec<Result<(), Unavailable>> {
         let mut results = Vec::with_capacity(conversions.len());
         for conversion in conversions {
@@ -213,7 +213,7 @@ impl Catalogues for Stage {
 }
 
 impl Participants for Stage {
-    /// Each user is a turn of its own, as it is a call of its own in memory.
+    /// Takes a turn for each user, because each is one call in memory.
     async fn read(&self, users: &[&UserId]) -> Vec<Result<StoredParticipant, Unavailable>> {
         let mut results = Vec::with_capacity(users.len());
         for user_id in users {
@@ -243,7 +243,7 @@ impl NewDeliveries for Stage {
 }
 
 impl WebhookQueue for Stage {
-    /// Each entry is a turn of its own, as it is a call of its own in memory.
+    /// Takes a turn for each entry, because each is one call in memory.
     async fn send(&self, messages: &[Message]) -> Vec<Result<(), Unavailable>> {
         let mut results = Vec::with_capacity(messages.len());
         for message in messages {
@@ -324,7 +324,7 @@ impl UnderWay for Stage {
     }
 }
 
-/// The same at this revision, which only a table can change.
+/// Returns the delivery at this revision. Outside a table, revisions cannot be set, so it goes through JSON.
 fn with_revision(delivery: &Delivery, revision: u32) -> Delivery {
     let mut stored = serde_json::to_value(delivery).expect("JSON");
     stored["revision"] = revision.into();

@@ -1,4 +1,5 @@
-//! What partners call and GG3 reports, how partners answer webhooks, and what an operator does meanwhile.
+//! Describes the stories: the partners' calls, GG3's events, the partners' answers to webhooks, and an operator's
+//! actions.
 
 use std::{
     collections::{BTreeSet, VecDeque},
@@ -19,40 +20,42 @@ use serde_json::{Value, json};
 
 use super::{Slip, work::REQUEST};
 
-/// What is told, and in which batches.
+/// Holds a story's calls and events, and the batches that they come in.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Story {
     pub(super) calls: VecDeque<String>,
     pub(super) events: VecDeque<Vec<String>>,
-    /// How many actors there are of a kind at most.
+    /// Limits how many actors of a kind work at once.
     pub(super) at_once: usize,
-    /// How many webhooks' messages one of them takes at most.
+    /// Limits how many webhook messages an actor takes at once.
     pub(super) batch: usize,
-    /// What partners answer, one request after the other, and after how long; 200 once there is nothing left.
+    /// Lists the partners' answers in the order of the requests, each with its `Retry-After` and the time it takes.
+    /// After the last of them every answer is 200.
     pub(super) answers: VecDeque<(AttemptOutcome, Option<RetryAfter>, Duration)>,
-    /// After so many requests an operator opens a round of the delivery that was asked for last, and never repeats it.
+    /// Lists numbers of requests. After each, an operator opens a round of the delivery that was requested last, and
+    /// does not repeat it on failure.
     pub(super) by_hand: VecDeque<usize>,
-    /// Which messages of webhooks the queues lose, in the order in which they take them.
+    /// Lists the webhook messages that the queues lose, by the order in which they were sent.
     pub(super) lost: BTreeSet<usize>,
-    /// Whether there is a sweep: whatever has lost its message stays as it is without one.
+    /// Runs the sweep. Without a sweep, a delivery that has lost its message stays as it is.
     pub(super) swept: bool,
-    /// How long all campaigns are paused, from the beginning.
+    /// Says how long all campaigns are paused, from the beginning.
     pub(super) paused_for: Duration,
-    /// How long after the beginning they are archived, if they are.
+    /// Says how long after the beginning the campaigns are archived, if they are.
     pub(super) archived_after: Option<Duration>,
-    /// What is wrong with those who bring the work, to see whether that is seen.
+    /// Makes queues or tables break a rule, to test that the ledger reports it.
     pub(super) slip: Option<Slip>,
 }
 
 impl Story {
-    /// When its campaigns are open.
+    /// Returns the time in which the campaigns are open.
     pub(super) fn open(&self) -> Open {
         let until = self.archived_after.map(|after| noon().plus(after));
         Open { from: noon().plus(self.paused_for), until }
     }
 }
 
-/// When campaigns are open: paused before, archived after.
+/// Holds the time in which campaigns are open. They are paused before it and archived after it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Open {
     pub(super) from: UnixMillis,
@@ -69,12 +72,12 @@ impl Open {
     }
 }
 
-/// When the story begins.
+/// Returns the instant at which the story begins.
 pub(super) fn noon() -> UnixMillis {
     UnixMillis::from_millisecond(1_795_435_200_000)
 }
 
-/// The short ones.
+/// Returns the short stories.
 pub(super) fn short() -> [Story; 5] {
     let told = |answers: &[u16]| Story {
         events: [vec![opened("u", 1), completed("u", 9, "q1")]].into(),
@@ -85,7 +88,7 @@ pub(super) fn short() -> [Story; 5] {
     };
     let resend = postback(1, "10.00");
     [
-        // One postback, its resend and a contradiction; one user's two goals, one of them reached late.
+        // A postback is sent, resent and contradicted. A user reaches two goals, the second of them late.
         Story {
             calls: [resend.clone(), resend, postback(1, "7")].into(),
             events: [vec![completed("u", 9, "q1"), "{".to_owned()], vec![opened("u", 1), completed("u", 8, "q2")]]
@@ -93,19 +96,20 @@ pub(super) fn short() -> [Story; 5] {
             batch: 2,
             ..told(&[])
         },
-        // A partner that is down for a round.
+        // The partner is down for a round.
         told(&[500, HANGS, 500, 429, HANGS, 500]),
-        // A round opened by hand while the first one is under way.
+        // An operator opens a round while the first one is under way.
         Story { by_hand: [1].into(), swept: true, ..told(&[500, HANGS, 410]) },
-        // A campaign that is archived between two attempts.
+        // The campaign is archived between two attempts.
         Story { archived_after: Some(Duration::from_secs(20)), ..told(&[500, 500, 500]) },
-        // A campaign that is paused at first, and messages that are lost.
+        // The campaign is paused at first, and messages are lost.
         Story { lost: [0, 3].into(), swept: true, paused_for: Duration::from_secs(90), ..told(&[500]) },
     ]
 }
 
-/// Some transactions, each sent several times and some contradicted; some users' events in any order, some twice; partners
-/// that are down now and then; with every other seed, lost messages, rounds opened by hand and a sweep.
+/// Draws a long story. Transactions are sent several times and some are contradicted. Users' events come in any order
+/// and some come twice. Partners are down now and then. Every other seed also has lost messages, rounds opened by
+/// hand and a sweep.
 pub(super) fn long(seed: u64) -> Story {
     let mut dice = Rng::with_seed(seed ^ 0x5eed);
     let amounts = ["10.00", "10.0", "10", "7"];
@@ -144,7 +148,7 @@ pub(super) fn long(seed: u64) -> Story {
     }
 }
 
-/// No status: it never answers.
+/// Stands for a partner that never answers.
 const HANGS: u16 = 0;
 
 fn answer(status: u16) -> (AttemptOutcome, Option<RetryAfter>, Duration) {
@@ -182,7 +186,7 @@ fn clicked(user: &str, minute: usize, total: usize) -> String {
     event("gg_button.clicked", user, minute, &json!({"total_clicks": total}))
 }
 
-/// Everything counts from an hour before noon.
+/// Returns a catalogue whose campaigns all begin an hour before noon.
 pub(super) fn catalogue() -> Catalogue {
     let from = noon().minus(Duration::from_hours(1)).as_millisecond();
     let campaign = |goal: Value| json!({"goal": goal, "active_from": from});

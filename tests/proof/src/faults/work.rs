@@ -1,4 +1,4 @@
-//! The use cases, each over the ports of one actor.
+//! Runs each use case over the ports of one actor.
 
 use std::{
     sync::{Arc, OnceLock},
@@ -42,33 +42,33 @@ use super::{
     story::{Open, noon},
 };
 
-/// How long a function lives, and a claim is held.
+/// Limits how long a function lives, and how long a claim is held.
 pub(super) const FUNCTION: Duration = Duration::from_mins(1);
-/// How long a request takes at most.
+/// Limits how long a request takes.
 pub(super) const REQUEST: Duration = Duration::from_secs(10);
-/// How long one operation of a store takes at most.
+/// Limits how long one operation of a store takes.
 pub(super) const OPERATION: Duration = Duration::from_secs(4);
-/// The campaigns' initial interval.
+/// Gives the campaigns' initial interval.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 
-/// What is to be done, by an actor of its own. What fails, or whose actor dies, comes again.
+/// Describes work for one actor. Work that fails, or whose actor dies, comes again.
 #[derive(Debug, Clone)]
 pub(super) enum Work {
-    /// A partner's call, with this query.
+    /// A partner makes a call with this query.
     Call(String),
-    /// Records of the postbacks' stream.
+    /// The postbacks' stream brings these records.
     Relay(Vec<RecordedPostback>),
-    /// Messages of the queue `gg3-events`.
+    /// The queue `gg3-events` brings these messages.
     Evaluate(Vec<String>),
-    /// Messages of the queues of webhooks.
+    /// The queues of webhooks bring these messages.
     Send(Vec<Message>, Open),
-    /// A round, opened by hand.
+    /// An operator opens a round of this delivery.
     OpenRound(DeliveryId),
-    /// A sweep.
+    /// The sweep runs.
     Sweep(Open),
 }
 
-/// What came of it.
+/// Holds the result of finished work.
 #[derive(Debug)]
 pub(super) enum Done {
     Call(String, Answer),
@@ -79,7 +79,7 @@ pub(super) enum Done {
     Sweep,
 }
 
-/// Does this work over this stage, as a sandbox that has just been started.
+/// Does this work over this stage, as a sandbox that has just started.
 pub(super) async fn perform(work: Work, stage: Stage, number: u64) -> Done {
     match work {
         Work::Call(query) => {
@@ -104,7 +104,7 @@ pub(super) async fn perform(work: Work, stage: Stage, number: u64) -> Done {
             Done::Send(messages, outcomes)
         }
         Work::OpenRound(id) => {
-            // What an operator sees of a failure, and does about it, is the operator's.
+            // A failure needs no handling here, because the operator would see it and decide.
             let _ = open_round(&id, &stage).await;
             Done::OpenRound
         }
@@ -184,7 +184,7 @@ async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_web
     deliver.handle(&batch, now.plus(FUNCTION)).await
 }
 
-/// As the operator's command does.
+/// Opens a round as the operator's command does.
 async fn open_round(id: &DeliveryId, stage: &Stage) -> Result<(), Unavailable> {
     let Some(delivery) = Deliveries::read(stage, id).await? else { return Ok(()) };
     let opened = delivery.open_round(stage.now(), stage.ticket()?);
@@ -211,7 +211,7 @@ pub(super) fn provider() -> Provider {
     Provider::new("acme").expect("a slug")
 }
 
-/// The partner with its campaigns, all of which stand like this.
+/// Returns the partner with all its campaigns in this state.
 fn partner(standing: CampaignState) -> &'static Partner {
     static EACH: OnceLock<[Partner; 3]> = OnceLock::new();
     let each = || [CampaignState::Open, CampaignState::Paused, CampaignState::Archived].map(read_partner);

@@ -1,9 +1,11 @@
-//! When two states are one: what a state is written as, with drawn names by the order in which they are met and instants
-//! by how far they lie ahead.
+//! Decides when two states are the same. A state is written with drawn names numbered in the order in which they are
+//! met, and with instants as distances from now.
 //!
-//! What is left out cannot make a difference to what happens next: the content of recorded attempts (only how many there
-//! are, and whether one that is in a worker's hand is among them, is ever asked), revisions (only whether what was read, or
-//! what a message was made for, is still what is stored), how long ago something was due.
+//! The text leaves out everything that cannot change the next steps:
+//! - The content of recorded attempts. Only their number matters, and if an attempt in a worker's hands is among
+//!   them.
+//! - Revisions. They only matter as equal or different to the stored one.
+//! - How long ago something was due.
 
 use core::hash::{Hash, Hasher};
 
@@ -35,8 +37,8 @@ impl PartialEq for World {
 }
 
 impl World {
-    /// Whether a message has nothing left to do, now and for ever: its attempt is recorded and the next one's message is
-    /// not its to send, or its round or its delivery is over. Which one it was is then all the same.
+    /// Returns true if the message can never do anything again. Its attempt is recorded and it does not owe the next
+    /// message, or its round or its delivery is over. All such messages are equal.
     fn is_dead(&self, message: &Message) -> bool {
         let Some(delivery) = &self.delivery else { return false };
         let recorded = delivery.attempts().len();
@@ -46,14 +48,14 @@ impl World {
         over && !self.careless
     }
 
-    /// Whether anybody has a message under this ticket, for its attempt or for the one before the next.
+    /// Returns true if anybody has a message under this ticket, for its attempt or for the one before the next.
     fn messages_of(&self, ticket: &ChainTicket) -> bool {
         let queued = self.queue.iter().map(|queued| &queued.message);
         let held = self.senders.iter().filter_map(Sender::job).map(|job| &job.message);
         queued.chain(held).any(|message| message.ticket == *ticket)
     }
 
-    /// The least of what it is written as, over the orders of its equal senders.
+    /// Returns the least text of this state over the orders of its equal senders.
     fn written(&self) -> Vec<u8> {
         match self.senders.len() {
             2 => self.written_in(&[0, 1]).min(self.written_in(&[1, 0])),
@@ -91,7 +93,7 @@ impl<'a> Pen<'a> {
         self.text.push(u8::from(flag));
     }
 
-    /// A ticket or a mark, by when it was first met.
+    /// Writes a ticket or a mark as a number, by the order in which they are first met.
     fn name(&mut self, name: &'a str) {
         let number = self.number(name);
         self.text.push(number);
@@ -105,7 +107,8 @@ impl<'a> Pen<'a> {
         u8::try_from(met).expect("few names")
     }
 
-    /// How far ahead; of what is past, only whether it is past.
+    /// Writes how far ahead the instant lies. The past has no distance, and only a world with a sweep tells it from
+    /// now.
     fn moment(&mut self, moment: UnixMillis) {
         let ahead = moment.as_millisecond() - self.world.now.as_millisecond();
         let past = if self.world.watched { -1 } else { 0 };
@@ -138,13 +141,13 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// A claim in somebody's hand, or the delivery's own.
+    /// Writes a claim that is in somebody's hands or in the delivery.
     fn claim(&mut self, claim: &'a Claim) {
         self.name(claim.mark.as_str());
         self.moment(claim.until);
         let lost = self.world.delivery.as_deref().and_then(Delivery::claim) != Some(claim);
         self.flag(lost);
-        // All that is left of one that was lost and has expired is that an attempt under it may deliver.
+        // A lost claim that has expired matters only because an attempt under it may still deliver.
         if !lost || claim.lives(self.world.now) || self.world.careless {
             self.text.extend([small(claim.round), claim.n]);
             self.name(claim.ticket.as_str());
@@ -163,14 +166,14 @@ impl<'a> Pen<'a> {
     }
 
     fn job(&mut self, job: &'a Job) {
-        // Its message is on the queue, or was acknowledged: which one it is, is told where the queue is.
+        // The queue's own text says which message it is. Here it only matters if the queue still has it.
         self.flag(self.world.queue.iter().any(|queued| queued.id == job.id));
         self.message(&job.message);
         self.name(job.mark.as_str());
         self.text.push(job.standing as u8);
     }
 
-    /// What would be stored, as long as it can be.
+    /// Writes a replacement of the delivery, as long as it can still be stored.
     fn replacement(&mut self, delivery: &'a Delivery, read: u32) {
         let stale = self.world.delivery.as_ref().is_none_or(|stored| stored.revision() != read);
         self.flag(stale);
@@ -240,7 +243,7 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// The delivery that the claim is in is the one that is stored, or nothing can be made of it any more.
+    /// Writes the claim's delivery by whether it is the stored one. No other delivery can be replaced any more.
     fn under_claim(&mut self, job: &'a Job, claim: &'a Claim, delivery: &'a Delivery) {
         self.job(job);
         self.claim(claim);
@@ -254,7 +257,7 @@ impl<'a> Pen<'a> {
         let delivery = self.world.delivery.as_deref();
         let contained = delivery.is_some_and(|delivery| delivery.attempts().contains(&attempt));
         self.text.extend([u8::from(contained), attempt.outcome.verdict() as u8]);
-        // When it ended decides when the next one is due, as long as it can be recorded.
+        // The attempt's end decides when the next one is due, as long as it can be recorded.
         let due = Scenario::policy().due(claim.n, answered.ended_at, answered.retry_after);
         let recordable = self.world.careless || delivery.and_then(Delivery::claim) == Some(claim);
         if let Some(due) = due.filter(|_| recordable) {
@@ -326,7 +329,8 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// In the order of what the messages are and in whose hands; tickets that are met nowhere else are numbered in it.
+    /// Writes the messages sorted by their content and holders. This order also numbers the tickets that are met
+    /// nowhere else.
     fn queue(&mut self) {
         let mut messages: Vec<(Vec<u8>, &Queued)> = Vec::with_capacity(self.world.queue.len());
         for queued in &self.world.queue {
@@ -361,7 +365,7 @@ impl<'a> Pen<'a> {
         for stored in &self.world.claims {
             let number = self.number(stored.claim.mark.as_str());
             written.push((number, stored.requests));
-            // One that only lives on in the air has nothing else to be known by.
+            // A claim that no worker and no delivery holds is known only by its place.
             self.text.extend([small(stored.claim.round), stored.claim.n]);
             self.moment(stored.claim.until);
         }

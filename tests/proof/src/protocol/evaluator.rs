@@ -1,4 +1,4 @@
-//! An event-evaluator, step by step. It may stop between any two.
+//! Models an event-evaluator step by step. It may stop between any two steps.
 
 use std::sync::{Arc, OnceLock};
 
@@ -17,23 +17,23 @@ use super::{
     world::{World, campaign, instant, provider, user},
 };
 
-/// Where an evaluator stands between two of its steps, each with the event in its hand. Dying loses it.
+/// Says where an evaluator stands between two steps, with the event in its hands. Dying loses it.
 #[derive(Debug, Clone)]
 pub(super) enum Evaluator {
     Idle,
-    /// About to read the participant.
+    /// It is about to read the participant.
     Read(usize),
-    /// Has applied the event; about to put what is owed.
+    /// It has applied the event and is about to put the owed deliveries.
     Put(usize, Arc<Applied>),
-    /// About to send the first message.
+    /// It is about to send the first message.
     Send(usize, Arc<Applied>, Arc<Message>),
-    /// About to write the participant.
+    /// It is about to write the participant.
     Write(usize, Arc<Applied>),
-    /// About to acknowledge the event.
+    /// It is about to acknowledge the event.
     Acknowledge(usize),
 }
 
-/// What applying an event to the participant of this version came to.
+/// Holds the result of applying an event to this version of the participant.
 #[derive(Debug)]
 pub(super) struct Applied {
     pub(super) participant: Arc<Participant>,
@@ -41,7 +41,7 @@ pub(super) struct Applied {
     pub(super) owed: Option<Owed>,
 }
 
-/// The events of one user, by which it reaches one goal.
+/// Holds the events by which one user reaches one goal.
 #[derive(Debug)]
 pub(super) struct Story {
     catalogue: Catalogue,
@@ -49,7 +49,7 @@ pub(super) struct Story {
 }
 
 impl Story {
-    /// A link is opened, and the quest that its partner's campaign asks for is completed.
+    /// Returns the story: a link is opened, and the quest that the partner's campaign asks for is completed.
     pub(super) fn told() -> &'static Self {
         static STORY: OnceLock<Story> = OnceLock::new();
         STORY.get_or_init(|| {
@@ -84,20 +84,20 @@ fn parsed(mut event: Value) -> Event {
     }
 }
 
-/// Of the first instant throughout: how old a catalogue may be is not what this is about.
+/// Returns the catalogue at its first instant, because its age does not matter here.
 fn fresh(catalogue: &Catalogue) -> Fresh<'_> {
     catalogue.fresh(instant(0), instant(0), &Timing::default()).expect("as fresh as can be")
 }
 
 impl Evaluator {
-    /// Whether its next step is a write whose answer can be lost.
+    /// Returns true if the next step is a write whose answer can be lost.
     pub(super) fn writes(&self) -> bool {
         matches!(self, Self::Put(..) | Self::Send(..) | Self::Write(..))
     }
 }
 
 impl World {
-    /// An evaluator's next step. Where the answer to a write is lost, the event comes again.
+    /// Takes an evaluator's next step. If the answer to a write is lost, the event comes again.
     pub(super) fn step_evaluator(&mut self, scenario: &Scenario, evaluator: usize, lost: bool) {
         let flaw = scenario.flaw;
         let next = match core::mem::replace(&mut self.evaluators[evaluator], Evaluator::Idle) {
@@ -134,7 +134,7 @@ impl World {
         }
     }
 
-    /// Puts the delivery unless there is one, and tells what is to be sent.
+    /// Puts the delivery if it does not exist, and returns the next step.
     fn put(&mut self, event: usize, applied: Arc<Applied>, flaw: Option<Flaw>) -> Evaluator {
         let Some(owed) = applied.owed.clone() else { return Evaluator::Write(event, applied) };
         let ticket = self.ticket();

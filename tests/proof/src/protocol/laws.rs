@@ -1,4 +1,4 @@
-//! The laws, each asked of every state.
+//! Holds the laws, which are checked in every state.
 
 use domain::outbound::delivery::Ending;
 use stateright::Property;
@@ -9,14 +9,14 @@ use super::{
     world::World,
 };
 
-/// What holds in every state.
+/// Names a law that holds in every state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Law {
-    /// Whoever makes an attempt has stored its claim.
+    /// A worker makes an attempt only after it has stored its claim.
     NoRequestWithoutAStoredClaim,
-    /// A claim is good for one request.
+    /// A claim allows one request.
     OneRequestAClaim,
-    /// Two requests for one attempt mean that the first one's claim has expired.
+    /// A second request for one attempt comes only after the first one's claim has expired.
     ASecondRequestCostsAClaimThatExpired,
     /// No attempt is made before it is due.
     NoneBeforeItIsDue,
@@ -24,20 +24,20 @@ pub enum Law {
     AtMostSixAttemptsAreRecorded,
     /// A recorded attempt is not overwritten.
     WhatIsRecordedStays,
-    /// All attempts of all rounds have one webhook-id.
+    /// All attempts of all rounds have the same webhook-id.
     TheWebhookIdNeverChanges,
-    /// An end is an end, but for a round opened by hand and for a late 2xx.
+    /// An end changes only by a round opened by hand or by a late 2xx.
     AnEndIsLeftOnlyByAPersonOrALate2xx,
-    /// Delivered is what has a 2xx that is kept, early or late, and nothing else is.
+    /// A delivery is delivered if and only if a 2xx is stored, in the delivery or beside it.
     DeliveredIsWhatHasA2xx,
     /// A participant that is marked as having reached a goal has the delivery.
     AGoalReachedIsADelivery,
-    /// Wherever everybody dies: once they are back, every event is acknowledged and every delivery ends.
+    /// If all workers die in any state and come back, every event is acknowledged and every delivery ends.
     EveryDeliveryEndsOrHasAMessage,
 }
 
 impl Law {
-    /// All of them.
+    /// Lists all laws.
     pub const ALL: [Self; 11] = [
         Self::NoRequestWithoutAStoredClaim,
         Self::OneRequestAClaim,
@@ -52,27 +52,27 @@ impl Law {
         Self::EveryDeliveryEndsOrHasAMessage,
     ];
 
-    /// What it is called in a report.
+    /// Returns the law's name in a report.
     pub fn name(self) -> &'static str {
         match self {
             Self::NoRequestWithoutAStoredClaim => "no request without a stored claim",
-            Self::OneRequestAClaim => "one request a claim",
-            Self::ASecondRequestCostsAClaimThatExpired => "a second request costs a claim that expired",
-            Self::NoneBeforeItIsDue => "none before it is due",
-            Self::AtMostSixAttemptsAreRecorded => "at most six attempts are recorded a round",
-            Self::WhatIsRecordedStays => "what is recorded stays",
+            Self::OneRequestAClaim => "at most one request for each claim",
+            Self::ASecondRequestCostsAClaimThatExpired => "a second request only after the claim expired",
+            Self::NoneBeforeItIsDue => "no attempt before it is due",
+            Self::AtMostSixAttemptsAreRecorded => "at most six recorded attempts in a round",
+            Self::WhatIsRecordedStays => "recorded attempts never change",
             Self::TheWebhookIdNeverChanges => "the webhook-id never changes",
-            Self::AnEndIsLeftOnlyByAPersonOrALate2xx => "an end is left only by a person or a late 2xx",
-            Self::DeliveredIsWhatHasA2xx => "delivered is what has a 2xx that is kept",
-            Self::AGoalReachedIsADelivery => "a goal reached is a delivery",
-            Self::EveryDeliveryEndsOrHasAMessage => "every delivery ends, or has a message",
+            Self::AnEndIsLeftOnlyByAPersonOrALate2xx => "only an operator or a late 2xx changes an end",
+            Self::DeliveredIsWhatHasA2xx => "delivered if and only if a 2xx is stored",
+            Self::AGoalReachedIsADelivery => "every reached goal has its delivery",
+            Self::EveryDeliveryEndsOrHasAMessage => "every delivery ends or has a message",
         }
     }
 
     fn holds(self, scenario: &Scenario, world: &World) -> bool {
         let here = match self {
             Self::DeliveredIsWhatHasA2xx => world.kept_2xx == world.has_ended(Ending::Delivered),
-            // Everybody may die in any state, so these are all the states that dying leads to.
+            // All workers may die in any state, so every state that dying leads to is covered.
             Self::EveryDeliveryEndsOrHasAMessage => !world.is_at_rest() || world.settles(scenario),
             _ => true,
         };
@@ -80,8 +80,7 @@ impl Law {
     }
 }
 
-/// Each law by its name; and what must come to pass somewhere, so that a run that says nothing is not taken for one that
-/// found nothing wrong.
+/// Returns each law by its name, and the sights of a run. A run that never sees them would prove nothing.
 pub(super) fn properties(scenario: &Scenario) -> Vec<Property<Scenario>> {
     macro_rules! always {
         ($($law:ident),*) => { vec![$(Property::always(Law::$law.name(), |scenario, world| Law::$law.holds(scenario, world))),*] };
@@ -105,7 +104,7 @@ pub(super) fn properties(scenario: &Scenario) -> Vec<Property<Scenario>> {
     properties
 }
 
-/// What a run must have seen.
+/// Returns the situations that a run must have seen at least once.
 fn sights(scenario: &Scenario) -> Vec<Property<Scenario>> {
     let mut sights =
         vec![Property::sometimes("seen: delivered", |_, world: &World| world.has_ended(Ending::Delivered))];

@@ -1,4 +1,4 @@
-//! What a run came to.
+//! Reports the result of a run.
 
 use std::time::{Duration, Instant};
 
@@ -6,24 +6,24 @@ use stateright::{Checker, DiscoveryClassification, Model};
 
 use super::{Happening, scenario::Scenario};
 
-/// What a run came to.
+/// Holds the result of a run.
 #[derive(Debug)]
 pub struct Report {
-    /// The distinct states that were visited.
+    /// Counts the distinct states that were visited.
     pub states: usize,
-    /// The steps that led to one, known or not.
+    /// Counts the steps between states, also to states already known.
     pub steps: usize,
-    /// The most steps from the beginning to any.
+    /// Counts the most steps from the beginning to any state.
     pub depth: usize,
-    /// How long it took.
+    /// Gives the time that the run took.
     pub took: Duration,
-    /// The laws that were broken, each with the way there.
+    /// Lists the broken laws, each with the steps that lead there.
     pub broken: Vec<(&'static str, Vec<Happening>)>,
-    /// What should have been seen and was not.
+    /// Lists the situations that should have been seen and were not.
     pub unseen: Vec<&'static str>,
 }
 
-/// Visits every state of this scenario; one with a flaw only until a law is broken.
+/// Visits every state of this scenario. With a flaw it stops at the first broken law.
 pub fn check(scenario: Scenario) -> Report {
     let (began, flawed) = (Instant::now(), scenario.flaw.is_some());
     let wanted: Vec<&'static str> = scenario.properties().iter().map(|property| property.name).collect();
@@ -50,7 +50,7 @@ pub fn check(scenario: Scenario) -> Report {
     }
 }
 
-/// Serves the states of this scenario to a browser, to be walked through by hand, until the process is stopped.
+/// Serves the states of this scenario to a browser until the process is stopped.
 pub fn explore(scenario: Scenario, address: &str) {
     scenario.checker().serve(address);
 }

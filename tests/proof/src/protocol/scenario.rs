@@ -1,4 +1,4 @@
-//! What a run of the checker is about, and within which bounds.
+//! Describes the runs of the checker and their bounds.
 
 use core::time::Duration;
 
@@ -6,68 +6,68 @@ use domain::outbound::{delivery::DeliveryPace, retry::RetryPolicy};
 
 use super::evaluator::Story;
 
-/// The bounds of one run, and what may happen in it.
+/// Holds the bounds of one run, and what may happen in it.
 #[derive(Debug, Clone)]
 pub struct Scenario {
-    /// What it is called.
+    /// Gives the scenario's name.
     pub name: &'static str,
-    /// How many senders there are.
+    /// Counts the senders.
     pub senders: usize,
-    /// How many evaluators there are. With none, the delivery is there from the beginning, with its first message.
+    /// Counts the evaluators. Without any, the delivery exists from the beginning, with its first message.
     pub evaluators: usize,
-    /// How many of the six attempts are recorded already.
+    /// Counts the attempts of the six that are already recorded.
     pub recorded: u8,
-    /// The most messages at the same time. What would make one more is not followed.
+    /// Limits the messages at the same time. States with more are not followed.
     pub messages: usize,
-    /// What a partner may answer.
+    /// Lists the statuses that the partner may answer.
     pub answers: &'static [u16],
-    /// How many rounds an operator may open.
+    /// Limits the rounds that an operator may open.
     pub rounds: u8,
-    /// Whether an operator may cancel, and pause, unpause and archive the campaign.
+    /// Lets an operator cancel, and pause, unpause and archive the campaign.
     pub operator: bool,
-    /// Whether the goal may be found reached again while the delivery has not begun.
+    /// Lets the goal be found reached again before the delivery has begun.
     pub found_again: bool,
-    /// Whether the queue may lose messages and the operator's command die before it sends: the sweep runs then.
+    /// Lets the queue lose messages and the operator's command die before it sends. The sweep runs then.
     pub losses: bool,
-    /// What is wrong with the workers, to see whether that is seen.
+    /// Makes the workers break a rule, to test that the checker finds it.
     pub flaw: Option<Flaw>,
 }
 
-/// A rule that a worker breaks. The product has none of these; each must be found out.
+/// Names a rule that a worker breaks. The product breaks none of them, and the checker must find each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
-    /// Acknowledges a message before the next one's is sent.
+    /// It acknowledges a message before it sends the next one.
     AcknowledgeBeforeEnqueue,
-    /// Writes the participant before its delivery is put and sent.
+    /// It writes the participant before it puts the delivery and sends its message.
     ParticipantBeforeDelivery,
-    /// Makes the attempt without storing the claim.
+    /// It makes the attempt without storing the claim.
     SendWithoutClaim,
-    /// Sends the first message only if the put was fresh.
+    /// It sends the first message only if the put was fresh.
     SendOnlyIfFresh,
-    /// Acknowledges a message that finds another ticket's live claim.
+    /// It acknowledges a message although another ticket's claim is live.
     AcknowledgeAtAnothersClaim,
-    /// Acknowledges when its claim was lost, instead of deciding again.
+    /// It acknowledges when its claim was lost, instead of deciding again.
     AcknowledgeWhenClaimLost,
-    /// Stores a late 2xx, and the delivery that it made one step later.
+    /// It stores a late 2xx one step before the delivery that the 2xx changes.
     LateDeliveryApart,
-    /// Replaces the delivery whatever is stored by now.
+    /// It replaces the delivery even if it has changed.
     ReplaceWhatever,
-    /// Replaces the participant whatever is stored by now, and acknowledges.
+    /// It replaces the participant even if it has changed, and acknowledges.
     OverwriteParticipant,
-    /// Stores the claim that it made unread whatever the delivery is by now.
+    /// It stores its claim without reading, even if the delivery has changed.
     ClaimWhatever,
-    /// Acknowledges when the delivery is not as its message says any more, instead of deciding about what it is.
+    /// It acknowledges when the delivery no longer matches its message, instead of deciding again.
     AcknowledgeWhatHasChanged,
-    /// Makes the attempt without asking again whether its claim still lives.
+    /// It makes the attempt without checking again that its claim is still live.
     SendUnderExpiredClaim,
-    /// Makes the attempt once more when it could not be recorded at once.
+    /// It makes the attempt again when recording fails at first.
     SendAgainToRecord,
-    /// Gives up at an attempt that is recorded, although the next one's message may never have been sent.
+    /// It stops at an attempt that is already recorded, although the next message may be unsent.
     AcknowledgeWhatIsRecorded,
 }
 
 impl Flaw {
-    /// All of them.
+    /// Lists all flaws.
     pub const ALL: [Self; 14] = [
         Self::AcknowledgeBeforeEnqueue,
         Self::ParticipantBeforeDelivery,
@@ -85,13 +85,13 @@ impl Flaw {
         Self::AcknowledgeWhatIsRecorded,
     ];
 
-    /// A scenario in which it must be found out: small, since it must be found out soon.
+    /// Returns a small scenario in which the checker must find this flaw.
     pub fn scenario(self) -> Scenario {
         let scenario = match self {
             Self::ParticipantBeforeDelivery | Self::SendOnlyIfFresh | Self::OverwriteParticipant => {
                 Scenario::from_events_to_a_delivery()
             }
-            // Two chains of messages are what this one needs, and they come from finding the goal reached again.
+            // This flaw needs two chains of messages. They arise when the goal is found reached again.
             Self::AcknowledgeAtAnothersClaim => Scenario::one_round(),
             _ => Scenario::end_of_a_round(),
         };
@@ -100,7 +100,7 @@ impl Flaw {
 }
 
 impl Scenario {
-    /// Two senders, and the last two attempts of a round.
+    /// Returns two senders and the last two attempts of a round.
     pub fn end_of_a_round() -> Self {
         Self {
             name: "the end of a round",
@@ -117,12 +117,12 @@ impl Scenario {
         }
     }
 
-    /// Two senders and two chains of messages, from the first attempt of a round to its last.
+    /// Returns two senders and two chains of messages, from the first attempt of a round to its last.
     pub fn one_round() -> Self {
         Self { name: "one round", recorded: 0, found_again: true, ..Self::end_of_a_round() }
     }
 
-    /// Two evaluators and a sender, from two events in either order to the first attempt.
+    /// Returns two evaluators and a sender, from two events in either order to the first attempt.
     pub fn from_events_to_a_delivery() -> Self {
         Self {
             name: "from events to a delivery",
@@ -134,7 +134,7 @@ impl Scenario {
         }
     }
 
-    /// What takes seconds, in every build.
+    /// Returns the scenarios that take seconds. Every build runs them.
     pub fn small() -> Vec<Self> {
         vec![
             Self::end_of_a_round(),
@@ -143,7 +143,7 @@ impl Scenario {
         ]
     }
 
-    /// What takes minutes.
+    /// Returns the scenarios that take minutes.
     pub fn large() -> Vec<Self> {
         let end = Self::end_of_a_round;
         vec![
@@ -162,7 +162,7 @@ impl Scenario {
         ]
     }
 
-    /// What takes a quarter of an hour or more.
+    /// Returns the scenarios that take a quarter of an hour or more.
     pub fn largest() -> Vec<Self> {
         let end = Self::end_of_a_round;
         vec![
@@ -179,8 +179,8 @@ impl Scenario {
         ]
     }
 
-    /// How long claims live, and how often what is paused is looked at: a second, since the model's clock goes from one
-    /// instant that matters to the next.
+    /// Returns a pace of one second for claims and for looks at paused campaigns. The model's clock jumps from
+    /// instant to instant, so the length does not matter.
     pub(super) fn pace() -> DeliveryPace {
         DeliveryPace::try_new(Duration::from_secs(1), 1).expect("a pace")
     }

@@ -1,4 +1,4 @@
-//! A webhook worker, step by step. It may stop between any two.
+//! Models a webhook worker step by step. It may stop between any two steps.
 
 use std::sync::Arc;
 
@@ -17,53 +17,53 @@ use super::{
     world::{Stored, World},
 };
 
-/// A message in a worker's hand.
+/// Holds a message in a worker's hands.
 #[derive(Debug, Clone)]
 pub(super) struct Job {
-    /// By which it is acknowledged.
+    /// Identifies the message when it is acknowledged.
     pub(super) id: u64,
     pub(super) message: Arc<Message>,
     pub(super) mark: ClaimMark,
-    /// How the campaign stood when the message was received: nobody asks again.
+    /// Gives the campaign's state when the message was received. The worker does not ask again.
     pub(super) standing: CampaignState,
 }
 
-/// Where a worker stands between two of its steps. Dying loses it.
+/// Says where a worker stands between two steps. Dying loses it.
 #[derive(Debug, Clone)]
 pub(super) enum Sender {
     Idle,
-    /// About to store this claim unread, if the delivery is as its message says.
+    /// It is about to store this claim without reading, if the delivery still matches its message.
     Claiming(Job, Arc<Claim>),
-    /// About to read the delivery and to decide about it.
+    /// It is about to read the delivery and decide.
     Deciding(Job),
-    /// About to replace the delivery, if it has the revision that was read.
+    /// It is about to replace the delivery, if it still has the revision that was read.
     Decided(Job, Arc<Decision>),
-    /// Its claim is stored, in this delivery; about to make the attempt.
+    /// Its claim is stored in this delivery, and it is about to make the attempt.
     Claimed(Job, Arc<Claim>, Arc<Delivery>),
-    /// Waits for the partner's answer.
+    /// It waits for the partner's answer.
     Sent(Job, Arc<Claim>, Arc<Delivery>, UnixMillis),
-    /// Could not record the attempt; about to read the delivery again to do so.
+    /// It could not record the attempt, and is about to read the delivery again.
     Answered(Job, Arc<Claim>, Arc<FinishedAttempt>),
-    /// About to record, in place of the revision that it knows.
+    /// It is about to record the attempt, in place of the revision that it knows.
     Recording(Job, Arc<Claim>, Arc<FinishedAttempt>, Arc<Record>),
-    /// About to send a message, and then to acknowledge its own.
+    /// It is about to send a message, and then to acknowledge its own.
     Enqueue(Job, Arc<Message>),
-    /// About to acknowledge.
+    /// It is about to acknowledge its message.
     Acknowledge(Job),
-    /// As only flawed workers are: about to send what stands for a message that is acknowledged.
+    /// It has acknowledged its message and is about to send the next. Only flawed workers do this.
     EnqueueAcknowledged(Arc<Message>),
-    /// As only flawed workers are: about to store the delivery of a late 2xx that is kept.
+    /// It is about to store the delivery of a late 2xx that is already stored. Only flawed workers do this.
     StoreDelivered(Job, Arc<Delivery>, u32),
 }
 
-/// What is to be stored for a message, in place of the revision that was read.
+/// Holds the decision about a message, to be stored in place of the revision that was read.
 #[derive(Debug)]
 pub(super) enum Decision {
     Claim(Arc<Delivery>, Arc<Claim>, u32),
     Cancel(Arc<Delivery>, u32),
 }
 
-/// What was decided about an attempt, for the revision that was read.
+/// Holds the decision about an attempt, for the revision that was read.
 #[derive(Debug)]
 pub(super) enum Record {
     Stored(Arc<Delivery>, Option<Arc<Message>>, u32),
@@ -71,12 +71,12 @@ pub(super) enum Record {
 }
 
 impl Sender {
-    /// Whether its next step is a write whose answer can be lost.
+    /// Returns true if the next step is a write whose answer can be lost.
     pub(super) fn writes(&self) -> bool {
         matches!(self, Self::Claiming(..) | Self::Decided(..) | Self::Recording(..))
     }
 
-    /// The message in its hand.
+    /// Returns the message in its hands.
     pub(super) fn job(&self) -> Option<&Job> {
         match self {
             Self::Idle | Self::EnqueueAcknowledged(_) => None,
@@ -93,7 +93,7 @@ impl Sender {
         }
     }
 
-    /// The claim that it holds, or that it is about to store in what it has read.
+    /// Returns the claim that it holds, or is about to store.
     pub(super) fn claim(&self) -> Option<&Arc<Claim>> {
         match self {
             Self::Decided(_, decision) => match &**decision {
@@ -114,8 +114,8 @@ impl Sender {
 }
 
 impl World {
-    /// A sender receives a message. One that is not due yet, or of a campaign that is paused, it sends again without
-    /// reading anything.
+    /// Lets a sender receive a message. If the message is not due, or its campaign is paused, the sender sends it
+    /// again without reading anything.
     pub(super) fn receive(&mut self, sender: usize, message: usize) {
         let mark = self.mark();
         let queued = &self.queue[message];
@@ -131,12 +131,12 @@ impl World {
         };
     }
 
-    /// Whether the delivery is still as this message says.
+    /// Returns true if the delivery still matches this message.
     pub(super) fn is_as_told(&self, message: &Message) -> bool {
         self.delivery.as_ref().is_some_and(|delivery| delivery.revision() == message.revision)
     }
 
-    /// Until when a sender may make its attempt.
+    /// Returns the instant until which a sender may make its attempt.
     pub(super) fn held_until(&self, sender: &Sender) -> Option<UnixMillis> {
         match sender {
             Sender::Claiming(job, claim) if self.careless || self.is_as_told(&job.message) => Some(claim.until),
@@ -144,7 +144,7 @@ impl World {
         }
     }
 
-    /// The partner answers.
+    /// Lets the partner answer the request.
     pub(super) fn answer(&mut self, sender: usize, status: u16) {
         if let Sender::Sent(job, claim, delivery, sent_at) = self.senders[sender].clone() {
             let outcome = AttemptOutcome::Status(status);
@@ -155,7 +155,7 @@ impl World {
                 answer: AnswerExcerpt::default(),
                 retry_after: None,
             };
-            // It knows the delivery since its claim was stored: where that has changed, recording it will fail.
+            // It knows the delivery as of its claim. If that has changed since, recording will fail.
             self.senders[sender] = self.decide_record(job, claim, Arc::new(answered), &delivery);
         }
     }
@@ -168,7 +168,7 @@ impl World {
         }
     }
 
-    /// A sender's next step.
+    /// Takes a sender's next step.
     pub(super) fn step_sender(&mut self, scenario: &Scenario, sender: usize, lost: bool) {
         let flaw = scenario.flaw;
         self.senders[sender] = match core::mem::replace(&mut self.senders[sender], Sender::Idle) {
@@ -208,8 +208,8 @@ impl World {
         };
     }
 
-    /// Stores the claim if the delivery is as the message says; else decides about what the store says that it is. So it
-    /// does where the answer was lost, and the store is asked once more.
+    /// Stores the claim if the delivery matches the message. Otherwise, or if the answer was lost, it decides by the
+    /// delivery that the store returns.
     fn claim_unread(&mut self, job: Job, claim: Arc<Claim>, lost: bool, flaw: Option<Flaw>) -> Sender {
         let Some(delivery) = self.delivery.clone() else { return Sender::Idle };
         if flaw == Some(Flaw::SendWithoutClaim) {
@@ -227,7 +227,7 @@ impl World {
         if lost { Sender::Claiming(job, claim) } else { Sender::Claimed(job, claim, claimed) }
     }
 
-    /// Decides about the delivery as it was read.
+    /// Decides by the delivery that was read.
     fn decide(&self, job: Job, delivery: Arc<Delivery>, flaw: Option<Flaw>) -> Sender {
         let read = delivery.revision();
         let step = delivery.decide(&job.message, self.now, job.standing, &Scenario::pace(), &job.mark);
@@ -272,7 +272,7 @@ impl World {
         }
     }
 
-    /// Makes the attempt, if there is time for it within the claim.
+    /// Makes the attempt if the claim leaves time for it.
     fn send(&mut self, job: Job, claim: Arc<Claim>, delivery: Arc<Delivery>, flaw: Option<Flaw>) -> Sender {
         if !claim.lives(self.now) && flaw != Some(Flaw::SendUnderExpiredClaim) {
             return Sender::Deciding(job);
@@ -293,7 +293,7 @@ impl World {
         Sender::Sent(job, claim, delivery, now)
     }
 
-    /// Decides how the attempt is recorded in the delivery as it is known.
+    /// Decides how to record the attempt in the delivery that it knows.
     fn decide_record(
         &mut self,
         job: Job,
@@ -339,7 +339,7 @@ impl World {
                 }
             }
             Record::Late(delivery, verdict, read) => {
-                // With the delivery, or not at all: nothing can come between the two.
+                // The attempt is stored together with the delivery or not at all. Nothing can come between the two.
                 if let Some(delivery) = delivery {
                     if flaw == Some(Flaw::LateDeliveryApart) {
                         self.kept_2xx = true;
@@ -349,7 +349,7 @@ impl World {
                         return Sender::Answered(job, claim, answered);
                     }
                 }
-                // One that found it delivered already changes nothing, whatever happens before it is stored.
+                // An attempt that finds the delivery delivered changes nothing, whatever happens before it is stored.
                 self.kept_2xx |= delivery.is_some() && *verdict == Verdict::Delivered;
                 match (lost, flaw) {
                     (true, _) => Sender::Answered(job, claim, answered),

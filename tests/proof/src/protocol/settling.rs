@@ -1,17 +1,18 @@
-//! How it ends from here, if nothing else goes wrong: what "it ends, or has a message" comes to.
+//! Plays a state to its end without further faults, to check that every delivery ends or has a message.
 
 use domain::outbound::{campaign::CampaignState, delivery::Ending};
 
 use super::{evaluator::Evaluator, scenario::Scenario, sender::Sender, world::World};
 
-/// More turns than any delivery needs: several for each of the six attempts.
+/// Limits the turns. A delivery needs several for each of its six attempts.
 const TURNS: usize = 64;
-/// More steps than any worker needs for one message.
+/// Limits the steps of a worker for one message.
 const STEPS: usize = 32;
 
 impl World {
-    /// Whether, with every worker alive again, the partner down and nothing further going wrong, everything comes to an
-    /// end: events are acknowledged, the goal that they reach has its delivery, it has ended, no message is left.
+    /// Returns true if everything ends once all workers are alive again, the partner is down and nothing else goes
+    /// wrong. All events are then acknowledged, a reached goal has its delivery, the delivery has ended and no
+    /// message is left.
     pub(super) fn settles(&self, scenario: &Scenario) -> bool {
         let mut world = self.clone();
         if world.standing == CampaignState::Paused {
@@ -58,7 +59,7 @@ impl World {
         }
     }
 
-    /// Whether this delivery has ended in this way.
+    /// Returns true if the delivery has ended in this way.
     pub(super) fn has_ended(&self, ending: Ending) -> bool {
         self.ending() == Some(ending)
     }

@@ -1,4 +1,4 @@
-//! A state of the world, and what may happen in it.
+//! Holds a state of the world, and the steps that are possible in it.
 
 use std::sync::Arc;
 
@@ -24,51 +24,51 @@ use super::{
     sender::Sender,
 };
 
-/// A message on the queue.
+/// Holds a message on the queue.
 #[derive(Debug, Clone)]
 pub(super) struct Queued {
-    /// By which it is acknowledged.
+    /// Identifies the message when it is acknowledged.
     pub(super) id: u64,
     pub(super) message: Arc<Message>,
 }
 
-/// A claim that was stored, and how many requests it led to.
+/// Holds a claim that was stored, and counts the requests under it.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
     pub(super) claim: Claim,
     pub(super) requests: u8,
 }
 
-/// A state of the world.
+/// Holds a state of the world.
 #[derive(Debug, Clone)]
 pub struct World {
     pub(super) now: UnixMillis,
     pub(super) standing: CampaignState,
     pub(super) delivery: Option<Arc<Delivery>>,
-    /// The participant, and its version.
+    /// Holds the participant and its version.
     pub(super) participant: (Arc<Participant>, u64),
-    /// The events that are not acknowledged, by their place in the story.
+    /// Lists the unacknowledged events by their place in the story.
     pub(super) events: Vec<usize>,
     pub(super) queue: Vec<Queued>,
     pub(super) senders: Vec<Sender>,
     pub(super) evaluators: Vec<Evaluator>,
-    /// The claims that somebody holds, or that live.
+    /// Lists the claims that are live or held by somebody.
     pub(super) claims: Vec<Stored>,
-    /// Whether, since the last round was opened, a 2xx is kept: in the delivery or beside it.
+    /// Says that a 2xx is stored since the last round was opened, in the delivery or beside it.
     pub(super) kept_2xx: bool,
-    /// How many rounds the operator may open still.
+    /// Counts the rounds that the operator may still open.
     pub(super) rounds: u8,
-    /// Whether how late something is makes a difference: to a sweep.
+    /// Says that lateness matters, because a sweep runs.
     pub(super) watched: bool,
-    /// Whether what was decided about an older revision may be stored all the same: by a flawed worker.
+    /// Says that a flawed worker may store a decision about an older revision.
     pub(super) careless: bool,
-    /// How many names were drawn.
+    /// Counts the names that were drawn.
     drawn: u64,
     broken: Option<Law>,
 }
 
 impl World {
-    /// The beginning.
+    /// Returns the first state of this scenario.
     pub(super) fn begin(scenario: &Scenario) -> Self {
         let mut world = Self {
             now: instant(0),
@@ -100,7 +100,7 @@ impl World {
         world
     }
 
-    /// Lets so many attempts fail, one after the other.
+    /// Lets attempts fail one after the other until the scenario's number is recorded.
     fn record_failures(&mut self, scenario: &Scenario) {
         let plain = Scenario { flaw: None, ..scenario.clone() };
         while usize::from(plain.recorded) > self.delivery.as_ref().map_or(0, |delivery| delivery.attempts().len()) {
@@ -114,7 +114,7 @@ impl World {
         }
     }
 
-    /// The law that was broken on the way here, if one was.
+    /// Returns the law that was broken on the way here, if any.
     pub fn broken(&self) -> Option<Law> {
         self.broken
     }
@@ -123,18 +123,18 @@ impl World {
         self.queue.len()
     }
 
-    /// How the delivery ended, if there is one and it has.
+    /// Returns the delivery's ending, if it has ended.
     pub(super) fn ending(&self) -> Option<Ending> {
         self.delivery.as_ref().and_then(|delivery| delivery.ending())
     }
 
-    /// Whether every worker is idle: where they all stand once they have died.
+    /// Returns true if every worker is idle, as they all are after dying.
     pub(super) fn is_at_rest(&self) -> bool {
         let evaluators = self.evaluators.iter().all(|evaluator| matches!(evaluator, Evaluator::Idle));
         evaluators && self.senders.iter().all(|sender| matches!(sender, Sender::Idle))
     }
 
-    /// Everything that may happen now.
+    /// Lists the steps that are possible now.
     pub(super) fn possible(&self, scenario: &Scenario, happenings: &mut Vec<Happening>) {
         self.what_workers_may_do(scenario, happenings);
         if self.soonest().is_some() {
@@ -197,7 +197,7 @@ impl World {
         }
     }
 
-    /// Lets this happen.
+    /// Takes this step.
     pub(super) fn happen(&mut self, scenario: &Scenario, happening: Happening) {
         match happening {
             Happening::Receive { sender, message } => self.receive(sender, message),
@@ -244,7 +244,7 @@ impl World {
         }
     }
 
-    /// Any lateness at all is enough here: the less grace, the more may happen.
+    /// Runs the sweep without any grace, because less grace allows more steps.
     pub(super) fn sweep(&mut self) {
         let ticket = self.ticket();
         let Some(delivery) = self.delivery.clone().filter(|_| self.standing != CampaignState::Paused) else { return };
@@ -253,20 +253,20 @@ impl World {
         }
     }
 
-    /// The next instant at which anything is otherwise than now.
+    /// Returns the next instant at which anything changes.
     pub(super) fn soonest(&self) -> Option<UnixMillis> {
         let delivery = self.delivery.as_deref();
         let due = delivery.and_then(Delivery::next).map(|next| next.due_at);
         let until = delivery.and_then(Delivery::claim).map(|claim| claim.until);
         let held = self.senders.iter().filter_map(|sender| self.held_until(sender));
         let queued = self.queue.iter().map(|queued| queued.message.due_at);
-        // Some time after that it is late, which is something to the sweep.
+        // A while after that instant the delivery is late, which matters to the sweep.
         let late = due.into_iter().chain(until).filter(|_| self.watched).map(|moment| moment.plus(LATE));
         let ahead = due.into_iter().chain(until).chain(held).chain(queued).chain(late);
         ahead.filter(|moment| *moment > self.now).min()
     }
 
-    /// Replaces the delivery if it is still what was read; the only way to change one.
+    /// Replaces the delivery if it still has the revision that was read. Every change of a delivery comes here.
     pub(super) fn replace(&mut self, read: u32, new: &Arc<Delivery>, flaw: Option<Flaw>) -> bool {
         let Some(old) = self.delivery.clone() else { return false };
         if old.revision() != read && flaw != Some(Flaw::ReplaceWhatever) {
@@ -289,7 +289,7 @@ impl World {
         true
     }
 
-    /// Notes that a law was broken, if this does not hold; the first is what is told.
+    /// Records that a law is broken if `holds` is false. The report shows the first.
     pub(super) fn expect(&mut self, holds: bool, law: Law) {
         if !holds {
             self.broken.get_or_insert(law);
@@ -319,7 +319,7 @@ impl World {
         ClaimMark::from_random(self.drawn.to_be_bytes())
     }
 
-    /// Claims that are over and that nobody holds any more can do no harm.
+    /// Forgets claims that have expired and that nobody holds, since they cannot do harm.
     fn forget_claims(&mut self) {
         let (now, senders) = (self.now, &self.senders);
         let current = self.delivery.as_deref().and_then(Delivery::claim);
@@ -329,7 +329,7 @@ impl World {
     }
 }
 
-/// As long as a claim lives, so that all instants lie on one grid and there are finitely many distances.
+/// Equals a claim's lifetime, so that all instants lie on one grid and the number of distances is finite.
 const LATE: core::time::Duration = core::time::Duration::from_secs(1);
 
 pub(super) fn instant(ms: i64) -> UnixMillis {

@@ -1,8 +1,8 @@
-//! A function with one conditional `PutItem` and one line of log: the floor that `postback` is measured against.
+//! Makes one conditional `PutItem` and writes one line of log. `postback` is measured against this floor.
 //!
-//! It is made of the same packages as `postback`, each used as its documentation shows. It checks nothing. What it stores
-//! and logs is about as large as what `postback` does. Its client is built as ours is, without limits on time. Its
-//! connection is opened in init.
+//! It uses the same packages as `postback`, each as its documentation shows. It checks nothing. Its item and its line
+//! of log are about as large as `postback`'s. Its client is built as ours is, without time limits. Its connection is
+//! opened in init.
 
 use std::{collections::HashMap, env, fs};
 
@@ -49,7 +49,7 @@ impl Function {
             None,
             "environment",
         );
-        // The system's authorities, and those of the bundle beside them.
+        // It trusts the system's authorities, and those of the bundle beside them.
         let mut trusted = TrustStore::default();
         if let Ok(bundle) = env::var("AWS_CA_BUNDLE") {
             trusted = trusted.with_pem_certificate(fs::read(bundle)?);

@@ -1,4 +1,4 @@
-//! A function that does nothing: what Lambda's runtime itself costs.
+//! Does nothing, to show the cost of Lambda's runtime itself.
 
 use std::convert::Infallible;
 

@@ -14,7 +14,7 @@ fn attempt(n: u64, due_at: i64, sent_at: i64, status: u64) -> Value {
     json!({"n": n, "due_at": due_at, "sent_at": sent_at, "duration_ms": 10, "outcome": {"status": status}})
 }
 
-/// A delivery that ended so, after these attempts.
+/// Returns a delivery that ended in this way after these attempts.
 fn ended(ending: &str, attempts: &[Value]) -> Delivery {
     let (user, provider, campaign) = ID_OF;
     serde_json::from_value(json!({
@@ -33,7 +33,7 @@ fn request(answered: &str, webhook_id: &str) -> Request {
     .unwrap()
 }
 
-/// How many differences there are with this delivery and these requests, where exactly it is owed.
+/// Counts the differences if exactly this delivery is owed and the partner got these requests.
 fn differences(delivery: Delivery, requests: Vec<(String, Vec<Request>)>, kills: u64) -> usize {
     let stored = BTreeMap::from([(id(), delivery)]);
     let requests = requests.into_iter().collect();
@@ -56,23 +56,27 @@ fn answers(answered: &[&str]) -> Vec<(String, Vec<Request>)> {
 }
 
 #[test]
-fn a_ledger_in_order_has_no_differences_and_each_kill_excuses_one_request() {
+fn a_kill_excuses_one_repeated_request() {
     assert_eq!(differences(in_order(), answers(&["500", "200"]), 0), 0);
     assert_eq!(differences(in_order(), answers(&["500", "500", "200"]), 1), 0);
     assert_eq!(differences(in_order(), answers(&["500", "500", "200"]), 0), 1, "a repeated request without a kill");
 }
 
 #[test]
-fn each_thing_that_must_not_be_is_a_difference() {
+fn each_fault_is_a_difference() {
     let both = || answers(&["500", "200"]);
     let early = ended("delivered", &[attempt(1, 0, 5, 500), attempt(2, 1015, 1014, 200)]);
     let hurried = ended("delivered", &[attempt(1, 0, 5, 500), attempt(2, 1014, 1020, 200)]);
     let given_up = ended("exhausted", &[attempt(1, 0, 5, 500), attempt(2, 1015, 1015, 500)]);
-    assert_eq!(differences(early, both(), 0), 1, "an attempt before its time");
+    assert_eq!(differences(early, both(), 0), 1, "an attempt before it was due");
     assert_eq!(differences(hurried, both(), 0), 1, "a resend that was due too soon");
     assert_eq!(differences(given_up, both(), 0), 1, "exhausted after two attempts");
-    assert_eq!(differences(in_order(), answers(&["500"]), 0), 2, "an answer that nobody gave, and nobody said 200");
+    assert_eq!(
+        differences(in_order(), answers(&["500"]), 0),
+        2,
+        "a recorded answer that the partner never gave, and no 200"
+    );
     let mut strangers = both();
     strangers.push(("dl_of-nobody".into(), vec![request("200", "dl_of-nobody")]));
-    assert_eq!(differences(in_order(), strangers, 0), 1, "a request of no delivery");
+    assert_eq!(differences(in_order(), strangers, 0), 1, "a request without a delivery");
 }
