@@ -5,6 +5,7 @@ use std::{env, fmt, path::Path};
 use adapters::{
     aws::{AwsSettings, CallLimits, NO_CREDENTIALS, http_client},
     dynamodb::{
+        audit::DynamoAudit,
         configuration::Configuration,
         deliveries::DynamoDeliveries,
         failures::DynamoFailures,
@@ -17,6 +18,7 @@ use adapters::{
         resolutions::DynamoResolutions,
         under_way::DynamoUnderWay,
     },
+    random,
     sqs::{SqsConversions, SqsResends},
     webhook::Reach,
 };
@@ -28,7 +30,11 @@ use app::{
 };
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
-use domain::{ids::Provider, webhook::Development};
+use domain::{
+    audit::{Channel, Operation, Why},
+    ids::Provider,
+    webhook::Development,
+};
 
 use crate::publish::CatalogueTable;
 
@@ -118,12 +124,24 @@ impl Connection {
     /// The tables of configuration.
     pub(crate) fn configuration(&self) -> Configuration {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
-        Configuration::new(client, self.table("partners"), self.table("secrets"))
+        Configuration::new(client, self.table("partners"), self.table("secrets"), self.table("audit"))
+    }
+
+    /// Returns the records of what operators changed.
+    pub(crate) fn audit(&self) -> DynamoAudit {
+        DynamoAudit::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("audit"))
+    }
+
+    /// Begins an operation of whoever the credentials belong to, which STS is asked for.
+    pub(crate) async fn operation(&self, why: Option<Why>) -> Result<Operation> {
+        let author = self.settings.caller(CallLimits::BACKGROUND).await;
+        let author = author.context("the caller of the AWS credentials is unknown; nothing was changed")?;
+        Ok(Operation::new(author, Channel::Postbackctl, why, random::bytes()?))
     }
 
     /// The table of the catalogue that evaluators poll.
     pub(crate) fn catalogue(&self) -> CatalogueTable {
-        CatalogueTable::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("catalogue"))
+        CatalogueTable::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("catalogue"), self.audit())
     }
 
     /// The tables of what happened.
@@ -136,7 +154,7 @@ impl Connection {
     /// What is made of conflicts.
     pub(crate) fn resolutions(&self) -> DynamoResolutions {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
-        DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"))
+        DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"), self.table("audit"))
     }
 
     /// Where things are, by partner, user and click id.

@@ -15,6 +15,7 @@ mod deliveries;
 mod demo;
 mod kit;
 mod link;
+mod operations;
 mod output;
 mod pace;
 mod page;
@@ -23,6 +24,7 @@ mod plan;
 mod probe;
 mod progress;
 mod publish;
+mod reason;
 mod reconcile;
 mod redrive;
 mod refusals;
@@ -84,6 +86,8 @@ enum Action {
     DeadLetters(dead_letters::Arguments),
     /// Puts dead letters back on the queue that they belong to, once their cause is mended.
     Redrive(redrive::Arguments),
+    /// Lists who changed what, when and why.
+    Audit(operations::audit::Arguments),
     /// Computes what a million postbacks, events, deliveries and resends cost on AWS, on paper.
     Cost(Box<cost::Arguments>),
     /// Prints the shell's completion of this command.
@@ -125,6 +129,7 @@ async fn main() -> ExitCode {
         Action::Kit(arguments) => kit::run(&stack, arguments).await,
         Action::DeadLetters(arguments) => dead_letters::run(&stack, arguments).await,
         Action::Redrive(arguments) => redrive::run(&stack, arguments).await,
+        Action::Audit(arguments) => operations::audit::run(&stack, arguments).await,
         Action::Cost(arguments) => cost::run(&arguments),
         Action::Completion(arguments) => completion::run(&arguments),
         Action::Demo(arguments) => demo::run(&stack, &arguments).await,

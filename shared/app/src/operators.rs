@@ -1,0 +1,5 @@
+//! What operators do, whatever tool they use: no use case here prints, asks or knows a terminal.
+//!
+//! Every change takes the audit record that is stored with it. The port that makes the change stores both or neither.
+
+pub mod audit;
