@@ -9,7 +9,10 @@ use adapters::dynamodb::{
     configuration::Configuration,
     item::{PartnerItem, SecretsItem},
 };
-use app::{operators::audit, ports::Replaced};
+use app::{
+    operators::audit,
+    ports::{Partners as _, Replaced},
+};
 use domain::{ids::Provider, jiff::Timestamp};
 use serde_json::Value;
 use tests::{

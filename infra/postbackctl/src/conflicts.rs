@@ -7,6 +7,7 @@ use adapters::{
     random,
 };
 use anyhow::{Context, Result, anyhow, bail};
+use app::ports::Partners as _;
 use app::resolve_conflict::{self, Resolution};
 use clap::{Args, Subcommand};
 use domain::{

@@ -6,6 +6,7 @@ use adapters::{
     aws::{AwsSettings, CallLimits, NO_CREDENTIALS, http_client},
     dynamodb::{
         audit::DynamoAudit,
+        catalogue::DynamoPublishing,
         configuration::Configuration,
         deliveries::DynamoDeliveries,
         failures::DynamoFailures,
@@ -26,7 +27,7 @@ use anyhow::{Context, Result};
 use app::{
     accept_postback::AcceptPostback,
     cache::{Cache, CachePolicy},
-    ports::{KnownRecipient, Source, Unavailable},
+    ports::{KnownRecipient, Partners as _, Source, Unavailable},
 };
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
@@ -35,8 +36,6 @@ use domain::{
     ids::Provider,
     webhook::Development,
 };
-
-use crate::publish::CatalogueTable;
 
 /// What handles a postback, over DynamoDB.
 pub(crate) type Accept = AcceptPostback<DynamoKnownPartners, DynamoSystemKeys, DynamoPostbacks, DynamoRefusals>;
@@ -140,8 +139,9 @@ impl Connection {
     }
 
     /// The table of the catalogue that evaluators poll.
-    pub(crate) fn catalogue(&self) -> CatalogueTable {
-        CatalogueTable::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("catalogue"), self.audit())
+    pub(crate) fn catalogue(&self) -> DynamoPublishing {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        DynamoPublishing::new(client, self.table("catalogue"), self.table("audit"))
     }
 
     /// The tables of what happened.

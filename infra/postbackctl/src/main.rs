@@ -3,7 +3,6 @@
 #![allow(clippy::print_stderr, reason = "a command talks to whoever called it")]
 
 mod api;
-mod apply;
 mod ask;
 mod completion;
 mod conflicts;
@@ -13,23 +12,18 @@ mod cost;
 mod dead_letters;
 mod deliveries;
 mod demo;
-mod kit;
-mod link;
 mod operations;
 mod output;
 mod pace;
 mod page;
-mod partner_files;
-mod plan;
+mod partners;
 mod probe;
 mod progress;
-mod publish;
 mod reason;
 mod reconcile;
 mod redrive;
 mod refusals;
 mod resend;
-mod rotate;
 mod smoke;
 mod standing;
 mod terminal;
@@ -57,11 +51,11 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Shows what partner files would change, asks, then changes it.
-    Apply(apply::Arguments),
+    Apply(partners::apply::Arguments),
     /// Makes another token or signing secret for a partner; the one before it stays good.
-    Rotate(rotate::Arguments),
+    Rotate(partners::rotate::Arguments),
     /// Builds a tracking link: to a partner's landing page, or for a partner's own pages.
-    Link(link::Arguments),
+    Link(partners::link::Arguments),
     /// Sends GG3 again what was recorded in a time.
     Conversions(conversions::Arguments),
     /// Compares a partner's own list of its transactions with what is recorded.
@@ -81,7 +75,7 @@ enum Action {
     /// Sends a partner a test webhook, as the real ones are sent, and shows what came of it.
     Probe(probe::Arguments),
     /// Prints what to send a partner: its URLs, parameters, links and webhooks, with examples, as Markdown.
-    Kit(kit::Arguments),
+    Kit(partners::kit::Arguments),
     /// Shows what is in the dead-letter queues and why, and leaves it there.
     DeadLetters(dead_letters::Arguments),
     /// Puts dead letters back on the queue that they belong to, once their cause is mended.
@@ -114,9 +108,9 @@ async fn main() -> ExitCode {
     // reqwest is built without a TLS provider, so that there is only one: ring. A second installation changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match action {
-        Action::Apply(arguments) => apply::run(&stack, arguments).await,
-        Action::Rotate(arguments) => rotate::run(&stack, arguments).await,
-        Action::Link(arguments) => link::run(&stack, arguments).await,
+        Action::Apply(arguments) => partners::apply::run(&stack, arguments).await,
+        Action::Rotate(arguments) => partners::rotate::run(&stack, arguments).await,
+        Action::Link(arguments) => partners::link::run(&stack, arguments).await,
         Action::Trace(arguments) => trace::run(&stack, arguments).await,
         Action::Conflicts(arguments) => conflicts::run(&stack, arguments).await,
         Action::Refusals(arguments) => refusals::run(&stack, arguments).await,
@@ -126,7 +120,7 @@ async fn main() -> ExitCode {
         Action::Deliveries(arguments) => deliveries::run(&stack, arguments).await,
         Action::Resend(arguments) => resend::run(&stack, arguments).await,
         Action::Probe(arguments) => Box::pin(probe::run(&stack, arguments)).await,
-        Action::Kit(arguments) => kit::run(&stack, arguments).await,
+        Action::Kit(arguments) => partners::kit::run(&stack, arguments).await,
         Action::DeadLetters(arguments) => dead_letters::run(&stack, arguments).await,
         Action::Redrive(arguments) => redrive::run(&stack, arguments).await,
         Action::Audit(arguments) => operations::audit::run(&stack, arguments).await,

@@ -6,7 +6,7 @@ use adapters::dynamodb::{
     lookups::{DynamoLookups, Range},
 };
 use anyhow::{Context, Result, anyhow};
-use app::ports::{PageToken, Unavailable};
+use app::ports::{PageToken, Partners as _, Unavailable};
 use clap::Args;
 use domain::{
     ids::Provider,

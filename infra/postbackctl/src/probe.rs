@@ -8,7 +8,7 @@ use adapters::{
     webhook::{AGENT, Limits, WebhookClient, WebhookSettings},
 };
 use anyhow::{Context, Result, anyhow, bail};
-use app::ports::PartnerServers;
+use app::ports::{PartnerServers, Partners as _};
 use clap::Args;
 use domain::{
     attempt::Verdict,

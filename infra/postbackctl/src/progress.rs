@@ -3,6 +3,7 @@
 use std::{fmt, process::ExitCode};
 
 use anyhow::{Result, anyhow};
+use app::ports::Publishing as _;
 use clap::Args;
 use domain::{
     catalogue::Snapshot,
@@ -14,7 +15,7 @@ use domain::{
 use serde::Serialize;
 use serde_json::json;
 
-use crate::{Connection, output::say, publish::Catalogue, terminal::printable};
+use crate::{Connection, output::say, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

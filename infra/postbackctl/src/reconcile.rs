@@ -10,7 +10,7 @@ use std::{
 
 use adapters::dynamodb::{item::PostbackItem, lookups::Range, resolutions::DynamoResolutions};
 use anyhow::{Context, Result, anyhow, bail};
-use app::ports::Resolutions;
+use app::ports::{Partners as _, Resolutions};
 use clap::Args;
 use domain::{
     correction::Revision,

@@ -19,7 +19,7 @@ use adapters::{
     sqs::SqsResends,
 };
 use anyhow::{Context, Result, anyhow, bail};
-use app::ports::{Deliveries, Replaced, ResendQueue, Unavailable};
+use app::ports::{Deliveries, Partners as _, Replaced, ResendQueue, Unavailable};
 use clap::Args;
 use domain::{
     delivery::{Delivery, Standing, Status},

@@ -9,6 +9,7 @@ use adapters::dynamodb::{
     lookups::Range,
 };
 use anyhow::{Context, Result, anyhow};
+use app::ports::Partners as _;
 use clap::Args;
 use domain::{
     conversion::Conversion,

@@ -2,8 +2,10 @@
 //!
 //! Each keeps its port's promises exactly, atomicity included, so that what holds over these holds over the real ones.
 
+mod configuration;
+
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -11,7 +13,7 @@ use std::{
 use domain::{
     attempt::{Answer, Answered, AttemptFault, Outcome},
     audit::{self, AuditRecord},
-    catalogue::Catalogue,
+    catalogue::{Catalogue, Snapshot},
     click::Click,
     conversion::{Conversion, Receipt, RecordedPostback},
     correction::{Correction, Revision},
@@ -30,8 +32,8 @@ use domain::{
 use crate::ports::{
     AuditTrail, Catalogues, Claimed, Clicks, ConversionQueue, DeadLetters, Deliveries, Lookups, NewDeliveries,
     PageToken, Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals, Replaced, ResendQueue,
-    Resolutions, Source, StoredConflict, StoredParticipant, Surroundings, Unavailable, UnderWay, UnderWayPage,
-    WebhookQueue,
+    Resolutions, Source, StoredConflict, StoredParticipant, StoredPartner, StoredSecrets, Surroundings, Unavailable,
+    UnderWay, UnderWayPage, WebhookQueue,
 };
 
 /// What a port's next call does instead of its work.
@@ -62,6 +64,16 @@ pub struct State {
     pub corrections: BTreeMap<(Provider, TransactionId), Vec<Correction>>,
     /// The conflicts by content whose originals were kept, and when, in Unix seconds, they expire.
     pub kept_originals: HashMap<String, i64>,
+    /// The partners.
+    pub partners: BTreeMap<Provider, StoredPartner>,
+    /// The secrets, by owner.
+    pub secrets: BTreeMap<String, StoredSecrets>,
+    /// The campaigns that are published.
+    pub campaigns: Option<Snapshot>,
+    /// Publications of rivals, each of which comes just before one of ours, the last one first.
+    pub rivals: Vec<Snapshot>,
+    /// The versions of the catalogue that were ever begun.
+    pub begun_versions: BTreeSet<u64>,
     /// The records of what operators changed, in the order in which they were stored.
     pub audit: Vec<AuditRecord>,
     /// The clicks.

@@ -1,6 +1,8 @@
 //! What the use cases need from the world. Each method says what an implementation MUST do; [`crate::memory`] has one of
 //! each for deterministic tests, `adapters` has the real ones.
 
+mod configuration;
+
 use std::{hash::Hash, sync::Arc, time::Duration};
 
 use domain::{
@@ -24,6 +26,8 @@ use domain::{
     webhook::WebhookRequest,
 };
 use thiserror::Error;
+
+pub use self::configuration::{Partners, PublishedCampaigns, Publishing, SYSTEM_OWNER, StoredPartner, StoredSecrets};
 
 /// A service did not do what it was asked, or did not say so in time. Whether it did is unknown: asking again MUST be
 /// safe for every port.

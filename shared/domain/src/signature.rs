@@ -7,6 +7,7 @@
 
 use core::fmt;
 
+use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sha2::Sha256;
@@ -15,6 +16,9 @@ use crate::prelude::*;
 
 /// Everything but RFC 3986's unreserved characters.
 pub(crate) const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// The beginning of every secret that webhooks are signed with; the key follows, in base64.
+pub const WEBHOOK_PREFIX: &str = "whsec_";
 
 /// A shared secret: the key is its UTF-8. Never printed.
 #[derive(Clone)]
@@ -31,6 +35,11 @@ impl Secret {
         // HMAC takes a key of any length; the empty fallback is never reached and would verify nothing of ours.
         let keyed = Hmac::new_from_slice(text.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
         Self { text, keyed }
+    }
+
+    /// Makes a secret that webhooks are signed with, in Standard Webhooks' form: `whsec_` and base64.
+    pub fn for_webhooks(random: [u8; 32]) -> Self {
+        Self::new(format!("{WEBHOOK_PREFIX}{}", BASE64.encode(&random)))
     }
 
     /// The text itself, for whoever must store or show it once.

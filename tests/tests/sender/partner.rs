@@ -1,13 +1,10 @@
 //! A partner of one test's own, with one campaign: stored as `postbackctl` stores it, answered by the simulator.
 
-use adapters::{
-    dynamodb::{
-        configuration::Configuration,
-        item::{PROVIDER, PartnerItem, SecretsItem},
-    },
-    webhook::secret_of,
+use adapters::dynamodb::{
+    configuration::Configuration,
+    item::{PROVIDER, PartnerItem, SecretsItem},
 };
-use app::ports::Replaced;
+use app::ports::{Partners as _, Replaced};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     delivery::{Delivery, Message},
@@ -15,6 +12,7 @@ use domain::{
     ids::{CampaignName, ClickId, Provider, Ticket, UserId},
     moment::Moment,
     participant::Owed,
+    signature::Secret,
 };
 use serde_json::json;
 use tests::{
@@ -136,5 +134,5 @@ impl Partner {
 
 /// A secret for webhooks.
 pub(crate) fn secret(byte: u8) -> String {
-    secret_of([byte; 32]).reveal().to_owned()
+    Secret::for_webhooks([byte; 32]).reveal().to_owned()
 }

@@ -4,6 +4,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use app::ports::Publishing as _;
 use domain::{ids::UserId, jiff::Timestamp, moment::Moment};
 use serde_json::{Value, json};
 
@@ -12,7 +13,6 @@ use crate::{
     Connection,
     output::{self, say},
     progress::{self, Line},
-    publish::Catalogue,
     trace,
 };
 

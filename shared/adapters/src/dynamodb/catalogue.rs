@@ -1,6 +1,6 @@
 //! The catalogue of campaigns: its text in chunks, and one pointer to the current one.
 
-use app::ports::{Catalogues, Published, Replaced, Unavailable};
+use app::ports::{Catalogues, Published, PublishedCampaigns, Publishing as PublishingPort, Replaced, Unavailable};
 use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
 use domain::{
     audit::AuditRecord,
@@ -22,6 +22,9 @@ use super::{
 const GET: &str = "DynamoDB GetItem catalogue";
 const PUT: &str = "DynamoDB PutItem catalogue";
 const POINT: &str = "DynamoDB TransactWriteItems catalogue, audit";
+
+/// The code by which DynamoDB says that there is no such table.
+const NO_TABLE: &str = "ResourceNotFoundException";
 
 /// The longest text of one chunk: an item has at most 400 KB.
 const MAX_CHUNK_BYTES: usize = 300_000;
@@ -110,6 +113,43 @@ impl Catalogues for DynamoCatalogues {
             Some(pointer) if held == Some(pointer.version) => Ok(Published::Same),
             Some(pointer) => self.read(&pointer.current()).await.map(|read| Published::Other(Box::new(read))),
         }
+    }
+}
+
+/// [`PublishingPort`] in the table of the catalogue and that of audit records.
+#[derive(Debug, Clone)]
+pub struct DynamoPublishing {
+    catalogues: DynamoCatalogues,
+    audit: DynamoAudit,
+}
+
+impl DynamoPublishing {
+    /// Takes the table of the catalogue and that of audit records.
+    pub fn new(client: Client, catalogue: String, audit: String) -> Self {
+        Self { catalogues: DynamoCatalogues::new(client.clone(), catalogue), audit: DynamoAudit::new(client, audit) }
+    }
+}
+
+impl PublishingPort for DynamoPublishing {
+    async fn load(&self) -> Result<PublishedCampaigns, Unavailable> {
+        match self.catalogues.current(None).await {
+            Ok(Published::Other(catalogue)) => Ok(PublishedCampaigns::Current(Snapshot::from(*catalogue))),
+            Ok(Published::Nothing | Published::Same) => Ok(PublishedCampaigns::Nothing),
+            Err(unavailable) if unavailable.reason == NO_TABLE => Ok(PublishedCampaigns::NoTable),
+            Err(unavailable) => Err(unavailable),
+        }
+    }
+
+    async fn publish(
+        &self,
+        snapshot: &Snapshot,
+        expected: Option<u64>,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
+        if snapshot.version <= expected.unwrap_or_default() {
+            return Err(broken(PUT, "a version only counts up"));
+        }
+        self.catalogues.publish(snapshot, expected, (&self.audit, audit)).await
     }
 }
 

@@ -1,6 +1,6 @@
-//! Partners and secrets as the operator's command changes them.
+//! Partners and secrets, as operators change them.
 
-use app::ports::{Replaced, Unavailable};
+use app::ports::{Partners, Replaced, Unavailable};
 use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
 use domain::{audit::AuditRecord, ids::Provider};
 
@@ -19,7 +19,7 @@ const PUT_PARTNER: &str = "DynamoDB TransactWriteItems partners, secrets, audit"
 const GET_SECRETS: &str = "DynamoDB GetItem secrets";
 const PUT_SECRETS: &str = "DynamoDB TransactWriteItems secrets, audit";
 
-/// The tables of configuration, to read and to change.
+/// [`Partners`] in two tables.
 #[derive(Debug, Clone)]
 pub struct Configuration {
     client: Client,
@@ -34,26 +34,23 @@ impl Configuration {
         let audit = DynamoAudit::new(client.clone(), audit);
         Self { client, partners, secrets, audit }
     }
+}
 
-    /// A partner as it stands now.
-    pub async fn partner(&self, provider: &Provider) -> Result<Option<PartnerItem>, Unavailable> {
+impl Partners for Configuration {
+    async fn partner(&self, provider: &Provider) -> Result<Option<PartnerItem>, Unavailable> {
         let get = self.client.get_item().table_name(&self.partners).set_key(Some(key_of(PROVIDER, provider)));
         read::get(GET_PARTNER, get.consistent_read(true)).await
     }
 
-    /// All partners as they stand now: whatever was written before this is called is among them.
-    ///
-    /// A scan, and the only one: for an operator's command that publishes, never for a function. Partners are hundreds of
+    /// Scans the table, the only scan there is: for an operator who publishes, never for a function. Partners are hundreds of
     /// small items, and an index of them would be one more thing that could disagree with the table.
-    pub async fn partners(&self) -> Result<Vec<PartnerItem>, Unavailable> {
+    async fn partners(&self) -> Result<Vec<PartnerItem>, Unavailable> {
         let scan = self.client.scan().table_name(&self.partners).consistent_read(true);
         let found = scan.into_paginator().items().send().try_collect().await.map_err(unavailable(SCAN_PARTNERS))?;
         found.into_iter().map(|item| from_item(SCAN_PARTNERS, item)).collect()
     }
 
-    /// Writes a partner if it still has the version before this one's, or is still absent for version 1. Its secrets and the
-    /// audit record are written with it, all or none: a secret that is stored is the one that was told.
-    pub async fn put_partner(
+    async fn put_partner(
         &self,
         item: &PartnerItem,
         secrets: Option<&SecretsItem>,
@@ -68,18 +65,12 @@ impl Configuration {
         self.audit.transact(PUT_PARTNER, writes, audit).await.map(replaced)
     }
 
-    /// An owner's secrets as they stand now.
-    pub async fn secrets(&self, owner: &str) -> Result<Option<SecretsItem>, Unavailable> {
+    async fn secrets(&self, owner: &str) -> Result<Option<SecretsItem>, Unavailable> {
         let get = self.client.get_item().table_name(&self.secrets).set_key(Some(key_of(OWNER, owner)));
         read::get(GET_SECRETS, get.consistent_read(true)).await
     }
 
-    /// Writes an owner's secrets unless there are any, and the audit record with them: both or neither.
-    pub async fn put_secrets_if_absent(
-        &self,
-        item: &SecretsItem,
-        audit: &AuditRecord,
-    ) -> Result<Replaced, Unavailable> {
+    async fn put_secrets_if_absent(&self, item: &SecretsItem, audit: &AuditRecord) -> Result<Replaced, Unavailable> {
         let put = put(PUT_SECRETS, &self.secrets, item, Requires::Absence(OWNER))?;
         let writes = vec![TransactWriteItem::builder().put(put).build()];
         self.audit.transact(PUT_SECRETS, writes, audit).await.map(replaced)

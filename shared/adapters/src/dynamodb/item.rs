@@ -17,19 +17,17 @@
 pub mod lookups;
 pub mod media_buying;
 
-use std::{fmt, net::IpAddr};
+use std::net::IpAddr;
 
 use domain::{
     audit::AuditRecord,
-    click::{Click, ClickKeys, ClickOrigin},
+    click::{Click, ClickOrigin},
     conversion::{Receipt, RecordedPostback},
     correction::{Correction, Revision},
-    credential::{CredentialKind, Credentials, TokenHash},
     fault::Fault,
     ids::{ClickId, EventId, EventName, LandingName, Provider, ReceiptId, TransactionId, UserId},
     jiff::{Timestamp, ToSpan},
     money::{Amount, Currency},
-    partner::{Partner, PartnerFile},
     postback::{Content, Difference, Postback},
     refusal::{Conflict, ContentKey, REFUSAL_KEPT_SECONDS, Refusal},
     signature::Secret,
@@ -42,8 +40,7 @@ pub const PROVIDER: &str = "provider";
 pub const VERSION: &str = "version";
 /// `secrets`: its key.
 pub const OWNER: &str = "owner";
-/// `secrets`: the owner of what belongs to no partner.
-pub const SYSTEM_OWNER: &str = "system";
+pub use app::ports::SYSTEM_OWNER;
 /// `postbacks`: its partition key.
 pub const PROVIDER_TRANSACTION: &str = "provider_transaction";
 /// `postbacks`: its sort key.
@@ -61,87 +58,8 @@ pub const DAY: &str = "day";
 /// `audit`: its sort key.
 pub const AT_AND_ID: &str = "at_and_id";
 
-/// `partners`: one partner. No secret: of its tokens only the hashes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartnerItem {
-    /// The key.
-    pub provider: Provider,
-    /// Counts the changes, from 1.
-    pub version: u64,
-    /// When it was last changed.
-    pub updated_at: Timestamp,
-    /// The [`PartnerFile`], as JSON.
-    pub file: String,
-    /// The SHA-256 of each live token.
-    #[serde(default)]
-    pub token_hashes: Vec<TokenHash>,
-}
-
-impl PartnerItem {
-    /// What the operator wrote. Why it cannot be read is told without quoting it: URLs of webhooks stand in it, and the
-    /// reason in logs.
-    pub fn file(&self) -> Result<PartnerFile, String> {
-        let fault = |fault: serde_json::Error| {
-            format!("{:?} error at line {}, column {}", fault.classify(), fault.line(), fault.column())
-        };
-        serde_json::from_str(&self.file).map_err(fault)
-    }
-
-    /// What it means.
-    pub fn partner(&self) -> Result<Partner, String> {
-        Partner::try_from(self.file()?)
-            .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-    }
-
-    /// What opens this partner's door, with its secrets if it has any.
-    pub fn credentials(&self, kind: CredentialKind, secrets: Option<SecretsItem>) -> Credentials {
-        match kind {
-            CredentialKind::Token => Credentials::Tokens(self.token_hashes.clone()),
-            CredentialKind::Signature => {
-                Credentials::Secrets(secrets.map(|item| secrets_of(item.signature_secrets)).unwrap_or_default())
-            }
-        }
-    }
-}
-
-/// `secrets`: one owner's.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SecretsItem {
-    /// The key.
-    pub owner: String,
-    /// A partner's signing secrets, the newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub signature_secrets: Vec<String>,
-    /// What a partner's webhooks are signed with, `whsec_` and base64, the newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub webhook_secrets: Vec<String>,
-    /// The system's keys of click ids, the newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub click_keys: Vec<String>,
-    /// The system's secrets of `/click` links, the newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub link_secrets: Vec<String>,
-}
-
-/// Whose they are, and no secret.
-impl fmt::Debug for SecretsItem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SecretsItem").field("owner", &self.owner).finish_non_exhaustive()
-    }
-}
-
-impl SecretsItem {
-    /// The owner's name of a partner.
-    pub fn partner_owner(provider: &Provider) -> String {
-        format!("partner/{provider}")
-    }
-
-    /// The system's keys, if these are they and complete.
-    pub fn system_keys(self) -> Option<app::ports::SystemKeys> {
-        let click = ClickKeys::new(secrets_of(self.click_keys))?;
-        Some(app::ports::SystemKeys { click, link: secrets_of(self.link_secrets) })
-    }
-}
+/// `partners`: one partner. `secrets`: one owner's secrets. Their fields are the attributes.
+pub use app::ports::{StoredPartner as PartnerItem, StoredSecrets as SecretsItem};
 
 pub(crate) fn secrets_of(texts: Vec<String>) -> Vec<Secret> {
     texts.into_iter().map(Secret::new).collect()

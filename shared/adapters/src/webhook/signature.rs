@@ -10,7 +10,7 @@ use standardwebhooks::{Webhook, WebhookError};
 use thiserror::Error;
 
 /// What a partner's secret begins with; behind it is the key, in base64.
-pub const PREFIX: &str = "whsec_";
+pub const PREFIX: &str = domain::signature::WEBHOOK_PREFIX;
 
 /// How many secrets may be live at once: the new one and the one it replaces.
 pub const MAX_SECRETS: usize = 2;
@@ -29,11 +29,6 @@ pub enum SecretFault {
     /// Not as Standard Webhooks writes a secret.
     #[error("a secret for webhooks must be whsec_ and then 24 to 64 bytes in base64")]
     Form,
-}
-
-/// A partner's secret of these random bytes, in Standard Webhooks' form.
-pub fn secret_of(random: [u8; 32]) -> Secret {
-    Secret::new(format!("{PREFIX}{}", BASE64.encode(&random)))
 }
 
 impl Signer {
@@ -90,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_secret_that_is_made_signs() {
-        assert!(Signer::try_new(&[secret_of([7; 32]), secret_of([8; 32])]).is_ok());
+        assert!(Signer::try_new(&[Secret::for_webhooks([7; 32]), Secret::for_webhooks([8; 32])]).is_ok());
     }
 
     #[test]

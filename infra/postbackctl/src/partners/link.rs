@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, process::ExitCode};
 
 use adapters::dynamodb::item::SYSTEM_OWNER;
 use anyhow::{Context, Result, anyhow};
+use app::ports::Partners as _;
 use clap::{Args, Subcommand};
 use domain::{
     catalogue::TrackingId,

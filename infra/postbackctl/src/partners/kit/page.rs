@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 use domain::{partner::ParameterNames, postback::Field};
 
 /// The page as it is published.
-const PARTNERS_PAGE: &str = include_str!("../../../PARTNERS.md");
+const PARTNERS_PAGE: &str = include_str!("../../../../PARTNERS.md");
 
 /// The page.
 pub(super) struct Page(&'static str);

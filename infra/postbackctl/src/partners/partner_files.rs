@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
+use app::operators::plan_partners::Proposed;
 use domain::{
     campaign::Campaigns,
     ids::Provider,
@@ -40,6 +41,11 @@ pub(crate) struct ValidFile {
 }
 
 impl ValidFile {
+    /// Returns the file as a use case takes it, which knows of no paths and lines.
+    pub(crate) fn proposed(&self) -> Proposed<'_> {
+        Proposed { file: &self.file, partner: &self.partner, allowance: self.allowance }
+    }
+
     /// Returns each fault with this file and its line. Faults name a campaign by its number or by its name.
     pub(crate) fn located(&self, faults: &[ConfigFault]) -> Vec<String> {
         let line = |fault: &ConfigFault| self.document.line(&self.numbered(&fault.path).unwrap_or(fault.path.clone()));

@@ -5,6 +5,7 @@ mod page;
 use std::{fmt::Write, process::ExitCode};
 
 use anyhow::{Context, Result, anyhow};
+use app::ports::Partners as _;
 use clap::Args;
 use domain::{
     credential::CredentialKind,

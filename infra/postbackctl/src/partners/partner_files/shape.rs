@@ -37,7 +37,7 @@ pub(super) struct Shape {
 impl Schema {
     /// Builds the schema. Fails only where the schema itself is wrong.
     pub(crate) fn published() -> Result<Self> {
-        let json = serde_json::from_str(include_str!("../../../../shared/domain/schemas/partner.json"))?;
+        let json = serde_json::from_str(include_str!("../../../../../shared/domain/schemas/partner.json"))?;
         let options = jsonschema::options().should_validate_formats(true);
         let validator = options.build(&json).map_err(|fault| anyhow!("the schema of partner files: {fault}"))?;
         Ok(Self { json, validator })

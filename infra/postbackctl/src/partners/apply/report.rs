@@ -2,23 +2,26 @@
 
 use std::process::ExitCode;
 
-use adapters::dynamodb::item::PartnerItem;
 use anyhow::{Result, anyhow};
+use app::{
+    operators::{
+        apply_partners::AppliedPartner,
+        plan_partners::{Change, NewCredential, Planned},
+        publish_campaigns::Publication,
+    },
+    ports::StoredPartner,
+};
 use domain::{credential::CredentialKind, ids::Provider, jiff::Timestamp, moment::Moment};
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use crate::{
-    output::say,
-    plan::{Change, Planned},
-    publish::Outcome,
-};
+use crate::output::say;
 
 /// What was done.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
     pub(super) partners: Vec<Row>,
     #[serde(rename = "catalogue", serialize_with = "publishing")]
-    pub(super) publishing: Outcome,
+    pub(super) publishing: Publication,
 }
 
 /// What was done with one partner.
@@ -34,16 +37,22 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// A row without secrets.
-    pub(super) fn of(change: Change, item: &PartnerItem) -> Result<Self> {
+    fn of(applied: AppliedPartner) -> Result<Self> {
+        let AppliedPartner { change, item, credential: made, webhook_secret } = applied;
+        let (token, signature_secret) = match made {
+            Some(NewCredential::Token(token)) => (Some(token.reveal().to_owned()), None),
+            Some(NewCredential::Signature(secret)) => (None, Some(secret.reveal().to_owned())),
+            None => (None, None),
+        };
+        let webhook_secret = webhook_secret.map(|secret| secret.reveal().to_owned());
         let partner = item.partner().map_err(|faults| anyhow!("{}: {faults}", item.provider))?;
         let landings = partner.landings().map(|(name, _)| name.to_string()).collect();
         let (provider, credential) = (item.provider.to_string(), partner.credential());
-        Ok(Self { provider, change, token: None, signature_secret: None, webhook_secret: None, credential, landings })
+        Ok(Self { provider, change, token, signature_secret, webhook_secret, credential, landings })
     }
 }
 
-fn publishing<S: Serializer>(outcome: &Outcome, serializer: S) -> Result<S::Ok, S::Error> {
+fn publishing<S: Serializer>(outcome: &Publication, serializer: S) -> Result<S::Ok, S::Error> {
     let mut fields = serializer.serialize_struct("catalogue", 2)?;
     fields.serialize_field("version", &outcome.version)?;
     fields.serialize_field("published", &outcome.fresh)?;
@@ -51,9 +60,15 @@ fn publishing<S: Serializer>(outcome: &Outcome, serializer: S) -> Result<S::Ok, 
 }
 
 impl Report {
+    /// Makes the report of what was applied.
+    pub(super) fn of(applied: Vec<AppliedPartner>, publishing: Publication) -> Result<Self> {
+        let partners = applied.into_iter().map(Row::of).collect::<Result<_>>()?;
+        Ok(Self { partners, publishing })
+    }
+
     /// Tells secrets on standard output, and all else on the other.
     pub(super) fn tell(&self, json: bool) -> Result<()> {
-        let Outcome { version, fresh, held, unreadable } = &self.publishing;
+        let Publication { version, fresh, held, unreadable } = &self.publishing;
         if let (Some(version), true) = (version, fresh) {
             eprintln!("the campaigns of all partners are published, version {version}");
         }
@@ -131,7 +146,7 @@ pub(super) fn show_unfiled(unfiled: &[Provider]) {
 }
 
 /// The campaigns that have not begun yet. What cannot be read is told where it is written.
-fn to_begin(item: &PartnerItem) -> Vec<(String, Moment)> {
+fn to_begin(item: &StoredPartner) -> Vec<(String, Moment)> {
     let now = Moment::from(Timestamp::now());
     let Ok(partner) = item.partner() else { return Vec::new() };
     let campaigns = partner.media_buying().campaigns().values().filter(|campaign| !campaign.archived());

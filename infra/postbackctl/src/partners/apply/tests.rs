@@ -1,7 +1,9 @@
-use domain::webhook::Allowance;
+use app::{
+    operators::plan_partners::{NewCredential, plan},
+    ports::StoredPartner,
+};
 
-use super::*;
-use crate::partner_files::{self, Schema};
+use super::{super::partner_files::Schema, *};
 
 const LEAD: Duration = Duration::from_mins(3);
 
@@ -15,10 +17,14 @@ fn attempt(text: &str, standing: &Standing, second: i64) -> Result<Planned, Vec<
     .unwrap();
     let entropy = Entropy { token: [1; 20], secret: [2; 20], webhook_secret: [3; 32] };
     let clock = Clock { now: Timestamp::from_second(second).unwrap(), lead: LEAD };
-    plan(&valid, standing, entropy, clock).unwrap().map_err(|faults| faults.into_iter().map(|f| f.path).collect())
+    match plan(valid.proposed(), standing, entropy, clock) {
+        Ok(planned) => Ok(planned),
+        Err(PlanFault::Forbidden(all)) => Err(all.into_iter().flat_map(|(_, faults)| faults).map(|f| f.path).collect()),
+        Err(fault) => panic!("{fault}"),
+    }
 }
 
-fn planned(text: &str, standing: Option<&PartnerItem>) -> Planned {
+fn planned(text: &str, standing: Option<&StoredPartner>) -> Planned {
     attempt(text, &Standing { item: standing.cloned(), ..Standing::default() }, 0).unwrap()
 }
 
