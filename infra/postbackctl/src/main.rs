@@ -5,13 +5,12 @@
 mod api;
 mod ask;
 mod completion;
-mod conflicts;
 mod connection;
-mod conversions;
 mod cost;
 mod dead_letters;
 mod deliveries;
 mod demo;
+mod inbound;
 mod operations;
 mod output;
 mod pace;
@@ -20,9 +19,7 @@ mod partners;
 mod probe;
 mod progress;
 mod reason;
-mod reconcile;
 mod redrive;
-mod refusals;
 mod resend;
 mod smoke;
 mod standing;
@@ -57,15 +54,15 @@ enum Action {
     /// Builds a tracking link: to a partner's landing page, or for a partner's own pages.
     Link(partners::link::Arguments),
     /// Sends GG3 again what was recorded in a time.
-    Conversions(conversions::Arguments),
+    Conversions(inbound::conversions::Arguments),
     /// Compares a partner's own list of its transactions with what is recorded.
-    Reconcile(reconcile::Arguments),
+    Reconcile(inbound::reconcile::Arguments),
     /// Shows what happened to a transaction, a click, a user or a delivery, from what was stored.
     Trace(trace::Arguments),
     /// Lists postbacks that contradict recorded ones, and resolves them.
-    Conflicts(conflicts::Arguments),
+    Conflicts(inbound::conflicts::Arguments),
     /// Lists calls that were refused, and sends what was refused again.
-    Refusals(refusals::Arguments),
+    Refusals(inbound::refusals::Arguments),
     /// Shows how far a GG3 user has come with each campaign, what is missing, and which webhooks are owed.
     Progress(progress::Arguments),
     /// Lists webhooks owed to partners and how far they are, or what is overdue.
@@ -112,10 +109,10 @@ async fn main() -> ExitCode {
         Action::Rotate(arguments) => partners::rotate::run(&stack, arguments).await,
         Action::Link(arguments) => partners::link::run(&stack, arguments).await,
         Action::Trace(arguments) => trace::run(&stack, arguments).await,
-        Action::Conflicts(arguments) => conflicts::run(&stack, arguments).await,
-        Action::Refusals(arguments) => refusals::run(&stack, arguments).await,
-        Action::Conversions(arguments) => conversions::run(&stack, arguments).await,
-        Action::Reconcile(arguments) => reconcile::run(&stack, arguments).await,
+        Action::Conflicts(arguments) => inbound::conflicts::run(&stack, arguments).await,
+        Action::Refusals(arguments) => inbound::refusals::run(&stack, arguments).await,
+        Action::Conversions(arguments) => inbound::conversions::run(&stack, arguments).await,
+        Action::Reconcile(arguments) => inbound::reconcile::run(&stack, arguments).await,
         Action::Progress(arguments) => progress::run(&stack, arguments).await,
         Action::Deliveries(arguments) => deliveries::run(&stack, arguments).await,
         Action::Resend(arguments) => resend::run(&stack, arguments).await,

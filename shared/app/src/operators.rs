@@ -6,4 +6,6 @@ pub mod apply_partners;
 pub mod audit;
 pub mod plan_partners;
 pub mod publish_campaigns;
+pub mod reconcile;
+pub mod resubmit_refusal;
 pub mod rotate_secret;

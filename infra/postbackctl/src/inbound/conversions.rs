@@ -9,10 +9,11 @@ use adapters::{
     },
     sqs::SqsConversions,
 };
-use anyhow::{Result, bail};
-use app::ports::ConversionQueue;
+use anyhow::{Context, Result, bail};
+use app::ports::{AuditTrail as _, ConversionQueue};
 use clap::{Args, Subcommand};
 use domain::{
+    audit::{self, Subject as Audited},
     conversion::Conversion,
     correction::Revision,
     ids::Provider,
@@ -30,6 +31,7 @@ use crate::{
     output::say,
     pace::{self, Pace, bar},
     page,
+    reason::Reason,
     terminal::printable,
 };
 
@@ -71,6 +73,8 @@ struct Replay {
     /// Answers in JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reason: Reason,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
@@ -96,6 +100,11 @@ async fn replay(connection: &Connection, arguments: &Replay) -> Result<ExitCode>
     if total > 0 {
         let whose = partners.iter().map(Provider::as_str).collect::<Vec<_>>().join(", ");
         ask::confirm(&format!("Send {total} conversions of {whose} to GG3 again?"), arguments.yes)?;
+        // A replay changes no table, so its record is stored before the first conversion is sent.
+        let operation = connection.operation(arguments.reason.why.clone()).await?;
+        let subject = Audited::Conversions { providers: partners.clone(), from, to };
+        let record = operation.record(ask::now(), audit::Action::ReplayConversions, subject).with("conversions", total);
+        connection.audit().append(&record).await.context("nothing was sent")?;
     }
     let mut sending = Sending {
         lookups,

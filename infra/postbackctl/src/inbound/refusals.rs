@@ -4,7 +4,10 @@ use std::process::ExitCode;
 
 use adapters::random;
 use anyhow::{Context, Result, bail};
-use app::accept_postback::{Answer, Resubmission};
+use app::{
+    accept_postback::{Answer, Resubmission},
+    operators::resubmit_refusal,
+};
 use clap::{Args, Subcommand};
 use domain::{ids::ReceiptId, lookup::Subject, postback::Difference, refusal::ContentKey};
 use serde_json::{Value, json};
@@ -13,6 +16,7 @@ use crate::{
     Connection, ask,
     output::{self, say},
     page::Page,
+    reason::Reason,
     standing::{self, Standing},
     terminal::printable,
     timeline::Timeline,
@@ -36,13 +40,15 @@ enum Action {
         /// Answers in JSON.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        reason: Reason,
     },
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
     match arguments.action {
-        Some(Action::Resubmit { content_id, json }) => resubmit(&connection, &content_id, json).await,
+        Some(Action::Resubmit { content_id, json, reason }) => resubmit(&connection, &content_id, reason, json).await,
         None => list(&connection, &arguments.page).await,
     }
 }
@@ -68,7 +74,7 @@ async fn list(connection: &Connection, page: &Page) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn resubmit(connection: &Connection, content_id: &str, as_json: bool) -> Result<ExitCode> {
+async fn resubmit(connection: &Connection, content_id: &str, reason: Reason, as_json: bool) -> Result<ExitCode> {
     let (provider, key) = ContentKey::parse(content_id).context(
         "this is no content id: a partner's name, # and 64 hexadecimal digits, as `postbackctl refusals` shows",
     )?;
@@ -81,7 +87,10 @@ async fn resubmit(connection: &Connection, content_id: &str, as_json: bool) -> R
     let source = kept.source.context("this was kept by an earlier version, without where it came from")?;
     let resubmission = Resubmission { provider: &provider, request: &request, source };
     let receipt_id = ReceiptId::from_random(random::bytes()?);
-    let answered = connection.accept_postback().resubmit(&resubmission, now, receipt_id).await;
+    let operation = connection.operation(reason.why).await?;
+    let (accept, trail) = (connection.accept_postback(), connection.audit());
+    let answered = resubmit_refusal::resubmit(&accept, &trail, &resubmission, (&operation, now), receipt_id).await;
+    let answered = answered.context("nothing was sent")?;
     let answered = answered.context("what came was not UTF-8 and is not kept whole: the partner must send it again")?;
     if answered.dry_run {
         bail!("this was a dry run: nothing is recorded, whoever sends it")

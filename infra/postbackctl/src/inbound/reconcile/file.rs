@@ -3,21 +3,14 @@
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result, anyhow, bail};
+use app::operators::reconcile::Line;
 use csv::{Position, ReaderBuilder, StringRecord, Trim};
 use domain::{ids::TransactionId, partner::ParameterNames, postback::Field};
-
-/// What a line says of one transaction.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Theirs {
-    pub(super) line: u64,
-    /// The cells that are not empty, the transaction id aside.
-    pub(super) cells: BTreeMap<Field, String>,
-}
 
 /// A list, and the columns of it that mean nothing to us.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct List {
-    pub(super) transactions: BTreeMap<TransactionId, Theirs>,
+    pub(super) transactions: BTreeMap<TransactionId, Line>,
     pub(super) compared: Vec<Field>,
     pub(super) ignored: Vec<String>,
 }
@@ -48,10 +41,10 @@ pub(super) fn parse(text: impl std::io::Read, names: &ParameterNames) -> Result<
             .collect();
         let id = cells.remove(&Field::TransactionId).unwrap_or_default();
         let id = TransactionId::new(id).map_err(|fault| anyhow!("line {line}: the transaction_id {fault}"))?;
-        if let Some(Theirs { line: first, .. }) = all.get(&id) {
+        if let Some(Line { line: first, .. }) = all.get(&id) {
             bail!("line {line}: {id} stands on line {first} already; a transaction may be there once");
         }
-        all.insert(id, Theirs { line, cells });
+        all.insert(id, Line { line, cells });
     }
     Ok(List { transactions: all, compared, ignored })
 }

@@ -1,13 +1,17 @@
+use std::collections::BTreeMap;
+
+use app::operators::reconcile::Line;
 use domain::{
     conversion::{Receipt, RecordedPostback},
+    correction::Revision,
     ids::ReceiptId,
     partner::ParameterNames,
-    postback::Postback,
+    postback::{Field, Postback},
 };
 
 use super::*;
 
-fn parse(text: &str) -> Result<BTreeMap<TransactionId, Theirs>, String> {
+fn parse(text: &str) -> Result<BTreeMap<TransactionId, Line>, String> {
     let list = file::parse(text.as_bytes(), &ParameterNames::default());
     list.map(|list| list.transactions).map_err(|fault| format!("{fault:#}"))
 }
@@ -35,8 +39,8 @@ fn ours(transaction: &str, amount: &str) -> Revision {
     Revision::Original(RecordedPostback { postback, receipt })
 }
 
-fn compared(csv: &str, ours: &[Revision]) -> Report {
-    let (theirs, mut report) = (parse(csv).unwrap(), Report::default());
+fn compared(csv: &str, ours: &[Revision]) -> Comparison {
+    let (theirs, mut report) = (parse(csv).unwrap(), Comparison::default());
     let by_id: BTreeMap<TransactionId, &Revision> =
         ours.iter().map(|revision| (revision.postback().transaction_id.clone(), revision)).collect();
     for id in theirs.keys().chain(by_id.keys()).collect::<BTreeSet<_>>() {
