@@ -19,10 +19,10 @@ use serde_json::json;
 
 use crate::{
     Connection, ask,
+    operations::timeline::{Beside, Timeline},
     output::{self, say},
     page::Page,
     standing::{self, Standing, Standings},
-    timeline::{Beside, Timeline},
 };
 
 #[derive(Debug, Args)]

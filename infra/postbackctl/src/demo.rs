@@ -27,9 +27,11 @@ use serde::Deserialize;
 use self::partner::Partner;
 use crate::{
     Connection,
-    api::{self, Reply},
+    operations::{
+        api::{self, Reply},
+        timeline::Timeline,
+    },
     output::{self, say},
-    timeline::Timeline,
 };
 
 #[derive(Debug, Args)]

@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 
 use crate::{
     Connection, ask,
+    operations::timeline::Timeline,
     output::{self, say},
     page::Page,
     standing::{self, Standing},
     terminal::printable,
-    timeline::Timeline,
 };
 
 #[derive(Debug, Args)]
@@ -140,8 +140,8 @@ fn lines(answer: &Answer, standing: Option<&Standing>) -> Vec<String> {
             let hint = "it is kept among `postbackctl conflicts`".to_owned();
             standing::differences(differences, standing).into_iter().chain([hint]).collect()
         }
-        Answer::Malformed(faults) => faults.iter().map(crate::timeline::fault).collect(),
-        Answer::Forbidden(fault) => vec![crate::timeline::fault(fault)],
+        Answer::Malformed(faults) => faults.iter().map(crate::operations::timeline::fault).collect(),
+        Answer::Forbidden(fault) => vec![crate::operations::timeline::fault(fault)],
         Answer::Unauthorized | Answer::Unavailable(_) => Vec::new(),
     }
 }

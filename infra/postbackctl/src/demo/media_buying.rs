@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::{PATIENCE, partner::Partner};
 use crate::{
     Connection,
+    operations::trace,
+    outbound::progress::{self, Line},
     output::{self, say},
-    progress::{self, Line},
     publish::Catalogue,
-    trace,
 };
 
 const PARTNER: &str = "acme";

@@ -19,14 +19,13 @@ use domain::{
     postback::Field,
 };
 
+use super::timeline::Timeline;
 use crate::{
     Connection, ask,
+    outbound::{progress, webhook},
     output::{self, say},
-    progress,
     standing::Standings,
     terminal::printable,
-    timeline::Timeline,
-    webhook,
 };
 
 /// How many of a partner's newest refusals and conflicts are looked through for one transaction.

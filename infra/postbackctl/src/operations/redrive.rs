@@ -12,11 +12,8 @@ use futures_util::future::join_all;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
-use crate::{
-    Connection, ask,
-    dead_letters::queue::{DeadLetterQueue, Queue},
-    output::say,
-};
+use super::dead_letters::queue::{DeadLetterQueue, Queue};
+use crate::{Connection, ask, output::say};
 
 /// How long a letter is hidden while it is moved.
 const HIDDEN_SECONDS: i32 = 60;

@@ -94,7 +94,7 @@ fn a_total_is_the_sum_of_its_parts_and_nothing_is_free() {
 
 #[test]
 fn the_defaults_are_the_templates_and_the_page_shows_what_they_give() {
-    let template = include_str!("../../../../template.yaml");
+    let template = include_str!("../../../../../template.yaml");
     assert!(template.contains(&format!("MemorySize: {}\n", arguments(&[]).memory_mb)));
     for (mapping, batch) in
         [("Postbacks", 100), ("Refusals", 100), ("Clicks", 100), ("Deliveries", 100), ("Participants", 20)]
@@ -103,7 +103,7 @@ fn the_defaults_are_the_templates_and_the_page_shows_what_they_give() {
         let size = rest.split_once("BatchSize: ").unwrap().1.lines().next().unwrap();
         assert_eq!(size, batch.to_string(), "{mapping}");
     }
-    let page = include_str!("../../../CAPACITY.md");
+    let page = include_str!("../../../../CAPACITY.md");
     let shown = table(&rows(&arguments(&[]))).unwrap();
     let indented = format!("    {}\n", shown.trim_end().replace('\n', "\n    "));
     assert!(page.contains(&indented), "infra/CAPACITY.md does not show\n{indented}");

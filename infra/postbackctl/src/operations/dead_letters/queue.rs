@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn every_dead_letter_queue_of_the_template_is_known_and_leads_to_a_queue_of_the_template() {
-        let template = include_str!("../../../../template.yaml");
+        let template = include_str!("../../../../../template.yaml");
         let named = |name: &str| template.contains(&format!("QueueName: !Sub ${{AWS::StackName}}-{name}\n"));
         let known: Vec<&str> = DeadLetterQueue::value_variants().iter().map(|kind| kind.name()).collect();
         let deployed =

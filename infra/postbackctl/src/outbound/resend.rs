@@ -32,9 +32,9 @@ use futures_util::{TryStreamExt, stream::LocalBoxStream};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
+use super::deliveries::{self, State};
 use crate::{
     Connection, ask,
-    deliveries::{self, State},
     output::say,
     pace::{self, Pace},
     page,

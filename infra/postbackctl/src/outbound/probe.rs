@@ -20,7 +20,8 @@ use domain::{
 };
 use serde_json::json;
 
-use crate::{Connection, ask, output::say, terminal::printable, webhook};
+use super::webhook;
+use crate::{Connection, ask, output::say, terminal::printable};
 
 #[derive(Debug, Args)]
 #[group(skip)]

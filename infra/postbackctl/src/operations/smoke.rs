@@ -6,10 +6,8 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::Args;
 
-use crate::{
-    api::{self, Reply},
-    output::say,
-};
+use super::api::{self, Reply};
+use crate::output::say;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
