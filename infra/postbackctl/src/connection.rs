@@ -5,19 +5,20 @@ use std::{env, fmt, path::Path};
 use adapters::{
     aws::{AwsSettings, CallLimits, NO_CREDENTIALS, http_client},
     dynamodb::{
+        catalogue::DynamoCatalogues,
         configuration::Configuration,
         deliveries::DynamoDeliveries,
-        failures::DynamoFailures,
+        delivery_records::DynamoDeliveryRecords,
         history::History,
         lookups::DynamoLookups,
         participants::DynamoParticipants,
-        partners::{DynamoKnownPartners, DynamoRecipients, DynamoSystemKeys},
+        partners::{DynamoKnownPartners, DynamoPartners, DynamoRecipients, DynamoSystemKeys},
         postbacks::DynamoPostbacks,
         refusals::DynamoRefusals,
         resolutions::DynamoResolutions,
         under_way::DynamoUnderWay,
     },
-    sqs::{SqsConversions, SqsResends},
+    sqs::{SqsConversions, SqsDeadLetterQueues, SqsNames, SqsResends},
     webhook::Reach,
 };
 use anyhow::{Context, Result};
@@ -126,6 +127,11 @@ impl Connection {
         CatalogueTable::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("catalogue"))
     }
 
+    /// Returns the catalogue, to read.
+    pub(crate) fn catalogues(&self) -> DynamoCatalogues {
+        DynamoCatalogues::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("catalogue"))
+    }
+
     /// The tables of what happened.
     pub(crate) fn history(&self) -> History {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
@@ -157,16 +163,21 @@ impl Connection {
         }
     }
 
+    /// Returns the partners without their secrets.
+    pub(crate) fn partners(&self) -> DynamoPartners {
+        DynamoPartners::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("partners"))
+    }
+
     /// The deliveries, to change.
     pub(crate) fn deliveries(&self) -> DynamoDeliveries {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         DynamoDeliveries::new(client, self.table("deliveries"), self.table("attempts"))
     }
 
-    /// The deliveries that failed, and every delivery's older attempts.
-    pub(crate) fn failures(&self) -> DynamoFailures {
+    /// Returns the deliveries, to look at.
+    pub(crate) fn delivery_records(&self) -> DynamoDeliveryRecords {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
-        DynamoFailures::new(client, self.table("deliveries"), self.table("attempts"))
+        DynamoDeliveryRecords::new(client, self.table("deliveries"), self.table("attempts"))
     }
 
     /// The deliveries under way.
@@ -211,13 +222,22 @@ impl Connection {
         self.settings.sqs(CallLimits::BACKGROUND)
     }
 
-    /// The stack's name.
-    pub(crate) fn stack(&self) -> &str {
-        &self.stack
+    async fn queue_url(&self, noun: &str) -> Result<String> {
+        self.queues().url(noun).await?.ok_or_else(|| self.missing_queue(noun))
     }
 
-    async fn queue_url(&self, noun: &str) -> Result<String> {
-        Ok(self.queues().get(noun).await?.into_url())
+    fn queues(&self) -> SqsNames {
+        SqsNames::new(self.sqs(), self.stack.clone())
+    }
+
+    /// Returns the dead-letter queues.
+    pub(crate) fn dead_letter_queues(&self) -> SqsDeadLetterQueues {
+        SqsDeadLetterQueues::new(self.queues())
+    }
+
+    /// Returns the fault that this stack has no queue of this name.
+    pub(crate) fn missing_queue(&self, noun: &str) -> anyhow::Error {
+        Missing(format!("there is no queue {}-{noun}", self.stack)).into()
     }
 
     fn table(&self, noun: &str) -> String {

@@ -4,7 +4,7 @@ pub mod catalogue;
 pub mod clicks;
 pub mod configuration;
 pub mod deliveries;
-pub mod failures;
+pub mod delivery_records;
 pub mod history;
 pub mod item;
 pub mod lookups;

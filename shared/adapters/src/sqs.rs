@@ -1,6 +1,8 @@
 //! The ports on SQS.
 
-use app::ports::{ConversionQueue, DeadLetters, ResendQueue, Unavailable, WebhookQueue};
+mod dead_letter_queues;
+
+use app::ports::{ConversionQueue, DeadLetter, DeadLetters, ResendQueue, Unavailable, WebhookQueue};
 use aws_sdk_sqs::{
     Client,
     types::{MessageAttributeValue, SendMessageBatchRequestEntry},
@@ -9,6 +11,7 @@ use domain::{conversion::Conversion, delivery::Message, retry::MAX_HOP_SECONDS};
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
+pub use self::dead_letter_queues::{SqsDeadLetterQueues, SqsNames};
 use crate::aws::unavailable;
 
 const SEND_CONVERSIONS: &str = "SQS SendMessageBatch gg3-conversions";
@@ -20,9 +23,6 @@ const SET_ASIDE: &str = "SQS SendMessage dead letters";
 const BATCH: usize = 10;
 /// How many requests are under way at the same time: all of a hundred messages'.
 const REQUESTS_AT_ONCE: usize = 10;
-
-/// The message attribute that says why a dead letter is one.
-pub const REASON: &str = "reason";
 
 /// [`ConversionQueue`] on a queue.
 #[derive(Debug, Clone)]
@@ -183,7 +183,7 @@ impl DeadLetters for SqsDeadLetters {
             .send_message()
             .queue_url(&self.queue_url)
             .message_body(sendable(whole))
-            .message_attributes(REASON, reason);
+            .message_attributes(DeadLetter::REASON, reason);
         send.send().await.map(|_| ()).map_err(unavailable(SET_ASIDE))
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! Each keeps its port's promises exactly, atomicity included, so that what holds over these holds over the real ones.
 
+mod records;
+
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -28,9 +30,10 @@ use domain::{
 
 use crate::{
     ports::{
-        Catalogues, Claimed, Clicks, ConversionQueue, DeadLetters, Deliveries, Lookups, NewDeliveries, PageToken,
-        Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals, Replaced, ResendQueue,
-        Resolutions, Source, StoredParticipant, Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
+        Catalogues, Claimed, Clicks, ConversionQueue, DeadLetter, DeadLetterQueue, DeadLetters, Deliveries, Lookups,
+        NewDeliveries, PageToken, Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals,
+        Replaced, ResendQueue, Resolutions, Source, StoredParticipant, Surroundings, Unavailable, UnderWay,
+        UnderWayPage, WebhookQueue,
     },
     resolve_conflict::StoredConflict,
 };
@@ -71,6 +74,10 @@ pub struct State {
     pub conversions: Vec<Conversion>,
     /// What was set aside, with the reasons.
     pub dead_letters: Vec<(String, String)>,
+    /// The dead-letter queues that the stack has, each with its letters and with those of them that are hidden.
+    pub dead_letter_queues: BTreeMap<DeadLetterQueue, Vec<(DeadLetter, bool)>>,
+    /// The dead letters that were sent on, with the queues that took them.
+    pub redriven: Vec<(&'static str, DeadLetter)>,
     /// The catalogue that is current.
     pub catalogue: Option<Catalogue>,
     /// The participants, with their versions.

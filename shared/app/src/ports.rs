@@ -1,6 +1,10 @@
 //! What the use cases need from the world. Each method says what an implementation MUST do; [`crate::memory`] has one of
 //! each for deterministic tests, `adapters` has the real ones.
 
+mod dead_letters;
+mod delivery_records;
+mod listings;
+
 use std::{hash::Hash, sync::Arc, time::Duration};
 
 use domain::{
@@ -24,6 +28,11 @@ use domain::{
 };
 use thiserror::Error;
 
+pub use self::{
+    dead_letters::{Attribute, AttributeValue, DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter},
+    delivery_records::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, StoredDelivery},
+    listings::{Listings, Range},
+};
 use crate::resolve_conflict::StoredConflict;
 
 /// A service did not do what it was asked, or did not say so in time. Whether it did is unknown: asking again MUST be

@@ -15,9 +15,9 @@ mod openapi;
 pub mod postback;
 pub mod problem;
 pub mod queue;
-pub mod system;
 pub mod webhook_sender;
 
+pub use adapters::system;
 use domain::jiff::Timestamp;
 
 /// The clock, to the millisecond: what is stored and answered has no more digits, so that both are equal.

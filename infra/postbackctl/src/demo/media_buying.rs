@@ -4,14 +4,18 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
-use domain::{ids::UserId, jiff::Timestamp, moment::Moment};
+use domain::{
+    ids::{Provider, UserId},
+    jiff::Timestamp,
+    moment::Moment,
+};
 use serde_json::{Value, json};
 
 use super::{PATIENCE, partner::Partner};
 use crate::{
     Connection,
     operations::trace,
-    outbound::progress::{self, Line},
+    outbound::progress,
     output::{self, say},
     publish::Catalogue,
 };
@@ -115,8 +119,7 @@ impl Story<'_> {
     async fn until_all_are_delivered(&self) -> Result<()> {
         let begun = Instant::now();
         loop {
-            let lines = progress::lines(self.connection, &self.user, Some(PARTNER)).await?;
-            if lines.iter().all(|line| line.to_string().ends_with(" delivered")) {
+            if self.lines().await?.iter().all(|line| line.ends_with(" delivered")) {
                 return Ok(());
             }
             if begun.elapsed() > PATIENCE {
@@ -124,6 +127,12 @@ impl Story<'_> {
             }
             tokio::time::sleep(Duration::from_millis(250)).await;
         }
+    }
+
+    async fn lines(&self) -> Result<Vec<String>> {
+        let provider = Provider::new(PARTNER).map_err(|fault| anyhow!("{fault}"))?;
+        let found = progress::read(self.connection, &self.user, Some(&provider)).await?;
+        Ok(found.campaigns.iter().map(progress::line).collect())
     }
 
     async fn tell(&mut self, title: &str, events: &[Value]) -> Result<()> {
@@ -141,8 +150,7 @@ impl Story<'_> {
     async fn show(&self, done: impl Fn(&[String]) -> bool) -> Result<()> {
         let begun = Instant::now();
         loop {
-            let lines = progress::lines(self.connection, &self.user, Some(PARTNER)).await?;
-            let shown: Vec<String> = lines.iter().map(Line::to_string).collect();
+            let shown = self.lines().await?;
             if done(&shown) {
                 say!("   {} has come this far, as it is stored:", self.user)?;
                 for line in shown {

@@ -5,25 +5,24 @@ pub(crate) mod queue;
 
 use std::{fmt, process::ExitCode};
 
-use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use anyhow::Result;
+use app::{
+    operators::dead_letters::{Contents, LOOK_SECONDS, LookFault, look},
+    ports::DeadLetterQueue,
+};
+use clap::Args;
 use serde::Serialize;
 
-use self::{
-    letter::Letter,
-    queue::{DeadLetterQueue, Queue, Queues},
-};
+use self::letter::Letter;
 use crate::{
     Connection,
     output::{self, say},
 };
 
-/// How long a letter is hidden while it is looked at. Put back at once afterwards; this is for who is interrupted.
-const LOOK_SECONDS: i32 = 30;
-
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// One queue only.
+    #[arg(value_parser = queue::parser())]
     queue: Option<DeadLetterQueue>,
     /// How many letters of a queue are shown.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
@@ -33,31 +32,32 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// What one queue holds.
+/// A queue's contents as they are shown.
 #[derive(Debug, Serialize)]
 struct Shown {
     queue: &'static str,
     source: &'static str,
-    /// About how many there are: SQS counts no better.
     messages: usize,
     letters: Vec<Letter>,
 }
 
+impl From<Contents> for Shown {
+    fn from(Contents { queue, messages, letters }: Contents) -> Self {
+        let letters = letters.into_iter().map(Letter::from).collect();
+        Self { queue: queue.name(), source: queue.source(), messages, letters }
+    }
+}
+
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
-    let queues = Connection::open(stack).await?.queues();
-    let (mut shown, mut missing) = (Vec::new(), Vec::new());
-    for kind in DeadLetterQueue::value_variants().iter().filter(|kind| arguments.queue.is_none_or(|one| one == **kind))
-    {
-        match queues.find(kind.name()).await? {
-            Some(queue) => shown.push(look(*kind, &queue, arguments.max.into()).await?),
-            None => missing.push(kind.name()),
-        }
-    }
-    match missing.first() {
-        Some(name) if shown.is_empty() => return Err(queues.missing(name)),
+    let connection = Connection::open(stack).await?;
+    let which = arguments.queue.map_or(DeadLetterQueue::ALL.to_vec(), |queue| vec![queue]);
+    let look = look(&connection.dead_letter_queues(), &which, arguments.max.into()).await.map_err(explained)?;
+    match look.missing.first() {
+        Some(queue) if look.queues.is_empty() => return Err(connection.missing_queue(queue.name())),
         // A stack of an earlier template has fewer queues.
-        _ => missing.iter().for_each(|name| eprintln!("note: the stack has no queue {name}")),
+        _ => look.missing.iter().for_each(|queue| eprintln!("note: the stack has no queue {}", queue.name())),
     }
+    let shown: Vec<Shown> = look.queues.into_iter().map(Shown::from).collect();
     if arguments.json {
         say!("{}", serde_json::to_string(&shown)?)?;
     } else {
@@ -66,26 +66,13 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The first letters of a queue. All are hidden until the last is read, so that none is shown twice; then all are put back.
-async fn look(kind: DeadLetterQueue, queue: &Queue, max: usize) -> Result<Shown> {
-    let messages = queue.depth().await?;
-    let mut received = Vec::new();
-    while received.len() < max {
-        let batch = queue.receive(max - received.len(), LOOK_SECONDS).await;
-        match batch {
-            Ok(batch) if batch.is_empty() => break,
-            Ok(batch) => received.extend(batch),
-            Err(fault) => {
-                queue.put_back(&received).await.ok();
-                return Err(fault);
-            }
+fn explained(fault: LookFault) -> anyhow::Error {
+    match fault {
+        LookFault::Unread(unavailable) => unavailable.into(),
+        LookFault::Hidden(unavailable) => {
+            anyhow::Error::from(unavailable).context(format!("what was looked at is hidden for {LOOK_SECONDS} s"))
         }
     }
-    queue.put_back(&received).await.context("what was looked at is hidden for 30 s")?;
-    let letters = received.iter().map(Letter::of).collect::<Vec<_>>();
-    // What was just received is there, whatever the count says.
-    let messages = messages.max(letters.len());
-    Ok(Shown { queue: kind.name(), source: kind.source(), messages, letters })
 }
 
 impl fmt::Display for Shown {
@@ -100,12 +87,5 @@ impl fmt::Display for Shown {
             writeln!(f, "{letter}")?;
         }
         writeln!(f, "  back to {source}, once the cause is mended: postbackctl redrive {queue}")
-    }
-}
-
-impl Connection {
-    /// The stack's queues.
-    pub(crate) fn queues(&self) -> Queues {
-        Queues::new(self.sqs(), self.stack())
     }
 }

@@ -6,6 +6,7 @@ use adapters::dynamodb::item::{
     CORRECTION_PREFIX, ClickItem, PostbackItem, RefusalItem, RefusalKind,
     media_buying::{AttemptItem, DeliveryItem},
 };
+use app::ports::{KeptAttempt, StoredDelivery};
 use domain::{
     attempt::Attempt,
     conversion::Conversion,
@@ -152,8 +153,9 @@ impl Timeline {
     }
 
     /// A delivery, all its attempts, and what is to come. `request` is what is sent by the configuration as it is now.
-    pub(crate) fn delivery(&mut self, item: &DeliveryItem, older: &[AttemptItem], request: &[String]) {
-        let delivery = &item.delivery;
+    pub(crate) fn delivery(&mut self, stored: &StoredDelivery, older: &[KeptAttempt], request: &[String]) {
+        let delivery = &stored.delivery;
+        let item = DeliveryItem { swept_at: stored.swept_at, ..DeliveryItem::from(delivery) };
         let (provider, campaign) = (delivery.provider(), delivery.campaign());
         let details = [
             format!("for {} by the ids {}", delivery.participant(), ids(delivery.ids())),
@@ -162,9 +164,10 @@ impl Timeline {
         ];
         let details: Vec<String> = details.iter().chain(request).cloned().collect();
         let what = format!("owed to {provider} for its campaign {campaign}");
-        self.add(("delivery", delivery.created_at().timestamp(), item), &what, &details);
-        for item in older {
-            self.attempt((delivery, item.round), &item.made, item.late, item);
+        self.add(("delivery", delivery.created_at().timestamp(), &item), &what, &details);
+        for kept in older {
+            let item = AttemptItem::of_kept(delivery.id(), kept);
+            self.attempt((delivery, kept.round), &kept.attempt, kept.late.is_some(), &item);
         }
         for attempt in delivery.attempts() {
             self.attempt((delivery, delivery.round()), attempt, false, attempt);

@@ -9,6 +9,7 @@ use adapters::dynamodb::{
     lookups::Range,
 };
 use anyhow::{Context, Result, anyhow};
+use app::ports::DeliveryRecords;
 use clap::Args;
 use domain::{
     conversion::Conversion,
@@ -189,20 +190,20 @@ impl<'a> Trace<'a> {
     /// What media buying knows of the users and deliveries that were found: openings, progress, deliveries, attempts.
     async fn outbound(&mut self) -> Result<()> {
         for user in std::mem::take(&mut self.participants) {
-            let participant = self.connection.participants().read_one(&user).await?.participant;
-            let lines = progress::lines(self.connection, &user, None).await?;
-            for (provider, attribution) in participant.attributions() {
-                let own: Vec<&progress::Line> = lines.iter().filter(|line| line.provider() == provider).collect();
-                self.deliveries.extend(own.iter().filter_map(|line| line.delivery_id()).cloned());
-                let told: Vec<String> = own.iter().map(ToString::to_string).collect();
+            let found = progress::read(self.connection, &user, None).await?;
+            for (provider, attribution) in found.participant.unwrap_or_default().attributions() {
+                let own: Vec<_> = found.campaigns.iter().filter(|line| line.provider == *provider).collect();
+                let owed = own.iter().filter_map(|line| line.delivery.as_ref());
+                self.deliveries.extend(owed.map(|owed| owed.delivery_id.clone()));
+                let told: Vec<String> = own.iter().map(|campaign| progress::line(campaign)).collect();
                 self.timeline.opening(&user, provider, attribution, &told);
             }
         }
-        let failures = self.connection.failures();
-        for item in self.history.deliveries(self.deliveries.iter().map(DeliveryId::as_str)).await? {
-            let older = failures.older_attempts(item.delivery.id()).await?;
-            let request = webhook::as_curl(self.connection, &item.delivery).await;
-            self.timeline.delivery(&item, &older, &request);
+        let records = self.connection.delivery_records();
+        for stored in records.find(&self.deliveries).await? {
+            let older = records.older_attempts(stored.delivery.id()).await?;
+            let request = webhook::as_curl(self.connection, &stored.delivery).await;
+            self.timeline.delivery(&stored, &older, &request);
         }
         Ok(())
     }

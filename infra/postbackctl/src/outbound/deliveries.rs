@@ -3,21 +3,17 @@
 
 use std::{collections::HashMap, process::ExitCode};
 
-use adapters::dynamodb::{failures::Ended, item::media_buying::DeliveryItem, lookups::Range};
+use adapters::dynamodb::item::media_buying::DeliveryItem;
 use anyhow::{Result, bail};
 use app::{
-    ports::{UnderWay, UnderWayPage},
-    sweep_deliveries::Lateness,
+    operators::deliveries::{Listed, MAX_GRACE, Wanted, list, overdue},
+    ports::StoredDelivery,
 };
 use clap::{Args, ValueEnum};
 use domain::{
     delivery::{Delivery, Status},
-    ids::{Provider, Ticket},
     jiff::{SignedDuration, Timestamp},
-    lookup::{Place, Subject},
-    moment::Moment,
 };
-use futures_util::{TryFutureExt, TryStreamExt};
 use serde_json::json;
 
 use crate::{Connection, ask, output::say, page, terminal::printable};
@@ -81,31 +77,23 @@ impl From<State> for Status {
     }
 }
 
-impl State {
-    /// Whether there is an index of what is so.
-    pub(crate) fn failed(self) -> bool {
-        matches!(self, Self::Gone | Self::Exhausted)
-    }
-}
-
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
-    let (items, more) = if arguments.overdue {
-        (overdue(&connection, &arguments).await?, Vec::new())
-    } else {
-        listed(&connection, &arguments).await?
-    };
+    let found =
+        if arguments.overdue { late(&connection, &arguments).await } else { listed(&connection, &arguments).await };
+    let Listed { deliveries, more } = found?;
     if arguments.json {
         let next: HashMap<String, String> =
             more.iter().map(|(provider, before)| (provider.to_string(), before.to_string())).collect();
+        let items: Vec<DeliveryItem> = deliveries.iter().map(item).collect();
         say!("{}", json!({"deliveries": items, "next_before": next}))?;
         return Ok(ExitCode::SUCCESS);
     }
-    if items.is_empty() {
+    if deliveries.is_empty() {
         eprintln!("no delivery is so; what happened in the last seconds may not be listed yet");
     }
-    for item in &items {
-        say!("{}", line(&item.delivery))?;
+    for stored in &deliveries {
+        say!("{}", line(&stored.delivery))?;
     }
     for (provider, before) in more {
         eprintln!("there may be more of {provider}: the same with --provider {provider} --before {before}");
@@ -113,7 +101,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One delivery in a line.
+/// Returns a delivery in a line.
 fn line(delivery: &Delivery) -> String {
     let (provider, campaign) = (delivery.provider(), delivery.campaign());
     let round = if delivery.round() > 1 { format!(" in round {}", delivery.round()) } else { String::new() };
@@ -129,95 +117,35 @@ fn line(delivery: &Delivery) -> String {
     )
 }
 
-/// Newest first, and the partners whose list may go on, with before when.
-async fn listed(
-    connection: &Connection,
-    arguments: &Arguments,
-) -> Result<(Vec<DeliveryItem>, Vec<(Provider, Timestamp)>)> {
-    let (mut all, mut more) = (Vec::new(), Vec::new());
-    for provider in page::providers(connection, arguments.provider.as_deref()).await? {
-        let limit = usize::from(arguments.limit);
-        let (items, next) = match arguments.status {
-            Some(state) if state.failed() => failed(connection, &provider, arguments, state, limit).await?,
-            _ => owed(connection, &provider, arguments, limit).await?,
-        };
-        all.extend(items);
-        more.extend(next.map(|before| (provider, before)));
-    }
-    all.sort_by_key(|item| std::cmp::Reverse(item.failed_at.unwrap_or(item.delivery.created_at())));
-    Ok((all, more))
+/// Reads the deliveries that the arguments ask for.
+async fn listed(connection: &Connection, arguments: &Arguments) -> Result<Listed> {
+    let providers = page::providers(connection, arguments.provider.as_deref()).await?;
+    let wanted = Wanted {
+        status: arguments.status.map(Status::from),
+        since: arguments.since,
+        before: arguments.before,
+        most: arguments.limit.into(),
+    };
+    let (lookups, records) = (connection.lookups(), connection.delivery_records());
+    Ok(list(&lookups, &records, &providers, &wanted, ask::now()).await?)
 }
 
-/// What failed, by the index of it.
-async fn failed(
-    connection: &Connection,
-    provider: &Provider,
-    arguments: &Arguments,
-    state: State,
-    limit: usize,
-) -> Result<(Vec<DeliveryItem>, Option<Timestamp>)> {
-    let ended = ended(arguments.since, arguments.before);
-    let mut items = connection.failures().newest(provider, ended, limit).await?;
-    let next = items.last().filter(|_| items.len() == limit).and_then(|item| item.failed_at).map(Moment::timestamp);
-    items.retain(|item| item.status == Status::from(state));
-    Ok((items, next))
-}
-
-/// When something must have ended to be looked at.
-pub(crate) fn ended(since: Option<Timestamp>, before: Option<Timestamp>) -> Ended {
-    let from = since.map_or(Moment::from_millisecond(0), Moment::from);
-    Ended { from, before: before.map_or(Moment::from_millisecond(i64::MAX), Moment::from) }
-}
-
-/// What is owed to a partner, by the lookups.
-async fn owed(
-    connection: &Connection,
-    provider: &Provider,
-    arguments: &Arguments,
-    limit: usize,
-) -> Result<(Vec<DeliveryItem>, Option<Timestamp>)> {
-    let (lookups, history) = (connection.lookups(), connection.history());
-    let (from, to) = (arguments.since, arguments.before);
-    let range = Range { from, to, newest_first: true, wanted: limit, ..Range::default() };
-    let mut listing = lookups.list(Subject::Deliveries(provider.clone()), range, ask::now());
-    let mut items: Vec<DeliveryItem> = Vec::new();
-    loop {
-        let places = listing.take(limit).await?;
-        let found = history.deliveries(places.iter().map(Place::key)).await?;
-        let wanted = |item: &DeliveryItem| arguments.status.is_none_or(|state| item.status == Status::from(state));
-        items.extend(found.into_iter().filter(wanted));
-        let (ended, last) = (places.len() < limit, places.last().map(Place::at));
-        if ended || items.len() >= limit {
-            return Ok((items, last.filter(|_| !ended)));
-        }
-    }
-}
-
-/// What should have been attempted a while ago. A ticket is asked for and never used: nothing is sent.
-async fn overdue(connection: &Connection, arguments: &Arguments) -> Result<Vec<DeliveryItem>> {
-    let under_way = connection.under_way();
+/// Reads the overdue deliveries.
+async fn late(connection: &Connection, arguments: &Arguments) -> Result<Listed> {
     let grace = arguments.grace.unsigned_abs();
-    if grace.is_zero() || grace > Lateness::default().again_after * 24 * 7 {
+    if grace.is_zero() || grace > MAX_GRACE {
         bail!("--grace is a second to a week");
     }
-    let now = Moment::from(ask::now());
-    let theirs = |delivery: &Delivery| {
-        arguments.provider.as_ref().is_none_or(|provider| delivery.provider().as_str() == provider)
-    };
-    let overdue = |delivery: &Delivery| delivery.overdue(now, grace, Ticket::from_random([0; 8])).is_some();
-    let (mut late, mut unreadable) = (Vec::new(), 0);
-    let mut pages = page::of_parts(under_way.shards(), |shard, from| {
-        let page = under_way.page(shard, now.minus(grace), from);
-        page.map_ok(|UnderWayPage { deliveries, unreadable, next }| ((deliveries, unreadable), next))
-    });
-    while let Some((deliveries, unread)) = pages.try_next().await? {
-        let deliveries = deliveries.into_iter().map(|(delivery, _)| delivery);
-        late.extend(deliveries.filter(|delivery| theirs(delivery) && overdue(delivery)));
-        unreadable += unread;
+    let provider = arguments.provider.as_deref().map(ask::provider).transpose()?;
+    let found = overdue(&connection.under_way(), provider.as_ref(), grace, ask::now().into()).await?;
+    if found.unreadable > 0 {
+        eprintln!("{} more under way cannot be read: deploy what can", found.unreadable);
     }
-    if unreadable > 0 {
-        eprintln!("{unreadable} more under way cannot be read: deploy what can");
-    }
-    late.sort_by_key(|delivery| delivery.next().map(|next| next.due_at));
-    Ok(late.iter().map(DeliveryItem::from).collect())
+    let stored = |delivery| StoredDelivery { delivery, swept_at: None };
+    Ok(Listed { deliveries: found.deliveries.into_iter().map(stored).collect(), more: Vec::new() })
+}
+
+/// Returns a delivery as programs read it: as it is stored.
+fn item(StoredDelivery { delivery, swept_at }: &StoredDelivery) -> DeliveryItem {
+    DeliveryItem { swept_at: *swept_at, ..DeliveryItem::from(delivery) }
 }

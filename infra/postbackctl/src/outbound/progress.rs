@@ -1,20 +1,14 @@
 //! `postbackctl progress`: how far a GG3 user has come, what is missing, and which webhooks are owed.
 
-use std::{fmt, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
+use app::operators::progress::{CampaignProgress, UserProgress, of_user};
 use clap::Args;
-use domain::{
-    catalogue::Snapshot,
-    delivery::Status,
-    ids::{CampaignName, DeliveryId, Provider, UserId},
-    participant::Participant,
-    progress::{Progress, explain},
-};
-use serde::Serialize;
+use domain::ids::{Provider, UserId};
 use serde_json::json;
 
-use crate::{Connection, output::say, publish::Catalogue, terminal::printable};
+use crate::{Connection, ask, output::say, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -32,12 +26,13 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
     let user = UserId::new(arguments.user).map_err(|fault| anyhow!("the user id {fault}"))?;
-    let (lines, is_known) = told(&connection, &user, arguments.provider.as_deref()).await?;
-    if lines.is_empty() {
-        eprintln!("no campaign is published{}", arguments.provider.map_or(String::new(), |name| format!(" of {name}")));
+    let provider = arguments.provider.as_deref().map(ask::provider).transpose()?;
+    let UserProgress { participant, campaigns } = read(&connection, &user, provider.as_ref()).await?;
+    if campaigns.is_empty() {
+        eprintln!("no campaign is published{}", provider.map_or(String::new(), |name| format!(" of {name}")));
         return Ok(ExitCode::FAILURE);
     }
-    if !is_known {
+    if participant.is_none() {
         eprintln!(
             "nothing is known of GG3 user {}: no event that any campaign could need was stored",
             printable(user.as_str())
@@ -45,83 +40,24 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::FAILURE);
     }
     if arguments.json {
-        say!("{}", json!({ "user_id": user, "campaigns": lines }))?;
+        say!("{}", json!({ "user_id": user, "campaigns": campaigns }))?;
         return Ok(ExitCode::SUCCESS);
     }
-    for line in lines {
-        say!("{}", printable(&line.to_string()))?;
+    for campaign in &campaigns {
+        say!("{}", printable(&line(campaign)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// One user's progress with one campaign.
-#[derive(Debug, Serialize)]
-pub(crate) struct Line {
-    provider: Provider,
-    campaign: CampaignName,
-    #[serde(flatten)]
-    progress: Progress,
-    delivery: Option<Owed>,
+/// Reads a user's progress.
+pub(crate) async fn read(connection: &Connection, user: &UserId, provider: Option<&Provider>) -> Result<UserProgress> {
+    let (participants, catalogues) = (connection.participants(), connection.catalogues());
+    Ok(of_user(&participants, &catalogues, &connection.delivery_records(), (user, provider)).await?)
 }
 
-/// The delivery that a reached goal has made.
-#[derive(Debug, Serialize)]
-struct Owed {
-    delivery_id: DeliveryId,
-    status: Status,
-}
-
-impl Line {
-    /// Whose campaign it is.
-    pub(crate) fn provider(&self) -> &Provider {
-        &self.provider
-    }
-
-    /// What is owed for it, once it is reached.
-    pub(crate) fn delivery_id(&self) -> Option<&DeliveryId> {
-        self.delivery.as_ref().map(|owed| &owed.delivery_id)
-    }
-}
-
-impl fmt::Display for Line {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {}: {}", self.provider, self.campaign, self.progress)?;
-        match &self.delivery {
-            Some(Owed { delivery_id, status }) => write!(f, "; delivery {delivery_id} {status}"),
-            None => Ok(()),
-        }
-    }
-}
-
-/// Every published campaign, of all partners or of one, with what the stored participant says of it.
-pub(crate) async fn lines(connection: &Connection, user: &UserId, only: Option<&str>) -> Result<Vec<Line>> {
-    told(connection, user, only).await.map(|(lines, _)| lines)
-}
-
-/// The same, and whether anything is stored of the user at all.
-async fn told(connection: &Connection, user: &UserId, only: Option<&str>) -> Result<(Vec<Line>, bool)> {
-    let stored = connection.participants().read_one(user).await?;
-    let is_known = stored.version.is_some();
-    let standing = connection.catalogue().load().await?;
-    let Some(snapshot) = standing.snapshot() else { return Ok((Vec::new(), is_known)) };
-    let history = connection.history();
-    let mut lines = explained(snapshot, &stored.participant, only);
-    for line in &mut lines {
-        let id = DeliveryId::of(&line.provider, &line.campaign, user);
-        let found = history.delivery(&id).await?;
-        line.delivery = found.map(|item| Owed { delivery_id: id, status: item.status });
-    }
-    Ok((lines, is_known))
-}
-
-fn explained(snapshot: &Snapshot, participant: &Participant, only: Option<&str>) -> Vec<Line> {
-    let partners = snapshot.partners.iter().filter(|(provider, _)| only.is_none_or(|only| provider.as_str() == only));
-    let campaigns = partners.flat_map(|(provider, goals)| goals.campaigns.iter().map(move |named| (provider, named)));
-    let line = |(provider, (name, terms)): (&Provider, (&CampaignName, _))| Line {
-        provider: provider.clone(),
-        campaign: name.clone(),
-        progress: explain(participant, provider, name, terms),
-        delivery: None,
-    };
-    campaigns.map(line).collect()
+/// Returns the progress with a campaign in a line.
+pub(crate) fn line(campaign: &CampaignProgress) -> String {
+    let CampaignProgress { provider, campaign, progress, delivery } = campaign;
+    let delivery = delivery.as_ref().map(|owed| format!("; delivery {} {}", owed.delivery_id, owed.status));
+    format!("{provider}, {campaign}: {progress}{}", delivery.unwrap_or_default())
 }

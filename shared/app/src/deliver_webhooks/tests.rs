@@ -51,13 +51,17 @@ pub(crate) fn recipient(more: &str) -> KnownRecipient {
 }
 
 pub(crate) fn delivery(user: &str, partner_user: &str) -> Delivery {
+    delivery_at(user, partner_user, start())
+}
+
+pub(crate) fn delivery_at(user: &str, partner_user: &str, made_at: Moment) -> Delivery {
     let owed = Owed {
         provider: provider(),
         campaign: CampaignName::new("welcome").unwrap(),
         ids: Ids { click_id: ClickId::new("c-1").ok(), user_id: PartnerUserId::new(partner_user).ok() },
         occurred_at: start(),
     };
-    Delivery::new(UserId::new(user).unwrap(), owed, start(), Ticket::from_random([9; 8]))
+    Delivery::new(UserId::new(user).unwrap(), owed, made_at, Ticket::from_random([9; 8]))
 }
 
 pub(crate) fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase {

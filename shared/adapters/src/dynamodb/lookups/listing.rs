@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use app::ports::Unavailable;
+use app::ports::{Listings, Range, Unavailable};
 use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::Select};
 use domain::{
     jiff::Timestamp,
     lookup::{Place, SHARDS, Subject},
 };
-use futures_util::future::join_all;
+use futures_util::{Stream, future::join_all, stream};
 
 use super::DynamoLookups;
 use crate::{
@@ -21,38 +21,6 @@ use crate::{
 };
 
 const QUERY: &str = "DynamoDB Query lookups";
-
-/// Which of a subject's entries, and in which order.
-#[derive(Debug, Clone, Default)]
-pub struct Range {
-    /// From this instant on.
-    pub from: Option<Timestamp>,
-    /// Before this instant.
-    pub to: Option<Timestamp>,
-    /// Whether the newest comes first.
-    pub newest_first: bool,
-    /// Only what comes after this place in that order: where an earlier list has ended.
-    pub after: Option<Place>,
-    /// About how many will be asked for: how many are read of each shard at once follows from it.
-    pub wanted: usize,
-}
-
-impl Range {
-    /// The least and the greatest text of a place in it, or somewhat beyond.
-    fn bounds(&self) -> (String, String) {
-        let mut least = Place::bound(self.from.unwrap_or(Timestamp::UNIX_EPOCH));
-        let mut greatest = Place::bound(self.to.unwrap_or(Timestamp::MAX));
-        if let Some(after) = &self.after {
-            let after = after.to_string();
-            if self.newest_first {
-                greatest = greatest.min(after);
-            } else {
-                least = least.max(after);
-            }
-        }
-        (least, greatest)
-    }
-}
 
 /// A list that is being read.
 #[derive(Debug)]
@@ -113,6 +81,18 @@ impl DynamoLookups {
             .expression_attribute_values(":least", text(least))
             .expression_attribute_values(":greatest", text(greatest))
             .scan_index_forward(!range.newest_first)
+    }
+}
+
+impl Listings for DynamoLookups {
+    fn list(
+        &self,
+        subject: Subject,
+        range: Range,
+        now: Timestamp,
+    ) -> impl Stream<Item = Result<Place, Unavailable>> + Send {
+        let listing = DynamoLookups::list(self, subject, range, now);
+        stream::try_unfold(listing, async |mut listing| Ok(listing.next().await?.map(|place| (place, listing))))
     }
 }
 

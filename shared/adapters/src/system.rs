@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use adapters::random;
 use app::ports::{Surroundings, Unavailable};
 use domain::{
     ids::{Mark, Ticket},
+    jiff::Timestamp,
     moment::Moment,
 };
 
-use crate::now;
+use crate::random;
 
 /// The operating system's clock and dice.
 #[derive(Debug, Clone, Copy)]
@@ -17,7 +17,7 @@ pub struct System;
 
 impl Surroundings for System {
     fn now(&self) -> Moment {
-        now().into()
+        Timestamp::now().into()
     }
 
     fn ticket(&self) -> Result<Ticket, Unavailable> {
