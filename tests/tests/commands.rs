@@ -5,12 +5,18 @@
 use std::{fs, path::PathBuf, process::Output};
 
 use adapters::dynamodb::{
-    configuration::{Configuration, Written},
+    audit::DynamoAudit,
+    configuration::Configuration,
     item::{PartnerItem, SecretsItem},
 };
+use app::{operators::audit, ports::Replaced};
 use domain::{ids::Provider, jiff::Timestamp};
 use serde_json::Value;
-use tests::stack::{STACK_FILE, Stack};
+use tests::{
+    now,
+    operator::audit_record,
+    stack::{STACK_FILE, Stack},
+};
 
 fn stack() -> Stack {
     Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"))
@@ -162,7 +168,7 @@ fn a_file_that_is_gone_changes_nothing_and_apply_says_so() {
 async fn of_two_operators_who_make_one_partner_the_first_ones_secret_is_stored_and_the_other_changes_nothing() {
     let stack = stack();
     let table = |noun: &str| stack.table(noun).to_owned();
-    let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"));
+    let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"), table("audit"));
     let provider = Provider::new("soylent").unwrap();
     let item = |seconds: i64| PartnerItem {
         provider: provider.clone(),
@@ -177,10 +183,15 @@ async fn of_two_operators_who_make_one_partner_the_first_ones_secret_is_stored_a
         signature_secrets: vec![text.into()],
         ..SecretsItem::default()
     };
-    assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first"))).await, Ok(Written::Done));
-    assert_eq!(configuration.put_partner(&item(2), Some(&secrets("second"))).await, Ok(Written::Lost));
+    let (ours, theirs) = (audit_record("soylent"), audit_record("soylent"));
+    assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first")), &ours).await, Ok(Replaced::Done));
+    assert_eq!(configuration.put_partner(&item(2), Some(&secrets("second")), &theirs).await, Ok(Replaced::Changed));
     // Our own write again, as after an answer that was lost, is no other's.
-    assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first"))).await, Ok(Written::Done));
+    assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first")), &ours).await, Ok(Replaced::Done));
+    // The change that lost left no record.
+    let trail = DynamoAudit::new(stack.dynamodb(), table("audit"));
+    let stored = audit::list(&trail, (ours.at, now()), Some(&provider)).await.unwrap();
+    assert_eq!(stored, [ours]);
     assert_eq!(configuration.partner(&provider).await, Ok(Some(item(1))));
     assert!(configuration.secrets(&owner).await == Ok(Some(secrets("first"))));
 }
@@ -189,7 +200,7 @@ async fn of_two_operators_who_make_one_partner_the_first_ones_secret_is_stored_a
 async fn the_sample_partners_webhooks_lead_to_the_simulator_and_are_otherwise_as_their_files_say() {
     let stack = stack();
     let table = |noun: &str| stack.table(noun).to_owned();
-    let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"));
+    let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"), table("audit"));
     let acme = configuration.partner(&Provider::new("acme").unwrap()).await.unwrap().unwrap();
     let stored: Value = serde_json::from_str(&acme.file).unwrap();
     let file = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/partners/acme.yaml")).unwrap();

@@ -17,7 +17,7 @@ use domain::{
     webhook::{Allowance, BodyNames, Development, Method, UrlTemplate, Values, Webhook},
 };
 use partner_simulator::{Settings, serve};
-use tests::partner_simulator::{Answer, PartnerSimulator, Signature, Told};
+use tests::partner_simulator::{Answer, PartnerSimulator, Script, Signature};
 use tokio::net::TcpListener;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -80,7 +80,7 @@ async fn what_we_sign_verifies_with_a_partner_who_knows_one_of_its_secrets() {
         for click_id in ["c-1", "%7B a+b&c=é\"\\☂/?#"] {
             for (secret, verifies) in [(SECRET, true), (NEWER, true), ("whsec_BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB", false)]
             {
-                fixture.partner.tell("acme", &Told::secrets([secret.parse().unwrap()])).await;
+                fixture.partner.tell("acme", &Script::secrets([secret.parse().unwrap()])).await;
                 assert_eq!(fixture.send("acme", method, click_id).await, Outcome::Status(200));
                 let request = fixture.partner.requests("acme").await.requests.pop().unwrap();
                 assert_eq!(request.signature == Signature::Verified, verifies, "{request:?}");

@@ -6,14 +6,16 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use adapters::{
     dynamodb::{
-        configuration::{Configuration, Written},
+        configuration::Configuration,
         item::{PartnerItem, SYSTEM_OWNER, SecretsItem},
     },
     random,
 };
 use anyhow::{Context, Result, anyhow, bail};
+use app::ports::Replaced;
 use clap::Args;
 use domain::{
+    audit::{Action, Operation, Subject},
     credential::Token,
     ids::Provider,
     jiff::Timestamp,
@@ -27,6 +29,7 @@ use crate::{
     partner_files::{self, ValidFile},
     plan::{Change, Clock, Entropy, NewCredential, Planned, Standing, plan},
     publish::{self, Catalogue},
+    reason::Reason,
 };
 
 #[derive(Debug, Args)]
@@ -50,6 +53,8 @@ pub(crate) struct Arguments {
     /// Takes webhooks to this machine's own addresses, by http and to any port: only where AWS itself is this machine.
     #[arg(long, env = "GG3_LOOPBACK_WEBHOOKS")]
     loopback_webhooks: bool,
+    #[command(flatten)]
+    reason: Reason,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
@@ -73,9 +78,10 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         // Whoever was asked may have thought for long: what must be ahead by now is looked at again.
         plans = plan_all(&files, &standing, lead)?;
     }
-    ensure_system_keys(&configuration).await?;
+    let operation = connection.operation(arguments.reason.why).await?;
+    ensure_system_keys(&configuration, &operation).await?;
     let mut report = Report::default();
-    let done = change(&configuration, &catalogue, plans, lead, &mut report).await;
+    let done = change((&configuration, &catalogue), plans, lead, &operation, &mut report).await;
     // Whatever came of it: a secret that was made is told only here.
     report.tell(arguments.json)?;
     done.map(|()| report.exit_code())
@@ -138,23 +144,23 @@ fn plan_all(files: &[ValidFile], standing: &[Standing], lead: Duration) -> Resul
 
 /// Writes the partners, then publishes: a webhook that is owed finds its partner's configuration.
 async fn change(
-    configuration: &Configuration,
-    catalogue: &impl Catalogue,
+    (configuration, catalogue): (&Configuration, &impl Catalogue),
     plans: Vec<Planned>,
     lead: Duration,
+    operation: &Operation,
     report: &mut Report,
 ) -> Result<()> {
     for planned in plans {
-        write(configuration, planned, &mut report.partners).await?;
+        write(configuration, planned, operation, &mut report.partners).await?;
     }
     let all = async || Ok(configuration.partners().await?);
-    let outcome = publish::publish(catalogue, all, lead, || Timestamp::now().into()).await;
+    let outcome = publish::publish(catalogue, all, lead, || Timestamp::now().into(), operation).await;
     report.publishing = outcome.map_err(|fault| anyhow!("the partners are stored, but not published: {fault:#}"))?;
     Ok(())
 }
 
 /// The system's own keys: made once, by whoever applies first.
-async fn ensure_system_keys(configuration: &Configuration) -> Result<()> {
+async fn ensure_system_keys(configuration: &Configuration, operation: &Operation) -> Result<()> {
     if configuration.secrets(SYSTEM_OWNER).await?.is_some() {
         return Ok(());
     }
@@ -166,12 +172,19 @@ async fn ensure_system_keys(configuration: &Configuration) -> Result<()> {
         ..SecretsItem::default()
     };
     // Lost means that somebody else's are there now: they serve as well.
-    configuration.put_secrets_if_absent(&item).await?;
+    let audit = operation.record(Timestamp::now(), Action::CreateSystemKeys, Subject::SystemKeys);
+    configuration.put_secrets_if_absent(&item, &audit).await?;
     Ok(())
 }
 
 /// Writes a partner, and its secret with it. The row is there whatever came of it: a secret that may be stored is told.
-async fn write(configuration: &Configuration, planned: Planned, rows: &mut Vec<Row>) -> Result<()> {
+async fn write(
+    configuration: &Configuration,
+    planned: Planned,
+    operation: &Operation,
+    rows: &mut Vec<Row>,
+) -> Result<()> {
+    let audit = planned.record(operation);
     let Planned { change, item, credential, webhook_secret, secrets, .. } = planned;
     let mut row = Row::of(change, &item)?;
     match credential {
@@ -182,16 +195,16 @@ async fn write(configuration: &Configuration, planned: Planned, rows: &mut Vec<R
     row.webhook_secret = webhook_secret.map(|made| made.reveal().to_owned());
     let provider = item.provider.clone();
     let written = if change == Change::Unchanged {
-        Ok(Written::Done)
+        Ok(Replaced::Done)
     } else {
-        configuration.put_partner(&item, secrets.as_ref()).await
+        configuration.put_partner(&item, secrets.as_ref(), &audit).await
     };
     match written {
-        Ok(Written::Done) => {
+        Ok(Replaced::Done) => {
             rows.push(row);
             Ok(())
         }
-        Ok(Written::Lost) => bail!(
+        Ok(Replaced::Changed) => bail!(
             "{provider} was changed by somebody else in the meantime; nothing of it was overwritten. Look, and apply again"
         ),
         Err(unavailable) => {

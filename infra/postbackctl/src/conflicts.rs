@@ -22,6 +22,7 @@ use crate::{
     operations::timeline::{Beside, Timeline},
     output::{self, say},
     page::Page,
+    reason::Reason,
     standing::{self, Standing, Standings},
 };
 
@@ -64,6 +65,8 @@ struct Resolve {
     /// Answers in JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reason: Reason,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
@@ -109,15 +112,16 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
         eprint!("{}", shown(&item, standing.as_ref()));
     }
     ask::confirm(&question(arguments.accept, standing.as_ref()), arguments.yes)?;
+    let operation = connection.operation(arguments.reason.why.clone()).await?;
     let (resolutions, now) = (connection.resolutions(), ask::now());
     let resolution = if arguments.accept {
         let system = connection.configuration().secrets(SYSTEM_OWNER).await?;
         let keys = system.and_then(adapters::dynamodb::item::SecretsItem::system_keys);
         let keys = keys.context("there are no system keys: apply a partner first")?.click;
         let receipt_id = ReceiptId::from_random(random::bytes()?);
-        resolve_conflict::accept(&resolutions, &keys, (&transaction_id, &key), now, receipt_id).await
+        resolve_conflict::accept(&resolutions, &keys, (&transaction_id, &key), (&operation, now), receipt_id).await
     } else {
-        resolve_conflict::keep_original(&resolutions, (&transaction_id, &key), now).await
+        resolve_conflict::keep_original(&resolutions, (&transaction_id, &key), (&operation, now)).await
     };
     let resolution = resolution.context("it may or may not be resolved: run this again to see")?;
     // What stands now, which accepting this or another may have changed.

@@ -5,9 +5,10 @@ use std::{env, fmt, path::Path};
 use adapters::{
     aws::{AwsSettings, CallLimits, NO_CREDENTIALS, http_client},
     dynamodb::{
+        audit::DynamoAudit,
         catalogue::DynamoCatalogues,
         configuration::Configuration,
-        deliveries::DynamoDeliveries,
+        deliveries::{DynamoDeliveries, DynamoRounds},
         delivery_records::DynamoDeliveryRecords,
         history::History,
         lookups::DynamoLookups,
@@ -18,6 +19,7 @@ use adapters::{
         resolutions::DynamoResolutions,
         under_way::DynamoUnderWay,
     },
+    random,
     sqs::{SqsConversions, SqsDeadLetterQueues, SqsNames, SqsResends},
     webhook::Reach,
 };
@@ -29,7 +31,11 @@ use app::{
 };
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
-use domain::{ids::Provider, webhook::Development};
+use domain::{
+    audit::{Channel, Operation, Why},
+    ids::Provider,
+    webhook::Development,
+};
 
 use crate::publish::CatalogueTable;
 
@@ -119,12 +125,24 @@ impl Connection {
     /// The tables of configuration.
     pub(crate) fn configuration(&self) -> Configuration {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
-        Configuration::new(client, self.table("partners"), self.table("secrets"))
+        Configuration::new(client, self.table("partners"), self.table("secrets"), self.table("audit"))
+    }
+
+    /// Returns the records of what operators changed.
+    pub(crate) fn audit(&self) -> DynamoAudit {
+        DynamoAudit::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("audit"))
+    }
+
+    /// Begins an operation of whoever the credentials belong to, which STS is asked for.
+    pub(crate) async fn operation(&self, why: Option<Why>) -> Result<Operation> {
+        let author = self.settings.caller(CallLimits::BACKGROUND).await;
+        let author = author.context("the caller of the AWS credentials is unknown; nothing was changed")?;
+        Ok(Operation::new(author, Channel::Postbackctl, why, random::bytes()?))
     }
 
     /// The table of the catalogue that evaluators poll.
     pub(crate) fn catalogue(&self) -> CatalogueTable {
-        CatalogueTable::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("catalogue"))
+        CatalogueTable::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("catalogue"), self.audit())
     }
 
     /// Returns the catalogue, to read.
@@ -142,7 +160,7 @@ impl Connection {
     /// What is made of conflicts.
     pub(crate) fn resolutions(&self) -> DynamoResolutions {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
-        DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"))
+        DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"), self.table("audit"))
     }
 
     /// Where things are, by partner, user and click id.
@@ -169,9 +187,14 @@ impl Connection {
     }
 
     /// The deliveries, to change.
-    pub(crate) fn deliveries(&self) -> DynamoDeliveries {
+    fn deliveries(&self) -> DynamoDeliveries {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         DynamoDeliveries::new(client, self.table("deliveries"), self.table("attempts"))
+    }
+
+    /// Returns the rounds, to open.
+    pub(crate) fn rounds(&self) -> DynamoRounds {
+        DynamoRounds::new(self.deliveries(), self.audit())
     }
 
     /// Returns the deliveries, to look at.

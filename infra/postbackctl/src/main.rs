@@ -18,6 +18,7 @@ mod page;
 mod partner_files;
 mod plan;
 mod publish;
+mod reason;
 mod reconcile;
 mod refusals;
 mod rotate;
@@ -73,6 +74,8 @@ enum Action {
     DeadLetters(operations::dead_letters::Arguments),
     /// Puts dead letters back on the queue that they belong to, once their cause is mended.
     Redrive(operations::redrive::Arguments),
+    /// Lists who changed what, when and why.
+    Audit(operations::audit::Arguments),
     /// Computes what a million postbacks, events, deliveries and resends cost on AWS, on paper.
     Cost(Box<operations::cost::Arguments>),
     /// Prints the shell's completion of this command.
@@ -114,6 +117,7 @@ async fn main() -> ExitCode {
         Action::Kit(arguments) => kit::run(&stack, arguments).await,
         Action::DeadLetters(arguments) => operations::dead_letters::run(&stack, arguments).await,
         Action::Redrive(arguments) => operations::redrive::run(&stack, arguments).await,
+        Action::Audit(arguments) => operations::audit::run(&stack, arguments).await,
         Action::Cost(arguments) => operations::cost::run(&arguments),
         Action::Completion(arguments) => operations::completion::run(&arguments),
         Action::Demo(arguments) => demo::run(&stack, &arguments).await,

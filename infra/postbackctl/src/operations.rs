@@ -1,6 +1,7 @@
 //! Running a stack: what happened, what was set aside, what it costs, and checks from outside.
 
 pub(crate) mod api;
+pub(crate) mod audit;
 pub(crate) mod completion;
 pub(crate) mod cost;
 pub(crate) mod dead_letters;

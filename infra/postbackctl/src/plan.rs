@@ -8,6 +8,7 @@ use adapters::{
 };
 use anyhow::{Context, Result, anyhow};
 use domain::{
+    audit::{Action, AuditRecord, Operation, Subject},
     campaign::check_changes,
     catalogue::{PartnerGoals, as_published},
     credential::{CredentialKind, Token, TokenHash},
@@ -48,6 +49,23 @@ pub(crate) struct Planned {
     pub(crate) secrets: Option<SecretsItem>,
     /// The lines that differ, for people.
     pub(crate) differences: Vec<String>,
+}
+
+impl Planned {
+    /// Makes the audit record of this change: the lines that differ, and which secrets are new, without the secrets.
+    pub(crate) fn record(&self, operation: &Operation) -> AuditRecord {
+        let action = if self.change == Change::Created { Action::CreatePartner } else { Action::ChangePartner };
+        let subject = Subject::Partner { provider: self.item.provider.clone() };
+        let made = [
+            (matches!(self.credential, Some(NewCredential::Token(_))), "token"),
+            (matches!(self.credential, Some(NewCredential::Signature(_))), "signing secret"),
+            (self.webhook_secret.is_some(), "webhook secret"),
+        ];
+        let made: Vec<&str> = made.into_iter().filter_map(|(made, name)| made.then_some(name)).collect();
+        let record = operation.record(self.item.updated_at, action, subject).with("version", self.item.version);
+        let record = if made.is_empty() { record } else { record.with("new_secrets", made.join(", ")) };
+        record.with("differences", self.differences.join("\n"))
+    }
 }
 
 /// A credential that was just made.

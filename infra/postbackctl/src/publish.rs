@@ -12,9 +12,11 @@ mod table;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use adapters::dynamodb::{configuration::Written, item::PartnerItem};
+use adapters::dynamodb::item::PartnerItem;
 use anyhow::{Result, bail};
+use app::ports::Replaced;
 use domain::{
+    audit::{Action, AuditRecord, Operation, Subject},
     catalogue::{Held, PartnerGoals, Snapshot, next_goals},
     ids::Provider,
     moment::Moment,
@@ -32,7 +34,7 @@ pub(crate) trait Catalogue {
 
     /// Publishes, if what is published still has this version; 0 where nothing is. No two snapshots MUST ever mix, whoever
     /// else publishes one of the same version.
-    async fn publish(&self, snapshot: &Snapshot, expected_version: u64) -> Result<Written>;
+    async fn publish(&self, snapshot: &Snapshot, expected_version: u64, audit: &AuditRecord) -> Result<Replaced>;
 }
 
 /// What is published.
@@ -84,6 +86,7 @@ pub(crate) async fn publish(
     partners: impl AsyncFn() -> Result<Vec<PartnerItem>>,
     lead: Duration,
     clock: impl Fn() -> Moment,
+    operation: &Operation,
 ) -> Result<Outcome> {
     let mut tried = 0;
     for race in 0..MAX_RACES {
@@ -104,9 +107,11 @@ pub(crate) async fn publish(
         // A version that was begun and never finished is passed over.
         let version = expected.max(tried) + 1;
         let snapshot = Snapshot { version, published_at, partners: next.partners };
-        match catalogue.publish(&snapshot, expected).await? {
-            Written::Done => return Ok(Outcome { version: Some(version), fresh: true, held: next.held, unreadable }),
-            Written::Lost => tried = version,
+        let audit = operation.record(published_at.timestamp(), Action::PublishCampaigns, Subject::Catalogue);
+        let audit = audit.with("version", version);
+        match catalogue.publish(&snapshot, expected, &audit).await? {
+            Replaced::Done => return Ok(Outcome { version: Some(version), fresh: true, held: next.held, unreadable }),
+            Replaced::Changed => tried = version,
         }
     }
     bail!("the catalogue was changed by others {MAX_RACES} times in a row; what was applied is stored: apply again")

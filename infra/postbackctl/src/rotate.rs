@@ -7,22 +7,21 @@
 use std::process::ExitCode;
 
 use adapters::{
-    dynamodb::{
-        configuration::Written,
-        item::{PartnerItem, SecretsItem},
-    },
+    dynamodb::item::{PartnerItem, SecretsItem},
     random, webhook,
 };
 use anyhow::{Context, Result, anyhow, bail};
+use app::ports::Replaced;
 use clap::Args;
 use domain::{
+    audit::{Action, Subject},
     credential::{CredentialKind, Token, TokenHash},
     ids::Provider,
     jiff::Timestamp,
 };
 use serde_json::json;
 
-use crate::{Connection, output::say};
+use crate::{Connection, output::say, reason::Reason};
 
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
@@ -41,6 +40,8 @@ pub(crate) struct Arguments {
     /// Answers in JSON. The new secret is in it, once: keep it safe.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reason: Reason,
 }
 
 /// What is rotated.
@@ -93,7 +94,8 @@ impl Made {
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let provider = Provider::new(arguments.provider).map_err(|fault| anyhow!("the provider {fault}"))?;
-    let configuration = Connection::open(stack).await?.configuration();
+    let connection = Connection::open(stack).await?;
+    let configuration = connection.configuration();
     let item = configuration.partner(&provider).await?.with_context(|| format!("there is no partner {provider}"))?;
     let kind =
         item.partner().map_err(|faults| anyhow!("the stored configuration of {provider}: {faults}"))?.credential();
@@ -116,9 +118,14 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         bail!("{provider} has one {} only, which it is using: there is no newer one to replace", what.words());
     }
     let made = if arguments.drop_old { None } else { Some(Made::new(what)?) };
+    let operation = connection.operation(arguments.reason.why).await?;
     let (item, secrets) = rotated(item, secrets, what, made.as_ref(), Timestamp::now());
-    let written = configuration.put_partner(&item, (what != What::Token).then_some(&secrets)).await;
-    if written == Ok(Written::Lost) {
+    let action = if made.is_some() { Action::RotateSecret } else { Action::DropOldSecret };
+    let audit = operation.record(item.updated_at, action, Subject::Partner { provider: provider.clone() });
+    let audit = audit.with("secret", what.words()).with("version", item.version);
+    let audit = if arguments.replace_newest { audit.with("replaced", "the newest, never handed over") } else { audit };
+    let written = configuration.put_partner(&item, (what != What::Token).then_some(&secrets), &audit).await;
+    if written == Ok(Replaced::Changed) {
         bail!("{provider} was changed by somebody else in the meantime; nothing was overwritten. Look, and try again");
     }
     let told = tell(&provider, what, made, arguments.json);

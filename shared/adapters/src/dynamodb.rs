@@ -1,5 +1,6 @@
 //! The ports on DynamoDB. [`item`] is the only place that names tables' keys and attributes.
 
+pub mod audit;
 pub mod catalogue;
 pub mod clicks;
 pub mod configuration;

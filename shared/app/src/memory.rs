@@ -12,13 +12,14 @@ use std::{
 
 use domain::{
     attempt::{Answer, Answered, AttemptFault, Outcome},
+    audit::{self, AuditRecord},
     catalogue::Catalogue,
     click::Click,
     conversion::{Conversion, Receipt, RecordedPostback},
     correction::{Correction, Revision},
-    delivery::{Claim, Delivery, LateAttempt, Message, Opened},
+    delivery::{Claim, Delivery, LateAttempt, Message},
     ids::{DeliveryId, Mark, Provider, Ticket, TransactionId, UserId},
-    jiff::Timestamp,
+    jiff::{Timestamp, civil::Date},
     lookup::{Entry, Place, Subject},
     moment::Moment,
     participant::Participant,
@@ -28,14 +29,11 @@ use domain::{
     webhook::WebhookRequest,
 };
 
-use crate::{
-    ports::{
-        Catalogues, Claimed, Clicks, ConversionQueue, DeadLetter, DeadLetterQueue, DeadLetters, Deliveries, Lookups,
-        NewDeliveries, PageToken, Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals,
-        Replaced, ResendQueue, Resolutions, Source, StoredParticipant, Surroundings, Unavailable, UnderWay,
-        UnderWayPage, WebhookQueue,
-    },
-    resolve_conflict::StoredConflict,
+use crate::ports::{
+    AuditTrail, Catalogues, Claimed, Clicks, ConversionQueue, DeadLetter, DeadLetterQueue, DeadLetters, Deliveries,
+    Lookups, NewDeliveries, PageToken, Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals,
+    Replaced, ResendQueue, Resolutions, Source, StoredConflict, StoredParticipant, Surroundings, Unavailable, UnderWay,
+    UnderWayPage, WebhookQueue,
 };
 
 /// What a port's next call does instead of its work.
@@ -66,6 +64,8 @@ pub struct State {
     pub corrections: BTreeMap<(Provider, TransactionId), Vec<Correction>>,
     /// The conflicts by content whose originals were kept, and when, in Unix seconds, they expire.
     pub kept_originals: HashMap<String, i64>,
+    /// The records of what operators changed, in the order in which they were stored.
+    pub audit: Vec<AuditRecord>,
     /// The clicks.
     pub clicks: Vec<Click>,
     /// The lookups, and when they expire.
@@ -235,7 +235,12 @@ impl Resolutions for World {
         })
     }
 
-    async fn accept(&self, key: &ContentKey, correction: &Correction) -> Result<Replaced, Unavailable> {
+    async fn accept(
+        &self,
+        key: &ContentKey,
+        correction: &Correction,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
         self.call("accept correction", |state| {
             let transaction = (correction.postback.provider.clone(), correction.receipt.transaction_id.clone());
             let taken = state
@@ -248,17 +253,42 @@ impl Resolutions for World {
             kept.2 = Some(correction.receipt.clone());
             state.kept_originals.remove(key.as_str());
             state.corrections.entry(transaction).or_default().push(correction.clone());
+            state.audit.push(audit.clone());
             Replaced::Done
         })
     }
 
-    async fn keep_original(&self, key: &ContentKey, now: Timestamp) -> Result<Replaced, Unavailable> {
+    async fn keep_original(
+        &self,
+        key: &ContentKey,
+        now: Timestamp,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
         self.call("keep original", |state| {
             if state.conflicts.get(key.as_str()).is_none_or(|kept| kept.2.is_some()) {
                 return Replaced::Changed;
             }
             state.kept_originals.insert(key.as_str().to_owned(), now.as_second() + REFUSAL_KEPT_SECONDS);
+            state.audit.push(audit.clone());
             Replaced::Done
+        })
+    }
+}
+
+impl AuditTrail for World {
+    async fn append(&self, record: &AuditRecord) -> Result<(), Unavailable> {
+        self.call("append audit record", |state| {
+            if !state.audit.iter().any(|stored| stored.id == record.id) {
+                state.audit.push(record.clone());
+            }
+        })
+    }
+
+    async fn of_day(&self, day: Date) -> Result<Vec<AuditRecord>, Unavailable> {
+        self.call("read audit records", |state| {
+            let mut found: Vec<_> = state.audit.iter().filter(|record| audit::day(record.at) == day).cloned().collect();
+            found.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
+            found
         })
     }
 }
@@ -413,19 +443,6 @@ impl Deliveries for World {
             let key = (late.delivery_id.clone(), late.round, format!("{} {}", late.attempt.n, late.mark));
             state.attempts.insert(key, late.attempt.clone());
             Replaced::Done
-        })
-    }
-
-    async fn open_round(&self, opened: &Opened) -> Result<Replaced, Unavailable> {
-        self.call("open round", |state| {
-            let replaced = state.replace(&opened.delivery);
-            if replaced == Replaced::Done {
-                for attempt in &opened.moved {
-                    let key = (opened.delivery.id().clone(), opened.moved_round, attempt.n.to_string());
-                    state.attempts.insert(key, attempt.clone());
-                }
-            }
-            replaced
         })
     }
 }

@@ -1,7 +1,9 @@
 //! The operators' use cases: what `postbackctl` does, over ports and with typed results.
 //!
 //! Nothing here prints, asks or knows a terminal, so that every other way of operating calls the same use cases.
+//! Every change takes the audit record that is stored with it. The port that makes the change stores both or neither.
 
+pub mod audit;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod progress;

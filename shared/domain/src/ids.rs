@@ -108,6 +108,8 @@ macro_rules! text_type {
     };
 }
 
+pub(crate) use text_type;
+
 text_type!(
     /// The name of a partner on the wire: `[a-z0-9][a-z0-9-]{0,62}`.
     Provider, check_slug, SlugFault

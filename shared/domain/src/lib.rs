@@ -14,6 +14,7 @@ extern crate std;
 
 pub mod address;
 pub mod attempt;
+pub mod audit;
 pub mod campaign;
 pub mod catalogue;
 pub mod click;

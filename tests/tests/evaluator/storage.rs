@@ -1,10 +1,10 @@
 //! What is stored: catalogues that are published whole or not at all, participants that expire or never do.
 
-use adapters::dynamodb::{catalogue::DynamoCatalogues, configuration::Written};
-use app::ports::{Catalogues as _, Published};
+use adapters::dynamodb::{audit::DynamoAudit, catalogue::DynamoCatalogues};
+use app::ports::{Catalogues as _, Published, Replaced};
 use aws_sdk_dynamodb::types::{AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType};
 use domain::catalogue::Snapshot;
-use tests::fresh;
+use tests::{fresh, operator::audit_record};
 
 use crate::{
     events::{completed, now, opened},
@@ -34,27 +34,31 @@ async fn of_two_who_publish_at_once_one_wins_and_is_read_whole_and_what_is_super
     let name = table(fixture).await;
     let catalogues = DynamoCatalogues::new(fixture.stack.dynamodb(), name.clone());
     assert_eq!(catalogues.current(None).await.unwrap(), Published::Nothing);
+    let audit = DynamoAudit::new(fixture.stack.dynamodb(), fixture.stack.table("audit").to_owned());
+    let publish = async |snapshot: &Snapshot, expected: Option<u64>| {
+        catalogues.publish(snapshot, expected, (&audit, &audit_record("evaluator-a"))).await
+    };
     let mut expected = None;
     for version in 1..6 {
         // Two texts of one version; the longer one has more chunks.
         let long = Snapshot { version, published_at: now(), ..Snapshot::from(fixture.catalogue.clone()) };
         let mut short = long.clone();
         short.partners.pop_last();
-        let results = tokio::join!(catalogues.publish(&long, expected), catalogues.publish(&short, expected));
+        let results = tokio::join!(publish(&long, expected), publish(&short, expected));
         let winner = match (results.0.unwrap(), results.1.unwrap()) {
-            (Written::Done, Written::Lost) => &long,
-            (Written::Lost, Written::Done) => &short,
+            (Replaced::Done, Replaced::Changed) => &long,
+            (Replaced::Changed, Replaced::Done) => &short,
             other => panic!("one wins, not {other:?}"),
         };
         assert_eq!(current(&catalogues, expected).await.as_ref(), Some(winner));
         assert_eq!(current(&catalogues, Some(version)).await, None, "it is held already");
-        assert_eq!(catalogues.publish(&long, expected).await.unwrap(), Written::Lost);
+        assert_eq!(publish(&long, expected).await.unwrap(), Replaced::Changed);
         expected = Some(version);
     }
     let pointed = current(&catalogues, None).await.unwrap();
     for version in 6..9 {
         let next = Snapshot { version, ..pointed.clone() };
-        assert_eq!(catalogues.publish(&next, Some(version - 1)).await.unwrap(), Written::Done);
+        assert_eq!(publish(&next, Some(version - 1)).await.unwrap(), Replaced::Done);
     }
     let scan = fixture.stack.dynamodb().scan().table_name(&name).projection_expression("part");
     let all: Result<Vec<_>, _> = scan.into_paginator().items().send().collect().await;

@@ -1,6 +1,6 @@
 //! The deployed function, through its real queues.
 
-use app::ports::{Deliveries as _, Replaced};
+use app::ports::Replaced;
 use domain::{
     attempt::Outcome,
     delivery::{Delivery, Message, Status},
@@ -92,7 +92,7 @@ async fn a_round_that_is_opened_by_hand_while_another_waits_delivers_under_the_s
     send(fixture, "webhooks", &message).await;
     let failed = fixture.until(id, "an attempt is recorded", |stored| stored.attempts().len() == 1).await;
     let opened = failed.open_round(now(), Ticket::from_random([3; 8]));
-    assert_eq!(fixture.deliveries().open_round(&opened).await, Ok(Replaced::Done));
+    assert_eq!(fixture.open_round(&opened).await, Ok(Replaced::Done));
     send(fixture, "webhook-retries", &opened.message).await;
 
     let ended = fixture.ended(id).await;

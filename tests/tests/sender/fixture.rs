@@ -3,21 +3,24 @@
 use std::time::Duration;
 
 use adapters::dynamodb::{
-    deliveries::{DynamoDeliveries, DynamoNewDeliveries},
+    audit::DynamoAudit,
+    deliveries::{DynamoDeliveries, DynamoNewDeliveries, DynamoRounds},
     item::media_buying::{AttemptItem, DELIVERY_ID, UNDER_WAY_INDEX, UNDER_WAY_SHARD, UNDER_WAY_SINCE},
 };
-use app::ports::{Deliveries as _, NewDeliveries as _, Put};
+use app::ports::{Deliveries as _, NewDeliveries as _, Put, Replaced, Rounds as _, Unavailable};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
 };
 use domain::{
-    delivery::{Delivery, Message},
+    delivery::{Delivery, Message, Opened},
     ids::{DeliveryId, Ticket},
     moment::Moment,
 };
 use tests::{
-    eventually, fresh, payload,
+    eventually, fresh,
+    operator::audit_record,
+    payload,
     proxy::Proxy,
     queue::Arrivals,
     runtime_api::{Function, Settings},
@@ -97,6 +100,13 @@ impl Fixture {
     pub(crate) fn deliveries(&self) -> DynamoDeliveries {
         let [deliveries, attempts] = ["deliveries", "attempts"].map(|noun| self.stack.table(noun).to_owned());
         DynamoDeliveries::new(self.stack.dynamodb(), deliveries, attempts)
+    }
+
+    /// Opens a round as an operator does.
+    pub(crate) async fn open_round(&self, opened: &Opened) -> Result<Replaced, Unavailable> {
+        let audit = DynamoAudit::new(self.stack.dynamodb(), self.stack.table("audit").to_owned());
+        let record = audit_record(opened.delivery.provider().as_str());
+        DynamoRounds::new(self.deliveries(), audit).open_round(opened, &record).await
     }
 
     /// Puts a delivery as the evaluator does, and gives its first message.

@@ -2,11 +2,12 @@
 
 use adapters::{
     dynamodb::{
-        configuration::{Configuration, Written},
+        configuration::Configuration,
         item::{PROVIDER, PartnerItem, SecretsItem},
     },
     webhook::secret_of,
 };
+use app::ports::Replaced;
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     delivery::{Delivery, Message},
@@ -18,6 +19,7 @@ use domain::{
 use serde_json::json;
 use tests::{
     fresh, now,
+    operator::audit_record,
     partner_simulator::{Answer, PartnerSimulator, Request, Told},
 };
 
@@ -96,9 +98,10 @@ impl Partner {
         };
         let item = PartnerItem { provider, version: self.version, updated_at: now(), file, token_hashes: Vec::new() };
         let stack = &self.fixture.stack;
-        let [partners, of_secrets] = ["partners", "secrets"].map(|noun| stack.table(noun).to_owned());
-        let configuration = Configuration::new(stack.dynamodb(), partners, of_secrets);
-        assert_eq!(configuration.put_partner(&item, Some(&secrets)).await, Ok(Written::Done));
+        let [partners, of_secrets, audit] = ["partners", "secrets", "audit"].map(|noun| stack.table(noun).to_owned());
+        let configuration = Configuration::new(stack.dynamodb(), partners, of_secrets, audit);
+        let written = configuration.put_partner(&item, Some(&secrets), &audit_record(&self.name)).await;
+        assert_eq!(written, Ok(Replaced::Done));
     }
 
     /// Takes its configuration away.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use app::ports::{Deliveries as _, Replaced};
+use app::ports::Replaced;
 use domain::{
     attempt::Outcome,
     delivery::{Message, Status},
@@ -92,7 +92,7 @@ async fn an_answer_that_comes_when_another_round_was_opened_is_kept_and_a_late_2
         let (invocation, opened) = tokio::join!(sender.function.invoke(&event), async {
             in_the_air.hit().await;
             let opened = fixture.stored(id).await.open_round(now(), Ticket::from_random([3; 8]));
-            assert_eq!(fixture.deliveries().open_round(&opened).await, Ok(Replaced::Done));
+            assert_eq!(fixture.open_round(&opened).await, Ok(Replaced::Done));
             in_the_air.open();
             opened
         });

@@ -12,7 +12,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::dead_letters::queue;
-use crate::{Connection, ask, output::say};
+use crate::{Connection, ask, output::say, reason::Reason};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -28,6 +28,8 @@ pub(crate) struct Arguments {
     /// Answers in JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reason: Reason,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
@@ -45,8 +47,10 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     }
     let what = format!("{most} messages of {} back to {}", queue.name(), queue.source());
     ask::confirm(&format!("Put {what}?"), arguments.yes)?;
+    let operation = connection.operation(arguments.reason.why).await?;
     let progress = progress(most);
-    let moved = redrive(&queues, queue, most, || progress.inc(1)).await;
+    let (trail, by) = (connection.audit(), (&operation, ask::now()));
+    let moved = redrive(&queues, &trail, by, (queue, most), || progress.inc(1)).await;
     progress.finish_and_clear();
     if arguments.json {
         say!("{}", told(progress.position()))?;

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, ops::ControlFlow, process::ExitCode};
 
 use adapters::{
-    dynamodb::{deliveries::DynamoDeliveries, partners::DynamoPartners},
+    dynamodb::{deliveries::DynamoRounds, partners::DynamoPartners},
     sqs::SqsResends,
     system::System,
 };
@@ -27,7 +27,7 @@ use serde_json::json;
 use tokio::task::JoinHandle;
 
 use super::deliveries::State;
-use crate::{Connection, ask, output::say, pace, page};
+use crate::{Connection, ask, output::say, pace, page, reason::Reason};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -58,15 +58,18 @@ pub(crate) struct Arguments {
     /// Answers in JSON.
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    reason: Reason,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
     let rounds = ResendDeliveries {
         partners: Cache::new(connection.partners(), CachePolicy::default()),
-        deliveries: connection.deliveries(),
+        rounds: connection.rounds(),
         resends: connection.resends().await?,
         surroundings: System,
+        operation: connection.operation(arguments.reason.why.clone()).await?,
     };
     let (Resent { opened, waiting }, done) = match &arguments.provider {
         Some(provider) => failed(&connection, &rounds, provider, &arguments).await?,
@@ -87,7 +90,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
-type Rounds = ResendDeliveries<DynamoPartners, DynamoDeliveries, SqsResends, System>;
+type Rounds = ResendDeliveries<DynamoPartners, DynamoRounds, SqsResends, System>;
 
 /// Opens a round of each delivery that was named.
 async fn named(rounds: &Rounds, arguments: &Arguments) -> Result<(Resent, Result<(), Stopped>)> {

@@ -1,21 +1,21 @@
 //! The catalogue in its table, where evaluators read it.
 
-use adapters::dynamodb::{catalogue::DynamoCatalogues, configuration::Written};
+use adapters::dynamodb::{audit::DynamoAudit, catalogue::DynamoCatalogues};
 use anyhow::{Result, bail};
-use app::ports::{Catalogues, Published};
+use app::ports::{Catalogues, Published, Replaced};
 use aws_sdk_dynamodb::Client;
-use domain::catalogue::Snapshot;
+use domain::{audit::AuditRecord, catalogue::Snapshot};
 
 use super::{Catalogue, Standing};
 
 /// [`Catalogue`] in a table.
 #[derive(Debug, Clone)]
-pub(crate) struct CatalogueTable(DynamoCatalogues);
+pub(crate) struct CatalogueTable(DynamoCatalogues, DynamoAudit);
 
 impl CatalogueTable {
     /// The catalogue in this table.
-    pub(crate) fn new(client: Client, table: String) -> Self {
-        Self(DynamoCatalogues::new(client, table))
+    pub(crate) fn new(client: Client, table: String, audit: DynamoAudit) -> Self {
+        Self(DynamoCatalogues::new(client, table), audit)
     }
 }
 
@@ -29,10 +29,11 @@ impl Catalogue for CatalogueTable {
         }
     }
 
-    async fn publish(&self, snapshot: &Snapshot, expected_version: u64) -> Result<Written> {
+    async fn publish(&self, snapshot: &Snapshot, expected_version: u64, audit: &AuditRecord) -> Result<Replaced> {
         if snapshot.version <= expected_version {
             bail!("a catalogue's version only counts up");
         }
-        Ok(self.0.publish(snapshot, (expected_version > 0).then_some(expected_version)).await?)
+        let expected = (expected_version > 0).then_some(expected_version);
+        Ok(self.0.publish(snapshot, expected, (&self.1, audit)).await?)
     }
 }

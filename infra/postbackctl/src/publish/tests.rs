@@ -3,7 +3,10 @@ use std::{
     collections::BTreeMap,
 };
 
-use domain::jiff::Timestamp;
+use domain::{
+    audit::{Author, Channel},
+    jiff::Timestamp,
+};
 
 use super::*;
 
@@ -15,6 +18,8 @@ struct Shelf {
     current: RefCell<Option<Snapshot>>,
     begun: RefCell<Vec<u64>>,
     rivals: RefCell<Vec<Goals>>,
+    /// The version of each audit record that was stored.
+    records: RefCell<Vec<String>>,
 }
 
 impl Catalogue for Shelf {
@@ -22,7 +27,7 @@ impl Catalogue for Shelf {
         Ok(self.current.borrow().clone().map_or(Standing::Nothing, Standing::Published))
     }
 
-    async fn publish(&self, snapshot: &Snapshot, expected_version: u64) -> Result<Written> {
+    async fn publish(&self, snapshot: &Snapshot, expected_version: u64, audit: &AuditRecord) -> Result<Replaced> {
         if let Some(partners) = self.rivals.borrow_mut().pop() {
             let version = self.current.borrow().as_ref().map_or(0, |snapshot| snapshot.version) + 1;
             self.begun.borrow_mut().push(version);
@@ -30,11 +35,12 @@ impl Catalogue for Shelf {
         }
         let standing = self.current.borrow().as_ref().map_or(0, |snapshot| snapshot.version);
         if self.begun.borrow().contains(&snapshot.version) || standing != expected_version {
-            return Ok(Written::Lost);
+            return Ok(Replaced::Changed);
         }
         self.begun.borrow_mut().push(snapshot.version);
         *self.current.borrow_mut() = Some(snapshot.clone());
-        Ok(Written::Done)
+        self.records.borrow_mut().push(audit.details["version"].clone());
+        Ok(Replaced::Done)
     }
 }
 
@@ -51,9 +57,13 @@ fn stored(provider: &str, from: &str) -> PartnerItem {
     PartnerItem { provider, version: 1, updated_at: Timestamp::UNIX_EPOCH, file, token_hashes: Vec::new() }
 }
 
+fn operation() -> Operation {
+    Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [0; 8])
+}
+
 fn run(shelf: &Shelf, partners: &[PartnerItem], now: i64) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    runtime.block_on(publish(shelf, async || Ok(partners.to_vec()), LEAD, || at(now))).unwrap()
+    runtime.block_on(publish(shelf, async || Ok(partners.to_vec()), LEAD, || at(now), &operation())).unwrap()
 }
 
 fn names(shelf: &Shelf) -> Vec<String> {
@@ -84,8 +94,9 @@ fn whoever_loses_a_race_reads_everything_again_and_loses_nobodys_campaign() {
         Ok(if reads.get() == 1 { vec![acme.clone()] } else { vec![acme.clone(), globex.clone()] })
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-    let outcome = runtime.block_on(publish(&shelf, partners, LEAD, || at(0))).unwrap();
+    let outcome = runtime.block_on(publish(&shelf, partners, LEAD, || at(0), &operation())).unwrap();
     assert_eq!((outcome.version, outcome.fresh, reads.get()), (Some(4), true, 4));
+    assert_eq!(*shelf.records.borrow(), ["4"], "a lost race leaves no record");
     assert_eq!(names(&shelf), ["acme", "globex"]);
 }
 

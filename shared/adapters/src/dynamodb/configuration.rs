@@ -1,31 +1,23 @@
 //! Partners and secrets as the operator's command changes them.
 
-use app::ports::Unavailable;
+use app::ports::{Replaced, Unavailable};
 use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
-use domain::ids::Provider;
+use domain::{audit::AuditRecord, ids::Provider};
 
 use super::{
+    audit::DynamoAudit,
     from_item,
     item::{OWNER, PROVIDER, PartnerItem, SecretsItem, VERSION},
     key_of, read,
-    write::{CONDITION, Requires, put, send_put, transact},
+    write::{Requires, put, replaced},
 };
 use crate::aws::unavailable;
 
 const GET_PARTNER: &str = "DynamoDB GetItem partners";
 const SCAN_PARTNERS: &str = "DynamoDB Scan partners";
-const PUT_PARTNER: &str = "DynamoDB TransactWriteItems partners, secrets";
+const PUT_PARTNER: &str = "DynamoDB TransactWriteItems partners, secrets, audit";
 const GET_SECRETS: &str = "DynamoDB GetItem secrets";
-const PUT_SECRETS: &str = "DynamoDB PutItem secrets";
-
-/// What came of a conditional write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Written {
-    /// It is written.
-    Done,
-    /// Somebody else was there first; nothing is changed.
-    Lost,
-}
+const PUT_SECRETS: &str = "DynamoDB TransactWriteItems secrets, audit";
 
 /// The tables of configuration, to read and to change.
 #[derive(Debug, Clone)]
@@ -33,12 +25,14 @@ pub struct Configuration {
     client: Client,
     partners: String,
     secrets: String,
+    audit: DynamoAudit,
 }
 
 impl Configuration {
-    /// The configuration in these two tables.
-    pub fn new(client: Client, partners: String, secrets: String) -> Self {
-        Self { client, partners, secrets }
+    /// Takes the tables of partners, of secrets and of audit records.
+    pub fn new(client: Client, partners: String, secrets: String, audit: String) -> Self {
+        let audit = DynamoAudit::new(client.clone(), audit);
+        Self { client, partners, secrets, audit }
     }
 
     /// A partner as it stands now.
@@ -57,32 +51,21 @@ impl Configuration {
         found.into_iter().map(|item| from_item(SCAN_PARTNERS, item)).collect()
     }
 
-    /// Writes a partner if it still has the version before this one's, or is still absent for version 1; and its secrets
-    /// with it, both or neither: a secret that is stored is the one that was told.
-    ///
-    /// When the answer is lost, or the client's own repeat finds the first write in its way, the partner is read again: what
-    /// stands there to the letter is ours.
-    pub async fn put_partner(&self, item: &PartnerItem, secrets: Option<&SecretsItem>) -> Result<Written, Unavailable> {
-        let outcome = self.try_put_partner(item, secrets).await;
-        if outcome == Ok(Written::Done) {
-            return outcome;
-        }
-        match self.partner(&item.provider).await {
-            Ok(Some(standing)) if standing == *item => Ok(Written::Done),
-            Ok(_) | Err(_) => outcome,
-        }
-    }
-
-    async fn try_put_partner(&self, item: &PartnerItem, secrets: Option<&SecretsItem>) -> Result<Written, Unavailable> {
+    /// Writes a partner if it still has the version before this one's, or is still absent for version 1. Its secrets and the
+    /// audit record are written with it, all or none: a secret that is stored is the one that was told.
+    pub async fn put_partner(
+        &self,
+        item: &PartnerItem,
+        secrets: Option<&SecretsItem>,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
         let before = item.version.checked_sub(1).filter(|before| *before > 0);
         let mut puts = vec![put(PUT_PARTNER, &self.partners, item, Requires::still(PROVIDER, VERSION, before))?];
         if let Some(secrets) = secrets {
             puts.push(put(PUT_SECRETS, &self.secrets, secrets, Requires::Nothing)?);
         }
         let writes = puts.into_iter().map(|put| TransactWriteItem::builder().put(put).build()).collect();
-        // Only the partner's write has a condition.
-        let done = transact(&self.client, PUT_PARTNER, writes, &[CONDITION]).await?;
-        Ok(if done { Written::Done } else { Written::Lost })
+        self.audit.transact(PUT_PARTNER, writes, audit).await.map(replaced)
     }
 
     /// An owner's secrets as they stand now.
@@ -91,10 +74,14 @@ impl Configuration {
         read::get(GET_SECRETS, get.consistent_read(true)).await
     }
 
-    /// Writes an owner's secrets unless there are any.
-    pub async fn put_secrets_if_absent(&self, item: &SecretsItem) -> Result<Written, Unavailable> {
+    /// Writes an owner's secrets unless there are any, and the audit record with them: both or neither.
+    pub async fn put_secrets_if_absent(
+        &self,
+        item: &SecretsItem,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
         let put = put(PUT_SECRETS, &self.secrets, item, Requires::Absence(OWNER))?;
-        let standing = send_put(&self.client, PUT_SECRETS, put).await?;
-        Ok(if standing.is_none() { Written::Done } else { Written::Lost })
+        let writes = vec![TransactWriteItem::builder().put(put).build()];
+        self.audit.transact(PUT_SECRETS, writes, audit).await.map(replaced)
     }
 }

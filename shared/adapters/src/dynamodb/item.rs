@@ -12,6 +12,7 @@
 //! | `participants` | `user_id` | `event-evaluator` |
 //! | `deliveries` | `delivery_id`; index `under_way`: `under_way_shard`, `under_way_since`; index `failed`: `failed_shard`, `failed_at` | `event-evaluator` puts them, `webhook-sender`, `delivery-sweep` and `postbackctl` change them |
 //! | `attempts` | `delivery_id`; `attempt`: round and number | `webhook-sender`, `postbackctl` |
+//! | `audit` | `day`: the UTC date; `at_and_id`: the instant to the millisecond, `#`, the record's id | `postbackctl` |
 
 pub mod lookups;
 pub mod media_buying;
@@ -19,6 +20,7 @@ pub mod media_buying;
 use std::{fmt, net::IpAddr};
 
 use domain::{
+    audit::AuditRecord,
     click::{Click, ClickKeys, ClickOrigin},
     conversion::{Receipt, RecordedPostback},
     correction::{Correction, Revision},
@@ -54,6 +56,10 @@ pub const CORRECTION_PREFIX: &str = "correction-";
 pub const PROVIDER_CONTENT: &str = "provider_content";
 /// `clicks`: its key.
 pub const CLICK_ID: &str = "click_id";
+/// `audit`: its partition key.
+pub const DAY: &str = "day";
+/// `audit`: its sort key.
+pub const AT_AND_ID: &str = "at_and_id";
 
 /// `partners`: one partner. No secret: of its tokens only the hashes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -347,7 +353,7 @@ pub const ACCEPTED: &str = "accepted";
 pub const ACCEPTED_AT: &str = "accepted_at";
 /// `refusals`: when a conflict's original was kept.
 pub const ORIGINAL_KEPT_AT: &str = "original_kept_at";
-/// `refusals`, `clicks`: the time to live.
+/// `refusals`, `clicks`, `audit`: the time to live.
 pub const EXPIRES_AT: &str = "expires_at";
 
 impl RefusalItem {
@@ -461,6 +467,31 @@ impl From<ClickItem> for Click {
     fn from(item: ClickItem) -> Self {
         let ClickItem { click_id, provider, landing, user_id, clicked_at, .. } = item;
         Self { click_id, provider, landing, user_id, clicked_at }
+    }
+}
+
+/// `audit`: the record of one change by an operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditItem {
+    /// The partition key.
+    pub day: String,
+    /// The sort key.
+    pub at_and_id: String,
+    /// The record.
+    #[serde(flatten)]
+    pub record: AuditRecord,
+    /// When it expires, in Unix seconds.
+    pub expires_at: i64,
+}
+
+impl From<&AuditRecord> for AuditItem {
+    fn from(record: &AuditRecord) -> Self {
+        Self {
+            day: record.day().to_string(),
+            at_and_id: format!("{:.3}#{}", record.at, record.id),
+            record: record.clone(),
+            expires_at: record.expires_at(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@ use std::{collections::BTreeSet, num::NonZeroUsize, time::Duration};
 
 use domain::{
     attempt::{AttemptFault, Outcome as AttemptOutcome},
+    audit::{Author, Channel, Operation},
     delivery::{Delivery, Status},
     event::Ids,
     ids::{CampaignName, ClickId, PartnerUserId, Ticket, UserId},
@@ -279,7 +280,9 @@ async fn a_round_by_hand_is_sent_under_the_same_id_and_ends_the_old_rounds_messa
     ready.handle(&[received(&first)], start().plus(FUNCTION)).await;
     let stored = world.state().deliveries[delivery.id()].clone();
     let opened = stored.open_round(start(), Ticket::from_random([3; 8]));
-    assert_eq!(world.open_round(&opened).await, Ok(crate::ports::Replaced::Done));
+    let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [1; 8]);
+    let audit = crate::operators::resend::record(&operation, &opened, start());
+    assert_eq!(crate::ports::Rounds::open_round(&world, &opened, &audit).await, Ok(crate::ports::Replaced::Done));
     world.state().resends.push((opened.message, start()));
     let outcomes = run(&world, &ready).await;
     assert!(outcomes.contains(&Outcome::Done(Why::OlderRound)));

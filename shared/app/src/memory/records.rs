@@ -3,7 +3,8 @@
 use std::{cmp::Reverse, collections::BTreeSet};
 
 use domain::{
-    delivery::Delivery,
+    audit::AuditRecord,
+    delivery::{Delivery, Opened},
     ids::{DeliveryId, Mark, Provider},
     jiff::Timestamp,
     lookup::{Place, Subject},
@@ -12,8 +13,8 @@ use futures_util::{Stream, TryStreamExt, stream};
 
 use super::{State, World};
 use crate::ports::{
-    DeadLetter, DeadLetterQueue, DeadLetterQueues, DeliveryRecords, Ended, FailuresPage, KeptAttempt, Listings,
-    PageToken, Range, ReceivedLetter, StoredDelivery, Unavailable,
+    DeadLetter, DeadLetterQueue, DeadLetterQueues, Deliveries, DeliveryRecords, Ended, FailuresPage, KeptAttempt,
+    Listings, PageToken, Range, ReceivedLetter, Replaced, Rounds, StoredDelivery, Unavailable,
 };
 
 impl Listings for World {
@@ -106,6 +107,26 @@ impl DeliveryRecords for World {
             let deliveries: Vec<_> = found.map(|delivery| state.stored(delivery)).collect();
             let next = deliveries.last().map(|last| PageToken(last.delivery.id().to_string()));
             FailuresPage { deliveries, next }
+        })
+    }
+}
+
+impl Rounds for World {
+    async fn read(&self, id: &DeliveryId) -> Result<Option<Delivery>, Unavailable> {
+        Deliveries::read(self, id).await
+    }
+
+    async fn open_round(&self, opened: &Opened, audit: &AuditRecord) -> Result<Replaced, Unavailable> {
+        self.call("open round", |state| {
+            let replaced = state.replace(&opened.delivery);
+            if replaced == Replaced::Done {
+                for attempt in &opened.moved {
+                    let key = (opened.delivery.id().clone(), opened.moved_round, attempt.n.to_string());
+                    state.attempts.insert(key, attempt.clone());
+                }
+                state.audit.push(audit.clone());
+            }
+            replaced
         })
     }
 }

@@ -4,9 +4,13 @@
 //! A letter is deleted only after it was sent, so an interruption loses none. A letter may then be there twice, which every
 //! consumer here takes. A letter that was received and not sent is back within [`HIDDEN_SECONDS`].
 
+use domain::{
+    audit::{Action, AuditRecord, Operation, Subject},
+    jiff::Timestamp,
+};
 use futures_util::future::join_all;
 
-use crate::ports::{DeadLetterQueue, DeadLetterQueues, ReceivedLetter, Unavailable};
+use crate::ports::{AuditTrail, DeadLetterQueue, DeadLetterQueues, ReceivedLetter, Unavailable};
 
 /// How long a letter is hidden while it is moved, in seconds.
 pub const HIDDEN_SECONDS: u16 = 60;
@@ -30,13 +34,15 @@ pub async fn count(
     Ok(queues.depth(queue).await?.map(|depth| max.map_or(depth, |max| max.min(depth))))
 }
 
-/// Moves letters to [`DeadLetterQueue::source`], at most this many, and calls `on_sent` for each that was sent.
+/// Stores the audit record, then moves letters to [`DeadLetterQueue::source`], at most this many, and calls `on_sent` for each that was sent.
 pub async fn redrive(
     queues: &impl DeadLetterQueues,
-    queue: DeadLetterQueue,
-    most: usize,
+    trail: &impl AuditTrail,
+    (operation, now): (&Operation, Timestamp),
+    (queue, most): (DeadLetterQueue, usize),
     on_sent: impl Fn() + Sync,
 ) -> Result<(), Stopped> {
+    trail.append(&record(operation, now, queue, most)).await.map_err(Stopped::Unavailable)?;
     let mut left = most;
     while left > 0 {
         let letters = queues.receive(queue, left, HIDDEN_SECONDS).await.map_err(Stopped::Unavailable)?;
@@ -54,6 +60,12 @@ pub async fn redrive(
         }
     }
     Ok(())
+}
+
+fn record(operation: &Operation, now: Timestamp, queue: DeadLetterQueue, most: usize) -> AuditRecord {
+    let subject = Subject::Queue { queue: queue.name().to_owned() };
+    let record = operation.record(now, Action::RedriveDeadLetters, subject);
+    record.with("to", queue.source()).with("at_most", most)
 }
 
 async fn move_one(

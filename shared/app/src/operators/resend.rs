@@ -1,14 +1,16 @@
 //! An operator opens another round of attempts: of some deliveries, or of all that failed in a time.
 //!
-//! A round is stored, then its first message is sent. Killed in between, the delivery is under way without a message, which
+//! A round is stored together with its audit record, then its first message is sent. Killed in between, the delivery is under way without a message, which
 //! the sweep finds within half an hour; sending for it again by hand opens one more round. An opened round makes the delivery
 //! no failure any more: so a range can be interrupted and repeated, and goes on where it was.
 
 use std::{collections::BTreeSet, pin::pin};
 
 use domain::{
-    delivery::{Delivery, Standing, Status},
+    audit::{Action, AuditRecord, Operation, Subject},
+    delivery::{Delivery, Opened, Standing, Status},
     ids::{CampaignName, DeliveryId, Provider},
+    moment::Moment,
     partner::Partner,
 };
 use futures_util::{TryFutureExt, TryStreamExt};
@@ -18,7 +20,7 @@ use crate::{
     cache::Cache,
     pages,
     ports::{
-        Deliveries, DeliveryRecords, Ended, FailuresPage, Replaced, ResendQueue, Source, StoredDelivery, Surroundings,
+        DeliveryRecords, Ended, FailuresPage, Replaced, ResendQueue, Rounds, Source, StoredDelivery, Surroundings,
         Unavailable,
     },
 };
@@ -27,15 +29,17 @@ use crate::{
 pub const TRIES: usize = 5;
 
 /// The use case, over its ports.
-pub struct ResendDeliveries<P: Source, D, Q, S> {
+pub struct ResendDeliveries<P: Source, R, Q, S> {
     /// The partners.
     pub partners: Cache<P>,
-    /// The deliveries.
-    pub deliveries: D,
+    /// The rounds.
+    pub rounds: R,
     /// The queue of resends.
     pub resends: Q,
     /// The clock and the random numbers.
     pub surroundings: S,
+    /// Whose operation it is.
+    pub operation: Operation,
 }
 
 /// Which failed deliveries are sent again.
@@ -108,10 +112,10 @@ fn pages_of<R: DeliveryRecords>(
     })
 }
 
-impl<P, D, Q, S> ResendDeliveries<P, D, Q, S>
+impl<P, R, Q, S> ResendDeliveries<P, R, Q, S>
 where
     P: Source<Key = Provider, Value = Partner>,
-    D: Deliveries,
+    R: Rounds,
     Q: ResendQueue,
     S: Surroundings,
 {
@@ -176,13 +180,15 @@ where
     /// Opens a round, if the delivery is still wanted as it is now, and returns how its campaign stands.
     async fn open(&self, id: &DeliveryId, is_wanted: impl Fn(&Delivery) -> bool) -> Result<Option<Standing>, Stopped> {
         for _ in 0..TRIES {
-            let delivery = self.deliveries.read(id).await?.ok_or_else(|| Stopped::Unknown(id.clone()))?;
+            let delivery = self.rounds.read(id).await?.ok_or_else(|| Stopped::Unknown(id.clone()))?;
             if !is_wanted(&delivery) {
                 return Ok(None);
             }
             let standing = self.standing(&delivery).await?;
-            let opened = delivery.open_round(self.surroundings.now(), self.surroundings.ticket()?);
-            if self.deliveries.open_round(&opened).await? == Replaced::Done {
+            let now = self.surroundings.now();
+            let opened = delivery.open_round(now, self.surroundings.ticket()?);
+            let audit = record(&self.operation, &opened, now);
+            if self.rounds.open_round(&opened, &audit).await? == Replaced::Done {
                 self.resends.send(&opened.message, 0).await?;
                 return Ok(Some(standing));
             }
@@ -200,6 +206,13 @@ where
             None => Err(Stopped::NoCampaign(provider.clone(), campaign.clone())),
         }
     }
+}
+
+/// Makes the audit record of a round that is opened.
+pub fn record(operation: &Operation, opened: &Opened, now: Moment) -> AuditRecord {
+    let Opened { delivery, .. } = opened;
+    let subject = Subject::Delivery { provider: delivery.provider().clone(), delivery_id: delivery.id().clone() };
+    operation.record(now.timestamp(), Action::ResendDelivery, subject).with("round", delivery.round())
 }
 
 #[cfg(test)]

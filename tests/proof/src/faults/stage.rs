@@ -16,11 +16,12 @@ use app::{
     ports::{
         Catalogues, Claimed, ConversionQueue, DeadLetters, Deliveries, KnownPartner, KnownRecipient, NewDeliveries,
         PageToken, Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals, Replaced, ResendQueue,
-        Source, StoredParticipant, Surroundings, SystemKeys, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
+        Rounds, Source, StoredParticipant, Surroundings, SystemKeys, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
     },
 };
 use domain::{
     attempt::Answered,
+    audit::AuditRecord,
     conversion::{Conversion, Receipt, RecordedPostback},
     delivery::{Claim, Delivery, LateAttempt, Message, Opened},
     ids::{DeliveryId, Mark, Provider, Ticket, TransactionId, UserId},
@@ -270,10 +271,16 @@ impl Deliveries for Stage {
         self.turn().await;
         self.world.keep_late(late, changed).await
     }
+}
 
-    async fn open_round(&self, opened: &Opened) -> Result<Replaced, Unavailable> {
+impl Rounds for Stage {
+    async fn read(&self, id: &DeliveryId) -> Result<Option<Delivery>, Unavailable> {
+        Deliveries::read(self, id).await
+    }
+
+    async fn open_round(&self, opened: &Opened, audit: &AuditRecord) -> Result<Replaced, Unavailable> {
         self.turn().await;
-        self.world.open_round(opened).await
+        self.world.open_round(opened, audit).await
     }
 }
 

@@ -3,6 +3,8 @@ use std::{
     sync::atomic::{AtomicUsize, Ordering},
 };
 
+use domain::audit::{Author, Channel};
+
 use super::*;
 use crate::{
     memory::{Trouble, World},
@@ -11,7 +13,8 @@ use crate::{
 
 async fn redriven(world: &World, most: usize) -> (Result<(), Stopped>, usize) {
     let moved = AtomicUsize::new(0);
-    let redriven = redrive(world, QUEUE, most, || {
+    let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [1; 8]);
+    let redriven = redrive(world, world, (&operation, Timestamp::UNIX_EPOCH), (QUEUE, most), || {
         moved.fetch_add(1, Ordering::Relaxed);
     });
     (redriven.await, moved.load(Ordering::Relaxed))
@@ -56,9 +59,22 @@ async fn whatever_call_fails_no_letter_is_lost_and_repeating_ends_it() {
 }
 
 #[tokio::test]
+async fn no_letter_is_moved_before_the_audit_record_is_stored() {
+    let world = world(&["a"]);
+    world.state().trouble = BTreeMap::from([(0, Trouble::Before)]);
+    assert!(redriven(&world, 1).await.0.is_err());
+    assert_eq!(world.state().redriven, []);
+    assert_eq!(redriven(&world, 1).await.0, Ok(()));
+    let state = world.state();
+    let [record] = &state.audit[..] else { panic!("{:?}", state.audit) };
+    assert_eq!(record.subject, Subject::Queue { queue: QUEUE.name().to_owned() });
+    assert_eq!((record.details["to"].as_str(), record.details["at_most"].as_str()), ("webhooks", "1"));
+}
+
+#[tokio::test]
 async fn a_letter_that_was_not_sent_is_shown_again_at_once() {
-    // The calls are: receive, send, delete, send, delete.
-    for (call, moved, in_both) in [(1, 1, false), (2, 2, true)] {
+    // The calls are: append, receive, send, delete, send, delete.
+    for (call, moved, in_both) in [(2, 1, false), (3, 2, true)] {
         let world = world(&["a", "b"]);
         world.state().trouble = BTreeMap::from([(call, Trouble::Before)]);
         let (stopped, count) = redriven(&world, 2).await;

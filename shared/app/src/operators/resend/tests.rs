@@ -1,6 +1,10 @@
 use std::{collections::BTreeMap, ops::ControlFlow};
 
-use domain::{attempt::Outcome, ids::Ticket};
+use domain::{
+    attempt::Outcome,
+    audit::{Author, Channel, Why},
+    ids::Ticket,
+};
 
 use super::*;
 use crate::{
@@ -15,10 +19,15 @@ fn use_case(world: &World, known: Option<Partner>) -> UseCase {
     let partners = Held::new(world, known.map(|known| (sender::provider(), known)));
     ResendDeliveries {
         partners: Cache::new(partners, CachePolicy::default()),
-        deliveries: world.clone(),
+        rounds: world.clone(),
         resends: world.clone(),
         surroundings: world.clone(),
+        operation: operation(),
     }
+}
+
+fn operation() -> Operation {
+    Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, Why::new("it was down").ok(), [1; 8])
 }
 
 /// Lets so many steps be taken, and counts them.
@@ -80,6 +89,8 @@ async fn a_named_delivery_gets_another_round_and_its_message_whatever_its_state(
         let last = &state.resends.last().unwrap().0;
         assert_eq!((last.round, last.n), (round, 1));
     }
+    let audit: Vec<_> = world.state().audit.iter().map(|record| record.details["round"].clone()).collect();
+    assert_eq!(audit, ["2", "3"]);
     assert_eq!(world.state().attempts.len(), 1, "the old round's attempt is kept beside it");
 }
 
@@ -122,6 +133,8 @@ async fn whatever_call_fails_repeating_opens_the_rest_and_no_round_twice() {
             world.state().trouble.clear();
             let (_, done) = use_case.failed(&world, &gone(), &mut Steps::at_most(9)).await;
             assert_eq!((done, rounds(&world)), (Ok(()), vec![2; 3]), "call {call}, {trouble:?}");
+            // Each round has its audit record, and no record is without its round.
+            assert_eq!(world.state().audit.len(), 3, "call {call}, {trouble:?}");
         }
     }
 }
