@@ -20,7 +20,7 @@ use serde_json::json;
 use tests::{
     fresh, now,
     operator::audit_record,
-    partner_simulator::{Answer, PartnerSimulator, Request, Told},
+    partner_simulator::{Answer, PartnerSimulator, Request, Script},
 };
 
 use crate::fixture::Fixture;
@@ -70,7 +70,7 @@ impl Partner {
         let mut partner = Self { name, agreed, simulator, fixture, version: 0 };
         partner.save().await;
         let secrets = partner.agreed.secrets.iter().map(|secret| secret.parse().unwrap());
-        let told = Told { secrets: Some(secrets.collect()), ..Told::answers(answers) };
+        let told = Script { secrets: Some(secrets.collect()), ..Script::answers(answers) };
         partner.simulator.tell(&partner.name, &told).await;
         partner
     }

@@ -1,4 +1,4 @@
-//! What the simulator can be told, as it stands in the JSON of `PUT /_control/{name}`.
+//! The script that the simulator follows for a name, as the JSON of `PUT /_control/{name}` gives it.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::signature::Secret;
 
-/// What a name is told. What is left out stays as it was.
+/// The script of a name. A part that is left out stays as it was.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Told {
+pub struct Script {
     /// The answers, one after another; the last is repeated. With none at all, everything is answered 200.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answers: Option<Vec<Answer>>,
@@ -18,13 +18,13 @@ pub struct Told {
     pub secrets: Option<Vec<Secret>>,
 }
 
-impl Told {
-    /// These answers.
+impl Script {
+    /// Makes a script of these answers.
     pub fn answers(answers: impl IntoIterator<Item = Answer>) -> Self {
         Self { answers: Some(answers.into_iter().collect()), secrets: None }
     }
 
-    /// These secrets.
+    /// Makes a script of these secrets.
     pub fn secrets(secrets: impl IntoIterator<Item = Secret>) -> Self {
         Self { answers: None, secrets: Some(secrets.into_iter().collect()) }
     }
