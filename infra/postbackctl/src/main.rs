@@ -7,7 +7,6 @@ mod ask;
 mod conflicts;
 mod connection;
 mod conversions;
-mod demo;
 mod kit;
 mod link;
 mod operations;
@@ -80,8 +79,6 @@ enum Action {
     Cost(Box<operations::cost::Arguments>),
     /// Prints the shell's completion of this command.
     Completion(operations::completion::Arguments),
-    /// Plays the partners' document's own examples on a local stack, and shows what happened.
-    Demo(demo::Arguments),
     /// Checks a deployment from outside, recording nothing.
     Smoke(operations::smoke::Arguments),
 }
@@ -120,7 +117,6 @@ async fn main() -> ExitCode {
         Action::Audit(arguments) => operations::audit::run(&stack, arguments).await,
         Action::Cost(arguments) => operations::cost::run(&arguments),
         Action::Completion(arguments) => operations::completion::run(&arguments),
-        Action::Demo(arguments) => demo::run(&stack, &arguments).await,
         Action::Smoke(arguments) => operations::smoke::run(arguments).await,
     };
     match done {

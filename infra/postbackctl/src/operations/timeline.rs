@@ -115,16 +115,6 @@ impl Timeline {
         self.add((kind, item.last_received_at, &Beside { item, standing }), &what, &details);
     }
 
-    /// A conversion, at the time of its postback: the queue keeps no better one.
-    pub(crate) fn conversion(&mut self, conversion: &Conversion) {
-        let Conversion { provider, transaction_id, receipt_id, click, .. } = conversion;
-        self.add(
-            ("conversion", conversion.received_at, conversion),
-            &format!("on the queue gg3-conversions: {provider}, transaction {transaction_id}"),
-            &[format!("receipt {receipt_id}, click {click}")],
-        );
-    }
-
     /// The conversion that something recorded becomes. Whether GG3 has it by now, only GG3 knows.
     pub(crate) fn owed_conversion(&mut self, at: Timestamp, conversion: &Conversion) {
         let Conversion { provider, transaction_id, receipt_id, .. } = conversion;

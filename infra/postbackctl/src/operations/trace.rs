@@ -117,14 +117,6 @@ struct Trace<'a> {
     deliveries: BTreeSet<DeliveryId>,
 }
 
-/// What GG3's own user did for partners, and what partners were told of it.
-pub(crate) async fn outbound(connection: &Connection, user: &UserId) -> Result<Timeline> {
-    let mut trace = Trace::new(connection);
-    trace.participants.insert(user.clone());
-    trace.outbound().await?;
-    Ok(trace.timeline)
-}
-
 impl<'a> Trace<'a> {
     fn new(connection: &'a Connection) -> Self {
         Self {
