@@ -27,7 +27,7 @@ use anyhow::{Context, Result};
 use app::{
     accept_postback::AcceptPostback,
     cache::{Cache, CachePolicy},
-    ports::{KnownRecipient, Source, Unavailable},
+    ports::Unavailable,
 };
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
@@ -154,7 +154,7 @@ impl Connection {
     pub(crate) fn history(&self) -> History {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         let (postbacks, refusals) = (self.table("postbacks"), self.table("refusals"));
-        History::new(client, postbacks, refusals, self.table("clicks"), self.table("deliveries"))
+        History::new(client, postbacks, refusals, self.table("clicks"))
     }
 
     /// What is made of conflicts.
@@ -222,11 +222,10 @@ impl Connection {
         }
     }
 
-    /// A partner as webhook-sender knows it; none if there is no such partner.
-    pub(crate) async fn recipient(&self, provider: &Provider) -> Result<Option<KnownRecipient>> {
+    /// Returns the partners as webhook-sender knows them.
+    pub(crate) fn recipients(&self) -> DynamoRecipients {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
-        let (partners, secrets) = (self.table("partners"), self.table("secrets"));
-        Ok(DynamoRecipients::new(client, partners, secrets, self.reach().allowance()).load(provider).await?)
+        DynamoRecipients::new(client, self.table("partners"), self.table("secrets"), self.reach().allowance())
     }
 
     /// The participants.

@@ -9,6 +9,7 @@ pub mod deliveries;
 pub mod progress;
 pub mod redrive;
 pub mod resend;
+pub mod trace;
 
 use std::ops::ControlFlow;
 

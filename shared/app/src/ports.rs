@@ -3,6 +3,7 @@
 
 mod dead_letters;
 mod delivery_records;
+mod inbound_records;
 mod listings;
 
 use std::{hash::Hash, sync::Arc, time::Duration};
@@ -32,6 +33,7 @@ use thiserror::Error;
 pub use self::{
     dead_letters::{Attribute, AttributeValue, DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter},
     delivery_records::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, StoredDelivery},
+    inbound_records::{FoundRevisions, InboundRecords},
     listings::{Listings, Range},
 };
 

@@ -3,24 +3,25 @@
 use std::fmt;
 
 use adapters::dynamodb::item::{
-    CORRECTION_PREFIX, ClickItem, PostbackItem, RefusalItem, RefusalKind,
+    ClickItem, PostbackItem, RefusalItem, RefusalKind,
     media_buying::{AttemptItem, DeliveryItem},
 };
-use app::ports::{KeptAttempt, StoredDelivery};
+use app::operators::trace::{Attempted, Due, Event, Opening, Owed, What};
 use domain::{
     attempt::Attempt,
+    click::Click,
     conversion::Conversion,
-    delivery::Delivery,
+    correction::{Correction, Revision},
     event::Ids,
     fault::Fault,
-    ids::{Provider, UserId},
     jiff::Timestamp,
-    participant::Attribution,
+    postback::Postback,
 };
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::{
+    outbound::{progress, webhook},
     standing::{self, Standing},
     terminal::printable,
 };
@@ -47,19 +48,36 @@ impl Timeline {
         self.0.is_empty()
     }
 
-    pub(crate) fn click(&mut self, click: &ClickItem) {
-        let ClickItem { provider, landing, user_id, click_id, .. } = click;
+    /// Adds an event of a trace.
+    pub(crate) fn event(&mut self, Event { at, what }: &Event) {
+        match what {
+            What::Click(click) => self.click(click),
+            What::Recorded(revision) => self.postback(*at, revision),
+            What::Conversion(conversion) => self.owed_conversion(*at, conversion),
+            What::Opening(opening) => self.opening(*at, opening),
+            What::Delivery(owed) => self.delivery(*at, owed),
+            What::Attempt(made) => self.attempt(*at, made),
+            What::Due(Due { delivery_id, provider, round, n, next }) => {
+                let what = format!("attempt {n} of round {round} to {provider}");
+                self.add(("due", *at, next), &what, &[format!("webhook-id {delivery_id}")]);
+            }
+        }
+    }
+
+    fn click(&mut self, click: &Click) {
+        let Click { provider, landing, user_id, click_id, clicked_at } = click;
         self.add(
-            ("click", click.clicked_at, click),
+            ("click", *clicked_at, &ClickItem::from(click)),
             &format!("user {user_id} went to {provider}'s landing page {landing}"),
             &[format!("click_id {click_id}")],
         );
     }
 
-    pub(crate) fn postback(&mut self, item: &PostbackItem) {
-        let content = item.content();
+    fn postback(&mut self, at: Timestamp, revision: &Revision) {
+        let item = PostbackItem::from(revision);
+        let Postback { provider, transaction_id, content, click } = revision.postback();
         let mut details = vec![
-            format!("user_id {}, click_id {} ({})", content.user_id, content.click_id, item.click),
+            format!("user_id {}, click_id {} ({click})", content.user_id, content.click_id),
             format!("receipt {}", item.receipt_id),
         ];
         if let Some(event) = &content.event_id {
@@ -69,16 +87,18 @@ impl Timeline {
         if !item.ignored.is_empty() {
             details.push(format!("ignored: {}", item.ignored.join(", ")));
         }
-        let key = item.provider_transaction.replacen('#', ", transaction ", 1);
+        let key = format!("{provider}, transaction {transaction_id}");
         let amount = format!("{} {}", content.amount_decimal, content.currency);
-        match (item.corrected_at, &item.original_receipt_id) {
-            (Some(at), Some(original)) => {
-                let number = item.revision.trim_start_matches(CORRECTION_PREFIX).trim_start_matches('0');
-                details
-                    .push(format!("correction {number} of the postback with receipt {original}: the highest stands"));
-                self.add(("correction", at, item), &format!("accepted of {key}: {amount}"), &details);
+        match revision {
+            Revision::Correction(Correction { number, original_receipt_id, .. }) => {
+                details.push(format!(
+                    "correction {number} of the postback with receipt {original_receipt_id}: the highest stands"
+                ));
+                self.add(("correction", at, &item), &format!("accepted of {key}: {amount}"), &details);
             }
-            _ => self.add(("postback", item.received_at, item), &format!("accepted from {key}: {amount}"), &details),
+            Revision::Original(_) => {
+                self.add(("postback", at, &item), &format!("accepted from {key}: {amount}"), &details);
+            }
         }
     }
 
@@ -116,7 +136,7 @@ impl Timeline {
     }
 
     /// The conversion that something recorded becomes. Whether GG3 has it by now, only GG3 knows.
-    pub(crate) fn owed_conversion(&mut self, at: Timestamp, conversion: &Conversion) {
+    fn owed_conversion(&mut self, at: Timestamp, conversion: &Conversion) {
         let Conversion { provider, transaction_id, receipt_id, .. } = conversion;
         self.add(
             ("conversion", at, conversion),
@@ -125,25 +145,18 @@ impl Timeline {
         );
     }
 
-    /// The links of a partner that a GG3 user opened, and how far the user has come since.
-    pub(crate) fn opening(
-        &mut self,
-        user_id: &UserId,
-        provider: &Provider,
-        attribution: &Attribution,
-        progress: &[String],
-    ) {
+    /// Adds the links of a partner that a GG3 user opened, and the user's progress since.
+    fn opening(&mut self, at: Timestamp, Opening { user, provider, attribution, campaigns }: &Opening) {
         let details = [
             format!("by the ids {}, told by event {}", ids(&attribution.latest.ids), attribution.latest.event),
             format!("the latest at {:.3}", attribution.latest.at.timestamp()),
         ];
-        let details: Vec<String> = details.iter().chain(progress).cloned().collect();
-        let what = format!("{user_id} opened {provider}'s link to GG3; since then its deeds count for {provider}");
-        self.add(("opening", attribution.since.timestamp(), attribution), &what, &details);
+        let details: Vec<String> = details.into_iter().chain(campaigns.iter().map(progress::line)).collect();
+        let what = format!("{user} opened {provider}'s link to GG3; since then its deeds count for {provider}");
+        self.add(("opening", at, attribution), &what, &details);
     }
 
-    /// A delivery, all its attempts, and what is to come. `request` is what is sent by the configuration as it is now.
-    pub(crate) fn delivery(&mut self, stored: &StoredDelivery, older: &[KeptAttempt], request: &[String]) {
+    fn delivery(&mut self, at: Timestamp, Owed { stored, request }: &Owed) {
         let delivery = &stored.delivery;
         let item = DeliveryItem { swept_at: stored.swept_at, ..DeliveryItem::from(delivery) };
         let (provider, campaign) = (delivery.provider(), delivery.campaign());
@@ -151,35 +164,27 @@ impl Timeline {
             format!("for {} by the ids {}", delivery.participant(), ids(delivery.ids())),
             format!("the goal was reached at {:.3}", delivery.occurred_at().timestamp()),
             format!("webhook-id {}, {}", delivery.id(), delivery.status()),
+            webhook::as_curl(request, delivery.id().as_str()),
         ];
-        let details: Vec<String> = details.iter().chain(request).cloned().collect();
-        let what = format!("owed to {provider} for its campaign {campaign}");
-        self.add(("delivery", delivery.created_at().timestamp(), &item), &what, &details);
-        for kept in older {
-            let item = AttemptItem::of_kept(delivery.id(), kept);
-            self.attempt((delivery, kept.round), &kept.attempt, kept.late.is_some(), &item);
-        }
-        for attempt in delivery.attempts() {
-            self.attempt((delivery, delivery.round()), attempt, false, attempt);
-        }
-        if let Some(next) = delivery.next() {
-            let n = delivery.attempts().len() + 1;
-            let what = format!("attempt {n} of round {} to {provider}", delivery.round());
-            self.add(("due", next.due_at.timestamp(), next), &what, &[format!("webhook-id {}", delivery.id())]);
-        }
+        self.add(("delivery", at, &item), &format!("owed to {provider} for its campaign {campaign}"), &details);
     }
 
-    fn attempt(&mut self, (delivery, round): (&Delivery, u32), attempt: &Attempt, late: bool, record: &impl Serialize) {
-        let Attempt { n, due_at, sent_at, duration_ms, outcome, answer } = attempt;
+    fn attempt(&mut self, at: Timestamp, made: &Attempted) {
+        let Attempted { delivery_id, provider, campaign, kept, is_current } = made;
+        let Attempt { n, due_at, duration_ms, outcome, answer, .. } = &kept.attempt;
         let mut details = vec![format!("due {:.3}, took {duration_ms} ms", due_at.timestamp())];
         if !answer.is_empty() {
             details.push(format!("its answer began: {answer}"));
         }
-        if late {
+        if kept.late.is_some() {
             details.push("recorded after its claim had expired, or another round was opened".to_owned());
         }
-        let what = format!("{}, {}, {n} of round {round}: {outcome}", delivery.provider(), delivery.campaign());
-        self.add(("attempt", sent_at.timestamp(), record), &what, &details);
+        let what = format!("{provider}, {campaign}, {n} of round {}: {outcome}", kept.round);
+        if *is_current {
+            self.add(("attempt", at, &kept.attempt), &what, &details);
+        } else {
+            self.add(("attempt", at, &AttemptItem::of_kept(delivery_id, kept)), &what, &details);
+        }
     }
 
     fn add(&mut self, (kind, at, record): (&'static str, Timestamp, &impl Serialize), what: &str, details: &[String]) {

@@ -1,21 +1,18 @@
 //! `postbackctl trace`: what happened to a transaction, a click, a user or a delivery: click, postback or refusal, conversion;
 //! opening, progress, delivery, every attempt.
 
-use std::{collections::BTreeSet, process::ExitCode};
+use std::{collections::HashMap, process::ExitCode};
 
-use adapters::dynamodb::{
-    history::History,
-    item::{PostbackItem, RefusalItem},
-    lookups::Range,
-};
+use adapters::dynamodb::item::RefusalItem;
 use anyhow::{Context, Result, anyhow};
-use app::ports::DeliveryRecords;
+use app::{
+    operators::trace::{Query, Trace},
+    ports::Range,
+};
 use clap::Args;
 use domain::{
-    conversion::Conversion,
-    correction::Revision,
     ids::{ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, UserId},
-    lookup::{Kind, Place, Subject},
+    lookup::{Place, Subject},
     parameters::Parameters,
     postback::Field,
 };
@@ -23,7 +20,6 @@ use domain::{
 use super::timeline::Timeline;
 use crate::{
     Connection, ask,
-    outbound::{progress, webhook},
     output::{self, say},
     standing::Standings,
     terminal::printable,
@@ -62,167 +58,93 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
+    let (as_json, limit) = (arguments.json, arguments.limit);
+    let query = query(arguments)?;
     let connection = Connection::open(stack).await?;
-    let mut trace = Trace::new(&connection);
-    if let Some((provider, transaction)) = arguments.provider.zip(arguments.transaction) {
+    let (mut timeline, history) = (Timeline::default(), connection.history());
+    let transaction = query.transaction.clone();
+    let trace = Trace {
+        listings: connection.lookups(),
+        inbound: history.clone(),
+        deliveries: connection.delivery_records(),
+        participants: connection.participants(),
+        catalogues: connection.catalogues(),
+        recipients: connection.recipients(),
+    };
+    let found = Box::pin(trace.run(query, ask::now())).await?;
+    found.events.iter().for_each(|event| timeline.event(event));
+    let mut kept = history.refusals(found.refusals.iter().map(String::as_str)).await?;
+    if let Some((provider, transaction)) = transaction {
+        kept.extend(refused(&connection, &provider, &transaction).await?);
+    }
+    kept.retain(|_, item| !item.has_expired(ask::now()));
+    let standings = Standings::read(&history, kept.values()).await;
+    for item in kept.values() {
+        timeline.refusal(item, standings.beside(item).as_ref());
+    }
+    for _ in 0..found.cut {
+        eprintln!("these are the newest {limit}; there may be more: --limit");
+    }
+    for key in &found.unreadable {
+        eprintln!("what is stored of {} cannot be read", printable(key));
+    }
+    if as_json {
+        say!("{}", serde_json::to_string(&timeline)?)?;
+    } else if timeline.is_empty() {
+        eprintln!("nothing is recorded under this; what happened in the last seconds may not be found yet");
+    } else {
+        output::print(&timeline)?;
+    }
+    // For scripts: 1 says that nothing was found.
+    Ok(if timeline.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn query(arguments: Arguments) -> Result<Query> {
+    let Arguments { provider, transaction, click, user, partner_user, delivery, limit, json: _ } = arguments;
+    let transaction = provider.zip(transaction).map(|(provider, transaction)| {
         let transaction = TransactionId::new(transaction).map_err(|fault| anyhow!("the transaction id {fault}"))?;
-        let provider = ask::provider(&provider)?;
-        for item in trace.history.transaction(&provider, &transaction).await? {
-            trace.postback(item)?;
-        }
-        trace.refused(&provider, &transaction).await?;
-    }
-    let mut subjects = Vec::new();
-    if let Some(click) = arguments.click {
-        let click = ClickId::new(click).map_err(|fault| anyhow!("the click id {fault}"))?;
-        trace.clicks.insert(click.clone());
-        subjects.push(Subject::Click(click));
-    }
-    if let Some(user) = arguments.user {
-        let user = UserId::new(user).map_err(|fault| anyhow!("the user id {fault}"))?;
-        trace.participants.insert(user.clone());
-        subjects.push(Subject::User(user));
-    }
-    if let Some(named) = arguments.partner_user {
+        anyhow::Ok((ask::provider(&provider)?, transaction))
+    });
+    let partner_user = partner_user.map(|named| {
         let (provider, user) = named.split_once('/').context("write it as the partner's name, / and its user")?;
         let user = PartnerUserId::new(user).map_err(|fault| anyhow!("the partner's user id {fault}"))?;
-        subjects.push(Subject::PartnerUser(ask::provider(provider)?, user));
-    }
-    if let Some(id) = arguments.delivery {
-        trace.deliveries.insert(DeliveryId::new(id).map_err(|fault| anyhow!("the delivery id {fault}"))?);
-    }
-    let limit = usize::from(arguments.limit);
-    let mut places = BTreeSet::new();
-    for subject in subjects {
-        let range = Range { newest_first: true, wanted: limit, ..Range::default() };
-        let found = connection.lookups().list(subject, range, ask::now()).take(limit).await?;
-        if found.len() == limit {
-            eprintln!("these are the newest {limit}; there may be more: --limit");
-        }
-        places.extend(found);
-    }
-    trace.places(&places).await?;
-    trace.tell(arguments.json).await
+        anyhow::Ok((ask::provider(provider)?, user))
+    });
+    let click = click.map(|click| ClickId::new(click).map_err(|fault| anyhow!("the click id {fault}")));
+    let user = user.map(|user| UserId::new(user).map_err(|fault| anyhow!("the user id {fault}")));
+    let delivery = delivery.map(|id| DeliveryId::new(id).map_err(|fault| anyhow!("the delivery id {fault}")));
+    Ok(Query {
+        transaction: transaction.transpose()?,
+        click: click.transpose()?,
+        user: user.transpose()?,
+        partner_user: partner_user.transpose()?,
+        delivery: delivery.transpose()?,
+        most: limit.into(),
+    })
 }
 
-/// What has been found so far.
-struct Trace<'a> {
-    connection: &'a Connection,
-    history: History,
-    timeline: Timeline,
-    /// The click ids that postbacks or entries name, ours or not.
-    clicks: BTreeSet<ClickId>,
-    /// GG3 users who may have opened a partner's link.
-    participants: BTreeSet<UserId>,
-    deliveries: BTreeSet<DeliveryId>,
-}
-
-impl<'a> Trace<'a> {
-    fn new(connection: &'a Connection) -> Self {
-        Self {
-            connection,
-            history: connection.history(),
-            timeline: Timeline::default(),
-            clicks: BTreeSet::new(),
-            participants: BTreeSet::new(),
-            deliveries: BTreeSet::new(),
-        }
+/// Reads what was refused of a transaction, and what conflicts with it, among the partner's newest: nothing is looked up by
+/// transaction, which a call that was refused need not even have.
+async fn refused(
+    connection: &Connection,
+    provider: &Provider,
+    transaction: &TransactionId,
+) -> Result<HashMap<String, RefusalItem>> {
+    let (history, mut found) = (connection.history(), HashMap::new());
+    let item = connection.configuration().partner(provider).await?;
+    let item = item.with_context(|| format!("there is no partner {provider}"))?;
+    let partner = item.partner().map_err(|faults| anyhow!("what is stored of {provider}: {faults}"))?;
+    let name = partner.rules().names.of(Field::TransactionId);
+    for subject in [Subject::Conflicts(provider.clone()), Subject::Refusals(provider.clone())] {
+        let range = Range { newest_first: true, wanted: NEWEST, ..Range::default() };
+        let places = connection.lookups().list(subject, range, ask::now()).take(NEWEST).await?;
+        let kept = history.refusals(places.iter().map(Place::key)).await?;
+        let is_of_it = |item: &RefusalItem| {
+            let sent = item.request.as_deref().unwrap_or_default();
+            let named = Parameters::split(sent.as_bytes(), b"").raw(name) == Some(transaction.as_str().as_bytes());
+            item.transaction_id.as_ref() == Some(transaction) || named
+        };
+        found.extend(kept.into_iter().filter(|(_, item)| is_of_it(item)));
     }
-
-    /// What the lookups lead to. A thing that has expired since is passed over.
-    async fn places(&mut self, places: &BTreeSet<Place>) -> Result<()> {
-        let of = |kind: Kind| places.iter().filter(move |place| place.kind() == kind).map(Place::key);
-        let mut postbacks = self.history.postbacks(of(Kind::Postback)).await?;
-        for key in of(Kind::Postback).collect::<BTreeSet<_>>() {
-            match postbacks.remove(key) {
-                Some(item) => self.postback(item)?,
-                None => eprintln!("what is stored of {} cannot be read", printable(key)),
-            }
-        }
-        let now = ask::now();
-        let kept = self.history.refusals(of(Kind::Refusal)).await?;
-        self.refusals(kept.values().filter(|item| !item.has_expired(now))).await;
-        self.clicks.extend(of(Kind::Click).filter_map(|key| ClickId::new(key).ok()));
-        self.participants.extend(of(Kind::Opening).filter_map(|key| UserId::new(key).ok()));
-        self.deliveries.extend(of(Kind::Delivery).filter_map(|key| DeliveryId::new(key).ok()));
-        self.outbound().await
-    }
-
-    /// What was refused of a transaction, and what conflicts with it, among the partner's newest: nothing is looked up by
-    /// transaction, which a call that was refused need not even have.
-    async fn refused(&mut self, provider: &Provider, transaction: &TransactionId) -> Result<()> {
-        let item = self.connection.configuration().partner(provider).await?;
-        let item = item.with_context(|| format!("there is no partner {provider}"))?;
-        let partner = item.partner().map_err(|faults| anyhow!("what is stored of {provider}: {faults}"))?;
-        let name = partner.rules().names.of(Field::TransactionId);
-        let now = ask::now();
-        for subject in [Subject::Conflicts(provider.clone()), Subject::Refusals(provider.clone())] {
-            let range = Range { newest_first: true, wanted: NEWEST, ..Range::default() };
-            let places = self.connection.lookups().list(subject, range, now).take(NEWEST).await?;
-            let kept = self.history.refusals(places.iter().map(Place::key)).await?;
-            let of_it = |item: &&RefusalItem| {
-                let sent = item.request.as_deref().unwrap_or_default();
-                let named = Parameters::split(sent.as_bytes(), b"").raw(name) == Some(transaction.as_str().as_bytes());
-                item.transaction_id.as_ref() == Some(transaction) || named
-            };
-            self.refusals(kept.values().filter(|item| !item.has_expired(now)).filter(of_it)).await;
-        }
-        Ok(())
-    }
-
-    /// Refusals and conflicts, beside what stands of their transactions.
-    async fn refusals(&mut self, items: impl Iterator<Item = &RefusalItem>) {
-        let items: Vec<&RefusalItem> = items.collect();
-        let standings = Standings::read(&self.history, items.iter().copied()).await;
-        for item in items {
-            self.timeline.refusal(item, standings.beside(item).as_ref());
-        }
-    }
-
-    /// What media buying knows of the users and deliveries that were found: openings, progress, deliveries, attempts.
-    async fn outbound(&mut self) -> Result<()> {
-        for user in std::mem::take(&mut self.participants) {
-            let found = progress::read(self.connection, &user, None).await?;
-            for (provider, attribution) in found.participant.unwrap_or_default().attributions() {
-                let own: Vec<_> = found.campaigns.iter().filter(|line| line.provider == *provider).collect();
-                let owed = own.iter().filter_map(|line| line.delivery.as_ref());
-                self.deliveries.extend(owed.map(|owed| owed.delivery_id.clone()));
-                let told: Vec<String> = own.iter().map(|campaign| progress::line(campaign)).collect();
-                self.timeline.opening(&user, provider, attribution, &told);
-            }
-        }
-        let records = self.connection.delivery_records();
-        for stored in records.find(&self.deliveries).await? {
-            let older = records.older_attempts(stored.delivery.id()).await?;
-            let request = webhook::as_curl(self.connection, &stored.delivery).await;
-            self.timeline.delivery(&stored, &older, &request);
-        }
-        Ok(())
-    }
-
-    /// A postback or a correction, and the conversion that it became.
-    fn postback(&mut self, item: PostbackItem) -> Result<()> {
-        self.timeline.postback(&item);
-        self.clicks.insert(item.click_id.clone());
-        let revision = Revision::try_from(item).map_err(|reason| anyhow!("a postback cannot be read: {reason}"))?;
-        let at = revision.recorded_at();
-        self.timeline.owed_conversion(at, &Conversion::from(revision));
-        Ok(())
-    }
-
-    async fn tell(mut self, as_json: bool) -> Result<ExitCode> {
-        for click in self.history.clicks(self.clicks.iter().map(ClickId::as_str)).await? {
-            self.timeline.click(&click);
-        }
-        let timeline = self.timeline;
-        if as_json {
-            say!("{}", serde_json::to_string(&timeline)?)?;
-        } else if timeline.is_empty() {
-            eprintln!("nothing is recorded under this; what happened in the last seconds may not be found yet");
-        } else {
-            output::print(&timeline)?;
-        }
-        // For scripts: 1 says that nothing was found.
-        Ok(if timeline.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
-    }
+    Ok(found)
 }

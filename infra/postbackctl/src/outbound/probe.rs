@@ -8,7 +8,7 @@ use adapters::{
     webhook::{AGENT, Limits, WebhookClient, WebhookSettings},
 };
 use anyhow::{Context, Result, anyhow, bail};
-use app::ports::PartnerServers;
+use app::ports::{PartnerServers, Source};
 use clap::Args;
 use domain::{
     attempt::Verdict,
@@ -58,7 +58,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let item = connection.configuration().partner(&provider).await?;
     let item = item.with_context(|| format!("there is no partner {provider}: apply its file first"))?;
     let partner = item.partner().map_err(|faults| anyhow!("what is stored of {provider}: {faults}"))?;
-    let secrets = connection.recipient(&provider).await?.map(|known| known.secrets).unwrap_or_default();
+    let secrets = connection.recipients().load(&provider).await?.map(|known| known.secrets).unwrap_or_default();
 
     let settings = WebhookSettings {
         reach: connection.reach(),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, anyhow};
 use app::operators::progress::{CampaignProgress, UserProgress, of_user};
 use clap::Args;
-use domain::ids::{Provider, UserId};
+use domain::ids::UserId;
 use serde_json::json;
 
 use crate::{Connection, ask, output::say, terminal::printable};
@@ -27,7 +27,10 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
     let user = UserId::new(arguments.user).map_err(|fault| anyhow!("the user id {fault}"))?;
     let provider = arguments.provider.as_deref().map(ask::provider).transpose()?;
-    let UserProgress { participant, campaigns } = read(&connection, &user, provider.as_ref()).await?;
+    let (participants, catalogues) = (connection.participants(), connection.catalogues());
+    let records = connection.delivery_records();
+    let progress = of_user(&participants, &catalogues, &records, (&user, provider.as_ref())).await?;
+    let UserProgress { participant, campaigns } = progress;
     if campaigns.is_empty() {
         eprintln!("no campaign is published{}", provider.map_or(String::new(), |name| format!(" of {name}")));
         return Ok(ExitCode::FAILURE);
@@ -47,12 +50,6 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         say!("{}", printable(&line(campaign)))?;
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Reads a user's progress.
-pub(crate) async fn read(connection: &Connection, user: &UserId, provider: Option<&Provider>) -> Result<UserProgress> {
-    let (participants, catalogues) = (connection.participants(), connection.catalogues());
-    Ok(of_user(&participants, &catalogues, &connection.delivery_records(), (user, provider)).await?)
 }
 
 /// Returns the progress with a campaign in a line.

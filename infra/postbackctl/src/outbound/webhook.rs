@@ -1,27 +1,18 @@
 //! A webhook as a command that can be pasted: what is sent for a delivery by the configuration as it is now, without what is
 //! secret.
 
-use domain::{
-    delivery::Delivery,
-    webhook::{Method, WebhookRequest},
-};
+use app::operators::trace::NoRequest;
+use domain::webhook::{Method, WebhookRequest};
 
-use crate::Connection;
-
-/// The request of a delivery, or why there is none, in lines for a timeline.
-pub(crate) async fn as_curl(connection: &Connection, delivery: &Delivery) -> Vec<String> {
-    let known = match connection.recipient(delivery.provider()).await {
-        Ok(Some(known)) => known,
-        Ok(None) => return vec!["its partner is not configured any more".to_owned()],
-        Err(fault) => return vec![format!("what is sent cannot be told: {fault:#}")],
-    };
-    let Some(callee) = known.recipient.campaign(delivery.campaign()) else {
-        return vec!["its campaign is not configured any more".to_owned()];
-    };
-    match callee.webhook().map(|webhook| webhook.request(delivery)) {
-        Ok(Ok(request)) => vec![curl(&request, delivery.id().as_str())],
-        Ok(Err(fault)) => vec![fault.to_string()],
-        Err(fault) => vec![format!("what is configured cannot be called from here: {fault}")],
+/// Returns the request of a delivery as a command, or why there is none.
+pub(crate) fn as_curl(request: &Result<WebhookRequest, NoRequest>, id: &str) -> String {
+    match request {
+        Ok(request) => curl(request, id),
+        Err(NoRequest::NoPartner) => "its partner is not configured any more".to_owned(),
+        Err(NoRequest::NoCampaign) => "its campaign is not configured any more".to_owned(),
+        Err(NoRequest::Unread(fault)) => format!("what is sent cannot be told: {fault}"),
+        Err(NoRequest::NotCallable(fault)) => format!("what is configured cannot be called from here: {fault}"),
+        Err(NoRequest::Unmade(fault)) => fault.to_string(),
     }
 }
 

@@ -237,6 +237,15 @@ impl From<&Correction> for PostbackItem {
     }
 }
 
+impl From<&Revision> for PostbackItem {
+    fn from(revision: &Revision) -> Self {
+        match revision {
+            Revision::Original(recorded) => recorded.into(),
+            Revision::Correction(correction) => correction.into(),
+        }
+    }
+}
+
 impl TryFrom<PostbackItem> for Revision {
     type Error = String;
 

@@ -4,8 +4,10 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use domain::{
     audit::AuditRecord,
+    click::Click,
+    correction::Revision,
     delivery::{Delivery, Opened},
-    ids::{DeliveryId, Mark, Provider},
+    ids::{ClickId, DeliveryId, Mark, Provider, TransactionId},
     jiff::Timestamp,
     lookup::{Place, Subject},
 };
@@ -13,8 +15,9 @@ use futures_util::{Stream, TryStreamExt, stream};
 
 use super::{State, World};
 use crate::ports::{
-    DeadLetter, DeadLetterQueue, DeadLetterQueues, Deliveries, DeliveryRecords, Ended, FailuresPage, KeptAttempt,
-    Listings, PageToken, Range, ReceivedLetter, Replaced, Rounds, StoredDelivery, Unavailable,
+    DeadLetter, DeadLetterQueue, DeadLetterQueues, Deliveries, DeliveryRecords, Ended, FailuresPage, FoundRevisions,
+    InboundRecords, KeptAttempt, Listings, PageToken, Range, ReceivedLetter, Replaced, Resolutions, Rounds,
+    StoredDelivery, Unavailable,
 };
 
 impl Listings for World {
@@ -107,6 +110,41 @@ impl DeliveryRecords for World {
             let deliveries: Vec<_> = found.map(|delivery| state.stored(delivery)).collect();
             let next = deliveries.last().map(|last| PageToken(last.delivery.id().to_string()));
             FailuresPage { deliveries, next }
+        })
+    }
+}
+
+/// The key of a postback or a correction is its number, its partner and its transaction here.
+impl InboundRecords for World {
+    async fn transaction(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> Result<Vec<Revision>, Unavailable> {
+        Resolutions::revisions(self, provider, transaction_id).await
+    }
+
+    async fn revisions(&self, keys: &BTreeSet<&str>) -> Result<FoundRevisions, Unavailable> {
+        let mut found = FoundRevisions::default();
+        for key in keys {
+            let mut parts = key.splitn(3, '#');
+            let mut part = || parts.next().unwrap_or_default();
+            let (number, provider, transaction) = (part(), Provider::new(part()), TransactionId::new(part()));
+            let revisions = match (provider, transaction) {
+                (Ok(provider), Ok(transaction)) => self.transaction(&provider, &transaction).await?,
+                _ => Vec::new(),
+            };
+            match revisions.into_iter().find(|revision| revision.number().to_string() == number) {
+                Some(revision) => found.revisions.push(revision),
+                None => found.unreadable.push((*key).to_owned()),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn clicks(&self, ids: &BTreeSet<ClickId>) -> Result<Vec<Click>, Unavailable> {
+        self.call("read clicks", |state| {
+            state.clicks.iter().filter(|click| ids.contains(&click.click_id)).cloned().collect()
         })
     }
 }
