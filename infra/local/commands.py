@@ -19,6 +19,7 @@ from .files import read_json, write_json
 from .settings import PARTNERS, REPOSITORY, REQUIREMENTS, TEMPLATE, Settings
 
 MANIFEST = ["--manifest-path", str(REPOSITORY / "Cargo.toml")]
+DEMO = "demo"
 SAMPLE_QUERY = "user_id=12345&click_id=c-1&transaction_id=t-1&currency=USD&amount_decimal=100.00"
 
 
@@ -207,10 +208,9 @@ def _alone(settings: Settings) -> Iterator[None]:
 
 
 def _demonstrate(settings: Settings, programs: dict[str, Path]) -> None:
-    program = str(programs[partners.COMMAND])
-    story = [program, "--stack", settings.stack_name, "demo", "--stack-file", str(settings.stack_file)]
+    story = [str(programs[DEMO]), "--stack-file", str(settings.stack_file), "--postbackctl", str(programs[partners.COMMAND])]
     if processes.run(story, environment=settings.client_environment()).returncode != 0:
-        raise Failure(f"{partners.COMMAND} demo failed; its output is above.", f"The logs are in {settings.logs}.")
+        raise Failure(f"{DEMO} failed; what it said is above.", f"The logs are in {settings.logs}.")
 
 
 def _print_urls(settings: Settings, stack: dict[str, Any]) -> None:

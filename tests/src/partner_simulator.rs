@@ -19,7 +19,7 @@ use std::time::Duration;
 pub use partner_simulator::{
     Secret,
     received::{Request, Requests, Signature},
-    told::{Answer, Told},
+    script::{Answer, Script},
 };
 
 use crate::{stack::http_client, within_patience};
@@ -47,13 +47,13 @@ impl PartnerSimulator {
 
     /// Sets the answers of a name. They are given in order, and the last one is repeated.
     pub async fn answer(&self, name: &str, answers: impl IntoIterator<Item = Answer>) {
-        self.tell(name, &Told::answers(answers)).await;
+        self.tell(name, &Script::answers(answers)).await;
     }
 
-    /// Sets the answers or secrets of a name. Absent fields stay as they were.
-    pub async fn tell(&self, name: &str, told: &Told) {
-        let told = serde_json::to_vec(told).expect("the answers and secrets are valid JSON");
-        self.control(self.client.put(self.control_url(name)).body(told)).await;
+    /// Tells a name answers, secrets or both; what is left out stays as it was.
+    pub async fn tell(&self, name: &str, script: &Script) {
+        let script = serde_json::to_vec(script).expect("a script is JSON");
+        self.control(self.client.put(self.control_url(name)).body(script)).await;
     }
 
     /// Returns what a name has received.
@@ -77,7 +77,7 @@ impl PartnerSimulator {
         within_patience(&format!("the partner {name} has received the awaited requests"), asking).await
     }
 
-    /// Forgets the requests of a name and keeps its answers and secrets.
+    /// Forgets what a name received. Its script stays.
     pub async fn forget_requests(&self, name: &str) {
         self.control(self.client.delete(format!("{}/requests", self.control_url(name)))).await;
     }

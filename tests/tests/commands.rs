@@ -5,12 +5,21 @@
 use std::{fs, path::PathBuf, process::Output};
 
 use adapters::dynamodb::{
-    configuration::{Configuration, Written},
+    audit::DynamoAudit,
+    configuration::Configuration,
     item::{PartnerItem, SecretsItem},
+};
+use app::{
+    operators::audit,
+    ports::{Partners as _, Replaced},
 };
 use domain::{jiff::Timestamp, values::ids::Provider};
 use serde_json::Value;
-use tests::stack::{STACK_FILE, Stack};
+use tests::{
+    now,
+    operator::audit_record,
+    stack::{STACK_FILE, Stack},
+};
 
 fn stack() -> Stack {
     Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"))
@@ -18,6 +27,13 @@ fn stack() -> Stack {
 
 fn postbackctl(arguments: &[&str]) -> Output {
     tests::operator::postbackctl(&stack(), arguments)
+}
+
+fn demo(stack_file: &str) -> Output {
+    let stack = stack();
+    let environment = stack.aws_environment(&stack.aws_endpoint_url);
+    let mut demo = std::process::Command::new(tests::built("demo"));
+    demo.args(["--stack-file", stack_file]).env_clear().envs(environment).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -58,7 +74,7 @@ fn the_demo_plays_the_documents_examples_and_shows_the_result() {
     let file = std::env::var(STACK_FILE).unwrap();
     // The second run finds everything stored already, and must report the same.
     for _ in 0..2 {
-        let shown = assert_done(&postbackctl(&["demo", "--stack-file", &file]));
+        let shown = assert_done(&demo(&file));
         let (_, timeline) = shown.split_once("what is stored:").unwrap();
         let (told, attempts) = timeline.split_once("every attempt, as it is stored").unwrap();
         assert_eq!(told.matches("reached; delivery ").count(), 4, "{shown}");
@@ -162,7 +178,7 @@ fn apply_leaves_a_partner_whose_file_is_gone_and_says_so() {
 async fn a_partner_that_is_created_twice_keeps_its_first_secret() {
     let stack = stack();
     let table = |noun: &str| stack.table(noun).to_owned();
-    let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"));
+    let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"), table("audit"));
     let provider = Provider::new("soylent").unwrap();
     let item = |seconds: i64| PartnerItem {
         provider: provider.clone(),
@@ -177,10 +193,15 @@ async fn a_partner_that_is_created_twice_keeps_its_first_secret() {
         signature_secrets: vec![text.into()],
         ..SecretsItem::default()
     };
-    assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first"))).await, Ok(Written::Done));
-    assert_eq!(configuration.put_partner(&item(2), Some(&secrets("second"))).await, Ok(Written::Lost));
-    // Repeating our own write, as after a lost answer, is no conflict.
-    assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first"))).await, Ok(Written::Done));
+    let (ours, theirs) = (audit_record("soylent"), audit_record("soylent"));
+    assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first")), &ours).await, Ok(Replaced::Done));
+    assert_eq!(configuration.put_partner(&item(2), Some(&secrets("second")), &theirs).await, Ok(Replaced::Changed));
+    // Our own write again, as after an answer that was lost, is no other's.
+    assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first")), &ours).await, Ok(Replaced::Done));
+    // The change that lost left no record.
+    let trail = DynamoAudit::new(stack.dynamodb(), table("audit"));
+    let stored = audit::list(&trail, (ours.at, now()), Some(&provider)).await.unwrap();
+    assert_eq!(stored, [ours]);
     assert_eq!(configuration.partner(&provider).await, Ok(Some(item(1))));
     assert!(configuration.secrets(&owner).await == Ok(Some(secrets("first"))));
 }
@@ -189,7 +210,7 @@ async fn a_partner_that_is_created_twice_keeps_its_first_secret() {
 async fn the_sample_partners_webhooks_lead_to_the_simulator() {
     let stack = stack();
     let table = |noun: &str| stack.table(noun).to_owned();
-    let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"));
+    let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"), table("audit"));
     let acme = configuration.partner(&Provider::new("acme").unwrap()).await.unwrap().unwrap();
     let stored: Value = serde_json::from_str(&acme.file).unwrap();
     let file = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/partners/acme.yaml")).unwrap();

@@ -21,7 +21,7 @@ use domain::{
     },
 };
 use partner_simulator::{Settings, serve};
-use tests::partner_simulator::{Answer, PartnerSimulator, Signature, Told};
+use tests::partner_simulator::{Answer, PartnerSimulator, Script, Signature};
 use tokio::net::TcpListener;
 
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -84,7 +84,7 @@ async fn a_webhook_verifies_with_each_live_secret() {
         for click_id in ["c-1", "%7B a+b&c=é\"\\☂/?#"] {
             for (secret, verifies) in [(SECRET, true), (NEWER, true), ("whsec_BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB", false)]
             {
-                fixture.partner.tell("acme", &Told::secrets([secret.parse().unwrap()])).await;
+                fixture.partner.tell("acme", &Script::secrets([secret.parse().unwrap()])).await;
                 assert_eq!(fixture.send("acme", method, click_id).await, AttemptOutcome::Status(200));
                 let request = fixture.partner.requests("acme").await.requests.pop().unwrap();
                 assert_eq!(request.signature == Signature::Verified, verifies, "{request:?}");

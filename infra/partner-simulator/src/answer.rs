@@ -1,4 +1,4 @@
-//! Answers as they are carried out: what was told, once it is known to make sense.
+//! Answers as they are carried out, once they are known to make sense.
 
 mod content;
 mod plan;
@@ -19,7 +19,7 @@ use self::{
     content::Content,
     plan::{Plan, RetryAfter},
 };
-use crate::told::Answer;
+use crate::script::Answer;
 
 /// A header map holds 32,768 at most.
 const MAX_FILLER_HEADERS: u16 = 20_000;
@@ -83,8 +83,8 @@ pub(crate) enum AnswerFault {
 }
 
 impl Act {
-    /// What is done where nothing was told: 200, and nothing more.
-    pub(crate) fn untold() -> Self {
+    /// Answers 200 and nothing more: for a name without a script.
+    pub(crate) fn unscripted() -> Self {
         let plan = Plan {
             status: StatusCode::OK,
             headers: HeaderMap::new(),
@@ -99,52 +99,52 @@ impl Act {
 impl TryFrom<&Answer> for Act {
     type Error = AnswerFault;
 
-    fn try_from(told: &Answer) -> Result<Self, AnswerFault> {
-        let times = told.times.unwrap_or(1);
+    fn try_from(answer: &Answer) -> Result<Self, AnswerFault> {
+        let times = answer.times.unwrap_or(1);
         if times == 0 {
             return Err(AnswerFault::Times);
         }
-        let (manner, label) = match misdeed(told)? {
+        let (manner, label) = match misdeed(answer)? {
             Some((manner, label)) => (manner, label.to_owned()),
-            None => http(told)?,
+            None => http(answer)?,
         };
-        let delay = Duration::from_millis(told.delay_ms.unwrap_or_default());
+        let delay = Duration::from_millis(answer.delay_ms.unwrap_or_default());
         Ok(Self { times, delay, manner: Arc::new(manner), label })
     }
 }
 
 /// What is done instead of an answer in HTTP.
-fn misdeed(told: &Answer) -> Result<Option<(Manner, &'static str)>, AnswerFault> {
-    let found = match (told.hang, told.close, told.garbage) {
+fn misdeed(answer: &Answer) -> Result<Option<(Manner, &'static str)>, AnswerFault> {
+    let found = match (answer.hang, answer.close, answer.garbage) {
         (false, false, false) => return Ok(None),
         (true, false, false) => (Manner::Hang, "hang"),
         (false, true, false) => (Manner::Close, "close"),
         (false, false, true) => (Manner::Bytes(Raw::Garbage), "garbage"),
         _ => return Err(AnswerFault::NotAlone),
     };
-    let alone = Answer { hang: told.hang, close: told.close, garbage: told.garbage, ..Answer::default() };
-    let rest = Answer { times: None, delay_ms: None, ..told.clone() };
+    let alone = Answer { hang: answer.hang, close: answer.close, garbage: answer.garbage, ..Answer::default() };
+    let rest = Answer { times: None, delay_ms: None, ..answer.clone() };
     if rest == alone { Ok(Some(found)) } else { Err(AnswerFault::NotAlone) }
 }
 
-fn http(told: &Answer) -> Result<(Manner, String), AnswerFault> {
-    let usual = if told.redirect.is_some() { 302 } else { 200 };
-    let status = told.status.unwrap_or(usual);
+fn http(answer: &Answer) -> Result<(Manner, String), AnswerFault> {
+    let usual = if answer.redirect.is_some() { 302 } else { 200 };
+    let status = answer.status.unwrap_or(usual);
     let status = StatusCode::from_u16(status).ok().filter(|status| !status.is_informational());
     let status = status.ok_or(AnswerFault::Status)?;
-    let filler = told.filler_headers.unwrap_or_default();
+    let filler = answer.filler_headers.unwrap_or_default();
     if filler > MAX_FILLER_HEADERS {
         return Err(AnswerFault::TooManyHeaders);
     }
-    let retry_after = match (told.retry_after_seconds, told.retry_after_date_seconds) {
+    let retry_after = match (answer.retry_after_seconds, answer.retry_after_date_seconds) {
         (None, None) => None,
         (Some(seconds), None) => Some(RetryAfter::Seconds(seconds)),
         (None, Some(seconds)) => Some(RetryAfter::Date(seconds)),
         (Some(_), Some(_)) => return Err(AnswerFault::RetryAfter),
     };
-    let plan = Plan { status, headers: headers(told)?, retry_after, filler, content: content(told)? };
+    let plan = Plan { status, headers: headers(answer)?, retry_after, filler, content: content(answer)? };
     let code = status.as_u16();
-    Ok(match told.byte_every_ms {
+    Ok(match answer.byte_every_ms {
         None => {
             let label = format!("{code}{}", plan.content.remark());
             (Manner::Respond(plan), label)
@@ -156,13 +156,13 @@ fn http(told: &Answer) -> Result<(Manner, String), AnswerFault> {
     })
 }
 
-fn headers(told: &Answer) -> Result<HeaderMap, AnswerFault> {
-    if told.headers.len() > MAX_HEADERS {
+fn headers(answer: &Answer) -> Result<HeaderMap, AnswerFault> {
+    if answer.headers.len() > MAX_HEADERS {
         return Err(AnswerFault::TooManyHeaders);
     }
-    let location = told.redirect.iter().map(|location| (LOCATION.as_str(), location));
+    let location = answer.redirect.iter().map(|location| (LOCATION.as_str(), location));
     let mut headers = HeaderMap::new();
-    for (text, value) in told.headers.iter().map(|(name, value)| (name.as_str(), value)).chain(location) {
+    for (text, value) in answer.headers.iter().map(|(name, value)| (name.as_str(), value)).chain(location) {
         let unfit = |fault: InvalidHeaderName| AnswerFault::HeaderName(text.to_owned(), fault.to_string());
         let name = HeaderName::try_from(text).map_err(unfit)?;
         if [CONTENT_LENGTH, TRANSFER_ENCODING].contains(&name) {
@@ -174,13 +174,13 @@ fn headers(told: &Answer) -> Result<HeaderMap, AnswerFault> {
     Ok(headers)
 }
 
-fn content(told: &Answer) -> Result<Content, AnswerFault> {
-    let text = || told.body.clone().unwrap_or_default().into();
-    match (told.endless_body, told.gzip_bomb_mib, told.body_byte_every_ms, told.byte_every_ms) {
+fn content(answer: &Answer) -> Result<Content, AnswerFault> {
+    let text = || answer.body.clone().unwrap_or_default().into();
+    match (answer.endless_body, answer.gzip_bomb_mib, answer.body_byte_every_ms, answer.byte_every_ms) {
         (false, None, None, _) => Ok(Content::Text(text())),
         (false, None, Some(pause), None) => Ok(Content::Slowly(text(), Duration::from_millis(pause))),
-        (true, None, None, None) if told.body.is_none() => Ok(Content::Endless),
-        (false, Some(mib), None, None) if told.body.is_none() => Ok(Content::GzipBomb(mib)),
+        (true, None, None, None) if answer.body.is_none() => Ok(Content::Endless),
+        (false, Some(mib), None, None) if answer.body.is_none() => Ok(Content::GzipBomb(mib)),
         _ => Err(AnswerFault::Body),
     }
 }

@@ -1,4 +1,4 @@
-//! The control API: what the simulator is told, and asked.
+//! The control API: takes scripts and says what was received.
 
 use std::collections::BTreeMap;
 
@@ -14,8 +14,8 @@ use crate::{
     answer::{Act, Body},
     memory::Memory,
     name::{CONTROL, Name, NameFault},
+    script::Script,
     signature::Secret,
-    told::Told,
 };
 
 const ROUTES: &str = "\
@@ -66,17 +66,17 @@ fn tell(memory: &mut Memory, name: &Name, body: &[u8]) -> Response<Body> {
     }
 }
 
-/// What was told, once it is known to make sense.
+/// A script that is known to make sense.
 struct Checked {
     acts: Option<Vec<Act>>,
     secrets: Option<Vec<Secret>>,
 }
 
 fn parse(body: &[u8]) -> Result<Checked, String> {
-    let told: Told = serde_json::from_slice(body).map_err(|fault| fault.to_string())?;
+    let script: Script = serde_json::from_slice(body).map_err(|fault| fault.to_string())?;
     let checked = |(index, answer)| Act::try_from(answer).map_err(|fault| format!("answers[{index}]: {fault}"));
-    let acts = told.answers.as_ref().map(|answers| answers.iter().enumerate().map(checked).collect());
-    Ok(Checked { acts: acts.transpose()?, secrets: told.secrets })
+    let acts = script.answers.as_ref().map(|answers| answers.iter().enumerate().map(checked).collect());
+    Ok(Checked { acts: acts.transpose()?, secrets: script.secrets })
 }
 
 fn json(content: &impl Serialize) -> Response<Body> {

@@ -1,6 +1,6 @@
-//! A partner's server on loopback: it answers webhooks as it is told, well or badly, and says what it received.
+//! A partner's server on loopback: it answers webhooks as its script says, well or badly, and tells which requests came.
 //!
-//! - [`told`] is what can be told: answers, one after another, and the secrets to verify signatures with.
+//! - [`script`] holds what it follows: answers, one after another, and the secrets to verify signatures with.
 //! - [`received`] is what can be asked: every request, as it came.
 //! - [`serve`] is the server. The first segment of a path is a name, and each name has answers, secrets and requests of
 //!   its own, so that tests run side by side.
@@ -13,9 +13,9 @@ mod limits;
 mod memory;
 mod name;
 pub mod received;
+pub mod script;
 mod server;
 mod signature;
-pub mod told;
 
 pub use limits::Limits;
 pub use server::{Settings, serve};

@@ -5,8 +5,8 @@ use std::time::Duration;
 /// The most of a request's body that is read, in bytes.
 pub(crate) const MAX_BODY_BYTES: usize = 64 * 1024;
 
-/// The most of what is told at once, in bytes.
-pub(crate) const MAX_TOLD_BYTES: usize = 64 * 1024;
+/// The longest script, in bytes.
+pub(crate) const MAX_SCRIPT_BYTES: usize = 64 * 1024;
 
 /// The largest head of a request, in bytes: more than the longest URL that a template makes.
 pub(crate) const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -19,7 +19,7 @@ pub(crate) const MAX_IDLE: Duration = Duration::from_secs(75);
 pub struct Limits {
     /// Of all requests together, in bytes. Beyond it, the name that has most forgets its oldest.
     pub remembered_bytes: usize,
-    /// Names that were told something or received something. A further one is answered 503.
+    /// Names that have a script or received something. A further one is answered 503.
     pub names: usize,
     /// Connections. A further one waits for one of them to end.
     pub connections: usize,

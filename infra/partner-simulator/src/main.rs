@@ -14,7 +14,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-/// A partner's server on loopback: it answers webhooks as it is told, and says what it received.
+/// A partner's server on loopback: it answers webhooks as its scripts say, and tells what it received.
 #[derive(Debug, Parser)]
 #[command(name = "partner-simulator", version, about, max_term_width = 100)]
 struct Arguments {

@@ -1,4 +1,4 @@
-//! What the simulator was told and what it received, name by name, within bounds.
+//! The scripts and the received requests, name by name, within bounds.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -35,7 +35,7 @@ pub(crate) struct TooManyNames;
 #[derive(Debug)]
 pub(crate) struct Memory {
     limits: Limits,
-    /// What verifies the requests of names that were told no secrets.
+    /// The secrets that verify requests of names whose script has none.
     secrets: Vec<Secret>,
     names: HashMap<Name, Entry>,
     bytes: usize,
@@ -111,7 +111,7 @@ impl Memory {
         }
     }
 
-    /// Forgets all of a name: its requests, and what it was told.
+    /// Forgets all of a name: its requests and its script.
     pub(crate) fn forget(&mut self, name: &Name) {
         self.forget_requests(name);
         self.names.remove(name);
@@ -138,7 +138,7 @@ impl Memory {
 impl Entry {
     fn next_act(&mut self) -> Act {
         let last = self.acts.len() == 1;
-        let Some(act) = self.acts.front_mut() else { return Act::untold() };
+        let Some(act) = self.acts.front_mut() else { return Act::unscripted() };
         let now = act.clone();
         if !last {
             act.times = act.times.saturating_sub(1);

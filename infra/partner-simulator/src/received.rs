@@ -45,11 +45,11 @@ impl Request {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Signature {
-    /// Made with a secret that was told, over exactly what came, within five minutes of now.
+    /// Made with a secret of the script, over exactly what came, within five minutes of now.
     Verified,
     /// It was not, and why.
     Refused(String),
-    /// No secret was told to verify it with.
+    /// The script has no secret to verify it with.
     Unchecked,
 }
 

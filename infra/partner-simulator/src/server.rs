@@ -21,7 +21,7 @@ use tokio::{
 use crate::{
     answer::{Act, Body, Manner, Raw},
     control,
-    limits::{Limits, MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_IDLE, MAX_TOLD_BYTES},
+    limits::{Limits, MAX_BODY_BYTES, MAX_HEAD_BYTES, MAX_IDLE, MAX_SCRIPT_BYTES},
     memory::{Incoming, Memory},
     name::Name,
     signature::Secret,
@@ -33,7 +33,7 @@ const NO_FILES_PAUSE: Duration = Duration::from_millis(50);
 /// What a simulator is started with.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// What verifies the requests of names that are told no secrets of their own.
+    /// The secrets that verify requests of names whose script has none.
     pub secrets: Vec<Secret>,
     /// How much it may keep.
     pub limits: Limits,
@@ -47,8 +47,8 @@ struct Simulator {
 /// Instead of an answer: the connection ends.
 #[derive(Debug, Error)]
 enum End {
-    #[error("the connection ends as it was told to")]
-    Told,
+    #[error("the connection ends as the script says")]
+    Scripted,
     #[error("the request broke off")]
     BrokenOff,
 }
@@ -84,7 +84,7 @@ async fn converse(stream: TcpStream, simulator: &Simulator) {
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service_fn(|request| simulator.answer(request, &take_over)));
     let manner = tokio::select! {
-        // An error is a caller that went away, or a connection that was told to end.
+        // An error is a caller that went away, or a connection that ends as the script says.
         _ = &mut connection => return,
         Some(manner) = taken.recv() => manner,
     };
@@ -124,8 +124,8 @@ impl Simulator {
         take_over: &mpsc::Sender<Arc<Manner>>,
     ) -> Result<Response<Body>, End> {
         let (parts, body) = request.into_parts();
-        let told = control::route(parts.uri.path());
-        let limit = if told.is_some() { MAX_TOLD_BYTES } else { MAX_BODY_BYTES };
+        let control = control::route(parts.uri.path());
+        let limit = if control.is_some() { MAX_SCRIPT_BYTES } else { MAX_BODY_BYTES };
         let body = match Limited::new(body, limit).collect().await {
             Ok(body) => body.to_bytes(),
             Err(fault) if fault.is::<http_body_util::LengthLimitError>() => {
@@ -133,7 +133,7 @@ impl Simulator {
             }
             Err(_) => return Err(End::BrokenOff),
         };
-        if let Some(segments) = told {
+        if let Some(segments) = control {
             return Ok(control::handle(&mut self.memory(), &parts.method, &segments, &body));
         }
         let name = match Name::of_path(parts.uri.path()) {
@@ -173,7 +173,7 @@ async fn carry_out(act: Act, take_over: &mpsc::Sender<Arc<Manner>>) -> Result<Re
     }
     match act.manner.as_ref() {
         Manner::Hang => pending().await,
-        Manner::Close => Err(End::Told),
+        Manner::Close => Err(End::Scripted),
         Manner::Respond(plan) => Ok(plan.response()),
         Manner::Bytes(_) => {
             // The connection is taken from under this answer, which therefore never comes.

@@ -5,32 +5,37 @@ use std::{env, fmt, path::Path};
 use adapters::{
     aws::{AwsSettings, CallLimits, NO_CREDENTIALS, http_client},
     dynamodb::{
+        audit::DynamoAudit,
+        catalogue::{DynamoCatalogues, DynamoPublishing},
         configuration::Configuration,
-        deliveries::DynamoDeliveries,
-        failures::DynamoFailures,
+        deliveries::{DynamoDeliveries, DynamoRounds},
+        delivery_records::DynamoDeliveryRecords,
         history::History,
         lookups::DynamoLookups,
         participants::DynamoParticipants,
-        partners::{DynamoKnownPartners, DynamoRecipients, DynamoSystemKeys},
+        partners::{DynamoKnownPartners, DynamoPartners, DynamoRecipients, DynamoSystemKeys},
         postbacks::DynamoPostbacks,
         refusals::DynamoRefusals,
         resolutions::DynamoResolutions,
         under_way::DynamoUnderWay,
     },
-    sqs::{SqsConversions, SqsResends},
+    random,
+    sqs::{SqsConversions, SqsDeadLetterQueues, SqsNames, SqsResends},
     webhook::Reach,
 };
 use anyhow::{Context, Result};
 use app::{
     accept_postback::AcceptPostback,
     cache::{Cache, CachePolicy},
-    ports::{KnownRecipient, Source, Unavailable},
+    ports::{Partners as _, Unavailable},
 };
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
-use domain::{outbound::webhook::Development, values::ids::Provider};
-
-use crate::publish::CatalogueTable;
+use domain::{
+    audit::{Channel, Operation, Why},
+    outbound::webhook::Development,
+    values::ids::Provider,
+};
 
 /// What handles a postback, over DynamoDB.
 pub(crate) type Accept = AcceptPostback<DynamoKnownPartners, DynamoSystemKeys, DynamoPostbacks, DynamoRefusals>;
@@ -118,25 +123,43 @@ impl Connection {
     /// The tables of configuration.
     pub(crate) fn configuration(&self) -> Configuration {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
-        Configuration::new(client, self.table("partners"), self.table("secrets"))
+        Configuration::new(client, self.table("partners"), self.table("secrets"), self.table("audit"))
+    }
+
+    /// Returns the records of what operators changed.
+    pub(crate) fn audit(&self) -> DynamoAudit {
+        DynamoAudit::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("audit"))
+    }
+
+    /// Begins an operation of whoever the credentials belong to, which STS is asked for.
+    pub(crate) async fn operation(&self, why: Option<Why>) -> Result<Operation> {
+        let author = self.settings.caller(CallLimits::BACKGROUND).await;
+        let author = author.context("the caller of the AWS credentials is unknown; nothing was changed")?;
+        Ok(Operation::new(author, Channel::Postbackctl, why, random::bytes()?))
     }
 
     /// The table of the catalogue that evaluators poll.
-    pub(crate) fn catalogue(&self) -> CatalogueTable {
-        CatalogueTable::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("catalogue"))
+    pub(crate) fn catalogue(&self) -> DynamoPublishing {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        DynamoPublishing::new(client, self.table("catalogue"), self.table("audit"))
+    }
+
+    /// Returns the catalogue, to read.
+    pub(crate) fn catalogues(&self) -> DynamoCatalogues {
+        DynamoCatalogues::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("catalogue"))
     }
 
     /// The tables of what happened.
     pub(crate) fn history(&self) -> History {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         let (postbacks, refusals) = (self.table("postbacks"), self.table("refusals"));
-        History::new(client, postbacks, refusals, self.table("clicks"), self.table("deliveries"))
+        History::new(client, postbacks, refusals, self.table("clicks"))
     }
 
     /// What is made of conflicts.
     pub(crate) fn resolutions(&self) -> DynamoResolutions {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
-        DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"))
+        DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"), self.table("audit"))
     }
 
     /// Where things are, by partner, user and click id.
@@ -157,16 +180,26 @@ impl Connection {
         }
     }
 
+    /// Returns the partners without their secrets.
+    pub(crate) fn partners(&self) -> DynamoPartners {
+        DynamoPartners::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("partners"))
+    }
+
     /// The deliveries, to change.
-    pub(crate) fn deliveries(&self) -> DynamoDeliveries {
+    fn deliveries(&self) -> DynamoDeliveries {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         DynamoDeliveries::new(client, self.table("deliveries"), self.table("attempts"))
     }
 
-    /// The deliveries that failed, and every delivery's older attempts.
-    pub(crate) fn failures(&self) -> DynamoFailures {
+    /// Returns the rounds, to open.
+    pub(crate) fn rounds(&self) -> DynamoRounds {
+        DynamoRounds::new(self.deliveries(), self.audit())
+    }
+
+    /// Returns the deliveries, to look at.
+    pub(crate) fn delivery_records(&self) -> DynamoDeliveryRecords {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
-        DynamoFailures::new(client, self.table("deliveries"), self.table("attempts"))
+        DynamoDeliveryRecords::new(client, self.table("deliveries"), self.table("attempts"))
     }
 
     /// The deliveries under way.
@@ -188,11 +221,10 @@ impl Connection {
         }
     }
 
-    /// A partner as webhook-sender knows it; none if there is no such partner.
-    pub(crate) async fn recipient(&self, provider: &Provider) -> Result<Option<KnownRecipient>> {
+    /// Returns the partners as webhook-sender knows them.
+    pub(crate) fn recipients(&self) -> DynamoRecipients {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
-        let (partners, secrets) = (self.table("partners"), self.table("secrets"));
-        Ok(DynamoRecipients::new(client, partners, secrets, self.reach().allowance()).load(provider).await?)
+        DynamoRecipients::new(client, self.table("partners"), self.table("secrets"), self.reach().allowance())
     }
 
     /// The participants.
@@ -211,13 +243,22 @@ impl Connection {
         self.settings.sqs(CallLimits::BACKGROUND)
     }
 
-    /// The stack's name.
-    pub(crate) fn stack(&self) -> &str {
-        &self.stack
+    async fn queue_url(&self, noun: &str) -> Result<String> {
+        self.queues().url(noun).await?.ok_or_else(|| self.missing_queue(noun))
     }
 
-    async fn queue_url(&self, noun: &str) -> Result<String> {
-        Ok(self.queues().get(noun).await?.into_url())
+    fn queues(&self) -> SqsNames {
+        SqsNames::new(self.sqs(), self.stack.clone())
+    }
+
+    /// Returns the dead-letter queues.
+    pub(crate) fn dead_letter_queues(&self) -> SqsDeadLetterQueues {
+        SqsDeadLetterQueues::new(self.queues())
+    }
+
+    /// Returns the fault that this stack has no queue of this name.
+    pub(crate) fn missing_queue(&self, noun: &str) -> anyhow::Error {
+        Missing(format!("there is no queue {}-{noun}", self.stack)).into()
     }
 
     fn table(&self, noun: &str) -> String {

@@ -2,38 +2,18 @@
 
 #![allow(clippy::print_stderr, reason = "a command talks to whoever called it")]
 
-mod api;
-mod apply;
 mod ask;
-mod completion;
-mod conflicts;
 mod connection;
-mod conversions;
-mod cost;
-mod dead_letters;
-mod deliveries;
-mod demo;
-mod kit;
-mod link;
+mod inbound;
+mod operations;
+mod outbound;
 mod output;
 mod pace;
 mod page;
-mod partner_files;
-mod plan;
-mod probe;
-mod progress;
-mod publish;
-mod reconcile;
-mod redrive;
-mod refusals;
-mod resend;
-mod rotate;
-mod smoke;
+mod partners;
+mod reason;
 mod standing;
 mod terminal;
-mod timeline;
-mod trace;
-mod webhook;
 
 use std::process::ExitCode;
 
@@ -55,43 +35,43 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum Action {
     /// Shows what partner files would change, asks, then changes it.
-    Apply(apply::Arguments),
+    Apply(partners::apply::Arguments),
     /// Makes another token or signing secret for a partner; the one before it stays good.
-    Rotate(rotate::Arguments),
+    Rotate(partners::rotate::Arguments),
     /// Builds a tracking link: to a partner's landing page, or for a partner's own pages.
-    Link(link::Arguments),
+    Link(partners::link::Arguments),
     /// Sends GG3 again what was recorded in a time.
-    Conversions(conversions::Arguments),
+    Conversions(inbound::conversions::Arguments),
     /// Compares a partner's own list of its transactions with what is recorded.
-    Reconcile(reconcile::Arguments),
+    Reconcile(inbound::reconcile::Arguments),
     /// Shows what happened to a transaction, a click, a user or a delivery, from what was stored.
-    Trace(trace::Arguments),
+    Trace(operations::trace::Arguments),
     /// Lists postbacks that contradict recorded ones, and resolves them.
-    Conflicts(conflicts::Arguments),
+    Conflicts(inbound::conflicts::Arguments),
     /// Lists calls that were refused, and sends what was refused again.
-    Refusals(refusals::Arguments),
+    Refusals(inbound::refusals::Arguments),
     /// Shows how far a GG3 user has come with each campaign, what is missing, and which webhooks are owed.
-    Progress(progress::Arguments),
+    Progress(outbound::progress::Arguments),
     /// Lists webhooks owed to partners and how far they are, or what is overdue.
-    Deliveries(deliveries::Arguments),
+    Deliveries(outbound::deliveries::Arguments),
     /// Opens another round of attempts, of one delivery or of all that failed in a time.
-    Resend(resend::Arguments),
+    Resend(outbound::resend::Arguments),
     /// Sends a partner a test webhook, as the real ones are sent, and shows what came of it.
-    Probe(probe::Arguments),
+    Probe(outbound::probe::Arguments),
     /// Prints what to send a partner: its URLs, parameters, links and webhooks, with examples, as Markdown.
-    Kit(kit::Arguments),
+    Kit(partners::kit::Arguments),
     /// Shows what is in the dead-letter queues and why, and leaves it there.
-    DeadLetters(dead_letters::Arguments),
+    DeadLetters(operations::dead_letters::Arguments),
     /// Puts dead letters back on the queue that they belong to, once their cause is mended.
-    Redrive(redrive::Arguments),
+    Redrive(operations::redrive::Arguments),
+    /// Lists who changed what, when and why.
+    Audit(operations::audit::Arguments),
     /// Computes what a million postbacks, events, deliveries and resends cost on AWS, on paper.
-    Cost(Box<cost::Arguments>),
+    Cost(Box<operations::cost::Arguments>),
     /// Prints the shell's completion of this command.
-    Completion(completion::Arguments),
-    /// Plays the partners' document's own examples on a local stack, and shows what happened.
-    Demo(demo::Arguments),
+    Completion(operations::completion::Arguments),
     /// Checks a deployment from outside, recording nothing.
-    Smoke(smoke::Arguments),
+    Smoke(operations::smoke::Arguments),
 }
 
 /// The code of a program that a closed pipe has ended, as shells have it: 128 and SIGPIPE.
@@ -110,25 +90,25 @@ async fn main() -> ExitCode {
     // reqwest is built without a TLS provider, so that there is only one: ring. A second installation changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match action {
-        Action::Apply(arguments) => apply::run(&stack, arguments).await,
-        Action::Rotate(arguments) => rotate::run(&stack, arguments).await,
-        Action::Link(arguments) => link::run(&stack, arguments).await,
-        Action::Trace(arguments) => trace::run(&stack, arguments).await,
-        Action::Conflicts(arguments) => conflicts::run(&stack, arguments).await,
-        Action::Refusals(arguments) => refusals::run(&stack, arguments).await,
-        Action::Conversions(arguments) => conversions::run(&stack, arguments).await,
-        Action::Reconcile(arguments) => reconcile::run(&stack, arguments).await,
-        Action::Progress(arguments) => progress::run(&stack, arguments).await,
-        Action::Deliveries(arguments) => deliveries::run(&stack, arguments).await,
-        Action::Resend(arguments) => resend::run(&stack, arguments).await,
-        Action::Probe(arguments) => Box::pin(probe::run(&stack, arguments)).await,
-        Action::Kit(arguments) => kit::run(&stack, arguments).await,
-        Action::DeadLetters(arguments) => dead_letters::run(&stack, arguments).await,
-        Action::Redrive(arguments) => redrive::run(&stack, arguments).await,
-        Action::Cost(arguments) => cost::run(&arguments),
-        Action::Completion(arguments) => completion::run(&arguments),
-        Action::Demo(arguments) => demo::run(&stack, &arguments).await,
-        Action::Smoke(arguments) => smoke::run(arguments).await,
+        Action::Apply(arguments) => partners::apply::run(&stack, arguments).await,
+        Action::Rotate(arguments) => partners::rotate::run(&stack, arguments).await,
+        Action::Link(arguments) => partners::link::run(&stack, arguments).await,
+        Action::Trace(arguments) => operations::trace::run(&stack, arguments).await,
+        Action::Conflicts(arguments) => inbound::conflicts::run(&stack, arguments).await,
+        Action::Refusals(arguments) => inbound::refusals::run(&stack, arguments).await,
+        Action::Conversions(arguments) => inbound::conversions::run(&stack, arguments).await,
+        Action::Reconcile(arguments) => inbound::reconcile::run(&stack, arguments).await,
+        Action::Progress(arguments) => outbound::progress::run(&stack, arguments).await,
+        Action::Deliveries(arguments) => outbound::deliveries::run(&stack, arguments).await,
+        Action::Resend(arguments) => outbound::resend::run(&stack, arguments).await,
+        Action::Probe(arguments) => Box::pin(outbound::probe::run(&stack, arguments)).await,
+        Action::Kit(arguments) => partners::kit::run(&stack, arguments).await,
+        Action::DeadLetters(arguments) => operations::dead_letters::run(&stack, arguments).await,
+        Action::Redrive(arguments) => operations::redrive::run(&stack, arguments).await,
+        Action::Audit(arguments) => operations::audit::run(&stack, arguments).await,
+        Action::Cost(arguments) => operations::cost::run(&arguments),
+        Action::Completion(arguments) => operations::completion::run(&arguments),
+        Action::Smoke(arguments) => operations::smoke::run(arguments).await,
     };
     match done {
         Ok(code) => code,

@@ -6,17 +6,12 @@ use adapters::dynamodb::{
     lookups::{DynamoLookups, Range},
 };
 use anyhow::{Context, Result, anyhow};
-use app::ports::{PageToken, Unavailable};
+use app::ports::Partners as _;
 use clap::Args;
 use domain::{
     jiff::{SignedDuration, Timestamp},
     lookup::{Place, Subject},
     values::ids::Provider,
-};
-
-use futures_util::{
-    StreamExt,
-    stream::{self, LocalBoxStream},
 };
 
 use crate::{Connection, ask};
@@ -112,26 +107,6 @@ impl Page {
             }
         }
     }
-}
-
-/// The pages of all parts of an index, one after the other, each as its items.
-pub(crate) fn of_parts<'a, T: 'a, F>(
-    parts: u32,
-    page: impl Fn(u32, Option<PageToken>) -> F + 'a,
-) -> LocalBoxStream<'a, Result<T, Unavailable>>
-where
-    F: Future<Output = Result<(T, Option<PageToken>), Unavailable>> + 'a,
-{
-    let page = move |(part, from): (u32, Option<PageToken>)| {
-        let read = (part < parts).then(|| page(part, from));
-        async move {
-            let Some(read) = read else { return Ok(None) };
-            let (items, next) = read.await?;
-            let from = if next.is_some() { (part, next) } else { (part + 1, None) };
-            Ok(Some((items, from)))
-        }
-    };
-    stream::try_unfold((0, None), page).boxed_local()
 }
 
 /// When it is listed: a refusal when it was last seen, a conflict when it first was.

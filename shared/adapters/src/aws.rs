@@ -18,9 +18,12 @@ use aws_sdk_dynamodb::{
     },
     error::{ProvideErrorMetadata, SdkError},
 };
+use domain::audit::Author;
 pub use https::{CaBundleFault, http_client};
 
-/// Holds region, endpoint, credentials and the HTTP client that all clients share.
+const CALLER: &str = "STS GetCallerIdentity";
+
+/// Holds where AWS is, who calls, and the HTTP client that all clients share.
 #[derive(Debug, Clone)]
 pub struct AwsSettings(SdkConfig);
 
@@ -103,6 +106,14 @@ impl AwsSettings {
     /// Returns a client of DynamoDB.
     pub fn dynamodb(&self, limits: CallLimits) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.limited(limits))
+    }
+
+    /// Returns the ARN of whoever the credentials belong to, as STS tells it.
+    pub async fn caller(&self, limits: CallLimits) -> Result<Author, Unavailable> {
+        let client = aws_sdk_sts::Client::new(&self.limited(limits));
+        let caller = client.get_caller_identity().send().await.map_err(unavailable(CALLER))?;
+        Author::new(caller.arn.unwrap_or_default())
+            .map_err(|fault| Unavailable { service: CALLER, reason: format!("the ARN {fault}") })
     }
 
     /// Returns a client of SQS.

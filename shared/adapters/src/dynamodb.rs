@@ -1,10 +1,11 @@
 //! Implements the ports on DynamoDB. Only [`item`] names tables' keys and attributes.
 
+pub mod audit;
 pub mod catalogue;
 pub mod clicks;
 pub mod configuration;
 pub mod deliveries;
-pub mod failures;
+pub mod delivery_records;
 pub mod history;
 pub mod item;
 pub mod lookups;

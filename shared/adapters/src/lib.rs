@@ -4,4 +4,5 @@ pub mod aws;
 pub mod dynamodb;
 pub mod random;
 pub mod sqs;
+pub mod system;
 pub mod webhook;

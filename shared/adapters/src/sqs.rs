@@ -1,6 +1,8 @@
 //! Implements the ports on SQS.
 
-use app::ports::{ConversionQueue, DeadLetters, ResendQueue, Unavailable, WebhookQueue};
+mod dead_letter_queues;
+
+use app::ports::{ConversionQueue, DeadLetter, DeadLetters, ResendQueue, Unavailable, WebhookQueue};
 use aws_sdk_sqs::{
     Client,
     types::{MessageAttributeValue, SendMessageBatchRequestEntry},
@@ -12,6 +14,7 @@ use domain::{
 use futures_util::{StreamExt, stream};
 use serde::Serialize;
 
+pub use self::dead_letter_queues::{SqsDeadLetterQueues, SqsNames};
 use crate::aws::unavailable;
 
 const SEND_CONVERSIONS: &str = "SQS SendMessageBatch gg3-conversions";
@@ -24,10 +27,7 @@ const BATCH: usize = 10;
 /// Limits the concurrent requests. Ten carry a hundred messages.
 const REQUESTS_AT_ONCE: usize = 10;
 
-/// Names the message attribute that says why a message became a dead letter.
-pub const REASON: &str = "reason";
-
-/// Implements [`ConversionQueue`] on a queue.
+/// [`ConversionQueue`] on a queue.
 #[derive(Debug, Clone)]
 pub struct SqsConversions {
     client: Client,
@@ -186,7 +186,7 @@ impl DeadLetters for SqsDeadLetters {
             .send_message()
             .queue_url(&self.queue_url)
             .message_body(sendable(whole))
-            .message_attributes(REASON, reason);
+            .message_attributes(DeadLetter::REASON, reason);
         send.send().await.map(|_| ()).map_err(unavailable(SET_ASIDE))
     }
 }

@@ -29,7 +29,7 @@ mod tls;
 
 pub use limits::{Limits, MAX_BODY_BYTES};
 pub use request::AGENT;
-pub use signature::{MAX_SECRETS, PREFIX, SecretFault, Signer, secret_of};
+pub use signature::{MAX_SECRETS, PREFIX, SecretFault, Signer};
 pub use tls::TlsSettingsFault;
 
 use answer::Reply;

@@ -8,6 +8,8 @@ pub mod deliver_webhooks;
 pub mod evaluate_events;
 pub mod follow_click;
 pub mod memory;
+pub mod operators;
+pub mod pages;
 pub mod ports;
 pub mod relay_conversions;
 pub mod resolve_conflict;

@@ -2,25 +2,29 @@
 //!
 //! Each keeps its port's promises exactly, atomicity included, so that what holds over these holds over the real ones.
 
+mod configuration;
+mod records;
+
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use domain::{
+    audit::{self, AuditRecord},
     inbound::{
         click::Click,
         conversion::{Conversion, Receipt, RecordedPostback},
         correction::{Correction, Revision},
         refusal::{Conflict, ContentKey, KeptConflict, REFUSAL_KEPT_SECONDS, Refusal},
     },
-    jiff::Timestamp,
+    jiff::{Timestamp, civil::Date},
     lookup::{LookupEntry, Place, Subject},
     outbound::{
         attempt::{AnswerExcerpt, AttemptFault, AttemptOutcome, FinishedAttempt},
-        catalogue::Catalogue,
-        delivery::{Claim, Delivery, LateAttempt, Message, OpenedRound},
+        catalogue::{Catalogue, Snapshot},
+        delivery::{Claim, Delivery, LateAttempt, Message},
         participant::Participant,
         retry::RetryAfter,
         webhook::WebhookRequest,
@@ -32,13 +36,11 @@ use domain::{
     },
 };
 
-use crate::{
-    ports::{
-        Catalogues, Claimed, Clicks, ConversionQueue, DeadLetters, Deliveries, Lookups, NewDeliveries, PageToken,
-        Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals, Replaced, ResendQueue,
-        Resolutions, Source, StoredParticipant, Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
-    },
-    resolve_conflict::StoredConflict,
+use crate::ports::{
+    AuditTrail, Catalogues, Claimed, Clicks, ConversionQueue, DeadLetter, DeadLetterQueue, DeadLetters, Deliveries,
+    Lookups, NewDeliveries, PageToken, Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals,
+    Replaced, ResendQueue, Resolutions, Source, StoredConflict, StoredParticipant, StoredPartner, StoredSecrets,
+    Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
 };
 
 /// What a port's next call does instead of its work.
@@ -69,6 +71,18 @@ pub struct State {
     pub corrections: BTreeMap<(Provider, TransactionId), Vec<Correction>>,
     /// The conflicts by content whose originals were kept, and when, in Unix seconds, they expire.
     pub kept_originals: HashMap<String, i64>,
+    /// The partners.
+    pub partners: BTreeMap<Provider, StoredPartner>,
+    /// The secrets, by owner.
+    pub secrets: BTreeMap<String, StoredSecrets>,
+    /// The campaigns that are published.
+    pub campaigns: Option<Snapshot>,
+    /// Publications of rivals, each of which comes just before one of ours, the last one first.
+    pub rivals: Vec<Snapshot>,
+    /// The versions of the catalogue that were ever begun.
+    pub begun_versions: BTreeSet<u64>,
+    /// The records of what operators changed, in the order in which they were stored.
+    pub audit: Vec<AuditRecord>,
     /// The clicks.
     pub clicks: Vec<Click>,
     /// The lookups, and when they expire.
@@ -77,6 +91,10 @@ pub struct State {
     pub conversions: Vec<Conversion>,
     /// What was set aside, with the reasons.
     pub dead_letters: Vec<(String, String)>,
+    /// The dead-letter queues that the stack has, each with its letters and with those of them that are hidden.
+    pub dead_letter_queues: BTreeMap<DeadLetterQueue, Vec<(DeadLetter, bool)>>,
+    /// The dead letters that were sent on, with the queues that took them.
+    pub redriven: Vec<(&'static str, DeadLetter)>,
     /// The catalogue that is current.
     pub catalogue: Option<Catalogue>,
     /// The participants, with their versions.
@@ -234,7 +252,12 @@ impl Resolutions for World {
         })
     }
 
-    async fn accept(&self, key: &ContentKey, correction: &Correction) -> Result<Replaced, Unavailable> {
+    async fn accept(
+        &self,
+        key: &ContentKey,
+        correction: &Correction,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
         self.call("accept correction", |state| {
             let transaction = (correction.postback.provider.clone(), correction.receipt.transaction_id.clone());
             let taken = state
@@ -247,17 +270,42 @@ impl Resolutions for World {
             kept.2 = Some(correction.receipt.clone());
             state.kept_originals.remove(key.as_str());
             state.corrections.entry(transaction).or_default().push(correction.clone());
+            state.audit.push(audit.clone());
             Replaced::Done
         })
     }
 
-    async fn keep_original(&self, key: &ContentKey, now: Timestamp) -> Result<Replaced, Unavailable> {
+    async fn keep_original(
+        &self,
+        key: &ContentKey,
+        now: Timestamp,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
         self.call("keep original", |state| {
             if state.conflicts.get(key.as_str()).is_none_or(|kept| kept.2.is_some()) {
                 return Replaced::Changed;
             }
             state.kept_originals.insert(key.as_str().to_owned(), now.as_second() + REFUSAL_KEPT_SECONDS);
+            state.audit.push(audit.clone());
             Replaced::Done
+        })
+    }
+}
+
+impl AuditTrail for World {
+    async fn append(&self, record: &AuditRecord) -> Result<(), Unavailable> {
+        self.call("append audit record", |state| {
+            if !state.audit.iter().any(|stored| stored.id == record.id) {
+                state.audit.push(record.clone());
+            }
+        })
+    }
+
+    async fn of_day(&self, day: Date) -> Result<Vec<AuditRecord>, Unavailable> {
+        self.call("read audit records", |state| {
+            let mut found: Vec<_> = state.audit.iter().filter(|record| audit::day(record.at) == day).cloned().collect();
+            found.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
+            found
         })
     }
 }
@@ -412,19 +460,6 @@ impl Deliveries for World {
             let key = (late.delivery_id.clone(), late.round, format!("{} {}", late.attempt.n, late.mark));
             state.attempts.insert(key, late.attempt.clone());
             Replaced::Done
-        })
-    }
-
-    async fn open_round(&self, opened: &OpenedRound) -> Result<Replaced, Unavailable> {
-        self.call("open round", |state| {
-            let replaced = state.replace(&opened.delivery);
-            if replaced == Replaced::Done {
-                for attempt in &opened.moved {
-                    let key = (opened.delivery.id().clone(), opened.moved_round, attempt.n.to_string());
-                    state.attempts.insert(key, attempt.clone());
-                }
-            }
-            replaced
         })
     }
 }

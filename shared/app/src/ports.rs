@@ -1,9 +1,16 @@
 //! What the use cases need from the world. Each method says what an implementation MUST do; [`crate::memory`] has one of
 //! each for deterministic tests, `adapters` has the real ones.
 
+mod configuration;
+mod dead_letters;
+mod delivery_records;
+mod inbound_records;
+mod listings;
+
 use std::{hash::Hash, sync::Arc, time::Duration};
 
 use domain::{
+    audit::AuditRecord,
     inbound::{
         click::{Click, ClickKeys},
         conversion::{Conversion, Receipt, RecordedPostback},
@@ -11,7 +18,7 @@ use domain::{
         credential::Credentials,
         refusal::{Conflict, ContentKey, KeptConflict, Refusal},
     },
-    jiff::Timestamp,
+    jiff::{Timestamp, civil::Date},
     lookup::LookupEntry,
     outbound::{
         attempt::FinishedAttempt,
@@ -29,7 +36,13 @@ use domain::{
 };
 use thiserror::Error;
 
-use crate::resolve_conflict::StoredConflict;
+pub use self::configuration::{Partners, PublishedCampaigns, Publishing, SYSTEM_OWNER, StoredPartner, StoredSecrets};
+pub use self::{
+    dead_letters::{Attribute, AttributeValue, DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter},
+    delivery_records::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, StoredDelivery},
+    inbound_records::{FoundRevisions, InboundRecords},
+    listings::{Listings, Range},
+};
 
 /// A service did not do what it was asked, or did not say so in time. Whether it did is unknown: asking again MUST be
 /// safe for every port.
@@ -118,6 +131,25 @@ pub trait Refusals: Send + Sync {
     -> impl Future<Output = Result<Option<Receipt>, Unavailable>> + Send;
 }
 
+/// The records of what operators changed, each written once and never changed.
+pub trait AuditTrail: Send + Sync {
+    /// Stores a record by itself, before an action that changes no table. MUST be durable before it answers. The same record
+    /// again MUST make no second one.
+    fn append(&self, record: &AuditRecord) -> impl Future<Output = Result<(), Unavailable>> + Send;
+
+    /// Reads the records of a UTC day, the oldest first. MUST see every record that was stored before.
+    fn of_day(&self, day: Date) -> impl Future<Output = Result<Vec<AuditRecord>, Unavailable>> + Send;
+}
+
+/// A conflict as it is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredConflict {
+    /// What was sent. It was received when it first was.
+    pub conflict: Conflict,
+    /// The correction's receipt, if it was accepted as one.
+    pub accepted: Option<Receipt>,
+}
+
 /// What operators make of conflicts.
 pub trait Resolutions: Send + Sync {
     /// Reads a kept conflict, as of now. MUST NOT answer one that has expired.
@@ -134,21 +166,24 @@ pub trait Resolutions: Send + Sync {
         transaction_id: &TransactionId,
     ) -> impl Future<Output = Result<Vec<Revision>, Unavailable>> + Send;
 
-    /// Records a correction for ever and marks its conflict as accepted with the correction's receipt, for ever: both or
-    /// neither, atomically. MUST answer `Changed`, and change nothing, when the number is taken, or the conflict is
-    /// accepted already or not there.
+    /// Records a correction for ever, marks its conflict as accepted with the correction's receipt for ever, and stores the
+    /// audit record: MUST do all or none, atomically. MUST answer `Changed`, and change nothing, when the number is taken, or
+    /// the conflict is accepted already or not there.
     fn accept(
         &self,
         key: &ContentKey,
         correction: &Correction,
+        audit: &AuditRecord,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
-    /// Marks a conflict as one whose original is kept: it may be deleted 30 days from `now`, and MUST NOT before. MUST
-    /// answer `Changed`, and change nothing, when the conflict is accepted or not there.
+    /// Marks a conflict as one whose original is kept, and stores the audit record: MUST do both or neither. The conflict may
+    /// be deleted 30 days from `now`, and MUST NOT before. MUST answer `Changed`, and change nothing, when the conflict is
+    /// accepted or not there.
     fn keep_original(
         &self,
         key: &ContentKey,
         now: Timestamp,
+        audit: &AuditRecord,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 }
 
@@ -289,10 +324,20 @@ pub trait Deliveries: Send + Sync {
         late: &LateAttempt,
         changed: Option<&Delivery>,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
+}
 
-    /// Stores a round that was opened, like [`replace`](Self::replace), and the old round's attempts beside it: MUST do
-    /// both or neither.
-    fn open_round(&self, opened: &OpenedRound) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
+/// The rounds that operators open.
+pub trait Rounds: Send + Sync {
+    /// Reads a delivery. MUST see every write that was answered before.
+    fn read(&self, id: &DeliveryId) -> impl Future<Output = Result<Option<Delivery>, Unavailable>> + Send;
+
+    /// Stores a round that was opened if the stored delivery has the revision before this one's, the old round's attempts
+    /// beside it, and the audit record: MUST do all or none, and MUST be durable before it answers.
+    fn open_round(
+        &self,
+        opened: &OpenedRound,
+        audit: &AuditRecord,
+    ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 }
 
 /// A page of what is under way.

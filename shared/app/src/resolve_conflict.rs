@@ -4,29 +4,16 @@
 //! taken. So repeating it gives the same correction, and of two operators one makes it and the other is told of it.
 
 use domain::{
-    inbound::{
-        click::ClickKeys,
-        conversion::Receipt,
-        correction::Correction,
-        refusal::{Conflict, ContentKey},
-    },
+    audit::{Action, AuditRecord, Operation, Subject},
+    inbound::{click::ClickKeys, conversion::Receipt, correction::Correction, refusal::ContentKey},
     jiff::Timestamp,
     values::ids::{ReceiptId, TransactionId},
 };
 
-use crate::ports::{Replaced, Resolutions, Unavailable};
+use crate::ports::{Replaced, Resolutions, StoredConflict, Unavailable};
 
 /// How often a lost race for a transaction's next number is run again.
 const MAX_RACES: u32 = 10;
-
-/// A conflict as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredConflict {
-    /// What was sent. It was received when it first was.
-    pub conflict: Conflict,
-    /// The correction's receipt, if it was accepted as one.
-    pub accepted: Option<Receipt>,
-}
 
 /// What came of resolving.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +37,7 @@ pub async fn accept(
     resolutions: &impl Resolutions,
     keys: &ClickKeys,
     (transaction_id, key): (&TransactionId, &ContentKey),
-    now: Timestamp,
+    (operation, now): (&Operation, Timestamp),
     receipt_id: ReceiptId,
 ) -> Result<Resolution, Unavailable> {
     for _ in 0..MAX_RACES {
@@ -64,7 +51,9 @@ pub async fn accept(
         let revisions = resolutions.revisions(&stored.conflict.provider, transaction_id).await?;
         let correction = Correction::of(&stored.conflict, &revisions, keys, receipt_id.clone(), now);
         let Some(correction) = correction else { return Ok(Resolution::NoOriginal) };
-        match resolutions.accept(key, &correction).await? {
+        let audit = record(operation, now, Action::AcceptConflict, &stored, key);
+        let audit = audit.with("correction", correction.number).with("receipt_id", &receipt_id);
+        match resolutions.accept(key, &correction, &audit).await? {
             Replaced::Done => return Ok(Resolution::Accepted(Box::new(correction))),
             // Another correction has taken the number, or this conflict was resolved: look again.
             Replaced::Changed => {}
@@ -77,14 +66,15 @@ pub async fn accept(
 pub async fn keep_original(
     resolutions: &impl Resolutions,
     (transaction_id, key): (&TransactionId, &ContentKey),
-    now: Timestamp,
+    (operation, now): (&Operation, Timestamp),
 ) -> Result<Resolution, Unavailable> {
-    match stored(resolutions, transaction_id, key, now).await? {
+    let stored = match stored(resolutions, transaction_id, key, now).await? {
         Err(resolution) => return Ok(resolution),
         Ok(StoredConflict { accepted: Some(receipt), .. }) => return Ok(Resolution::AcceptedBefore(receipt)),
-        Ok(_) => {}
-    }
-    match resolutions.keep_original(key, now).await? {
+        Ok(stored) => stored,
+    };
+    let audit = record(operation, now, Action::KeepOriginal, &stored, key);
+    match resolutions.keep_original(key, now, &audit).await? {
         Replaced::Done => Ok(Resolution::OriginalKept),
         // Accepted in the meantime, or gone.
         Replaced::Changed => {
@@ -92,6 +82,18 @@ pub async fn keep_original(
             Ok(stored.and_then(|stored| stored.accepted).map_or(Resolution::Unknown, Resolution::AcceptedBefore))
         }
     }
+}
+
+fn record(
+    operation: &Operation,
+    now: Timestamp,
+    action: Action,
+    stored: &StoredConflict,
+    key: &ContentKey,
+) -> AuditRecord {
+    let (provider, transaction_id) = (stored.conflict.provider.clone(), stored.conflict.transaction_id.clone());
+    let subject = Subject::Conflict { provider, transaction_id, content_id: key.as_str().to_owned() };
+    operation.record(now, action, subject)
 }
 
 async fn stored(

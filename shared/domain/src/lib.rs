@@ -6,6 +6,7 @@
 //!   the agreed thing there.
 //! - [`outbound`]: a partner's user comes to GG3 and reaches a campaign's goal, and a webhook tells the partner.
 //! - [`partner`]: the file with everything that was agreed with a partner, for both flows.
+//! - [`audit`]: who changed something by hand, when and why, for both flows.
 //! - [`lookup`]: where stored things of both flows are found again.
 //! - [`values`]: what all of them are written in, such as ids, money, time and signatures.
 //!
@@ -22,6 +23,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod audit;
 pub mod inbound;
 pub mod lookup;
 pub mod outbound;

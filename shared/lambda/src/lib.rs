@@ -15,9 +15,9 @@ mod openapi;
 pub mod postback;
 pub mod problem;
 pub mod queue;
-pub mod system;
 pub mod webhook_sender;
 
+pub use adapters::system;
 use domain::jiff::Timestamp;
 
 /// Returns the current time, cut to the millisecond, so that stored and answered times are equal.

@@ -6,10 +6,9 @@ use std::{
 };
 
 use adapters::dynamodb::{
-    catalogue::DynamoCatalogues, configuration::Written, item::media_buying::DeliveryItem,
-    participants::DynamoParticipants,
+    audit::DynamoAudit, catalogue::DynamoCatalogues, item::media_buying::DeliveryItem, participants::DynamoParticipants,
 };
-use app::ports::{Catalogues as _, Published, StoredParticipant};
+use app::ports::{Catalogues as _, Published, Replaced, StoredParticipant};
 use domain::{
     outbound::{
         catalogue::{Catalogue, PartnerGoals, Snapshot},
@@ -19,6 +18,7 @@ use domain::{
 };
 use serde_json::{Value, json};
 use tests::{
+    operator::audit_record,
     payload::{Message, queue_event},
     proxy::Proxy,
     queue::{Arrivals, dead_letter},
@@ -83,6 +83,7 @@ impl Fixture {
         let stack = Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"));
         let webhooks = stack.create_queue("webhooks").await;
         let catalogues = DynamoCatalogues::new(stack.dynamodb(), stack.table("catalogue").to_owned());
+        let audit = DynamoAudit::new(stack.dynamodb(), stack.table("audit").to_owned());
         loop {
             let (mut snapshot, expected) = match catalogues.current(None).await.unwrap() {
                 Published::Other(catalogue) => (Snapshot::from(*catalogue.clone()), Some(catalogue.version())),
@@ -91,12 +92,14 @@ impl Fixture {
             let goals: BTreeMap<Provider, PartnerGoals> = serde_json::from_value(goals()).unwrap();
             snapshot.partners.extend(goals);
             snapshot.version += 1;
-            if catalogues.publish(&snapshot, expected).await.unwrap() == Written::Done {
+            let record = audit_record("evaluator-a");
+            if catalogues.publish(&snapshot, expected, (&audit, &record)).await.unwrap() == Replaced::Done {
                 let Published::Other(catalogue) = catalogues.current(None).await.unwrap() else {
                     panic!("the catalogue was published")
                 };
-                assert_eq!(Snapshot::from(*catalogue.clone()), snapshot, "the catalogue is read as published");
-                assert_eq!(catalogues.publish(&snapshot, expected).await.unwrap(), Written::Lost);
+                assert_eq!(Snapshot::from(*catalogue.clone()), snapshot, "it is read as it was published");
+                let again = catalogues.publish(&snapshot, expected, (&audit, &audit_record("evaluator-a"))).await;
+                assert_eq!(again.unwrap(), Replaced::Changed);
                 let arrivals = Arrivals::of(&stack, &webhooks);
                 return Self { stack, catalogue: *catalogue, webhooks, arrivals, published: Instant::now() };
             }

@@ -1,10 +1,10 @@
 //! Tests the stored items: a catalogue is published as a whole, and a participant may expire.
 
-use adapters::dynamodb::{catalogue::DynamoCatalogues, configuration::Written};
-use app::ports::{Catalogues as _, Published};
+use adapters::dynamodb::{audit::DynamoAudit, catalogue::DynamoCatalogues};
+use app::ports::{Catalogues as _, Published, Replaced};
 use aws_sdk_dynamodb::types::{AttributeDefinition, AttributeValue, BillingMode, KeySchemaElement, KeyType};
 use domain::outbound::catalogue::Snapshot;
-use tests::fresh;
+use tests::{fresh, operator::audit_record};
 
 use crate::{
     events::{completed, now, opened},
@@ -34,27 +34,31 @@ async fn one_of_two_publishers_wins_and_old_catalogues_are_removed() {
     let name = table(fixture).await;
     let catalogues = DynamoCatalogues::new(fixture.stack.dynamodb(), name.clone());
     assert_eq!(catalogues.current(None).await.unwrap(), Published::Nothing);
+    let audit = DynamoAudit::new(fixture.stack.dynamodb(), fixture.stack.table("audit").to_owned());
+    let publish = async |snapshot: &Snapshot, expected: Option<u64>| {
+        catalogues.publish(snapshot, expected, (&audit, &audit_record("evaluator-a"))).await
+    };
     let mut expected = None;
     for version in 1..6 {
         // Both snapshots have the same version. The longer one has more chunks.
         let long = Snapshot { version, published_at: now(), ..Snapshot::from(fixture.catalogue.clone()) };
         let mut short = long.clone();
         short.partners.pop_last();
-        let results = tokio::join!(catalogues.publish(&long, expected), catalogues.publish(&short, expected));
+        let results = tokio::join!(publish(&long, expected), publish(&short, expected));
         let winner = match (results.0.unwrap(), results.1.unwrap()) {
-            (Written::Done, Written::Lost) => &long,
-            (Written::Lost, Written::Done) => &short,
-            other => panic!("exactly one publisher wins: {other:?}"),
+            (Replaced::Done, Replaced::Changed) => &long,
+            (Replaced::Changed, Replaced::Done) => &short,
+            other => panic!("one wins, not {other:?}"),
         };
         assert_eq!(current(&catalogues, expected).await.as_ref(), Some(winner));
-        assert_eq!(current(&catalogues, Some(version)).await, None, "the current version is not read again");
-        assert_eq!(catalogues.publish(&long, expected).await.unwrap(), Written::Lost);
+        assert_eq!(current(&catalogues, Some(version)).await, None, "it is held already");
+        assert_eq!(publish(&long, expected).await.unwrap(), Replaced::Changed);
         expected = Some(version);
     }
     let pointed = current(&catalogues, None).await.unwrap();
     for version in 6..9 {
         let next = Snapshot { version, ..pointed.clone() };
-        assert_eq!(catalogues.publish(&next, Some(version - 1)).await.unwrap(), Written::Done);
+        assert_eq!(publish(&next, Some(version - 1)).await.unwrap(), Replaced::Done);
     }
     let scan = fixture.stack.dynamodb().scan().table_name(&name).projection_expression("part");
     let all: Result<Vec<_>, _> = scan.into_paginator().items().send().collect().await;

@@ -6,6 +6,7 @@ use adapters::dynamodb::{item::RefusalItem, resolutions::DynamoResolutions};
 use app::ports::{Replaced, Resolutions};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
+    audit::{Author, Channel, Operation},
     inbound::{
         click::ClickKeys,
         conversion::Receipt,
@@ -21,6 +22,7 @@ use domain::{
 };
 use serde_json::Value;
 use tests::{
+    operator::audit_record,
     proxy::{Action, Proxy},
     stack::Stack,
 };
@@ -203,7 +205,7 @@ async fn of_many_operators_who_accept_two_conflicts_of_one_transaction_each_conf
     }
     let stack = &fixture.stack;
     let table = |noun: &str| stack.table(noun).to_owned();
-    let resolutions = DynamoResolutions::new(stack.dynamodb(), table("postbacks"), table("refusals"));
+    let resolutions = DynamoResolutions::new(stack.dynamodb(), table("postbacks"), table("refusals"), table("audit"));
     let (transaction, provider) = (TransactionId::new(transaction).unwrap(), Provider::new("acme").unwrap());
     let click_keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
     let operators = (0..10u8).map(|operator| {
@@ -213,7 +215,10 @@ async fn of_many_operators_who_accept_two_conflicts_of_one_transaction_each_conf
             let receipt_id = ReceiptId::from_random([operator; 16]);
             let which = (&transaction, &key);
             let now = Timestamp::UNIX_EPOCH;
-            app::resolve_conflict::accept(&resolutions, &click_keys, which, now, receipt_id).await.unwrap()
+            let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [operator; 8]);
+            app::resolve_conflict::accept(&resolutions, &click_keys, which, (&operation, now), receipt_id)
+                .await
+                .unwrap()
         })
     });
     for operator in operators.collect::<Vec<_>>() {
@@ -236,7 +241,7 @@ async fn of_many_operators_who_accept_two_conflicts_of_one_transaction_each_conf
         number: 2,
         corrected_at: Timestamp::UNIX_EPOCH,
     };
-    assert_eq!(resolutions.accept(&keys[0], &late).await, Ok(Replaced::Changed));
+    assert_eq!(resolutions.accept(&keys[0], &late, &audit_record("acme")).await, Ok(Replaced::Changed));
     assert_eq!(resolutions.revisions(&provider, &transaction).await.unwrap(), revisions);
 }
 

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use partner_simulator::{Settings, serve};
 use tests::{
-    partner_simulator::{Answer, PartnerSimulator, Requests, Signature, Told},
+    partner_simulator::{Answer, PartnerSimulator, Requests, Script, Signature},
     stack::http_client,
 };
 use tokio::net::TcpListener;
@@ -54,6 +54,6 @@ async fn a_known_secret_makes_the_partner_check_signatures() {
     };
     assert_eq!(call().await, Signature::Unchecked);
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
-    partner.tell("acme", &Told::secrets([secret])).await;
+    partner.tell("acme", &Script::secrets([secret])).await;
     assert_eq!(call().await, Signature::Refused("missing header id".to_owned()));
 }

@@ -2,7 +2,7 @@
 
 use domain::outbound::{attempt::AttemptOutcome, delivery::Status};
 use tests::{
-    partner_simulator::{Answer, Signature, Told},
+    partner_simulator::{Answer, Script, Signature},
     runtime_api::Settings,
 };
 
@@ -107,7 +107,7 @@ async fn while_a_secret_is_rotated_a_webhook_verifies_with_either() {
     partner.save().await;
     let sender = fixture.sender().await;
     for (known, verifies) in [(secret(1), true), (secret(2), true), (secret(3), false)] {
-        partner.simulator.tell(&partner.name, &Told::secrets([known.parse().unwrap()])).await;
+        partner.simulator.tell(&partner.name, &Script::secrets([known.parse().unwrap()])).await;
         assert_eq!(sender.give(&[partner.owe().await]).await, [0; 0]);
         let request = partner.received().await.pop().unwrap();
         assert_eq!(request.signature == Signature::Verified, verifies, "{request:?}");

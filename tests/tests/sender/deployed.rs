@@ -1,6 +1,6 @@
 //! Tests the deployed function through its real queues.
 
-use app::ports::{Deliveries as _, Replaced};
+use app::ports::Replaced;
 use domain::{
     outbound::{
         attempt::AttemptOutcome,
@@ -95,7 +95,7 @@ async fn a_round_opened_by_hand_keeps_the_id_and_old_attempts() {
     send(fixture, "webhooks", &message).await;
     let failed = fixture.until(id, "an attempt is recorded", |stored| stored.attempts().len() == 1).await;
     let opened = failed.open_round(now(), ChainTicket::from_random([3; 8]));
-    assert_eq!(fixture.deliveries().open_round(&opened).await, Ok(Replaced::Done));
+    assert_eq!(fixture.open_round(&opened).await, Ok(Replaced::Done));
     send(fixture, "webhook-retries", &opened.message).await;
 
     let ended = fixture.ended(id).await;

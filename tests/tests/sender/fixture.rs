@@ -4,23 +4,26 @@
 use std::time::Duration;
 
 use adapters::dynamodb::{
-    deliveries::{DynamoDeliveries, DynamoNewDeliveries},
+    audit::DynamoAudit,
+    deliveries::{DynamoDeliveries, DynamoNewDeliveries, DynamoRounds},
     item::media_buying::{AttemptItem, DELIVERY_ID, UNDER_WAY_INDEX, UNDER_WAY_SHARD, UNDER_WAY_SINCE},
 };
-use app::ports::{Deliveries as _, NewDeliveries as _, Put};
+use app::ports::{Deliveries as _, NewDeliveries as _, Put, Replaced, Rounds as _, Unavailable};
 use aws_sdk_dynamodb::types::{
     AttributeDefinition, AttributeValue, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
     ProjectionType, ScalarAttributeType,
 };
 use domain::{
-    outbound::delivery::{Delivery, Message},
+    outbound::delivery::{Delivery, Message, OpenedRound},
     values::{
         ids::{ChainTicket, DeliveryId},
         time::UnixMillis,
     },
 };
 use tests::{
-    eventually, fresh, payload,
+    eventually, fresh,
+    operator::audit_record,
+    payload,
     proxy::Proxy,
     queue::Arrivals,
     runtime_api::{Function, Settings},
@@ -102,7 +105,14 @@ impl Fixture {
         DynamoDeliveries::new(self.stack.dynamodb(), deliveries, attempts)
     }
 
-    /// Stores a delivery as the evaluator does, and returns its first message.
+    /// Opens a round as an operator does.
+    pub(crate) async fn open_round(&self, opened: &OpenedRound) -> Result<Replaced, Unavailable> {
+        let audit = DynamoAudit::new(self.stack.dynamodb(), self.stack.table("audit").to_owned());
+        let record = audit_record(opened.delivery.provider().as_str());
+        DynamoRounds::new(self.deliveries(), audit).open_round(opened, &record).await
+    }
+
+    /// Puts a delivery as the evaluator does, and gives its first message.
     pub(crate) async fn put(&self, delivery: &Delivery) -> Message {
         self.store(delivery).await;
         delivery.first_message(ChainTicket::from_random([1; 8])).unwrap()

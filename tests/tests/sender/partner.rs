@@ -1,13 +1,11 @@
 //! Makes a partner for one test, with one campaign. It is stored as `postbackctl` stores it, and the simulator answers
 //! for it.
 
-use adapters::{
-    dynamodb::{
-        configuration::{Configuration, Written},
-        item::{PROVIDER, PartnerItem, SecretsItem},
-    },
-    webhook::secret_of,
+use adapters::dynamodb::{
+    configuration::Configuration,
+    item::{PROVIDER, PartnerItem, SecretsItem},
 };
+use app::ports::{Partners as _, Replaced};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     outbound::{
@@ -17,13 +15,15 @@ use domain::{
     },
     values::{
         ids::{CampaignName, ChainTicket, ClickId, Provider, UserId},
+        signature::Secret,
         time::UnixMillis,
     },
 };
 use serde_json::json;
 use tests::{
     fresh, now,
-    partner_simulator::{Answer, PartnerSimulator, Request, Told},
+    operator::audit_record,
+    partner_simulator::{Answer, PartnerSimulator, Request, Script},
 };
 
 use crate::fixture::Fixture;
@@ -73,7 +73,7 @@ impl Partner {
         let mut partner = Self { name, agreed, simulator, fixture, version: 0 };
         partner.save().await;
         let secrets = partner.agreed.secrets.iter().map(|secret| secret.parse().unwrap());
-        let told = Told { secrets: Some(secrets.collect()), ..Told::answers(answers) };
+        let told = Script { secrets: Some(secrets.collect()), ..Script::answers(answers) };
         partner.simulator.tell(&partner.name, &told).await;
         partner
     }
@@ -101,9 +101,10 @@ impl Partner {
         };
         let item = PartnerItem { provider, version: self.version, updated_at: now(), file, token_hashes: Vec::new() };
         let stack = &self.fixture.stack;
-        let [partners, of_secrets] = ["partners", "secrets"].map(|noun| stack.table(noun).to_owned());
-        let configuration = Configuration::new(stack.dynamodb(), partners, of_secrets);
-        assert_eq!(configuration.put_partner(&item, Some(&secrets)).await, Ok(Written::Done));
+        let [partners, of_secrets, audit] = ["partners", "secrets", "audit"].map(|noun| stack.table(noun).to_owned());
+        let configuration = Configuration::new(stack.dynamodb(), partners, of_secrets, audit);
+        let written = configuration.put_partner(&item, Some(&secrets), &audit_record(&self.name)).await;
+        assert_eq!(written, Ok(Replaced::Done));
     }
 
     /// Deletes the partner's configuration.
@@ -138,5 +139,5 @@ impl Partner {
 
 /// Returns a secret for webhooks.
 pub(crate) fn secret(byte: u8) -> String {
-    secret_of([byte; 32]).reveal().to_owned()
+    Secret::for_webhooks([byte; 32]).reveal().to_owned()
 }

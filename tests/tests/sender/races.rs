@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use app::ports::{Deliveries as _, Replaced};
+use app::ports::Replaced;
 use domain::{
     outbound::{
         attempt::AttemptOutcome,
@@ -94,7 +94,7 @@ async fn an_answer_to_an_old_round_is_kept_and_a_2xx_delivers() {
         let (invocation, opened) = tokio::join!(sender.function.invoke(&event), async {
             in_the_air.hit().await;
             let opened = fixture.stored(id).await.open_round(now(), ChainTicket::from_random([3; 8]));
-            assert_eq!(fixture.deliveries().open_round(&opened).await, Ok(Replaced::Done));
+            assert_eq!(fixture.open_round(&opened).await, Ok(Replaced::Done));
             in_the_air.open();
             opened
         });

@@ -17,7 +17,7 @@ pub(crate) struct Plan {
     pub(super) content: Content,
 }
 
-/// When the caller should call again, from when it is told on.
+/// When the caller should call again, counted from the answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RetryAfter {
     Seconds(u32),

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::told::Answer;
+use crate::script::Answer;
 
 fn name(text: &str) -> Name {
     Name::new(text).unwrap()

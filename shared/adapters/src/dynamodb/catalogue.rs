@@ -1,24 +1,30 @@
 //! Stores the catalogue of campaigns as chunks of text and a pointer to the current version.
 
-use app::ports::{Catalogues, Published, Unavailable};
-use aws_sdk_dynamodb::Client;
-use domain::outbound::catalogue::{Catalogue, Snapshot};
+use app::ports::{Catalogues, Published, PublishedCampaigns, Publishing as PublishingPort, Replaced, Unavailable};
+use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
+use domain::{
+    audit::AuditRecord,
+    outbound::catalogue::{Catalogue, Snapshot},
+};
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::{
-    configuration::Written,
-    from_item,
+    audit::DynamoAudit,
     item::{
         VERSION,
         media_buying::{CURRENT, CatalogueChunkItem, CataloguePointerItem, PART, Publishing},
     },
     key_of, read,
-    write::{Requires, put, send_put},
+    write::{Requires, put, replaced, send_put},
 };
 
 const GET: &str = "DynamoDB GetItem catalogue";
 const PUT: &str = "DynamoDB PutItem catalogue";
+const POINT: &str = "DynamoDB TransactWriteItems catalogue, audit";
+
+/// The code by which DynamoDB says that there is no such table.
+const NO_TABLE: &str = "ResourceNotFoundException";
 
 /// Limits the text of one chunk, in bytes, because an item has at most 400 KB.
 const MAX_CHUNK_BYTES: usize = 300_000;
@@ -36,15 +42,20 @@ impl DynamoCatalogues {
         Self { client, table }
     }
 
-    /// Makes this the current catalogue if the current version is still `expected`, or if `expected` is `None` and
-    /// there is none.
+    /// Makes this the current catalogue, if the current one still has the version `expected` (none: if there is none), and
+    /// stores the audit record with it: both or neither.
     ///
-    /// The chunks are written first, and nobody reads them before the pointer names them. Then the catalogue before the
-    /// previous one is deleted, since it is no longer read.
-    pub async fn publish(&self, snapshot: &Snapshot, expected: Option<u64>) -> Result<Written, Unavailable> {
+    /// The chunks come first and are nobody's before the pointer names them. Then the one that was superseded before the
+    /// last is deleted: nobody has been reading it since.
+    pub async fn publish(
+        &self,
+        snapshot: &Snapshot,
+        expected: Option<u64>,
+        (audit, record): (&DynamoAudit, &AuditRecord),
+    ) -> Result<Replaced, Unavailable> {
         let before = self.pointer().await?;
         if before.as_ref().map(|pointer| pointer.version) != expected {
-            return Ok(Written::Lost);
+            return Ok(Replaced::Changed);
         }
         let text = serde_json::to_string(snapshot).map_err(|_| broken(PUT, "cannot be written as JSON"))?;
         let chunks = chunks(&text);
@@ -59,8 +70,10 @@ impl DynamoCatalogues {
         let published_at = snapshot.published_at;
         let part = CURRENT.to_owned();
         let pointer = CataloguePointerItem { part, version, digest, chunks, published_at, superseded };
-        let written = self.point(&pointer, expected).await?;
-        if let (Written::Done, Some(old)) = (written, before.and_then(|pointer| pointer.superseded)) {
+        let put = put(POINT, &self.table, &pointer, Requires::still(PART, VERSION, expected))?;
+        let writes = vec![TransactWriteItem::builder().put(put).build()];
+        let written = audit.transact(POINT, writes, record).await.map(replaced)?;
+        if let (Replaced::Done, Some(old)) = (written, before.and_then(|pointer| pointer.superseded)) {
             for n in 0..old.chunks {
                 let key = Some(key_of(PART, old.chunk_key(n)));
                 // A chunk that is left over costs only its storage.
@@ -68,15 +81,6 @@ impl DynamoCatalogues {
             }
         }
         Ok(written)
-    }
-
-    async fn point(&self, pointer: &CataloguePointerItem, expected: Option<u64>) -> Result<Written, Unavailable> {
-        let put = put(PUT, &self.table, pointer, Requires::still(PART, VERSION, expected))?;
-        let standing = send_put(&self.client, PUT, put).await?;
-        let standing = standing.map(|item| from_item::<CataloguePointerItem>(PUT, item));
-        // If the answer to our own write was lost, the stored pointer is ours.
-        let is_ours = standing.is_none_or(|standing| standing.is_ok_and(|it| it.current() == pointer.current()));
-        Ok(if is_ours { Written::Done } else { Written::Lost })
     }
 
     async fn pointer(&self) -> Result<Option<CataloguePointerItem>, Unavailable> {
@@ -109,6 +113,43 @@ impl Catalogues for DynamoCatalogues {
             Some(pointer) if held == Some(pointer.version) => Ok(Published::Same),
             Some(pointer) => self.read(&pointer.current()).await.map(|read| Published::Other(Box::new(read))),
         }
+    }
+}
+
+/// [`PublishingPort`] in the table of the catalogue and that of audit records.
+#[derive(Debug, Clone)]
+pub struct DynamoPublishing {
+    catalogues: DynamoCatalogues,
+    audit: DynamoAudit,
+}
+
+impl DynamoPublishing {
+    /// Takes the table of the catalogue and that of audit records.
+    pub fn new(client: Client, catalogue: String, audit: String) -> Self {
+        Self { catalogues: DynamoCatalogues::new(client.clone(), catalogue), audit: DynamoAudit::new(client, audit) }
+    }
+}
+
+impl PublishingPort for DynamoPublishing {
+    async fn load(&self) -> Result<PublishedCampaigns, Unavailable> {
+        match self.catalogues.current(None).await {
+            Ok(Published::Other(catalogue)) => Ok(PublishedCampaigns::Current(Snapshot::from(*catalogue))),
+            Ok(Published::Nothing | Published::Same) => Ok(PublishedCampaigns::Nothing),
+            Err(unavailable) if unavailable.reason == NO_TABLE => Ok(PublishedCampaigns::NoTable),
+            Err(unavailable) => Err(unavailable),
+        }
+    }
+
+    async fn publish(
+        &self,
+        snapshot: &Snapshot,
+        expected: Option<u64>,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
+        if snapshot.version <= expected.unwrap_or_default() {
+            return Err(broken(PUT, "a version only counts up"));
+        }
+        self.catalogues.publish(snapshot, expected, (&self.audit, audit)).await
     }
 }
 

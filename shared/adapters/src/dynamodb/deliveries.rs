@@ -1,17 +1,19 @@
 //! Stores deliveries, one item each with its current round, and beside them the attempts of older rounds.
 
-use app::ports::{Claimed, Deliveries, NewDeliveries, Put, Replaced, Unavailable};
+use app::ports::{Claimed, Deliveries, NewDeliveries, Put, Replaced, Rounds, Unavailable};
 use aws_sdk_dynamodb::{
     Client,
     operation::update_item::UpdateItemError,
     types::{Put as PutRequest, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 use domain::{
+    audit::AuditRecord,
     outbound::delivery::{Claim, Delivery, LateAttempt, Message, OpenedRound},
     values::ids::DeliveryId,
 };
 
 use super::{
+    audit::DynamoAudit,
     from_item,
     item::media_buying::{AttemptItem, CLAIM_PATH, DELIVERY_ID, DELIVERY_REVISION, DeliveryItem},
     key_of, number, read, value,
@@ -24,6 +26,7 @@ const CLAIM: &str = "DynamoDB UpdateItem deliveries";
 const GET: &str = "DynamoDB GetItem deliveries";
 const PUT_ATTEMPT: &str = "DynamoDB PutItem attempts";
 const PUT_BOTH: &str = "DynamoDB TransactWriteItems deliveries, attempts";
+const OPEN_ROUND: &str = "DynamoDB TransactWriteItems deliveries, attempts, audit";
 
 /// Implements [`NewDeliveries`] in a table.
 #[derive(Debug, Clone)]
@@ -73,19 +76,15 @@ impl DynamoDeliveries {
         put(PUT_ATTEMPT, &self.attempts, attempt, Requires::Nothing)
     }
 
-    /// Writes a delivery and these attempts, all or none.
-    async fn put_together(
+    /// Makes the puts of a delivery and of these attempts.
+    fn puts(
         &self,
         delivery: &Delivery,
         attempts: impl IntoIterator<Item = AttemptItem>,
-    ) -> Result<Replaced, Unavailable> {
-        let mut puts = vec![self.put_of(delivery)?];
-        for attempt in attempts {
-            puts.push(self.put_of_attempt(&attempt)?);
-        }
-        let writes = puts.into_iter().map(|put| TransactWriteItem::builder().put(put).build()).collect();
-        // Only the delivery's write has a condition.
-        transact(&self.client, PUT_BOTH, writes, &[CONDITION]).await.map(replaced)
+    ) -> Result<Vec<TransactWriteItem>, Unavailable> {
+        let attempts = attempts.into_iter().map(|attempt| self.put_of_attempt(&attempt));
+        let puts = std::iter::once(self.put_of(delivery)).chain(attempts);
+        puts.map(|put| Ok(TransactWriteItem::builder().put(put?).build())).collect()
     }
 }
 
@@ -140,15 +139,38 @@ impl Deliveries for DynamoDeliveries {
     async fn keep_late(&self, late: &LateAttempt, changed: Option<&Delivery>) -> Result<Replaced, Unavailable> {
         let attempt = AttemptItem::from(late);
         if let Some(delivery) = changed {
-            return self.put_together(delivery, [attempt]).await;
+            let writes = self.puts(delivery, [attempt])?;
+            // Only the delivery's write has a condition.
+            return transact(&self.client, PUT_BOTH, writes, &[CONDITION]).await.map(replaced);
         }
         send_put(&self.client, PUT_ATTEMPT, self.put_of_attempt(&attempt)?).await.map(|_| Replaced::Done)
     }
+}
 
-    /// Makes a transaction with one write for the delivery and one for each attempt of the old round.
-    async fn open_round(&self, opened: &OpenedRound) -> Result<Replaced, Unavailable> {
+/// [`Rounds`] in three tables.
+#[derive(Debug, Clone)]
+pub struct DynamoRounds {
+    deliveries: DynamoDeliveries,
+    audit: DynamoAudit,
+}
+
+impl DynamoRounds {
+    /// Takes the deliveries, and the audit records that are stored with their rounds.
+    pub fn new(deliveries: DynamoDeliveries, audit: DynamoAudit) -> Self {
+        Self { deliveries, audit }
+    }
+}
+
+impl Rounds for DynamoRounds {
+    async fn read(&self, id: &DeliveryId) -> Result<Option<Delivery>, Unavailable> {
+        self.deliveries.read(id).await
+    }
+
+    /// One transaction of as many writes as the old round had attempts, and two.
+    async fn open_round(&self, opened: &OpenedRound, audit: &AuditRecord) -> Result<Replaced, Unavailable> {
         let moved = opened.moved.iter();
         let moved = moved.map(|attempt| AttemptItem::of_round(opened.delivery.id(), opened.moved_round, attempt));
-        self.put_together(&opened.delivery, moved).await
+        let writes = self.deliveries.puts(&opened.delivery, moved)?;
+        self.audit.transact(OPEN_ROUND, writes, audit).await.map(replaced)
     }
 }

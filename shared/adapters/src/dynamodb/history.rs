@@ -2,19 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use app::ports::Unavailable;
+use app::ports::{FoundRevisions, InboundRecords, Unavailable};
 use aws_sdk_dynamodb::Client;
 use domain::{
-    inbound::refusal::ContentKey,
-    values::ids::{ClickId, DeliveryId, Provider, TransactionId},
+    inbound::{click::Click, correction::Revision, refusal::ContentKey},
+    values::ids::{ClickId, Provider, TransactionId},
 };
 use serde::de::DeserializeOwned;
 
 use super::{
-    item::{
-        CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION, RefusalItem,
-        media_buying::{DELIVERY_ID, DeliveryItem},
-    },
+    item::{CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION, RefusalItem},
     key_of,
     read::{self, get_all, get_readable},
     text,
@@ -31,13 +28,12 @@ pub struct History {
     postbacks: String,
     refusals: String,
     clicks: String,
-    deliveries: String,
 }
 
 impl History {
-    /// Uses these four tables.
-    pub fn new(client: Client, postbacks: String, refusals: String, clicks: String, deliveries: String) -> Self {
-        Self { client, postbacks, refusals, clicks, deliveries }
+    /// Uses these three tables.
+    pub fn new(client: Client, postbacks: String, refusals: String, clicks: String) -> Self {
+        Self { client, postbacks, refusals, clicks }
     }
 
     /// Returns everything recorded under one transaction.
@@ -87,29 +83,6 @@ impl History {
         Ok(found.into_iter().map(|item| (item.lookup_key(), item)).collect())
     }
 
-    /// Returns those clicks of these ids that are ours and still stored.
-    pub async fn clicks<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<ClickItem>, Unavailable> {
-        self.get_all(&self.clicks, CLICK_ID, ids).await
-    }
-
-    /// Returns a click.
-    pub async fn click(&self, click_id: &ClickId) -> Result<Option<ClickItem>, Unavailable> {
-        self.get(&self.clicks, CLICK_ID, click_id.as_str()).await
-    }
-
-    /// Returns the deliveries of these ids with their current rounds.
-    pub async fn deliveries<'a>(
-        &self,
-        ids: impl IntoIterator<Item = &'a str>,
-    ) -> Result<Vec<DeliveryItem>, Unavailable> {
-        self.get_all(&self.deliveries, DELIVERY_ID, ids).await
-    }
-
-    /// Returns a delivery with its current round.
-    pub async fn delivery(&self, id: &DeliveryId) -> Result<Option<DeliveryItem>, Unavailable> {
-        self.get(&self.deliveries, DELIVERY_ID, id.as_str()).await
-    }
-
     async fn get_all<'a, T: DeserializeOwned>(
         &self,
         table: &str,
@@ -122,6 +95,36 @@ impl History {
     async fn get<T: DeserializeOwned>(&self, table: &str, name: &str, value: &str) -> Result<Option<T>, Unavailable> {
         let get = self.client.get_item().table_name(table).set_key(Some(key_of(name, value)));
         read::get(GET, get.consistent_read(true)).await
+    }
+}
+
+impl InboundRecords for History {
+    async fn transaction(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> Result<Vec<Revision>, Unavailable> {
+        let items = History::transaction(self, provider, transaction_id).await?;
+        // The reason may quote values.
+        let unreadable = |_| Unavailable { service: QUERY, reason: "holds a postback that cannot be read".into() };
+        items.into_iter().map(|item| Revision::try_from(item).map_err(unreadable)).collect()
+    }
+
+    async fn revisions(&self, keys: &BTreeSet<&str>) -> Result<FoundRevisions, Unavailable> {
+        let mut items = self.postbacks(keys.iter().copied()).await?;
+        let mut found = FoundRevisions::default();
+        for key in keys {
+            match items.remove(*key).map(Revision::try_from) {
+                Some(Ok(revision)) => found.revisions.push(revision),
+                Some(Err(_)) | None => found.unreadable.push((*key).to_owned()),
+            }
+        }
+        Ok(found)
+    }
+
+    async fn clicks(&self, ids: &BTreeSet<ClickId>) -> Result<Vec<Click>, Unavailable> {
+        let items: Vec<ClickItem> = self.get_all(&self.clicks, CLICK_ID, ids.iter().map(ClickId::as_str)).await?;
+        Ok(items.into_iter().map(Click::from).collect())
     }
 }
 

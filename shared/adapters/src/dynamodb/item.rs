@@ -12,24 +12,24 @@
 //! | `participants` | `user_id` | `event-evaluator` |
 //! | `deliveries` | `delivery_id`; index `under_way`: `under_way_shard`, `under_way_since`; index `failed`: `failed_shard`, `failed_at` | `event-evaluator` puts them, `webhook-sender`, `delivery-sweep` and `postbackctl` change them |
 //! | `attempts` | `delivery_id`; `attempt`: round and number | `webhook-sender`, `postbackctl` |
+//! | `audit` | `day`: the UTC date; `at_and_id`: the instant to the millisecond, `#`, the record's id | `postbackctl` |
 
 pub mod lookups;
 pub mod media_buying;
 
-use std::{fmt, net::IpAddr};
+use std::net::IpAddr;
 
 use domain::{
+    audit::AuditRecord,
     inbound::{
-        click::{Click, ClickKeys, ClickOrigin},
+        click::{Click, ClickOrigin},
         conversion::{Receipt, RecordedPostback},
         correction::{Correction, Revision},
-        credential::{CredentialKind, Credentials, TokenHash},
         fault::Fault,
         postback::{Content, Difference, Postback},
         refusal::{Conflict, ContentKey, REFUSAL_KEPT_SECONDS, Refusal},
     },
     jiff::{Timestamp, ToSpan},
-    partner::{Partner, PartnerFile},
     values::{
         ids::{ClickId, EventId, EventName, LandingName, Provider, ReceiptId, TransactionId, UserId},
         money::{Amount, Currency},
@@ -44,9 +44,8 @@ pub const PROVIDER: &str = "provider";
 pub const VERSION: &str = "version";
 /// Names the key of `secrets`.
 pub const OWNER: &str = "owner";
-/// Names the owner in `secrets` of secrets that belong to no partner.
-pub const SYSTEM_OWNER: &str = "system";
-/// Names the partition key of `postbacks`.
+pub use app::ports::SYSTEM_OWNER;
+/// `postbacks`: its partition key.
 pub const PROVIDER_TRANSACTION: &str = "provider_transaction";
 /// Names the sort key of `postbacks`.
 pub const REVISION: &str = "revision";
@@ -58,87 +57,13 @@ pub const CORRECTION_PREFIX: &str = "correction-";
 pub const PROVIDER_CONTENT: &str = "provider_content";
 /// Names the key of `clicks`.
 pub const CLICK_ID: &str = "click_id";
+/// `audit`: its partition key.
+pub const DAY: &str = "day";
+/// `audit`: its sort key.
+pub const AT_AND_ID: &str = "at_and_id";
 
-/// Holds one partner in `partners`. It contains no secret; of the tokens it has only the hashes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartnerItem {
-    /// Holds the key.
-    pub provider: Provider,
-    /// Counts the changes, from 1.
-    pub version: u64,
-    /// Says when the partner was last changed.
-    pub updated_at: Timestamp,
-    /// Holds the [`PartnerFile`] as JSON.
-    pub file: String,
-    /// Holds the SHA-256 of each live token.
-    #[serde(default)]
-    pub token_hashes: Vec<TokenHash>,
-}
-
-impl PartnerItem {
-    /// Returns the operator's file, or why it cannot be read, without quoting it, since it contains URLs of webhooks.
-    pub fn file(&self) -> Result<PartnerFile, String> {
-        let fault = |fault: serde_json::Error| {
-            format!("{:?} error at line {}, column {}", fault.classify(), fault.line(), fault.column())
-        };
-        serde_json::from_str(&self.file).map_err(fault)
-    }
-
-    /// Returns the partner that the file describes.
-    pub fn partner(&self) -> Result<Partner, String> {
-        Partner::try_from(self.file()?)
-            .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-    }
-
-    /// Returns the credentials that this partner's calls are checked against, with its secrets if it has any.
-    pub fn credentials(&self, kind: CredentialKind, secrets: Option<SecretsItem>) -> Credentials {
-        match kind {
-            CredentialKind::Token => Credentials::Tokens(self.token_hashes.clone()),
-            CredentialKind::Signature => {
-                Credentials::Secrets(secrets.map(|item| secrets_of(item.signature_secrets)).unwrap_or_default())
-            }
-        }
-    }
-}
-
-/// Holds one owner's secrets in `secrets`.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SecretsItem {
-    /// Holds the key.
-    pub owner: String,
-    /// Holds a partner's signing secrets, the newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub signature_secrets: Vec<String>,
-    /// Holds a partner's secrets for webhooks, `whsec_` and base64, the newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub webhook_secrets: Vec<String>,
-    /// Holds the system's keys of click ids, the newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub click_keys: Vec<String>,
-    /// Holds the system's secrets of `/click` links, the newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub link_secrets: Vec<String>,
-}
-
-/// Prints the owner and no secret.
-impl fmt::Debug for SecretsItem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SecretsItem").field("owner", &self.owner).finish_non_exhaustive()
-    }
-}
-
-impl SecretsItem {
-    /// Returns the key of a partner's secrets.
-    pub fn partner_owner(provider: &Provider) -> String {
-        format!("partner/{provider}")
-    }
-
-    /// Returns the system's keys, or `None` if this item does not hold all of them.
-    pub fn system_keys(self) -> Option<app::ports::SystemKeys> {
-        let click = ClickKeys::new(secrets_of(self.click_keys))?;
-        Some(app::ports::SystemKeys { click, link: secrets_of(self.link_secrets) })
-    }
-}
+/// `partners`: one partner. `secrets`: one owner's secrets. Their fields are the attributes.
+pub use app::ports::{StoredPartner as PartnerItem, StoredSecrets as SecretsItem};
 
 pub(crate) fn secrets_of(texts: Vec<String>) -> Vec<Secret> {
     texts.into_iter().map(Secret::new).collect()
@@ -229,6 +154,15 @@ impl From<&Correction> for PostbackItem {
             original_receipt_id: Some(original_receipt_id.clone()),
             corrected_at: Some(*corrected_at),
             ..Self::from(&recorded)
+        }
+    }
+}
+
+impl From<&Revision> for PostbackItem {
+    fn from(revision: &Revision) -> Self {
+        match revision {
+            Revision::Original(recorded) => recorded.into(),
+            Revision::Correction(correction) => correction.into(),
         }
     }
 }
@@ -348,7 +282,7 @@ pub const ACCEPTED: &str = "accepted";
 pub const ACCEPTED_AT: &str = "accepted_at";
 /// Names the time in `refusals` at which a conflict's original was kept.
 pub const ORIGINAL_KEPT_AT: &str = "original_kept_at";
-/// Names the time to live in `refusals` and `clicks`.
+/// `refusals`, `clicks`, `audit`: the time to live.
 pub const EXPIRES_AT: &str = "expires_at";
 
 impl RefusalItem {
@@ -462,6 +396,31 @@ impl From<ClickItem> for Click {
     fn from(item: ClickItem) -> Self {
         let ClickItem { click_id, provider, landing, user_id, clicked_at, .. } = item;
         Self { click_id, provider, landing, user_id, clicked_at }
+    }
+}
+
+/// `audit`: the record of one change by an operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditItem {
+    /// The partition key.
+    pub day: String,
+    /// The sort key.
+    pub at_and_id: String,
+    /// The record.
+    #[serde(flatten)]
+    pub record: AuditRecord,
+    /// When it expires, in Unix seconds.
+    pub expires_at: i64,
+}
+
+impl From<&AuditRecord> for AuditItem {
+    fn from(record: &AuditRecord) -> Self {
+        Self {
+            day: record.day().to_string(),
+            at_and_id: format!("{:.3}#{}", record.at, record.id),
+            record: record.clone(),
+            expires_at: record.expires_at(),
+        }
     }
 }
 

@@ -12,7 +12,9 @@ use aws_sdk_dynamodb::{
 use domain::lookup::LookupEntry;
 use futures_util::future::join_all;
 
-pub use self::listing::{Listing, Range};
+pub use app::ports::Range;
+
+pub use self::listing::Listing;
 use super::{Item, item::lookups::LookupItem, to_item};
 use crate::aws::unavailable;
 

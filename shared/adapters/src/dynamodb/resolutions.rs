@@ -1,14 +1,12 @@
 //! Stores operators' decisions on conflicts: corrections beside the originals, and marks on the conflicts.
 
-use app::{
-    ports::{Replaced, Resolutions, Unavailable},
-    resolve_conflict::StoredConflict,
-};
+use app::ports::{Replaced, Resolutions, StoredConflict, Unavailable};
 use aws_sdk_dynamodb::{
     Client,
     types::{TransactWriteItem, Update},
 };
 use domain::{
+    audit::AuditRecord,
     inbound::{
         correction::{Correction, Revision},
         refusal::{Conflict, ContentKey, REFUSAL_KEPT_SECONDS},
@@ -18,18 +16,19 @@ use domain::{
 };
 
 use super::{
+    audit::DynamoAudit,
     item::{
         ACCEPTED, ACCEPTED_AT, EXPIRES_AT, ORIGINAL_KEPT_AT, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem,
         RefusalItem, RefusalKind,
     },
     key_of, number, read, text, value,
-    write::{CONDITION, Requires, put, replaced, took_place, transact, unmade},
+    write::{Requires, put, replaced, unmade},
 };
 
 const GET: &str = "DynamoDB GetItem refusals";
 const QUERY: &str = "DynamoDB Query postbacks";
-const ACCEPT: &str = "DynamoDB TransactWriteItems postbacks, refusals";
-const UPDATE: &str = "DynamoDB UpdateItem refusals";
+const ACCEPT: &str = "DynamoDB TransactWriteItems postbacks, refusals, audit";
+const KEEP: &str = "DynamoDB TransactWriteItems refusals, audit";
 
 /// Implements [`Resolutions`] in the tables of postbacks and refusals.
 #[derive(Debug, Clone)]
@@ -37,12 +36,14 @@ pub struct DynamoResolutions {
     client: Client,
     postbacks: String,
     refusals: String,
+    audit: DynamoAudit,
 }
 
 impl DynamoResolutions {
-    /// Uses these two tables.
-    pub fn new(client: Client, postbacks: String, refusals: String) -> Self {
-        Self { client, postbacks, refusals }
+    /// Takes the tables of postbacks, of refusals and of audit records.
+    pub fn new(client: Client, postbacks: String, refusals: String, audit: String) -> Self {
+        let audit = DynamoAudit::new(client.clone(), audit);
+        Self { client, postbacks, refusals, audit }
     }
 
     /// Writes the correction under a number that is not taken yet.
@@ -105,17 +106,24 @@ impl Resolutions for DynamoResolutions {
         Ok(revisions)
     }
 
-    async fn accept(&self, key: &ContentKey, correction: &Correction) -> Result<Replaced, Unavailable> {
+    async fn accept(
+        &self,
+        key: &ContentKey,
+        correction: &Correction,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
         let writes = vec![self.put(correction)?, self.mark(key, correction)?];
-        // If a condition fails or somebody else is writing, nothing changes, and reading again shows the current state.
-        transact(&self.client, ACCEPT, writes, &[CONDITION, "TransactionConflict"]).await.map(replaced)
+        self.audit.transact(ACCEPT, writes, audit).await.map(replaced)
     }
 
-    async fn keep_original(&self, key: &ContentKey, now: Timestamp) -> Result<Replaced, Unavailable> {
+    async fn keep_original(
+        &self,
+        key: &ContentKey,
+        now: Timestamp,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
         let expires_at = now.as_second().saturating_add(REFUSAL_KEPT_SECONDS);
-        let update = self
-            .client
-            .update_item()
+        let update = Update::builder()
             .table_name(&self.refusals)
             .set_key(Some(key_of(PROVIDER_CONTENT, key.as_str())))
             .update_expression("SET #kept = :kept, #expires = :expires")
@@ -125,7 +133,10 @@ impl Resolutions for DynamoResolutions {
             .expression_attribute_names("#kept", ORIGINAL_KEPT_AT)
             .expression_attribute_names("#expires", EXPIRES_AT)
             .expression_attribute_values(":kept", text(now))
-            .expression_attribute_values(":expires", number(expires_at));
-        took_place(UPDATE, update.send().await).map(replaced)
+            .expression_attribute_values(":expires", number(expires_at))
+            .build()
+            .map_err(unmade(KEEP))?;
+        let writes = vec![TransactWriteItem::builder().update(update).build()];
+        self.audit.transact(KEEP, writes, audit).await.map(replaced)
     }
 }

@@ -9,8 +9,8 @@ use domain::values::signature::Secret;
 use standardwebhooks::{Webhook, WebhookError};
 use thiserror::Error;
 
-/// Begins a partner's secret. The rest is the key in base64.
-pub const PREFIX: &str = "whsec_";
+/// What a partner's secret begins with; behind it is the key, in base64.
+pub const PREFIX: &str = domain::values::signature::WEBHOOK_PREFIX;
 
 /// Limits how many secrets are valid at once: the new one and the one it replaces.
 pub const MAX_SECRETS: usize = 2;
@@ -29,11 +29,6 @@ pub enum SecretFault {
     /// The secret does not have the form that Standard Webhooks prescribes.
     #[error("a webhook secret must be whsec_ followed by 24 to 64 bytes in base64")]
     Form,
-}
-
-/// Returns a partner's secret made of these random bytes, in the form of Standard Webhooks.
-pub fn secret_of(random: [u8; 32]) -> Secret {
-    Secret::new(format!("{PREFIX}{}", BASE64.encode(&random)))
 }
 
 impl Signer {
@@ -89,8 +84,8 @@ mod tests {
     }
 
     #[test]
-    fn a_generated_secret_can_sign() {
-        assert!(Signer::try_new(&[secret_of([7; 32]), secret_of([8; 32])]).is_ok());
+    fn a_secret_that_is_made_signs() {
+        assert!(Signer::try_new(&[Secret::for_webhooks([7; 32]), Secret::for_webhooks([8; 32])]).is_ok());
     }
 
     #[test]

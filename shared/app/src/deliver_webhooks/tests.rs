@@ -1,6 +1,7 @@
 use std::{collections::BTreeSet, num::NonZeroUsize, time::Duration};
 
 use domain::{
+    audit::{Author, Channel, Operation},
     jiff::SignedDuration,
     outbound::{
         agreed_ids::PartnerIds,
@@ -55,13 +56,17 @@ pub(crate) fn recipient(more: &str) -> KnownRecipient {
 }
 
 pub(crate) fn delivery(user: &str, partner_user: &str) -> Delivery {
+    delivery_at(user, partner_user, start())
+}
+
+pub(crate) fn delivery_at(user: &str, partner_user: &str, made_at: UnixMillis) -> Delivery {
     let owed = Owed {
         provider: provider(),
         campaign: CampaignName::new("welcome").unwrap(),
         ids: PartnerIds { click_id: ClickId::new("c-1").ok(), user_id: PartnerUserId::new(partner_user).ok() },
         occurred_at: start(),
     };
-    Delivery::new(UserId::new(user).unwrap(), owed, start(), ChainTicket::from_random([9; 8]))
+    Delivery::new(UserId::new(user).unwrap(), owed, made_at, ChainTicket::from_random([9; 8]))
 }
 
 pub(crate) fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase {
@@ -279,7 +284,9 @@ async fn a_round_by_hand_is_sent_under_the_same_id_and_ends_the_old_rounds_messa
     ready.handle(&[received(&first)], start().plus(FUNCTION)).await;
     let stored = world.state().deliveries[delivery.id()].clone();
     let opened = stored.open_round(start(), ChainTicket::from_random([3; 8]));
-    assert_eq!(world.open_round(&opened).await, Ok(crate::ports::Replaced::Done));
+    let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [1; 8]);
+    let audit = crate::operators::resend::record(&operation, &opened, start());
+    assert_eq!(crate::ports::Rounds::open_round(&world, &opened, &audit).await, Ok(crate::ports::Replaced::Done));
     world.state().resends.push((opened.message, start()));
     let outcomes = run(&world, &ready).await;
     assert!(outcomes.contains(&Outcome::Done(NoWorkReason::OlderRound)));

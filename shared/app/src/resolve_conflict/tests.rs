@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
 use domain::{
+    audit::{Author, Channel},
     inbound::{
         conversion::{Conversion, ConversionType, RecordedPostback},
         correction::Revision,
         postback::{Content, Postback},
-        refusal::KeptConflict,
+        refusal::{Conflict, KeptConflict},
     },
     values::{ids::Provider, signature::Secret},
 };
@@ -65,13 +66,24 @@ async fn world(amounts: &[&str]) -> World {
     world
 }
 
+/// An operation that differs from every other by its random bytes.
+fn operation(random: u8) -> Operation {
+    Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [random; 8])
+}
+
 async fn accept_as(world: &World, amount: &str, receipt: u8) -> Result<Resolution, Unavailable> {
     let key = conflict(amount).key();
-    accept(world, &keys(), (&transaction(), &key), at(200), ReceiptId::from_random([receipt; 16])).await
+    let operation = operation(receipt);
+    accept(world, &keys(), (&transaction(), &key), (&operation, at(200)), ReceiptId::from_random([receipt; 16])).await
 }
 
 async fn keep(world: &World, amount: &str) -> Resolution {
-    keep_original(world, (&transaction(), &conflict(amount).key()), at(200)).await.unwrap()
+    keep_original(world, (&transaction(), &conflict(amount).key()), (&operation(9), at(200))).await.unwrap()
+}
+
+/// What the audit records say was done.
+fn actions(world: &World) -> Vec<Action> {
+    world.state().audit.iter().map(|record| record.action).collect()
 }
 
 fn corrections(world: &World) -> Vec<Correction> {
@@ -110,6 +122,7 @@ async fn an_acceptance_that_failed_anywhere_can_be_repeated_and_leaves_one_corre
             let again = accept_as(&world, "2", 2).await;
             assert!(matches!(again, Ok(Resolution::Accepted(_) | Resolution::AcceptedBefore(_))), "{again:?}");
             assert_eq!(corrections(&world).len(), 1, "call {call}, {trouble:?}");
+            assert_eq!(actions(&world), [Action::AcceptConflict], "call {call}, {trouble:?}");
         }
     }
 }
@@ -130,9 +143,12 @@ async fn of_two_operators_who_correct_one_transaction_each_gets_a_number_of_its_
     let revisions = world.revisions(&conflict("3").provider, &transaction()).await.unwrap();
     let late = Correction::of(&conflict("3"), &revisions, &keys(), ReceiptId::from_random([3; 16]), at(200)).unwrap();
     assert!(matches!(accept_as(&world, "2", 2).await, Ok(Resolution::Accepted(_))));
-    assert_eq!(Resolutions::accept(&world, &conflict("3").key(), &late).await, Ok(Replaced::Changed));
+    let late_record = operation(7).record(at(200), Action::AcceptConflict, Subject::Catalogue);
+    assert_eq!(Resolutions::accept(&world, &conflict("3").key(), &late, &late_record).await, Ok(Replaced::Changed));
     assert!(matches!(accept_as(&world, "3", 3).await, Ok(Resolution::Accepted(_))));
     assert_eq!(corrections(&world).iter().map(|made| made.number).collect::<Vec<_>>(), [1, 2]);
+    // The lost race left no record.
+    assert_eq!(actions(&world), [Action::AcceptConflict; 2]);
 }
 
 #[tokio::test]
@@ -161,7 +177,24 @@ async fn what_is_not_kept_or_is_another_transactions_is_not_resolved() {
     assert_eq!(accept_as(&world, "7", 1).await, Ok(Resolution::Unknown));
     assert_eq!(keep(&world, "7").await, Resolution::Unknown);
     let (other, key) = (TransactionId::new("other").unwrap(), conflict("2").key());
-    let resolved = accept(&world, &keys(), (&other, &key), at(200), ReceiptId::from_random([1; 16])).await;
+    let receipt_id = ReceiptId::from_random([1; 16]);
+    let resolved = accept(&world, &keys(), (&other, &key), (&operation(1), at(200)), receipt_id).await;
     assert_eq!(resolved, Ok(Resolution::OfAnother(transaction())));
-    assert!(corrections(&world).is_empty());
+    assert!(corrections(&world).is_empty() && actions(&world).is_empty());
+}
+
+#[tokio::test]
+async fn an_original_is_kept_with_its_record_or_neither_is_stored() {
+    for call in 0..2 {
+        for trouble in [Trouble::Before, Trouble::After] {
+            let world = world(&["2"]).await;
+            let calls = world.state().calls.len();
+            world.state().trouble = BTreeMap::from([(calls + call, trouble)]);
+            let key = conflict("2").key();
+            let kept = keep_original(&world, (&transaction(), &key), (&operation(1), at(200))).await;
+            assert!(kept.is_err());
+            let state = world.state();
+            assert_eq!(state.kept_originals.len(), state.audit.len(), "call {call}, {trouble:?}");
+        }
+    }
 }

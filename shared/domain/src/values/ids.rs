@@ -107,6 +107,8 @@ macro_rules! text_type {
     };
 }
 
+pub(crate) use text_type;
+
 text_type!(
     /// Holds a partner's name on the wire: `[a-z0-9][a-z0-9-]{0,62}`.
     Provider, check_slug, SlugFault

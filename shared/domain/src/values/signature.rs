@@ -7,6 +7,7 @@
 
 use core::fmt;
 
+use data_encoding::BASE64;
 use hmac::{Hmac, KeyInit, Mac};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 use sha2::Sha256;
@@ -15,6 +16,9 @@ use crate::prelude::*;
 
 /// Encodes everything but RFC 3986's unreserved characters.
 pub(crate) const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// Begins every secret that webhooks are signed with. The key follows, in base64.
+pub const WEBHOOK_PREFIX: &str = "whsec_";
 
 /// Holds a shared secret, whose UTF-8 is the key. It is never printed.
 #[derive(Clone)]
@@ -31,6 +35,11 @@ impl Secret {
         // HMAC takes a key of any length. The unreachable fallback would verify none of our signatures.
         let keyed = Hmac::new_from_slice(text.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
         Self { text, keyed }
+    }
+
+    /// Makes a secret that webhooks are signed with, in Standard Webhooks' form: `whsec_` and base64.
+    pub fn for_webhooks(random: [u8; 32]) -> Self {
+        Self::new(format!("{WEBHOOK_PREFIX}{}", BASE64.encode(&random)))
     }
 
     /// Returns the text, for storing it or showing it once.

@@ -16,10 +16,11 @@ use app::{
     ports::{
         Catalogues, Claimed, ConversionQueue, DeadLetters, Deliveries, KnownPartner, KnownRecipient, NewDeliveries,
         PageToken, Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals, Replaced, ResendQueue,
-        Source, StoredParticipant, Surroundings, SystemKeys, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
+        Rounds, Source, StoredParticipant, Surroundings, SystemKeys, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
     },
 };
 use domain::{
+    audit::AuditRecord,
     inbound::{
         conversion::{Conversion, Receipt, RecordedPostback},
         refusal::{Conflict, ContentKey, KeptConflict, Refusal},
@@ -276,10 +277,16 @@ impl Deliveries for Stage {
         self.turn().await;
         self.world.keep_late(late, changed).await
     }
+}
 
-    async fn open_round(&self, opened: &OpenedRound) -> Result<Replaced, Unavailable> {
+impl Rounds for Stage {
+    async fn read(&self, id: &DeliveryId) -> Result<Option<Delivery>, Unavailable> {
+        Deliveries::read(self, id).await
+    }
+
+    async fn open_round(&self, opened: &OpenedRound, audit: &AuditRecord) -> Result<Replaced, Unavailable> {
         self.turn().await;
-        self.world.open_round(opened).await
+        self.world.open_round(opened, audit).await
     }
 }
 

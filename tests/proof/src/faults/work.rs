@@ -12,11 +12,15 @@ use app::{
     deliver_webhooks::{self, AttemptTime, DeliverWebhooks},
     evaluate_events::{self, EvaluateEvents},
     memory::Held,
-    ports::{Deliveries, KnownPartner, KnownRecipient, Replaced, ResendQueue, Surroundings, SystemKeys, Unavailable},
+    operators::resend,
+    ports::{
+        Deliveries, KnownPartner, KnownRecipient, Replaced, ResendQueue, Rounds, Surroundings, SystemKeys, Unavailable,
+    },
     relay_conversions::{Incoming, Relayed, relay},
     sweep_deliveries::{Lateness, SweepDeliveries},
 };
 use domain::{
+    audit::{Author, Channel, Operation},
     inbound::{
         click::ClickKeys,
         conversion::RecordedPostback,
@@ -188,7 +192,9 @@ async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_web
 async fn open_round(id: &DeliveryId, stage: &Stage) -> Result<(), Unavailable> {
     let Some(delivery) = Deliveries::read(stage, id).await? else { return Ok(()) };
     let opened = delivery.open_round(stage.now(), stage.ticket()?);
-    match Deliveries::open_round(stage, &opened).await? {
+    let author = Author::new("operator").expect("an author");
+    let operation = Operation::new(author, Channel::Postbackctl, None, [0; 8]);
+    match stage.open_round(&opened, &resend::record(&operation, &opened, stage.now())).await? {
         Replaced::Done => ResendQueue::send(stage, &opened.message, 0).await,
         Replaced::Changed => Ok(()),
     }

@@ -1,12 +1,13 @@
 //! Names the keys and attributes of media buying: the catalogue of campaigns, participants and deliveries.
 
+use app::ports::KeptAttempt;
 use domain::{
     outbound::{
         attempt::Attempt,
         delivery::{Delivery, LateAttempt, Status},
     },
     values::{
-        ids::{DeliveryId, Provider, UserId},
+        ids::{ClaimMark, DeliveryId, Provider, UserId},
         time::UnixMillis,
     },
 };
@@ -151,7 +152,25 @@ impl From<&LateAttempt> for AttemptItem {
     }
 }
 
-/// Describes one published version of the catalogue and where its text is stored.
+impl AttemptItem {
+    /// Returns the item of an attempt that was read, as it is stored.
+    pub fn of_kept(delivery_id: &DeliveryId, kept: &KeptAttempt) -> Self {
+        let KeptAttempt { round, late, attempt } = kept.clone();
+        match late {
+            None => Self::of_round(delivery_id, round, &attempt),
+            Some(mark) => Self::from(&LateAttempt { delivery_id: delivery_id.clone(), round, mark, attempt }),
+        }
+    }
+}
+
+impl From<AttemptItem> for KeptAttempt {
+    fn from(item: AttemptItem) -> Self {
+        let mark = item.attempt.rsplit_once('#').and_then(|(_, mark)| ClaimMark::new(mark).ok());
+        Self { round: item.round, late: mark.filter(|_| item.late), attempt: item.made }
+    }
+}
+
+/// One publishing of the catalogue: where its text stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publishing {
     /// Counts the versions.
@@ -279,6 +298,11 @@ mod tests {
         assert_eq!(from_item::<DeliveryItem>("test", item).unwrap().delivery, delivery);
         let attempt = AttemptItem::of_round(delivery.id(), 1, &delivery.attempts()[0]);
         assert_eq!(from_item::<AttemptItem>("test", to_item("test", &attempt).unwrap()).unwrap(), attempt);
+        assert_eq!(AttemptItem::of_kept(delivery.id(), &KeptAttempt::from(attempt.clone())), attempt);
+        let mark = ClaimMark::from_random([7; 8]);
+        let late = LateAttempt { delivery_id: delivery.id().clone(), round: 2, mark, attempt: attempt.made };
+        let late = AttemptItem::from(&late);
+        assert_eq!(AttemptItem::of_kept(delivery.id(), &KeptAttempt::from(late.clone())), late);
     }
 
     #[test]

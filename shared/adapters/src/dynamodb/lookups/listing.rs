@@ -2,13 +2,13 @@
 
 use std::collections::VecDeque;
 
-use app::ports::Unavailable;
+use app::ports::{Listings, Range, Unavailable};
 use aws_sdk_dynamodb::{operation::query::builders::QueryFluentBuilder, types::Select};
 use domain::{
     jiff::Timestamp,
     lookup::{Place, SHARDS, Subject},
 };
-use futures_util::future::join_all;
+use futures_util::{Stream, future::join_all, stream};
 
 use super::DynamoLookups;
 use crate::{
@@ -22,39 +22,7 @@ use crate::{
 
 const QUERY: &str = "DynamoDB Query lookups";
 
-/// Selects entries of a subject and their order.
-#[derive(Debug, Clone, Default)]
-pub struct Range {
-    /// Selects entries from this instant on.
-    pub from: Option<Timestamp>,
-    /// Selects entries before this instant.
-    pub to: Option<Timestamp>,
-    /// Is true to list the newest entries first.
-    pub newest_first: bool,
-    /// Selects only entries after this place in the chosen order, where an earlier list ended.
-    pub after: Option<Place>,
-    /// Says about how many entries will be requested, which decides how many are read from each shard at once.
-    pub wanted: usize,
-}
-
-impl Range {
-    /// Returns the least and the greatest text of a place in the range, or texts a little beyond.
-    fn bounds(&self) -> (String, String) {
-        let mut least = Place::bound(self.from.unwrap_or(Timestamp::UNIX_EPOCH));
-        let mut greatest = Place::bound(self.to.unwrap_or(Timestamp::MAX));
-        if let Some(after) = &self.after {
-            let after = after.to_string();
-            if self.newest_first {
-                greatest = greatest.min(after);
-            } else {
-                least = least.max(after);
-            }
-        }
-        (least, greatest)
-    }
-}
-
-/// Reads a list.
+/// A list that is being read.
 #[derive(Debug)]
 pub struct Listing {
     lookups: DynamoLookups,
@@ -113,6 +81,18 @@ impl DynamoLookups {
             .expression_attribute_values(":least", text(least))
             .expression_attribute_values(":greatest", text(greatest))
             .scan_index_forward(!range.newest_first)
+    }
+}
+
+impl Listings for DynamoLookups {
+    fn list(
+        &self,
+        subject: Subject,
+        range: Range,
+        now: Timestamp,
+    ) -> impl Stream<Item = Result<Place, Unavailable>> + Send {
+        let listing = DynamoLookups::list(self, subject, range, now);
+        stream::try_unfold(listing, async |mut listing| Ok(listing.next().await?.map(|place| (place, listing))))
     }
 }
 

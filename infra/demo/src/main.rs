@@ -1,0 +1,93 @@
+//! `demo`: plays the partners' document's own examples on a local stack, and shows what was stored of each.
+
+#![allow(clippy::print_stdout, reason = "the story is what it is for")]
+
+mod http;
+mod media_buying;
+mod operator;
+mod postbacks;
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use adapters::{
+    aws::{AwsSettings, CallLimits, http_client},
+    dynamodb::catalogue::DynamoCatalogues,
+};
+use anyhow::{Context, Result};
+use aws_config::BehaviorVersion;
+use clap::Parser;
+use serde::Deserialize;
+
+use crate::operator::Operator;
+
+/// How long the stack may take to do what a step of the story waits for.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Plays the partners' document's own examples on a local stack, and shows what happened.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// The stack's description, as `make up` writes it.
+    #[arg(long, default_value = ".stack/stack.json")]
+    stack_file: PathBuf,
+    /// The operator's command; the one beside this program without it.
+    #[arg(long)]
+    postbackctl: Option<PathBuf>,
+}
+
+/// The part of the stack's description that the story needs.
+#[derive(Debug, Deserialize)]
+struct Stack {
+    #[serde(rename = "stack_name")]
+    name: String,
+    tables: BTreeMap<String, String>,
+    queues: BTreeMap<String, String>,
+    partner_simulator_url: String,
+    sample_partners: BTreeMap<String, SamplePartner>,
+}
+
+#[derive(Debug, Deserialize)]
+struct SamplePartner {
+    postback_url: String,
+    #[serde(default)]
+    signature_secret: Option<String>,
+    #[serde(default)]
+    landings: BTreeMap<String, String>,
+}
+
+impl Stack {
+    fn queue(&self, name: &str) -> Result<&str> {
+        self.queues.get(name).map(String::as_str).with_context(|| format!("the stack has no queue {name}"))
+    }
+}
+
+/// Numbers the steps of the story.
+#[derive(Debug, Default)]
+struct Steps(usize);
+
+impl Steps {
+    fn begin(&mut self, title: &str) {
+        self.0 += 1;
+        println!("\n{}. {title}", self.0);
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    // reqwest is built without a TLS provider, so that there is only one: ring. A second installation changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let Arguments { stack_file, postbackctl } = Arguments::parse();
+    let text = std::fs::read_to_string(&stack_file)
+        .with_context(|| format!("cannot read {}: is the stack up? (make up)", stack_file.display()))?;
+    let stack: Stack = serde_json::from_str(&text).with_context(|| format!("cannot read {}", stack_file.display()))?;
+    let http = http_client(None).context("cannot make an HTTP client for AWS")?;
+    let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await;
+    let settings = AwsSettings::from(config);
+    let sqs = settings.sqs(CallLimits::BACKGROUND);
+    let catalogue = stack.tables.get("catalogue").context("the stack has no table catalogue")?;
+    let catalogues = DynamoCatalogues::new(settings.dynamodb(CallLimits::BACKGROUND), catalogue.clone());
+    let operator = Operator::new(postbackctl, &stack.name)?;
+    let mut steps = Steps::default();
+    let client = http::client()?;
+    postbacks::play(&stack, &client, &sqs, &operator, &mut steps).await?;
+    media_buying::play(&stack, &client, &sqs, (&catalogues, &operator), &mut steps).await
+}

@@ -1,0 +1,136 @@
+//! The outbound half of the story: a partner's user does at GG3 what four campaigns ask for, told in an awkward order; and
+//! the partner is told, though its server is down at first.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use app::ports::{Catalogues, Published};
+use aws_sdk_sqs::Client;
+use domain::{outbound::catalogue::Snapshot, values::time::UnixMillis};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{Stack, Steps, operator::Operator};
+
+const PARTNER: &str = "acme";
+
+/// Plays it, and shows what was stored.
+pub(crate) async fn play(
+    stack: &Stack,
+    client: &reqwest::Client,
+    sqs: &Client,
+    (catalogues, operator): (&impl Catalogues, &Operator),
+    steps: &mut Steps,
+) -> Result<()> {
+    let begin = beginning(catalogues).await?;
+    let user = format!("gg3-{}", begin.as_millisecond());
+    let story = Story { sqs, events: stack.queue("gg3-events")?, operator, user: &user, begin };
+    let tracking = json!({"provider": PARTNER, "click_id": "c-1", "user_id": "p-9"});
+
+    steps.begin("acme's user opens acme's link to GG3, clicks, completes two quests; the opening is told last");
+    let early = [
+        story.event("quest-1", "main_quest.completed", 300, json!({"quest_id": "connect-wallet"})),
+        story.event("clicks-1", "gg_button.clicked", 400, json!({"total_clicks": 45})),
+        story.event("quest-2", "main_quest.completed", 500, json!({"quest_id": "invite-a-friend"})),
+        story.event("opened", "tracking_link.opened", 100, json!({"total_clicks": 40, "tracking": tracking})),
+    ];
+    story.send(&early).await?;
+    // In the end the opening is there, and the five clicks and two quests count from it.
+    story.show_progress(|shown| shown.contains("5 of 10 clicks") && shown.contains("missing")).await?;
+
+    steps.begin("The rest, shuffled, with a repeated event: every goal is reached, each once");
+    // Of the four webhooks to come, the first requests fail, in three ways.
+    let failing = json!({"answers": [{"status": 500, "body": "down for maintenance", "times": 3}, {"close": true},
+        {"status": 503, "retry_after_seconds": 3}, {"status": 200, "body": "thank you"}]});
+    script(client, &stack.partner_simulator_url, &failing).await?;
+    let registered = json!({"method": "google", "total_clicks": 40, "tracking": tracking});
+    let late = [
+        story.event("quest-4", "main_quest.completed", 800, json!({"quest_id": "complete-50-quests"})),
+        story.event("clicks-2", "gg_button.clicked", 600, json!({"total_clicks": 50})),
+        story.event("registered", "user.registered", 200, registered),
+        story.event("quest-3", "main_quest.completed", 700, json!({"quest_id": "first-trade"})),
+        story.event("clicks-1", "gg_button.clicked", 400, json!({"total_clicks": 45})),
+    ];
+    story.send(&late).await?;
+    story.show_progress(|shown| shown.lines().all(|line| line.contains("reached; delivery "))).await?;
+
+    steps.begin(
+        "acme's server answers 500, breaks off, asks for patience, and then takes them: every attempt, as it is stored",
+    );
+    let is_delivered = |shown: &str| shown.lines().all(|line| line.ends_with(" delivered"));
+    operator.until_so(&story.progress(), is_delivered).await?;
+    print!("{}", operator.until(&["trace", "--user", &user], &["opening ", "attempt "]).await?);
+    Ok(())
+}
+
+/// Waits until every campaign of the partner has begun, and a little longer: the story's instants lie behind then.
+async fn beginning(catalogues: &impl Catalogues) -> Result<UnixMillis> {
+    let Published::Other(catalogue) = catalogues.current(None).await? else { bail!("no campaign is published") };
+    let snapshot = Snapshot::from(*catalogue);
+    let goals = snapshot.partners.iter().find(|(name, _)| name.as_str() == PARTNER);
+    let begin = goals.and_then(|(_, goals)| goals.campaigns.values().map(|terms| terms.active_from).max());
+    let begin = begin.with_context(|| format!("{PARTNER} has no campaigns"))?.max(UnixMillis::from(Timestamp::now()));
+    let ready = begin.plus(Duration::from_secs(1));
+    let wait = ready.as_millisecond().saturating_sub(Timestamp::now().as_millisecond());
+    let wait = Duration::from_millis(u64::try_from(wait).unwrap_or_default());
+    if wait > Duration::from_mins(1) {
+        bail!("{PARTNER}'s campaigns begin in {wait:?} only");
+    }
+    println!("\nacme's campaigns begin in a moment: {}", begin.timestamp());
+    tokio::time::sleep(wait).await;
+    Ok(begin)
+}
+
+/// Gives the partner's server, which is the partner simulator here, a script.
+async fn script(client: &reqwest::Client, url: &str, script: &Value) -> Result<()> {
+    let put = client.put(format!("{url}/_control/{PARTNER}")).header("content-type", "application/json");
+    let reply = put.body(script.to_string()).send().await;
+    let reply = reply.with_context(|| format!("the partner simulator is not there: {url}"))?;
+    if !reply.status().is_success() {
+        bail!("the partner simulator did not take the script: {}", reply.text().await.unwrap_or_default());
+    }
+    Ok(())
+}
+
+struct Story<'a> {
+    sqs: &'a Client,
+    events: &'a str,
+    operator: &'a Operator,
+    user: &'a str,
+    begin: UnixMillis,
+}
+
+impl Story<'_> {
+    /// Makes an event of this user, so many milliseconds after the beginning; `own` is what its type adds.
+    fn event(&self, id: &str, kind: &str, millis_after: u64, own: Value) -> Value {
+        let at = self.begin.plus(Duration::from_millis(millis_after));
+        let common = json!({
+            "id": format!("{}-{id}", self.user), "type": kind, "user_id": self.user, "occurred_at": at.to_string(),
+        });
+        let fields = [common, own].into_iter().filter_map(|part| part.as_object().cloned()).flatten();
+        Value::Object(fields.collect())
+    }
+
+    async fn send(&self, events: &[Value]) -> Result<()> {
+        for event in events {
+            println!("   gg3-events  <-  {event}");
+            let send = self.sqs.send_message().queue_url(self.events).message_body(event.to_string());
+            send.send().await.context("cannot put an event on the queue")?;
+        }
+        Ok(())
+    }
+
+    fn progress(&self) -> [&str; 5] {
+        ["progress", "--user", self.user, "--provider", PARTNER]
+    }
+
+    /// Waits until what is stored satisfies the condition, then shows it.
+    async fn show_progress(&self, is_so: impl Fn(&str) -> bool) -> Result<()> {
+        let shown = self.operator.until_so(&self.progress(), is_so).await?;
+        println!("   {} has come this far, as it is stored:", self.user);
+        for line in shown.lines() {
+            println!("     {line}");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,75 @@
+//! A partner's list of its transactions, as CSV.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::{Context, Result, anyhow, bail};
+use app::operators::reconcile::Line;
+use csv::{Position, ReaderBuilder, StringRecord, Trim};
+use domain::values::{
+    ids::TransactionId,
+    parameter_names::{Field, ParameterNames},
+};
+
+/// A list, and the columns of it that mean nothing to us.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct List {
+    pub(super) transactions: BTreeMap<TransactionId, Line>,
+    pub(super) compared: Vec<Field>,
+    pub(super) ignored: Vec<String>,
+}
+
+pub(super) fn read(path: &Path, names: &ParameterNames) -> Result<List> {
+    let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(file, names).with_context(|| path.display().to_string())
+}
+
+/// Each transaction once, or why the list cannot be compared. A column is known by our name or by the partner's.
+pub(super) fn parse(text: impl std::io::Read, names: &ParameterNames) -> Result<List> {
+    // Spaces around a cell are the spreadsheet's: no id begins or ends with one.
+    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text);
+    let header = reader.headers().context("the header cannot be read")?.clone();
+    let columns = columns(&header, names)?;
+    let unknown = header.iter().zip(&columns).filter(|(_, column)| column.is_none());
+    let ignored = unknown.map(|(name, _)| name.trim_start_matches('\u{feff}').to_owned()).collect();
+    let compared = columns.iter().flatten().copied().filter(|field| *field != Field::TransactionId).collect();
+    let mut all = BTreeMap::new();
+    let mut record = StringRecord::new();
+    while reader.read_record(&mut record).context("a line cannot be read")? {
+        let line = record.position().map_or(0, Position::line);
+        let mut cells: BTreeMap<Field, String> = columns
+            .iter()
+            .zip(&record)
+            .filter_map(|(field, cell)| Some(((*field)?, cell.to_owned())))
+            .filter(|(_, cell)| !cell.is_empty())
+            .collect();
+        let id = cells.remove(&Field::TransactionId).unwrap_or_default();
+        let id = TransactionId::new(id).map_err(|fault| anyhow!("line {line}: the transaction_id {fault}"))?;
+        if let Some(Line { line: first, .. }) = all.get(&id) {
+            bail!("line {line}: {id} stands on line {first} already; a transaction may be there once");
+        }
+        all.insert(id, Line { line, cells });
+    }
+    Ok(List { transactions: all, compared, ignored })
+}
+
+/// What each column means to us, if anything.
+fn columns(header: &StringRecord, agreed: &ParameterNames) -> Result<Vec<Option<Field>>> {
+    // Spreadsheets begin a file with a byte order mark.
+    let named = |name: &str| {
+        let name = name.trim_start_matches('\u{feff}').trim();
+        let ours = Field::ALL.into_iter().find(|field| field.as_str() == name);
+        // What the partner calls one of them comes first: its name for one may be ours for another.
+        Field::ALL.into_iter().find(|field| agreed.of(*field) == name).or(ours)
+    };
+    let columns: Vec<Option<Field>> = header.iter().map(named).collect();
+    for field in Field::ALL {
+        let count = columns.iter().filter(|column| **column == Some(field)).count();
+        if count > 1 {
+            bail!("the header has {field} {count} times");
+        }
+        if count == 0 && field == Field::TransactionId {
+            bail!("the header has no transaction_id; it has: {}", header.iter().collect::<Vec<_>>().join(", "));
+        }
+    }
+    Ok(columns)
+}

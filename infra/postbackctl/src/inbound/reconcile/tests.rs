@@ -1,0 +1,112 @@
+use std::collections::BTreeMap;
+
+use app::operators::reconcile::Line;
+use domain::{
+    inbound::{
+        conversion::{Receipt, RecordedPostback},
+        correction::Revision,
+        postback::Postback,
+    },
+    values::{
+        ids::ReceiptId,
+        parameter_names::{Field, ParameterNames},
+    },
+};
+
+use super::*;
+
+fn parse(text: &str) -> Result<BTreeMap<TransactionId, Line>, String> {
+    let list = file::parse(text.as_bytes(), &ParameterNames::default());
+    list.map(|list| list.transactions).map_err(|fault| format!("{fault:#}"))
+}
+
+fn id(text: &str) -> TransactionId {
+    TransactionId::new(text).unwrap()
+}
+
+fn ours(transaction: &str, amount: &str) -> Revision {
+    let json = serde_json::json!({
+        "user_id": "u", "click_id": "c", "currency": "USD", "amount_decimal": amount, "event_id": "001",
+    });
+    let receipt = Receipt {
+        transaction_id: id(transaction),
+        receipt_id: ReceiptId::from_random([0; 16]),
+        received_at: Timestamp::UNIX_EPOCH,
+        ignored: Vec::new(),
+    };
+    let postback = Postback {
+        provider: Provider::new("acme").unwrap(),
+        transaction_id: id(transaction),
+        content: serde_json::from_value(json).unwrap(),
+        click: serde_json::from_value("foreign".into()).unwrap(),
+    };
+    Revision::Original(RecordedPostback { postback, receipt })
+}
+
+fn compared(csv: &str, ours: &[Revision]) -> Comparison {
+    let (theirs, mut report) = (parse(csv).unwrap(), Comparison::default());
+    let by_id: BTreeMap<TransactionId, &Revision> =
+        ours.iter().map(|revision| (revision.postback().transaction_id.clone(), revision)).collect();
+    for id in theirs.keys().chain(by_id.keys()).collect::<BTreeSet<_>>() {
+        report.compare(id, theirs.get(id), by_id.get(id).copied());
+    }
+    report
+}
+
+#[test]
+fn columns_are_found_by_name_in_any_order_and_others_are_passed_over() {
+    let list = parse("\u{feff}note,amount_decimal, transaction_id\n\"a, b\",1.50,t-1\nx,,t-2\n").unwrap();
+    assert_eq!(list[&id("t-1")].cells, BTreeMap::from([(Field::AmountDecimal, "1.50".to_owned())]));
+    assert_eq!((list[&id("t-2")].line, list[&id("t-2")].cells.len()), (3, 0));
+}
+
+#[test]
+fn a_list_that_cannot_be_compared_is_refused_with_its_line() {
+    for (text, reason) in [
+        ("", "no transaction_id"),
+        ("id,amount\n1,2\n", "it has: id, amount"),
+        ("transaction_id,transaction_id\n", "2 times"),
+        ("transaction_id\nt\nt\n", "line 3: t stands on line 2"),
+        ("transaction_id,user_id\n,u\n", "line 2: the transaction_id is empty"),
+        ("transaction_id\na,b\n", "line"),
+    ] {
+        let said = parse(text).unwrap_err();
+        assert!(said.contains(reason), "{reason} in {said}");
+    }
+}
+
+#[test]
+fn what_only_one_side_has_and_what_differs_is_told_and_nothing_else() {
+    let list = "transaction_id,amount_decimal,currency\nsame,100.0,USD\ntheirs,1,USD\ndiffers,90,EUR\n";
+    let report = compared(list, &[ours("same", "100.00"), ours("ours", "5"), ours("differs", "100")]);
+    assert_eq!((report.same, report.is_clean()), (1, false));
+    assert_eq!(report.only_theirs, [OnlyTheirs { transaction_id: id("theirs"), line: 3 }]);
+    assert_eq!(report.only_ours[0].transaction_id, id("ours"));
+    let fields: Vec<Field> = report.differing[0].differences.iter().map(|differs| differs.field).collect();
+    assert_eq!(fields, [Field::Currency, Field::AmountDecimal]);
+    assert!(compared("transaction_id\nt\n", &[ours("t", "1")]).is_clean());
+}
+
+#[test]
+fn an_empty_cell_is_not_compared_and_an_amount_that_is_none_differs() {
+    assert!(compared("transaction_id,user_id,event_id\nt,,001\n", &[ours("t", "1")]).is_clean());
+    for amount in ["\"1,00\"", "1e0", "one"] {
+        let report = compared(&format!("transaction_id,amount_decimal\nt,{amount}\n"), &[ours("t", "1")]);
+        assert_eq!(report.differing.len(), 1, "{amount}");
+    }
+}
+
+#[test]
+fn a_column_is_known_by_the_partners_name_too_and_one_that_means_nothing_is_named() {
+    let file: domain::partner::PartnerFile = serde_json::from_str(
+        r#"{"provider":"umbrella","parameters":{"click_id":"aff_sub","amount_decimal":"payout"}}"#,
+    )
+    .unwrap();
+    let partner = domain::partner::Partner::try_from(file).unwrap();
+    let text = "transaction_id,aff_sub,payout,amount\r\n t-1 ,c-1, 3 ,9\r\n";
+    let list = file::parse(text.as_bytes(), &partner.rules().names).unwrap();
+    assert_eq!(list.compared, [Field::ClickId, Field::AmountDecimal]);
+    assert_eq!(list.ignored, ["amount"]);
+    let theirs = &list.transactions[&TransactionId::new("t-1").unwrap()];
+    assert_eq!((theirs.cells[&Field::ClickId].as_str(), theirs.cells[&Field::AmountDecimal].as_str()), ("c-1", "3"));
+}

@@ -1,0 +1,11 @@
+//! Running a stack: what happened, what was set aside, what it costs, and checks from outside.
+
+pub(crate) mod api;
+pub(crate) mod audit;
+pub(crate) mod completion;
+pub(crate) mod cost;
+pub(crate) mod dead_letters;
+pub(crate) mod redrive;
+pub(crate) mod smoke;
+pub(crate) mod timeline;
+pub(crate) mod trace;

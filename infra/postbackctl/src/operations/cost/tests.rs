@@ -1,0 +1,110 @@
+use clap::Parser;
+use rust_decimal::dec;
+
+use super::*;
+
+#[derive(Parser)]
+struct Command {
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+fn arguments(flags: &[&str]) -> Arguments {
+    Command::parse_from([&["cost"], flags].concat()).arguments
+}
+
+fn bill(what: &str, flags: &[&str]) -> Bill {
+    let rows = rows(&arguments(flags));
+    rows.into_iter().find(|row| row.what == what).unwrap().bill
+}
+
+#[test]
+fn a_million_postbacks_cost_what_one_computes_by_hand() {
+    let duplicate = bill("postback, duplicate", &["--memory-mb", "1024", "--postback-ms", "10", "--log-bytes", "700"]);
+    assert_eq!(duplicate.api_gateway, dec!(1));
+    // 0.20 for the requests; 10,000 GB-seconds.
+    assert_eq!(duplicate.lambda, dec!(0.20) + dec!(10_000) * dec!(0.0000133334));
+    assert_eq!((duplicate.dynamodb, duplicate.sqs), (dec!(0.625), dec!(0)), "one write, and no read");
+    assert_eq!(duplicate.logs, dec!(0.5), "1,000 bytes a postback are a GB a million");
+    let new = bill("postback, new", &[]);
+    assert_eq!(new.sqs, dec!(0.12), "sent, received and deleted, ten at a time");
+    assert_eq!(new.dynamodb, dec!(0.625), "reading the stream is free");
+    assert_eq!(bill("postback, conflicting", &[]).dynamodb, dec!(1.25), "two writes");
+}
+
+#[test]
+fn an_event_costs_what_its_user_needs_and_no_more() {
+    assert_eq!(bill("event that no campaign needs", &[]).dynamodb, dec!(0));
+    assert_eq!(bill("event seen before", &[]).dynamodb, dec!(0.125));
+    assert_eq!(bill("event that changes something", &[]).dynamodb, dec!(0.75));
+    assert_eq!(bill("event that no campaign needs", &[]).sqs, dec!(0.12));
+    assert_eq!(bill("event that no campaign needs", &["--queue-batch", "1"]).sqs, dec!(1.2));
+}
+
+#[test]
+fn an_attempt_is_two_writes_and_a_resend_pays_for_its_hops() {
+    assert_eq!(bill("delivery's first attempt", &[]).dynamodb, dec!(1.25));
+    assert_eq!(bill("resend", &[]).dynamodb, dec!(1.25), "a hop writes nothing");
+    // 10, 20, 30, 40 and 50 minutes: 1 + 2 + 2 + 3 + 4 messages of 15 minutes at most.
+    let messages = (1..=5).map(|n| messages_for(n * 600)).collect::<Vec<_>>();
+    assert_eq!(messages, [1, 2, 2, 3, 4]);
+    // 2.4 messages sent by themselves, each received and deleted ten at a time, at 0.50 dollars with fairness.
+    assert_eq!(bill("resend", &[]).sqs, dec!(2.4) * dec!(1.2) * dec!(0.50));
+    assert_eq!(bill("resend", &["--initial-interval-seconds", "1"]).sqs, dec!(1.2) * dec!(0.50));
+}
+
+#[test]
+fn the_lookups_cost_a_write_an_entry_and_their_share_of_a_batch() {
+    let flags = ["--memory-mb", "1024", "--lookup-batch-ms", "100", "--log-bytes", "1000"];
+    let postback = bill("lookups of a postback or refusal", &flags);
+    assert_eq!(postback.dynamodb, dec!(1.875), "by partner, user and click id");
+    // A hundredth of an invocation, of 0.1 GB-seconds and of a kilobyte of logs.
+    assert_eq!(postback.lambda, (dec!(0.20) + dec!(100_000) * dec!(0.0000133334)) / dec!(100));
+    assert_eq!(postback.logs, dec!(0.005));
+    assert_eq!(bill("lookups of a click", &flags).dynamodb, dec!(0.625));
+    assert_eq!(bill("lookups of a delivery, at most", &flags).dynamodb, dec!(2.5));
+    assert_eq!(bill("lookups of an opening, at most", &flags).dynamodb, dec!(1.25));
+    let looked_at = bill("participant's change, looked at", &flags);
+    assert_eq!((looked_at.dynamodb, looked_at.lambda), (dec!(0), postback.lambda * dec!(5)), "twenty of them a batch");
+}
+
+#[test]
+fn each_attempt_logs_a_line_of_its_own() {
+    let without = bill("delivery's first attempt", &["--attempt-log-bytes", "0"]).logs;
+    assert_eq!(bill("delivery's first attempt", &["--attempt-log-bytes", "300"]).logs, without + dec!(0.15));
+}
+
+#[test]
+fn an_item_that_is_a_byte_over_costs_another_unit() {
+    for (bytes, units) in [("1", 1), ("1024", 1), ("1025", 2), ("4097", 5)] {
+        let dynamodb = bill("postback, new", &["--postback-bytes", bytes]).dynamodb;
+        assert_eq!(dynamodb, dec!(0.625) * Decimal::from(units), "{bytes}");
+    }
+    assert_eq!(bill("event seen before", &["--participant-bytes", "4097"]).dynamodb, dec!(0.25));
+    assert_eq!(bill("event seen before", &["--message-bytes", "65537", "--queue-batch", "1"]).sqs, dec!(2.4));
+}
+
+#[test]
+fn a_total_is_the_sum_of_its_parts_and_nothing_is_free() {
+    for row in rows(&arguments(&[])) {
+        assert_eq!(row.total, row.bill.parts().into_iter().copied().sum::<Decimal>(), "{}", row.what);
+        assert!(row.total > Decimal::ZERO, "{}", row.what);
+    }
+}
+
+#[test]
+fn the_defaults_are_the_templates_and_the_page_shows_what_they_give() {
+    let template = include_str!("../../../../../template.yaml");
+    assert!(template.contains(&format!("MemorySize: {}\n", arguments(&[]).memory_mb)));
+    for (mapping, batch) in
+        [("Postbacks", 100), ("Refusals", 100), ("Clicks", 100), ("Deliveries", 100), ("Participants", 20)]
+    {
+        let (_, rest) = template.split_once(&format!("\n  LookupWriter{mapping}:\n")).unwrap();
+        let size = rest.split_once("BatchSize: ").unwrap().1.lines().next().unwrap();
+        assert_eq!(size, batch.to_string(), "{mapping}");
+    }
+    let page = include_str!("../../../../../docs/capacity.md");
+    let shown = table(&rows(&arguments(&[]))).unwrap();
+    let indented = format!("    {}\n", shown.trim_end().replace('\n', "\n    "));
+    assert!(page.contains(&indented), "docs/capacity.md does not show\n{indented}");
+}

@@ -1,0 +1,60 @@
+//! `postbackctl progress`: how far a GG3 user has come, what is missing, and which webhooks are owed.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+use app::operators::progress::{CampaignProgress, UserProgress, of_user};
+use clap::Args;
+use domain::values::ids::UserId;
+use serde_json::json;
+
+use crate::{Connection, ask, output::say, terminal::printable};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The GG3 user.
+    #[arg(long)]
+    user: String,
+    /// One partner's campaigns only.
+    #[arg(long)]
+    provider: Option<String>,
+    /// Answers in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
+    let connection = Connection::open(stack).await?;
+    let user = UserId::new(arguments.user).map_err(|fault| anyhow!("the user id {fault}"))?;
+    let provider = arguments.provider.as_deref().map(ask::provider).transpose()?;
+    let (participants, catalogues) = (connection.participants(), connection.catalogues());
+    let records = connection.delivery_records();
+    let progress = of_user(&participants, &catalogues, &records, (&user, provider.as_ref())).await?;
+    let UserProgress { participant, campaigns } = progress;
+    if campaigns.is_empty() {
+        eprintln!("no campaign is published{}", provider.map_or(String::new(), |name| format!(" of {name}")));
+        return Ok(ExitCode::FAILURE);
+    }
+    if participant.is_none() {
+        eprintln!(
+            "nothing is known of GG3 user {}: no event that any campaign could need was stored",
+            printable(user.as_str())
+        );
+        return Ok(ExitCode::FAILURE);
+    }
+    if arguments.json {
+        say!("{}", json!({ "user_id": user, "campaigns": campaigns }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for campaign in &campaigns {
+        say!("{}", printable(&line(campaign)))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the progress with a campaign in a line.
+pub(crate) fn line(campaign: &CampaignProgress) -> String {
+    let CampaignProgress { provider, campaign, progress, delivery } = campaign;
+    let delivery = delivery.as_ref().map(|owed| format!("; delivery {} {}", owed.delivery_id, owed.status));
+    format!("{provider}, {campaign}: {progress}{}", delivery.unwrap_or_default())
+}

@@ -1,0 +1,159 @@
+//! What `apply` says: what it would do, and what it did.
+
+use std::process::ExitCode;
+
+use anyhow::{Result, anyhow};
+use app::{
+    operators::{
+        apply_partners::AppliedPartner,
+        plan_partners::{Change, NewCredential, Planned},
+        publish_campaigns::Publication,
+    },
+    ports::StoredPartner,
+};
+use domain::{
+    inbound::credential::CredentialKind,
+    jiff::Timestamp,
+    values::{ids::Provider, time::UnixMillis},
+};
+use serde::{Serialize, Serializer, ser::SerializeStruct};
+
+use crate::output::say;
+
+/// What was done.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Report {
+    pub(super) partners: Vec<Row>,
+    #[serde(rename = "catalogue", serialize_with = "publishing")]
+    pub(super) publishing: Publication,
+}
+
+/// What was done with one partner.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    pub(super) provider: String,
+    pub(super) change: Change,
+    pub(super) token: Option<String>,
+    pub(super) signature_secret: Option<String>,
+    pub(super) webhook_secret: Option<String>,
+    credential: CredentialKind,
+    landings: Vec<String>,
+}
+
+impl Row {
+    fn of(applied: AppliedPartner) -> Result<Self> {
+        let AppliedPartner { change, item, credential: made, webhook_secret } = applied;
+        let (token, signature_secret) = match made {
+            Some(NewCredential::Token(token)) => (Some(token.reveal().to_owned()), None),
+            Some(NewCredential::Signature(secret)) => (None, Some(secret.reveal().to_owned())),
+            None => (None, None),
+        };
+        let webhook_secret = webhook_secret.map(|secret| secret.reveal().to_owned());
+        let partner = item.partner().map_err(|faults| anyhow!("{}: {faults}", item.provider))?;
+        let landings = partner.landings().map(|(name, _)| name.to_string()).collect();
+        let (provider, credential) = (item.provider.to_string(), partner.credential());
+        Ok(Self { provider, change, token, signature_secret, webhook_secret, credential, landings })
+    }
+}
+
+fn publishing<S: Serializer>(outcome: &Publication, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut fields = serializer.serialize_struct("catalogue", 2)?;
+    fields.serialize_field("version", &outcome.version)?;
+    fields.serialize_field("published", &outcome.fresh)?;
+    fields.end()
+}
+
+impl Report {
+    /// Makes the report of what was applied.
+    pub(super) fn of(applied: Vec<AppliedPartner>, publishing: Publication) -> Result<Self> {
+        let partners = applied.into_iter().map(Row::of).collect::<Result<_>>()?;
+        Ok(Self { partners, publishing })
+    }
+
+    /// Tells secrets on standard output, and all else on the other.
+    pub(super) fn tell(&self, json: bool) -> Result<()> {
+        let Publication { version, fresh, held, unreadable } = &self.publishing;
+        if let (Some(version), true) = (version, fresh) {
+            eprintln!("the campaigns of all partners are published, version {version}");
+        }
+        for held in held {
+            for fault in &held.faults {
+                eprintln!("not published: {}, campaign {}, {fault}", held.provider, held.campaign);
+            }
+        }
+        for (provider, reason) in unreadable {
+            eprintln!("not published: what is stored of {provider} cannot be read: {reason}");
+        }
+        if json {
+            say!("{}", serde_json::to_string(self)?)?;
+            return Ok(());
+        }
+        for row in &self.partners {
+            let made = [
+                ("token", &row.token),
+                ("signing secret", &row.signature_secret),
+                ("webhook secret", &row.webhook_secret),
+            ];
+            for (what, secret) in made.into_iter().filter_map(|(what, secret)| Some((what, secret.as_ref()?))) {
+                say!("{}: {what} {secret}   (shown this once: hand it to the partner now)", row.provider)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Failure if anything of the applied partners is not published as it is stored: applying again, with a later date,
+    /// mends that. What others left behind is theirs to mend.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        let applied = |provider: &str| self.partners.iter().any(|row| row.provider == provider);
+        let mut held = self.publishing.held.iter().map(|held| held.provider.as_str());
+        if held.any(applied) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+}
+
+/// Shows what would change.
+pub(super) fn show(plans: &[Planned]) {
+    for Planned { change, item, differences, credential, webhook_secret, .. } in plans {
+        let word = match change {
+            Change::Created => "create",
+            Change::Changed => "change",
+            Change::Unchanged => "keep  ",
+        };
+        eprintln!("{word} {}", item.provider);
+        if *change == Change::Changed {
+            for line in differences {
+                eprintln!("       {line}");
+            }
+            if credential.is_some() {
+                eprintln!("       + a new credential");
+            }
+            if webhook_secret.is_some() {
+                eprintln!("       + a secret to sign its webhooks with");
+            }
+            for (name, begins) in to_begin(item) {
+                eprintln!("       campaign {name} begins at {begins}: what is done before counts for nothing");
+            }
+        }
+    }
+}
+
+/// Shows who has no file here: a file that is gone changes nothing, and nobody should think that it did.
+pub(super) fn show_unfiled(unfiled: &[Provider]) {
+    if unfiled.is_empty() {
+        return;
+    }
+    for provider in unfiled {
+        eprintln!("leave  {provider}, which has no file here");
+    }
+    eprintln!(
+        "       no partner is ever deleted: to end one, archive its campaigns, and rotate its credential and tell nobody"
+    );
+}
+
+/// The campaigns that have not begun yet. What cannot be read is told where it is written.
+fn to_begin(item: &StoredPartner) -> Vec<(String, UnixMillis)> {
+    let now = UnixMillis::from(Timestamp::now());
+    let Ok(partner) = item.partner() else { return Vec::new() };
+    let campaigns = partner.media_buying().campaigns().values().filter(|campaign| !campaign.archived());
+    let begins = campaigns.map(|campaign| (campaign.name().to_string(), campaign.terms().active_from));
+    begins.filter(|(_, begins)| *begins > now).collect()
+}

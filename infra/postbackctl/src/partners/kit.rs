@@ -1,0 +1,240 @@
+//! `postbackctl kit`: what to send a partner, with its own names in it. The words are the partners' page's own.
+
+mod page;
+
+use std::{fmt::Write, process::ExitCode};
+
+use anyhow::{Context, Result, anyhow};
+use app::ports::Partners as _;
+use clap::Args;
+use domain::{
+    inbound::{
+        credential::CredentialKind,
+        rules::TransactionIdRule,
+        tracking_link::{BaseUrl, TrackerMacro, media_buying_link},
+    },
+    partner::{Partner, PartnerFile},
+    values::{ids::Provider, parameter_names::Field},
+};
+use serde_json::json;
+
+use self::page::{Names, Page};
+use crate::{
+    Connection,
+    output::{self, say},
+};
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The partner.
+    provider: String,
+    /// The API's base URL; a placeholder stands for it without.
+    #[arg(long, env = "GG3_API_URL")]
+    api_url: Option<String>,
+    /// A page on GG3 that the partner's links lead to; once for each.
+    #[arg(long, default_value = "https://gg3.xyz/")]
+    page: Vec<String>,
+    /// Answers in JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
+    let provider = Provider::new(arguments.provider).map_err(|fault| anyhow!("the provider {fault}"))?;
+    let pages = arguments.page.iter().map(|page| BaseUrl::parse(page).map_err(|fault| anyhow!("the page {fault}")));
+    let pages = pages.collect::<Result<Vec<_>>>()?;
+    let configuration = Connection::open(stack).await?.configuration();
+    let item = configuration.partner(&provider).await?.with_context(|| format!("there is no partner {provider}"))?;
+    let file: PartnerFile = serde_json::from_str(&item.file).context("what is stored of it cannot be read")?;
+    let partner = item.partner().map_err(|faults| anyhow!("the stored configuration of {provider}: {faults}"))?;
+    let api_url = arguments.api_url.as_deref().map_or("https://{api}", |url| url.trim_end_matches('/'));
+    let text = Kit { file: &file, partner: &partner, api_url, pages: &pages }.text()?;
+    if arguments.json {
+        say!("{}", json!({"provider": provider, "markdown": text}))?;
+    } else {
+        output::print(text)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One partner's kit. Nothing of it is secret: what it is made from holds none.
+struct Kit<'a> {
+    file: &'a PartnerFile,
+    partner: &'a Partner,
+    api_url: &'a str,
+    pages: &'a [BaseUrl],
+}
+
+impl Kit<'_> {
+    fn text(&self) -> Result<String> {
+        let page = Page::published();
+        let names = Names::of_partner(&self.partner.rules().names);
+        let signs = self.partner.credential() == CredentialKind::Signature;
+        let mut text = String::new();
+        let name = if self.file.name.is_empty() { self.file.provider.as_str() } else { &self.file.name };
+        writeln!(text, "# GG3 Postback for {name}\n")?;
+        writeln!(
+            text,
+            "What you send us and what we send you, in your own names. The files that it names come with it.\n"
+        )?;
+
+        self.landing(&mut text, &page, &names)?;
+        let call = page.section("Call your postback URL")?;
+        writeln!(text, "## Call your postback URL\n\n    {}\n", self.postback_url(&self.macros()))?;
+        writeln!(
+            text,
+            "Put your tracker's own macro for each parameter where one stands in braces. The one for `{}` has to give back\nthe value that arrived on your landing page, not an identifier of your own.\n",
+            names.of("click_id")
+        )?;
+        writeln!(text, "{}\n", names.put_into(call.intro_after_block()).trim_end())?;
+        self.agreed(&mut text)?;
+        if !signs {
+            text.push_str(&names.put_into(call.part("Send it with a token")?));
+            writeln!(text, "POSTBACK_URL is `{}`.\n", self.base_url())?;
+        }
+
+        page.section("Read the answer")?.write(&mut text, |body| names.put_into(body))?;
+        if signs {
+            let sign = page.section("Sign instead of a token, if you like")?;
+            writeln!(text, "## Sign it\n")?;
+            text.push_str(&names.put_into(sign.body));
+            writeln!(text, "With your own names:\n\n    {}\n", self.signed_command())?;
+        }
+        let dry_run = if signs {
+            format!("    {} dry_run=true", self.signed_command())
+        } else {
+            format!("    curl -i '{}?{}&dry_run=true'", self.base_url(), self.query(&Field::example))
+        };
+        page.section("Try it")?.write(&mut text, |body| page::with_block(&names.put_into(body), &dry_run))?;
+        self.media_buying(&mut text, &page, &names)?;
+        Ok(self.placed(&text))
+    }
+
+    /// The page's own placeholders, replaced by what they stand for.
+    fn placed(&self, text: &str) -> String {
+        text.replace("https://{api}", self.api_url).replace("{provider}", self.partner.provider().as_str())
+    }
+
+    fn landing(&self, text: &mut String, page: &Page, names: &Names) -> Result<()> {
+        let section = page.section("Keep what arrives on your landing page")?;
+        let names_of = &self.partner.rules().names;
+        let ids = [(names_of.of(Field::UserId), "12345"), (names_of.of(Field::ClickId), "67890")];
+        let ids = ids.map(|(name, value)| (name, domain::inbound::tracking_link::LinkValue::Text(value)));
+        let lines: Vec<String> = self.partner.landings().map(|(_, url)| format!("    {}", url.with(&ids))).collect();
+        section.write(text, |body| {
+            let body = names.put_into(body);
+            if lines.is_empty() { body } else { page::with_block(&body, &lines.join("\n")) }
+        })
+    }
+
+    /// Where it calls, without a query.
+    fn base_url(&self) -> String {
+        let base = format!("{}/postback/{}", self.api_url, self.partner.provider());
+        match self.partner.credential() {
+            CredentialKind::Token => format!("{base}/{{token}}"),
+            CredentialKind::Signature => base,
+        }
+    }
+
+    fn query<T: std::fmt::Display>(&self, value: &dyn Fn(Field) -> T) -> String {
+        let sent = self.sent().map(|field| format!("{}={}", self.partner.rules().names.of(field), value(field)));
+        sent.collect::<Vec<_>>().join("&")
+    }
+
+    fn postback_url(&self, value: &dyn Fn(Field) -> String) -> String {
+        let signature = match self.partner.credential() {
+            CredentialKind::Token => "",
+            CredentialKind::Signature => "&signature={signature}",
+        };
+        format!("{}?{}{signature}", self.base_url(), self.query(value))
+    }
+
+    /// What it sends: all that is required of it, and its events where it has several.
+    fn sent(&self) -> impl Iterator<Item = Field> {
+        let rules = self.partner.rules();
+        let derived = rules.transaction_id == TransactionIdRule::Derived;
+        let events = derived || rules.event_ids.is_some();
+        Field::ALL.into_iter().filter(move |field| match field {
+            Field::TransactionId => !derived,
+            Field::EventId => events,
+            Field::EventName => false,
+            _ => true,
+        })
+    }
+
+    /// What its tracker replaces: what the file says of the ids, and else its own name for the parameter.
+    fn macros(&self) -> impl Fn(Field) -> String {
+        let known = self.file.media_buying.as_ref().map(|section| section.macros.clone()).unwrap_or_default();
+        let names = self.partner.rules().names.clone();
+        move |field| known.get(field.as_str()).cloned().unwrap_or_else(|| format!("{{{}}}", names.of(field)))
+    }
+
+    fn agreed(&self, text: &mut String) -> Result<()> {
+        let (rules, file) = (self.partner.rules(), &self.file.postback);
+        let names = &rules.names;
+        let mut lines = Vec::new();
+        if rules.transaction_id == TransactionIdRule::Derived {
+            lines.push(format!(
+                "`{}` may be left out; `{}` is then required.",
+                names.of(Field::TransactionId),
+                names.of(Field::EventId)
+            ));
+        }
+        if rules.require_click {
+            lines.push(format!("`{}` is one of ours, with the user it was given to.", names.of(Field::ClickId)));
+        }
+        let lists = [
+            (format!("`{}` is one of", names.of(Field::EventId)), file.event_ids.clone().unwrap_or_default()),
+            (format!("`{}` besides ISO 4217:", names.of(Field::Currency)), file.currencies.clone()),
+            ("You call from".to_owned(), file.allow_from.clone().unwrap_or_default()),
+        ];
+        for (what, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+            lines.push(format!("{what} {}.", list.join(", ")));
+        }
+        if !lines.is_empty() {
+            writeln!(text, "Agreed with you:\n\n- {}\n", lines.join("\n- "))?;
+        }
+        Ok(())
+    }
+
+    fn signed_command(&self) -> String {
+        let example = |field: Field| format!("{}={}", self.partner.rules().names.of(field), field.example());
+        let parameters = self.sent().map(example).collect::<Vec<_>>().join(" ");
+        let provider = self.partner.provider();
+        format!(
+            "POSTBACK_URL={} PROVIDER={provider} SECRET='your secret' bash postback-signed.sh {parameters}",
+            self.base_url()
+        )
+    }
+
+    fn media_buying(&self, text: &mut String, page: &Page, names: &Names) -> Result<()> {
+        if self.file.media_buying.is_none() {
+            return Ok(());
+        }
+        let agreed = self.partner.media_buying();
+        let macros: Vec<(&str, TrackerMacro)> = agreed.macros().map(|(id, text)| (id.as_str(), text.clone())).collect();
+        let link = |to| format!("    {}", media_buying_link(to, self.partner.provider(), &macros));
+        let links = self.pages.iter().map(link).collect::<Vec<_>>().join("\n");
+        // GG3's own pages keep their names: nothing is renamed here.
+        page.section("Bring your users to GG3")?.write(text, |body| page::with_block(body, &links))?;
+
+        let campaigns: Vec<_> = agreed.campaigns().values().filter(|campaign| !campaign.archived()).collect();
+        if campaigns.is_empty() {
+            return Ok(());
+        }
+        let webhooks = page.section("Take our webhooks")?;
+        writeln!(text, "## Take our webhooks\n\n| campaign | from | webhook |\n|---|---|---|")?;
+        for campaign in campaigns {
+            let webhook = campaign.webhook();
+            let from = campaign.terms().active_from;
+            writeln!(text, "| {} | {from} | {} `{}` |", campaign.name(), webhook.method, webhook.url)?;
+        }
+        text.push('\n');
+        // The bodies of POSTs have the partner's names for the ids.
+        text.push_str(&names.put_into_all(webhooks.body));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

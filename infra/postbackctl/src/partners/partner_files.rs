@@ -1,0 +1,163 @@
+//! Partners as files: YAML, one partner a file, named after it.
+
+mod document;
+mod shape;
+
+use std::{
+    fmt::Display,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use app::operators::plan_partners::Proposed;
+use domain::{
+    outbound::{campaign::Campaigns, webhook::Allowance},
+    partner::{Partner, PartnerFile},
+    values::{config_fault::ConfigFault, ids::Provider, time::UnixMillis},
+};
+use serde_json::Value;
+
+use self::{
+    document::{Document, Unreadable},
+    shape::Shape,
+};
+
+pub(crate) use self::shape::Schema;
+
+/// A partner's file that is valid.
+#[derive(Debug)]
+pub(crate) struct ValidFile {
+    /// The file as it was written.
+    pub(crate) file: PartnerFile,
+    /// The partner that it describes. The beginnings of campaigns that start on publishing have no meaning yet.
+    pub(crate) partner: Partner,
+    /// The addresses that its webhooks may call.
+    pub(crate) allowance: Allowance,
+    path: PathBuf,
+    document: Document,
+}
+
+impl ValidFile {
+    /// Returns the file as a use case takes it, which knows of no paths and lines.
+    pub(crate) fn proposed(&self) -> Proposed<'_> {
+        Proposed { file: &self.file, partner: &self.partner, allowance: self.allowance }
+    }
+
+    /// Returns each fault with this file and its line. Faults name a campaign by its number or by its name.
+    pub(crate) fn located(&self, faults: &[ConfigFault]) -> Vec<String> {
+        let line = |fault: &ConfigFault| self.document.line(&self.numbered(&fault.path).unwrap_or(fault.path.clone()));
+        faults.iter().map(|fault| told(&self.path, line(fault), fault)).collect()
+    }
+
+    /// Returns `media_buying.campaigns[1].goal` for `media_buying.campaigns.second.goal`.
+    fn numbered(&self, place: &str) -> Option<String> {
+        let rest = place.strip_prefix("media_buying.campaigns.")?;
+        let (name, beneath) = rest.split_once('.').map_or((rest, None), |(name, beneath)| (name, Some(beneath)));
+        let mut campaigns = self.file.media_buying.iter().flat_map(|section| &section.campaigns);
+        let campaign = format!("media_buying.campaigns[{}]", campaigns.position(|campaign| campaign.name == name)?);
+        Some(beneath.map_or(campaign.clone(), |beneath| format!("{campaign}.{beneath}")))
+    }
+}
+
+/// Reads every partner file under these paths, or returns every fault of all of them.
+pub(crate) fn read(paths: &[PathBuf], allowance: Allowance) -> Result<Vec<ValidFile>> {
+    let schema = Schema::published()?;
+    let mut files = Vec::new();
+    for path in paths {
+        collect(path, &mut files)?;
+    }
+    if files.is_empty() {
+        bail!("no partner files (*.yaml) under {}", display(paths));
+    }
+    let mut valid: Vec<ValidFile> = Vec::new();
+    let mut faults = Vec::new();
+    for path in files {
+        let text =
+            fs::read_to_string(&path).map_err(|fault| vec![told(&path, None, format!("cannot be read: {fault}"))]);
+        match text.and_then(|text| parse(&path, &text, &schema, allowance)) {
+            Ok(parsed) => match valid.iter().find(|other| other.partner.provider() == parsed.partner.provider()) {
+                Some(other) => {
+                    let message = format!("{} has a file already, {}", parsed.file.provider, other.path.display());
+                    faults.push(told(&path, None, message));
+                }
+                None => valid.push(parsed),
+            },
+            Err(found) => faults.extend(found),
+        }
+    }
+    if faults.is_empty() { Ok(valid) } else { bail!("the files are not valid:\n  {}", faults.join("\n  ")) }
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    if !path.is_dir() {
+        files.push(path.to_owned());
+        return Ok(());
+    }
+    let entries = fs::read_dir(path).with_context(|| format!("cannot list {}", path.display()))?;
+    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    paths.retain(|path| path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml"));
+    paths.sort();
+    files.extend(paths);
+    Ok(())
+}
+
+/// Reads one partner file, or returns all its faults in the order of their lines.
+pub(crate) fn parse(path: &Path, text: &str, schema: &Schema, allowance: Allowance) -> Result<ValidFile, Vec<String>> {
+    let document = Document::read(text).map_err(|Unreadable { line, message }| vec![told(path, line, message)])?;
+    let Shape { faults: misshapen, refused, mended } = schema.compare(&document);
+    let read = read_file(&mended, allowance);
+    let mut faults = document.repeated.clone();
+    // The domain also finds fault with what stands in for a misshapen value.
+    let found = read.as_ref().err().into_iter().flatten();
+    faults.extend(found.filter(|fault| !misshapen.iter().any(|other| is_within(&fault.path, &other.path))).cloned());
+    faults.extend(misshapen);
+    if faults.is_empty() {
+        faults = refused;
+    }
+    faults.extend(misnamed(path, &document));
+    faults.sort_by_key(|fault| document.line(&fault.path));
+    let faults: Vec<String> = faults.iter().map(|fault| told(path, document.line(&fault.path), fault)).collect();
+    match read {
+        Ok((file, partner)) if faults.is_empty() => {
+            Ok(ValidFile { file, partner, allowance, path: path.to_owned(), document })
+        }
+        _ => Err(faults),
+    }
+}
+
+/// Reads a file whose shape is right.
+fn read_file(value: &Value, allowance: Allowance) -> Result<(PartnerFile, Partner), Vec<ConfigFault>> {
+    let file: PartnerFile = serde_path_to_error::deserialize(value)
+        .map_err(|fault| vec![ConfigFault { path: fault.path().to_string(), message: fault.inner().to_string() }])?;
+    // A campaign that starts on publishing may have started at any time before.
+    let dated = file.clone().dated(&Campaigns::new(), UnixMillis::from_millisecond(0));
+    Partner::check(dated, allowance).map(|partner| (file, partner))
+}
+
+/// Returns the fault of a file that is not named after its partner.
+fn misnamed(path: &Path, document: &Document) -> Option<ConfigFault> {
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let named = Provider::new(document.text("provider")?).ok().filter(|provider| provider.as_str() != stem)?;
+    let message = format!("is {named}, but the file is called {stem}. Call the file {named}.yaml");
+    Some(ConfigFault { path: "provider".to_owned(), message })
+}
+
+fn told(path: &Path, line: Option<u64>, fault: impl Display) -> String {
+    let line = line.map_or_else(String::new, |line| format!(":{line}"));
+    format!("{}{line}: {fault}", path.display())
+}
+
+/// Tells if a place is another place, or inside it.
+fn is_within(place: &str, other: &str) -> bool {
+    place.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
+
+fn display(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
+mod tests;

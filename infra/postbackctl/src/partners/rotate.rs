@@ -1,0 +1,110 @@
+//! `postbackctl rotate`: another token or signing secret for a partner, or another secret for its webhooks.
+
+use std::process::ExitCode;
+
+use adapters::random;
+use anyhow::{Result, anyhow};
+use app::operators::rotate_secret::{RotateFault, Rotated, Rotation, SecretKind, Wanted, rotate};
+use clap::Args;
+use domain::values::ids::Provider;
+use serde_json::json;
+
+use crate::{Connection, ask, output::say, reason::Reason};
+
+#[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub(crate) struct Arguments {
+    /// The partner.
+    provider: String,
+    /// Makes no new one, but drops all but the newest: when the partner has changed over.
+    #[arg(long)]
+    drop_old: bool,
+    /// The secret that its webhooks are signed with, instead of the credential of its postbacks.
+    #[arg(long)]
+    webhook: bool,
+    /// Makes another in place of the newest, which was never handed over; the one before it stays good.
+    #[arg(long, conflicts_with = "drop_old")]
+    replace_newest: bool,
+    /// Answers in JSON. The new secret is in it, once: keep it safe.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    reason: Reason,
+}
+
+pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
+    let provider = ask::provider(&arguments.provider)?;
+    let connection = Connection::open(stack).await?;
+    let rotation = match (arguments.drop_old, arguments.replace_newest) {
+        (true, _) => Rotation::DropOld,
+        (false, true) => Rotation::ReplaceNewest,
+        (false, false) => Rotation::Add,
+    };
+    let wanted = Wanted { provider: &provider, webhook: arguments.webhook, rotation, random: random::bytes()? };
+    let operation = connection.operation(arguments.reason.why).await?;
+    let rotated = rotate(&connection.configuration(), wanted, (&operation, ask::now())).await.map_err(unrotated)?;
+    tell(&provider, &rotated, arguments.json)?;
+    // The secret was told whatever came of it: it may be stored.
+    match rotated.unclear {
+        None => Ok(ExitCode::SUCCESS),
+        Some(unavailable) => Err(anyhow::Error::from(unavailable).context(format!(
+            "{provider} may or may not be changed. If it is, what is told here is good; --replace-newest makes another"
+        ))),
+    }
+}
+
+/// Adds the cure to a fault.
+fn unrotated(fault: RotateFault) -> anyhow::Error {
+    match fault {
+        RotateFault::Unavailable(unavailable) => unavailable.into(),
+        RotateFault::NoWebhookSecret(_) => anyhow!("{fault}: apply makes one with its first campaign"),
+        RotateFault::Both(..) => anyhow!(
+            "{fault}, and a third would put out the older, which it may be using. If it has changed over: --drop-old. \
+             If the newest was never handed over: --replace-newest"
+        ),
+        RotateFault::One(..) => anyhow!("{fault}, which it is using: there is no newer one to replace"),
+        RotateFault::Changed(provider) => anyhow!(
+            "{provider} was changed by somebody else in the meantime; nothing was overwritten. Look, and try again"
+        ),
+        RotateFault::Unknown(_) | RotateFault::Unreadable(..) => fault.into(),
+    }
+}
+
+/// Returns what JSON calls a kind of secret: the name that `apply` gives a new partner's.
+fn key(kind: SecretKind) -> &'static str {
+    match kind {
+        SecretKind::Token => "token",
+        SecretKind::Signature => "signature_secret",
+        SecretKind::Webhook => "webhook_secret",
+    }
+}
+
+fn tell(provider: &Provider, rotated: &Rotated, as_json: bool) -> Result<()> {
+    let Rotated { kind, made, .. } = rotated;
+    let secret = made.as_ref().map(domain::values::signature::Secret::reveal);
+    if as_json {
+        let of = |other: SecretKind| secret.filter(|_| *kind == other);
+        say!(
+            "{}",
+            json!({"provider": provider, "rotated": key(*kind), "token": of(SecretKind::Token),
+            "signature_secret": of(SecretKind::Signature), "webhook_secret": of(SecretKind::Webhook)})
+        )?;
+    }
+    let Some(secret) = secret else {
+        eprintln!("{provider}: only the newest is good from within a minute on");
+        return Ok(());
+    };
+    if !as_json {
+        say!("{provider}: {} {secret}   (shown this once: hand it to the partner now)", kind.words())?;
+    }
+    if *kind == SecretKind::Webhook {
+        eprintln!(
+            "from within a minute on each webhook has two signatures, until `postbackctl rotate {provider} --webhook --drop-old`"
+        );
+    } else {
+        eprintln!(
+            "in effect within a minute; the one before it stays good until `postbackctl rotate {provider} --drop-old`"
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! The audit records, each put once in the transaction of the change that it tells of.
+
+use app::ports::{AuditTrail, Unavailable};
+use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
+use domain::{audit::AuditRecord, jiff::civil::Date};
+
+use super::{
+    Item,
+    item::{AT_AND_ID, AuditItem, DAY},
+    read, text,
+    write::{CONDITION, Requires, put, send_put, transact},
+};
+
+const PUT: &str = "DynamoDB PutItem audit";
+const GET: &str = "DynamoDB GetItem audit";
+const QUERY: &str = "DynamoDB Query audit";
+
+/// The code of a transaction that met another one which was writing to the same item.
+const OTHER_TRANSACTION: &str = "TransactionConflict";
+
+/// [`AuditTrail`] in a table, and the transactions that write to it.
+#[derive(Debug, Clone)]
+pub struct DynamoAudit {
+    client: Client,
+    table: String,
+}
+
+impl DynamoAudit {
+    /// Takes the table of audit records.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+
+    /// Makes these writes and stores the record of them, all or none, and returns whether that was done. It was not where a
+    /// condition does not hold or another transaction was writing.
+    ///
+    /// When the answer is lost, or the client's own repeat finds the first transaction in its way, the record is looked for:
+    /// it is stored if and only if the writes were made.
+    pub(crate) async fn transact(
+        &self,
+        service: &'static str,
+        mut writes: Vec<TransactWriteItem>,
+        record: &AuditRecord,
+    ) -> Result<bool, Unavailable> {
+        let item = AuditItem::from(record);
+        let put = put(service, &self.table, &item, Requires::Absence(AT_AND_ID))?;
+        writes.push(TransactWriteItem::builder().put(put).build());
+        let done = transact(&self.client, service, writes, &[CONDITION, OTHER_TRANSACTION]).await;
+        if done == Ok(true) || self.is_stored(item).await == Ok(true) { Ok(true) } else { done }
+    }
+
+    async fn is_stored(&self, item: AuditItem) -> Result<bool, Unavailable> {
+        let key = Item::from([(DAY.to_owned(), text(&item.day)), (AT_AND_ID.to_owned(), text(&item.at_and_id))]);
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
+        Ok(read::get(GET, get).await? == Some(item))
+    }
+}
+
+impl AuditTrail for DynamoAudit {
+    async fn append(&self, record: &AuditRecord) -> Result<(), Unavailable> {
+        let put = put(PUT, &self.table, &AuditItem::from(record), Requires::Absence(AT_AND_ID))?;
+        // A record that stands in the way has the same random id: it is this one.
+        send_put(&self.client, PUT, put).await.map(|_| ())
+    }
+
+    async fn of_day(&self, day: Date) -> Result<Vec<AuditRecord>, Unavailable> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("#day = :day")
+            .expression_attribute_names("#day", DAY)
+            .expression_attribute_values(":day", text(day))
+            .consistent_read(true);
+        let items: Vec<AuditItem> = read::query(QUERY, query).await?;
+        Ok(items.into_iter().map(|item| item.record).collect())
+    }
+}

@@ -1,0 +1,127 @@
+//! The deliveries, to look at: by their ids, by when they failed, and with the attempts that are kept beside them.
+
+use std::collections::BTreeSet;
+
+use app::ports::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, PageToken, StoredDelivery, Unavailable};
+use aws_sdk_dynamodb::{Client, operation::query::builders::QueryFluentBuilder};
+use domain::values::ids::{DeliveryId, Provider};
+use futures_util::future::try_join_all;
+
+use super::{
+    Item,
+    item::media_buying::{
+        AttemptItem, DELIVERY_ID, DeliveryItem, FAILED_AT, FAILED_INDEX, FAILED_SHARD, FAILED_SHARDS, failed_shard,
+    },
+    key_of, number,
+    read::{self, get_all, start_key, token},
+    text,
+};
+use crate::aws::unavailable;
+
+const QUERY: &str = "DynamoDB Query deliveries failed";
+const GET: &str = "DynamoDB BatchGetItem deliveries";
+const QUERY_ATTEMPTS: &str = "DynamoDB Query attempts";
+
+/// Limits the keys of one page of a shard.
+const PAGE: i32 = 100;
+
+/// [`DeliveryRecords`] in two tables.
+#[derive(Debug, Clone)]
+pub struct DynamoDeliveryRecords {
+    client: Client,
+    deliveries: String,
+    attempts: String,
+}
+
+impl DynamoDeliveryRecords {
+    /// Takes the table of deliveries, and that of the attempts that are kept beside them.
+    pub fn new(client: Client, deliveries: String, attempts: String) -> Self {
+        Self { client, deliveries, attempts }
+    }
+
+    fn query(&self, provider: &Provider, shard: u32, ended: Ended) -> QueryFluentBuilder {
+        // BETWEEN includes both ends.
+        let last = ended.before.as_millisecond().saturating_sub(1);
+        self.client
+            .query()
+            .table_name(&self.deliveries)
+            .index_name(FAILED_INDEX)
+            .key_condition_expression("#shard = :shard AND #at BETWEEN :from AND :last")
+            .expression_attribute_names("#shard", FAILED_SHARD)
+            .expression_attribute_names("#at", FAILED_AT)
+            .expression_attribute_values(":shard", text(failed_shard(provider, shard)))
+            .expression_attribute_values(":from", number(ended.from.as_millisecond()))
+            .expression_attribute_values(":last", number(last))
+    }
+
+    async fn read(&self, keys: Vec<Item>) -> Result<Vec<StoredDelivery>, Unavailable> {
+        let items: Vec<DeliveryItem> = get_all(&self.client, GET, &self.deliveries, keys).await?;
+        let stored = |DeliveryItem { delivery, swept_at, .. }| StoredDelivery { delivery, swept_at };
+        Ok(items.into_iter().map(stored).collect())
+    }
+
+    /// Reads what an index has found.
+    async fn read_found(&self, found: Vec<Item>) -> Result<Vec<StoredDelivery>, Unavailable> {
+        let keys = found.into_iter().filter_map(|mut item| item.remove_entry(DELIVERY_ID));
+        self.read(keys.map(|entry| Item::from([entry])).collect()).await
+    }
+}
+
+impl DeliveryRecords for DynamoDeliveryRecords {
+    async fn find(&self, ids: &BTreeSet<DeliveryId>) -> Result<Vec<StoredDelivery>, Unavailable> {
+        self.read(ids.iter().map(|id| key_of(DELIVERY_ID, id)).collect()).await
+    }
+
+    async fn older_attempts(&self, id: &DeliveryId) -> Result<Vec<KeptAttempt>, Unavailable> {
+        let query = self
+            .client
+            .query()
+            .table_name(&self.attempts)
+            .key_condition_expression("#id = :id")
+            .expression_attribute_names("#id", DELIVERY_ID)
+            .expression_attribute_values(":id", text(id))
+            .consistent_read(true);
+        let items: Vec<AttemptItem> = read::query(QUERY_ATTEMPTS, query).await?;
+        Ok(items.into_iter().map(KeptAttempt::from).collect())
+    }
+
+    async fn newest_failures(
+        &self,
+        provider: &Provider,
+        ended: Ended,
+        most: usize,
+    ) -> Result<Vec<StoredDelivery>, Unavailable> {
+        let page = i32::try_from(most).unwrap_or(PAGE);
+        let shards = (0..FAILED_SHARDS).map(async |shard| {
+            let found = self.query(provider, shard, ended).scan_index_forward(false).limit(page).send().await;
+            found.map_err(unavailable(QUERY)).map(|found| found.items.unwrap_or_default())
+        });
+        let mut keys: Vec<Item> = try_join_all(shards).await?.into_iter().flatten().collect();
+        keys.sort_by_key(|key| std::cmp::Reverse(failed_at(key)));
+        keys.truncate(most);
+        let mut found = self.read_found(keys).await?;
+        found.sort_by_key(|stored| std::cmp::Reverse(ended.failed_at(&stored.delivery)));
+        Ok(found)
+    }
+
+    fn failure_shards(&self) -> u32 {
+        FAILED_SHARDS
+    }
+
+    async fn failures_page(
+        &self,
+        provider: &Provider,
+        shard: u32,
+        ended: Ended,
+        from: Option<PageToken>,
+    ) -> Result<FailuresPage, Unavailable> {
+        let query = self.query(provider, shard, ended).limit(PAGE);
+        let found = query.set_exclusive_start_key(start_key(QUERY, from)?).send().await.map_err(unavailable(QUERY))?;
+        let deliveries = self.read_found(found.items.unwrap_or_default()).await?;
+        Ok(FailuresPage { deliveries, next: token(QUERY, found.last_evaluated_key)? })
+    }
+}
+
+fn failed_at(key: &Item) -> i64 {
+    key.get(FAILED_AT).and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok()).unwrap_or_default()
+}

@@ -1,0 +1,82 @@
+//! The configuration in memory.
+
+use domain::{audit::AuditRecord, outbound::catalogue::Snapshot, values::ids::Provider};
+
+use super::World;
+use crate::ports::{Partners, PublishedCampaigns, Publishing, Replaced, StoredPartner, StoredSecrets, Unavailable};
+
+impl Partners for World {
+    async fn partner(&self, provider: &Provider) -> Result<Option<StoredPartner>, Unavailable> {
+        self.call("read partner", |state| state.partners.get(provider).cloned())
+    }
+
+    async fn partners(&self) -> Result<Vec<StoredPartner>, Unavailable> {
+        self.call("read partners", |state| state.partners.values().cloned().collect())
+    }
+
+    async fn secrets(&self, owner: &str) -> Result<Option<StoredSecrets>, Unavailable> {
+        self.call("read secrets", |state| state.secrets.get(owner).cloned())
+    }
+
+    async fn put_partner(
+        &self,
+        partner: &StoredPartner,
+        secrets: Option<&StoredSecrets>,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
+        self.call("write partner", |state| {
+            let stored = state.partners.get(&partner.provider).map_or(0, |stored| stored.version);
+            if stored + 1 != partner.version {
+                return Replaced::Changed;
+            }
+            state.partners.insert(partner.provider.clone(), partner.clone());
+            state.secrets.extend(secrets.map(|secrets| (secrets.owner.clone(), secrets.clone())));
+            state.audit.push(audit.clone());
+            Replaced::Done
+        })
+    }
+
+    async fn put_secrets_if_absent(
+        &self,
+        secrets: &StoredSecrets,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
+        self.call("write secrets", |state| {
+            if state.secrets.contains_key(&secrets.owner) {
+                return Replaced::Changed;
+            }
+            state.secrets.insert(secrets.owner.clone(), secrets.clone());
+            state.audit.push(audit.clone());
+            Replaced::Done
+        })
+    }
+}
+
+impl Publishing for World {
+    async fn load(&self) -> Result<PublishedCampaigns, Unavailable> {
+        let current = |snapshot: Snapshot| PublishedCampaigns::Current(snapshot);
+        self.call("load campaigns", |state| state.campaigns.clone().map_or(PublishedCampaigns::Nothing, current))
+    }
+
+    /// A rival's publication, if one is planned, comes just before this one.
+    async fn publish(
+        &self,
+        snapshot: &Snapshot,
+        expected: Option<u64>,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
+        self.call("publish campaigns", |state| {
+            if let Some(rival) = state.rivals.pop() {
+                state.begun_versions.insert(rival.version);
+                state.campaigns = Some(rival);
+            }
+            let stands = state.campaigns.as_ref().map(|current| current.version);
+            if stands != expected || !state.begun_versions.insert(snapshot.version) {
+                return Replaced::Changed;
+            }
+            state.campaigns = Some(snapshot.clone());
+            state.audit.push(audit.clone());
+            Replaced::Done
+        })
+    }
+}

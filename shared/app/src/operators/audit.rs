@@ -1,0 +1,80 @@
+//! An operator looks at what operators have changed.
+
+use domain::{
+    audit::{AUDIT_KEPT_DAYS, AuditRecord, day},
+    jiff::{Timestamp, ToSpan},
+    values::ids::Provider,
+};
+
+use crate::ports::{AuditTrail, Unavailable};
+
+/// Returns the records of changes made from `since` to `now`, the newest first: those that concern one partner, or all.
+pub async fn list(
+    trail: &impl AuditTrail,
+    (since, now): (Timestamp, Timestamp),
+    provider: Option<&Provider>,
+) -> Result<Vec<AuditRecord>, Unavailable> {
+    let oldest = now.saturating_sub((AUDIT_KEPT_DAYS * 24).hours()).unwrap_or(Timestamp::MIN);
+    let wanted = |record: &AuditRecord| {
+        let in_time = record.at >= since && record.at <= now && !record.has_expired(now);
+        in_time && provider.is_none_or(|provider| record.subject.concerns(provider))
+    };
+    let (mut found, first) = (Vec::new(), day(since.max(oldest)));
+    let mut next = Some(day(now));
+    while let Some(day) = next.filter(|day| *day >= first) {
+        let records = trail.of_day(day).await?;
+        found.extend(records.into_iter().rev().filter(wanted));
+        next = day.yesterday().ok();
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::audit::{Action, Author, Channel, Operation, Subject};
+
+    use super::*;
+    use crate::memory::World;
+
+    fn at(hours: i64) -> Timestamp {
+        Timestamp::UNIX_EPOCH + hours.hours()
+    }
+
+    fn partner(name: &str) -> Subject {
+        Subject::Partner { provider: Provider::new(name).unwrap() }
+    }
+
+    /// A world with a record of each of these subjects, made at these hours.
+    async fn world(records: &[(i64, Subject)]) -> World {
+        let world = World::default();
+        let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [0; 8]);
+        for (hours, subject) in records {
+            let record = operation.record(at(*hours), Action::ChangePartner, subject.clone());
+            // The same record again makes no second one.
+            world.append(&record).await.unwrap();
+            world.append(&record).await.unwrap();
+        }
+        world
+    }
+
+    async fn listed(world: &World, since: i64, now: i64, provider: Option<&str>) -> Vec<i64> {
+        let provider = provider.map(|name| Provider::new(name).unwrap());
+        let found = list(world, (at(since), at(now)), provider.as_ref()).await.unwrap();
+        found.iter().map(|record| record.at.as_second() / 3600).collect()
+    }
+
+    #[tokio::test]
+    async fn records_are_listed_newest_first_over_several_days() {
+        let (acme, globex) = (partner("acme"), partner("globex"));
+        let world = world(&[(1, acme.clone()), (30, acme.clone()), (31, globex), (60, acme)]).await;
+        assert_eq!(listed(&world, 0, 61, None).await, [60, 31, 30, 1]);
+        assert_eq!(listed(&world, 30, 59, None).await, [31, 30]);
+        assert_eq!(listed(&world, 0, 61, Some("acme")).await, [60, 30, 1]);
+    }
+
+    #[tokio::test]
+    async fn an_expired_record_is_not_listed() {
+        let world = world(&[(1, partner("acme")), (2, partner("acme"))]).await;
+        assert_eq!(listed(&world, 0, 1 + 400 * 24, None).await, [2]);
+    }
+}

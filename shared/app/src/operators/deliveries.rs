@@ -1,0 +1,170 @@
+//! An operator looks at the webhooks that partners are owed: which there are, how far they are, and which are overdue.
+
+use std::{cmp::Reverse, collections::BTreeSet, pin::pin, time::Duration};
+
+use domain::{
+    jiff::Timestamp,
+    lookup::{Place, Subject},
+    outbound::delivery::{Delivery, Status},
+    values::{
+        ids::{ChainTicket, DeliveryId, Provider},
+        time::UnixMillis,
+    },
+};
+use futures_util::{TryFutureExt, TryStreamExt};
+
+use crate::{
+    pages,
+    ports::{DeliveryRecords, Ended, Listings, Range, StoredDelivery, Unavailable, UnderWay, UnderWayPage},
+};
+
+/// The longest grace after which a delivery can be asked for as overdue: a week.
+pub const MAX_GRACE: Duration = Duration::from_hours(7 * 24);
+
+/// Which deliveries are listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wanted {
+    /// Only deliveries in this state.
+    pub status: Option<Status>,
+    /// The first instant that counts. Failed deliveries are listed by when they failed, all others by when they were made.
+    pub since: Option<Timestamp>,
+    /// The first instant that no longer counts.
+    pub before: Option<Timestamp>,
+    /// How many deliveries of each partner are listed at most.
+    pub most: usize,
+}
+
+impl Wanted {
+    /// Returns the state, if deliveries in it are found by when they failed.
+    fn failed(&self) -> Option<Status> {
+        self.status.filter(|status| is_failed(*status))
+    }
+
+    fn is_status_of(&self, stored: &StoredDelivery) -> bool {
+        self.status.is_none_or(|status| stored.delivery.status() == status)
+    }
+}
+
+/// Returns whether a delivery in this state has failed, so that it is found by when it did.
+pub fn is_failed(status: Status) -> bool {
+    matches!(status, Status::Exhausted | Status::Gone)
+}
+
+/// A list of deliveries.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// The deliveries, the newest first.
+    pub deliveries: Vec<StoredDelivery>,
+    /// The partners of whom there may be more, each with the instant before which it is.
+    pub more: Vec<(Provider, Timestamp)>,
+}
+
+/// Lists deliveries of these partners. A delivery of the last seconds may not be found yet.
+pub async fn list(
+    listings: &impl Listings,
+    records: &impl DeliveryRecords,
+    providers: &[Provider],
+    wanted: &Wanted,
+    now: Timestamp,
+) -> Result<Listed, Unavailable> {
+    let mut listed = Listed::default();
+    for provider in providers {
+        let (deliveries, before) = match wanted.failed() {
+            Some(_) => failed(records, provider, wanted).await?,
+            None => owed(listings, records, provider, wanted, now).await?,
+        };
+        listed.deliveries.extend(deliveries);
+        listed.more.extend(before.map(|before| (provider.clone(), before)));
+    }
+    let at = |delivery: &Delivery| Ended::ever().failed_at(delivery).unwrap_or(delivery.created_at());
+    listed.deliveries.sort_by_key(|stored| Reverse(at(&stored.delivery)));
+    Ok(listed)
+}
+
+/// Finds failed deliveries by when they failed.
+async fn failed(
+    records: &impl DeliveryRecords,
+    provider: &Provider,
+    wanted: &Wanted,
+) -> Result<(Vec<StoredDelivery>, Option<Timestamp>), Unavailable> {
+    let ended = ended(wanted.since, wanted.before);
+    let mut found = records.newest_failures(provider, ended, wanted.most).await?;
+    let last = found.last().filter(|_| found.len() == wanted.most);
+    let before = last.and_then(|stored| ended.failed_at(&stored.delivery)).map(UnixMillis::timestamp);
+    found.retain(|stored| wanted.is_status_of(stored));
+    Ok((found, before))
+}
+
+/// Returns the bounds within which a delivery must have ended.
+pub fn ended(since: Option<Timestamp>, before: Option<Timestamp>) -> Ended {
+    let Ended { from, before: latest } = Ended::ever();
+    Ended { from: since.map_or(from, UnixMillis::from), before: before.map_or(latest, UnixMillis::from) }
+}
+
+/// Finds deliveries by when they were made.
+async fn owed(
+    listings: &impl Listings,
+    records: &impl DeliveryRecords,
+    provider: &Provider,
+    wanted: &Wanted,
+    now: Timestamp,
+) -> Result<(Vec<StoredDelivery>, Option<Timestamp>), Unavailable> {
+    let most = wanted.most.max(1);
+    let range = Range { from: wanted.since, to: wanted.before, newest_first: true, wanted: most, ..Range::default() };
+    let places = listings.list(Subject::Deliveries(provider.clone()), range, now);
+    let mut chunks = pin!(places.try_chunks(most).map_err(|broken| broken.1));
+    let mut found = Vec::new();
+    while let Some(places) = chunks.try_next().await? {
+        let ids: BTreeSet<DeliveryId> = places.iter().filter_map(|place| DeliveryId::new(place.key()).ok()).collect();
+        let mut read = records.find(&ids).await?;
+        read.sort_by_key(|stored| Reverse(stored.delivery.created_at()));
+        found.extend(read.into_iter().filter(|stored| wanted.is_status_of(stored)));
+        if found.len() >= most {
+            let is_full = places.len() == most;
+            let mut before = places.last().map(Place::at).filter(|_| is_full);
+            if found.len() > most {
+                found.truncate(most);
+                before = found.last().map(|stored| stored.delivery.created_at().timestamp());
+            }
+            return Ok((found, before));
+        }
+    }
+    Ok((found, None))
+}
+
+/// Deliveries that should have been attempted a while ago.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overdue {
+    /// The deliveries, in the order in which their attempts are due.
+    pub deliveries: Vec<Delivery>,
+    /// How many deliveries under way are stored in a way that cannot be read.
+    pub unreadable: u64,
+}
+
+/// Reads everything under way, of one partner or of all, and returns what should have been attempted more than `grace` ago.
+/// Sends nothing and remembers nothing.
+pub async fn overdue(
+    under_way: &impl UnderWay,
+    provider: Option<&Provider>,
+    grace: Duration,
+    now: UnixMillis,
+) -> Result<Overdue, Unavailable> {
+    // The ticket of the message that a sweep would send is needed to ask, and never used.
+    let is_overdue = |delivery: &Delivery| delivery.overdue(now, grace, ChainTicket::from_random([0; 8])).is_some();
+    let mut pages = pin!(pages::of_parts(under_way.shards(), |shard, from| {
+        let page = under_way.page(shard, now.minus(grace), from);
+        page.map_ok(|UnderWayPage { deliveries, unreadable, next }| ((deliveries, unreadable), next))
+    }));
+    let mut overdue = Overdue::default();
+    while let Some((deliveries, unreadable)) = pages.try_next().await? {
+        let deliveries = deliveries.into_iter().map(|(delivery, _)| delivery);
+        let theirs = deliveries.filter(|delivery| provider.is_none_or(|provider| provider == delivery.provider()));
+        overdue.deliveries.extend(theirs.filter(is_overdue));
+        overdue.unreadable += unreadable;
+    }
+    overdue.deliveries.sort_by_key(|delivery| delivery.next().map(|next| next.due_at));
+    Ok(overdue)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+use domain::{
+    lookup::LookupEntry,
+    outbound::{attempt::AttemptOutcome, delivery::Claim, retry::RetryPolicy},
+    values::ids::ClaimMark,
+};
+
+use super::*;
+use crate::{deliver_webhooks::tests as sender, memory::World, ports::Lookups};
+
+fn at(second: i64) -> UnixMillis {
+    sender::start().plus(Duration::from_secs(second.unsigned_abs()))
+}
+
+/// A delivery for this user that was made at this second, and answered with this status if one is given.
+fn delivery(user: &str, second: i64, answered: Option<u16>) -> Delivery {
+    let made = sender::delivery_at(user, "p-9", at(second));
+    let Some(status) = answered else { return made };
+    let next = made.next().unwrap().clone();
+    let (mark, until) = (ClaimMark::new("m").unwrap(), at(second + 60));
+    let claim = Claim { round: 1, n: 1, ticket: next.ticket, mark, due_at: next.due_at, until };
+    let answered = domain::outbound::attempt::FinishedAttempt {
+        sent_at: at(second),
+        ended_at: at(second + 1),
+        outcome: AttemptOutcome::Status(status),
+        answer: domain::outbound::attempt::AnswerExcerpt::default(),
+        retry_after: None,
+    };
+    let recorded = made.with_claim(claim.clone()).record(
+        &claim,
+        &answered,
+        RetryPolicy::default(),
+        ChainTicket::from_random([3; 8]),
+    );
+    match recorded {
+        domain::outbound::delivery::AttemptDecision::Stored { delivery, .. } => delivery,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn world(deliveries: &[Delivery]) -> World {
+    let world = World::default();
+    for delivery in deliveries {
+        world.state().deliveries.insert(delivery.id().clone(), delivery.clone());
+        let put = Lookups::put(&world, &LookupEntry::of_delivery(delivery)).await;
+        assert!(put.iter().all(Result::is_ok));
+    }
+    world
+}
+
+async fn listed(world: &World, wanted: &Wanted) -> (Vec<String>, Option<Timestamp>) {
+    let now = at(1_000).timestamp();
+    let listed = list(world, world, &[sender::provider()], wanted, now).await.unwrap();
+    let users = listed.deliveries.iter().map(|stored| stored.delivery.participant().to_string()).collect();
+    (users, listed.more.into_iter().map(|(_, before)| before).next())
+}
+
+#[tokio::test]
+async fn deliveries_are_listed_newest_first_a_page_at_a_time() {
+    let world = world(&[delivery("a", 1, None), delivery("b", 2, Some(200)), delivery("c", 3, None)]).await;
+    let first = Wanted { most: 2, ..Wanted::default() };
+    let (users, before) = listed(&world, &first).await;
+    assert_eq!((users, before), (vec!["c".to_owned(), "b".to_owned()], Some(at(2).timestamp())));
+    assert_eq!(listed(&world, &Wanted { before, ..first }).await, (vec!["a".to_owned()], None));
+}
+
+#[tokio::test]
+async fn a_page_of_one_state_holds_no_more_than_was_asked_for() {
+    // Of the first two places one is pending, of the next two both are.
+    let made = [delivery("a", 1, None), delivery("b", 2, None), delivery("c", 3, Some(200)), delivery("d", 4, None)];
+    let world = world(&made).await;
+    let pending = Wanted { status: Some(Status::Pending), most: 2, ..Wanted::default() };
+    let (users, before) = listed(&world, &pending).await;
+    assert_eq!((users, before), (vec!["d".to_owned(), "b".to_owned()], Some(at(2).timestamp())));
+    assert_eq!(listed(&world, &Wanted { before, ..pending }).await, (vec!["a".to_owned()], None));
+}
+
+#[tokio::test]
+async fn failures_are_found_by_when_they_failed() {
+    let world = world(&[delivery("a", 1, Some(410)), delivery("b", 2, None), delivery("c", 3, Some(410))]).await;
+    let gone = Wanted { status: Some(Status::Gone), most: 1, ..Wanted::default() };
+    // Each failed a second after it was made.
+    let (users, before) = listed(&world, &gone).await;
+    assert_eq!((users, before), (vec!["c".to_owned()], Some(at(4).timestamp())));
+    assert_eq!(listed(&world, &Wanted { before, ..gone.clone() }).await.0, ["a".to_owned()]);
+    let exhausted = Wanted { status: Some(Status::Exhausted), most: 5, ..gone };
+    assert_eq!(listed(&world, &exhausted).await, (vec![], None));
+}
+
+#[tokio::test]
+async fn overdue_deliveries_are_found_on_every_page_and_counted() {
+    let users = ["a", "b", "c", "d", "e"];
+    let made: Vec<Delivery> = users.iter().zip(1..).map(|(user, second)| delivery(user, second, None)).collect();
+    let world = world(&made).await;
+    world.state().unreadable_under_way = 1;
+    let grace = Duration::from_secs(10);
+    let found = overdue(&world, None, grace, at(14)).await.unwrap();
+    let late: Vec<_> = found.deliveries.iter().map(|delivery| delivery.participant().as_str()).collect();
+    // What was due ten seconds ago and not longer is not overdue yet.
+    assert_eq!(late, ["a", "b", "c"]);
+    assert!(found.unreadable > 0);
+    let other = Provider::new("other").unwrap();
+    assert_eq!(overdue(&world, Some(&other), grace, at(14)).await.unwrap().deliveries, []);
+    assert!(!world.state().calls.contains(&"send resend"));
+}

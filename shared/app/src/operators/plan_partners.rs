@@ -1,0 +1,260 @@
+//! Computes what partner files would change, before anything is changed.
+
+use std::time::Duration;
+
+use domain::{
+    audit::{Action, AuditRecord, Operation, Subject},
+    inbound::credential::{CredentialKind, Token, TokenHash},
+    jiff::Timestamp,
+    outbound::{
+        campaign::check_changes,
+        catalogue::{PartnerGoals, as_published},
+        webhook::Allowance,
+    },
+    partner::{Partner, PartnerFile},
+    values::{config_fault::ConfigFault, ids::Provider, signature::Secret, time::UnixMillis},
+};
+use serde::Serialize;
+use thiserror::Error;
+
+use crate::ports::{StoredPartner, StoredSecrets};
+
+/// The longest file that is stored, in bytes: an item has 400 KB, and the rest of it is small.
+const MAX_FILE_BYTES: usize = 380 * 1024;
+
+/// A partner's file that is valid by itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Proposed<'a> {
+    /// The file as it was written.
+    pub file: &'a PartnerFile,
+    /// The partner that it describes. The beginnings of campaigns that start on publishing have no meaning yet.
+    pub partner: &'a Partner,
+    /// The addresses that its webhooks may call.
+    pub allowance: Allowance,
+}
+
+/// What happens to one partner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Change {
+    /// The partner is new.
+    Created,
+    /// The partner is different.
+    Changed,
+    /// The partner is the same.
+    Unchanged,
+}
+
+/// One partner's change, ready to be written.
+#[derive(Debug)]
+pub struct Planned {
+    /// What happens to the partner.
+    pub change: Change,
+    /// The partner as it is to be stored.
+    pub item: StoredPartner,
+    /// The credential that the partner lacks and gets now.
+    pub credential: Option<NewCredential>,
+    /// The secret that its webhooks are signed with, if it has campaigns and lacks that.
+    pub webhook_secret: Option<Secret>,
+    /// All its secrets as they are to be stored, if any of them is new.
+    pub secrets: Option<StoredSecrets>,
+    /// The lines that differ, for people. They hold no secret.
+    pub differences: Vec<String>,
+}
+
+impl Planned {
+    /// Makes the audit record of this change: the lines that differ, and which secrets are new, without the secrets.
+    pub fn record(&self, operation: &Operation) -> AuditRecord {
+        let action = if self.change == Change::Created { Action::CreatePartner } else { Action::ChangePartner };
+        let subject = Subject::Partner { provider: self.item.provider.clone() };
+        let made = [
+            (matches!(self.credential, Some(NewCredential::Token(_))), "token"),
+            (matches!(self.credential, Some(NewCredential::Signature(_))), "signing secret"),
+            (self.webhook_secret.is_some(), "webhook secret"),
+        ];
+        let made: Vec<&str> = made.into_iter().filter_map(|(made, name)| made.then_some(name)).collect();
+        let record = operation.record(self.item.updated_at, action, subject).with("version", self.item.version);
+        let record = if made.is_empty() { record } else { record.with("new_secrets", made.join(", ")) };
+        record.with("differences", self.differences.join("\n"))
+    }
+}
+
+/// A credential that was just made.
+#[derive(Debug, Clone)]
+pub enum NewCredential {
+    /// A token.
+    Token(Token),
+    /// A secret to sign postbacks with.
+    Signature(Secret),
+}
+
+/// Random bytes for one partner's credentials.
+#[derive(Debug, Clone, Copy)]
+pub struct Entropy {
+    /// For a token.
+    pub token: [u8; 20],
+    /// For a secret to sign postbacks with.
+    pub secret: [u8; 20],
+    /// For a secret to sign webhooks with.
+    pub webhook_secret: [u8; 32],
+}
+
+/// What is stored and published of one partner.
+#[derive(Debug, Default)]
+pub struct Standing {
+    /// The partner, if it is stored.
+    pub item: Option<StoredPartner>,
+    /// Its secrets, if it has any.
+    pub secrets: Option<StoredSecrets>,
+    /// Its campaigns in the catalogue.
+    pub goals: Option<PartnerGoals>,
+}
+
+/// When it is, and how long before its beginning a campaign is published.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    /// When it is.
+    pub now: Timestamp,
+    /// How long before its beginning a campaign is published.
+    pub lead: Duration,
+}
+
+impl Clock {
+    /// Returns when a campaign starts that is to start on publishing: late enough to be in time when all is written, which
+    /// publishing checks again.
+    fn soonest(self) -> UnixMillis {
+        let writing = self.lead.clamp(Duration::from_secs(5), Duration::from_mins(1));
+        let soonest = UnixMillis::from(self.now).plus(self.lead).plus(writing).as_millisecond();
+        UnixMillis::from_millisecond((soonest / 1000 + 1) * 1000)
+    }
+}
+
+/// Why a change cannot be planned.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PlanFault {
+    /// What is stored of the partner cannot be read.
+    #[error("what is stored of {provider}: {reason}")]
+    Unreadable {
+        /// The partner.
+        provider: Provider,
+        /// Why it cannot be read.
+        reason: String,
+    },
+    /// The changes that are not allowed, each partner's with its faults.
+    #[error("{} partners have changes that are not allowed", .0.len())]
+    Forbidden(Vec<(Provider, Vec<ConfigFault>)>),
+}
+
+/// Compares every file with what stands of its partner. Returns every fault of all the changes that are not allowed.
+pub fn plan_all<'a>(
+    files: impl IntoIterator<Item = (Proposed<'a>, &'a Standing, Entropy)>,
+    clock: Clock,
+) -> Result<Vec<Planned>, PlanFault> {
+    let (mut plans, mut forbidden) = (Vec::new(), Vec::new());
+    for (proposed, standing, entropy) in files {
+        match plan(proposed, standing, entropy, clock) {
+            Ok(planned) => plans.push(planned),
+            Err(PlanFault::Forbidden(faults)) => forbidden.extend(faults),
+            Err(fault) => return Err(fault),
+        }
+    }
+    if forbidden.is_empty() { Ok(plans) } else { Err(PlanFault::Forbidden(forbidden)) }
+}
+
+/// Compares a file with what stands of its partner.
+pub fn plan(proposed: Proposed<'_>, standing: &Standing, entropy: Entropy, clock: Clock) -> Result<Planned, PlanFault> {
+    let provider = proposed.partner.provider();
+    let unreadable = |reason| PlanFault::Unreadable { provider: provider.clone(), reason };
+    let forbidden = |faults| PlanFault::Forbidden(vec![(provider.clone(), faults)]);
+    let before = standing.item.as_ref().map(StoredPartner::partner).transpose().map_err(unreadable)?;
+    let published = before
+        .map(|partner| as_published(partner.media_buying().campaigns(), standing.goals.as_ref()))
+        .unwrap_or_default();
+    let file = proposed.file.clone().dated(&published, clock.soonest());
+    let partner = Partner::check(file.clone(), proposed.allowance).map_err(forbidden)?;
+    let mut faults = check_changes(&published, partner.media_buying().campaigns(), clock.now.into(), clock.lead);
+    for fault in &mut faults {
+        fault.path.insert_str(0, "media_buying.");
+    }
+    let text = serde_json::to_string(&file).map_err(|fault| unreadable(fault.to_string()))?;
+    if text.len() > MAX_FILE_BYTES {
+        let message = format!("the whole file has {} bytes; at most {MAX_FILE_BYTES} can be stored", text.len());
+        faults.push(ConfigFault { path: "provider".to_owned(), message });
+    }
+    if !faults.is_empty() {
+        return Err(forbidden(faults));
+    }
+    compare(proposed.partner, text, standing, entropy, clock.now).map_err(unreadable)
+}
+
+fn compare(
+    partner: &Partner,
+    file: String,
+    standing: &Standing,
+    entropy: Entropy,
+    now: Timestamp,
+) -> Result<Planned, String> {
+    let (standing, secrets) = (standing.item.as_ref(), standing.secrets.as_ref());
+    let mut token_hashes: Vec<TokenHash> = standing.map(|item| item.token_hashes.clone()).unwrap_or_default();
+    let credential = match partner.credential() {
+        CredentialKind::Token if token_hashes.is_empty() => {
+            Some(NewCredential::Token(Token::from_random(entropy.token)))
+        }
+        CredentialKind::Signature
+            if standing.is_none() || secrets.is_none_or(|item| item.signature_secrets.is_empty()) =>
+        {
+            let text = Token::from_random(entropy.secret);
+            Some(NewCredential::Signature(Secret::new(text.reveal())))
+        }
+        _ => None,
+    };
+    if let Some(NewCredential::Token(token)) = &credential {
+        token_hashes.push(token.hash());
+    }
+    let called = !partner.media_buying().campaigns().is_empty();
+    let unsigned = secrets.is_none_or(|item| item.webhook_secrets.is_empty());
+    let webhook_secret = (called && unsigned).then(|| Secret::for_webhooks(entropy.webhook_secret));
+    let new_secrets = secrets_with(secrets, partner.provider(), credential.as_ref(), webhook_secret.as_ref());
+    let new = credential.is_some() || webhook_secret.is_some();
+    let change = match standing {
+        None => Change::Created,
+        Some(standing) if standing.file == file && !new => Change::Unchanged,
+        Some(_) => Change::Changed,
+    };
+    let version = standing.map_or(0, |item| item.version) + 1;
+    let item = StoredPartner { provider: partner.provider().clone(), version, updated_at: now, file, token_hashes };
+    let differences = differences(standing, &item)?;
+    Ok(Planned { change, item, credential, webhook_secret, secrets: new_secrets, differences })
+}
+
+/// Returns the stored secrets with the new ones, since they are one item; none where nothing is new.
+fn secrets_with(
+    standing: Option<&StoredSecrets>,
+    provider: &Provider,
+    credential: Option<&NewCredential>,
+    webhook_secret: Option<&Secret>,
+) -> Option<StoredSecrets> {
+    let owner = StoredSecrets::partner_owner(provider);
+    let mut secrets = StoredSecrets { owner, ..standing.cloned().unwrap_or_default() };
+    if let Some(NewCredential::Signature(made)) = credential {
+        secrets.signature_secrets = vec![made.reveal().to_owned()];
+    }
+    if let Some(made) = webhook_secret {
+        secrets.webhook_secrets = vec![made.reveal().to_owned()];
+    }
+    let new = webhook_secret.is_some() || matches!(credential, Some(NewCredential::Signature(_)));
+    new.then_some(secrets)
+}
+
+fn differences(before: Option<&StoredPartner>, after: &StoredPartner) -> Result<Vec<String>, String> {
+    let lines = |item: &StoredPartner| -> Result<Vec<String>, String> {
+        let value: serde_json::Value = serde_json::from_str(&item.file).map_err(|fault| fault.to_string())?;
+        let text = serde_json::to_string_pretty(&value).map_err(|fault| fault.to_string())?;
+        Ok(text.lines().map(str::to_owned).collect())
+    };
+    let (before, after) = (before.map(lines).transpose()?.unwrap_or_default(), lines(after)?);
+    let mut differences: Vec<String> =
+        before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}")).collect();
+    differences.extend(after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}")));
+    Ok(differences)
+}

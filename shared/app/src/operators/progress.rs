@@ -1,0 +1,88 @@
+//! An operator looks at how far a GG3 user has come with each campaign, and at the webhooks owed for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use domain::{
+    outbound::{
+        catalogue::Snapshot,
+        delivery::Status,
+        participant::Participant,
+        progress::{Progress, explain},
+    },
+    values::ids::{CampaignName, DeliveryId, Provider, UserId},
+};
+use serde::Serialize;
+
+use crate::ports::{Catalogues, DeliveryRecords, Participants, Published, StoredParticipant, Unavailable};
+
+/// A user as it is stored, and its progress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserProgress {
+    /// The user; none if nothing is stored of it.
+    pub participant: Option<Participant>,
+    /// Its progress with each published campaign.
+    pub campaigns: Vec<CampaignProgress>,
+}
+
+/// A user's progress with one campaign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CampaignProgress {
+    /// The campaign's partner.
+    pub provider: Provider,
+    /// The campaign.
+    pub campaign: CampaignName,
+    /// How far the user has come, what is missing, and what did not count.
+    #[serde(flatten)]
+    pub progress: Progress,
+    /// The delivery that reaching the goal has made.
+    pub delivery: Option<OwedDelivery>,
+}
+
+/// A delivery that is owed for a reached goal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct OwedDelivery {
+    /// Its id.
+    pub delivery_id: DeliveryId,
+    /// How far it is.
+    pub status: Status,
+}
+
+/// Explains a user's progress with every published campaign, of one partner or of all.
+pub async fn of_user(
+    participants: &impl Participants,
+    catalogues: &impl Catalogues,
+    records: &impl DeliveryRecords,
+    (user, provider): (&UserId, Option<&Provider>),
+) -> Result<UserProgress, Unavailable> {
+    let stored = participants.read(&[user]).await.pop().transpose()?.unwrap_or_default();
+    let StoredParticipant { participant, version } = stored;
+    let mut campaigns = match catalogues.current(None).await? {
+        Published::Other(catalogue) => explained(&Snapshot::from(*catalogue), &participant, provider),
+        Published::Nothing | Published::Same => Vec::new(),
+    };
+    let id = |line: &CampaignProgress| DeliveryId::of(&line.provider, &line.campaign, user);
+    let ids: BTreeSet<DeliveryId> = campaigns.iter().map(id).collect();
+    let found = records.find(&ids).await?;
+    let statuses: BTreeMap<DeliveryId, Status> =
+        found.into_iter().map(|stored| (stored.delivery.id().clone(), stored.delivery.status())).collect();
+    for line in &mut campaigns {
+        let delivery_id = id(line);
+        line.delivery = statuses.get(&delivery_id).map(|status| OwedDelivery { delivery_id, status: *status });
+    }
+    Ok(UserProgress { participant: version.map(|_| participant), campaigns })
+}
+
+fn explained(snapshot: &Snapshot, participant: &Participant, only: Option<&Provider>) -> Vec<CampaignProgress> {
+    let partners = snapshot.partners.iter().filter(|(provider, _)| only.is_none_or(|only| only == *provider));
+    let campaigns = partners.flat_map(|(provider, goals)| goals.campaigns.iter().map(move |named| (provider, named)));
+    let line = |(provider, (name, terms)): (&Provider, (&CampaignName, _))| CampaignProgress {
+        provider: provider.clone(),
+        campaign: name.clone(),
+        progress: explain(participant, provider, name, terms),
+        delivery: None,
+    };
+    campaigns.map(line).collect()
+}
+
+#[cfg(test)]
+mod tests;

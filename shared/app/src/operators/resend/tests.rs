@@ -1,0 +1,164 @@
+use std::{collections::BTreeMap, ops::ControlFlow};
+
+use domain::{
+    audit::{Author, Channel, Why},
+    outbound::attempt::AttemptOutcome,
+    values::ids::ChainTicket,
+};
+
+use super::*;
+use crate::{
+    cache::CachePolicy,
+    deliver_webhooks::tests as sender,
+    memory::{Held, Trouble, World},
+};
+
+type UseCase = ResendDeliveries<Held<Provider, Partner>, World, World, World>;
+
+fn use_case(world: &World, known: Option<Partner>) -> UseCase {
+    let partners = Held::new(world, known.map(|known| (sender::provider(), known)));
+    ResendDeliveries {
+        partners: Cache::new(partners, CachePolicy::default()),
+        rounds: world.clone(),
+        resends: world.clone(),
+        surroundings: world.clone(),
+        operation: operation(),
+    }
+}
+
+fn operation() -> Operation {
+    Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, Why::new("it was down").ok(), [1; 8])
+}
+
+/// Lets so many steps be taken, and counts them.
+struct Steps {
+    left: usize,
+    taken: usize,
+}
+
+impl Steps {
+    fn at_most(left: usize) -> Self {
+        Self { left, taken: 0 }
+    }
+}
+
+impl Pace for Steps {
+    async fn turn(&mut self) -> ControlFlow<()> {
+        if self.left == self.taken { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
+
+    fn taken(&mut self) {
+        self.taken += 1;
+    }
+}
+
+/// A world in which a delivery for each of these users has ended with 410.
+async fn world(users: &[&str]) -> World {
+    let world = World::default();
+    world.state().millisecond = sender::start().as_millisecond();
+    for user in users {
+        let delivery = sender::delivery(user, "p-9");
+        world
+            .state()
+            .resends
+            .push((delivery.first_message(ChainTicket::from_random([1; 8])).unwrap(), sender::start()));
+        world.state().answers.push_back((AttemptOutcome::Status(410), None, std::time::Duration::ZERO));
+        world.state().deliveries.insert(delivery.id().clone(), delivery);
+    }
+    sender::run(&world, &sender::use_case(&world, Some(sender::recipient("")))).await;
+    world
+}
+
+fn gone() -> Failures {
+    Failures { provider: sender::provider(), campaign: None, status: Status::Gone, ended: Ended::ever() }
+}
+
+fn ids(users: &[&str]) -> BTreeSet<DeliveryId> {
+    users.iter().map(|user| sender::delivery(user, "p-9").id().clone()).collect()
+}
+
+fn rounds(world: &World) -> Vec<u32> {
+    world.state().deliveries.values().map(Delivery::round).collect()
+}
+
+#[tokio::test]
+async fn a_named_delivery_gets_another_round_and_its_message_whatever_its_state() {
+    let world = world(&["a"]).await;
+    let use_case = use_case(&world, Some(sender::partner("")));
+    for round in [2, 3] {
+        let (resent, done) = use_case.named(&ids(&["a"]), &mut Steps::at_most(9)).await;
+        assert_eq!((resent, done), (Resent { opened: 1, waiting: 0 }, Ok(())));
+        let state = world.state();
+        let last = &state.resends.last().unwrap().0;
+        assert_eq!((last.round, last.n), (round, 1));
+    }
+    let audit: Vec<_> = world.state().audit.iter().map(|record| record.details["round"].clone()).collect();
+    assert_eq!(audit, ["2", "3"]);
+    assert_eq!(world.state().attempts.len(), 1, "the old round's attempt is kept beside it");
+}
+
+#[tokio::test]
+async fn a_range_is_counted_and_sent_again_over_all_its_pages_once() {
+    let world = world(&["a", "b", "c", "d", "e"]).await;
+    let use_case = use_case(&world, Some(sender::partner("")));
+    assert_eq!(count(&world, &gone()).await, Ok(5));
+    for opened in [5, 0] {
+        let (resent, done) = use_case.failed(&world, &gone(), &mut Steps::at_most(9)).await;
+        assert_eq!((resent.opened, done), (opened, Ok(())));
+    }
+    assert_eq!(rounds(&world), [2; 5]);
+    let other = Failures { campaign: CampaignName::new("other").ok(), ..gone() };
+    assert_eq!(count(&world, &other).await, Ok(0));
+    let earlier = Ended { before: sender::start(), ..Ended::ever() };
+    assert_eq!(count(&world, &Failures { ended: earlier, ..gone() }).await, Ok(0));
+}
+
+#[tokio::test]
+async fn an_interrupted_range_goes_on_where_it_was() {
+    let world = world(&["a", "b", "c"]).await;
+    let use_case = use_case(&world, Some(sender::partner("")));
+    let (resent, done) = use_case.failed(&world, &gone(), &mut Steps::at_most(1)).await;
+    assert_eq!((resent.opened, done), (1, Err(Stopped::Interrupted)));
+    let (resent, done) = use_case.failed(&world, &gone(), &mut Steps::at_most(9)).await;
+    assert_eq!((resent.opened, done), (2, Ok(())));
+    assert_eq!(rounds(&world), [2; 3]);
+}
+
+#[tokio::test]
+async fn whatever_call_fails_repeating_opens_the_rest_and_no_round_twice() {
+    for call in 0..12 {
+        for trouble in [Trouble::Before, Trouble::After] {
+            let world = world(&["a", "b", "c"]).await;
+            let use_case = use_case(&world, Some(sender::partner("")));
+            let calls = world.state().calls.len();
+            world.state().trouble = BTreeMap::from([(calls + call, trouble)]);
+            let _ = use_case.failed(&world, &gone(), &mut Steps::at_most(9)).await;
+            world.state().trouble.clear();
+            let (_, done) = use_case.failed(&world, &gone(), &mut Steps::at_most(9)).await;
+            assert_eq!((done, rounds(&world)), (Ok(()), vec![2; 3]), "call {call}, {trouble:?}");
+            // Each round has its audit record, and no record is without its round.
+            assert_eq!(world.state().audit.len(), 3, "call {call}, {trouble:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_delivery_that_cannot_be_sent_says_why_and_stays_as_it_is() {
+    let paused = sender::partner(r#","paused":true"#);
+    let archived = sender::partner(r#","archived":true"#);
+    let (provider, campaign) = (sender::provider(), CampaignName::new("welcome").unwrap());
+    let stopped = Err(Stopped::Archived(provider.clone(), campaign.clone()));
+    for (partner, waiting, expected) in [
+        (Some(paused), 1, Ok(())),
+        (Some(archived), 0, stopped),
+        (None, 0, Err(Stopped::NoCampaign(provider, campaign))),
+    ] {
+        let world = world(&["a"]).await;
+        let (resent, done) = use_case(&world, partner).named(&ids(&["a"]), &mut Steps::at_most(9)).await;
+        assert_eq!((resent.waiting, &done), (waiting, &expected));
+        assert_eq!(rounds(&world), [if done.is_ok() { 2 } else { 1 }]);
+    }
+    let world = World::default();
+    let (_, done) = use_case(&world, None).named(&ids(&["x"]), &mut Steps::at_most(9)).await;
+    assert_eq!(done, Err(Stopped::Unknown(sender::delivery("x", "p-9").id().clone())));
+}

@@ -1,0 +1,319 @@
+//! An operator traces a transaction, a click, a user or a delivery: what happened to it, in the order in which it happened.
+//!
+//! Refusals and conflicts are named here and read by whoever shows them, beside what stands of their transactions.
+
+use std::collections::BTreeSet;
+
+use domain::{
+    inbound::{click::Click, conversion::Conversion, correction::Revision},
+    jiff::Timestamp,
+    lookup::{Kind, Place, Subject},
+    outbound::{
+        attempt::AttemptFault,
+        delivery::{Delivery, NextAttempt},
+        participant::Attribution,
+        webhook::WebhookRequest,
+    },
+    values::ids::{CampaignName, ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, UserId},
+};
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::progress::{self, CampaignProgress};
+use crate::ports::{
+    Catalogues, DeliveryRecords, InboundRecords, KeptAttempt, KnownRecipient, Listings, Participants, Range, Source,
+    StoredDelivery, Unavailable,
+};
+
+/// The use case, over its ports.
+pub struct Trace<L, I, D, P, C, R> {
+    /// The lookups.
+    pub listings: L,
+    /// Recorded postbacks and clicks.
+    pub inbound: I,
+    /// The deliveries.
+    pub deliveries: D,
+    /// The participants.
+    pub participants: P,
+    /// The published campaigns.
+    pub catalogues: C,
+    /// The partners as their webhooks need them.
+    pub recipients: R,
+}
+
+/// What is traced. Whatever is named is traced together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Query {
+    /// A partner's transaction.
+    pub transaction: Option<(Provider, TransactionId)>,
+    /// A click id, ours or a partner's.
+    pub click: Option<ClickId>,
+    /// A GG3 user.
+    pub user: Option<UserId>,
+    /// A partner's name for one of its users, whom it sent to GG3.
+    pub partner_user: Option<(Provider, PartnerUserId)>,
+    /// A delivery.
+    pub delivery: Option<DeliveryId>,
+    /// How many things of a click id or a user are looked at: the newest.
+    pub most: usize,
+}
+
+/// What happened.
+#[derive(Debug, Default)]
+pub struct Timeline {
+    /// The events, the oldest first. Events of one instant stand in the order in which one leads to the other.
+    pub events: Vec<Event>,
+    /// The content keys of refusals and conflicts that the lookups lead to.
+    pub refusals: BTreeSet<String>,
+    /// The keys of postbacks and corrections that cannot be read.
+    pub unreadable: Vec<String>,
+    /// How many subjects may have more than the newest things that were looked at.
+    pub cut: usize,
+}
+
+/// One thing that happened.
+#[derive(Debug)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: What,
+}
+
+/// What can happen.
+#[derive(Debug)]
+pub enum What {
+    /// A GG3 user followed a partner's link.
+    Click(Click),
+    /// A postback or a correction was recorded.
+    Recorded(Revision),
+    /// It became a conversion, which is owed to GG3. Only GG3 knows if it has arrived.
+    Conversion(Box<Conversion>),
+    /// A GG3 user opened a partner's link.
+    Opening(Box<Opening>),
+    /// A webhook became owed.
+    Delivery(Box<Owed>),
+    /// An attempt to deliver it was made.
+    Attempt(Box<Attempted>),
+    /// Another attempt is due.
+    Due(Due),
+}
+
+/// A GG3 user's openings of one partner's links, and what came of them.
+#[derive(Debug)]
+pub struct Opening {
+    /// The user.
+    pub user: UserId,
+    /// The partner.
+    pub provider: Provider,
+    /// The earliest opening, the latest, and what counts from when.
+    pub attribution: Attribution,
+    /// The user's progress with the partner's campaigns.
+    pub campaigns: Vec<CampaignProgress>,
+}
+
+/// A delivery, and what is sent for it by the configuration as it is now.
+#[derive(Debug)]
+pub struct Owed {
+    /// The delivery.
+    pub stored: StoredDelivery,
+    /// The request, or why there is none.
+    pub request: Result<WebhookRequest, NoRequest>,
+}
+
+/// Why there is no request to show for a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoRequest {
+    /// Its partner is not configured any more.
+    NoPartner,
+    /// Its campaign is not configured any more.
+    NoCampaign,
+    /// The partner's configuration could not be read.
+    Unread(Unavailable),
+    /// What is configured cannot be called from this machine, for this reason.
+    NotCallable(String),
+    /// The request cannot be made of the delivery's values.
+    Unmade(AttemptFault),
+}
+
+/// An attempt, of whatever round.
+#[derive(Debug)]
+pub struct Attempted {
+    /// The delivery.
+    pub delivery_id: DeliveryId,
+    /// Its partner.
+    pub provider: Provider,
+    /// Its campaign.
+    pub campaign: CampaignName,
+    /// The attempt.
+    pub kept: KeptAttempt,
+    /// Tells that the attempt is kept in the delivery itself, since it is one of its current round.
+    pub is_current: bool,
+}
+
+/// The attempt to come of a delivery.
+#[derive(Debug)]
+pub struct Due {
+    /// The delivery.
+    pub delivery_id: DeliveryId,
+    /// Its partner.
+    pub provider: Provider,
+    /// The round.
+    pub round: u32,
+    /// Which attempt of the round.
+    pub n: usize,
+    /// The attempt to come.
+    pub next: NextAttempt,
+}
+
+/// What has been found so far and is still to be read.
+#[derive(Debug, Default)]
+struct Found {
+    timeline: Timeline,
+    /// The postbacks and corrections that are events already.
+    recorded: BTreeSet<(Provider, TransactionId, u32)>,
+    clicks: BTreeSet<ClickId>,
+    participants: BTreeSet<UserId>,
+    deliveries: BTreeSet<DeliveryId>,
+}
+
+impl<L, I, D, P, C, R> Trace<L, I, D, P, C, R>
+where
+    L: Listings,
+    I: InboundRecords,
+    D: DeliveryRecords,
+    P: Participants,
+    C: Catalogues,
+    R: Source<Key = Provider, Value = KnownRecipient>,
+{
+    /// Reads what happened. What happened in the last seconds may not be found yet.
+    pub async fn run(&self, query: Query, now: Timestamp) -> Result<Timeline, Unavailable> {
+        let mut found = Found::default();
+        if let Some((provider, transaction)) = &query.transaction {
+            found.revisions(self.inbound.transaction(provider, transaction).await?);
+        }
+        self.look_up(&query, now, &mut found).await?;
+        found.clicks.extend(query.click);
+        found.participants.extend(query.user);
+        found.deliveries.extend(query.delivery);
+        self.openings(&mut found).await?;
+        self.deliveries(&mut found).await?;
+        for click in self.inbound.clicks(&found.clicks).await? {
+            found.timeline.add(click.clicked_at, What::Click(click));
+        }
+        // Stable: events of one instant stay in the order in which they were found.
+        found.timeline.events.sort_by_key(|event| event.at);
+        Ok(found.timeline)
+    }
+
+    /// Reads what the lookups lead to.
+    async fn look_up(&self, query: &Query, now: Timestamp, found: &mut Found) -> Result<(), Unavailable> {
+        let Query { click, user, partner_user, most, .. } = query.clone();
+        let partner_user = partner_user.map(|(provider, user)| Subject::PartnerUser(provider, user));
+        let subjects = click.map(Subject::Click).into_iter().chain(user.map(Subject::User)).chain(partner_user);
+        let mut places: BTreeSet<Place> = BTreeSet::new();
+        for subject in subjects {
+            let range = Range { newest_first: true, wanted: most, ..Range::default() };
+            let listed: Vec<Place> = self.listings.list(subject, range, now).take(most).try_collect().await?;
+            found.timeline.cut += usize::from(listed.len() == most);
+            places.extend(listed);
+        }
+        let of = |kind: Kind| places.iter().filter(move |place| place.kind() == kind).map(Place::key);
+        let read = self.inbound.revisions(&of(Kind::Postback).collect()).await?;
+        found.revisions(read.revisions);
+        found.timeline.unreadable.extend(read.unreadable);
+        found.timeline.refusals.extend(of(Kind::Refusal).map(str::to_owned));
+        found.clicks.extend(of(Kind::Click).filter_map(|key| ClickId::new(key).ok()));
+        found.participants.extend(of(Kind::Opening).filter_map(|key| UserId::new(key).ok()));
+        found.deliveries.extend(of(Kind::Delivery).filter_map(|key| DeliveryId::new(key).ok()));
+        Ok(())
+    }
+
+    async fn openings(&self, found: &mut Found) -> Result<(), Unavailable> {
+        for user in std::mem::take(&mut found.participants) {
+            let progress = progress::of_user(&self.participants, &self.catalogues, &self.deliveries, (&user, None));
+            let progress = progress.await?;
+            for (provider, attribution) in progress.participant.unwrap_or_default().attributions() {
+                let campaigns = progress.campaigns.iter().filter(|campaign| campaign.provider == *provider);
+                let campaigns: Vec<CampaignProgress> = campaigns.cloned().collect();
+                let owed = campaigns.iter().filter_map(|campaign| campaign.delivery.as_ref());
+                found.deliveries.extend(owed.map(|owed| owed.delivery_id.clone()));
+                let (user, provider, attribution) = (user.clone(), provider.clone(), attribution.clone());
+                let since = attribution.since.timestamp();
+                let opening = Opening { user, provider, attribution, campaigns };
+                found.timeline.add(since, What::Opening(Box::new(opening)));
+            }
+        }
+        Ok(())
+    }
+
+    async fn deliveries(&self, found: &mut Found) -> Result<(), Unavailable> {
+        for stored in self.deliveries.find(&found.deliveries).await? {
+            let older = self.deliveries.older_attempts(stored.delivery.id()).await?;
+            let request = self.request(&stored.delivery).await;
+            found.timeline.delivery(stored, older, request);
+        }
+        Ok(())
+    }
+
+    /// Makes the request of a delivery, by the configuration as it is now.
+    async fn request(&self, delivery: &Delivery) -> Result<WebhookRequest, NoRequest> {
+        let known = self.recipients.load(delivery.provider()).await.map_err(NoRequest::Unread)?;
+        let known = known.ok_or(NoRequest::NoPartner)?;
+        let callee = known.recipient.campaign(delivery.campaign()).ok_or(NoRequest::NoCampaign)?;
+        let webhook = callee.webhook().map_err(|fault| NoRequest::NotCallable(fault.to_owned()))?;
+        webhook.request(delivery).map_err(NoRequest::Unmade)
+    }
+}
+
+impl Found {
+    /// Adds postbacks and corrections, and the conversion that each became.
+    fn revisions(&mut self, revisions: Vec<Revision>) {
+        for revision in revisions {
+            let postback = revision.postback();
+            let key = (postback.provider.clone(), postback.transaction_id.clone(), revision.number());
+            if !self.recorded.insert(key) {
+                continue;
+            }
+            self.clicks.insert(revision.content().click_id.clone());
+            let conversion = Box::new(Conversion::from(revision.clone()));
+            let at = revision.recorded_at();
+            self.timeline.add(at, What::Recorded(revision));
+            self.timeline.add(at, What::Conversion(conversion));
+        }
+    }
+}
+
+impl Timeline {
+    fn add(&mut self, at: Timestamp, what: What) {
+        self.events.push(Event { at, what });
+    }
+
+    /// Adds a delivery, all its attempts, and the attempt to come.
+    fn delivery(
+        &mut self,
+        stored: StoredDelivery,
+        older: Vec<KeptAttempt>,
+        request: Result<WebhookRequest, NoRequest>,
+    ) {
+        let delivery = stored.delivery.clone();
+        self.add(delivery.created_at().timestamp(), What::Delivery(Box::new(Owed { stored, request })));
+        let current = delivery.attempts().iter().cloned();
+        let current = current.map(|attempt| KeptAttempt { round: delivery.round(), late: None, attempt });
+        let attempts = older.into_iter().map(|kept| (kept, false)).chain(current.map(|kept| (kept, true)));
+        for (kept, is_current) in attempts {
+            let (provider, campaign) = (delivery.provider().clone(), delivery.campaign().clone());
+            let sent_at = kept.attempt.sent_at.timestamp();
+            let made = Attempted { delivery_id: delivery.id().clone(), provider, campaign, kept, is_current };
+            self.add(sent_at, What::Attempt(Box::new(made)));
+        }
+        if let Some(next) = delivery.next() {
+            let (delivery_id, provider) = (delivery.id().clone(), delivery.provider().clone());
+            let n = delivery.attempts().len() + 1;
+            let due = Due { delivery_id, provider, round: delivery.round(), n, next: next.clone() };
+            self.add(next.due_at.timestamp(), What::Due(due));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,324 @@
+//! The record of a change that an operator made: who, when, through which channel, and why.
+//!
+//! A record is stored together with its change or not at all, is never changed, and expires after [`AUDIT_KEPT_DAYS`].
+
+use alloc::collections::BTreeMap;
+use core::{
+    fmt,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::prelude::*;
+use crate::values::ids::{DeliveryId, Provider, TransactionId, text_type};
+
+/// How long a record is kept, in days.
+pub const AUDIT_KEPT_DAYS: i64 = 400;
+
+/// The longest author in bytes: the longest ARN.
+const MAX_AUTHOR_BYTES: usize = 2_048;
+/// The longest reason in bytes.
+const MAX_WHY_BYTES: usize = 1_000;
+/// The longest detail in bytes, so that a record stays far below the 400 KB of an item.
+const MAX_DETAIL_BYTES: usize = 8 * 1024;
+
+/// A text is blank, too long, or has control characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("must have 1 to {max_bytes} bytes, not only blanks, and no control characters")]
+pub struct TextFault {
+    max_bytes: usize,
+}
+
+fn check_text(text: &str, max_bytes: usize) -> Result<(), TextFault> {
+    let legal = !text.trim().is_empty() && text.len() <= max_bytes && !text.chars().any(char::is_control);
+    if legal { Ok(()) } else { Err(TextFault { max_bytes }) }
+}
+
+fn check_author(text: &str) -> Result<(), TextFault> {
+    check_text(text, MAX_AUTHOR_BYTES)
+}
+
+fn check_why(text: &str) -> Result<(), TextFault> {
+    check_text(text, MAX_WHY_BYTES)
+}
+
+text_type!(
+    /// Names who acts: the ARN of a caller with AWS credentials.
+    Author, check_author, TextFault
+);
+text_type!(
+    /// Says why an operator makes a change, in the operator's words.
+    Why, check_why, TextFault
+);
+
+/// Names the tool through which an operator acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Channel {
+    /// The operator's command.
+    Postbackctl,
+    /// A channel that a newer version has recorded.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Names what an operator does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Makes the keys of click ids and tracking links that the whole system shares.
+    CreateSystemKeys,
+    /// Stores the configuration of a partner that is new.
+    CreatePartner,
+    /// Stores another configuration of a partner.
+    ChangePartner,
+    /// Publishes the campaigns of all partners.
+    PublishCampaigns,
+    /// Makes another credential or webhook secret.
+    RotateSecret,
+    /// Drops all but the newest credential or webhook secret.
+    DropOldSecret,
+    /// Accepts a conflict as a correction.
+    AcceptConflict,
+    /// Keeps the original against a conflict.
+    KeepOriginal,
+    /// Sends a refused call again.
+    ResubmitRefusal,
+    /// Sends recorded conversions to GG3 again.
+    ReplayConversions,
+    /// Opens another round of attempts of a delivery.
+    ResendDelivery,
+    /// Puts dead letters back on their queue.
+    RedriveDeadLetters,
+    /// An action that a newer version has recorded.
+    #[serde(other)]
+    Unknown,
+}
+
+/// Names what is changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Subject {
+    /// A partner's configuration or secrets.
+    Partner {
+        /// The partner.
+        provider: Provider,
+    },
+    /// The keys that belong to no partner.
+    SystemKeys,
+    /// The catalogue of all partners' campaigns.
+    Catalogue,
+    /// A postback that contradicts a recorded one.
+    Conflict {
+        /// The partner that sent it.
+        provider: Provider,
+        /// The transaction that it contradicts.
+        transaction_id: TransactionId,
+        /// Its content id.
+        content_id: String,
+    },
+    /// A call that was refused.
+    Refusal {
+        /// The partner that made it.
+        provider: Provider,
+        /// Its content id.
+        content_id: String,
+    },
+    /// The conversions of some partners that were recorded in a time.
+    Conversions {
+        /// The partners.
+        providers: Vec<Provider>,
+        /// The first instant that counts.
+        from: Timestamp,
+        /// The first instant that no longer counts.
+        to: Timestamp,
+    },
+    /// A delivery.
+    Delivery {
+        /// The partner whose campaign it belongs to.
+        provider: Provider,
+        /// Its id.
+        delivery_id: DeliveryId,
+    },
+    /// A queue.
+    Queue {
+        /// Its name without the stack's, as in `gg3-events`.
+        queue: String,
+    },
+    /// A subject that a newer version has recorded.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Subject {
+    /// Returns whether it belongs to this partner.
+    pub fn concerns(&self, wanted: &Provider) -> bool {
+        match self {
+            Self::Partner { provider }
+            | Self::Conflict { provider, .. }
+            | Self::Refusal { provider, .. }
+            | Self::Delivery { provider, .. } => provider == wanted,
+            Self::Conversions { providers, .. } => providers.contains(wanted),
+            Self::SystemKeys | Self::Catalogue | Self::Queue { .. } | Self::Unknown => false,
+        }
+    }
+}
+
+/// Identifies a record: its operation's 16 hexadecimal digits, and its number within the operation.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AuditId(String);
+
+impl fmt::Display for AuditId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Tells of one change by an operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// Identifies the record.
+    pub id: AuditId,
+    /// When the change was made, to the millisecond.
+    pub at: Timestamp,
+    /// Who made it.
+    pub author: Author,
+    /// The tool through which it was made.
+    pub channel: Channel,
+    /// What was done.
+    pub action: Action,
+    /// What was changed.
+    pub subject: Subject,
+    /// Why, if the operator said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<Why>,
+    /// More about the change, by name. No secret is ever among it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<String, String>,
+}
+
+impl AuditRecord {
+    /// Adds a detail. What exceeds [`MAX_DETAIL_BYTES`] is cut off and ends in `…`.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
+        let mut text = value.to_string();
+        if text.len() > MAX_DETAIL_BYTES {
+            text.truncate(text.floor_char_boundary(MAX_DETAIL_BYTES));
+            text.push('…');
+        }
+        self.details.insert(name.to_owned(), text);
+        self
+    }
+
+    /// Returns the UTC day of the change, under which the record is stored.
+    pub fn day(&self) -> Date {
+        day(self.at)
+    }
+
+    /// Returns when the record expires, in Unix seconds.
+    pub fn expires_at(&self) -> i64 {
+        self.at.saturating_add((AUDIT_KEPT_DAYS * 24).hours()).unwrap_or(Timestamp::MAX).as_second()
+    }
+
+    /// Returns whether the record has expired, though it may still be stored: DynamoDB deletes within days.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at() <= now.as_second()
+    }
+}
+
+/// Returns the UTC day of an instant.
+pub fn day(at: Timestamp) -> Date {
+    TimeZone::UTC.to_datetime(at).date()
+}
+
+/// One command or request of an operator, which may make several changes.
+#[derive(Debug)]
+pub struct Operation {
+    author: Author,
+    channel: Channel,
+    why: Option<Why>,
+    id: [u8; 8],
+    /// How many records it has made.
+    records: AtomicU32,
+}
+
+impl Operation {
+    /// Begins an operation of this author. `random` MUST be random: it tells operations apart.
+    pub fn new(author: Author, channel: Channel, why: Option<Why>, random: [u8; 8]) -> Self {
+        Self { author, channel, why, id: random, records: AtomicU32::new(0) }
+    }
+
+    /// Makes the record of one change. A change that is tried again keeps the record that was made for it.
+    pub fn record(&self, at: Timestamp, action: Action, subject: Subject) -> AuditRecord {
+        let number = self.records.fetch_add(1, Ordering::Relaxed);
+        AuditRecord {
+            id: AuditId(format!("{}-{number}", data_encoding::HEXLOWER.encode(&self.id))),
+            at: Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at),
+            author: self.author.clone(),
+            channel: self.channel,
+            action,
+            subject,
+            why: self.why.clone(),
+            details: BTreeMap::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operation() -> Operation {
+        let author = Author::new("arn:aws:iam::123456789012:user/jo").unwrap();
+        Operation::new(author, Channel::Postbackctl, Why::new("ticket 7").ok(), [1; 8])
+    }
+
+    #[test]
+    fn records_of_one_operation_share_its_id_and_differ() {
+        let operation = operation();
+        let ids: Vec<String> = (0..2)
+            .map(|_| operation.record(Timestamp::UNIX_EPOCH, Action::PublishCampaigns, Subject::Catalogue).id.0)
+            .collect();
+        assert_eq!(ids, ["0101010101010101-0", "0101010101010101-1"]);
+    }
+
+    #[test]
+    fn a_record_expires_after_400_days() {
+        let at: Timestamp = "2026-11-30T23:59:59.9999Z".parse().unwrap();
+        let record = operation().record(at, Action::PublishCampaigns, Subject::Catalogue);
+        assert_eq!(record.day().to_string(), "2026-11-30");
+        assert_eq!(record.expires_at(), at.as_second() + 400 * 86_400);
+        assert!(!record.has_expired(at) && record.has_expired(at + (400 * 24).hours()));
+    }
+
+    #[test]
+    fn records_of_newer_versions_can_be_read() {
+        let record = operation().record(Timestamp::UNIX_EPOCH, Action::PublishCampaigns, Subject::Catalogue);
+        let text = serde_json::to_string(&record.with("version", 3)).unwrap();
+        let newer = text
+            .replace("publish_campaigns", "paint_it_black")
+            .replace(r#""kind":"catalogue""#, r#""kind":"wall","height":"3 m""#)
+            .replace("postbackctl", "telepathy");
+        let read: AuditRecord = serde_json::from_str(&newer).unwrap();
+        assert_eq!((read.action, read.subject, read.channel), (Action::Unknown, Subject::Unknown, Channel::Unknown));
+        assert_eq!(read.details["version"], "3");
+    }
+
+    #[test]
+    fn a_reason_is_neither_blank_nor_long_nor_several_lines() {
+        for bad in ["", "  ", "two\nlines", &"x".repeat(1_001)] {
+            assert!(Why::new(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_long_detail_is_cut_between_characters() {
+        let record = operation().record(Timestamp::UNIX_EPOCH, Action::PublishCampaigns, Subject::Catalogue);
+        let detail = record.with("long", "é".repeat(10_000)).details.remove("long").unwrap();
+        assert_eq!((detail.len(), detail.chars().last()), (MAX_DETAIL_BYTES + '…'.len_utf8(), Some('…')));
+    }
+}

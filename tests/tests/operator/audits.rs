@@ -1,0 +1,60 @@
+//! Every change by an operator leaves a record of who made it and why.
+
+use serde_json::Value;
+use tests::stack::Stack;
+
+use crate::{
+    command::postbackctl,
+    fixture::{Fixture, fresh, sample},
+    lists::eventually,
+    partner::Partner,
+};
+
+/// The author of every change in tests: the caller of the local AWS, which takes any credentials.
+const AUTHOR: &str = "arn:aws:iam::000000000000:root";
+
+/// What was done to this partner, the newest first: each action, and why.
+fn records(stack: &Stack, partner: &str) -> Vec<(String, Value)> {
+    let listed = postbackctl(stack, &["audit", "--provider", partner, "--json"]).json();
+    let record = |record: &Value| {
+        assert_eq!((&record["author"], &record["channel"]), (&AUTHOR.into(), &"postbackctl".into()), "{record}");
+        (record["action"].as_str().unwrap().to_owned(), record["why"].clone())
+    };
+    listed["records"].as_array().unwrap().iter().map(record).collect()
+}
+
+#[tokio::test]
+async fn a_changing_command_leaves_its_record_with_arn_and_why() {
+    let (fixture, transaction) = (Fixture::new(), fresh("t"));
+    let partner = Partner::with_token(&fixture.stack, "");
+    let created = || ("create_partner".to_owned(), Value::Null);
+    assert_eq!(records(&fixture.stack, &partner.name), [created()]);
+
+    let rotated = postbackctl(&fixture.stack, &["rotate", &partner.name, "--why", "the token leaked"]);
+    assert_eq!(rotated.code, Some(0), "{}", rotated.err);
+    let rotation = || ("rotate_secret".to_owned(), Value::from("the token leaked"));
+    assert_eq!(records(&fixture.stack, &partner.name), [rotation(), created()]);
+    // A command that is refused changes nothing and leaves no record.
+    let refused = postbackctl(&fixture.stack, &["rotate", &partner.name, "--why", "once more"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.err);
+    assert_eq!(records(&fixture.stack, &partner.name).len(), 2);
+
+    partner.postback(&fixture, &sample(&transaction)).await;
+    partner.postback(&fixture, &sample(&transaction).replace("100.00", "90")).await;
+    let list = ["conflicts", "--provider", &partner.name, "--json"];
+    let found = eventually(&fixture.stack, &list, |found| found["conflicts"][0].is_object()).await;
+    let content_id = found["conflicts"][0]["provider_content"].as_str().unwrap();
+    let resolve = ["conflicts", "resolve", &partner.name, &transaction, content_id, "--accept", "--yes"];
+    for _ in 0..2 {
+        postbackctl(&fixture.stack, &[&resolve[..], &["--why", "ticket 7", "--json"]].concat()).json();
+    }
+    // The second command found that it was accepted already, changed nothing, and left no record.
+    let accepted = || ("accept_conflict".to_owned(), Value::from("ticket 7"));
+    assert_eq!(records(&fixture.stack, &partner.name), [accepted(), rotation(), created()]);
+
+    let shown = postbackctl(&fixture.stack, &["audit", "--provider", &partner.name]).out;
+    for part in [AUTHOR, "accept conflict", "why: ticket 7", &transaction, "new_secrets: token"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains(rotated.out.split_whitespace().nth(2).unwrap()), "a record holds no secret: {shown}");
+}
