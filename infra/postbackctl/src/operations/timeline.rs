@@ -6,7 +6,7 @@ use adapters::dynamodb::item::{
     ClickItem, PostbackItem, RefusalItem, RefusalKind,
     media_buying::{AttemptItem, DeliveryItem},
 };
-use app::operators::trace::{Attempted, Due, Event, Opening, Owed, What};
+use app::operators::trace::{Attempted, Due, Event, EventKind, Opening, Owed};
 use domain::{
     inbound::{
         click::Click,
@@ -50,15 +50,15 @@ impl Timeline {
     }
 
     /// Adds an event of a trace.
-    pub(crate) fn event(&mut self, Event { at, what }: &Event) {
-        match what {
-            What::Click(click) => self.click(click),
-            What::Recorded(revision) => self.postback(*at, revision),
-            What::Conversion(conversion) => self.owed_conversion(*at, conversion),
-            What::Opening(opening) => self.opening(*at, opening),
-            What::Delivery(owed) => self.delivery(*at, owed),
-            What::Attempt(made) => self.attempt(*at, made),
-            What::Due(Due { delivery_id, provider, round, n, next }) => {
+    pub(crate) fn event(&mut self, Event { at, kind }: &Event) {
+        match kind {
+            EventKind::Click(click) => self.click(click),
+            EventKind::Recorded(revision) => self.postback(*at, revision),
+            EventKind::Conversion(conversion) => self.owed_conversion(*at, conversion),
+            EventKind::Opening(opening) => self.opening(*at, opening),
+            EventKind::Delivery(owed) => self.delivery(*at, owed),
+            EventKind::Attempt(made) => self.attempt(*at, made),
+            EventKind::Due(Due { delivery_id, provider, round, n, next }) => {
                 let what = format!("attempt {n} of round {round} to {provider}");
                 self.add(("due", *at, next), &what, &[format!("webhook-id {delivery_id}")]);
             }

@@ -57,7 +57,7 @@ pub struct Query {
     pub most: usize,
 }
 
-/// What happened.
+/// Lists what happened, in order.
 #[derive(Debug, Default)]
 pub struct Timeline {
     /// The events, the oldest first. Events of one instant stand in the order in which one leads to the other.
@@ -73,19 +73,19 @@ pub struct Timeline {
 /// One thing that happened.
 #[derive(Debug)]
 pub struct Event {
-    /// When.
+    /// Says when it happened.
     pub at: Timestamp,
-    /// What.
-    pub what: What,
+    /// Says what happened.
+    pub kind: EventKind,
 }
 
-/// What can happen.
+/// Names what can happen, with its details.
 #[derive(Debug)]
-pub enum What {
+pub enum EventKind {
     /// A GG3 user followed a partner's link.
     Click(Click),
     /// A postback or a correction was recorded.
-    Recorded(Revision),
+    Recorded(Box<Revision>),
     /// It became a conversion, which is owed to GG3. Only GG3 knows if it has arrived.
     Conversion(Box<Conversion>),
     /// A GG3 user opened a partner's link.
@@ -120,7 +120,7 @@ pub struct Owed {
     pub request: Result<WebhookRequest, NoRequest>,
 }
 
-/// Why there is no request to show for a delivery.
+/// Says why there is no request to show for a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoRequest {
     /// Its partner is not configured any more.
@@ -198,7 +198,7 @@ where
         self.openings(&mut found).await?;
         self.deliveries(&mut found).await?;
         for click in self.inbound.clicks(&found.clicks).await? {
-            found.timeline.add(click.clicked_at, What::Click(click));
+            found.timeline.add(click.clicked_at, EventKind::Click(click));
         }
         // Stable: events of one instant stay in the order in which they were found.
         found.timeline.events.sort_by_key(|event| event.at);
@@ -240,7 +240,7 @@ where
                 let (user, provider, attribution) = (user.clone(), provider.clone(), attribution.clone());
                 let since = attribution.since.timestamp();
                 let opening = Opening { user, provider, attribution, campaigns };
-                found.timeline.add(since, What::Opening(Box::new(opening)));
+                found.timeline.add(since, EventKind::Opening(Box::new(opening)));
             }
         }
         Ok(())
@@ -277,15 +277,15 @@ impl Found {
             self.clicks.insert(revision.content().click_id.clone());
             let conversion = Box::new(Conversion::from(revision.clone()));
             let at = revision.recorded_at();
-            self.timeline.add(at, What::Recorded(revision));
-            self.timeline.add(at, What::Conversion(conversion));
+            self.timeline.add(at, EventKind::Recorded(Box::new(revision)));
+            self.timeline.add(at, EventKind::Conversion(conversion));
         }
     }
 }
 
 impl Timeline {
-    fn add(&mut self, at: Timestamp, what: What) {
-        self.events.push(Event { at, what });
+    fn add(&mut self, at: Timestamp, kind: EventKind) {
+        self.events.push(Event { at, kind });
     }
 
     /// Adds a delivery, all its attempts, and the attempt to come.
@@ -296,7 +296,7 @@ impl Timeline {
         request: Result<WebhookRequest, NoRequest>,
     ) {
         let delivery = stored.delivery.clone();
-        self.add(delivery.created_at().timestamp(), What::Delivery(Box::new(Owed { stored, request })));
+        self.add(delivery.created_at().timestamp(), EventKind::Delivery(Box::new(Owed { stored, request })));
         let current = delivery.attempts().iter().cloned();
         let current = current.map(|attempt| KeptAttempt { round: delivery.round(), late: None, attempt });
         let attempts = older.into_iter().map(|kept| (kept, false)).chain(current.map(|kept| (kept, true)));
@@ -304,13 +304,13 @@ impl Timeline {
             let (provider, campaign) = (delivery.provider().clone(), delivery.campaign().clone());
             let sent_at = kept.attempt.sent_at.timestamp();
             let made = Attempted { delivery_id: delivery.id().clone(), provider, campaign, kept, is_current };
-            self.add(sent_at, What::Attempt(Box::new(made)));
+            self.add(sent_at, EventKind::Attempt(Box::new(made)));
         }
         if let Some(next) = delivery.next() {
             let (delivery_id, provider) = (delivery.id().clone(), delivery.provider().clone());
             let n = delivery.attempts().len() + 1;
             let due = Due { delivery_id, provider, round: delivery.round(), n, next: next.clone() };
-            self.add(next.due_at.timestamp(), What::Due(due));
+            self.add(next.due_at.timestamp(), EventKind::Due(due));
         }
     }
 }

@@ -83,14 +83,14 @@ async fn inbound() -> World {
 }
 
 fn kinds(timeline: &Timeline) -> Vec<&'static str> {
-    let kind = |event: &Event| match event.what {
-        What::Click(_) => "click",
-        What::Recorded(_) => "recorded",
-        What::Conversion(_) => "conversion",
-        What::Opening(_) => "opening",
-        What::Delivery(_) => "delivery",
-        What::Attempt(_) => "attempt",
-        What::Due(_) => "due",
+    let kind = |event: &Event| match event.kind {
+        EventKind::Click(_) => "click",
+        EventKind::Recorded(_) => "recorded",
+        EventKind::Conversion(_) => "conversion",
+        EventKind::Opening(_) => "opening",
+        EventKind::Delivery(_) => "delivery",
+        EventKind::Attempt(_) => "attempt",
+        EventKind::Due(_) => "due",
     };
     timeline.events.iter().map(kind).collect()
 }
@@ -162,9 +162,9 @@ async fn a_delivery_is_told_with_every_attempt_of_every_round_in_order() {
     let timeline = use_case(&world, Some(sender::recipient(""))).run(query, at(9_999_999_999)).await.unwrap();
     let attempts = vec!["attempt"; usize::from(ATTEMPTS)];
     assert_eq!(kinds(&timeline), [&["delivery"], &attempts[..], &["due"]].concat());
-    let What::Delivery(owed) = &timeline.events[0].what else { panic!("{timeline:?}") };
+    let EventKind::Delivery(owed) = &timeline.events[0].kind else { panic!("{timeline:?}") };
     assert!(owed.request.as_ref().unwrap().url().as_str().contains("/hook/p-9"), "{owed:?}");
-    let What::Due(due) = &timeline.events.last().unwrap().what else { panic!("{timeline:?}") };
+    let EventKind::Due(due) = &timeline.events.last().unwrap().kind else { panic!("{timeline:?}") };
     assert_eq!((due.round, due.n), (2, 1));
 }
 
@@ -174,7 +174,7 @@ async fn a_delivery_without_a_request_says_why() {
     for (known, expected) in [(None, NoRequest::NoPartner)] {
         let query = Query { delivery: Some(delivery.id().clone()), ..Query::default() };
         let timeline = use_case(&world, known).run(query, at(9_999_999_999)).await.unwrap();
-        let What::Delivery(owed) = &timeline.events[0].what else { panic!("{timeline:?}") };
+        let EventKind::Delivery(owed) = &timeline.events[0].kind else { panic!("{timeline:?}") };
         assert_eq!(owed.request.as_ref().unwrap_err(), &expected);
     }
 }
@@ -195,7 +195,7 @@ async fn a_partners_user_leads_to_the_opening_its_progress_and_its_delivery() {
     let query = Query { partner_user, most: 9, ..Query::default() };
     let timeline = use_case(&world, None).run(query, sender::start().timestamp()).await.unwrap();
     assert_eq!(kinds(&timeline)[..2], ["opening", "delivery"]);
-    let What::Opening(opening) = &timeline.events[0].what else { panic!("{timeline:?}") };
+    let EventKind::Opening(opening) = &timeline.events[0].kind else { panic!("{timeline:?}") };
     let owed = opening.campaigns[0].delivery.as_ref().unwrap();
     assert_eq!(&owed.delivery_id, delivery.id());
 }
