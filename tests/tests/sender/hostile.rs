@@ -17,7 +17,7 @@ const MORE_KIB: u64 = 20 * 1024;
 const MISDEEDS: [(&str, &str, Status); 10] = [
     (r#"{"status": 500, "endless_body": true}"#, "answered 500", Status::Retrying),
     (r#"{"endless_body": true}"#, "answered 200", Status::Delivered),
-    (r#"{"filler_headers": 10000}"#, "what came back was not an HTTP answer", Status::Retrying),
+    (r#"{"filler_headers": 10000}"#, "the answer was not HTTP", Status::Retrying),
     (r#"{"status": 500, "gzip_bomb_mib": 1024}"#, "answered 500", Status::Retrying),
     (r#"{"redirect": "http://127.0.0.1:1/"}"#, "answered 302, a redirect, which is never followed", Status::Retrying),
     (r#"{"garbage": true}"#, "the answer was not HTTP", Status::Retrying),
