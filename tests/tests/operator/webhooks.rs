@@ -46,7 +46,7 @@ async fn a_complaint_about_a_click_is_answered_with_a_timeline_and_sent_again_by
     let report = partner::apply_for_loopback(&fixture.stack, &name, &file);
     let secret = report["partners"][0]["webhook_secret"].as_str().unwrap();
     let told = Script { secrets: Some(vec![secret.parse().unwrap()]), ..Script::answers([Answer::status(410)]) };
-    simulator.tell(&name, &told).await;
+    simulator.set_script(&name, &told).await;
 
     // Once the campaign has begun, the user opens the partner's link and registers.
     let begins = Instant::now() + Duration::from_secs(11);
