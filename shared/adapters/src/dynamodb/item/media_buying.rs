@@ -170,7 +170,7 @@ impl From<AttemptItem> for KeptAttempt {
     }
 }
 
-/// One publishing of the catalogue: where its text stands.
+/// Says where the text of a published catalogue is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publishing {
     /// Counts the versions.
@@ -201,7 +201,7 @@ pub struct CataloguePointerItem {
     pub chunks: u32,
     /// Says when the version was published, in Unix milliseconds.
     pub published_at: UnixMillis,
-    /// Describes the previous version, which may still be being read.
+    /// Describes the previous version, which somebody may still be reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Publishing>,
 }
