@@ -30,7 +30,7 @@ const CALLERS: usize = 6;
 /// Counts how many times in a row the queues must be seen empty.
 const RESTS: u32 = 4;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-const TELL_EVERY: Duration = Duration::from_secs(10);
+const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// Holds the parts of a run that work in the background.
 struct Going {
@@ -124,7 +124,7 @@ impl Going {
     /// Waits until every call is answered, every record relayed and every queue empty. Returns false if that takes
     /// too long.
     async fn until_at_rest(&mut self, within: Duration) -> bool {
-        let (begun, mut told, mut rests) = (Instant::now(), Instant::now(), 0);
+        let (begun, mut reported, mut rests) = (Instant::now(), Instant::now(), 0);
         while begun.elapsed() < within {
             assert!(!self.pumps.iter().any(JoinHandle::is_finished), "a pump has ended; see its message above");
             let waiting = self.waiting().await;
@@ -132,8 +132,8 @@ impl Going {
             if rests == RESTS {
                 return true;
             }
-            if told.elapsed() > TELL_EVERY {
-                told = Instant::now();
+            if reported.elapsed() > REPORT_EVERY {
+                reported = Instant::now();
                 eprintln!("{:>4} s, waiting: {waiting:?}", begun.elapsed().as_secs());
             }
             tokio::time::sleep(LOOK_EVERY).await;
