@@ -7,6 +7,7 @@ pub mod current_catalogue;
 pub mod deliver_webhooks;
 pub mod evaluate_events;
 pub mod follow_click;
+#[cfg(any(test, feature = "memory"))]
 pub mod memory;
 pub mod operators;
 pub mod pages;
