@@ -21,7 +21,7 @@ use domain::{
 
 use crate::{
     cache::Cache,
-    ports::{KnownPartner, Postbacks, Recorded, Refusals, Source, SystemKeys, Unavailable},
+    ports::{KnownPartner, Ports, Postbacks, Recorded, Refusals, Unavailable},
 };
 
 /// A call as it came in.
@@ -98,24 +98,18 @@ pub struct Answered {
 }
 
 /// The use case over its ports.
-pub struct AcceptPostback<P: Source, K: Source, B, R> {
+pub struct AcceptPostback<P: Ports> {
     /// The partners, in memory for a minute.
-    pub partners: Cache<P>,
+    pub partners: Cache<P::KnownPartners>,
     /// The system's keys, likewise.
-    pub keys: Cache<K>,
+    pub keys: Cache<P::Keys>,
     /// Where postbacks are recorded.
-    pub postbacks: B,
+    pub postbacks: P::Postbacks,
     /// Where refusals and conflicts are kept.
-    pub refusals: R,
+    pub refusals: P::Refusals,
 }
 
-impl<P, K, B, R> AcceptPostback<P, K, B, R>
-where
-    P: Source<Key = Provider, Value = KnownPartner>,
-    K: Source<Key = (), Value = SystemKeys>,
-    B: Postbacks,
-    R: Refusals,
-{
+impl<P: Ports> AcceptPostback<P> {
     /// Handles one call. `receipt_id` is the receipt's if the postback turns out to be new.
     pub async fn handle(&self, call: &Call<'_>, now: Timestamp, receipt_id: ReceiptId) -> Answered {
         let nobody = |answer| Answered { answer, provider: None, dry_run: false };

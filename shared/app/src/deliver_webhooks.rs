@@ -37,7 +37,7 @@ use thiserror::Error;
 use self::worker::Worker;
 use crate::{
     cache::Cache,
-    ports::{DeadLetters, Deliveries, KnownRecipient, PartnerServers, ResendQueue, Source, Surroundings, Unavailable},
+    ports::{DeadLetters, KnownRecipient, Ports, ResendQueue, Surroundings, Unavailable},
 };
 
 /// A message of either queue.
@@ -116,19 +116,19 @@ pub enum Failure {
 }
 
 /// The use case, over its ports.
-pub struct DeliverWebhooks<R: Source, D, Q, H, L, S> {
+pub struct DeliverWebhooks<P: Ports> {
     /// The partners, in memory for less than a minute.
-    pub recipients: Cache<R>,
+    pub recipients: Cache<P::Recipients>,
     /// The deliveries.
-    pub deliveries: D,
+    pub deliveries: P::Deliveries,
     /// The queue of resends, and of everything that waits.
-    pub resends: Q,
+    pub resends: P::Resends,
     /// The partners' servers.
-    pub partners: H,
+    pub partners: P::Servers,
     /// Where messages go that cannot be read.
-    pub dead_letters: L,
+    pub dead_letters: P::DeadLetters,
     /// The clock and the dice.
-    pub surroundings: S,
+    pub surroundings: P::Surroundings,
     /// How long claims are held and paused messages wait.
     pub pace: DeliveryPace,
     /// How long an attempt and what belongs to it may take.
@@ -160,15 +160,7 @@ impl AttemptTime {
     }
 }
 
-impl<R, D, Q, H, L, S> DeliverWebhooks<R, D, Q, H, L, S>
-where
-    R: Source<Key = Provider, Value = KnownRecipient>,
-    D: Deliveries,
-    Q: ResendQueue,
-    H: PartnerServers,
-    L: DeadLetters,
-    S: Surroundings,
-{
+impl<P: Ports> DeliverWebhooks<P> {
     /// Handles a batch, all of it at the same time: one outcome for each message, in order. None waits for another's
     /// partner. `deadline` is when the function is ended.
     pub async fn handle(&self, batch: &[Received], deadline: UnixMillis) -> Vec<Outcome> {

@@ -26,7 +26,7 @@ use thiserror::Error;
 
 use crate::{
     current_catalogue::CurrentCatalogue,
-    ports::{Catalogues, DeadLetters, NewDeliveries, Participants, Surroundings, Unavailable, WebhookQueue},
+    ports::{DeadLetters, Ports, Unavailable},
 };
 use steps::User;
 
@@ -81,33 +81,24 @@ pub enum Failure {
 }
 
 /// The use case, over its ports.
-#[derive(Debug)]
-pub struct EvaluateEvents<C, P, D, Q, L, S> {
+pub struct EvaluateEvents<P: Ports> {
     /// The campaigns.
-    pub catalogue: CurrentCatalogue<C>,
+    pub catalogue: CurrentCatalogue<P::Catalogues>,
     /// The participants.
-    pub participants: P,
+    pub participants: P::Participants,
     /// The deliveries.
-    pub deliveries: D,
+    pub deliveries: P::NewDeliveries,
     /// The queue of first attempts.
-    pub queue: Q,
+    pub queue: P::Webhooks,
     /// Where malformed events go.
-    pub dead_letters: L,
+    pub dead_letters: P::DeadLetters,
     /// The clock and the dice.
-    pub surroundings: S,
+    pub surroundings: P::Surroundings,
     /// How old the catalogue may be, and how far ahead an event.
     pub timing: Timing,
 }
 
-impl<C, P, D, Q, L, S> EvaluateEvents<C, P, D, Q, L, S>
-where
-    C: Catalogues,
-    P: Participants,
-    D: NewDeliveries,
-    Q: WebhookQueue,
-    L: DeadLetters,
-    S: Surroundings,
-{
+impl<P: Ports> EvaluateEvents<P> {
     /// Handles a batch: one outcome for each message, in order. None fails with another user's.
     pub async fn handle(&self, batch: &[Received]) -> Vec<Outcome> {
         let mut sorted = self.sort(batch).await;

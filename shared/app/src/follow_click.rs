@@ -17,7 +17,7 @@ use domain::{
 
 use crate::{
     cache::Cache,
-    ports::{Clicks, Source, SystemKeys, Unavailable},
+    ports::{Clicks, Ports, SystemKeys, Unavailable},
 };
 
 /// Where the user goes.
@@ -43,21 +43,16 @@ pub enum Led {
 }
 
 /// The use case over its ports.
-pub struct FollowClick<P: Source, K: Source, C> {
+pub struct FollowClick<P: Ports> {
     /// The partners, in memory for a minute.
-    pub partners: Cache<P>,
+    pub partners: Cache<P::Partners>,
     /// The system's keys, likewise.
-    pub keys: Cache<K>,
+    pub keys: Cache<P::Keys>,
     /// Where clicks are recorded.
-    pub clicks: C,
+    pub clicks: P::Clicks,
 }
 
-impl<P, K, C> FollowClick<P, K, C>
-where
-    P: Source<Key = Provider, Value = Partner>,
-    K: Source<Key = (), Value = SystemKeys>,
-    C: Clicks,
-{
+impl<P: Ports> FollowClick<P> {
     /// Handles one use of a link: the path's two segments and the raw query.
     pub async fn handle(&self, provider: &str, landing: &str, query: &[u8], now: Timestamp, random: [u8; 9]) -> Led {
         let (Ok(provider), Ok(landing)) = (Provider::new(provider), LandingName::new(landing)) else {
@@ -114,13 +109,11 @@ mod tests {
         memory::{Held, Trouble, World},
     };
 
-    type UseCase = FollowClick<Held<Provider, Partner>, Held<(), SystemKeys>, World>;
-
     fn keys() -> SystemKeys {
         SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: vec![Secret::new("l")] }
     }
 
-    fn rig() -> (World, UseCase) {
+    fn rig() -> (World, FollowClick<World>) {
         let world = World::default();
         let json = r#"{"provider":"acme","parameters":{"click_id":"aff_sub"},
                        "landings":{"welcome":"https://a.example/p?aff_sub=0#top"}}"#;
@@ -143,7 +136,7 @@ mod tests {
         link.signed("", &Secret::new("l")).split_once('?').unwrap().1.to_owned()
     }
 
-    async fn follow(follow: &UseCase, path: (&str, &str), query: &str, second: i64) -> Led {
+    async fn follow(follow: &FollowClick<World>, path: (&str, &str), query: &str, second: i64) -> Led {
         follow.handle(path.0, path.1, query.as_bytes(), Timestamp::from_second(second).unwrap(), [1; 9]).await
     }
 

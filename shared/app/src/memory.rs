@@ -33,6 +33,7 @@ use domain::{
         participant::Participant,
         retry::RetryAfter,
     },
+    partner::Partner,
     values::{
         ids::{ChainTicket, ClaimMark, DeliveryId, Provider, TransactionId, UserId},
         time::UnixMillis,
@@ -40,7 +41,8 @@ use domain::{
 };
 
 use crate::ports::{
-    AuditTrail, DeadLetter, DeadLetterQueue, Source, StoredPartner, StoredSecrets, Surroundings, Unavailable,
+    AuditTrail, DeadLetter, DeadLetterQueue, KnownPartner, KnownRecipient, Ports, Source, StoredPartner, StoredSecrets,
+    Surroundings, SystemKeys, Unavailable,
 };
 
 /// A fault of one call of a port.
@@ -99,6 +101,8 @@ pub struct State {
     pub catalogue: Option<Catalogue>,
     /// Participants, each with its version.
     pub participants: BTreeMap<UserId, (Participant, u64)>,
+    /// How many of the next writes of each participant come just after a rival's write.
+    pub rival_writes: BTreeMap<UserId, usize>,
     /// Deliveries by id.
     pub deliveries: BTreeMap<DeliveryId, Delivery>,
     /// How many unreadable deliveries are on each page of deliveries under way.
@@ -173,6 +177,26 @@ where
     async fn load(&self, key: &K) -> Result<Option<V>, Unavailable> {
         self.world.call("load", |_| self.values.get(key).cloned())
     }
+}
+
+impl Ports for World {
+    type KnownPartners = Held<Provider, KnownPartner>;
+    type Partners = Held<Provider, Partner>;
+    type Recipients = Held<Provider, KnownRecipient>;
+    type Keys = Held<(), SystemKeys>;
+    type Postbacks = Self;
+    type Refusals = Self;
+    type Clicks = Self;
+    type Catalogues = Self;
+    type Participants = Self;
+    type NewDeliveries = Self;
+    type Deliveries = Self;
+    type UnderWay = Self;
+    type Webhooks = Self;
+    type Resends = Self;
+    type Servers = Self;
+    type DeadLetters = Self;
+    type Surroundings = Self;
 }
 
 impl AuditTrail for World {

@@ -4,6 +4,7 @@
 mod configuration;
 mod dead_letters;
 mod delivery_records;
+mod implementations;
 mod inbound_records;
 mod listings;
 
@@ -40,6 +41,7 @@ pub use self::configuration::{Partners, PublishedCampaigns, Publishing, SYSTEM_O
 pub use self::{
     dead_letters::{Attribute, AttributeValue, DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter},
     delivery_records::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, StoredDelivery},
+    implementations::Ports,
     inbound_records::{FoundRevisions, InboundRecords},
     listings::{Listings, Range},
 };

@@ -12,14 +12,13 @@ use domain::{
         campaign::{Campaign, CampaignState},
         delivery::{Delivery, Message},
     },
-    partner::Partner,
-    values::{ids::Provider, time::UnixMillis},
+    values::time::UnixMillis,
 };
 use futures_util::{StreamExt, future::join_all, stream};
 
 use crate::{
     cache::Cache,
-    ports::{PageToken, ResendQueue, Source, Surroundings, Unavailable, UnderWay, WebhookQueue},
+    ports::{PageToken, Ports, ResendQueue, Surroundings, Unavailable, UnderWay, WebhookQueue},
 };
 
 /// How many parts of the index are read at the same time.
@@ -28,17 +27,17 @@ const SHARDS_AT_ONCE: usize = 4;
 const SENT_AT_ONCE: usize = 10;
 
 /// The use case, over its ports.
-pub struct SweepDeliveries<P: Source, U, W, Q, S> {
+pub struct SweepDeliveries<P: Ports> {
     /// The partners.
-    pub partners: Cache<P>,
+    pub partners: Cache<P::Partners>,
     /// What is under way.
-    pub under_way: U,
+    pub under_way: P::UnderWay,
     /// The queue of first attempts.
-    pub webhooks: W,
+    pub webhooks: P::Webhooks,
     /// The queue of resends.
-    pub resends: Q,
+    pub resends: P::Resends,
     /// The clock and the dice.
-    pub surroundings: S,
+    pub surroundings: P::Surroundings,
     /// When something is late.
     pub lateness: Lateness,
 }
@@ -94,14 +93,7 @@ impl Swept {
     }
 }
 
-impl<P, U, W, Q, S> SweepDeliveries<P, U, W, Q, S>
-where
-    P: Source<Key = Provider, Value = Partner>,
-    U: UnderWay,
-    W: WebhookQueue,
-    Q: ResendQueue,
-    S: Surroundings,
-{
+impl<P: Ports> SweepDeliveries<P> {
     /// Looks at everything under way, until `deadline`.
     pub async fn sweep(&self, deadline: UnixMillis) -> Swept {
         let shards = stream::iter(0..self.under_way.shards());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use adapters::{
     aws::CallLimits,
+    deployed::Deployed,
     dynamodb::{catalogue::DynamoCatalogues, deliveries::DynamoNewDeliveries, participants::DynamoParticipants},
     sqs::{SqsDeadLetters, SqsWebhooks},
 };
@@ -28,8 +29,7 @@ const OPERATIONS_IN_A_ROW: u32 = 12;
 
 /// Handles batches of events.
 pub struct EventEvaluatorFunction {
-    evaluate:
-        EvaluateEvents<DynamoCatalogues, DynamoParticipants, DynamoNewDeliveries, SqsWebhooks, SqsDeadLetters, System>,
+    evaluate: EvaluateEvents<Deployed>,
 }
 
 impl EventEvaluatorFunction {

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use adapters::{
     aws::CallLimits,
+    deployed::Deployed,
     dynamodb::{
         partners::{DynamoKnownPartners, DynamoSystemKeys},
         postbacks::DynamoPostbacks,
@@ -32,7 +33,7 @@ use crate::{
 
 /// Handles requests to `/postback`.
 pub struct PostbackFunction {
-    accept: AcceptPostback<DynamoKnownPartners, DynamoSystemKeys, DynamoPostbacks, DynamoRefusals>,
+    accept: AcceptPostback<Deployed>,
 }
 
 impl PostbackFunction {

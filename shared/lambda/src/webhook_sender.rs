@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use adapters::{
     aws::CallLimits,
+    deployed::Deployed,
     dynamodb::{deliveries::DynamoDeliveries, partners::DynamoRecipients},
     sqs::{SqsDeadLetters, SqsResends},
     webhook::{Limits, Reach, WebhookClient, WebhookSettings},
@@ -39,7 +40,7 @@ const LEAST_OPERATION: Duration = Duration::from_millis(500);
 
 /// Handles batches of webhook messages.
 pub struct WebhookSenderFunction {
-    deliver: DeliverWebhooks<DynamoRecipients, DynamoDeliveries, SqsResends, WebhookClient, SqsDeadLetters, System>,
+    deliver: DeliverWebhooks<Deployed>,
 }
 
 /// Holds time limits that fit each other: no attempt outlives its function, no claim outlives its worker, and no

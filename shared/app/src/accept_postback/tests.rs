@@ -20,15 +20,14 @@ use super::*;
 use crate::{
     cache::CachePolicy,
     memory::{Held, Trouble, World},
+    ports::SystemKeys,
 };
 
 const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00";
 
-type UseCase = AcceptPostback<Held<Provider, KnownPartner>, Held<(), SystemKeys>, World, World>;
-
 struct Rig {
     world: World,
-    accept: UseCase,
+    accept: AcceptPostback<World>,
     receipts: std::cell::Cell<u8>,
 }
 

@@ -25,7 +25,7 @@ use crate::{
     memory::{Held, Trouble, World},
 };
 
-pub(crate) type UseCase = DeliverWebhooks<Held<Provider, KnownRecipient>, World, World, World, World, World>;
+pub(crate) type UseCase = DeliverWebhooks<World>;
 
 const INTERVAL_MS: i64 = 10_000;
 /// How long a message is hidden from others; longer than a claim is held, as the function's limits see to.

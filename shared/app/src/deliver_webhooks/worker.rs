@@ -9,18 +9,11 @@ use domain::{
         delivery::{AttemptDecision, Claim, Delivery, Message, MessageDecision},
     },
     partner::recipient::{Callee, Prepared},
-    values::{
-        ids::{ClaimMark, Provider},
-        signature::Secret,
-        time::UnixMillis,
-    },
+    values::{ids::ClaimMark, signature::Secret, time::UnixMillis},
 };
 
 use super::{Attempted, DeliverWebhooks, Failure, Outcome};
-use crate::ports::{
-    Claimed, DeadLetters, Deliveries, KnownRecipient, PartnerServers, Replaced, ResendQueue, Source, Surroundings,
-    Unavailable,
-};
+use crate::ports::{Claimed, Deliveries, PartnerServers, Ports, Replaced, ResendQueue, Surroundings, Unavailable};
 
 /// How often a delivery is decided about again because somebody else has changed it. Each time somebody has got on.
 pub(super) const TRIES: usize = 8;
@@ -31,8 +24,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// One message in a worker's hand.
-pub(super) struct Worker<'a, R: Source, D, Q, H, L, S> {
-    pub(super) ports: &'a DeliverWebhooks<R, D, Q, H, L, S>,
+pub(super) struct Worker<'a, P: Ports> {
+    pub(super) ports: &'a DeliverWebhooks<P>,
     pub(super) message: &'a Message,
     pub(super) callee: &'a Callee,
     pub(super) secrets: &'a [Secret],
@@ -44,15 +37,7 @@ pub(super) struct Worker<'a, R: Source, D, Q, H, L, S> {
 type Progress = Result<Option<Outcome>, Failure>;
 const AGAIN: Progress = Ok(None);
 
-impl<R, D, Q, H, L, S> Worker<'_, R, D, Q, H, L, S>
-where
-    R: Source<Key = Provider, Value = KnownRecipient>,
-    D: Deliveries,
-    Q: ResendQueue,
-    H: PartnerServers,
-    L: DeadLetters,
-    S: Surroundings,
-{
+impl<P: Ports> Worker<'_, P> {
     pub(super) async fn work(&self) -> Result<Outcome, Failure> {
         let mut delivery = match self.claim_unread().await? {
             Unread::Finished(outcome) => return Ok(outcome),

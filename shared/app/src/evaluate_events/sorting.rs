@@ -13,7 +13,7 @@ use domain::{
 use super::{EvaluateEvents, Failure, Outcome, Received};
 use crate::{
     current_catalogue::Held,
-    ports::{Catalogues, Surroundings, Unavailable},
+    ports::{Ports, Surroundings, Unavailable},
 };
 
 /// A batch, sorted into what is done already and what there is to do.
@@ -24,7 +24,7 @@ pub(super) struct Sorted {
     pub(super) users: BTreeMap<UserId, Vec<(usize, Admitted)>>,
 }
 
-impl<C: Catalogues, P, D, Q, L, S: Surroundings> EvaluateEvents<C, P, D, Q, L, S> {
+impl<P: Ports> EvaluateEvents<P> {
     /// Reads every message by itself and asks the catalogue about it.
     pub(super) async fn sort(&self, batch: &[Received]) -> Sorted {
         let began = self.surroundings.now();

@@ -17,8 +17,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{AT_ONCE, EvaluateEvents, Failure, TRIES};
 use crate::ports::{
-    Catalogues, DeadLetters, NewDeliveries, Participants, Put, Replaced, StoredParticipant, Surroundings, Unavailable,
-    WebhookQueue,
+    NewDeliveries, Participants, Ports, Put, Replaced, StoredParticipant, Surroundings, Unavailable, WebhookQueue,
 };
 
 /// How many deliveries of one user are put at the same time.
@@ -62,15 +61,7 @@ struct Step {
 /// Users who take no further step.
 type Done = Vec<(User, Result<(), Failure>)>;
 
-impl<C, P, D, Q, L, S> EvaluateEvents<C, P, D, Q, L, S>
-where
-    C: Catalogues,
-    P: Participants,
-    D: NewDeliveries,
-    Q: WebhookQueue,
-    L: DeadLetters,
-    S: Surroundings,
-{
+impl<P: Ports> EvaluateEvents<P> {
     /// Everything that a batch says about its users.
     pub(super) async fn evaluate(&self, mut users: Vec<User>) -> Done {
         let mut done = Vec::with_capacity(users.len());

@@ -13,7 +13,10 @@ use domain::{
 use serde_json::{Value, json};
 
 use super::*;
-use crate::memory::{Trouble, World};
+use crate::{
+    memory::{Trouble, World},
+    ports::Surroundings,
+};
 
 const NOON: &str = "2026-11-23T12:00:00Z";
 
@@ -37,11 +40,9 @@ fn catalogue(version: u64) -> Catalogue {
     serde_json::from_value(catalogue).unwrap()
 }
 
-type UseCase = EvaluateEvents<World, World, World, World, World, World>;
-
 struct Rig {
     world: World,
-    evaluate: UseCase,
+    evaluate: EvaluateEvents<World>,
 }
 
 impl Rig {
@@ -61,7 +62,7 @@ impl Rig {
     }
 }
 
-fn use_case(world: &World) -> UseCase {
+fn use_case(world: &World) -> EvaluateEvents<World> {
     EvaluateEvents {
         catalogue: CurrentCatalogue::new(world.clone(), std::time::Duration::from_secs(30)),
         participants: world.clone(),

@@ -56,6 +56,10 @@ impl Participants for World {
         next: u64,
     ) -> Result<Replaced, Unavailable> {
         self.call("write participant", |state| {
+            if let Some(left) = state.rival_writes.get_mut(user_id).filter(|left| **left > 0) {
+                *left -= 1;
+                state.participants.entry(user_id.clone()).or_default().1 += 1;
+            }
             if state.participants.get(user_id).map(|(_, version)| *version) != read {
                 return Replaced::Changed;
             }

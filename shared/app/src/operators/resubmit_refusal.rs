@@ -7,28 +7,22 @@ use domain::{
     audit::{Action, Operation, Subject},
     inbound::refusal::{ContentKey, Refusal},
     jiff::Timestamp,
-    values::ids::{Provider, ReceiptId},
+    values::ids::ReceiptId,
 };
 
 use crate::{
     accept_postback::{AcceptPostback, Answered, Resubmission},
-    ports::{AuditTrail, KnownPartner, Postbacks, Refusals, Source, SystemKeys, Unavailable},
+    ports::{AuditTrail, Ports, Unavailable},
 };
 
 /// Sends a kept request again. Returns none, and does nothing, where not all of it was kept.
-pub async fn resubmit<P, K, B, R>(
-    accept: &AcceptPostback<P, K, B, R>,
+pub async fn resubmit<P: Ports>(
+    accept: &AcceptPostback<P>,
     trail: &impl AuditTrail,
     kept: &Resubmission<'_>,
     (operation, now): (&Operation, Timestamp),
     receipt_id: ReceiptId,
-) -> Result<Option<Answered>, Unavailable>
-where
-    P: Source<Key = Provider, Value = KnownPartner>,
-    K: Source<Key = (), Value = SystemKeys>,
-    B: Postbacks,
-    R: Refusals,
-{
+) -> Result<Option<Answered>, Unavailable> {
     if !Refusal::is_kept_whole(kept.request) {
         return Ok(None);
     }
@@ -55,6 +49,7 @@ mod tests {
         accept_postback::Answer,
         cache::{Cache, CachePolicy},
         memory::{Held, Trouble, World},
+        ports::{KnownPartner, SystemKeys},
     };
 
     const REQUEST: &str = "user_id=u&click_id=c&transaction_id=t&currency=USD&amount_decimal=1";
@@ -65,7 +60,7 @@ mod tests {
         let provider = partner.provider().clone();
         let known = KnownPartner { partner, credentials: Credentials::Tokens(Vec::new()) };
         let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: Vec::new() };
-        let accept = AcceptPostback {
+        let accept = AcceptPostback::<World> {
             partners: Cache::new(Held::new(world, [(provider.clone(), known)]), CachePolicy::default()),
             keys: Cache::new(Held::new(world, [((), keys)]), CachePolicy::default()),
             postbacks: world.clone(),

@@ -1,4 +1,4 @@
-use domain::{outbound::delivery::Status, values::ids::ChainTicket};
+use domain::{outbound::delivery::Status, partner::Partner, values::ids::ChainTicket};
 
 use super::*;
 use crate::{
@@ -7,9 +7,7 @@ use crate::{
     memory::{Held, Trouble, World},
 };
 
-type UseCase = SweepDeliveries<Held<Provider, Partner>, World, World, World, World>;
-
-fn sweep_of(world: &World, known: Option<Partner>) -> UseCase {
+fn sweep_of(world: &World, known: Option<Partner>) -> SweepDeliveries<World> {
     let partners = Held::new(world, known.map(|known| (sender::provider(), known)));
     SweepDeliveries {
         partners: Cache::new(partners, CachePolicy::default()),

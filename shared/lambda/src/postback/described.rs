@@ -38,7 +38,7 @@ const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&curr
 struct Rig {
     api: OpenApi,
     world: World,
-    accept: AcceptPostback<Held<Provider, KnownPartner>, Held<(), SystemKeys>, World, World>,
+    accept: AcceptPostback<World>,
     receipts: Cell<u8>,
     statuses: BTreeSet<u16>,
     codes: BTreeSet<String>,

@@ -125,7 +125,7 @@ async fn accept(query: &str, stage: Stage, number: u64) -> Answer {
     let credentials = Credentials::Tokens(vec![TokenHash::of("good")]);
     let known = (partner.provider().clone(), KnownPartner { partner, credentials });
     let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).expect("a key"), link: Vec::new() };
-    let accept = AcceptPostback {
+    let accept = AcceptPostback::<Stage> {
         partners: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
         keys: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [((), keys)])), CachePolicy::default()),
         postbacks: stage.clone(),
@@ -147,7 +147,7 @@ async fn accept(query: &str, stage: Stage, number: u64) -> Answer {
 }
 
 async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::Outcome> {
-    let evaluate = EvaluateEvents {
+    let evaluate = EvaluateEvents::<Stage> {
         catalogue: CurrentCatalogue::new(stage.clone(), Duration::from_secs(30)),
         participants: stage.clone(),
         deliveries: stage.clone(),
@@ -169,7 +169,7 @@ async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_web
     let now = stage.now();
     let recipient = Recipient::of(partner(open.standing(now)), Allowance::PublicOnly);
     let known = (provider(), KnownRecipient { recipient, secrets: Vec::new() });
-    let deliver = DeliverWebhooks {
+    let deliver = DeliverWebhooks::<Stage> {
         recipients: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
         deliveries: stage.clone(),
         resends: stage.clone(),
@@ -202,7 +202,7 @@ async fn open_round(id: &DeliveryId, stage: &Stage) -> Result<(), Unavailable> {
 
 async fn sweep(open: Open, stage: Stage) {
     let known = (provider(), partner(open.standing(stage.now())).clone());
-    let sweep = SweepDeliveries {
+    let sweep = SweepDeliveries::<Stage> {
         partners: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
         under_way: stage.clone(),
         webhooks: stage.clone(),

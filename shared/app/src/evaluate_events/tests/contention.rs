@@ -1,44 +1,13 @@
-//! Somebody else writes the same participant.
+//! Covers rivals that write the same participant.
 
 use super::*;
-use crate::ports::{Replaced, StoredParticipant};
 
-/// The participants of a world in which somebody else writes between our read and our write, the first so many times.
-struct Contended {
-    world: World,
-    times: std::sync::atomic::AtomicUsize,
-}
-
-impl Participants for Contended {
-    async fn read(&self, users: &[&UserId]) -> Vec<Result<StoredParticipant, Unavailable>> {
-        Participants::read(&self.world, users).await
-    }
-
-    async fn write(
-        &self,
-        user_id: &UserId,
-        participant: &Participant,
-        read: Option<u64>,
-        next: u64,
-    ) -> Result<Replaced, Unavailable> {
-        use std::sync::atomic::Ordering::Relaxed;
-        if user_id.as_str() == "u" && self.times.load(Relaxed) > 0 {
-            self.times.fetch_sub(1, Relaxed);
-            let mut state = self.world.state();
-            let stored = state.participants.entry(user_id.clone()).or_default();
-            stored.1 += 1;
-        }
-        self.world.write(user_id, participant, read, next).await
-    }
-}
-
+/// Evaluates events of the users `u` and `v` while a rival writes `u` before each of our first writes.
 async fn contend(times: usize) -> (World, Vec<Outcome>) {
     let rig = Rig::new();
-    let UseCase { catalogue, deliveries, queue, dead_letters, surroundings, timing, .. } = rig.evaluate;
-    let participants = Contended { world: rig.world.clone(), times: times.into() };
-    let evaluate = EvaluateEvents { catalogue, participants, deliveries, queue, dead_letters, surroundings, timing };
+    rig.world.state().rival_writes.insert(UserId::new("u").unwrap(), times);
     let batch = [opened("u", "acme", 1), opened("v", "acme", 1), completed("u", 2, "q1"), completed("v", 2, "q1")];
-    let outcomes = evaluate.handle(&messages(&batch)).await;
+    let outcomes = rig.handle(&batch).await;
     (rig.world, outcomes)
 }
 
