@@ -1,4 +1,4 @@
-//! A GG3 user follows a tracking link to a partner: a fresh click id, the landing page's URL, the click recorded.
+//! Follows a tracking link: makes a click id, records the click, and leads the user to the partner's landing page.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ use crate::{
     ports::{Clicks, Ports, SystemKeys, Unavailable},
 };
 
-/// Where the user goes.
+/// The answer to a click, with its HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Led {
-    /// 302 to the landing page.
+    /// 302: the user goes to the landing page.
     To {
         /// The landing page's URL with both ids.
         url: String,
@@ -31,29 +31,29 @@ pub enum Led {
         click_id: ClickId,
         /// The partner.
         provider: Provider,
-        /// Why the click could not be recorded. The user is sent on all the same: the click id proves itself.
+        /// Why the click could not be recorded, if so. The user is still redirected, because the click id proves itself.
         unrecorded: Option<Unavailable>,
     },
-    /// 404: no such partner or landing page.
+    /// 404: the partner or landing page is unknown.
     Unknown,
-    /// 400, 403 or 410.
+    /// 400, 403 or 410: the link is malformed, not ours, or expired.
     Refused(ClickLinkFault),
-    /// 503: the configuration cannot be read, and is not in memory.
+    /// 503: the configuration is not in memory and cannot be read.
     Unavailable(Unavailable),
 }
 
-/// The use case over its ports.
+/// Follows clicks.
 pub struct FollowClick<P: Ports> {
-    /// The partners, in memory for a minute.
+    /// Reads partners.
     pub partners: Cache<P::Partners>,
-    /// The system's keys, likewise.
+    /// Reads the system's keys.
     pub keys: Cache<P::Keys>,
-    /// Where clicks are recorded.
+    /// Records clicks.
     pub clicks: P::Clicks,
 }
 
 impl<P: Ports> FollowClick<P> {
-    /// Handles one use of a link: the path's two segments and the raw query.
+    /// Handles one use of a link, given the path's two segments and the raw query.
     pub async fn handle(&self, provider: &str, landing: &str, query: &[u8], now: Timestamp, random: [u8; 9]) -> Led {
         let (Ok(provider), Ok(landing)) = (Provider::new(provider), LandingName::new(landing)) else {
             return Led::Unknown;

@@ -1,38 +1,36 @@
-//! From the postbacks' stream to GG3's quests: every accepted postback, at least once, in the end.
+//! Relays accepted postbacks from the table's stream to GG3's quests, each at least once.
 //!
-//! What cannot be converted is set aside whole and the rest moves on; only a queue that takes nothing holds it.
+//! A record that cannot be converted is set aside whole, and the rest moves on. Only a failing queue holds up the stream.
 
 use domain::inbound::conversion::Conversion;
 
 use crate::ports::{ConversionQueue, DeadLetters, Unavailable};
 
-/// A record of the stream, or one that was put back after it had been set aside.
+/// A record of the stream, or a record that was set aside and put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incoming {
-    /// What it is called when it must come again: a sequence number or a message's id.
+    /// The sequence number or the message id, by which the record is reported if it must come again.
     pub id: String,
-    /// What it says, or why it cannot be read.
+    /// The conversion, or why the record cannot be converted.
     pub conversion: Result<Conversion, String>,
     /// The whole record as it came.
     pub whole: String,
 }
 
-/// What came of a batch.
+/// The result of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Relayed {
-    /// The ids of those that must come again, in the order they came.
+    /// The ids of the records that must come again, in the order in which they came.
     pub failed: Vec<String>,
-    /// How many the queue took.
+    /// How many conversions the queue took.
     pub sent: usize,
-    /// How many were set aside.
+    /// How many records were set aside.
     pub set_aside: usize,
-    /// The first thing that went wrong, for the log.
+    /// The first fault, for the log.
     pub unavailable: Option<Unavailable>,
 }
 
-/// Relays a batch.
-///
-/// Everything is given to the queue at once, so that a queue that takes nothing spends one deadline of the function's time.
+/// Relays a batch. Sends all conversions at once, so that a queue that is down costs one timeout.
 pub async fn relay(queue: &impl ConversionQueue, dead_letters: &impl DeadLetters, batch: Vec<Incoming>) -> Relayed {
     let mut results: Vec<(String, Result<(), Unavailable>)> = Vec::with_capacity(batch.len());
     let (mut readable, mut unreadable) = (Vec::new(), Vec::new());

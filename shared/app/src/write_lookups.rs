@@ -1,7 +1,7 @@
-//! From the streams of what is stored to the lookups by which it is found again.
+//! Writes lookups from the tables' streams.
 //!
-//! What cannot be read is set aside whole and the rest moves on; only a table that takes nothing holds a stream. Every
-//! entry follows from its record, so records that come again write what is there already.
+//! A record that cannot be read is set aside whole, and the rest moves on. Only a failing table holds up a stream. Each
+//! entry follows from its record alone, so a record that comes again writes the same entries.
 
 use std::collections::BTreeMap;
 
@@ -9,31 +9,31 @@ use domain::lookup::{LookupEntry, Place, Subject};
 
 use crate::ports::{DeadLetters, Lookups, Unavailable};
 
-/// A record of a stream, or one that was put back after it had been set aside.
+/// A record of a stream, or a record that was set aside and put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incoming {
-    /// What it is called when it must come again: a sequence number or a message's id.
+    /// The sequence number or the message id, by which the record is reported if it must come again.
     pub id: String,
-    /// The entries that it makes, or why it cannot be read.
+    /// The entries that the record makes, or why it cannot be read.
     pub entries: Result<Vec<LookupEntry>, String>,
     /// The whole record as it came.
     pub whole: String,
 }
 
-/// What came of a batch.
+/// The result of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Indexed {
-    /// The ids of those that must come again, in the order they came.
+    /// The ids of the records that must come again, in the order in which they came.
     pub failed: Vec<String>,
-    /// How many entries are written.
+    /// How many entries were written.
     pub written: usize,
     /// How many records were set aside.
     pub set_aside: usize,
-    /// The first thing that went wrong, for the log.
+    /// The first fault, for the log.
     pub unavailable: Option<Unavailable>,
 }
 
-/// Writes the entries of a batch. Where two records write one place, the later one is what is written.
+/// Writes the entries of a batch. If two records write the same place, the later one wins.
 pub async fn index(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: Vec<Incoming>) -> Indexed {
     let mut indexed = Indexed::default();
     let mut failures: Vec<Option<Unavailable>> = vec![None; batch.len()];
@@ -54,7 +54,7 @@ pub async fn index(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batc
             }
             Err(reason) => reason,
         };
-        // A queue that takes nothing is asked once: the rest comes again.
+        // After the first failure the queue is not tried again. The remaining unreadable records come again.
         let result = match &aside_failed {
             None => dead_letters.set_aside(&whole, &reason).await,
             Some(unavailable) => Err(Unavailable::clone(unavailable)),

@@ -103,7 +103,7 @@ pub(crate) fn received(message: &Message) -> Received {
 }
 
 /// The queue, as it should be: what is not acknowledged comes back, and what arrives later waits.
-pub(crate) async fn run(world: &World, use_case: &UseCase) -> Vec<Outcome> {
+pub(crate) async fn run(world: &World, use_case: &UseCase) -> Vec<MessageOutcome> {
     let mut outcomes = Vec::new();
     let mut waiting: Vec<(Message, UnixMillis)> = Vec::new();
     for _ in 0..200 {
@@ -116,7 +116,7 @@ pub(crate) async fn run(world: &World, use_case: &UseCase) -> Vec<Outcome> {
             UnixMillis::from_millisecond(state.millisecond)
         };
         let outcome = use_case.handle(&[received(&message)], now.plus(FUNCTION)).await.remove(0);
-        if matches!(outcome, Outcome::Failed(_) | Outcome::Waits { .. }) {
+        if matches!(outcome, MessageOutcome::Failed(_) | MessageOutcome::Waits { .. }) {
             let returns = UnixMillis::from_millisecond(now.as_millisecond() + VISIBILITY_MS);
             waiting.push((message, returns));
         }
@@ -143,7 +143,7 @@ async fn an_attempt_costs_two_writes_and_no_read_and_a_failed_one_a_message_more
     let attempt = ["claim delivery", "call partner", "write delivery"];
     assert_eq!(calls, [&["load"][..], &attempt, &["send resend"], &attempt].concat());
     let attempted = |status, ending, duration_ms| {
-        Outcome::Attempted(Attempted { outcome: AttemptOutcome::Status(status), duration_ms, ending })
+        MessageOutcome::Attempted(Attempted { outcome: AttemptOutcome::Status(status), duration_ms, ending })
     };
     assert_eq!(outcomes, [attempted(500, None, 300), attempted(200, Some(Ending::Delivered), 0)]);
     let requests = world.state().requests.clone();
@@ -173,7 +173,8 @@ async fn a_long_wait_is_cut_into_hops_that_cost_a_message_each_and_nothing_else(
     let hour = Some(RetryAfter::Delay(Duration::from_hours(1)));
     world.state().answers.push_back((AttemptOutcome::Status(429), hour, Duration::ZERO));
     let outcomes = run(&world, &use_case(&world, Some(recipient("")))).await;
-    let hops = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Hopped { delay_seconds: 900 })).count();
+    let hops =
+        outcomes.iter().filter(|outcome| matches!(outcome, MessageOutcome::Hopped { delay_seconds: 900 })).count();
     assert_eq!((hops, outcomes.len()), (3, 5), "the first of four waits is the record's own message");
     assert_eq!(world.state().requests[1].0, start().plus(Duration::from_hours(1)));
 }
@@ -185,7 +186,7 @@ async fn a_paused_campaign_sends_nothing_spends_nothing_and_is_not_even_read() {
     let paused = use_case(&world, Some(recipient(r#","paused":true"#)));
     let (message, _) = world.state().resends.remove(0);
     let outcome = paused.handle(&[received(&message)], start().plus(FUNCTION)).await;
-    assert_eq!(outcome, [Outcome::Hopped { delay_seconds: 60 }]);
+    assert_eq!(outcome, [MessageOutcome::Hopped { delay_seconds: 60 }]);
     assert_eq!(world.state().calls, ["load", "send resend"]);
     run(&world, &use_case(&world, Some(recipient("")))).await;
     assert_eq!(status(&world, &delivery), Status::Delivered, "once it is paused no longer");
@@ -196,7 +197,7 @@ async fn an_archived_campaigns_deliveries_are_cancelled() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     let outcomes = run(&world, &use_case(&world, Some(recipient(r#","archived":true"#)))).await;
-    assert_eq!((outcomes, status(&world, &delivery)), (vec![Outcome::Cancelled], Status::Cancelled));
+    assert_eq!((outcomes, status(&world, &delivery)), (vec![MessageOutcome::Cancelled], Status::Cancelled));
     assert!(world.state().requests.is_empty());
 }
 
@@ -223,15 +224,15 @@ async fn what_is_missing_or_misconfigured_spends_no_attempt_and_leaves_the_messa
         (Some(misconfigured), &message, "cannot be called"),
     ] {
         let outcome = use_case(&world, known).handle(&[received(message)], deadline).await.remove(0);
-        let Outcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
+        let MessageOutcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
         assert!(failure.to_string().contains(expected), "{failure}");
     }
     // A message of no delivery, and one that comes too late in the function's life.
     let stranger = Message { delivery_id: domain::values::ids::DeliveryId::new("x").unwrap(), ..message.clone() };
     let ready = use_case(&world, Some(recipient("")));
-    assert_eq!(ready.handle(&[received(&stranger)], deadline).await, [Outcome::Failed(Failure::NoDelivery)]);
+    assert_eq!(ready.handle(&[received(&stranger)], deadline).await, [MessageOutcome::Failed(Failure::NoDelivery)]);
     let soon = start().plus(Duration::from_secs(29));
-    assert_eq!(ready.handle(&[received(&message)], soon).await, [Outcome::Failed(Failure::OutOfTime)]);
+    assert_eq!(ready.handle(&[received(&message)], soon).await, [MessageOutcome::Failed(Failure::OutOfTime)]);
     assert_eq!(world.state().deliveries[delivery.id()], delivery, "nothing was written");
     assert!(world.state().requests.is_empty());
 }
@@ -244,8 +245,8 @@ async fn a_message_that_cannot_be_read_is_set_aside_whole_and_harms_no_neighbour
     let broken = Received { id: "b".into(), message: Err("is no message".into()), whole: "{".into() };
     let outcomes =
         use_case(&world, Some(recipient(""))).handle(&[broken, received(&message)], start().plus(FUNCTION)).await;
-    assert_eq!(outcomes[0], Outcome::SetAside("is no message".into()));
-    assert!(matches!(outcomes[1], Outcome::Attempted(_)));
+    assert_eq!(outcomes[0], MessageOutcome::SetAside("is no message".into()));
+    assert!(matches!(outcomes[1], MessageOutcome::Attempted(_)));
     assert_eq!(world.state().dead_letters, [("{".to_owned(), "is no message".to_owned())]);
 }
 
@@ -289,7 +290,7 @@ async fn a_round_by_hand_is_sent_under_the_same_id_and_ends_the_old_rounds_messa
     assert_eq!(crate::ports::Rounds::open_round(&world, &opened, &audit).await, Ok(crate::ports::Replaced::Done));
     world.state().resends.push((opened.message, start()));
     let outcomes = run(&world, &ready).await;
-    assert!(outcomes.contains(&Outcome::Done(NoWorkReason::OlderRound)));
+    assert!(outcomes.contains(&MessageOutcome::Done(NoWorkReason::OlderRound)));
     assert_eq!(status(&world, &delivery), Status::Delivered);
     let state = world.state();
     assert_eq!((state.requests.len(), state.attempts.len()), (2, 1), "the old round's attempt is kept beside it");

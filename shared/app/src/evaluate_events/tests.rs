@@ -53,7 +53,7 @@ impl Rig {
         Self { evaluate: use_case(&world), world }
     }
 
-    async fn handle(&self, bodies: &[String]) -> Vec<Outcome> {
+    async fn handle(&self, bodies: &[String]) -> Vec<EventOutcome> {
         self.evaluate.handle(&messages(bodies)).await
     }
 
@@ -110,11 +110,11 @@ fn completed(user: &str, minute: u32, quest: &str) -> String {
 #[tokio::test]
 async fn an_event_that_owes_nothing_is_a_read_and_a_write_and_one_that_does_a_put_and_a_send_more_each() {
     let rig = Rig::new();
-    assert_eq!(rig.handle(&[opened("u", "acme", 1)]).await, [Outcome::Applied { owed: 0 }]);
+    assert_eq!(rig.handle(&[opened("u", "acme", 1)]).await, [EventOutcome::Applied { owed: 0 }]);
     assert_eq!(rig.calls(), ["load catalogue", "read participant", "write participant"]);
-    assert_eq!(rig.handle(&[completed("u", 2, "q1")]).await, [Outcome::Applied { owed: 1 }]);
+    assert_eq!(rig.handle(&[completed("u", 2, "q1")]).await, [EventOutcome::Applied { owed: 1 }]);
     assert_eq!(rig.calls(), ["read participant", "put delivery", "send webhook", "write participant"]);
-    assert_eq!(rig.handle(&[completed("u", 2, "q1")]).await, [Outcome::Unchanged]);
+    assert_eq!(rig.handle(&[completed("u", 2, "q1")]).await, [EventOutcome::Unchanged]);
     assert_eq!(rig.calls(), ["read participant"]);
 }
 
@@ -125,8 +125,8 @@ async fn what_no_campaign_could_need_or_is_of_an_unknown_type_costs_no_call() {
     rig.calls();
     let batch = [completed("u", 2, "q9"), event("user.slept", "u", 2, json!({})), r#"{"type":"x"}"#.to_owned()];
     let outcomes = rig.handle(&batch).await;
-    let unknown = |name: &str| Outcome::UnknownType(name.to_owned());
-    assert_eq!(outcomes, [Outcome::NotNeeded, unknown("user.slept"), unknown("x")]);
+    let unknown = |name: &str| EventOutcome::UnknownType(name.to_owned());
+    assert_eq!(outcomes, [EventOutcome::NotNeeded, unknown("user.slept"), unknown("x")]);
     assert_eq!(rig.calls(), [""; 0]);
 }
 
@@ -134,7 +134,7 @@ async fn what_no_campaign_could_need_or_is_of_an_unknown_type_costs_no_call() {
 async fn several_events_of_one_user_in_a_batch_are_one_read_and_one_write() {
     let rig = Rig::new();
     let batch = [completed("u", 9, "q2"), clicked("u", 7, 110), opened("u", "acme", 1), completed("u", 8, "q1")];
-    assert_eq!(rig.handle(&batch).await, vec![Outcome::Applied { owed: 3 }; 4]);
+    assert_eq!(rig.handle(&batch).await, vec![EventOutcome::Applied { owed: 3 }; 4]);
     let calls = rig.calls();
     let count = |name: &str| calls.iter().filter(|call| **call == name).count();
     let counts = ["read participant", "put delivery", "send webhook", "write participant"].map(count);
@@ -151,9 +151,9 @@ async fn malformed_events_are_set_aside_whole_at_once_with_their_reasons_and_dis
     let batch = ["{".to_owned(), opened("u", "acme", 1), long, future, stranger, completed("u", 3, "q1")];
     let outcomes = rig.handle(&batch).await;
     for (place, reason) in [(0, "NotJson"), (2, "TooLong"), (3, "InTheFuture"), (4, "UnknownProvider")] {
-        assert!(matches!(&outcomes[place], Outcome::SetAside(why) if why.contains(reason)), "{outcomes:?}");
+        assert!(matches!(&outcomes[place], EventOutcome::SetAside(why) if why.contains(reason)), "{outcomes:?}");
     }
-    assert_eq!([&outcomes[1], &outcomes[5]], [&Outcome::Applied { owed: 1 }; 2]);
+    assert_eq!([&outcomes[1], &outcomes[5]], [&EventOutcome::Applied { owed: 1 }; 2]);
     let state = rig.world.state();
     let aside: BTreeSet<&String> = state.dead_letters.iter().map(|(whole, _)| whole).collect();
     assert_eq!(aside, [0, 2, 3, 4].map(|place| &batch[place]).into());
@@ -170,7 +170,7 @@ async fn a_partner_that_is_unknown_to_the_catalogue_in_memory_is_looked_for_in_t
         state.catalogue = Some(serde_json::from_value(published).unwrap());
         state.millisecond += 1;
     }
-    assert_eq!(rig.handle(&[opened("u", "hooli", 2)]).await, [Outcome::Applied { owed: 0 }]);
+    assert_eq!(rig.handle(&[opened("u", "hooli", 2)]).await, [EventOutcome::Applied { owed: 0 }]);
     assert!(rig.world.state().dead_letters.is_empty());
 }
 
@@ -178,10 +178,11 @@ async fn a_partner_that_is_unknown_to_the_catalogue_in_memory_is_looked_for_in_t
 async fn for_a_catalogue_that_is_too_old_or_was_never_published_nothing_is_dropped_and_everything_comes_again() {
     let rig = Rig::new();
     let batch = [opened("u", "hooli", 1), completed("u", 2, "q9"), completed("u", 2, "q1"), "{".to_owned()];
-    let failed = |outcomes: &[Outcome]| outcomes[..3].iter().all(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let failed =
+        |outcomes: &[EventOutcome]| outcomes[..3].iter().all(|outcome| matches!(outcome, EventOutcome::Failed(_)));
     rig.world.state().catalogue = None;
     let outcomes = rig.handle(&batch).await;
-    assert!(failed(&outcomes) && matches!(outcomes[3], Outcome::SetAside(_)), "{outcomes:?}");
+    assert!(failed(&outcomes) && matches!(outcomes[3], EventOutcome::SetAside(_)), "{outcomes:?}");
     rig.world.state().catalogue = Some(catalogue(1));
     rig.handle(&[opened("u", "acme", 1)]).await;
     // Two minutes are young enough while the source is down, and a millisecond more is not.
@@ -193,7 +194,7 @@ async fn for_a_catalogue_that_is_too_old_or_was_never_published_nothing_is_dropp
             state.trouble = (calls..calls + 1000).map(|call| (call, Trouble::Before)).collect();
         }
         let outcomes = rig.handle(&[completed("u", 2, "q9")]).await;
-        assert_eq!(outcomes == [Outcome::NotNeeded], !down, "{outcomes:?}");
+        assert_eq!(outcomes == [EventOutcome::NotNeeded], !down, "{outcomes:?}");
         assert_eq!(failed(&[outcomes[0].clone(), outcomes[0].clone(), outcomes[0].clone()]), down);
     }
 }
@@ -249,7 +250,7 @@ async fn an_expired_participant_that_is_not_deleted_yet_is_ignored() {
     rig.world.state().millisecond += 8 * 24 * 60 * 60 * 1000;
     let mut late = messages(&[opened("u", "acme", 0)]);
     late[0].received_at = rig.world.now();
-    assert_eq!(rig.evaluate.handle(&late).await, [Outcome::Applied { owed: 0 }]);
+    assert_eq!(rig.evaluate.handle(&late).await, [EventOutcome::Applied { owed: 0 }]);
     let state = rig.world.state();
     let stored = &state.participants[&UserId::new("u").unwrap()].0;
     assert!(stored.attribution(&Provider::new("acme").unwrap()).is_some() && state.deliveries.is_empty());
@@ -284,7 +285,7 @@ async fn play(trouble: BTreeMap<usize, Trouble>) -> (End, usize) {
     for _ in 0..100 {
         let Some(batch) = waiting.pop_front() else { break };
         let outcomes = rig.handle(&batch).await;
-        let failed = batch.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+        let failed = batch.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, EventOutcome::Failed(_)));
         let failed: Vec<String> = failed.map(|(body, _)| body).collect();
         if !failed.is_empty() {
             waiting.push_back(failed);

@@ -11,7 +11,7 @@ use domain::{
 };
 
 use crate::{
-    accept_postback::{AcceptPostback, Answered, Resubmission},
+    accept_postback::{AcceptPostback, HandledCall, Resubmission},
     ports::{AuditTrail, Ports, Unavailable},
 };
 
@@ -22,7 +22,7 @@ pub async fn resubmit<P: Ports>(
     kept: &Resubmission<'_>,
     (operation, now): (&Operation, Timestamp),
     receipt_id: ReceiptId,
-) -> Result<Option<Answered>, Unavailable> {
+) -> Result<Option<HandledCall>, Unavailable> {
     if !Refusal::is_kept_whole(kept.request) {
         return Ok(None);
     }
@@ -46,7 +46,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        accept_postback::Answer,
+        accept_postback::PostbackAnswer,
         cache::{Cache, CachePolicy},
         memory::{Held, Trouble, World},
         ports::{KnownPartner, SystemKeys},
@@ -54,7 +54,7 @@ mod tests {
 
     const REQUEST: &str = "user_id=u&click_id=c&transaction_id=t&currency=USD&amount_decimal=1";
 
-    async fn resubmit_in(world: &World, request: &str) -> Result<Option<Answered>, Unavailable> {
+    async fn resubmit_in(world: &World, request: &str) -> Result<Option<HandledCall>, Unavailable> {
         let file: PartnerFile = serde_json::from_str(r#"{"provider":"acme"}"#).unwrap();
         let partner = Arc::new(Partner::try_from(file).unwrap());
         let provider = partner.provider().clone();
@@ -76,7 +76,7 @@ mod tests {
     async fn a_resubmitted_call_is_recorded_with_its_audit_record() {
         let world = World::default();
         let answered = resubmit_in(&world, REQUEST).await.unwrap().unwrap();
-        assert!(matches!(answered.answer, Answer::Accepted(_)));
+        assert!(matches!(answered.answer, PostbackAnswer::Accepted(_)));
         let state = world.state();
         assert_eq!((state.postbacks.len(), state.audit.len()), (1, 1));
         assert_eq!(state.audit[0].action, Action::ResubmitRefusal);

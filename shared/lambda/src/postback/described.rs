@@ -99,7 +99,7 @@ impl Rig {
 }
 
 /// Returns the outcome by which this answer's line is counted, or `None` in a dry run.
-fn counted_outcome(answered: &Answered) -> Option<String> {
+fn counted_outcome(answered: &HandledCall) -> Option<String> {
     let line = line(|| log("request", answered));
     let outcome = line["outcome"].as_str().unwrap();
     let (all, partners) = ("postbacks by outcome", "postbacks by outcome, provider");

@@ -6,7 +6,7 @@ use std::{
 };
 
 use app::{
-    accept_postback::{AcceptPostback, Answer, Call},
+    accept_postback::{AcceptPostback, Call, PostbackAnswer},
     cache::{Cache, CachePolicy},
     current_catalogue::CurrentCatalogue,
     deliver_webhooks::{self, AttemptTime, DeliverWebhooks},
@@ -75,10 +75,10 @@ pub(super) enum Work {
 /// Holds the result of finished work.
 #[derive(Debug)]
 pub(super) enum Done {
-    Call(String, Answer),
+    Call(String, PostbackAnswer),
     Relay(Vec<RecordedPostback>, Relayed),
-    Evaluate(Vec<String>, Vec<evaluate_events::Outcome>),
-    Send(Vec<Message>, Vec<deliver_webhooks::Outcome>),
+    Evaluate(Vec<String>, Vec<evaluate_events::EventOutcome>),
+    Send(Vec<Message>, Vec<deliver_webhooks::MessageOutcome>),
     OpenRound,
     Sweep,
 }
@@ -119,7 +119,7 @@ pub(super) async fn perform(work: Work, stage: Stage, number: u64) -> Done {
     }
 }
 
-async fn accept(query: &str, stage: Stage, number: u64) -> Answer {
+async fn accept(query: &str, stage: Stage, number: u64) -> PostbackAnswer {
     let file: PartnerFile = serde_json::from_value(json!({"provider": "acme"})).expect("a partner");
     let partner = Arc::new(Partner::try_from(file).expect("a partner"));
     let credentials = Credentials::Tokens(vec![TokenHash::of("good")]);
@@ -146,7 +146,7 @@ async fn accept(query: &str, stage: Stage, number: u64) -> Answer {
     accept.handle(&call, now, ReceiptId::from_random(receipt)).await.answer
 }
 
-async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::Outcome> {
+async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::EventOutcome> {
     let evaluate = EvaluateEvents::<Stage> {
         catalogue: CurrentCatalogue::new(stage.clone(), Duration::from_secs(30)),
         participants: stage.clone(),
@@ -165,7 +165,7 @@ async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::Outco
     evaluate.handle(&batch).await
 }
 
-async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_webhooks::Outcome> {
+async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_webhooks::MessageOutcome> {
     let now = stage.now();
     let recipient = Recipient::of(partner(open.standing(now)), Allowance::PublicOnly);
     let known = (provider(), KnownRecipient { recipient, secrets: Vec::new() });

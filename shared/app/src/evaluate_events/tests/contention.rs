@@ -3,7 +3,7 @@
 use super::*;
 
 /// Evaluates events of the users `u` and `v` while a rival writes `u` before each of our first writes.
-async fn contend(times: usize) -> (World, Vec<Outcome>) {
+async fn contend(times: usize) -> (World, Vec<EventOutcome>) {
     let rig = Rig::new();
     rig.world.state().rival_writes.insert(UserId::new("u").unwrap(), times);
     let batch = [opened("u", "acme", 1), opened("v", "acme", 1), completed("u", 2, "q1"), completed("v", 2, "q1")];
@@ -15,7 +15,7 @@ async fn contend(times: usize) -> (World, Vec<Outcome>) {
 async fn a_lost_write_starts_over_from_what_the_other_wrote_and_puts_and_sends_nothing_twice() {
     for times in 0..TRIES {
         let (world, outcomes) = contend(times).await;
-        assert_eq!(outcomes, vec![Outcome::Applied { owed: 1 }; 4], "{times}");
+        assert_eq!(outcomes, vec![EventOutcome::Applied { owed: 1 }; 4], "{times}");
         let state = world.state();
         let count = |name: &str| state.calls.iter().filter(|call| **call == name).count();
         let counts = ["read participant", "put delivery", "send webhook", "write participant"].map(count);
@@ -27,8 +27,8 @@ async fn a_lost_write_starts_over_from_what_the_other_wrote_and_puts_and_sends_n
 #[tokio::test]
 async fn contention_without_end_ends_with_the_events_coming_again_and_harms_no_other_user() {
     let (world, outcomes) = contend(1000).await;
-    let failed = Outcome::Failed(Failure::Contended);
-    let applied = Outcome::Applied { owed: 1 };
+    let failed = EventOutcome::Failed(Failure::Contended);
+    let applied = EventOutcome::Applied { owed: 1 };
     assert_eq!(outcomes, [failed.clone(), applied.clone(), failed, applied]);
     assert_eq!(world.state().webhooks.len(), 2, "what is owed is sent all the same");
 }
