@@ -37,12 +37,12 @@ pub(crate) struct Memory {
     limits: Limits,
     /// Holds the secrets for names whose script has none.
     secrets: Vec<Secret>,
-    names: HashMap<Name, Entry>,
+    names: HashMap<Name, NameRecord>,
     bytes: usize,
 }
 
 #[derive(Debug, Default)]
-struct Entry {
+struct NameRecord {
     acts: VecDeque<Act>,
     secrets: Option<Vec<Secret>>,
     received: u64,
@@ -118,7 +118,7 @@ impl Memory {
         self.names.remove(name);
     }
 
-    fn entry(&mut self, name: &Name) -> Result<&mut Entry, TooManyNames> {
+    fn entry(&mut self, name: &Name) -> Result<&mut NameRecord, TooManyNames> {
         if !self.names.contains_key(name) && self.names.len() >= self.limits.names {
             return Err(TooManyNames);
         }
@@ -137,7 +137,7 @@ impl Memory {
     }
 }
 
-impl Entry {
+impl NameRecord {
     fn next_act(&mut self) -> Act {
         let last = self.acts.len() == 1;
         let Some(act) = self.acts.front_mut() else { return Act::unscripted() };

@@ -4,6 +4,7 @@ use std::{env, fmt, path::Path};
 
 use adapters::{
     aws::{AwsSettings, CallLimits, NO_CREDENTIALS, http_client},
+    deployed::Deployed,
     dynamodb::{
         audit::DynamoAudit,
         catalogue::{DynamoCatalogues, DynamoPublishing},
@@ -38,7 +39,7 @@ use domain::{
 };
 
 /// What handles a postback, over DynamoDB.
-pub(crate) type Accept = AcceptPostback<DynamoKnownPartners, DynamoSystemKeys, DynamoPostbacks, DynamoRefusals>;
+pub(crate) type Accept = AcceptPostback<Deployed>;
 
 /// Something that the newest template has and this stack has not.
 #[derive(Debug)]

@@ -6,7 +6,10 @@ use adapters::{
     dynamodb::item::PostbackItem,
     sqs::{SqsConversions, SqsDeadLetters},
 };
-use app::relay_conversions::{Incoming, Relayed, relay};
+use app::{
+    ports::{ConversionQueue, DeadLetters},
+    relay_conversions::{Incoming, Relayed, relay},
+};
 use domain::inbound::{conversion::Conversion, correction::Revision};
 use lambda_runtime::LambdaEvent;
 use serde_json::value::RawValue;
@@ -39,14 +42,18 @@ impl ConversionRelayFunction {
 
     /// Handles one batch. Failed records are reported in the response.
     pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
-        let records = event.payload.records();
-        let from_stream = records.iter().any(|record| record.from_stream);
-        let incoming: Vec<Incoming> = records.into_iter().filter_map(incoming).collect();
-        let receipts = receipts(&incoming);
-        let relayed = relay(&self.queue, &self.dead_letters, incoming).await;
-        log(&receipts, &relayed);
-        Ok(BatchResponse::of(relayed.failed, from_stream))
+        Ok(relay_batch(&self.queue, &self.dead_letters, &event.payload).await)
     }
+}
+
+async fn relay_batch(queue: &impl ConversionQueue, dead_letters: &impl DeadLetters, batch: &Batch) -> BatchResponse {
+    let records = batch.records();
+    let from_stream = Record::are_of_stream(&records);
+    let incoming: Vec<Incoming> = records.into_iter().filter_map(incoming).collect();
+    let receipts = receipts(&incoming);
+    let relayed = relay(queue, dead_letters, incoming).await;
+    log(&receipts, &relayed);
+    BatchResponse::of(relayed.failed, from_stream)
 }
 
 /// Returns the conversion to send for a record, or `None` if the record is no new postback or correction.
@@ -91,6 +98,7 @@ fn log(receipts: &str, relayed: &Relayed) {
 
 #[cfg(test)]
 mod tests {
+    use app::memory::{Trouble, World};
     use domain::inbound::conversion::ConversionType;
 
     use super::*;
@@ -161,6 +169,27 @@ mod tests {
         let mut image = image;
         image["revision"] = text("correction-x");
         assert!(converted(&image).is_err());
+    }
+
+    /// Relays these records while every queue is down. Returns the identifiers that are reported.
+    async fn reported(records: &str) -> String {
+        let world = World::default();
+        world.state().trouble = (0..9).map(|call| (call, Trouble::Before)).collect();
+        let batch: Batch = serde_json::from_str(&format!("{{\"Records\":[{records}]}}")).unwrap();
+        serde_json::to_string(&relay_batch(&world, &world, &batch).await).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_record_not_set_aside_repeats_its_batch() {
+        let garbage = reported(&format!("7,{}", first(STREAM).unwrap().whole)).await;
+        assert_eq!(garbage, r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#);
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_queue_message_hides_no_other_failure() {
+        let message = |id: &str| serde_json::json!({"messageId": id, "body": "{}"});
+        let reported = reported(&format!("{},7,{}", message("m1"), message("m2"))).await;
+        assert!(["m1", "", "m2"].iter().all(|id| reported.contains(&format!("\"{id}\"}}"))), "{reported}");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     faults::Tally,
     ledger::{Conversions, Deliveries, Ledger},
     partners,
-    postbacks::{self, Outcome},
+    postbacks::{self, CallResults},
     pump::{self, Seen},
     worker::Worker,
     world::{World, now_ms},
@@ -36,7 +36,7 @@ const REPORT_EVERY: Duration = Duration::from_secs(10);
 struct Going {
     world: Arc<World>,
     seen: Arc<Seen>,
-    outcome: Arc<Outcome>,
+    outcome: Arc<CallResults>,
     callers: Vec<JoinHandle<()>>,
     pumps: Vec<JoinHandle<Worker>>,
     postbacks: Vec<Arc<Worker>>,
@@ -93,7 +93,7 @@ async fn until_all_events_are_past(world: &World) {
 
 impl Going {
     async fn start(world: &Arc<World>, seed: u64, tally: &Tally, calls: Vec<postbacks::Postback>) -> Self {
-        let (noted, outcome) = (Arc::new(Seen::default()), Arc::new(Outcome::default()));
+        let (noted, outcome) = (Arc::new(Seen::default()), Arc::new(CallResults::default()));
         let endpoint = world.stack.aws_endpoint_url.clone();
         let start = async |function: &str, name: String| {
             Worker::start(&endpoint, seed, &name, tally, |endpoint| world.settings(function, endpoint)).await

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tests::{fresh, proxy::Call, runtime_api::Outcome};
+use tests::{fresh, proxy::Call, runtime_api::InvocationEnding};
 
 use crate::{
     events::{completed, opened},
@@ -45,7 +45,7 @@ async fn a_kill_at_any_call_does_not_change_the_outcome() {
                 }
                 hit
             });
-            assert!(meant(&hit) && matches!(invocation.outcome, Outcome::Died(_)), "{invocation:?}");
+            assert!(meant(&hit) && matches!(invocation.outcome, InvocationEnding::Died(_)), "{invocation:?}");
             proxy.settled().await;
             let (_proxy, function) = fixture.behind_a_proxy().await;
             assert_eq!(evaluate(&function, &events).await, [0; 0]);

@@ -80,7 +80,7 @@ impl Crash {
                 gate.cut();
             }
         });
-        assert!(matches!(invocation.outcome, runtime_api::Outcome::Died(_)), "{case}: {invocation:?}");
+        assert!(matches!(invocation.outcome, runtime_api::InvocationEnding::Died(_)), "{case}: {invocation:?}");
         sender.proxy.settled().await;
         partners.settled().await;
 

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use adapters::random;
 use anyhow::{Context, Result, bail};
 use app::{
-    accept_postback::{Answer, Resubmission},
+    accept_postback::{PostbackAnswer, Resubmission},
     operators::resubmit_refusal,
 };
 use clap::{Args, Subcommand};
@@ -100,7 +100,7 @@ async fn resubmit(connection: &Connection, content_id: &str, reason: Reason, as_
         bail!("this was a dry run: nothing is recorded, whoever sends it")
     }
     let standing = match &answered.answer {
-        Answer::Conflict(conflict) => {
+        PostbackAnswer::Conflict(conflict) => {
             let transaction = (&provider, &conflict.transaction_id);
             // What has come of it is told in any case.
             standing::beside_sent(&connection.history(), transaction, &conflict.sent).await.unwrap_or_else(|fault| {
@@ -114,11 +114,11 @@ async fn resubmit(connection: &Connection, content_id: &str, reason: Reason, as_
 }
 
 /// 0 where it is recorded, 1 where it is still refused.
-fn tell(answer: &Answer, standing: Option<&Standing>, as_json: bool) -> Result<ExitCode> {
+fn tell(answer: &PostbackAnswer, standing: Option<&Standing>, as_json: bool) -> Result<ExitCode> {
     let (outcome, details): (&str, Value) = match answer {
-        Answer::Accepted(receipt) => ("accepted", json!({ "receipt": receipt })),
-        Answer::Duplicate(receipt) => ("duplicate", json!({ "receipt": receipt })),
-        Answer::Conflict(conflict) => {
+        PostbackAnswer::Accepted(receipt) => ("accepted", json!({ "receipt": receipt })),
+        PostbackAnswer::Duplicate(receipt) => ("duplicate", json!({ "receipt": receipt })),
+        PostbackAnswer::Conflict(conflict) => {
             let differences: Vec<&Difference> = conflict.differences.iter().map(|(_, difference)| difference).collect();
             let mut told = json!({"original": conflict.original, "differences": differences});
             if let Some((told, standing)) = told.as_object_mut().zip(standing) {
@@ -126,10 +126,10 @@ fn tell(answer: &Answer, standing: Option<&Standing>, as_json: bool) -> Result<E
             }
             ("conflict", told)
         }
-        Answer::Malformed(faults) => ("malformed", json!({ "faults": faults })),
-        Answer::Forbidden(fault) => ("forbidden", json!({ "faults": [fault] })),
-        Answer::Unauthorized => bail!("there is no such partner any more"),
-        Answer::Unavailable(unavailable) => bail!("{unavailable}; sending it again is safe"),
+        PostbackAnswer::Malformed(faults) => ("malformed", json!({ "faults": faults })),
+        PostbackAnswer::Forbidden(fault) => ("forbidden", json!({ "faults": [fault] })),
+        PostbackAnswer::Unauthorized => bail!("there is no such partner any more"),
+        PostbackAnswer::Unavailable(unavailable) => bail!("{unavailable}; sending it again is safe"),
     };
     if as_json {
         say!("{}", json!({"outcome": outcome, "details": details}))?;
@@ -139,22 +139,22 @@ fn tell(answer: &Answer, standing: Option<&Standing>, as_json: bool) -> Result<E
             say!("  {}", printable(&line))?;
         }
     }
-    let recorded = matches!(answer, Answer::Accepted(_) | Answer::Duplicate(_));
+    let recorded = matches!(answer, PostbackAnswer::Accepted(_) | PostbackAnswer::Duplicate(_));
     Ok(if recorded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn lines(answer: &Answer, standing: Option<&Standing>) -> Vec<String> {
+fn lines(answer: &PostbackAnswer, standing: Option<&Standing>) -> Vec<String> {
     match answer {
-        Answer::Accepted(receipt) | Answer::Duplicate(receipt) => {
+        PostbackAnswer::Accepted(receipt) | PostbackAnswer::Duplicate(receipt) => {
             vec![format!("transaction {}, receipt {}", receipt.transaction_id, receipt.receipt_id)]
         }
-        Answer::Conflict(conflict) => {
+        PostbackAnswer::Conflict(conflict) => {
             let differences = conflict.differences.iter().map(|(name, difference)| (name, difference));
             let hint = "it is kept among `postbackctl conflicts`".to_owned();
             standing::differences(differences, standing).into_iter().chain([hint]).collect()
         }
-        Answer::Malformed(faults) => faults.iter().map(crate::operations::timeline::fault).collect(),
-        Answer::Forbidden(fault) => vec![crate::operations::timeline::fault(fault)],
-        Answer::Unauthorized | Answer::Unavailable(_) => Vec::new(),
+        PostbackAnswer::Malformed(faults) => faults.iter().map(crate::operations::timeline::fault).collect(),
+        PostbackAnswer::Forbidden(fault) => vec![crate::operations::timeline::fault(fault)],
+        PostbackAnswer::Unauthorized | PostbackAnswer::Unavailable(_) => Vec::new(),
     }
 }

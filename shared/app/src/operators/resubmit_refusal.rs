@@ -7,28 +7,22 @@ use domain::{
     audit::{Action, Operation, Subject},
     inbound::refusal::{ContentKey, Refusal},
     jiff::Timestamp,
-    values::ids::{Provider, ReceiptId},
+    values::ids::ReceiptId,
 };
 
 use crate::{
-    accept_postback::{AcceptPostback, Answered, Resubmission},
-    ports::{AuditTrail, KnownPartner, Postbacks, Refusals, Source, SystemKeys, Unavailable},
+    accept_postback::{AcceptPostback, HandledCall, Resubmission},
+    ports::{AuditTrail, Ports, Unavailable},
 };
 
 /// Sends a kept request again. Returns none, and does nothing, where not all of it was kept.
-pub async fn resubmit<P, K, B, R>(
-    accept: &AcceptPostback<P, K, B, R>,
+pub async fn resubmit<P: Ports>(
+    accept: &AcceptPostback<P>,
     trail: &impl AuditTrail,
     kept: &Resubmission<'_>,
     (operation, now): (&Operation, Timestamp),
     receipt_id: ReceiptId,
-) -> Result<Option<Answered>, Unavailable>
-where
-    P: Source<Key = Provider, Value = KnownPartner>,
-    K: Source<Key = (), Value = SystemKeys>,
-    B: Postbacks,
-    R: Refusals,
-{
+) -> Result<Option<HandledCall>, Unavailable> {
     if !Refusal::is_kept_whole(kept.request) {
         return Ok(None);
     }
@@ -52,20 +46,21 @@ mod tests {
 
     use super::*;
     use crate::{
-        accept_postback::Answer,
+        accept_postback::PostbackAnswer,
         cache::{Cache, CachePolicy},
         memory::{Held, Trouble, World},
+        ports::{KnownPartner, SystemKeys},
     };
 
     const REQUEST: &str = "user_id=u&click_id=c&transaction_id=t&currency=USD&amount_decimal=1";
 
-    async fn resubmit_in(world: &World, request: &str) -> Result<Option<Answered>, Unavailable> {
+    async fn resubmit_in(world: &World, request: &str) -> Result<Option<HandledCall>, Unavailable> {
         let file: PartnerFile = serde_json::from_str(r#"{"provider":"acme"}"#).unwrap();
         let partner = Arc::new(Partner::try_from(file).unwrap());
         let provider = partner.provider().clone();
         let known = KnownPartner { partner, credentials: Credentials::Tokens(Vec::new()) };
         let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: Vec::new() };
-        let accept = AcceptPostback {
+        let accept = AcceptPostback::<World> {
             partners: Cache::new(Held::new(world, [(provider.clone(), known)]), CachePolicy::default()),
             keys: Cache::new(Held::new(world, [((), keys)]), CachePolicy::default()),
             postbacks: world.clone(),
@@ -81,7 +76,7 @@ mod tests {
     async fn a_resubmitted_call_is_recorded_with_its_audit_record() {
         let world = World::default();
         let answered = resubmit_in(&world, REQUEST).await.unwrap().unwrap();
-        assert!(matches!(answered.answer, Answer::Accepted(_)));
+        assert!(matches!(answered.answer, PostbackAnswer::Accepted(_)));
         let state = world.state();
         assert_eq!((state.postbacks.len(), state.audit.len()), (1, 1));
         assert_eq!(state.audit[0].action, Action::ResubmitRefusal);

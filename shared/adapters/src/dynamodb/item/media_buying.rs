@@ -35,8 +35,6 @@ pub const FAILED_INDEX: &str = "failed";
 pub const FAILED_SHARD: &str = "failed_shard";
 /// Names the sort key of the index of failed deliveries.
 pub const FAILED_AT: &str = "failed_at";
-/// Names the sort key of `attempts`.
-pub const ATTEMPT: &str = "attempt";
 /// Names the key of `catalogue`.
 pub const PART: &str = "part";
 /// Holds the key of the pointer in `catalogue`.
