@@ -147,8 +147,19 @@ impl Sender {
         })
     }
 
+    /// Returns what stands in the URL for a parameter: the sender's macro, or a value that never changes. None if the
+    /// preset knows neither.
+    pub(crate) fn value(&self, field: Field) -> Option<&Name> {
+        self.fixed.get(&field).or_else(|| self.macros.get(field.as_str()))
+    }
+
+    /// Tells if a reversal is a transaction of its own with a negative amount.
+    pub(crate) fn reverses(&self) -> bool {
+        self.negative_amounts == Some(NegativeAmounts::Reverse)
+    }
+
     /// Returns the reason why the integrator has to check a name.
-    pub(super) fn doubt<'a>(&'a self, name: &'a Name) -> Option<String> {
+    pub(crate) fn doubt<'a>(&'a self, name: &'a Name) -> Option<String> {
         if let Some(reason) = &name.check {
             return Some(reason.clone());
         }

@@ -138,6 +138,14 @@ fn no_status_or_reference_takes_the_name_of_a_parameter() {
 }
 
 #[test]
+fn a_parameter_is_not_both_appended_and_a_macro() {
+    for preset in all().unwrap() {
+        let twice: Vec<_> = preset.appended.iter().filter(|field| preset.value(**field).is_some()).collect();
+        assert!(twice.is_empty(), "{}: {twice:?}", preset.name);
+    }
+}
+
+#[test]
 fn a_file_gets_its_senders_names_and_its_own_win() {
     use domain::values::parameter_names::Field;
     let names = resolved_by("provider: acme\nsender: everflow\nparameters: {user_id: sub5}\n").rules().names.clone();
