@@ -17,6 +17,7 @@ use adapters::{
         postbacks::DynamoPostbacks,
         refusals::DynamoRefusals,
         resolutions::DynamoResolutions,
+        resubmissions::DynamoResubmissions,
         under_way::DynamoUnderWay,
     },
     random,
@@ -156,7 +157,14 @@ impl Connection {
         History::new(client, postbacks, refusals, self.table("clicks"))
     }
 
-    /// What is made of conflicts.
+    /// Returns the changes that follow when a refused call is sent again.
+    pub(crate) fn resubmissions(&self) -> DynamoResubmissions {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        let postbacks = DynamoPostbacks::new(client.clone(), self.table("postbacks"));
+        DynamoResubmissions::new(postbacks, DynamoRefusals::new(client, self.table("refusals")), self.audit())
+    }
+
+    /// Returns operators' decisions about conflicts.
     pub(crate) fn resolutions(&self) -> DynamoResolutions {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"), self.table("audit"))

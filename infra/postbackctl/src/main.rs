@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "a command talks to whoever called it")]
 
 mod ask;
+mod change;
 mod connection;
 mod inbound;
 mod operations;
@@ -11,8 +12,6 @@ mod output;
 mod pace;
 mod page;
 mod partners;
-mod reason;
-mod standing;
 mod terminal;
 
 use std::process::ExitCode;

@@ -148,6 +148,16 @@ impl World {
     }
 }
 
+impl State {
+    fn keep_conflict(&mut self, conflict: &Conflict) -> KeptConflict {
+        let key = conflict.key().as_str().to_owned();
+        let kept = self.conflicts.entry(key.clone()).or_insert_with(|| (conflict.clone(), 0, None));
+        kept.1 += 1;
+        self.kept_originals.remove(&key);
+        kept.2.clone().map_or(KeptConflict::Unresolved, KeptConflict::AcceptedAs)
+    }
+}
+
 /// A source that holds its values, and fails like any port.
 #[derive(Debug, Clone)]
 pub struct Held<K, V> {
@@ -206,13 +216,7 @@ impl Refusals for World {
     }
 
     async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
-        self.call("keep conflict", |state| {
-            let key = conflict.key().as_str().to_owned();
-            let kept = state.conflicts.entry(key.clone()).or_insert_with(|| (conflict.clone(), 0, None));
-            kept.1 += 1;
-            state.kept_originals.remove(&key);
-            kept.2.clone().map_or(KeptConflict::Unresolved, KeptConflict::AcceptedAs)
-        })
+        self.call("keep conflict", |state| state.keep_conflict(conflict))
     }
 
     async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, _: Timestamp) -> Result<(), Unavailable> {

@@ -6,6 +6,8 @@ mod dead_letters;
 mod delivery_records;
 mod inbound_records;
 mod listings;
+mod resubmissions;
+mod stored_refusal;
 
 use std::{hash::Hash, sync::Arc, time::Duration};
 
@@ -42,6 +44,8 @@ pub use self::{
     delivery_records::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, StoredDelivery},
     inbound_records::{FoundRevisions, InboundRecords},
     listings::{Listings, Range},
+    resubmissions::Resubmissions,
+    stored_refusal::{RefusalKind, StoredRefusal},
 };
 
 /// A service did not do what it was asked, or did not say so in time. Whether it did is unknown: asking again MUST be

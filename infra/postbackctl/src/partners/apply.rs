@@ -19,31 +19,25 @@ use domain::{
 
 use self::report::Report;
 use super::partner_files::{self, ValidFile};
-use crate::{Connection, ask, connection::Missing, reason::Reason};
+use crate::{Connection, ask, change::Confirmed, connection::Missing};
 
 #[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Arguments {
-    /// Partner files, or folders of them.
+    /// Partner files, or folders of partner files.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// Only checks the files: no AWS, no change.
+    /// Checks the files and changes nothing. Needs no AWS.
     #[arg(long)]
     check: bool,
-    /// Does not ask.
-    #[arg(long)]
-    yes: bool,
-    /// Answers in JSON. New secrets are in it, once: keep it safe.
-    #[arg(long)]
-    json: bool,
-    /// How long before its beginning a campaign is published: at least the stack's own setting.
-    #[arg(long, env = "GG3_CAMPAIGN_LEAD_SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    /// Requires that campaigns are published at least this many seconds before they begin. Must not be less than the stack's
+    /// parameter.
+    #[arg(long, value_name = "SECONDS", env = "GG3_CAMPAIGN_LEAD_SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(..=86_400))]
     campaign_lead_seconds: u64,
-    /// Takes webhooks to this machine's own addresses, by http and to any port: only where AWS itself is this machine.
+    /// Allows webhooks to this machine, by http and to any port. Works only with a local AWS endpoint.
     #[arg(long, env = "GG3_LOOPBACK_WEBHOOKS")]
     loopback_webhooks: bool,
     #[command(flatten)]
-    reason: Reason,
+    confirmed: Confirmed,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
@@ -63,18 +57,18 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         report::show_unfiled(&apply_partners::without_file(&partners, &proposed).await?);
     }
     let changes = plans.iter().filter(|planned| planned.change != Change::Unchanged).count();
-    if changes > 0 && !arguments.yes {
-        ask::confirm(&format!("Make {changes} changes?"), false)?;
+    if changes > 0 && !arguments.confirmed.yes {
+        ask::confirm(&format!("Make {changes} changes?"))?;
         // The answer may have taken long: what must lie ahead is checked again.
         plans = plan(&files, &standing, lead)?;
     }
-    let operation = connection.operation(arguments.reason.why).await?;
+    let operation = connection.operation(arguments.confirmed.change.why).await?;
     let random = [random::bytes()?, random::bytes()?];
     apply_partners::ensure_system_keys(&partners, random, (&operation, ask::now())).await?;
     let applied = apply_partners::apply((&partners, &catalogue), &System, plans, lead, &operation).await;
     let report = Report::of(applied.partners, applied.publication)?;
     // A secret that was made is told only here, so it is told whatever went wrong.
-    report.tell(arguments.json)?;
+    report.tell(arguments.confirmed.change.json)?;
     applied.fault.map_or_else(|| Ok(report.exit_code()), |fault| Err(unapplied(fault)))
 }
 

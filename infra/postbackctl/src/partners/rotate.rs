@@ -1,4 +1,4 @@
-//! `postbackctl rotate`: another token or signing secret for a partner, or another secret for its webhooks.
+//! `postbackctl rotate`: makes another token or signing secret for a partner, or another secret for its webhooks.
 
 use std::process::ExitCode;
 
@@ -9,27 +9,23 @@ use clap::Args;
 use domain::values::ids::Provider;
 use serde_json::json;
 
-use crate::{Connection, ask, output::say, reason::Reason};
+use crate::{Connection, ask, change::Change, output::say};
 
 #[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Arguments {
     /// The partner.
     provider: String,
-    /// Makes no new one, but drops all but the newest: when the partner has changed over.
+    /// Drops all but the newest instead of making another. For when the partner uses the newest.
     #[arg(long)]
     drop_old: bool,
-    /// The secret that its webhooks are signed with, instead of the credential of its postbacks.
+    /// Rotates the secret that signs the partner's webhooks instead of the credential of its postbacks.
     #[arg(long)]
     webhook: bool,
-    /// Makes another in place of the newest, which was never handed over; the one before it stays good.
+    /// Replaces the newest, for when it was never handed over. The one before it stays valid.
     #[arg(long, conflicts_with = "drop_old")]
     replace_newest: bool,
-    /// Answers in JSON. The new secret is in it, once: keep it safe.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    reason: Reason,
+    change: Change,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
@@ -41,9 +37,9 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         (false, false) => Rotation::Add,
     };
     let wanted = Wanted { provider: &provider, webhook: arguments.webhook, rotation, random: random::bytes()? };
-    let operation = connection.operation(arguments.reason.why).await?;
+    let operation = connection.operation(arguments.change.why.clone()).await?;
     let rotated = rotate(&connection.configuration(), wanted, (&operation, ask::now())).await.map_err(unrotated)?;
-    tell(&provider, &rotated, arguments.json)?;
+    tell(&provider, &rotated, arguments.change.json)?;
     // The secret was told whatever came of it: it may be stored.
     match rotated.unclear {
         None => Ok(ExitCode::SUCCESS),

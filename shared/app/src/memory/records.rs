@@ -4,7 +4,12 @@ use std::{cmp::Reverse, collections::BTreeSet};
 
 use domain::{
     audit::AuditRecord,
-    inbound::{click::Click, correction::Revision},
+    inbound::{
+        click::Click,
+        conversion::{Receipt, RecordedPostback},
+        correction::Revision,
+        refusal::{Conflict, ContentKey, KeptConflict, REFUSAL_KEPT_SECONDS},
+    },
     jiff::Timestamp,
     lookup::{Place, Subject},
     outbound::delivery::{Delivery, OpenedRound},
@@ -15,8 +20,8 @@ use futures_util::{Stream, TryStreamExt, stream};
 use super::{State, World};
 use crate::ports::{
     DeadLetter, DeadLetterQueue, DeadLetterQueues, Deliveries, DeliveryRecords, Ended, FailuresPage, FoundRevisions,
-    InboundRecords, KeptAttempt, Listings, PageToken, Range, ReceivedLetter, Replaced, Resolutions, Rounds,
-    StoredDelivery, Unavailable,
+    InboundRecords, KeptAttempt, Listings, PageToken, Range, ReceivedLetter, Recorded, Replaced, Resolutions,
+    Resubmissions, Rounds, StoredDelivery, StoredRefusal, Unavailable,
 };
 
 impl Listings for World {
@@ -45,12 +50,29 @@ impl Listings for World {
         });
         stream::iter([listed.map(|places| stream::iter(places.into_iter().map(Ok)))]).try_flatten()
     }
+
+    async fn count(&self, subject: Subject, range: Range) -> Result<usize, Unavailable> {
+        self.list(subject, range, Timestamp::MIN).try_fold(0, async |count, _| Ok(count + 1)).await
+    }
 }
 
 impl State {
     fn stored(&self, delivery: &Delivery) -> StoredDelivery {
         let swept = self.swept.get(delivery.id()).filter(|(revision, _)| *revision == delivery.revision());
         StoredDelivery { delivery: delivery.clone(), swept_at: swept.map(|(_, at)| *at) }
+    }
+
+    fn stored_refusal(&self, key: &str) -> Option<StoredRefusal> {
+        if let Some((refusal, times)) = self.refusals.get(key) {
+            let accepted = self.recorded_refusals.get(key).cloned();
+            return Some(StoredRefusal { times: (*times).into(), accepted, ..refusal.into() });
+        }
+        let (conflict, times, accepted) = self.conflicts.get(key)?;
+        let expires_at = self.kept_originals.get(key).copied();
+        let kept_at = expires_at.map(|at| Timestamp::from_second(at - REFUSAL_KEPT_SECONDS));
+        let original_kept_at = kept_at.and_then(Result::ok);
+        let (times, accepted) = ((*times).into(), accepted.clone());
+        Some(StoredRefusal { times, accepted, original_kept_at, expires_at, ..conflict.into() })
     }
 
     fn failures(&self, provider: &Provider, ended: Ended) -> impl Iterator<Item = &Delivery> {
@@ -82,11 +104,14 @@ impl DeliveryRecords for World {
         &self,
         provider: &Provider,
         ended: Ended,
+        before: Option<&Place>,
         most: usize,
     ) -> Result<Vec<StoredDelivery>, Unavailable> {
         self.call("read newest failures", |state| {
-            let mut found: Vec<_> = state.failures(provider, ended).map(|delivery| state.stored(delivery)).collect();
-            found.sort_by_key(|stored| Reverse(stored.delivery.ended_at()));
+            let place = |delivery: &Delivery| ended.place_of(delivery);
+            let found = state.failures(provider, ended).filter(|it| before.is_none() || place(it).as_ref() < before);
+            let mut found: Vec<_> = found.map(|delivery| state.stored(delivery)).collect();
+            found.sort_by_key(|stored| Reverse(place(&stored.delivery)));
             found.truncate(most);
             found
         })
@@ -142,9 +167,59 @@ impl InboundRecords for World {
         Ok(found)
     }
 
+    fn original_of(&self, key: &str) -> Option<TransactionId> {
+        let (_, transaction) = key.strip_prefix("0#")?.split_once('#')?;
+        TransactionId::new(transaction).ok()
+    }
+
+    async fn refusals(&self, keys: &BTreeSet<&str>) -> Result<Vec<StoredRefusal>, Unavailable> {
+        self.call("read refusals", |state| keys.iter().filter_map(|key| state.stored_refusal(key)).collect())
+    }
+
     async fn clicks(&self, ids: &BTreeSet<ClickId>) -> Result<Vec<Click>, Unavailable> {
         self.call("read clicks", |state| {
             state.clicks.iter().filter(|click| ids.contains(&click.click_id)).cloned().collect()
+        })
+    }
+}
+
+impl Resubmissions for World {
+    async fn record(
+        &self,
+        postback: &RecordedPostback,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> Result<Recorded, Unavailable> {
+        self.call("record resubmitted postback", |state| {
+            let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
+            if let Some(original) = state.postbacks.get(&key) {
+                return Ok(Recorded::Existing(Box::new(original.clone())));
+            }
+            if !state.refusals.contains_key(refusal.as_str()) {
+                return Err(Unavailable { service: "refusals", reason: "not kept".into() });
+            }
+            let marks = state.recorded_refusals.entry(refusal.as_str().to_owned());
+            marks.or_insert_with(|| postback.receipt.clone());
+            state.postbacks.insert(key, postback.clone());
+            state.audit.push(audit.clone());
+            Ok(Recorded::Fresh)
+        })?
+    }
+
+    async fn mark(&self, refusal: &ContentKey, receipt: &Receipt, audit: &AuditRecord) -> Result<(), Unavailable> {
+        self.call("mark resubmitted refusal", |state| {
+            let key = refusal.as_str();
+            if state.refusals.contains_key(key) && !state.recorded_refusals.contains_key(key) {
+                state.recorded_refusals.insert(key.to_owned(), receipt.clone());
+                state.audit.push(audit.clone());
+            }
+        })
+    }
+
+    async fn keep_conflict(&self, conflict: &Conflict, audit: &AuditRecord) -> Result<KeptConflict, Unavailable> {
+        self.call("keep resubmitted conflict", |state| {
+            state.audit.push(audit.clone());
+            state.keep_conflict(conflict)
         })
     }
 }

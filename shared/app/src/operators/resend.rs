@@ -178,7 +178,7 @@ where
             resent.opened += 1;
             resent.waiting += usize::from(standing == CampaignState::Paused);
         }
-        pace.taken();
+        pace.taken(1);
         Ok(())
     }
 

@@ -8,7 +8,7 @@ use domain::{
         postback::Postback,
     },
     values::{
-        ids::ReceiptId,
+        ids::{Provider, ReceiptId},
         parameter_names::{Field, ParameterNames},
     },
 };

@@ -47,8 +47,12 @@ impl Pace for Steps {
         if self.left == self.taken { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     }
 
-    fn taken(&mut self) {
-        self.taken += 1;
+    fn most_at_once(&self) -> usize {
+        1
+    }
+
+    fn taken(&mut self, steps: usize) {
+        self.taken += steps;
     }
 }
 

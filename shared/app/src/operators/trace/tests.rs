@@ -3,6 +3,7 @@ use domain::{
         click::{ClickKeys, ClickOrigin},
         conversion::{Receipt, RecordedPostback},
         postback::Postback,
+        refusal::Refusal,
     },
     jiff::Timestamp,
     lookup::LookupEntry,
@@ -23,10 +24,10 @@ use super::*;
 use crate::{
     deliver_webhooks::tests as sender,
     memory::{Held, World},
-    ports::{Clicks, Lookups, Postbacks},
+    ports::{Clicks, Lookups, Postbacks, Refusals},
 };
 
-type UseCase = Trace<World, World, World, World, World, Held<Provider, KnownRecipient>>;
+type UseCase = Trace<World, World, World, World, World, Held<Provider, KnownRecipient>, Held<Provider, Partner>>;
 
 fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase {
     Trace {
@@ -36,6 +37,7 @@ fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase {
         participants: world.clone(),
         catalogues: world.clone(),
         recipients: Held::new(world, known.map(|known| (sender::provider(), known))),
+        partners: Held::new(world, [(sender::provider(), sender::partner(""))]),
     }
 }
 
@@ -77,8 +79,17 @@ async fn inbound() -> World {
     let recorded = RecordedPostback { postback, receipt };
     Postbacks::record(&world, &recorded).await.unwrap();
     put(&world, &LookupEntry::of_revision(&Revision::Original(recorded), "0#acme#t")).await;
-    let refused = domain::lookup::Place::new(at(2), Kind::Refusal, "acme#refused");
-    put(&world, &LookupEntry::under([Subject::User(UserId::new("u").unwrap())], &refused, None)).await;
+    let refusal = Refusal {
+        provider: sender::provider(),
+        request: "user_id=u&transaction_id=t".to_owned(),
+        source: [192, 0, 2, 1].into(),
+        user_id: UserId::new("u").ok(),
+        click_id: None,
+        faults: Vec::new(),
+        received_at: at(2),
+    };
+    world.keep_refusal(&refusal).await.unwrap();
+    put(&world, &StoredRefusal::from(&refusal).lookups(None)).await;
     world
 }
 
@@ -87,6 +98,7 @@ fn kinds(timeline: &Timeline) -> Vec<&'static str> {
         EventKind::Click(_) => "click",
         EventKind::Recorded(_) => "recorded",
         EventKind::Conversion(_) => "conversion",
+        EventKind::Refused(_) => "refused",
         EventKind::Opening(_) => "opening",
         EventKind::Delivery(_) => "delivery",
         EventKind::Attempt(_) => "attempt",
@@ -110,10 +122,14 @@ async fn a_transaction_a_click_and_a_user_lead_to_the_same_events() {
             ..Query::default()
         },
     ] {
-        let is_of_user = query.user.is_some();
+        // A refused call without a click id is found by its user or its transaction.
+        let expected: &[_] = if query.click.is_some() {
+            &["click", "recorded", "conversion"]
+        } else {
+            &["click", "refused", "recorded", "conversion"]
+        };
         let timeline = use_case(&world, None).run(query, at(10)).await.unwrap();
-        assert_eq!(kinds(&timeline), ["click", "recorded", "conversion"]);
-        assert_eq!(timeline.refusals.len(), usize::from(is_of_user));
+        assert_eq!(kinds(&timeline), expected);
         assert_eq!((timeline.cut, &timeline.unreadable[..]), (0, &[][..]));
     }
 }
@@ -198,4 +214,12 @@ async fn a_partners_user_leads_to_the_opening_its_progress_and_its_delivery() {
     let EventKind::Opening(opening) = &timeline.events[0].kind else { panic!("{timeline:?}") };
     let owed = opening.campaigns[0].delivery.as_ref().unwrap();
     assert_eq!(&owed.delivery_id, delivery.id());
+}
+
+#[tokio::test]
+async fn a_transaction_of_a_partner_that_does_not_exist_has_no_trace() {
+    let nobody = Provider::new("nobody").unwrap();
+    let query = Query { transaction: Some((nobody.clone(), transaction())), ..Query::default() };
+    let traced = use_case(&World::default(), None).run(query, at(10)).await;
+    assert_eq!(traced.unwrap_err(), TraceFault::NoPartner(nobody));
 }
