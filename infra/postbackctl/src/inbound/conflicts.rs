@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_content_id_is_taken_with_or_without_its_partner_and_never_another_partners() {
+    fn a_content_id_may_leave_out_its_partner_but_not_change_it() {
         let acme = Provider::new("acme").unwrap();
         let hash = "0".repeat(64);
         let whole = format!("acme#{hash}");

@@ -4,11 +4,8 @@ mod file;
 
 use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
 
-use anyhow::{Context, Result, anyhow, bail};
-use app::{
-    operators::reconcile::{self, Comparison, Differing, Differs, OnlyOurs, OnlyTheirs},
-    ports::Partners as _,
-};
+use anyhow::{Result, bail};
+use app::operators::reconcile::{self, Comparison, Differing, Differs, OnlyOurs, OnlyTheirs};
 use clap::Args;
 use domain::{inbound::postback::Content, jiff::Timestamp, values::ids::TransactionId};
 
@@ -54,15 +51,12 @@ async fn report(stack: &str, arguments: &Arguments) -> Result<Comparison> {
         bail!("--from must lie before --to");
     }
     let connection = Connection::open(stack).await?;
-    let item = connection.configuration().partner(&provider).await?;
-    let item = item.with_context(|| format!("there is no partner {provider}"))?;
-    let partner =
-        item.partner().map_err(|faults| anyhow!("the stored configuration of {provider} is not valid: {faults}"))?;
+    let (_, partner) = connection.partner(&provider).await?;
     let List { transactions: theirs, compared, ignored } = file::read(&arguments.file, &partner.rules().names)?;
     if !ignored.is_empty() {
         eprintln!("unknown columns, which are not compared: {}", ignored.join(", "));
     }
-    // A list of nothing but ids is compared by them; one whose columns are all unknown was meant to say more.
+    // A list may have ids alone, but other columns that are all unknown are probably a mistake.
     if compared.is_empty() && !ignored.is_empty() {
         bail!(
             "only the transaction ids of the list could be compared; name its other columns like the postback's parameters"

@@ -58,8 +58,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 fn explained(stopped: Stopped) -> anyhow::Error {
     match stopped {
         Stopped::Unavailable(unavailable) => unavailable.into(),
-        Stopped::SentNotDeleted(unavailable) => {
-            anyhow::Error::from(unavailable).context("a message was sent, but is still among the dead letters too")
-        }
+        Stopped::SentNotDeleted(unavailable) => anyhow::Error::from(unavailable)
+            .context("a message was sent, but could not be deleted from the dead letters"),
     }
 }

@@ -268,7 +268,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_partner_wrote_cannot_forge_a_line_or_colour_a_terminal() {
+    fn a_partners_text_cannot_forge_a_line_or_colour_a_terminal() {
         let mut timeline = Timeline::default();
         timeline.add(("click", Timestamp::UNIX_EPOCH, &()), "a\u{1b}[31m\nforged", &["b\rc\u{202e}".to_owned()]);
         let shown = timeline.to_string();

@@ -40,11 +40,11 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let operation = connection.operation(arguments.change.why.clone()).await?;
     let rotated = rotate(&connection.configuration(), wanted, (&operation, ask::now())).await.map_err(unrotated)?;
     tell(&provider, &rotated, arguments.change.json)?;
-    // The secret was told whatever came of it: it may be stored.
+    // The secret may be stored even if the call failed, so it is printed in either case.
     match rotated.unclear {
         None => Ok(ExitCode::SUCCESS),
         Some(unavailable) => Err(anyhow::Error::from(unavailable).context(format!(
-            "{provider} may or may not be changed. If it is, what is told here is good; --replace-newest makes another"
+            "{provider} may or may not be changed. If it is, the printed secret is valid; --replace-newest makes another"
         ))),
     }
 }
@@ -53,20 +53,22 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 fn unrotated(fault: RotateFault) -> anyhow::Error {
     match fault {
         RotateFault::Unavailable(unavailable) => unavailable.into(),
-        RotateFault::NoWebhookSecret(_) => anyhow!("{fault}: apply makes one with its first campaign"),
+        RotateFault::NoWebhookSecret(_) => {
+            anyhow!("{fault}; `postbackctl apply` makes one with the partner's first campaign")
+        }
         RotateFault::Both(..) => anyhow!(
-            "{fault}, and a third would put out the older, which it may be using. If it has changed over: --drop-old. \
-             If the newest was never handed over: --replace-newest"
+            "{fault}, and a third would invalidate the older, which the partner may be using. If the partner uses the newest, \
+             pass --drop-old. If the newest was never handed over, pass --replace-newest"
         ),
-        RotateFault::One(..) => anyhow!("{fault}, which it is using: there is no newer one to replace"),
+        RotateFault::One(..) => anyhow!("{fault}, which the partner is using; there is no newer one to replace"),
         RotateFault::Changed(provider) => anyhow!(
-            "{provider} was changed by somebody else in the meantime; nothing was overwritten. Look, and try again"
+            "another operator changed {provider} in the meantime; nothing was overwritten. Look at it, then run this again"
         ),
         RotateFault::Unknown(_) | RotateFault::Unreadable(..) => fault.into(),
     }
 }
 
-/// Returns what JSON calls a kind of secret: the name that `apply` gives a new partner's.
+/// Returns the JSON key of a kind of secret, which `apply` uses too.
 fn key(kind: SecretKind) -> &'static str {
     match kind {
         SecretKind::Token => "token",
@@ -87,19 +89,19 @@ fn tell(provider: &Provider, rotated: &Rotated, as_json: bool) -> Result<()> {
         )?;
     }
     let Some(secret) = secret else {
-        eprintln!("{provider}: only the newest is good from within a minute on");
+        eprintln!("{provider}: within a minute only the newest is valid");
         return Ok(());
     };
     if !as_json {
-        say!("{provider}: {} {secret}   (shown this once: hand it to the partner now)", kind.words())?;
+        say!("{provider}: {} {secret}   (shown only once; hand it to the partner now)", kind.words())?;
     }
     if *kind == SecretKind::Webhook {
         eprintln!(
-            "from within a minute on each webhook has two signatures, until `postbackctl rotate {provider} --webhook --drop-old`"
+            "within a minute each webhook has two signatures, until `postbackctl rotate {provider} --webhook --drop-old`"
         );
     } else {
         eprintln!(
-            "in effect within a minute; the one before it stays good until `postbackctl rotate {provider} --drop-old`"
+            "valid within a minute; the one before it stays valid until `postbackctl rotate {provider} --drop-old`"
         );
     }
     Ok(())
