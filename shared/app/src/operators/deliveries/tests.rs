@@ -111,7 +111,7 @@ async fn overdue_deliveries_are_found_on_every_page_and_counted() {
     let grace = Duration::from_secs(10);
     let found = overdue(&world, None, grace, at(14)).await.unwrap();
     let late: Vec<_> = found.deliveries.iter().map(|delivery| delivery.participant().as_str()).collect();
-    // What was due ten seconds ago and not longer is not overdue yet.
+    // An attempt that was due exactly ten seconds ago is not overdue yet.
     assert_eq!(late, ["a", "b", "c"]);
     assert!(found.unreadable > 0);
     let other = Provider::new("other").unwrap();

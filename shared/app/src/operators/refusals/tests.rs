@@ -82,7 +82,7 @@ async fn stored(world: &World, request: &str) -> StoredRefusal {
 }
 
 #[tokio::test]
-async fn what_has_expired_is_neither_listed_nor_found() {
+async fn an_expired_refusal_is_neither_listed_nor_found() {
     let world = World::default();
     refuse(&world, "a", 1).await;
     let expired = at(1 + REFUSAL_KEPT_SECONDS);

@@ -124,7 +124,7 @@ async fn an_interrupted_replay_says_from_when_another_goes_on() {
 }
 
 #[tokio::test]
-async fn a_replay_that_failed_anywhere_can_be_continued_and_loses_nothing() {
+async fn a_replay_that_failed_anywhere_can_be_continued() {
     let calls = world().await.state().calls.len();
     for call in calls..calls + 14 {
         for trouble in [Trouble::Before, Trouble::After] {

@@ -114,7 +114,7 @@ async fn a_transaction_a_click_and_a_user_lead_to_the_same_events() {
         Query { transaction: Some((sender::provider(), transaction())), ..Query::default() },
         Query { click: Some(click_id()), most: 9, ..Query::default() },
         Query { user: UserId::new("u").ok(), most: 9, ..Query::default() },
-        // What is found in two ways is one event.
+        // An event that is found in two ways stands once.
         Query {
             transaction: Some((sender::provider(), transaction())),
             user: UserId::new("u").ok(),
@@ -135,7 +135,7 @@ async fn a_transaction_a_click_and_a_user_lead_to_the_same_events() {
 }
 
 #[tokio::test]
-async fn a_trace_says_that_there_may_be_more_and_names_what_is_unreadable() {
+async fn a_trace_tells_what_it_leaves_out_or_cannot_read() {
     let world = inbound().await;
     let lost = domain::lookup::Place::new(at(4), Kind::Postback, "0#acme#lost");
     put(&world, &LookupEntry::under([Subject::User(UserId::new("u").unwrap())], &lost, None)).await;
@@ -172,7 +172,7 @@ async fn outbound() -> (World, Delivery) {
 }
 
 #[tokio::test]
-async fn a_delivery_is_told_with_every_attempt_of_every_round_in_order() {
+async fn a_delivery_is_traced_with_every_attempt_in_order() {
     let (world, delivery) = outbound().await;
     let query = Query { delivery: Some(delivery.id().clone()), ..Query::default() };
     let timeline = use_case(&world, Some(sender::recipient(""))).run(query, at(9_999_999_999)).await.unwrap();
@@ -196,7 +196,7 @@ async fn a_delivery_without_a_request_says_why() {
 }
 
 #[tokio::test]
-async fn a_partners_user_leads_to_the_opening_its_progress_and_its_delivery() {
+async fn a_partners_user_leads_to_opening_progress_and_delivery() {
     let (world, delivery) = outbound().await;
     let opened = serde_json::json!({"partners": {"acme": {"since": sender::start(), "counts_from": sender::start(),
         "baseline": 0, "latest": {"at": sender::start(), "event": "evt-1", "click_id": "c-1", "user_id": "p-9"},
