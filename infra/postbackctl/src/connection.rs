@@ -66,7 +66,7 @@ const REFUSED: [&str; 5] = [
     "UnrecognizedClientException",
 ];
 
-const CREDENTIALS_CURE: &str = "AWS credentials are missing, expired or refused; log in again with `aws login` or \
+const CREDENTIALS_CURE: &str = "AWS credentials are missing, expired or refused: log in again with `aws login` or \
                                 `aws sso login`, or set AWS_PROFILE or AWS_ACCESS_KEY_ID";
 
 fn is_refused(cause: &(dyn std::error::Error + 'static)) -> bool {

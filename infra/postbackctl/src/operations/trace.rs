@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
-use app::operators::trace::{Query, Trace};
+use app::operators::trace::{Query, Trace, TraceFault};
 use clap::Args;
 use domain::values::ids::{ClickId, DeliveryId, PartnerUserId, TransactionId, UserId};
 
@@ -57,7 +57,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         recipients: connection.recipients(),
         partners: connection.partners(),
     };
-    let found = Box::pin(trace.run(query, ask::now())).await?;
+    let found = Box::pin(trace.run(query, ask::now())).await.map_err(untraced)?;
     let mut timeline = Timeline::default();
     found.events.iter().for_each(|event| timeline.event(event));
     warn_unknown(&found.unknown_standing);
@@ -76,6 +76,14 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     }
     // For scripts: 1 says that nothing was found.
     Ok(if timeline.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Returns a fault whose chain has the service's own, by which [`crate::connection::explained`] knows it.
+fn untraced(fault: TraceFault) -> anyhow::Error {
+    match fault {
+        TraceFault::Unavailable(unavailable) => unavailable.into(),
+        TraceFault::NoPartner(_) => fault.into(),
+    }
 }
 
 fn query(arguments: Arguments) -> Result<Query> {
