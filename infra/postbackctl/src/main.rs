@@ -24,7 +24,7 @@ use output::Unwritten;
 #[derive(Debug, Parser)]
 #[command(name = "postbackctl", version, about, max_term_width = 100)]
 struct Command {
-    /// Works on the CloudFormation stack of this name.
+    /// Works on the stack of this name.
     #[arg(long, global = true, value_name = "NAME", env = "GG3_STACK", default_value = "gg3-postback")]
     stack: String,
     #[command(subcommand)]
