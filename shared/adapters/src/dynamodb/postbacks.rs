@@ -21,7 +21,7 @@ const GET: &str = "DynamoDB GetItem postbacks";
 #[derive(Debug, Clone)]
 pub struct DynamoPostbacks {
     client: Client,
-    table: String,
+    pub(super) table: String,
 }
 
 impl DynamoPostbacks {

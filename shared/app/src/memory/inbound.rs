@@ -14,10 +14,10 @@ use domain::{
     values::ids::{ClickId, Provider, TransactionId},
 };
 
-use super::World;
+use super::{State, World};
 use crate::ports::{
     Clicks, ConversionQueue, FoundRevisions, InboundRecords, Postbacks, Recorded, Refusals, Replaced, Resolutions,
-    StoredConflict, Unavailable,
+    Resubmissions, StoredConflict, StoredRefusal, Unavailable,
 };
 
 impl Postbacks for World {
@@ -51,13 +51,7 @@ impl Refusals for World {
     }
 
     async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
-        self.call("keep conflict", |state| {
-            let key = conflict.key().as_str().to_owned();
-            let kept = state.conflicts.entry(key.clone()).or_insert_with(|| (conflict.clone(), 0, None));
-            kept.1 += 1;
-            state.kept_originals.remove(&key);
-            kept.2.clone().map_or(KeptConflict::Unresolved, KeptConflict::AcceptedAs)
-        })
+        self.call("keep conflict", |state| state.keep_conflict(conflict))
     }
 
     async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, _: Timestamp) -> Result<(), Unavailable> {
@@ -180,9 +174,82 @@ impl InboundRecords for World {
         Ok(found)
     }
 
+    fn original_of(&self, key: &str) -> Option<TransactionId> {
+        let (_, transaction) = key.strip_prefix("0#")?.split_once('#')?;
+        TransactionId::new(transaction).ok()
+    }
+
+    async fn refusals(&self, keys: &BTreeSet<&str>) -> Result<Vec<StoredRefusal>, Unavailable> {
+        self.call("read refusals", |state| keys.iter().filter_map(|key| state.stored_refusal(key)).collect())
+    }
+
     async fn clicks(&self, ids: &BTreeSet<ClickId>) -> Result<Vec<Click>, Unavailable> {
         self.call("read clicks", |state| {
             state.clicks.iter().filter(|click| ids.contains(&click.click_id)).cloned().collect()
+        })
+    }
+}
+
+impl State {
+    fn stored_refusal(&self, key: &str) -> Option<StoredRefusal> {
+        if let Some((refusal, times)) = self.refusals.get(key) {
+            let accepted = self.recorded_refusals.get(key).cloned();
+            return Some(StoredRefusal { times: (*times).into(), accepted, ..refusal.into() });
+        }
+        let (conflict, times, accepted) = self.conflicts.get(key)?;
+        let expires_at = self.kept_originals.get(key).copied();
+        let kept_at = expires_at.map(|at| Timestamp::from_second(at - REFUSAL_KEPT_SECONDS));
+        let original_kept_at = kept_at.and_then(Result::ok);
+        let (times, accepted) = ((*times).into(), accepted.clone());
+        Some(StoredRefusal { times, accepted, original_kept_at, expires_at, ..conflict.into() })
+    }
+
+    fn keep_conflict(&mut self, conflict: &Conflict) -> KeptConflict {
+        let key = conflict.key().as_str().to_owned();
+        let kept = self.conflicts.entry(key.clone()).or_insert_with(|| (conflict.clone(), 0, None));
+        kept.1 += 1;
+        self.kept_originals.remove(&key);
+        kept.2.clone().map_or(KeptConflict::Unresolved, KeptConflict::AcceptedAs)
+    }
+}
+
+impl Resubmissions for World {
+    async fn record(
+        &self,
+        postback: &RecordedPostback,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> Result<Recorded, Unavailable> {
+        self.call("record resubmitted postback", |state| {
+            let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
+            if let Some(original) = state.postbacks.get(&key) {
+                return Ok(Recorded::Existing(Box::new(original.clone())));
+            }
+            if !state.refusals.contains_key(refusal.as_str()) {
+                return Err(Unavailable { service: "refusals", reason: "not kept".into() });
+            }
+            let marks = state.recorded_refusals.entry(refusal.as_str().to_owned());
+            marks.or_insert_with(|| postback.receipt.clone());
+            state.postbacks.insert(key, postback.clone());
+            state.audit.push(audit.clone());
+            Ok(Recorded::Fresh)
+        })?
+    }
+
+    async fn mark(&self, refusal: &ContentKey, receipt: &Receipt, audit: &AuditRecord) -> Result<(), Unavailable> {
+        self.call("mark resubmitted refusal", |state| {
+            let key = refusal.as_str();
+            if state.refusals.contains_key(key) && !state.recorded_refusals.contains_key(key) {
+                state.recorded_refusals.insert(key.to_owned(), receipt.clone());
+                state.audit.push(audit.clone());
+            }
+        })
+    }
+
+    async fn keep_conflict(&self, conflict: &Conflict, audit: &AuditRecord) -> Result<KeptConflict, Unavailable> {
+        self.call("keep resubmitted conflict", |state| {
+            state.audit.push(audit.clone());
+            state.keep_conflict(conflict)
         })
     }
 }
