@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inbound::click::{ClickKeys, ClickOrigin};
 use crate::inbound::fault::{Fault, FaultCode};
-use crate::inbound::parameters::{self, Parameters, SIGNATURE};
+use crate::inbound::parameters::{self, MAX_VALUE_BYTES, Parameters, SIGNATURE};
 use crate::inbound::rules::{PostbackRules, TransactionIdRule};
 use crate::prelude::*;
 use crate::values::digest::hash_parts;
@@ -169,6 +169,16 @@ impl Reader<'_> {
     fn value(&mut self, field: Field) -> Option<String> {
         let name = self.rules.names.of(field);
         let raw = self.sent.raw(name).filter(|raw| !raw.is_empty())?;
+        if raw.len() > MAX_VALUE_BYTES {
+            let expected = format!("at most {MAX_VALUE_BYTES} bytes, percent-encoded; this value has {}", raw.len());
+            self.faults.push(Fault::of(
+                name,
+                FaultCode::TooLong,
+                expected,
+                "send the value alone, with nothing around it",
+            ));
+            return None;
+        }
         if let Some(found) = placeholder::find(raw) {
             self.faults.push(Fault::of(
                 name,
@@ -262,7 +272,7 @@ impl Reader<'_> {
             None | Some(b"false") => false,
             Some(b"true") => true,
             Some(raw) => {
-                let left_in = placeholder::find(raw).is_some();
+                let left_in = raw.len() <= MAX_VALUE_BYTES && placeholder::find(raw).is_some();
                 let code = if left_in { FaultCode::MacroNotReplaced } else { FaultCode::NotABoolean };
                 self.faults.push(Fault::of(DRY_RUN, code, "true or false", "leave it out to record the postback"));
                 false

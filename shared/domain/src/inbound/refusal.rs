@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inbound::conversion::Receipt;
 use crate::inbound::fault::Fault;
-use crate::inbound::parameters::{self, Parameters};
+use crate::inbound::parameters::{self, MAX_VALUE_BYTES, Parameters};
 use crate::inbound::postback::{Content, Difference};
 use crate::inbound::rules::PostbackRules;
 use crate::prelude::*;
@@ -81,8 +81,8 @@ impl Refusal {
         received_at: Timestamp,
     ) -> Self {
         let named = |field: Field| {
-            let raw = sent.raw(rules.names.of(field)).filter(|raw| placeholder::find(raw).is_none())?;
-            parameters::decode(raw).ok()
+            let raw = sent.raw(rules.names.of(field)).filter(|raw| raw.len() <= MAX_VALUE_BYTES)?;
+            if placeholder::find(raw).is_none() { parameters::decode(raw).ok() } else { None }
         };
         Self {
             provider: provider.clone(),

@@ -118,6 +118,19 @@ fn an_unreplaced_macro_is_refused_by_name_in_any_parameter() {
 }
 
 #[test]
+fn a_value_beyond_its_limit_is_not_searched() {
+    for unit in ["{+", "%7B", "a"] {
+        let long: String = unit.chars().cycle().take(MAX_VALUE_BYTES + 1).collect();
+        for name in ["user_id", "click_id", "transaction_id", "currency", "amount_decimal"] {
+            assert_eq!(one_fault(&with(name, &long)).code, FaultCode::TooLong, "{name}={unit}…");
+        }
+        assert_eq!(one_fault(&format!("{SAMPLE}&dry_run={long}")).code, FaultCode::NotABoolean);
+    }
+    let encoded = "%c3%a9".repeat(MAX_ID_BYTES / 2);
+    assert!(parse(&with("user_id", &encoded)).is_ok(), "the greatest id, encoded");
+}
+
+#[test]
 fn empty_optional_values_are_none_and_required_ones_missing() {
     let without = parse(SAMPLE).unwrap();
     assert_eq!(parse(&format!("{SAMPLE}&event_id=&event_name=")).unwrap(), without);
