@@ -9,15 +9,17 @@ use domain::{
     inbound::{
         conversion::{Receipt, RecordedPostback},
         credential::Credentials,
-        fault::{Fault, FaultCode},
+        fault::{self, Fault, FaultCode},
         parameters::Parameters,
         postback::{Content, DRY_RUN, Difference, ParsedPostback},
-        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        refusal::{Conflict, ContentKey, KeptConflict, KeptRequest, Refusal},
     },
     jiff::Timestamp,
     partner::Partner,
     values::ids::{Provider, ReceiptId, TransactionId},
 };
+
+use tracing::warn;
 
 use crate::{
     cache::Cache,
@@ -73,6 +75,8 @@ pub struct Contradiction {
     pub differences: Vec<(String, Difference)>,
     /// What was sent.
     pub sent: Content,
+    /// False if what was sent could not be kept for an operator.
+    pub is_kept: bool,
 }
 
 /// A request that was refused, to be sent again on its partner's behalf.
@@ -81,7 +85,7 @@ pub struct Resubmission<'a> {
     /// Whose it is: its credential was found good when it came.
     pub provider: &'a Provider,
     /// What was sent, as it was kept.
-    pub request: &'a str,
+    pub request: &'a KeptRequest,
     /// Where it came from.
     pub source: IpAddr,
 }
@@ -129,7 +133,7 @@ where
             let mut faults = sent.name_faults();
             faults.extend(provider_fault(&sent));
             if !faults.is_empty() {
-                return nobody(Answer::Malformed(faults));
+                return nobody(Answer::Malformed(fault::bounded(faults)));
             }
         }
         let known = match self.admit(call, &sent, now).await {
@@ -145,11 +149,11 @@ where
     /// now, and recorded as if the partner had sent it now. The refusal is then marked with the receipt; where it is refused
     /// again, it stays as it is: the partner has not called. `None` where not all of it was kept.
     pub async fn resubmit(&self, kept: &Resubmission<'_>, now: Timestamp, receipt_id: ReceiptId) -> Option<Answered> {
-        if !Refusal::is_kept_whole(kept.request) {
+        if !kept.request.is_whole() {
             return None;
         }
         let nobody = |answer| Answered { answer, provider: None, dry_run: false };
-        let sent = Parameters::split(kept.request.as_bytes(), b"");
+        let sent = Parameters::split(kept.request.text.as_bytes(), b"");
         Some(match self.partners.get(kept.provider, now).await {
             Ok(Some(known)) => {
                 let visit = Visit { is_resubmitted: true, ..Visit::new(&known.partner, &sent, kept.source, now) };
@@ -164,7 +168,7 @@ where
     /// Marks a refusal that is recorded by now. Where that fails, it is to be sent again: it is a duplicate then.
     async fn mark(&self, kept: &Resubmission<'_>, mut answered: Answered, now: Timestamp) -> Answered {
         if let (Answer::Accepted(receipt) | Answer::Duplicate(receipt), false) = (&answered.answer, answered.dry_run) {
-            let key = ContentKey::of_refusal(kept.provider, kept.request);
+            let key = ContentKey::of_refusal(kept.provider, &kept.request.text);
             if let Err(unavailable) = self.refusals.mark_recorded(&key, receipt, now).await {
                 answered.answer = Answer::Unavailable(unavailable);
             }
@@ -204,7 +208,7 @@ where
                 format!("a call from one of the addresses agreed; this one came from {}", visit.source),
                 "call from an agreed address, or ask us to add this one",
             );
-            self.keep_refusal(visit, vec![fault.clone()]).await?;
+            self.keep_refusal(visit, vec![fault.clone()]).await;
             return Ok(Answer::Forbidden(fault));
         }
         let Some(keys) = self.keys.get(&(), visit.now).await? else {
@@ -214,7 +218,7 @@ where
         match ParsedPostback::parse(visit.sent, provider, visit.partner.rules(), &keys.click) {
             Ok(parsed) => self.record(visit, parsed, receipt_id).await,
             Err(faults) => {
-                self.keep_refusal(visit, faults.clone()).await?;
+                self.keep_refusal(visit, faults.clone()).await;
                 Ok(Answer::Malformed(faults))
             }
         }
@@ -260,12 +264,16 @@ where
 
     /// Keeps a conflict; one that an operator has accepted as a correction is none any more.
     async fn settle(&self, visit: &Visit<'_>, conflict: Conflict, original: Receipt) -> Result<Answer, Unavailable> {
-        let accepted = if visit.dry_run {
-            self.refusals.find_correction(&conflict).await?
+        let (accepted, is_kept) = if visit.dry_run {
+            (self.refusals.find_correction(&conflict).await?, true)
         } else {
-            match self.refusals.keep_conflict(&conflict).await? {
-                KeptConflict::AcceptedAs(receipt) => Some(receipt),
-                KeptConflict::Unresolved => None,
+            match self.refusals.keep_conflict(&conflict).await {
+                Ok(KeptConflict::AcceptedAs(receipt)) => (Some(receipt), true),
+                Ok(KeptConflict::Unresolved) => (None, true),
+                Err(unavailable) => {
+                    report_unkept(visit, &unavailable);
+                    (None, false)
+                }
             }
         };
         if let Some(receipt) = accepted {
@@ -275,17 +283,32 @@ where
         let under_its_name = |difference: Difference| (names.of(difference.field).to_owned(), difference);
         let differences = conflict.differences.into_iter().map(under_its_name).collect();
         let (transaction_id, sent) = (conflict.transaction_id, conflict.content);
-        Ok(Answer::Conflict(Box::new(Contradiction { transaction_id, original, differences, sent })))
+        Ok(Answer::Conflict(Box::new(Contradiction { transaction_id, original, differences, sent, is_kept })))
     }
 
-    async fn keep_refusal(&self, visit: &Visit<'_>, faults: Vec<Fault>) -> Result<(), Unavailable> {
+    /// Keeps a refusal if it can. The answer does not depend on that: the partner's call is wrong either way.
+    async fn keep_refusal(&self, visit: &Visit<'_>, faults: Vec<Fault>) {
         if visit.dry_run || visit.is_resubmitted {
-            return Ok(());
+            return;
         }
         let Visit { partner, sent, source, now, .. } = *visit;
         let refusal = Refusal::of((partner.provider(), partner.rules()), sent, source, faults, now);
-        self.refusals.keep_refusal(&refusal).await
+        if let Err(unavailable) = self.refusals.keep_refusal(&refusal).await {
+            report_unkept(visit, &unavailable);
+        }
     }
+}
+
+/// Reports a refusal or a conflict that no operator will find among the kept ones. An alarm counts these lines.
+fn report_unkept(visit: &Visit<'_>, Unavailable { service, reason }: &Unavailable) {
+    let provider = visit.partner.provider().as_str();
+    warn!(
+        refusals_unkept = 1,
+        provider,
+        service,
+        reason = &**reason,
+        "a refused call was answered but could not be kept"
+    );
 }
 
 /// A call whose partner is known.

@@ -85,7 +85,7 @@ async fn resubmit(connection: &Connection, content_id: &str, reason: Reason, as_
     let now = ask::now();
     let kept = connection.history().refusal(&key).await?.filter(|item| !item.has_expired(now));
     let kept = kept.with_context(|| format!("nothing is kept under {content_id}; refusals are kept for 30 days"))?;
-    let Some(request) = kept.request else {
+    let Some(request) = kept.kept_request() else {
         bail!("this is a conflict, not a refusal: see `postbackctl conflicts resolve --help`")
     };
     let source = kept.source.context("this was kept by an earlier version, without where it came from")?;
@@ -95,7 +95,10 @@ async fn resubmit(connection: &Connection, content_id: &str, reason: Reason, as_
     let (accept, trail) = (connection.accept_postback(), connection.audit());
     let answered = resubmit_refusal::resubmit(&accept, &trail, &resubmission, (&operation, now), receipt_id).await;
     let answered = answered.context("nothing was sent")?;
-    let answered = answered.context("what came was not UTF-8 and is not kept whole: the partner must send it again")?;
+    let answered = answered.with_context(|| match request.sent_bytes {
+        Some(bytes) => format!("only the beginning of its {bytes} bytes is kept: the partner must send it again"),
+        None => "what came was not UTF-8 and is not kept whole: the partner must send it again".to_owned(),
+    })?;
     if answered.dry_run {
         bail!("this was a dry run: nothing is recorded, whoever sends it")
     }
@@ -150,7 +153,11 @@ fn lines(answer: &Answer, standing: Option<&Standing>) -> Vec<String> {
         }
         Answer::Conflict(conflict) => {
             let differences = conflict.differences.iter().map(|(name, difference)| (name, difference));
-            let hint = "it is kept among `postbackctl conflicts`".to_owned();
+            let hint = if conflict.is_kept {
+                "it is kept among `postbackctl conflicts`".to_owned()
+            } else {
+                "it could not be kept among `postbackctl conflicts`; send it again".to_owned()
+            };
             standing::differences(differences, standing).into_iter().chain([hint]).collect()
         }
         Answer::Malformed(faults) => faults.iter().map(crate::operations::timeline::fault).collect(),

@@ -5,7 +5,7 @@
 
 use domain::{
     audit::{Action, Operation, Subject},
-    inbound::refusal::{ContentKey, Refusal},
+    inbound::refusal::ContentKey,
     jiff::Timestamp,
     values::ids::{Provider, ReceiptId},
 };
@@ -29,10 +29,10 @@ where
     B: Postbacks,
     R: Refusals,
 {
-    if !Refusal::is_kept_whole(kept.request) {
+    if !kept.request.is_whole() {
         return Ok(None);
     }
-    let content_id = ContentKey::of_refusal(kept.provider, kept.request).as_str().to_owned();
+    let content_id = ContentKey::of_refusal(kept.provider, &kept.request.text).as_str().to_owned();
     let subject = Subject::Refusal { provider: kept.provider.clone(), content_id };
     let audit = operation.record(now, Action::ResubmitRefusal, subject).with("receipt_id_if_new", &receipt_id);
     trail.append(&audit).await?;
@@ -45,7 +45,7 @@ mod tests {
 
     use domain::{
         audit::{Author, Channel},
-        inbound::{click::ClickKeys, credential::Credentials},
+        inbound::{click::ClickKeys, credential::Credentials, refusal::KeptRequest},
         partner::{Partner, PartnerFile},
         values::signature::Secret,
     };
@@ -71,6 +71,7 @@ mod tests {
             postbacks: world.clone(),
             refusals: world.clone(),
         };
+        let request = &KeptRequest { text: request.to_owned(), sent_bytes: None };
         let kept = Resubmission { provider: &provider, request, source: [192, 0, 2, 1].into() };
         let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [0; 8]);
         let receipt_id = ReceiptId::from_random([1; 16]);

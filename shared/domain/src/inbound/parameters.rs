@@ -109,7 +109,7 @@ impl<'a> Parameters<'a> {
                     }
                 },
                 Err(code) => faults.push(Fault::of(
-                    &String::from_utf8_lossy(pair.name).chars().take(MAX_NAME_BYTES).collect::<String>(),
+                    &String::from_utf8_lossy(pair.name),
                     code,
                     format!("a parameter's name of 1 to {MAX_NAME_BYTES} bytes of UTF-8 without control characters"),
                     "send only the agreed parameters; percent-encode their names and write a literal % as %25",
@@ -153,6 +153,13 @@ impl<'a> Parameters<'a> {
             .collect();
         let besides = besides.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         signature::canonical(sent.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).chain(besides))
+    }
+
+    /// Counts the bytes of what was sent, as [`Self::to_kept_text`] writes it but before bytes that are not UTF-8 are
+    /// replaced.
+    pub fn kept_bytes(&self) -> usize {
+        let pairs = self.pairs.iter().filter(|pair| !pair.is_named(SIGNATURE));
+        pairs.map(|pair| pair.name.len() + pair.value.len() + "=&".len()).sum::<usize>().saturating_sub("&".len())
     }
 
     /// Returns what was sent as one form-encoded text without the signature, as it is kept of a refused request.
@@ -279,6 +286,7 @@ mod tests {
     fn a_kept_request_has_no_signature() {
         let parameters = Parameters::split(b"a=1&signature=abc&%73ignature=x", b"b=%20");
         assert_eq!(parameters.to_kept_text(), "a=1&b=%20");
+        assert_eq!(parameters.kept_bytes(), "a=1&b=%20".len());
         assert_eq!(parameters.canonical(&[("provider", "acme")]), "a=1&b=%20&provider=acme");
     }
 

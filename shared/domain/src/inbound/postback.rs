@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::click::{ClickKeys, ClickOrigin};
-use crate::inbound::fault::{Fault, FaultCode};
+use crate::inbound::fault::{self, Fault, FaultCode, MAX_QUOTE_BYTES};
 use crate::inbound::parameters::{self, MAX_VALUE_BYTES, Parameters, SIGNATURE};
 use crate::inbound::rules::{PostbackRules, TransactionIdRule};
 use crate::prelude::*;
@@ -114,14 +114,15 @@ pub struct ParsedPostback {
 }
 
 impl ParsedPostback {
-    /// Reads a request's parameters by this partner's rules, or returns every fault of the request.
+    /// Reads a request's parameters by this partner's rules, or returns its faults, at most
+    /// [`MAX_FAULTS`](fault::MAX_FAULTS). Faults of values come before faults of names, of which there may be many.
     pub fn parse(
         sent: &Parameters<'_>,
         provider: &Provider,
         rules: &PostbackRules,
         keys: &ClickKeys,
     ) -> Result<Self, Vec<Fault>> {
-        let mut reader = Reader { sent, rules, faults: sent.name_faults() };
+        let mut reader = Reader { sent, rules, faults: Vec::new() };
         let user_id = reader.id(Field::UserId, UserId::new);
         let click_id = reader.id(Field::ClickId, ClickId::new);
         let transaction_id = reader.transaction_id();
@@ -134,6 +135,7 @@ impl ParsedPostback {
         let click = user_id.as_ref().zip(click_id.as_ref()).map(|(user, click)| keys.origin(provider, user, click));
         reader.required_click(click);
         reader.missing();
+        reader.faults.extend(sent.name_faults());
         let is_known = |name: &str| rules.names.all().chain([SIGNATURE, DRY_RUN]).any(|known| known == name);
         match (user_id, click_id, currency, amount_decimal, click) {
             (Some(user_id), Some(click_id), Some(currency), Some(amount_decimal), Some(click))
@@ -144,7 +146,7 @@ impl ParsedPostback {
                 let postback = Postback { provider: provider.clone(), transaction_id, content, click };
                 Ok(Self { postback, ignored: sent.others(is_known), dry_run })
             }
-            _ => Err(reader.faults),
+            _ => Err(fault::bounded(reader.faults)),
         }
     }
 }
@@ -179,7 +181,7 @@ impl Reader<'_> {
             ));
             return None;
         }
-        if let Some(found) = placeholder::find(raw) {
+        if let Some(found) = placeholder::find(raw).map(|found| fault::cut(found, MAX_QUOTE_BYTES)) {
             self.faults.push(Fault::of(
                 name,
                 FaultCode::MacroNotReplaced,

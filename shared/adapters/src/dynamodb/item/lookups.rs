@@ -161,7 +161,7 @@ mod tests {
     use domain::{
         inbound::{
             fault::Fault,
-            refusal::{Conflict, Refusal},
+            refusal::{Conflict, ContentKey, KeptRequest, Refusal},
         },
         values::ids::Provider,
     };
@@ -173,9 +173,11 @@ mod tests {
     }
 
     fn refusal(seen: i64) -> RefusalItem {
+        let provider = Provider::new("acme").unwrap();
         RefusalItem::from(&Refusal {
-            provider: Provider::new("acme").unwrap(),
-            request: "user_id=u".into(),
+            key: ContentKey::of_refusal(&provider, "user_id=u"),
+            provider,
+            request: KeptRequest { text: "user_id=u".into(), sent_bytes: None },
             source: [127, 0, 0, 1].into(),
             user_id: Some(UserId::new("u").unwrap()),
             click_id: None,
