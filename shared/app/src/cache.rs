@@ -1,4 +1,4 @@
-//! Configuration in memory: fresh for a while, stale rather than down, bounded.
+//! Configuration in memory: fresh for a while, stale for a limited time rather than down, bounded.
 
 use std::{
     num::NonZeroUsize,
@@ -22,17 +22,9 @@ pub struct CachePolicy {
     pub retry_after: SignedDuration,
     /// How many values are held.
     pub capacity: NonZeroUsize,
-    /// What becomes of a stale value when the source is down.
-    pub stale: Stale,
-}
-
-/// What becomes of a stale value when its source is down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stale {
-    /// It is used, however old: an old agreement is better than none.
-    Used,
-    /// It is not: what it would permit may have been forbidden since.
-    Refused,
+    /// How long after it was read a stale value may be used when the source is down. What it permits may have been
+    /// forbidden since, such as a credential that an operator has dropped. Zero refuses every stale value.
+    pub stale_for: SignedDuration,
 }
 
 impl Default for CachePolicy {
@@ -42,7 +34,7 @@ impl Default for CachePolicy {
             unknown_fresh: SignedDuration::from_secs(10),
             retry_after: SignedDuration::from_secs(5),
             capacity: NonZeroUsize::new(1024).unwrap_or(NonZeroUsize::MIN),
-            stale: Stale::Used,
+            stale_for: SignedDuration::from_mins(15),
         }
     }
 }
@@ -60,6 +52,7 @@ pub struct Cache<S: Source> {
 #[derive(Debug)]
 struct Entry<V> {
     value: Arc<V>,
+    read_at: Timestamp,
     /// Until when it is used without asking.
     good_until: Timestamp,
 }
@@ -76,42 +69,47 @@ impl<S: Source> Cache<S> {
     /// Fails only when the source does, and nothing in memory may be used instead.
     pub async fn get(&self, key: &S::Key, now: Timestamp) -> Result<Option<Arc<S::Value>>, Unavailable> {
         let held = self.held(key);
-        if let Some((value, good_until)) = &held
-            && now < *good_until
+        if let Some(entry) = &held
+            && now < entry.good_until
         {
-            return Ok(Some(Arc::clone(value)));
+            return Ok(Some(Arc::clone(&entry.value)));
         }
         if held.is_none() && self.is_known_absent(key, now) {
             return Ok(None);
         }
         match (self.source.load(key).await, held) {
-            (Ok(Some(value)), _) => Ok(Some(self.hold(key, Arc::new(value), now + self.policy.fresh))),
+            (Ok(Some(value)), _) => {
+                let entry = Entry { value: Arc::new(value), read_at: now, good_until: now + self.policy.fresh };
+                Ok(Some(self.hold(key, entry)))
+            }
             (Ok(None), _) => {
                 lock(&self.known).pop(key);
                 lock(&self.unknown).put(key.clone(), now + self.policy.unknown_fresh);
                 Ok(None)
             }
             // A minute-old agreement is better than none; and asking at each call would only make each one slow.
-            (Err(unavailable), Some((value, _))) if self.policy.stale == Stale::Used => {
-                let words = "configuration cannot be read: what is in memory is used, however old";
+            (Err(unavailable), Some(entry)) if now < entry.read_at + self.policy.stale_for => {
+                let words = "configuration cannot be read: what is in memory is used for a limited time";
                 warn!(configuration_stale = 1, reason = %unavailable, "{words}");
-                Ok(Some(self.hold(key, value, now + self.policy.retry_after)))
+                let good_until = (now + self.policy.retry_after).min(entry.read_at + self.policy.stale_for);
+                Ok(Some(self.hold(key, Entry { good_until, ..entry })))
             }
             (Err(unavailable), _) => Err(unavailable),
         }
     }
 
-    fn held(&self, key: &S::Key) -> Option<(Arc<S::Value>, Timestamp)> {
-        lock(&self.known).get(key).map(|entry| (Arc::clone(&entry.value), entry.good_until))
+    fn held(&self, key: &S::Key) -> Option<Entry<S::Value>> {
+        lock(&self.known).get(key).map(|entry| Entry { value: Arc::clone(&entry.value), ..*entry })
     }
 
     fn is_known_absent(&self, key: &S::Key, now: Timestamp) -> bool {
         lock(&self.unknown).get(key).is_some_and(|good_until| now < *good_until)
     }
 
-    fn hold(&self, key: &S::Key, value: Arc<S::Value>, good_until: Timestamp) -> Arc<S::Value> {
+    fn hold(&self, key: &S::Key, entry: Entry<S::Value>) -> Arc<S::Value> {
+        let value = Arc::clone(&entry.value);
         lock(&self.unknown).pop(key);
-        lock(&self.known).put(key.clone(), Entry { value: Arc::clone(&value), good_until });
+        lock(&self.known).put(key.clone(), entry);
         value
     }
 }
@@ -153,12 +151,12 @@ mod tests {
 
     impl Rig {
         fn new(answer: Result<Option<u32>, Unavailable>) -> Self {
-            Self::with(answer, Stale::Used)
+            Self::with(answer, CachePolicy::default().stale_for)
         }
 
-        fn with(answer: Result<Option<u32>, Unavailable>, stale: Stale) -> Self {
+        fn with(answer: Result<Option<u32>, Unavailable>, stale_for: SignedDuration) -> Self {
             let fake = Arc::new(Fake { answer: Mutex::new(answer), asked: AtomicUsize::new(0) });
-            let policy = CachePolicy { capacity: NonZeroUsize::new(2).unwrap(), stale, ..CachePolicy::default() };
+            let policy = CachePolicy { capacity: NonZeroUsize::new(2).unwrap(), stale_for, ..CachePolicy::default() };
             Self { cache: Cache::new(Arc::clone(&fake), policy), fake }
         }
 
@@ -192,7 +190,7 @@ mod tests {
         let rig = Rig::new(Ok(Some(1)));
         assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
         rig.set(Err(down()));
-        for second in 1000..1010 {
+        for second in 600..610 {
             assert_eq!(rig.get(0, second).await, Ok(Some(1)));
         }
         assert_eq!(rig.asked(), 1 + 2);
@@ -200,8 +198,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_stale_value_is_refused_once_its_time_is_over() {
+        let rig = Rig::with(Ok(Some(1)), SignedDuration::from_mins(2));
+        assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
+        rig.set(Err(down()));
+        for second in [59, 60, 118, 119] {
+            assert_eq!(rig.get(0, second).await, Ok(Some(1)), "{second}");
+        }
+        // Using a stale value does not make it younger, not even for the pause between two reads.
+        for second in [120, 121, 3600] {
+            assert_eq!(rig.get(0, second).await, Err(down()), "{second}");
+        }
+        rig.set(Ok(Some(2)));
+        assert_eq!(rig.get(0, 3601).await, Ok(Some(2)));
+    }
+
+    #[tokio::test]
     async fn where_what_is_stale_is_refused_nothing_is_used_a_minute_after_it_was_read() {
-        let rig = Rig::with(Ok(Some(1)), Stale::Refused);
+        let rig = Rig::with(Ok(Some(1)), SignedDuration::ZERO);
         assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
         rig.set(Err(down()));
         assert_eq!(rig.get(0, 59).await, Ok(Some(1)));

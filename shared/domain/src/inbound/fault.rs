@@ -42,6 +42,8 @@ pub enum FaultCode {
     NegativeAmount,
     /// The amount has too many digits before or after the point.
     AmountOutOfRange,
+    /// The amount is above the maximum that was agreed for its currency.
+    AmountAboveMaximum,
     /// The currency is neither in ISO 4217 nor agreed with the partner.
     UnknownCurrency,
     /// The `transaction_id` has the prefix that is reserved for derived ones.

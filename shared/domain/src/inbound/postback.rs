@@ -128,6 +128,7 @@ impl ParsedPostback {
         let transaction_id = reader.transaction_id();
         let currency = reader.value(Field::Currency).and_then(|text| reader.currency(&text));
         let amount_decimal = reader.value(Field::AmountDecimal).and_then(|text| reader.amount(&text));
+        reader.agreed_amount(currency.as_ref().zip(amount_decimal));
         let event_id = reader.id(Field::EventId, EventId::new);
         let event_name = reader.id(Field::EventName, EventName::new);
         let dry_run = reader.dry_run();
@@ -267,6 +268,15 @@ impl Reader<'_> {
         let expected = "a decimal from 0, such as 100.00, with at most 15 digits before the point and 8 after it";
         self.fault(Field::AmountDecimal, code, format!("{expected}; this one {fault}"), fix);
         None
+    }
+
+    fn agreed_amount(&mut self, sent: Option<(&Currency, Amount)>) {
+        let Some((currency, amount)) = sent else { return };
+        let Some(maximum) = self.rules.max_amounts.get(currency).filter(|maximum| amount > **maximum) else { return };
+        let expected = format!("at most {maximum} {currency}, as agreed; this one is {amount}");
+        let fix =
+            "check the amount and its unit; if it is right, ask us to raise the agreed maximum, then send it again";
+        self.fault(Field::AmountDecimal, FaultCode::AmountAboveMaximum, expected, fix);
     }
 
     fn dry_run(&mut self) -> bool {

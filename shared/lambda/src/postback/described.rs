@@ -61,7 +61,7 @@ impl Rig {
         let world = World::default();
         let partners = [
             r#"{"provider":"acme","postback":{"allow_from":["192.0.2.0/24"]}}"#,
-            r#"{"provider":"strict","postback":{"require_click":true,"event_ids":["001"]}}"#,
+            r#"{"provider":"strict","postback":{"require_click":true,"event_ids":["001"],"max_amount":{"USD":"99"}}}"#,
             r#"{"provider":"globex","postback":{"transaction_id":"derived"}}"#,
             r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
         ];
@@ -189,7 +189,7 @@ async fn the_description_lists_exactly_the_answers_given() {
     let conflict = rig.failing_in(1).get("acme", &unkept).await;
     assert_eq!((&conflict["status"], &conflict["conflict"]["kept"]), (&409.into(), &false.into()));
     assert!(conflict["detail"].as_str().unwrap().contains("could not be kept"), "{conflict}");
-    let faults: String = (0..40).map(|at| format!("%{at}=1&")).collect();
+    let faults = (0..40).map(|at| format!("%{at}=1")).collect::<Vec<_>>().join("&");
     let malformed = rig.failing_in(0).get("acme", &faults).await;
     assert_eq!((&malformed["status"], malformed["faults"].as_array().unwrap().len()), (&400.into(), 16));
     let call = Call { source: [8, 8, 8, 8].into(), ..get("acme", SAMPLE) };

@@ -195,7 +195,8 @@ fn no_refusal_is_larger_than_its_bound() {
     let macros: String = Field::ALL.map(|field| format!("{field}={{a|{}}}&", "\u{1f600}".repeat(100))).concat();
     let values =
         format!("user_id={0}&click_id={0}&currency=x&event_id=x&amount_decimal=-1&dry_run=x&", "u".repeat(255));
-    let names = |count: usize| (0..count).map(|at| format!("%{at}{}=&", "\u{1f600}".repeat(60))).collect::<String>();
+    let names =
+        |count: usize| (0..count).map(|at| format!("%{at}{}=&", "\u{1f600}".repeat(60))).collect::<Vec<_>>().concat();
     let mut largest = 0;
     for (query, body) in [
         (vec![0xff; 8192], vec![0xff; 16_384]),

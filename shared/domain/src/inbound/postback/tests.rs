@@ -171,6 +171,32 @@ fn agreed_events_and_agreed_clicks_are_enforced() {
 }
 
 #[test]
+fn an_amount_above_the_agreed_maximum_is_refused() {
+    let rules =
+        rules(r#"{"provider":"acme","postback":{"currencies":["USDT"],"max_amount":{"USD":"5000","USDT":"0.5"}}}"#);
+    for (currency, amount, good) in [
+        ("USD", "5000", true),
+        ("USD", "5000.00", true),
+        ("USD", "5000.00000001", false),
+        ("USD", "999999999999999", false),
+        ("USDT", "0.50", true),
+        ("USDT", "0.51", false),
+        ("EUR", "999999999999999", true),
+    ] {
+        let query = SAMPLE.replace("USD", currency).replace("100.00", amount);
+        match parse_by(&rules, &query) {
+            Ok(_) => assert!(good, "{query}"),
+            Err(faults) => {
+                assert!(!good && faults.len() == 1, "{query}: {faults:?}");
+                assert_eq!(faults[0].code, FaultCode::AmountAboveMaximum);
+                let maximum = if currency == "USD" { "at most 5000 USD," } else { "at most 0.5 USDT," };
+                assert!(faults[0].expected.starts_with(maximum), "{faults:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn a_derived_id_depends_on_user_click_and_event() {
     let id = |query: &str| parse_by(&derived(), query).unwrap().postback.transaction_id;
     let first = id(MULTI_EVENT);
