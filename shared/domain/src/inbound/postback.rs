@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::click::{ClickKeys, ClickOrigin};
-use crate::inbound::fault::{Fault, FaultCode};
-use crate::inbound::parameters::{self, Parameters, SIGNATURE};
+use crate::inbound::fault::{self, Fault, FaultCode, MAX_QUOTE_BYTES};
+use crate::inbound::parameters::{self, MAX_VALUE_BYTES, Parameters, SIGNATURE};
 use crate::inbound::rules::{PostbackRules, TransactionIdRule};
 use crate::prelude::*;
 use crate::values::digest::hash_parts;
@@ -114,19 +114,21 @@ pub struct ParsedPostback {
 }
 
 impl ParsedPostback {
-    /// Reads a request's parameters by this partner's rules, or returns every fault of the request.
+    /// Reads a request's parameters by this partner's rules, or returns its faults, at most
+    /// [`MAX_FAULTS`](fault::MAX_FAULTS). Faults of values come before faults of names, of which there may be many.
     pub fn parse(
         sent: &Parameters<'_>,
         provider: &Provider,
         rules: &PostbackRules,
         keys: &ClickKeys,
     ) -> Result<Self, Vec<Fault>> {
-        let mut reader = Reader { sent, rules, faults: sent.name_faults() };
+        let mut reader = Reader { sent, rules, faults: Vec::new() };
         let user_id = reader.id(Field::UserId, UserId::new);
         let click_id = reader.id(Field::ClickId, ClickId::new);
         let transaction_id = reader.transaction_id();
         let currency = reader.value(Field::Currency).and_then(|text| reader.currency(&text));
         let amount_decimal = reader.value(Field::AmountDecimal).and_then(|text| reader.amount(&text));
+        reader.agreed_amount(currency.as_ref().zip(amount_decimal));
         let event_id = reader.id(Field::EventId, EventId::new);
         let event_name = reader.id(Field::EventName, EventName::new);
         let dry_run = reader.dry_run();
@@ -134,6 +136,7 @@ impl ParsedPostback {
         let click = user_id.as_ref().zip(click_id.as_ref()).map(|(user, click)| keys.origin(provider, user, click));
         reader.required_click(click);
         reader.missing();
+        reader.faults.extend(sent.name_faults());
         let is_known = |name: &str| rules.names.all().chain([SIGNATURE, DRY_RUN]).any(|known| known == name);
         match (user_id, click_id, currency, amount_decimal, click) {
             (Some(user_id), Some(click_id), Some(currency), Some(amount_decimal), Some(click))
@@ -144,7 +147,7 @@ impl ParsedPostback {
                 let postback = Postback { provider: provider.clone(), transaction_id, content, click };
                 Ok(Self { postback, ignored: sent.others(is_known), dry_run })
             }
-            _ => Err(reader.faults),
+            _ => Err(fault::bounded(reader.faults)),
         }
     }
 }
@@ -169,7 +172,17 @@ impl Reader<'_> {
     fn value(&mut self, field: Field) -> Option<String> {
         let name = self.rules.names.of(field);
         let raw = self.sent.raw(name).filter(|raw| !raw.is_empty())?;
-        if let Some(found) = placeholder::find(raw) {
+        if raw.len() > MAX_VALUE_BYTES {
+            let expected = format!("at most {MAX_VALUE_BYTES} bytes, percent-encoded; this value has {}", raw.len());
+            self.faults.push(Fault::of(
+                name,
+                FaultCode::TooLong,
+                expected,
+                "send the value alone, with nothing around it",
+            ));
+            return None;
+        }
+        if let Some(found) = placeholder::find(raw).map(|found| fault::cut(found, MAX_QUOTE_BYTES)) {
             self.faults.push(Fault::of(
                 name,
                 FaultCode::MacroNotReplaced,
@@ -257,12 +270,21 @@ impl Reader<'_> {
         None
     }
 
+    fn agreed_amount(&mut self, sent: Option<(&Currency, Amount)>) {
+        let Some((currency, amount)) = sent else { return };
+        let Some(maximum) = self.rules.max_amounts.get(currency).filter(|maximum| amount > **maximum) else { return };
+        let expected = format!("at most {maximum} {currency}, as agreed; this one is {amount}");
+        let fix =
+            "check the amount and its unit; if it is right, ask us to raise the agreed maximum, then send it again";
+        self.fault(Field::AmountDecimal, FaultCode::AmountAboveMaximum, expected, fix);
+    }
+
     fn dry_run(&mut self) -> bool {
         match self.sent.raw(DRY_RUN) {
             None | Some(b"false") => false,
             Some(b"true") => true,
             Some(raw) => {
-                let left_in = placeholder::find(raw).is_some();
+                let left_in = raw.len() <= MAX_VALUE_BYTES && placeholder::find(raw).is_some();
                 let code = if left_in { FaultCode::MacroNotReplaced } else { FaultCode::NotABoolean };
                 self.faults.push(Fault::of(DRY_RUN, code, "true or false", "leave it out to record the postback"));
                 false

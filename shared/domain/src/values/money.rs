@@ -17,7 +17,7 @@ pub const MAX_FRACTION_DIGITS: usize = 8;
 /// Holds an amount of money: an exact decimal from 0 to 999 999 999 999 999.99999999.
 ///
 /// `100.00` and `100.0` are equal. Each prints with the decimals it was written with, so that people recognise it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Amount(Decimal);
 
