@@ -21,7 +21,7 @@ pub struct Limits {
     /// Limits all remembered requests together, in bytes. Beyond it, the name with the most bytes forgets its oldest
     /// request.
     pub remembered_bytes: usize,
-    /// Limits the names that have a script or have received a request. A request to a further name is answered 503.
+    /// Limits how many names may have a script or a received request. A request to a further name is answered 503.
     pub names: usize,
     /// Limits the connections. A further connection waits until another ends.
     pub connections: usize,

@@ -126,7 +126,7 @@ impl Memory {
     }
 
     /// Forgets the oldest request of the name with the most bytes, so that a busy name cannot displace the others'
-    /// requests. Returns false if no request is left.
+    /// requests. Returns false if there was none to forget.
     fn forget_one(&mut self) -> bool {
         let Some(entry) = self.names.values_mut().max_by_key(|entry| entry.bytes) else { return false };
         let Some(oldest) = entry.requests.pop_front() else { return false };

@@ -49,8 +49,8 @@ pub struct CallLimits {
 }
 
 impl CallLimits {
-    /// Returns limits for calls that somebody waits for. This many operations in a row end a second before the
-    /// function's time does, so that we can still answer when none of them succeeded.
+    /// Returns limits for calls that somebody waits for. Even if this many operations follow each other and
+    /// all time out, a second of the function's time is left to answer.
     pub fn answering(function_timeout: Duration, operations: u32) -> Self {
         let operation_timeout = function_timeout.saturating_sub(Duration::from_secs(1)) / operations.max(1);
         // Two attempts and the wait between them fit, and a third one if they fail quickly.

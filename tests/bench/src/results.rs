@@ -136,7 +136,7 @@ pub struct Webhooks {
 pub struct Series {
     /// Names the measured thing.
     pub title: String,
-    /// Names the size.
+    /// Says what the size counts, such as `messages in the batch`.
     pub against: String,
     /// Holds the points.
     pub points: Vec<Point>,

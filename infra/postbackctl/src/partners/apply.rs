@@ -81,7 +81,7 @@ fn allowance(loopback: bool) -> Result<Allowance> {
     Ok(Allowance::Development(Development::try_new(&endpoint)?))
 }
 
-/// Plans the change of each file. Fails with every fault of all the changes that are not allowed, each with its line.
+/// Plans the change of each file. If some changes are not allowed, fails and names every fault with its line.
 fn plan(files: &[ValidFile], standing: &[Standing], lead: Duration) -> Result<Vec<Planned>> {
     let entropy = || -> Result<Entropy> {
         Ok(Entropy { token: random::bytes()?, secret: random::bytes()?, webhook_secret: random::bytes()? })

@@ -155,7 +155,7 @@ pub struct DynamoRounds {
 }
 
 impl DynamoRounds {
-    /// Uses these deliveries, and the audit records that are stored with their rounds.
+    /// Uses these two tables. A new round and its audit record are stored together.
     pub fn new(deliveries: DynamoDeliveries, audit: DynamoAudit) -> Self {
         Self { deliveries, audit }
     }

@@ -208,15 +208,16 @@ impl TryFrom<PostbackItem> for RecordedPostback {
     }
 }
 
-/// Names the time in `refusals` that the first sighting sets.
+/// Names the attribute of `refusals` that says when the content was first seen.
 pub const FIRST_RECEIVED_AT: &str = "first_received_at";
-/// Names the count in `refusals` that every sighting increases.
+/// Names the attribute of `refusals` that counts the sightings.
 pub const TIMES: &str = "times";
-/// Names the receipt in `refusals` of an accepted conflict, or of a refusal that was sent again and recorded.
+/// Names the attribute of `refusals` that holds the receipt of an accepted conflict, or of a refusal that was sent again
+/// and recorded.
 pub const ACCEPTED: &str = "accepted";
-/// Names the time in `refusals` at which a conflict was accepted or a refusal recorded.
+/// Names the attribute of `refusals` that says when a conflict was accepted or a refusal recorded.
 pub const ACCEPTED_AT: &str = "accepted_at";
-/// Names the time in `refusals` at which a conflict's original was kept.
+/// Names the attribute of `refusals` that says when a conflict's original was kept.
 pub const ORIGINAL_KEPT_AT: &str = "original_kept_at";
 /// Names the time to live of `refusals`, `clicks` and `audit`.
 pub const EXPIRES_AT: &str = "expires_at";

@@ -20,7 +20,7 @@ pub struct Look {
 pub struct Contents {
     /// The queue.
     pub queue: DeadLetterQueue,
-    /// About how many messages there are: queues count no better.
+    /// The approximate number of messages; SQS gives no exact one.
     pub messages: usize,
     /// The first of them.
     pub letters: Vec<DeadLetter>,

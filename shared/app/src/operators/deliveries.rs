@@ -32,7 +32,7 @@ pub const MAX_GRACE: Duration = Duration::from_hours(7 * 24);
 pub struct Wanted {
     /// Selects deliveries in this state.
     pub status: Option<Status>,
-    /// The first instant that no longer counts.
+    /// The first instant after the range.
     pub before: Option<Timestamp>,
     /// The page. Failed deliveries are listed by when they failed, all others by when they were made.
     pub page: Page,
@@ -49,7 +49,8 @@ impl Wanted {
     }
 }
 
-/// Returns whether a delivery in this state has failed, so that it is found by when it did.
+/// Returns true for exhausted and gone. Deliveries in these states are listed by when they failed, all others by when
+/// they were made.
 pub fn is_failed(status: Status) -> bool {
     matches!(status, Status::Exhausted | Status::Gone)
 }
@@ -100,7 +101,7 @@ async fn failed(
     Ok((found, last))
 }
 
-/// Returns the bounds within which a delivery must have ended.
+/// Returns the time in which a delivery must have ended. A missing bound leaves that side open.
 pub fn ended(since: Option<Timestamp>, before: Option<Timestamp>) -> Ended {
     let Ended { from, before: latest } = Ended::ever();
     Ended { from: since.map_or(from, UnixMillis::from), before: before.map_or(latest, UnixMillis::from) }

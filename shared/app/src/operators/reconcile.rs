@@ -131,7 +131,7 @@ impl Comparison {
         self.only_theirs.is_empty() && self.only_ours.is_empty() && self.differing.is_empty()
     }
 
-    /// Compares one transaction: the partner's line of it, and what stands.
+    /// Compares the partner's line for one transaction with our record that stands: the postback or its correction.
     pub fn compare(&mut self, id: &TransactionId, theirs: Option<&Line>, ours: Option<&Revision>) {
         let transaction_id = id.clone();
         match (theirs, ours) {

@@ -110,7 +110,7 @@ pub enum EventKind {
     Recorded(Box<Revision>),
     /// It became a conversion, which is owed to GG3. Only GG3 knows if it has arrived.
     Conversion(Box<Conversion>),
-    /// A call was refused, or conflicts with a recorded postback. It is dated by when it last came.
+    /// A call was refused, or conflicted with a recorded postback. Its time is when it last came.
     Refused(Box<Refused>),
     /// A GG3 user opened a partner's link.
     Opening(Box<Opening>),
@@ -135,7 +135,7 @@ pub struct Opening {
     pub campaigns: Vec<CampaignProgress>,
 }
 
-/// A delivery, and what is sent for it by the configuration as it is now.
+/// A delivery, and the request that the present configuration makes for it.
 #[derive(Debug)]
 pub struct Owed {
     /// The delivery.

@@ -121,8 +121,8 @@ pub trait DeadLetterQueues: Send + Sync {
     /// Returns about how many messages a queue holds, including hidden ones, or none if the stack lacks the queue.
     fn depth(&self, queue: DeadLetterQueue) -> impl Future<Output = Result<Option<usize>, Unavailable>> + Send;
 
-    /// Receives at most this many letters and hides them from others for this many seconds. MUST return none only if all
-    /// letters are hidden.
+    /// Receives at most this many letters and hides them from others for this many seconds. MUST return at
+    /// least one letter as long as one is not hidden.
     fn receive(
         &self,
         queue: DeadLetterQueue,

@@ -93,11 +93,12 @@ pub trait DeliveryRecords: Send + Sync {
         most: usize,
     ) -> impl Future<Output = Result<Vec<StoredDelivery>, Unavailable>> + Send;
 
-    /// Returns into how many parts a partner's failures are divided. The parts are numbered from 0 and read independently.
+    /// Returns into how many shards a partner's failed deliveries are divided. Shards are numbered from 0 and read
+    /// independently.
     fn failure_shards(&self) -> u32;
 
-    /// Reads a page of one part of a partner's failures. MAY be a moment behind. MUST NOT skip a failure because another
-    /// delivery ceases to be failed between two pages.
+    /// Reads a page of one shard of a partner's failed deliveries. MAY be a moment behind. If a delivery is resent between
+    /// two pages, MUST still return all the others.
     fn failures_page(
         &self,
         provider: &Provider,

@@ -178,7 +178,8 @@ const IPV4: [(Ipv4Net, BlockReason); 22] = [
     (v4(240, 0, 0, 0, 4), BlockReason::Reserved),
 ];
 
-/// Lists the refused ranges of IPv6. Rows outside [`GLOBAL_UNICAST`] only give a better reason.
+/// Lists the refused ranges of IPv6. Everything outside [`GLOBAL_UNICAST`] is refused anyway; the
+/// rows outside it only name a more exact reason.
 const IPV6: [(Ipv6Net, BlockReason); 27] = [
     (v6([0, 0, 0, 0, 0, 0, 0, 0], 128), BlockReason::Unspecified),
     (v6([0, 0, 0, 0, 0, 0, 0, 1], 128), BlockReason::Loopback),

@@ -160,8 +160,8 @@ impl<'a> Fresh<'a> {
 
     /// Admits an event, or returns every fault that only the catalogue can find, which makes it malformed.
     ///
-    /// The partner may have been published, or its ids agreed, after this catalogue was loaded. Before an event is
-    /// given up for such a fault, the caller therefore asks a catalogue that was loaded after the event came.
+    /// Such a fault may come from an old catalogue: the partner may have been published, or its ids agreed, since it was
+    /// loaded. The caller must therefore ask a catalogue that was loaded after the event came before it gives the event up.
     pub fn admit(&self, mut event: Event) -> Result<Admitted, Vec<EventFault>> {
         let tracking = match &mut event.kind {
             EventKind::LinkOpened { tracking, .. } | EventKind::Registered { tracking: Some(tracking), .. } => tracking,

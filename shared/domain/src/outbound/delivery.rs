@@ -85,7 +85,7 @@ pub enum Ending {
     Gone,
     /// All attempts of the round failed.
     Exhausted,
-    /// The campaign was archived, or an operator cancelled the delivery.
+    /// The campaign was archived before the webhook was delivered.
     Cancelled,
 }
 
@@ -103,7 +103,7 @@ pub enum Status {
     Gone,
     /// All attempts of the round failed.
     Exhausted,
-    /// The campaign was archived, or an operator cancelled the delivery.
+    /// The campaign was archived before the webhook was delivered.
     Cancelled,
 }
 
@@ -201,9 +201,9 @@ impl Message {
         (now < self.due_at).then(|| crate::outbound::retry::hop(now, self.due_at))
     }
 
-    /// Returns the claim to store without reading the delivery, on the condition that the delivery still has this
-    /// message's [`revision`](Self::revision). The maker of the message saw that no claim lived then, so
-    /// [`Delivery::decide`] would give the same claim. Returns `None` if the attempt must not be made now.
+    /// Returns a claim that may be stored without reading the delivery, provided that the delivery still has this
+    /// message's [`revision`](Self::revision). No claim was live when the message was made, so [`Delivery::decide`]
+    /// would give the same one. Returns `None` if the attempt must not be made now.
     pub fn claim(&self, now: UnixMillis, state: CampaignState, pace: &DeliveryPace, mark: &ClaimMark) -> Option<Claim> {
         (state == CampaignState::Open && self.due_at <= now).then(|| self.claim_due(self.due_at, now, pace, mark))
     }
@@ -220,7 +220,7 @@ impl Message {
     }
 }
 
-/// Holds an attempt that is stored beside its delivery, because its claim was lost before it could be recorded.
+/// Holds an attempt whose worker lost the claim before it could record the attempt. It is stored beside the delivery.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LateAttempt {
     /// Identifies the delivery.
@@ -310,7 +310,7 @@ impl Delivery {
         &self.attempts
     }
 
-    /// Returns the ticket of the message that the last attempt was recorded for.
+    /// Returns the ticket of the message whose attempt was recorded last in this round, or `None` if none is recorded yet.
     pub fn recorded_under(&self) -> Option<&ChainTicket> {
         self.recorded.as_ref()
     }

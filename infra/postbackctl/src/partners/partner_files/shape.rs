@@ -26,7 +26,7 @@ pub(crate) struct Schema {
 
 /// A file, compared with the schema.
 pub(super) struct Shape {
-    /// The faults for which the file cannot be read.
+    /// The faults because of which the file cannot be read.
     pub(super) faults: Vec<ConfigFault>,
     /// The faults of single values. The domain finds them too, and has better words for them.
     pub(super) refused: Vec<ConfigFault>,

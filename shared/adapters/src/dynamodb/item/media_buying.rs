@@ -77,7 +77,7 @@ pub struct DeliveryItem {
     /// Says when the round opened, in Unix milliseconds, only while the delivery is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way_since: Option<UnixMillis>,
-    /// Holds the partition in the index of failed deliveries, only if the delivery is exhausted or gone.
+    /// Holds the partition key of the index `failed`. It is absent unless the delivery is exhausted or gone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_shard: Option<String>,
     /// Says when the delivery became exhausted or gone, in Unix milliseconds.
@@ -151,7 +151,7 @@ impl From<&LateAttempt> for AttemptItem {
 }
 
 impl AttemptItem {
-    /// Returns the item of an attempt that was read, as it is stored.
+    /// Returns the stored form of an attempt that was read.
     pub fn of_kept(delivery_id: &DeliveryId, kept: &KeptAttempt) -> Self {
         let KeptAttempt { round, late, attempt } = kept.clone();
         match late {

@@ -71,7 +71,7 @@ impl Listings for DynamoLookups {
         stream::try_unfold(listing, async |mut listing| Ok(listing.next().await?.map(|place| (place, listing))))
     }
 
-    /// Counts expired entries that are not deleted yet as well.
+    /// The count includes entries that have expired and are not deleted yet.
     async fn count(&self, subject: Subject, range: Range) -> Result<usize, Unavailable> {
         let (least, greatest) = range.bounds();
         if least > greatest {

@@ -14,8 +14,8 @@ use crate::values::config_fault::{ConfigFault, Faults};
 use crate::values::ids::{CampaignName, Provider};
 use crate::values::time::UnixMillis;
 
-/// Returns the published ones of a partner's stored campaigns, as they were published: the archived ones, which the
-/// snapshot no longer has, and those in the snapshot, with its terms.
+/// Returns those of a partner's stored campaigns that were published. A campaign in the snapshot gets the snapshot's
+/// terms. An archived one is no longer in the snapshot, and is returned as stored.
 ///
 /// A campaign that was stored and never published is left out, because nothing of it is fixed yet.
 pub fn as_published(stored: &Campaigns, goals: Option<&PartnerGoals>) -> Campaigns {

@@ -217,7 +217,8 @@ impl Delivery {
         OpenedRound { delivery, moved, moved_round: self.round, message }
     }
 
-    /// Cancels what is under way, or returns `None` if the delivery has ended. An attempt under way may still deliver.
+    /// Cancels a delivery that is under way, or returns `None` if it has ended. An attempt under way may still deliver. Only
+    /// the proof cancels in this way; the sender cancels a delivery whose campaign is archived.
     pub fn cancel(&self, now: UnixMillis) -> Option<Self> {
         self.ending().is_none().then(|| self.ended(Ending::Cancelled, now))
     }

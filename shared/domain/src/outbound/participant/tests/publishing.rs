@@ -78,7 +78,7 @@ impl When {
     }
 }
 
-/// Makes delays between the earliest possible evaluation of an event and its evaluation.
+/// Makes delays of an event's evaluation, in seconds after the earliest instant at which it can be evaluated.
 fn any_delay() -> impl Strategy<Value = i64> {
     prop_oneof![Just(0i64), 0i64..700]
 }
