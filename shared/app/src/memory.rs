@@ -38,9 +38,9 @@ use domain::{
 
 use crate::ports::{
     AuditTrail, Catalogues, Claimed, Clicks, ConversionQueue, DeadLetter, DeadLetterQueue, DeadLetters, Deliveries,
-    Lookups, NewDeliveries, PageToken, Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals,
-    Replaced, ResendQueue, Resolutions, Source, StoredConflict, StoredParticipant, StoredPartner, StoredSecrets,
-    Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
+    Lookups, NewDeliveries, PageToken, Participants, PartnerServers, Postbacks, Published, Put, Recorded,
+    RecordedRevisions, Refusals, Replaced, ResendQueue, Resolutions, Source, StoredConflict, StoredParticipant,
+    StoredPartner, StoredSecrets, Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
 };
 
 /// What a port's next call does instead of its work.
@@ -195,6 +195,26 @@ impl Postbacks for World {
     ) -> Result<Option<RecordedPostback>, Unavailable> {
         self.call("find postback", |state| state.postbacks.get(&(provider.clone(), transaction_id.clone())).cloned())
     }
+}
+
+impl RecordedRevisions for World {
+    async fn recorded(
+        &self,
+        keys: &BTreeSet<String>,
+    ) -> Result<HashMap<String, Result<Revision, String>>, Unavailable> {
+        self.call("read revisions", |state| {
+            let originals = state.postbacks.values().cloned().map(Revision::Original);
+            let corrections = state.corrections.values().flatten().cloned().map(Revision::Correction);
+            let keyed = originals.chain(corrections).map(|revision| (memory_key(&revision), Ok(revision)));
+            keyed.filter(|(key, _)| keys.contains(key)).collect()
+        })
+    }
+}
+
+/// Returns the key of a revision in memory: its number, its provider and its transaction.
+pub fn memory_key(revision: &Revision) -> String {
+    let postback = revision.postback();
+    format!("{}#{}#{}", revision.number(), postback.provider, postback.transaction_id)
 }
 
 impl Refusals for World {

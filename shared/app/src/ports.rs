@@ -7,7 +7,12 @@ mod delivery_records;
 mod inbound_records;
 mod listings;
 
-use std::{hash::Hash, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::Hash,
+    sync::Arc,
+    time::Duration,
+};
 
 use domain::{
     audit::AuditRecord,
@@ -105,6 +110,17 @@ pub trait Postbacks: Send + Sync {
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> impl Future<Output = Result<Option<RecordedPostback>, Unavailable>> + Send;
+}
+
+/// The recorded postbacks and corrections, by the keys that lookups and changes of their table name.
+pub trait RecordedRevisions: Send + Sync {
+    /// Reads the revisions with these keys. MUST see every write that was answered before, and MUST leave out a key only if
+    /// nothing is recorded under it. A revision that cannot be read is answered with the reason, and MUST hold up none of the
+    /// others.
+    fn recorded(
+        &self,
+        keys: &BTreeSet<String>,
+    ) -> impl Future<Output = Result<HashMap<String, Result<Revision, String>>, Unavailable>> + Send;
 }
 
 /// What was refused, and what conflicts.

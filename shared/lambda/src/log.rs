@@ -19,13 +19,14 @@ use tracing_subscriber::{
 use crate::environment::Environment;
 
 /// Lists the fields that are metrics. Each field has its metric's name.
-const METRICS: [&str; 22] = [
+const METRICS: [&str; 23] = [
     "postbacks",
     "clicks",
     "webhooks",
     "attempt_ms",
     "conversions_sent",
     "conversions_set_aside",
+    "conversions_unrecorded",
     "conversions_failed",
     "lookups_written",
     "lookups_set_aside",

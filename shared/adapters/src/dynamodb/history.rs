@@ -11,7 +11,7 @@ use domain::{
 use serde::de::DeserializeOwned;
 
 use super::{
-    item::{CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION, RefusalItem},
+    item::{CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, RefusalItem},
     key_of,
     read::{self, get_all, get_readable},
     text,
@@ -73,12 +73,7 @@ impl History {
         &self,
         keys: impl IntoIterator<Item = &'a str>,
     ) -> Result<HashMap<String, PostbackItem>, Unavailable> {
-        let key = |key: &str| {
-            let (revision, transaction) = PostbackItem::of_lookup_key(key)?;
-            let names = [(REVISION, revision), (PROVIDER_TRANSACTION, transaction)];
-            Some(names.map(|(name, value)| (name.to_owned(), text(value))).into())
-        };
-        let keys = each_once(keys).filter_map(key).collect();
+        let keys = each_once(keys).filter_map(PostbackItem::key_of_lookup_key).collect();
         let found: Vec<PostbackItem> = get_readable(&self.client, GET_ALL, &self.postbacks, keys).await?;
         Ok(found.into_iter().map(|item| (item.lookup_key(), item)).collect())
     }
