@@ -13,7 +13,7 @@ use adapters::{
         history::History,
         lookups::DynamoLookups,
         participants::DynamoParticipants,
-        partners::{DynamoKnownPartners, DynamoPartners, DynamoRecipients, DynamoSystemKeys},
+        partners::{DynamoClickKeys, DynamoKnownPartners, DynamoPartners, DynamoRecipients},
         postbacks::DynamoPostbacks,
         refusals::DynamoRefusals,
         resolutions::DynamoResolutions,
@@ -38,7 +38,7 @@ use domain::{
 };
 
 /// What handles a postback, over DynamoDB.
-pub(crate) type Accept = AcceptPostback<DynamoKnownPartners, DynamoSystemKeys, DynamoPostbacks, DynamoRefusals>;
+pub(crate) type Accept = AcceptPostback<DynamoKnownPartners, DynamoClickKeys, DynamoPostbacks, DynamoRefusals>;
 
 /// Something that the newest template has and this stack has not.
 #[derive(Debug)]
@@ -174,7 +174,7 @@ impl Connection {
         let policy = CachePolicy::default();
         AcceptPostback {
             partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),
-            keys: Cache::new(DynamoSystemKeys::new(client.clone(), secrets), policy),
+            keys: Cache::new(DynamoClickKeys::new(client.clone(), secrets), policy),
             postbacks: DynamoPostbacks::new(client.clone(), self.table("postbacks")),
             refusals: DynamoRefusals::new(client, self.table("refusals")),
         }

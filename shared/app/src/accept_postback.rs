@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use domain::{
     inbound::{
+        click::ClickKeys,
         conversion::{Receipt, RecordedPostback},
         credential::Credentials,
         fault::{Fault, FaultCode},
@@ -21,7 +22,7 @@ use domain::{
 
 use crate::{
     cache::Cache,
-    ports::{KnownPartner, Postbacks, Recorded, Refusals, Source, SystemKeys, Unavailable},
+    ports::{KnownPartner, Postbacks, Recorded, Refusals, Source, Unavailable},
 };
 
 /// A call as it came in.
@@ -101,7 +102,7 @@ pub struct Answered {
 pub struct AcceptPostback<P: Source, K: Source, B, R> {
     /// The partners, in memory for a minute.
     pub partners: Cache<P>,
-    /// The system's keys, likewise.
+    /// The keys of click ids, likewise.
     pub keys: Cache<K>,
     /// Where postbacks are recorded.
     pub postbacks: B,
@@ -112,7 +113,7 @@ pub struct AcceptPostback<P: Source, K: Source, B, R> {
 impl<P, K, B, R> AcceptPostback<P, K, B, R>
 where
     P: Source<Key = Provider, Value = KnownPartner>,
-    K: Source<Key = (), Value = SystemKeys>,
+    K: Source<Key = (), Value = ClickKeys>,
     B: Postbacks,
     R: Refusals,
 {
@@ -211,7 +212,7 @@ where
             return Err(Unavailable { service: "secrets", reason: "there are no system keys yet".into() });
         };
         let provider = visit.partner.provider();
-        match ParsedPostback::parse(visit.sent, provider, visit.partner.rules(), &keys.click) {
+        match ParsedPostback::parse(visit.sent, provider, visit.partner.rules(), &keys) {
             Ok(parsed) => self.record(visit, parsed, receipt_id).await,
             Err(faults) => {
                 self.keep_refusal(visit, faults.clone()).await?;

@@ -39,8 +39,8 @@ use domain::{
 use crate::ports::{
     AuditTrail, Catalogues, Claimed, Clicks, ConversionQueue, DeadLetter, DeadLetterQueue, DeadLetters, Deliveries,
     Lookups, NewDeliveries, PageToken, Participants, PartnerServers, Postbacks, Published, Put, Recorded,
-    RecordedRevisions, Refusals, Replaced, ResendQueue, Resolutions, Source, StoredConflict, StoredParticipant,
-    StoredPartner, StoredSecrets, Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
+    RecordedRevisions, Refusals, Replaced, ResendQueue, Resolutions, SecretPurpose, Source, StoredConflict,
+    StoredParticipant, StoredPartner, StoredSecrets, Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
 };
 
 /// What a port's next call does instead of its work.
@@ -73,8 +73,8 @@ pub struct State {
     pub kept_originals: HashMap<String, i64>,
     /// The partners.
     pub partners: BTreeMap<Provider, StoredPartner>,
-    /// The secrets, by owner.
-    pub secrets: BTreeMap<String, StoredSecrets>,
+    /// The secrets, by purpose.
+    pub secrets: BTreeMap<SecretPurpose, StoredSecrets>,
     /// The campaigns that are published.
     pub campaigns: Option<Snapshot>,
     /// Publications of rivals, each of which comes just before one of ours, the last one first.

@@ -41,7 +41,7 @@ use domain::{
 };
 use thiserror::Error;
 
-pub use self::configuration::{Partners, PublishedCampaigns, Publishing, SYSTEM_OWNER, StoredPartner, StoredSecrets};
+pub use self::configuration::{Partners, PublishedCampaigns, Publishing, SecretPurpose, StoredPartner, StoredSecrets};
 pub use self::{
     dead_letters::{Attribute, AttributeValue, DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter},
     delivery_records::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, StoredDelivery},

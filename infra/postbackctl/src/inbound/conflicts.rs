@@ -2,16 +2,13 @@
 
 use std::process::ExitCode;
 
-use adapters::{
-    dynamodb::item::{RefusalItem, SYSTEM_OWNER},
-    random,
-};
+use adapters::{dynamodb::item::RefusalItem, random};
 use anyhow::{Context, Result, anyhow, bail};
-use app::ports::Partners as _;
+use app::ports::{Partners as _, SecretPurpose};
 use app::resolve_conflict::{self, Resolution};
 use clap::{Args, Subcommand};
 use domain::{
-    inbound::{conversion::Receipt, refusal::ContentKey},
+    inbound::{click::ClickKeys, conversion::Receipt, refusal::ContentKey},
     lookup::Subject,
     values::ids::{Provider, ReceiptId, TransactionId},
 };
@@ -115,9 +112,9 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
     let operation = connection.operation(arguments.reason.why.clone()).await?;
     let (resolutions, now) = (connection.resolutions(), ask::now());
     let resolution = if arguments.accept {
-        let system = connection.configuration().secrets(SYSTEM_OWNER).await?;
-        let keys = system.and_then(adapters::dynamodb::item::SecretsItem::system_keys);
-        let keys = keys.context("there are no system keys: apply a partner first")?.click;
+        let stored = connection.configuration().secrets(&SecretPurpose::Click).await?;
+        let keys = stored.and_then(|stored| ClickKeys::new(stored.secrets));
+        let keys = keys.context("there are no keys of click ids: apply a partner first")?;
         let receipt_id = ReceiptId::from_random(random::bytes()?);
         resolve_conflict::accept(&resolutions, &keys, (&transaction_id, &key), (&operation, now), receipt_id).await
     } else {

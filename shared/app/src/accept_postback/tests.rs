@@ -4,10 +4,7 @@ use std::{
 };
 
 use domain::{
-    inbound::{
-        click::ClickKeys,
-        credential::{CredentialKind, TokenHash},
-    },
+    inbound::credential::{CredentialKind, TokenHash},
     partner::PartnerFile,
     values::{
         ids::{ClickId, UserId},
@@ -24,7 +21,7 @@ use crate::{
 
 const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00";
 
-type UseCase = AcceptPostback<Held<Provider, KnownPartner>, Held<(), SystemKeys>, World, World>;
+type UseCase = AcceptPostback<Held<Provider, KnownPartner>, Held<(), ClickKeys>, World, World>;
 
 struct Rig {
     world: World,
@@ -50,7 +47,7 @@ impl Rig {
             r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
         ];
         let partners = partners.map(partner).map(|known| (known.partner.provider().clone(), known));
-        let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: Vec::new() };
+        let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
         let accept = AcceptPostback {
             partners: Cache::new(Held::new(&world, partners), CachePolicy::default()),
             keys: Cache::new(Held::new(&world, [((), keys)]), CachePolicy::default()),

@@ -5,14 +5,17 @@
 
 use domain::{
     audit::{Action, Operation, Subject},
-    inbound::refusal::{ContentKey, Refusal},
+    inbound::{
+        click::ClickKeys,
+        refusal::{ContentKey, Refusal},
+    },
     jiff::Timestamp,
     values::ids::{Provider, ReceiptId},
 };
 
 use crate::{
     accept_postback::{AcceptPostback, Answered, Resubmission},
-    ports::{AuditTrail, KnownPartner, Postbacks, Refusals, Source, SystemKeys, Unavailable},
+    ports::{AuditTrail, KnownPartner, Postbacks, Refusals, Source, Unavailable},
 };
 
 /// Sends a kept request again. Returns none, and does nothing, where not all of it was kept.
@@ -25,7 +28,7 @@ pub async fn resubmit<P, K, B, R>(
 ) -> Result<Option<Answered>, Unavailable>
 where
     P: Source<Key = Provider, Value = KnownPartner>,
-    K: Source<Key = (), Value = SystemKeys>,
+    K: Source<Key = (), Value = ClickKeys>,
     B: Postbacks,
     R: Refusals,
 {
@@ -45,7 +48,7 @@ mod tests {
 
     use domain::{
         audit::{Author, Channel},
-        inbound::{click::ClickKeys, credential::Credentials},
+        inbound::credential::Credentials,
         partner::{Partner, PartnerFile},
         values::signature::Secret,
     };
@@ -64,7 +67,7 @@ mod tests {
         let partner = Arc::new(Partner::try_from(file).unwrap());
         let provider = partner.provider().clone();
         let known = KnownPartner { partner, credentials: Credentials::Tokens(Vec::new()) };
-        let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: Vec::new() };
+        let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
         let accept = AcceptPostback {
             partners: Cache::new(Held::new(world, [(provider.clone(), known)]), CachePolicy::default()),
             keys: Cache::new(Held::new(world, [((), keys)]), CachePolicy::default()),

@@ -6,7 +6,7 @@ use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 use app::{
     cache::CachePolicy,
     memory::{Held, Trouble, World},
-    ports::{KnownPartner, SystemKeys},
+    ports::KnownPartner,
 };
 use domain::{
     inbound::{
@@ -38,7 +38,7 @@ const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&curr
 struct Rig {
     api: OpenApi,
     world: World,
-    accept: AcceptPostback<Held<Provider, KnownPartner>, Held<(), SystemKeys>, World, World>,
+    accept: AcceptPostback<Held<Provider, KnownPartner>, Held<(), ClickKeys>, World, World>,
     receipts: Cell<u8>,
     statuses: BTreeSet<u16>,
     codes: BTreeSet<String>,
@@ -65,7 +65,7 @@ impl Rig {
             r#"{"provider":"globex","postback":{"transaction_id":"derived"}}"#,
             r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
         ];
-        let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: Vec::new() };
+        let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
         let accept = AcceptPostback {
             partners: Cache::new(Held::new(&world, partners.map(known)), CachePolicy::default()),
             keys: Cache::new(Held::new(&world, [((), keys)]), CachePolicy::default()),

@@ -16,12 +16,13 @@ use app::{
     ports::{
         Catalogues, Claimed, ConversionQueue, DeadLetters, Deliveries, KnownPartner, KnownRecipient, NewDeliveries,
         PageToken, Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals, Replaced, ResendQueue,
-        Rounds, Source, StoredParticipant, Surroundings, SystemKeys, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
+        Rounds, Source, StoredParticipant, Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
     },
 };
 use domain::{
     audit::AuditRecord,
     inbound::{
+        click::ClickKeys,
         conversion::{Conversion, Receipt, RecordedPostback},
         refusal::{Conflict, ContentKey, KeptConflict, Refusal},
     },
@@ -121,11 +122,11 @@ impl Source for Configuration<Provider, Partner> {
     }
 }
 
-impl Source for Configuration<(), SystemKeys> {
+impl Source for Configuration<(), ClickKeys> {
     type Key = ();
-    type Value = SystemKeys;
+    type Value = ClickKeys;
 
-    async fn load(&self, key: &()) -> Result<Option<SystemKeys>, Unavailable> {
+    async fn load(&self, key: &()) -> Result<Option<ClickKeys>, Unavailable> {
         self.0.turn().await;
         self.1.load(key).await
     }
