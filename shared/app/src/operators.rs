@@ -15,6 +15,7 @@ pub mod redrive;
 pub mod resend;
 pub mod resubmit_refusal;
 pub mod rotate_secret;
+pub mod rotate_system_key;
 pub mod trace;
 
 use std::ops::ControlFlow;

@@ -12,6 +12,7 @@ mod fixture;
 mod lists;
 mod partner;
 mod replays;
+mod system_keys;
 mod traces;
 mod webhooks;
 mod writer;
