@@ -11,6 +11,10 @@ mod credentials;
 mod fixture;
 mod lists;
 mod partner;
+mod permitted;
+#[allow(dead_code, reason = "what the tests of permissions share, of which these need a part")]
+#[path = "../permissions/policies.rs"]
+mod policies;
 mod replays;
 mod system_keys;
 mod traces;
