@@ -1,7 +1,8 @@
-//! Commands that set up partners and hand them what they need.
+//! Commands that set up partners: files, secrets, links and integration guides.
 
 pub(crate) mod apply;
 pub(crate) mod kit;
 pub(crate) mod link;
 mod partner_files;
 pub(crate) mod rotate;
+pub(crate) mod senders;

@@ -1,6 +1,7 @@
 //! Implements the ports on DynamoDB, SQS and HTTP. Only this crate uses AWS types.
 
 pub mod aws;
+pub mod deployed;
 pub mod dynamodb;
 pub mod random;
 pub mod sqs;

@@ -1,13 +1,12 @@
-//! A partner calls its postback URL: is it who it says, is it well formed, is it new?
+//! Handles a partner's call of its postback URL: checks it, parses it and records it.
 //!
 //! The order of checks is part of the contract: size and content type, then the credential, then the caller's address,
-//! then everything else. So a stranger learns nothing about partners, and a partner learns every fault at once.
+//! then everything else. A stranger therefore learns nothing about partners, and a partner learns every fault at once.
 
 use std::net::IpAddr;
 
 use domain::{
     inbound::{
-        click::ClickKeys,
         conversion::{Receipt, RecordedPostback},
         credential::Credentials,
         fault::{Fault, FaultCode},
@@ -22,15 +21,15 @@ use domain::{
 
 use crate::{
     cache::Cache,
-    ports::{KnownPartner, Postbacks, Recorded, Refusals, Source, Unavailable},
+    ports::{KnownPartner, Ports, Postbacks, Recorded, Refusals, Unavailable},
 };
 
-/// A call as it came in.
+/// A call of a postback URL, before any check.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
-    /// The provider's segment of the path.
+    /// The path's segment with the provider.
     pub provider: &'a str,
-    /// The token's segment of the path, if there is one.
+    /// The path's segment with the token, if there is one.
     pub token: Option<&'a str>,
     /// The raw query string.
     pub query: &'a [u8],
@@ -38,155 +37,158 @@ pub struct Call<'a> {
     pub body: &'a [u8],
     /// The body's media type.
     pub content_type: Option<&'a str>,
-    /// Whether the method is POST; only then may there be a body.
+    /// Is true for POST, the only method with a body.
     pub is_post: bool,
-    /// Whose address the gateway saw.
+    /// The caller's address, as the gateway saw it.
     pub source: IpAddr,
 }
 
-/// What is answered.
+/// The answer to a call, with its HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Answer {
-    /// 200: recorded now.
+pub enum PostbackAnswer {
+    /// 200: the postback is recorded now.
     Accepted(Receipt),
-    /// 200: recorded before, with the same content.
+    /// 200: the postback was recorded before, with the same content.
     Duplicate(Receipt),
-    /// 409: recorded before, with another content.
+    /// 409: the transaction was recorded before, with different content.
     Conflict(Box<Contradiction>),
-    /// 400: every fault at once.
+    /// 400: the call is malformed. Lists every fault.
     Malformed(Vec<Fault>),
-    /// 401: no such partner, or not its credential; nobody learns which.
+    /// 401: the partner is unknown or the credential is wrong. The answer does not say which.
     Unauthorized,
-    /// 403: the partner's, but from an address outside its allow-list.
+    /// 403: the credential is good, but the caller's address is outside the partner's allow-list.
     Forbidden(Fault),
-    /// 503: sending it again is safe.
+    /// 503: a service failed. Sending the call again is safe.
     Unavailable(Unavailable),
 }
 
-/// A conflict, as it is told.
+/// A conflict, as the partner is told of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contradiction {
-    /// The transaction in question.
+    /// The transaction that both postbacks name.
     pub transaction_id: TransactionId,
-    /// The original's receipt: it stands.
+    /// The receipt of the original, which stands.
     pub original: Receipt,
-    /// The differing parameters by the partner's names.
+    /// The parameters that differ, under the partner's names.
     pub differences: Vec<(String, Difference)>,
-    /// What was sent.
+    /// The content of the postback that conflicts.
     pub sent: Content,
 }
 
-/// A request that was refused, to be sent again on its partner's behalf.
+/// A kept refusal that an operator sends again.
 #[derive(Debug, Clone, Copy)]
 pub struct Resubmission<'a> {
-    /// Whose it is: its credential was found good when it came.
+    /// The partner, whose credential was checked when the call was first made.
     pub provider: &'a Provider,
-    /// What was sent, as it was kept.
+    /// The request as the refusal keeps it.
     pub request: &'a str,
-    /// Where it came from.
+    /// The address from which the call was first made.
     pub source: IpAddr,
 }
 
-/// An answer, and what a log line says beside it.
+/// An answer with the facts that its log line adds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answered {
-    /// What is answered.
-    pub answer: Answer,
-    /// The partner, once its credential was found good.
+pub struct HandledCall {
+    /// The answer.
+    pub answer: PostbackAnswer,
+    /// The partner, if the credential is good.
     pub provider: Option<Provider>,
-    /// Whether nothing was recorded because the call asked for that.
+    /// Is true if the call asked that nothing be recorded.
     pub dry_run: bool,
 }
 
-/// The use case over its ports.
-pub struct AcceptPostback<P: Source, K: Source, B, R> {
-    /// The partners, in memory for a minute.
-    pub partners: Cache<P>,
-    /// The keys of click ids, likewise.
-    pub keys: Cache<K>,
-    /// Where postbacks are recorded.
-    pub postbacks: B,
-    /// Where refusals and conflicts are kept.
-    pub refusals: R,
+/// Accepts postbacks.
+pub struct AcceptPostback<P: Ports> {
+    /// Reads partners with their credentials.
+    pub partners: Cache<P::KnownPartners>,
+    /// Reads the keys of click ids.
+    pub keys: Cache<P::ClickKeys>,
+    /// Records postbacks.
+    pub postbacks: P::Postbacks,
+    /// Keeps refusals and conflicts.
+    pub refusals: P::Refusals,
 }
 
-impl<P, K, B, R> AcceptPostback<P, K, B, R>
-where
-    P: Source<Key = Provider, Value = KnownPartner>,
-    K: Source<Key = (), Value = ClickKeys>,
-    B: Postbacks,
-    R: Refusals,
-{
-    /// Handles one call. `receipt_id` is the receipt's if the postback turns out to be new.
-    pub async fn handle(&self, call: &Call<'_>, now: Timestamp, receipt_id: ReceiptId) -> Answered {
-        let nobody = |answer| Answered { answer, provider: None, dry_run: false };
+impl<P: Ports> AcceptPostback<P> {
+    /// Handles one call. A new postback gets the receipt `receipt_id`.
+    pub async fn handle(&self, call: &Call<'_>, now: Timestamp, receipt_id: ReceiptId) -> HandledCall {
+        let nobody = |answer| HandledCall { answer, provider: None, dry_run: false };
         let faults = envelope_faults(call);
         if !faults.is_empty() {
-            return nobody(Answer::Malformed(faults));
+            return nobody(PostbackAnswer::Malformed(faults));
         }
         let sent = Parameters::split(call.query, call.body);
         if call.token.is_none() {
-            // What is signed must be unambiguous before a signature over it can mean anything.
+            // A signature proves nothing as long as the signed parameters are ambiguous.
             let mut faults = sent.name_faults();
             faults.extend(provider_fault(&sent));
             if !faults.is_empty() {
-                return nobody(Answer::Malformed(faults));
+                return nobody(PostbackAnswer::Malformed(faults));
             }
         }
         let known = match self.admit(call, &sent, now).await {
             Ok(Some(known)) => known,
-            Ok(None) => return nobody(Answer::Unauthorized),
-            Err(unavailable) => return nobody(Answer::Unavailable(unavailable)),
+            Ok(None) => return nobody(PostbackAnswer::Unauthorized),
+            Err(unavailable) => return nobody(PostbackAnswer::Unavailable(unavailable)),
         };
-        let visit = Visit::new(&known.partner, &sent, call.source, now);
-        self.visit(&visit, receipt_id).await
+        let (partner, sent, source) = (&known.partner, &sent, call.source);
+        let call = AuthenticatedCall { partner, sent, source, now, receipt_id, is_resubmitted: false };
+        self.handle_authenticated(&call).await
     }
 
-    /// Handles a request that was refused, once more: everything that follows the credential, by the configuration as it is
-    /// now, and recorded as if the partner had sent it now. The refusal is then marked with the receipt; where it is refused
-    /// again, it stays as it is: the partner has not called. `None` where not all of it was kept.
-    pub async fn resubmit(&self, kept: &Resubmission<'_>, now: Timestamp, receipt_id: ReceiptId) -> Option<Answered> {
+    /// Handles a kept refusal again, as if the partner had sent it now, with its present configuration. All checks after
+    /// the credential apply. If the postback is recorded, the refusal is marked with its receipt. If it is refused again,
+    /// the refusal stays as it is. Returns `None` if the refusal does not hold the whole request.
+    pub async fn resubmit(
+        &self,
+        kept: &Resubmission<'_>,
+        now: Timestamp,
+        receipt_id: ReceiptId,
+    ) -> Option<HandledCall> {
         if !Refusal::is_kept_whole(kept.request) {
             return None;
         }
-        let nobody = |answer| Answered { answer, provider: None, dry_run: false };
+        let nobody = |answer| HandledCall { answer, provider: None, dry_run: false };
         let sent = Parameters::split(kept.request.as_bytes(), b"");
         Some(match self.partners.get(kept.provider, now).await {
             Ok(Some(known)) => {
-                let visit = Visit { is_resubmitted: true, ..Visit::new(&known.partner, &sent, kept.source, now) };
-                let answered = self.visit(&visit, receipt_id).await;
+                let (partner, sent, source) = (&known.partner, &sent, kept.source);
+                let call = AuthenticatedCall { partner, sent, source, now, receipt_id, is_resubmitted: true };
+                let answered = self.handle_authenticated(&call).await;
                 self.mark(kept, answered, now).await
             }
-            Ok(None) => nobody(Answer::Unauthorized),
-            Err(unavailable) => nobody(Answer::Unavailable(unavailable)),
+            Ok(None) => nobody(PostbackAnswer::Unauthorized),
+            Err(unavailable) => nobody(PostbackAnswer::Unavailable(unavailable)),
         })
     }
 
-    /// Marks a refusal that is recorded by now. Where that fails, it is to be sent again: it is a duplicate then.
-    async fn mark(&self, kept: &Resubmission<'_>, mut answered: Answered, now: Timestamp) -> Answered {
-        if let (Answer::Accepted(receipt) | Answer::Duplicate(receipt), false) = (&answered.answer, answered.dry_run) {
+    /// Marks the refusal of a recorded postback. If that fails, the call is unavailable: sent again, it is a duplicate.
+    async fn mark(&self, kept: &Resubmission<'_>, mut answered: HandledCall, now: Timestamp) -> HandledCall {
+        if let (PostbackAnswer::Accepted(receipt) | PostbackAnswer::Duplicate(receipt), false) =
+            (&answered.answer, answered.dry_run)
+        {
             let key = ContentKey::of_refusal(kept.provider, kept.request);
             if let Err(unavailable) = self.refusals.mark_recorded(&key, receipt, now).await {
-                answered.answer = Answer::Unavailable(unavailable);
+                answered.answer = PostbackAnswer::Unavailable(unavailable);
             }
         }
         answered
     }
 
-    /// Everything after the credential.
-    async fn visit(&self, visit: &Visit<'_>, receipt_id: ReceiptId) -> Answered {
-        let answer = self.answer(visit, receipt_id).await.unwrap_or_else(Answer::Unavailable);
-        Answered { answer, provider: Some(visit.partner.provider().clone()), dry_run: visit.dry_run }
+    /// Makes every check after the credential, and records the postback.
+    async fn handle_authenticated(&self, call: &AuthenticatedCall<'_>) -> HandledCall {
+        let answer = self.answer(call).await.unwrap_or_else(PostbackAnswer::Unavailable);
+        HandledCall { answer, provider: Some(call.partner.provider().clone()), dry_run: call.is_dry_run() }
     }
 
-    /// The partner, if there is one and the call carries its credential.
+    /// Returns the partner if it is known and the call has its credential.
     async fn admit(
         &self,
         call: &Call<'_>,
         sent: &Parameters<'_>,
         now: Timestamp,
     ) -> Result<Option<std::sync::Arc<KnownPartner>>, Unavailable> {
-        // A name that cannot be a partner's costs the same hashing as one that could.
+        // An impossible name costs the same hashing as a possible one, so that timing tells nothing.
         let named = Provider::new(call.provider);
         let known = match &named {
             Ok(provider) => self.partners.get(provider, now).await?,
@@ -198,55 +200,55 @@ where
         Ok(known.filter(|_| admitted))
     }
 
-    async fn answer(&self, visit: &Visit<'_>, receipt_id: ReceiptId) -> Result<Answer, Unavailable> {
-        if !visit.partner.admits(visit.source) {
+    async fn answer(&self, call: &AuthenticatedCall<'_>) -> Result<PostbackAnswer, Unavailable> {
+        if !call.partner.admits(call.source) {
             let fault = Fault::whole(
                 FaultCode::AddressNotAllowed,
-                format!("a call from one of the addresses agreed; this one came from {}", visit.source),
+                format!("a call from one of the addresses agreed; this one came from {}", call.source),
                 "call from an agreed address, or ask us to add this one",
             );
-            self.keep_refusal(visit, vec![fault.clone()]).await?;
-            return Ok(Answer::Forbidden(fault));
+            self.keep_refusal(call, vec![fault.clone()]).await?;
+            return Ok(PostbackAnswer::Forbidden(fault));
         }
-        let Some(keys) = self.keys.get(&(), visit.now).await? else {
+        let Some(keys) = self.keys.get(&(), call.now).await? else {
             return Err(Unavailable { service: "secrets", reason: "there are no system keys yet".into() });
         };
-        let provider = visit.partner.provider();
-        match ParsedPostback::parse(visit.sent, provider, visit.partner.rules(), &keys) {
-            Ok(parsed) => self.record(visit, parsed, receipt_id).await,
+        let provider = call.partner.provider();
+        match ParsedPostback::parse(call.sent, provider, call.partner.rules(), &keys) {
+            Ok(parsed) => self.record(call, parsed).await,
             Err(faults) => {
-                self.keep_refusal(visit, faults.clone()).await?;
-                Ok(Answer::Malformed(faults))
+                self.keep_refusal(call, faults.clone()).await?;
+                Ok(PostbackAnswer::Malformed(faults))
             }
         }
     }
 
     async fn record(
         &self,
-        visit: &Visit<'_>,
+        call: &AuthenticatedCall<'_>,
         parsed: ParsedPostback,
-        receipt_id: ReceiptId,
-    ) -> Result<Answer, Unavailable> {
+    ) -> Result<PostbackAnswer, Unavailable> {
         let transaction_id = parsed.postback.transaction_id.clone();
-        let receipt = Receipt { transaction_id, receipt_id, received_at: visit.now, ignored: parsed.ignored };
+        let (receipt_id, received_at) = (call.receipt_id.clone(), call.now);
+        let receipt = Receipt { transaction_id, receipt_id, received_at, ignored: parsed.ignored };
         let ours = RecordedPostback { postback: parsed.postback, receipt };
-        let recorded = if visit.dry_run {
+        let recorded = if call.is_dry_run() {
             let found = self.postbacks.find(&ours.postback.provider, &ours.receipt.transaction_id).await?;
             found.map_or(Recorded::Fresh, |original| Recorded::Existing(Box::new(original)))
         } else {
             self.postbacks.record(&ours).await?
         };
         let original = match recorded {
-            Recorded::Fresh => return Ok(Answer::Accepted(ours.receipt)),
-            // The client repeated our own write after its first answer was lost: this is that write.
+            Recorded::Fresh => return Ok(PostbackAnswer::Accepted(ours.receipt)),
+            // The client repeated our own write after its answer was lost. The existing postback is ours.
             Recorded::Existing(original) if original.receipt.receipt_id == ours.receipt.receipt_id => {
-                return Ok(Answer::Accepted(original.receipt));
+                return Ok(PostbackAnswer::Accepted(original.receipt));
             }
             Recorded::Existing(original) => original,
         };
         let differences = original.postback.content.differences(&ours.postback.content);
         if differences.is_empty() {
-            return Ok(Answer::Duplicate(original.receipt));
+            return Ok(PostbackAnswer::Duplicate(original.receipt));
         }
         let RecordedPostback { postback, receipt } = ours;
         let conflict = Conflict {
@@ -254,14 +256,19 @@ where
             transaction_id: receipt.transaction_id,
             content: postback.content,
             differences,
-            received_at: visit.now,
+            received_at: call.now,
         };
-        self.settle(visit, conflict, original.receipt).await
+        self.settle(call, conflict, original.receipt).await
     }
 
-    /// Keeps a conflict; one that an operator has accepted as a correction is none any more.
-    async fn settle(&self, visit: &Visit<'_>, conflict: Conflict, original: Receipt) -> Result<Answer, Unavailable> {
-        let accepted = if visit.dry_run {
+    /// Keeps a conflict. An accepted conflict counts as a duplicate with the correction's receipt.
+    async fn settle(
+        &self,
+        call: &AuthenticatedCall<'_>,
+        conflict: Conflict,
+        original: Receipt,
+    ) -> Result<PostbackAnswer, Unavailable> {
+        let accepted = if call.is_dry_run() {
             self.refusals.find_correction(&conflict).await?
         } else {
             match self.refusals.keep_conflict(&conflict).await? {
@@ -270,45 +277,44 @@ where
             }
         };
         if let Some(receipt) = accepted {
-            return Ok(Answer::Duplicate(receipt));
+            return Ok(PostbackAnswer::Duplicate(receipt));
         }
-        let names = &visit.partner.rules().names;
+        let names = &call.partner.rules().names;
         let under_its_name = |difference: Difference| (names.of(difference.field).to_owned(), difference);
         let differences = conflict.differences.into_iter().map(under_its_name).collect();
         let (transaction_id, sent) = (conflict.transaction_id, conflict.content);
-        Ok(Answer::Conflict(Box::new(Contradiction { transaction_id, original, differences, sent })))
+        Ok(PostbackAnswer::Conflict(Box::new(Contradiction { transaction_id, original, differences, sent })))
     }
 
-    async fn keep_refusal(&self, visit: &Visit<'_>, faults: Vec<Fault>) -> Result<(), Unavailable> {
-        if visit.dry_run || visit.is_resubmitted {
+    async fn keep_refusal(&self, call: &AuthenticatedCall<'_>, faults: Vec<Fault>) -> Result<(), Unavailable> {
+        if call.is_dry_run() || call.is_resubmitted {
             return Ok(());
         }
-        let Visit { partner, sent, source, now, .. } = *visit;
-        let refusal = Refusal::of((partner.provider(), partner.rules()), sent, source, faults, now);
+        let partner = (call.partner.provider(), call.partner.rules());
+        let refusal = Refusal::of(partner, call.sent, call.source, faults, call.now);
         self.refusals.keep_refusal(&refusal).await
     }
 }
 
-/// A call whose partner is known.
-struct Visit<'a> {
+/// A call with a good credential.
+struct AuthenticatedCall<'a> {
     partner: &'a Partner,
     sent: &'a Parameters<'a>,
     source: IpAddr,
     now: Timestamp,
-    dry_run: bool,
-    /// Not the partner's own call: an operator sends again what is kept.
+    /// The receipt of the postback, if it is new.
+    receipt_id: ReceiptId,
+    /// Is true if an operator sends a kept refusal again.
     is_resubmitted: bool,
 }
 
-impl<'a> Visit<'a> {
-    /// A partner's call.
-    fn new(partner: &'a Partner, sent: &'a Parameters<'a>, source: IpAddr, now: Timestamp) -> Self {
-        let dry_run = sent.raw(DRY_RUN) == Some(b"true");
-        Self { partner, sent, source, now, dry_run, is_resubmitted: false }
+impl AuthenticatedCall<'_> {
+    fn is_dry_run(&self) -> bool {
+        self.sent.raw(DRY_RUN) == Some(b"true")
     }
 }
 
-/// What is looked at before anything is read: size and content type.
+/// Returns the faults of size and content type.
 fn envelope_faults(call: &Call<'_>) -> Vec<Fault> {
     let mut faults = Parameters::size_faults(call.query, call.body);
     if !call.body.is_empty() {
@@ -324,7 +330,7 @@ fn envelope_faults(call: &Call<'_>) -> Vec<Fault> {
     faults
 }
 
-/// Under a signature, `provider` is signed as the path says it: one that is sent besides would stand twice.
+/// Returns a fault if a signed call sends `provider`, because the signature already covers it from the path.
 fn provider_fault(sent: &Parameters<'_>) -> Option<Fault> {
     sent.raw("provider").map(|_| {
         let expected = "no parameter of this name: the path says it already, and it is signed from there";

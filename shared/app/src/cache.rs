@@ -1,4 +1,4 @@
-//! Configuration in memory: fresh for a while, stale rather than down, bounded.
+//! Caches configuration in memory, bounded in number and age. A stale value may be used while its source is down.
 
 use std::{
     num::NonZeroUsize,
@@ -11,27 +11,27 @@ use tracing::warn;
 
 use crate::ports::{Source, Unavailable};
 
-/// How long things are taken for true, and how many are held.
+/// The limits of a cache.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CachePolicy {
-    /// How long after it was read a value is used without asking again.
+    /// How long a value is used before the source is read again.
     pub fresh: SignedDuration,
-    /// The same for "there is none": shorter, so that a new partner is not turned away for long.
+    /// How long the absence of a value is remembered. It is shorter, so that a new partner is soon admitted.
     pub unknown_fresh: SignedDuration,
-    /// How long after a failed read a stale value is used before the source is tried again.
+    /// How long a stale value is used after a failed read before the source is read again.
     pub retry_after: SignedDuration,
-    /// How many values are held.
+    /// How many values are held, and how many absent keys.
     pub capacity: NonZeroUsize,
-    /// What becomes of a stale value when the source is down.
+    /// Says if a stale value is used while the source is down.
     pub stale: Stale,
 }
 
-/// What becomes of a stale value when its source is down.
+/// The use of a stale value while its source is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stale {
-    /// It is used, however old: an old agreement is better than none.
+    /// The value is used, however old it is. An old agreement is better than none.
     Used,
-    /// It is not: what it would permit may have been forbidden since.
+    /// The value is not used, because it may permit something that was forbidden meanwhile.
     Refused,
 }
 
@@ -47,33 +47,32 @@ impl Default for CachePolicy {
     }
 }
 
-/// A [`Source`] with its last answers in memory.
+/// A [`Source`] whose last answers are in memory.
 ///
-/// Keys without a value have a cache of their own, so that a flood of invented names cannot push out real ones.
+/// Keys without a value have a cache of their own, so that a flood of invented names cannot push out real values.
 pub struct Cache<S: Source> {
     source: S,
     policy: CachePolicy,
-    known: Mutex<LruCache<S::Key, Entry<S::Value>>>,
+    known: Mutex<LruCache<S::Key, CachedValue<S::Value>>>,
     unknown: Mutex<LruCache<S::Key, Timestamp>>,
 }
 
 #[derive(Debug)]
-struct Entry<V> {
+struct CachedValue<V> {
     value: Arc<V>,
-    /// Until when it is used without asking.
+    /// The instant from which the source is read again.
     good_until: Timestamp,
 }
 
 impl<S: Source> Cache<S> {
-    /// An empty cache before this source.
+    /// Returns an empty cache of this source.
     pub fn new(source: S, policy: CachePolicy) -> Self {
         let (known, unknown) = (LruCache::new(policy.capacity), LruCache::new(policy.capacity));
         Self { source, policy, known: Mutex::new(known), unknown: Mutex::new(unknown) }
     }
 
-    /// The value of this key, or `None` when there is none.
-    ///
-    /// Fails only when the source does, and nothing in memory may be used instead.
+    /// Returns the value of this key, or `None` if the source has none. Fails if the source fails and no value in memory may
+    /// be used instead.
     pub async fn get(&self, key: &S::Key, now: Timestamp) -> Result<Option<Arc<S::Value>>, Unavailable> {
         let held = self.held(key);
         if let Some((value, good_until)) = &held
@@ -91,9 +90,9 @@ impl<S: Source> Cache<S> {
                 lock(&self.unknown).put(key.clone(), now + self.policy.unknown_fresh);
                 Ok(None)
             }
-            // A minute-old agreement is better than none; and asking at each call would only make each one slow.
+            // The stale value is held for a while, because a read at each call would make each call slow.
             (Err(unavailable), Some((value, _))) if self.policy.stale == Stale::Used => {
-                let words = "configuration cannot be read: what is in memory is used, however old";
+                let words = "configuration cannot be read; the value in memory is used, however old";
                 warn!(configuration_stale = 1, reason = %unavailable, "{words}");
                 Ok(Some(self.hold(key, value, now + self.policy.retry_after)))
             }
@@ -111,12 +110,12 @@ impl<S: Source> Cache<S> {
 
     fn hold(&self, key: &S::Key, value: Arc<S::Value>, good_until: Timestamp) -> Arc<S::Value> {
         lock(&self.unknown).pop(key);
-        lock(&self.known).put(key.clone(), Entry { value: Arc::clone(&value), good_until });
+        lock(&self.known).put(key.clone(), CachedValue { value: Arc::clone(&value), good_until });
         value
     }
 }
 
-/// The lock, poisoned or not: every critical section here leaves the cache whole.
+/// Locks, even after a panic, because every critical section leaves the cache consistent.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -127,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers what it is set to, and counts how often it was asked.
+    /// A source that returns a set answer and counts its reads.
     struct Fake {
         answer: Mutex<Result<Option<u32>, Unavailable>>,
         asked: AtomicUsize,
@@ -188,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stale_value_is_better_than_none_and_a_source_that_is_down_is_not_asked_at_each_call() {
+    async fn a_stale_value_is_used_while_the_source_is_down() {
         let rig = Rig::new(Ok(Some(1)));
         assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
         rig.set(Err(down()));
@@ -200,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_what_is_stale_is_refused_nothing_is_used_a_minute_after_it_was_read() {
+    async fn a_cache_that_refuses_stale_values_uses_none_after_a_minute() {
         let rig = Rig::with(Ok(Some(1)), Stale::Refused);
         assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
         rig.set(Err(down()));
@@ -211,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_gone_is_gone_after_a_minute_and_what_is_new_is_there_after_ten_seconds() {
+    async fn a_removal_shows_after_a_minute_and_a_new_key_after_10_s() {
         let rig = Rig::new(Ok(None));
         assert_eq!(rig.get(0, 0).await, Ok(None));
         rig.set(Ok(Some(1)));
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flood_of_invented_names_does_not_push_out_a_real_one() {
+    async fn a_flood_of_invented_names_pushes_out_no_real_value() {
         let rig = Rig::new(Ok(Some(1)));
         assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
         rig.set(Ok(None));

@@ -1,4 +1,4 @@
-//! The catalogue of campaigns in memory: its pointer is asked for every so often, and the whole is read only when it has
+//! Holds the catalogue of campaigns in memory. Polls its version, and reads the whole catalogue only if the version has
 //! changed.
 
 use std::{
@@ -16,45 +16,49 @@ use domain::{
 
 use crate::ports::{Catalogues, Published, Surroundings, Unavailable};
 
-/// A catalogue, and when it was certainly still current.
+/// A catalogue with an instant at which it was certainly current.
 #[derive(Debug, Clone)]
-pub struct Held {
+pub struct HeldCatalogue {
     catalogue: Arc<Catalogue>,
-    /// Taken before its pointer was read: the older way round.
+    /// The instant before the version was read.
     loaded_at: UnixMillis,
 }
 
-impl Held {
-    /// The catalogue as something that may be dropped for, if it is young enough. `now` is taken after everything that is
-    /// decided by it was read.
+impl HeldCatalogue {
+    /// Returns the catalogue if it is fresh enough to discard events against. `now` must be read after all data that the
+    /// catalogue is to decide about.
     pub fn fresh(&self, now: UnixMillis, timing: &Timing) -> Option<Fresh<'_>> {
         self.catalogue.fresh(self.loaded_at, now, timing)
     }
 }
 
-/// [`Catalogues`] with the last answer in memory.
+/// [`Catalogues`] whose last answer is in memory.
 #[derive(Debug)]
 pub struct CurrentCatalogue<C> {
     source: C,
     poll: Duration,
-    held: Mutex<Option<Held>>,
+    held: Mutex<Option<HeldCatalogue>>,
 }
 
 impl<C: Catalogues> CurrentCatalogue<C> {
-    /// Nothing in memory yet, before this source, whose pointer is asked for when the last answer is older than `poll`.
+    /// Returns an empty holder that polls this source when its last answer is older than `poll`.
     pub fn new(source: C, poll: Duration) -> Self {
         Self { source, poll, held: Mutex::new(None) }
     }
 
-    /// The catalogue as of at most a poll ago; when its source is down, the last one, however old. Whether that is young
-    /// enough is for [`Held::fresh`] to say.
-    pub async fn recent(&self, clock: &impl Surroundings) -> Result<Held, Unavailable> {
+    /// Returns the catalogue as of at most one poll ago, or, while the source is down, the last one, however old.
+    /// [`HeldCatalogue::fresh`] checks the age.
+    pub async fn recent(&self, clock: &impl Surroundings) -> Result<HeldCatalogue, Unavailable> {
         let loaded = self.loaded_since(clock.now().minus(self.poll), clock).await;
         loaded.or_else(|unavailable| self.lock().clone().ok_or(unavailable))
     }
 
-    /// A catalogue that was current at this instant or later.
-    pub async fn loaded_since(&self, since: UnixMillis, clock: &impl Surroundings) -> Result<Held, Unavailable> {
+    /// Returns a catalogue that was current at this instant or later.
+    pub async fn loaded_since(
+        &self,
+        since: UnixMillis,
+        clock: &impl Surroundings,
+    ) -> Result<HeldCatalogue, Unavailable> {
         let before = self.lock().clone();
         let now = clock.now();
         if let Some(held) = &before
@@ -70,17 +74,17 @@ impl<C: Catalogues> CurrentCatalogue<C> {
                 return Err(Unavailable { service: "catalogue", reason: "none was published".into() });
             }
         };
-        let loaded = Held { catalogue, loaded_at: now };
+        let loaded = HeldCatalogue { catalogue, loaded_at: now };
         let mut held = self.lock();
-        // Whoever asked later has the newer one, whoever is answered first. A clock that was set back is no such case.
+        // The later poll has the newer catalogue, even if it is answered first. The exception is a clock that was set back.
         if held.as_ref().is_none_or(|held| held.loaded_at <= now || clock.now() < held.loaded_at) {
             *held = Some(loaded.clone());
         }
         Ok(loaded)
     }
 
-    /// The lock, poisoned or not: what it guards is replaced whole.
-    fn lock(&self) -> MutexGuard<'_, Option<Held>> {
+    /// Locks, even after a panic, because the guarded value is replaced whole.
+    fn lock(&self) -> MutexGuard<'_, Option<HeldCatalogue>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

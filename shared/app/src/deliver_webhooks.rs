@@ -1,23 +1,26 @@
-//! A message says that an attempt is due: claim it, call the partner, record what came back, send the next message.
+//! Handles messages that say that an attempt is due: claims the attempt, calls the partner, records the result, and sends
+//! the next message.
 //!
-//! What is to be done is the domain's to say ([`domain::outbound::delivery`]); here is who does it, and in which order. **Why a crash
-//! anywhere is harmless.** A message is acknowledged last. Killed
+//! The domain decides what to do ([`domain::outbound::delivery`]). This module does it in the right order.
 //!
-//! - before the claim is stored: nothing has happened, and the message comes back;
-//! - after it, with or without the request: nobody else may make the attempt until the claim expires, and a claim is held
-//!   for longer than its worker can live. Then the message that comes back makes the attempt again: the one repeated
-//!   request that a crash in mid-attempt costs;
+//! **A crash anywhere is harmless**, because a message is acknowledged last. A worker may be killed
+//!
+//! - before the claim is stored: nothing has happened, and the message comes back.
+//! - after the claim, with or without the request: nobody else may make the attempt until the claim expires, and a claim
+//!   lasts longer than its worker can live. Then the message comes back and the attempt is made again. This is the only
+//!   repeated request, and it needs a crash in the middle of an attempt.
 //! - after the record, before the next message is sent: the message comes back, finds its attempt recorded under its own
-//!   ticket, and sends the next one;
-//! - after that: the message comes back, and sends the next one once more. Two messages of one attempt make one request,
-//!   since one of them finds the other's claim or record.
+//!   ticket, and sends the next message.
+//! - after the next message is sent: the message comes back and sends the next message again. Two messages of one attempt
+//!   make one request, because one of them finds the other's claim or record.
 //!
-//! **Two writes an attempt, and no read.** A message says which revision of the delivery it was made for. While that
-//! stands, all that the message says is so: the claim is stored unread, on condition of the revision, and the store answers
-//! with the delivery. Where it has changed the store answers with what it is now, and the rules decide about that.
+//! **An attempt costs two writes and no read.** A message names the revision of the delivery for which it was made. As long
+//! as the delivery has that revision, everything in the message is true. So the claim is stored without a read, on
+//! condition of the revision, and the store returns the delivery. If the revision has changed, the store returns the
+//! present delivery, and the domain decides about that one.
 //!
-//! A failed re-enqueue is never acknowledged, and what cannot be recorded is tried again for as long as the function
-//! lives: a store that is down for a minute costs no second request.
+//! A message whose next message could not be sent is never acknowledged. A record that fails is tried again for as long as
+//! the function lives, so a store that is down for a minute costs no second request.
 
 mod worker;
 
@@ -37,171 +40,163 @@ use thiserror::Error;
 use self::worker::Worker;
 use crate::{
     cache::Cache,
-    ports::{DeadLetters, Deliveries, KnownRecipient, PartnerServers, ResendQueue, Source, Surroundings, Unavailable},
+    ports::{DeadLetters, KnownRecipient, Ports, ResendQueue, Surroundings, Unavailable},
 };
 
-/// A message of either queue.
+/// A message of `webhooks` or `webhook-retries`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
-    /// What it is called when it must come again.
+    /// The queue's id of the message.
     pub id: String,
-    /// What it says, or why it cannot be read.
+    /// The message, or why it cannot be read.
     pub message: Result<Message, String>,
-    /// The whole message as it came.
+    /// The whole body as it came.
     pub whole: String,
 }
 
-/// What came of a message.
+/// The result of handling a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// The attempt was made and is recorded; the next one's message is sent, if there is one.
+pub enum MessageOutcome {
+    /// The attempt was made and recorded, and the message of the next attempt, if any, was sent.
     Attempted(Attempted),
-    /// It is sent again with this delay: its time has not come, or its campaign is paused.
+    /// The message was sent again with a delay, because it is not due yet or its campaign is paused.
     Hopped {
-        /// 1 to 900.
+        /// The delay, 1 to 900.
         delay_seconds: u16,
     },
-    /// Its attempt was recorded already; the next one's message is sent now.
+    /// The attempt had been recorded before. The message of the next attempt was sent now.
     SentNext,
-    /// Its campaign is over: the delivery is cancelled.
+    /// The delivery was cancelled, because its campaign is archived.
     Cancelled,
-    /// There was nothing to do for it.
+    /// The message needed no work.
     Done(NoWorkReason),
-    /// It must come again after somebody else's claim, which lives until then.
+    /// The message must come again after another worker's claim has expired.
     Waits {
-        /// When that claim expires.
+        /// The expiry of that claim.
         until: UnixMillis,
     },
-    /// It cannot be read, and has been set aside for this reason.
+    /// The message cannot be read and was set aside for this reason.
     SetAside(String),
-    /// It must come again.
+    /// The message must come again.
     Failed(Failure),
 }
 
-/// An attempt, as it was recorded.
+/// A recorded attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempted {
-    /// What it ended with.
+    /// The partner's status, or the fault.
     pub outcome: attempt::AttemptOutcome,
-    /// How long it took, in milliseconds.
+    /// The duration of the attempt.
     pub duration_ms: u32,
-    /// How the delivery ended with it; none if it is sent again.
+    /// How the delivery ended, if this attempt ended it.
     pub ending: Option<Ending>,
 }
 
-/// Why a message must come again. None of it is the partner's fault, and none spends an attempt.
+/// A reason for which a message must come again. No reason is the partner's fault, and none spends an attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Failure {
     /// A service failed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// There is no such partner.
+    /// The partner is unknown.
     #[error("there is no partner of this name")]
     UnknownPartner,
     /// The partner has no such campaign.
     #[error("the partner has no campaign of this name")]
     UnknownCampaign,
-    /// The campaign's webhook cannot be called from here.
+    /// The campaign's webhook must not be called from here.
     #[error("the campaign's webhook cannot be called: {0}")]
     Misconfigured(String),
-    /// The message is of no delivery.
+    /// The delivery is unknown.
     #[error("there is no delivery of this id")]
     NoDelivery,
-    /// Others changed the delivery all the time.
+    /// Others changed the delivery at each try.
     #[error("the delivery was changed by others {} times in a row", worker::TRIES)]
     Contended,
-    /// The function's time would not do for an attempt.
+    /// The rest of the function's time is too short for an attempt.
     #[error("too little of the function's time is left")]
     OutOfTime,
 }
 
-/// The use case, over its ports.
-pub struct DeliverWebhooks<R: Source, D, Q, H, L, S> {
-    /// The partners, in memory for less than a minute.
-    pub recipients: Cache<R>,
-    /// The deliveries.
-    pub deliveries: D,
-    /// The queue of resends, and of everything that waits.
-    pub resends: Q,
-    /// The partners' servers.
-    pub partners: H,
-    /// Where messages go that cannot be read.
-    pub dead_letters: L,
-    /// The clock and the dice.
-    pub surroundings: S,
-    /// How long claims are held and paused messages wait.
+/// Delivers webhooks.
+pub struct DeliverWebhooks<P: Ports> {
+    /// Reads partners with the secrets of their webhooks.
+    pub recipients: Cache<P::Recipients>,
+    /// Changes deliveries.
+    pub deliveries: P::Deliveries,
+    /// Sends resends and everything that waits.
+    pub resends: P::Resends,
+    /// Calls partners' servers.
+    pub partners: P::Servers,
+    /// Sets unreadable messages aside.
+    pub dead_letters: P::DeadLetters,
+    /// Tells the time and draws random values.
+    pub surroundings: P::Surroundings,
+    /// Says how long claims last and paused messages wait.
     pub pace: DeliveryPace,
-    /// How long an attempt and what belongs to it may take.
+    /// Limits the time of an attempt.
     pub time: AttemptTime,
 }
 
-/// How long the parts of an attempt may take at most.
+/// Limits the time of each part of an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AttemptTime {
-    /// The request.
+    /// The limit of the request.
     pub request: std::time::Duration,
-    /// One operation of the store or the queue, the client's own repeats included.
+    /// The limit of one operation of the store or the queue, including the client's retries.
     pub operation: std::time::Duration,
 }
 
 impl AttemptTime {
-    /// The operations around one attempt that follow each other: the claim; a record that loses against another, its
-    /// read and its second write; the next message. Before them, the partner's configuration.
+    /// Counts the operations of an attempt that follow each other at worst: the partner's configuration; the claim; a
+    /// record that loses against another one, the read after it and the second record; the next message.
     pub const OPERATIONS: u32 = 6;
 
-    /// How much of the function's time an attempt needs in all.
+    /// Returns how long a whole attempt may take.
     pub fn whole(&self) -> std::time::Duration {
         self.request + self.operation * Self::OPERATIONS
     }
 
-    /// How much of it when the claim is about to be stored.
+    /// Returns how long an attempt may take from its claim on.
     fn claim_onwards(&self) -> std::time::Duration {
         self.request + self.operation * (Self::OPERATIONS - 1)
     }
 }
 
-impl<R, D, Q, H, L, S> DeliverWebhooks<R, D, Q, H, L, S>
-where
-    R: Source<Key = Provider, Value = KnownRecipient>,
-    D: Deliveries,
-    Q: ResendQueue,
-    H: PartnerServers,
-    L: DeadLetters,
-    S: Surroundings,
-{
-    /// Handles a batch, all of it at the same time: one outcome for each message, in order. None waits for another's
-    /// partner. `deadline` is when the function is ended.
-    pub async fn handle(&self, batch: &[Received], deadline: UnixMillis) -> Vec<Outcome> {
+impl<P: Ports> DeliverWebhooks<P> {
+    /// Handles all messages of a batch at the same time, so that none waits for another's partner. Returns one outcome for
+    /// each message, in order. The function is ended at `deadline`.
+    pub async fn handle(&self, batch: &[Received], deadline: UnixMillis) -> Vec<MessageOutcome> {
         self.read_recipients(batch).await;
         join_all(batch.iter().map(|received| self.one(received, deadline))).await
     }
 
-    /// Each partner of a batch is read once, however many of its messages have come together.
+    /// Reads each partner of a batch once, however many messages it has.
     async fn read_recipients(&self, batch: &[Received]) {
         let now = self.surroundings.now();
         let due =
             batch.iter().filter_map(|received| received.message.as_ref().ok()).filter(|due| due.hop(now).is_none());
         let providers: BTreeSet<&Provider> = due.map(|message| &message.provider).collect();
-        // What fails here is asked for again, and told, for each message.
+        // A failed read is repeated, and reported, for each message.
         let _ = join_all(providers.into_iter().map(|provider| self.recipients.get(provider, now.timestamp()))).await;
     }
 
-    async fn one(&self, received: &Received, deadline: UnixMillis) -> Outcome {
+    async fn one(&self, received: &Received, deadline: UnixMillis) -> MessageOutcome {
         let message = match &received.message {
             Ok(message) => message,
             Err(reason) => {
                 return match self.dead_letters.set_aside(&received.whole, reason).await {
-                    Ok(()) => Outcome::SetAside(reason.clone()),
-                    Err(unavailable) => Outcome::Failed(unavailable.into()),
+                    Ok(()) => MessageOutcome::SetAside(reason.clone()),
+                    Err(unavailable) => MessageOutcome::Failed(unavailable.into()),
                 };
             }
         };
-        self.deliver(message, deadline).await.unwrap_or_else(Outcome::Failed)
+        self.deliver(message, deadline).await.unwrap_or_else(MessageOutcome::Failed)
     }
 
-    async fn deliver(&self, message: &Message, deadline: UnixMillis) -> Result<Outcome, Failure> {
+    async fn deliver(&self, message: &Message, deadline: UnixMillis) -> Result<MessageOutcome, Failure> {
         let now = self.surroundings.now();
-        // The message says when it is due: until then nothing need be read.
+        // A message that is not due yet costs no read.
         if let Some(delay_seconds) = message.hop(now) {
             return self.hop(message, delay_seconds).await;
         }
@@ -215,9 +210,9 @@ where
         Worker { ports: self, message, callee, secrets: &partner.secrets, mark, deadline }.work().await
     }
 
-    async fn hop(&self, message: &Message, delay_seconds: u16) -> Result<Outcome, Failure> {
+    async fn hop(&self, message: &Message, delay_seconds: u16) -> Result<MessageOutcome, Failure> {
         self.resends.send(message, delay_seconds).await?;
-        Ok(Outcome::Hopped { delay_seconds })
+        Ok(MessageOutcome::Hopped { delay_seconds })
     }
 }
 

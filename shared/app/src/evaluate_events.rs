@@ -1,21 +1,21 @@
-//! From what GG3 reports about its users to the webhooks that are owed for it.
+//! Turns GG3's events about its users into the webhooks that are owed for them.
 //!
-//! The users of a batch take the same steps side by side: one consistent read of all, everything that the batch says about
-//! each applied at once, each delivery owed put, all of them sent in as few requests as there can be, and for each user one
-//! write, last. Who fails at a step drops out alone. What changes nothing writes nothing.
+//! All users of a batch take the same steps together: one consistent read of all, all of the batch's events applied to each
+//! user at once, a put for each delivery owed, all messages in as few requests as possible, and last one write for each
+//! user. A user whose step fails drops out alone. Events that change nothing write nothing.
 //!
-//! **Why a crash anywhere is harmless.** A message is acknowledged only after all of its user's steps are done; until
-//! then it comes back, and applying an event is idempotent and independent of order. Killed
+//! **A crash anywhere is harmless**, because a message is acknowledged only after all steps of its user. Until then it comes
+//! back, and applying an event is idempotent and independent of order. A worker may be killed
 //!
-//! - before the write, the participant is as it was: the same events make the same deliveries owed again. Each has the
-//!   same id, so the put finds the one that is there, and it is sent again unless its first attempt has begun, which is
-//!   when a message has certainly arrived. Put and not sent, sent and not written: neither is lost, and a second message
-//!   finds the attempt claimed;
-//! - after the write, everything owed is put and sent already, and the event that comes back changes nothing.
+//! - before the write: the participant is as it was, and the same events make the same deliveries owed again. Each has the
+//!   same id, so the put finds the existing delivery. Its message is sent again unless its first attempt has begun, which
+//!   proves that a message arrived. So a delivery is not lost if it was put and not sent, or sent and the participant not
+//!   written. A second message finds the attempt claimed.
+//! - after the write: everything owed is put and sent, and the event that comes back changes nothing.
 //!
-//! That is why the mark "reached" is written after what it stands for, never before. A write that lost against another
-//! evaluator starts over from what that one wrote. And since nothing is dropped but for a fresh catalogue, asked after the
-//! participants were read, an event that a new campaign needs is never lost to an old snapshot.
+//! Therefore the mark "reached" is written after the deliveries for which it stands. A write that loses against another
+//! evaluator starts over from the participant that the other one wrote. An event is dropped only by a fresh catalogue that
+//! was loaded after the participants were read, so an old snapshot never loses an event that a new campaign needs.
 
 mod sorting;
 mod steps;
@@ -26,90 +26,81 @@ use thiserror::Error;
 
 use crate::{
     current_catalogue::CurrentCatalogue,
-    ports::{Catalogues, DeadLetters, NewDeliveries, Participants, Surroundings, Unavailable, WebhookQueue},
+    ports::{DeadLetters, Ports, Unavailable},
 };
 use steps::User;
 
-/// How many users, or dead letters, of a batch are handled at the same time: all of a batch of ten.
+/// Limits how many users, or dead letters, are handled at the same time: all of a batch of ten.
 const AT_ONCE: usize = 10;
-/// How often a user is read again in a batch because somebody else has written. Each time somebody has got on.
+/// Limits how often a user is tried in a batch because a rival wrote it. Each rival's write is progress.
 const TRIES: usize = 8;
 
-/// A message of the queue.
+/// A message of `gg3-events`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Received {
-    /// What it is called when it must come again.
+    /// The queue's id of the message.
     pub id: String,
-    /// What it says, whole.
+    /// The whole body.
     pub body: String,
-    /// When the queue received it.
+    /// The instant at which the queue received it.
     pub received_at: UnixMillis,
 }
 
-/// What came of a message.
+/// The result of handling an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
-    /// It is applied; with the other events of its user it made so many deliveries owed.
+pub enum EventOutcome {
+    /// The event was applied to its user.
     Applied {
-        /// How many.
+        /// How many deliveries it and the user's other events of the batch made owed.
         owed: usize,
     },
-    /// It says nothing new of its user.
+    /// The event says nothing new about its user.
     Unchanged,
-    /// No campaign could need it.
+    /// No campaign could need the event.
     NotNeeded,
-    /// It is of a type, named here, that means nothing.
+    /// The event has this type, which is unknown.
     UnknownType(String),
-    /// It is malformed, and has been set aside for this reason.
+    /// The event is malformed and was set aside for this reason.
     SetAside(String),
-    /// It must come again.
+    /// The event must come again.
     Failed(Failure),
 }
 
-/// Why a message must come again.
+/// A reason for which an event must come again.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Failure {
     /// A service failed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// The catalogue in memory is too old to drop anything for, and its source is down.
+    /// The catalogue in memory is too old to discard events against, and its source is down.
     #[error("the catalogue of campaigns is too old")]
     StaleCatalogue,
-    /// Others wrote the same participant all the time.
+    /// Others wrote the same participant at each try.
     #[error("the participant was written by others {TRIES} times in a row")]
     Contended,
 }
 
-/// The use case, over its ports.
-#[derive(Debug)]
-pub struct EvaluateEvents<C, P, D, Q, L, S> {
-    /// The campaigns.
-    pub catalogue: CurrentCatalogue<C>,
-    /// The participants.
-    pub participants: P,
-    /// The deliveries.
-    pub deliveries: D,
-    /// The queue of first attempts.
-    pub queue: Q,
-    /// Where malformed events go.
-    pub dead_letters: L,
-    /// The clock and the dice.
-    pub surroundings: S,
-    /// How old the catalogue may be, and how far ahead an event.
+/// Evaluates events.
+pub struct EvaluateEvents<P: Ports> {
+    /// Reads the campaigns.
+    pub catalogue: CurrentCatalogue<P::Catalogues>,
+    /// Stores participants.
+    pub participants: P::Participants,
+    /// Puts deliveries.
+    pub deliveries: P::NewDeliveries,
+    /// Sends first attempts.
+    pub queue: P::Webhooks,
+    /// Sets malformed events aside.
+    pub dead_letters: P::DeadLetters,
+    /// Tells the time and draws random values.
+    pub surroundings: P::Surroundings,
+    /// Limits the age of the catalogue and how far ahead events may be dated.
     pub timing: Timing,
 }
 
-impl<C, P, D, Q, L, S> EvaluateEvents<C, P, D, Q, L, S>
-where
-    C: Catalogues,
-    P: Participants,
-    D: NewDeliveries,
-    Q: WebhookQueue,
-    L: DeadLetters,
-    S: Surroundings,
-{
-    /// Handles a batch: one outcome for each message, in order. None fails with another user's.
-    pub async fn handle(&self, batch: &[Received]) -> Vec<Outcome> {
+impl<P: Ports> EvaluateEvents<P> {
+    /// Handles a batch. Returns one outcome for each message, in order. No user's failure harms another user.
+    pub async fn handle(&self, batch: &[Received]) -> Vec<EventOutcome> {
         let mut sorted = self.sort(batch).await;
         let users = sorted.users.into_iter().map(|(user_id, events)| User::new(user_id, events));
         let evaluated = async {
@@ -120,41 +111,46 @@ where
             sorted.refused.into_iter().map(|(at, reason)| async move { (at, self.set_aside(batch, at, reason).await) });
         let refused = stream::iter(refused).buffer_unordered(AT_ONCE).collect::<Vec<_>>();
         let (refused, evaluated) = join(refused, evaluated).await;
-        let evaluated: Vec<Vec<(usize, Outcome)>> = evaluated.buffer_unordered(AT_ONCE).collect().await;
+        let evaluated: Vec<Vec<(usize, EventOutcome)>> = evaluated.buffer_unordered(AT_ONCE).collect().await;
         sorted.outcomes.extend(refused.into_iter().chain(evaluated.into_iter().flatten()));
-        // Every message has an outcome. If one had none, coming again would be the safe thing.
-        let forgotten = || Outcome::Failed(Failure::StaleCatalogue);
+        // Every message has an outcome. A message without one would safely come again.
+        let forgotten = || EventOutcome::Failed(Failure::StaleCatalogue);
         (0..batch.len()).map(|at| sorted.outcomes.remove(&at).unwrap_or_else(forgotten)).collect()
     }
 
-    /// What came of each of a user's events.
-    async fn conclude(&self, batch: &[Received], user: User, result: Result<(), Failure>) -> Vec<(usize, Outcome)> {
+    /// Returns the outcome of each event of a user.
+    async fn conclude(
+        &self,
+        batch: &[Received],
+        user: User,
+        result: Result<(), Failure>,
+    ) -> Vec<(usize, EventOutcome)> {
         let mut outcomes = Vec::with_capacity(user.events.len());
         for (at, event) in user.places.into_iter().zip(&user.events) {
             let outcome = match &result {
-                Err(failure) => Outcome::Failed(failure.clone()),
+                Err(failure) => EventOutcome::Failed(failure.clone()),
                 Ok(()) if user.refused.contains(event.event().id.as_str()) => {
                     self.set_aside(batch, at, FULL.to_owned()).await
                 }
-                Ok(()) if user.changed => Outcome::Applied { owed: user.owed },
-                Ok(()) => Outcome::Unchanged,
+                Ok(()) if user.changed => EventOutcome::Applied { owed: user.owed },
+                Ok(()) => EventOutcome::Unchanged,
             };
             outcomes.push((at, outcome));
         }
         outcomes
     }
 
-    async fn set_aside(&self, batch: &[Received], at: usize, reason: String) -> Outcome {
+    async fn set_aside(&self, batch: &[Received], at: usize, reason: String) -> EventOutcome {
         let whole = batch.get(at).map_or("", |message| message.body.as_str());
         match self.dead_letters.set_aside(whole, &reason).await {
-            Ok(()) => Outcome::SetAside(reason),
-            Err(unavailable) => Outcome::Failed(unavailable.into()),
+            Ok(()) => EventOutcome::SetAside(reason),
+            Err(unavailable) => EventOutcome::Failed(unavailable.into()),
         }
     }
 }
 
-/// Why an event that says nothing wrong is set aside all the same.
-const FULL: &str = "its user's participant is full: it holds more than any honest user could do";
+/// The reason for which a well-formed event of a full participant is set aside.
+const FULL: &str = "the user's participant is full: it holds more than any honest user could do";
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! A GG3 user follows a tracking link to a partner: a fresh click id, the landing page's URL, the click recorded.
+//! Follows a tracking link: makes a click id, records the click, and leads the user to the partner's landing page.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use domain::{
 
 use crate::{
     cache::Cache,
-    ports::{Clicks, Source, SystemKeys, Unavailable},
+    ports::{Clicks, Ports, SystemKeys, Unavailable},
 };
 
-/// Where the user goes.
+/// The answer to a click, with its HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Led {
-    /// 302 to the landing page.
+    /// 302: the user goes to the landing page.
     To {
         /// The landing page's URL with both ids.
         url: String,
@@ -31,34 +31,29 @@ pub enum Led {
         click_id: ClickId,
         /// The partner.
         provider: Provider,
-        /// Why the click could not be recorded. The user is sent on all the same: the click id proves itself.
+        /// Why the click could not be recorded, if so. The user is still redirected, because the click id proves itself.
         unrecorded: Option<Unavailable>,
     },
-    /// 404: no such partner or landing page.
+    /// 404: the partner or landing page is unknown.
     Unknown,
-    /// 400, 403 or 410.
+    /// 400, 403 or 410: the link is malformed, not ours, or expired.
     Refused(ClickLinkFault),
-    /// 503: the configuration cannot be read, and is not in memory.
+    /// 503: the configuration is not in memory and cannot be read.
     Unavailable(Unavailable),
 }
 
-/// The use case over its ports.
-pub struct FollowClick<P: Source, K: Source, C> {
-    /// The partners, in memory for a minute.
-    pub partners: Cache<P>,
-    /// The system's keys, likewise.
-    pub keys: Cache<K>,
-    /// Where clicks are recorded.
-    pub clicks: C,
+/// Follows clicks.
+pub struct FollowClick<P: Ports> {
+    /// Reads partners.
+    pub partners: Cache<P::Partners>,
+    /// Reads the system's keys.
+    pub keys: Cache<P::Keys>,
+    /// Records clicks.
+    pub clicks: P::Clicks,
 }
 
-impl<P, K, C> FollowClick<P, K, C>
-where
-    P: Source<Key = Provider, Value = Partner>,
-    K: Source<Key = (), Value = SystemKeys>,
-    C: Clicks,
-{
-    /// Handles one use of a link: the path's two segments and the raw query.
+impl<P: Ports> FollowClick<P> {
+    /// Handles one use of a link, given the path's two segments and the raw query.
     pub async fn handle(&self, provider: &str, landing: &str, query: &[u8], now: Timestamp, random: [u8; 9]) -> Led {
         let (Ok(provider), Ok(landing)) = (Provider::new(provider), LandingName::new(landing)) else {
             return Led::Unknown;
@@ -114,13 +109,11 @@ mod tests {
         memory::{Held, Trouble, World},
     };
 
-    type UseCase = FollowClick<Held<Provider, Partner>, Held<(), SystemKeys>, World>;
-
     fn keys() -> SystemKeys {
         SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: vec![Secret::new("l")] }
     }
 
-    fn rig() -> (World, UseCase) {
+    fn rig() -> (World, FollowClick<World>) {
         let world = World::default();
         let json = r#"{"provider":"acme","parameters":{"click_id":"aff_sub"},
                        "landings":{"welcome":"https://a.example/p?aff_sub=0#top"}}"#;
@@ -143,12 +136,12 @@ mod tests {
         link.signed("", &Secret::new("l")).split_once('?').unwrap().1.to_owned()
     }
 
-    async fn follow(follow: &UseCase, path: (&str, &str), query: &str, second: i64) -> Led {
+    async fn follow(follow: &FollowClick<World>, path: (&str, &str), query: &str, second: i64) -> Led {
         follow.handle(path.0, path.1, query.as_bytes(), Timestamp::from_second(second).unwrap(), [1; 9]).await
     }
 
     #[tokio::test]
-    async fn a_good_link_leads_to_the_landing_page_with_the_agreed_names_and_is_recorded() {
+    async fn a_good_link_leads_to_the_landing_page_and_is_recorded() {
         let (world, rig) = rig();
         let Led::To { url, click_id, unrecorded: None, .. } = follow(&rig, ("acme", "welcome"), &query(), 100).await
         else {
@@ -162,7 +155,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_click_that_cannot_be_stored_leads_on_all_the_same() {
+    async fn a_user_is_redirected_even_if_the_click_cannot_be_stored() {
         let (world, rig) = rig();
         world.state().trouble = BTreeMap::from([(2, Trouble::Before)]);
         let led = follow(&rig, ("acme", "welcome"), &query(), 0).await;
@@ -170,7 +163,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_not_ours_leads_nowhere_and_writes_nothing() {
+    async fn a_link_that_is_not_ours_leads_nowhere_and_writes_nothing() {
         let (world, rig) = rig();
         for path in [("acme", "elsewhere"), ("nobody", "welcome"), ("ACME", "welcome"), ("acme", "")] {
             assert_eq!(follow(&rig, path, &query(), 0).await, Led::Unknown, "{path:?}");

@@ -1,5 +1,5 @@
-//! The use cases of GG3 Postback: each reads what it needs through ports, lets `domain` decide, and does what was
-//! decided. The clock is read and the random bytes are drawn by whoever calls.
+//! The use cases of GG3 Postback. Each reads through ports what it needs, lets `domain` decide, and carries the decision
+//! out. The caller passes in the present instant and random bytes, or a port for them.
 
 pub mod accept_postback;
 pub mod cache;
@@ -7,6 +7,7 @@ pub mod current_catalogue;
 pub mod deliver_webhooks;
 pub mod evaluate_events;
 pub mod follow_click;
+#[cfg(any(test, feature = "memory"))]
 pub mod memory;
 pub mod operators;
 pub mod pages;

@@ -1,6 +1,6 @@
-//! From the postbacks' stream to GG3's quests: every accepted postback, at least once, in the end.
+//! Relays accepted postbacks from the table's stream to GG3's quests, each at least once.
 //!
-//! What cannot be converted is set aside whole and the rest moves on; only a queue that takes nothing holds it.
+//! A record that cannot be converted is set aside whole, and the rest moves on. Only a failing queue holds up the stream.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -42,33 +42,31 @@ pub async fn find_recorded(records: &impl RecordedRevisions, batch: Vec<PutBack>
     Ok(batch.into_iter().map(incoming).collect())
 }
 
-/// A record of the stream, or one that was put back after it had been set aside.
+/// A record of the stream, or a record that was set aside and put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incoming {
-    /// What it is called when it must come again: a sequence number or a message's id.
+    /// The sequence number or the message id, by which the record is reported if it must come again.
     pub id: String,
-    /// What it says, or why it cannot be read.
+    /// The conversion, or why the record cannot be converted.
     pub conversion: Result<Conversion, String>,
     /// The whole record as it came.
     pub whole: String,
 }
 
-/// What came of a batch.
+/// The result of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Relayed {
-    /// The ids of those that must come again, in the order they came.
+    /// The ids of the records that must come again, in the order in which they came.
     pub failed: Vec<String>,
-    /// How many the queue took.
+    /// How many conversions the queue took.
     pub sent: usize,
-    /// How many were set aside.
+    /// How many records were set aside.
     pub set_aside: usize,
-    /// The first thing that went wrong, for the log.
+    /// The first fault, for the log.
     pub unavailable: Option<Unavailable>,
 }
 
-/// Relays a batch.
-///
-/// Everything is given to the queue at once, so that a queue that takes nothing spends one deadline of the function's time.
+/// Relays a batch. Sends all conversions at once, so that a queue that is down costs one timeout.
 pub async fn relay(queue: &impl ConversionQueue, dead_letters: &impl DeadLetters, batch: Vec<Incoming>) -> Relayed {
     let mut results: Vec<(String, Result<(), Unavailable>)> = Vec::with_capacity(batch.len());
     let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
@@ -122,14 +120,13 @@ mod tests {
         inbound::{
             click::ClickOrigin,
             conversion::{Receipt, RecordedPostback},
-            correction::Revision,
             postback::{Content, Postback},
         },
         values::ids::{Provider, ReceiptId, TransactionId},
     };
 
     use super::*;
-    use crate::memory::{Trouble, World, memory_key};
+    use crate::memory::{Trouble, World};
 
     fn recorded(transaction: &str) -> RecordedPostback {
         let content: Content = serde_json::from_value(serde_json::json!({
@@ -161,7 +158,7 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
-    /// 25 records, of which the 4th and the 20th cannot be read.
+    /// Returns 25 records, of which the 4th and the 20th cannot be read.
     fn batch() -> Vec<Incoming> {
         let readable = |at: usize| if at == 3 || at == 19 { Err("unreadable".to_owned()) } else { Ok(conversion(at)) };
         let incoming =
@@ -188,8 +185,7 @@ mod tests {
             .state()
             .postbacks
             .insert((recorded.postback.provider.clone(), recorded.postback.transaction_id.clone()), recorded.clone());
-        let key = memory_key(&Revision::Original(recorded.clone()));
-        let batch = vec![put_back(Ok(&key)), put_back(Ok("0#acme#t2")), put_back(Err("no key"))];
+        let batch = vec![put_back(Ok("0#acme#t1")), put_back(Ok("0#acme#t2")), put_back(Err("no key"))];
         let incoming = find_recorded(&world, batch).await.unwrap();
         let conversions: Vec<_> = incoming.into_iter().map(|incoming| incoming.conversion).collect();
         assert_eq!(conversions, [Ok(recorded.into()), Err(UNRECORDED.to_owned()), Err("no key".to_owned())]);
@@ -205,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_converted_is_set_aside_whole_and_the_rest_moves_on() {
+    async fn unconvertible_records_are_set_aside_and_the_rest_moves_on() {
         let (world, relayed) = relay_with(BTreeMap::new()).await;
         assert_eq!(relayed, Relayed { sent: 23, set_aside: 2, ..Relayed::default() });
         let state = world.state();
@@ -214,8 +210,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_record_that_a_queue_did_not_take_comes_again_and_no_other() {
-        // The first call sets the first unreadable record aside: when it fails, the second is not tried.
+    async fn exactly_the_records_that_failed_come_again() {
+        // The first call sets the first unreadable record aside. If it fails, the second record is not tried.
         for failing in 0..25 {
             for kind in [Trouble::Before, Trouble::After] {
                 let (_, relayed) = relay_with(BTreeMap::from([(failing, kind)])).await;
@@ -228,14 +224,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_queue_that_takes_nothing_holds_all_that_can_be_read() {
+    async fn a_failing_queue_holds_up_all_readable_records() {
         let (world, relayed) = relay_with((2..25).map(|call| (call, Trouble::Before)).collect()).await;
         assert_eq!((relayed.failed.len(), relayed.sent, relayed.set_aside), (23, 0, 2));
         assert!(world.state().conversions.is_empty());
     }
 
     #[tokio::test]
-    async fn those_that_must_come_again_are_told_in_the_order_they_came() {
+    async fn failed_records_are_reported_in_their_order() {
         let everything = (0..25).map(|call| (call, Trouble::Before)).collect();
         let (_, relayed) = relay_with(everything).await;
         assert_eq!(relayed.failed, (0..25).map(|at| at.to_string()).collect::<Vec<_>>());

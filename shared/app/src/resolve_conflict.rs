@@ -1,7 +1,7 @@
-//! An operator resolves a conflict: the correction is accepted, or the original is kept.
+//! Resolves a conflict for an operator: accepts it as a correction, or keeps the original.
 //!
-//! Accepting writes the correction and marks the conflict in one step or not at all, under a number that nobody else has
-//! taken. So repeating it gives the same correction, and of two operators one makes it and the other is told of it.
+//! Accepting writes the correction and marks the conflict atomically, under a number that is not taken. A repeated
+//! acceptance returns the same correction. Of two operators, one makes the correction and the other is told of it.
 
 use domain::{
     audit::{Action, AuditRecord, Operation, Subject},
@@ -12,27 +12,27 @@ use domain::{
 
 use crate::ports::{Replaced, Resolutions, StoredConflict, Unavailable};
 
-/// How often a lost race for a transaction's next number is run again.
+/// Limits how often a lost race for a transaction's next number is run again.
 const MAX_RACES: u32 = 10;
 
-/// What came of resolving.
+/// The result of resolving a conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
-    /// The correction is recorded now.
+    /// The correction was recorded now.
     Accepted(Box<Correction>),
-    /// It was accepted before, with this receipt. Nothing is changed.
+    /// The conflict had been accepted before, with this receipt. Nothing changed.
     AcceptedBefore(Receipt),
-    /// The original is kept; the conflict expires, unless the same content comes again.
+    /// The original was kept. The conflict expires unless the same content comes again.
     OriginalKept,
-    /// No such conflict is kept.
+    /// The conflict is unknown.
     Unknown,
-    /// It is one of another transaction. Nothing is changed.
+    /// The conflict belongs to this other transaction. Nothing changed.
     OfAnother(TransactionId),
-    /// The transaction has no original. Nothing is changed.
+    /// The transaction has no original. Nothing changed.
     NoOriginal,
 }
 
-/// Accepts a conflict of this transaction as a correction of it. `receipt_id` is the correction's if it is made now.
+/// Accepts a conflict of this transaction as a correction. A new correction gets the receipt `receipt_id`.
 pub async fn accept(
     resolutions: &impl Resolutions,
     keys: &ClickKeys,
@@ -55,7 +55,7 @@ pub async fn accept(
         let audit = audit.with("correction", correction.number).with("receipt_id", &receipt_id);
         match resolutions.accept(key, &correction, &audit).await? {
             Replaced::Done => return Ok(Resolution::Accepted(Box::new(correction))),
-            // Another correction has taken the number, or this conflict was resolved: look again.
+            // Another correction took the number, or this conflict was resolved meanwhile.
             Replaced::Changed => {}
         }
     }
@@ -76,7 +76,7 @@ pub async fn keep_original(
     let audit = record(operation, now, Action::KeepOriginal, &stored, key);
     match resolutions.keep_original(key, now, &audit).await? {
         Replaced::Done => Ok(Resolution::OriginalKept),
-        // Accepted in the meantime, or gone.
+        // The conflict was accepted meanwhile, or has expired.
         Replaced::Changed => {
             let stored = resolutions.find_conflict(key, now).await?;
             Ok(stored.and_then(|stored| stored.accepted).map_or(Resolution::Unknown, Resolution::AcceptedBefore))

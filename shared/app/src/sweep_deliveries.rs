@@ -1,9 +1,8 @@
-//! What should have been attempted a while ago is sent to its queue again: so a message that was lost, by whatever fault,
-//! costs a delay and not a delivery.
+//! Sends the message of each overdue attempt again, so that a message lost by any fault costs a delay and no delivery.
 //!
-//! The sweep only ever sends messages. It claims nothing and changes no delivery: if the old message is merely late, two
-//! chains meet, and one of them ends at the other's record. Each delivery is sent for at most once an hour, so that a
-//! backlog is not made twice as long at every sweep; what is paused never is, since nothing of it is late.
+//! The sweep only sends messages. It claims nothing and changes no delivery. If the old message is merely late, two chains
+//! of messages meet, and one of them ends at the other's record. A delivery is sent for at most once an hour, so that sweeps
+//! do not lengthen a backlog. Deliveries of a paused campaign are never late.
 
 use std::time::Duration;
 
@@ -12,71 +11,70 @@ use domain::{
         campaign::{Campaign, CampaignState},
         delivery::{Delivery, Message},
     },
-    partner::Partner,
-    values::{ids::Provider, time::UnixMillis},
+    values::time::UnixMillis,
 };
 use futures_util::{StreamExt, future::join_all, stream};
 
 use crate::{
     cache::Cache,
-    ports::{PageToken, ResendQueue, Source, Surroundings, Unavailable, UnderWay, WebhookQueue},
+    ports::{PageToken, Ports, ResendQueue, Surroundings, Unavailable, UnderWay, WebhookQueue},
 };
 
-/// How many parts of the index are read at the same time.
+/// Limits how many parts of the index are read at the same time.
 const SHARDS_AT_ONCE: usize = 4;
-/// How many of a page are sent for at the same time.
+/// Limits how many messages are sent at the same time.
 const SENT_AT_ONCE: usize = 10;
 
-/// The use case, over its ports.
-pub struct SweepDeliveries<P: Source, U, W, Q, S> {
-    /// The partners.
-    pub partners: Cache<P>,
-    /// What is under way.
-    pub under_way: U,
-    /// The queue of first attempts.
-    pub webhooks: W,
-    /// The queue of resends.
-    pub resends: Q,
-    /// The clock and the dice.
-    pub surroundings: S,
-    /// When something is late.
+/// Sweeps deliveries.
+pub struct SweepDeliveries<P: Ports> {
+    /// Reads partners.
+    pub partners: Cache<P::Partners>,
+    /// Lists the deliveries under way.
+    pub under_way: P::UnderWay,
+    /// Sends first attempts.
+    pub webhooks: P::Webhooks,
+    /// Sends resends.
+    pub resends: P::Resends,
+    /// Tells the time and draws random values.
+    pub surroundings: P::Surroundings,
+    /// Says which attempts are overdue.
     pub lateness: Lateness,
 }
 
-/// When something is late.
+/// The limits by which an attempt is overdue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lateness {
-    /// How long after its time an attempt is overdue. Longer than messages usually wait.
+    /// How long after its due time an attempt is overdue. It is longer than messages usually wait.
     pub grace: Duration,
-    /// How long after the sweep has sent for a delivery it may do so again.
+    /// How long the sweep waits before it sends for the same delivery again.
     pub again_after: Duration,
 }
 
 impl Default for Lateness {
-    /// A quarter of an hour, and an hour.
+    /// Returns a grace of 15 minutes, and an hour between two messages.
     fn default() -> Self {
         Self { grace: Duration::from_mins(15), again_after: Duration::from_hours(1) }
     }
 }
 
-/// What a sweep came to.
+/// The result of a sweep.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// How many deliveries were looked at: those under way for longer than the grace.
+    /// Deliveries under way for longer than the grace.
     pub looked_at: u64,
-    /// How many of them were overdue and are sent for now.
+    /// Overdue deliveries whose message was sent now.
     pub sent: u64,
-    /// How many were overdue and had been sent for within the hour.
+    /// Overdue deliveries whose message had been sent within the hour.
     pub sent_before: u64,
-    /// How many were overdue and of no campaign that is known: nothing can be sent for them.
+    /// Overdue deliveries of an unknown campaign, for which nothing can be sent.
     pub unknown: u64,
-    /// How many were overdue and of a partner that could not be read: the next sweep looks at them again.
+    /// Overdue deliveries whose partner could not be read. The next sweep looks at them again.
     pub unread: u64,
-    /// How many are stored in a way that cannot be read: whether they are overdue, nobody knows.
+    /// Deliveries whose stored form cannot be read.
     pub unreadable: u64,
-    /// How many parts could not be read to their end, or not all of them: the next sweep begins them anew.
+    /// Parts of the index that were not read completely. The next sweep begins them anew.
     pub unfinished: u32,
-    /// The first thing that went wrong, for the log.
+    /// The first fault, for the log.
     pub fault: Option<Unavailable>,
 }
 
@@ -94,15 +92,8 @@ impl Swept {
     }
 }
 
-impl<P, U, W, Q, S> SweepDeliveries<P, U, W, Q, S>
-where
-    P: Source<Key = Provider, Value = Partner>,
-    U: UnderWay,
-    W: WebhookQueue,
-    Q: ResendQueue,
-    S: Surroundings,
-{
-    /// Looks at everything under way, until `deadline`.
+impl<P: Ports> SweepDeliveries<P> {
+    /// Looks at all deliveries under way. Begins no page after `deadline`.
     pub async fn sweep(&self, deadline: UnixMillis) -> Swept {
         let shards = stream::iter(0..self.under_way.shards());
         let swept = shards.map(|shard| self.sweep_shard(shard, deadline)).buffer_unordered(SHARDS_AT_ONCE);
@@ -162,11 +153,11 @@ where
 
     async fn send_for(&self, delivery: &Delivery, message: &Message) -> Result<(), Unavailable> {
         self.send(message).await?;
-        // After it was sent: marked and not sent, it would wait another hour.
+        // A delivery that was marked before its message failed would wait another hour.
         self.under_way.mark_swept(delivery, self.surroundings.now()).await
     }
 
-    /// The message to send for a delivery, if it is late and may be sent for.
+    /// Returns the message to send for a delivery, if it is overdue and may be sent for.
     async fn overdue(
         &self,
         delivery: &Delivery,
@@ -181,7 +172,7 @@ where
             swept.sent_before += 1;
             return Ok(None);
         }
-        // What is wrong with one partner must keep no other's delivery waiting: the oldest come first, at every sweep.
+        // The fault of one partner must not hold up the others, because every sweep begins with the oldest deliveries.
         let partner = match self.partners.get(delivery.provider(), now.timestamp()).await {
             Ok(partner) => partner,
             Err(fault) => {

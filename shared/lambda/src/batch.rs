@@ -54,9 +54,11 @@ pub struct Change {
 /// Holds one record, read as far as possible.
 #[derive(Debug)]
 pub struct Record {
-    /// Identifies the record in a [`BatchResponse`]: a sequence number or a message id.
+    /// Identifies the record in a [`BatchResponse`]: a sequence number or a message id. It is empty for an unreadable
+    /// record, and Lambda repeats the whole batch if the response names an empty identifier.
     pub id: String,
-    /// Is true for a record from the stream itself, and false for a record put back by way of a queue.
+    /// Is false for a record put back by way of a queue, and true for a record from the stream itself or an unreadable
+    /// one.
     pub from_stream: bool,
     /// Holds the change, or the reason why it cannot be read.
     pub change: Result<Change, String>,
@@ -98,6 +100,11 @@ impl Batch {
 }
 
 impl Record {
+    /// Returns true unless a record of the batch came by way of a queue.
+    pub fn are_of_stream(records: &[Self]) -> bool {
+        records.iter().all(|record| record.from_stream)
+    }
+
     fn read(raw: &str) -> Self {
         let envelope = match serde_json::from_str::<Envelope>(raw) {
             Ok(envelope) => envelope,

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use adapters::{
     aws::CallLimits,
+    deployed::Deployed,
     dynamodb::{
         clicks::DynamoClicks,
         partners::{DynamoPartners, DynamoSystemKeys},
@@ -29,7 +30,7 @@ use crate::{
 
 /// Handles requests to `/click`.
 pub struct ClickFunction {
-    follow: FollowClick<DynamoPartners, DynamoSystemKeys, DynamoClicks>,
+    follow: FollowClick<Deployed>,
 }
 
 impl ClickFunction {

@@ -8,7 +8,10 @@ use adapters::{
     dynamodb::{item::PostbackItem, postbacks::DynamoPostbacks},
     sqs::{SqsConversions, SqsDeadLetters},
 };
-use app::relay_conversions::{Incoming, PutBack, Relayed, UNRECORDED, find_recorded, relay};
+use app::{
+    ports::{ConversionQueue, DeadLetters, RecordedRevisions},
+    relay_conversions::{Incoming, PutBack, Relayed, UNRECORDED, find_recorded, relay},
+};
 use domain::inbound::{conversion::Conversion, correction::Revision};
 use lambda_runtime::LambdaEvent;
 use serde_json::value::RawValue;
@@ -44,23 +47,32 @@ impl ConversionRelayFunction {
 
     /// Handles one batch. Failed records are reported in the response.
     pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
-        let records = event.payload.records();
-        let (streamed, put_back): (Vec<Record>, Vec<Record>) =
-            records.into_iter().partition(|record| record.from_stream);
-        let from_stream = !streamed.is_empty();
-        let streamed = streamed.into_iter().filter_map(from_the_stream);
-        let incoming = match find_recorded(&self.postbacks, put_back.into_iter().map(named).collect()).await {
-            Ok(recorded) => streamed.chain(recorded).collect::<Vec<_>>(),
-            Err(relayed) => {
-                log("", 0, &relayed);
-                return Ok(BatchResponse::of(relayed.failed, false));
-            }
-        };
-        let (receipts, unrecorded) = (receipts(&incoming), unrecorded(&incoming));
-        let relayed = relay(&self.queue, &self.dead_letters, incoming).await;
-        log(&receipts, unrecorded, &relayed);
-        Ok(BatchResponse::of(relayed.failed, from_stream))
+        Ok(relay_batch(&self.postbacks, (&self.queue, &self.dead_letters), &event.payload).await)
     }
+}
+
+async fn relay_batch(
+    postbacks: &impl RecordedRevisions,
+    (queue, dead_letters): (&impl ConversionQueue, &impl DeadLetters),
+    batch: &Batch,
+) -> BatchResponse {
+    let records = batch.records();
+    let from_stream = Record::are_of_stream(&records);
+    let (streamed, put_back): (Vec<Record>, Vec<Record>) = records.into_iter().partition(|record| record.from_stream);
+    let mut incoming: Vec<Incoming> = streamed.into_iter().filter_map(from_the_stream).collect();
+    match find_recorded(postbacks, put_back.into_iter().map(named).collect()).await {
+        Ok(recorded) => incoming.extend(recorded),
+        Err(mut relayed) => {
+            // An unreadable message does not say that it came by way of the queue.
+            relayed.failed.extend(incoming.into_iter().map(|unreadable| unreadable.id));
+            log("", 0, &relayed);
+            return BatchResponse::of(relayed.failed, from_stream);
+        }
+    }
+    let (receipts, unrecorded) = (receipts(&incoming), unrecorded(&incoming));
+    let relayed = relay(queue, dead_letters, incoming).await;
+    log(&receipts, unrecorded, &relayed);
+    BatchResponse::of(relayed.failed, from_stream)
 }
 
 /// Returns the conversion to send for a record of the stream, or `None` if the record is no new postback or correction.
@@ -124,6 +136,9 @@ fn log(receipts: &str, conversions_unrecorded: usize, relayed: &Relayed) {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
+    use app::memory::{Trouble, World};
     use domain::inbound::conversion::ConversionType;
 
     use super::*;
@@ -213,6 +228,40 @@ mod tests {
         let mut image = image;
         image["revision"] = text("correction-x");
         assert!(converted(&image).is_err());
+    }
+
+    /// Relays these records while every queue is down. Returns the identifiers that are reported.
+    async fn reported(records: &str) -> String {
+        let world = World::default();
+        world.state().trouble = (0..9).map(|call| (call, Trouble::Before)).collect();
+        let batch: Batch = serde_json::from_str(&format!("{{\"Records\":[{records}]}}")).unwrap();
+        serde_json::to_string(&relay_batch(&world, (&world, &world), &batch).await).unwrap()
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_record_not_set_aside_repeats_its_batch() {
+        let garbage = reported(&format!("7,{}", first(STREAM).unwrap().whole)).await;
+        assert_eq!(garbage, r#"{"batchItemFailures":[{"itemIdentifier":""}]}"#);
+    }
+
+    #[tokio::test]
+    async fn an_unreadable_queue_message_hides_no_other_failure() {
+        let message = |id: &str| serde_json::json!({"messageId": id, "body": "{}"});
+        let reported = reported(&format!("{},7,{}", message("m1"), message("m2"))).await;
+        assert!(["m1", "", "m2"].iter().all(|id| reported.contains(&format!("\"{id}\"}}"))), "{reported}");
+    }
+
+    #[tokio::test]
+    async fn a_failed_read_repeats_unreadable_messages_too() {
+        let world = World::default();
+        world.state().trouble = BTreeMap::from([(0, Trouble::Before)]);
+        let keys = r#"{"provider_transaction":{"S":"acme#t1"},"revision":{"S":"original"}}"#;
+        let record = format!(r#"{{"eventName":"INSERT","dynamodb":{{"Keys":{keys}}}}}"#);
+        let message = serde_json::json!({"messageId": "m1", "body": record});
+        let batch: Batch = serde_json::from_str(&format!("{{\"Records\":[{message},7]}}")).unwrap();
+        let response = relay_batch(&world, (&world, &world), &batch).await;
+        assert_eq!(response, BatchResponse::of_queue(["m1".to_owned(), String::new()]));
+        assert!(world.state().dead_letters.is_empty());
     }
 
     #[test]

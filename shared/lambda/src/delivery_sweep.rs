@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use adapters::{
     aws::CallLimits,
+    deployed::Deployed,
     dynamodb::{partners::DynamoPartners, under_way::DynamoUnderWay},
     sqs::{SqsResends, SqsWebhooks},
 };
@@ -26,7 +27,7 @@ const LAST_PAGE: Duration = Duration::from_secs(20);
 
 /// Sweeps deliveries.
 pub struct DeliverySweepFunction {
-    sweep: SweepDeliveries<DynamoPartners, DynamoUnderWay, SqsWebhooks, SqsResends, System>,
+    sweep: SweepDeliveries<Deployed>,
 }
 
 impl DeliverySweepFunction {

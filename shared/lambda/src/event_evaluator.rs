@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use adapters::{
     aws::CallLimits,
+    deployed::Deployed,
     dynamodb::{catalogue::DynamoCatalogues, deliveries::DynamoNewDeliveries, participants::DynamoParticipants},
     sqs::{SqsDeadLetters, SqsWebhooks},
 };
 use app::{
     current_catalogue::CurrentCatalogue,
-    evaluate_events::{EvaluateEvents, Failure, Outcome, Received},
+    evaluate_events::{EvaluateEvents, EventOutcome, Failure, Received},
 };
 use domain::{jiff::SignedDuration, outbound::timing::Timing};
 use lambda_runtime::LambdaEvent;
@@ -28,8 +29,7 @@ const OPERATIONS_IN_A_ROW: u32 = 12;
 
 /// Handles batches of events.
 pub struct EventEvaluatorFunction {
-    evaluate:
-        EvaluateEvents<DynamoCatalogues, DynamoParticipants, DynamoNewDeliveries, SqsWebhooks, SqsDeadLetters, System>,
+    evaluate: EvaluateEvents<Deployed>,
 }
 
 impl EventEvaluatorFunction {
@@ -87,7 +87,7 @@ fn timing(env: &mut Environment) -> (Duration, Timing) {
     let max_ahead = seconds("EVENT_MAX_AHEAD_SECONDS", standard.max_ahead());
     let lead = seconds("CAMPAIGN_LEAD_SECONDS", standard.lead());
     if poll * 2 > max_age {
-        // Otherwise a catalogue could grow too old between the poll and its use.
+        // With a slower poll, a catalogue could grow too old between the poll and its use.
         env.fault("CATALOGUE_POLL_SECONDS must be at most half of CATALOGUE_MAX_AGE_SECONDS");
     }
     let timing = Timing::try_new(lead, max_age, max_ahead).unwrap_or_else(|fault| {
@@ -101,22 +101,22 @@ fn received(message: Message) -> Received {
     Received { id: message.id, body: message.body, received_at: message.received_at }
 }
 
-fn respond(batch: Vec<Received>, outcomes: &[Outcome]) -> BatchResponse {
-    let failed = batch.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+fn respond(batch: Vec<Received>, outcomes: &[EventOutcome]) -> BatchResponse {
+    let failed = batch.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, EventOutcome::Failed(_)));
     BatchResponse::of_queue(failed.map(|(message, _)| message.id))
 }
 
 /// Writes one line for each message that an operator should look at, with its SQS id, and one line for all others.
-fn log(batch: &[Received], outcomes: &[Outcome]) {
+fn log(batch: &[Received], outcomes: &[EventOutcome]) {
     let (mut events_applied, mut events_unchanged, mut events_not_needed, mut webhooks_owed) = (0, 0, 0, 0);
     for (message, outcome) in batch.iter().zip(outcomes) {
         match outcome {
-            Outcome::Applied { owed } => {
+            EventOutcome::Applied { owed } => {
                 events_applied += 1;
                 webhooks_owed += owed;
             }
-            Outcome::Unchanged => events_unchanged += 1,
-            Outcome::NotNeeded => events_not_needed += 1,
+            EventOutcome::Unchanged => events_unchanged += 1,
+            EventOutcome::NotNeeded => events_not_needed += 1,
             noteworthy => log_alone(&message.id, noteworthy),
         }
     }
@@ -125,21 +125,21 @@ fn log(batch: &[Received], outcomes: &[Outcome]) {
     }
 }
 
-fn log_alone(message_id: &str, outcome: &Outcome) {
+fn log_alone(message_id: &str, outcome: &EventOutcome) {
     match outcome {
-        Outcome::UnknownType(unknown_type) => {
+        EventOutcome::UnknownType(unknown_type) => {
             info!(message_id, unknown_type, events_of_unknown_type = 1, "an event of an unknown type");
         }
-        Outcome::SetAside(reason) => {
+        EventOutcome::SetAside(reason) => {
             error!(message_id, reason, events_set_aside = 1, "an event went to the dead-letter queue");
         }
-        Outcome::Failed(reason @ Failure::StaleCatalogue) => {
+        EventOutcome::Failed(reason @ Failure::StaleCatalogue) => {
             error!(message_id, %reason, events_failed = 1, configuration_stale = 1, "an event will be retried");
         }
-        Outcome::Failed(reason) => {
+        EventOutcome::Failed(reason) => {
             warn!(message_id, %reason, events_failed = 1, "an event will be retried");
         }
-        Outcome::Applied { .. } | Outcome::Unchanged | Outcome::NotNeeded => {}
+        EventOutcome::Applied { .. } | EventOutcome::Unchanged | EventOutcome::NotNeeded => {}
     }
 }
 
@@ -161,18 +161,22 @@ mod tests {
     fn every_outcome_of_an_event_is_counted_once() {
         let unavailable = Unavailable { service: "SQS", reason: "down".into() };
         for (outcome, metrics) in [
-            (Outcome::UnknownType("x".into()), ["events_of_unknown_type"].as_slice()),
-            (Outcome::SetAside("NotJson".into()), &["events_set_aside"]),
-            (Outcome::Failed(Failure::Unavailable(unavailable)), &["events_failed"]),
-            (Outcome::Failed(Failure::StaleCatalogue), &["configuration_stale", "events_failed"]),
+            (EventOutcome::UnknownType("x".into()), ["events_of_unknown_type"].as_slice()),
+            (EventOutcome::SetAside("NotJson".into()), &["events_set_aside"]),
+            (EventOutcome::Failed(Failure::Unavailable(unavailable)), &["events_failed"]),
+            (EventOutcome::Failed(Failure::StaleCatalogue), &["configuration_stale", "events_failed"]),
         ] {
             let line = line(|| log(&[message("m")], &[outcome]));
             assert_eq!(counted(&line), metrics);
             assert!(metrics.iter().all(|metric| line[metric] == 1) && line["message_id"] == "m", "{line}");
         }
         let batch = ["a", "b", "c", "d"].map(message);
-        let outcomes =
-            [Outcome::Applied { owed: 2 }, Outcome::Unchanged, Outcome::NotNeeded, Outcome::Applied { owed: 1 }];
+        let outcomes = [
+            EventOutcome::Applied { owed: 2 },
+            EventOutcome::Unchanged,
+            EventOutcome::NotNeeded,
+            EventOutcome::Applied { owed: 1 },
+        ];
         let line = line(|| log(&batch, &outcomes));
         let numbers = ["events_applied", "events_unchanged", "events_not_needed", "webhooks_owed"];
         assert_eq!(numbers.map(|name| line[name].as_u64().unwrap()), [2, 1, 1, 3]);
@@ -181,8 +185,8 @@ mod tests {
 
     #[test]
     fn only_failed_messages_are_reported() {
-        let failed = Outcome::Failed(Failure::StaleCatalogue);
-        let outcomes = [Outcome::Unchanged, failed, Outcome::SetAside(String::new())];
+        let failed = EventOutcome::Failed(Failure::StaleCatalogue);
+        let outcomes = [EventOutcome::Unchanged, failed, EventOutcome::SetAside(String::new())];
         let response = respond(["a", "b", "c"].map(message).into(), &outcomes);
         let json = serde_json::to_string(&response).unwrap();
         assert_eq!(json, r#"{"batchItemFailures":[{"itemIdentifier":"b"}]}"#);

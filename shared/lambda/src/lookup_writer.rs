@@ -50,7 +50,7 @@ impl LookupWriterFunction {
     /// Handles one batch. Failed records are reported in the response.
     pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
         let records = event.payload.records();
-        let from_stream = records.iter().any(|record| record.from_stream);
+        let from_stream = Record::are_of_stream(&records);
         let incoming = records.into_iter().filter_map(incoming).collect();
         let indexed = index(&self.lookups, &self.dead_letters, incoming).await;
         log(&indexed);

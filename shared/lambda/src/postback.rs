@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use adapters::{
     aws::CallLimits,
+    deployed::Deployed,
     dynamodb::{
         partners::{DynamoClickKeys, DynamoKnownPartners},
         postbacks::DynamoPostbacks,
@@ -12,7 +13,7 @@ use adapters::{
     random,
 };
 use app::{
-    accept_postback::{AcceptPostback, Answer, Answered, Call},
+    accept_postback::{AcceptPostback, Call, HandledCall, PostbackAnswer},
     cache::Cache,
     ports::Unavailable,
 };
@@ -32,7 +33,7 @@ use crate::{
 
 /// Handles requests to `/postback`.
 pub struct PostbackFunction {
-    accept: AcceptPostback<DynamoKnownPartners, DynamoClickKeys, DynamoPostbacks, DynamoRefusals>,
+    accept: AcceptPostback<Deployed>,
 }
 
 impl PostbackFunction {
@@ -65,16 +66,18 @@ impl PostbackFunction {
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
         let answered = match (http::body(&request), random::bytes()) {
             (Ok(body), Ok(random)) => self.accept(&request, body, ReceiptId::from_random(random)).await,
-            (Err(fault), _) => Answered { answer: Answer::Malformed(vec![fault]), provider: None, dry_run: false },
+            (Err(fault), _) => {
+                HandledCall { answer: PostbackAnswer::Malformed(vec![fault]), provider: None, dry_run: false }
+            }
             (_, Err(unavailable)) => {
-                Answered { answer: Answer::Unavailable(unavailable), provider: None, dry_run: false }
+                HandledCall { answer: PostbackAnswer::Unavailable(unavailable), provider: None, dry_run: false }
             }
         };
         log(http::request_id(&request), &answered);
         Ok(respond(answered))
     }
 
-    async fn accept(&self, request: &Request, body: &[u8], receipt_id: ReceiptId) -> Answered {
+    async fn accept(&self, request: &Request, body: &[u8], receipt_id: ReceiptId) -> HandledCall {
         let call = Call {
             provider: http::segment(request, "provider").unwrap_or_default(),
             token: http::segment(request, "token"),
@@ -103,16 +106,16 @@ struct Accepted<'a> {
     ignored: &'a [String],
 }
 
-fn respond(answered: Answered) -> Response<Body> {
-    let Answered { answer, dry_run, .. } = answered;
+fn respond(answered: HandledCall) -> Response<Body> {
+    let HandledCall { answer, dry_run, .. } = answered;
     match answer {
-        Answer::Accepted(receipt) => receipted("accepted", &receipt, dry_run, !dry_run),
-        Answer::Duplicate(receipt) => receipted("duplicate", &receipt, dry_run, true),
-        Answer::Conflict(conflict) => Problem::conflict(&conflict, dry_run).in_dry_run(dry_run).into_response(),
-        Answer::Malformed(faults) => Problem::malformed(&faults).in_dry_run(dry_run).into_response(),
-        Answer::Unauthorized => Problem::unauthorized().into_response(),
-        Answer::Forbidden(fault) => Problem::forbidden(&fault).in_dry_run(dry_run).into_response(),
-        Answer::Unavailable(_) => Problem::unavailable().into_response(),
+        PostbackAnswer::Accepted(receipt) => receipted("accepted", &receipt, dry_run, !dry_run),
+        PostbackAnswer::Duplicate(receipt) => receipted("duplicate", &receipt, dry_run, true),
+        PostbackAnswer::Conflict(conflict) => Problem::conflict(&conflict, dry_run).in_dry_run(dry_run).into_response(),
+        PostbackAnswer::Malformed(faults) => Problem::malformed(&faults).in_dry_run(dry_run).into_response(),
+        PostbackAnswer::Unauthorized => Problem::unauthorized().into_response(),
+        PostbackAnswer::Forbidden(fault) => Problem::forbidden(&fault).in_dry_run(dry_run).into_response(),
+        PostbackAnswer::Unavailable(_) => Problem::unavailable().into_response(),
     }
 }
 
@@ -130,8 +133,8 @@ fn receipted(status: &'static str, receipt: &Receipt, dry_run: bool, recorded: b
 
 /// Writes one line for the request with partner, transaction and outcome, but without query string, token or refused
 /// values. The line of a dry run leaves out `postbacks`, so that no metric counts it.
-fn log(request_id: &str, answered: &Answered) {
-    let Answered { answer, provider, dry_run } = answered;
+fn log(request_id: &str, answered: &HandledCall) {
+    let HandledCall { answer, provider, dry_run } = answered;
     let provider = provider.as_ref().map_or("", |provider| provider.as_str());
     let postbacks = (!dry_run).then_some(1);
     let line = |outcome: &str, transaction_id: &str, receipt_id: &str| {
@@ -141,17 +144,17 @@ fn log(request_id: &str, answered: &Answered) {
         line(outcome, receipt.transaction_id.as_str(), receipt.receipt_id.as_str());
     };
     match answer {
-        Answer::Accepted(receipt) => receipted("accepted", receipt),
-        Answer::Duplicate(receipt) => receipted("duplicate", receipt),
-        Answer::Conflict(conflict) => {
+        PostbackAnswer::Accepted(receipt) => receipted("accepted", receipt),
+        PostbackAnswer::Duplicate(receipt) => receipted("duplicate", receipt),
+        PostbackAnswer::Conflict(conflict) => {
             line("conflict", conflict.transaction_id.as_str(), conflict.original.receipt_id.as_str());
         }
-        Answer::Malformed(faults) => {
+        PostbackAnswer::Malformed(faults) => {
             info!(request_id, provider, outcome = "malformed", faults = codes(faults), dry_run, postbacks, "postback");
         }
-        Answer::Unauthorized => line("unauthorized", "", ""),
-        Answer::Forbidden(_) => line("forbidden", "", ""),
-        Answer::Unavailable(Unavailable { service, reason }) => {
+        PostbackAnswer::Unauthorized => line("unauthorized", "", ""),
+        PostbackAnswer::Forbidden(_) => line("forbidden", "", ""),
+        PostbackAnswer::Unavailable(Unavailable { service, reason }) => {
             error!(request_id, provider, outcome = "unavailable", service, reason, dry_run, postbacks, "postback");
         }
     }

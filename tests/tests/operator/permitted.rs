@@ -7,9 +7,8 @@ use tests::{
 };
 
 use crate::{
-    command::postbackctl_through,
+    command::{eventually, postbackctl_through},
     fixture::{Fixture, fresh, sample},
-    lists::eventually,
     partner::Partner,
     policies::{policies, resources, texts},
 };

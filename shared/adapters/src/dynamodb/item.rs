@@ -18,17 +18,13 @@ pub mod lookups;
 pub mod media_buying;
 pub(crate) mod secrets;
 
-use std::net::IpAddr;
-
 use domain::{
     audit::AuditRecord,
     inbound::{
         click::{Click, ClickOrigin},
         conversion::{Receipt, RecordedPostback},
         correction::{Correction, Revision},
-        fault::Fault,
-        postback::{Content, Difference, Postback},
-        refusal::{Conflict, ContentKey, REFUSAL_KEPT_SECONDS, Refusal},
+        postback::{Content, Postback},
     },
     jiff::{Timestamp, ToSpan},
     values::{
@@ -44,7 +40,7 @@ pub const PROVIDER: &str = "provider";
 pub const VERSION: &str = "version";
 /// Names the key of `secrets`.
 pub const OWNER: &str = "owner";
-/// `postbacks`: its partition key.
+/// Names the partition key of `postbacks`.
 pub const PROVIDER_TRANSACTION: &str = "provider_transaction";
 /// Names the sort key of `postbacks`.
 pub const REVISION: &str = "revision";
@@ -56,20 +52,20 @@ pub const CORRECTION_PREFIX: &str = "correction-";
 pub const PROVIDER_CONTENT: &str = "provider_content";
 /// Names the key of `clicks`.
 pub const CLICK_ID: &str = "click_id";
-/// `audit`: its partition key.
+/// Names the partition key of `audit`.
 pub const DAY: &str = "day";
-/// `audit`: its sort key.
+/// Names the sort key of `audit`.
 pub const AT_AND_ID: &str = "at_and_id";
 
-/// Names what the items of `secrets` are for.
+/// Names the purposes of the items of `secrets`.
 pub use app::ports::SecretPurpose;
-/// `partners`: one partner. Its fields are the attributes.
-pub use app::ports::StoredPartner as PartnerItem;
+/// `partners`: one partner. `refusals`: one refusal or conflict. Their fields are the attributes.
+pub use app::ports::{RefusalKind, StoredPartner as PartnerItem, StoredRefusal as RefusalItem};
 pub use secrets::SecretsItem;
 
 /// Holds one postback in `postbacks`.
 ///
-/// The content is no [`Content`] with `#[serde(flatten)]`, which would read every attribute of a frequent item twice.
+/// It lists the fields of [`Content`], because `#[serde(flatten)]` would read every attribute of a frequent item twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostbackItem {
     /// Holds the partition key.
@@ -207,69 +203,6 @@ impl TryFrom<PostbackItem> for RecordedPostback {
     }
 }
 
-/// Holds one content in `refusals` that was refused or that conflicts, and counts its sightings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RefusalItem {
-    /// Holds the key.
-    pub provider_content: String,
-    /// Holds `refusal` or `conflict`.
-    pub kind: RefusalKind,
-    /// Names the partner.
-    pub provider: Provider,
-    /// Says when the content was first seen.
-    pub first_received_at: Timestamp,
-    /// Says when the content was last seen.
-    pub last_received_at: Timestamp,
-    /// Counts the sightings.
-    pub times: u64,
-    /// Holds the request of a refusal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<String>,
-    /// Holds the caller's address of a refusal.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub source: Option<IpAddr>,
-    /// Names the user of a refusal, as far as that can be read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub user_id: Option<UserId>,
-    /// Identifies the click of a refusal, as far as that can be read.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub click_id: Option<ClickId>,
-    /// Lists the faults of a refusal.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub faults: Vec<Fault>,
-    /// Identifies the transaction of a conflict.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub transaction_id: Option<TransactionId>,
-    /// Holds the content of a conflict.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content: Option<Content>,
-    /// Lists the differences of a conflict from its original.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub differences: Vec<Difference>,
-    /// Holds a receipt: an accepted conflict's correction, or the postback that followed when a refusal was sent again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accepted: Option<Receipt>,
-    /// Says when the conflict was accepted or the refusal recorded. An accepted conflict never expires.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub accepted_at: Option<Timestamp>,
-    /// Says when an operator kept the original of a conflict. Sending the same content again reopens the conflict.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub original_kept_at: Option<Timestamp>,
-    /// Says when a refusal, or a conflict whose original was kept, expires, in Unix seconds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires_at: Option<i64>,
-}
-
-/// Tells refusals from conflicts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RefusalKind {
-    /// The call was refused with its faults.
-    Refusal,
-    /// The transaction is recorded with different content.
-    Conflict,
-}
-
 /// Names the time in `refusals` that the first sighting sets.
 pub const FIRST_RECEIVED_AT: &str = "first_received_at";
 /// Names the count in `refusals` that every sighting increases.
@@ -280,82 +213,8 @@ pub const ACCEPTED: &str = "accepted";
 pub const ACCEPTED_AT: &str = "accepted_at";
 /// Names the time in `refusals` at which a conflict's original was kept.
 pub const ORIGINAL_KEPT_AT: &str = "original_kept_at";
-/// `refusals`, `clicks`, `audit`: the time to live.
+/// Names the time to live of `refusals`, `clicks` and `audit`.
 pub const EXPIRES_AT: &str = "expires_at";
-
-impl RefusalItem {
-    /// Returns true if the item has expired. It may still be stored, because DynamoDB deletes within days.
-    pub fn has_expired(&self, now: Timestamp) -> bool {
-        self.expires_at.is_some_and(|expires_at| expires_at <= now.as_second())
-    }
-
-    /// Returns true for a conflict that nobody has resolved.
-    pub fn is_open(&self) -> bool {
-        self.kind == RefusalKind::Conflict && self.accepted.is_none() && self.original_kept_at.is_none()
-    }
-}
-
-impl TryFrom<RefusalItem> for Conflict {
-    type Error = String;
-
-    fn try_from(item: RefusalItem) -> Result<Self, String> {
-        let transaction_id = item.transaction_id.ok_or("a conflict without transaction_id")?;
-        let content = item.content.ok_or("a conflict without content")?;
-        let (provider, differences, received_at) = (item.provider, item.differences, item.first_received_at);
-        Ok(Self { provider, transaction_id, content, differences, received_at })
-    }
-}
-
-impl RefusalItem {
-    /// Returns the attributes that refusals and conflicts share at their first sighting.
-    fn seen(kind: RefusalKind, provider: &Provider, key: &ContentKey, at: Timestamp) -> Self {
-        Self {
-            provider_content: key.as_str().to_owned(),
-            kind,
-            provider: provider.clone(),
-            first_received_at: at,
-            last_received_at: at,
-            times: 1,
-            request: None,
-            source: None,
-            user_id: None,
-            click_id: None,
-            faults: Vec::new(),
-            transaction_id: None,
-            content: None,
-            differences: Vec::new(),
-            accepted: None,
-            accepted_at: None,
-            original_kept_at: None,
-            expires_at: None,
-        }
-    }
-}
-
-impl From<&Refusal> for RefusalItem {
-    fn from(refusal: &Refusal) -> Self {
-        Self {
-            request: Some(refusal.request.clone()),
-            source: Some(refusal.source),
-            user_id: refusal.user_id.clone(),
-            click_id: refusal.click_id.clone(),
-            faults: refusal.faults.clone(),
-            expires_at: Some(refusal.received_at.as_second() + REFUSAL_KEPT_SECONDS),
-            ..Self::seen(RefusalKind::Refusal, &refusal.provider, &refusal.key(), refusal.received_at)
-        }
-    }
-}
-
-impl From<&Conflict> for RefusalItem {
-    fn from(conflict: &Conflict) -> Self {
-        Self {
-            transaction_id: Some(conflict.transaction_id.clone()),
-            content: Some(conflict.content.clone()),
-            differences: conflict.differences.clone(),
-            ..Self::seen(RefusalKind::Conflict, &conflict.provider, &conflict.key(), conflict.received_at)
-        }
-    }
-}
 
 /// Holds one use of a tracking link in `clicks`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -397,17 +256,17 @@ impl From<ClickItem> for Click {
     }
 }
 
-/// `audit`: the record of one change by an operator.
+/// Holds the record of one change by an operator in `audit`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditItem {
-    /// The partition key.
+    /// Holds the partition key.
     pub day: String,
-    /// The sort key.
+    /// Holds the sort key.
     pub at_and_id: String,
-    /// The record.
+    /// Holds the record.
     #[serde(flatten)]
     pub record: AuditRecord,
-    /// When it expires, in Unix seconds.
+    /// Says when the record expires, in Unix seconds.
     pub expires_at: i64,
 }
 

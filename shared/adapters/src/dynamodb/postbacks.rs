@@ -24,7 +24,7 @@ const GET_ALL: &str = "DynamoDB BatchGetItem postbacks";
 #[derive(Debug, Clone)]
 pub struct DynamoPostbacks {
     client: Client,
-    table: String,
+    pub(super) table: String,
 }
 
 impl DynamoPostbacks {

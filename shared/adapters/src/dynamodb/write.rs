@@ -76,8 +76,8 @@ pub(crate) async fn send_put(client: &Client, service: &'static str, put: Put) -
     }
 }
 
-/// Sends writes that take place all or none, and returns true if they did. A cancellation only for codes in `lost_by`
-/// returns false; any other is a failure.
+/// Sends writes that take place all or none. Returns true if they did, and false if they were cancelled only for codes in
+/// `lost_by`. Any other cancellation is a failure.
 pub(crate) async fn transact(
     client: &Client,
     service: &'static str,

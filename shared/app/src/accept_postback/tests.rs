@@ -4,7 +4,10 @@ use std::{
 };
 
 use domain::{
-    inbound::credential::{CredentialKind, TokenHash},
+    inbound::{
+        click::ClickKeys,
+        credential::{CredentialKind, TokenHash},
+    },
     partner::PartnerFile,
     values::{
         ids::{ClickId, UserId},
@@ -21,11 +24,9 @@ use crate::{
 
 const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00";
 
-type UseCase = AcceptPostback<Held<Provider, KnownPartner>, Held<(), ClickKeys>, World, World>;
-
 struct Rig {
     world: World,
-    accept: UseCase,
+    accept: AcceptPostback<World>,
     receipts: std::cell::Cell<u8>,
 }
 
@@ -57,17 +58,17 @@ impl Rig {
         Self { world, accept, receipts: std::cell::Cell::new(0) }
     }
 
-    async fn call(&self, call: &Call<'_>) -> Answer {
+    async fn call(&self, call: &Call<'_>) -> PostbackAnswer {
         self.receipts.set(self.receipts.get() + 1);
         let receipt_id = ReceiptId::from_random([self.receipts.get(); 16]);
         self.accept.handle(call, Timestamp::UNIX_EPOCH, receipt_id).await.answer
     }
 
-    async fn get(&self, query: &str) -> Answer {
+    async fn get(&self, query: &str) -> PostbackAnswer {
         self.call(&acme(query)).await
     }
 
-    /// The calls of ports since this was last asked.
+    /// Returns the calls of ports since the last time.
     fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.world.state().calls)
     }
@@ -85,15 +86,15 @@ fn acme(query: &str) -> Call<'_> {
     }
 }
 
-fn accepted(answer: Answer) -> Receipt {
+fn accepted(answer: PostbackAnswer) -> Receipt {
     match answer {
-        Answer::Accepted(receipt) => receipt,
+        PostbackAnswer::Accepted(receipt) => receipt,
         other => panic!("{other:?}"),
     }
 }
 
 #[tokio::test]
-async fn with_its_partner_in_memory_a_new_postback_and_a_duplicate_are_one_call_and_a_conflict_or_refusal_two() {
+async fn each_answer_costs_the_calls_that_were_promised() {
     let rig = Rig::new();
     rig.get(SAMPLE).await;
     rig.calls();
@@ -113,17 +114,17 @@ async fn a_resend_gets_the_originals_receipt_whatever_else_it_carries() {
     let original = accepted(rig.get(&format!("{SAMPLE}&b=2&a=1")).await);
     assert_eq!(original.ignored, ["a", "b"]);
     for resend in [SAMPLE.to_owned(), SAMPLE.replace("100.00", "100.0"), format!("{SAMPLE}&event_id=&c=3")] {
-        assert_eq!(rig.get(&resend).await, Answer::Duplicate(original.clone()), "{resend}");
+        assert_eq!(rig.get(&resend).await, PostbackAnswer::Duplicate(original.clone()), "{resend}");
     }
 }
 
 #[tokio::test]
-async fn a_conflicting_resend_leaves_the_original_untouched_and_is_kept_once_a_content() {
+async fn a_conflict_leaves_the_original_and_is_kept_once_a_content() {
     let rig = Rig::new();
     let original = accepted(rig.get(SAMPLE).await);
     let before = rig.world.state().postbacks.clone();
     for resend in [SAMPLE.replace("100.00", "7"), SAMPLE.replace("100.00", "7.0"), format!("{SAMPLE}&event_id=1")] {
-        let Answer::Conflict(conflict) = rig.get(&resend).await else { panic!("{resend}") };
+        let PostbackAnswer::Conflict(conflict) = rig.get(&resend).await else { panic!("{resend}") };
         assert_eq!(conflict.original, original);
         assert_eq!(conflict.differences.len(), 1);
     }
@@ -135,7 +136,7 @@ async fn a_conflicting_resend_leaves_the_original_untouched_and_is_kept_once_a_c
 }
 
 #[tokio::test]
-async fn a_resend_of_an_accepted_correction_is_a_duplicate_with_the_corrections_receipt() {
+async fn a_resend_of_a_correction_gets_the_corrections_receipt() {
     let rig = Rig::new();
     accepted(rig.get(SAMPLE).await);
     let corrected = SAMPLE.replace("100.00", "7");
@@ -147,9 +148,9 @@ async fn a_resend_of_an_accepted_correction_is_a_duplicate_with_the_corrections_
         ignored: Vec::new(),
     };
     rig.world.state().conflicts.values_mut().for_each(|kept| kept.2 = Some(receipt.clone()));
-    assert_eq!(rig.get(&corrected).await, Answer::Duplicate(receipt.clone()));
-    assert_eq!(rig.get(&format!("{corrected}&dry_run=true")).await, Answer::Duplicate(receipt));
-    assert!(matches!(rig.get(&SAMPLE.replace("100.00", "8")).await, Answer::Conflict(_)));
+    assert_eq!(rig.get(&corrected).await, PostbackAnswer::Duplicate(receipt.clone()));
+    assert_eq!(rig.get(&format!("{corrected}&dry_run=true")).await, PostbackAnswer::Duplicate(receipt));
+    assert!(matches!(rig.get(&SAMPLE.replace("100.00", "8")).await, PostbackAnswer::Conflict(_)));
 }
 
 #[tokio::test]
@@ -160,24 +161,24 @@ async fn the_checks_come_in_their_order() {
     let wrong = Call { token: Some("bad"), source: [8, 8, 8, 8].into(), ..acme("x=1&x=2") };
     let stranger = Call { provider: "nobody", ..wrong };
     for call in [Call { body: &big, ..wrong }, Call { token: Some("bad"), ..json }] {
-        assert!(matches!(rig.call(&call).await, Answer::Malformed(_)), "{call:?}");
+        assert!(matches!(rig.call(&call).await, PostbackAnswer::Malformed(_)), "{call:?}");
     }
     for call in [wrong, stranger, Call { token: None, query: b"a=1&signature=00", ..wrong }] {
-        assert_eq!(rig.call(&call).await, Answer::Unauthorized, "{call:?}");
+        assert_eq!(rig.call(&call).await, PostbackAnswer::Unauthorized, "{call:?}");
     }
-    // Under a signature, names come before the credential, whoever is named.
+    // A signed call's names are checked before its credential, whoever is named.
     for provider in ["acme", "initech", "nobody", "No Body"] {
         let call = Call { provider, token: None, ..wrong };
-        assert!(matches!(rig.call(&call).await, Answer::Malformed(_)), "{provider}");
+        assert!(matches!(rig.call(&call).await, PostbackAnswer::Malformed(_)), "{provider}");
     }
     let elsewhere = Call { source: [8, 8, 8, 8].into(), ..acme("x=1&x=2") };
-    assert!(matches!(rig.call(&elsewhere).await, Answer::Forbidden(_)));
-    assert!(matches!(rig.get("x=1&x=2").await, Answer::Malformed(_)));
-    assert_eq!(rig.world.state().refusals.len(), 1, "one content, refused with 403 and then with 400");
+    assert!(matches!(rig.call(&elsewhere).await, PostbackAnswer::Forbidden(_)));
+    assert!(matches!(rig.get("x=1&x=2").await, PostbackAnswer::Malformed(_)));
+    assert_eq!(rig.world.state().refusals.len(), 1, "the same content was refused with 403 and with 400");
 }
 
 #[tokio::test]
-async fn what_a_stranger_sends_is_never_kept() {
+async fn a_call_without_a_good_credential_is_never_kept() {
     let rig = Rig::new();
     for token in ["bad", ""] {
         rig.call(&Call { token: Some(token), ..acme("user_id=1") }).await;
@@ -189,13 +190,16 @@ async fn what_a_stranger_sends_is_never_kept() {
 async fn a_dry_run_says_what_would_happen_and_writes_nothing() {
     let rig = Rig::new();
     let dry = |query: &str| format!("{query}&dry_run=true");
-    assert!(matches!(rig.get(&dry(SAMPLE)).await, Answer::Accepted(_)));
-    assert!(matches!(rig.get(&dry("user_id=1")).await, Answer::Malformed(_)));
+    assert!(matches!(rig.get(&dry(SAMPLE)).await, PostbackAnswer::Accepted(_)));
+    assert!(matches!(rig.get(&dry("user_id=1")).await, PostbackAnswer::Malformed(_)));
     let elsewhere = dry(SAMPLE);
-    assert!(matches!(rig.call(&Call { source: [8, 8, 8, 8].into(), ..acme(&elsewhere) }).await, Answer::Forbidden(_)));
+    assert!(matches!(
+        rig.call(&Call { source: [8, 8, 8, 8].into(), ..acme(&elsewhere) }).await,
+        PostbackAnswer::Forbidden(_)
+    ));
     let original = accepted(rig.get(SAMPLE).await);
-    assert_eq!(rig.get(&dry(SAMPLE)).await, Answer::Duplicate(original));
-    assert!(matches!(rig.get(&dry(&SAMPLE.replace("USD", "EUR"))).await, Answer::Conflict(_)));
+    assert_eq!(rig.get(&dry(SAMPLE)).await, PostbackAnswer::Duplicate(original));
+    assert!(matches!(rig.get(&dry(&SAMPLE.replace("USD", "EUR"))).await, PostbackAnswer::Conflict(_)));
     let state = rig.world.state();
     assert_eq!((state.postbacks.len(), state.refusals.len(), state.conflicts.len()), (1, 0, 0));
 }
@@ -210,7 +214,7 @@ async fn a_partner_that_signs_is_known_by_its_signature() {
     let call = |query| Call { provider: "initech", token: None, ..acme(query) };
     accepted(rig.call(&call(&query)).await);
     let tampered = query.replace("100.00", "900.00");
-    assert_eq!(rig.call(&call(&tampered)).await, Answer::Unauthorized);
+    assert_eq!(rig.call(&call(&tampered)).await, PostbackAnswer::Unauthorized);
     let posted = Call {
         query: b"",
         body: query.as_bytes(),
@@ -218,13 +222,13 @@ async fn a_partner_that_signs_is_known_by_its_signature() {
         content_type: Some("Application/X-WWW-Form-Urlencoded; charset=UTF-8"),
         ..call("")
     };
-    assert!(matches!(rig.call(&posted).await, Answer::Duplicate(_)));
+    assert!(matches!(rig.call(&posted).await, PostbackAnswer::Duplicate(_)));
 }
 
-/// Every single fault and every pair of faults of the ports, over one history with resends until each call is answered:
-/// what was answered 200 is recorded, once and for ever, and a resend after a fault gets the receipt of what it was.
+/// Tries every single fault and every pair of faults over one history, in which each call is repeated until it is answered.
+/// A resend after a fault gets the receipt of the first record.
 #[tokio::test]
-async fn whatever_fails_a_200_was_recorded_and_every_resend_ends_in_the_same_place() {
+async fn a_200_was_recorded_under_any_one_or_two_faults() {
     const TROUBLES: [Trouble; 2] = [Trouble::Before, Trouble::After];
     let mut histories = vec![BTreeMap::new()];
     for first in 0..10 {
@@ -243,14 +247,14 @@ async fn whatever_fails_a_200_was_recorded_and_every_resend_ends_in_the_same_pla
         for query in [SAMPLE, SAMPLE, &conflicting, "user_id=1", SAMPLE] {
             let answer = loop {
                 match rig.get(query).await {
-                    Answer::Unavailable(_) => {}
+                    PostbackAnswer::Unavailable(_) => {}
                     answer => break answer,
                 }
             };
             match answer {
-                Answer::Accepted(receipt) | Answer::Duplicate(receipt) => receipts.push(receipt),
-                Answer::Conflict(conflict) => assert_eq!(conflict.original, receipts[0], "{trouble:?}"),
-                Answer::Malformed(_) => {}
+                PostbackAnswer::Accepted(receipt) | PostbackAnswer::Duplicate(receipt) => receipts.push(receipt),
+                PostbackAnswer::Conflict(conflict) => assert_eq!(conflict.original, receipts[0], "{trouble:?}"),
+                PostbackAnswer::Malformed(_) => {}
                 other => panic!("{other:?} under {trouble:?}"),
             }
         }
@@ -263,7 +267,7 @@ async fn whatever_fails_a_200_was_recorded_and_every_resend_ends_in_the_same_pla
     }
 }
 
-async fn resubmit(rig: &Rig, request: &str, source: [u8; 4]) -> Option<Answer> {
+async fn resubmit(rig: &Rig, request: &str, source: [u8; 4]) -> Option<PostbackAnswer> {
     rig.receipts.set(rig.receipts.get() + 1);
     let (provider, receipt_id) = (Provider::new("acme").unwrap(), ReceiptId::from_random([rig.receipts.get(); 16]));
     let kept = Resubmission { provider: &provider, request, source: source.into() };
@@ -275,24 +279,24 @@ fn kept(rig: &Rig) -> Refusal {
 }
 
 #[tokio::test]
-async fn a_kept_refusal_that_is_sent_again_meets_the_same_checks_after_the_credential() {
+async fn a_resubmitted_refusal_meets_the_same_checks() {
     let rig = Rig::new();
     let broken = format!("{SAMPLE}&currency=USD");
     let refused = rig.get(&broken).await;
     let kept = kept(&rig);
     assert_eq!(resubmit(&rig, &kept.request, [192, 0, 2, 1]).await, Some(refused));
     assert_eq!(rig.world.state().refusals.values().next().unwrap().1, 1, "the partner has called once");
-    // Where it came from is agreed no more than when it came.
-    assert!(matches!(resubmit(&rig, SAMPLE, [198, 51, 100, 1]).await, Some(Answer::Forbidden(_))));
+    // The address is still not agreed.
+    assert!(matches!(resubmit(&rig, SAMPLE, [198, 51, 100, 1]).await, Some(PostbackAnswer::Forbidden(_))));
     assert!(rig.world.state().postbacks.is_empty());
     assert!(rig.world.state().recorded_refusals.is_empty());
 }
 
 #[tokio::test]
-async fn after_a_mend_what_was_refused_is_recorded_as_if_the_partner_had_sent_it_and_is_then_a_duplicate() {
+async fn a_refusal_resubmitted_after_a_mend_is_recorded_once() {
     let rig = Rig::new();
     let elsewhere = Call { source: [198, 51, 100, 1].into(), ..acme(SAMPLE) };
-    assert!(matches!(rig.call(&elsewhere).await, Answer::Forbidden(_)));
+    assert!(matches!(rig.call(&elsewhere).await, PostbackAnswer::Forbidden(_)));
     let kept = kept(&rig);
     let mended = partner(r#"{"provider":"acme"}"#);
     let accept = AcceptPostback {
@@ -303,21 +307,24 @@ async fn after_a_mend_what_was_refused_is_recorded_as_if_the_partner_had_sent_it
         ..rig.accept
     };
     let rig = Rig { accept, ..rig };
-    let Some(Answer::Accepted(receipt)) = resubmit(&rig, &kept.request, [198, 51, 100, 1]).await else {
+    let Some(PostbackAnswer::Accepted(receipt)) = resubmit(&rig, &kept.request, [198, 51, 100, 1]).await else {
         panic!("not accepted")
     };
     let marked = HashMap::from([(kept.key().as_str().to_owned(), receipt.clone())]);
     assert_eq!(rig.world.state().recorded_refusals, marked);
-    assert_eq!(resubmit(&rig, &kept.request, [198, 51, 100, 1]).await, Some(Answer::Duplicate(receipt.clone())));
+    assert_eq!(
+        resubmit(&rig, &kept.request, [198, 51, 100, 1]).await,
+        Some(PostbackAnswer::Duplicate(receipt.clone()))
+    );
     assert_eq!(rig.world.state().recorded_refusals, marked);
-    assert_eq!(rig.get(SAMPLE).await, Answer::Duplicate(receipt));
+    assert_eq!(rig.get(SAMPLE).await, PostbackAnswer::Duplicate(receipt));
 }
 
 #[tokio::test]
-async fn a_refusal_whose_mark_failed_is_marked_when_it_is_sent_again() {
+async fn a_refusal_whose_mark_failed_is_marked_at_the_next_try() {
     let rig = Rig::new();
     rig.get(&format!("{SAMPLE}&currency=USD")).await;
-    // What was refused for something that was mended since.
+    // The refusal's request is valid now, as if the partner's configuration had been mended.
     let mut refusal = kept(&rig);
     refusal.request = SAMPLE.to_owned();
     rig.world.keep_refusal(&refusal).await.unwrap();
@@ -325,16 +332,19 @@ async fn a_refusal_whose_mark_failed_is_marked_when_it_is_sent_again() {
         rig.calls();
         rig.world.state().trouble = BTreeMap::from([(1, trouble)]);
         let failed = resubmit(&rig, SAMPLE, [192, 0, 2, 1]).await;
-        assert!(matches!(&failed, Some(Answer::Unavailable(fault)) if fault.service == "mark refusal"), "{failed:?}");
+        assert!(
+            matches!(&failed, Some(PostbackAnswer::Unavailable(fault)) if fault.service == "mark refusal"),
+            "{failed:?}"
+        );
     }
     rig.world.state().trouble.clear();
-    let Some(Answer::Duplicate(receipt)) = resubmit(&rig, SAMPLE, [192, 0, 2, 1]).await else { panic!() };
+    let Some(PostbackAnswer::Duplicate(receipt)) = resubmit(&rig, SAMPLE, [192, 0, 2, 1]).await else { panic!() };
     let marked = rig.world.state().recorded_refusals.clone();
     assert_eq!(marked, HashMap::from([(refusal.key().as_str().to_owned(), receipt)]));
 }
 
 #[tokio::test]
-async fn what_was_not_kept_whole_is_never_taken_for_what_the_partner_said() {
+async fn a_request_that_was_not_kept_whole_is_not_resubmitted() {
     let rig = Rig::new();
     rig.call(&Call { query: b"user_id=\xff", ..acme("") }).await;
     let request = kept(&rig).request;
@@ -344,7 +354,7 @@ async fn what_was_not_kept_whole_is_never_taken_for_what_the_partner_said() {
 }
 
 #[tokio::test]
-async fn a_refusal_keeps_the_user_and_the_click_that_it_names_and_no_macro() {
+async fn a_refusal_keeps_its_user_and_click_and_no_macro() {
     let rig = Rig::new();
     for (query, user, click) in [
         ("user_id=u%201&click_id=c", Some("u 1"), Some("c")),
@@ -359,18 +369,18 @@ async fn a_refusal_keeps_the_user_and_the_click_that_it_names_and_no_macro() {
     }
 }
 
-/// The client's own repeat of a put whose answer was lost looks like a duplicate of one's own receipt.
+/// The client may repeat a put whose answer was lost, which then looks like a duplicate with our own receipt.
 #[tokio::test]
 async fn our_own_put_repeated_by_the_client_is_accepted() {
     let rig = Rig::new();
     let receipt = accepted(rig.get(SAMPLE).await);
     rig.receipts.set(rig.receipts.get() - 1);
-    assert_eq!(rig.get(SAMPLE).await, Answer::Accepted(receipt));
+    assert_eq!(rig.get(SAMPLE).await, PostbackAnswer::Accepted(receipt));
 }
 
 proptest! {
     #[test]
-    fn no_call_makes_it_panic_or_is_left_without_an_answer(
+    fn arbitrary_calls_get_an_answer_and_no_panic(
         provider in "[a-zA-Z#-]{0,8}", token in prop::option::of(".{0,8}"), is_post: bool,
         query in prop::collection::vec(any::<u8>(), 0..100), body in prop::collection::vec(any::<u8>(), 0..100),
         content_type in prop::option::of(prop::sample::select(vec!["application/x-www-form-urlencoded", "text/plain", ""])),
@@ -378,6 +388,6 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let call = Call { provider: &provider, token: token.as_deref(), query: &query, body: &body, content_type, is_post, source: [192, 0, 2, 1].into() };
         let answer = runtime.block_on(Rig::new().call(&call));
-        prop_assert!(!matches!(answer, Answer::Accepted(_) | Answer::Duplicate(_)));
+        prop_assert!(!matches!(answer, PostbackAnswer::Accepted(_) | PostbackAnswer::Duplicate(_)));
     }
 }

@@ -25,10 +25,10 @@ use crate::{
     memory::{Held, Trouble, World},
 };
 
-pub(crate) type UseCase = DeliverWebhooks<Held<Provider, KnownRecipient>, World, World, World, World, World>;
+pub(crate) type UseCase = DeliverWebhooks<World>;
 
 const INTERVAL_MS: i64 = 10_000;
-/// How long a message is hidden from others; longer than a claim is held, as the function's limits see to.
+/// Gives the time for which a message is hidden. As in a deployment, it is longer than a claim.
 const VISIBILITY_MS: i64 = 360_000;
 const FUNCTION: Duration = Duration::from_mins(1);
 
@@ -88,7 +88,7 @@ pub(crate) fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase 
     }
 }
 
-/// A world with one delivery put and its message sent.
+/// Returns a world with one delivery put and its message sent.
 fn world(delivery: &Delivery) -> World {
     let world = World::default();
     world.state().millisecond = start().as_millisecond();
@@ -102,8 +102,8 @@ pub(crate) fn received(message: &Message) -> Received {
     Received { id: "m".into(), message: Ok(message.clone()), whole: String::new() }
 }
 
-/// The queue, as it should be: what is not acknowledged comes back, and what arrives later waits.
-pub(crate) async fn run(world: &World, use_case: &UseCase) -> Vec<Outcome> {
+/// Runs the queue until it is empty. A message that is not acknowledged comes back, and a delayed message waits.
+pub(crate) async fn run(world: &World, use_case: &UseCase) -> Vec<MessageOutcome> {
     let mut outcomes = Vec::new();
     let mut waiting: Vec<(Message, UnixMillis)> = Vec::new();
     for _ in 0..200 {
@@ -116,7 +116,7 @@ pub(crate) async fn run(world: &World, use_case: &UseCase) -> Vec<Outcome> {
             UnixMillis::from_millisecond(state.millisecond)
         };
         let outcome = use_case.handle(&[received(&message)], now.plus(FUNCTION)).await.remove(0);
-        if matches!(outcome, Outcome::Failed(_) | Outcome::Waits { .. }) {
+        if matches!(outcome, MessageOutcome::Failed(_) | MessageOutcome::Waits { .. }) {
             let returns = UnixMillis::from_millisecond(now.as_millisecond() + VISIBILITY_MS);
             waiting.push((message, returns));
         }
@@ -134,7 +134,7 @@ pub(crate) fn failing(times: usize) -> impl Iterator<Item = (AttemptOutcome, Opt
 }
 
 #[tokio::test]
-async fn an_attempt_costs_two_writes_and_no_read_and_a_failed_one_a_message_more() {
+async fn an_attempt_costs_two_writes_and_a_failed_one_a_message() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     world.state().answers.extend(failing(1));
@@ -143,7 +143,7 @@ async fn an_attempt_costs_two_writes_and_no_read_and_a_failed_one_a_message_more
     let attempt = ["claim delivery", "call partner", "write delivery"];
     assert_eq!(calls, [&["load"][..], &attempt, &["send resend"], &attempt].concat());
     let attempted = |status, ending, duration_ms| {
-        Outcome::Attempted(Attempted { outcome: AttemptOutcome::Status(status), duration_ms, ending })
+        MessageOutcome::Attempted(Attempted { outcome: AttemptOutcome::Status(status), duration_ms, ending })
     };
     assert_eq!(outcomes, [attempted(500, None, 300), attempted(200, Some(Ending::Delivered), 0)]);
     let requests = world.state().requests.clone();
@@ -153,7 +153,7 @@ async fn an_attempt_costs_two_writes_and_no_read_and_a_failed_one_a_message_more
 }
 
 #[tokio::test]
-async fn six_attempts_then_exhausted_each_resend_as_much_later_as_was_agreed() {
+async fn a_round_has_six_attempts_at_the_agreed_intervals() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     world.state().answers.extend(failing(9));
@@ -167,25 +167,26 @@ async fn six_attempts_then_exhausted_each_resend_as_much_later_as_was_agreed() {
 }
 
 #[tokio::test]
-async fn a_long_wait_is_cut_into_hops_that_cost_a_message_each_and_nothing_else() {
+async fn a_long_wait_is_cut_into_hops_of_one_message_each() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     let hour = Some(RetryAfter::Delay(Duration::from_hours(1)));
     world.state().answers.push_back((AttemptOutcome::Status(429), hour, Duration::ZERO));
     let outcomes = run(&world, &use_case(&world, Some(recipient("")))).await;
-    let hops = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Hopped { delay_seconds: 900 })).count();
+    let hops =
+        outcomes.iter().filter(|outcome| matches!(outcome, MessageOutcome::Hopped { delay_seconds: 900 })).count();
     assert_eq!((hops, outcomes.len()), (3, 5), "the first of four waits is the record's own message");
     assert_eq!(world.state().requests[1].0, start().plus(Duration::from_hours(1)));
 }
 
 #[tokio::test]
-async fn a_paused_campaign_sends_nothing_spends_nothing_and_is_not_even_read() {
+async fn a_paused_campaign_spends_no_attempt_and_no_read() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     let paused = use_case(&world, Some(recipient(r#","paused":true"#)));
     let (message, _) = world.state().resends.remove(0);
     let outcome = paused.handle(&[received(&message)], start().plus(FUNCTION)).await;
-    assert_eq!(outcome, [Outcome::Hopped { delay_seconds: 60 }]);
+    assert_eq!(outcome, [MessageOutcome::Hopped { delay_seconds: 60 }]);
     assert_eq!(world.state().calls, ["load", "send resend"]);
     run(&world, &use_case(&world, Some(recipient("")))).await;
     assert_eq!(status(&world, &delivery), Status::Delivered, "once it is paused no longer");
@@ -196,12 +197,12 @@ async fn an_archived_campaigns_deliveries_are_cancelled() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     let outcomes = run(&world, &use_case(&world, Some(recipient(r#","archived":true"#)))).await;
-    assert_eq!((outcomes, status(&world, &delivery)), (vec![Outcome::Cancelled], Status::Cancelled));
+    assert_eq!((outcomes, status(&world, &delivery)), (vec![MessageOutcome::Cancelled], Status::Cancelled));
     assert!(world.state().requests.is_empty());
 }
 
 #[tokio::test]
-async fn what_is_missing_or_misconfigured_spends_no_attempt_and_leaves_the_message() {
+async fn a_missing_or_bad_configuration_spends_no_attempt() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     let (message, _) = world.state().resends.remove(0);
@@ -223,34 +224,34 @@ async fn what_is_missing_or_misconfigured_spends_no_attempt_and_leaves_the_messa
         (Some(misconfigured), &message, "cannot be called"),
     ] {
         let outcome = use_case(&world, known).handle(&[received(message)], deadline).await.remove(0);
-        let Outcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
+        let MessageOutcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
         assert!(failure.to_string().contains(expected), "{failure}");
     }
-    // A message of no delivery, and one that comes too late in the function's life.
+    // The first message has no delivery, and the second comes too late in the function's life.
     let stranger = Message { delivery_id: domain::values::ids::DeliveryId::new("x").unwrap(), ..message.clone() };
     let ready = use_case(&world, Some(recipient("")));
-    assert_eq!(ready.handle(&[received(&stranger)], deadline).await, [Outcome::Failed(Failure::NoDelivery)]);
+    assert_eq!(ready.handle(&[received(&stranger)], deadline).await, [MessageOutcome::Failed(Failure::NoDelivery)]);
     let soon = start().plus(Duration::from_secs(29));
-    assert_eq!(ready.handle(&[received(&message)], soon).await, [Outcome::Failed(Failure::OutOfTime)]);
+    assert_eq!(ready.handle(&[received(&message)], soon).await, [MessageOutcome::Failed(Failure::OutOfTime)]);
     assert_eq!(world.state().deliveries[delivery.id()], delivery, "nothing was written");
     assert!(world.state().requests.is_empty());
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_is_set_aside_whole_and_harms_no_neighbour() {
+async fn an_unreadable_message_is_set_aside_and_harms_no_neighbour() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     let (message, _) = world.state().resends.remove(0);
     let broken = Received { id: "b".into(), message: Err("is no message".into()), whole: "{".into() };
     let outcomes =
         use_case(&world, Some(recipient(""))).handle(&[broken, received(&message)], start().plus(FUNCTION)).await;
-    assert_eq!(outcomes[0], Outcome::SetAside("is no message".into()));
-    assert!(matches!(outcomes[1], Outcome::Attempted(_)));
+    assert_eq!(outcomes[0], MessageOutcome::SetAside("is no message".into()));
+    assert!(matches!(outcomes[1], MessageOutcome::Attempted(_)));
     assert_eq!(world.state().dead_letters, [("{".to_owned(), "is no message".to_owned())]);
 }
 
 #[tokio::test]
-async fn a_value_that_would_lead_elsewhere_is_an_attempt_that_is_never_sent() {
+async fn a_value_that_would_lead_elsewhere_is_never_sent() {
     let delivery = delivery("gg3-42", "..");
     let world = world(&delivery);
     run(&world, &use_case(&world, Some(recipient("")))).await;
@@ -262,7 +263,7 @@ async fn a_value_that_would_lead_elsewhere_is_an_attempt_that_is_never_sent() {
 }
 
 #[tokio::test]
-async fn two_copies_of_a_message_and_two_chains_make_one_request_for_an_attempt() {
+async fn copies_of_a_message_make_one_request_for_an_attempt() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     world.state().answers.extend(failing(9));
@@ -275,7 +276,7 @@ async fn two_copies_of_a_message_and_two_chains_make_one_request_for_an_attempt(
 }
 
 #[tokio::test]
-async fn a_round_by_hand_is_sent_under_the_same_id_and_ends_the_old_rounds_messages() {
+async fn a_new_round_keeps_the_id_and_ends_the_old_rounds_messages() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     world.state().answers.extend(failing(1));
@@ -289,17 +290,17 @@ async fn a_round_by_hand_is_sent_under_the_same_id_and_ends_the_old_rounds_messa
     assert_eq!(crate::ports::Rounds::open_round(&world, &opened, &audit).await, Ok(crate::ports::Replaced::Done));
     world.state().resends.push((opened.message, start()));
     let outcomes = run(&world, &ready).await;
-    assert!(outcomes.contains(&Outcome::Done(NoWorkReason::OlderRound)));
+    assert!(outcomes.contains(&MessageOutcome::Done(NoWorkReason::OlderRound)));
     assert_eq!(status(&world, &delivery), Status::Delivered);
     let state = world.state();
     assert_eq!((state.requests.len(), state.attempts.len()), (2, 1), "the old round's attempt is kept beside it");
     assert!(state.requests.iter().all(|(_, id, _)| id == delivery.id()));
 }
 
-/// Whatever fails, at every call and at every pair of calls, before or after it did its work: the delivery ends, as often
-/// as it should be asked for it is, and a request more only where a call to the partner itself went wrong.
+/// Tries every single fault and every pair of faults. The delivery always ends, and there is one more request only for each
+/// fault of a call to the partner.
 #[tokio::test]
-async fn any_one_or_two_failures_of_any_call_lose_nothing_and_cost_no_request() {
+async fn any_one_or_two_faults_lose_nothing_and_cost_no_request() {
     let delivery = delivery("gg3-42", "p-9");
     let clean = world(&delivery);
     clean.state().answers.extend(failing(2));
@@ -318,7 +319,7 @@ async fn any_one_or_two_failures_of_any_call_lose_nothing_and_cost_no_request() 
             let told = format!("{first:?}, {second:?}: {:?}", state.calls);
             let ended = state.deliveries[delivery.id()].clone();
             assert_eq!(ended.status(), Status::Delivered, "{told}");
-            // Two answers of 500, and a further attempt for each call to the partner that broke.
+            // There are two answers of 500, and a further attempt for each call to the partner that broke.
             let broken = [first, second].into_iter().map(|(at, _)| at).collect::<BTreeSet<_>>();
             let broken = broken.into_iter().filter(|at| state.calls.get(**at) == Some(&"call partner")).count();
             assert!(ended.attempts().len() <= 3 + broken, "{told}");

@@ -1,4 +1,4 @@
-//! One message's work, from the claim to the next message.
+//! Handles one message, from the claim to the next message.
 
 use std::time::Duration;
 
@@ -9,30 +9,23 @@ use domain::{
         delivery::{AttemptDecision, Claim, Delivery, Message, MessageDecision},
     },
     partner::recipient::{Callee, Prepared},
-    values::{
-        ids::{ClaimMark, Provider},
-        signature::Secret,
-        time::UnixMillis,
-    },
+    values::{ids::ClaimMark, signature::Secret, time::UnixMillis},
 };
 
-use super::{Attempted, DeliverWebhooks, Failure, Outcome};
-use crate::ports::{
-    Claimed, DeadLetters, Deliveries, KnownRecipient, PartnerServers, Replaced, ResendQueue, Source, Surroundings,
-    Unavailable,
-};
+use super::{Attempted, DeliverWebhooks, Failure, MessageOutcome};
+use crate::ports::{Claimed, Deliveries, PartnerServers, Ports, Replaced, ResendQueue, Surroundings, Unavailable};
 
-/// How often a delivery is decided about again because somebody else has changed it. Each time somebody has got on.
+/// Limits how often a decision is repeated because another worker changed the delivery. Each change is progress.
 pub(super) const TRIES: usize = 8;
 
-/// The first pause before an operation is tried again whose failure would cost a request; each further one is twice as
-/// long, up to [`LONGEST_PAUSE`].
+/// Gives the first pause before a failed record is tried again. Each further pause is twice as long, up to
+/// [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// One message in a worker's hand.
-pub(super) struct Worker<'a, R: Source, D, Q, H, L, S> {
-    pub(super) ports: &'a DeliverWebhooks<R, D, Q, H, L, S>,
+/// A worker that handles one message.
+pub(super) struct Worker<'a, P: Ports> {
+    pub(super) ports: &'a DeliverWebhooks<P>,
     pub(super) message: &'a Message,
     pub(super) callee: &'a Callee,
     pub(super) secrets: &'a [Secret],
@@ -40,20 +33,12 @@ pub(super) struct Worker<'a, R: Source, D, Q, H, L, S> {
     pub(super) deadline: UnixMillis,
 }
 
-/// What a step came to: all is done, or the delivery as it is now has to be decided about.
-type Progress = Result<Option<Outcome>, Failure>;
+/// The result of a step: an outcome, or none if the present delivery must be read and decided about.
+type Progress = Result<Option<MessageOutcome>, Failure>;
 const AGAIN: Progress = Ok(None);
 
-impl<R, D, Q, H, L, S> Worker<'_, R, D, Q, H, L, S>
-where
-    R: Source<Key = Provider, Value = KnownRecipient>,
-    D: Deliveries,
-    Q: ResendQueue,
-    H: PartnerServers,
-    L: DeadLetters,
-    S: Surroundings,
-{
-    pub(super) async fn work(&self) -> Result<Outcome, Failure> {
+impl<P: Ports> Worker<'_, P> {
+    pub(super) async fn work(&self) -> Result<MessageOutcome, Failure> {
         let mut delivery = match self.claim_unread().await? {
             Unread::Finished(outcome) => return Ok(outcome),
             Unread::Decide(delivery) => *delivery,
@@ -69,7 +54,7 @@ where
         Err(Failure::Contended)
     }
 
-    /// The common case: the delivery is as the message says, so that its claim needs no read.
+    /// Stores the claim without a read, on condition that the delivery is as the message says. This is the common case.
     async fn claim_unread(&self) -> Result<Unread, Failure> {
         let now = self.ports.surroundings.now();
         let Some(claim) = self.message.claim(now, self.callee.state(), &self.ports.pace, &self.mark) else {
@@ -102,25 +87,25 @@ where
             MessageDecision::Send(claim) => {
                 let webhook = self.ready_to_claim(self.ports.surroundings.now())?;
                 let delivery = self.read().await?;
-                // What was read is what the claim stands in, or somebody has opened a round meanwhile.
+                // An operator may have opened a round since the claim.
                 if delivery.claim() == Some(&claim) { self.attempt(delivery, claim, webhook).await } else { AGAIN }
             }
             MessageDecision::Hop { delay_seconds } => self.ports.hop(self.message, delay_seconds).await.map(Some),
             MessageDecision::EnqueueNext(next) => {
                 self.send_next(&next).await?;
-                Ok(Some(Outcome::SentNext))
+                Ok(Some(MessageOutcome::SentNext))
             }
             MessageDecision::Cancel(delivery) => match self.ports.deliveries.replace(&delivery).await? {
-                Replaced::Done => Ok(Some(Outcome::Cancelled)),
+                Replaced::Done => Ok(Some(MessageOutcome::Cancelled)),
                 Replaced::Changed => AGAIN,
             },
-            MessageDecision::Acknowledge(why) => Ok(Some(Outcome::Done(why))),
-            MessageDecision::LeaveToReturn { until } => Ok(Some(Outcome::Waits { until })),
+            MessageDecision::Acknowledge(why) => Ok(Some(MessageOutcome::Done(why))),
+            MessageDecision::LeaveToReturn { until } => Ok(Some(MessageOutcome::Waits { until })),
         }
     }
 
-    /// Before a claim is stored: what it would be made for, which must not fail for a reason that the partner has no part
-    /// in, and time enough for all that follows.
+    /// Returns the webhook to call, or none if the campaign is not open. Fails before the claim is stored if the time is
+    /// short or the webhook must not be called, because neither may spend an attempt.
     fn ready_to_claim(&self, now: UnixMillis) -> Result<Option<Prepared<'_>>, Failure> {
         if self.callee.state() != CampaignState::Open {
             return Ok(None);
@@ -131,10 +116,10 @@ where
         self.callee.webhook().map(Some).map_err(|fault| Failure::Misconfigured(fault.to_owned()))
     }
 
-    /// The request, under a claim that is stored; then everything that makes it count.
+    /// Makes the request under a stored claim and records it.
     async fn attempt(&self, delivery: Delivery, claim: Claim, webhook: Option<Prepared<'_>>) -> Progress {
         let now = self.ports.surroundings.now();
-        // A claim that could run out before the request ends gives no right to make it.
+        // The claim must outlast the request.
         let Some(webhook) = webhook.filter(|_| now.plus(self.ports.time.request) <= claim.until) else {
             return AGAIN;
         };
@@ -168,13 +153,13 @@ where
         Err(Failure::Contended)
     }
 
-    async fn after_record(&self, delivery: &Delivery, next: Option<Message>) -> Result<Outcome, Failure> {
+    async fn after_record(&self, delivery: &Delivery, next: Option<Message>) -> Result<MessageOutcome, Failure> {
         if let Some(next) = &next {
             self.send_next(next).await?;
         }
         let Some(attempt) = delivery.attempts().last() else { return Err(Failure::Contended) };
         let (outcome, duration_ms) = (attempt.outcome.clone(), attempt.duration_ms);
-        Ok(Outcome::Attempted(Attempted { outcome, duration_ms, ending: delivery.ending() }))
+        Ok(MessageOutcome::Attempted(Attempted { outcome, duration_ms, ending: delivery.ending() }))
     }
 
     async fn send_next(&self, next: &Message) -> Result<(), Failure> {
@@ -186,8 +171,8 @@ where
         self.ports.deliveries.read(&self.message.delivery_id).await?.ok_or(Failure::NoDelivery)
     }
 
-    /// Does this again and again while a service fails, until the function's time is nearly over: what was answered must
-    /// be recorded, or it is asked for once more.
+    /// Repeats this work while a service fails, until the function's time is nearly over. An attempt that is not recorded
+    /// would be made again.
     async fn patiently<T, F, E>(&self, work: impl Fn() -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, E>>,
@@ -209,8 +194,8 @@ where
     }
 }
 
-/// What came of trying to claim without reading.
+/// The result of claiming without a read.
 enum Unread {
-    Finished(Outcome),
+    Finished(MessageOutcome),
     Decide(Box<Delivery>),
 }

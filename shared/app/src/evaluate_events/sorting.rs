@@ -1,4 +1,4 @@
-//! Which messages of a batch need work, and which are done with as they are read.
+//! Separates the messages of a batch that need work from those that are finished as soon as they are read.
 
 use std::collections::BTreeMap;
 
@@ -10,22 +10,22 @@ use domain::{
     values::ids::UserId,
 };
 
-use super::{EvaluateEvents, Failure, Outcome, Received};
+use super::{EvaluateEvents, EventOutcome, Failure, Received};
 use crate::{
-    current_catalogue::Held,
-    ports::{Catalogues, Surroundings, Unavailable},
+    current_catalogue::HeldCatalogue,
+    ports::{Ports, Surroundings, Unavailable},
 };
 
-/// A batch, sorted into what is done already and what there is to do.
+/// A sorted batch: outcomes of finished messages, messages to set aside, and events by user.
 #[derive(Default)]
 pub(super) struct Sorted {
-    pub(super) outcomes: BTreeMap<usize, Outcome>,
+    pub(super) outcomes: BTreeMap<usize, EventOutcome>,
     pub(super) refused: Vec<(usize, String)>,
     pub(super) users: BTreeMap<UserId, Vec<(usize, Admitted)>>,
 }
 
-impl<C: Catalogues, P, D, Q, L, S: Surroundings> EvaluateEvents<C, P, D, Q, L, S> {
-    /// Reads every message by itself and asks the catalogue about it.
+impl<P: Ports> EvaluateEvents<P> {
+    /// Reads each message by itself and compares its event with the catalogue.
     pub(super) async fn sort(&self, batch: &[Received]) -> Sorted {
         let began = self.surroundings.now();
         let mut sorted = Sorted::default();
@@ -34,7 +34,7 @@ impl<C: Catalogues, P, D, Q, L, S: Surroundings> EvaluateEvents<C, P, D, Q, L, S
             match Event::parse(message.body.as_bytes(), message.received_at, &self.timing) {
                 Ok(Parsed::Event(event)) => events.push((at, event)),
                 Ok(Parsed::UnknownType(name)) => {
-                    sorted.outcomes.insert(at, Outcome::UnknownType(name));
+                    sorted.outcomes.insert(at, EventOutcome::UnknownType(name));
                 }
                 Err(faults) => sorted.refused.push((at, words(&faults))),
             }
@@ -44,8 +44,8 @@ impl<C: Catalogues, P, D, Q, L, S: Surroundings> EvaluateEvents<C, P, D, Q, L, S
         }
         let doubtful = self.ask(&self.catalogue.recent(&self.surroundings).await, events, &mut sorted);
         if !doubtful.is_empty() {
-            // A partner may have been published since: what only the catalogue finds fault with is asked of one that was
-            // current when this batch was here already.
+            // A partner may have been published meanwhile. Only a catalogue that is newer than the batch may find fault
+            // with an event.
             let loaded = self.catalogue.loaded_since(began, &self.surroundings).await;
             let doubtful = doubtful.into_iter().map(|(at, event, _)| (at, event)).collect();
             let faulty = self.ask(&loaded, doubtful, &mut sorted);
@@ -54,10 +54,10 @@ impl<C: Catalogues, P, D, Q, L, S: Surroundings> EvaluateEvents<C, P, D, Q, L, S
         sorted
     }
 
-    /// Sorts events by what this catalogue says; answers those that it finds fault with.
+    /// Sorts events by this catalogue. Returns the events with which the catalogue finds fault.
     fn ask(
         &self,
-        held: &Result<Held, Unavailable>,
+        held: &Result<HeldCatalogue, Unavailable>,
         events: Vec<(usize, Event)>,
         sorted: &mut Sorted,
     ) -> Vec<(usize, Event, Vec<EventFault>)> {
@@ -68,7 +68,7 @@ impl<C: Catalogues, P, D, Q, L, S: Surroundings> EvaluateEvents<C, P, D, Q, L, S
         let fresh = match fresh {
             Ok(fresh) => fresh,
             Err(failure) => {
-                sorted.outcomes.extend(events.into_iter().map(|(at, _)| (at, Outcome::Failed(failure.clone()))));
+                sorted.outcomes.extend(events.into_iter().map(|(at, _)| (at, EventOutcome::Failed(failure.clone()))));
                 return Vec::new();
             }
         };
@@ -79,7 +79,7 @@ impl<C: Catalogues, P, D, Q, L, S: Surroundings> EvaluateEvents<C, P, D, Q, L, S
                     sorted.users.entry(event.user_id).or_default().push((at, admitted));
                 }
                 Ok(_) => {
-                    sorted.outcomes.insert(at, Outcome::NotNeeded);
+                    sorted.outcomes.insert(at, EventOutcome::NotNeeded);
                 }
                 Err(faults) => refused.push((at, event, faults)),
             }

@@ -1,4 +1,4 @@
-//! The steps that the users of a batch take side by side.
+//! The steps that all users of a batch take together.
 
 use std::collections::BTreeSet;
 
@@ -17,26 +17,25 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{AT_ONCE, EvaluateEvents, Failure, TRIES};
 use crate::ports::{
-    Catalogues, DeadLetters, NewDeliveries, Participants, Put, Replaced, StoredParticipant, Surroundings, Unavailable,
-    WebhookQueue,
+    NewDeliveries, Participants, Ports, Put, Replaced, StoredParticipant, Surroundings, Unavailable, WebhookQueue,
 };
 
-/// How many deliveries of one user are put at the same time.
+/// Limits how many deliveries of one user are put at the same time.
 const PUTS_AT_ONCE: usize = 8;
 
-/// A user, what a batch says about it, and what has come of that.
+/// A user with the batch's events about it and their results so far.
 pub(super) struct User {
     id: UserId,
-    /// Of each event, its place in the batch.
+    /// The place of each event in the batch.
     pub(super) places: Vec<usize>,
     pub(super) events: Vec<Admitted>,
-    /// Whether the events say anything new.
+    /// Is true if the events say anything new.
     pub(super) changed: bool,
-    /// How many deliveries they make owed.
+    /// How many deliveries the events make owed.
     pub(super) owed: usize,
-    /// The ids of events that its participant has no room for.
+    /// The ids of events for which the participant has no room.
     pub(super) refused: BTreeSet<String>,
-    /// What is put and sent already: over the tries of one batch, nothing is a second time.
+    /// The deliveries that an earlier try put and sent.
     sent: BTreeSet<DeliveryId>,
 }
 
@@ -48,30 +47,22 @@ impl User {
     }
 }
 
-/// A user whose participant is to be written, on the way there.
+/// A user whose participant is to be written.
 struct Step {
     user: User,
     participant: Participant,
     /// The version that was read.
     read: Option<u64>,
     now: UnixMillis,
-    /// What is owed and is not put and sent yet.
+    /// The deliveries owed that are not yet put and sent.
     new: Vec<Delivery>,
 }
 
-/// Users who take no further step.
+/// Users who take no further step, each with the result.
 type Done = Vec<(User, Result<(), Failure>)>;
 
-impl<C, P, D, Q, L, S> EvaluateEvents<C, P, D, Q, L, S>
-where
-    C: Catalogues,
-    P: Participants,
-    D: NewDeliveries,
-    Q: WebhookQueue,
-    L: DeadLetters,
-    S: Surroundings,
-{
-    /// Everything that a batch says about its users.
+impl<P: Ports> EvaluateEvents<P> {
+    /// Takes all steps for these users.
     pub(super) async fn evaluate(&self, mut users: Vec<User>) -> Done {
         let mut done = Vec::with_capacity(users.len());
         for _ in 0..TRIES {
@@ -87,12 +78,12 @@ where
         done
     }
 
-    /// Reads the participants and applies the events. Who is not changed by them is done.
+    /// Reads the participants and applies the events. Users whom the events do not change are finished.
     async fn apply(&self, users: Vec<User>, done: &mut Done) -> Vec<Step> {
         let ids: Vec<&UserId> = users.iter().map(|user| &user.id).collect();
         let stored = self.participants.read(&ids).await;
         let held = self.catalogue.recent(&self.surroundings).await;
-        // After the participants were read: what was dropped for their sake then had a fresh catalogue too.
+        // The clock is read after the participants, so the catalogue was fresh when they were read.
         let now = self.surroundings.now();
         let fresh = match &held {
             Ok(held) => held.fresh(now, &self.timing).ok_or(Failure::StaleCatalogue),
@@ -112,7 +103,7 @@ where
                 }
             };
             let (StoredParticipant { participant, version: read }, fresh) = stored;
-            // What has expired of it, deleted or not, counts for nothing any more: applying drops it.
+            // Applying drops the expired parts of a participant, whether or not they are deleted yet.
             let Applied { participant, changed, owed, refused } = participant.apply(&user.events, fresh);
             user.refused = refused.iter().map(|id| id.as_str().to_owned()).collect();
             if !changed {
@@ -140,7 +131,7 @@ where
         Ok(new)
     }
 
-    /// Puts what is owed; with each user, the messages of the first attempts.
+    /// Puts the deliveries owed. Returns each user's step with the messages of the first attempts.
     async fn put(&self, steps: Vec<Step>, done: &mut Done) -> Vec<(Step, Vec<Message>)> {
         let puts = stream::iter(steps).map(async |step| {
             let puts = stream::iter(&step.new).map(|delivery| self.put_one(delivery)).buffered(PUTS_AT_ONCE);
@@ -157,8 +148,8 @@ where
         put
     }
 
-    /// Puts a delivery; answers the message of its first attempt. Also where the put was not fresh, since whoever put it
-    /// may have died before sending it; but not once it has begun.
+    /// Puts a delivery and returns the message of its first attempt, unless that attempt has begun. An existing delivery is
+    /// sent too, because the worker that put it may have died before sending it.
     async fn put_one(&self, delivery: &Delivery) -> Result<Option<Message>, Unavailable> {
         let ticket = self.surroundings.ticket()?;
         match self.deliveries.put_if_absent(delivery).await? {
@@ -167,14 +158,14 @@ where
         }
     }
 
-    /// Sends the messages of all, together.
+    /// Sends the messages of all users together.
     async fn send(&self, put: Vec<(Step, Vec<Message>)>, done: &mut Done) -> Vec<Step> {
         let messages: Vec<Message> = put.iter().flat_map(|(_, messages)| messages).cloned().collect();
         let results = if messages.is_empty() { Vec::new() } else { self.queue.send(&messages).await };
         let mut results = results.into_iter();
         let mut sent = Vec::with_capacity(put.len());
         for (mut step, messages) in put {
-            // Each user's own, all of them, whatever failed first. What was not answered was not taken.
+            // Takes each user's own results, even after a failure. A missing result means that the queue took nothing.
             let theirs: Vec<_> = results.by_ref().take(messages.len()).collect();
             let unanswered = theirs.len() < messages.len();
             match theirs.into_iter().collect::<Result<Vec<()>, Unavailable>>() {
@@ -192,7 +183,7 @@ where
         sent
     }
 
-    /// Writes the participants. Answers the users whose was written by somebody else meanwhile: they start over.
+    /// Writes the participants. Returns the users whose participant a rival wrote meanwhile. They start over.
     async fn write(&self, steps: Vec<Step>, done: &mut Done) -> Vec<User> {
         let writes = stream::iter(steps).map(async |step| {
             let Step { user, participant, read, now, .. } = step;
@@ -211,7 +202,7 @@ where
     }
 }
 
-/// The version after this one. Never one that an item deleted meanwhile has had: it is not behind the clock.
+/// Returns the next version. It is at least the clock, so that it never equals a version of an item deleted meanwhile.
 fn next(version: Option<u64>, now: UnixMillis) -> u64 {
     let clock = u64::try_from(now.as_millisecond()).unwrap_or_default();
     version.unwrap_or_default().saturating_add(1).max(clock)

@@ -13,7 +13,10 @@ use domain::{
 use serde_json::{Value, json};
 
 use super::*;
-use crate::memory::{Trouble, World};
+use crate::{
+    memory::{Trouble, World},
+    ports::Surroundings,
+};
 
 const NOON: &str = "2026-11-23T12:00:00Z";
 
@@ -21,7 +24,7 @@ fn at(text: &str) -> UnixMillis {
     text.parse::<jiff::Timestamp>().unwrap().into()
 }
 
-/// Everything counts from eleven o'clock.
+/// Returns a catalogue whose campaigns are active from eleven o'clock.
 fn catalogue(version: u64) -> Catalogue {
     let from = at("2026-11-23T11:00:00Z").as_millisecond();
     let campaign = |goal: Value| json!({"goal": goal, "active_from": from});
@@ -37,11 +40,9 @@ fn catalogue(version: u64) -> Catalogue {
     serde_json::from_value(catalogue).unwrap()
 }
 
-type UseCase = EvaluateEvents<World, World, World, World, World, World>;
-
 struct Rig {
     world: World,
-    evaluate: UseCase,
+    evaluate: EvaluateEvents<World>,
 }
 
 impl Rig {
@@ -52,7 +53,7 @@ impl Rig {
         Self { evaluate: use_case(&world), world }
     }
 
-    async fn handle(&self, bodies: &[String]) -> Vec<Outcome> {
+    async fn handle(&self, bodies: &[String]) -> Vec<EventOutcome> {
         self.evaluate.handle(&messages(bodies)).await
     }
 
@@ -61,7 +62,7 @@ impl Rig {
     }
 }
 
-fn use_case(world: &World) -> UseCase {
+fn use_case(world: &World) -> EvaluateEvents<World> {
     EvaluateEvents {
         catalogue: CurrentCatalogue::new(world.clone(), std::time::Duration::from_secs(30)),
         participants: world.clone(),
@@ -79,7 +80,7 @@ fn messages(bodies: &[String]) -> Vec<Received> {
     bodies.iter().enumerate().map(message).collect()
 }
 
-/// An event of this type at this minute after eleven.
+/// Returns an event of this type at this minute after eleven.
 fn event(kind: &str, user: &str, minute: u32, more: Value) -> String {
     let mut event = json!({"id": format!("{kind}-{minute}"), "type": kind, "user_id": user,
         "occurred_at": format!("2026-11-23T11:{minute:02}:00Z")});
@@ -107,42 +108,42 @@ fn completed(user: &str, minute: u32, quest: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_event_that_owes_nothing_is_a_read_and_a_write_and_one_that_does_a_put_and_a_send_more_each() {
+async fn an_event_costs_a_read_a_write_and_a_put_for_each_delivery() {
     let rig = Rig::new();
-    assert_eq!(rig.handle(&[opened("u", "acme", 1)]).await, [Outcome::Applied { owed: 0 }]);
+    assert_eq!(rig.handle(&[opened("u", "acme", 1)]).await, [EventOutcome::Applied { owed: 0 }]);
     assert_eq!(rig.calls(), ["load catalogue", "read participant", "write participant"]);
-    assert_eq!(rig.handle(&[completed("u", 2, "q1")]).await, [Outcome::Applied { owed: 1 }]);
+    assert_eq!(rig.handle(&[completed("u", 2, "q1")]).await, [EventOutcome::Applied { owed: 1 }]);
     assert_eq!(rig.calls(), ["read participant", "put delivery", "send webhook", "write participant"]);
-    assert_eq!(rig.handle(&[completed("u", 2, "q1")]).await, [Outcome::Unchanged]);
+    assert_eq!(rig.handle(&[completed("u", 2, "q1")]).await, [EventOutcome::Unchanged]);
     assert_eq!(rig.calls(), ["read participant"]);
 }
 
 #[tokio::test]
-async fn what_no_campaign_could_need_or_is_of_an_unknown_type_costs_no_call() {
+async fn an_unneeded_event_costs_no_call() {
     let rig = Rig::new();
     rig.handle(&[opened("u", "acme", 1)]).await;
     rig.calls();
     let batch = [completed("u", 2, "q9"), event("user.slept", "u", 2, json!({})), r#"{"type":"x"}"#.to_owned()];
     let outcomes = rig.handle(&batch).await;
-    let unknown = |name: &str| Outcome::UnknownType(name.to_owned());
-    assert_eq!(outcomes, [Outcome::NotNeeded, unknown("user.slept"), unknown("x")]);
+    let unknown = |name: &str| EventOutcome::UnknownType(name.to_owned());
+    assert_eq!(outcomes, [EventOutcome::NotNeeded, unknown("user.slept"), unknown("x")]);
     assert_eq!(rig.calls(), [""; 0]);
 }
 
 #[tokio::test]
-async fn several_events_of_one_user_in_a_batch_are_one_read_and_one_write() {
+async fn a_users_events_in_a_batch_cost_one_read_and_one_write() {
     let rig = Rig::new();
     let batch = [completed("u", 9, "q2"), clicked("u", 7, 110), opened("u", "acme", 1), completed("u", 8, "q1")];
-    assert_eq!(rig.handle(&batch).await, vec![Outcome::Applied { owed: 3 }; 4]);
+    assert_eq!(rig.handle(&batch).await, vec![EventOutcome::Applied { owed: 3 }; 4]);
     let calls = rig.calls();
     let count = |name: &str| calls.iter().filter(|call| **call == name).count();
     let counts = ["read participant", "put delivery", "send webhook", "write participant"].map(count);
     assert_eq!(counts, [1, 3, 3, 1]);
-    assert_eq!(calls.last(), Some(&"write participant"), "the mark comes after what it stands for");
+    assert_eq!(calls.last(), Some(&"write participant"), "the participant is written last");
 }
 
 #[tokio::test]
-async fn malformed_events_are_set_aside_whole_at_once_with_their_reasons_and_disturb_nobody() {
+async fn malformed_events_are_set_aside_and_harm_no_neighbour() {
     let rig = Rig::new();
     let long = completed("u", 2, &"q".repeat(10_000));
     let future = completed("u", 2, "q1").replace("2026-11-23", "2099-01-01");
@@ -150,16 +151,16 @@ async fn malformed_events_are_set_aside_whole_at_once_with_their_reasons_and_dis
     let batch = ["{".to_owned(), opened("u", "acme", 1), long, future, stranger, completed("u", 3, "q1")];
     let outcomes = rig.handle(&batch).await;
     for (place, reason) in [(0, "NotJson"), (2, "TooLong"), (3, "InTheFuture"), (4, "UnknownProvider")] {
-        assert!(matches!(&outcomes[place], Outcome::SetAside(why) if why.contains(reason)), "{outcomes:?}");
+        assert!(matches!(&outcomes[place], EventOutcome::SetAside(why) if why.contains(reason)), "{outcomes:?}");
     }
-    assert_eq!([&outcomes[1], &outcomes[5]], [&Outcome::Applied { owed: 1 }; 2]);
+    assert_eq!([&outcomes[1], &outcomes[5]], [&EventOutcome::Applied { owed: 1 }; 2]);
     let state = rig.world.state();
     let aside: BTreeSet<&String> = state.dead_letters.iter().map(|(whole, _)| whole).collect();
     assert_eq!(aside, [0, 2, 3, 4].map(|place| &batch[place]).into());
 }
 
 #[tokio::test]
-async fn a_partner_that_is_unknown_to_the_catalogue_in_memory_is_looked_for_in_the_current_one() {
+async fn an_unknown_partner_is_looked_up_in_the_current_catalogue() {
     let rig = Rig::new();
     rig.handle(&[opened("u", "acme", 1)]).await;
     let mut published = serde_json::to_value(catalogue(2)).unwrap();
@@ -169,21 +170,22 @@ async fn a_partner_that_is_unknown_to_the_catalogue_in_memory_is_looked_for_in_t
         state.catalogue = Some(serde_json::from_value(published).unwrap());
         state.millisecond += 1;
     }
-    assert_eq!(rig.handle(&[opened("u", "hooli", 2)]).await, [Outcome::Applied { owed: 0 }]);
+    assert_eq!(rig.handle(&[opened("u", "hooli", 2)]).await, [EventOutcome::Applied { owed: 0 }]);
     assert!(rig.world.state().dead_letters.is_empty());
 }
 
 #[tokio::test]
-async fn for_a_catalogue_that_is_too_old_or_was_never_published_nothing_is_dropped_and_everything_comes_again() {
+async fn an_old_or_missing_catalogue_discards_no_event() {
     let rig = Rig::new();
     let batch = [opened("u", "hooli", 1), completed("u", 2, "q9"), completed("u", 2, "q1"), "{".to_owned()];
-    let failed = |outcomes: &[Outcome]| outcomes[..3].iter().all(|outcome| matches!(outcome, Outcome::Failed(_)));
+    let failed =
+        |outcomes: &[EventOutcome]| outcomes[..3].iter().all(|outcome| matches!(outcome, EventOutcome::Failed(_)));
     rig.world.state().catalogue = None;
     let outcomes = rig.handle(&batch).await;
-    assert!(failed(&outcomes) && matches!(outcomes[3], Outcome::SetAside(_)), "{outcomes:?}");
+    assert!(failed(&outcomes) && matches!(outcomes[3], EventOutcome::SetAside(_)), "{outcomes:?}");
     rig.world.state().catalogue = Some(catalogue(1));
     rig.handle(&[opened("u", "acme", 1)]).await;
-    // Two minutes are young enough while the source is down, and a millisecond more is not.
+    // While the source is down, a catalogue of two minutes is fresh enough, and one millisecond later it is not.
     for (later, down) in [(120_000, false), (1, true)] {
         {
             let mut state = rig.world.state();
@@ -192,13 +194,13 @@ async fn for_a_catalogue_that_is_too_old_or_was_never_published_nothing_is_dropp
             state.trouble = (calls..calls + 1000).map(|call| (call, Trouble::Before)).collect();
         }
         let outcomes = rig.handle(&[completed("u", 2, "q9")]).await;
-        assert_eq!(outcomes == [Outcome::NotNeeded], !down, "{outcomes:?}");
+        assert_eq!(outcomes == [EventOutcome::NotNeeded], !down, "{outcomes:?}");
         assert_eq!(failed(&[outcomes[0].clone(), outcomes[0].clone(), outcomes[0].clone()]), down);
     }
 }
 
 #[tokio::test]
-async fn the_catalogues_pointer_is_asked_for_once_a_poll() {
+async fn the_catalogue_is_polled_once_an_interval() {
     let rig = Rig::new();
     for (later, asked) in [(0, 1), (30_000, 0), (1, 1), (30_000, 0), (1, 1)] {
         rig.world.state().millisecond += later;
@@ -207,7 +209,7 @@ async fn the_catalogues_pointer_is_asked_for_once_a_poll() {
     }
 }
 
-/// The delivery once somebody has begun its first attempt.
+/// Returns the delivery after its first attempt was claimed.
 fn claimed(delivery: &Delivery, message: &Message) -> Delivery {
     use domain::{
         outbound::{campaign::CampaignState, delivery::DeliveryPace},
@@ -219,7 +221,7 @@ fn claimed(delivery: &Delivery, message: &Message) -> Delivery {
 }
 
 #[tokio::test]
-async fn a_delivery_that_has_begun_is_not_sent_again_and_one_that_has_not_is() {
+async fn a_delivery_is_sent_again_unless_it_has_begun() {
     for begun in [false, true] {
         let rig = Rig::new();
         let batch = [opened("u", "acme", 1), completed("u", 2, "q1")];
@@ -236,7 +238,7 @@ async fn a_delivery_that_has_begun_is_not_sent_again_and_one_that_has_not_is() {
         rig.handle(&batch).await;
         let state = rig.world.state();
         assert_eq!(state.webhooks.len(), if begun { 1 } else { 2 });
-        assert_eq!(state.deliveries, before, "what is put stays as it was put");
+        assert_eq!(state.deliveries, before, "an existing delivery is unchanged");
         assert_eq!(state.webhooks.iter().map(|sent| &sent.delivery_id).collect::<BTreeSet<_>>().len(), 1);
     }
 }
@@ -248,7 +250,7 @@ async fn an_expired_participant_that_is_not_deleted_yet_is_ignored() {
     rig.world.state().millisecond += 8 * 24 * 60 * 60 * 1000;
     let mut late = messages(&[opened("u", "acme", 0)]);
     late[0].received_at = rig.world.now();
-    assert_eq!(rig.evaluate.handle(&late).await, [Outcome::Applied { owed: 0 }]);
+    assert_eq!(rig.evaluate.handle(&late).await, [EventOutcome::Applied { owed: 0 }]);
     let state = rig.world.state();
     let stored = &state.participants[&UserId::new("u").unwrap()].0;
     assert!(stored.attribution(&Provider::new("acme").unwrap()).is_some() && state.deliveries.is_empty());
@@ -256,7 +258,7 @@ async fn an_expired_participant_that_is_not_deleted_yet_is_ignored() {
     assert!(!explained.contains("q1"), "{explained}");
 }
 
-/// Three users' story in four batches, with something malformed, something unknown and something unneeded.
+/// Returns four batches about three users, with malformed, unknown and unneeded events.
 fn story() -> Vec<Vec<String>> {
     vec![
         vec![completed("a", 30, "q2"), opened("b", "globex", 1), "{".to_owned(), clicked("a", 20, 109)],
@@ -266,7 +268,7 @@ fn story() -> Vec<Vec<String>> {
     ]
 }
 
-/// What there is in the end: the participants, the deliveries, those sent, what was set aside.
+/// The state at the end.
 #[derive(Debug, PartialEq)]
 struct End {
     participants: BTreeMap<UserId, Participant>,
@@ -275,7 +277,7 @@ struct End {
     aside: BTreeSet<String>,
 }
 
-/// Plays the story with this trouble; whatever failed comes again, behind the rest. Answers how many calls it took.
+/// Plays the story with these faults. Failed events come again after the rest. Returns the end and the number of calls.
 async fn play(trouble: BTreeMap<usize, Trouble>) -> (End, usize) {
     let rig = Rig::new();
     rig.world.state().trouble = trouble;
@@ -283,7 +285,7 @@ async fn play(trouble: BTreeMap<usize, Trouble>) -> (End, usize) {
     for _ in 0..100 {
         let Some(batch) = waiting.pop_front() else { break };
         let outcomes = rig.handle(&batch).await;
-        let failed = batch.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, Outcome::Failed(_)));
+        let failed = batch.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, EventOutcome::Failed(_)));
         let failed: Vec<String> = failed.map(|(body, _)| body).collect();
         if !failed.is_empty() {
             waiting.push_back(failed);
@@ -302,7 +304,7 @@ async fn play(trouble: BTreeMap<usize, Trouble>) -> (End, usize) {
 }
 
 #[tokio::test]
-async fn whichever_one_or_two_calls_fail_before_or_after_their_work_the_end_is_the_same_and_everything_owed_is_sent() {
+async fn any_one_or_two_faults_end_in_the_same_deliveries() {
     let (good, calls) = play(BTreeMap::new()).await;
     assert_eq!((good.owed.len(), good.aside.len(), good.participants.len()), (5, 2, 3), "{good:?}");
     assert_eq!(good.sent, good.owed.keys().cloned().collect());

@@ -1,4 +1,4 @@
-//! The configuration in memory.
+//! Holds partners, secrets and published campaigns in memory.
 
 use domain::{audit::AuditRecord, outbound::catalogue::Snapshot, values::ids::Provider};
 
@@ -62,7 +62,7 @@ impl Publishing for World {
         self.call("load campaigns", |state| state.campaigns.clone().map_or(PublishedCampaigns::Nothing, current))
     }
 
-    /// A rival's publication, if one is planned, comes just before this one.
+    /// Publishes a planned rival first.
     async fn publish(
         &self,
         snapshot: &Snapshot,

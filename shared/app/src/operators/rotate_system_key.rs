@@ -68,9 +68,9 @@ pub enum RotateSystemFault {
     /// The change may or may not be stored.
     #[error("the {} may or may not be rotated: {unavailable}", .key.words())]
     Unclear {
-        /// What was rotated.
+        /// The kind of key.
         key: SystemKey,
-        /// What failed.
+        /// The fault of the service.
         unavailable: Unavailable,
     },
 }

@@ -18,11 +18,11 @@ use super::{Replaced, Unavailable};
 /// A partner as it is stored. It holds no secret: of its tokens only the hashes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredPartner {
-    /// Its name on the wire.
+    /// The partner's name on the wire.
     pub provider: Provider,
     /// Counts the changes, from 1, so that two operators cannot overwrite each other.
     pub version: u64,
-    /// When it was last changed.
+    /// The instant of the last change.
     pub updated_at: Timestamp,
     /// The [`PartnerFile`], as JSON.
     pub file: String,
@@ -32,7 +32,7 @@ pub struct StoredPartner {
 }
 
 impl StoredPartner {
-    /// Reads the file that the operator wrote. The error quotes nothing of it: it may end in a log, and the file holds the
+    /// Reads the file that the operator wrote. The error quotes none of it, because errors are logged and the file holds the
     /// URLs of webhooks.
     pub fn file(&self) -> Result<PartnerFile, String> {
         let fault = |fault: serde_json::Error| {
@@ -56,8 +56,8 @@ impl StoredPartner {
     }
 }
 
-/// What secrets are for. The secrets of each purpose are an item of their own, so that each function can be given those that
-/// it needs and no others.
+/// The purpose of secrets. The secrets of each purpose are an item of their own, so that each function can read only those
+/// that it needs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretPurpose {
     /// This partner signs its postbacks with them.
@@ -73,7 +73,7 @@ pub enum SecretPurpose {
 /// The secrets of one purpose as they are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSecrets {
-    /// What they are for.
+    /// The purpose.
     pub purpose: SecretPurpose,
     /// Counts the changes: of the system's own secrets from 1; of a partner's it is the version of the partner.
     pub version: u64,
@@ -97,21 +97,21 @@ impl StoredSecrets {
 
 /// The partners and all secrets.
 pub trait Partners: Send + Sync {
-    /// Reads a partner. MUST see every write that was answered before.
+    /// Reads a partner. MUST see every write that returned before.
     fn partner(&self, provider: &Provider) -> impl Future<Output = Result<Option<StoredPartner>, Unavailable>> + Send;
 
-    /// Reads all partners. MUST see every write that was answered before the call.
+    /// Reads all partners. MUST see every write that returned before the call.
     fn partners(&self) -> impl Future<Output = Result<Vec<StoredPartner>, Unavailable>> + Send;
 
-    /// Reads the secrets of one purpose. MUST see every write that was answered before.
+    /// Reads the secrets of one purpose. MUST see every write that returned before.
     fn secrets(
         &self,
         purpose: &SecretPurpose,
     ) -> impl Future<Output = Result<Option<StoredSecrets>, Unavailable>> + Send;
 
-    /// Writes a partner, those of its secrets that are new, and the audit record: MUST do all or none, so that a secret that
-    /// is stored is the one that was told. MUST answer `Changed`, and change nothing, unless the stored partner still has the
-    /// version before this one's, or is absent for version 1.
+    /// Writes a partner, its secrets that are new, and the audit record. MUST do all or none, so that the stored secret is
+    /// the one that the operator saw. MUST return `Changed`, and change nothing, unless the stored partner has the preceding
+    /// version, or is absent for version 1.
     fn put_partner(
         &self,
         partner: &StoredPartner,
@@ -119,8 +119,8 @@ pub trait Partners: Send + Sync {
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
-    /// Writes secrets of the system's own and the audit record: MUST do all or none. MUST answer `Changed`, and change
-    /// nothing, unless each purpose's stored secrets still have the version before these, or are absent for version 1.
+    /// Writes secrets of the system and the audit record. MUST do all or none. MUST return `Changed`, and change nothing,
+    /// unless each purpose's stored secrets have the preceding version, or are absent for version 1.
     fn put_secrets(
         &self,
         secrets: &[StoredSecrets],
@@ -128,7 +128,7 @@ pub trait Partners: Send + Sync {
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
     /// Moves secrets that version 0.1.0 stored as one item of a partner, or of the system, to an item for each purpose, and
-    /// stores the audit record: MUST do all or none. Answers whether there was such an item.
+    /// stores the audit record. MUST do all or none. Returns true if there was such an item.
     fn split_secrets(
         &self,
         of: Option<&Provider>,
@@ -139,11 +139,11 @@ pub trait Partners: Send + Sync {
 /// The campaigns that are published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishedCampaigns {
-    /// The stack has no catalogue: its template is older than campaigns are.
+    /// The stack has no table of catalogues, because its template is too old.
     NoTable,
-    /// Nothing was ever published.
+    /// No catalogue was ever published.
     Nothing,
-    /// This catalogue is current.
+    /// The current catalogue.
     Current(Snapshot),
 }
 
@@ -164,12 +164,12 @@ impl PublishedCampaigns {
 
 /// The catalogue, to publish.
 pub trait Publishing: Send + Sync {
-    /// Reads the current catalogue. MUST see every publication that was answered before.
+    /// Reads the current catalogue. MUST see every publication that returned before.
     fn load(&self) -> impl Future<Output = Result<PublishedCampaigns, Unavailable>> + Send;
 
-    /// Makes this catalogue the current one and stores the audit record: MUST do both or neither. MUST answer `Changed`, and
-    /// publish nothing, unless the current one still has the version `expected` (none: if there is none). No two snapshots
-    /// MUST ever mix, even where another operator publishes one of the same version.
+    /// Makes this catalogue the current one and stores the audit record. MUST do both or neither. MUST return `Changed`, and
+    /// publish nothing, unless the current catalogue has the version `expected`, or is absent if that is none. Snapshots MUST
+    /// NOT mix, even if another operator publishes the same version.
     fn publish(
         &self,
         snapshot: &Snapshot,

@@ -26,7 +26,7 @@ use crate::{
 
 const PATH: &str = "/click/{provider}/{landing}";
 
-fn follow(world: &World) -> FollowClick<Held<Provider, Partner>, Held<(), SystemKeys>, World> {
+fn follow(world: &World) -> FollowClick<World> {
     let file = r#"{"provider":"acme","landings":{"welcome":"https://a.example/"}}"#;
     let partner = Partner::try_from(serde_json::from_str::<PartnerFile>(file).unwrap()).unwrap();
     let click = ClickKeys::new(vec![Secret::new("k")]).unwrap();

@@ -38,7 +38,7 @@ const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&curr
 struct Rig {
     api: OpenApi,
     world: World,
-    accept: AcceptPostback<Held<Provider, KnownPartner>, Held<(), ClickKeys>, World, World>,
+    accept: AcceptPostback<World>,
     receipts: Cell<u8>,
     statuses: BTreeSet<u16>,
     codes: BTreeSet<String>,
@@ -99,7 +99,7 @@ impl Rig {
 }
 
 /// Returns the outcome by which this answer's line is counted, or `None` in a dry run.
-fn counted_outcome(answered: &Answered) -> Option<String> {
+fn counted_outcome(answered: &HandledCall) -> Option<String> {
     let line = line(|| log("request", answered));
     let outcome = line["outcome"].as_str().unwrap();
     let (all, partners) = ("postbacks by outcome", "postbacks by outcome, provider");

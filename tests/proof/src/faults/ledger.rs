@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use app::accept_postback::Answer;
+use app::accept_postback::PostbackAnswer;
 use domain::{inbound::conversion::Conversion, values::ids::DeliveryId};
 
 use super::play::Play;
@@ -47,22 +47,22 @@ fn inbound(play: &Play) -> Result<(), String> {
     }
     for (query, answer) in &play.answers {
         let receipt = match answer {
-            Answer::Accepted(receipt) | Answer::Duplicate(receipt) => receipt,
-            Answer::Conflict(conflict) => &conflict.original,
+            PostbackAnswer::Accepted(receipt) | PostbackAnswer::Duplicate(receipt) => receipt,
+            PostbackAnswer::Conflict(conflict) => &conflict.original,
             other => return Err(format!("{query} was answered {other:?}")),
         };
         let original =
             play.recorded.values().find(|recorded| recorded.receipt.transaction_id == receipt.transaction_id);
         let original = original.ok_or_else(|| format!("a call was answered but not recorded: {query}"))?;
-        let contradicts = matches!(answer, Answer::Conflict(_));
+        let contradicts = matches!(answer, PostbackAnswer::Conflict(_));
         let stands = serde_json::to_value(&original.postback.content).expect("JSON");
         let (sent, stands) = (query.rsplit('=').next(), stands["amount_decimal"].as_str());
         if original.receipt != *receipt || contradicts == (sent.map(units) == stands.map(units)) {
             return Err(format!("{query} was answered {answer:?} although {original:?} is recorded"));
         }
     }
-    let received: BTreeSet<String> = play.world.state().conversions.iter().map(told).collect();
-    let recorded: BTreeSet<String> = play.recorded.values().map(|recorded| told(&recorded.clone().into())).collect();
+    let received: BTreeSet<String> = play.world.state().conversions.iter().map(json).collect();
+    let recorded: BTreeSet<String> = play.recorded.values().map(|recorded| json(&recorded.clone().into())).collect();
     if received == recorded { Ok(()) } else { Err(format!("GG3 received {received:?}, but {recorded:?} are recorded")) }
 }
 
@@ -71,7 +71,7 @@ fn units(amount: &str) -> &str {
     amount.split('.').next().unwrap_or_default()
 }
 
-fn told(conversion: &Conversion) -> String {
+fn json(conversion: &Conversion) -> String {
     serde_json::to_string(conversion).expect("JSON")
 }
 

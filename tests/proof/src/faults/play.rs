@@ -8,7 +8,7 @@ use std::{
 };
 
 use app::{
-    accept_postback::Answer,
+    accept_postback::PostbackAnswer,
     deliver_webhooks, evaluate_events,
     memory::{Trouble, World},
 };
@@ -62,7 +62,7 @@ pub(super) struct Play {
     pub(super) world: World,
     pub(super) story: Story,
     /// Holds each answer that a partner got, with its query.
-    pub(super) answers: Vec<(String, Answer)>,
+    pub(super) answers: Vec<(String, PostbackAnswer)>,
     /// Describes the first fault, found at the instant at which it happened.
     pub(super) at_once_wrong: Option<String>,
     /// Holds the postbacks as they were first recorded.
@@ -278,7 +278,7 @@ impl Play {
         match done {
             Done::Relay(..) | Done::Evaluate(..) | Done::Send(..)
                 if self.story.slip == Some(Slip::FailuresAreAcknowledged) => {}
-            Done::Call(query, Answer::Unavailable(_)) => self.calls.push_back(query),
+            Done::Call(query, PostbackAnswer::Unavailable(_)) => self.calls.push_back(query),
             Done::Call(query, answer) => self.answers.push((query, answer)),
             Done::Relay(records, relayed) => {
                 let failed: BTreeSet<String> = relayed.failed.into_iter().collect();
@@ -293,7 +293,7 @@ impl Play {
                 let failed = bodies
                     .into_iter()
                     .zip(outcomes)
-                    .filter(|(_, outcome)| matches!(outcome, evaluate_events::Outcome::Failed(_)));
+                    .filter(|(_, outcome)| matches!(outcome, evaluate_events::EventOutcome::Failed(_)));
                 let failed: Vec<String> = failed.map(|(body, _)| body).collect();
                 if !failed.is_empty() {
                     self.events.push_back(failed);
@@ -304,7 +304,7 @@ impl Play {
                     self.wrong("a message has no outcome");
                 }
                 for (message, outcome) in messages.into_iter().zip(outcomes) {
-                    use deliver_webhooks::Outcome::{Failed, Waits};
+                    use deliver_webhooks::MessageOutcome::{Failed, Waits};
                     if matches!(outcome, Failed(_) | Waits { .. }) {
                         self.mail.comes_again(message, actor.began);
                     }
@@ -332,7 +332,7 @@ impl Play {
             }
         }
         let Some((query, answer)) = self.answers.last() else { return };
-        if let Answer::Accepted(receipt) | Answer::Duplicate(receipt) = answer
+        if let PostbackAnswer::Accepted(receipt) | PostbackAnswer::Duplicate(receipt) = answer
             && !self.recorded.values().any(|recorded| recorded.receipt == *receipt)
         {
             let wrong = format!("a call was answered 200 before it was durable: {query}");

@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    hash::Hash,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -15,8 +16,9 @@ use app::{
     memory::{Held, World},
     ports::{
         Catalogues, Claimed, ConversionQueue, DeadLetters, Deliveries, KnownPartner, KnownRecipient, NewDeliveries,
-        PageToken, Participants, PartnerServers, Postbacks, Published, Put, Recorded, Refusals, Replaced, ResendQueue,
-        Rounds, Source, StoredParticipant, Surroundings, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
+        PageToken, Participants, PartnerServers, Ports, Postbacks, Published, Put, Recorded, Refusals, Replaced,
+        ResendQueue, Rounds, Source, StoredParticipant, Surroundings, SystemKeys, Unavailable, UnderWay, UnderWayPage,
+        WebhookQueue,
     },
 };
 use domain::{
@@ -92,44 +94,39 @@ impl Stage {
 #[derive(Debug, Clone)]
 pub(super) struct Configuration<K, V>(pub(super) Stage, pub(super) Held<K, V>);
 
-impl Source for Configuration<Provider, KnownPartner> {
-    type Key = Provider;
-    type Value = KnownPartner;
+impl<K, V> Source for Configuration<K, V>
+where
+    K: Clone + Eq + Hash + Send + Sync,
+    V: Clone + Send + Sync,
+{
+    type Key = K;
+    type Value = V;
 
-    async fn load(&self, key: &Provider) -> Result<Option<KnownPartner>, Unavailable> {
+    async fn load(&self, key: &K) -> Result<Option<V>, Unavailable> {
         self.0.turn().await;
         self.1.load(key).await
     }
 }
 
-impl Source for Configuration<Provider, KnownRecipient> {
-    type Key = Provider;
-    type Value = KnownRecipient;
-
-    async fn load(&self, key: &Provider) -> Result<Option<KnownRecipient>, Unavailable> {
-        self.0.turn().await;
-        self.1.load(key).await
-    }
-}
-
-impl Source for Configuration<Provider, Partner> {
-    type Key = Provider;
-    type Value = Partner;
-
-    async fn load(&self, key: &Provider) -> Result<Option<Partner>, Unavailable> {
-        self.0.turn().await;
-        self.1.load(key).await
-    }
-}
-
-impl Source for Configuration<(), ClickKeys> {
-    type Key = ();
-    type Value = ClickKeys;
-
-    async fn load(&self, key: &()) -> Result<Option<ClickKeys>, Unavailable> {
-        self.0.turn().await;
-        self.1.load(key).await
-    }
+impl Ports for Stage {
+    type KnownPartners = Configuration<Provider, KnownPartner>;
+    type Partners = Configuration<Provider, Partner>;
+    type Recipients = Configuration<Provider, KnownRecipient>;
+    type ClickKeys = Configuration<(), ClickKeys>;
+    type Keys = Configuration<(), SystemKeys>;
+    type Postbacks = Self;
+    type Refusals = Self;
+    type Clicks = World;
+    type Catalogues = Self;
+    type Participants = Self;
+    type NewDeliveries = Self;
+    type Deliveries = Self;
+    type UnderWay = Self;
+    type Webhooks = Self;
+    type Resends = Self;
+    type Servers = Self;
+    type DeadLetters = Self;
+    type Surroundings = Self;
 }
 
 impl Postbacks for Stage {

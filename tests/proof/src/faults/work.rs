@@ -6,7 +6,7 @@ use std::{
 };
 
 use app::{
-    accept_postback::{AcceptPostback, Answer, Call},
+    accept_postback::{AcceptPostback, Call, PostbackAnswer},
     cache::{Cache, CachePolicy},
     current_catalogue::CurrentCatalogue,
     deliver_webhooks::{self, AttemptTime, DeliverWebhooks},
@@ -73,10 +73,10 @@ pub(super) enum Work {
 /// Holds the result of finished work.
 #[derive(Debug)]
 pub(super) enum Done {
-    Call(String, Answer),
+    Call(String, PostbackAnswer),
     Relay(Vec<RecordedPostback>, Relayed),
-    Evaluate(Vec<String>, Vec<evaluate_events::Outcome>),
-    Send(Vec<Message>, Vec<deliver_webhooks::Outcome>),
+    Evaluate(Vec<String>, Vec<evaluate_events::EventOutcome>),
+    Send(Vec<Message>, Vec<deliver_webhooks::MessageOutcome>),
     OpenRound,
     Sweep,
 }
@@ -117,13 +117,13 @@ pub(super) async fn perform(work: Work, stage: Stage, number: u64) -> Done {
     }
 }
 
-async fn accept(query: &str, stage: Stage, number: u64) -> Answer {
+async fn accept(query: &str, stage: Stage, number: u64) -> PostbackAnswer {
     let file: PartnerFile = serde_json::from_value(json!({"provider": "acme"})).expect("a partner");
     let partner = Arc::new(Partner::try_from(file).expect("a partner"));
     let credentials = Credentials::Tokens(vec![TokenHash::of("good")]);
     let known = (partner.provider().clone(), KnownPartner { partner, credentials });
     let keys = ClickKeys::new(vec![Secret::new("k")]).expect("a key");
-    let accept = AcceptPostback {
+    let accept = AcceptPostback::<Stage> {
         partners: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
         keys: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [((), keys)])), CachePolicy::default()),
         postbacks: stage.clone(),
@@ -144,8 +144,8 @@ async fn accept(query: &str, stage: Stage, number: u64) -> Answer {
     accept.handle(&call, now, ReceiptId::from_random(receipt)).await.answer
 }
 
-async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::Outcome> {
-    let evaluate = EvaluateEvents {
+async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::EventOutcome> {
+    let evaluate = EvaluateEvents::<Stage> {
         catalogue: CurrentCatalogue::new(stage.clone(), Duration::from_secs(30)),
         participants: stage.clone(),
         deliveries: stage.clone(),
@@ -163,11 +163,11 @@ async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::Outco
     evaluate.handle(&batch).await
 }
 
-async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_webhooks::Outcome> {
+async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_webhooks::MessageOutcome> {
     let now = stage.now();
     let recipient = Recipient::of(partner(open.standing(now)), Allowance::PublicOnly);
     let known = (provider(), KnownRecipient { recipient, secrets: Vec::new() });
-    let deliver = DeliverWebhooks {
+    let deliver = DeliverWebhooks::<Stage> {
         recipients: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
         deliveries: stage.clone(),
         resends: stage.clone(),
@@ -200,7 +200,7 @@ async fn open_round(id: &DeliveryId, stage: &Stage) -> Result<(), Unavailable> {
 
 async fn sweep(open: Open, stage: Stage) {
     let known = (provider(), partner(open.standing(stage.now())).clone());
-    let sweep = SweepDeliveries {
+    let sweep = SweepDeliveries::<Stage> {
         partners: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
         under_way: stage.clone(),
         webhooks: stage.clone(),

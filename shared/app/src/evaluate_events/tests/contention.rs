@@ -1,52 +1,21 @@
-//! Somebody else writes the same participant.
+//! Covers rivals that write the same participant.
 
 use super::*;
-use crate::ports::{Replaced, StoredParticipant};
 
-/// The participants of a world in which somebody else writes between our read and our write, the first so many times.
-struct Contended {
-    world: World,
-    times: std::sync::atomic::AtomicUsize,
-}
-
-impl Participants for Contended {
-    async fn read(&self, users: &[&UserId]) -> Vec<Result<StoredParticipant, Unavailable>> {
-        Participants::read(&self.world, users).await
-    }
-
-    async fn write(
-        &self,
-        user_id: &UserId,
-        participant: &Participant,
-        read: Option<u64>,
-        next: u64,
-    ) -> Result<Replaced, Unavailable> {
-        use std::sync::atomic::Ordering::Relaxed;
-        if user_id.as_str() == "u" && self.times.load(Relaxed) > 0 {
-            self.times.fetch_sub(1, Relaxed);
-            let mut state = self.world.state();
-            let stored = state.participants.entry(user_id.clone()).or_default();
-            stored.1 += 1;
-        }
-        self.world.write(user_id, participant, read, next).await
-    }
-}
-
-async fn contend(times: usize) -> (World, Vec<Outcome>) {
+/// Evaluates events of the users `u` and `v` while a rival writes `u` before each of our first writes.
+async fn contend(times: usize) -> (World, Vec<EventOutcome>) {
     let rig = Rig::new();
-    let UseCase { catalogue, deliveries, queue, dead_letters, surroundings, timing, .. } = rig.evaluate;
-    let participants = Contended { world: rig.world.clone(), times: times.into() };
-    let evaluate = EvaluateEvents { catalogue, participants, deliveries, queue, dead_letters, surroundings, timing };
+    rig.world.state().rival_writes.insert(UserId::new("u").unwrap(), times);
     let batch = [opened("u", "acme", 1), opened("v", "acme", 1), completed("u", 2, "q1"), completed("v", 2, "q1")];
-    let outcomes = evaluate.handle(&messages(&batch)).await;
+    let outcomes = rig.handle(&batch).await;
     (rig.world, outcomes)
 }
 
 #[tokio::test]
-async fn a_lost_write_starts_over_from_what_the_other_wrote_and_puts_and_sends_nothing_twice() {
+async fn a_lost_write_starts_over_and_sends_nothing_twice() {
     for times in 0..TRIES {
         let (world, outcomes) = contend(times).await;
-        assert_eq!(outcomes, vec![Outcome::Applied { owed: 1 }; 4], "{times}");
+        assert_eq!(outcomes, vec![EventOutcome::Applied { owed: 1 }; 4], "{times}");
         let state = world.state();
         let count = |name: &str| state.calls.iter().filter(|call| **call == name).count();
         let counts = ["read participant", "put delivery", "send webhook", "write participant"].map(count);
@@ -56,10 +25,10 @@ async fn a_lost_write_starts_over_from_what_the_other_wrote_and_puts_and_sends_n
 }
 
 #[tokio::test]
-async fn contention_without_end_ends_with_the_events_coming_again_and_harms_no_other_user() {
+async fn endless_contention_fails_one_users_events_only() {
     let (world, outcomes) = contend(1000).await;
-    let failed = Outcome::Failed(Failure::Contended);
-    let applied = Outcome::Applied { owed: 1 };
+    let failed = EventOutcome::Failed(Failure::Contended);
+    let applied = EventOutcome::Applied { owed: 1 };
     assert_eq!(outcomes, [failed.clone(), applied.clone(), failed, applied]);
-    assert_eq!(world.state().webhooks.len(), 2, "what is owed is sent all the same");
+    assert_eq!(world.state().webhooks.len(), 2, "the deliveries owed are sent nevertheless");
 }

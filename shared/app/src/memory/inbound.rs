@@ -1,0 +1,275 @@
+//! Holds postbacks, refusals, conflicts, clicks and conversions in memory.
+
+use std::collections::{BTreeSet, HashMap};
+
+use domain::{
+    audit::AuditRecord,
+    inbound::{
+        click::Click,
+        conversion::{Conversion, Receipt, RecordedPostback},
+        correction::{Correction, Revision},
+        refusal::{Conflict, ContentKey, KeptConflict, REFUSAL_KEPT_SECONDS, Refusal},
+    },
+    jiff::Timestamp,
+    values::ids::{ClickId, Provider, TransactionId},
+};
+
+use super::{State, World};
+use crate::ports::{
+    Clicks, ConversionQueue, FoundRevisions, InboundRecords, Postbacks, Recorded, RecordedRevisions, Refusals,
+    Replaced, Resolutions, Resubmissions, StoredConflict, StoredRefusal, Unavailable,
+};
+
+impl Postbacks for World {
+    async fn record(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
+        self.call("record postback", |state| {
+            let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
+            if let Some(original) = state.postbacks.get(&key) {
+                Recorded::Existing(Box::new(original.clone()))
+            } else {
+                state.postbacks.insert(key, postback.clone());
+                Recorded::Fresh
+            }
+        })
+    }
+
+    async fn find(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> Result<Option<RecordedPostback>, Unavailable> {
+        self.call("find postback", |state| state.postbacks.get(&(provider.clone(), transaction_id.clone())).cloned())
+    }
+}
+
+impl RecordedRevisions for World {
+    async fn recorded(
+        &self,
+        keys: &BTreeSet<String>,
+    ) -> Result<HashMap<String, Result<Revision, String>>, Unavailable> {
+        self.call("read revisions", |state| {
+            let originals = state.postbacks.values().cloned().map(Revision::Original);
+            let corrections = state.corrections.values().flatten().cloned().map(Revision::Correction);
+            let keyed = originals.chain(corrections).map(|revision| (memory_key(&revision), Ok(revision)));
+            keyed.filter(|(key, _)| keys.contains(key)).collect()
+        })
+    }
+}
+
+/// Returns the key of a postback or correction: `number#provider#transaction`.
+fn memory_key(revision: &Revision) -> String {
+    let postback = revision.postback();
+    format!("{}#{}#{}", revision.number(), postback.provider, postback.transaction_id)
+}
+
+impl Refusals for World {
+    async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
+        self.call("keep refusal", |state| {
+            let key = refusal.key().as_str().to_owned();
+            state.refusals.entry(key).or_insert_with(|| (refusal.clone(), 0)).1 += 1;
+        })
+    }
+
+    async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
+        self.call("keep conflict", |state| state.keep_conflict(conflict))
+    }
+
+    async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, _: Timestamp) -> Result<(), Unavailable> {
+        self.call("mark refusal", |state| {
+            if state.refusals.contains_key(key.as_str()) {
+                state.recorded_refusals.entry(key.as_str().to_owned()).or_insert_with(|| receipt.clone());
+            }
+        })
+    }
+
+    async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {
+        self.call("find correction", |state| {
+            state.conflicts.get(conflict.key().as_str()).and_then(|kept| kept.2.clone())
+        })
+    }
+}
+
+impl Resolutions for World {
+    async fn find_conflict(&self, key: &ContentKey, now: Timestamp) -> Result<Option<StoredConflict>, Unavailable> {
+        self.call("find conflict", |state| {
+            let expires_at = state.kept_originals.get(key.as_str()).copied().unwrap_or(i64::MAX);
+            let kept = state.conflicts.get(key.as_str()).filter(|_| now.as_second() < expires_at)?;
+            Some(StoredConflict { conflict: kept.0.clone(), accepted: kept.2.clone() })
+        })
+    }
+
+    async fn revisions(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> Result<Vec<Revision>, Unavailable> {
+        self.call("find revisions", |state| {
+            let key = (provider.clone(), transaction_id.clone());
+            let original = state.postbacks.get(&key).cloned().map(Revision::Original);
+            let corrections = state.corrections.get(&key).cloned().unwrap_or_default();
+            original.into_iter().chain(corrections.into_iter().map(Revision::Correction)).collect()
+        })
+    }
+
+    async fn accept(
+        &self,
+        key: &ContentKey,
+        correction: &Correction,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
+        self.call("accept correction", |state| {
+            let transaction = (correction.postback.provider.clone(), correction.receipt.transaction_id.clone());
+            let taken = state
+                .corrections
+                .get(&transaction)
+                .is_some_and(|all| all.iter().any(|other| other.number == correction.number));
+            let Some(kept) = state.conflicts.get_mut(key.as_str()).filter(|kept| kept.2.is_none() && !taken) else {
+                return Replaced::Changed;
+            };
+            kept.2 = Some(correction.receipt.clone());
+            state.kept_originals.remove(key.as_str());
+            state.corrections.entry(transaction).or_default().push(correction.clone());
+            state.audit.push(audit.clone());
+            Replaced::Done
+        })
+    }
+
+    async fn keep_original(
+        &self,
+        key: &ContentKey,
+        now: Timestamp,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
+        self.call("keep original", |state| {
+            if state.conflicts.get(key.as_str()).is_none_or(|kept| kept.2.is_some()) {
+                return Replaced::Changed;
+            }
+            state.kept_originals.insert(key.as_str().to_owned(), now.as_second() + REFUSAL_KEPT_SECONDS);
+            state.audit.push(audit.clone());
+            Replaced::Done
+        })
+    }
+}
+
+impl Clicks for World {
+    async fn record(&self, click: &Click) -> Result<(), Unavailable> {
+        self.call("record click", |state| state.clicks.push(click.clone()))
+    }
+}
+
+impl ConversionQueue for World {
+    /// Counts each conversion as one call, so that each can fail by itself.
+    async fn send(&self, conversions: &[Conversion]) -> Vec<Result<(), Unavailable>> {
+        let send =
+            |conversion: &Conversion| self.call("send conversion", |state| state.conversions.push(conversion.clone()));
+        conversions.iter().map(send).collect()
+    }
+}
+
+/// Postbacks and corrections have the keys of [`memory_key`].
+impl InboundRecords for World {
+    async fn transaction(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> Result<Vec<Revision>, Unavailable> {
+        Resolutions::revisions(self, provider, transaction_id).await
+    }
+
+    async fn revisions(&self, keys: &BTreeSet<&str>) -> Result<FoundRevisions, Unavailable> {
+        let mut found = FoundRevisions::default();
+        for key in keys {
+            let mut parts = key.splitn(3, '#');
+            let mut part = || parts.next().unwrap_or_default();
+            let (number, provider, transaction) = (part(), Provider::new(part()), TransactionId::new(part()));
+            let revisions = match (provider, transaction) {
+                (Ok(provider), Ok(transaction)) => self.transaction(&provider, &transaction).await?,
+                _ => Vec::new(),
+            };
+            match revisions.into_iter().find(|revision| revision.number().to_string() == number) {
+                Some(revision) => found.revisions.push(revision),
+                None => found.unreadable.push((*key).to_owned()),
+            }
+        }
+        Ok(found)
+    }
+
+    fn original_of(&self, key: &str) -> Option<TransactionId> {
+        let (_, transaction) = key.strip_prefix("0#")?.split_once('#')?;
+        TransactionId::new(transaction).ok()
+    }
+
+    async fn refusals(&self, keys: &BTreeSet<&str>) -> Result<Vec<StoredRefusal>, Unavailable> {
+        self.call("read refusals", |state| keys.iter().filter_map(|key| state.stored_refusal(key)).collect())
+    }
+
+    async fn clicks(&self, ids: &BTreeSet<ClickId>) -> Result<Vec<Click>, Unavailable> {
+        self.call("read clicks", |state| {
+            state.clicks.iter().filter(|click| ids.contains(&click.click_id)).cloned().collect()
+        })
+    }
+}
+
+impl State {
+    fn stored_refusal(&self, key: &str) -> Option<StoredRefusal> {
+        if let Some((refusal, times)) = self.refusals.get(key) {
+            let accepted = self.recorded_refusals.get(key).cloned();
+            return Some(StoredRefusal { times: (*times).into(), accepted, ..refusal.into() });
+        }
+        let (conflict, times, accepted) = self.conflicts.get(key)?;
+        let expires_at = self.kept_originals.get(key).copied();
+        let kept_at = expires_at.map(|at| Timestamp::from_second(at - REFUSAL_KEPT_SECONDS));
+        let original_kept_at = kept_at.and_then(Result::ok);
+        let (times, accepted) = ((*times).into(), accepted.clone());
+        Some(StoredRefusal { times, accepted, original_kept_at, expires_at, ..conflict.into() })
+    }
+
+    fn keep_conflict(&mut self, conflict: &Conflict) -> KeptConflict {
+        let key = conflict.key().as_str().to_owned();
+        let kept = self.conflicts.entry(key.clone()).or_insert_with(|| (conflict.clone(), 0, None));
+        kept.1 += 1;
+        self.kept_originals.remove(&key);
+        kept.2.clone().map_or(KeptConflict::Unresolved, KeptConflict::AcceptedAs)
+    }
+}
+
+impl Resubmissions for World {
+    async fn record(
+        &self,
+        postback: &RecordedPostback,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> Result<Recorded, Unavailable> {
+        self.call("record resubmitted postback", |state| {
+            let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
+            if let Some(original) = state.postbacks.get(&key) {
+                return Ok(Recorded::Existing(Box::new(original.clone())));
+            }
+            if !state.refusals.contains_key(refusal.as_str()) {
+                return Err(Unavailable { service: "refusals", reason: "not kept".into() });
+            }
+            let marks = state.recorded_refusals.entry(refusal.as_str().to_owned());
+            marks.or_insert_with(|| postback.receipt.clone());
+            state.postbacks.insert(key, postback.clone());
+            state.audit.push(audit.clone());
+            Ok(Recorded::Fresh)
+        })?
+    }
+
+    async fn mark(&self, refusal: &ContentKey, receipt: &Receipt, audit: &AuditRecord) -> Result<(), Unavailable> {
+        self.call("mark resubmitted refusal", |state| {
+            let key = refusal.as_str();
+            if state.refusals.contains_key(key) && !state.recorded_refusals.contains_key(key) {
+                state.recorded_refusals.insert(key.to_owned(), receipt.clone());
+                state.audit.push(audit.clone());
+            }
+        })
+    }
+
+    async fn keep_conflict(&self, conflict: &Conflict, audit: &AuditRecord) -> Result<KeptConflict, Unavailable> {
+        self.call("keep resubmitted conflict", |state| {
+            state.audit.push(audit.clone());
+            state.keep_conflict(conflict)
+        })
+    }
+}
