@@ -4,16 +4,15 @@
 
 use std::{fs, path::PathBuf, process::Output};
 
-use adapters::dynamodb::{
-    audit::DynamoAudit,
-    configuration::Configuration,
-    item::{PartnerItem, SecretsItem},
-};
+use adapters::dynamodb::{audit::DynamoAudit, configuration::Configuration, item::PartnerItem};
 use app::{
     operators::audit,
-    ports::{Partners as _, Replaced},
+    ports::{Partners as _, Replaced, SecretPurpose, StoredSecrets},
 };
-use domain::{jiff::Timestamp, values::ids::Provider};
+use domain::{
+    jiff::Timestamp,
+    values::{ids::Provider, signature::Secret},
+};
 use serde_json::Value;
 use tests::{
     now,
@@ -174,23 +173,24 @@ async fn a_partner_that_is_created_twice_keeps_its_first_secret() {
         file: r#"{"provider":"soylent","postback":{"credential":"signature"}}"#.into(),
         token_hashes: Vec::new(),
     };
-    let owner = SecretsItem::partner_owner(&provider);
-    let secrets = |text: &str| SecretsItem {
-        owner: owner.clone(),
-        signature_secrets: vec![text.into()],
-        ..SecretsItem::default()
+    let purpose = SecretPurpose::Postback(provider.clone());
+    let secrets = |text: &str| StoredSecrets {
+        purpose: purpose.clone(),
+        version: 1,
+        newest_at: Timestamp::UNIX_EPOCH,
+        secrets: vec![Secret::new(text)],
     };
     let (ours, theirs) = (audit_record("soylent"), audit_record("soylent"));
-    assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first")), &ours).await, Ok(Replaced::Done));
-    assert_eq!(configuration.put_partner(&item(2), Some(&secrets("second")), &theirs).await, Ok(Replaced::Changed));
+    assert_eq!(configuration.put_partner(&item(1), &[secrets("first")], &ours).await, Ok(Replaced::Done));
+    assert_eq!(configuration.put_partner(&item(2), &[secrets("second")], &theirs).await, Ok(Replaced::Changed));
     // A repeated write of our own, as after a lost answer, counts as done.
-    assert_eq!(configuration.put_partner(&item(1), Some(&secrets("first")), &ours).await, Ok(Replaced::Done));
+    assert_eq!(configuration.put_partner(&item(1), &[secrets("first")], &ours).await, Ok(Replaced::Done));
     // The change that came too late left no record.
     let trail = DynamoAudit::new(stack.dynamodb(), table("audit"));
     let stored = audit::list(&trail, (ours.at, now()), Some(&provider)).await.unwrap();
     assert_eq!(stored, [ours]);
     assert_eq!(configuration.partner(&provider).await, Ok(Some(item(1))));
-    assert!(configuration.secrets(&owner).await == Ok(Some(secrets("first"))));
+    assert!(configuration.secrets(&purpose).await == Ok(Some(secrets("first"))));
 }
 
 #[tokio::test]

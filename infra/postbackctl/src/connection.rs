@@ -14,7 +14,7 @@ use adapters::{
         history::History,
         lookups::DynamoLookups,
         participants::DynamoParticipants,
-        partners::{DynamoKnownPartners, DynamoPartners, DynamoRecipients, DynamoSystemKeys},
+        partners::{DynamoClickKeys, DynamoKnownPartners, DynamoPartners, DynamoRecipients},
         postbacks::DynamoPostbacks,
         refusals::DynamoRefusals,
         resolutions::DynamoResolutions,
@@ -194,7 +194,7 @@ impl Connection {
         let policy = CachePolicy::default();
         AcceptPostback {
             partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),
-            keys: Cache::new(DynamoSystemKeys::new(client.clone(), secrets), policy),
+            keys: Cache::new(DynamoClickKeys::new(client.clone(), secrets), policy),
             postbacks: DynamoPostbacks::new(client.clone(), self.table("postbacks")),
             refusals: DynamoRefusals::new(client, self.table("refusals")),
         }

@@ -8,7 +8,7 @@ use crate::{
         clicks::DynamoClicks,
         deliveries::{DynamoDeliveries, DynamoNewDeliveries},
         participants::DynamoParticipants,
-        partners::{DynamoKnownPartners, DynamoPartners, DynamoRecipients, DynamoSystemKeys},
+        partners::{DynamoClickKeys, DynamoKnownPartners, DynamoPartners, DynamoRecipients, DynamoSystemKeys},
         postbacks::DynamoPostbacks,
         refusals::DynamoRefusals,
         under_way::DynamoUnderWay,
@@ -26,6 +26,7 @@ impl Ports for Deployed {
     type KnownPartners = DynamoKnownPartners;
     type Partners = DynamoPartners;
     type Recipients = DynamoRecipients;
+    type ClickKeys = DynamoClickKeys;
     type Keys = DynamoSystemKeys;
     type Postbacks = DynamoPostbacks;
     type Refusals = DynamoRefusals;

@@ -105,8 +105,8 @@ pub struct HandledCall {
 pub struct AcceptPostback<P: Ports> {
     /// Reads partners with their credentials.
     pub partners: Cache<P::KnownPartners>,
-    /// Reads the system's keys.
-    pub keys: Cache<P::Keys>,
+    /// Reads the keys of click ids.
+    pub keys: Cache<P::ClickKeys>,
     /// Records postbacks.
     pub postbacks: P::Postbacks,
     /// Keeps refusals and conflicts.
@@ -218,7 +218,7 @@ impl<P: Ports> AcceptPostback<P> {
             return Err(Unavailable { service: "secrets", reason: "there are no system keys yet".into() });
         };
         let provider = call.partner.provider();
-        match ParsedPostback::parse(call.sent, provider, call.partner.rules(), &keys.click) {
+        match ParsedPostback::parse(call.sent, provider, call.partner.rules(), &keys) {
             Ok(parsed) => self.record(call, parsed).await,
             Err(faults) => {
                 self.keep_refusal(call, faults.clone()).await;

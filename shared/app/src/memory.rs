@@ -19,7 +19,7 @@ use std::{
 use domain::{
     audit::{self, AuditRecord},
     inbound::{
-        click::Click,
+        click::{Click, ClickKeys},
         conversion::{Conversion, Receipt, RecordedPostback},
         correction::Correction,
         refusal::{Conflict, Refusal},
@@ -41,8 +41,8 @@ use domain::{
 };
 
 use crate::ports::{
-    AuditTrail, DeadLetter, DeadLetterQueue, KnownPartner, KnownRecipient, Ports, Source, StoredPartner, StoredSecrets,
-    Surroundings, SystemKeys, Unavailable,
+    AuditTrail, DeadLetter, DeadLetterQueue, KnownPartner, KnownRecipient, Ports, SecretPurpose, Source, StoredPartner,
+    StoredSecrets, Surroundings, SystemKeys, Unavailable,
 };
 
 /// A fault of one call of a port.
@@ -75,8 +75,8 @@ pub struct State {
     pub kept_originals: HashMap<String, i64>,
     /// Partners by name.
     pub partners: BTreeMap<Provider, StoredPartner>,
-    /// Secrets by owner.
-    pub secrets: BTreeMap<String, StoredSecrets>,
+    /// Secrets by purpose.
+    pub secrets: BTreeMap<SecretPurpose, StoredSecrets>,
     /// The published campaigns.
     pub campaigns: Option<Snapshot>,
     /// Publications by rivals. Each call to publish takes the last one and publishes it first.
@@ -183,6 +183,7 @@ impl Ports for World {
     type KnownPartners = Held<Provider, KnownPartner>;
     type Partners = Held<Provider, Partner>;
     type Recipients = Held<Provider, KnownRecipient>;
+    type ClickKeys = Held<(), ClickKeys>;
     type Keys = Held<(), SystemKeys>;
     type Postbacks = Self;
     type Refusals = Self;

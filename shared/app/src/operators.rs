@@ -17,6 +17,7 @@ pub mod replay_conversions;
 pub mod resend;
 pub mod resubmit_refusal;
 pub mod rotate_secret;
+pub mod rotate_system_key;
 pub mod standing;
 pub mod trace;
 

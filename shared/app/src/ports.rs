@@ -11,7 +11,12 @@ mod resubmissions;
 mod stored_refusal;
 mod under_way;
 
-use std::{hash::Hash, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    hash::Hash,
+    sync::Arc,
+    time::Duration,
+};
 
 use domain::{
     audit::AuditRecord,
@@ -40,7 +45,7 @@ use domain::{
 };
 use thiserror::Error;
 
-pub use self::configuration::{Partners, PublishedCampaigns, Publishing, SYSTEM_OWNER, StoredPartner, StoredSecrets};
+pub use self::configuration::{Partners, PublishedCampaigns, Publishing, SecretPurpose, StoredPartner, StoredSecrets};
 pub use self::{
     dead_letters::{Attribute, AttributeValue, DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter},
     delivery_records::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, StoredDelivery},
@@ -113,6 +118,17 @@ pub trait Postbacks: Send + Sync {
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> impl Future<Output = Result<Option<RecordedPostback>, Unavailable>> + Send;
+}
+
+/// The recorded postbacks and corrections, by the keys that lookups and changes of their table name.
+pub trait RecordedRevisions: Send + Sync {
+    /// Reads the revisions with these keys. MUST see every write that returned before, and MUST leave out a key only if
+    /// nothing is recorded under it. MUST return the reason for a revision that cannot be read, which MUST NOT hold up the
+    /// others.
+    fn recorded(
+        &self,
+        keys: &BTreeSet<String>,
+    ) -> impl Future<Output = Result<HashMap<String, Result<Revision, String>>, Unavailable>> + Send;
 }
 
 /// The refusals and conflicts.

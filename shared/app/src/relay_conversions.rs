@@ -2,9 +2,45 @@
 //!
 //! A record that cannot be converted is set aside whole, and the rest moves on. Only a failing queue holds up the stream.
 
+use std::collections::{BTreeSet, HashMap};
+
 use domain::inbound::conversion::Conversion;
 
-use crate::ports::{ConversionQueue, DeadLetters, Unavailable};
+use crate::ports::{ConversionQueue, DeadLetters, RecordedRevisions, Unavailable};
+
+/// Says why a message that was put back becomes no conversion: nobody's postback backs it.
+pub const UNRECORDED: &str = "names no recorded postback or correction";
+
+/// A message on the queue of records that operators put back.
+///
+/// Anybody who may send to that queue can write such a message, so only its key is believed: the conversion is made from
+/// what is recorded under that key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutBack {
+    /// The message's id.
+    pub id: String,
+    /// The key of the postback or correction that it names, or why it names none.
+    pub key: Result<String, String>,
+    /// The whole record as it came.
+    pub whole: String,
+}
+
+/// Reads what messages that were put back name. If it cannot be read, every message must come again.
+pub async fn find_recorded(records: &impl RecordedRevisions, batch: Vec<PutBack>) -> Result<Vec<Incoming>, Relayed> {
+    let keys: BTreeSet<String> = batch.iter().filter_map(|message| message.key.clone().ok()).collect();
+    let recorded = if keys.is_empty() { Ok(HashMap::new()) } else { records.recorded(&keys).await };
+    let recorded = match recorded {
+        Ok(recorded) => recorded,
+        Err(unavailable) => {
+            let failed = batch.into_iter().map(|message| message.id).collect();
+            return Err(Relayed { failed, unavailable: Some(unavailable), ..Relayed::default() });
+        }
+    };
+    let found = |key: String| recorded.get(&key).cloned().unwrap_or_else(|| Err(UNRECORDED.to_owned()));
+    let incoming =
+        |PutBack { id, key, whole }| Incoming { id, conversion: key.and_then(found).map(Conversion::from), whole };
+    Ok(batch.into_iter().map(incoming).collect())
+}
 
 /// A record of the stream, or a record that was set aside and put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,8 +116,38 @@ fn not_tried() -> Unavailable {
 mod tests {
     use std::collections::BTreeMap;
 
+    use domain::{
+        inbound::{
+            click::ClickOrigin,
+            conversion::{Receipt, RecordedPostback},
+            postback::{Content, Postback},
+        },
+        values::ids::{Provider, ReceiptId, TransactionId},
+    };
+
     use super::*;
     use crate::memory::{Trouble, World};
+
+    fn recorded(transaction: &str) -> RecordedPostback {
+        let content: Content = serde_json::from_value(serde_json::json!({
+            "user_id": "u", "click_id": "c", "currency": "USD", "amount_decimal": "1.50",
+        }))
+        .unwrap();
+        let transaction_id = TransactionId::new(transaction).unwrap();
+        let postback = Postback {
+            provider: Provider::new("acme").unwrap(),
+            transaction_id: transaction_id.clone(),
+            content,
+            click: ClickOrigin::Foreign,
+        };
+        let receipt = Receipt {
+            transaction_id,
+            receipt_id: ReceiptId::from_random([1; 16]),
+            received_at: "2026-11-23T12:00:00Z".parse().unwrap(),
+            ignored: Vec::new(),
+        };
+        RecordedPostback { postback, receipt }
+    }
 
     fn conversion(transaction: usize) -> Conversion {
         let json = serde_json::json!({
@@ -105,6 +171,33 @@ mod tests {
         world.state().trouble = trouble;
         let relayed = relay(&world, &world, batch()).await;
         (world, relayed)
+    }
+
+    fn put_back(key: Result<&str, &str>) -> PutBack {
+        PutBack { id: format!("{key:?}"), key: key.map(str::to_owned).map_err(str::to_owned), whole: "whole".into() }
+    }
+
+    #[tokio::test]
+    async fn a_message_becomes_what_is_recorded_under_its_key() {
+        let world = World::default();
+        let recorded = recorded("t1");
+        world
+            .state()
+            .postbacks
+            .insert((recorded.postback.provider.clone(), recorded.postback.transaction_id.clone()), recorded.clone());
+        let batch = vec![put_back(Ok("0#acme#t1")), put_back(Ok("0#acme#t2")), put_back(Err("no key"))];
+        let incoming = find_recorded(&world, batch).await.unwrap();
+        let conversions: Vec<_> = incoming.into_iter().map(|incoming| incoming.conversion).collect();
+        assert_eq!(conversions, [Ok(recorded.into()), Err(UNRECORDED.to_owned()), Err("no key".to_owned())]);
+    }
+
+    #[tokio::test]
+    async fn messages_come_again_while_the_table_cannot_be_read() {
+        let world = World::default();
+        world.state().trouble = BTreeMap::from([(0, Trouble::Before)]);
+        let failed = find_recorded(&world, vec![put_back(Ok("0#acme#t1")), put_back(Err("x"))]).await.unwrap_err();
+        assert_eq!((failed.failed.len(), failed.sent + failed.set_aside), (2, 0));
+        assert!(failed.unavailable.is_some() && world.state().dead_letters.is_empty());
     }
 
     #[tokio::test]

@@ -77,9 +77,11 @@ pub enum Action {
     ChangePartner,
     /// Publishes the campaigns of all partners.
     PublishCampaigns,
-    /// Makes another credential or webhook secret.
+    /// Moves secrets that were stored as one item to an item for each purpose.
+    SplitSecrets,
+    /// Makes another credential, webhook secret or key of the system.
     RotateSecret,
-    /// Drops all but the newest credential or webhook secret.
+    /// Drops all but the newest credential, webhook secret or key of the system.
     DropOldSecret,
     /// Accepts a conflict as a correction.
     AcceptConflict,

@@ -46,7 +46,7 @@ impl ClickFunction {
         let reading = aws.dynamodb(CallLimits::answering(reading, 2));
         let follow = FollowClick {
             partners: Cache::new(DynamoPartners::new(reading.clone(), partners), policy),
-            keys: Cache::new(DynamoSystemKeys::new(reading, secrets), policy),
+            keys: Cache::new(DynamoSystemKeys::new(reading, secrets, policy.fresh * 2), policy),
             clicks: DynamoClicks::new(recording, clicks),
         };
         Ok(Self { follow })

@@ -1,14 +1,16 @@
-//! Runs the function `conversion-relay`, which sends new postbacks and corrections to the queue `gg3-conversions`. It
-//! reads them from the table's stream, or from a queue of records that operators put back.
+//! Runs the function `conversion-relay`, which sends new postbacks and corrections to the queue `gg3-conversions`.
+//!
+//! The table's stream is believed as it comes. A record that an operator put back on a queue only names a postback, which
+//! is read from the table.
 
 use adapters::{
     aws::CallLimits,
-    dynamodb::item::PostbackItem,
+    dynamodb::{item::PostbackItem, postbacks::DynamoPostbacks},
     sqs::{SqsConversions, SqsDeadLetters},
 };
 use app::{
-    ports::{ConversionQueue, DeadLetters},
-    relay_conversions::{Incoming, Relayed, relay},
+    ports::{ConversionQueue, DeadLetters, RecordedRevisions},
+    relay_conversions::{Incoming, PutBack, Relayed, UNRECORDED, find_recorded, relay},
 };
 use domain::inbound::{conversion::Conversion, correction::Revision};
 use lambda_runtime::LambdaEvent;
@@ -20,8 +22,9 @@ use crate::{
     environment::{Environment, EnvironmentFaults},
 };
 
-/// Handles batches of stream records.
+/// Handles batches of stream records, and of records that were put back.
 pub struct ConversionRelayFunction {
+    postbacks: DynamoPostbacks,
     queue: SqsConversions,
     dead_letters: SqsDeadLetters,
 }
@@ -30,11 +33,13 @@ impl ConversionRelayFunction {
     /// Builds the function from its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let aws = env.aws();
+        let postbacks = env.required("POSTBACKS_TABLE");
         let queue = env.required("CONVERSIONS_QUEUE_URL");
         let dead_letters = env.required("CONVERSION_DEAD_LETTERS_QUEUE_URL");
         env.finish()?;
         let client = aws.sqs(CallLimits::BACKGROUND);
         Ok(Self {
+            postbacks: DynamoPostbacks::new(aws.dynamodb(CallLimits::BACKGROUND), postbacks),
             queue: SqsConversions::new(client.clone(), queue),
             dead_letters: SqsDeadLetters::new(client, dead_letters),
         })
@@ -42,31 +47,53 @@ impl ConversionRelayFunction {
 
     /// Handles one batch. Failed records are reported in the response.
     pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
-        Ok(relay_batch(&self.queue, &self.dead_letters, &event.payload).await)
+        Ok(relay_batch(&self.postbacks, (&self.queue, &self.dead_letters), &event.payload).await)
     }
 }
 
-async fn relay_batch(queue: &impl ConversionQueue, dead_letters: &impl DeadLetters, batch: &Batch) -> BatchResponse {
+async fn relay_batch(
+    postbacks: &impl RecordedRevisions,
+    (queue, dead_letters): (&impl ConversionQueue, &impl DeadLetters),
+    batch: &Batch,
+) -> BatchResponse {
     let records = batch.records();
     let from_stream = Record::are_of_stream(&records);
-    let incoming: Vec<Incoming> = records.into_iter().filter_map(incoming).collect();
-    let receipts = receipts(&incoming);
+    let (streamed, put_back): (Vec<Record>, Vec<Record>) = records.into_iter().partition(|record| record.from_stream);
+    let mut incoming: Vec<Incoming> = streamed.into_iter().filter_map(from_the_stream).collect();
+    match find_recorded(postbacks, put_back.into_iter().map(named).collect()).await {
+        Ok(recorded) => incoming.extend(recorded),
+        Err(mut relayed) => {
+            // An unreadable message does not say that it came by way of the queue.
+            relayed.failed.extend(incoming.into_iter().map(|unreadable| unreadable.id));
+            log("", 0, &relayed);
+            return BatchResponse::of(relayed.failed, from_stream);
+        }
+    }
+    let (receipts, unrecorded) = (receipts(&incoming), unrecorded(&incoming));
     let relayed = relay(queue, dead_letters, incoming).await;
-    log(&receipts, &relayed);
+    log(&receipts, unrecorded, &relayed);
     BatchResponse::of(relayed.failed, from_stream)
 }
 
-/// Returns the conversion to send for a record, or `None` if the record is no new postback or correction.
-fn incoming(record: Record) -> Option<Incoming> {
-    let Record { id, from_stream, change, whole } = record;
+/// Returns the conversion to send for a record of the stream, or `None` if the record is no new postback or correction.
+fn from_the_stream(record: Record) -> Option<Incoming> {
+    let Record { id, change, whole, .. } = record;
     let conversion = match change {
         Ok(change) if change.name == "INSERT" => convert(&change),
-        // A stream reports all changes, but a record that was put back on the queue is meant to be converted.
-        Ok(_) if from_stream => return None,
-        Ok(_) => Err("the record is not the insertion of a postback".to_owned()),
+        Ok(_) => return None,
         Err(reason) => Err(reason),
     };
     Some(Incoming { id, conversion, whole })
+}
+
+/// Returns which postback or correction a record that was put back names. Nothing else of it is believed.
+fn named(record: Record) -> PutBack {
+    let Record { id, change, whole, .. } = record;
+    let key = change.and_then(|change| match change.name.as_str() {
+        "INSERT" => PostbackItem::lookup_key_of_change(change.keys.as_deref().map_or("", RawValue::get)),
+        _ => Err("the record is not the insertion of a postback".to_owned()),
+    });
+    PutBack { id, key, whole }
 }
 
 fn convert(change: &Change) -> Result<Conversion, String> {
@@ -83,21 +110,34 @@ fn receipts(batch: &[Incoming]) -> String {
     receipts.join(" ")
 }
 
+/// Counts the messages that name nothing recorded.
+fn unrecorded(batch: &[Incoming]) -> usize {
+    batch.iter().filter(|incoming| incoming.conversion.as_ref().is_err_and(|reason| reason == UNRECORDED)).count()
+}
+
 /// Writes one line for the batch.
-fn log(receipts: &str, relayed: &Relayed) {
+fn log(receipts: &str, conversions_unrecorded: usize, relayed: &Relayed) {
     let Relayed { failed, sent: conversions_sent, set_aside: conversions_set_aside, unavailable } = relayed;
     let conversions_failed = failed.len();
     if conversions_failed + conversions_set_aside == 0 {
-        info!(receipts, conversions_sent, conversions_set_aside, conversions_failed, "conversions");
+        info!(
+            receipts,
+            conversions_sent, conversions_set_aside, conversions_unrecorded, conversions_failed, "conversions"
+        );
     } else {
         let (reason, words) =
             (unavailable.as_ref().map(display), "some conversions were dead-lettered or will be retried");
-        error!(receipts, conversions_sent, conversions_set_aside, conversions_failed, reason, "{words}");
+        error!(
+            receipts,
+            conversions_sent, conversions_set_aside, conversions_unrecorded, conversions_failed, reason, "{words}"
+        );
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use app::memory::{Trouble, World};
     use domain::inbound::conversion::ConversionType;
 
@@ -107,12 +147,14 @@ mod tests {
     const STREAM: &str = include_str!("../fixtures/stream-insert.json");
 
     fn first(batch: &str) -> Option<Incoming> {
-        incoming(serde_json::from_str::<Batch>(batch).unwrap().records().remove(0))
+        from_the_stream(serde_json::from_str::<Batch>(batch).unwrap().records().remove(0))
     }
 
-    /// Returns the stream's record as it is on the queue of records that were put back.
-    fn put_back(record: &str) -> String {
-        serde_json::json!({"Records": [{"messageId": "m1", "eventSource": "aws:sqs", "body": record}]}).to_string()
+    /// Reads the record as one that was put back on the queue.
+    fn put_back(record: &str) -> PutBack {
+        let message = serde_json::json!({"messageId": "m1", "eventSource": "aws:sqs", "body": record});
+        let batch = serde_json::json!({ "Records": [message] }).to_string();
+        named(serde_json::from_str::<Batch>(&batch).unwrap().records().remove(0))
     }
 
     #[test]
@@ -129,18 +171,35 @@ mod tests {
     }
 
     #[test]
-    fn a_record_put_back_is_read_like_one_from_the_stream() {
-        let raw = first(STREAM).unwrap().whole;
-        let again = first(&put_back(&raw)).unwrap();
-        assert_eq!((again.id.as_str(), &again.whole), ("m1", &raw));
+    fn only_the_key_of_a_record_put_back_is_read() {
+        let record = |revision: &str, transaction: &str| {
+            let text = |value: &str| serde_json::json!({"S": value});
+            let keys = serde_json::json!({"provider_transaction": text(transaction), "revision": text(revision)});
+            serde_json::json!({"eventName": "INSERT", "dynamodb": {"Keys": keys, "NewImage": "anything"}}).to_string()
+        };
+        let good = record("correction-000002", "acme#t1");
+        let again = put_back(&good);
+        assert_eq!((again.id.as_str(), &again.whole), ("m1", &good));
+        assert_eq!(again.key.as_deref(), Ok("correction-000002#acme#t1"));
+        for (revision, transaction) in [
+            ("original", "acme#"),
+            ("original", "acme"),
+            ("original", ""),
+            ("", "acme#t1"),
+            ("correction-x", "acme#t1"),
+            ("original", &format!("acme#{}", "x".repeat(3_000))),
+        ] {
+            assert!(put_back(&record(revision, transaction)).key.is_err(), "{revision} {transaction}");
+        }
+        assert!(put_back("{}").key.is_err());
     }
 
     #[test]
     fn a_queued_change_that_is_no_insertion_is_set_aside() {
         let modified = first(STREAM).unwrap().whole.replace("\"INSERT\"", "\"MODIFY\"");
-        let again = first(&put_back(&modified)).unwrap();
+        let again = put_back(&modified);
         assert_eq!((again.id.as_str(), &again.whole), ("m1", &modified));
-        assert!(again.conversion.is_err());
+        assert!(again.key.is_err());
     }
 
     #[test]
@@ -176,7 +235,7 @@ mod tests {
         let world = World::default();
         world.state().trouble = (0..9).map(|call| (call, Trouble::Before)).collect();
         let batch: Batch = serde_json::from_str(&format!("{{\"Records\":[{records}]}}")).unwrap();
-        serde_json::to_string(&relay_batch(&world, &world, &batch).await).unwrap()
+        serde_json::to_string(&relay_batch(&world, (&world, &world), &batch).await).unwrap()
     }
 
     #[tokio::test]
@@ -192,19 +251,35 @@ mod tests {
         assert!(["m1", "", "m2"].iter().all(|id| reported.contains(&format!("\"{id}\"}}"))), "{reported}");
     }
 
+    #[tokio::test]
+    async fn a_failed_read_repeats_unreadable_messages_too() {
+        let world = World::default();
+        world.state().trouble = BTreeMap::from([(0, Trouble::Before)]);
+        let keys = r#"{"provider_transaction":{"S":"acme#t1"},"revision":{"S":"original"}}"#;
+        let record = format!(r#"{{"eventName":"INSERT","dynamodb":{{"Keys":{keys}}}}}"#);
+        let message = serde_json::json!({"messageId": "m1", "body": record});
+        let batch: Batch = serde_json::from_str(&format!("{{\"Records\":[{message},7]}}")).unwrap();
+        let response = relay_batch(&world, (&world, &world), &batch).await;
+        assert_eq!(response, BatchResponse::of_queue(["m1".to_owned(), String::new()]));
+        assert!(world.state().dead_letters.is_empty());
+    }
+
     #[test]
     fn a_batch_writes_one_line_with_receipts_and_counts() {
         let relayed = Relayed { sent: 2, ..Relayed::default() };
-        let (good, receipts) = (line(|| log("r1 r2", &relayed)), "r1 r2");
+        let (good, receipts) = (line(|| log("r1 r2", 0, &relayed)), "r1 r2");
         assert_eq!((good["receipts"].as_str(), good["level"].as_str()), (Some(receipts), Some("INFO")));
         let unavailable = Some(app::ports::Unavailable { service: "SQS", reason: "down".into() });
         let relayed = Relayed { failed: vec!["7".into()], sent: 1, set_aside: 3, unavailable };
-        let bad = line(|| log("r1 r2", &relayed));
-        let names = ["conversions_sent", "conversions_set_aside", "conversions_failed"];
+        let bad = line(|| log("r1 r2", 2, &relayed));
+        let names = ["conversions_sent", "conversions_set_aside", "conversions_unrecorded", "conversions_failed"];
         for line in [&good, &bad] {
-            assert_eq!(counted(line), ["conversions_failed", "conversions_sent", "conversions_set_aside"]);
+            assert_eq!(
+                counted(line),
+                ["conversions_failed", "conversions_sent", "conversions_set_aside", "conversions_unrecorded"]
+            );
         }
-        assert_eq!(names.map(|name| bad[name].as_u64().unwrap()), [1, 3, 1]);
+        assert_eq!(names.map(|name| bad[name].as_u64().unwrap()), [1, 3, 2, 1]);
         assert!(bad["level"] == "ERROR" && bad["reason"].as_str().unwrap().contains("down"));
     }
 }

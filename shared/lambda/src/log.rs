@@ -19,7 +19,7 @@ use tracing_subscriber::{
 use crate::environment::Environment;
 
 /// Lists the fields that are metrics. Each field has its metric's name.
-const METRICS: [&str; 23] = [
+const METRICS: [&str; 24] = [
     "postbacks",
     "refusals_unkept",
     "clicks",
@@ -27,6 +27,7 @@ const METRICS: [&str; 23] = [
     "attempt_ms",
     "conversions_sent",
     "conversions_set_aside",
+    "conversions_unrecorded",
     "conversions_failed",
     "lookups_written",
     "lookups_set_aside",

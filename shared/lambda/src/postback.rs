@@ -6,7 +6,7 @@ use adapters::{
     aws::CallLimits,
     deployed::Deployed,
     dynamodb::{
-        partners::{DynamoKnownPartners, DynamoSystemKeys},
+        partners::{DynamoClickKeys, DynamoKnownPartners},
         postbacks::DynamoPostbacks,
         refusals::DynamoRefusals,
     },
@@ -48,14 +48,14 @@ impl PostbackFunction {
         let client = aws.dynamodb(CallLimits::answering(timeout, 4));
         let accept = AcceptPostback {
             partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),
-            keys: Cache::new(DynamoSystemKeys::new(client.clone(), secrets), policy),
+            keys: Cache::new(DynamoClickKeys::new(client.clone(), secrets), policy),
             postbacks: DynamoPostbacks::new(client.clone(), postbacks),
             refusals: DynamoRefusals::new(client, refusals),
         };
         Ok(Self { accept })
     }
 
-    /// Reads the system's keys and opens a connection during init. If that fails, the first request tries again.
+    /// Reads the keys of click ids and opens a connection during init. If that fails, the first request tries again.
     pub async fn warm(&self) {
         if let Err(unavailable) = self.accept.keys.get(&(), now()).await {
             error!(reason = %unavailable, "warm-up failed; the first request tries again");

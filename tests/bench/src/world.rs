@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use adapters::dynamodb::item::{
-    PartnerItem, SecretsItem,
+    PartnerItem, SecretPurpose, SecretsItem,
     media_buying::{CURRENT, CatalogueChunkItem, CataloguePointerItem, DeliveryItem, Publishing},
 };
 use anyhow::{Context as _, Result};
@@ -76,13 +76,8 @@ impl World {
         for (table, key) in TABLES {
             world.aws.create(table, key);
         }
-        let system = SecretsItem {
-            owner: "system".to_owned(),
-            click_keys: vec![CLICK_KEY.to_owned()],
-            link_secrets: vec![LINK_SECRET.to_owned()],
-            ..SecretsItem::default()
-        };
-        world.put("secrets", &system)?;
+        world.put("secrets", &secrets(&SecretPurpose::Click, CLICK_KEY))?;
+        world.put("secrets", &secrets(&SecretPurpose::Link, LINK_SECRET))?;
         world.add_partner("acme")?;
         world.publish(10)?;
         Ok(world)
@@ -110,10 +105,8 @@ impl World {
             file: file.to_string(),
             token_hashes: vec![TokenHash::of(TOKEN)],
         };
-        let owner = SecretsItem::partner_owner(&item.provider);
-        let secrets = SecretsItem { owner, webhook_secrets: vec![WEBHOOK_SECRET.to_owned()], ..SecretsItem::default() };
         self.put("partners", &item)?;
-        self.put("secrets", &secrets)
+        self.put("secrets", &secrets(&SecretPurpose::Webhook(item.provider), WEBHOOK_SECRET))
     }
 
     /// Publishes a catalogue of this number of partners. Each has a campaign for registrations. Every tenth also has
@@ -211,4 +204,9 @@ impl World {
         ];
         text.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
     }
+}
+
+fn secrets(purpose: &SecretPurpose, secret: &str) -> SecretsItem {
+    let secrets = vec![secret.to_owned()];
+    SecretsItem { owner: SecretsItem::key(purpose), version: 1, newest_at: Timestamp::UNIX_EPOCH, secrets }
 }

@@ -4,6 +4,7 @@ use std::{path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use tests::{
+    eventually,
     payload::{Change, Message, queue_event, stream_event},
     proxy::{Action, Proxy},
     runtime_api::{Function, Settings},
@@ -81,6 +82,7 @@ async fn relay(fixture: &Fixture) -> (Proxy, Function) {
         |queue: &str| fixture.stack.queue(queue).replace(&fixture.stack.aws_endpoint_url, &proxy.endpoint_url());
     let function = Settings::built("conversion-relay")
         .variables(fixture.stack.aws_environment(&proxy.endpoint_url()))
+        .variable("POSTBACKS_TABLE", fixture.stack.table("postbacks"))
         .variable("CONVERSIONS_QUEUE_URL", through("gg3-conversions"))
         .variable("CONVERSION_DEAD_LETTERS_QUEUE_URL", through("conversion-dead-letters"))
         .timeout(Duration::from_secs(30))
@@ -128,14 +130,36 @@ async fn an_unconvertible_record_is_set_aside_and_can_be_redriven() {
 
     let dead = dead_letter(&fixture, &bad).await;
     assert_eq!(serde_json::from_str::<Value>(&dead).unwrap()["dynamodb"]["SequenceNumber"], "2");
-    // An unchanged record is set aside again. A repaired one is converted.
+    // An unchanged record is set aside again.
     let event = queue_event("conversion-retries", [Message::new(dead).id("m1")]);
     assert_eq!(failures(&relay.invoke(&event).await.response()), [""; 0]);
     dead_letter(&fixture, &bad).await;
-    let mended = fresh("t");
-    let record = stream_event("postbacks", [inserted(&mended, 3)])["Records"][0].to_string();
-    relay.invoke(&queue_event("conversion-retries", [Message::new(record)])).await.response();
-    assert_eq!(Conversions::shared().of("acme", &mended).await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_put_back_becomes_the_stored_postback_or_nothing() {
+    let fixture = Fixture::new();
+    let (proxy, relay) = relay(&fixture).await;
+    let (stored, invented) = (fresh("t"), fresh("t"));
+    fixture.postback("acme", &sample(&stored)).await;
+    let first = Conversions::shared().of("acme", &stored).await;
+    // Both messages claim 999,999 USD for another user. One names a recorded postback, the other names none.
+    let forged = |transaction: &str| {
+        let record = stream_event("postbacks", [inserted(transaction, 1)])["Records"][0].to_string();
+        let forged = record.replace("\"1.50\"", "\"999999.00\"");
+        assert_ne!(forged, record);
+        Message::new(forged)
+    };
+    let event = queue_event("conversion-retries", [forged(&stored), forged(&invented)]);
+    assert_eq!(failures(&relay.invoke(&event).await.response()), [""; 0]);
+    let calls: Vec<String> = proxy.take_calls().into_iter().map(|call| call.operation).collect();
+    assert_eq!(calls.iter().filter(|call| *call == "BatchGetItem").count(), 1, "{calls:?}");
+    dead_letter(&fixture, &invented).await;
+    let arrived = eventually("the recorded postback was sent again", async || {
+        Some(Conversions::shared().so_far("acme", &stored)).filter(|arrived| arrived.len() == 2)
+    });
+    assert_eq!(arrived.await, [first.clone(), first].concat());
+    assert!(Conversions::shared().so_far("acme", &invented).is_empty());
 }
 
 /// Waits for the dead letter that contains this transaction, removes it, and returns its body.

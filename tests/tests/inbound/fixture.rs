@@ -76,6 +76,11 @@ impl Conversions {
         })
     }
 
+    /// Returns the conversions of this transaction that have arrived so far.
+    pub(crate) fn so_far(&self, provider: &str, transaction_id: &str) -> Vec<Value> {
+        self.0.so_far(|body: &Value| body["provider"] == provider && body["transaction_id"] == transaction_id)
+    }
+
     /// Waits for a conversion of this transaction, and returns all of them.
     pub(crate) async fn of(&self, provider: &str, transaction_id: &str) -> Vec<Value> {
         let theirs = |body: &Value| body["provider"] == provider && body["transaction_id"] == transaction_id;

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use adapters::dynamodb::item::PartnerItem;
+use domain::values::ids::Provider;
 use serde_json::Value;
 use tests::{
     payload::HttpRequest,
@@ -80,6 +82,58 @@ async fn init_reads_once_and_the_first_call_once_more() {
     assert_eq!(rig.operations(), ["GetItem"]);
     rig.call(&sample(&fresh("t"))).await;
     assert_eq!(rig.operations(), ["BatchGetItem", "PutItem"]);
+}
+
+/// Returns the keys that a call reads from the table `secrets`.
+fn secrets_read(call: &Call, table: &str) -> Vec<String> {
+    let batch = call.body["RequestItems"][table]["Keys"].as_array().cloned().unwrap_or_default();
+    let single = Some(&call.body["Key"]).filter(|_| call.body["TableName"] == table).cloned();
+    batch.into_iter().chain(single).map(|key| key["owner"]["S"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn postback_reads_only_the_secrets_that_postbacks_need() {
+    let rig = Rig::new().await;
+    for partner in ["acme", "initech"] {
+        rig.call_partner(partner, "user_id=1").await;
+    }
+    let table = rig.fixture.stack.table("secrets");
+    let read: Vec<String> = rig.proxy.take_calls().iter().flat_map(|call| secrets_read(call, table)).collect();
+    assert_eq!(read, ["click", "postback#acme", "postback#initech"]);
+}
+
+#[tokio::test]
+async fn click_reads_only_the_keys_of_click_ids_and_links() {
+    let fixture = Fixture::new();
+    let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
+    let mut settings = Settings::built("click").variables(fixture.stack.aws_environment(&proxy.endpoint_url()));
+    for noun in ["partners", "secrets", "clicks"] {
+        settings = settings.variable(format!("{}_TABLE", noun.to_uppercase()), fixture.stack.table(noun));
+    }
+    let settings = settings.variable("FUNCTION_TIMEOUT_SECONDS", "5").timeout(FUNCTION_TIMEOUT);
+    settings.spawn().await.wait_until_ready().await.unwrap();
+    let table = fixture.stack.table("secrets");
+    let read: Vec<String> = proxy.take_calls().iter().flat_map(|call| secrets_read(call, table)).collect();
+    assert_eq!(read, ["click", "link"]);
+}
+
+#[tokio::test]
+async fn a_signing_partner_without_secrets_is_asked_to_come_again() {
+    let fixture = Fixture::new();
+    let name = fresh("signs");
+    let item = PartnerItem {
+        provider: Provider::new(&name).unwrap(),
+        version: 1,
+        updated_at: tests::now(),
+        file: format!(r#"{{"provider":"{name}","postback":{{"credential":"signature"}}}}"#),
+        token_hashes: Vec::new(),
+    };
+    let put = fixture.stack.dynamodb().put_item().table_name(fixture.stack.table("partners"));
+    put.set_item(Some(serde_dynamo::to_item(item).unwrap())).send().await.unwrap();
+    let rig = Rig::new().await;
+    // An answer of 401 would tell the partner that its secret is wrong.
+    let request = HttpRequest::get(&format!("/postback/{name}?user_id=1")).route("GET /postback/{provider}");
+    assert_eq!(rig.function.invoke(&request.event()).await.response()["statusCode"], 503);
 }
 
 #[tokio::test]

@@ -12,7 +12,12 @@ mod fixture;
 mod lists;
 mod pages;
 mod partner;
+mod permitted;
+#[allow(dead_code, reason = "what the tests of permissions share, of which these need a part")]
+#[path = "../permissions/policies.rs"]
+mod policies;
 mod replays;
+mod system_keys;
 mod traces;
 mod webhooks;
 mod writer;

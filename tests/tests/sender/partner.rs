@@ -3,9 +3,9 @@
 
 use adapters::dynamodb::{
     configuration::Configuration,
-    item::{PROVIDER, PartnerItem, SecretsItem},
+    item::{PROVIDER, PartnerItem},
 };
-use app::ports::{Partners as _, Replaced};
+use app::ports::{Partners as _, Replaced, SecretPurpose, StoredSecrets};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     outbound::{
@@ -94,16 +94,17 @@ impl Partner {
         self.version += 1;
         let secrets = self.agreed.secrets.clone();
         let provider = Provider::new(&self.name).unwrap();
-        let secrets = SecretsItem {
-            owner: SecretsItem::partner_owner(&provider),
-            webhook_secrets: secrets,
-            ..Default::default()
+        let secrets = StoredSecrets {
+            purpose: SecretPurpose::Webhook(provider.clone()),
+            version: self.version,
+            newest_at: now(),
+            secrets: secrets.into_iter().map(Secret::new).collect(),
         };
         let item = PartnerItem { provider, version: self.version, updated_at: now(), file, token_hashes: Vec::new() };
         let stack = &self.fixture.stack;
         let [partners, of_secrets, audit] = ["partners", "secrets", "audit"].map(|noun| stack.table(noun).to_owned());
         let configuration = Configuration::new(stack.dynamodb(), partners, of_secrets, audit);
-        let written = configuration.put_partner(&item, Some(&secrets), &audit_record(&self.name)).await;
+        let written = configuration.put_partner(&item, &[secrets], &audit_record(&self.name)).await;
         assert_eq!(written, Ok(Replaced::Done));
     }
 

@@ -60,6 +60,20 @@ async fn an_attempt_costs_two_writes_and_a_failed_one_a_message() {
 }
 
 #[tokio::test]
+async fn a_sender_reads_only_the_secrets_of_webhooks() {
+    let fixture = Fixture::shared().await;
+    let partner = Partner::agreeing(fixture, [Answer::status(200)], |_| ()).await;
+    let sender = fixture.sender().await;
+    assert_eq!(sender.give(std::slice::from_ref(&partner.owe().await)).await, [0; 0]);
+    let secrets = fixture.stack.table("secrets");
+    let calls = sender.proxy.take_calls();
+    let asked: Vec<_> = calls.iter().filter(|call| call.body.to_string().contains(secrets)).collect();
+    let [asked] = asked[..] else { panic!("the secrets are read once: {asked:?}") };
+    let keys = serde_json::json!([{"owner": {"S": format!("webhook#{}", partner.name)}}]);
+    assert_eq!(asked.body["RequestItems"][secrets]["Keys"], keys);
+}
+
+#[tokio::test]
 async fn a_long_wait_costs_one_message_a_hop() {
     let fixture = Fixture::shared().await;
     let partner =

@@ -2,19 +2,16 @@
 
 use std::process::ExitCode;
 
-use adapters::{
-    dynamodb::item::{SYSTEM_OWNER, SecretsItem},
-    random,
-};
+use adapters::random;
 use anyhow::{Context, Result, anyhow, bail};
 use app::{
     operators::{refusals::find, standing::Standing},
-    ports::{Partners as _, RefusalKind},
+    ports::{Partners as _, RefusalKind, SecretPurpose},
     resolve_conflict::{self, Resolution},
 };
 use clap::{Args, Subcommand};
 use domain::{
-    inbound::{conversion::Receipt, refusal::ContentKey},
+    inbound::{click::ClickKeys, conversion::Receipt, refusal::ContentKey},
     values::ids::{Provider, ReceiptId, TransactionId},
 };
 use serde_json::json;
@@ -81,8 +78,9 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
     let operation = connection.operation(arguments.confirmed.change.why.clone()).await?;
     let resolutions = connection.resolutions();
     let resolution = if arguments.accept {
-        let system = connection.configuration().secrets(SYSTEM_OWNER).await?.and_then(SecretsItem::system_keys);
-        let keys = system.context("there are no system keys; apply a partner first")?.click;
+        let stored = connection.configuration().secrets(&SecretPurpose::Click).await?;
+        let keys = stored.and_then(|stored| ClickKeys::new(stored.secrets));
+        let keys = keys.context("there are no keys of click ids; apply a partner first")?;
         let receipt_id = ReceiptId::from_random(random::bytes()?);
         resolve_conflict::accept(&resolutions, &keys, (&transaction_id, &key), (&operation, now), receipt_id).await
     } else {

@@ -15,6 +15,7 @@ use clap::Args;
 use domain::{
     jiff::Timestamp,
     outbound::webhook::{Allowance, Development},
+    values::ids::Provider,
 };
 
 use self::report::Report;
@@ -50,6 +51,15 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
     let (partners, catalogue) = (connection.configuration(), connection.catalogue());
     let proposed: Vec<Proposed<'_>> = files.iter().map(ValidFile::proposed).collect();
+    let operation = connection.operation(arguments.confirmed.change.why).await?;
+    let providers: Vec<&Provider> = proposed.iter().map(|file| file.partner.provider()).collect();
+    // The plan depends on the stored secrets.
+    let moved = apply_partners::split_secrets(&partners, &providers, (&operation, ask::now())).await?;
+    if moved > 0 {
+        eprintln!(
+            "moved the secrets of {moved} owners, which an older version had stored, to an item for each purpose"
+        );
+    }
     let standing = apply_partners::look((&partners, &catalogue), &proposed).await.map_err(unlooked)?;
     let mut plans = plan(&files, &standing, lead)?;
     report::show(&plans);
@@ -62,7 +72,6 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         // The answer may have taken long, so times that must lie ahead are checked again.
         plans = plan(&files, &standing, lead)?;
     }
-    let operation = connection.operation(arguments.confirmed.change.why).await?;
     let random = [random::bytes()?, random::bytes()?];
     apply_partners::ensure_system_keys(&partners, random, (&operation, ask::now())).await?;
     let applied = apply_partners::apply((&partners, &catalogue), &System, plans, lead, &operation).await;

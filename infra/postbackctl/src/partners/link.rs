@@ -2,19 +2,15 @@
 
 use std::{collections::BTreeMap, process::ExitCode};
 
-use adapters::dynamodb::item::SYSTEM_OWNER;
 use anyhow::{Context, Result, anyhow};
-use app::ports::Partners as _;
+use app::ports::{Partners as _, SecretPurpose};
 use clap::{Args, Subcommand};
 use domain::{
     inbound::tracking_link::{BaseUrl, ClickLink, TrackerMacro, media_buying_link},
     jiff::{SignedDuration, Timestamp},
     outbound::agreed_ids::TrackingId,
     partner::MediaBuying,
-    values::{
-        ids::{LandingName, Provider, UserId},
-        signature::Secret,
-    },
+    values::ids::{LandingName, Provider, UserId},
 };
 use serde_json::json;
 
@@ -117,8 +113,8 @@ async fn click_link(stack: &str, link: &ClickLink, api_url: &str) -> Result<Stri
     partner
         .landing(landing)
         .with_context(|| format!("{provider} has no landing {landing}; it has: {}", names.join(", ")))?;
-    let system = connection.configuration().secrets(SYSTEM_OWNER).await?;
-    let system = system.context("there are no system keys; apply a partner first")?;
-    let secret = system.link_secrets.first().context("there is no secret for links")?;
-    Ok(link.signed(api_url, &Secret::new(secret.as_str())))
+    let stored = connection.configuration().secrets(&SecretPurpose::Link).await?.map(|stored| stored.secrets);
+    let secret = stored.and_then(|secrets| secrets.into_iter().next());
+    let secret = secret.context("there is no secret for links; apply a partner first")?;
+    Ok(link.signed(api_url, &secret))
 }

@@ -1,11 +1,16 @@
-//! `postbackctl rotate`: makes another token or signing secret for a partner, or another secret for its webhooks.
+//! `postbackctl rotate`: makes another token or signing secret for a partner, another secret for its webhooks, or another key
+//! of the system.
 
 use std::process::ExitCode;
 
 use adapters::random;
 use anyhow::{Result, anyhow};
-use app::operators::rotate_secret::{RotateFault, Rotated, Rotation, SecretKind, Wanted, rotate};
-use clap::Args;
+use app::operators::{
+    apply_partners::split_secrets,
+    rotate_secret::{RotateFault, Rotated, Rotation, SecretKind, Wanted, rotate},
+    rotate_system_key::{RotateSystemFault, SystemKey, rotate_system_key},
+};
+use clap::{Args, ValueEnum};
 use domain::values::ids::Provider;
 use serde_json::json;
 
@@ -14,7 +19,11 @@ use crate::{Connection, ask, change::Change, output::say};
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The partner.
-    provider: String,
+    #[arg(required_unless_present = "system")]
+    provider: Option<String>,
+    /// Rotates a key of the system instead of a partner's. It is not printed, because nobody needs it.
+    #[arg(long, value_enum, conflicts_with_all = ["provider", "webhook", "replace_newest"])]
+    system: Option<System>,
     /// Drops all but the newest instead of making another. For when the partner uses the newest.
     #[arg(long)]
     drop_old: bool,
@@ -28,8 +37,19 @@ pub(crate) struct Arguments {
     change: Change,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum System {
+    /// The key that click ids are made with.
+    Click,
+    /// The secret that tracking links are signed with.
+    Link,
+}
+
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
-    let provider = ask::provider(&arguments.provider)?;
+    if let Some(system) = arguments.system {
+        return rotate_system(stack, system, arguments).await;
+    }
+    let provider = ask::provider(arguments.provider.as_deref().unwrap_or_default())?;
     let connection = Connection::open(stack).await?;
     let rotation = match (arguments.drop_old, arguments.replace_newest) {
         (true, _) => Rotation::DropOld,
@@ -38,7 +58,9 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     };
     let wanted = Wanted { provider: &provider, webhook: arguments.webhook, rotation, random: random::bytes()? };
     let operation = connection.operation(arguments.change.why.clone()).await?;
-    let rotated = rotate(&connection.configuration(), wanted, (&operation, ask::now())).await.map_err(unrotated)?;
+    let partners = connection.configuration();
+    split_secrets(&partners, &[&provider], (&operation, ask::now())).await?;
+    let rotated = rotate(&partners, wanted, (&operation, ask::now())).await.map_err(unrotated)?;
     tell(&provider, &rotated, arguments.change.json)?;
     // The secret may be stored even if the call failed, so it is printed in either case.
     match rotated.unclear {
@@ -47,6 +69,53 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
             "{provider} may or may not be changed. If it is, the printed secret is valid; --replace-newest makes another"
         ))),
     }
+}
+
+async fn rotate_system(stack: &str, system: System, arguments: Arguments) -> Result<ExitCode> {
+    let connection = Connection::open(stack).await?;
+    let (key, name) = match system {
+        System::Click => (SystemKey::Click, "click"),
+        System::Link => (SystemKey::Link, "link"),
+    };
+    let random = if arguments.drop_old { None } else { Some(random::bytes()?) };
+    let operation = connection.operation(arguments.change.why).await?;
+    let partners = connection.configuration();
+    split_secrets(&partners, &[], (&operation, ask::now())).await?;
+    let rotated = rotate_system_key(&partners, (key, random), (&operation, ask::now())).await;
+    let good = rotated.map_err(|fault| unrotated_system(fault, name))?;
+    if arguments.change.json {
+        say!("{}", json!({"system": name, "good": good}))?;
+    }
+    let drop = format!("`postbackctl rotate --system {name} --drop-old`");
+    match (arguments.drop_old, key) {
+        (true, _) => eprintln!("{name}: within a minute only the newest {} is valid", key.words()),
+        (false, SystemKey::Click) => eprintln!(
+            "{name}: {good} are valid. The new one makes click ids within three minutes; ids of the others verify until {drop}"
+        ),
+        (false, SystemKey::Link) => eprintln!(
+            "{name}: {good} are valid within a minute. New links are signed with the new one; the others work until {drop}"
+        ),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Adds the cure to a fault.
+fn unrotated_system(fault: RotateSystemFault, name: &str) -> anyhow::Error {
+    let cure = match &fault {
+        RotateSystemFault::Unavailable(_) => return fault.into(),
+        RotateSystemFault::Missing(_) => "apply a partner first".to_owned(),
+        RotateSystemFault::Full(_) => {
+            format!("drop the older ones with `postbackctl rotate --system {name} --drop-old`")
+        }
+        RotateSystemFault::TooSoon { .. } => "drop the older ones then".to_owned(),
+        RotateSystemFault::Changed(_) => {
+            "nothing was overwritten. Look at `postbackctl audit`, then run this again".to_owned()
+        }
+        RotateSystemFault::Unclear { .. } => {
+            "look at `postbackctl audit`, and run this again if the change is not there".to_owned()
+        }
+    };
+    anyhow!("{fault}; {cure}")
 }
 
 /// Adds the cure to a fault.

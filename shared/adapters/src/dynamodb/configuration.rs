@@ -1,15 +1,19 @@
 //! Stores partners and secrets for operators.
 
-use app::ports::{Partners, Replaced, Unavailable};
-use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
+use app::ports::{Partners, Replaced, SecretPurpose, StoredSecrets, Unavailable};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{Delete, Put, TransactWriteItem},
+};
 use domain::{audit::AuditRecord, values::ids::Provider};
+use serde::de::DeserializeOwned;
 
 use super::{
     audit::DynamoAudit,
     from_item,
-    item::{OWNER, PROVIDER, PartnerItem, SecretsItem, VERSION},
+    item::{OWNER, PROVIDER, PartnerItem, SecretsItem, VERSION, secrets::OldSecretsItem},
     key_of, read,
-    write::{Requires, put, replaced},
+    write::{Requires, put, replaced, unmade},
 };
 use crate::aws::unavailable;
 
@@ -53,26 +57,58 @@ impl Partners for Configuration {
     async fn put_partner(
         &self,
         item: &PartnerItem,
-        secrets: Option<&SecretsItem>,
+        secrets: &[StoredSecrets],
         audit: &AuditRecord,
     ) -> Result<Replaced, Unavailable> {
-        let before = item.version.checked_sub(1).filter(|before| *before > 0);
-        let mut puts = vec![put(PUT_PARTNER, &self.partners, item, Requires::still(PROVIDER, VERSION, before))?];
-        if let Some(secrets) = secrets {
-            puts.push(put(PUT_SECRETS, &self.secrets, secrets, Requires::Nothing)?);
+        let still = Requires::still(PROVIDER, VERSION, before(item.version));
+        let mut puts = vec![put(PUT_PARTNER, &self.partners, item, still)?];
+        for secrets in secrets {
+            puts.push(put(PUT_PARTNER, &self.secrets, &SecretsItem::from(secrets), Requires::Nothing)?);
         }
-        let writes = puts.into_iter().map(|put| TransactWriteItem::builder().put(put).build()).collect();
-        self.audit.transact(PUT_PARTNER, writes, audit).await.map(replaced)
+        self.audit.transact(PUT_PARTNER, puts.into_iter().map(write).collect(), audit).await.map(replaced)
     }
 
-    async fn secrets(&self, owner: &str) -> Result<Option<SecretsItem>, Unavailable> {
-        let get = self.client.get_item().table_name(&self.secrets).set_key(Some(key_of(OWNER, owner)));
-        read::get(GET_SECRETS, get.consistent_read(true)).await
+    async fn secrets(&self, purpose: &SecretPurpose) -> Result<Option<StoredSecrets>, Unavailable> {
+        let item: Option<SecretsItem> = self.get_secrets(SecretsItem::key(purpose)).await?;
+        Ok(item.map(|item| item.stored(purpose.clone())))
     }
 
-    async fn put_secrets_if_absent(&self, item: &SecretsItem, audit: &AuditRecord) -> Result<Replaced, Unavailable> {
-        let put = put(PUT_SECRETS, &self.secrets, item, Requires::Absence(OWNER))?;
-        let writes = vec![TransactWriteItem::builder().put(put).build()];
+    async fn put_secrets(&self, secrets: &[StoredSecrets], audit: &AuditRecord) -> Result<Replaced, Unavailable> {
+        let put_one = |stored: &StoredSecrets| {
+            let still = Requires::still(OWNER, VERSION, before(stored.version));
+            put(PUT_SECRETS, &self.secrets, &SecretsItem::from(stored), still).map(write)
+        };
+        let writes = secrets.iter().map(put_one).collect::<Result<_, _>>()?;
         self.audit.transact(PUT_SECRETS, writes, audit).await.map(replaced)
     }
+
+    async fn split_secrets(&self, of: Option<&Provider>, audit: &AuditRecord) -> Result<bool, Unavailable> {
+        let key = OldSecretsItem::key(of);
+        let Some(old) = self.get_secrets::<OldSecretsItem>(key.clone()).await? else { return Ok(false) };
+        let put_one = |item| put(PUT_SECRETS, &self.secrets, &item, Requires::Absence(OWNER)).map(write);
+        let mut writes = old.split(of, audit.at).into_iter().map(put_one).collect::<Result<Vec<_>, _>>()?;
+        let delete = Delete::builder().table_name(&self.secrets).set_key(Some(key_of(OWNER, key)));
+        let delete = delete.condition_expression("attribute_exists(#key)").expression_attribute_names("#key", OWNER);
+        writes.push(TransactWriteItem::builder().delete(delete.build().map_err(unmade(PUT_SECRETS))?).build());
+        if self.audit.transact(PUT_SECRETS, writes, audit).await? {
+            return Ok(true);
+        }
+        Err(Unavailable { service: PUT_SECRETS, reason: "somebody else changes the same secrets".into() })
+    }
+}
+
+impl Configuration {
+    async fn get_secrets<T: DeserializeOwned>(&self, key: String) -> Result<Option<T>, Unavailable> {
+        let get = self.client.get_item().table_name(&self.secrets).set_key(Some(key_of(OWNER, key)));
+        read::get(GET_SECRETS, get.consistent_read(true)).await
+    }
+}
+
+/// Returns the version that stands before this one is written.
+fn before(version: u64) -> Option<u64> {
+    version.checked_sub(1).filter(|before| *before > 0)
+}
+
+fn write(put: Put) -> TransactWriteItem {
+    TransactWriteItem::builder().put(put).build()
 }

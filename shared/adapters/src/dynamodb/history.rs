@@ -11,7 +11,7 @@ use domain::{
 use serde::de::DeserializeOwned;
 
 use super::{
-    item::{CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION},
+    item::{CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem},
     key_of,
     read::{self, get_all, get_readable},
     text,
@@ -67,12 +67,7 @@ impl InboundRecords for History {
 
     /// Postbacks are never deleted, so one that is missing from DynamoDB's answer cannot be read.
     async fn revisions(&self, keys: &BTreeSet<&str>) -> Result<FoundRevisions, Unavailable> {
-        let key = |key: &&str| {
-            let (revision, transaction) = PostbackItem::of_lookup_key(key)?;
-            let names = [(REVISION, revision), (PROVIDER_TRANSACTION, transaction)];
-            Some(names.map(|(name, value)| (name.to_owned(), text(value))).into())
-        };
-        let wanted = keys.iter().filter_map(key).collect();
+        let wanted = keys.iter().filter_map(|key| PostbackItem::key_of_lookup_key(key)).collect();
         let items: Vec<PostbackItem> = get_readable(&self.client, GET_ALL, &self.postbacks, wanted).await?;
         let mut items: HashMap<String, PostbackItem> =
             items.into_iter().map(|item| (item.lookup_key(), item)).collect();

@@ -3,7 +3,7 @@
 //! | table | key | written by |
 //! |---|---|---|
 //! | `partners` | `provider` | `postbackctl` |
-//! | `secrets` | `owner`: `system`, or `partner/` and a provider | `postbackctl` |
+//! | `secrets` | `owner`: what they are for: `postback#` or `webhook#` and a provider, `click`, or `link` | `postbackctl` |
 //! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original`, or `correction-` and six digits | `postback`; corrections `postbackctl` |
 //! | `refusals` | `provider_content`: provider, `#`, hash of the content | `postback`; `postbackctl` resolves |
 //! | `clicks` | `click_id` | `click` |
@@ -16,6 +16,7 @@
 
 pub mod lookups;
 pub mod media_buying;
+pub(crate) mod secrets;
 
 use domain::{
     audit::AuditRecord,
@@ -29,7 +30,6 @@ use domain::{
     values::{
         ids::{ClickId, EventId, EventName, LandingName, Provider, ReceiptId, TransactionId, UserId},
         money::{Amount, Currency},
-        signature::Secret,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,6 @@ pub const PROVIDER: &str = "provider";
 pub const VERSION: &str = "version";
 /// Names the key of `secrets`.
 pub const OWNER: &str = "owner";
-pub use app::ports::SYSTEM_OWNER;
 /// Names the partition key of `postbacks`.
 pub const PROVIDER_TRANSACTION: &str = "provider_transaction";
 /// Names the sort key of `postbacks`.
@@ -58,15 +57,11 @@ pub const DAY: &str = "day";
 /// Names the sort key of `audit`.
 pub const AT_AND_ID: &str = "at_and_id";
 
-/// `partners`: one partner. `secrets`: one owner's secrets. `refusals`: one refusal or conflict. Their fields are the
-/// attributes.
-pub use app::ports::{
-    RefusalKind, StoredPartner as PartnerItem, StoredRefusal as RefusalItem, StoredSecrets as SecretsItem,
-};
-
-pub(crate) fn secrets_of(texts: Vec<String>) -> Vec<Secret> {
-    texts.into_iter().map(Secret::new).collect()
-}
+/// Names the purposes of the items of `secrets`.
+pub use app::ports::SecretPurpose;
+/// `partners`: one partner. `refusals`: one refusal or conflict. Their fields are the attributes.
+pub use app::ports::{RefusalKind, StoredPartner as PartnerItem, StoredRefusal as RefusalItem};
+pub use secrets::SecretsItem;
 
 /// Holds one postback in `postbacks`.
 ///

@@ -2,17 +2,19 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use app::ports::{KnownPartner, KnownRecipient, Source, SystemKeys, Unavailable};
+use app::ports::{KnownPartner, KnownRecipient, SecretPurpose, Source, StoredSecrets, SystemKeys, Unavailable};
 use aws_sdk_dynamodb::{Client, types::KeysAndAttributes};
 use domain::{
+    inbound::{click::ClickKeys, credential::CredentialKind},
+    jiff::{SignedDuration, Timestamp},
     outbound::webhook::Allowance,
     partner::{Partner, recipient::Recipient},
-    values::ids::Provider,
+    values::{ids::Provider, signature::Secret},
 };
 
 use super::{
     Item, from_item,
-    item::{OWNER, PROVIDER, PartnerItem, SYSTEM_OWNER, SecretsItem, secrets_of},
+    item::{OWNER, PROVIDER, PartnerItem, SecretsItem},
     key_of, read,
     write::unmade,
 };
@@ -21,20 +23,23 @@ use crate::{aws::unavailable, webhook::Signer};
 const GET_PARTNER: &str = "DynamoDB GetItem partners";
 const GET_BOTH: &str = "DynamoDB BatchGetItem partners, secrets";
 const GET_SECRETS: &str = "DynamoDB GetItem secrets";
+const GET_KEYS: &str = "DynamoDB BatchGetItem secrets";
 
-/// Reads partners with their secrets, in one call for both tables, so that known and unknown partners cost the same.
+/// Reads partners with their secrets of one purpose, in one call for both tables, so that known and unknown partners cost the same.
 #[derive(Debug, Clone)]
 struct PartnersWithSecrets {
     client: Client,
     partners: String,
     secrets: String,
+    purpose: fn(Provider) -> SecretPurpose,
 }
 
 impl PartnersWithSecrets {
-    async fn load(&self, provider: &Provider) -> Result<Option<(PartnerItem, Option<SecretsItem>)>, Unavailable> {
+    async fn load(&self, provider: &Provider) -> Result<Option<(PartnerItem, Vec<Secret>)>, Unavailable> {
+        let purpose = (self.purpose)(provider.clone());
         let both = HashMap::from([
             (self.partners.clone(), one_key(PROVIDER, provider.to_string())?),
-            (self.secrets.clone(), one_key(OWNER, SecretsItem::partner_owner(provider))?),
+            (self.secrets.clone(), one_key(OWNER, SecretsItem::key(&purpose))?),
         ]);
         let got = Box::pin(self.client.batch_get_item().set_request_items(Some(both)).send()).await;
         let got = got.map_err(unavailable(GET_BOTH))?;
@@ -47,8 +52,8 @@ impl PartnersWithSecrets {
             return Ok(None);
         };
         let item: PartnerItem = from_item(GET_BOTH, item)?;
-        let secrets = first(&self.secrets).map(|item| from_item(GET_BOTH, item)).transpose()?;
-        Ok(Some((item, secrets)))
+        let secrets: Option<SecretsItem> = first(&self.secrets).map(|item| from_item(GET_BOTH, item)).transpose()?;
+        Ok(Some((item, secrets.map(|item| item.stored(purpose).secrets).unwrap_or_default())))
     }
 }
 
@@ -59,7 +64,7 @@ pub struct DynamoKnownPartners(PartnersWithSecrets);
 impl DynamoKnownPartners {
     /// Uses these two tables.
     pub fn new(client: Client, partners: String, secrets: String) -> Self {
-        Self(PartnersWithSecrets { client, partners, secrets })
+        Self(PartnersWithSecrets { client, partners, secrets, purpose: SecretPurpose::Postback })
     }
 }
 
@@ -72,6 +77,12 @@ impl Source for DynamoKnownPartners {
             return Ok(None);
         };
         let partner = meaning(GET_BOTH, &item)?;
+        // A partner that signs is stored together with its secrets. Without them its calls must come again, and 401 would tell
+        // it otherwise.
+        if partner.credential() == CredentialKind::Signature && secrets.is_empty() {
+            let reason = format!("there are no secrets that {provider} signs with; apply its file");
+            return Err(Unavailable { service: GET_BOTH, reason });
+        }
         let credentials = item.credentials(partner.credential(), secrets);
         Ok(Some(KnownPartner { partner: Arc::new(partner), credentials }))
     }
@@ -87,7 +98,7 @@ pub struct DynamoRecipients {
 impl DynamoRecipients {
     /// Uses these two tables. The webhooks may go as far as `allowance` permits.
     pub fn new(client: Client, partners: String, secrets: String, allowance: Allowance) -> Self {
-        Self { partners: PartnersWithSecrets { client, partners, secrets }, allowance }
+        Self { partners: PartnersWithSecrets { client, partners, secrets, purpose: SecretPurpose::Webhook }, allowance }
     }
 }
 
@@ -100,7 +111,6 @@ impl Source for DynamoRecipients {
             return Ok(None);
         };
         let recipient = Recipient::of(&meaning(GET_BOTH, &item)?, self.allowance);
-        let secrets = secrets_of(secrets.map(|item| item.webhook_secrets).unwrap_or_default());
         // Nothing is sent that the partner could not verify.
         Signer::try_new(&secrets).map_err(|fault| Unavailable {
             service: GET_BOTH,
@@ -146,17 +156,44 @@ impl Source for DynamoPartners {
     }
 }
 
-/// Reads the system's keys.
+/// Reads the keys that click ids are verified with.
 #[derive(Debug, Clone)]
-pub struct DynamoSystemKeys {
+pub struct DynamoClickKeys {
     client: Client,
     table: String,
 }
 
-impl DynamoSystemKeys {
+impl DynamoClickKeys {
     /// Uses this table of secrets.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
+    }
+}
+
+impl Source for DynamoClickKeys {
+    type Key = ();
+    type Value = ClickKeys;
+
+    async fn load(&self, (): &()) -> Result<Option<ClickKeys>, Unavailable> {
+        let key = key_of(OWNER, SecretsItem::key(&SecretPurpose::Click));
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key));
+        let item: Option<SecretsItem> = read::get(GET_SECRETS, get).await?;
+        Ok(item.and_then(|item| ClickKeys::new(item.stored(SecretPurpose::Click).secrets)))
+    }
+}
+
+/// Reads the system's keys, to make click ids and to verify links.
+#[derive(Debug, Clone)]
+pub struct DynamoSystemKeys {
+    client: Client,
+    table: String,
+    settles: SignedDuration,
+}
+
+impl DynamoSystemKeys {
+    /// Uses this table of secrets. A new key makes click ids `settles` after it was stored.
+    pub fn new(client: Client, table: String, settles: SignedDuration) -> Self {
+        Self { client, table, settles }
     }
 }
 
@@ -165,8 +202,19 @@ impl Source for DynamoSystemKeys {
     type Value = SystemKeys;
 
     async fn load(&self, (): &()) -> Result<Option<SystemKeys>, Unavailable> {
-        let get = self.client.get_item().table_name(&self.table).set_key(Some(key_of(OWNER, SYSTEM_OWNER)));
-        let item: Option<SecretsItem> = read::get(GET_SECRETS, get).await?;
-        Ok(item.and_then(SecretsItem::system_keys))
+        let keys = [SecretPurpose::Click, SecretPurpose::Link].map(|purpose| key_of(OWNER, SecretsItem::key(&purpose)));
+        let got = read::get_once(&self.client, GET_KEYS, &self.table, keys.to_vec()).await?;
+        if !got.left.is_empty() {
+            return Err(Unavailable { service: GET_KEYS, reason: "throttled".into() });
+        }
+        let items = got.found.into_iter().map(|item| from_item(GET_KEYS, item));
+        let items = items.collect::<Result<Vec<SecretsItem>, _>>()?;
+        let stored = |purpose: SecretPurpose| -> Option<StoredSecrets> {
+            let key = SecretsItem::key(&purpose);
+            items.iter().find(|item| item.owner == key).cloned().map(|item| item.stored(purpose))
+        };
+        let click = stored(SecretPurpose::Click).and_then(|keys| keys.click_keys(Timestamp::now(), self.settles));
+        let link = stored(SecretPurpose::Link).map(|stored| stored.secrets).unwrap_or_default();
+        Ok(click.map(|click| SystemKeys { click, link }))
     }
 }

@@ -1,9 +1,11 @@
 //! Stores postbacks, one item for each transaction.
 
-use app::ports::{Postbacks, Recorded, Unavailable};
+use std::collections::{BTreeSet, HashMap};
+
+use app::ports::{Postbacks, Recorded, RecordedRevisions, Unavailable};
 use aws_sdk_dynamodb::Client;
 use domain::{
-    inbound::conversion::RecordedPostback,
+    inbound::{conversion::RecordedPostback, correction::Revision},
     values::ids::{Provider, TransactionId},
 };
 
@@ -16,6 +18,7 @@ use super::{
 
 const PUT: &str = "DynamoDB PutItem postbacks";
 const GET: &str = "DynamoDB GetItem postbacks";
+const GET_ALL: &str = "DynamoDB BatchGetItem postbacks";
 
 /// Implements [`Postbacks`] in a table.
 #[derive(Debug, Clone)]
@@ -52,6 +55,22 @@ impl Postbacks for DynamoPostbacks {
             .key(REVISION, text(ORIGINAL))
             .consistent_read(true);
         read::get(GET, get).await?.map(|item| recorded(GET, item)).transpose()
+    }
+}
+
+impl RecordedRevisions for DynamoPostbacks {
+    async fn recorded(
+        &self,
+        keys: &BTreeSet<String>,
+    ) -> Result<HashMap<String, Result<Revision, String>>, Unavailable> {
+        let asked = keys.iter().filter_map(|key| PostbackItem::key_of_lookup_key(key)).collect();
+        let items = read::get_items(&self.client, GET_ALL, &self.table, asked).await?;
+        let read = |item: super::Item| {
+            let key = PostbackItem::lookup_key_of(&item)?;
+            let item = from_item::<PostbackItem>(GET_ALL, item).map_err(|fault| fault.reason);
+            Some((key, item.and_then(Revision::try_from)))
+        };
+        Ok(items.into_iter().filter_map(read).collect())
     }
 }
 

@@ -73,7 +73,8 @@ pub(crate) async fn get_readable<T: DeserializeOwned>(
     Ok(found.into_iter().filter_map(|item| from_item(service, item).ok()).collect())
 }
 
-async fn get_items(
+/// Reads items like [`get_all`], as DynamoDB returns them.
+pub(crate) async fn get_items(
     client: &Client,
     service: &'static str,
     table: &str,

@@ -20,7 +20,6 @@ use super::*;
 use crate::{
     cache::CachePolicy,
     memory::{Held, Trouble, World},
-    ports::SystemKeys,
 };
 
 const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00";
@@ -49,7 +48,7 @@ impl Rig {
             r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
         ];
         let partners = partners.map(partner).map(|known| (known.partner.provider().clone(), known));
-        let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: Vec::new() };
+        let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
         let accept = AcceptPostback {
             partners: Cache::new(Held::new(&world, partners), CachePolicy::default()),
             keys: Cache::new(Held::new(&world, [((), keys)]), CachePolicy::default()),

@@ -3,7 +3,9 @@
 use domain::{audit::AuditRecord, outbound::catalogue::Snapshot, values::ids::Provider};
 
 use super::World;
-use crate::ports::{Partners, PublishedCampaigns, Publishing, Replaced, StoredPartner, StoredSecrets, Unavailable};
+use crate::ports::{
+    Partners, PublishedCampaigns, Publishing, Replaced, SecretPurpose, StoredPartner, StoredSecrets, Unavailable,
+};
 
 impl Partners for World {
     async fn partner(&self, provider: &Provider) -> Result<Option<StoredPartner>, Unavailable> {
@@ -14,14 +16,14 @@ impl Partners for World {
         self.call("read partners", |state| state.partners.values().cloned().collect())
     }
 
-    async fn secrets(&self, owner: &str) -> Result<Option<StoredSecrets>, Unavailable> {
-        self.call("read secrets", |state| state.secrets.get(owner).cloned())
+    async fn secrets(&self, purpose: &SecretPurpose) -> Result<Option<StoredSecrets>, Unavailable> {
+        self.call("read secrets", |state| state.secrets.get(purpose).cloned())
     }
 
     async fn put_partner(
         &self,
         partner: &StoredPartner,
-        secrets: Option<&StoredSecrets>,
+        secrets: &[StoredSecrets],
         audit: &AuditRecord,
     ) -> Result<Replaced, Unavailable> {
         self.call("write partner", |state| {
@@ -30,25 +32,27 @@ impl Partners for World {
                 return Replaced::Changed;
             }
             state.partners.insert(partner.provider.clone(), partner.clone());
-            state.secrets.extend(secrets.map(|secrets| (secrets.owner.clone(), secrets.clone())));
+            state.secrets.extend(secrets.iter().map(|secrets| (secrets.purpose.clone(), secrets.clone())));
             state.audit.push(audit.clone());
             Replaced::Done
         })
     }
 
-    async fn put_secrets_if_absent(
-        &self,
-        secrets: &StoredSecrets,
-        audit: &AuditRecord,
-    ) -> Result<Replaced, Unavailable> {
+    async fn put_secrets(&self, secrets: &[StoredSecrets], audit: &AuditRecord) -> Result<Replaced, Unavailable> {
         self.call("write secrets", |state| {
-            if state.secrets.contains_key(&secrets.owner) {
+            let stored = |purpose: &SecretPurpose| state.secrets.get(purpose).map_or(0, |stored| stored.version);
+            if secrets.iter().any(|secrets| stored(&secrets.purpose) + 1 != secrets.version) {
                 return Replaced::Changed;
             }
-            state.secrets.insert(secrets.owner.clone(), secrets.clone());
+            state.secrets.extend(secrets.iter().map(|secrets| (secrets.purpose.clone(), secrets.clone())));
             state.audit.push(audit.clone());
             Replaced::Done
         })
+    }
+
+    /// No version 0.1.0 ever wrote to this memory.
+    async fn split_secrets(&self, _: Option<&Provider>, _: &AuditRecord) -> Result<bool, Unavailable> {
+        self.call("split secrets", |_| false)
     }
 }
 

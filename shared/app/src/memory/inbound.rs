@@ -1,6 +1,6 @@
 //! Holds postbacks, refusals, conflicts, clicks and conversions in memory.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use domain::{
     audit::AuditRecord,
@@ -16,8 +16,8 @@ use domain::{
 
 use super::{State, World};
 use crate::ports::{
-    Clicks, ConversionQueue, FoundRevisions, InboundRecords, Postbacks, Recorded, Refusals, Replaced, Resolutions,
-    Resubmissions, StoredConflict, StoredRefusal, Unavailable,
+    Clicks, ConversionQueue, FoundRevisions, InboundRecords, Postbacks, Recorded, RecordedRevisions, Refusals,
+    Replaced, Resolutions, Resubmissions, StoredConflict, StoredRefusal, Unavailable,
 };
 
 impl Postbacks for World {
@@ -40,6 +40,26 @@ impl Postbacks for World {
     ) -> Result<Option<RecordedPostback>, Unavailable> {
         self.call("find postback", |state| state.postbacks.get(&(provider.clone(), transaction_id.clone())).cloned())
     }
+}
+
+impl RecordedRevisions for World {
+    async fn recorded(
+        &self,
+        keys: &BTreeSet<String>,
+    ) -> Result<HashMap<String, Result<Revision, String>>, Unavailable> {
+        self.call("read revisions", |state| {
+            let originals = state.postbacks.values().cloned().map(Revision::Original);
+            let corrections = state.corrections.values().flatten().cloned().map(Revision::Correction);
+            let keyed = originals.chain(corrections).map(|revision| (memory_key(&revision), Ok(revision)));
+            keyed.filter(|(key, _)| keys.contains(key)).collect()
+        })
+    }
+}
+
+/// Returns the key of a postback or correction: `number#provider#transaction`.
+fn memory_key(revision: &Revision) -> String {
+    let postback = revision.postback();
+    format!("{}#{}#{}", revision.number(), postback.provider, postback.transaction_id)
 }
 
 impl Refusals for World {
@@ -146,7 +166,7 @@ impl ConversionQueue for World {
     }
 }
 
-/// The key of a postback or correction is `number#provider#transaction`.
+/// Postbacks and corrections have the keys of [`memory_key`].
 impl InboundRecords for World {
     async fn transaction(
         &self,

@@ -6,7 +6,7 @@ use domain::{
     audit::{Action, Operation, Subject},
     inbound::credential::Token,
     jiff::Timestamp,
-    values::ids::Provider,
+    values::{ids::Provider, signature::Secret},
 };
 use thiserror::Error;
 
@@ -15,7 +15,7 @@ use super::{
     publish_campaigns::{Publication, PublishFault, publish},
 };
 use crate::ports::{
-    Partners, PublishedCampaigns, Publishing, Replaced, SYSTEM_OWNER, StoredPartner, StoredSecrets, Surroundings,
+    Partners, PublishedCampaigns, Publishing, Replaced, SecretPurpose, StoredPartner, StoredSecrets, Surroundings,
     Unavailable,
 };
 
@@ -44,8 +44,9 @@ pub async fn look(
     for file in files {
         let provider = file.partner.provider();
         let item = partners.partner(provider).await?;
-        let secrets = partners.secrets(&StoredSecrets::partner_owner(provider)).await?;
-        standing.push(Standing { item, secrets, goals: published.partner(provider).cloned() });
+        let signs = partners.secrets(&SecretPurpose::Postback(provider.clone())).await?.is_some();
+        let signed = partners.secrets(&SecretPurpose::Webhook(provider.clone())).await?.is_some();
+        standing.push(Standing { item, signs, signed, goals: published.partner(provider).cloned() });
     }
     Ok(standing)
 }
@@ -65,15 +66,35 @@ pub async fn ensure_system_keys(
     random: [[u8; 20]; 2],
     (operation, now): (&Operation, Timestamp),
 ) -> Result<(), Unavailable> {
-    if partners.secrets(SYSTEM_OWNER).await?.is_some() {
+    let mut made = Vec::new();
+    for (purpose, random) in [SecretPurpose::Click, SecretPurpose::Link].into_iter().zip(random) {
+        if partners.secrets(&purpose).await?.is_none() {
+            let secrets = vec![Secret::new(Token::from_random(random).reveal())];
+            made.push(StoredSecrets { purpose, version: 1, newest_at: now, secrets });
+        }
+    }
+    if made.is_empty() {
         return Ok(());
     }
-    let [click_keys, link_secrets] = random.map(|random| vec![Token::from_random(random).reveal().to_owned()]);
-    let secrets =
-        StoredSecrets { owner: SYSTEM_OWNER.to_owned(), click_keys, link_secrets, ..StoredSecrets::default() };
     let audit = operation.record(now, Action::CreateSystemKeys, Subject::SystemKeys);
     // Where another operator was first, that one's keys serve as well.
-    partners.put_secrets_if_absent(&secrets, &audit).await.map(|_| ())
+    partners.put_secrets(&made, &audit).await.map(|_| ())
+}
+
+/// Moves the secrets of these partners and of the system to an item for each purpose, where version 0.1.0 stored them as one
+/// item. Returns how many such items there were.
+pub async fn split_secrets(
+    partners: &impl Partners,
+    of: &[&Provider],
+    (operation, now): (&Operation, Timestamp),
+) -> Result<usize, Unavailable> {
+    let mut moved = 0;
+    for owner in [None].into_iter().chain(of.iter().copied().map(Some)) {
+        let subject = owner.map_or(Subject::SystemKeys, |provider| Subject::Partner { provider: provider.clone() });
+        let audit = operation.record(now, Action::SplitSecrets, subject);
+        moved += usize::from(partners.split_secrets(owner, &audit).await?);
+    }
+    Ok(moved)
 }
 
 /// A partner that was written.
@@ -86,7 +107,7 @@ pub struct AppliedPartner {
     /// The credential that it got.
     pub credential: Option<NewCredential>,
     /// The secret that its webhooks are signed with, if it got one.
-    pub webhook_secret: Option<domain::values::signature::Secret>,
+    pub webhook_secret: Option<Secret>,
 }
 
 /// Why not everything was applied.
@@ -147,7 +168,7 @@ async fn write(
     let provider = item.provider.clone();
     let written = match change {
         Change::Unchanged => Ok(Replaced::Done),
-        Change::Created | Change::Changed => partners.put_partner(&item, secrets.as_ref(), &audit).await,
+        Change::Created | Change::Changed => partners.put_partner(&item, &secrets, &audit).await,
     };
     if written == Ok(Replaced::Changed) {
         return Err(ApplyFault::Changed(provider));
@@ -217,14 +238,14 @@ mod tests {
 
     #[tokio::test]
     async fn every_change_has_its_record_wherever_an_apply_fails() {
-        for call in 0..12 {
+        for call in 0..15 {
             for trouble in [Trouble::Before, Trouble::After] {
                 let world = World::default();
                 world.state().trouble = BTreeMap::from([(call, trouble)]);
                 let _ = apply_all(&world, &["acme", "globex"]).await;
                 let changes = {
                     let state = world.state();
-                    let keys = usize::from(state.secrets.contains_key(SYSTEM_OWNER));
+                    let keys = usize::from(state.secrets.contains_key(&SecretPurpose::Click));
                     keys + state.partners.len() + usize::from(state.campaigns.is_some())
                 };
                 assert_eq!(actions(&world).len(), changes, "call {call}, {trouble:?}");
@@ -240,8 +261,8 @@ mod tests {
     async fn a_secret_that_may_be_stored_is_told() {
         for (trouble, stored) in [(Trouble::Before, false), (Trouble::After, true)] {
             let world = World::default();
-            // The calls before: catalogue, partner, secrets, the system's secrets twice.
-            world.state().trouble = BTreeMap::from([(5, trouble)]);
+            // The calls before: catalogue, partner, its two kinds of secrets, the system's two, and their write.
+            world.state().trouble = BTreeMap::from([(7, trouble)]);
             let applied = apply_all(&world, &["acme"]).await.unwrap();
             assert!(matches!(applied.fault, Some(ApplyFault::Unclear(..))));
             assert!(matches!(applied.partners[0].credential, Some(NewCredential::Token(_))));

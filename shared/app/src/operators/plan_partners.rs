@@ -17,7 +17,7 @@ use domain::{
 use serde::Serialize;
 use thiserror::Error;
 
-use crate::ports::{StoredPartner, StoredSecrets};
+use crate::ports::{SecretPurpose, StoredPartner, StoredSecrets};
 
 /// The longest file that is stored, in bytes: an item has 400 KB, and the rest of it is small.
 const MAX_FILE_BYTES: usize = 380 * 1024;
@@ -56,8 +56,8 @@ pub struct Planned {
     pub credential: Option<NewCredential>,
     /// The secret that its webhooks are signed with, if it has campaigns and lacks that.
     pub webhook_secret: Option<Secret>,
-    /// All its secrets as they are to be stored, if any of them is new.
-    pub secrets: Option<StoredSecrets>,
+    /// The partner's secrets that are new, as they are to be stored.
+    pub secrets: Vec<StoredSecrets>,
     /// The lines that differ, for people. They hold no secret.
     pub differences: Vec<String>,
 }
@@ -88,6 +88,15 @@ pub enum NewCredential {
     Signature(Secret),
 }
 
+impl NewCredential {
+    fn signature(&self) -> Option<&Secret> {
+        match self {
+            Self::Token(_) => None,
+            Self::Signature(secret) => Some(secret),
+        }
+    }
+}
+
 /// Random bytes for one partner's credentials.
 #[derive(Debug, Clone, Copy)]
 pub struct Entropy {
@@ -104,8 +113,10 @@ pub struct Entropy {
 pub struct Standing {
     /// The partner, if it is stored.
     pub item: Option<StoredPartner>,
-    /// Its secrets, if it has any.
-    pub secrets: Option<StoredSecrets>,
+    /// Says that it has secrets to sign postbacks with.
+    pub signs: bool,
+    /// Says that it has secrets that its webhooks are signed with.
+    pub signed: bool,
     /// Its campaigns in the catalogue.
     pub goals: Option<PartnerGoals>,
 }
@@ -194,15 +205,14 @@ fn compare(
     entropy: Entropy,
     now: Timestamp,
 ) -> Result<Planned, String> {
-    let (standing, secrets) = (standing.item.as_ref(), standing.secrets.as_ref());
+    let Standing { item: standing, signs, signed, .. } = standing;
+    let standing = standing.as_ref();
     let mut token_hashes: Vec<TokenHash> = standing.map(|item| item.token_hashes.clone()).unwrap_or_default();
     let credential = match partner.credential() {
         CredentialKind::Token if token_hashes.is_empty() => {
             Some(NewCredential::Token(Token::from_random(entropy.token)))
         }
-        CredentialKind::Signature
-            if standing.is_none() || secrets.is_none_or(|item| item.signature_secrets.is_empty()) =>
-        {
+        CredentialKind::Signature if standing.is_none() || !signs => {
             let text = Token::from_random(entropy.secret);
             Some(NewCredential::Signature(Secret::new(text.reveal())))
         }
@@ -212,9 +222,7 @@ fn compare(
         token_hashes.push(token.hash());
     }
     let called = !partner.media_buying().campaigns().is_empty();
-    let unsigned = secrets.is_none_or(|item| item.webhook_secrets.is_empty());
-    let webhook_secret = (called && unsigned).then(|| Secret::for_webhooks(entropy.webhook_secret));
-    let new_secrets = secrets_with(secrets, partner.provider(), credential.as_ref(), webhook_secret.as_ref());
+    let webhook_secret = (called && !signed).then(|| Secret::for_webhooks(entropy.webhook_secret));
     let new = credential.is_some() || webhook_secret.is_some();
     let change = match standing {
         None => Change::Created,
@@ -224,26 +232,14 @@ fn compare(
     let version = standing.map_or(0, |item| item.version) + 1;
     let item = StoredPartner { provider: partner.provider().clone(), version, updated_at: now, file, token_hashes };
     let differences = differences(standing, &item)?;
-    Ok(Planned { change, item, credential, webhook_secret, secrets: new_secrets, differences })
-}
-
-/// Returns the stored secrets with the new ones, since they are one item; none where nothing is new.
-fn secrets_with(
-    standing: Option<&StoredSecrets>,
-    provider: &Provider,
-    credential: Option<&NewCredential>,
-    webhook_secret: Option<&Secret>,
-) -> Option<StoredSecrets> {
-    let owner = StoredSecrets::partner_owner(provider);
-    let mut secrets = StoredSecrets { owner, ..standing.cloned().unwrap_or_default() };
-    if let Some(NewCredential::Signature(made)) = credential {
-        secrets.signature_secrets = vec![made.reveal().to_owned()];
-    }
-    if let Some(made) = webhook_secret {
-        secrets.webhook_secrets = vec![made.reveal().to_owned()];
-    }
-    let new = webhook_secret.is_some() || matches!(credential, Some(NewCredential::Signature(_)));
-    new.then_some(secrets)
+    let (postback, webhook) = (SecretPurpose::Postback, SecretPurpose::Webhook);
+    let new = |purpose: fn(Provider) -> SecretPurpose, made: Option<&Secret>| {
+        let purpose = purpose(partner.provider().clone());
+        made.map(|made| StoredSecrets { purpose, version, newest_at: now, secrets: vec![made.clone()] })
+    };
+    let signature = credential.as_ref().and_then(NewCredential::signature);
+    let secrets = new(postback, signature).into_iter().chain(new(webhook, webhook_secret.as_ref())).collect();
+    Ok(Planned { change, item, credential, webhook_secret, secrets, differences })
 }
 
 fn differences(before: Option<&StoredPartner>, after: &StoredPartner) -> Result<Vec<String>, String> {

@@ -45,6 +45,7 @@ impl<'a, P: Ports, C: Resubmissions> Ports for AuditedPorts<'a, P, C> {
     type KnownPartners = P::KnownPartners;
     type Partners = P::Partners;
     type Recipients = P::Recipients;
+    type ClickKeys = P::ClickKeys;
     type Keys = P::Keys;
     type Postbacks = Audited<'a, P::Postbacks, C>;
     type Refusals = Audited<'a, P::Refusals, C>;
@@ -137,7 +138,7 @@ mod tests {
         accept_postback::PostbackAnswer,
         cache::{Cache, CachePolicy},
         memory::{Held, Trouble, World},
-        ports::{KnownPartner, SystemKeys},
+        ports::KnownPartner,
     };
 
     const REQUEST: &str = "user_id=u&click_id=c&transaction_id=t&currency=USD&amount_decimal=1";
@@ -163,7 +164,7 @@ mod tests {
         let file: PartnerFile = serde_json::from_str(r#"{"provider":"acme"}"#).unwrap();
         let partner = Arc::new(Partner::try_from(file).unwrap());
         let known = KnownPartner { partner, credentials: Credentials::Tokens(Vec::new()) };
-        let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: Vec::new() };
+        let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
         let accept = AcceptPostback::<World> {
             partners: Cache::new(Held::new(world, [(acme(), known)]), CachePolicy::default()),
             keys: Cache::new(Held::new(world, [((), keys)]), CachePolicy::default()),

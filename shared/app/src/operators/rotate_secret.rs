@@ -12,7 +12,7 @@ use domain::{
 };
 use thiserror::Error;
 
-use crate::ports::{Partners, Replaced, StoredPartner, StoredSecrets, Unavailable};
+use crate::ports::{Partners, Replaced, SecretPurpose, StoredPartner, StoredSecrets, Unavailable};
 
 /// How many may be good at once: the new one and the one that it replaces.
 const LIVE: usize = 2;
@@ -35,6 +35,15 @@ impl SecretKind {
             Self::Token => "token",
             Self::Signature => "signing secret",
             Self::Webhook => "webhook secret",
+        }
+    }
+
+    /// Returns what a partner's secrets of this kind are stored for. Of a token only the hash is stored, with the partner.
+    fn purpose(self, provider: &Provider) -> Option<SecretPurpose> {
+        match self {
+            Self::Token => None,
+            Self::Signature => Some(SecretPurpose::Postback(provider.clone())),
+            Self::Webhook => Some(SecretPurpose::Webhook(provider.clone())),
         }
     }
 }
@@ -109,15 +118,18 @@ pub async fn rotate(
     let provider = wanted.provider.clone();
     let Some(item) = partners.partner(&provider).await? else { return Err(RotateFault::Unknown(provider)) };
     let partner = item.partner().map_err(|reason| RotateFault::Unreadable(provider.clone(), reason))?;
-    let owner = StoredSecrets::partner_owner(&provider);
-    let secrets = partners.secrets(&owner).await?.unwrap_or_default();
-    let secrets = StoredSecrets { owner, ..secrets };
     let kind = match (wanted.webhook, partner.credential()) {
         (true, _) => SecretKind::Webhook,
         (false, CredentialKind::Token) => SecretKind::Token,
         (false, CredentialKind::Signature) => SecretKind::Signature,
     };
-    match (wanted.rotation, live(&item, &secrets, kind)) {
+    let stored = match kind.purpose(&provider) {
+        Some(purpose) => partners.secrets(&purpose).await?,
+        None => None,
+    };
+    let secrets = stored.map(|stored| stored.secrets).unwrap_or_default();
+    let live = if kind == SecretKind::Token { item.token_hashes.len() } else { secrets.len() };
+    match (wanted.rotation, live) {
         (_, 0) if kind == SecretKind::Webhook => return Err(RotateFault::NoWebhookSecret(provider)),
         (Rotation::Add, LIVE..) => return Err(RotateFault::Both(provider, kind)),
         (Rotation::ReplaceNewest, ..LIVE) => return Err(RotateFault::One(provider, kind)),
@@ -131,7 +143,7 @@ pub async fn rotate(
     if wanted.rotation == Rotation::ReplaceNewest {
         audit = audit.with("replaced", "the newest, which was never handed over");
     }
-    match partners.put_partner(&item, (kind != SecretKind::Token).then_some(&secrets), &audit).await {
+    match partners.put_partner(&item, secrets.as_slice(), &audit).await {
         Ok(Replaced::Done) => Ok(Rotated { kind, made, unclear: None }),
         Ok(Replaced::Changed) => Err(RotateFault::Changed(provider)),
         Err(unavailable) => Ok(Rotated { kind, made, unclear: Some(unavailable) }),
@@ -149,33 +161,24 @@ fn make(kind: SecretKind, random: [u8; 32]) -> Secret {
     }
 }
 
-/// Returns how many are good now.
-fn live(item: &StoredPartner, secrets: &StoredSecrets, kind: SecretKind) -> usize {
-    match kind {
-        SecretKind::Token => item.token_hashes.len(),
-        SecretKind::Signature => secrets.signature_secrets.len(),
-        SecretKind::Webhook => secrets.webhook_secrets.len(),
-    }
-}
-
 /// Puts the new one first and keeps at most two; without a new one, keeps the newest alone. Where there are two already, the
 /// new one stands in place of the newest: the older is the one that the partner has.
 fn rotated(
     mut item: StoredPartner,
-    mut secrets: StoredSecrets,
+    mut secrets: Vec<Secret>,
     kind: SecretKind,
     made: Option<&Secret>,
     now: Timestamp,
-) -> (StoredPartner, StoredSecrets) {
-    let text = made.map(|made| made.reveal().to_owned());
-    match kind {
-        SecretKind::Token => renew(&mut item.token_hashes, text.as_deref().map(TokenHash::of)),
-        SecretKind::Signature => renew(&mut secrets.signature_secrets, text),
-        SecretKind::Webhook => renew(&mut secrets.webhook_secrets, text),
-    }
+) -> (StoredPartner, Option<StoredSecrets>) {
     item.version += 1;
     item.updated_at = now;
-    (item, secrets)
+    let Some(purpose) = kind.purpose(&item.provider) else {
+        renew(&mut item.token_hashes, made.map(|made| TokenHash::of(made.reveal())));
+        return (item, None);
+    };
+    renew(&mut secrets, made.cloned());
+    let secrets = StoredSecrets { purpose, version: item.version, newest_at: now, secrets };
+    (item, Some(secrets))
 }
 
 fn renew<T>(live: &mut Vec<T>, new: Option<T>) {
@@ -257,28 +260,23 @@ mod tests {
         let tokens: Vec<Token> = (0..3).map(|n| Token::from_random([n; 20])).collect();
         let mut item = acme();
         let made: Vec<Secret> = tokens.iter().map(|token| Secret::new(token.reveal())).collect();
-        let none = StoredSecrets::default;
         let now = Timestamp::UNIX_EPOCH;
         // The one that the partner has, 0, stays good until it is dropped by name.
         for (new, good) in [(Some(1), &[1, 0][..]), (Some(2), &[2, 0]), (None, &[2]), (None, &[2])] {
             let new = new.map(|n: usize| &made[n]);
-            item = rotated(item, none(), SecretKind::Token, new, now).0;
+            item = rotated(item, Vec::new(), SecretKind::Token, new, now).0;
             assert_eq!(item.token_hashes, good.iter().map(|n| tokens[*n].hash()).collect::<Vec<_>>());
         }
         assert_eq!(item.version, 5);
 
-        let both = || StoredSecrets {
-            signature_secrets: vec!["old".into()],
-            webhook_secrets: vec!["whsec_old".into()],
-            ..none()
-        };
-        let made_text = || made[0].reveal().to_owned();
-        let (_, secrets) = rotated(item.clone(), both(), SecretKind::Signature, Some(&made[0]), now);
-        assert_eq!((secrets.signature_secrets, secrets.webhook_secrets.len()), (vec![made_text(), "old".into()], 1));
-        let (_, secrets) = rotated(item, both(), SecretKind::Webhook, Some(&made[0]), now);
-        assert_eq!(
-            (secrets.webhook_secrets, secrets.signature_secrets.len()),
-            (vec![made_text(), "whsec_old".into()], 1)
-        );
+        let old = || vec![Secret::new("old")];
+        let provider = acme().provider;
+        let purposes = [SecretPurpose::Postback(provider.clone()), SecretPurpose::Webhook(provider)];
+        for (kind, purpose) in [SecretKind::Signature, SecretKind::Webhook].into_iter().zip(purposes) {
+            let (_, stored) = rotated(item.clone(), old(), kind, Some(&made[0]), now);
+            let stored = stored.unwrap();
+            assert_eq!((stored.purpose, stored.version), (purpose, 6));
+            assert_eq!(stored.secrets, [made[0].clone(), Secret::new("old")]);
+        }
     }
 }

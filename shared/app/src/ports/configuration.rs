@@ -1,24 +1,19 @@
 //! The configuration as operators change it: partners, secrets, and the catalogue of campaigns.
 
-use std::fmt;
-
 use domain::{
     audit::AuditRecord,
     inbound::{
         click::ClickKeys,
         credential::{CredentialKind, Credentials, TokenHash},
     },
-    jiff::Timestamp,
+    jiff::{SignedDuration, Timestamp},
     outbound::catalogue::{PartnerGoals, Snapshot},
     partner::{Partner, PartnerFile},
     values::{ids::Provider, signature::Secret},
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Replaced, SystemKeys, Unavailable};
-
-/// Owns the secrets that belong to no partner.
-pub const SYSTEM_OWNER: &str = "system";
+use super::{Replaced, Unavailable};
 
 /// A partner as it is stored. It holds no secret: of its tokens only the hashes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -52,55 +47,51 @@ impl StoredPartner {
             .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
 
-    /// Returns the credentials with which the partner may call.
-    pub fn credentials(&self, kind: CredentialKind, secrets: Option<StoredSecrets>) -> Credentials {
+    /// Returns the credentials with which the partner may call. `secrets` are those that it signs with.
+    pub fn credentials(&self, kind: CredentialKind, secrets: Vec<Secret>) -> Credentials {
         match kind {
             CredentialKind::Token => Credentials::Tokens(self.token_hashes.clone()),
-            CredentialKind::Signature => {
-                let secrets = secrets.map(|stored| stored.signature_secrets).unwrap_or_default();
-                Credentials::Secrets(secrets.into_iter().map(Secret::new).collect())
-            }
+            CredentialKind::Signature => Credentials::Secrets(secrets),
         }
     }
 }
 
-/// The secrets of one owner as they are stored.
-#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StoredSecrets {
-    /// [`SYSTEM_OWNER`], or a partner as [`Self::partner_owner`] names it.
-    pub owner: String,
-    /// A partner's signing secrets, the newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub signature_secrets: Vec<String>,
-    /// The secrets that a partner's webhooks are signed with, `whsec_` and base64, the newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub webhook_secrets: Vec<String>,
-    /// The system's keys of click ids, the newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub click_keys: Vec<String>,
-    /// The system's secrets of `/click` links, the newest first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub link_secrets: Vec<String>,
+/// The purpose of secrets. The secrets of each purpose are an item of their own, so that each function can read only those
+/// that it needs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SecretPurpose {
+    /// This partner signs its postbacks with them.
+    Postback(Provider),
+    /// This partner's webhooks are signed with them.
+    Webhook(Provider),
+    /// Click ids are made and verified with them.
+    Click,
+    /// `/click` links are signed with them.
+    Link,
 }
 
-/// Shows the owner and no secret.
-impl fmt::Debug for StoredSecrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredSecrets").field("owner", &self.owner).finish_non_exhaustive()
-    }
+/// The secrets of one purpose as they are stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredSecrets {
+    /// The purpose.
+    pub purpose: SecretPurpose,
+    /// Counts the changes: of the system's own secrets from 1; of a partner's it is the version of the partner.
+    pub version: u64,
+    /// When the newest was made.
+    pub newest_at: Timestamp,
+    /// The secrets, the newest first.
+    pub secrets: Vec<Secret>,
 }
 
 impl StoredSecrets {
-    /// Returns the name of a partner as an owner.
-    pub fn partner_owner(provider: &Provider) -> String {
-        format!("partner/{provider}")
-    }
-
-    /// Returns the system's keys, if these are the system's and there is a key of click ids.
-    pub fn system_keys(self) -> Option<SystemKeys> {
-        let secrets = |texts: Vec<String>| texts.into_iter().map(Secret::new).collect();
-        let click = ClickKeys::new(secrets(self.click_keys))?;
-        Some(SystemKeys { click, link: secrets(self.link_secrets) })
+    /// Returns the keys that click ids are verified with and made with. The newest makes none until `settles` after it was
+    /// made: by then every function that verifies click ids has read it.
+    pub fn click_keys(self, now: Timestamp, settles: SignedDuration) -> Option<ClickKeys> {
+        let mut keys = self.secrets;
+        if keys.len() > 1 && now.duration_since(self.newest_at) < settles {
+            keys.swap(0, 1);
+        }
+        ClickKeys::new(keys)
     }
 }
 
@@ -112,26 +103,37 @@ pub trait Partners: Send + Sync {
     /// Reads all partners. MUST see every write that returned before the call.
     fn partners(&self) -> impl Future<Output = Result<Vec<StoredPartner>, Unavailable>> + Send;
 
-    /// Reads an owner's secrets. MUST see every write that returned before.
-    fn secrets(&self, owner: &str) -> impl Future<Output = Result<Option<StoredSecrets>, Unavailable>> + Send;
+    /// Reads the secrets of one purpose. MUST see every write that returned before.
+    fn secrets(
+        &self,
+        purpose: &SecretPurpose,
+    ) -> impl Future<Output = Result<Option<StoredSecrets>, Unavailable>> + Send;
 
-    /// Writes a partner, its secrets if any are new, and the audit record. MUST do all or none, so that the stored secret is
+    /// Writes a partner, its secrets that are new, and the audit record. MUST do all or none, so that the stored secret is
     /// the one that the operator saw. MUST return `Changed`, and change nothing, unless the stored partner has the preceding
     /// version, or is absent for version 1.
     fn put_partner(
         &self,
         partner: &StoredPartner,
-        secrets: Option<&StoredSecrets>,
+        secrets: &[StoredSecrets],
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
-    /// Writes an owner's secrets and the audit record. MUST do both or neither. MUST return `Changed`, and change nothing, if
-    /// the owner has secrets.
-    fn put_secrets_if_absent(
+    /// Writes secrets of the system and the audit record. MUST do all or none. MUST return `Changed`, and change nothing,
+    /// unless each purpose's stored secrets have the preceding version, or are absent for version 1.
+    fn put_secrets(
         &self,
-        secrets: &StoredSecrets,
+        secrets: &[StoredSecrets],
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
+
+    /// Moves secrets that version 0.1.0 stored as one item of a partner, or of the system, to an item for each purpose, and
+    /// stores the audit record. MUST do all or none. Returns true if there was such an item.
+    fn split_secrets(
+        &self,
+        of: Option<&Provider>,
+        audit: &AuditRecord,
+    ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
 }
 
 /// The campaigns that are published.

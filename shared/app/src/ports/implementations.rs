@@ -1,6 +1,6 @@
 //! Names an implementation of every port that the functions' use cases need.
 
-use domain::{partner::Partner, values::ids::Provider};
+use domain::{inbound::click::ClickKeys, partner::Partner, values::ids::Provider};
 
 use super::{
     Catalogues, Clicks, DeadLetters, Deliveries, KnownPartner, KnownRecipient, NewDeliveries, Participants,
@@ -14,6 +14,7 @@ pub trait Ports {
     type KnownPartners: Source<Key = Provider, Value = KnownPartner>;
     type Partners: Source<Key = Provider, Value = Partner>;
     type Recipients: Source<Key = Provider, Value = KnownRecipient>;
+    type ClickKeys: Source<Key = (), Value = ClickKeys>;
     type Keys: Source<Key = (), Value = SystemKeys>;
     type Postbacks: Postbacks;
     type Refusals: Refusals;

@@ -6,7 +6,7 @@ use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 use app::{
     cache::CachePolicy,
     memory::{Held, Trouble, World},
-    ports::{KnownPartner, SystemKeys},
+    ports::KnownPartner,
 };
 use domain::{
     inbound::{
@@ -65,7 +65,7 @@ impl Rig {
             r#"{"provider":"globex","postback":{"transaction_id":"derived"}}"#,
             r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
         ];
-        let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: Vec::new() };
+        let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
         let accept = AcceptPostback {
             partners: Cache::new(Held::new(&world, partners.map(known)), CachePolicy::default()),
             keys: Cache::new(Held::new(&world, [((), keys)]), CachePolicy::default()),

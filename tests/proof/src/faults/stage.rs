@@ -24,6 +24,7 @@ use app::{
 use domain::{
     audit::AuditRecord,
     inbound::{
+        click::ClickKeys,
         conversion::{Conversion, Receipt, RecordedPostback},
         refusal::{Conflict, ContentKey, KeptConflict, Refusal},
     },
@@ -111,6 +112,7 @@ impl Ports for Stage {
     type KnownPartners = Configuration<Provider, KnownPartner>;
     type Partners = Configuration<Provider, Partner>;
     type Recipients = Configuration<Provider, KnownRecipient>;
+    type ClickKeys = Configuration<(), ClickKeys>;
     type Keys = Configuration<(), SystemKeys>;
     type Postbacks = Self;
     type Refusals = Self;

@@ -13,9 +13,7 @@ use app::{
     evaluate_events::{self, EvaluateEvents},
     memory::Held,
     operators::resend,
-    ports::{
-        Deliveries, KnownPartner, KnownRecipient, Replaced, ResendQueue, Rounds, Surroundings, SystemKeys, Unavailable,
-    },
+    ports::{Deliveries, KnownPartner, KnownRecipient, Replaced, ResendQueue, Rounds, Surroundings, Unavailable},
     relay_conversions::{Incoming, Relayed, relay},
     sweep_deliveries::{Lateness, SweepDeliveries},
 };
@@ -124,7 +122,7 @@ async fn accept(query: &str, stage: Stage, number: u64) -> PostbackAnswer {
     let partner = Arc::new(Partner::try_from(file).expect("a partner"));
     let credentials = Credentials::Tokens(vec![TokenHash::of("good")]);
     let known = (partner.provider().clone(), KnownPartner { partner, credentials });
-    let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).expect("a key"), link: Vec::new() };
+    let keys = ClickKeys::new(vec![Secret::new("k")]).expect("a key");
     let accept = AcceptPostback::<Stage> {
         partners: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
         keys: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [((), keys)])), CachePolicy::default()),

@@ -1,6 +1,6 @@
 use app::{
     operators::plan_partners::{NewCredential, plan},
-    ports::StoredPartner,
+    ports::{SecretPurpose, StoredPartner},
 };
 
 use super::{super::partner_files::Schema, *};
@@ -31,7 +31,11 @@ fn planned(text: &str, standing: Option<&StoredPartner>) -> Planned {
 /// Returns the state after this was applied, and published if it was.
 fn applied(planned: &Planned, published: bool) -> Standing {
     let goals = published.then(|| planned.item.partner().unwrap().media_buying().goals());
-    Standing { item: Some(planned.item.clone()), secrets: planned.secrets.clone(), goals }
+    let has = |purpose: fn(Provider) -> SecretPurpose| {
+        planned.secrets.iter().any(|stored| stored.purpose == purpose(planned.item.provider.clone()))
+    };
+    let (signs, signed) = (has(SecretPurpose::Postback), has(SecretPurpose::Webhook));
+    Standing { item: Some(planned.item.clone()), signs, signed, goals }
 }
 
 fn with(campaign: &str) -> String {
@@ -64,12 +68,12 @@ fn a_partner_with_campaigns_gets_one_webhook_secret() {
     let campaigns = with(REGISTRATION).replace("provider: acme", signing);
     let called = attempt(&campaigns, &applied(&first, true), 0).unwrap();
     let made = called.webhook_secret.as_ref().unwrap();
-    let secrets = called.secrets.as_ref().unwrap();
-    assert_eq!(secrets.webhook_secrets, [made.reveal()]);
-    assert_eq!(secrets.signature_secrets, first.secrets.as_ref().unwrap().signature_secrets);
+    let [stored] = called.secrets.as_slice() else { panic!("only the new one is written: {:?}", called.secrets) };
+    assert_eq!(stored.purpose, SecretPurpose::Webhook(called.item.provider.clone()));
+    assert_eq!(stored.secrets, std::slice::from_ref(made));
     assert!(called.credential.is_none() && !called.differences.concat().contains(made.reveal()));
-    let again = attempt(&campaigns, &applied(&called, true), 0).unwrap();
-    assert_eq!((again.change, again.secrets.is_none()), (Change::Unchanged, true));
+    let again = attempt(&campaigns, &Standing { signs: true, ..applied(&called, true) }, 0).unwrap();
+    assert_eq!((again.change, again.secrets.is_empty()), (Change::Unchanged, true));
 }
 
 #[test]

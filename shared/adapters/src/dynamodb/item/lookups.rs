@@ -5,12 +5,13 @@ use domain::{
     jiff::Timestamp,
     lookup::{LookupEntry, Place, Subject},
     outbound::participant::Participant,
-    values::ids::TransactionId,
+    values::ids::{Provider, TransactionId},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ClickItem, ORIGINAL, PostbackItem,
+    super::{Item, text},
+    CORRECTION_PREFIX, ClickItem, ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION,
     media_buying::{DeliveryItem, ParticipantItem},
 };
 
@@ -61,9 +62,31 @@ impl PostbackItem {
         format!("{}#{}", self.revision, self.provider_transaction)
     }
 
-    /// Returns the revision and the partition key that an entry names.
-    pub fn of_lookup_key(key: &str) -> Option<(&str, &str)> {
-        key.split_once('#')
+    /// Returns the key of the item that an entry names.
+    pub(crate) fn key_of_lookup_key(key: &str) -> Option<Item> {
+        let (revision, transaction) = key.split_once('#')?;
+        let names = [(REVISION, revision), (PROVIDER_TRANSACTION, transaction)];
+        Some(names.map(|(name, value)| (name.to_owned(), text(value))).into())
+    }
+
+    /// Returns the key in the entries of this item, which may be unreadable otherwise, or of this key alone.
+    pub(crate) fn lookup_key_of(item: &Item) -> Option<String> {
+        let part = |name: &str| item.get(name)?.as_s().ok();
+        Some(format!("{}#{}", part(REVISION)?, part(PROVIDER_TRANSACTION)?))
+    }
+
+    /// Returns the key in the entries of the item that this key of a change names, in DynamoDB's JSON. It is checked, because
+    /// DynamoDB refuses a whole request for one key that no item can have.
+    pub fn lookup_key_of_change(keys: &str) -> Result<String, String> {
+        let unnamed = || "the record names no postback".to_owned();
+        let keys: serde_dynamo::Item = serde_json::from_str(keys).map_err(|_| unnamed())?;
+        let key = Self::lookup_key_of(&keys.into()).ok_or_else(unnamed)?;
+        let mut parts = key.splitn(3, '#');
+        let [revision, provider, transaction] = [(); 3].map(|()| parts.next().unwrap_or_default());
+        let number = revision.strip_prefix(CORRECTION_PREFIX).map(str::parse::<u32>);
+        let is_revision = revision == ORIGINAL || number.is_some_and(|number| number.is_ok());
+        let is_transaction = Provider::new(provider).is_ok() && TransactionId::new(transaction).is_ok();
+        if is_revision && is_transaction { Ok(key) } else { Err(unnamed()) }
     }
 
     /// Returns the transaction of an original that an entry names, or `None` for a correction.

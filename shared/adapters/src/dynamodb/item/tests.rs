@@ -244,7 +244,10 @@ fn stored_partners_secrets_and_clicks_are_read_and_written_back() {
         "file": {"S": "{\"provider\":\"acme\"}"}, "token_hashes": {"L": [{"S": hash}]},
     }));
     assert_eq!((partner.version, partner.token_hashes.len()), (3, 1));
-    round::<SecretsItem>(json!({"owner": {"S": "partner/acme"}, "webhook_secrets": {"L": [{"S": "whsec_"}]}}));
+    round::<SecretsItem>(json!({
+        "owner": {"S": "webhook#acme"}, "version": {"N": "2"}, "newest_at": {"S": "2026-11-23T21:33:22.275Z"},
+        "secrets": {"L": [{"S": "whsec_"}]},
+    }));
     round::<ClickItem>(json!({
         "click_id": {"S": "c-1"}, "provider": {"S": "acme"}, "landing": {"S": "main"}, "user_id": {"S": "u"},
         "clicked_at": {"S": "2026-11-23T21:33:22.275Z"}, "expires_at": {"N": "1830029602"},
