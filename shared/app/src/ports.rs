@@ -15,9 +15,10 @@ use domain::{
     inbound::{
         click::{Click, ClickKeys},
         conversion::{Conversion, Receipt, RecordedPostback},
-        correction::{Correction, Revision},
+        correction::{Correction, Step},
         credential::Credentials,
         refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        transaction::{Adjustment, History},
     },
     jiff::{Timestamp, civil::Date},
     lookup::LookupEntry,
@@ -30,7 +31,7 @@ use domain::{
     },
     partner::{Partner, recipient::Recipient},
     values::{
-        ids::{ChainTicket, ClaimMark, DeliveryId, Provider, TransactionId, UserId},
+        ids::{ChainTicket, ClaimMark, DeliveryId, Provider, ReceiptId, TransactionId, UserId},
         signature::Secret,
         time::UnixMillis,
     },
@@ -95,6 +96,15 @@ pub enum Recorded {
     Existing(Box<RecordedPostback>),
 }
 
+/// Tells what came of adding a step to a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Added {
+    /// The step is recorded now.
+    Done,
+    /// Its place is taken by the revision with this receipt. Nothing is changed.
+    Taken(ReceiptId),
+}
+
 /// The postbacks, for ever.
 pub trait Postbacks: Send + Sync {
     /// Records a postback unless its transaction is known. MUST be durable before it answers, MUST decide atomically
@@ -107,6 +117,27 @@ pub trait Postbacks: Send + Sync {
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> impl Future<Output = Result<Option<RecordedPostback>, Unavailable>> + Send;
+
+    /// Reads everything that is recorded of a transaction. MUST see every write that was answered before, and MUST write
+    /// nothing.
+    fn history(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> impl Future<Output = Result<Option<History>, Unavailable>> + Send;
+
+    /// Records a step under its place in the transaction, unless that place is taken. MUST be durable before it answers,
+    /// MUST decide atomically among simultaneous calls and operators' corrections, and MUST never change what is there.
+    fn add_step(&self, step: &Step) -> impl Future<Output = Result<Added, Unavailable>> + Send;
+
+    /// Records a negative transaction, and notes it under the adjustment's place beside the transaction that it reverses.
+    /// MUST do both or neither, and MUST be durable before it answers. MUST answer `Changed`, and change nothing, when the
+    /// negative transaction is recorded already or the place is taken.
+    fn adjust(
+        &self,
+        reversed: &TransactionId,
+        adjustment: &Adjustment,
+    ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 }
 
 /// What was refused, and what conflicts.
@@ -161,15 +192,15 @@ pub trait Resolutions: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<StoredConflict>, Unavailable>> + Send;
 
-    /// Reads the original of a transaction and all its corrections, as of now, in the order of their numbers.
-    fn revisions(
+    /// Reads everything that is recorded of a transaction, as of now.
+    fn history(
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
-    ) -> impl Future<Output = Result<Vec<Revision>, Unavailable>> + Send;
+    ) -> impl Future<Output = Result<Option<History>, Unavailable>> + Send;
 
     /// Records a correction for ever, marks its conflict as accepted with the correction's receipt for ever, and stores the
-    /// audit record: MUST do all or none, atomically. MUST answer `Changed`, and change nothing, when the number is taken, or
+    /// audit record: MUST do all or none, atomically. MUST answer `Changed`, and change nothing, when its place is taken, or
     /// the conflict is accepted already or not there.
     fn accept(
         &self,

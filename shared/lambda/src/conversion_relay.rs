@@ -56,11 +56,11 @@ async fn relay_batch(queue: &impl ConversionQueue, dead_letters: &impl DeadLette
     BatchResponse::of(relayed.failed, from_stream)
 }
 
-/// Returns the conversion to send for a record, or `None` if the record is no new postback or correction.
+/// Returns the conversion to send for a record, or `None` if the record is no new postback, step or correction.
 fn incoming(record: Record) -> Option<Incoming> {
     let Record { id, from_stream, change, whole } = record;
     let conversion = match change {
-        Ok(change) if change.name == "INSERT" => convert(&change),
+        Ok(change) if change.name == "INSERT" => convert(&change).transpose()?,
         // A stream reports all changes, but a record that was put back on the queue is meant to be converted.
         Ok(_) if from_stream => return None,
         Ok(_) => Err("the record is not the insertion of a postback".to_owned()),
@@ -69,11 +69,15 @@ fn incoming(record: Record) -> Option<Incoming> {
     Some(Incoming { id, conversion, whole })
 }
 
-fn convert(change: &Change) -> Result<Conversion, String> {
+/// Converts a new item. An adjustment becomes none, since the transaction that made it is converted itself.
+fn convert(change: &Change) -> Result<Option<Conversion>, String> {
     let image = change.new.as_deref().map_or("", RawValue::get);
     let item: serde_dynamo::Item = serde_json::from_str(image).map_err(|fault| fault.to_string())?;
     let item: PostbackItem = serde_dynamo::from_item(item).map_err(|fault| fault.to_string())?;
-    Revision::try_from(item).map(Conversion::from)
+    if item.is_adjustment() {
+        return Ok(None);
+    }
+    Revision::try_from(item).map(|revision| Some(revision.into()))
 }
 
 /// Returns the receipts of a batch, by which its line is found from the lines of its postbacks.

@@ -49,6 +49,7 @@ fn content_key(transaction: &str, amount: &str) -> ContentKey {
         provider: Provider::new("acme").unwrap(),
         transaction_id: TransactionId::new(transaction).unwrap(),
         content,
+        state: None,
         differences: Vec::new(),
         received_at: Timestamp::UNIX_EPOCH,
     };
@@ -224,25 +225,28 @@ async fn of_many_operators_who_accept_two_conflicts_of_one_transaction_each_conf
     for operator in operators.collect::<Vec<_>>() {
         operator.await.unwrap();
     }
-    let revisions = resolutions.revisions(&provider, &transaction).await.unwrap();
-    assert_eq!(revisions.iter().map(domain::inbound::correction::Revision::number).collect::<Vec<_>>(), [0, 1, 2]);
+    let history = resolutions.history(&provider, &transaction).await.unwrap().unwrap();
+    assert_eq!((history.stands().correction, history.next_place()), (2, 3));
 
-    // A number that is taken cannot be taken again, whoever has waited with it.
+    // A place that is taken cannot be taken again, whoever has waited with it.
     let receipt = Receipt {
         transaction_id: transaction.clone(),
         receipt_id: ReceiptId::from_random([99; 16]),
         received_at: Timestamp::UNIX_EPOCH,
         ignored: Vec::new(),
+        state: None,
+        original_receipt_id: None,
     };
     let late = Correction {
-        postback: revisions[1].postback().clone(),
+        postback: history.stands().postback.clone(),
         receipt,
         original_receipt_id: ReceiptId::from_random([0; 16]),
         number: 2,
         corrected_at: Timestamp::UNIX_EPOCH,
+        place: 2,
     };
     assert_eq!(resolutions.accept(&keys[0], &late, &audit_record("acme")).await, Ok(Replaced::Changed));
-    assert_eq!(resolutions.revisions(&provider, &transaction).await.unwrap(), revisions);
+    assert_eq!(resolutions.history(&provider, &transaction).await.unwrap(), Some(history));
 }
 
 #[tokio::test]

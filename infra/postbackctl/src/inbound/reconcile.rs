@@ -80,9 +80,9 @@ async fn report(stack: &str, arguments: &Arguments) -> Result<Comparison> {
     let all: BTreeSet<&TransactionId> = theirs.keys().chain(&ours).collect();
     let all: Vec<&TransactionId> = all.into_iter().collect();
     let bar = ProgressBar::new(u64::try_from(all.len()).unwrap_or_default());
-    let (resolutions, mut report) = (connection.resolutions(), Comparison::default());
+    let (history, mut report) = (connection.history(), Comparison::default());
     for some in all.chunks(AT_ONCE) {
-        reconcile::compare(&resolutions, &provider, some, &theirs, &mut report).await?;
+        reconcile::compare(&history, &provider, some, &theirs, &mut report).await?;
         bar.inc(u64::try_from(some.len()).unwrap_or_default());
     }
     bar.finish_and_clear();

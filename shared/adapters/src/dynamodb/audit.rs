@@ -8,15 +8,12 @@ use super::{
     Item,
     item::{AT_AND_ID, AuditItem, DAY},
     read, text,
-    write::{CONDITION, Requires, put, send_put, transact},
+    write::{CONDITION, OTHER_TRANSACTION, Requires, put, send_put, transact},
 };
 
 const PUT: &str = "DynamoDB PutItem audit";
 const GET: &str = "DynamoDB GetItem audit";
 const QUERY: &str = "DynamoDB Query audit";
-
-/// The code of a transaction that met another one which was writing to the same item.
-const OTHER_TRANSACTION: &str = "TransactionConflict";
 
 /// [`AuditTrail`] in a table, and the transactions that write to it.
 #[derive(Debug, Clone)]

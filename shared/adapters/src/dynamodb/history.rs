@@ -107,7 +107,8 @@ impl InboundRecords for History {
         let items = History::transaction(self, provider, transaction_id).await?;
         // The reason may quote values.
         let unreadable = |_| Unavailable { service: QUERY, reason: "holds a postback that cannot be read".into() };
-        items.into_iter().map(|item| Revision::try_from(item).map_err(unreadable)).collect()
+        let chain = items.into_iter().filter(|item| !item.is_adjustment());
+        chain.map(|item| Revision::try_from(item).map_err(unreadable)).collect()
     }
 
     async fn revisions(&self, keys: &BTreeSet<&str>) -> Result<FoundRevisions, Unavailable> {

@@ -1,9 +1,13 @@
-//! Stores postbacks, one item for each transaction.
+//! Stores postbacks: one item for each transaction, and one for each later revision of it.
 
-use app::ports::{Postbacks, Recorded, Unavailable};
-use aws_sdk_dynamodb::Client;
+use app::ports::{Added, Postbacks, Recorded, Replaced, Unavailable};
+use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
 use domain::{
-    inbound::conversion::RecordedPostback,
+    inbound::{
+        conversion::RecordedPostback,
+        correction::Step,
+        transaction::{Adjustment, History},
+    },
     values::ids::{Provider, TransactionId},
 };
 
@@ -11,11 +15,13 @@ use super::{
     from_item,
     item::{ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION},
     read, text,
-    write::{Requires, put, send_put},
+    write::{CONDITION, OTHER_TRANSACTION, Requires, put, replaced, send_put, transact},
 };
 
 const PUT: &str = "DynamoDB PutItem postbacks";
 const GET: &str = "DynamoDB GetItem postbacks";
+const QUERY: &str = "DynamoDB Query postbacks";
+const TRANSACT: &str = "DynamoDB TransactWriteItems postbacks";
 
 /// Implements [`Postbacks`] in a table.
 #[derive(Debug, Clone)]
@@ -53,6 +59,47 @@ impl Postbacks for DynamoPostbacks {
             .consistent_read(true);
         read::get(GET, get).await?.map(|item| recorded(GET, item)).transpose()
     }
+
+    async fn history(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> Result<Option<History>, Unavailable> {
+        history(&self.client, &self.table, provider, transaction_id).await
+    }
+
+    /// Makes one conditional write and no read, like [`record`](Self::record).
+    async fn add_step(&self, step: &Step) -> Result<Added, Unavailable> {
+        let put = put(PUT, &self.table, &PostbackItem::from(step), Requires::Absence(PROVIDER_TRANSACTION))?;
+        let Some(taken) = send_put(&self.client, PUT, put).await? else { return Ok(Added::Done) };
+        from_item(PUT, taken).map(|taken: PostbackItem| Added::Taken(taken.receipt_id))
+    }
+
+    async fn adjust(&self, reversed: &TransactionId, adjustment: &Adjustment) -> Result<Replaced, Unavailable> {
+        let items = [PostbackItem::from(&adjustment.by), PostbackItem::adjustment(reversed, adjustment)];
+        let absent = Requires::Absence(PROVIDER_TRANSACTION);
+        let writes: Result<Vec<_>, _> = items.iter().map(|item| put(TRANSACT, &self.table, item, absent)).collect();
+        let writes = writes?.into_iter().map(|put| TransactWriteItem::builder().put(put).build()).collect();
+        transact(&self.client, TRANSACT, writes, &[CONDITION, OTHER_TRANSACTION]).await.map(replaced)
+    }
+}
+
+/// Reads everything that is stored of one transaction in one consistent query.
+pub(super) async fn history(
+    client: &Client,
+    table: &str,
+    provider: &Provider,
+    transaction_id: &TransactionId,
+) -> Result<Option<History>, Unavailable> {
+    let query = client
+        .query()
+        .table_name(table)
+        .key_condition_expression("#key = :key")
+        .expression_attribute_names("#key", PROVIDER_TRANSACTION)
+        .expression_attribute_values(":key", text(PostbackItem::key(provider, transaction_id)))
+        .consistent_read(true);
+    let items: Vec<PostbackItem> = read::query(QUERY, query).await?;
+    PostbackItem::history(items).map_err(|reason| Unavailable { service: QUERY, reason })
 }
 
 fn recorded(service: &'static str, item: PostbackItem) -> Result<RecordedPostback, Unavailable> {

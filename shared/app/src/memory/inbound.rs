@@ -7,17 +7,18 @@ use domain::{
     inbound::{
         click::Click,
         conversion::{Conversion, Receipt, RecordedPostback},
-        correction::{Correction, Revision},
+        correction::{Correction, Revision, Step},
         refusal::{Conflict, ContentKey, KeptConflict, REFUSAL_KEPT_SECONDS, Refusal},
+        transaction::{Adjustment, History},
     },
     jiff::Timestamp,
-    values::ids::{ClickId, Provider, TransactionId},
+    values::ids::{ClickId, Provider, ReceiptId, TransactionId},
 };
 
-use super::World;
+use super::{State, World};
 use crate::ports::{
-    Clicks, ConversionQueue, FoundRevisions, InboundRecords, Postbacks, Recorded, Refusals, Replaced, Resolutions,
-    StoredConflict, Unavailable,
+    Added, Clicks, ConversionQueue, FoundRevisions, InboundRecords, Postbacks, Recorded, Refusals, Replaced,
+    Resolutions, StoredConflict, Unavailable,
 };
 
 impl Postbacks for World {
@@ -39,6 +40,63 @@ impl Postbacks for World {
         transaction_id: &TransactionId,
     ) -> Result<Option<RecordedPostback>, Unavailable> {
         self.call("find postback", |state| state.postbacks.get(&(provider.clone(), transaction_id.clone())).cloned())
+    }
+
+    async fn history(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> Result<Option<History>, Unavailable> {
+        self.call("read history", |state| state.history(provider, transaction_id))
+    }
+
+    async fn add_step(&self, step: &Step) -> Result<Added, Unavailable> {
+        self.call("add step", |state| {
+            let key = (step.postback.provider.clone(), step.postback.transaction_id.clone());
+            if let Some(receipt_id) = state.receipt_at(&key, step.place) {
+                return Added::Taken(receipt_id);
+            }
+            state.steps.entry(key).or_default().push(step.clone());
+            Added::Done
+        })
+    }
+
+    async fn adjust(&self, reversed: &TransactionId, adjustment: &Adjustment) -> Result<Replaced, Unavailable> {
+        self.call("adjust transaction", |state| {
+            let postback = &adjustment.by.postback;
+            let own = (postback.provider.clone(), postback.transaction_id.clone());
+            let key = (postback.provider.clone(), reversed.clone());
+            if state.postbacks.contains_key(&own) || state.receipt_at(&key, adjustment.place).is_some() {
+                return Replaced::Changed;
+            }
+            state.postbacks.insert(own, adjustment.by.clone());
+            state.adjustments.entry(key).or_default().push(adjustment.clone());
+            Replaced::Done
+        })
+    }
+}
+
+impl State {
+    /// Returns the revisions of a transaction after the original.
+    fn later(&self, key: &(Provider, TransactionId)) -> impl Iterator<Item = Revision> {
+        let steps = self.steps.get(key).into_iter().flatten().cloned().map(Revision::Step);
+        steps.chain(self.corrections.get(key).into_iter().flatten().cloned().map(Revision::Correction))
+    }
+
+    /// Returns the receipt of what has this place in a transaction.
+    fn receipt_at(&self, key: &(Provider, TransactionId), place: u32) -> Option<ReceiptId> {
+        let later = self.later(key).map(|revision| (revision.place(), revision.receipt().receipt_id.clone()));
+        let adjustments = self.adjustments.get(key).into_iter().flatten();
+        let adjustments = adjustments.map(|it| (it.place, it.by.receipt.receipt_id.clone()));
+        later.chain(adjustments).find(|(taken, _)| *taken == place).map(|(_, receipt_id)| receipt_id)
+    }
+
+    /// Returns everything that is recorded of a transaction.
+    fn history(&self, provider: &Provider, transaction_id: &TransactionId) -> Option<History> {
+        let key = (provider.clone(), transaction_id.clone());
+        let original = self.postbacks.get(&key).cloned().map(Revision::Original);
+        let adjustments = self.adjustments.get(&key).cloned().unwrap_or_default();
+        History::new(original.into_iter().chain(self.later(&key)), adjustments)
     }
 }
 
@@ -84,17 +142,12 @@ impl Resolutions for World {
         })
     }
 
-    async fn revisions(
+    async fn history(
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
-    ) -> Result<Vec<Revision>, Unavailable> {
-        self.call("find revisions", |state| {
-            let key = (provider.clone(), transaction_id.clone());
-            let original = state.postbacks.get(&key).cloned().map(Revision::Original);
-            let corrections = state.corrections.get(&key).cloned().unwrap_or_default();
-            original.into_iter().chain(corrections.into_iter().map(Revision::Correction)).collect()
-        })
+    ) -> Result<Option<History>, Unavailable> {
+        self.call("read history", |state| state.history(provider, transaction_id))
     }
 
     async fn accept(
@@ -105,10 +158,7 @@ impl Resolutions for World {
     ) -> Result<Replaced, Unavailable> {
         self.call("accept correction", |state| {
             let transaction = (correction.postback.provider.clone(), correction.receipt.transaction_id.clone());
-            let taken = state
-                .corrections
-                .get(&transaction)
-                .is_some_and(|all| all.iter().any(|other| other.number == correction.number));
+            let taken = state.receipt_at(&transaction, correction.place).is_some();
             let Some(kept) = state.conflicts.get_mut(key.as_str()).filter(|kept| kept.2.is_none() && !taken) else {
                 return Replaced::Changed;
             };
@@ -152,14 +202,18 @@ impl ConversionQueue for World {
     }
 }
 
-/// The key of a postback or correction is `number#provider#transaction`.
+/// The key of a revision is `place#provider#transaction`.
 impl InboundRecords for World {
     async fn transaction(
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> Result<Vec<Revision>, Unavailable> {
-        Resolutions::revisions(self, provider, transaction_id).await
+        self.call("find revisions", |state| {
+            let key = (provider.clone(), transaction_id.clone());
+            let original = state.postbacks.get(&key).cloned().map(Revision::Original);
+            original.into_iter().chain(state.later(&key)).collect()
+        })
     }
 
     async fn revisions(&self, keys: &BTreeSet<&str>) -> Result<FoundRevisions, Unavailable> {
@@ -172,7 +226,7 @@ impl InboundRecords for World {
                 (Ok(provider), Ok(transaction)) => self.transaction(&provider, &transaction).await?,
                 _ => Vec::new(),
             };
-            match revisions.into_iter().find(|revision| revision.number().to_string() == number) {
+            match revisions.into_iter().find(|revision| revision.place().to_string() == number) {
                 Some(revision) => found.revisions.push(revision),
                 None => found.unreadable.push((*key).to_owned()),
             }

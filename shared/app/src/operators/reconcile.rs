@@ -14,7 +14,7 @@ use domain::{
 use futures_util::future::try_join_all;
 use serde::Serialize;
 
-use crate::ports::{Resolutions, Unavailable};
+use crate::ports::{InboundRecords, Unavailable};
 
 /// What a partner's list says of one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,13 +27,13 @@ pub struct Line {
 
 /// Compares these transactions of a partner, which are read at the same time.
 pub async fn compare(
-    resolutions: &impl Resolutions,
+    inbound: &impl InboundRecords,
     provider: &Provider,
     transactions: &[&TransactionId],
     list: &BTreeMap<TransactionId, Line>,
     comparison: &mut Comparison,
 ) -> Result<(), Unavailable> {
-    let all = try_join_all(transactions.iter().map(|id| resolutions.revisions(provider, id))).await?;
+    let all = try_join_all(transactions.iter().map(|id| inbound.transaction(provider, id))).await?;
     for (id, revisions) in transactions.iter().zip(all) {
         // The latest correction stands, or the original.
         comparison.compare(id, list.get(*id), revisions.last());
@@ -134,7 +134,7 @@ fn differences(cells: &BTreeMap<Field, String>, ours: &Content) -> Vec<Differs> 
         Field::AmountDecimal => ours.amount_decimal.to_string(),
         Field::EventId => ours.event_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         Field::EventName => ours.event_name.as_ref().map(ToString::to_string).unwrap_or_default(),
-        Field::TransactionId => String::new(),
+        Field::TransactionId | Field::Status | Field::Reference => String::new(),
     };
     let differs = |(field, theirs): (&Field, &String)| {
         let ours_says = said(*field);

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::inbound::click::{ClickKeys, ClickOrigin};
 use crate::inbound::fault::{Fault, FaultCode};
-use crate::inbound::parameters::{self, Parameters, SIGNATURE};
-use crate::inbound::rules::{PostbackRules, TransactionIdRule};
+use crate::inbound::parameters::{self, Parameters};
+use crate::inbound::rules::{NegativeAmounts, PostbackRules, TransactionIdRule};
+use crate::inbound::status::{self, State, StatusMeaning};
 use crate::prelude::*;
 use crate::values::digest::hash_parts;
 use crate::values::ids::{ClickId, EventId, EventName, IdFault, MAX_ID_BYTES, Provider, TransactionId, UserId};
@@ -100,6 +101,17 @@ pub struct Postback {
     pub content: Content,
     /// Says whether its click id is ours for this user.
     pub click: ClickOrigin,
+    /// Says how far the transaction has come, with a partner that agreed on statuses. Absent means approved.
+    pub state: Option<State>,
+    /// Identifies the transaction that a negative amount reverses, if the postback names it.
+    pub reference: Option<TransactionId>,
+}
+
+impl Postback {
+    /// Returns the state, which is approved if none was agreed.
+    pub fn state(&self) -> State {
+        self.state.unwrap_or_default()
+    }
 }
 
 /// Holds a request that was read completely and has no fault.
@@ -115,6 +127,8 @@ pub struct ParsedPostback {
 
 impl ParsedPostback {
     /// Reads a request's parameters by this partner's rules, or returns every fault of the request.
+    ///
+    /// A call with a status that is agreed to be ignored has exactly one fault, [`FaultCode::StatusIgnored`].
     pub fn parse(
         sent: &Parameters<'_>,
         provider: &Provider,
@@ -122,11 +136,19 @@ impl ParsedPostback {
         keys: &ClickKeys,
     ) -> Result<Self, Vec<Fault>> {
         let mut reader = Reader { sent, rules, faults: sent.name_faults() };
+        let state = match (reader.status(), reader.faults.is_empty()) {
+            (Some(StatusMeaning::Ignored), true) => return Err(Vec::from([reader.ignored()])),
+            (Some(StatusMeaning::State(state)), _) => Some(state),
+            _ => None,
+        };
         let user_id = reader.id(Field::UserId, UserId::new);
         let click_id = reader.id(Field::ClickId, ClickId::new);
         let transaction_id = reader.transaction_id();
         let currency = reader.value(Field::Currency).and_then(|text| reader.currency(&text));
         let amount_decimal = reader.value(Field::AmountDecimal).and_then(|text| reader.amount(&text));
+        let negative = amount_decimal.filter(Amount::is_negative);
+        let reference = negative.and_then(|_| reader.reference(state));
+        reader.statuses_not_agreed(negative.is_some());
         let event_id = reader.id(Field::EventId, EventId::new);
         let event_name = reader.id(Field::EventName, EventName::new);
         let dry_run = reader.dry_run();
@@ -134,14 +156,15 @@ impl ParsedPostback {
         let click = user_id.as_ref().zip(click_id.as_ref()).map(|(user, click)| keys.origin(provider, user, click));
         reader.required_click(click);
         reader.missing();
-        let is_known = |name: &str| rules.names.all().chain([SIGNATURE, DRY_RUN]).any(|known| known == name);
+        let is_known = |name: &str| rules.knows(name);
         match (user_id, click_id, currency, amount_decimal, click) {
             (Some(user_id), Some(click_id), Some(currency), Some(amount_decimal), Some(click))
                 if reader.faults.is_empty() =>
             {
                 let content = Content { user_id, click_id, currency, amount_decimal, event_id, event_name };
                 let transaction_id = transaction_id.unwrap_or_else(|| derive_transaction_id(provider, &content));
-                let postback = Postback { provider: provider.clone(), transaction_id, content, click };
+                let provider = provider.clone();
+                let postback = Postback { provider, transaction_id, content, click, state, reference };
                 Ok(Self { postback, ignored: sent.others(is_known), dry_run })
             }
             _ => Err(reader.faults),
@@ -238,12 +261,19 @@ impl Reader<'_> {
     }
 
     fn amount(&mut self, text: &str) -> Option<Amount> {
-        let fault = match Amount::parse(text) {
+        let parsed = match self.rules.negative_amounts {
+            NegativeAmounts::Refused => Amount::parse(text),
+            NegativeAmounts::Reverse => Amount::parse_signed(text),
+        };
+        let fault = match parsed {
             Ok(amount) => return Some(amount),
             Err(fault) => fault,
         };
         let (code, fix) = match fault {
-            AmountFault::Negative => (FaultCode::NegativeAmount, "send 0 or more; ask us how to report a reversal"),
+            AmountFault::Negative => (
+                FaultCode::NegativeAmount,
+                "send 0 or more; to report a reversal, ask us to agree on a status for it, or on negative amounts",
+            ),
             AmountFault::NotDecimal => {
                 (FaultCode::NotAnAmount, "send digits with a point, without sign, exponent, comma, space or currency")
             }
@@ -255,6 +285,54 @@ impl Reader<'_> {
         let expected = "a decimal from 0, such as 100.00, with at most 15 digits before the point and 8 after it";
         self.fault(Field::AmountDecimal, code, format!("{expected}; this one {fault}"), fix);
         None
+    }
+
+    /// Returns the meaning of the status, with a partner that agreed on statuses.
+    fn status(&mut self) -> Option<StatusMeaning> {
+        let agreed = self.rules.status.as_ref()?;
+        let faults = self.faults.len();
+        let word = self.value(Field::Status).unwrap_or_default();
+        let meaning = agreed.meaning(&word);
+        if meaning.is_none() {
+            let expected = format!("one of the agreed statuses: {}", agreed.listed());
+            let fix = "send one of these, or ask us to add the word";
+            self.fault(Field::Status, FaultCode::UnknownStatus, expected, fix);
+        }
+        meaning.filter(|_| self.faults.len() == faults)
+    }
+
+    /// Makes the fault that stands for a call whose status is agreed to be ignored.
+    fn ignored(&self) -> Fault {
+        let (expected, fix) = ("a status that says what became of a transaction", "nothing; this call is kept");
+        Fault::of(self.rules.names.of(Field::Status), FaultCode::StatusIgnored, expected, fix)
+    }
+
+    /// Returns the transaction that a negative amount reverses. Such a call has no life of its own to tell of.
+    fn reference(&mut self, state: Option<State>) -> Option<TransactionId> {
+        if state.is_some_and(|state| state != State::Approved) {
+            let expected = "a negative amount only with a status that means approved";
+            let fix = "report a reversal by a negative amount or by a status, not by both";
+            self.fault(Field::AmountDecimal, FaultCode::NegativeAmount, expected, fix);
+        }
+        if self.rules.names.has(Field::Reference) { self.id(Field::Reference, TransactionId::new) } else { None }
+    }
+
+    /// Refuses parameters that may say that the transaction does not stand, where nothing was agreed about them.
+    fn statuses_not_agreed(&mut self, is_negative: bool) {
+        for (name, raw) in self.sent.named().filter(|(name, _)| status::is_status_name(name)) {
+            let stands = |value: &str| {
+                status::says_it_stands(&name, value) || (is_negative && status::says_it_reverses(&name, value))
+            };
+            if self.rules.knows(&name) || parameters::decode(raw).is_ok_and(|value| stands(&value)) {
+                continue;
+            }
+            let expected = "no status but one that says that the conversion stands; we agreed on no other";
+            let fix = match &self.rules.status {
+                Some(_) => format!("send the status as {}, as agreed with you", self.rules.names.of(Field::Status)),
+                None => format!("ask us to agree on the statuses that you send, or leave {name} out"),
+            };
+            self.faults.push(Fault::of(&name, FaultCode::StatusNotAgreed, expected, fix));
+        }
     }
 
     fn dry_run(&mut self) -> bool {

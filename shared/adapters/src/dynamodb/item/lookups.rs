@@ -73,8 +73,12 @@ impl PostbackItem {
         TransactionId::new(transaction_id).ok()
     }
 
-    /// Returns the item's entries, or the reason why it cannot be read.
+    /// Returns the item's entries, or the reason why it cannot be read. An adjustment has none: the transaction that made it
+    /// has its own.
     pub fn lookups(self) -> Result<Vec<LookupEntry>, String> {
+        if self.is_adjustment() {
+            return Ok(Vec::new());
+        }
         let key = self.lookup_key();
         Ok(LookupEntry::of_revision(&Revision::try_from(self)?, key))
     }
@@ -203,6 +207,7 @@ mod tests {
             provider: Provider::new("acme").unwrap(),
             transaction_id: TransactionId::new("t").unwrap(),
             content: serde_json::from_value(json).unwrap(),
+            state: None,
             differences: Vec::new(),
             received_at: at(5),
         });
