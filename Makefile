@@ -67,7 +67,7 @@ chaos:
 	@$(LOCAL) chaos -- --seed $(or $(SEED),1) $(ARGS)
 
 simulate:
-	cargo build --locked --workspace --bins
+	cargo build --locked --workspace --bins --examples
 	target/debug/simulation --seed $(or $(SEED),1)
 
 smoke:

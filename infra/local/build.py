@@ -10,8 +10,10 @@ from . import processes
 from .console import Failure, loud_step
 from .settings import REPOSITORY
 
-# Running needs only the binaries. Testing builds everything, so that `cargo test` has nothing left to build.
-BINARIES = ["--workspace", "--bins"]
+# Running needs only the binaries. Testing builds everything, so that `cargo test` has nothing left to build. No crate has
+# examples, but with `--examples` cargo unifies features as it does for tests. Otherwise it would build all dependencies
+# twice, and again after each change between the two.
+BINARIES = ["--workspace", "--bins", "--examples"]
 EVERYTHING = ["--workspace", "--all-targets"]
 
 

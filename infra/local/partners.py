@@ -46,7 +46,7 @@ def apply(settings: Settings, program: Path, api_url: str, simulator_url: str) -
         secrets = _remembered(settings, applied)
         for provider, known in secrets.items():
             if "webhook_secret" in known:
-                simulator.tell_secret(simulator_url, provider, known["webhook_secret"])
+                simulator.set_secret(simulator_url, provider, known["webhook_secret"])
         return {entry["provider"]: _sample(settings, program, api_url, entry, secrets) for entry in applied}
 
 
@@ -75,8 +75,8 @@ def _remembered(settings: Settings, applied: list[dict[str, Any]]) -> dict[str, 
     """Keeps the secrets of all partners in a file, because postbackctl shows each secret only once."""
     secrets = read_json(settings.secrets_file) or {}
     for entry in applied:
-        told = {name: entry[name] for name in ("token", "signature_secret", "webhook_secret") if entry.get(name)}
-        secrets[entry["provider"]] = {**secrets.get(entry["provider"], {}), **told}
+        created = {name: entry[name] for name in ("token", "signature_secret", "webhook_secret") if entry.get(name)}
+        secrets[entry["provider"]] = {**secrets.get(entry["provider"], {}), **created}
     write_json(settings.secrets_file, secrets)
     return secrets
 

@@ -38,10 +38,10 @@ def start(settings: Settings, program: Path) -> str:
         return found[0].rstrip()
 
 
-def tell_secret(url: str, name: str, secret: str) -> None:
+def set_secret(url: str, name: str, secret: str) -> None:
     """Gives the simulator a partner's webhook secret, so that it can verify signatures."""
-    told = json.dumps({"secrets": [secret]}).encode()
-    request = urllib.request.Request(f"{url}/_control/{name}", told, {"content-type": "application/json"}, method="PUT")
+    script = json.dumps({"secrets": [secret]}).encode()
+    request = urllib.request.Request(f"{url}/_control/{name}", script, {"content-type": "application/json"}, method="PUT")
     try:
         urllib.request.urlopen(request, timeout=START_WITHIN_S).close()
     except OSError as error:

@@ -19,7 +19,7 @@ use tokio::{
 };
 
 /// Holds a whole answer, so that its length is known.
-pub(crate) type Answer = Response<Full<Bytes>>;
+pub(crate) type WholeResponse = Response<Full<Bytes>>;
 
 /// Tells the server to end the connection without an answer.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +38,7 @@ impl Server {
     pub(crate) async fn start<H, F>(mut connect: impl FnMut() -> H + Send + 'static) -> Self
     where
         H: Fn(Request<Incoming>) -> F + Send + 'static,
-        F: Future<Output = Result<Answer, Cut>> + Send + 'static,
+        F: Future<Output = Result<WholeResponse, Cut>> + Send + 'static,
     {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a loopback port is free");
         let address = listener.local_addr().expect("a listener has an address");
@@ -71,7 +71,7 @@ impl Drop for Server {
 async fn converse<H, F>(stream: TcpStream, handler: H)
 where
     H: Fn(Request<Incoming>) -> F + Send,
-    F: Future<Output = Result<Answer, Cut>> + Send,
+    F: Future<Output = Result<WholeResponse, Cut>> + Send,
 {
     // With Nagle's algorithm a small answer waits for the peer's delayed acknowledgement, 40 ms that no function spent.
     let _ = stream.set_nodelay(true);

@@ -1,4 +1,4 @@
-//! The operator's command, as an operator types it.
+//! Runs the operator's command as an operator types it.
 
 use std::{
     collections::BTreeMap,
@@ -13,19 +13,20 @@ use domain::{
 
 use crate::{built, now, stack::Stack};
 
-/// Runs `postbackctl` on this stack as cargo built it beside the test, with nothing of our own environment but the stack.
-pub fn postbackctl(stack: &Stack, arguments: &[&str]) -> Output {
+/// Returns `postbackctl` for this stack, as cargo built it beside the test, in an environment that holds only the stack.
+pub fn command(stack: &Stack, arguments: &[&str]) -> Command {
     let environment: BTreeMap<String, String> = stack.aws_environment(&stack.aws_endpoint_url).into_iter().collect();
-    Command::new(built("postbackctl"))
-        .args(["--stack", &stack.stack_name])
-        .args(arguments)
-        .env_clear()
-        .envs(environment)
-        .output()
-        .expect("postbackctl is built: run `make test`")
+    let mut command = Command::new(built("postbackctl"));
+    command.args(["--stack", &stack.stack_name]).args(arguments).env_clear().envs(environment);
+    command
 }
 
-/// Makes the audit record of a change that a test makes to this partner; no other test's has its id.
+/// Runs `postbackctl` on this stack to its end.
+pub fn postbackctl(stack: &Stack, arguments: &[&str]) -> Output {
+    command(stack, arguments).output().expect("postbackctl is built: run `make test`")
+}
+
+/// Makes an audit record for a test's change to this partner. Its id is unique.
 pub fn audit_record(provider: &str) -> AuditRecord {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let id = u64::from(std::process::id()) << 32 | u64::from(COUNT.fetch_add(1, Ordering::Relaxed));

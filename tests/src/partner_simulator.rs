@@ -47,11 +47,11 @@ impl PartnerSimulator {
 
     /// Sets the answers of a name. They are given in order, and the last one is repeated.
     pub async fn answer(&self, name: &str, answers: impl IntoIterator<Item = Answer>) {
-        self.tell(name, &Script::answers(answers)).await;
+        self.set_script(name, &Script::answers(answers)).await;
     }
 
-    /// Tells a name answers, secrets or both; what is left out stays as it was.
-    pub async fn tell(&self, name: &str, script: &Script) {
+    /// Sets a name's answers, secrets or both. A field that is left out keeps its earlier value.
+    pub async fn set_script(&self, name: &str, script: &Script) {
         let script = serde_json::to_vec(script).expect("a script is JSON");
         self.control(self.client.put(self.control_url(name)).body(script)).await;
     }
@@ -75,16 +75,6 @@ impl PartnerSimulator {
             }
         };
         within_patience(&format!("the partner {name} has received the awaited requests"), asking).await
-    }
-
-    /// Forgets what a name received. Its script stays.
-    pub async fn forget_requests(&self, name: &str) {
-        self.control(self.client.delete(format!("{}/requests", self.control_url(name)))).await;
-    }
-
-    /// Forgets everything about a name.
-    pub async fn forget(&self, name: &str) {
-        self.control(self.client.delete(self.control_url(name))).await;
     }
 
     fn control_url(&self, name: &str) -> String {

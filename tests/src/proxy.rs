@@ -42,7 +42,7 @@ use tokio::sync::{Mutex, oneshot};
 pub use self::{
     action::Action,
     aws_error::AwsError,
-    call::{Call, CallFilter, Outcome, Service},
+    call::{Call, CallEnding, CallFilter, Service},
     gate::Gate,
 };
 use self::{
@@ -52,7 +52,7 @@ use self::{
     upstream::Upstream,
 };
 use crate::{
-    loopback::{Answer, Cut, Server},
+    loopback::{Cut, Server, WholeResponse},
     within_patience,
 };
 
@@ -65,7 +65,7 @@ pub struct Proxy {
 
 /// Says what the proxy sends to a client.
 enum Reply {
-    Answer(Answer),
+    Answer(WholeResponse),
     Cut,
     Silence,
 }
@@ -142,7 +142,7 @@ async fn serve(
     journal: Arc<Journal>,
     upstream: Arc<Mutex<Upstream>>,
     request: Request<Incoming>,
-) -> Result<Answer, Cut> {
+) -> Result<WholeResponse, Cut> {
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     let (replied, reply) = oneshot::channel();
@@ -174,9 +174,9 @@ async fn carry(journal: &Journal, upstream: &Mutex<Upstream>, parts: Parts, body
         },
     };
     let outcome = match &reply {
-        Reply::Answer(answer) => Outcome::Answered(answer.status().as_u16()),
-        Reply::Cut => Outcome::Cut,
-        Reply::Silence => Outcome::Silence,
+        Reply::Answer(answer) => CallEnding::Answered(answer.status().as_u16()),
+        Reply::Cut => CallEnding::Cut,
+        Reply::Silence => CallEnding::Silence,
     };
     journal.ended(&call, outcome);
     reply

@@ -20,6 +20,6 @@ mod process;
 mod settings;
 
 pub use self::{
-    function::{Function, Invocation, Outcome},
+    function::{Function, Invocation, InvocationEnding},
     settings::{Settings, StartFailure},
 };

@@ -33,9 +33,9 @@ fn postbackctl(stack: &Stack, arguments: &[&str]) -> Output {
 fn done(stack: &Stack, arguments: &[&str]) -> (String, String) {
     let output = postbackctl(stack, arguments);
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    let (said, told) = (text(&output.stdout), text(&output.stderr));
-    assert!(output.status.success(), "{said}\n{told}");
-    (said, told)
+    let (out, err) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    (out, err)
 }
 
 /// Returns the dead letters of this queue whose body contains this text.
@@ -148,8 +148,8 @@ async fn an_event_that_is_still_malformed_comes_back_with_its_reason() {
         }
     };
     let first = back("");
-    let (_, told) = done(&stack, &["redrive", dead, "--yes"]);
-    assert!(told.contains("back to gg3-events"), "{told}");
+    let (_, err) = done(&stack, &["redrive", dead, "--yes"]);
+    assert!(err.contains("back to gg3-events"), "{err}");
     assert_ne!(back(&first), first);
 }
 
@@ -160,8 +160,8 @@ async fn a_redrive_moves_at_most_the_stated_number_of_letters() {
     for _ in 0..3 {
         stack.sqs().send_message().queue_url(stack.queue(dead)).message_body(&body).send().await.unwrap();
     }
-    let (_, told) = done(&stack, &["redrive", dead, "--yes", "--max", "2"]);
-    assert!(told.starts_with("2 of 2 messages of conversion-dead-letters back to conversion-retries"), "{told}");
+    let (_, err) = done(&stack, &["redrive", dead, "--yes", "--max", "2"]);
+    assert!(err.starts_with("2 of 2 messages of conversion-dead-letters back to conversion-retries"), "{err}");
 }
 
 #[test]

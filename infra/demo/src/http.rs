@@ -1,4 +1,4 @@
-//! Calls of the API, as a partner or a browser makes them.
+//! Calls the API as a partner or a browser does.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use reqwest::{Client, RequestBuilder, redirect::Policy};
 use serde_json::Value;
 
-/// An answer.
+/// Holds an answer.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,

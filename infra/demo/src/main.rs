@@ -1,6 +1,6 @@
-//! `demo`: plays the partners' document's own examples on a local stack, and shows what was stored of each.
+//! Plays the examples of the partners' document on a local stack, and shows what was stored of each.
 
-#![allow(clippy::print_stdout, reason = "the story is what it is for")]
+#![allow(clippy::print_stdout, reason = "printing the story is its purpose")]
 
 mod http;
 mod media_buying;
@@ -20,21 +20,21 @@ use serde::Deserialize;
 
 use crate::operator::Operator;
 
-/// How long the stack may take to do what a step of the story waits for.
+/// Bounds every wait of the story.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Plays the partners' document's own examples on a local stack, and shows what happened.
+/// Plays the examples of the partners' document on a local stack, and shows what happened.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The stack's description, as `make up` writes it.
     #[arg(long, default_value = ".stack/stack.json")]
     stack_file: PathBuf,
-    /// The operator's command; the one beside this program without it.
+    /// The operator's command. The default is the one beside this program.
     #[arg(long)]
     postbackctl: Option<PathBuf>,
 }
 
-/// The part of the stack's description that the story needs.
+/// Holds the part of the stack's description that the story needs.
 #[derive(Debug, Deserialize)]
 struct Stack {
     #[serde(rename = "stack_name")]
@@ -73,7 +73,7 @@ impl Steps {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    // reqwest is built without a TLS provider, so that there is only one: ring. A second installation changes nothing.
+    // reqwest is built without a TLS provider, so that ring is the only one. A second installation changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let Arguments { stack_file, postbackctl } = Arguments::parse();
     let text = std::fs::read_to_string(&stack_file)

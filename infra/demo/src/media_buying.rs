@@ -1,5 +1,5 @@
-//! The outbound half of the story: a partner's user does at GG3 what four campaigns ask for, told in an awkward order; and
-//! the partner is told, though its server is down at first.
+//! Plays the outbound half of the story. A partner's user reaches the goals of four campaigns at GG3, and the events come in
+//! an awkward order. The partner gets its webhooks although its server is down at first.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::{Stack, Steps, operator::Operator};
 
 const PARTNER: &str = "acme";
 
-/// Plays it, and shows what was stored.
+/// Plays the outbound half, and shows what was stored.
 pub(crate) async fn play(
     stack: &Stack,
     client: &reqwest::Client,
@@ -27,7 +27,7 @@ pub(crate) async fn play(
     let story = Story { sqs, events: stack.queue("gg3-events")?, operator, user: &user, begin };
     let tracking = json!({"provider": PARTNER, "click_id": "c-1", "user_id": "p-9"});
 
-    steps.begin("acme's user opens acme's link to GG3, clicks, completes two quests; the opening is told last");
+    steps.begin("acme's user opens acme's link to GG3, clicks, completes two quests; the opening is reported last");
     let early = [
         story.event("quest-1", "main_quest.completed", 300, json!({"quest_id": "connect-wallet"})),
         story.event("clicks-1", "gg_button.clicked", 400, json!({"total_clicks": 45})),
@@ -35,11 +35,11 @@ pub(crate) async fn play(
         story.event("opened", "tracking_link.opened", 100, json!({"total_clicks": 40, "tracking": tracking})),
     ];
     story.send(&early).await?;
-    // In the end the opening is there, and the five clicks and two quests count from it.
+    // Once the opening has arrived, five clicks and two quests count from it.
     story.show_progress(|shown| shown.contains("5 of 10 clicks") && shown.contains("missing")).await?;
 
     steps.begin("The rest, shuffled, with a repeated event: every goal is reached, each once");
-    // Of the four webhooks to come, the first requests fail, in three ways.
+    // The first requests of the four webhooks fail in three ways.
     let failing = json!({"answers": [{"status": 500, "body": "down for maintenance", "times": 3}, {"close": true},
         {"status": 503, "retry_after_seconds": 3}, {"status": 200, "body": "thank you"}]});
     script(client, &stack.partner_simulator_url, &failing).await?;
@@ -55,7 +55,7 @@ pub(crate) async fn play(
     story.show_progress(|shown| shown.lines().all(|line| line.contains("reached; delivery "))).await?;
 
     steps.begin(
-        "acme's server answers 500, breaks off, asks for patience, and then takes them: every attempt, as it is stored",
+        "acme's server answers 500, breaks off, asks for time, and then accepts: every attempt, as it is stored",
     );
     let is_delivered = |shown: &str| shown.lines().all(|line| line.ends_with(" delivered"));
     operator.until_so(&story.progress(), is_delivered).await?;
@@ -63,7 +63,7 @@ pub(crate) async fn play(
     Ok(())
 }
 
-/// Waits until every campaign of the partner has begun, and a little longer: the story's instants lie behind then.
+/// Waits until a second after the partner's last campaign has begun, so that the story's events lie in the past.
 async fn beginning(catalogues: &impl Catalogues) -> Result<UnixMillis> {
     let Published::Other(catalogue) = catalogues.current(None).await? else { bail!("no campaign is published") };
     let snapshot = Snapshot::from(*catalogue);
@@ -74,7 +74,7 @@ async fn beginning(catalogues: &impl Catalogues) -> Result<UnixMillis> {
     let wait = ready.as_millisecond().saturating_sub(Timestamp::now().as_millisecond());
     let wait = Duration::from_millis(u64::try_from(wait).unwrap_or_default());
     if wait > Duration::from_mins(1) {
-        bail!("{PARTNER}'s campaigns begin in {wait:?} only");
+        bail!("{PARTNER}'s campaigns begin only in {wait:?}; publish them with a shorter lead");
     }
     println!("\nacme's campaigns begin in a moment: {}", begin.timestamp());
     tokio::time::sleep(wait).await;
@@ -85,9 +85,10 @@ async fn beginning(catalogues: &impl Catalogues) -> Result<UnixMillis> {
 async fn script(client: &reqwest::Client, url: &str, script: &Value) -> Result<()> {
     let put = client.put(format!("{url}/_control/{PARTNER}")).header("content-type", "application/json");
     let reply = put.body(script.to_string()).send().await;
-    let reply = reply.with_context(|| format!("the partner simulator is not there: {url}"))?;
+    let reply =
+        reply.with_context(|| format!("the partner simulator does not answer at {url}: is the stack up? (make up)"))?;
     if !reply.status().is_success() {
-        bail!("the partner simulator did not take the script: {}", reply.text().await.unwrap_or_default());
+        bail!("the partner simulator refused the script: {}", reply.text().await.unwrap_or_default());
     }
     Ok(())
 }
@@ -101,7 +102,7 @@ struct Story<'a> {
 }
 
 impl Story<'_> {
-    /// Makes an event of this user, so many milliseconds after the beginning; `own` is what its type adds.
+    /// Makes an event of this user at this number of milliseconds after the beginning. `own` holds the fields of its type.
     fn event(&self, id: &str, kind: &str, millis_after: u64, own: Value) -> Value {
         let at = self.begin.plus(Duration::from_millis(millis_after));
         let common = json!({
@@ -124,7 +125,7 @@ impl Story<'_> {
         ["progress", "--user", self.user, "--provider", PARTNER]
     }
 
-    /// Waits until what is stored satisfies the condition, then shows it.
+    /// Waits until the stored progress satisfies the condition, then shows it.
     async fn show_progress(&self, is_so: impl Fn(&str) -> bool) -> Result<()> {
         let shown = self.operator.until_so(&self.progress(), is_so).await?;
         println!("   {} has come this far, as it is stored:", self.user);

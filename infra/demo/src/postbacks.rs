@@ -1,4 +1,4 @@
-//! The inbound half of the story: postbacks as partners send them, good ones and bad ones.
+//! Plays the inbound half of the story: good and bad postbacks, as partners send them.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -18,12 +18,12 @@ use crate::{
     operator::Operator,
 };
 
-/// The document's queries, as printed there.
+/// Holds the queries that the partners' document prints.
 const SINGLE_EVENT: &str = "user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00";
 const MULTI_EVENT: &str =
     "user_id=12345&click_id=67890&currency=USD&amount_decimal=100.00&event_id=001&event_name=purchase";
 
-/// Plays it, and shows what was sent on to GG3 and what was stored.
+/// Plays the inbound half, and shows the conversions for GG3 and what was stored.
 pub(crate) async fn play(
     stack: &Stack,
     client: &reqwest::Client,
@@ -83,7 +83,7 @@ pub(crate) async fn play(
 
 struct Story<'a> {
     client: &'a reqwest::Client,
-    /// The receipts whose conversions must arrive.
+    /// Holds the receipts whose conversions must arrive.
     receipts: BTreeSet<String>,
 }
 
@@ -106,8 +106,8 @@ impl Story<'_> {
         Ok(reply)
     }
 
-    /// Sends a postback that is recorded, and returns its transaction. Played again on a stack that is still up, it is a
-    /// duplicate.
+    /// Sends a postback that must be recorded, and returns its transaction. On a stack that has played the story before, it
+    /// is a duplicate.
     async fn accept(&mut self, name: &str, partner: &SamplePartner, query: &str) -> Result<String> {
         let reply = self.call(name, partner, query).await?;
         reply.expect(200)?;

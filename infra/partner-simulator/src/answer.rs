@@ -1,4 +1,4 @@
-//! Answers as they are carried out, once they are known to make sense.
+//! Checks the answers of a script and prepares them to be carried out.
 
 mod content;
 mod plan;
@@ -21,69 +21,77 @@ use self::{
 };
 use crate::script::Answer;
 
-/// A header map holds 32,768 at most.
+/// Limits the filler headers of an answer. hyper's header map holds at most 32,768 headers.
 const MAX_FILLER_HEADERS: u16 = 20_000;
+/// Limits the headers that a script names for one answer.
 const MAX_HEADERS: usize = 100;
 
-/// What is not HTTP: a TLS alert, such as a server sends that was called without TLS, and words.
+/// Holds bytes that are not HTTP: a TLS alert, as a TLS server sends it to a client without TLS, and a text.
 const GARBAGE: &[u8] = b"\x15\x03\x01\x00\x02\x02\x28this is not HTTP\r\n\r\n";
 
-/// What is done with a request.
+/// Describes how the simulator treats a request.
 #[derive(Debug, Clone)]
 pub(crate) struct Act {
-    /// How many requests in a row it is for.
+    /// Counts the requests in a row that are treated in this way.
     pub(crate) times: u32,
-    /// How long nothing happens at first.
+    /// Gives the pause before anything happens.
     pub(crate) delay: Duration,
-    /// What then.
+    /// Says what happens after the pause.
     pub(crate) manner: Arc<Manner>,
-    /// What it is called in logs.
+    /// Names the act in logs and in lists of requests.
     pub(crate) label: String,
 }
 
+/// Names the ways to treat a request.
 #[derive(Debug)]
 pub(crate) enum Manner {
-    /// Nothing.
+    /// Nothing is sent, and the connection stays open.
     Hang,
-    /// The connection ends.
+    /// The connection ends without an answer.
     Close,
-    /// An answer in HTTP.
+    /// An HTTP answer is sent.
     Respond(Plan),
-    /// These bytes, without a server of HTTP between, and the connection ends.
+    /// These bytes are written to the connection without an HTTP server, and then the connection ends.
     Bytes(Raw),
 }
 
+/// Names the kinds of bytes that are written without an HTTP server.
 #[derive(Debug)]
 pub(crate) enum Raw {
+    /// The bytes are not HTTP.
     Garbage,
+    /// The answer is written one byte at a time, with this pause before each byte.
     Slowly(Plan, Duration),
 }
 
-/// Why an answer makes no sense.
+/// Says why an answer of a script is refused.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub(crate) enum AnswerFault {
     #[error("times must be at least 1")]
     Times,
-    #[error("hang, close and garbage stand alone, but for times and delay_ms")]
+    #[error("hang, close and garbage can be combined only with times and delay_ms")]
     NotAlone,
     #[error("status must be 200 to 999")]
     Status,
     #[error("header {0}: {1}")]
     HeaderName(String, String),
-    #[error("header {0}: its value cannot stand in a header")]
+    #[error("header {0}: its value has a character that a header cannot hold")]
     HeaderValue(String),
-    #[error("header {0} is the server's own: the length is that of the body")]
+    #[error("header {0} is set by the server to the length of the body; leave it out")]
     Framing(HeaderName),
-    #[error("at most {MAX_HEADERS} headers; filler_headers makes more, up to {MAX_FILLER_HEADERS}")]
+    #[error("headers has at most {MAX_HEADERS} entries and filler_headers is at most {MAX_FILLER_HEADERS}")]
     TooManyHeaders,
-    #[error("one of retry_after_seconds and retry_after_date_seconds, not both")]
+    #[error("retry_after_seconds and retry_after_date_seconds exclude each other; leave one out")]
     RetryAfter,
-    #[error("one of body, endless_body and gzip_bomb_mib; a byte at a time only a body, in one way or none")]
+    #[error(
+        "body, endless_body and gzip_bomb_mib exclude each other; byte_every_ms and body_byte_every_ms exclude each other \
+         and are only for body"
+    )]
     Body,
 }
 
 impl Act {
-    /// Answers 200 and nothing more: for a name without a script.
+    /// Returns the act for a name without a script: an empty 200.
     pub(crate) fn unscripted() -> Self {
         let plan = Plan {
             status: StatusCode::OK,
@@ -113,7 +121,7 @@ impl TryFrom<&Answer> for Act {
     }
 }
 
-/// What is done instead of an answer in HTTP.
+/// Returns the act that replaces an HTTP answer, if the script asks for one.
 fn misdeed(answer: &Answer) -> Result<Option<(Manner, &'static str)>, AnswerFault> {
     let found = match (answer.hang, answer.close, answer.garbage) {
         (false, false, false) => return Ok(None),
@@ -186,7 +194,7 @@ fn content(answer: &Answer) -> Result<Content, AnswerFault> {
 }
 
 impl Raw {
-    /// The bytes, and how long is waited before each.
+    /// Returns the bytes and the pause before each of them.
     pub(crate) fn bytes(&self) -> (Vec<u8>, Duration) {
         match self {
             Self::Garbage => (GARBAGE.to_vec(), Duration::ZERO),

@@ -1,4 +1,4 @@
-//! The control API: takes scripts and says what was received.
+//! Serves the control API, which takes scripts and lists the received requests.
 
 use std::collections::BTreeMap;
 
@@ -19,25 +19,25 @@ use crate::{
 };
 
 const ROUTES: &str = "\
-PUT    /_control/{name}           tell answers and secrets
-GET    /_control/{name}/requests  what it received
-DELETE /_control/{name}/requests  forget what it received
-DELETE /_control/{name}           forget all of it
-GET    /_control                  all names";
+PUT    /_control/{name}           set answers and secrets
+GET    /_control/{name}/requests  list the received requests
+DELETE /_control/{name}/requests  forget the received requests
+DELETE /_control/{name}           forget the name with its script and requests
+GET    /_control                  list all names";
 
-/// What follows the control API's own segment in a path; `None` in all other paths.
+/// Returns the segments behind the control API's own one, or `None` for a path outside the control API.
 pub(crate) fn route(path: &str) -> Option<Vec<&str>> {
     let mut segments = path.trim_start_matches('/').split('/').filter(|segment| !segment.is_empty());
     (segments.next() == Some(CONTROL)).then(|| segments.collect())
 }
 
-/// Does what is asked.
+/// Carries out a request of the control API.
 pub(crate) fn handle(memory: &mut Memory, method: &Method, segments: &[&str], body: &[u8]) -> Response<Body> {
     match (method.as_str(), segments) {
         ("GET", []) => {
             json(&memory.names().map(|(name, received)| (name.to_string(), received)).collect::<BTreeMap<_, _>>())
         }
-        ("PUT", [name]) => with(name, |name| tell(memory, &name, body)),
+        ("PUT", [name]) => with(name, |name| set_script(memory, &name, body)),
         ("DELETE", [name]) => with(name, |name| {
             memory.forget(&name);
             status(StatusCode::NO_CONTENT)
@@ -56,17 +56,17 @@ fn with(segment: &str, answer: impl FnOnce(Name) -> Response<Body>) -> Response<
     Name::new(segment).map_or_else(refuse, answer)
 }
 
-fn tell(memory: &mut Memory, name: &Name, body: &[u8]) -> Response<Body> {
+fn set_script(memory: &mut Memory, name: &Name, body: &[u8]) -> Response<Body> {
     match parse(body) {
         Err(fault) => text(StatusCode::BAD_REQUEST, &fault),
-        Ok(Checked { acts, secrets }) => match memory.tell(name, acts, secrets) {
+        Ok(Checked { acts, secrets }) => match memory.set_script(name, acts, secrets) {
             Ok(()) => status(StatusCode::NO_CONTENT),
             Err(full) => text(StatusCode::SERVICE_UNAVAILABLE, &full.to_string()),
         },
     }
 }
 
-/// A script that is known to make sense.
+/// Holds a script after its answers were checked.
 struct Checked {
     acts: Option<Vec<Act>>,
     secrets: Option<Vec<Secret>>,
@@ -82,7 +82,7 @@ fn parse(body: &[u8]) -> Result<Checked, String> {
 fn json(content: &impl Serialize) -> Response<Body> {
     match serde_json::to_vec(content) {
         Ok(mut bytes) => {
-            // For people, whose next prompt would stand behind it.
+            // The line break is for people, whose next prompt would otherwise follow on the same line.
             bytes.push(b'\n');
             let mut response = Response::new(Full::new(Bytes::from(bytes)).boxed_unsync());
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -92,7 +92,7 @@ fn json(content: &impl Serialize) -> Response<Body> {
     }
 }
 
-/// An answer for people, with a line of text.
+/// Returns an answer with one line of text for people.
 pub(crate) fn text(code: StatusCode, line: &str) -> Response<Body> {
     let mut response = Response::new(Full::new(Bytes::from(format!("{line}\n"))).boxed_unsync());
     *response.status_mut() = code;

@@ -1,11 +1,12 @@
-//! A partner's server on loopback: it answers webhooks as its script says, well or badly, and tells which requests came.
+//! Runs a partner's server on loopback. It answers webhooks as its script says, well or badly, and lists the requests.
 //!
-//! - [`script`] holds what it follows: answers, one after another, and the secrets to verify signatures with.
-//! - [`received`] is what can be asked: every request, as it came.
-//! - [`serve`] is the server. The first segment of a path is a name, and each name has answers, secrets and requests of
-//!   its own, so that tests run side by side.
+//! - [`script`] describes scripts: the answers, one after another, and the secrets that verify signatures.
+//! - [`received`] describes the requests, as they came.
+//! - [`serve`] runs the server. The first segment of a path is a name, and each name has its own answers, secrets and
+//!   requests, so that tests can run side by side.
 //!
-//! It shares no code with what calls it: a request that verifies here was signed as Standard Webhooks says.
+//! The simulator shares no code with the functions that call it. A request that verifies here is therefore signed as
+//! Standard Webhooks prescribes.
 
 mod answer;
 mod control;

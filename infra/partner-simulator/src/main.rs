@@ -1,4 +1,4 @@
-//! `partner-simulator`: a partner's server on loopback.
+//! Runs the partner simulator as a program.
 
 use std::{
     io::Write as _,
@@ -14,15 +14,15 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 
-/// A partner's server on loopback: it answers webhooks as its scripts say, and tells what it received.
+/// Runs a partner's server on loopback. It answers webhooks as its scripts say and lists the requests it received.
 #[derive(Debug, Parser)]
 #[command(name = "partner-simulator", version, about, max_term_width = 100)]
 struct Arguments {
-    /// The port to listen on, 0 for one that is free.
+    /// The port to listen on; 0 chooses a free port.
     #[arg(long, default_value_t = 0)]
     port: u16,
-    /// A secret (whsec_…) to verify signatures with; more than one may be given. Others on this machine can read a
-    /// command line: a secret that matters comes by the environment.
+    /// A secret (whsec_…) to verify signatures with; may be given several times. Other users of this machine can read
+    /// command lines, so pass a secret that matters in the environment.
     #[arg(
         long = "verify-secret",
         value_name = "SECRET",
@@ -59,7 +59,7 @@ async fn run(arguments: Arguments) -> Result<()> {
     Ok(())
 }
 
-/// Whoever read the lines may have gone; that ends nothing.
+/// Prints a line. The simulator goes on if nobody reads its output any more.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! The scripts and the received requests, name by name, within bounds.
+//! Remembers the script and the received requests of each name, within bounds.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -13,10 +13,10 @@ use crate::{
     signature::{self, Secret},
 };
 
-/// What a remembered request costs besides its texts, roughly.
+/// Estimates the memory of a remembered request besides its texts, in bytes.
 const OVERHEAD_BYTES: usize = 512;
 
-/// A request whose body has been read.
+/// Holds a request whose body has been read.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     pub(crate) at_ms: i64,
@@ -26,23 +26,23 @@ pub(crate) struct Incoming {
     pub(crate) body: Vec<u8>,
 }
 
-/// There are as many names as there may be.
+/// Reports that the limit of names is reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("there are too many names; forget one with DELETE /_control/{{name}}")]
 pub(crate) struct TooManyNames;
 
-/// Everything that is kept.
+/// Holds everything that the simulator remembers.
 #[derive(Debug)]
 pub(crate) struct Memory {
     limits: Limits,
-    /// The secrets that verify requests of names whose script has none.
+    /// Holds the secrets for names whose script has none.
     secrets: Vec<Secret>,
-    names: HashMap<Name, Entry>,
+    names: HashMap<Name, NameRecord>,
     bytes: usize,
 }
 
 #[derive(Debug, Default)]
-struct Entry {
+struct NameRecord {
     acts: VecDeque<Act>,
     secrets: Option<Vec<Secret>>,
     received: u64,
@@ -55,8 +55,8 @@ impl Memory {
         Self { limits, secrets, names: HashMap::new(), bytes: 0 }
     }
 
-    /// What is left out stays as it was; new answers begin with their first.
-    pub(crate) fn tell(
+    /// Sets a name's answers, secrets or both. `None` leaves the earlier ones. New answers begin with the first.
+    pub(crate) fn set_script(
         &mut self,
         name: &Name,
         acts: Option<Vec<Act>>,
@@ -72,7 +72,8 @@ impl Memory {
         Ok(())
     }
 
-    /// Remembers a request and says what is done with it: in one step, so that requests and answers have one order.
+    /// Remembers a request and returns the act for it. Both happen in one step, so that requests and answers have the
+    /// same order.
     pub(crate) fn receive(&mut self, name: &Name, incoming: Incoming) -> Result<(Act, Signature), TooManyNames> {
         let general = self.secrets.clone();
         let entry = self.entry(name)?;
@@ -89,7 +90,7 @@ impl Memory {
         Ok((act, signature))
     }
 
-    /// The requests of a name; none where it is unknown.
+    /// Returns the requests of a name, which are none if the name is unknown.
     pub(crate) fn requests(&self, name: &Name) -> Requests {
         self.names.get(name).map_or_else(Requests::default, |entry| Requests {
             received: entry.received,
@@ -97,12 +98,12 @@ impl Memory {
         })
     }
 
-    /// How many requests each name received.
+    /// Returns all names with the number of their requests.
     pub(crate) fn names(&self) -> impl Iterator<Item = (&Name, u64)> {
         self.names.iter().map(|(name, entry)| (name, entry.received))
     }
 
-    /// Forgets a name's requests, and begins to count anew.
+    /// Forgets a name's requests and counts from 1 again.
     pub(crate) fn forget_requests(&mut self, name: &Name) {
         if let Some(entry) = self.names.get_mut(name) {
             self.bytes = self.bytes.saturating_sub(entry.bytes);
@@ -111,20 +112,21 @@ impl Memory {
         }
     }
 
-    /// Forgets all of a name: its requests and its script.
+    /// Forgets a name with its requests and its script.
     pub(crate) fn forget(&mut self, name: &Name) {
         self.forget_requests(name);
         self.names.remove(name);
     }
 
-    fn entry(&mut self, name: &Name) -> Result<&mut Entry, TooManyNames> {
+    fn entry(&mut self, name: &Name) -> Result<&mut NameRecord, TooManyNames> {
         if !self.names.contains_key(name) && self.names.len() >= self.limits.names {
             return Err(TooManyNames);
         }
         Ok(self.names.entry(name.clone()).or_default())
     }
 
-    /// Forgets the oldest request of the name that has most: no other's requests go for one that is loud.
+    /// Forgets the oldest request of the name with the most bytes, so that a busy name cannot displace the others'
+    /// requests. Returns false if no request is left.
     fn forget_one(&mut self) -> bool {
         let Some(entry) = self.names.values_mut().max_by_key(|entry| entry.bytes) else { return false };
         let Some(oldest) = entry.requests.pop_front() else { return false };
@@ -135,7 +137,7 @@ impl Memory {
     }
 }
 
-impl Entry {
+impl NameRecord {
     fn next_act(&mut self) -> Act {
         let last = self.acts.len() == 1;
         let Some(act) = self.acts.front_mut() else { return Act::unscripted() };

@@ -1,21 +1,23 @@
-//! Whose answers: the first segment of a path.
+//! Reads the name that a path begins with. The name chooses the script.
 
 use std::fmt;
 
 use thiserror::Error;
 
-/// Where the control API is: no name of a partner begins with an underscore.
+/// Begins the control API's paths. It cannot be a name, because no name begins with an underscore.
 pub(crate) const CONTROL: &str = "_control";
 
 const MAX_BYTES: usize = 64;
 
-/// A name, of characters that a URL never encodes: so it can stand in a log line as it is.
+/// Holds a name. Its characters are never encoded in a URL, so log lines can hold the name as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Name(String);
 
-/// The segment cannot be a name.
+/// Reports a segment that cannot be a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("a path begins with a name: 1 to {MAX_BYTES} of A-Z a-z 0-9 - . _ ~, not beginning with _")]
+#[error(
+    "a path must begin with a name: 1 to {MAX_BYTES} characters of A-Z a-z 0-9 - . _ ~, of which the first is not _"
+)]
 pub(crate) struct NameFault;
 
 impl Name {
@@ -25,7 +27,7 @@ impl Name {
         if valid { Ok(Self(segment.to_owned())) } else { Err(NameFault) }
     }
 
-    /// The name in this path.
+    /// Returns the name in this path.
     pub(crate) fn of_path(path: &str) -> Result<Self, NameFault> {
         Self::new(path.trim_start_matches('/').split('/').next().unwrap_or_default())
     }

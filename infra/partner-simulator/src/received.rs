@@ -1,55 +1,55 @@
-//! What the simulator says of the requests it received.
+//! Describes the received requests, as the control API lists them.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// All of a name.
+/// Lists the requests of one name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requests {
-    /// How many came, since they were last forgotten.
+    /// Counts the requests since they were last forgotten.
     pub received: u64,
-    /// Those that are remembered, oldest first: all, as long as they fit.
+    /// Holds the remembered requests, oldest first. All are remembered as long as they fit.
     pub requests: Vec<Request>,
 }
 
-/// One request.
+/// Describes a request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// Which one of its name's it was, from 1.
+    /// Numbers the requests of a name, from 1.
     pub number: u64,
-    /// When all of it was there, in milliseconds since 1970.
+    /// Says when the whole request had arrived, in Unix milliseconds.
     pub at_ms: i64,
-    /// GET, POST …
+    /// Holds the HTTP method.
     pub method: String,
-    /// Path and query, exactly as they came.
+    /// Holds path and query, exactly as they came.
     pub target: String,
-    /// Headers by their names in lower case. One that stands more often has its values joined by `, `.
+    /// Maps the headers' names in lower case to their values. The values of a repeated header are joined by `, `.
     pub headers: BTreeMap<String, String>,
-    /// The body; bytes that are not UTF-8 are replaced.
+    /// Holds the body. Bytes that are not UTF-8 are replaced.
     pub body: String,
-    /// What it was answered, in a word or two: `500`, `hang` …
+    /// Names the answer in a word or two, such as `500` or `hang`.
     pub answered: String,
-    /// What its signature was worth.
+    /// Says if the signature verified.
     pub signature: Signature,
 }
 
 impl Request {
-    /// This header, by its name in lower case.
+    /// Returns the value of this header, whose name is given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)
     }
 }
 
-/// What a request's signature was worth, for Standard Webhooks.
+/// Says if a request's signature verified, by the rules of Standard Webhooks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Signature {
-    /// Made with a secret of the script, over exactly what came, within five minutes of now.
+    /// The signature was made with a known secret over exactly this payload, within five minutes of now.
     Verified,
-    /// It was not, and why.
+    /// The signature was not verified, for this reason.
     Refused(String),
-    /// The script has no secret to verify it with.
+    /// No secret is known to verify the signature with.
     Unchecked,
 }
 

@@ -1,4 +1,4 @@
-//! The script that the simulator follows for a name, as the JSON of `PUT /_control/{name}` gives it.
+//! Defines the script that the simulator follows for a name: the JSON body of `PUT /_control/{name}`.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::signature::Secret;
 
-/// The script of a name. A part that is left out stays as it was.
+/// Holds the script of a name. A field that is left out keeps its earlier value.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Script {
-    /// The answers, one after another; the last is repeated. With none at all, everything is answered 200.
+    /// Lists the answers, which are given one after another; the last one is repeated. Without any answer, every request
+    /// is answered 200.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answers: Option<Vec<Answer>>,
-    /// What signatures are verified with; none of them is enough to refuse a request, which is only remarked.
+    /// Lists the secrets that verify signatures. A request that does not verify is answered as usual and only marked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secrets: Option<Vec<Secret>>,
 }
@@ -30,76 +31,76 @@ impl Script {
     }
 }
 
-/// One answer: an HTTP answer, or one of the misdeeds in its place.
+/// Describes an HTTP answer, or a misdeed in its place.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-#[allow(clippy::struct_excessive_bools, reason = "it is what people write: {\"hang\": true}")]
+#[allow(clippy::struct_excessive_bools, reason = "people write {\"hang\": true}")]
 pub struct Answer {
-    /// How many requests in a row get it: one, where nothing is said.
+    /// Counts the requests in a row that get this answer. The default is 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub times: Option<u32>,
-    /// How long nothing happens, before whatever happens.
+    /// Gives the pause before anything happens, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub delay_ms: Option<u64>,
 
-    /// 200 to 999; 200 where nothing is said.
+    /// Gives the status, 200 to 999. The default is 200.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Headers of the answer.
+    /// Maps the names of the answer's headers to their values.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub headers: BTreeMap<String, String>,
-    /// `Retry-After` in seconds.
+    /// Sets `Retry-After` to this number of seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u32>,
-    /// `Retry-After` as a date, so many seconds from the answer on.
+    /// Sets `Retry-After` to the date this number of seconds after the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_date_seconds: Option<u32>,
-    /// 302, unless a status is given, to this location.
+    /// Redirects to this location, with 302 unless a status is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub redirect: Option<String>,
-    /// So many headers of no meaning besides, at most 20,000.
+    /// Adds this number of meaningless headers, at most 20,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filler_headers: Option<u16>,
 
-    /// The body; empty where nothing is said.
+    /// Gives the body. The default is empty.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// The body comes a byte at a time, with so long between them; the headers come at once.
+    /// Sends the headers at once and the body one byte at a time, with this pause between bytes, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body_byte_every_ms: Option<u64>,
-    /// All of the answer comes a byte at a time, the status line first.
+    /// Sends the whole answer one byte at a time, with this pause between bytes, in milliseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub byte_every_ms: Option<u64>,
-    /// The body never ends.
+    /// Sends a body that never ends.
     #[serde(skip_serializing_if = "is_false")]
     pub endless_body: bool,
-    /// The body is gzip, and so large when it is decoded.
+    /// Sends a body in gzip that becomes this number of mebibytes when it is decoded.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gzip_bomb_mib: Option<u32>,
 
-    /// Instead: nothing, for as long as the caller waits.
+    /// Sends no answer for as long as the caller waits.
     #[serde(skip_serializing_if = "is_false")]
     pub hang: bool,
-    /// Instead: the connection ends.
+    /// Ends the connection without an answer.
     #[serde(skip_serializing_if = "is_false")]
     pub close: bool,
-    /// Instead: what is not HTTP, and the connection ends.
+    /// Sends bytes that are not HTTP and ends the connection.
     #[serde(skip_serializing_if = "is_false")]
     pub garbage: bool,
 }
 
 impl Answer {
-    /// An answer with this status.
+    /// Makes an answer with this status.
     pub fn status(status: u16) -> Self {
         Self { status: Some(status), ..Self::default() }
     }
 
-    /// No answer, for as long as the caller waits.
+    /// Makes a hang: no answer for as long as the caller waits.
     pub fn hang() -> Self {
         Self { hang: true, ..Self::default() }
     }
 
-    /// The same answer so many times in a row.
+    /// Gives the same answer this number of times in a row.
     #[must_use]
     pub fn times(self, times: u32) -> Self {
         Self { times: Some(times), ..self }

@@ -1,4 +1,4 @@
-//! The server: a connection at a time, a request at a time.
+//! Serves connections concurrently, and the requests of each connection one after another.
 
 use std::{
     future::pending,
@@ -27,15 +27,15 @@ use crate::{
     signature::Secret,
 };
 
-/// How long is waited before accepting again, when the process may open no more files.
+/// Sets the pause before accepting again when the process may open no more files.
 const NO_FILES_PAUSE: Duration = Duration::from_millis(50);
 
-/// What a simulator is started with.
+/// Configures a simulator.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// The secrets that verify requests of names whose script has none.
+    /// Holds the secrets for names whose script has none.
     pub secrets: Vec<Secret>,
-    /// How much it may keep.
+    /// Limits how much the simulator keeps.
     pub limits: Limits,
 }
 
@@ -44,7 +44,7 @@ struct Simulator {
     report: Box<dyn Fn(&str) + Send + Sync>,
 }
 
-/// Instead of an answer: the connection ends.
+/// Says why a connection ends without an answer.
 #[derive(Debug, Error)]
 enum End {
     #[error("the connection ends as the script says")]
@@ -53,7 +53,7 @@ enum End {
     BrokenOff,
 }
 
-/// Serves for ever. `report` is given a line for each request: without a query string, which has ids in it.
+/// Serves for ever. `report` gets a line for each request, without the query string, because that holds ids.
 pub async fn serve(listener: TcpListener, settings: Settings, report: impl Fn(&str) + Send + Sync + 'static) {
     let Settings { secrets, limits } = settings;
     let memory = Mutex::new(Memory::new(limits, secrets));
@@ -73,9 +73,9 @@ pub async fn serve(listener: TcpListener, settings: Settings, report: impl Fn(&s
     }
 }
 
-/// Answers requests in HTTP until one of them is to be answered otherwise; that one has the connection to itself.
+/// Answers the requests of a connection in HTTP. A request whose answer is raw bytes takes the connection over.
 async fn converse(stream: TcpStream, simulator: &Simulator) {
-    // Bytes that are sent one at a time should arrive so.
+    // Bytes that are sent one at a time should also arrive one at a time.
     let _ = stream.set_nodelay(true);
     let (take_over, mut taken) = mpsc::channel::<Arc<Manner>>(1);
     let mut connection = http1::Builder::new()
@@ -84,23 +84,23 @@ async fn converse(stream: TcpStream, simulator: &Simulator) {
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service_fn(|request| simulator.answer(request, &take_over)));
     let manner = tokio::select! {
-        // An error is a caller that went away, or a connection that ends as the script says.
+        // An error means that the caller went away or that the script ends the connection.
         _ = &mut connection => return,
         Some(manner) = taken.recv() => manner,
     };
     if let Manner::Bytes(raw) = manner.as_ref() {
-        // All of the request was read, and nothing of an answer was written: the bytes that come now are the first.
+        // The whole request was read and no byte of an answer was written, so these bytes are the first.
         let _ = send(connection.into_parts().io.into_inner(), raw).await;
     }
 }
 
 async fn send(mut stream: TcpStream, raw: &Raw) -> io::Result<()> {
     let (mut reading, mut writing) = stream.split();
-    let mut out_of_turn = [0];
+    let mut unexpected = [0];
     tokio::select! {
         written = write(&mut writing, raw) => written,
-        // The caller has gone, or says something out of turn: nobody waits for what is left.
-        read = reading.read(&mut out_of_turn) => read.map(drop),
+        // The caller has gone or has sent an unexpected byte. It no longer waits for the rest.
+        read = reading.read(&mut unexpected) => read.map(drop),
     }
 }
 
@@ -129,7 +129,10 @@ impl Simulator {
         let body = match Limited::new(body, limit).collect().await {
             Ok(body) => body.to_bytes(),
             Err(fault) if fault.is::<http_body_util::LengthLimitError>() => {
-                return Ok(control::text(StatusCode::PAYLOAD_TOO_LARGE, &format!("at most {limit} bytes")));
+                return Ok(control::text(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    &format!("the body is too large: at most {limit} bytes are allowed"),
+                ));
             }
             Err(_) => return Err(End::BrokenOff),
         };
@@ -167,7 +170,7 @@ impl Simulator {
 }
 
 async fn carry_out(act: Act, take_over: &mpsc::Sender<Arc<Manner>>) -> Result<Response<Body>, End> {
-    // Even no time at all would be slept until the timer's next tick, a millisecond.
+    // A sleep lasts until the timer's next tick even if its duration is zero, up to a millisecond.
     if !act.delay.is_zero() {
         tokio::time::sleep(act.delay).await;
     }
@@ -176,7 +179,7 @@ async fn carry_out(act: Act, take_over: &mpsc::Sender<Arc<Manner>>) -> Result<Re
         Manner::Close => Err(End::Scripted),
         Manner::Respond(plan) => Ok(plan.response()),
         Manner::Bytes(_) => {
-            // The connection is taken from under this answer, which therefore never comes.
+            // The raw bytes take over the connection, so this answer is never sent.
             let _ = take_over.send(act.manner).await;
             pending().await
         }

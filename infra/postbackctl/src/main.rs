@@ -60,6 +60,8 @@ enum Action {
     Probe(outbound::probe::Arguments),
     /// Prints what to send a partner: its URLs, parameters, links and webhooks, with examples, as Markdown.
     Kit(partners::kit::Arguments),
+    /// Lists the presets of senders (trackers, networks, offerwalls) that a partner file may name, or prints one.
+    Senders(partners::senders::Arguments),
     /// Shows what is in the dead-letter queues and why, and leaves it there.
     DeadLetters(operations::dead_letters::Arguments),
     /// Puts dead letters back on the queue that they belong to, once their cause is mended.
@@ -103,6 +105,7 @@ async fn main() -> ExitCode {
         Action::Resend(arguments) => outbound::resend::run(&stack, arguments).await,
         Action::Probe(arguments) => Box::pin(outbound::probe::run(&stack, arguments)).await,
         Action::Kit(arguments) => partners::kit::run(&stack, arguments).await,
+        Action::Senders(arguments) => partners::senders::run(&arguments),
         Action::DeadLetters(arguments) => operations::dead_letters::run(&stack, arguments).await,
         Action::Redrive(arguments) => operations::redrive::run(&stack, arguments).await,
         Action::Audit(arguments) => operations::audit::run(&stack, arguments).await,

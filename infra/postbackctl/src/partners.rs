@@ -5,3 +5,4 @@ pub(crate) mod kit;
 pub(crate) mod link;
 mod partner_files;
 pub(crate) mod rotate;
+pub(crate) mod senders;

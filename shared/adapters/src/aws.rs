@@ -108,7 +108,7 @@ impl AwsSettings {
         aws_sdk_dynamodb::Client::new(&self.limited(limits))
     }
 
-    /// Returns the ARN of whoever the credentials belong to, as STS tells it.
+    /// Returns the ARN that STS reports for the credentials.
     pub async fn caller(&self, limits: CallLimits) -> Result<Author, Unavailable> {
         let client = aws_sdk_sts::Client::new(&self.limited(limits));
         let caller = client.get_caller_identity().send().await.map_err(unavailable(CALLER))?;

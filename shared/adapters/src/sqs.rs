@@ -27,7 +27,7 @@ const BATCH: usize = 10;
 /// Limits the concurrent requests. Ten carry a hundred messages.
 const REQUESTS_AT_ONCE: usize = 10;
 
-/// [`ConversionQueue`] on a queue.
+/// Implements [`ConversionQueue`] on a queue.
 #[derive(Debug, Clone)]
 pub struct SqsConversions {
     client: Client,

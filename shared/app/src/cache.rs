@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stale_value_is_better_than_none_and_a_source_that_is_down_is_not_asked_at_each_call() {
+    async fn a_stale_value_is_used_while_the_source_is_down() {
         let rig = Rig::new(Ok(Some(1)));
         assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
         rig.set(Err(down()));
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn where_what_is_stale_is_refused_nothing_is_used_a_minute_after_it_was_read() {
+    async fn a_cache_that_refuses_stale_values_uses_none_after_a_minute() {
         let rig = Rig::with(Ok(Some(1)), Stale::Refused);
         assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
         rig.set(Err(down()));
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_gone_is_gone_after_a_minute_and_what_is_new_is_there_after_ten_seconds() {
+    async fn a_removal_shows_after_a_minute_and_a_new_key_after_10_s() {
         let rig = Rig::new(Ok(None));
         assert_eq!(rig.get(0, 0).await, Ok(None));
         rig.set(Ok(Some(1)));
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_flood_of_invented_names_does_not_push_out_a_real_one() {
+    async fn a_flood_of_invented_names_pushes_out_no_real_value() {
         let rig = Rig::new(Ok(Some(1)));
         assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
         rig.set(Ok(None));

@@ -1,5 +1,5 @@
-//! What the use cases need from the world. Each method says what an implementation MUST do; [`crate::memory`] has one of
-//! each for deterministic tests, `adapters` has the real ones.
+//! The ports, by which use cases reach services. Each method says what an implementation MUST do. The module `memory`
+//! implements the ports for tests, and the crate `adapters` implements them for deployments.
 
 mod configuration;
 mod dead_letters;
@@ -7,6 +7,7 @@ mod delivery_records;
 mod implementations;
 mod inbound_records;
 mod listings;
+mod under_way;
 
 use std::{hash::Hash, sync::Arc, time::Duration};
 
@@ -45,54 +46,55 @@ pub use self::{
     implementations::Ports,
     inbound_records::{FoundRevisions, InboundRecords},
     listings::{Listings, Range},
+    under_way::{PageToken, UnderWay, UnderWayPage},
 };
 
-/// A service did not do what it was asked, or did not say so in time. Whether it did is unknown: asking again MUST be
-/// safe for every port.
+/// A failure of a service, or an answer that came too late. The call may or may not have taken effect. Repeating a call
+/// MUST be safe for every port.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{service} is unavailable: {reason}")]
 pub struct Unavailable {
-    /// Which service and what was asked of it, as in `DynamoDB PutItem postbacks`.
+    /// The service and the operation, as in `DynamoDB PutItem postbacks`.
     pub service: &'static str,
-    /// What it said, without any value of ours.
+    /// The service's words, without any of our values.
     pub reason: String,
 }
 
-/// Something that is read by key and seldom changes: a partner, the system's keys.
+/// Values that are read by key and seldom change, such as partners.
 pub trait Source: Send + Sync {
-    /// What it is read by.
+    /// The key of a value.
     type Key: Clone + Eq + Hash + Send + Sync;
-    /// What is read.
+    /// A value.
     type Value: Send + Sync;
 
-    /// Reads it. MUST answer `None` only when it is certain that there is none, and MUST end within its own time limit.
+    /// Reads a value. MUST return `None` only if the key certainly has none, and MUST end within its own time limit.
     fn load(&self, key: &Self::Key) -> impl Future<Output = Result<Option<Self::Value>, Unavailable>> + Send;
 }
 
-/// A partner as `postback` needs it: what was agreed, and what opens its door.
+/// A partner as `postback` needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownPartner {
-    /// What was agreed.
+    /// The partner's configuration.
     pub partner: Arc<Partner>,
-    /// What opens its door.
+    /// The credentials with which the partner may call.
     pub credentials: Credentials,
 }
 
-/// The keys that belong to no partner.
+/// The system's keys, which belong to no partner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SystemKeys {
-    /// What click ids are made and verified with.
+    /// The keys of click ids.
     pub click: ClickKeys,
-    /// What `/click` links are signed with: the newest first.
+    /// The secrets that sign `/click` links, the newest first.
     pub link: Vec<Secret>,
 }
 
-/// What came of recording a postback.
+/// The result of recording a postback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
-    /// It is recorded now, and was not before.
+    /// The postback was recorded now.
     Fresh,
-    /// There is one of this transaction already, and it is untouched.
+    /// The transaction has this postback already, which is unchanged.
     Existing(Box<RecordedPostback>),
 }
 
@@ -105,13 +107,13 @@ pub enum Added {
     Taken(ReceiptId),
 }
 
-/// The postbacks, for ever.
+/// The postbacks. None ever expires.
 pub trait Postbacks: Send + Sync {
-    /// Records a postback unless its transaction is known. MUST be durable before it answers, MUST decide atomically
-    /// among simultaneous calls, and MUST never change one that is there.
+    /// Records a postback unless its transaction is known. MUST be durable before it returns, MUST decide atomically among
+    /// simultaneous calls, and MUST never change an existing postback.
     fn record(&self, postback: &RecordedPostback) -> impl Future<Output = Result<Recorded, Unavailable>> + Send;
 
-    /// Reads the original of a transaction, as of now. MUST write nothing.
+    /// Reads the original of a transaction. MUST see every write that returned before, and MUST write nothing.
     fn find(
         &self,
         provider: &Provider,
@@ -140,18 +142,17 @@ pub trait Postbacks: Send + Sync {
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 }
 
-/// What was refused, and what conflicts.
+/// The refusals and conflicts.
 pub trait Refusals: Send + Sync {
-    /// Keeps a refusal for 30 days from when it was last seen. The same content again MUST make no new item, and MUST be
-    /// counted.
+    /// Keeps a refusal for 30 days after it was last seen. A repeated content MUST make no new item, and MUST be counted.
     fn keep_refusal(&self, refusal: &Refusal) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
-    /// Keeps a conflict until an operator resolves it. The same content again MUST make no new item, and MUST answer
-    /// what an operator made of it. One whose original was kept MUST be open again.
+    /// Keeps a conflict until an operator resolves it. A repeated content MUST make no new item, and MUST return the
+    /// operator's resolution. If the operator had kept the original, the conflict MUST be open again.
     fn keep_conflict(&self, conflict: &Conflict) -> impl Future<Output = Result<KeptConflict, Unavailable>> + Send;
 
-    /// Marks a refusal as recorded since, with this receipt. MUST keep the first such mark, MUST NOT count it as a sighting,
-    /// and MUST make no new item where it is kept no more.
+    /// Marks a refusal as recorded with this receipt. MUST keep the first mark, MUST NOT count as a sighting, and MUST make
+    /// no new item if the refusal is no longer kept.
     fn mark_recorded(
         &self,
         key: &ContentKey,
@@ -159,49 +160,49 @@ pub trait Refusals: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
-    /// What an operator made of this conflict, if it is kept. MUST write nothing.
+    /// Returns the receipt of the correction, if this conflict was accepted as one. MUST write nothing.
     fn find_correction(&self, conflict: &Conflict)
     -> impl Future<Output = Result<Option<Receipt>, Unavailable>> + Send;
 }
 
-/// The records of what operators changed, each written once and never changed.
+/// The audit records of operators' changes. Each is written once and never changed.
 pub trait AuditTrail: Send + Sync {
-    /// Stores a record by itself, before an action that changes no table. MUST be durable before it answers. The same record
+    /// Stores a record by itself, before an action that changes no table. MUST be durable before it returns. The same record
     /// again MUST make no second one.
     fn append(&self, record: &AuditRecord) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
-    /// Reads the records of a UTC day, the oldest first. MUST see every record that was stored before.
+    /// Reads the records of a UTC day, the oldest first. MUST see every write that returned before.
     fn of_day(&self, day: Date) -> impl Future<Output = Result<Vec<AuditRecord>, Unavailable>> + Send;
 }
 
-/// A conflict as it is kept.
+/// A kept conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredConflict {
-    /// What was sent. It was received when it first was.
+    /// The conflict, with the instant at which it was first received.
     pub conflict: Conflict,
-    /// The correction's receipt, if it was accepted as one.
+    /// The correction's receipt, if the conflict was accepted.
     pub accepted: Option<Receipt>,
 }
 
-/// What operators make of conflicts.
+/// The resolutions of conflicts by operators.
 pub trait Resolutions: Send + Sync {
-    /// Reads a kept conflict, as of now. MUST NOT answer one that has expired.
+    /// Reads a kept conflict. MUST see every write that returned before, and MUST NOT return an expired conflict.
     fn find_conflict(
         &self,
         key: &ContentKey,
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<StoredConflict>, Unavailable>> + Send;
 
-    /// Reads everything that is recorded of a transaction, as of now.
+    /// Reads everything that is recorded of a transaction. MUST see every write that returned before.
     fn history(
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> impl Future<Output = Result<Option<History>, Unavailable>> + Send;
 
-    /// Records a correction for ever, marks its conflict as accepted with the correction's receipt for ever, and stores the
-    /// audit record: MUST do all or none, atomically. MUST answer `Changed`, and change nothing, when its place is taken, or
-    /// the conflict is accepted already or not there.
+    /// Records a correction, marks its conflict as accepted with the correction's receipt, and stores the audit record. MUST
+    /// do all or none. Neither the correction nor the mark expires. MUST return `Changed`, and change nothing, if its place
+    /// is taken, or if the conflict is accepted already or absent.
     fn accept(
         &self,
         key: &ContentKey,
@@ -209,9 +210,9 @@ pub trait Resolutions: Send + Sync {
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
-    /// Marks a conflict as one whose original is kept, and stores the audit record: MUST do both or neither. The conflict may
-    /// be deleted 30 days from `now`, and MUST NOT before. MUST answer `Changed`, and change nothing, when the conflict is
-    /// accepted or not there.
+    /// Marks a conflict as one whose original is kept, and stores the audit record. MUST do both or neither. The conflict MAY
+    /// be deleted 30 days after `now`, and MUST NOT be deleted before. MUST return `Changed`, and change nothing, if the
+    /// conflict is accepted or absent.
     fn keep_original(
         &self,
         key: &ContentKey,
@@ -220,89 +221,90 @@ pub trait Resolutions: Send + Sync {
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 }
 
-/// The clicks that led to partners.
+/// The clicks on links to partners.
 pub trait Clicks: Send + Sync {
-    /// Records a click. MUST end within a second or so: a user waits to be sent on.
+    /// Records a click. MUST end within about a second, because a user waits to be redirected.
     fn record(&self, click: &Click) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
-/// The lookups: where things are that happened, by partner, user and click id.
+/// The lookups, to write. They tell where stored items are, by partner, user and click id.
 pub trait Lookups: Send + Sync {
-    /// Writes entries, no two of them of one subject and place, over those that stand there. MUST answer one result for
-    /// each, in order, and `Ok` only for what is durable.
+    /// Writes entries over existing ones. No two entries have the same subject and place. MUST return one result for each
+    /// entry, in order, and `Ok` only if the entry is durable.
     fn put(&self, entries: &[LookupEntry]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
 }
 
 /// The queue that GG3's quests read, `gg3-conversions`.
 pub trait ConversionQueue: Send + Sync {
-    /// Sends conversions. MUST answer one result for each, in order, and `Ok` only for what the queue has taken.
+    /// Sends conversions. MUST return one result for each, in order, and `Ok` only if the queue has taken it.
     fn send(&self, conversions: &[Conversion]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
 }
 
-/// Where a message goes that cannot be processed.
+/// The queue of messages that cannot be processed.
 pub trait DeadLetters: Send + Sync {
-    /// Sets a message aside, whole, with the reason. MUST answer `Ok` only when the queue has taken it.
+    /// Sets a whole message aside with the reason. MUST return `Ok` only if the queue has taken it.
     fn set_aside(&self, whole: &str, reason: &str) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
-/// The clock and the dice, for a use case that needs them in the middle of its work.
+/// The clock and random values, for use cases that need them in the middle of their work.
 pub trait Surroundings: Send + Sync {
-    /// What time it is, asked anew each time.
+    /// Reads the clock.
     fn now(&self) -> UnixMillis;
 
-    /// A ticket that nobody has had: random.
+    /// Draws a random ticket, which nobody has had before.
     fn ticket(&self) -> Result<ChainTicket, Unavailable>;
 
-    /// A mark that no other worker has: random.
+    /// Draws a random mark, which no other worker has.
     fn mark(&self) -> Result<ClaimMark, Unavailable>;
 
-    /// Lets this much time pass.
+    /// Waits.
     fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
-/// The catalogue as it is now, seen by somebody who may hold one.
+/// The current catalogue, compared with the one that the caller holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Published {
-    /// The one that is held already.
+    /// The caller holds the current catalogue.
     Same,
-    /// Another one.
+    /// The current catalogue is this other one.
     Other(Box<Catalogue>),
-    /// None was ever published.
+    /// No catalogue was ever published.
     Nothing,
 }
 
 /// The catalogues of campaigns, of which one is current.
 pub trait Catalogues: Send + Sync {
-    /// Reads the current catalogue, unless it is of the version that is held. MUST answer what is current at some instant
-    /// during the call, and MUST answer a catalogue whole, as it was published, or not at all.
+    /// Reads the current catalogue, unless the caller holds this version. MUST return the catalogue that was current at some
+    /// instant during the call, exactly as it was published.
     fn current(&self, held: Option<u64>) -> impl Future<Output = Result<Published, Unavailable>> + Send;
 }
 
 /// A participant as it is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoredParticipant {
-    /// What is stored, expired or not; an empty one where nothing is.
+    /// The participant, expired or not. It is empty if none is stored.
     pub participant: Participant,
-    /// Its version; none where nothing is stored.
+    /// The stored version, if a participant is stored.
     pub version: Option<u64>,
 }
 
-/// What came of a write that is conditional on a version.
+/// The result of a write that is conditional on a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replaced {
-    /// It is stored now.
+    /// The write is stored.
     Done,
-    /// Somebody has written since it was read. Nothing is changed.
+    /// Somebody else has written meanwhile. Nothing changed.
     Changed,
 }
 
-/// The participants, those attributed for ever.
+/// The participants. Attributed ones never expire.
 pub trait Participants: Send + Sync {
-    /// Reads participants, no user twice; one result for each, in order. MUST see every write that was answered before.
+    /// Reads participants. No user is asked for twice. MUST return one result for each, in order, and MUST see every write
+    /// that returned before.
     fn read(&self, users: &[&UserId]) -> impl Future<Output = Vec<Result<StoredParticipant, Unavailable>>> + Send;
 
-    /// Writes a participant under the version `next` if the stored one still has the version `read`, atomically. MUST be
-    /// durable before it answers. May delete it once [`Participant::expires_at`] has passed, and MUST NOT before.
+    /// Writes a participant under the version `next` if the stored one still has the version `read`. MUST be atomic, and
+    /// durable before it returns. The participant MUST NOT be deleted before [`Participant::expires_at`].
     fn write(
         &self,
         user_id: &UserId,
@@ -312,46 +314,45 @@ pub trait Participants: Send + Sync {
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 }
 
-/// What came of putting a delivery.
+/// The result of putting a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Put {
-    /// It is put now, and was not there before.
+    /// The delivery was put now.
     Fresh,
-    /// There is one already, and it is untouched: this one.
+    /// This delivery exists already and is unchanged.
     Existing(Box<Delivery>),
 }
 
-/// What came of storing a claim unread.
+/// The result of storing a claim without a read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Claimed {
-    /// It is stored: this is the delivery with it.
+    /// The claim is stored in this delivery.
     Stored(Box<Delivery>),
-    /// The delivery is not as the message says any more: this is what it is, if there is one. Nothing is changed.
+    /// The delivery, if there is one, no longer has the message's revision. Nothing changed.
     Otherwise(Option<Box<Delivery>>),
 }
 
-/// Where deliveries are first put, for ever.
+/// The deliveries, to put. None ever expires.
 pub trait NewDeliveries: Send + Sync {
-    /// Puts a delivery unless there is one of its id. MUST be durable before it answers, MUST decide atomically among
-    /// simultaneous calls, and MUST never change one that is there.
+    /// Puts a delivery unless its id exists. MUST be durable before it returns, MUST decide atomically among simultaneous
+    /// calls, and MUST never change an existing delivery.
     fn put_if_absent(&self, delivery: &Delivery) -> impl Future<Output = Result<Put, Unavailable>> + Send;
 }
 
-/// The deliveries that were put. Every change is of one that was read, and is refused where that has changed.
+/// The deliveries, to change. A change applies to the revision that was read, and is refused if it has changed.
 pub trait Deliveries: Send + Sync {
-    /// Stores this claim if the delivery still has the revision that the message was made for, as
-    /// [`Delivery::with_claim`] says. MUST be durable before it answers, and atomic.
+    /// Stores this claim as [`Delivery::with_claim`] does, if the delivery still has the message's revision. MUST be atomic,
+    /// and durable before it returns.
     fn claim(&self, message: &Message, claim: &Claim) -> impl Future<Output = Result<Claimed, Unavailable>> + Send;
 
-    /// Reads a delivery. MUST see every write that was answered before.
+    /// Reads a delivery. MUST see every write that returned before.
     fn read(&self, id: &DeliveryId) -> impl Future<Output = Result<Option<Delivery>, Unavailable>> + Send;
 
-    /// Stores a delivery if the one stored has the revision before this one's. MUST be durable before it answers, and
-    /// atomic.
+    /// Stores a delivery if the stored one has the preceding revision. MUST be atomic, and durable before it returns.
     fn replace(&self, delivery: &Delivery) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
-    /// Keeps an attempt beside its delivery; and with it stores the delivery that it changed, if it did, like
-    /// [`replace`](Self::replace): MUST do both or neither. The same attempt again MUST make no second one.
+    /// Keeps an attempt beside its delivery. If the attempt changed the delivery, also stores that like
+    /// [`replace`](Self::replace). MUST do both or neither. The same attempt again MUST make no second one.
     fn keep_late(
         &self,
         late: &LateAttempt,
@@ -361,11 +362,11 @@ pub trait Deliveries: Send + Sync {
 
 /// The rounds that operators open.
 pub trait Rounds: Send + Sync {
-    /// Reads a delivery. MUST see every write that was answered before.
+    /// Reads a delivery. MUST see every write that returned before.
     fn read(&self, id: &DeliveryId) -> impl Future<Output = Result<Option<Delivery>, Unavailable>> + Send;
 
-    /// Stores a round that was opened if the stored delivery has the revision before this one's, the old round's attempts
-    /// beside it, and the audit record: MUST do all or none, and MUST be durable before it answers.
+    /// Stores an opened round if the stored delivery has the preceding revision, the old round's attempts beside it, and the
+    /// audit record. MUST do all or none, and MUST be durable before it returns.
     fn open_round(
         &self,
         opened: &OpenedRound,
@@ -373,66 +374,30 @@ pub trait Rounds: Send + Sync {
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 }
 
-/// A page of what is under way.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UnderWayPage {
-    /// The deliveries, each with when the sweep last sent for it, if that was since it last changed.
-    pub deliveries: Vec<(Delivery, Option<UnixMillis>)>,
-    /// How many are stored in a way that cannot be read: they MUST hold up none of the others.
-    pub unreadable: u64,
-    /// Where the next page begins; none after the last.
-    pub next: Option<PageToken>,
-}
-
-/// Where a page begins: only the port that gave it knows what it says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PageToken(pub String);
-
-/// The deliveries under way, found without looking at those that have ended.
-pub trait UnderWay: Send + Sync {
-    /// How many parts there are, that can be read independently: numbered from 0.
-    fn shards(&self) -> u32;
-
-    /// Those of one part whose round was opened before this instant. May be a moment behind, and MUST then still show
-    /// what was under way for longer than that.
-    fn page(
-        &self,
-        shard: u32,
-        opened_before: UnixMillis,
-        from: Option<PageToken>,
-    ) -> impl Future<Output = Result<UnderWayPage, Unavailable>> + Send;
-
-    /// Remembers that the sweep sent for this delivery at this instant, unless it has changed since it was read: then
-    /// there is nothing to remember.
-    fn mark_swept(&self, delivery: &Delivery, at: UnixMillis) -> impl Future<Output = Result<(), Unavailable>> + Send;
-}
-
 /// The queue `webhooks`, of first attempts.
 pub trait WebhookQueue: Send + Sync {
-    /// Sends messages. MUST answer one result for each, in order, and `Ok` only for what the queue has taken.
+    /// Sends messages. MUST return one result for each, in order, and `Ok` only if the queue has taken it.
     fn send(&self, messages: &[Message]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
 }
 
-/// The queue `webhook-retries`: resends, and everything that waits.
+/// The queue `webhook-retries`, of resends and all messages that wait.
 pub trait ResendQueue: Send + Sync {
-    /// Sends a message that arrives after this many seconds, at most 900. MUST answer `Ok` only when the queue has taken
-    /// it.
+    /// Sends a message that arrives after this delay of at most 900 seconds. MUST return `Ok` only if the queue has taken it.
     fn send(&self, message: &Message, delay_seconds: u16) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
-/// A partner as its webhooks need it.
+/// A partner as `webhook-sender` needs it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KnownRecipient {
-    /// Its campaigns.
+    /// The partner's campaigns.
     pub recipient: Recipient,
-    /// What its webhooks are signed with: one secret, or two while they are rotated, each in Standard Webhooks' form.
+    /// The secrets that sign its webhooks, in Standard Webhooks' form: one, or two during a rotation.
     pub secrets: Vec<Secret>,
 }
 
-/// The way to partners' servers.
+/// The servers of partners.
 pub trait PartnerServers: Send + Sync {
-    /// Makes one request, or none where the outcome is that it could not be begun; MUST NOT make a second one, and MUST
-    /// end within its limit, whatever is at the other end. `now` is when it is made.
+    /// Makes at most one request, at the instant `now`. MUST end within its time limit, whatever the server does.
     fn call(
         &self,
         request: &WebhookRequest,

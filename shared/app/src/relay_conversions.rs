@@ -92,7 +92,7 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
-    /// 25 records, of which the 4th and the 20th cannot be read.
+    /// Returns 25 records, of which the 4th and the 20th cannot be read.
     fn batch() -> Vec<Incoming> {
         let readable = |at: usize| if at == 3 || at == 19 { Err("unreadable".to_owned()) } else { Ok(conversion(at)) };
         let incoming =
@@ -108,7 +108,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_converted_is_set_aside_whole_and_the_rest_moves_on() {
+    async fn unconvertible_records_are_set_aside_and_the_rest_moves_on() {
         let (world, relayed) = relay_with(BTreeMap::new()).await;
         assert_eq!(relayed, Relayed { sent: 23, set_aside: 2, ..Relayed::default() });
         let state = world.state();
@@ -117,8 +117,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn each_record_that_a_queue_did_not_take_comes_again_and_no_other() {
-        // The first call sets the first unreadable record aside: when it fails, the second is not tried.
+    async fn exactly_the_records_that_failed_come_again() {
+        // The first call sets the first unreadable record aside. If it fails, the second record is not tried.
         for failing in 0..25 {
             for kind in [Trouble::Before, Trouble::After] {
                 let (_, relayed) = relay_with(BTreeMap::from([(failing, kind)])).await;
@@ -131,14 +131,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_queue_that_takes_nothing_holds_all_that_can_be_read() {
+    async fn a_failing_queue_holds_up_all_readable_records() {
         let (world, relayed) = relay_with((2..25).map(|call| (call, Trouble::Before)).collect()).await;
         assert_eq!((relayed.failed.len(), relayed.sent, relayed.set_aside), (23, 0, 2));
         assert!(world.state().conversions.is_empty());
     }
 
     #[tokio::test]
-    async fn those_that_must_come_again_are_told_in_the_order_they_came() {
+    async fn failed_records_are_reported_in_their_order() {
         let everything = (0..25).map(|call| (call, Trouble::Before)).collect();
         let (_, relayed) = relay_with(everything).await;
         assert_eq!(relayed.failed, (0..25).map(|at| at.to_string()).collect::<Vec<_>>());

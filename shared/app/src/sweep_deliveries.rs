@@ -172,7 +172,7 @@ impl<P: Ports> SweepDeliveries<P> {
             swept.sent_before += 1;
             return Ok(None);
         }
-        // One partner's fault must not hold up the others, because every sweep begins with the oldest deliveries.
+        // The fault of one partner must not hold up the others, because every sweep begins with the oldest deliveries.
         let partner = match self.partners.get(delivery.provider(), now.timestamp()).await {
             Ok(partner) => partner,
             Err(fault) => {

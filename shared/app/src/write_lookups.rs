@@ -109,14 +109,14 @@ mod tests {
         Incoming { id: at.to_string(), entries, whole: format!("whole {at}") }
     }
 
-    /// 10 records of two entries each, of which the 4th and the 8th cannot be read.
+    /// Returns 10 records of two entries each, of which the 4th and the 8th cannot be read.
     fn batch() -> Vec<Incoming> {
         let read = |at: usize| if at == 3 || at == 7 { Err("unreadable".to_owned()) } else { Ok(entries(at, None)) };
         (0..10).map(|at| record(at, read(at))).collect()
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_is_set_aside_whole_and_the_rest_moves_on() {
+    async fn unreadable_records_are_set_aside_and_the_rest_moves_on() {
         let world = World::default();
         let indexed = index(&world, &world, batch()).await;
         assert_eq!(indexed, Indexed { written: 16, set_aside: 2, ..Indexed::default() });
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_batch_that_failed_at_any_call_and_comes_again_leaves_what_one_that_did_not_leaves() {
+    async fn a_repeated_batch_writes_the_same_lookups_after_any_fault() {
         let whole = World::default();
         index(&whole, &whole, batch()).await;
         for failing in 0..18 {
@@ -143,16 +143,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_that_must_come_again_are_told_in_the_order_they_came_and_no_other() {
+    async fn exactly_the_failed_records_are_reported_in_their_order() {
         let world = World::default();
-        // The two that are set aside come first; then the entries, in the order of their subjects and places.
+        // The two unreadable records are set aside first. The entries follow, in the order of subjects and places.
         world.state().trouble = [4, 6].map(|call| (call, Trouble::Before)).into();
         let indexed = index(&world, &world, batch()).await;
         assert_eq!((indexed.failed, indexed.written), (vec!["2".to_owned(), "5".to_owned()], 14));
     }
 
     #[tokio::test]
-    async fn of_two_records_of_one_place_the_later_is_written_and_both_come_again_if_it_fails() {
+    async fn the_later_of_two_records_of_a_place_is_written() {
         let twice = || vec![record(0, Ok(entries(1, None))), record(1, Ok(entries(1, Some(7))))];
         let world = World::default();
         assert_eq!(index(&world, &world, twice()).await.written, 2);

@@ -1,4 +1,4 @@
-//! The record of a change that an operator made: who, when, through which channel, and why.
+//! Records a change by an operator: its author, time, channel and reason.
 //!
 //! A record is stored together with its change or not at all, is never changed, and expires after [`AUDIT_KEPT_DAYS`].
 
@@ -15,17 +15,17 @@ use thiserror::Error;
 use crate::prelude::*;
 use crate::values::ids::{DeliveryId, Provider, TransactionId, text_type};
 
-/// How long a record is kept, in days.
+/// Sets how long a record is kept, in days.
 pub const AUDIT_KEPT_DAYS: i64 = 400;
 
-/// The longest author in bytes: the longest ARN.
+/// Bounds an author, in bytes, to the length of the longest ARN.
 const MAX_AUTHOR_BYTES: usize = 2_048;
-/// The longest reason in bytes.
+/// Bounds a reason, in bytes.
 const MAX_WHY_BYTES: usize = 1_000;
-/// The longest detail in bytes, so that a record stays far below the 400 KB of an item.
+/// Bounds a detail, in bytes, so that a record stays far below the 400 KB of an item.
 const MAX_DETAIL_BYTES: usize = 8 * 1024;
 
-/// A text is blank, too long, or has control characters.
+/// Reports a text that is blank, too long, or has control characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must have 1 to {max_bytes} bytes, not only blanks, and no control characters")]
 pub struct TextFault {
@@ -46,11 +46,11 @@ fn check_why(text: &str) -> Result<(), TextFault> {
 }
 
 text_type!(
-    /// Names who acts: the ARN of a caller with AWS credentials.
+    /// Names the author of a change: the ARN of a caller with AWS credentials.
     Author, check_author, TextFault
 );
 text_type!(
-    /// Says why an operator makes a change, in the operator's words.
+    /// Gives the reason for a change, in the operator's words.
     Why, check_why, TextFault
 );
 
@@ -58,22 +58,22 @@ text_type!(
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
-    /// The operator's command.
+    /// The operator uses the command `postbackctl`.
     Postbackctl,
-    /// A channel that a newer version has recorded.
+    /// A newer version has recorded this channel.
     #[serde(other)]
     Unknown,
 }
 
-/// Names what an operator does.
+/// Names the actions of operators.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
-    /// Makes the keys of click ids and tracking links that the whole system shares.
+    /// Makes the keys of click ids and tracking links, which belong to no partner.
     CreateSystemKeys,
-    /// Stores the configuration of a partner that is new.
+    /// Stores a new partner's configuration.
     CreatePartner,
-    /// Stores another configuration of a partner.
+    /// Changes a partner's configuration.
     ChangePartner,
     /// Publishes the campaigns of all partners.
     PublishCampaigns,
@@ -93,68 +93,68 @@ pub enum Action {
     ResendDelivery,
     /// Puts dead letters back on their queue.
     RedriveDeadLetters,
-    /// An action that a newer version has recorded.
+    /// A newer version has recorded this action.
     #[serde(other)]
     Unknown,
 }
 
-/// Names what is changed.
+/// Names the things that operators change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Subject {
-    /// A partner's configuration or secrets.
+    /// The change is to a partner's configuration or secrets.
     Partner {
-        /// The partner.
+        /// Names the partner.
         provider: Provider,
     },
-    /// The keys that belong to no partner.
+    /// The change is to the keys that belong to no partner.
     SystemKeys,
-    /// The catalogue of all partners' campaigns.
+    /// The change is to the catalogue of all partners' campaigns.
     Catalogue,
-    /// A postback that contradicts a recorded one.
+    /// The change is to a postback that contradicts a recorded one.
     Conflict {
-        /// The partner that sent it.
+        /// Names the partner that sent the postback.
         provider: Provider,
-        /// The transaction that it contradicts.
+        /// Identifies the recorded transaction.
         transaction_id: TransactionId,
-        /// Its content id.
+        /// Gives the content id.
         content_id: String,
     },
-    /// A call that was refused.
+    /// The change is to a refused call.
     Refusal {
-        /// The partner that made it.
+        /// Names the partner that called.
         provider: Provider,
-        /// Its content id.
+        /// Gives the content id.
         content_id: String,
     },
-    /// The conversions of some partners that were recorded in a time.
+    /// The change is to the conversions of some partners in a range of time.
     Conversions {
-        /// The partners.
+        /// Lists the partners.
         providers: Vec<Provider>,
-        /// The first instant that counts.
+        /// Gives the first instant of the range.
         from: Timestamp,
-        /// The first instant that no longer counts.
+        /// Gives the first instant after the range.
         to: Timestamp,
     },
-    /// A delivery.
+    /// The change is to a delivery.
     Delivery {
-        /// The partner whose campaign it belongs to.
+        /// Names the partner whose campaign it belongs to.
         provider: Provider,
-        /// Its id.
+        /// Identifies the delivery.
         delivery_id: DeliveryId,
     },
-    /// A queue.
+    /// The change is to a queue.
     Queue {
-        /// Its name without the stack's, as in `gg3-events`.
+        /// Holds the queue's name without the stack's name, as in `gg3-events`.
         queue: String,
     },
-    /// A subject that a newer version has recorded.
+    /// A newer version has recorded this subject.
     #[serde(other)]
     Unknown,
 }
 
 impl Subject {
-    /// Returns whether it belongs to this partner.
+    /// Returns true if the subject belongs to this partner.
     pub fn concerns(&self, wanted: &Provider) -> bool {
         match self {
             Self::Partner { provider }
@@ -178,31 +178,31 @@ impl fmt::Display for AuditId {
     }
 }
 
-/// Tells of one change by an operator.
+/// Holds the record of one change by an operator.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditRecord {
     /// Identifies the record.
     pub id: AuditId,
-    /// When the change was made, to the millisecond.
+    /// Says when the change was made, to the millisecond.
     pub at: Timestamp,
-    /// Who made it.
+    /// Names the author of the change.
     pub author: Author,
-    /// The tool through which it was made.
+    /// Names the tool that the author used.
     pub channel: Channel,
-    /// What was done.
+    /// Names the action.
     pub action: Action,
-    /// What was changed.
+    /// Names the changed thing.
     pub subject: Subject,
-    /// Why, if the operator said so.
+    /// Gives the reason, if the operator gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Why>,
-    /// More about the change, by name. No secret is ever among it.
+    /// Maps the names of further details to their texts. It never holds a secret.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<String, String>,
 }
 
 impl AuditRecord {
-    /// Adds a detail. What exceeds [`MAX_DETAIL_BYTES`] is cut off and ends in `…`.
+    /// Adds a detail. A text of more than [`MAX_DETAIL_BYTES`] bytes is cut and ends in `…`.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl fmt::Display) -> Self {
         let mut text = value.to_string();
@@ -224,7 +224,7 @@ impl AuditRecord {
         self.at.saturating_add((AUDIT_KEPT_DAYS * 24).hours()).unwrap_or(Timestamp::MAX).as_second()
     }
 
-    /// Returns whether the record has expired, though it may still be stored: DynamoDB deletes within days.
+    /// Returns true if the record has expired. It may still be stored, because DynamoDB deletes within days.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at() <= now.as_second()
     }
@@ -235,24 +235,24 @@ pub fn day(at: Timestamp) -> Date {
     TimeZone::UTC.to_datetime(at).date()
 }
 
-/// One command or request of an operator, which may make several changes.
+/// Describes one command or request of an operator, which may make several changes.
 #[derive(Debug)]
 pub struct Operation {
     author: Author,
     channel: Channel,
     why: Option<Why>,
     id: [u8; 8],
-    /// How many records it has made.
+    /// Counts the records of this operation.
     records: AtomicU32,
 }
 
 impl Operation {
-    /// Begins an operation of this author. `random` MUST be random: it tells operations apart.
+    /// Begins an operation of this author. `random` MUST be random, because it tells operations apart.
     pub fn new(author: Author, channel: Channel, why: Option<Why>, random: [u8; 8]) -> Self {
         Self { author, channel, why, id: random, records: AtomicU32::new(0) }
     }
 
-    /// Makes the record of one change. A change that is tried again keeps the record that was made for it.
+    /// Makes the record of one change. Keep the record for repeated tries of the same change.
     pub fn record(&self, at: Timestamp, action: Action, subject: Subject) -> AuditRecord {
         let number = self.records.fetch_add(1, Ordering::Relaxed);
         AuditRecord {

@@ -6,9 +6,9 @@
 //!   the agreed thing there.
 //! - [`outbound`]: a partner's user comes to GG3 and reaches a campaign's goal, and a webhook tells the partner.
 //! - [`partner`]: the file with everything that was agreed with a partner, for both flows.
-//! - [`audit`]: who changed something by hand, when and why, for both flows.
+//! - [`audit`]: records of operators' changes to both flows.
 //! - [`lookup`]: where stored things of both flows are found again.
-//! - [`values`]: what all of them are written in, such as ids, money, time and signatures.
+//! - [`values`]: the types that all of them use, such as ids, money, time and signatures.
 //!
 //! Imports point one way: `lookup` and `partner` use the flows, the flows use `values`, and no flow uses the other.
 //!

@@ -41,7 +41,7 @@ pub enum Subject {
     User(UserId),
     /// Finds everything about one click id.
     Click(ClickId),
-    /// Finds everything about one of a partner's users whom it sent to GG3.
+    /// Finds everything about a user that a partner sent to GG3.
     PartnerUser(Provider, PartnerUserId),
 }
 

@@ -36,6 +36,9 @@ pub struct PartnerFile {
     /// Gives the partner's name for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
+    /// Names the sender whose preset was merged into this file: the software that makes the partner's calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sender: Option<String>,
     /// Holds what was agreed about its postbacks.
     #[serde(default)]
     pub postback: PostbackFile,

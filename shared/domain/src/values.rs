@@ -1,4 +1,4 @@
-//! Holds what both flows are written in. Nothing here knows a flow.
+//! Holds the types that both flows use. Nothing here knows a flow.
 
 pub mod config_fault;
 pub(crate) mod digest;

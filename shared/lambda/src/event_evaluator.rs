@@ -87,7 +87,7 @@ fn timing(env: &mut Environment) -> (Duration, Timing) {
     let max_ahead = seconds("EVENT_MAX_AHEAD_SECONDS", standard.max_ahead());
     let lead = seconds("CAMPAIGN_LEAD_SECONDS", standard.lead());
     if poll * 2 > max_age {
-        // Otherwise a catalogue could grow too old between the poll and its use.
+        // With a slower poll, a catalogue could grow too old between the poll and its use.
         env.fault("CATALOGUE_POLL_SECONDS must be at most half of CATALOGUE_MAX_AGE_SECONDS");
     }
     let timing = Timing::try_new(lead, max_age, max_ahead).unwrap_or_else(|fault| {

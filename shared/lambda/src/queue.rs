@@ -35,7 +35,7 @@ pub struct Message {
     pub id: String,
     /// Holds the whole body.
     pub body: String,
-    /// Says when SQS received the message. SQS always says so; without its word it would be the present instant.
+    /// Says when SQS received the message, or is the present instant if SQS does not say so.
     pub received_at: UnixMillis,
 }
 

@@ -35,7 +35,7 @@ use crate::{
 /// Keeps part of the function's time, after the last operation, for its answer.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// Limits from below the time of an operation that is worth starting.
+/// Gives the shortest time for which an operation is worth starting.
 const LEAST_OPERATION: Duration = Duration::from_millis(500);
 
 /// Handles batches of webhook messages.

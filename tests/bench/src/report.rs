@@ -100,7 +100,7 @@ fn information(page: &mut String, figures: &[Figure]) {
 /// Writes how many instructions `postback` needs, compared with the bare function with our allocator's setting.
 fn difference(page: &mut String, results: &Results) {
     page.push_str(
-        "\n## What `postback` does beyond the bare function\n\nIt hashes a token, checks a click id's HMAC, parses and \
+        "\n## The work of `postback` beyond the bare function\n\nIt hashes a token, checks a click id's HMAC, parses and \
          checks seven parameters, makes a receipt, and tells a duplicate from a conflict. It also runs with \
          `GLIBC_TUNABLES` of `template.yaml`, which keeps more freed memory ready",
     );
@@ -199,7 +199,7 @@ fn webhooks(page: &mut String, results: &Results) {
 
 fn money(page: &mut String, costs: &[Cost]) {
     page.push_str(
-        "\n## What a million costs\n\nIn dollars, us-east-1, arm64, on demand, 256 MB. The time is the warm median measured here, \
+        "\n## The cost of a million\n\nIn dollars, us-east-1, arm64, on demand, 256 MB. The time is the warm median measured here, \
          rounded up as AWS bills it. AWS's own services take milliseconds to answer; the last column gives the cost of \
          each additional one.\n\n\
          | a million | billed, ms | API | invocations | time | DynamoDB | SQS | logs | **total** | per additional ms |\n\

@@ -4,7 +4,7 @@ use std::{fs, time::Duration};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use serde_json::Value;
-use tests::runtime_api::{Function, Outcome, Settings};
+use tests::runtime_api::{Function, InvocationEnding, Settings};
 
 use crate::{job::Job, world::World};
 
@@ -35,7 +35,7 @@ impl Sandbox {
     pub async fn invoke(&self, event: &Value) -> Result<(Duration, Value)> {
         let invocation = self.function.invoke(event).await;
         match invocation.outcome {
-            Outcome::Response(answer) => Ok((invocation.took, answer)),
+            InvocationEnding::Response(answer) => Ok((invocation.took, answer)),
             other => bail!("the function did not answer: {other:?}; it logged {:?}", self.function.logs().last()),
         }
     }

@@ -40,7 +40,7 @@ pub(crate) struct Postback {
 
 /// Holds a call with its final answer.
 #[derive(Debug, Clone)]
-pub(crate) struct Answered {
+pub(crate) struct AnsweredCall {
     pub(crate) postback: Postback,
     pub(crate) status: u64,
     pub(crate) body: Value,
@@ -78,8 +78,8 @@ pub(crate) fn story(world: &World, dice: &mut Rng, transactions: u64) -> Vec<Pos
 
 /// Holds the results of all calls.
 #[derive(Default)]
-pub(crate) struct Outcome {
-    pub(crate) answered: Mutex<Vec<Answered>>,
+pub(crate) struct CallResults {
+    pub(crate) answered: Mutex<Vec<AnsweredCall>>,
     /// Counts the requests that were sent, repeats included.
     pub(crate) requests: AtomicU64,
     /// Counts the requests that had no final answer.
@@ -93,7 +93,7 @@ pub(crate) async fn send(
     world: Arc<World>,
     worker: Arc<Worker>,
     waiting: Arc<Mutex<VecDeque<Postback>>>,
-    outcome: Arc<Outcome>,
+    outcome: Arc<CallResults>,
 ) {
     loop {
         let Some(postback) = waiting.lock().unwrap().pop_front() else { return };
@@ -105,7 +105,7 @@ pub(crate) async fn send(
                 Came::Answer(answer) => match answer["statusCode"].as_u64() {
                     Some(status @ (200 | 409)) => {
                         let body = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
-                        outcome.answered.lock().unwrap().push(Answered { postback, status, body });
+                        outcome.answered.lock().unwrap().push(AnsweredCall { postback, status, body });
                         break;
                     }
                     Some(503) => {}

@@ -15,7 +15,7 @@ use crate::{
     faults::Tally,
     ledger::{Conversions, Deliveries, Ledger},
     partners,
-    postbacks::{self, Outcome},
+    postbacks::{self, CallResults},
     pump::{self, Seen},
     worker::Worker,
     world::{World, now_ms},
@@ -30,13 +30,13 @@ const CALLERS: usize = 6;
 /// Counts how many times in a row the queues must be seen empty.
 const RESTS: u32 = 4;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-const TELL_EVERY: Duration = Duration::from_secs(10);
+const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// Holds the parts of a run that work in the background.
 struct Going {
     world: Arc<World>,
     seen: Arc<Seen>,
-    outcome: Arc<Outcome>,
+    outcome: Arc<CallResults>,
     callers: Vec<JoinHandle<()>>,
     pumps: Vec<JoinHandle<Worker>>,
     postbacks: Vec<Arc<Worker>>,
@@ -93,7 +93,7 @@ async fn until_all_events_are_past(world: &World) {
 
 impl Going {
     async fn start(world: &Arc<World>, seed: u64, tally: &Tally, calls: Vec<postbacks::Postback>) -> Self {
-        let (noted, outcome) = (Arc::new(Seen::default()), Arc::new(Outcome::default()));
+        let (noted, outcome) = (Arc::new(Seen::default()), Arc::new(CallResults::default()));
         let endpoint = world.stack.aws_endpoint_url.clone();
         let start = async |function: &str, name: String| {
             Worker::start(&endpoint, seed, &name, tally, |endpoint| world.settings(function, endpoint)).await
@@ -124,7 +124,7 @@ impl Going {
     /// Waits until every call is answered, every record relayed and every queue empty. Returns false if that takes
     /// too long.
     async fn until_at_rest(&mut self, within: Duration) -> bool {
-        let (begun, mut told, mut rests) = (Instant::now(), Instant::now(), 0);
+        let (begun, mut reported, mut rests) = (Instant::now(), Instant::now(), 0);
         while begun.elapsed() < within {
             assert!(!self.pumps.iter().any(JoinHandle::is_finished), "a pump has ended; see its message above");
             let waiting = self.waiting().await;
@@ -132,8 +132,8 @@ impl Going {
             if rests == RESTS {
                 return true;
             }
-            if told.elapsed() > TELL_EVERY {
-                told = Instant::now();
+            if reported.elapsed() > REPORT_EVERY {
+                reported = Instant::now();
                 eprintln!("{:>4} s, waiting: {waiting:?}", begun.elapsed().as_secs());
             }
             tokio::time::sleep(LOOK_EVERY).await;

@@ -11,7 +11,7 @@ use std::{
 use serde_json::Value;
 use tests::{
     proxy::Proxy,
-    runtime_api::{Function, Outcome, Settings},
+    runtime_api::{Function, InvocationEnding, Settings},
 };
 use tokio::sync::mpsc;
 
@@ -72,11 +72,11 @@ impl Worker {
             let function = self.standing().await;
             let invocation = function.invoke(event).await;
             match invocation.outcome {
-                Outcome::Response(answer) => return Came::Answer(answer),
-                Outcome::FunctionError(error) => return Came::Failed(error),
+                InvocationEnding::Response(answer) => return Came::Answer(answer),
+                InvocationEnding::FunctionError(error) => return Came::Failed(error),
                 // The process died before it got the event. Lambda would give the event to another sandbox.
-                Outcome::Died(_) if invocation.took.is_zero() => self.bury(&function),
-                Outcome::Died(_) | Outcome::TimedOut => {
+                InvocationEnding::Died(_) if invocation.took.is_zero() => self.bury(&function),
+                InvocationEnding::Died(_) | InvocationEnding::TimedOut => {
                     self.bury(&function);
                     return Came::Died;
                 }

@@ -187,8 +187,8 @@ impl World {
         for partner in applied["partners"].as_array().unwrap() {
             let provider = partner["provider"].as_str().unwrap().to_owned();
             let secret = partner["webhook_secret"].as_str().unwrap().parse().unwrap();
-            let told = tests::partner_simulator::Script::secrets([secret]);
-            self.stack.partner_simulator().tell(&provider, &told).await;
+            let script = tests::partner_simulator::Script::secrets([secret]);
+            self.stack.partner_simulator().set_script(&provider, &script).await;
             self.tokens.insert(provider, partner["token"].as_str().unwrap().to_owned());
         }
         self.read_beginnings().await;

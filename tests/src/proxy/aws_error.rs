@@ -9,7 +9,7 @@ use hyper::Response;
 use serde_json::{Value, json};
 
 use super::{Call, Service};
-use crate::loopback::Answer;
+use crate::loopback::WholeResponse;
 
 /// Describes an AWS error that a plan gives to a client.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,7 +75,7 @@ impl AwsError {
     }
 
     /// Returns the HTTP answer to this call.
-    pub(super) fn answer(&self, call: &Call) -> Answer {
+    pub(super) fn answer(&self, call: &Call) -> WholeResponse {
         let model = self.model.unwrap_or(match call.service {
             Service::DynamoDb => "com.amazonaws.dynamodb.v20120810",
             Service::Sqs => "com.amazonaws.sqs",

@@ -27,7 +27,7 @@ pub struct Call {
     /// Says whether the service has answered, whatever the client got.
     pub reached_service: bool,
     /// Says what the client got.
-    pub outcome: Outcome,
+    pub outcome: CallEnding,
 }
 
 /// Names the service of a call.
@@ -43,7 +43,7 @@ pub enum Service {
 
 /// Says what a client got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CallEnding {
     /// The client has got nothing yet.
     UnderWay,
     /// The client got an answer with this status, from the service or from the plan.
@@ -95,7 +95,7 @@ impl Call {
             body,
             at,
             reached_service: false,
-            outcome: Outcome::UnderWay,
+            outcome: CallEnding::UnderWay,
         }
     }
 }

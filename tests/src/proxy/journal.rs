@@ -10,7 +10,7 @@ use std::{
 use hyper::{body::Bytes, http::request::Parts};
 use tokio::sync::watch;
 
-use super::{Action, Call, CallFilter, Gate, Outcome, Service};
+use super::{Action, Call, CallEnding, CallFilter, Gate, Service};
 
 pub(super) type Plan = Box<dyn FnMut(&Call) -> Action + Send>;
 
@@ -88,7 +88,7 @@ impl Journal {
         self.change(call, |call| call.reached_service = true);
     }
 
-    pub(super) fn ended(&self, call: &Call, outcome: Outcome) {
+    pub(super) fn ended(&self, call: &Call, outcome: CallEnding) {
         self.change(call, |call| call.outcome = outcome);
         self.under_way.send_modify(|count| *count -= 1);
     }

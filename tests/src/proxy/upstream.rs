@@ -9,7 +9,7 @@ use hyper::{
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use crate::loopback::Answer;
+use crate::loopback::WholeResponse;
 
 /// Says why the service gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -34,7 +34,7 @@ impl Upstream {
         Self { authority, connection: None }
     }
 
-    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer, Unanswered> {
+    pub(super) async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<WholeResponse, Unanswered> {
         let open = match self.connection.take() {
             Some(mut open) => open.ready().await.is_ok().then_some(open),
             None => None,

@@ -13,7 +13,7 @@ use hyper::{
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, oneshot, watch};
 
-use crate::loopback::{Answer, Cut};
+use crate::loopback::{Cut, WholeResponse};
 
 /// Describes one event on its way to a function.
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Api {
         answer
     }
 
-    pub(super) async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<Answer, Cut> {
+    pub(super) async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Result<WholeResponse, Cut> {
         let (parts, body) = request.into_parts();
         let route = parts.uri.path().strip_prefix("/2018-06-01/runtime/").unwrap_or_default();
         let segments: Vec<_> = route.split('/').collect();
@@ -93,7 +93,7 @@ impl Api {
         }
     }
 
-    async fn next(&self) -> Result<Answer, Cut> {
+    async fn next(&self) -> Result<WholeResponse, Cut> {
         let (poll, event) = oneshot::channel();
         self.first_poll.get_or_init(Instant::now);
         self.polls.send(poll).map_err(|_| Cut)?;
@@ -111,7 +111,7 @@ impl Api {
         Ok(answer.expect("the headers are valid"))
     }
 
-    async fn posted(&self, request_id: &str, body: Incoming, is_error: bool) -> Result<Answer, Cut> {
+    async fn posted(&self, request_id: &str, body: Incoming, is_error: bool) -> Result<WholeResponse, Cut> {
         let body = whole(body).await?;
         let waiting = self.under_way.lock().unwrap().take_if(|(id, _)| id == request_id);
         let Some((_, waiting)) = waiting else {
@@ -132,15 +132,15 @@ async fn whole(body: Incoming) -> Result<Bytes, Cut> {
     Ok(body.collect().await.map_err(|_| Cut)?.to_bytes())
 }
 
-fn accepted() -> Answer {
+fn accepted() -> WholeResponse {
     answer(StatusCode::ACCEPTED, &json!({"status": "OK"}))
 }
 
-fn refusal(status: StatusCode, error_type: &str) -> Answer {
+fn refusal(status: StatusCode, error_type: &str) -> WholeResponse {
     answer(status, &json!({"errorMessage": "not in the Runtime API's contract", "errorType": error_type}))
 }
 
-fn answer(status: StatusCode, body: &Value) -> Answer {
+fn answer(status: StatusCode, body: &Value) -> WholeResponse {
     let answer = Response::builder().status(status).header("Content-Type", "application/json");
     answer.body(Full::new(body.to_string().into())).expect("the headers are valid")
 }

@@ -45,7 +45,7 @@ struct Turn {
 #[derive(Debug, Clone)]
 pub struct Invocation {
     /// Says how the invocation ended.
-    pub outcome: Outcome,
+    pub outcome: InvocationEnding,
     /// Holds the time from sending the event to receiving the whole answer, or to learning that there is none. Init is
     /// excluded.
     pub took: Duration,
@@ -53,7 +53,7 @@ pub struct Invocation {
 
 /// Says how an invocation ended.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Outcome {
+pub enum InvocationEnding {
     /// The function answered. A body that is not JSON is given as a string.
     Response(Value),
     /// The handler failed or panicked and reported `{"errorType": …, "errorMessage": …}`.
@@ -68,7 +68,7 @@ impl Invocation {
     /// Returns the function's answer. Panics with the outcome if there is none.
     pub fn response(self) -> Value {
         match self.outcome {
-            Outcome::Response(value) => value,
+            InvocationEnding::Response(value) => value,
             other => panic!("the function gave no response: {other:?}"),
         }
     }
@@ -118,7 +118,7 @@ impl Function {
             let poll = match self.ready(&mut turn).await {
                 Ok(()) => turn.ready.take().expect("`ready` leaves a poll"),
                 Err(StartFailure::Died { status, .. }) => {
-                    return Invocation { outcome: Outcome::Died(status), took: Duration::ZERO };
+                    return Invocation { outcome: InvocationEnding::Died(status), took: Duration::ZERO };
                 }
                 Err(failure) => panic!("{failure}"),
             };
@@ -133,12 +133,12 @@ impl Function {
                 biased;
                 Ok(posted) = answer => Invocation::posted(posted, handed_over),
                 status = self.process.ended() => {
-                    Invocation { outcome: Outcome::Died(status), took: handed_over.elapsed() }
+                    Invocation { outcome: InvocationEnding::Died(status), took: handed_over.elapsed() }
                 }
                 () = tokio::time::sleep(self.settings.timeout) => {
                     let took = handed_over.elapsed();
                     self.kill().await;
-                    Invocation { outcome: Outcome::TimedOut, took }
+                    Invocation { outcome: InvocationEnding::TimedOut, took }
                 }
             };
         }
@@ -209,7 +209,7 @@ impl Drop for Function {
 impl Invocation {
     fn posted(Posted { body, is_error, at }: Posted, handed_over: Instant) -> Self {
         let body = parse(&body);
-        let outcome = if is_error { Outcome::FunctionError(body) } else { Outcome::Response(body) };
+        let outcome = if is_error { InvocationEnding::FunctionError(body) } else { InvocationEnding::Response(body) };
         Self { outcome, took: at.saturating_duration_since(handed_over) }
     }
 }

@@ -60,7 +60,7 @@ impl Settings {
         self
     }
 
-    /// Sets the memory that the function is told it has, in MB. Nothing enforces it.
+    /// Sets the memory that the function's environment states, in MB. Nothing enforces it.
     #[must_use]
     pub fn memory_mb(mut self, memory_mb: u32) -> Self {
         self.memory_mb = memory_mb;

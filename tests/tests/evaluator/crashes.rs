@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tests::{fresh, proxy::Call, runtime_api::Outcome};
+use tests::{fresh, proxy::Call, runtime_api::InvocationEnding};
 
 use crate::{
     events::{completed, opened},
@@ -45,20 +45,20 @@ async fn a_kill_at_any_call_does_not_change_the_outcome() {
                 }
                 hit
             });
-            assert!(meant(&hit) && matches!(invocation.outcome, Outcome::Died(_)), "{invocation:?}");
+            assert!(meant(&hit) && matches!(invocation.outcome, InvocationEnding::Died(_)), "{invocation:?}");
             proxy.settled().await;
             let (_proxy, function) = fixture.behind_a_proxy().await;
             assert_eq!(evaluate(&function, &events).await, [0; 0]);
 
-            let told = format!("{step}, after: {after}");
+            let case = format!("{step}, after: {after}");
             let owed = ["evaluator-a", "evaluator-b"].map(|name| (user.clone(), name.to_owned(), "quest".to_owned()));
-            assert_eq!(fixture.deliveries_of(&user).await, BTreeSet::from(owed), "{told}");
+            assert_eq!(fixture.deliveries_of(&user).await, BTreeSet::from(owed), "{case}");
             for provider in ["evaluator-a", "evaluator-b"] {
                 let sent = fixture.messages(&delivery_id(provider, "quest", &user)).await;
-                assert!((1..=2).contains(&sent.len()), "{told}: {sent:?}");
+                assert!((1..=2).contains(&sent.len()), "{case}: {sent:?}");
             }
             let stored = fixture.participant(&user).await.participant;
-            assert_eq!(stored.reached().count(), 2, "{told}");
+            assert_eq!(stored.reached().count(), 2, "{case}");
             assert!(fixture.dead_letter(&broken).await.contains("quest_id: Missing"));
             // Repeating the events changes nothing.
             proxy.take_calls();

@@ -118,8 +118,8 @@ async fn a_malformed_event_is_set_aside_without_its_neighbours() {
         (future, "occurred_at: InTheFuture"),
         (stranger, "tracking.provider: UnknownProvider"),
     ] {
-        let told = fixture.dead_letter(&body).await;
-        assert!(told.contains(reason), "{told}");
+        let letter = fixture.dead_letter(&body).await;
+        assert!(letter.contains(reason), "{letter}");
     }
     function.kill().await;
     let logs = function.logs();
@@ -197,7 +197,7 @@ async fn a_failed_read_fails_exactly_the_users_that_it_concerns() {
         READ_ALL => Action::Answer(answer.clone()),
         _ => Action::Forward,
     });
-    // The evaluator is told that the other user is new, which is wrong. Its write fails, and it starts over.
+    // The answer leaves out the other user, so the evaluator takes that user for new. Its write fails, and it starts over.
     assert_eq!(evaluate(&function, &batch).await, [0; 0]);
     assert_eq!(fixture.messages(&delivery_id("evaluator-a", "quest", &user)).await.len(), 1);
 }

@@ -49,18 +49,6 @@ async fn a_partners_own_parameter_names_work_in_links_and_postbacks() {
 }
 
 #[tokio::test]
-async fn a_landing_pages_query_and_fragment_survive() {
-    let fixture = Fixture::new();
-    let link = fixture.stack.partner("globex").landings["shop"].clone();
-    let location = fixture.send(fixture.http.get(link)).await.location.unwrap();
-    assert!(
-        location.starts_with("https://shop.example.com/start?utm_source=gg3&user_id=12345&click_id="),
-        "{location}"
-    );
-    assert!(location.ends_with("#offers"), "{location}");
-}
-
-#[tokio::test]
 async fn a_link_that_is_not_ours_leads_nowhere() {
     let fixture = Fixture::new();
     let link = fixture.stack.partner("acme").landings["welcome"].clone();

@@ -7,7 +7,7 @@ use serde_json::Value;
 use tests::{
     payload::HttpRequest,
     proxy::{Action, Call, Proxy},
-    runtime_api::{Function, Outcome, Settings},
+    runtime_api::{Function, InvocationEnding, Settings},
 };
 
 use crate::fixture::{Fixture, fresh, sample};
@@ -218,7 +218,7 @@ async fn a_resend_after_a_kill_gets_the_originals_receipt() {
         rig.function.kill().await;
         written.open();
     });
-    assert!(matches!(invocation.outcome, Outcome::Died(_)), "{invocation:?}");
+    assert!(matches!(invocation.outcome, InvocationEnding::Died(_)), "{invocation:?}");
     let again = Rig { function: rig.settings.spawn().await, ..rig };
     let (status, body) = again.call(&query).await;
     assert_eq!((status, body["status"].as_str()), (200, Some("duplicate")));
@@ -250,7 +250,7 @@ async fn a_payload_of_another_kind_fails_its_invocation_alone() {
     let rig = Rig::warm().await;
     for payload in OTHER_PAYLOADS {
         let outcome = rig.function.invoke_raw(payload).await.outcome;
-        let Outcome::FunctionError(error) = outcome else { panic!("{payload} ended as {outcome:?}") };
+        let InvocationEnding::FunctionError(error) = outcome else { panic!("{payload} ended as {outcome:?}") };
         assert!(error["errorMessage"].as_str().unwrap().contains("PayloadFormatVersion"), "{error}");
     }
     assert_eq!(rig.call(&sample(&fresh("t"))).await.0, 200);

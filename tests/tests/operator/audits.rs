@@ -1,19 +1,18 @@
-//! Every change by an operator leaves a record of who made it and why.
+//! Tests that each change by an operator leaves a record with its author and reason.
 
 use serde_json::Value;
 use tests::stack::Stack;
 
 use crate::{
-    command::postbackctl,
+    command::{eventually, postbackctl},
     fixture::{Fixture, fresh, sample},
-    lists::eventually,
     partner::Partner,
 };
 
-/// The author of every change in tests: the caller of the local AWS, which takes any credentials.
+/// Names the author of every change in tests: the caller of the local AWS, which accepts any credentials.
 const AUTHOR: &str = "arn:aws:iam::000000000000:root";
 
-/// What was done to this partner, the newest first: each action, and why.
+/// Returns the action and the reason of each record of this partner, newest first.
 fn records(stack: &Stack, partner: &str) -> Vec<(String, Value)> {
     let listed = postbackctl(stack, &["audit", "--provider", partner, "--json"]).json();
     let record = |record: &Value| {
@@ -34,7 +33,7 @@ async fn a_changing_command_leaves_its_record_with_arn_and_why() {
     assert_eq!(rotated.code, Some(0), "{}", rotated.err);
     let rotation = || ("rotate_secret".to_owned(), Value::from("the token leaked"));
     assert_eq!(records(&fixture.stack, &partner.name), [rotation(), created()]);
-    // A command that is refused changes nothing and leaves no record.
+    // A refused command changes nothing and leaves no record.
     let refused = postbackctl(&fixture.stack, &["rotate", &partner.name, "--why", "once more"]);
     assert_eq!(refused.code, Some(1), "{}", refused.err);
     assert_eq!(records(&fixture.stack, &partner.name).len(), 2);
@@ -48,7 +47,7 @@ async fn a_changing_command_leaves_its_record_with_arn_and_why() {
     for _ in 0..2 {
         postbackctl(&fixture.stack, &[&resolve[..], &["--why", "ticket 7", "--json"]].concat()).json();
     }
-    // The second command found that it was accepted already, changed nothing, and left no record.
+    // The second command finds the conflict already accepted, changes nothing and leaves no record.
     let accepted = || ("accept_conflict".to_owned(), Value::from("ticket 7"));
     assert_eq!(records(&fixture.stack, &partner.name), [accepted(), rotation(), created()]);
 

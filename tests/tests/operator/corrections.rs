@@ -1,4 +1,4 @@
-//! A partner complains that a conflict is right, and an operator accepts it as a correction.
+//! Tests corrections: a partner says that a conflict is right, and an operator accepts it.
 
 use std::{path::Path, time::Duration};
 
@@ -28,9 +28,8 @@ use tests::{
 };
 
 use crate::{
-    command::{postbackctl, postbackctl_through},
+    command::{eventually, postbackctl, postbackctl_through},
     fixture::{Conversions, Fixture, fresh, sample},
-    lists::eventually,
     partner::Partner,
 };
 
@@ -39,7 +38,7 @@ fn schema() -> jsonschema::Validator {
     jsonschema::validator_for(&serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()).unwrap()
 }
 
-/// The content id of the document's sample under this transaction, with another amount.
+/// Returns the content id of the document's sample with this transaction and amount.
 fn content_key(transaction: &str, amount: &str) -> ContentKey {
     let json = serde_json::json!({
         "user_id": "12345", "click_id": "67890", "currency": "USD", "amount_decimal": amount,
@@ -61,7 +60,7 @@ fn resolve(stack: &Stack, transaction: &str, key: &ContentKey, how: &str) -> Val
     postbackctl(stack, &resolve).json()
 }
 
-/// All conversions of this transaction, once there are so many.
+/// Waits until this number of conversions of the transaction has arrived, and returns all of them.
 async fn conversions(transaction: &str, count: usize) -> Vec<Value> {
     for _ in 0..600 {
         let arrived = Conversions::shared().of("acme", transaction).await;
@@ -80,22 +79,22 @@ async fn stored(stack: &Stack, key: &ContentKey) -> RefusalItem {
 }
 
 #[tokio::test]
-async fn an_accepted_conflict_is_a_correction_that_gg3_gets_and_that_the_partners_resend_is_a_duplicate_of() {
+async fn an_accepted_conflict_corrects_and_its_resend_is_a_duplicate() {
     let (fixture, transaction) = (Fixture::new(), fresh("t"));
     let original = fixture.postback("acme", &sample(&transaction)).await;
     let corrected = |amount: &str| sample(&transaction).replace("100.00", amount);
     assert_eq!(fixture.postback("acme", &corrected("90")).await.status, 409);
     let key = content_key(&transaction, "90");
-    let told = resolve(&fixture.stack, &transaction, &key, "--accept");
-    assert_eq!((told["outcome"].as_str(), told["correction"].as_u64()), (Some("accepted"), Some(1)));
+    let report = resolve(&fixture.stack, &transaction, &key, "--accept");
+    assert_eq!((report["outcome"].as_str(), report["correction"].as_u64()), (Some("accepted"), Some(1)));
 
     let resend = fixture.postback("acme", &corrected("90.0")).await;
     assert_eq!((resend.status, resend.text("status")), (200, "duplicate"));
-    assert_eq!(resend.body["receipt_id"], told["receipt"]["receipt_id"]);
+    assert_eq!(resend.body["receipt_id"], report["receipt"]["receipt_id"]);
     let again = fixture.postback("acme", &sample(&transaction)).await;
     assert_eq!((again.text("status"), &again.body["receipt_id"]), ("duplicate", &original.body["receipt_id"]));
 
-    // Repeated, it changes nothing; a second correction names the original as well.
+    // A repeated acceptance changes nothing. A second correction names the original too.
     assert_eq!(resolve(&fixture.stack, &transaction, &key, "--accept")["outcome"], "accepted_before");
     assert_eq!(fixture.postback("acme", &corrected("80")).await.status, 409);
     let second = resolve(&fixture.stack, &transaction, &content_key(&transaction, "80"), "--accept");
@@ -117,7 +116,7 @@ async fn an_accepted_conflict_is_a_correction_that_gg3_gets_and_that_the_partner
 }
 
 #[tokio::test]
-async fn after_a_correction_a_later_conflict_is_told_by_what_stands_now() {
+async fn a_later_conflict_is_compared_with_the_correction() {
     let fixture = Fixture::new();
     let (partner, transaction) = (Partner::with_token(&fixture.stack, ""), fresh("t"));
     let command = |arguments: &[&str]| postbackctl(&fixture.stack, arguments);
@@ -136,9 +135,9 @@ async fn after_a_correction_a_later_conflict_is_told_by_what_stands_now() {
     assert_eq!(partner.postback(&fixture, &corrected("90")).await.status, 409);
     let first = open(1).await;
     assert_eq!(first["conflicts"][0]["standing_correction"], Value::Null);
-    let told = resolve(&first, "--accept", &["--json"]).json();
-    let receipt = told["receipt"]["receipt_id"].as_str().unwrap();
-    assert_eq!(told["standing_correction"], serde_json::json!({"number": 1, "receipt_id": receipt}));
+    let report = resolve(&first, "--accept", &["--json"]).json();
+    let receipt = report["receipt"]["receipt_id"].as_str().unwrap();
+    assert_eq!(report["standing_correction"], serde_json::json!({"number": 1, "receipt_id": receipt}));
 
     assert_eq!(partner.postback(&fixture, &corrected("80")).await.status, 409);
     let later = open(1).await;
@@ -151,7 +150,7 @@ async fn after_a_correction_a_later_conflict_is_told_by_what_stands_now() {
     let lines = ["correction 1 stands since", receipt, "90 stands, 80 came", "the original said 100.00, 80 came"];
     let conflicts = command(&["conflicts", "--provider", &partner.name]).out;
     let traced = command(&["trace", "--provider", &partner.name, "--transaction", &transaction]).out;
-    // What was refused and would contradict it is told by the same.
+    // A refusal that would conflict is compared with the correction too.
     let refused = corrected("70").replace("USD", "WOOF");
     assert_eq!(partner.postback(&fixture, &refused).await.status, 400);
     partner.apply(&fixture.stack, "postback:\n  currencies: [WOOF]\n");
@@ -159,11 +158,11 @@ async fn after_a_correction_a_later_conflict_is_told_by_what_stands_now() {
     let found = eventually(&fixture.stack, &refusals, |found| found["refusals"][0].is_object()).await;
     let resubmitted =
         command(&["refusals", "resubmit", found["refusals"][0]["provider_content"].as_str().unwrap()]).out;
-    for (said, sent) in [(&conflicts, "80"), (&traced, "80"), (&resubmitted, "70")] {
+    for (output, sent) in [(&conflicts, "80"), (&traced, "80"), (&resubmitted, "70")] {
         for line in lines {
-            assert!(said.contains(&line.replace("80", sent)), "{line}: {said}");
+            assert!(output.contains(&line.replace("80", sent)), "{line}: {output}");
         }
-        assert!(!said.contains("100.00 stands"), "{said}");
+        assert!(!output.contains("100.00 stands"), "{output}");
     }
     assert!(resubmitted.contains("currency: USD stands, WOOF came"), "{resubmitted}");
 
@@ -172,7 +171,7 @@ async fn after_a_correction_a_later_conflict_is_told_by_what_stands_now() {
 }
 
 #[tokio::test]
-async fn where_the_original_is_kept_the_conflict_expires_unless_it_comes_again_and_an_accepted_one_never_does() {
+async fn only_a_conflict_whose_original_was_kept_expires() {
     let (fixture, transaction) = (Fixture::new(), fresh("t"));
     fixture.postback("acme", &sample(&transaction)).await;
     let sent = sample(&transaction).replace("100.00", "90");
@@ -196,7 +195,7 @@ async fn where_the_original_is_kept_the_conflict_expires_unless_it_comes_again_a
 }
 
 #[tokio::test]
-async fn of_many_operators_who_accept_two_conflicts_of_one_transaction_each_conflict_becomes_one_correction() {
+async fn concurrent_acceptances_make_one_correction_a_conflict() {
     let (fixture, transaction) = (Fixture::new(), fresh("t"));
     fixture.postback("acme", &sample(&transaction)).await;
     let mut keys = Vec::new();
@@ -228,7 +227,7 @@ async fn of_many_operators_who_accept_two_conflicts_of_one_transaction_each_conf
     let history = resolutions.history(&provider, &transaction).await.unwrap().unwrap();
     assert_eq!((history.stands().correction, history.next_place()), (2, 3));
 
-    // A place that is taken cannot be taken again, whoever has waited with it.
+    // A place that is taken cannot be taken again, even by an operator who read the transaction earlier.
     let receipt = Receipt {
         transaction_id: transaction.clone(),
         receipt_id: ReceiptId::from_random([99; 16]),
@@ -250,27 +249,27 @@ async fn of_many_operators_who_accept_two_conflicts_of_one_transaction_each_conf
 }
 
 #[tokio::test]
-async fn an_acceptance_whose_answer_is_lost_or_that_never_came_about_can_be_repeated_and_is_one_correction() {
+async fn a_failed_acceptance_can_be_repeated_and_corrects_once() {
     let fixture = Fixture::new();
     for action in [Action::CutAfter, Action::CutBefore, Action::Throttle] {
         let transaction = fresh("t");
         fixture.postback("acme", &sample(&transaction)).await;
         fixture.postback("acme", &sample(&transaction).replace("100.00", "90")).await;
         let (key, proxy) = (content_key(&transaction, "90"), Proxy::start(&fixture.stack.aws_endpoint_url).await);
-        // As often as the client repeats it.
+        // The same happens to each repetition by the client.
         proxy.on(move |call| if call.operation == "TransactWriteItems" { action.clone() } else { Action::Forward });
         let resolve = ["conflicts", "resolve", "acme", &transaction, key.as_str(), "--accept", "--yes", "--json"];
         postbackctl_through(&proxy, &fixture.stack, &resolve).await;
-        let told = postbackctl(&fixture.stack, &resolve).json();
+        let report = postbackctl(&fixture.stack, &resolve).json();
         let resend = fixture.postback("acme", &sample(&transaction).replace("100.00", "90")).await;
-        assert_eq!(resend.body["receipt_id"], told["receipt"]["receipt_id"]);
+        assert_eq!(resend.body["receipt_id"], report["receipt"]["receipt_id"]);
         let traced = postbackctl(&fixture.stack, &["trace", "--provider", "acme", "--transaction", &transaction]);
         assert_eq!(traced.out.matches("correction accepted").count(), 1, "{}", traced.out);
     }
 }
 
 #[tokio::test]
-async fn an_operator_who_is_not_asked_and_says_no_yes_changes_nothing() {
+async fn without_confirmation_no_conflict_is_resolved() {
     let (fixture, transaction) = (Fixture::new(), fresh("t"));
     fixture.postback("acme", &sample(&transaction)).await;
     fixture.postback("acme", &sample(&transaction).replace("100.00", "90")).await;

@@ -1,39 +1,22 @@
-//! Lists by partner and time, from the lookups that the streams' consumer writes.
+//! Tests lists by partner and time, which read the lookups.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
-use tests::{proxy::Proxy, stack::Stack};
+use tests::proxy::Proxy;
 
 use crate::{
-    command::{postbackctl, postbackctl_through},
+    command::{PATIENCE, eventually, postbackctl, postbackctl_through},
     fixture::{Fixture, fresh, sample},
     partner::Partner,
 };
-
-/// How long a listing may take to show what happened: the emulator polls streams about once a second.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// What the command says once that is wanted.
-pub(crate) async fn eventually(stack: &Stack, arguments: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
-    let begun = Instant::now();
-    loop {
-        let said = postbackctl(stack, arguments);
-        let found = serde_json::from_str(&said.out).unwrap_or(Value::Null);
-        if wanted(&found) {
-            return found;
-        }
-        assert!(begun.elapsed() < PATIENCE, "within {PATIENCE:?}, {arguments:?} said only {}{}", said.out, said.err);
-        tokio::time::sleep(Duration::from_millis(200)).await;
-    }
-}
 
 fn count(found: &Value, name: &str) -> usize {
     found[name].as_array().map_or(0, Vec::len)
 }
 
 #[tokio::test]
-async fn refusals_are_listed_newest_first_with_reasons_and_counts_a_page_at_a_time() {
+async fn refusals_are_listed_newest_first_page_by_page() {
     let fixture = Fixture::new();
     let partner = Partner::with_token(&fixture.stack, "");
     let queries: Vec<String> = (0..7).map(|n| format!("user_id=u-{n}&currency=usd")).collect();
@@ -46,7 +29,7 @@ async fn refusals_are_listed_newest_first_with_reasons_and_counts_a_page_at_a_ti
         let all = found["refusals"].as_array().unwrap();
         all.iter().map(|refusal| refusal["request"].as_str().unwrap().to_owned()).collect()
     };
-    // The first was seen again at last.
+    // The first query was sent again after all others.
     let newest_first: Vec<&String> = queries[..1].iter().chain(queries[1..].iter().rev()).collect();
     assert_eq!(requests(&whole).iter().collect::<Vec<_>>(), newest_first);
     assert_eq!((&whole["refusals"][0]["times"], &whole["refusals"][1]["times"]), (&2.into(), &1.into()));
@@ -71,7 +54,7 @@ async fn refusals_are_listed_newest_first_with_reasons_and_counts_a_page_at_a_ti
 }
 
 #[tokio::test]
-async fn a_list_asks_each_of_its_subjects_partitions_once_and_then_for_what_it_shows_and_never_scans() {
+async fn a_list_queries_each_partition_once_and_never_scans() {
     let fixture = Fixture::new();
     let partner = Partner::with_token(&fixture.stack, "");
     for n in 0..3 {
@@ -84,13 +67,13 @@ async fn a_list_asks_each_of_its_subjects_partitions_once_and_then_for_what_it_s
     assert_eq!(count(&found, "refusals"), 3);
     let mut operations: Vec<String> = proxy.take_calls().into_iter().map(|call| call.operation).collect();
     operations.sort();
-    // And one read that says whether there is such a partner.
+    // The GetItem checks that the partner exists.
     assert_eq!(operations[..2], ["BatchGetItem", "GetItem"]);
     assert_eq!(operations[2..], ["Query"; 32]);
 }
 
 #[tokio::test]
-async fn open_conflicts_are_listed_with_what_differs_until_they_are_resolved() {
+async fn unresolved_conflicts_are_listed_with_their_differences() {
     let fixture = Fixture::new();
     let (partner, transaction) = (Partner::with_token(&fixture.stack, ""), fresh("t"));
     partner.postback(&fixture, &sample(&transaction)).await;
@@ -109,13 +92,13 @@ async fn open_conflicts_are_listed_with_what_differs_until_they_are_resolved() {
     assert_eq!(postbackctl(&fixture.stack, &resolve).code, Some(0));
     let left = postbackctl(&fixture.stack, &list).json();
     assert_eq!((count(&left, "conflicts"), &left["conflicts"][0]["differences"][0]["sent"]), (1, &"90".into()));
-    // What comes again is open again.
+    // A conflict that is sent again is open again.
     partner.postback(&fixture, &sample(&transaction).replace("100.00", "80")).await;
     assert_eq!(count(&postbackctl(&fixture.stack, &list).json(), "conflicts"), 2);
 }
 
 #[tokio::test]
-async fn what_a_partner_sent_cannot_turn_the_text_beside_it_and_json_has_it_as_it_came() {
+async fn text_direction_characters_are_escaped_except_in_json() {
     let fixture = Fixture::new();
     let (partner, transaction) = (Partner::with_token(&fixture.stack, ""), fresh("t"));
     partner.postback(&fixture, &sample(&transaction)).await;
@@ -124,12 +107,12 @@ async fn what_a_partner_sent_cannot_turn_the_text_beside_it_and_json_has_it_as_i
     let list = ["conflicts", "--provider", &partner.name, "--json"];
     let found = eventually(&fixture.stack, &list, |found| count(found, "conflicts") == 1).await;
     assert_eq!(found["conflicts"][0]["content"]["user_id"], "ab\u{202e}cd");
-    let told = postbackctl(&fixture.stack, &list[..3]).out;
-    assert!(told.contains("ab\\u{202e}cd came") && !told.contains('\u{202e}'), "{told:?}");
+    let shown = postbackctl(&fixture.stack, &list[..3]).out;
+    assert!(shown.contains("ab\\u{202e}cd came") && !shown.contains('\u{202e}'), "{shown:?}");
 }
 
 #[tokio::test]
-async fn after_a_mend_a_refusal_is_sent_again_through_the_same_checks_and_recorded_once() {
+async fn a_resubmitted_refusal_is_checked_again_and_recorded_once() {
     let fixture = Fixture::new();
     let (partner, transaction) = (Partner::with_token(&fixture.stack, ""), fresh("t"));
     let query = sample(&transaction).replace("USD", "WOOF");
@@ -152,9 +135,9 @@ async fn after_a_mend_a_refusal_is_sent_again_through_the_same_checks_and_record
     assert_eq!(resubmit().json()["outcome"], "duplicate");
     assert_eq!(refusal(), marked);
     let receipt = accepted["details"]["receipt"]["receipt_id"].as_str().unwrap();
-    let told = postbackctl(&fixture.stack, &list[..3]).out;
-    assert!(told.contains("sent again at ") && told.contains(&format!("recorded: receipt {receipt}")), "{told}");
-    // The function takes what it has read for true for a second here.
+    let shown = postbackctl(&fixture.stack, &list[..3]).out;
+    assert!(shown.contains("sent again at ") && shown.contains(&format!("recorded: receipt {receipt}")), "{shown}");
+    // On the local stack the function uses a partner's configuration for one second before it reads it again.
     let begun = Instant::now();
     let reply = loop {
         let reply = partner.postback(&fixture, &query).await;

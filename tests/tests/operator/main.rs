@@ -1,4 +1,4 @@
-//! The operator's command against the running stack: complaints, corrections and listings of both flows.
+//! Tests the operator's command against the running stack.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
@@ -6,7 +6,7 @@ mod audits;
 mod command;
 mod corrections;
 mod credentials;
-#[allow(dead_code, reason = "what the inbound tests share, of which these need a part")]
+#[allow(dead_code, reason = "these tests need only a part of the inbound tests' fixture")]
 #[path = "../inbound/fixture.rs"]
 mod fixture;
 mod lists;

@@ -1,4 +1,4 @@
-//! A partner that no other test uses, made as an operator makes one.
+//! Makes a partner for one test, as an operator makes one.
 
 use std::fs;
 
@@ -10,14 +10,14 @@ use crate::{
     fixture::{Fixture, Reply, fresh},
 };
 
-/// A partner with a token.
+/// Holds a partner with a token.
 pub(crate) struct Partner {
     pub(crate) name: String,
     token: String,
 }
 
 impl Partner {
-    /// A new one, with this in its file besides its name.
+    /// Applies a new partner whose file has this text after the name.
     pub(crate) fn with_token(stack: &Stack, rest: &str) -> Self {
         let name = fresh("p");
         let report = apply(stack, &name, rest);
@@ -25,12 +25,12 @@ impl Partner {
         Self { name, token }
     }
 
-    /// Changes its file.
+    /// Applies a changed file.
     pub(crate) fn apply(&self, stack: &Stack, rest: &str) {
         apply(stack, &self.name, rest);
     }
 
-    /// Calls its postback URL.
+    /// Calls the partner's postback URL.
     pub(crate) async fn postback(&self, fixture: &Fixture, query: &str) -> Reply {
         let url = format!("{}/postback/{}/{}", fixture.stack.api_url, self.name, self.token);
         fixture.send(fixture.http.get(format!("{url}?{query}"))).await
@@ -41,7 +41,7 @@ fn apply(stack: &Stack, name: &str, rest: &str) -> Value {
     apply_with(stack, name, rest, &[])
 }
 
-/// Applies a partner whose webhooks lead to this machine, and whose campaigns begin as soon as the local stack lets them.
+/// Applies a partner whose webhooks lead to this machine and whose campaigns begin as soon as the local stack allows.
 pub(crate) fn apply_for_loopback(stack: &Stack, name: &str, rest: &str) -> Value {
     apply_with(stack, name, rest, &["--loopback-webhooks", "--campaign-lead-seconds", "4"])
 }
@@ -51,7 +51,7 @@ fn apply_with(stack: &Stack, name: &str, rest: &str, options: &[&str]) -> Value 
     fs::create_dir_all(&folder).unwrap();
     fs::write(folder.join(format!("{name}.yaml")), format!("provider: {name}\n{rest}")).unwrap();
     let apply = ["apply", folder.to_str().unwrap(), "--yes", "--json"];
-    let said = postbackctl(stack, &[&apply, options].concat());
+    let output = postbackctl(stack, &[&apply, options].concat());
     fs::remove_dir_all(&folder).unwrap();
-    said.json()
+    output.json()
 }

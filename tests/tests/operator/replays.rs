@@ -1,4 +1,4 @@
-//! What GG3 missed, sent again; and a partner's list against ours.
+//! Tests replays of conversions, and the comparison of a partner's list with ours.
 
 use std::{collections::BTreeMap, fs};
 
@@ -6,26 +6,25 @@ use serde_json::Value;
 use tests::proxy::{Action, AwsError, Proxy};
 
 use crate::{
-    command::{begin, interrupt, postbackctl, postbackctl_through},
+    command::{begin, eventually, interrupt, postbackctl, postbackctl_through},
     fixture::{Conversions, Fixture, fresh, sample},
-    lists::eventually,
     partner::Partner,
 };
 
-/// So many transactions, each sent by this partner, and listed by now.
+/// Sends postbacks of this number of new transactions, waits until all are listed, and returns the transactions.
 async fn recorded(fixture: &Fixture, partner: &Partner, count: usize) -> Vec<String> {
     let transactions: Vec<String> = (0..count).map(|_| fresh("t")).collect();
     for transaction in &transactions {
         assert_eq!(partner.postback(fixture, &sample(transaction)).await.status, 200);
     }
-    // An empty list of theirs names all of ours.
+    // Compared with an empty list, all of our transactions are reported.
     let list = List::of("empty", "transaction_id\n");
     let reconcile = ["reconcile", &partner.name, list.path(), "--from", "1h", "--to", "2100-01-01T00:00:00Z", "--json"];
     eventually(&fixture.stack, &reconcile, |found| found["only_ours"].as_array().map_or(0, Vec::len) == count).await;
     transactions
 }
 
-/// A partner's list, removed when dropped.
+/// Holds the file of a partner's list, which is removed when dropped.
 struct List(std::path::PathBuf);
 
 impl List {
@@ -46,7 +45,7 @@ impl Drop for List {
     }
 }
 
-/// How often each transaction has arrived, once all have so often.
+/// Waits until each transaction's conversion has arrived this number of times, and returns the counts.
 async fn arrived(partner: &Partner, transactions: &[String], times: usize) -> BTreeMap<String, usize> {
     for _ in 0..600 {
         let mut found = BTreeMap::new();
@@ -62,7 +61,7 @@ async fn arrived(partner: &Partner, transactions: &[String], times: usize) -> BT
 }
 
 #[tokio::test]
-async fn a_replay_sends_what_was_recorded_in_its_time_once_more_as_it_was_sent_first() {
+async fn a_replay_sends_the_original_conversions_once_more() {
     let fixture = Fixture::new();
     let partner = Partner::with_token(&fixture.stack, "");
     let transactions = recorded(&fixture, &partner, 25).await;
@@ -83,20 +82,20 @@ async fn a_replay_sends_what_was_recorded_in_its_time_once_more_as_it_was_sent_f
 }
 
 #[tokio::test]
-async fn a_replay_that_is_interrupted_says_how_far_it_came_and_goes_on_from_there() {
+async fn an_interrupted_replay_says_where_to_continue() {
     let fixture = Fixture::new();
     let partner = Partner::with_token(&fixture.stack, "");
     let transactions = recorded(&fixture, &partner, 12).await;
     arrived(&partner, &transactions, 1).await;
     let replay =
         ["conversions", "replay", "--provider", &partner.name, "--to", "2100-01-01T00:00:00Z", "--yes", "--json"];
-    // One a second: it is still at it when the first has arrived.
+    // At one conversion a second, the replay still runs when the first has arrived.
     let child = begin(&fixture.stack, &[&replay[..], &["--from", "1h", "--rate", "1"]].concat());
     arrived(&partner, &transactions[..1], 2).await;
-    let said = interrupt(child);
-    let stopped: Value = serde_json::from_str(&said.out).unwrap();
-    assert_eq!((said.code, &stopped["stopped"]["why"]), (Some(1), &"interrupted".into()), "{}", said.err);
-    assert!((1..12).contains(&stopped["sent"].as_u64().unwrap()), "{}", said.out);
+    let output = interrupt(child);
+    let stopped: Value = serde_json::from_str(&output.out).unwrap();
+    assert_eq!((output.code, &stopped["stopped"]["why"]), (Some(1), &"interrupted".into()), "{}", output.err);
+    assert!((1..12).contains(&stopped["sent"].as_u64().unwrap()), "{}", output.out);
     let rest = [&replay[..], &["--from", stopped["stopped"]["at"].as_str().unwrap()]].concat();
     let rest = postbackctl(&fixture.stack, &rest).json();
     assert!(stopped["sent"].as_u64().unwrap() + rest["sent"].as_u64().unwrap() >= 12);
@@ -104,7 +103,7 @@ async fn a_replay_that_is_interrupted_says_how_far_it_came_and_goes_on_from_ther
 }
 
 #[tokio::test]
-async fn a_replay_whose_queue_takes_nothing_stops_and_says_where_to_go_on() {
+async fn a_replay_stops_at_a_failing_queue_and_says_where() {
     let fixture = Fixture::new();
     let partner = Partner::with_token(&fixture.stack, "");
     recorded(&fixture, &partner, 3).await;
@@ -112,21 +111,21 @@ async fn a_replay_whose_queue_takes_nothing_stops_and_says_where_to_go_on() {
     let refused = || Action::FailBefore(AwsError::new(403, "AccessDenied", "not you"));
     proxy.on(move |call| if call.operation == "SendMessageBatch" { refused() } else { Action::Forward });
     let replay = ["conversions", "replay", "--provider", &partner.name, "--from", "1h", "--to", "2100-01-01T00:00:00Z"];
-    let said = postbackctl_through(&proxy, &fixture.stack, &[&replay[..], &["--yes"]].concat()).await;
-    assert_eq!((said.code, said.out.as_str()), (Some(1), "0 of 3 conversions sent again\n"), "{}", said.err);
+    let output = postbackctl_through(&proxy, &fixture.stack, &[&replay[..], &["--yes"]].concat()).await;
+    assert_eq!((output.code, output.out.as_str()), (Some(1), "0 of 3 conversions sent again\n"), "{}", output.err);
     for part in ["gg3-conversions is unavailable: AccessDenied", "go on with: postbackctl conversions replay"] {
-        assert!(said.err.contains(part), "{part} in {}", said.err);
+        assert!(output.err.contains(part), "{part} in {}", output.err);
     }
 }
 
 #[tokio::test]
-async fn a_partners_list_is_compared_with_what_stands_now_and_the_code_says_whether_they_differ() {
+async fn a_partners_list_is_compared_with_the_corrected_postbacks() {
     let fixture = Fixture::new();
     let stack = &fixture.stack;
     let partner = Partner::with_token(stack, "");
     let transactions = recorded(&fixture, &partner, 4).await;
     let [same, corrected, differing, ours] = [0, 1, 2, 3].map(|at: usize| transactions[at].as_str());
-    // What was corrected is compared by its correction.
+    // A corrected transaction is compared by its correction.
     partner.postback(&fixture, &sample(corrected).replace("100.00", "90")).await;
     let open = ["conflicts", "--provider", &partner.name, "--json"];
     let open = eventually(stack, &open, |found| found["conflicts"].as_array().is_some_and(|all| all.len() == 1)).await;
@@ -141,9 +140,9 @@ async fn a_partners_list_is_compared_with_what_stands_now_and_the_code_says_whet
         postbackctl(stack, &[&range, json].concat())
     };
     let list = List::of("list", &all);
-    let said = reconcile(&list, "1h", &["--json"]);
-    assert_eq!(said.code, Some(1), "{}", said.err);
-    let report: Value = serde_json::from_str(&said.out).unwrap();
+    let output = reconcile(&list, "1h", &["--json"]);
+    assert_eq!(output.code, Some(1), "{}", output.err);
+    let report: Value = serde_json::from_str(&output.out).unwrap();
     assert_eq!(report["same"], 2);
     assert_eq!(report["only_theirs"], serde_json::json!([{"transaction_id": "unheard-of", "line": 5}]));
     assert_eq!(report["only_ours"][0]["transaction_id"], ours);
@@ -152,10 +151,10 @@ async fn a_partners_list_is_compared_with_what_stands_now_and_the_code_says_whet
     let shown = reconcile(&list, "1h", &[]);
     assert!(shown.out.ends_with("2 the same, 1 only theirs, 1 only ours, 1 differing\n"), "{}", shown.out);
 
-    // A transaction of another time is found all the same, and what is not of theirs is not asked for.
+    // Transactions on the list are found outside the range too. Ours that are not on it are reported only in the range.
     let clean = List::of("clean", &format!("{header}\n{same},,\n{corrected},90.00,USD\n"));
-    let said = postbackctl(stack, &["reconcile", &partner.name, clean.path(), "--from", "2d", "--to", "1d"]);
-    assert_eq!((said.code, said.out.as_str()), (Some(0), "2 the same, 0 only theirs, 0 only ours, 0 differing\n"));
+    let output = postbackctl(stack, &["reconcile", &partner.name, clean.path(), "--from", "2d", "--to", "1d"]);
+    assert_eq!((output.code, output.out.as_str()), (Some(0), "2 the same, 0 only theirs, 0 only ours, 0 differing\n"));
     for broken in ["id\n1\n", "transaction_id,amount\nt-1,9999\n"] {
         let list = List::of("broken", broken);
         assert_eq!(reconcile(&list, "1h", &[]).code, Some(2), "{broken}");
@@ -167,7 +166,7 @@ async fn a_partners_list_is_compared_with_what_stands_now_and_the_code_says_whet
 }
 
 #[tokio::test]
-async fn a_postback_that_cannot_be_read_is_named_and_holds_up_no_other_of_its_replay() {
+async fn a_replay_names_an_unreadable_postback_and_sends_the_rest() {
     let fixture = Fixture::new();
     let stack = &fixture.stack;
     let partner = Partner::with_token(stack, "");
@@ -179,9 +178,9 @@ async fn a_postback_that_cannot_be_read_is_named_and_holds_up_no_other_of_its_re
     let spoil = spoil.update_expression("SET amount_decimal = :x").expression_attribute_values(":x", key("x"));
     spoil.send().await.unwrap();
     let range = ["--from", "1h", "--to", "2100-01-01T00:00:00Z", "--yes", "--json"];
-    let said = postbackctl(stack, &[&["conversions", "replay", "--provider", &partner.name], &range[..]].concat());
-    assert_eq!(said.code, Some(1), "{}", said.err);
-    let told: Value = serde_json::from_str(&said.out).unwrap();
-    assert_eq!((&told["sent"], &told["of"], &told["stopped"]), (&2.into(), &3.into(), &Value::Null));
-    assert!(told["unreadable"][0].as_str().unwrap().ends_with(&broken) && said.err.contains(&broken), "{told}");
+    let output = postbackctl(stack, &[&["conversions", "replay", "--provider", &partner.name], &range[..]].concat());
+    assert_eq!(output.code, Some(1), "{}", output.err);
+    let report: Value = serde_json::from_str(&output.out).unwrap();
+    assert_eq!((&report["sent"], &report["of"], &report["stopped"]), (&2.into(), &3.into(), &Value::Null));
+    assert!(report["unreadable"][0].as_str().unwrap().ends_with(&broken) && output.err.contains(&broken), "{report}");
 }

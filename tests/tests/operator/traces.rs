@@ -1,21 +1,20 @@
-//! What happened to a click and to a user, from the click on.
+//! Tests traces of clicks, users and transactions.
 
 use serde_json::Value;
 
 use crate::{
-    command::postbackctl,
+    command::{eventually, postbackctl},
     fixture::{Fixture, fresh, sample},
-    lists::eventually,
     partner::Partner,
 };
 
-fn kinds(found: &Value) -> Vec<&str> {
+pub(crate) fn kinds(found: &Value) -> Vec<&str> {
     let entries = found.as_array().map_or(&[][..], Vec::as_slice);
     entries.iter().map(|entry| entry["kind"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
-async fn a_click_and_a_user_are_followed_from_the_click_to_the_conversion_refusals_included() {
+async fn a_trace_leads_from_the_click_to_the_correction() {
     let fixture = Fixture::new();
     let stack = &fixture.stack;
     let partner = Partner::with_token(stack, "landings:\n  welcome: https://a.example/\n");
@@ -59,16 +58,20 @@ fn found_conflict(stack: &tests::stack::Stack, click: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_never_happened_is_said_to_be_nothing() {
+async fn a_trace_without_records_fails_and_says_so() {
     let fixture = Fixture::new();
-    for by in [["--click", "never-clicked"], ["--user", "never-seen"]] {
-        let said = postbackctl(&fixture.stack, &["trace", by[0], by[1]]);
-        assert_eq!((said.code, said.err.contains("nothing is recorded")), (Some(1), true), "{}", said.err);
+    for by in [
+        &["--click", "never-clicked"][..],
+        &["--user", "never-seen"],
+        &["--provider", "acme", "--transaction", "never-sent"],
+    ] {
+        let output = postbackctl(&fixture.stack, &[&["trace"], by].concat());
+        assert_eq!((output.code, output.err.contains("nothing is recorded")), (Some(1), true), "{}", output.err);
     }
 }
 
 #[tokio::test]
-async fn a_transaction_is_traced_with_what_was_refused_of_it_and_what_contradicts_it() {
+async fn a_transactions_trace_has_its_refusal_and_its_conflict() {
     let fixture = Fixture::new();
     let (partner, transaction) = (Partner::with_token(&fixture.stack, ""), fresh("t"));
     let broken = sample(&transaction).replace("USD", "usd");

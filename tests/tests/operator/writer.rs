@@ -1,4 +1,4 @@
-//! The streams' consumer as a process of its own, with a proxy before the stack's AWS.
+//! Tests `lookup-writer` as a process of its own, with a proxy in front of the stack's AWS.
 
 use std::{
     sync::{
@@ -41,7 +41,7 @@ async fn writer(fixture: &Fixture) -> (Proxy, Function) {
     (proxy, function)
 }
 
-/// A click that was never stored, as the stream would tell of it.
+/// Returns the stream's record of a click that is not stored.
 fn clicked(user: &str, click: &str, sequence: usize) -> Change {
     let text = |value: &str| json!({"S": value});
     let keys = json!({"click_id": text(click)});
@@ -62,7 +62,7 @@ fn failures(response: &Value) -> Vec<&str> {
     failures.iter().map(|failure| failure["itemIdentifier"].as_str().unwrap()).collect()
 }
 
-/// How many entries a user has, from all its shards.
+/// Counts the entries of a user in all shards.
 async fn entries(fixture: &Fixture, user: &str) -> usize {
     let mut found = 0;
     for shard in 0..domain::lookup::SHARDS {
@@ -76,7 +76,7 @@ async fn entries(fixture: &Fixture, user: &str) -> usize {
 }
 
 #[tokio::test]
-async fn a_record_that_cannot_be_read_is_set_aside_whole_and_a_repeated_one_changes_nothing() {
+async fn an_unreadable_record_is_set_aside_and_a_repeat_is_harmless() {
     let fixture = Fixture::new();
     let (_proxy, writer) = writer(&fixture).await;
     let (user, bad) = (fresh("u"), fresh("bad"));
@@ -87,7 +87,7 @@ async fn a_record_that_cannot_be_read_is_set_aside_whole_and_a_repeated_one_chan
     }
     let dead = dead_letter(&fixture, &bad).await;
     assert_eq!(serde_json::from_str::<Value>(&dead).unwrap()["dynamodb"]["SequenceNumber"], "2");
-    // Put back mended, it is read like any other.
+    // A repaired record that is put back is read as usual.
     let record = stream_event("clicks", [clicked(&user, "c-3", 2)])["Records"][0].to_string();
     let event = queue_event("lookup-retries", [Message::new(record).id("m1")]);
     assert_eq!(failures(&writer.invoke(&event).await.response()), [""; 0]);
@@ -95,7 +95,7 @@ async fn a_record_that_cannot_be_read_is_set_aside_whole_and_a_repeated_one_chan
 }
 
 #[tokio::test]
-async fn a_table_that_takes_nothing_holds_the_stream_at_its_lowest_record() {
+async fn a_failing_table_holds_the_stream_at_its_lowest_record() {
     let fixture = Fixture::new();
     let (proxy, writer) = writer(&fixture).await;
     let user = fresh("u");
@@ -111,7 +111,7 @@ async fn a_table_that_takes_nothing_holds_the_stream_at_its_lowest_record() {
     assert_eq!(entries(&fixture, &user).await, 60);
 }
 
-/// A DynamoDB that takes every write but those of one user, and leaves those over; how many requests it has had.
+/// Starts a DynamoDB that leaves this user's writes unprocessed. Returns its URL and the count of its requests.
 async fn half_full(stubborn: &str) -> (String, Arc<AtomicUsize>) {
     let (stubborn, requests) = (stubborn.to_owned(), Arc::new(AtomicUsize::new(0)));
     let counted = Arc::clone(&requests);
@@ -134,7 +134,7 @@ async fn half_full(stubborn: &str) -> (String, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn what_dynamodb_leaves_over_is_sent_again_and_fails_alone_when_it_is_never_taken() {
+async fn unprocessed_items_are_sent_again_and_fail_alone() {
     let (url, requests) = half_full("stubborn").await;
     let lookups = DynamoLookups::new(tests::stack::dynamodb(&url, "us-east-1"), "lookups".into());
     let entry = |user: &str| {
@@ -148,7 +148,7 @@ async fn what_dynamodb_leaves_over_is_sent_again_and_fails_alone_when_it_is_neve
     assert_eq!(requests.load(Ordering::Relaxed), 4);
 }
 
-/// The dead letter that speaks of this, taken from its queue.
+/// Waits for the dead letter that contains this text, removes it, and returns its body.
 async fn dead_letter(fixture: &Fixture, name: &str) -> String {
     let (sqs, queue) = (fixture.stack.sqs(), fixture.stack.queue("lookup-dead-letters"));
     for _ in 0..20 {

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "clippy exempts tests but not their helpers")]
 
 mod fake_aws;
-mod partner_simulator;
 mod payload;
 mod proxy;
 mod runtime_api;

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{
 };
 use serde_json::{Value, json};
 use tests::{
-    proxy::{Action, AwsError, Call, Gate, Outcome, Proxy, Service},
+    proxy::{Action, AwsError, Call, CallEnding, Gate, Proxy, Service},
     stack,
 };
 
@@ -31,7 +31,7 @@ async fn put(proxy: &Proxy, attempts: u32) -> Result<PutItemOutput, SdkError<Put
     put.config_override(aws_sdk_dynamodb::config::Builder::new().retry_config(retry)).send().await
 }
 
-fn outcomes(proxy: &Proxy) -> Vec<Outcome> {
+fn outcomes(proxy: &Proxy) -> Vec<CallEnding> {
     proxy.calls().iter().map(|call| call.outcome).collect()
 }
 
@@ -64,7 +64,7 @@ async fn a_call_has_its_service_operation_and_table_or_queue() {
     ];
     assert_eq!(known, expected);
     assert_eq!(calls[0].body["Item"]["pk"]["S"], "acme");
-    assert!(calls.iter().all(|call| call.reached_service && call.outcome == Outcome::Answered(200)));
+    assert!(calls.iter().all(|call| call.reached_service && call.outcome == CallEnding::Answered(200)));
     assert_eq!(proxy.count("PutItem"), 1);
     assert_eq!(proxy.take_calls().len(), 5);
     assert_eq!(proxy.calls(), []);
@@ -75,7 +75,7 @@ async fn each_repeat_by_an_sdk_is_a_call_of_its_own() {
     let (aws, proxy) = in_front_of_a_fake().await;
     proxy.on(|call| if call.nth <= 2 { Action::Throttle } else { Action::Forward });
     put(&proxy, 3).await.unwrap();
-    assert_eq!(outcomes(&proxy), [Outcome::Answered(400), Outcome::Answered(400), Outcome::Answered(200)]);
+    assert_eq!(outcomes(&proxy), [CallEnding::Answered(400), CallEnding::Answered(400), CallEnding::Answered(200)]);
     assert_eq!(aws.asked(), ["PutItem"]);
 }
 
@@ -136,7 +136,13 @@ async fn only_a_call_that_fails_after_the_service_is_processed() {
         put(&proxy, 1).await.unwrap_err();
     }
     assert_eq!(aws.asked().len(), 2);
-    let expected = [Outcome::Cut, Outcome::Answered(503), Outcome::Answered(400), Outcome::Cut, Outcome::Answered(500)];
+    let expected = [
+        CallEnding::Cut,
+        CallEnding::Answered(503),
+        CallEnding::Answered(400),
+        CallEnding::Cut,
+        CallEnding::Answered(500),
+    ];
     assert_eq!(outcomes(&proxy), expected);
     let reached: Vec<_> = proxy.calls().iter().map(|call| call.reached_service).collect();
     assert_eq!(reached, [false, false, false, true, true]);
@@ -148,7 +154,7 @@ async fn silence_lasts_until_the_client_gives_up() {
     for (action, done) in [(Action::SilenceBefore, 0), (Action::SilenceAfter, 1)] {
         proxy.on(move |_| action.clone());
         let waiting = tokio::spawn(stack::http_client().get(proxy.endpoint_url()).send());
-        proxy.until(|calls| calls.last().is_some_and(|call| call.outcome == Outcome::Silence)).await;
+        proxy.until(|calls| calls.last().is_some_and(|call| call.outcome == CallEnding::Silence)).await;
         assert_eq!(aws.asked().len(), done);
         assert!(!waiting.is_finished());
         waiting.abort();
@@ -173,7 +179,7 @@ async fn a_missing_service_cuts_the_connection() {
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let proxy = Proxy::start(&format!("http://{gone}/")).await;
     put(&proxy, 1).await.unwrap_err();
-    assert_eq!(outcomes(&proxy), [Outcome::Cut]);
+    assert_eq!(outcomes(&proxy), [CallEnding::Cut]);
 }
 
 #[tokio::test]
@@ -227,7 +233,7 @@ async fn a_function_can_be_killed_between_a_write_and_its_answer() {
         written.open();
         status
     });
-    assert_eq!(invocation.outcome, tests::runtime_api::Outcome::Died(status));
+    assert_eq!(invocation.outcome, tests::runtime_api::InvocationEnding::Died(status));
     proxy.settled().await;
     assert_eq!(aws.asked(), ["PutItem"]);
 }

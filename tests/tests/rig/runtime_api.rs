@@ -4,7 +4,7 @@ use std::{os::unix::process::ExitStatusExt as _, path::Path, time::Duration};
 
 use serde_json::{Value, json};
 use tests::{
-    runtime_api::{Outcome, Settings, StartFailure},
+    runtime_api::{InvocationEnding, Settings, StartFailure},
     within_patience,
 };
 
@@ -35,7 +35,7 @@ async fn a_failing_handler_is_a_function_error_and_the_process_lives() {
     let function = echo().spawn().await;
     for order in ["fail", "panic"] {
         let invocation = function.invoke(&json!({"do": order, "message": "no such luck"})).await;
-        let Outcome::FunctionError(error) = invocation.outcome else { panic!("{invocation:?}") };
+        let InvocationEnding::FunctionError(error) = invocation.outcome else { panic!("{invocation:?}") };
         assert!(error["errorMessage"].as_str().unwrap().contains("no such luck"), "{error}");
     }
     function.invoke(&context()).await.response();
@@ -46,7 +46,9 @@ async fn a_function_that_exits_during_an_event_has_died() {
     let function = echo().spawn().await;
     let order = json!({"do": "exit", "code": 3});
     for event in [order, context()] {
-        let Outcome::Died(status) = function.invoke(&event).await.outcome else { panic!("the function has not died") };
+        let InvocationEnding::Died(status) = function.invoke(&event).await.outcome else {
+            panic!("the function has not died")
+        };
         assert_eq!(status.code(), Some(3));
     }
 }
@@ -60,14 +62,14 @@ async fn a_function_killed_in_the_middle_of_an_event_dies_of_sigkill() {
         function.kill().await
     });
     assert_eq!(killed.signal(), Some(SIGKILL));
-    assert_eq!(invocation.outcome, Outcome::Died(killed));
+    assert_eq!(invocation.outcome, InvocationEnding::Died(killed));
 }
 
 #[tokio::test]
 async fn a_function_that_outlives_its_deadline_is_killed() {
     let function = echo().timeout(Duration::from_millis(200)).spawn().await;
     let invocation = function.invoke(&json!({"do": "hang"})).await;
-    assert_eq!(invocation.outcome, Outcome::TimedOut);
+    assert_eq!(invocation.outcome, InvocationEnding::TimedOut);
     assert!(invocation.took >= Duration::from_millis(200));
     assert_eq!(function.wait_for_end().await.signal(), Some(SIGKILL));
 }

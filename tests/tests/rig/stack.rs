@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf, time::Instant};
 
 use serde_json::Value;
 use tests::{
-    proxy::{Call, Outcome, Service},
+    proxy::{Call, CallEnding, Service},
     stack::Stack,
 };
 
@@ -50,7 +50,7 @@ fn a_call_is_described_by_logical_names() {
         body: Value::Null,
         at: Instant::now(),
         reached_service: true,
-        outcome: Outcome::Answered(200),
+        outcome: CallEnding::Answered(200),
     };
     let stack = stack("words.json");
     for (operation, names, words) in [

@@ -53,7 +53,9 @@ async fn a_paused_campaign_sends_nothing_and_spends_no_attempt() {
     partner.save().await;
     sender.proxy.take_calls();
     assert_eq!(sender.give(std::slice::from_ref(&next)).await, [0; 0]);
-    assert_eq!(sender.calls(fixture), [CONFIGURATION, SEND]);
+    let calls = sender.proxy.take_calls();
+    assert_eq!(calls.iter().map(|call| fixture.stack.words(call)).collect::<Vec<_>>(), [CONFIGURATION, SEND]);
+    assert_eq!(calls[1].body["DelaySeconds"], 1, "the configured hop");
     assert_eq!(fixture.stored(&message.delivery_id).await.revision(), next.revision);
     assert_eq!(partner.received().await.len(), 1);
 
@@ -107,7 +109,7 @@ async fn while_a_secret_is_rotated_a_webhook_verifies_with_either() {
     partner.save().await;
     let sender = fixture.sender().await;
     for (known, verifies) in [(secret(1), true), (secret(2), true), (secret(3), false)] {
-        partner.simulator.tell(&partner.name, &Script::secrets([known.parse().unwrap()])).await;
+        partner.simulator.set_script(&partner.name, &Script::secrets([known.parse().unwrap()])).await;
         assert_eq!(sender.give(&[partner.owe().await]).await, [0; 0]);
         let request = partner.received().await.pop().unwrap();
         assert_eq!(request.signature == Signature::Verified, verifies, "{request:?}");

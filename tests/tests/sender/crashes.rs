@@ -60,7 +60,7 @@ impl Crash {
     }
 
     async fn happens(&self, fixture: &'static Fixture) {
-        let told = format!("killed at {}, after: {}", self.call, self.after);
+        let case = format!("killed at {}, after: {}", self.call, self.after);
         let partners = Proxy::start(&fixture.stack.partner_simulator_url).await;
         let failing = Answer::status(500).times(u32::try_from(1 + self.repeated).unwrap());
         let partner = Partner::agreeing(fixture, [failing, Answer::status(200)], |agreed| {
@@ -80,7 +80,7 @@ impl Crash {
                 gate.cut();
             }
         });
-        assert!(matches!(invocation.outcome, runtime_api::Outcome::Died(_)), "{told}: {invocation:?}");
+        assert!(matches!(invocation.outcome, runtime_api::InvocationEnding::Died(_)), "{case}: {invocation:?}");
         sender.proxy.settled().await;
         partners.settled().await;
 
@@ -89,7 +89,7 @@ impl Crash {
         if let Some(claim) = fixture.stored(id).await.claim() {
             assert!(
                 claim.until >= begun.plus(Duration::from_secs(HELD_SECONDS)),
-                "{told}: the claim lasts as long as the function may run"
+                "{case}: the claim lasts as long as the function may run"
             );
             let before = partner.received().await.len();
             let again = sender.give(std::slice::from_ref(&message)).await;
@@ -98,19 +98,19 @@ impl Crash {
                 assert_eq!(
                     (again.as_slice(), received),
                     (&[0][..], before),
-                    "{told}: the dead function's claim still holds"
+                    "{case}: the dead function's claim still holds"
                 );
             }
             eventually("the claim expires", async || (!claim.lives(now())).then_some(())).await;
         }
         let ended = fixture.to_the_end(&sender.function, &message).await;
         let outcomes: Vec<&AttemptOutcome> = ended.attempts().iter().map(|attempt| &attempt.outcome).collect();
-        assert_eq!(ended.status(), Status::Delivered, "{told}");
-        assert_eq!(outcomes, [&AttemptOutcome::Status(500), &AttemptOutcome::Status(200)], "{told}");
+        assert_eq!(ended.status(), Status::Delivered, "{case}");
+        assert_eq!(outcomes, [&AttemptOutcome::Status(500), &AttemptOutcome::Status(200)], "{case}");
         let requests = partner.received().await;
-        assert_eq!(requests.len(), 2 + self.repeated, "{told}");
-        assert!(requests.iter().all(|request| request.header("webhook-id") == Some(id.as_str())), "{told}");
-        assert!(fixture.kept_beside(id).await.is_empty(), "{told}");
+        assert_eq!(requests.len(), 2 + self.repeated, "{case}");
+        assert!(requests.iter().all(|request| request.header("webhook-id") == Some(id.as_str())), "{case}");
+        assert!(fixture.kept_beside(id).await.is_empty(), "{case}");
     }
 }
 

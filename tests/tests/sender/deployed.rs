@@ -64,26 +64,6 @@ async fn four_attempts_are_made_when_due_and_keep_their_history() {
 }
 
 #[tokio::test]
-async fn a_partner_that_answers_410_is_not_called_again() {
-    let fixture = Fixture::shared().await;
-    let partner = Partner::new(fixture, [Answer::status(500), Answer::status(410)]).await;
-    let (delivery, requests) = through_the_stack(fixture, &partner).await;
-    assert_eq!(delivery.status(), Status::Gone);
-    none_was_early(&delivery, &requests);
-    assert_eq!(requests.len(), 2);
-}
-
-#[tokio::test]
-async fn after_six_failures_a_delivery_is_exhausted() {
-    let fixture = Fixture::shared().await;
-    let partner = Partner::new(fixture, [Answer::status(503)]).await;
-    let (delivery, requests) = through_the_stack(fixture, &partner).await;
-    assert_eq!(delivery.status(), Status::Exhausted);
-    none_was_early(&delivery, &requests);
-    assert_eq!(requests.len(), 6);
-}
-
-#[tokio::test]
 async fn a_round_opened_by_hand_keeps_the_id_and_old_attempts() {
     let fixture = Fixture::shared().await;
     let partner = Partner::agreeing(fixture, [Answer::status(500), Answer::status(200)], |agreed| {

@@ -50,14 +50,14 @@ async fn hostile_answers_are_recorded_within_bounded_memory() {
         partners.push(partner);
     }
     assert_eq!(sender.give(&batch).await, [0; 0]);
-    for ((told, words, status), (partner, message)) in MISDEEDS.iter().zip(partners.iter().zip(&batch)) {
+    for ((script, words, status), (partner, message)) in MISDEEDS.iter().zip(partners.iter().zip(&batch)) {
         let stored = fixture.stored(&message.delivery_id).await;
-        assert_eq!((stored.status(), stored.attempts().len()), (*status, 1), "{told}");
+        assert_eq!((stored.status(), stored.attempts().len()), (*status, 1), "{script}");
         let attempt = &stored.attempts()[0];
         let outcome = attempt.outcome.to_string();
-        assert!(outcome.contains(words), "{told}: {outcome}");
-        assert!(attempt.answer.as_bytes().len() <= MAX_ANSWER_BYTES, "{told}");
-        assert_eq!(partner.received().await.len(), 1, "{told}");
+        assert!(outcome.contains(words), "{script}: {outcome}");
+        assert!(attempt.answer.as_bytes().len() <= MAX_ANSWER_BYTES, "{script}");
+        assert_eq!(partner.received().await.len(), 1, "{script}");
     }
     let most = kib(&sender.function, "VmHWM");
     println!("idle {idle} KiB, at most {most} KiB");

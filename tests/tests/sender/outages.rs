@@ -84,7 +84,7 @@ async fn an_answer_that_is_never_recorded_costs_one_more_request() {
 async fn a_function_with_too_little_time_left_starts_nothing() {
     let fixture = Fixture::shared().await;
     let partner = Partner::new(fixture, []).await;
-    // The function is ended after 20 seconds although it was told that it has a minute.
+    // The function is ended after 20 seconds, although its settings promise a minute.
     let sender = fixture.sender_as(|settings| settings.timeout(Duration::from_secs(20))).await;
     let message = partner.owe().await;
     assert_eq!(sender.give(std::slice::from_ref(&message)).await, [0]);

@@ -73,8 +73,8 @@ impl Partner {
         let mut partner = Self { name, agreed, simulator, fixture, version: 0 };
         partner.save().await;
         let secrets = partner.agreed.secrets.iter().map(|secret| secret.parse().unwrap());
-        let told = Script { secrets: Some(secrets.collect()), ..Script::answers(answers) };
-        partner.simulator.tell(&partner.name, &told).await;
+        let script = Script { secrets: Some(secrets.collect()), ..Script::answers(answers) };
+        partner.simulator.set_script(&partner.name, &script).await;
         partner
     }
 

@@ -82,32 +82,6 @@ async fn a_long_wait_costs_one_message_a_hop() {
 }
 
 #[tokio::test]
-async fn a_paused_campaign_hops_and_an_archived_one_is_cancelled() {
-    let fixture = Fixture::shared().await;
-    let paused = Partner::agreeing(fixture, [], |agreed| agreed.paused = true).await;
-    let archived = Partner::agreeing(fixture, [], |agreed| agreed.archived = true).await;
-    let sender = fixture.sender_as(|settings| settings.variable("PAUSED_HOP_SECONDS", "77")).await;
-    let waiting = paused.owe().await;
-    for expected in [&[CONFIGURATION, SEND][..], &[SEND]] {
-        assert_eq!(sender.give(std::slice::from_ref(&waiting)).await, [0; 0]);
-        let calls = sender.proxy.take_calls();
-        assert_eq!(calls.iter().map(|call| fixture.stack.words(call)).collect::<Vec<_>>(), expected);
-        let (hopped, delay_seconds, _) = sent(calls.last().unwrap());
-        assert_eq!((&hopped, delay_seconds), (&waiting, 77));
-    }
-    assert_eq!(fixture.stored(&waiting.delivery_id).await.revision(), waiting.revision, "no attempt is spent");
-
-    let owed = archived.owe().await;
-    for expected in [&[CONFIGURATION, READ, RECORD][..], &[READ]] {
-        assert_eq!(sender.give(std::slice::from_ref(&owed)).await, [0; 0]);
-        assert_eq!(sender.calls(fixture), expected);
-    }
-    let cancelled = fixture.stored(&owed.delivery_id).await;
-    assert_eq!((cancelled.status(), cancelled.attempts().len()), (Status::Cancelled, 0));
-    assert_eq!((paused.received().await.len(), archived.received().await.len()), (0, 0));
-}
-
-#[tokio::test]
 async fn a_copy_of_a_message_costs_one_refused_write() {
     let fixture = Fixture::shared().await;
     let partner = Partner::new(fixture, [Answer::status(200), Answer::status(500)]).await;

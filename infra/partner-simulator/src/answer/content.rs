@@ -1,4 +1,4 @@
-//! Bodies: whole, slow, endless, or far larger than they look.
+//! Makes the bodies of answers: whole, slow, endless, or far larger once they are decoded.
 
 use std::{
     convert::Infallible,
@@ -13,14 +13,13 @@ use futures_util::{StreamExt as _, stream};
 use http_body_util::{BodyExt as _, Full, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
 
-/// The body of an answer.
 pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 
 const ENDLESS: Bytes = Bytes::from_static(&[b'.'; 4096]);
 const MIB: usize = 1024 * 1024;
 
-/// A mebibyte of zeros as gzip. Such a file may follow another, and is then decoded behind it: so any size is this one
-/// again and again.
+/// Holds a mebibyte of zeros as gzip. A decoder reads gzip files that follow each other as one, so repeating this file
+/// makes any size.
 static ZEROS: LazyLock<Bytes> = LazyLock::new(|| zeros().unwrap_or_default().into());
 
 fn zeros() -> Result<Vec<u8>> {
@@ -32,10 +31,10 @@ fn zeros() -> Result<Vec<u8>> {
 #[derive(Debug)]
 pub(super) enum Content {
     Text(Bytes),
-    /// A byte at a time, with so long before each.
+    /// The text is sent one byte at a time, with this pause before each byte.
     Slowly(Bytes, Duration),
     Endless,
-    /// So many mebibytes, once decoded.
+    /// The body is gzip and becomes this number of mebibytes when it is decoded.
     GzipBomb(u32),
 }
 
@@ -46,7 +45,7 @@ impl Default for Content {
 }
 
 impl Content {
-    /// All of it, where it is known from the beginning.
+    /// Returns the whole body of a text, and nothing for an endless body or a gzip bomb.
     pub(super) fn text(&self) -> &[u8] {
         match self {
             Self::Text(text) | Self::Slowly(text, _) => text,
@@ -54,7 +53,7 @@ impl Content {
         }
     }
 
-    /// What is remarkable about it.
+    /// Returns the words that the act's label adds for this body.
     pub(super) fn remark(&self) -> &'static str {
         match self {
             Self::Text(_) => "",

@@ -1,4 +1,4 @@
-//! An answer in HTTP, from its status line to its body.
+//! Builds HTTP answers, from the status line to the body.
 
 use hyper::{
     Response, StatusCode,
@@ -17,7 +17,7 @@ pub(crate) struct Plan {
     pub(super) content: Content,
 }
 
-/// When the caller should call again, counted from the answer.
+/// Says after how many seconds the caller should call again, counted from the answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RetryAfter {
     Seconds(u32),
@@ -25,7 +25,7 @@ pub(super) enum RetryAfter {
 }
 
 impl Plan {
-    /// The answer, for a server of HTTP to send.
+    /// Returns the answer for hyper to send.
     pub(crate) fn response(&self) -> Response<Body> {
         let mut response = Response::new(self.content.body());
         *response.status_mut() = self.status;
@@ -33,7 +33,7 @@ impl Plan {
         response
     }
 
-    /// The answer, byte for byte.
+    /// Returns the answer as the bytes on the wire.
     pub(super) fn bytes(&self) -> Vec<u8> {
         let mut bytes = format!("HTTP/1.1 {}\r\n", self.status).into_bytes();
         for (name, value) in &self.head() {
@@ -55,7 +55,7 @@ impl Plan {
             }
         }
         match self.content {
-            // So that a slow body is one of known length, as most are.
+            // A slow body has a known length too, as most bodies have.
             Content::Text(ref text) | Content::Slowly(ref text, _) => {
                 headers.insert(CONTENT_LENGTH, text.len().into());
             }

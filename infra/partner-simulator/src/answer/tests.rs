@@ -9,7 +9,7 @@ fn label(json: &str) -> String {
 }
 
 #[test]
-fn an_answer_is_called_what_it_is() {
+fn a_label_names_the_status_or_the_misdeed() {
     assert_eq!(label("{}"), "200");
     assert_eq!(label(r#"{"redirect": "https://a.example/"}"#), "302");
     assert_eq!(label(r#"{"redirect": "https://a.example/", "status": 308}"#), "308");
@@ -19,7 +19,7 @@ fn an_answer_is_called_what_it_is() {
 }
 
 #[test]
-fn what_contradicts_itself_is_refused() {
+fn contradictory_fields_are_refused() {
     for json in [r#"{"hang": true, "close": true}"#, r#"{"garbage": true, "status": 200}"#] {
         assert_eq!(fault(json), Some(AnswerFault::NotAlone), "{json}");
     }
@@ -36,7 +36,7 @@ fn what_contradicts_itself_is_refused() {
 }
 
 #[test]
-fn what_no_server_could_send_is_refused() {
+fn an_answer_that_no_server_could_send_is_refused() {
     assert_eq!(fault(r#"{"status": 100}"#), Some(AnswerFault::Status));
     assert_eq!(fault(r#"{"times": 0}"#), Some(AnswerFault::Times));
     assert_eq!(fault(r#"{"filler_headers": 20001}"#), Some(AnswerFault::TooManyHeaders));

@@ -22,20 +22,20 @@ fn act(status: u16, times: u32) -> Act {
 }
 
 proptest! {
-    /// Whatever comes, no more is kept than may be, what is kept is the newest of its name, and the count is true.
+    /// The newest requests of each name are kept within the limit, and every request is counted.
     #[test]
-    fn what_is_remembered_has_a_bound(calls in prop::collection::vec((0..4_u8, 0..3_000_usize), 0..200)) {
+    fn remembered_requests_stay_within_their_limit(calls in prop::collection::vec((0..4_u8, 0..3_000_usize), 0..200)) {
         let limits = Limits { remembered_bytes: 20_000, ..Limits::default() };
         let mut memory = Memory::new(limits, Vec::new());
         let mut received = [0_u64; 4];
-        for (who, body) in calls {
-            memory.receive(&name(&format!("name-{who}")), incoming(body)).unwrap();
-            received[usize::from(who)] += 1;
+        for (number, body) in calls {
+            memory.receive(&name(&format!("name-{number}")), incoming(body)).unwrap();
+            received[usize::from(number)] += 1;
             prop_assert!(memory.bytes <= limits.remembered_bytes);
         }
         let mut bytes = 0;
-        for (who, count) in received.iter().enumerate() {
-            let kept = memory.requests(&name(&format!("name-{who}")));
+        for (number, count) in received.iter().enumerate() {
+            let kept = memory.requests(&name(&format!("name-{number}")));
             prop_assert_eq!(kept.received, *count);
             let numbers: Vec<u64> = kept.requests.iter().map(|request| request.number).collect();
             let first = count + 1 - u64::try_from(numbers.len()).unwrap();
@@ -45,14 +45,14 @@ proptest! {
         prop_assert_eq!(bytes, memory.bytes);
     }
 
-    /// Each answer as often as it was told, in order, and then the last one for ever.
+    /// Each answer comes as often as the script says, in order, and then the last one for ever.
     #[test]
-    fn answers_come_in_order_and_the_last_is_repeated(told in prop::collection::vec((200..600_u16, 1..4_u32), 1..6)) {
+    fn answers_come_in_order_and_the_last_is_repeated(script in prop::collection::vec((200..600_u16, 1..4_u32), 1..6)) {
         let mut memory = Memory::new(Limits::default(), Vec::new());
-        let acts = told.iter().map(|(status, times)| act(*status, *times)).collect();
-        memory.tell(&name("acme"), Some(acts), None).unwrap();
-        let each = told.iter().flat_map(|(status, times)| std::iter::repeat_n(*status, *times as usize));
-        let last = told.last().map(|(status, _)| *status).unwrap();
+        let acts = script.iter().map(|(status, times)| act(*status, *times)).collect();
+        memory.set_script(&name("acme"), Some(acts), None).unwrap();
+        let each = script.iter().flat_map(|(status, times)| std::iter::repeat_n(*status, *times as usize));
+        let last = script.last().map(|(status, _)| *status).unwrap();
         for status in each.chain([last; 3]) {
             let (act, _) = memory.receive(&name("acme"), incoming(0)).unwrap();
             prop_assert_eq!(act.label, status.to_string());
@@ -61,21 +61,21 @@ proptest! {
 }
 
 #[test]
-fn one_loud_name_does_not_drive_out_the_others() {
+fn a_busy_name_does_not_displace_other_names_requests() {
     let mut memory = Memory::new(Limits { remembered_bytes: 20_000, ..Limits::default() }, Vec::new());
     memory.receive(&name("quiet"), incoming(0)).unwrap();
     for _ in 0..100 {
-        memory.receive(&name("loud"), incoming(1_000)).unwrap();
+        memory.receive(&name("busy"), incoming(1_000)).unwrap();
     }
     assert_eq!(memory.requests(&name("quiet")).requests.len(), 1);
-    assert!(memory.requests(&name("loud")).requests.len() > 5);
+    assert!(memory.requests(&name("busy")).requests.len() > 5);
 }
 
 #[test]
-fn there_are_so_many_names_and_no_more_until_one_is_forgotten() {
+fn a_name_beyond_the_limit_waits_until_another_is_forgotten() {
     let mut memory = Memory::new(Limits { names: 1, ..Limits::default() }, Vec::new());
     memory.receive(&name("first"), incoming(0)).unwrap();
-    assert_eq!(memory.tell(&name("second"), None, None), Err(TooManyNames));
+    assert_eq!(memory.set_script(&name("second"), None, None), Err(TooManyNames));
     assert_eq!(memory.receive(&name("second"), incoming(0)).err(), Some(TooManyNames));
     memory.forget(&name("first"));
     memory.receive(&name("second"), incoming(0)).unwrap();
@@ -83,11 +83,11 @@ fn there_are_so_many_names_and_no_more_until_one_is_forgotten() {
 }
 
 #[test]
-fn what_is_not_told_again_stays() {
+fn a_part_that_a_new_script_leaves_out_stays() {
     let mut memory = Memory::new(Limits::default(), Vec::new());
     let secret: Secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".parse().unwrap();
-    memory.tell(&name("acme"), Some(vec![act(500, 1)]), None).unwrap();
-    memory.tell(&name("acme"), None, Some(vec![secret])).unwrap();
+    memory.set_script(&name("acme"), Some(vec![act(500, 1)]), None).unwrap();
+    memory.set_script(&name("acme"), None, Some(vec![secret])).unwrap();
     memory.forget_requests(&name("acme"));
     let (act, signature) = memory.receive(&name("acme"), incoming(0)).unwrap();
     assert_eq!(act.label, "500");

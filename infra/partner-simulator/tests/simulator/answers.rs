@@ -1,4 +1,4 @@
-//! Answers in HTTP, as a partner gives them.
+//! Tests HTTP answers, as a partner gives them.
 
 use std::io::{BufReader, Read as _, Write as _};
 
@@ -8,30 +8,31 @@ use jiff::{Timestamp, fmt::rfc2822::DateTimeParser};
 use crate::program::{Program, Reply};
 
 #[test]
-fn who_was_told_nothing_answers_200() {
+fn a_name_without_a_script_answers_200() {
     let reply = Program::start().get("/acme/hook?click=c-1");
     assert_eq!((reply.status, reply.text()), (200, ""));
 }
 
 #[test]
-fn answers_come_one_after_another_and_the_last_is_repeated() {
+fn answers_come_in_order_and_the_last_is_repeated() {
     let program = Program::start();
-    program.tell(r#"{"answers": [{"status": 500, "times": 3}, {"status": 410, "body": "gone"}, {"status": 204}]}"#);
+    program
+        .set_script(r#"{"answers": [{"status": 500, "times": 3}, {"status": 410, "body": "gone"}, {"status": 204}]}"#);
     let statuses: Vec<u16> = (0..7).map(|_| program.get("/acme").status).collect();
     assert_eq!(statuses, [500, 500, 500, 410, 204, 204, 204]);
 }
 
 #[test]
-fn names_have_answers_of_their_own() {
+fn each_name_has_its_own_answers() {
     let program = Program::start();
-    program.tell(r#"{"answers": [{"status": 500}]}"#);
+    program.set_script(r#"{"answers": [{"status": 500}]}"#);
     assert_eq!([program.get("/globex").status, program.get("/acme/globex").status], [200, 500]);
 }
 
 #[test]
 fn a_connection_is_kept_for_further_requests() {
     let program = Program::start();
-    program.tell(r#"{"answers": [{"body": "one"}, {"body": "two"}]}"#);
+    program.set_script(r#"{"answers": [{"body": "one"}, {"body": "two"}]}"#);
     let connection = program.call();
     let mut answers = BufReader::new(connection.try_clone().unwrap());
     assert_eq!(Reply::read(&mut answers).text(), "one");
@@ -40,17 +41,17 @@ fn a_connection_is_kept_for_further_requests() {
 }
 
 #[test]
-fn a_redirect_says_where_to() {
+fn a_redirect_names_its_location() {
     let program = Program::start();
-    program.tell(r#"{"answers": [{"redirect": "https://www.example.com/"}]}"#);
+    program.set_script(r#"{"answers": [{"redirect": "https://www.example.com/"}]}"#);
     let reply = program.get("/acme");
     assert_eq!((reply.status, reply.header("location")), (302, Some("https://www.example.com/")));
 }
 
 #[test]
-fn retry_after_is_in_seconds_or_a_date_from_the_answer_on() {
+fn retry_after_is_in_seconds_or_a_date_after_the_answer() {
     let program = Program::start();
-    program.tell(
+    program.set_script(
         r#"{"answers": [{"status": 503, "retry_after_seconds": 120}, {"status": 503, "retry_after_date_seconds": 3600}]}"#,
     );
     assert_eq!(program.get("/acme").header("retry-after"), Some("120"));
@@ -63,29 +64,29 @@ fn retry_after_is_in_seconds_or_a_date_from_the_answer_on() {
 }
 
 #[test]
-fn headers_are_those_told_and_as_many_more_as_told() {
+fn an_answer_has_the_scripts_headers_and_its_filler() {
     let program = Program::start();
-    program.tell(r#"{"answers": [{"headers": {"X-Partner": "acme"}, "filler_headers": 10000}]}"#);
+    program.set_script(r#"{"answers": [{"headers": {"X-Partner": "acme"}, "filler_headers": 10000}]}"#);
     let reply = program.get("/acme");
     assert_eq!(reply.header("x-partner"), Some("acme"));
-    // Besides those told: content-length and date.
+    // The server adds content-length and date.
     assert_eq!(reply.header_lines(), 10_003);
 }
 
 #[test]
-fn a_slow_answer_comes_whole_once_it_comes() {
+fn a_delayed_answer_comes_whole() {
     let program = Program::start();
-    program.tell(r#"{"answers": [{"delay_ms": 200, "body": "late"}]}"#);
+    program.set_script(r#"{"answers": [{"delay_ms": 200, "body": "late"}]}"#);
     let begun = std::time::Instant::now();
     assert_eq!(program.get("/acme").text(), "late");
     assert!(begun.elapsed().as_millis() >= 200);
 }
 
 #[test]
-fn a_slow_body_has_its_headers_at_once_and_then_a_byte_at_a_time() {
+fn a_slow_body_follows_its_headers_byte_by_byte() {
     let program = Program::start();
     // The second byte would come in an hour.
-    program.tell(
+    program.set_script(
         r#"{"answers": [{"body": "ok", "body_byte_every_ms": 20}, {"body": "ok", "body_byte_every_ms": 3600000}]}"#,
     );
     let reply = program.get("/acme");
@@ -96,20 +97,20 @@ fn a_slow_body_has_its_headers_at_once_and_then_a_byte_at_a_time() {
 }
 
 #[test]
-fn an_endless_body_goes_on_for_as_long_as_it_is_read() {
+fn an_endless_body_goes_on_while_it_is_read() {
     let program = Program::start();
-    program.tell(r#"{"answers": [{"endless_body": true}]}"#);
+    program.set_script(r#"{"answers": [{"endless_body": true}]}"#);
     let mut connection = program.call();
-    // More than the buffers of both sides.
+    // This is more than the buffers of both sides hold.
     connection.read_exact(&mut vec![0; 32 * 1024 * 1024]).unwrap();
     drop(connection);
     assert_eq!(program.requests("acme").received, 1);
 }
 
 #[test]
-fn a_gzip_bomb_is_small_and_becomes_as_large_as_told() {
+fn a_gzip_bomb_decodes_to_the_size_of_its_script() {
     let program = Program::start();
-    program.tell(r#"{"answers": [{"gzip_bomb_mib": 64}]}"#);
+    program.set_script(r#"{"answers": [{"gzip_bomb_mib": 64}]}"#);
     let reply = program.get("/acme");
     assert_eq!(reply.header("content-encoding"), Some("gzip"));
     assert!(reply.body.len() < 128 * 1024, "{}", reply.body.len());

@@ -1,4 +1,4 @@
-//! What can be told and asked.
+//! Tests the control API.
 
 use std::io::{Read as _, Write as _};
 
@@ -8,7 +8,7 @@ use partner_simulator::received::Requests;
 use crate::program::Program;
 
 #[test]
-fn a_request_is_told_exactly_as_it_came() {
+fn a_request_is_listed_exactly_as_it_came() {
     let program = Program::start();
     let before = Timestamp::now().as_millisecond();
     program.ask(
@@ -25,9 +25,9 @@ fn a_request_is_told_exactly_as_it_came() {
 }
 
 #[test]
-fn forgetting_requests_keeps_the_answers_and_forgetting_a_name_keeps_nothing() {
+fn forgetting_requests_keeps_the_script_of_the_name() {
     let program = Program::start();
-    program.tell(r#"{"answers": [{"status": 500}]}"#);
+    program.set_script(r#"{"answers": [{"status": 500}]}"#);
     program.get("/acme");
     assert_eq!(program.ask("DELETE /_control/acme/requests HTTP/1.1\r\nhost: x\r\n\r\n").status, 204);
     assert_eq!(program.requests("acme"), Requests::default());
@@ -41,13 +41,13 @@ fn forgetting_requests_keeps_the_answers_and_forgetting_a_name_keeps_nothing() {
 fn new_answers_begin_with_their_first() {
     let program = Program::start();
     for _ in 0..2 {
-        program.tell(r#"{"answers": [{"status": 500}, {"status": 200}]}"#);
+        program.set_script(r#"{"answers": [{"status": 500}, {"status": 200}]}"#);
         assert_eq!(program.get("/acme").status, 500);
     }
 }
 
 #[test]
-fn all_names_are_listed_with_what_they_received() {
+fn all_names_are_listed_with_their_request_counts() {
     let program = Program::start();
     program.put("globex", "{}");
     program.get("/acme");
@@ -55,23 +55,23 @@ fn all_names_are_listed_with_what_they_received() {
 }
 
 #[test]
-fn what_is_told_wrongly_is_refused_in_words_that_say_where() {
+fn a_wrong_script_is_refused_with_the_place_of_its_fault() {
     let program = Program::start();
-    for (told, word) in [
+    for (script, word) in [
         ("{", "EOF"),
         (r#"{"answers": [{}, {"statuss": 1}]}"#, "statuss"),
         (r#"{"answers": [{}, {"status": 100}]}"#, "answers[1]: status must be 200 to 999"),
-        (r#"{"secrets": ["hunter2"]}"#, "a secret for webhooks is whsec_"),
+        (r#"{"secrets": ["hunter2"]}"#, "a webhook secret must be whsec_"),
     ] {
-        let reply = program.put("acme", told);
-        assert_eq!(reply.status, 400, "{told}");
+        let reply = program.put("acme", script);
+        assert_eq!(reply.status, 400, "{script}");
         assert!(reply.text().contains(word) && !reply.text().contains("hunter2"), "{}", reply.text());
     }
     assert!(program.ask("POST /_control/acme HTTP/1.1\r\nhost: x\r\n\r\n").text().contains("PUT "));
 }
 
 #[test]
-fn what_is_no_name_is_404_and_not_remembered() {
+fn a_path_without_a_name_is_404_and_not_remembered() {
     let program = Program::start();
     for target in ["/", "/%61cme", "/a,b", "/_private"] {
         assert_eq!(program.get(target).status, 404, "{target}");
@@ -81,12 +81,13 @@ fn what_is_no_name_is_404_and_not_remembered() {
 }
 
 #[test]
-fn a_body_beyond_the_bound_is_413() {
+fn a_body_beyond_the_limit_is_413() {
     let program = Program::start();
     let mut connection = program.connect();
     let head = "POST /acme HTTP/1.1\r\nhost: x\r\ncontent-length: 70000\r\n\r\n";
     connection.write_all(head.as_bytes()).unwrap();
-    // A byte more than is taken. What is behind it is never sent: unread, it would reset the connection.
+    // This is one byte more than the limit. The rest of the body is not sent, because unread bytes would reset the
+    // connection.
     connection.write_all(&vec![b'x'; 64 * 1024 + 1]).unwrap();
     let mut status = [0; 12];
     connection.read_exact(&mut status).unwrap();

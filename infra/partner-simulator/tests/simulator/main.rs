@@ -1,4 +1,4 @@
-//! The simulator from outside: its own program, over sockets of the test's own.
+//! Tests the simulator from outside: each test runs the program and connects to it.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

@@ -1,12 +1,12 @@
-//! The program as a whole: how it ends, and what it prints.
+//! Tests the program as a whole: how it ends and what it prints.
 
 use crate::program::Program;
 
 #[test]
-fn it_ends_in_good_order_when_it_is_interrupted_or_terminated_whatever_hangs() {
+fn a_signal_ends_the_program_even_while_a_request_hangs() {
     for signal in ["-INT", "-TERM"] {
         let mut program = Program::start();
-        program.tell(r#"{"answers": [{"hang": true}]}"#);
+        program.set_script(r#"{"answers": [{"hang": true}]}"#);
         let _waiting = program.call();
         program.until_received(1);
         assert!(program.end(signal).success());
@@ -14,9 +14,9 @@ fn it_ends_in_good_order_when_it_is_interrupted_or_terminated_whatever_hangs() {
 }
 
 #[test]
-fn each_request_is_a_line_without_its_query() {
+fn each_request_prints_a_line_without_its_query() {
     let mut program = Program::start();
-    program.tell(r#"{"answers": [{"status": 500}]}"#);
+    program.set_script(r#"{"answers": [{"status": 500}]}"#);
     program.get("/acme/hook?click=c-1");
     let line = program.line();
     assert!(line.ends_with("Z GET acme -> 500, signature unchecked\n"), "{line}");
@@ -24,7 +24,7 @@ fn each_request_is_a_line_without_its_query() {
 }
 
 #[test]
-fn a_port_that_is_taken_is_told() {
+fn a_port_in_use_is_named_in_the_error() {
     let program = Program::start();
     let port = program.address.split_once(':').unwrap().1;
     let mut second = std::process::Command::new(env!("CARGO_BIN_EXE_partner-simulator"));

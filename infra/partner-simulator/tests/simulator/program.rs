@@ -1,4 +1,4 @@
-//! A running simulator, and the bytes that it is sent and sends.
+//! Runs the simulator and exchanges bytes with it.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
@@ -9,17 +9,17 @@ use std::{
 
 use partner_simulator::received::{Request, Requests};
 
-/// How long a test waits before it says that what it waits for does not happen.
+/// Bounds every wait of a test.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The program, killed when dropped.
+/// Holds the running program, which is killed when this is dropped.
 pub(crate) struct Program {
     child: Child,
     lines: BufReader<ChildStdout>,
     pub(crate) address: String,
 }
 
-/// An answer, taken apart as far as tests look at it.
+/// Holds the parts of an answer that tests look at.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -43,15 +43,15 @@ impl Program {
         Self { child, lines, address }
     }
 
-    /// Tells `acme`, or fails with what is wrong about it.
-    pub(crate) fn tell(&self, told: &str) {
-        let reply = self.put("acme", told);
+    /// Sets the script of `acme`. Panics with the fault if the script is refused.
+    pub(crate) fn set_script(&self, script: &str) {
+        let reply = self.put("acme", script);
         assert_eq!(reply.status, 204, "{}", reply.text());
     }
 
-    pub(crate) fn put(&self, name: &str, told: &str) -> Reply {
-        let length = told.len();
-        self.ask(&format!("PUT /_control/{name} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{told}"))
+    pub(crate) fn put(&self, name: &str, script: &str) -> Reply {
+        let length = script.len();
+        self.ask(&format!("PUT /_control/{name} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n{script}"))
     }
 
     pub(crate) fn requests(&self, name: &str) -> Requests {
@@ -64,19 +64,19 @@ impl Program {
         self.requests("acme").requests.pop().expect("a request is remembered")
     }
 
-    /// The whole answer to a GET of this path.
+    /// Returns the whole answer to a GET of this path.
     pub(crate) fn get(&self, target: &str) -> Reply {
         self.ask(&format!("GET {target} HTTP/1.1\r\nhost: x\r\n\r\n"))
     }
 
-    /// Sends a request on a connection of its own and reads its answer, which must be whole.
+    /// Sends a request on a new connection and returns the answer, which must be whole.
     pub(crate) fn ask(&self, request: &str) -> Reply {
         let mut connection = self.connect();
         connection.write_all(request.as_bytes()).unwrap();
         Reply::read(&mut BufReader::new(connection))
     }
 
-    /// A connection on which a GET of acme's has been sent, and nothing read.
+    /// Returns a connection on which a GET of `/acme` was sent and nothing was read.
     pub(crate) fn call(&self) -> TcpStream {
         let mut connection = self.connect();
         connection.write_all(b"GET /acme HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
@@ -89,7 +89,7 @@ impl Program {
         connection
     }
 
-    /// Waits until so many requests of acme's have come.
+    /// Waits until the name `acme` has received this number of requests.
     pub(crate) fn until_received(&self, count: u64) {
         let begun = std::time::Instant::now();
         while self.requests("acme").received < count {
@@ -97,14 +97,14 @@ impl Program {
         }
     }
 
-    /// The next line on its standard output.
+    /// Returns the next line of the program's output.
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.lines.read_line(&mut line).unwrap();
         line
     }
 
-    /// Sends it a signal and waits until it has ended.
+    /// Sends the program a signal and waits until it has ended.
     pub(crate) fn end(&mut self, signal: &str) -> ExitStatus {
         let sent = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(sent.success());

@@ -1,4 +1,4 @@
-//! Whether a signature verifies, for a partner who knows the secret.
+//! Tests that the simulator verifies signatures with the secrets that it knows.
 
 use jiff::Timestamp;
 use partner_simulator::received::Signature;
@@ -9,7 +9,7 @@ use crate::program::Program;
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const OTHER: &str = "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// What the simulator says of a request that was signed over this payload.
+/// Returns the simulator's judgement of a request that was signed over this payload.
 fn checked(program: &Program, method: &str, target: &str, body: &str, signed: &str) -> Signature {
     let now = Timestamp::now().as_second();
     let signature = Webhook::new(SECRET).unwrap().sign("msg_1", now, signed.as_bytes()).unwrap();
@@ -22,7 +22,7 @@ fn checked(program: &Program, method: &str, target: &str, body: &str, signed: &s
 }
 
 #[test]
-fn a_get_is_signed_over_its_path_and_query_exactly_as_sent() {
+fn a_get_is_signed_over_its_path_and_query_as_sent() {
     let program = Program::with(&["--verify-secret", SECRET]);
     let sent = "/acme/a%2Fb?click=%7Bc%7D&event=a+b";
     assert_eq!(checked(&program, "GET", sent, "", sent), Signature::Verified);
@@ -42,18 +42,18 @@ fn a_post_is_signed_over_its_body() {
 }
 
 #[test]
-fn a_request_without_a_signature_is_refused_and_answered_all_the_same() {
+fn a_request_without_a_signature_is_answered_and_marked() {
     let program = Program::with(&["--verify-secret", SECRET]);
     assert_eq!(program.get("/acme").status, 200);
-    assert_eq!(program.last_request().signature, Signature::Refused("missing header id".to_owned()));
+    assert_eq!(program.last_request().signature, Signature::Refused("the header webhook-id is missing".to_owned()));
 }
 
 #[test]
-fn a_name_has_the_secrets_it_was_told_in_place_of_the_general_ones() {
+fn a_names_own_secrets_replace_the_general_ones() {
     let program = Program::with(&["--verify-secret", OTHER]);
     assert!(matches!(checked(&program, "GET", "/acme", "", "/acme"), Signature::Refused(_)));
-    program.tell(&format!(r#"{{"secrets": ["{OTHER}", "{SECRET}"]}}"#));
+    program.set_script(&format!(r#"{{"secrets": ["{OTHER}", "{SECRET}"]}}"#));
     assert_eq!(checked(&program, "GET", "/acme", "", "/acme"), Signature::Verified);
-    program.tell(r#"{"secrets": []}"#);
+    program.set_script(r#"{"secrets": []}"#);
     assert_eq!(checked(&program, "GET", "/acme", "", "/acme"), Signature::Unchecked);
 }

@@ -29,7 +29,7 @@ use crate::{
 
 /// One thing that happened.
 #[derive(Debug, Serialize)]
-pub(crate) struct Entry {
+pub(crate) struct TimelineEntry {
     pub(crate) at: Timestamp,
     /// `click`, `postback`, `correction`, `refusal`, `conflict`, `conversion`, `opening`, `delivery`, `attempt` or `due`.
     pub(crate) kind: &'static str,
@@ -42,7 +42,7 @@ pub(crate) struct Entry {
 
 /// A list of them.
 #[derive(Debug, Default, Serialize)]
-pub(crate) struct Timeline(Vec<Entry>);
+pub(crate) struct Timeline(Vec<TimelineEntry>);
 
 impl Timeline {
     pub(crate) fn is_empty(&self) -> bool {
@@ -192,7 +192,13 @@ impl Timeline {
     fn add(&mut self, (kind, at, record): (&'static str, Timestamp, &impl Serialize), what: &str, details: &[String]) {
         let record = serde_json::to_value(record).unwrap_or_default();
         let what = printable(&format!("{kind:10} {what}"));
-        self.0.push(Entry { at, kind, record, what, details: details.iter().map(|text| printable(text)).collect() });
+        self.0.push(TimelineEntry {
+            at,
+            kind,
+            record,
+            what,
+            details: details.iter().map(|text| printable(text)).collect(),
+        });
         // Stable: what happened at one instant stays in the order it was found.
         self.0.sort_by_key(|entry| entry.at);
     }
@@ -222,7 +228,7 @@ pub(crate) fn fault(fault: &Fault) -> String {
 
 impl fmt::Display for Timeline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Entry { at, what, details, .. } in &self.0 {
+        for TimelineEntry { at, what, details, .. } in &self.0 {
             writeln!(f, "  {at:.3}  {what}")?;
             for detail in details {
                 writeln!(f, "  {:24}  {:11}{detail}", "", "")?;

@@ -1,6 +1,7 @@
 //! `postbackctl kit`: what to send a partner, with its own names in it. The words are the partners' page's own.
 
 mod page;
+mod sender;
 
 use std::{fmt::Write, process::ExitCode};
 
@@ -80,12 +81,16 @@ impl Kit<'_> {
 
         self.landing(&mut text, &page, &names)?;
         let call = page.section("Call your postback URL")?;
-        writeln!(text, "## Call your postback URL\n\n    {}\n", self.postback_url(&self.macros()))?;
-        writeln!(
-            text,
-            "Put your tracker's own macro for each parameter where one stands in braces. The one for `{}` has to give back\nthe value that arrived on your landing page, not an identifier of your own.\n",
-            names.of("click_id")
-        )?;
+        writeln!(text, "## Call your postback URL\n")?;
+        match self.sender()? {
+            Some(sender) => self.call_by_sender(&mut text, sender)?,
+            None => writeln!(
+                text,
+                "    {}\n\nPut your tracker's own macro for each parameter where one stands in braces. The one for `{}` has to give back\nthe value that arrived on your landing page, not an identifier of your own.\n",
+                self.postback_url(&self.macros()),
+                names.of("click_id")
+            )?,
+        }
         writeln!(text, "{}\n", names.put_into(call.intro_after_block()).trim_end())?;
         self.agreed(&mut text)?;
         if !signs {

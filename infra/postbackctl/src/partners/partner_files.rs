@@ -23,12 +23,14 @@ use self::{
     shape::Shape,
 };
 
-pub(crate) use self::shape::Schema;
+use super::senders;
+
+pub(crate) use self::shape::{Schema, suggestion as nearest};
 
 /// A partner's file that is valid.
 #[derive(Debug)]
 pub(crate) struct ValidFile {
-    /// The file as it was written.
+    /// The file, with what it leaves to its sender's preset.
     pub(crate) file: PartnerFile,
     /// The partner that it describes. The beginnings of campaigns that start on publishing have no meaning yet.
     pub(crate) partner: Partner,
@@ -128,11 +130,15 @@ pub(crate) fn parse(path: &Path, text: &str, schema: &Schema, allowance: Allowan
 
 /// Reads a file whose shape is right.
 fn read_file(value: &Value, allowance: Allowance) -> Result<(PartnerFile, Partner), Vec<ConfigFault>> {
-    let file: PartnerFile = serde_path_to_error::deserialize(value)
+    let (value, unknown) = senders::resolved(value);
+    let file: PartnerFile = serde_path_to_error::deserialize(value.as_ref())
         .map_err(|fault| vec![ConfigFault { path: fault.path().to_string(), message: fault.inner().to_string() }])?;
     // A campaign that starts on publishing may have started at any time before.
     let dated = file.clone().dated(&Campaigns::new(), UnixMillis::from_millisecond(0));
-    Partner::check(dated, allowance).map(|partner| (file, partner))
+    match (Partner::check(dated, allowance), unknown) {
+        (Ok(partner), None) => Ok((file, partner)),
+        (checked, unknown) => Err(unknown.into_iter().chain(checked.err().into_iter().flatten()).collect()),
+    }
 }
 
 /// Returns the fault of a file that is not named after its partner.
@@ -155,6 +161,12 @@ fn is_within(place: &str, other: &str) -> bool {
 
 fn display(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// Reads a file whose shape is right, for tests of what it says.
+#[cfg(test)]
+pub(crate) fn resolved_file(value: &Value) -> Result<PartnerFile, Vec<ConfigFault>> {
+    read_file(value, Allowance::PublicOnly).map(|(file, _)| file)
 }
 
 #[cfg(test)]

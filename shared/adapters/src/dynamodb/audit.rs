@@ -1,4 +1,4 @@
-//! The audit records, each put once in the transaction of the change that it tells of.
+//! Stores audit records, each in the same transaction as its change.
 
 use app::ports::{AuditTrail, Unavailable};
 use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
@@ -15,7 +15,7 @@ const PUT: &str = "DynamoDB PutItem audit";
 const GET: &str = "DynamoDB GetItem audit";
 const QUERY: &str = "DynamoDB Query audit";
 
-/// [`AuditTrail`] in a table, and the transactions that write to it.
+/// Implements [`AuditTrail`] in a table, and makes the transactions that write to it.
 #[derive(Debug, Clone)]
 pub struct DynamoAudit {
     client: Client,
@@ -23,16 +23,16 @@ pub struct DynamoAudit {
 }
 
 impl DynamoAudit {
-    /// Takes the table of audit records.
+    /// Uses this table of audit records.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
     }
 
-    /// Makes these writes and stores the record of them, all or none, and returns whether that was done. It was not where a
-    /// condition does not hold or another transaction was writing.
+    /// Makes these writes and stores their record, all or none. Returns true if this was done, and false if a condition does
+    /// not hold or another transaction was writing.
     ///
-    /// When the answer is lost, or the client's own repeat finds the first transaction in its way, the record is looked for:
-    /// it is stored if and only if the writes were made.
+    /// If the answer is lost, or the client's repeat conflicts with its own first transaction, the record is read: it is
+    /// stored if and only if the writes were made.
     pub(crate) async fn transact(
         &self,
         service: &'static str,
@@ -56,7 +56,7 @@ impl DynamoAudit {
 impl AuditTrail for DynamoAudit {
     async fn append(&self, record: &AuditRecord) -> Result<(), Unavailable> {
         let put = put(PUT, &self.table, &AuditItem::from(record), Requires::Absence(AT_AND_ID))?;
-        // A record that stands in the way has the same random id: it is this one.
+        // An existing record with this random id is this record.
         send_put(&self.client, PUT, put).await.map(|_| ())
     }
 

@@ -23,7 +23,7 @@ const GET: &str = "DynamoDB GetItem catalogue";
 const PUT: &str = "DynamoDB PutItem catalogue";
 const POINT: &str = "DynamoDB TransactWriteItems catalogue, audit";
 
-/// The code by which DynamoDB says that there is no such table.
+/// Names DynamoDB's code for a missing table.
 const NO_TABLE: &str = "ResourceNotFoundException";
 
 /// Limits the text of one chunk, in bytes, because an item has at most 400 KB.
@@ -42,11 +42,11 @@ impl DynamoCatalogues {
         Self { client, table }
     }
 
-    /// Makes this the current catalogue, if the current one still has the version `expected` (none: if there is none), and
-    /// stores the audit record with it: both or neither.
+    /// Makes this the current catalogue if the current one still has the version `expected`, or if there is none and
+    /// `expected` is `None`. Stores the audit record with it: both or neither.
     ///
-    /// The chunks come first and are nobody's before the pointer names them. Then the one that was superseded before the
-    /// last is deleted: nobody has been reading it since.
+    /// The chunks are written first, and nobody reads them before the pointer names them. Afterwards the version before the
+    /// previous one is deleted, because nobody reads it any more.
     pub async fn publish(
         &self,
         snapshot: &Snapshot,
@@ -116,7 +116,7 @@ impl Catalogues for DynamoCatalogues {
     }
 }
 
-/// [`PublishingPort`] in the table of the catalogue and that of audit records.
+/// Implements [`PublishingPort`] in the tables of the catalogue and of audit records.
 #[derive(Debug, Clone)]
 pub struct DynamoPublishing {
     catalogues: DynamoCatalogues,
@@ -124,7 +124,7 @@ pub struct DynamoPublishing {
 }
 
 impl DynamoPublishing {
-    /// Takes the table of the catalogue and that of audit records.
+    /// Uses the tables of the catalogue and of audit records.
     pub fn new(client: Client, catalogue: String, audit: String) -> Self {
         Self { catalogues: DynamoCatalogues::new(client.clone(), catalogue), audit: DynamoAudit::new(client, audit) }
     }

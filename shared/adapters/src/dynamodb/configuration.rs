@@ -1,4 +1,4 @@
-//! Partners and secrets, as operators change them.
+//! Stores partners and secrets for operators.
 
 use app::ports::{Partners, Replaced, Unavailable};
 use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
@@ -19,7 +19,7 @@ const PUT_PARTNER: &str = "DynamoDB TransactWriteItems partners, secrets, audit"
 const GET_SECRETS: &str = "DynamoDB GetItem secrets";
 const PUT_SECRETS: &str = "DynamoDB TransactWriteItems secrets, audit";
 
-/// [`Partners`] in two tables.
+/// Implements [`Partners`] in the tables of partners and of secrets.
 #[derive(Debug, Clone)]
 pub struct Configuration {
     client: Client,
@@ -29,7 +29,7 @@ pub struct Configuration {
 }
 
 impl Configuration {
-    /// Takes the tables of partners, of secrets and of audit records.
+    /// Uses the tables of partners, of secrets and of audit records.
     pub fn new(client: Client, partners: String, secrets: String, audit: String) -> Self {
         let audit = DynamoAudit::new(client.clone(), audit);
         Self { client, partners, secrets, audit }
@@ -42,8 +42,8 @@ impl Partners for Configuration {
         read::get(GET_PARTNER, get.consistent_read(true)).await
     }
 
-    /// Scans the table, the only scan there is: for an operator who publishes, never for a function. Partners are hundreds of
-    /// small items, and an index of them would be one more thing that could disagree with the table.
+    /// Scans the table. Only an operator's command does this, never a function. Partners are some hundred small items, and
+    /// an index of them could disagree with the table.
     async fn partners(&self) -> Result<Vec<PartnerItem>, Unavailable> {
         let scan = self.client.scan().table_name(&self.partners).consistent_read(true);
         let found = scan.into_paginator().items().send().try_collect().await.map_err(unavailable(SCAN_PARTNERS))?;

@@ -147,7 +147,7 @@ impl Deliveries for DynamoDeliveries {
     }
 }
 
-/// [`Rounds`] in three tables.
+/// Implements [`Rounds`] in three tables.
 #[derive(Debug, Clone)]
 pub struct DynamoRounds {
     deliveries: DynamoDeliveries,
@@ -155,7 +155,7 @@ pub struct DynamoRounds {
 }
 
 impl DynamoRounds {
-    /// Takes the deliveries, and the audit records that are stored with their rounds.
+    /// Uses these deliveries, and the audit records that are stored with their rounds.
     pub fn new(deliveries: DynamoDeliveries, audit: DynamoAudit) -> Self {
         Self { deliveries, audit }
     }
@@ -166,7 +166,7 @@ impl Rounds for DynamoRounds {
         self.deliveries.read(id).await
     }
 
-    /// One transaction of as many writes as the old round had attempts, and two.
+    /// Makes one transaction with a write for each attempt of the old round and two more.
     async fn open_round(&self, opened: &OpenedRound, audit: &AuditRecord) -> Result<Replaced, Unavailable> {
         let moved = opened.moved.iter();
         let moved = moved.map(|attempt| AttemptItem::of_round(opened.delivery.id(), opened.moved_round, attempt));

@@ -1,4 +1,4 @@
-//! The deliveries, to look at: by their ids, by when they failed, and with the attempts that are kept beside them.
+//! Reads deliveries for operators: by id, by the time of their failure, and with the attempts stored beside them.
 
 use std::collections::BTreeSet;
 
@@ -25,7 +25,7 @@ const QUERY_ATTEMPTS: &str = "DynamoDB Query attempts";
 /// Limits the keys of one page of a shard.
 const PAGE: i32 = 100;
 
-/// [`DeliveryRecords`] in two tables.
+/// Implements [`DeliveryRecords`] in two tables.
 #[derive(Debug, Clone)]
 pub struct DynamoDeliveryRecords {
     client: Client,
@@ -34,7 +34,7 @@ pub struct DynamoDeliveryRecords {
 }
 
 impl DynamoDeliveryRecords {
-    /// Takes the table of deliveries, and that of the attempts that are kept beside them.
+    /// Uses the tables of deliveries and of the attempts stored beside them.
     pub fn new(client: Client, deliveries: String, attempts: String) -> Self {
         Self { client, deliveries, attempts }
     }
@@ -60,7 +60,7 @@ impl DynamoDeliveryRecords {
         Ok(items.into_iter().map(stored).collect())
     }
 
-    /// Reads what an index has found.
+    /// Reads the deliveries that an index names.
     async fn read_found(&self, found: Vec<Item>) -> Result<Vec<StoredDelivery>, Unavailable> {
         let keys = found.into_iter().filter_map(|mut item| item.remove_entry(DELIVERY_ID));
         self.read(keys.map(|entry| Item::from([entry])).collect()).await

@@ -51,12 +51,12 @@ pub use app::ports::SYSTEM_OWNER;
 pub const PROVIDER_CONTENT: &str = "provider_content";
 /// Names the key of `clicks`.
 pub const CLICK_ID: &str = "click_id";
-/// `audit`: its partition key.
+/// Names the partition key of `audit`.
 pub const DAY: &str = "day";
-/// `audit`: its sort key.
+/// Names the sort key of `audit`.
 pub const AT_AND_ID: &str = "at_and_id";
 
-/// `partners`: one partner. `secrets`: one owner's secrets. Their fields are the attributes.
+/// Holds an item of `partners`, or of `secrets` for one owner. The fields are the attributes.
 pub use app::ports::{StoredPartner as PartnerItem, StoredSecrets as SecretsItem};
 
 pub(crate) fn secrets_of(texts: Vec<String>) -> Vec<Secret> {
@@ -139,7 +139,7 @@ pub const ACCEPTED: &str = "accepted";
 pub const ACCEPTED_AT: &str = "accepted_at";
 /// Names the time in `refusals` at which a conflict's original was kept.
 pub const ORIGINAL_KEPT_AT: &str = "original_kept_at";
-/// `refusals`, `clicks`, `audit`: the time to live.
+/// Names the time to live of `refusals`, `clicks` and `audit`.
 pub const EXPIRES_AT: &str = "expires_at";
 
 impl RefusalItem {
@@ -258,17 +258,17 @@ impl From<ClickItem> for Click {
     }
 }
 
-/// `audit`: the record of one change by an operator.
+/// Holds the record of one change by an operator in `audit`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditItem {
-    /// The partition key.
+    /// Holds the partition key.
     pub day: String,
-    /// The sort key.
+    /// Holds the sort key.
     pub at_and_id: String,
-    /// The record.
+    /// Holds the record.
     #[serde(flatten)]
     pub record: AuditRecord,
-    /// When it expires, in Unix seconds.
+    /// Says when the record expires, in Unix seconds.
     pub expires_at: i64,
 }
 

@@ -40,7 +40,7 @@ pub struct DynamoResolutions {
 }
 
 impl DynamoResolutions {
-    /// Takes the tables of postbacks, of refusals and of audit records.
+    /// Uses the tables of postbacks, of refusals and of audit records.
     pub fn new(client: Client, postbacks: String, refusals: String, audit: String) -> Self {
         let audit = DynamoAudit::new(client.clone(), audit);
         Self { client, postbacks, refusals, audit }

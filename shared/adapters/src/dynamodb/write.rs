@@ -14,7 +14,7 @@ use crate::aws::unavailable;
 
 /// Names the cancellation code of a write in a transaction whose condition does not hold.
 pub(crate) const CONDITION: &str = "ConditionalCheckFailed";
-/// Names the cancellation code of a write in a transaction that met another transaction on the same item.
+/// Names the cancellation code for a conflict with another transaction on the same item.
 pub(crate) const OTHER_TRANSACTION: &str = "TransactionConflict";
 
 /// Describes the condition of a put on the item that it would replace.
@@ -78,8 +78,8 @@ pub(crate) async fn send_put(client: &Client, service: &'static str, put: Put) -
     }
 }
 
-/// Sends writes that take place all or none, and returns true if they did. A cancellation only for codes in `lost_by`
-/// returns false; any other is a failure.
+/// Sends writes that take place all or none. Returns true if they did, and false if they were cancelled only for codes in
+/// `lost_by`. Any other cancellation is a failure.
 pub(crate) async fn transact(
     client: &Client,
     service: &'static str,

@@ -1,4 +1,4 @@
-//! [`DeadLetterQueues`] on a stack's queues, and where those are.
+//! Implements [`DeadLetterQueues`] on a stack's queues, and finds the queues' URLs.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -29,11 +29,11 @@ const PUT_BACK: &str = "SQS ChangeMessageVisibilityBatch dead letters";
 const SEND_ON: &str = "SQS SendMessage from dead letters";
 const DELETE: &str = "SQS DeleteMessage dead letters";
 
-/// How long a receive waits, in seconds: long enough that SQS asks all its servers, so that an empty answer means that
-/// nothing is left.
+/// Sets how long a receive waits, in seconds. With a wait SQS asks all its servers, so an empty answer means that nothing
+/// is left.
 const WAIT_SECONDS: i32 = 1;
 
-/// The queues of a stack, by their names without the stack's. A queue's URL is asked for once.
+/// Finds the queues of a stack by their names without the stack's name. Asks for each URL once.
 #[derive(Debug, Clone)]
 pub struct SqsNames {
     client: Client,
@@ -42,12 +42,12 @@ pub struct SqsNames {
 }
 
 impl SqsNames {
-    /// Takes the stack's name.
+    /// Uses the stack of this name.
     pub fn new(client: Client, stack: String) -> Self {
         Self { client, stack, urls: Arc::default() }
     }
 
-    /// Returns the URL of a queue; none if the stack has no such queue.
+    /// Returns the URL of a queue, or `None` if the stack has no such queue.
     pub async fn url(&self, name: &str) -> Result<Option<String>, Unavailable> {
         let known = self.urls.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
         if known.is_some() {
@@ -65,12 +65,12 @@ impl SqsNames {
     }
 }
 
-/// [`DeadLetterQueues`] on the queues of a stack.
+/// Implements [`DeadLetterQueues`] on the queues of a stack.
 #[derive(Debug, Clone)]
 pub struct SqsDeadLetterQueues(SqsNames);
 
 impl SqsDeadLetterQueues {
-    /// Takes the queues of a stack.
+    /// Uses these queues.
     pub fn new(queues: SqsNames) -> Self {
         Self(queues)
     }
@@ -97,7 +97,7 @@ impl DeadLetterQueues for SqsDeadLetterQueues {
         Ok(Some(counts.iter().filter_map(|name| attributes.get(name)?.parse::<usize>().ok()).sum()))
     }
 
-    /// Ten letters at most, as SQS gives them.
+    /// Receives at most ten letters, which is SQS's limit.
     async fn receive(
         &self,
         queue: DeadLetterQueue,

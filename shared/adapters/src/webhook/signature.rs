@@ -9,7 +9,7 @@ use domain::values::signature::Secret;
 use standardwebhooks::{Webhook, WebhookError};
 use thiserror::Error;
 
-/// What a partner's secret begins with; behind it is the key, in base64.
+/// Begins a partner's secret. The key follows in base64.
 pub const PREFIX: &str = domain::values::signature::WEBHOOK_PREFIX;
 
 /// Limits how many secrets are valid at once: the new one and the one it replaces.

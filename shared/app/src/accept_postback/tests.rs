@@ -74,7 +74,7 @@ impl Rig {
         self.call(&acme(query)).await
     }
 
-    /// The calls of ports since this was last asked.
+    /// Returns the calls of ports since the last time.
     fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.world.state().calls)
     }
@@ -100,7 +100,7 @@ fn accepted(answer: PostbackAnswer) -> Receipt {
 }
 
 #[tokio::test]
-async fn with_its_partner_in_memory_a_new_postback_and_a_duplicate_are_one_call_and_a_conflict_or_refusal_two() {
+async fn each_answer_costs_the_calls_that_were_promised() {
     let rig = Rig::new();
     rig.get(SAMPLE).await;
     rig.calls();
@@ -129,7 +129,7 @@ async fn a_resend_gets_the_originals_receipt_whatever_else_it_carries() {
 }
 
 #[tokio::test]
-async fn a_conflicting_resend_leaves_the_original_untouched_and_is_kept_once_a_content() {
+async fn a_conflict_leaves_the_original_and_is_kept_once_a_content() {
     let rig = Rig::new();
     let original = accepted(rig.get(SAMPLE).await);
     let before = rig.world.state().postbacks.clone();
@@ -146,7 +146,7 @@ async fn a_conflicting_resend_leaves_the_original_untouched_and_is_kept_once_a_c
 }
 
 #[tokio::test]
-async fn a_resend_of_an_accepted_correction_is_a_duplicate_with_the_corrections_receipt() {
+async fn a_resend_of_a_correction_gets_the_corrections_receipt() {
     let rig = Rig::new();
     accepted(rig.get(SAMPLE).await);
     let corrected = SAMPLE.replace("100.00", "7");
@@ -178,7 +178,7 @@ async fn the_checks_come_in_their_order() {
     for call in [wrong, stranger, Call { token: None, query: b"a=1&signature=00", ..wrong }] {
         assert_eq!(rig.call(&call).await, PostbackAnswer::Unauthorized, "{call:?}");
     }
-    // Under a signature, names come before the credential, whoever is named.
+    // A signed call's names are checked before its credential, whoever is named.
     for provider in ["acme", "initech", "nobody", "No Body"] {
         let call = Call { provider, token: None, ..wrong };
         assert!(matches!(rig.call(&call).await, PostbackAnswer::Malformed(_)), "{provider}");
@@ -186,11 +186,11 @@ async fn the_checks_come_in_their_order() {
     let elsewhere = Call { source: [8, 8, 8, 8].into(), ..acme("x=1&x=2") };
     assert!(matches!(rig.call(&elsewhere).await, PostbackAnswer::Forbidden(_)));
     assert!(matches!(rig.get("x=1&x=2").await, PostbackAnswer::Malformed(_)));
-    assert_eq!(rig.world.state().refusals.len(), 1, "one content, refused with 403 and then with 400");
+    assert_eq!(rig.world.state().refusals.len(), 1, "the same content was refused with 403 and with 400");
 }
 
 #[tokio::test]
-async fn what_a_stranger_sends_is_never_kept() {
+async fn a_call_without_a_good_credential_is_never_kept() {
     let rig = Rig::new();
     for token in ["bad", ""] {
         rig.call(&Call { token: Some(token), ..acme("user_id=1") }).await;
@@ -237,10 +237,10 @@ async fn a_partner_that_signs_is_known_by_its_signature() {
     assert!(matches!(rig.call(&posted).await, PostbackAnswer::Duplicate(_)));
 }
 
-/// Every single fault and every pair of faults of the ports, over one history with resends until each call is answered:
-/// what was answered 200 is recorded, once and for ever, and a resend after a fault gets the receipt of what it was.
+/// Tries every single fault and every pair of faults over one history, in which each call is repeated until it is answered.
+/// A resend after a fault gets the receipt of the first record.
 #[tokio::test]
-async fn whatever_fails_a_200_was_recorded_and_every_resend_ends_in_the_same_place() {
+async fn a_200_was_recorded_under_any_one_or_two_faults() {
     const TROUBLES: [Trouble; 2] = [Trouble::Before, Trouble::After];
     let mut histories = vec![BTreeMap::new()];
     for first in 0..10 {
@@ -291,21 +291,21 @@ fn kept(rig: &Rig) -> Refusal {
 }
 
 #[tokio::test]
-async fn a_kept_refusal_that_is_sent_again_meets_the_same_checks_after_the_credential() {
+async fn a_resubmitted_refusal_meets_the_same_checks() {
     let rig = Rig::new();
     let broken = format!("{SAMPLE}&currency=USD");
     let refused = rig.get(&broken).await;
     let kept = kept(&rig);
     assert_eq!(resubmit(&rig, &kept.request, [192, 0, 2, 1]).await, Some(refused));
     assert_eq!(rig.world.state().refusals.values().next().unwrap().1, 1, "the partner has called once");
-    // Where it came from is agreed no more than when it came.
+    // The address is still not agreed.
     assert!(matches!(resubmit(&rig, SAMPLE, [198, 51, 100, 1]).await, Some(PostbackAnswer::Forbidden(_))));
     assert!(rig.world.state().postbacks.is_empty());
     assert!(rig.world.state().recorded_refusals.is_empty());
 }
 
 #[tokio::test]
-async fn after_a_mend_what_was_refused_is_recorded_as_if_the_partner_had_sent_it_and_is_then_a_duplicate() {
+async fn a_refusal_resubmitted_after_a_mend_is_recorded_once() {
     let rig = Rig::new();
     let elsewhere = Call { source: [198, 51, 100, 1].into(), ..acme(SAMPLE) };
     assert!(matches!(rig.call(&elsewhere).await, PostbackAnswer::Forbidden(_)));
@@ -333,10 +333,10 @@ async fn after_a_mend_what_was_refused_is_recorded_as_if_the_partner_had_sent_it
 }
 
 #[tokio::test]
-async fn a_refusal_whose_mark_failed_is_marked_when_it_is_sent_again() {
+async fn a_refusal_whose_mark_failed_is_marked_at_the_next_try() {
     let rig = Rig::new();
     rig.get(&format!("{SAMPLE}&currency=USD")).await;
-    // What was refused for something that was mended since.
+    // The refusal's request is valid now, as if the partner's configuration had been mended.
     let mut refusal = kept(&rig);
     refusal.request = SAMPLE.to_owned();
     rig.world.keep_refusal(&refusal).await.unwrap();
@@ -356,7 +356,7 @@ async fn a_refusal_whose_mark_failed_is_marked_when_it_is_sent_again() {
 }
 
 #[tokio::test]
-async fn what_was_not_kept_whole_is_never_taken_for_what_the_partner_said() {
+async fn a_request_that_was_not_kept_whole_is_not_resubmitted() {
     let rig = Rig::new();
     rig.call(&Call { query: b"user_id=\xff", ..acme("") }).await;
     let request = kept(&rig).request;
@@ -366,7 +366,7 @@ async fn what_was_not_kept_whole_is_never_taken_for_what_the_partner_said() {
 }
 
 #[tokio::test]
-async fn a_refusal_keeps_the_user_and_the_click_that_it_names_and_no_macro() {
+async fn a_refusal_keeps_its_user_and_click_and_no_macro() {
     let rig = Rig::new();
     for (query, user, click) in [
         ("user_id=u%201&click_id=c", Some("u 1"), Some("c")),
@@ -381,7 +381,7 @@ async fn a_refusal_keeps_the_user_and_the_click_that_it_names_and_no_macro() {
     }
 }
 
-/// The client's own repeat of a put whose answer was lost looks like a duplicate of one's own receipt.
+/// The client may repeat a put whose answer was lost, which then looks like a duplicate with our own receipt.
 #[tokio::test]
 async fn our_own_put_repeated_by_the_client_is_accepted() {
     let rig = Rig::new();
@@ -392,7 +392,7 @@ async fn our_own_put_repeated_by_the_client_is_accepted() {
 
 proptest! {
     #[test]
-    fn no_call_makes_it_panic_or_is_left_without_an_answer(
+    fn arbitrary_calls_get_an_answer_and_no_panic(
         provider in "[a-zA-Z#-]{0,8}", token in prop::option::of(".{0,8}"), is_post: bool,
         query in prop::collection::vec(any::<u8>(), 0..100), body in prop::collection::vec(any::<u8>(), 0..100),
         content_type in prop::option::of(prop::sample::select(vec!["application/x-www-form-urlencoded", "text/plain", ""])),

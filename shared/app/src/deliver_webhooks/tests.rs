@@ -28,7 +28,7 @@ use crate::{
 pub(crate) type UseCase = DeliverWebhooks<World>;
 
 const INTERVAL_MS: i64 = 10_000;
-/// How long a message is hidden from others; longer than a claim is held, as the function's limits see to.
+/// Gives the time for which a message is hidden. As in a deployment, it is longer than a claim.
 const VISIBILITY_MS: i64 = 360_000;
 const FUNCTION: Duration = Duration::from_mins(1);
 
@@ -88,7 +88,7 @@ pub(crate) fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase 
     }
 }
 
-/// A world with one delivery put and its message sent.
+/// Returns a world with one delivery put and its message sent.
 fn world(delivery: &Delivery) -> World {
     let world = World::default();
     world.state().millisecond = start().as_millisecond();
@@ -102,7 +102,7 @@ pub(crate) fn received(message: &Message) -> Received {
     Received { id: "m".into(), message: Ok(message.clone()), whole: String::new() }
 }
 
-/// The queue, as it should be: what is not acknowledged comes back, and what arrives later waits.
+/// Runs the queue until it is empty. A message that is not acknowledged comes back, and a delayed message waits.
 pub(crate) async fn run(world: &World, use_case: &UseCase) -> Vec<MessageOutcome> {
     let mut outcomes = Vec::new();
     let mut waiting: Vec<(Message, UnixMillis)> = Vec::new();
@@ -134,7 +134,7 @@ pub(crate) fn failing(times: usize) -> impl Iterator<Item = (AttemptOutcome, Opt
 }
 
 #[tokio::test]
-async fn an_attempt_costs_two_writes_and_no_read_and_a_failed_one_a_message_more() {
+async fn an_attempt_costs_two_writes_and_a_failed_one_a_message() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     world.state().answers.extend(failing(1));
@@ -153,7 +153,7 @@ async fn an_attempt_costs_two_writes_and_no_read_and_a_failed_one_a_message_more
 }
 
 #[tokio::test]
-async fn six_attempts_then_exhausted_each_resend_as_much_later_as_was_agreed() {
+async fn a_round_has_six_attempts_at_the_agreed_intervals() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     world.state().answers.extend(failing(9));
@@ -167,7 +167,7 @@ async fn six_attempts_then_exhausted_each_resend_as_much_later_as_was_agreed() {
 }
 
 #[tokio::test]
-async fn a_long_wait_is_cut_into_hops_that_cost_a_message_each_and_nothing_else() {
+async fn a_long_wait_is_cut_into_hops_of_one_message_each() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     let hour = Some(RetryAfter::Delay(Duration::from_hours(1)));
@@ -180,7 +180,7 @@ async fn a_long_wait_is_cut_into_hops_that_cost_a_message_each_and_nothing_else(
 }
 
 #[tokio::test]
-async fn a_paused_campaign_sends_nothing_spends_nothing_and_is_not_even_read() {
+async fn a_paused_campaign_spends_no_attempt_and_no_read() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     let paused = use_case(&world, Some(recipient(r#","paused":true"#)));
@@ -202,7 +202,7 @@ async fn an_archived_campaigns_deliveries_are_cancelled() {
 }
 
 #[tokio::test]
-async fn what_is_missing_or_misconfigured_spends_no_attempt_and_leaves_the_message() {
+async fn a_missing_or_bad_configuration_spends_no_attempt() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     let (message, _) = world.state().resends.remove(0);
@@ -227,7 +227,7 @@ async fn what_is_missing_or_misconfigured_spends_no_attempt_and_leaves_the_messa
         let MessageOutcome::Failed(failure) = outcome else { panic!("{outcome:?}") };
         assert!(failure.to_string().contains(expected), "{failure}");
     }
-    // A message of no delivery, and one that comes too late in the function's life.
+    // The first message has no delivery, and the second comes too late in the function's life.
     let stranger = Message { delivery_id: domain::values::ids::DeliveryId::new("x").unwrap(), ..message.clone() };
     let ready = use_case(&world, Some(recipient("")));
     assert_eq!(ready.handle(&[received(&stranger)], deadline).await, [MessageOutcome::Failed(Failure::NoDelivery)]);
@@ -238,7 +238,7 @@ async fn what_is_missing_or_misconfigured_spends_no_attempt_and_leaves_the_messa
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_is_set_aside_whole_and_harms_no_neighbour() {
+async fn an_unreadable_message_is_set_aside_and_harms_no_neighbour() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     let (message, _) = world.state().resends.remove(0);
@@ -251,7 +251,7 @@ async fn a_message_that_cannot_be_read_is_set_aside_whole_and_harms_no_neighbour
 }
 
 #[tokio::test]
-async fn a_value_that_would_lead_elsewhere_is_an_attempt_that_is_never_sent() {
+async fn a_value_that_would_lead_elsewhere_is_never_sent() {
     let delivery = delivery("gg3-42", "..");
     let world = world(&delivery);
     run(&world, &use_case(&world, Some(recipient("")))).await;
@@ -263,7 +263,7 @@ async fn a_value_that_would_lead_elsewhere_is_an_attempt_that_is_never_sent() {
 }
 
 #[tokio::test]
-async fn two_copies_of_a_message_and_two_chains_make_one_request_for_an_attempt() {
+async fn copies_of_a_message_make_one_request_for_an_attempt() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     world.state().answers.extend(failing(9));
@@ -276,7 +276,7 @@ async fn two_copies_of_a_message_and_two_chains_make_one_request_for_an_attempt(
 }
 
 #[tokio::test]
-async fn a_round_by_hand_is_sent_under_the_same_id_and_ends_the_old_rounds_messages() {
+async fn a_new_round_keeps_the_id_and_ends_the_old_rounds_messages() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     world.state().answers.extend(failing(1));
@@ -297,10 +297,10 @@ async fn a_round_by_hand_is_sent_under_the_same_id_and_ends_the_old_rounds_messa
     assert!(state.requests.iter().all(|(_, id, _)| id == delivery.id()));
 }
 
-/// Whatever fails, at every call and at every pair of calls, before or after it did its work: the delivery ends, as often
-/// as it should be asked for it is, and a request more only where a call to the partner itself went wrong.
+/// Tries every single fault and every pair of faults. The delivery always ends, and there is one more request only for each
+/// fault of a call to the partner.
 #[tokio::test]
-async fn any_one_or_two_failures_of_any_call_lose_nothing_and_cost_no_request() {
+async fn any_one_or_two_faults_lose_nothing_and_cost_no_request() {
     let delivery = delivery("gg3-42", "p-9");
     let clean = world(&delivery);
     clean.state().answers.extend(failing(2));
@@ -319,7 +319,7 @@ async fn any_one_or_two_failures_of_any_call_lose_nothing_and_cost_no_request() 
             let told = format!("{first:?}, {second:?}: {:?}", state.calls);
             let ended = state.deliveries[delivery.id()].clone();
             assert_eq!(ended.status(), Status::Delivered, "{told}");
-            // Two answers of 500, and a further attempt for each call to the partner that broke.
+            // There are two answers of 500, and a further attempt for each call to the partner that broke.
             let broken = [first, second].into_iter().map(|(at, _)| at).collect::<BTreeSet<_>>();
             let broken = broken.into_iter().filter(|at| state.calls.get(**at) == Some(&"call partner")).count();
             assert!(ended.attempts().len() <= 3 + broken, "{told}");

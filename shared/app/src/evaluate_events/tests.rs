@@ -24,7 +24,7 @@ fn at(text: &str) -> UnixMillis {
     text.parse::<jiff::Timestamp>().unwrap().into()
 }
 
-/// Everything counts from eleven o'clock.
+/// Returns a catalogue whose campaigns are active from eleven o'clock.
 fn catalogue(version: u64) -> Catalogue {
     let from = at("2026-11-23T11:00:00Z").as_millisecond();
     let campaign = |goal: Value| json!({"goal": goal, "active_from": from});
@@ -80,7 +80,7 @@ fn messages(bodies: &[String]) -> Vec<Received> {
     bodies.iter().enumerate().map(message).collect()
 }
 
-/// An event of this type at this minute after eleven.
+/// Returns an event of this type at this minute after eleven.
 fn event(kind: &str, user: &str, minute: u32, more: Value) -> String {
     let mut event = json!({"id": format!("{kind}-{minute}"), "type": kind, "user_id": user,
         "occurred_at": format!("2026-11-23T11:{minute:02}:00Z")});
@@ -108,7 +108,7 @@ fn completed(user: &str, minute: u32, quest: &str) -> String {
 }
 
 #[tokio::test]
-async fn an_event_that_owes_nothing_is_a_read_and_a_write_and_one_that_does_a_put_and_a_send_more_each() {
+async fn an_event_costs_a_read_a_write_and_a_put_for_each_delivery() {
     let rig = Rig::new();
     assert_eq!(rig.handle(&[opened("u", "acme", 1)]).await, [EventOutcome::Applied { owed: 0 }]);
     assert_eq!(rig.calls(), ["load catalogue", "read participant", "write participant"]);
@@ -119,7 +119,7 @@ async fn an_event_that_owes_nothing_is_a_read_and_a_write_and_one_that_does_a_pu
 }
 
 #[tokio::test]
-async fn what_no_campaign_could_need_or_is_of_an_unknown_type_costs_no_call() {
+async fn an_unneeded_event_costs_no_call() {
     let rig = Rig::new();
     rig.handle(&[opened("u", "acme", 1)]).await;
     rig.calls();
@@ -131,7 +131,7 @@ async fn what_no_campaign_could_need_or_is_of_an_unknown_type_costs_no_call() {
 }
 
 #[tokio::test]
-async fn several_events_of_one_user_in_a_batch_are_one_read_and_one_write() {
+async fn a_users_events_in_a_batch_cost_one_read_and_one_write() {
     let rig = Rig::new();
     let batch = [completed("u", 9, "q2"), clicked("u", 7, 110), opened("u", "acme", 1), completed("u", 8, "q1")];
     assert_eq!(rig.handle(&batch).await, vec![EventOutcome::Applied { owed: 3 }; 4]);
@@ -139,11 +139,11 @@ async fn several_events_of_one_user_in_a_batch_are_one_read_and_one_write() {
     let count = |name: &str| calls.iter().filter(|call| **call == name).count();
     let counts = ["read participant", "put delivery", "send webhook", "write participant"].map(count);
     assert_eq!(counts, [1, 3, 3, 1]);
-    assert_eq!(calls.last(), Some(&"write participant"), "the mark comes after what it stands for");
+    assert_eq!(calls.last(), Some(&"write participant"), "the participant is written last");
 }
 
 #[tokio::test]
-async fn malformed_events_are_set_aside_whole_at_once_with_their_reasons_and_disturb_nobody() {
+async fn malformed_events_are_set_aside_and_harm_no_neighbour() {
     let rig = Rig::new();
     let long = completed("u", 2, &"q".repeat(10_000));
     let future = completed("u", 2, "q1").replace("2026-11-23", "2099-01-01");
@@ -160,7 +160,7 @@ async fn malformed_events_are_set_aside_whole_at_once_with_their_reasons_and_dis
 }
 
 #[tokio::test]
-async fn a_partner_that_is_unknown_to_the_catalogue_in_memory_is_looked_for_in_the_current_one() {
+async fn an_unknown_partner_is_looked_up_in_the_current_catalogue() {
     let rig = Rig::new();
     rig.handle(&[opened("u", "acme", 1)]).await;
     let mut published = serde_json::to_value(catalogue(2)).unwrap();
@@ -175,7 +175,7 @@ async fn a_partner_that_is_unknown_to_the_catalogue_in_memory_is_looked_for_in_t
 }
 
 #[tokio::test]
-async fn for_a_catalogue_that_is_too_old_or_was_never_published_nothing_is_dropped_and_everything_comes_again() {
+async fn an_old_or_missing_catalogue_discards_no_event() {
     let rig = Rig::new();
     let batch = [opened("u", "hooli", 1), completed("u", 2, "q9"), completed("u", 2, "q1"), "{".to_owned()];
     let failed =
@@ -185,7 +185,7 @@ async fn for_a_catalogue_that_is_too_old_or_was_never_published_nothing_is_dropp
     assert!(failed(&outcomes) && matches!(outcomes[3], EventOutcome::SetAside(_)), "{outcomes:?}");
     rig.world.state().catalogue = Some(catalogue(1));
     rig.handle(&[opened("u", "acme", 1)]).await;
-    // Two minutes are young enough while the source is down, and a millisecond more is not.
+    // While the source is down, a catalogue of two minutes is fresh enough, and one millisecond later it is not.
     for (later, down) in [(120_000, false), (1, true)] {
         {
             let mut state = rig.world.state();
@@ -200,7 +200,7 @@ async fn for_a_catalogue_that_is_too_old_or_was_never_published_nothing_is_dropp
 }
 
 #[tokio::test]
-async fn the_catalogues_pointer_is_asked_for_once_a_poll() {
+async fn the_catalogue_is_polled_once_an_interval() {
     let rig = Rig::new();
     for (later, asked) in [(0, 1), (30_000, 0), (1, 1), (30_000, 0), (1, 1)] {
         rig.world.state().millisecond += later;
@@ -209,7 +209,7 @@ async fn the_catalogues_pointer_is_asked_for_once_a_poll() {
     }
 }
 
-/// The delivery once somebody has begun its first attempt.
+/// Returns the delivery after its first attempt was claimed.
 fn claimed(delivery: &Delivery, message: &Message) -> Delivery {
     use domain::{
         outbound::{campaign::CampaignState, delivery::DeliveryPace},
@@ -221,7 +221,7 @@ fn claimed(delivery: &Delivery, message: &Message) -> Delivery {
 }
 
 #[tokio::test]
-async fn a_delivery_that_has_begun_is_not_sent_again_and_one_that_has_not_is() {
+async fn a_delivery_is_sent_again_unless_it_has_begun() {
     for begun in [false, true] {
         let rig = Rig::new();
         let batch = [opened("u", "acme", 1), completed("u", 2, "q1")];
@@ -238,7 +238,7 @@ async fn a_delivery_that_has_begun_is_not_sent_again_and_one_that_has_not_is() {
         rig.handle(&batch).await;
         let state = rig.world.state();
         assert_eq!(state.webhooks.len(), if begun { 1 } else { 2 });
-        assert_eq!(state.deliveries, before, "what is put stays as it was put");
+        assert_eq!(state.deliveries, before, "an existing delivery is unchanged");
         assert_eq!(state.webhooks.iter().map(|sent| &sent.delivery_id).collect::<BTreeSet<_>>().len(), 1);
     }
 }
@@ -258,7 +258,7 @@ async fn an_expired_participant_that_is_not_deleted_yet_is_ignored() {
     assert!(!explained.contains("q1"), "{explained}");
 }
 
-/// Three users' story in four batches, with something malformed, something unknown and something unneeded.
+/// Returns four batches about three users, with malformed, unknown and unneeded events.
 fn story() -> Vec<Vec<String>> {
     vec![
         vec![completed("a", 30, "q2"), opened("b", "globex", 1), "{".to_owned(), clicked("a", 20, 109)],
@@ -268,7 +268,7 @@ fn story() -> Vec<Vec<String>> {
     ]
 }
 
-/// What there is in the end: the participants, the deliveries, those sent, what was set aside.
+/// The state at the end.
 #[derive(Debug, PartialEq)]
 struct End {
     participants: BTreeMap<UserId, Participant>,
@@ -277,7 +277,7 @@ struct End {
     aside: BTreeSet<String>,
 }
 
-/// Plays the story with this trouble; whatever failed comes again, behind the rest. Answers how many calls it took.
+/// Plays the story with these faults. Failed events come again after the rest. Returns the end and the number of calls.
 async fn play(trouble: BTreeMap<usize, Trouble>) -> (End, usize) {
     let rig = Rig::new();
     rig.world.state().trouble = trouble;
@@ -304,7 +304,7 @@ async fn play(trouble: BTreeMap<usize, Trouble>) -> (End, usize) {
 }
 
 #[tokio::test]
-async fn whichever_one_or_two_calls_fail_before_or_after_their_work_the_end_is_the_same_and_everything_owed_is_sent() {
+async fn any_one_or_two_faults_end_in_the_same_deliveries() {
     let (good, calls) = play(BTreeMap::new()).await;
     assert_eq!((good.owed.len(), good.aside.len(), good.participants.len()), (5, 2, 3), "{good:?}");
     assert_eq!(good.sent, good.owed.keys().cloned().collect());

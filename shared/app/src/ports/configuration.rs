@@ -23,11 +23,11 @@ pub const SYSTEM_OWNER: &str = "system";
 /// A partner as it is stored. It holds no secret: of its tokens only the hashes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredPartner {
-    /// Its name on the wire.
+    /// The partner's name on the wire.
     pub provider: Provider,
     /// Counts the changes, from 1, so that two operators cannot overwrite each other.
     pub version: u64,
-    /// When it was last changed.
+    /// The instant of the last change.
     pub updated_at: Timestamp,
     /// The [`PartnerFile`], as JSON.
     pub file: String,
@@ -37,7 +37,7 @@ pub struct StoredPartner {
 }
 
 impl StoredPartner {
-    /// Reads the file that the operator wrote. The error quotes nothing of it: it may end in a log, and the file holds the
+    /// Reads the file that the operator wrote. The error quotes none of it, because errors are logged and the file holds the
     /// URLs of webhooks.
     pub fn file(&self) -> Result<PartnerFile, String> {
         let fault = |fault: serde_json::Error| {
@@ -106,18 +106,18 @@ impl StoredSecrets {
 
 /// The partners and all secrets.
 pub trait Partners: Send + Sync {
-    /// Reads a partner. MUST see every write that was answered before.
+    /// Reads a partner. MUST see every write that returned before.
     fn partner(&self, provider: &Provider) -> impl Future<Output = Result<Option<StoredPartner>, Unavailable>> + Send;
 
-    /// Reads all partners. MUST see every write that was answered before the call.
+    /// Reads all partners. MUST see every write that returned before the call.
     fn partners(&self) -> impl Future<Output = Result<Vec<StoredPartner>, Unavailable>> + Send;
 
-    /// Reads an owner's secrets. MUST see every write that was answered before.
+    /// Reads an owner's secrets. MUST see every write that returned before.
     fn secrets(&self, owner: &str) -> impl Future<Output = Result<Option<StoredSecrets>, Unavailable>> + Send;
 
-    /// Writes a partner, its secrets if any are new, and the audit record: MUST do all or none, so that a secret that is
-    /// stored is the one that was told. MUST answer `Changed`, and change nothing, unless the stored partner still has the
-    /// version before this one's, or is absent for version 1.
+    /// Writes a partner, its secrets if any are new, and the audit record. MUST do all or none, so that the stored secret is
+    /// the one that the operator saw. MUST return `Changed`, and change nothing, unless the stored partner has the preceding
+    /// version, or is absent for version 1.
     fn put_partner(
         &self,
         partner: &StoredPartner,
@@ -125,8 +125,8 @@ pub trait Partners: Send + Sync {
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
-    /// Writes an owner's secrets and the audit record: MUST do both or neither. MUST answer `Changed`, and change nothing,
-    /// where the owner has secrets.
+    /// Writes an owner's secrets and the audit record. MUST do both or neither. MUST return `Changed`, and change nothing, if
+    /// the owner has secrets.
     fn put_secrets_if_absent(
         &self,
         secrets: &StoredSecrets,
@@ -137,11 +137,11 @@ pub trait Partners: Send + Sync {
 /// The campaigns that are published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishedCampaigns {
-    /// The stack has no catalogue: its template is older than campaigns are.
+    /// The stack has no table of catalogues, because its template is too old.
     NoTable,
-    /// Nothing was ever published.
+    /// No catalogue was ever published.
     Nothing,
-    /// This catalogue is current.
+    /// The current catalogue.
     Current(Snapshot),
 }
 
@@ -162,12 +162,12 @@ impl PublishedCampaigns {
 
 /// The catalogue, to publish.
 pub trait Publishing: Send + Sync {
-    /// Reads the current catalogue. MUST see every publication that was answered before.
+    /// Reads the current catalogue. MUST see every publication that returned before.
     fn load(&self) -> impl Future<Output = Result<PublishedCampaigns, Unavailable>> + Send;
 
-    /// Makes this catalogue the current one and stores the audit record: MUST do both or neither. MUST answer `Changed`, and
-    /// publish nothing, unless the current one still has the version `expected` (none: if there is none). No two snapshots
-    /// MUST ever mix, even where another operator publishes one of the same version.
+    /// Makes this catalogue the current one and stores the audit record. MUST do both or neither. MUST return `Changed`, and
+    /// publish nothing, unless the current catalogue has the version `expected`, or is absent if that is none. Snapshots MUST
+    /// NOT mix, even if another operator publishes the same version.
     fn publish(
         &self,
         snapshot: &Snapshot,

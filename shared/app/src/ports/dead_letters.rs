@@ -24,7 +24,7 @@ pub enum DeadLetterQueue {
 }
 
 impl DeadLetterQueue {
-    /// All of them.
+    /// All queues.
     pub const ALL: [Self; 6] =
         [Self::Conversion, Self::Gg3Conversions, Self::Gg3Events, Self::Webhooks, Self::WebhookRetries, Self::Lookup];
 
@@ -59,24 +59,24 @@ impl DeadLetterQueue {
 pub struct DeadLetter {
     /// The queue's name for the message.
     pub message_id: String,
-    /// When it was set aside.
+    /// The instant at which the message was set aside.
     pub sent_at: Option<Timestamp>,
-    /// How often it was received, this time included.
+    /// How often the letter was received, including this time.
     pub received: Option<u32>,
-    /// Its message group.
+    /// The message group.
     pub group: Option<String>,
-    /// Its attributes.
+    /// The attributes by name.
     pub attributes: BTreeMap<String, Attribute>,
-    /// Its body.
+    /// The body.
     pub body: String,
 }
 
 /// An attribute of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attribute {
-    /// Its data type, as in `String`.
+    /// The data type, as in `String`.
     pub data_type: String,
-    /// Its value.
+    /// The value.
     pub value: AttributeValue,
 }
 
@@ -101,28 +101,28 @@ impl DeadLetter {
         }
     }
 
-    /// Returns why it was set aside, if that was said.
+    /// Returns the reason for which the message was set aside, if it has one.
     pub fn reason(&self) -> Option<&str> {
         self.text(Self::REASON)
     }
 }
 
-/// A dead letter that was received, and is hidden from others for a while.
+/// A received dead letter, which is hidden from others for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedLetter {
     /// The letter.
     pub letter: DeadLetter,
-    /// The queue's handle of it: only the port that gave it knows what it says.
+    /// The queue's handle of the letter. Only the port that made it can read it.
     pub handle: String,
 }
 
 /// The dead-letter queues.
 pub trait DeadLetterQueues: Send + Sync {
-    /// Returns about how many messages a queue holds, hidden ones included; none if the stack has no such queue.
+    /// Returns about how many messages a queue holds, including hidden ones, or none if the stack lacks the queue.
     fn depth(&self, queue: DeadLetterQueue) -> impl Future<Output = Result<Option<usize>, Unavailable>> + Send;
 
-    /// Receives at most this many letters and hides them from others for this many seconds. MUST answer none at all only if
-    /// no letter is left that is not hidden.
+    /// Receives at most this many letters and hides them from others for this many seconds. MUST return none only if all
+    /// letters are hidden.
     fn receive(
         &self,
         queue: DeadLetterQueue,
@@ -130,22 +130,22 @@ pub trait DeadLetterQueues: Send + Sync {
         hidden_seconds: u16,
     ) -> impl Future<Output = Result<Vec<ReceivedLetter>, Unavailable>> + Send;
 
-    /// Shows these letters to everybody again. MUST answer `Ok` only if none of them is hidden any more.
+    /// Makes these letters visible again. MUST return `Ok` only if all of them are visible.
     fn put_back(
         &self,
         queue: DeadLetterQueue,
         letters: &[ReceivedLetter],
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
-    /// Sends a letter to [`DeadLetterQueue::source`] with its body, its attributes and its group. MUST answer `Ok` only when
-    /// that queue has taken it.
+    /// Sends a letter to [`DeadLetterQueue::source`] with its body, attributes and group. MUST return `Ok` only if that queue
+    /// has taken it.
     fn send_on(
         &self,
         queue: DeadLetterQueue,
         letter: &DeadLetter,
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
-    /// Deletes a letter that was received.
+    /// Deletes a received letter.
     fn delete(
         &self,
         queue: DeadLetterQueue,

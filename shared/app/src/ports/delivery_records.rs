@@ -1,4 +1,4 @@
-//! The deliveries, to look at.
+//! The deliveries, to read.
 
 use std::collections::BTreeSet;
 
@@ -20,27 +20,27 @@ use super::{PageToken, Unavailable};
 pub struct StoredDelivery {
     /// The delivery with its current round.
     pub delivery: Delivery,
-    /// When the sweep last sent for it, if that was since it last changed.
+    /// The instant at which the sweep last sent for the delivery, if it has not changed since.
     pub swept_at: Option<UnixMillis>,
 }
 
 /// An attempt that is kept beside its delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptAttempt {
-    /// The round that it was made in.
+    /// The round of the attempt.
     pub round: u32,
-    /// The worker's mark, if the attempt lost its claim before it could be recorded; none for an attempt of an older round.
+    /// The worker's mark, if the attempt lost its claim before it was recorded. An attempt of an older round has none.
     pub late: Option<ClaimMark>,
     /// The attempt.
     pub attempt: Attempt,
 }
 
-/// When a delivery must have ended to be looked at.
+/// The time in which a delivery ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
-    /// The first instant that counts.
+    /// The first instant.
     pub from: UnixMillis,
-    /// The first instant that no longer counts.
+    /// The first instant after it.
     pub before: UnixMillis,
 }
 
@@ -50,33 +50,33 @@ impl Ended {
         Self { from: UnixMillis::from_millisecond(0), before: UnixMillis::from_millisecond(i64::MAX) }
     }
 
-    /// Returns when this delivery failed, if it ended exhausted or gone, and within these bounds.
+    /// Returns the instant at which this delivery failed, if it ended exhausted or gone within these bounds.
     pub fn failed_at(&self, delivery: &Delivery) -> Option<UnixMillis> {
         let failed = matches!(delivery.ending(), Some(Ending::Exhausted | Ending::Gone));
         delivery.ended_at().filter(|at| failed && (self.from..self.before).contains(at))
     }
 }
 
-/// A page of deliveries that failed.
+/// A page of failed deliveries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FailuresPage {
     /// The deliveries.
     pub deliveries: Vec<StoredDelivery>,
-    /// Where the next page begins; none after the last.
+    /// The start of the next page, if there is one.
     pub next: Option<PageToken>,
 }
 
-/// The deliveries, to look at. Failed means exhausted or gone.
+/// The deliveries, to read. A failed delivery is exhausted or gone.
 pub trait DeliveryRecords: Send + Sync {
-    /// Reads the deliveries of these ids, in any order, and leaves out ids that have none. MUST see every write that was
-    /// answered before, and MUST fail if one of them cannot be read.
+    /// Reads the deliveries of these ids, in any order, and leaves out unknown ids. MUST see every write that returned
+    /// before, and MUST fail if one delivery cannot be read.
     fn find(&self, ids: &BTreeSet<DeliveryId>)
     -> impl Future<Output = Result<Vec<StoredDelivery>, Unavailable>> + Send;
 
-    /// Reads a delivery's attempts of older rounds and those that were recorded too late, in the order of their rounds.
+    /// Reads a delivery's attempts of older rounds and its late attempts, in the order of their rounds.
     fn older_attempts(&self, id: &DeliveryId) -> impl Future<Output = Result<Vec<KeptAttempt>, Unavailable>> + Send;
 
-    /// Reads the newest of a partner's failed deliveries, at most this many, the newest first. May be a moment behind.
+    /// Reads the newest of a partner's failed deliveries, at most this many, the newest first. MAY be a moment behind.
     fn newest_failures(
         &self,
         provider: &Provider,
@@ -87,8 +87,8 @@ pub trait DeliveryRecords: Send + Sync {
     /// Returns into how many parts a partner's failures are divided. The parts are numbered from 0 and read independently.
     fn failure_shards(&self) -> u32;
 
-    /// Reads a page of one part of a partner's failures. May be a moment behind. MUST NOT skip a failure because another
-    /// one ceases to be one between two pages.
+    /// Reads a page of one part of a partner's failures. MAY be a moment behind. MUST NOT skip a failure because another
+    /// delivery ceases to be failed between two pages.
     fn failures_page(
         &self,
         provider: &Provider,

@@ -1,4 +1,4 @@
-//! One implementation of every port that the functions' use cases need.
+//! Names an implementation of every port that the functions' use cases need.
 
 use domain::{partner::Partner, values::ids::Provider};
 

@@ -1,4 +1,4 @@
-//! What was recorded on its way to GG3, to look at.
+//! Postbacks, corrections and clicks, to read.
 
 use std::collections::BTreeSet;
 
@@ -9,28 +9,28 @@ use domain::{
 
 use super::Unavailable;
 
-/// Postbacks and corrections that entries of the lookups lead to.
+/// Postbacks and corrections that were found by lookups.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FoundRevisions {
     /// The postbacks and corrections, in any order.
     pub revisions: Vec<Revision>,
-    /// The keys of those that are stored in a way that cannot be read.
+    /// The keys of items that cannot be read.
     pub unreadable: Vec<String>,
 }
 
-/// The recorded postbacks, their corrections, and the clicks, to look at.
+/// The postbacks, their corrections, and the clicks, to read.
 pub trait InboundRecords: Send + Sync {
-    /// Reads the original of a transaction and all its corrections. MUST see every write that was answered before.
+    /// Reads the original of a transaction and its corrections. MUST see every write that returned before.
     fn transaction(
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> impl Future<Output = Result<Vec<Revision>, Unavailable>> + Send;
 
-    /// Reads the postbacks and corrections that the lookups name by these keys. One that cannot be read MUST hold up none of
-    /// the others.
+    /// Reads the postbacks and corrections that the lookups name by these keys. An unreadable one MUST NOT hold up the
+    /// others.
     fn revisions(&self, keys: &BTreeSet<&str>) -> impl Future<Output = Result<FoundRevisions, Unavailable>> + Send;
 
-    /// Reads the clicks of these ids, and leaves out ids that are not ours or no longer kept.
+    /// Reads the clicks of these ids, and leaves out foreign and expired ones.
     fn clicks(&self, ids: &BTreeSet<ClickId>) -> impl Future<Output = Result<Vec<Click>, Unavailable>> + Send;
 }

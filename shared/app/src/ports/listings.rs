@@ -8,23 +8,23 @@ use futures_util::Stream;
 
 use super::Unavailable;
 
-/// Which of a subject's entries are listed, and in which order.
+/// The selection and order of a subject's entries.
 #[derive(Debug, Clone, Default)]
 pub struct Range {
-    /// The first instant that counts.
+    /// The first instant.
     pub from: Option<Timestamp>,
-    /// The first instant that no longer counts.
+    /// The first instant after the range.
     pub to: Option<Timestamp>,
     /// Lists the newest first instead of the oldest.
     pub newest_first: bool,
-    /// Lists only the places after this one in that order: an earlier list has ended here.
+    /// Lists only the places after this one, at which an earlier list ended.
     pub after: Option<Place>,
-    /// About how many places the caller will take. It decides how many are read at once, and nothing else.
+    /// About how many places the caller will take. It only decides how many are read at once.
     pub wanted: usize,
 }
 
 impl Range {
-    /// Returns the least and the greatest text of a place in this range, or texts somewhat beyond them.
+    /// Returns a lower and an upper bound of the texts of places in this range.
     pub fn bounds(&self) -> (String, String) {
         let mut least = Place::bound(self.from.unwrap_or(Timestamp::UNIX_EPOCH));
         let mut greatest = Place::bound(self.to.unwrap_or(Timestamp::MAX));
@@ -40,10 +40,10 @@ impl Range {
     }
 }
 
-/// The lookups, to read: where things are that happened, by partner, user and click id.
+/// The lookups, to read. They tell where stored items are, by partner, user and click id.
 pub trait Listings: Send + Sync {
-    /// Lists the places of a subject's entries in this range, in the order of the range, each once. MUST leave out entries
-    /// that have expired at `now`, and MUST read no further than it is asked for. May be some seconds behind what is stored.
+    /// Lists the places of a subject's entries in this range, in its order, each once. MUST leave out entries that have
+    /// expired at `now`, and MUST read only as far as the caller takes. MAY be some seconds behind the latest writes.
     fn list(
         &self,
         subject: Subject,

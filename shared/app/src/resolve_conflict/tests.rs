@@ -45,7 +45,7 @@ fn conflict(amount: &str) -> Conflict {
     }
 }
 
-/// A world in which transaction `t` is recorded with the amount 1, and these amounts conflict.
+/// Returns a world in which transaction `t` is recorded with the amount 1, and these amounts conflict.
 async fn world(amounts: &[&str]) -> World {
     let world = World::default();
     let postback = Postback {
@@ -71,7 +71,7 @@ async fn world(amounts: &[&str]) -> World {
     world
 }
 
-/// An operation that differs from every other by its random bytes.
+/// Returns an operation that differs from every other by its random bytes.
 fn operation(random: u8) -> Operation {
     Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [random; 8])
 }
@@ -86,7 +86,7 @@ async fn keep(world: &World, amount: &str) -> Resolution {
     keep_original(world, (&transaction(), &conflict(amount).key()), (&operation(9), at(200))).await.unwrap()
 }
 
-/// What the audit records say was done.
+/// Returns the actions of the audit records.
 fn actions(world: &World) -> Vec<Action> {
     world.state().audit.iter().map(|record| record.action).collect()
 }
@@ -96,7 +96,7 @@ fn corrections(world: &World) -> Vec<Correction> {
 }
 
 #[tokio::test]
-async fn accepting_makes_a_correction_of_the_original_and_the_same_content_is_a_duplicate_with_its_receipt() {
+async fn accepting_makes_a_correction_that_answers_the_same_content() {
     let world = world(&["2"]).await;
     let originals = world.state().postbacks.clone();
     let Ok(Resolution::Accepted(made)) = accept_as(&world, "2", 1).await else { panic!("not accepted") };
@@ -117,7 +117,7 @@ async fn accepting_again_makes_no_second_correction() {
 }
 
 #[tokio::test]
-async fn an_acceptance_that_failed_anywhere_can_be_repeated_and_leaves_one_correction() {
+async fn a_repeated_acceptance_leaves_one_correction_after_any_fault() {
     for call in 0..3 {
         for trouble in [Trouble::Before, Trouble::After] {
             let world = world(&["2"]).await;
@@ -133,7 +133,7 @@ async fn an_acceptance_that_failed_anywhere_can_be_repeated_and_leaves_one_corre
 }
 
 #[tokio::test]
-async fn a_second_correction_names_the_original_too_and_has_the_next_number() {
+async fn a_second_correction_has_the_next_number() {
     let world = world(&["2", "3"]).await;
     for (amount, number) in [("2", 1), ("3", 2)] {
         let Ok(Resolution::Accepted(made)) = accept_as(&world, amount, 9).await else { panic!("not accepted") };
@@ -142,7 +142,7 @@ async fn a_second_correction_names_the_original_too_and_has_the_next_number() {
 }
 
 #[tokio::test]
-async fn of_two_operators_who_correct_one_transaction_each_gets_a_number_of_its_own() {
+async fn two_operators_corrections_get_different_numbers() {
     let world = world(&["2", "3"]).await;
     // The second operator has read the transaction before the first one writes.
     let history = Resolutions::history(&world, &conflict("3").provider, &transaction()).await.unwrap().unwrap();
@@ -157,7 +157,7 @@ async fn of_two_operators_who_correct_one_transaction_each_gets_a_number_of_its_
 }
 
 #[tokio::test]
-async fn where_the_original_was_kept_the_conflict_expires_unless_the_same_content_comes_again() {
+async fn a_kept_originals_conflict_expires_unless_it_comes_again() {
     let world = world(&["2"]).await;
     assert_eq!(keep(&world, "2").await, Resolution::OriginalKept);
     let key = conflict("2").key();
@@ -177,7 +177,7 @@ async fn an_accepted_conflict_stays_accepted_and_never_expires() {
 }
 
 #[tokio::test]
-async fn what_is_not_kept_or_is_another_transactions_is_not_resolved() {
+async fn an_unknown_or_foreign_conflict_is_not_resolved() {
     let world = world(&["2"]).await;
     assert_eq!(accept_as(&world, "7", 1).await, Ok(Resolution::Unknown));
     assert_eq!(keep(&world, "7").await, Resolution::Unknown);

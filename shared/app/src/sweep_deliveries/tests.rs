@@ -19,7 +19,7 @@ fn sweep_of(world: &World, known: Option<Partner>) -> SweepDeliveries<World> {
     }
 }
 
-/// A world with these deliveries put, all of whose messages are lost.
+/// Returns a world with these deliveries, whose messages are all lost.
 fn stranded(users: &[&str]) -> (World, Vec<Delivery>) {
     let world = World::default();
     world.state().millisecond = sender::start().as_millisecond();
@@ -39,7 +39,7 @@ fn never() -> UnixMillis {
 }
 
 #[tokio::test]
-async fn what_lost_its_message_is_sent_for_once_it_is_late_and_at_most_hourly() {
+async fn an_overdue_delivery_is_sent_for_at_most_hourly() {
     let (world, deliveries) = stranded(&["a", "b", "c"]);
     let sweep = sweep_of(&world, Some(sender::partner("")));
     pass(&world, 15);
@@ -59,7 +59,7 @@ async fn what_lost_its_message_is_sent_for_once_it_is_late_and_at_most_hourly() 
     assert!(deliveries.iter().all(|delivery| sender::status(&world, delivery) == Status::Delivered));
     assert_eq!(world.state().requests.len(), 3, "two messages each, one request each");
     pass(&world, 600);
-    assert_eq!(sweep.sweep(never()).await, Swept::default(), "what has ended is not even looked at");
+    assert_eq!(sweep.sweep(never()).await, Swept::default(), "an ended delivery is not looked at");
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_lost_resend_is_sent_for_on_the_queue_of_resends() {
 }
 
 #[tokio::test]
-async fn what_is_paused_is_never_late_and_what_is_unknown_is_counted() {
+async fn paused_deliveries_are_never_late_and_unknown_ones_counted() {
     for (known, unknown) in [(Some(sender::partner(r#","paused":true"#)), 0), (None, 1)] {
         let (world, _) = stranded(&["a"]);
         pass(&world, 100);
@@ -88,7 +88,7 @@ async fn what_is_paused_is_never_late_and_what_is_unknown_is_counted() {
 }
 
 #[tokio::test]
-async fn an_archived_campaigns_delivery_is_sent_for_so_that_it_is_cancelled() {
+async fn an_archived_campaigns_delivery_is_sent_for() {
     let (world, _) = stranded(&["a"]);
     pass(&world, 100);
     let swept = sweep_of(&world, Some(sender::partner(r#","archived":true"#))).sweep(never()).await;
@@ -96,7 +96,7 @@ async fn an_archived_campaigns_delivery_is_sent_for_so_that_it_is_cancelled() {
 }
 
 #[tokio::test]
-async fn whatever_call_fails_the_next_sweep_sends_for_what_is_left() {
+async fn after_any_fault_the_next_sweep_sends_the_rest() {
     let (clean, _) = stranded(&["a", "b", "c"]);
     pass(&clean, 16);
     sweep_of(&clean, Some(sender::partner(""))).sweep(never()).await;
@@ -118,7 +118,7 @@ async fn whatever_call_fails_the_next_sweep_sends_for_what_is_left() {
 }
 
 #[tokio::test]
-async fn a_sweep_without_time_says_what_is_left() {
+async fn a_sweep_that_runs_out_of_time_reports_it() {
     let (world, _) = stranded(&["a", "b", "c"]);
     pass(&world, 16);
     let swept = sweep_of(&world, Some(sender::partner(""))).sweep(sender::start()).await;
@@ -126,7 +126,7 @@ async fn a_sweep_without_time_says_what_is_left() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_sent_for_holds_up_no_other_of_its_page() {
+async fn a_failed_message_holds_up_no_other_of_its_page() {
     let (world, _) = stranded(&["a", "b"]);
     pass(&world, 16);
     let page = ["page of what is under way", "load"].len();
@@ -137,12 +137,12 @@ async fn what_cannot_be_sent_for_holds_up_no_other_of_its_page() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_read_is_counted_and_holds_up_none_of_the_others() {
+async fn unreadable_deliveries_are_counted_and_hold_up_no_other() {
     let (world, _) = stranded(&["a", "b"]);
     world.state().unreadable_under_way = 1;
     pass(&world, 16);
     let swept = sweep_of(&world, Some(sender::partner(""))).sweep(never()).await;
-    // One on the page of the two, and one on the empty page after it.
+    // Each of the two pages has one.
     assert_eq!((swept.sent, swept.unreadable, swept.unfinished), (2, 2, 1));
     assert!(swept.fault.is_some_and(|fault| fault.reason.contains("cannot be read")));
 }

@@ -139,7 +139,7 @@ pub struct ClickLink {
     pub provider: Provider,
     /// Names the landing page.
     pub landing: LandingName,
-    /// Identifies the GG3 user whom the link was made for.
+    /// Identifies the GG3 user that the link was made for.
     pub user_id: UserId,
     /// Says until when the link works, in Unix seconds, this second included.
     pub expires: i64,

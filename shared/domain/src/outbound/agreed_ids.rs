@@ -61,7 +61,7 @@ impl fmt::Display for TrackingId {
 #[serde(try_from = "BTreeSet<TrackingId>", into = "BTreeSet<TrackingId>")]
 pub struct AgreedIds(BTreeSet<TrackingId>);
 
-/// Reports that no id was agreed. Webhooks could not say whom they are about.
+/// Reports that no id was agreed. Webhooks could not name their user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must name click_id, user_id or both")]
 pub struct NoIdAgreed;

@@ -231,8 +231,8 @@ impl TryFrom<CampaignFile> for Campaign {
 /// Holds a partner's campaigns by name.
 pub type Campaigns = BTreeMap<CampaignName, Campaign>;
 
-/// Reads all campaigns of a partner. On failure it returns every fault; places begin with `campaigns[0]`.
-pub fn parse_campaigns(files: Vec<CampaignFile>) -> Result<Campaigns, Vec<ConfigFault>> {
+#[cfg(test)]
+pub(crate) fn parse_campaigns(files: Vec<CampaignFile>) -> Result<Campaigns, Vec<ConfigFault>> {
     let mut faults = Faults::default();
     let campaigns = parse_all(files, "campaigns", &mut faults);
     if faults.0.is_empty() { Ok(campaigns) } else { Err(faults.0) }

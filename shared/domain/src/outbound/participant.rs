@@ -1,6 +1,6 @@
 //! Records which partners' links a GG3 user opened and how far the user has come, as a value that merges.
 //!
-//! A participant holds exactly what a campaign may still ask about a set of events, independent of their order. Two of
+//! A participant holds exactly the parts of its events that a campaign may still need, independent of their order. Two of
 //! its parts only grow, and the third is reduced to what is still needed:
 //!
 //! - **openings**, for each partner: the earliest instant, the least total of clicks, the latest ids. They are minima

@@ -1,4 +1,4 @@
-//! Explains a participant's progress: what of a campaign's goal is reached, what is missing, and what did not count.
+//! Explains a participant's progress with a campaign: the parts that are reached, are missing, or did not count.
 
 use core::fmt;
 

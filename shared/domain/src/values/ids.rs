@@ -122,8 +122,8 @@ text_type!(
     UserId, check_id, IdFault
 );
 text_type!(
-    /// Identifies one use of a tracking link. Our own have a form of their own ([`crate::inbound::click`]); others are any text
-    /// of 1 to 255 bytes without control characters.
+    /// Identifies one use of a tracking link. [`crate::inbound::click`] describes the ids that we make. Other ids have 1 to
+    /// 255 bytes and no control characters.
     ClickId, check_id, IdFault
 );
 text_type!(

@@ -5,7 +5,7 @@ use lambda::http;
 use crate::law;
 
 #[derive(Debug, PartialEq)]
-enum Outcome {
+enum Reading {
     /// The handler gets the request.
     Read,
     /// The handler gets the request and answers 400, because of the body.
@@ -13,7 +13,7 @@ enum Outcome {
     /// The invocation fails, and the sandbox goes on.
     Refused,
 }
-use Outcome::{Read, Refused, UnreadableBody};
+use Reading::{Read, Refused, UnreadableBody};
 
 /// Returns a payload of these fields, which are JSON text, and a `requestContext`.
 fn with(fields: &str) -> Vec<u8> {
@@ -31,7 +31,7 @@ fn with_text(name: &str, text: &str) -> Vec<u8> {
     with(&format!("{name:?}:{}", serde_json::Value::from(text)))
 }
 
-fn odd() -> Vec<(&'static str, Vec<u8>, Outcome)> {
+fn odd() -> Vec<(&'static str, Vec<u8>, Reading)> {
     let every_byte: String = (0..=0xff_u8).map(char::from).cycle().take(65_536).collect();
     let headers: Vec<String> = (0..40_000).map(|i| format!(r#""x-{i}":"1""#)).collect();
     let (deep, method) = ("[".repeat(100_000), "M".repeat(100_000));

@@ -14,7 +14,7 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Refused(pub(super) Value);
 
-type Answer = Result<Value, Refused>;
+type StoreAnswer = Result<Value, Refused>;
 
 #[derive(Debug, Default)]
 struct Table {
@@ -53,7 +53,7 @@ impl Store {
         self.tables.get(table).map(|table| table.items.values().cloned().collect()).unwrap_or_default()
     }
 
-    pub(super) fn call(&mut self, target: &str, body: &[u8]) -> Answer {
+    pub(super) fn call(&mut self, target: &str, body: &[u8]) -> StoreAnswer {
         let request: Value =
             serde_json::from_slice(body).map_err(|_| refusal("SerializationException", "the body is not JSON"))?;
         let operation = target.rsplit('.').next().unwrap_or_default();
@@ -82,7 +82,7 @@ impl Store {
         self.tables.get_mut(name).ok_or_else(|| refusal("ResourceNotFoundException", name))
     }
 
-    fn put_item(&mut self, request: &Value) -> Answer {
+    fn put_item(&mut self, request: &Value) -> StoreAnswer {
         let item = object(&request["Item"])?;
         let table = self.table(&request["TableName"])?;
         let key = table.key_of(&item);
@@ -96,7 +96,7 @@ impl Store {
         checked.map(|()| json!({}))
     }
 
-    fn update_item(&mut self, request: &Value) -> Answer {
+    fn update_item(&mut self, request: &Value) -> StoreAnswer {
         let keys = object(&request["Key"])?;
         let table = self.table(&request["TableName"])?;
         let key = table.key_of(&keys);
@@ -120,7 +120,7 @@ impl Store {
         checked.map(|()| answer)
     }
 
-    fn get_item(&mut self, request: &Value) -> Answer {
+    fn get_item(&mut self, request: &Value) -> StoreAnswer {
         let consistent = request["ConsistentRead"] == true;
         let key = object(&request["Key"])?;
         let table = self.table(&request["TableName"])?;
@@ -129,7 +129,7 @@ impl Store {
         Ok(found.map_or_else(|| json!({}), |item| json!({"Item": item})))
     }
 
-    fn batch_get_item(&mut self, request: &Value) -> Answer {
+    fn batch_get_item(&mut self, request: &Value) -> StoreAnswer {
         let (mut responses, mut halves) = (Map::new(), 0);
         for (name, asked) in request["RequestItems"].as_object().into_iter().flatten() {
             let table = self.table(&json!(name))?;
@@ -146,7 +146,7 @@ impl Store {
     }
 
     /// Carries out puts only.
-    fn batch_write_item(&mut self, request: &Value) -> Answer {
+    fn batch_write_item(&mut self, request: &Value) -> StoreAnswer {
         for (name, asked) in request["RequestItems"].as_object().into_iter().flatten() {
             for write in asked.as_array().into_iter().flatten() {
                 let item = object(&write["PutRequest"]["Item"])?;
@@ -159,7 +159,7 @@ impl Store {
     }
 
     /// Answers a query of an index with no items, because no job here leaves a late delivery for the sweep.
-    fn query(&mut self, request: &Value) -> Answer {
+    fn query(&mut self, request: &Value) -> StoreAnswer {
         self.table(&request["TableName"])?;
         if request["IndexName"].is_null() {
             return Err(refusal("ValidationException", "only an index is queried here"));
@@ -169,7 +169,7 @@ impl Store {
     }
 
     /// Carries out puts only.
-    fn transact_write_items(&mut self, request: &Value) -> Answer {
+    fn transact_write_items(&mut self, request: &Value) -> StoreAnswer {
         let writes: Vec<&Value> =
             request["TransactItems"].as_array().into_iter().flatten().map(|w| &w["Put"]).collect();
         for put in &writes {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{Ledger, drain, scan};
 use crate::{
-    postbacks::{Answered, Content},
+    postbacks::{AnsweredCall, Content},
     world::World,
 };
 
@@ -40,8 +40,8 @@ impl Conversions {
     }
 
     /// Checks them against the answers that the partners got.
-    pub(crate) fn check(&self, answered: &[Answered], ledger: &mut Ledger) {
-        let asked: BTreeSet<Transaction> = answered.iter().map(Answered::transaction).collect();
+    pub(crate) fn check(&self, answered: &[AnsweredCall], ledger: &mut Ledger) {
+        let asked: BTreeSet<Transaction> = answered.iter().map(AnsweredCall::transaction).collect();
         let of_status = |status: &str| answered.iter().filter(|answered| answered.body["status"] == status).count();
         ledger.line("transactions", asked.len());
         ledger.line("answered 200, accepted", of_status("accepted"));
@@ -63,7 +63,7 @@ impl Conversions {
     }
 
     /// Checks an answer. A 200 has the receipt of the recorded content; a 409 means that other content is recorded.
-    fn check_answer(&self, answered: &Answered, ledger: &mut Ledger) {
+    fn check_answer(&self, answered: &AnsweredCall, ledger: &mut Ledger) {
         let Some((content, receipt)) = self.recorded.get(&answered.transaction()) else { return };
         let same = normal(&answered.postback.content) == *content;
         let its_receipt = answered.body["receipt_id"] == **receipt;
@@ -92,7 +92,7 @@ impl Conversions {
     }
 }
 
-impl Answered {
+impl AnsweredCall {
     fn transaction(&self) -> Transaction {
         (self.postback.provider.clone(), self.postback.transaction_id.clone())
     }
@@ -120,10 +120,10 @@ mod tests {
         Content { user_id: "u".into(), click_id: "c".into(), amount: amount.into() }
     }
 
-    fn answered(status: u64, amount: &str, receipt: &str) -> Answered {
+    fn answered(status: u64, amount: &str, receipt: &str) -> AnsweredCall {
         let (provider, transaction_id) = ("acme".into(), "t-1".into());
         let postback = Postback { provider, transaction_id, content: content(amount), by_post: false };
-        Answered { postback, status, body: json!({"status": "accepted", "receipt_id": receipt}) }
+        AnsweredCall { postback, status, body: json!({"status": "accepted", "receipt_id": receipt}) }
     }
 
     fn conversion(amount: &str) -> Value {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     /// Counts the differences if one postback of 1.5 with receipt r-1 is recorded.
-    fn differences(answers: &[Answered], passed_on: Vec<Value>) -> usize {
+    fn differences(answers: &[AnsweredCall], passed_on: Vec<Value>) -> usize {
         let recorded = BTreeMap::from([(("acme".into(), "t-1".into()), (content("1.5"), "r-1".into()))]);
         let mut ledger = Ledger::default();
         Conversions { recorded, items: 1, passed_on, set_aside: Vec::new() }.check(answers, &mut ledger);

@@ -98,19 +98,20 @@ impl Deliveries {
     /// none of them is early or too many.
     fn check_life(&self, delivery: &Delivery, ledger: &mut Ledger) {
         let id = delivery.id().as_str();
-        let (attempts, told) = (delivery.attempts(), || format!("{delivery:#?}"));
+        let (attempts, shown) = (delivery.attempts(), || format!("{delivery:#?}"));
         let is_set_aside = || self.dead_letters.iter().any(|body| body.contains(id));
-        ledger.law(delivery.ending().is_some() || is_set_aside(), || format!("the delivery has not ended: {}", told()));
-        ledger.law(attempts.len() <= ATTEMPTS.into(), || format!("too many attempts: {}", told()));
+        ledger
+            .law(delivery.ending().is_some() || is_set_aside(), || format!("the delivery has not ended: {}", shown()));
+        ledger.law(attempts.len() <= ATTEMPTS.into(), || format!("too many attempts: {}", shown()));
         for (n, attempt) in (1u8..).zip(attempts) {
-            ledger.law(attempt.n == n, || format!("attempts are out of order: {}", told()));
-            ledger.law(attempt.sent_at >= attempt.due_at, || format!("an attempt was early: {}", told()));
+            ledger.law(attempt.n == n, || format!("attempts are out of order: {}", shown()));
+            ledger.law(attempt.sent_at >= attempt.due_at, || format!("an attempt was early: {}", shown()));
         }
         for (failed, next) in attempts.iter().zip(attempts.iter().skip(1)) {
             let ended = failed.sent_at.as_millisecond() + i64::from(failed.duration_ms);
             let waited = next.due_at.as_millisecond() - ended;
             ledger
-                .law(waited >= i64::from(failed.n) * INTERVAL_MS, || format!("a resend was due too soon: {}", told()));
+                .law(waited >= i64::from(failed.n) * INTERVAL_MS, || format!("a resend was due too soon: {}", shown()));
         }
         let late = self.late.iter().filter(|late| late.delivery_id == *delivery.id()).map(|late| &late.made);
         let verdicts: Vec<Verdict> = attempts.iter().chain(late).map(|attempt| attempt.outcome.verdict()).collect();
@@ -122,7 +123,7 @@ impl Deliveries {
             Some(Ending::Cancelled) => false,
             None => true,
         };
-        ledger.law(holds, || format!("the ending disagrees with the attempts: {}", told()));
+        ledger.law(holds, || format!("the ending disagrees with the attempts: {}", shown()));
     }
 
     /// Checks that the partner's requests match the recorded attempts, with at most one more for each kill that hit

@@ -21,7 +21,7 @@ use domain::{
 
 use super::{
     story::Story,
-    work::{INTERVAL, REQUEST, provider},
+    work::{FUNCTION, INTERVAL, REQUEST, provider},
 };
 
 /// Remembers the attempts and requests that were seen while the story was played.
@@ -92,12 +92,17 @@ impl Attempts {
                 self.cut_short
             ));
         }
+        // A worker that began before the campaign was archived may still make its request.
+        let archived = story.open().until.map(|until| until.plus(FUNCTION));
         for (at, id, url) in &state.requests {
             if *id != of(url) {
                 return Err(format!("{url} was called with the webhook-id {id}"));
             }
             if *at < story.open().from {
                 return Err(format!("{url} was called while its campaign was paused"));
+            }
+            if archived.is_some_and(|archived| archived <= *at) {
+                return Err(format!("{url} was called after its campaign was archived"));
             }
         }
         self.kept_and_on_time(state)?;

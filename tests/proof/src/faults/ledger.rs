@@ -61,8 +61,8 @@ fn inbound(play: &Play) -> Result<(), String> {
             return Err(format!("{query} was answered {answer:?} although {original:?} is recorded"));
         }
     }
-    let received: BTreeSet<String> = play.world.state().conversions.iter().map(told).collect();
-    let recorded: BTreeSet<String> = play.recorded.values().map(|recorded| told(&recorded.clone().into())).collect();
+    let received: BTreeSet<String> = play.world.state().conversions.iter().map(json).collect();
+    let recorded: BTreeSet<String> = play.recorded.values().map(|recorded| json(&recorded.clone().into())).collect();
     if received == recorded { Ok(()) } else { Err(format!("GG3 received {received:?}, but {recorded:?} are recorded")) }
 }
 
@@ -71,7 +71,7 @@ fn units(amount: &str) -> &str {
     amount.split('.').next().unwrap_or_default()
 }
 
-fn told(conversion: &Conversion) -> String {
+fn json(conversion: &Conversion) -> String {
     serde_json::to_string(conversion).expect("JSON")
 }
 

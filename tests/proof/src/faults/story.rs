@@ -59,7 +59,7 @@ impl Story {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Open {
     pub(super) from: UnixMillis,
-    until: Option<UnixMillis>,
+    pub(super) until: Option<UnixMillis>,
 }
 
 impl Open {
@@ -79,7 +79,7 @@ pub(super) fn noon() -> UnixMillis {
 
 /// Returns the short stories.
 pub(super) fn short() -> [Story; 5] {
-    let told = |answers: &[u16]| Story {
+    let answered = |answers: &[u16]| Story {
         events: [vec![opened("u", 1), completed("u", 9, "q1")]].into(),
         at_once: 2,
         batch: 1,
@@ -94,16 +94,16 @@ pub(super) fn short() -> [Story; 5] {
             events: [vec![completed("u", 9, "q1"), "{".to_owned()], vec![opened("u", 1), completed("u", 8, "q2")]]
                 .into(),
             batch: 2,
-            ..told(&[])
+            ..answered(&[])
         },
         // The partner is down for a round.
-        told(&[500, HANGS, 500, 429, HANGS, 500]),
+        answered(&[500, HANGS, 500, 429, HANGS, 500]),
         // An operator opens a round while the first one is under way.
-        Story { by_hand: [1].into(), swept: true, ..told(&[500, HANGS, 410]) },
+        Story { by_hand: [1].into(), swept: true, ..answered(&[500, HANGS, 410]) },
         // The campaign is archived between two attempts.
-        Story { archived_after: Some(Duration::from_secs(20)), ..told(&[500, 500, 500]) },
+        Story { archived_after: Some(Duration::from_secs(20)), ..answered(&[500, 500, 500]) },
         // The campaign is paused at first, and messages are lost.
-        Story { lost: [0, 3].into(), swept: true, paused_for: Duration::from_secs(90), ..told(&[500]) },
+        Story { lost: [0, 3].into(), swept: true, paused_for: Duration::from_secs(90), ..answered(&[500]) },
     ]
 }
 

@@ -160,7 +160,7 @@ impl<'a> Pen<'a> {
         } else {
             self.text.extend([small(message.round), message.n]);
             self.name(message.ticket.as_str());
-            self.flag(self.world.is_as_told(message));
+            self.flag(self.world.still_matches(message));
         }
         self.moment(message.due_at);
     }
@@ -342,7 +342,7 @@ impl<'a> Pen<'a> {
                 self.text.extend([small(queued.message.round), queued.message.n]);
                 let ticket = queued.message.ticket.as_str();
                 self.text.push(self.names.iter().position(|known| *known == ticket).map_or(253, small));
-                self.flag(self.world.is_as_told(&queued.message));
+                self.flag(self.world.still_matches(&queued.message));
             }
             for sender in &self.world.senders {
                 let mark = sender.job().filter(|job| job.id == queued.id).map(|job| job.mark.as_str());

@@ -50,7 +50,7 @@ pub(super) struct Story {
 
 impl Story {
     /// Returns the story: a link is opened, and the quest that the partner's campaign asks for is completed.
-    pub(super) fn told() -> &'static Self {
+    pub(super) fn of_one_goal() -> &'static Self {
         static STORY: OnceLock<Story> = OnceLock::new();
         STORY.get_or_init(|| {
             let goal = json!({"type": "main_quest", "quest": "q1"});
@@ -167,7 +167,7 @@ impl World {
 
     fn expect_the_mark_stands_for_something(&mut self) {
         let reached = self.participant.0.has_reached(&provider(), &campaign());
-        self.expect(!reached || self.delivery.is_some(), Law::AGoalReachedIsADelivery);
+        self.expect(!reached || self.delivery.is_some(), Law::EveryReachedGoalHasItsDelivery);
     }
 }
 

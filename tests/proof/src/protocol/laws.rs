@@ -1,11 +1,11 @@
 //! Holds the laws, which are checked in every state.
 
-use domain::outbound::delivery::Ending;
+use domain::outbound::{campaign::CampaignState, delivery::Ending};
 use stateright::Property;
 
 use super::{
     scenario::Scenario,
-    sender::{Record, Sender},
+    sender::{Job, Record, Sender},
     world::World,
 };
 
@@ -15,40 +15,43 @@ pub enum Law {
     /// A worker makes an attempt only after it has stored its claim.
     NoRequestWithoutAStoredClaim,
     /// A claim allows one request.
-    OneRequestAClaim,
+    AtMostOneRequestForEachClaim,
     /// A second request for one attempt comes only after the first one's claim has expired.
-    ASecondRequestCostsAClaimThatExpired,
+    ASecondRequestNeedsAnExpiredClaim,
     /// No attempt is made before it is due.
-    NoneBeforeItIsDue,
+    NoAttemptBeforeItIsDue,
     /// A round has at most six attempts, numbered from 1.
-    AtMostSixAttemptsAreRecorded,
+    AtMostSixAttemptsInARound,
     /// A recorded attempt is not overwritten.
-    WhatIsRecordedStays,
+    RecordedAttemptsNeverChange,
     /// All attempts of all rounds have the same webhook-id.
     TheWebhookIdNeverChanges,
     /// An end changes only by a round opened by hand or by a late 2xx.
-    AnEndIsLeftOnlyByAPersonOrALate2xx,
+    OnlyAnOperatorOrALate2xxChangesAnEnd,
     /// A delivery is delivered if and only if a 2xx is stored, in the delivery or beside it.
-    DeliveredIsWhatHasA2xx,
+    DeliveredMeansThatA2xxIsStored,
+    /// A worker that knows that the campaign is archived makes no request, and a delivery under way ends as cancelled.
+    AnArchivedCampaignIsCancelled,
     /// A participant that is marked as having reached a goal has the delivery.
-    AGoalReachedIsADelivery,
+    EveryReachedGoalHasItsDelivery,
     /// If all workers die in any state and come back, every event is acknowledged and every delivery ends.
     EveryDeliveryEndsOrHasAMessage,
 }
 
 impl Law {
     /// Lists all laws.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoRequestWithoutAStoredClaim,
-        Self::OneRequestAClaim,
-        Self::ASecondRequestCostsAClaimThatExpired,
-        Self::NoneBeforeItIsDue,
-        Self::AtMostSixAttemptsAreRecorded,
-        Self::WhatIsRecordedStays,
+        Self::AtMostOneRequestForEachClaim,
+        Self::ASecondRequestNeedsAnExpiredClaim,
+        Self::NoAttemptBeforeItIsDue,
+        Self::AtMostSixAttemptsInARound,
+        Self::RecordedAttemptsNeverChange,
         Self::TheWebhookIdNeverChanges,
-        Self::AnEndIsLeftOnlyByAPersonOrALate2xx,
-        Self::DeliveredIsWhatHasA2xx,
-        Self::AGoalReachedIsADelivery,
+        Self::OnlyAnOperatorOrALate2xxChangesAnEnd,
+        Self::DeliveredMeansThatA2xxIsStored,
+        Self::AnArchivedCampaignIsCancelled,
+        Self::EveryReachedGoalHasItsDelivery,
         Self::EveryDeliveryEndsOrHasAMessage,
     ];
 
@@ -56,24 +59,29 @@ impl Law {
     pub fn name(self) -> &'static str {
         match self {
             Self::NoRequestWithoutAStoredClaim => "no request without a stored claim",
-            Self::OneRequestAClaim => "at most one request for each claim",
-            Self::ASecondRequestCostsAClaimThatExpired => "a second request only after the claim expired",
-            Self::NoneBeforeItIsDue => "no attempt before it is due",
-            Self::AtMostSixAttemptsAreRecorded => "at most six recorded attempts in a round",
-            Self::WhatIsRecordedStays => "recorded attempts never change",
+            Self::AtMostOneRequestForEachClaim => "at most one request for each claim",
+            Self::ASecondRequestNeedsAnExpiredClaim => "a second request only after the claim expired",
+            Self::NoAttemptBeforeItIsDue => "no attempt before it is due",
+            Self::AtMostSixAttemptsInARound => "at most six recorded attempts in a round",
+            Self::RecordedAttemptsNeverChange => "recorded attempts never change",
             Self::TheWebhookIdNeverChanges => "the webhook-id never changes",
-            Self::AnEndIsLeftOnlyByAPersonOrALate2xx => "only an operator or a late 2xx changes an end",
-            Self::DeliveredIsWhatHasA2xx => "delivered if and only if a 2xx is stored",
-            Self::AGoalReachedIsADelivery => "every reached goal has its delivery",
+            Self::OnlyAnOperatorOrALate2xxChangesAnEnd => "only an operator or a late 2xx changes an end",
+            Self::DeliveredMeansThatA2xxIsStored => "delivered if and only if a 2xx is stored",
+            Self::AnArchivedCampaignIsCancelled => "an archived campaign's deliveries end cancelled",
+            Self::EveryReachedGoalHasItsDelivery => "every reached goal has its delivery",
             Self::EveryDeliveryEndsOrHasAMessage => "every delivery ends or has a message",
         }
     }
 
     fn holds(self, scenario: &Scenario, world: &World) -> bool {
         let here = match self {
-            Self::DeliveredIsWhatHasA2xx => world.kept_2xx == world.has_ended(Ending::Delivered),
+            Self::DeliveredMeansThatA2xxIsStored => world.kept_2xx == world.has_ended(Ending::Delivered),
             // All workers may die in any state, so every state that dying leads to is covered.
-            Self::EveryDeliveryEndsOrHasAMessage => !world.is_at_rest() || world.settles(scenario),
+            Self::EveryDeliveryEndsOrHasAMessage => !world.is_at_rest() || world.settled(scenario).is_some(),
+            Self::AnArchivedCampaignIsCancelled => {
+                let cancels = world.is_at_rest() && world.standing == CampaignState::Archived && world.is_under_way();
+                !cancels || world.settled(scenario).is_none_or(|end| end.has_ended(Ending::Cancelled))
+            }
             _ => true,
         };
         world.broken() != Some(self) && here
@@ -87,15 +95,16 @@ pub(super) fn properties(scenario: &Scenario) -> Vec<Property<Scenario>> {
     }
     let mut properties = always![
         NoRequestWithoutAStoredClaim,
-        OneRequestAClaim,
-        ASecondRequestCostsAClaimThatExpired,
-        NoneBeforeItIsDue,
-        AtMostSixAttemptsAreRecorded,
-        WhatIsRecordedStays,
+        AtMostOneRequestForEachClaim,
+        ASecondRequestNeedsAnExpiredClaim,
+        NoAttemptBeforeItIsDue,
+        AtMostSixAttemptsInARound,
+        RecordedAttemptsNeverChange,
         TheWebhookIdNeverChanges,
-        AnEndIsLeftOnlyByAPersonOrALate2xx,
-        DeliveredIsWhatHasA2xx,
-        AGoalReachedIsADelivery,
+        OnlyAnOperatorOrALate2xxChangesAnEnd,
+        DeliveredMeansThatA2xxIsStored,
+        AnArchivedCampaignIsCancelled,
+        EveryReachedGoalHasItsDelivery,
         EveryDeliveryEndsOrHasAMessage
     ];
     if scenario.flaw.is_none() {
@@ -114,7 +123,8 @@ fn sights(scenario: &Scenario) -> Vec<Property<Scenario>> {
                 world.senders.iter().any(|sender| matches!(sender, Sender::Recording(_, _, _, record) if matches!(**record, Record::Late(..))))
             }),
             Property::<Scenario>::sometimes("seen: a claim of a delivery that has changed", |_, world| {
-                world.senders.iter().any(|sender| matches!(sender, Sender::Claiming(job, _) if !world.is_as_told(&job.message)))
+                let outdated = |job: &Job| !world.still_matches(&job.message);
+                world.senders.iter().any(|sender| matches!(sender, Sender::Claiming(job, _) if outdated(job)))
             }),
             Property::<Scenario>::sometimes("seen: two requests for one attempt", |_, world| {
                 world.claims.iter().filter(|stored| stored.requests > 0).count() > 1

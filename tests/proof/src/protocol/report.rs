@@ -6,6 +6,10 @@ use stateright::{Checker, DiscoveryClassification, Model};
 
 use super::{Happening, scenario::Scenario};
 
+/// Limits the steps of a run. A scenario with more would not end in a reasonable time, and counts as broken. The largest
+/// scenario takes 21 million steps.
+const MAX_STEPS: usize = 100_000_000;
+
 /// Holds the result of a run.
 #[derive(Debug)]
 pub struct Report {
@@ -28,6 +32,7 @@ pub fn check(scenario: Scenario) -> Report {
     let (began, flawed) = (Instant::now(), scenario.flaw.is_some());
     let wanted: Vec<&'static str> = scenario.properties().iter().map(|property| property.name).collect();
     let builder = scenario.checker().threads(std::thread::available_parallelism().map_or(1, usize::from));
+    let builder = builder.target_state_count(MAX_STEPS);
     let builder = if flawed { builder.finish_when(stateright::HasDiscoveries::AnyFailures) } else { builder };
     let checker = builder.spawn_bfs().join();
     let discoveries = checker.discoveries();
@@ -38,6 +43,9 @@ pub fn check(scenario: Scenario) -> Report {
         if let Some(path) = discoveries.get(name) {
             broken.push((name, path.clone().into_actions()));
         }
+    }
+    if checker.state_count() >= MAX_STEPS {
+        broken.push(("the scenario has too many steps to visit every state", Vec::new()));
     }
     let unseen = wanted.into_iter().filter(|name| !counter(name) && !discoveries.contains_key(name)).collect();
     Report {

@@ -51,24 +51,26 @@ pub enum Flaw {
     /// It stores a late 2xx one step before the delivery that the 2xx changes.
     LateDeliveryApart,
     /// It replaces the delivery even if it has changed.
-    ReplaceWhatever,
+    ReplaceUnconditionally,
     /// It replaces the participant even if it has changed, and acknowledges.
     OverwriteParticipant,
     /// It stores its claim without reading, even if the delivery has changed.
-    ClaimWhatever,
+    ClaimUnconditionally,
     /// It acknowledges when the delivery no longer matches its message, instead of deciding again.
-    AcknowledgeWhatHasChanged,
+    AcknowledgeChangedDelivery,
     /// It makes the attempt without checking again that its claim is still live.
     SendUnderExpiredClaim,
     /// It makes the attempt again when recording fails at first.
     SendAgainToRecord,
     /// It stops at an attempt that is already recorded, although the next message may be unsent.
-    AcknowledgeWhatIsRecorded,
+    AcknowledgeRecordedAttempt,
+    /// It treats an archived campaign as an open one.
+    SendForArchivedCampaign,
 }
 
 impl Flaw {
     /// Lists all flaws.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::AcknowledgeBeforeEnqueue,
         Self::ParticipantBeforeDelivery,
         Self::SendWithoutClaim,
@@ -76,13 +78,14 @@ impl Flaw {
         Self::AcknowledgeAtAnothersClaim,
         Self::AcknowledgeWhenClaimLost,
         Self::LateDeliveryApart,
-        Self::ReplaceWhatever,
+        Self::ReplaceUnconditionally,
         Self::OverwriteParticipant,
-        Self::ClaimWhatever,
-        Self::AcknowledgeWhatHasChanged,
+        Self::ClaimUnconditionally,
+        Self::AcknowledgeChangedDelivery,
         Self::SendUnderExpiredClaim,
         Self::SendAgainToRecord,
-        Self::AcknowledgeWhatIsRecorded,
+        Self::AcknowledgeRecordedAttempt,
+        Self::SendForArchivedCampaign,
     ];
 
     /// Returns a small scenario in which the checker must find this flaw.
@@ -93,6 +96,7 @@ impl Flaw {
             }
             // This flaw needs two chains of messages. They arise when the goal is found reached again.
             Self::AcknowledgeAtAnothersClaim => Scenario::one_round(),
+            Self::SendForArchivedCampaign => Scenario { operator: true, ..Scenario::end_of_a_round() },
             _ => Scenario::end_of_a_round(),
         };
         Scenario { flaw: Some(self), ..scenario }
@@ -140,6 +144,7 @@ impl Scenario {
             Self::end_of_a_round(),
             Self { name: "one evaluator, one sender", evaluators: 1, ..Self::from_events_to_a_delivery() },
             Self { name: "lost messages and the sweep", recorded: 5, losses: true, ..Self::end_of_a_round() },
+            Self { name: "archived, one sender", senders: 1, recorded: 5, operator: true, ..Self::end_of_a_round() },
         ]
     }
 
@@ -190,6 +195,6 @@ impl Scenario {
     }
 
     pub(super) fn story() -> &'static Story {
-        Story::told()
+        Story::of_one_goal()
     }
 }

@@ -132,14 +132,14 @@ impl World {
     }
 
     /// Returns true if the delivery still matches this message.
-    pub(super) fn is_as_told(&self, message: &Message) -> bool {
+    pub(super) fn still_matches(&self, message: &Message) -> bool {
         self.delivery.as_ref().is_some_and(|delivery| delivery.revision() == message.revision)
     }
 
     /// Returns the instant until which a sender may make its attempt.
     pub(super) fn held_until(&self, sender: &Sender) -> Option<UnixMillis> {
         match sender {
-            Sender::Claiming(job, claim) if self.careless || self.is_as_told(&job.message) => Some(claim.until),
+            Sender::Claiming(job, claim) if self.careless || self.still_matches(&job.message) => Some(claim.until),
             _ => sender.claim().map(|claim| claim.until),
         }
     }
@@ -216,9 +216,9 @@ impl World {
             return Sender::Claimed(job, claim, delivery);
         }
         match flaw {
-            _ if self.is_as_told(&job.message) => {}
-            Some(Flaw::ClaimWhatever) => {}
-            Some(Flaw::AcknowledgeWhatHasChanged) => return Sender::Acknowledge(job),
+            _ if self.still_matches(&job.message) => {}
+            Some(Flaw::ClaimUnconditionally) => {}
+            Some(Flaw::AcknowledgeChangedDelivery) => return Sender::Acknowledge(job),
             _ => return self.decide(job, delivery, flaw),
         }
         let claimed = Arc::new(delivery.with_claim(Claim::clone(&claim)));
@@ -230,7 +230,9 @@ impl World {
     /// Decides by the delivery that was read.
     fn decide(&self, job: Job, delivery: Arc<Delivery>, flaw: Option<Flaw>) -> Sender {
         let read = delivery.revision();
-        let step = delivery.decide(&job.message, self.now, job.standing, &Scenario::pace(), &job.mark);
+        let ignores = flaw == Some(Flaw::SendForArchivedCampaign);
+        let standing = if ignores { CampaignState::Open } else { job.standing };
+        let step = delivery.decide(&job.message, self.now, standing, &Scenario::pace(), &job.mark);
         match step {
             MessageDecision::Claim { claim, .. } if flaw == Some(Flaw::SendWithoutClaim) => {
                 Sender::Claimed(job, Arc::new(claim), delivery)
@@ -240,7 +242,7 @@ impl World {
             }
             MessageDecision::Send(claim) => Sender::Claimed(job, Arc::new(claim), delivery),
             MessageDecision::Hop { .. } => Sender::Enqueue(job.clone(), job.message),
-            MessageDecision::EnqueueNext(_) if flaw == Some(Flaw::AcknowledgeWhatIsRecorded) => {
+            MessageDecision::EnqueueNext(_) if flaw == Some(Flaw::AcknowledgeRecordedAttempt) => {
                 Sender::Acknowledge(job)
             }
             MessageDecision::EnqueueNext(message) => Sender::Enqueue(job, Arc::new(message)),
@@ -278,18 +280,19 @@ impl World {
             return Sender::Deciding(job);
         }
         let now = self.now;
-        self.expect(claim.due_at <= now, Law::NoneBeforeItIsDue);
+        self.expect(job.standing != CampaignState::Archived, Law::AnArchivedCampaignIsCancelled);
+        self.expect(claim.due_at <= now, Law::NoAttemptBeforeItIsDue);
         let same_attempt = |stored: &&Stored| (stored.claim.round, stored.claim.n) == (claim.round, claim.n);
         let mut others = self.claims.iter().filter(|stored| stored.claim != *claim).filter(same_attempt);
         let alone = !others.any(|other| other.requests > 0 && other.claim.lives(now));
         let alone = alone && claim.lives(now);
-        self.expect(alone, Law::ASecondRequestCostsAClaimThatExpired);
+        self.expect(alone, Law::ASecondRequestNeedsAnExpiredClaim);
         let requests = self.claims.iter_mut().find(|stored| stored.claim == *claim).map(|stored| {
             stored.requests += 1;
             stored.requests
         });
         self.expect(requests.is_some(), Law::NoRequestWithoutAStoredClaim);
-        self.expect(requests.is_none_or(|requests| requests == 1), Law::OneRequestAClaim);
+        self.expect(requests.is_none_or(|requests| requests == 1), Law::AtMostOneRequestForEachClaim);
         Sender::Sent(job, claim, delivery, now)
     }
 
@@ -308,7 +311,7 @@ impl World {
             AttemptDecision::ClaimLost { delivery, late } => {
                 let verdict = late.attempt.outcome.verdict();
                 let known = delivery.is_some() || self.ending() == Some(Ending::Delivered);
-                self.expect(verdict != Verdict::Delivered || known, Law::DeliveredIsWhatHasA2xx);
+                self.expect(verdict != Verdict::Delivered || known, Law::DeliveredMeansThatA2xxIsStored);
                 Record::Late(delivery.map(Arc::new), verdict, read)
             }
         };

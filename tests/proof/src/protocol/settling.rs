@@ -10,10 +10,10 @@ const TURNS: usize = 64;
 const STEPS: usize = 32;
 
 impl World {
-    /// Returns true if everything ends once all workers are alive again, the partner is down and nothing else goes
-    /// wrong. All events are then acknowledged, a reached goal has its delivery, the delivery has ended and no
-    /// message is left.
-    pub(super) fn settles(&self, scenario: &Scenario) -> bool {
+    /// Returns the end of this world if all workers are alive again, the partner is down and nothing else goes wrong. All
+    /// events are then acknowledged, a reached goal has its delivery, the delivery has ended and no message is left.
+    /// Returns `None` if there is no such end.
+    pub(super) fn settled(&self, scenario: &Scenario) -> Option<Self> {
         let mut world = self.clone();
         if world.standing == CampaignState::Paused {
             world.standing = CampaignState::Open;
@@ -23,18 +23,18 @@ impl World {
             world.send_everything(scenario);
             let done = world.events.is_empty() && world.queue.is_empty();
             if done && world.ending().is_some() {
-                return world.broken().is_none();
+                return world.broken().is_none().then_some(world);
             }
             match world.soonest() {
                 Some(soonest) => world.now = soonest,
-                None if done && !scenario.losses => return false,
+                None if done && !scenario.losses => return None,
                 None => {}
             }
             if scenario.losses {
                 world.sweep();
             }
         }
-        false
+        None
     }
 
     fn evaluate_everything(&mut self, scenario: &Scenario) {

@@ -83,7 +83,7 @@ impl World {
             kept_2xx: false,
             rounds: scenario.rounds,
             watched: scenario.losses,
-            careless: matches!(scenario.flaw, Some(Flaw::ReplaceWhatever | Flaw::ClaimWhatever)),
+            careless: matches!(scenario.flaw, Some(Flaw::ReplaceUnconditionally | Flaw::ClaimUnconditionally)),
             drawn: 0,
             broken: None,
         };
@@ -128,6 +128,11 @@ impl World {
         self.delivery.as_ref().and_then(|delivery| delivery.ending())
     }
 
+    /// Returns true if there is a delivery and it has not ended.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.delivery.is_some() && self.ending().is_none()
+    }
+
     /// Returns true if every worker is idle, as they all are after dying.
     pub(super) fn is_at_rest(&self) -> bool {
         let evaluators = self.evaluators.iter().all(|evaluator| matches!(evaluator, Evaluator::Idle));
@@ -136,11 +141,10 @@ impl World {
 
     /// Lists the steps that are possible now.
     pub(super) fn possible(&self, scenario: &Scenario, happenings: &mut Vec<Happening>) {
-        self.what_workers_may_do(scenario, happenings);
+        self.steps_of_workers(scenario, happenings);
         if self.soonest().is_some() {
             happenings.push(Happening::TimePasses);
         }
-        let under_way = self.delivery.is_some() && self.ending().is_none();
         if self.rounds > 0 && self.delivery.is_some() {
             happenings.push(Happening::OpenRound { sent: true });
             if scenario.losses {
@@ -148,7 +152,7 @@ impl World {
             }
         }
         if scenario.operator {
-            if under_way {
+            if self.is_under_way() {
                 happenings.push(Happening::Cancel);
             }
             if self.standing != CampaignState::Archived {
@@ -165,7 +169,7 @@ impl World {
         }
     }
 
-    fn what_workers_may_do(&self, scenario: &Scenario, happenings: &mut Vec<Happening>) {
+    fn steps_of_workers(&self, scenario: &Scenario, happenings: &mut Vec<Happening>) {
         for (place, sender) in self.senders.iter().enumerate() {
             match sender {
                 Sender::Idle => {
@@ -269,18 +273,18 @@ impl World {
     /// Replaces the delivery if it still has the revision that was read. Every change of a delivery comes here.
     pub(super) fn replace(&mut self, read: u32, new: &Arc<Delivery>, flaw: Option<Flaw>) -> bool {
         let Some(old) = self.delivery.clone() else { return false };
-        if old.revision() != read && flaw != Some(Flaw::ReplaceWhatever) {
+        if old.revision() != read && flaw != Some(Flaw::ReplaceUnconditionally) {
             return false;
         }
         self.expect(new.id() == old.id(), Law::TheWebhookIdNeverChanges);
         let numbers = new.attempts().iter().map(|attempt| attempt.n);
         let six = usize::from(domain::outbound::retry::ATTEMPTS);
-        self.expect(numbers.eq((1..).take(new.attempts().len().min(six))), Law::AtMostSixAttemptsAreRecorded);
+        self.expect(numbers.eq((1..).take(new.attempts().len().min(six))), Law::AtMostSixAttemptsInARound);
         let on_time = new.attempts().iter().all(|attempt| attempt.due_at <= attempt.sent_at);
-        self.expect(on_time, Law::NoneBeforeItIsDue);
-        self.expect(new.attempts().starts_with(old.attempts()), Law::WhatIsRecordedStays);
+        self.expect(on_time, Law::NoAttemptBeforeItIsDue);
+        self.expect(new.attempts().starts_with(old.attempts()), Law::RecordedAttemptsNeverChange);
         let stays = old.ending().is_none() || new.ending() == Some(Ending::Delivered);
-        self.expect(stays, Law::AnEndIsLeftOnlyByAPersonOrALate2xx);
+        self.expect(stays, Law::OnlyAnOperatorOrALate2xxChangesAnEnd);
         let delivers = |delivery: &Delivery| {
             delivery.attempts().iter().any(|attempt| attempt.outcome.verdict() == Verdict::Delivered)
         };

@@ -125,7 +125,8 @@ fn unknown(key: &str, known: &[String]) -> String {
     format!("unknown key{cure}")
 }
 
-fn suggestion(written: &str, known: &[String]) -> Option<String> {
+/// Returns `. Did you mean `name`?` for the known name that is most like the written one, if one is alike.
+pub(crate) fn suggestion(written: &str, known: &[String]) -> Option<String> {
     let alike = known.iter().map(|name| (strsim::jaro(written, name), name));
     let (alike, name) = alike.max_by(|one, other| one.0.total_cmp(&other.0))?;
     (alike >= ALIKE).then(|| format!(". Did you mean `{name}`?"))

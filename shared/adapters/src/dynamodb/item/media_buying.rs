@@ -35,8 +35,6 @@ pub const FAILED_INDEX: &str = "failed";
 pub const FAILED_SHARD: &str = "failed_shard";
 /// Names the sort key of the index of failed deliveries.
 pub const FAILED_AT: &str = "failed_at";
-/// Names the sort key of `attempts`.
-pub const ATTEMPT: &str = "attempt";
 /// Names the key of `catalogue`.
 pub const PART: &str = "part";
 /// Holds the key of the pointer in `catalogue`.
@@ -170,7 +168,7 @@ impl From<AttemptItem> for KeptAttempt {
     }
 }
 
-/// One publishing of the catalogue: where its text stands.
+/// Says where the text of a published catalogue is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Publishing {
     /// Counts the versions.
@@ -201,7 +199,7 @@ pub struct CataloguePointerItem {
     pub chunks: u32,
     /// Says when the version was published, in Unix milliseconds.
     pub published_at: UnixMillis,
-    /// Describes the previous version, which may still be being read.
+    /// Describes the previous version, which somebody may still be reading.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Publishing>,
 }

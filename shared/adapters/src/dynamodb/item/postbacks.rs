@@ -29,7 +29,7 @@ pub const REVISION_PREFIX: &str = "revision-";
 const CORRECTION_PREFIX: &str = "correction-";
 /// Holds one postback in `postbacks`.
 ///
-/// The content is no [`Content`] with `#[serde(flatten)]`, which would read every attribute of a frequent item twice.
+/// It lists the fields of [`Content`], because `#[serde(flatten)]` would read every attribute of a frequent item twice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostbackItem {
     /// Holds the partition key.

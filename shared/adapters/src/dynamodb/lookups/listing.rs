@@ -22,7 +22,7 @@ use crate::{
 
 const QUERY: &str = "DynamoDB Query lookups";
 
-/// A list that is being read.
+/// Holds a list that is being read.
 #[derive(Debug)]
 pub struct Listing {
     lookups: DynamoLookups,

@@ -12,7 +12,7 @@ async fn contend(times: usize) -> (World, Vec<EventOutcome>) {
 }
 
 #[tokio::test]
-async fn a_lost_write_starts_over_from_what_the_other_wrote_and_puts_and_sends_nothing_twice() {
+async fn a_lost_write_starts_over_and_sends_nothing_twice() {
     for times in 0..TRIES {
         let (world, outcomes) = contend(times).await;
         assert_eq!(outcomes, vec![EventOutcome::Applied { owed: 1 }; 4], "{times}");
@@ -25,10 +25,10 @@ async fn a_lost_write_starts_over_from_what_the_other_wrote_and_puts_and_sends_n
 }
 
 #[tokio::test]
-async fn contention_without_end_ends_with_the_events_coming_again_and_harms_no_other_user() {
+async fn endless_contention_fails_one_users_events_only() {
     let (world, outcomes) = contend(1000).await;
     let failed = EventOutcome::Failed(Failure::Contended);
     let applied = EventOutcome::Applied { owed: 1 };
     assert_eq!(outcomes, [failed.clone(), applied.clone(), failed, applied]);
-    assert_eq!(world.state().webhooks.len(), 2, "what is owed is sent all the same");
+    assert_eq!(world.state().webhooks.len(), 2, "the deliveries owed are sent nevertheless");
 }

@@ -155,7 +155,7 @@ fn a_live_claim_excludes_others_until_it_expires() {
     // The write of this worker succeeded, although it was told otherwise.
     assert_eq!(decide_by(&claimed, &message, moment(1), 1), MessageDecision::Send(first.clone()));
     let archived = claimed.decide(&message, moment(1), CampaignState::Archived, &pace(), &mark(ticket(2)));
-    assert_eq!(archived, MessageDecision::LeaveToReturn { until }, "nobody pulls the delivery from under a request");
+    assert_eq!(archived, MessageDecision::LeaveToReturn { until }, "archiving does not interrupt a request");
 }
 
 #[test]

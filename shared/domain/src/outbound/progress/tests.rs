@@ -25,12 +25,12 @@ fn completed(quest: &str) -> EventKind {
     EventKind::QuestCompleted { quest: QuestId::new(quest).unwrap() }
 }
 
-/// The explanation for a campaign from 1 to 5 seconds, after these events, each applied at its instant.
+/// Returns the progress with a campaign from 1 to 5 seconds, after these events, each applied at its instant.
 fn explained(goal: GoalFile, events: &[(i64, i64, EventKind)]) -> Progress {
     let (provider, name) = (Provider::new("acme").unwrap(), CampaignName::new("autumn").unwrap());
     let terms = |goal| Terms { goal, active_from: at(1000), active_to: Some(at(5000)) };
     let ours = terms(Goal::try_from(goal).unwrap());
-    // Another campaign without bounds, so that events outside of ours are kept.
+    // A second campaign without bounds keeps the events outside the first one's time.
     let wide = Terms { active_from: at(0), active_to: None, ..ours.clone() };
     let goals = |campaigns| PartnerGoals { campaigns, ..PartnerGoals::default() };
     let partners = BTreeMap::from([

@@ -31,7 +31,7 @@ enum Status {
 }
 
 #[derive(Serialize)]
-struct Answer {
+struct PostbackBody {
     status: Status,
 }
 
@@ -80,7 +80,7 @@ impl Function {
         let transaction_id = parameters.first("transaction_id").unwrap_or_default();
         info!(provider = "acme", transaction_id, outcome = ?status, "postback");
         let code = if matches!(status, Status::Unavailable) { 503 } else { 200 };
-        let body = serde_json::to_string(&Answer { status })?;
+        let body = serde_json::to_string(&PostbackBody { status })?;
         Ok(Response::builder().status(code).header("content-type", "application/json").body(body.into())?)
     }
 

@@ -1,0 +1,79 @@
+//! Presets of senders: the habits of the trackers, networks and offerwalls that make partners' calls.
+//!
+//! The presets are data, in `infra/senders`. A partner file that names its sender gets the preset's settings wherever it
+//! says nothing itself. The stored file is the resolved one, together with the sender's name.
+
+mod command;
+mod merge;
+mod preset;
+
+use std::{borrow::Cow, sync::LazyLock};
+
+use domain::values::config_fault::ConfigFault;
+use serde_json::Value;
+
+pub(crate) use self::{
+    command::{Arguments, run},
+    preset::Sender,
+};
+use super::partner_files::nearest;
+
+macro_rules! presets {
+    ($($name:literal),* $(,)?) => {
+        [$(($name, include_str!(concat!("../../../senders/", $name, ".yaml")))),*]
+    };
+}
+
+/// The presets by name, in alphabetical order, as they stand in `infra/senders`.
+const FILES: [(&str, &str); 14] = presets![
+    "adgate",
+    "adgem",
+    "affise",
+    "appsflyer",
+    "ayet",
+    "binom",
+    "bitlabs",
+    "cpx",
+    "everflow",
+    "keitaro",
+    "redtrack",
+    "tapjoy",
+    "tune",
+    "voluum",
+];
+
+static PRESETS: LazyLock<Result<Vec<Sender>, String>> = LazyLock::new(|| {
+    let read = |(name, text): &(&str, &str)| {
+        serde_saphyr::from_str(text).map_err(|fault| format!("the preset {name} cannot be read: {fault}"))
+    };
+    FILES.iter().map(read).collect()
+});
+
+/// Returns all presets in alphabetical order.
+pub(crate) fn all() -> Result<&'static [Sender], String> {
+    PRESETS.as_deref().map_err(Clone::clone)
+}
+
+/// Returns the preset of this name, or an error that says which names are nearest.
+pub(crate) fn find(name: &str) -> Result<&'static Sender, String> {
+    let all = all()?;
+    all.iter().find(|preset| preset.name == name).ok_or_else(|| {
+        let known: Vec<String> = all.iter().map(|preset| preset.name.clone()).collect();
+        let cure = nearest(name, &known).unwrap_or_else(|| format!(". Known: {}", known.join(", ")));
+        format!("Unknown sender `{name}`{cure}")
+    })
+}
+
+/// Returns a partner file with its sender's settings wherever the file says nothing, and the fault of an unknown sender.
+pub(super) fn resolved(file: &Value) -> (Cow<'_, Value>, Option<ConfigFault>) {
+    let Some(name) = file.get("sender").and_then(Value::as_str) else {
+        return (Cow::Borrowed(file), None);
+    };
+    match find(name) {
+        Ok(sender) => (Cow::Owned(merge::under(&sender.settings(), file)), None),
+        Err(message) => (Cow::Borrowed(file), Some(ConfigFault { path: "sender".to_owned(), message })),
+    }
+}
+
+#[cfg(test)]
+mod tests;

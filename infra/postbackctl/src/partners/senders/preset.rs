@@ -1,0 +1,184 @@
+//! A preset as it stands in its file. `infra/senders/sender.schema.json` describes each key.
+
+use std::collections::BTreeMap;
+
+use domain::values::parameter_names::Field;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// Holds the habits of one sender.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sender {
+    #[serde(rename = "sender")]
+    pub(crate) name: String,
+    pub(crate) title: String,
+    pub(crate) kind: Kind,
+    pub(crate) form: Form,
+    pub(crate) sources: BTreeMap<String, Source>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) parameters: BTreeMap<Field, Name>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) transaction_id: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) macros: BTreeMap<String, Name>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) fixed: BTreeMap<Field, Name>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) appended: Vec<Field>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<Status>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) amount_may_change: Vec<State>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) negative_amounts: Option<NegativeAmounts>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reference: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) answer: Option<Answer>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) notes: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    Tracker,
+    Network,
+    Offerwall,
+}
+
+/// Says how a sender's macros look.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Form {
+    /// Stands for `{x}`.
+    Braces,
+    /// Stands for `(x)`.
+    Parentheses,
+    /// Stands for `[%X%]`.
+    PercentBrackets,
+}
+
+/// Names a page on which names were read, and the day.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Source {
+    pub(crate) url: String,
+    pub(crate) read: String,
+    /// True for the sender's own documentation.
+    pub(crate) first_hand: bool,
+}
+
+/// Holds a name of the sender's, with the source that it was read in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Name {
+    pub(crate) is: String,
+    pub(crate) source: String,
+    /// Says why the integrator has to check the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) check: Option<String>,
+}
+
+/// Holds the sender's status words, with the source that they were read in.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Status {
+    pub(crate) source: String,
+    #[serde(flatten)]
+    pub(crate) words: StatusWords,
+}
+
+/// Holds the words with which the sender says how far a transaction is, as a partner file will agree on them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct StatusWords {
+    pub(crate) parameter: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) pending: Vec<String>,
+    pub(crate) approved: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) rejected: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) ignored: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum State {
+    Pending,
+    Approved,
+    Rejected,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum NegativeAmounts {
+    Refused,
+    Reverse,
+}
+
+/// Holds the body that the sender looks for.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Answer {
+    pub(crate) format: AnswerFormat,
+    pub(crate) accepted: String,
+    pub(crate) duplicate: String,
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AnswerFormat {
+    Text,
+}
+
+impl Sender {
+    /// Returns what the preset says for the keys of a partner file. A null or empty setting says nothing.
+    pub(super) fn settings(&self) -> Value {
+        let parameters: BTreeMap<&str, &str> =
+            self.parameters.iter().map(|(ours, name)| (ours.as_str(), name.is.as_str())).collect();
+        // A partner file has no keys yet for status, amount_may_change, negative_amounts, reference and answer.
+        json!({
+            "parameters": parameters,
+            "postback": {
+                "transaction_id": self.transaction_id,
+            },
+        })
+    }
+
+    /// Returns what stands in the URL for a parameter: the sender's macro, or a value that never changes. None if the
+    /// preset knows neither.
+    pub(crate) fn value(&self, field: Field) -> Option<&Name> {
+        self.fixed.get(&field).or_else(|| self.macros.get(field.as_str()))
+    }
+
+    /// Tells if a reversal is a transaction of its own with a negative amount.
+    pub(crate) fn reverses(&self) -> bool {
+        self.negative_amounts == Some(NegativeAmounts::Reverse)
+    }
+
+    /// Returns the reason why the integrator has to check a name.
+    pub(crate) fn doubt<'a>(&'a self, name: &'a Name) -> Option<String> {
+        if let Some(reason) = &name.check {
+            return Some(reason.clone());
+        }
+        let source = self.sources.get(&name.source).filter(|source| !source.first_hand)?;
+        Some(format!("It was not read in {}'s own documentation but on {}.", self.title, source.url))
+    }
+
+    /// Returns every name of the preset.
+    pub(super) fn names(&self) -> impl Iterator<Item = &Name> {
+        self.parameters.values().chain(self.macros.values()).chain(self.fixed.values())
+    }
+
+    /// Returns the number of names that an integrator has to check.
+    pub(super) fn doubts(&self) -> usize {
+        self.names().filter(|name| self.doubt(name).is_some()).count()
+    }
+
+    /// Returns the day on which the newest source was read.
+    pub(super) fn read(&self) -> &str {
+        self.sources.values().map(|source| source.read.as_str()).max().unwrap_or_default()
+    }
+}
