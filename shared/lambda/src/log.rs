@@ -19,8 +19,9 @@ use tracing_subscriber::{
 use crate::environment::Environment;
 
 /// Lists the fields that are metrics. Each field has its metric's name.
-const METRICS: [&str; 22] = [
+const METRICS: [&str; 23] = [
     "postbacks",
+    "statuses_not_agreed",
     "clicks",
     "webhooks",
     "attempt_ms",
