@@ -1,4 +1,4 @@
-//! Asking before what cannot be taken back, and reading what an operator types.
+//! Questions to the operator, and the values that an operator types.
 
 use std::io::{BufRead, IsTerminal, Write};
 
@@ -8,14 +8,11 @@ use domain::{
     values::ids::Provider,
 };
 
-/// Asks, unless `yes` says so already. Fails where nobody is there to ask, or the answer is no.
-pub(crate) fn confirm(question: &str, yes: bool) -> Result<()> {
-    if yes {
-        return Ok(());
-    }
+/// Asks a question on the terminal. Fails if there is no terminal, or the answer is no.
+pub(crate) fn confirm(question: &str) -> Result<()> {
     let input = std::io::stdin();
     if !input.is_terminal() {
-        bail!("this waits for a yes, and nobody is there to ask: run it with --yes");
+        bail!("confirmation required; pass --yes");
     }
     eprint!("{question} [y/N] ");
     std::io::stderr().flush()?;
@@ -24,18 +21,18 @@ pub(crate) fn confirm(question: &str, yes: bool) -> Result<()> {
     if matches!(answer.trim(), "y" | "Y" | "yes") { Ok(()) } else { bail!("nothing was changed") }
 }
 
-/// A partner's name as it was typed.
+/// Parses a partner's name.
 pub(crate) fn provider(text: &str) -> Result<Provider> {
     Provider::new(text).map_err(|fault| anyhow!("the provider {fault}"))
 }
 
-/// The clock, to the millisecond: what is stored has no more digits.
+/// Reads the clock, to the millisecond, because stored instants have no more digits.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
 }
 
-/// How long, as in 30d, 12h, 5m or 90s.
+/// Parses a duration, as in 30d, 12h, 5m or 90s.
 pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
     let units = [("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)];
     let parsed = units.into_iter().find_map(|(unit, seconds)| {
@@ -47,7 +44,7 @@ pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
         .ok_or_else(|| "must be 1s to 3650d, written as 30d, 12h, 5m or 90s".to_owned())
 }
 
-/// An instant, or how long ago it was.
+/// Parses an instant, or how long ago it was.
 pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
     if let Ok(ago) = duration(text) {
         return Ok(now() - ago);

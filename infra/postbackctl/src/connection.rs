@@ -1,4 +1,4 @@
-//! Which AWS account and stack the command works on: found as every AWS tool finds them, or the local stack's endpoint.
+//! The connection to a stack: region, credentials and endpoint as every AWS tool finds them, and the ports over them.
 
 use std::{env, fmt, path::Path};
 
@@ -18,30 +18,32 @@ use adapters::{
         postbacks::DynamoPostbacks,
         refusals::DynamoRefusals,
         resolutions::DynamoResolutions,
+        resubmissions::DynamoResubmissions,
         under_way::DynamoUnderWay,
     },
     random,
     sqs::{SqsConversions, SqsDeadLetterQueues, SqsNames, SqsResends},
     webhook::Reach,
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use app::{
     accept_postback::AcceptPostback,
     cache::{Cache, CachePolicy},
-    ports::{Partners as _, Unavailable},
+    ports::{Partners as _, StoredPartner, Unavailable},
 };
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
 use domain::{
     audit::{Channel, Operation, Why},
     outbound::webhook::Development,
+    partner::Partner,
     values::ids::Provider,
 };
 
-/// What handles a postback, over DynamoDB.
+/// The use case that handles a postback, over DynamoDB.
 pub(crate) type Accept = AcceptPostback<Deployed>;
 
-/// Something that the newest template has and this stack has not.
+/// The fault that this stack lacks something which the newest template has.
 #[derive(Debug)]
 pub(crate) struct Missing(pub(crate) String);
 
@@ -53,10 +55,10 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
-/// The code by which DynamoDB says that there is no such table.
+/// DynamoDB's error code for a missing table.
 const NO_TABLE: &str = "ResourceNotFoundException";
 
-/// The codes by which AWS refuses credentials, and our own words for having none.
+/// The error codes of AWS for refused credentials, and our own for missing ones.
 const REFUSED: [&str; 5] = [
     NO_CREDENTIALS,
     "ExpiredTokenException",
@@ -93,9 +95,10 @@ pub(crate) async fn explained(stack: &str, fault: anyhow::Error) -> anyhow::Erro
         }
         let region = connection.settings.region().unwrap_or_default();
         let at = connection.settings.endpoint_url().map_or_else(String::new, |url| format!(" at {url}"));
-        return fault.context(format!("there is no stack {stack} in {region}{at}; --stack or GG3_STACK names it"));
+        return fault
+            .context(format!("there is no stack {stack} in {region}{at}; name the stack with --stack or GG3_STACK"));
     }
-    fault.context(format!("the stack {stack} is older than this command: deploy the newest template.yaml"))
+    fault.context(format!("the stack {stack} is older than this command; deploy the newest template.yaml"))
 }
 
 /// A stack in an account.
@@ -115,31 +118,40 @@ impl Connection {
         let http = http_client(ca_bundle.as_deref().map(Path::new));
         let http = http.context("AWS_CA_BUNDLE names a file that cannot be used")?;
         let config = aws_config::defaults(BehaviorVersion::v2026_01_12()).http_client(http).load().await;
-        config.region().context("no AWS region: set AWS_REGION or a profile's region")?;
+        config.region().context("no AWS region; set AWS_REGION or a profile's region")?;
         let provider = config.credentials_provider().context(CREDENTIALS_CURE)?;
         provider.provide_credentials().await.context(CREDENTIALS_CURE)?;
         Ok(Self { settings: config.into(), stack: stack.to_owned() })
     }
 
-    /// The tables of configuration.
+    /// Returns the tables of configuration.
     pub(crate) fn configuration(&self) -> Configuration {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         Configuration::new(client, self.table("partners"), self.table("secrets"), self.table("audit"))
     }
 
-    /// Returns the records of what operators changed.
+    /// Reads a partner as it is stored and as it is configured. Fails if it does not exist or its configuration is not valid.
+    pub(crate) async fn partner(&self, provider: &Provider) -> Result<(StoredPartner, Partner)> {
+        let stored = self.configuration().partner(provider).await?;
+        let stored = stored.with_context(|| format!("there is no partner {provider}; apply its file first"))?;
+        let invalid = |faults| anyhow!("the stored configuration of {provider} is not valid: {faults}");
+        let partner = stored.partner().map_err(invalid)?;
+        Ok((stored, partner))
+    }
+
+    /// Returns the audit records.
     pub(crate) fn audit(&self) -> DynamoAudit {
         DynamoAudit::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("audit"))
     }
 
-    /// Begins an operation of whoever the credentials belong to, which STS is asked for.
+    /// Begins an operation, whose author is the caller that STS names for the credentials.
     pub(crate) async fn operation(&self, why: Option<Why>) -> Result<Operation> {
         let author = self.settings.caller(CallLimits::BACKGROUND).await;
         let author = author.context("the caller of the AWS credentials is unknown; nothing was changed")?;
         Ok(Operation::new(author, Channel::Postbackctl, why, random::bytes()?))
     }
 
-    /// The table of the catalogue that evaluators poll.
+    /// Returns the catalogue, to publish to.
     pub(crate) fn catalogue(&self) -> DynamoPublishing {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         DynamoPublishing::new(client, self.table("catalogue"), self.table("audit"))
@@ -150,25 +162,32 @@ impl Connection {
         DynamoCatalogues::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("catalogue"))
     }
 
-    /// The tables of what happened.
+    /// Returns the recorded postbacks, refusals, conflicts and clicks, to read.
     pub(crate) fn history(&self) -> History {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         let (postbacks, refusals) = (self.table("postbacks"), self.table("refusals"));
         History::new(client, postbacks, refusals, self.table("clicks"))
     }
 
-    /// What is made of conflicts.
+    /// Returns the changes that follow when a refused call is sent again.
+    pub(crate) fn resubmissions(&self) -> DynamoResubmissions {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        let postbacks = DynamoPostbacks::new(client.clone(), self.table("postbacks"));
+        DynamoResubmissions::new(postbacks, DynamoRefusals::new(client, self.table("refusals")), self.audit())
+    }
+
+    /// Returns operators' decisions about conflicts.
     pub(crate) fn resolutions(&self) -> DynamoResolutions {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"), self.table("audit"))
     }
 
-    /// Where things are, by partner, user and click id.
+    /// Returns the lookups, to read.
     pub(crate) fn lookups(&self) -> DynamoLookups {
         DynamoLookups::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("lookups"))
     }
 
-    /// What handles a postback, as the function does.
+    /// Returns the use case that handles a postback, as the function has it.
     pub(crate) fn accept_postback(&self) -> Accept {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         let (partners, secrets) = (self.table("partners"), self.table("secrets"));
@@ -186,7 +205,7 @@ impl Connection {
         DynamoPartners::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("partners"))
     }
 
-    /// The deliveries, to change.
+    /// Returns the deliveries, to change.
     fn deliveries(&self) -> DynamoDeliveries {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         DynamoDeliveries::new(client, self.table("deliveries"), self.table("attempts"))
@@ -203,18 +222,18 @@ impl Connection {
         DynamoDeliveryRecords::new(client, self.table("deliveries"), self.table("attempts"))
     }
 
-    /// The deliveries under way.
+    /// Returns the deliveries under way.
     pub(crate) fn under_way(&self) -> DynamoUnderWay {
         DynamoUnderWay::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("deliveries"))
     }
 
-    /// The queue of resends.
+    /// Returns the queue of resends.
     pub(crate) async fn resends(&self) -> Result<SqsResends> {
         let url = self.queue_url("webhook-retries").await?;
         Ok(SqsResends::new(self.sqs(), url))
     }
 
-    /// How far webhooks may go from here: to this machine too where AWS is on it.
+    /// Returns the addresses that webhooks may reach: this machine too if the AWS endpoint is on it.
     pub(crate) fn reach(&self) -> Reach {
         match Development::try_new(self.settings.endpoint_url().unwrap_or_default()) {
             Ok(proof) => Reach::Development { proof, extra_authorities: None },
@@ -228,18 +247,18 @@ impl Connection {
         DynamoRecipients::new(client, self.table("partners"), self.table("secrets"), self.reach().allowance())
     }
 
-    /// The participants.
+    /// Returns the participants.
     pub(crate) fn participants(&self) -> DynamoParticipants {
         DynamoParticipants::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("participants"))
     }
 
-    /// The queue that GG3 reads.
+    /// Returns the queue that GG3 reads.
     pub(crate) async fn conversions(&self) -> Result<SqsConversions> {
         let url = self.queue_url("gg3-conversions").await?;
         Ok(SqsConversions::new(self.sqs(), url))
     }
 
-    /// A client of SQS.
+    /// Returns a client of SQS.
     pub(crate) fn sqs(&self) -> aws_sdk_sqs::Client {
         self.settings.sqs(CallLimits::BACKGROUND)
     }

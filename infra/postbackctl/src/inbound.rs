@@ -4,3 +4,29 @@ pub(crate) mod conflicts;
 pub(crate) mod conversions;
 pub(crate) mod reconcile;
 pub(crate) mod refusals;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use app::{operators::refusals::list, ports::RefusalKind};
+
+use crate::{
+    Connection, ask,
+    operations::timeline::{Timeline, warn_unknown},
+    page::Page,
+};
+
+/// Lists refusals or open conflicts.
+async fn listed(connection: &Connection, kind: RefusalKind, page: &Page) -> Result<ExitCode> {
+    let (lookups, history) = (connection.lookups(), connection.history());
+    let providers = page.providers(connection).await?;
+    let listed = list((&lookups, &history), kind, &providers, &page.wanted(), ask::now()).await?;
+    warn_unknown(&listed.unknown);
+    let mut timeline = Timeline::default();
+    listed.items.iter().for_each(|refused| timeline.refused(refused));
+    let name = match kind {
+        RefusalKind::Refusal => "refusals",
+        RefusalKind::Conflict => "conflicts",
+    };
+    page.print(name, &listed.items, &listed.more, timeline)
+}

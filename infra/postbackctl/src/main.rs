@@ -1,8 +1,9 @@
 //! `postbackctl`: the operator's command of GG3 Postback.
 
-#![allow(clippy::print_stderr, reason = "a command talks to whoever called it")]
+#![allow(clippy::print_stderr, reason = "a command talks to its caller")]
 
 mod ask;
+mod change;
 mod connection;
 mod inbound;
 mod operations;
@@ -11,8 +12,6 @@ mod output;
 mod pace;
 mod page;
 mod partners;
-mod reason;
-mod standing;
 mod terminal;
 
 use std::process::ExitCode;
@@ -21,12 +20,12 @@ use clap::{Parser, Subcommand};
 use connection::Connection;
 use output::Unwritten;
 
-/// Sets up partners, builds tracking links, shows what happened.
+/// Operates GG3 Postback: sets up partners, shows what happened, and repairs what failed.
 #[derive(Debug, Parser)]
 #[command(name = "postbackctl", version, about, max_term_width = 100)]
 struct Command {
-    /// The stack; its tables are called <stack>-partners and so on.
-    #[arg(long, global = true, env = "GG3_STACK", default_value = "gg3-postback")]
+    /// Works on the stack of this name.
+    #[arg(long, global = true, value_name = "NAME", env = "GG3_STACK", default_value = "gg3-postback")]
     stack: String,
     #[command(subcommand)]
     action: Action,
@@ -34,52 +33,52 @@ struct Command {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Shows what partner files would change, asks, then changes it.
+    /// Creates or changes partners from files. Shows the changes and asks first. Prints new secrets once.
     Apply(partners::apply::Arguments),
-    /// Makes another token or signing secret for a partner; the one before it stays good.
+    /// Makes another token or secret for a partner and prints it once. The one before it stays valid.
     Rotate(partners::rotate::Arguments),
-    /// Builds a tracking link: to a partner's landing page, or for a partner's own pages.
+    /// Builds a tracking link to a partner's landing page, or for a partner's own pages.
     Link(partners::link::Arguments),
-    /// Sends GG3 again what was recorded in a time.
+    /// Sends recorded conversions to GG3 again.
     Conversions(inbound::conversions::Arguments),
-    /// Compares a partner's own list of its transactions with what is recorded.
+    /// Compares a partner's list of transactions with the recorded ones.
     Reconcile(inbound::reconcile::Arguments),
-    /// Shows what happened to a transaction, a click, a user or a delivery, from what was stored.
+    /// Shows the history of a transaction, a click, a user or a delivery.
     Trace(operations::trace::Arguments),
-    /// Lists postbacks that contradict recorded ones, and resolves them.
+    /// Lists or resolves conflicts: postbacks that contradict recorded ones.
     Conflicts(inbound::conflicts::Arguments),
-    /// Lists calls that were refused, and sends what was refused again.
+    /// Lists refused calls, or handles one again.
     Refusals(inbound::refusals::Arguments),
-    /// Shows how far a GG3 user has come with each campaign, what is missing, and which webhooks are owed.
+    /// Shows a GG3 user's progress with each campaign, and the webhooks owed for it.
     Progress(outbound::progress::Arguments),
-    /// Lists webhooks owed to partners and how far they are, or what is overdue.
+    /// Lists the webhooks owed to partners and their state, or those that are overdue.
     Deliveries(outbound::deliveries::Arguments),
-    /// Opens another round of attempts, of one delivery or of all that failed in a time.
+    /// Opens another round of attempts, of some deliveries or of all that failed in a time.
     Resend(outbound::resend::Arguments),
-    /// Sends a partner a test webhook, as the real ones are sent, and shows what came of it.
+    /// Sends a partner a test webhook, and shows the partner's answer.
     Probe(outbound::probe::Arguments),
-    /// Prints what to send a partner: its URLs, parameters, links and webhooks, with examples, as Markdown.
+    /// Prints a partner's integration guide as Markdown, with its URLs, parameters, links and webhooks.
     Kit(partners::kit::Arguments),
     /// Lists the presets of senders (trackers, networks, offerwalls) that a partner file may name, or prints one.
     Senders(partners::senders::Arguments),
-    /// Shows what is in the dead-letter queues and why, and leaves it there.
+    /// Shows the messages in the dead-letter queues and why they are there, and removes none.
     DeadLetters(operations::dead_letters::Arguments),
-    /// Puts dead letters back on the queue that they belong to, once their cause is mended.
+    /// Moves dead letters back to the queue where they are processed. Remove their cause first.
     Redrive(operations::redrive::Arguments),
-    /// Lists who changed what, when and why.
+    /// Lists the changes that operators made: who, when, what and why.
     Audit(operations::audit::Arguments),
-    /// Computes what a million postbacks, events, deliveries and resends cost on AWS, on paper.
+    /// Computes the AWS cost of a million postbacks, events, deliveries and resends.
     Cost(Box<operations::cost::Arguments>),
-    /// Prints the shell's completion of this command.
+    /// Prints a shell's completion script for this command.
     Completion(operations::completion::Arguments),
-    /// Checks a deployment from outside, recording nothing.
+    /// Checks a deployment from outside. Records nothing except the click of --click-url.
     Smoke(operations::smoke::Arguments),
 }
 
-/// The code of a program that a closed pipe has ended, as shells have it: 128 and SIGPIPE.
+/// The exit code that shells give a program which a closed pipe has ended: 128 and SIGPIPE.
 const CLOSED_PIPE: u8 = 141;
 
-/// Tells why something was not done, in as many lines as it takes.
+/// Prints a fault on standard error.
 async fn complain(stack: &str, fault: anyhow::Error) {
     let fault = format!("{:#}", connection::explained(stack, fault).await);
     let lines: Vec<String> = fault.lines().map(terminal::printable).collect();

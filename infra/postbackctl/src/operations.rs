@@ -1,4 +1,4 @@
-//! Running a stack: what happened, what was set aside, what it costs, and checks from outside.
+//! Commands that run a stack: traces, dead letters, audit records, costs, and checks from outside.
 
 pub(crate) mod api;
 pub(crate) mod audit;

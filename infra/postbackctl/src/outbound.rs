@@ -1,4 +1,4 @@
-//! Webhooks that partners are owed: how far they are, and sending them again.
+//! Commands about the webhooks that partners are owed.
 
 pub(crate) mod deliveries;
 pub(crate) mod probe;

@@ -5,13 +5,13 @@ use std::{
     io::{self, ErrorKind, Write},
 };
 
-/// Standard output could not be written.
+/// The error of standard output that cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output cannot be written")]
 pub(crate) struct Unwritten(#[from] io::Error);
 
 impl Unwritten {
-    /// Tells if the reader has stopped, as `head` does.
+    /// Returns true if the reader has stopped, as `head` does.
     pub(crate) fn is_closed(&self) -> bool {
         self.0.kind() == ErrorKind::BrokenPipe
     }

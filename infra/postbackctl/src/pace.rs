@@ -1,50 +1,66 @@
-//! Long actions: no more a second than was asked for, with a bar, until they end or somebody interrupts.
+//! The pace of long actions: a rate and a bar, until the action ends or the operator interrupts it.
 
-use std::time::{Duration, Instant};
+use std::{
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::task::JoinHandle;
 
-/// Ends when somebody interrupts.
-pub(crate) fn interruption() -> JoinHandle<()> {
-    tokio::spawn(async { tokio::signal::ctrl_c().await.unwrap_or(()) })
-}
-
-/// A bar of so many.
+/// Makes a bar of this many steps. It draws only where standard error is a terminal.
 pub(crate) fn bar(total: usize) -> ProgressBar {
     let style = ProgressStyle::with_template("{pos} of {len} {wide_bar} {per_sec}, {eta} left");
     let bar = ProgressBar::new(u64::try_from(total).unwrap_or_default());
     bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
-/// No more a second than was asked for.
+/// Takes at most `rate` steps a second, and ends when the operator interrupts.
 pub(crate) struct Pace {
     begun: Instant,
-    /// How many a second, at most.
-    pub(crate) rate: u32,
-    /// How many there have been.
-    pub(crate) sent: usize,
+    rate: u32,
+    taken: usize,
+    bar: ProgressBar,
+    interrupted: JoinHandle<()>,
 }
 
 impl Pace {
-    pub(crate) fn new(rate: u32) -> Self {
-        Self { begun: Instant::now(), rate, sent: 0 }
+    /// Begins an action of this many steps, at most `rate` a second. An interruption before this ends the process at once.
+    pub(crate) fn begin(rate: u32, total: usize) -> Self {
+        let interrupted = tokio::spawn(async { tokio::signal::ctrl_c().await.unwrap_or(()) });
+        Self { begun: Instant::now(), rate, taken: 0, bar: bar(total), interrupted }
+    }
+}
+
+/// Returns the least time that this many steps take at this rate.
+fn due(taken: usize, rate: u32) -> Duration {
+    Duration::from_millis(u64::try_from(taken).unwrap_or(u64::MAX).saturating_mul(1000) / u64::from(rate))
+}
+
+impl app::operators::Pace for Pace {
+    /// Allows as many as in a second.
+    fn most_at_once(&self) -> usize {
+        usize::try_from(self.rate).unwrap_or(usize::MAX)
     }
 
-    /// When so many may have been sent, counted from the beginning.
-    fn due(&self) -> Duration {
-        let millis = u64::try_from(self.sent).unwrap_or(u64::MAX).saturating_mul(1000) / u64::from(self.rate);
-        Duration::from_millis(millis)
-    }
-
-    /// Waits for the turn of the next. Answers whether somebody interrupted.
-    pub(crate) async fn wait(&self, interrupted: &mut JoinHandle<()>) -> bool {
-        let left = self.due().saturating_sub(self.begun.elapsed());
+    async fn turn(&mut self) -> ControlFlow<()> {
+        let left = due(self.taken, self.rate).saturating_sub(self.begun.elapsed());
         tokio::select! {
             biased;
-            _ = interrupted => true,
-            () = tokio::time::sleep(left) => false,
+            _ = &mut self.interrupted => ControlFlow::Break(()),
+            () = tokio::time::sleep(left) => ControlFlow::Continue(()),
         }
+    }
+
+    fn taken(&mut self, steps: usize) {
+        self.taken += steps;
+        self.bar.inc(u64::try_from(steps).unwrap_or_default());
+    }
+}
+
+impl Drop for Pace {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
     }
 }
 
@@ -53,8 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn so_many_are_due_only_after_as_many_seconds_as_the_rate_says() {
-        let due = |sent, rate| Pace { begun: Instant::now(), rate, sent }.due();
+    fn steps_take_as_many_seconds_as_the_rate_says() {
         assert_eq!(due(0, 1), Duration::ZERO);
         assert_eq!(due(100, 10), Duration::from_secs(10));
         assert_eq!(due(1_000_000, 100_000), Duration::from_secs(10));

@@ -1,4 +1,4 @@
-//! Commands that set up partners and hand them what they need.
+//! Commands that set up partners: files, secrets, links and integration guides.
 
 pub(crate) mod apply;
 pub(crate) mod kit;

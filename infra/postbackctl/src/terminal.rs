@@ -1,12 +1,12 @@
-//! What others have written, as a terminal shows it: nothing in it is obeyed, and nothing in it hides or turns what stands
-//! beside it. JSON has it as it is.
+//! Makes the text of others safe for a terminal, which neither obeys it nor lets it hide or turn the text beside it. JSON has
+//! such text unchanged.
 
-/// Text that others have written, in one line, its control characters and those that no eye sees escaped.
+/// Returns a text in one line, with control characters and invisible characters escaped.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if is_obeyed(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
-/// Whether a terminal does something else with it than to show it.
+/// Returns true if a terminal does something else with the character than to show it.
 fn is_obeyed(c: char) -> bool {
     let unseen = matches!(
         c,
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_turns_or_hides_text_is_told_by_its_number_and_all_else_stays() {
+    fn only_characters_that_turn_or_hide_text_are_escaped() {
         assert_eq!(printable("a\u{202e}b\u{1b}[31m\u{200b}c\n"), "a\\u{202e}b\\u{1b}[31m\\u{200b}c\\n");
         assert_eq!(printable("Пример 例 é 🙂 \"x\" \\"), "Пример 例 é 🙂 \"x\" \\");
     }

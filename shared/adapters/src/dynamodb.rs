@@ -15,6 +15,7 @@ pub mod postbacks;
 mod read;
 pub mod refusals;
 pub mod resolutions;
+pub mod resubmissions;
 pub mod under_way;
 mod write;
 

@@ -7,6 +7,8 @@ mod delivery_records;
 mod implementations;
 mod inbound_records;
 mod listings;
+mod resubmissions;
+mod stored_refusal;
 mod under_way;
 
 use std::{hash::Hash, sync::Arc, time::Duration};
@@ -46,6 +48,8 @@ pub use self::{
     implementations::Ports,
     inbound_records::{FoundRevisions, InboundRecords},
     listings::{Listings, Range},
+    resubmissions::Resubmissions,
+    stored_refusal::{RefusalKind, StoredRefusal},
     under_way::{PageToken, UnderWay, UnderWayPage},
 };
 

@@ -57,3 +57,26 @@ async fn a_changing_command_leaves_its_record_with_arn_and_why() {
     }
     assert!(!shown.contains(rotated.out.split_whitespace().nth(2).unwrap()), "a record holds no secret: {shown}");
 }
+
+#[tokio::test]
+async fn a_resubmitted_call_leaves_a_record_once_it_is_recorded() {
+    let (fixture, transaction) = (Fixture::new(), fresh("t"));
+    let partner = Partner::with_token(&fixture.stack, "");
+    partner.postback(&fixture, &sample(&transaction).replace("USD", "WOOF")).await;
+    let list = ["refusals", "--provider", &partner.name, "--json"];
+    let found = eventually(&fixture.stack, &list, |found| found["refusals"][0].is_object()).await;
+    let content_id = found["refusals"][0]["provider_content"].as_str().unwrap();
+    let resubmit =
+        || postbackctl(&fixture.stack, &["refusals", "resubmit", content_id, "--why", "WOOF is agreed", "--json"]);
+    let resubmissions = || {
+        let of_calls = |(action, _): &(String, Value)| action == "resubmit_refusal";
+        records(&fixture.stack, &partner.name).into_iter().filter(of_calls).count()
+    };
+    // The call is refused again and nothing changes.
+    assert_eq!((resubmit().code, resubmissions()), (Some(1), 0));
+    partner.apply(&fixture.stack, "postback:\n  currencies: [WOOF]\n");
+    // The second time it is a duplicate whose refusal is marked already.
+    for _ in 0..2 {
+        assert_eq!((resubmit().code, resubmissions()), (Some(0), 1));
+    }
+}

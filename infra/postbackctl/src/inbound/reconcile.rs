@@ -1,49 +1,37 @@
-//! `postbackctl reconcile`: a partner's own list of its transactions against what is recorded.
+//! `postbackctl reconcile`: compares a partner's own list of its transactions with the recorded ones.
 
 mod file;
 
 use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
 
-use adapters::dynamodb::{item::PostbackItem, lookups::Range};
-use anyhow::{Context, Result, anyhow, bail};
-use app::{
-    operators::reconcile::{self, Comparison, Differing, Differs, OnlyOurs, OnlyTheirs},
-    ports::Partners as _,
-};
+use anyhow::{Result, bail};
+use app::operators::reconcile::{self, Comparison, Differing, Differs, OnlyOurs, OnlyTheirs};
 use clap::Args;
-use domain::{
-    inbound::postback::Content,
-    jiff::Timestamp,
-    lookup::Subject,
-    values::ids::{Provider, TransactionId},
-};
-use indicatif::ProgressBar;
+use domain::{inbound::postback::Content, jiff::Timestamp, values::ids::TransactionId};
 
 use self::file::List;
-use crate::{Connection, ask, complain, output::say, terminal::printable};
-
-/// How many transactions are read at the same time.
-const AT_ONCE: usize = 16;
+use crate::{Connection, ask, complain, output::say, pace, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The partner.
     provider: String,
-    /// Its list: CSV with a header. `transaction_id` must be there; what there is of `user_id`, `click_id`, `currency`,
-    /// `amount_decimal`, `event_id`, `event_name` is compared, cell by cell where a cell is not empty.
+    /// The partner's list: a CSV file with a header. The column `transaction_id` is required. The columns `user_id`,
+    /// `click_id`, `currency`, `amount_decimal`, `event_id` and `event_name` are compared if they exist, but for empty cells. A
+    /// column may also have the partner's own name of the parameter.
     file: PathBuf,
-    /// From when the list is: an instant, as in 2026-11-23T12:00:00Z, or how long ago, as in 7d or 12h.
-    #[arg(long, value_parser = ask::instant)]
+    /// The list begins at this instant, such as 2026-11-23T12:00:00Z, or this long ago, such as 7d or 12h.
+    #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     from: Timestamp,
-    /// Before when.
-    #[arg(long, value_parser = ask::instant)]
+    /// The list ends before this instant, written like --from.
+    #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     to: Timestamp,
-    /// Answers in JSON.
+    /// Prints the result as JSON.
     #[arg(long)]
     json: bool,
 }
 
-/// 0 where both say the same, 1 where they differ, 2 where they could not be compared.
+/// Prints the comparison. The exit code is 0 if both sides agree, 1 if they differ, and 2 if they could not be compared.
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     match report(stack, &arguments).await {
         Ok(report) => {
@@ -63,45 +51,26 @@ async fn report(stack: &str, arguments: &Arguments) -> Result<Comparison> {
         bail!("--from must lie before --to");
     }
     let connection = Connection::open(stack).await?;
-    let item = connection.configuration().partner(&provider).await?;
-    let item = item.with_context(|| format!("there is no partner {provider}"))?;
-    let partner = item.partner().map_err(|faults| anyhow!("what is stored of {provider}: {faults}"))?;
+    let (_, partner) = connection.partner(&provider).await?;
     let List { transactions: theirs, compared, ignored } = file::read(&arguments.file, &partner.rules().names)?;
     if !ignored.is_empty() {
-        eprintln!("these columns mean nothing here and are not compared: {}", ignored.join(", "));
+        eprintln!("unknown columns, which are not compared: {}", ignored.join(", "));
     }
-    // A list of nothing but ids is compared by them; one whose columns are all unknown was meant to say more.
+    // A list may have ids alone, but other columns that are all unknown are probably a mistake.
     if compared.is_empty() && !ignored.is_empty() {
         bail!(
-            "besides the transactions' ids nothing in the list can be compared: name its columns as the postback's parameters"
+            "only the transaction ids of the list could be compared; name its other columns like the postback's parameters"
         );
     }
-    let ours = recorded(&connection, &provider, arguments).await?;
+    let (lookups, history, time) = (connection.lookups(), connection.history(), (arguments.from, arguments.to));
+    let ours = reconcile::recorded((&lookups, &history), &provider, time, ask::now()).await?;
     let all: BTreeSet<&TransactionId> = theirs.keys().chain(&ours).collect();
     let all: Vec<&TransactionId> = all.into_iter().collect();
-    let bar = ProgressBar::new(u64::try_from(all.len()).unwrap_or_default());
-    let (history, mut report) = (connection.history(), Comparison::default());
-    for some in all.chunks(AT_ONCE) {
-        reconcile::compare(&history, &provider, some, &theirs, &mut report).await?;
-        bar.inc(u64::try_from(some.len()).unwrap_or_default());
-    }
+    let bar = pace::bar(all.len());
+    let on_compared = |more| bar.inc(u64::try_from(more).unwrap_or_default());
+    let compared = reconcile::compare(&history, &provider, &all, &theirs, on_compared).await;
     bar.finish_and_clear();
-    Ok(report)
-}
-
-/// The transactions that were recorded in the time: the originals, since a correction is no transaction of its own.
-async fn recorded(
-    connection: &Connection,
-    provider: &Provider,
-    arguments: &Arguments,
-) -> Result<BTreeSet<TransactionId>> {
-    let range = Range { from: Some(arguments.from), to: Some(arguments.to), wanted: 10_000, ..Range::default() };
-    let mut listing = connection.lookups().list(Subject::Postbacks(provider.clone()), range, ask::now());
-    let mut found = BTreeSet::new();
-    while let Some(place) = listing.next().await? {
-        found.extend(PostbackItem::original_of_lookup_key(place.key()));
-    }
-    Ok(found)
+    Ok(compared?)
 }
 
 fn tell(report: &Comparison, as_json: bool) -> Result<()> {

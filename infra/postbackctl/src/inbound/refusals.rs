@@ -1,4 +1,4 @@
-//! `postbackctl refusals`: what partners sent and we refused, and sending it again once the configuration is mended.
+//! `postbackctl refusals`: calls that were refused, which can be sent again once the partner's configuration is corrected.
 
 use std::process::ExitCode;
 
@@ -6,23 +6,25 @@ use adapters::random;
 use anyhow::{Context, Result, bail};
 use app::{
     accept_postback::{PostbackAnswer, Resubmission},
-    operators::resubmit_refusal,
+    operators::{
+        resubmit_refusal::resubmit,
+        standing::{self, Standing},
+    },
+    ports::RefusalKind,
 };
 use clap::{Args, Subcommand};
 use domain::{
     inbound::{postback::Difference, refusal::ContentKey},
-    lookup::Subject,
     values::ids::ReceiptId,
 };
 use serde_json::{Value, json};
 
 use crate::{
     Connection, ask,
-    operations::timeline::Timeline,
-    output::{self, say},
+    change::Change,
+    operations::timeline::{differences, fault},
+    output::say,
     page::Page,
-    reason::Reason,
-    standing::{self, Standing},
     terminal::printable,
 };
 
@@ -37,83 +39,59 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Sends what was refused again, by the configuration as it is now, as if the partner had.
-    Resubmit {
-        /// The refusal's content id, as the list of refusals shows it.
-        content_id: String,
-        /// Answers in JSON.
-        #[arg(long)]
-        json: bool,
-        #[command(flatten)]
-        reason: Reason,
-    },
+    /// Handles a refused call again, by the partner's configuration as it is now and as if it came now.
+    Resubmit(Resubmit),
+}
+
+#[derive(Debug, Args)]
+struct Resubmit {
+    /// The refusal's content id, which `postbackctl refusals` shows.
+    content_id: String,
+    #[command(flatten)]
+    change: Change,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
     match arguments.action {
-        Some(Action::Resubmit { content_id, json, reason }) => resubmit(&connection, &content_id, reason, json).await,
-        None => list(&connection, &arguments.page).await,
+        Some(Action::Resubmit(arguments)) => send_again(&connection, arguments).await,
+        None => super::listed(&connection, RefusalKind::Refusal, &arguments.page).await,
     }
 }
 
-async fn list(connection: &Connection, page: &Page) -> Result<ExitCode> {
-    let found = page.read(connection, Subject::Refusals, |_| true).await?;
-    if page.json {
-        say!("{}", json!({"refusals": found.items, "next": found.next()}))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    if found.items.is_empty() {
-        eprintln!("no call was refused in this time; what was refused in the last seconds may not be listed yet");
-    }
-    // One by one: a timeline would turn their order round.
-    for item in &found.items {
-        let mut timeline = Timeline::default();
-        timeline.refusal(item, None);
-        output::print(&timeline)?;
-    }
-    for line in found.hint("refusals") {
-        eprintln!("{line}");
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn resubmit(connection: &Connection, content_id: &str, reason: Reason, as_json: bool) -> Result<ExitCode> {
-    let (provider, key) = ContentKey::parse(content_id).context(
-        "this is no content id: a partner's name, # and 64 hexadecimal digits, as `postbackctl refusals` shows",
-    )?;
-    let now = ask::now();
-    let kept = connection.history().refusal(&key).await?.filter(|item| !item.has_expired(now));
+async fn send_again(connection: &Connection, Resubmit { content_id, change }: Resubmit) -> Result<ExitCode> {
+    let (provider, key) = ContentKey::parse(&content_id)
+        .context("a content id is a partner's name, # and 64 hexadecimal digits; `postbackctl refusals` shows it")?;
+    let (history, now) = (connection.history(), ask::now());
+    let kept = app::operators::refusals::find(&history, &key, now).await?;
     let kept = kept.with_context(|| format!("nothing is kept under {content_id}; refusals are kept for 30 days"))?;
-    let Some(request) = kept.request else {
-        bail!("this is a conflict, not a refusal: see `postbackctl conflicts resolve --help`")
+    let Some(request) = kept.stored.request else {
+        bail!("{content_id} is a conflict, not a refusal; see `postbackctl conflicts resolve --help`")
     };
-    let source = kept.source.context("this was kept by an earlier version, without where it came from")?;
+    let source = kept.stored.source.context("an earlier version kept this refusal without the caller's address")?;
     let resubmission = Resubmission { provider: &provider, request: &request, source };
     let receipt_id = ReceiptId::from_random(random::bytes()?);
-    let operation = connection.operation(reason.why).await?;
-    let (accept, trail) = (connection.accept_postback(), connection.audit());
-    let answered = resubmit_refusal::resubmit(&accept, &trail, &resubmission, (&operation, now), receipt_id).await;
-    let answered = answered.context("nothing was sent")?;
-    let answered = answered.context("what came was not UTF-8 and is not kept whole: the partner must send it again")?;
+    let operation = connection.operation(change.why).await?;
+    let (accept, changes) = (connection.accept_postback(), connection.resubmissions());
+    let answered = resubmit(accept, &changes, &resubmission, (&operation, now), receipt_id).await;
+    let answered = answered.context("the call was not UTF-8 and is not kept whole; the partner must send it again")?;
     if answered.dry_run {
-        bail!("this was a dry run: nothing is recorded, whoever sends it")
+        bail!("the call is a dry run; nothing is recorded for it")
     }
     let standing = match &answered.answer {
         PostbackAnswer::Conflict(conflict) => {
             let transaction = (&provider, &conflict.transaction_id);
-            // What has come of it is told in any case.
-            standing::beside_sent(&connection.history(), transaction, &conflict.sent).await.unwrap_or_else(|fault| {
-                eprintln!("what stands beside it could not be read: {fault:#}");
+            standing::beside(&history, transaction, &conflict.sent).await.unwrap_or_else(|fault| {
+                eprintln!("the correction that stands could not be read: {fault}");
                 None
             })
         }
         _ => None,
     };
-    tell(&answered.answer, standing.as_ref(), as_json)
+    tell(&answered.answer, standing.as_ref(), change.json)
 }
 
-/// 0 where it is recorded, 1 where it is still refused.
+/// Prints the answer. The exit code is 0 if the call is recorded, and 1 if it is still refused.
 fn tell(answer: &PostbackAnswer, standing: Option<&Standing>, as_json: bool) -> Result<ExitCode> {
     let (outcome, details): (&str, Value) = match answer {
         PostbackAnswer::Accepted(receipt) => ("accepted", json!({ "receipt": receipt })),
@@ -129,7 +107,7 @@ fn tell(answer: &PostbackAnswer, standing: Option<&Standing>, as_json: bool) -> 
         }
         PostbackAnswer::Malformed(faults) => ("malformed", json!({ "faults": faults })),
         PostbackAnswer::Forbidden(fault) => ("forbidden", json!({ "faults": [fault] })),
-        PostbackAnswer::Unauthorized => bail!("there is no such partner any more"),
+        PostbackAnswer::Unauthorized => bail!("the partner does not exist any more"),
         PostbackAnswer::Unavailable(unavailable) => bail!("{unavailable}; sending it again is safe"),
     };
     if as_json {
@@ -150,12 +128,12 @@ fn lines(answer: &PostbackAnswer, standing: Option<&Standing>) -> Vec<String> {
             vec![format!("transaction {}, receipt {}", receipt.transaction_id, receipt.receipt_id)]
         }
         PostbackAnswer::Conflict(conflict) => {
-            let differences = conflict.differences.iter().map(|(name, difference)| (name, difference));
-            let hint = "it is kept among `postbackctl conflicts`".to_owned();
-            standing::differences(differences, standing).into_iter().chain([hint]).collect()
+            let named = conflict.differences.iter().map(|(name, difference)| (name, difference));
+            let hint = "`postbackctl conflicts` lists it".to_owned();
+            differences(named, standing).into_iter().chain([hint]).collect()
         }
-        PostbackAnswer::Malformed(faults) => faults.iter().map(crate::operations::timeline::fault).collect(),
-        PostbackAnswer::Forbidden(fault) => vec![crate::operations::timeline::fault(fault)],
+        PostbackAnswer::Malformed(faults) => faults.iter().map(fault).collect(),
+        PostbackAnswer::Forbidden(forbidden) => vec![fault(forbidden)],
         PostbackAnswer::Ignored | PostbackAnswer::Unauthorized | PostbackAnswer::Unavailable(_) => Vec::new(),
     }
 }

@@ -1,4 +1,4 @@
-//! Calls of our own API from outside, as a partner or a browser makes them.
+//! Calls our own API from outside, as a partner or a browser does.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use reqwest::{Client, RequestBuilder, redirect::Policy};
 use serde_json::Value;
 
-/// What came back.
+/// A reply of the API.
 #[derive(Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -16,19 +16,19 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// A text of the body, by its name.
+    /// Returns a text of the body by its name.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.body.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 }
 
-/// A client that follows no redirect, and waits for 15 s at most.
+/// Makes a client that follows no redirect and waits at most 15 s.
 pub(crate) fn client() -> Result<Client> {
     let client = Client::builder().redirect(Policy::none()).timeout(Duration::from_secs(15)).build();
     client.context("cannot make an HTTP client")
 }
 
-/// Sends a request, and reads what came back whatever its status. The error never holds the URL: a token is in it.
+/// Sends a request and reads the reply, whatever its status. An error never holds the URL, because that has a token.
 pub(crate) async fn send(request: RequestBuilder) -> Result<Reply> {
     let response = request.send().await.map_err(reqwest::Error::without_url).context("no answer")?;
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);

@@ -1,4 +1,4 @@
-//! `postbackctl audit`: who changed what, when and why.
+//! `postbackctl audit`: lists the changes that operators made.
 
 use std::process::ExitCode;
 
@@ -15,13 +15,13 @@ use crate::{Connection, ask, output::say, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Since when: an instant, as in 2026-11-23T12:00:00Z, or how long ago, as in 7d or 12h.
-    #[arg(long, value_parser = ask::instant, default_value = "7d")]
+    /// Lists changes from this instant on, such as 2026-11-23T12:00:00Z, or from this long ago, such as 7d or 12h.
+    #[arg(long, value_name = "WHEN", value_parser = ask::instant, default_value = "7d")]
     since: Timestamp,
-    /// Only changes that concern this partner.
+    /// Lists changes that concern this partner instead of all.
     #[arg(long)]
     provider: Option<String>,
-    /// Answers in JSON.
+    /// Prints the result as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -75,6 +75,6 @@ fn words(subject: &Subject) -> String {
         }
         Subject::Delivery { provider, delivery_id } => format!("{provider}, delivery {delivery_id}"),
         Subject::Queue { queue } => format!("queue {queue}"),
-        Subject::Unknown => "something that a newer version of this command knows".to_owned(),
+        Subject::Unknown => "unknown to this version of postbackctl".to_owned(),
     }
 }

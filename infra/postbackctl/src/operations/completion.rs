@@ -1,4 +1,4 @@
-//! `postbackctl completion`: what a shell needs to complete this command.
+//! `postbackctl completion`: prints a shell's completion script.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use crate::output;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The shell.
+    /// Completes for this shell.
     shell: Shell,
 }
 

@@ -1,4 +1,4 @@
-//! `postbackctl cost`: what a million of each unit of work costs on AWS, part by part, on paper.
+//! `postbackctl cost`: computes the AWS cost of a million of each unit of work, part by part.
 
 mod usage;
 mod work;
@@ -17,40 +17,40 @@ use self::{
 };
 use crate::output;
 
-/// What the arithmetic is made from; each has the template's own value or a guess that is said to be one.
+/// The values to compute with. The defaults are the template's values, or guesses that docs/capacity.md names.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Each function's memory, as in template.yaml.
+    /// Memory of each function in MB; the default is that of template.yaml.
     #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(128..=10_240))]
     memory_mb: u32,
-    /// Billed time of one postback: mostly the wait for one write.
+    /// Billed ms of one postback, mostly the wait for one write.
     #[arg(long, default_value_t = 8)]
     postback_ms: u32,
-    /// Billed time of one click, likewise.
+    /// Billed ms of one click, mostly the wait for one write.
     #[arg(long, default_value_t = 8)]
     click_ms: u32,
-    /// Billed time of one batch of the stream's records: one request to SQS for each ten, all at the same time.
+    /// Billed ms of one batch of conversion-relay: a request to SQS for each ten records, all at the same time.
     #[arg(long, default_value_t = 20)]
     relay_batch_ms: u32,
-    /// How full the stream's batches are; at most 100.
+    /// Records in a batch of conversion-relay.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100))]
     relay_batch: u32,
-    /// Billed time of one batch of what is stored, for the lookups: a request to DynamoDB for each 25 entries, eight at once.
+    /// Billed ms of one batch of lookup-writer: a request to DynamoDB for each 25 entries, eight at a time.
     #[arg(long, default_value_t = 40)]
     lookup_batch_ms: u32,
-    /// How full those batches are, but for participants', which have 20 at most.
+    /// Records in a batch of lookup-writer. Batches of participants have at most 20.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=100))]
     lookup_batch: u32,
-    /// Billed time of one batch of events.
+    /// Billed ms of one batch of event-evaluator.
     #[arg(long, default_value_t = 30)]
     evaluator_batch_ms: u32,
-    /// Billed time of one batch of webhooks: as long as the slowest partner in it takes.
+    /// Billed ms of one batch of webhook-sender, which takes as long as the slowest partner in it.
     #[arg(long, default_value_t = 500)]
     sender_batch_ms: u32,
-    /// Billed time of one batch of messages that are not due yet.
+    /// Billed ms of one batch of messages that are not due yet.
     #[arg(long, default_value_t = 20)]
     hop_batch_ms: u32,
-    /// How full the batches of queues are, sent and received; at most 10.
+    /// Messages in a batch of a queue, sent or received.
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=10))]
     queue_batch: u32,
     /// Bytes of a message on a queue.
@@ -62,7 +62,7 @@ pub(crate) struct Arguments {
     /// Bytes of a click's item.
     #[arg(long, default_value_t = 300)]
     click_bytes: u32,
-    /// Bytes of what was sent in a postback that is refused.
+    /// Bytes that a refused postback sent.
     #[arg(long, default_value_t = 700)]
     refusal_bytes: u32,
     /// Bytes of a participant's item.
@@ -80,10 +80,10 @@ pub(crate) struct Arguments {
     /// Bytes of the API's access log for one request.
     #[arg(long, default_value_t = 300)]
     access_log_bytes: u32,
-    /// The campaign's delay before the first resend.
+    /// Seconds before a campaign's first resend.
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=21_600))]
     initial_interval_seconds: u32,
-    /// Answers in JSON.
+    /// Prints the result as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -111,7 +111,7 @@ fn rows(arguments: &Arguments) -> Vec<Row> {
     units_of_work(arguments).into_iter().map(row).collect()
 }
 
-/// In dollars, rounded only here.
+/// Returns a price in dollars. Prices are rounded only here.
 fn table(rows: &[Row]) -> Result<String> {
     let mut text = format!("{:<36}", "a million of");
     for part in Bill::PARTS.iter().chain(&["total"]) {
@@ -132,7 +132,7 @@ fn table(rows: &[Row]) -> Result<String> {
     Ok(text)
 }
 
-/// How many messages carry a wait of so many seconds.
+/// Counts the messages that carry a wait of this many seconds.
 fn messages_for(seconds: u32) -> u32 {
     seconds.div_ceil(u32::from(MAX_HOP_SECONDS)).max(1)
 }

@@ -1,4 +1,4 @@
-//! `postbackctl dead-letters`: what was set aside, and why. Looking takes nothing away.
+//! `postbackctl dead-letters`: shows the messages in the dead-letter queues, and why they are there. Looking removes none.
 
 pub(crate) mod letter;
 pub(crate) mod queue;
@@ -21,13 +21,13 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// One queue only.
+    /// Shows one queue instead of all.
     #[arg(value_parser = queue::parser())]
     queue: Option<DeadLetterQueue>,
-    /// How many letters of a queue are shown.
+    /// Shows at most this many messages of a queue.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
     max: u16,
-    /// Answers in JSON, with the letters' whole bodies.
+    /// Prints the result as JSON, with whole messages.
     #[arg(long)]
     json: bool,
 }
@@ -69,9 +69,8 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 fn explained(fault: LookFault) -> anyhow::Error {
     match fault {
         LookFault::Unread(unavailable) => unavailable.into(),
-        LookFault::Hidden(unavailable) => {
-            anyhow::Error::from(unavailable).context(format!("what was looked at is hidden for {LOOK_SECONDS} s"))
-        }
+        LookFault::Hidden(unavailable) => anyhow::Error::from(unavailable)
+            .context(format!("the messages that were read are hidden for {LOOK_SECONDS} s")),
     }
 }
 
@@ -86,6 +85,6 @@ impl fmt::Display for Shown {
         for letter in letters {
             writeln!(f, "{letter}")?;
         }
-        writeln!(f, "  back to {source}, once the cause is mended: postbackctl redrive {queue}")
+        writeln!(f, "  to move them back to {source}, once the cause is removed: postbackctl redrive {queue}")
     }
 }

@@ -1,6 +1,6 @@
-//! `postbackctl redrive`: dead letters back to where they are processed.
+//! `postbackctl redrive`: puts dead letters back on the queue where they are processed.
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use app::{
@@ -8,51 +8,45 @@ use app::{
     ports::DeadLetterQueue,
 };
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
 use super::dead_letters::queue;
-use crate::{Connection, ask, output::say, reason::Reason};
+use crate::{Connection, ask, change::Confirmed, output::say, pace};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// The dead-letter queue.
     #[arg(value_parser = queue::parser())]
     queue: DeadLetterQueue,
-    /// How many letters are moved at most; all that are there now without it.
+    /// Moves at most this many messages; without it, all that are there now.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     max: Option<u64>,
-    /// Does not ask.
-    #[arg(long)]
-    yes: bool,
-    /// Answers in JSON.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    reason: Reason,
+    confirmed: Confirmed,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
-    let (connection, queue) = (Connection::open(stack).await?, arguments.queue);
+    let Arguments { queue, max, confirmed } = arguments;
+    let connection = Connection::open(stack).await?;
     let queues = connection.dead_letter_queues();
-    let max = arguments.max.map(|max| usize::try_from(max).unwrap_or(usize::MAX));
+    let max = max.map(|max| usize::try_from(max).unwrap_or(usize::MAX));
     let most = count(&queues, queue, max).await?.ok_or_else(|| connection.missing_queue(queue.name()))?;
     let told = |moved: u64| json!({"queue": queue.name(), "to": queue.source(), "moved": moved, "of": most});
     if most == 0 {
         eprintln!("{} is empty", queue.name());
-        if arguments.json {
+        if confirmed.change.json {
             say!("{}", told(0))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
     let what = format!("{most} messages of {} back to {}", queue.name(), queue.source());
-    ask::confirm(&format!("Put {what}?"), arguments.yes)?;
-    let operation = connection.operation(arguments.reason.why).await?;
-    let progress = progress(most);
+    confirmed.confirm(&format!("Put {what}?"))?;
+    let operation = connection.operation(confirmed.change.why).await?;
+    let progress = pace::bar(most);
     let (trail, by) = (connection.audit(), (&operation, ask::now()));
     let moved = redrive(&queues, &trail, by, (queue, most), || progress.inc(1)).await;
     progress.finish_and_clear();
-    if arguments.json {
+    if confirmed.change.json {
         say!("{}", told(progress.position()))?;
     }
     let words = format!("{} of {what}", progress.position());
@@ -64,18 +58,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 fn explained(stopped: Stopped) -> anyhow::Error {
     match stopped {
         Stopped::Unavailable(unavailable) => unavailable.into(),
-        Stopped::SentNotDeleted(unavailable) => {
-            anyhow::Error::from(unavailable).context("a message was sent, but is still among the dead letters too")
-        }
+        Stopped::SentNotDeleted(unavailable) => anyhow::Error::from(unavailable)
+            .context("a message was sent, but could not be deleted from the dead letters"),
     }
-}
-
-/// Makes a bar where there is a terminal to draw on.
-fn progress(most: usize) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len}  {per_sec}  {eta} left");
-    let length = u64::try_from(most).unwrap_or(u64::MAX);
-    ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

@@ -1,5 +1,4 @@
-//! `postbackctl smoke`: is a deployment there, does it refuse what it must, does it take what it should? From outside,
-//! without credentials of AWS, recording nothing: every postback it sends is a dry run.
+//! `postbackctl smoke`: checks a deployment from outside, without AWS credentials. Every postback that it sends is a dry run.
 
 use std::process::ExitCode;
 
@@ -11,16 +10,16 @@ use crate::output::say;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The API's base URL, the stack's output `ApiUrl`.
+    /// Checks the API at this base URL, which the stack's output `ApiUrl` has.
     #[arg(long)]
     url: String,
-    /// A partner, to check more: its name and its token.
+    /// Checks postbacks of this partner as well. Needs --token.
     #[arg(long, requires = "token")]
     provider: Option<String>,
-    /// The partner's token.
+    /// The token of --provider.
     #[arg(long, requires = "provider", env = "GG3_SMOKE_TOKEN", hide_env_values = true)]
     token: Option<String>,
-    /// A signed click link, to check that it redirects. This one records a click.
+    /// Checks that this signed click link redirects. Records a click.
     #[arg(long)]
     click_url: Option<String>,
 }

@@ -1,19 +1,26 @@
-//! What happened, in the order it happened, read back from what was stored.
+//! Events of a trace, and refusals and conflicts, as they are shown to people and programs.
 
 use std::fmt;
 
 use adapters::dynamodb::item::{
-    ClickItem, PostbackItem, RefusalItem, RefusalKind,
+    ClickItem, PostbackItem,
     media_buying::{AttemptItem, DeliveryItem},
 };
-use app::operators::trace::{Attempted, Due, Event, EventKind, Opening, Owed};
+use app::{
+    operators::{
+        refusals::{Refused, UnknownStanding},
+        standing::{FromStanding, Standing},
+        trace::{Attempted, Due, Event, EventKind, Opening, Owed},
+    },
+    ports::RefusalKind,
+};
 use domain::{
     inbound::{
         click::Click,
         conversion::Conversion,
         correction::{Correction, Revision},
         fault::Fault,
-        postback::Postback,
+        postback::{Content, Difference, Postback},
     },
     jiff::Timestamp,
     outbound::{agreed_ids::PartnerIds, attempt::Attempt},
@@ -23,24 +30,23 @@ use serde_json::Value;
 
 use crate::{
     outbound::{progress, webhook},
-    standing::{self, Standing},
     terminal::printable,
 };
 
-/// One thing that happened.
+/// An entry of a timeline.
 #[derive(Debug, Serialize)]
 pub(crate) struct TimelineEntry {
     pub(crate) at: Timestamp,
     /// `click`, `postback`, `correction`, `refusal`, `conflict`, `conversion`, `opening`, `delivery`, `attempt` or `due`.
     pub(crate) kind: &'static str,
-    /// As it is stored, for programs.
+    /// The stored item, for programs.
     pub(crate) record: Value,
-    /// For people.
+    /// The words for people.
     pub(crate) what: String,
     pub(crate) details: Vec<String>,
 }
 
-/// A list of them.
+/// Holds entries in the order in which they were added.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Timeline(Vec<TimelineEntry>);
 
@@ -55,6 +61,7 @@ impl Timeline {
             EventKind::Click(click) => self.click(click),
             EventKind::Recorded(revision) => self.postback(*at, revision),
             EventKind::Conversion(conversion) => self.owed_conversion(*at, conversion),
+            EventKind::Refused(refused) => self.refused(refused),
             EventKind::Opening(opening) => self.opening(*at, opening),
             EventKind::Delivery(owed) => self.delivery(*at, owed),
             EventKind::Attempt(made) => self.attempt(*at, made),
@@ -104,8 +111,10 @@ impl Timeline {
         }
     }
 
-    /// A refusal, or a conflict beside the correction that stands of its transaction, if there is one.
-    pub(crate) fn refusal(&mut self, item: &RefusalItem, standing: Option<&Standing>) {
+    /// Adds a refusal or a conflict.
+    pub(crate) fn refused(&mut self, refused: &Refused) {
+        let Refused { stored: item, standing_correction } = refused;
+        let standing = standing_correction.as_ref();
         let provider = &item.provider;
         let seen = if item.times == 1 { String::new() } else { format!(", seen {} times", item.times) };
         let (kind, what, details): (_, String, Vec<String>) = match item.kind {
@@ -116,7 +125,7 @@ impl Timeline {
             }
             RefusalKind::Conflict => {
                 let transaction = item.transaction_id.as_ref().map_or("", |id| id.as_str());
-                let details = standing::differences(item.differences.iter().map(|it| (it.field, it)), standing);
+                let details = differences(item.differences.iter().map(|it| (it.field, it)), standing);
                 ("conflict", format!("{provider}, transaction {transaction}{seen}"), details)
             }
         };
@@ -127,17 +136,17 @@ impl Timeline {
             }
             (Some(receipt), _) => Some(format!("accepted as a correction: receipt {}", receipt.receipt_id)),
             (None, Some(at)) => {
-                let kept = if standing.is_some() { "what stood then" } else { "the original" };
+                let kept = if standing.is_some() { "the content that stood" } else { "the original" };
                 Some(format!("{kept} was kept at {at:.3}"))
             }
             (None, None) => None,
         };
         let details: Vec<String> =
             details.into_iter().chain(state).chain([format!("content id {}", item.provider_content)]).collect();
-        self.add((kind, item.last_received_at, &Beside { item, standing }), &what, &details);
+        self.add((kind, item.last_received_at, refused), &what, &details);
     }
 
-    /// The conversion that something recorded becomes. Whether GG3 has it by now, only GG3 knows.
+    /// Adds the conversion that a postback or a correction becomes. Only GG3 knows if it has arrived.
     fn owed_conversion(&mut self, at: Timestamp, conversion: &Conversion) {
         let Conversion { provider, transaction_id, receipt_id, .. } = conversion;
         self.add(
@@ -199,29 +208,52 @@ impl Timeline {
             what,
             details: details.iter().map(|text| printable(text)).collect(),
         });
-        // Stable: what happened at one instant stays in the order it was found.
-        self.0.sort_by_key(|entry| entry.at);
     }
 }
 
-/// A refusal or conflict as programs read it: as it is stored, and the correction that stands of its transaction, if there is
-/// one.
-#[derive(Debug, Serialize)]
-pub(crate) struct Beside<'a> {
-    #[serde(flatten)]
-    pub(crate) item: &'a RefusalItem,
-    #[serde(rename = "standing_correction", skip_serializing_if = "Option::is_none")]
-    pub(crate) standing: Option<&'a Standing>,
+/// Warns of conflicts' transactions that could not be read.
+pub(crate) fn warn_unknown(unknown: &[UnknownStanding]) {
+    for UnknownStanding { provider, transaction_id, fault } in unknown {
+        let transaction = printable(transaction_id.as_str());
+        eprintln!("{provider}, transaction {transaction}: what stands is not known: {fault}");
+    }
 }
 
-/// The ids that a partner knows a user by.
+/// Returns lines that say where sent content differs from what stands, and from the original if a correction stands. The
+/// differences from the original have these names.
+pub(crate) fn differences<'a>(
+    from_original: impl IntoIterator<Item = (impl fmt::Display, &'a Difference)>,
+    standing: Option<&Standing>,
+) -> Vec<String> {
+    let from_original = from_original.into_iter().map(|(name, Difference { original, sent, .. })| match standing {
+        None => format!("{name}: {original} stands, {sent} came"),
+        Some(_) => format!("{name}: the original said {original}, {sent} came"),
+    });
+    standing.map(correction).unwrap_or_default().into_iter().chain(from_original).collect()
+}
+
+/// Returns lines that say what the correction is, and where sent content differs from it.
+fn correction(Standing { correction, receipt_id, corrected_at, content, differences }: &Standing) -> Vec<String> {
+    let Content { user_id, click_id, currency, amount_decimal, event_id, event_name } = content;
+    let event = event_id.as_ref().map_or_else(String::new, |id| format!(", event {id}"));
+    let name = event_name.as_ref().map_or_else(String::new, |name| format!(" {name}"));
+    let itself = [
+        format!("correction {correction} stands since {corrected_at:.3}: receipt {receipt_id}"),
+        format!("it says user_id {user_id}, click_id {click_id}, {amount_decimal} {currency}{event}{name}"),
+    ];
+    let difference =
+        |FromStanding { field, stands, sent }: &FromStanding| format!("{field}: {stands} stands, {sent} came");
+    itself.into_iter().chain(differences.iter().map(difference)).collect()
+}
+
+/// Returns the ids by which a partner knows a user.
 fn ids(ids: &PartnerIds) -> String {
     let click = ids.click_id.as_ref().map(|id| format!("click_id {id}"));
     let user = ids.user_id.as_ref().map(|id| format!("user_id {id}"));
     click.into_iter().chain(user).collect::<Vec<_>>().join(", ")
 }
 
-/// A fault in a line.
+/// Returns a fault in a line.
 pub(crate) fn fault(fault: &Fault) -> String {
     format!("{}: {}", fault.parameter.as_deref().unwrap_or("request"), fault.expected)
 }
@@ -243,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_partner_wrote_cannot_forge_a_line_or_colour_a_terminal() {
+    fn a_partners_text_cannot_forge_a_line_or_colour_a_terminal() {
         let mut timeline = Timeline::default();
         timeline.add(("click", Timestamp::UNIX_EPOCH, &()), "a\u{1b}[31m\nforged", &["b\rc\u{202e}".to_owned()]);
         let shown = timeline.to_string();

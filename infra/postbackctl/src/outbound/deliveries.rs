@@ -1,7 +1,6 @@
-//! `postbackctl deliveries`: which webhooks are owed to partners and how far they are, by partner, time and status; and what
-//! should have moved and did not.
+//! `postbackctl deliveries`: the webhooks owed to partners, by partner, time and state, and those that are overdue.
 
-use std::{collections::HashMap, process::ExitCode};
+use std::process::ExitCode;
 
 use adapters::dynamodb::item::media_buying::DeliveryItem;
 use anyhow::{Result, bail};
@@ -14,53 +13,43 @@ use domain::{
     jiff::{SignedDuration, Timestamp},
     outbound::delivery::{Delivery, Status},
 };
-use serde_json::json;
 
-use crate::{Connection, ask, output::say, page, terminal::printable};
+use crate::{Connection, ask, page::Page, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// One partner's only.
-    #[arg(long)]
-    provider: Option<String>,
-    /// Only what is in this state.
+    /// Lists deliveries in this state. Exhausted and gone ones are listed by when they failed, all others by when they became
+    /// owed.
     #[arg(long)]
     status: Option<State>,
-    /// Since when: an instant, as in 2026-11-23T12:00:00Z, or how long ago, as in 7d or 12h. Of what failed, when it failed;
-    /// of all else, when it was first owed.
-    #[arg(long, value_parser = ask::instant)]
-    since: Option<Timestamp>,
-    /// Before when.
-    #[arg(long, value_parser = ask::instant)]
+    #[command(flatten)]
+    page: Page,
+    /// Lists up to before this instant, written like --since.
+    #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     before: Option<Timestamp>,
-    /// How many of each partner, at most.
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
-    limit: u16,
-    /// What should have been attempted a while ago, of all partners: reads everything under way.
-    #[arg(long, conflicts_with_all = ["status", "since", "before"])]
+    /// Lists deliveries whose next attempt is overdue, of all partners unless --provider names one. Reads every delivery that is
+    /// under way.
+    #[arg(long, conflicts_with_all = ["status", "since", "before", "after"])]
     overdue: bool,
-    /// How long ago, with --overdue.
-    #[arg(long, default_value = "15m", value_parser = ask::duration)]
+    /// How late an attempt must be to be overdue: 1s to 7d. Goes with --overdue.
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = ask::duration)]
     grace: SignedDuration,
-    /// Answers in JSON.
-    #[arg(long)]
-    json: bool,
 }
 
-/// How far a delivery is.
+/// The state of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum State {
-    /// No attempt of its round was recorded yet.
+    /// No attempt of the current round is recorded yet.
     Pending,
-    /// An attempt has failed, and another is due.
+    /// An attempt failed, and another one is due.
     Retrying,
-    /// The partner has it.
+    /// The partner accepted the webhook.
     Delivered,
     /// The partner answered 410.
     Gone,
-    /// All attempts of its round failed.
+    /// All attempts of the current round failed.
     Exhausted,
-    /// The campaign was archived, or an operator took it back.
+    /// The campaign was archived.
     Cancelled,
 }
 
@@ -82,23 +71,11 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let found =
         if arguments.overdue { late(&connection, &arguments).await } else { listed(&connection, &arguments).await };
     let Listed { deliveries, more } = found?;
-    if arguments.json {
-        let next: HashMap<String, String> =
-            more.iter().map(|(provider, before)| (provider.to_string(), before.to_string())).collect();
-        let items: Vec<DeliveryItem> = deliveries.iter().map(item).collect();
-        say!("{}", json!({"deliveries": items, "next_before": next}))?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    if deliveries.is_empty() {
-        eprintln!("no delivery is so; what happened in the last seconds may not be listed yet");
-    }
-    for stored in &deliveries {
-        say!("{}", line(&stored.delivery))?;
-    }
-    for (provider, before) in more {
-        eprintln!("there may be more of {provider}: the same with --provider {provider} --before {before}");
-    }
-    Ok(ExitCode::SUCCESS)
+    let text: String = deliveries.iter().map(|stored| line(&stored.delivery) + "\n").collect();
+    // Programs read deliveries as they are stored.
+    let item = |StoredDelivery { delivery, swept_at }| DeliveryItem { swept_at, ..DeliveryItem::from(&delivery) };
+    let items: Vec<DeliveryItem> = deliveries.into_iter().map(item).collect();
+    arguments.page.print("deliveries", &items, &more, text)
 }
 
 /// Returns a delivery in a line.
@@ -117,35 +94,24 @@ fn line(delivery: &Delivery) -> String {
     )
 }
 
-/// Reads the deliveries that the arguments ask for.
 async fn listed(connection: &Connection, arguments: &Arguments) -> Result<Listed> {
-    let providers = page::providers(connection, arguments.provider.as_deref()).await?;
-    let wanted = Wanted {
-        status: arguments.status.map(Status::from),
-        since: arguments.since,
-        before: arguments.before,
-        most: arguments.limit.into(),
-    };
+    let Arguments { status, page, before, .. } = arguments;
+    let providers = page.providers(connection).await?;
+    let wanted = Wanted { status: status.map(Status::from), before: *before, page: page.wanted() };
     let (lookups, records) = (connection.lookups(), connection.delivery_records());
     Ok(list(&lookups, &records, &providers, &wanted, ask::now()).await?)
 }
 
-/// Reads the overdue deliveries.
 async fn late(connection: &Connection, arguments: &Arguments) -> Result<Listed> {
     let grace = arguments.grace.unsigned_abs();
     if grace.is_zero() || grace > MAX_GRACE {
-        bail!("--grace is a second to a week");
+        bail!("--grace must be 1s to 7d");
     }
-    let provider = arguments.provider.as_deref().map(ask::provider).transpose()?;
+    let provider = arguments.page.provider.as_deref().map(ask::provider).transpose()?;
     let found = overdue(&connection.under_way(), provider.as_ref(), grace, ask::now().into()).await?;
     if found.unreadable > 0 {
-        eprintln!("{} more under way cannot be read: deploy what can", found.unreadable);
+        eprintln!("{} deliveries use a format that this version cannot read; upgrade postbackctl", found.unreadable);
     }
     let stored = |delivery| StoredDelivery { delivery, swept_at: None };
     Ok(Listed { deliveries: found.deliveries.into_iter().map(stored).collect(), more: Vec::new() })
-}
-
-/// Returns a delivery as programs read it: as it is stored.
-fn item(StoredDelivery { delivery, swept_at }: &StoredDelivery) -> DeliveryItem {
-    DeliveryItem { swept_at: *swept_at, ..DeliveryItem::from(delivery) }
 }

@@ -1,5 +1,5 @@
-//! `postbackctl probe`: a test webhook to a partner, by the same rules, guard and client as the real ones. Nothing is recorded,
-//! and nobody's delivery is touched.
+//! `postbackctl probe`: sends a partner a test webhook by the same rules, address check and client as real webhooks. Nothing is
+//! recorded, and no delivery changes.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -8,7 +8,7 @@ use adapters::{
     webhook::{AGENT, Limits, WebhookClient, WebhookSettings},
 };
 use anyhow::{Context, Result, anyhow, bail};
-use app::ports::{PartnerServers, Partners as _, Source};
+use app::ports::{PartnerServers, Source};
 use clap::Args;
 use domain::{
     outbound::{
@@ -34,25 +34,25 @@ use crate::{Connection, ask, output::say, terminal::printable};
 pub(crate) struct Arguments {
     /// The partner.
     provider: String,
-    /// The webhook of this campaign, as it is configured.
+    /// Sends the configured webhook of this campaign.
     #[arg(long, group = "webhook")]
     campaign: Option<String>,
-    /// This URL template instead, before it is configured.
+    /// Sends a webhook to this URL template, which need not be configured.
     #[arg(long, group = "webhook")]
     url: Option<String>,
-    /// How it is called: GET or POST.
+    /// Calls --url by this method: GET or POST.
     #[arg(long, default_value = "GET", requires = "url")]
     method: String,
-    /// The click id to send.
+    /// Sends this click id.
     #[arg(long, default_value = "test-click")]
     click_id: String,
-    /// The partner's user id to send.
+    /// Sends this id as the partner's user id.
     #[arg(long, default_value = "test-user")]
     user_id: String,
-    /// How long the partner may take, in seconds.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60))]
+    /// Waits at most this many seconds for the answer.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10, value_parser = clap::value_parser!(u64).range(1..=60))]
     timeout_seconds: u64,
-    /// Answers in JSON.
+    /// Prints the result as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -60,9 +60,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
     let provider = ask::provider(&arguments.provider)?;
-    let item = connection.configuration().partner(&provider).await?;
-    let item = item.with_context(|| format!("there is no partner {provider}: apply its file first"))?;
-    let partner = item.partner().map_err(|faults| anyhow!("what is stored of {provider}: {faults}"))?;
+    let (_, partner) = connection.partner(&provider).await?;
     let secrets = connection.recipients().load(&provider).await?.map(|known| known.secrets).unwrap_or_default();
 
     let settings = WebhookSettings {
@@ -105,12 +103,12 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         if !answered.answer.is_empty() {
             say!("  its answer began: {}", printable(&answered.answer.to_string()))?;
         }
-        say!("{}", if delivered { "this would be delivered" } else { "this would be sent again" })?;
+        say!("{}", if delivered { "a real webhook would be delivered" } else { "a real webhook would be sent again" })?;
     }
     Ok(if delivered { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What is to be sent.
+/// A test webhook, ready to be sent.
 struct Prepared {
     webhook: Webhook,
     event: EventLabel,
@@ -140,7 +138,7 @@ fn prepare(
     let template = UrlTemplate::parse(&url, partner.media_buying().ids(), allowance);
     let template = template.map_err(|faults| {
         let faults: Vec<String> = faults.iter().map(|fault| format!("  the URL {fault}")).collect();
-        anyhow!("not sent, for the reasons that apply would give too:\n{}", faults.join("\n"))
+        anyhow!("the webhook was not sent; `postbackctl apply` would refuse it too:\n{}", faults.join("\n"))
     })?;
     let method: Method = method.parse().map_err(|words: &str| fault("the method", &words))?;
     let names = BodyNames::try_new(&partner.rules().names).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! `postbackctl progress`: how far a GG3 user has come, what is missing, and which webhooks are owed.
+//! `postbackctl progress`: a GG3 user's progress with each campaign, and the webhooks owed for it.
 
 use std::process::ExitCode;
 
@@ -12,13 +12,13 @@ use crate::{Connection, ask, output::say, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The GG3 user.
+    /// Shows this GG3 user.
     #[arg(long)]
     user: String,
-    /// One partner's campaigns only.
+    /// Shows the campaigns of one partner instead of all.
     #[arg(long)]
     provider: Option<String>,
-    /// Answers in JSON.
+    /// Prints the result as JSON.
     #[arg(long)]
     json: bool,
 }
@@ -37,7 +37,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     }
     if participant.is_none() {
         eprintln!(
-            "nothing is known of GG3 user {}: no event that any campaign could need was stored",
+            "nothing is known of GG3 user {}; no campaign could need any of the stored events",
             printable(user.as_str())
         );
         return Ok(ExitCode::FAILURE);

@@ -1,6 +1,6 @@
-//! `postbackctl resend`: another round of attempts, of one delivery or of all that failed in a time.
+//! `postbackctl resend`: opens another round of attempts, of some deliveries or of all that failed in a time.
 
-use std::{collections::BTreeSet, ops::ControlFlow, process::ExitCode};
+use std::{collections::BTreeSet, process::ExitCode};
 
 use adapters::{
     dynamodb::{deliveries::DynamoRounds, partners::DynamoPartners},
@@ -11,7 +11,6 @@ use anyhow::{Result, anyhow, bail};
 use app::{
     cache::{Cache, CachePolicy},
     operators::{
-        Pace,
         deliveries::{ended, is_failed},
         resend::{Failures, ResendDeliveries, Resent, Stopped, TRIES, count},
     },
@@ -22,44 +21,37 @@ use domain::{
     outbound::delivery::Status,
     values::ids::{CampaignName, DeliveryId},
 };
-use indicatif::ProgressBar;
 use serde_json::json;
-use tokio::task::JoinHandle;
 
 use super::deliveries::State;
-use crate::{Connection, ask, output::say, pace, page, reason::Reason};
+use crate::{Connection, ask, change::Confirmed, output::say, pace::Pace, page};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// These deliveries, whatever their state: also what was delivered, and what is under way.
+    /// Resends these deliveries in whatever state they are, delivered ones and those under way too. An id is the webhook-id of
+    /// the attempts.
     #[arg(required_unless_present = "provider", conflicts_with = "provider")]
     ids: Vec<String>,
-    /// All of this partner's that failed.
+    /// Resends the failed deliveries of this partner.
     #[arg(long)]
     provider: Option<String>,
-    /// Of one campaign.
+    /// Resends only those of this campaign.
     #[arg(long, requires = "provider")]
     campaign: Option<String>,
-    /// How they failed: exhausted or gone.
+    /// Resends those in this state: exhausted or gone.
     #[arg(long, default_value = "exhausted", requires = "provider")]
     status: State,
-    /// That failed since then: an instant, as in 2026-11-23T12:00:00Z, or how long ago, as in 7d or 12h.
-    #[arg(long, requires = "provider", value_parser = ask::instant)]
+    /// Resends those that failed from this instant on, such as 2026-11-23T12:00:00Z, or from this long ago, such as 7d or 12h.
+    #[arg(long, value_name = "WHEN", requires = "provider", value_parser = ask::instant)]
     since: Option<Timestamp>,
-    /// That failed before then.
-    #[arg(long, requires = "provider", value_parser = ask::instant)]
+    /// Resends those that failed before this instant, written like --since [default: now].
+    #[arg(long, value_name = "WHEN", requires = "provider", value_parser = ask::instant)]
     before: Option<Timestamp>,
-    /// How many a second, at most.
+    /// Opens at most this many rounds a second.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rate: u32,
-    /// Does not ask.
-    #[arg(long)]
-    yes: bool,
-    /// Answers in JSON.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    reason: Reason,
+    confirmed: Confirmed,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
@@ -69,19 +61,19 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         rounds: connection.rounds(),
         resends: connection.resends().await?,
         surroundings: System,
-        operation: connection.operation(arguments.reason.why.clone()).await?,
+        operation: connection.operation(arguments.confirmed.change.why.clone()).await?,
     };
     let (Resent { opened, waiting }, done) = match &arguments.provider {
         Some(provider) => failed(&connection, &rounds, provider, &arguments).await?,
         None => named(&rounds, &arguments).await?,
     };
     let done = done.map_err(explained);
-    if arguments.json {
+    if arguments.confirmed.change.json {
         let fault = done.as_ref().err().map(|fault| format!("{fault:#}"));
         say!("{}", json!({"opened": opened, "stopped": fault}))?;
     } else {
         let paused = if waiting > 0 {
-            format!(", {waiting} of them waiting while their campaign is paused")
+            format!("; {waiting} of them wait until their campaign is not paused any more")
         } else {
             String::new()
         };
@@ -92,16 +84,16 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 
 type Rounds = ResendDeliveries<DynamoPartners, DynamoRounds, SqsResends, System>;
 
-/// Opens a round of each delivery that was named.
+/// Opens a round of each named delivery.
 async fn named(rounds: &Rounds, arguments: &Arguments) -> Result<(Resent, Result<(), Stopped>)> {
     // A list that was pasted may name a delivery twice.
     let id = |id: &String| DeliveryId::new(id.as_str()).map_err(|fault| anyhow!("the delivery id {fault}"));
     let ids: BTreeSet<DeliveryId> = arguments.ids.iter().map(id).collect::<Result<_>>()?;
-    ask::confirm(&format!("Send {} deliveries again, whatever their state?", ids.len()), arguments.yes)?;
-    Ok(rounds.named(&ids, &mut Paced::begin(arguments.rate, ProgressBar::hidden())).await)
+    arguments.confirmed.confirm(&format!("Send {} deliveries again, whatever their state?", ids.len()))?;
+    Ok(rounds.named(&ids, &mut Pace::begin(arguments.rate, ids.len())).await)
 }
 
-/// Opens a round of each delivery of a partner that failed so.
+/// Opens a round of each failed delivery of a partner.
 async fn failed(
     connection: &Connection,
     rounds: &Rounds,
@@ -111,7 +103,7 @@ async fn failed(
     let provider = page::providers(connection, Some(provider)).await?.remove(0);
     let status = Status::from(arguments.status);
     if !is_failed(status) {
-        bail!("a range is of what failed: --status exhausted or gone; others are named one by one");
+        bail!("--status must be exhausted or gone; name deliveries in other states by their ids");
     }
     let campaign = arguments.campaign.as_deref().map(CampaignName::new).transpose();
     let campaign = campaign.map_err(|fault| anyhow!("the campaign {fault}"))?;
@@ -122,38 +114,11 @@ async fn failed(
     let count = count(&records, &failures).await?;
     let provider = &failures.provider;
     if count == 0 {
-        eprintln!("nothing of {provider} is {status} in this time");
+        eprintln!("no delivery of {provider} is {status} in this time");
         return Ok((Resent::default(), Ok(())));
     }
-    ask::confirm(&format!("Send {count} deliveries of {provider} that are {status} again?"), arguments.yes)?;
-    let mut pace = Paced::begin(arguments.rate, pace::bar(count));
-    let done = rounds.failed(&records, &failures, &mut pace).await;
-    pace.bar.finish_and_clear();
-    Ok(done)
-}
-
-/// The command's pace: so many a second, until somebody interrupts. A question before it ends at once.
-struct Paced {
-    pace: pace::Pace,
-    interrupted: JoinHandle<()>,
-    bar: ProgressBar,
-}
-
-impl Paced {
-    fn begin(rate: u32, bar: ProgressBar) -> Self {
-        Self { pace: pace::Pace::new(rate), interrupted: pace::interruption(), bar }
-    }
-}
-
-impl Pace for Paced {
-    async fn turn(&mut self) -> ControlFlow<()> {
-        if self.pace.wait(&mut self.interrupted).await { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    }
-
-    fn taken(&mut self) {
-        self.pace.sent += 1;
-        self.bar.inc(1);
-    }
+    arguments.confirmed.confirm(&format!("Send {count} {status} deliveries of {provider} again?"))?;
+    Ok(rounds.failed(&records, &failures, &mut Pace::begin(arguments.rate, count)).await)
 }
 
 fn explained(stopped: Stopped) -> anyhow::Error {

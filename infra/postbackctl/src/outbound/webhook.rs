@@ -1,22 +1,21 @@
-//! A webhook as a command that can be pasted: what is sent for a delivery by the configuration as it is now, without what is
-//! secret.
+//! Webhooks as curl commands, by the configuration as it is now and without their signatures.
 
 use app::operators::trace::NoRequest;
 use domain::outbound::webhook::{Method, WebhookRequest};
 
-/// Returns the request of a delivery as a command, or why there is none.
+/// Returns the request of a delivery as a curl command, or the reason why there is none.
 pub(crate) fn as_curl(request: &Result<WebhookRequest, NoRequest>, id: &str) -> String {
     match request {
         Ok(request) => curl(request, id),
-        Err(NoRequest::NoPartner) => "its partner is not configured any more".to_owned(),
-        Err(NoRequest::NoCampaign) => "its campaign is not configured any more".to_owned(),
-        Err(NoRequest::Unread(fault)) => format!("what is sent cannot be told: {fault}"),
-        Err(NoRequest::NotCallable(fault)) => format!("what is configured cannot be called from here: {fault}"),
+        Err(NoRequest::NoPartner) => "the partner is not configured any more".to_owned(),
+        Err(NoRequest::NoCampaign) => "the campaign is not configured any more".to_owned(),
+        Err(NoRequest::Unread(fault)) => format!("the configuration cannot be read: {fault}"),
+        Err(NoRequest::NotCallable(fault)) => format!("this machine cannot call the configured URL: {fault}"),
         Err(NoRequest::Unmade(fault)) => fault.to_string(),
     }
 }
 
-/// A request as a command. Its signature is no part of it: whoever pastes this is not us.
+/// Returns a request as a curl command. It lacks the signature, which only GG3 can make.
 pub(crate) fn curl(request: &WebhookRequest, id: &str) -> String {
     let json = if request.method() == Method::Post { " -X POST -H 'content-type: application/json'" } else { "" };
     let body = request.body().map_or(String::new(), |body| format!(" -d {}", quoted(body)));
@@ -24,7 +23,7 @@ pub(crate) fn curl(request: &WebhookRequest, id: &str) -> String {
     format!("curl -i{json} -H 'webhook-id: {id}' -H 'webhook-signature: (masked)'{body} {url}")
 }
 
-/// One word for a shell, whatever is in it.
+/// Quotes a text, so that a shell takes it as one word.
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -34,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_a_text_holds_it_is_one_word_to_a_shell() {
+    fn a_quoted_text_is_one_word_to_a_shell() {
         for text in ["plain", "it's", "a b", "$(reboot)", "'; x '"] {
             let echoed = std::process::Command::new("sh").args(["-c", &format!("printf %s {}", quoted(text))]).output();
             assert_eq!(String::from_utf8(echoed.unwrap().stdout).unwrap(), text);

@@ -1,4 +1,4 @@
-//! `postbackctl apply`: partners from files, and the catalogue of what all partners' campaigns ask for.
+//! `postbackctl apply`: stores partners from files, and publishes the campaigns of all partners.
 
 mod report;
 
@@ -19,31 +19,25 @@ use domain::{
 
 use self::report::Report;
 use super::partner_files::{self, ValidFile};
-use crate::{Connection, ask, connection::Missing, reason::Reason};
+use crate::{Connection, ask, change::Confirmed, connection::Missing};
 
 #[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Arguments {
-    /// Partner files, or folders of them.
+    /// Partner files, or folders of partner files.
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// Only checks the files: no AWS, no change.
+    /// Checks the files and changes nothing. Needs no AWS.
     #[arg(long)]
     check: bool,
-    /// Does not ask.
-    #[arg(long)]
-    yes: bool,
-    /// Answers in JSON. New secrets are in it, once: keep it safe.
-    #[arg(long)]
-    json: bool,
-    /// How long before its beginning a campaign is published: at least the stack's own setting.
-    #[arg(long, env = "GG3_CAMPAIGN_LEAD_SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(..=86_400))]
+    /// Requires that campaigns are published at least this many seconds before they begin. Must not be less than the stack's
+    /// parameter.
+    #[arg(long, value_name = "SECONDS", env = "GG3_CAMPAIGN_LEAD_SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(..=86_400))]
     campaign_lead_seconds: u64,
-    /// Takes webhooks to this machine's own addresses, by http and to any port: only where AWS itself is this machine.
+    /// Allows webhooks to this machine, by http and to any port. Works only with a local AWS endpoint.
     #[arg(long, env = "GG3_LOOPBACK_WEBHOOKS")]
     loopback_webhooks: bool,
     #[command(flatten)]
-    reason: Reason,
+    confirmed: Confirmed,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
@@ -63,31 +57,31 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         report::show_unfiled(&apply_partners::without_file(&partners, &proposed).await?);
     }
     let changes = plans.iter().filter(|planned| planned.change != Change::Unchanged).count();
-    if changes > 0 && !arguments.yes {
-        ask::confirm(&format!("Make {changes} changes?"), false)?;
-        // The answer may have taken long: what must lie ahead is checked again.
+    if changes > 0 && !arguments.confirmed.yes {
+        ask::confirm(&format!("Make {changes} changes?"))?;
+        // The answer may have taken long, so times that must lie ahead are checked again.
         plans = plan(&files, &standing, lead)?;
     }
-    let operation = connection.operation(arguments.reason.why).await?;
+    let operation = connection.operation(arguments.confirmed.change.why).await?;
     let random = [random::bytes()?, random::bytes()?];
     apply_partners::ensure_system_keys(&partners, random, (&operation, ask::now())).await?;
     let applied = apply_partners::apply((&partners, &catalogue), &System, plans, lead, &operation).await;
     let report = Report::of(applied.partners, applied.publication)?;
-    // A secret that was made is told only here, so it is told whatever went wrong.
-    report.tell(arguments.json)?;
+    // A new secret is printed only here, so it is printed even after a fault.
+    report.tell(arguments.confirmed.change.json)?;
     applied.fault.map_or_else(|| Ok(report.exit_code()), |fault| Err(unapplied(fault)))
 }
 
-/// Returns how far webhooks may lead. The endpoint is looked for where the files are checked, so that `--check` needs no more.
+/// Returns the addresses that webhooks may call. Reads only the environment, so that `--check` needs no AWS.
 fn allowance(loopback: bool) -> Result<Allowance> {
     if !loopback {
         return Ok(Allowance::PublicOnly);
     }
-    let endpoint = std::env::var("AWS_ENDPOINT_URL").context("webhooks to this machine need AWS_ENDPOINT_URL")?;
+    let endpoint = std::env::var("AWS_ENDPOINT_URL").context("--loopback-webhooks needs AWS_ENDPOINT_URL")?;
     Ok(Allowance::Development(Development::try_new(&endpoint)?))
 }
 
-/// Returns what each file would change, or every fault of all the changes that are not allowed, with its line.
+/// Plans the change of each file. Fails with every fault of all the changes that are not allowed, each with its line.
 fn plan(files: &[ValidFile], standing: &[Standing], lead: Duration) -> Result<Vec<Planned>> {
     let entropy = || -> Result<Entropy> {
         Ok(Entropy { token: random::bytes()?, secret: random::bytes()?, webhook_secret: random::bytes()? })
@@ -116,10 +110,10 @@ fn unlooked(fault: LookFault) -> anyhow::Error {
 fn unapplied(fault: ApplyFault) -> anyhow::Error {
     match fault {
         ApplyFault::Changed(provider) => anyhow!(
-            "{provider} was changed by somebody else in the meantime; nothing of it was overwritten. Look, and apply again"
+            "another operator changed {provider} in the meantime; nothing was overwritten. Look at it, then apply again"
         ),
         ApplyFault::Unclear(provider, unavailable) => anyhow::Error::from(unavailable).context(format!(
-            "{provider} may or may not be written: apply again to see; if it is kept then, what is told here is good"
+            "{provider} may or may not be written; apply again to see. If nothing changes then, the printed secrets are valid"
         )),
         ApplyFault::Unpublished(PublishFault::Unavailable(unavailable)) => {
             anyhow::Error::from(unavailable).context("the partners are stored, but not published")

@@ -1,4 +1,4 @@
-//! `postbackctl kit`: what to send a partner, with its own names in it. The words are the partners' page's own.
+//! `postbackctl kit`: a partner's integration guide with its own names, made from the text of docs/partners.md.
 
 mod page;
 mod sender;
@@ -6,7 +6,6 @@ mod sender;
 use std::{fmt::Write, process::ExitCode};
 
 use anyhow::{Context, Result, anyhow};
-use app::ports::Partners as _;
 use clap::Args;
 use domain::{
     inbound::{
@@ -15,13 +14,13 @@ use domain::{
         tracking_link::{BaseUrl, TrackerMacro, media_buying_link},
     },
     partner::{Partner, PartnerFile},
-    values::{ids::Provider, parameter_names::Field},
+    values::parameter_names::Field,
 };
 use serde_json::json;
 
 use self::page::{Names, Page};
 use crate::{
-    Connection,
+    Connection, ask,
     output::{self, say},
 };
 
@@ -29,25 +28,24 @@ use crate::{
 pub(crate) struct Arguments {
     /// The partner.
     provider: String,
-    /// The API's base URL; a placeholder stands for it without.
+    /// Uses this base URL of the API instead of a placeholder.
     #[arg(long, env = "GG3_API_URL")]
     api_url: Option<String>,
-    /// A page on GG3 that the partner's links lead to; once for each.
+    /// Makes links to this page on GG3. May be repeated.
     #[arg(long, default_value = "https://gg3.xyz/")]
     page: Vec<String>,
-    /// Answers in JSON.
+    /// Prints the result as JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
-    let provider = Provider::new(arguments.provider).map_err(|fault| anyhow!("the provider {fault}"))?;
+    let provider = ask::provider(&arguments.provider)?;
     let pages = arguments.page.iter().map(|page| BaseUrl::parse(page).map_err(|fault| anyhow!("the page {fault}")));
     let pages = pages.collect::<Result<Vec<_>>>()?;
-    let configuration = Connection::open(stack).await?.configuration();
-    let item = configuration.partner(&provider).await?.with_context(|| format!("there is no partner {provider}"))?;
-    let file: PartnerFile = serde_json::from_str(&item.file).context("what is stored of it cannot be read")?;
-    let partner = item.partner().map_err(|faults| anyhow!("the stored configuration of {provider}: {faults}"))?;
+    let (item, partner) = Connection::open(stack).await?.partner(&provider).await?;
+    let file: PartnerFile =
+        serde_json::from_str(&item.file).with_context(|| format!("the stored file of {provider} cannot be read"))?;
     let api_url = arguments.api_url.as_deref().map_or("https://{api}", |url| url.trim_end_matches('/'));
     let text = Kit { file: &file, partner: &partner, api_url, pages: &pages }.text()?;
     if arguments.json {
@@ -58,7 +56,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// One partner's kit. Nothing of it is secret: what it is made from holds none.
+/// Makes a partner's kit. Its sources hold no secret.
 struct Kit<'a> {
     file: &'a PartnerFile,
     partner: &'a Partner,
@@ -115,7 +113,7 @@ impl Kit<'_> {
         Ok(self.placed(&text))
     }
 
-    /// The page's own placeholders, replaced by what they stand for.
+    /// Replaces the placeholders of the page.
     fn placed(&self, text: &str) -> String {
         text.replace("https://{api}", self.api_url).replace("{provider}", self.partner.provider().as_str())
     }
@@ -132,7 +130,7 @@ impl Kit<'_> {
         })
     }
 
-    /// Where it calls, without a query.
+    /// Returns the partner's postback URL without a query.
     fn base_url(&self) -> String {
         let base = format!("{}/postback/{}", self.api_url, self.partner.provider());
         match self.partner.credential() {
@@ -154,7 +152,7 @@ impl Kit<'_> {
         format!("{}?{}{signature}", self.base_url(), self.query(value))
     }
 
-    /// What it sends: all that is required of it, and its events where it has several.
+    /// Returns the parameters that the partner sends: the required ones, and its events if it has several.
     fn sent(&self) -> impl Iterator<Item = Field> {
         let rules = self.partner.rules();
         let derived = rules.transaction_id == TransactionIdRule::Derived;
@@ -167,7 +165,7 @@ impl Kit<'_> {
         })
     }
 
-    /// What its tracker replaces: what the file says of the ids, and else its own name for the parameter.
+    /// Returns the tracker's macro of a parameter: the configured one of an id, else the partner's name of the parameter.
     fn macros(&self) -> impl Fn(Field) -> String {
         let known = self.file.media_buying.as_ref().map(|section| section.macros.clone()).unwrap_or_default();
         let names = self.partner.rules().names.clone();

@@ -1,4 +1,4 @@
-//! `postbackctl link`: tracking links of both directions.
+//! `postbackctl link`: builds tracking links of both directions.
 
 use std::{collections::BTreeMap, process::ExitCode};
 
@@ -24,40 +24,40 @@ use crate::{Connection, ask, output::say};
 pub(crate) struct Arguments {
     #[command(subcommand)]
     direction: Direction,
-    /// Answers in JSON.
+    /// Prints the result as JSON.
     #[arg(long, global = true)]
     json: bool,
 }
 
 #[derive(Debug, Subcommand)]
 enum Direction {
-    /// A signed link for one GG3 user to a partner's landing page.
+    /// Builds a signed link for one GG3 user to a partner's landing page.
     Click {
         /// The partner.
         provider: String,
-        /// Which of its landing pages.
+        /// The name of the landing page in the partner's file.
         landing: String,
-        /// The GG3 user.
+        /// Makes the link for this GG3 user.
         #[arg(long)]
         user: String,
-        /// How long it is good, as in 30d or 12h.
-        #[arg(long, default_value = "30d", value_parser = ask::duration)]
+        /// Makes the link expire after this time, such as 30d or 12h.
+        #[arg(long, value_name = "TIME", default_value = "30d", value_parser = ask::duration)]
         expires_in: SignedDuration,
-        /// The API's base URL.
+        /// Uses this base URL of the API.
         #[arg(long, env = "GG3_API_URL")]
         api_url: String,
     },
-    /// A link to GG3 for a partner's own pages, with every macro that was agreed with the partner left in.
+    /// Builds a link to GG3 for a partner's own pages, with every macro that was agreed with the partner.
     MediaBuying {
         /// The partner.
         provider: String,
-        /// The page on GG3.
+        /// Links to this page on GG3.
         #[arg(long)]
         page: String,
-        /// The partner's macro of its click id, instead of its configuration's.
+        /// Uses this macro of the click id instead of the configured one.
         #[arg(long)]
         click_id_macro: Option<String>,
-        /// The partner's macro of its user id, instead of its configuration's.
+        /// Uses this macro of the user id instead of the configured one.
         #[arg(long)]
         user_id_macro: Option<String>,
     },
@@ -67,7 +67,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let (link, expires) = match arguments.direction {
         Direction::Click { provider, landing, user, expires_in, api_url } => {
             let link = ClickLink {
-                provider: provider_of(provider)?,
+                provider: ask::provider(&provider)?,
                 landing: LandingName::new(landing).map_err(|fault| anyhow!("the landing's name {fault}"))?,
                 user_id: UserId::new(user).map_err(|fault| anyhow!("the user id {fault}"))?,
                 expires: (Timestamp::now() + expires_in).as_second(),
@@ -76,7 +76,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         }
         Direction::MediaBuying { provider, page, click_id_macro, user_id_macro } => {
             let page = BaseUrl::parse(&page).map_err(|fault| anyhow!("the page {fault}"))?;
-            let provider = provider_of(provider)?;
+            let provider = ask::provider(&provider)?;
             let mut macros = agreed_macros(stack, &provider).await?;
             let given = [(TrackingId::ClickId, click_id_macro), (TrackingId::UserId, user_id_macro)];
             for (id, text) in given.into_iter().filter_map(|(id, text)| Some((id, text?))) {
@@ -95,12 +95,8 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn provider_of(text: String) -> Result<Provider> {
-    Provider::new(text).map_err(|fault| anyhow!("the provider {fault}"))
-}
-
-/// The macros that were agreed with a partner. One that is not configured yet has what is agreed where nothing is said,
-/// and whoever makes its link hears of it: GG3 takes openings of configured partners only.
+/// Returns the macros that were agreed with a partner. For a partner that is not configured yet, prints a note and returns the
+/// default macros: GG3 takes openings of configured partners only.
 async fn agreed_macros(stack: &str, provider: &Provider) -> Result<BTreeMap<TrackingId, TrackerMacro>> {
     let configuration = Connection::open(stack).await?.configuration();
     let agreed = if let Some(item) = configuration.partner(provider).await? {
@@ -114,16 +110,15 @@ async fn agreed_macros(stack: &str, provider: &Provider) -> Result<BTreeMap<Trac
 }
 
 async fn click_link(stack: &str, link: &ClickLink, api_url: &str) -> Result<String> {
-    let configuration = Connection::open(stack).await?.configuration();
+    let connection = Connection::open(stack).await?;
     let ClickLink { provider, landing, .. } = link;
-    let item = configuration.partner(provider).await?.with_context(|| format!("there is no partner {provider}"))?;
-    let partner = item.partner().map_err(|faults| anyhow!("the stored configuration of {provider}: {faults}"))?;
+    let (_, partner) = connection.partner(provider).await?;
     let names: Vec<&str> = partner.landings().map(|(name, _)| name.as_str()).collect();
     partner
         .landing(landing)
         .with_context(|| format!("{provider} has no landing {landing}; it has: {}", names.join(", ")))?;
-    let system =
-        configuration.secrets(SYSTEM_OWNER).await?.context("there are no system keys: apply a partner first")?;
+    let system = connection.configuration().secrets(SYSTEM_OWNER).await?;
+    let system = system.context("there are no system keys; apply a partner first")?;
     let secret = system.link_secrets.first().context("there is no secret for links")?;
     Ok(link.signed(api_url, &Secret::new(secret.as_str())))
 }

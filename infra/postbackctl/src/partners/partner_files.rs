@@ -154,7 +154,7 @@ fn told(path: &Path, line: Option<u64>, fault: impl Display) -> String {
     format!("{}{line}: {fault}", path.display())
 }
 
-/// Tells if a place is another place, or inside it.
+/// Returns true if a place is another place, or inside it.
 fn is_within(place: &str, other: &str) -> bool {
     place.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }

@@ -1,4 +1,4 @@
-//! `postbackctl rotate`: another token or signing secret for a partner, or another secret for its webhooks.
+//! `postbackctl rotate`: makes another token or signing secret for a partner, or another secret for its webhooks.
 
 use std::process::ExitCode;
 
@@ -9,27 +9,23 @@ use clap::Args;
 use domain::values::ids::Provider;
 use serde_json::json;
 
-use crate::{Connection, ask, output::say, reason::Reason};
+use crate::{Connection, ask, change::Change, output::say};
 
 #[derive(Debug, Args)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(crate) struct Arguments {
     /// The partner.
     provider: String,
-    /// Makes no new one, but drops all but the newest: when the partner has changed over.
+    /// Drops all but the newest instead of making another. For when the partner uses the newest.
     #[arg(long)]
     drop_old: bool,
-    /// The secret that its webhooks are signed with, instead of the credential of its postbacks.
+    /// Rotates the secret that signs the partner's webhooks instead of the credential of its postbacks.
     #[arg(long)]
     webhook: bool,
-    /// Makes another in place of the newest, which was never handed over; the one before it stays good.
+    /// Replaces the newest, for when it was never handed over. The one before it stays valid.
     #[arg(long, conflicts_with = "drop_old")]
     replace_newest: bool,
-    /// Answers in JSON. The new secret is in it, once: keep it safe.
-    #[arg(long)]
-    json: bool,
     #[command(flatten)]
-    reason: Reason,
+    change: Change,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
@@ -41,14 +37,14 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         (false, false) => Rotation::Add,
     };
     let wanted = Wanted { provider: &provider, webhook: arguments.webhook, rotation, random: random::bytes()? };
-    let operation = connection.operation(arguments.reason.why).await?;
+    let operation = connection.operation(arguments.change.why.clone()).await?;
     let rotated = rotate(&connection.configuration(), wanted, (&operation, ask::now())).await.map_err(unrotated)?;
-    tell(&provider, &rotated, arguments.json)?;
-    // The secret was told whatever came of it: it may be stored.
+    tell(&provider, &rotated, arguments.change.json)?;
+    // The secret may be stored even if the call failed, so it is printed in either case.
     match rotated.unclear {
         None => Ok(ExitCode::SUCCESS),
         Some(unavailable) => Err(anyhow::Error::from(unavailable).context(format!(
-            "{provider} may or may not be changed. If it is, what is told here is good; --replace-newest makes another"
+            "{provider} may or may not be changed. If it is, the printed secret is valid; --replace-newest makes another"
         ))),
     }
 }
@@ -57,20 +53,22 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 fn unrotated(fault: RotateFault) -> anyhow::Error {
     match fault {
         RotateFault::Unavailable(unavailable) => unavailable.into(),
-        RotateFault::NoWebhookSecret(_) => anyhow!("{fault}: apply makes one with its first campaign"),
+        RotateFault::NoWebhookSecret(_) => {
+            anyhow!("{fault}; `postbackctl apply` makes one with the partner's first campaign")
+        }
         RotateFault::Both(..) => anyhow!(
-            "{fault}, and a third would put out the older, which it may be using. If it has changed over: --drop-old. \
-             If the newest was never handed over: --replace-newest"
+            "{fault}, and a third would invalidate the older, which the partner may be using. If the partner uses the newest, \
+             pass --drop-old. If the newest was never handed over, pass --replace-newest"
         ),
-        RotateFault::One(..) => anyhow!("{fault}, which it is using: there is no newer one to replace"),
+        RotateFault::One(..) => anyhow!("{fault}, which the partner is using; there is no newer one to replace"),
         RotateFault::Changed(provider) => anyhow!(
-            "{provider} was changed by somebody else in the meantime; nothing was overwritten. Look, and try again"
+            "another operator changed {provider} in the meantime; nothing was overwritten. Look at it, then run this again"
         ),
         RotateFault::Unknown(_) | RotateFault::Unreadable(..) => fault.into(),
     }
 }
 
-/// Returns what JSON calls a kind of secret: the name that `apply` gives a new partner's.
+/// Returns the JSON key of a kind of secret, which `apply` uses too.
 fn key(kind: SecretKind) -> &'static str {
     match kind {
         SecretKind::Token => "token",
@@ -91,19 +89,19 @@ fn tell(provider: &Provider, rotated: &Rotated, as_json: bool) -> Result<()> {
         )?;
     }
     let Some(secret) = secret else {
-        eprintln!("{provider}: only the newest is good from within a minute on");
+        eprintln!("{provider}: within a minute only the newest is valid");
         return Ok(());
     };
     if !as_json {
-        say!("{provider}: {} {secret}   (shown this once: hand it to the partner now)", kind.words())?;
+        say!("{provider}: {} {secret}   (shown only once; hand it to the partner now)", kind.words())?;
     }
     if *kind == SecretKind::Webhook {
         eprintln!(
-            "from within a minute on each webhook has two signatures, until `postbackctl rotate {provider} --webhook --drop-old`"
+            "within a minute each webhook has two signatures, until `postbackctl rotate {provider} --webhook --drop-old`"
         );
     } else {
         eprintln!(
-            "in effect within a minute; the one before it stays good until `postbackctl rotate {provider} --drop-old`"
+            "valid within a minute; the one before it stays valid until `postbackctl rotate {provider} --drop-old`"
         );
     }
     Ok(())

@@ -1,10 +1,16 @@
 //! Reads deliveries for operators: by id, by the time of their failure, and with the attempts stored beside them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use app::ports::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, PageToken, StoredDelivery, Unavailable};
 use aws_sdk_dynamodb::{Client, operation::query::builders::QueryFluentBuilder};
-use domain::values::ids::{DeliveryId, Provider};
+use domain::{
+    lookup::{Kind, Place},
+    values::{
+        ids::{DeliveryId, Provider},
+        time::UnixMillis,
+    },
+};
 use futures_util::future::try_join_all;
 
 use super::{
@@ -60,6 +66,36 @@ impl DynamoDeliveryRecords {
         Ok(items.into_iter().map(stored).collect())
     }
 
+    /// Reads the places of the newest failures of one shard, and sometimes of more than `most`.
+    async fn newest_of_shard(
+        &self,
+        provider: &Provider,
+        shard: u32,
+        ended: Ended,
+        before: Option<&Place>,
+        most: usize,
+    ) -> Result<Vec<Place>, Unavailable> {
+        let mut bounds = ended;
+        if let Some(place) = before {
+            bounds.before = bounds.before.min(UnixMillis::from(place.at()).plus(Duration::from_millis(1)));
+        }
+        // One more than is wanted, because an older one shows that the last wanted instant is read whole.
+        let limit = i32::try_from(most.saturating_add(1)).unwrap_or(PAGE);
+        let query = self.query(provider, shard, bounds).scan_index_forward(false).limit(limit);
+        let (mut pages, mut found) = (query.into_paginator().send(), Vec::new());
+        while let Some(page) = pages.next().await {
+            let keys = page.map_err(unavailable(QUERY))?.items.unwrap_or_default();
+            let places = keys.iter().filter_map(failed_place);
+            found.extend(places.filter(|place| before.is_none_or(|before| place < before)));
+            // The index does not order failures of one instant, so an instant that is read in part may miss the newest.
+            let wanted = found.get(most.saturating_sub(1)).map(Place::at);
+            if wanted.is_some() && found.last().map(Place::at) < wanted {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
     /// Reads the deliveries that an index names.
     async fn read_found(&self, found: Vec<Item>) -> Result<Vec<StoredDelivery>, Unavailable> {
         let keys = found.into_iter().filter_map(|mut item| item.remove_entry(DELIVERY_ID));
@@ -89,18 +125,15 @@ impl DeliveryRecords for DynamoDeliveryRecords {
         &self,
         provider: &Provider,
         ended: Ended,
+        before: Option<&Place>,
         most: usize,
     ) -> Result<Vec<StoredDelivery>, Unavailable> {
-        let page = i32::try_from(most).unwrap_or(PAGE);
-        let shards = (0..FAILED_SHARDS).map(async |shard| {
-            let found = self.query(provider, shard, ended).scan_index_forward(false).limit(page).send().await;
-            found.map_err(unavailable(QUERY)).map(|found| found.items.unwrap_or_default())
-        });
-        let mut keys: Vec<Item> = try_join_all(shards).await?.into_iter().flatten().collect();
-        keys.sort_by_key(|key| std::cmp::Reverse(failed_at(key)));
-        keys.truncate(most);
-        let mut found = self.read_found(keys).await?;
-        found.sort_by_key(|stored| std::cmp::Reverse(ended.failed_at(&stored.delivery)));
+        let shards = (0..FAILED_SHARDS).map(|shard| self.newest_of_shard(provider, shard, ended, before, most));
+        let mut places: Vec<Place> = try_join_all(shards).await?.into_iter().flatten().collect();
+        places.sort_by(|one, other| other.cmp(one));
+        places.truncate(most);
+        let mut found = self.read(places.iter().map(|place| key_of(DELIVERY_ID, place.key())).collect()).await?;
+        found.sort_by_key(|stored| std::cmp::Reverse(ended.place_of(&stored.delivery)));
         Ok(found)
     }
 
@@ -122,6 +155,8 @@ impl DeliveryRecords for DynamoDeliveryRecords {
     }
 }
 
-fn failed_at(key: &Item) -> i64 {
-    key.get(FAILED_AT).and_then(|at| at.as_n().ok()).and_then(|at| at.parse().ok()).unwrap_or_default()
+fn failed_place(key: &Item) -> Option<Place> {
+    let at = key.get(FAILED_AT)?.as_n().ok()?.parse().ok()?;
+    let id = key.get(DELIVERY_ID)?.as_s().ok()?;
+    Some(Place::new(UnixMillis::from_millisecond(at).timestamp(), Kind::Delivery, id))
 }

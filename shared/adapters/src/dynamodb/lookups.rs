@@ -12,9 +12,6 @@ use aws_sdk_dynamodb::{
 use domain::lookup::LookupEntry;
 use futures_util::future::join_all;
 
-pub use app::ports::Range;
-
-pub use self::listing::Listing;
 use super::{Item, item::lookups::LookupItem, to_item};
 use crate::aws::unavailable;
 

@@ -1,14 +1,14 @@
 //! Stores postbacks: one item for each transaction, and one for each later revision of it.
 
 use app::ports::{Added, Postbacks, Recorded, Replaced, Unavailable};
-use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
+use aws_sdk_dynamodb::{Client, operation::get_item::builders::GetItemFluentBuilder, types::TransactWriteItem};
 use domain::{
     inbound::{
         conversion::RecordedPostback,
         correction::Step,
         transaction::{Adjustment, History},
     },
-    values::ids::{Provider, TransactionId},
+    values::ids::{Provider, ReceiptId, TransactionId},
 };
 
 use super::{
@@ -27,13 +27,34 @@ const TRANSACT: &str = "DynamoDB TransactWriteItems postbacks";
 #[derive(Debug, Clone)]
 pub struct DynamoPostbacks {
     client: Client,
-    table: String,
+    pub(super) table: String,
 }
 
 impl DynamoPostbacks {
     /// Uses this table of postbacks.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
+    }
+
+    /// Returns the receipt of the revision that has this place in a transaction.
+    pub(super) async fn receipt_at(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+        place: u32,
+    ) -> Result<Option<ReceiptId>, Unavailable> {
+        let get = self.get(provider, transaction_id, &PostbackItem::revision_at(place));
+        let item: Option<PostbackItem> = read::get(GET, get).await?;
+        Ok(item.map(|item| item.receipt_id))
+    }
+
+    fn get(&self, provider: &Provider, transaction_id: &TransactionId, revision: &str) -> GetItemFluentBuilder {
+        self.client
+            .get_item()
+            .table_name(&self.table)
+            .key(PROVIDER_TRANSACTION, text(PostbackItem::key(provider, transaction_id)))
+            .key(REVISION, text(revision))
+            .consistent_read(true)
     }
 }
 
@@ -50,13 +71,7 @@ impl Postbacks for DynamoPostbacks {
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> Result<Option<RecordedPostback>, Unavailable> {
-        let get = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PROVIDER_TRANSACTION, text(PostbackItem::key(provider, transaction_id)))
-            .key(REVISION, text(ORIGINAL))
-            .consistent_read(true);
+        let get = self.get(provider, transaction_id, ORIGINAL);
         read::get(GET, get).await?.map(|item| recorded(GET, item)).transpose()
     }
 

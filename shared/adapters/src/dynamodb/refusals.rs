@@ -1,5 +1,7 @@
 //! Stores refusals and conflicts, one item for each content.
 
+use std::collections::HashMap;
+
 use app::ports::{Refusals, Unavailable};
 use aws_sdk_dynamodb::{Client, types::ReturnValue};
 use domain::{
@@ -11,7 +13,7 @@ use domain::{
 };
 
 use super::{
-    from_item,
+    Item, from_item,
     item::{
         ACCEPTED, ACCEPTED_AT, EXPIRES_AT, FIRST_RECEIVED_AT, ORIGINAL_KEPT_AT, PROVIDER_CONTENT, RefusalItem,
         RefusalKind, TIMES,
@@ -28,7 +30,7 @@ const GET: &str = "DynamoDB GetItem refusals";
 #[derive(Debug, Clone)]
 pub struct DynamoRefusals {
     client: Client,
-    table: String,
+    pub(super) table: String,
 }
 
 impl DynamoRefusals {
@@ -37,44 +39,56 @@ impl DynamoRefusals {
         Self { client, table }
     }
 
-    /// Writes one sighting of a content. The first sighting stays, and the last sighting and the count move on.
+    /// Writes one sighting of a content, and returns the item as it is then.
     async fn see(&self, seen: RefusalItem) -> Result<RefusalItem, Unavailable> {
-        let mut attributes = to_item(UPDATE, &seen)?;
-        attributes.remove(PROVIDER_CONTENT);
-        // DynamoDB refuses an expression that names a path twice.
-        attributes.remove(TIMES);
-        let mut update = self
+        let Sighting { key, expression, names, values } = Sighting::of(&seen)?;
+        let update = self
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(key_of(PROVIDER_CONTENT, &seen.provider_content)))
-            .expression_attribute_names("#times", TIMES)
-            .expression_attribute_values(":one", number(1))
+            .set_key(Some(key))
+            .update_expression(expression)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
             .return_values(ReturnValue::AllNew);
+        let written = Box::pin(update.send()).await.map_err(unavailable(UPDATE))?;
+        from_item(UPDATE, written.attributes.unwrap_or_default())
+    }
+}
+
+/// Holds the update that counts one sighting of a content. The first sighting stays, and the last one moves on.
+pub(super) struct Sighting {
+    pub(super) key: Item,
+    pub(super) expression: String,
+    pub(super) names: HashMap<String, String>,
+    pub(super) values: Item,
+}
+
+impl Sighting {
+    pub(super) fn of(seen: &RefusalItem) -> Result<Self, Unavailable> {
+        let mut attributes = to_item(UPDATE, seen)?;
+        attributes.remove(PROVIDER_CONTENT);
+        // DynamoDB refuses an expression that names a path twice.
+        attributes.remove(TIMES);
+        let mut names = HashMap::from([("#times".to_owned(), TIMES.to_owned())]);
+        let mut values = Item::from([(":one".to_owned(), number(1))]);
         let mut sets = Vec::with_capacity(attributes.len());
         for (name, value) in attributes {
             sets.push(match name.as_str() {
                 FIRST_RECEIVED_AT => format!("#{name} = if_not_exists(#{name}, :{name})"),
                 _ => format!("#{name} = :{name}"),
             });
-            update = update
-                .expression_attribute_names(format!("#{name}"), &name)
-                .expression_attribute_values(format!(":{name}"), value);
+            values.insert(format!(":{name}"), value);
+            names.insert(format!("#{name}"), name);
         }
         sets.sort();
+        let mut expression = format!("SET {} ADD #times :one", sets.join(", "));
         // A conflict whose original was kept opens again if it is sent again. An accepted conflict never expires.
-        let removed = match seen.kind {
-            RefusalKind::Refusal => String::new(),
-            RefusalKind::Conflict => format!(" REMOVE #{EXPIRES_AT}, #{ORIGINAL_KEPT_AT}"),
-        };
-        if !removed.is_empty() {
-            for name in [EXPIRES_AT, ORIGINAL_KEPT_AT] {
-                update = update.expression_attribute_names(format!("#{name}"), name);
-            }
+        if seen.kind == RefusalKind::Conflict {
+            expression = format!("{expression} REMOVE #{EXPIRES_AT}, #{ORIGINAL_KEPT_AT}");
+            names.extend([EXPIRES_AT, ORIGINAL_KEPT_AT].map(|name| (format!("#{name}"), name.to_owned())));
         }
-        let update = update.update_expression(format!("SET {} ADD #times :one{removed}", sets.join(", ")));
-        let written = Box::pin(update.send()).await.map_err(unavailable(UPDATE))?;
-        from_item(UPDATE, written.attributes.unwrap_or_default())
+        Ok(Self { key: key_of(PROVIDER_CONTENT, &seen.provider_content), expression, names, values })
     }
 }
 

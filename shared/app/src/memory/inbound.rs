@@ -18,7 +18,7 @@ use domain::{
 use super::{State, World};
 use crate::ports::{
     Added, Clicks, ConversionQueue, FoundRevisions, InboundRecords, Postbacks, Recorded, Refusals, Replaced,
-    Resolutions, StoredConflict, Unavailable,
+    Resolutions, Resubmissions, StoredConflict, StoredRefusal, Unavailable,
 };
 
 impl Postbacks for World {
@@ -51,32 +51,36 @@ impl Postbacks for World {
     }
 
     async fn add_step(&self, step: &Step) -> Result<Added, Unavailable> {
-        self.call("add step", |state| {
-            let key = (step.postback.provider.clone(), step.postback.transaction_id.clone());
-            if let Some(receipt_id) = state.receipt_at(&key, step.place) {
-                return Added::Taken(receipt_id);
-            }
-            state.steps.entry(key).or_default().push(step.clone());
-            Added::Done
-        })
+        self.call("add step", |state| state.add_step(step))
     }
 
     async fn adjust(&self, reversed: &TransactionId, adjustment: &Adjustment) -> Result<Replaced, Unavailable> {
-        self.call("adjust transaction", |state| {
-            let postback = &adjustment.by.postback;
-            let own = (postback.provider.clone(), postback.transaction_id.clone());
-            let key = (postback.provider.clone(), reversed.clone());
-            if state.postbacks.contains_key(&own) || state.receipt_at(&key, adjustment.place).is_some() {
-                return Replaced::Changed;
-            }
-            state.postbacks.insert(own, adjustment.by.clone());
-            state.adjustments.entry(key).or_default().push(adjustment.clone());
-            Replaced::Done
-        })
+        self.call("adjust transaction", |state| state.adjust(reversed, adjustment))
     }
 }
 
 impl State {
+    fn add_step(&mut self, step: &Step) -> Added {
+        let key = (step.postback.provider.clone(), step.postback.transaction_id.clone());
+        if let Some(receipt_id) = self.receipt_at(&key, step.place) {
+            return Added::Taken(receipt_id);
+        }
+        self.steps.entry(key).or_default().push(step.clone());
+        Added::Done
+    }
+
+    fn adjust(&mut self, reversed: &TransactionId, adjustment: &Adjustment) -> Replaced {
+        let postback = &adjustment.by.postback;
+        let own = (postback.provider.clone(), postback.transaction_id.clone());
+        let key = (postback.provider.clone(), reversed.clone());
+        if self.postbacks.contains_key(&own) || self.receipt_at(&key, adjustment.place).is_some() {
+            return Replaced::Changed;
+        }
+        self.postbacks.insert(own, adjustment.by.clone());
+        self.adjustments.entry(key).or_default().push(adjustment.clone());
+        Replaced::Done
+    }
+
     /// Returns the revisions of a transaction after the original.
     fn later(&self, key: &(Provider, TransactionId)) -> impl Iterator<Item = Revision> {
         let steps = self.steps.get(key).into_iter().flatten().cloned().map(Revision::Step);
@@ -109,13 +113,7 @@ impl Refusals for World {
     }
 
     async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
-        self.call("keep conflict", |state| {
-            let key = conflict.key().as_str().to_owned();
-            let kept = state.conflicts.entry(key.clone()).or_insert_with(|| (conflict.clone(), 0, None));
-            kept.1 += 1;
-            state.kept_originals.remove(&key);
-            kept.2.clone().map_or(KeptConflict::Unresolved, KeptConflict::AcceptedAs)
-        })
+        self.call("keep conflict", |state| state.keep_conflict(conflict))
     }
 
     async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, _: Timestamp) -> Result<(), Unavailable> {
@@ -234,9 +232,116 @@ impl InboundRecords for World {
         Ok(found)
     }
 
+    fn original_of(&self, key: &str) -> Option<TransactionId> {
+        let (_, transaction) = key.strip_prefix("0#")?.split_once('#')?;
+        TransactionId::new(transaction).ok()
+    }
+
+    async fn refusals(&self, keys: &BTreeSet<&str>) -> Result<Vec<StoredRefusal>, Unavailable> {
+        self.call("read refusals", |state| keys.iter().filter_map(|key| state.stored_refusal(key)).collect())
+    }
+
     async fn clicks(&self, ids: &BTreeSet<ClickId>) -> Result<Vec<Click>, Unavailable> {
         self.call("read clicks", |state| {
             state.clicks.iter().filter(|click| ids.contains(&click.click_id)).cloned().collect()
+        })
+    }
+}
+
+impl State {
+    fn stored_refusal(&self, key: &str) -> Option<StoredRefusal> {
+        if let Some((refusal, times)) = self.refusals.get(key) {
+            let accepted = self.recorded_refusals.get(key).cloned();
+            return Some(StoredRefusal { times: (*times).into(), accepted, ..refusal.into() });
+        }
+        let (conflict, times, accepted) = self.conflicts.get(key)?;
+        let expires_at = self.kept_originals.get(key).copied();
+        let kept_at = expires_at.map(|at| Timestamp::from_second(at - REFUSAL_KEPT_SECONDS));
+        let original_kept_at = kept_at.and_then(Result::ok);
+        let (times, accepted) = ((*times).into(), accepted.clone());
+        Some(StoredRefusal { times, accepted, original_kept_at, expires_at, ..conflict.into() })
+    }
+
+    fn is_kept(&self, refusal: &ContentKey) -> Result<(), Unavailable> {
+        let is_kept = self.refusals.contains_key(refusal.as_str());
+        if is_kept { Ok(()) } else { Err(Unavailable { service: "refusals", reason: "not kept".into() }) }
+    }
+
+    fn mark_resubmitted(&mut self, refusal: &ContentKey, receipt: &Receipt, audit: &AuditRecord) {
+        self.recorded_refusals.entry(refusal.as_str().to_owned()).or_insert_with(|| receipt.clone());
+        self.audit.push(audit.clone());
+    }
+
+    fn keep_conflict(&mut self, conflict: &Conflict) -> KeptConflict {
+        let key = conflict.key().as_str().to_owned();
+        let kept = self.conflicts.entry(key.clone()).or_insert_with(|| (conflict.clone(), 0, None));
+        kept.1 += 1;
+        self.kept_originals.remove(&key);
+        kept.2.clone().map_or(KeptConflict::Unresolved, KeptConflict::AcceptedAs)
+    }
+}
+
+impl Resubmissions for World {
+    async fn record(
+        &self,
+        postback: &RecordedPostback,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> Result<Recorded, Unavailable> {
+        self.call("record resubmitted postback", |state| {
+            let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
+            if let Some(original) = state.postbacks.get(&key) {
+                return Ok(Recorded::Existing(Box::new(original.clone())));
+            }
+            state.is_kept(refusal)?;
+            state.postbacks.insert(key, postback.clone());
+            state.mark_resubmitted(refusal, &postback.receipt, audit);
+            Ok(Recorded::Fresh)
+        })?
+    }
+
+    async fn add_step(&self, step: &Step, refusal: &ContentKey, audit: &AuditRecord) -> Result<Added, Unavailable> {
+        self.call("add resubmitted step", |state| {
+            state.is_kept(refusal)?;
+            let added = state.add_step(step);
+            if added == Added::Done {
+                state.mark_resubmitted(refusal, &step.receipt, audit);
+            }
+            Ok(added)
+        })?
+    }
+
+    async fn adjust(
+        &self,
+        reversed: &TransactionId,
+        adjustment: &Adjustment,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
+        self.call("adjust by resubmitted transaction", |state| {
+            state.is_kept(refusal)?;
+            let adjusted = state.adjust(reversed, adjustment);
+            if adjusted == Replaced::Done {
+                state.mark_resubmitted(refusal, &adjustment.by.receipt, audit);
+            }
+            Ok(adjusted)
+        })?
+    }
+
+    async fn mark(&self, refusal: &ContentKey, receipt: &Receipt, audit: &AuditRecord) -> Result<(), Unavailable> {
+        self.call("mark resubmitted refusal", |state| {
+            let key = refusal.as_str();
+            if state.refusals.contains_key(key) && !state.recorded_refusals.contains_key(key) {
+                state.recorded_refusals.insert(key.to_owned(), receipt.clone());
+                state.audit.push(audit.clone());
+            }
+        })
+    }
+
+    async fn keep_conflict(&self, conflict: &Conflict, audit: &AuditRecord) -> Result<KeptConflict, Unavailable> {
+        self.call("keep resubmitted conflict", |state| {
+            state.audit.push(audit.clone());
+            state.keep_conflict(conflict)
         })
     }
 }

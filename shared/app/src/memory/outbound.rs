@@ -4,6 +4,7 @@ use std::{cmp::Reverse, collections::BTreeSet, time::Duration};
 
 use domain::{
     audit::AuditRecord,
+    lookup::Place,
     outbound::{
         attempt::{AnswerExcerpt, Attempt, AttemptFault, AttemptOutcome, FinishedAttempt},
         delivery::{Claim, Delivery, LateAttempt, Message, OpenedRound},
@@ -178,11 +179,14 @@ impl DeliveryRecords for World {
         &self,
         provider: &Provider,
         ended: Ended,
+        before: Option<&Place>,
         most: usize,
     ) -> Result<Vec<StoredDelivery>, Unavailable> {
         self.call("read newest failures", |state| {
-            let mut found: Vec<_> = state.failures(provider, ended).map(|delivery| state.stored(delivery)).collect();
-            found.sort_by_key(|stored| Reverse(stored.delivery.ended_at()));
+            let place = |delivery: &Delivery| ended.place_of(delivery);
+            let found = state.failures(provider, ended).filter(|it| before.is_none() || place(it).as_ref() < before);
+            let mut found: Vec<_> = found.map(|delivery| state.stored(delivery)).collect();
+            found.sort_by_key(|stored| Reverse(place(&stored.delivery)));
             found.truncate(most);
             found
         })

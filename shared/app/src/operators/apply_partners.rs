@@ -1,4 +1,4 @@
-//! An operator applies partner files: looks at what stands, plans the change, and makes it.
+//! An operator applies partner files: reads the stored partners, plans the changes, and makes them.
 //!
 //! The steps are apart, so that a person can be asked in between.
 
@@ -76,10 +76,10 @@ pub async fn ensure_system_keys(
     partners.put_secrets_if_absent(&secrets, &audit).await.map(|_| ())
 }
 
-/// One partner that was written.
+/// A partner that was written.
 #[derive(Debug)]
 pub struct AppliedPartner {
-    /// What happened to it.
+    /// The change.
     pub change: Change,
     /// The partner as it is stored.
     pub item: StoredPartner,
@@ -103,14 +103,14 @@ pub enum ApplyFault {
     Unpublished(PublishFault),
 }
 
-/// What was applied. Secrets that were made are in it and nowhere else, so it must be told whatever the fault.
+/// The partners and campaigns that were applied. New secrets are in it and nowhere else, so it must be shown even after a fault.
 #[derive(Debug, Default)]
 pub struct Applied {
     /// The partners that are written, and one that may or may not be.
     pub partners: Vec<AppliedPartner>,
     /// The campaigns that are published.
     pub publication: Publication,
-    /// What went wrong and ended it.
+    /// The fault that ended it.
     pub fault: Option<ApplyFault>,
 }
 

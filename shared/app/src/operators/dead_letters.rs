@@ -1,4 +1,4 @@
-//! An operator looks at what was set aside, and why. Looking takes nothing away.
+//! An operator looks at the messages in the dead-letter queues, and why they are there. Looking removes none.
 
 use crate::ports::{DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter, Unavailable};
 
@@ -9,13 +9,13 @@ pub const LOOK_SECONDS: u16 = 30;
 /// A look into dead-letter queues.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Look {
-    /// What the queues hold.
+    /// The contents of the queues.
     pub queues: Vec<Contents>,
     /// Queues that the stack does not have: its template is older than they are.
     pub missing: Vec<DeadLetterQueue>,
 }
 
-/// What one queue holds.
+/// The contents of a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
     /// The queue.

@@ -1,6 +1,11 @@
 //! An operator looks at the webhooks that partners are owed: which there are, how far they are, and which are overdue.
 
-use std::{cmp::Reverse, collections::BTreeSet, pin::pin, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
+    time::Duration,
+};
 
 use domain::{
     jiff::Timestamp,
@@ -13,6 +18,7 @@ use domain::{
 };
 use futures_util::{TryFutureExt, TryStreamExt};
 
+use super::{More, Page};
 use crate::{
     pages,
     ports::{DeliveryRecords, Ended, Listings, Range, StoredDelivery, Unavailable, UnderWay, UnderWayPage},
@@ -21,17 +27,15 @@ use crate::{
 /// The longest grace after which a delivery can be asked for as overdue: a week.
 pub const MAX_GRACE: Duration = Duration::from_hours(7 * 24);
 
-/// Which deliveries are listed.
+/// Selects the deliveries to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Only deliveries in this state.
+    /// Selects deliveries in this state.
     pub status: Option<Status>,
-    /// The first instant that counts. Failed deliveries are listed by when they failed, all others by when they were made.
-    pub since: Option<Timestamp>,
     /// The first instant that no longer counts.
     pub before: Option<Timestamp>,
-    /// How many deliveries of each partner are listed at most.
-    pub most: usize,
+    /// The page. Failed deliveries are listed by when they failed, all others by when they were made.
+    pub page: Page,
 }
 
 impl Wanted {
@@ -55,8 +59,8 @@ pub fn is_failed(status: Status) -> bool {
 pub struct Listed {
     /// The deliveries, the newest first.
     pub deliveries: Vec<StoredDelivery>,
-    /// The partners of whom there may be more, each with the instant before which it is.
-    pub more: Vec<(Provider, Timestamp)>,
+    /// The partners that may have more.
+    pub more: More,
 }
 
 /// Lists deliveries of these partners. A delivery of the last seconds may not be found yet.
@@ -69,30 +73,31 @@ pub async fn list(
 ) -> Result<Listed, Unavailable> {
     let mut listed = Listed::default();
     for provider in providers {
-        let (deliveries, before) = match wanted.failed() {
+        let (deliveries, last) = match wanted.failed() {
             Some(_) => failed(records, provider, wanted).await?,
             None => owed(listings, records, provider, wanted, now).await?,
         };
         listed.deliveries.extend(deliveries);
-        listed.more.extend(before.map(|before| (provider.clone(), before)));
+        listed.more.extend(last.map(|last| (provider.clone(), last)));
     }
     let at = |delivery: &Delivery| Ended::ever().failed_at(delivery).unwrap_or(delivery.created_at());
     listed.deliveries.sort_by_key(|stored| Reverse(at(&stored.delivery)));
     Ok(listed)
 }
 
-/// Finds failed deliveries by when they failed.
+/// Finds failed deliveries by when they failed, and the last of them if there may be more.
 async fn failed(
     records: &impl DeliveryRecords,
     provider: &Provider,
     wanted: &Wanted,
-) -> Result<(Vec<StoredDelivery>, Option<Timestamp>), Unavailable> {
-    let ended = ended(wanted.since, wanted.before);
-    let mut found = records.newest_failures(provider, ended, wanted.most).await?;
-    let last = found.last().filter(|_| found.len() == wanted.most);
-    let before = last.and_then(|stored| ended.failed_at(&stored.delivery)).map(UnixMillis::timestamp);
+) -> Result<(Vec<StoredDelivery>, Option<Place>), Unavailable> {
+    let Page { since, after, most } = &wanted.page;
+    let ended = ended(*since, wanted.before);
+    let mut found = records.newest_failures(provider, ended, after.as_ref(), *most).await?;
+    let last = found.last().filter(|_| found.len() == *most);
+    let last = last.and_then(|stored| ended.place_of(&stored.delivery));
     found.retain(|stored| wanted.is_status_of(stored));
-    Ok((found, before))
+    Ok((found, last))
 }
 
 /// Returns the bounds within which a delivery must have ended.
@@ -101,32 +106,30 @@ pub fn ended(since: Option<Timestamp>, before: Option<Timestamp>) -> Ended {
     Ended { from: since.map_or(from, UnixMillis::from), before: before.map_or(latest, UnixMillis::from) }
 }
 
-/// Finds deliveries by when they were made.
+/// Finds deliveries by when they were made, and the last of them if there may be more.
 async fn owed(
     listings: &impl Listings,
     records: &impl DeliveryRecords,
     provider: &Provider,
     wanted: &Wanted,
     now: Timestamp,
-) -> Result<(Vec<StoredDelivery>, Option<Timestamp>), Unavailable> {
-    let most = wanted.most.max(1);
-    let range = Range { from: wanted.since, to: wanted.before, newest_first: true, wanted: most, ..Range::default() };
+) -> Result<(Vec<StoredDelivery>, Option<Place>), Unavailable> {
+    let Page { since: from, after, most } = wanted.page.clone();
+    let most = most.max(1);
+    let range = Range { from, to: wanted.before, newest_first: true, after, wanted: most };
     let places = listings.list(Subject::Deliveries(provider.clone()), range, now);
     let mut chunks = pin!(places.try_chunks(most).map_err(|broken| broken.1));
     let mut found = Vec::new();
     while let Some(places) = chunks.try_next().await? {
         let ids: BTreeSet<DeliveryId> = places.iter().filter_map(|place| DeliveryId::new(place.key()).ok()).collect();
-        let mut read = records.find(&ids).await?;
-        read.sort_by_key(|stored| Reverse(stored.delivery.created_at()));
-        found.extend(read.into_iter().filter(|stored| wanted.is_status_of(stored)));
-        if found.len() >= most {
-            let is_full = places.len() == most;
-            let mut before = places.last().map(Place::at).filter(|_| is_full);
-            if found.len() > most {
-                found.truncate(most);
-                before = found.last().map(|stored| stored.delivery.created_at().timestamp());
+        let read = records.find(&ids).await?.into_iter().filter(|stored| wanted.is_status_of(stored));
+        let mut read: BTreeMap<String, StoredDelivery> =
+            read.map(|stored| (stored.delivery.id().to_string(), stored)).collect();
+        for place in places {
+            found.extend(read.remove(place.key()));
+            if found.len() == most {
+                return Ok((found, Some(place)));
             }
-            return Ok((found, before));
         }
     }
     Ok((found, None))

@@ -33,7 +33,7 @@ pub struct Proposed<'a> {
     pub allowance: Allowance,
 }
 
-/// What happens to one partner.
+/// The change of a partner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
@@ -45,10 +45,10 @@ pub enum Change {
     Unchanged,
 }
 
-/// One partner's change, ready to be written.
+/// A partner's change, ready to be written.
 #[derive(Debug)]
 pub struct Planned {
-    /// What happens to the partner.
+    /// The change.
     pub change: Change,
     /// The partner as it is to be stored.
     pub item: StoredPartner,
@@ -99,7 +99,7 @@ pub struct Entropy {
     pub webhook_secret: [u8; 32],
 }
 
-/// What is stored and published of one partner.
+/// The stored and published state of a partner.
 #[derive(Debug, Default)]
 pub struct Standing {
     /// The partner, if it is stored.
@@ -132,7 +132,7 @@ impl Clock {
 /// Why a change cannot be planned.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PlanFault {
-    /// What is stored of the partner cannot be read.
+    /// The stored partner cannot be read.
     #[error("what is stored of {provider}: {reason}")]
     Unreadable {
         /// The partner.

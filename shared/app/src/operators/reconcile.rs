@@ -1,44 +1,72 @@
 //! Compares a partner's own list of its transactions with what is recorded.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    pin::pin,
+};
 
 use domain::{
     inbound::{correction::Revision, postback::Content},
     jiff::Timestamp,
+    lookup::Subject,
     values::{
         ids::{Provider, TransactionId},
         money::Amount,
         parameter_names::Field,
     },
 };
-use futures_util::future::try_join_all;
+use futures_util::{TryStreamExt, future::try_join_all};
 use serde::Serialize;
 
-use crate::ports::{InboundRecords, Unavailable};
+use crate::ports::{InboundRecords, Listings, Range, Unavailable};
 
-/// What a partner's list says of one transaction.
+/// Limits the transactions that are read at the same time.
+const AT_ONCE: usize = 16;
+
+/// A transaction in a partner's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// Its line in the list.
+    /// The number of its line.
     pub line: u64,
     /// The cells that are not empty, the transaction id aside.
     pub cells: BTreeMap<Field, String>,
 }
 
-/// Compares these transactions of a partner, which are read at the same time.
+/// Reads the transactions that were recorded from `from` to before `to`: the originals, since a correction is no transaction
+/// of its own. One of the last seconds may not be found yet.
+pub async fn recorded(
+    (listings, inbound): (&impl Listings, &impl InboundRecords),
+    provider: &Provider,
+    (from, to): (Timestamp, Timestamp),
+    now: Timestamp,
+) -> Result<BTreeSet<TransactionId>, Unavailable> {
+    let range = Range { from: Some(from), to: Some(to), wanted: 10_000, ..Range::default() };
+    let mut places = pin!(listings.list(Subject::Postbacks(provider.clone()), range, now));
+    let mut found = BTreeSet::new();
+    while let Some(place) = places.try_next().await? {
+        found.extend(inbound.original_of(place.key()));
+    }
+    Ok(found)
+}
+
+/// Compares these transactions of a partner with its list, and calls `on_compared` with how many more are compared.
 pub async fn compare(
     inbound: &impl InboundRecords,
     provider: &Provider,
     transactions: &[&TransactionId],
     list: &BTreeMap<TransactionId, Line>,
-    comparison: &mut Comparison,
-) -> Result<(), Unavailable> {
-    let all = try_join_all(transactions.iter().map(|id| inbound.transaction(provider, id))).await?;
-    for (id, revisions) in transactions.iter().zip(all) {
-        // The latest correction stands, or the original.
-        comparison.compare(id, list.get(*id), revisions.last());
+    on_compared: impl Fn(usize),
+) -> Result<Comparison, Unavailable> {
+    let mut comparison = Comparison::default();
+    for some in transactions.chunks(AT_ONCE) {
+        let all = try_join_all(some.iter().map(|id| inbound.transaction(provider, id))).await?;
+        for (id, revisions) in some.iter().zip(all) {
+            // The latest correction stands, or the original.
+            comparison.compare(id, list.get(*id), Revision::latest(revisions).as_ref());
+        }
+        on_compared(some.len());
     }
-    Ok(())
+    Ok(comparison)
 }
 
 /// Tells where a partner's list and ours differ.
@@ -59,7 +87,7 @@ pub struct Comparison {
 pub struct OnlyTheirs {
     /// The transaction.
     pub transaction_id: TransactionId,
-    /// Its line in the list.
+    /// The number of its line in the partner's list.
     pub line: u64,
 }
 
@@ -70,7 +98,7 @@ pub struct OnlyOurs {
     pub transaction_id: TransactionId,
     /// When what stands was recorded.
     pub recorded_at: Timestamp,
-    /// What stands.
+    /// The content that stands.
     #[serde(flatten)]
     pub content: Content,
 }
@@ -80,7 +108,7 @@ pub struct OnlyOurs {
 pub struct Differing {
     /// The transaction.
     pub transaction_id: TransactionId,
-    /// Its line in the partner's list.
+    /// The number of its line in the partner's list.
     pub line: u64,
     /// The fields that differ.
     pub differences: Vec<Differs>,
@@ -91,9 +119,9 @@ pub struct Differing {
 pub struct Differs {
     /// The field.
     pub field: Field,
-    /// What stands.
+    /// Its value in what stands.
     pub ours: String,
-    /// What the partner's list says.
+    /// Its value in the partner's list.
     pub theirs: String,
 }
 
@@ -146,3 +174,6 @@ fn differences(cells: &BTreeMap<Field, String>, ours: &Content) -> Vec<Differs> 
     };
     cells.iter().filter_map(differs).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -34,7 +34,8 @@ pub async fn count(
     Ok(queues.depth(queue).await?.map(|depth| max.map_or(depth, |max| max.min(depth))))
 }
 
-/// Stores the audit record, then moves letters to [`DeadLetterQueue::source`], at most this many, and calls `on_sent` for each that was sent.
+/// Stores the audit record, then moves at most this many letters to [`DeadLetterQueue::source`], and calls `on_sent` for each
+/// that was sent.
 pub async fn redrive(
     queues: &impl DeadLetterQueues,
     trail: &impl AuditTrail,

@@ -1,8 +1,8 @@
 //! An operator opens another round of attempts: of some deliveries, or of all that failed in a time.
 //!
-//! A round is stored together with its audit record, then its first message is sent. Killed in between, the delivery is under way without a message, which
-//! the sweep finds within half an hour; sending for it again by hand opens one more round. An opened round makes the delivery
-//! no failure any more: so a range can be interrupted and repeated, and goes on where it was.
+//! A round is stored together with its audit record, then its first message is sent. If the process is killed in between, the
+//! sweep finds the delivery within half an hour, and another resend by hand opens one more round. A delivery with an opened
+//! round counts as failed no longer, so a resend of a time can be interrupted and repeated, and goes on where it was.
 
 use std::{collections::BTreeSet, pin::pin};
 
@@ -30,7 +30,7 @@ use crate::{
     },
 };
 
-/// How often a delivery that somebody else changes meanwhile is tried again.
+/// Limits how often a delivery that others change meanwhile is tried.
 pub const TRIES: usize = 5;
 
 /// The use case, over its ports.
@@ -43,7 +43,7 @@ pub struct ResendDeliveries<P: Source, R, Q, S> {
     pub resends: Q,
     /// The clock and the random numbers.
     pub surroundings: S,
-    /// Whose operation it is.
+    /// The operation, which names its author.
     pub operation: Operation,
 }
 
@@ -67,7 +67,7 @@ impl Failures {
     }
 }
 
-/// What a resend came to.
+/// The result of a resend.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resent {
     /// How many rounds were opened.
@@ -178,7 +178,7 @@ where
             resent.opened += 1;
             resent.waiting += usize::from(standing == CampaignState::Paused);
         }
-        pace.taken();
+        pace.taken(1);
         Ok(())
     }
 

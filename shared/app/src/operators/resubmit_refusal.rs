@@ -1,36 +1,142 @@
 //! An operator sends a refused call again, by the configuration as it is now.
 //!
-//! The call is handled like a partner's, by the same use case, and may change several tables. So its audit record is stored
-//! before it: there is no change without a record, and a record alone says that the call was sent again and refused again.
+//! The call is handled like a partner's, by the same use case. Each change that follows is stored together with its audit
+//! record: the recorded postback with the mark of the refusal, that mark alone for a duplicate, or the conflict. A call that is
+//! refused again changes nothing and leaves no record.
+
+use std::marker::PhantomData;
 
 use domain::{
-    audit::{Action, Operation, Subject},
-    inbound::refusal::{ContentKey, Refusal},
+    audit::{Action, AuditRecord, Operation, Subject},
+    inbound::{
+        conversion::{Receipt, RecordedPostback},
+        correction::Step,
+        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        transaction::{Adjustment, History},
+    },
     jiff::Timestamp,
-    values::ids::ReceiptId,
+    values::ids::{Provider, ReceiptId, TransactionId},
 };
 
 use crate::{
     accept_postback::{AcceptPostback, HandledCall, Resubmission},
-    ports::{AuditTrail, Ports, Unavailable},
+    ports::{Added, Ports, Postbacks, Recorded, Refusals, Replaced, Resubmissions, Unavailable},
 };
 
 /// Sends a kept request again. Returns none, and does nothing, where not all of it was kept.
 pub async fn resubmit<P: Ports>(
-    accept: &AcceptPostback<P>,
-    trail: &impl AuditTrail,
+    accept: AcceptPostback<P>,
+    changes: &impl Resubmissions,
     kept: &Resubmission<'_>,
     (operation, now): (&Operation, Timestamp),
     receipt_id: ReceiptId,
-) -> Result<Option<HandledCall>, Unavailable> {
-    if !Refusal::is_kept_whole(kept.request) {
-        return Ok(None);
+) -> Option<HandledCall> {
+    let refusal = ContentKey::of_refusal(kept.provider, kept.request);
+    let resubmitted = Resubmitted { changes, kept, refusal: &refusal, operation, now, receipt_id: &receipt_id };
+    let AcceptPostback { partners, keys, postbacks, refusals } = accept;
+    let postbacks = Audited { inner: postbacks, resubmitted: &resubmitted };
+    let refusals = Audited { inner: refusals, resubmitted: &resubmitted };
+    let accept = AcceptPostback::<AuditedPorts<'_, P, _>> { partners, keys, postbacks, refusals };
+    accept.resubmit(kept, now, receipt_id.clone()).await
+}
+
+/// Names the ports of `P`, with [`Audited`] postbacks and refusals.
+struct AuditedPorts<'a, P, C>(PhantomData<(P, &'a C)>);
+
+impl<'a, P: Ports, C: Resubmissions> Ports for AuditedPorts<'a, P, C> {
+    type KnownPartners = P::KnownPartners;
+    type Partners = P::Partners;
+    type Recipients = P::Recipients;
+    type Keys = P::Keys;
+    type Postbacks = Audited<'a, P::Postbacks, C>;
+    type Refusals = Audited<'a, P::Refusals, C>;
+    type Clicks = P::Clicks;
+    type Catalogues = P::Catalogues;
+    type Participants = P::Participants;
+    type NewDeliveries = P::NewDeliveries;
+    type Deliveries = P::Deliveries;
+    type UnderWay = P::UnderWay;
+    type Webhooks = P::Webhooks;
+    type Resends = P::Resends;
+    type Servers = P::Servers;
+    type DeadLetters = P::DeadLetters;
+    type Surroundings = P::Surroundings;
+}
+
+/// A refusal that is sent again.
+struct Resubmitted<'a, C> {
+    changes: &'a C,
+    kept: &'a Resubmission<'a>,
+    refusal: &'a ContentKey,
+    operation: &'a Operation,
+    now: Timestamp,
+    /// The receipt of the postback if it is new.
+    receipt_id: &'a ReceiptId,
+}
+
+impl<C> Resubmitted<'_, C> {
+    fn audit(&self) -> AuditRecord {
+        let (provider, content_id) = (self.kept.provider.clone(), self.refusal.as_str().to_owned());
+        self.operation.record(self.now, Action::ResubmitRefusal, Subject::Refusal { provider, content_id })
     }
-    let content_id = ContentKey::of_refusal(kept.provider, kept.request).as_str().to_owned();
-    let subject = Subject::Refusal { provider: kept.provider.clone(), content_id };
-    let audit = operation.record(now, Action::ResubmitRefusal, subject).with("receipt_id_if_new", &receipt_id);
-    trail.append(&audit).await?;
-    Ok(accept.resubmit(kept, now, receipt_id).await)
+}
+
+/// A port that reads from `inner`, and stores each change together with its audit record instead.
+struct Audited<'a, T, C> {
+    inner: T,
+    resubmitted: &'a Resubmitted<'a, C>,
+}
+
+impl<T: Postbacks, C: Resubmissions> Postbacks for Audited<'_, T, C> {
+    async fn record(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
+        let Resubmitted { changes, refusal, .. } = self.resubmitted;
+        let audit = self.resubmitted.audit().with("receipt_id", &postback.receipt.receipt_id);
+        changes.record(postback, refusal, &audit).await
+    }
+
+    async fn find(&self, provider: &Provider, id: &TransactionId) -> Result<Option<RecordedPostback>, Unavailable> {
+        self.inner.find(provider, id).await
+    }
+
+    async fn history(&self, provider: &Provider, id: &TransactionId) -> Result<Option<History>, Unavailable> {
+        self.inner.history(provider, id).await
+    }
+
+    async fn add_step(&self, step: &Step) -> Result<Added, Unavailable> {
+        let Resubmitted { changes, refusal, .. } = self.resubmitted;
+        let audit = self.resubmitted.audit().with("receipt_id", &step.receipt.receipt_id);
+        changes.add_step(step, refusal, &audit).await
+    }
+
+    async fn adjust(&self, reversed: &TransactionId, adjustment: &Adjustment) -> Result<Replaced, Unavailable> {
+        let Resubmitted { changes, refusal, .. } = self.resubmitted;
+        let audit = self.resubmitted.audit().with("receipt_id", &adjustment.by.receipt.receipt_id);
+        changes.adjust(reversed, adjustment, refusal, &audit).await
+    }
+}
+
+impl<T: Refusals, C: Resubmissions> Refusals for Audited<'_, T, C> {
+    async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
+        self.inner.keep_refusal(refusal).await
+    }
+
+    async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
+        let audit = self.resubmitted.audit().with("conflict", conflict.key().as_str());
+        self.resubmitted.changes.keep_conflict(conflict, &audit).await
+    }
+
+    async fn mark_recorded(&self, refusal: &ContentKey, receipt: &Receipt, _: Timestamp) -> Result<(), Unavailable> {
+        if receipt.receipt_id == *self.resubmitted.receipt_id {
+            // Recording the postback has marked the refusal.
+            return Ok(());
+        }
+        let audit = self.resubmitted.audit().with("receipt_id", &receipt.receipt_id);
+        self.resubmitted.changes.mark(refusal, receipt, &audit).await
+    }
+
+    async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {
+        self.inner.find_correction(conflict).await
+    }
 }
 
 #[cfg(test)]
@@ -54,51 +160,141 @@ mod tests {
 
     const REQUEST: &str = "user_id=u&click_id=c&transaction_id=t&currency=USD&amount_decimal=1";
 
-    async fn resubmit_in(world: &World, request: &str) -> Result<Option<HandledCall>, Unavailable> {
-        let file: PartnerFile = serde_json::from_str(r#"{"provider":"acme"}"#).unwrap();
+    fn acme() -> Provider {
+        Provider::new("acme").unwrap()
+    }
+
+    /// A world in which acme sent this request, and it was refused.
+    async fn refused(request: &str) -> World {
+        let world = World::default();
+        let (user_id, click_id, source) = (None, None, [192, 0, 2, 1].into());
+        let (request, faults, received_at) = (request.to_owned(), Vec::new(), Timestamp::UNIX_EPOCH);
+        let refusal = Refusal { provider: acme(), request, source, user_id, click_id, faults, received_at };
+        world.keep_refusal(&refusal).await.unwrap();
+        world
+    }
+
+    /// Sends a refused request again. `random` tells operations and receipts apart.
+    async fn resubmit_in(world: &World, request: &str, random: u8) -> Option<PostbackAnswer> {
+        resubmit_by(r#"{"provider":"acme"}"#, world, request, random).await
+    }
+
+    async fn resubmit_by(file: &str, world: &World, request: &str, random: u8) -> Option<PostbackAnswer> {
+        let file: PartnerFile = serde_json::from_str(file).unwrap();
         let partner = Arc::new(Partner::try_from(file).unwrap());
-        let provider = partner.provider().clone();
         let known = KnownPartner { partner, credentials: Credentials::Tokens(Vec::new()) };
         let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: Vec::new() };
         let accept = AcceptPostback::<World> {
-            partners: Cache::new(Held::new(world, [(provider.clone(), known)]), CachePolicy::default()),
+            partners: Cache::new(Held::new(world, [(acme(), known)]), CachePolicy::default()),
             keys: Cache::new(Held::new(world, [((), keys)]), CachePolicy::default()),
             postbacks: world.clone(),
             refusals: world.clone(),
         };
-        let kept = Resubmission { provider: &provider, request, source: [192, 0, 2, 1].into() };
-        let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [0; 8]);
-        let receipt_id = ReceiptId::from_random([1; 16]);
-        resubmit(&accept, world, &kept, (&operation, Timestamp::UNIX_EPOCH), receipt_id).await
+        let kept = Resubmission { provider: &acme(), request, source: [192, 0, 2, 1].into() };
+        let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [random; 8]);
+        let (by, receipt_id) = ((&operation, Timestamp::UNIX_EPOCH), ReceiptId::from_random([random; 16]));
+        resubmit(accept, world, &kept, by, receipt_id).await.map(|answered| answered.answer)
     }
 
     #[tokio::test]
-    async fn a_resubmitted_call_is_recorded_with_its_audit_record() {
-        let world = World::default();
-        let answered = resubmit_in(&world, REQUEST).await.unwrap().unwrap();
-        assert!(matches!(answered.answer, PostbackAnswer::Accepted(_)));
+    async fn a_recorded_postback_a_mark_and_a_record_are_stored_at_once() {
+        let world = refused(REQUEST).await;
+        let Some(PostbackAnswer::Accepted(receipt)) = resubmit_in(&world, REQUEST, 1).await else {
+            panic!("not accepted")
+        };
         let state = world.state();
         assert_eq!((state.postbacks.len(), state.audit.len()), (1, 1));
-        assert_eq!(state.audit[0].action, Action::ResubmitRefusal);
+        assert_eq!(state.audit[0].details["receipt_id"], receipt.receipt_id.to_string());
+        assert_eq!(state.recorded_refusals.values().collect::<Vec<_>>(), [&receipt]);
     }
 
     #[tokio::test]
-    async fn no_call_is_resubmitted_without_its_audit_record() {
-        for call in 0..4 {
+    async fn every_change_has_its_record_wherever_a_resubmission_fails() {
+        for call in 1..4 {
             for trouble in [Trouble::Before, Trouble::After] {
-                let world = World::default();
+                let world = refused(REQUEST).await;
                 world.state().trouble = BTreeMap::from([(call, trouble)]);
-                let _ = resubmit_in(&world, REQUEST).await;
-                let state = world.state();
-                assert!(state.postbacks.len() <= state.audit.len(), "call {call}, {trouble:?}");
+                resubmit_in(&world, REQUEST, 1).await;
+                let check = |state: &crate::memory::State| {
+                    let counts = (state.postbacks.len(), state.recorded_refusals.len());
+                    assert_eq!(counts, (state.audit.len(), state.audit.len()), "call {call}, {trouble:?}");
+                };
+                check(&world.state());
+                // Sent again, it is recorded once.
+                world.state().trouble.clear();
+                let again = resubmit_in(&world, REQUEST, 2).await;
+                assert!(matches!(again, Some(PostbackAnswer::Accepted(_) | PostbackAnswer::Duplicate(_))), "{again:?}");
+                check(&world.state());
+                assert_eq!(world.state().audit.len(), 1);
             }
         }
     }
 
     #[tokio::test]
-    async fn a_call_that_was_not_kept_whole_leaves_no_record() {
+    async fn a_duplicate_marks_its_refusal_once_with_one_record() {
+        let world = refused(REQUEST).await;
+        resubmit_in(&world, REQUEST, 1).await;
+        let other = REQUEST.replace("amount_decimal=1", "amount_decimal=1.0");
+        let kept = refused(&other).await.state().refusals.clone();
+        world.state().refusals.extend(kept);
+        for random in [2, 3] {
+            let Some(PostbackAnswer::Duplicate(_)) = resubmit_in(&world, &other, random).await else {
+                panic!("no duplicate")
+            };
+            let state = world.state();
+            assert_eq!((state.recorded_refusals.len(), state.audit.len(), state.postbacks.len()), (2, 2, 1));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_conflict_is_kept_with_its_record() {
+        let world = refused(REQUEST).await;
+        resubmit_in(&world, REQUEST, 1).await;
+        let other = REQUEST.replace("amount_decimal=1", "amount_decimal=2");
+        for (trouble, kept) in [(Some(Trouble::Before), 0), (None, 1)] {
+            // The third call keeps the conflict, after those that read the partner, the keys and the original.
+            let call = world.state().calls.len() + 3;
+            world.state().trouble = trouble.map(|trouble| (call, trouble)).into_iter().collect();
+            resubmit_in(&world, &other, 2).await;
+            let state = world.state();
+            assert_eq!((state.conflicts.len(), state.audit.len()), (kept, 1 + kept), "{:?}", state.calls);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_step_and_an_adjustment_are_stored_with_their_records() {
+        let file = r#"{"provider":"acme","postback":{"status":{"parameter":"state","rejected":["no"]},
+            "negative_amounts":"reverse","reference":"ref"}}"#;
+        let taken_back = REQUEST.replace("transaction_id=t", "transaction_id=r").replace("decimal=1", "decimal=-1");
+        for request in [format!("{REQUEST}&state=no"), format!("{taken_back}&ref=t")] {
+            let world = refused(REQUEST).await;
+            resubmit_by(file, &world, REQUEST, 1).await;
+            let kept = refused(&request).await.state().refusals.clone();
+            world.state().refusals.extend(kept);
+            for random in [2, 3] {
+                let answer = resubmit_by(file, &world, &request, random).await;
+                assert!(
+                    matches!(answer, Some(PostbackAnswer::Accepted(_) | PostbackAnswer::Duplicate(_))),
+                    "{answer:?}"
+                );
+            }
+            let state = world.state();
+            assert_eq!(state.steps.values().flatten().count() + state.adjustments.values().flatten().count(), 1);
+            assert_eq!((state.audit.len(), state.recorded_refusals.len()), (2, 2), "{request}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_refused_again_or_not_kept_leaves_no_record() {
+        for request in ["user_id=\u{fffd}", "user_id=u"] {
+            let world = refused(request).await;
+            let sent = resubmit_in(&world, request, 1).await;
+            assert!(matches!(sent, None | Some(PostbackAnswer::Malformed(_))), "{sent:?}");
+            assert_eq!(world.state().audit, []);
+        }
+        // A refusal that expired in the meantime is not recorded either.
         let world = World::default();
-        let sent = resubmit_in(&world, "user_id=\u{fffd}").await.unwrap();
-        assert!(sent.is_none() && world.state().audit.is_empty());
+        assert!(matches!(resubmit_in(&world, REQUEST, 1).await, Some(PostbackAnswer::Unavailable(_))));
+        assert!(world.state().postbacks.is_empty() && world.state().audit.is_empty());
     }
 }

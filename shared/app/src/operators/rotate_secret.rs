@@ -39,7 +39,7 @@ impl SecretKind {
     }
 }
 
-/// What is done with the secrets of a partner.
+/// The way in which a partner's secrets are changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rotation {
     /// Makes another one beside the one that is good.
@@ -50,14 +50,14 @@ pub enum Rotation {
     DropOld,
 }
 
-/// Whose secrets are rotated, and how.
+/// The partner whose secrets are rotated, and the way.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     /// The partner.
     pub provider: &'a Provider,
     /// Means the secret of its webhooks, instead of the credential of its postbacks.
     pub webhook: bool,
-    /// What is done.
+    /// The way.
     pub rotation: Rotation,
     /// Random bytes, of which a token or signing secret takes the first 20.
     pub random: [u8; 32],
@@ -92,7 +92,7 @@ pub enum RotateFault {
     /// Two are good, and a third would put out the older, which the partner may be using.
     #[error("{0} has two {words}s that are good already", words = .1.words())]
     Both(Provider, SecretKind),
-    /// One is good, which the partner is using: there is no newer one to replace.
+    /// The partner is using the only one, so there is no newer one to replace.
     #[error("{0} has one {words} only", words = .1.words())]
     One(Provider, SecretKind),
     /// Another operator has changed the partner in the meantime.

@@ -1,11 +1,9 @@
 //! An operator traces a transaction, a click, a user or a delivery: what happened to it, in the order in which it happened.
-//!
-//! Refusals and conflicts are named here and read by whoever shows them, beside what stands of their transactions.
 
 use std::collections::BTreeSet;
 
 use domain::{
-    inbound::{click::Click, conversion::Conversion, correction::Revision},
+    inbound::{click::Click, conversion::Conversion, correction::Revision, parameters::Parameters},
     jiff::Timestamp,
     lookup::{Kind, Place, Subject},
     outbound::{
@@ -14,21 +12,32 @@ use domain::{
         participant::Attribution,
         webhook::WebhookRequest,
     },
-    values::ids::{CampaignName, ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, UserId},
+    partner::Partner,
+    values::{
+        ids::{CampaignName, ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, UserId},
+        parameter_names::Field,
+    },
 };
 use futures_util::{StreamExt, TryStreamExt};
+use thiserror::Error;
 
-use super::progress::{self, CampaignProgress};
+use super::{
+    progress::{self, CampaignProgress},
+    refusals::{self, Refused, UnknownStanding},
+};
 use crate::ports::{
     Catalogues, DeliveryRecords, InboundRecords, KeptAttempt, KnownRecipient, Listings, Participants, Range, Source,
-    StoredDelivery, Unavailable,
+    StoredDelivery, StoredRefusal, Unavailable,
 };
 
+/// Limits a partner's newest refusals, and its newest conflicts, that are searched for one transaction.
+const NEWEST: usize = 1000;
+
 /// The use case, over its ports.
-pub struct Trace<L, I, D, P, C, R> {
+pub struct Trace<L, I, D, P, C, R, N> {
     /// The lookups.
     pub listings: L,
-    /// Recorded postbacks and clicks.
+    /// Recorded postbacks, refusals, conflicts and clicks.
     pub inbound: I,
     /// The deliveries.
     pub deliveries: D,
@@ -38,9 +47,22 @@ pub struct Trace<L, I, D, P, C, R> {
     pub catalogues: C,
     /// The partners as their webhooks need them.
     pub recipients: R,
+    /// The partners as their postbacks need them.
+    pub partners: N,
 }
 
-/// What is traced. Whatever is named is traced together.
+/// Says why there is no trace.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum TraceFault {
+    /// A service failed.
+    #[error(transparent)]
+    Unavailable(#[from] Unavailable),
+    /// The partner of the transaction does not exist.
+    #[error("there is no partner {0}")]
+    NoPartner(Provider),
+}
+
+/// Names things to trace together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
     /// A partner's transaction.
@@ -53,7 +75,7 @@ pub struct Query {
     pub partner_user: Option<(Provider, PartnerUserId)>,
     /// A delivery.
     pub delivery: Option<DeliveryId>,
-    /// How many things of a click id or a user are looked at: the newest.
+    /// Limits the things of a click id or a user that are looked at, the newest.
     pub most: usize,
 }
 
@@ -62,15 +84,15 @@ pub struct Query {
 pub struct Timeline {
     /// The events, the oldest first. Events of one instant stand in the order in which one leads to the other.
     pub events: Vec<Event>,
-    /// The content keys of refusals and conflicts that the lookups lead to.
-    pub refusals: BTreeSet<String>,
+    /// The conflicts' transactions that could not be read.
+    pub unknown_standing: Vec<UnknownStanding>,
     /// The keys of postbacks and corrections that cannot be read.
     pub unreadable: Vec<String>,
     /// How many subjects may have more than the newest things that were looked at.
     pub cut: usize,
 }
 
-/// One thing that happened.
+/// An event.
 #[derive(Debug)]
 pub struct Event {
     /// Says when it happened.
@@ -88,6 +110,8 @@ pub enum EventKind {
     Recorded(Box<Revision>),
     /// It became a conversion, which is owed to GG3. Only GG3 knows if it has arrived.
     Conversion(Box<Conversion>),
+    /// A call was refused, or conflicts with a recorded postback. It is dated by when it last came.
+    Refused(Box<Refused>),
     /// A GG3 user opened a partner's link.
     Opening(Box<Opening>),
     /// A webhook became owed.
@@ -129,7 +153,7 @@ pub enum NoRequest {
     NoCampaign,
     /// The partner's configuration could not be read.
     Unread(Unavailable),
-    /// What is configured cannot be called from this machine, for this reason.
+    /// This machine cannot call the configured URL, for this reason.
     NotCallable(String),
     /// The request cannot be made of the delivery's values.
     Unmade(AttemptFault),
@@ -165,18 +189,20 @@ pub struct Due {
     pub next: NextAttempt,
 }
 
-/// What has been found so far and is still to be read.
+/// Holds the events found so far, and what is still to be read.
 #[derive(Debug, Default)]
 struct Found {
     timeline: Timeline,
     /// The postbacks and corrections that are events already.
     recorded: BTreeSet<(Provider, TransactionId, u32)>,
+    /// The content keys of refusals and conflicts.
+    refusals: BTreeSet<String>,
     clicks: BTreeSet<ClickId>,
     participants: BTreeSet<UserId>,
     deliveries: BTreeSet<DeliveryId>,
 }
 
-impl<L, I, D, P, C, R> Trace<L, I, D, P, C, R>
+impl<L, I, D, P, C, R, N> Trace<L, I, D, P, C, R, N>
 where
     L: Listings,
     I: InboundRecords,
@@ -184,22 +210,24 @@ where
     P: Participants,
     C: Catalogues,
     R: Source<Key = Provider, Value = KnownRecipient>,
+    N: Source<Key = Provider, Value = Partner>,
 {
     /// Reads what happened. What happened in the last seconds may not be found yet.
-    pub async fn run(&self, query: Query, now: Timestamp) -> Result<Timeline, Unavailable> {
+    pub async fn run(&self, query: Query, now: Timestamp) -> Result<Timeline, TraceFault> {
         let mut found = Found::default();
         if let Some((provider, transaction)) = &query.transaction {
             found.revisions(self.inbound.transaction(provider, transaction).await?);
         }
         self.look_up(&query, now, &mut found).await?;
-        found.clicks.extend(query.click);
-        found.participants.extend(query.user);
-        found.deliveries.extend(query.delivery);
+        found.clicks.extend(query.click.clone());
+        found.participants.extend(query.user.clone());
+        found.deliveries.extend(query.delivery.clone());
         self.openings(&mut found).await?;
         self.deliveries(&mut found).await?;
         for click in self.inbound.clicks(&found.clicks).await? {
             found.timeline.add(click.clicked_at, EventKind::Click(click));
         }
+        self.refusals(&query, now, &mut found).await?;
         // Stable: events of one instant stay in the order in which they were found.
         found.timeline.events.sort_by_key(|event| event.at);
         Ok(found.timeline)
@@ -221,11 +249,53 @@ where
         let read = self.inbound.revisions(&of(Kind::Postback).collect()).await?;
         found.revisions(read.revisions);
         found.timeline.unreadable.extend(read.unreadable);
-        found.timeline.refusals.extend(of(Kind::Refusal).map(str::to_owned));
+        found.refusals.extend(of(Kind::Refusal).map(str::to_owned));
         found.clicks.extend(of(Kind::Click).filter_map(|key| ClickId::new(key).ok()));
         found.participants.extend(of(Kind::Opening).filter_map(|key| UserId::new(key).ok()));
         found.deliveries.extend(of(Kind::Delivery).filter_map(|key| DeliveryId::new(key).ok()));
         Ok(())
+    }
+
+    /// Reads the refusals and conflicts that the lookups lead to, and those of the transaction.
+    async fn refusals(&self, query: &Query, now: Timestamp, found: &mut Found) -> Result<(), TraceFault> {
+        let keys = std::mem::take(&mut found.refusals);
+        let mut stored = self.inbound.refusals(&keys.iter().map(String::as_str).collect()).await?;
+        if let Some((provider, transaction)) = &query.transaction {
+            let more = self.refused(provider, transaction, now).await?.into_iter();
+            stored.extend(more.filter(|item| !keys.contains(&item.provider_content)));
+        }
+        stored.retain(|item| !item.has_expired(now));
+        let (refused, unknown) = refusals::beside(&self.inbound, stored).await;
+        found.timeline.unknown_standing = unknown;
+        for refused in refused {
+            found.timeline.add(refused.stored.last_received_at, EventKind::Refused(Box::new(refused)));
+        }
+        Ok(())
+    }
+
+    /// Searches a partner's newest refusals and conflicts for one transaction. Nothing is looked up by transaction, because a
+    /// refused call need not have one.
+    async fn refused(
+        &self,
+        provider: &Provider,
+        transaction: &TransactionId,
+        now: Timestamp,
+    ) -> Result<Vec<StoredRefusal>, TraceFault> {
+        let partner = self.partners.load(provider).await?.ok_or_else(|| TraceFault::NoPartner(provider.clone()))?;
+        let name = partner.rules().names.of(Field::TransactionId);
+        let is_of_it = |item: &StoredRefusal| {
+            let sent = item.request.as_deref().unwrap_or_default();
+            let named = Parameters::split(sent.as_bytes(), b"").raw(name) == Some(transaction.as_str().as_bytes());
+            item.transaction_id.as_ref() == Some(transaction) || named
+        };
+        let mut found = Vec::new();
+        for subject in [Subject::Conflicts(provider.clone()), Subject::Refusals(provider.clone())] {
+            let range = Range { newest_first: true, wanted: NEWEST, ..Range::default() };
+            let places: Vec<Place> = self.listings.list(subject, range, now).take(NEWEST).try_collect().await?;
+            let kept = self.inbound.refusals(&places.iter().map(Place::key).collect()).await?;
+            found.extend(kept.into_iter().filter(is_of_it));
+        }
+        Ok(found)
     }
 
     async fn openings(&self, found: &mut Found) -> Result<(), Unavailable> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{
+    lookup::{Kind, Place},
     outbound::{
         attempt::Attempt,
         delivery::{Delivery, Ending},
@@ -55,6 +56,12 @@ impl Ended {
         let failed = matches!(delivery.ending(), Some(Ending::Exhausted | Ending::Gone));
         delivery.ended_at().filter(|at| failed && (self.from..self.before).contains(at))
     }
+
+    /// Returns the place of this delivery among failures, which orders them by when they failed and then by id.
+    pub fn place_of(&self, delivery: &Delivery) -> Option<Place> {
+        let failed_at = self.failed_at(delivery)?;
+        Some(Place::new(failed_at.timestamp(), Kind::Delivery, delivery.id().as_str()))
+    }
 }
 
 /// A page of failed deliveries.
@@ -76,11 +83,13 @@ pub trait DeliveryRecords: Send + Sync {
     /// Reads a delivery's attempts of older rounds and its late attempts, in the order of their rounds.
     fn older_attempts(&self, id: &DeliveryId) -> impl Future<Output = Result<Vec<KeptAttempt>, Unavailable>> + Send;
 
-    /// Reads the newest of a partner's failed deliveries, at most this many, the newest first. MAY be a moment behind.
+    /// Reads the newest of a partner's failed deliveries, at most this many, in descending order of [`Ended::place_of`], and
+    /// only those below the place `before` if it is given. MAY be a moment behind.
     fn newest_failures(
         &self,
         provider: &Provider,
         ended: Ended,
+        before: Option<&Place>,
         most: usize,
     ) -> impl Future<Output = Result<Vec<StoredDelivery>, Unavailable>> + Send;
 

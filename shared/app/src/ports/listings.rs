@@ -50,4 +50,7 @@ pub trait Listings: Send + Sync {
         range: Range,
         now: Timestamp,
     ) -> impl Stream<Item = Result<Place, Unavailable>> + Send;
+
+    /// Counts a subject's entries in this range, whatever its `after`. May count entries that have expired.
+    fn count(&self, subject: Subject, range: Range) -> impl Future<Output = Result<usize, Unavailable>> + Send;
 }

@@ -10,7 +10,7 @@ use domain::values::{
     parameter_names::{Field, ParameterNames},
 };
 
-/// A list, and the columns of it that mean nothing to us.
+/// A partner's list, with the fields that are compared and the names of unknown columns.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct List {
     pub(super) transactions: BTreeMap<TransactionId, Line>,
@@ -23,9 +23,10 @@ pub(super) fn read(path: &Path, names: &ParameterNames) -> Result<List> {
     parse(file, names).with_context(|| path.display().to_string())
 }
 
-/// Each transaction once, or why the list cannot be compared. A column is known by our name or by the partner's.
+/// Parses a list. Fails if a line has no valid transaction id, or a transaction stands twice. A column is known by our name or
+/// by the partner's.
 pub(super) fn parse(text: impl std::io::Read, names: &ParameterNames) -> Result<List> {
-    // Spaces around a cell are the spreadsheet's: no id begins or ends with one.
+    // No id begins or ends with a space, so spaces around a cell come from the spreadsheet.
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text);
     let header = reader.headers().context("the header cannot be read")?.clone();
     let columns = columns(&header, names)?;
@@ -45,20 +46,20 @@ pub(super) fn parse(text: impl std::io::Read, names: &ParameterNames) -> Result<
         let id = cells.remove(&Field::TransactionId).unwrap_or_default();
         let id = TransactionId::new(id).map_err(|fault| anyhow!("line {line}: the transaction_id {fault}"))?;
         if let Some(Line { line: first, .. }) = all.get(&id) {
-            bail!("line {line}: {id} stands on line {first} already; a transaction may be there once");
+            bail!("line {line}: {id} stands on line {first} already; remove one of the lines");
         }
         all.insert(id, Line { line, cells });
     }
     Ok(List { transactions: all, compared, ignored })
 }
 
-/// What each column means to us, if anything.
+/// Returns the field of each column, or none for an unknown column.
 fn columns(header: &StringRecord, agreed: &ParameterNames) -> Result<Vec<Option<Field>>> {
     // Spreadsheets begin a file with a byte order mark.
     let named = |name: &str| {
         let name = name.trim_start_matches('\u{feff}').trim();
         let ours = Field::ALL.into_iter().find(|field| field.as_str() == name);
-        // What the partner calls one of them comes first: its name for one may be ours for another.
+        // The partner's name comes first, because it may be our name for another field.
         Field::ALL.into_iter().find(|field| agreed.of(*field) == name).or(ours)
     };
     let columns: Vec<Option<Field>> = header.iter().map(named).collect();

@@ -8,7 +8,7 @@ use domain::{
         postback::Postback,
     },
     values::{
-        ids::ReceiptId,
+        ids::{Provider, ReceiptId},
         parameter_names::{Field, ParameterNames},
     },
 };
@@ -58,7 +58,7 @@ fn compared(csv: &str, ours: &[Revision]) -> Comparison {
 }
 
 #[test]
-fn columns_are_found_by_name_in_any_order_and_others_are_passed_over() {
+fn columns_are_found_by_name_in_any_order() {
     let list = parse("\u{feff}note,amount_decimal, transaction_id\n\"a, b\",1.50,t-1\nx,,t-2\n").unwrap();
     assert_eq!(list[&id("t-1")].cells, BTreeMap::from([(Field::AmountDecimal, "1.50".to_owned())]));
     assert_eq!((list[&id("t-2")].line, list[&id("t-2")].cells.len()), (3, 0));
@@ -80,7 +80,7 @@ fn a_list_that_cannot_be_compared_is_refused_with_its_line() {
 }
 
 #[test]
-fn what_only_one_side_has_and_what_differs_is_told_and_nothing_else() {
+fn transactions_of_one_side_and_differing_ones_are_told() {
     let list = "transaction_id,amount_decimal,currency\nsame,100.0,USD\ntheirs,1,USD\ndiffers,90,EUR\n";
     let report = compared(list, &[ours("same", "100.00"), ours("ours", "5"), ours("differs", "100")]);
     assert_eq!((report.same, report.is_clean()), (1, false));
@@ -92,7 +92,7 @@ fn what_only_one_side_has_and_what_differs_is_told_and_nothing_else() {
 }
 
 #[test]
-fn an_empty_cell_is_not_compared_and_an_amount_that_is_none_differs() {
+fn empty_cells_are_not_compared_and_invalid_amounts_differ() {
     assert!(compared("transaction_id,user_id,event_id\nt,,001\n", &[ours("t", "1")]).is_clean());
     for amount in ["\"1,00\"", "1e0", "one"] {
         let report = compared(&format!("transaction_id,amount_decimal\nt,{amount}\n"), &[ours("t", "1")]);
@@ -101,7 +101,7 @@ fn an_empty_cell_is_not_compared_and_an_amount_that_is_none_differs() {
 }
 
 #[test]
-fn a_column_is_known_by_the_partners_name_too_and_one_that_means_nothing_is_named() {
+fn a_column_may_have_the_partners_name() {
     let file: domain::partner::PartnerFile = serde_json::from_str(
         r#"{"provider":"umbrella","parameters":{"click_id":"aff_sub","amount_decimal":"payout"}}"#,
     )

@@ -93,7 +93,7 @@ fn a_total_is_the_sum_of_its_parts_and_nothing_is_free() {
 }
 
 #[test]
-fn the_defaults_are_the_templates_and_the_page_shows_what_they_give() {
+fn the_defaults_are_the_templates_and_the_pages() {
     let template = include_str!("../../../../../template.yaml");
     assert!(template.contains(&format!("MemorySize: {}\n", arguments(&[]).memory_mb)));
     for (mapping, batch) in

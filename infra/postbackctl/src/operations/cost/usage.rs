@@ -1,4 +1,4 @@
-//! What a unit of work uses of each part of AWS, and what that costs. Exact: decimals, no floating point.
+//! The use of each part of AWS by a unit of work, and its cost, in exact decimals.
 
 use std::ops::{Add, Mul};
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 const MILLION: Decimal = dec!(1_000_000);
 
-/// What is used, in what is billed. Fractions are a batch's share.
+/// Counts the billed units of each part of AWS. Fractions are a share of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Usage {
     pub(super) api_requests: Decimal,
@@ -17,12 +17,12 @@ pub(super) struct Usage {
     pub(super) write_units: Decimal,
     pub(super) read_units: Decimal,
     pub(super) queue_requests: Decimal,
-    /// Those of `queue_requests` that concern messages with a group: fairness costs more.
+    /// The part of `queue_requests` that concerns messages with a group, which cost more.
     pub(super) fair_requests: Decimal,
     pub(super) log_bytes: Decimal,
 }
 
-/// Dollars.
+/// Prices in dollars.
 pub(super) struct Prices {
     api_million: Decimal,
     invocation_million: Decimal,
@@ -35,7 +35,7 @@ pub(super) struct Prices {
 }
 
 impl Prices {
-    /// On demand in us-east-1, functions on arm64, before any free tier, tier or discount; November 2026.
+    /// The prices on demand in us-east-1 of November 2026, with functions on arm64, before any free tier, tier or discount.
     pub(super) const US_EAST_1: Self = Self {
         api_million: dec!(1.00),
         invocation_million: dec!(0.20),
@@ -48,7 +48,7 @@ impl Prices {
     };
 }
 
-/// What a million costs, by part, in dollars.
+/// The cost of a million units of work, by part, in dollars.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(super) struct Bill {
     pub(super) api_gateway: Decimal,
@@ -59,9 +59,9 @@ pub(super) struct Bill {
 }
 
 impl Usage {
-    /// What a million of it costs.
+    /// Computes the cost of a million of these.
     pub(super) fn bill(&self, prices: &Prices) -> Bill {
-        // 1 GB-second is 1,024 MB by 1,000 ms; a GB of logs is taken for 10^9 bytes, which errs upwards.
+        // 1 GB-second is 1,024 MB by 1,000 ms; a GB of logs is counted as 10^9 bytes, which overstates the cost.
         let gb_seconds = self.mb_milliseconds * MILLION / dec!(1_024_000);
         Bill {
             api_gateway: self.api_requests * prices.api_million,
@@ -110,7 +110,7 @@ impl Mul<Decimal> for Usage {
 impl Bill {
     pub(super) const PARTS: [&'static str; 5] = ["API Gateway", "Lambda", "DynamoDB", "SQS", "logs"];
 
-    /// In the order of [`Bill::PARTS`].
+    /// Returns the costs in the order of [`Bill::PARTS`].
     pub(super) fn parts(&self) -> [&Decimal; 5] {
         [&self.api_gateway, &self.lambda, &self.dynamodb, &self.sqs, &self.logs]
     }

@@ -5,10 +5,10 @@ use rust_decimal::{Decimal, dec};
 
 use super::{Arguments, messages_for, usage::Usage};
 
-/// How many changes of participants one batch has at most: their items are larger than others.
+/// Limits the changes of participants in one batch, because their items are larger than others.
 const PARTICIPANTS_BATCH: u32 = 20;
 
-/// Each unit of work, and what one of it uses.
+/// Returns each unit of work with its use of AWS.
 pub(super) fn units_of_work(arguments: &Arguments) -> Vec<(&'static str, Usage)> {
     let work = Work(arguments);
     let (duplicate, event) = (work.recorded(arguments.postback_bytes), work.event());
@@ -36,7 +36,7 @@ pub(super) fn units_of_work(arguments: &Arguments) -> Vec<(&'static str, Usage)>
 struct Work<'a>(&'a Arguments);
 
 impl Work<'_> {
-    /// A call of the API that one write answers: a new postback, a duplicate or a refusal.
+    /// Returns the use of a call that one write answers: a new postback, a duplicate or a refusal.
     fn recorded(&self, item_bytes: u32) -> Usage {
         self.api_call(self.0.postback_ms) + writes(item_bytes)
     }
@@ -50,18 +50,18 @@ impl Work<'_> {
         Usage { api_requests: Decimal::ONE, ..Usage::default() } + access_log + self.invocation(billed_ms)
     }
 
-    /// From the stream, whose reads are free to Lambda, to the queue; and off the queue, which is billed to us as well.
+    /// Returns the use of a conversion: from the stream, whose reads are free to Lambda, to the queue, and GG3's reads of it.
     fn conversion(&self) -> Usage {
         let relayed = self.invocation(self.0.relay_batch_ms) * share(self.0.relay_batch);
         relayed + self.queue_batch() * dec!(3)
     }
 
-    /// Sent, received and deleted, ten at a time.
+    /// Returns the use of an event that is sent, received and deleted, ten at a time.
     fn event(&self) -> Usage {
         self.queue_batch() * dec!(3) + self.batch_invocation(self.0.evaluator_batch_ms)
     }
 
-    /// Consistent: a unit for each 4 KB.
+    /// Returns the use of a consistent read: a unit for each 4 KB.
     fn participant_read(&self) -> Usage {
         Usage { read_units: self.0.participant_bytes.div_ceil(4096).max(1).into(), ..Usage::default() }
     }
@@ -70,19 +70,19 @@ impl Work<'_> {
         writes(self.0.participant_bytes)
     }
 
-    /// Put if absent, with its place in the index of what is due, and its message.
+    /// Returns the use of a delivery that is put with its entry in the index, and of its message.
     fn delivery(&self) -> Usage {
         writes(self.0.delivery_bytes) + index_write() + self.fair_message()
     }
 
-    /// Its message taken, claimed, called, recorded.
+    /// Returns the use of an attempt: its message is received, then the attempt is claimed, made and recorded.
     fn attempt(&self) -> Usage {
         let claimed_and_recorded = writes(self.0.delivery_bytes) * dec!(2);
         let line = Usage { log_bytes: self.0.attempt_log_bytes.into(), ..Usage::default() };
         self.fair_batch() * dec!(2) + self.batch_invocation(self.0.sender_batch_ms) + claimed_and_recorded + line
     }
 
-    /// A resend, on an average of a round's: its message, the hops of a wait that one message cannot carry, the attempt.
+    /// Returns the average use of a resend in a round: its message, the hops of a long wait, and the attempt.
     fn resend(&self) -> Usage {
         let waits = (1..=RESENDS).map(|n| messages_for(u32::from(n) * self.0.initial_interval_seconds));
         let messages: u32 = waits.sum();
@@ -91,18 +91,18 @@ impl Work<'_> {
         self.fair_message() + hop * hops + self.attempt()
     }
 
-    /// From the stream, whose reads are free to Lambda, to this many entries of less than a kilobyte.
+    /// Returns the use of a change that becomes this many entries of less than 1 KB. Lambda reads streams for free.
     fn lookups(&self, entries: u32) -> Usage {
         let looked_at = self.invocation(self.0.lookup_batch_ms) * share(self.0.lookup_batch);
         looked_at + index_write() * Decimal::from(entries)
     }
 
-    /// By both of the ids that a partner may know its user by.
+    /// Returns the use of an opening with both of the partner's ids.
     fn opening(&self) -> Usage {
         self.participant_looked_at() + index_write() * dec!(2)
     }
 
-    /// Every change of a participant is looked at, whether it is an opening or not.
+    /// Returns the use of a participant's change, which lookup-writer reads even if it is no opening.
     fn participant_looked_at(&self) -> Usage {
         let batch = self.0.lookup_batch.min(PARTICIPANTS_BATCH);
         self.invocation(self.0.lookup_batch_ms) * share(batch)
@@ -121,7 +121,7 @@ impl Work<'_> {
         self.invocation(billed_ms) * share(self.0.queue_batch)
     }
 
-    /// One message's share of one request for a batch, which is billed for each 64 KB.
+    /// Returns a message's share of a request for a batch, which is billed for each 64 KB.
     fn queue_batch(&self) -> Usage {
         let bytes = self.0.message_bytes.saturating_mul(self.0.queue_batch);
         let billed = Decimal::from(bytes.div_ceil(64 * 1024).max(1));
@@ -133,19 +133,19 @@ impl Work<'_> {
         Usage { fair_requests: batch.queue_requests, ..batch }
     }
 
-    /// A message sent by itself.
+    /// Returns the use of a message that is sent by itself.
     fn fair_message(&self) -> Usage {
         let billed = Decimal::from(self.0.message_bytes.div_ceil(64 * 1024).max(1));
         Usage { queue_requests: billed, fair_requests: billed, ..Usage::default() }
     }
 }
 
-/// Keys alone: one unit.
+/// Returns the units of an entry that has keys alone: one.
 fn index_write() -> Usage {
     Usage { write_units: Decimal::ONE, ..Usage::default() }
 }
 
-/// One unit for each KB.
+/// Returns the units of a write: one for each KB.
 fn writes(item_bytes: u32) -> Usage {
     Usage { write_units: item_bytes.div_ceil(1024).max(1).into(), ..Usage::default() }
 }

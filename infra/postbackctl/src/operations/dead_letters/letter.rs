@@ -1,4 +1,4 @@
-//! A message that was set aside, for people and programs.
+//! A dead letter as it is shown to people and programs.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::terminal::printable;
 
-/// How much of a text is shown, in characters.
+/// Limits the characters of a text that are shown.
 const SHOWN_CHARS: usize = 300;
 
 /// A dead letter as it is shown.

@@ -1,4 +1,4 @@
-//! The dead-letter queues as they are typed.
+//! The names of dead-letter queues as arguments.
 
 use app::ports::DeadLetterQueue;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
@@ -6,9 +6,8 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 /// Reads the name of a dead-letter queue.
 pub(crate) fn parser() -> impl TypedValueParser<Value = DeadLetterQueue> {
     let values = DeadLetterQueue::ALL.map(|queue| PossibleValue::new(queue.name()).help(help(queue)));
-    PossibleValuesParser::new(values).try_map(|name| {
-        DeadLetterQueue::ALL.into_iter().find(|queue| queue.name() == name).ok_or("there is no such queue")
-    })
+    PossibleValuesParser::new(values)
+        .try_map(|name| DeadLetterQueue::ALL.into_iter().find(|queue| queue.name() == name).ok_or("unknown queue"))
 }
 
 fn help(queue: DeadLetterQueue) -> &'static str {
@@ -27,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_dead_letter_queue_of_the_template_is_known_with_its_source() {
+    fn every_dead_letter_queue_of_the_template_is_known() {
         let template = include_str!("../../../../../template.yaml");
         let named = |name: &str| template.contains(&format!("QueueName: !Sub ${{AWS::StackName}}-{name}\n"));
         let known = DeadLetterQueue::ALL.map(DeadLetterQueue::name);

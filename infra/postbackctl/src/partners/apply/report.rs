@@ -1,4 +1,4 @@
-//! What `apply` says: what it would do, and what it did.
+//! The report of `apply`: the changes it would make, and those it made.
 
 use std::process::ExitCode;
 
@@ -20,7 +20,7 @@ use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::output::say;
 
-/// What was done.
+/// The changes that were made.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
     pub(super) partners: Vec<Row>,
@@ -28,7 +28,7 @@ pub(super) struct Report {
     pub(super) publishing: Publication,
 }
 
-/// What was done with one partner.
+/// The change of one partner.
 #[derive(Debug, Serialize)]
 pub(super) struct Row {
     pub(super) provider: String,
@@ -64,13 +64,13 @@ fn publishing<S: Serializer>(outcome: &Publication, serializer: S) -> Result<S::
 }
 
 impl Report {
-    /// Makes the report of what was applied.
+    /// Makes the report of these partners and this publication.
     pub(super) fn of(applied: Vec<AppliedPartner>, publishing: Publication) -> Result<Self> {
         let partners = applied.into_iter().map(Row::of).collect::<Result<_>>()?;
         Ok(Self { partners, publishing })
     }
 
-    /// Tells secrets on standard output, and all else on the other.
+    /// Prints secrets on standard output, and everything else on standard error.
     pub(super) fn tell(&self, json: bool) -> Result<()> {
         let Publication { version, fresh, held, unreadable } = &self.publishing;
         if let (Some(version), true) = (version, fresh) {
@@ -82,7 +82,7 @@ impl Report {
             }
         }
         for (provider, reason) in unreadable {
-            eprintln!("not published: what is stored of {provider} cannot be read: {reason}");
+            eprintln!("not published: the stored item of {provider} cannot be read: {reason}");
         }
         if json {
             say!("{}", serde_json::to_string(self)?)?;
@@ -95,14 +95,14 @@ impl Report {
                 ("webhook secret", &row.webhook_secret),
             ];
             for (what, secret) in made.into_iter().filter_map(|(what, secret)| Some((what, secret.as_ref()?))) {
-                say!("{}: {what} {secret}   (shown this once: hand it to the partner now)", row.provider)?;
+                say!("{}: {what} {secret}   (shown only once; hand it to the partner now)", row.provider)?;
             }
         }
         Ok(())
     }
 
-    /// Failure if anything of the applied partners is not published as it is stored: applying again, with a later date,
-    /// mends that. What others left behind is theirs to mend.
+    /// Returns failure if a campaign of the applied partners is not published as it is stored. Applying again with a later date
+    /// corrects that. Campaigns of other partners do not count.
     pub(super) fn exit_code(&self) -> ExitCode {
         let applied = |provider: &str| self.partners.iter().any(|row| row.provider == provider);
         let mut held = self.publishing.held.iter().map(|held| held.provider.as_str());
@@ -110,7 +110,7 @@ impl Report {
     }
 }
 
-/// Shows what would change.
+/// Shows the changes to come.
 pub(super) fn show(plans: &[Planned]) {
     for Planned { change, item, differences, credential, webhook_secret, .. } in plans {
         let word = match change {
@@ -130,13 +130,13 @@ pub(super) fn show(plans: &[Planned]) {
                 eprintln!("       + a secret to sign its webhooks with");
             }
             for (name, begins) in to_begin(item) {
-                eprintln!("       campaign {name} begins at {begins}: what is done before counts for nothing");
+                eprintln!("       campaign {name} begins at {begins}; events before that do not count");
             }
         }
     }
 }
 
-/// Shows who has no file here: a file that is gone changes nothing, and nobody should think that it did.
+/// Shows the partners without a file, because removing a file changes nothing.
 pub(super) fn show_unfiled(unfiled: &[Provider]) {
     if unfiled.is_empty() {
         return;
@@ -144,12 +144,10 @@ pub(super) fn show_unfiled(unfiled: &[Provider]) {
     for provider in unfiled {
         eprintln!("leave  {provider}, which has no file here");
     }
-    eprintln!(
-        "       no partner is ever deleted: to end one, archive its campaigns, and rotate its credential and tell nobody"
-    );
+    eprintln!("       partners are never deleted; to end one, archive its campaigns and rotate its credential");
 }
 
-/// The campaigns that have not begun yet. What cannot be read is told where it is written.
+/// Returns the campaigns that have not begun yet, or none if the item cannot be read, which writing it reports.
 fn to_begin(item: &StoredPartner) -> Vec<(String, UnixMillis)> {
     let now = UnixMillis::from(Timestamp::now());
     let Ok(partner) = item.partner() else { return Vec::new() };

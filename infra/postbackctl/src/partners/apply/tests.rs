@@ -28,7 +28,7 @@ fn planned(text: &str, standing: Option<&StoredPartner>) -> Planned {
     attempt(text, &Standing { item: standing.cloned(), ..Standing::default() }, 0).unwrap()
 }
 
-/// What stands once this was applied, and published if it was.
+/// Returns the state after this was applied, and published if it was.
 fn applied(planned: &Planned, published: bool) -> Standing {
     let goals = published.then(|| planned.item.partner().unwrap().media_buying().goals());
     Standing { item: Some(planned.item.clone()), secrets: planned.secrets.clone(), goals }
@@ -47,7 +47,7 @@ fn begins(planned: &Planned) -> String {
 }
 
 #[test]
-fn a_new_partner_gets_a_credential_and_the_same_file_again_changes_nothing() {
+fn a_new_partner_gets_a_credential_once() {
     let first = planned("provider: acme", None);
     assert_eq!((first.change, first.item.version), (Change::Created, 1));
     assert!(matches!(first.credential, Some(NewCredential::Token(_))));
@@ -57,7 +57,7 @@ fn a_new_partner_gets_a_credential_and_the_same_file_again_changes_nothing() {
 }
 
 #[test]
-fn a_partner_with_campaigns_gets_a_secret_for_its_webhooks_once_and_keeps_its_others() {
+fn a_partner_with_campaigns_gets_one_webhook_secret() {
     let signing = "provider: acme\npostback: {credential: signature}";
     let first = planned(signing, None);
     assert!(first.webhook_secret.is_none(), "nothing is sent to it");
@@ -89,7 +89,7 @@ fn no_secret_is_part_of_what_is_shown_as_a_difference() {
 }
 
 #[test]
-fn a_campaign_that_starts_on_publishing_is_dated_once_and_the_same_file_is_unchanged() {
+fn a_campaign_that_starts_on_publishing_is_dated_once() {
     let text = with(REGISTRATION);
     let first = attempt(&text, &Standing::default(), 1_000).unwrap();
     assert_eq!(begins(&first), "1970-01-01T00:20:41Z", "a lead and a minute, and the second rounded up");
@@ -119,7 +119,7 @@ fn a_campaign_that_was_stored_and_never_published_is_dated_anew() {
 }
 
 #[test]
-fn what_is_fixed_is_refused_with_every_fault_and_what_is_free_is_not() {
+fn changes_of_fixed_values_are_refused_with_every_fault() {
     let first = attempt(&with(REGISTRATION), &Standing::default(), 0).unwrap();
     let other = with("      goal: {type: ggstrike, clicks: 3}\n      active_from: 2030-01-01T00:00:00Z\n");
     let faults = attempt(&other, &applied(&first, true), 10).unwrap_err();
@@ -135,7 +135,7 @@ fn what_is_fixed_is_refused_with_every_fault_and_what_is_free_is_not() {
 }
 
 #[test]
-fn a_file_that_no_item_can_hold_is_refused_before_anything_is_written() {
+fn a_file_that_no_item_can_hold_is_refused_unwritten() {
     let url = format!("https://a.example/{}", "x".repeat(2_000));
     let campaign = |n: usize| {
         format!(

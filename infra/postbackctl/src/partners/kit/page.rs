@@ -37,13 +37,13 @@ impl Section<'_> {
         Ok(())
     }
 
-    /// What stands before its parts, without the block of code that it begins with.
+    /// Returns the text before its parts, without the block of code at its beginning.
     pub(super) fn intro_after_block(&self) -> &str {
         let intro = self.body.split("\n### ").next().unwrap_or_default();
         intro.split_once("\n\n").map_or(intro, |(_, rest)| rest)
     }
 
-    /// One of its parts, heading and all.
+    /// Returns a part with its heading.
     pub(super) fn part(&self, heading: &str) -> Result<&str> {
         let from = self.body.find(&format!("### {heading}\n")).with_context(|| format!("no part {heading}"))?;
         let part = self.body.get(from..).unwrap_or_default();
@@ -63,7 +63,7 @@ pub(super) fn with_block(text: &str, block: &str) -> String {
     all.collect::<Vec<_>>().join("\n")
 }
 
-/// What a partner calls our parameters.
+/// The partner's names of our parameters.
 pub(super) struct Names<'a>(&'a ParameterNames);
 
 impl<'a> Names<'a> {

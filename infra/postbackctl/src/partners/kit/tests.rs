@@ -8,7 +8,7 @@ fn repository() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))
 }
 
-/// The kit of a partner whose file says this.
+/// Returns the kit of a partner with this file.
 fn kit_of(yaml: &str) -> String {
     let file: PartnerFile = serde_saphyr::from_str(yaml).unwrap();
     let soonest = domain::values::time::UnixMillis::from_millisecond(0);
@@ -68,7 +68,7 @@ fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
 }
 
 #[test]
-fn a_partners_own_names_and_macros_are_in_its_urls_and_nothing_of_ours_is_left_to_replace() {
+fn a_partners_names_and_macros_are_in_its_urls() {
     let umbrella = sample("umbrella");
     let url = "https://api.example/postback/umbrella/{token}?user_id={user_id}&aff_sub={aff_sub}&transaction_id={transaction_id}&currency={currency}&payout={payout}\n";
     assert!(umbrella.contains(url), "{umbrella}");
@@ -98,7 +98,7 @@ fn what_we_answer_keeps_our_names_whatever_a_partner_calls_them() {
 }
 
 #[test]
-fn a_partner_that_signs_gets_a_signed_example_and_one_with_a_token_no_word_of_signing() {
+fn only_a_partner_that_signs_reads_of_signing() {
     let initech = sample("initech");
     assert!(
         initech.contains("PROVIDER=initech SECRET='your secret' bash postback-signed.sh user_id=12345 click_id=67890")
@@ -110,7 +110,7 @@ fn a_partner_that_signs_gets_a_signed_example_and_one_with_a_token_no_word_of_si
 }
 
 #[test]
-fn webhooks_are_told_of_where_there_are_campaigns_with_how_to_verify_them() {
+fn a_partner_with_campaigns_reads_how_to_verify_webhooks() {
     let acme = sample("acme");
     for campaign in ["sign-up", "ten-clicks", "fifty-quests", "three-quests"] {
         assert!(acme.contains(&format!("\n| {campaign} | ")), "{acme}");
@@ -124,7 +124,7 @@ fn webhooks_are_told_of_where_there_are_campaigns_with_how_to_verify_them() {
 }
 
 #[test]
-fn a_derived_transaction_is_neither_in_the_url_nor_in_the_examples_of_it() {
+fn a_derived_transaction_id_is_in_no_url_and_no_example() {
     let globex = sample("globex");
     assert!(globex.contains("&amount_decimal={amount_decimal}&event_id={event_id}\n"), "{globex}");
     assert!(globex.contains("- `transaction_id` may be left out; `event_id` is then required."));

@@ -121,7 +121,7 @@ fn unreadable(fault: &serde_saphyr::Error) -> Unreadable {
     Unreadable { line, message }
 }
 
-/// One value of the file, with the locations of what is inside it.
+/// A value of the file, with the locations of everything inside it.
 enum Node {
     Scalar(Value),
     List(Vec<Spanned<Node>>),

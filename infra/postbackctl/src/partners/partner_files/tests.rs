@@ -73,7 +73,7 @@ fn a_file_is_named_after_its_partner_and_has_no_unknown_key() {
 }
 
 #[test]
-fn every_fault_of_a_files_shape_is_told_at_once_with_what_else_is_wrong() {
+fn every_fault_of_a_file_is_told_at_once() {
     let text = "provider: acme
 name: 2024
 postback:

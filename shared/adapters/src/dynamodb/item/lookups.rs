@@ -1,16 +1,16 @@
 //! Holds the items of `lookups`, and turns items of other tables into the entries that lead to them.
 
 use domain::{
-    inbound::{correction::Revision, refusal::REFUSAL_KEPT_SECONDS},
+    inbound::correction::Revision,
     jiff::Timestamp,
-    lookup::{Kind, LookupEntry, Place, Subject},
+    lookup::{LookupEntry, Place, Subject},
     outbound::participant::Participant,
-    values::ids::{ClickId, TransactionId, UserId},
+    values::ids::TransactionId,
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ClickItem, ORIGINAL, PostbackItem, RefusalItem, RefusalKind,
+    ClickItem, ORIGINAL, PostbackItem,
     media_buying::{DeliveryItem, ParticipantItem},
 };
 
@@ -109,115 +109,5 @@ impl ParticipantItem {
     fn participant(&self) -> Result<Participant, String> {
         // The fault may quote values.
         serde_json::from_str(&self.participant).map_err(|_| "the participant cannot be read".to_owned())
-    }
-}
-
-/// Gives a repeated refusal one entry an hour, not one for each sighting. However often a partner repeats a request,
-/// one partition of the lookups can take the entries.
-const SIGHTINGS_SECONDS: i64 = 60 * 60;
-
-impl RefusalItem {
-    /// Returns the entries for the change from `before`, or none if the change does not affect them.
-    ///
-    /// A refusal's place is the first sighting in the hour in which it was last seen. A conflict's place is its first
-    /// sighting. Its entry lasts while it is open and 30 days longer.
-    pub fn lookups(&self, before: Option<&Self>) -> Vec<LookupEntry> {
-        let (subject, at, expires_at) = match self.kind {
-            RefusalKind::Refusal => {
-                let hour = |item: &Self| item.last_received_at.as_second().div_euclid(SIGHTINGS_SECONDS);
-                if before.is_some_and(|before| hour(before) == hour(self)) {
-                    return Vec::new();
-                }
-                let at = self.last_received_at;
-                // The refusal may be seen again until the hour ends, and is kept for its full time from then.
-                let expires_at = at.as_second().saturating_add(SIGHTINGS_SECONDS + REFUSAL_KEPT_SECONDS);
-                (Subject::Refusals(self.provider.clone()), at, Some(expires_at))
-            }
-            RefusalKind::Conflict => {
-                if before.is_some_and(|before| before.resolved_at() == self.resolved_at()) {
-                    return Vec::new();
-                }
-                let expires_at = self.resolved_at().map(|at| at.as_second().saturating_add(REFUSAL_KEPT_SECONDS));
-                (Subject::Conflicts(self.provider.clone()), self.first_received_at, expires_at)
-            }
-        };
-        let (user_id, click_id) = self.ids();
-        let subjects = [Some(subject), user_id.map(Subject::User), click_id.map(Subject::Click)];
-        let place = Place::new(at, Kind::Refusal, self.provider_content.as_str());
-        LookupEntry::under(subjects.into_iter().flatten(), &place, expires_at)
-    }
-
-    /// Returns the named user and click, as far as they could be read.
-    pub fn ids(&self) -> (Option<UserId>, Option<ClickId>) {
-        match &self.content {
-            Some(content) => (Some(content.user_id.clone()), Some(content.click_id.clone())),
-            None => (self.user_id.clone(), self.click_id.clone()),
-        }
-    }
-
-    fn resolved_at(&self) -> Option<Timestamp> {
-        self.accepted_at.or(self.original_kept_at)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use domain::{
-        inbound::{
-            fault::Fault,
-            refusal::{Conflict, Refusal},
-        },
-        values::ids::Provider,
-    };
-
-    use super::*;
-
-    fn at(second: i64) -> Timestamp {
-        Timestamp::from_second(second).unwrap()
-    }
-
-    fn refusal(seen: i64) -> RefusalItem {
-        RefusalItem::from(&Refusal {
-            provider: Provider::new("acme").unwrap(),
-            request: "user_id=u".into(),
-            source: [127, 0, 0, 1].into(),
-            user_id: Some(UserId::new("u").unwrap()),
-            click_id: None,
-            faults: Vec::<Fault>::new(),
-            received_at: at(seen),
-        })
-    }
-
-    #[test]
-    fn a_repeated_refusal_gets_hourly_entries() {
-        let first = refusal(7_200);
-        let subjects: Vec<String> = first.lookups(None).iter().map(|entry| entry.subject.to_string()).collect();
-        assert_eq!(subjects, ["refusals/acme", "user/u"]);
-        assert_eq!(refusal(10_799).lookups(Some(&first)), []);
-        let next = refusal(10_800).lookups(Some(&first));
-        assert_eq!((next.len(), next[0].place.at()), (2, at(10_800)));
-        // The entry lasts as long as the refusal can be kept for any sighting in that hour.
-        assert!(next[0].expires_at.unwrap() > 14_399 + REFUSAL_KEPT_SECONDS);
-    }
-
-    #[test]
-    fn a_conflict_keeps_its_place_and_expires_after_resolution() {
-        let json = serde_json::json!({"user_id": "u", "click_id": "c", "currency": "USD", "amount_decimal": "1"});
-        let item = RefusalItem::from(&Conflict {
-            provider: Provider::new("acme").unwrap(),
-            transaction_id: TransactionId::new("t").unwrap(),
-            content: serde_json::from_value(json).unwrap(),
-            state: None,
-            differences: Vec::new(),
-            received_at: at(5),
-        });
-        let open = item.lookups(None);
-        assert_eq!((open.len(), open[0].expires_at, open[0].place.at()), (3, None, at(5)));
-        let again = RefusalItem { last_received_at: at(99_999), times: 2, ..item.clone() };
-        assert_eq!(again.lookups(Some(&item)), []);
-        let resolved = RefusalItem { original_kept_at: Some(at(100)), ..again.clone() };
-        let entries = resolved.lookups(Some(&again));
-        assert_eq!((&entries[0].place, entries[0].expires_at), (&open[0].place, Some(100 + REFUSAL_KEPT_SECONDS)));
-        assert_eq!(again.lookups(Some(&resolved))[0], open[0]);
     }
 }

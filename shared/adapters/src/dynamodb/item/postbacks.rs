@@ -103,6 +103,11 @@ impl PostbackItem {
         self.kind == Some(RevisionKind::Adjustment)
     }
 
+    /// Returns the sort key of the later revision that has this number.
+    pub(crate) fn revision_at(place: u32) -> String {
+        format!("{REVISION_PREFIX}{place:06}")
+    }
+
     /// Returns the number among the later revisions of the transaction.
     fn place(&self) -> Result<u32, String> {
         let number = self.revision.strip_prefix(REVISION_PREFIX).or(self.revision.strip_prefix(CORRECTION_PREFIX));
@@ -175,7 +180,7 @@ impl From<&Step> for PostbackItem {
 /// Returns the attributes of a later revision.
 fn later(postback: &Postback, receipt: &Receipt, place: u32) -> PostbackItem {
     let recorded = RecordedPostback { postback: postback.clone(), receipt: receipt.clone(), reversed: None };
-    PostbackItem { revision: format!("{REVISION_PREFIX}{place:06}"), ..PostbackItem::from(&recorded) }
+    PostbackItem { revision: PostbackItem::revision_at(place), ..PostbackItem::from(&recorded) }
 }
 
 impl PostbackItem {

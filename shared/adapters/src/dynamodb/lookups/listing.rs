@@ -24,7 +24,7 @@ const QUERY: &str = "DynamoDB Query lookups";
 
 /// Holds a list that is being read.
 #[derive(Debug)]
-pub struct Listing {
+struct Listing {
     lookups: DynamoLookups,
     subject: Subject,
     range: Range,
@@ -41,34 +41,6 @@ struct Shard {
 }
 
 impl DynamoLookups {
-    /// Returns a list of a subject's entries in this range, without expired ones.
-    pub fn list(&self, subject: Subject, range: Range, now: Timestamp) -> Listing {
-        let (least, greatest) = range.bounds();
-        // DynamoDB refuses reversed bounds, and nothing lies between them anyway.
-        let shard = || Shard { at_end: least > greatest, ..Shard::default() };
-        let shards = (0..SHARDS).map(|_| shard()).collect();
-        Listing { lookups: self.clone(), subject, range, now, shards }
-    }
-
-    /// Counts a subject's entries in this range, including expired ones that are not deleted yet.
-    pub async fn count(&self, subject: Subject, range: Range) -> Result<usize, Unavailable> {
-        let (least, greatest) = range.bounds();
-        if least > greatest {
-            return Ok(0);
-        }
-        let counts = (0..SHARDS).map(|shard| {
-            let query = self.query(&subject, shard, &range).select(Select::Count);
-            async move {
-                let (mut pages, mut count) = (query.into_paginator().send(), 0);
-                while let Some(page) = pages.next().await {
-                    count += usize::try_from(page.map_err(unavailable(QUERY))?.count).unwrap_or_default();
-                }
-                Ok(count)
-            }
-        });
-        join_all(counts).await.into_iter().sum()
-    }
-
     fn query(&self, subject: &Subject, shard: u8, range: &Range) -> QueryFluentBuilder {
         let (least, greatest) = range.bounds();
         self.client
@@ -91,14 +63,37 @@ impl Listings for DynamoLookups {
         range: Range,
         now: Timestamp,
     ) -> impl Stream<Item = Result<Place, Unavailable>> + Send {
-        let listing = DynamoLookups::list(self, subject, range, now);
+        let (least, greatest) = range.bounds();
+        // DynamoDB refuses reversed bounds, and nothing lies between them anyway.
+        let shard = || Shard { at_end: least > greatest, ..Shard::default() };
+        let shards = (0..SHARDS).map(|_| shard()).collect();
+        let listing = Listing { lookups: self.clone(), subject, range, now, shards };
         stream::try_unfold(listing, async |mut listing| Ok(listing.next().await?.map(|place| (place, listing))))
+    }
+
+    /// Counts expired entries that are not deleted yet as well.
+    async fn count(&self, subject: Subject, range: Range) -> Result<usize, Unavailable> {
+        let (least, greatest) = range.bounds();
+        if least > greatest {
+            return Ok(0);
+        }
+        let counts = (0..SHARDS).map(|shard| {
+            let query = self.query(&subject, shard, &range).select(Select::Count);
+            async move {
+                let (mut pages, mut count) = (query.into_paginator().send(), 0);
+                while let Some(page) = pages.next().await {
+                    count += usize::try_from(page.map_err(unavailable(QUERY))?.count).unwrap_or_default();
+                }
+                Ok(count)
+            }
+        });
+        join_all(counts).await.into_iter().sum()
     }
 }
 
 impl Listing {
     /// Returns the next entry's place, or `None` at the end.
-    pub async fn next(&mut self) -> Result<Option<Place>, Unavailable> {
+    async fn next(&mut self) -> Result<Option<Place>, Unavailable> {
         loop {
             self.fill().await?;
             let firsts = self.shards.iter().enumerate().filter_map(|(at, shard)| Some((shard.found.front()?, at)));
@@ -109,16 +104,6 @@ impl Listing {
                 return Ok(place);
             }
         }
-    }
-
-    /// Returns the next `count` places, or fewer at the end.
-    pub async fn take(&mut self, count: usize) -> Result<Vec<Place>, Unavailable> {
-        let mut places = Vec::with_capacity(count.min(1_000));
-        while places.len() < count {
-            let Some(place) = self.next().await? else { break };
-            places.push(place);
-        }
-        Ok(places)
     }
 
     /// Reads more from all shards at once that have no entry left to compare.

@@ -47,20 +47,27 @@ async fn world(deliveries: &[Delivery]) -> World {
     world
 }
 
-async fn listed(world: &World, wanted: &Wanted) -> (Vec<String>, Option<Timestamp>) {
-    let now = at(1_000).timestamp();
-    let listed = list(world, world, &[sender::provider()], wanted, now).await.unwrap();
-    let users = listed.deliveries.iter().map(|stored| stored.delivery.participant().to_string()).collect();
-    (users, listed.more.into_iter().map(|(_, before)| before).next())
+fn page(most: usize) -> Page {
+    Page { most, ..Page::default() }
+}
+
+/// Lists the users of the deliveries that are wanted, page after page.
+async fn pages(world: &World, mut wanted: Wanted) -> Vec<Vec<String>> {
+    let mut pages = Vec::new();
+    loop {
+        let listed = list(world, world, &[sender::provider()], &wanted, at(1_000).timestamp()).await.unwrap();
+        pages.push(listed.deliveries.iter().map(|stored| stored.delivery.participant().to_string()).collect());
+        wanted.page.after = listed.more.into_iter().map(|(_, place)| place).next();
+        if wanted.page.after.is_none() {
+            return pages;
+        }
+    }
 }
 
 #[tokio::test]
 async fn deliveries_are_listed_newest_first_a_page_at_a_time() {
     let world = world(&[delivery("a", 1, None), delivery("b", 2, Some(200)), delivery("c", 3, None)]).await;
-    let first = Wanted { most: 2, ..Wanted::default() };
-    let (users, before) = listed(&world, &first).await;
-    assert_eq!((users, before), (vec!["c".to_owned(), "b".to_owned()], Some(at(2).timestamp())));
-    assert_eq!(listed(&world, &Wanted { before, ..first }).await, (vec!["a".to_owned()], None));
+    assert_eq!(pages(&world, Wanted { page: page(2), ..Wanted::default() }).await, [vec!["c", "b"], vec!["a"]]);
 }
 
 #[tokio::test]
@@ -68,22 +75,31 @@ async fn a_page_of_one_state_holds_no_more_than_was_asked_for() {
     // Of the first two places one is pending, of the next two both are.
     let made = [delivery("a", 1, None), delivery("b", 2, None), delivery("c", 3, Some(200)), delivery("d", 4, None)];
     let world = world(&made).await;
-    let pending = Wanted { status: Some(Status::Pending), most: 2, ..Wanted::default() };
-    let (users, before) = listed(&world, &pending).await;
-    assert_eq!((users, before), (vec!["d".to_owned(), "b".to_owned()], Some(at(2).timestamp())));
-    assert_eq!(listed(&world, &Wanted { before, ..pending }).await, (vec!["a".to_owned()], None));
+    let pending = Wanted { status: Some(Status::Pending), page: page(2), ..Wanted::default() };
+    assert_eq!(pages(&world, pending).await, [vec!["d", "b"], vec!["a"]]);
+}
+
+#[tokio::test]
+async fn deliveries_of_one_instant_are_each_listed_once() {
+    let users = ["a", "b", "c", "d", "e"];
+    for (answered, status) in [(None, None), (Some(410), Some(Status::Gone))] {
+        let world = world(&users.map(|user| delivery(user, 1, answered))).await;
+        let mut listed = pages(&world, Wanted { status, page: page(2), ..Wanted::default() }).await.concat();
+        listed.sort();
+        assert_eq!(listed, users, "{status:?}");
+    }
 }
 
 #[tokio::test]
 async fn failures_are_found_by_when_they_failed() {
     let world = world(&[delivery("a", 1, Some(410)), delivery("b", 2, None), delivery("c", 3, Some(410))]).await;
-    let gone = Wanted { status: Some(Status::Gone), most: 1, ..Wanted::default() };
+    let gone = Wanted { status: Some(Status::Gone), page: page(1), ..Wanted::default() };
+    assert_eq!(pages(&world, gone.clone()).await.concat(), ["c", "a"]);
     // Each failed a second after it was made.
-    let (users, before) = listed(&world, &gone).await;
-    assert_eq!((users, before), (vec!["c".to_owned()], Some(at(4).timestamp())));
-    assert_eq!(listed(&world, &Wanted { before, ..gone.clone() }).await.0, ["a".to_owned()]);
-    let exhausted = Wanted { status: Some(Status::Exhausted), most: 5, ..gone };
-    assert_eq!(listed(&world, &exhausted).await, (vec![], None));
+    let before = Some(at(4).timestamp());
+    assert_eq!(pages(&world, Wanted { before, ..gone.clone() }).await.concat(), ["a"]);
+    let exhausted = Wanted { status: Some(Status::Exhausted), page: page(5), ..gone };
+    assert_eq!(pages(&world, exhausted).await.concat(), [""; 0]);
 }
 
 #[tokio::test]
@@ -95,7 +111,7 @@ async fn overdue_deliveries_are_found_on_every_page_and_counted() {
     let grace = Duration::from_secs(10);
     let found = overdue(&world, None, grace, at(14)).await.unwrap();
     let late: Vec<_> = found.deliveries.iter().map(|delivery| delivery.participant().as_str()).collect();
-    // What was due ten seconds ago and not longer is not overdue yet.
+    // An attempt that was due exactly ten seconds ago is not overdue yet.
     assert_eq!(late, ["a", "b", "c"]);
     assert!(found.unreadable > 0);
     let other = Provider::new("other").unwrap();

@@ -45,7 +45,7 @@ async fn whatever_call_fails_no_letter_is_lost_and_repeating_ends_it() {
             world.state().trouble = BTreeMap::from([(call, trouble)]);
             let _ = redriven(&world, 3).await;
             world.state().trouble.clear();
-            // What is still hidden comes back by itself in time.
+            // Letters that are still hidden come back by themselves in time.
             for (_, hidden) in world.state().dead_letter_queues.get_mut(&QUEUE).unwrap() {
                 *hidden = false;
             }

@@ -3,6 +3,7 @@ use domain::{
         click::{ClickKeys, ClickOrigin},
         conversion::{Receipt, RecordedPostback},
         postback::Postback,
+        refusal::Refusal,
     },
     jiff::Timestamp,
     lookup::LookupEntry,
@@ -23,10 +24,10 @@ use super::*;
 use crate::{
     deliver_webhooks::tests as sender,
     memory::{Held, World},
-    ports::{Clicks, Lookups, Postbacks},
+    ports::{Clicks, Lookups, Postbacks, Refusals},
 };
 
-type UseCase = Trace<World, World, World, World, World, Held<Provider, KnownRecipient>>;
+type UseCase = Trace<World, World, World, World, World, Held<Provider, KnownRecipient>, Held<Provider, Partner>>;
 
 fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase {
     Trace {
@@ -36,6 +37,7 @@ fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase {
         participants: world.clone(),
         catalogues: world.clone(),
         recipients: Held::new(world, known.map(|known| (sender::provider(), known))),
+        partners: Held::new(world, [(sender::provider(), sender::partner(""))]),
     }
 }
 
@@ -91,8 +93,17 @@ async fn inbound() -> World {
     let recorded = RecordedPostback { postback, receipt, reversed: None };
     Postbacks::record(&world, &recorded).await.unwrap();
     put(&world, &LookupEntry::of_revision(&Revision::Original(recorded), "0#acme#t")).await;
-    let refused = domain::lookup::Place::new(at(2), Kind::Refusal, "acme#refused");
-    put(&world, &LookupEntry::under([Subject::User(UserId::new("u").unwrap())], &refused, None)).await;
+    let refusal = Refusal {
+        provider: sender::provider(),
+        request: "user_id=u&transaction_id=t".to_owned(),
+        source: [192, 0, 2, 1].into(),
+        user_id: UserId::new("u").ok(),
+        click_id: None,
+        faults: Vec::new(),
+        received_at: at(2),
+    };
+    world.keep_refusal(&refusal).await.unwrap();
+    put(&world, &StoredRefusal::from(&refusal).lookups(None)).await;
     world
 }
 
@@ -101,6 +112,7 @@ fn kinds(timeline: &Timeline) -> Vec<&'static str> {
         EventKind::Click(_) => "click",
         EventKind::Recorded(_) => "recorded",
         EventKind::Conversion(_) => "conversion",
+        EventKind::Refused(_) => "refused",
         EventKind::Opening(_) => "opening",
         EventKind::Delivery(_) => "delivery",
         EventKind::Attempt(_) => "attempt",
@@ -116,7 +128,7 @@ async fn a_transaction_a_click_and_a_user_lead_to_the_same_events() {
         Query { transaction: Some((sender::provider(), transaction())), ..Query::default() },
         Query { click: Some(click_id()), most: 9, ..Query::default() },
         Query { user: UserId::new("u").ok(), most: 9, ..Query::default() },
-        // What is found in two ways is one event.
+        // An event that is found in two ways stands once.
         Query {
             transaction: Some((sender::provider(), transaction())),
             user: UserId::new("u").ok(),
@@ -124,16 +136,20 @@ async fn a_transaction_a_click_and_a_user_lead_to_the_same_events() {
             ..Query::default()
         },
     ] {
-        let is_of_user = query.user.is_some();
+        // A refused call without a click id is found by its user or its transaction.
+        let expected: &[_] = if query.click.is_some() {
+            &["click", "recorded", "conversion"]
+        } else {
+            &["click", "refused", "recorded", "conversion"]
+        };
         let timeline = use_case(&world, None).run(query, at(10)).await.unwrap();
-        assert_eq!(kinds(&timeline), ["click", "recorded", "conversion"]);
-        assert_eq!(timeline.refusals.len(), usize::from(is_of_user));
+        assert_eq!(kinds(&timeline), expected);
         assert_eq!((timeline.cut, &timeline.unreadable[..]), (0, &[][..]));
     }
 }
 
 #[tokio::test]
-async fn a_trace_says_that_there_may_be_more_and_names_what_is_unreadable() {
+async fn a_trace_tells_what_it_leaves_out_or_cannot_read() {
     let world = inbound().await;
     let lost = domain::lookup::Place::new(at(4), Kind::Postback, "0#acme#lost");
     put(&world, &LookupEntry::under([Subject::User(UserId::new("u").unwrap())], &lost, None)).await;
@@ -170,7 +186,7 @@ async fn outbound() -> (World, Delivery) {
 }
 
 #[tokio::test]
-async fn a_delivery_is_told_with_every_attempt_of_every_round_in_order() {
+async fn a_delivery_is_traced_with_every_attempt_in_order() {
     let (world, delivery) = outbound().await;
     let query = Query { delivery: Some(delivery.id().clone()), ..Query::default() };
     let timeline = use_case(&world, Some(sender::recipient(""))).run(query, at(9_999_999_999)).await.unwrap();
@@ -194,7 +210,7 @@ async fn a_delivery_without_a_request_says_why() {
 }
 
 #[tokio::test]
-async fn a_partners_user_leads_to_the_opening_its_progress_and_its_delivery() {
+async fn a_partners_user_leads_to_opening_progress_and_delivery() {
     let (world, delivery) = outbound().await;
     let opened = serde_json::json!({"partners": {"acme": {"since": sender::start(), "counts_from": sender::start(),
         "baseline": 0, "latest": {"at": sender::start(), "event": "evt-1", "click_id": "c-1", "user_id": "p-9"},
@@ -212,4 +228,12 @@ async fn a_partners_user_leads_to_the_opening_its_progress_and_its_delivery() {
     let EventKind::Opening(opening) = &timeline.events[0].kind else { panic!("{timeline:?}") };
     let owed = opening.campaigns[0].delivery.as_ref().unwrap();
     assert_eq!(&owed.delivery_id, delivery.id());
+}
+
+#[tokio::test]
+async fn a_transaction_of_a_partner_that_does_not_exist_has_no_trace() {
+    let nobody = Provider::new("nobody").unwrap();
+    let query = Query { transaction: Some((nobody.clone(), transaction())), ..Query::default() };
+    let traced = use_case(&World::default(), None).run(query, at(10)).await;
+    assert_eq!(traced.unwrap_err(), TraceFault::NoPartner(nobody));
 }

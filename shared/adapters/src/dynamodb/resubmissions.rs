@@ -1,0 +1,143 @@
+//! Stores what follows when an operator sends a refused call again, each change together with its audit record.
+
+use app::ports::{Added, Postbacks, Recorded, Refusals, Replaced, Resubmissions, Unavailable};
+use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
+use domain::{
+    audit::AuditRecord,
+    inbound::{
+        conversion::{Receipt, RecordedPostback},
+        correction::Step,
+        refusal::{Conflict, ContentKey, KeptConflict},
+        transaction::Adjustment,
+    },
+    values::ids::TransactionId,
+};
+
+use super::{
+    audit::DynamoAudit,
+    item::{ACCEPTED, ACCEPTED_AT, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, RefusalItem},
+    key_of,
+    postbacks::DynamoPostbacks,
+    refusals::{DynamoRefusals, Sighting},
+    text, value,
+    write::{Requires, put, replaced, unmade},
+};
+
+const RECORD: &str = "DynamoDB TransactWriteItems postbacks, refusals, audit";
+const REFUSAL: &str = "DynamoDB TransactWriteItems refusals, audit";
+
+/// Implements [`Resubmissions`] in three tables.
+#[derive(Debug, Clone)]
+pub struct DynamoResubmissions {
+    postbacks: DynamoPostbacks,
+    refusals: DynamoRefusals,
+    audit: DynamoAudit,
+}
+
+impl DynamoResubmissions {
+    /// Takes the postbacks, the refusals, and the audit records that are stored with their changes.
+    pub fn new(postbacks: DynamoPostbacks, refusals: DynamoRefusals, audit: DynamoAudit) -> Self {
+        Self { postbacks, refusals, audit }
+    }
+
+    /// Puts these items, which must be new, and marks the refusal as recorded. Returns true if that was done.
+    async fn put<const N: usize>(
+        &self,
+        items: [PostbackItem; N],
+        (refusal, receipt): (&ContentKey, &Receipt),
+        audit: &AuditRecord,
+    ) -> Result<bool, Unavailable> {
+        let mut writes = vec![self.mark((refusal, "attribute_exists(#key)"), receipt, audit)?];
+        for item in items {
+            let put = put(RECORD, &self.postbacks.table, &item, Requires::Absence(PROVIDER_TRANSACTION))?;
+            writes.push(TransactWriteItem::builder().put(put).build());
+        }
+        self.audit.transact(RECORD, writes, audit).await
+    }
+
+    /// Marks a refusal as recorded, if this condition holds.
+    fn mark(
+        &self,
+        (refusal, condition): (&ContentKey, &str),
+        receipt: &Receipt,
+        audit: &AuditRecord,
+    ) -> Result<TransactWriteItem, Unavailable> {
+        let update = Update::builder()
+            .table_name(&self.refusals.table)
+            .set_key(Some(key_of(PROVIDER_CONTENT, refusal.as_str())))
+            .update_expression("SET #accepted = if_not_exists(#accepted, :receipt), #at = if_not_exists(#at, :at)")
+            .condition_expression(condition)
+            .expression_attribute_names("#key", PROVIDER_CONTENT)
+            .expression_attribute_names("#accepted", ACCEPTED)
+            .expression_attribute_names("#at", ACCEPTED_AT)
+            .expression_attribute_values(":receipt", value(REFUSAL, receipt)?)
+            .expression_attribute_values(":at", text(audit.at));
+        Ok(TransactWriteItem::builder().update(update.build().map_err(unmade(REFUSAL))?).build())
+    }
+}
+
+fn not_kept() -> Unavailable {
+    Unavailable { service: RECORD, reason: "the refusal expired or was being changed".into() }
+}
+
+impl Resubmissions for DynamoResubmissions {
+    async fn record(
+        &self,
+        postback: &RecordedPostback,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> Result<Recorded, Unavailable> {
+        if self.put([PostbackItem::from(postback)], (refusal, &postback.receipt), audit).await? {
+            return Ok(Recorded::Fresh);
+        }
+        let (provider, transaction_id) = (&postback.postback.provider, &postback.receipt.transaction_id);
+        let original = self.postbacks.find(provider, transaction_id).await?;
+        original.map(|original| Recorded::Existing(Box::new(original))).ok_or_else(not_kept)
+    }
+
+    /// Makes a transaction and then, if the place may be taken, a read.
+    async fn add_step(&self, step: &Step, refusal: &ContentKey, audit: &AuditRecord) -> Result<Added, Unavailable> {
+        if self.put([PostbackItem::from(step)], (refusal, &step.receipt), audit).await? {
+            return Ok(Added::Done);
+        }
+        let (provider, transaction_id) = (&step.postback.provider, &step.postback.transaction_id);
+        let taken = self.postbacks.receipt_at(provider, transaction_id, step.place).await?;
+        taken.map(Added::Taken).ok_or_else(not_kept)
+    }
+
+    async fn adjust(
+        &self,
+        reversed: &TransactionId,
+        adjustment: &Adjustment,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
+        let items = [PostbackItem::from(&adjustment.by), PostbackItem::adjustment(reversed, adjustment)];
+        self.put(items, (refusal, &adjustment.by.receipt), audit).await.map(replaced)
+    }
+
+    async fn mark(&self, refusal: &ContentKey, receipt: &Receipt, audit: &AuditRecord) -> Result<(), Unavailable> {
+        let unmarked = "attribute_exists(#key) AND attribute_not_exists(#accepted)";
+        let mark = self.mark((refusal, unmarked), receipt, audit)?;
+        self.audit.transact(REFUSAL, vec![mark], audit).await.map(|_| ())
+    }
+
+    /// Makes a transaction and then a read, because a transaction does not return what it has written.
+    async fn keep_conflict(&self, conflict: &Conflict, audit: &AuditRecord) -> Result<KeptConflict, Unavailable> {
+        let Sighting { key, expression, names, values } = Sighting::of(&RefusalItem::from(conflict))?;
+        let update = Update::builder()
+            .table_name(&self.refusals.table)
+            .set_key(Some(key))
+            .update_expression(expression)
+            .set_expression_attribute_names(Some(names))
+            .set_expression_attribute_values(Some(values))
+            .build()
+            .map_err(unmade(REFUSAL))?;
+        let update = TransactWriteItem::builder().update(update).build();
+        if !self.audit.transact(REFUSAL, vec![update], audit).await? {
+            return Err(Unavailable { service: REFUSAL, reason: "another transaction was writing".into() });
+        }
+        let accepted = self.refusals.find_correction(conflict).await?;
+        Ok(accepted.map_or(KeptConflict::Unresolved, KeptConflict::AcceptedAs))
+    }
+}

@@ -1,0 +1,37 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+use crate::{
+    memory::World,
+    operators::replay_conversions::tests::{acme, at, record},
+};
+
+fn id(text: &str) -> TransactionId {
+    TransactionId::new(text).unwrap()
+}
+
+#[tokio::test]
+async fn the_originals_of_a_time_are_compared_with_a_list() {
+    let world = World::default();
+    for (transaction, second) in [("early", 1), ("ours", 5), ("both", 6)] {
+        record(&world, transaction, second).await;
+    }
+    let now = at(100);
+    let ours = recorded((&world, &world), &acme(), (at(5), at(9)), now).await.unwrap();
+    assert_eq!(ours, [id("both"), id("ours")].into());
+    let line = |line, amount: &str| Line { line, cells: [(Field::AmountDecimal, amount.to_owned())].into() };
+    // A transaction of another time is found all the same.
+    let list =
+        BTreeMap::from([(id("both"), line(2, "1.0")), (id("early"), line(3, "2")), (id("theirs"), line(4, "1"))]);
+    let all: BTreeSet<&TransactionId> = list.keys().chain(&ours).collect();
+    let all: Vec<&TransactionId> = all.into_iter().collect();
+    let compared = AtomicUsize::new(0);
+    let on_compared = |more| {
+        compared.fetch_add(more, Ordering::Relaxed);
+    };
+    let comparison = compare(&world, &acme(), &all, &list, on_compared).await.unwrap();
+    assert_eq!((comparison.same, compared.into_inner()), (1, 4));
+    assert_eq!(comparison.only_theirs, [OnlyTheirs { transaction_id: id("theirs"), line: 4 }]);
+    assert_eq!(comparison.only_ours[0].transaction_id, id("ours"));
+    assert_eq!(comparison.differing[0].transaction_id, id("early"));
+}

@@ -1,0 +1,158 @@
+//! An operator sends GG3 again the conversions that were recorded in a time.
+//!
+//! A replay changes no table, so its audit record is stored before the first conversion is sent. GG3 ignores conversions that
+//! it has, so a replay can be interrupted and repeated.
+
+use std::pin::pin;
+
+use domain::{
+    audit::{Action, Operation, Subject as Audited},
+    inbound::conversion::Conversion,
+    jiff::Timestamp,
+    lookup::{Place, Subject},
+    values::ids::Provider,
+};
+use futures_util::{TryStreamExt, future::join_all};
+
+use super::Pace;
+use crate::ports::{AuditTrail, ConversionQueue, InboundRecords, Listings, Range, Unavailable};
+
+/// Limits the conversions that are read and sent at the same time.
+const AT_ONCE: usize = 100;
+/// Limits the conversions of one request.
+const REQUEST: usize = 10;
+
+/// The use case, over its ports.
+pub struct ReplayConversions<L, I, Q, A> {
+    /// The lookups.
+    pub listings: L,
+    /// The recorded postbacks.
+    pub inbound: I,
+    /// The queue that GG3 reads.
+    pub queue: Q,
+    /// The audit records.
+    pub trail: A,
+}
+
+/// The conversions that a replay sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plan {
+    /// The partners that have any.
+    pub partners: Vec<Provider>,
+    /// How many there are.
+    pub total: usize,
+    /// The first instant that counts.
+    pub from: Timestamp,
+    /// The first instant that no longer counts.
+    pub to: Timestamp,
+}
+
+impl Plan {
+    fn range(&self) -> Range {
+        Range { from: Some(self.from), to: Some(self.to), wanted: 10 * AT_ONCE, ..Range::default() }
+    }
+}
+
+/// The result of a replay.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// How many conversions were sent.
+    pub sent: usize,
+    /// The keys of postbacks and corrections that cannot be read. They hold up none of the others.
+    pub unreadable: Vec<String>,
+    /// Where the replay ended early, if it did.
+    pub stopped: Option<Stopped>,
+    /// The partners of which nothing was sent because it ended early.
+    pub left: Vec<Provider>,
+}
+
+/// Where a replay ended early: all that was recorded before is sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// The partner.
+    pub provider: Provider,
+    /// The instant from which another replay goes on.
+    pub at: Timestamp,
+    /// The service that failed; none if the operator interrupted it.
+    pub fault: Option<Unavailable>,
+}
+
+impl<L: Listings, I: InboundRecords, Q: ConversionQueue, A: AuditTrail> ReplayConversions<L, I, Q, A> {
+    /// Counts the conversions of these partners that were recorded from `from` to before `to`.
+    pub async fn plan(
+        &self,
+        providers: Vec<Provider>,
+        (from, to): (Timestamp, Timestamp),
+    ) -> Result<Plan, Unavailable> {
+        let mut plan = Plan { partners: Vec::new(), total: 0, from, to };
+        for provider in providers {
+            let count = self.listings.count(Subject::Postbacks(provider.clone()), plan.range()).await?;
+            plan.total += count;
+            plan.partners.extend((count > 0).then_some(provider));
+        }
+        Ok(plan)
+    }
+
+    /// Stores the audit record, then sends the conversions of the plan. Fails only if nothing was sent.
+    pub async fn run(
+        &self,
+        plan: &Plan,
+        (operation, now): (&Operation, Timestamp),
+        pace: &mut impl Pace,
+    ) -> Result<Replayed, Unavailable> {
+        let Plan { partners, total, from, to } = plan.clone();
+        let subject = Audited::Conversions { providers: partners.clone(), from, to };
+        let record = operation.record(now, Action::ReplayConversions, subject).with("conversions", total);
+        self.trail.append(&record).await?;
+        let (mut replayed, mut left) = (Replayed::default(), partners.into_iter());
+        while let (Some(provider), None) = (left.next(), &replayed.stopped) {
+            let mut at = from;
+            let done = self.partner(&provider, (plan.range(), now), pace, (&mut replayed, &mut at)).await;
+            replayed.stopped = done.err().map(|fault| Stopped { provider, at, fault });
+            if replayed.stopped.is_some() {
+                break;
+            }
+        }
+        replayed.left = left.collect();
+        Ok(replayed)
+    }
+
+    /// Sends one partner's conversions, and moves `at` to the first of those that are being sent. The error is the fault, or
+    /// none if the operator interrupted.
+    async fn partner(
+        &self,
+        provider: &Provider,
+        (range, now): (Range, Timestamp),
+        pace: &mut impl Pace,
+        (replayed, at): (&mut Replayed, &mut Timestamp),
+    ) -> Result<(), Option<Unavailable>> {
+        let places = self.listings.list(Subject::Postbacks(provider.clone()), range, now);
+        let chunks = places.try_chunks(pace.most_at_once().clamp(1, AT_ONCE)).map_err(|broken| broken.1);
+        let mut chunks = pin!(chunks);
+        while let Some(places) = chunks.try_next().await.map_err(Some)? {
+            *at = places.first().map_or(*at, Place::at);
+            if pace.turn().await.is_break() {
+                return Err(None);
+            }
+            self.send(&places, replayed).await.map_err(Some)?;
+            pace.taken(places.len());
+        }
+        Ok(())
+    }
+
+    async fn send(&self, places: &[Place], replayed: &mut Replayed) -> Result<(), Unavailable> {
+        let found = self.inbound.revisions(&places.iter().map(Place::key).collect()).await?;
+        replayed.unreadable.extend(found.unreadable);
+        let conversions: Vec<Conversion> = found.revisions.into_iter().map(Conversion::from).collect();
+        for answer in
+            join_all(conversions.chunks(REQUEST).map(|some| self.queue.send(some))).await.into_iter().flatten()
+        {
+            answer?;
+        }
+        replayed.sent += conversions.len();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

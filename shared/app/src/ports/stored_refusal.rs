@@ -1,0 +1,275 @@
+//! Refusals and conflicts as they are kept.
+
+use std::net::IpAddr;
+
+use domain::{
+    inbound::{
+        conversion::Receipt,
+        fault::Fault,
+        postback::{Content, Difference},
+        refusal::{Conflict, ContentKey, REFUSAL_KEPT_SECONDS, Refusal},
+        status::State,
+    },
+    jiff::Timestamp,
+    lookup::{Kind, LookupEntry, Place, Subject},
+    values::ids::{ClickId, Provider, TransactionId, UserId},
+};
+use serde::{Deserialize, Serialize};
+
+/// Gives a repeated refusal one entry an hour, not one for each sighting. However often a partner repeats a request,
+/// one partition of the lookups can take the entries.
+const SIGHTINGS_SECONDS: i64 = 60 * 60;
+
+/// Holds one content that was refused or that conflicts, and counts its sightings. Its fields are the attributes of the
+/// table `refusals`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredRefusal {
+    /// Holds the key.
+    pub provider_content: String,
+    /// Holds `refusal` or `conflict`.
+    pub kind: RefusalKind,
+    /// Names the partner.
+    pub provider: Provider,
+    /// Says when the content was first seen.
+    pub first_received_at: Timestamp,
+    /// Says when the content was last seen.
+    pub last_received_at: Timestamp,
+    /// Counts the sightings.
+    pub times: u64,
+    /// Holds the request of a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<String>,
+    /// Holds the caller's address of a refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<IpAddr>,
+    /// Names the user of a refusal, as far as that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<UserId>,
+    /// Identifies the click of a refusal, as far as that can be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub click_id: Option<ClickId>,
+    /// Lists the faults of a refusal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<Fault>,
+    /// Identifies the transaction of a conflict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transaction_id: Option<TransactionId>,
+    /// Holds the content of a conflict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<Content>,
+    /// Holds the state that a conflict said, with a partner that agreed on statuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// Lists the differences of a conflict from what stood.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Difference>,
+    /// Holds a receipt: an accepted conflict's correction, or the postback that followed when a refusal was sent again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Receipt>,
+    /// Says when the conflict was accepted or the refusal recorded. An accepted conflict never expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_at: Option<Timestamp>,
+    /// Says when an operator kept the original of a conflict. Sending the same content again reopens the conflict.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_kept_at: Option<Timestamp>,
+    /// Says when a refusal, or a conflict whose original was kept, expires, in Unix seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
+}
+
+/// Tells refusals from conflicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalKind {
+    /// The call was refused with its faults.
+    Refusal,
+    /// The transaction is recorded with different content.
+    Conflict,
+}
+
+impl StoredRefusal {
+    /// Returns true if it has expired. It may still be stored, because DynamoDB deletes within days.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now.as_second())
+    }
+
+    /// Returns true for a conflict that nobody has resolved.
+    pub fn is_open(&self) -> bool {
+        self.kind == RefusalKind::Conflict && self.accepted.is_none() && self.original_kept_at.is_none()
+    }
+
+    /// Returns the time by which it is listed: when a refusal was last seen, or a conflict first seen.
+    pub fn listed_at(&self) -> Timestamp {
+        match self.kind {
+            RefusalKind::Refusal => self.last_received_at,
+            RefusalKind::Conflict => self.first_received_at,
+        }
+    }
+
+    /// Returns the transaction that a conflict contradicts, and the content that was sent for it.
+    pub fn contradicts(&self) -> Option<((Provider, TransactionId), &Content)> {
+        Some(((self.provider.clone(), self.transaction_id.clone()?), self.content.as_ref()?))
+    }
+}
+
+impl TryFrom<StoredRefusal> for Conflict {
+    type Error = String;
+
+    fn try_from(item: StoredRefusal) -> Result<Self, String> {
+        let transaction_id = item.transaction_id.ok_or("a conflict without transaction_id")?;
+        let content = item.content.ok_or("a conflict without content")?;
+        let (provider, state, received_at) = (item.provider, item.state, item.first_received_at);
+        Ok(Self { provider, transaction_id, content, state, differences: item.differences, received_at })
+    }
+}
+
+impl StoredRefusal {
+    /// Returns the attributes that refusals and conflicts share at their first sighting.
+    fn seen(kind: RefusalKind, provider: &Provider, key: &ContentKey, at: Timestamp) -> Self {
+        Self {
+            provider_content: key.as_str().to_owned(),
+            kind,
+            provider: provider.clone(),
+            first_received_at: at,
+            last_received_at: at,
+            times: 1,
+            request: None,
+            source: None,
+            user_id: None,
+            click_id: None,
+            faults: Vec::new(),
+            transaction_id: None,
+            content: None,
+            state: None,
+            differences: Vec::new(),
+            accepted: None,
+            accepted_at: None,
+            original_kept_at: None,
+            expires_at: None,
+        }
+    }
+}
+
+impl From<&Refusal> for StoredRefusal {
+    fn from(refusal: &Refusal) -> Self {
+        Self {
+            request: Some(refusal.request.clone()),
+            source: Some(refusal.source),
+            user_id: refusal.user_id.clone(),
+            click_id: refusal.click_id.clone(),
+            faults: refusal.faults.clone(),
+            expires_at: Some(refusal.received_at.as_second() + REFUSAL_KEPT_SECONDS),
+            ..Self::seen(RefusalKind::Refusal, &refusal.provider, &refusal.key(), refusal.received_at)
+        }
+    }
+}
+
+impl From<&Conflict> for StoredRefusal {
+    fn from(conflict: &Conflict) -> Self {
+        Self {
+            transaction_id: Some(conflict.transaction_id.clone()),
+            content: Some(conflict.content.clone()),
+            state: conflict.state,
+            differences: conflict.differences.clone(),
+            ..Self::seen(RefusalKind::Conflict, &conflict.provider, &conflict.key(), conflict.received_at)
+        }
+    }
+}
+
+impl StoredRefusal {
+    /// Returns the entries for the change from `before`, or none if the change does not affect them.
+    ///
+    /// A refusal's place is the first sighting in the hour in which it was last seen. A conflict's place is its first
+    /// sighting. Its entry lasts while it is open and 30 days longer.
+    pub fn lookups(&self, before: Option<&Self>) -> Vec<LookupEntry> {
+        let (subject, at, expires_at) = match self.kind {
+            RefusalKind::Refusal => {
+                let hour = |item: &Self| item.last_received_at.as_second().div_euclid(SIGHTINGS_SECONDS);
+                if before.is_some_and(|before| hour(before) == hour(self)) {
+                    return Vec::new();
+                }
+                let at = self.last_received_at;
+                // The refusal may be seen again until the hour ends, and is kept for its full time from then.
+                let expires_at = at.as_second().saturating_add(SIGHTINGS_SECONDS + REFUSAL_KEPT_SECONDS);
+                (Subject::Refusals(self.provider.clone()), at, Some(expires_at))
+            }
+            RefusalKind::Conflict => {
+                if before.is_some_and(|before| before.resolved_at() == self.resolved_at()) {
+                    return Vec::new();
+                }
+                let expires_at = self.resolved_at().map(|at| at.as_second().saturating_add(REFUSAL_KEPT_SECONDS));
+                (Subject::Conflicts(self.provider.clone()), self.first_received_at, expires_at)
+            }
+        };
+        let (user_id, click_id) = self.ids();
+        let subjects = [Some(subject), user_id.map(Subject::User), click_id.map(Subject::Click)];
+        let place = Place::new(at, Kind::Refusal, self.provider_content.as_str());
+        LookupEntry::under(subjects.into_iter().flatten(), &place, expires_at)
+    }
+
+    /// Returns the named user and click, as far as they could be read.
+    pub fn ids(&self) -> (Option<UserId>, Option<ClickId>) {
+        match &self.content {
+            Some(content) => (Some(content.user_id.clone()), Some(content.click_id.clone())),
+            None => (self.user_id.clone(), self.click_id.clone()),
+        }
+    }
+
+    fn resolved_at(&self) -> Option<Timestamp> {
+        self.accepted_at.or(self.original_kept_at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn refusal(seen: i64) -> StoredRefusal {
+        StoredRefusal::from(&Refusal {
+            provider: Provider::new("acme").unwrap(),
+            request: "user_id=u".into(),
+            source: [127, 0, 0, 1].into(),
+            user_id: Some(UserId::new("u").unwrap()),
+            click_id: None,
+            faults: Vec::<Fault>::new(),
+            received_at: at(seen),
+        })
+    }
+
+    #[test]
+    fn a_repeated_refusal_gets_hourly_entries() {
+        let first = refusal(7_200);
+        let subjects: Vec<String> = first.lookups(None).iter().map(|entry| entry.subject.to_string()).collect();
+        assert_eq!(subjects, ["refusals/acme", "user/u"]);
+        assert_eq!(refusal(10_799).lookups(Some(&first)), []);
+        let next = refusal(10_800).lookups(Some(&first));
+        assert_eq!((next.len(), next[0].place.at()), (2, at(10_800)));
+        // The entry lasts as long as the refusal can be kept for any sighting in that hour.
+        assert!(next[0].expires_at.unwrap() > 14_399 + REFUSAL_KEPT_SECONDS);
+    }
+
+    #[test]
+    fn a_conflict_keeps_its_place_and_expires_after_resolution() {
+        let json = serde_json::json!({"user_id": "u", "click_id": "c", "currency": "USD", "amount_decimal": "1"});
+        let item = StoredRefusal::from(&Conflict {
+            provider: Provider::new("acme").unwrap(),
+            transaction_id: TransactionId::new("t").unwrap(),
+            content: serde_json::from_value(json).unwrap(),
+            state: None,
+            differences: Vec::new(),
+            received_at: at(5),
+        });
+        let open = item.lookups(None);
+        assert_eq!((open.len(), open[0].expires_at, open[0].place.at()), (3, None, at(5)));
+        let again = StoredRefusal { last_received_at: at(99_999), times: 2, ..item.clone() };
+        assert_eq!(again.lookups(Some(&item)), []);
+        let resolved = StoredRefusal { original_kept_at: Some(at(100)), ..again.clone() };
+        let entries = resolved.lookups(Some(&again));
+        assert_eq!((&entries[0].place, entries[0].expires_at), (&open[0].place, Some(100 + REFUSAL_KEPT_SECONDS)));
+        assert_eq!(again.lookups(Some(&resolved))[0], open[0]);
+    }
+}
