@@ -105,16 +105,16 @@ async fn a_first_step_costs_two_writes_and_other_calls_a_read() {
     let rig = Rig::warm().await;
     assert_eq!(rig.call_partner("hooli", &sample(&fresh("t"))).await.0, 200);
     rig.proxy.take_calls();
-    let query = sample(&fresh("t"));
+    let transaction = fresh("t");
+    let query = sample(&transaction);
     let said = |state: &str| format!("{query}&state={state}");
-    let taken_back = sample(&fresh("r")).replace("100.00", "-40");
-    let named = format!("{taken_back}&original_id={}", query.split("transaction_id=").nth(1).unwrap());
+    let taken_back = format!("{}&original_id={transaction}", sample(&fresh("r")).replace("100.00", "-40"));
     for (query, status, calls) in [
         (said("pending"), 200, &["PutItem"][..]),
         (said("pending"), 200, &["PutItem", "Query"]),
         (said("approved"), 200, &["PutItem", "PutItem"]),
         (said("pending"), 200, &["PutItem", "Query"]),
-        (named.clone(), 200, &["Query", "TransactWriteItems"]),
+        (taken_back, 200, &["Query", "TransactWriteItems"]),
         (said("rejected"), 409, &["PutItem", "PutItem", "Query", "UpdateItem"]),
         (said("approved").replace("USD", "EUR"), 409, &["PutItem", "Query", "UpdateItem"]),
         (said("nonsense"), 400, &["UpdateItem"]),

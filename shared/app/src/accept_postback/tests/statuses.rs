@@ -61,7 +61,7 @@ async fn a_reversal_is_a_step_and_never_lost() {
 }
 
 #[tokio::test]
-async fn a_first_step_costs_two_writes_and_anything_else_at_most_one_read() {
+async fn a_first_step_costs_two_writes_and_other_calls_one_read() {
     let rig = rig();
     rig.get(&said("pending")).await;
     rig.calls();
