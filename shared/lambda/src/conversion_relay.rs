@@ -197,6 +197,21 @@ mod tests {
     }
 
     #[test]
+    fn an_adjustment_beside_a_transaction_becomes_no_conversion() {
+        let text = |value: &str| serde_json::json!({"S": value});
+        let image = serde_json::json!({
+            "provider_transaction": text("acme#t1"), "revision": text("revision-000001"), "kind": text("adjustment"),
+            "adjusted_by": text("t2"), "receipt_id": text("r2"), "received_at": text("2026-11-23T12:00:00Z"),
+            "click": text("foreign"), "user_id": text("u"), "click_id": text("c"), "currency": text("USD"),
+            "amount_decimal": text("-1.50"),
+        });
+        let record = serde_json::json!({
+            "eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": image},
+        });
+        assert!(first(&serde_json::json!({ "Records": [record] }).to_string()).is_none());
+    }
+
+    #[test]
     fn a_batch_writes_one_line_with_receipts_and_counts() {
         let relayed = Relayed { sent: 2, ..Relayed::default() };
         let (good, receipts) = (line(|| log("r1 r2", &relayed)), "r1 r2");

@@ -172,7 +172,7 @@ fn log(request_id: &str, answered: &HandledCall) {
             line("conflict", conflict.transaction_id.as_str(), stands.receipt_id.as_str(), stands.state);
         }
         PostbackAnswer::Malformed(faults) => {
-            let is_status = |fault: &Fault| fault.code == FaultCode::StatusNotAgreed;
+            let is_status = |fault: &Fault| matches!(fault.code, FaultCode::StatusNotAgreed | FaultCode::UnknownStatus);
             let statuses_not_agreed = postbacks.filter(|_| faults.iter().any(is_status));
             let (outcome, faults) = ("malformed", codes(faults));
             info!(request_id, provider, outcome, faults, dry_run, postbacks, statuses_not_agreed, "postback");

@@ -152,34 +152,37 @@ const STANDS: [&str; 6] = ["status", "state", "conversion_status", "cnv_status",
 const DOES_NOT_STAND: [&str; 7] =
     ["is_chargeback", "chargeback", "is_rejected", "reversal", "refund", "test", "is_test"];
 
+/// Lists the names by which senders say beside a negative amount that it reverses a conversion.
+const REVERSES: [&str; 4] = ["is_chargeback", "chargeback", "reversal", "refund"];
+
 /// Returns true if senders use a parameter of this name for a status.
 pub fn is_status_name(name: &str) -> bool {
-    let name = canonical(name);
-    STANDS.contains(&name.as_str()) || DOES_NOT_STAND.contains(&name.as_str())
+    is_among(name, &STANDS) || is_among(name, &DOES_NOT_STAND)
 }
 
 /// Returns true if a parameter with the name of a status unmistakably says that the conversion stands. A bare number in
 /// `status` or `state` does not: with some senders 1 means pending.
 pub fn says_it_stands(name: &str, value: &str) -> bool {
-    let (name, value) = (canonical(name), value.to_lowercase());
-    let words: &[&str] = match name.as_str() {
-        "approve" | "approved" if ["1", "true", "yes"].contains(&value.as_str()) => return true,
-        name if STANDS.contains(&name) => {
-            &["", "approved", "accepted", "confirmed", "complete", "completed", "success", "paid", "sale"]
-        }
-        _ => &["", "0", "false", "no"],
+    if is_among(name, &["approve", "approved"]) && is_among(value, &["1", "true", "yes"]) {
+        return true;
+    }
+    let words: &[&str] = if is_among(name, &STANDS) {
+        &["", "approved", "accepted", "confirmed", "complete", "completed", "success", "paid", "sale"]
+    } else {
+        &["", "0", "false", "no"]
     };
-    words.contains(&value.as_str())
+    is_among(value, words)
 }
 
 /// Returns true if a parameter says that a call reverses a conversion, as some senders do beside a negative amount.
 pub fn says_it_reverses(name: &str, value: &str) -> bool {
-    ["is_chargeback", "chargeback", "reversal", "refund"].contains(&canonical(name).as_str())
-        && ["1", "true", "yes"].contains(&value.to_lowercase().as_str())
+    is_among(name, &REVERSES) && is_among(value, &["1", "true", "yes"])
 }
 
-fn canonical(name: &str) -> String {
-    name.to_lowercase().replace('-', "_")
+/// Compares without case, and takes `-` for `_`. It allocates nothing, because it looks at every parameter of every call.
+fn is_among(text: &str, known: &[&str]) -> bool {
+    let canonical = |byte: u8| if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
+    known.iter().any(|known| text.len() == known.len() && text.bytes().map(canonical).eq(known.bytes()))
 }
 
 #[cfg(test)]

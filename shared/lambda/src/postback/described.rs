@@ -105,7 +105,8 @@ fn counted_outcome(answered: &HandledCall) -> Option<String> {
     let line = line(|| log("request", answered));
     let outcome = line["outcome"].as_str().unwrap();
     let (all, partners) = ("postbacks by outcome", "postbacks by outcome, provider");
-    let not_agreed = line["faults"].as_str().is_some_and(|faults| faults.contains("status_not_agreed"));
+    let faults = line["faults"].as_str().unwrap_or_default();
+    let not_agreed = ["status_not_agreed", "unknown_status"].into_iter().any(|code| faults.contains(code));
     let expected: &[&str] = match outcome {
         _ if answered.dry_run => &[],
         "malformed" if not_agreed => &[all, "statuses_not_agreed by outcome, provider"],
