@@ -8,7 +8,7 @@ LINT_VENV = .venv/lint/bin
 CARGO_DENY_VERSION = 0.20.2
 CARGO_FUZZ_VERSION = 0.13.2
 CARGO_FUZZ = target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
-FUZZ_TARGETS = parameters postback event partner webhook address retry_after gateway
+FUZZ_TARGETS = parameters postback cost event partner webhook address retry_after gateway
 SECONDS ?= 30
 CARGO_DENY = target/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
@@ -25,7 +25,7 @@ help:
 	@echo 'make prove        check every order of steps and every crash within bounds; a minute or two, needs no stack'
 	@echo 'make soak         check the same within wider bounds'
 	@echo 'make explore      walk through the states of the protocol in a browser'
-	@echo 'make fuzz         look for bytes that break a parser'"'"'s law, SECONDS=30 for each; needs a C++ compiler'
+	@echo 'make fuzz         look for bytes that break a law or cost too much, SECONDS=30 for each; needs a C++ compiler'
 	@echo 'make chaos SEED=1 run the functions under kill -9 for minutes and check the results; ARGS= changes the amount'
 	@echo 'make simulate     compute a day with 10,000 partners, one of them down: tests/simulation/SIMULATION.md'
 	@echo 'make smoke URL=…  check a deployment from outside; PROVIDER=, TOKEN= and CLICK_URL= check more'
@@ -50,11 +50,12 @@ prove soak explore:
 	cargo run --locked --quiet --profile prove -p proof -- $@
 
 # Runs without a sanitizer, which would need a nightly compiler; there is no unsafe code to sanitize. New finds go to
-# target first, not into the corpus that is kept.
+# target first, not into the corpus that is kept. The target `cost` counts loads from memory, so it is built by itself.
 fuzz: $(CARGO_FUZZ)
 	@for target in $(FUZZ_TARGETS); do \
 	    mkdir -p tests/fuzz/target/corpus/$$target && echo "== $$target" && \
-	    $(CARGO_FUZZ) run --fuzz-dir tests/fuzz --sanitizer none $$target tests/fuzz/target/corpus/$$target \
+	    case $$target in cost) loads=-Cllvm-args=-sanitizer-coverage-trace-loads;; *) loads=;; esac && \
+	    RUSTFLAGS="$(RUSTFLAGS) $$loads" $(CARGO_FUZZ) run --fuzz-dir tests/fuzz --sanitizer none $$target tests/fuzz/target/corpus/$$target \
 	        tests/fuzz/corpus/$$target -- -max_total_time=$(SECONDS) -max_len=2048 -print_final_stats=1 -verbosity=1 || exit 1; \
 	done
 

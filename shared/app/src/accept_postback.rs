@@ -12,15 +12,17 @@ use domain::{
     inbound::{
         conversion::{Receipt, RecordedPostback},
         credential::Credentials,
-        fault::{Fault, FaultCode},
+        fault::{self, Fault, FaultCode},
         parameters::Parameters,
         postback::{Content, DRY_RUN, Difference, ParsedPostback},
-        refusal::{ContentKey, Refusal},
+        refusal::{ContentKey, KeptRequest, Refusal},
     },
     jiff::Timestamp,
     partner::Partner,
     values::ids::{Provider, ReceiptId, TransactionId},
 };
+
+use tracing::warn;
 
 use crate::{
     cache::Cache,
@@ -78,6 +80,8 @@ pub struct Contradiction {
     pub differences: Vec<(String, Difference)>,
     /// The content of the postback that conflicts.
     pub sent: Content,
+    /// False if what was sent could not be kept for an operator.
+    pub is_kept: bool,
 }
 
 /// A kept refusal that an operator sends again.
@@ -86,7 +90,7 @@ pub struct Resubmission<'a> {
     /// The partner, whose credential was checked when the call was first made.
     pub provider: &'a Provider,
     /// The request as the refusal keeps it.
-    pub request: &'a str,
+    pub request: &'a KeptRequest,
     /// The address from which the call was first made.
     pub source: IpAddr,
 }
@@ -128,7 +132,7 @@ impl<P: Ports> AcceptPostback<P> {
             let mut faults = sent.name_faults();
             faults.extend(provider_fault(&sent));
             if !faults.is_empty() {
-                return nobody(PostbackAnswer::Malformed(faults));
+                return nobody(PostbackAnswer::Malformed(fault::bounded(faults)));
             }
         }
         let known = match self.admit(call, &sent, now).await {
@@ -150,11 +154,11 @@ impl<P: Ports> AcceptPostback<P> {
         now: Timestamp,
         receipt_id: ReceiptId,
     ) -> Option<HandledCall> {
-        if !Refusal::is_kept_whole(kept.request) {
+        if !kept.request.is_whole() {
             return None;
         }
         let nobody = |answer| HandledCall { answer, provider: None, dry_run: false };
-        let sent = Parameters::split(kept.request.as_bytes(), b"");
+        let sent = Parameters::split(kept.request.text.as_bytes(), b"");
         Some(match self.partners.get(kept.provider, now).await {
             Ok(Some(known)) => {
                 let (partner, sent, source) = (&known.partner, &sent, kept.source);
@@ -172,7 +176,7 @@ impl<P: Ports> AcceptPostback<P> {
         if let (PostbackAnswer::Accepted(receipt) | PostbackAnswer::Duplicate(receipt), false) =
             (&answered.answer, answered.dry_run)
         {
-            let key = ContentKey::of_refusal(kept.provider, kept.request);
+            let key = ContentKey::of_refusal(kept.provider, &kept.request.text);
             if let Err(unavailable) = self.refusals.mark_recorded(&key, receipt, now).await {
                 answered.answer = PostbackAnswer::Unavailable(unavailable);
             }
@@ -212,7 +216,7 @@ impl<P: Ports> AcceptPostback<P> {
                 format!("a call from one of the addresses agreed; this one came from {}", call.source),
                 "call from an agreed address, or ask us to add this one",
             );
-            self.keep_refusal(call, vec![fault.clone()]).await?;
+            self.keep_refusal(call, vec![fault.clone()]).await;
             return Ok(PostbackAnswer::Forbidden(fault));
         }
         let Some(keys) = self.keys.get(&(), call.now).await? else {
@@ -222,7 +226,7 @@ impl<P: Ports> AcceptPostback<P> {
         match ParsedPostback::parse(call.sent, provider, call.partner.rules(), &keys.click) {
             Ok(parsed) => self.record(call, parsed).await,
             Err(faults) => {
-                self.keep_refusal(call, faults.clone()).await?;
+                self.keep_refusal(call, faults.clone()).await;
                 let is_ignored = faults.iter().any(|fault| fault.code == FaultCode::StatusIgnored);
                 Ok(if is_ignored { PostbackAnswer::Ignored } else { PostbackAnswer::Malformed(faults) })
             }
@@ -245,7 +249,7 @@ impl<P: Ports> AcceptPostback<P> {
         };
         let ours = RecordedPostback { postback, receipt, reversed: None };
         if ours.postback.content.amount_decimal.is_negative() {
-            return self.record_negative(call, ours).await;
+            return Box::pin(self.record_negative(call, ours)).await;
         }
         self.record_original(call, ours).await
     }
@@ -268,18 +272,34 @@ impl<P: Ports> AcceptPostback<P> {
             Recorded::Existing(original) if original.receipt.receipt_id == ours.receipt.receipt_id => {
                 Ok(PostbackAnswer::Accepted(original.receipt))
             }
-            Recorded::Existing(original) => self.settle_known(call, ours, *original).await,
+            // Boxed, so that a new postback does not carry the space for the rest of a transaction's life.
+            Recorded::Existing(original) => Box::pin(self.settle_known(call, ours, *original)).await,
         }
     }
 
-    async fn keep_refusal(&self, call: &AuthenticatedCall<'_>, faults: Vec<Fault>) -> Result<(), Unavailable> {
+    /// Keeps a refusal if that is possible. The answer does not depend on it, because the call is wrong in any case.
+    async fn keep_refusal(&self, call: &AuthenticatedCall<'_>, faults: Vec<Fault>) {
         if call.is_dry_run() || call.is_resubmitted {
-            return Ok(());
+            return;
         }
         let partner = (call.partner.provider(), call.partner.rules());
         let refusal = Refusal::of(partner, call.sent, call.source, faults, call.now);
-        self.refusals.keep_refusal(&refusal).await
+        if let Err(unavailable) = self.refusals.keep_refusal(&refusal).await {
+            report_unkept(call, &unavailable);
+        }
     }
+}
+
+/// Reports a refusal or a conflict that operators will not find among the kept ones. An alarm counts these lines.
+fn report_unkept(call: &AuthenticatedCall<'_>, Unavailable { service, reason }: &Unavailable) {
+    let provider = call.partner.provider().as_str();
+    warn!(
+        refusals_unkept = 1,
+        provider,
+        service,
+        reason = &**reason,
+        "a refused call was answered but could not be kept"
+    );
 }
 
 /// A call with a good credential.

@@ -1,4 +1,5 @@
-//! Caches configuration in memory, bounded in number and age. A stale value may be used while its source is down.
+//! Caches configuration in memory, bounded in number and age. A stale value is used for a limited time while its source
+//! is down.
 
 use std::{
     num::NonZeroUsize,
@@ -22,17 +23,9 @@ pub struct CachePolicy {
     pub retry_after: SignedDuration,
     /// How many values are held, and how many absent keys.
     pub capacity: NonZeroUsize,
-    /// Says if a stale value is used while the source is down.
-    pub stale: Stale,
-}
-
-/// The use of a stale value while its source is down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stale {
-    /// The value is used, however old it is. An old agreement is better than none.
-    Used,
-    /// The value is not used, because it may permit something that was forbidden meanwhile.
-    Refused,
+    /// How long after it was read a stale value may be used while the source is down. The value may permit something that
+    /// was forbidden meanwhile, such as a credential that an operator has dropped. Zero refuses every stale value.
+    pub stale_for: SignedDuration,
 }
 
 impl Default for CachePolicy {
@@ -42,7 +35,7 @@ impl Default for CachePolicy {
             unknown_fresh: SignedDuration::from_secs(10),
             retry_after: SignedDuration::from_secs(5),
             capacity: NonZeroUsize::new(1024).unwrap_or(NonZeroUsize::MIN),
-            stale: Stale::Used,
+            stale_for: SignedDuration::from_mins(15),
         }
     }
 }
@@ -60,6 +53,8 @@ pub struct Cache<S: Source> {
 #[derive(Debug)]
 struct CachedValue<V> {
     value: Arc<V>,
+    /// The instant at which the value was read.
+    read_at: Timestamp,
     /// The instant from which the source is read again.
     good_until: Timestamp,
 }
@@ -75,42 +70,47 @@ impl<S: Source> Cache<S> {
     /// be used instead.
     pub async fn get(&self, key: &S::Key, now: Timestamp) -> Result<Option<Arc<S::Value>>, Unavailable> {
         let held = self.held(key);
-        if let Some((value, good_until)) = &held
-            && now < *good_until
+        if let Some(entry) = &held
+            && now < entry.good_until
         {
-            return Ok(Some(Arc::clone(value)));
+            return Ok(Some(Arc::clone(&entry.value)));
         }
         if held.is_none() && self.is_known_absent(key, now) {
             return Ok(None);
         }
         match (self.source.load(key).await, held) {
-            (Ok(Some(value)), _) => Ok(Some(self.hold(key, Arc::new(value), now + self.policy.fresh))),
+            (Ok(Some(value)), _) => {
+                let entry = CachedValue { value: Arc::new(value), read_at: now, good_until: now + self.policy.fresh };
+                Ok(Some(self.hold(key, entry)))
+            }
             (Ok(None), _) => {
                 lock(&self.known).pop(key);
                 lock(&self.unknown).put(key.clone(), now + self.policy.unknown_fresh);
                 Ok(None)
             }
             // The stale value is held for a while, because a read at each call would make each call slow.
-            (Err(unavailable), Some((value, _))) if self.policy.stale == Stale::Used => {
-                let words = "configuration cannot be read; the value in memory is used, however old";
+            (Err(unavailable), Some(entry)) if now < entry.read_at + self.policy.stale_for => {
+                let words = "configuration cannot be read; the value in memory is used for a limited time";
                 warn!(configuration_stale = 1, reason = %unavailable, "{words}");
-                Ok(Some(self.hold(key, value, now + self.policy.retry_after)))
+                let good_until = (now + self.policy.retry_after).min(entry.read_at + self.policy.stale_for);
+                Ok(Some(self.hold(key, CachedValue { good_until, ..entry })))
             }
             (Err(unavailable), _) => Err(unavailable),
         }
     }
 
-    fn held(&self, key: &S::Key) -> Option<(Arc<S::Value>, Timestamp)> {
-        lock(&self.known).get(key).map(|entry| (Arc::clone(&entry.value), entry.good_until))
+    fn held(&self, key: &S::Key) -> Option<CachedValue<S::Value>> {
+        lock(&self.known).get(key).map(|entry| CachedValue { value: Arc::clone(&entry.value), ..*entry })
     }
 
     fn is_known_absent(&self, key: &S::Key, now: Timestamp) -> bool {
         lock(&self.unknown).get(key).is_some_and(|good_until| now < *good_until)
     }
 
-    fn hold(&self, key: &S::Key, value: Arc<S::Value>, good_until: Timestamp) -> Arc<S::Value> {
+    fn hold(&self, key: &S::Key, entry: CachedValue<S::Value>) -> Arc<S::Value> {
+        let value = Arc::clone(&entry.value);
         lock(&self.unknown).pop(key);
-        lock(&self.known).put(key.clone(), CachedValue { value: Arc::clone(&value), good_until });
+        lock(&self.known).put(key.clone(), entry);
         value
     }
 }
@@ -152,12 +152,12 @@ mod tests {
 
     impl Rig {
         fn new(answer: Result<Option<u32>, Unavailable>) -> Self {
-            Self::with(answer, Stale::Used)
+            Self::with(answer, CachePolicy::default().stale_for)
         }
 
-        fn with(answer: Result<Option<u32>, Unavailable>, stale: Stale) -> Self {
+        fn with(answer: Result<Option<u32>, Unavailable>, stale_for: SignedDuration) -> Self {
             let fake = Arc::new(Fake { answer: Mutex::new(answer), asked: AtomicUsize::new(0) });
-            let policy = CachePolicy { capacity: NonZeroUsize::new(2).unwrap(), stale, ..CachePolicy::default() };
+            let policy = CachePolicy { capacity: NonZeroUsize::new(2).unwrap(), stale_for, ..CachePolicy::default() };
             Self { cache: Cache::new(Arc::clone(&fake), policy), fake }
         }
 
@@ -191,7 +191,7 @@ mod tests {
         let rig = Rig::new(Ok(Some(1)));
         assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
         rig.set(Err(down()));
-        for second in 1000..1010 {
+        for second in 600..610 {
             assert_eq!(rig.get(0, second).await, Ok(Some(1)));
         }
         assert_eq!(rig.asked(), 1 + 2);
@@ -199,8 +199,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_stale_value_is_refused_once_its_time_is_over() {
+        let rig = Rig::with(Ok(Some(1)), SignedDuration::from_mins(2));
+        assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
+        rig.set(Err(down()));
+        for second in [59, 60, 118, 119] {
+            assert_eq!(rig.get(0, second).await, Ok(Some(1)), "{second}");
+        }
+        // A use does not make a stale value younger, nor does the pause between two reads.
+        for second in [120, 121, 3600] {
+            assert_eq!(rig.get(0, second).await, Err(down()), "{second}");
+        }
+        rig.set(Ok(Some(2)));
+        assert_eq!(rig.get(0, 3601).await, Ok(Some(2)));
+    }
+
+    #[tokio::test]
     async fn a_cache_that_refuses_stale_values_uses_none_after_a_minute() {
-        let rig = Rig::with(Ok(Some(1)), Stale::Refused);
+        let rig = Rig::with(Ok(Some(1)), SignedDuration::ZERO);
         assert_eq!(rig.get(0, 0).await, Ok(Some(1)));
         rig.set(Err(down()));
         assert_eq!(rig.get(0, 59).await, Ok(Some(1)));

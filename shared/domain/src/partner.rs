@@ -21,7 +21,7 @@ use crate::outbound::webhook::Allowance;
 use crate::prelude::*;
 use crate::values::config_fault::{ConfigFault, Faults, collect};
 use crate::values::ids::{EventId, LandingName, Provider};
-use crate::values::money::ExtraCurrencies;
+use crate::values::money::{Amount, Currency, ExtraCurrencies};
 use crate::values::parameter_names::{Field, ParameterNames};
 use crate::values::time::UnixMillis;
 
@@ -77,6 +77,9 @@ pub struct PostbackFile {
     /// Lists currencies beyond ISO 4217.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub currencies: Vec<String>,
+    /// Maps currencies to the greatest amount that is accepted in them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub max_amount: BTreeMap<String, String>,
     /// Lists the agreed event ids. Without a list all are accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_ids: Option<Vec<String>>,
@@ -191,6 +194,7 @@ impl Partner {
                 faults.add(&path, format!("{code} is repeated; remove one"));
             }
         }
+        let max_amounts = parse_max_amounts(&file.postback.max_amount, &currencies, &mut faults);
         let event_ids = file.postback.event_ids.map(|ids| {
             faults.require(!ids.is_empty(), "postback.event_ids", "must name at least one event id, or be left out");
             collect(ids, "postback.event_ids", &mut faults, EventId::new)
@@ -216,6 +220,7 @@ impl Partner {
             transaction_id: file.postback.transaction_id,
             require_click: file.postback.require_click,
             currencies,
+            max_amounts,
             event_ids,
             status,
             negative_amounts: file.postback.negative_amounts,
@@ -229,6 +234,20 @@ impl Partner {
             (_, faults) => Err(faults),
         }
     }
+}
+
+fn parse_max_amounts(
+    agreed: &BTreeMap<String, String>,
+    extra: &ExtraCurrencies,
+    faults: &mut Faults,
+) -> BTreeMap<Currency, Amount> {
+    let mut maxima = BTreeMap::new();
+    for (currency, amount) in agreed {
+        let path = format!("postback.max_amount.{currency}");
+        let currency = faults.keep(&path, Currency::parse(currency, extra));
+        maxima.extend(currency.zip(faults.keep(&path, Amount::parse(amount))));
+    }
+    maxima
 }
 
 fn parse_net(text: &str) -> Result<IpNet, &'static str> {

@@ -109,8 +109,19 @@ impl Environment {
         CachePolicy {
             fresh: self.seconds("PARTNER_FRESH_SECONDS", default.fresh),
             unknown_fresh: self.seconds("UNKNOWN_PARTNER_FRESH_SECONDS", default.unknown_fresh),
+            stale_for: self.stale_for(default.stale_for),
             ..default
         }
+    }
+
+    /// Returns how long after it was read configuration may be used while it cannot be read again: a minute to a day.
+    fn stale_for(&mut self, default: SignedDuration) -> SignedDuration {
+        const NAME: &str = "PARTNER_STALE_SECONDS";
+        let stale_for = self.seconds(NAME, default);
+        if stale_for < SignedDuration::from_mins(1) {
+            self.fault(format!("{NAME} must be at least 60"));
+        }
+        stale_for
     }
 
     /// Returns region, endpoint and HTTP client. The credentials must be set, but only the clients read them.
@@ -167,6 +178,18 @@ mod tests {
             env.queue_visibility(Duration::from_mins(1));
             assert_eq!(env.finish().is_ok(), good, "{seconds}");
         }
+    }
+
+    #[test]
+    fn stale_configuration_is_used_a_minute_to_a_day() {
+        for (seconds, good) in
+            [("60", true), ("900", true), ("86400", true), ("59", false), ("0", false), ("86401", false), ("x", false)]
+        {
+            let mut env = environment(&[("PARTNER_STALE_SECONDS", seconds)]);
+            env.cache_policy();
+            assert_eq!(env.finish().is_ok(), good, "{seconds}");
+        }
+        assert_eq!(environment(&[]).cache_policy().stale_for, SignedDuration::from_mins(15));
     }
 
     #[test]

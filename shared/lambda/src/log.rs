@@ -19,9 +19,10 @@ use tracing_subscriber::{
 use crate::environment::Environment;
 
 /// Lists the fields that are metrics. Each field has its metric's name.
-const METRICS: [&str; 23] = [
+const METRICS: [&str; 24] = [
     "postbacks",
     "statuses_not_agreed",
+    "refusals_unkept",
     "clicks",
     "webhooks",
     "attempt_ms",

@@ -35,6 +35,7 @@ struct ConflictDetail<'a> {
     transaction_id: &'a str,
     original: &'a Receipt,
     differences: Vec<DifferenceDetail<'a>>,
+    kept: bool,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -101,9 +102,15 @@ impl<'a> Problem<'a> {
             sent: &difference.sent,
         };
         let names: Vec<&str> = conflict.differences.iter().map(|(name, _)| name.as_str()).collect();
-        let kept = if dry_run { "would be" } else { "is" };
+        let kept = match (dry_run, conflict.is_kept) {
+            (true, _) => "this attempt would be kept for GG3's operators.",
+            (false, true) => "this attempt is kept for GG3's operators.",
+            (false, false) => {
+                "this attempt could not be kept for GG3's operators just now. Send it again later, or tell us of it."
+            }
+        };
         let detail = format!(
-            "transaction {} is already recorded with a different {}. The original is unchanged; this attempt {kept} kept for GG3's operators.",
+            "transaction {} is already recorded with a different {}. The original is unchanged; {kept}",
             conflict.transaction_id,
             names.join(", ")
         );
@@ -111,6 +118,7 @@ impl<'a> Problem<'a> {
             transaction_id: conflict.transaction_id.as_str(),
             original: &conflict.original,
             differences: conflict.differences.iter().map(detail_of).collect(),
+            kept: conflict.is_kept && !dry_run,
         };
         Self {
             conflict: Some(conflict),

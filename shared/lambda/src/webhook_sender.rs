@@ -10,7 +10,7 @@ use adapters::{
     webhook::{Limits, Reach, WebhookClient, WebhookSettings},
 };
 use app::{
-    cache::{Cache, CachePolicy, Stale},
+    cache::{Cache, CachePolicy},
     deliver_webhooks::{AttemptTime, Attempted, DeliverWebhooks, MessageOutcome, Received},
 };
 use domain::{
@@ -150,7 +150,7 @@ fn recipients_policy(env: &mut Environment) -> CachePolicy {
     if policy.fresh > SignedDuration::from_mins(1) {
         env.fault("PARTNER_FRESH_SECONDS must be at most 60");
     }
-    CachePolicy { stale: Stale::Refused, ..policy }
+    CachePolicy { stale_for: SignedDuration::ZERO, ..policy }
 }
 
 fn received(message: queue::Message) -> Received {

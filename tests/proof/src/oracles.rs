@@ -7,7 +7,15 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use domain::{
-    inbound::{click::ClickKeys, parameters::Parameters, postback::ParsedPostback},
+    inbound::{
+        click::ClickKeys,
+        credential::Credentials,
+        parameters::{Parameters, decode},
+        postback::ParsedPostback,
+        refusal::Refusal,
+        tracking_link::ClickLink,
+    },
+    jiff::Timestamp,
     outbound::{
         address,
         agreed_ids::{AgreedIds, PartnerIds},
@@ -19,7 +27,8 @@ use domain::{
     },
     partner::{Partner, PartnerFile},
     values::{
-        ids::{CampaignName, ClickId, DeliveryId, EventLabel, PartnerUserId, Provider, UserId},
+        ids::{CampaignName, ClickId, DeliveryId, EventLabel, LandingName, PartnerUserId, Provider, UserId},
+        placeholder,
         signature::Secret,
         time::UnixMillis,
     },
@@ -31,9 +40,10 @@ use serde_json::{Value, json};
 pub type Oracle = fn(&[u8]);
 
 /// Lists all laws by the names of their fuzz targets.
-pub const ALL: [(&str, Oracle); 7] = [
+pub const ALL: [(&str, Oracle); 8] = [
     ("parameters", parameters),
     ("postback", postback),
+    ("cost", cost),
     ("event", event),
     ("partner", partner),
     ("webhook", webhook),
@@ -93,6 +103,28 @@ pub fn postback(data: &[u8]) {
     assert_eq!(again.postback.content.fingerprint(), content.fingerprint());
     let stored = serde_json::to_vec(content).expect("content is JSON");
     assert_eq!(serde_json::from_slice::<domain::inbound::postback::Content>(&stored).expect("its own JSON"), *content);
+}
+
+/// Does everything that the two API functions compute over what a stranger sends. The fuzz target of this name counts
+/// the work. Bytes beyond the limits are refused unread, so each part also runs by itself, without the limits.
+pub fn cost(data: &[u8]) {
+    let partner =
+        Partner::try_from(serde_json::from_value::<PartnerFile>(json!({"provider": "acme"})).expect("a file"));
+    let (partner, secrets) = (partner.expect("a partner"), [Secret::new("k")]);
+    let keys = ClickKeys::new(secrets.to_vec()).expect("a key");
+    let (provider, landing) = (partner.provider(), LandingName::new("welcome").expect("a name"));
+    let in_a_value = [b"user_id=", data].concat();
+    for body in [data, &in_a_value] {
+        let sent = Parameters::split(b"", body);
+        let _ = (Parameters::size_faults(b"", body), sent.name_faults(), placeholder::find(body), decode(body));
+        let credentials = Credentials::Secrets(secrets.to_vec());
+        let _ = Credentials::admit(Some(&credentials), provider, None, &sent);
+        let faults = ParsedPostback::parse(&sent, provider, partner.rules(), &keys).err().unwrap_or_default();
+        let _ = serde_json::to_string(&faults);
+        let source = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let _ = Refusal::of((provider, partner.rules()), &sent, source, faults, Timestamp::UNIX_EPOCH);
+        let _ = ClickLink::verify(provider.clone(), landing.clone(), body, &secrets, Timestamp::UNIX_EPOCH);
+    }
 }
 
 fn encoded(text: &str) -> String {

@@ -65,7 +65,7 @@ async fn send_again(connection: &Connection, Resubmit { content_id, change }: Re
     let (history, now) = (connection.history(), ask::now());
     let kept = app::operators::refusals::find(&history, &key, now).await?;
     let kept = kept.with_context(|| format!("nothing is kept under {content_id}; refusals are kept for 30 days"))?;
-    let Some(request) = kept.stored.request else {
+    let Some(request) = kept.stored.kept_request() else {
         bail!("{content_id} is a conflict, not a refusal; see `postbackctl conflicts resolve --help`")
     };
     let source = kept.stored.source.context("an earlier version kept this refusal without the caller's address")?;
@@ -74,7 +74,12 @@ async fn send_again(connection: &Connection, Resubmit { content_id, change }: Re
     let operation = connection.operation(change.why).await?;
     let (accept, changes) = (connection.accept_postback(), connection.resubmissions());
     let answered = resubmit(accept, &changes, &resubmission, (&operation, now), receipt_id).await;
-    let answered = answered.context("the call was not UTF-8 and is not kept whole; the partner must send it again")?;
+    let answered = answered.with_context(|| match request.sent_bytes {
+        Some(bytes) => {
+            format!("only the beginning of the call's {bytes} bytes is kept; the partner must send it again")
+        }
+        None => "the call was not UTF-8 and is not kept whole; the partner must send it again".to_owned(),
+    })?;
     if answered.dry_run {
         bail!("the call is a dry run; nothing is recorded for it")
     }
@@ -129,7 +134,11 @@ fn lines(answer: &PostbackAnswer, standing: Option<&Standing>) -> Vec<String> {
         }
         PostbackAnswer::Conflict(conflict) => {
             let named = conflict.differences.iter().map(|(name, difference)| (name, difference));
-            let hint = "`postbackctl conflicts` lists it".to_owned();
+            let hint = if conflict.is_kept {
+                "`postbackctl conflicts` lists it".to_owned()
+            } else {
+                "the conflict could not be kept for `postbackctl conflicts`; send it again".to_owned()
+            };
             differences(named, standing).into_iter().chain([hint]).collect()
         }
         PostbackAnswer::Malformed(faults) => faults.iter().map(fault).collect(),

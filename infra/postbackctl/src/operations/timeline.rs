@@ -120,7 +120,11 @@ impl Timeline {
         let (kind, what, details): (_, String, Vec<String>) = match item.kind {
             RefusalKind::Refusal => {
                 let sent = item.request.as_deref().unwrap_or_default();
-                let details = item.faults.iter().map(fault).chain([format!("sent: {sent}")]);
+                let sent = match item.request_bytes {
+                    Some(bytes) => format!("sent {bytes} bytes, of which the beginning is kept: {sent}"),
+                    None => format!("sent: {sent}"),
+                };
+                let details = item.faults.iter().map(fault).chain([sent]);
                 ("refusal", format!("of {provider}'s call{seen}"), details.collect())
             }
             RefusalKind::Conflict => {

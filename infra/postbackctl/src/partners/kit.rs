@@ -189,6 +189,10 @@ impl Kit<'_> {
         let lists = [
             (format!("`{}` is one of", names.of(Field::EventId)), file.event_ids.clone().unwrap_or_default()),
             (format!("`{}` besides ISO 4217:", names.of(Field::Currency)), file.currencies.clone()),
+            (
+                format!("`{}` is at most", names.of(Field::AmountDecimal)),
+                file.max_amount.iter().map(|(currency, amount)| format!("{amount} {currency}")).collect(),
+            ),
             ("You call from".to_owned(), file.allow_from.clone().unwrap_or_default()),
         ];
         for (what, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {

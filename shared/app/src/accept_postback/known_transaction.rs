@@ -8,7 +8,7 @@ use domain::inbound::{
     transaction::{Decision, History},
 };
 
-use super::{AcceptPostback, AuthenticatedCall, Contradiction, PostbackAnswer};
+use super::{AcceptPostback, AuthenticatedCall, Contradiction, PostbackAnswer, report_unkept};
 use crate::ports::{Added, Ports, Postbacks, Refusals, Unavailable};
 
 /// Limits how often a lost race for a transaction's next place is run again.
@@ -98,12 +98,16 @@ impl<P: Ports> AcceptPostback<P> {
             differences,
             received_at: call.now,
         };
-        let accepted = if call.is_dry_run() {
-            self.refusals.find_correction(&conflict).await?
+        let (accepted, is_kept) = if call.is_dry_run() {
+            (self.refusals.find_correction(&conflict).await?, true)
         } else {
-            match self.refusals.keep_conflict(&conflict).await? {
-                KeptConflict::AcceptedAs(receipt) => Some(receipt),
-                KeptConflict::Unresolved => None,
+            match self.refusals.keep_conflict(&conflict).await {
+                Ok(KeptConflict::AcceptedAs(receipt)) => (Some(receipt), true),
+                Ok(KeptConflict::Unresolved) => (None, true),
+                Err(unavailable) => {
+                    report_unkept(call, &unavailable);
+                    (None, false)
+                }
             }
         };
         if let Some(receipt) = accepted {
@@ -113,7 +117,13 @@ impl<P: Ports> AcceptPostback<P> {
         let under_its_name = |difference: Difference| (names.of(difference.field).to_owned(), difference);
         let differences = conflict.differences.into_iter().map(under_its_name).collect();
         let (transaction_id, sent) = (conflict.transaction_id, conflict.content);
-        Ok(PostbackAnswer::Conflict(Box::new(Contradiction { transaction_id, original: stands, differences, sent })))
+        Ok(PostbackAnswer::Conflict(Box::new(Contradiction {
+            transaction_id,
+            original: stands,
+            differences,
+            sent,
+            is_kept,
+        })))
     }
 }
 

@@ -107,7 +107,7 @@ impl State {
 impl Refusals for World {
     async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
         self.call("keep refusal", |state| {
-            let key = refusal.key().as_str().to_owned();
+            let key = refusal.key.as_str().to_owned();
             state.refusals.entry(key).or_insert_with(|| (refusal.clone(), 0)).1 += 1;
         })
     }

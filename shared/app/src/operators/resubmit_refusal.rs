@@ -31,7 +31,7 @@ pub async fn resubmit<P: Ports>(
     (operation, now): (&Operation, Timestamp),
     receipt_id: ReceiptId,
 ) -> Option<HandledCall> {
-    let refusal = ContentKey::of_refusal(kept.provider, kept.request);
+    let refusal = ContentKey::of_refusal(kept.provider, &kept.request.text);
     let resubmitted = Resubmitted { changes, kept, refusal: &refusal, operation, now, receipt_id: &receipt_id };
     let AcceptPostback { partners, keys, postbacks, refusals } = accept;
     let postbacks = Audited { inner: postbacks, resubmitted: &resubmitted };
@@ -145,7 +145,7 @@ mod tests {
 
     use domain::{
         audit::{Author, Channel},
-        inbound::{click::ClickKeys, credential::Credentials},
+        inbound::{click::ClickKeys, credential::Credentials, refusal::KeptRequest},
         partner::{Partner, PartnerFile},
         values::signature::Secret,
     };
@@ -168,8 +168,10 @@ mod tests {
     async fn refused(request: &str) -> World {
         let world = World::default();
         let (user_id, click_id, source) = (None, None, [192, 0, 2, 1].into());
-        let (request, faults, received_at) = (request.to_owned(), Vec::new(), Timestamp::UNIX_EPOCH);
-        let refusal = Refusal { provider: acme(), request, source, user_id, click_id, faults, received_at };
+        let (faults, received_at) = (Vec::new(), Timestamp::UNIX_EPOCH);
+        let key = ContentKey::of_refusal(&acme(), request);
+        let request = KeptRequest { text: request.to_owned(), sent_bytes: None };
+        let refusal = Refusal { key, provider: acme(), request, source, user_id, click_id, faults, received_at };
         world.keep_refusal(&refusal).await.unwrap();
         world
     }
@@ -190,6 +192,7 @@ mod tests {
             postbacks: world.clone(),
             refusals: world.clone(),
         };
+        let request = &KeptRequest { text: request.to_owned(), sent_bytes: None };
         let kept = Resubmission { provider: &acme(), request, source: [192, 0, 2, 1].into() };
         let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [random; 8]);
         let (by, receipt_id) = ((&operation, Timestamp::UNIX_EPOCH), ReceiptId::from_random([random; 16]));

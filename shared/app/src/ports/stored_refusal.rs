@@ -7,7 +7,7 @@ use domain::{
         conversion::Receipt,
         fault::Fault,
         postback::{Content, Difference},
-        refusal::{Conflict, ContentKey, REFUSAL_KEPT_SECONDS, Refusal},
+        refusal::{Conflict, ContentKey, KeptRequest, REFUSAL_KEPT_SECONDS, Refusal},
         status::State,
     },
     jiff::Timestamp,
@@ -36,9 +36,12 @@ pub struct StoredRefusal {
     pub last_received_at: Timestamp,
     /// Counts the sightings.
     pub times: u64,
-    /// Holds the request of a refusal.
+    /// Holds the request of a refusal, or its beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
+    /// Counts the bytes of a refusal's request, if only its beginning is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_bytes: Option<u64>,
     /// Holds the caller's address of a refusal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<IpAddr>,
@@ -93,6 +96,11 @@ impl StoredRefusal {
         self.expires_at.is_some_and(|expires_at| expires_at <= now.as_second())
     }
 
+    /// Returns what is kept of a refusal's request. A conflict has none.
+    pub fn kept_request(&self) -> Option<KeptRequest> {
+        Some(KeptRequest { text: self.request.clone()?, sent_bytes: self.request_bytes })
+    }
+
     /// Returns true for a conflict that nobody has resolved.
     pub fn is_open(&self) -> bool {
         self.kind == RefusalKind::Conflict && self.accepted.is_none() && self.original_kept_at.is_none()
@@ -134,6 +142,7 @@ impl StoredRefusal {
             last_received_at: at,
             times: 1,
             request: None,
+            request_bytes: None,
             source: None,
             user_id: None,
             click_id: None,
@@ -153,13 +162,14 @@ impl StoredRefusal {
 impl From<&Refusal> for StoredRefusal {
     fn from(refusal: &Refusal) -> Self {
         Self {
-            request: Some(refusal.request.clone()),
+            request: Some(refusal.request.text.clone()),
+            request_bytes: refusal.request.sent_bytes,
             source: Some(refusal.source),
             user_id: refusal.user_id.clone(),
             click_id: refusal.click_id.clone(),
             faults: refusal.faults.clone(),
             expires_at: Some(refusal.received_at.as_second() + REFUSAL_KEPT_SECONDS),
-            ..Self::seen(RefusalKind::Refusal, &refusal.provider, &refusal.key(), refusal.received_at)
+            ..Self::seen(RefusalKind::Refusal, &refusal.provider, &refusal.key, refusal.received_at)
         }
     }
 }
@@ -230,8 +240,9 @@ mod tests {
 
     fn refusal(seen: i64) -> StoredRefusal {
         StoredRefusal::from(&Refusal {
+            key: ContentKey::of_refusal(&Provider::new("acme").unwrap(), "user_id=u"),
             provider: Provider::new("acme").unwrap(),
-            request: "user_id=u".into(),
+            request: KeptRequest { text: "user_id=u".into(), sent_bytes: None },
             source: [127, 0, 0, 1].into(),
             user_id: Some(UserId::new("u").unwrap()),
             click_id: None,

@@ -87,7 +87,8 @@ pub enum Credentials {
 
 impl Credentials {
     /// Returns true if the request is this partner's own. `None` stands for an unknown partner, which is refused after
-    /// the same hashing, so that neither the words nor the work tell unknown partners from wrong credentials.
+    /// the same hashing. Its name may still have to be read from the store where a known one is in memory, so a patient
+    /// caller can find out names by time; names are no secrets.
     pub fn admit(this: Option<&Self>, provider: &Provider, token: Option<&str>, parameters: &Parameters<'_>) -> bool {
         if let Some(token) = token {
             let hashes: &[TokenHash] = match this {

@@ -4,6 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::prelude::*;
 
+/// Bounds the faults that are told of one request and kept of it, the last one included, which then says how many
+/// there are. The parameters that mean something have fewer faults; more come only from names that mean nothing.
+pub const MAX_FAULTS: usize = 16;
+/// Bounds each sentence of a fault, in bytes. Only lists of agreed values can be longer; they are cut.
+pub const MAX_SENTENCE_BYTES: usize = 256;
+/// Bounds what a fault repeats of a request: a parameter's name or a macro, in bytes.
+pub const MAX_QUOTE_BYTES: usize = 64;
+
 /// Names a kind of fault. Programs may rely on these names; the sentences beside them may change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +42,8 @@ pub enum FaultCode {
     NegativeAmount,
     /// The amount has too many digits before or after the point.
     AmountOutOfRange,
+    /// The amount is above the maximum that was agreed for its currency.
+    AmountAboveMaximum,
     /// The currency is neither in ISO 4217 nor agreed with the partner.
     UnknownCurrency,
     /// The `transaction_id` has the prefix that is reserved for derived ones.
@@ -52,6 +62,8 @@ pub enum FaultCode {
     StatusIgnored,
     /// The caller's address is outside the partner's allow-list.
     AddressNotAllowed,
+    /// The request has more faults than [`MAX_FAULTS`]; the others are not told.
+    MoreFaults,
 }
 
 /// Holds one fault of a request.
@@ -71,11 +83,69 @@ pub struct Fault {
 impl Fault {
     /// Makes a fault of one parameter.
     pub fn of(parameter: &str, code: FaultCode, expected: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { parameter: Some(parameter.to_owned()), code, expected: expected.into(), fix: fix.into() }
+        let parameter = Some(cut(parameter.to_owned(), MAX_QUOTE_BYTES));
+        Self { parameter, ..Self::whole(code, expected, fix) }
     }
 
     /// Makes a fault of the whole request.
     pub fn whole(code: FaultCode, expected: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { parameter: None, code, expected: expected.into(), fix: fix.into() }
+        let [expected, fix] = [expected.into(), fix.into()].map(|text| cut(text, MAX_SENTENCE_BYTES));
+        Self { parameter: None, code, expected, fix }
+    }
+}
+
+/// Returns at most [`MAX_FAULTS`] faults. If there are more, the last one says how many there are.
+pub fn bounded(mut faults: Vec<Fault>) -> Vec<Fault> {
+    let found = faults.len();
+    if found > MAX_FAULTS {
+        faults.truncate(MAX_FAULTS - 1);
+        let expected = format!("at most {MAX_FAULTS} faults; this request has {found}, of which the first are told");
+        faults.push(Fault::whole(
+            FaultCode::MoreFaults,
+            expected,
+            "mend these, and send the request again for the rest",
+        ));
+    }
+    faults
+}
+
+/// Cuts a text to at most `limit` bytes, which must be at least 3. A cut text ends in `…`.
+pub(crate) fn cut(mut text: String, limit: usize) -> String {
+    const MARK: &str = "…";
+    if text.len() > limit {
+        text.truncate(text.floor_char_boundary(limit.saturating_sub(MARK.len())));
+        text.push_str(MARK);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_is_bounded_whatever_it_repeats() {
+        let long = "é".repeat(10_000);
+        let fault = Fault::of(&long, FaultCode::TooLong, long.clone(), long.clone());
+        for (text, limit) in [
+            (fault.parameter.unwrap(), MAX_QUOTE_BYTES),
+            (fault.expected, MAX_SENTENCE_BYTES),
+            (fault.fix, MAX_SENTENCE_BYTES),
+        ] {
+            assert!((limit - 1..=limit).contains(&text.len()) && text.ends_with("é…"), "{text}");
+        }
+    }
+
+    #[test]
+    fn faults_beyond_the_limit_are_counted_and_left_out() {
+        let faults = |count: usize| {
+            (0..count).map(|at| Fault::of(&format!("p{at}"), FaultCode::Repeated, "x", "y")).collect::<Vec<_>>()
+        };
+        assert_eq!(bounded(faults(MAX_FAULTS)), faults(MAX_FAULTS));
+        let told = bounded(faults(40));
+        assert_eq!(told[..MAX_FAULTS - 1], faults(MAX_FAULTS - 1));
+        assert_eq!((told.len(), told[MAX_FAULTS - 1].code), (MAX_FAULTS, FaultCode::MoreFaults));
+        assert!(told[MAX_FAULTS - 1].expected.contains("this request has 40"));
+        assert_eq!(bounded(told.clone()), told);
     }
 }

@@ -4,12 +4,16 @@
 //! hear of both faults; so this module reads the raw text. Splitting never fails. A wrong name or value is found when
 //! it is asked for, so that one answer can list every fault.
 
-use alloc::{borrow::Cow, collections::BTreeSet};
+use alloc::{
+    borrow::Cow,
+    collections::{BTreeMap, btree_map::Entry},
+};
 
 use percent_encoding::percent_decode;
 
 use crate::inbound::fault::{Fault, FaultCode};
 use crate::prelude::*;
+use crate::values::ids::MAX_ID_BYTES;
 use crate::values::signature;
 
 /// Bounds the raw query string, in bytes. API Gateway itself stops at about 10 KB for the request line and headers.
@@ -20,6 +24,9 @@ pub const MAX_BODY_BYTES: usize = 16 * 1024;
 pub const MAX_PARAMETERS: usize = 64;
 /// Bounds a parameter's decoded name, in bytes. Unknown names are stored for ever and must not fill the item.
 pub const MAX_NAME_BYTES: usize = 64;
+/// Bounds the raw value of a parameter that means something, in bytes: an id of the greatest length with every byte
+/// percent-encoded. Nothing in a longer value is looked at.
+pub const MAX_VALUE_BYTES: usize = 3 * MAX_ID_BYTES;
 
 /// Holds a request's parameters as they were sent, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,7 +45,9 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     fn is_named(&self, name: &str) -> bool {
-        self.name == name.as_bytes() || (!self.plain && bytes(self.name).as_ref() == name.as_bytes())
+        // A name is at most three times as long encoded as decoded, so longer ones need not be decoded.
+        let may_decode = !self.plain && self.name.len() <= 3 * name.len();
+        self.name == name.as_bytes() || (may_decode && bytes(self.name).as_ref() == name.as_bytes())
     }
 }
 
@@ -80,26 +89,27 @@ impl<'a> Parameters<'a> {
     /// Returns the faults of names: those that cannot be decoded, and those that stand twice.
     pub fn name_faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        // Searching at most sixty-four short texts is quicker than building a tree of them.
-        let mut seen = Vec::with_capacity(self.pairs.len());
-        let mut told = BTreeSet::new();
+        // Maps each name to true once its repetition is told.
+        let mut seen = BTreeMap::new();
         for pair in &self.pairs {
             match decode_name(pair.name) {
-                Ok(name) if !seen.contains(&name) => {
-                    seen.push(name);
-                }
-                Ok(name) => {
-                    if told.insert(name.clone()) {
-                        faults.push(Fault::of(
-                            &name,
-                            FaultCode::Repeated,
-                            "each parameter once, in the query or in the body",
-                            "remove all but one; your tracker may append a parameter that your template already has",
-                        ));
+                Ok(name) => match seen.entry(name) {
+                    Entry::Vacant(first) => {
+                        first.insert(false);
                     }
-                }
+                    Entry::Occupied(mut again) => {
+                        if !again.insert(true) {
+                            faults.push(Fault::of(
+                                again.key(),
+                                FaultCode::Repeated,
+                                "each parameter once, in the query or in the body",
+                                "remove all but one; your tracker may append a parameter that your template already has",
+                            ));
+                        }
+                    }
+                },
                 Err(code) => faults.push(Fault::of(
-                    &String::from_utf8_lossy(pair.name).chars().take(MAX_NAME_BYTES).collect::<String>(),
+                    &String::from_utf8_lossy(pair.name),
                     code,
                     format!("a parameter's name of 1 to {MAX_NAME_BYTES} bytes of UTF-8 without control characters"),
                     "send only the agreed parameters; percent-encode their names and write a literal % as %25",
@@ -148,6 +158,13 @@ impl<'a> Parameters<'a> {
             .collect();
         let besides = besides.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes()));
         signature::canonical(sent.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).chain(besides))
+    }
+
+    /// Counts the bytes of what was sent, as [`Self::to_kept_text`] writes it but before bytes that are not UTF-8 are
+    /// replaced.
+    pub fn kept_bytes(&self) -> usize {
+        let pairs = self.pairs.iter().filter(|pair| !pair.is_named(SIGNATURE));
+        pairs.map(|pair| pair.name.len() + pair.value.len() + "=&".len()).sum::<usize>().saturating_sub("&".len())
     }
 
     /// Returns what was sent as one form-encoded text without the signature, as it is kept of a refused request.
@@ -274,6 +291,7 @@ mod tests {
     fn a_kept_request_has_no_signature() {
         let parameters = Parameters::split(b"a=1&signature=abc&%73ignature=x", b"b=%20");
         assert_eq!(parameters.to_kept_text(), "a=1&b=%20");
+        assert_eq!(parameters.kept_bytes(), "a=1&b=%20".len());
         assert_eq!(parameters.canonical(&[("provider", "acme")]), "a=1&b=%20&provider=acme");
     }
 

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::click::{ClickKeys, ClickOrigin};
-use crate::inbound::fault::{Fault, FaultCode};
-use crate::inbound::parameters::{self, Parameters};
+use crate::inbound::fault::{self, Fault, FaultCode, MAX_QUOTE_BYTES};
+use crate::inbound::parameters::{self, MAX_VALUE_BYTES, Parameters};
 use crate::inbound::rules::{NegativeAmounts, PostbackRules, TransactionIdRule};
 use crate::inbound::status::{self, State, StatusMeaning};
 use crate::prelude::*;
@@ -126,7 +126,8 @@ pub struct ParsedPostback {
 }
 
 impl ParsedPostback {
-    /// Reads a request's parameters by this partner's rules, or returns every fault of the request.
+    /// Reads a request's parameters by this partner's rules, or returns its faults, at most
+    /// [`MAX_FAULTS`](fault::MAX_FAULTS). Faults of values come before faults of names, of which there may be many.
     ///
     /// A call with a status that is agreed to be ignored has exactly one fault, [`FaultCode::StatusIgnored`].
     pub fn parse(
@@ -135,10 +136,10 @@ impl ParsedPostback {
         rules: &PostbackRules,
         keys: &ClickKeys,
     ) -> Result<Self, Vec<Fault>> {
-        let mut reader = Reader { sent, rules, faults: sent.name_faults() };
-        let state = match (reader.status(), reader.faults.is_empty()) {
-            (Some(StatusMeaning::Ignored), true) => return Err(Vec::from([reader.ignored()])),
-            (Some(StatusMeaning::State(state)), _) => Some(state),
+        let mut reader = Reader { sent, rules, faults: Vec::new() };
+        let state = match reader.status() {
+            Some(StatusMeaning::Ignored) if sent.name_faults().is_empty() => return Err(Vec::from([reader.ignored()])),
+            Some(StatusMeaning::State(state)) => Some(state),
             _ => None,
         };
         let user_id = reader.id(Field::UserId, UserId::new);
@@ -149,6 +150,7 @@ impl ParsedPostback {
         let negative = amount_decimal.filter(Amount::is_negative);
         let reference = negative.and_then(|_| reader.reference(state));
         reader.statuses_not_agreed(negative.is_some());
+        reader.agreed_amount(currency.as_ref().zip(amount_decimal));
         let event_id = reader.id(Field::EventId, EventId::new);
         let event_name = reader.id(Field::EventName, EventName::new);
         let dry_run = reader.dry_run();
@@ -156,6 +158,7 @@ impl ParsedPostback {
         let click = user_id.as_ref().zip(click_id.as_ref()).map(|(user, click)| keys.origin(provider, user, click));
         reader.required_click(click);
         reader.missing();
+        reader.faults.extend(sent.name_faults());
         let is_known = |name: &str| rules.knows(name);
         match (user_id, click_id, currency, amount_decimal, click) {
             (Some(user_id), Some(click_id), Some(currency), Some(amount_decimal), Some(click))
@@ -167,7 +170,7 @@ impl ParsedPostback {
                 let postback = Postback { provider, transaction_id, content, click, state, reference };
                 Ok(Self { postback, ignored: sent.others(is_known), dry_run })
             }
-            _ => Err(reader.faults),
+            _ => Err(fault::bounded(reader.faults)),
         }
     }
 }
@@ -192,7 +195,17 @@ impl Reader<'_> {
     fn value(&mut self, field: Field) -> Option<String> {
         let name = self.rules.names.of(field);
         let raw = self.sent.raw(name).filter(|raw| !raw.is_empty())?;
-        if let Some(found) = placeholder::find(raw) {
+        if raw.len() > MAX_VALUE_BYTES {
+            let expected = format!("at most {MAX_VALUE_BYTES} bytes, percent-encoded; this value has {}", raw.len());
+            self.faults.push(Fault::of(
+                name,
+                FaultCode::TooLong,
+                expected,
+                "send the value alone, with nothing around it",
+            ));
+            return None;
+        }
+        if let Some(found) = placeholder::find(raw).map(|found| fault::cut(found, MAX_QUOTE_BYTES)) {
             self.faults.push(Fault::of(
                 name,
                 FaultCode::MacroNotReplaced,
@@ -335,12 +348,23 @@ impl Reader<'_> {
         }
     }
 
+    fn agreed_amount(&mut self, sent: Option<(&Currency, Amount)>) {
+        let Some((currency, amount)) = sent else { return };
+        let Some(maximum) = self.rules.max_amounts.get(currency).filter(|maximum| amount.absolute() > **maximum) else {
+            return;
+        };
+        let expected = format!("at most {maximum} {currency}, as agreed; this one is {amount}");
+        let fix =
+            "check the amount and its unit; if it is right, ask us to raise the agreed maximum, then send it again";
+        self.fault(Field::AmountDecimal, FaultCode::AmountAboveMaximum, expected, fix);
+    }
+
     fn dry_run(&mut self) -> bool {
         match self.sent.raw(DRY_RUN) {
             None | Some(b"false") => false,
             Some(b"true") => true,
             Some(raw) => {
-                let left_in = placeholder::find(raw).is_some();
+                let left_in = raw.len() <= MAX_VALUE_BYTES && placeholder::find(raw).is_some();
                 let code = if left_in { FaultCode::MacroNotReplaced } else { FaultCode::NotABoolean };
                 self.faults.push(Fault::of(DRY_RUN, code, "true or false", "leave it out to record the postback"));
                 false

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::conversion::Receipt;
-use crate::inbound::fault::Fault;
-use crate::inbound::parameters::{self, Parameters};
+use crate::inbound::fault::{self, Fault};
+use crate::inbound::parameters::{self, MAX_VALUE_BYTES, Parameters};
 use crate::inbound::postback::{Content, Difference};
 use crate::inbound::rules::PostbackRules;
 use crate::inbound::status::State;
@@ -20,6 +20,13 @@ use crate::values::placeholder;
 
 /// Sets how long a refusal is kept after it was last seen, in seconds: 30 days.
 pub const REFUSAL_KEPT_SECONDS: i64 = 30 * 24 * 60 * 60;
+
+/// Bounds what is kept of a refused request, in bytes. Ordinary postbacks have a few hundred.
+pub const MAX_KEPT_REQUEST_BYTES: usize = 4 * 1024;
+
+/// Bounds the item of a refusal or a conflict in the store, in bytes. With [`MAX_KEPT_REQUEST_BYTES`] of the request and
+/// [`MAX_FAULTS`](fault::MAX_FAULTS) bounded faults, the worst request stays below it.
+pub const MAX_ITEM_BYTES: usize = 16 * 1024;
 
 /// Identifies a refused call by its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +50,7 @@ impl ContentKey {
         Some((provider, key))
     }
 
-    /// Makes the key of a refused request.
+    /// Makes the key of a refused request, of which `request` is the whole text.
     pub fn of_refusal(provider: &Provider, request: &str) -> Self {
         Self::of(provider, "refusal", &[request])
     }
@@ -53,13 +60,40 @@ impl ContentKey {
     }
 }
 
+/// Holds what is kept of a refused request: the parameters sent, form-encoded, without a signature.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptRequest {
+    /// Holds the text, or its beginning. Bytes that were not UTF-8 are replacement characters.
+    pub text: String,
+    /// Counts the bytes that were sent, if the text is only their beginning.
+    pub sent_bytes: Option<u64>,
+}
+
+impl KeptRequest {
+    fn of(sent: &Parameters<'_>, mut text: String) -> Self {
+        if text.len() <= MAX_KEPT_REQUEST_BYTES {
+            return Self { text, sent_bytes: None };
+        }
+        text.truncate(text.floor_char_boundary(MAX_KEPT_REQUEST_BYTES));
+        Self { text, sent_bytes: u64::try_from(sent.kept_bytes()).ok() }
+    }
+
+    /// Returns true if the text is exactly what was sent. A text that was cut, or has replacement characters, must not
+    /// be taken for the partner's words.
+    pub fn is_whole(&self) -> bool {
+        self.sent_bytes.is_none() && !self.text.contains(char::REPLACEMENT_CHARACTER)
+    }
+}
+
 /// Holds a call that was refused with 400 or 403.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     /// Names the partner that called.
     pub provider: Provider,
-    /// Holds the parameters sent, form-encoded, without a signature.
-    pub request: String,
+    /// Identifies the whole request.
+    pub key: ContentKey,
+    /// Holds what is kept of the request.
+    pub request: KeptRequest,
     /// Holds the caller's address.
     pub source: IpAddr,
     /// Identifies the user, if that can be read.
@@ -82,29 +116,20 @@ impl Refusal {
         received_at: Timestamp,
     ) -> Self {
         let named = |field: Field| {
-            let raw = sent.raw(rules.names.of(field)).filter(|raw| placeholder::find(raw).is_none())?;
-            parameters::decode(raw).ok()
+            let raw = sent.raw(rules.names.of(field)).filter(|raw| raw.len() <= MAX_VALUE_BYTES)?;
+            if placeholder::find(raw).is_none() { parameters::decode(raw).ok() } else { None }
         };
+        let text = sent.to_kept_text();
         Self {
             provider: provider.clone(),
-            request: sent.to_kept_text(),
+            key: ContentKey::of_refusal(provider, &text),
+            request: KeptRequest::of(sent, text),
             source,
             user_id: named(Field::UserId).and_then(|text| UserId::new(text).ok()),
             click_id: named(Field::ClickId).and_then(|text| ClickId::new(text).ok()),
-            faults,
+            faults: fault::bounded(faults),
             received_at,
         }
-    }
-
-    /// Returns true if a kept request is exactly what was sent. Bytes that were not UTF-8 are kept as replacement
-    /// characters, and such a request must not be taken for the partner's words.
-    pub fn is_kept_whole(request: &str) -> bool {
-        !request.contains(char::REPLACEMENT_CHARACTER)
-    }
-
-    /// Returns the key of this content. The same request, refused again, has the same key.
-    pub fn key(&self) -> ContentKey {
-        ContentKey::of_refusal(&self.provider, &self.request)
     }
 }
 
@@ -144,4 +169,45 @@ pub enum KeptConflict {
     Unresolved,
     /// An operator accepted it as a correction. Sending it again is a duplicate with this receipt.
     AcceptedAs(Receipt),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kept(query: &[u8], body: &[u8]) -> Refusal {
+        let sent = Parameters::split(query, body);
+        let (provider, rules) = (Provider::new("acme").unwrap(), PostbackRules::default());
+        Refusal::of((&provider, &rules), &sent, [192, 0, 2, 1].into(), sent.name_faults(), Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_request_within_the_limit_is_kept_whole() {
+        let query = format!("a={}", "x".repeat(MAX_KEPT_REQUEST_BYTES - 2));
+        let refusal = kept(query.as_bytes(), b"");
+        assert_eq!(refusal.request, KeptRequest { text: query.clone(), sent_bytes: None });
+        assert!(refusal.request.is_whole());
+        assert_eq!(refusal.key, ContentKey::of_refusal(&refusal.provider, &query));
+    }
+
+    #[test]
+    fn a_longer_request_is_cut_and_says_how_long_it_was() {
+        let query = format!("a={}&signature=00", "é".repeat(MAX_KEPT_REQUEST_BYTES / 2));
+        let refusal = kept(query.as_bytes(), b"");
+        let sent_bytes = MAX_KEPT_REQUEST_BYTES + 2;
+        assert_eq!(refusal.request.sent_bytes, u64::try_from(sent_bytes).ok());
+        assert_eq!(refusal.request.text, query.get(..MAX_KEPT_REQUEST_BYTES).unwrap());
+        assert!(!refusal.request.is_whole());
+        let invalid = kept(&[&b"a="[..], &[0xff; 8190]].concat(), &[0xff; 16_384]);
+        assert!(invalid.request.text.len() <= MAX_KEPT_REQUEST_BYTES);
+        assert_eq!(invalid.request.sent_bytes, Some(8192 + 1 + 16_385));
+    }
+
+    #[test]
+    fn requests_that_differ_after_the_cut_have_two_keys() {
+        let query = |end: &str| format!("a={}{end}", "x".repeat(MAX_KEPT_REQUEST_BYTES));
+        let (one, other) = (kept(query("1").as_bytes(), b""), kept(query("2").as_bytes(), b""));
+        assert_eq!(one.request, other.request);
+        assert_ne!(one.key, other.key);
+    }
 }

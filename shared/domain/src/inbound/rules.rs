@@ -1,6 +1,6 @@
 //! Holds the rules that were agreed with a partner for its postbacks.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,7 +8,7 @@ use crate::inbound::parameters::SIGNATURE;
 use crate::inbound::postback::DRY_RUN;
 use crate::inbound::status::StatusAgreement;
 use crate::values::ids::EventId;
-use crate::values::money::ExtraCurrencies;
+use crate::values::money::{Amount, Currency, ExtraCurrencies};
 use crate::values::parameter_names::ParameterNames;
 
 /// Says where a postback's transaction id comes from.
@@ -52,6 +52,8 @@ pub struct PostbackRules {
     pub require_click: bool,
     /// Holds currencies beyond ISO 4217.
     pub currencies: ExtraCurrencies,
+    /// Holds the greatest amount that is accepted in a currency. Other currencies have no maximum of their own.
+    pub max_amounts: BTreeMap<Currency, Amount>,
     /// Holds the agreed event ids, if there is a list.
     pub event_ids: Option<BTreeSet<EventId>>,
     /// Holds the agreed statuses, if there are any.

@@ -177,8 +177,8 @@ impl ClickLink {
         now: Timestamp,
     ) -> Result<Self, ClickLinkFault> {
         let malformed = |words: &str| ClickLinkFault::Malformed(words.to_owned());
-        if query.len() > parameters::MAX_QUERY_BYTES {
-            return Err(malformed("the query is too long"));
+        if let Some(fault) = Parameters::size_faults(query, b"").first() {
+            return Err(malformed(&format!("the query is too long: expected {}", fault.expected)));
         }
         let sent = Parameters::split(query, b"");
         if let Some(fault) = sent.name_faults().first() {
@@ -308,6 +308,14 @@ mod tests {
             prop_assert_eq!(verify(query, &secret, expires + 1 + late), Err(ClickLinkFault::Expired));
             prop_assert_eq!(verify(query, &[Secret::new("x")], expires), Err(ClickLinkFault::BadSignature));
             prop_assert_eq!(verify(&query.replace("expires=", "expires=1"), &secret, expires), Err(ClickLinkFault::BadSignature));
+        }
+
+        #[test]
+        fn a_link_with_too_many_parameters_is_refused_unread(count in 65usize..200) {
+            let query = (0..count).map(|at| std::format!("n{at}")).collect::<Vec<_>>().join("&");
+            let link = ClickLink::verify(Provider::new("a").unwrap(), LandingName::new("b").unwrap(), query.as_bytes(), &[], Timestamp::UNIX_EPOCH);
+            let words = "the query is too long: expected at most 64 parameters";
+            prop_assert_eq!(link, Err(ClickLinkFault::Malformed(words.to_owned())));
         }
 
         #[test]

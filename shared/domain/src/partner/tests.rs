@@ -21,7 +21,8 @@ fn a_partner_needs_only_its_name() {
 fn every_fault_of_a_file_is_reported_at_once() {
     let faults = paths(
         r#"{"provider":"Acme!","parameters":{"click":"x","user_id":"signature","currency":"amount_decimal"},
-            "postback":{"currencies":["usdt","USDT","USDT"],"event_ids":["1","1"],"allow_from":["10.0.0.1/8","x"]},
+            "postback":{"currencies":["usdt","USDT","USDT"],"event_ids":["1","1"],"allow_from":["10.0.0.1/8","x"],
+            "max_amount":{"USD":"-1","WOOF":"5"}},
             "landings":{"Bad Name":"https://a.example/","ftp":"ftp://a.example/"}}"#,
     );
     for path in [
@@ -34,12 +35,14 @@ fn every_fault_of_a_file_is_reported_at_once() {
         "postback.event_ids[1]",
         "postback.allow_from[0]",
         "postback.allow_from[1]",
+        "postback.max_amount.USD",
+        "postback.max_amount.WOOF",
         "landings.Bad Name",
         "landings.ftp",
     ] {
         assert!(faults.iter().any(|fault| fault == path), "{path} in {faults:?}");
     }
-    assert_eq!(faults.len(), 11);
+    assert_eq!(faults.len(), 13);
 }
 
 #[test]

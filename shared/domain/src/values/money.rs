@@ -19,7 +19,7 @@ pub const MAX_FRACTION_DIGITS: usize = 8;
 /// Only a partner that agreed on negative amounts can send one below zero.
 ///
 /// `100.00` and `100.0` are equal. Each prints with the decimals it was written with, so that people recognise it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Amount(Decimal);
 
@@ -78,6 +78,12 @@ impl Amount {
     /// Returns true if the amount is below zero.
     pub fn is_negative(&self) -> bool {
         self.0 < Decimal::ZERO
+    }
+
+    /// Returns the amount without its sign.
+    #[must_use]
+    pub fn absolute(&self) -> Self {
+        Self(self.0.abs())
     }
 
     /// Returns the exact sum of amounts. It may exceed the bounds of one amount.

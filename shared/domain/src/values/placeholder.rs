@@ -43,19 +43,47 @@ fn find_in(text: &str) -> Option<&str> {
 }
 
 fn find_braced(text: &str) -> Option<&str> {
-    for (start, _) in text.match_indices('{') {
-        let rest = text.get(start..)?;
-        let end = rest.find('}')?;
-        let name = rest.get(1..end)?;
-        if is_name(name) && !is_guid(name) {
-            // This includes the second brace of `{{x}}` and the dollar of `${x}`.
-            let before = text.get(..start).unwrap_or_default();
-            let doubled = before.ends_with('{') && rest.get(end..).is_some_and(|tail| tail.starts_with("}}"));
-            let from = if doubled || before.ends_with('$') { start - 1 } else { start };
-            return text.get(from..start + end + 1 + usize::from(doubled));
+    let mut macro_open = None;
+    for Mark { open, at, closes } in marks(text.bytes()) {
+        let name = open.and_then(|open| text.get(open + 1..at));
+        let is_macro = name.is_some_and(|name| is_name(name) && !(closes && is_guid(name)));
+        macro_open = macro_open.or(open.filter(|_| is_macro));
+        if let (Some(open), true) = (macro_open, closes) {
+            return braced(text, open, at);
         }
     }
     None
+}
+
+/// Marks where a name in braces may end: at the first `|` or `}` after a `{`, or at any other `}`.
+#[derive(Debug, Clone, Copy)]
+struct Mark {
+    /// The place of the last `{`, if no mark stands between it and this one.
+    open: Option<usize>,
+    at: usize,
+    closes: bool,
+}
+
+/// Returns all marks. It takes each byte once, and the names between `open` and `at` do not overlap, so the search
+/// takes time in proportion to its text, however many braces the text has.
+fn marks(bytes: impl Iterator<Item = u8>) -> impl Iterator<Item = Mark> {
+    let mut open = None;
+    bytes.enumerate().filter_map(move |(at, byte)| match byte {
+        b'{' => {
+            open = Some(at);
+            None
+        }
+        b'|' | b'}' => Some(Mark { open: open.take(), at, closes: byte == b'}' }),
+        _ => None,
+    })
+}
+
+/// Returns the macro from `open` to `close` with the second braces of `{{x}}` or the dollar of `${x}`.
+fn braced(text: &str, open: usize, close: usize) -> Option<&str> {
+    let before = text.get(..open)?;
+    let doubled = before.ends_with('{') && text.get(close..)?.starts_with("}}");
+    let from = if doubled || before.ends_with('$') { open - 1 } else { open };
+    text.get(from..=close + usize::from(doubled))
 }
 
 fn is_name(text: &str) -> bool {
@@ -136,7 +164,34 @@ mod tests {
         }
     }
 
+    /// Searches the plain way, from each `{` to the next `}`, in quadratic time.
+    fn find_braced_plainly(text: &str) -> Option<&str> {
+        text.match_indices('{').find_map(|(open, _)| {
+            let close = open + text.get(open..)?.find('}')?;
+            let name = text.get(open + 1..close)?;
+            if is_name(name) && !is_guid(name) { braced(text, open, close) } else { None }
+        })
+    }
+
+    #[test]
+    fn the_search_for_braces_takes_each_byte_once() {
+        let worst = ["{", "{+", "}", "{}", "{ }", "{a|", "{a|}", "|", "{|", "{ a", "{{", "{a-", "${1}", "%7B", "{%25"];
+        for (unit, size) in worst.into_iter().flat_map(|unit| [1 << 12, 1 << 13, 1 << 14].map(|size| (unit, size))) {
+            let text: String = unit.chars().cycle().take(size).collect();
+            let mut taken = 0;
+            let marks = marks(text.bytes().inspect(|_| taken += 1));
+            let in_names: usize = marks.filter_map(|mark| Some(mark.at - mark.open?)).sum();
+            assert_eq!(taken, size, "{unit}");
+            assert!(in_names <= size, "{in_names} of {size} bytes of {unit}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn the_search_in_one_pass_finds_what_a_plain_one_finds(text in "[{}|a1+ $-]{0,20}") {
+            prop_assert_eq!(find_braced(&text), find_braced_plainly(&text));
+        }
+
         #[test]
         fn no_bytes_make_the_search_panic(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
             let _ = find(&bytes);

@@ -176,7 +176,7 @@ mod stale {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let get = |second| runtime.block_on(cache.get(&(), Timestamp::from_second(second).unwrap())).unwrap();
         get(0);
-        let line = line(|| assert!(get(3600).is_some()));
+        let line = line(|| assert!(get(600).is_some()));
         assert_eq!((line["target"].as_str(), line["configuration_stale"].as_u64()), (Some("app::cache"), Some(1)));
         for function in Template::deployed().functions() {
             assert_eq!(counted_in(function, &line), ["configuration_stale"], "{function}");

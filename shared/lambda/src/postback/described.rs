@@ -61,7 +61,7 @@ impl Rig {
         let world = World::default();
         let partners = [
             r#"{"provider":"acme","postback":{"allow_from":["192.0.2.0/24"]}}"#,
-            r#"{"provider":"strict","postback":{"require_click":true,"event_ids":["001"]}}"#,
+            r#"{"provider":"strict","postback":{"require_click":true,"event_ids":["001"],"max_amount":{"USD":"99"}}}"#,
             r#"{"provider":"globex","postback":{"transaction_id":"derived"}}"#,
             r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
             r#"{"provider":"umbrella","postback":{"status":{"parameter":"state","pending":["2"],"rejected":["3"],
@@ -93,6 +93,13 @@ impl Rig {
         let faults = body["faults"].as_array().into_iter().flatten();
         self.codes.extend(faults.map(|fault| fault["code"].as_str().unwrap().to_owned()));
         body
+    }
+
+    /// Makes the port's call after this many more ones fail.
+    fn failing_in(&mut self, calls: usize) -> &mut Self {
+        let next = self.world.state().calls.len();
+        self.world.state().trouble.insert(next + calls, Trouble::Before);
+        self
     }
 
     async fn get(&mut self, provider: &str, query: &str) -> Value {
@@ -150,7 +157,8 @@ async fn the_description_lists_exactly_the_answers_given() {
     assert_eq!(rig.get("acme", SAMPLE).await["status"], "duplicate");
     assert_eq!(rig.get("acme", &dry(SAMPLE)).await["would_be"], "duplicate");
     for query in [SAMPLE.replace("100.00", "7"), format!("{SAMPLE}&event_id=001")] {
-        assert_eq!(rig.get("acme", &query).await["status"], 409);
+        let conflict = rig.get("acme", &query).await;
+        assert_eq!((&conflict["status"], &conflict["conflict"]["kept"]), (&409.into(), &true.into()));
         assert_eq!(rig.get("acme", &dry(&query)).await["dry_run"], true);
     }
     let derived = SAMPLE.replace("transaction_id=123123123", "event_id=001");
@@ -194,10 +202,19 @@ async fn the_description_lists_exactly_the_answers_given() {
     let json = Call { body: b"{}", content_type: Some("application/json"), is_post: true, ..get("acme", "") };
     assert_eq!(rig.call(WITH_TOKEN, &json).await["status"], 400);
 
+    // These calls cannot be kept, and are answered all the same.
+    let unkept = format!("{SAMPLE}&event_id=002");
+    let conflict = rig.failing_in(1).get("acme", &unkept).await;
+    assert_eq!((&conflict["status"], &conflict["conflict"]["kept"]), (&409.into(), &false.into()));
+    assert!(conflict["detail"].as_str().unwrap().contains("could not be kept"), "{conflict}");
+    let faults = (0..40).map(|at| format!("%{at}=1")).collect::<Vec<_>>().join("&");
+    let malformed = rig.failing_in(0).get("acme", &faults).await;
+    assert_eq!((&malformed["status"], malformed["faults"].as_array().unwrap().len()), (&400.into(), 16));
+    let call = Call { source: [8, 8, 8, 8].into(), ..get("acme", SAMPLE) };
+    assert_eq!(rig.failing_in(0).call(WITH_TOKEN, &call).await["status"], 403);
+
     // This call meets an unavailable service.
-    let next = rig.world.state().calls.len();
-    rig.world.state().trouble.insert(next, Trouble::Before);
-    assert_eq!(rig.get("acme", SAMPLE).await["status"], 503);
+    assert_eq!(rig.failing_in(0).get("acme", SAMPLE).await["status"], 503);
 
     assert_eq!(rig.statuses, rig.api.statuses(WITH_TOKEN, "get"));
     // This code marks a kept call and is never answered.

@@ -57,7 +57,9 @@ fn what_the_schema_refuses_apply_refuses_too() {
         format!("provider: acme\nmedia_buying: {{campaigns: [{{{}}}]}}\n", fields.join(", "))
     };
     let section = |text: &str| format!("provider: acme\nmedia_buying: {{{text}}}\n");
-    for good in [campaign("paused: true"), section("ids: [user_id]"), section("macros: {click_id: '%c%'}")] {
+    let max_amount = "provider: acme\npostback: {max_amount: {USD: '5000', EUR: '0.5'}}\n".to_owned();
+    for good in [campaign("paused: true"), section("ids: [user_id]"), section("macros: {click_id: '%c%'}"), max_amount]
+    {
         assert!(schema.is_valid(&yaml(&good)), "{good}");
         assert!(taken("acme", &good).is_ok(), "{good}");
     }
@@ -68,6 +70,9 @@ fn what_the_schema_refuses_apply_refuses_too() {
         "provider: acme\nextra: 1\n".to_owned(),
         "provider: acme\npostback: {credential: none}\n".to_owned(),
         "provider: acme\npostback: {event_ids: []}\n".to_owned(),
+        "provider: acme\npostback: {max_amount: {usd: '5'}}\n".to_owned(),
+        "provider: acme\npostback: {max_amount: {USD: '5e3'}}\n".to_owned(),
+        "provider: acme\npostback: {max_amount: {USD: [5]}}\n".to_owned(),
         "provider: acme\nparameters: {click: x}\n".to_owned(),
         "provider: acme\nparameters: {click_id: 'a b'}\n".to_owned(),
         "provider: acme\nparameters: {click_id: provider}\n".to_owned(),

@@ -1,16 +1,24 @@
 //! Tests items in DynamoDB's own JSON. Items stored earlier must stay readable, and written items must not change.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     inbound::{
-        click::ClickOrigin,
+        click::{ClickKeys, ClickOrigin},
         conversion::{Receipt, RecordedPostback, Reversed},
         correction::Revision,
-        postback::{Content, Postback},
+        parameters::Parameters,
+        postback::{Content, ParsedPostback, Postback},
+        refusal::{MAX_ITEM_BYTES, Refusal},
         status::State,
         transaction::Adjustment,
     },
     jiff::Timestamp,
-    values::ids::{EventId, EventName, Provider, ReceiptId, TransactionId},
+    partner::{Partner, PartnerFile},
+    values::{
+        ids::{EventId, EventName, Provider, ReceiptId, TransactionId},
+        parameter_names::Field,
+        signature::Secret,
+    },
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -210,6 +218,60 @@ fn a_stored_refusal_is_read_and_written_back_unchanged() {
         "expires_at": {"N": "1798061662"},
     }));
     assert_eq!((refusal.times, refusal.expires_at, refusal.faults.len()), (2, Some(1_798_061_662), 0));
+}
+
+#[test]
+fn a_refusal_whose_request_was_cut_says_so() {
+    let refusal: RefusalItem = round(json!({
+        "provider_content": {"S": "acme#00ff"}, "kind": {"S": "refusal"}, "provider": {"S": "acme"},
+        "first_received_at": {"S": "2026-11-23T21:33:22.275Z"}, "last_received_at": {"S": "2026-11-23T21:34:22.275Z"},
+        "times": {"N": "2"}, "request": {"S": "user_id=u"}, "request_bytes": {"N": "24576"},
+    }));
+    assert!(!refusal.kept_request().unwrap().is_whole());
+}
+
+/// Returns the size of a value as DynamoDB bills it.
+///
+/// <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html>
+fn size(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::N(_) => 21,
+        AttributeValue::Bool(_) => 1,
+        AttributeValue::L(list) => 3 + list.iter().map(|value| 1 + size(value)).sum::<usize>(),
+        AttributeValue::M(map) => 3 + map.iter().map(|(name, value)| 1 + name.len() + size(value)).sum::<usize>(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn no_refusal_is_larger_than_its_bound() {
+    let events: Vec<String> = (0..500).map(|at| format!("event-{at}")).collect();
+    let currencies: Vec<String> = (0..500).map(|at| format!("CUR{at}")).collect();
+    let file = json!({"provider": "a".repeat(63), "postback": {"event_ids": events, "currencies": currencies}});
+    let partner = Partner::try_from(serde_json::from_value::<PartnerFile>(file).unwrap()).unwrap();
+    let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
+    let macros: String = Field::ALL.map(|field| format!("{field}={{a|{}}}&", "\u{1f600}".repeat(100))).concat();
+    let values =
+        format!("user_id={0}&click_id={0}&currency=x&event_id=x&amount_decimal=-1&dry_run=x&", "u".repeat(255));
+    let names =
+        |count: usize| (0..count).map(|at| format!("%{at}{}=&", "\u{1f600}".repeat(60))).collect::<Vec<_>>().concat();
+    let mut largest = 0;
+    for (query, body) in [
+        (vec![0xff; 8192], vec![0xff; 16_384]),
+        ([&b"a="[..], &[0xff; 8190]].concat(), b"&=".repeat(63)),
+        (macros.into_bytes(), names(50).into_bytes()),
+        (values.into_bytes(), names(50).into_bytes()),
+        (b"%00=&".repeat(64), Vec::new()),
+    ] {
+        let sent = Parameters::split(&query, &body);
+        let faults = ParsedPostback::parse(&sent, partner.provider(), partner.rules(), &keys).unwrap_err();
+        let source = "2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
+        let refusal = Refusal::of((partner.provider(), partner.rules()), &sent, source, faults, Timestamp::MAX);
+        let item = to_item("test", &RefusalItem::from(&refusal)).unwrap();
+        largest = largest.max(item.iter().map(|(name, value)| name.len() + size(value)).sum());
+    }
+    assert!((8 * 1024..MAX_ITEM_BYTES).contains(&largest), "{largest}");
 }
 
 #[test]

@@ -2,7 +2,7 @@ use domain::{
     audit::{Action, Subject as Audited},
     inbound::{
         click::ClickKeys,
-        refusal::{Conflict, REFUSAL_KEPT_SECONDS, Refusal},
+        refusal::{Conflict, KeptRequest, REFUSAL_KEPT_SECONDS, Refusal},
     },
     values::{ids::ReceiptId, signature::Secret},
 };
@@ -28,8 +28,10 @@ fn conflict(amount: &str, second: i64) -> Conflict {
 /// Keeps a refusal of this request as it came at this second.
 async fn refuse(world: &World, request: &str, second: i64) {
     let (user_id, click_id, source) = (None, None, [192, 0, 2, 1].into());
-    let (request, faults, received_at) = (request.to_owned(), Vec::new(), at(second));
-    let refusal = Refusal { provider: acme(), request, source, user_id, click_id, faults, received_at };
+    let (faults, received_at) = (Vec::new(), at(second));
+    let key = ContentKey::of_refusal(&acme(), request);
+    let request = KeptRequest { text: request.to_owned(), sent_bytes: None };
+    let refusal = Refusal { key, provider: acme(), request, source, user_id, click_id, faults, received_at };
     world.keep_refusal(&refusal).await.unwrap();
     put(world, &StoredRefusal::from(&refusal).lookups(None)).await;
 }

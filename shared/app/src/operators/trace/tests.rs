@@ -3,7 +3,7 @@ use domain::{
         click::{ClickKeys, ClickOrigin},
         conversion::{Receipt, RecordedPostback},
         postback::Postback,
-        refusal::Refusal,
+        refusal::{ContentKey, KeptRequest, Refusal},
     },
     jiff::Timestamp,
     lookup::LookupEntry,
@@ -94,8 +94,9 @@ async fn inbound() -> World {
     Postbacks::record(&world, &recorded).await.unwrap();
     put(&world, &LookupEntry::of_revision(&Revision::Original(recorded), "0#acme#t")).await;
     let refusal = Refusal {
+        key: ContentKey::of_refusal(&sender::provider(), "user_id=u&transaction_id=t"),
         provider: sender::provider(),
-        request: "user_id=u&transaction_id=t".to_owned(),
+        request: KeptRequest { text: "user_id=u&transaction_id=t".to_owned(), sent_bytes: None },
         source: [192, 0, 2, 1].into(),
         user_id: UserId::new("u").ok(),
         click_id: None,

@@ -118,6 +118,19 @@ fn an_unreplaced_macro_is_refused_by_name_in_any_parameter() {
 }
 
 #[test]
+fn a_value_beyond_its_limit_is_not_searched() {
+    for unit in ["{+", "%7B", "a"] {
+        let long: String = unit.chars().cycle().take(MAX_VALUE_BYTES + 1).collect();
+        for name in ["user_id", "click_id", "transaction_id", "currency", "amount_decimal"] {
+            assert_eq!(one_fault(&with(name, &long)).code, FaultCode::TooLong, "{name}={unit}…");
+        }
+        assert_eq!(one_fault(&format!("{SAMPLE}&dry_run={long}")).code, FaultCode::NotABoolean);
+    }
+    let encoded = "%c3%a9".repeat(MAX_ID_BYTES / 2);
+    assert!(parse(&with("user_id", &encoded)).is_ok(), "the greatest id, encoded");
+}
+
+#[test]
 fn empty_optional_values_are_none_and_required_ones_missing() {
     let without = parse(SAMPLE).unwrap();
     assert_eq!(parse(&format!("{SAMPLE}&event_id=&event_name=")).unwrap(), without);
@@ -155,6 +168,32 @@ fn agreed_events_and_agreed_clicks_are_enforced() {
     let ours = keys().mint(&acme(), &user, jiff::Timestamp::UNIX_EPOCH, [7; 9]);
     let parsed = parse_by(&strict, &with("click_id", ours.as_str())).unwrap();
     assert_eq!(parsed.postback.click, ClickOrigin::Verified);
+}
+
+#[test]
+fn an_amount_above_the_agreed_maximum_is_refused() {
+    let rules =
+        rules(r#"{"provider":"acme","postback":{"currencies":["USDT"],"max_amount":{"USD":"5000","USDT":"0.5"}}}"#);
+    for (currency, amount, good) in [
+        ("USD", "5000", true),
+        ("USD", "5000.00", true),
+        ("USD", "5000.00000001", false),
+        ("USD", "999999999999999", false),
+        ("USDT", "0.50", true),
+        ("USDT", "0.51", false),
+        ("EUR", "999999999999999", true),
+    ] {
+        let query = SAMPLE.replace("USD", currency).replace("100.00", amount);
+        match parse_by(&rules, &query) {
+            Ok(_) => assert!(good, "{query}"),
+            Err(faults) => {
+                assert!(!good && faults.len() == 1, "{query}: {faults:?}");
+                assert_eq!(faults[0].code, FaultCode::AmountAboveMaximum);
+                let maximum = if currency == "USD" { "at most 5000 USD," } else { "at most 0.5 USDT," };
+                assert!(faults[0].expected.starts_with(maximum), "{faults:?}");
+            }
+        }
+    }
 }
 
 #[test]

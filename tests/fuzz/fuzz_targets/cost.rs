@@ -1,0 +1,60 @@
+//! Bounds the work of the inbound path for each byte of input, by `proof::oracles::cost`.
+//!
+//! Work is the number of loads from memory. `make fuzz` builds this target with `-sanitizer-coverage-trace-loads`, so that
+//! each load of the code under test calls one of the functions below. The count is the same on every machine. Code of
+//! the standard library that is compiled already is not counted.
+#![no_main]
+
+use core::{
+    ffi::c_void,
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+/// Counts the loads. Adding is no load, so counting does not call itself.
+static LOADS: AtomicU64 = AtomicU64::new(0);
+
+macro_rules! counted {
+    ($($name:ident),*) => {$(
+        #[unsafe(no_mangle)]
+        extern "C" fn $name(_: *const c_void) {
+            LOADS.fetch_add(1, Relaxed);
+        }
+    )*};
+}
+counted!(
+    __sanitizer_cov_load1,
+    __sanitizer_cov_load2,
+    __sanitizer_cov_load4,
+    __sanitizer_cov_load8,
+    __sanitizer_cov_load16
+);
+
+/// The largest body that is read. Quadratic work over it exceeds the bound by far.
+const BYTES: usize = 16 * 1024;
+/// The greatest number of loads for each byte, and those that do not depend on the input.
+const LOADS_A_BYTE: u64 = 400;
+const LOADS_ALWAYS: u64 = 200_000;
+
+fn loads(data: &[u8]) -> u64 {
+    let before = LOADS.load(Relaxed);
+    proof::oracles::cost(data);
+    LOADS.load(Relaxed) - before
+}
+
+/// Repeats the part before the first zero byte over the first half, the part before the second zero byte over the other
+/// half, and ends with the rest. A pattern that is costly in a short input is more so in a long one.
+fn repeated(data: &[u8], bytes: usize) -> Vec<u8> {
+    let mut parts = data.splitn(3, |byte| *byte == 0);
+    let [first, second, end] = [(); 3].map(|()| parts.next().unwrap_or_default());
+    let second = if second.is_empty() { first } else { second };
+    let half = bytes.saturating_sub(end.len()) / 2;
+    let halves = [first, second].into_iter().flat_map(|unit| unit.iter().copied().cycle().take(half));
+    halves.chain(end.iter().copied()).collect()
+}
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    let (half, whole) = (loads(&repeated(data, BYTES / 2)), loads(&repeated(data, BYTES)));
+    assert!(whole > 0, "no load is counted: build with -sanitizer-coverage-trace-loads, as `make fuzz` does");
+    let bound = LOADS_A_BYTE * BYTES as u64 + LOADS_ALWAYS;
+    assert!(whole <= bound, "{whole} loads for {BYTES} bytes, {half} for half of them; at most {bound} are allowed");
+});
