@@ -3,6 +3,9 @@
 //! The order of checks is part of the contract: size and content type, then the credential, then the caller's address,
 //! then everything else. A stranger therefore learns nothing about partners, and a partner learns every fault at once.
 
+mod known_transaction;
+mod negative_transaction;
+
 use std::net::IpAddr;
 
 use domain::{
@@ -12,7 +15,7 @@ use domain::{
         fault::{self, Fault, FaultCode},
         parameters::Parameters,
         postback::{Content, DRY_RUN, Difference, ParsedPostback},
-        refusal::{Conflict, ContentKey, KeptConflict, KeptRequest, Refusal},
+        refusal::{ContentKey, KeptRequest, Refusal},
     },
     jiff::Timestamp,
     partner::Partner,
@@ -52,6 +55,8 @@ pub enum PostbackAnswer {
     Accepted(Receipt),
     /// 200: the postback was recorded before, with the same content.
     Duplicate(Receipt),
+    /// 200: the partner agreed that this status is ignored. The call is kept, and no conversion follows.
+    Ignored,
     /// 409: the transaction was recorded before, with different content.
     Conflict(Box<Contradiction>),
     /// 400: the call is malformed. Lists every fault.
@@ -69,7 +74,7 @@ pub enum PostbackAnswer {
 pub struct Contradiction {
     /// The transaction that both postbacks name.
     pub transaction_id: TransactionId,
-    /// The receipt of the original, which stands.
+    /// The receipt of what stands.
     pub original: Receipt,
     /// The parameters that differ, under the partner's names.
     pub differences: Vec<(String, Difference)>,
@@ -222,7 +227,8 @@ impl<P: Ports> AcceptPostback<P> {
             Ok(parsed) => self.record(call, parsed).await,
             Err(faults) => {
                 self.keep_refusal(call, faults.clone()).await;
-                Ok(PostbackAnswer::Malformed(faults))
+                let is_ignored = faults.iter().any(|fault| fault.code == FaultCode::StatusIgnored);
+                Ok(if is_ignored { PostbackAnswer::Ignored } else { PostbackAnswer::Malformed(faults) })
             }
         }
     }
@@ -232,66 +238,43 @@ impl<P: Ports> AcceptPostback<P> {
         call: &AuthenticatedCall<'_>,
         parsed: ParsedPostback,
     ) -> Result<PostbackAnswer, Unavailable> {
-        let transaction_id = parsed.postback.transaction_id.clone();
-        let (receipt_id, received_at) = (call.receipt_id.clone(), call.now);
-        let receipt = Receipt { transaction_id, receipt_id, received_at, ignored: parsed.ignored };
-        let ours = RecordedPostback { postback: parsed.postback, receipt };
+        let ParsedPostback { postback, ignored, .. } = parsed;
+        let receipt = Receipt {
+            transaction_id: postback.transaction_id.clone(),
+            receipt_id: call.receipt_id.clone(),
+            received_at: call.now,
+            ignored,
+            state: postback.state,
+            original_receipt_id: None,
+        };
+        let ours = RecordedPostback { postback, receipt, reversed: None };
+        if ours.postback.content.amount_decimal.is_negative() {
+            return Box::pin(self.record_negative(call, ours)).await;
+        }
+        self.record_original(call, ours).await
+    }
+
+    /// Records the first postback of a transaction, or settles a later one.
+    async fn record_original(
+        &self,
+        call: &AuthenticatedCall<'_>,
+        ours: RecordedPostback,
+    ) -> Result<PostbackAnswer, Unavailable> {
         let recorded = if call.is_dry_run() {
             let found = self.postbacks.find(&ours.postback.provider, &ours.receipt.transaction_id).await?;
             found.map_or(Recorded::Fresh, |original| Recorded::Existing(Box::new(original)))
         } else {
             self.postbacks.record(&ours).await?
         };
-        let original = match recorded {
-            Recorded::Fresh => return Ok(PostbackAnswer::Accepted(ours.receipt)),
+        match recorded {
+            Recorded::Fresh => Ok(PostbackAnswer::Accepted(ours.receipt)),
             // The client repeated our own write after its answer was lost. The existing postback is ours.
             Recorded::Existing(original) if original.receipt.receipt_id == ours.receipt.receipt_id => {
-                return Ok(PostbackAnswer::Accepted(original.receipt));
+                Ok(PostbackAnswer::Accepted(original.receipt))
             }
-            Recorded::Existing(original) => original,
-        };
-        let differences = original.postback.content.differences(&ours.postback.content);
-        if differences.is_empty() {
-            return Ok(PostbackAnswer::Duplicate(original.receipt));
+            // Boxed, so that a new postback does not carry the space for the rest of a transaction's life.
+            Recorded::Existing(original) => Box::pin(self.settle_known(call, ours, *original)).await,
         }
-        let RecordedPostback { postback, receipt } = ours;
-        let conflict = Conflict {
-            provider: postback.provider,
-            transaction_id: receipt.transaction_id,
-            content: postback.content,
-            differences,
-            received_at: call.now,
-        };
-        self.settle(call, conflict, original.receipt).await
-    }
-
-    /// Keeps a conflict. An accepted conflict counts as a duplicate with the correction's receipt.
-    async fn settle(
-        &self,
-        call: &AuthenticatedCall<'_>,
-        conflict: Conflict,
-        original: Receipt,
-    ) -> Result<PostbackAnswer, Unavailable> {
-        let (accepted, is_kept) = if call.is_dry_run() {
-            (self.refusals.find_correction(&conflict).await?, true)
-        } else {
-            match self.refusals.keep_conflict(&conflict).await {
-                Ok(KeptConflict::AcceptedAs(receipt)) => (Some(receipt), true),
-                Ok(KeptConflict::Unresolved) => (None, true),
-                Err(unavailable) => {
-                    report_unkept(call, &unavailable);
-                    (None, false)
-                }
-            }
-        };
-        if let Some(receipt) = accepted {
-            return Ok(PostbackAnswer::Duplicate(receipt));
-        }
-        let names = &call.partner.rules().names;
-        let under_its_name = |difference: Difference| (names.of(difference.field).to_owned(), difference);
-        let differences = conflict.differences.into_iter().map(under_its_name).collect();
-        let (transaction_id, sent) = (conflict.transaction_id, conflict.content);
-        Ok(PostbackAnswer::Conflict(Box::new(Contradiction { transaction_id, original, differences, sent, is_kept })))
     }
 
     /// Keeps a refusal if that is possible. The answer does not depend on it, because the call is wrong in any case.

@@ -21,8 +21,9 @@ use domain::{
     inbound::{
         click::{Click, ClickKeys},
         conversion::{Conversion, Receipt, RecordedPostback},
-        correction::Correction,
+        correction::{Correction, Step},
         refusal::{Conflict, Refusal},
+        transaction::Adjustment,
     },
     jiff::civil::Date,
     lookup::{Place, Subject},
@@ -71,6 +72,10 @@ pub struct State {
     pub conflicts: HashMap<String, (Conflict, u32, Option<Receipt>)>,
     /// Corrections of each transaction, in the order of their numbers.
     pub corrections: BTreeMap<(Provider, TransactionId), Vec<Correction>>,
+    /// Steps of each transaction, in the order of their places.
+    pub steps: BTreeMap<(Provider, TransactionId), Vec<Step>>,
+    /// Adjustments of each transaction, in the order of their places.
+    pub adjustments: BTreeMap<(Provider, TransactionId), Vec<Adjustment>>,
     /// Conflicts by content whose original was kept, each with its expiry in Unix seconds.
     pub kept_originals: HashMap<String, i64>,
     /// Partners by name.

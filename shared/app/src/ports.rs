@@ -23,9 +23,10 @@ use domain::{
     inbound::{
         click::{Click, ClickKeys},
         conversion::{Conversion, Receipt, RecordedPostback},
-        correction::{Correction, Revision},
+        correction::{Correction, Revision, Step},
         credential::Credentials,
         refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        transaction::{Adjustment, History},
     },
     jiff::{Timestamp, civil::Date},
     lookup::LookupEntry,
@@ -38,7 +39,7 @@ use domain::{
     },
     partner::{Partner, recipient::Recipient},
     values::{
-        ids::{ChainTicket, ClaimMark, DeliveryId, Provider, TransactionId, UserId},
+        ids::{ChainTicket, ClaimMark, DeliveryId, Provider, ReceiptId, TransactionId, UserId},
         signature::Secret,
         time::UnixMillis,
     },
@@ -106,6 +107,15 @@ pub enum Recorded {
     Existing(Box<RecordedPostback>),
 }
 
+/// Tells what came of adding a step to a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Added {
+    /// The step is recorded now.
+    Done,
+    /// Its place is taken by the revision with this receipt. Nothing is changed.
+    Taken(ReceiptId),
+}
+
 /// The postbacks. None ever expires.
 pub trait Postbacks: Send + Sync {
     /// Records a postback unless its transaction is known. MUST be durable before it returns, MUST decide atomically among
@@ -118,6 +128,27 @@ pub trait Postbacks: Send + Sync {
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> impl Future<Output = Result<Option<RecordedPostback>, Unavailable>> + Send;
+
+    /// Reads everything that is recorded of a transaction. MUST see every write that was answered before, and MUST write
+    /// nothing.
+    fn history(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> impl Future<Output = Result<Option<History>, Unavailable>> + Send;
+
+    /// Records a step under its place in the transaction, unless that place is taken. MUST be durable before it answers,
+    /// MUST decide atomically among simultaneous calls and operators' corrections, and MUST never change what is there.
+    fn add_step(&self, step: &Step) -> impl Future<Output = Result<Added, Unavailable>> + Send;
+
+    /// Records a negative transaction, and notes it under the adjustment's place beside the transaction that it reverses.
+    /// MUST do both or neither, and MUST be durable before it answers. MUST answer `Changed`, and change nothing, when the
+    /// negative transaction is recorded already or the place is taken.
+    fn adjust(
+        &self,
+        reversed: &TransactionId,
+        adjustment: &Adjustment,
+    ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 }
 
 /// The recorded postbacks and corrections, by the keys that lookups and changes of their table name.
@@ -182,16 +213,15 @@ pub trait Resolutions: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<StoredConflict>, Unavailable>> + Send;
 
-    /// Reads the original of a transaction and its corrections, in the order of their numbers. MUST see every write that
-    /// returned before.
-    fn revisions(
+    /// Reads everything that is recorded of a transaction. MUST see every write that returned before.
+    fn history(
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
-    ) -> impl Future<Output = Result<Vec<Revision>, Unavailable>> + Send;
+    ) -> impl Future<Output = Result<Option<History>, Unavailable>> + Send;
 
     /// Records a correction, marks its conflict as accepted with the correction's receipt, and stores the audit record. MUST
-    /// do all or none. Neither the correction nor the mark expires. MUST return `Changed`, and change nothing, if the number
+    /// do all or none. Neither the correction nor the mark expires. MUST return `Changed`, and change nothing, if its place
     /// is taken, or if the conflict is accepted already or absent.
     fn accept(
         &self,

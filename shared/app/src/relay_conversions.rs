@@ -139,14 +139,18 @@ mod tests {
             transaction_id: transaction_id.clone(),
             content,
             click: ClickOrigin::Foreign,
+            state: None,
+            reference: None,
         };
         let receipt = Receipt {
             transaction_id,
             receipt_id: ReceiptId::from_random([1; 16]),
             received_at: "2026-11-23T12:00:00Z".parse().unwrap(),
             ignored: Vec::new(),
+            state: None,
+            original_receipt_id: None,
         };
-        RecordedPostback { postback, receipt }
+        RecordedPostback { postback, receipt, reversed: None }
     }
 
     fn conversion(transaction: usize) -> Conversion {

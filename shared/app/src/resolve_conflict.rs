@@ -48,14 +48,14 @@ pub async fn accept(
         if let Some(receipt) = stored.accepted {
             return Ok(Resolution::AcceptedBefore(receipt));
         }
-        let revisions = resolutions.revisions(&stored.conflict.provider, transaction_id).await?;
-        let correction = Correction::of(&stored.conflict, &revisions, keys, receipt_id.clone(), now);
-        let Some(correction) = correction else { return Ok(Resolution::NoOriginal) };
+        let history = resolutions.history(&stored.conflict.provider, transaction_id).await?;
+        let Some(history) = history else { return Ok(Resolution::NoOriginal) };
+        let correction = Correction::of(&stored.conflict, &history, keys, receipt_id.clone(), now);
         let audit = record(operation, now, Action::AcceptConflict, &stored, key);
         let audit = audit.with("correction", correction.number).with("receipt_id", &receipt_id);
         match resolutions.accept(key, &correction, &audit).await? {
             Replaced::Done => return Ok(Resolution::Accepted(Box::new(correction))),
-            // Another correction took the number, or this conflict was resolved meanwhile.
+            // Another revision took the place, or this conflict was resolved meanwhile.
             Replaced::Changed => {}
         }
     }

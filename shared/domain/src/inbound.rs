@@ -2,8 +2,8 @@
 //!
 //! A user opens a [`tracking_link`], which records a [`click`]. Later the partner calls its postback URL with
 //! [`parameters`] and a [`credential`]. They are read by the agreed [`rules`] into a [`postback`], which becomes a
-//! [`conversion`] for GG3, or a [`refusal`] with its list of [`fault`]s. An operator turns a conflict into a
-//! [`correction`].
+//! [`conversion`] for GG3, or a [`refusal`] with its list of [`fault`]s. Later postbacks of the same [`transaction`]
+//! raise its [`status`], repeat it or conflict with it. An operator turns a conflict into a [`correction`].
 
 pub mod click;
 pub mod conversion;
@@ -14,4 +14,6 @@ pub mod parameters;
 pub mod postback;
 pub mod refusal;
 pub mod rules;
+pub mod status;
 pub mod tracking_link;
+pub mod transaction;

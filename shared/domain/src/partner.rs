@@ -13,7 +13,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::credential::CredentialKind;
-use crate::inbound::rules::{PostbackRules, TransactionIdRule};
+use crate::inbound::rules::{NegativeAmounts, PostbackRules, TransactionIdRule};
+use crate::inbound::status::{State, StatusAgreement, StatusFile};
 use crate::inbound::tracking_link::BaseUrl;
 use crate::outbound::campaign::Campaigns;
 use crate::outbound::webhook::Allowance;
@@ -21,7 +22,7 @@ use crate::prelude::*;
 use crate::values::config_fault::{ConfigFault, Faults, collect};
 use crate::values::ids::{EventId, LandingName, Provider};
 use crate::values::money::{Amount, Currency, ExtraCurrencies};
-use crate::values::parameter_names::ParameterNames;
+use crate::values::parameter_names::{Field, ParameterNames};
 use crate::values::time::UnixMillis;
 
 pub use self::media_buying::{MediaBuying, MediaBuyingFile};
@@ -85,6 +86,35 @@ pub struct PostbackFile {
     /// Lists the networks that may call, in CIDR notation. Without a list any address may call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_from: Option<Vec<String>>,
+    /// Holds the agreed words for statuses. Without them every postback is approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusFile>,
+    /// Lists the states whose step may bring another amount.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub amount_may_change: Vec<State>,
+    /// Says `refused` or `reverse`.
+    #[serde(default, skip_serializing_if = "NegativeAmounts::is_refused")]
+    pub negative_amounts: NegativeAmounts,
+    /// Names the parameter in which a negative transaction names the one that it reverses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+impl PostbackFile {
+    /// Reads what was agreed about statuses and negative amounts, and adds the names of their parameters.
+    fn statuses(&self, names: &mut ParameterNames, faults: &mut Faults) -> Option<StatusAgreement> {
+        if let Some(status) = &self.status {
+            names.agree(Field::Status, &status.parameter, "postback.status.parameter", faults);
+        }
+        if let Some(reference) = &self.reference {
+            names.agree(Field::Reference, reference, "postback.reference", faults);
+            let reverses = self.negative_amounts == NegativeAmounts::Reverse;
+            faults.require(reverses, "postback.reference", "needs negative_amounts: reverse; add it or leave this out");
+        }
+        let unneeded = self.status.is_none() && !self.amount_may_change.is_empty();
+        faults.require(!unneeded, "postback.amount_may_change", "needs status; agree on statuses or leave this out");
+        self.status.as_ref().map(|status| StatusAgreement::parse(status, &self.amount_may_change, faults))
+    }
 }
 
 /// Holds a partner's configuration that was checked.
@@ -155,7 +185,8 @@ impl Partner {
     fn parse(file: PartnerFile, allowance: Option<Allowance>) -> Result<Self, Vec<ConfigFault>> {
         let mut faults = Faults::default();
         let provider = faults.keep("provider", Provider::new(file.provider));
-        let names = ParameterNames::parse(&file.parameters, &mut faults);
+        let mut names = ParameterNames::parse(&file.parameters, &mut faults);
+        let status = file.postback.statuses(&mut names, &mut faults);
         let mut currencies = ExtraCurrencies::default();
         for (at, code) in file.postback.currencies.iter().enumerate() {
             let path = format!("postback.currencies[{at}]");
@@ -191,6 +222,8 @@ impl Partner {
             currencies,
             max_amounts,
             event_ids,
+            status,
+            negative_amounts: file.postback.negative_amounts,
         };
         match (provider, faults.0) {
             (Some(provider), faults) if faults.is_empty() => {

@@ -75,18 +75,18 @@ async fn relay_batch(
     BatchResponse::of(relayed.failed, from_stream)
 }
 
-/// Returns the conversion to send for a record of the stream, or `None` if the record is no new postback or correction.
+/// Returns the conversion to send for a record of the stream, or `None` if the record is no new postback, step or correction.
 fn from_the_stream(record: Record) -> Option<Incoming> {
     let Record { id, change, whole, .. } = record;
     let conversion = match change {
-        Ok(change) if change.name == "INSERT" => convert(&change),
+        Ok(change) if change.name == "INSERT" => convert(&change).transpose()?,
         Ok(_) => return None,
         Err(reason) => Err(reason),
     };
     Some(Incoming { id, conversion, whole })
 }
 
-/// Returns which postback or correction a record that was put back names. Nothing else of it is believed.
+/// Returns which revision a record that was put back names. Nothing else of it is believed.
 fn named(record: Record) -> PutBack {
     let Record { id, change, whole, .. } = record;
     let key = change.and_then(|change| match change.name.as_str() {
@@ -96,11 +96,15 @@ fn named(record: Record) -> PutBack {
     PutBack { id, key, whole }
 }
 
-fn convert(change: &Change) -> Result<Conversion, String> {
+/// Converts a new item. An adjustment becomes none, since the transaction that made it is converted itself.
+fn convert(change: &Change) -> Result<Option<Conversion>, String> {
     let image = change.new.as_deref().map_or("", RawValue::get);
     let item: serde_dynamo::Item = serde_json::from_str(image).map_err(|fault| fault.to_string())?;
     let item: PostbackItem = serde_dynamo::from_item(item).map_err(|fault| fault.to_string())?;
-    Revision::try_from(item).map(Conversion::from)
+    if item.is_adjustment() {
+        return Ok(None);
+    }
+    Revision::try_from(item).map(|revision| Some(revision.into()))
 }
 
 /// Returns the receipts of a batch, by which its line is found from the lines of its postbacks.
@@ -262,6 +266,21 @@ mod tests {
         let response = relay_batch(&world, (&world, &world), &batch).await;
         assert_eq!(response, BatchResponse::of_queue(["m1".to_owned(), String::new()]));
         assert!(world.state().dead_letters.is_empty());
+    }
+
+    #[test]
+    fn an_adjustment_beside_a_transaction_becomes_no_conversion() {
+        let text = |value: &str| serde_json::json!({"S": value});
+        let image = serde_json::json!({
+            "provider_transaction": text("acme#t1"), "revision": text("revision-000001"), "kind": text("adjustment"),
+            "adjusted_by": text("t2"), "receipt_id": text("r2"), "received_at": text("2026-11-23T12:00:00Z"),
+            "click": text("foreign"), "user_id": text("u"), "click_id": text("c"), "currency": text("USD"),
+            "amount_decimal": text("-1.50"),
+        });
+        let record = serde_json::json!({
+            "eventName": "INSERT", "dynamodb": {"SequenceNumber": "1", "NewImage": image},
+        });
+        assert!(first(&serde_json::json!({ "Records": [record] }).to_string()).is_none());
     }
 
     #[test]

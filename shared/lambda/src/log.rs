@@ -19,8 +19,9 @@ use tracing_subscriber::{
 use crate::environment::Environment;
 
 /// Lists the fields that are metrics. Each field has its metric's name.
-const METRICS: [&str; 24] = [
+const METRICS: [&str; 25] = [
     "postbacks",
+    "statuses_not_agreed",
     "refusals_unkept",
     "clicks",
     "webhooks",

@@ -18,7 +18,11 @@ use app::{
     ports::Unavailable,
 };
 use domain::{
-    inbound::{conversion::Receipt, fault::Fault},
+    inbound::{
+        conversion::Receipt,
+        fault::{Fault, FaultCode},
+        status::State,
+    },
     values::ids::ReceiptId,
 };
 use lambda_http::{Body, Request, Response, http::StatusCode};
@@ -44,8 +48,9 @@ impl PostbackFunction {
         let (partners, secrets) = (table("PARTNERS_TABLE"), table("SECRETS_TABLE"));
         let (postbacks, refusals) = (table("POSTBACKS_TABLE"), table("REFUSALS_TABLE"));
         env.finish()?;
-        // At worst four operations follow each other: partner, keys, record and conflict.
-        let client = aws.dynamodb(CallLimits::answering(timeout, 4));
+        // Seven operations may follow each other: partner, keys, record, step, history, step and conflict. A race that is
+        // lost more often may end as a 503, after which the call is sent again.
+        let client = aws.dynamodb(CallLimits::answering(timeout, 7));
         let accept = AcceptPostback {
             partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),
             keys: Cache::new(DynamoClickKeys::new(client.clone(), secrets), policy),
@@ -92,18 +97,25 @@ impl PostbackFunction {
 }
 
 /// Holds the body of a 200.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Accepted<'a> {
     status: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     would_be: Option<&'static str>,
-    transaction_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transaction_id: Option<&'a str>,
     /// A dry run of a new postback has no receipt, because nothing was recorded.
     #[serde(skip_serializing_if = "Option::is_none")]
     receipt_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     received_at: Option<String>,
-    ignored: &'a [String],
+    /// Says which state was recorded or stands, with a partner that agreed on statuses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    state: Option<State>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    original_receipt_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ignored: Option<&'a [String]>,
 }
 
 fn respond(answered: HandledCall) -> Response<Body> {
@@ -111,6 +123,7 @@ fn respond(answered: HandledCall) -> Response<Body> {
     match answer {
         PostbackAnswer::Accepted(receipt) => receipted("accepted", &receipt, dry_run, !dry_run),
         PostbackAnswer::Duplicate(receipt) => receipted("duplicate", &receipt, dry_run, true),
+        PostbackAnswer::Ignored => ok("ignored", dry_run, Accepted::default()),
         PostbackAnswer::Conflict(conflict) => Problem::conflict(&conflict, dry_run).in_dry_run(dry_run).into_response(),
         PostbackAnswer::Malformed(faults) => Problem::malformed(&faults).in_dry_run(dry_run).into_response(),
         PostbackAnswer::Unauthorized => Problem::unauthorized().into_response(),
@@ -121,13 +134,20 @@ fn respond(answered: HandledCall) -> Response<Body> {
 
 fn receipted(status: &'static str, receipt: &Receipt, dry_run: bool, recorded: bool) -> Response<Body> {
     let body = Accepted {
-        status: if dry_run { "dry_run" } else { status },
-        would_be: dry_run.then_some(status),
-        transaction_id: receipt.transaction_id.as_str(),
+        transaction_id: Some(receipt.transaction_id.as_str()),
         receipt_id: recorded.then_some(receipt.receipt_id.as_str()),
         received_at: recorded.then(|| receipt.received_at.to_string()),
-        ignored: &receipt.ignored,
+        state: receipt.state,
+        original_receipt_id: receipt.original_receipt_id.as_ref().map(ReceiptId::as_str),
+        ignored: Some(&receipt.ignored),
+        ..Accepted::default()
     };
+    ok(status, dry_run, body)
+}
+
+fn ok(status: &'static str, dry_run: bool, body: Accepted) -> Response<Body> {
+    let (status, would_be) = if dry_run { ("dry_run", Some(status)) } else { (status, None) };
+    let body = Accepted { status, would_be, ..body };
     http::response(StatusCode::OK, "application/json", serde_json::to_string(&body).unwrap_or_default())
 }
 
@@ -137,23 +157,29 @@ fn log(request_id: &str, answered: &HandledCall) {
     let HandledCall { answer, provider, dry_run } = answered;
     let provider = provider.as_ref().map_or("", |provider| provider.as_str());
     let postbacks = (!dry_run).then_some(1);
-    let line = |outcome: &str, transaction_id: &str, receipt_id: &str| {
-        info!(request_id, provider, outcome, transaction_id, receipt_id, dry_run, postbacks, "postback");
+    let line = |outcome: &str, transaction_id: &str, receipt_id: &str, state: Option<State>| {
+        let state = state.map(State::as_str);
+        info!(request_id, provider, outcome, transaction_id, receipt_id, state, dry_run, postbacks, "postback");
     };
     let receipted = |outcome: &str, receipt: &Receipt| {
-        line(outcome, receipt.transaction_id.as_str(), receipt.receipt_id.as_str());
+        line(outcome, receipt.transaction_id.as_str(), receipt.receipt_id.as_str(), receipt.state);
     };
     match answer {
         PostbackAnswer::Accepted(receipt) => receipted("accepted", receipt),
         PostbackAnswer::Duplicate(receipt) => receipted("duplicate", receipt),
         PostbackAnswer::Conflict(conflict) => {
-            line("conflict", conflict.transaction_id.as_str(), conflict.original.receipt_id.as_str());
+            let stands = &conflict.original;
+            line("conflict", conflict.transaction_id.as_str(), stands.receipt_id.as_str(), stands.state);
         }
         PostbackAnswer::Malformed(faults) => {
-            info!(request_id, provider, outcome = "malformed", faults = codes(faults), dry_run, postbacks, "postback");
+            let is_status = |fault: &Fault| matches!(fault.code, FaultCode::StatusNotAgreed | FaultCode::UnknownStatus);
+            let statuses_not_agreed = postbacks.filter(|_| faults.iter().any(is_status));
+            let (outcome, faults) = ("malformed", codes(faults));
+            info!(request_id, provider, outcome, faults, dry_run, postbacks, statuses_not_agreed, "postback");
         }
-        PostbackAnswer::Unauthorized => line("unauthorized", "", ""),
-        PostbackAnswer::Forbidden(_) => line("forbidden", "", ""),
+        PostbackAnswer::Unauthorized => line("unauthorized", "", "", None),
+        PostbackAnswer::Ignored => line("ignored", "", "", None),
+        PostbackAnswer::Forbidden(_) => line("forbidden", "", "", None),
         PostbackAnswer::Unavailable(Unavailable { service, reason }) => {
             error!(request_id, provider, outcome = "unavailable", service, reason, dry_run, postbacks, "postback");
         }

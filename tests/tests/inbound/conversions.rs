@@ -59,7 +59,7 @@ async fn the_schema_refuses_malformed_conversions() {
         spoilt[name] = bad;
         assert!(!schema.is_valid(&spoilt), "{name}");
     }
-    // A conversion with an original must be a whole correction, and no other type may have one.
+    // A conversion with an original must be a whole correction or have a state.
     let mut corrected = good.clone();
     corrected["type"] = json!("conversion.corrected");
     assert!(!schema.is_valid(&corrected));
@@ -73,6 +73,55 @@ async fn the_schema_refuses_malformed_conversions() {
     assert!(schema.is_valid(&corrected));
     corrected["correction"] = json!(0);
     assert!(!schema.is_valid(&corrected));
+}
+
+#[tokio::test]
+async fn each_step_of_a_transaction_reaches_the_queue() {
+    let fixture = Fixture::new();
+    let (transaction, reversal) = (fresh("t"), fresh("r"));
+    let mut receipts = Vec::new();
+    for (state, amount) in [("pending", "100.00"), ("approved", "90.00"), ("chargeback", "90.00")] {
+        let query = format!("{}&state={state}", sample(&transaction).replace("100.00", amount));
+        let reply = fixture.postback("hooli", &query).await;
+        assert_eq!((reply.status, reply.text("status")), (200, "accepted"), "{reply:?}");
+        receipts.push(reply.body["receipt_id"].clone());
+    }
+    let query = format!("{}&original_id=nowhere", sample(&reversal).replace("100.00", "-5"));
+    assert_eq!(fixture.postback("hooli", &query).await.text("status"), "accepted");
+    let adjusted = Conversions::shared().of("hooli", &reversal).await;
+    assert_eq!((&adjusted[0]["type"], &adjusted[0]["original"]), (&json!("conversion.adjusted"), &json!("unknown")));
+    let mut arrived = Vec::new();
+    for _ in 0..100 {
+        arrived = Conversions::shared().of("hooli", &transaction).await;
+        if arrived.len() >= 3 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let told: Vec<(&str, &Value, &str)> = arrived
+        .iter()
+        .map(|it| (it["type"].as_str().unwrap(), &it["original_receipt_id"], it["amount_decimal"].as_str().unwrap()))
+        .collect();
+    for expected in [
+        ("conversion.pending", &Value::Null, "100.00"),
+        ("conversion.accepted", &receipts[0], "90.00"),
+        ("conversion.rejected", &receipts[0], "90.00"),
+    ] {
+        assert!(told.contains(&expected), "{expected:?} in {told:?}");
+    }
+    for conversion in arrived.iter().chain(&adjusted) {
+        let faults: Vec<String> = schema().iter_errors(conversion).map(|fault| fault.to_string()).collect();
+        assert!(faults.is_empty(), "{faults:?}: {conversion}");
+    }
+}
+
+#[tokio::test]
+async fn a_reversal_that_nobody_agreed_on_is_refused() {
+    let fixture = Fixture::new();
+    let query = sample(&fresh("t"));
+    assert_eq!(fixture.postback("acme", &query).await.text("status"), "accepted");
+    let refused = fixture.postback("acme", &format!("{query}&status=rejected")).await;
+    assert_eq!((refused.status, refused.faults()), (400, vec![("status".into(), "status_not_agreed".into())]));
 }
 
 /// Starts the relay as a process of its own, with a proxy in front of the stack's SQS.

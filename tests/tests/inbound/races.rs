@@ -1,12 +1,16 @@
 //! Sends simultaneous calls. One transaction becomes one conversion, whichever call wins.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fixture::{Conversions, Fixture, Reply, fresh, sample};
 
 /// Sends all of these queries at once.
 async fn at_once(fixture: &Fixture, queries: Vec<String>) -> Vec<Reply> {
-    let url = fixture.stack.partner("acme").postback_url.clone();
+    at_once_to(fixture, "acme", queries).await
+}
+
+async fn at_once_to(fixture: &Fixture, partner: &str, queries: Vec<String>) -> Vec<Reply> {
+    let url = fixture.stack.partner(partner).postback_url.clone();
     let calls = queries.into_iter().map(|query| {
         let request = fixture.http.get(format!("{url}?{query}"));
         let fixture = Fixture::new();
@@ -23,12 +27,54 @@ async fn at_once(fixture: &Fixture, queries: Vec<String>) -> Vec<Reply> {
 /// Counts the conversions of a transaction after a later postback of the same shard has arrived. By then everything
 /// recorded earlier has been relayed. GG3 counts a repeated conversion once, and so does this function.
 async fn conversions(fixture: &Fixture, transaction: &str) -> usize {
+    kinds(fixture, "acme", transaction).await.len()
+}
+
+/// Returns the type of each of a transaction's conversions, by receipt, as [`conversions`] counts them.
+async fn kinds(fixture: &Fixture, partner: &str, transaction: &str) -> BTreeMap<String, String> {
     let later = fresh("later");
-    assert_eq!(fixture.postback("acme", &sample(&later)).await.status, 200);
-    Conversions::shared().of("acme", &later).await;
-    let arrived = Conversions::shared().of("acme", transaction).await;
-    let receipts: BTreeSet<&str> = arrived.iter().filter_map(|body| body["receipt_id"].as_str()).collect();
-    receipts.len()
+    assert_eq!(fixture.postback(partner, &sample(&later)).await.status, 200);
+    Conversions::shared().of(partner, &later).await;
+    let text = |body: &serde_json::Value, name: &str| body[name].as_str().unwrap_or_default().to_owned();
+    let arrived = Conversions::shared().of(partner, transaction).await;
+    arrived.iter().map(|body| (text(body, "receipt_id"), text(body, "type"))).collect()
+}
+
+#[tokio::test]
+async fn a_hundred_approvals_and_rejections_leave_one_state() {
+    let fixture = Fixture::new();
+    let transaction = fresh("race");
+    let states = ["approved", "rejected"];
+    let query = |state: &str| format!("{}&state={state}", sample(&transaction));
+    let queries: Vec<String> = states.iter().cycle().take(100).map(|state| query(state)).collect();
+    let replies = at_once_to(&fixture, "hooli", queries.clone()).await;
+    for (query, reply) in queries.iter().zip(&replies) {
+        // Where a rejection came first, an approval conflicts with it.
+        let conflicts = reply.status == 409 && query.ends_with("approved");
+        assert!(conflicts || reply.status == 200, "{query}: {reply:?}");
+    }
+    let accepted: Vec<&str> =
+        replies.iter().filter(|reply| reply.text("status") == "accepted").map(|reply| reply.text("state")).collect();
+    assert!(accepted.len() <= 2 && accepted.contains(&"rejected"), "{accepted:?}");
+    let again = fixture.postback("hooli", &query("pending")).await;
+    assert_eq!((again.text("status"), again.text("state")), ("duplicate", "rejected"));
+    let kinds: Vec<String> = kinds(&fixture, "hooli", &transaction).await.into_values().collect();
+    let count = |kind: &str| kinds.iter().filter(|one| *one == kind).count();
+    assert_eq!(count("conversion.rejected"), 1, "{kinds:?}");
+    assert_eq!((count("conversion.accepted"), kinds.len()), (accepted.len() - 1, accepted.len()), "{kinds:?}");
+}
+
+#[tokio::test]
+async fn reversals_sent_at_once_never_take_more_than_stands() {
+    let fixture = Fixture::new();
+    let transaction = fresh("race");
+    assert_eq!(fixture.postback("hooli", &sample(&transaction)).await.status, 200);
+    let reversal = |n: usize| sample(&format!("{transaction}-r{n}")).replace("100.00", "-30");
+    let queries = (0..20).map(|n| format!("{}&original_id={transaction}", reversal(n / 2))).collect();
+    let replies = at_once_to(&fixture, "hooli", queries).await;
+    let accepted: Vec<&Reply> = replies.iter().filter(|reply| reply.text("status") == "accepted").collect();
+    assert_eq!(accepted.len(), 3, "{replies:?}");
+    assert!(replies.iter().all(|reply| [200, 409, 503].contains(&reply.status)), "{replies:?}");
 }
 
 #[tokio::test]

@@ -155,6 +155,49 @@ async fn a_postback_costs_one_call_and_a_conflict_two() {
 }
 
 #[tokio::test]
+async fn a_first_step_costs_two_writes_and_other_calls_a_read() {
+    let rig = Rig::warm().await;
+    assert_eq!(rig.call_partner("hooli", &sample(&fresh("t"))).await.0, 200);
+    rig.proxy.take_calls();
+    let transaction = fresh("t");
+    let query = sample(&transaction);
+    let said = |state: &str| format!("{query}&state={state}");
+    let taken_back = format!("{}&original_id={transaction}", sample(&fresh("r")).replace("100.00", "-40"));
+    for (query, status, calls) in [
+        (said("pending"), 200, &["PutItem"][..]),
+        (said("pending"), 200, &["PutItem", "Query"]),
+        (said("approved"), 200, &["PutItem", "PutItem"]),
+        (said("pending"), 200, &["PutItem", "Query"]),
+        (taken_back, 200, &["Query", "TransactWriteItems"]),
+        (said("rejected"), 409, &["PutItem", "PutItem", "Query", "UpdateItem"]),
+        (said("approved").replace("USD", "EUR"), 409, &["PutItem", "Query", "UpdateItem"]),
+        (said("nonsense"), 400, &["UpdateItem"]),
+        (said("test"), 200, &["UpdateItem"]),
+        (format!("{}&dry_run=true", said("approved")), 200, &["GetItem", "Query"]),
+    ] {
+        assert_eq!(rig.call_partner("hooli", &query).await.0, status, "{query}");
+        assert_eq!(rig.operations(), calls, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_step_whose_answer_was_lost_is_repeated_and_accepted() {
+    let rig = Rig::warm().await;
+    let query = sample(&fresh("t"));
+    let said = |state: &str| format!("{query}&state={state}");
+    let (_, approved) = rig.call_partner("hooli", &said("approved")).await;
+    rig.proxy.take_calls();
+    rig.proxy.on(|call| if call.nth == 2 { Action::CutAfter } else { Action::Forward });
+    let (status, rejected) = rig.call_partner("hooli", &said("rejected")).await;
+    assert_eq!((status, rejected["status"].as_str()), (200, Some("accepted")), "{rejected}");
+    assert_eq!((&rejected["state"], &rejected["original_receipt_id"]), (&"rejected".into(), &approved["receipt_id"]));
+    assert_eq!(rig.operations(), ["PutItem", "PutItem", "PutItem"]);
+    rig.proxy.on(|_| Action::Forward);
+    let (_, again) = rig.call_partner("hooli", &said("rejected")).await;
+    assert_eq!((&again["status"], &again["receipt_id"]), (&"duplicate".into(), &rejected["receipt_id"]));
+}
+
+#[tokio::test]
 async fn calls_for_an_unknown_partner_cost_one_read() {
     let rig = Rig::new().await;
     rig.proxy.take_calls();

@@ -13,6 +13,7 @@ use domain::{
         correction::Correction,
         postback::Content,
         refusal::{Conflict, ContentKey},
+        status::State,
     },
     jiff::Timestamp,
     values::{
@@ -40,14 +41,19 @@ fn schema() -> jsonschema::Validator {
 
 /// Returns the content id of the document's sample with this transaction and amount.
 fn content_key(transaction: &str, amount: &str) -> ContentKey {
+    key_of("acme", transaction, amount, None)
+}
+
+fn key_of(provider: &str, transaction: &str, amount: &str, state: Option<State>) -> ContentKey {
     let json = serde_json::json!({
         "user_id": "12345", "click_id": "67890", "currency": "USD", "amount_decimal": amount,
     });
     let content: Content = serde_json::from_value(json).unwrap();
     let conflict = Conflict {
-        provider: Provider::new("acme").unwrap(),
+        provider: Provider::new(provider).unwrap(),
         transaction_id: TransactionId::new(transaction).unwrap(),
         content,
+        state,
         differences: Vec::new(),
         received_at: Timestamp::UNIX_EPOCH,
     };
@@ -61,8 +67,12 @@ fn resolve(stack: &Stack, transaction: &str, key: &ContentKey, how: &str) -> Val
 
 /// Waits until this number of conversions of the transaction has arrived, and returns all of them.
 async fn conversions(transaction: &str, count: usize) -> Vec<Value> {
+    conversions_of("acme", transaction, count).await
+}
+
+async fn conversions_of(provider: &str, transaction: &str, count: usize) -> Vec<Value> {
     for _ in 0..600 {
-        let arrived = Conversions::shared().of("acme", transaction).await;
+        let arrived = Conversions::shared().of(provider, transaction).await;
         if arrived.len() >= count {
             return arrived;
         }
@@ -112,6 +122,41 @@ async fn an_accepted_conflict_corrects_and_its_resend_is_a_duplicate() {
     }
     let traced = postbackctl(&fixture.stack, &["trace", "--provider", "acme", "--transaction", &transaction]);
     assert_eq!(traced.out.matches("correction accepted of acme").count(), 2, "{}", traced.out);
+}
+
+#[tokio::test]
+async fn an_approval_accepted_after_a_rejection_stands() {
+    let (fixture, transaction) = (Fixture::new(), fresh("t"));
+    let said = |state: &str| format!("{}&state={state}", sample(&transaction));
+    let pending = fixture.postback("hooli", &said("pending")).await;
+    assert_eq!(fixture.postback("hooli", &said("rejected")).await.text("status"), "accepted");
+    let conflict = fixture.postback("hooli", &said("approved")).await;
+    assert_eq!((conflict.status, &conflict.body["conflict"]["differences"][0]["parameter"]), (409, &"state".into()));
+
+    let key = key_of("hooli", &transaction, "100.00", Some(State::Approved));
+    let accept = ["conflicts", "resolve", "hooli", &transaction, key.as_str(), "--accept", "--yes", "--json"];
+    let report = postbackctl(&fixture.stack, &accept).json();
+    assert_eq!((report["outcome"].as_str(), report["correction"].as_u64()), (Some("accepted"), Some(1)));
+    for state in ["approved", "rejected", "pending"] {
+        let again = fixture.postback("hooli", &said(state)).await;
+        assert_eq!((again.text("status"), again.text("state")), ("duplicate", "approved"), "{state}");
+        assert_eq!(again.body["receipt_id"], report["receipt"]["receipt_id"]);
+    }
+    // A rejection with another amount is new. It is a step above the correction.
+    let later = fixture.postback("hooli", &said("chargeback").replace("100.00", "99")).await;
+    assert_eq!((later.text("status"), later.text("state")), ("accepted", "rejected"), "{later:?}");
+    assert_eq!(later.body["original_receipt_id"], pending.body["receipt_id"]);
+
+    let (mut told, schema) = (Vec::new(), schema());
+    for conversion in conversions_of("hooli", &transaction, 4).await {
+        assert!(schema.is_valid(&conversion), "{conversion}");
+        let number = conversion["correction"].as_u64().unwrap_or_default();
+        told.push((number, conversion["state"].as_str().unwrap().to_owned()));
+    }
+    told.sort();
+    told.dedup();
+    let expected = [(0, "pending"), (0, "rejected"), (1, "approved"), (1, "rejected")];
+    assert_eq!(told, expected.map(|(number, state)| (number, state.to_owned())));
 }
 
 #[tokio::test]
@@ -223,25 +268,28 @@ async fn concurrent_acceptances_make_one_correction_a_conflict() {
     for operator in operators.collect::<Vec<_>>() {
         operator.await.unwrap();
     }
-    let revisions = resolutions.revisions(&provider, &transaction).await.unwrap();
-    assert_eq!(revisions.iter().map(domain::inbound::correction::Revision::number).collect::<Vec<_>>(), [0, 1, 2]);
+    let history = resolutions.history(&provider, &transaction).await.unwrap().unwrap();
+    assert_eq!((history.stands().correction, history.next_place()), (2, 3));
 
-    // A number that is taken cannot be taken again, even by an operator who read the transaction earlier.
+    // A place that is taken cannot be taken again, even by an operator who read the transaction earlier.
     let receipt = Receipt {
         transaction_id: transaction.clone(),
         receipt_id: ReceiptId::from_random([99; 16]),
         received_at: Timestamp::UNIX_EPOCH,
         ignored: Vec::new(),
+        state: None,
+        original_receipt_id: None,
     };
     let late = Correction {
-        postback: revisions[1].postback().clone(),
+        postback: history.stands().postback.clone(),
         receipt,
         original_receipt_id: ReceiptId::from_random([0; 16]),
         number: 2,
         corrected_at: Timestamp::UNIX_EPOCH,
+        place: 2,
     };
     assert_eq!(resolutions.accept(&keys[0], &late, &audit_record("acme")).await, Ok(Replaced::Changed));
-    assert_eq!(resolutions.revisions(&provider, &transaction).await.unwrap(), revisions);
+    assert_eq!(resolutions.history(&provider, &transaction).await.unwrap(), Some(history));
 }
 
 #[tokio::test]

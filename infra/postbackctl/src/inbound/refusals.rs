@@ -101,6 +101,7 @@ fn tell(answer: &PostbackAnswer, standing: Option<&Standing>, as_json: bool) -> 
     let (outcome, details): (&str, Value) = match answer {
         PostbackAnswer::Accepted(receipt) => ("accepted", json!({ "receipt": receipt })),
         PostbackAnswer::Duplicate(receipt) => ("duplicate", json!({ "receipt": receipt })),
+        PostbackAnswer::Ignored => ("ignored", json!({})),
         PostbackAnswer::Conflict(conflict) => {
             let differences: Vec<&Difference> = conflict.differences.iter().map(|(_, difference)| difference).collect();
             let mut told = json!({"original": conflict.original, "differences": differences});
@@ -142,6 +143,6 @@ fn lines(answer: &PostbackAnswer, standing: Option<&Standing>) -> Vec<String> {
         }
         PostbackAnswer::Malformed(faults) => faults.iter().map(fault).collect(),
         PostbackAnswer::Forbidden(forbidden) => vec![fault(forbidden)],
-        PostbackAnswer::Unauthorized | PostbackAnswer::Unavailable(_) => Vec::new(),
+        PostbackAnswer::Ignored | PostbackAnswer::Unauthorized | PostbackAnswer::Unavailable(_) => Vec::new(),
     }
 }

@@ -83,7 +83,7 @@ impl Timeline {
 
     fn postback(&mut self, at: Timestamp, revision: &Revision) {
         let item = PostbackItem::from(revision);
-        let Postback { provider, transaction_id, content, click } = revision.postback();
+        let Postback { provider, transaction_id, content, click, state, .. } = revision.postback();
         let mut details = vec![
             format!("user_id {}, click_id {} ({click})", content.user_id, content.click_id),
             format!("receipt {}", item.receipt_id),
@@ -92,6 +92,7 @@ impl Timeline {
             let name = content.event_name.as_ref().map_or("", |name| name.as_str());
             details.push(format!("event {event} {name}"));
         }
+        details.extend(state.map(|state| format!("state {state}")));
         if !item.ignored.is_empty() {
             details.push(format!("ignored: {}", item.ignored.join(", ")));
         }
@@ -104,7 +105,7 @@ impl Timeline {
                 ));
                 self.add(("correction", at, &item), &format!("accepted of {key}: {amount}"), &details);
             }
-            Revision::Original(_) => {
+            Revision::Original(_) | Revision::Step(_) => {
                 self.add(("postback", at, &item), &format!("accepted from {key}: {amount}"), &details);
             }
         }

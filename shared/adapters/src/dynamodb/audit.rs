@@ -8,15 +8,12 @@ use super::{
     Item,
     item::{AT_AND_ID, AuditItem, DAY},
     read, text,
-    write::{CONDITION, Requires, put, send_put, transact},
+    write::{CONDITION, OTHER_TRANSACTION, Requires, put, send_put, transact},
 };
 
 const PUT: &str = "DynamoDB PutItem audit";
 const GET: &str = "DynamoDB GetItem audit";
 const QUERY: &str = "DynamoDB Query audit";
-
-/// Names the cancellation code for a conflict with another transaction on the same item.
-const OTHER_TRANSACTION: &str = "TransactionConflict";
 
 /// Implements [`AuditTrail`] in a table, and makes the transactions that write to it.
 #[derive(Debug, Clone)]

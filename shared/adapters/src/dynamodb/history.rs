@@ -62,7 +62,8 @@ impl InboundRecords for History {
         let items: Vec<PostbackItem> = read::query(QUERY, query).await?;
         // The reason may quote values.
         let unreadable = |_| Unavailable { service: QUERY, reason: "holds a postback that cannot be read".into() };
-        items.into_iter().map(|item| Revision::try_from(item).map_err(unreadable)).collect()
+        let chain = items.into_iter().filter(|item| !item.is_adjustment());
+        chain.map(|item| Revision::try_from(item).map_err(unreadable)).collect()
     }
 
     /// Postbacks are never deleted, so one that is missing from DynamoDB's answer cannot be read.

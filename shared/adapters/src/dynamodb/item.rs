@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `partners` | `provider` | `postbackctl` |
 //! | `secrets` | `owner`: what they are for: `postback#` or `webhook#` and a provider, `click`, or `link` | `postbackctl` |
-//! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original`, or `correction-` and six digits | `postback`; corrections `postbackctl` |
+//! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original`, or `revision-` and six digits | `postback`; corrections `postbackctl` |
 //! | `refusals` | `provider_content`: provider, `#`, hash of the content | `postback`; `postbackctl` resolves |
 //! | `clicks` | `click_id` | `click` |
 //! | `catalogue` | `part`: `current`, or a chunk's version, digest and number | `postbackctl` |
@@ -16,23 +16,18 @@
 
 pub mod lookups;
 pub mod media_buying;
+mod postbacks;
 pub(crate) mod secrets;
 
 use domain::{
     audit::AuditRecord,
-    inbound::{
-        click::{Click, ClickOrigin},
-        conversion::{Receipt, RecordedPostback},
-        correction::{Correction, Revision},
-        postback::{Content, Postback},
-    },
+    inbound::click::Click,
     jiff::{Timestamp, ToSpan},
-    values::{
-        ids::{ClickId, EventId, EventName, LandingName, Provider, ReceiptId, TransactionId, UserId},
-        money::{Amount, Currency},
-    },
+    values::ids::{ClickId, LandingName, Provider, UserId},
 };
 use serde::{Deserialize, Serialize};
+
+pub use self::postbacks::{ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION, REVISION_PREFIX, RevisionKind};
 
 /// Names the key of `partners`.
 pub const PROVIDER: &str = "provider";
@@ -40,14 +35,6 @@ pub const PROVIDER: &str = "provider";
 pub const VERSION: &str = "version";
 /// Names the key of `secrets`.
 pub const OWNER: &str = "owner";
-/// Names the partition key of `postbacks`.
-pub const PROVIDER_TRANSACTION: &str = "provider_transaction";
-/// Names the sort key of `postbacks`.
-pub const REVISION: &str = "revision";
-/// Holds the sort key in `postbacks` of the original postback.
-pub const ORIGINAL: &str = "original";
-/// Begins the sort key in `postbacks` of a correction. Its number follows, always in the same number of digits.
-pub const CORRECTION_PREFIX: &str = "correction-";
 /// Names the key of `refusals`.
 pub const PROVIDER_CONTENT: &str = "provider_content";
 /// Names the key of `clicks`.
@@ -62,146 +49,6 @@ pub use app::ports::SecretPurpose;
 /// `partners`: one partner. `refusals`: one refusal or conflict. Their fields are the attributes.
 pub use app::ports::{RefusalKind, StoredPartner as PartnerItem, StoredRefusal as RefusalItem};
 pub use secrets::SecretsItem;
-
-/// Holds one postback in `postbacks`.
-///
-/// It lists the fields of [`Content`], because `#[serde(flatten)]` would read every attribute of a frequent item twice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PostbackItem {
-    /// Holds the partition key.
-    pub provider_transaction: String,
-    /// Holds the sort key.
-    pub revision: String,
-    /// Holds the receipt that was given.
-    pub receipt_id: ReceiptId,
-    /// Says when the postback was received.
-    pub received_at: Timestamp,
-    /// Says whether the click id is one of ours.
-    pub click: ClickOrigin,
-    /// Names the GG3 user.
-    pub user_id: UserId,
-    /// Identifies the click that brought the user.
-    pub click_id: ClickId,
-    /// Names the currency of the amount.
-    pub currency: Currency,
-    /// Holds the exact amount.
-    pub amount_decimal: Amount,
-    /// Identifies the event of a multi-event campaign.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_id: Option<EventId>,
-    /// Names that event.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_name: Option<EventName>,
-    /// Lists the parameters that we do not know.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ignored: Vec<String>,
-    /// Holds the original's receipt, only in a correction.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub original_receipt_id: Option<ReceiptId>,
-    /// Says when an operator accepted it, only in a correction.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub corrected_at: Option<Timestamp>,
-}
-
-impl PostbackItem {
-    /// Returns the partition key of a transaction. A provider has no `#`, so no two transactions share a key.
-    pub fn key(provider: &Provider, transaction_id: &TransactionId) -> String {
-        format!("{provider}#{transaction_id}")
-    }
-
-    /// Returns the content.
-    pub fn content(&self) -> Content {
-        let Self { user_id, click_id, currency, amount_decimal, event_id, event_name, .. } = self.clone();
-        Content { user_id, click_id, currency, amount_decimal, event_id, event_name }
-    }
-}
-
-impl From<&RecordedPostback> for PostbackItem {
-    fn from(recorded: &RecordedPostback) -> Self {
-        let RecordedPostback { postback, receipt } = recorded;
-        let Content { user_id, click_id, currency, amount_decimal, event_id, event_name } = postback.content.clone();
-        Self {
-            provider_transaction: Self::key(&postback.provider, &receipt.transaction_id),
-            revision: ORIGINAL.to_owned(),
-            receipt_id: receipt.receipt_id.clone(),
-            received_at: receipt.received_at,
-            click: postback.click,
-            user_id,
-            click_id,
-            currency,
-            amount_decimal,
-            event_id,
-            event_name,
-            ignored: receipt.ignored.clone(),
-            original_receipt_id: None,
-            corrected_at: None,
-        }
-    }
-}
-
-impl From<&Correction> for PostbackItem {
-    fn from(correction: &Correction) -> Self {
-        let Correction { postback, receipt, original_receipt_id, number, corrected_at } = correction;
-        let recorded = RecordedPostback { postback: postback.clone(), receipt: receipt.clone() };
-        Self {
-            revision: format!("{CORRECTION_PREFIX}{number:06}"),
-            original_receipt_id: Some(original_receipt_id.clone()),
-            corrected_at: Some(*corrected_at),
-            ..Self::from(&recorded)
-        }
-    }
-}
-
-impl From<&Revision> for PostbackItem {
-    fn from(revision: &Revision) -> Self {
-        match revision {
-            Revision::Original(recorded) => recorded.into(),
-            Revision::Correction(correction) => correction.into(),
-        }
-    }
-}
-
-impl TryFrom<PostbackItem> for Revision {
-    type Error = String;
-
-    fn try_from(item: PostbackItem) -> Result<Self, String> {
-        let Some(number) = item.revision.strip_prefix(CORRECTION_PREFIX) else {
-            return RecordedPostback::try_from(item).map(Self::Original);
-        };
-        let number = number.parse().map_err(|_| format!("the revision is {:?}", item.revision))?;
-        let (original, corrected_at) = (item.original_receipt_id.clone(), item.corrected_at);
-        let original_receipt_id = original.ok_or("a correction without original_receipt_id")?;
-        let corrected_at = corrected_at.ok_or("a correction without corrected_at")?;
-        let recorded = RecordedPostback::try_from(PostbackItem { revision: ORIGINAL.to_owned(), ..item })?;
-        let RecordedPostback { postback, receipt } = recorded;
-        Ok(Self::Correction(Correction { postback, receipt, original_receipt_id, number, corrected_at }))
-    }
-}
-
-impl TryFrom<PostbackItem> for RecordedPostback {
-    type Error = String;
-
-    fn try_from(item: PostbackItem) -> Result<Self, String> {
-        if item.revision != ORIGINAL {
-            return Err(format!("the revision is {:?}, not {ORIGINAL:?}", item.revision));
-        }
-        let (provider, transaction_id) =
-            item.provider_transaction.split_once('#').ok_or_else(|| format!("{PROVIDER_TRANSACTION} has no #"))?;
-        let provider = Provider::new(provider).map_err(|fault| format!("the provider {fault}"))?;
-        let transaction_id =
-            TransactionId::new(transaction_id).map_err(|fault| format!("the transaction id {fault}"))?;
-        let receipt = Receipt {
-            transaction_id: transaction_id.clone(),
-            receipt_id: item.receipt_id,
-            received_at: item.received_at,
-            ignored: item.ignored,
-        };
-        let PostbackItem { user_id, click_id, currency, amount_decimal, event_id, event_name, .. } = item;
-        let content = Content { user_id, click_id, currency, amount_decimal, event_id, event_name };
-        let postback = Postback { provider, transaction_id, content, click: item.click };
-        Ok(Self { postback, receipt })
-    }
-}
 
 /// Names the attribute of `refusals` that says when the content was first seen.
 pub const FIRST_RECEIVED_AT: &str = "first_received_at";

@@ -1,24 +1,30 @@
-//! Stores postbacks, one item for each transaction.
+//! Stores postbacks: one item for each transaction, and one for each later revision of it.
 
 use std::collections::{BTreeSet, HashMap};
 
-use app::ports::{Postbacks, Recorded, RecordedRevisions, Unavailable};
-use aws_sdk_dynamodb::Client;
+use app::ports::{Added, Postbacks, Recorded, RecordedRevisions, Replaced, Unavailable};
+use aws_sdk_dynamodb::{Client, operation::get_item::builders::GetItemFluentBuilder, types::TransactWriteItem};
 use domain::{
-    inbound::{conversion::RecordedPostback, correction::Revision},
-    values::ids::{Provider, TransactionId},
+    inbound::{
+        conversion::RecordedPostback,
+        correction::{Revision, Step},
+        transaction::{Adjustment, History},
+    },
+    values::ids::{Provider, ReceiptId, TransactionId},
 };
 
 use super::{
     from_item,
     item::{ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION},
     read, text,
-    write::{Requires, put, send_put},
+    write::{CONDITION, OTHER_TRANSACTION, Requires, put, replaced, send_put, transact},
 };
 
 const PUT: &str = "DynamoDB PutItem postbacks";
 const GET: &str = "DynamoDB GetItem postbacks";
 const GET_ALL: &str = "DynamoDB BatchGetItem postbacks";
+const QUERY: &str = "DynamoDB Query postbacks";
+const TRANSACT: &str = "DynamoDB TransactWriteItems postbacks";
 
 /// Implements [`Postbacks`] in a table.
 #[derive(Debug, Clone)]
@@ -31,6 +37,27 @@ impl DynamoPostbacks {
     /// Uses this table of postbacks.
     pub fn new(client: Client, table: String) -> Self {
         Self { client, table }
+    }
+
+    /// Returns the receipt of the revision that has this place in a transaction.
+    pub(super) async fn receipt_at(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+        place: u32,
+    ) -> Result<Option<ReceiptId>, Unavailable> {
+        let get = self.get(provider, transaction_id, &PostbackItem::revision_at(place));
+        let item: Option<PostbackItem> = read::get(GET, get).await?;
+        Ok(item.map(|item| item.receipt_id))
+    }
+
+    fn get(&self, provider: &Provider, transaction_id: &TransactionId, revision: &str) -> GetItemFluentBuilder {
+        self.client
+            .get_item()
+            .table_name(&self.table)
+            .key(PROVIDER_TRANSACTION, text(PostbackItem::key(provider, transaction_id)))
+            .key(REVISION, text(revision))
+            .consistent_read(true)
     }
 }
 
@@ -47,15 +74,50 @@ impl Postbacks for DynamoPostbacks {
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> Result<Option<RecordedPostback>, Unavailable> {
-        let get = self
-            .client
-            .get_item()
-            .table_name(&self.table)
-            .key(PROVIDER_TRANSACTION, text(PostbackItem::key(provider, transaction_id)))
-            .key(REVISION, text(ORIGINAL))
-            .consistent_read(true);
+        let get = self.get(provider, transaction_id, ORIGINAL);
         read::get(GET, get).await?.map(|item| recorded(GET, item)).transpose()
     }
+
+    async fn history(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> Result<Option<History>, Unavailable> {
+        history(&self.client, &self.table, provider, transaction_id).await
+    }
+
+    /// Makes one conditional write and no read, like [`record`](Self::record).
+    async fn add_step(&self, step: &Step) -> Result<Added, Unavailable> {
+        let put = put(PUT, &self.table, &PostbackItem::from(step), Requires::Absence(PROVIDER_TRANSACTION))?;
+        let Some(taken) = send_put(&self.client, PUT, put).await? else { return Ok(Added::Done) };
+        from_item(PUT, taken).map(|taken: PostbackItem| Added::Taken(taken.receipt_id))
+    }
+
+    async fn adjust(&self, reversed: &TransactionId, adjustment: &Adjustment) -> Result<Replaced, Unavailable> {
+        let items = [PostbackItem::from(&adjustment.by), PostbackItem::adjustment(reversed, adjustment)];
+        let absent = Requires::Absence(PROVIDER_TRANSACTION);
+        let writes: Result<Vec<_>, _> = items.iter().map(|item| put(TRANSACT, &self.table, item, absent)).collect();
+        let writes = writes?.into_iter().map(|put| TransactWriteItem::builder().put(put).build()).collect();
+        transact(&self.client, TRANSACT, writes, &[CONDITION, OTHER_TRANSACTION]).await.map(replaced)
+    }
+}
+
+/// Reads everything that is stored of one transaction in one consistent query.
+pub(super) async fn history(
+    client: &Client,
+    table: &str,
+    provider: &Provider,
+    transaction_id: &TransactionId,
+) -> Result<Option<History>, Unavailable> {
+    let query = client
+        .query()
+        .table_name(table)
+        .key_condition_expression("#key = :key")
+        .expression_attribute_names("#key", PROVIDER_TRANSACTION)
+        .expression_attribute_values(":key", text(PostbackItem::key(provider, transaction_id)))
+        .consistent_read(true);
+    let items: Vec<PostbackItem> = read::query(QUERY, query).await?;
+    PostbackItem::history(items).map_err(|reason| Unavailable { service: QUERY, reason })
 }
 
 impl RecordedRevisions for DynamoPostbacks {

@@ -8,8 +8,9 @@ use aws_sdk_dynamodb::{
 use domain::{
     audit::AuditRecord,
     inbound::{
-        correction::{Correction, Revision},
+        correction::Correction,
         refusal::{Conflict, ContentKey, REFUSAL_KEPT_SECONDS},
+        transaction::History,
     },
     jiff::Timestamp,
     values::ids::{Provider, TransactionId},
@@ -21,12 +22,11 @@ use super::{
         ACCEPTED, ACCEPTED_AT, EXPIRES_AT, ORIGINAL_KEPT_AT, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem,
         RefusalItem, RefusalKind,
     },
-    key_of, number, read, text, value,
+    key_of, number, postbacks, read, text, value,
     write::{Requires, put, replaced, unmade},
 };
 
 const GET: &str = "DynamoDB GetItem refusals";
-const QUERY: &str = "DynamoDB Query postbacks";
 const ACCEPT: &str = "DynamoDB TransactWriteItems postbacks, refusals, audit";
 const KEEP: &str = "DynamoDB TransactWriteItems refusals, audit";
 
@@ -46,7 +46,7 @@ impl DynamoResolutions {
         Self { client, postbacks, refusals, audit }
     }
 
-    /// Writes the correction under a number that is not taken yet.
+    /// Writes the correction under a place that is not taken yet.
     fn put(&self, correction: &Correction) -> Result<TransactWriteItem, Unavailable> {
         let absent = Requires::Absence(PROVIDER_TRANSACTION);
         let put = put(ACCEPT, &self.postbacks, &PostbackItem::from(correction), absent)?;
@@ -86,24 +86,12 @@ impl Resolutions for DynamoResolutions {
         Ok(Some(StoredConflict { conflict, accepted }))
     }
 
-    async fn revisions(
+    async fn history(
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
-    ) -> Result<Vec<Revision>, Unavailable> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.postbacks)
-            .key_condition_expression("#key = :key")
-            .expression_attribute_names("#key", PROVIDER_TRANSACTION)
-            .expression_attribute_values(":key", text(PostbackItem::key(provider, transaction_id)))
-            .consistent_read(true);
-        let items: Vec<PostbackItem> = read::query(QUERY, query).await?;
-        let revisions: Result<Vec<_>, _> = items.into_iter().map(Revision::try_from).collect();
-        let mut revisions = revisions.map_err(|reason| Unavailable { service: QUERY, reason })?;
-        revisions.sort_by_key(Revision::number);
-        Ok(revisions)
+    ) -> Result<Option<History>, Unavailable> {
+        postbacks::history(&self.client, &self.postbacks, provider, transaction_id).await
     }
 
     async fn accept(

@@ -1,13 +1,16 @@
 //! Stores what follows when an operator sends a refused call again, each change together with its audit record.
 
-use app::ports::{Postbacks, Recorded, Refusals, Resubmissions, Unavailable};
+use app::ports::{Added, Postbacks, Recorded, Refusals, Replaced, Resubmissions, Unavailable};
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
 use domain::{
     audit::AuditRecord,
     inbound::{
         conversion::{Receipt, RecordedPostback},
+        correction::Step,
         refusal::{Conflict, ContentKey, KeptConflict},
+        transaction::Adjustment,
     },
+    values::ids::TransactionId,
 };
 
 use super::{
@@ -17,7 +20,7 @@ use super::{
     postbacks::DynamoPostbacks,
     refusals::{DynamoRefusals, Sighting},
     text, value,
-    write::{Requires, put, unmade},
+    write::{Requires, put, replaced, unmade},
 };
 
 const RECORD: &str = "DynamoDB TransactWriteItems postbacks, refusals, audit";
@@ -35,6 +38,21 @@ impl DynamoResubmissions {
     /// Takes the postbacks, the refusals, and the audit records that are stored with their changes.
     pub fn new(postbacks: DynamoPostbacks, refusals: DynamoRefusals, audit: DynamoAudit) -> Self {
         Self { postbacks, refusals, audit }
+    }
+
+    /// Puts these items, which must be new, and marks the refusal as recorded. Returns true if that was done.
+    async fn put<const N: usize>(
+        &self,
+        items: [PostbackItem; N],
+        (refusal, receipt): (&ContentKey, &Receipt),
+        audit: &AuditRecord,
+    ) -> Result<bool, Unavailable> {
+        let mut writes = vec![self.mark((refusal, "attribute_exists(#key)"), receipt, audit)?];
+        for item in items {
+            let put = put(RECORD, &self.postbacks.table, &item, Requires::Absence(PROVIDER_TRANSACTION))?;
+            writes.push(TransactWriteItem::builder().put(put).build());
+        }
+        self.audit.transact(RECORD, writes, audit).await
     }
 
     /// Marks a refusal as recorded, if this condition holds.
@@ -58,6 +76,10 @@ impl DynamoResubmissions {
     }
 }
 
+fn not_kept() -> Unavailable {
+    Unavailable { service: RECORD, reason: "the refusal expired or was being changed".into() }
+}
+
 impl Resubmissions for DynamoResubmissions {
     async fn record(
         &self,
@@ -65,19 +87,33 @@ impl Resubmissions for DynamoResubmissions {
         refusal: &ContentKey,
         audit: &AuditRecord,
     ) -> Result<Recorded, Unavailable> {
-        let absent = Requires::Absence(PROVIDER_TRANSACTION);
-        let put = put(RECORD, &self.postbacks.table, &PostbackItem::from(postback), absent)?;
-        let put = TransactWriteItem::builder().put(put).build();
-        let mark = self.mark((refusal, "attribute_exists(#key)"), &postback.receipt, audit)?;
-        if self.audit.transact(RECORD, vec![put, mark], audit).await? {
+        if self.put([PostbackItem::from(postback)], (refusal, &postback.receipt), audit).await? {
             return Ok(Recorded::Fresh);
         }
         let (provider, transaction_id) = (&postback.postback.provider, &postback.receipt.transaction_id);
         let original = self.postbacks.find(provider, transaction_id).await?;
-        let reason = || "the refusal expired or was being changed".to_owned();
-        original
-            .map(|original| Recorded::Existing(Box::new(original)))
-            .ok_or_else(|| Unavailable { service: RECORD, reason: reason() })
+        original.map(|original| Recorded::Existing(Box::new(original))).ok_or_else(not_kept)
+    }
+
+    /// Makes a transaction and then, if the place may be taken, a read.
+    async fn add_step(&self, step: &Step, refusal: &ContentKey, audit: &AuditRecord) -> Result<Added, Unavailable> {
+        if self.put([PostbackItem::from(step)], (refusal, &step.receipt), audit).await? {
+            return Ok(Added::Done);
+        }
+        let (provider, transaction_id) = (&step.postback.provider, &step.postback.transaction_id);
+        let taken = self.postbacks.receipt_at(provider, transaction_id, step.place).await?;
+        taken.map(Added::Taken).ok_or_else(not_kept)
+    }
+
+    async fn adjust(
+        &self,
+        reversed: &TransactionId,
+        adjustment: &Adjustment,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
+        let items = [PostbackItem::from(&adjustment.by), PostbackItem::adjustment(reversed, adjustment)];
+        self.put(items, (refusal, &adjustment.by.receipt), audit).await.map(replaced)
     }
 
     async fn mark(&self, refusal: &ContentKey, receipt: &Receipt, audit: &AuditRecord) -> Result<(), Unavailable> {

@@ -14,6 +14,8 @@ use crate::aws::unavailable;
 
 /// Names the cancellation code of a write in a transaction whose condition does not hold.
 pub(crate) const CONDITION: &str = "ConditionalCheckFailed";
+/// Names the cancellation code for a conflict with another transaction on the same item.
+pub(crate) const OTHER_TRANSACTION: &str = "TransactionConflict";
 
 /// Describes the condition of a put on the item that it would replace.
 #[derive(Clone, Copy)]

@@ -22,6 +22,8 @@ use crate::{
     memory::{Held, Trouble, World},
 };
 
+mod statuses;
+
 const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00";
 
 struct Rig {
@@ -42,11 +44,14 @@ fn partner(json: &str) -> KnownPartner {
 
 impl Rig {
     fn new() -> Self {
-        let world = World::default();
-        let partners = [
+        Self::with([
             r#"{"provider":"acme","postback":{"allow_from":["192.0.2.0/24"]}}"#,
             r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
-        ];
+        ])
+    }
+
+    fn with<const N: usize>(partners: [&str; N]) -> Self {
+        let world = World::default();
         let partners = partners.map(partner).map(|known| (known.partner.provider().clone(), known));
         let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
         let accept = AcceptPostback {
@@ -113,8 +118,12 @@ async fn a_resend_gets_the_originals_receipt_whatever_else_it_carries() {
     let rig = Rig::new();
     let original = accepted(rig.get(&format!("{SAMPLE}&b=2&a=1")).await);
     assert_eq!(original.ignored, ["a", "b"]);
-    for resend in [SAMPLE.to_owned(), SAMPLE.replace("100.00", "100.0"), format!("{SAMPLE}&event_id=&c=3")] {
-        assert_eq!(rig.get(&resend).await, PostbackAnswer::Duplicate(original.clone()), "{resend}");
+    let same = SAMPLE.replace("100.00", "100.0");
+    for (resend, ignored) in [(SAMPLE.to_owned(), ""), (same, ""), (format!("{SAMPLE}&event_id=&c=3"), "c")] {
+        // Only the ignored parameters are those of this call.
+        let ignored = [ignored].into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect();
+        let receipt = Receipt { ignored, ..original.clone() };
+        assert_eq!(rig.get(&resend).await, PostbackAnswer::Duplicate(receipt), "{resend}");
     }
 }
 
@@ -146,6 +155,8 @@ async fn a_resend_of_a_correction_gets_the_corrections_receipt() {
         receipt_id: ReceiptId::from_random([99; 16]),
         received_at: Timestamp::UNIX_EPOCH,
         ignored: Vec::new(),
+        state: None,
+        original_receipt_id: None,
     };
     rig.world.state().conflicts.values_mut().for_each(|kept| kept.2 = Some(receipt.clone()));
     assert_eq!(rig.get(&corrected).await, PostbackAnswer::Duplicate(receipt.clone()));

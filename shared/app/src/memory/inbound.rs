@@ -7,16 +7,17 @@ use domain::{
     inbound::{
         click::Click,
         conversion::{Conversion, Receipt, RecordedPostback},
-        correction::{Correction, Revision},
+        correction::{Correction, Revision, Step},
         refusal::{Conflict, ContentKey, KeptConflict, REFUSAL_KEPT_SECONDS, Refusal},
+        transaction::{Adjustment, History},
     },
     jiff::Timestamp,
-    values::ids::{ClickId, Provider, TransactionId},
+    values::ids::{ClickId, Provider, ReceiptId, TransactionId},
 };
 
 use super::{State, World};
 use crate::ports::{
-    Clicks, ConversionQueue, FoundRevisions, InboundRecords, Postbacks, Recorded, RecordedRevisions, Refusals,
+    Added, Clicks, ConversionQueue, FoundRevisions, InboundRecords, Postbacks, Recorded, RecordedRevisions, Refusals,
     Replaced, Resolutions, Resubmissions, StoredConflict, StoredRefusal, Unavailable,
 };
 
@@ -40,6 +41,67 @@ impl Postbacks for World {
     ) -> Result<Option<RecordedPostback>, Unavailable> {
         self.call("find postback", |state| state.postbacks.get(&(provider.clone(), transaction_id.clone())).cloned())
     }
+
+    async fn history(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> Result<Option<History>, Unavailable> {
+        self.call("read history", |state| state.history(provider, transaction_id))
+    }
+
+    async fn add_step(&self, step: &Step) -> Result<Added, Unavailable> {
+        self.call("add step", |state| state.add_step(step))
+    }
+
+    async fn adjust(&self, reversed: &TransactionId, adjustment: &Adjustment) -> Result<Replaced, Unavailable> {
+        self.call("adjust transaction", |state| state.adjust(reversed, adjustment))
+    }
+}
+
+impl State {
+    fn add_step(&mut self, step: &Step) -> Added {
+        let key = (step.postback.provider.clone(), step.postback.transaction_id.clone());
+        if let Some(receipt_id) = self.receipt_at(&key, step.place) {
+            return Added::Taken(receipt_id);
+        }
+        self.steps.entry(key).or_default().push(step.clone());
+        Added::Done
+    }
+
+    fn adjust(&mut self, reversed: &TransactionId, adjustment: &Adjustment) -> Replaced {
+        let postback = &adjustment.by.postback;
+        let own = (postback.provider.clone(), postback.transaction_id.clone());
+        let key = (postback.provider.clone(), reversed.clone());
+        if self.postbacks.contains_key(&own) || self.receipt_at(&key, adjustment.place).is_some() {
+            return Replaced::Changed;
+        }
+        self.postbacks.insert(own, adjustment.by.clone());
+        self.adjustments.entry(key).or_default().push(adjustment.clone());
+        Replaced::Done
+    }
+
+    /// Returns the revisions of a transaction after the original.
+    fn later(&self, key: &(Provider, TransactionId)) -> impl Iterator<Item = Revision> {
+        let steps = self.steps.get(key).into_iter().flatten().cloned().map(Revision::Step);
+        steps.chain(self.corrections.get(key).into_iter().flatten().cloned().map(Revision::Correction))
+    }
+
+    /// Returns the receipt of what has this place in a transaction.
+    fn receipt_at(&self, key: &(Provider, TransactionId), place: u32) -> Option<ReceiptId> {
+        let later = self.later(key).map(|revision| (revision.place(), revision.receipt().receipt_id.clone()));
+        let adjustments = self.adjustments.get(key).into_iter().flatten();
+        let adjustments = adjustments.map(|it| (it.place, it.by.receipt.receipt_id.clone()));
+        later.chain(adjustments).find(|(taken, _)| *taken == place).map(|(_, receipt_id)| receipt_id)
+    }
+
+    /// Returns everything that is recorded of a transaction.
+    fn history(&self, provider: &Provider, transaction_id: &TransactionId) -> Option<History> {
+        let key = (provider.clone(), transaction_id.clone());
+        let original = self.postbacks.get(&key).cloned().map(Revision::Original);
+        let adjustments = self.adjustments.get(&key).cloned().unwrap_or_default();
+        History::new(original.into_iter().chain(self.later(&key)), adjustments)
+    }
 }
 
 impl RecordedRevisions for World {
@@ -49,17 +111,17 @@ impl RecordedRevisions for World {
     ) -> Result<HashMap<String, Result<Revision, String>>, Unavailable> {
         self.call("read revisions", |state| {
             let originals = state.postbacks.values().cloned().map(Revision::Original);
-            let corrections = state.corrections.values().flatten().cloned().map(Revision::Correction);
-            let keyed = originals.chain(corrections).map(|revision| (memory_key(&revision), Ok(revision)));
+            let later = state.postbacks.keys().flat_map(|key| state.later(key));
+            let keyed = originals.chain(later).map(|revision| (memory_key(&revision), Ok(revision)));
             keyed.filter(|(key, _)| keys.contains(key)).collect()
         })
     }
 }
 
-/// Returns the key of a postback or correction: `number#provider#transaction`.
+/// Returns the key of a revision: `place#provider#transaction`.
 fn memory_key(revision: &Revision) -> String {
     let postback = revision.postback();
-    format!("{}#{}#{}", revision.number(), postback.provider, postback.transaction_id)
+    format!("{}#{}#{}", revision.place(), postback.provider, postback.transaction_id)
 }
 
 impl Refusals for World {
@@ -98,17 +160,12 @@ impl Resolutions for World {
         })
     }
 
-    async fn revisions(
+    async fn history(
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
-    ) -> Result<Vec<Revision>, Unavailable> {
-        self.call("find revisions", |state| {
-            let key = (provider.clone(), transaction_id.clone());
-            let original = state.postbacks.get(&key).cloned().map(Revision::Original);
-            let corrections = state.corrections.get(&key).cloned().unwrap_or_default();
-            original.into_iter().chain(corrections.into_iter().map(Revision::Correction)).collect()
-        })
+    ) -> Result<Option<History>, Unavailable> {
+        self.call("read history", |state| state.history(provider, transaction_id))
     }
 
     async fn accept(
@@ -119,10 +176,7 @@ impl Resolutions for World {
     ) -> Result<Replaced, Unavailable> {
         self.call("accept correction", |state| {
             let transaction = (correction.postback.provider.clone(), correction.receipt.transaction_id.clone());
-            let taken = state
-                .corrections
-                .get(&transaction)
-                .is_some_and(|all| all.iter().any(|other| other.number == correction.number));
+            let taken = state.receipt_at(&transaction, correction.place).is_some();
             let Some(kept) = state.conflicts.get_mut(key.as_str()).filter(|kept| kept.2.is_none() && !taken) else {
                 return Replaced::Changed;
             };
@@ -166,14 +220,18 @@ impl ConversionQueue for World {
     }
 }
 
-/// Postbacks and corrections have the keys of [`memory_key`].
+/// Revisions have the keys of [`memory_key`].
 impl InboundRecords for World {
     async fn transaction(
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> Result<Vec<Revision>, Unavailable> {
-        Resolutions::revisions(self, provider, transaction_id).await
+        self.call("find revisions", |state| {
+            let key = (provider.clone(), transaction_id.clone());
+            let original = state.postbacks.get(&key).cloned().map(Revision::Original);
+            original.into_iter().chain(state.later(&key)).collect()
+        })
     }
 
     async fn revisions(&self, keys: &BTreeSet<&str>) -> Result<FoundRevisions, Unavailable> {
@@ -186,7 +244,7 @@ impl InboundRecords for World {
                 (Ok(provider), Ok(transaction)) => self.transaction(&provider, &transaction).await?,
                 _ => Vec::new(),
             };
-            match revisions.into_iter().find(|revision| revision.number().to_string() == number) {
+            match revisions.into_iter().find(|revision| revision.place().to_string() == number) {
                 Some(revision) => found.revisions.push(revision),
                 None => found.unreadable.push((*key).to_owned()),
             }
@@ -224,6 +282,16 @@ impl State {
         Some(StoredRefusal { times, accepted, original_kept_at, expires_at, ..conflict.into() })
     }
 
+    fn is_kept(&self, refusal: &ContentKey) -> Result<(), Unavailable> {
+        let is_kept = self.refusals.contains_key(refusal.as_str());
+        if is_kept { Ok(()) } else { Err(Unavailable { service: "refusals", reason: "not kept".into() }) }
+    }
+
+    fn mark_resubmitted(&mut self, refusal: &ContentKey, receipt: &Receipt, audit: &AuditRecord) {
+        self.recorded_refusals.entry(refusal.as_str().to_owned()).or_insert_with(|| receipt.clone());
+        self.audit.push(audit.clone());
+    }
+
     fn keep_conflict(&mut self, conflict: &Conflict) -> KeptConflict {
         let key = conflict.key().as_str().to_owned();
         let kept = self.conflicts.entry(key.clone()).or_insert_with(|| (conflict.clone(), 0, None));
@@ -245,14 +313,38 @@ impl Resubmissions for World {
             if let Some(original) = state.postbacks.get(&key) {
                 return Ok(Recorded::Existing(Box::new(original.clone())));
             }
-            if !state.refusals.contains_key(refusal.as_str()) {
-                return Err(Unavailable { service: "refusals", reason: "not kept".into() });
-            }
-            let marks = state.recorded_refusals.entry(refusal.as_str().to_owned());
-            marks.or_insert_with(|| postback.receipt.clone());
+            state.is_kept(refusal)?;
             state.postbacks.insert(key, postback.clone());
-            state.audit.push(audit.clone());
+            state.mark_resubmitted(refusal, &postback.receipt, audit);
             Ok(Recorded::Fresh)
+        })?
+    }
+
+    async fn add_step(&self, step: &Step, refusal: &ContentKey, audit: &AuditRecord) -> Result<Added, Unavailable> {
+        self.call("add resubmitted step", |state| {
+            state.is_kept(refusal)?;
+            let added = state.add_step(step);
+            if added == Added::Done {
+                state.mark_resubmitted(refusal, &step.receipt, audit);
+            }
+            Ok(added)
+        })?
+    }
+
+    async fn adjust(
+        &self,
+        reversed: &TransactionId,
+        adjustment: &Adjustment,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> Result<Replaced, Unavailable> {
+        self.call("adjust by resubmitted transaction", |state| {
+            state.is_kept(refusal)?;
+            let adjusted = state.adjust(reversed, adjustment);
+            if adjusted == Replaced::Done {
+                state.mark_resubmitted(refusal, &adjustment.by.receipt, audit);
+            }
+            Ok(adjusted)
         })?
     }
 

@@ -162,7 +162,7 @@ fn differences(cells: &BTreeMap<Field, String>, ours: &Content) -> Vec<Differs> 
         Field::AmountDecimal => ours.amount_decimal.to_string(),
         Field::EventId => ours.event_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         Field::EventName => ours.event_name.as_ref().map(ToString::to_string).unwrap_or_default(),
-        Field::TransactionId => String::new(),
+        Field::TransactionId | Field::Status | Field::Reference => String::new(),
     };
     let differs = |(field, theirs): (&Field, &String)| {
         let ours_says = said(*field);

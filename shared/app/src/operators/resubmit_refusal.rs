@@ -10,7 +10,9 @@ use domain::{
     audit::{Action, AuditRecord, Operation, Subject},
     inbound::{
         conversion::{Receipt, RecordedPostback},
+        correction::Step,
         refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        transaction::{Adjustment, History},
     },
     jiff::Timestamp,
     values::ids::{Provider, ReceiptId, TransactionId},
@@ -18,7 +20,7 @@ use domain::{
 
 use crate::{
     accept_postback::{AcceptPostback, HandledCall, Resubmission},
-    ports::{Ports, Postbacks, Recorded, Refusals, Resubmissions, Unavailable},
+    ports::{Added, Ports, Postbacks, Recorded, Refusals, Replaced, Resubmissions, Unavailable},
 };
 
 /// Sends a kept request again. Returns none, and does nothing, where not all of it was kept.
@@ -96,6 +98,22 @@ impl<T: Postbacks, C: Resubmissions> Postbacks for Audited<'_, T, C> {
     async fn find(&self, provider: &Provider, id: &TransactionId) -> Result<Option<RecordedPostback>, Unavailable> {
         self.inner.find(provider, id).await
     }
+
+    async fn history(&self, provider: &Provider, id: &TransactionId) -> Result<Option<History>, Unavailable> {
+        self.inner.history(provider, id).await
+    }
+
+    async fn add_step(&self, step: &Step) -> Result<Added, Unavailable> {
+        let Resubmitted { changes, refusal, .. } = self.resubmitted;
+        let audit = self.resubmitted.audit().with("receipt_id", &step.receipt.receipt_id);
+        changes.add_step(step, refusal, &audit).await
+    }
+
+    async fn adjust(&self, reversed: &TransactionId, adjustment: &Adjustment) -> Result<Replaced, Unavailable> {
+        let Resubmitted { changes, refusal, .. } = self.resubmitted;
+        let audit = self.resubmitted.audit().with("receipt_id", &adjustment.by.receipt.receipt_id);
+        changes.adjust(reversed, adjustment, refusal, &audit).await
+    }
 }
 
 impl<T: Refusals, C: Resubmissions> Refusals for Audited<'_, T, C> {
@@ -161,7 +179,11 @@ mod tests {
 
     /// Sends a refused request again. `random` tells operations and receipts apart.
     async fn resubmit_in(world: &World, request: &str, random: u8) -> Option<PostbackAnswer> {
-        let file: PartnerFile = serde_json::from_str(r#"{"provider":"acme"}"#).unwrap();
+        resubmit_by(r#"{"provider":"acme"}"#, world, request, random).await
+    }
+
+    async fn resubmit_by(file: &str, world: &World, request: &str, random: u8) -> Option<PostbackAnswer> {
+        let file: PartnerFile = serde_json::from_str(file).unwrap();
         let partner = Arc::new(Partner::try_from(file).unwrap());
         let known = KnownPartner { partner, credentials: Credentials::Tokens(Vec::new()) };
         let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
@@ -240,6 +262,29 @@ mod tests {
             resubmit_in(&world, &other, 2).await;
             let state = world.state();
             assert_eq!((state.conflicts.len(), state.audit.len()), (kept, 1 + kept), "{:?}", state.calls);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_step_and_an_adjustment_are_stored_with_their_records() {
+        let file = r#"{"provider":"acme","postback":{"status":{"parameter":"state","rejected":["no"]},
+            "negative_amounts":"reverse","reference":"ref"}}"#;
+        let taken_back = REQUEST.replace("transaction_id=t", "transaction_id=r").replace("decimal=1", "decimal=-1");
+        for request in [format!("{REQUEST}&state=no"), format!("{taken_back}&ref=t")] {
+            let world = refused(REQUEST).await;
+            resubmit_by(file, &world, REQUEST, 1).await;
+            let kept = refused(&request).await.state().refusals.clone();
+            world.state().refusals.extend(kept);
+            for random in [2, 3] {
+                let answer = resubmit_by(file, &world, &request, random).await;
+                assert!(
+                    matches!(answer, Some(PostbackAnswer::Accepted(_) | PostbackAnswer::Duplicate(_))),
+                    "{answer:?}"
+                );
+            }
+            let state = world.state();
+            assert_eq!(state.steps.values().flatten().count() + state.adjustments.values().flatten().count(), 1);
+            assert_eq!((state.audit.len(), state.recorded_refusals.len()), (2, 2), "{request}");
         }
     }
 

@@ -340,7 +340,7 @@ impl Found {
     fn revisions(&mut self, revisions: Vec<Revision>) {
         for revision in revisions {
             let postback = revision.postback();
-            let key = (postback.provider.clone(), postback.transaction_id.clone(), revision.number());
+            let key = (postback.provider.clone(), postback.transaction_id.clone(), revision.place());
             if !self.recorded.insert(key) {
                 continue;
             }

@@ -4,11 +4,14 @@ use domain::{
     audit::AuditRecord,
     inbound::{
         conversion::{Receipt, RecordedPostback},
+        correction::Step,
         refusal::{Conflict, ContentKey, KeptConflict},
+        transaction::Adjustment,
     },
+    values::ids::TransactionId,
 };
 
-use super::{Recorded, Unavailable};
+use super::{Added, Recorded, Replaced, Unavailable};
 
 /// The changes that follow when an operator sends a refused call again, each stored together with its audit record: every
 /// method MUST store both or neither, and MUST be durable before it answers.
@@ -21,6 +24,25 @@ pub trait Resubmissions: Send + Sync {
         refusal: &ContentKey,
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Recorded, Unavailable>> + Send;
+
+    /// Records a step as [`add_step`](super::Postbacks::add_step) does, and marks the refusal as recorded with its receipt.
+    /// MUST fail, and change nothing, if the refusal is not kept.
+    fn add_step(
+        &self,
+        step: &Step,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> impl Future<Output = Result<Added, Unavailable>> + Send;
+
+    /// Records a negative transaction as [`adjust`](super::Postbacks::adjust) does, and marks the refusal as recorded with
+    /// its receipt. MUST change nothing if the refusal is not kept.
+    fn adjust(
+        &self,
+        reversed: &TransactionId,
+        adjustment: &Adjustment,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
     /// Marks a refusal as recorded with the receipt of a postback that was recorded before. MUST change nothing if the refusal
     /// is marked or not kept.

@@ -8,6 +8,7 @@ use domain::{
         fault::Fault,
         postback::{Content, Difference},
         refusal::{Conflict, ContentKey, KeptRequest, REFUSAL_KEPT_SECONDS, Refusal},
+        status::State,
     },
     jiff::Timestamp,
     lookup::{Kind, LookupEntry, Place, Subject},
@@ -59,7 +60,10 @@ pub struct StoredRefusal {
     /// Holds the content of a conflict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
-    /// Lists the differences of a conflict from its original.
+    /// Holds the state that a conflict said, with a partner that agreed on statuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// Lists the differences of a conflict from what stood.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
     /// Holds a receipt: an accepted conflict's correction, or the postback that followed when a refusal was sent again.
@@ -122,8 +126,8 @@ impl TryFrom<StoredRefusal> for Conflict {
     fn try_from(item: StoredRefusal) -> Result<Self, String> {
         let transaction_id = item.transaction_id.ok_or("a conflict without transaction_id")?;
         let content = item.content.ok_or("a conflict without content")?;
-        let (provider, differences, received_at) = (item.provider, item.differences, item.first_received_at);
-        Ok(Self { provider, transaction_id, content, differences, received_at })
+        let (provider, state, received_at) = (item.provider, item.state, item.first_received_at);
+        Ok(Self { provider, transaction_id, content, state, differences: item.differences, received_at })
     }
 }
 
@@ -145,6 +149,7 @@ impl StoredRefusal {
             faults: Vec::new(),
             transaction_id: None,
             content: None,
+            state: None,
             differences: Vec::new(),
             accepted: None,
             accepted_at: None,
@@ -174,6 +179,7 @@ impl From<&Conflict> for StoredRefusal {
         Self {
             transaction_id: Some(conflict.transaction_id.clone()),
             content: Some(conflict.content.clone()),
+            state: conflict.state,
             differences: conflict.differences.clone(),
             ..Self::seen(RefusalKind::Conflict, &conflict.provider, &conflict.key(), conflict.received_at)
         }
@@ -264,6 +270,7 @@ mod tests {
             provider: Provider::new("acme").unwrap(),
             transaction_id: TransactionId::new("t").unwrap(),
             content: serde_json::from_value(json).unwrap(),
+            state: None,
             differences: Vec::new(),
             received_at: at(5),
         });

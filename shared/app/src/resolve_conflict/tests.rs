@@ -39,6 +39,7 @@ fn conflict(amount: &str) -> Conflict {
         provider: Provider::new("acme").unwrap(),
         transaction_id: transaction(),
         content: content(amount),
+        state: None,
         differences: content("1").differences(&content(amount)),
         received_at: at(100),
     }
@@ -52,14 +53,18 @@ async fn world(amounts: &[&str]) -> World {
         transaction_id: transaction(),
         content: content("1"),
         click: keys().origin(&conflict("1").provider, &content("1").user_id, &content("1").click_id),
+        state: None,
+        reference: None,
     };
     let receipt = Receipt {
         transaction_id: transaction(),
         receipt_id: ReceiptId::from_random([0; 16]),
         received_at: at(1),
         ignored: Vec::new(),
+        state: None,
+        original_receipt_id: None,
     };
-    world.record(&RecordedPostback { postback, receipt }).await.unwrap();
+    world.record(&RecordedPostback { postback, receipt, reversed: None }).await.unwrap();
     for amount in amounts {
         assert_eq!(world.keep_conflict(&conflict(amount)).await, Ok(KeptConflict::Unresolved));
     }
@@ -140,8 +145,8 @@ async fn a_second_correction_has_the_next_number() {
 async fn two_operators_corrections_get_different_numbers() {
     let world = world(&["2", "3"]).await;
     // The second operator has read the transaction before the first one writes.
-    let revisions = world.revisions(&conflict("3").provider, &transaction()).await.unwrap();
-    let late = Correction::of(&conflict("3"), &revisions, &keys(), ReceiptId::from_random([3; 16]), at(200)).unwrap();
+    let history = Resolutions::history(&world, &conflict("3").provider, &transaction()).await.unwrap().unwrap();
+    let late = Correction::of(&conflict("3"), &history, &keys(), ReceiptId::from_random([3; 16]), at(200));
     assert!(matches!(accept_as(&world, "2", 2).await, Ok(Resolution::Accepted(_))));
     let late_record = operation(7).record(at(200), Action::AcceptConflict, Subject::Catalogue);
     assert_eq!(Resolutions::accept(&world, &conflict("3").key(), &late, &late_record).await, Ok(Replaced::Changed));

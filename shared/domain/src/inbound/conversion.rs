@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inbound::click::ClickOrigin;
 use crate::inbound::postback::{Content, Postback};
+use crate::inbound::status::State;
 use crate::prelude::*;
 use crate::values::ids::{ReceiptId, TransactionId};
 
@@ -22,6 +23,28 @@ pub struct Receipt {
     pub received_at: Timestamp,
     /// Names the parameters that were sent and ignored.
     pub ignored: Vec<String>,
+    /// Says which state was recorded, with a partner that agreed on statuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// Identifies the receipt of the transaction's first postback, only in the receipt of a later step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_receipt_id: Option<ReceiptId>,
+}
+
+/// Says which transaction a negative amount reverses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reversed {
+    /// The postback named none that was recorded.
+    Unknown,
+    /// The named transaction is recorded.
+    #[serde(untagged)]
+    Known {
+        /// Identifies the transaction.
+        transaction_id: TransactionId,
+        /// Identifies the receipt of its first postback.
+        receipt_id: ReceiptId,
+    },
 }
 
 /// Holds a recorded postback together with its receipt.
@@ -31,14 +54,25 @@ pub struct RecordedPostback {
     pub postback: Postback,
     /// Holds the receipt that the partner got.
     pub receipt: Receipt,
+    /// Says which transaction a negative amount reverses. Absent for all other amounts.
+    pub reversed: Option<Reversed>,
 }
 
 /// Names the types of conversion messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConversionType {
-    /// A postback was accepted.
+    /// A postback was accepted that the partner has not confirmed yet.
+    #[serde(rename = "conversion.pending")]
+    Pending,
+    /// A postback was accepted that the partner stands by.
     #[serde(rename = "conversion.accepted")]
     Accepted,
+    /// The partner took the transaction back.
+    #[serde(rename = "conversion.rejected")]
+    Rejected,
+    /// A negative amount was accepted, which takes back as much of another transaction.
+    #[serde(rename = "conversion.adjusted")]
+    Adjusted,
     /// An accepted postback was corrected. The correction replaces it.
     #[serde(rename = "conversion.corrected")]
     Corrected,
@@ -65,10 +99,16 @@ pub struct Conversion {
     /// Holds `user_id`, `click_id`, currency, `amount_decimal`, `event_id` and `event_name`.
     #[serde(flatten)]
     pub content: Content,
-    /// Identifies the receipt of the original that a correction corrects.
+    /// Says which state the transaction has reached. Absent means approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// Says which transaction an adjustment reverses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<Reversed>,
+    /// Identifies the receipt of the transaction's first postback, in a step and in a correction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_receipt_id: Option<ReceiptId>,
-    /// Numbers the corrections of a transaction. The highest number holds.
+    /// Counts the corrections of the transaction up to this one. The highest count holds, then the highest state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correction: Option<u32>,
     /// Says when an operator accepted the correction.
@@ -78,17 +118,25 @@ pub struct Conversion {
 
 impl From<RecordedPostback> for Conversion {
     fn from(recorded: RecordedPostback) -> Self {
-        let RecordedPostback { postback, receipt } = recorded;
+        let RecordedPostback { postback, receipt, reversed } = recorded;
+        let kind = match postback.state() {
+            _ if reversed.is_some() => ConversionType::Adjusted,
+            State::Pending => ConversionType::Pending,
+            State::Approved => ConversionType::Accepted,
+            State::Rejected => ConversionType::Rejected,
+        };
         Self {
             schema_version: SCHEMA_VERSION,
-            kind: ConversionType::Accepted,
+            kind,
             provider: postback.provider,
             transaction_id: receipt.transaction_id,
             receipt_id: receipt.receipt_id,
             received_at: receipt.received_at,
             click: postback.click,
             content: postback.content,
-            original_receipt_id: None,
+            state: postback.state,
+            original: reversed,
+            original_receipt_id: receipt.original_receipt_id,
             correction: None,
             corrected_at: None,
         }

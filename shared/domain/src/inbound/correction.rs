@@ -1,5 +1,5 @@
-//! Defines corrections: conflicting postbacks that an operator has accepted. The original stays; the latest correction
-//! holds.
+//! Defines the chain of revisions of a transaction: the original postback, the steps to higher states, and corrections,
+//! which are conflicting postbacks that an operator has accepted. All of them stay; the latest holds.
 
 use jiff::Timestamp;
 
@@ -7,8 +7,23 @@ use crate::inbound::click::ClickKeys;
 use crate::inbound::conversion::{Conversion, ConversionType, Receipt, RecordedPostback};
 use crate::inbound::postback::{Content, Postback};
 use crate::inbound::refusal::Conflict;
+use crate::inbound::status::State;
+use crate::inbound::transaction::History;
 use crate::prelude::*;
 use crate::values::ids::ReceiptId;
+
+/// Raises a transaction to a higher state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// Holds what the partner says now.
+    pub postback: Postback,
+    /// Holds the step's own receipt, which names the original's.
+    pub receipt: Receipt,
+    /// Counts the corrections before it.
+    pub correction: u32,
+    /// Numbers the revisions of the transaction after the original, from 1.
+    pub place: u32,
+}
 
 /// Corrects a transaction. Every correction names the original and never another correction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,40 +38,41 @@ pub struct Correction {
     pub number: u32,
     /// Says when an operator accepted it.
     pub corrected_at: Timestamp,
+    /// Numbers the revisions of the transaction after the original, from 1.
+    pub place: u32,
 }
 
 impl Correction {
-    /// Makes the correction that accepting this conflict adds to these revisions of the transaction. Without an
-    /// original among them it returns `None`.
-    pub fn of(
-        conflict: &Conflict,
-        revisions: &[Revision],
-        keys: &ClickKeys,
-        receipt_id: ReceiptId,
-        now: Timestamp,
-    ) -> Option<Self> {
-        let original = revisions.iter().find_map(|revision| match revision {
-            Revision::Original(original) => Some(original),
-            Revision::Correction(_) => None,
-        })?;
-        let Conflict { provider, transaction_id, content, received_at, .. } = conflict.clone();
+    /// Makes the correction that accepting this conflict adds to the history of its transaction.
+    pub fn of(conflict: &Conflict, history: &History, keys: &ClickKeys, receipt_id: ReceiptId, now: Timestamp) -> Self {
+        let Conflict { provider, transaction_id, content, state, received_at, .. } = conflict.clone();
         let click = keys.origin(&provider, &content.user_id, &content.click_id);
-        let receipt = Receipt { transaction_id: transaction_id.clone(), receipt_id, received_at, ignored: Vec::new() };
-        Some(Self {
-            postback: Postback { provider, transaction_id, content, click },
+        let receipt = Receipt {
+            transaction_id: transaction_id.clone(),
+            receipt_id,
+            received_at,
+            ignored: Vec::new(),
+            state,
+            original_receipt_id: None,
+        };
+        Self {
+            postback: Postback { provider, transaction_id, content, click, state, reference: None },
             receipt,
-            original_receipt_id: original.receipt.receipt_id.clone(),
-            number: revisions.iter().map(Revision::number).max().unwrap_or_default().saturating_add(1),
+            original_receipt_id: history.original().receipt.receipt_id.clone(),
+            number: history.stands().correction.saturating_add(1),
             corrected_at: now,
-        })
+            place: history.next_place(),
+        }
     }
 }
 
-/// Holds one record of a transaction: the original postback or a correction.
+/// Holds one record of a transaction's chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revision {
     /// Holds the postback as it first came.
     Original(RecordedPostback),
+    /// Holds a step to a higher state.
+    Step(Step),
     /// Holds a correction.
     Correction(Correction),
 }
@@ -64,14 +80,29 @@ pub enum Revision {
 impl Revision {
     /// Returns the revision that holds among the revisions of one transaction.
     pub fn latest(revisions: impl IntoIterator<Item = Self>) -> Option<Self> {
-        revisions.into_iter().max_by_key(Self::number)
+        revisions.into_iter().max_by_key(Self::rank)
     }
 
-    /// Returns 0 for the original and the number of a correction. The highest number of a transaction holds.
-    pub fn number(&self) -> u32 {
+    /// Returns the number of its corrections and its state. The highest rank of a transaction holds.
+    pub fn rank(&self) -> (u32, State) {
+        (self.correction(), self.postback().state())
+    }
+
+    /// Returns how many corrections the transaction had with this revision: 0 for the original.
+    pub fn correction(&self) -> u32 {
         match self {
             Self::Original(_) => 0,
+            Self::Step(step) => step.correction,
             Self::Correction(correction) => correction.number,
+        }
+    }
+
+    /// Returns its number among the revisions of the transaction: 0 for the original.
+    pub fn place(&self) -> u32 {
+        match self {
+            Self::Original(_) => 0,
+            Self::Step(step) => step.place,
+            Self::Correction(correction) => correction.place,
         }
     }
 
@@ -84,28 +115,46 @@ impl Revision {
     pub fn postback(&self) -> &Postback {
         match self {
             Self::Original(recorded) => &recorded.postback,
+            Self::Step(step) => &step.postback,
             Self::Correction(correction) => &correction.postback,
+        }
+    }
+
+    /// Returns its own receipt.
+    pub fn receipt(&self) -> &Receipt {
+        match self {
+            Self::Original(recorded) => &recorded.receipt,
+            Self::Step(step) => &step.receipt,
+            Self::Correction(correction) => &correction.receipt,
         }
     }
 
     /// Returns when it became a conversion: when it was received, or accepted as a correction.
     pub fn recorded_at(&self) -> Timestamp {
         match self {
-            Self::Original(recorded) => recorded.receipt.received_at,
+            Self::Original(_) | Self::Step(_) => self.receipt().received_at,
             Self::Correction(correction) => correction.corrected_at,
         }
     }
 }
 
+impl From<Step> for Conversion {
+    fn from(step: Step) -> Self {
+        let Step { postback, receipt, correction, .. } = step;
+        let correction = Some(correction).filter(|correction| *correction > 0);
+        Self { correction, ..RecordedPostback { postback, receipt, reversed: None }.into() }
+    }
+}
+
 impl From<Correction> for Conversion {
     fn from(correction: Correction) -> Self {
-        let Correction { postback, receipt, original_receipt_id, number, corrected_at } = correction;
+        let Correction { postback, receipt, original_receipt_id, number, corrected_at, .. } = correction;
         Self {
             kind: ConversionType::Corrected,
             original_receipt_id: Some(original_receipt_id),
             correction: Some(number),
             corrected_at: Some(corrected_at),
-            ..RecordedPostback { postback, receipt }.into()
+            ..RecordedPostback { postback, receipt, reversed: None }.into()
         }
     }
 }
@@ -114,6 +163,7 @@ impl From<Revision> for Conversion {
     fn from(revision: Revision) -> Self {
         match revision {
             Revision::Original(recorded) => recorded.into(),
+            Revision::Step(step) => step.into(),
             Revision::Correction(correction) => correction.into(),
         }
     }

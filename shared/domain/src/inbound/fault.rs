@@ -54,6 +54,12 @@ pub enum FaultCode {
     ClickNotOurs,
     /// The value of `dry_run` is neither `true` nor `false`.
     NotABoolean,
+    /// A parameter that means a status with some senders has a value that may not mean approval, and nothing was agreed.
+    StatusNotAgreed,
+    /// The word is not among the statuses agreed with the partner.
+    UnknownStatus,
+    /// The status is agreed to be ignored. The call was answered 200 and is kept.
+    StatusIgnored,
     /// The caller's address is outside the partner's allow-list.
     AddressNotAllowed,
     /// The request has more faults than [`MAX_FAULTS`]; the others are not told.

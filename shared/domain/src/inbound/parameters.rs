@@ -128,6 +128,11 @@ impl<'a> Parameters<'a> {
         others
     }
 
+    /// Returns every name that can be decoded, with its value as it was sent.
+    pub fn named(&self) -> impl Iterator<Item = (Cow<'a, str>, &'a [u8])> {
+        self.pairs.iter().filter_map(|pair| Some((decoded(pair.name).ok()?, pair.value)))
+    }
+
     /// Returns the first value under this name as it was sent.
     pub fn raw(&self, name: &str) -> Option<&'a [u8]> {
         self.pairs.iter().find(|pair| pair.is_named(name)).map(|pair| pair.value)

@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::inbound::click::{ClickKeys, ClickOrigin};
 use crate::inbound::fault::{self, Fault, FaultCode, MAX_QUOTE_BYTES};
-use crate::inbound::parameters::{self, MAX_VALUE_BYTES, Parameters, SIGNATURE};
-use crate::inbound::rules::{PostbackRules, TransactionIdRule};
+use crate::inbound::parameters::{self, MAX_VALUE_BYTES, Parameters};
+use crate::inbound::rules::{NegativeAmounts, PostbackRules, TransactionIdRule};
+use crate::inbound::status::{self, State, StatusMeaning};
 use crate::prelude::*;
 use crate::values::digest::hash_parts;
 use crate::values::ids::{ClickId, EventId, EventName, IdFault, MAX_ID_BYTES, Provider, TransactionId, UserId};
@@ -100,6 +101,17 @@ pub struct Postback {
     pub content: Content,
     /// Says whether its click id is ours for this user.
     pub click: ClickOrigin,
+    /// Says how far the transaction has come, with a partner that agreed on statuses. Absent means approved.
+    pub state: Option<State>,
+    /// Identifies the transaction that a negative amount reverses, if the postback names it.
+    pub reference: Option<TransactionId>,
+}
+
+impl Postback {
+    /// Returns the state, which is approved if none was agreed.
+    pub fn state(&self) -> State {
+        self.state.unwrap_or_default()
+    }
 }
 
 /// Holds a request that was read completely and has no fault.
@@ -116,6 +128,8 @@ pub struct ParsedPostback {
 impl ParsedPostback {
     /// Reads a request's parameters by this partner's rules, or returns its faults, at most
     /// [`MAX_FAULTS`](fault::MAX_FAULTS). Faults of values come before faults of names, of which there may be many.
+    ///
+    /// A call with a status that is agreed to be ignored has exactly one fault, [`FaultCode::StatusIgnored`].
     pub fn parse(
         sent: &Parameters<'_>,
         provider: &Provider,
@@ -123,11 +137,19 @@ impl ParsedPostback {
         keys: &ClickKeys,
     ) -> Result<Self, Vec<Fault>> {
         let mut reader = Reader { sent, rules, faults: Vec::new() };
+        let state = match reader.status() {
+            Some(StatusMeaning::Ignored) if sent.name_faults().is_empty() => return Err(Vec::from([reader.ignored()])),
+            Some(StatusMeaning::State(state)) => Some(state),
+            _ => None,
+        };
         let user_id = reader.id(Field::UserId, UserId::new);
         let click_id = reader.id(Field::ClickId, ClickId::new);
         let transaction_id = reader.transaction_id();
         let currency = reader.value(Field::Currency).and_then(|text| reader.currency(&text));
         let amount_decimal = reader.value(Field::AmountDecimal).and_then(|text| reader.amount(&text));
+        let negative = amount_decimal.filter(Amount::is_negative);
+        let reference = negative.and_then(|_| reader.reference(state));
+        reader.statuses_not_agreed(negative.is_some());
         reader.agreed_amount(currency.as_ref().zip(amount_decimal));
         let event_id = reader.id(Field::EventId, EventId::new);
         let event_name = reader.id(Field::EventName, EventName::new);
@@ -137,14 +159,15 @@ impl ParsedPostback {
         reader.required_click(click);
         reader.missing();
         reader.faults.extend(sent.name_faults());
-        let is_known = |name: &str| rules.names.all().chain([SIGNATURE, DRY_RUN]).any(|known| known == name);
+        let is_known = |name: &str| rules.knows(name);
         match (user_id, click_id, currency, amount_decimal, click) {
             (Some(user_id), Some(click_id), Some(currency), Some(amount_decimal), Some(click))
                 if reader.faults.is_empty() =>
             {
                 let content = Content { user_id, click_id, currency, amount_decimal, event_id, event_name };
                 let transaction_id = transaction_id.unwrap_or_else(|| derive_transaction_id(provider, &content));
-                let postback = Postback { provider: provider.clone(), transaction_id, content, click };
+                let provider = provider.clone();
+                let postback = Postback { provider, transaction_id, content, click, state, reference };
                 Ok(Self { postback, ignored: sent.others(is_known), dry_run })
             }
             _ => Err(fault::bounded(reader.faults)),
@@ -251,12 +274,19 @@ impl Reader<'_> {
     }
 
     fn amount(&mut self, text: &str) -> Option<Amount> {
-        let fault = match Amount::parse(text) {
+        let parsed = match self.rules.negative_amounts {
+            NegativeAmounts::Refused => Amount::parse(text),
+            NegativeAmounts::Reverse => Amount::parse_signed(text),
+        };
+        let fault = match parsed {
             Ok(amount) => return Some(amount),
             Err(fault) => fault,
         };
         let (code, fix) = match fault {
-            AmountFault::Negative => (FaultCode::NegativeAmount, "send 0 or more; ask us how to report a reversal"),
+            AmountFault::Negative => (
+                FaultCode::NegativeAmount,
+                "send 0 or more; to report a reversal, ask us to agree on a status for it, or on negative amounts",
+            ),
             AmountFault::NotDecimal => {
                 (FaultCode::NotAnAmount, "send digits with a point, without sign, exponent, comma, space or currency")
             }
@@ -270,9 +300,59 @@ impl Reader<'_> {
         None
     }
 
+    /// Returns the meaning of the status, with a partner that agreed on statuses.
+    fn status(&mut self) -> Option<StatusMeaning> {
+        let agreed = self.rules.status.as_ref()?;
+        let faults = self.faults.len();
+        let word = self.value(Field::Status).unwrap_or_default();
+        let meaning = agreed.meaning(&word);
+        if meaning.is_none() {
+            let expected = format!("one of the agreed statuses: {}", agreed.listed());
+            let fix = "send one of these, or ask us to add the word";
+            self.fault(Field::Status, FaultCode::UnknownStatus, expected, fix);
+        }
+        meaning.filter(|_| self.faults.len() == faults)
+    }
+
+    /// Makes the fault that stands for a call whose status is agreed to be ignored.
+    fn ignored(&self) -> Fault {
+        let (expected, fix) = ("a status that says what became of a transaction", "nothing; this call is kept");
+        Fault::of(self.rules.names.of(Field::Status), FaultCode::StatusIgnored, expected, fix)
+    }
+
+    /// Returns the transaction that a negative amount reverses. Such a call has no life of its own to tell of.
+    fn reference(&mut self, state: Option<State>) -> Option<TransactionId> {
+        if state.is_some_and(|state| state != State::Approved) {
+            let expected = "a negative amount only with a status that means approved";
+            let fix = "report a reversal by a negative amount or by a status, not by both";
+            self.fault(Field::AmountDecimal, FaultCode::NegativeAmount, expected, fix);
+        }
+        if self.rules.names.has(Field::Reference) { self.id(Field::Reference, TransactionId::new) } else { None }
+    }
+
+    /// Refuses parameters that may say that the transaction does not stand, where nothing was agreed about them.
+    fn statuses_not_agreed(&mut self, is_negative: bool) {
+        for (name, raw) in self.sent.named().filter(|(name, _)| status::is_status_name(name)) {
+            let stands = |value: &str| {
+                status::says_it_stands(&name, value) || (is_negative && status::says_it_reverses(&name, value))
+            };
+            if self.rules.knows(&name) || parameters::decode(raw).is_ok_and(|value| stands(&value)) {
+                continue;
+            }
+            let expected = "no status but one that says that the conversion stands; we agreed on no other";
+            let fix = match &self.rules.status {
+                Some(_) => format!("send the status as {}, as agreed with you", self.rules.names.of(Field::Status)),
+                None => format!("ask us to agree on the statuses that you send, or leave {name} out"),
+            };
+            self.faults.push(Fault::of(&name, FaultCode::StatusNotAgreed, expected, fix));
+        }
+    }
+
     fn agreed_amount(&mut self, sent: Option<(&Currency, Amount)>) {
         let Some((currency, amount)) = sent else { return };
-        let Some(maximum) = self.rules.max_amounts.get(currency).filter(|maximum| amount > **maximum) else { return };
+        let Some(maximum) = self.rules.max_amounts.get(currency).filter(|maximum| amount.absolute() > **maximum) else {
+            return;
+        };
         let expected = format!("at most {maximum} {currency}, as agreed; this one is {amount}");
         let fix =
             "check the amount and its unit; if it is right, ask us to raise the agreed maximum, then send it again";

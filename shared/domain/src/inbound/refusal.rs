@@ -11,6 +11,7 @@ use crate::inbound::fault::{self, Fault};
 use crate::inbound::parameters::{self, MAX_VALUE_BYTES, Parameters};
 use crate::inbound::postback::{Content, Difference};
 use crate::inbound::rules::PostbackRules;
+use crate::inbound::status::State;
 use crate::prelude::*;
 use crate::values::digest::hash_parts;
 use crate::values::ids::{ClickId, Provider, TransactionId, UserId};
@@ -141,7 +142,10 @@ pub struct Conflict {
     pub transaction_id: TransactionId,
     /// Holds the content that the partner sent.
     pub content: Content,
-    /// Lists where it differs from the original.
+    /// Holds the state that the partner sent, if it agreed on statuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// Lists where it differs from what stood.
     pub differences: Vec<Difference>,
     /// Says when the call came.
     pub received_at: Timestamp,
@@ -150,7 +154,11 @@ pub struct Conflict {
 impl Conflict {
     /// Returns the key of this content. The same conflicting postback, sent again, has the same key.
     pub fn key(&self) -> ContentKey {
-        ContentKey::of(&self.provider, "conflict", &[self.transaction_id.as_str(), &self.content.fingerprint()])
+        let fingerprint = self.content.fingerprint();
+        let content = [self.transaction_id.as_str(), fingerprint.as_str()];
+        // Without a state the key is the one of partners that agreed on none.
+        let parts: Vec<&str> = content.into_iter().chain(self.state.map(State::as_str)).collect();
+        ContentKey::of(&self.provider, "conflict", &parts)
     }
 }
 

@@ -4,6 +4,9 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::inbound::parameters::SIGNATURE;
+use crate::inbound::postback::DRY_RUN;
+use crate::inbound::status::StatusAgreement;
 use crate::values::ids::EventId;
 use crate::values::money::{Amount, Currency, ExtraCurrencies};
 use crate::values::parameter_names::ParameterNames;
@@ -17,6 +20,25 @@ pub enum TransactionIdRule {
     Required,
     /// If the partner sends none, it is derived from user, click and event. `event_id` is then required.
     Derived,
+}
+
+/// Says what an amount below zero means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NegativeAmounts {
+    /// It is a fault.
+    #[default]
+    Refused,
+    /// It is a transaction of its own that takes back as much of another one.
+    Reverse,
+}
+
+impl NegativeAmounts {
+    /// Returns true for the default.
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+    pub(crate) fn is_refused(&self) -> bool {
+        *self == Self::Refused
+    }
 }
 
 /// Holds the rules that a partner's postbacks are checked against.
@@ -34,4 +56,15 @@ pub struct PostbackRules {
     pub max_amounts: BTreeMap<Currency, Amount>,
     /// Holds the agreed event ids, if there is a list.
     pub event_ids: Option<BTreeSet<EventId>>,
+    /// Holds the agreed statuses, if there are any.
+    pub status: Option<StatusAgreement>,
+    /// Says what an amount below zero means.
+    pub negative_amounts: NegativeAmounts,
+}
+
+impl PostbackRules {
+    /// Returns true if a parameter of this name is read from the partner's postbacks.
+    pub fn knows(&self, name: &str) -> bool {
+        self.names.all().chain([SIGNATURE, DRY_RUN]).any(|known| known == name)
+    }
 }

@@ -67,3 +67,27 @@ fn an_allow_list_admits_only_its_networks() {
         assert_eq!(partner.admits(address.parse().unwrap()), admitted, "{address}");
     }
 }
+
+#[test]
+fn statuses_and_negative_amounts_are_checked_together() {
+    let status = r#""status":{"parameter":"state","approved":["ok"]}"#;
+    let postback = |json: &str| paths(&format!(r#"{{"provider":"acme","postback":{{{json}}}}}"#));
+    assert_eq!(postback(r#""amount_may_change":["approved"]"#), ["postback.amount_may_change"]);
+    assert_eq!(postback(r#""reference":"ref""#), ["postback.reference"]);
+    assert_eq!(postback(r#""status":{"parameter":"state"}"#), ["postback.status"]);
+    for name in ["user_id", "signature", "dry_run", "provider", "a b", ""] {
+        let faults = postback(&status.replace(r#""state""#, &format!("{name:?}")));
+        assert_eq!(faults, ["postback.status.parameter"], "{name}");
+    }
+    let both = format!(r#"{status},"negative_amounts":"reverse","reference":"state""#);
+    assert_eq!(postback(&both), ["postback.reference"]);
+    let good = format!(
+        r#"{{"provider":"acme","postback":{{{status},"amount_may_change":["approved"],"negative_amounts":"reverse",
+            "reference":"ref"}}}}"#
+    );
+    let partner = Partner::try_from(file(&good)).unwrap();
+    assert_eq!(partner.rules().names.of(Field::Status), "state");
+    assert!(partner.rules().names.has(Field::Reference));
+    let stored = serde_json::to_string(&file(&good)).unwrap();
+    assert_eq!(file(&stored), file(&good));
+}

@@ -14,7 +14,9 @@ pub const MAX_INTEGER_DIGITS: usize = 15;
 /// Bounds the digits after the point. Eight digits are enough for a satoshi.
 pub const MAX_FRACTION_DIGITS: usize = 8;
 
-/// Holds an amount of money: an exact decimal from 0 to 999 999 999 999 999.99999999.
+/// Holds an amount of money: an exact decimal with an absolute value of at most 999 999 999 999 999.99999999.
+///
+/// Only a partner that agreed on negative amounts can send one below zero.
 ///
 /// `100.00` and `100.0` are equal. Each prints with the decimals it was written with, so that people recognise it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -39,6 +41,16 @@ pub enum AmountFault {
 }
 
 impl Amount {
+    /// Parses an amount like [`parse`](Self::parse), which may have a minus sign before it.
+    pub fn parse_signed(text: &str) -> Result<Self, AmountFault> {
+        let Some(digits) = text.strip_prefix('-') else { return Self::parse(text) };
+        match Self::parse(digits) {
+            Err(AmountFault::Negative) => Err(AmountFault::NotDecimal),
+            Ok(Self(amount)) if !amount.is_zero() => Ok(Self(-amount)),
+            parsed => parsed,
+        }
+    }
+
     /// Parses `digits` or `digits.digits`, without sign, exponent, separators or white space.
     pub fn parse(text: &str) -> Result<Self, AmountFault> {
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -63,6 +75,22 @@ impl Amount {
         Decimal::from_str_exact(text).map(Self).map_err(|_| AmountFault::NotDecimal)
     }
 
+    /// Returns true if the amount is below zero.
+    pub fn is_negative(&self) -> bool {
+        self.0 < Decimal::ZERO
+    }
+
+    /// Returns the amount without its sign.
+    #[must_use]
+    pub fn absolute(&self) -> Self {
+        Self(self.0.abs())
+    }
+
+    /// Returns the exact sum of amounts. It may exceed the bounds of one amount.
+    pub fn sum(amounts: impl IntoIterator<Item = Self>) -> Self {
+        Self(amounts.into_iter().fold(Decimal::ZERO, |sum, Self(amount)| sum.saturating_add(amount)))
+    }
+
     /// Returns the same text for all equal amounts, without trailing zeros, for hashing the content.
     pub fn canonical(&self) -> String {
         self.0.normalize().to_string()
@@ -84,8 +112,9 @@ impl FromStr for Amount {
 
 impl TryFrom<String> for Amount {
     type Error = AmountFault;
+    /// Reads a stored amount, which may be negative.
     fn try_from(text: String) -> Result<Self, AmountFault> {
-        Self::parse(&text)
+        Self::parse_signed(&text)
     }
 }
 
@@ -179,6 +208,15 @@ mod tests {
         }
 
         #[test]
+        fn a_signed_amount_survives_printing_and_sums_to_zero(text in written_amount()) {
+            let (amount, negative) = (Amount::parse(&text).unwrap(), Amount::parse_signed(&format!("-{text}")).unwrap());
+            prop_assert_eq!(Amount::parse_signed(&negative.to_string()).unwrap(), negative);
+            prop_assert_eq!(Amount::sum([amount, negative]), Amount::parse("0").unwrap());
+            prop_assert_eq!(negative.is_negative(), amount != negative);
+            prop_assert!(!amount.is_negative());
+        }
+
+        #[test]
         fn trailing_zeros_never_change_an_amount(whole in "[0-9]{1,15}", fraction in "[0-9]{1,4}", zeros in 0usize..4) {
             let short = Amount::parse(&format!("{whole}.{fraction}")).unwrap();
             let long = Amount::parse(&format!("{whole}.{fraction}{}", "0".repeat(zeros))).unwrap();
@@ -205,6 +243,9 @@ mod tests {
             assert_eq!(Amount::parse(bad), Err(AmountFault::NotDecimal), "{bad:?}");
         }
         assert_eq!(Amount::parse("-0.01"), Err(AmountFault::Negative));
+        assert_eq!(Amount::parse_signed("--1"), Err(AmountFault::NotDecimal));
+        assert_eq!(Amount::parse_signed("-0.00").unwrap().to_string(), "0.00");
+        assert_eq!(Amount::parse_signed("-100.00").unwrap().to_string(), "-100.00");
         assert_eq!(Amount::parse(&"9".repeat(16)), Err(AmountFault::TooLarge));
         assert_eq!(Amount::parse("0.123456789"), Err(AmountFault::TooPrecise));
         assert_eq!(Amount::parse("999999999999999.99999999").unwrap().to_string(), "999999999999999.99999999");

@@ -26,10 +26,14 @@ pub enum Field {
     EventId,
     /// Stands for `event_name`.
     EventName,
+    /// Stands for the status, with partners that agreed on one.
+    Status,
+    /// Stands for the transaction that a negative amount reverses, with partners that agreed on one.
+    Reference,
 }
 
 impl Field {
-    /// Lists all parameters in the order of the partners' document.
+    /// Lists the parameters of every partner in the order of the partners' document.
     pub const ALL: [Self; 7] = [
         Self::UserId,
         Self::ClickId,
@@ -50,6 +54,8 @@ impl Field {
             Self::AmountDecimal => "amount_decimal",
             Self::EventId => "event_id",
             Self::EventName => "event_name",
+            Self::Status => "status",
+            Self::Reference => "reference",
         }
     }
 
@@ -67,6 +73,8 @@ impl Field {
             Self::AmountDecimal => "100.00",
             Self::EventId => "001",
             Self::EventName => "purchase",
+            Self::Status => "approved",
+            Self::Reference => "123123122",
         }
     }
 }
@@ -95,6 +103,11 @@ impl ParameterNames {
         self.0.get(&field).map_or(field.as_str(), String::as_str)
     }
 
+    /// Returns true if the partner has this parameter.
+    pub fn has(&self, field: Field) -> bool {
+        self.0.contains_key(&field)
+    }
+
     /// Returns all the partner's names.
     pub fn all(&self) -> impl Iterator<Item = &str> {
         self.0.values().map(String::as_str)
@@ -105,10 +118,7 @@ impl ParameterNames {
         let mut names = Self::default();
         for (ours, theirs) in agreed {
             let path = format!("parameters.{ours}");
-            let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
-            let good = (1..=64).contains(&theirs.len()) && theirs.bytes().all(legal);
-            faults.require(good, &path, "must be 1 to 64 characters of A-Z, a-z, 0-9, _, . and -");
-            faults.require(!RESERVED_NAMES.contains(&theirs.as_str()), &path, "is a reserved name; choose another");
+            check_name(theirs, &path, faults);
             match Field::ALL.into_iter().find(|field| field.as_str() == ours) {
                 Some(field) => {
                     names.0.insert(field, theirs.clone());
@@ -125,4 +135,20 @@ impl ParameterNames {
         }
         names
     }
+
+    /// Adds the partner's name for a parameter that only some partners have.
+    pub(crate) fn agree(&mut self, field: Field, theirs: &str, path: &str, faults: &mut Faults) {
+        check_name(theirs, path, faults);
+        if let Some((twin, _)) = self.0.iter().find(|(_, name)| *name == theirs) {
+            faults.add(path, format!("is called {theirs}, like {twin}; rename one"));
+        }
+        self.0.insert(field, theirs.to_owned());
+    }
+}
+
+fn check_name(theirs: &str, path: &str, faults: &mut Faults) {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte);
+    let good = (1..=64).contains(&theirs.len()) && theirs.bytes().all(legal);
+    faults.require(good, path, "must be 1 to 64 characters of A-Z, a-z, 0-9, _, . and -");
+    faults.require(!RESERVED_NAMES.contains(&theirs), path, "is a reserved name; choose another");
 }

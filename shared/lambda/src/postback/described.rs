@@ -64,6 +64,8 @@ impl Rig {
             r#"{"provider":"strict","postback":{"require_click":true,"event_ids":["001"],"max_amount":{"USD":"99"}}}"#,
             r#"{"provider":"globex","postback":{"transaction_id":"derived"}}"#,
             r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
+            r#"{"provider":"umbrella","postback":{"status":{"parameter":"state","pending":["2"],"rejected":["3"],
+                "ignored":["test"]},"negative_amounts":"reverse"}}"#,
         ];
         let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
         let accept = AcceptPostback {
@@ -110,8 +112,11 @@ fn counted_outcome(answered: &HandledCall) -> Option<String> {
     let line = line(|| log("request", answered));
     let outcome = line["outcome"].as_str().unwrap();
     let (all, partners) = ("postbacks by outcome", "postbacks by outcome, provider");
+    let faults = line["faults"].as_str().unwrap_or_default();
+    let not_agreed = ["status_not_agreed", "unknown_status"].into_iter().any(|code| faults.contains(code));
     let expected: &[&str] = match outcome {
         _ if answered.dry_run => &[],
+        "malformed" if not_agreed => &[all, "statuses_not_agreed by outcome, provider"],
         "conflict" => &[all, partners],
         _ => &[all],
     };
@@ -159,6 +164,19 @@ async fn the_description_lists_exactly_the_answers_given() {
     let derived = SAMPLE.replace("transaction_id=123123123", "event_id=001");
     assert!(rig.get("globex", &derived).await["transaction_id"].as_str().unwrap().starts_with("derived:"));
 
+    // These calls change the state of a transaction, or are ignored.
+    let said = |state: &str| format!("{SAMPLE}&state={state}");
+    for (state, status) in [("2", "accepted"), ("3", "accepted"), ("2", "duplicate"), ("test", "ignored")] {
+        let dry_run = rig.get("umbrella", &dry(&said(state))).await;
+        assert_eq!(dry_run["would_be"], status, "{state}");
+        assert_eq!(rig.get("umbrella", &said(state)).await["status"], status, "{state}");
+    }
+    assert_eq!(rig.get("umbrella", SAMPLE).await["conflict"]["original"]["state"], "rejected");
+    let taken_back = SAMPLE.replace("123123123", "r-1").replace("100.00", "-100.00");
+    assert_eq!(rig.get("umbrella", &taken_back).await["status"], "accepted");
+    assert_eq!(rig.get("umbrella", &said("4")).await["status"], 400);
+    assert_eq!(rig.get("acme", &said("3")).await["status"], 400);
+
     // These calls are refused.
     let elsewhere = dry(SAMPLE);
     for query in [SAMPLE, &elsewhere] {
@@ -199,8 +217,11 @@ async fn the_description_lists_exactly_the_answers_given() {
     assert_eq!(rig.failing_in(0).get("acme", SAMPLE).await["status"], 503);
 
     assert_eq!(rig.statuses, rig.api.statuses(WITH_TOKEN, "get"));
+    // This code marks a kept call and is never answered.
+    rig.codes.insert("status_ignored".to_owned());
     assert_eq!(rig.codes, all_codes(), "each code is met");
-    let outcomes = ["accepted", "conflict", "duplicate", "forbidden", "malformed", "unauthorized", "unavailable"];
+    let outcomes =
+        ["accepted", "conflict", "duplicate", "forbidden", "ignored", "malformed", "unauthorized", "unavailable"];
     assert_eq!(rig.outcomes.iter().map(String::as_str).collect::<Vec<_>>(), outcomes);
     let described = rig.api.at("/components/schemas/FaultCode/enum").as_array().unwrap();
     let described: BTreeSet<String> = described.iter().map(|code| code.as_str().unwrap().to_owned()).collect();

@@ -29,7 +29,7 @@ impl Conversions {
         let items: Vec<PostbackItem> = scan(world, "postbacks").await;
         let mut recorded = BTreeMap::new();
         for item in &items {
-            let RecordedPostback { postback, receipt } = item.clone().try_into().unwrap();
+            let RecordedPostback { postback, receipt, .. } = item.clone().try_into().unwrap();
             let transaction = (postback.provider.to_string(), receipt.transaction_id.to_string());
             recorded.insert(transaction, (content(&postback.content), receipt.receipt_id.to_string()));
         }

@@ -15,10 +15,10 @@ use super::Slip;
 use app::{
     memory::{Held, World},
     ports::{
-        Catalogues, Claimed, ConversionQueue, DeadLetters, Deliveries, KnownPartner, KnownRecipient, NewDeliveries,
-        PageToken, Participants, PartnerServers, Ports, Postbacks, Published, Put, Recorded, Refusals, Replaced,
-        ResendQueue, Rounds, Source, StoredParticipant, Surroundings, SystemKeys, Unavailable, UnderWay, UnderWayPage,
-        WebhookQueue,
+        Added, Catalogues, Claimed, ConversionQueue, DeadLetters, Deliveries, KnownPartner, KnownRecipient,
+        NewDeliveries, PageToken, Participants, PartnerServers, Ports, Postbacks, Published, Put, Recorded, Refusals,
+        Replaced, ResendQueue, Rounds, Source, StoredParticipant, Surroundings, SystemKeys, Unavailable, UnderWay,
+        UnderWayPage, WebhookQueue,
     },
 };
 use domain::{
@@ -26,7 +26,9 @@ use domain::{
     inbound::{
         click::ClickKeys,
         conversion::{Conversion, Receipt, RecordedPostback},
+        correction::Step,
         refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        transaction::{Adjustment, History},
     },
     jiff::Timestamp,
     outbound::{
@@ -142,6 +144,25 @@ impl Postbacks for Stage {
     ) -> Result<Option<RecordedPostback>, Unavailable> {
         self.turn().await;
         self.world.find(provider, transaction_id).await
+    }
+
+    async fn history(
+        &self,
+        provider: &Provider,
+        transaction_id: &TransactionId,
+    ) -> Result<Option<History>, Unavailable> {
+        self.turn().await;
+        Postbacks::history(&self.world, provider, transaction_id).await
+    }
+
+    async fn add_step(&self, step: &Step) -> Result<Added, Unavailable> {
+        self.turn().await;
+        self.world.add_step(step).await
+    }
+
+    async fn adjust(&self, reversed: &TransactionId, adjustment: &Adjustment) -> Result<Replaced, Unavailable> {
+        self.turn().await;
+        self.world.adjust(reversed, adjustment).await
     }
 }
 

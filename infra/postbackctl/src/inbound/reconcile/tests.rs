@@ -33,14 +33,18 @@ fn ours(transaction: &str, amount: &str) -> Revision {
         receipt_id: ReceiptId::from_random([0; 16]),
         received_at: Timestamp::UNIX_EPOCH,
         ignored: Vec::new(),
+        state: None,
+        original_receipt_id: None,
     };
     let postback = Postback {
         provider: Provider::new("acme").unwrap(),
         transaction_id: id(transaction),
         content: serde_json::from_value(json).unwrap(),
         click: serde_json::from_value("foreign".into()).unwrap(),
+        state: None,
+        reference: None,
     };
-    Revision::Original(RecordedPostback { postback, receipt })
+    Revision::Original(RecordedPostback { postback, receipt, reversed: None })
 }
 
 fn compared(csv: &str, ours: &[Revision]) -> Comparison {

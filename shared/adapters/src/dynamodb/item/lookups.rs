@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     super::{Item, text},
-    CORRECTION_PREFIX, ClickItem, ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION,
+    ClickItem, ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION,
     media_buying::{DeliveryItem, ParticipantItem},
 };
 
@@ -83,8 +83,7 @@ impl PostbackItem {
         let key = Self::lookup_key_of(&keys.into()).ok_or_else(unnamed)?;
         let mut parts = key.splitn(3, '#');
         let [revision, provider, transaction] = [(); 3].map(|()| parts.next().unwrap_or_default());
-        let number = revision.strip_prefix(CORRECTION_PREFIX).map(str::parse::<u32>);
-        let is_revision = revision == ORIGINAL || number.is_some_and(|number| number.is_ok());
+        let is_revision = revision == ORIGINAL || Self::place_of(revision).is_some();
         let is_transaction = Provider::new(provider).is_ok() && TransactionId::new(transaction).is_ok();
         if is_revision && is_transaction { Ok(key) } else { Err(unnamed()) }
     }
@@ -96,8 +95,12 @@ impl PostbackItem {
         TransactionId::new(transaction_id).ok()
     }
 
-    /// Returns the item's entries, or the reason why it cannot be read.
+    /// Returns the item's entries, or the reason why it cannot be read. An adjustment has none: the transaction that made it
+    /// has its own.
     pub fn lookups(self) -> Result<Vec<LookupEntry>, String> {
+        if self.is_adjustment() {
+            return Ok(Vec::new());
+        }
         let key = self.lookup_key();
         Ok(LookupEntry::of_revision(&Revision::try_from(self)?, key))
     }

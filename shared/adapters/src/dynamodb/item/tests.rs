@@ -4,11 +4,13 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     inbound::{
         click::{ClickKeys, ClickOrigin},
-        conversion::{Receipt, RecordedPostback},
+        conversion::{Receipt, RecordedPostback, Reversed},
         correction::Revision,
         parameters::Parameters,
         postback::{Content, ParsedPostback, Postback},
         refusal::{MAX_ITEM_BYTES, Refusal},
+        status::State,
+        transaction::Adjustment,
     },
     jiff::Timestamp,
     partner::{Partner, PartnerFile},
@@ -64,22 +66,28 @@ fn recorded() -> RecordedPostback {
             transaction_id: transaction_id.clone(),
             content: serde_json::from_value(content).unwrap(),
             click: ClickOrigin::Foreign,
+            state: None,
+            reference: None,
         },
         receipt: Receipt {
             transaction_id,
             receipt_id: serde_json::from_value::<ReceiptId>(json!(RECEIPT)).unwrap(),
             received_at: "2026-11-23T21:33:22.275Z".parse::<Timestamp>().unwrap(),
             ignored: Vec::new(),
+            state: None,
+            original_receipt_id: None,
         },
+        reversed: None,
     }
 }
 
 fn recorded_in_full() -> RecordedPostback {
-    let RecordedPostback { postback, receipt } = recorded();
+    let RecordedPostback { postback, receipt, reversed } = recorded();
     let (event_id, event_name) = (EventId::new("e").ok(), EventName::new("Level 2").ok());
     let content = Content { event_id, event_name, ..postback.content };
     let ignored = ["utm", "ź", ""].map(str::to_owned).to_vec();
-    RecordedPostback { postback: Postback { content, ..postback }, receipt: Receipt { ignored, ..receipt } }
+    let (postback, receipt) = (Postback { content, ..postback }, Receipt { ignored, ..receipt });
+    RecordedPostback { postback, receipt, reversed }
 }
 
 fn postback_of(json: Value) -> Option<RecordedPostback> {
@@ -103,14 +111,14 @@ fn a_stored_set_of_ignored_names_is_read() {
 
 #[test]
 fn an_optional_attribute_that_is_null_is_none() {
-    for name in ["event_id", "event_name", "original_receipt_id", "corrected_at"] {
+    for name in ["event_id", "event_name", "original_receipt_id", "corrected_at", "state", "kind", "reversed"] {
         assert_eq!(postback_of(stored_with(name, &json!({"NULL": true}))), Some(recorded()), "{name}");
     }
 }
 
 #[test]
 fn an_unknown_attribute_is_ignored() {
-    assert_eq!(postback_of(stored_with("state", &json!({"S": "approved"}))), Some(recorded()));
+    assert_eq!(postback_of(stored_with("mood", &json!({"S": "good"}))), Some(recorded()));
 }
 
 #[test]
@@ -132,15 +140,66 @@ fn a_postback_with_an_attribute_missing_or_wrong_is_refused() {
 }
 
 #[test]
-fn a_stored_correction_is_read_with_its_number() {
+fn a_stored_revision_is_read_and_written_back_unchanged() {
+    let mut correction = stored_with("revision", &json!({"S": "revision-000012"}));
+    correction["kind"] = json!({"S": "correction"});
+    correction["correction"] = json!({"N": "3"});
+    correction["original_receipt_id"] = json!({"S": "aaaaaaaaaaaaaaaaaaaaaaaaaa"});
+    correction["corrected_at"] = json!({"S": "2026-11-24T00:00:00Z"});
+    let mut step = stored_with("revision", &json!({"S": "revision-000013"}));
+    step["kind"] = json!({"S": "step"});
+    step["state"] = json!({"S": "rejected"});
+    step["original_receipt_id"] = json!({"S": "aaaaaaaaaaaaaaaaaaaaaaaaaa"});
+    for (stored, rank) in [(correction, (3, State::Approved)), (step, (0, State::Rejected))] {
+        let revision: Revision = read::<PostbackItem>(stored.clone()).unwrap().try_into().unwrap();
+        assert_eq!(revision.rank(), rank);
+        assert_eq!(to_item("test", &PostbackItem::from(&revision)).unwrap(), item(stored));
+    }
+}
+
+#[test]
+fn an_adjustment_is_a_note_in_the_history_and_no_revision() {
+    let by = RecordedPostback { reversed: Some(Reversed::Unknown), ..recorded() };
+    let reversed = TransactionId::new("t0").unwrap();
+    let note = PostbackItem::adjustment(&reversed, &Adjustment { by, place: 1 });
+    assert_eq!((note.provider_transaction.as_str(), note.revision.as_str()), ("acme#t0", "revision-000001"));
+    assert!(Revision::try_from(note.clone()).is_err());
+    assert_eq!(note.clone().lookups(), Ok(Vec::new()));
+    let original = PostbackItem { provider_transaction: "acme#t0".into(), ..PostbackItem::from(&recorded()) };
+    let history = PostbackItem::history([note, original].into()).unwrap().unwrap();
+    assert_eq!((history.adjustments().len(), history.next_place()), (1, 2));
+    assert_eq!(history.adjustments()[0].by.postback.transaction_id.as_str(), "t#1");
+    assert_eq!(PostbackItem::history(Vec::new()), Ok(None));
+}
+
+#[test]
+fn a_transaction_that_a_negative_amount_reverses_is_kept() {
+    let known = json!({"M": {"transaction_id": {"S": "t0"}, "receipt_id": {"S": RECEIPT}}});
+    for reversed in [json!({"S": "unknown"}), known] {
+        let mut stored = stored_with("reversed", &reversed);
+        stored["amount_decimal"] = json!({"S": "-7.50"});
+        stored["reference"] = json!({"S": "t0"});
+        let recorded = postback_of(stored.clone()).unwrap();
+        assert!(recorded.reversed.is_some() && recorded.postback.content.amount_decimal.is_negative());
+        assert_eq!(to_item("test", &PostbackItem::from(&recorded)).unwrap(), item(stored));
+    }
+}
+
+#[test]
+fn an_original_stored_without_a_state_is_approved() {
+    let recorded = postback_of(stored()).unwrap();
+    assert_eq!((recorded.postback.state, recorded.postback.state()), (None, State::Approved));
+}
+
+#[test]
+fn a_correction_stored_under_its_own_number_is_read() {
     let mut stored = stored_with("revision", &json!({"S": "correction-000012"}));
     stored["original_receipt_id"] = json!({"S": "aaaaaaaaaaaaaaaaaaaaaaaaaa"});
     stored["corrected_at"] = json!({"S": "2026-11-24T00:00:00Z"});
-    let Revision::Correction(correction) = read::<PostbackItem>(stored.clone()).unwrap().try_into().unwrap() else {
+    let Revision::Correction(correction) = read::<PostbackItem>(stored).unwrap().try_into().unwrap() else {
         panic!("a correction")
     };
     assert_eq!(correction.number, 12);
-    assert_eq!(to_item("test", &PostbackItem::from(&correction)).unwrap(), item(stored));
 }
 
 /// Reads an item and writes it again unchanged.

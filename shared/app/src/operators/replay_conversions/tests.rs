@@ -42,10 +42,24 @@ pub(crate) async fn put(world: &World, entries: &[LookupEntry]) {
 pub(crate) async fn record(world: &World, transaction: &str, second: i64) {
     let transaction_id = TransactionId::new(transaction).unwrap();
     let click = serde_json::from_value("foreign".into()).unwrap();
-    let postback = Postback { provider: acme(), transaction_id: transaction_id.clone(), content: content("1"), click };
+    let postback = Postback {
+        provider: acme(),
+        transaction_id: transaction_id.clone(),
+        content: content("1"),
+        click,
+        state: None,
+        reference: None,
+    };
     let receipt_id = ReceiptId::from_random([0; 16]);
-    let receipt = Receipt { transaction_id, receipt_id, received_at: at(second), ignored: Vec::new() };
-    let recorded = RecordedPostback { postback, receipt };
+    let receipt = Receipt {
+        transaction_id,
+        receipt_id,
+        received_at: at(second),
+        ignored: Vec::new(),
+        state: None,
+        original_receipt_id: None,
+    };
+    let recorded = RecordedPostback { postback, receipt, reversed: None };
     Postbacks::record(world, &recorded).await.unwrap();
     let key = format!("0#acme#{transaction}");
     put(world, &LookupEntry::of_revision(&Revision::Original(recorded), key)).await;

@@ -74,9 +74,23 @@ async fn inbound() -> World {
     let content: domain::inbound::postback::Content = serde_json::from_value(json).unwrap();
     let origin: ClickOrigin = keys.origin(&sender::provider(), &content.user_id, &content.click_id);
     let receipt_id = ReceiptId::from_random([0; 16]);
-    let receipt = Receipt { transaction_id: transaction(), receipt_id, received_at: at(3), ignored: Vec::new() };
-    let postback = Postback { provider: sender::provider(), transaction_id: transaction(), content, click: origin };
-    let recorded = RecordedPostback { postback, receipt };
+    let receipt = Receipt {
+        transaction_id: transaction(),
+        receipt_id,
+        received_at: at(3),
+        ignored: Vec::new(),
+        state: None,
+        original_receipt_id: None,
+    };
+    let postback = Postback {
+        provider: sender::provider(),
+        transaction_id: transaction(),
+        content,
+        click: origin,
+        state: None,
+        reference: None,
+    };
+    let recorded = RecordedPostback { postback, receipt, reversed: None };
     Postbacks::record(&world, &recorded).await.unwrap();
     put(&world, &LookupEntry::of_revision(&Revision::Original(recorded), "0#acme#t")).await;
     let refusal = Refusal {

@@ -274,3 +274,103 @@ proptest! {
         let _ = ParsedPostback::parse(&Parameters::split(&query, b""), &acme(), &PostbackRules::default(), &keys());
     }
 }
+
+fn statuses(more: &str) -> PostbackRules {
+    rules(&format!(
+        r#"{{"provider":"acme","postback":{{"status":{{"parameter":"state","pending":["2"],"approved":["ok"],
+            "rejected":["no"],"ignored":["test"]}}{more}}}}}"#
+    ))
+}
+
+#[test]
+fn an_agreed_status_gives_the_state() {
+    let rules = statuses("");
+    for (sent, state) in [
+        ("", State::Approved),
+        ("&state=", State::Approved),
+        ("&state=OK", State::Approved),
+        ("&state=2", State::Pending),
+        ("&state=%6eo", State::Rejected),
+    ] {
+        let parsed = parse_by(&rules, &format!("{SAMPLE}{sent}")).unwrap();
+        assert_eq!((parsed.postback.state, parsed.ignored.len()), (Some(state), 0), "{sent}");
+    }
+    assert_eq!(parse(SAMPLE).unwrap().postback.state, None);
+    let unknown = parse_by(&rules, &format!("{SAMPLE}&state=paid")).unwrap_err();
+    assert_eq!((unknown.len(), unknown[0].code), (1, FaultCode::UnknownStatus));
+    assert!(unknown[0].expected.contains("2 (pending), ok (approved), no (rejected), test (ignored)"), "{unknown:?}");
+    let not_replaced = format!("{SAMPLE}&state={{state}}");
+    assert_eq!(codes(parse_by(&rules, &not_replaced)), [("state".into(), FaultCode::MacroNotReplaced)]);
+}
+
+#[test]
+fn a_status_agreed_to_be_ignored_is_the_only_fault() {
+    let rules = statuses("");
+    for query in [format!("{SAMPLE}&state=Test"), "state=test".into(), "state=test&amount_decimal=x".into()] {
+        assert_eq!(codes(parse_by(&rules, &query)), [("state".into(), FaultCode::StatusIgnored)], "{query}");
+    }
+    let twice = codes(parse_by(&rules, &format!("{SAMPLE}&state=test&state=ok")));
+    assert_eq!(twice, [("state".into(), FaultCode::Repeated)]);
+}
+
+#[test]
+fn a_status_that_nobody_agreed_on_is_refused_unless_positive() {
+    for (sent, refused) in [
+        ("status=approved", false),
+        ("status=", false),
+        ("is_chargeback=0", false),
+        ("status=rejected", true),
+        ("Status=2", true),
+        ("conversion-status=pending", true),
+        ("is-rejected=true", true),
+        ("status={status}", true),
+        ("refund=%ff", true),
+        ("state=1", true),
+    ] {
+        let parsed = parse(&format!("{SAMPLE}&{sent}"));
+        match parsed {
+            Ok(parsed) => assert!(!refused && parsed.ignored == [sent.split('=').next().unwrap()], "{sent}"),
+            Err(faults) => assert!(refused && faults[0].code == FaultCode::StatusNotAgreed, "{sent}"),
+        }
+    }
+    // With another name agreed, the fault names it.
+    let faults = parse_by(&statuses(""), &format!("{SAMPLE}&state=ok&status=rejected")).unwrap_err();
+    assert_eq!((faults[0].parameter.as_deref(), faults[0].code), (Some("status"), FaultCode::StatusNotAgreed));
+    assert!(faults[0].fix.contains("as state"), "{faults:?}");
+    // A name that the partner's file gives to another parameter is no status.
+    let named = rules(r#"{"provider":"acme","parameters":{"event_name":"status"}}"#);
+    assert!(parse_by(&named, &format!("{SAMPLE}&status=rejected")).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn a_value_that_may_not_mean_approval_never_repeats_a_call(
+        name in prop::sample::select(&["status", "State", "approve", "is-rejected", "test"][..]), value in "[a-z0-9]{0,10}"
+    ) {
+        match parse(&format!("{SAMPLE}&{name}={value}")) {
+            // Only an unmistakable value means the same as none.
+            Ok(parsed) => {
+                prop_assert!(status::says_it_stands(name, &value));
+                prop_assert_eq!(parsed.postback, parse(SAMPLE).unwrap().postback);
+            }
+            Err(faults) => prop_assert_eq!(faults[0].code, FaultCode::StatusNotAgreed),
+        }
+    }
+}
+
+#[test]
+fn a_negative_amount_is_read_only_where_agreed() {
+    let json = r#"{"provider":"acme","postback":{"negative_amounts":"reverse","reference":"ref"}}"#;
+    let sent = format!("{}&ref=t1&is_chargeback=1", with("amount_decimal", "-7.50"));
+    let parsed = parse_by(&rules(json), &sent).unwrap().postback;
+    assert_eq!(parsed.content.amount_decimal.to_string(), "-7.50");
+    assert_eq!(parsed.reference.unwrap().as_str(), "t1");
+    // Without a minus sign nothing is reversed.
+    let positive = parse_by(&rules(json), &format!("{SAMPLE}&ref=t1")).unwrap();
+    assert_eq!((positive.postback.reference, positive.ignored.len()), (None, 0));
+    assert_eq!(codes(parse_by(&rules(json), &format!("{SAMPLE}&refund=1")))[0].1, FaultCode::StatusNotAgreed);
+    assert!(one_fault(&with("amount_decimal", "-7.50")).fix.contains("agree"));
+    let both = format!("{}&state=no", with("amount_decimal", "-1"));
+    let faults = codes(parse_by(&statuses(r#","negative_amounts":"reverse""#), &both));
+    assert_eq!(faults, [("amount_decimal".into(), FaultCode::NegativeAmount)]);
+}

@@ -1,0 +1,288 @@
+//! Holds the items of `postbacks`: the original of each transaction, and beside it the later revisions in one numbering.
+
+use domain::{
+    inbound::{
+        click::ClickOrigin,
+        conversion::{Receipt, RecordedPostback, Reversed},
+        correction::{Correction, Revision, Step},
+        postback::{Content, Postback},
+        status::State,
+        transaction::{Adjustment, History},
+    },
+    jiff::Timestamp,
+    values::{
+        ids::{ClickId, EventId, EventName, Provider, ReceiptId, TransactionId, UserId},
+        money::{Amount, Currency},
+    },
+};
+use serde::{Deserialize, Serialize};
+
+/// Names the partition key of `postbacks`.
+pub const PROVIDER_TRANSACTION: &str = "provider_transaction";
+/// Names the sort key of `postbacks`.
+pub const REVISION: &str = "revision";
+/// Holds the sort key in `postbacks` of the original postback.
+pub const ORIGINAL: &str = "original";
+/// Begins the sort key in `postbacks` of everything after the original. Its number follows, in six digits.
+pub const REVISION_PREFIX: &str = "revision-";
+/// Begins the sort key of a correction that was stored before steps and corrections were numbered together.
+const CORRECTION_PREFIX: &str = "correction-";
+/// Holds one postback in `postbacks`.
+///
+/// It lists the fields of [`Content`], because `#[serde(flatten)]` would read every attribute of a frequent item twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PostbackItem {
+    /// Holds the partition key.
+    pub provider_transaction: String,
+    /// Holds the sort key.
+    pub revision: String,
+    /// Holds the receipt that was given.
+    pub receipt_id: ReceiptId,
+    /// Says when the postback was received.
+    pub received_at: Timestamp,
+    /// Says whether the click id is one of ours.
+    pub click: ClickOrigin,
+    /// Names the GG3 user.
+    pub user_id: UserId,
+    /// Identifies the click that brought the user.
+    pub click_id: ClickId,
+    /// Names the currency of the amount.
+    pub currency: Currency,
+    /// Holds the exact amount.
+    pub amount_decimal: Amount,
+    /// Identifies the event of a multi-event campaign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_id: Option<EventId>,
+    /// Names that event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event_name: Option<EventName>,
+    /// Lists the parameters that we do not know.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignored: Vec<String>,
+    /// Says what a later revision is. Absent in an original, and in a correction that was stored under its own number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<RevisionKind>,
+    /// Holds the state, with a partner that agreed on statuses. Absent means approved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// Counts the corrections up to this revision, only in a step or a correction. Absent means 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correction: Option<u32>,
+    /// Identifies the transaction that a negative amount reverses, as the partner named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<TransactionId>,
+    /// Says which recorded transaction a negative amount reverses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reversed: Option<Reversed>,
+    /// Identifies the transaction that took the amount, only in an adjustment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adjusted_by: Option<TransactionId>,
+    /// Holds the original's receipt, only in a step or a correction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original_receipt_id: Option<ReceiptId>,
+    /// Says when an operator accepted it, only in a correction.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub corrected_at: Option<Timestamp>,
+}
+
+/// Tells the later revisions of a transaction apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevisionKind {
+    /// The transaction rose to a higher state.
+    Step,
+    /// An operator accepted a conflict.
+    Correction,
+    /// Another transaction took an amount from this one. It is a note and no conversion.
+    Adjustment,
+}
+
+impl PostbackItem {
+    /// Returns true for the note that another transaction took an amount from this one.
+    pub fn is_adjustment(&self) -> bool {
+        self.kind == Some(RevisionKind::Adjustment)
+    }
+
+    /// Returns the sort key of the later revision that has this number.
+    pub(crate) fn revision_at(place: u32) -> String {
+        format!("{REVISION_PREFIX}{place:06}")
+    }
+
+    /// Returns the number in the sort key of a later revision, or `None` if this is no such key.
+    pub(super) fn place_of(revision: &str) -> Option<u32> {
+        revision.strip_prefix(REVISION_PREFIX).or(revision.strip_prefix(CORRECTION_PREFIX))?.parse().ok()
+    }
+
+    /// Returns the number among the later revisions of the transaction.
+    fn place(&self) -> Result<u32, String> {
+        Self::place_of(&self.revision).ok_or_else(|| format!("the revision is {:?}", self.revision))
+    }
+
+    /// Returns the partition key of a transaction. A provider has no `#`, so no two transactions share a key.
+    pub fn key(provider: &Provider, transaction_id: &TransactionId) -> String {
+        format!("{provider}#{transaction_id}")
+    }
+
+    /// Returns the content.
+    pub fn content(&self) -> Content {
+        let Self { user_id, click_id, currency, amount_decimal, event_id, event_name, .. } = self.clone();
+        Content { user_id, click_id, currency, amount_decimal, event_id, event_name }
+    }
+}
+
+impl From<&RecordedPostback> for PostbackItem {
+    fn from(recorded: &RecordedPostback) -> Self {
+        let RecordedPostback { postback, receipt, reversed } = recorded;
+        let Content { user_id, click_id, currency, amount_decimal, event_id, event_name } = postback.content.clone();
+        Self {
+            provider_transaction: Self::key(&postback.provider, &receipt.transaction_id),
+            revision: ORIGINAL.to_owned(),
+            receipt_id: receipt.receipt_id.clone(),
+            received_at: receipt.received_at,
+            click: postback.click,
+            user_id,
+            click_id,
+            currency,
+            amount_decimal,
+            event_id,
+            event_name,
+            ignored: receipt.ignored.clone(),
+            kind: None,
+            state: postback.state,
+            correction: None,
+            reference: postback.reference.clone(),
+            reversed: reversed.clone(),
+            adjusted_by: None,
+            original_receipt_id: receipt.original_receipt_id.clone(),
+            corrected_at: None,
+        }
+    }
+}
+
+impl From<&Correction> for PostbackItem {
+    fn from(correction: &Correction) -> Self {
+        let Correction { postback, receipt, original_receipt_id, number, corrected_at, place } = correction;
+        Self {
+            kind: Some(RevisionKind::Correction),
+            correction: Some(*number),
+            original_receipt_id: Some(original_receipt_id.clone()),
+            corrected_at: Some(*corrected_at),
+            ..later(postback, receipt, *place)
+        }
+    }
+}
+
+impl From<&Step> for PostbackItem {
+    fn from(step: &Step) -> Self {
+        let Step { postback, receipt, correction, place } = step;
+        let correction = Some(*correction).filter(|correction| *correction > 0);
+        Self { kind: Some(RevisionKind::Step), correction, ..later(postback, receipt, *place) }
+    }
+}
+
+/// Returns the attributes of a later revision.
+fn later(postback: &Postback, receipt: &Receipt, place: u32) -> PostbackItem {
+    let recorded = RecordedPostback { postback: postback.clone(), receipt: receipt.clone(), reversed: None };
+    PostbackItem { revision: PostbackItem::revision_at(place), ..PostbackItem::from(&recorded) }
+}
+
+impl PostbackItem {
+    /// Returns the note beside the transaction `of` that another one took an amount from it.
+    pub fn adjustment(of: &TransactionId, adjustment: &Adjustment) -> Self {
+        let RecordedPostback { postback, receipt, .. } = &adjustment.by;
+        Self {
+            provider_transaction: Self::key(&postback.provider, of),
+            kind: Some(RevisionKind::Adjustment),
+            adjusted_by: Some(postback.transaction_id.clone()),
+            ..later(postback, receipt, adjustment.place)
+        }
+    }
+
+    /// Puts together what is stored of one transaction. Without an original it returns `None`.
+    pub fn history(items: Vec<Self>) -> Result<Option<History>, String> {
+        let (notes, chain): (Vec<_>, Vec<_>) = items.into_iter().partition(Self::is_adjustment);
+        let chain: Result<Vec<_>, _> = chain.into_iter().map(Revision::try_from).collect();
+        let notes: Result<Vec<_>, _> = notes.into_iter().map(Adjustment::try_from).collect();
+        Ok(History::new(chain?, notes?))
+    }
+}
+
+impl TryFrom<PostbackItem> for Adjustment {
+    type Error = String;
+
+    fn try_from(item: PostbackItem) -> Result<Self, String> {
+        let (place, by) = (item.place()?, item.adjusted_by.clone().ok_or("an adjustment without adjusted_by")?);
+        let mut recorded = recorded(item)?;
+        recorded.postback.transaction_id = by.clone();
+        recorded.receipt.transaction_id = by;
+        Ok(Self { by: recorded, place })
+    }
+}
+
+impl From<&Revision> for PostbackItem {
+    fn from(revision: &Revision) -> Self {
+        match revision {
+            Revision::Original(recorded) => recorded.into(),
+            Revision::Step(step) => step.into(),
+            Revision::Correction(correction) => correction.into(),
+        }
+    }
+}
+
+impl TryFrom<PostbackItem> for Revision {
+    type Error = String;
+
+    fn try_from(item: PostbackItem) -> Result<Self, String> {
+        if item.revision == ORIGINAL {
+            return recorded(item).map(Self::Original);
+        }
+        let place = item.place()?;
+        let (kind, correction, corrected_at) = (item.kind, item.correction, item.corrected_at);
+        let RecordedPostback { postback, mut receipt, .. } = recorded(item)?;
+        match kind {
+            Some(RevisionKind::Adjustment) => Err("an adjustment is no revision".to_owned()),
+            Some(RevisionKind::Step) => {
+                Ok(Self::Step(Step { postback, receipt, correction: correction.unwrap_or_default(), place }))
+            }
+            Some(RevisionKind::Correction) | None => {
+                let original = receipt.original_receipt_id.take();
+                let original_receipt_id = original.ok_or("a correction without original_receipt_id")?;
+                let corrected_at = corrected_at.ok_or("a correction without corrected_at")?;
+                let number = correction.unwrap_or(place);
+                Ok(Self::Correction(Correction { postback, receipt, original_receipt_id, number, corrected_at, place }))
+            }
+        }
+    }
+}
+
+impl TryFrom<PostbackItem> for RecordedPostback {
+    type Error = String;
+
+    fn try_from(item: PostbackItem) -> Result<Self, String> {
+        if item.revision != ORIGINAL {
+            return Err(format!("the revision is {:?}, not {ORIGINAL:?}", item.revision));
+        }
+        recorded(item)
+    }
+}
+
+/// Reads what the items of all revisions have.
+fn recorded(item: PostbackItem) -> Result<RecordedPostback, String> {
+    let (provider, transaction_id) =
+        item.provider_transaction.split_once('#').ok_or_else(|| format!("{PROVIDER_TRANSACTION} has no #"))?;
+    let provider = Provider::new(provider).map_err(|fault| format!("the provider {fault}"))?;
+    let transaction_id = TransactionId::new(transaction_id).map_err(|fault| format!("the transaction id {fault}"))?;
+    let receipt = Receipt {
+        transaction_id: transaction_id.clone(),
+        receipt_id: item.receipt_id,
+        received_at: item.received_at,
+        ignored: item.ignored,
+        state: item.state,
+        original_receipt_id: item.original_receipt_id,
+    };
+    let PostbackItem { user_id, click_id, currency, amount_decimal, event_id, event_name, .. } = item;
+    let content = Content { user_id, click_id, currency, amount_decimal, event_id, event_name };
+    let (click, state, reference) = (item.click, item.state, item.reference);
+    let postback = Postback { provider, transaction_id, content, click, state, reference };
+    Ok(RecordedPostback { postback, receipt, reversed: item.reversed })
+}

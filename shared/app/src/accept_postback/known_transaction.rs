@@ -1,0 +1,136 @@
+//! Settles a call for a transaction that is recorded already: it is a duplicate, a step to a higher state, or a conflict.
+
+use domain::inbound::{
+    conversion::{Receipt, RecordedPostback},
+    postback::Difference,
+    refusal::{Conflict, KeptConflict},
+    transaction::{Decision, History},
+};
+
+use super::{AcceptPostback, AuthenticatedCall, Contradiction, PostbackAnswer, report_unkept};
+use crate::ports::{Added, Ports, Postbacks, Refusals, Unavailable};
+
+/// Limits how often a lost race for a transaction's next place is run again.
+pub(super) const MAX_RACES: u32 = 10;
+
+impl<P: Ports> AcceptPostback<P> {
+    /// Settles a call whose transaction has this original.
+    ///
+    /// A partner that never agreed on statuses costs no read. With statuses, the most common step, the first one after the
+    /// original, costs no read either: it is put unread under the first place, and everything else is decided by the whole
+    /// history.
+    pub(super) async fn settle_known(
+        &self,
+        call: &AuthenticatedCall<'_>,
+        ours: RecordedPostback,
+        original: RecordedPostback,
+    ) -> Result<PostbackAnswer, Unavailable> {
+        let has_states = call.partner.rules().status.is_some() || original.postback.state.is_some();
+        let unread = History::of(original);
+        let decision = unread.decide(&ours, call.partner.rules().status.as_ref());
+        let is_settled = !has_states || (matches!(decision, Decision::Step(_)) && !call.is_dry_run());
+        if is_settled && let Some(answer) = self.carry_out(call, &ours, &unread, decision).await? {
+            return Ok(answer);
+        }
+        self.settle_by_history(call, &ours).await
+    }
+
+    /// Decides by everything that is recorded, and starts over if another call takes the place of the step first.
+    async fn settle_by_history(
+        &self,
+        call: &AuthenticatedCall<'_>,
+        ours: &RecordedPostback,
+    ) -> Result<PostbackAnswer, Unavailable> {
+        let (provider, transaction_id) = (&ours.postback.provider, &ours.postback.transaction_id);
+        for _ in 0..MAX_RACES {
+            let Some(history) = self.postbacks.history(provider, transaction_id).await? else {
+                return Err(Unavailable { service: "postbacks", reason: "the transaction has no original".into() });
+            };
+            let decision = history.decide(ours, call.partner.rules().status.as_ref());
+            if let Some(answer) = self.carry_out(call, ours, &history, decision).await? {
+                return Ok(answer);
+            }
+        }
+        Err(raced())
+    }
+
+    /// Carries out a decision. Returns `None` if another call has taken the place of the step.
+    async fn carry_out(
+        &self,
+        call: &AuthenticatedCall<'_>,
+        ours: &RecordedPostback,
+        history: &History,
+        decision: Decision,
+    ) -> Result<Option<PostbackAnswer>, Unavailable> {
+        match decision {
+            Decision::Duplicate(receipt) => Ok(Some(duplicate(receipt, ours))),
+            Decision::Conflict(differences) => {
+                let stands = history.stands().receipt.clone();
+                self.settle_conflict(call, ours, differences, stands).await.map(Some)
+            }
+            Decision::Step(step) if call.is_dry_run() => Ok(Some(PostbackAnswer::Accepted(step.receipt))),
+            Decision::Step(step) => match self.postbacks.add_step(&step).await? {
+                Added::Done => Ok(Some(PostbackAnswer::Accepted(step.receipt))),
+                // The client repeated our own write after its answer was lost. The step in the place is ours.
+                Added::Taken(receipt_id) if receipt_id == step.receipt.receipt_id => {
+                    Ok(Some(PostbackAnswer::Accepted(step.receipt)))
+                }
+                Added::Taken(_) => Ok(None),
+            },
+        }
+    }
+
+    /// Keeps a conflict. A conflict that an operator has accepted as a correction counts as a duplicate.
+    pub(super) async fn settle_conflict(
+        &self,
+        call: &AuthenticatedCall<'_>,
+        ours: &RecordedPostback,
+        differences: Vec<Difference>,
+        stands: Receipt,
+    ) -> Result<PostbackAnswer, Unavailable> {
+        let postback = ours.postback.clone();
+        let conflict = Conflict {
+            provider: postback.provider,
+            transaction_id: postback.transaction_id,
+            content: postback.content,
+            state: postback.state,
+            differences,
+            received_at: call.now,
+        };
+        let (accepted, is_kept) = if call.is_dry_run() {
+            (self.refusals.find_correction(&conflict).await?, true)
+        } else {
+            match self.refusals.keep_conflict(&conflict).await {
+                Ok(KeptConflict::AcceptedAs(receipt)) => (Some(receipt), true),
+                Ok(KeptConflict::Unresolved) => (None, true),
+                Err(unavailable) => {
+                    report_unkept(call, &unavailable);
+                    (None, false)
+                }
+            }
+        };
+        if let Some(receipt) = accepted {
+            return Ok(duplicate(receipt, ours));
+        }
+        let names = &call.partner.rules().names;
+        let under_its_name = |difference: Difference| (names.of(difference.field).to_owned(), difference);
+        let differences = conflict.differences.into_iter().map(under_its_name).collect();
+        let (transaction_id, sent) = (conflict.transaction_id, conflict.content);
+        Ok(PostbackAnswer::Conflict(Box::new(Contradiction {
+            transaction_id,
+            original: stands,
+            differences,
+            sent,
+            is_kept,
+        })))
+    }
+}
+
+/// Answers a duplicate with the receipt of what stands, and with the parameters that this call had ignored.
+fn duplicate(receipt: Receipt, ours: &RecordedPostback) -> PostbackAnswer {
+    PostbackAnswer::Duplicate(Receipt { ignored: ours.receipt.ignored.clone(), ..receipt })
+}
+
+pub(super) fn raced() -> Unavailable {
+    Unavailable { service: "postbacks", reason: format!("others took the next place {MAX_RACES} times in a row") }
+}

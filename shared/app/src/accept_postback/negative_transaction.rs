@@ -1,0 +1,61 @@
+//! Records a transaction with a negative amount, which takes back as much of the transaction that it names.
+
+use domain::inbound::conversion::{RecordedPostback, Reversed};
+
+use super::{
+    AcceptPostback, AuthenticatedCall, PostbackAnswer,
+    known_transaction::{MAX_RACES, raced},
+};
+use crate::ports::{Ports, Postbacks, Replaced, Unavailable};
+
+impl<P: Ports> AcceptPostback<P> {
+    /// Records a negative transaction. If the transaction that it names is recorded, both are written or neither, so that
+    /// no more is ever taken than stands.
+    pub(super) async fn record_negative(
+        &self,
+        call: &AuthenticatedCall<'_>,
+        ours: RecordedPostback,
+    ) -> Result<PostbackAnswer, Unavailable> {
+        let postback = &ours.postback;
+        let Some(named) = postback.reference.clone() else { return self.record_unknown(call, ours).await };
+        for _ in 0..MAX_RACES {
+            let Some(history) = self.postbacks.history(&postback.provider, &named).await? else {
+                return self.record_unknown(call, ours).await;
+            };
+            let adjustment = history.adjust(&ours);
+            let written = match &adjustment {
+                Ok(adjustment) if !call.is_dry_run() => self.postbacks.adjust(&named, adjustment).await?,
+                _ => Replaced::Changed,
+            };
+            if written == Replaced::Done {
+                return Ok(PostbackAnswer::Accepted(ours.receipt));
+            }
+            if let Some(original) = self.postbacks.find(&postback.provider, &postback.transaction_id).await? {
+                if original.receipt.receipt_id == ours.receipt.receipt_id {
+                    return Ok(PostbackAnswer::Accepted(original.receipt));
+                }
+                return self.settle_known(call, ours, original).await;
+            }
+            match adjustment {
+                Ok(_) if call.is_dry_run() => return Ok(PostbackAnswer::Accepted(ours.receipt)),
+                // Another call has taken the place: look again.
+                Ok(_) => {}
+                Err(differences) => {
+                    let stands = history.stands().receipt.clone();
+                    return self.settle_conflict(call, &ours, differences, stands).await;
+                }
+            }
+        }
+        Err(raced())
+    }
+
+    /// Records a negative transaction of which nobody can say what it reverses.
+    async fn record_unknown(
+        &self,
+        call: &AuthenticatedCall<'_>,
+        ours: RecordedPostback,
+    ) -> Result<PostbackAnswer, Unavailable> {
+        let ours = RecordedPostback { reversed: Some(Reversed::Unknown), ..ours };
+        self.record_original(call, ours).await
+    }
+}

@@ -1,0 +1,253 @@
+//! Calls of partners that agreed on statuses and on negative amounts.
+
+use domain::inbound::{
+    conversion::{ConversionType, Reversed},
+    correction::Revision,
+    status::State,
+};
+
+use super::*;
+
+const AGREED: &str = r#"{"provider":"acme","postback":{"status":{"parameter":"state","pending":["pending"],
+    "approved":["approved"],"rejected":["rejected"],"ignored":["test"]},"amount_may_change":["approved"],
+    "negative_amounts":"reverse","reference":"ref"}}"#;
+
+fn rig() -> Rig {
+    Rig::with([AGREED])
+}
+
+fn said(state: &str) -> String {
+    format!("{SAMPLE}&state={state}")
+}
+
+/// The sample as another transaction with this amount, which names the transaction that it reverses.
+fn negative(transaction: &str, amount: &str, reference: &str) -> String {
+    let sample = SAMPLE.replace("123123123", transaction).replace("100.00", amount);
+    format!("{sample}&ref={reference}")
+}
+
+fn duplicate(answer: PostbackAnswer) -> Receipt {
+    match answer {
+        PostbackAnswer::Duplicate(receipt) => receipt,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn conflict(answer: PostbackAnswer) -> Contradiction {
+    match answer {
+        PostbackAnswer::Conflict(conflict) => *conflict,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The states of all revisions of the sample's transaction in the order in which they were recorded.
+fn states(rig: &Rig) -> Vec<State> {
+    let state = rig.world.state();
+    let originals = state.postbacks.values().map(|original| original.postback.state());
+    originals.chain(state.steps.values().flatten().map(|step| step.postback.state())).collect()
+}
+
+#[tokio::test]
+async fn a_reversal_is_a_step_and_never_lost() {
+    let rig = rig();
+    let approved = accepted(rig.get(&said("approved")).await);
+    let rejected = accepted(rig.get(&said("rejected")).await);
+    assert_eq!(rejected.original_receipt_id.as_ref(), Some(&approved.receipt_id));
+    assert_eq!((approved.state, rejected.state), (Some(State::Approved), Some(State::Rejected)));
+    for resend in [said("rejected"), said("approved"), said("pending"), SAMPLE.to_owned()] {
+        assert_eq!(duplicate(rig.get(&resend).await), rejected, "{resend}");
+    }
+    assert_eq!(states(&rig), [State::Approved, State::Rejected]);
+}
+
+#[tokio::test]
+async fn a_first_step_costs_two_writes_and_other_calls_one_read() {
+    let rig = rig();
+    rig.get(&said("pending")).await;
+    rig.calls();
+    let taken = ["record postback", "add step", "read history", "add step"];
+    let read = ["record postback", "read history"];
+    for (query, calls) in [
+        (said("approved"), &["record postback", "add step"][..]),
+        (said("approved"), &["record postback", "add step", "read history"]),
+        (said("pending"), &read),
+        (said("rejected"), &taken),
+        (said("pending"), &read),
+        (said("approved").replace("USD", "EUR"), &["record postback", "read history", "keep conflict"]),
+    ] {
+        rig.get(&query).await;
+        assert_eq!(rig.calls(), calls, "{query}");
+    }
+    let first = said("rejected").replace("123123123", "2");
+    rig.get(&first).await;
+    rig.calls();
+    rig.get(&first).await;
+    assert_eq!(rig.calls(), ["record postback"], "above a rejection there is no state");
+}
+
+#[tokio::test]
+async fn an_approval_after_a_rejection_is_a_conflict_until_accepted() {
+    let rig = rig();
+    let rejected = accepted(rig.get(&said("rejected")).await);
+    let told = conflict(rig.get(&said("approved")).await);
+    assert_eq!((told.original, told.differences.len()), (rejected, 1));
+    let (name, difference) = &told.differences[0];
+    assert_eq!((name.as_str(), difference.original.as_str()), ("state", "rejected"));
+    let kept = rig.world.state().conflicts.values().next().unwrap().0.clone();
+    assert_eq!(kept.state, Some(State::Approved));
+}
+
+#[tokio::test]
+async fn an_ignored_status_is_kept_and_never_recorded() {
+    let rig = rig();
+    assert_eq!(rig.get(&said("test")).await, PostbackAnswer::Ignored);
+    assert_eq!(rig.get(&format!("{}&dry_run=true", said("test"))).await, PostbackAnswer::Ignored);
+    let state = rig.world.state();
+    assert!(state.postbacks.is_empty());
+    let codes: Vec<_> = state.refusals.values().flat_map(|(refusal, _)| &refusal.faults).map(|it| it.code).collect();
+    assert_eq!(codes, [FaultCode::StatusIgnored]);
+}
+
+#[tokio::test]
+async fn a_dry_run_tells_the_step_and_writes_nothing() {
+    let rig = rig();
+    rig.get(&said("approved")).await;
+    let dry = accepted(rig.get(&format!("{}&dry_run=true", said("rejected"))).await);
+    assert_eq!(dry.state, Some(State::Rejected));
+    assert!(rig.world.state().steps.is_empty());
+}
+
+#[tokio::test]
+async fn states_survive_the_end_of_an_agreement() {
+    let rig = rig();
+    rig.get(&said("pending")).await;
+    let approved = accepted(rig.get(&said("approved")).await);
+    let without = Rig::with([r#"{"provider":"acme"}"#]);
+    let without = Rig {
+        accept: AcceptPostback { postbacks: rig.world.clone(), refusals: rig.world.clone(), ..without.accept },
+        world: rig.world.clone(),
+        receipts: rig.receipts,
+    };
+    assert_eq!(duplicate(without.get(SAMPLE).await), approved);
+    assert!(matches!(without.get(&said("rejected")).await, PostbackAnswer::Malformed(_)));
+}
+
+/// Plays every single fault and every pair of faults of the ports over the life of one transaction, with resends until
+/// each call is answered.
+#[tokio::test]
+async fn whatever_fails_a_step_answered_200_is_recorded_once() {
+    let troubles = [Trouble::Before, Trouble::After];
+    let mut histories = vec![BTreeMap::new()];
+    for first in 0..20 {
+        for kind in troubles {
+            histories.push(BTreeMap::from([(first, kind)]));
+            for second in first + 1..20 {
+                histories.extend(troubles.map(|other| BTreeMap::from([(first, kind), (second, other)])));
+            }
+        }
+    }
+    let approved = said("approved").replace("100.00", "90");
+    let rejected = said("rejected").replace("100.00", "90");
+    for trouble in histories {
+        let rig = rig();
+        rig.world.state().trouble.clone_from(&trouble);
+        let mut receipts = Vec::new();
+        for query in [&said("pending"), &approved, &approved, &rejected, &said("pending"), &rejected] {
+            let answer = loop {
+                match rig.get(query).await {
+                    PostbackAnswer::Unavailable(_) => {}
+                    answer => break answer,
+                }
+            };
+            match answer {
+                PostbackAnswer::Accepted(receipt) | PostbackAnswer::Duplicate(receipt) => receipts.push(receipt),
+                other => panic!("{other:?} under {trouble:?}"),
+            }
+        }
+        assert_eq!(states(&rig), State::ALL, "{trouble:?}");
+        let state = rig.world.state();
+        let steps = state.steps.values().flatten().cloned().map(Revision::Step);
+        let originals = state.postbacks.values().cloned().map(Revision::Original);
+        let recorded: Vec<_> = originals.chain(steps).map(|revision| revision.receipt().receipt_id.clone()).collect();
+        // The answers name the revision that stood then.
+        let answered: Vec<_> = receipts.iter().map(|receipt| receipt.receipt_id.clone()).collect();
+        let expected: Vec<_> = [0, 1, 1, 2, 2, 2].map(|at: usize| recorded[at].clone()).into();
+        assert_eq!(answered, expected, "{trouble:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_negative_amount_never_takes_more_than_is_left() {
+    let rig = rig();
+    accepted(rig.get(SAMPLE).await);
+    accepted(rig.get(&negative("r-1", "-60", "123123123")).await);
+    duplicate(rig.get(&negative("r-1", "-60.00", "123123123")).await);
+    let told = conflict(rig.get(&negative("r-2", "-40.01", "123123123")).await);
+    let (name, difference) = &told.differences[0];
+    assert_eq!(
+        (name.as_str(), difference.original.as_str(), difference.sent.as_str()),
+        ("amount_decimal", "40.00", "-40.01")
+    );
+    accepted(rig.get(&negative("r-3", "-40", "123123123")).await);
+    // The same transaction with another amount or another reference contradicts what is recorded.
+    conflict(rig.get(&negative("r-1", "-1", "123123123")).await);
+    conflict(rig.get(&negative("r-1", "-60", "other")).await);
+    // Nothing is left that a rejection could take.
+    conflict(rig.get(&said("rejected")).await);
+    let state = rig.world.state();
+    let adjusted: Vec<_> = state.adjustments.values().flatten().map(|adjustment| adjustment.place).collect();
+    assert_eq!((state.postbacks.len(), adjusted), (3, vec![1, 2]));
+}
+
+#[tokio::test]
+async fn a_negative_amount_for_an_unknown_transaction_is_recorded() {
+    let rig = rig();
+    accepted(rig.get(&negative("r-1", "-60", "nowhere")).await);
+    accepted(rig.get(&negative("r-2", "-60", "")).await);
+    accepted(rig.get(SAMPLE).await);
+    accepted(rig.get(&negative("r-3", "-100", "123123123")).await);
+    let state = rig.world.state();
+    let conversions: Vec<_> =
+        state.postbacks.values().cloned().map(domain::inbound::conversion::Conversion::from).collect();
+    let told: Vec<_> =
+        conversions.iter().map(|it| (it.transaction_id.as_str(), it.kind, it.original.clone())).collect();
+    let known = Reversed::Known {
+        transaction_id: TransactionId::new("123123123").unwrap(),
+        receipt_id: conversions[0].receipt_id.clone(),
+    };
+    assert_eq!(
+        told,
+        [
+            ("123123123", ConversionType::Accepted, None),
+            ("r-1", ConversionType::Adjusted, Some(Reversed::Unknown)),
+            ("r-2", ConversionType::Adjusted, Some(Reversed::Unknown)),
+            ("r-3", ConversionType::Adjusted, Some(known)),
+        ]
+    );
+}
+
+/// Plays every single fault and every pair of faults of the ports over two adjustments of a transaction.
+#[tokio::test]
+async fn whatever_fails_an_adjustment_is_recorded_once_or_not_at_all() {
+    for first in 0..14 {
+        for second in first..14 {
+            for kinds in [[Trouble::Before; 2], [Trouble::After; 2], [Trouble::Before, Trouble::After]] {
+                let rig = rig();
+                let trouble = BTreeMap::from([(first, kinds[0]), (second, kinds[1])]);
+                rig.world.state().trouble.clone_from(&trouble);
+                let (one, other) = (negative("r-1", "-60", "123123123"), negative("r-2", "-60", "123123123"));
+                for (query, fits) in [(SAMPLE, true), (&one, true), (&other, false), (&one, true)] {
+                    let answer = loop {
+                        match rig.get(query).await {
+                            PostbackAnswer::Unavailable(_) => {}
+                            answer => break answer,
+                        }
+                    };
+                    assert_eq!(!matches!(answer, PostbackAnswer::Conflict(_)), fits, "{query} {trouble:?}");
+                }
+                let state = rig.world.state();
+                assert_eq!((state.postbacks.len(), state.adjustments.values().flatten().count()), (2, 1));
+            }
+        }
+    }
+}
