@@ -191,7 +191,7 @@ impl InboundRecords for World {
 }
 
 impl State {
-    fn stored_refusal(&self, key: &str) -> Option<StoredRefusal> {
+    pub(super) fn stored_refusal(&self, key: &str) -> Option<StoredRefusal> {
         if let Some((refusal, times)) = self.refusals.get(key) {
             let accepted = self.recorded_refusals.get(key).cloned();
             return Some(StoredRefusal { times: (*times).into(), accepted, ..refusal.into() });
