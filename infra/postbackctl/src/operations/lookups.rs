@@ -55,9 +55,9 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let (rebuilds, lookups, trail) = (connection.lookups(), connection.lookup_entries(), connection.audit());
     let rebuild = RebuildLookups { rebuilds, lookups, trail, surroundings: System };
     let mut pace = Pace::begin_open_ended(rate);
-    let rebuilt = rebuild.run(&origins, restart, &operation, &mut pace).await.context("nothing was written")?;
+    let done = rebuild.run(&origins, restart, &operation, &mut pace).await.context("nothing was written")?;
     drop(pace);
-    tell(&rebuilt, confirmed.change.json)
+    tell(&done, confirmed.change.json)
 }
 
 /// Prints what was written. The exit code is 1 if some items cannot be read or the rebuild ended early.

@@ -116,12 +116,9 @@ async fn a_rebuild_writes_what_the_writer_had_written() {
 async fn a_rebuild_that_failed_anywhere_can_be_continued() {
     let whole = world().await;
     let begun = emptied().await.state().calls.len();
-    let calls = {
-        let world = emptied().await;
-        rebuild(&world, usize::MAX).await.unwrap();
-        let calls = world.state().calls.len();
-        calls
-    };
+    let unhindered = emptied().await;
+    rebuild(&unhindered, usize::MAX).await.unwrap();
+    let calls = unhindered.state().calls.len();
     for call in begun..calls {
         for trouble in [Trouble::Before, Trouble::After] {
             let world = emptied().await;
