@@ -12,7 +12,7 @@ use adapters::{
         deliveries::{DynamoDeliveries, DynamoRounds},
         delivery_records::DynamoDeliveryRecords,
         history::History,
-        lookups::DynamoLookups,
+        lookups::{DynamoListings, DynamoLookups},
         participants::DynamoParticipants,
         partners::{DynamoClickKeys, DynamoKnownPartners, DynamoPartners, DynamoRecipients},
         postbacks::DynamoPostbacks,
@@ -182,8 +182,14 @@ impl Connection {
         DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"), self.table("audit"))
     }
 
-    /// Returns the lookups, to read.
-    pub(crate) fn lookups(&self) -> DynamoLookups {
+    /// Returns the lookups, to read, and the tables from which they derive.
+    pub(crate) fn lookups(&self) -> DynamoListings {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        DynamoListings::new(client, self.table("lookups"), |origin| self.table(origin.as_str()))
+    }
+
+    /// Returns the entries of the lookups, to write.
+    pub(crate) fn lookup_entries(&self) -> DynamoLookups {
         DynamoLookups::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("lookups"))
     }
 

@@ -12,6 +12,7 @@ use app::{operators::refusals::list, ports::RefusalKind};
 
 use crate::{
     Connection, ask,
+    coverage::unlisted,
     operations::timeline::{Timeline, warn_unknown},
     page::Page,
 };
@@ -20,7 +21,8 @@ use crate::{
 async fn listed(connection: &Connection, kind: RefusalKind, page: &Page) -> Result<ExitCode> {
     let (lookups, history) = (connection.lookups(), connection.history());
     let providers = page.providers(connection).await?;
-    let listed = list((&lookups, &history), kind, &providers, &page.wanted(), ask::now()).await?;
+    let listed = list((&lookups, &history), kind, &providers, &page.wanted(), ask::now()).await;
+    let listed = listed.map_err(unlisted)?;
     warn_unknown(&listed.unknown);
     let mut timeline = Timeline::default();
     listed.items.iter().for_each(|refused| timeline.refused(refused));
@@ -28,5 +30,5 @@ async fn listed(connection: &Connection, kind: RefusalKind, page: &Page) -> Resu
         RefusalKind::Refusal => "refusals",
         RefusalKind::Conflict => "conflicts",
     };
-    page.print(name, &listed.items, &listed.more, timeline)
+    page.print(name, &listed.items, (&listed.more, &listed.gaps), timeline)
 }

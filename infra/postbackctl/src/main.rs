@@ -5,6 +5,7 @@
 mod ask;
 mod change;
 mod connection;
+mod coverage;
 mod inbound;
 mod operations;
 mod outbound;
@@ -65,6 +66,8 @@ enum Action {
     DeadLetters(operations::dead_letters::Arguments),
     /// Moves dead letters back to the queue where they are processed. Remove their cause first.
     Redrive(operations::redrive::Arguments),
+    /// Writes the lookups again, by which lists, traces and replays find stored items.
+    Lookups(operations::lookups::Arguments),
     /// Lists the changes that operators made: who, when, what and why.
     Audit(operations::audit::Arguments),
     /// Computes the AWS cost of a million postbacks, events, deliveries and resends.
@@ -107,6 +110,7 @@ async fn main() -> ExitCode {
         Action::Senders(arguments) => partners::senders::run(&arguments),
         Action::DeadLetters(arguments) => operations::dead_letters::run(&stack, arguments).await,
         Action::Redrive(arguments) => operations::redrive::run(&stack, arguments).await,
+        Action::Lookups(arguments) => operations::lookups::run(&stack, arguments).await,
         Action::Audit(arguments) => operations::audit::run(&stack, arguments).await,
         Action::Cost(arguments) => operations::cost::run(&arguments),
         Action::Completion(arguments) => operations::completion::run(&arguments),

@@ -1,10 +1,11 @@
-//! Commands that run a stack: traces, dead letters, audit records, costs, and checks from outside.
+//! Commands that run a stack: traces, dead letters, lookups, audit records, costs, and checks from outside.
 
 pub(crate) mod api;
 pub(crate) mod audit;
 pub(crate) mod completion;
 pub(crate) mod cost;
 pub(crate) mod dead_letters;
+pub(crate) mod lookups;
 pub(crate) mod redrive;
 pub(crate) mod smoke;
 pub(crate) mod timeline;

@@ -27,8 +27,19 @@ pub(crate) struct Pace {
 impl Pace {
     /// Begins an action of this many steps, at most `rate` a second. An interruption before this ends the process at once.
     pub(crate) fn begin(rate: u32, total: usize) -> Self {
+        Self::with_bar(rate, bar(total))
+    }
+
+    /// Begins an action whose number of steps is not known.
+    pub(crate) fn begin_open_ended(rate: u32) -> Self {
+        let style = ProgressStyle::with_template("{spinner} {pos} done, {per_sec}");
+        let bar = ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+        Self::with_bar(rate, bar)
+    }
+
+    fn with_bar(rate: u32, bar: ProgressBar) -> Self {
         let interrupted = tokio::spawn(async { tokio::signal::ctrl_c().await.unwrap_or(()) });
-        Self { begun: Instant::now(), rate, taken: 0, bar: bar(total), interrupted }
+        Self { begun: Instant::now(), rate, taken: 0, bar, interrupted }
     }
 }
 

@@ -4,7 +4,7 @@ use std::{fmt::Display, process::ExitCode};
 
 use anyhow::{Context, Result};
 use app::{
-    operators::{self, More},
+    operators::{self, More, lookup_coverage::Gap},
     ports::Partners as _,
 };
 use clap::Args;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    Connection, ask,
+    Connection, ask, coverage,
     output::{self, say},
 };
 
@@ -52,17 +52,18 @@ impl Page {
         providers(connection, self.provider.as_deref()).await
     }
 
-    /// Prints a list: under this name as JSON, or as this text, and how to continue it.
+    /// Prints a list: under this name as JSON, or as this text, and how to continue it. Warns of what is missing from it.
     pub(crate) fn print(
         &self,
         name: &str,
         items: &[impl Serialize],
-        more: &More,
+        (more, gaps): (&More, &[Gap]),
         text: impl Display,
     ) -> Result<ExitCode> {
+        coverage::warn(gaps);
         if self.json {
             let next = more.iter().map(|(provider, place)| (provider.to_string(), place.to_string().into()));
-            say!("{}", json!({name: items, "next": next.collect::<Map<String, Value>>()}))?;
+            say!("{}", json!({name: items, "next": next.collect::<Map<String, Value>>(), "gaps": gaps}))?;
             return Ok(ExitCode::SUCCESS);
         }
         if items.is_empty() {

@@ -4,6 +4,7 @@
 //! holds over the real ones.
 
 mod configuration;
+mod coverage;
 mod dead_letters;
 mod inbound;
 mod lookups;
@@ -25,8 +26,8 @@ use domain::{
         refusal::{Conflict, Refusal},
         transaction::Adjustment,
     },
-    jiff::civil::Date,
-    lookup::{Place, Subject},
+    jiff::{Timestamp, civil::Date},
+    lookup::{Origin, Place, Subject},
     outbound::{
         attempt::{Attempt, AttemptOutcome},
         catalogue::{Catalogue, Snapshot},
@@ -42,8 +43,8 @@ use domain::{
 };
 
 use crate::ports::{
-    AuditTrail, DeadLetter, DeadLetterQueue, KnownPartner, KnownRecipient, Ports, SecretPurpose, Source, StoredPartner,
-    StoredSecrets, Surroundings, SystemKeys, Unavailable,
+    AuditTrail, DeadLetter, DeadLetterQueue, Heartbeat, KnownPartner, KnownRecipient, Ports, SecretPurpose,
+    SegmentPlace, Source, StoredPartner, StoredSecrets, Surroundings, SystemKeys, Unavailable,
 };
 
 /// A fault of one call of a port.
@@ -56,8 +57,18 @@ pub enum Trouble {
 }
 
 /// The implementation of all ports. Clones share one state.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct World(Arc<Mutex<State>>);
+
+impl Default for World {
+    /// Returns a stack on which the first partners were applied, so that its lookups are known to be complete.
+    fn default() -> Self {
+        let at = Timestamp::UNIX_EPOCH;
+        let begun = Heartbeat { since: at, up_to: at, beaten_at: at };
+        let heartbeats = Origin::ALL.map(|origin| (origin, begun.clone())).into();
+        Self(Arc::new(Mutex::new(State { heartbeats, ..State::default() })))
+    }
+}
 
 /// The contents of all ports.
 #[derive(Debug, Default)]
@@ -94,6 +105,12 @@ pub struct State {
     pub clicks: Vec<Click>,
     /// Lookups, each with its expiry in Unix seconds.
     pub lookups: BTreeMap<(Subject, Place), Option<i64>>,
+    /// The heartbeats of the lookups.
+    pub heartbeats: BTreeMap<Origin, Heartbeat>,
+    /// Where rebuilds of the lookups go on.
+    pub rebuild_places: BTreeMap<Origin, Vec<SegmentPlace>>,
+    /// The keys of items that a rebuild cannot read.
+    pub unreadable_items: BTreeSet<String>,
     /// Conversions that the queue took.
     pub conversions: Vec<Conversion>,
     /// Messages that were set aside, each with its reason.

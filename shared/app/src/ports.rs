@@ -2,6 +2,7 @@
 //! implements the ports for tests, and the crate `adapters` implements them for deployments.
 
 mod configuration;
+mod coverage;
 mod dead_letters;
 mod delivery_records;
 mod implementations;
@@ -29,7 +30,7 @@ use domain::{
         transaction::{Adjustment, History},
     },
     jiff::{Timestamp, civil::Date},
-    lookup::LookupEntry,
+    lookup::{LookupEntry, Origin},
     outbound::{
         attempt::FinishedAttempt,
         catalogue::Catalogue,
@@ -48,6 +49,7 @@ use thiserror::Error;
 
 pub use self::configuration::{Partners, PublishedCampaigns, Publishing, SecretPurpose, StoredPartner, StoredSecrets};
 pub use self::{
+    coverage::{Coverage, Heartbeat, OriginItem, OriginPage, Rebuilds, Segment, SegmentPlace},
     dead_letters::{Attribute, AttributeValue, DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter},
     delivery_records::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, StoredDelivery},
     implementations::Ports,
@@ -252,6 +254,15 @@ pub trait Lookups: Send + Sync {
     /// Writes entries over existing ones. No two entries have the same subject and place. MUST return one result for each
     /// entry, in order, and `Ok` only if the entry is durable.
     fn put(&self, entries: &[LookupEntry]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
+
+    /// Stores the heartbeat of a table: the time of the newest change whose entries are written. If there is no heartbeat,
+    /// the entries are complete from `now` on.
+    fn beat(
+        &self,
+        origin: Origin,
+        up_to: Timestamp,
+        now: Timestamp,
+    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
 /// The queue that GG3's quests read, `gg3-conversions`.

@@ -1,11 +1,19 @@
 //! Writes lookups from the tables' streams.
 //!
 //! A record that cannot be read is set aside whole, and the rest moves on. Only a failing table holds up a stream. Each
-//! entry follows from its record alone, so a record that comes again writes the same entries.
+//! entry follows from its record alone, so a record that comes again writes the same entries. A heartbeat, stored at most
+//! once a minute, says how far the entries of each table reach.
+
+pub mod beats;
 
 use std::collections::BTreeMap;
 
-use domain::lookup::{LookupEntry, Place, Subject};
+use domain::{
+    jiff::Timestamp,
+    lookup::{LookupEntry, Origin, Place, Subject},
+};
+
+use self::beats::Beats;
 
 use crate::ports::{DeadLetters, Lookups, Unavailable};
 
@@ -16,6 +24,8 @@ pub struct Incoming {
     pub id: String,
     /// The entries that the record makes, or why it cannot be read.
     pub entries: Result<Vec<LookupEntry>, String>,
+    /// The table that changed and when, if the record comes from its stream.
+    pub change: Option<(Origin, Timestamp)>,
     /// The whole record as it came.
     pub whole: String,
 }
@@ -31,16 +41,37 @@ pub struct Indexed {
     pub set_aside: usize,
     /// The first fault, for the log.
     pub unavailable: Option<Unavailable>,
+    /// Why the heartbeat was not stored. The next batch stores it.
+    pub no_heartbeat: Option<Unavailable>,
 }
 
-/// Writes the entries of a batch. If two records write the same place, the later one wins.
-pub async fn index(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: Vec<Incoming>) -> Indexed {
+/// Writes the entries of a batch, and then the heartbeat if nothing failed. If two records write the same place, the later
+/// one wins.
+pub async fn index(
+    (lookups, dead_letters): (&impl Lookups, &impl DeadLetters),
+    (beats, now): (&Beats, Timestamp),
+    batch: Vec<Incoming>,
+) -> Indexed {
+    let mut newest: BTreeMap<Origin, Timestamp> = BTreeMap::new();
+    for (origin, at) in batch.iter().filter_map(|incoming| incoming.change) {
+        newest.entry(origin).and_modify(|newest| *newest = at.max(*newest)).or_insert(at);
+    }
+    let mut indexed = write(lookups, dead_letters, batch).await;
+    if indexed.failed.is_empty() {
+        for (origin, up_to) in newest {
+            indexed.no_heartbeat = beats.beat(lookups, origin, up_to, now).await.err();
+        }
+    }
+    indexed
+}
+
+async fn write(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: Vec<Incoming>) -> Indexed {
     let mut indexed = Indexed::default();
     let mut failures: Vec<Option<Unavailable>> = vec![None; batch.len()];
     let mut places: BTreeMap<(Subject, Place), (LookupEntry, Vec<usize>)> = BTreeMap::new();
     let mut ids = Vec::with_capacity(batch.len());
     let mut aside_failed = None;
-    for (at, Incoming { id, entries, whole }) in batch.into_iter().enumerate() {
+    for (at, Incoming { id, entries, whole, .. }) in batch.into_iter().enumerate() {
         ids.push(id);
         let reason = match entries {
             Ok(entries) => {
@@ -106,7 +137,7 @@ mod tests {
     }
 
     fn record(at: usize, entries: Result<Vec<LookupEntry>, String>) -> Incoming {
-        Incoming { id: at.to_string(), entries, whole: format!("whole {at}") }
+        Incoming { id: at.to_string(), entries, change: None, whole: format!("whole {at}") }
     }
 
     /// Returns 10 records of two entries each, of which the 4th and the 8th cannot be read.
@@ -115,10 +146,29 @@ mod tests {
         (0..10).map(|at| record(at, read(at))).collect()
     }
 
+    async fn indexed(world: &World, batch: Vec<Incoming>) -> Indexed {
+        index((world, world), (&Beats::default(), Timestamp::UNIX_EPOCH), batch).await
+    }
+
+    #[tokio::test]
+    async fn a_heartbeat_names_the_newest_change_of_a_whole_batch() {
+        let (world, at) = (World::default(), |second| Timestamp::from_second(second).unwrap());
+        let changed =
+            |incoming: Incoming, second| Incoming { change: Some((Origin::Refusals, at(second))), ..incoming };
+        let batch = || vec![changed(record(0, Ok(entries(0, None))), 8), changed(record(1, Ok(entries(1, None))), 7)];
+        let (beats, failing) = (Beats::default(), world.state().calls.len() + 3);
+        world.state().trouble = BTreeMap::from([(failing, Trouble::Before)]);
+        assert_eq!(index((&world, &world), (&beats, at(9)), batch()).await.failed.len(), 1);
+        assert_eq!(world.state().heartbeats[&Origin::Refusals].up_to, Timestamp::UNIX_EPOCH);
+        assert_eq!(index((&world, &world), (&beats, at(9)), batch()).await.failed.len(), 0);
+        assert_eq!(world.state().heartbeats[&Origin::Refusals].up_to, at(8));
+        assert_eq!(world.state().heartbeats[&Origin::Clicks].up_to, Timestamp::UNIX_EPOCH);
+    }
+
     #[tokio::test]
     async fn unreadable_records_are_set_aside_and_the_rest_moves_on() {
         let world = World::default();
-        let indexed = index(&world, &world, batch()).await;
+        let indexed = indexed(&world, batch()).await;
         assert_eq!(indexed, Indexed { written: 16, set_aside: 2, ..Indexed::default() });
         let state = world.state();
         assert_eq!(state.lookups.len(), 16);
@@ -128,14 +178,14 @@ mod tests {
     #[tokio::test]
     async fn a_repeated_batch_writes_the_same_lookups_after_any_fault() {
         let whole = World::default();
-        index(&whole, &whole, batch()).await;
+        indexed(&whole, batch()).await;
         for failing in 0..18 {
             for trouble in [Trouble::Before, Trouble::After] {
                 let world = World::default();
                 world.state().trouble = BTreeMap::from([(failing, trouble)]);
-                let first = index(&world, &world, batch()).await;
+                let first = indexed(&world, batch()).await;
                 assert!(first.unavailable.is_some() && !first.failed.is_empty(), "call {failing}");
-                let again = index(&world, &world, batch()).await;
+                let again = indexed(&world, batch()).await;
                 assert_eq!(again.failed, [""; 0]);
                 assert_eq!(world.state().lookups, whole.state().lookups);
             }
@@ -147,7 +197,7 @@ mod tests {
         let world = World::default();
         // The two unreadable records are set aside first. The entries follow, in the order of subjects and places.
         world.state().trouble = [4, 6].map(|call| (call, Trouble::Before)).into();
-        let indexed = index(&world, &world, batch()).await;
+        let indexed = indexed(&world, batch()).await;
         assert_eq!((indexed.failed, indexed.written), (vec!["2".to_owned(), "5".to_owned()], 14));
     }
 
@@ -155,10 +205,10 @@ mod tests {
     async fn the_later_of_two_records_of_a_place_is_written() {
         let twice = || vec![record(0, Ok(entries(1, None))), record(1, Ok(entries(1, Some(7))))];
         let world = World::default();
-        assert_eq!(index(&world, &world, twice()).await.written, 2);
+        assert_eq!(indexed(&world, twice()).await.written, 2);
         assert!(world.state().lookups.values().all(|expires_at| *expires_at == Some(7)));
         let world = World::default();
         world.state().trouble = BTreeMap::from([(0, Trouble::Before)]);
-        assert_eq!(index(&world, &world, twice()).await.failed, ["0", "1"]);
+        assert_eq!(indexed(&world, twice()).await.failed, ["0", "1"]);
     }
 }

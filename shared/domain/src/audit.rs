@@ -95,6 +95,8 @@ pub enum Action {
     ResendDelivery,
     /// Puts dead letters back on their queue.
     RedriveDeadLetters,
+    /// Writes the lookups of stored items again.
+    RebuildLookups,
     /// A newer version has recorded this action.
     #[serde(other)]
     Unknown,
@@ -150,6 +152,8 @@ pub enum Subject {
         /// Holds the queue's name without the stack's name, as in `gg3-events`.
         queue: String,
     },
+    /// The change is to the lookups.
+    Lookups,
     /// A newer version has recorded this subject.
     #[serde(other)]
     Unknown,
@@ -164,7 +168,7 @@ impl Subject {
             | Self::Refusal { provider, .. }
             | Self::Delivery { provider, .. } => provider == wanted,
             Self::Conversions { providers, .. } => providers.contains(wanted),
-            Self::SystemKeys | Self::Catalogue | Self::Queue { .. } | Self::Unknown => false,
+            Self::SystemKeys | Self::Catalogue | Self::Queue { .. } | Self::Lookups | Self::Unknown => false,
         }
     }
 }

@@ -6,6 +6,7 @@
 use core::fmt;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::inbound::click::Click;
 use crate::inbound::correction::Revision;
@@ -25,6 +26,49 @@ pub const POSTBACK_LISTED_SECONDS: i64 = 400 * 24 * 60 * 60;
 
 /// Sets how long the entry of a delivery or an opening is kept, in seconds. It equals a postback's.
 pub const DELIVERY_LISTED_SECONDS: i64 = POSTBACK_LISTED_SECONDS;
+
+/// Names the tables whose items have entries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// Holds postbacks and their corrections.
+    Postbacks,
+    /// Holds refused calls and conflicts.
+    Refusals,
+    /// Holds clicks.
+    Clicks,
+    /// Holds deliveries.
+    Deliveries,
+    /// Holds participants, whose openings have entries.
+    Participants,
+}
+
+impl Origin {
+    /// Lists all of them.
+    pub const ALL: [Self; 5] = [Self::Postbacks, Self::Refusals, Self::Clicks, Self::Deliveries, Self::Participants];
+
+    /// Returns the table's name without the stack's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Postbacks => "postbacks",
+            Self::Refusals => "refusals",
+            Self::Clicks => "clicks",
+            Self::Deliveries => "deliveries",
+            Self::Participants => "participants",
+        }
+    }
+
+    /// Finds a table by its name without the stack's name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|origin| origin.as_str() == name)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
 
 /// Names what things are looked up by.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,6 +1,7 @@
 //! Reads batches of a stream or a queue record by record. An unreadable record never fails its batch, and failed
 //! records are reported so that Lambda delivers them again.
 
+use domain::jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -49,6 +50,8 @@ pub struct Change {
     pub new: Option<Box<RawValue>>,
     /// Holds the item before the change, if the stream includes it.
     pub old: Option<Box<RawValue>>,
+    /// Says when the change was made, to the second.
+    pub at: Option<Timestamp>,
 }
 
 /// Holds one record, read as far as possible.
@@ -90,6 +93,9 @@ struct StreamRecord {
     new_image: Option<Box<RawValue>>,
     #[serde(default)]
     old_image: Option<Box<RawValue>>,
+    /// Holds Unix seconds, which AWS writes as a number that may have decimals.
+    #[serde(default)]
+    approximate_creation_date_time: Option<Box<RawValue>>,
 }
 
 impl Batch {
@@ -113,17 +119,25 @@ impl Record {
         if let (Some(id), Some(body)) = (envelope.message_id, envelope.body) {
             return Self { id, from_stream: false, ..Self::read(&body) };
         }
-        let Some(StreamRecord { sequence_number, keys, new_image, old_image }) = envelope.dynamodb else {
+        let Some(record) = envelope.dynamodb else {
             return Self::unreadable(raw, "the record is neither a stream record nor a queue message".to_owned());
         };
         let name = envelope.event_name.unwrap_or_default();
-        let change = Change { name, keys, new: new_image, old: old_image };
+        let StreamRecord { sequence_number, keys, new_image, old_image, approximate_creation_date_time } = record;
+        let at = approximate_creation_date_time.and_then(|seconds| second(seconds.get()));
+        let change = Change { name, keys, new: new_image, old: old_image, at };
         Self { id: sequence_number, from_stream: true, change: Ok(change), whole: raw.to_owned() }
     }
 
     fn unreadable(raw: &str, reason: String) -> Self {
         Self { id: String::new(), from_stream: true, change: Err(reason), whole: raw.to_owned() }
     }
+}
+
+/// Parses Unix seconds, whose decimals are cut.
+fn second(text: &str) -> Option<Timestamp> {
+    let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
+    Timestamp::from_second(whole.parse().ok()?).ok()
 }
 
 #[cfg(test)]
@@ -141,8 +155,16 @@ mod tests {
         assert_eq!((read.id.as_str(), read.from_stream), ("000000017954671764880000000001", true));
         let change = read.change.unwrap();
         assert_eq!((change.name.as_str(), change.old.is_none()), ("INSERT", true));
+        assert_eq!(change.at, Timestamp::from_second(1_795_467_176).ok());
         assert!(change.new.unwrap().get().contains("amount_decimal"));
         assert!(STREAM.contains(&read.whole));
+    }
+
+    #[test]
+    fn the_time_of_a_change_may_have_decimals() {
+        for (text, expected) in [("7", Some(7)), ("7.25", Some(7)), ("7E9", None), ("null", None), ("\"7\"", None)] {
+            assert_eq!(second(text).map(Timestamp::as_second), expected, "{text}");
+        }
     }
 
     #[test]

@@ -3,20 +3,19 @@
 use adapters::{
     aws::CallLimits,
     dynamodb::{
-        item::{
-            CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, RefusalItem,
-            media_buying::{DELIVERY_ID, DeliveryItem, ParticipantItem, USER_ID},
-        },
+        item::lookups::{self as item_lookups, origin_with_key},
         lookups::DynamoLookups,
     },
     sqs::SqsDeadLetters,
 };
-use app::write_lookups::{Incoming, Indexed, index};
-use domain::lookup::LookupEntry;
+use app::write_lookups::{Incoming, Indexed, beats::Beats, index};
+use domain::{
+    jiff::Timestamp,
+    lookup::{LookupEntry, Origin},
+};
 use lambda_runtime::LambdaEvent;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, value::RawValue};
-use tracing::{error, field::display, info};
+use tracing::{error, field::display, info, warn};
 
 use crate::{
     batch::{Batch, BatchResponse, Change, Record},
@@ -30,6 +29,7 @@ const ENTRIES: usize = 400;
 pub struct LookupWriterFunction {
     lookups: DynamoLookups,
     dead_letters: SqsDeadLetters,
+    beats: Beats,
 }
 
 impl LookupWriterFunction {
@@ -39,11 +39,12 @@ impl LookupWriterFunction {
         let table = env.required("LOOKUPS_TABLE");
         let dead_letters = env.required("LOOKUP_DEAD_LETTERS_QUEUE_URL");
         env.finish()?;
-        // The added request is one dead letter.
-        let limits = CallLimits::answering(timeout, DynamoLookups::requests_in_a_row(ENTRIES) + 1);
+        // The added requests are one dead letter and one heartbeat.
+        let limits = CallLimits::answering(timeout, DynamoLookups::requests_in_a_row(ENTRIES) + 2);
         Ok(Self {
             lookups: DynamoLookups::new(aws.dynamodb(limits), table),
             dead_letters: SqsDeadLetters::new(aws.sqs(limits), dead_letters),
+            beats: Beats::default(),
         })
     }
 
@@ -52,7 +53,7 @@ impl LookupWriterFunction {
         let records = event.payload.records();
         let from_stream = Record::are_of_stream(&records);
         let incoming = records.into_iter().filter_map(incoming).collect();
-        let indexed = index(&self.lookups, &self.dead_letters, incoming).await;
+        let indexed = index((&self.lookups, &self.dead_letters), (&self.beats, Timestamp::now()), incoming).await;
         log(&indexed);
         Ok(BatchResponse::of(indexed.failed, from_stream))
     }
@@ -60,45 +61,42 @@ impl LookupWriterFunction {
 
 /// Returns the lookups to write for a record, or `None` for a deletion, since entries expire by themselves.
 fn incoming(record: Record) -> Option<Incoming> {
-    let Record { id, change, whole, .. } = record;
-    let entries = match change {
+    let Record { id, change, whole, from_stream } = record;
+    let change = match change {
         Ok(change) if change.name == "REMOVE" => return None,
-        Ok(change) => entries(&change),
-        Err(reason) => Err(reason),
+        other => other,
     };
-    Some(Incoming { id, entries, whole })
+    let origin = change.as_ref().map_err(Clone::clone).and_then(origin);
+    let entries = origin.clone().and_then(|origin| entries(origin, change.as_ref().map_err(Clone::clone)?));
+    // A record that was put back says nothing of how far the stream is.
+    let at = change.ok().and_then(|change| change.at).filter(|_| from_stream);
+    Some(Incoming { id, entries, change: origin.ok().zip(at), whole })
 }
 
-/// Returns the entries of a change. The names in its key tell which table changed.
-fn entries(change: &Change) -> Result<Vec<LookupEntry>, String> {
+/// Returns the table of a change, which the names in its key tell.
+fn origin(change: &Change) -> Result<Origin, String> {
     let keys = change.keys.as_deref().map_or("{}", RawValue::get);
     let keys: serde_json::Map<String, Value> = serde_json::from_str(keys).map_err(|fault| fault.to_string())?;
-    let image = change.new.as_deref().ok_or("the change has no new image of the item")?;
-    if keys.contains_key(PROVIDER_TRANSACTION) {
-        item::<PostbackItem>(image)?.lookups()
-    } else if keys.contains_key(PROVIDER_CONTENT) {
-        let before: Option<RefusalItem> = change.old.as_deref().map(item).transpose()?;
-        Ok(item::<RefusalItem>(image)?.lookups(before.as_ref()))
-    } else if keys.contains_key(CLICK_ID) {
-        Ok(item::<ClickItem>(image)?.lookups())
-    } else if keys.contains_key(DELIVERY_ID) {
-        Ok(item::<DeliveryItem>(image)?.lookups())
-    } else if keys.contains_key(USER_ID) {
-        let before: Option<ParticipantItem> = change.old.as_deref().map(item).transpose()?;
-        item::<ParticipantItem>(image)?.lookups(before.as_ref())
-    } else {
-        Err("the key belongs to no table with lookups".to_owned())
-    }
+    let origin = keys.keys().find_map(|name| origin_with_key(name));
+    origin.ok_or_else(|| "the key belongs to no table with lookups".to_owned())
 }
 
-fn item<T: DeserializeOwned>(image: &RawValue) -> Result<T, String> {
-    let item: serde_dynamo::Item = serde_json::from_str(image.get()).map_err(|fault| fault.to_string())?;
-    serde_dynamo::from_item(item).map_err(|fault| fault.to_string())
+/// Returns the entries of a change of this table.
+fn entries(origin: Origin, change: &Change) -> Result<Vec<LookupEntry>, String> {
+    let image = change.new.as_deref().ok_or("the change has no new image of the item")?;
+    item_lookups::entries(origin, item(image)?, change.old.as_deref().map(item).transpose()?)
+}
+
+fn item(image: &RawValue) -> Result<serde_dynamo::Item, String> {
+    serde_json::from_str(image.get()).map_err(|fault| fault.to_string())
 }
 
 /// Writes one line for the batch.
 fn log(indexed: &Indexed) {
-    let Indexed { failed, written: lookups_written, set_aside: lookups_set_aside, unavailable } = indexed;
+    let Indexed { failed, written: lookups_written, set_aside: lookups_set_aside, unavailable, no_heartbeat } = indexed;
+    if let Some(reason) = no_heartbeat {
+        warn!(reason = display(reason), "the heartbeat of the lookups was not stored; the next batch tries again");
+    }
     let lookups_failed = failed.len();
     if lookups_failed + lookups_set_aside == 0 {
         info!(lookups_written, lookups_set_aside, lookups_failed, "lookups");
@@ -181,6 +179,20 @@ mod tests {
     }
 
     #[test]
+    fn only_a_record_of_a_stream_says_how_far_it_is() {
+        let (keys, image) = click();
+        let change = json!({"ApproximateCreationDateTime": 7, "SequenceNumber": "7", "Keys": keys, "NewImage": image});
+        let record = json!({"eventName": "INSERT", "dynamodb": change});
+        let put_back = json!({"messageId": "m", "body": record.to_string()});
+        let at = |record: Value| {
+            let batch: Batch = serde_json::from_str(&json!({"Records": [record]}).to_string()).unwrap();
+            incoming(batch.records().remove(0)).unwrap().change
+        };
+        assert_eq!(at(record), Some((Origin::Clicks, Timestamp::from_second(7).unwrap())));
+        assert_eq!(at(put_back), None);
+    }
+
+    #[test]
     fn deletions_are_skipped_and_unreadable_records_set_aside() {
         let (keys, image) = click();
         assert!(read("REMOVE", &keys, &image).is_none());
@@ -193,7 +205,7 @@ mod tests {
     #[test]
     fn a_batch_writes_one_line_with_its_counts() {
         let unavailable = Some(app::ports::Unavailable { service: "DynamoDB", reason: "down".into() });
-        let failed = Indexed { failed: vec!["7".into()], written: 1, set_aside: 3, unavailable };
+        let failed = Indexed { failed: vec!["7".into()], written: 1, set_aside: 3, unavailable, no_heartbeat: None };
         for (indexed, level, counts) in
             [(Indexed { written: 2, ..Indexed::default() }, "INFO", [0, 0, 2]), (failed, "ERROR", [1, 3, 1])]
         {

@@ -10,6 +10,7 @@ mod credentials;
 #[path = "../inbound/fixture.rs"]
 mod fixture;
 mod lists;
+mod lookups;
 mod pages;
 mod partner;
 mod permitted;

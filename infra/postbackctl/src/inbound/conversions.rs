@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use domain::{jiff::Timestamp, values::ids::Provider};
 use serde_json::json;
 
-use crate::{Connection, ask, change::Confirmed, output::say, pace::Pace, page, terminal::printable};
+use crate::{Connection, ask, change::Confirmed, coverage, output::say, pace::Pace, page, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -58,7 +58,8 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         trail: connection.audit(),
     };
     let providers = page::providers(&connection, arguments.provider.as_deref()).await?;
-    let plan = replay.plan(providers, (*from, *to)).await?;
+    let plan = replay.plan(providers, (*from, *to)).await.map_err(coverage::unlisted)?;
+    coverage::warn(&plan.gaps);
     if plan.total == 0 {
         return tell(&arguments, &plan, &Replayed::default());
     }
@@ -77,12 +78,12 @@ fn names(providers: &[Provider]) -> String {
 
 /// Prints what was sent. The exit code is 1 if something cannot be read or the replay ended early, and then the text says how
 /// to go on.
-fn tell(arguments: &Replay, Plan { total, .. }: &Plan, replayed: &Replayed) -> Result<ExitCode> {
+fn tell(arguments: &Replay, Plan { total, gaps, .. }: &Plan, replayed: &Replayed) -> Result<ExitCode> {
     let Replayed { sent, unreadable, stopped, left } = replayed;
     let why = |stopped: &Stopped| stopped.fault.as_ref().map_or_else(|| "interrupted".to_owned(), ToString::to_string);
     if arguments.confirmed.change.json {
         let stopped = stopped.as_ref().map(|it| json!({"provider": it.provider, "at": it.at, "why": why(it)}));
-        say!("{}", json!({"sent": sent, "of": total, "unreadable": unreadable, "stopped": stopped}))?;
+        say!("{}", json!({"sent": sent, "of": total, "unreadable": unreadable, "stopped": stopped, "gaps": gaps}))?;
     } else {
         say!("{sent} of {total} conversions sent again")?;
     }

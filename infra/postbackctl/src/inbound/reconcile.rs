@@ -5,12 +5,15 @@ mod file;
 use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, bail};
-use app::operators::reconcile::{self, Comparison, Differing, Differs, OnlyOurs, OnlyTheirs};
+use app::operators::{
+    lookup_coverage::Gap,
+    reconcile::{self, Comparison, Differing, Differs, OnlyOurs, OnlyTheirs},
+};
 use clap::Args;
 use domain::{inbound::postback::Content, jiff::Timestamp, values::ids::TransactionId};
 
 use self::file::List;
-use crate::{Connection, ask, complain, output::say, pace, terminal::printable};
+use crate::{Connection, ask, complain, coverage, output::say, pace, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -34,8 +37,8 @@ pub(crate) struct Arguments {
 /// Prints the comparison. The exit code is 0 if both sides agree, 1 if they differ, and 2 if they could not be compared.
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     match report(stack, &arguments).await {
-        Ok(report) => {
-            tell(&report, arguments.json)?;
+        Ok((report, gaps)) => {
+            tell(&report, &gaps, arguments.json)?;
             Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Err(fault) => {
@@ -45,7 +48,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     }
 }
 
-async fn report(stack: &str, arguments: &Arguments) -> Result<Comparison> {
+async fn report(stack: &str, arguments: &Arguments) -> Result<(Comparison, Vec<Gap>)> {
     let provider = ask::provider(&arguments.provider)?;
     if arguments.from >= arguments.to {
         bail!("--from must lie before --to");
@@ -63,19 +66,25 @@ async fn report(stack: &str, arguments: &Arguments) -> Result<Comparison> {
         );
     }
     let (lookups, history, time) = (connection.lookups(), connection.history(), (arguments.from, arguments.to));
-    let ours = reconcile::recorded((&lookups, &history), &provider, time, ask::now()).await?;
+    let recorded = reconcile::recorded((&lookups, &history), &provider, time, ask::now()).await;
+    let (ours, gaps) = recorded.map_err(coverage::unlisted)?;
+    coverage::warn(&gaps);
     let all: BTreeSet<&TransactionId> = theirs.keys().chain(&ours).collect();
     let all: Vec<&TransactionId> = all.into_iter().collect();
     let bar = pace::bar(all.len());
     let on_compared = |more| bar.inc(u64::try_from(more).unwrap_or_default());
     let compared = reconcile::compare(&history, &provider, &all, &theirs, on_compared).await;
     bar.finish_and_clear();
-    Ok(compared?)
+    Ok((compared?, gaps))
 }
 
-fn tell(report: &Comparison, as_json: bool) -> Result<()> {
+fn tell(report: &Comparison, gaps: &[Gap], as_json: bool) -> Result<()> {
     if as_json {
-        say!("{}", serde_json::to_string(report)?)?;
+        let mut told = serde_json::to_value(report)?;
+        if let Some(told) = told.as_object_mut() {
+            told.insert("gaps".to_owned(), serde_json::to_value(gaps)?);
+        }
+        say!("{told}")?;
         return Ok(());
     }
     for OnlyTheirs { transaction_id, line } in &report.only_theirs {

@@ -75,6 +75,7 @@ fn words(subject: &Subject) -> String {
         }
         Subject::Delivery { provider, delivery_id } => format!("{provider}, delivery {delivery_id}"),
         Subject::Queue { queue } => format!("queue {queue}"),
+        Subject::Lookups => "the lookups".to_owned(),
         Subject::Unknown => "unknown to this version of postbackctl".to_owned(),
     }
 }

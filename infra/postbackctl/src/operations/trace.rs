@@ -9,7 +9,7 @@ use domain::values::ids::{ClickId, DeliveryId, PartnerUserId, TransactionId, Use
 
 use super::timeline::{Timeline, warn_unknown};
 use crate::{
-    Connection, ask,
+    Connection, ask, coverage,
     output::{self, say},
     terminal::printable,
 };
@@ -60,6 +60,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let found = Box::pin(trace.run(query, ask::now())).await.map_err(untraced)?;
     let mut timeline = Timeline::default();
     found.events.iter().for_each(|event| timeline.event(event));
+    coverage::warn(&found.gaps);
     warn_unknown(&found.unknown_standing);
     for _ in 0..found.cut {
         eprintln!("only the newest {limit} are shown; --limit shows more");
@@ -82,6 +83,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 fn untraced(fault: TraceFault) -> anyhow::Error {
     match fault {
         TraceFault::Unavailable(unavailable) => unavailable.into(),
+        TraceFault::Lookups(fault) => coverage::unlisted(fault),
         TraceFault::NoPartner(_) => fault.into(),
     }
 }

@@ -14,7 +14,7 @@ use domain::{
     outbound::delivery::{Delivery, Status},
 };
 
-use crate::{Connection, ask, page::Page, terminal::printable};
+use crate::{Connection, ask, coverage::unlisted, page::Page, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -70,12 +70,12 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
     let found =
         if arguments.overdue { late(&connection, &arguments).await } else { listed(&connection, &arguments).await };
-    let Listed { deliveries, more } = found?;
+    let Listed { deliveries, more, gaps } = found?;
     let text: String = deliveries.iter().map(|stored| line(&stored.delivery) + "\n").collect();
     // Programs read deliveries as they are stored.
     let item = |StoredDelivery { delivery, swept_at }| DeliveryItem { swept_at, ..DeliveryItem::from(&delivery) };
     let items: Vec<DeliveryItem> = deliveries.into_iter().map(item).collect();
-    arguments.page.print("deliveries", &items, &more, text)
+    arguments.page.print("deliveries", &items, (&more, &gaps), text)
 }
 
 /// Returns a delivery in a line.
@@ -99,7 +99,7 @@ async fn listed(connection: &Connection, arguments: &Arguments) -> Result<Listed
     let providers = page.providers(connection).await?;
     let wanted = Wanted { status: status.map(Status::from), before: *before, page: page.wanted() };
     let (lookups, records) = (connection.lookups(), connection.delivery_records());
-    Ok(list(&lookups, &records, &providers, &wanted, ask::now()).await?)
+    list(&lookups, &records, &providers, &wanted, ask::now()).await.map_err(unlisted)
 }
 
 async fn late(connection: &Connection, arguments: &Arguments) -> Result<Listed> {
@@ -113,5 +113,5 @@ async fn late(connection: &Connection, arguments: &Arguments) -> Result<Listed> 
         eprintln!("{} deliveries use a format that this version cannot read; upgrade postbackctl", found.unreadable);
     }
     let stored = |delivery| StoredDelivery { delivery, swept_at: None };
-    Ok(Listed { deliveries: found.deliveries.into_iter().map(stored).collect(), more: Vec::new() })
+    Ok(Listed { deliveries: found.deliveries.into_iter().map(stored).collect(), ..Listed::default() })
 }

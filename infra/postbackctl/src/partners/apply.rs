@@ -8,6 +8,7 @@ use adapters::{random, system::System};
 use anyhow::{Context, Result, anyhow, bail};
 use app::operators::{
     apply_partners::{self, ApplyFault, LookFault},
+    lookup_coverage,
     plan_partners::{Change, Clock, Entropy, PlanFault, Planned, Proposed, Standing, plan_all},
     publish_campaigns::PublishFault,
 };
@@ -71,6 +72,10 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         ask::confirm(&format!("Make {changes} changes?"))?;
         // The answer may have taken long, so times that must lie ahead are checked again.
         plans = plan(&files, &standing, lead)?;
+    }
+    // Partners must not wait for the lookups.
+    if let Err(fault) = lookup_coverage::begin(&connection.lookups(), ask::now()).await {
+        eprintln!("{fault}; if lists warn of missing lookups later, run `postbackctl lookups rebuild`");
     }
     let random = [random::bytes()?, random::bytes()?];
     apply_partners::ensure_system_keys(&partners, random, (&operation, ask::now())).await?;

@@ -8,7 +8,7 @@
 //! | `refusals` | `provider_content`: provider, `#`, hash of the content | `postback`; `postbackctl` resolves |
 //! | `clicks` | `click_id` | `click` |
 //! | `catalogue` | `part`: `current`, or a chunk's version, digest and number | `postbackctl` |
-//! | `lookups` | `subject`: what is looked up by, `#`, its shard; `place`: when, what and its key | `lookup-writer` |
+//! | `lookups` | `subject`: what is looked up by, `#`, its shard; `place`: when, what and its key. Subjects `heartbeat` and `rebuild`: how far the entries of the table `place` reach, and a rebuild is | `lookup-writer`, `postbackctl` |
 //! | `participants` | `user_id` | `event-evaluator` |
 //! | `deliveries` | `delivery_id`; index `under_way`: `under_way_shard`, `under_way_since`; index `failed`: `failed_shard`, `failed_at` | `event-evaluator` puts them, `webhook-sender`, `delivery-sweep` and `postbackctl` change them |
 //! | `attempts` | `delivery_id`; `attempt`: round and number | `webhook-sender`, `postbackctl` |

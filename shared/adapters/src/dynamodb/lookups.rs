@@ -1,5 +1,6 @@
 //! Writes lookups in batches, and reads them back from all of a subject's shards at once.
 
+mod coverage;
 mod listing;
 
 use std::time::Duration;
@@ -9,9 +10,13 @@ use aws_sdk_dynamodb::{
     Client,
     types::{PutRequest, WriteRequest},
 };
-use domain::lookup::LookupEntry;
+use domain::{
+    jiff::Timestamp,
+    lookup::{LookupEntry, Origin},
+};
 use futures_util::future::join_all;
 
+pub use self::coverage::DynamoListings;
 use super::{Item, item::lookups::LookupItem, to_item};
 use crate::aws::unavailable;
 
@@ -95,5 +100,9 @@ impl Lookups for DynamoLookups {
             results.extend(batches.into_iter().flatten());
         }
         results
+    }
+
+    async fn beat(&self, origin: Origin, up_to: Timestamp, now: Timestamp) -> Result<(), Unavailable> {
+        self.store_beat(origin, up_to, now).await
     }
 }

@@ -82,7 +82,7 @@ impl State {
     }
 
     /// Returns the revisions of a transaction after the original.
-    fn later(&self, key: &(Provider, TransactionId)) -> impl Iterator<Item = Revision> {
+    pub(super) fn later(&self, key: &(Provider, TransactionId)) -> impl Iterator<Item = Revision> {
         let steps = self.steps.get(key).into_iter().flatten().cloned().map(Revision::Step);
         steps.chain(self.corrections.get(key).into_iter().flatten().cloned().map(Revision::Correction))
     }
@@ -119,7 +119,7 @@ impl RecordedRevisions for World {
 }
 
 /// Returns the key of a revision: `place#provider#transaction`.
-fn memory_key(revision: &Revision) -> String {
+pub(super) fn memory_key(revision: &Revision) -> String {
     let postback = revision.postback();
     format!("{}#{}#{}", revision.place(), postback.provider, postback.transaction_id)
 }
@@ -269,7 +269,7 @@ impl InboundRecords for World {
 }
 
 impl State {
-    fn stored_refusal(&self, key: &str) -> Option<StoredRefusal> {
+    pub(super) fn stored_refusal(&self, key: &str) -> Option<StoredRefusal> {
         if let Some((refusal, times)) = self.refusals.get(key) {
             let accepted = self.recorded_refusals.get(key).cloned();
             return Some(StoredRefusal { times: (*times).into(), accepted, ..refusal.into() });

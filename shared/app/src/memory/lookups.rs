@@ -2,12 +2,12 @@
 
 use domain::{
     jiff::Timestamp,
-    lookup::{LookupEntry, Place, Subject},
+    lookup::{LookupEntry, Origin, Place, Subject},
 };
 use futures_util::{Stream, TryStreamExt, stream};
 
 use super::World;
-use crate::ports::{Listings, Lookups, Range, Unavailable};
+use crate::ports::{Heartbeat, Listings, Lookups, Range, Unavailable};
 
 impl Lookups for World {
     /// Counts each entry as one call, so that each can fail by itself.
@@ -18,6 +18,13 @@ impl Lookups for World {
             })
         };
         entries.iter().map(put).collect()
+    }
+
+    async fn beat(&self, origin: Origin, up_to: Timestamp, now: Timestamp) -> Result<(), Unavailable> {
+        self.call("beat", |state| {
+            let since = state.heartbeats.get(&origin).map_or(now, |standing| standing.since);
+            state.heartbeats.insert(origin, Heartbeat { since, up_to, beaten_at: now });
+        })
     }
 }
 

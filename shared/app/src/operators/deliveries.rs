@@ -9,7 +9,7 @@ use std::{
 
 use domain::{
     jiff::Timestamp,
-    lookup::{Place, Subject},
+    lookup::{Origin, Place, Subject},
     outbound::delivery::{Delivery, Status},
     values::{
         ids::{ChainTicket, DeliveryId, Provider},
@@ -18,7 +18,10 @@ use domain::{
 };
 use futures_util::{TryFutureExt, TryStreamExt};
 
-use super::{More, Page};
+use super::{
+    More, Page,
+    lookup_coverage::{Gap, LookupFault, check},
+};
 use crate::{
     pages,
     ports::{DeliveryRecords, Ended, Listings, Range, StoredDelivery, Unavailable, UnderWay, UnderWayPage},
@@ -62,6 +65,8 @@ pub struct Listed {
     pub deliveries: Vec<StoredDelivery>,
     /// The partners that may have more.
     pub more: More,
+    /// What is missing from the lookups, and therefore from the list.
+    pub gaps: Vec<Gap>,
 }
 
 /// Lists deliveries of these partners. A delivery of the last seconds may not be found yet.
@@ -71,8 +76,12 @@ pub async fn list(
     providers: &[Provider],
     wanted: &Wanted,
     now: Timestamp,
-) -> Result<Listed, Unavailable> {
+) -> Result<Listed, LookupFault> {
     let mut listed = Listed::default();
+    // Failed deliveries are found without lookups.
+    if wanted.failed().is_none() {
+        listed.gaps = check(listings, &[Origin::Deliveries], wanted.page.since).await?;
+    }
     for provider in providers {
         let (deliveries, last) = match wanted.failed() {
             Some(_) => failed(records, provider, wanted).await?,

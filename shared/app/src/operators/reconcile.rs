@@ -8,7 +8,7 @@ use std::{
 use domain::{
     inbound::{correction::Revision, postback::Content},
     jiff::Timestamp,
-    lookup::Subject,
+    lookup::{Origin, Subject},
     values::{
         ids::{Provider, TransactionId},
         money::Amount,
@@ -18,6 +18,7 @@ use domain::{
 use futures_util::{TryStreamExt, future::try_join_all};
 use serde::Serialize;
 
+use super::lookup_coverage::{Gap, LookupFault, check};
 use crate::ports::{InboundRecords, Listings, Range, Unavailable};
 
 /// Limits the transactions that are read at the same time.
@@ -33,20 +34,21 @@ pub struct Line {
 }
 
 /// Reads the transactions that were recorded from `from` to before `to`: the originals, since a correction is no transaction
-/// of its own. One of the last seconds may not be found yet.
+/// of its own. One of the last seconds may not be found yet. Also returns what is missing from the lookups.
 pub async fn recorded(
     (listings, inbound): (&impl Listings, &impl InboundRecords),
     provider: &Provider,
     (from, to): (Timestamp, Timestamp),
     now: Timestamp,
-) -> Result<BTreeSet<TransactionId>, Unavailable> {
+) -> Result<(BTreeSet<TransactionId>, Vec<Gap>), LookupFault> {
+    let gaps = check(listings, &[Origin::Postbacks], Some(from)).await?;
     let range = Range { from: Some(from), to: Some(to), wanted: 10_000, ..Range::default() };
     let mut places = pin!(listings.list(Subject::Postbacks(provider.clone()), range, now));
     let mut found = BTreeSet::new();
     while let Some(place) = places.try_next().await? {
         found.extend(inbound.original_of(place.key()));
     }
-    Ok(found)
+    Ok((found, gaps))
 }
 
 /// Compares these transactions of a partner with its list, and calls `on_compared` with how many more are compared.

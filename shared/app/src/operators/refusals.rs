@@ -9,7 +9,7 @@ use std::{
 use domain::{
     inbound::{correction::Revision, refusal::ContentKey},
     jiff::{SignedDuration, Timestamp},
-    lookup::{Place, Subject},
+    lookup::{Origin, Place, Subject},
     values::ids::{Provider, TransactionId},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -17,6 +17,7 @@ use serde::Serialize;
 
 use super::{
     More, Page,
+    lookup_coverage::{Gap, LookupFault, check},
     standing::{self, Standing},
 };
 use crate::ports::{InboundRecords, Listings, Range, RefusalKind, StoredRefusal, Unavailable};
@@ -55,6 +56,8 @@ pub struct Listed {
     pub more: More,
     /// The conflicts' transactions that could not be read. Their conflicts are listed all the same.
     pub unknown: Vec<UnknownStanding>,
+    /// What is missing from the lookups, and therefore from the list.
+    pub gaps: Vec<Gap>,
 }
 
 /// Lists refusals, or open conflicts, of these partners. One of the last seconds may not be found yet.
@@ -64,7 +67,8 @@ pub async fn list(
     providers: &[Provider],
     page: &Page,
     now: Timestamp,
-) -> Result<Listed, Unavailable> {
+) -> Result<Listed, LookupFault> {
+    let gaps = check(listings, &[Origin::Refusals], page.since).await?;
     let (mut stored, mut more) = (Vec::new(), More::new());
     for provider in providers {
         let (items, last) = of_partner((listings, inbound), kind, provider, page, now).await?;
@@ -73,7 +77,7 @@ pub async fn list(
     }
     stored.sort_by_key(|item| Reverse(item.listed_at()));
     let (items, unknown) = beside(inbound, stored).await;
-    Ok(Listed { items, more, unknown })
+    Ok(Listed { items, more, unknown, gaps })
 }
 
 /// Lists one partner's, and the place of the last of them if there may be more.

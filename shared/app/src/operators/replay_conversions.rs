@@ -9,12 +9,15 @@ use domain::{
     audit::{Action, Operation, Subject as Audited},
     inbound::conversion::Conversion,
     jiff::Timestamp,
-    lookup::{Place, Subject},
+    lookup::{Origin, Place, Subject},
     values::ids::Provider,
 };
 use futures_util::{TryStreamExt, future::join_all};
 
-use super::Pace;
+use super::{
+    Pace,
+    lookup_coverage::{Gap, LookupFault, check},
+};
 use crate::ports::{AuditTrail, ConversionQueue, InboundRecords, Listings, Range, Unavailable};
 
 /// Limits the conversions that are read and sent at the same time.
@@ -45,6 +48,8 @@ pub struct Plan {
     pub from: Timestamp,
     /// The first instant that no longer counts.
     pub to: Timestamp,
+    /// What is missing from the lookups, and therefore from the plan.
+    pub gaps: Vec<Gap>,
 }
 
 impl Plan {
@@ -83,8 +88,9 @@ impl<L: Listings, I: InboundRecords, Q: ConversionQueue, A: AuditTrail> ReplayCo
         &self,
         providers: Vec<Provider>,
         (from, to): (Timestamp, Timestamp),
-    ) -> Result<Plan, Unavailable> {
-        let mut plan = Plan { partners: Vec::new(), total: 0, from, to };
+    ) -> Result<Plan, LookupFault> {
+        let gaps = check(&self.listings, &[Origin::Postbacks], Some(from)).await?;
+        let mut plan = Plan { partners: Vec::new(), total: 0, from, to, gaps };
         for provider in providers {
             let count = self.listings.count(Subject::Postbacks(provider.clone()), plan.range()).await?;
             plan.total += count;
@@ -100,7 +106,7 @@ impl<L: Listings, I: InboundRecords, Q: ConversionQueue, A: AuditTrail> ReplayCo
         (operation, now): (&Operation, Timestamp),
         pace: &mut impl Pace,
     ) -> Result<Replayed, Unavailable> {
-        let Plan { partners, total, from, to } = plan.clone();
+        let Plan { partners, total, from, to, .. } = plan.clone();
         let subject = Audited::Conversions { providers: partners.clone(), from, to };
         let record = operation.record(now, Action::ReplayConversions, subject).with("conversions", total);
         self.trail.append(&record).await?;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use domain::{
     inbound::{click::Click, conversion::Conversion, correction::Revision, parameters::Parameters},
     jiff::Timestamp,
-    lookup::{Kind, Place, Subject},
+    lookup::{Kind, Origin, Place, Subject},
     outbound::{
         attempt::AttemptFault,
         delivery::{Delivery, NextAttempt},
@@ -22,6 +22,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use thiserror::Error;
 
 use super::{
+    lookup_coverage::{Gap, LookupFault, check},
     progress::{self, CampaignProgress},
     refusals::{self, Refused, UnknownStanding},
 };
@@ -57,6 +58,9 @@ pub enum TraceFault {
     /// A service failed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
+    /// The lookups cannot be relied on.
+    #[error(transparent)]
+    Lookups(#[from] LookupFault),
     /// The partner of the transaction does not exist.
     #[error("there is no partner {0}")]
     NoPartner(Provider),
@@ -79,6 +83,19 @@ pub struct Query {
     pub most: usize,
 }
 
+impl Query {
+    /// Returns the tables whose lookups are needed.
+    fn origins(&self) -> &'static [Origin] {
+        if self.click.is_some() || self.user.is_some() || self.partner_user.is_some() {
+            &Origin::ALL
+        } else if self.transaction.is_some() {
+            &[Origin::Refusals]
+        } else {
+            &[]
+        }
+    }
+}
+
 /// Lists what happened, in order.
 #[derive(Debug, Default)]
 pub struct Timeline {
@@ -90,6 +107,8 @@ pub struct Timeline {
     pub unreadable: Vec<String>,
     /// How many subjects may have more than the newest things that were looked at.
     pub cut: usize,
+    /// What is missing from the lookups, and therefore perhaps from the events.
+    pub gaps: Vec<Gap>,
 }
 
 /// An event.
@@ -215,6 +234,7 @@ where
     /// Reads what happened. What happened in the last seconds may not be found yet.
     pub async fn run(&self, query: Query, now: Timestamp) -> Result<Timeline, TraceFault> {
         let mut found = Found::default();
+        found.timeline.gaps = check(&self.listings, query.origins(), None).await?;
         if let Some((provider, transaction)) = &query.transaction {
             found.revisions(self.inbound.transaction(provider, transaction).await?);
         }

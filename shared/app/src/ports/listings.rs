@@ -6,7 +6,7 @@ use domain::{
 };
 use futures_util::Stream;
 
-use super::Unavailable;
+use super::{Coverage, Unavailable};
 
 /// The selection and order of a subject's entries.
 #[derive(Debug, Clone, Default)]
@@ -41,7 +41,7 @@ impl Range {
 }
 
 /// The lookups, to read. They tell where stored items are, by partner, user and click id.
-pub trait Listings: Send + Sync {
+pub trait Listings: Coverage {
     /// Lists the places of a subject's entries in this range, in its order, each once. MUST leave out entries that have
     /// expired at `now`, and MUST read only as far as the caller takes. MAY be some seconds behind the latest writes.
     fn list(

@@ -187,18 +187,21 @@ impl From<&Conflict> for StoredRefusal {
 }
 
 impl StoredRefusal {
-    /// Returns the entries for the change from `before`, or none if the change does not affect them.
+    /// Returns the entries for the change from `before`, or none if the change does not affect them. Without `before` it
+    /// returns the entries by which the item is found as it is now.
     ///
-    /// A refusal's place is the first sighting in the hour in which it was last seen. A conflict's place is its first
+    /// A refusal's place is the first sighting in the hour in which it was last seen. Without `before` it is the last
+    /// sighting, unless that hour had the first sighting of all. A conflict's place is its first
     /// sighting. Its entry lasts while it is open and 30 days longer.
     pub fn lookups(&self, before: Option<&Self>) -> Vec<LookupEntry> {
         let (subject, at, expires_at) = match self.kind {
             RefusalKind::Refusal => {
-                let hour = |item: &Self| item.last_received_at.as_second().div_euclid(SIGHTINGS_SECONDS);
-                if before.is_some_and(|before| hour(before) == hour(self)) {
+                let hour = |at: Timestamp| at.as_second().div_euclid(SIGHTINGS_SECONDS);
+                let (first, last) = (self.first_received_at, self.last_received_at);
+                if before.is_some_and(|before| hour(before.last_received_at) == hour(last)) {
                     return Vec::new();
                 }
-                let at = self.last_received_at;
+                let at = if hour(first) == hour(last) { first } else { last };
                 // The refusal may be seen again until the hour ends, and is kept for its full time from then.
                 let expires_at = at.as_second().saturating_add(SIGHTINGS_SECONDS + REFUSAL_KEPT_SECONDS);
                 (Subject::Refusals(self.provider.clone()), at, Some(expires_at))

@@ -2,6 +2,8 @@
 
 use domain::{outbound::delivery::Delivery, values::time::UnixMillis};
 
+use serde::{Deserialize, Serialize};
+
 use super::Unavailable;
 
 /// A page of deliveries under way.
@@ -16,7 +18,7 @@ pub struct UnderWayPage {
 }
 
 /// The start of a page. Only the port that made it can read it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageToken(pub String);
 
 /// The deliveries under way, found without reading ended ones.

@@ -1,24 +1,140 @@
 //! Holds the items of `lookups`, and turns items of other tables into the entries that lead to them.
 
+use app::ports::{Heartbeat, SegmentPlace};
 use domain::{
     inbound::correction::Revision,
     jiff::Timestamp,
-    lookup::{LookupEntry, Place, Subject},
+    lookup::{LookupEntry, Origin, Place, Subject},
     outbound::participant::Participant,
-    values::ids::{Provider, TransactionId},
+    values::{
+        ids::{Provider, TransactionId},
+        time::UnixMillis,
+    },
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     super::{Item, text},
-    ClickItem, ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION,
-    media_buying::{DeliveryItem, ParticipantItem},
+    CLICK_ID, ClickItem, ORIGINAL, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION, RefusalItem,
+    media_buying::{DELIVERY_ID, DeliveryItem, ParticipantItem, USER_ID},
 };
 
 /// Names the partition key of `lookups`.
 pub const SUBJECT: &str = "subject";
 /// Names the sort key of `lookups`.
 pub const PLACE: &str = "place";
+
+/// Holds the partition key of heartbeats. Their sort key is the table's name. No subject of an entry equals it.
+pub const HEARTBEAT: &str = "heartbeat";
+/// Names the time in a heartbeat from which entries are complete.
+pub const SINCE: &str = "since";
+/// Names the time in a heartbeat of the newest change that has its entries.
+pub const UP_TO: &str = "up_to";
+/// Names the time at which a heartbeat was stored.
+pub const BEATEN_AT: &str = "beaten_at";
+/// Holds the partition key of the places of unfinished rebuilds. Their sort key is the table's name.
+pub const REBUILD: &str = "rebuild";
+
+/// Sets how long an unfinished rebuild can be continued, in seconds: a week.
+const REBUILD_KEPT_SECONDS: i64 = 7 * 24 * 60 * 60;
+
+/// Holds the heartbeat of one table's entries in `lookups`. The times are Unix milliseconds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeartbeatItem {
+    /// Holds the partition key, [`HEARTBEAT`].
+    pub subject: String,
+    /// Holds the sort key, the table's name.
+    pub place: String,
+    /// Says from when the entries are complete.
+    pub since: UnixMillis,
+    /// Gives the time of the newest change that has its entries.
+    pub up_to: UnixMillis,
+    /// Says when the heartbeat was stored.
+    pub beaten_at: UnixMillis,
+}
+
+impl HeartbeatItem {
+    /// Makes the item of a table's heartbeat.
+    pub fn new(origin: Origin, Heartbeat { since, up_to, beaten_at }: &Heartbeat) -> Self {
+        let (subject, place) = (HEARTBEAT.to_owned(), origin.to_string());
+        Self { subject, place, since: (*since).into(), up_to: (*up_to).into(), beaten_at: (*beaten_at).into() }
+    }
+}
+
+impl From<HeartbeatItem> for Heartbeat {
+    fn from(HeartbeatItem { since, up_to, beaten_at, .. }: HeartbeatItem) -> Self {
+        Self { since: since.timestamp(), up_to: up_to.timestamp(), beaten_at: beaten_at.timestamp() }
+    }
+}
+
+/// Holds in `lookups` where an unfinished rebuild of one table's entries goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RebuildItem {
+    /// Holds the partition key, [`REBUILD`].
+    pub subject: String,
+    /// Holds the sort key, the table's name.
+    pub place: String,
+    /// Lists the place in each segment of the table.
+    pub segments: Vec<SegmentPlace>,
+    /// Says when the item expires, in Unix seconds.
+    pub expires_at: i64,
+}
+
+impl RebuildItem {
+    /// Makes the item of a rebuild that is this far.
+    pub fn new(origin: Origin, segments: &[SegmentPlace], now: Timestamp) -> Self {
+        let expires_at = now.as_second().saturating_add(REBUILD_KEPT_SECONDS);
+        Self { subject: REBUILD.to_owned(), place: origin.to_string(), segments: segments.to_vec(), expires_at }
+    }
+}
+
+/// Returns the names of the table's keys.
+fn key_names(origin: Origin) -> &'static [&'static str] {
+    match origin {
+        Origin::Postbacks => &[PROVIDER_TRANSACTION, REVISION],
+        Origin::Refusals => &[PROVIDER_CONTENT],
+        Origin::Clicks => &[CLICK_ID],
+        Origin::Deliveries => &[DELIVERY_ID],
+        Origin::Participants => &[USER_ID],
+    }
+}
+
+/// Finds the table whose items have a key of this name.
+pub fn origin_with_key(name: &str) -> Option<Origin> {
+    Origin::ALL.into_iter().find(|origin| key_names(*origin).first() == Some(&name))
+}
+
+/// Returns an item's key for people, as far as it can be read.
+pub(crate) fn key(origin: Origin, item: &Item) -> String {
+    let values = key_names(origin).iter().filter_map(|name| item.get(*name)?.as_s().ok());
+    values.map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+/// Returns the entries of an item of this table for the change from `before`, or the reason why the item cannot be read.
+/// Without `before` it returns the entries by which the item is found as it is now.
+pub fn entries(
+    origin: Origin,
+    item: serde_dynamo::Item,
+    before: Option<serde_dynamo::Item>,
+) -> Result<Vec<LookupEntry>, String> {
+    match origin {
+        Origin::Postbacks => read::<PostbackItem>(item)?.lookups(),
+        Origin::Refusals => {
+            let before = before.map(read::<RefusalItem>).transpose()?;
+            Ok(read::<RefusalItem>(item)?.lookups(before.as_ref()))
+        }
+        Origin::Clicks => Ok(read::<ClickItem>(item)?.lookups()),
+        Origin::Deliveries => Ok(read::<DeliveryItem>(item)?.lookups()),
+        Origin::Participants => {
+            let before = before.map(read::<ParticipantItem>).transpose()?;
+            read::<ParticipantItem>(item)?.lookups(before.as_ref())
+        }
+    }
+}
+
+fn read<T: DeserializeOwned>(item: serde_dynamo::Item) -> Result<T, String> {
+    serde_dynamo::from_item(item).map_err(|fault| fault.to_string())
+}
 
 /// Holds one entry of `lookups`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,6 @@
 //! Tests items in DynamoDB's own JSON. Items stored earlier must stay readable, and written items must not change.
 
+use app::ports::{Heartbeat, PageToken, SegmentPlace};
 use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     inbound::{
@@ -13,6 +14,7 @@ use domain::{
         transaction::Adjustment,
     },
     jiff::Timestamp,
+    lookup::Origin,
     partner::{Partner, PartnerFile},
     values::{
         ids::{EventId, EventName, Provider, ReceiptId, TransactionId},
@@ -23,7 +25,10 @@ use domain::{
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{ClickItem, PartnerItem, PostbackItem, RefusalItem, SecretsItem};
+use super::{
+    ClickItem, PartnerItem, PostbackItem, RefusalItem, SecretsItem,
+    lookups::{self, HeartbeatItem, RebuildItem},
+};
 use crate::dynamodb::{Item, from_item, to_item};
 
 const RECEIPT: &str = "qc3terwjnllwztrghrwrjubzcy";
@@ -311,4 +316,31 @@ fn stored_partners_secrets_and_clicks_are_read_and_written_back() {
         "click_id": {"S": "c-1"}, "provider": {"S": "acme"}, "landing": {"S": "main"}, "user_id": {"S": "u"},
         "clicked_at": {"S": "2026-11-23T21:33:22.275Z"}, "expires_at": {"N": "1830029602"},
     }));
+}
+
+#[test]
+fn heartbeats_and_places_of_rebuilds_keep_their_form() {
+    let places = [SegmentPlace::Begin, SegmentPlace::At(PageToken("{}".to_owned())), SegmentPlace::End];
+    let rebuild = RebuildItem::new(Origin::Clicks, &places, Timestamp::from_second(1).unwrap());
+    let stored = json!({
+        "subject": {"S": "rebuild"}, "place": {"S": "clicks"}, "expires_at": {"N": "604801"},
+        "segments": {"L": [{"S": "begin"}, {"M": {"at": {"S": "{}"}}}, {"S": "end"}]},
+    });
+    assert_eq!(to_item("test", &rebuild).unwrap(), item(stored.clone()));
+    assert_eq!(read::<RebuildItem>(stored), Some(rebuild));
+    let at = |second| Timestamp::from_second(second).unwrap();
+    let heartbeat = Heartbeat { since: at(1), up_to: at(2), beaten_at: at(3) };
+    let stored = json!({
+        "subject": {"S": "heartbeat"}, "place": {"S": "clicks"}, "since": {"N": "1000"}, "up_to": {"N": "2000"},
+        "beaten_at": {"N": "3000"},
+    });
+    assert_eq!(to_item("test", &HeartbeatItem::new(Origin::Clicks, &heartbeat)).unwrap(), item(stored.clone()));
+    assert_eq!(read::<HeartbeatItem>(stored).map(Heartbeat::from), Some(heartbeat));
+}
+
+#[test]
+fn an_item_that_cannot_be_read_still_has_its_key() {
+    let broken = item(json!({"provider_transaction": {"S": "acme#t"}, "revision": {"S": "original"}}));
+    assert_eq!(lookups::key(Origin::Postbacks, &broken), "acme#t original");
+    assert!(lookups::entries(Origin::Postbacks, broken.into(), None).is_err());
 }

@@ -10,7 +10,7 @@ use domain::{
 };
 use futures_util::{Stream, future::join_all, stream};
 
-use super::DynamoLookups;
+use super::{DynamoListings, DynamoLookups};
 use crate::{
     aws::unavailable,
     dynamodb::{
@@ -56,7 +56,7 @@ impl DynamoLookups {
     }
 }
 
-impl Listings for DynamoLookups {
+impl Listings for DynamoListings {
     fn list(
         &self,
         subject: Subject,
@@ -67,7 +67,7 @@ impl Listings for DynamoLookups {
         // DynamoDB refuses reversed bounds, and nothing lies between them anyway.
         let shard = || Shard { at_end: least > greatest, ..Shard::default() };
         let shards = (0..SHARDS).map(|_| shard()).collect();
-        let listing = Listing { lookups: self.clone(), subject, range, now, shards };
+        let listing = Listing { lookups: self.lookups.clone(), subject, range, now, shards };
         stream::try_unfold(listing, async |mut listing| Ok(listing.next().await?.map(|place| (place, listing))))
     }
 
@@ -78,7 +78,7 @@ impl Listings for DynamoLookups {
             return Ok(0);
         }
         let counts = (0..SHARDS).map(|shard| {
-            let query = self.query(&subject, shard, &range).select(Select::Count);
+            let query = self.lookups.query(&subject, shard, &range).select(Select::Count);
             async move {
                 let (mut pages, mut count) = (query.into_paginator().send(), 0);
                 while let Some(page) = pages.next().await {

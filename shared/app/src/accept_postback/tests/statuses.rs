@@ -82,7 +82,7 @@ async fn a_first_step_costs_two_writes_and_other_calls_one_read() {
     rig.get(&first).await;
     rig.calls();
     rig.get(&first).await;
-    assert_eq!(rig.calls(), ["record postback"], "above a rejection there is no state");
+    assert_eq!(rig.calls(), read, "an operator may have accepted an approval since");
 }
 
 #[tokio::test]

@@ -17,8 +17,8 @@ async fn the_originals_of_a_time_are_compared_with_a_list() {
         record(&world, transaction, second).await;
     }
     let now = at(100);
-    let ours = recorded((&world, &world), &acme(), (at(5), at(9)), now).await.unwrap();
-    assert_eq!(ours, [id("both"), id("ours")].into());
+    let (ours, gaps) = recorded((&world, &world), &acme(), (at(5), at(9)), now).await.unwrap();
+    assert_eq!((&ours, gaps), (&[id("both"), id("ours")].into(), Vec::new()));
     let line = |line, amount: &str| Line { line, cells: [(Field::AmountDecimal, amount.to_owned())].into() };
     // A transaction of another time is found all the same.
     let list =

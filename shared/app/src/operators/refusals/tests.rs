@@ -134,7 +134,7 @@ async fn a_transaction_that_cannot_be_read_holds_up_no_conflict() {
     record(&world, "t", 1).await;
     keep(&world, &conflict("2", 2)).await;
     // The list calls: the lookups, the conflicts, the transaction.
-    let transaction_call = world.state().calls.len() + 2;
+    let transaction_call = world.state().calls.len() + 3;
     world.state().trouble = [(transaction_call, Trouble::Before)].into();
     let listed = listed(&world, RefusalKind::Conflict, &Page { most: 9, ..Page::default() }).await;
     assert_eq!((listed.items.len(), &listed.unknown[0].transaction_id), (1, &transaction()));

@@ -238,3 +238,14 @@ async fn a_transaction_of_a_partner_that_does_not_exist_has_no_trace() {
     let traced = use_case(&World::default(), None).run(query, at(10)).await;
     assert_eq!(traced.unwrap_err(), TraceFault::NoPartner(nobody));
 }
+
+#[tokio::test]
+async fn lost_lookups_fail_only_the_traces_that_need_them() {
+    let world = inbound().await;
+    world.state().heartbeats.clear();
+    let by_user = Query { user: Some(UserId::new("u").unwrap()), most: 9, ..Query::default() };
+    let lost = use_case(&world, None).run(by_user, at(9)).await.unwrap_err();
+    assert!(matches!(lost, TraceFault::Lookups(LookupFault::Lost(_))), "{lost}");
+    let by_delivery = Query { delivery: Some(DeliveryId::new("d").unwrap()), most: 9, ..Query::default() };
+    assert!(use_case(&world, None).run(by_delivery, at(9)).await.is_ok());
+}

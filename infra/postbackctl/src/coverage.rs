@@ -1,0 +1,30 @@
+//! Tells an operator what is missing from the lookups.
+
+use anyhow::anyhow;
+use app::operators::lookup_coverage::{Gap, LookupFault, Missing};
+
+/// Warns of what is missing.
+pub(crate) fn warn(gaps: &[Gap]) {
+    for Gap { table, missing } in gaps {
+        match missing {
+            Missing::Before { since } => eprintln!(
+                "the lookups of {table} are complete only from {since:.3} on, so earlier items may be missing here; run \
+                 `postbackctl lookups rebuild --table {table}`"
+            ),
+            Missing::Newest { up_to, at } => eprintln!(
+                "the lookups of {table} are late: at {at:.3} they reached up to {up_to:.3}, so newer items may be missing \
+                 here; see \"Lookups are late\" in docs/runbook.md"
+            ),
+        }
+    }
+}
+
+/// Returns a fault whose chain has the service's own, by which [`crate::connection::explained`] knows it.
+pub(crate) fn unlisted(fault: LookupFault) -> anyhow::Error {
+    match fault {
+        LookupFault::Unavailable(unavailable) => unavailable.into(),
+        LookupFault::Lost(table) => {
+            anyhow!("the lookups of {table} are empty or incomplete; run `postbackctl lookups rebuild`")
+        }
+    }
+}
