@@ -20,8 +20,10 @@ use tokio::task::yield_now;
 
 mod answer;
 mod clients;
+mod counted;
 mod faults;
 mod limits;
+mod quota;
 mod request;
 mod resolve;
 mod signature;
@@ -153,7 +155,8 @@ impl WebhookClient {
             }
         };
         let unmade = |_| AttemptFault::Other("not sent: its HTTP client could not be made".to_owned());
-        let (client, was_there) = self.clients.of(url).map_err(unmade)?;
+        let (client, quota, was_there) = self.clients.of(url).map_err(unmade)?;
+        let receiving = quota.begin();
         if was_there {
             // Yielding lets the runtime notice connections that were closed meanwhile, before one is chosen. If hyper
             // sees that a connection is closed before anything is written to it, hyper uses another one.
@@ -170,6 +173,9 @@ impl WebhookClient {
             }
             (Err(error), dialled) => {
                 self.clients.forget(url);
+                if receiving.is_exceeded() {
+                    return Err(AttemptFault::Other(faults::TOO_MUCH.to_owned()));
+                }
                 let after_ms = u32::try_from(began.elapsed().as_millis()).unwrap_or(u32::MAX);
                 let on_kept = was_there && is_name && !dialled;
                 Err(faults::of(&error, Circumstances { secure: url.is_secure(), on_kept, after_ms }))

@@ -52,6 +52,11 @@ impl Authority {
 
     /// Makes a server on 127.0.0.1 speak TLS as AWS's servers do, with HTTP/1.1 and an elliptic-curve certificate.
     pub fn acceptor(&self) -> Result<TlsAcceptor> {
+        self.acceptor_of(b"http/1.1")
+    }
+
+    /// Does the same with this protocol.
+    pub fn acceptor_of(&self, protocol: &[u8]) -> Result<TlsAcceptor> {
         let key = KeyPair::generate()?;
         let params = CertificateParams::new(vec!["127.0.0.1".to_owned(), "localhost".to_owned()])?;
         let certificate = params.signed_by(&key, &self.issuer)?;
@@ -60,7 +65,7 @@ impl Authority {
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone(), self.issuer.der().clone()], key)?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![protocol.to_vec()];
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 }

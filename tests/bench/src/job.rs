@@ -26,7 +26,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tests::payload::{Change, HttpRequest, Message as Queued, queue_event, stream_event};
 
-use crate::world::{LINK_SECRET, TOKEN, World};
+use crate::{
+    floods::FLOODS,
+    world::{LINK_SECRET, TOKEN, World},
+};
 
 /// Names a job that a function does again and again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +71,16 @@ pub enum Job {
         /// Gives the attempt that is due, 1 to 6.
         attempt: u8,
     },
+    /// Deliveries come to a partner that answers at once, and one for each flood.
+    AmongFloods {
+        /// Counts the deliveries to the honest partner.
+        honest: usize,
+    },
 }
+
+/// Gives the partners of deliveries.
+const HONEST: &str = "acme";
+const FLOODING: &str = "flooding";
 
 fn next() -> u64 {
     static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -101,7 +113,13 @@ impl Job {
             }
             Self::NotNeeded => events([event("main_quest.completed", &new(), "always", &json!({"quest_id": "none"}))]),
             Self::KnownUser(_) => events([opening(&self.user(), 0)]),
-            Self::Deliveries { count, way, attempt } => deliveries(world, *count, way, *attempt)?,
+            Self::Deliveries { count, way, attempt } => {
+                deliveries(world, (0..*count).map(|_| (HONEST, *way)), *attempt)?
+            }
+            Self::AmongFloods { honest } => {
+                let floods = FLOODS.into_iter().map(|flood| (FLOODING, flood));
+                deliveries(world, floods.chain((0..*honest).map(|_| (HONEST, "instant"))), 1)?
+            }
         })
     }
 
@@ -210,11 +228,12 @@ fn registration(user: &str) -> Value {
     event("user.registered", &format!("evt-{}", next()), user, &more)
 }
 
-fn deliveries(world: &World, count: usize, way: &str, attempt: u8) -> Result<Value> {
+/// Puts deliveries of these partners' campaigns, and returns the batch of their messages.
+fn deliveries<'a>(world: &World, to: impl Iterator<Item = (&'a str, &'a str)>, attempt: u8) -> Result<Value> {
     let sent = Timestamp::now();
-    let mut messages = Vec::with_capacity(count);
-    for _ in 0..count {
-        let (delivery, message) = due(way, attempt)?;
+    let mut messages = Vec::new();
+    for (provider, way) in to {
+        let (delivery, message) = due(provider, way, attempt)?;
         world.put_delivery(&delivery)?;
         messages.push(Queued::new(serde_json::to_string(&message)?).sent(sent));
     }
@@ -222,9 +241,9 @@ fn deliveries(world: &World, count: usize, way: &str, attempt: u8) -> Result<Val
 }
 
 /// Returns a delivery whose earlier attempts have failed, and the message of this attempt.
-fn due(way: &str, attempt: u8) -> Result<(Delivery, Message)> {
+fn due(provider: &str, way: &str, attempt: u8) -> Result<(Delivery, Message)> {
     let owed = Owed {
-        provider: Provider::new("acme")?,
+        provider: Provider::new(provider)?,
         campaign: CampaignName::new(way)?,
         ids: PartnerIds { click_id: Some(ClickId::new("agrauu7nl5shaogkyomlumtxxcstdyhvimoofbrg")?), user_id: None },
         occurred_at: now(),

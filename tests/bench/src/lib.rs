@@ -1,9 +1,10 @@
 //! Measures the cost of GG3 Postback: drives the release binaries through a Runtime API and an AWS on loopback,
 //! beside contenders that do the same.
 //!
-//! - [`world`] is the functions' surroundings: [`fake_aws`] and a [`partner`], trusted by [`authority`].
+//! - [`world`] is the functions' surroundings: [`fake_aws`], a [`partner`] and [`floods`], trusted by
+//!   [`authority`].
 //! - [`contender`] lists the measured programs, and [`job`] their jobs.
-//! - [`rounds`], [`instructions`], [`throttle`], [`webhooks`], [`growth`] and [`probe`] measure. [`results`] holds
+//! - [`rounds`], [`instructions`], [`throttle`], [`webhooks`], [`growth`], [`worst`] and [`probe`] measure. [`results`] holds
 //!   the figures; [`targets`], [`packages`] and [`cost`] interpret them; [`report`] and [`plot`] show them.
 
 #![allow(
@@ -16,6 +17,7 @@ pub mod authority;
 pub mod contender;
 pub mod cost;
 pub mod fake_aws;
+pub mod floods;
 pub mod growth;
 pub mod instructions;
 pub mod job;
@@ -33,3 +35,4 @@ pub mod targets;
 pub mod throttle;
 pub mod webhooks;
 pub mod world;
+pub mod worst;

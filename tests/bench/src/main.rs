@@ -18,6 +18,7 @@ use bench::{
     stats::{microseconds, number},
     throttle, webhooks,
     world::World,
+    worst,
 };
 use jiff::Timestamp;
 
@@ -49,6 +50,12 @@ async fn run(folder: &std::path::Path) -> Result<Results> {
     let before = load();
     let world = World::new(folder)?;
     let say = |words: &str| eprintln!("{:4} s  {words}", begun.elapsed().as_secs());
+    if chosen() == WORST {
+        say("inputs at the limits");
+        let (worst, neighbours) = worst::measure(&world, plan).await?;
+        let machine = Machine { seconds: begun.elapsed().as_secs(), load: [before, load()], ..machine(plan) };
+        return Ok(Results { machine, worst, neighbours, ..Results::default() });
+    }
     say("the stand-in for AWS");
     let (round_trip_us, puts_per_second) = probe::measure(&world, plan.rounds * 50).await?;
     let chosen = chosen();
@@ -75,9 +82,14 @@ async fn run(folder: &std::path::Path) -> Result<Results> {
     let webhooks = webhooks::measure(&world, plan).await?;
     say("growth");
     let growth = growth::measure(&world, plan).await?;
+    say("inputs at the limits");
+    let (worst, neighbours) = worst::measure(&world, plan).await?;
     let machine = Machine { seconds: begun.elapsed().as_secs(), load: [before, load()], ..machine(plan) };
-    Ok(Results { machine, rows, fake, webhooks, distant_events_us, throttled_first_us, growth })
+    Ok(Results { machine, rows, fake, webhooks, distant_events_us, throttled_first_us, growth, worst, neighbours })
 }
+
+/// Asks, as `ONLY`, for nothing but the inputs at the limits.
+const WORST: &str = "worst";
 
 /// Returns the part of the names that `ONLY` asks for. An empty part asks for all.
 fn chosen() -> String {

@@ -1,6 +1,10 @@
 //! Serves a partner's webhooks. The path decides if it is quick, slow, broken or talkative.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use anyhow::Result;
 use bytes::Bytes;
@@ -29,6 +33,13 @@ pub fn start(authority: &Authority) -> Result<Server> {
     Server::start(Some(authority.acceptor()?), answer)
 }
 
+static LAST_INSTANT: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// Returns when the partner last answered at once.
+pub fn last_instant() -> Option<Instant> {
+    *LAST_INSTANT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 async fn answer(request: Request<Incoming>) -> Response<Body> {
     let way = request.uri().path().split('/').nth(1).unwrap_or_default().to_owned();
     let _ = request.into_body().collect().await;
@@ -48,7 +59,10 @@ async fn answer(request: Request<Incoming>) -> Response<Body> {
             response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(LARGE));
             response
         }
-        _ => Response::new(whole("ok")),
+        _ => {
+            *LAST_INSTANT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            Response::new(whole("ok"))
+        }
     }
 }
 

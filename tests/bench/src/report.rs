@@ -10,7 +10,7 @@ use crate::{
     plot::svg,
     results::{Results, Row},
     stats::{Spread, number},
-    targets::{Figure, Target, figures, row, targets},
+    targets::{Figure, Target, figures, normal, row, targets},
 };
 
 /// Returns the page, and the plots beside it with their files' names.
@@ -37,6 +37,7 @@ pub fn page(results: &Results) -> Result<(String, Vec<(String, String)>)> {
     webhooks(&mut page, results);
     money(&mut page, &costs(results));
     growth(&mut page, results, &plots);
+    worst(&mut page, results);
     let _ = write!(page, "{}", include_str!("report/limits.md"));
     Ok((page, plots))
 }
@@ -243,4 +244,30 @@ fn growth(page: &mut String, results: &Results, plots: &[(String, String)]) {
         page.push_str("| write units | ");
         line(page, series.points.iter().map(|point| format!("{:.1}", point.write_units)).collect());
     }
+}
+
+fn worst(page: &mut String, results: &Results) {
+    page.push_str(
+        "\n## The worst inputs\n\nEach function at the limits of what may reach it, below a normal input. A batch is \
+         compared with a batch of as many normal messages.\n\n\
+         | | CPU, µs | × normal | an invocation, µs | peak, MiB |\n|---|---|---|---|---|\n",
+    );
+    for input in &results.worst {
+        let ratio = normal(results, &input.program).map_or(0.0, |normal| input.cpu_us / normal.cpu_us);
+        let (cpu, warm, peak) = (input.cpu_us, input.warm_us, number(input.peak_kib) / 1024.0);
+        let _ =
+            writeln!(page, "| {}: {} | {cpu:.0} | {ratio:.1} | {warm:.0} | {peak:.1} |", input.program, input.input);
+    }
+    let of = &results.neighbours;
+    let _ = write!(
+        page,
+        "\nThree partners that never answer and send 1xx answers, PINGs and SETTINGS without end, among nine deliveries of a \
+         batch: the six others arrive within {} ms, and nine honest ones within {} ms. The batch takes {} ms of CPU, \
+         the honest one {} ms; the peak is {:.1} MiB.\n",
+        spread(of.among_us, 1e3),
+        spread(of.alone_us, 1e3),
+        spread(of.among_cpu_us, 1e3),
+        spread(of.alone_cpu_us, 1e3),
+        number(of.peak_kib) / 1024.0,
+    );
 }

@@ -25,6 +25,44 @@ pub struct Results {
     pub throttled_first_us: Option<BTreeMap<String, Spread>>,
     /// Holds time and memory against size.
     pub growth: Vec<Series>,
+    /// Holds the inputs at the functions' limits, each function's normal one first.
+    #[serde(default)]
+    pub worst: Vec<Worst>,
+    /// Holds the figures of honest partners beside flooding ones.
+    #[serde(default)]
+    pub neighbours: Neighbours,
+}
+
+/// Holds a function at one input.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Worst {
+    /// Names the function.
+    pub program: String,
+    /// Describes the input.
+    pub input: String,
+    /// Says that it is the normal input, which the function's others are compared with.
+    pub normal: bool,
+    /// Gives the processor time of an invocation, in microseconds.
+    pub cpu_us: f64,
+    /// Gives the time of an invocation, in microseconds.
+    pub warm_us: f64,
+    /// Gives the peak memory, in KiB.
+    pub peak_kib: u64,
+}
+
+/// Holds the figures of a batch of nine honest deliveries, and of one with six honest and three flooding ones.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Neighbours {
+    /// Gives the time until the last of nine honest deliveries arrives, in microseconds.
+    pub alone_us: Spread,
+    /// Gives the time until the last of six honest deliveries arrives, in microseconds.
+    pub among_us: Spread,
+    /// Gives the processor time of the honest batch, in microseconds.
+    pub alone_cpu_us: Spread,
+    /// Gives the processor time of the batch with floods, in microseconds.
+    pub among_cpu_us: Spread,
+    /// Gives the peak memory, in KiB.
+    pub peak_kib: u64,
 }
 
 /// Says where and when the figures were measured.

@@ -4,7 +4,7 @@
 //! amount of memory. Instructions come first because they hardly depend on the machine.
 
 use crate::{
-    results::{Results, Row, Series},
+    results::{Results, Row, Series, Worst},
     stats::{number, quantile},
 };
 
@@ -92,6 +92,8 @@ pub fn targets(results: &Results) -> Vec<Target> {
     targets.extend(batches(results).unwrap_or_default());
     targets.extend(webhooks(results).unwrap_or_default());
     targets.extend(results.growth.iter().map(growth));
+    targets.extend(worst(results));
+    targets.extend(neighbours(results));
     targets
 }
 
@@ -204,6 +206,36 @@ fn webhooks(results: &Results) -> Option<Vec<Target>> {
     ])
 }
 
+/// Returns the function's normal input.
+pub fn normal<'a>(results: &'a Results, program: &str) -> Option<&'a Worst> {
+    results.worst.iter().find(|input| input.normal && input.program == program)
+}
+
+/// Compares the costliest input of each function with its normal one.
+fn worst(results: &Results) -> Vec<Target> {
+    let normals = results.worst.iter().filter(|input| input.normal);
+    let target = |normal: &Worst| {
+        let of_program = results.worst.iter().filter(|input| !input.normal && input.program == normal.program);
+        let most = of_program.max_by(|a, b| a.cpu_us.total_cmp(&b.cpu_us))?;
+        let aim = format!("`{}`, its worst input ({}): CPU", normal.program, most.input);
+        Some(Target::at_most(&aim, " × a normal one's", most.cpu_us / normal.cpu_us, 20.0))
+    };
+    normals.filter_map(target).collect()
+}
+
+fn neighbours(results: &Results) -> Vec<Target> {
+    let of = &results.neighbours;
+    if of.alone_us.median <= 0.0 {
+        return Vec::new();
+    }
+    let name = |what: &str| format!("`webhook-sender`, three flooding partners among nine: {what}");
+    let (time, cpu) = (of.among_us.median / of.alone_us.median, of.among_cpu_us.median / of.alone_cpu_us.median);
+    vec![
+        Target::at_most(&name("the neighbours' time"), " × among honest ones", time, 5.0),
+        Target::at_most(&name("CPU"), " × nine honest ones'", cpu, 20.0),
+    ]
+}
+
 /// Checks that growth is at most linear. The CPU time of each step grows no faster than its size, with room for noise.
 /// Over the whole range CPU time and memory grow no faster than the size.
 fn growth(series: &Series) -> Target {
@@ -281,6 +313,28 @@ mod tests {
         ];
         let target = found(&Results { rows, ..Results::default() }, "Node and Python");
         assert_eq!((target.measured.as_str(), target.met), ("5.10 × ours (4.90–5.20)", Some(true)));
+    }
+
+    #[test]
+    fn the_costliest_input_of_each_function_is_compared() {
+        let input = |program: &str, normal, cpu_us| Worst {
+            program: program.to_owned(),
+            input: format!("{cpu_us}"),
+            normal,
+            cpu_us,
+            ..Worst::default()
+        };
+        let worst = vec![
+            input("click", true, 10.0),
+            input("click", false, 200.0),
+            input("postback", true, 1.0),
+            input("postback", false, 3.0),
+            input("postback", false, 21.0),
+        ];
+        let results = Results { worst, ..Results::default() };
+        assert_eq!(found(&results, "`click`, its worst input (200)").met, Some(true));
+        let target = found(&results, "`postback`, its worst input (21)");
+        assert_eq!((target.measured.as_str(), target.met), ("21.00 × a normal one's", Some(false)));
     }
 
     #[test]

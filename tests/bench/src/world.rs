@@ -23,6 +23,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     authority::Authority,
     fake_aws::{FakeAws, Item},
+    floods::Floods,
     partner,
     server::Server,
 };
@@ -60,6 +61,8 @@ pub struct World {
     pub aws: FakeAws,
     /// Serves the partner's webhooks.
     pub partner: Server,
+    /// Serves the webhooks of the partner `flooding`.
+    pub floods: Floods,
     /// Vouches for the servers that functions trust.
     pub authority: Authority,
     /// Holds this run's files.
@@ -67,28 +70,34 @@ pub struct World {
 }
 
 impl World {
-    /// Makes a new world with one partner, `acme`, and its campaigns.
+    /// Makes a new world with the partners `acme` and `flooding`, and their campaigns.
     pub fn new(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder)?;
         let authority = Authority::new(folder)?;
         let (aws, partner) = (FakeAws::start(Some(&authority))?, partner::start(&authority)?);
-        let world = Self { aws, partner, authority, folder: folder.to_owned() };
+        let floods = Floods::start(&authority)?;
+        let world = Self { aws, partner, floods, authority, folder: folder.to_owned() };
         for (table, key) in TABLES {
             world.aws.create(table, key);
         }
         world.put("secrets", &secrets(&SecretPurpose::Click, CLICK_KEY))?;
         world.put("secrets", &secrets(&SecretPurpose::Link, LINK_SECRET))?;
         world.add_partner("acme")?;
+        world.add_with("flooding", world.floods.urls())?;
         world.publish(10)?;
         Ok(world)
     }
 
     /// Adds a partner with a campaign for each way in which its server behaves.
     pub fn add_partner(&self, provider: &str) -> Result<()> {
-        let campaigns: Vec<Value> = partner::WAYS
-            .iter()
-            .map(|way| {
-                let url = format!("{}/{way}?click={{clickId}}&event={{event}}", self.partner.url());
+        self.add_with(provider, partner::WAYS.map(|way| (way, self.partner.url())).into_iter())
+    }
+
+    /// Adds a partner with a campaign of each of these names, whose webhooks go to a server with this URL.
+    fn add_with(&self, provider: &str, servers: impl Iterator<Item = (&'static str, String)>) -> Result<()> {
+        let campaigns: Vec<Value> = servers
+            .map(|(way, server)| {
+                let url = format!("{server}/{way}?click={{clickId}}&event={{event}}");
                 let goal = json!({"type": "registration"});
                 json!({"name": way, "goal": goal, "active_from": "2026-01-01T00:00:00Z", "webhook": {"url": url}})
             })

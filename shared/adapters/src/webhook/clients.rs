@@ -10,9 +10,11 @@ use domain::outbound::webhook::WebhookUrl;
 use lru::LruCache;
 use reqwest::{Client, redirect, retry};
 use rustls::ClientConfig;
+use tower::util::MapFutureLayer;
 
 use super::{
     limits::{Limits, MAX_HEADER_LIST_BYTES, MAX_HOSTS},
+    quota::{QUOTA, Quota},
     resolve::Resolver,
 };
 
@@ -30,6 +32,7 @@ pub(super) struct Clients {
 
 struct Known {
     client: Client,
+    quota: Quota,
     made: Instant,
     made_at: SystemTime,
 }
@@ -51,17 +54,18 @@ impl Clients {
         Self { known: Mutex::new(LruCache::new(hosts)), limits, https_only, tls, resolver }
     }
 
-    /// Returns the client for this URL's host, and true if it existed before.
-    pub(super) fn of(&self, url: &WebhookUrl) -> Result<(Client, bool), reqwest::Error> {
+    /// Returns the client for this URL's host, the host's quota, and true if they existed before.
+    pub(super) fn of(&self, url: &WebhookUrl) -> Result<(Client, Quota, bool), reqwest::Error> {
         let origin = origin(url);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = known.get(origin).filter(|known| known.is_fresh(self.limits.names_fresh)) {
-            return Ok((known.client.clone(), true));
+            return Ok((known.client.clone(), known.quota.clone(), true));
         }
-        let client = self.build()?;
-        let new = Known { client: client.clone(), made: Instant::now(), made_at: SystemTime::now() };
-        known.put(origin.to_owned(), new);
-        Ok((client, false))
+        let quota = Quota::new();
+        let client = self.build(quota.clone())?;
+        let (made, made_at) = (Instant::now(), SystemTime::now());
+        known.put(origin.to_owned(), Known { client: client.clone(), quota: quota.clone(), made, made_at });
+        Ok((client, quota, false))
     }
 
     /// Drops the connections to a host whose answer did not end properly. Requests already on them go on to their end.
@@ -69,10 +73,12 @@ impl Clients {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).pop(origin(url));
     }
 
-    fn build(&self) -> Result<Client, reqwest::Error> {
+    fn build(&self, quota: Quota) -> Result<Client, reqwest::Error> {
         let Limits { total, connect, idle, max_idle, .. } = self.limits;
         Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
+            // A connection takes from its host's quota, also if it is opened in a task of its own.
+            .connector_layer(MapFutureLayer::new(move |connecting| QUOTA.scope(quota.clone(), connecting)))
             .dns_resolver(self.resolver.clone())
             .https_only(self.https_only)
             .no_proxy()
@@ -121,7 +127,10 @@ mod tests {
         let resolver = Resolver::with(allowance, hour, std::sync::Arc::new(|_| Box::pin(std::future::pending())));
         let limits = Limits::within(Duration::from_secs(1));
         let clients = Clients::new(limits, true, crate::webhook::tls::config(None).unwrap(), resolver);
-        let known = |made_at| Known { client: clients.build().unwrap(), made: Instant::now(), made_at };
+        let known = |made_at| {
+            let quota = Quota::new();
+            Known { client: clients.build(quota.clone()).unwrap(), quota, made: Instant::now(), made_at }
+        };
         assert!(known(now).is_fresh(hour) && !known(now).is_fresh(Duration::ZERO));
         assert!(!known(now - SLEPT).is_fresh(hour));
         assert!(known(now + hour).is_fresh(hour) && !known(now + hour).is_fresh(Duration::ZERO));

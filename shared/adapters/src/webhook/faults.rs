@@ -11,6 +11,9 @@ use super::resolve::Unresolved;
 pub(super) const CLOSED_MEANWHILE: &str =
     "the partner closed a kept connection as the request was sent: it may have come or not";
 
+/// Describes a partner that sent more than an attempt's share before its answer's head was complete.
+pub(super) const TOO_MUCH: &str = "the partner sent more than 64 KiB before its answer's head was complete";
+
 /// Holds the facts about an attempt that its error lacks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Circumstances {

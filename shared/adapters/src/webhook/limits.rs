@@ -6,8 +6,15 @@ use std::time::Duration;
 pub const MAX_BODY_BYTES: usize = 4096;
 
 /// Limits the list of headers over HTTP/2, in bytes. Over HTTP/1.1 hyper's own bounds hold: 100 headers, and about 400
-/// KiB for the head of an answer.
+/// KiB for the head of an answer, of which TLS lets [`MAX_ATTEMPT_BYTES`] through.
 pub(super) const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
+
+/// Limits what a host may send for each attempt, in bytes as they come over TLS: certificates, head, the part of the body that is
+/// read, and everything in between that is no answer.
+pub(super) const MAX_ATTEMPT_BYTES: usize = 64 * 1024;
+
+/// Limits what a host may send while no attempt waits for it, in bytes, such as session tickets after an answer.
+pub(super) const MAX_IDLE_BYTES: usize = 16 * 1024;
 
 /// Limits how many addresses of one name are tried.
 pub(super) const MAX_ADDRESSES: usize = 4;

@@ -1,6 +1,7 @@
 //! Tests the client against real sockets on loopback.
 
 mod answers;
+mod floods;
 mod guard;
 mod harness;
 mod hostile;

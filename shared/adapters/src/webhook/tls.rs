@@ -5,10 +5,11 @@ use std::{path::Path, sync::Arc};
 
 use rustls::{
     ClientConfig, RootCertStore,
-    crypto::ring,
     pki_types::{CertificateDer, pem::PemObject},
 };
 use thiserror::Error;
+
+use super::counted;
 
 /// Says why TLS cannot be set up.
 #[derive(Debug, Error)]
@@ -27,7 +28,7 @@ pub(super) fn config(extra_authorities: Option<&Path>) -> Result<ClientConfig, T
     if let Some(path) = extra_authorities {
         add(&mut roots, path)?;
     }
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(counted::provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
         .with_no_client_auth();

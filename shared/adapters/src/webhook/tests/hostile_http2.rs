@@ -6,35 +6,34 @@ use domain::outbound::attempt::{AttemptFault, AttemptOutcome, Phase};
 use tokio::{io::AsyncReadExt, time::sleep};
 
 use super::{
-    super::{Limits, WebhookSettings},
-    harness::{Call, Peer, client_at, fault, hasty_trusting, send, settings},
+    harness::{Call, Peer, fault, hasty_trusting, send},
     secure::Authority,
 };
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(super) const DATA: u8 = 0;
+pub(super) const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
-const SETTINGS: u8 = 4;
+pub(super) const SETTINGS: u8 = 4;
 const PUSH_PROMISE: u8 = 5;
-const PING: u8 = 6;
+pub(super) const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(super) const END_HEADERS: u8 = 4;
 
 /// Encodes `:status: 200` as in HPACK's static table.
 const STATUS_200: &[u8] = &[0x88];
 /// Encodes `:status: 103` as a literal.
-const STATUS_103: &[u8] = &[0x08, 3, b'1', b'0', b'3'];
+pub(super) const STATUS_103: &[u8] = &[0x08, 3, b'1', b'0', b'3'];
 /// Encodes `x: y` as a literal.
 const X_IS_Y: &[u8] = &[0x00, 1, b'x', 1, b'y'];
 
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-fn ok(stream: u32) -> Vec<u8> {
+pub(super) fn ok(stream: u32) -> Vec<u8> {
     frame(HEADERS, END_HEADERS | END_STREAM, stream, STATUS_200)
 }
 
@@ -61,7 +60,7 @@ impl Call {
 }
 
 /// Starts a partner that reads a request, writes the first frames, and then repeats the others until it is left.
-fn partner(authority: &Authority, first: fn(u32) -> Vec<u8>, then: fn(u32) -> Vec<u8>) -> Peer {
+pub(super) fn partner(authority: &Authority, first: fn(u32) -> Vec<u8>, then: fn(u32) -> Vec<u8>) -> Peer {
     let tls = authority.certify("partner.example", &[b"h2"], |_| ());
     Peer::start(Some(tls), move |mut call| async move {
         call.greet().await;
@@ -142,32 +141,6 @@ async fn a_batch_over_http_2_sends_each_webhook_once() {
     let sent = futures_util::future::join_all((0..10).map(|_| send(&client, &url))).await;
     assert!(sent.iter().all(|answered| answered.outcome == AttemptOutcome::Status(200)));
     assert_eq!(peer.requests().len(), 10);
-}
-
-#[tokio::test]
-async fn floods_of_frames_last_no_longer_than_the_attempt() {
-    assert!(waited(&outcome(nothing, |_| frame(PING, 0, 0, &[0; 8])).await));
-    assert!(waited(&outcome(nothing, |_| frame(SETTINGS, 0, 0, &[])).await));
-    assert!(waited(&outcome(nothing, |_| frame(0xbb, 0, 0, &[0; 64])).await));
-}
-
-#[tokio::test]
-async fn a_connection_to_a_partner_that_stops_reading_is_not_kept() {
-    let authority = Authority::new();
-    // The partner asks for more answers than it reads, until nothing more can be written to it.
-    let peer = partner(&authority, nothing, |_| frame(PING, 0, 0, &[0; 8]));
-    let limits = Limits::within(Duration::from_secs(2));
-    let settings = WebhookSettings { limits, ..settings(Some(authority.file.clone())) };
-    let client = client_at(&settings, &["127.0.0.1"]);
-    assert!(waited(&send(&client, &peer.https()).await.outcome));
-    peer.is_left().await;
-}
-
-#[tokio::test]
-async fn a_flood_of_1xx_over_http_2_ends() {
-    let hint = |stream| frame(HEADERS, END_HEADERS, stream, &[STATUS_103, X_IS_Y].concat());
-    let ended = outcome(nothing, hint).await;
-    assert!(matches!(ended, AttemptOutcome::Fault(_)), "{ended}");
 }
 
 #[tokio::test]

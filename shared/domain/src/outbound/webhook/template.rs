@@ -72,6 +72,9 @@ pub enum TemplateFault {
     /// The host ends in a dot.
     #[error("must not have a dot at the end of its host")]
     TrailingDot,
+    /// The host's name is none that a certificate could be for.
+    #[error("has the host {0}, which is not a name: write parts of 1 to 63 letters, digits and hyphens between dots")]
+    HostName(String),
     /// The port is neither 443 nor 8443.
     #[error("must use port 443 or 8443, not {0}")]
     Port(u16),
@@ -315,7 +318,20 @@ fn check_host(url: &Url, allowance: Allowance) -> Option<TemplateFault> {
         return Some(TemplateFault::LocalName(name.to_owned()));
     }
     // Certificates are made for names without it.
-    (bare != name).then_some(TemplateFault::TrailingDot)
+    if bare != name {
+        return Some(TemplateFault::TrailingDot);
+    }
+    // Braces are told as a macro out of place.
+    (!is_host_name(name) && !name.contains(['{', '}'])).then(|| TemplateFault::HostName(name.to_owned()))
+}
+
+/// Returns true for a name that TLS accepts. The URL parser also accepts empty parts and characters like `*`.
+fn is_host_name(name: &str) -> bool {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len()) && label.bytes().all(known) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 /// Cuts the text of a URL, as the `url` crate writes it, at its macros.

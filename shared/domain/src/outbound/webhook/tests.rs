@@ -207,6 +207,18 @@ fn only_https_on_two_ports_without_userinfo_is_allowed() {
 }
 
 #[test]
+fn a_host_that_no_certificate_could_name_is_refused() {
+    let (label, long) = ("a".repeat(64), "a.".repeat(126) + "aa");
+    for host in ["a..b", "*.example", ".a.example", "-a.example", "a-.example", "a!b.example", "*", &label, &long] {
+        assert_eq!(faults(&format!("https://{host}/")), [TemplateFault::HostName(host.to_owned())], "{host}");
+    }
+    let (label, long) = ("a".repeat(63), "a.".repeat(126) + "a");
+    for host in ["a-b.example", "my_host.example", "xn--bcher-kva.example", "1.a", "bücher.example", &label, &long] {
+        template(&format!("https://{host}/"));
+    }
+}
+
+#[test]
 fn a_literal_address_is_checked_in_every_spelling() {
     for host in [
         "127.0.0.1",
