@@ -13,6 +13,7 @@ mod lists;
 mod pages;
 mod partner;
 mod replays;
+mod states;
 mod traces;
 mod webhooks;
 mod writer;
