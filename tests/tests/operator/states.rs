@@ -46,6 +46,11 @@ async fn operators_see_the_steps_and_the_reversal_of_a_transaction() {
         assert!(shown.contains(line), "{line}: {shown}");
     }
     reconcile(&fixture, &partner, [&rising, &reversed, &reversal]).await;
+    // The lookups lead to three postbacks and two steps. The adjustment beside the reversed one is no conversion.
+    let range = ["conversions", "replay", "--provider", &partner.name, "--from", "1h", "--to", "2100-01-01T00:00:00Z"];
+    let again = [&range[..], &["--yes", "--json"]].concat();
+    let sent = eventually(stack, &again, |found| found["of"] == 5).await;
+    assert_eq!((&sent["sent"], &sent["unreadable"]), (&5.into(), &json!([])));
 }
 
 /// Traces the transaction with steps, and the one of which another took an amount.
@@ -95,4 +100,28 @@ async fn reconcile(fixture: &Fixture, partner: &Partner, [rising, reversed, reve
     let summary = "USD: 0 pending (0), 100.00 approved (1), 100.00 rejected (1), -40.5 adjusted (1); 59.50 owed\n";
     assert!(shown.contains(summary), "{shown}");
     fs::remove_file(list).unwrap();
+}
+
+#[tokio::test]
+async fn a_senders_own_calls_are_answered_by_its_preset() {
+    let fixture = Fixture::new();
+    let partner = Partner::with_token(&fixture.stack, "sender: bitlabs\n");
+    let [stateful, reversed, reversal] = ["t", "t", "r"].map(fresh);
+    for (transaction, amount, more, status, state) in [
+        (&stateful, "1.00", "state=PENDING&reference=", "accepted", "pending"),
+        (&stateful, "1.00", "state=COMPLETED&reference=", "accepted", "approved"),
+        (&stateful, "1.00", "state=RECONCILED&reference=", "accepted", "rejected"),
+        (&stateful, "1.00", "state=PENDING&reference=", "duplicate", "rejected"),
+        (&stateful, "1.00", "state=RECONCILED&reference=", "duplicate", "rejected"),
+        (&reversed, "1.00", "state=NONE&reference=", "accepted", "approved"),
+        (&reversal, "-1.00", &format!("state=NONE&reference={reversed}"), "accepted", "approved"),
+        (&reversal, "-1.00", &format!("state=NONE&reference={reversed}"), "duplicate", "approved"),
+    ] {
+        let ids = format!("uid=u&click_id=c&transaction_id={transaction}");
+        let reply = partner.postback(&fixture, &format!("{ids}&currency=USD&amount_decimal={amount}&{more}")).await;
+        assert_eq!((reply.text("status"), reply.text("state")), (status, state), "{amount} {more}: {reply:?}");
+    }
+    let kit = postbackctl(&fixture.stack, &["kit", &partner.name]).out;
+    assert!(kit.contains("&state=[%OFFER:TASK:STATE%]&reference=[%REF%]\n"), "{kit}");
+    assert!(kit.contains("| `COMPLETED`, `NONE` | approved"), "{kit}");
 }
