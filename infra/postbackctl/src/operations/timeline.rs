@@ -285,7 +285,7 @@ fn stands(standing: &Standing) -> Vec<String> {
 /// Returns a line that says what the partner's file would have to agree on.
 fn agreement(ToAgree { parameter, word }: &ToAgree) -> String {
     format!(
-        "to agree on: {word:?} under pending, approved, rejected or ignored of postback.status, with parameter: {parameter}"
+        "to accept it: agree on postback.status with parameter: {parameter}, and list {word:?} as pending, approved, rejected or ignored"
     )
 }
 
