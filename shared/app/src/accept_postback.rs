@@ -345,4 +345,4 @@ fn provider_fault(sent: &Parameters<'_>) -> Option<Fault> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -52,3 +52,6 @@ pub trait Pace: Send {
     /// Hears that this many steps were taken.
     fn taken(&mut self, steps: usize);
 }
+
+#[cfg(test)]
+mod tests;

@@ -178,14 +178,14 @@ async fn a_later_conflict_is_compared_with_the_correction() {
     };
     assert_eq!(partner.postback(&fixture, &corrected("90")).await.status, 409);
     let first = open(1).await;
-    assert_eq!(first["conflicts"][0]["standing_correction"], Value::Null);
+    assert_eq!(first["conflicts"][0]["stands"], Value::Null);
     let report = resolve(&first, "--accept", &["--json"]).json();
     let receipt = report["receipt"]["receipt_id"].as_str().unwrap();
-    assert_eq!(report["standing_correction"], serde_json::json!({"number": 1, "receipt_id": receipt}));
+    assert_eq!((&report["stands"]["correction"], &report["stands"]["receipt_id"]), (&1.into(), &receipt.into()));
 
     assert_eq!(partner.postback(&fixture, &corrected("80")).await.status, 409);
     let later = open(1).await;
-    let standing = &later["conflicts"][0]["standing_correction"];
+    let standing = &later["conflicts"][0]["stands"];
     assert_eq!((&standing["correction"], &standing["receipt_id"]), (&1.into(), &receipt.into()));
     assert_eq!(standing["content"]["amount_decimal"], "90");
     let difference = serde_json::json!({"field": "amount_decimal", "stands": "90", "sent": "80"});

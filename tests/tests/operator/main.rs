@@ -18,6 +18,7 @@ mod permitted;
 #[path = "../permissions/policies.rs"]
 mod policies;
 mod replays;
+mod states;
 mod system_keys;
 mod traces;
 mod webhooks;

@@ -16,7 +16,13 @@ use domain::{
 };
 use serde_json::json;
 
-use crate::{Connection, ask, change::Confirmed, operations::timeline::Timeline, output::say, page::Page};
+use crate::{
+    Connection, ask,
+    change::Confirmed,
+    operations::timeline::{Timeline, named},
+    output::say,
+    page::Page,
+};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -74,7 +80,7 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
         timeline.refused(&found);
         eprint!("{timeline}");
     }
-    arguments.confirmed.confirm(&question(arguments.accept, found.standing_correction.as_ref()))?;
+    arguments.confirmed.confirm(&question(arguments.accept, found.stands.as_ref()))?;
     let operation = connection.operation(arguments.confirmed.change.why.clone()).await?;
     let resolutions = connection.resolutions();
     let resolution = if arguments.accept {
@@ -90,15 +96,15 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
     // Accepting this conflict or another one may have changed what stands.
     let found =
         find(&history, &key, now).await.context("the conflict is resolved, but what stands now is not known")?;
-    tell(&resolution, &arguments, &key, found.and_then(|found| found.standing_correction).as_ref())
+    tell(&resolution, &arguments, &key, found.and_then(|found| found.stands).as_ref())
 }
 
 fn question(accept: bool, standing: Option<&Standing>) -> String {
     match (accept, standing) {
         (true, None) => "Accept this as a correction, for ever?".to_owned(),
-        (true, Some(standing)) => format!("Accept this in place of correction {}, for ever?", standing.correction),
+        (true, Some(standing)) => format!("Accept this in place of {}, for ever?", named(standing)),
         (false, None) => "Keep the original?".to_owned(),
-        (false, Some(standing)) => format!("Keep correction {}?", standing.correction),
+        (false, Some(standing)) => format!("Keep {}?", named(standing)),
     }
 }
 
@@ -140,10 +146,7 @@ fn tell(
         _ => None,
     };
     if confirmed.change.json {
-        let stands = standing.map(|standing| json!({"number": standing.correction, "receipt_id": standing.receipt_id}));
-        let told = json!({
-            "outcome": outcome, "receipt": receipt, "correction": correction, "standing_correction": stands,
-        });
+        let told = json!({"outcome": outcome, "receipt": receipt, "correction": correction, "stands": standing});
         say!("{told}")?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -156,9 +159,7 @@ fn tell(
         (None, _) => say!("the conflict is deleted after 30 days unless the same content comes again")?,
     }
     match standing {
-        Some(Standing { correction, receipt_id, .. }) => {
-            say!("correction {correction} stands: receipt {receipt_id}")?;
-        }
+        Some(standing) => say!("{} stands: receipt {}", named(standing), standing.receipt_id)?,
         None => say!("the original stands")?,
     }
     Ok(ExitCode::SUCCESS)

@@ -2,15 +2,15 @@
 
 mod file;
 
-use std::{collections::BTreeSet, path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Result, bail};
 use app::operators::{
     lookup_coverage::Gap,
-    reconcile::{self, Comparison, Differing, Differs, OnlyOurs, OnlyTheirs},
+    reconcile::{self, Comparison, Differing, Differs, OnlyOurs, OnlyTheirs, Sum, Totals},
 };
 use clap::Args;
-use domain::{inbound::postback::Content, jiff::Timestamp, values::ids::TransactionId};
+use domain::{inbound::postback::Content, jiff::Timestamp};
 
 use self::file::List;
 use crate::{Connection, ask, complain, coverage, output::say, pace, terminal::printable};
@@ -21,7 +21,8 @@ pub(crate) struct Arguments {
     provider: String,
     /// The partner's list: a CSV file with a header. The column `transaction_id` is required. The columns `user_id`,
     /// `click_id`, `currency`, `amount_decimal`, `event_id` and `event_name` are compared if they exist, but for empty cells. A
-    /// column may also have the partner's own name of the parameter.
+    /// column may also have the partner's own name of the parameter. With agreed statuses, a column `status` or `state` is
+    /// compared by the partner's own words.
     file: PathBuf,
     /// The list begins at this instant, such as 2026-11-23T12:00:00Z, or this long ago, such as 7d or 12h.
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
@@ -69,11 +70,9 @@ async fn report(stack: &str, arguments: &Arguments) -> Result<(Comparison, Vec<G
     let recorded = reconcile::recorded((&lookups, &history), &provider, time, ask::now()).await;
     let (ours, gaps) = recorded.map_err(coverage::unlisted)?;
     coverage::warn(&gaps);
-    let all: BTreeSet<&TransactionId> = theirs.keys().chain(&ours).collect();
-    let all: Vec<&TransactionId> = all.into_iter().collect();
-    let bar = pace::bar(all.len());
+    let bar = pace::bar(ours.len() + theirs.keys().filter(|id| !ours.contains(*id)).count());
     let on_compared = |more| bar.inc(u64::try_from(more).unwrap_or_default());
-    let compared = reconcile::compare(&history, &provider, &all, &theirs, on_compared).await;
+    let compared = reconcile::compare(&history, &partner, &ours, &theirs, on_compared).await;
     bar.finish_and_clear();
     Ok((compared?, gaps))
 }
@@ -90,17 +89,26 @@ fn tell(report: &Comparison, gaps: &[Gap], as_json: bool) -> Result<()> {
     for OnlyTheirs { transaction_id, line } in &report.only_theirs {
         say!("only theirs  {}, line {line}", printable(transaction_id.as_str()))?;
     }
-    for OnlyOurs { transaction_id, recorded_at, content: Content { amount_decimal, currency, .. } } in &report.only_ours
-    {
-        say!("only ours    {}, {amount_decimal} {currency}, {recorded_at:.3}", printable(transaction_id.as_str()))?;
+    for OnlyOurs { transaction_id, recorded_at, state, content } in &report.only_ours {
+        let Content { amount_decimal, currency, .. } = content;
+        let state = state.map_or_else(String::new, |state| format!(", {state}"));
+        let transaction = printable(transaction_id.as_str());
+        say!("only ours    {transaction}, {amount_decimal} {currency}{state}, {recorded_at:.3}")?;
     }
     for Differing { transaction_id, line, differences } in &report.differing {
         say!("differing    {}, line {line}", printable(transaction_id.as_str()))?;
-        for Differs { field, ours, theirs } in differences {
-            say!("             {field}: {} is ours, {} is theirs", printable(ours), printable(theirs))?;
+        for Differs { field, ours, theirs, reason } in differences {
+            let reason = reason.as_ref().map_or_else(String::new, |reason| format!("; {}", printable(reason)));
+            say!("             {field}: {} is ours, {} is theirs{reason}", printable(ours), printable(theirs))?;
         }
     }
-    let Comparison { same, only_theirs, only_ours, differing } = report;
+    let Comparison { same, only_theirs, only_ours, differing, totals } = report;
+    for (currency, totals) in totals {
+        let Totals { pending, approved, rejected, adjusted } = totals;
+        let sums = [("pending", pending), ("approved", approved), ("rejected", rejected), ("adjusted", adjusted)];
+        let said = sums.map(|(name, Sum { transactions, amount })| format!("{amount} {name} ({transactions})"));
+        say!("{currency}: {}; {} owed", said.join(", "), totals.owed())?;
+    }
     let (theirs, ours, differing) = (only_theirs.len(), only_ours.len(), differing.len());
     say!("{same} the same, {theirs} only theirs, {ours} only ours, {differing} differing")?;
     Ok(())

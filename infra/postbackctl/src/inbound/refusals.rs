@@ -54,7 +54,7 @@ struct Resubmit {
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
     match arguments.action {
-        Some(Action::Resubmit(arguments)) => send_again(&connection, arguments).await,
+        Some(Action::Resubmit(arguments)) => Box::pin(send_again(&connection, arguments)).await,
         None => super::listed(&connection, RefusalKind::Refusal, &arguments.page).await,
     }
 }
@@ -86,8 +86,8 @@ async fn send_again(connection: &Connection, Resubmit { content_id, change }: Re
     let standing = match &answered.answer {
         PostbackAnswer::Conflict(conflict) => {
             let transaction = (&provider, &conflict.transaction_id);
-            standing::beside(&history, transaction, &conflict.sent).await.unwrap_or_else(|fault| {
-                eprintln!("the correction that stands could not be read: {fault}");
+            standing::beside(&history, transaction, (&conflict.sent, None)).await.unwrap_or_else(|fault| {
+                eprintln!("what stands could not be read: {fault}");
                 None
             })
         }
@@ -106,7 +106,7 @@ fn tell(answer: &PostbackAnswer, standing: Option<&Standing>, as_json: bool) -> 
             let differences: Vec<&Difference> = conflict.differences.iter().map(|(_, difference)| difference).collect();
             let mut told = json!({"original": conflict.original, "differences": differences});
             if let Some((told, standing)) = told.as_object_mut().zip(standing) {
-                told.insert("standing_correction".to_owned(), json!(standing));
+                told.insert("stands".to_owned(), json!(standing));
             }
             ("conflict", told)
         }

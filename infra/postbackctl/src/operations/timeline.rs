@@ -8,8 +8,8 @@ use adapters::dynamodb::item::{
 };
 use app::{
     operators::{
-        refusals::{Refused, UnknownStanding},
-        standing::{FromStanding, Standing},
+        refusals::{Refused, ToAgree, UnknownStanding},
+        standing::{FromStanding, Standing, StandingKind},
         trace::{Attempted, Due, Event, EventKind, Opening, Owed},
     },
     ports::RefusalKind,
@@ -17,8 +17,8 @@ use app::{
 use domain::{
     inbound::{
         click::Click,
-        conversion::Conversion,
-        correction::{Correction, Revision},
+        conversion::{Conversion, Receipt, RecordedPostback, Reversed},
+        correction::{Correction, Revision, Step},
         fault::Fault,
         postback::{Content, Difference, Postback},
     },
@@ -93,6 +93,14 @@ impl Timeline {
             details.push(format!("event {event} {name}"));
         }
         details.extend(state.map(|state| format!("state {state}")));
+        if let Revision::Original(RecordedPostback { reversed: Some(reversed), .. }) = revision {
+            details.push(match reversed {
+                Reversed::Known { transaction_id, receipt_id } => {
+                    format!("takes its amount from transaction {transaction_id}, receipt {receipt_id}")
+                }
+                Reversed::Unknown => "takes its amount from a transaction that is not recorded".to_owned(),
+            });
+        }
         if !item.ignored.is_empty() {
             details.push(format!("ignored: {}", item.ignored.join(", ")));
         }
@@ -105,7 +113,15 @@ impl Timeline {
                 ));
                 self.add(("correction", at, &item), &format!("accepted of {key}: {amount}"), &details);
             }
-            Revision::Original(_) | Revision::Step(_) => {
+            Revision::Step(Step { receipt: Receipt { original_receipt_id, .. }, .. }) => {
+                details.extend(
+                    original_receipt_id
+                        .iter()
+                        .map(|original| format!("a step of the postback with receipt {original}: the highest stands")),
+                );
+                self.add(("postback", at, &item), &format!("accepted from {key}: {amount}"), &details);
+            }
+            Revision::Original(_) => {
                 self.add(("postback", at, &item), &format!("accepted from {key}: {amount}"), &details);
             }
         }
@@ -113,8 +129,8 @@ impl Timeline {
 
     /// Adds a refusal or a conflict.
     pub(crate) fn refused(&mut self, refused: &Refused) {
-        let Refused { stored: item, standing_correction } = refused;
-        let standing = standing_correction.as_ref();
+        let Refused { stored: item, stands, to_agree } = refused;
+        let standing = stands.as_ref();
         let provider = &item.provider;
         let seen = if item.times == 1 { String::new() } else { format!(", seen {} times", item.times) };
         let (kind, what, details): (_, String, Vec<String>) = match item.kind {
@@ -124,13 +140,14 @@ impl Timeline {
                     Some(bytes) => format!("sent {bytes} bytes, of which the beginning is kept: {sent}"),
                     None => format!("sent: {sent}"),
                 };
-                let details = item.faults.iter().map(fault).chain([sent]);
+                let details = item.faults.iter().map(fault).chain(to_agree.iter().map(agreement)).chain([sent]);
                 ("refusal", format!("of {provider}'s call{seen}"), details.collect())
             }
             RefusalKind::Conflict => {
                 let transaction = item.transaction_id.as_ref().map_or("", |id| id.as_str());
                 let details = differences(item.differences.iter().map(|it| (it.field, it)), standing);
-                ("conflict", format!("{provider}, transaction {transaction}{seen}"), details)
+                let state = item.state.map_or_else(String::new, |state| format!(" as {state}"));
+                ("conflict", format!("{provider}, transaction {transaction}{state}{seen}"), details)
             }
         };
         let state = match (&item.accepted, item.original_kept_at) {
@@ -140,7 +157,7 @@ impl Timeline {
             }
             (Some(receipt), _) => Some(format!("accepted as a correction: receipt {}", receipt.receipt_id)),
             (None, Some(at)) => {
-                let kept = if standing.is_some() { "the content that stood" } else { "the original" };
+                let kept = if standing.is_some() { "what stood" } else { "the original" };
                 Some(format!("{kept} was kept at {at:.3}"))
             }
             (None, None) => None,
@@ -152,10 +169,11 @@ impl Timeline {
 
     /// Adds the conversion that a postback or a correction becomes. Only GG3 knows if it has arrived.
     fn owed_conversion(&mut self, at: Timestamp, conversion: &Conversion) {
-        let Conversion { provider, transaction_id, receipt_id, .. } = conversion;
+        let Conversion { provider, transaction_id, receipt_id, state, .. } = conversion;
+        let state = state.map_or_else(String::new, |state| format!(", {state}"));
         self.add(
             ("conversion", at, conversion),
-            &format!("owed to GG3, by the stream: {provider}, transaction {transaction_id}"),
+            &format!("owed to GG3, by the stream: {provider}, transaction {transaction_id}{state}"),
             &[format!("receipt {receipt_id}; to send it again: postbackctl conversions replay")],
         );
     }
@@ -223,31 +241,55 @@ pub(crate) fn warn_unknown(unknown: &[UnknownStanding]) {
     }
 }
 
-/// Returns lines that say where sent content differs from what stands, and from the original if a correction stands. The
-/// differences from the original have these names.
+/// Returns lines that say where what was sent differs from what stands, and where it differed when it came. The latter
+/// differences have these names.
 pub(crate) fn differences<'a>(
-    from_original: impl IntoIterator<Item = (impl fmt::Display, &'a Difference)>,
+    when_it_came: impl IntoIterator<Item = (impl fmt::Display, &'a Difference)>,
     standing: Option<&Standing>,
 ) -> Vec<String> {
-    let from_original = from_original.into_iter().map(|(name, Difference { original, sent, .. })| match standing {
+    let is_told = |it: &Difference| {
+        let told = standing.into_iter().flat_map(|standing| &standing.differences);
+        told.into_iter().any(|told| told.field == it.field && told.stands == it.original)
+    };
+    let before = when_it_came.into_iter().filter(|(_, it)| !is_told(it));
+    let before = before.map(|(name, Difference { original, sent, .. })| match standing {
         None => format!("{name}: {original} stands, {sent} came"),
-        Some(_) => format!("{name}: the original said {original}, {sent} came"),
+        Some(Standing { state: None, .. }) => format!("{name}: the original said {original}, {sent} came"),
+        Some(_) => format!("{name}: {original} stood when {sent} came"),
     });
-    standing.map(correction).unwrap_or_default().into_iter().chain(from_original).collect()
+    standing.map(stands).unwrap_or_default().into_iter().chain(before).collect()
 }
 
-/// Returns lines that say what the correction is, and where sent content differs from it.
-fn correction(Standing { correction, receipt_id, corrected_at, content, differences }: &Standing) -> Vec<String> {
+/// Names the revision that stands.
+pub(crate) fn named(Standing { kind, correction, state, .. }: &Standing) -> String {
+    let revision = match kind {
+        StandingKind::Original => "the original".to_owned(),
+        StandingKind::Step => "the step".to_owned(),
+        StandingKind::Correction => format!("correction {correction}"),
+    };
+    state.map_or(revision.clone(), |state| format!("{revision} ({state})"))
+}
+
+/// Returns lines that say what stands, and where what was sent differs from it.
+fn stands(standing: &Standing) -> Vec<String> {
+    let Standing { receipt_id, since, content, differences, .. } = standing;
     let Content { user_id, click_id, currency, amount_decimal, event_id, event_name } = content;
     let event = event_id.as_ref().map_or_else(String::new, |id| format!(", event {id}"));
     let name = event_name.as_ref().map_or_else(String::new, |name| format!(" {name}"));
     let itself = [
-        format!("correction {correction} stands since {corrected_at:.3}: receipt {receipt_id}"),
+        format!("{} stands since {since:.3}: receipt {receipt_id}", named(standing)),
         format!("it says user_id {user_id}, click_id {click_id}, {amount_decimal} {currency}{event}{name}"),
     ];
     let difference =
         |FromStanding { field, stands, sent }: &FromStanding| format!("{field}: {stands} stands, {sent} came");
     itself.into_iter().chain(differences.iter().map(difference)).collect()
+}
+
+/// Returns a line that says what the partner's file would have to agree on.
+fn agreement(ToAgree { parameter, word }: &ToAgree) -> String {
+    format!(
+        "to accept it: agree on postback.status with parameter: {parameter}, and list {word:?} as pending, approved, rejected or ignored"
+    )
 }
 
 /// Returns the ids by which a partner knows a user.

@@ -2,6 +2,7 @@
 
 mod page;
 mod sender;
+mod states;
 
 use std::{fmt::Write, process::ExitCode};
 
@@ -11,6 +12,7 @@ use domain::{
     inbound::{
         credential::CredentialKind,
         rules::TransactionIdRule,
+        status::State,
         tracking_link::{BaseUrl, TrackerMacro, media_buying_link},
     },
     partner::{Partner, PartnerFile},
@@ -69,6 +71,7 @@ impl Kit<'_> {
         let page = Page::published();
         let names = Names::of_partner(&self.partner.rules().names);
         let signs = self.partner.credential() == CredentialKind::Signature;
+        let approved = || self.example(self.word(State::Approved).unwrap_or_default());
         let mut text = String::new();
         let name = if self.file.name.is_empty() { self.file.provider.as_str() } else { &self.file.name };
         writeln!(text, "# GG3 Postback for {name}\n")?;
@@ -91,6 +94,7 @@ impl Kit<'_> {
         }
         writeln!(text, "{}\n", names.put_into(call.intro_after_block()).trim_end())?;
         self.agreed(&mut text)?;
+        self.states(&mut text)?;
         if !signs {
             text.push_str(&names.put_into(call.part("Send it with a token")?));
             writeln!(text, "POSTBACK_URL is `{}`.\n", self.base_url())?;
@@ -101,13 +105,12 @@ impl Kit<'_> {
             let sign = page.section("Sign instead of a token, if you like")?;
             writeln!(text, "## Sign it\n")?;
             text.push_str(&names.put_into(sign.body));
-            writeln!(text, "With your own names:\n\n    {}\n", self.signed_command())?;
+            writeln!(text, "With your own names:\n\n    {}\n", self.example_call(approved()))?;
         }
-        let dry_run = if signs {
-            format!("    {} dry_run=true", self.signed_command())
-        } else {
-            format!("    curl -i '{}?{}&dry_run=true'", self.base_url(), self.query(&Field::example))
-        };
+        let mut sent = approved();
+        sent.push(("dry_run", "true".to_owned()));
+        let dry_run = self.example_call(sent);
+        let dry_run = if signs { format!("    {dry_run}") } else { format!("    curl -i '{dry_run}'") };
         page.section("Try it")?.write(&mut text, |body| page::with_block(&names.put_into(body), &dry_run))?;
         self.media_buying(&mut text, &page, &names)?;
         Ok(self.placed(&text))
@@ -139,7 +142,7 @@ impl Kit<'_> {
         }
     }
 
-    fn query<T: std::fmt::Display>(&self, value: &dyn Fn(Field) -> T) -> String {
+    fn query(&self, value: &dyn Fn(Field) -> String) -> String {
         let sent = self.sent().map(|field| format!("{}={}", self.partner.rules().names.of(field), value(field)));
         sent.collect::<Vec<_>>().join("&")
     }
@@ -152,17 +155,20 @@ impl Kit<'_> {
         format!("{}?{}{signature}", self.base_url(), self.query(value))
     }
 
-    /// Returns the parameters that the partner sends: the required ones, and its events if it has several.
+    /// Returns the parameters that the partner sends: the required ones, its events if it has several, and the status and
+    /// the reference if they are agreed.
     fn sent(&self) -> impl Iterator<Item = Field> {
         let rules = self.partner.rules();
         let derived = rules.transaction_id == TransactionIdRule::Derived;
         let events = derived || rules.event_ids.is_some();
-        Field::ALL.into_iter().filter(move |field| match field {
+        let always = Field::ALL.into_iter().filter(move |field| match field {
             Field::TransactionId => !derived,
             Field::EventId => events,
             Field::EventName => false,
             _ => true,
-        })
+        });
+        let some = [Field::Status, Field::Reference].into_iter().filter(|field| rules.names.has(*field));
+        always.chain(some)
     }
 
     /// Returns the tracker's macro of a parameter: the configured one of an id, else the partner's name of the parameter.
@@ -202,16 +208,6 @@ impl Kit<'_> {
             writeln!(text, "Agreed with you:\n\n- {}\n", lines.join("\n- "))?;
         }
         Ok(())
-    }
-
-    fn signed_command(&self) -> String {
-        let example = |field: Field| format!("{}={}", self.partner.rules().names.of(field), field.example());
-        let parameters = self.sent().map(example).collect::<Vec<_>>().join(" ");
-        let provider = self.partner.provider();
-        format!(
-            "POSTBACK_URL={} PROVIDER={provider} SECRET='your secret' bash postback-signed.sh {parameters}",
-            self.base_url()
-        )
     }
 
     fn media_buying(&self, text: &mut String, page: &Page, names: &Names) -> Result<()> {

@@ -5,20 +5,18 @@ use std::collections::{BTreeSet, HashMap};
 use app::ports::{FoundRevisions, InboundRecords, StoredRefusal, Unavailable};
 use aws_sdk_dynamodb::Client;
 use domain::{
-    inbound::{click::Click, correction::Revision},
+    inbound::{click::Click, correction::Revision, transaction},
     values::ids::{ClickId, Provider, TransactionId},
 };
 use serde::de::DeserializeOwned;
 
 use super::{
-    item::{CLICK_ID, ClickItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem},
-    key_of,
-    read::{self, get_all, get_readable},
-    text,
+    item::{CLICK_ID, ClickItem, PROVIDER_CONTENT, PostbackItem},
+    key_of, postbacks,
+    read::{get_all, get_readable},
 };
 
 const GET_ALL: &str = "DynamoDB BatchGetItem history";
-const QUERY: &str = "DynamoDB Query postbacks";
 
 /// Reads the tables that keep history: [`InboundRecords`].
 #[derive(Debug, Clone)]
@@ -50,20 +48,8 @@ impl InboundRecords for History {
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
-    ) -> Result<Vec<Revision>, Unavailable> {
-        let query = self
-            .client
-            .query()
-            .table_name(&self.postbacks)
-            .key_condition_expression("#key = :key")
-            .expression_attribute_names("#key", PROVIDER_TRANSACTION)
-            .expression_attribute_values(":key", text(PostbackItem::key(provider, transaction_id)))
-            .consistent_read(true);
-        let items: Vec<PostbackItem> = read::query(QUERY, query).await?;
-        // The reason may quote values.
-        let unreadable = |_| Unavailable { service: QUERY, reason: "holds a postback that cannot be read".into() };
-        let chain = items.into_iter().filter(|item| !item.is_adjustment());
-        chain.map(|item| Revision::try_from(item).map_err(unreadable)).collect()
+    ) -> Result<Option<transaction::History>, Unavailable> {
+        postbacks::history(&self.client, &self.postbacks, provider, transaction_id).await
     }
 
     /// Postbacks are never deleted, so one that is missing from DynamoDB's answer cannot be read.

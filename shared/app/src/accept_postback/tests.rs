@@ -26,9 +26,9 @@ mod statuses;
 
 const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00";
 
-struct Rig {
-    world: World,
-    accept: AcceptPostback<World>,
+pub(crate) struct Rig {
+    pub(crate) world: World,
+    pub(crate) accept: AcceptPostback<World>,
     receipts: std::cell::Cell<u8>,
 }
 
@@ -50,7 +50,7 @@ impl Rig {
         ])
     }
 
-    fn with<const N: usize>(partners: [&str; N]) -> Self {
+    pub(crate) fn with<const N: usize>(partners: [&str; N]) -> Self {
         let world = World::default();
         let partners = partners.map(partner).map(|known| (known.partner.provider().clone(), known));
         let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
@@ -69,7 +69,7 @@ impl Rig {
         self.accept.handle(call, Timestamp::UNIX_EPOCH, receipt_id).await.answer
     }
 
-    async fn get(&self, query: &str) -> PostbackAnswer {
+    pub(crate) async fn get(&self, query: &str) -> PostbackAnswer {
         self.call(&acme(query)).await
     }
 

@@ -226,12 +226,8 @@ impl InboundRecords for World {
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
-    ) -> Result<Vec<Revision>, Unavailable> {
-        self.call("find revisions", |state| {
-            let key = (provider.clone(), transaction_id.clone());
-            let original = state.postbacks.get(&key).cloned().map(Revision::Original);
-            original.into_iter().chain(state.later(&key)).collect()
-        })
+    ) -> Result<Option<History>, Unavailable> {
+        self.call("find revisions", |state| state.history(provider, transaction_id))
     }
 
     async fn revisions(&self, keys: &BTreeSet<&str>) -> Result<FoundRevisions, Unavailable> {
@@ -240,11 +236,12 @@ impl InboundRecords for World {
             let mut parts = key.splitn(3, '#');
             let mut part = || parts.next().unwrap_or_default();
             let (number, provider, transaction) = (part(), Provider::new(part()), TransactionId::new(part()));
-            let revisions = match (provider, transaction) {
+            let history = match (provider, transaction) {
                 (Ok(provider), Ok(transaction)) => self.transaction(&provider, &transaction).await?,
-                _ => Vec::new(),
+                _ => None,
             };
-            match revisions.into_iter().find(|revision| revision.place().to_string() == number) {
+            let mut revisions = history.iter().flat_map(History::revisions);
+            match revisions.find(|revision| revision.place().to_string() == number) {
                 Some(revision) => found.revisions.push(revision),
                 None => found.unreadable.push((*key).to_owned()),
             }

@@ -6,12 +6,18 @@ use std::{
 };
 
 use domain::{
-    inbound::{correction::Revision, postback::Content},
+    inbound::{
+        correction::Revision,
+        postback::Content,
+        rules::PostbackRules,
+        status::{State, StatusMeaning},
+    },
     jiff::Timestamp,
     lookup::{Origin, Subject},
+    partner::Partner,
     values::{
         ids::{Provider, TransactionId},
-        money::Amount,
+        money::{Amount, Currency},
         parameter_names::Field,
     },
 };
@@ -33,8 +39,8 @@ pub struct Line {
     pub cells: BTreeMap<Field, String>,
 }
 
-/// Reads the transactions that were recorded from `from` to before `to`: the originals, since a correction is no transaction
-/// of its own. One of the last seconds may not be found yet. Also returns what is missing from the lookups.
+/// Reads the transactions that were recorded from `from` to before `to`: the originals, since a step or a correction is no
+/// transaction of its own. One of the last seconds may not be found yet. Also returns what is missing from the lookups.
 pub async fn recorded(
     (listings, inbound): (&impl Listings, &impl InboundRecords),
     provider: &Provider,
@@ -51,20 +57,24 @@ pub async fn recorded(
     Ok((found, gaps))
 }
 
-/// Compares these transactions of a partner with its list, and calls `on_compared` with how many more are compared.
+/// Compares the transactions of a partner with its list, and calls `on_compared` with how many more are compared. A
+/// transaction of the list that is not among `ours` was recorded in another time, or never.
 pub async fn compare(
     inbound: &impl InboundRecords,
-    provider: &Provider,
-    transactions: &[&TransactionId],
+    partner: &Partner,
+    ours: &BTreeSet<TransactionId>,
     list: &BTreeMap<TransactionId, Line>,
     on_compared: impl Fn(usize),
 ) -> Result<Comparison, Unavailable> {
+    let all: BTreeSet<&TransactionId> = list.keys().chain(ours).collect();
+    let all: Vec<&TransactionId> = all.into_iter().collect();
     let mut comparison = Comparison::default();
-    for some in transactions.chunks(AT_ONCE) {
-        let all = try_join_all(some.iter().map(|id| inbound.transaction(provider, id))).await?;
-        for (id, revisions) in some.iter().zip(all) {
-            // The latest correction stands, or the original.
-            comparison.compare(id, list.get(*id), Revision::latest(revisions).as_ref());
+    for some in all.chunks(AT_ONCE) {
+        let read = try_join_all(some.iter().map(|id| inbound.transaction(partner.provider(), id))).await?;
+        for (id, history) in some.iter().zip(read) {
+            let stands = history.map(|history| history.latest());
+            comparison.compare(id, list.get(*id), stands.as_ref(), partner.rules());
+            comparison.count(stands.as_ref().filter(|_| ours.contains(*id)));
         }
         on_compared(some.len());
     }
@@ -82,6 +92,43 @@ pub struct Comparison {
     pub only_ours: Vec<OnlyOurs>,
     /// The transactions that both sides tell differently.
     pub differing: Vec<Differing>,
+    /// What our transactions of the period come to, by currency.
+    pub totals: BTreeMap<Currency, Totals>,
+}
+
+/// Sums the transactions of one currency by what stands of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Totals {
+    /// The transactions that the partner has not confirmed yet.
+    pub pending: Sum,
+    /// The transactions that the partner owes. Without agreed statuses, these are all but the adjustments.
+    pub approved: Sum,
+    /// The transactions that the partner took back by their status.
+    pub rejected: Sum,
+    /// The transactions with a negative amount, which take it from others.
+    pub adjusted: Sum,
+}
+
+/// An exact sum of amounts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Sum {
+    /// How many transactions it has.
+    pub transactions: usize,
+    /// Their amounts together.
+    pub amount: Amount,
+}
+
+impl Default for Sum {
+    fn default() -> Self {
+        Self { transactions: 0, amount: Amount::sum([]) }
+    }
+}
+
+impl Totals {
+    /// Returns what the partner owes: the approved transactions less the adjustments.
+    pub fn owed(&self) -> Amount {
+        Amount::sum([self.approved.amount, self.adjusted.amount])
+    }
 }
 
 /// A transaction that only the partner's list has.
@@ -100,6 +147,9 @@ pub struct OnlyOurs {
     pub transaction_id: TransactionId,
     /// When what stands was recorded.
     pub recorded_at: Timestamp,
+    /// The state that stands, with a partner that agreed on statuses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
     /// The content that stands.
     #[serde(flatten)]
     pub content: Content,
@@ -125,6 +175,9 @@ pub struct Differs {
     pub ours: String,
     /// Its value in the partner's list.
     pub theirs: String,
+    /// Says of a status what the partner's word means, or that it means nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 impl Comparison {
@@ -134,16 +187,23 @@ impl Comparison {
     }
 
     /// Compares the partner's line for one transaction with our record that stands: the postback or its correction.
-    pub fn compare(&mut self, id: &TransactionId, theirs: Option<&Line>, ours: Option<&Revision>) {
+    pub fn compare(
+        &mut self,
+        id: &TransactionId,
+        theirs: Option<&Line>,
+        ours: Option<&Revision>,
+        rules: &PostbackRules,
+    ) {
         let transaction_id = id.clone();
         match (theirs, ours) {
             (Some(theirs), None) => self.only_theirs.push(OnlyTheirs { transaction_id, line: theirs.line }),
             (None, Some(ours)) => {
                 let (recorded_at, content) = (ours.recorded_at(), ours.content().clone());
-                self.only_ours.push(OnlyOurs { transaction_id, recorded_at, content });
+                let state = ours.postback().state;
+                self.only_ours.push(OnlyOurs { transaction_id, recorded_at, state, content });
             }
             (Some(theirs), Some(ours)) => {
-                let differences = differences(&theirs.cells, ours.content());
+                let differences = differences(&theirs.cells, ours, rules);
                 if differences.is_empty() {
                     self.same += 1;
                 } else {
@@ -153,28 +213,61 @@ impl Comparison {
             (None, None) => {}
         }
     }
+
+    /// Adds what stands of a transaction of the period to the totals.
+    fn count(&mut self, stands: Option<&Revision>) {
+        let Some(stands) = stands else { return };
+        let Content { amount_decimal, currency, .. } = stands.content();
+        let totals = self.totals.entry(currency.clone()).or_default();
+        let sum = match stands.postback().state() {
+            _ if amount_decimal.is_negative() => &mut totals.adjusted,
+            State::Pending => &mut totals.pending,
+            State::Approved => &mut totals.approved,
+            State::Rejected => &mut totals.rejected,
+        };
+        sum.transactions += 1;
+        sum.amount = Amount::sum([sum.amount, *amount_decimal]);
+    }
 }
 
-/// Returns the cells that differ from what stands. Amounts are compared as numbers, everything else to the letter.
-fn differences(cells: &BTreeMap<Field, String>, ours: &Content) -> Vec<Differs> {
+/// Returns the cells that differ from what stands. Amounts are compared as numbers, statuses by what the partner's word
+/// means, and everything else to the letter.
+fn differences(cells: &BTreeMap<Field, String>, ours: &Revision, rules: &PostbackRules) -> Vec<Differs> {
+    let (state, content) = (ours.postback().state(), ours.content());
     let said = |field: Field| match field {
-        Field::UserId => ours.user_id.to_string(),
-        Field::ClickId => ours.click_id.to_string(),
-        Field::Currency => ours.currency.to_string(),
-        Field::AmountDecimal => ours.amount_decimal.to_string(),
-        Field::EventId => ours.event_id.as_ref().map(ToString::to_string).unwrap_or_default(),
-        Field::EventName => ours.event_name.as_ref().map(ToString::to_string).unwrap_or_default(),
-        Field::TransactionId | Field::Status | Field::Reference => String::new(),
+        Field::UserId => content.user_id.to_string(),
+        Field::ClickId => content.click_id.to_string(),
+        Field::Currency => content.currency.to_string(),
+        Field::AmountDecimal => content.amount_decimal.to_string(),
+        Field::EventId => content.event_id.as_ref().map(ToString::to_string).unwrap_or_default(),
+        Field::EventName => content.event_name.as_ref().map(ToString::to_string).unwrap_or_default(),
+        Field::Status => state.to_string(),
+        Field::TransactionId | Field::Reference => String::new(),
     };
     let differs = |(field, theirs): (&Field, &String)| {
-        let ours_says = said(*field);
+        let (ours_says, mut reason) = (said(*field), None);
         let same = match field {
-            Field::AmountDecimal => Amount::parse(theirs).is_ok_and(|theirs| theirs == ours.amount_decimal),
+            Field::AmountDecimal => Amount::parse_signed(theirs).is_ok_and(|theirs| theirs == content.amount_decimal),
+            Field::Status => {
+                reason = status_differs(theirs, state, rules);
+                reason.is_none()
+            }
             _ => *theirs == ours_says,
         };
-        (!same).then(|| Differs { field: *field, ours: ours_says, theirs: theirs.clone() })
+        (!same).then(|| Differs { field: *field, ours: ours_says, theirs: theirs.clone(), reason })
     };
     cells.iter().filter_map(differs).collect()
+}
+
+/// Returns why a word of the partner's does not say the state that stands.
+fn status_differs(word: &str, stands: State, rules: &PostbackRules) -> Option<String> {
+    let agreed = rules.status.as_ref()?;
+    match agreed.meaning(word) {
+        Some(StatusMeaning::State(state)) if state == stands => None,
+        Some(StatusMeaning::State(state)) => Some(format!("it means {state}")),
+        Some(StatusMeaning::Ignored) => Some("it is agreed to be ignored".to_owned()),
+        None => Some(format!("it is no agreed status; agreed are: {}", agreed.listed())),
+    }
 }
 
 #[cfg(test)]

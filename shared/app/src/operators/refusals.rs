@@ -7,7 +7,11 @@ use std::{
 };
 
 use domain::{
-    inbound::{correction::Revision, refusal::ContentKey},
+    inbound::{
+        fault::FaultCode,
+        parameters::{self, Parameters},
+        refusal::ContentKey,
+    },
     jiff::{SignedDuration, Timestamp},
     lookup::{Origin, Place, Subject},
     values::ids::{Provider, TransactionId},
@@ -25,15 +29,43 @@ use crate::ports::{InboundRecords, Listings, Range, RefusalKind, StoredRefusal, 
 /// Limits the transactions that are read at the same time.
 const AT_ONCE: usize = 10;
 
-/// A refusal or a conflict as it is kept, beside the correction that stands of the transaction.
+/// A refusal or a conflict as it is kept, beside what stands of the transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refused {
     /// The refusal or the conflict.
     #[serde(flatten)]
     pub stored: StoredRefusal,
-    /// The correction that stands; none where the original does, and for a refusal.
+    /// What stands of a conflict's transaction; none where the original of a partner without agreed statuses does.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub standing_correction: Option<Standing>,
+    pub stands: Option<Standing>,
+    /// The statuses of a refusal that the partner's file would have to agree on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub to_agree: Vec<ToAgree>,
+}
+
+/// A status that a partner sent and its file does not agree on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ToAgree {
+    /// The parameter, in the partner's words.
+    pub parameter: String,
+    /// The word that came. Empty if it cannot be read.
+    pub word: String,
+}
+
+impl Refused {
+    /// Puts what is kept beside what stands.
+    fn new(stored: StoredRefusal, stands: Option<Standing>) -> Self {
+        let request = stored.request.clone().unwrap_or_default();
+        let sent = Parameters::split(request.as_bytes(), b"");
+        let is_status = |code: FaultCode| matches!(code, FaultCode::StatusNotAgreed | FaultCode::UnknownStatus);
+        let faults = stored.faults.iter().filter(|fault| is_status(fault.code));
+        let to_agree = faults.filter_map(|fault| fault.parameter.clone()).map(|parameter| {
+            let word = sent.raw(&parameter).and_then(|raw| parameters::decode(raw).ok()).unwrap_or_default();
+            ToAgree { parameter, word }
+        });
+        let to_agree = to_agree.collect();
+        Self { stored, stands, to_agree }
+    }
 }
 
 /// A transaction of which it is not known what stands, because it could not be read.
@@ -129,14 +161,16 @@ pub async fn find(
 ) -> Result<Option<Refused>, Unavailable> {
     let found = inbound.refusals(&BTreeSet::from([key.as_str()])).await?;
     let Some(stored) = found.into_iter().find(|item| !item.has_expired(now)) else { return Ok(None) };
-    let standing_correction = match stored.contradicts() {
-        Some(((provider, transaction), sent)) => standing::beside(inbound, (&provider, &transaction), sent).await?,
+    let stands = match stored.contradicts() {
+        Some(((provider, transaction), sent)) => {
+            standing::beside(inbound, (&provider, &transaction), (sent, stored.state)).await?
+        }
         None => None,
     };
-    Ok(Some(Refused { stored, standing_correction }))
+    Ok(Some(Refused::new(stored, stands)))
 }
 
-/// Reads the corrections that stand beside these. A transaction that cannot be read holds up none of the others.
+/// Reads what stands beside these. A transaction that cannot be read holds up none of the others.
 pub(super) async fn beside(
     inbound: &impl InboundRecords,
     stored: Vec<StoredRefusal>,
@@ -144,8 +178,8 @@ pub(super) async fn beside(
     let contradicted = |item: &StoredRefusal| item.contradicts().map(|(transaction, _)| transaction);
     let transactions: BTreeSet<(Provider, TransactionId)> = stored.iter().filter_map(contradicted).collect();
     let read = stream::iter(transactions).map(async |(provider, transaction_id)| {
-        let revisions = inbound.transaction(&provider, &transaction_id).await;
-        ((provider, transaction_id), revisions.map(Revision::latest))
+        let history = inbound.transaction(&provider, &transaction_id).await;
+        ((provider, transaction_id), history.map(|history| history.map(|history| history.latest())))
     });
     let mut read = pin!(read.buffer_unordered(AT_ONCE));
     let (mut standing, mut unknown) = (BTreeMap::new(), Vec::new());
@@ -160,9 +194,9 @@ pub(super) async fn beside(
     }
     let beside = |stored: StoredRefusal| {
         let contradicted = stored.contradicts();
-        let standing_correction =
-            contradicted.and_then(|(transaction, sent)| Standing::beside(sent, standing.get(&transaction)?.clone()));
-        Refused { stored, standing_correction }
+        let stands = contradicted
+            .and_then(|(transaction, sent)| Standing::beside((sent, stored.state), standing.get(&transaction)?));
+        Refused::new(stored, stands)
     };
     (stored.into_iter().map(beside).collect(), unknown)
 }

@@ -1,11 +1,12 @@
-//! The correction of a transaction that stands, beside something else that was sent for it.
+//! The revision of a transaction that stands, beside something else that was sent for it.
 //!
-//! A conflict says for ever where it differs from the original. An operator decides about it by what stands now.
+//! A conflict says for ever where it differed when it came. An operator decides about it by what stands now.
 
 use domain::{
     inbound::{
-        correction::{Correction, Revision},
+        correction::Revision,
         postback::{Content, Difference},
+        status::State,
     },
     jiff::Timestamp,
     values::{
@@ -17,19 +18,36 @@ use serde::Serialize;
 
 use crate::ports::{InboundRecords, Unavailable};
 
-/// The correction that stands, and where something else that was sent differs from it.
+/// The revision that stands, and where something else that was sent differs from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Standing {
+    /// Says which kind of revision stands.
+    pub kind: StandingKind,
     /// Counts the transaction's corrections.
     pub correction: u32,
-    /// The correction's receipt.
+    /// The state that stands, with a partner that agreed on statuses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+    /// The revision's receipt.
     pub receipt_id: ReceiptId,
-    /// When an operator accepted it.
-    pub corrected_at: Timestamp,
+    /// When it was recorded, or accepted by an operator.
+    pub since: Timestamp,
     /// The content that stands.
     pub content: Content,
-    /// The parameters in which the other content differs.
+    /// The parameters in which what was sent differs.
     pub differences: Vec<FromStanding>,
+}
+
+/// Tells the revisions that can stand apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StandingKind {
+    /// The postback as it first came.
+    Original,
+    /// A step to a higher state.
+    Step,
+    /// A conflict that an operator accepted.
+    Correction,
 }
 
 /// A parameter in which what was sent differs from what stands. An absent value is an empty text.
@@ -37,32 +55,49 @@ pub struct Standing {
 pub struct FromStanding {
     /// The parameter.
     pub field: Field,
-    /// Its value in the correction.
+    /// Its value in what stands.
     pub stands: String,
     /// Its value in what was sent.
     pub sent: String,
 }
 
 impl Standing {
-    /// Compares sent content with what stands. Returns none where the original stands.
-    pub(super) fn beside(sent: &Content, stands: Revision) -> Option<Self> {
-        let Revision::Correction(Correction { postback, receipt, number, corrected_at, .. }) = stands else {
-            return None;
+    /// Compares what was sent with what stands: the content, and the state where it is known. Returns none where the original
+    /// of a partner without agreed statuses stands, because the conflict was compared with it when it came.
+    pub(super) fn beside((sent, state): (&Content, Option<State>), stands: &Revision) -> Option<Self> {
+        let postback = stands.postback();
+        let kind = match stands {
+            Revision::Original(_) if postback.state.is_none() => return None,
+            Revision::Original(_) => StandingKind::Original,
+            Revision::Step(_) => StandingKind::Step,
+            Revision::Correction(_) => StandingKind::Correction,
         };
         let from_standing = |Difference { field, original, sent }| FromStanding { field, stands: original, sent };
-        let differences = postback.content.differences(sent).into_iter().map(from_standing).collect();
-        let (receipt_id, content) = (receipt.receipt_id, postback.content);
-        Some(Self { correction: number, receipt_id, corrected_at, content, differences })
+        let mut differences: Vec<_> = postback.content.differences(sent).into_iter().map(from_standing).collect();
+        differences.extend(state.filter(|state| *state != postback.state()).map(|state| FromStanding {
+            field: Field::Status,
+            stands: postback.state().to_string(),
+            sent: state.to_string(),
+        }));
+        Some(Self {
+            kind,
+            correction: stands.correction(),
+            state: postback.state,
+            receipt_id: stands.receipt().receipt_id.clone(),
+            since: stands.recorded_at(),
+            content: postback.content.clone(),
+            differences,
+        })
     }
 }
 
-/// Reads the correction that stands beside content that was sent for a transaction. Returns none where the original stands or
+/// Reads what stands beside something that was sent for a transaction. Returns none where [`Standing`] has nothing to add or
 /// the transaction is not recorded.
 pub async fn beside(
     inbound: &impl InboundRecords,
     (provider, transaction_id): (&Provider, &TransactionId),
-    sent: &Content,
+    sent: (&Content, Option<State>),
 ) -> Result<Option<Standing>, Unavailable> {
-    let stands = Revision::latest(inbound.transaction(provider, transaction_id).await?);
-    Ok(stands.and_then(|stands| Standing::beside(sent, stands)))
+    let history = inbound.transaction(provider, transaction_id).await?;
+    Ok(history.and_then(|history| Standing::beside(sent, &history.latest())))
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    inbound::{click::Click, conversion::Conversion, correction::Revision, parameters::Parameters},
+    inbound::{
+        click::Click, conversion::Conversion, correction::Revision, parameters::Parameters, transaction::History,
+    },
     jiff::Timestamp,
     lookup::{Kind, Origin, Place, Subject},
     outbound::{
@@ -125,7 +127,7 @@ pub struct Event {
 pub enum EventKind {
     /// A GG3 user followed a partner's link.
     Click(Click),
-    /// A postback or a correction was recorded.
+    /// A postback, a step of one to a higher state, or a correction was recorded.
     Recorded(Box<Revision>),
     /// It became a conversion, which is owed to GG3. Only GG3 knows if it has arrived.
     Conversion(Box<Conversion>),
@@ -236,7 +238,8 @@ where
         let mut found = Found::default();
         found.timeline.gaps = check(&self.listings, query.origins(), None).await?;
         if let Some((provider, transaction)) = &query.transaction {
-            found.revisions(self.inbound.transaction(provider, transaction).await?);
+            let history = self.inbound.transaction(provider, transaction).await?;
+            found.revisions(history.iter().flat_map(History::revisions));
         }
         self.look_up(&query, now, &mut found).await?;
         found.clicks.extend(query.click.clone());
@@ -356,8 +359,8 @@ where
 }
 
 impl Found {
-    /// Adds postbacks and corrections, and the conversion that each became.
-    fn revisions(&mut self, revisions: Vec<Revision>) {
+    /// Adds revisions, and the conversion that each became.
+    fn revisions(&mut self, revisions: impl IntoIterator<Item = Revision>) {
         for revision in revisions {
             let postback = revision.postback();
             let key = (postback.provider.clone(), postback.transaction_id.clone(), revision.place());

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use domain::{
-    inbound::{click::Click, correction::Revision},
+    inbound::{click::Click, correction::Revision, transaction::History},
     values::ids::{ClickId, Provider, TransactionId},
 };
 
@@ -20,12 +20,12 @@ pub struct FoundRevisions {
 
 /// The recorded postbacks, their corrections, the refusals, conflicts and clicks, to read.
 pub trait InboundRecords: Send + Sync {
-    /// Reads the original of a transaction and its corrections. MUST see every write that returned before.
+    /// Reads everything that is recorded of a transaction. MUST see every write that returned before.
     fn transaction(
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
-    ) -> impl Future<Output = Result<Vec<Revision>, Unavailable>> + Send;
+    ) -> impl Future<Output = Result<Option<History>, Unavailable>> + Send;
 
     /// Reads the postbacks and corrections that the lookups name by these keys. An unreadable one MUST NOT hold up the
     /// others.

@@ -92,6 +92,24 @@ impl History {
         &self.adjustments
     }
 
+    /// Returns the revision that stands, whole.
+    pub fn latest(&self) -> Revision {
+        self.later.last().cloned().unwrap_or_else(|| Revision::Original(self.original.clone()))
+    }
+
+    /// Returns the original, the steps and corrections in the order of their ranks, and the transactions that took an
+    /// amount from this one.
+    pub fn revisions(&self) -> impl Iterator<Item = Revision> {
+        let RecordedPostback { postback, receipt, .. } = &self.original;
+        let adjusting = |adjustment: &Adjustment| {
+            let (transaction_id, receipt_id) = (postback.transaction_id.clone(), receipt.receipt_id.clone());
+            let reversed = Some(Reversed::Known { transaction_id, receipt_id });
+            Revision::Original(RecordedPostback { reversed, ..adjustment.by.clone() })
+        };
+        let own = core::iter::once(Revision::Original(self.original.clone())).chain(self.later.iter().cloned());
+        own.chain(self.adjustments.iter().map(adjusting))
+    }
+
     /// Returns the number of the next revision.
     pub fn next_place(&self) -> u32 {
         let places = self.later.iter().map(Revision::place).chain(self.adjustments.iter().map(|it| it.place));

@@ -31,7 +31,7 @@ pub(super) fn parse(text: impl std::io::Read, names: &ParameterNames) -> Result<
     let header = reader.headers().context("the header cannot be read")?.clone();
     let columns = columns(&header, names)?;
     let unknown = header.iter().zip(&columns).filter(|(_, column)| column.is_none());
-    let ignored = unknown.map(|(name, _)| name.trim_start_matches('\u{feff}').to_owned()).collect();
+    let ignored = unknown.map(|(name, _)| clean(name).to_owned()).collect();
     let compared = columns.iter().flatten().copied().filter(|field| *field != Field::TransactionId).collect();
     let mut all = BTreeMap::new();
     let mut record = StringRecord::new();
@@ -53,17 +53,25 @@ pub(super) fn parse(text: impl std::io::Read, names: &ParameterNames) -> Result<
     Ok(List { transactions: all, compared, ignored })
 }
 
+/// Returns the name of a column. Spreadsheets begin a file with a byte order mark.
+fn clean(name: &str) -> &str {
+    name.trim_start_matches('\u{feff}').trim()
+}
+
 /// Returns the field of each column, or none for an unknown column.
 fn columns(header: &StringRecord, agreed: &ParameterNames) -> Result<Vec<Option<Field>>> {
-    // Spreadsheets begin a file with a byte order mark.
+    let fields = || Field::ALL.into_iter().chain(agreed.has(Field::Status).then_some(Field::Status));
+    // A list may call the status by an ordinary name, unless a column has the partner's own.
+    let has_theirs = header.iter().any(|name| clean(name) == agreed.of(Field::Status));
+    let is_status = |name: &str| agreed.has(Field::Status) && !has_theirs && ["status", "state"].contains(&name);
     let named = |name: &str| {
-        let name = name.trim_start_matches('\u{feff}').trim();
+        let name = clean(name);
         let ours = Field::ALL.into_iter().find(|field| field.as_str() == name);
         // The partner's name comes first, because it may be our name for another field.
-        Field::ALL.into_iter().find(|field| agreed.of(*field) == name).or(ours)
+        fields().find(|field| agreed.of(*field) == name).or(ours).or_else(|| is_status(name).then_some(Field::Status))
     };
     let columns: Vec<Option<Field>> = header.iter().map(named).collect();
-    for field in Field::ALL {
+    for field in fields() {
         let count = columns.iter().filter(|column| **column == Some(field)).count();
         if count > 1 {
             bail!("the header has {field} {count} times");

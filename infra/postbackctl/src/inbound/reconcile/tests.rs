@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use app::operators::reconcile::Line;
 use domain::{
@@ -6,9 +6,10 @@ use domain::{
         conversion::{Receipt, RecordedPostback},
         correction::Revision,
         postback::Postback,
+        rules::PostbackRules,
     },
     values::{
-        ids::{Provider, ReceiptId},
+        ids::{Provider, ReceiptId, TransactionId},
         parameter_names::{Field, ParameterNames},
     },
 };
@@ -52,7 +53,7 @@ fn compared(csv: &str, ours: &[Revision]) -> Comparison {
     let by_id: BTreeMap<TransactionId, &Revision> =
         ours.iter().map(|revision| (revision.postback().transaction_id.clone(), revision)).collect();
     for id in theirs.keys().chain(by_id.keys()).collect::<BTreeSet<_>>() {
-        report.compare(id, theirs.get(id), by_id.get(id).copied());
+        report.compare(id, theirs.get(id), by_id.get(id).copied(), &PostbackRules::default());
     }
     report
 }
@@ -113,4 +114,19 @@ fn a_column_may_have_the_partners_name() {
     assert_eq!(list.ignored, ["amount"]);
     let theirs = &list.transactions[&TransactionId::new("t-1").unwrap()];
     assert_eq!((theirs.cells[&Field::ClickId].as_str(), theirs.cells[&Field::AmountDecimal].as_str()), ("c-1", "3"));
+}
+
+#[test]
+fn a_column_of_statuses_is_found_only_if_statuses_are_agreed() {
+    let file = r#"{"provider":"acme","postback":{"status":{"parameter":"approve","approved":["1"]}}}"#;
+    let file: domain::partner::PartnerFile = serde_json::from_str(file).unwrap();
+    let partner = domain::partner::Partner::try_from(file).unwrap();
+    let compared = |header: &str, names: &ParameterNames| file::parse(header.as_bytes(), names).unwrap().compared;
+    for header in ["transaction_id,approve", "transaction_id,status", "transaction_id,state"] {
+        assert_eq!(compared(header, &partner.rules().names), [Field::Status], "{header}");
+        assert_eq!(compared(header, &ParameterNames::default()), [], "{header}");
+    }
+    // The partner's own name wins.
+    let both = file::parse("transaction_id,approve,status".as_bytes(), &partner.rules().names).unwrap();
+    assert_eq!((both.compared, both.ignored), (vec![Field::Status], vec!["status".to_owned()]));
 }

@@ -62,6 +62,9 @@ impl Kit<'_> {
                 None if field == Field::Currency => doubts.push(format!(
                     "`{name}`: we know no macro of {title} for it. Put your currency's code, such as USD, in place of `{stand_in}`."
                 )),
+                None if field == Field::Status => doubts.push(format!(
+                    "`{name}`: we have not read which macro of {title} carries it. Put that macro in place of `{stand_in}`, or leave `{name}` out if {title} calls for approved conversions only."
+                )),
                 None => doubts.push(format!(
                     "`{name}`: we have not read which macro of {title} carries it. Put that macro in place of `{stand_in}`."
                 )),
@@ -78,16 +81,6 @@ impl Kit<'_> {
         }
         if self.partner.credential() == CredentialKind::Signature {
             doubts.push(format!("{title} may not be able to sign its calls. Ask us for a token instead."));
-        }
-        doubts.extend(sender.status.as_ref().map(|status| {
-            let words = |words: &[String]| words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-            format!(
-                "Call us for approved conversions only ({}). Other statuses are not agreed with us.",
-                words(&status.words.approved)
-            )
-        }));
-        if sender.reverses() {
-            doubts.push("Do not send reversals. Negative amounts are not agreed with us.".to_owned());
         }
         doubts.extend(sender.answer.as_ref().map(|answer| {
             format!("{title} looks for `{}` in the answer. Our answers are JSON; ask us first.", answer.accepted)

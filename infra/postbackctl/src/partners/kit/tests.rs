@@ -130,3 +130,31 @@ fn a_derived_transaction_id_is_in_no_url_and_no_example() {
     assert!(globex.contains("- `transaction_id` may be left out; `event_id` is then required."));
     assert!(globex.contains("- `event_id` is one of 001, 002."));
 }
+
+#[test]
+fn a_partner_with_statuses_reads_its_words_and_each_step() {
+    let kit = kit_of(
+        "provider: acme\npostback:\n  status: {parameter: state, pending: [wait, '2'], approved: [ok], rejected: [no]}\n  amount_may_change: [approved]\n",
+    );
+    assert!(kit.contains("Your statuses, in `state`:\n") && kit.contains("| `wait`, `2` | pending"), "{kit}");
+    for word in ["wait", "ok", "no"] {
+        let call = format!(
+            "    https://api.example/postback/acme/{{token}}?user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00&state={word}\n"
+        );
+        assert!(kit.contains(&call), "{word}: {kit}");
+    }
+    assert!(kit.contains("`amount_decimal` may change with the step to approved."), "{kit}");
+    assert!(kit.contains("&state=ok&dry_run=true'"), "a dry run says approved in the partner's word: {kit}");
+    assert!(!sample("acme").contains("Your statuses"));
+}
+
+#[test]
+fn a_partner_with_negative_amounts_reads_how_to_reverse() {
+    let kit = kit_of(
+        "provider: acme\nparameters: {amount_decimal: payout}\npostback: {negative_amounts: reverse, reference: ref}\n",
+    );
+    let call = "&currency=USD&transaction_id=r-123123123&payout=-100.00&ref=123123123\n";
+    assert!(kit.contains(call) && kit.contains("`ref` then names the transaction"), "{kit}");
+    assert!(kit.contains("&payout={payout}&ref={ref}\n"), "{kit}");
+    assert!(!sample("acme").contains("A reversal may be"));
+}

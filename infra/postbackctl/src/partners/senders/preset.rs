@@ -2,7 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use domain::values::parameter_names::Field;
+use domain::{
+    inbound::{
+        rules::NegativeAmounts,
+        status::{State, StatusFile},
+    },
+    values::parameter_names::Field,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -86,36 +92,7 @@ pub(crate) struct Name {
 pub(crate) struct Status {
     pub(crate) source: String,
     #[serde(flatten)]
-    pub(crate) words: StatusWords,
-}
-
-/// Holds the words with which the sender says how far a transaction is, as a partner file will agree on them.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct StatusWords {
-    pub(crate) parameter: String,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) pending: Vec<String>,
-    pub(crate) approved: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) rejected: Vec<String>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) ignored: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum State {
-    Pending,
-    Approved,
-    Rejected,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum NegativeAmounts {
-    Refused,
-    Reverse,
+    pub(crate) words: StatusFile,
 }
 
 /// Holds the body that the sender looks for.
@@ -138,11 +115,14 @@ impl Sender {
     pub(super) fn settings(&self) -> Value {
         let parameters: BTreeMap<&str, &str> =
             self.parameters.iter().map(|(ours, name)| (ours.as_str(), name.is.as_str())).collect();
-        // A partner file has no keys yet for status, amount_may_change, negative_amounts, reference and answer.
         json!({
             "parameters": parameters,
             "postback": {
                 "transaction_id": self.transaction_id,
+                "status": self.status.as_ref().map(|status| &status.words),
+                "amount_may_change": self.amount_may_change,
+                "negative_amounts": self.negative_amounts,
+                "reference": self.reference,
             },
         })
     }
@@ -151,11 +131,6 @@ impl Sender {
     /// preset knows neither.
     pub(crate) fn value(&self, field: Field) -> Option<&Name> {
         self.fixed.get(&field).or_else(|| self.macros.get(field.as_str()))
-    }
-
-    /// Tells if a reversal is a transaction of its own with a negative amount.
-    pub(crate) fn reverses(&self) -> bool {
-        self.negative_amounts == Some(NegativeAmounts::Reverse)
     }
 
     /// Returns the reason why the integrator has to check a name.

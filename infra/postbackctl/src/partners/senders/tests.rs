@@ -4,12 +4,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use domain::partner::Partner;
+use domain::{outbound::webhook::Allowance, partner::Partner, values::parameter_names::Field};
 use proptest::prelude::*;
 use serde_json::{Map, json};
 
 use super::{merge::under, preset::Form, *};
 use crate::partners::partner_files::resolved_file;
+
+mod sequences;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../senders")
@@ -23,7 +25,7 @@ fn schema() -> jsonschema::Validator {
 
 fn resolved_by(yaml: &str) -> Partner {
     let file = resolved_file(&serde_saphyr::from_str(yaml).unwrap()).unwrap();
-    Partner::try_from(file).unwrap()
+    Partner::check(file, Allowance::PublicOnly).unwrap()
 }
 
 #[test]
@@ -115,25 +117,25 @@ fn every_macro_has_its_senders_form() {
 }
 
 #[test]
-fn no_status_word_stands_in_two_lists() {
-    for (preset, status) in all().unwrap().iter().filter_map(|preset| Some((preset, preset.status.as_ref()?))) {
-        let lists = [&status.words.pending, &status.words.approved, &status.words.rejected, &status.words.ignored];
-        let words: Vec<String> = lists.into_iter().flatten().map(|word| word.to_lowercase()).collect();
-        let once: BTreeSet<&String> = words.iter().collect();
-        assert_eq!(once.len(), words.len(), "{}: {words:?}", preset.name);
+fn a_minimal_file_with_any_preset_is_a_partner() {
+    for preset in all().unwrap() {
+        let rules = resolved_by(&format!("provider: acme\nsender: {}\n", preset.name)).rules().clone();
+        let agreed = [
+            preset.status.is_some() == rules.status.is_some(),
+            preset.negative_amounts.unwrap_or_default() == rules.negative_amounts,
+            preset.status.as_ref().is_none_or(|status| rules.names.of(Field::Status) == status.words.parameter),
+            preset.reference.as_ref().is_none_or(|reference| rules.names.of(Field::Reference) == reference),
+        ];
+        assert_eq!(agreed, [true; 4], "{}", preset.name);
     }
 }
 
 #[test]
-fn no_status_or_reference_takes_the_name_of_a_parameter() {
-    for preset in all().unwrap() {
-        let partner = resolved_by(&format!("provider: acme\nsender: {}\n", preset.name));
-        let more = preset.status.iter().map(|status| &status.words.parameter).chain(&preset.reference);
-        let mut names: Vec<&str> = partner.rules().names.all().chain(more.map(String::as_str)).collect();
-        let all = names.len();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), all, "{}: {names:?}", preset.name);
+fn a_file_can_turn_off_its_senders_statuses() {
+    let off = "postback: {status: null, amount_may_change: [], negative_amounts: refused, reference: null}";
+    for sender in ["everflow", "bitlabs"] {
+        let partner = resolved_by(&format!("provider: acme\nsender: {sender}\n{off}\n"));
+        assert_eq!((partner.rules().status.is_some(), partner.rules().names.has(Field::Reference)), (false, false));
     }
 }
 
@@ -147,7 +149,6 @@ fn a_parameter_is_not_both_appended_and_a_macro() {
 
 #[test]
 fn a_file_gets_its_senders_names_and_its_own_win() {
-    use domain::values::parameter_names::Field;
     let names = resolved_by("provider: acme\nsender: everflow\nparameters: {user_id: sub5}\n").rules().names.clone();
     assert_eq!([names.of(Field::ClickId), names.of(Field::UserId)], ["sub1", "sub5"]);
     let required = resolved_by("provider: acme\nsender: appsflyer\npostback: {transaction_id: required}\n");

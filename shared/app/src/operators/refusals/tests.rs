@@ -107,7 +107,7 @@ async fn only_open_conflicts_are_listed() {
     let page = Page { most: 9, ..Page::default() };
     let open = listed(&world, RefusalKind::Conflict, &page).await.items;
     assert_eq!(open.iter().map(|item| &item.stored).collect::<Vec<_>>(), [&StoredRefusal::from(&conflict("2", 2))]);
-    assert_eq!(open[0].standing_correction, None);
+    assert_eq!(open[0].stands, None);
 }
 
 #[tokio::test]
@@ -122,7 +122,7 @@ async fn a_conflict_stands_beside_the_correction_that_stands() {
     accept(&world, &keys, which, by, receipt_id.clone()).await.unwrap();
     let page = Page { most: 9, ..Page::default() };
     let open = listed(&world, RefusalKind::Conflict, &page).await.items;
-    let standing = open[0].standing_correction.as_ref().unwrap();
+    let standing = open[0].stands.as_ref().unwrap();
     assert_eq!((open.len(), standing.correction, &standing.receipt_id), (1, 1, &receipt_id));
     assert_eq!(find(&world, &conflict("3", 3).key(), at(9)).await, Ok(Some(open[0].clone())));
     assert_eq!((standing.differences[0].stands.as_str(), standing.differences[0].sent.as_str()), ("2", "3"));

@@ -66,9 +66,9 @@ pub(crate) async fn record(world: &World, transaction: &str, second: i64) {
 }
 
 /// A pace of this many steps a turn, which is interrupted after so many turns.
-struct Turns {
-    left: usize,
-    steps: usize,
+pub(crate) struct Turns {
+    pub(crate) left: usize,
+    pub(crate) steps: usize,
 }
 
 impl Pace for Turns {

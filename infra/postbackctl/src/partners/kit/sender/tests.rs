@@ -37,7 +37,8 @@ fn the_kit_of_each_sender_is_the_golden_one() {
 #[test]
 fn a_name_of_the_file_stands_in_the_senders_url() {
     let section = section_of("provider: acme\nsender: affise\nparameters: {click_id: ours, amount_decimal: sum}\n");
-    let query = "?sub2={sub2}&ours={sub1}&transaction_id={transactionid}&currency={currency}&sum={sum}\n";
+    let query =
+        "?sub2={sub2}&ours={sub1}&transaction_id={transactionid}&currency={currency}&sum={sum}&status={status}\n";
     assert!(section.contains(query), "{section}");
 }
 

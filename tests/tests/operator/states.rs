@@ -1,0 +1,127 @@
+//! Tests what operators see of a transaction that rises through states and of its reversal.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::{
+    command::{eventually, postbackctl},
+    fixture::{Fixture, fresh, sample},
+    partner::Partner,
+    traces::kinds,
+};
+
+const AGREED: &str = "postback:
+  status: {parameter: state, pending: [wait], approved: [ok], rejected: ['no']}
+  negative_amounts: reverse
+  reference: original_id
+";
+
+#[tokio::test]
+async fn operators_see_the_steps_and_the_reversal_of_a_transaction() {
+    let fixture = Fixture::new();
+    let stack = &fixture.stack;
+    let partner = Partner::with_token(stack, AGREED);
+    let [rising, reversed, reversal] = ["t", "t", "r"].map(fresh);
+    let said = |transaction: &str, word: &str| format!("{}&state={word}", sample(transaction));
+    for word in ["wait", "ok", "no"] {
+        let reply = partner.postback(&fixture, &said(&rising, word)).await;
+        assert_eq!((reply.status, reply.text("status")), (200, "accepted"), "{word}");
+    }
+    assert_eq!(partner.postback(&fixture, &said(&reversed, "ok")).await.text("status"), "accepted");
+    let negative = sample(&reversal).replace("100.00", "-40.5");
+    let reply = partner.postback(&fixture, &format!("{negative}&original_id={reversed}")).await;
+    assert_eq!(reply.text("status"), "accepted");
+    let other = said(&rising, "no").replace("100.00", "99");
+    assert_eq!(partner.postback(&fixture, &other).await.status, 409);
+
+    trace(&fixture, &partner, &rising, &reversed).await;
+    let list = ["conflicts", "--provider", &partner.name, "--json"];
+    let open = eventually(stack, &list, |found| found["conflicts"][0].is_object()).await;
+    let conflict = &open["conflicts"][0];
+    assert_eq!((&conflict["state"], &conflict["stands"]["state"]), (&"rejected".into(), &"rejected".into()));
+    assert_eq!(conflict["stands"]["kind"], "step");
+    let shown = postbackctl(stack, &list[..3]).out;
+    for line in [&format!("{rising} as rejected")[..], "the step (rejected) stands since", "100.00 stands, 99 came"] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
+    reconcile(&fixture, &partner, [&rising, &reversed, &reversal]).await;
+    // The lookups lead to three postbacks and two steps. The adjustment beside the reversed one is no conversion.
+    let range = ["conversions", "replay", "--provider", &partner.name, "--from", "1h", "--to", "2100-01-01T00:00:00Z"];
+    let again = [&range[..], &["--yes", "--json"]].concat();
+    let sent = eventually(stack, &again, |found| found["of"] == 5).await;
+    assert_eq!((&sent["sent"], &sent["unreadable"]), (&5.into(), &json!([])));
+}
+
+/// Traces the transaction with steps, and the one of which another took an amount.
+async fn trace(fixture: &Fixture, partner: &Partner, rising: &str, reversed: &str) {
+    let stack = &fixture.stack;
+    let of = |transaction: &str| {
+        ["trace", "--provider", &partner.name, "--transaction", transaction, "--json"].map(str::to_owned)
+    };
+    let told = |found: &Value| -> Vec<String> {
+        let all = found.as_array().unwrap().iter().filter(|entry| entry["kind"] == "conversion");
+        all.map(|entry| entry["record"]["type"].as_str().unwrap().to_owned()).collect()
+    };
+    let query = of(rising);
+    let query: Vec<&str> = query.iter().map(String::as_str).collect();
+    let found = eventually(stack, &query, |found| kinds(found).len() == 7).await;
+    assert_eq!(told(&found), ["conversion.pending", "conversion.accepted", "conversion.rejected"]);
+    assert_eq!(kinds(&found).last(), Some(&"conflict"));
+    let shown = postbackctl(stack, &query[..5]).out;
+    assert!(shown.contains("state rejected") && shown.contains("a step of the postback with receipt"), "{shown}");
+
+    let query = of(reversed);
+    let query: Vec<&str> = query.iter().map(String::as_str).collect();
+    let found = postbackctl(stack, &query).json();
+    assert_eq!(told(&found), ["conversion.accepted", "conversion.adjusted"]);
+    let shown = postbackctl(stack, &query[..5]).out;
+    assert!(shown.contains(&format!("takes its amount from transaction {reversed}")), "{shown}");
+}
+
+/// Compares a list with the states that stand, and reads the totals of the period.
+async fn reconcile(fixture: &Fixture, partner: &Partner, [rising, reversed, reversal]: [&str; 3]) {
+    let list = std::env::temp_dir().join(format!("{}.csv", fresh("states")));
+    let lines = format!("{rising},100.00,ok\n{reversed},100,OK\n{reversal},-40.50,\n");
+    fs::write(&list, format!("transaction_id,amount_decimal,state\n{lines}")).unwrap();
+    let range = ["--from", "1h", "--to", "2100-01-01T00:00:00Z"];
+    let compare = [&["reconcile", &partner.name, list.to_str().unwrap()], &range[..]].concat();
+    let as_json = [&compare[..], &["--json"]].concat();
+    let is_counted = |found: &Value| found["totals"]["USD"]["adjusted"]["transactions"] == 1;
+    let report = eventually(&fixture.stack, &as_json, is_counted).await;
+    let sum = |transactions: u32, amount: &str| json!({"transactions": transactions, "amount": amount});
+    let totals = json!({
+        "pending": sum(0, "0"), "approved": sum(1, "100.00"), "rejected": sum(1, "100.00"), "adjusted": sum(1, "-40.5"),
+    });
+    assert_eq!((&report["totals"], &report["same"]), (&json!({"USD": totals}), &2.into()));
+    let difference = json!([{"field": "status", "ours": "rejected", "theirs": "ok", "reason": "it means approved"}]);
+    assert_eq!(report["differing"][0]["differences"], difference);
+    let shown = postbackctl(&fixture.stack, &compare).out;
+    let summary = "USD: 0 pending (0), 100.00 approved (1), 100.00 rejected (1), -40.5 adjusted (1); 59.50 owed\n";
+    assert!(shown.contains(summary), "{shown}");
+    fs::remove_file(list).unwrap();
+}
+
+#[tokio::test]
+async fn a_senders_own_calls_are_answered_by_its_preset() {
+    let fixture = Fixture::new();
+    let partner = Partner::with_token(&fixture.stack, "sender: bitlabs\n");
+    let [stateful, reversed, reversal] = ["t", "t", "r"].map(fresh);
+    for (transaction, amount, more, status, state) in [
+        (&stateful, "1.00", "state=PENDING&reference=", "accepted", "pending"),
+        (&stateful, "1.00", "state=COMPLETED&reference=", "accepted", "approved"),
+        (&stateful, "1.00", "state=RECONCILED&reference=", "accepted", "rejected"),
+        (&stateful, "1.00", "state=PENDING&reference=", "duplicate", "rejected"),
+        (&stateful, "1.00", "state=RECONCILED&reference=", "duplicate", "rejected"),
+        (&reversed, "1.00", "state=NONE&reference=", "accepted", "approved"),
+        (&reversal, "-1.00", &format!("state=NONE&reference={reversed}"), "accepted", "approved"),
+        (&reversal, "-1.00", &format!("state=NONE&reference={reversed}"), "duplicate", "approved"),
+    ] {
+        let ids = format!("uid=u&click_id=c&transaction_id={transaction}");
+        let reply = partner.postback(&fixture, &format!("{ids}&currency=USD&amount_decimal={amount}&{more}")).await;
+        assert_eq!((reply.text("status"), reply.text("state")), (status, state), "{amount} {more}: {reply:?}");
+    }
+    let kit = postbackctl(&fixture.stack, &["kit", &partner.name]).out;
+    assert!(kit.contains("&state=[%OFFER:TASK:STATE%]&reference=[%REF%]\n"), "{kit}");
+    assert!(kit.contains("| `COMPLETED`, `NONE` | approved"), "{kit}");
+}
