@@ -397,7 +397,8 @@ impl Reader<'_> {
     }
 
     fn present(&self, field: Field) -> bool {
-        self.sent.raw(self.rules.names.of(field)).is_some_and(|raw| !raw.is_empty())
+        let name = self.rules.names.of(field);
+        self.sent.is_unreadable(name) || self.sent.raw(name).is_some_and(|raw| !raw.is_empty())
     }
 
     /// Returns true if the missing parameters look like the end of a URL that a raw `#` has cut.

@@ -23,7 +23,7 @@ use domain::{
         signature::{self, Secret},
     },
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
@@ -191,8 +191,10 @@ async fn the_description_lists_exactly_the_answers_given() {
         assert_eq!(rig.get("acme", &query).await["status"], 400, "{query}");
     }
     assert_eq!(rig.get("strict", &format!("{SAMPLE}&event_id=7")).await["status"], 400);
-    let json = Call { body: b"{}", content_type: Some("application/json"), is_post: true, ..get("acme", "") };
-    assert_eq!(rig.call(WITH_TOKEN, &json).await["status"], 400);
+    let json = Call { content_type: Some("application/json"), is_post: true, ..get("acme", "") };
+    for body in [&br#"{"user_id":null,"click_id":[1]}"#[..], b"[]"] {
+        assert_eq!(rig.call(WITH_TOKEN, &Call { body, ..json }).await["status"], 400);
+    }
 
     // This call meets an unavailable service.
     let next = rig.world.state().calls.len();
@@ -242,6 +244,11 @@ fn the_description_lists_exactly_the_parameters_read() {
     let form: BTreeSet<&str> = form.keys().map(String::as_str).collect();
     assert_eq!(form, ours.into_iter().chain([SIGNATURE]).collect());
     assert_eq!(api.at("/components/securitySchemes/signature")["name"], SIGNATURE);
+    let json = api.validator(api.at("/components/schemas/Json"));
+    assert!(json.is_valid(&json!({"user_id": 12345, "currency": "USD", "flag": true})));
+    for unreadable in [json!({"user_id": null}), json!({"user_id": [1]}), json!([])] {
+        assert!(!json.is_valid(&unreadable), "{unreadable}");
+    }
 }
 
 #[tokio::test]
