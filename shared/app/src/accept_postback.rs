@@ -12,6 +12,7 @@ use std::net::IpAddr;
 
 use domain::{
     inbound::{
+        answer::TextAnswer,
         body::Body,
         conversion::{Receipt, RecordedPostback},
         credential::Credentials,
@@ -103,6 +104,15 @@ pub struct HandledCall {
     pub provider: Option<Provider>,
     /// Is true if the call asked that nothing be recorded.
     pub dry_run: bool,
+    /// The words of plain answers, if the partner agreed on them.
+    pub text_answer: Option<TextAnswer>,
+}
+
+impl HandledCall {
+    /// Makes the answer to a call without a good credential.
+    pub fn of_nobody(answer: PostbackAnswer) -> Self {
+        Self { answer, provider: None, dry_run: false, text_answer: None }
+    }
 }
 
 /// Accepts postbacks.
@@ -120,7 +130,7 @@ pub struct AcceptPostback<P: Ports> {
 impl<P: Ports> AcceptPostback<P> {
     /// Handles one call. A new postback gets the receipt `receipt_id`.
     pub async fn handle(&self, call: &Call<'_>, now: Timestamp, receipt_id: ReceiptId) -> HandledCall {
-        let nobody = |answer| HandledCall { answer, provider: None, dry_run: false };
+        let nobody = HandledCall::of_nobody;
         let faults = Parameters::size_faults(call.query, call.body);
         if !faults.is_empty() {
             return nobody(PostbackAnswer::Malformed(faults));
@@ -160,7 +170,7 @@ impl<P: Ports> AcceptPostback<P> {
         if !Refusal::is_kept_whole(kept.request) {
             return None;
         }
-        let nobody = |answer| HandledCall { answer, provider: None, dry_run: false };
+        let nobody = HandledCall::of_nobody;
         let sent = Parameters::split(kept.request.as_bytes(), b"");
         Some(match self.partners.get(kept.provider, now).await {
             Ok(Some(known)) => {
@@ -190,7 +200,8 @@ impl<P: Ports> AcceptPostback<P> {
     /// Makes every check after the credential, and records the postback.
     async fn handle_authenticated(&self, call: &AuthenticatedCall<'_>) -> HandledCall {
         let answer = self.answer(call).await.unwrap_or_else(PostbackAnswer::Unavailable);
-        HandledCall { answer, provider: Some(call.partner.provider().clone()), dry_run: call.is_dry_run() }
+        let (provider, text_answer) = (call.partner.provider().clone(), call.partner.rules().answer.clone());
+        HandledCall { answer, provider: Some(provider), dry_run: call.is_dry_run(), text_answer }
     }
 
     /// Returns the partner if it is known and the call has its credential.

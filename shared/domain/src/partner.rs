@@ -12,6 +12,7 @@ use core::net::IpAddr;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::inbound::answer::TextAnswer;
 use crate::inbound::credential::CredentialKind;
 use crate::inbound::rules::{NegativeAmounts, PostbackRules, TransactionIdRule};
 use crate::inbound::status::{State, StatusAgreement, StatusFile};
@@ -95,6 +96,9 @@ pub struct PostbackFile {
     /// Names the parameter in which a negative transaction names the one that it reverses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// Holds the words of plain answers. Without them the answers are JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<TextAnswer>,
 }
 
 impl PostbackFile {
@@ -184,6 +188,9 @@ impl Partner {
         let provider = faults.keep("provider", Provider::new(file.provider));
         let mut names = ParameterNames::parse(&file.parameters, &mut faults);
         let status = file.postback.statuses(&mut names, &mut faults);
+        if let Some(answer) = &file.postback.answer {
+            answer.check(&mut faults);
+        }
         let mut currencies = ExtraCurrencies::default();
         for (at, code) in file.postback.currencies.iter().enumerate() {
             let path = format!("postback.currencies[{at}]");
@@ -219,6 +226,7 @@ impl Partner {
             event_ids,
             status,
             negative_amounts: file.postback.negative_amounts,
+            answer: file.postback.answer,
         };
         match (provider, faults.0) {
             (Some(provider), faults) if faults.is_empty() => {

@@ -137,6 +137,21 @@ async fn a_post_takes_parameters_from_a_json_body() {
 }
 
 #[tokio::test]
+async fn an_agreed_word_answers_a_call_as_plain_text() {
+    let fixture = Fixture::new();
+    let query = sample(&fresh("t"));
+    for (query, word) in [(query.clone(), "OK"), (query.clone(), "DUP"), (format!("{query}&state=test"), "OK")] {
+        let reply = fixture.postback("soylent", &query).await;
+        let content_type = reply.content_type.split(';').next().unwrap();
+        assert_eq!((reply.status, content_type, &reply.body), (200, "text/plain", &word.into()), "{query}");
+    }
+    let conflict = fixture.postback("soylent", &query.replace("100.00", "999.00")).await;
+    assert_eq!((conflict.status, conflict.content_type.as_str()), (409, "application/problem+json"));
+    let dry_run = fixture.postback("soylent", &format!("{query}&dry_run=true")).await;
+    assert_eq!((dry_run.status, dry_run.text("would_be")), (200, "duplicate"));
+}
+
+#[tokio::test]
 async fn bad_bytes_are_answered_with_400_and_a_reason() {
     let fixture = Fixture::new();
     for (bad, code) in [

@@ -4,6 +4,7 @@ use alloc::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::inbound::answer::TextAnswer;
 use crate::inbound::parameters::SIGNATURE;
 use crate::inbound::postback::DRY_RUN;
 use crate::inbound::status::StatusAgreement;
@@ -58,6 +59,8 @@ pub struct PostbackRules {
     pub status: Option<StatusAgreement>,
     /// Says what an amount below zero means.
     pub negative_amounts: NegativeAmounts,
+    /// Holds the words of plain answers, if they were agreed.
+    pub answer: Option<TextAnswer>,
 }
 
 impl PostbackRules {

@@ -88,3 +88,16 @@ fn statuses_and_negative_amounts_are_checked_together() {
     let stored = serde_json::to_string(&file(&good)).unwrap();
     assert_eq!(file(&stored), file(&good));
 }
+
+#[test]
+fn the_words_of_plain_answers_are_printable_ascii() {
+    let answer = |json: &str| format!(r#"{{"provider":"acme","postback":{{"answer":{{"format":"text"{json}}}}}}}"#);
+    let partner = Partner::try_from(file(&answer(""))).unwrap();
+    let agreed = partner.rules().answer.clone().unwrap();
+    assert_eq!((agreed.accepted.as_str(), agreed.duplicate.as_str()), ("OK", "DUP"));
+    assert!(Partner::try_from(file(&answer(r#","accepted":"status=1 ok","duplicate":"OK""#))).is_ok());
+    for word in [String::new(), "a\\nb".to_owned(), "\u{e9}".to_owned(), "x".repeat(65)] {
+        let json = answer(&format!(r#","accepted":"{word}","duplicate":"{word}""#));
+        assert_eq!(paths(&json), ["postback.answer.accepted", "postback.answer.duplicate"]);
+    }
+}

@@ -66,6 +66,8 @@ impl Rig {
             r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
             r#"{"provider":"umbrella","postback":{"status":{"parameter":"state","pending":["2"],"rejected":["3"],
                 "ignored":["test"]},"negative_amounts":"reverse"}}"#,
+            r#"{"provider":"soylent","postback":{"answer":{"format":"text","duplicate":"AGAIN"},
+                "status":{"parameter":"state","ignored":["test"]}}}"#,
         ];
         let keys = SystemKeys { click: ClickKeys::new(vec![Secret::new("k")]).unwrap(), link: Vec::new() };
         let accept = AcceptPostback {
@@ -89,7 +91,8 @@ impl Rig {
         let method = if call.is_post { "post" } else { "get" };
         self.api.assert_describes(path, method, &response);
         self.statuses.insert(response.status().as_u16());
-        let body: Value = serde_json::from_slice(response.body()).unwrap();
+        let text = std::str::from_utf8(response.body()).unwrap();
+        let body: Value = serde_json::from_str(text).unwrap_or_else(|_| text.into());
         let faults = body["faults"].as_array().into_iter().flatten();
         self.codes.extend(faults.map(|fault| fault["code"].as_str().unwrap().to_owned()));
         body
@@ -168,6 +171,14 @@ async fn the_description_lists_exactly_the_answers_given() {
     assert_eq!(rig.get("umbrella", &taken_back).await["status"], "accepted");
     assert_eq!(rig.get("umbrella", &said("4")).await["status"], 400);
     assert_eq!(rig.get("acme", &said("3")).await["status"], 400);
+
+    // These calls are answered by agreed words. Errors and dry runs stay JSON.
+    assert_eq!(rig.get("soylent", SAMPLE).await, "OK");
+    assert_eq!(rig.get("soylent", SAMPLE).await, "AGAIN");
+    assert_eq!(rig.get("soylent", &said("test")).await, "OK");
+    assert_eq!(rig.get("soylent", &dry(SAMPLE)).await["would_be"], "duplicate");
+    assert_eq!(rig.get("soylent", &SAMPLE.replace("100.00", "7")).await["status"], 409);
+    assert_eq!(rig.get("soylent", "").await["status"], 400);
 
     // These calls are refused.
     let elsewhere = dry(SAMPLE);

@@ -89,7 +89,8 @@ impl Kit<'_> {
         if sender.reverses() {
             doubts.push("Do not send reversals. Negative amounts are not agreed with us.".to_owned());
         }
-        doubts.extend(sender.answer.as_ref().map(|answer| {
+        let looked_for = sender.answer.as_ref().filter(|_| self.partner.rules().answer.is_none());
+        doubts.extend(looked_for.map(|answer| {
             format!("{title} looks for `{}` in the answer. Our answers are JSON; ask us first.", answer.accepted)
         }));
         doubts
