@@ -194,6 +194,10 @@ impl Kit<'_> {
         for (what, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
             lines.push(format!("{what} {}.", list.join(", ")));
         }
+        if !rules.keep.is_empty() {
+            let names: Vec<String> = file.keep.iter().map(|name| format!("`{name}`")).collect();
+            lines.push(format!("We keep your further parameters {}.", names.join(", ")));
+        }
         if let Some(answer) = &rules.answer {
             let (accepted, duplicate) = (&answer.accepted, &answer.duplicate);
             lines.push(format!(

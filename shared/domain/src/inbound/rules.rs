@@ -8,6 +8,7 @@ use crate::inbound::answer::TextAnswer;
 use crate::inbound::parameters::SIGNATURE;
 use crate::inbound::postback::DRY_RUN;
 use crate::inbound::status::StatusAgreement;
+use crate::prelude::*;
 use crate::values::ids::EventId;
 use crate::values::money::ExtraCurrencies;
 use crate::values::parameter_names::ParameterNames;
@@ -61,6 +62,8 @@ pub struct PostbackRules {
     pub negative_amounts: NegativeAmounts,
     /// Holds the words of plain answers, if they were agreed.
     pub answer: Option<TextAnswer>,
+    /// Names the parameters whose values are passed on as they come.
+    pub keep: BTreeSet<String>,
 }
 
 impl PostbackRules {

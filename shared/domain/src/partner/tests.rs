@@ -101,3 +101,21 @@ fn the_words_of_plain_answers_are_printable_ascii() {
         assert_eq!(paths(&json), ["postback.answer.accepted", "postback.answer.duplicate"]);
     }
 }
+
+#[test]
+fn kept_parameters_have_names_of_their_own() {
+    let json = |names: &[&str]| {
+        let keep = serde_json::json!(names);
+        format!(r#"{{"provider":"acme","parameters":{{"click_id":"aff_sub"}},"postback":{{"keep":{keep}}}}}"#)
+    };
+    let kept = Partner::try_from(file(&json(&["sub1", "click_id", "goal"]))).unwrap();
+    assert_eq!(kept.rules().keep.iter().map(String::as_str).collect::<Vec<_>>(), ["click_id", "goal", "sub1"]);
+    for name in ["aff_sub", "user_id", "event_name", "signature", "dry_run", "provider", "Status", "is-test", "a b", ""]
+    {
+        assert_eq!(paths(&json(&[name])), ["postback.keep[0]"], "{name}");
+    }
+    assert_eq!(paths(&json(&["a", "a"])), ["postback.keep[1]"]);
+    let many = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"];
+    assert!(Partner::try_from(file(&json(&many[..10]))).is_ok());
+    assert_eq!(paths(&json(&many)), ["postback.keep"]);
+}
