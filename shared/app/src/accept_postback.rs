@@ -1,7 +1,9 @@
 //! Handles a partner's call of its postback URL: checks it, parses it and records it.
 //!
-//! The order of checks is part of the contract: size and content type, then the credential, then the caller's address,
-//! then everything else. A stranger therefore learns nothing about partners, and a partner learns every fault at once.
+//! The order of checks is part of the contract: size, then the credential, then the caller's address, then everything
+//! else, the body's type too. A stranger therefore learns nothing about partners, a partner learns every fault at once,
+//! and what a partner sent is kept. Only a signed call whose parameters cannot be read is refused before its signature is
+//! checked, because there is nothing to check it over; it is answered 400 and not kept.
 
 mod known_transaction;
 mod negative_transaction;
@@ -10,6 +12,8 @@ use std::net::IpAddr;
 
 use domain::{
     inbound::{
+        answer::TextAnswer,
+        body::Body,
         conversion::{Receipt, RecordedPostback},
         credential::Credentials,
         fault::{self, Fault, FaultCode},
@@ -104,6 +108,15 @@ pub struct HandledCall {
     pub provider: Option<Provider>,
     /// Is true if the call asked that nothing be recorded.
     pub dry_run: bool,
+    /// The words of plain answers, if the partner agreed on them.
+    pub text_answer: Option<TextAnswer>,
+}
+
+impl HandledCall {
+    /// Makes the answer to a call without a good credential.
+    pub fn of_nobody(answer: PostbackAnswer) -> Self {
+        Self { answer, provider: None, dry_run: false, text_answer: None }
+    }
 }
 
 /// Accepts postbacks.
@@ -121,15 +134,20 @@ pub struct AcceptPostback<P: Ports> {
 impl<P: Ports> AcceptPostback<P> {
     /// Handles one call. A new postback gets the receipt `receipt_id`.
     pub async fn handle(&self, call: &Call<'_>, now: Timestamp, receipt_id: ReceiptId) -> HandledCall {
-        let nobody = |answer| HandledCall { answer, provider: None, dry_run: false };
-        let faults = envelope_faults(call);
+        let nobody = HandledCall::of_nobody;
+        let faults = Parameters::size_faults(call.query, call.body);
         if !faults.is_empty() {
             return nobody(PostbackAnswer::Malformed(faults));
         }
-        let sent = Parameters::split(call.query, call.body);
+        let body = Body::read(call.body, call.content_type, call.is_post);
+        let sent = Parameters::of(call.query, &body);
+        if let Some(fault) = sent.count_fault() {
+            return nobody(PostbackAnswer::Malformed(vec![fault]));
+        }
         if call.token.is_none() {
-            // A signature proves nothing as long as the signed parameters are ambiguous.
-            let mut faults = sent.name_faults();
+            // A signature proves nothing as long as the signed parameters are ambiguous or cannot be read.
+            let mut faults = sent.body_faults();
+            faults.extend(sent.name_faults());
             faults.extend(provider_fault(&sent));
             if !faults.is_empty() {
                 return nobody(PostbackAnswer::Malformed(fault::bounded(faults)));
@@ -157,7 +175,7 @@ impl<P: Ports> AcceptPostback<P> {
         if !kept.request.is_whole() {
             return None;
         }
-        let nobody = |answer| HandledCall { answer, provider: None, dry_run: false };
+        let nobody = HandledCall::of_nobody;
         let sent = Parameters::split(kept.request.text.as_bytes(), b"");
         Some(match self.partners.get(kept.provider, now).await {
             Ok(Some(known)) => {
@@ -187,7 +205,8 @@ impl<P: Ports> AcceptPostback<P> {
     /// Makes every check after the credential, and records the postback.
     async fn handle_authenticated(&self, call: &AuthenticatedCall<'_>) -> HandledCall {
         let answer = self.answer(call).await.unwrap_or_else(PostbackAnswer::Unavailable);
-        HandledCall { answer, provider: Some(call.partner.provider().clone()), dry_run: call.is_dry_run() }
+        let (provider, text_answer) = (call.partner.provider().clone(), call.partner.rules().answer.clone());
+        HandledCall { answer, provider: Some(provider), dry_run: call.is_dry_run(), text_answer }
     }
 
     /// Returns the partner if it is known and the call has its credential.
@@ -318,22 +337,6 @@ impl AuthenticatedCall<'_> {
     fn is_dry_run(&self) -> bool {
         self.sent.raw(DRY_RUN) == Some(b"true")
     }
-}
-
-/// Returns the faults of size and content type.
-fn envelope_faults(call: &Call<'_>) -> Vec<Fault> {
-    let mut faults = Parameters::size_faults(call.query, call.body);
-    if !call.body.is_empty() {
-        const FORM: &str = "application/x-www-form-urlencoded";
-        let media_type = call.content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        let expected =
-            if call.is_post { format!("no body, or one of type {FORM}") } else { "no body with a GET".into() };
-        if !call.is_post || !media_type.eq_ignore_ascii_case(FORM) {
-            let fix = "send the parameters in the query, or form-encoded in the body of a POST";
-            faults.push(Fault::whole(FaultCode::UnsupportedBody, expected, fix));
-        }
-    }
-    faults
 }
 
 /// Returns a fault if a signed call sends `provider`, because the signature already covers it from the path.

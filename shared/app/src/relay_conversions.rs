@@ -120,7 +120,7 @@ mod tests {
         inbound::{
             click::ClickOrigin,
             conversion::{Receipt, RecordedPostback},
-            postback::{Content, Postback},
+            postback::{Content, Extra, Postback},
         },
         values::ids::{Provider, ReceiptId, TransactionId},
     };
@@ -141,6 +141,7 @@ mod tests {
             click: ClickOrigin::Foreign,
             state: None,
             reference: None,
+            extra: Extra::default(),
         };
         let receipt = Receipt {
             transaction_id,

@@ -6,15 +6,16 @@
 mod media_buying;
 pub mod recipient;
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::inbound::answer::TextAnswer;
 use crate::inbound::credential::CredentialKind;
 use crate::inbound::rules::{NegativeAmounts, PostbackRules, TransactionIdRule};
-use crate::inbound::status::{State, StatusAgreement, StatusFile};
+use crate::inbound::status::{self, State, StatusAgreement, StatusFile};
 use crate::inbound::tracking_link::BaseUrl;
 use crate::outbound::campaign::Campaigns;
 use crate::outbound::webhook::Allowance;
@@ -26,6 +27,9 @@ use crate::values::parameter_names::{Field, ParameterNames};
 use crate::values::time::UnixMillis;
 
 pub use self::media_buying::{MediaBuying, MediaBuyingFile};
+
+/// Bounds the number of parameters that a partner's file keeps. They are stored with each postback.
+const MAX_KEPT_PARAMETERS: usize = 10;
 
 /// Holds a partner as an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -98,9 +102,30 @@ pub struct PostbackFile {
     /// Names the parameter in which a negative transaction names the one that it reverses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
+    /// Holds the words of plain answers. Without them the answers are JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answer: Option<TextAnswer>,
+    /// Names further parameters whose values GG3 receives as they come.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub keep: Vec<String>,
 }
 
 impl PostbackFile {
+    /// Checks the names of the parameters to keep.
+    fn kept(&self, names: &ParameterNames, faults: &mut Faults) -> BTreeSet<String> {
+        let many = self.keep.len() <= MAX_KEPT_PARAMETERS;
+        faults.require(many, "postback.keep", "names more than 10 parameters; remove some");
+        let mut kept = BTreeSet::new();
+        for (at, name) in self.keep.iter().enumerate() {
+            let path = format!("postback.keep[{at}]");
+            names.check_further(name, &path, faults);
+            let words = "means a status with some senders; agree on statuses, or keep another name";
+            faults.require(!status::is_status_name(name), &path, words);
+            faults.require(kept.insert(name.clone()), &path, "is repeated; remove one");
+        }
+        kept
+    }
+
     /// Reads what was agreed about statuses and negative amounts, and adds the names of their parameters.
     fn statuses(&self, names: &mut ParameterNames, faults: &mut Faults) -> Option<StatusAgreement> {
         if let Some(status) = &self.status {
@@ -187,6 +212,10 @@ impl Partner {
         let provider = faults.keep("provider", Provider::new(file.provider));
         let mut names = ParameterNames::parse(&file.parameters, &mut faults);
         let status = file.postback.statuses(&mut names, &mut faults);
+        let keep = file.postback.kept(&names, &mut faults);
+        if let Some(answer) = &file.postback.answer {
+            answer.check(&mut faults);
+        }
         let mut currencies = ExtraCurrencies::default();
         for (at, code) in file.postback.currencies.iter().enumerate() {
             let path = format!("postback.currencies[{at}]");
@@ -224,6 +253,8 @@ impl Partner {
             event_ids,
             status,
             negative_amounts: file.postback.negative_amounts,
+            answer: file.postback.answer,
+            keep,
         };
         match (provider, faults.0) {
             (Some(provider), faults) if faults.is_empty() => {

@@ -150,7 +150,7 @@ pub fn body(request: &Request) -> Result<&[u8], Fault> {
     let is_unreadable =
         request.stage_variables_ref().is_some_and(|variables| variables.first(UNREADABLE_BODY).is_some());
     if is_unreadable {
-        let (expected, fix) = ("a body that the gateway can pass on", "send it form-encoded");
+        let (expected, fix) = ("a body that the gateway can pass on", "send it form-encoded or as JSON");
         return Err(Fault::whole(FaultCode::UnsupportedBody, expected, fix));
     }
     Ok(request.body())

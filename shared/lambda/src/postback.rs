@@ -19,6 +19,7 @@ use app::{
 };
 use domain::{
     inbound::{
+        answer::TextAnswer,
         conversion::Receipt,
         fault::{Fault, FaultCode},
         status::State,
@@ -71,12 +72,8 @@ impl PostbackFunction {
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
         let answered = match (http::body(&request), random::bytes()) {
             (Ok(body), Ok(random)) => self.accept(&request, body, ReceiptId::from_random(random)).await,
-            (Err(fault), _) => {
-                HandledCall { answer: PostbackAnswer::Malformed(vec![fault]), provider: None, dry_run: false }
-            }
-            (_, Err(unavailable)) => {
-                HandledCall { answer: PostbackAnswer::Unavailable(unavailable), provider: None, dry_run: false }
-            }
+            (Err(fault), _) => HandledCall::of_nobody(PostbackAnswer::Malformed(vec![fault])),
+            (_, Err(unavailable)) => HandledCall::of_nobody(PostbackAnswer::Unavailable(unavailable)),
         };
         log(http::request_id(&request), &answered);
         Ok(respond(answered))
@@ -119,7 +116,10 @@ struct Accepted<'a> {
 }
 
 fn respond(answered: HandledCall) -> Response<Body> {
-    let HandledCall { answer, dry_run, .. } = answered;
+    let HandledCall { answer, dry_run, text_answer, .. } = answered;
+    if let Some(word) = text_answer.as_ref().filter(|_| !dry_run).and_then(|agreed| word(agreed, &answer)) {
+        return http::response(StatusCode::OK, "text/plain; charset=utf-8", word.to_owned());
+    }
     match answer {
         PostbackAnswer::Accepted(receipt) => receipted("accepted", &receipt, dry_run, !dry_run),
         PostbackAnswer::Duplicate(receipt) => receipted("duplicate", &receipt, dry_run, true),
@@ -129,6 +129,15 @@ fn respond(answered: HandledCall) -> Response<Body> {
         PostbackAnswer::Unauthorized => Problem::unauthorized().into_response(),
         PostbackAnswer::Forbidden(fault) => Problem::forbidden(&fault).in_dry_run(dry_run).into_response(),
         PostbackAnswer::Unavailable(_) => Problem::unavailable().into_response(),
+    }
+}
+
+/// Returns the word that answers a recorded or ignored call as plain text. Errors and dry runs stay JSON.
+fn word<'a>(agreed: &'a TextAnswer, answer: &PostbackAnswer) -> Option<&'a str> {
+    match answer {
+        PostbackAnswer::Accepted(_) | PostbackAnswer::Ignored => Some(&agreed.accepted),
+        PostbackAnswer::Duplicate(_) => Some(&agreed.duplicate),
+        _ => None,
     }
 }
 
@@ -154,7 +163,7 @@ fn ok(status: &'static str, dry_run: bool, body: Accepted) -> Response<Body> {
 /// Writes one line for the request with partner, transaction and outcome, but without query string, token or refused
 /// values. The line of a dry run leaves out `postbacks`, so that no metric counts it.
 fn log(request_id: &str, answered: &HandledCall) {
-    let HandledCall { answer, provider, dry_run } = answered;
+    let HandledCall { answer, provider, dry_run, .. } = answered;
     let provider = provider.as_ref().map_or("", |provider| provider.as_str());
     let postbacks = (!dry_run).then_some(1);
     let line = |outcome: &str, transaction_id: &str, receipt_id: &str, state: Option<State>| {

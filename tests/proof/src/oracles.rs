@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use domain::{
     inbound::{
+        body::{Body, JSON},
         click::ClickKeys,
         credential::Credentials,
+        fault::Fault,
         parameters::{Parameters, decode},
         postback::ParsedPostback,
         refusal::Refusal,
@@ -57,11 +59,19 @@ fn pieces<const N: usize>(data: &[u8]) -> [&[u8]; N] {
     core::array::from_fn(|_| pieces.next().unwrap_or_default())
 }
 
-/// Checks that the kept text of a request says the same as the request.
+/// Checks that the kept text of a request says the same as the request, with a form and with a JSON object.
 pub fn parameters(data: &[u8]) {
     let [query, body] = pieces(data);
+    let object = Body::read(body, Some(JSON), true);
+    let sent = Parameters::of(query, &object);
+    let kept = sent.to_kept_text();
+    assert!(kept.contains(char::REPLACEMENT_CHARACTER) || matches!(object, Body::Form(_) | Body::Json(_)));
+    if query.is_ascii() && !kept.contains(char::REPLACEMENT_CHARACTER) {
+        assert_eq!(Parameters::split(kept.as_bytes(), b"").canonical(&[]), sent.canonical(&[]));
+    }
+
     let sent = Parameters::split(query, body);
-    let _ = (Parameters::size_faults(query, body), sent.ends_empty());
+    let _ = (Parameters::size_faults(query, body), sent.count_fault(), sent.ends_empty());
     let kept = sent.to_kept_text();
     let again = Parameters::split(kept.as_bytes(), b"");
     assert_eq!(again.to_kept_text(), kept);
@@ -78,7 +88,15 @@ pub fn postback(data: &[u8]) {
     let partner = Partner::try_from(file).expect("a partner");
     let keys = ClickKeys::new(vec![Secret::new("k")]).expect("a key");
     let parse = |sent: &Parameters| ParsedPostback::parse(sent, partner.provider(), partner.rules(), &keys);
-    let Ok(parsed) = parse(&Parameters::split(query, body)) else { return };
+    for body in [Body::Form(body), Body::read(body, Some(JSON), true)] {
+        if let Ok(parsed) = parse(&Parameters::of(query, &body)) {
+            spelled_again(&parsed, parse);
+        }
+    }
+}
+
+/// Checks that a postback stays the same if it is sent again in another spelling.
+fn spelled_again(parsed: &ParsedPostback, parse: impl Fn(&Parameters) -> Result<ParsedPostback, Vec<Fault>>) {
     let content = &parsed.postback.content;
     let mut spelled = format!(
         "user_id={}&click_id={}&transaction_id={}&currency={}&amount_decimal={}",

@@ -39,6 +39,27 @@ async fn every_accepted_postback_reaches_the_queue_as_its_schema_says() {
 }
 
 #[tokio::test]
+async fn kept_parameters_reach_the_queue_and_are_no_content() {
+    let fixture = Fixture::new();
+    let transaction = fresh("t");
+    let query = sample(&transaction);
+    for (more, word) in [("&sub1=a%2Fb+%C5%BC&goal=&other=1", "OK"), ("&sub1=other", "DUP"), ("", "DUP")] {
+        assert_eq!(fixture.postback("soylent", &format!("{query}{more}")).await.body, word, "{more}");
+    }
+    let arrived = Conversions::shared().of("soylent", &transaction).await;
+    assert_eq!((arrived.len(), &arrived[0]["extra"]), (1, &json!({"sub1": "a/b ż"})));
+    let faults: Vec<String> = schema().iter_errors(&arrived[0]).map(|fault| fault.to_string()).collect();
+    assert!(faults.is_empty(), "{faults:?}");
+    let long = fixture.postback("soylent", &format!("{query}&goal={}", "x".repeat(256))).await;
+    assert_eq!((long.status, long.faults()), (400, vec![("goal".to_owned(), "too_long".to_owned())]));
+    let dry_run = fixture.postback("soylent", &format!("{query}&sub1=a&sub2=b&dry_run=true")).await;
+    assert_eq!(dry_run.body["ignored"], json!(["sub2"]));
+    let plain = fresh("t");
+    assert_eq!(fixture.postback("soylent", &sample(&plain)).await.body, "OK");
+    assert!(Conversions::shared().of("soylent", &plain).await[0].get("extra").is_none());
+}
+
+#[tokio::test]
 async fn the_schema_refuses_malformed_conversions() {
     let good = json!({
         "schema_version": 1, "type": "conversion.accepted", "provider": "acme", "transaction_id": "t",

@@ -91,9 +91,64 @@ async fn a_post_takes_parameters_from_its_query_and_its_form_body() {
     assert_eq!((twice.status, twice.faults()), (400, vec![("user_id".to_owned(), "repeated".to_owned())]));
     let many = fixture.send(form("a=1&".repeat(10_000))).await;
     assert_eq!((many.status, many.faults()[0].1.as_str()), (400, "too_large"));
-    let json = fixture.http.post(url).header("content-type", "application/json").body("{}");
-    let json = fixture.send(json).await;
-    assert_eq!((json.status, json.faults()[0].1.as_str()), (400, "unsupported_body"));
+    let text = fixture.http.post(url).header("content-type", "text/plain").body(query);
+    let text = fixture.send(text).await;
+    assert_eq!((text.status, text.faults()[0].1.as_str()), (400, "unsupported_body"));
+}
+
+#[tokio::test]
+async fn a_post_takes_parameters_from_a_json_body() {
+    let fixture = Fixture::new();
+    let url = &fixture.stack.partner("acme").postback_url;
+    let transaction = fresh("t");
+    let object = |amount: &str| {
+        format!(
+            r#"{{"user_id": 12345, "click_id": "67890", "transaction_id": "{transaction}", "currency": "USD",
+                "amount_decimal": {amount}, "is_new": true}}"#
+        )
+    };
+    let post = |url: &str, body: String| fixture.http.post(url).header("content-type", "application/json").body(body);
+    let first = fixture.send(post(url, object("100.00"))).await;
+    assert_eq!((first.status, first.text("status"), &first.body["ignored"][0]), (200, "accepted", &"is_new".into()));
+    assert_eq!(fixture.postback("acme", &sample(&transaction)).await.text("status"), "duplicate");
+    for (body, parameter, code) in [
+        (object("1e2"), "amount_decimal", "not_an_amount"),
+        (object("null"), "amount_decimal", "null_value"),
+        (object("{}"), "amount_decimal", "nested_value"),
+        (object("1, \"user_id\": 12345"), "user_id", "repeated"),
+        (format!("[{}]", object("1")), "", "unsupported_body"),
+        (format!("\u{feff}{}", object("1")), "", "unsupported_body"),
+    ] {
+        let reply = fixture.send(post(url, body.clone())).await;
+        assert_eq!(reply.faults()[0], (parameter.to_owned(), code.to_owned()), "{body}");
+        assert_eq!(reply.status, 400);
+    }
+    let stranger = fixture.send(post(&format!("{}/postback/acme/wrong", fixture.stack.api_url), "[]".to_owned())).await;
+    assert_eq!(stranger.status, 401);
+
+    // The signature covers the members' values, as decoded.
+    let secret = Secret::new(fixture.stack.partner("initech").signature_secret.clone().unwrap());
+    let query = sample(&transaction);
+    let canonical = Parameters::split(query.as_bytes(), b"").canonical(&[("provider", "initech"), ("is_new", "true")]);
+    let signed = object(&format!("100.00, \"signature\": \"{}\"", signature::sign(&secret, &canonical)));
+    let url = &fixture.stack.partner("initech").postback_url;
+    assert_eq!(fixture.send(post(url, signed.clone())).await.text("status"), "accepted");
+    assert_eq!(fixture.send(post(url, signed.replace("100.00", "100.0"))).await.status, 401);
+}
+
+#[tokio::test]
+async fn an_agreed_word_answers_a_call_as_plain_text() {
+    let fixture = Fixture::new();
+    let query = sample(&fresh("t"));
+    for (query, word) in [(query.clone(), "OK"), (query.clone(), "DUP"), (format!("{query}&state=test"), "OK")] {
+        let reply = fixture.postback("soylent", &query).await;
+        let content_type = reply.content_type.split(';').next().unwrap();
+        assert_eq!((reply.status, content_type, &reply.body), (200, "text/plain", &word.into()), "{query}");
+    }
+    let conflict = fixture.postback("soylent", &query.replace("100.00", "999.00")).await;
+    assert_eq!((conflict.status, conflict.content_type.as_str()), (409, "application/problem+json"));
+    let dry_run = fixture.postback("soylent", &format!("{query}&dry_run=true")).await;
+    assert_eq!((dry_run.status, dry_run.text("would_be")), (200, "duplicate"));
 }
 
 #[tokio::test]

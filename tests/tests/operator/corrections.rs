@@ -11,7 +11,7 @@ use domain::{
         click::ClickKeys,
         conversion::Receipt,
         correction::Correction,
-        postback::Content,
+        postback::{Content, Extra},
         refusal::{Conflict, ContentKey},
         status::State,
     },
@@ -54,6 +54,7 @@ fn key_of(provider: &str, transaction: &str, amount: &str, state: Option<State>)
         transaction_id: TransactionId::new(transaction).unwrap(),
         content,
         state,
+        extra: Extra::new(),
         differences: Vec::new(),
         received_at: Timestamp::UNIX_EPOCH,
     };

@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::types::{
 use domain::{
     inbound::{
         conversion::{Receipt, RecordedPostback},
-        postback::Postback,
+        postback::{Extra, Postback},
         refusal::{ContentKey, KeptRequest, Refusal},
     },
     values::ids::{Provider, ReceiptId, TransactionId},
@@ -126,8 +126,8 @@ async fn store(stack: &Stack, partner: &str) {
     let content = json!({"user_id": "u-1", "click_id": "c-1", "currency": "USD", "amount_decimal": "1"});
     let (content, click) =
         (serde_json::from_value(content).unwrap(), serde_json::from_value("foreign".into()).unwrap());
-    let (id, state, reference) = (transaction_id.clone(), None, None);
-    let postback = Postback { provider: provider.clone(), transaction_id: id, content, click, state, reference };
+    let (id, state, reference, extra) = (transaction_id.clone(), None, None, Extra::default());
+    let postback = Postback { provider: provider.clone(), transaction_id: id, content, click, state, reference, extra };
     let receipt_id = ReceiptId::from_random([0; 16]);
     let (ignored, original_receipt_id) = (Vec::new(), None);
     let receipt = Receipt { transaction_id, receipt_id, received_at, ignored, state, original_receipt_id };

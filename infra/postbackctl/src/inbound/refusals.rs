@@ -73,12 +73,12 @@ async fn send_again(connection: &Connection, Resubmit { content_id, change }: Re
     let receipt_id = ReceiptId::from_random(random::bytes()?);
     let operation = connection.operation(change.why).await?;
     let (accept, changes) = (connection.accept_postback(), connection.resubmissions());
-    let answered = resubmit(accept, &changes, &resubmission, (&operation, now), receipt_id).await;
+    let answered = Box::pin(resubmit(accept, &changes, &resubmission, (&operation, now), receipt_id)).await;
     let answered = answered.with_context(|| match request.sent_bytes {
         Some(bytes) => {
             format!("only the beginning of the call's {bytes} bytes is kept; the partner must send it again")
         }
-        None => "the call was not UTF-8 and is not kept whole; the partner must send it again".to_owned(),
+        None => "the call could not be read and is not kept whole; the partner must send it again".to_owned(),
     })?;
     if answered.dry_run {
         bail!("the call is a dry run; nothing is recorded for it")

@@ -204,6 +204,16 @@ impl Kit<'_> {
         for (what, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
             lines.push(format!("{what} {}.", list.join(", ")));
         }
+        if !rules.keep.is_empty() {
+            let names: Vec<String> = file.keep.iter().map(|name| format!("`{name}`")).collect();
+            lines.push(format!("We keep your further parameters {}.", names.join(", ")));
+        }
+        if let Some(answer) = &rules.answer {
+            let (accepted, duplicate) = (&answer.accepted, &answer.duplicate);
+            lines.push(format!(
+                "We answer 200 with the word `{accepted}` or, to a duplicate, `{duplicate}`, as plain text without a receipt."
+            ));
+        }
         if !lines.is_empty() {
             writeln!(text, "Agreed with you:\n\n- {}\n", lines.join("\n- "))?;
         }

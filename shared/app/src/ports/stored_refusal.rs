@@ -6,7 +6,7 @@ use domain::{
     inbound::{
         conversion::Receipt,
         fault::Fault,
-        postback::{Content, Difference},
+        postback::{Content, Difference, Extra},
         refusal::{Conflict, ContentKey, KeptRequest, REFUSAL_KEPT_SECONDS, Refusal},
         status::State,
     },
@@ -63,6 +63,9 @@ pub struct StoredRefusal {
     /// Holds the state that a conflict said, with a partner that agreed on statuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
+    /// Holds the kept parameters of a conflict, as they came last.
+    #[serde(default, skip_serializing_if = "Extra::is_empty")]
+    pub extra: Extra,
     /// Lists the differences of a conflict from what stood.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
@@ -126,8 +129,8 @@ impl TryFrom<StoredRefusal> for Conflict {
     fn try_from(item: StoredRefusal) -> Result<Self, String> {
         let transaction_id = item.transaction_id.ok_or("a conflict without transaction_id")?;
         let content = item.content.ok_or("a conflict without content")?;
-        let (provider, state, received_at) = (item.provider, item.state, item.first_received_at);
-        Ok(Self { provider, transaction_id, content, state, differences: item.differences, received_at })
+        let (provider, state, extra, received_at) = (item.provider, item.state, item.extra, item.first_received_at);
+        Ok(Self { provider, transaction_id, content, state, extra, differences: item.differences, received_at })
     }
 }
 
@@ -150,6 +153,7 @@ impl StoredRefusal {
             transaction_id: None,
             content: None,
             state: None,
+            extra: Extra::new(),
             differences: Vec::new(),
             accepted: None,
             accepted_at: None,
@@ -180,6 +184,7 @@ impl From<&Conflict> for StoredRefusal {
             transaction_id: Some(conflict.transaction_id.clone()),
             content: Some(conflict.content.clone()),
             state: conflict.state,
+            extra: conflict.extra.clone(),
             differences: conflict.differences.clone(),
             ..Self::seen(RefusalKind::Conflict, &conflict.provider, &conflict.key(), conflict.received_at)
         }
@@ -274,6 +279,7 @@ mod tests {
             transaction_id: TransactionId::new("t").unwrap(),
             content: serde_json::from_value(json).unwrap(),
             state: None,
+            extra: Extra::new(),
             differences: Vec::new(),
             received_at: at(5),
         });

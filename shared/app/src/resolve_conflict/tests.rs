@@ -5,7 +5,7 @@ use domain::{
     inbound::{
         conversion::{Conversion, ConversionType, RecordedPostback},
         correction::Revision,
-        postback::{Content, Postback},
+        postback::{Content, Extra, Postback},
         refusal::{Conflict, KeptConflict},
     },
     values::{ids::Provider, signature::Secret},
@@ -40,6 +40,7 @@ fn conflict(amount: &str) -> Conflict {
         transaction_id: transaction(),
         content: content(amount),
         state: None,
+        extra: Extra::from([("sub1".to_owned(), amount.to_owned())]),
         differences: content("1").differences(&content(amount)),
         received_at: at(100),
     }
@@ -55,6 +56,7 @@ async fn world(amounts: &[&str]) -> World {
         click: keys().origin(&conflict("1").provider, &content("1").user_id, &content("1").click_id),
         state: None,
         reference: None,
+        extra: Extra::new(),
     };
     let receipt = Receipt {
         transaction_id: transaction(),
@@ -105,6 +107,7 @@ async fn accepting_makes_a_correction_that_answers_the_same_content() {
     assert_eq!(world.keep_conflict(&conflict("2")).await, Ok(KeptConflict::AcceptedAs(made.receipt.clone())));
     let conversion = Conversion::from(Revision::Correction(*made));
     assert_eq!((conversion.kind, conversion.correction), (ConversionType::Corrected, Some(1)));
+    assert_eq!(conversion.extra, conflict("2").extra);
     assert_eq!(conversion.original_receipt_id, Some(ReceiptId::from_random([0; 16])));
 }
 

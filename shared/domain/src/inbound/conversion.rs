@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::click::ClickOrigin;
-use crate::inbound::postback::{Content, Postback};
+use crate::inbound::postback::{Content, Extra, Postback};
 use crate::inbound::status::State;
 use crate::prelude::*;
 use crate::values::ids::{ReceiptId, TransactionId};
@@ -102,6 +102,9 @@ pub struct Conversion {
     /// Says which state the transaction has reached. Absent means approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
+    /// Holds the values of the parameters that the partner's file keeps, as they came.
+    #[serde(default, skip_serializing_if = "Extra::is_empty")]
+    pub extra: Extra,
     /// Says which transaction an adjustment reverses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Reversed>,
@@ -135,6 +138,7 @@ impl From<RecordedPostback> for Conversion {
             click: postback.click,
             content: postback.content,
             state: postback.state,
+            extra: postback.extra,
             original: reversed,
             original_receipt_id: receipt.original_receipt_id,
             correction: None,

@@ -45,7 +45,7 @@ pub struct Correction {
 impl Correction {
     /// Makes the correction that accepting this conflict adds to the history of its transaction.
     pub fn of(conflict: &Conflict, history: &History, keys: &ClickKeys, receipt_id: ReceiptId, now: Timestamp) -> Self {
-        let Conflict { provider, transaction_id, content, state, received_at, .. } = conflict.clone();
+        let Conflict { provider, transaction_id, content, state, extra, received_at, .. } = conflict.clone();
         let click = keys.origin(&provider, &content.user_id, &content.click_id);
         let receipt = Receipt {
             transaction_id: transaction_id.clone(),
@@ -56,7 +56,7 @@ impl Correction {
             original_receipt_id: None,
         };
         Self {
-            postback: Postback { provider, transaction_id, content, click, state, reference: None },
+            postback: Postback { provider, transaction_id, content, click, state, reference: None, extra },
             receipt,
             original_receipt_id: history.original().receipt.receipt_id.clone(),
             number: history.stands().correction.saturating_add(1),

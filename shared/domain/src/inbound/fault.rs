@@ -18,8 +18,12 @@ pub const MAX_QUOTE_BYTES: usize = 64;
 pub enum FaultCode {
     /// The query or the body is too large.
     TooLarge,
-    /// The body is not form-encoded, or a GET has one.
+    /// The body is neither form-encoded nor one JSON object, or a GET has one.
     UnsupportedBody,
+    /// A value in a JSON body is an object or an array.
+    NestedValue,
+    /// A value in a JSON body is null.
+    NullValue,
     /// The request has too many parameters.
     TooManyParameters,
     /// A required parameter is missing or empty.

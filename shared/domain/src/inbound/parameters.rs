@@ -1,4 +1,4 @@
-//! Reads the parameters of a request from the raw query string and the form-encoded body.
+//! Reads the parameters of a request from the raw query string and the body.
 //!
 //! A gateway's parameter map joins repeated parameters with commas and forgets how they were encoded, and partners must
 //! hear of both faults; so this module reads the raw text. Splitting never fails. A wrong name or value is found when
@@ -11,6 +11,7 @@ use alloc::{
 
 use percent_encoding::percent_decode;
 
+use crate::inbound::body::{Body, Member};
 use crate::inbound::fault::{Fault, FaultCode};
 use crate::prelude::*;
 use crate::values::ids::MAX_ID_BYTES;
@@ -28,6 +29,9 @@ pub const MAX_NAME_BYTES: usize = 64;
 /// percent-encoded. Nothing in a longer value is looked at.
 pub const MAX_VALUE_BYTES: usize = 3 * MAX_ID_BYTES;
 
+/// Names a body that cannot be read among the parameters. It is a replacement character, which no sender has as a name.
+const UNREADABLE: &[u8] = "\u{fffd}".as_bytes();
+
 /// Holds a request's parameters as they were sent, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parameters<'a> {
@@ -41,6 +45,8 @@ struct Pair<'a> {
     /// Says that the name has no encoding, as nearly all names have none. It is computed once, because each name is
     /// compared with every name that is looked for.
     plain: bool,
+    /// Holds the reason, if the value cannot be read.
+    fault: Option<&'a Fault>,
 }
 
 impl Pair<'_> {
@@ -58,10 +64,28 @@ impl<'a> Parameters<'a> {
             .map(|segment| {
                 let mut halves = segment.splitn(2, |byte| *byte == b'=');
                 let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
-                Pair { name, value, plain: is_plain(name) }
+                Pair { name, value, plain: is_plain(name), fault: None }
             })
             .collect();
         Self { pairs }
+    }
+
+    /// Puts together a raw query string and a body that was read.
+    pub fn of(query: &'a [u8], body: &'a Body<'a>) -> Self {
+        let (form, members): (&[u8], &[Member]) = match body {
+            Body::Form(form) => (form, &[]),
+            Body::Json(members) => (b"", members),
+            Body::Unreadable { .. } => (b"", &[]),
+        };
+        let mut sent = Self::split(query, form);
+        sent.pairs.extend(members.iter().map(|Member { name, value, fault }| {
+            let (name, value) = (name.as_bytes(), value.as_bytes());
+            Pair { name, value, plain: is_plain(name), fault: fault.as_ref() }
+        }));
+        if let Body::Unreadable { text, fault } = body {
+            sent.pairs.push(Pair { name: UNREADABLE, value: text.as_bytes(), plain: true, fault: Some(fault) });
+        }
+        sent
     }
 
     /// Returns the faults of size, before anything is parsed.
@@ -76,14 +100,20 @@ impl<'a> Parameters<'a> {
                 ));
             }
         }
-        if segments(query, body).count() > MAX_PARAMETERS {
-            faults.push(Fault::whole(
-                FaultCode::TooManyParameters,
-                format!("at most {MAX_PARAMETERS} parameters"),
-                "send only the agreed parameters, each once",
-            ));
-        }
         faults
+    }
+
+    /// Returns the fault of a request with too many parameters, before any is decoded.
+    pub fn count_fault(&self) -> Option<Fault> {
+        (self.pairs.len() > MAX_PARAMETERS).then(|| {
+            let expected = format!("at most {MAX_PARAMETERS} parameters");
+            Fault::whole(FaultCode::TooManyParameters, expected, "send only the agreed parameters, each once")
+        })
+    }
+
+    /// Returns the faults of a body that cannot be read, or of its values that cannot.
+    pub fn body_faults(&self) -> Vec<Fault> {
+        self.pairs.iter().filter_map(|pair| pair.fault.cloned()).collect()
     }
 
     /// Returns the faults of names: those that cannot be decoded, and those that stand twice.
@@ -128,14 +158,23 @@ impl<'a> Parameters<'a> {
         others
     }
 
-    /// Returns every name that can be decoded, with its value as it was sent.
+    /// Returns every name that can be decoded, with its value as it was sent, if the value can be read.
     pub fn named(&self) -> impl Iterator<Item = (Cow<'a, str>, &'a [u8])> {
-        self.pairs.iter().filter_map(|pair| Some((decoded(pair.name).ok()?, pair.value)))
+        self.readable().filter_map(|pair| Some((decoded(pair.name).ok()?, pair.value)))
     }
 
-    /// Returns the first value under this name as it was sent.
+    /// Returns the first value under this name as it was sent, if it can be read.
     pub fn raw(&self, name: &str) -> Option<&'a [u8]> {
-        self.pairs.iter().find(|pair| pair.is_named(name)).map(|pair| pair.value)
+        self.readable().find(|pair| pair.is_named(name)).map(|pair| pair.value)
+    }
+
+    /// Returns true if a value under this name cannot be read. [`Self::body_faults`] tells why.
+    pub fn is_unreadable(&self, name: &str) -> bool {
+        self.pairs.iter().any(|pair| pair.fault.is_some() && pair.is_named(name))
+    }
+
+    fn readable(&self) -> impl Iterator<Item = &Pair<'a>> {
+        self.pairs.iter().filter(|pair| pair.fault.is_none())
     }
 
     /// Returns true if the last parameter has no value, which is how a URL ends that a raw `#` has cut.
@@ -164,10 +203,15 @@ impl<'a> Parameters<'a> {
     /// replaced.
     pub fn kept_bytes(&self) -> usize {
         let pairs = self.pairs.iter().filter(|pair| !pair.is_named(SIGNATURE));
-        pairs.map(|pair| pair.name.len() + pair.value.len() + "=&".len()).sum::<usize>().saturating_sub("&".len())
+        let mark = |pair: &Pair| if pair.fault.is_some() { char::REPLACEMENT_CHARACTER.len_utf8() } else { 0 };
+        let bytes = pairs.map(|pair| pair.name.len() + mark(pair) + pair.value.len() + "=&".len());
+        bytes.sum::<usize>().saturating_sub("&".len())
     }
 
     /// Returns what was sent as one form-encoded text without the signature, as it is kept of a refused request.
+    ///
+    /// A replacement character stands before each value that cannot be read, so that the text is never taken for the
+    /// partner's words.
     pub fn to_kept_text(&self) -> String {
         let mut text = String::new();
         for pair in self.pairs.iter().filter(|pair| !pair.is_named(SIGNATURE)) {
@@ -176,6 +220,9 @@ impl<'a> Parameters<'a> {
             }
             text.push_str(&String::from_utf8_lossy(pair.name));
             text.push('=');
+            if pair.fault.is_some() {
+                text.push(char::REPLACEMENT_CHARACTER);
+            }
             text.push_str(&String::from_utf8_lossy(pair.value));
         }
         text
@@ -280,11 +327,12 @@ mod tests {
     #[test]
     fn at_most_sixty_four_parameters_are_accepted() {
         let many = |count: usize| "a=1&".repeat(count);
+        let count_fault = |query: &str, body: &str| Parameters::split(query.as_bytes(), body.as_bytes()).count_fault();
         for (query, body) in [(64, 0), (0, 64), (32, 32)] {
-            assert!(Parameters::size_faults(many(query).as_bytes(), many(body).as_bytes()).is_empty());
-            assert_eq!(Parameters::size_faults(many(query + 1).as_bytes(), many(body).as_bytes()).len(), 1);
+            assert!(count_fault(&many(query), &many(body)).is_none());
+            assert!(count_fault(&many(query + 1), &many(body)).is_some());
         }
-        assert!(Parameters::size_faults("&".repeat(500).as_bytes(), b"").is_empty());
+        assert!(count_fault(&"&".repeat(500), "").is_none());
     }
 
     #[test]
@@ -299,7 +347,7 @@ mod tests {
         #[test]
         fn no_bytes_make_the_parser_panic(query in prop::collection::vec(any::<u8>(), 0..200), body in prop::collection::vec(any::<u8>(), 0..200)) {
             let parameters = Parameters::split(&query, &body);
-            let _ = (Parameters::size_faults(&query, &body), parameters.name_faults(), parameters.canonical(&[]), parameters.to_kept_text());
+            let _ = (Parameters::size_faults(&query, &body), parameters.count_fault(), parameters.name_faults(), parameters.canonical(&[]), parameters.to_kept_text());
         }
 
         #[test]

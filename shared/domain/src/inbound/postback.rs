@@ -1,5 +1,7 @@
 //! Reads a postback, in which a partner reports that one of our users did the agreed thing, and compares two of them.
 
+use alloc::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::click::{ClickKeys, ClickOrigin};
@@ -105,7 +107,12 @@ pub struct Postback {
     pub state: Option<State>,
     /// Identifies the transaction that a negative amount reverses, if the postback names it.
     pub reference: Option<TransactionId>,
+    /// Holds the values of the parameters that the partner's file keeps, by their names. They are no content.
+    pub extra: Extra,
 }
+
+/// Holds the values of kept parameters by their names, without those that did not come.
+pub type Extra = BTreeMap<String, String>;
 
 impl Postback {
     /// Returns the state, which is approved if none was agreed.
@@ -127,7 +134,8 @@ pub struct ParsedPostback {
 
 impl ParsedPostback {
     /// Reads a request's parameters by this partner's rules, or returns its faults, at most
-    /// [`MAX_FAULTS`](fault::MAX_FAULTS). Faults of values come before faults of names, of which there may be many.
+    /// [`MAX_FAULTS`](fault::MAX_FAULTS). Faults of the body and of values come before faults of names, of which there may
+    /// be many.
     ///
     /// A call with a status that is agreed to be ignored has exactly one fault, [`FaultCode::StatusIgnored`].
     pub fn parse(
@@ -136,9 +144,11 @@ impl ParsedPostback {
         rules: &PostbackRules,
         keys: &ClickKeys,
     ) -> Result<Self, Vec<Fault>> {
-        let mut reader = Reader { sent, rules, faults: Vec::new() };
+        let mut reader = Reader { sent, rules, faults: sent.body_faults() };
         let state = match reader.status() {
-            Some(StatusMeaning::Ignored) if sent.name_faults().is_empty() => return Err(Vec::from([reader.ignored()])),
+            Some(StatusMeaning::Ignored) if reader.faults.is_empty() && sent.name_faults().is_empty() => {
+                return Err(Vec::from([reader.ignored()]));
+            }
             Some(StatusMeaning::State(state)) => Some(state),
             _ => None,
         };
@@ -154,12 +164,13 @@ impl ParsedPostback {
         let event_id = reader.id(Field::EventId, EventId::new);
         let event_name = reader.id(Field::EventName, EventName::new);
         let dry_run = reader.dry_run();
+        let extra = reader.extra();
         reader.agreed_event(event_id.as_ref());
         let click = user_id.as_ref().zip(click_id.as_ref()).map(|(user, click)| keys.origin(provider, user, click));
         reader.required_click(click);
         reader.missing();
         reader.faults.extend(sent.name_faults());
-        let is_known = |name: &str| rules.knows(name);
+        let is_known = |name: &str| rules.knows(name) || rules.keep.contains(name);
         match (user_id, click_id, currency, amount_decimal, click) {
             (Some(user_id), Some(click_id), Some(currency), Some(amount_decimal), Some(click))
                 if reader.faults.is_empty() =>
@@ -167,7 +178,7 @@ impl ParsedPostback {
                 let content = Content { user_id, click_id, currency, amount_decimal, event_id, event_name };
                 let transaction_id = transaction_id.unwrap_or_else(|| derive_transaction_id(provider, &content));
                 let provider = provider.clone();
-                let postback = Postback { provider, transaction_id, content, click, state, reference };
+                let postback = Postback { provider, transaction_id, content, click, state, reference, extra };
                 Ok(Self { postback, ignored: sent.others(is_known), dry_run })
             }
             _ => Err(fault::bounded(reader.faults)),
@@ -193,7 +204,11 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Returns the decoded value of a parameter. An empty value counts as missing.
     fn value(&mut self, field: Field) -> Option<String> {
-        let name = self.rules.names.of(field);
+        self.text(self.rules.names.of(field))
+    }
+
+    /// Returns the decoded value under this name.
+    fn text(&mut self, name: &str) -> Option<String> {
         let raw = self.sent.raw(name).filter(|raw| !raw.is_empty())?;
         if raw.len() > MAX_VALUE_BYTES {
             let expected = format!("at most {MAX_VALUE_BYTES} bytes, percent-encoded; this value has {}", raw.len());
@@ -244,6 +259,28 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// Returns the values that the partner's file keeps. An empty value counts as missing.
+    fn extra(&mut self) -> Extra {
+        let mut extra = Extra::new();
+        for name in &self.rules.keep {
+            let Some(text) = self.text(name) else { continue };
+            let code = match text.len() > MAX_ID_BYTES {
+                true => FaultCode::TooLong,
+                false if text.chars().any(char::is_control) => FaultCode::ControlCharacter,
+                false => {
+                    extra.insert(name.clone(), text);
+                    continue;
+                }
+            };
+            let expected = format!(
+                "at most {MAX_ID_BYTES} bytes of UTF-8 without control characters; this value has {} bytes",
+                text.len()
+            );
+            self.faults.push(Fault::of(name, code, expected, "correct the value, or leave the parameter out"));
+        }
+        extra
     }
 
     fn transaction_id(&mut self) -> Option<TransactionId> {
@@ -421,7 +458,8 @@ impl Reader<'_> {
     }
 
     fn present(&self, field: Field) -> bool {
-        self.sent.raw(self.rules.names.of(field)).is_some_and(|raw| !raw.is_empty())
+        let name = self.rules.names.of(field);
+        self.sent.is_unreadable(name) || self.sent.raw(name).is_some_and(|raw| !raw.is_empty())
     }
 
     /// Returns true if the missing parameters look like the end of a URL that a raw `#` has cut.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::inbound::conversion::Receipt;
 use crate::inbound::fault::{self, Fault};
 use crate::inbound::parameters::{self, MAX_VALUE_BYTES, Parameters};
-use crate::inbound::postback::{Content, Difference};
+use crate::inbound::postback::{Content, Difference, Extra};
 use crate::inbound::rules::PostbackRules;
 use crate::inbound::status::State;
 use crate::prelude::*;
@@ -145,6 +145,9 @@ pub struct Conflict {
     /// Holds the state that the partner sent, if it agreed on statuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
+    /// Holds the kept parameters that the partner sent. They are no content, so the key leaves them out.
+    #[serde(default, skip_serializing_if = "Extra::is_empty")]
+    pub extra: Extra,
     /// Lists where it differs from what stood.
     pub differences: Vec<Difference>,
     /// Says when the call came.

@@ -4,9 +4,11 @@ use alloc::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::inbound::answer::TextAnswer;
 use crate::inbound::parameters::SIGNATURE;
 use crate::inbound::postback::DRY_RUN;
 use crate::inbound::status::StatusAgreement;
+use crate::prelude::*;
 use crate::values::ids::EventId;
 use crate::values::money::{Amount, Currency, ExtraCurrencies};
 use crate::values::parameter_names::ParameterNames;
@@ -60,6 +62,10 @@ pub struct PostbackRules {
     pub status: Option<StatusAgreement>,
     /// Says what an amount below zero means.
     pub negative_amounts: NegativeAmounts,
+    /// Holds the words of plain answers, if they were agreed.
+    pub answer: Option<TextAnswer>,
+    /// Names the parameters whose values are passed on as they come.
+    pub keep: BTreeSet<String>,
 }
 
 impl PostbackRules {

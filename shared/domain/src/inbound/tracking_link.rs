@@ -177,10 +177,10 @@ impl ClickLink {
         now: Timestamp,
     ) -> Result<Self, ClickLinkFault> {
         let malformed = |words: &str| ClickLinkFault::Malformed(words.to_owned());
-        if let Some(fault) = Parameters::size_faults(query, b"").first() {
+        let sent = Parameters::split(query, b"");
+        if let Some(fault) = Parameters::size_faults(query, b"").into_iter().next().or_else(|| sent.count_fault()) {
             return Err(malformed(&format!("the query is too long: expected {}", fault.expected)));
         }
-        let sent = Parameters::split(query, b"");
         if let Some(fault) = sent.name_faults().first() {
             let name = fault.parameter.as_deref().unwrap_or_default();
             let words = if fault.code == FaultCode::Repeated { "is repeated" } else { "is badly encoded" };

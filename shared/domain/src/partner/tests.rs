@@ -91,3 +91,34 @@ fn statuses_and_negative_amounts_are_checked_together() {
     let stored = serde_json::to_string(&file(&good)).unwrap();
     assert_eq!(file(&stored), file(&good));
 }
+
+#[test]
+fn the_words_of_plain_answers_are_printable_ascii() {
+    let answer = |json: &str| format!(r#"{{"provider":"acme","postback":{{"answer":{{"format":"text"{json}}}}}}}"#);
+    let partner = Partner::try_from(file(&answer(""))).unwrap();
+    let agreed = partner.rules().answer.clone().unwrap();
+    assert_eq!((agreed.accepted.as_str(), agreed.duplicate.as_str()), ("OK", "DUP"));
+    assert!(Partner::try_from(file(&answer(r#","accepted":"status=1 ok","duplicate":"OK""#))).is_ok());
+    for word in [String::new(), "a\\nb".to_owned(), "\u{e9}".to_owned(), "x".repeat(65)] {
+        let json = answer(&format!(r#","accepted":"{word}","duplicate":"{word}""#));
+        assert_eq!(paths(&json), ["postback.answer.accepted", "postback.answer.duplicate"]);
+    }
+}
+
+#[test]
+fn kept_parameters_have_names_of_their_own() {
+    let json = |names: &[&str]| {
+        let keep = serde_json::json!(names);
+        format!(r#"{{"provider":"acme","parameters":{{"click_id":"aff_sub"}},"postback":{{"keep":{keep}}}}}"#)
+    };
+    let kept = Partner::try_from(file(&json(&["sub1", "click_id", "goal"]))).unwrap();
+    assert_eq!(kept.rules().keep.iter().map(String::as_str).collect::<Vec<_>>(), ["click_id", "goal", "sub1"]);
+    for name in ["aff_sub", "user_id", "event_name", "signature", "dry_run", "provider", "Status", "is-test", "a b", ""]
+    {
+        assert_eq!(paths(&json(&[name])), ["postback.keep[0]"], "{name}");
+    }
+    assert_eq!(paths(&json(&["a", "a"])), ["postback.keep[1]"]);
+    let many = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"];
+    assert!(Partner::try_from(file(&json(&many[..10]))).is_ok());
+    assert_eq!(paths(&json(&many)), ["postback.keep"]);
+}

@@ -138,11 +138,16 @@ impl ParameterNames {
 
     /// Adds the partner's name for a parameter that only some partners have.
     pub(crate) fn agree(&mut self, field: Field, theirs: &str, path: &str, faults: &mut Faults) {
-        check_name(theirs, path, faults);
-        if let Some((twin, _)) = self.0.iter().find(|(_, name)| *name == theirs) {
-            faults.add(path, format!("is called {theirs}, like {twin}; rename one"));
-        }
+        self.check_further(theirs, path, faults);
         self.0.insert(field, theirs.to_owned());
+    }
+
+    /// Checks a name beside those of the parameters.
+    pub(crate) fn check_further(&self, name: &str, path: &str, faults: &mut Faults) {
+        check_name(name, path, faults);
+        if let Some((twin, _)) = self.0.iter().find(|(_, other)| *other == name) {
+            faults.add(path, format!("is called {name}, like {twin}; rename one"));
+        }
     }
 }
 

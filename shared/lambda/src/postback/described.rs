@@ -23,7 +23,7 @@ use domain::{
         signature::{self, Secret},
     },
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::{
@@ -66,6 +66,8 @@ impl Rig {
             r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
             r#"{"provider":"umbrella","postback":{"status":{"parameter":"state","pending":["2"],"rejected":["3"],
                 "ignored":["test"]},"negative_amounts":"reverse"}}"#,
+            r#"{"provider":"soylent","postback":{"answer":{"format":"text","duplicate":"AGAIN"},
+                "status":{"parameter":"state","ignored":["test"]}}}"#,
         ];
         let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
         let accept = AcceptPostback {
@@ -89,7 +91,8 @@ impl Rig {
         let method = if call.is_post { "post" } else { "get" };
         self.api.assert_describes(path, method, &response);
         self.statuses.insert(response.status().as_u16());
-        let body: Value = serde_json::from_slice(response.body()).unwrap();
+        let text = std::str::from_utf8(response.body()).unwrap();
+        let body: Value = serde_json::from_str(text).unwrap_or_else(|_| text.into());
         let faults = body["faults"].as_array().into_iter().flatten();
         self.codes.extend(faults.map(|fault| fault["code"].as_str().unwrap().to_owned()));
         body
@@ -177,6 +180,14 @@ async fn the_description_lists_exactly_the_answers_given() {
     assert_eq!(rig.get("umbrella", &said("4")).await["status"], 400);
     assert_eq!(rig.get("acme", &said("3")).await["status"], 400);
 
+    // These calls are answered by agreed words. Errors and dry runs stay JSON.
+    assert_eq!(rig.get("soylent", SAMPLE).await, "OK");
+    assert_eq!(rig.get("soylent", SAMPLE).await, "AGAIN");
+    assert_eq!(rig.get("soylent", &said("test")).await, "OK");
+    assert_eq!(rig.get("soylent", &dry(SAMPLE)).await["would_be"], "duplicate");
+    assert_eq!(rig.get("soylent", &SAMPLE.replace("100.00", "7")).await["status"], 409);
+    assert_eq!(rig.get("soylent", "").await["status"], 400);
+
     // These calls are refused.
     let elsewhere = dry(SAMPLE);
     for query in [SAMPLE, &elsewhere] {
@@ -199,8 +210,10 @@ async fn the_description_lists_exactly_the_answers_given() {
         assert_eq!(rig.get("acme", &query).await["status"], 400, "{query}");
     }
     assert_eq!(rig.get("strict", &format!("{SAMPLE}&event_id=7")).await["status"], 400);
-    let json = Call { body: b"{}", content_type: Some("application/json"), is_post: true, ..get("acme", "") };
-    assert_eq!(rig.call(WITH_TOKEN, &json).await["status"], 400);
+    let json = Call { content_type: Some("application/json"), is_post: true, ..get("acme", "") };
+    for body in [&br#"{"user_id":null,"click_id":[1]}"#[..], b"[]"] {
+        assert_eq!(rig.call(WITH_TOKEN, &Call { body, ..json }).await["status"], 400);
+    }
 
     // These calls cannot be kept, and are answered all the same.
     let unkept = format!("{SAMPLE}&event_id=002");
@@ -259,6 +272,11 @@ fn the_description_lists_exactly_the_parameters_read() {
     let form: BTreeSet<&str> = form.keys().map(String::as_str).collect();
     assert_eq!(form, ours.into_iter().chain([SIGNATURE]).collect());
     assert_eq!(api.at("/components/securitySchemes/signature")["name"], SIGNATURE);
+    let json = api.validator(api.at("/components/schemas/Json"));
+    assert!(json.is_valid(&json!({"user_id": 12345, "currency": "USD", "flag": true})));
+    for unreadable in [json!({"user_id": null}), json!({"user_id": [1]}), json!([])] {
+        assert!(!json.is_valid(&unreadable), "{unreadable}");
+    }
 }
 
 #[tokio::test]

@@ -52,7 +52,6 @@ pub(crate) fn holds(payload: &[u8]) -> bool {
         assert_eq!(content_type, only);
     }
     let parameters = Parameters::split(http::raw_query(&request), body);
-    let _ =
-        (Parameters::size_faults(http::raw_query(&request), body), parameters.name_faults(), parameters.to_kept_text());
+    let _ = (parameters.count_fault(), parameters.name_faults(), parameters.to_kept_text());
     true
 }

@@ -5,7 +5,7 @@ use domain::{
     inbound::{
         conversion::{Receipt, RecordedPostback},
         correction::Revision,
-        postback::Postback,
+        postback::{Extra, Postback},
         rules::PostbackRules,
     },
     values::{
@@ -44,6 +44,7 @@ fn ours(transaction: &str, amount: &str) -> Revision {
         click: serde_json::from_value("foreign".into()).unwrap(),
         state: None,
         reference: None,
+        extra: Extra::new(),
     };
     Revision::Original(RecordedPostback { postback, receipt, reversed: None })
 }

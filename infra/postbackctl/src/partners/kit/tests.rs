@@ -68,6 +68,12 @@ fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
 }
 
 #[test]
+fn the_words_of_plain_answers_are_told() {
+    let kit = kit_of("{provider: acme, postback: {answer: {format: text, duplicate: AGAIN}}}");
+    assert!(kit.contains("- We answer 200 with the word `OK` or, to a duplicate, `AGAIN`, as plain text"), "{kit}");
+}
+
+#[test]
 fn a_partners_names_and_macros_are_in_its_urls() {
     let umbrella = sample("umbrella");
     let url = "https://api.example/postback/umbrella/{token}?user_id={user_id}&aff_sub={aff_sub}&transaction_id={transaction_id}&currency={currency}&payout={payout}\n";

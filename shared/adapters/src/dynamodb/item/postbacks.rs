@@ -5,7 +5,7 @@ use domain::{
         click::ClickOrigin,
         conversion::{Receipt, RecordedPostback, Reversed},
         correction::{Correction, Revision, Step},
-        postback::{Content, Postback},
+        postback::{Content, Extra, Postback},
         status::State,
         transaction::{Adjustment, History},
     },
@@ -71,6 +71,9 @@ pub struct PostbackItem {
     /// Identifies the transaction that a negative amount reverses, as the partner named it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<TransactionId>,
+    /// Holds the values of kept parameters by their names.
+    #[serde(default, skip_serializing_if = "Extra::is_empty")]
+    pub extra: Extra,
     /// Says which recorded transaction a negative amount reverses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reversed: Option<Reversed>,
@@ -151,6 +154,7 @@ impl From<&RecordedPostback> for PostbackItem {
             state: postback.state,
             correction: None,
             reference: postback.reference.clone(),
+            extra: postback.extra.clone(),
             reversed: reversed.clone(),
             adjusted_by: None,
             original_receipt_id: receipt.original_receipt_id.clone(),
@@ -282,7 +286,7 @@ fn recorded(item: PostbackItem) -> Result<RecordedPostback, String> {
     };
     let PostbackItem { user_id, click_id, currency, amount_decimal, event_id, event_name, .. } = item;
     let content = Content { user_id, click_id, currency, amount_decimal, event_id, event_name };
-    let (click, state, reference) = (item.click, item.state, item.reference);
-    let postback = Postback { provider, transaction_id, content, click, state, reference };
+    let (click, state, reference, extra) = (item.click, item.state, item.reference, item.extra);
+    let postback = Postback { provider, transaction_id, content, click, state, reference, extra };
     Ok(RecordedPostback { postback, receipt, reversed: item.reversed })
 }

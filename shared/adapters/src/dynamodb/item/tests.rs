@@ -8,7 +8,7 @@ use domain::{
         conversion::{Receipt, RecordedPostback, Reversed},
         correction::Revision,
         parameters::Parameters,
-        postback::{Content, ParsedPostback, Postback},
+        postback::{Content, Extra, ParsedPostback, Postback},
         refusal::{MAX_ITEM_BYTES, Refusal},
         status::State,
         transaction::Adjustment,
@@ -73,6 +73,7 @@ fn recorded() -> RecordedPostback {
             click: ClickOrigin::Foreign,
             state: None,
             reference: None,
+            extra: Extra::new(),
         },
         receipt: Receipt {
             transaction_id,
@@ -119,6 +120,16 @@ fn an_optional_attribute_that_is_null_is_none() {
     for name in ["event_id", "event_name", "original_receipt_id", "corrected_at", "state", "kind", "reversed"] {
         assert_eq!(postback_of(stored_with(name, &json!({"NULL": true}))), Some(recorded()), "{name}");
     }
+}
+
+#[test]
+fn kept_parameters_are_stored_as_a_map() {
+    let mut kept = recorded();
+    kept.postback.extra = Extra::from([("goal".to_owned(), "a ź".to_owned()), ("sub1".to_owned(), " ".to_owned())]);
+    let stored = stored_with("extra", &json!({"M": {"goal": {"S": "a ź"}, "sub1": {"S": " "}}}));
+    assert_eq!(to_item("test", &PostbackItem::from(&kept)).unwrap(), item(stored.clone()));
+    assert_eq!(postback_of(stored), Some(kept));
+    assert_eq!(postback_of(stored_with("extra", &json!({"M": {"goal": {"N": "1"}}}))), None);
 }
 
 #[test]

@@ -3,6 +3,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 use domain::{
     inbound::{
         click::Click,
+        postback::Extra,
         refusal::{Conflict, ContentKey, KeptRequest, Refusal},
     },
     outbound::participant::Participant,
@@ -62,6 +63,7 @@ async fn world() -> World {
         transaction_id,
         content: content("2"),
         state: None,
+        extra: Extra::default(),
         differences,
         received_at: at(3),
     };

@@ -2,6 +2,7 @@ use domain::{
     audit::{Action, Subject as Audited},
     inbound::{
         click::ClickKeys,
+        postback::Extra,
         refusal::{Conflict, KeptRequest, REFUSAL_KEPT_SECONDS, Refusal},
     },
     values::{ids::ReceiptId, signature::Secret},
@@ -22,7 +23,7 @@ fn transaction() -> TransactionId {
 fn conflict(amount: &str, second: i64) -> Conflict {
     let (content, differences) = (content(amount), content("1").differences(&content(amount)));
     let (provider, transaction_id, received_at) = (acme(), transaction(), at(second));
-    Conflict { provider, transaction_id, content, state: None, differences, received_at }
+    Conflict { provider, transaction_id, content, state: None, extra: Extra::new(), differences, received_at }
 }
 
 /// Keeps a refusal of this request as it came at this second.

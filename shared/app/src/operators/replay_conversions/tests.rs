@@ -5,7 +5,7 @@ use domain::{
     inbound::{
         conversion::{Receipt, RecordedPostback},
         correction::Revision,
-        postback::{Content, Postback},
+        postback::{Content, Extra, Postback},
     },
     lookup::LookupEntry,
     values::ids::{ReceiptId, TransactionId},
@@ -49,6 +49,7 @@ pub(crate) async fn record(world: &World, transaction: &str, second: i64) {
         click,
         state: None,
         reference: None,
+        extra: Extra::new(),
     };
     let receipt_id = ReceiptId::from_random([0; 16]);
     let receipt = Receipt {

@@ -2,7 +2,7 @@ use domain::{
     inbound::{
         click::{ClickKeys, ClickOrigin},
         conversion::{Receipt, RecordedPostback},
-        postback::Postback,
+        postback::{Extra, Postback},
         refusal::{ContentKey, KeptRequest, Refusal},
     },
     jiff::Timestamp,
@@ -89,6 +89,7 @@ async fn inbound() -> World {
         click: origin,
         state: None,
         reference: None,
+        extra: Extra::new(),
     };
     let recorded = RecordedPostback { postback, receipt, reversed: None };
     Postbacks::record(&world, &recorded).await.unwrap();

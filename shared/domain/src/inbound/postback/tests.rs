@@ -374,3 +374,30 @@ fn a_negative_amount_is_read_only_where_agreed() {
     let faults = codes(parse_by(&statuses(r#","negative_amounts":"reverse""#), &both));
     assert_eq!(faults, [("amount_decimal".into(), FaultCode::NegativeAmount)]);
 }
+
+#[test]
+fn kept_parameters_are_read_and_are_no_content() {
+    let rules = rules(r#"{"provider":"acme","postback":{"keep":["sub1","goal"]}}"#);
+    let plain = parse_by(&rules, SAMPLE).unwrap();
+    assert!(plain.postback.extra.is_empty());
+    let (longest, two) = ("x".repeat(255), "%C3%A9".repeat(127));
+    for (value, extra) in [("a+b%2F%20", "a b/ "), ("%20", " "), (&longest, &longest), (&two, &"é".repeat(127))] {
+        let parsed = parse_by(&rules, &format!("{SAMPLE}&sub1={value}&goal=&sub2=x")).unwrap();
+        assert_eq!(parsed.postback.extra, Extra::from([("sub1".to_owned(), extra.to_owned())]));
+        assert_eq!(
+            (&parsed.postback.content, parsed.ignored),
+            (&plain.postback.content, Vec::from(["sub2".to_owned()]))
+        );
+    }
+    for (value, code) in [
+        (format!("{longest}x"), FaultCode::TooLong),
+        ("%C3%A9".repeat(128), FaultCode::TooLong),
+        ("a%0Ab".to_owned(), FaultCode::ControlCharacter),
+        ("%ff".to_owned(), FaultCode::NotUtf8),
+        ("{sub1}".to_owned(), FaultCode::MacroNotReplaced),
+    ] {
+        let faults = parse_by(&rules, &format!("{SAMPLE}&goal=1&sub1={value}")).unwrap_err();
+        let told: Vec<_> = faults.iter().map(|fault| (fault.parameter.as_deref(), fault.code)).collect();
+        assert_eq!(told, [(Some("sub1"), code)], "{value}");
+    }
+}

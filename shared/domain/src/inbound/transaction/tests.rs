@@ -5,7 +5,7 @@ use super::*;
 use crate::inbound::click::{ClickKeys, ClickOrigin};
 use crate::inbound::conversion::{Conversion, ConversionType};
 use crate::inbound::correction::Correction;
-use crate::inbound::postback::Content;
+use crate::inbound::postback::{Content, Extra};
 use crate::inbound::refusal::Conflict;
 use crate::inbound::status::StatusFile;
 use crate::values::config_fault::Faults;
@@ -35,7 +35,7 @@ fn call(state: Option<State>, amount: &str, receipt: u8) -> RecordedPostback {
         original_receipt_id: None,
     };
     let click = ClickOrigin::Foreign;
-    let postback = Postback { provider, transaction_id, content, click, state, reference: None };
+    let postback = Postback { provider, transaction_id, content, click, state, reference: None, extra: Extra::new() };
     RecordedPostback { postback, receipt, reversed: None }
 }
 
@@ -71,6 +71,7 @@ impl Store {
             transaction_id: call.postback.transaction_id.clone(),
             content: call.postback.content.clone(),
             state: call.postback.state,
+            extra: call.postback.extra.clone(),
             differences,
             received_at: Timestamp::UNIX_EPOCH,
         };
