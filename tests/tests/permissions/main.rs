@@ -120,3 +120,34 @@ fn every_table_and_queue_takes_a_customers_key() {
         texts(&of_type(&resources, "AWS::IAM::Policy")["KeyPolicy"]["Roles"]).into_iter().collect();
     assert_eq!(roles, of_type(&resources, "AWS::IAM::Role").into_keys().collect());
 }
+
+#[test]
+fn the_threat_model_lists_what_each_role_may_do() {
+    let resources = resources();
+    let page = include_str!("../../../docs/threat-model.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "));
+    let rows =
+        rows.filter(|(role, _)| resources.get(*role).is_some_and(|resource| resource["Type"] == "AWS::IAM::Role"));
+    let mut listed = BTreeSet::new();
+    for (role, may) in rows {
+        for (place, actions) in may.split("; ").filter_map(|one| one.split_once(": ")) {
+            listed.extend(actions.split(", ").map(|action| (role.to_owned(), place.to_owned(), action.to_owned())));
+        }
+    }
+    let mut allowed = BTreeSet::new();
+    for (role, statements) in policies(&resources).into_iter().filter(|(role, _)| *role != "OperatorRole") {
+        for statement in statements {
+            let actions = texts(&statement["Action"]).into_iter().filter_map(|action| action.split_once(':'));
+            let of_stores =
+                actions.filter(|(service, action)| ["dynamodb", "sqs"].contains(service) && *action != "ListStreams");
+            for (_, action) in of_stores {
+                let places = texts(&statement["Resource"]).into_iter().map(|arn| {
+                    let arn = arn.replace("${", "").replace(".Arn}/index", "").replace(".StreamArn", "/stream");
+                    arn.replace(".Arn", "")
+                });
+                allowed.extend(places.map(|place| (role.to_owned(), place, action.to_owned())));
+            }
+        }
+    }
+    assert_eq!(listed, allowed);
+}
