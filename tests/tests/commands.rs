@@ -120,7 +120,7 @@ fn a_faulty_file_keeps_apply_from_changing_any_partner() {
 
 #[test]
 fn apply_shows_a_token_only_when_it_creates_the_partner() {
-    let folder = Folder::with("partners", &[("hooli.yaml", "provider: hooli\n")]);
+    let folder = Folder::with("partners", &[("pied-piper.yaml", "provider: pied-piper\n")]);
     let apply = || -> Value {
         let output = postbackctl(&["apply", folder.path(), "--yes", "--json"]);
         let mut report: Value = serde_json::from_str(&assert_done(&output)).unwrap();
@@ -130,14 +130,14 @@ fn apply_shows_a_token_only_when_it_creates_the_partner() {
     assert_eq!((created["change"].as_str(), created["token"].is_string()), (Some("created"), true));
     let kept = apply();
     assert_eq!((kept["change"].as_str(), kept["token"].is_null()), (Some("unchanged"), true));
-    fs::write(folder.0.join("hooli.yaml"), "provider: hooli\nname: Hooli\nlandings:\n  x: https://a.example/\n")
+    fs::write(folder.0.join("pied-piper.yaml"), "provider: pied-piper\nname: Pied Piper\nlandings:\n  x: https://a.example/\n")
         .unwrap();
     let changed = apply();
     assert_eq!((changed["change"].as_str(), changed["token"].is_null()), (Some("changed"), true));
-    let link = postbackctl(&["link", "click", "hooli", "x", "--user", "u 1", "--api-url", "https://a.example/"]);
-    assert!(assert_done(&link).starts_with("https://a.example/click/hooli/x?user_id=u%201&expires="));
+    let link = postbackctl(&["link", "click", "pied-piper", "x", "--user", "u 1", "--api-url", "https://a.example/"]);
+    assert!(assert_done(&link).starts_with("https://a.example/click/pied-piper/x?user_id=u%201&expires="));
     // Without --yes and without a terminal nothing is changed.
-    fs::write(folder.0.join("hooli.yaml"), "provider: hooli\n").unwrap();
+    fs::write(folder.0.join("pied-piper.yaml"), "provider: pied-piper\n").unwrap();
     let unasked = postbackctl(&["apply", folder.path()]);
     assert!(!unasked.status.success() && text(&unasked.stderr).contains("--yes"));
 }
@@ -165,12 +165,12 @@ async fn a_partner_that_is_created_twice_keeps_its_first_secret() {
     let stack = stack();
     let table = |noun: &str| stack.table(noun).to_owned();
     let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"), table("audit"));
-    let provider = Provider::new("soylent").unwrap();
+    let provider = Provider::new("tyrell").unwrap();
     let item = |seconds: i64| PartnerItem {
         provider: provider.clone(),
         version: 1,
         updated_at: Timestamp::from_second(seconds).unwrap(),
-        file: r#"{"provider":"soylent","postback":{"credential":"signature"}}"#.into(),
+        file: r#"{"provider":"tyrell","postback":{"credential":"signature"}}"#.into(),
         token_hashes: Vec::new(),
     };
     let purpose = SecretPurpose::Postback(provider.clone());
@@ -180,7 +180,7 @@ async fn a_partner_that_is_created_twice_keeps_its_first_secret() {
         newest_at: Timestamp::UNIX_EPOCH,
         secrets: vec![Secret::new(text)],
     };
-    let (ours, theirs) = (audit_record("soylent"), audit_record("soylent"));
+    let (ours, theirs) = (audit_record("tyrell"), audit_record("tyrell"));
     assert_eq!(configuration.put_partner(&item(1), &[secrets("first")], &ours).await, Ok(Replaced::Done));
     assert_eq!(configuration.put_partner(&item(2), &[secrets("second")], &theirs).await, Ok(Replaced::Changed));
     // A repeated write of our own, as after a lost answer, counts as done.
