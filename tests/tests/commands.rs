@@ -120,7 +120,7 @@ fn a_faulty_file_keeps_apply_from_changing_any_partner() {
 
 #[test]
 fn apply_shows_a_token_only_when_it_creates_the_partner() {
-    let folder = Folder::with("partners", &[("pied-piper.yaml", "provider: pied-piper\n")]);
+    let folder = Folder::with("partners", &[("massive-dynamic.yaml", "provider: massive-dynamic\n")]);
     let apply = || -> Value {
         let output = postbackctl(&["apply", folder.path(), "--yes", "--json"]);
         let mut report: Value = serde_json::from_str(&assert_done(&output)).unwrap();
@@ -130,14 +130,18 @@ fn apply_shows_a_token_only_when_it_creates_the_partner() {
     assert_eq!((created["change"].as_str(), created["token"].is_string()), (Some("created"), true));
     let kept = apply();
     assert_eq!((kept["change"].as_str(), kept["token"].is_null()), (Some("unchanged"), true));
-    fs::write(folder.0.join("pied-piper.yaml"), "provider: pied-piper\nname: Pied Piper\nlandings:\n  x: https://a.example/\n")
-        .unwrap();
+    fs::write(
+        folder.0.join("massive-dynamic.yaml"),
+        "provider: massive-dynamic\nname: Massive Dynamic\nlandings:\n  x: https://a.example/\n",
+    )
+    .unwrap();
     let changed = apply();
     assert_eq!((changed["change"].as_str(), changed["token"].is_null()), (Some("changed"), true));
-    let link = postbackctl(&["link", "click", "pied-piper", "x", "--user", "u 1", "--api-url", "https://a.example/"]);
-    assert!(assert_done(&link).starts_with("https://a.example/click/pied-piper/x?user_id=u%201&expires="));
+    let link =
+        postbackctl(&["link", "click", "massive-dynamic", "x", "--user", "u 1", "--api-url", "https://a.example/"]);
+    assert!(assert_done(&link).starts_with("https://a.example/click/massive-dynamic/x?user_id=u%201&expires="));
     // Without --yes and without a terminal nothing is changed.
-    fs::write(folder.0.join("pied-piper.yaml"), "provider: pied-piper\n").unwrap();
+    fs::write(folder.0.join("massive-dynamic.yaml"), "provider: massive-dynamic\n").unwrap();
     let unasked = postbackctl(&["apply", folder.path()]);
     assert!(!unasked.status.success() && text(&unasked.stderr).contains("--yes"));
 }

@@ -138,11 +138,14 @@ async fn an_approval_accepted_after_a_rejection_stands() {
     let accept = ["conflicts", "resolve", "hooli", &transaction, key.as_str(), "--accept", "--yes", "--json"];
     let report = postbackctl(&fixture.stack, &accept).json();
     assert_eq!((report["outcome"].as_str(), report["correction"].as_u64()), (Some("accepted"), Some(1)));
-    for state in ["approved", "rejected", "pending"] {
+    for state in ["approved", "pending"] {
         let again = fixture.postback("hooli", &said(state)).await;
         assert_eq!((again.text("status"), again.text("state")), ("duplicate", "approved"), "{state}");
         assert_eq!(again.body["receipt_id"], report["receipt"]["receipt_id"]);
     }
+    // The same rejection may be a repeat or a new one, so an operator decides again.
+    let rejected = fixture.postback("hooli", &said("rejected")).await;
+    assert_eq!((rejected.status, &rejected.body["conflict"]["differences"][0]["parameter"]), (409, &"state".into()));
     // A rejection with another amount is new. It is a step above the correction.
     let later = fixture.postback("hooli", &said("chargeback").replace("100.00", "99")).await;
     assert_eq!((later.text("status"), later.text("state")), ("accepted", "rejected"), "{later:?}");
