@@ -42,11 +42,11 @@ impl DynamoCatalogues {
         Self { client, table }
     }
 
-    /// Makes this the current catalogue if the current one still has the version `expected`, or if there is none and
-    /// `expected` is `None`. Stores the audit record with it: both or neither.
+    /// Makes this the current catalogue if the current version is still `expected`. `None` means that there is no
+    /// catalogue yet. The pointer and the audit record are stored together.
     ///
-    /// The chunks are written first, and nobody reads them before the pointer names them. Afterwards the version before the
-    /// previous one is deleted, because nobody reads it any more.
+    /// The chunks are written first, and nobody reads them before the pointer names them. Afterwards the chunks of the
+    /// version before the previous one are deleted, because nobody reads that version any more.
     pub async fn publish(
         &self,
         snapshot: &Snapshot,

@@ -31,7 +31,8 @@ pub use self::postbacks::{ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION
 
 /// Names the key of `partners`.
 pub const PROVIDER: &str = "provider";
-/// Names the version in `partners` and other tables, so that two operators cannot overwrite each other's changes.
+/// Names the version in `partners` and other tables. The version prevents two operators from overwriting each other's
+/// changes.
 pub const VERSION: &str = "version";
 /// Names the key of `secrets`.
 pub const OWNER: &str = "owner";
@@ -46,7 +47,7 @@ pub const AT_AND_ID: &str = "at_and_id";
 
 /// Names the purposes of the items of `secrets`.
 pub use app::ports::SecretPurpose;
-/// `partners`: one partner. `refusals`: one refusal or conflict. Their fields are the attributes.
+/// `partners`: one partner. `refusals`: one refusal or conflict. The fields of both types are the attributes.
 pub use app::ports::{RefusalKind, StoredPartner as PartnerItem, StoredRefusal as RefusalItem};
 pub use secrets::SecretsItem;
 
@@ -81,7 +82,7 @@ pub struct ClickItem {
     pub expires_at: i64,
 }
 
-/// Sets how long a click is kept, in hours: 400 days, which is a year and time for a complaint.
+/// Sets how long a click is kept, in hours. 400 days are a year and some time for a complaint.
 const CLICK_KEPT_HOURS: i64 = 400 * 24;
 
 impl From<&Click> for ClickItem {
