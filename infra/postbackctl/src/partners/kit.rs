@@ -155,8 +155,8 @@ impl Kit<'_> {
         format!("{}?{}{signature}", self.base_url(), self.query(value))
     }
 
-    /// Returns the parameters that the partner sends: the required ones, its events if it has several, and the status and
-    /// the reference if they are agreed.
+    /// Returns the parameters that the partner sends. These are the required ones, the event id if the partner has
+    /// several events, and the status and the reference if they are agreed.
     fn sent(&self) -> impl Iterator<Item = Field> {
         let rules = self.partner.rules();
         let derived = rules.transaction_id == TransactionIdRule::Derived;
@@ -171,7 +171,8 @@ impl Kit<'_> {
         always.chain(some)
     }
 
-    /// Returns the tracker's macro of a parameter: the configured one of an id, else the partner's name of the parameter.
+    /// Returns the tracker's macro of a parameter. This is the configured macro if there is one, and otherwise the
+    /// partner's name of the parameter in braces.
     fn macros(&self) -> impl Fn(Field) -> String {
         let known = self.file.media_buying.as_ref().map(|section| section.macros.clone()).unwrap_or_default();
         let names = self.partner.rules().names.clone();

@@ -1,4 +1,4 @@
-//! Plays each sender's calls, with its own names and words, through the use case that accepts postbacks.
+//! Sends each sender's calls, with that sender's names and words, through the use case that accepts postbacks.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ struct Sequence {
     /// Holds the query that every call has, with `{t}` and `{a}` for transaction and amount.
     query: &'static str,
     calls: &'static [(&'static str, &'static str, &'static str, &'static str)],
-    /// Lists the transactions with the state and the amount that stand in the end.
+    /// Lists the transactions with the state and the amount that count in the end.
     stand: &'static [(&'static str, &'static str)],
 }
 
