@@ -1,4 +1,4 @@
-//! Serves partners that never answer and send without end what HTTP clients skip.
+//! Serves partners that never answer. They send bytes without end that HTTP clients skip.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::authority::Authority;
 
-/// Names the floods. Each is a campaign of the partner `flooding` and has a server of its own.
+/// Names the floods. Each flood is a campaign of the partner `flooding` and has a separate server.
 pub const FLOODS: [&str; 3] = ["interim-answers", "pings", "settings"];
 
 /// Holds the servers, which stop when this is dropped.

@@ -26,12 +26,12 @@ impl Sandbox {
         Ok(Self { function, process, init })
     }
 
-    /// Returns its process's id.
+    /// Returns the id of the function's process.
     pub fn process(&self) -> u32 {
         self.process
     }
 
-    /// Hands it an event, and returns the time it took and the answer.
+    /// Gives the function an event. Returns the time that the function took, and the answer.
     pub async fn invoke(&self, event: &Value) -> Result<(Duration, Value)> {
         let invocation = self.function.invoke(event).await;
         match invocation.outcome {
@@ -40,7 +40,7 @@ impl Sandbox {
         }
     }
 
-    /// Does a job once, and returns the time it took.
+    /// Does a job once, and returns the time that the job took.
     pub async fn perform(&self, job: &Job, world: &World) -> Result<Duration> {
         let (took, answer) = self.invoke(&job.event(world)?).await?;
         job.check(&answer).with_context(|| format!("{:?}", self.function.logs().last()))?;
@@ -55,7 +55,8 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Returns the processor time of its threads, by /proc. While a function waits, all of its time is counted.
+    /// Returns the processor time of the function's threads, from /proc. The time is complete whenever the function
+    /// waits.
     pub fn cpu(&self) -> Result<Duration> {
         let mut nanoseconds = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.process))? {

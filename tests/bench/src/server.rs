@@ -32,8 +32,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server on a free port. hyper adds a correct `Date`; without it AWS's clients would assume that
-    /// clocks differ.
+    /// Starts the server on a free port. hyper adds a correct `Date`. Without this header, AWS's clients would assume
+    /// that their clock is wrong.
     pub fn start<F, A>(acceptor: Option<TlsAcceptor>, answer: F) -> Result<Self>
     where
         F: Fn(Request<Incoming>) -> A + Send + Sync + 'static,
