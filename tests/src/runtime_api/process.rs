@@ -36,7 +36,8 @@ impl Process {
         let killed = Arc::clone(&kill);
         tokio::spawn(async move {
             let status = wait_or_kill(&mut child, &killed).await;
-            // The end is announced after the last line, so that a test can assert that no line holds a text.
+            // The end is announced after the last line has been read, so that a test can assert that a text is in no
+            // line.
             let _ = tokio::time::timeout(LOGS_AFTER_END, readers.join_all()).await;
             end.send_replace(Some(status));
         });

@@ -24,13 +24,14 @@ async fn at_once_to(fixture: &Fixture, partner: &str, queries: Vec<String>) -> V
     replies
 }
 
-/// Counts the conversions of a transaction after a later postback of the same shard has arrived. By then everything
-/// recorded earlier has been relayed. GG3 counts a repeated conversion once, and so does this function.
+/// Counts the distinct conversions of a transaction. First waits for the conversion of a later postback of the same
+/// shard, because everything recorded earlier has then been relayed. A repeated conversion counts once, as it does for
+/// GG3.
 async fn conversions(fixture: &Fixture, transaction: &str) -> usize {
     kinds(fixture, "acme", transaction).await.len()
 }
 
-/// Returns the type of each of a transaction's conversions, by receipt, as [`conversions`] counts them.
+/// Returns the type of each conversion of a transaction, by receipt. Waits like [`conversions`].
 async fn kinds(fixture: &Fixture, partner: &str, transaction: &str) -> BTreeMap<String, String> {
     let later = fresh("later");
     assert_eq!(fixture.postback(partner, &sample(&later)).await.status, 200);

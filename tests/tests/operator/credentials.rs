@@ -14,8 +14,8 @@ use crate::{
     fixture::Fixture,
 };
 
-/// Holds a profile whose credential process counts its calls in a file and returns expired keys, so that each key is used
-/// only once.
+/// Holds a profile with a credential process. The process counts its calls in a file and returns expired keys, so that
+/// each key is used only once.
 struct Profile {
     folder: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! The system's own keys, and secrets that an older version stored, on tables that no other test reads.
+//! Tests the system's own keys, and secrets that an older version stored. The tables are used by no other test.
 
 use adapters::dynamodb::item::{OWNER, PROVIDER};
 use aws_sdk_dynamodb::types::{

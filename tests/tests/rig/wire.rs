@@ -30,8 +30,8 @@ async fn requests_and_answers_pass_unchanged_on_one_connection() {
     for _ in 0..3 {
         client.write_all(REQUEST.as_bytes()).await.unwrap();
         if accepted.is_none() {
-            // Only the first round accepts a connection. A second connection would not be accepted, and the test would
-            // time out.
+            // Only the first round accepts a connection. If the proxy opened a second connection, nobody would accept
+            // it, and the test would time out.
             accepted = Some(service.accept().await.unwrap().0);
         }
         let upstream = accepted.as_mut().unwrap();

@@ -1,4 +1,4 @@
-//! Gives the tests the stack, senders as processes of their own, and all messages that these send to the queue of
+//! Gives the tests the stack, senders as separate processes, and all messages that these senders send to the queue of
 //! resends.
 
 use std::time::Duration;
@@ -37,7 +37,8 @@ const ATTEMPT: u64 = 10;
 
 pub(crate) struct Fixture {
     pub(crate) stack: Stack,
-    /// Names a queue of resends for these tests alone. The stack's own queue is emptied by its webhook-sender.
+    /// Holds the URL of a queue of resends that only these tests use. The stack's webhook-sender empties the stack's
+    /// queue.
     pub(crate) resends: String,
     /// Holds the messages that the functions under test have sent to the queue.
     pub(crate) arrivals: Arrivals<Message>,
@@ -72,7 +73,7 @@ impl Fixture {
         Self { stack, resends, arrivals }
     }
 
-    /// Returns the settings of a sender that runs as a process of its own and uses AWS at this endpoint.
+    /// Returns the settings of a sender that runs as a separate process and uses AWS at this endpoint.
     pub(crate) fn settings(&self, endpoint_url: &str) -> Settings {
         let through = |url: &str| url.replace(&self.stack.aws_endpoint_url, endpoint_url);
         let mut settings = Settings::built("webhook-sender")
