@@ -41,7 +41,7 @@ pub struct Stack {
     pub sample_partners: BTreeMap<String, SamplePartner>,
 }
 
-/// Holds what a client needs to act as a sample partner.
+/// Holds the URLs and the credentials with which a client acts as a sample partner.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SamplePartner {
     /// Holds the partner's postback URL without the query.
@@ -97,17 +97,17 @@ impl Stack {
         }
     }
 
-    /// Returns the name of the table with this logical name. Panics if there is none.
+    /// Returns the name of the table with this logical name. Panics if there is no such table.
     pub fn table(&self, logical: &str) -> &str {
         named::<String>(&self.tables, "table", logical)
     }
 
-    /// Returns the URL of the queue with this logical name. Panics if there is none.
+    /// Returns the URL of the queue with this logical name. Panics if there is no such queue.
     pub fn queue(&self, logical: &str) -> &str {
         named::<String>(&self.queues, "queue", logical)
     }
 
-    /// Returns the sample partner with this name. Panics if there is none.
+    /// Returns the sample partner with this name. Panics if there is no such partner.
     pub fn partner(&self, name: &str) -> &SamplePartner {
         named(&self.sample_partners, "sample partner", name)
     }

@@ -44,7 +44,7 @@ fn assert_done(output: &Output) -> String {
     text(&output.stdout)
 }
 
-/// Holds a test's files in a folder of its own, which is removed when dropped.
+/// Holds a folder with the files of one test. Dropping this value removes the folder.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -35,7 +35,7 @@ pub(crate) struct TooManyNames;
 #[derive(Debug)]
 pub(crate) struct Memory {
     limits: Limits,
-    /// Holds the secrets for names whose script has none.
+    /// Holds the secrets for names without secrets in their scripts.
     secrets: Vec<Secret>,
     names: HashMap<Name, NameRecord>,
     bytes: usize,

@@ -33,7 +33,7 @@ const NO_FILES_PAUSE: Duration = Duration::from_millis(50);
 /// Configures a simulator.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Holds the secrets for names whose script has none.
+    /// Holds the secrets for names without secrets in their scripts.
     pub secrets: Vec<Secret>,
     /// Limits how much the simulator keeps.
     pub limits: Limits,

@@ -43,7 +43,7 @@ use domain::{
 /// The use case that handles a postback, over DynamoDB.
 pub(crate) type Accept = AcceptPostback<Deployed>;
 
-/// A fault for a stack that lacks something, because its template is older than this command.
+/// The fault that a stack lacks something which every stack of the newest template has.
 #[derive(Debug)]
 pub(crate) struct Missing(pub(crate) String);
 

@@ -1,4 +1,4 @@
-//! Tells an operator what is missing from the lookups.
+//! Tells an operator that the lookups are incomplete, and how to complete them.
 
 use anyhow::anyhow;
 use app::operators::lookup_coverage::{Gap, LookupFault, Missing};

@@ -78,7 +78,7 @@ enum Action {
     Smoke(operations::smoke::Arguments),
 }
 
-/// The exit code that shells give a program which a closed pipe has ended: 128 and SIGPIPE.
+/// The exit code that shells report for a program that was ended by a closed pipe: 128 and the number of SIGPIPE.
 const CLOSED_PIPE: u8 = 141;
 
 /// Prints a fault on standard error.

@@ -1,4 +1,5 @@
-//! Runs the function `delivery-sweep`, which a schedule invokes. It sends messages again for attempts that are overdue.
+//! Runs the function `delivery-sweep`, which a schedule invokes. The function sends messages again for attempts that
+//! are overdue.
 
 use std::time::Duration;
 

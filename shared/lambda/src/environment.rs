@@ -39,7 +39,7 @@ impl Environment {
         Self { variables: variables.into_iter().collect(), faults: Vec::new() }
     }
 
-    /// Returns a required text. A missing or empty one is a fault.
+    /// Returns a required text. A missing or empty text is a fault.
     pub fn required(&mut self, name: &str) -> String {
         let value = self.optional(name);
         if value.is_none() {

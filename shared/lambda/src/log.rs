@@ -18,7 +18,7 @@ use tracing_subscriber::{
 
 use crate::environment::Environment;
 
-/// Lists the fields that are metrics. Each field has its metric's name.
+/// Lists the fields that are metrics. Each field has the same name as its metric.
 const METRICS: [&str; 25] = [
     "postbacks",
     "statuses_not_agreed",

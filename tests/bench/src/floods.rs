@@ -68,7 +68,7 @@ async fn accept(listener: std::net::TcpListener, acceptor: TlsAcceptor, name: &'
     }
 }
 
-/// Returns what the partner sends first, and what it repeats.
+/// Returns the bytes that the partner sends first, and the bytes that it then repeats.
 fn says(name: &str) -> (&'static [u8], &'static [u8]) {
     const EMPTY_SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
     const PING: &[u8] = &[0, 0, 8, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];

@@ -62,7 +62,7 @@ pub enum Job {
     NotNeeded,
     /// A user who has opened the links of this number of partners opens a link again.
     KnownUser(usize),
-    /// Deliveries of this campaign come, all due their n-th attempt.
+    /// Deliveries of this campaign come. All of them are due the same attempt.
     Deliveries {
         /// Counts the deliveries.
         count: usize,

@@ -75,7 +75,7 @@ pub fn svg(series: &Series) -> Result<String> {
     Ok(svg)
 }
 
-/// Returns the powers of ten between which the values lie, at least one decade apart.
+/// Returns two powers of ten, at least one decade apart. All values lie between them.
 fn decades(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values.fold((f64::MAX, LEAST), |(low, high), value| (low.min(value), high.max(value)));
     let from = low.max(LEAST).log10().floor();

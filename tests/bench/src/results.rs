@@ -1,4 +1,4 @@
-//! Holds the measured figures as they are written for programs.
+//! Holds the measured figures in the form in which programs read them.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{fake_aws::Usage, stats::Spread};
 /// Holds all figures.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Results {
-    /// Says where and when they were measured.
+    /// Says where and when the figures were measured.
     pub machine: Machine,
     /// Holds a row for each contender at each job.
     pub rows: Vec<Row>,
@@ -33,7 +33,7 @@ pub struct Results {
     pub neighbours: Neighbours,
 }
 
-/// Holds a function at one input.
+/// Holds the figures of a function with one input.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Worst {
     /// Names the function.
@@ -81,13 +81,13 @@ pub struct Machine {
     pub load: [String; 2],
     /// Lists the versions of the programs that built and ran the contenders.
     pub versions: Vec<String>,
-    /// Says that it was the short run.
+    /// Is true for the short run.
     pub quick: bool,
     /// Gives the duration of the run, in seconds.
     pub seconds: u64,
 }
 
-/// Holds one contender at one job.
+/// Holds the figures of one contender at one job.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Row {
     /// Names the program.
@@ -96,9 +96,9 @@ pub struct Row {
     pub job: String,
     /// Says that the program is a function that is deployed.
     pub ours: bool,
-    /// Gives the size of its archive, in bytes.
+    /// Gives the size of the contender's archive, in bytes.
     pub zip_bytes: usize,
-    /// Gives the time from its start to its first request for work, in microseconds.
+    /// Gives the time from the contender's start to its first request for work, in microseconds.
     pub init_us: Spread,
     /// Gives the time of the first invocation, in microseconds.
     pub first_us: Spread,
@@ -110,7 +110,7 @@ pub struct Row {
     pub cpu_us: Spread,
     /// Gives the median processor time of each run with new processes, in microseconds.
     pub cpu_runs_us: Vec<f64>,
-    /// Counts the instructions of an invocation. It is none if they were not counted.
+    /// Counts the instructions of an invocation. Is none if they were not counted.
     pub instructions: Option<u64>,
     /// Gives the peak memory of any run, in KiB.
     pub peak_kib: u64,
@@ -118,7 +118,7 @@ pub struct Row {
     pub usage: Usage,
     /// Counts the invocations.
     pub invocations: u64,
-    /// Counts the bytes that they logged.
+    /// Counts the bytes that the invocations logged.
     pub logged_bytes: u64,
 }
 

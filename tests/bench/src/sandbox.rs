@@ -13,7 +13,7 @@ use crate::{job::Job, world::World};
 pub struct Sandbox {
     function: Function,
     process: u32,
-    /// Gives the time from its start to its first request for work.
+    /// Gives the time from the function's start to its first request for work.
     pub init: Duration,
 }
 
@@ -67,12 +67,12 @@ impl Sandbox {
         Ok(Duration::from_nanos(nanoseconds))
     }
 
-    /// Returns its peak memory, in KiB.
+    /// Returns the function's peak memory, in KiB.
     pub fn peak_kib(&self) -> Result<u64> {
         self.status("VmHWM:")
     }
 
-    /// Returns its current memory, in KiB.
+    /// Returns the function's current memory, in KiB.
     pub fn resident_kib(&self) -> Result<u64> {
         self.status("VmRSS:")
     }
@@ -83,17 +83,17 @@ impl Sandbox {
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
-    /// Returns how many bytes it has logged, line ends included.
+    /// Returns how many bytes the function has logged, including line ends.
     pub fn logged_bytes(&self) -> u64 {
         self.function.logs().iter().map(|line| u64::try_from(line.len()).unwrap_or(0) + 1).sum()
     }
 
-    /// Ends it at once.
+    /// Kills the function at once.
     pub async fn kill(&self) {
         self.function.kill().await;
     }
 
-    /// Waits for its end after it was asked to end, or ends it.
+    /// Waits until the function ends. Panics if that takes longer than `tests::PATIENCE`.
     pub async fn ended(&self) {
         self.function.wait_for_end().await;
     }

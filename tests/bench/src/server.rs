@@ -56,7 +56,7 @@ impl Server {
         Ok(Self { address, secure, _stop: stop })
     }
 
-    /// Returns its URL without a slash at the end.
+    /// Returns the server's URL without a slash at the end.
     pub fn url(&self) -> String {
         let scheme = if self.secure { "https" } else { "http" };
         format!("{scheme}://{}", self.address)

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Spread {
     /// Gives the median.
     pub median: f64,
-    /// Gives the value below which a quarter lies.
+    /// Gives the value below which a quarter of the values lies.
     pub low: f64,
-    /// Gives the value above which a quarter lies.
+    /// Gives the value above which a quarter of the values lies.
     pub high: f64,
 }
 

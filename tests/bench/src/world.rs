@@ -158,12 +158,12 @@ impl World {
         self.put("catalogue", &pointer)
     }
 
-    /// Puts a delivery as it is.
+    /// Stores a delivery without changes.
     pub fn put_delivery(&self, delivery: &Delivery) -> Result<()> {
         self.put("deliveries", &DeliveryItem::from(delivery))
     }
 
-    /// Puts a value as it is stored.
+    /// Stores a value as an item.
     fn put(&self, table: &str, value: &impl Serialize) -> Result<()> {
         let item: serde_dynamo::Item = serde_dynamo::to_item(value)?;
         let item: Item = serde_json::from_value(serde_json::to_value(item)?)?;

@@ -147,7 +147,7 @@ fn play_all(story: &Story, pairs: bool) -> Played {
     played
 }
 
-/// Plays a long story whose order and mishaps are drawn from this seed. The same seed plays the same history.
+/// Plays a long story. The seed decides the order of calls and the mishaps, so the same seed plays the same history.
 pub fn from_seed(seed: u64) -> Played {
     let mut played = Played::default();
     let story = story::long(seed);

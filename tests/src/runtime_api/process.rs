@@ -64,7 +64,7 @@ impl Process {
         self.logs.borrow().clone()
     }
 
-    /// Waits for the first line that matches. Returns `None` if the process ends without it.
+    /// Waits for the first line that matches. Returns `None` if the process ends without writing such a line.
     pub(super) async fn line(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
         let find = |lines: &Vec<String>| lines.iter().find(|line| wanted(line)).cloned();
         // The channel closes when both pipes have ended.

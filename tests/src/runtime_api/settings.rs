@@ -31,7 +31,7 @@ impl Settings {
         Self { binary, name, timeout: Duration::from_secs(10), environment: Vec::new(), memory_mb: 128 }
     }
 
-    /// Describes the function of this name, as cargo built it last in the profile of the test.
+    /// Describes the function of this name that cargo built last, in the profile of the test.
     pub fn built(name: &str) -> Self {
         Self::new(built(name))
     }

@@ -61,7 +61,8 @@ fn filler() -> Value {
 pub(crate) struct Fixture {
     pub(crate) stack: Stack,
     pub(crate) catalogue: Catalogue,
-    /// Names a queue of first attempts for these tests alone. The stack's own queue is emptied by its webhook-sender.
+    /// Holds the URL of a queue of first attempts that only these tests use. The stack's webhook-sender empties the
+    /// stack's queue.
     webhooks: String,
     arrivals: Arrivals<delivery::Message>,
     /// Holds a time after the catalogue was published.

@@ -11,7 +11,7 @@ use crate::{
     fixture::{Fixture, delivery_id, evaluate},
 };
 
-/// Returns the calls since the last time it was called.
+/// Returns the proxy's calls since this function was last called.
 fn calls(fixture: &Fixture, proxy: &Proxy) -> Vec<String> {
     proxy.take_calls().iter().map(|call| fixture.stack.words(call)).collect()
 }

@@ -50,7 +50,7 @@ async fn a_hundred_approvals_and_rejections_leave_one_state() {
     let queries: Vec<String> = states.iter().cycle().take(100).map(|state| query(state)).collect();
     let replies = at_once_to(&fixture, "hooli", queries.clone()).await;
     for (query, reply) in queries.iter().zip(&replies) {
-        // Where a rejection came first, an approval conflicts with it.
+        // If a rejection was recorded first, an approval conflicts with the rejection.
         let conflicts = reply.status == 409 && query.ends_with("approved");
         assert!(conflicts || reply.status == 200, "{query}: {reply:?}");
     }

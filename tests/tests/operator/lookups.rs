@@ -24,7 +24,7 @@ use crate::{
     partner::{Partner, apply_for_loopback},
 };
 
-/// Deletes the items of a table of lookups whose subject begins like this, and returns how many there were.
+/// Deletes the lookups whose subject begins with this text. Returns the number of deleted items.
 async fn delete(stack: &Stack, table: &str, subjects: &str) -> usize {
     let dynamodb = stack.dynamodb();
     let scan = dynamodb.scan().table_name(table).filter_expression("begins_with(#s, :s)");
@@ -192,7 +192,7 @@ async fn lost_lookups_fail_every_list_until_they_are_rebuilt() {
     }
 }
 
-/// Returns a rebuilt table's name, and its counts of items and entries.
+/// Returns the name of a rebuilt table, and the counts of its items and entries.
 fn counted(table: &Value) -> (&str, [&Value; 2]) {
     (table["table"].as_str().unwrap(), [&table["items"], &table["entries"]])
 }

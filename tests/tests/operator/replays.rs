@@ -1,4 +1,4 @@
-//! Tests replays of conversions, and the comparison of a partner's list with ours.
+//! Tests replays of conversions, and the comparison of a partner's list with the recorded transactions.
 
 use std::{collections::BTreeMap, fs};
 
@@ -24,7 +24,7 @@ async fn recorded(fixture: &Fixture, partner: &Partner, count: usize) -> Vec<Str
     transactions
 }
 
-/// Holds the file of a partner's list, which is removed when dropped.
+/// Holds the file of a partner's list. Dropping this value removes the file.
 struct List(std::path::PathBuf);
 
 impl List {
@@ -125,7 +125,7 @@ async fn a_partners_list_is_compared_with_the_corrected_postbacks() {
     let partner = Partner::with_token(stack, "");
     let transactions = recorded(&fixture, &partner, 4).await;
     let [same, corrected, differing, ours] = [0, 1, 2, 3].map(|at: usize| transactions[at].as_str());
-    // A corrected transaction is compared by its correction.
+    // For a corrected transaction, the correction is compared with the list instead of the original.
     partner.postback(&fixture, &sample(corrected).replace("100.00", "90")).await;
     let open = ["conflicts", "--provider", &partner.name, "--json"];
     let open = eventually(stack, &open, |found| found["conflicts"].as_array().is_some_and(|all| all.len() == 1)).await;

@@ -1,4 +1,4 @@
-//! Tests what operators see of a transaction that rises through states and of its reversal.
+//! Tests how operators see a transaction that rises through states, and its reversal.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Tests what an operator does when a partner misses a webhook: trace, probe, resend.
+//! Tests the commands that an operator uses when a partner misses a webhook: trace, probe and resend.
 
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Holds a request as an SDK signs it: for a host other than the one it connects to, with its own case of header names.
+/// Holds a request like a signed request of an SDK. `Host` differs from the host to which the client connects, and
+/// header names have mixed case.
 const REQUEST: &str = "POST /a%2Fb?x=%7B&y=+ HTTP/1.1\r\n\
     Host: dynamodb.us-east-1.amazonaws.com\r\n\
     X-Amz-Target: DynamoDB_20120810.PutItem\r\n\

@@ -1,4 +1,4 @@
-//! Kills the sender before and after each of its calls. The delivery ends, and at most one request is repeated.
+//! Kills the sender before and after each of its calls. Every delivery must end, with at most one repeated request.
 
 use std::time::Duration;
 

@@ -63,7 +63,7 @@ impl Fixture {
         let table = fresh("deliveries");
         create_deliveries(&stack, &table).await;
         stack.tables.insert("deliveries".to_owned(), table);
-        // The fixture lives as long as the process, like the shared one.
+        // The fixture lives as long as the process, like the shared fixture.
         Box::leak(Box::new(Self::of(stack).await))
     }
 
@@ -113,7 +113,7 @@ impl Fixture {
         DynamoRounds::new(self.deliveries(), audit).open_round(opened, &record).await
     }
 
-    /// Puts a delivery as the evaluator does, and gives its first message.
+    /// Stores a delivery as the evaluator does. Returns the delivery's first message.
     pub(crate) async fn put(&self, delivery: &Delivery) -> Message {
         self.store(delivery).await;
         delivery.first_message(ChainTicket::from_random([1; 8])).unwrap()
@@ -178,7 +178,7 @@ impl Sender {
         give(&self.function, messages).await
     }
 
-    /// Returns the calls to AWS since the last time it was called.
+    /// Returns the calls to AWS since this function was last called.
     pub(crate) fn calls(&self, fixture: &Fixture) -> Vec<String> {
         self.proxy.take_calls().iter().map(|call| fixture.stack.words(call)).collect()
     }
@@ -228,7 +228,7 @@ pub(crate) fn batch(messages: &[Message]) -> serde_json::Value {
     batch_of(bodies)
 }
 
-/// Returns a batch of these bodies, identified by their places.
+/// Returns a batch of messages with these bodies. The place in the batch is the id of a message.
 pub(crate) fn batch_of(bodies: impl IntoIterator<Item = String>) -> serde_json::Value {
     let message = |(place, body): (usize, String)| payload::Message::new(body).id(&place.to_string());
     payload::queue_event("webhooks", bodies.into_iter().enumerate().map(message))

@@ -1,4 +1,4 @@
-//! Fails AWS at the worst places. No request goes out without a claim, and none goes out twice.
+//! Lets AWS fail at the worst moments. No request may be sent without a claim, and no request may be sent twice.
 
 use std::time::Duration;
 

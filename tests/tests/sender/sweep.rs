@@ -256,7 +256,7 @@ async fn an_unreadable_delivery_does_not_stop_its_page() {
     assert!(sweep.of(&unreadable).is_empty());
     let reported = |line: &String| line.contains("a sweep was not finished") && line.contains("cannot be read");
     assert!(logs.iter().any(reported), "{logs:?}");
-    // The unreadable delivery is removed, so that it disturbs no other sweep.
+    // The unreadable delivery is removed, because it would disturb other sweeps.
     let delete = fixture.stack.dynamodb().delete_item().table_name(fixture.stack.table("deliveries"));
     delete.key("delivery_id", AttributeValue::S(unreadable.id().to_string())).send().await.unwrap();
 }

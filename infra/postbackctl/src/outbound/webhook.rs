@@ -15,7 +15,7 @@ pub(crate) fn as_curl(request: &Result<WebhookRequest, NoRequest>, id: &str) -> 
     }
 }
 
-/// Returns a request as a curl command. It lacks the signature, which only GG3 can make.
+/// Returns a request as a curl command. The command lacks the signature, which only GG3 can make.
 pub(crate) fn curl(request: &WebhookRequest, id: &str) -> String {
     let json = if request.method() == Method::Post { " -X POST -H 'content-type: application/json'" } else { "" };
     let body = request.body().map_or(String::new(), |body| format!(" -d {}", quoted(body)));

@@ -229,7 +229,7 @@ impl Kit<'_> {
         let macros: Vec<(&str, TrackerMacro)> = agreed.macros().map(|(id, text)| (id.as_str(), text.clone())).collect();
         let link = |to| format!("    {}", media_buying_link(to, self.partner.provider(), &macros));
         let links = self.pages.iter().map(link).collect::<Vec<_>>().join("\n");
-        // GG3's own pages keep their names: nothing is renamed here.
+        // The parameters of GG3's own pages are not renamed.
         page.section("Bring your users to GG3")?.write(text, |body| page::with_block(body, &links))?;
 
         let campaigns: Vec<_> = agreed.campaigns().values().filter(|campaign| !campaign.archived()).collect();

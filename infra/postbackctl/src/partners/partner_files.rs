@@ -1,4 +1,4 @@
-//! Partners as files: YAML, one partner a file, named after it.
+//! Partners as YAML files. Each file describes one partner and is named after the partner.
 
 mod document;
 mod shape;
@@ -166,7 +166,7 @@ fn display(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Reads a file whose shape is right, for tests of what it says.
+/// Reads a file whose shape is right, for tests of the resulting settings.
 #[cfg(test)]
 pub(crate) fn resolved_file(value: &Value) -> Result<PartnerFile, Vec<ConfigFault>> {
     read_file(value, Allowance::PublicOnly).map(|(file, _)| file)

@@ -76,7 +76,7 @@ impl DynamoCatalogues {
         if let (Replaced::Done, Some(old)) = (written, before.and_then(|pointer| pointer.superseded)) {
             for n in 0..old.chunks {
                 let key = Some(key_of(PART, old.chunk_key(n)));
-                // A chunk that is left over costs only its storage.
+                // If a delete fails, the chunk that remains costs only its storage.
                 let _ = self.client.delete_item().table_name(&self.table).set_key(key).send().await;
             }
         }

@@ -104,7 +104,7 @@ impl Configuration {
     }
 }
 
-/// Returns the version that stands before this one is written.
+/// Returns the version that must be stored when this version is written, or `None` for the first version.
 fn before(version: u64) -> Option<u64> {
     version.checked_sub(1).filter(|before| *before > 0)
 }

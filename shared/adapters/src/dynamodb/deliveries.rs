@@ -137,7 +137,7 @@ impl Deliveries for DynamoDeliveries {
         Ok(replaced(standing.is_none()))
     }
 
-    /// Makes one write, or a transaction of two.
+    /// Makes one write. If the delivery changes too, makes a transaction of two writes.
     async fn keep_late(&self, late: &LateAttempt, changed: Option<&Delivery>) -> Result<Replaced, Unavailable> {
         let attempt = AttemptItem::from(late);
         if let Some(delivery) = changed {

@@ -3,14 +3,14 @@
 //! | table | key | written by |
 //! |---|---|---|
 //! | `partners` | `provider` | `postbackctl` |
-//! | `secrets` | `owner`: what they are for: `postback#` or `webhook#` and a provider, `click`, or `link` | `postbackctl` |
+//! | `secrets` | `owner`, the purpose of the secrets: `postback#` or `webhook#` and a provider, `click`, or `link` | `postbackctl` |
 //! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original`, or `revision-` and six digits | `postback`; corrections `postbackctl` |
 //! | `refusals` | `provider_content`: provider, `#`, hash of the content | `postback`; `postbackctl` resolves |
 //! | `clicks` | `click_id` | `click` |
 //! | `catalogue` | `part`: `current`, or a chunk's version, digest and number | `postbackctl` |
-//! | `lookups` | `subject`: what is looked up by, `#`, its shard; `place`: when, what and its key. Subjects `heartbeat` and `rebuild`: how far the entries of the table `place` reach, and a rebuild is | `lookup-writer`, `postbackctl` |
+//! | `lookups` | `subject`: a partner, user or click id to look up, `#`, a shard; `place`: a time, the kind of the item, and the item's key. The subjects `heartbeat` and `rebuild` say how complete the entries of a table are, and how far a rebuild is; `place` is the table's name | `lookup-writer`, `postbackctl` |
 //! | `participants` | `user_id` | `event-evaluator` |
-//! | `deliveries` | `delivery_id`; index `under_way`: `under_way_shard`, `under_way_since`; index `failed`: `failed_shard`, `failed_at` | `event-evaluator` puts them, `webhook-sender`, `delivery-sweep` and `postbackctl` change them |
+//! | `deliveries` | `delivery_id`; index `under_way`: `under_way_shard`, `under_way_since`; index `failed`: `failed_shard`, `failed_at` | `event-evaluator` creates items; `webhook-sender`, `delivery-sweep` and `postbackctl` change items |
 //! | `attempts` | `delivery_id`; `attempt`: round and number | `webhook-sender`, `postbackctl` |
 //! | `audit` | `day`: the UTC date; `at_and_id`: the instant to the millisecond, `#`, the record's id | `postbackctl` |
 

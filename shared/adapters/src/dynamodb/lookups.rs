@@ -60,7 +60,7 @@ impl DynamoLookups {
         }
     }
 
-    /// Writes items. After a wait, sends the items again that DynamoDB did not process.
+    /// Writes items. If DynamoDB does not process some items, sends these items again after a wait.
     async fn write(&self, items: Vec<Item>) -> Vec<Result<(), Unavailable>> {
         let mut left = items.clone();
         let mut why = Unavailable { service: WRITE, reason: "throttled".into() };

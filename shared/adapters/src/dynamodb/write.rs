@@ -1,4 +1,4 @@
-//! Writes items, each only if its condition holds.
+//! Writes items under conditions.
 
 use app::ports::{Replaced, Unavailable};
 use aws_sdk_dynamodb::{

@@ -40,7 +40,7 @@ pub(super) struct Input {
     pub(super) event: Event,
 }
 
-/// Returns every input. The first one of each function is the normal one.
+/// Returns every input. The first input of each function is the normal one.
 pub(super) fn all(world: &World) -> Result<Vec<Input>> {
     let mut all = postbacks();
     all.extend(clicks(world)?);

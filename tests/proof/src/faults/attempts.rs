@@ -41,7 +41,7 @@ pub(super) fn counts(state: &State) -> (usize, usize) {
 }
 
 impl Attempts {
-    /// Counts the attempts that were recorded beside their delivery.
+    /// Counts the attempts that were recorded late, outside the item of their delivery.
     pub(super) fn late(&self) -> usize {
         self.late.len()
     }
@@ -84,7 +84,7 @@ impl Attempts {
         Ok(())
     }
 
-    /// Checks the laws that hold when the story is over, and returns the first broken one as an error.
+    /// Checks the laws that hold when the story is over. Returns the first broken law as an error.
     pub(super) fn audit(&self, state: &State, story: &Story) -> Result<(), String> {
         let (requests, recorded) = counts(state);
         if requests > recorded + self.cut_short {

@@ -57,7 +57,7 @@ struct Actor {
     held: bool,
 }
 
-/// Holds a history and what was seen of it from outside.
+/// Holds a history: its state, and the answers, requests and attempts that were seen from outside.
 pub(super) struct Play {
     pub(super) world: World,
     pub(super) story: Story,
@@ -266,7 +266,7 @@ impl Play {
             Work::Evaluate(bodies) => self.events.push_back(bodies),
             Work::Relay(records) => records.into_iter().rev().for_each(|record| self.stream.push_front(record)),
             Work::Send(messages, _) => messages.into_iter().for_each(|message| self.mail.comes_again(message, began)),
-            // Neither is repeated. The next sweep mends what they left.
+            // Neither work is repeated. The next sweep completes the unfinished deliveries.
             Work::OpenRound(_) | Work::Sweep(_) => {}
         }
     }

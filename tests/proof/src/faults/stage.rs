@@ -234,7 +234,7 @@ impl Catalogues for Stage {
 }
 
 impl Participants for Stage {
-    /// Takes a turn for each user, because each is one call in memory.
+    /// Takes a turn for each user, because in memory each user is a separate call.
     async fn read(&self, users: &[&UserId]) -> Vec<Result<StoredParticipant, Unavailable>> {
         let mut results = Vec::with_capacity(users.len());
         for user_id in users {

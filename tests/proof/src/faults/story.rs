@@ -38,11 +38,11 @@ pub(super) struct Story {
     /// Lists the numbers of the webhook messages that the queues lose. Messages are numbered in the order in which they
     /// were sent.
     pub(super) lost: BTreeSet<usize>,
-    /// Runs the sweep. Without a sweep, a delivery that has lost its message stays as it is.
+    /// Says if the sweep runs. Without the sweep, a delivery whose message is lost is never sent.
     pub(super) swept: bool,
     /// Says how long all campaigns are paused, from the beginning.
     pub(super) paused_for: Duration,
-    /// Says how long after the beginning the campaigns are archived, if they are.
+    /// Says how long after the beginning the campaigns are archived. `None` means that they are not archived.
     pub(super) archived_after: Option<Duration>,
     /// Makes queues or tables break a rule, to test that the ledger reports the broken rule.
     pub(super) slip: Option<Slip>,
@@ -56,7 +56,8 @@ impl Story {
     }
 }
 
-/// Holds the time in which campaigns are open. They are paused before it and archived after it.
+/// Holds the time in which the campaigns are open. Before this time the campaigns are paused, and after it they are
+/// archived.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Open {
     pub(super) from: UnixMillis,

@@ -1,4 +1,4 @@
-//! A partner's list of its transactions, as CSV.
+//! A partner's list of transactions, as CSV.
 
 use std::{collections::BTreeMap, path::Path};
 

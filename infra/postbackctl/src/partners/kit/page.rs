@@ -30,7 +30,7 @@ impl Page {
 }
 
 impl Section<'_> {
-    /// Writes it under its heading, its words changed by `put`.
+    /// Writes the section's heading, and its text as `put` changes it.
     pub(super) fn write(&self, text: &mut String, put: impl Fn(&str) -> String) -> Result<()> {
         use std::fmt::Write;
         writeln!(text, "## {}\n\n{}\n", self.heading, put(self.body).trim_end())?;

@@ -206,7 +206,7 @@ fn replace(file: &mut Value, pointer: &str) {
     file.pointer_mut(&pointer).into_iter().for_each(|value| *value = stand_in.clone());
 }
 
-/// Adds what a file must say and does not.
+/// Adds a stand-in for each required key that the file lacks.
 fn complete(file: &mut Value) {
     let add = |value: &mut Value, key: &str, stand_in: Value| {
         value.as_object_mut().into_iter().for_each(|members| {

@@ -12,7 +12,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Holds the habits of one sender.
+/// Describes the calls of one sender.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sender {
@@ -66,7 +66,7 @@ pub(crate) enum Form {
     PercentBrackets,
 }
 
-/// Names a page on which names were read, and the day.
+/// Names a page that documents names, and the day on which the page was read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Source {

@@ -42,7 +42,7 @@ pub struct PostbackItem {
     pub receipt_id: ReceiptId,
     /// Says when the postback was received.
     pub received_at: Timestamp,
-    /// Says whether the click id is one of ours.
+    /// Says if we made the click id.
     pub click: ClickOrigin,
     /// Names the GG3 user.
     pub user_id: UserId,
@@ -274,7 +274,7 @@ impl TryFrom<PostbackItem> for RecordedPostback {
     }
 }
 
-/// Reads what the items of all revisions have.
+/// Reads the attributes that the items of all revisions share.
 fn recorded(item: PostbackItem) -> Result<RecordedPostback, String> {
     let (provider, transaction_id) =
         item.provider_transaction.split_once('#').ok_or_else(|| format!("{PROVIDER_TRANSACTION} has no #"))?;

@@ -45,7 +45,7 @@ const SEQUENCES: [Sequence; 8] = [
             ("1", "2.50", "state=pending", "duplicate rejected"),
             ("1", "2.50", "state=approved", "duplicate rejected"),
             ("1", "2.50", "state=rejected", "duplicate rejected"),
-            // The sender keeps the amount, so another one is a mistake.
+            // This sender never changes an amount, so a different amount is a mistake.
             ("2", "2.50", "state=pending", "accepted pending"),
             ("2", "3.00", "state=approved", "conflict amount_decimal"),
             // Events without a payout have the amount 0.
