@@ -81,9 +81,9 @@ pub fn fresh(prefix: &str) -> String {
     format!("{prefix}-{}-{}-{count}", now().as_millisecond(), std::process::id())
 }
 
-/// Returns the path of a program, as cargo built it last in the profile of this one.
+/// Returns the path of the program that cargo built last, in the profile of the running program.
 pub fn built(name: &str) -> PathBuf {
-    // A test lies in target/<profile>/deps, a program in target/<profile>.
+    // A test is in target/<profile>/deps, and a program is in target/<profile>.
     let mut path = std::env::current_exe().expect("a process knows its own path");
     path.pop();
     if path.ends_with("deps") {

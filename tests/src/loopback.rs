@@ -26,7 +26,7 @@ pub(crate) type WholeResponse = Response<Full<Bytes>>;
 #[error("the connection was cut on purpose")]
 pub(crate) struct Cut;
 
-/// Listens until it is dropped. Its connections end with it.
+/// Listens until it is dropped. Then its connections end too.
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,

@@ -13,7 +13,8 @@ use domain::{
 
 use crate::{built, now, stack::Stack};
 
-/// Returns `postbackctl` for this stack, as cargo built it beside the test, in an environment that holds only the stack.
+/// Returns a command that runs `postbackctl` for this stack. The binary is the one that cargo built beside the test.
+/// The environment holds only the stack.
 pub fn command(stack: &Stack, arguments: &[&str]) -> Command {
     let environment: BTreeMap<String, String> = stack.aws_environment(&stack.aws_endpoint_url).into_iter().collect();
     let mut command = Command::new(built("postbackctl"));
@@ -26,7 +27,7 @@ pub fn postbackctl(stack: &Stack, arguments: &[&str]) -> Output {
     command(stack, arguments).output().expect("postbackctl is built: run `make test`")
 }
 
-/// Makes an audit record for a test's change to this partner. Its id is unique.
+/// Makes an audit record, with a unique id, for a test's change to this partner.
 pub fn audit_record(provider: &str) -> AuditRecord {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let id = u64::from(std::process::id()) << 32 | u64::from(COUNT.fetch_add(1, Ordering::Relaxed));

@@ -56,7 +56,7 @@ impl PartnerSimulator {
         self.control(self.client.put(self.control_url(name)).body(script)).await;
     }
 
-    /// Returns what a name has received.
+    /// Returns the requests that a name has received.
     pub async fn requests(&self, name: &str) -> Requests {
         let url = format!("{}/requests", self.control_url(name));
         serde_json::from_slice(&self.control(self.client.get(url)).await)

@@ -16,8 +16,8 @@ pub use self::{
     stream::{Change, stream_event},
 };
 
-/// Returns the time of every event whose test sets no other. It is fixed, so that a test sees the same events in every
-/// run.
+/// Returns the time of events for which a test sets no time. The time is fixed, so that a test sees the same events in
+/// every run.
 pub fn default_instant() -> Timestamp {
     Timestamp::constant(1_795_435_200, 0)
 }

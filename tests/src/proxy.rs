@@ -96,8 +96,8 @@ impl Proxy {
         self.server.address()
     }
 
-    /// Sets the plan that decides what happens to each call, in the order of arrival. It replaces the plan before it,
-    /// and [`Call::nth`] counts from 1 again. Without a plan every call is forwarded.
+    /// Sets the plan, which decides what happens to each call, in the order of arrival. The previous plan ends, and
+    /// [`Call::nth`] counts from 1 again. Without a plan, every call is forwarded.
     pub fn on(&self, plan: impl FnMut(&Call) -> Action + Send + 'static) {
         self.journal.plan(Box::new(plan));
     }
@@ -146,7 +146,7 @@ async fn serve(
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
     let (replied, reply) = oneshot::channel();
-    // The call gets a task of its own, because the connection ends with its client and the call does not.
+    // The call runs in a separate task. If the client dies, the connection ends, but the call must go on.
     tokio::spawn(async move {
         // The send fails when the client is gone, which is no fault.
         let _ = replied.send(carry(&journal, &upstream, parts, body).await);
@@ -169,7 +169,7 @@ async fn carry(journal: &Journal, upstream: &Mutex<Upstream>, parts: Parts, body
                 journal.reached_service(&call);
                 pass(journal, &call, Side::After, after).await.unwrap_or(Reply::Answer(answer))
             }
-            // The service hung up or does not run. The client sees the same.
+            // The service has closed the connection or does not run. The client's connection is closed too.
             Err(_) => Reply::Cut,
         },
     };
@@ -182,7 +182,7 @@ async fn carry(journal: &Journal, upstream: &Mutex<Upstream>, parts: Parts, body
     reply
 }
 
-/// Does the planned step on this side of the service. Returns `None` when the call continues.
+/// Does the planned step before or after the service, as `side` says. Returns `None` if the call goes on.
 async fn pass(journal: &Journal, call: &Call, side: Side, step: Step) -> Option<Reply> {
     if let Some(gate) = journal.gate_for(side, call)
         && gate.stand(call.clone()).await == Verdict::Cut

@@ -63,8 +63,8 @@ fn keep<T: DeserializeOwned>(arrived: &Mutex<Vec<T>>, body: &str) {
 pub async fn dead_letter(stack: &Stack, queue_url: &str, body: &str) -> String {
     let sqs = stack.sqs();
     eventually(&format!("a dead letter has the body {body}"), async || {
-        // The queue returns its first ten letters. Letters of other tests are hidden for two seconds, so that the next
-        // ten come up.
+        // A queue returns its first ten letters. Receiving hides letters of other tests for two seconds, so that the
+        // next receive returns the following ten.
         let receive = sqs.receive_message().queue_url(queue_url).max_number_of_messages(10).visibility_timeout(2);
         let received = receive.message_attribute_names("All").wait_time_seconds(1).send().await.expect("SQS answers");
         let mut messages = received.messages.unwrap_or_default().into_iter();

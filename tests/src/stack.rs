@@ -14,7 +14,7 @@ pub const STACK_FILE: &str = "GG3_STACK_FILE";
 /// Holds the credentials of every client and function in tests. The local AWS accepts any.
 const ACCESS_KEY: &str = "test";
 
-/// Follows the logical name in the name of a queue that tests made.
+/// Marks the queues that tests make. In a queue's name, this text follows the logical name.
 const OWN: &str = "-of-tests";
 
 /// Describes a running stack, as its file does.
@@ -41,7 +41,7 @@ pub struct Stack {
     pub sample_partners: BTreeMap<String, SamplePartner>,
 }
 
-/// Holds what a client needs to act as a sample partner.
+/// Holds the URLs and the credentials with which a client acts as a sample partner.
 #[derive(Debug, Clone, Deserialize)]
 pub struct SamplePartner {
     /// Holds the partner's postback URL without the query.
@@ -97,17 +97,17 @@ impl Stack {
         }
     }
 
-    /// Returns the name of the table with this logical name. Panics if there is none.
+    /// Returns the name of the table with this logical name. Panics if there is no such table.
     pub fn table(&self, logical: &str) -> &str {
         named::<String>(&self.tables, "table", logical)
     }
 
-    /// Returns the URL of the queue with this logical name. Panics if there is none.
+    /// Returns the URL of the queue with this logical name. Panics if there is no such queue.
     pub fn queue(&self, logical: &str) -> &str {
         named::<String>(&self.queues, "queue", logical)
     }
 
-    /// Returns the sample partner with this name. Panics if there is none.
+    /// Returns the sample partner with this name. Panics if there is no such partner.
     pub fn partner(&self, name: &str) -> &SamplePartner {
         named(&self.sample_partners, "sample partner", name)
     }
@@ -127,8 +127,8 @@ impl Stack {
         sqs(&self.aws_endpoint_url, &self.region)
     }
 
-    /// Makes a queue of the tests' own, named after the stack's queue of this logical name. Messages on the stack's own
-    /// queue are taken by the function that it triggers.
+    /// Makes a queue for tests, named after the stack's queue with this logical name. Tests cannot use the stack's
+    /// queue, because a function receives its messages.
     pub async fn create_queue(&self, logical: &str) -> String {
         let name = format!("{}-{logical}{}", self.stack_name, fresh(OWN));
         let created = self.sqs().create_queue().queue_name(name).send().await.expect("SQS answers");
@@ -146,7 +146,8 @@ impl Stack {
         format!("{} {}", call.operation, names.collect::<Vec<_>>().join(","))
     }
 
-    /// Returns the environment that a function needs to use this stack through an endpoint, its own or a proxy's.
+    /// Returns the environment that a function needs to use this stack through this endpoint. The endpoint may be that
+    /// of the stack or that of a proxy.
     pub fn aws_environment(&self, endpoint_url: &str) -> Vec<(String, String)> {
         aws_environment(endpoint_url, &self.region)
     }

@@ -44,7 +44,7 @@ fn assert_done(output: &Output) -> String {
     text(&output.stdout)
 }
 
-/// Holds a test's files in a folder of its own, which is removed when dropped.
+/// Holds a folder with the files of one test. Dropping this value removes the folder.
 struct Folder(PathBuf);
 
 impl Folder {
@@ -187,7 +187,7 @@ async fn a_partner_that_is_created_twice_keeps_its_first_secret() {
     let (ours, theirs) = (audit_record("tyrell"), audit_record("tyrell"));
     assert_eq!(configuration.put_partner(&item(1), &[secrets("first")], &ours).await, Ok(Replaced::Done));
     assert_eq!(configuration.put_partner(&item(2), &[secrets("second")], &theirs).await, Ok(Replaced::Changed));
-    // A repeated write of our own, as after a lost answer, counts as done.
+    // If the same write is repeated, as after a lost answer, it counts as done.
     assert_eq!(configuration.put_partner(&item(1), &[secrets("first")], &ours).await, Ok(Replaced::Done));
     // The change that came too late left no record.
     let trail = DynamoAudit::new(stack.dynamodb(), table("audit"));
@@ -229,7 +229,7 @@ fn a_rotation_keeps_the_old_token_until_it_is_dropped() {
     let shown = assert_done(&postbackctl(&["rotate", "pied-piper"]));
     let new = shown.split_once("token ").unwrap().1.split(' ').next().unwrap().to_owned();
 
-    // A function trusts what it has read for one second here, and for one minute on AWS.
+    // The function uses the configuration that it has read for one second here, and for one minute on AWS.
     let smoke = |token: &str| {
         let arguments = ["smoke", "--url", &stack.api_url, "--provider", "pied-piper", "--token", token];
         postbackctl(&arguments).status.success()

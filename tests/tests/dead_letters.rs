@@ -1,4 +1,4 @@
-//! Lists and redrives dead letters with the operator's command, and loses none.
+//! Tests that the operator's command lists and redrives dead letters, and that no letter is lost.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
@@ -47,7 +47,7 @@ fn letters(stack: &Stack, queue: &str, text: &str) -> Vec<Value> {
     letters
 }
 
-/// Waits for the message with this body, takes it from the queue, and leaves all others.
+/// Waits for the message with this body and removes it from the queue. All other messages stay.
 async fn arrived(stack: &Stack, queue: &str, body: &str) -> Message {
     let (sqs, url, begun) = (stack.sqs(), stack.queue(queue), Instant::now());
     loop {
@@ -64,7 +64,7 @@ async fn arrived(stack: &Stack, queue: &str, body: &str) -> Message {
     }
 }
 
-/// Lets only one of two tests at a time empty this queue.
+/// Makes the two tests that empty this queue run one after the other.
 static GG3_CONVERSIONS: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 #[tokio::test]

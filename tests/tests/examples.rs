@@ -73,7 +73,7 @@ async fn run(command: &[String], arguments: &[&str], environment: &[(&str, &str)
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The write fails if the program does not read its input, which is no fault.
+    // The program need not read its input. In that case the write fails, which is no fault.
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes()).await;
     let output = child.wait_with_output().await.unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

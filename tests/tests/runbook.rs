@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 const TEMPLATE: &str = include_str!("../../template.yaml");
 const RUNBOOK: &str = include_str!("../../docs/runbook.md");
 
-/// Returns the sections that the alarms' descriptions name. An alarm inside a loop names one section for each turn.
+/// Returns the sections that the descriptions of alarms name. In a `Fn::ForEach`, an alarm names one section for each
+/// turn of the loop.
 fn named_sections() -> BTreeSet<String> {
     let mut sections = BTreeSet::new();
     for alarm in TEMPLATE.match_indices("Type: AWS::CloudWatch::Alarm\n").map(|(at, _)| at) {

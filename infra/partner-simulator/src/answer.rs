@@ -26,7 +26,7 @@ const MAX_FILLER_HEADERS: u16 = 20_000;
 /// Limits the headers that a script names for one answer.
 const MAX_HEADERS: usize = 100;
 
-/// Holds bytes that are not HTTP: a TLS alert, as a TLS server sends it to a client without TLS, and a text.
+/// Holds bytes that are not HTTP: the alert that a TLS server sends to a client without TLS, and a text.
 const GARBAGE: &[u8] = b"\x15\x03\x01\x00\x02\x02\x28this is not HTTP\r\n\r\n";
 
 /// Describes how the simulator treats a request.
@@ -51,7 +51,7 @@ pub(crate) enum Manner {
     Close,
     /// An HTTP answer is sent.
     Respond(Plan),
-    /// These bytes are written to the connection without an HTTP server, and then the connection ends.
+    /// The bytes are written directly to the connection, without an HTTP server. Then the connection ends.
     Bytes(Raw),
 }
 

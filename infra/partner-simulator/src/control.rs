@@ -25,7 +25,7 @@ DELETE /_control/{name}/requests  forget the received requests
 DELETE /_control/{name}           forget the name with its script and requests
 GET    /_control                  list all names";
 
-/// Returns the segments behind the control API's own one, or `None` for a path outside the control API.
+/// Returns the segments after `_control`, or `None` for a path outside the control API.
 pub(crate) fn route(path: &str) -> Option<Vec<&str>> {
     let mut segments = path.trim_start_matches('/').split('/').filter(|segment| !segment.is_empty());
     (segments.next() == Some(CONTROL)).then(|| segments.collect())
@@ -82,7 +82,7 @@ fn parse(body: &[u8]) -> Result<Checked, String> {
 fn json(content: &impl Serialize) -> Response<Body> {
     match serde_json::to_vec(content) {
         Ok(mut bytes) => {
-            // The line break is for people, whose next prompt would otherwise follow on the same line.
+            // The line break keeps the next prompt of a terminal off this line.
             bytes.push(b'\n');
             let mut response = Response::new(Full::new(Bytes::from(bytes)).boxed_unsync());
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -13,7 +13,7 @@ use crate::{
     signature::{self, Secret},
 };
 
-/// Estimates the memory of a remembered request besides its texts, in bytes.
+/// Estimates the memory that a remembered request takes in addition to its texts, in bytes.
 const OVERHEAD_BYTES: usize = 512;
 
 /// Holds a request whose body has been read.
@@ -35,7 +35,7 @@ pub(crate) struct TooManyNames;
 #[derive(Debug)]
 pub(crate) struct Memory {
     limits: Limits,
-    /// Holds the secrets for names whose script has none.
+    /// Holds the secrets for names without secrets in their scripts.
     secrets: Vec<Secret>,
     names: HashMap<Name, NameRecord>,
     bytes: usize,
@@ -55,7 +55,8 @@ impl Memory {
         Self { limits, secrets, names: HashMap::new(), bytes: 0 }
     }
 
-    /// Sets a name's answers, secrets or both. `None` leaves the earlier ones. New answers begin with the first.
+    /// Sets a name's answers, secrets or both. `None` keeps the earlier answers or secrets. New answers begin with the
+    /// first one.
     pub(crate) fn set_script(
         &mut self,
         name: &Name,
@@ -90,7 +91,7 @@ impl Memory {
         Ok((act, signature))
     }
 
-    /// Returns the requests of a name, which are none if the name is unknown.
+    /// Returns the requests of a name. An unknown name has no requests.
     pub(crate) fn requests(&self, name: &Name) -> Requests {
         self.names.get(name).map_or_else(Requests::default, |entry| Requests {
             received: entry.received,
@@ -125,8 +126,8 @@ impl Memory {
         Ok(self.names.entry(name.clone()).or_default())
     }
 
-    /// Forgets the oldest request of the name with the most bytes, so that a busy name cannot displace the others'
-    /// requests. Returns false if there was none to forget.
+    /// Forgets the oldest request of the name with the most bytes, so that a busy name cannot displace the requests of
+    /// other names. Returns false if no request was remembered.
     fn forget_one(&mut self) -> bool {
         let Some(entry) = self.names.values_mut().max_by_key(|entry| entry.bytes) else { return false };
         let Some(oldest) = entry.requests.pop_front() else { return false };

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Requests {
     /// Counts the requests since they were last forgotten.
     pub received: u64,
-    /// Holds the remembered requests, oldest first. All are remembered as long as they fit.
+    /// Holds the remembered requests, the oldest first. A request is forgotten only if the memory for requests is full.
     pub requests: Vec<Request>,
 }
 

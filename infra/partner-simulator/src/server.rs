@@ -33,7 +33,7 @@ const NO_FILES_PAUSE: Duration = Duration::from_millis(50);
 /// Configures a simulator.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
-    /// Holds the secrets for names whose script has none.
+    /// Holds the secrets for names without secrets in their scripts.
     pub secrets: Vec<Secret>,
     /// Limits how much the simulator keeps.
     pub limits: Limits,
@@ -53,7 +53,8 @@ enum End {
     BrokenOff,
 }
 
-/// Serves for ever. `report` gets a line for each request, without the query string, because that holds ids.
+/// Serves for ever. `report` gets a line for each request. The line leaves out the query string, because a query string
+/// contains ids.
 pub async fn serve(listener: TcpListener, settings: Settings, report: impl Fn(&str) + Send + Sync + 'static) {
     let Settings { secrets, limits } = settings;
     let memory = Mutex::new(Memory::new(limits, secrets));
@@ -73,7 +74,8 @@ pub async fn serve(listener: TcpListener, settings: Settings, report: impl Fn(&s
     }
 }
 
-/// Answers the requests of a connection in HTTP. A request whose answer is raw bytes takes the connection over.
+/// Answers the requests of a connection in HTTP. If a request is to be answered with raw bytes, HTTP ends and the raw
+/// bytes are written to the connection.
 async fn converse(stream: TcpStream, simulator: &Simulator) {
     // Bytes that are sent one at a time should also arrive one at a time.
     let _ = stream.set_nodelay(true);
@@ -99,7 +101,7 @@ async fn send(mut stream: TcpStream, raw: &Raw) -> io::Result<()> {
     let mut unexpected = [0];
     tokio::select! {
         written = write(&mut writing, raw) => written,
-        // The caller has gone or has sent an unexpected byte. It no longer waits for the rest.
+        // The caller has gone or has sent an unexpected byte. It no longer waits for the rest of the answer.
         read = reading.read(&mut unexpected) => read.map(drop),
     }
 }
@@ -170,7 +172,7 @@ impl Simulator {
 }
 
 async fn carry_out(act: Act, take_over: &mpsc::Sender<Arc<Manner>>) -> Result<Response<Body>, End> {
-    // A sleep lasts until the timer's next tick even if its duration is zero, up to a millisecond.
+    // Even a sleep of zero lasts until the timer's next tick, which takes up to a millisecond.
     if !act.delay.is_zero() {
         tokio::time::sleep(act.delay).await;
     }

@@ -1,4 +1,4 @@
-//! Verifies the signatures of requests as a partner would, with Standard Webhooks' own crate.
+//! Verifies the signatures of requests as a partner would, with the crate of Standard Webhooks.
 
 use std::{fmt, str::FromStr};
 
@@ -50,8 +50,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Verifies the signature in these headers with each secret. The payload is the body or, if that is empty, the path and
-/// query exactly as sent.
+/// Verifies the signature in these headers with each secret. The signed payload is the body. If the body is empty, the
+/// payload is the path and query exactly as sent.
 pub(crate) fn check(secrets: &[Secret], headers: &HeaderMap, target: &str, body: &[u8]) -> Signature {
     let (payload, signed) = if body.is_empty() { (target.as_bytes(), "path with its query") } else { (body, "body") };
     let mut outcome = Signature::Unchecked;

@@ -26,7 +26,7 @@ pub(crate) fn provider(text: &str) -> Result<Provider> {
     Provider::new(text).map_err(|fault| anyhow!("the provider {fault}"))
 }
 
-/// Reads the clock, to the millisecond, because stored instants have no more digits.
+/// Reads the clock to the millisecond, because stored instants are that precise.
 pub(crate) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)

@@ -43,7 +43,7 @@ use domain::{
 /// The use case that handles a postback, over DynamoDB.
 pub(crate) type Accept = AcceptPostback<Deployed>;
 
-/// The fault that this stack lacks something which the newest template has.
+/// The fault that a stack lacks something which every stack of the newest template has.
 #[derive(Debug)]
 pub(crate) struct Missing(pub(crate) String);
 
@@ -58,7 +58,7 @@ impl std::error::Error for Missing {}
 /// DynamoDB's error code for a missing table.
 const NO_TABLE: &str = "ResourceNotFoundException";
 
-/// The error codes of AWS for refused credentials, and our own for missing ones.
+/// The error codes of AWS for refused credentials, and our own code for missing credentials.
 const REFUSED: [&str; 5] = [
     NO_CREDENTIALS,
     "ExpiredTokenException",
@@ -78,8 +78,8 @@ fn is_missing(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.is::<Missing>() || cause.downcast_ref::<Unavailable>().is_some_and(|fault| fault.reason == NO_TABLE)
 }
 
-/// Adds to a fault its cause and cure where they are known: credentials that AWS refuses, or a stack that is missing or
-/// older than this command.
+/// Adds the cause and the cure to a fault if they are known. Known causes are credentials that AWS refuses, a missing
+/// stack, and a stack that is older than this command.
 pub(crate) async fn explained(stack: &str, fault: anyhow::Error) -> anyhow::Error {
     if fault.chain().any(is_refused) {
         return fault.context(CREDENTIALS_CURE);
@@ -111,8 +111,9 @@ pub(crate) struct Connection {
 impl Connection {
     /// Finds region and credentials in the environment or a profile: keys, `aws login`, SSO or a credential process.
     ///
-    /// The clients keep the chain of providers, not the credentials, so that a long replay outlives a session's keys.
-    /// They are asked for once here, so that a command without credentials ends before it does anything.
+    /// The clients keep the chain of providers instead of the credentials, so that a long replay can go on after a
+    /// session's keys have expired. The credentials are read once here, so that a command without credentials ends
+    /// before it does anything.
     pub(crate) async fn open(stack: &str) -> Result<Self> {
         let ca_bundle = env::var_os("AWS_CA_BUNDLE").filter(|path| !path.is_empty());
         let http = http_client(ca_bundle.as_deref().map(Path::new));
@@ -130,7 +131,8 @@ impl Connection {
         Configuration::new(client, self.table("partners"), self.table("secrets"), self.table("audit"))
     }
 
-    /// Reads a partner as it is stored and as it is configured. Fails if it does not exist or its configuration is not valid.
+    /// Reads a partner's stored item and makes the partner from it. Fails if there is no such partner or its
+    /// configuration is not valid.
     pub(crate) async fn partner(&self, provider: &Provider) -> Result<(StoredPartner, Partner)> {
         let stored = self.configuration().partner(provider).await?;
         let stored = stored.with_context(|| format!("there is no partner {provider}; apply its file first"))?;
@@ -144,7 +146,7 @@ impl Connection {
         DynamoAudit::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("audit"))
     }
 
-    /// Begins an operation, whose author is the caller that STS names for the credentials.
+    /// Begins an operation. Its author is the caller that STS names for the credentials.
     pub(crate) async fn operation(&self, why: Option<Why>) -> Result<Operation> {
         let author = self.settings.caller(CallLimits::BACKGROUND).await;
         let author = author.context("the caller of the AWS credentials is unknown; nothing was changed")?;
@@ -162,14 +164,14 @@ impl Connection {
         DynamoCatalogues::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("catalogue"))
     }
 
-    /// Returns the recorded postbacks, refusals, conflicts and clicks, to read.
+    /// Returns the port that reads the recorded postbacks, refusals, conflicts and clicks.
     pub(crate) fn history(&self) -> History {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         let (postbacks, refusals) = (self.table("postbacks"), self.table("refusals"));
         History::new(client, postbacks, refusals, self.table("clicks"))
     }
 
-    /// Returns the changes that follow when a refused call is sent again.
+    /// Returns the port that stores the changes when a refused call is sent again.
     pub(crate) fn resubmissions(&self) -> DynamoResubmissions {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         let postbacks = DynamoPostbacks::new(client.clone(), self.table("postbacks"));
@@ -182,7 +184,7 @@ impl Connection {
         DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"), self.table("audit"))
     }
 
-    /// Returns the lookups, to read, and the tables from which they derive.
+    /// Returns the port that reads the lookups, and the tables from which lookups are made.
     pub(crate) fn lookups(&self) -> DynamoListings {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         DynamoListings::new(client, self.table("lookups"), |origin| self.table(origin.as_str()))
@@ -193,7 +195,7 @@ impl Connection {
         DynamoLookups::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("lookups"))
     }
 
-    /// Returns the use case that handles a postback, as the function has it.
+    /// Returns the use case that handles a postback, built like that of the function `postback`.
     pub(crate) fn accept_postback(&self) -> Accept {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         let (partners, secrets) = (self.table("partners"), self.table("secrets"));
@@ -239,7 +241,8 @@ impl Connection {
         Ok(SqsResends::new(self.sqs(), url))
     }
 
-    /// Returns the addresses that webhooks may reach: this machine too if the AWS endpoint is on it.
+    /// Returns the addresses that webhooks may reach. If the AWS endpoint is on this machine, webhooks may reach this
+    /// machine too.
     pub(crate) fn reach(&self) -> Reach {
         match Development::try_new(self.settings.endpoint_url().unwrap_or_default()) {
             Ok(proof) => Reach::Development { proof, extra_authorities: None },

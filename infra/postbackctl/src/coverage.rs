@@ -1,9 +1,9 @@
-//! Tells an operator what is missing from the lookups.
+//! Tells an operator that the lookups are incomplete, and how to complete them.
 
 use anyhow::anyhow;
 use app::operators::lookup_coverage::{Gap, LookupFault, Missing};
 
-/// Warns of what is missing.
+/// Prints a warning for each gap.
 pub(crate) fn warn(gaps: &[Gap]) {
     for Gap { table, missing } in gaps {
         match missing {
@@ -19,7 +19,8 @@ pub(crate) fn warn(gaps: &[Gap]) {
     }
 }
 
-/// Returns a fault whose chain has the service's own, by which [`crate::connection::explained`] knows it.
+/// Returns the fault as an error. The error's chain contains the service's own fault, by which
+/// [`crate::connection::explained`] finds the cure.
 pub(crate) fn unlisted(fault: LookupFault) -> anyhow::Error {
     match fault {
         LookupFault::Unavailable(unavailable) => unavailable.into(),

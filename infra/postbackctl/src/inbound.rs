@@ -1,4 +1,5 @@
-//! Commands about what partners send: conflicts, refusals, conversions, and a partner's list against ours.
+//! Commands about partners' calls: conflicts, refusals, conversions, and the comparison of a partner's list with the
+//! recorded transactions.
 
 pub(crate) mod conflicts;
 pub(crate) mod conversions;

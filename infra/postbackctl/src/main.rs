@@ -78,7 +78,7 @@ enum Action {
     Smoke(operations::smoke::Arguments),
 }
 
-/// The exit code that shells give a program which a closed pipe has ended: 128 and SIGPIPE.
+/// The exit code that shells report for a program that was ended by a closed pipe: 128 and the number of SIGPIPE.
 const CLOSED_PIPE: u8 = 141;
 
 /// Prints a fault on standard error.
@@ -91,7 +91,8 @@ async fn complain(stack: &str, fault: anyhow::Error) {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let Command { stack, action } = Command::parse();
-    // reqwest is built without a TLS provider, so that there is only one: ring. A second installation changes nothing.
+    // reqwest is built without a TLS provider, so that ring is the only one. Installing ring a second time changes
+    // nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let done = match action {
         Action::Apply(arguments) => partners::apply::run(&stack, arguments).await,

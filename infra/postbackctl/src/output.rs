@@ -24,7 +24,8 @@ pub(crate) fn print(text: impl Display) -> Result<(), Unwritten> {
     Ok(output.flush()?)
 }
 
-/// Writes a line to standard output as `println!` does, but returns an error where that panics.
+/// Writes a line to standard output as `println!` does. If the line cannot be written, returns an error instead of
+/// panicking.
 macro_rules! say {
     ($($text:tt)*) => {
         $crate::output::print(format_args!("{}\n", format_args!($($text)*)))

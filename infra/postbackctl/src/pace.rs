@@ -25,7 +25,8 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Begins an action of this many steps, at most `rate` a second. An interruption before this ends the process at once.
+    /// Begins an action of this many steps, at most `rate` a second. Before this call, an interruption ends the process
+    /// at once.
     pub(crate) fn begin(rate: u32, total: usize) -> Self {
         Self::with_bar(rate, bar(total))
     }

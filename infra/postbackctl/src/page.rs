@@ -52,7 +52,8 @@ impl Page {
         providers(connection, self.provider.as_deref()).await
     }
 
-    /// Prints a list: under this name as JSON, or as this text, and how to continue it. Warns of what is missing from it.
+    /// Prints a list as JSON under this name, or as this text. Also prints how to continue the list, and warns if the
+    /// list may lack items.
     pub(crate) fn print(
         &self,
         name: &str,

@@ -1,12 +1,12 @@
-//! Makes the text of others safe for a terminal, which neither obeys it nor lets it hide or turn the text beside it. JSON has
-//! such text unchanged.
+//! Makes text from outside safe to print on a terminal. The terminal obeys no control characters in the text, and the
+//! text cannot hide or reverse the text beside it. JSON contains such text unchanged.
 
 /// Returns a text in one line, with control characters and invisible characters escaped.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if is_obeyed(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
-/// Returns true if a terminal does something else with the character than to show it.
+/// Returns true if a terminal would not simply show the character.
 fn is_obeyed(c: char) -> bool {
     let unseen = matches!(
         c,

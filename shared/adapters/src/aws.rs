@@ -1,4 +1,4 @@
-//! Builds the clients of AWS's services, once for all, with limits on everything.
+//! Builds the clients of AWS's services, with limits on every call.
 //!
 //! The clients are made from `aws-config`'s [`SdkConfig`]. `postbackctl` loads it from the operator's profile. A
 //! function builds it from its environment, because the loader would add STS and all credential providers to every
@@ -33,8 +33,8 @@ impl From<SdkConfig> for AwsSettings {
     }
 }
 
-/// Limits the time to connect, in every attempt. All clients use the same limit, because an HTTP client keeps
-/// connections for each limit separately, and clients with other limits could not share them.
+/// Limits the time to connect, in every attempt. All clients use the same limit. An HTTP client keeps separate
+/// connections for each limit, so clients with different limits could not share connections.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Limits how long one operation may take.
@@ -49,22 +49,24 @@ pub struct CallLimits {
 }
 
 impl CallLimits {
-    /// Returns limits for calls that somebody waits for. Even if this many operations follow each other and
-    /// all time out, a second of the function's time is left to answer.
+    /// Returns limits for calls that somebody waits for. If this many operations follow each other and all time out, a
+    /// second of the function's time is still left for the answer.
     pub fn answering(function_timeout: Duration, operations: u32) -> Self {
         let operation_timeout = function_timeout.saturating_sub(Duration::from_secs(1)) / operations.max(1);
-        // Two attempts and the wait between them fit, and a third one if they fail quickly.
+        // An operation has time for two attempts and the wait between them. If these fail quickly, there is time for a
+        // third attempt.
         Self { attempt_timeout: operation_timeout * 9 / 20, operation_timeout, max_attempts: 3 }
     }
 
-    /// Limits a write to one second, for a user who waits for it; the write may be skipped.
+    /// Limits a write to one second, because a user waits for the write. The write may be skipped.
     pub const REDIRECTING: Self = Self {
         attempt_timeout: Duration::from_millis(600),
         operation_timeout: Duration::from_secs(1),
         max_attempts: 2,
     };
 
-    /// Limits work that nobody waits for. The limits are generous, because a call given up may still take effect.
+    /// Limits work that nobody waits for. The limits are generous, because a call may still take effect after it is
+    /// given up.
     pub const BACKGROUND: Self =
         Self { attempt_timeout: Duration::from_secs(8), operation_timeout: Duration::from_secs(18), max_attempts: 3 };
 
@@ -82,7 +84,7 @@ impl CallLimits {
 }
 
 impl AwsSettings {
-    /// Returns the settings of a function, with credentials from the environment. Without an HTTP client no call is
+    /// Returns the settings of a function, with credentials from the environment. If `http` is `None`, no call can be
     /// made.
     pub fn of_function(region: String, endpoint_url: Option<String>, http: Option<SharedHttpClient>) -> Self {
         let mut config = SdkConfig::builder()

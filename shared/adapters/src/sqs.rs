@@ -167,8 +167,8 @@ impl SqsDeadLetters {
     }
 }
 
-/// Returns the text in a form that SQS accepts. SQS refuses characters that XML lacks; each becomes its JSON escape,
-/// which means the same inside a JSON text.
+/// Returns the text in a form that SQS accepts. SQS refuses characters that XML lacks. Each of these characters is
+/// replaced by its JSON escape, which means the same inside a JSON text.
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 fn sendable(text: &str) -> String {

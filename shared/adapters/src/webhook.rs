@@ -1,4 +1,4 @@
-//! Sends webhooks over HTTP: one request to a partner, at most once, within its limits whatever the partner does.
+//! Sends webhooks over HTTP. Each webhook is at most one request, and ends within its limits whatever the partner does.
 //!
 //! reqwest sends the request, with redirects, proxies, cookies, decoding and retries switched off. This module decides
 //! which addresses are allowed, how long connections live, how much of an answer is read, and how faults are named.
@@ -75,7 +75,8 @@ pub struct WebhookSettings {
 /// Says why a client cannot be built.
 #[derive(Debug, Error)]
 pub enum WebhookSettingsFault {
-    /// A phase has no time or is not shorter than the one around it, or the total exceeds [`Limits::MAX_TOTAL`].
+    /// A phase has no time, or is not shorter than the phase that contains it, or the total exceeds
+    /// [`Limits::MAX_TOTAL`].
     #[error("a webhook's limits must satisfy 0 < resolve < connect < total <= 1 minute and 0 < body <= total")]
     Limits,
     /// TLS cannot be set up.
@@ -110,14 +111,15 @@ impl WebhookClient {
         Ok(Self { limits: *limits, allowance: reach.allowance(), clients })
     }
 
-    /// Returns the limits. [`send`](Self::send) ends within their total, give or take the scheduling of its task.
+    /// Returns the limits. [`send`](Self::send) ends within [`Limits::total`], except for delays in scheduling the
+    /// task.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// Sends a webhook as one request, or as none if the fault says so. It never sends a second request.
+    /// Sends a webhook as one request, and never sends a second one. If the fault says "not sent", nothing was sent.
     ///
-    /// `now` is the time of sending, read right before. The signature and the attempt's times are based on it.
+    /// `now` is the present time. The signature and the attempt's times are computed from `now`.
     pub async fn send(
         &self,
         request: &WebhookRequest,
@@ -158,8 +160,9 @@ impl WebhookClient {
         let (client, quota, was_there) = self.clients.of(url).map_err(unmade)?;
         let receiving = quota.begin();
         if was_there {
-            // Yielding lets the runtime notice connections that were closed meanwhile, before one is chosen. If hyper
-            // sees that a connection is closed before anything is written to it, hyper uses another one.
+            // Yielding lets the runtime notice connections that were closed meanwhile, before hyper chooses a
+            // connection. If hyper sees that a connection is closed before writing to it, hyper uses another
+            // connection.
             yield_now().await;
         }
         let sending = async { (client.execute(ready).await, DIALLED.with(Cell::get)) };
@@ -200,7 +203,8 @@ impl PartnerServers for WebhookClient {
     }
 }
 
-/// Returns when an attempt ended, rounded up, so that nothing that counts from it happens too early.
+/// Returns when an attempt ended, rounded up to the next millisecond. A wait that begins at this time is then never too
+/// short.
 fn ended_at(now: Timestamp, began: Instant) -> UnixMillis {
     let ended = now.checked_add(began.elapsed()).unwrap_or(Timestamp::MAX);
     let up = TimestampRound::new().smallest(Unit::Millisecond).mode(RoundMode::Ceil);

@@ -1,5 +1,5 @@
-//! Reads batches of a stream or a queue record by record. An unreadable record never fails its batch, and failed
-//! records are reported so that Lambda delivers them again.
+//! Reads batches of a stream or a queue record by record. An unreadable record never makes a whole batch fail. The
+//! response names the failed records, and Lambda delivers these records again.
 
 use domain::jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -26,14 +26,14 @@ struct Failure {
 }
 
 impl BatchResponse {
-    /// Returns a response that asks for each of these messages of a queue again.
+    /// Returns a response after which Lambda delivers each of these messages of a queue again.
     pub fn of_queue(failed: impl IntoIterator<Item = String>) -> Self {
         let failures = failed.into_iter().map(|item_identifier| Failure { item_identifier });
         Self { batch_item_failures: failures.collect() }
     }
 
-    /// Returns a response that asks for these records again, given in the order in which they came. For a stream it
-    /// names only the first one, since Lambda repeats everything from there on.
+    /// Returns a response after which Lambda delivers these records again. They must be given in the order of arrival.
+    /// For a stream the response names only the first record, because Lambda repeats all records from that one on.
     pub fn of(failed: Vec<String>, from_stream: bool) -> Self {
         Self::of_queue(failed.into_iter().take(if from_stream { 1 } else { usize::MAX }))
     }
@@ -57,11 +57,11 @@ pub struct Change {
 /// Holds one record, read as far as possible.
 #[derive(Debug)]
 pub struct Record {
-    /// Identifies the record in a [`BatchResponse`]: a sequence number or a message id. It is empty for an unreadable
-    /// record, and Lambda repeats the whole batch if the response names an empty identifier.
+    /// Identifies the record in a [`BatchResponse`]: a sequence number or a message id. The identifier of an unreadable
+    /// record is empty. If the response names an empty identifier, Lambda repeats the whole batch.
     pub id: String,
-    /// Is false for a record put back by way of a queue, and true for a record from the stream itself or an unreadable
-    /// one.
+    /// Is false for a record that was put back on a queue. Is true for a record from the stream itself, and for an
+    /// unreadable record.
     pub from_stream: bool,
     /// Holds the change, or the reason why it cannot be read.
     pub change: Result<Change, String>,
@@ -93,7 +93,7 @@ struct StreamRecord {
     new_image: Option<Box<RawValue>>,
     #[serde(default)]
     old_image: Option<Box<RawValue>>,
-    /// Holds Unix seconds, which AWS writes as a number that may have decimals.
+    /// Holds Unix seconds. AWS writes a number that may have decimals.
     #[serde(default)]
     approximate_creation_date_time: Option<Box<RawValue>>,
 }
@@ -106,7 +106,7 @@ impl Batch {
 }
 
 impl Record {
-    /// Returns true unless a record of the batch came by way of a queue.
+    /// Returns true if no record of the batch came from a queue.
     pub fn are_of_stream(records: &[Self]) -> bool {
         records.iter().all(|record| record.from_stream)
     }
@@ -134,7 +134,7 @@ impl Record {
     }
 }
 
-/// Parses Unix seconds, whose decimals are cut.
+/// Parses Unix seconds and drops the decimals.
 fn second(text: &str) -> Option<Timestamp> {
     let whole = text.split_once('.').map_or(text, |(whole, _)| whole);
     Timestamp::from_second(whole.parse().ok()?).ok()

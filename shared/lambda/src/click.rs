@@ -40,7 +40,8 @@ impl ClickFunction {
         let mut table = |name: &str| env.required(name);
         let (partners, secrets, clicks) = (table("PARTNERS_TABLE"), table("SECRETS_TABLE"), table("CLICKS_TABLE"));
         env.finish()?;
-        // At worst three operations follow each other: partner, keys and record. The record may take at most a second.
+        // At worst three operations follow each other: reading the partner, reading the keys and recording the click.
+        // Recording may take at most a second.
         let recording = aws.dynamodb(CallLimits::REDIRECTING);
         let reading = timeout.saturating_sub(CallLimits::REDIRECTING.operation_timeout);
         let reading = aws.dynamodb(CallLimits::answering(reading, 2));
@@ -106,7 +107,7 @@ fn respond(led: Led) -> Response<Body> {
     problem.into_response()
 }
 
-/// Writes one line for the request. The user who opened the link is only in the click's record.
+/// Writes one line for the request. The line does not name the user who opened the link; only the click's record does.
 fn log(request_id: &str, led: &Led) {
     let refused = |outcome: &str| info!(request_id, outcome, clicks = 1, "click");
     match led {

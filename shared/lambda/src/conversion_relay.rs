@@ -1,7 +1,7 @@
 //! Runs the function `conversion-relay`, which sends new postbacks and corrections to the queue `gg3-conversions`.
 //!
-//! The table's stream is believed as it comes. A record that an operator put back on a queue only names a postback, which
-//! is read from the table.
+//! Records of the table's stream are trusted as they are. A record that an operator put back on a queue only names a
+//! postback, and the function reads this postback from the table.
 
 use adapters::{
     aws::CallLimits,
@@ -22,7 +22,7 @@ use crate::{
     environment::{Environment, EnvironmentFaults},
 };
 
-/// Handles batches of stream records, and of records that were put back.
+/// Handles batches of stream records, and batches of records that were put back on a queue.
 pub struct ConversionRelayFunction {
     postbacks: DynamoPostbacks,
     queue: SqsConversions,
@@ -63,7 +63,7 @@ async fn relay_batch(
     match find_recorded(postbacks, put_back.into_iter().map(named).collect()).await {
         Ok(recorded) => incoming.extend(recorded),
         Err(mut relayed) => {
-            // An unreadable message does not say that it came by way of the queue.
+            // `from_stream` is also true for an unreadable message of the queue.
             relayed.failed.extend(incoming.into_iter().map(|unreadable| unreadable.id));
             log("", 0, &relayed);
             return BatchResponse::of(relayed.failed, from_stream);
@@ -86,7 +86,8 @@ fn from_the_stream(record: Record) -> Option<Incoming> {
     Some(Incoming { id, conversion, whole })
 }
 
-/// Returns which revision a record that was put back names. Nothing else of it is believed.
+/// Returns the key of the revision that a record names. The record was put back on a queue, so nothing else in the
+/// record is trusted.
 fn named(record: Record) -> PutBack {
     let Record { id, change, whole, .. } = record;
     let key = change.and_then(|change| match change.name.as_str() {
@@ -96,7 +97,8 @@ fn named(record: Record) -> PutBack {
     PutBack { id, key, whole }
 }
 
-/// Converts a new item. An adjustment becomes none, since the transaction that made it is converted itself.
+/// Converts a new item. Returns `None` for an adjustment, because the transaction that caused the adjustment has a
+/// conversion.
 fn convert(change: &Change) -> Result<Option<Conversion>, String> {
     let image = change.new.as_deref().map_or("", RawValue::get);
     let item: serde_dynamo::Item = serde_json::from_str(image).map_err(|fault| fault.to_string())?;
@@ -107,14 +109,15 @@ fn convert(change: &Change) -> Result<Option<Conversion>, String> {
     Revision::try_from(item).map(|revision| Some(revision.into()))
 }
 
-/// Returns the receipts of a batch, by which its line is found from the lines of its postbacks.
+/// Returns the receipts of a batch. The batch's log line contains these receipts, so that a search for a postback's
+/// receipt finds the line.
 fn receipts(batch: &[Incoming]) -> String {
     let conversions = batch.iter().filter_map(|incoming| incoming.conversion.as_ref().ok());
     let receipts: Vec<&str> = conversions.map(|conversion| conversion.receipt_id.as_str()).collect();
     receipts.join(" ")
 }
 
-/// Counts the messages that name nothing recorded.
+/// Counts the messages that name a postback which is not recorded.
 fn unrecorded(batch: &[Incoming]) -> usize {
     batch.iter().filter(|incoming| incoming.conversion.as_ref().is_err_and(|reason| reason == UNRECORDED)).count()
 }
@@ -234,7 +237,7 @@ mod tests {
         assert!(converted(&image).is_err());
     }
 
-    /// Relays these records while every queue is down. Returns the identifiers that are reported.
+    /// Relays these records while every queue is down. Returns the identifiers that the response reports.
     async fn reported(records: &str) -> String {
         let world = World::default();
         world.state().trouble = (0..9).map(|call| (call, Trouble::Before)).collect();

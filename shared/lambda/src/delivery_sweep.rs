@@ -1,4 +1,5 @@
-//! Runs the function `delivery-sweep`, which a schedule invokes. It sends messages again for attempts that are overdue.
+//! Runs the function `delivery-sweep`, which a schedule invokes. The function sends messages again for attempts that
+//! are overdue.
 
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::{
     system::System,
 };
 
-/// Stops the sweep from beginning another page this long before the function would be ended.
+/// Stops the sweep from beginning another page this long before the function's time ends.
 const LAST_PAGE: Duration = Duration::from_secs(20);
 
 /// Sweeps deliveries.
@@ -86,9 +87,9 @@ fn log(swept: &Swept) {
     }
 }
 
-/// Returns when an attempt is overdue and how long a swept delivery is left alone. An attempt is overdue
-/// `SWEEP_GRACE_SECONDS` after its time, which is longer than a queue may hide its message. `SWEEP_AGAIN_SECONDS` must
-/// pass before the same delivery is swept again.
+/// Returns the limits of the sweep. An attempt is overdue `SWEEP_GRACE_SECONDS` after it was due. The grace must be
+/// longer than a queue may hide the attempt's message. `SWEEP_AGAIN_SECONDS` must pass before the same delivery is
+/// swept again.
 fn lateness(env: &mut Environment) -> Lateness {
     let default = Lateness::default();
     let mut seconds = |name: &str, default: Duration| {

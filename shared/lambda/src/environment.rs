@@ -39,7 +39,7 @@ impl Environment {
         Self { variables: variables.into_iter().collect(), faults: Vec::new() }
     }
 
-    /// Returns a required text. A missing or empty one is a fault.
+    /// Returns a required text. A missing or empty text is a fault.
     pub fn required(&mut self, name: &str) -> String {
         let value = self.optional(name);
         if value.is_none() {
@@ -67,7 +67,8 @@ impl Environment {
         }
     }
 
-    /// Returns the function's own timeout, 2 to 900 seconds, from which the limits of its calls follow.
+    /// Returns the function's own timeout, 2 to 900 seconds. The limits of the function's calls are computed from this
+    /// timeout.
     pub fn function_timeout(&mut self) -> Duration {
         const NAME: &str = "FUNCTION_TIMEOUT_SECONDS";
         if let Ok(seconds @ 2..=900) = self.required(NAME).parse() {
@@ -77,8 +78,8 @@ impl Environment {
         Duration::ZERO
     }
 
-    /// Returns how long the function's queues hide a message that it received. AWS asks for at least six times the
-    /// function's timeout, so that no message reappears while it is being processed.
+    /// Returns how long the function's queues hide a message that the function received. AWS asks for at least six
+    /// times the function's timeout, so that no message reappears while it is being processed.
     ///
     /// <https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html>
     pub fn queue_visibility(&mut self, function_timeout: Duration) -> Duration {
@@ -103,7 +104,8 @@ impl Environment {
         }
     }
 
-    /// Returns how long cached configuration counts as fresh, from `PARTNER_FRESH_SECONDS` and its like.
+    /// Returns how long cached configuration counts as fresh and how long it may be stale. Reads
+    /// `PARTNER_FRESH_SECONDS`, `UNKNOWN_PARTNER_FRESH_SECONDS` and `PARTNER_STALE_SECONDS`.
     pub fn cache_policy(&mut self) -> CachePolicy {
         let default = CachePolicy::default();
         CachePolicy {
@@ -114,7 +116,7 @@ impl Environment {
         }
     }
 
-    /// Returns how long after it was read configuration may be used while it cannot be read again: a minute to a day.
+    /// Returns how long configuration may be used after it was read, if it cannot be read again: a minute to a day.
     fn stale_for(&mut self, default: SignedDuration) -> SignedDuration {
         const NAME: &str = "PARTNER_STALE_SECONDS";
         let stale_for = self.seconds(NAME, default);

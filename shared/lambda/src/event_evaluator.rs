@@ -23,8 +23,9 @@ use crate::{
     system::System,
 };
 
-/// Counts the operations that follow each other at worst, if nobody else writes: pointer and chunk of the catalogue
-/// three times, the read of all users, the read of a user it left out, put, send, write, and a dead letter.
+/// Counts the operations that follow each other at worst, if nobody else writes. These are three reads of the
+/// catalogue's pointer and of a chunk, the read of all users, the read of a user that DynamoDB left unprocessed, a put,
+/// a send, a write, and a dead letter.
 const OPERATIONS_IN_A_ROW: u32 = 12;
 
 /// Handles batches of events.
@@ -73,9 +74,9 @@ impl EventEvaluatorFunction {
     }
 }
 
-/// Returns how often the catalogue is polled, and the limits of events and campaigns: the greatest age of a catalogue
-/// (`CATALOGUE_MAX_AGE_SECONDS`), how far ahead events may be dated (`EVENT_MAX_AHEAD_SECONDS`), and how long before
-/// its start a campaign is published (`CAMPAIGN_LEAD_SECONDS`).
+/// Returns the time between two polls of the catalogue, and three limits: the greatest age of a catalogue
+/// (`CATALOGUE_MAX_AGE_SECONDS`), how far ahead events may be dated (`EVENT_MAX_AHEAD_SECONDS`), and how long a
+/// campaign is published before it starts (`CAMPAIGN_LEAD_SECONDS`).
 fn timing(env: &mut Environment) -> (Duration, Timing) {
     let standard = Timing::default();
     let mut seconds = |name: &str, default: Duration| {
@@ -87,7 +88,7 @@ fn timing(env: &mut Environment) -> (Duration, Timing) {
     let max_ahead = seconds("EVENT_MAX_AHEAD_SECONDS", standard.max_ahead());
     let lead = seconds("CAMPAIGN_LEAD_SECONDS", standard.lead());
     if poll * 2 > max_age {
-        // With a slower poll, a catalogue could grow too old between the poll and its use.
+        // With a slower poll, a catalogue could become too old between the poll and the use of the catalogue.
         env.fault("CATALOGUE_POLL_SECONDS must be at most half of CATALOGUE_MAX_AGE_SECONDS");
     }
     let timing = Timing::try_new(lead, max_age, max_ahead).unwrap_or_else(|fault| {

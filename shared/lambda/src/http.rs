@@ -1,8 +1,8 @@
 //! Reads and answers HTTP requests with `lambda_http`, behind a guard.
 //!
-//! `lambda_http` builds a URI from the raw query, the path and the host. It panics if they do not form one, or if a
-//! body marked as base64 is not base64, and a panic ends the sandbox of a release build. The guard therefore reads API
-//! Gateway's payload itself and passes on only values that cannot fail: each request's URI is `/`. See
+//! `lambda_http` builds a URI from the raw query, the path and the host. `lambda_http` panics if these do not form a
+//! URI, or if a body marked as base64 is not base64. A panic ends the sandbox of a release build. The guard therefore
+//! reads API Gateway's payload itself and passes on only values that cannot fail: each request's URI is `/`. See
 //! `docs/adr/0002-lambda-http-behind-a-guard.md`.
 
 use std::{
@@ -26,10 +26,11 @@ use lambda_http::{
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use serde_json::value::RawValue;
 
-/// Names the stage variable that carries the raw query. Only the guard sets stage variables; it drops the gateway's.
+/// Names the stage variable that carries the raw query. Only the guard sets stage variables. It drops those of the
+/// gateway.
 const RAW_QUERY: &str = "raw_query";
 
-/// Names the stage variable that marks a body which claims to be base64 and is not.
+/// Names the stage variable that marks an unreadable body, which is declared as base64 and is not base64.
 const UNREADABLE_BODY: &str = "unreadable_body";
 
 /// Runs a function that answers HTTP requests as `lambda_http::run` does, behind the guard.
@@ -53,12 +54,13 @@ where
 
 /// Holds an event that `lambda_http` converts without a panic.
 ///
-/// A payload of another kind than an HTTP API's format 2.0 is an error, which fails its invocation alone.
+/// Any payload other than an HTTP API's format 2.0 is an error. Only the invocation with that payload fails.
 pub struct HttpEvent(pub LambdaRequest);
 
 impl<'de> Deserialize<'de> for HttpEvent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        // The runtime uses `serde_path_to_error`, which keeps a text for each name. The whole payload has one name.
+        // The runtime uses `serde_path_to_error`, which allocates a text for each field. As a raw value, the payload
+        // has no fields.
         let raw = <&RawValue>::deserialize(deserializer)?;
         // serde's own message could quote parts of the payload into the log.
         let cure = "expected an HTTP API's payload; set the integration's PayloadFormatVersion to 2.0";
@@ -71,7 +73,8 @@ impl<'de> Deserialize<'de> for HttpEvent {
 #[serde(rename_all = "camelCase")]
 struct Payload<'a> {
     raw_query_string: Option<String>,
-    /// Stays unparsed if there is no body: headers are many, and only the body's type is used.
+    /// The headers stay unparsed if there is no body, because a request has many headers and only the type of a body is
+    /// used.
     #[serde(borrow)]
     headers: Option<&'a RawValue>,
     path_parameters: Option<PathParameters>,
@@ -167,7 +170,7 @@ pub fn request_id(request: &Request) -> &str {
 }
 
 /// Returns the caller's address as API Gateway saw it. Headers are ignored, since anybody can write them. An unreadable
-/// address becomes the unspecified one, which an allow-list admits only if it admits everything.
+/// address becomes the unspecified address. Only an allow-list that admits every address admits this one.
 pub fn source(request: &Request) -> IpAddr {
     let address = context(request).and_then(|context| context.http.source_ip.as_deref());
     address.and_then(|address| address.parse().ok()).unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED))
@@ -180,7 +183,7 @@ fn context(request: &Request) -> Option<&ApiGatewayV2httpRequestContext> {
     }
 }
 
-/// Returns a response with a body of this type. Nothing between us and the caller may store it.
+/// Returns a response with a body of this type. No cache between us and the caller may store the response.
 pub fn response(status: StatusCode, content_type: &'static str, body: String) -> Response<Body> {
     let mut response = Response::new(Body::Text(body));
     *response.status_mut() = status;

@@ -18,7 +18,7 @@ use tracing_subscriber::{
 
 use crate::environment::Environment;
 
-/// Lists the fields that are metrics. Each field has its metric's name.
+/// Lists the fields that are metrics. Each field has the same name as its metric.
 const METRICS: [&str; 25] = [
     "postbacks",
     "statuses_not_agreed",
@@ -61,13 +61,14 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let json = layer().json().flatten_event(true).with_current_span(false).with_span_list(false);
-    // Errors of the writer are ignored. Reporting them on standard error would panic if that cannot be written either.
+    // Errors of the writer are ignored. Otherwise the crate would print them, and printing panics if standard error
+    // cannot be written either.
     let json = json.with_timer(Milliseconds).with_writer(writer).log_internal_errors(false);
     let heard = filter_fn(move |line| line.is_event() && is_ours(line) && (*line.level() <= level || is_counted(line)));
     registry().with(json).with(heard)
 }
 
-/// Compares the crate's whole name, because `lambda_runtime`, which quotes events, must not pass as `lambda`.
+/// Compares the whole name of the crate. `lambda_runtime` quotes events in its lines, so it must not count as `lambda`.
 fn is_ours(line: &Metadata<'_>) -> bool {
     matches!(line.target().split("::").next(), Some("adapters" | "app" | "lambda"))
 }

@@ -1,4 +1,5 @@
-//! Runs the function `lookup-writer`, which writes lookups from the tables' streams or from records put back.
+//! Runs the function `lookup-writer`. It writes lookups for the records of the tables' streams, and for records that
+//! were put back on a queue.
 
 use adapters::{
     aws::CallLimits,
@@ -22,7 +23,8 @@ use crate::{
     environment::{Environment, EnvironmentFaults},
 };
 
-/// Limits the entries of a batch: 100 records (see the template) of four each, or 20 participants of ten events each.
+/// Limits the entries of a batch. A batch has 100 records with four entries each (see the template), or 20 participants
+/// with ten events each.
 const ENTRIES: usize = 400;
 
 /// Handles batches of stream records.
@@ -59,7 +61,8 @@ impl LookupWriterFunction {
     }
 }
 
-/// Returns the lookups to write for a record, or `None` for a deletion, since entries expire by themselves.
+/// Returns the lookups to write for a record. Returns `None` for a deletion, because the entries of a deleted item
+/// expire by themselves.
 fn incoming(record: Record) -> Option<Incoming> {
     let Record { id, change, whole, from_stream } = record;
     let change = match change {
@@ -68,12 +71,12 @@ fn incoming(record: Record) -> Option<Incoming> {
     };
     let origin = change.as_ref().map_err(Clone::clone).and_then(origin);
     let entries = origin.clone().and_then(|origin| entries(origin, change.as_ref().map_err(Clone::clone)?));
-    // A record that was put back says nothing of how far the stream is.
+    // The time of a record that was put back does not show how far the stream has been processed.
     let at = change.ok().and_then(|change| change.at).filter(|_| from_stream);
     Some(Incoming { id, entries, change: origin.ok().zip(at), whole })
 }
 
-/// Returns the table of a change, which the names in its key tell.
+/// Returns the table of a change. The names of the key attributes identify the table.
 fn origin(change: &Change) -> Result<Origin, String> {
     let keys = change.keys.as_deref().map_or("{}", RawValue::get);
     let keys: serde_json::Map<String, Value> = serde_json::from_str(keys).map_err(|fault| fault.to_string())?;

@@ -34,7 +34,8 @@ impl OpenApi {
         self.at(&format!("/paths/{}/{method}", path.replace('/', "~1")))
     }
 
-    /// Returns the statuses that the operation's function may answer, without those of the gateway itself.
+    /// Returns the statuses that the operation's function may answer. Statuses that only the gateway answers are left
+    /// out.
     pub(crate) fn statuses(&self, path: &str, method: &str) -> BTreeSet<u16> {
         let responses = self.operation(path, method)["responses"].as_object().unwrap();
         let ours = responses.iter().filter(|(_, response)| self.resolved(response).get("x-answered-by").is_none());

@@ -49,8 +49,8 @@ impl PostbackFunction {
         let (partners, secrets) = (table("PARTNERS_TABLE"), table("SECRETS_TABLE"));
         let (postbacks, refusals) = (table("POSTBACKS_TABLE"), table("REFUSALS_TABLE"));
         env.finish()?;
-        // Seven operations may follow each other: partner, keys, record, step, history, step and conflict. A race that is
-        // lost more often may end as a 503, after which the call is sent again.
+        // Seven operations may follow each other: partner, keys, record, step, history, step and conflict. A call that
+        // loses more races may be answered 503, and the partner then sends the call again.
         let client = aws.dynamodb(CallLimits::answering(timeout, 7));
         let accept = AcceptPostback {
             partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),
@@ -106,7 +106,7 @@ struct Accepted<'a> {
     receipt_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     received_at: Option<String>,
-    /// Says which state was recorded or stands, with a partner that agreed on statuses.
+    /// Holds the state of the receipt, if the partner agreed on statuses.
     #[serde(skip_serializing_if = "Option::is_none")]
     state: Option<State>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -132,7 +132,8 @@ fn respond(answered: HandledCall) -> Response<Body> {
     }
 }
 
-/// Returns the word that answers a recorded or ignored call as plain text. Errors and dry runs stay JSON.
+/// Returns the agreed word that answers an accepted, ignored or duplicate call. Returns `None` for errors, which are
+/// answered as JSON.
 fn word<'a>(agreed: &'a TextAnswer, answer: &PostbackAnswer) -> Option<&'a str> {
     match answer {
         PostbackAnswer::Accepted(_) | PostbackAnswer::Ignored => Some(&agreed.accepted),

@@ -35,7 +35,7 @@ pub struct Message {
     pub id: String,
     /// Holds the whole body.
     pub body: String,
-    /// Says when SQS received the message, or is the present instant if SQS does not say so.
+    /// Says when SQS received the message. If SQS does not say when, holds the present instant.
     pub received_at: UnixMillis,
 }
 

@@ -32,10 +32,10 @@ use crate::{
     system::System,
 };
 
-/// Keeps part of the function's time, after the last operation, for its answer.
+/// Keeps some of the function's time free, after the last operation, for answering Lambda.
 const MARGIN: Duration = Duration::from_millis(500);
 
-/// Gives the shortest time for which an operation is worth starting.
+/// Sets the least time limit that an operation must have.
 const LEAST_OPERATION: Duration = Duration::from_millis(500);
 
 /// Handles batches of webhook messages.
@@ -43,8 +43,8 @@ pub struct WebhookSenderFunction {
     deliver: DeliverWebhooks<Deployed>,
 }
 
-/// Holds time limits that fit each other: no attempt outlives its function, no claim outlives its worker, and no
-/// message reappears while it is being processed.
+/// Holds time limits that fit together. An attempt ends before its function, a claim lasts as long as its worker can
+/// live, and no message reappears while it is being processed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Times {
     calls: CallLimits,
@@ -83,7 +83,8 @@ impl WebhookSenderFunction {
         Ok(Self { deliver })
     }
 
-    /// Opens the connection to DynamoDB during init by reading a partner. A partner with this name would do no harm.
+    /// Opens the connection to DynamoDB during init by reading the partner `nobody`. It does not matter if there is
+    /// such a partner.
     pub async fn warm(&self) {
         let Ok(nobody) = Provider::new("nobody") else { return };
         if let Err(unavailable) = self.deliver.recipients.get(&nobody, now()).await {
@@ -102,9 +103,9 @@ impl WebhookSenderFunction {
     }
 }
 
-/// Returns how long everything may take. Of `FUNCTION_TIMEOUT_SECONDS`, each attempt may give the partner
-/// `WEBHOOK_ATTEMPT_SECONDS` (default 10). The operations around it share the rest, which is at least 4 seconds: one for
-/// the answer and half a second for each operation.
+/// Returns all time limits. An attempt gives the partner at most `WEBHOOK_ATTEMPT_SECONDS` (default 10) of
+/// `FUNCTION_TIMEOUT_SECONDS`. The other operations share the rest, which must be at least 4 seconds: one second for
+/// the answer, and half a second for each operation.
 fn times(env: &mut Environment) -> Times {
     let function = env.function_timeout();
     env.queue_visibility(function);
@@ -114,7 +115,7 @@ fn times(env: &mut Environment) -> Times {
     if calls.operation_timeout < LEAST_OPERATION {
         env.fault("FUNCTION_TIMEOUT_SECONDS must exceed WEBHOOK_ATTEMPT_SECONDS by at least 4");
     }
-    // A claim expires only once its worker is dead, so it lasts as long as the function can live.
+    // A claim must not expire while its worker lives. It therefore lasts as long as the function can live.
     let hold = function.max(Duration::from_secs(1));
     let paused_hop = u16::try_from(hop).unwrap_or(u16::MAX);
     let pace = DeliveryPace::try_new(hold, paused_hop).or_else(|fault| {
@@ -125,8 +126,9 @@ fn times(env: &mut Environment) -> Times {
     Times { calls, attempt, pace: pace.unwrap_or_else(|_| DeliveryPace::default()) }
 }
 
-/// Returns how far webhooks may go. `LOOPBACK_WEBHOOKS` opens this machine itself, where the certificates of
-/// `LOOPBACK_AUTHORITIES_FILE` are trusted too. It is a fault unless AWS's endpoint is on this machine as well.
+/// Returns the addresses that webhooks may reach. `LOOPBACK_WEBHOOKS` allows this machine too, and the authorities in
+/// `LOOPBACK_AUTHORITIES_FILE` are then trusted as well. The switch is a fault if AWS's endpoint is not on this
+/// machine.
 fn reach(env: &mut Environment, endpoint_url: Option<&str>) -> Reach {
     if !env.switch("LOOPBACK_WEBHOOKS") {
         return Reach::Public;
@@ -143,7 +145,7 @@ fn reach(env: &mut Environment, endpoint_url: Option<&str>) -> Reach {
     }
 }
 
-/// Returns how long recipients are cached: at most a minute, after which every change has taken effect.
+/// Returns how long recipients are cached. The limit is a minute, so that every change takes effect within a minute.
 fn recipients_policy(env: &mut Environment) -> CachePolicy {
     let fresh = SignedDuration::from_secs(45);
     let policy = CachePolicy { fresh: env.seconds("PARTNER_FRESH_SECONDS", fresh), ..env.cache_policy() };

@@ -1,4 +1,4 @@
-//! Makes this run's own certificate authority, and the servers that it vouches for.
+//! Makes the certificate authority of this run, and servers with certificates of this authority.
 
 use std::{
     fs,
@@ -11,11 +11,11 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
-/// Lists the files in which Linux distributions keep the authorities that they trust.
+/// Lists the files in which Linux distributions keep the trusted authorities.
 const SYSTEM_AUTHORITIES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
-/// Holds an authority, and the files by which functions come to trust it.
+/// Holds an authority, and the files that make functions trust this authority.
 #[derive(Debug)]
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -29,7 +29,7 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::new())?;
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-        // OpenSSL takes a certificate for self-signed if its names equal its issuer's.
+        // OpenSSL considers a certificate self-signed if the subject's name equals the issuer's name.
         params.distinguished_name.push(DnType::CommonName, "the benchmark's authority");
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate()?)?;
         let (alone, bundle) = (folder.join("authority.pem"), folder.join("authorities.pem"));
@@ -44,8 +44,8 @@ impl Authority {
         &self.alone
     }
 
-    /// Returns the file with the system's authorities and this one. It takes as long to read as the system's on
-    /// Lambda.
+    /// Returns the file with the system's authorities and this one. Reading this file takes as long as reading the
+    /// system's file on Lambda.
     pub fn bundle(&self) -> &Path {
         &self.bundle
     }

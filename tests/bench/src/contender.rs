@@ -23,7 +23,7 @@ const ZIP_OVERHEAD: usize = 150;
 pub enum Program {
     /// It is a Rust function, ours or a contender.
     Rust(&'static str),
-    /// It is a Rust contender with the allocator's setting that our functions are deployed with.
+    /// The program is a Rust contender that runs with the allocator's setting of our deployed functions.
     OurAllocator(&'static str),
     /// It is a bundled module of Node.
     Node(&'static str),
@@ -49,7 +49,7 @@ impl Program {
         }
     }
 
-    /// Returns the settings that the program is started with. `with` is a command that runs it.
+    /// Returns the settings with which the program is started. `with` is a command that runs the program.
     pub fn settings(self, world: &World, with: &[String]) -> Result<Settings> {
         let file = self.file();
         ensure!(file.exists(), "{} is missing; `make bench` builds it", file.display());
@@ -66,8 +66,8 @@ impl Program {
             settings = settings.variable("GLIBC_TUNABLES", tunables()?);
         }
         if matches!(self, Self::Rust(_) | Self::OurAllocator(_)) {
-            // This authority is trusted beside the system's authorities, which SSL_CERT_FILE stands for. On Lambda
-            // the functions read one file less.
+            // The function trusts this authority in addition to the system's authorities, which are those of
+            // SSL_CERT_FILE. On Lambda the functions read one file less.
             let alone = world.authority.alone().display().to_string();
             settings = settings.variable("AWS_CA_BUNDLE", alone);
         }
@@ -82,8 +82,8 @@ impl Program {
         Ok(settings.name(self.name()).variable("FUNCTION_TIMEOUT_SECONDS", seconds))
     }
 
-    /// Returns the size of the archive to upload, in bytes. For Python it covers our own text and Powertools, because
-    /// Lambda provides boto3.
+    /// Returns the size of the archive to upload, in bytes. The archive of a Python program contains our own text and
+    /// Powertools. It lacks boto3, because Lambda provides boto3.
     pub fn zip_bytes(self) -> Result<usize> {
         let file = self.file();
         match self {
@@ -108,7 +108,7 @@ impl Program {
     }
 }
 
-/// Returns the allocator's setting that the functions are deployed with.
+/// Returns the allocator's setting of the deployed functions, from template.yaml.
 fn tunables() -> Result<String> {
     const NAME: &str = "GLIBC_TUNABLES:";
     let template = fs::read_to_string(root().join("template.yaml"))?;
@@ -116,7 +116,7 @@ fn tunables() -> Result<String> {
     Ok(value.with_context(|| format!("template.yaml has no {NAME}"))?.trim().to_owned())
 }
 
-/// Describes a program at its job, which is one line of the results.
+/// Describes a program and the job that it does. Each contender is one line of the results.
 #[derive(Debug, Clone)]
 pub struct Contender {
     /// Gives the program.
@@ -196,7 +196,7 @@ pub fn found(program: &str) -> Result<String> {
     path.map(|path| path.display().to_string()).with_context(|| format!("{program} is not on the PATH"))
 }
 
-/// Writes a script that becomes this command and stays one process.
+/// Writes a script that replaces itself with this command, so that there is only one process.
 fn script(world: &World, command: &[String]) -> Result<PathBuf> {
     let text = format!("#!/bin/sh\nexec {}\n", command.join(" "));
     let name = command.last().and_then(|last| Path::new(last).file_name()).context("a command")?;

@@ -1,4 +1,5 @@
-//! Computes the cost of a million of each thing on AWS, by part, from measured time and counted calls.
+//! Computes the AWS cost of a million postbacks, clicks and so on, by part of AWS, from measured times and counted
+//! calls.
 
 use crate::{
     results::{Results, Row},
@@ -19,7 +20,7 @@ mod price {
 /// Gives the memory that the template allots to functions, in GB.
 const MEMORY_GB: f64 = 0.25;
 
-/// Holds the cost of a million of something, in dollars, by part.
+/// Holds the cost of a million units of work, in dollars, by part of AWS.
 #[derive(Debug, Clone)]
 pub struct Cost {
     /// Names the thing.
@@ -54,8 +55,8 @@ impl Cost {
     }
 }
 
-/// Lists the things that are paid for. Each names the program and job that were measured, the thing, how many of it
-/// an invocation handles, true if the API brings it, and how many SQS requests bring a batch.
+/// Lists the units of work. Each entry names the measured program and job, the unit, how many units an invocation
+/// handles, true if the API calls the function, and how many SQS requests receive and delete a batch.
 const PAID: [(&str, &str, &str, f64, bool, f64); 10] = [
     ("postback", "new", "postbacks, new", 1.0, true, 0.0),
     ("postback", "duplicate", "postbacks, duplicate", 1.0, true, 0.0),
@@ -69,7 +70,7 @@ const PAID: [(&str, &str, &str, f64, bool, f64); 10] = [
     ("webhook-sender", "10 attempts, failed", "attempts that fail, by ten", 10.0, false, 2.0),
 ];
 
-/// Returns the cost of each thing that was measured.
+/// Returns the cost of each unit of work that was measured.
 pub fn costs(results: &Results) -> Vec<Cost> {
     let find = |program: &str, job: &str| results.rows.iter().find(|row| row.program == program && row.job == job);
     let cost = |(program, job, what, batch, api, taking): &(&str, &str, &str, f64, bool, f64)| {

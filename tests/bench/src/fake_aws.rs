@@ -1,5 +1,5 @@
-//! Serves DynamoDB and SQS from memory, as far as the functions use them, over TLS or plain HTTP. It is fast, and it
-//! counts.
+//! Serves the parts of DynamoDB and SQS that the functions use, from memory, over TLS or plain HTTP. The server is
+//! fast, and it counts calls.
 //!
 //! It cannot show how long AWS itself takes, throttling, or anything that depends on a network.
 
@@ -87,7 +87,7 @@ impl FakeAws {
         self.server.url()
     }
 
-    /// Delays every answer from here on by this time. Answers are delayed concurrently.
+    /// Delays every later answer by this time. Concurrent answers are delayed at the same time.
     pub fn set_latency(&self, milliseconds: u64) {
         self.latency_ms.store(milliseconds, Ordering::Relaxed);
     }

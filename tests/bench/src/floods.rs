@@ -1,4 +1,4 @@
-//! Serves partners that never answer and send without end what HTTP clients skip.
+//! Serves partners that never answer. They send bytes without end that HTTP clients skip.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::authority::Authority;
 
-/// Names the floods. Each is a campaign of the partner `flooding` and has a server of its own.
+/// Names the floods. Each flood is a campaign of the partner `flooding` and has a separate server.
 pub const FLOODS: [&str; 3] = ["interim-answers", "pings", "settings"];
 
 /// Holds the servers, which stop when this is dropped.
@@ -68,7 +68,7 @@ async fn accept(listener: std::net::TcpListener, acceptor: TlsAcceptor, name: &'
     }
 }
 
-/// Returns what the partner sends first, and what it repeats.
+/// Returns the bytes that the partner sends first, and the bytes that it then repeats.
 fn says(name: &str) -> (&'static [u8], &'static [u8]) {
     const EMPTY_SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
     const PING: &[u8] = &[0, 0, 8, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];

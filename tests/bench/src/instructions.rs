@@ -1,5 +1,5 @@
-//! Counts the instructions of an invocation. callgrind counts two runs of different lengths, and the difference
-//! belongs to the invocations.
+//! Counts the instructions of an invocation. callgrind counts two runs with different numbers of invocations. The
+//! difference is caused by the additional invocations.
 //!
 //! The counts hardly depend on other work of the machine. callgrind's processor has no SHA instructions, so hashing
 //! is overstated.
@@ -18,7 +18,8 @@ use crate::{
 /// Gives the invocations of the two runs.
 const RUNS: [u64; 2] = [20, 120];
 
-/// Counts the instructions of a Rust program at its job. Returns none for other programs, or without valgrind.
+/// Counts the instructions of a Rust program for one invocation of its job. Returns none for other programs, or if
+/// valgrind is missing.
 pub async fn count(world: &World, contender: &Contender) -> Result<Option<u64>> {
     let (Program::Rust(_) | Program::OurAllocator(_), Ok(valgrind)) = (contender.program, found("valgrind")) else {
         return Ok(None);

@@ -54,15 +54,15 @@ pub enum Job {
     Sweep,
     /// An opening comes for each of this number of new users.
     Openings(usize),
-    /// A registration that reaches a goal comes for each of this number of users.
+    /// For each of this number of users, a registration comes that reaches a goal.
     Goals(usize),
     /// The same event comes each time.
     Repeated,
     /// A quest comes that no campaign asks for.
     NotNeeded,
-    /// A later opening comes of a user who has opened this number of partners' links.
+    /// A user who has opened the links of this number of partners opens a link again.
     KnownUser(usize),
-    /// Deliveries of this campaign come, all due their n-th attempt.
+    /// Deliveries of this campaign come. All of them are due the same attempt.
     Deliveries {
         /// Counts the deliveries.
         count: usize,
@@ -71,7 +71,7 @@ pub enum Job {
         /// Gives the attempt that is due, 1 to 6.
         attempt: u8,
     },
-    /// Deliveries come to a partner that answers at once, and one for each flood.
+    /// Deliveries come for a partner that answers at once, and one delivery comes for each flood.
     AmongFloods {
         /// Counts the deliveries to the honest partner.
         honest: usize,
@@ -228,7 +228,7 @@ fn registration(user: &str) -> Value {
     event("user.registered", &format!("evt-{}", next()), user, &more)
 }
 
-/// Puts deliveries of these partners' campaigns, and returns the batch of their messages.
+/// Stores a delivery for each of these campaigns, and returns the batch with the deliveries' messages.
 fn deliveries<'a>(world: &World, to: impl Iterator<Item = (&'a str, &'a str)>, attempt: u8) -> Result<Value> {
     let sent = Timestamp::now();
     let mut messages = Vec::new();
@@ -240,7 +240,7 @@ fn deliveries<'a>(world: &World, to: impl Iterator<Item = (&'a str, &'a str)>, a
     Ok(queue_event("webhooks", messages))
 }
 
-/// Returns a delivery whose earlier attempts have failed, and the message of this attempt.
+/// Returns a delivery that is due this attempt, and the message of the attempt. All earlier attempts have failed.
 fn due(provider: &str, way: &str, attempt: u8) -> Result<(Delivery, Message)> {
     let owed = Owed {
         provider: Provider::new(provider)?,

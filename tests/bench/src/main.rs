@@ -91,7 +91,7 @@ async fn run(folder: &std::path::Path) -> Result<Results> {
 /// Asks, as `ONLY`, for nothing but the inputs at the limits.
 const WORST: &str = "worst";
 
-/// Returns the part of the names that `ONLY` asks for. An empty part asks for all.
+/// Returns the text of `ONLY`. Only contenders whose names contain this text are measured. An empty text selects all.
 fn chosen() -> String {
     env::var("ONLY").unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Writes the cost of the return to the named packages: earlier figures beside those of this run.
+//! Compares the figures of this run with those from before the functions used the named packages again.
 
 use std::fmt::Write as _;
 

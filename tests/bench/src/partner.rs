@@ -1,4 +1,4 @@
-//! Serves a partner's webhooks. The path decides if it is quick, slow, broken or talkative.
+//! Serves a partner's webhooks. The path decides if the partner is quick, slow, broken or talkative.
 
 use std::{
     convert::Infallible,
@@ -28,7 +28,7 @@ pub const LARGE: u64 = 300_000_000;
 /// Names the ways in which partners behave. Each is a campaign's name and the first segment of its webhook's path.
 pub const WAYS: [&str; 4] = ["instant", "slow", "failing", "large"];
 
-/// Starts the server with TLS. It speaks HTTP/1.1 and keeps connections.
+/// Starts the server with TLS. The server speaks HTTP/1.1 and keeps connections open.
 pub fn start(authority: &Authority) -> Result<Server> {
     Server::start(Some(authority.acceptor()?), answer)
 }

@@ -1,4 +1,4 @@
-//! Draws a series as a plot in SVG. Both axes are logarithmic, so linear growth is as steep as the dashed line.
+//! Draws a series as a plot in SVG. Both axes are logarithmic, and the dashed line shows the slope of linear growth.
 
 use anyhow::Result;
 use plotters::prelude::*;
@@ -6,7 +6,7 @@ use plotters::prelude::*;
 use crate::{results::Series, stats::number};
 
 const SIZE: (u32, u32) = (720, 400);
-/// Gives the least value that is drawn. Lower values are drawn as this one, since zero has no logarithm.
+/// Gives the least value that is drawn. Lower values are drawn as this value, because zero has no logarithm.
 const LEAST: f64 = 0.1;
 const CPU: RGBColor = RGBColor(11, 114, 133);
 const INIT: RGBColor = RGBColor(230, 119, 0);
@@ -75,7 +75,7 @@ pub fn svg(series: &Series) -> Result<String> {
     Ok(svg)
 }
 
-/// Returns the powers of ten between which the values lie, at least one decade apart.
+/// Returns two powers of ten, at least one decade apart. All values lie between them.
 fn decades(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values.fold((f64::MAX, LEAST), |(low, high), value| (low.min(value), high.max(value)));
     let from = low.max(LEAST).log10().floor();

@@ -1,4 +1,4 @@
-//! Measures how fast the stand-in for AWS is, by a client that only makes one conditional put after another.
+//! Measures the speed of the stand-in for AWS with a client that only makes conditional puts, one after another.
 
 use std::{
     sync::Arc,

@@ -13,7 +13,7 @@ use crate::{
     targets::{Figure, Target, figures, normal, row, targets},
 };
 
-/// Returns the page, and the plots beside it with their files' names.
+/// Returns the page, and the plots with the names of their files.
 ///
 /// # Errors
 ///
@@ -98,7 +98,8 @@ fn information(page: &mut String, figures: &[Figure]) {
     }
 }
 
-/// Writes how many instructions `postback` needs, compared with the bare function with our allocator's setting.
+/// Writes how many instructions `postback` needs, compared with the bare function. Both run with our allocator's
+/// setting.
 fn difference(page: &mut String, results: &Results) {
     page.push_str(
         "\n## The work of `postback` beyond the bare function\n\nIt hashes a token, checks a click id's HMAC, parses and \

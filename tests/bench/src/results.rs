@@ -1,4 +1,4 @@
-//! Holds the measured figures as they are written for programs.
+//! Holds the measured figures in the form in which programs read them.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::{fake_aws::Usage, stats::Spread};
 /// Holds all figures.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Results {
-    /// Says where and when they were measured.
+    /// Says where and when the figures were measured.
     pub machine: Machine,
     /// Holds a row for each contender at each job.
     pub rows: Vec<Row>,
@@ -20,12 +20,12 @@ pub struct Results {
     /// Gives the time of one event and of ten events of ten users while each DynamoDB call takes 5 ms, in
     /// microseconds.
     pub distant_events_us: [Spread; 2],
-    /// Gives first invocations with a small function's share of a processor, in microseconds, by contender. It is
-    /// none if the system cannot limit the share.
+    /// Gives the times of first invocations with a small function's share of a processor, in microseconds, by
+    /// contender. Is none if the system cannot limit the share.
     pub throttled_first_us: Option<BTreeMap<String, Spread>>,
     /// Holds time and memory against size.
     pub growth: Vec<Series>,
-    /// Holds the inputs at the functions' limits, each function's normal one first.
+    /// Holds the functions' figures at the limits of their inputs. The normal input of each function comes first.
     #[serde(default)]
     pub worst: Vec<Worst>,
     /// Holds the figures of honest partners beside flooding ones.
@@ -33,14 +33,14 @@ pub struct Results {
     pub neighbours: Neighbours,
 }
 
-/// Holds a function at one input.
+/// Holds the figures of a function with one input.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Worst {
     /// Names the function.
     pub program: String,
     /// Describes the input.
     pub input: String,
-    /// Says that it is the normal input, which the function's others are compared with.
+    /// Is true for the normal input. The other inputs of the function are compared with it.
     pub normal: bool,
     /// Gives the processor time of an invocation, in microseconds.
     pub cpu_us: f64,
@@ -50,12 +50,13 @@ pub struct Worst {
     pub peak_kib: u64,
 }
 
-/// Holds the figures of a batch of nine honest deliveries, and of one with six honest and three flooding ones.
+/// Holds the figures of two batches. One has nine honest deliveries; the other has six honest and three flooding
+/// deliveries.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Neighbours {
-    /// Gives the time until the last of nine honest deliveries arrives, in microseconds.
+    /// Gives the time until the last delivery of the honest batch arrives, in microseconds.
     pub alone_us: Spread,
-    /// Gives the time until the last of six honest deliveries arrives, in microseconds.
+    /// Gives the time until the last honest delivery of the batch with floods arrives, in microseconds.
     pub among_us: Spread,
     /// Gives the processor time of the honest batch, in microseconds.
     pub alone_cpu_us: Spread,
@@ -80,13 +81,13 @@ pub struct Machine {
     pub load: [String; 2],
     /// Lists the versions of the programs that built and ran the contenders.
     pub versions: Vec<String>,
-    /// Says that it was the short run.
+    /// Is true for the short run.
     pub quick: bool,
     /// Gives the duration of the run, in seconds.
     pub seconds: u64,
 }
 
-/// Holds one contender at one job.
+/// Holds the figures of one contender at one job.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Row {
     /// Names the program.
@@ -95,21 +96,21 @@ pub struct Row {
     pub job: String,
     /// Says that the program is a function that is deployed.
     pub ours: bool,
-    /// Gives the size of its archive, in bytes.
+    /// Gives the size of the contender's archive, in bytes.
     pub zip_bytes: usize,
-    /// Gives the time from its start to its first request for work, in microseconds.
+    /// Gives the time from the contender's start to its first request for work, in microseconds.
     pub init_us: Spread,
     /// Gives the time of the first invocation, in microseconds.
     pub first_us: Spread,
     /// Gives the time of later invocations, in microseconds.
     pub warm_us: Spread,
-    /// Gives the time that 99 of 100 later invocations do not exceed, in microseconds.
+    /// Gives the 99th percentile of the times of later invocations, in microseconds.
     pub warm_p99_us: f64,
     /// Gives the processor time of an invocation, in microseconds. The spread is over rounds.
     pub cpu_us: Spread,
     /// Gives the median processor time of each run with new processes, in microseconds.
     pub cpu_runs_us: Vec<f64>,
-    /// Counts the instructions of an invocation. It is none if they were not counted.
+    /// Counts the instructions of an invocation. Is none if they were not counted.
     pub instructions: Option<u64>,
     /// Gives the peak memory of any run, in KiB.
     pub peak_kib: u64,
@@ -117,7 +118,7 @@ pub struct Row {
     pub usage: Usage,
     /// Counts the invocations.
     pub invocations: u64,
-    /// Counts the bytes that they logged.
+    /// Counts the bytes that the invocations logged.
     pub logged_bytes: u64,
 }
 
@@ -130,7 +131,8 @@ impl Row {
     /// Describes the AWS calls of one invocation.
     pub fn calls(&self) -> String {
         let one = |(name, count): (&String, &u64)| {
-            // Configuration is read again once a minute. Calls in fewer than one invocation of ten are left out.
+            // Configuration is read again once a minute. Calls that fewer than one in ten invocations make are left
+            // out.
             let each = (count * 10 / self.invocations.max(1)).div_ceil(10);
             (count * 10 >= self.invocations).then(|| format!("{each} {name}"))
         };
@@ -142,7 +144,7 @@ impl Row {
 /// Holds the figures of the stand-in for AWS.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Fake {
-    /// Gives the time to make an answer, in microseconds, averaged over all calls.
+    /// Gives the average time to make an answer over all calls, in microseconds.
     pub answer_us: f64,
     /// Gives the round trip of a conditional put over TLS by an otherwise idle client, in microseconds.
     pub round_trip_us: Spread,
@@ -157,9 +159,9 @@ pub struct Webhooks {
     pub slow_one_us: Spread,
     /// Gives the time of ten such deliveries in a batch, in microseconds.
     pub slow_ten_us: Spread,
-    /// Counts deliveries in a second of time, in batches of ten one after another, to a partner that answers at once.
+    /// Counts the deliveries in a second to a partner that answers at once. Batches of ten follow each other.
     pub sustained_per_second: f64,
-    /// Counts the same in a second of the function's own processor time.
+    /// Counts these deliveries in a second of the function's processor time.
     pub sustained_per_cpu_second: f64,
     /// Gives the memory of a function that is ready, in KiB.
     pub ready_kib: u64,

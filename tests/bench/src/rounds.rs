@@ -1,4 +1,4 @@
-//! Measures starts and warm invocations. The contenders take turns, so that other work of the machine affects all of
+//! Measures starts and warm invocations. The contenders take turns, so that other work on the machine affects all of
 //! them.
 
 use std::time::Duration;
@@ -14,8 +14,8 @@ use crate::{
     world::World,
 };
 
-/// Counts the runs with new processes over which warm invocations are spread. A ratio of CPU time is the median of
-/// theirs.
+/// Counts the runs, each with new processes. The warm invocations are divided among the runs. A ratio of CPU times is
+/// the median of the ratios of the runs.
 pub const RUNS: usize = 3;
 
 /// Says how much is measured.
@@ -27,12 +27,12 @@ pub struct Plan {
     pub rounds: usize,
     /// Counts the invocations of a turn.
     pub invocations: usize,
-    /// Says that it is the short run.
+    /// Is true for the short run.
     pub quick: bool,
 }
 
 impl Plan {
-    /// Returns the short plan for `QUICK=1`, or the whole.
+    /// Returns the short plan for `QUICK=1`, and otherwise the full plan.
     pub fn new(quick: bool) -> Self {
         if quick {
             Self { starts: 5, rounds: 2 * RUNS, invocations: 20, quick }
@@ -134,10 +134,10 @@ async fn turn(world: &World, contender: &Contender, sandbox: &Sandbox, plan: Pla
     Ok(())
 }
 
-/// Gives the time that AWS takes for a call when its distance is simulated, in milliseconds.
+/// Gives the time of a call, in milliseconds, when the distance of AWS is simulated.
 pub const LATENCY_MS: u64 = 5;
 
-/// Measures two jobs of one program in turns, with AWS's distance simulated.
+/// Measures two jobs of one program in turns, while the distance of AWS is simulated.
 pub async fn measure_distant(world: &World, program: Program, jobs: [Job; 2], plan: Plan) -> Result<[Spread; 2]> {
     let sandbox = Sandbox::start(&program.settings(world, &[])?).await?;
     let mut times = [Vec::new(), Vec::new()];

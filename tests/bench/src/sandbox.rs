@@ -13,7 +13,7 @@ use crate::{job::Job, world::World};
 pub struct Sandbox {
     function: Function,
     process: u32,
-    /// Gives the time from its start to its first request for work.
+    /// Gives the time from the function's start to its first request for work.
     pub init: Duration,
 }
 
@@ -26,12 +26,12 @@ impl Sandbox {
         Ok(Self { function, process, init })
     }
 
-    /// Returns its process's id.
+    /// Returns the id of the function's process.
     pub fn process(&self) -> u32 {
         self.process
     }
 
-    /// Hands it an event, and returns the time it took and the answer.
+    /// Gives the function an event. Returns the time that the function took, and the answer.
     pub async fn invoke(&self, event: &Value) -> Result<(Duration, Value)> {
         let invocation = self.function.invoke(event).await;
         match invocation.outcome {
@@ -40,7 +40,7 @@ impl Sandbox {
         }
     }
 
-    /// Does a job once, and returns the time it took.
+    /// Does a job once, and returns the time that the job took.
     pub async fn perform(&self, job: &Job, world: &World) -> Result<Duration> {
         let (took, answer) = self.invoke(&job.event(world)?).await?;
         job.check(&answer).with_context(|| format!("{:?}", self.function.logs().last()))?;
@@ -55,7 +55,8 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Returns the processor time of its threads, by /proc. While a function waits, all of its time is counted.
+    /// Returns the processor time of the function's threads, from /proc. The time is complete whenever the function
+    /// waits.
     pub fn cpu(&self) -> Result<Duration> {
         let mut nanoseconds = 0;
         for task in fs::read_dir(format!("/proc/{}/task", self.process))? {
@@ -66,12 +67,12 @@ impl Sandbox {
         Ok(Duration::from_nanos(nanoseconds))
     }
 
-    /// Returns its peak memory, in KiB.
+    /// Returns the function's peak memory, in KiB.
     pub fn peak_kib(&self) -> Result<u64> {
         self.status("VmHWM:")
     }
 
-    /// Returns its current memory, in KiB.
+    /// Returns the function's current memory, in KiB.
     pub fn resident_kib(&self) -> Result<u64> {
         self.status("VmRSS:")
     }
@@ -82,17 +83,17 @@ impl Sandbox {
         Ok(line.trim().trim_end_matches(" kB").parse()?)
     }
 
-    /// Returns how many bytes it has logged, line ends included.
+    /// Returns how many bytes the function has logged, including line ends.
     pub fn logged_bytes(&self) -> u64 {
         self.function.logs().iter().map(|line| u64::try_from(line.len()).unwrap_or(0) + 1).sum()
     }
 
-    /// Ends it at once.
+    /// Kills the function at once.
     pub async fn kill(&self) {
         self.function.kill().await;
     }
 
-    /// Waits for its end after it was asked to end, or ends it.
+    /// Waits until the function ends. Panics if that takes longer than `tests::PATIENCE`.
     pub async fn ended(&self) {
         self.function.wait_for_end().await;
     }

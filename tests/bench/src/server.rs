@@ -32,8 +32,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the server on a free port. hyper adds a correct `Date`; without it AWS's clients would assume that
-    /// clocks differ.
+    /// Starts the server on a free port. hyper adds a correct `Date`. Without this header, AWS's clients would assume
+    /// that their clock is wrong.
     pub fn start<F, A>(acceptor: Option<TlsAcceptor>, answer: F) -> Result<Self>
     where
         F: Fn(Request<Incoming>) -> A + Send + Sync + 'static,
@@ -56,7 +56,7 @@ impl Server {
         Ok(Self { address, secure, _stop: stop })
     }
 
-    /// Returns its URL without a slash at the end.
+    /// Returns the server's URL without a slash at the end.
     pub fn url(&self) -> String {
         let scheme = if self.secure { "https" } else { "http" };
         format!("{scheme}://{}", self.address)

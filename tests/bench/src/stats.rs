@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Spread {
     /// Gives the median.
     pub median: f64,
-    /// Gives the value below which a quarter lies.
+    /// Gives the value below which a quarter of the values lies.
     pub low: f64,
-    /// Gives the value above which a quarter lies.
+    /// Gives the value above which a quarter of the values lies.
     pub high: f64,
 }
 
@@ -27,7 +27,7 @@ impl Spread {
     }
 }
 
-/// Returns the value that this part of the values does not exceed, or 0 without values.
+/// Returns the quantile of the values, such as the median for a `part` of 0.5. Returns 0 if there are no values.
 pub fn quantile(values: &[f64], part: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

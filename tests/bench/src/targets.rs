@@ -1,14 +1,15 @@
 //! Compares the figures with the targets.
 //!
-//! Times depend on the machine and its other work, so each target is a ratio of two figures of the same run, or an
-//! amount of memory. Instructions come first because they hardly depend on the machine.
+//! Times depend on the machine and on its other work. Each target is therefore a ratio of two figures of the same run,
+//! or an amount of memory. Instructions come first because they hardly depend on the machine.
 
 use crate::{
     results::{Results, Row, Series, Worst},
     stats::{number, quantile},
 };
 
-/// Gives the factor beyond its size by which a step may grow, because the machine does other work too.
+/// Gives the factor by which the time of a step may grow faster than its size, because the machine also does other
+/// work.
 const NOISE: f64 = 1.5;
 
 /// Holds a target.
@@ -18,7 +19,7 @@ pub struct Target {
     pub aim: String,
     /// Gives the measured value.
     pub measured: String,
-    /// Says if the value is within the limit. It is none if the value could not be measured.
+    /// Says if the value is within the limit. Is none if the value could not be measured.
     pub met: Option<bool>,
 }
 
@@ -31,7 +32,7 @@ pub struct Figure {
     pub measured: String,
 }
 
-/// Holds a ratio of each run: the median, the least and the most.
+/// Holds the median, the least and the greatest of the ratios of all runs.
 #[derive(Debug, Clone, Copy)]
 struct Ratio {
     median: f64,
@@ -40,7 +41,7 @@ struct Ratio {
 }
 
 impl Ratio {
-    /// Returns the ratio of the runs in their order, or none without runs.
+    /// Divides each run of `runs` by the run of `by` at the same place. Returns none if there are no runs.
     fn of(runs: &[f64], by: &[f64]) -> Option<Self> {
         let ratios: Vec<f64> = runs.iter().zip(by).map(|(of, by)| of / by).collect();
         let least = ratios.iter().copied().min_by(f64::total_cmp)?;
@@ -211,7 +212,7 @@ pub fn normal<'a>(results: &'a Results, program: &str) -> Option<&'a Worst> {
     results.worst.iter().find(|input| input.normal && input.program == program)
 }
 
-/// Compares the costliest input of each function with its normal one.
+/// Compares the costliest input of each function with the function's normal input.
 fn worst(results: &Results) -> Vec<Target> {
     let normals = results.worst.iter().filter(|input| input.normal);
     let target = |normal: &Worst| {
@@ -236,8 +237,9 @@ fn neighbours(results: &Results) -> Vec<Target> {
     ]
 }
 
-/// Checks that growth is at most linear. The CPU time of each step grows no faster than its size, with room for noise.
-/// Over the whole range CPU time and memory grow no faster than the size.
+/// Checks that growth is at most linear. From each point to the next, CPU time may grow as much as the size, and by the
+/// factor [`NOISE`] more. Over the whole range, CPU time may grow a tenth more than the size, and memory only as much
+/// as the size.
 fn growth(series: &Series) -> Target {
     let aim = format!("at most linear: {}, by {}", series.title, series.against);
     let (Some(first), Some(last)) = (series.points.first(), series.points.last()) else {

@@ -1,4 +1,4 @@
-//! Measures first invocations with the share of a processor that a function of 128 MB has, which is a fourteenth.
+//! Measures first invocations with the share of a processor that a function of 128 MB gets: a fourteenth.
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
@@ -8,15 +8,16 @@ use crate::{contender::Contender, sandbox::Sandbox, stats::Spread, world::World}
 
 /// Gives Lambda's period, in microseconds.
 const PERIOD: u32 = 20_000;
-/// Gives the processor time in each period: 128 MB of the 1,769 MB that have a whole processor.
+/// Gives the processor time in each period, in microseconds. A function of 1,769 MB gets a whole processor, and a
+/// function of 128 MB gets that fraction.
 const QUOTA: u32 = PERIOD * 128 / 1769;
 
-/// Limits a group of processes to that share by cgroups of either version. The group ends when this is dropped.
+/// Limits a group of processes to that share, with version 1 or 2 of cgroups. Dropping this value removes the group.
 #[derive(Debug)]
 struct Share(PathBuf);
 
 impl Share {
-    /// Makes a group, or returns none if this user may not.
+    /// Makes a group. Returns none if this user may not make groups.
     fn new() -> Option<Self> {
         let name = format!("gg3-bench-{}", std::process::id());
         let old = PathBuf::from("/sys/fs/cgroup/cpu").join(&name);
@@ -39,12 +40,14 @@ impl Share {
 
 impl Drop for Share {
     fn drop(&mut self) {
-        // Succeeds only after the group's processes have ended. A group that stays has no processes and does nothing.
+        // The removal succeeds only after the group's processes have ended. A group that remains is empty and does no
+        // harm.
         let _ = fs::remove_dir(&self.0);
     }
 }
 
-/// Starts each contender with a whole processor, as Lambda does, and limits it to its share for the first invocation.
+/// Starts each contender with a whole processor, as Lambda does. Then limits the contender to the share for the first
+/// invocation.
 pub async fn measure(
     world: &World,
     contenders: &[Contender],

@@ -46,8 +46,8 @@ pub async fn measure(world: &World, plan: Plan) -> Result<Webhooks> {
     })
 }
 
-/// Returns the deliveries in a second of time and in a second of the function's processor time. The batches are made
-/// before.
+/// Returns the deliveries in a second, and in a second of the function's processor time. The batches are made before
+/// the measurement.
 async fn sustained(world: &World, plan: Plan, sandbox: &Sandbox) -> Result<(f64, f64)> {
     let job = Job::Deliveries { count: BATCH, way: "instant", attempt: 1 };
     sandbox.perform(&job, world).await?;

@@ -1,4 +1,5 @@
-//! Makes every function's surroundings: tables with partners, keys and campaigns, queues, and a partner's server.
+//! Makes the surroundings that the functions need: tables with partners, keys and campaigns, queues, and a partner's
+//! server.
 
 use std::path::{Path, PathBuf};
 
@@ -35,7 +36,7 @@ pub const LINK_SECRET: &str = "ARqcVqqhgVYsqcTsQk9EyCN0gfZ4kTCt";
 
 const CLICK_KEY: &str = "PJ4mWwPXeXpN9uQQxXGyLqz3zbRZJVsy";
 const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-/// Limits a chunk of the catalogue, in bytes. It is less than an item can hold.
+/// Limits a chunk of the catalogue, in bytes. The limit is less than an item can hold.
 const CHUNK_BYTES: usize = 300_000;
 
 /// Lists our tables and the contenders' tables with their keys.
@@ -93,7 +94,8 @@ impl World {
         self.add_with(provider, partner::WAYS.map(|way| (way, self.partner.url())).into_iter())
     }
 
-    /// Adds a partner with a campaign of each of these names, whose webhooks go to a server with this URL.
+    /// Adds a partner with these campaigns. Each entry gives a campaign's name and the URL of the server for its
+    /// webhooks.
     fn add_with(&self, provider: &str, servers: impl Iterator<Item = (&'static str, String)>) -> Result<()> {
         let campaigns: Vec<Value> = servers
             .map(|(way, server)| {
@@ -118,8 +120,9 @@ impl World {
         self.put("secrets", &secrets(&SecretPurpose::Webhook(item.provider), WEBHOOK_SECRET))
     }
 
-    /// Publishes a catalogue of this number of partners. Each has a campaign for registrations. Every tenth also has
-    /// a campaign for clicks, and every click is compared with those.
+    /// Publishes a catalogue of this number of partners. Each partner has a campaign for registrations and one for a
+    /// group of quests. Every tenth partner also has a campaign for clicks, and each click is compared with all
+    /// campaigns for clicks.
     pub fn publish(&self, partners: usize) -> Result<()> {
         let goals = |n: usize| {
             let mut campaigns = json!({
@@ -155,12 +158,12 @@ impl World {
         self.put("catalogue", &pointer)
     }
 
-    /// Puts a delivery as it is.
+    /// Stores a delivery without changes.
     pub fn put_delivery(&self, delivery: &Delivery) -> Result<()> {
         self.put("deliveries", &DeliveryItem::from(delivery))
     }
 
-    /// Puts a value as it is stored.
+    /// Stores a value as an item.
     fn put(&self, table: &str, value: &impl Serialize) -> Result<()> {
         let item: serde_dynamo::Item = serde_dynamo::to_item(value)?;
         let item: Item = serde_json::from_value(serde_json::to_value(item)?)?;
@@ -168,7 +171,7 @@ impl World {
         Ok(())
     }
 
-    /// Returns the variables that a function or a contender is started with.
+    /// Returns the environment variables with which functions and contenders are started.
     pub fn environment(&self) -> Vec<(String, String)> {
         let url = self.aws.url();
         let queue = |name: &str| format!("{url}/000000000000/{name}");

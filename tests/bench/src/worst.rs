@@ -1,4 +1,4 @@
-//! Measures each function at the limits of its inputs beside a normal input.
+//! Measures each function at the limits of its inputs, and with a normal input.
 
 use std::time::Instant;
 
@@ -62,7 +62,8 @@ async fn one(world: &World, plan: Plan, input: &Input) -> Result<Worst> {
 /// Counts the invocations before the measured ones.
 const WARMING: usize = 3;
 
-/// Compares a batch of nine honest deliveries with one whose last three go to flooding partners, in turns.
+/// Compares a batch of nine honest deliveries with a batch of six honest and three flooding deliveries. The two batches
+/// take turns.
 async fn neighbours(world: &World, plan: Plan) -> Result<Neighbours> {
     let sandbox = Sandbox::start(&Program::Rust("webhook-sender").settings(world, &[])?).await?;
     let honest = Job::Deliveries { count: 9, way: "instant", attempt: 1 };

@@ -54,7 +54,7 @@ pub enum Slip {
     TheDeadHadAcknowledged,
     /// Work that was reported as failed does not come again.
     FailuresAreAcknowledged,
-    /// The table claims and replaces a delivery although it has changed since it was read.
+    /// The table stores a claim or a replacement even if the delivery has changed since it was read.
     TheTableStoresWhatever,
 }
 
@@ -69,7 +69,7 @@ pub struct Played {
     pub requests: usize,
     /// Counts the requests that were not recorded because their worker died first.
     pub cut_short: usize,
-    /// Counts the attempts that were recorded after their claim was lost.
+    /// Counts the attempts that were recorded after their workers had lost the claim.
     pub late: usize,
     /// Counts the rounds that were opened by hand.
     pub rounds: u32,
@@ -114,8 +114,8 @@ pub fn exhaustively(pairs: bool) -> Played {
     story::short().iter().map(|story| play_all(story, pairs)).fold(Played::default(), Played::and)
 }
 
-/// Plays the short stories without a sweep with every single mishap and this slip. The ledger must report the slip in
-/// each of them, because no sweep mends it.
+/// Plays the short stories that have no sweep, with every single mishap and this slip. The ledger must report the slip
+/// in each story, because no sweep repairs the damage.
 pub fn with_a_slip(slip: Slip) -> Vec<Played> {
     let slipping = story::short().into_iter().filter(|story| !story.swept);
     slipping.map(|story| play_all(&Story { slip: Some(slip), ..story }, false)).collect()
@@ -147,7 +147,7 @@ fn play_all(story: &Story, pairs: bool) -> Played {
     played
 }
 
-/// Plays a long story whose order and mishaps are drawn from this seed. The same seed plays the same history.
+/// Plays a long story. The seed decides the order of calls and the mishaps, so the same seed plays the same history.
 pub fn from_seed(seed: u64) -> Played {
     let mut played = Played::default();
     let story = story::long(seed);

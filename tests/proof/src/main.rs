@@ -60,7 +60,7 @@ fn protocol(scenarios: impl IntoIterator<Item = Scenario>) -> bool {
     good
 }
 
-/// Checks that each flaw is found. A checker that misses a flaw is blind.
+/// Checks that each flaw is found. If the checker misses a flaw, its other results prove nothing.
 fn flaws() -> bool {
     println!("\nThe same with one rule broken, which the checker must find:\n");
     let mut good = true;

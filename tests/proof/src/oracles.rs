@@ -81,7 +81,7 @@ pub fn parameters(data: &[u8]) {
     }
 }
 
-/// Checks that an accepted postback stays the same if it is sent again in another spelling.
+/// Checks that an accepted postback keeps its meaning if it is sent again in another spelling.
 pub fn postback(data: &[u8]) {
     let [query, body] = pieces(data);
     let file: PartnerFile = serde_json::from_value(json!({"provider": "acme"})).expect("a partner");
@@ -95,7 +95,7 @@ pub fn postback(data: &[u8]) {
     }
 }
 
-/// Checks that a postback stays the same if it is sent again in another spelling.
+/// Checks that a postback keeps its meaning if it is sent again in another spelling.
 fn spelled_again(parsed: &ParsedPostback, parse: impl Fn(&Parameters) -> Result<ParsedPostback, Vec<Fault>>) {
     let content = &parsed.postback.content;
     let mut spelled = format!(
@@ -123,8 +123,9 @@ fn spelled_again(parsed: &ParsedPostback, parse: impl Fn(&Parameters) -> Result<
     assert_eq!(serde_json::from_slice::<domain::inbound::postback::Content>(&stored).expect("its own JSON"), *content);
 }
 
-/// Does everything that the two API functions compute over what a stranger sends. The fuzz target of this name counts
-/// the work. Bytes beyond the limits are refused unread, so each part also runs by itself, without the limits.
+/// Runs every computation that the two API functions make on a stranger's bytes. The fuzz target `cost` counts this
+/// work. The functions refuse too many bytes without reading them, so each computation also runs separately, without
+/// the limits.
 pub fn cost(data: &[u8]) {
     let partner =
         Partner::try_from(serde_json::from_value::<PartnerFile>(json!({"provider": "acme"})).expect("a file"));
@@ -187,7 +188,7 @@ fn of(tracking: &Tracking) -> Value {
     written
 }
 
-/// Checks that a partner file reads the same after it is written, and is as valid as before.
+/// Checks that a partner file is the same after it is written and read again, and that it is as valid as before.
 pub fn partner(data: &[u8]) {
     let Ok(file) = serde_json::from_slice::<PartnerFile>(data) else { return };
     let written = serde_json::to_vec(&file).expect("a file is JSON");
@@ -199,8 +200,8 @@ pub fn partner(data: &[u8]) {
     );
 }
 
-/// Checks that a URL leads where its template leads and to a public host, whatever the values are, and that its text
-/// reads back the same.
+/// Checks that a URL leads to the host of its template, and to a public one, whatever the values are. Also checks that
+/// parsing the URL's text gives the same URL.
 pub fn webhook(data: &[u8]) {
     let [template, user_id, click_id, event] = pieces::<4>(data).map(|piece| String::from_utf8_lossy(piece));
     let agreed: AgreedIds = serde_json::from_value(json!(["click_id", "user_id"])).expect("ids");
@@ -232,8 +233,7 @@ pub fn webhook(data: &[u8]) {
     }
 }
 
-/// Checks that an address which may be called is not local, private or otherwise reserved by the standard library's
-/// judgement.
+/// Checks that the standard library does not consider an allowed address to be local, private or otherwise reserved.
 pub fn address(data: &[u8]) {
     let address = match (<[u8; 4]>::try_from(data), <[u8; 16]>::try_from(data)) {
         (Ok(v4), _) => IpAddr::V4(Ipv4Addr::from(v4)),

@@ -1,5 +1,5 @@
-//! Model-checks the protocol of deliveries: visits every reachable state within a scenario's bounds, and checks every
-//! law in each.
+//! Model-checks the protocol of deliveries. Visits every state that can be reached within a scenario's bounds, and
+//! checks every law in each state.
 //!
 //! The model covers the world around the rules. A table replaces an item if it still has the revision that was read.
 //! A queue hands out any message at any time, in any order, also to two workers at once. Workers stop between any two

@@ -1,4 +1,4 @@
-//! Runs a function that does what its event orders. The rig's own tests drive it.
+//! Runs a function that carries out the order in its event. The tests of the rig use this function.
 
 #![allow(clippy::panic, clippy::print_stderr, clippy::print_stdout, reason = "its events order panics and output")]
 
@@ -8,7 +8,7 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Lists what an event may order.
+/// Lists the orders that an event may contain.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 enum Order {

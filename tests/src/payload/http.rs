@@ -104,8 +104,8 @@ impl HttpRequest {
         self.body("application/x-www-form-urlencoded", body)
     }
 
-    /// Sends the body as base64 or as text, whatever its content type. Bytes that are not UTF-8 are lost in a body sent
-    /// as text.
+    /// Sends the body as base64 or as text, whatever its content type. Text cannot hold bytes that are not UTF-8, so
+    /// these bytes are lost.
     #[must_use]
     pub fn as_base64(mut self, as_base64: bool) -> Self {
         self.as_base64 = Some(as_base64);

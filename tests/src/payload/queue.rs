@@ -31,7 +31,8 @@ impl Message {
         }
     }
 
-    /// Sets the id by which a failed message is reported. The default follows from the message's place in the batch.
+    /// Sets the message id, which the function names if the message fails. By default the id is derived from the
+    /// message's place in the batch.
     #[must_use]
     pub fn id(mut self, id: &str) -> Self {
         self.id = Some(id.into());
@@ -52,7 +53,7 @@ impl Message {
         self
     }
 
-    /// Sets the message group, by which a fair queue shares its capacity.
+    /// Sets the message group. A fair queue shares its capacity between groups.
     #[must_use]
     pub fn group(mut self, group: &str) -> Self {
         self.group = Some(group.into());

@@ -39,12 +39,13 @@ impl Change {
         Self::of("REMOVE", keys, Some(old), None)
     }
 
-    /// Makes the change by which DynamoDB deletes an item whose time to live has passed.
+    /// Makes the change that the stream reports when DynamoDB deletes an expired item.
     pub fn expire(keys: Value, old: Value) -> Self {
         Self { expired: true, ..Self::remove(keys, old) }
     }
 
-    /// Sets the number by which a failed change is reported. The default follows from the change's place in the batch.
+    /// Sets the sequence number, which the function names if the change fails. By default the number is derived from
+    /// the change's place in the batch.
     #[must_use]
     pub fn sequence_number(mut self, number: &str) -> Self {
         self.sequence_number = Some(number.into());

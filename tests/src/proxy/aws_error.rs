@@ -1,8 +1,8 @@
 //! Builds AWS's errors as they appear on the wire.
 //!
-//! DynamoDB speaks AWS JSON 1.0. The error's name is in `__type`, after the name of its model, and a header holds
-//! the CRC-32 of the body. SQS speaks the same protocol and repeats the name in a header of its older one. Hyper sets
-//! the correct `Date` header, by which SDKs recognise a wrong clock.
+//! DynamoDB speaks AWS JSON 1.0. The error's name is in `__type`, after the name of its model, and a header holds the
+//! CRC-32 of the body. SQS speaks the same protocol and repeats the name in a header of its older one. Hyper sets the
+//! correct `Date` header, from which SDKs notice that their clock is wrong.
 
 use http_body_util::Full;
 use hyper::Response;

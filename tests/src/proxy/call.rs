@@ -10,7 +10,8 @@ use serde_json::Value;
 pub struct Call {
     /// Numbers all calls of the proxy, from 1.
     pub number: usize,
-    /// Numbers the calls of the same operation, from 1, since the plan was set with [`Proxy::on`].
+    /// Gives the call's number among the calls of the same operation, from 1. Counting starts again when a plan is set
+    /// with [`Proxy::on`].
     ///
     /// [`Proxy::on`]: super::Proxy::on
     pub nth: usize,
@@ -18,7 +19,7 @@ pub struct Call {
     pub service: Service,
     /// Names the operation, such as `PutItem` or `SendMessageBatch`. A call that is not AWS JSON has `GET /path`.
     pub operation: String,
-    /// Names the table or queue. A batch or transaction over several has their names joined with commas.
+    /// Names the table or queue. If a batch or transaction uses several tables, their names are joined with commas.
     pub table_or_queue: Option<String>,
     /// Holds the body, or null if it is not JSON.
     pub body: Value,

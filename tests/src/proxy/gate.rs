@@ -51,7 +51,8 @@ impl Gate {
         self.decide(Verdict::Open);
     }
 
-    /// Ends the connections of all calls, now and later. A call that waits before the service never reaches it.
+    /// Ends the connections of all calls at this gate, now and later. A call that waits before the service never
+    /// reaches the service.
     pub fn cut(&self) {
         self.decide(Verdict::Cut);
     }

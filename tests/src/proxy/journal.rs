@@ -112,7 +112,7 @@ impl Journal {
         std::mem::take(&mut self.state().calls)
     }
 
-    /// Changes a recorded call. Does nothing if the test has taken the call in the meantime.
+    /// Changes a recorded call. If the test has already taken the call, does nothing.
     fn change(&self, call: &Call, change: impl FnOnce(&mut Call)) {
         if let Some(call) = self.state().calls.iter_mut().rev().find(|kept| kept.number == call.number) {
             change(call);

@@ -69,7 +69,7 @@ impl Api {
         error.expect("the wait above ends with a value")
     }
 
-    /// Returns the receiver of what the function will post about this request.
+    /// Returns a receiver for the function's answer or error to this request.
     pub(super) fn expect(&self, request_id: &str) -> oneshot::Receiver<Posted> {
         let (posted, answer) = oneshot::channel();
         *self.under_way.lock().unwrap() = Some((request_id.to_owned(), posted));
@@ -117,7 +117,7 @@ impl Api {
         let Some((_, waiting)) = waiting else {
             return Ok(refusal(StatusCode::BAD_REQUEST, "InvalidRequestID"));
         };
-        // The receiver is gone if the test has given up the invocation. The function is answered the same.
+        // If the test has given up the invocation, the receiver is gone. The function gets the same reply.
         let _ = waiting.send(Posted { body, is_error, at: Instant::now() });
         Ok(accepted())
     }

@@ -22,7 +22,8 @@ use super::{
 };
 use crate::{PATIENCE, loopback::Server, within_patience};
 
-/// Holds a real function binary that runs, or has run, on a Runtime API of its own. It is killed when dropped.
+/// Holds a process of a real function binary, and the Runtime API that serves only this process. The process may have
+/// ended. Dropping this value kills it.
 #[derive(Debug)]
 pub struct Function {
     settings: Settings,
@@ -34,7 +35,7 @@ pub struct Function {
     _server: Server,
 }
 
-/// Gives its holder the right to send the function an event. Only one event is sent at a time, as in a Lambda sandbox.
+/// Allows its holder to send the function an event. Only one event is sent at a time, as in a Lambda sandbox.
 #[derive(Debug)]
 struct Turn {
     polls: mpsc::UnboundedReceiver<Poll>,
@@ -46,8 +47,8 @@ struct Turn {
 pub struct Invocation {
     /// Says how the invocation ended.
     pub outcome: InvocationEnding,
-    /// Holds the time from sending the event to receiving the whole answer, or to learning that there is none. Init is
-    /// excluded.
+    /// Holds the time from sending the event to the end of the answer, or until it is known that no answer comes. Init
+    /// is excluded.
     pub took: Duration,
 }
 
@@ -65,7 +66,7 @@ pub enum InvocationEnding {
 }
 
 impl Invocation {
-    /// Returns the function's answer. Panics with the outcome if there is none.
+    /// Returns the function's answer. If the function did not answer, panics with the outcome.
     pub fn response(self) -> Value {
         match self.outcome {
             InvocationEnding::Response(value) => value,
@@ -125,7 +126,7 @@ impl Function {
             let event = self.event(payload.clone());
             let answer = self.api.expect(&event.request_id);
             let handed_over = Instant::now();
-            // A poll whose connection has ended meanwhile takes no event, so the next one is tried.
+            // If the connection of this poll has ended meanwhile, the event was not sent. The next poll is used.
             if poll.send(event).is_err() {
                 continue;
             }
@@ -177,7 +178,8 @@ impl Function {
         let deadline = tokio::time::Instant::now() + PATIENCE;
         while turn.ready.as_ref().is_none_or(Poll::is_closed) {
             tokio::select! {
-                // The init error is checked first, because the process that reports it ends next.
+                // The init error is checked first, because a process that reports an init error ends immediately
+                // afterwards.
                 biased;
                 error = self.api.init_error() => return Err(StartFailure::InitError { error, logs: self.logs() }),
                 status = self.process.ended() => return Err(StartFailure::Died { status, logs: self.logs() }),

@@ -36,7 +36,8 @@ impl Process {
         let killed = Arc::clone(&kill);
         tokio::spawn(async move {
             let status = wait_or_kill(&mut child, &killed).await;
-            // The end is announced after the last line, so that a test can assert that no line holds a text.
+            // The end is announced after the last line has been read, so that a test can assert that a text is in no
+            // line.
             let _ = tokio::time::timeout(LOGS_AFTER_END, readers.join_all()).await;
             end.send_replace(Some(status));
         });
@@ -63,7 +64,7 @@ impl Process {
         self.logs.borrow().clone()
     }
 
-    /// Waits for the first line that matches. Returns `None` if the process ends without it.
+    /// Waits for the first line that matches. Returns `None` if the process ends without writing such a line.
     pub(super) async fn line(&self, wanted: impl Fn(&str) -> bool) -> Option<String> {
         let find = |lines: &Vec<String>| lines.iter().find(|line| wanted(line)).cloned();
         // The channel closes when both pipes have ended.

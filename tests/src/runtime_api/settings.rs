@@ -23,15 +23,15 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Describes this binary, named after its file, with a stated memory of 128 MB, a timeout of 10 s and an empty
-    /// environment.
+    /// Describes a function that runs this binary. The function is named after the file, and has 128 MB of stated
+    /// memory, a timeout of 10 s and an empty environment.
     pub fn new(binary: impl AsRef<Path>) -> Self {
         let binary = binary.as_ref().to_owned();
         let name = binary.file_stem().map_or_else(|| "function".into(), |stem| stem.to_string_lossy().into_owned());
         Self { binary, name, timeout: Duration::from_secs(10), environment: Vec::new(), memory_mb: 128 }
     }
 
-    /// Describes the function of this name, as cargo built it last in the profile of the test.
+    /// Describes the function of this name that cargo built last, in the profile of the test.
     pub fn built(name: &str) -> Self {
         Self::new(built(name))
     }
@@ -53,7 +53,8 @@ impl Settings {
         self
     }
 
-    /// Sets the limit of one invocation. The function sees it as its deadline and is killed after it, as Lambda does.
+    /// Sets the time limit of one invocation. As on Lambda, the function gets the limit as its deadline, and is killed
+    /// at the deadline.
     #[must_use]
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -103,7 +104,7 @@ impl Settings {
     }
 }
 
-/// Says why a function never asked for its first event, with its logs.
+/// Says why a function never asked for its first event, and holds the function's logs.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum StartFailure {
     /// The function reported an init error.
@@ -122,7 +123,7 @@ pub enum StartFailure {
         /// Holds the lines written to stdout and stderr.
         logs: Vec<String>,
     },
-    /// The function did neither within [`PATIENCE`](crate::PATIENCE).
+    /// The function neither asked for an event nor ended within [`PATIENCE`](crate::PATIENCE).
     #[error("the function did not ask for an event in time; it logged: {logs:#?}")]
     Slow {
         /// Holds the lines written to stdout and stderr.

@@ -61,7 +61,8 @@ fn filler() -> Value {
 pub(crate) struct Fixture {
     pub(crate) stack: Stack,
     pub(crate) catalogue: Catalogue,
-    /// Names a queue of first attempts for these tests alone. The stack's own queue is emptied by its webhook-sender.
+    /// Holds the URL of a queue of first attempts that only these tests use. The stack's webhook-sender empties the
+    /// stack's queue.
     webhooks: String,
     arrivals: Arrivals<delivery::Message>,
     /// Holds a time after the catalogue was published.
@@ -106,13 +107,13 @@ impl Fixture {
         }
     }
 
-    /// Waits until no evaluator may discard events against an older catalogue. An operator's campaign starts later than
-    /// it is published for this reason. The campaigns of these tests start at once.
+    /// Waits until any older catalogue is too old to discard events against. An operator's campaign does not need this
+    /// wait, because it starts some time after it is published. The campaigns of these tests start at once.
     pub(crate) async fn until_older_are_stale(&self) {
         tokio::time::sleep_until((self.published + OLDER_ARE_STALE_AFTER).into()).await;
     }
 
-    /// Returns the settings of an evaluator that runs as a process of its own and uses AWS at this endpoint.
+    /// Returns the settings of an evaluator that runs as a separate process and uses AWS at this endpoint.
     pub(crate) fn settings(&self, endpoint_url: &str) -> Settings {
         let through = |url: &str| url.replace(&self.stack.aws_endpoint_url, endpoint_url);
         Settings::built("event-evaluator")

@@ -40,7 +40,7 @@ async fn one_of_two_publishers_wins_and_old_catalogues_are_removed() {
     };
     let mut expected = None;
     for version in 1..6 {
-        // Both snapshots have the same version. The longer one has more chunks.
+        // Both snapshots have the same version. The longer snapshot has more chunks.
         let long = Snapshot { version, published_at: now(), ..Snapshot::from(fixture.catalogue.clone()) };
         let mut short = long.clone();
         short.partners.pop_last();

@@ -11,7 +11,7 @@ use crate::{
     fixture::{Fixture, delivery_id, evaluate},
 };
 
-/// Returns the calls since the last time it was called.
+/// Returns the proxy's calls since this function was last called.
 fn calls(fixture: &Fixture, proxy: &Proxy) -> Vec<String> {
     proxy.take_calls().iter().map(|call| fixture.stack.words(call)).collect()
 }
@@ -47,8 +47,8 @@ async fn an_event_costs_a_read_and_a_write_and_a_repeat_a_read() {
         (completed(&user, 4, "q2"), &[READ, WRITE]),
         (completed(&user, 3, "nobodys"), &[]),
         (of_unknown_type(&user), &[]),
-        // The quest was kept for the second partner. That partner's link was opened before the quest and reported after
-        // it.
+        // The user opened the second partner's link before the quest, but the opening is reported after the quest. The
+        // quest had been kept for such a case.
         (opened(&user, "evaluator-b", 8, 0), &[READ, PUT, SEND, WRITE]),
     ] {
         assert_eq!(evaluate(&function, std::slice::from_ref(&event)).await, [0; 0]);
@@ -106,7 +106,7 @@ async fn a_malformed_event_is_set_aside_without_its_neighbours() {
         stranger.clone(),
         completed(&user, 5, "q1"),
     ];
-    // While the dead-letter queue fails, the malformed events are retried, and only they.
+    // While the dead-letter queue fails, the malformed events are retried. The other events are not.
     proxy.on(|call| if call.operation == "SendMessage" { Action::Throttle } else { Action::Forward });
     assert_eq!(evaluate(&function, &batch).await, [0, 2, 3, 5]);
     assert_eq!(fixture.messages(&delivery_id("evaluator-a", "quest", &user)).await.len(), 1);
@@ -197,7 +197,8 @@ async fn a_failed_read_fails_exactly_the_users_that_it_concerns() {
         READ_ALL => Action::Answer(answer.clone()),
         _ => Action::Forward,
     });
-    // The answer leaves out the other user, so the evaluator takes that user for new. Its write fails, and it starts over.
+    // The answer leaves out the other user, so the evaluator treats that user as new. The evaluator's write then fails,
+    // and the evaluator starts again with that user.
     assert_eq!(evaluate(&function, &batch).await, [0; 0]);
     assert_eq!(fixture.messages(&delivery_id("evaluator-a", "quest", &user)).await.len(), 1);
 }

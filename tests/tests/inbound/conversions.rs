@@ -145,7 +145,7 @@ async fn a_reversal_that_nobody_agreed_on_is_refused() {
     assert_eq!((refused.status, refused.faults()), (400, vec![("status".into(), "status_not_agreed".into())]));
 }
 
-/// Starts the relay as a process of its own, with a proxy in front of the stack's SQS.
+/// Starts the relay as a separate process, with a proxy in front of the stack's SQS.
 async fn relay(fixture: &Fixture) -> (Proxy, Function) {
     let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
     let through =
@@ -213,7 +213,7 @@ async fn a_message_put_back_becomes_the_stored_postback_or_nothing() {
     let (stored, invented) = (fresh("t"), fresh("t"));
     fixture.postback("acme", &sample(&stored)).await;
     let first = Conversions::shared().of("acme", &stored).await;
-    // Both messages claim 999,999 USD for another user. One names a recorded postback, the other names none.
+    // Both messages claim 999,999 USD for another user. Only one of them names a recorded postback.
     let forged = |transaction: &str| {
         let record = stream_event("postbacks", [inserted(transaction, 1)])["Records"][0].to_string();
         let forged = record.replace("\"1.50\"", "\"999999.00\"");

@@ -52,7 +52,7 @@ async fn no_log_line_holds_a_secret_or_a_query_string() {
             click.invoke(&request.event()).await.response();
         }
     }
-    // A payload that is no event fails the invocation, and the error must not quote it.
+    // If the payload is no event, the invocation fails. The error must not quote the payload.
     postback.invoke(&Value::String(MARK.into())).await;
     for function in [&postback, &click] {
         function.kill().await;
@@ -84,7 +84,7 @@ async fn a_call_logs_one_line_with_its_outcome_at_any_level() {
     let mut expected = Vec::new();
     let (other, bad) = (good.replace("=1", "=2"), good.replace("USD", "usd"));
     for (query, outcome, counted) in [
-        // The metric filters count the lines that have `postbacks`. A dry run's line has none.
+        // The metric filters count the lines with a field `postbacks`. The line of a dry run lacks this field.
         (&dry_run, "accepted", None),
         (&good, "accepted", Some(1)),
         (&good, "duplicate", Some(1)),

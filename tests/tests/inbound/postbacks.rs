@@ -34,7 +34,7 @@ async fn a_resend_gets_the_receipt_and_a_conflict_changes_nothing() {
 
     let mut expected = first.body.clone();
     expected["status"] = "duplicate".into();
-    // The answer lists what this call had ignored, not what the first one had.
+    // The answer lists the ignored parameters of this call instead of those of the first call.
     expected["ignored"] = serde_json::json!([]);
     for again in [query.clone(), query.replace("100.00", "100.0"), format!("{query}&event_id=")] {
         let reply = fixture.postback("acme", &again).await;

@@ -24,13 +24,14 @@ async fn at_once_to(fixture: &Fixture, partner: &str, queries: Vec<String>) -> V
     replies
 }
 
-/// Counts the conversions of a transaction after a later postback of the same shard has arrived. By then everything
-/// recorded earlier has been relayed. GG3 counts a repeated conversion once, and so does this function.
+/// Counts the distinct conversions of a transaction. First waits for the conversion of a later postback of the same
+/// shard, because everything recorded earlier has then been relayed. A repeated conversion counts once, as it does for
+/// GG3.
 async fn conversions(fixture: &Fixture, transaction: &str) -> usize {
     kinds(fixture, "acme", transaction).await.len()
 }
 
-/// Returns the type of each of a transaction's conversions, by receipt, as [`conversions`] counts them.
+/// Returns the type of each conversion of a transaction, by receipt. Waits like [`conversions`].
 async fn kinds(fixture: &Fixture, partner: &str, transaction: &str) -> BTreeMap<String, String> {
     let later = fresh("later");
     assert_eq!(fixture.postback(partner, &sample(&later)).await.status, 200);
@@ -49,7 +50,7 @@ async fn a_hundred_approvals_and_rejections_leave_one_state() {
     let queries: Vec<String> = states.iter().cycle().take(100).map(|state| query(state)).collect();
     let replies = at_once_to(&fixture, "hooli", queries.clone()).await;
     for (query, reply) in queries.iter().zip(&replies) {
-        // Where a rejection came first, an approval conflicts with it.
+        // If a rejection was recorded first, an approval conflicts with the rejection.
         let conflicts = reply.status == 409 && query.ends_with("approved");
         assert!(conflicts || reply.status == 200, "{query}: {reply:?}");
     }

@@ -218,7 +218,7 @@ async fn a_failing_store_is_a_503_in_time_and_a_resend_is_accepted() {
         let planned = action.clone();
         rig.proxy.on(move |call| if is_write(call) { planned.clone() } else { Action::Forward });
         let begun = Instant::now();
-        // A refused call is answered as it is even if it cannot be kept.
+        // A refused call is answered as usual, even if the refusal cannot be stored.
         for (query, status) in [(query.as_str(), 503), ("user_id=1", 400)] {
             assert_eq!(rig.call(query).await.0, status, "{action:?}");
         }

@@ -75,7 +75,7 @@ async fn a_resubmitted_call_leaves_a_record_once_it_is_recorded() {
     // The call is refused again and nothing changes.
     assert_eq!((resubmit().code, resubmissions()), (Some(1), 0));
     partner.apply(&fixture.stack, "postback:\n  currencies: [WOOF]\n");
-    // The second time it is a duplicate whose refusal is marked already.
+    // The second time, the call is a duplicate and the refusal is already marked. No second record is written.
     for _ in 0..2 {
         assert_eq!((resubmit().code, resubmissions()), (Some(0), 1));
     }

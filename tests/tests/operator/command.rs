@@ -1,4 +1,4 @@
-//! Runs `postbackctl`, as cargo built it beside the tests, in an environment that holds only the stack.
+//! Runs the `postbackctl` that cargo built beside the tests. The environment holds only the stack.
 
 use std::{
     process::{Child, Command, Output, Stdio},

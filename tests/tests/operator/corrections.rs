@@ -198,7 +198,7 @@ async fn a_later_conflict_is_compared_with_the_correction() {
     let lines = ["correction 1 stands since", receipt, "90 stands, 80 came", "the original said 100.00, 80 came"];
     let conflicts = command(&["conflicts", "--provider", &partner.name]).out;
     let traced = command(&["trace", "--provider", &partner.name, "--transaction", &transaction]).out;
-    // A refusal that would conflict is compared with the correction too.
+    // A refused call that would also conflict is compared with the correction.
     let refused = corrected("70").replace("USD", "WOOF");
     assert_eq!(partner.postback(&fixture, &refused).await.status, 400);
     partner.apply(&fixture.stack, "postback:\n  currencies: [WOOF]\n");
@@ -275,7 +275,8 @@ async fn concurrent_acceptances_make_one_correction_a_conflict() {
     let history = resolutions.history(&provider, &transaction).await.unwrap().unwrap();
     assert_eq!((history.stands().correction, history.next_place()), (2, 3));
 
-    // A place that is taken cannot be taken again, even by an operator who read the transaction earlier.
+    // If a revision's number is taken, no other revision can get that number, even if an operator read the transaction
+    // before.
     let receipt = Receipt {
         transaction_id: transaction.clone(),
         receipt_id: ReceiptId::from_random([99; 16]),

@@ -14,8 +14,8 @@ use crate::{
     fixture::Fixture,
 };
 
-/// Holds a profile whose credential process counts its calls in a file and returns expired keys, so that each key is used
-/// only once.
+/// Holds a profile with a credential process. The process counts its calls in a file and returns expired keys, so that
+/// each key is used only once.
 struct Profile {
     folder: PathBuf,
 }
@@ -76,7 +76,7 @@ async fn expired_credentials_are_requested_again() {
     assert!(output.err.contains("nothing is known") || output.err.contains("no campaign"), "{}", output.err);
     let reads = proxy.take_calls().len();
     assert!(reads >= 2, "{reads}");
-    // The first call checks that there are credentials. Each read makes one more.
+    // The first call checks that there are credentials. Each read makes one more call of the process.
     assert_eq!(profile.calls(), reads + 1);
 }
 

@@ -67,7 +67,7 @@ async fn a_list_queries_each_partition_once_and_never_scans() {
     assert_eq!(count(&found, "refusals"), 3);
     let mut operations: Vec<String> = proxy.take_calls().into_iter().map(|call| call.operation).collect();
     operations.sort();
-    // The GetItem checks that the partner exists, and one Query reads how far the lookups reach.
+    // The GetItem checks that the partner exists. One Query reads the heartbeats of the lookups.
     assert_eq!(operations[..2], ["BatchGetItem", "GetItem"]);
     assert_eq!(operations[2..], ["Query"; 33]);
 }
@@ -137,7 +137,7 @@ async fn a_resubmitted_refusal_is_checked_again_and_recorded_once() {
     let receipt = accepted["details"]["receipt"]["receipt_id"].as_str().unwrap();
     let shown = postbackctl(&fixture.stack, &list[..3]).out;
     assert!(shown.contains("sent again at ") && shown.contains(&format!("recorded: receipt {receipt}")), "{shown}");
-    // On the local stack the function uses a partner's configuration for one second before it reads it again.
+    // On the local stack, the function reads a partner's configuration again after one second.
     let begun = Instant::now();
     let reply = loop {
         let reply = partner.postback(&fixture, &query).await;

@@ -24,7 +24,7 @@ use crate::{
     partner::{Partner, apply_for_loopback},
 };
 
-/// Deletes the items of a table of lookups whose subject begins like this, and returns how many there were.
+/// Deletes the lookups whose subject begins with this text. Returns the number of deleted items.
 async fn delete(stack: &Stack, table: &str, subjects: &str) -> usize {
     let dynamodb = stack.dynamodb();
     let scan = dynamodb.scan().table_name(table).filter_expression("begins_with(#s, :s)");
@@ -75,7 +75,8 @@ async fn a_rebuild_lists_again_what_the_writer_had_listed() {
     let rebuild = ["lookups", "rebuild", "--table", "postbacks", "--table", "refusals", "--rate", "10000"];
     let unasked = postbackctl(stack, &rebuild);
     assert_eq!((unasked.code, unasked.err.contains("--yes")), (Some(1), true), "{}", unasked.err);
-    // Other tests of this stack spoil items of their own partners, of which the exit code tells.
+    // Other tests on this stack store unreadable items of their own partners. The exit code may be 1 because of these
+    // items.
     let done = postbackctl(stack, &[&rebuild[..], &["--restart", "--yes", "--json"]].concat());
     let told: Value = serde_json::from_str(&done.out).unwrap();
     assert_eq!((count(&told, "tables"), &told["stopped"]), (2, &Value::Null), "{}", done.err);
@@ -88,7 +89,8 @@ async fn a_rebuild_lists_again_what_the_writer_had_listed() {
     std::fs::remove_file(list).unwrap();
 }
 
-/// Makes the tables of another stack on the same AWS, which no function reads, so that nothing writes its lookups.
+/// Makes the tables of another stack on the same AWS. No function reads the streams of these tables, so nothing writes
+/// lookups.
 async fn tables(fixture: &Fixture) -> Stack {
     let stack = Stack { stack_name: fresh("bare"), ..fixture.stack.clone() };
     let keys: [(&str, &[&str]); 11] = [
@@ -172,7 +174,8 @@ async fn lost_lookups_fail_every_list_until_they_are_rebuilt() {
     let record = &audit["records"][0];
     assert_eq!((&record["action"], &record["why"]), (&"rebuild_lookups".into(), &"a drill".into()));
 
-    // The writer has written since, but nobody has written what was stored before.
+    // The heartbeat says that the writer has written entries since some time. The entries of items that were stored
+    // before are missing.
     delete(&stack, &lookups, "").await;
     let late = json!({
         "subject": {"S": "heartbeat"}, "place": {"S": "refusals"}, "since": {"N": "4000000000000"},
@@ -189,7 +192,7 @@ async fn lost_lookups_fail_every_list_until_they_are_rebuilt() {
     }
 }
 
-/// Returns a rebuilt table's name, and its counts of items and entries.
+/// Returns the name of a rebuilt table, and the counts of its items and entries.
 fn counted(table: &Value) -> (&str, [&Value; 2]) {
     (table["table"].as_str().unwrap(), [&table["items"], &table["entries"]])
 }

@@ -1,4 +1,4 @@
-//! Makes a partner for one test, as an operator makes one.
+//! Makes a partner for one test with the operator's command.
 
 use std::fs;
 

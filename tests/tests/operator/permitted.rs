@@ -1,4 +1,4 @@
-//! The operators' role is allowed what the command does, call by call.
+//! Tests that the operators' role permits every call that the command makes.
 
 use serde_json::Value;
 use tests::{

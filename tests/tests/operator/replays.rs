@@ -1,4 +1,4 @@
-//! Tests replays of conversions, and the comparison of a partner's list with ours.
+//! Tests replays of conversions, and the comparison of a partner's list with the recorded transactions.
 
 use std::{collections::BTreeMap, fs};
 
@@ -24,7 +24,7 @@ async fn recorded(fixture: &Fixture, partner: &Partner, count: usize) -> Vec<Str
     transactions
 }
 
-/// Holds the file of a partner's list, which is removed when dropped.
+/// Holds the file of a partner's list. Dropping this value removes the file.
 struct List(std::path::PathBuf);
 
 impl List {
@@ -89,7 +89,7 @@ async fn an_interrupted_replay_says_where_to_continue() {
     arrived(&partner, &transactions, 1).await;
     let replay =
         ["conversions", "replay", "--provider", &partner.name, "--to", "2100-01-01T00:00:00Z", "--yes", "--json"];
-    // At one conversion a second, the replay still runs when the first has arrived.
+    // The replay sends one conversion a second. It therefore still runs when the first conversion has arrived.
     let child = begin(&fixture.stack, &[&replay[..], &["--from", "1h", "--rate", "1"]].concat());
     arrived(&partner, &transactions[..1], 2).await;
     let output = interrupt(child);
@@ -125,7 +125,7 @@ async fn a_partners_list_is_compared_with_the_corrected_postbacks() {
     let partner = Partner::with_token(stack, "");
     let transactions = recorded(&fixture, &partner, 4).await;
     let [same, corrected, differing, ours] = [0, 1, 2, 3].map(|at: usize| transactions[at].as_str());
-    // A corrected transaction is compared by its correction.
+    // For a corrected transaction, the correction is compared with the list instead of the original.
     partner.postback(&fixture, &sample(corrected).replace("100.00", "90")).await;
     let open = ["conflicts", "--provider", &partner.name, "--json"];
     let open = eventually(stack, &open, |found| found["conflicts"].as_array().is_some_and(|all| all.len() == 1)).await;
@@ -151,7 +151,8 @@ async fn a_partners_list_is_compared_with_the_corrected_postbacks() {
     let shown = reconcile(&list, "1h", &[]);
     assert!(shown.out.ends_with("2 the same, 1 only theirs, 1 only ours, 1 differing\n"), "{}", shown.out);
 
-    // Transactions on the list are found outside the range too. Ours that are not on it are reported only in the range.
+    // A transaction on the list is found even outside the range. A recorded transaction that is missing from the list
+    // is reported only if it is in the range.
     let clean = List::of("clean", &format!("{header}\n{same},,\n{corrected},90.00,USD\n"));
     let output = postbackctl(stack, &["reconcile", &partner.name, clean.path(), "--from", "2d", "--to", "1d"]);
     assert_eq!((output.code, output.out.as_str()), (Some(0), "2 the same, 0 only theirs, 0 only ours, 0 differing\n"));

@@ -1,4 +1,4 @@
-//! Tests what operators see of a transaction that rises through states and of its reversal.
+//! Tests how operators see a transaction that rises through states, and its reversal.
 
 use std::fs;
 
@@ -46,14 +46,14 @@ async fn operators_see_the_steps_and_the_reversal_of_a_transaction() {
         assert!(shown.contains(line), "{line}: {shown}");
     }
     reconcile(&fixture, &partner, [&rising, &reversed, &reversal]).await;
-    // The lookups lead to three postbacks and two steps. The adjustment beside the reversed one is no conversion.
+    // The lookups lead to three postbacks and two steps. The adjustment of the reversed transaction is no conversion.
     let range = ["conversions", "replay", "--provider", &partner.name, "--from", "1h", "--to", "2100-01-01T00:00:00Z"];
     let again = [&range[..], &["--yes", "--json"]].concat();
     let sent = eventually(stack, &again, |found| found["of"] == 5).await;
     assert_eq!((&sent["sent"], &sent["unreadable"]), (&5.into(), &json!([])));
 }
 
-/// Traces the transaction with steps, and the one of which another took an amount.
+/// Traces the transaction with steps, and the transaction that another one partly reversed.
 async fn trace(fixture: &Fixture, partner: &Partner, rising: &str, reversed: &str) {
     let stack = &fixture.stack;
     let of = |transaction: &str| {
@@ -79,7 +79,7 @@ async fn trace(fixture: &Fixture, partner: &Partner, rising: &str, reversed: &st
     assert!(shown.contains(&format!("takes its amount from transaction {reversed}")), "{shown}");
 }
 
-/// Compares a list with the states that stand, and reads the totals of the period.
+/// Compares a list with the current states, and reads the totals of the period.
 async fn reconcile(fixture: &Fixture, partner: &Partner, [rising, reversed, reversal]: [&str; 3]) {
     let list = std::env::temp_dir().join(format!("{}.csv", fresh("states")));
     let lines = format!("{rising},100.00,ok\n{reversed},100,OK\n{reversal},-40.50,\n");

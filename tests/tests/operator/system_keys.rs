@@ -1,4 +1,4 @@
-//! The system's own keys, and secrets that an older version stored, on tables that no other test reads.
+//! Tests the system's own keys, and secrets that an older version stored. The tables are used by no other test.
 
 use adapters::dynamodb::item::{OWNER, PROVIDER};
 use aws_sdk_dynamodb::types::{
@@ -65,7 +65,7 @@ async fn the_systems_keys_are_rotated_and_old_ones_dropped() {
     assert_eq!((missing.code, missing.err.contains("apply a partner first")), (Some(1), true), "{}", missing.err);
     put_old(&stack, "system", &[("click_keys", "old click"), ("link_secrets", "old link")]).await;
 
-    // The first rotation moves what the older version stored.
+    // The first rotation moves the secrets that the older version stored.
     assert_eq!(postbackctl(&stack, &["rotate", "--system", "link", "--json"]).json()["good"], 2);
     assert_eq!(secrets(&stack, "click").await.unwrap(), ["old click"]);
     assert!(secrets(&stack, "system").await.is_none());

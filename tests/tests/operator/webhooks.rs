@@ -1,4 +1,4 @@
-//! Tests what an operator does when a partner misses a webhook: trace, probe, resend.
+//! Tests the commands that an operator uses when a partner misses a webhook: trace, probe and resend.
 
 use std::time::{Duration, Instant};
 
@@ -59,7 +59,8 @@ async fn an_operator_traces_a_lost_webhook_and_resends_it() {
     assert_eq!((&reached["campaign"], &reached["state"]), (&"sign-up".into(), &"reached".into()));
     assert_eq!(reached["delivery"], json!({"delivery_id": id, "status": "gone"}));
 
-    // The partner repairs its server. A probe shows its state, and the range is sent again under the same id.
+    // The partner repairs its server. A probe shows the server's answer, and the failed deliveries of the last hour are
+    // sent again under the same id.
     simulator.answer(&name, [Answer::status(500), Answer::status(200)]).await;
     let probe = postbackctl(&fixture.stack, &["probe", &name, "--campaign", "sign-up", "--json"]);
     assert_eq!((probe.code, probe.out.contains("answered 500")), (Some(1), true), "{}{}", probe.out, probe.err);
@@ -69,7 +70,7 @@ async fn an_operator_traces_a_lost_webhook_and_resends_it() {
     let is_delivered = |found: &Value| found.to_string().contains("1 of round 2: answered 200");
     let timeline = eventually(&fixture.stack, &delivered, is_delivered).await;
     assert_eq!(kinds(&timeline), ["delivery", "attempt", "attempt"]);
-    // The same command sends a delivered webhook no second time, and nothing of this partner is overdue.
+    // The same command does not send the delivered webhook again. No delivery of this partner is overdue.
     assert_eq!(postbackctl(&fixture.stack, &resend).json(), json!({"opened": 0, "stopped": null}));
     let overdue = postbackctl(&fixture.stack, &["deliveries", "--provider", &name, "--overdue", "--json"]).json();
     assert_eq!(overdue["deliveries"], json!([]));

@@ -1,4 +1,4 @@
-//! Tests `lookup-writer` as a process of its own, with a proxy in front of the stack's AWS.
+//! Tests `lookup-writer` as a separate process, with a proxy in front of the stack's AWS.
 
 use std::{
     sync::{
@@ -49,7 +49,7 @@ fn clicked(user: &str, click: &str, sequence: usize) -> Change {
         "click_id": text(click), "provider": text("acme"), "landing": text("welcome"), "user_id": text(user),
         "clicked_at": text("2026-11-23T12:00:00Z"), "expires_at": {"N": "4000000000"},
     });
-    // Other tests on this stack would be warned of a writer that is late.
+    // With an earlier time, the writer would look late, and other tests on this stack would get warnings.
     Change::insert(keys, image).sequence_number(&sequence.to_string()).at(tests::now())
 }
 

@@ -22,7 +22,8 @@ fn postbackctl(words: &[String]) -> Output {
         .unwrap()
 }
 
-/// Returns the arguments of the operator's command in a shell line or a code span, if it has one.
+/// Returns the arguments of the operator's command in a shell line or a code span. Returns `None` if the text does not
+/// contain the command.
 fn arguments(command: &str) -> Option<Vec<String>> {
     let in_subshell = || command.split_once("<(postbackctl ").map(|(_, rest)| rest);
     let starts = ["postbackctl ", "cargo run -p postbackctl -- "];

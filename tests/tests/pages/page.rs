@@ -64,7 +64,7 @@ impl Page {
                 }
                 blocks.push(Block { language: String::new(), text: inside.join("\n") });
             } else if line.is_empty() || line.starts_with('|') {
-                // Each row of a table is a paragraph of its own.
+                // Each row of a table becomes a separate paragraph.
                 paragraphs.push(line.to_owned());
             } else {
                 let paragraph = paragraphs.last_mut().unwrap();

@@ -1,4 +1,4 @@
-//! Tests who may do what in the deployment: the policies of queues and of roles, as template.yaml has them.
+//! Tests the permissions of the deployment: the policies of queues and of roles in template.yaml.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 

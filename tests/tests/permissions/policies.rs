@@ -19,7 +19,7 @@ pub(crate) fn statements(document: &Value) -> &Vec<Value> {
     document["Statement"].as_array().unwrap()
 }
 
-/// Returns all texts in a value, which is one text, a list or a condition.
+/// Returns all texts in a value. The value is a text, a list or a condition.
 pub(crate) fn texts(value: &Value) -> Vec<&str> {
     match value {
         Value::String(text) => vec![text],
@@ -29,7 +29,7 @@ pub(crate) fn texts(value: &Value) -> Vec<&str> {
     }
 }
 
-/// Returns the policies of each role by the role's name, with managed ones.
+/// Returns the policies of each role, including managed policies, by the role's name.
 pub(crate) fn policies(resources: &Map<String, Value>) -> BTreeMap<&str, Vec<&Value>> {
     let managed = of_type(resources, "AWS::IAM::ManagedPolicy");
     of_type(resources, "AWS::IAM::Role")

@@ -11,7 +11,7 @@ mod wire;
 
 use tests::runtime_api::Settings;
 
-/// Returns the settings of the function that does what its events order.
+/// Returns the settings of the function that carries out the order in its event.
 fn echo() -> Settings {
     Settings::new(env!("CARGO_BIN_EXE_echo-function"))
 }

@@ -6,7 +6,8 @@ use tokio::{
     net::{TcpListener, TcpStream},
 };
 
-/// Holds a request as an SDK signs it: for a host other than the one it connects to, with its own case of header names.
+/// Holds a request like a signed request of an SDK. `Host` differs from the host to which the client connects, and
+/// header names have mixed case.
 const REQUEST: &str = "POST /a%2Fb?x=%7B&y=+ HTTP/1.1\r\n\
     Host: dynamodb.us-east-1.amazonaws.com\r\n\
     X-Amz-Target: DynamoDB_20120810.PutItem\r\n\
@@ -30,8 +31,8 @@ async fn requests_and_answers_pass_unchanged_on_one_connection() {
     for _ in 0..3 {
         client.write_all(REQUEST.as_bytes()).await.unwrap();
         if accepted.is_none() {
-            // Only the first round accepts a connection. A second connection would not be accepted, and the test would
-            // time out.
+            // Only the first round accepts a connection. If the proxy opened a second connection, nobody would accept
+            // it, and the test would time out.
             accepted = Some(service.accept().await.unwrap().0);
         }
         let upstream = accepted.as_mut().unwrap();

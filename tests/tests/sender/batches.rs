@@ -1,4 +1,4 @@
-//! Sends batches to many partners. None waits for another's server or fails because of another's message.
+//! Sends batches to many partners. A slow server or a bad message of one partner affects no other partner.
 
 use domain::outbound::delivery::{Message, Status};
 use futures_util::future::join_all;

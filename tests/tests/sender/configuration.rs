@@ -12,8 +12,8 @@ use crate::{
     wire::{CONFIGURATION, READ, RECORD, SEND},
 };
 
-/// Makes a function read configurations again after one second, and so before each resend, which is due one second
-/// after the attempt before it.
+/// Makes a function read configurations again after one second. A resend is due at least one second after the previous
+/// attempt, so the function reads the configuration before each resend.
 fn forgetful(settings: Settings) -> Settings {
     let settings = settings.variable("PARTNER_FRESH_SECONDS", "1").variable("UNKNOWN_PARTNER_FRESH_SECONDS", "1");
     settings.variable("PAUSED_HOP_SECONDS", "1")

@@ -1,4 +1,4 @@
-//! Kills the sender before and after each of its calls. The delivery ends, and at most one request is repeated.
+//! Kills the sender before and after each of its calls. Every delivery must end, with at most one repeated request.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ const REQUEST: &str = "the request";
 /// Sets how long a killed function holds its claim.
 const HELD_SECONDS: u64 = 15;
 
-/// Says at which call of a failing first attempt a function is killed, whether after the call's effect, and how many
-/// requests this repeats.
+/// Says when a function is killed during a first attempt that fails: at which call, and before or after the call takes
+/// effect. Also says how many requests are repeated because of the kill.
 struct Crash {
     call: &'static str,
     after: bool,

@@ -21,8 +21,8 @@ async fn send(fixture: &Fixture, queue: &str, message: &Message) {
     send.message_group_id(message.provider.as_str()).send().await.unwrap();
 }
 
-/// Sends a delivery through the stack's own queues until it ends. Returns it with the requests that its partner
-/// received.
+/// Sends a delivery through the stack's own queues until the delivery ends. Returns the delivery and the requests that
+/// the partner received.
 async fn through_the_stack(fixture: &Fixture, partner: &Partner) -> (Delivery, Vec<Request>) {
     let message = partner.owe().await;
     send(fixture, "webhooks", &message).await;

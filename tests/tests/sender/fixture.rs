@@ -1,4 +1,4 @@
-//! Gives the tests the stack, senders as processes of their own, and all messages that these send to the queue of
+//! Gives the tests the stack, senders as separate processes, and all messages that these senders send to the queue of
 //! resends.
 
 use std::time::Duration;
@@ -37,7 +37,8 @@ const ATTEMPT: u64 = 10;
 
 pub(crate) struct Fixture {
     pub(crate) stack: Stack,
-    /// Names a queue of resends for these tests alone. The stack's own queue is emptied by its webhook-sender.
+    /// Holds the URL of a queue of resends that only these tests use. The stack's webhook-sender empties the stack's
+    /// queue.
     pub(crate) resends: String,
     /// Holds the messages that the functions under test have sent to the queue.
     pub(crate) arrivals: Arrivals<Message>,
@@ -62,7 +63,7 @@ impl Fixture {
         let table = fresh("deliveries");
         create_deliveries(&stack, &table).await;
         stack.tables.insert("deliveries".to_owned(), table);
-        // The fixture lives as long as the process, like the shared one.
+        // The fixture lives as long as the process, like the shared fixture.
         Box::leak(Box::new(Self::of(stack).await))
     }
 
@@ -72,7 +73,7 @@ impl Fixture {
         Self { stack, resends, arrivals }
     }
 
-    /// Returns the settings of a sender that runs as a process of its own and uses AWS at this endpoint.
+    /// Returns the settings of a sender that runs as a separate process and uses AWS at this endpoint.
     pub(crate) fn settings(&self, endpoint_url: &str) -> Settings {
         let through = |url: &str| url.replace(&self.stack.aws_endpoint_url, endpoint_url);
         let mut settings = Settings::built("webhook-sender")
@@ -112,7 +113,7 @@ impl Fixture {
         DynamoRounds::new(self.deliveries(), audit).open_round(opened, &record).await
     }
 
-    /// Puts a delivery as the evaluator does, and gives its first message.
+    /// Stores a delivery as the evaluator does. Returns the delivery's first message.
     pub(crate) async fn put(&self, delivery: &Delivery) -> Message {
         self.store(delivery).await;
         delivery.first_message(ChainTicket::from_random([1; 8])).unwrap()
@@ -177,7 +178,7 @@ impl Sender {
         give(&self.function, messages).await
     }
 
-    /// Returns the calls to AWS since the last time it was called.
+    /// Returns the calls to AWS since this function was last called.
     pub(crate) fn calls(&self, fixture: &Fixture) -> Vec<String> {
         self.proxy.take_calls().iter().map(|call| fixture.stack.words(call)).collect()
     }
@@ -227,7 +228,7 @@ pub(crate) fn batch(messages: &[Message]) -> serde_json::Value {
     batch_of(bodies)
 }
 
-/// Returns a batch of these bodies, identified by their places.
+/// Returns a batch of messages with these bodies. The place in the batch is the id of a message.
 pub(crate) fn batch_of(bodies: impl IntoIterator<Item = String>) -> serde_json::Value {
     let message = |(place, body): (usize, String)| payload::Message::new(body).id(&place.to_string());
     payload::queue_event("webhooks", bodies.into_iter().enumerate().map(message))

@@ -48,7 +48,7 @@ async fn no_log_line_holds_a_secret_or_a_url_beyond_its_host() {
         });
         messages.push(partner.await.owe().await);
     }
-    // These files could not come from the operator's command. They hold a URL in the wrong place or nothing readable.
+    // The operator's command would refuse these files. They have a URL in the wrong place, or cannot be read at all.
     for file in [r#"{"provider":"{}","name":7}"#, r#"{"provider":"p","media_buying":"https://a.example/?{}"}"#, "{}"] {
         let mut partner = Partner::new(fixture, []).await;
         partner.save_file(file.replace("{}", MARK)).await;
@@ -66,7 +66,7 @@ async fn no_log_line_holds_a_secret_or_a_url_beyond_its_host() {
         sender.proxy.on(move |_| plan.clone());
         sender.function.invoke(&batch_of(bodies(&messages))).await.response();
     }
-    // A payload that is no batch fails the invocation, and the error must not quote it.
+    // If the payload is no batch, the invocation fails. The error must not quote the payload.
     sender.function.invoke(&Value::String(MARK.into())).await;
     sender.function.kill().await;
     let logs = sender.function.logs();

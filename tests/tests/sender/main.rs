@@ -1,6 +1,6 @@
 //! Tests the second half of media buying from outside: deliveries and the webhooks that partners receive. The functions
-//! are the real binaries. Where the wire or a crash matters, a proxy stands between the functions and the stack, and
-//! another between them and the partner.
+//! are the real binaries. If a test needs the wire or a crash, one proxy stands between the functions and the stack,
+//! and another proxy between the functions and the partner.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 #![allow(clippy::print_stdout, reason = "measured figures are printed for people")]

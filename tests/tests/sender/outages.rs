@@ -1,4 +1,4 @@
-//! Fails AWS at the worst places. No request goes out without a claim, and none goes out twice.
+//! Lets AWS fail at the worst moments. No request may be sent without a claim, and no request may be sent twice.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ async fn no_request_goes_out_while_writes_are_refused() {
     let partner = Partner::new(fixture, []).await;
     let sender = fixture.sender().await;
     let known = partner.owe().await;
-    // A message for another revision stores its claim by a different write.
+    // If a message was made for another revision, its claim is stored by a different operation.
     let stale = Message { revision: 7, ..partner.owe().await };
     let errors =
         [AwsError::internal_server_error(), AwsError::provisioned_throughput_exceeded(), AwsError::throttling()];
@@ -84,7 +84,7 @@ async fn an_answer_that_is_never_recorded_costs_one_more_request() {
 async fn a_function_with_too_little_time_left_starts_nothing() {
     let fixture = Fixture::shared().await;
     let partner = Partner::new(fixture, []).await;
-    // The function is ended after 20 seconds, although its settings promise a minute.
+    // The function is killed after 20 seconds, although its environment states a timeout of a minute.
     let sender = fixture.sender_as(|settings| settings.timeout(Duration::from_secs(20))).await;
     let message = partner.owe().await;
     assert_eq!(sender.give(std::slice::from_ref(&message)).await, [0]);

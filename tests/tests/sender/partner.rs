@@ -1,5 +1,5 @@
-//! Makes a partner for one test, with one campaign. It is stored as `postbackctl` stores it, and the simulator answers
-//! for it.
+//! Makes a partner with one campaign for one test. The partner is stored in the form in which `postbackctl` stores
+//! partners, and the simulator answers its webhooks.
 
 use adapters::dynamodb::{
     configuration::Configuration,
@@ -28,7 +28,7 @@ use tests::{
 
 use crate::fixture::Fixture;
 
-/// Holds a partner's agreement about its campaign. [`Partner::save`] stores it.
+/// Holds the agreement with a partner about its campaign. [`Partner::save`] stores the agreement.
 #[derive(Debug, Clone)]
 pub(crate) struct Agreed {
     pub(crate) url: String,

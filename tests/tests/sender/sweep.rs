@@ -87,7 +87,7 @@ fn long_ago() -> UnixMillis {
     now().minus(GRACE + GRACE)
 }
 
-/// Returns the delivery as a worker left it that died after claiming the first attempt.
+/// Returns the delivery in the state in which a worker leaves it if the worker dies after claiming the first attempt.
 fn claimed(delivery: &Delivery) -> Delivery {
     let message = delivery.first_message(ChainTicket::from_random([1; 8])).unwrap();
     let mark = ClaimMark::from_random([1; 8]);
@@ -132,8 +132,8 @@ async fn only_overdue_deliveries_are_swept_at_most_once_an_hour() {
         .await;
     assert_eq!((sent[0].round, sent[0].n, sent[0].revision), (1, 1, late.revision()));
 
-    // Within the hour the late delivery is not sent for again. The witness may be sent for at any time, so its message
-    // shows that a sweep has run.
+    // Within the hour, no second message is sent for the late delivery. A message may be sent for the witness at any
+    // time, so that message shows that a sweep has run.
     sweep.once(|settings| settings).await;
     let witness = open.owed_since(long_ago());
     fixture.put(&witness).await;
@@ -145,7 +145,7 @@ async fn only_overdue_deliveries_are_swept_at_most_once_an_hour() {
         .await;
     assert_eq!((sweep.of(&waiting).len(), sweep.of(&young).len()), (0, 0));
 
-    // The sweep's messages are as good as the lost ones. Two chains make one request.
+    // The sweep's messages replace the lost ones. Although there are two chains of messages, one request is made.
     let sender = fixture.sender().await;
     let messages = sweep.of(&late);
     assert_eq!(sender.give(&messages[..1]).await, [0; 0]);
@@ -218,7 +218,8 @@ async fn an_unreadable_configuration_delays_no_other_partner() {
     broken.save_file("{}".to_owned()).await;
     let shard = |delivery: &Delivery| DeliveryItem::from(delivery).under_way_shard;
     let late = good.owed_since(long_ago());
-    // This delivery is older and in the same part of the index, so the sweep reads it first.
+    // The delivery with the broken configuration is older and in the same partition of the index, so the sweep reads it
+    // first.
     let older = || broken.owed_since(long_ago().minus(GRACE));
     let before = std::iter::repeat_with(older).find(|delivery| shard(delivery) == shard(&late)).unwrap();
     for delivery in [&before, &late] {
@@ -255,7 +256,7 @@ async fn an_unreadable_delivery_does_not_stop_its_page() {
     assert!(sweep.of(&unreadable).is_empty());
     let reported = |line: &String| line.contains("a sweep was not finished") && line.contains("cannot be read");
     assert!(logs.iter().any(reported), "{logs:?}");
-    // The unreadable delivery is removed, so that it disturbs no other sweep.
+    // The unreadable delivery is removed, because it would disturb other sweeps.
     let delete = fixture.stack.dynamodb().delete_item().table_name(fixture.stack.table("deliveries"));
     delete.key("delivery_id", AttributeValue::S(unreadable.id().to_string())).send().await.unwrap();
 }

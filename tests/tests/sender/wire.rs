@@ -83,7 +83,7 @@ async fn a_long_wait_costs_one_message_a_hop() {
     let calls = sender.proxy.take_calls();
     let (next, delay_seconds, _) = sent(calls.last().unwrap());
     assert_eq!(delay_seconds, u64::from(MAX_HOP_SECONDS));
-    // Neither sender knows the partner yet. A message that is not due costs no read.
+    // Neither sender has the partner in memory. A message that is not due costs no read.
     for sender in [&sender, &fixture.sender().await] {
         assert_eq!(sender.give(std::slice::from_ref(&next)).await, [0; 0]);
         let calls = sender.proxy.take_calls();
@@ -105,7 +105,8 @@ async fn a_copy_of_a_message_costs_one_refused_write() {
         assert_eq!(sender.give(std::slice::from_ref(message)).await, [0; 0]);
     }
     sender.proxy.take_calls();
-    // The process that recorded the failure may have died before it sent the next message, so a copy sends it.
+    // The process that recorded the failure may have died before sending the next message. A copy therefore sends the
+    // next message.
     for (copy, expected) in [(&delivered, &[CLAIM][..]), (&failed, &[CLAIM, SEND])] {
         let before = fixture.stored(&copy.delivery_id).await;
         assert_eq!(sender.give(std::slice::from_ref(copy)).await, [0; 0]);

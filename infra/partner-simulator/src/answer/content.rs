@@ -1,4 +1,4 @@
-//! Makes the bodies of answers: whole, slow, endless, or far larger once they are decoded.
+//! Makes the bodies of answers. A body is sent at once, slowly or without end, or grows when it is decoded.
 
 use std::{
     convert::Infallible,
@@ -18,8 +18,8 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, Infallible>;
 const ENDLESS: Bytes = Bytes::from_static(&[b'.'; 4096]);
 const MIB: usize = 1024 * 1024;
 
-/// Holds a mebibyte of zeros as gzip. A decoder reads gzip files that follow each other as one, so repeating this file
-/// makes any size.
+/// Holds a mebibyte of zeros as a gzip file. A decoder reads consecutive gzip files as one file, so repeating this file
+/// makes a body of any size.
 static ZEROS: LazyLock<Bytes> = LazyLock::new(|| zeros().unwrap_or_default().into());
 
 fn zeros() -> Result<Vec<u8>> {

@@ -45,7 +45,7 @@ proptest! {
         prop_assert_eq!(bytes, memory.bytes);
     }
 
-    /// Each answer comes as often as the script says, in order, and then the last one for ever.
+    /// The answers come in order, each as often as the script says. Then the last answer is repeated for ever.
     #[test]
     fn answers_come_in_order_and_the_last_is_repeated(script in prop::collection::vec((200..600_u16, 1..4_u32), 1..6)) {
         let mut memory = Memory::new(Limits::default(), Vec::new());

@@ -93,7 +93,7 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
         resolve_conflict::keep_original(&resolutions, (&transaction_id, &key), (&operation, now)).await
     };
     let resolution = resolution.context("the conflict may or may not be resolved; run this again to see")?;
-    // Accepting this conflict or another one may have changed what stands.
+    // If this or another conflict has been accepted, a different revision may count now.
     let found =
         find(&history, &key, now).await.context("the conflict is resolved, but what stands now is not known")?;
     tell(&resolution, &arguments, &key, found.and_then(|found| found.stands).as_ref())

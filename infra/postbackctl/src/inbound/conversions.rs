@@ -1,4 +1,4 @@
-//! `postbackctl conversions replay`: sends GG3 again the conversions that were recorded in a time.
+//! `postbackctl conversions replay`: sends the conversions of a period to GG3 again.
 
 use std::process::ExitCode;
 
@@ -76,8 +76,8 @@ fn names(providers: &[Provider]) -> String {
     providers.iter().map(Provider::as_str).collect::<Vec<_>>().join(", ")
 }
 
-/// Prints what was sent. The exit code is 1 if something cannot be read or the replay ended early, and then the text says how
-/// to go on.
+/// Prints the number of sent conversions. The exit code is 1 if something cannot be read or the replay ended early. In
+/// that case the text also says how to continue.
 fn tell(arguments: &Replay, Plan { total, gaps, .. }: &Plan, replayed: &Replayed) -> Result<ExitCode> {
     let Replayed { sent, unreadable, stopped, left } = replayed;
     let why = |stopped: &Stopped| stopped.fault.as_ref().map_or_else(|| "interrupted".to_owned(), ToString::to_string);

@@ -60,7 +60,8 @@ async fn report(stack: &str, arguments: &Arguments) -> Result<(Comparison, Vec<G
     if !ignored.is_empty() {
         eprintln!("unknown columns, which are not compared: {}", ignored.join(", "));
     }
-    // A list may have ids alone, but other columns that are all unknown are probably a mistake.
+    // A list may consist of ids alone. But if there are other columns and none of them is known, the list is probably
+    // wrong.
     if compared.is_empty() && !ignored.is_empty() {
         bail!(
             "only the transaction ids of the list could be compared; name its other columns like the postback's parameters"

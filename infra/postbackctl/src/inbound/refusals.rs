@@ -1,4 +1,4 @@
-//! `postbackctl refusals`: calls that were refused, which can be sent again once the partner's configuration is corrected.
+//! `postbackctl refusals`: shows refused calls. They can be sent again once the partner's configuration is corrected.
 
 use std::process::ExitCode;
 

@@ -28,7 +28,8 @@ pub(crate) fn client() -> Result<Client> {
     client.context("cannot make an HTTP client")
 }
 
-/// Sends a request and reads the reply, whatever its status. An error never holds the URL, because that has a token.
+/// Sends a request and reads the reply, whatever its status. Errors never contain the URL, because the URL contains a
+/// token.
 pub(crate) async fn send(request: RequestBuilder) -> Result<Reply> {
     let response = request.send().await.map_err(reqwest::Error::without_url).context("no answer")?;
     let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);

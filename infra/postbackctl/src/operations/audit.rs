@@ -45,7 +45,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns a record for people: a line, and an indented line for each detail.
+/// Returns a record as text: one line, and an indented line for each detail.
 fn lines(record: &AuditRecord) -> Result<Vec<String>> {
     let AuditRecord { at, author, action, subject, why, details, .. } = record;
     let action = serde_json::to_value(action)?;

@@ -88,7 +88,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// A unit of work and what a million of it costs.
+/// A unit of work, and the cost of a million such units.
 #[derive(Debug, Serialize)]
 struct Row {
     what: &'static str,

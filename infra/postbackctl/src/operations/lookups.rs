@@ -1,4 +1,4 @@
-//! `postbackctl lookups rebuild`: writes the entries by which stored items are found again.
+//! `postbackctl lookups rebuild`: writes the lookup entries of stored items again.
 
 use std::process::ExitCode;
 
@@ -60,7 +60,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     tell(&done, confirmed.change.json)
 }
 
-/// Prints what was written. The exit code is 1 if some items cannot be read or the rebuild ended early.
+/// Prints the number of written entries. The exit code is 1 if some items cannot be read or the rebuild ended early.
 fn tell(Rebuilt { tables, stopped }: &Rebuilt, as_json: bool) -> Result<ExitCode> {
     let why = stopped.as_ref().map(|stopped| match stopped {
         Stopped::Interrupted => "interrupted".to_owned(),

@@ -1,4 +1,4 @@
-//! Events of a trace, and refusals and conflicts, as they are shown to people and programs.
+//! The entries of a trace, of a list of refusals and of a list of conflicts, as text and as JSON.
 
 use std::fmt;
 
@@ -167,7 +167,7 @@ impl Timeline {
         self.add((kind, item.last_received_at, refused), &what, &details);
     }
 
-    /// Adds the conversion that a postback or a correction becomes. Only GG3 knows if it has arrived.
+    /// Adds the conversion of a postback or a correction. Only GG3 knows if the conversion has arrived.
     fn owed_conversion(&mut self, at: Timestamp, conversion: &Conversion) {
         let Conversion { provider, transaction_id, receipt_id, state, .. } = conversion;
         let state = state.map_or_else(String::new, |state| format!(", {state}"));
@@ -178,7 +178,7 @@ impl Timeline {
         );
     }
 
-    /// Adds the links of a partner that a GG3 user opened, and the user's progress since.
+    /// Adds a GG3 user's openings of a partner's links, and the user's progress since the first opening.
     fn opening(&mut self, at: Timestamp, Opening { user, provider, attribution, campaigns }: &Opening) {
         let details = [
             format!("by the ids {}, told by event {}", ids(&attribution.latest.ids), attribution.latest.event),
@@ -233,7 +233,7 @@ impl Timeline {
     }
 }
 
-/// Warns of conflicts' transactions that could not be read.
+/// Prints a warning for each transaction of a conflict that could not be read.
 pub(crate) fn warn_unknown(unknown: &[UnknownStanding]) {
     for UnknownStanding { provider, transaction_id, fault } in unknown {
         let transaction = printable(transaction_id.as_str());
@@ -241,8 +241,8 @@ pub(crate) fn warn_unknown(unknown: &[UnknownStanding]) {
     }
 }
 
-/// Returns lines that say where what was sent differs from what stands, and where it differed when it came. The latter
-/// differences have these names.
+/// Returns lines about the differences between a sent postback and the revision that counts now, and about the
+/// differences at the time when the postback came. `when_it_came` holds the latter with their names.
 pub(crate) fn differences<'a>(
     when_it_came: impl IntoIterator<Item = (impl fmt::Display, &'a Difference)>,
     standing: Option<&Standing>,
@@ -260,7 +260,7 @@ pub(crate) fn differences<'a>(
     standing.map(stands).unwrap_or_default().into_iter().chain(before).collect()
 }
 
-/// Names the revision that stands.
+/// Names the revision that counts now.
 pub(crate) fn named(Standing { kind, correction, state, .. }: &Standing) -> String {
     let revision = match kind {
         StandingKind::Original => "the original".to_owned(),
@@ -270,7 +270,7 @@ pub(crate) fn named(Standing { kind, correction, state, .. }: &Standing) -> Stri
     state.map_or(revision.clone(), |state| format!("{revision} ({state})"))
 }
 
-/// Returns lines that say what stands, and where what was sent differs from it.
+/// Returns lines that show the revision that counts now, and the differences of the sent postback from that revision.
 fn stands(standing: &Standing) -> Vec<String> {
     let Standing { receipt_id, since, content, differences, .. } = standing;
     let Content { user_id, click_id, currency, amount_decimal, event_id, event_name } = content;
@@ -285,7 +285,7 @@ fn stands(standing: &Standing) -> Vec<String> {
     itself.into_iter().chain(differences.iter().map(difference)).collect()
 }
 
-/// Returns a line that says what the partner's file would have to agree on.
+/// Returns a line that says which setting of the partner's file would make the call acceptable.
 fn agreement(ToAgree { parameter, word }: &ToAgree) -> String {
     format!(
         "to accept it: agree on postback.status with parameter: {parameter}, and list {word:?} as pending, approved, rejected or ignored"

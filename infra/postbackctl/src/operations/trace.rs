@@ -1,4 +1,4 @@
-//! `postbackctl trace`: follows a transaction, a click, a user or a delivery through everything that is stored.
+//! `postbackctl trace`: shows all stored items about a transaction, a click, a user or a delivery.
 
 use std::process::ExitCode;
 
@@ -79,7 +79,8 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     Ok(if timeline.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-/// Returns a fault whose chain has the service's own, by which [`crate::connection::explained`] knows it.
+/// Returns the fault as an error. The error's chain contains the service's own fault, by which
+/// [`crate::connection::explained`] finds the cure.
 fn untraced(fault: TraceFault) -> anyhow::Error {
     match fault {
         TraceFault::Unavailable(unavailable) => unavailable.into(),

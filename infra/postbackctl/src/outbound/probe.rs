@@ -1,5 +1,5 @@
-//! `postbackctl probe`: sends a partner a test webhook by the same rules, address check and client as real webhooks. Nothing is
-//! recorded, and no delivery changes.
+//! `postbackctl probe`: sends a partner a test webhook. The rules, the address check and the client are those of real
+//! webhooks. Nothing is recorded, and no delivery changes.
 
 use std::{process::ExitCode, time::Duration};
 

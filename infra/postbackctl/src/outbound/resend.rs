@@ -1,4 +1,4 @@
-//! `postbackctl resend`: opens another round of attempts, of some deliveries or of all that failed in a time.
+//! `postbackctl resend`: opens another round of attempts for some deliveries, or for all that failed in a period.
 
 use std::{collections::BTreeSet, process::ExitCode};
 
@@ -107,7 +107,7 @@ async fn failed(
     }
     let campaign = arguments.campaign.as_deref().map(CampaignName::new).transpose();
     let campaign = campaign.map_err(|fault| anyhow!("the campaign {fault}"))?;
-    // A delivery that fails again while this runs is not of this range.
+    // By default the range ends now, so that a delivery which fails again during this command gets no second round.
     let ended = ended(arguments.since, Some(arguments.before.unwrap_or_else(ask::now)));
     let failures = Failures { provider, campaign, status, ended };
     let records = connection.delivery_records();

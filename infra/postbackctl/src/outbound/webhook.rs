@@ -1,9 +1,9 @@
-//! Webhooks as curl commands, by the configuration as it is now and without their signatures.
+//! Webhooks as curl commands. The commands use the present configuration, and lack the signatures.
 
 use app::operators::trace::NoRequest;
 use domain::outbound::webhook::{Method, WebhookRequest};
 
-/// Returns the request of a delivery as a curl command, or the reason why there is none.
+/// Returns the request of a delivery as a curl command, or the reason why there is no request.
 pub(crate) fn as_curl(request: &Result<WebhookRequest, NoRequest>, id: &str) -> String {
     match request {
         Ok(request) => curl(request, id),
@@ -15,7 +15,7 @@ pub(crate) fn as_curl(request: &Result<WebhookRequest, NoRequest>, id: &str) -> 
     }
 }
 
-/// Returns a request as a curl command. It lacks the signature, which only GG3 can make.
+/// Returns a request as a curl command. The command lacks the signature, which only GG3 can make.
 pub(crate) fn curl(request: &WebhookRequest, id: &str) -> String {
     let json = if request.method() == Method::Post { " -X POST -H 'content-type: application/json'" } else { "" };
     let body = request.body().map_or(String::new(), |body| format!(" -d {}", quoted(body)));

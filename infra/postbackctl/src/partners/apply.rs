@@ -70,7 +70,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let changes = plans.iter().filter(|planned| planned.change != Change::Unchanged).count();
     if changes > 0 && !arguments.confirmed.yes {
         ask::confirm(&format!("Make {changes} changes?"))?;
-        // The answer may have taken long, so times that must lie ahead are checked again.
+        // The operator may have taken long to answer. Times that must lie in the future are therefore checked again.
         plans = plan(&files, &standing, lead)?;
     }
     // Partners must not wait for the lookups.

@@ -155,8 +155,8 @@ impl Kit<'_> {
         format!("{}?{}{signature}", self.base_url(), self.query(value))
     }
 
-    /// Returns the parameters that the partner sends: the required ones, its events if it has several, and the status and
-    /// the reference if they are agreed.
+    /// Returns the parameters that the partner sends. These are the required ones, the event id if the partner has
+    /// several events, and the status and the reference if they are agreed.
     fn sent(&self) -> impl Iterator<Item = Field> {
         let rules = self.partner.rules();
         let derived = rules.transaction_id == TransactionIdRule::Derived;
@@ -171,7 +171,8 @@ impl Kit<'_> {
         always.chain(some)
     }
 
-    /// Returns the tracker's macro of a parameter: the configured one of an id, else the partner's name of the parameter.
+    /// Returns the tracker's macro of a parameter. This is the configured macro if there is one, and otherwise the
+    /// partner's name of the parameter in braces.
     fn macros(&self) -> impl Fn(Field) -> String {
         let known = self.file.media_buying.as_ref().map(|section| section.macros.clone()).unwrap_or_default();
         let names = self.partner.rules().names.clone();
@@ -228,7 +229,7 @@ impl Kit<'_> {
         let macros: Vec<(&str, TrackerMacro)> = agreed.macros().map(|(id, text)| (id.as_str(), text.clone())).collect();
         let link = |to| format!("    {}", media_buying_link(to, self.partner.provider(), &macros));
         let links = self.pages.iter().map(link).collect::<Vec<_>>().join("\n");
-        // GG3's own pages keep their names: nothing is renamed here.
+        // The parameters of GG3's own pages are not renamed.
         page.section("Bring your users to GG3")?.write(text, |body| page::with_block(body, &links))?;
 
         let campaigns: Vec<_> = agreed.campaigns().values().filter(|campaign| !campaign.archived()).collect();

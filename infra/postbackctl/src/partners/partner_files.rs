@@ -1,4 +1,4 @@
-//! Partners as files: YAML, one partner a file, named after it.
+//! Partners as YAML files. Each file describes one partner and is named after the partner.
 
 mod document;
 mod shape;
@@ -30,23 +30,25 @@ pub(crate) use self::shape::{Schema, suggestion as nearest};
 /// A partner's file that is valid.
 #[derive(Debug)]
 pub(crate) struct ValidFile {
-    /// The file, with what it leaves to its sender's preset.
+    /// The file, completed with the settings of its sender's preset.
     pub(crate) file: PartnerFile,
-    /// The partner that it describes. The beginnings of campaigns that start on publishing have no meaning yet.
+    /// The partner that the file describes. If a campaign starts on publishing, its beginning is not known yet and must
+    /// not be used.
     pub(crate) partner: Partner,
-    /// The addresses that its webhooks may call.
+    /// The addresses that the partner's webhooks may call.
     pub(crate) allowance: Allowance,
     path: PathBuf,
     document: Document,
 }
 
 impl ValidFile {
-    /// Returns the file as a use case takes it, which knows of no paths and lines.
+    /// Returns the file without its path and lines, in the form that the use case takes.
     pub(crate) fn proposed(&self) -> Proposed<'_> {
         Proposed { file: &self.file, partner: &self.partner, allowance: self.allowance }
     }
 
-    /// Returns each fault with this file and its line. Faults name a campaign by its number or by its name.
+    /// Returns each fault with the file's path and the fault's line. A fault may name a campaign by its number or by
+    /// its name.
     pub(crate) fn located(&self, faults: &[ConfigFault]) -> Vec<String> {
         let line = |fault: &ConfigFault| self.document.line(&self.numbered(&fault.path).unwrap_or(fault.path.clone()));
         faults.iter().map(|fault| told(&self.path, line(fault), fault)).collect()
@@ -62,7 +64,7 @@ impl ValidFile {
     }
 }
 
-/// Reads every partner file under these paths, or returns every fault of all of them.
+/// Reads every partner file under these paths, or returns all faults of all files.
 pub(crate) fn read(paths: &[PathBuf], allowance: Allowance) -> Result<Vec<ValidFile>> {
     let schema = Schema::published()?;
     let mut files = Vec::new();
@@ -110,7 +112,8 @@ pub(crate) fn parse(path: &Path, text: &str, schema: &Schema, allowance: Allowan
     let Shape { faults: misshapen, refused, mended } = schema.compare(&document);
     let read = read_file(&mended, allowance);
     let mut faults = document.repeated.clone();
-    // The domain also finds fault with what stands in for a misshapen value.
+    // A misshapen value was replaced by a stand-in. The domain may report faults of the stand-in, and these are left
+    // out.
     let found = read.as_ref().err().into_iter().flatten();
     faults.extend(found.filter(|fault| !misshapen.iter().any(|other| is_within(&fault.path, &other.path))).cloned());
     faults.extend(misshapen);
@@ -133,7 +136,7 @@ fn read_file(value: &Value, allowance: Allowance) -> Result<(PartnerFile, Partne
     let (value, unknown) = senders::resolved(value);
     let file: PartnerFile = serde_path_to_error::deserialize(value.as_ref())
         .map_err(|fault| vec![ConfigFault { path: fault.path().to_string(), message: fault.inner().to_string() }])?;
-    // A campaign that starts on publishing may have started at any time before.
+    // The start of such a campaign is not known here. An early start is assumed, because the campaign may already run.
     let dated = file.clone().dated(&Campaigns::new(), UnixMillis::from_millisecond(0));
     match (Partner::check(dated, allowance), unknown) {
         (Ok(partner), None) => Ok((file, partner)),
@@ -163,7 +166,7 @@ fn display(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// Reads a file whose shape is right, for tests of what it says.
+/// Reads a file whose shape is right, for tests of the resulting settings.
 #[cfg(test)]
 pub(crate) fn resolved_file(value: &Value) -> Result<PartnerFile, Vec<ConfigFault>> {
     read_file(value, Allowance::PublicOnly).map(|(file, _)| file)

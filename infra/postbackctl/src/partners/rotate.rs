@@ -137,7 +137,7 @@ fn unrotated(fault: RotateFault) -> anyhow::Error {
     }
 }
 
-/// Returns the JSON key of a kind of secret, which `apply` uses too.
+/// Returns the JSON key of a kind of secret. `apply` uses the same keys.
 fn key(kind: SecretKind) -> &'static str {
     match kind {
         SecretKind::Token => "token",

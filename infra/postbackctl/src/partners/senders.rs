@@ -1,7 +1,8 @@
-//! Presets of senders: the habits of the trackers, networks and offerwalls that make partners' calls.
+//! Presets of senders. A sender is a tracker, network or offerwall that makes a partner's calls, and a preset describes
+//! these calls.
 //!
-//! The presets are data, in `infra/senders`. A partner file that names its sender gets the preset's settings wherever it
-//! says nothing itself. The stored file is the resolved one, together with the sender's name.
+//! The presets are data, in `infra/senders`. If a partner file names its sender, the preset supplies every setting that
+//! the file leaves out. The stored file contains these settings and the sender's name.
 
 mod command;
 mod merge;
@@ -24,7 +25,7 @@ macro_rules! presets {
     };
 }
 
-/// The presets by name, in alphabetical order, as they stand in `infra/senders`.
+/// The names and the texts of the presets in `infra/senders`, in alphabetical order.
 const FILES: [(&str, &str); 14] = presets![
     "adgate",
     "adgem",
@@ -64,7 +65,7 @@ pub(crate) fn find(name: &str) -> Result<&'static Sender, String> {
     })
 }
 
-/// Returns a partner file with its sender's settings wherever the file says nothing, and the fault of an unknown sender.
+/// Returns a partner file completed with the settings of its sender. If the sender is unknown, also returns that fault.
 pub(super) fn resolved(file: &Value) -> (Cow<'_, Value>, Option<ConfigFault>) {
     let Some(name) = file.get("sender").and_then(Value::as_str) else {
         return (Cow::Borrowed(file), None);

@@ -41,7 +41,8 @@ fn client(ca_bundle: Option<&Path>) -> Result<SharedHttpClient, CaBundleFault> {
     Ok(Builder::new().tls_provider(Provider::rustls(CryptoMode::Ring)).tls_context(context).build_https())
 }
 
-/// Reads a file of PEM certificates. Each is parsed here, because the HTTP client panics on one that cannot be parsed.
+/// Reads a file of PEM certificates. Each certificate is parsed here, because the HTTP client panics if it cannot parse
+/// a certificate.
 fn certificates(path: &Path) -> Result<Vec<u8>, CaBundleFault> {
     let pem = fs::read(path)?;
     let mut roots = RootCertStore::empty();

@@ -28,11 +28,11 @@ impl DynamoAudit {
         Self { client, table }
     }
 
-    /// Makes these writes and stores their record, all or none. Returns true if this was done, and false if a condition does
-    /// not hold or another transaction was writing.
+    /// Makes these writes and stores their record, all or none. Returns true if this was done. Returns false if a
+    /// condition does not hold or another transaction was writing.
     ///
-    /// If the answer is lost, or the client's repeat conflicts with its own first transaction, the record is read: it is
-    /// stored if and only if the writes were made.
+    /// The answer may be lost, and a repeat by the client may conflict with the client's own first transaction. In
+    /// these cases the record is read, because the record is stored if and only if the writes were made.
     pub(crate) async fn transact(
         &self,
         service: &'static str,

@@ -42,11 +42,11 @@ impl DynamoCatalogues {
         Self { client, table }
     }
 
-    /// Makes this the current catalogue if the current one still has the version `expected`, or if there is none and
-    /// `expected` is `None`. Stores the audit record with it: both or neither.
+    /// Makes this the current catalogue if the current version is still `expected`. `None` means that there is no
+    /// catalogue yet. The pointer and the audit record are stored together.
     ///
-    /// The chunks are written first, and nobody reads them before the pointer names them. Afterwards the version before the
-    /// previous one is deleted, because nobody reads it any more.
+    /// The chunks are written first, and nobody reads them before the pointer names them. Afterwards the chunks of the
+    /// version before the previous one are deleted, because nobody reads that version any more.
     pub async fn publish(
         &self,
         snapshot: &Snapshot,
@@ -76,7 +76,7 @@ impl DynamoCatalogues {
         if let (Replaced::Done, Some(old)) = (written, before.and_then(|pointer| pointer.superseded)) {
             for n in 0..old.chunks {
                 let key = Some(key_of(PART, old.chunk_key(n)));
-                // A chunk that is left over costs only its storage.
+                // If a delete fails, the chunk that remains costs only its storage.
                 let _ = self.client.delete_item().table_name(&self.table).set_key(key).send().await;
             }
         }

@@ -46,8 +46,8 @@ impl Partners for Configuration {
         read::get(GET_PARTNER, get.consistent_read(true)).await
     }
 
-    /// Scans the table. Only an operator's command does this, never a function. Partners are some hundred small items, and
-    /// an index of them could disagree with the table.
+    /// Scans the table. Only operators' commands do this, and functions never do. There are some hundred partners,
+    /// which are small items, and an index of partners could disagree with the table.
     async fn partners(&self) -> Result<Vec<PartnerItem>, Unavailable> {
         let scan = self.client.scan().table_name(&self.partners).consistent_read(true);
         let found = scan.into_paginator().items().send().try_collect().await.map_err(unavailable(SCAN_PARTNERS))?;
@@ -104,7 +104,7 @@ impl Configuration {
     }
 }
 
-/// Returns the version that stands before this one is written.
+/// Returns the version that must be stored when this version is written, or `None` for the first version.
 fn before(version: u64) -> Option<u64> {
     version.checked_sub(1).filter(|before| *before > 0)
 }

@@ -1,4 +1,5 @@
-//! Stores deliveries, one item each with its current round, and beside them the attempts of older rounds.
+//! Stores deliveries. One item holds a delivery with its current round. A second table holds the attempts of older
+//! rounds.
 
 use app::ports::{Claimed, Deliveries, NewDeliveries, Put, Replaced, Rounds, Unavailable};
 use aws_sdk_dynamodb::{
@@ -61,12 +62,12 @@ pub struct DynamoDeliveries {
 }
 
 impl DynamoDeliveries {
-    /// Uses these tables: one for deliveries, and one for the attempts that are not in their delivery's item.
+    /// Uses two tables: one for deliveries, and one for attempts that are not part of a delivery's item.
     pub fn new(client: Client, deliveries: String, attempts: String) -> Self {
         Self { client, deliveries, attempts }
     }
 
-    /// Makes a put of this delivery in place of its previous revision.
+    /// Returns the put that replaces the previous revision of this delivery.
     fn put_of(&self, delivery: &Delivery) -> Result<PutRequest, Unavailable> {
         let before = Requires::Number(DELIVERY_REVISION, delivery.revision().saturating_sub(1).into());
         put(PUT, &self.deliveries, &DeliveryItem::from(delivery), before)
@@ -89,7 +90,8 @@ impl DynamoDeliveries {
 }
 
 impl Deliveries for DynamoDeliveries {
-    /// Makes one conditional write and no read. DynamoDB returns the delivery as it is then, whether claimed or not.
+    /// Makes one conditional write and no read. DynamoDB returns the delivery after the write, or as it is stored if
+    /// the claim fails.
     async fn claim(&self, message: &Message, claim: &Claim) -> Result<Claimed, Unavailable> {
         let [life, under_way, place] = CLAIM_PATH;
         let update = self
@@ -135,7 +137,7 @@ impl Deliveries for DynamoDeliveries {
         Ok(replaced(standing.is_none()))
     }
 
-    /// Makes one write, or a transaction of two.
+    /// Makes one write. If the delivery changes too, makes a transaction of two writes.
     async fn keep_late(&self, late: &LateAttempt, changed: Option<&Delivery>) -> Result<Replaced, Unavailable> {
         let attempt = AttemptItem::from(late);
         if let Some(delivery) = changed {
@@ -166,7 +168,8 @@ impl Rounds for DynamoRounds {
         self.deliveries.read(id).await
     }
 
-    /// Makes one transaction with a write for each attempt of the old round and two more.
+    /// Makes one transaction with one write for each attempt of the old round, one for the delivery, and one for the
+    /// audit record.
     async fn open_round(&self, opened: &OpenedRound, audit: &AuditRecord) -> Result<Replaced, Unavailable> {
         let moved = opened.moved.iter();
         let moved = moved.map(|attempt| AttemptItem::of_round(opened.delivery.id(), opened.moved_round, attempt));

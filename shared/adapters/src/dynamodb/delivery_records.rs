@@ -66,7 +66,7 @@ impl DynamoDeliveryRecords {
         Ok(items.into_iter().map(stored).collect())
     }
 
-    /// Reads the places of the newest failures of one shard, and sometimes of more than `most`.
+    /// Reads the places of the newest failures of one shard. May return more than `most`.
     async fn newest_of_shard(
         &self,
         provider: &Provider,
@@ -79,7 +79,8 @@ impl DynamoDeliveryRecords {
         if let Some(place) = before {
             bounds.before = bounds.before.min(UnixMillis::from(place.at()).plus(Duration::from_millis(1)));
         }
-        // One more than is wanted, because an older one shows that the last wanted instant is read whole.
+        // The query asks for one failure more than is wanted. If that failure is older than the last wanted one, all
+        // failures of the last wanted instant have been read.
         let limit = i32::try_from(most.saturating_add(1)).unwrap_or(PAGE);
         let query = self.query(provider, shard, bounds).scan_index_forward(false).limit(limit);
         let (mut pages, mut found) = (query.into_paginator().send(), Vec::new());
@@ -87,7 +88,8 @@ impl DynamoDeliveryRecords {
             let keys = page.map_err(unavailable(QUERY))?.items.unwrap_or_default();
             let places = keys.iter().filter_map(failed_place);
             found.extend(places.filter(|place| before.is_none_or(|before| place < before)));
-            // The index does not order failures of one instant, so an instant that is read in part may miss the newest.
+            // The index does not order failures of the same instant. The newest may be missing until all failures of an
+            // instant have been read.
             let wanted = found.get(most.saturating_sub(1)).map(Place::at);
             if wanted.is_some() && found.last().map(Place::at) < wanted {
                 break;

@@ -52,7 +52,7 @@ impl InboundRecords for History {
         postbacks::history(&self.client, &self.postbacks, provider, transaction_id).await
     }
 
-    /// Postbacks are never deleted, so one that is missing from DynamoDB's answer cannot be read.
+    /// Postbacks are never deleted. A postback that is missing from the items read therefore counts as unreadable.
     async fn revisions(&self, keys: &BTreeSet<&str>) -> Result<FoundRevisions, Unavailable> {
         let wanted = keys.iter().filter_map(|key| PostbackItem::key_of_lookup_key(key)).collect();
         let items: Vec<PostbackItem> = get_readable(&self.client, GET_ALL, &self.postbacks, wanted).await?;

@@ -3,14 +3,14 @@
 //! | table | key | written by |
 //! |---|---|---|
 //! | `partners` | `provider` | `postbackctl` |
-//! | `secrets` | `owner`: what they are for: `postback#` or `webhook#` and a provider, `click`, or `link` | `postbackctl` |
+//! | `secrets` | `owner`, the purpose of the secrets: `postback#` or `webhook#` and a provider, `click`, or `link` | `postbackctl` |
 //! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original`, or `revision-` and six digits | `postback`; corrections `postbackctl` |
 //! | `refusals` | `provider_content`: provider, `#`, hash of the content | `postback`; `postbackctl` resolves |
 //! | `clicks` | `click_id` | `click` |
 //! | `catalogue` | `part`: `current`, or a chunk's version, digest and number | `postbackctl` |
-//! | `lookups` | `subject`: what is looked up by, `#`, its shard; `place`: when, what and its key. Subjects `heartbeat` and `rebuild`: how far the entries of the table `place` reach, and a rebuild is | `lookup-writer`, `postbackctl` |
+//! | `lookups` | `subject`: a partner, user or click id to look up, `#`, a shard; `place`: a time, the kind of the item, and the item's key. The subjects `heartbeat` and `rebuild` say how complete the entries of a table are, and how far a rebuild is; `place` is the table's name | `lookup-writer`, `postbackctl` |
 //! | `participants` | `user_id` | `event-evaluator` |
-//! | `deliveries` | `delivery_id`; index `under_way`: `under_way_shard`, `under_way_since`; index `failed`: `failed_shard`, `failed_at` | `event-evaluator` puts them, `webhook-sender`, `delivery-sweep` and `postbackctl` change them |
+//! | `deliveries` | `delivery_id`; index `under_way`: `under_way_shard`, `under_way_since`; index `failed`: `failed_shard`, `failed_at` | `event-evaluator` creates items; `webhook-sender`, `delivery-sweep` and `postbackctl` change items |
 //! | `attempts` | `delivery_id`; `attempt`: round and number | `webhook-sender`, `postbackctl` |
 //! | `audit` | `day`: the UTC date; `at_and_id`: the instant to the millisecond, `#`, the record's id | `postbackctl` |
 
@@ -31,7 +31,8 @@ pub use self::postbacks::{ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION
 
 /// Names the key of `partners`.
 pub const PROVIDER: &str = "provider";
-/// Names the version in `partners` and other tables, so that two operators cannot overwrite each other's changes.
+/// Names the version in `partners` and other tables. The version prevents two operators from overwriting each other's
+/// changes.
 pub const VERSION: &str = "version";
 /// Names the key of `secrets`.
 pub const OWNER: &str = "owner";
@@ -46,7 +47,7 @@ pub const AT_AND_ID: &str = "at_and_id";
 
 /// Names the purposes of the items of `secrets`.
 pub use app::ports::SecretPurpose;
-/// `partners`: one partner. `refusals`: one refusal or conflict. Their fields are the attributes.
+/// `partners`: one partner. `refusals`: one refusal or conflict. The fields of both types are the attributes.
 pub use app::ports::{RefusalKind, StoredPartner as PartnerItem, StoredRefusal as RefusalItem};
 pub use secrets::SecretsItem;
 
@@ -81,7 +82,7 @@ pub struct ClickItem {
     pub expires_at: i64,
 }
 
-/// Sets how long a click is kept, in hours: 400 days, which is a year and time for a complaint.
+/// Sets how long a click is kept, in hours. 400 days are a year and some time for a complaint.
 const CLICK_KEPT_HOURS: i64 = 400 * 24;
 
 impl From<&Click> for ClickItem {

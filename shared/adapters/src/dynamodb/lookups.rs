@@ -1,4 +1,4 @@
-//! Writes lookups in batches, and reads them back from all of a subject's shards at once.
+//! Writes lookups in batches. Reads the lookups of a subject from all shards at once.
 
 mod coverage;
 mod listing;
@@ -26,7 +26,8 @@ const WRITE: &str = "DynamoDB BatchWriteItem lookups";
 const BATCH: usize = 25;
 /// Limits the concurrent requests.
 const AT_ONCE: usize = 8;
-/// Limits how often the items that DynamoDB did not process are sent within one call. Each wait is twice the last one.
+/// Limits the requests for one batch of items. DynamoDB may leave items unprocessed, and these are sent again after a
+/// wait. Each wait is twice the previous one.
 const REPEATS: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 
@@ -38,7 +39,7 @@ pub struct DynamoLookups {
 }
 
 impl DynamoLookups {
-    /// Returns the greatest number of requests that follow each other when this many entries are written.
+    /// Returns the greatest number of consecutive requests that writing this many entries takes.
     pub const fn requests_in_a_row(entries: usize) -> u32 {
         #[allow(clippy::cast_possible_truncation, reason = "a batch has some hundreds of entries")]
         let rounds = entries.div_ceil(BATCH * AT_ONCE) as u32;
@@ -59,7 +60,7 @@ impl DynamoLookups {
         }
     }
 
-    /// Writes items, and sends those that DynamoDB did not process again after a wait.
+    /// Writes items. If DynamoDB does not process some items, sends these items again after a wait.
     async fn write(&self, items: Vec<Item>) -> Vec<Result<(), Unavailable>> {
         let mut left = items.clone();
         let mut why = Unavailable { service: WRITE, reason: "throttled".into() };

@@ -51,7 +51,8 @@ impl DynamoParticipants {
         let found = found.into_iter().filter_map(|item| Some((user_of(&item)?.to_owned(), read_from(item))));
         let mut found: HashMap<String, Result<StoredParticipant, Unavailable>> = found.collect();
         let left: BTreeSet<&str> = left.iter().filter_map(user_of).collect();
-        // Unprocessed keys are requested singly, with the client's retries, so that one busy user delays no others.
+        // Unprocessed keys are requested one at a time, with the client's retries, so that one busy user does not delay
+        // other users.
         let results = users.iter().map(|user_id| {
             let (found, is_left) = (found.remove(user_id.as_str()), left.contains(user_id.as_str()));
             async move {
@@ -81,7 +82,8 @@ fn stored(service: &'static str, item: &ParticipantItem) -> Result<StoredPartici
 }
 
 impl Participants for DynamoParticipants {
-    /// Makes one request for all of a batch. A participant that cannot be read fails alone.
+    /// Makes one request for up to 100 users. If one participant cannot be read, only that participant's result is an
+    /// error.
     async fn read(&self, users: &[&UserId]) -> Vec<Result<StoredParticipant, Unavailable>> {
         if let [user_id] = users {
             return vec![self.read_one(user_id).await];
@@ -108,7 +110,7 @@ impl Participants for DynamoParticipants {
             expires_at: participant.expires_at().map(seconds_after),
         };
         let put = put(PUT, &self.table, &item, Requires::still(USER_ID, VERSION, read))?;
-        // If the answer to our own write was lost, reading again shows the written version.
+        // The answer to our own write may have been lost. The caller then reads again and finds the written version.
         Ok(replaced(send_put(&self.client, PUT, put).await?.is_none()))
     }
 }

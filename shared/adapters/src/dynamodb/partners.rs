@@ -25,7 +25,8 @@ const GET_BOTH: &str = "DynamoDB BatchGetItem partners, secrets";
 const GET_SECRETS: &str = "DynamoDB GetItem secrets";
 const GET_KEYS: &str = "DynamoDB BatchGetItem secrets";
 
-/// Reads partners with their secrets of one purpose, in one call for both tables, so that known and unknown partners cost the same.
+/// Reads a partner together with its secrets of one purpose. One call reads both tables, so that known and unknown
+/// partners cost the same.
 #[derive(Debug, Clone)]
 struct PartnersWithSecrets {
     client: Client,
@@ -77,8 +78,8 @@ impl Source for DynamoKnownPartners {
             return Ok(None);
         };
         let partner = meaning(GET_BOTH, &item)?;
-        // A partner that signs is stored together with its secrets. Without them its calls must come again, and 401 would tell
-        // it otherwise.
+        // A partner that signs calls is stored together with its secrets. If the secrets are missing, the partner must
+        // repeat its calls, but an answer of 401 would tell the partner to stop.
         if partner.credential() == CredentialKind::Signature && secrets.is_empty() {
             let reason = format!("there are no secrets that {provider} signs with; apply its file");
             return Err(Unavailable { service: GET_BOTH, reason });
@@ -96,7 +97,7 @@ pub struct DynamoRecipients {
 }
 
 impl DynamoRecipients {
-    /// Uses these two tables. The webhooks may go as far as `allowance` permits.
+    /// Uses these two tables. Webhooks may go only to addresses that `allowance` permits.
     pub fn new(client: Client, partners: String, secrets: String, allowance: Allowance) -> Self {
         Self { partners: PartnersWithSecrets { client, partners, secrets, purpose: SecretPurpose::Webhook }, allowance }
     }
@@ -111,7 +112,7 @@ impl Source for DynamoRecipients {
             return Ok(None);
         };
         let recipient = Recipient::of(&meaning(GET_BOTH, &item)?, self.allowance);
-        // Nothing is sent that the partner could not verify.
+        // A webhook without a valid secret is not sent, because the partner could not verify it.
         Signer::try_new(&secrets).map_err(|fault| Unavailable {
             service: GET_BOTH,
             reason: format!("the webhook secrets of {provider} are not valid: {fault}"),
@@ -191,7 +192,8 @@ pub struct DynamoSystemKeys {
 }
 
 impl DynamoSystemKeys {
-    /// Uses this table of secrets. A new key makes click ids `settles` after it was stored.
+    /// Uses this table of secrets. A new key is used for new click ids once `settles` has passed since the key was
+    /// stored.
     pub fn new(client: Client, table: String, settles: SignedDuration) -> Self {
         Self { client, table, settles }
     }

@@ -1,4 +1,4 @@
-//! Stores postbacks: one item for each transaction, and one for each later revision of it.
+//! Stores postbacks: one item for the original of each transaction, and one item for each later revision.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -39,7 +39,8 @@ impl DynamoPostbacks {
         Self { client, table }
     }
 
-    /// Returns the receipt of the revision that has this place in a transaction.
+    /// Returns the receipt of the later revision with this number in a transaction, or `None` if there is no such
+    /// revision.
     pub(super) async fn receipt_at(
         &self,
         provider: &Provider,
@@ -102,7 +103,7 @@ impl Postbacks for DynamoPostbacks {
     }
 }
 
-/// Reads everything that is stored of one transaction in one consistent query.
+/// Reads all items of one transaction in one consistent query.
 pub(super) async fn history(
     client: &Client,
     table: &str,

@@ -37,7 +37,7 @@ pub(crate) async fn query<T: DeserializeOwned>(
     found.into_iter().map(|item| from_item(service, item)).collect()
 }
 
-/// Returns the start of the page after this last key as DynamoDB's JSON, or `None` after the last page.
+/// Returns the token of the next page, which is the last key in DynamoDB's JSON. Returns `None` after the last page.
 pub(crate) fn token(service: &'static str, last: Option<Item>) -> Result<Option<PageToken>, Unavailable> {
     let last = last.filter(|key| !key.is_empty()).map(serde_dynamo::Item::from);
     let token = last.map(|key| serde_json::to_string(&key).map(PageToken)).transpose();
@@ -62,7 +62,7 @@ pub(crate) async fn get_all<T: DeserializeOwned>(
     found.into_iter().map(|item| from_item(service, item)).collect()
 }
 
-/// Reads items like [`get_all`] and leaves out those that cannot be read.
+/// Reads items like [`get_all`], but leaves out items that cannot be read.
 pub(crate) async fn get_readable<T: DeserializeOwned>(
     client: &Client,
     service: &'static str,
@@ -73,7 +73,7 @@ pub(crate) async fn get_readable<T: DeserializeOwned>(
     Ok(found.into_iter().filter_map(|item| from_item(service, item).ok()).collect())
 }
 
-/// Reads items like [`get_all`], as DynamoDB returns them.
+/// Reads items like [`get_all`], but returns them unparsed.
 pub(crate) async fn get_items(
     client: &Client,
     service: &'static str,

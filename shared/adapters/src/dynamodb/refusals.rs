@@ -39,7 +39,7 @@ impl DynamoRefusals {
         Self { client, table }
     }
 
-    /// Writes one sighting of a content, and returns the item as it is then.
+    /// Counts one sighting of a content, and returns the updated item.
     async fn see(&self, seen: RefusalItem) -> Result<RefusalItem, Unavailable> {
         let Sighting { key, expression, names, values } = Sighting::of(&seen)?;
         let update = self
@@ -56,7 +56,8 @@ impl DynamoRefusals {
     }
 }
 
-/// Holds the update that counts one sighting of a content. The first sighting stays, and the last one moves on.
+/// Holds the update that counts one sighting of a content. The update keeps the time of the first sighting, and
+/// replaces all other attributes.
 pub(super) struct Sighting {
     pub(super) key: Item,
     pub(super) expression: String,
@@ -83,7 +84,8 @@ impl Sighting {
         }
         sets.sort();
         let mut expression = format!("SET {} ADD #times :one", sets.join(", "));
-        // A conflict whose original was kept opens again if it is sent again. An accepted conflict never expires.
+        // If the original was kept and the conflicting content is sent again, the conflict is open again. An accepted
+        // conflict never expires.
         if seen.kind == RefusalKind::Conflict {
             expression = format!("{expression} REMOVE #{EXPIRES_AT}, #{ORIGINAL_KEPT_AT}");
             names.extend([EXPIRES_AT, ORIGINAL_KEPT_AT].map(|name| (format!("#{name}"), name.to_owned())));

@@ -1,4 +1,5 @@
-//! Stores operators' decisions on conflicts: corrections beside the originals, and marks on the conflicts.
+//! Stores operators' decisions on conflicts. A decision marks the conflict, and adds a correction if the conflict is
+//! accepted.
 
 use app::ports::{Replaced, Resolutions, StoredConflict, Unavailable};
 use aws_sdk_dynamodb::{
@@ -46,14 +47,15 @@ impl DynamoResolutions {
         Self { client, postbacks, refusals, audit }
     }
 
-    /// Writes the correction under a place that is not taken yet.
+    /// Returns the write of the correction. The write fails if another revision already has the correction's number.
     fn put(&self, correction: &Correction) -> Result<TransactWriteItem, Unavailable> {
         let absent = Requires::Absence(PROVIDER_TRANSACTION);
         let put = put(ACCEPT, &self.postbacks, &PostbackItem::from(correction), absent)?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 
-    /// Marks the conflict as accepted for ever, unless it is already.
+    /// Returns the update that marks the conflict as accepted for ever. The update fails if the conflict is already
+    /// accepted.
     fn mark(&self, key: &ContentKey, correction: &Correction) -> Result<TransactWriteItem, Unavailable> {
         let update = Update::builder()
             .table_name(&self.refusals)

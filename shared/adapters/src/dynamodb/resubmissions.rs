@@ -1,4 +1,5 @@
-//! Stores what follows when an operator sends a refused call again, each change together with its audit record.
+//! Stores the changes that follow when an operator sends a refused call again. Each change is stored together with its
+//! audit record.
 
 use app::ports::{Added, Postbacks, Recorded, Refusals, Replaced, Resubmissions, Unavailable};
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
@@ -35,12 +36,13 @@ pub struct DynamoResubmissions {
 }
 
 impl DynamoResubmissions {
-    /// Takes the postbacks, the refusals, and the audit records that are stored with their changes.
+    /// Uses the tables of postbacks, of refusals and of audit records.
     pub fn new(postbacks: DynamoPostbacks, refusals: DynamoRefusals, audit: DynamoAudit) -> Self {
         Self { postbacks, refusals, audit }
     }
 
-    /// Puts these items, which must be new, and marks the refusal as recorded. Returns true if that was done.
+    /// Stores these items and marks the refusal as recorded. Returns false, and changes nothing, if an item already
+    /// exists or the refusal does not.
     async fn put<const N: usize>(
         &self,
         items: [PostbackItem; N],
@@ -55,7 +57,7 @@ impl DynamoResubmissions {
         self.audit.transact(RECORD, writes, audit).await
     }
 
-    /// Marks a refusal as recorded, if this condition holds.
+    /// Returns the update that marks a refusal as recorded if this condition holds.
     fn mark(
         &self,
         (refusal, condition): (&ContentKey, &str),
@@ -95,7 +97,7 @@ impl Resubmissions for DynamoResubmissions {
         original.map(|original| Recorded::Existing(Box::new(original))).ok_or_else(not_kept)
     }
 
-    /// Makes a transaction and then, if the place may be taken, a read.
+    /// Makes a transaction. If the transaction is cancelled, reads the revision that may already have this number.
     async fn add_step(&self, step: &Step, refusal: &ContentKey, audit: &AuditRecord) -> Result<Added, Unavailable> {
         if self.put([PostbackItem::from(step)], (refusal, &step.receipt), audit).await? {
             return Ok(Added::Done);
@@ -122,7 +124,7 @@ impl Resubmissions for DynamoResubmissions {
         self.audit.transact(REFUSAL, vec![mark], audit).await.map(|_| ())
     }
 
-    /// Makes a transaction and then a read, because a transaction does not return what it has written.
+    /// Makes a transaction and then a read, because DynamoDB's transactions return no items.
     async fn keep_conflict(&self, conflict: &Conflict, audit: &AuditRecord) -> Result<KeptConflict, Unavailable> {
         let Sighting { key, expression, names, values } = Sighting::of(&RefusalItem::from(conflict))?;
         let update = Update::builder()

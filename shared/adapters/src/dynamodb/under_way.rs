@@ -66,7 +66,8 @@ impl UnderWay for DynamoUnderWay {
         let keys: Vec<Item> = keys.collect();
         let asked = keys.len();
         let items: Vec<DeliveryItem> = get_readable(&self.client, GET, &self.deliveries, keys).await?;
-        // Deliveries are never deleted, so an item that is missing from the answer exists but cannot be read.
+        // Deliveries are never deleted. A delivery that is missing from the items read therefore exists and cannot be
+        // read.
         let unreadable = u64::try_from(asked.saturating_sub(items.len())).unwrap_or(u64::MAX);
         let deliveries = items.into_iter().map(|item| (item.delivery, item.swept_at)).collect();
         Ok(UnderWayPage { deliveries, unreadable, next: token(QUERY, found.last_evaluated_key)? })

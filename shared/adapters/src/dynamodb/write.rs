@@ -1,4 +1,4 @@
-//! Writes items, each only if its condition holds.
+//! Writes items under conditions.
 
 use app::ports::{Replaced, Unavailable};
 use aws_sdk_dynamodb::{
@@ -12,12 +12,12 @@ use serde::Serialize;
 use super::{Item, number, to_item};
 use crate::aws::unavailable;
 
-/// Names the cancellation code of a write in a transaction whose condition does not hold.
+/// Names the code that DynamoDB gives for a cancelled transaction if the condition of a write does not hold.
 pub(crate) const CONDITION: &str = "ConditionalCheckFailed";
-/// Names the cancellation code for a conflict with another transaction on the same item.
+/// Names the code that DynamoDB gives for a cancelled transaction if another transaction uses the same item.
 pub(crate) const OTHER_TRANSACTION: &str = "TransactionConflict";
 
-/// Describes the condition of a put on the item that it would replace.
+/// Describes the condition that the stored item must meet before a put replaces it.
 #[derive(Clone, Copy)]
 pub(crate) enum Requires {
     /// There is no condition.
@@ -29,7 +29,7 @@ pub(crate) enum Requires {
 }
 
 impl Requires {
-    /// Requires that the item still has the version that was read, or is still absent.
+    /// Requires that the item still has the version `read`, or is still absent if `read` is `None`.
     pub(crate) fn still(key: &'static str, version: &'static str, read: Option<u64>) -> Self {
         read.map_or(Self::Absence(key), |read| Self::Number(version, read))
     }
@@ -55,8 +55,9 @@ pub(crate) fn put(
     put.build().map_err(unmade(service))
 }
 
-/// Sends a single put. Returns the item that prevented it, which DynamoDB returns without a read, or `None` if the put
-/// took place. The item is moved out of the error, since copying it costs as much as reading it.
+/// Sends a single put. Returns `None` if the put took place, and otherwise the stored item for which the condition does
+/// not hold. DynamoDB's error contains this item, so no read is needed. The item is moved out of the error, because a
+/// copy would cost as much as a read.
 pub(crate) async fn send_put(client: &Client, service: &'static str, put: Put) -> Result<Option<Item>, Unavailable> {
     let request = client
         .put_item()
@@ -78,8 +79,8 @@ pub(crate) async fn send_put(client: &Client, service: &'static str, put: Put) -
     }
 }
 
-/// Sends writes that take place all or none. Returns true if they did, and false if they were cancelled only for codes in
-/// `lost_by`. Any other cancellation is a failure.
+/// Sends writes, of which DynamoDB makes all or none. Returns true if the writes were made, and false if DynamoDB names
+/// a code of `lost_by` for at least one cancelled write. Any other cancellation is an error.
 pub(crate) async fn transact(
     client: &Client,
     service: &'static str,

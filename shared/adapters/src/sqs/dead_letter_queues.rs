@@ -29,11 +29,11 @@ const PUT_BACK: &str = "SQS ChangeMessageVisibilityBatch dead letters";
 const SEND_ON: &str = "SQS SendMessage from dead letters";
 const DELETE: &str = "SQS DeleteMessage dead letters";
 
-/// Sets how long a receive waits, in seconds. With a wait SQS asks all its servers, so an empty answer means that nothing
-/// is left.
+/// Sets how long a receive waits, in seconds. If a receive waits, SQS asks all of its servers. An empty answer then
+/// means that the queue is empty.
 const WAIT_SECONDS: i32 = 1;
 
-/// Finds the queues of a stack by their names without the stack's name. Asks for each URL once.
+/// Finds the queues of a stack by name. The names leave out the stack's name. Asks for each URL once.
 #[derive(Debug, Clone)]
 pub struct SqsNames {
     client: Client,

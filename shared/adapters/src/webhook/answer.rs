@@ -11,7 +11,7 @@ use tokio::time::timeout;
 
 use super::limits::MAX_BODY_BYTES;
 
-/// Holds a partner's answer: its status and as much of the rest as arrived.
+/// Holds a partner's answer: the status, the beginning of the body and the header `Retry-After`.
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) answer: AnswerExcerpt,
@@ -19,7 +19,8 @@ pub(super) struct Reply {
 }
 
 impl Reply {
-    /// Reads an answer. The flag is true if the answer ended properly within its limits; the answer counts either way.
+    /// Reads an answer. The flag is true if the answer ended properly within its limits. The answer counts even if the
+    /// flag is false.
     pub(super) async fn read(mut response: Response, within: Duration) -> (Self, bool) {
         let status = response.status().as_u16();
         let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| RetryAfter::parse(value.as_bytes()));
@@ -29,7 +30,7 @@ impl Reply {
     }
 }
 
-/// Reads a body up to the limit without decoding it and keeps its beginning. Returns true if the body ended.
+/// Reads a body up to [`MAX_BODY_BYTES`] without decoding it, and keeps the beginning. Returns true if the body ended.
 async fn take(response: &mut Response, kept: &mut Vec<u8>) -> bool {
     let mut taken = 0;
     while taken < MAX_BODY_BYTES {

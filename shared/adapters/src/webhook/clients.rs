@@ -1,4 +1,4 @@
-//! Keeps an HTTP client for each host, so that one host's connections can be dropped without those of others.
+//! Keeps an HTTP client for each host, so that the connections to one host can be dropped alone.
 
 use std::{
     num::NonZeroUsize,
@@ -18,10 +18,10 @@ use super::{
     resolve::Resolver,
 };
 
-/// Sets from which difference between the two clocks the machine is assumed to have slept.
+/// Sets the difference between the wall clock and the monotonic clock from which the machine counts as having slept.
 const SLEPT: Duration = Duration::from_secs(1);
 
-/// Holds the clients of the hosts called last, bounded in number and age.
+/// Holds the clients of the hosts that were called last. Their number and their age are bounded.
 pub(super) struct Clients {
     known: Mutex<LruCache<String, Known>>,
     limits: Limits,
@@ -38,10 +38,11 @@ struct Known {
 }
 
 impl Known {
-    /// Returns true while its connections may be used: they are young enough, and the machine has not slept since.
+    /// Returns true while the client's connections may be used: the client is young enough, and the machine has not
+    /// slept since the client was made.
     ///
-    /// Between invocations a function's machine is frozen, and connections die unnoticed. Its monotonic clock may be
-    /// frozen too, and then no connection looks idle. The wall clock goes on, but may be set back.
+    /// Between invocations a function's machine is frozen, and connections die unnoticed. The monotonic clock may be
+    /// frozen too, and then no connection looks idle. The wall clock goes on, but somebody may set it back.
     fn is_fresh(&self, names_fresh: Duration) -> bool {
         let (monotonic, wall) = (self.made.elapsed(), self.made_at.elapsed().unwrap_or_default());
         monotonic.max(wall) < names_fresh && wall.saturating_sub(monotonic) < SLEPT
@@ -54,7 +55,7 @@ impl Clients {
         Self { known: Mutex::new(LruCache::new(hosts)), limits, https_only, tls, resolver }
     }
 
-    /// Returns the client for this URL's host, the host's quota, and true if they existed before.
+    /// Returns the client for this URL's host, the host's quota, and true if the client existed before.
     pub(super) fn of(&self, url: &WebhookUrl) -> Result<(Client, Quota, bool), reqwest::Error> {
         let origin = origin(url);
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,7 +69,8 @@ impl Clients {
         Ok((client, quota, false))
     }
 
-    /// Drops the connections to a host whose answer did not end properly. Requests already on them go on to their end.
+    /// Drops the connections to a host whose answer did not end properly. Requests that these connections already carry
+    /// are completed.
     pub(super) fn forget(&self, url: &WebhookUrl) {
         self.known.lock().unwrap_or_else(PoisonError::into_inner).pop(origin(url));
     }
@@ -77,7 +79,7 @@ impl Clients {
         let Limits { total, connect, idle, max_idle, .. } = self.limits;
         Client::builder()
             .tls_backend_preconfigured(self.tls.clone())
-            // A connection takes from its host's quota, also if it is opened in a task of its own.
+            // Every connection counts against its host's quota, even if a separate task opens the connection.
             .connector_layer(MapFutureLayer::new(move |connecting| QUOTA.scope(quota.clone(), connecting)))
             .dns_resolver(self.resolver.clone())
             .https_only(self.https_only)
@@ -87,14 +89,15 @@ impl Clients {
             .retry(retry::never())
             .timeout(total)
             .connect_timeout(connect)
-            // If the other side takes no bytes for this long, the connection ends even when nobody waits for it.
+            // If the other side accepts no bytes for this long, the connection ends, even if no attempt uses it.
             .tcp_user_timeout(total)
             .pool_idle_timeout(idle)
             .pool_max_idle_per_host(max_idle)
             // An unreadable header does not spoil an answer.
             .http1_ignore_invalid_headers_in_responses(true)
             .http2_max_header_list_size(MAX_HEADER_LIST_BYTES)
-            // A partner cannot send more than this ahead of our reading, per answer and for all answers together.
+            // These windows bound the bytes that a partner can send before we read them: for one answer, and for all
+            // answers together.
             .http2_initial_stream_window_size(MAX_HEADER_LIST_BYTES)
             .http2_initial_connection_window_size(16 * MAX_HEADER_LIST_BYTES)
             .build()

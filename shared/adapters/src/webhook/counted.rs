@@ -1,8 +1,8 @@
-//! Counts what arrives at the point where TLS decrypts it.
+//! Counts the bytes that arrive over TLS, before they are decrypted.
 //!
-//! reqwest gives no access to its sockets. Every record of a connection passes its decrypter before anything else reads
-//! it, so a decrypter that counts can end a connection whatever protocol it carries. Plain http, which only development
-//! uses, is not counted.
+//! reqwest gives no access to its sockets. The decrypter of a connection reads every TLS record first. A decrypter that
+//! counts bytes can therefore end a connection of any protocol. Plain http, which only development uses, is not
+//! counted.
 
 use std::sync::LazyLock;
 
@@ -23,12 +23,12 @@ use super::quota::{QUOTA, Quota};
 /// Gives the size of the header before each TLS record, in bytes.
 const RECORD_HEADER_BYTES: usize = 5;
 
-/// Returns ring's algorithms with decrypters that take from the quota of the task that opens the connection.
+/// Returns ring's algorithms. Their decrypters count against the [`QUOTA`] of the task that opens the connection.
 pub(super) fn provider() -> CryptoProvider {
     CryptoProvider { cipher_suites: SUITES.clone(), ..ring::default_provider() }
 }
 
-/// Holds the suites, which rustls wants to live as long as the process. They are made once.
+/// Holds the cipher suites. They are made once and never freed, because rustls takes static references.
 static SUITES: LazyLock<Vec<SupportedCipherSuite>> = LazyLock::new(|| {
     ring::DEFAULT_CIPHER_SUITES
         .iter()
@@ -100,8 +100,8 @@ impl Tls12AeadAlgorithm for Counted<dyn Tls12AeadAlgorithm> {
 
 struct CountingDecrypter {
     inner: Box<dyn MessageDecrypter>,
-    /// Is absent if the keys were changed on an open connection. Honest servers do that after millions of records, and
-    /// a hostile one could do it in every second record.
+    /// Is absent if the server changed the keys on an open connection. The connection then ends. An honest server
+    /// changes keys after millions of records, but a hostile server could change them at every second record.
     quota: Option<Quota>,
 }
 

@@ -7,11 +7,11 @@ use rustls::{CertificateError, Error as TlsError};
 
 use super::resolve::Unresolved;
 
-/// Describes a request that met the end of a connection kept from an earlier one.
+/// Describes a request on a kept connection that the partner closed at the same moment.
 pub(super) const CLOSED_MEANWHILE: &str =
     "the partner closed a kept connection as the request was sent: it may have come or not";
 
-/// Describes a partner that sent more than an attempt's share before its answer's head was complete.
+/// Describes a partner that sent more bytes than an attempt allows before the head of the answer was complete.
 pub(super) const TOO_MUCH: &str = "the partner sent more than 64 KiB before its answer's head was complete";
 
 /// Holds the facts about an attempt that its error lacks.
@@ -73,7 +73,8 @@ fn connecting(error: &io::Error, secure: bool) -> AttemptFault {
         | io::ErrorKind::PermissionDenied
         // The system gave up before we did.
         | io::ErrorKind::TimedOut => AttemptFault::Unreachable,
-        // TCP reports these only on an open connection, so they mean that TLS was interrupted.
+        // TCP reports these errors only on an open connection. They therefore mean that the TLS handshake was
+        // interrupted.
         io::ErrorKind::UnexpectedEof
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
@@ -84,7 +85,8 @@ fn connecting(error: &io::Error, secure: bool) -> AttemptFault {
     }
 }
 
-/// Returns true for the system's own errors, and false for those of a library, such as hyper giving up on an address.
+/// Returns true for errors of the operating system. Returns false for errors of a library, such as hyper when it gives
+/// up on an address.
 fn is_of_system(error: &io::Error) -> bool {
     error.raw_os_error().is_some()
 }
@@ -116,7 +118,7 @@ fn in_chain<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<
     causes(error).find_map(|error| error.downcast_ref::<E>())
 }
 
-/// Returns the innermost `io::Error`, which the others only wrap.
+/// Returns the innermost `io::Error`. The outer ones only wrap it.
 fn innermost_io<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a io::Error> {
     causes(error).filter_map(|error| error.downcast_ref::<io::Error>()).last()
 }

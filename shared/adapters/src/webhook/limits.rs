@@ -2,24 +2,25 @@
 
 use std::time::Duration;
 
-/// Limits how much of an answer's body is read, in bytes, give or take one read. Then the connection is closed.
+/// Limits how much of an answer's body is read, in bytes. The last read may exceed the limit. The connection to a
+/// longer body is then closed.
 pub const MAX_BODY_BYTES: usize = 4096;
 
-/// Limits the list of headers over HTTP/2, in bytes. Over HTTP/1.1 hyper's own bounds hold: 100 headers, and about 400
-/// KiB for the head of an answer, of which TLS lets [`MAX_ATTEMPT_BYTES`] through.
+/// Limits the list of headers over HTTP/2, in bytes. Over HTTP/1.1 the bounds of hyper hold: 100 headers, and about 400
+/// KiB for the head of an answer. Over TLS, [`MAX_ATTEMPT_BYTES`] is reached before.
 pub(super) const MAX_HEADER_LIST_BYTES: u32 = 16 * 1024;
 
-/// Limits what a host may send for each attempt, in bytes as they come over TLS: certificates, head, the part of the body that is
-/// read, and everything in between that is no answer.
+/// Limits how many bytes a host may send over TLS for each attempt. Certificates, the head, the part of the body that
+/// is read, and everything that belongs to no answer count.
 pub(super) const MAX_ATTEMPT_BYTES: usize = 64 * 1024;
 
-/// Limits what a host may send while no attempt waits for it, in bytes, such as session tickets after an answer.
+/// Limits how many bytes a host may send while no attempt waits for the host, such as session tickets after an answer.
 pub(super) const MAX_IDLE_BYTES: usize = 16 * 1024;
 
 /// Limits how many addresses of one name are tried.
 pub(super) const MAX_ADDRESSES: usize = 4;
 
-/// Limits to how many hosts connections are kept: the ones called last.
+/// Limits the number of hosts to which connections are kept. These are the hosts that were called last.
 pub(super) const MAX_HOSTS: usize = 32;
 
 /// Bounds the time and the connections of webhooks. No attempt takes longer than `total`.
@@ -37,7 +38,7 @@ pub struct Limits {
     pub idle: Duration,
     /// Limits how many connections to one host may wait for their next request; 0 keeps none.
     pub max_idle: usize,
-    /// Limits how long connections to a host are used before its name is resolved and checked again.
+    /// Limits how long the connections to a host are used. Then the host's name is resolved and checked again.
     pub names_fresh: Duration,
 }
 
@@ -45,16 +46,16 @@ impl Limits {
     /// Holds the longest accepted total.
     pub const MAX_TOTAL: Duration = Duration::from_mins(1);
 
-    /// Returns the limits for this total: a third for the lookup, two thirds until there is a connection, and a third
-    /// for the body. The head may take all the remaining time.
+    /// Returns the limits for this total. The lookup may take a third, lookup and connecting together two thirds, and
+    /// the body a third. The head may take all the remaining time.
     pub fn within(total: Duration) -> Self {
         Self {
             total,
             resolve: total / 3,
             connect: total / 3 * 2,
             body: total / 3,
-            // Apache and many servers on Node close after 5 seconds. A request that meets such a close is a failed
-            // attempt, and its webhook comes ten minutes late. A new connection costs far less.
+            // Apache and many servers on Node close after 5 seconds. If a request is sent at that moment, the attempt
+            // fails, and the webhook arrives ten minutes late. Opening a new connection costs far less.
             idle: Duration::from_secs(4),
             // A batch has at most this many messages.
             max_idle: 10,
@@ -62,7 +63,8 @@ impl Limits {
         }
     }
 
-    /// Returns true if each phase ends before the one around it, so that a timeout names its phase.
+    /// Returns true if the limit of each phase is shorter than the limit of the phase that contains it. A timeout then
+    /// names the right phase.
     pub(super) fn are_usable(&self) -> bool {
         let Self { total, resolve, connect, body, .. } = *self;
         total <= Self::MAX_TOTAL

@@ -1,5 +1,5 @@
-//! Bounds how many bytes a host may send, whatever it sends: an answer, the 1xx answers before it, or frames without
-//! any part of an answer, which hyper and h2 skip for as long as they come.
+//! Bounds how many bytes a host may send. All bytes count: those of answers, of 1xx answers, and of frames that belong
+//! to no answer. hyper and h2 skip such frames without a limit.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,8 +10,8 @@ tokio::task_local! {
     pub(super) static QUOTA: Quota;
 }
 
-/// Counts the bytes of one host over all its connections. Each attempt adds [`MAX_ATTEMPT_BYTES`] while it lasts. A
-/// host without an attempt may send [`MAX_IDLE_BYTES`].
+/// Counts the bytes of one host over all connections to that host. A host may send [`MAX_IDLE_BYTES`], and
+/// [`MAX_ATTEMPT_BYTES`] more for each attempt that is under way.
 #[derive(Debug, Clone)]
 pub(super) struct Quota(Arc<Mutex<Counts>>);
 
@@ -48,7 +48,7 @@ impl Quota {
         Receiving(self.clone())
     }
 
-    /// Takes bytes that arrived. Returns false if they are too many; their connection must then end.
+    /// Takes bytes that arrived from the quota. Returns false if too few are left. The connection must then end.
     pub(super) fn take(&self, bytes: usize) -> bool {
         let mut counts = self.counts();
         let left = counts.left.checked_sub(bytes);
@@ -74,7 +74,7 @@ impl Receiving {
 }
 
 impl Drop for Receiving {
-    /// Takes back what the attempt left over, so that no host saves up bytes.
+    /// Takes back the bytes that the attempt did not use, so that no host saves up bytes.
     fn drop(&mut self) {
         let mut counts = self.0.counts();
         counts.attempts = counts.attempts.saturating_sub(1);

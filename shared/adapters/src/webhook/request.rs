@@ -49,7 +49,8 @@ pub(super) fn signed(
     Ok(ready)
 }
 
-/// Parses the URL again. If parsing changed it, the request sent would differ from the signed one.
+/// Parses the URL again. Fails if parsing changes the URL, because the sent request would then differ from the signed
+/// one.
 fn to_the_letter(url: &WebhookUrl) -> Result<Url, AttemptFault> {
     let parsed = Url::parse(url.as_str()).ok();
     parsed.filter(|parsed| parsed.as_str() == url.as_str()).ok_or_else(|| unfit("URL"))

@@ -1,8 +1,8 @@
 //! Resolves and checks the addresses of a partner's host.
 //!
-//! The operating system's resolver is asked on a thread of its own. It knows the machine's hosts file and its network's
-//! name servers, and needs no second DNS implementation. A lookup that outlives its limit keeps its thread until the
-//! resolver gives up, which takes seconds and at most one thread for each webhook of a batch.
+//! Each lookup asks the operating system's resolver on a separate thread. This resolver knows the machine's hosts file
+//! and the name servers of the network, so we need no second DNS implementation. A lookup that exceeds its limit keeps
+//! its thread for some seconds, until the resolver gives up. A batch has at most one such thread for each webhook.
 
 use std::{
     cell::Cell,
@@ -26,7 +26,7 @@ type Found = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 type Lookup = Arc<dyn Fn(String) -> Found + Send + Sync>;
 
 tokio::task_local! {
-    /// Is true once the attempt of this task has asked for addresses, which only a new connection does.
+    /// Is true once the attempt of this task has asked for addresses. Only a new connection asks for addresses.
     pub(super) static DIALLED: Cell<bool>;
 }
 
@@ -70,7 +70,7 @@ impl Resolver {
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        // Connecting may go on in a task of its own, if another connection becomes free meanwhile.
+        // If another connection becomes free meanwhile, connecting goes on in a separate task, which has no such flag.
         let _ = DIALLED.try_with(|dialled| dialled.set(true));
         let found = timeout(self.limit, (self.lookup)(name.as_str().to_owned()));
         let allowance = self.allowance;
@@ -86,8 +86,8 @@ impl Resolve for Resolver {
 
 /// Returns the distinct addresses to connect to, in order.
 ///
-/// A name with even one blocked address is refused, since no honest name has one. Otherwise the owner of the name's
-/// server could choose which address is used.
+/// A name with even one blocked address is refused. No honest name has a blocked address, and the owner of a DNS server
+/// could otherwise choose which address is used.
 fn check(allowance: Allowance, found: Vec<IpAddr>) -> Result<Vec<IpAddr>, AttemptFault> {
     for address in &found {
         allowance.check(*address).map_err(AttemptFault::Blocked)?;
@@ -106,7 +106,8 @@ async fn system_lookup(name: String) -> io::Result<Vec<IpAddr>> {
     Ok(found.map(|address| address.ip()).collect())
 }
 
-/// Reads the C library's words, since the standard library passes on nothing else. It knows those of glibc and macOS.
+/// Reads the error text of the C library, because the standard library passes on no code. Knows the texts of glibc and
+/// macOS.
 fn fault(error: &io::Error) -> DnsFault {
     let words = error.to_string();
     let says = |phrases: [&str; 2]| phrases.iter().any(|phrase| words.contains(phrase));

@@ -1,4 +1,5 @@
-//! Signs webhooks by Standard Webhooks, with its own crate: HMAC-SHA256 and base64 in pure Rust, without TLS.
+//! Signs webhooks as Standard Webhooks prescribes, with the crate of that specification. The crate has HMAC-SHA256 and
+//! base64 in pure Rust, and no TLS.
 //!
 //! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>
 
@@ -12,18 +13,18 @@ use thiserror::Error;
 /// Begins a partner's secret. The key follows in base64.
 pub const PREFIX: &str = domain::values::signature::WEBHOOK_PREFIX;
 
-/// Limits how many secrets are valid at once: the new one and the one it replaces.
+/// Limits how many secrets are valid at once: the new secret and the previous one.
 pub const MAX_SECRETS: usize = 2;
 
 const KEY_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// Signs webhooks with a partner's secrets. It is never printed.
+/// Signs webhooks with a partner's secrets. The secrets are never printed.
 pub struct Signer(Vec<Webhook>);
 
 /// Says why secrets cannot sign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum SecretFault {
-    /// There are none, or more than [`MAX_SECRETS`].
+    /// There are no secrets, or more than [`MAX_SECRETS`].
     #[error("expected one webhook secret, or two during a rotation, but found {0}")]
     Number(usize),
     /// The secret does not have the form that Standard Webhooks prescribes.

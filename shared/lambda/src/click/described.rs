@@ -1,5 +1,6 @@
-//! Checks that every answer of `click`, made by the use case itself, fits the published description, and that the
-//! description lists no other answers. Each answer also writes one log line, which is counted by its outcome.
+//! Checks that every answer of `click` fits the published description, and that the description lists no other answers.
+//! The real use case makes the answers. Each answer also writes one log line, and a metric counts the line by its
+//! outcome.
 
 use std::collections::BTreeSet;
 

@@ -1,6 +1,6 @@
 //! Applies the metric filters of `template.yaml` to lines, as `CloudWatch` Logs would.
 //!
-//! The module understands only the constructs that the template uses. Any other construct fails the test that meets it.
+//! The module understands only the constructs that the template uses. A test that meets any other construct fails.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,9 +19,9 @@ pub(super) struct Template {
 
 #[derive(Debug)]
 pub(super) struct Filter {
-    /// Names the function whose log the filter reads, such as `ConversionRelay`, or `Api`.
+    /// Names the log that the filter reads: a function, such as `ConversionRelay`, or `Api`.
     function: String,
-    /// Holds the fields that a line must have, each with its required text. Without a text, any value counts.
+    /// Holds the fields that a line must have, each with its required text. `None` allows any value.
     conditions: Vec<(String, Option<String>)>,
     pub(super) metric: String,
     value: String,
@@ -130,7 +130,8 @@ impl Filter {
         series(&self.metric, self.dimensions.iter().map(String::as_str))
     }
 
-    /// Returns true if the filter counts the line. Fails if such a line lacks the number or a dimension's text.
+    /// Returns true if the filter counts the line. Panics if a counted line lacks the number or the text of a
+    /// dimension.
     pub(super) fn counts(&self, line: &Value) -> bool {
         let holds = |(field, expected): &(String, Option<String>)| match expected {
             None => line.get(field).is_some(),

@@ -40,7 +40,7 @@ pub(crate) fn line(logging: impl FnOnce()) -> Value {
     serde_json::from_str(&line).unwrap()
 }
 
-/// Returns the series by which the template's filters count this line, such as `postbacks by outcome`, sorted.
+/// Returns the sorted series in which the template's filters count this line, such as `postbacks by outcome`.
 pub(crate) fn counted(line: &Value) -> Vec<String> {
     let module = line["target"].as_str().unwrap().strip_prefix("lambda::").unwrap();
     let words = module.split("::").next().unwrap().split('_');
@@ -138,7 +138,7 @@ fn a_writer_that_fails_does_not_kill() {
     if std::env::var_os(CHILD).is_some() {
         return subscriber::with_default(lines(LevelFilter::INFO, || Broken), || tracing::error!("words"));
     }
-    // Nobody reads the child's standard error, so printing there would panic.
+    // Nobody reads the child's standard error, so printing to it would panic.
     let (reader, stderr) = io::pipe().unwrap();
     drop(reader);
     let mut child = Command::new(std::env::current_exe().unwrap());

@@ -1,5 +1,6 @@
-//! Checks that every answer of `postback`, made by the use case itself, fits the published description, and that the
-//! description lists no other answers. Each answer also writes one log line, which is counted by its outcome.
+//! Checks that every answer of `postback` fits the published description, and that the description lists no other
+//! answers. The real use case makes the answers. Each answer also writes one log line, and a metric counts the line by
+//! its outcome.
 
 use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 
@@ -110,7 +111,7 @@ impl Rig {
     }
 }
 
-/// Returns the outcome by which this answer's line is counted, or `None` in a dry run.
+/// Returns the outcome under which the metric counts this answer's line, or `None` in a dry run.
 fn counted_outcome(answered: &HandledCall) -> Option<String> {
     let line = line(|| log("request", answered));
     let outcome = line["outcome"].as_str().unwrap();
@@ -153,7 +154,7 @@ fn all_codes() -> BTreeSet<String> {
 #[tokio::test]
 async fn the_description_lists_exactly_the_answers_given() {
     let mut rig = Rig::new();
-    // These calls are recorded, a duplicate and a conflict, each also as a dry run.
+    // These calls are a new postback, a duplicate and a conflict. Each call is also made as a dry run.
     let dry = |query: &str| format!("{query}&dry_run=true");
     assert_eq!(rig.get("acme", &dry(SAMPLE)).await["would_be"], "accepted");
     assert_eq!(rig.get("acme", &format!("{SAMPLE}&x=1")).await["status"], "accepted");
@@ -180,7 +181,7 @@ async fn the_description_lists_exactly_the_answers_given() {
     assert_eq!(rig.get("umbrella", &said("4")).await["status"], 400);
     assert_eq!(rig.get("acme", &said("3")).await["status"], 400);
 
-    // These calls are answered by agreed words. Errors and dry runs stay JSON.
+    // These calls are answered with the agreed words. Errors and dry runs are answered with JSON.
     assert_eq!(rig.get("soylent", SAMPLE).await, "OK");
     assert_eq!(rig.get("soylent", SAMPLE).await, "AGAIN");
     assert_eq!(rig.get("soylent", &said("test")).await, "OK");

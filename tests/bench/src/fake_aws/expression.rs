@@ -1,4 +1,4 @@
-//! Reads the part of DynamoDB's expressions that the clients here write.
+//! Reads DynamoDB's expressions, as far as our clients write them.
 
 use std::{cmp::Ordering, iter::Peekable, vec::IntoIter};
 

@@ -158,7 +158,7 @@ impl Store {
         Ok(json!({"UnprocessedItems": {}}))
     }
 
-    /// Answers a query of an index with no items, because no job here leaves a late delivery for the sweep.
+    /// Answers every query of an index with no items, because no job leaves a late delivery for the sweep.
     fn query(&mut self, request: &Value) -> StoreAnswer {
         self.table(&request["TableName"])?;
         if request["IndexName"].is_null() {

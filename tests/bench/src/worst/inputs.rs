@@ -14,7 +14,7 @@ use crate::{
 const BODY: usize = 16 * 1024;
 /// Bounds the query that is read, in bytes.
 const QUERY: usize = 8 * 1024;
-/// Bounds the body of each of ten messages that SQS hands over as one batch, in bytes.
+/// Limits the body of a message, in bytes, so that SQS can hand over ten messages as one batch.
 const MESSAGE: usize = 25_000;
 /// Counts the messages of a batch from a queue, and the records of a batch from a stream.
 const MESSAGES: usize = 10;
@@ -40,7 +40,7 @@ pub(super) struct Input {
     pub(super) event: Event,
 }
 
-/// Returns every input. The first one of each function is the normal one.
+/// Returns every input. The first input of each function is the normal one.
 pub(super) fn all(world: &World) -> Result<Vec<Input>> {
     let mut all = postbacks();
     all.extend(clicks(world)?);
@@ -95,7 +95,7 @@ fn postbacks() -> Vec<Input> {
     ]
 }
 
-/// Returns parameters with different names of 64 bytes each, written with this letter.
+/// Returns parameters with different names of 64 bytes each. The names consist of this letter and a number.
 fn names(count: usize, letter: &str) -> String {
     let names: Vec<String> = (0..count).map(|n| format!("{n:02}{}=v&", letter.repeat(62))).collect();
     names.concat()

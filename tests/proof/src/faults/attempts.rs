@@ -30,7 +30,7 @@ pub(super) struct Attempts {
     recorded: BTreeMap<(DeliveryId, u32, u8), Attempt>,
     late: BTreeSet<(DeliveryId, u32, String)>,
     requests: usize,
-    /// Counts the requests whose worker died before it recorded them.
+    /// Counts the requests that were not recorded because their worker died first.
     pub(super) cut_short: usize,
 }
 
@@ -41,13 +41,14 @@ pub(super) fn counts(state: &State) -> (usize, usize) {
 }
 
 impl Attempts {
-    /// Counts the attempts that were recorded beside their delivery.
+    /// Counts the attempts that were recorded late, outside the item of their delivery.
     pub(super) fn late(&self) -> usize {
         self.late.len()
     }
 
-    /// Checks the laws that hold at any instant. A request starts only if its claim outlasts it. A round has at most
-    /// six attempts, numbered from 1, and they stay. An attempt is late only if its claim can have expired.
+    /// Checks the laws that hold at any instant. A request starts only if the claim lasts longer than the request can
+    /// take. A round has at most six attempts, numbered from 1. Recorded attempts stay unchanged. An attempt is late
+    /// only if its claim can have expired.
     ///
     /// # Errors
     ///
@@ -74,7 +75,7 @@ impl Attempts {
         }
         let now = UnixMillis::from_millisecond(state.millisecond);
         for (place, attempt) in state.attempts.iter().filter(|(place, _)| is_late(place)) {
-            // A round that was left by hand needs no other reason for a late attempt.
+            // If an operator opened another round, attempts of the earlier round are late without any other reason.
             let only_round = state.deliveries.get(&place.0).is_some_and(|delivery| delivery.round() == 1);
             if self.late.insert(place.clone()) && only_round && now < attempt.sent_at.plus(REQUEST) {
                 return Err(format!("two workers made one attempt while a claim lived: {attempt:?}"));
@@ -83,7 +84,7 @@ impl Attempts {
         Ok(())
     }
 
-    /// Checks the laws that hold when the story is over, and returns the first broken one as an error.
+    /// Checks the laws that hold when the story is over. Returns the first broken law as an error.
     pub(super) fn audit(&self, state: &State, story: &Story) -> Result<(), String> {
         let (requests, recorded) = counts(state);
         if requests > recorded + self.cut_short {
@@ -92,7 +93,7 @@ impl Attempts {
                 self.cut_short
             ));
         }
-        // A worker that began before the campaign was archived may still make its request.
+        // A worker that began before the campaign was archived may still make its request afterwards.
         let archived = story.open().until.map(|until| until.plus(FUNCTION));
         for (at, id, url) in &state.requests {
             if *id != of(url) {
@@ -156,7 +157,7 @@ fn is_late((_, _, name): &(DeliveryId, u32, String)) -> bool {
     name.contains(' ')
 }
 
-/// Returns the delivery that a URL of the story's webhooks belongs to.
+/// Returns the delivery to which this URL of a webhook belongs.
 fn of(url: &str) -> DeliveryId {
     let mut segments = url.rsplit('/');
     let user = segments.next().and_then(|click| click.strip_prefix("c-")).unwrap_or_default();

@@ -7,7 +7,7 @@ use domain::{inbound::conversion::Conversion, values::ids::DeliveryId};
 
 use super::play::Play;
 
-/// Holds the outcome that a story must have whatever goes wrong on the way.
+/// Holds the outcome that a story must have, whatever goes wrong before its end.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Ledger {
     owed: BTreeSet<DeliveryId>,
@@ -23,8 +23,8 @@ impl Ledger {
         }
     }
 
-    /// Checks that everything agrees with itself and with the same story played without mishaps. Returns the first
-    /// difference as an error.
+    /// Checks that the outcome is consistent, and equals the outcome of the same story played without mishaps. Returns
+    /// the first difference as an error.
     pub(super) fn audit(play: &Play, calmly: &Self) -> Result<(), String> {
         if let Some(wrong) = &play.at_once_wrong {
             return Err(wrong.clone());
@@ -66,7 +66,7 @@ fn inbound(play: &Play) -> Result<(), String> {
     if received == recorded { Ok(()) } else { Err(format!("GG3 received {received:?}, but {recorded:?} are recorded")) }
 }
 
-/// Returns the whole units of an amount. The story's amounts are whole, however they are written.
+/// Returns the whole units of an amount. All amounts of a story are whole, but they may be written with decimals.
 fn units(amount: &str) -> &str {
     amount.split('.').next().unwrap_or_default()
 }
@@ -75,8 +75,8 @@ fn json(conversion: &Conversion) -> String {
     serde_json::to_string(conversion).expect("JSON")
 }
 
-/// Checks that every owed delivery has a message and that every message belongs to one. Checks the same of the
-/// participants' marks.
+/// Checks that every owed delivery has a message, and that every message belongs to an owed delivery. Checks the same
+/// for the marks of participants.
 fn outbound(play: &Play) -> Result<(), String> {
     let state = play.world.state();
     let sent: BTreeSet<&DeliveryId> = state.webhooks.iter().map(|attempt| &attempt.delivery_id).collect();

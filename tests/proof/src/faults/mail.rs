@@ -1,4 +1,5 @@
-//! Models the queues of webhooks. A message comes out when it is due, and again until it is acknowledged.
+//! Models the queues of webhooks. A message is handed out when it is due. It is handed out again until it is
+//! acknowledged.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -8,7 +9,7 @@ use domain::{outbound::delivery::Message, values::time::UnixMillis};
 /// Limits how long a received message is hidden. It is longer than any worker lives.
 const VISIBILITY: Duration = Duration::from_mins(6);
 
-/// Holds both queues as one, because the result does not depend on which of the two holds a message.
+/// Holds the messages of both queues together, because the result does not depend on the queue of a message.
 #[derive(Debug, Default)]
 pub(super) struct Mail {
     first_attempts: usize,
@@ -17,8 +18,8 @@ pub(super) struct Mail {
 }
 
 impl Mail {
-    /// Takes the messages that were sent since the last call. `lost` gives the numbers of those to lose, counted over
-    /// the whole story.
+    /// Takes the messages that were sent since the last call. `lost` holds the numbers of the messages to lose.
+    /// Messages are numbered from the beginning of the story.
     pub(super) fn collect(&mut self, world: &World, lost: &BTreeSet<usize>) {
         let mut state = world.state();
         let now = UnixMillis::from_millisecond(state.millisecond);
@@ -40,7 +41,7 @@ impl Mail {
         self.waiting.drain(..arrived).map(|(message, _)| message).collect()
     }
 
-    /// Puts a message back that was handed out at this instant and not acknowledged.
+    /// Puts back a message that was handed out at this instant and was not acknowledged.
     pub(super) fn comes_again(&mut self, message: Message, handed_out: UnixMillis) {
         self.waiting.push((message, handed_out.plus(VISIBILITY)));
     }

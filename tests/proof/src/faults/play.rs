@@ -1,4 +1,4 @@
-//! Schedules the actors: gives turns, and decides what goes wrong at each.
+//! Schedules the actors: gives turns, and decides what goes wrong at each turn.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -32,7 +32,7 @@ use super::{
 
 /// Limits the turns of a story. A story with more does not end.
 const MOST_TURNS: usize = 20_000;
-/// Counts the turns of a drawn history after which nothing goes wrong any more.
+/// Counts the turns of a drawn history in which something may go wrong. After these turns, nothing goes wrong.
 const TROUBLED_TURNS: usize = 600;
 /// Gives the time between two sweeps when nothing else is left to wait for.
 const SWEEP_EVERY: Duration = Duration::from_mins(61);
@@ -57,13 +57,13 @@ struct Actor {
     held: bool,
 }
 
-/// Holds a history and what was seen of it from outside.
+/// Holds a history: its state, and the answers, requests and attempts that were seen from outside.
 pub(super) struct Play {
     pub(super) world: World,
     pub(super) story: Story,
     /// Holds each answer that a partner got, with its query.
     pub(super) answers: Vec<(String, PostbackAnswer)>,
-    /// Describes the first fault, found at the instant at which it happened.
+    /// Describes the first fault that was found while the story was played.
     pub(super) at_once_wrong: Option<String>,
     /// Holds the postbacks as they were first recorded.
     pub(super) recorded: BTreeMap<(Provider, TransactionId), RecordedPostback>,
@@ -121,7 +121,7 @@ impl Play {
         self.at_once_wrong.get_or_insert(what.into());
     }
 
-    /// Gives work to every free actor. If no work is left, it lets time pass until there is. Returns false when the
+    /// Gives work to every free actor. If there is no work, lets time pass until there is some. Returns false when the
     /// story is over.
     fn goes_on(&mut self) -> bool {
         self.mail.collect(&self.world, &self.story.lost);
@@ -222,7 +222,7 @@ impl Play {
         self.look();
     }
 
-    /// Lets an actor make one call and go on to its next call or its end.
+    /// Lets an actor make one call. The actor then goes on until its next call or its end.
     fn advance(&mut self, at: usize, trouble: Option<Trouble>) {
         let calls = self.world.state().calls.len();
         if let Some(trouble) = trouble {
@@ -233,7 +233,7 @@ impl Play {
         actor.stage.give_turn();
         let mut context = Context::from_waker(Waker::noop());
         let mut done = None;
-        // Actors that work on several users at once look at each in turn, and may pause in between.
+        // An actor that works on several users at once polls each of them in turn, and may pause in between.
         for _ in 0..64 {
             if let Poll::Ready(all) = actor.future.as_mut().poll(&mut context) {
                 done = Some(all);
@@ -253,7 +253,8 @@ impl Play {
         }
     }
 
-    /// Removes the actor. Its work comes again after all other work; a stream's records come before it.
+    /// Removes the actor. Its work comes again after all other work. Only the records of a stream come again before
+    /// later records.
     fn die(&mut self, at: usize) {
         let Actor { work, began, unrecorded, .. } = self.actors.remove(at);
         self.attempts.cut_short += unrecorded;
@@ -265,7 +266,7 @@ impl Play {
             Work::Evaluate(bodies) => self.events.push_back(bodies),
             Work::Relay(records) => records.into_iter().rev().for_each(|record| self.stream.push_front(record)),
             Work::Send(messages, _) => messages.into_iter().for_each(|message| self.mail.comes_again(message, began)),
-            // Neither is repeated. The next sweep mends what they left.
+            // Neither work is repeated. The next sweep completes the unfinished deliveries.
             Work::OpenRound(_) | Work::Sweep(_) => {}
         }
     }

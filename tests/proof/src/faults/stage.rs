@@ -51,7 +51,7 @@ pub(super) struct Stage {
     pub(super) world: World,
     /// Allows one call.
     turn: Arc<AtomicBool>,
-    /// Makes the ports break a rule, to test that the ledger reports it.
+    /// Makes the ports break a rule, to test that the ledger reports the broken rule.
     slip: Option<Slip>,
 }
 
@@ -70,7 +70,8 @@ impl Stage {
         !self.turn.swap(false, Ordering::Relaxed)
     }
 
-    /// Hides a change if the table is to slip: gives the stored delivery the revision that the next write expects.
+    /// Gives the stored delivery the revision that the next write expects, so that the write overlooks a change. Does
+    /// this only if the story asks for this slip.
     fn overlook_changes(&self, revision: Option<u32>, id: &DeliveryId) {
         if self.slip == Some(Slip::TheTableStoresWhatever) {
             let mut state = self.world.state();
@@ -233,7 +234,7 @@ impl Catalogues for Stage {
 }
 
 impl Participants for Stage {
-    /// Takes a turn for each user, because each is one call in memory.
+    /// Takes a turn for each user, because in memory each user is a separate call.
     async fn read(&self, users: &[&UserId]) -> Vec<Result<StoredParticipant, Unavailable>> {
         let mut results = Vec::with_capacity(users.len());
         for user_id in users {
@@ -350,7 +351,7 @@ impl UnderWay for Stage {
     }
 }
 
-/// Returns the delivery at this revision. Outside a table, revisions cannot be set, so it goes through JSON.
+/// Returns the delivery with this revision. No function sets a revision, so the delivery is changed as JSON.
 fn with_revision(delivery: &Delivery, revision: u32) -> Delivery {
     let mut stored = serde_json::to_value(delivery).expect("JSON");
     stored["revision"] = revision.into();

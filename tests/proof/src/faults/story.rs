@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use super::{Slip, work::REQUEST};
 
-/// Holds a story's calls and events, and the batches that they come in.
+/// Holds a story's calls, and its events in batches.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Story {
     pub(super) calls: VecDeque<String>,
@@ -29,21 +29,22 @@ pub(super) struct Story {
     pub(super) at_once: usize,
     /// Limits how many webhook messages an actor takes at once.
     pub(super) batch: usize,
-    /// Lists the partners' answers in the order of the requests, each with its `Retry-After` and the time it takes.
-    /// After the last of them every answer is 200.
+    /// Lists the partners' answers in the order of the requests. Each has a `Retry-After` and the time that the answer
+    /// takes. After the last listed answer, every answer is 200.
     pub(super) answers: VecDeque<(AttemptOutcome, Option<RetryAfter>, Duration)>,
-    /// Lists numbers of requests. After each, an operator opens a round of the delivery that was requested last, and
-    /// does not repeat it on failure.
+    /// Lists numbers of requests. After each of these requests, an operator opens a round of the last requested
+    /// delivery. If that fails, the operator does not repeat it.
     pub(super) by_hand: VecDeque<usize>,
-    /// Lists the webhook messages that the queues lose, by the order in which they were sent.
+    /// Lists the numbers of the webhook messages that the queues lose. Messages are numbered in the order in which they
+    /// were sent.
     pub(super) lost: BTreeSet<usize>,
-    /// Runs the sweep. Without a sweep, a delivery that has lost its message stays as it is.
+    /// Says if the sweep runs. Without the sweep, a delivery whose message is lost is never sent.
     pub(super) swept: bool,
     /// Says how long all campaigns are paused, from the beginning.
     pub(super) paused_for: Duration,
-    /// Says how long after the beginning the campaigns are archived, if they are.
+    /// Says how long after the beginning the campaigns are archived. `None` means that they are not archived.
     pub(super) archived_after: Option<Duration>,
-    /// Makes queues or tables break a rule, to test that the ledger reports it.
+    /// Makes queues or tables break a rule, to test that the ledger reports the broken rule.
     pub(super) slip: Option<Slip>,
 }
 
@@ -55,7 +56,8 @@ impl Story {
     }
 }
 
-/// Holds the time in which campaigns are open. They are paused before it and archived after it.
+/// Holds the time in which the campaigns are open. Before this time the campaigns are paused, and after it they are
+/// archived.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Open {
     pub(super) from: UnixMillis,
@@ -88,7 +90,7 @@ pub(super) fn short() -> [Story; 5] {
     };
     let resend = postback(1, "10.00");
     [
-        // A postback is sent, resent and contradicted. A user reaches two goals, the second of them late.
+        // A postback is sent, resent and contradicted. A user reaches two goals, and reaches the second one late.
         Story {
             calls: [resend.clone(), resend, postback(1, "7")].into(),
             events: [vec![completed("u", 9, "q1"), "{".to_owned()], vec![opened("u", 1), completed("u", 8, "q2")]]

@@ -53,7 +53,7 @@ pub(super) const OPERATION: Duration = Duration::from_secs(4);
 /// Gives the campaigns' initial interval.
 pub(super) const INTERVAL: Duration = Duration::from_secs(10);
 
-/// Describes work for one actor. Work that fails, or whose actor dies, comes again.
+/// Describes work for one actor. If the work fails or the actor dies, the work comes again.
 #[derive(Debug, Clone)]
 pub(super) enum Work {
     /// A partner makes a call with this query.
@@ -81,7 +81,7 @@ pub(super) enum Done {
     Sweep,
 }
 
-/// Does this work over this stage, as a sandbox that has just started.
+/// Does this work on this stage, like a sandbox that has just started.
 pub(super) async fn perform(work: Work, stage: Stage, number: u64) -> Done {
     match work {
         Work::Call(query) => {

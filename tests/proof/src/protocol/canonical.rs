@@ -1,5 +1,5 @@
-//! Decides when two states are the same. A state is written with drawn names numbered in the order in which they are
-//! met, and with instants as distances from now.
+//! Decides when two states are the same, by writing each state as a text. Drawn names are written as numbers, in the
+//! order of their first appearance. Instants are written as distances from now.
 //!
 //! The text leaves out everything that cannot change the next steps:
 //! - The content of recorded attempts. Only their number matters, and if an attempt in a worker's hands is among
@@ -37,8 +37,8 @@ impl PartialEq for World {
 }
 
 impl World {
-    /// Returns true if the message can never do anything again. Its attempt is recorded and it does not owe the next
-    /// message, or its round or its delivery is over. All such messages are equal.
+    /// Returns true if the message can never have an effect again. Either the message's round or delivery is over, or
+    /// the attempt is recorded and the next message is owed by another chain. All such messages are equal.
     fn is_dead(&self, message: &Message) -> bool {
         let Some(delivery) = &self.delivery else { return false };
         let recorded = delivery.attempts().len();
@@ -48,14 +48,15 @@ impl World {
         over && !self.careless
     }
 
-    /// Returns true if anybody has a message under this ticket, for its attempt or for the one before the next.
+    /// Returns true if a message with this ticket is in the queue or in a sender's hands.
     fn messages_of(&self, ticket: &ChainTicket) -> bool {
         let queued = self.queue.iter().map(|queued| &queued.message);
         let held = self.senders.iter().filter_map(Sender::job).map(|job| &job.message);
         queued.chain(held).any(|message| message.ticket == *ticket)
     }
 
-    /// Returns the least text of this state over the orders of its equal senders.
+    /// Returns the text of this state. The senders are equal, so of the texts for all orders of senders, the least one
+    /// is taken.
     fn written(&self) -> Vec<u8> {
         match self.senders.len() {
             2 => self.written_in(&[0, 1]).min(self.written_in(&[1, 0])),
@@ -93,7 +94,7 @@ impl<'a> Pen<'a> {
         self.text.push(u8::from(flag));
     }
 
-    /// Writes a ticket or a mark as a number, by the order in which they are first met.
+    /// Writes a ticket or a mark as a number. Names are numbered in the order of their first appearance.
     fn name(&mut self, name: &'a str) {
         let number = self.number(name);
         self.text.push(number);
@@ -107,8 +108,8 @@ impl<'a> Pen<'a> {
         u8::try_from(met).expect("few names")
     }
 
-    /// Writes how far ahead the instant lies. The past has no distance, and only a world with a sweep tells it from
-    /// now.
+    /// Writes how far ahead the instant lies. All past instants are written alike. Only in a world with a sweep do they
+    /// differ from now.
     fn moment(&mut self, moment: UnixMillis) {
         let ahead = moment.as_millisecond() - self.world.now.as_millisecond();
         let past = if self.world.watched { -1 } else { 0 };
@@ -141,13 +142,14 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// Writes a claim that is in somebody's hands or in the delivery.
+    /// Writes a claim that a sender holds or that is stored in the delivery.
     fn claim(&mut self, claim: &'a Claim) {
         self.name(claim.mark.as_str());
         self.moment(claim.until);
         let lost = self.world.delivery.as_deref().and_then(Delivery::claim) != Some(claim);
         self.flag(lost);
-        // A lost claim that has expired matters only because an attempt under it may still deliver.
+        // If a claim is lost and has expired, its attempt can only still deliver. The attempt's number and ticket no
+        // longer matter.
         if !lost || claim.lives(self.world.now) || self.world.careless {
             self.text.extend([small(claim.round), claim.n]);
             self.name(claim.ticket.as_str());
@@ -166,14 +168,14 @@ impl<'a> Pen<'a> {
     }
 
     fn job(&mut self, job: &'a Job) {
-        // The queue's own text says which message it is. Here it only matters if the queue still has it.
+        // The text of the queue describes the message. Here it matters only if the queue still has the message.
         self.flag(self.world.queue.iter().any(|queued| queued.id == job.id));
         self.message(&job.message);
         self.name(job.mark.as_str());
         self.text.push(job.standing as u8);
     }
 
-    /// Writes a replacement of the delivery, as long as it can still be stored.
+    /// Writes a flag that says if the replacement is stale, and the replacement if it can still be stored.
     fn replacement(&mut self, delivery: &'a Delivery, read: u32) {
         let stale = self.world.delivery.as_ref().is_none_or(|stored| stored.revision() != read);
         self.flag(stale);
@@ -243,7 +245,8 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// Writes the claim's delivery by whether it is the stored one. No other delivery can be replaced any more.
+    /// Writes the job and the claim. The claim's text says if the claim is lost, and a delivery whose claim is lost
+    /// cannot be replaced. The delivery itself is therefore written only in a careless world.
     fn under_claim(&mut self, job: &'a Job, claim: &'a Claim, delivery: &'a Delivery) {
         self.job(job);
         self.claim(claim);
@@ -257,7 +260,7 @@ impl<'a> Pen<'a> {
         let delivery = self.world.delivery.as_deref();
         let contained = delivery.is_some_and(|delivery| delivery.attempts().contains(&attempt));
         self.text.extend([u8::from(contained), attempt.outcome.verdict() as u8]);
-        // The attempt's end decides when the next one is due, as long as it can be recorded.
+        // If the attempt can still be recorded, its end decides when the next attempt is due.
         let due = Scenario::policy().due(claim.n, answered.ended_at, answered.retry_after);
         let recordable = self.world.careless || delivery.and_then(Delivery::claim) == Some(claim);
         if let Some(due) = due.filter(|_| recordable) {
@@ -329,8 +332,8 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// Writes the messages sorted by their content and holders. This order also numbers the tickets that are met
-    /// nowhere else.
+    /// Writes the messages, sorted by content and holder. Tickets that appear only in messages are numbered in this
+    /// order.
     fn queue(&mut self) {
         let mut messages: Vec<(Vec<u8>, &Queued)> = Vec::with_capacity(self.world.queue.len());
         for queued in &self.world.queue {
@@ -365,7 +368,8 @@ impl<'a> Pen<'a> {
         for stored in &self.world.claims {
             let number = self.number(stored.claim.mark.as_str());
             written.push((number, stored.requests));
-            // A claim that no worker and no delivery holds is known only by its place.
+            // The round and the number are written too, because a claim that neither a worker nor the delivery holds
+            // has no other text.
             self.text.extend([small(stored.claim.round), stored.claim.n]);
             self.moment(stored.claim.until);
         }

@@ -17,7 +17,8 @@ use super::{
     world::{World, campaign, instant, provider, user},
 };
 
-/// Says where an evaluator stands between two steps, with the event in its hands. Dying loses it.
+/// Holds the state of an evaluator between two steps, and the event that it works on. An evaluator that dies loses this
+/// state.
 #[derive(Debug, Clone)]
 pub(super) enum Evaluator {
     Idle,
@@ -90,14 +91,14 @@ fn fresh(catalogue: &Catalogue) -> Fresh<'_> {
 }
 
 impl Evaluator {
-    /// Returns true if the next step is a write whose answer can be lost.
+    /// Returns true if the next step is a write. The answer to a write can be lost.
     pub(super) fn writes(&self) -> bool {
         matches!(self, Self::Put(..) | Self::Send(..) | Self::Write(..))
     }
 }
 
 impl World {
-    /// Takes an evaluator's next step. If the answer to a write is lost, the event comes again.
+    /// Makes an evaluator take its next step. If the answer to a write is lost, the event comes again.
     pub(super) fn step_evaluator(&mut self, scenario: &Scenario, evaluator: usize, lost: bool) {
         let flaw = scenario.flaw;
         let next = match core::mem::replace(&mut self.evaluators[evaluator], Evaluator::Idle) {

@@ -16,7 +16,7 @@ pub enum Law {
     NoRequestWithoutAStoredClaim,
     /// A claim allows one request.
     AtMostOneRequestForEachClaim,
-    /// A second request for one attempt comes only after the first one's claim has expired.
+    /// A second request for an attempt comes only after the claim of the first request has expired.
     ASecondRequestNeedsAnExpiredClaim,
     /// No attempt is made before it is due.
     NoAttemptBeforeItIsDue,
@@ -26,13 +26,14 @@ pub enum Law {
     RecordedAttemptsNeverChange,
     /// All attempts of all rounds have the same webhook-id.
     TheWebhookIdNeverChanges,
-    /// An end changes only by a round opened by hand or by a late 2xx.
+    /// The end of a delivery changes only if an operator opens a round or a late 2xx arrives.
     OnlyAnOperatorOrALate2xxChangesAnEnd,
     /// A delivery is delivered if and only if a 2xx is stored, in the delivery or beside it.
     DeliveredMeansThatA2xxIsStored,
-    /// A worker that knows that the campaign is archived makes no request, and a delivery under way ends as cancelled.
+    /// If a worker knows that the campaign is archived, it makes no request, and a delivery under way ends as
+    /// cancelled.
     AnArchivedCampaignIsCancelled,
-    /// A participant that is marked as having reached a goal has the delivery.
+    /// If a participant is marked as having reached a goal, the delivery for that goal exists.
     EveryReachedGoalHasItsDelivery,
     /// If all workers die in any state and come back, every event is acknowledged and every delivery ends.
     EveryDeliveryEndsOrHasAMessage,
@@ -76,7 +77,8 @@ impl Law {
     fn holds(self, scenario: &Scenario, world: &World) -> bool {
         let here = match self {
             Self::DeliveredMeansThatA2xxIsStored => world.kept_2xx == world.has_ended(Ending::Delivered),
-            // All workers may die in any state, so every state that dying leads to is covered.
+            // All workers may die in any state. It is therefore enough to check the states in which all workers are
+            // idle.
             Self::EveryDeliveryEndsOrHasAMessage => !world.is_at_rest() || world.settled(scenario).is_some(),
             Self::AnArchivedCampaignIsCancelled => {
                 let cancels = world.is_at_rest() && world.standing == CampaignState::Archived && world.is_under_way();
@@ -88,7 +90,8 @@ impl Law {
     }
 }
 
-/// Returns each law by its name, and the sights of a run. A run that never sees them would prove nothing.
+/// Returns each law with its name, and the situations that a run must have seen. A run without these situations would
+/// prove nothing.
 pub(super) fn properties(scenario: &Scenario) -> Vec<Property<Scenario>> {
     macro_rules! always {
         ($($law:ident),*) => { vec![$(Property::always(Law::$law.name(), |scenario, world| Law::$law.holds(scenario, world))),*] };

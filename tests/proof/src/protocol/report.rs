@@ -6,7 +6,7 @@ use stateright::{Checker, DiscoveryClassification, Model};
 
 use super::{Happening, scenario::Scenario};
 
-/// Limits the steps of a run. A scenario with more would not end in a reasonable time, and counts as broken. The largest
+/// Limits the steps of a run. A scenario with more steps would take too long, and counts as broken. The largest
 /// scenario takes 21 million steps.
 const MAX_STEPS: usize = 100_000_000;
 
@@ -15,7 +15,7 @@ const MAX_STEPS: usize = 100_000_000;
 pub struct Report {
     /// Counts the distinct states that were visited.
     pub states: usize,
-    /// Counts the steps between states, also to states already known.
+    /// Counts the steps between states, including steps that lead to a known state.
     pub steps: usize,
     /// Counts the most steps from the beginning to any state.
     pub depth: usize,

@@ -13,11 +13,11 @@ pub struct Scenario {
     pub name: &'static str,
     /// Counts the senders.
     pub senders: usize,
-    /// Counts the evaluators. Without any, the delivery exists from the beginning, with its first message.
+    /// Counts the evaluators. Without evaluators, the delivery and its first message exist from the beginning.
     pub evaluators: usize,
     /// Counts the attempts of the six that are already recorded.
     pub recorded: u8,
-    /// Limits the messages at the same time. States with more are not followed.
+    /// Limits the messages that exist at the same time. States with more messages are not followed.
     pub messages: usize,
     /// Lists the statuses that the partner may answer.
     pub answers: &'static [u16],
@@ -25,15 +25,17 @@ pub struct Scenario {
     pub rounds: u8,
     /// Lets an operator cancel, and pause, unpause and archive the campaign.
     pub operator: bool,
-    /// Lets the goal be found reached again before the delivery has begun.
+    /// Lets an evaluator find the goal reached a second time, before the delivery has begun.
     pub found_again: bool,
-    /// Lets the queue lose messages and the operator's command die before it sends. The sweep runs then.
+    /// Lets the queue lose messages, and lets the operator's command die before it sends its message. The sweep then
+    /// runs.
     pub losses: bool,
     /// Makes the workers break a rule, to test that the checker finds it.
     pub flaw: Option<Flaw>,
 }
 
-/// Names a rule that a worker breaks. The product breaks none of them, and the checker must find each.
+/// Names a rule that a flawed worker breaks. The product breaks none of these rules, and the checker must find each
+/// flaw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
     /// It acknowledges a message before it sends the next one.
@@ -62,7 +64,8 @@ pub enum Flaw {
     SendUnderExpiredClaim,
     /// It makes the attempt again when recording fails at first.
     SendAgainToRecord,
-    /// It stops at an attempt that is already recorded, although the next message may be unsent.
+    /// If the attempt is already recorded, it acknowledges the message, although the next message may not have been
+    /// sent.
     AcknowledgeRecordedAttempt,
     /// It treats an archived campaign as an open one.
     SendForArchivedCampaign,
@@ -94,7 +97,7 @@ impl Flaw {
             Self::ParticipantBeforeDelivery | Self::SendOnlyIfFresh | Self::OverwriteParticipant => {
                 Scenario::from_events_to_a_delivery()
             }
-            // This flaw needs two chains of messages. They arise when the goal is found reached again.
+            // This flaw needs two chains of messages. The second chain begins when the goal is found reached again.
             Self::AcknowledgeAtAnothersClaim => Scenario::one_round(),
             Self::SendForArchivedCampaign => Scenario { operator: true, ..Scenario::end_of_a_round() },
             _ => Scenario::end_of_a_round(),
@@ -121,12 +124,12 @@ impl Scenario {
         }
     }
 
-    /// Returns two senders and two chains of messages, from the first attempt of a round to its last.
+    /// Returns a scenario with two senders and two chains of messages, from the first to the last attempt of a round.
     pub fn one_round() -> Self {
         Self { name: "one round", recorded: 0, found_again: true, ..Self::end_of_a_round() }
     }
 
-    /// Returns two evaluators and a sender, from two events in either order to the first attempt.
+    /// Returns a scenario with two evaluators and a sender, from two events in either order to the first attempt.
     pub fn from_events_to_a_delivery() -> Self {
         Self {
             name: "from events to a delivery",
@@ -184,8 +187,8 @@ impl Scenario {
         ]
     }
 
-    /// Returns a pace of one second for claims and for looks at paused campaigns. The model's clock jumps from
-    /// instant to instant, so the length does not matter.
+    /// Returns a pace of one second, for claims and for checks of paused campaigns. The length does not matter, because
+    /// the model's clock jumps from instant to instant.
     pub(super) fn pace() -> DeliveryPace {
         DeliveryPace::try_new(Duration::from_secs(1), 1).expect("a pace")
     }

@@ -24,19 +24,19 @@ pub(super) struct Job {
     pub(super) id: u64,
     pub(super) message: Arc<Message>,
     pub(super) mark: ClaimMark,
-    /// Gives the campaign's state when the message was received. The worker does not ask again.
+    /// Gives the campaign's state when the message was received. The worker does not read this state again.
     pub(super) standing: CampaignState,
 }
 
-/// Says where a worker stands between two steps. Dying loses it.
+/// Holds the state of a worker between two steps. A worker that dies loses this state.
 #[derive(Debug, Clone)]
 pub(super) enum Sender {
     Idle,
-    /// It is about to store this claim without reading, if the delivery still matches its message.
+    /// It is about to store this claim without a read. The write succeeds if the delivery still matches the message.
     Claiming(Job, Arc<Claim>),
     /// It is about to read the delivery and decide.
     Deciding(Job),
-    /// It is about to replace the delivery, if it still has the revision that was read.
+    /// It is about to replace the delivery. The write succeeds if the delivery still has the revision that was read.
     Decided(Job, Arc<Decision>),
     /// Its claim is stored in this delivery, and it is about to make the attempt.
     Claimed(Job, Arc<Claim>, Arc<Delivery>),
@@ -44,26 +44,27 @@ pub(super) enum Sender {
     Sent(Job, Arc<Claim>, Arc<Delivery>, UnixMillis),
     /// It could not record the attempt, and is about to read the delivery again.
     Answered(Job, Arc<Claim>, Arc<FinishedAttempt>),
-    /// It is about to record the attempt, in place of the revision that it knows.
+    /// It is about to record the attempt. The write succeeds if the delivery still has the revision that the worker
+    /// knows.
     Recording(Job, Arc<Claim>, Arc<FinishedAttempt>, Arc<Record>),
-    /// It is about to send a message, and then to acknowledge its own.
+    /// It is about to send a message. Afterwards it acknowledges the message that it received.
     Enqueue(Job, Arc<Message>),
     /// It is about to acknowledge its message.
     Acknowledge(Job),
-    /// It has acknowledged its message and is about to send the next. Only flawed workers do this.
+    /// It has acknowledged its message before sending the next one. Only flawed workers do this.
     EnqueueAcknowledged(Arc<Message>),
-    /// It is about to store the delivery of a late 2xx that is already stored. Only flawed workers do this.
+    /// It has stored a late 2xx, and is about to store the delivered delivery. Only flawed workers store these apart.
     StoreDelivered(Job, Arc<Delivery>, u32),
 }
 
-/// Holds the decision about a message, to be stored in place of the revision that was read.
+/// Holds the decision about a message. The number is the revision that was read and that the decision replaces.
 #[derive(Debug)]
 pub(super) enum Decision {
     Claim(Arc<Delivery>, Arc<Claim>, u32),
     Cancel(Arc<Delivery>, u32),
 }
 
-/// Holds the decision about an attempt, for the revision that was read.
+/// Holds the decision about recording an attempt. The number is the revision that was read.
 #[derive(Debug)]
 pub(super) enum Record {
     Stored(Arc<Delivery>, Option<Arc<Message>>, u32),
@@ -71,12 +72,12 @@ pub(super) enum Record {
 }
 
 impl Sender {
-    /// Returns true if the next step is a write whose answer can be lost.
+    /// Returns true if the next step is a write. The answer to a write can be lost.
     pub(super) fn writes(&self) -> bool {
         matches!(self, Self::Claiming(..) | Self::Decided(..) | Self::Recording(..))
     }
 
-    /// Returns the message in its hands.
+    /// Returns the message that the worker has received.
     pub(super) fn job(&self) -> Option<&Job> {
         match self {
             Self::Idle | Self::EnqueueAcknowledged(_) => None,
@@ -93,7 +94,7 @@ impl Sender {
         }
     }
 
-    /// Returns the claim that it holds, or is about to store.
+    /// Returns the claim that the worker holds, or is about to store after a read.
     pub(super) fn claim(&self) -> Option<&Arc<Claim>> {
         match self {
             Self::Decided(_, decision) => match &**decision {
@@ -114,8 +115,8 @@ impl Sender {
 }
 
 impl World {
-    /// Lets a sender receive a message. If the message is not due, or its campaign is paused, the sender sends it
-    /// again without reading anything.
+    /// Lets a sender receive a message. If the message is not due, or the campaign is paused, the sender sends the
+    /// message again without a read.
     pub(super) fn receive(&mut self, sender: usize, message: usize) {
         let mark = self.mark();
         let queued = &self.queue[message];
@@ -155,7 +156,8 @@ impl World {
                 answer: AnswerExcerpt::default(),
                 retry_after: None,
             };
-            // It knows the delivery as of its claim. If that has changed since, recording will fail.
+            // The worker knows the delivery as it was when the claim was stored. If the delivery has changed since,
+            // recording will fail.
             self.senders[sender] = self.decide_record(job, claim, Arc::new(answered), &delivery);
         }
     }
@@ -208,8 +210,8 @@ impl World {
         };
     }
 
-    /// Stores the claim if the delivery matches the message. Otherwise, or if the answer was lost, it decides by the
-    /// delivery that the store returns.
+    /// Stores the claim if the delivery matches the message. Otherwise the worker decides by the delivery that the
+    /// store returns. If the answer is lost, the worker repeats this step.
     fn claim_unread(&mut self, job: Job, claim: Arc<Claim>, lost: bool, flaw: Option<Flaw>) -> Sender {
         let Some(delivery) = self.delivery.clone() else { return Sender::Idle };
         if flaw == Some(Flaw::SendWithoutClaim) {
@@ -296,7 +298,7 @@ impl World {
         Sender::Sent(job, claim, delivery, now)
     }
 
-    /// Decides how to record the attempt in the delivery that it knows.
+    /// Decides how to record the attempt in the delivery that the worker knows.
     fn decide_record(
         &mut self,
         job: Job,
@@ -342,7 +344,7 @@ impl World {
                 }
             }
             Record::Late(delivery, verdict, read) => {
-                // The attempt is stored together with the delivery or not at all. Nothing can come between the two.
+                // The attempt and the delivery are stored together or not at all, so no other step can come between.
                 if let Some(delivery) = delivery {
                     if flaw == Some(Flaw::LateDeliveryApart) {
                         self.kept_2xx = true;
@@ -352,7 +354,8 @@ impl World {
                         return Sender::Answered(job, claim, answered);
                     }
                 }
-                // An attempt that finds the delivery delivered changes nothing, whatever happens before it is stored.
+                // If the delivery is already delivered, the attempt does not change it, whatever happens before the
+                // attempt is stored.
                 self.kept_2xx |= delivery.is_some() && *verdict == Verdict::Delivered;
                 match (lost, flaw) {
                     (true, _) => Sender::Answered(job, claim, answered),

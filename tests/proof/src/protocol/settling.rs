@@ -10,9 +10,9 @@ const TURNS: usize = 64;
 const STEPS: usize = 32;
 
 impl World {
-    /// Returns the end of this world if all workers are alive again, the partner is down and nothing else goes wrong. All
-    /// events are then acknowledged, a reached goal has its delivery, the delivery has ended and no message is left.
-    /// Returns `None` if there is no such end.
+    /// Plays this world on, with all workers alive, the partner down and no further faults. Returns the end if all
+    /// events are acknowledged, a reached goal has its delivery, the delivery has ended and no message is left. Returns
+    /// `None` if no such end is reached.
     pub(super) fn settled(&self, scenario: &Scenario) -> Option<Self> {
         let mut world = self.clone();
         if world.standing == CampaignState::Paused {

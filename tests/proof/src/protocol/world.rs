@@ -32,7 +32,7 @@ pub(super) struct Queued {
     pub(super) message: Arc<Message>,
 }
 
-/// Holds a claim that was stored, and counts the requests under it.
+/// Holds a stored claim, and counts the requests that were made under this claim.
 #[derive(Debug, Clone)]
 pub(super) struct Stored {
     pub(super) claim: Claim,
@@ -54,11 +54,11 @@ pub struct World {
     pub(super) evaluators: Vec<Evaluator>,
     /// Lists the claims that are live or held by somebody.
     pub(super) claims: Vec<Stored>,
-    /// Says that a 2xx is stored since the last round was opened, in the delivery or beside it.
+    /// Says that a 2xx has been stored since the last round was opened, in the delivery or as a late attempt.
     pub(super) kept_2xx: bool,
     /// Counts the rounds that the operator may still open.
     pub(super) rounds: u8,
-    /// Says that lateness matters, because a sweep runs.
+    /// Says that a sweep runs, so that it matters how late the delivery is.
     pub(super) watched: bool,
     /// Says that a flawed worker may store a decision about an older revision.
     pub(super) careless: bool,
@@ -100,7 +100,7 @@ impl World {
         world
     }
 
-    /// Lets attempts fail one after the other until the scenario's number is recorded.
+    /// Lets attempts fail one after the other, until as many are recorded as the scenario says.
     fn record_failures(&mut self, scenario: &Scenario) {
         let plain = Scenario { flaw: None, ..scenario.clone() };
         while usize::from(plain.recorded) > self.delivery.as_ref().map_or(0, |delivery| delivery.attempts().len()) {
@@ -133,7 +133,7 @@ impl World {
         self.delivery.is_some() && self.ending().is_none()
     }
 
-    /// Returns true if every worker is idle, as they all are after dying.
+    /// Returns true if every worker is idle. A worker that dies becomes idle.
     pub(super) fn is_at_rest(&self) -> bool {
         let evaluators = self.evaluators.iter().all(|evaluator| matches!(evaluator, Evaluator::Idle));
         evaluators && self.senders.iter().all(|sender| matches!(sender, Sender::Idle))
@@ -248,7 +248,7 @@ impl World {
         }
     }
 
-    /// Runs the sweep without any grace, because less grace allows more steps.
+    /// Runs the sweep without a grace period, because a shorter grace period allows more steps.
     pub(super) fn sweep(&mut self) {
         let ticket = self.ticket();
         let Some(delivery) = self.delivery.clone().filter(|_| self.standing != CampaignState::Paused) else { return };
@@ -264,13 +264,14 @@ impl World {
         let until = delivery.and_then(Delivery::claim).map(|claim| claim.until);
         let held = self.senders.iter().filter_map(|sender| self.held_until(sender));
         let queued = self.queue.iter().map(|queued| queued.message.due_at);
-        // A while after that instant the delivery is late, which matters to the sweep.
+        // Some time after that instant the delivery is late, and the sweep may act.
         let late = due.into_iter().chain(until).filter(|_| self.watched).map(|moment| moment.plus(LATE));
         let ahead = due.into_iter().chain(until).chain(held).chain(queued).chain(late);
         ahead.filter(|moment| *moment > self.now).min()
     }
 
-    /// Replaces the delivery if it still has the revision that was read. Every change of a delivery comes here.
+    /// Replaces the delivery if it still has the revision that was read. Every change of a delivery goes through this
+    /// function.
     pub(super) fn replace(&mut self, read: u32, new: &Arc<Delivery>, flaw: Option<Flaw>) -> bool {
         let Some(old) = self.delivery.clone() else { return false };
         if old.revision() != read && flaw != Some(Flaw::ReplaceUnconditionally) {
@@ -293,7 +294,7 @@ impl World {
         true
     }
 
-    /// Records that a law is broken if `holds` is false. The report shows the first.
+    /// Records that the law is broken if `holds` is false. Only the first broken law is kept for the report.
     pub(super) fn expect(&mut self, holds: bool, law: Law) {
         if !holds {
             self.broken.get_or_insert(law);
@@ -323,7 +324,7 @@ impl World {
         ClaimMark::from_random(self.drawn.to_be_bytes())
     }
 
-    /// Forgets claims that have expired and that nobody holds, since they cannot do harm.
+    /// Forgets the claims that have expired and that nobody holds. Such claims no longer have an effect.
     fn forget_claims(&mut self) {
         let (now, senders) = (self.now, &self.senders);
         let current = self.delivery.as_deref().and_then(Delivery::claim);

@@ -1,4 +1,4 @@
-//! A partner's list of its transactions, as CSV.
+//! A partner's list of transactions, as CSV.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -23,10 +23,10 @@ pub(super) fn read(path: &Path, names: &ParameterNames) -> Result<List> {
     parse(file, names).with_context(|| path.display().to_string())
 }
 
-/// Parses a list. Fails if a line has no valid transaction id, or a transaction stands twice. A column is known by our name or
-/// by the partner's.
+/// Parses a list. Fails if a line has no valid transaction id, or if a transaction appears twice. A column may have our
+/// name or the partner's name.
 pub(super) fn parse(text: impl std::io::Read, names: &ParameterNames) -> Result<List> {
-    // No id begins or ends with a space, so spaces around a cell come from the spreadsheet.
+    // No id begins or ends with a space. Spaces around a cell therefore come from the spreadsheet.
     let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text);
     let header = reader.headers().context("the header cannot be read")?.clone();
     let columns = columns(&header, names)?;
@@ -58,16 +58,16 @@ fn clean(name: &str) -> &str {
     name.trim_start_matches('\u{feff}').trim()
 }
 
-/// Returns the field of each column, or none for an unknown column.
+/// Returns the field of each column. An unknown column has no field.
 fn columns(header: &StringRecord, agreed: &ParameterNames) -> Result<Vec<Option<Field>>> {
     let fields = || Field::ALL.into_iter().chain(agreed.has(Field::Status).then_some(Field::Status));
-    // A list may call the status by an ordinary name, unless a column has the partner's own.
+    // A list may use an ordinary name for the status, unless another column has the partner's name for it.
     let has_theirs = header.iter().any(|name| clean(name) == agreed.of(Field::Status));
     let is_status = |name: &str| agreed.has(Field::Status) && !has_theirs && ["status", "state"].contains(&name);
     let named = |name: &str| {
         let name = clean(name);
         let ours = Field::ALL.into_iter().find(|field| field.as_str() == name);
-        // The partner's name comes first, because it may be our name for another field.
+        // The partner's names are tried first, because the partner may use our name of a field for another field.
         fields().find(|field| agreed.of(*field) == name).or(ours).or_else(|| is_status(name).then_some(Field::Status))
     };
     let columns: Vec<Option<Field>> = header.iter().map(named).collect();

@@ -45,10 +45,11 @@ fn an_event_costs_what_its_user_needs_and_no_more() {
 fn an_attempt_is_two_writes_and_a_resend_pays_for_its_hops() {
     assert_eq!(bill("delivery's first attempt", &[]).dynamodb, dec!(1.25));
     assert_eq!(bill("resend", &[]).dynamodb, dec!(1.25), "a hop writes nothing");
-    // 10, 20, 30, 40 and 50 minutes: 1 + 2 + 2 + 3 + 4 messages of 15 minutes at most.
+    // A message waits at most 15 minutes, so waits of 10, 20, 30, 40 and 50 minutes take 1, 2, 2, 3 and 4 messages.
     let messages = (1..=5).map(|n| messages_for(n * 600)).collect::<Vec<_>>();
     assert_eq!(messages, [1, 2, 2, 3, 4]);
-    // 2.4 messages sent by themselves, each received and deleted ten at a time, at 0.50 dollars with fairness.
+    // A resend takes 2.4 messages. Each is sent alone, and received and deleted in batches of ten. A request with a
+    // group costs 0.50 dollars a million.
     assert_eq!(bill("resend", &[]).sqs, dec!(2.4) * dec!(1.2) * dec!(0.50));
     assert_eq!(bill("resend", &["--initial-interval-seconds", "1"]).sqs, dec!(1.2) * dec!(0.50));
 }
@@ -58,7 +59,7 @@ fn the_lookups_cost_a_write_an_entry_and_their_share_of_a_batch() {
     let flags = ["--memory-mb", "1024", "--lookup-batch-ms", "100", "--log-bytes", "1000"];
     let postback = bill("lookups of a postback or refusal", &flags);
     assert_eq!(postback.dynamodb, dec!(1.875), "by partner, user and click id");
-    // A hundredth of an invocation, of 0.1 GB-seconds and of a kilobyte of logs.
+    // The share of a record is a hundredth of an invocation, of 0.1 GB-seconds and of a kilobyte of logs.
     assert_eq!(postback.lambda, (dec!(0.20) + dec!(100_000) * dec!(0.0000133334)) / dec!(100));
     assert_eq!(postback.logs, dec!(0.005));
     assert_eq!(bill("lookups of a click", &flags).dynamodb, dec!(0.625));

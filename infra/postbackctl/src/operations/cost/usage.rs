@@ -1,4 +1,4 @@
-//! The use of each part of AWS by a unit of work, and its cost, in exact decimals.
+//! The billed units that a unit of work takes of each part of AWS, and their cost, in exact decimals.
 
 use std::ops::{Add, Mul};
 
@@ -17,7 +17,7 @@ pub(super) struct Usage {
     pub(super) write_units: Decimal,
     pub(super) read_units: Decimal,
     pub(super) queue_requests: Decimal,
-    /// The part of `queue_requests` that concerns messages with a group, which cost more.
+    /// The part of `queue_requests` for messages with a group. These requests cost more.
     pub(super) fair_requests: Decimal,
     pub(super) log_bytes: Decimal,
 }
@@ -35,7 +35,8 @@ pub(super) struct Prices {
 }
 
 impl Prices {
-    /// The prices on demand in us-east-1 of November 2026, with functions on arm64, before any free tier, tier or discount.
+    /// The prices of November 2026 in us-east-1, on demand, with functions on arm64. Free tiers, volume tiers and
+    /// discounts are left out.
     pub(super) const US_EAST_1: Self = Self {
         api_million: dec!(1.00),
         invocation_million: dec!(0.20),
@@ -61,7 +62,8 @@ pub(super) struct Bill {
 impl Usage {
     /// Computes the cost of a million of these.
     pub(super) fn bill(&self, prices: &Prices) -> Bill {
-        // 1 GB-second is 1,024 MB by 1,000 ms; a GB of logs is counted as 10^9 bytes, which overstates the cost.
+        // A GB-second is 1,024 MB for 1,000 ms. A GB of logs is counted as 10^9 bytes, which slightly overstates the
+        // cost.
         let gb_seconds = self.mb_milliseconds * MILLION / dec!(1_024_000);
         Bill {
             api_gateway: self.api_requests * prices.api_million,

@@ -1,11 +1,12 @@
-//! The calls of each unit of work, as the tests at the wire count them.
+//! The calls that each unit of work makes. Tests count these calls at the wire.
 
 use domain::outbound::retry::RESENDS;
 use rust_decimal::{Decimal, dec};
 
 use super::{Arguments, messages_for, usage::Usage};
 
-/// Limits the changes of participants in one batch, because their items are larger than others.
+/// Limits the number of participants' changes in one batch, because the items of participants are larger than other
+/// items.
 const PARTICIPANTS_BATCH: u32 = 20;
 
 /// Returns each unit of work with its use of AWS.
@@ -36,7 +37,7 @@ pub(super) fn units_of_work(arguments: &Arguments) -> Vec<(&'static str, Usage)>
 struct Work<'a>(&'a Arguments);
 
 impl Work<'_> {
-    /// Returns the use of a call that one write answers: a new postback, a duplicate or a refusal.
+    /// Returns the use of a call that takes one write: a new postback, a duplicate or a refusal.
     fn recorded(&self, item_bytes: u32) -> Usage {
         self.api_call(self.0.postback_ms) + writes(item_bytes)
     }
@@ -50,7 +51,8 @@ impl Work<'_> {
         Usage { api_requests: Decimal::ONE, ..Usage::default() } + access_log + self.invocation(billed_ms)
     }
 
-    /// Returns the use of a conversion: from the stream, whose reads are free to Lambda, to the queue, and GG3's reads of it.
+    /// Returns the use of a conversion. `conversion-relay` reads the stream, which is free for Lambda, and sends to the
+    /// queue. GG3 receives and deletes the message.
     fn conversion(&self) -> Usage {
         let relayed = self.invocation(self.0.relay_batch_ms) * share(self.0.relay_batch);
         relayed + self.queue_batch() * dec!(3)
@@ -70,19 +72,20 @@ impl Work<'_> {
         writes(self.0.participant_bytes)
     }
 
-    /// Returns the use of a delivery that is put with its entry in the index, and of its message.
+    /// Returns the use of storing a delivery with its entry in the index, and of sending its first message.
     fn delivery(&self) -> Usage {
         writes(self.0.delivery_bytes) + index_write() + self.fair_message()
     }
 
-    /// Returns the use of an attempt: its message is received, then the attempt is claimed, made and recorded.
+    /// Returns the use of an attempt. Its message is received and deleted, and the attempt is claimed, made and
+    /// recorded.
     fn attempt(&self) -> Usage {
         let claimed_and_recorded = writes(self.0.delivery_bytes) * dec!(2);
         let line = Usage { log_bytes: self.0.attempt_log_bytes.into(), ..Usage::default() };
         self.fair_batch() * dec!(2) + self.batch_invocation(self.0.sender_batch_ms) + claimed_and_recorded + line
     }
 
-    /// Returns the average use of a resend in a round: its message, the hops of a long wait, and the attempt.
+    /// Returns the average use of a resend in a round: sending its message, the hops of a long wait, and the attempt.
     fn resend(&self) -> Usage {
         let waits = (1..=RESENDS).map(|n| messages_for(u32::from(n) * self.0.initial_interval_seconds));
         let messages: u32 = waits.sum();
@@ -91,7 +94,8 @@ impl Work<'_> {
         self.fair_message() + hop * hops + self.attempt()
     }
 
-    /// Returns the use of a change that becomes this many entries of less than 1 KB. Lambda reads streams for free.
+    /// Returns the use of a change for which this many entries of less than 1 KB are written. Reading the stream is
+    /// free for Lambda.
     fn lookups(&self, entries: u32) -> Usage {
         let looked_at = self.invocation(self.0.lookup_batch_ms) * share(self.0.lookup_batch);
         looked_at + index_write() * Decimal::from(entries)
@@ -102,7 +106,7 @@ impl Work<'_> {
         self.participant_looked_at() + index_write() * dec!(2)
     }
 
-    /// Returns the use of a participant's change, which lookup-writer reads even if it is no opening.
+    /// Returns the use of a participant's change. `lookup-writer` reads every such change, even if no link was opened.
     fn participant_looked_at(&self) -> Usage {
         let batch = self.0.lookup_batch.min(PARTICIPANTS_BATCH);
         self.invocation(self.0.lookup_batch_ms) * share(batch)
@@ -121,7 +125,7 @@ impl Work<'_> {
         self.invocation(billed_ms) * share(self.0.queue_batch)
     }
 
-    /// Returns a message's share of a request for a batch, which is billed for each 64 KB.
+    /// Returns one message's share of a request for a whole batch. Each 64 KB of a request are billed as one request.
     fn queue_batch(&self) -> Usage {
         let bytes = self.0.message_bytes.saturating_mul(self.0.queue_batch);
         let billed = Decimal::from(bytes.div_ceil(64 * 1024).max(1));
@@ -140,12 +144,12 @@ impl Work<'_> {
     }
 }
 
-/// Returns the units of an entry that has keys alone: one.
+/// Returns the use of writing an entry that consists of keys alone: one unit.
 fn index_write() -> Usage {
     Usage { write_units: Decimal::ONE, ..Usage::default() }
 }
 
-/// Returns the units of a write: one for each KB.
+/// Returns the use of a write: one unit for each KB.
 fn writes(item_bytes: u32) -> Usage {
     Usage { write_units: item_bytes.div_ceil(1024).max(1).into(), ..Usage::default() }
 }

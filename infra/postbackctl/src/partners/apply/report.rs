@@ -1,4 +1,4 @@
-//! The report of `apply`: the changes it would make, and those it made.
+//! The report of `apply`: the planned changes, and the changes that were made.
 
 use std::process::ExitCode;
 
@@ -101,8 +101,8 @@ impl Report {
         Ok(())
     }
 
-    /// Returns failure if a campaign of the applied partners is not published as it is stored. Applying again with a later date
-    /// corrects that. Campaigns of other partners do not count.
+    /// Returns failure if a campaign of the applied partners could not be published as it is stored. The cure is to
+    /// apply the file again with a later date. Campaigns of other partners do not count.
     pub(super) fn exit_code(&self) -> ExitCode {
         let applied = |provider: &str| self.partners.iter().any(|row| row.provider == provider);
         let mut held = self.publishing.held.iter().map(|held| held.provider.as_str());
@@ -136,7 +136,7 @@ pub(super) fn show(plans: &[Planned]) {
     }
 }
 
-/// Shows the partners without a file, because removing a file changes nothing.
+/// Shows the stored partners without a file, because an operator might expect that removing a file removes the partner.
 pub(super) fn show_unfiled(unfiled: &[Provider]) {
     if unfiled.is_empty() {
         return;
@@ -147,7 +147,8 @@ pub(super) fn show_unfiled(unfiled: &[Provider]) {
     eprintln!("       partners are never deleted; to end one, archive its campaigns and rotate its credential");
 }
 
-/// Returns the campaigns that have not begun yet, or none if the item cannot be read, which writing it reports.
+/// Returns the campaigns that have not begun yet. Returns none if the item cannot be read; the later write reports that
+/// fault.
 fn to_begin(item: &StoredPartner) -> Vec<(String, UnixMillis)> {
     let now = UnixMillis::from(Timestamp::now());
     let Ok(partner) = item.partner() else { return Vec::new() };

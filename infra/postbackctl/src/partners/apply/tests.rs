@@ -28,7 +28,7 @@ fn planned(text: &str, standing: Option<&StoredPartner>) -> Planned {
     attempt(text, &Standing { item: standing.cloned(), ..Standing::default() }, 0).unwrap()
 }
 
-/// Returns the state after this was applied, and published if it was.
+/// Returns the stored state after this plan was applied. `published` says if the campaigns were published as well.
 fn applied(planned: &Planned, published: bool) -> Standing {
     let goals = published.then(|| planned.item.partner().unwrap().media_buying().goals());
     let has = |purpose: fn(Provider) -> SecretPurpose| {

@@ -30,14 +30,14 @@ impl Page {
 }
 
 impl Section<'_> {
-    /// Writes it under its heading, its words changed by `put`.
+    /// Writes the section's heading, and its text as `put` changes it.
     pub(super) fn write(&self, text: &mut String, put: impl Fn(&str) -> String) -> Result<()> {
         use std::fmt::Write;
         writeln!(text, "## {}\n\n{}\n", self.heading, put(self.body).trim_end())?;
         Ok(())
     }
 
-    /// Returns the text before its parts, without the block of code at its beginning.
+    /// Returns the text before the first part, without the block of code at the beginning.
     pub(super) fn intro_after_block(&self) -> &str {
         let intro = self.body.split("\n### ").next().unwrap_or_default();
         intro.split_once("\n\n").map_or(intro, |(_, rest)| rest)
@@ -52,7 +52,7 @@ impl Section<'_> {
     }
 }
 
-/// The text with other lines for its first block of indented code.
+/// Returns the text with its first block of indented code replaced by `block`.
 pub(super) fn with_block(text: &str, block: &str) -> String {
     let is_code = |line: &&str| line.starts_with("    ");
     let lines: Vec<&str> = text.lines().collect();
@@ -76,7 +76,7 @@ impl<'a> Names<'a> {
         field.map_or(ours, |field| self.0.of(field))
     }
 
-    /// The text in the partner's names, but for the JSON that we answer, which has ours.
+    /// Returns the text with the partner's names. Lines of the JSON that we answer keep our names.
     pub(super) fn put_into(&self, text: &str) -> String {
         let put = |line: &str| {
             if line.starts_with("    ") && line.contains("\":") { line.to_owned() } else { self.put_into_all(line) }

@@ -1,4 +1,4 @@
-//! The part of a kit that is about the partner's sender: the URL with that sender's macros, and what to check in it.
+//! The section of a kit about the partner's sender: the URL with the sender's macros, and what to check in that URL.
 
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ impl Kit<'_> {
         self.file.sender.as_deref().map(senders::find).transpose().map_err(|fault| anyhow!(fault))
     }
 
-    /// Writes the URL to paste into the sender, and all that its integrator has to know of it.
+    /// Writes the URL to paste into the sender, and everything that the integrator must know about that URL.
     pub(super) fn call_by_sender(&self, text: &mut String, sender: &Sender) -> Result<()> {
         let title = &sender.title;
         writeln!(text, "    {}\n", self.url_in_sender(sender))?;
@@ -48,7 +48,8 @@ impl Kit<'_> {
         format!("{}?{}", self.base_url(), query.join("&"))
     }
 
-    /// Returns the parameters that the pasted URL carries: all that the partner sends and its sender does not add itself.
+    /// Returns the parameters in the pasted URL. These are all that the partner sends, except those that the sender
+    /// adds by itself.
     fn pasted<'a>(&'a self, sender: &'a Sender) -> impl Iterator<Item = Field> + 'a {
         self.sent().filter(|field| !sender.appended.contains(field))
     }
@@ -90,7 +91,8 @@ impl Kit<'_> {
     }
 }
 
-/// Returns the stand-in for a macro that the preset does not know. A call with it is refused as an unreplaced macro.
+/// Returns the placeholder for a macro that the preset does not know. A call that still contains the placeholder is
+/// refused, because it looks like an unreplaced macro.
 fn missing(field: Field) -> String {
     format!("{{your-macro-for-{field}}}")
 }

@@ -1,4 +1,4 @@
-//! The part of a kit that is about statuses and reversals: the partner's words, and an example call of each step.
+//! The section of a kit about statuses and reversals: the partner's words, and an example call of each step.
 
 use std::fmt::Write;
 

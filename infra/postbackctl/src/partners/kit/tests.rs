@@ -59,7 +59,8 @@ fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
         retry::MAX_RETRY_AFTER.as_secs() / 3600
     );
     let macros = WebhookMacro::ALL.map(|name| format!("`{name}`"));
-    // serde's own list of all codes; an address outside the allow-list has an answer of its own.
+    // serde's message lists all codes. The code for an address outside the allow-list is left out, because its answer
+    // is described separately.
     let told = serde_json::from_str::<FaultCode>(r#""none""#).unwrap_err().to_string();
     let codes = told.split('`').skip(3).step_by(2).filter(|code| *code != "address_not_allowed");
     let codes = codes.map(|code| format!("`{code}`"));

@@ -1,4 +1,4 @@
-//! A partner file as YAML: its keys and values, the line of each, and the keys that stand twice.
+//! A partner file as YAML: the keys and values, the line of each value, and the repeated keys.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -7,13 +7,13 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 use serde_saphyr::{DuplicateKeyPolicy, Location, NonFiniteFloatPolicy, Spanned};
 
-/// A file's keys and values; where a key stands twice, the last one counts.
+/// A file's keys and values. If a key is repeated, its last value counts.
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) value: Value,
-    /// The keys that stand more than once.
+    /// The faults of repeated keys.
     pub(super) repeated: Vec<ConfigFault>,
-    /// The line and the text of every value, by its place, as in `postback.allow_from[2]`.
+    /// The line and the text of every value, by the place of the value, such as `postback.allow_from[2]`.
     marks: BTreeMap<String, Mark>,
 }
 
@@ -23,7 +23,7 @@ struct Mark {
     text: String,
 }
 
-/// The reason why a text holds no keys and values, and the line where that is known.
+/// The reason why a text cannot be read as keys and values, and its line if it is known.
 pub(super) struct Unreadable {
     pub(super) line: Option<u64>,
     pub(super) message: String,
@@ -31,7 +31,8 @@ pub(super) struct Unreadable {
 
 impl Document {
     pub(super) fn read(text: &str) -> Result<Self, Unreadable> {
-        // 010 is 8 to some readers of YAML and 10 to others, so it is read as text.
+        // Some readers of YAML take 010 for 8 and others for 10. A number with a leading zero is therefore read as
+        // text.
         let options = serde_saphyr::options! {
             duplicate_keys: DuplicateKeyPolicy::PassThrough,
             leading_zero_numbers_as_strings: true,
@@ -50,14 +51,14 @@ impl Document {
         Ok(document)
     }
 
-    /// Returns the line of a place, or of the nearest place around it that stands in the file.
+    /// Returns the line of a place. If the file lacks that place, returns the line of the nearest enclosing place.
     pub(super) fn line(&self, place: &str) -> Option<u64> {
         let around = place.rmatch_indices(['.', '[']).map(|(end, _)| end);
         let mut places = [place.len()].into_iter().chain(around).chain([0]).filter_map(|end| place.get(..end));
         places.find_map(|place| self.marks.get(place)).map(|mark| mark.line)
     }
 
-    /// Returns a text, or a number as it was written, such as `1.50`; none where nothing was written.
+    /// Returns the text at a place. A number is returned as it was written, such as `1.50`. An empty value is `None`.
     pub(super) fn text(&self, place: &str) -> Option<&str> {
         self.marks.get(place).map(|mark| mark.text.as_str()).filter(|text| !text.is_empty())
     }
@@ -180,7 +181,8 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
-        // JSON Schema takes 10.0 for a whole number, serde does not. JSON has no infinity, which an id such as 12e4567 is.
+        // JSON Schema accepts 10.0 as a whole number, but serde does not, so 10.0 becomes 10. An id such as 12e4567 is
+        // read as infinity, which JSON lacks, so it becomes the greatest number.
         let whole = value.to_string().parse::<i64>().ok();
         Ok(Node::Scalar(whole.map_or_else(|| value.clamp(f64::MIN, f64::MAX).into(), Value::from)))
     }

@@ -1,5 +1,5 @@
-//! The published schema of partner files says what `apply` takes: checked against every file that there is, and against
-//! what is wrong in each of the ways that a schema can say.
+//! Tests that the published schema of partner files agrees with `apply`. The schema must accept every partner file of
+//! the repository, and must refuse each kind of fault that a schema can express.
 
 use super::{tests::SCHEMA, *};
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::document::{Document, member};
 
-/// How alike two names must be (by Jaro, 0 to 1) for one to be suggested instead of the other.
+/// The least similarity (Jaro, from 0 to 1) at which a known name is suggested instead of an unknown one.
 const ALIKE: f64 = 0.8;
 /// The most characters of a faulty value that are repeated to the operator.
 const MAX_SHOWN: usize = 60;
@@ -26,11 +26,11 @@ pub(crate) struct Schema {
 
 /// A file, compared with the schema.
 pub(super) struct Shape {
-    /// The faults because of which the file cannot be read.
+    /// The faults that make the file unreadable.
     pub(super) faults: Vec<ConfigFault>,
-    /// The faults of single values. The domain finds them too, and has better words for them.
+    /// The faults of single values. The domain finds these faults too, and explains them better.
     pub(super) refused: Vec<ConfigFault>,
-    /// The file as it would be without `faults`, so that the domain can judge the rest of it.
+    /// The file with the values at fault replaced or removed, so that the domain can check the rest of the file.
     pub(super) mended: Value,
 }
 
@@ -89,7 +89,7 @@ impl Schema {
         shape
     }
 
-    /// Returns the keys that may stand where this error found an unknown one.
+    /// Returns the keys that are allowed at the place where this error found an unknown key.
     fn known_beside(&self, error: &ValidationError<'_>) -> Vec<String> {
         let around = error.schema_path().as_str().rsplit_once('/').map_or("", |(around, _)| around);
         let known = self.json.pointer(&format!("{around}/properties")).and_then(Value::as_object);
@@ -125,7 +125,8 @@ fn unknown(key: &str, known: &[String]) -> String {
     format!("unknown key{cure}")
 }
 
-/// Returns `. Did you mean `name`?` for the known name that is most like the written one, if one is alike.
+/// Returns `. Did you mean `name`?` with the known name that is most similar to the written one. Returns `None` if no
+/// known name is similar enough.
 pub(crate) fn suggestion(written: &str, known: &[String]) -> Option<String> {
     let alike = known.iter().map(|name| (strsim::jaro(written, name), name));
     let (alike, name) = alike.max_by(|one, other| one.0.total_cmp(&other.0))?;
@@ -144,7 +145,8 @@ fn options(kind: &Kind) -> Vec<String> {
     options.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-/// Returns what must stand at a place instead, for errors that keep a file from being read.
+/// Returns the message for an error that makes a file unreadable, and `None` for other errors. The message says which
+/// value is expected.
 fn wanted(error: &ValidationError<'_>) -> Option<String> {
     let given = shown(error.instance());
     let wanted = match error.kind() {
@@ -160,7 +162,7 @@ fn wanted(error: &ValidationError<'_>) -> Option<String> {
             let suggestion = error.instance().as_str().and_then(|written| suggestion(written, &known));
             return Some(format!("must be {}, not {given}{}", any_of(&known), suggestion.unwrap_or_default()));
         }
-        // The domain has better words for numbers that it can hold.
+        // The domain has better messages for numbers that fit a `u64`.
         Kind::Minimum { limit } if error.instance().as_u64().is_none() => format!("at least {limit}"),
         Kind::Maximum { limit } if error.instance().as_u64().is_none() => format!("at most {limit}"),
         Kind::Format { .. } if error.instance_path().as_str().ends_with("/active_from") => {
@@ -187,12 +189,12 @@ fn remove(file: &mut Value, around: &str, key: &str) {
     }
 }
 
-/// Replaces a faulty value by one that can be read, or removes it where its key may be missing.
+/// Replaces a faulty value by a readable one, or removes the value if its key is optional.
 fn replace(file: &mut Value, pointer: &str) {
     let Some((around, key)) = pointer.rsplit_once('/') else { return };
     let steps: Vec<&str> = pointer.split('/').skip(1).collect();
     let (depth, stand_in) = match steps.as_slice() {
-        // Which macros a URL may hold is not judged while an id is unknown.
+        // While an id is unknown, the macros of URLs cannot be checked.
         ["media_buying", "ids"] => (2, json!(["stand-in"])),
         ["media_buying", "campaigns", _] => (3, json!({})),
         ["media_buying", "campaigns", _, "goal", ..] => (4, json!({ "type": "registration" })),
@@ -204,7 +206,7 @@ fn replace(file: &mut Value, pointer: &str) {
     file.pointer_mut(&pointer).into_iter().for_each(|value| *value = stand_in.clone());
 }
 
-/// Adds what a file must say and does not.
+/// Adds a stand-in for each required key that the file lacks.
 fn complete(file: &mut Value) {
     let add = |value: &mut Value, key: &str, stand_in: Value| {
         value.as_object_mut().into_iter().for_each(|members| {

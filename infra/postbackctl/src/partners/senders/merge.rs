@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-/// Returns the file with the preset's settings wherever the file says nothing. A null or empty setting says nothing.
+/// Returns the file completed with the settings of the preset. A null or empty setting of the preset is not added.
 pub(super) fn under(preset: &Value, file: &Value) -> Value {
     let (Value::Object(preset), Value::Object(file)) = (preset, file) else { return file.clone() };
     let mut merged = file.clone();

@@ -1,4 +1,4 @@
-//! A preset as it stands in its file. `infra/senders/sender.schema.json` describes each key.
+//! A preset as its file describes it. `infra/senders/sender.schema.json` describes each key.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use domain::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Holds the habits of one sender.
+/// Describes the calls of one sender.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Sender {
@@ -66,7 +66,7 @@ pub(crate) enum Form {
     PercentBrackets,
 }
 
-/// Names a page on which names were read, and the day.
+/// Names a page that documents names, and the day on which the page was read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Source {
@@ -76,7 +76,7 @@ pub(crate) struct Source {
     pub(crate) first_hand: bool,
 }
 
-/// Holds a name of the sender's, with the source that it was read in.
+/// Holds a name that the sender uses, and the source that documents the name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Name {
@@ -87,7 +87,7 @@ pub(crate) struct Name {
     pub(crate) check: Option<String>,
 }
 
-/// Holds the sender's status words, with the source that they were read in.
+/// Holds the sender's status words, and the source that documents the words.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Status {
     pub(crate) source: String,
@@ -111,7 +111,7 @@ pub(crate) enum AnswerFormat {
 }
 
 impl Sender {
-    /// Returns what the preset says for the keys of a partner file. A null or empty setting says nothing.
+    /// Returns the preset as keys of a partner file. A null or empty setting counts as left out.
     pub(super) fn settings(&self) -> Value {
         let parameters: BTreeMap<&str, &str> =
             self.parameters.iter().map(|(ours, name)| (ours.as_str(), name.is.as_str())).collect();
@@ -127,8 +127,8 @@ impl Sender {
         })
     }
 
-    /// Returns what stands in the URL for a parameter: the sender's macro, or a value that never changes. None if the
-    /// preset knows neither.
+    /// Returns the value of a parameter in the URL: the sender's macro, or a constant. Returns `None` if the preset
+    /// knows neither.
     pub(crate) fn value(&self, field: Field) -> Option<&Name> {
         self.fixed.get(&field).or_else(|| self.macros.get(field.as_str()))
     }

@@ -181,7 +181,7 @@ fn an_unknown_sender_is_told_with_the_nearest_name() {
     assert_eq!(unknown("zzz")[0].message, format!("Unknown sender `zzz`. {known}"));
 }
 
-/// Returns JSON as settings and files hold it, few keys deep, so that both sides often have the same keys.
+/// Returns JSON like that of settings and files. There are only few keys, so that both sides often have the same ones.
 fn settings() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![Just(json!(null)), any::<bool>().prop_map(Value::from), "[a-c]{0,2}".prop_map(Value::from)];
     leaf.prop_recursive(3, 24, 4, |inner| {

@@ -39,7 +39,7 @@ impl Drop for File {
     }
 }
 
-/// Starts a server that answers every request like a DynamoDB without tables, and returns its port.
+/// Starts a server that answers every request like a DynamoDB without tables. Returns the server's port.
 async fn dynamodb(authority: &Authority) -> u16 {
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(["localhost".to_owned()]).unwrap().signed_by(&key, authority).unwrap();

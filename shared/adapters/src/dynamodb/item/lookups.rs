@@ -1,4 +1,4 @@
-//! Holds the items of `lookups`, and turns items of other tables into the entries that lead to them.
+//! Holds the items of `lookups`. Makes the entries that lead to the items of other tables.
 
 use app::ports::{Heartbeat, SegmentPlace};
 use domain::{
@@ -24,15 +24,16 @@ pub const SUBJECT: &str = "subject";
 /// Names the sort key of `lookups`.
 pub const PLACE: &str = "place";
 
-/// Holds the partition key of heartbeats. Their sort key is the table's name. No subject of an entry equals it.
+/// Holds the partition key of heartbeats. The sort key of a heartbeat is the table's name. No entry has this partition
+/// key.
 pub const HEARTBEAT: &str = "heartbeat";
-/// Names the time in a heartbeat from which entries are complete.
+/// Names the attribute of a heartbeat that says from which time on the entries are complete.
 pub const SINCE: &str = "since";
-/// Names the time in a heartbeat of the newest change that has its entries.
+/// Names the attribute of a heartbeat that says up to which change of the table the entries are written.
 pub const UP_TO: &str = "up_to";
-/// Names the time at which a heartbeat was stored.
+/// Names the attribute of a heartbeat that says when the heartbeat was stored.
 pub const BEATEN_AT: &str = "beaten_at";
-/// Holds the partition key of the places of unfinished rebuilds. Their sort key is the table's name.
+/// Holds the partition key of unfinished rebuilds. The sort key is the table's name.
 pub const REBUILD: &str = "rebuild";
 
 /// Sets how long an unfinished rebuild can be continued, in seconds: a week.
@@ -47,7 +48,7 @@ pub struct HeartbeatItem {
     pub place: String,
     /// Says from when the entries are complete.
     pub since: UnixMillis,
-    /// Gives the time of the newest change that has its entries.
+    /// Gives the time of the newest change whose entries are written.
     pub up_to: UnixMillis,
     /// Says when the heartbeat was stored.
     pub beaten_at: UnixMillis,
@@ -67,7 +68,7 @@ impl From<HeartbeatItem> for Heartbeat {
     }
 }
 
-/// Holds in `lookups` where an unfinished rebuild of one table's entries goes on.
+/// Says where an unfinished rebuild of one table's entries continues. The item is stored in `lookups`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RebuildItem {
     /// Holds the partition key, [`REBUILD`].
@@ -81,7 +82,7 @@ pub struct RebuildItem {
 }
 
 impl RebuildItem {
-    /// Makes the item of a rebuild that is this far.
+    /// Makes the item of a rebuild that has reached these places.
     pub fn new(origin: Origin, segments: &[SegmentPlace], now: Timestamp) -> Self {
         let expires_at = now.as_second().saturating_add(REBUILD_KEPT_SECONDS);
         Self { subject: REBUILD.to_owned(), place: origin.to_string(), segments: segments.to_vec(), expires_at }
@@ -104,14 +105,14 @@ pub fn origin_with_key(name: &str) -> Option<Origin> {
     Origin::ALL.into_iter().find(|origin| key_names(*origin).first() == Some(&name))
 }
 
-/// Returns an item's key for people, as far as it can be read.
+/// Returns an item's key for people. Leaves out a part of the key that cannot be read.
 pub(crate) fn key(origin: Origin, item: &Item) -> String {
     let values = key_names(origin).iter().filter_map(|name| item.get(*name)?.as_s().ok());
     values.map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
-/// Returns the entries of an item of this table for the change from `before`, or the reason why the item cannot be read.
-/// Without `before` it returns the entries by which the item is found as it is now.
+/// Returns the entries to write for an item of this table that changed from `before`. Without `before`, returns all
+/// entries that lead to the item. The error says why the item cannot be read.
 pub fn entries(
     origin: Origin,
     item: serde_dynamo::Item,
@@ -173,7 +174,8 @@ impl LookupItem {
 }
 
 impl PostbackItem {
-    /// Returns the key in the item's entries: the revision, which has no `#`, then `#` and the partition key.
+    /// Returns the key that the item's entries hold: the revision, `#` and the partition key. A revision contains no
+    /// `#`.
     pub fn lookup_key(&self) -> String {
         format!("{}#{}", self.revision, self.provider_transaction)
     }
@@ -185,14 +187,15 @@ impl PostbackItem {
         Some(names.map(|(name, value)| (name.to_owned(), text(value))).into())
     }
 
-    /// Returns the key in the entries of this item, which may be unreadable otherwise, or of this key alone.
+    /// Returns the key that the entries of this item hold. The item may consist of its key alone, and its other
+    /// attributes may be unreadable.
     pub(crate) fn lookup_key_of(item: &Item) -> Option<String> {
         let part = |name: &str| item.get(name)?.as_s().ok();
         Some(format!("{}#{}", part(REVISION)?, part(PROVIDER_TRANSACTION)?))
     }
 
-    /// Returns the key in the entries of the item that this key of a change names, in DynamoDB's JSON. It is checked, because
-    /// DynamoDB refuses a whole request for one key that no item can have.
+    /// Returns the key that an item's entries hold. `keys` is the item's key in DynamoDB's JSON, as a change names it.
+    /// The key is checked, because DynamoDB refuses a whole request if one key in it is impossible.
     pub fn lookup_key_of_change(keys: &str) -> Result<String, String> {
         let unnamed = || "the record names no postback".to_owned();
         let keys: serde_dynamo::Item = serde_json::from_str(keys).map_err(|_| unnamed())?;
@@ -204,15 +207,15 @@ impl PostbackItem {
         if is_revision && is_transaction { Ok(key) } else { Err(unnamed()) }
     }
 
-    /// Returns the transaction of an original that an entry names, or `None` for a correction.
+    /// Returns the transaction if the entry's key names an original, or `None` if it names a later revision.
     pub fn original_of_lookup_key(key: &str) -> Option<TransactionId> {
         let transaction = key.strip_prefix(ORIGINAL)?.strip_prefix('#')?;
         let (_, transaction_id) = transaction.split_once('#')?;
         TransactionId::new(transaction_id).ok()
     }
 
-    /// Returns the item's entries, or the reason why it cannot be read. An adjustment has none: the transaction that made it
-    /// has its own.
+    /// Returns the item's entries, or the reason why the item cannot be read. An adjustment has no entries, because the
+    /// transaction that caused it has entries.
     pub fn lookups(self) -> Result<Vec<LookupEntry>, String> {
         if self.is_adjustment() {
             return Ok(Vec::new());
@@ -238,7 +241,7 @@ impl DeliveryItem {
 }
 
 impl ParticipantItem {
-    /// Returns the entries for the openings since `before`, or the reason why the item cannot be read.
+    /// Returns the entries of the openings that were added since `before`, or the reason why an item cannot be read.
     pub fn lookups(&self, before: Option<&Self>) -> Result<Vec<LookupEntry>, String> {
         let before = before.map(Self::participant).transpose()?;
         Ok(LookupEntry::of_openings(&self.user_id, before.as_ref(), &self.participant()?))

@@ -17,11 +17,12 @@ use serde::{Deserialize, Serialize};
 pub const USER_ID: &str = "user_id";
 /// Names the key of `deliveries`, and the partition key of `attempts`.
 pub const DELIVERY_ID: &str = "delivery_id";
-/// Names the attribute of `deliveries` that changes are conditional on.
+/// Names the revision in `deliveries`. Each change requires that the stored revision is the one that was read.
 pub const DELIVERY_REVISION: &str = "revision";
-/// Holds the path to a claim in `deliveries`, from the outermost name inwards.
+/// Holds the path to the claim in an item of `deliveries`. The outermost name comes first.
 pub const CLAIM_PATH: [&str; 3] = ["life", "under_way", "claim"];
-/// Names the time in `deliveries` of the last sweep that sent a message. Every change of the delivery removes it.
+/// Names the attribute of `deliveries` that says when a sweep last sent a message for the delivery. Every change of the
+/// delivery removes the attribute.
 pub const SWEPT_AT: &str = "swept_at";
 /// Names the index of `deliveries` under way.
 pub const UNDER_WAY_INDEX: &str = "under_way";
@@ -29,7 +30,7 @@ pub const UNDER_WAY_INDEX: &str = "under_way";
 pub const UNDER_WAY_SHARD: &str = "under_way_shard";
 /// Names the sort key of the index of deliveries under way.
 pub const UNDER_WAY_SINCE: &str = "under_way_since";
-/// Names the index of `deliveries` that ended without being delivered.
+/// Names the index of failed deliveries, which are exhausted or gone.
 pub const FAILED_INDEX: &str = "failed";
 /// Names the partition key of the index of failed deliveries.
 pub const FAILED_SHARD: &str = "failed_shard";
@@ -54,19 +55,21 @@ pub struct ParticipantItem {
     pub expires_at: Option<i64>,
 }
 
-/// Sets the partitions of the index of deliveries under way. They carry ten thousand deliveries a second.
+/// Sets the number of partitions of the index of deliveries under way. So many partitions carry ten thousand deliveries
+/// a second.
 pub const UNDER_WAY_SHARDS: u32 = 16;
 
-/// Sets the partitions of one partner in the index of failed deliveries, in case many deliveries end at once.
+/// Sets the number of partitions for each partner in the index of failed deliveries, in case many deliveries of a
+/// partner fail at once.
 pub const FAILED_SHARDS: u32 = 8;
 
 /// Holds one delivery in `deliveries` with its current round.
 ///
-/// The sort key of the index of deliveries under way is the start of the round. It therefore costs one write when a
-/// round opens and one when it ends, and none for an attempt.
+/// The sort key of the index of deliveries under way is the start of the round. The index therefore costs one write
+/// when a round opens and one write when the round ends. An attempt costs no write to the index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeliveryItem {
-    /// Holds the delivery, with [`DELIVERY_ID`] and [`DELIVERY_REVISION`] among its attributes.
+    /// Holds the delivery. Its attributes include [`DELIVERY_ID`] and [`DELIVERY_REVISION`].
     #[serde(flatten)]
     pub delivery: Delivery,
     /// Says how far the delivery is.
@@ -77,7 +80,7 @@ pub struct DeliveryItem {
     /// Says when the round opened, in Unix milliseconds, only while the delivery is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way_since: Option<UnixMillis>,
-    /// Holds the partition key of the index `failed`. It is absent unless the delivery is exhausted or gone.
+    /// Holds the partition key of the index `failed`. Only a delivery that is exhausted or gone has this key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_shard: Option<String>,
     /// Says when the delivery became exhausted or gone, in Unix milliseconds.
@@ -110,23 +113,24 @@ pub fn failed_shard(provider: &Provider, shard: u32) -> String {
     format!("{provider}#{shard}")
 }
 
-/// Returns the delivery's partition, of this many.
+/// Returns the number of the delivery's partition, which is less than `shards`.
 fn shard(id: &DeliveryId, shards: u32) -> u32 {
     // The id is the text of a hash, so any mixture of its letters is spread evenly.
     id.as_str().bytes().fold(0, |sum: u32, byte| sum.wrapping_mul(31).wrapping_add(byte.into())) % shards
 }
 
-/// Holds an attempt in `attempts` that is not in its delivery's item: one of an older round, or one whose claim was
-/// lost before it could be recorded.
+/// Holds an attempt in `attempts`. Such an attempt belongs to an older round, or its worker lost the claim before it
+/// could record the attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptItem {
     /// Holds the partition key.
     pub delivery_id: DeliveryId,
-    /// Holds the sort key: round, attempt number and, for a late attempt, its worker's mark. It sorts by time.
+    /// Holds the sort key: the round, the number of the attempt and, for a late attempt, the mark of its worker. The
+    /// keys of a delivery sort by time.
     pub attempt: String,
     /// Numbers the round.
     pub round: u32,
-    /// Is true if the claim was lost before the attempt could be recorded.
+    /// Is true if the worker lost the claim before it could record the attempt.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub late: bool,
     /// Holds the attempt.
@@ -173,7 +177,8 @@ impl From<AttemptItem> for KeptAttempt {
 pub struct Publishing {
     /// Counts the versions.
     pub version: u64,
-    /// Holds the SHA-256 of the text in hex. As part of the keys it keeps concurrent publishers' chunks apart.
+    /// Holds the SHA-256 of the text in hex. The keys of the chunks contain this digest, so that concurrent publishers
+    /// do not overwrite each other's chunks.
     pub digest: String,
     /// Counts the chunks of the text.
     pub chunks: u32,

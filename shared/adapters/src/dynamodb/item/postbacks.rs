@@ -1,4 +1,5 @@
-//! Holds the items of `postbacks`: the original of each transaction, and beside it the later revisions in one numbering.
+//! Holds the items of `postbacks`: the original of each transaction, and its later revisions, which are numbered
+//! together.
 
 use domain::{
     inbound::{
@@ -23,13 +24,14 @@ pub const PROVIDER_TRANSACTION: &str = "provider_transaction";
 pub const REVISION: &str = "revision";
 /// Holds the sort key in `postbacks` of the original postback.
 pub const ORIGINAL: &str = "original";
-/// Begins the sort key in `postbacks` of everything after the original. Its number follows, in six digits.
+/// Begins the sort key of a later revision in `postbacks`. The number of the revision follows in six digits.
 pub const REVISION_PREFIX: &str = "revision-";
 /// Begins the sort key of a correction that was stored before steps and corrections were numbered together.
 const CORRECTION_PREFIX: &str = "correction-";
 /// Holds one postback in `postbacks`.
 ///
-/// It lists the fields of [`Content`], because `#[serde(flatten)]` would read every attribute of a frequent item twice.
+/// The struct repeats the fields of [`Content`], because `#[serde(flatten)]` would read every attribute twice, and
+/// these items are read often.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PostbackItem {
     /// Holds the partition key.
@@ -40,7 +42,7 @@ pub struct PostbackItem {
     pub receipt_id: ReceiptId,
     /// Says when the postback was received.
     pub received_at: Timestamp,
-    /// Says whether the click id is one of ours.
+    /// Says if we made the click id.
     pub click: ClickOrigin,
     /// Names the GG3 user.
     pub user_id: UserId,
@@ -59,13 +61,14 @@ pub struct PostbackItem {
     /// Lists the parameters that we do not know.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
-    /// Says what a later revision is. Absent in an original, and in a correction that was stored under its own number.
+    /// Names the kind of a later revision. Absent in an original, and in a correction from the time before steps and
+    /// corrections were numbered together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<RevisionKind>,
-    /// Holds the state, with a partner that agreed on statuses. Absent means approved.
+    /// Holds the state, if the partner agreed on statuses. Absent means approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// Counts the corrections up to this revision, only in a step or a correction. Absent means 0.
+    /// Counts the corrections up to this revision. Only a step or a correction has this attribute. Absent means 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correction: Option<u32>,
     /// Identifies the transaction that a negative amount reverses, as the partner named it.
@@ -77,13 +80,13 @@ pub struct PostbackItem {
     /// Says which recorded transaction a negative amount reverses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reversed: Option<Reversed>,
-    /// Identifies the transaction that took the amount, only in an adjustment.
+    /// Identifies the transaction that took the amount. Only an adjustment has this attribute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adjusted_by: Option<TransactionId>,
-    /// Holds the original's receipt, only in a step or a correction.
+    /// Holds the original's receipt. Only a step or a correction has this attribute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_receipt_id: Option<ReceiptId>,
-    /// Says when an operator accepted it, only in a correction.
+    /// Says when an operator accepted the correction. Only a correction has this attribute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrected_at: Option<Timestamp>,
 }
@@ -96,12 +99,13 @@ pub enum RevisionKind {
     Step,
     /// An operator accepted a conflict.
     Correction,
-    /// Another transaction took an amount from this one. It is a note and no conversion.
+    /// Another transaction took an amount from this one. An adjustment is only a note, and GG3 receives no conversion
+    /// for it.
     Adjustment,
 }
 
 impl PostbackItem {
-    /// Returns true for the note that another transaction took an amount from this one.
+    /// Returns true if the item only notes that another transaction took an amount from this one.
     pub fn is_adjustment(&self) -> bool {
         self.kind == Some(RevisionKind::Adjustment)
     }
@@ -111,12 +115,12 @@ impl PostbackItem {
         format!("{REVISION_PREFIX}{place:06}")
     }
 
-    /// Returns the number in the sort key of a later revision, or `None` if this is no such key.
+    /// Returns the number in the sort key of a later revision, or `None` for any other sort key.
     pub(super) fn place_of(revision: &str) -> Option<u32> {
         revision.strip_prefix(REVISION_PREFIX).or(revision.strip_prefix(CORRECTION_PREFIX))?.parse().ok()
     }
 
-    /// Returns the number among the later revisions of the transaction.
+    /// Returns the item's number among the later revisions of the transaction.
     fn place(&self) -> Result<u32, String> {
         Self::place_of(&self.revision).ok_or_else(|| format!("the revision is {:?}", self.revision))
     }
@@ -191,7 +195,7 @@ fn later(postback: &Postback, receipt: &Receipt, place: u32) -> PostbackItem {
 }
 
 impl PostbackItem {
-    /// Returns the note beside the transaction `of` that another one took an amount from it.
+    /// Returns the note that the transaction `adjustment.by` took an amount from the transaction `of`.
     pub fn adjustment(of: &TransactionId, adjustment: &Adjustment) -> Self {
         let RecordedPostback { postback, receipt, .. } = &adjustment.by;
         Self {
@@ -202,7 +206,7 @@ impl PostbackItem {
         }
     }
 
-    /// Puts together what is stored of one transaction. Without an original it returns `None`.
+    /// Makes the history of one transaction from all its items. Returns `None` if there is no original.
     pub fn history(items: Vec<Self>) -> Result<Option<History>, String> {
         let (notes, chain): (Vec<_>, Vec<_>) = items.into_iter().partition(Self::is_adjustment);
         let chain: Result<Vec<_>, _> = chain.into_iter().map(Revision::try_from).collect();
@@ -270,7 +274,7 @@ impl TryFrom<PostbackItem> for RecordedPostback {
     }
 }
 
-/// Reads what the items of all revisions have.
+/// Reads the attributes that the items of all revisions share.
 fn recorded(item: PostbackItem) -> Result<RecordedPostback, String> {
     let (provider, transaction_id) =
         item.provider_transaction.split_once('#').ok_or_else(|| format!("{PROVIDER_TRANSACTION} has no #"))?;

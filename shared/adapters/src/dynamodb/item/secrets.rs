@@ -1,4 +1,5 @@
-//! Holds the items of `secrets`: one for each purpose, because a function's role may read items by their key alone.
+//! Holds the items of `secrets`. Each purpose has one item, because the role of a function lists the keys that it may
+//! read.
 
 use app::ports::{SecretPurpose, StoredSecrets};
 use domain::{

@@ -1,4 +1,5 @@
-//! Tests items in DynamoDB's own JSON. Items stored earlier must stay readable, and written items must not change.
+//! Tests items in DynamoDB's JSON. Items of earlier versions must stay readable, and the form of written items must not
+//! change.
 
 use app::ports::{Heartbeat, PageToken, SegmentPlace};
 use aws_sdk_dynamodb::types::AttributeValue;

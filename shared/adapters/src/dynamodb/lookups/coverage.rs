@@ -1,4 +1,4 @@
-//! Stores how far the lookups reach, and reads the tables from which they derive.
+//! Stores up to which time the lookups are complete, and reads the tables from which lookups are made.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ const PUT: &str = "DynamoDB PutItem lookups";
 const DELETE: &str = "DynamoDB DeleteItem lookups";
 const SCAN: &str = "DynamoDB Scan";
 
-/// Implements the ports that read the lookups and the tables from which they derive.
+/// Implements the ports that read the lookups, and the tables from which lookups are made.
 #[derive(Debug, Clone)]
 pub struct DynamoListings {
     pub(super) lookups: DynamoLookups,
@@ -37,7 +37,7 @@ pub struct DynamoListings {
 }
 
 impl DynamoListings {
-    /// Uses this table of lookups, and the tables of these names.
+    /// Uses this table of lookups. `origin` gives the name of each table from which lookups are made.
     pub fn new(client: Client, lookups: String, origin: impl Fn(Origin) -> String) -> Self {
         let origins = Origin::ALL.into_iter().map(|each| (each, origin(each))).collect();
         Self { lookups: DynamoLookups::new(client, lookups), origins }

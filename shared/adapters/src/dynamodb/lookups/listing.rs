@@ -1,4 +1,5 @@
-//! Lists one subject's entries in order of time, merged from all its shards and read only as far as needed.
+//! Lists one subject's entries in order of time. Merges the entries of all shards, and reads only as many as are
+//! needed.
 
 use std::collections::VecDeque;
 
@@ -64,7 +65,7 @@ impl Listings for DynamoListings {
         now: Timestamp,
     ) -> impl Stream<Item = Result<Place, Unavailable>> + Send {
         let (least, greatest) = range.bounds();
-        // DynamoDB refuses reversed bounds, and nothing lies between them anyway.
+        // DynamoDB refuses a range that ends before it begins. Such a range is empty.
         let shard = || Shard { at_end: least > greatest, ..Shard::default() };
         let shards = (0..SHARDS).map(|_| shard()).collect();
         let listing = Listing { lookups: self.lookups.clone(), subject, range, now, shards };
@@ -106,7 +107,7 @@ impl Listing {
         }
     }
 
-    /// Reads more from all shards at once that have no entry left to compare.
+    /// Reads the next pages of all shards that have no entry left to compare. The pages are read at once.
     async fn fill(&mut self) -> Result<(), Unavailable> {
         loop {
             let empty = |shard: &Shard| shard.found.is_empty() && !shard.at_end;
@@ -126,7 +127,8 @@ impl Listing {
     }
 
     async fn page(&self, shard: u8) -> Result<Shard, Unavailable> {
-        // Entries are spread over the shards. Reading half as many more makes a second request to a shard rare.
+        // Each shard holds about the same share of the entries. Asking for half as many more makes a second request to
+        // a shard rare.
         let limit = (self.range.wanted * 3 / 2 / usize::from(SHARDS)).clamp(8, 500);
         let from = self.shards.get(usize::from(shard)).and_then(|shard| shard.from.clone());
         let query = self.lookups.query(&self.subject, shard, &self.range);

@@ -1,4 +1,5 @@
-//! Tests partners that send much before their answer, or nothing of it: their bytes are bounded, and 1xx are skipped.
+//! Tests partners that send very much before their answer, or that never answer. Their bytes are bounded, and 1xx
+//! answers are skipped.
 
 use domain::outbound::{
     attempt::{AttemptFault, AttemptOutcome},
@@ -26,8 +27,8 @@ const ACK: u8 = 1;
 const STATUS_100: &[u8] = &[0x08, 3, b'1', b'0', b'0'];
 const EARLY_HINTS: &str = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n";
 
-/// Sends one webhook to a partner that floods, and checks that it got one request, was left, and that no more than an
-/// attempt's bytes were read.
+/// Sends one webhook to a flooding partner. Checks that the partner got one request, that the connection was closed,
+/// and that no more bytes were read than an attempt allows.
 async fn outcome(authority: &Authority, peer: &Peer) -> AttemptOutcome {
     let client = authority.client();
     let (_, quota, _) = client.clients.of(request(Method::Get, &peer.https()).url()).unwrap();
@@ -46,7 +47,8 @@ fn too_much() -> AttemptOutcome {
     AttemptOutcome::Fault(AttemptFault::Other(TOO_MUCH.to_owned()))
 }
 
-/// Starts a partner that speaks HTTP/1.1 over TLS, says the first text, and then says the second one until it is left.
+/// Starts a partner that speaks HTTP/1.1 over TLS. After a request it sends the first text, and then repeats the second
+/// text until the client closes the connection.
 fn http1(authority: &Authority, first: &'static str, then: &'static str) -> Peer {
     let tls = authority.certify("partner.example", &[b"http/1.1"], |_| ());
     Peer::start(Some(tls), move |mut call| async move {

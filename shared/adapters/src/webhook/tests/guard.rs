@@ -94,7 +94,7 @@ async fn a_name_is_resolved_once_while_fresh_and_checked_again() {
     for _ in 0..3 {
         assert_eq!(send(&remembering, &template).await.outcome, AttemptOutcome::Status(200));
     }
-    // A connection exists already, but it must not go where the name no longer leads.
+    // A connection exists already, but it must not be used once the name leads to another address.
     let forgetting = client_looking_up(Limits { names_fresh: Duration::ZERO, ..limits() }, moving);
     assert_eq!(send(&forgetting, &template).await.outcome, AttemptOutcome::Status(200));
     assert!(matches!(fault(send(&forgetting, &template).await.outcome), AttemptFault::Blocked(_)));

@@ -50,7 +50,8 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Reads the next request, head and body, and records it for the test. Returns `None` after the last one.
+    /// Reads the head and the body of the next request, and records the request for the test. Returns `None` after the
+    /// last request.
     pub(super) async fn request(&mut self) -> Option<String> {
         let mut text = String::new();
         while !text.contains("\r\n\r\n") {
@@ -85,7 +86,7 @@ impl Peer {
         F: Future<Output = ()> + Send + 'static,
     {
         let socket = TcpSocket::new_v4().unwrap();
-        // The buffer is so small that a partner that stops reading soon cannot be written to.
+        // The buffer is small, so that the client soon cannot write to a partner that has stopped reading.
         socket.set_recv_buffer_size(4096).unwrap();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(64).unwrap();
@@ -123,7 +124,8 @@ impl Peer {
         })
     }
 
-    /// Waits until the script has ended on every connection. An endless script stops when nobody listens.
+    /// Waits until the script has ended on every connection. An endless script ends when the client closes the
+    /// connection.
     pub(super) async fn is_left(&self) {
         self.ended(u32::try_from(self.connections()).unwrap()).await;
     }
@@ -160,7 +162,7 @@ pub(super) fn limits() -> Limits {
     Limits::within(Duration::from_secs(4))
 }
 
-/// Returns a client with short limits, for partners that would let it wait.
+/// Returns a client with short limits, for partners that let the client wait.
 pub(super) fn hasty() -> WebhookClient {
     hasty_trusting(None)
 }
@@ -194,7 +196,7 @@ pub(super) fn delivery_id() -> DeliveryId {
     DeliveryId::of(&Provider::new("acme").unwrap(), &campaign, &UserId::new("gg3-42").unwrap())
 }
 
-/// Returns the request of this template. A POST has the document's body.
+/// Returns the request of this template. A POST has a body with our own names of the fields.
 pub(super) fn request(method: Method, template: &str) -> WebhookRequest {
     let allowance = Allowance::Development(development());
     let template = UrlTemplate::parse(template, &AgreedIds::default(), allowance).unwrap();
@@ -217,7 +219,7 @@ pub(super) async fn send(client: &WebhookClient, template: &str) -> FinishedAtte
     answered
 }
 
-/// Returns the outcome of one request to a partner that sends this answer and closes.
+/// Returns the outcome of one request to a partner that sends this answer and then closes the connection.
 pub(super) async fn outcome_of(says: impl Into<Vec<u8>>) -> AttemptOutcome {
     let says: Arc<[u8]> = says.into().into();
     let peer = Peer::start(None, move |mut call| {

@@ -59,7 +59,8 @@ impl Call {
     }
 }
 
-/// Starts a partner that reads a request, writes the first frames, and then repeats the others until it is left.
+/// Starts a partner that reads a request, writes the first frames, and then repeats the other frames until the client
+/// closes the connection.
 pub(super) fn partner(authority: &Authority, first: fn(u32) -> Vec<u8>, then: fn(u32) -> Vec<u8>) -> Peer {
     let tls = authority.certify("partner.example", &[b"h2"], |_| ());
     Peer::start(Some(tls), move |mut call| async move {
@@ -78,7 +79,7 @@ fn nothing(_: u32) -> Vec<u8> {
     Vec::new()
 }
 
-/// Sends one webhook, and checks that exactly one request was made and that its connection is not used for the next.
+/// Sends one webhook. Checks that exactly one request was made, and that the client closed the connection.
 async fn outcome(first: fn(u32) -> Vec<u8>, then: fn(u32) -> Vec<u8>) -> AttemptOutcome {
     let authority = Authority::new();
     let peer = partner(&authority, first, then);
@@ -105,7 +106,7 @@ async fn a_partner_is_told_how_little_it_may_send() {
         call.seen.lock().unwrap().push(settings.join(", "));
     });
     send(&authority.client(), &peer.https()).await;
-    // The settings are: no push, 16 KiB of a body ahead of our reading, frames of 16 KiB, and 16 KiB of headers.
+    // The settings forbid push, and allow 16 KiB of a body before we read it, frames of 16 KiB, and 16 KiB of headers.
     assert_eq!(peer.requests(), ["2 = 0, 4 = 16384, 5 = 16384, 6 = 16384"]);
 }
 
@@ -196,7 +197,7 @@ async fn a_partner_that_lets_no_stream_begin_is_sent_nothing() {
         while call.http2_request().await.is_some() {}
     });
     let client = hasty_trusting(Some(authority.file.clone()));
-    // The first request may be on its way before the setting arrives.
+    // The client may send the first request before the setting arrives.
     for _ in 0..2 {
         assert!(waited(&send(&client, &peer.https()).await.outcome));
     }

@@ -69,7 +69,8 @@ async fn a_connection_closed_meanwhile_is_replaced_before_sending() {
 
 #[tokio::test]
 async fn a_close_at_any_moment_never_causes_a_second_request() {
-    // The partner closes so soon that the next request meets the end before, while or after it is written.
+    // The partner closes the connection shortly after the answer. The close may come before, while or after the next
+    // request is written.
     for micros in (0..400).step_by(10) {
         let peer = Peer::start(None, move |mut call| async move {
             call.request().await;
@@ -128,7 +129,8 @@ async fn no_connection_is_trusted_after_the_machine_slept() {
     }
 }
 
-/// The partner is a separate thread, so that it can close while this runtime stands still, as in a frozen sandbox.
+/// The partner runs on a separate thread. It can therefore close the connection while this runtime stands still, as in
+/// a frozen sandbox.
 #[tokio::test]
 async fn a_connection_closed_while_nobody_looked_costs_nothing() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -142,7 +142,7 @@ async fn an_interrupted_handshake_is_a_handshake_fault() {
 async fn an_endless_handshake_ends_at_its_limit() {
     let authority = Authority::new();
     let dripping = Peer::start(None, |mut call| async move {
-        // This is the beginning of a handshake message of 16 MiB, whose other bytes come one by one.
+        // These bytes begin a handshake message of 16 MiB. Its other bytes follow one by one.
         call.say([22, 3, 3, 64, 0, 2, 255, 255, 255]).await;
         while call.say([0]).await {
             sleep(Duration::from_millis(20)).await;
@@ -154,7 +154,7 @@ async fn an_endless_handshake_ends_at_its_limit() {
     dripping.is_left().await;
 }
 
-/// Starts a partner that answers over HTTP/2, from the third request on with 10,000 headers.
+/// Starts a partner that answers over HTTP/2. From the third request on, answers have 10,000 headers.
 fn http2_peer(authority: &Authority) -> Peer {
     let tls = authority.certify("partner.example", &[b"h2", b"http/1.1"], |_| ());
     Peer::start(Some(tls), |call| async move {
@@ -187,7 +187,7 @@ async fn http_2_is_spoken_if_agreed_on_and_its_connection_kept() {
         assert_eq!(answered.answer.as_bytes(), b"HTTP/2.0");
     }
     assert_eq!(peer.connections(), 1);
-    // These headers exceed all bounds, and the next webhook does not wait on that connection.
+    // These headers exceed all bounds. The next webhook uses a new connection.
     assert_eq!(fault(send(&client, &peer.https()).await.outcome), AttemptFault::NotHttp);
     assert_eq!(send(&client, &peer.https()).await.outcome, AttemptOutcome::Status(200));
     assert_eq!(peer.connections(), 2);

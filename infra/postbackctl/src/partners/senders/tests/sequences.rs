@@ -1,4 +1,4 @@
-//! Plays each sender's calls, with its own names and words, through the use case that accepts postbacks.
+//! Sends each sender's calls, with that sender's names and words, through the use case that accepts postbacks.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ struct Sequence {
     /// Holds the query that every call has, with `{t}` and `{a}` for transaction and amount.
     query: &'static str,
     calls: &'static [(&'static str, &'static str, &'static str, &'static str)],
-    /// Lists the transactions with the state and the amount that stand in the end.
+    /// Lists the transactions with the state and the amount that count in the end.
     stand: &'static [(&'static str, &'static str)],
 }
 
@@ -45,7 +45,7 @@ const SEQUENCES: [Sequence; 8] = [
             ("1", "2.50", "state=pending", "duplicate rejected"),
             ("1", "2.50", "state=approved", "duplicate rejected"),
             ("1", "2.50", "state=rejected", "duplicate rejected"),
-            // The sender keeps the amount, so another one is a mistake.
+            // This sender never changes an amount, so a different amount is a mistake.
             ("2", "2.50", "state=pending", "accepted pending"),
             ("2", "3.00", "state=approved", "conflict amount_decimal"),
             // Events without a payout have the amount 0.
