@@ -26,12 +26,12 @@ pub enum LookupFault {
 pub struct Gap {
     /// The table.
     pub table: Origin,
-    /// Tells which entries are missing.
+    /// The entries that are missing.
     #[serde(flatten)]
     pub missing: Missing,
 }
 
-/// Tells which entries are missing.
+/// The entries that are missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "missing", rename_all = "snake_case")]
 pub enum Missing {

@@ -139,7 +139,7 @@ impl Totals {
 pub struct OnlyTheirs {
     /// The transaction.
     pub transaction_id: TransactionId,
-    /// The number of its line in the partner's list.
+    /// The number of the transaction's line in the partner's list.
     pub line: u64,
 }
 
@@ -163,7 +163,7 @@ pub struct OnlyOurs {
 pub struct Differing {
     /// The transaction.
     pub transaction_id: TransactionId,
-    /// The number of its line in the partner's list.
+    /// The number of the transaction's line in the partner's list.
     pub line: u64,
     /// The fields that differ.
     pub differences: Vec<Differs>,
