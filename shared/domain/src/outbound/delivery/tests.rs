@@ -68,7 +68,7 @@ fn stored(recorded: AttemptDecision) -> (Delivery, Option<Message>) {
     }
 }
 
-/// Returns the delivery after one attempt with this outcome, made when it was due.
+/// Returns the delivery after one attempt with this outcome, which was made when it was due.
 fn attempt(delivery: &Delivery, message: &Message, outcome: AttemptOutcome) -> (Delivery, Option<Message>) {
     let (claimed, claim) = claim(delivery, message, message.due_at, 7);
     stored(claimed.record(&claim, &answered(message.due_at, outcome), policy(), ticket(100 + u64::from(message.n))))
