@@ -290,7 +290,7 @@ impl<P: Ports> AcceptPostback<P> {
         };
         match recorded {
             Recorded::Fresh => Ok(PostbackAnswer::Accepted(ours.receipt)),
-            // The client repeated our own write after its answer was lost. The existing postback is ours.
+            // The client repeated our own write after the first answer was lost. The existing postback is ours.
             Recorded::Existing(original) if original.receipt.receipt_id == ours.receipt.receipt_id => {
                 Ok(PostbackAnswer::Accepted(original.receipt))
             }

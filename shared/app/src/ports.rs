@@ -308,7 +308,7 @@ pub enum Published {
     Nothing,
 }
 
-/// The catalogues of campaigns, of which one is current.
+/// The catalogues of campaigns. One of them is current.
 pub trait Catalogues: Send + Sync {
     /// Reads the current catalogue, unless the caller holds this version. MUST return the catalogue that was current at
     /// some instant during the call, exactly as it was published.

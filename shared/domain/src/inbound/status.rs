@@ -12,8 +12,8 @@ use crate::values::config_fault::Faults;
 /// Bounds an agreed word for a status, in bytes.
 const MAX_WORD_BYTES: usize = 64;
 
-/// Names the state of a transaction. States are ordered, and the transaction is in the highest state that any of its
-/// calls reported.
+/// Names the state of a transaction. States are ordered, and the transaction is in the highest state that was reported.
+/// A correction by an operator sets the state anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {

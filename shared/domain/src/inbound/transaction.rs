@@ -1,8 +1,8 @@
 //! Decides the effect of a call on a transaction that is already recorded.
 //!
 //! A transaction rises through the states pending, approved and rejected. It is in the highest state that was reported,
-//! in whatever order the calls came and however often they were repeated. The original record never changes; each later
-//! revision is a record of its own.
+//! in whatever order the calls came and however often they were repeated. A correction by an operator sets the state
+//! anew. The original record never changes; each later revision is a record of its own.
 
 use alloc::boxed::Box;
 

@@ -72,7 +72,7 @@ async fn deliveries_are_listed_newest_first_a_page_at_a_time() {
 
 #[tokio::test]
 async fn a_page_of_one_state_holds_no_more_than_was_asked_for() {
-    // One of the first two deliveries is pending, and both of the next two.
+    // The newest two deliveries are read first, and one of them is pending. Both of the next two are pending.
     let made = [delivery("a", 1, None), delivery("b", 2, None), delivery("c", 3, Some(200)), delivery("d", 4, None)];
     let world = world(&made).await;
     let pending = Wanted { status: Some(Status::Pending), page: page(2), ..Wanted::default() };

@@ -152,7 +152,7 @@ fn a_live_claim_excludes_others_until_it_expires() {
         assert_eq!(decide_by(&claimed, message, moment(29_999), 2), MessageDecision::LeaveToReturn { until });
         assert!(matches!(decide_by(&claimed, message, until, 2), MessageDecision::Claim { .. }));
     }
-    // The write of this worker succeeded, although it was told otherwise.
+    // The write of this worker succeeded, but the store's answer was lost.
     assert_eq!(decide_by(&claimed, &message, moment(1), 1), MessageDecision::Send(first.clone()));
     let archived = claimed.decide(&message, moment(1), CampaignState::Archived, &pace(), &mark(ticket(2)));
     assert_eq!(archived, MessageDecision::LeaveToReturn { until }, "archiving does not interrupt a request");
