@@ -1,9 +1,10 @@
-//! Handles a partner's call of its postback URL: checks it, parses it and records it.
+//! Handles a partner's call of its postback URL: checks, parses and records the call.
 //!
-//! The order of checks is part of the contract: size, then the credential, then the caller's address, then everything
-//! else, the body's type too. A stranger therefore learns nothing about partners, a partner learns every fault at once,
-//! and what a partner sent is kept. Only a signed call whose parameters cannot be read is refused before its signature is
-//! checked, because there is nothing to check it over; it is answered 400 and not kept.
+//! The order of checks is part of the contract: first the size, then the credential, then the caller's address, then
+//! everything else, including the type of the body. A caller without a credential therefore learns nothing about
+//! partners, a partner is told every fault at once, and a partner's refused call is kept. There is one exception: a
+//! signed call with unreadable parameters is refused before the signature check, because the signed text cannot be
+//! computed. Such a call is answered 400 and is not kept.
 
 mod known_transaction;
 mod negative_transaction;
@@ -36,9 +37,9 @@ use crate::{
 /// A call of a postback URL, before any check.
 #[derive(Debug, Clone, Copy)]
 pub struct Call<'a> {
-    /// The path's segment with the provider.
+    /// The segment of the path that names the provider.
     pub provider: &'a str,
-    /// The path's segment with the token, if there is one.
+    /// The segment of the path that holds the token, if there is one.
     pub token: Option<&'a str>,
     /// The raw query string.
     pub query: &'a [u8],
@@ -65,7 +66,7 @@ pub enum PostbackAnswer {
     Conflict(Box<Contradiction>),
     /// 400: the call is malformed. Lists every fault.
     Malformed(Vec<Fault>),
-    /// 401: the partner is unknown or the credential is wrong. The answer does not say which.
+    /// 401: the partner is unknown, or the credential is wrong. The answer is the same in both cases.
     Unauthorized,
     /// 403: the credential is good, but the caller's address is outside the partner's allow-list.
     Forbidden(Fault),
@@ -73,33 +74,33 @@ pub enum PostbackAnswer {
     Unavailable(Unavailable),
 }
 
-/// A conflict, as the partner is told of it.
+/// A conflict, as it is reported to the partner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contradiction {
     /// The transaction that both postbacks name.
     pub transaction_id: TransactionId,
-    /// The receipt of what stands.
+    /// The receipt of the transaction's current revision.
     pub original: Receipt,
     /// The parameters that differ, under the partner's names.
     pub differences: Vec<(String, Difference)>,
     /// The content of the postback that conflicts.
     pub sent: Content,
-    /// False if what was sent could not be kept for an operator.
+    /// Is false if the conflict could not be kept for an operator.
     pub is_kept: bool,
 }
 
 /// A kept refusal that an operator sends again.
 #[derive(Debug, Clone, Copy)]
 pub struct Resubmission<'a> {
-    /// The partner, whose credential was checked when the call was first made.
+    /// The partner. Its credential was checked when the original call came.
     pub provider: &'a Provider,
-    /// The request as the refusal keeps it.
+    /// The request that the refusal keeps.
     pub request: &'a KeptRequest,
-    /// The address from which the call was first made.
+    /// The caller's address of the original call.
     pub source: IpAddr,
 }
 
-/// An answer with the facts that its log line adds.
+/// An answer, with the facts that are logged beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandledCall {
     /// The answer.
@@ -113,7 +114,7 @@ pub struct HandledCall {
 }
 
 impl HandledCall {
-    /// Makes the answer to a call without a good credential.
+    /// Makes the result of a call without a good credential.
     pub fn of_nobody(answer: PostbackAnswer) -> Self {
         Self { answer, provider: None, dry_run: false, text_answer: None }
     }
@@ -145,7 +146,7 @@ impl<P: Ports> AcceptPostback<P> {
             return nobody(PostbackAnswer::Malformed(vec![fault]));
         }
         if call.token.is_none() {
-            // A signature proves nothing as long as the signed parameters are ambiguous or cannot be read.
+            // A signature proves nothing if the signed parameters are ambiguous or cannot be read.
             let mut faults = sent.body_faults();
             faults.extend(sent.name_faults());
             faults.extend(provider_fault(&sent));
@@ -163,9 +164,10 @@ impl<P: Ports> AcceptPostback<P> {
         self.handle_authenticated(&call).await
     }
 
-    /// Handles a kept refusal again, as if the partner had sent it now, with its present configuration. All checks after
-    /// the credential apply. If the postback is recorded, the refusal is marked with its receipt. If it is refused again,
-    /// the refusal stays as it is. Returns `None` if the refusal does not hold the whole request.
+    /// Handles the request of a kept refusal again, as if the partner had sent it now. The partner's present
+    /// configuration and all checks except the credential apply. If the postback is recorded, the refusal is marked
+    /// with the receipt of the postback. If the request is refused again, the refusal does not change. Returns `None`
+    /// if the refusal does not hold the whole request.
     pub async fn resubmit(
         &self,
         kept: &Resubmission<'_>,
@@ -189,7 +191,8 @@ impl<P: Ports> AcceptPostback<P> {
         })
     }
 
-    /// Marks the refusal of a recorded postback. If that fails, the call is unavailable: sent again, it is a duplicate.
+    /// Marks the refusal if its postback is recorded now. If the mark fails, answers `Unavailable`; a repeated
+    /// resubmission then finds a duplicate and marks the refusal.
     async fn mark(&self, kept: &Resubmission<'_>, mut answered: HandledCall, now: Timestamp) -> HandledCall {
         if let (PostbackAnswer::Accepted(receipt) | PostbackAnswer::Duplicate(receipt), false) =
             (&answered.answer, answered.dry_run)
@@ -202,21 +205,21 @@ impl<P: Ports> AcceptPostback<P> {
         answered
     }
 
-    /// Makes every check after the credential, and records the postback.
+    /// Makes every check that follows the credential check, and records the postback.
     async fn handle_authenticated(&self, call: &AuthenticatedCall<'_>) -> HandledCall {
         let answer = self.answer(call).await.unwrap_or_else(PostbackAnswer::Unavailable);
         let (provider, text_answer) = (call.partner.provider().clone(), call.partner.rules().answer.clone());
         HandledCall { answer, provider: Some(provider), dry_run: call.is_dry_run(), text_answer }
     }
 
-    /// Returns the partner if it is known and the call has its credential.
+    /// Returns the partner if the partner is known and the call carries its credential.
     async fn admit(
         &self,
         call: &Call<'_>,
         sent: &Parameters<'_>,
         now: Timestamp,
     ) -> Result<Option<std::sync::Arc<KnownPartner>>, Unavailable> {
-        // An impossible name costs the same hashing as a possible one, so that timing tells nothing.
+        // An invalid name costs the same hashing as a valid name, so that timing reveals nothing.
         let named = Provider::new(call.provider);
         let known = match &named {
             Ok(provider) => self.partners.get(provider, now).await?,
@@ -287,16 +290,16 @@ impl<P: Ports> AcceptPostback<P> {
         };
         match recorded {
             Recorded::Fresh => Ok(PostbackAnswer::Accepted(ours.receipt)),
-            // The client repeated our own write after its answer was lost. The existing postback is ours.
+            // The client repeated our own write after the first answer was lost. The existing postback is ours.
             Recorded::Existing(original) if original.receipt.receipt_id == ours.receipt.receipt_id => {
                 Ok(PostbackAnswer::Accepted(original.receipt))
             }
-            // Boxed, so that a new postback does not carry the space for the rest of a transaction's life.
+            // Boxed, because the future of a new postback would otherwise reserve space for all that may follow.
             Recorded::Existing(original) => Box::pin(self.settle_known(call, ours, *original)).await,
         }
     }
 
-    /// Keeps a refusal if that is possible. The answer does not depend on it, because the call is wrong in any case.
+    /// Tries to keep a refusal. The answer is the same if this fails, because the call is wrong in any case.
     async fn keep_refusal(&self, call: &AuthenticatedCall<'_>, faults: Vec<Fault>) {
         if call.is_dry_run() || call.is_resubmitted {
             return;
@@ -309,7 +312,8 @@ impl<P: Ports> AcceptPostback<P> {
     }
 }
 
-/// Reports a refusal or a conflict that operators will not find among the kept ones. An alarm counts these lines.
+/// Logs that a refusal or a conflict could not be kept, so that operators will not find it. An alarm counts these
+/// lines.
 fn report_unkept(call: &AuthenticatedCall<'_>, Unavailable { service, reason }: &Unavailable) {
     let provider = call.partner.provider().as_str();
     warn!(
@@ -327,7 +331,7 @@ struct AuthenticatedCall<'a> {
     sent: &'a Parameters<'a>,
     source: IpAddr,
     now: Timestamp,
-    /// The receipt of the postback, if it is new.
+    /// The receipt id that the postback gets if it is new.
     receipt_id: ReceiptId,
     /// Is true if an operator sends a kept refusal again.
     is_resubmitted: bool,
@@ -339,7 +343,8 @@ impl AuthenticatedCall<'_> {
     }
 }
 
-/// Returns a fault if a signed call sends `provider`, because the signature already covers it from the path.
+/// Returns a fault if a signed call sends the parameter `provider`. The signature already covers the provider in the
+/// path.
 fn provider_fault(sent: &Parameters<'_>) -> Option<Fault> {
     sent.raw("provider").map(|_| {
         let expected = "no parameter of this name: the path says it already, and it is signed from there";

@@ -1,5 +1,5 @@
-//! Caches configuration in memory, bounded in number and age. A stale value is used for a limited time while its source
-//! is down.
+//! Caches configuration in memory, with bounds on number and age. While the source is down, a stale value is used for a
+//! limited time.
 
 use std::{
     num::NonZeroUsize,
@@ -17,14 +17,16 @@ use crate::ports::{Source, Unavailable};
 pub struct CachePolicy {
     /// How long a value is used before the source is read again.
     pub fresh: SignedDuration,
-    /// How long the absence of a value is remembered. It is shorter, so that a new partner is soon admitted.
+    /// How long the absence of a value is remembered. It is shorter than `fresh`, so that a new partner is soon
+    /// admitted.
     pub unknown_fresh: SignedDuration,
     /// How long a stale value is used after a failed read before the source is read again.
     pub retry_after: SignedDuration,
-    /// How many values are held, and how many absent keys.
+    /// The greatest number of values, and also of absent keys, that are held.
     pub capacity: NonZeroUsize,
-    /// How long after it was read a stale value may be used while the source is down. The value may permit something that
-    /// was forbidden meanwhile, such as a credential that an operator has dropped. Zero refuses every stale value.
+    /// The greatest age of a value that is used while the source is down. A stale value may still permit something that
+    /// was forbidden meanwhile, such as a credential that an operator has dropped. Zero means that no stale value is
+    /// used.
     pub stale_for: SignedDuration,
 }
 
@@ -40,9 +42,9 @@ impl Default for CachePolicy {
     }
 }
 
-/// A [`Source`] whose last answers are in memory.
+/// A [`Source`] with its last answers in memory.
 ///
-/// Keys without a value have a cache of their own, so that a flood of invented names cannot push out real values.
+/// Keys without a value are held in a separate cache, so that a flood of invented names cannot push out real values.
 pub struct Cache<S: Source> {
     source: S,
     policy: CachePolicy,
@@ -66,8 +68,8 @@ impl<S: Source> Cache<S> {
         Self { source, policy, known: Mutex::new(known), unknown: Mutex::new(unknown) }
     }
 
-    /// Returns the value of this key, or `None` if the source has none. Fails if the source fails and no value in memory may
-    /// be used instead.
+    /// Returns the value of this key, or `None` if the source has no value. Fails if the source fails and no value in
+    /// memory may be used instead.
     pub async fn get(&self, key: &S::Key, now: Timestamp) -> Result<Option<Arc<S::Value>>, Unavailable> {
         let held = self.held(key);
         if let Some(entry) = &held
@@ -88,7 +90,8 @@ impl<S: Source> Cache<S> {
                 lock(&self.unknown).put(key.clone(), now + self.policy.unknown_fresh);
                 Ok(None)
             }
-            // The stale value is held for a while, because a read at each call would make each call slow.
+            // The stale value is used for a while without a read, because trying to read at each call would make each
+            // call slow.
             (Err(unavailable), Some(entry)) if now < entry.read_at + self.policy.stale_for => {
                 let words = "configuration cannot be read; the value in memory is used for a limited time";
                 warn!(configuration_stale = 1, reason = %unavailable, "{words}");
@@ -126,7 +129,7 @@ mod tests {
 
     use super::*;
 
-    /// A source that returns a set answer and counts its reads.
+    /// A source that returns a fixed answer and counts its reads.
     struct Fake {
         answer: Mutex<Result<Option<u32>, Unavailable>>,
         asked: AtomicUsize,
@@ -206,7 +209,7 @@ mod tests {
         for second in [59, 60, 118, 119] {
             assert_eq!(rig.get(0, second).await, Ok(Some(1)), "{second}");
         }
-        // A use does not make a stale value younger, nor does the pause between two reads.
+        // The age of a stale value counts from its read, however often the value is used and the read is tried.
         for second in [120, 121, 3600] {
             assert_eq!(rig.get(0, second).await, Err(down()), "{second}");
         }

@@ -1,4 +1,4 @@
-//! Holds the catalogue of campaigns in memory. Polls its version, and reads the whole catalogue only if the version has
+//! Holds the catalogue of campaigns in memory. Polls the version, and reads the whole catalogue only if the version has
 //! changed.
 
 use std::{
@@ -25,14 +25,14 @@ pub struct HeldCatalogue {
 }
 
 impl HeldCatalogue {
-    /// Returns the catalogue if it is fresh enough to discard events against. `now` must be read after all data that the
-    /// catalogue is to decide about.
+    /// Returns the catalogue if it is fresh enough to discard events against. The caller must read `now` after all data
+    /// to which it applies the catalogue.
     pub fn fresh(&self, now: UnixMillis, timing: &Timing) -> Option<Fresh<'_>> {
         self.catalogue.fresh(self.loaded_at, now, timing)
     }
 }
 
-/// [`Catalogues`] whose last answer is in memory.
+/// [`Catalogues`] with their last answer in memory.
 #[derive(Debug)]
 pub struct CurrentCatalogue<C> {
     source: C,
@@ -41,13 +41,13 @@ pub struct CurrentCatalogue<C> {
 }
 
 impl<C: Catalogues> CurrentCatalogue<C> {
-    /// Returns an empty holder that polls this source when its last answer is older than `poll`.
+    /// Returns an empty holder. It polls this source when the last answer is older than `poll`.
     pub fn new(source: C, poll: Duration) -> Self {
         Self { source, poll, held: Mutex::new(None) }
     }
 
-    /// Returns the catalogue as of at most one poll ago, or, while the source is down, the last one, however old.
-    /// [`HeldCatalogue::fresh`] checks the age.
+    /// Returns a catalogue that was current at most one poll ago. While the source is down, returns the last catalogue,
+    /// however old it is. [`HeldCatalogue::fresh`] checks the age.
     pub async fn recent(&self, clock: &impl Surroundings) -> Result<HeldCatalogue, Unavailable> {
         let loaded = self.loaded_since(clock.now().minus(self.poll), clock).await;
         loaded.or_else(|unavailable| self.lock().clone().ok_or(unavailable))
@@ -76,7 +76,8 @@ impl<C: Catalogues> CurrentCatalogue<C> {
         };
         let loaded = HeldCatalogue { catalogue, loaded_at: now };
         let mut held = self.lock();
-        // The later poll has the newer catalogue, even if it is answered first. The exception is a clock that was set back.
+        // The poll that began later has the newer catalogue, even if it was answered first. A held catalogue from the
+        // future means that the clock was set back, so it is replaced.
         if held.as_ref().is_none_or(|held| held.loaded_at <= now || clock.now() < held.loaded_at) {
             *held = Some(loaded.clone());
         }

@@ -1,26 +1,27 @@
-//! Handles messages that say that an attempt is due: claims the attempt, calls the partner, records the result, and sends
-//! the next message.
+//! Handles messages that say that an attempt is due: claims the attempt, calls the partner, records the result, and
+//! sends the next message.
 //!
-//! The domain decides what to do ([`domain::outbound::delivery`]). This module does it in the right order.
+//! The domain decides what to do ([`domain::outbound::delivery`]). This module carries out the decisions in the right
+//! order.
 //!
 //! **A crash anywhere is harmless**, because a message is acknowledged last. A worker may be killed
 //!
 //! - before the claim is stored: nothing has happened, and the message comes back.
-//! - after the claim, with or without the request: nobody else may make the attempt until the claim expires, and a claim
-//!   lasts longer than its worker can live. Then the message comes back and the attempt is made again. This is the only
-//!   repeated request, and it needs a crash in the middle of an attempt.
-//! - after the record, before the next message is sent: the message comes back, finds its attempt recorded under its own
-//!   ticket, and sends the next message.
-//! - after the next message is sent: the message comes back and sends the next message again. Two messages of one attempt
-//!   make one request, because one of them finds the other's claim or record.
+//! - after the claim, with or without the request: nobody else may make the attempt until the claim expires, and a
+//!   claim lasts longer than its worker can live. Then the message comes back and the attempt is made again. Only in
+//!   this case, a crash in the middle of an attempt, is a request repeated.
+//! - after the record, before the next message is sent: the message comes back, finds its attempt recorded under its
+//!   own ticket, and sends the next message.
+//! - after the next message is sent: the message comes back and sends the next message again. Two messages of one
+//!   attempt make only one request, because the second one finds the claim or the record of the first.
 //!
-//! **An attempt costs two writes and no read.** A message names the revision of the delivery for which it was made. As long
-//! as the delivery has that revision, everything in the message is true. So the claim is stored without a read, on
-//! condition of the revision, and the store returns the delivery. If the revision has changed, the store returns the
-//! present delivery, and the domain decides about that one.
+//! **An attempt costs two writes and no read.** A message names the revision that the delivery had when the message was
+//! made. As long as the delivery has that revision, everything in the message is true. The claim is therefore stored
+//! without a read, on condition that the revision is the same, and the store returns the delivery. If the revision has
+//! changed, the store returns the delivery as it is now, and the domain decides by that.
 //!
-//! A message whose next message could not be sent is never acknowledged. A record that fails is tried again for as long as
-//! the function lives, so a store that is down for a minute costs no second request.
+//! A message is never acknowledged before the next message is sent. If an attempt cannot be recorded, the worker tries
+//! again until the function's time is nearly over, so a store that is down for a minute causes no second request.
 
 mod worker;
 
@@ -48,9 +49,9 @@ use crate::{
 pub struct Received {
     /// The queue's id of the message.
     pub id: String,
-    /// The message, or why it cannot be read.
+    /// The message, or the reason why it cannot be read.
     pub message: Result<Message, String>,
-    /// The whole body as it came.
+    /// The whole body, unchanged.
     pub whole: String,
 }
 
@@ -64,7 +65,7 @@ pub enum MessageOutcome {
         /// The delay, 1 to 900.
         delay_seconds: u16,
     },
-    /// The attempt had been recorded before. The message of the next attempt was sent now.
+    /// The attempt was recorded before. The message of the next attempt was sent now.
     SentNext,
     /// The delivery was cancelled, because its campaign is archived.
     Cancelled,
@@ -72,7 +73,7 @@ pub enum MessageOutcome {
     Done(NoWorkReason),
     /// The message must come again after another worker's claim has expired.
     Waits {
-        /// The expiry of that claim.
+        /// The instant at which that claim expires.
         until: UnixMillis,
     },
     /// The message cannot be read and was set aside for this reason.
@@ -92,7 +93,7 @@ pub struct Attempted {
     pub ending: Option<Ending>,
 }
 
-/// A reason for which a message must come again. No reason is the partner's fault, and none spends an attempt.
+/// The reason why a message must come again. The partner is never the cause, and no attempt is spent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Failure {
     /// A service failed.
@@ -104,7 +105,7 @@ pub enum Failure {
     /// The partner has no such campaign.
     #[error("the partner has no campaign of this name")]
     UnknownCampaign,
-    /// The campaign's webhook must not be called from here.
+    /// The campaign's webhook must not be called from this machine.
     #[error("the campaign's webhook cannot be called: {0}")]
     Misconfigured(String),
     /// The delivery is unknown.
@@ -113,7 +114,7 @@ pub enum Failure {
     /// Others changed the delivery at each try.
     #[error("the delivery was changed by others {} times in a row", worker::TRIES)]
     Contended,
-    /// The rest of the function's time is too short for an attempt.
+    /// Too little of the function's time is left for an attempt.
     #[error("too little of the function's time is left")]
     OutOfTime,
 }
@@ -124,7 +125,7 @@ pub struct DeliverWebhooks<P: Ports> {
     pub recipients: Cache<P::Recipients>,
     /// Changes deliveries.
     pub deliveries: P::Deliveries,
-    /// Sends resends and everything that waits.
+    /// Sends the messages of resends and all messages that wait.
     pub resends: P::Resends,
     /// Calls partners' servers.
     pub partners: P::Servers,
@@ -132,7 +133,7 @@ pub struct DeliverWebhooks<P: Ports> {
     pub dead_letters: P::DeadLetters,
     /// Tells the time and draws random values.
     pub surroundings: P::Surroundings,
-    /// Says how long claims last and paused messages wait.
+    /// Says how long claims last, and how long messages of paused campaigns wait.
     pub pace: DeliveryPace,
     /// Limits the time of an attempt.
     pub time: AttemptTime,
@@ -148,8 +149,9 @@ pub struct AttemptTime {
 }
 
 impl AttemptTime {
-    /// Counts the operations of an attempt that follow each other at worst: the partner's configuration; the claim; a
-    /// record that loses against another one, the read after it and the second record; the next message.
+    /// Counts the operations of an attempt in the worst case, one after the other: reading the partner's configuration,
+    /// storing the claim, a record that another change prevents, the read after it, the second record, and sending the
+    /// next message.
     pub const OPERATIONS: u32 = 6;
 
     /// Returns how long a whole attempt may take.
@@ -157,21 +159,21 @@ impl AttemptTime {
         self.request + self.operation * Self::OPERATIONS
     }
 
-    /// Returns how long an attempt may take from its claim on.
+    /// Returns how long an attempt may take once it begins to store the claim.
     fn claim_onwards(&self) -> std::time::Duration {
         self.request + self.operation * (Self::OPERATIONS - 1)
     }
 }
 
 impl<P: Ports> DeliverWebhooks<P> {
-    /// Handles all messages of a batch at the same time, so that none waits for another's partner. Returns one outcome for
-    /// each message, in order. The function is ended at `deadline`.
+    /// Handles all messages of a batch at the same time, so that no message waits for the partner of another message.
+    /// Returns one outcome for each message, in order. The platform ends the function at `deadline`.
     pub async fn handle(&self, batch: &[Received], deadline: UnixMillis) -> Vec<MessageOutcome> {
         self.read_recipients(batch).await;
         join_all(batch.iter().map(|received| self.one(received, deadline))).await
     }
 
-    /// Reads each partner of a batch once, however many messages it has.
+    /// Reads each partner of a batch once, even if several messages name the partner.
     async fn read_recipients(&self, batch: &[Received]) {
         let now = self.surroundings.now();
         let due =

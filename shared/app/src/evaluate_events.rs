@@ -1,21 +1,22 @@
-//! Turns GG3's events about its users into the webhooks that are owed for them.
+//! Turns GG3's events about users into the webhooks that are owed for these users.
 //!
-//! All users of a batch take the same steps together: one consistent read of all, all of the batch's events applied to each
-//! user at once, a put for each delivery owed, all messages in as few requests as possible, and last one write for each
-//! user. A user whose step fails drops out alone. Events that change nothing write nothing.
+//! All users of a batch take the same steps together: one consistent read of all users; each user's events applied at
+//! once; a put for each delivery owed; all messages sent in as few requests as possible; and last, one write for each
+//! user. If a step fails for a user, only that user drops out. Events that change nothing cause no write.
 //!
-//! **A crash anywhere is harmless**, because a message is acknowledged only after all steps of its user. Until then it comes
-//! back, and applying an event is idempotent and independent of order. A worker may be killed
+//! **A crash anywhere is harmless**, because a message is acknowledged only after all steps of its user. Until then the
+//! message comes back, and applying an event is idempotent and independent of order. A worker may be killed
 //!
-//! - before the write: the participant is as it was, and the same events make the same deliveries owed again. Each has the
-//!   same id, so the put finds the existing delivery. Its message is sent again unless its first attempt has begun, which
-//!   proves that a message arrived. So a delivery is not lost if it was put and not sent, or sent and the participant not
-//!   written. A second message finds the attempt claimed.
+//! - before the write: the participant is as it was, and the same events make the same deliveries owed again. Each
+//!   delivery has the same id as before, so the put finds it. Its message is sent again unless its first attempt has
+//!   begun, which proves that a message arrived. A delivery is therefore not lost if the worker was killed before it
+//!   sent the message or before it wrote the participant. A second message finds the attempt claimed.
 //! - after the write: everything owed is put and sent, and the event that comes back changes nothing.
 //!
-//! Therefore the mark "reached" is written after the deliveries for which it stands. A write that loses against another
-//! evaluator starts over from the participant that the other one wrote. An event is dropped only by a fresh catalogue that
-//! was loaded after the participants were read, so an old snapshot never loses an event that a new campaign needs.
+//! Therefore a goal is marked as reached only after its delivery is put and sent. An evaluator that loses a write to
+//! another evaluator starts over from the participant that the other one wrote. An event is dropped only against a
+//! catalogue that is still fresh after the participants were read, so an old snapshot never loses an event that a new
+//! campaign needs.
 
 mod sorting;
 mod steps;
@@ -30,9 +31,9 @@ use crate::{
 };
 use steps::User;
 
-/// Limits how many users, or dead letters, are handled at the same time: all of a batch of ten.
+/// Limits how many users or dead letters are handled at the same time. A batch of ten is handled at once.
 const AT_ONCE: usize = 10;
-/// Limits how often a user is tried in a batch because a rival wrote it. Each rival's write is progress.
+/// Limits how often a user is tried in a batch when rivals write the same participant. Each rival's write is progress.
 const TRIES: usize = 8;
 
 /// A message of `gg3-events`.
@@ -51,14 +52,14 @@ pub struct Received {
 pub enum EventOutcome {
     /// The event was applied to its user.
     Applied {
-        /// How many deliveries it and the user's other events of the batch made owed.
+        /// The number of deliveries that became owed by all events of this user in the batch.
         owed: usize,
     },
     /// The event says nothing new about its user.
     Unchanged,
     /// No campaign could need the event.
     NotNeeded,
-    /// The event has this type, which is unknown.
+    /// The event has this unknown type.
     UnknownType(String),
     /// The event is malformed and was set aside for this reason.
     SetAside(String),
@@ -66,13 +67,13 @@ pub enum EventOutcome {
     Failed(Failure),
 }
 
-/// A reason for which an event must come again.
+/// The reason why an event must come again.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Failure {
     /// A service failed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// The catalogue in memory is too old to discard events against, and its source is down.
+    /// The catalogue in memory is too old to discard events against, and a newer one cannot be read.
     #[error("the catalogue of campaigns is too old")]
     StaleCatalogue,
     /// Others wrote the same participant at each try.
@@ -113,7 +114,7 @@ impl<P: Ports> EvaluateEvents<P> {
         let (refused, evaluated) = join(refused, evaluated).await;
         let evaluated: Vec<Vec<(usize, EventOutcome)>> = evaluated.buffer_unordered(AT_ONCE).collect().await;
         sorted.outcomes.extend(refused.into_iter().chain(evaluated.into_iter().flatten()));
-        // Every message has an outcome. A message without one would safely come again.
+        // Every message has an outcome. If one were missing, the message would safely come again.
         let forgotten = || EventOutcome::Failed(Failure::StaleCatalogue);
         (0..batch.len()).map(|at| sorted.outcomes.remove(&at).unwrap_or_else(forgotten)).collect()
     }
@@ -149,7 +150,7 @@ impl<P: Ports> EvaluateEvents<P> {
     }
 }
 
-/// The reason for which a well-formed event of a full participant is set aside.
+/// The reason why a well-formed event is set aside if its participant is full.
 const FULL: &str = "the user's participant is full: it holds more than any honest user could do";
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Follows a tracking link: makes a click id, records the click, and leads the user to the partner's landing page.
+//! Handles the use of a tracking link: makes a click id, records the click, and redirects the user to the partner's
+//! landing page.
 
 use std::sync::Arc;
 
@@ -25,20 +26,21 @@ use crate::{
 pub enum Led {
     /// 302: the user goes to the landing page.
     To {
-        /// The landing page's URL with both ids.
+        /// The landing page's URL with the user id and the click id.
         url: String,
-        /// The click's id.
+        /// The new click id.
         click_id: ClickId,
         /// The partner.
         provider: Provider,
-        /// Why the click could not be recorded, if so. The user is still redirected, because the click id proves itself.
+        /// The fault, if the click could not be recorded. The user is redirected all the same, because a click id can
+        /// be verified without its record.
         unrecorded: Option<Unavailable>,
     },
     /// 404: the partner or landing page is unknown.
     Unknown,
     /// 400, 403 or 410: the link is malformed, not ours, or expired.
     Refused(ClickLinkFault),
-    /// 503: the configuration is not in memory and cannot be read.
+    /// 503: the configuration cannot be read, and no usable copy is in memory.
     Unavailable(Unavailable),
 }
 
@@ -53,7 +55,7 @@ pub struct FollowClick<P: Ports> {
 }
 
 impl<P: Ports> FollowClick<P> {
-    /// Handles one use of a link, given the path's two segments and the raw query.
+    /// Handles one use of a link. Takes the two segments of the path and the raw query.
     pub async fn handle(&self, provider: &str, landing: &str, query: &[u8], now: Timestamp, random: [u8; 9]) -> Led {
         let (Ok(provider), Ok(landing)) = (Provider::new(provider), LandingName::new(landing)) else {
             return Led::Unknown;

@@ -1,5 +1,5 @@
-//! The use cases of GG3 Postback. Each reads through ports what it needs, lets `domain` decide, and carries the decision
-//! out. The caller passes in the present instant and random bytes, or a port for them.
+//! The use cases of GG3 Postback. Each use case reads data through ports, lets `domain` decide, and carries out the
+//! decision. The caller passes in the present instant and random bytes, or a port for them.
 
 pub mod accept_postback;
 pub mod cache;

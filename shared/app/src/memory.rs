@@ -1,7 +1,8 @@
-//! Implements every port in memory, for tests that decide when which call fails. Only the feature `memory` builds it.
+//! Implements every port in memory, for tests that decide which call fails. The module is built only with the feature
+//! `memory`.
 //!
-//! Each implementation keeps its port's promises exactly, atomicity included. So a law that holds over these ports also
-//! holds over the real ones.
+//! Each implementation does exactly what its port demands, including atomicity. A law that holds over these ports
+//! therefore also holds over the real ports.
 
 mod configuration;
 mod coverage;
@@ -47,7 +48,7 @@ use crate::ports::{
     SegmentPlace, Source, StoredPartner, StoredSecrets, Surroundings, SystemKeys, Unavailable,
 };
 
-/// A fault of one call of a port.
+/// The way in which one call of a port fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
     /// The call fails before it has done its work.
@@ -61,7 +62,7 @@ pub enum Trouble {
 pub struct World(Arc<Mutex<State>>);
 
 impl Default for World {
-    /// Returns a stack on which the first partners were applied, so that its lookups are known to be complete.
+    /// Returns a stack to which the first partners were applied, so that its lookups are known to be complete.
     fn default() -> Self {
         let at = Timestamp::UNIX_EPOCH;
         let begun = Heartbeat { since: at, up_to: at, beaten_at: at };
@@ -75,11 +76,12 @@ impl Default for World {
 pub struct State {
     /// Postbacks by provider and transaction.
     pub postbacks: BTreeMap<(Provider, TransactionId), RecordedPostback>,
-    /// Refusals by content, each with how often it was seen.
+    /// Refusals by content, each with the number of times that it was seen.
     pub refusals: HashMap<String, (Refusal, u32)>,
     /// Receipts of the refusals that were sent again and recorded, by content.
     pub recorded_refusals: HashMap<String, Receipt>,
-    /// Conflicts by content, each with how often it was seen and the receipt of its correction, if it was accepted.
+    /// Conflicts by content, each with the number of times that it was seen, and with the receipt of the correction if
+    /// it was accepted.
     pub conflicts: HashMap<String, (Conflict, u32, Option<Receipt>)>,
     /// Corrections of each transaction, in the order of their numbers.
     pub corrections: BTreeMap<(Provider, TransactionId), Vec<Correction>>,
@@ -87,7 +89,8 @@ pub struct State {
     pub steps: BTreeMap<(Provider, TransactionId), Vec<Step>>,
     /// Adjustments of each transaction, in the order of their places.
     pub adjustments: BTreeMap<(Provider, TransactionId), Vec<Adjustment>>,
-    /// Conflicts by content whose original was kept, each with its expiry in Unix seconds.
+    /// Contents of conflicts that were resolved in favour of the original, each with the conflict's expiry in Unix
+    /// seconds.
     pub kept_originals: HashMap<String, i64>,
     /// Partners by name.
     pub partners: BTreeMap<Provider, StoredPartner>,
@@ -95,9 +98,9 @@ pub struct State {
     pub secrets: BTreeMap<SecretPurpose, StoredSecrets>,
     /// The published campaigns.
     pub campaigns: Option<Snapshot>,
-    /// Publications by rivals. Each call to publish takes the last one and publishes it first.
+    /// Planned publications by rivals. Each call to publish takes the last of them and publishes it first.
     pub rivals: Vec<Snapshot>,
-    /// Versions of the catalogue that were ever begun.
+    /// All versions of the catalogue that were begun, even if they were never published.
     pub begun_versions: BTreeSet<u64>,
     /// Audit records, in the order in which they were stored.
     pub audit: Vec<AuditRecord>,
@@ -107,7 +110,7 @@ pub struct State {
     pub lookups: BTreeMap<(Subject, Place), Option<i64>>,
     /// The heartbeats of the lookups.
     pub heartbeats: BTreeMap<Origin, Heartbeat>,
-    /// Where rebuilds of the lookups go on.
+    /// The places at which rebuilds of the lookups continue.
     pub rebuild_places: BTreeMap<Origin, Vec<SegmentPlace>>,
     /// The keys of items that a rebuild cannot read.
     pub unreadable_items: BTreeSet<String>,
@@ -115,7 +118,7 @@ pub struct State {
     pub conversions: Vec<Conversion>,
     /// Messages that were set aside, each with its reason.
     pub dead_letters: Vec<(String, String)>,
-    /// The stack's dead-letter queues. A letter is stored with whether it is hidden.
+    /// The stack's dead-letter queues. Each letter comes with a flag that is true while the letter is hidden.
     pub dead_letter_queues: BTreeMap<DeadLetterQueue, Vec<(DeadLetter, bool)>>,
     /// Dead letters that were sent on, each with the queue that took it.
     pub redriven: Vec<(&'static str, DeadLetter)>,
@@ -123,31 +126,33 @@ pub struct State {
     pub catalogue: Option<Catalogue>,
     /// Participants, each with its version.
     pub participants: BTreeMap<UserId, (Participant, u64)>,
-    /// How many of the next writes of each participant come just after a rival's write.
+    /// The number of a participant's next writes that a rival's write precedes, so that they lose the race.
     pub rival_writes: BTreeMap<UserId, usize>,
     /// Deliveries by id.
     pub deliveries: BTreeMap<DeliveryId, Delivery>,
-    /// How many unreadable deliveries are on each page of deliveries under way.
+    /// The number of unreadable deliveries on each page of deliveries under way.
     pub unreadable_under_way: u64,
-    /// The revision at which the sweep last sent for a delivery, and when.
+    /// The revision at which the sweep last sent a message for each delivery, and the instant.
     pub swept: BTreeMap<DeliveryId, (u32, UnixMillis)>,
-    /// Attempts of older rounds and late attempts, by delivery, round and a key that tells them apart.
+    /// Attempts of older rounds and late attempts, by delivery, round, and a key that distinguishes the attempts of a
+    /// round.
     pub attempts: BTreeMap<(DeliveryId, u32, String), Attempt>,
     /// Messages that the queue of first attempts took.
     pub webhooks: Vec<Message>,
-    /// Messages that the queue of resends took, each with its arrival.
+    /// Messages that the queue of resends took, each with the instant at which it arrives.
     pub resends: Vec<(Message, UnixMillis)>,
-    /// The next answers of partners' servers, each with the time it takes. Without one, the answer is 200 at once.
+    /// The next answers of partners' servers, each with the time that the server takes. If none is planned, the answer
+    /// is 200 at once.
     pub answers: VecDeque<(AttemptOutcome, Option<RetryAfter>, Duration)>,
-    /// Requests that reached partners' servers: when, of which delivery, and to which URL.
+    /// Requests that reached partners' servers: the instant, the delivery, and the URL.
     pub requests: Vec<(UnixMillis, DeliveryId, String)>,
     /// The present instant in Unix milliseconds.
     pub millisecond: i64,
-    /// How many tickets and marks were drawn.
+    /// The number of tickets and marks that were drawn.
     pub tickets: u64,
     /// The names of all calls of ports, in order.
     pub calls: Vec<&'static str>,
-    /// The calls that fail, counted from 0.
+    /// The calls that fail, by their number in the order of calls, from 0.
     pub trouble: BTreeMap<usize, Trouble>,
 }
 
@@ -157,7 +162,7 @@ impl World {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Does the work of one call of a port, unless the call is to fail.
+    /// Does the work of one call of a port. If the call is to fail, fails before or after the work.
     fn call<T>(&self, name: &'static str, work: impl FnOnce(&mut State) -> T) -> Result<T, Unavailable> {
         let mut state = self.state();
         let trouble = state.trouble.get(&state.calls.len()).copied();
@@ -174,7 +179,7 @@ impl World {
     }
 }
 
-/// A source of fixed values that can fail like any port.
+/// A source of fixed values. Its calls can fail like those of any port.
 #[derive(Debug, Clone)]
 pub struct Held<K, V> {
     world: World,

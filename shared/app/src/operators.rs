@@ -1,7 +1,7 @@
-//! The operators' use cases: what `postbackctl` does, over ports and with typed results.
+//! Implements the operators' use cases, which `postbackctl` calls. They work over ports and have typed results.
 //!
-//! Nothing here prints, asks or knows a terminal, so that every other way of operating calls the same use cases.
-//! Every change takes the audit record that is stored with it. The port that makes the change stores both or neither.
+//! Nothing here prints, asks questions or uses a terminal, so that another tool can call the same use cases. Every
+//! change comes with an audit record, and the port that makes the change stores both or neither.
 
 pub mod apply_partners;
 pub mod audit;
@@ -30,26 +30,26 @@ use domain::{jiff::Timestamp, lookup::Place, values::ids::Provider};
 /// Selects a page of each partner's list, the newest entries first.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
-    /// The first instant that counts.
+    /// The first instant of the entries to list.
     pub since: Option<Timestamp>,
-    /// The place at which an earlier page of one partner's list has ended.
+    /// The place at which the preceding page ended. It belongs to the list of a single partner.
     pub after: Option<Place>,
-    /// Limits the entries of each partner.
+    /// Limits the number of entries of each partner.
     pub most: usize,
 }
 
-/// Names the partners whose list has more, each with the place at which this page of it ends.
+/// Names the partners that have more entries, each with the place at which this page of the partner's list ends.
 pub type More = Vec<(Provider, Place)>;
 
-/// Paces a long action from outside: how many steps a second it takes, and when it ends early.
+/// Lets the caller of a long action limit its steps per second, and interrupt it.
 pub trait Pace: Send {
-    /// Returns how many steps may be taken in one turn at most, which is at least 1.
+    /// Returns the greatest number of steps in one turn, which is at least 1.
     fn most_at_once(&self) -> usize;
 
-    /// Waits until the next step may be taken, or answers that none is to be taken any more.
+    /// Waits until the next turn may begin. Returns `Break` if the action is to end now.
     fn turn(&mut self) -> impl Future<Output = ControlFlow<()>> + Send;
 
-    /// Hears that this many steps were taken.
+    /// Is told that this many steps were taken.
     fn taken(&mut self, steps: usize);
 }
 

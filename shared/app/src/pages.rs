@@ -1,11 +1,10 @@
-//! Reading an index that is divided into parts, page after page.
+//! Reads an index that is divided into parts, page after page.
 
 use futures_util::{Stream, stream};
 
 use crate::ports::{PageToken, Unavailable};
 
-/// Streams the pages of all parts of an index, one part after the other, each page as its items. Reads no page before it is
-/// asked for.
+/// Streams the pages of all parts of an index, one part after the other. Reads a page only when the caller asks for it.
 pub fn of_parts<T, F>(
     parts: u32,
     page: impl Fn(u32, Option<PageToken>) -> F,

@@ -1,5 +1,6 @@
-//! The ports, by which use cases reach services. Each method says what an implementation MUST do. The module `memory`
-//! implements the ports for tests, and the crate `adapters` implements them for deployments.
+//! Defines the ports, through which use cases reach services. The comment of each method says what an implementation
+//! MUST do. The module `memory` implements the ports for tests, and the crate `adapters` implements them for
+//! deployments.
 
 mod configuration;
 mod coverage;
@@ -60,14 +61,13 @@ pub use self::{
     under_way::{PageToken, UnderWay, UnderWayPage},
 };
 
-/// A failure of a service, or an answer that came too late. The call may or may not have taken effect. Repeating a call
-/// MUST be safe for every port.
+/// A failed or late answer of a service. The call may have taken effect. Every port MUST make it safe to repeat a call.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{service} is unavailable: {reason}")]
 pub struct Unavailable {
     /// The service and the operation, as in `DynamoDB PutItem postbacks`.
     pub service: &'static str,
-    /// The service's words, without any of our values.
+    /// The reason in the words of the service, without any of our values.
     pub reason: String,
 }
 
@@ -78,7 +78,8 @@ pub trait Source: Send + Sync {
     /// A value.
     type Value: Send + Sync;
 
-    /// Reads a value. MUST return `None` only if the key certainly has none, and MUST end within its own time limit.
+    /// Reads a value. MUST return `None` only if it is certain that the key has no value, and MUST end within a time
+    /// limit.
     fn load(&self, key: &Self::Key) -> impl Future<Output = Result<Option<Self::Value>, Unavailable>> + Send;
 }
 
@@ -103,25 +104,25 @@ pub struct SystemKeys {
 /// The result of recording a postback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Recorded {
-    /// The postback was recorded now.
+    /// The postback is recorded now.
     Fresh,
-    /// The transaction has this postback already, which is unchanged.
+    /// The transaction was recorded before, with this postback. Nothing changed.
     Existing(Box<RecordedPostback>),
 }
 
-/// Tells what came of adding a step to a transaction.
+/// The result of adding a step to a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Added {
     /// The step is recorded now.
     Done,
-    /// Its place is taken by the revision with this receipt. Nothing is changed.
+    /// The revision with this receipt has the place of the step. Nothing changed.
     Taken(ReceiptId),
 }
 
-/// The postbacks. None ever expires.
+/// The postbacks. They never expire.
 pub trait Postbacks: Send + Sync {
-    /// Records a postback unless its transaction is known. MUST be durable before it returns, MUST decide atomically among
-    /// simultaneous calls, and MUST never change an existing postback.
+    /// Records a postback unless its transaction is already recorded. MUST be durable before it returns, MUST decide
+    /// atomically among simultaneous calls, and MUST never change an existing postback.
     fn record(&self, postback: &RecordedPostback) -> impl Future<Output = Result<Recorded, Unavailable>> + Send;
 
     /// Reads the original of a transaction. MUST see every write that returned before, and MUST write nothing.
@@ -131,21 +132,21 @@ pub trait Postbacks: Send + Sync {
         transaction_id: &TransactionId,
     ) -> impl Future<Output = Result<Option<RecordedPostback>, Unavailable>> + Send;
 
-    /// Reads everything that is recorded of a transaction. MUST see every write that was answered before, and MUST write
-    /// nothing.
+    /// Reads all records of a transaction. MUST see every write that returned before, and MUST write nothing.
     fn history(
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> impl Future<Output = Result<Option<History>, Unavailable>> + Send;
 
-    /// Records a step under its place in the transaction, unless that place is taken. MUST be durable before it answers,
-    /// MUST decide atomically among simultaneous calls and operators' corrections, and MUST never change what is there.
+    /// Records a step at its place in the transaction, unless the place is taken. MUST be durable before it returns,
+    /// MUST decide atomically among simultaneous calls and operators' corrections, and MUST never change an existing
+    /// record.
     fn add_step(&self, step: &Step) -> impl Future<Output = Result<Added, Unavailable>> + Send;
 
-    /// Records a negative transaction, and notes it under the adjustment's place beside the transaction that it reverses.
-    /// MUST do both or neither, and MUST be durable before it answers. MUST answer `Changed`, and change nothing, when the
-    /// negative transaction is recorded already or the place is taken.
+    /// Records a negative transaction, and stores the adjustment at its place beside the reversed transaction. MUST do
+    /// both or neither, and MUST be durable before it returns. If the negative transaction is already recorded or the
+    /// place is taken, MUST return `Changed` and change nothing.
     fn adjust(
         &self,
         reversed: &TransactionId,
@@ -153,11 +154,12 @@ pub trait Postbacks: Send + Sync {
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 }
 
-/// The recorded postbacks and corrections, by the keys that lookups and changes of their table name.
+/// The recorded postbacks, steps and corrections, read by the keys that are found in lookups and in changes of the
+/// table.
 pub trait RecordedRevisions: Send + Sync {
     /// Reads the revisions with these keys. MUST see every write that returned before, and MUST leave out a key only if
-    /// nothing is recorded under it. MUST return the reason for a revision that cannot be read, which MUST NOT hold up the
-    /// others.
+    /// nothing is recorded under it. If a revision cannot be read, MUST return the reason in its place, and MUST still
+    /// return the others.
     fn recorded(
         &self,
         keys: &BTreeSet<String>,
@@ -166,15 +168,17 @@ pub trait RecordedRevisions: Send + Sync {
 
 /// The refusals and conflicts.
 pub trait Refusals: Send + Sync {
-    /// Keeps a refusal for 30 days after it was last seen. A repeated content MUST make no new item, and MUST be counted.
+    /// Keeps a refusal for 30 days after it was last seen. A refusal with the same content MUST be counted and MUST
+    /// make no new item.
     fn keep_refusal(&self, refusal: &Refusal) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
-    /// Keeps a conflict until an operator resolves it. A repeated content MUST make no new item, and MUST return the
-    /// operator's resolution. If the operator had kept the original, the conflict MUST be open again.
+    /// Keeps a conflict until an operator resolves it. A conflict with the same content MUST make no new item, and MUST
+    /// return the receipt if an operator accepted the conflict. If an operator had kept the original instead, the
+    /// conflict MUST be open again.
     fn keep_conflict(&self, conflict: &Conflict) -> impl Future<Output = Result<KeptConflict, Unavailable>> + Send;
 
-    /// Marks a refusal as recorded with this receipt. MUST keep the first mark, MUST NOT count as a sighting, and MUST make
-    /// no new item if the refusal is no longer kept.
+    /// Marks a refusal as recorded with this receipt. MUST keep the first mark, MUST NOT count the refusal as seen
+    /// again, and MUST make no new item if the refusal is no longer kept.
     fn mark_recorded(
         &self,
         key: &ContentKey,
@@ -182,15 +186,15 @@ pub trait Refusals: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
-    /// Returns the receipt of the correction, if this conflict was accepted as one. MUST write nothing.
+    /// Returns the receipt of the correction if an operator accepted this conflict. MUST write nothing.
     fn find_correction(&self, conflict: &Conflict)
     -> impl Future<Output = Result<Option<Receipt>, Unavailable>> + Send;
 }
 
 /// The audit records of operators' changes. Each is written once and never changed.
 pub trait AuditTrail: Send + Sync {
-    /// Stores a record by itself, before an action that changes no table. MUST be durable before it returns. The same record
-    /// again MUST make no second one.
+    /// Stores a record before an action that changes no table. MUST be durable before it returns. A repeated call with
+    /// the same record MUST NOT make a second record.
     fn append(&self, record: &AuditRecord) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
     /// Reads the records of a UTC day, the oldest first. MUST see every write that returned before.
@@ -215,16 +219,16 @@ pub trait Resolutions: Send + Sync {
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<StoredConflict>, Unavailable>> + Send;
 
-    /// Reads everything that is recorded of a transaction. MUST see every write that returned before.
+    /// Reads all records of a transaction. MUST see every write that returned before.
     fn history(
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> impl Future<Output = Result<Option<History>, Unavailable>> + Send;
 
-    /// Records a correction, marks its conflict as accepted with the correction's receipt, and stores the audit record. MUST
-    /// do all or none. Neither the correction nor the mark expires. MUST return `Changed`, and change nothing, if its place
-    /// is taken, or if the conflict is accepted already or absent.
+    /// Records a correction, marks the conflict as accepted with the correction's receipt, and stores the audit record.
+    /// MUST do all or none. The correction and the mark MUST NOT expire. If the place of the correction is taken, or
+    /// the conflict is already accepted or absent, MUST return `Changed` and change nothing.
     fn accept(
         &self,
         key: &ContentKey,
@@ -232,9 +236,9 @@ pub trait Resolutions: Send + Sync {
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
-    /// Marks a conflict as one whose original is kept, and stores the audit record. MUST do both or neither. The conflict MAY
-    /// be deleted 30 days after `now`, and MUST NOT be deleted before. MUST return `Changed`, and change nothing, if the
-    /// conflict is accepted or absent.
+    /// Marks a conflict as resolved in favour of the original, and stores the audit record. MUST do both or neither.
+    /// The conflict MUST stay for 30 days after `now`, and MAY be deleted then. If the conflict is accepted or absent,
+    /// MUST return `Changed` and change nothing.
     fn keep_original(
         &self,
         key: &ContentKey,
@@ -249,14 +253,14 @@ pub trait Clicks: Send + Sync {
     fn record(&self, click: &Click) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
-/// The lookups, to write. They tell where stored items are, by partner, user and click id.
+/// Writes the lookups, which tell where the stored items of a partner, a user or a click id are.
 pub trait Lookups: Send + Sync {
-    /// Writes entries over existing ones. No two entries have the same subject and place. MUST return one result for each
-    /// entry, in order, and `Ok` only if the entry is durable.
+    /// Writes entries and overwrites existing ones. The caller gives no two entries the same subject and place. MUST
+    /// return one result for each entry, in order, and `Ok` only if the entry is durable.
     fn put(&self, entries: &[LookupEntry]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
 
-    /// Stores the heartbeat of a table: the time of the newest change whose entries are written. If there is no heartbeat,
-    /// the entries are complete from `now` on.
+    /// Stores the heartbeat of a table. Entries are written for all changes up to `up_to`. If the table had no
+    /// heartbeat before, its entries count as complete from `now` on.
     fn beat(
         &self,
         origin: Origin,
@@ -267,13 +271,14 @@ pub trait Lookups: Send + Sync {
 
 /// The queue that GG3's quests read, `gg3-conversions`.
 pub trait ConversionQueue: Send + Sync {
-    /// Sends conversions. MUST return one result for each, in order, and `Ok` only if the queue has taken it.
+    /// Sends conversions. MUST return one result for each conversion, in order, and `Ok` only if the queue has taken
+    /// it.
     fn send(&self, conversions: &[Conversion]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
 }
 
 /// The queue of messages that cannot be processed.
 pub trait DeadLetters: Send + Sync {
-    /// Sets a whole message aside with the reason. MUST return `Ok` only if the queue has taken it.
+    /// Sets a whole message aside, together with the reason. MUST return `Ok` only if the queue has taken the message.
     fn set_aside(&self, whole: &str, reason: &str) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
@@ -282,13 +287,13 @@ pub trait Surroundings: Send + Sync {
     /// Reads the clock.
     fn now(&self) -> UnixMillis;
 
-    /// Draws a random ticket, which nobody has had before.
+    /// Draws a random ticket. No two tickets are the same.
     fn ticket(&self) -> Result<ChainTicket, Unavailable>;
 
-    /// Draws a random mark, which no other worker has.
+    /// Draws a random mark, so that no two workers have the same mark.
     fn mark(&self) -> Result<ClaimMark, Unavailable>;
 
-    /// Waits.
+    /// Waits for this duration.
     fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
@@ -297,23 +302,23 @@ pub trait Surroundings: Send + Sync {
 pub enum Published {
     /// The caller holds the current catalogue.
     Same,
-    /// The current catalogue is this other one.
+    /// The current catalogue, which differs from the one that the caller holds.
     Other(Box<Catalogue>),
     /// No catalogue was ever published.
     Nothing,
 }
 
-/// The catalogues of campaigns, of which one is current.
+/// The catalogues of campaigns. One of them is current.
 pub trait Catalogues: Send + Sync {
-    /// Reads the current catalogue, unless the caller holds this version. MUST return the catalogue that was current at some
-    /// instant during the call, exactly as it was published.
+    /// Reads the current catalogue, unless the caller holds this version. MUST return the catalogue that was current at
+    /// some instant during the call, exactly as it was published.
     fn current(&self, held: Option<u64>) -> impl Future<Output = Result<Published, Unavailable>> + Send;
 }
 
 /// A participant as it is stored.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoredParticipant {
-    /// The participant, expired or not. It is empty if none is stored.
+    /// The participant, even if expired. It is empty if none is stored.
     pub participant: Participant,
     /// The stored version, if a participant is stored.
     pub version: Option<u64>,
@@ -324,18 +329,18 @@ pub struct StoredParticipant {
 pub enum Replaced {
     /// The write is stored.
     Done,
-    /// Somebody else has written meanwhile. Nothing changed.
+    /// Another write came first. Nothing changed.
     Changed,
 }
 
-/// The participants. Attributed ones never expire.
+/// The participants. A participant with an attribution never expires.
 pub trait Participants: Send + Sync {
-    /// Reads participants. No user is asked for twice. MUST return one result for each, in order, and MUST see every write
-    /// that returned before.
+    /// Reads participants. The caller names no user twice. MUST return one result for each user, in order, and MUST see
+    /// every write that returned before.
     fn read(&self, users: &[&UserId]) -> impl Future<Output = Vec<Result<StoredParticipant, Unavailable>>> + Send;
 
-    /// Writes a participant under the version `next` if the stored one still has the version `read`. MUST be atomic, and
-    /// durable before it returns. The participant MUST NOT be deleted before [`Participant::expires_at`].
+    /// Writes a participant with the version `next` if the stored participant still has the version `read`. MUST be
+    /// atomic, and durable before it returns. The participant MUST NOT be deleted before [`Participant::expires_at`].
     fn write(
         &self,
         user_id: &UserId,
@@ -350,7 +355,7 @@ pub trait Participants: Send + Sync {
 pub enum Put {
     /// The delivery was put now.
     Fresh,
-    /// This delivery exists already and is unchanged.
+    /// This delivery exists already. Nothing changed.
     Existing(Box<Delivery>),
 }
 
@@ -359,31 +364,32 @@ pub enum Put {
 pub enum Claimed {
     /// The claim is stored in this delivery.
     Stored(Box<Delivery>),
-    /// The delivery, if there is one, no longer has the message's revision. Nothing changed.
+    /// The delivery does not exist, or no longer has the revision of the message. Nothing changed.
     Otherwise(Option<Box<Delivery>>),
 }
 
-/// The deliveries, to put. None ever expires.
+/// Stores new deliveries, which never expire.
 pub trait NewDeliveries: Send + Sync {
-    /// Puts a delivery unless its id exists. MUST be durable before it returns, MUST decide atomically among simultaneous
-    /// calls, and MUST never change an existing delivery.
+    /// Puts a delivery unless its id exists. MUST be durable before it returns, MUST decide atomically among
+    /// simultaneous calls, and MUST never change an existing delivery.
     fn put_if_absent(&self, delivery: &Delivery) -> impl Future<Output = Result<Put, Unavailable>> + Send;
 }
 
-/// The deliveries, to change. A change applies to the revision that was read, and is refused if it has changed.
+/// Changes deliveries. A change is refused if the stored delivery no longer has the revision that was read.
 pub trait Deliveries: Send + Sync {
-    /// Stores this claim as [`Delivery::with_claim`] does, if the delivery still has the message's revision. MUST be atomic,
-    /// and durable before it returns.
+    /// Adds this claim to the stored delivery as [`Delivery::with_claim`] does, if the delivery still has the revision
+    /// of the message. MUST be atomic, and durable before it returns.
     fn claim(&self, message: &Message, claim: &Claim) -> impl Future<Output = Result<Claimed, Unavailable>> + Send;
 
     /// Reads a delivery. MUST see every write that returned before.
     fn read(&self, id: &DeliveryId) -> impl Future<Output = Result<Option<Delivery>, Unavailable>> + Send;
 
-    /// Stores a delivery if the stored one has the preceding revision. MUST be atomic, and durable before it returns.
+    /// Replaces the stored delivery if it has the preceding revision. MUST be atomic, and durable before it returns.
     fn replace(&self, delivery: &Delivery) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
-    /// Keeps an attempt beside its delivery. If the attempt changed the delivery, also stores that like
-    /// [`replace`](Self::replace). MUST do both or neither. The same attempt again MUST make no second one.
+    /// Keeps an attempt beside its delivery. If the attempt changed the delivery, also stores the changed delivery as
+    /// [`replace`](Self::replace) does. MUST do both or neither. A repeated call with the same attempt MUST NOT make a
+    /// second record.
     fn keep_late(
         &self,
         late: &LateAttempt,
@@ -396,8 +402,8 @@ pub trait Rounds: Send + Sync {
     /// Reads a delivery. MUST see every write that returned before.
     fn read(&self, id: &DeliveryId) -> impl Future<Output = Result<Option<Delivery>, Unavailable>> + Send;
 
-    /// Stores an opened round if the stored delivery has the preceding revision, the old round's attempts beside it, and the
-    /// audit record. MUST do all or none, and MUST be durable before it returns.
+    /// Stores an opened round, the attempts of the old round beside the delivery, and the audit record, if the stored
+    /// delivery has the preceding revision. MUST do all or none, and MUST be durable before it returns.
     fn open_round(
         &self,
         opened: &OpenedRound,
@@ -405,15 +411,16 @@ pub trait Rounds: Send + Sync {
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 }
 
-/// The queue `webhooks`, of first attempts.
+/// The queue `webhooks`, which holds the messages for first attempts.
 pub trait WebhookQueue: Send + Sync {
-    /// Sends messages. MUST return one result for each, in order, and `Ok` only if the queue has taken it.
+    /// Sends messages. MUST return one result for each message, in order, and `Ok` only if the queue has taken the
+    /// message.
     fn send(&self, messages: &[Message]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
 }
 
-/// The queue `webhook-retries`, of resends and all messages that wait.
+/// The queue `webhook-retries`, which holds the messages for resends and all messages with a delay.
 pub trait ResendQueue: Send + Sync {
-    /// Sends a message that arrives after this delay of at most 900 seconds. MUST return `Ok` only if the queue has taken it.
+    /// Sends a message with a delay of at most 900 seconds. MUST return `Ok` only if the queue has taken the message.
     fn send(&self, message: &Message, delay_seconds: u16) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
@@ -422,13 +429,13 @@ pub trait ResendQueue: Send + Sync {
 pub struct KnownRecipient {
     /// The partner's campaigns.
     pub recipient: Recipient,
-    /// The secrets that sign its webhooks, in Standard Webhooks' form: one, or two during a rotation.
+    /// The secrets that sign the partner's webhooks, in the form of Standard Webhooks: one, or two during a rotation.
     pub secrets: Vec<Secret>,
 }
 
 /// The servers of partners.
 pub trait PartnerServers: Send + Sync {
-    /// Makes at most one request, at the instant `now`. MUST end within its time limit, whatever the server does.
+    /// Makes at most one request, at the instant `now`. MUST end within a time limit, whatever the server does.
     fn call(
         &self,
         request: &WebhookRequest,

@@ -1,6 +1,7 @@
-//! Relays accepted postbacks from the table's stream to GG3's quests, each at least once.
+//! Relays accepted postbacks from the stream of their table to GG3's quests, each at least once.
 //!
-//! A record that cannot be converted is set aside whole, and the rest moves on. Only a failing queue holds up the stream.
+//! A record that cannot be converted is set aside whole, and the other records are relayed. Only a failing queue holds
+//! up the stream.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -8,24 +9,24 @@ use domain::inbound::conversion::Conversion;
 
 use crate::ports::{ConversionQueue, DeadLetters, RecordedRevisions, Unavailable};
 
-/// Says why a message that was put back becomes no conversion: nobody's postback backs it.
+/// The reason why a message that was put back is not converted if no recorded postback has its key.
 pub const UNRECORDED: &str = "names no recorded postback or correction";
 
 /// A message on the queue of records that operators put back.
 ///
-/// Anybody who may send to that queue can write such a message, so only its key is believed: the conversion is made from
-/// what is recorded under that key.
+/// Anybody who may send to that queue can write such a message, so only the key in the message is used. The conversion
+/// is made from the postback that is recorded under the key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PutBack {
     /// The message's id.
     pub id: String,
-    /// The key of the postback or correction that it names, or why it names none.
+    /// The key of the postback or correction that the message names, or the reason why there is no key.
     pub key: Result<String, String>,
-    /// The whole record as it came.
+    /// The whole record, unchanged.
     pub whole: String,
 }
 
-/// Reads what messages that were put back name. If it cannot be read, every message must come again.
+/// Reads the recorded postbacks that these messages name. If the read fails, every message must come again.
 pub async fn find_recorded(records: &impl RecordedRevisions, batch: Vec<PutBack>) -> Result<Vec<Incoming>, Relayed> {
     let keys: BTreeSet<String> = batch.iter().filter_map(|message| message.key.clone().ok()).collect();
     let recorded = if keys.is_empty() { Ok(HashMap::new()) } else { records.recorded(&keys).await };
@@ -45,11 +46,11 @@ pub async fn find_recorded(records: &impl RecordedRevisions, batch: Vec<PutBack>
 /// A record of the stream, or a record that was set aside and put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incoming {
-    /// The sequence number or the message id, by which the record is reported if it must come again.
+    /// The sequence number or the message id. It identifies the record if the record must come again.
     pub id: String,
-    /// The conversion, or why the record cannot be converted.
+    /// The conversion, or the reason why the record cannot be converted.
     pub conversion: Result<Conversion, String>,
-    /// The whole record as it came.
+    /// The whole record, unchanged.
     pub whole: String,
 }
 
@@ -66,7 +67,7 @@ pub struct Relayed {
     pub unavailable: Option<Unavailable>,
 }
 
-/// Relays a batch. Sends all conversions at once, so that a queue that is down costs one timeout.
+/// Relays a batch. Sends all conversions in one call, so that a queue that is down costs only one timeout.
 pub async fn relay(queue: &impl ConversionQueue, dead_letters: &impl DeadLetters, batch: Vec<Incoming>) -> Relayed {
     let mut results: Vec<(String, Result<(), Unavailable>)> = Vec::with_capacity(batch.len());
     let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
@@ -163,7 +164,7 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
-    /// Returns 25 records, of which the 4th and the 20th cannot be read.
+    /// Returns 25 records. The 4th and the 20th cannot be read.
     fn batch() -> Vec<Incoming> {
         let readable = |at: usize| if at == 3 || at == 19 { Err("unreadable".to_owned()) } else { Ok(conversion(at)) };
         let incoming =

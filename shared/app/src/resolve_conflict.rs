@@ -1,7 +1,8 @@
 //! Resolves a conflict for an operator: accepts it as a correction, or keeps the original.
 //!
-//! Accepting writes the correction and marks the conflict atomically, under a number that is not taken. A repeated
-//! acceptance returns the same correction. Of two operators, one makes the correction and the other is told of it.
+//! Accepting a conflict writes the correction at a free place and marks the conflict, atomically. A repeated acceptance
+//! returns the receipt of the same correction. If two operators accept a conflict, one makes the correction, and the
+//! other is told that the conflict was accepted before.
 
 use domain::{
     audit::{Action, AuditRecord, Operation, Subject},
@@ -12,7 +13,7 @@ use domain::{
 
 use crate::ports::{Replaced, Resolutions, StoredConflict, Unavailable};
 
-/// Limits how often a lost race for a transaction's next number is run again.
+/// Limits how often accepting is tried when others take the transaction's next place first.
 const MAX_RACES: u32 = 10;
 
 /// The result of resolving a conflict.
@@ -20,13 +21,13 @@ const MAX_RACES: u32 = 10;
 pub enum Resolution {
     /// The correction was recorded now.
     Accepted(Box<Correction>),
-    /// The conflict had been accepted before, with this receipt. Nothing changed.
+    /// The conflict was accepted before, with this receipt. Nothing changed.
     AcceptedBefore(Receipt),
     /// The original was kept. The conflict expires unless the same content comes again.
     OriginalKept,
     /// The conflict is unknown.
     Unknown,
-    /// The conflict belongs to this other transaction. Nothing changed.
+    /// The conflict belongs to another transaction, which is named here. Nothing changed.
     OfAnother(TransactionId),
     /// The transaction has no original. Nothing changed.
     NoOriginal,
@@ -62,7 +63,7 @@ pub async fn accept(
     Err(Unavailable { service: "postbacks", reason: format!("corrected by others {MAX_RACES} times in a row") })
 }
 
-/// Keeps the original of this transaction against a conflict.
+/// Resolves a conflict of this transaction in favour of the original.
 pub async fn keep_original(
     resolutions: &impl Resolutions,
     (transaction_id, key): (&TransactionId, &ContentKey),

@@ -1,8 +1,9 @@
-//! Sends the message of each overdue attempt again, so that a message lost by any fault costs a delay and no delivery.
+//! Sends the message of each overdue attempt again, so that a lost message delays a delivery but does not lose it.
 //!
-//! The sweep only sends messages. It claims nothing and changes no delivery. If the old message is merely late, two chains
-//! of messages meet, and one of them ends at the other's record. A delivery is sent for at most once an hour, so that sweeps
-//! do not lengthen a backlog. Deliveries of a paused campaign are never late.
+//! The sweep only sends messages. It claims no attempt and changes no delivery. If the old message is merely late,
+//! there are two chains of messages, and one of them ends when the other has recorded an attempt. For each delivery, at
+//! most one message an hour is sent, so that sweeps do not lengthen a backlog. Deliveries of a paused campaign are
+//! never overdue.
 
 use std::time::Duration;
 
@@ -41,12 +42,12 @@ pub struct SweepDeliveries<P: Ports> {
     pub lateness: Lateness,
 }
 
-/// The limits by which an attempt is overdue.
+/// The times that decide when an attempt is overdue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lateness {
-    /// How long after its due time an attempt is overdue. It is longer than messages usually wait.
+    /// The time after which an attempt that is due is overdue. It is longer than messages usually wait.
     pub grace: Duration,
-    /// How long the sweep waits before it sends for the same delivery again.
+    /// The time that must pass before the sweep sends another message for the same delivery.
     pub again_after: Duration,
 }
 
@@ -62,17 +63,17 @@ impl Default for Lateness {
 pub struct Swept {
     /// Deliveries under way for longer than the grace.
     pub looked_at: u64,
-    /// Overdue deliveries whose message was sent now.
+    /// Overdue deliveries for which a message was sent now.
     pub sent: u64,
-    /// Overdue deliveries whose message had been sent within the hour.
+    /// Overdue deliveries for which a message was already sent within [`Lateness::again_after`].
     pub sent_before: u64,
     /// Overdue deliveries of an unknown campaign, for which nothing can be sent.
     pub unknown: u64,
-    /// Overdue deliveries whose partner could not be read. The next sweep looks at them again.
+    /// Overdue deliveries of partners that could not be read. The next sweep looks at these deliveries again.
     pub unread: u64,
-    /// Deliveries whose stored form cannot be read.
+    /// Stored deliveries that cannot be read.
     pub unreadable: u64,
-    /// Parts of the index that were not read completely. The next sweep begins them anew.
+    /// Parts of the index that were not handled completely. The next sweep begins these parts again.
     pub unfinished: u32,
     /// The first fault, for the log.
     pub fault: Option<Unavailable>,
@@ -153,11 +154,12 @@ impl<P: Ports> SweepDeliveries<P> {
 
     async fn send_for(&self, delivery: &Delivery, message: &Message) -> Result<(), Unavailable> {
         self.send(message).await?;
-        // A delivery that was marked before its message failed would wait another hour.
+        // The mark comes last: if sending failed after the mark, the delivery would wait another hour.
         self.under_way.mark_swept(delivery, self.surroundings.now()).await
     }
 
-    /// Returns the message to send for a delivery, if it is overdue and may be sent for.
+    /// Returns the message to send for a delivery if the delivery is overdue, its campaign may be sent, and no message
+    /// was sent lately.
     async fn overdue(
         &self,
         delivery: &Delivery,

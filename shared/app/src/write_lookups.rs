@@ -1,8 +1,8 @@
-//! Writes lookups from the tables' streams.
+//! Writes lookups from the streams of tables.
 //!
-//! A record that cannot be read is set aside whole, and the rest moves on. Only a failing table holds up a stream. Each
-//! entry follows from its record alone, so a record that comes again writes the same entries. A heartbeat, stored at most
-//! once a minute, says how far the entries of each table reach.
+//! A record that cannot be read is set aside whole, and the other records are handled. Only a failing table holds up a
+//! stream. The entries of a record depend on the record alone, so a record that comes again writes the same entries. A
+//! heartbeat is stored at most once a minute for each table, and says up to which change the entries are written.
 
 pub mod beats;
 
@@ -20,13 +20,13 @@ use crate::ports::{DeadLetters, Lookups, Unavailable};
 /// A record of a stream, or a record that was set aside and put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incoming {
-    /// The sequence number or the message id, by which the record is reported if it must come again.
+    /// The sequence number or the message id. It identifies the record if the record must come again.
     pub id: String,
-    /// The entries that the record makes, or why it cannot be read.
+    /// The lookup entries for the record, or the reason why the record cannot be read.
     pub entries: Result<Vec<LookupEntry>, String>,
-    /// The table that changed and when, if the record comes from its stream.
+    /// The table that changed and the time of the change, if the record comes from a stream.
     pub change: Option<(Origin, Timestamp)>,
-    /// The whole record as it came.
+    /// The whole record, unchanged.
     pub whole: String,
 }
 
@@ -41,12 +41,12 @@ pub struct Indexed {
     pub set_aside: usize,
     /// The first fault, for the log.
     pub unavailable: Option<Unavailable>,
-    /// Why the heartbeat was not stored. The next batch stores it.
+    /// The fault, if the heartbeat was not stored. The next batch stores it.
     pub no_heartbeat: Option<Unavailable>,
 }
 
-/// Writes the entries of a batch, and then the heartbeat if nothing failed. If two records write the same place, the later
-/// one wins.
+/// Writes the entries of a batch, and then the heartbeat if nothing failed. If two records have an entry with the same
+/// place, the later entry is written.
 pub async fn index(
     (lookups, dead_letters): (&impl Lookups, &impl DeadLetters),
     (beats, now): (&Beats, Timestamp),
@@ -140,7 +140,7 @@ mod tests {
         Incoming { id: at.to_string(), entries, change: None, whole: format!("whole {at}") }
     }
 
-    /// Returns 10 records of two entries each, of which the 4th and the 8th cannot be read.
+    /// Returns 10 records with two entries each. The 4th and the 8th cannot be read.
     fn batch() -> Vec<Incoming> {
         let read = |at: usize| if at == 3 || at == 7 { Err("unreadable".to_owned()) } else { Ok(entries(at, None)) };
         (0..10).map(|at| record(at, read(at))).collect()

@@ -1,6 +1,7 @@
 //! Records a change by an operator: its author, time, channel and reason.
 //!
-//! A record is stored together with its change or not at all, is never changed, and expires after [`AUDIT_KEPT_DAYS`].
+//! A record and its change are stored together, or neither is stored. A record is never changed, and it expires after
+//! [`AUDIT_KEPT_DAYS`].
 
 use alloc::collections::BTreeMap;
 use core::{
@@ -18,7 +19,7 @@ use crate::values::ids::{DeliveryId, Provider, TransactionId, text_type};
 /// Sets how long a record is kept, in days.
 pub const AUDIT_KEPT_DAYS: i64 = 400;
 
-/// Bounds an author, in bytes, to the length of the longest ARN.
+/// Bounds the name of an author, in bytes. The longest ARN has this length.
 const MAX_AUTHOR_BYTES: usize = 2_048;
 /// Bounds a reason, in bytes.
 const MAX_WHY_BYTES: usize = 1_000;
@@ -79,13 +80,13 @@ pub enum Action {
     PublishCampaigns,
     /// Moves secrets that were stored as one item to an item for each purpose.
     SplitSecrets,
-    /// Makes another credential, webhook secret or key of the system.
+    /// Makes a new credential, webhook secret or key of the system.
     RotateSecret,
     /// Drops all but the newest credential, webhook secret or key of the system.
     DropOldSecret,
     /// Accepts a conflict as a correction.
     AcceptConflict,
-    /// Keeps the original against a conflict.
+    /// Resolves a conflict in favour of the original.
     KeepOriginal,
     /// Sends a refused call again.
     ResubmitRefusal,
@@ -93,7 +94,7 @@ pub enum Action {
     ReplayConversions,
     /// Opens another round of attempts of a delivery.
     ResendDelivery,
-    /// Puts dead letters back on their queue.
+    /// Sends dead letters to the queue where they are processed.
     RedriveDeadLetters,
     /// Writes the lookups of stored items again.
     RebuildLookups,
@@ -142,7 +143,7 @@ pub enum Subject {
     },
     /// The change is to a delivery.
     Delivery {
-        /// Names the partner whose campaign it belongs to.
+        /// Names the partner to which the webhook is owed.
         provider: Provider,
         /// Identifies the delivery.
         delivery_id: DeliveryId,
@@ -197,12 +198,12 @@ pub struct AuditRecord {
     pub channel: Channel,
     /// Names the action.
     pub action: Action,
-    /// Names the changed thing.
+    /// Names the subject of the change.
     pub subject: Subject,
     /// Gives the reason, if the operator gave one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<Why>,
-    /// Maps the names of further details to their texts. It never holds a secret.
+    /// Maps the names of further details to their texts. They never hold a secret.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<String, String>,
 }
@@ -230,7 +231,8 @@ impl AuditRecord {
         self.at.saturating_add((AUDIT_KEPT_DAYS * 24).hours()).unwrap_or(Timestamp::MAX).as_second()
     }
 
-    /// Returns true if the record has expired. It may still be stored, because DynamoDB deletes within days.
+    /// Returns true if the record has expired. DynamoDB deletes expired records only within days, so they must be left
+    /// out.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at() <= now.as_second()
     }
@@ -253,12 +255,12 @@ pub struct Operation {
 }
 
 impl Operation {
-    /// Begins an operation of this author. `random` MUST be random, because it tells operations apart.
+    /// Begins an operation of this author. `random` MUST be random, because it makes the ids of operations unique.
     pub fn new(author: Author, channel: Channel, why: Option<Why>, random: [u8; 8]) -> Self {
         Self { author, channel, why, id: random, records: AtomicU32::new(0) }
     }
 
-    /// Makes the record of one change. Keep the record for repeated tries of the same change.
+    /// Makes the record of one change. If the change is tried again, the caller must use the same record again.
     pub fn record(&self, at: Timestamp, action: Action, subject: Subject) -> AuditRecord {
         let number = self.records.fetch_add(1, Ordering::Relaxed);
         AuditRecord {

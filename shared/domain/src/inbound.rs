@@ -1,9 +1,11 @@
-//! Follows a GG3 user to a partner and the partner's postback back to GG3.
+//! Follows a GG3 user to a partner, and the partner's postback to GG3.
 //!
-//! A user opens a [`tracking_link`], which records a [`click`]. Later the partner calls its postback URL with
-//! [`parameters`], some of them perhaps in a [`body`], and a [`credential`]. They are read by the agreed [`rules`] into a [`postback`], which becomes a
-//! [`conversion`] for GG3, or a [`refusal`] with its list of [`fault`]s. Later postbacks of the same [`transaction`]
-//! raise its [`status`], repeat it or conflict with it. Partners read JSON, or an agreed [`answer`]. An operator turns a conflict into a [`correction`].
+//! A user opens a [`tracking_link`], which records a [`click`]. Later the partner calls its postback URL with a
+//! [`credential`] and with [`parameters`], some of which may be in a [`body`]. The parameters are read by the agreed
+//! [`rules`]. The result is a [`postback`], which becomes a [`conversion`] for GG3, or a [`refusal`] with a list of
+//! [`fault`]s. A later postback of the same [`transaction`] raises the [`status`], repeats an earlier postback or
+//! conflicts with it. The partner is answered in JSON, or with an agreed [`answer`]. An operator can turn a conflict
+//! into a [`correction`].
 
 pub mod answer;
 pub mod body;

@@ -1,7 +1,7 @@
-//! Defines lookups, which find stored things by partner, user, click id and time.
+//! Defines lookups, which find stored items by partner, user, click id and time.
 //!
-//! An entry says where a thing is stored and not what it says, so an entry can never disagree with the thing.
-//! Everything in an entry follows from the thing itself, so writing the entry again changes nothing.
+//! An entry tells where an item is stored, and holds no content of the item, so the two can never disagree. An entry
+//! depends only on the item, so writing it again changes nothing.
 
 use core::fmt;
 
@@ -17,14 +17,15 @@ use crate::prelude::*;
 use crate::values::digest::digest_parts;
 use crate::values::ids::{ClickId, PartnerUserId, Provider, UserId};
 
-/// Counts the partitions that the entries of one subject are spread over. A partition takes 1,000 writes a second. This
-/// many carry a partner that sends 10,000 postbacks a second, even if a broken tracker gives all of them one user id.
+/// Counts the partitions over which the entries of one subject are spread. A partition takes 1,000 writes a second. 32
+/// partitions are enough for a partner that sends 10,000 postbacks a second, even if a broken tracker gives all of them
+/// the same user id.
 pub const SHARDS: u8 = 32;
 
 /// Sets how long the entry of a postback is kept, in seconds: 400 days, which is a year and some weeks for complaints.
 pub const POSTBACK_LISTED_SECONDS: i64 = 400 * 24 * 60 * 60;
 
-/// Sets how long the entry of a delivery or an opening is kept, in seconds. It equals a postback's.
+/// Sets how long the entry of a delivery or an opening is kept, in seconds. It is as long as for a postback.
 pub const DELIVERY_LISTED_SECONDS: i64 = POSTBACK_LISTED_SECONDS;
 
 /// Names the tables whose items have entries.
@@ -44,7 +45,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// Lists all of them.
+    /// Lists all tables.
     pub const ALL: [Self; 5] = [Self::Postbacks, Self::Refusals, Self::Clicks, Self::Deliveries, Self::Participants];
 
     /// Returns the table's name without the stack's name.
@@ -70,7 +71,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Names what things are looked up by.
+/// Names a subject by which items are looked up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     /// Finds a partner's postbacks and their corrections.
@@ -104,7 +105,8 @@ impl fmt::Display for Subject {
     }
 }
 
-/// Names the kinds of things that entries lead to. They are in the order of their names, in which texts of places sort.
+/// Names the kinds of items to which entries lead. The kinds are in the order of their names, so that they sort like
+/// the texts of places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     /// The entry leads to a click.
@@ -113,7 +115,7 @@ pub enum Kind {
     Delivery,
     /// The entry leads to an opening of a partner's link. Its key is the GG3 user.
     Opening,
-    /// The entry leads to a postback or to a correction of one.
+    /// The entry leads to a postback or to a correction.
     Postback,
     /// The entry leads to a refusal or a conflict.
     Refusal,
@@ -133,7 +135,7 @@ impl Kind {
     }
 }
 
-/// Orders the things of one subject by time and then by kind and key.
+/// Orders the items of one subject by time, then by kind, then by key.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// Holds Unix milliseconds, never negative.
@@ -142,11 +144,11 @@ pub struct Place {
     key: String,
 }
 
-/// Bounds the milliseconds of a place: the year 5138.
+/// Bounds the milliseconds of a place, which end in the year 5138.
 const LAST_MILLISECOND: i64 = 99_999_999_999_999;
 
 impl Place {
-    /// Makes the place of a thing with this key in its own table.
+    /// Makes the place of an item that has this key in its own table.
     pub fn new(at: Timestamp, kind: Kind, key: impl Into<String>) -> Self {
         Self { millisecond: at.as_millisecond().clamp(0, LAST_MILLISECOND), kind, key: key.into() }
     }
@@ -166,48 +168,48 @@ impl Place {
         format!("{:014}", at.as_millisecond().clamp(0, LAST_MILLISECOND))
     }
 
-    /// Returns when it happened.
+    /// Returns the time of the place.
     pub fn at(&self) -> Timestamp {
         Timestamp::from_millisecond(self.millisecond).unwrap_or(Timestamp::MAX)
     }
 
-    /// Returns the kind of thing.
+    /// Returns the kind of the item.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Returns the thing's key in its own table.
+    /// Returns the item's key in its own table.
     pub fn key(&self) -> &str {
         &self.key
     }
 }
 
 impl fmt::Display for Place {
-    /// The texts of places sort like the places.
+    /// Writes the place so that texts sort like places.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:014}#{}#{}", self.millisecond, self.kind.as_str(), self.key)
     }
 }
 
-/// Points from one subject to one thing.
+/// Points from one subject to one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LookupEntry {
-    /// Names what the thing is looked up by.
+    /// Names the subject.
     pub subject: Subject,
-    /// Gives the thing's place under the subject.
+    /// Gives the item's place under the subject.
     pub place: Place,
     /// Says when the entry expires, in Unix seconds. The entry of an open conflict never expires.
     pub expires_at: Option<i64>,
 }
 
 impl LookupEntry {
-    /// Returns the entry's partition of its subject, which is always the same for the same thing.
+    /// Returns the number of the subject's partition that holds the entry. It is always the same for the same item.
     pub fn shard(&self) -> u8 {
         let [first, ..] = digest_parts("lookup", &[&self.place.key]);
         first % SHARDS
     }
 
-    /// Makes the entries of one thing, one under each of these subjects.
+    /// Makes the entries of one item, one under each of these subjects.
     pub fn under(subjects: impl IntoIterator<Item = Subject>, place: &Place, expires_at: Option<i64>) -> Vec<Self> {
         let entry = |subject| Self { subject, place: place.clone(), expires_at };
         subjects.into_iter().map(entry).collect()
@@ -225,7 +227,7 @@ impl LookupEntry {
         Self::under(subjects, &Place::new(at, Kind::Postback, key), Some(expires_at))
     }
 
-    /// Makes the entry of a click by user. By its click id a click is found in its own table.
+    /// Makes the entry of a click by user. The click id needs no entry, because it is the key of the table of clicks.
     pub fn of_click(click: &Click, expires_at: i64) -> Vec<Self> {
         let place = Place::new(click.clicked_at, Kind::Click, click.click_id.as_str());
         Self::under([Subject::User(click.user_id.clone())], &place, Some(expires_at))
@@ -306,8 +308,8 @@ mod tests {
             *shards.entry(entry.shard()).or_default() += 1;
         }
         assert_eq!(shards.len(), usize::from(SHARDS));
-        // Each partition gets 1,000 on average. At 10,000 writes a second none gets more than the 1,000 that it can
-        // take.
+        // Each partition gets 1,000 of the entries on average. At 10,000 writes a second, no partition gets more than
+        // the 1,000 writes that it can take.
         assert!(shards.values().all(|count| (800..1_200).contains(count)), "{shards:?}");
     }
 }

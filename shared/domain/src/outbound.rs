@@ -1,9 +1,9 @@
 //! Follows a partner's user through GG3 and tells the partner by webhook when the user reaches a goal.
 //!
-//! GG3 reports an [`event`]. The [`catalogue`] of all partners' [`campaign`]s admits it, and applying it to its
-//! [`participant`] says what is owed; [`progress`] explains it to people. Each owed webhook is a [`delivery`] with rounds of
-//! [`attempt`]s, repeated as [`retry`] says. A [`webhook`] is filled with the values of its [`macros`], and the [`address`]
-//! guard decides where it may lead.
+//! GG3 reports an [`event`]. The [`catalogue`] of all partners' [`campaign`]s admits the event, and applying it to the
+//! [`participant`] decides which webhooks are owed. [`progress`] explains to people how far a participant is. Each owed
+//! webhook is a [`delivery`] with rounds of [`attempt`]s, which [`retry`] schedules. A [`webhook`] is filled with the
+//! values of its [`macros`], and the [`address`] guard decides which servers may be called.
 
 pub mod address;
 pub mod agreed_ids;

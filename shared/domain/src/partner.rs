@@ -1,6 +1,6 @@
-//! Holds a partner's configuration, which is what was agreed with it.
+//! Holds a partner's configuration: everything that was agreed with the partner.
 //!
-//! An operator writes a [`PartnerFile`], which is also what is stored; a [`Partner`] is its checked meaning. A check
+//! An operator writes a [`PartnerFile`], which is also the stored form; a [`Partner`] is the checked form. A check
 //! finds every fault of a file at once. Neither type holds a secret.
 
 mod media_buying;
@@ -35,15 +35,15 @@ const MAX_KEPT_PARAMETERS: usize = 10;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PartnerFile {
-    /// Gives the partner's name on the wire.
+    /// Gives the partner's name in URLs and messages.
     pub provider: String,
     /// Gives the partner's name for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
-    /// Names the sender whose preset was merged into this file: the software that makes the partner's calls.
+    /// Names the software that makes the partner's calls, if its preset was merged into this file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sender: Option<String>,
-    /// Holds what was agreed about its postbacks.
+    /// Holds the agreement about the partner's postbacks.
     #[serde(default)]
     pub postback: PostbackFile,
     /// Maps our parameter names to the partner's, in landing links, postbacks and POST bodies.
@@ -52,7 +52,7 @@ pub struct PartnerFile {
     /// Maps the names of the partner's landing pages to their URLs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub landings: BTreeMap<String, String>,
-    /// Holds what was agreed about its media buying.
+    /// Holds the agreement about the partner's media buying.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_buying: Option<MediaBuyingFile>,
 }
@@ -65,14 +65,14 @@ impl PartnerFile {
     }
 }
 
-/// Holds what was agreed about a partner's postbacks, as an operator writes it.
+/// Holds the agreement about a partner's postbacks as an operator writes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PostbackFile {
-    /// Says `token` or `signature`.
+    /// Names the kind of credential: `token` or `signature`.
     #[serde(default)]
     pub credential: CredentialKind,
-    /// Says `required` or `derived`.
+    /// Says where the transaction id comes from: `required` or `derived`.
     #[serde(default)]
     pub transaction_id: TransactionIdRule,
     /// Refuses click ids that are not ours.
@@ -81,31 +81,31 @@ pub struct PostbackFile {
     /// Lists currencies beyond ISO 4217.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub currencies: Vec<String>,
-    /// Maps currencies to the greatest amount that is accepted in them.
+    /// Maps currencies to the greatest accepted amount.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub max_amount: BTreeMap<String, String>,
-    /// Lists the agreed event ids. Without a list all are accepted.
+    /// Lists the agreed event ids. Without a list, all event ids are accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_ids: Option<Vec<String>>,
-    /// Lists the networks that may call, in CIDR notation. Without a list any address may call.
+    /// Lists the networks that may call, in CIDR notation. Without a list, any address may call.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_from: Option<Vec<String>>,
-    /// Holds the agreed words for statuses. Without them every postback is approved.
+    /// Holds the agreed words for statuses. Without them, every postback counts as approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<StatusFile>,
-    /// Lists the states whose step may bring another amount.
+    /// Lists the states in which a step may bring another amount.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub amount_may_change: Vec<State>,
-    /// Says `refused` or `reverse`.
+    /// Says what an amount below zero means: `refused` or `reverse`.
     #[serde(default, skip_serializing_if = "NegativeAmounts::is_refused")]
     pub negative_amounts: NegativeAmounts,
-    /// Names the parameter in which a negative transaction names the one that it reverses.
+    /// Names the parameter of a negative transaction that holds the id of the transaction to reverse.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reference: Option<String>,
-    /// Holds the words of plain answers. Without them the answers are JSON.
+    /// Holds the words of plain answers. Without them, answers are JSON.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub answer: Option<TextAnswer>,
-    /// Names further parameters whose values GG3 receives as they come.
+    /// Names further parameters that are passed on to GG3 with their values unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<String>,
 }
@@ -126,7 +126,7 @@ impl PostbackFile {
         kept
     }
 
-    /// Reads what was agreed about statuses and negative amounts, and adds the names of their parameters.
+    /// Reads the agreements about statuses and negative amounts, and adds the names of their parameters to `names`.
     fn statuses(&self, names: &mut ParameterNames, faults: &mut Faults) -> Option<StatusAgreement> {
         if let Some(status) = &self.status {
             names.agree(Field::Status, &status.parameter, "postback.status.parameter", faults);
@@ -154,7 +154,7 @@ pub struct Partner {
 }
 
 impl Partner {
-    /// Returns the partner's name on the wire.
+    /// Returns the partner's name in URLs and messages.
     pub fn provider(&self) -> &Provider {
         &self.provider
     }
@@ -164,7 +164,7 @@ impl Partner {
         self.credential
     }
 
-    /// Returns the rules for its postbacks.
+    /// Returns the rules for the partner's postbacks.
     pub fn rules(&self) -> &PostbackRules {
         &self.rules
     }
@@ -179,7 +179,7 @@ impl Partner {
         self.landings.iter()
     }
 
-    /// Returns what was agreed about its media buying. The default is the click id and no campaigns.
+    /// Returns the agreement about media buying. The default is the click id and no campaigns.
     pub fn media_buying(&self) -> &MediaBuying {
         &self.media_buying
     }
@@ -194,15 +194,16 @@ impl Partner {
 impl TryFrom<PartnerFile> for Partner {
     type Error = Vec<ConfigFault>;
 
-    /// Reads a stored file without checking where its webhooks lead. That was checked before storing, and the sender
-    /// checks it again. A stricter rule for webhooks must not stop this partner's postbacks.
+    /// Reads a stored file without checking the addresses of its webhooks. They were checked before the file was
+    /// stored, and the sender checks them again. If the rule for webhooks becomes stricter, the partner's postbacks
+    /// must still work.
     fn try_from(file: PartnerFile) -> Result<Self, Vec<ConfigFault>> {
         Self::parse(file, None)
     }
 }
 
 impl Partner {
-    /// Checks a file that an operator wrote. Its webhooks must lead where `allowance` permits.
+    /// Checks a file that an operator wrote. `allowance` limits the addresses of the webhooks.
     pub fn check(file: PartnerFile, allowance: Allowance) -> Result<Self, Vec<ConfigFault>> {
         Self::parse(file, Some(allowance))
     }

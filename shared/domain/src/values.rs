@@ -1,4 +1,4 @@
-//! Holds the types that both flows use. Nothing here knows a flow.
+//! Holds the types that both flows use. Nothing in this module depends on a flow.
 
 pub mod config_fault;
 pub(crate) mod digest;

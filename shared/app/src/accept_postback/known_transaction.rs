@@ -1,4 +1,4 @@
-//! Settles a call for a transaction that is recorded already: it is a duplicate, a step to a higher state, or a conflict.
+//! Settles a call for a transaction that is already recorded, as a duplicate, a step to a higher state, or a conflict.
 
 use domain::inbound::{
     conversion::{Receipt, RecordedPostback},
@@ -10,15 +10,15 @@ use domain::inbound::{
 use super::{AcceptPostback, AuthenticatedCall, Contradiction, PostbackAnswer, report_unkept};
 use crate::ports::{Added, Ports, Postbacks, Refusals, Unavailable};
 
-/// Limits how often a lost race for a transaction's next place is run again.
+/// Limits how often a call tries to take the next place in its transaction when other calls take the place first.
 pub(super) const MAX_RACES: u32 = 10;
 
 impl<P: Ports> AcceptPostback<P> {
-    /// Settles a call whose transaction has this original.
+    /// Settles a call for the transaction with this original.
     ///
-    /// A partner that never agreed on statuses costs no read. With statuses, the most common step, the first one after the
-    /// original, costs no read either: it is put unread under the first place, and everything else is decided by the whole
-    /// history.
+    /// Without agreed statuses, the call is settled without a read. With statuses, the first step after the original,
+    /// which is the most common step, needs no read either: it is stored at place 1 on the assumption that no other
+    /// revision exists. If that place is taken, or the call is no such step, the whole history is read.
     pub(super) async fn settle_known(
         &self,
         call: &AuthenticatedCall<'_>,
@@ -35,7 +35,7 @@ impl<P: Ports> AcceptPostback<P> {
         self.settle_by_history(call, &ours).await
     }
 
-    /// Decides by everything that is recorded, and starts over if another call takes the place of the step first.
+    /// Decides by the whole history. Reads the history again if another call takes the place of the step first.
     async fn settle_by_history(
         &self,
         call: &AuthenticatedCall<'_>,
@@ -71,7 +71,7 @@ impl<P: Ports> AcceptPostback<P> {
             Decision::Step(step) if call.is_dry_run() => Ok(Some(PostbackAnswer::Accepted(step.receipt))),
             Decision::Step(step) => match self.postbacks.add_step(&step).await? {
                 Added::Done => Ok(Some(PostbackAnswer::Accepted(step.receipt))),
-                // The client repeated our own write after its answer was lost. The step in the place is ours.
+                // The client repeated our own write after the first answer was lost. The stored step is ours.
                 Added::Taken(receipt_id) if receipt_id == step.receipt.receipt_id => {
                     Ok(Some(PostbackAnswer::Accepted(step.receipt)))
                 }
@@ -127,7 +127,7 @@ impl<P: Ports> AcceptPostback<P> {
     }
 }
 
-/// Answers a duplicate with the receipt of what stands, and with the parameters that this call had ignored.
+/// Answers a duplicate with the given receipt, but with the ignored parameters of this call.
 fn duplicate(receipt: Receipt, ours: &RecordedPostback) -> PostbackAnswer {
     PostbackAnswer::Duplicate(Receipt { ignored: ours.receipt.ignored.clone(), ..receipt })
 }

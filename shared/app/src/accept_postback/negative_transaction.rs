@@ -1,4 +1,4 @@
-//! Records a transaction with a negative amount, which takes back as much of the transaction that it names.
+//! Records a transaction with a negative amount. It takes the amount back from the transaction that it names.
 
 use domain::inbound::conversion::{RecordedPostback, Reversed};
 
@@ -9,8 +9,8 @@ use super::{
 use crate::ports::{Ports, Postbacks, Replaced, Unavailable};
 
 impl<P: Ports> AcceptPostback<P> {
-    /// Records a negative transaction. If the transaction that it names is recorded, both are written or neither, so that
-    /// no more is ever taken than stands.
+    /// Records a negative transaction. If the named transaction is recorded, the adjustment beside it is stored in the
+    /// same write, so that adjustments never take more than the transaction's amount.
     pub(super) async fn record_negative(
         &self,
         call: &AuthenticatedCall<'_>,
@@ -38,7 +38,7 @@ impl<P: Ports> AcceptPostback<P> {
             }
             match adjustment {
                 Ok(_) if call.is_dry_run() => return Ok(PostbackAnswer::Accepted(ours.receipt)),
-                // Another call has taken the place: look again.
+                // Another call has taken the place. Read the history again.
                 Ok(_) => {}
                 Err(differences) => {
                     let stands = history.stands().receipt.clone();
@@ -49,7 +49,7 @@ impl<P: Ports> AcceptPostback<P> {
         Err(raced())
     }
 
-    /// Records a negative transaction of which nobody can say what it reverses.
+    /// Records a negative transaction that names no recorded transaction.
     async fn record_unknown(
         &self,
         call: &AuthenticatedCall<'_>,

@@ -75,7 +75,7 @@ impl Rig {
         self.call(&acme(query)).await
     }
 
-    /// Returns the calls of ports since the last time.
+    /// Returns the calls of ports since the previous call of this function.
     fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.world.state().calls)
     }
@@ -122,7 +122,7 @@ async fn a_resend_gets_the_originals_receipt_whatever_else_it_carries() {
     assert_eq!(original.ignored, ["a", "b"]);
     let same = SAMPLE.replace("100.00", "100.0");
     for (resend, ignored) in [(SAMPLE.to_owned(), ""), (same, ""), (format!("{SAMPLE}&event_id=&c=3"), "c")] {
-        // Only the ignored parameters are those of this call.
+        // The receipt is the original's except for `ignored`, which lists the parameters of this call.
         let ignored = [ignored].into_iter().filter(|name| !name.is_empty()).map(str::to_owned).collect();
         let receipt = Receipt { ignored, ..original.clone() };
         assert_eq!(rig.get(&resend).await, PostbackAnswer::Duplicate(receipt), "{resend}");
@@ -179,7 +179,7 @@ async fn the_checks_come_in_their_order() {
     for call in [wrong, stranger, unreadable, Call { token: None, query: b"a=1&signature=00", ..wrong }] {
         assert_eq!(rig.call(&call).await, PostbackAnswer::Unauthorized, "{call:?}");
     }
-    // A signed call's names are checked before its credential, whoever is named.
+    // The parameter names of a signed call are checked before the signature, even if the partner does not exist.
     for provider in ["acme", "initech", "nobody", "No Body"] {
         let call = Call { provider, token: None, ..wrong };
         assert!(matches!(rig.call(&call).await, PostbackAnswer::Malformed(_)), "{provider}");
@@ -238,8 +238,8 @@ async fn a_partner_that_signs_is_known_by_its_signature() {
     assert!(matches!(rig.call(&posted).await, PostbackAnswer::Duplicate(_)));
 }
 
-/// Tries every single fault and every pair of faults over one history, in which each call is repeated until it is answered.
-/// A resend after a fault gets the receipt of the first record.
+/// Tries every single fault and every pair of faults over one sequence of calls. Each call is repeated until it is
+/// answered. A call that is repeated after a fault gets the receipt of the first record.
 #[tokio::test]
 async fn a_200_was_recorded_under_any_one_or_two_faults() {
     const TROUBLES: [Trouble; 2] = [Trouble::Before, Trouble::After];
@@ -279,7 +279,8 @@ async fn a_200_was_recorded_under_any_one_or_two_faults() {
         assert!(receipts.iter().all(|receipt| *receipt == receipts[0]), "{trouble:?}: {receipts:?}");
         let recorded: Vec<_> = state.postbacks.values().map(|recorded| recorded.receipt.clone()).collect();
         assert_eq!(recorded, receipts[..1], "{trouble:?}");
-        // A refused call is answered as it is even if it cannot be kept. Only a failed write leaves it out.
+        // The answer to a refused call does not depend on whether the refusal can be kept. The refusal is missing only
+        // if the write failed.
         let fate = |call: &str| trouble.get(&state.calls.iter().position(|made| *made == call).unwrap());
         let is_kept = |call: &str| fate(call) != Some(&Trouble::Before);
         let kept = (state.refusals.len() == 1, state.conflicts.len() == 1);
@@ -363,7 +364,7 @@ async fn a_refusal_resubmitted_after_a_mend_is_recorded_once() {
 async fn a_refusal_whose_mark_failed_is_marked_at_the_next_try() {
     let rig = Rig::new();
     rig.get(&format!("{SAMPLE}&currency=USD")).await;
-    // The refusal's request is valid now, as if the partner's configuration had been mended.
+    // The kept request is replaced by a valid one, as if the partner's configuration had been corrected.
     let mut refusal = kept(&rig);
     refusal.request = KeptRequest { text: SAMPLE.to_owned(), sent_bytes: None };
     refusal.key = ContentKey::of_refusal(&refusal.provider, SAMPLE);
@@ -414,7 +415,7 @@ async fn a_refusal_keeps_its_user_and_click_and_no_macro() {
     }
 }
 
-/// The client may repeat a put whose answer was lost, which then looks like a duplicate with our own receipt.
+/// The client may repeat a write after the first answer was lost. The repetition then finds our own receipt.
 #[tokio::test]
 async fn our_own_put_repeated_by_the_client_is_accepted() {
     let rig = Rig::new();

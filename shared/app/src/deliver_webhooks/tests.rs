@@ -28,7 +28,7 @@ use crate::{
 pub(crate) type UseCase = DeliverWebhooks<World>;
 
 const INTERVAL_MS: i64 = 10_000;
-/// Gives the time for which a message is hidden. As in a deployment, it is longer than a claim.
+/// Sets the time for which a received message is hidden. As in a deployment, it is longer than a claim lasts.
 const VISIBILITY_MS: i64 = 360_000;
 const FUNCTION: Duration = Duration::from_mins(1);
 
@@ -88,7 +88,7 @@ pub(crate) fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase 
     }
 }
 
-/// Returns a world with one delivery put and its message sent.
+/// Returns a world with one delivery and its message.
 fn world(delivery: &Delivery) -> World {
     let world = World::default();
     world.state().millisecond = start().as_millisecond();
@@ -297,8 +297,8 @@ async fn a_new_round_keeps_the_id_and_ends_the_old_rounds_messages() {
     assert!(state.requests.iter().all(|(_, id, _)| id == delivery.id()));
 }
 
-/// Tries every single fault and every pair of faults. The delivery always ends, and there is one more request only for each
-/// fault of a call to the partner.
+/// Tries every single fault and every pair of faults. The delivery always ends. A fault causes another request only if
+/// it is a fault of a call to the partner.
 #[tokio::test]
 async fn any_one_or_two_faults_lose_nothing_and_cost_no_request() {
     let delivery = delivery("gg3-42", "p-9");
@@ -319,7 +319,7 @@ async fn any_one_or_two_faults_lose_nothing_and_cost_no_request() {
             let told = format!("{first:?}, {second:?}: {:?}", state.calls);
             let ended = state.deliveries[delivery.id()].clone();
             assert_eq!(ended.status(), Status::Delivered, "{told}");
-            // There are two answers of 500, and a further attempt for each call to the partner that broke.
+            // The partner answers 500 twice, and each broken call to the partner causes a further attempt.
             let broken = [first, second].into_iter().map(|(at, _)| at).collect::<BTreeSet<_>>();
             let broken = broken.into_iter().filter(|at| state.calls.get(**at) == Some(&"call partner")).count();
             assert!(ended.attempts().len() <= 3 + broken, "{told}");

@@ -18,7 +18,7 @@ use crate::ports::{Claimed, Deliveries, PartnerServers, Ports, Replaced, ResendQ
 /// Limits how often a decision is repeated because another worker changed the delivery. Each change is progress.
 pub(super) const TRIES: usize = 8;
 
-/// Gives the first pause before a failed record is tried again. Each further pause is twice as long, up to
+/// Sets the first pause before a failed operation is tried again. Each further pause is twice as long, up to
 /// [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -33,7 +33,7 @@ pub(super) struct Worker<'a, P: Ports> {
     pub(super) deadline: UnixMillis,
 }
 
-/// The result of a step: an outcome, or none if the present delivery must be read and decided about.
+/// The result of a step: an outcome, or `None` if the delivery must be read again for a new decision.
 type Progress = Result<Option<MessageOutcome>, Failure>;
 const AGAIN: Progress = Ok(None);
 
@@ -54,7 +54,8 @@ impl<P: Ports> Worker<'_, P> {
         Err(Failure::Contended)
     }
 
-    /// Stores the claim without a read, on condition that the delivery is as the message says. This is the common case.
+    /// Stores the claim without a read, on condition that the delivery still has the message's revision. This is the
+    /// common case.
     async fn claim_unread(&self) -> Result<Unread, Failure> {
         let now = self.ports.surroundings.now();
         let Some(claim) = self.message.claim(now, self.callee.state(), &self.ports.pace, &self.mark) else {
@@ -104,8 +105,8 @@ impl<P: Ports> Worker<'_, P> {
         }
     }
 
-    /// Returns the webhook to call, or none if the campaign is not open. Fails before the claim is stored if the time is
-    /// short or the webhook must not be called, because neither may spend an attempt.
+    /// Returns the webhook to call, or `None` if the campaign is not open. Fails if the time is short or the webhook
+    /// must not be called. This is checked before the claim is stored, so that it spends no attempt.
     fn ready_to_claim(&self, now: UnixMillis) -> Result<Option<Prepared<'_>>, Failure> {
         if self.callee.state() != CampaignState::Open {
             return Ok(None);
@@ -116,7 +117,7 @@ impl<P: Ports> Worker<'_, P> {
         self.callee.webhook().map(Some).map_err(|fault| Failure::Misconfigured(fault.to_owned()))
     }
 
-    /// Makes the request under a stored claim and records it.
+    /// Makes the request under a stored claim and records the attempt.
     async fn attempt(&self, delivery: Delivery, claim: Claim, webhook: Option<Prepared<'_>>) -> Progress {
         let now = self.ports.surroundings.now();
         // The claim must outlast the request.
@@ -171,8 +172,8 @@ impl<P: Ports> Worker<'_, P> {
         self.ports.deliveries.read(&self.message.delivery_id).await?.ok_or(Failure::NoDelivery)
     }
 
-    /// Repeats this work while a service fails, until the function's time is nearly over. An attempt that is not recorded
-    /// would be made again.
+    /// Repeats this work while a service fails, until the function's time is nearly over. If an attempt were not
+    /// recorded, it would be made again.
     async fn patiently<T, F, E>(&self, work: impl Fn() -> F) -> Result<T, Failure>
     where
         F: Future<Output = Result<T, E>>,

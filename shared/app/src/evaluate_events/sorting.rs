@@ -1,4 +1,4 @@
-//! Separates the messages of a batch that need work from those that are finished as soon as they are read.
+//! Separates the messages of a batch that need work from the messages that need none.
 
 use std::collections::BTreeMap;
 
@@ -44,8 +44,8 @@ impl<P: Ports> EvaluateEvents<P> {
         }
         let doubtful = self.ask(&self.catalogue.recent(&self.surroundings).await, events, &mut sorted);
         if !doubtful.is_empty() {
-            // A partner may have been published meanwhile. Only a catalogue that is newer than the batch may find fault
-            // with an event.
+            // A partner may have been published meanwhile, so an event is refused only by a catalogue that was loaded
+            // after the batch began.
             let loaded = self.catalogue.loaded_since(began, &self.surroundings).await;
             let doubtful = doubtful.into_iter().map(|(at, event, _)| (at, event)).collect();
             let faulty = self.ask(&loaded, doubtful, &mut sorted);
@@ -54,7 +54,7 @@ impl<P: Ports> EvaluateEvents<P> {
         sorted
     }
 
-    /// Sorts events by this catalogue. Returns the events with which the catalogue finds fault.
+    /// Sorts events by this catalogue. Returns the events that the catalogue does not admit, with their faults.
     fn ask(
         &self,
         held: &Result<HeldCatalogue, Unavailable>,

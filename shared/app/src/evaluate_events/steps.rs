@@ -23,15 +23,15 @@ use crate::ports::{
 /// Limits how many deliveries of one user are put at the same time.
 const PUTS_AT_ONCE: usize = 8;
 
-/// A user with the batch's events about it and their results so far.
+/// A user, with the user's events of the batch and the results so far.
 pub(super) struct User {
     id: UserId,
     /// The place of each event in the batch.
     pub(super) places: Vec<usize>,
     pub(super) events: Vec<Admitted>,
-    /// Is true if the events say anything new.
+    /// Is true if the events change the participant.
     pub(super) changed: bool,
-    /// How many deliveries the events make owed.
+    /// The number of deliveries that became owed by the events.
     pub(super) owed: usize,
     /// The ids of events for which the participant has no room.
     pub(super) refused: BTreeSet<String>,
@@ -54,11 +54,11 @@ struct Step {
     /// The version that was read.
     read: Option<u64>,
     now: UnixMillis,
-    /// The deliveries owed that are not yet put and sent.
+    /// The owed deliveries that are not yet put and sent.
     new: Vec<Delivery>,
 }
 
-/// Users who take no further step, each with the result.
+/// The finished users, each with the result.
 type Done = Vec<(User, Result<(), Failure>)>;
 
 impl<P: Ports> EvaluateEvents<P> {
@@ -83,7 +83,8 @@ impl<P: Ports> EvaluateEvents<P> {
         let ids: Vec<&UserId> = users.iter().map(|user| &user.id).collect();
         let stored = self.participants.read(&ids).await;
         let held = self.catalogue.recent(&self.surroundings).await;
-        // The clock is read after the participants, so the catalogue was fresh when they were read.
+        // The clock is read after the participants, so a catalogue that is fresh now was also fresh when they were
+        // read.
         let now = self.surroundings.now();
         let fresh = match &held {
             Ok(held) => held.fresh(now, &self.timing).ok_or(Failure::StaleCatalogue),
@@ -103,7 +104,7 @@ impl<P: Ports> EvaluateEvents<P> {
                 }
             };
             let (StoredParticipant { participant, version: read }, fresh) = stored;
-            // Applying drops the expired parts of a participant, whether or not they are deleted yet.
+            // Applying events drops the expired parts of a participant, even if the store has not deleted them yet.
             let Applied { participant, changed, owed, refused } = participant.apply(&user.events, fresh);
             user.refused = refused.iter().map(|id| id.as_str().to_owned()).collect();
             if !changed {
@@ -148,8 +149,9 @@ impl<P: Ports> EvaluateEvents<P> {
         put
     }
 
-    /// Puts a delivery and returns the message of its first attempt, unless that attempt has begun. An existing delivery is
-    /// sent too, because the worker that put it may have died before sending it.
+    /// Puts a delivery. Returns the message of the first attempt unless that attempt has begun. The message of an
+    /// existing delivery is returned too, because the worker that put the delivery may have died before it sent the
+    /// message.
     async fn put_one(&self, delivery: &Delivery) -> Result<Option<Message>, Unavailable> {
         let ticket = self.surroundings.ticket()?;
         match self.deliveries.put_if_absent(delivery).await? {
@@ -165,7 +167,8 @@ impl<P: Ports> EvaluateEvents<P> {
         let mut results = results.into_iter();
         let mut sent = Vec::with_capacity(put.len());
         for (mut step, messages) in put {
-            // Takes each user's own results, even after a failure. A missing result means that the queue took nothing.
+            // Takes as many results as the user has messages, even after a failure, so that the next user gets the
+            // right ones. A missing result means that the queue did not take the message.
             let theirs: Vec<_> = results.by_ref().take(messages.len()).collect();
             let unanswered = theirs.len() < messages.len();
             match theirs.into_iter().collect::<Result<Vec<()>, Unavailable>>() {
@@ -183,7 +186,8 @@ impl<P: Ports> EvaluateEvents<P> {
         sent
     }
 
-    /// Writes the participants. Returns the users whose participant a rival wrote meanwhile. They start over.
+    /// Writes the participants. Returns the users that must start over, because a rival has written their participant
+    /// meanwhile.
     async fn write(&self, steps: Vec<Step>, done: &mut Done) -> Vec<User> {
         let writes = stream::iter(steps).map(async |step| {
             let Step { user, participant, read, now, .. } = step;
@@ -202,7 +206,8 @@ impl<P: Ports> EvaluateEvents<P> {
     }
 }
 
-/// Returns the next version. It is at least the clock, so that it never equals a version of an item deleted meanwhile.
+/// Returns the next version. It is at least the present Unix millisecond, so that it differs from every version of an
+/// item that was deleted before.
 fn next(version: Option<u64>, now: UnixMillis) -> u64 {
     let clock = u64::try_from(now.as_millisecond()).unwrap_or_default();
     version.unwrap_or_default().saturating_add(1).max(clock)

@@ -24,7 +24,7 @@ fn at(text: &str) -> UnixMillis {
     text.parse::<jiff::Timestamp>().unwrap().into()
 }
 
-/// Returns a catalogue whose campaigns are active from eleven o'clock.
+/// Returns a catalogue with campaigns that are active from eleven o'clock.
 fn catalogue(version: u64) -> Catalogue {
     let from = at("2026-11-23T11:00:00Z").as_millisecond();
     let campaign = |goal: Value| json!({"goal": goal, "active_from": from});
@@ -185,7 +185,7 @@ async fn an_old_or_missing_catalogue_discards_no_event() {
     assert!(failed(&outcomes) && matches!(outcomes[3], EventOutcome::SetAside(_)), "{outcomes:?}");
     rig.world.state().catalogue = Some(catalogue(1));
     rig.handle(&[opened("u", "acme", 1)]).await;
-    // While the source is down, a catalogue of two minutes is fresh enough, and one millisecond later it is not.
+    // While the source is down, a catalogue is fresh enough for exactly two minutes.
     for (later, down) in [(120_000, false), (1, true)] {
         {
             let mut state = rig.world.state();
@@ -268,7 +268,7 @@ fn story() -> Vec<Vec<String>> {
     ]
 }
 
-/// The state at the end.
+/// The state of the world at the end.
 #[derive(Debug, PartialEq)]
 struct End {
     participants: BTreeMap<UserId, Participant>,
@@ -277,7 +277,8 @@ struct End {
     aside: BTreeSet<String>,
 }
 
-/// Plays the story with these faults. Failed events come again after the rest. Returns the end and the number of calls.
+/// Evaluates the story with these faults. Failed events come again after the rest. Returns the state at the end and the
+/// number of calls.
 async fn play(trouble: BTreeMap<usize, Trouble>) -> (End, usize) {
     let rig = Rig::new();
     rig.world.state().trouble = trouble;

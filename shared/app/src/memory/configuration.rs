@@ -50,7 +50,7 @@ impl Partners for World {
         })
     }
 
-    /// No version 0.1.0 ever wrote to this memory.
+    /// Returns false: version 0.1.0 never wrote to this memory.
     async fn split_secrets(&self, _: Option<&Provider>, _: &AuditRecord) -> Result<bool, Unavailable> {
         self.call("split secrets", |_| false)
     }
@@ -62,7 +62,7 @@ impl Publishing for World {
         self.call("load campaigns", |state| state.campaigns.clone().map_or(PublishedCampaigns::Nothing, current))
     }
 
-    /// Publishes a planned rival first.
+    /// Publishes a rival's catalogue first, if one is planned.
     async fn publish(
         &self,
         snapshot: &Snapshot,

@@ -1,4 +1,4 @@
-//! Holds heartbeats in memory, and reads the tables from which lookups derive.
+//! Holds heartbeats in memory, and reads the tables from which lookups are derived.
 
 use std::collections::BTreeMap;
 
@@ -63,7 +63,7 @@ impl Rebuilds for World {
 }
 
 impl State {
-    /// Returns the items of a table, each with the entries that `lookup-writer` makes of it.
+    /// Returns the items of a table, each with the entries that `lookup-writer` would write for the item.
     fn origin_items(&self, origin: Origin) -> Vec<OriginItem> {
         let item = |key: String, entries| {
             let broken = self.unreadable_items.contains(&key);

@@ -16,7 +16,7 @@ impl State {
     }
 }
 
-/// The handle of a letter is its id.
+/// Uses the id of a letter as its handle.
 impl DeadLetterQueues for World {
     async fn depth(&self, queue: DeadLetterQueue) -> Result<Option<usize>, Unavailable> {
         self.call("count dead letters", |state| state.dead_letter_queues.get(&queue).map(Vec::len))

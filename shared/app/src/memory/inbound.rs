@@ -87,7 +87,7 @@ impl State {
         steps.chain(self.corrections.get(key).into_iter().flatten().cloned().map(Revision::Correction))
     }
 
-    /// Returns the receipt of what has this place in a transaction.
+    /// Returns the receipt of the revision or adjustment with this place in a transaction.
     fn receipt_at(&self, key: &(Provider, TransactionId), place: u32) -> Option<ReceiptId> {
         let later = self.later(key).map(|revision| (revision.place(), revision.receipt().receipt_id.clone()));
         let adjustments = self.adjustments.get(key).into_iter().flatten();
@@ -95,7 +95,7 @@ impl State {
         later.chain(adjustments).find(|(taken, _)| *taken == place).map(|(_, receipt_id)| receipt_id)
     }
 
-    /// Returns everything that is recorded of a transaction.
+    /// Returns all records of a transaction.
     fn history(&self, provider: &Provider, transaction_id: &TransactionId) -> Option<History> {
         let key = (provider.clone(), transaction_id.clone());
         let original = self.postbacks.get(&key).cloned().map(Revision::Original);
@@ -212,7 +212,7 @@ impl Clicks for World {
 }
 
 impl ConversionQueue for World {
-    /// Counts each conversion as one call, so that each can fail by itself.
+    /// Counts each conversion as one call, so that each can fail alone.
     async fn send(&self, conversions: &[Conversion]) -> Vec<Result<(), Unavailable>> {
         let send =
             |conversion: &Conversion| self.call("send conversion", |state| state.conversions.push(conversion.clone()));
@@ -220,7 +220,7 @@ impl ConversionQueue for World {
     }
 }
 
-/// Revisions have the keys of [`memory_key`].
+/// Uses the keys of [`memory_key`] for revisions.
 impl InboundRecords for World {
     async fn transaction(
         &self,

@@ -10,7 +10,7 @@ use super::World;
 use crate::ports::{Heartbeat, Listings, Lookups, Range, Unavailable};
 
 impl Lookups for World {
-    /// Counts each entry as one call, so that each can fail by itself.
+    /// Counts each entry as one call, so that each can fail alone.
     async fn put(&self, entries: &[LookupEntry]) -> Vec<Result<(), Unavailable>> {
         let put = |entry: &LookupEntry| {
             self.call("put lookup", |state| {

@@ -71,7 +71,7 @@ impl Participants for World {
 }
 
 impl State {
-    /// Stores a delivery in place of the revision before it.
+    /// Replaces the stored delivery if it has the preceding revision.
     fn replace(&mut self, delivery: &Delivery) -> Replaced {
         let stored = self.deliveries.get(delivery.id()).map(Delivery::revision);
         if stored != delivery.revision().checked_sub(1) {
@@ -219,7 +219,8 @@ impl UnderWay for World {
         1
     }
 
-    /// Returns two deliveries a page, so that tests cover several pages and a page with a failing neighbour.
+    /// Returns two deliveries a page, so that tests cover several pages, and deliveries that share a page with a
+    /// failing one.
     async fn page(
         &self,
         _shard: u32,
@@ -250,7 +251,7 @@ impl UnderWay for World {
 }
 
 impl WebhookQueue for World {
-    /// Counts each message as one call, so that each can fail by itself.
+    /// Counts each message as one call, so that each can fail alone.
     async fn send(&self, messages: &[Message]) -> Vec<Result<(), Unavailable>> {
         let send = |message: &Message| self.call("send webhook", |state| state.webhooks.push(message.clone()));
         messages.iter().map(send).collect()
@@ -268,7 +269,8 @@ impl ResendQueue for World {
 }
 
 impl PartnerServers for World {
-    /// With trouble before, the connection is refused. With trouble after, the request arrives and the connection breaks.
+    /// With `Trouble::Before`, the connection is refused. With `Trouble::After`, the request arrives and then the
+    /// connection breaks.
     async fn call(
         &self,
         request: &WebhookRequest,

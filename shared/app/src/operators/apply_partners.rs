@@ -1,6 +1,6 @@
-//! An operator applies partner files: reads the stored partners, plans the changes, and makes them.
+//! Applies partner files for an operator: reads the stored partners, and makes the planned changes.
 //!
-//! The steps are apart, so that a person can be asked in between.
+//! Reading and changing are separate steps, so that a person can be asked in between.
 
 use domain::{
     audit::{Action, Operation, Subject},
@@ -19,18 +19,18 @@ use crate::ports::{
     Unavailable,
 };
 
-/// Why it is not known what stands.
+/// The reason why the stored and published state cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LookFault {
     /// A service failed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// The files have campaigns, and the stack is too old to have a catalogue.
+    /// The files have campaigns, but the stack is too old to have a catalogue.
     #[error("there is no table for campaigns")]
     NoCatalogue,
 }
 
-/// Reads what is stored and published of the partner of each file.
+/// Reads the stored and published state of each file's partner.
 pub async fn look(
     (partners, catalogue): (&impl Partners, &impl Publishing),
     files: &[Proposed<'_>],
@@ -51,7 +51,7 @@ pub async fn look(
     Ok(standing)
 }
 
-/// Returns the partners that are stored and have no file among these, by name.
+/// Returns the stored partners that have none of these files, sorted by name.
 pub async fn without_file(partners: &impl Partners, files: &[Proposed<'_>]) -> Result<Vec<Provider>, Unavailable> {
     let has_file = |provider: &Provider| files.iter().any(|file| file.partner.provider() == provider);
     let stored = partners.partners().await?.into_iter().map(|item| item.provider);
@@ -60,7 +60,8 @@ pub async fn without_file(partners: &impl Partners, files: &[Proposed<'_>]) -> R
     Ok(left)
 }
 
-/// Makes the system's own keys, unless an earlier operator has. `random` is for a key of click ids and one of links.
+/// Makes the system's own keys that do not exist yet. `random` holds the bytes for the key of click ids and for the
+/// secret of links.
 pub async fn ensure_system_keys(
     partners: &impl Partners,
     random: [[u8; 20]; 2],
@@ -77,12 +78,12 @@ pub async fn ensure_system_keys(
         return Ok(());
     }
     let audit = operation.record(now, Action::CreateSystemKeys, Subject::SystemKeys);
-    // Where another operator was first, that one's keys serve as well.
+    // If another operator was first, the keys of that operator are used.
     partners.put_secrets(&made, &audit).await.map(|_| ())
 }
 
-/// Moves the secrets of these partners and of the system to an item for each purpose, where version 0.1.0 stored them as one
-/// item. Returns how many such items there were.
+/// Moves secrets of these partners and of the system that version 0.1.0 stored as one item to an item for each purpose.
+/// Returns the number of items that were split.
 pub async fn split_secrets(
     partners: &impl Partners,
     of: &[&Provider],
@@ -104,13 +105,13 @@ pub struct AppliedPartner {
     pub change: Change,
     /// The partner as it is stored.
     pub item: StoredPartner,
-    /// The credential that it got.
+    /// The new credential, if one was made.
     pub credential: Option<NewCredential>,
-    /// The secret that its webhooks are signed with, if it got one.
+    /// The new secret that signs the partner's webhooks, if one was made.
     pub webhook_secret: Option<Secret>,
 }
 
-/// Why not everything was applied.
+/// The reason why not everything was applied.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum ApplyFault {
     /// Another operator has changed the partner since it was read.
@@ -119,23 +120,25 @@ pub enum ApplyFault {
     /// The partner may or may not be written.
     #[error("{0} may or may not be written: {1}")]
     Unclear(Provider, Unavailable),
-    /// The partners are written, and their campaigns not published.
+    /// The partners are written, but their campaigns are not published.
     #[error("the partners are stored, but not published: {0}")]
     Unpublished(PublishFault),
 }
 
-/// The partners and campaigns that were applied. New secrets are in it and nowhere else, so it must be shown even after a fault.
+/// The partners and campaigns that were applied. It is the only place that holds the new secrets, so they must be shown
+/// even after a fault.
 #[derive(Debug, Default)]
 pub struct Applied {
-    /// The partners that are written, and one that may or may not be.
+    /// The partners that are written. After a fault, the last one may not be written.
     pub partners: Vec<AppliedPartner>,
     /// The campaigns that are published.
     pub publication: Publication,
-    /// The fault that ended it.
+    /// The fault that ended the action early, if there was one.
     pub fault: Option<ApplyFault>,
 }
 
-/// Writes the partners, then publishes: a webhook that is owed finds its partner's configuration.
+/// Writes the partners and then publishes. In this order, every webhook that becomes owed finds its partner's
+/// configuration.
 pub async fn apply(
     (partners, catalogue): (&impl Partners, &impl Publishing),
     surroundings: &impl Surroundings,
@@ -155,8 +158,8 @@ pub async fn apply(
     }
 }
 
-/// Writes a partner, and its secrets with it. It is among `applied` unless it is certainly not written: a secret that may be
-/// stored is told.
+/// Writes a partner together with its secrets. Adds the partner to `applied` unless it is certain that nothing was
+/// written, because a secret that may be stored must be shown.
 async fn write(
     partners: &impl Partners,
     planned: Planned,

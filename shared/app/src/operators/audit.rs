@@ -1,4 +1,4 @@
-//! An operator looks at what operators have changed.
+//! Lists the changes that operators have made.
 
 use domain::{
     audit::{AUDIT_KEPT_DAYS, AuditRecord, day},
@@ -8,7 +8,8 @@ use domain::{
 
 use crate::ports::{AuditTrail, Unavailable};
 
-/// Returns the records of changes made from `since` to `now`, the newest first: those that concern one partner, or all.
+/// Returns the records of the changes from `since` to `now`, the newest first. They concern one partner, or any subject
+/// if no partner is given.
 pub async fn list(
     trail: &impl AuditTrail,
     (since, now): (Timestamp, Timestamp),
@@ -44,13 +45,13 @@ mod tests {
         Subject::Partner { provider: Provider::new(name).unwrap() }
     }
 
-    /// A world with a record of each of these subjects, made at these hours.
+    /// Returns a world with an audit record for each of these subjects, made at this hour.
     async fn world(records: &[(i64, Subject)]) -> World {
         let world = World::default();
         let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [0; 8]);
         for (hours, subject) in records {
             let record = operation.record(at(*hours), Action::ChangePartner, subject.clone());
-            // The same record again makes no second one.
+            // A repeated call with the same record makes no second record.
             world.append(&record).await.unwrap();
             world.append(&record).await.unwrap();
         }

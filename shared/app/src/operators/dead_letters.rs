@@ -1,9 +1,9 @@
-//! An operator looks at the messages in the dead-letter queues, and why they are there. Looking removes none.
+//! Shows an operator the messages in the dead-letter queues, and the reasons why they are there. No message is removed.
 
 use crate::ports::{DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter, Unavailable};
 
-/// How long a letter is hidden while it is looked at, in seconds. All are put back at once afterwards; the time is for a
-/// look that is interrupted.
+/// The time for which a letter is hidden while it is looked at, in seconds. Normally all letters are put back right
+/// after the look; if the look is interrupted, they are visible again after this time.
 pub const LOOK_SECONDS: u16 = 30;
 
 /// A look into dead-letter queues.
@@ -11,7 +11,7 @@ pub const LOOK_SECONDS: u16 = 30;
 pub struct Look {
     /// The contents of the queues.
     pub queues: Vec<Contents>,
-    /// Queues that the stack does not have: its template is older than they are.
+    /// Queues that the stack does not have, because its template is older than the queues.
     pub missing: Vec<DeadLetterQueue>,
 }
 
@@ -22,16 +22,16 @@ pub struct Contents {
     pub queue: DeadLetterQueue,
     /// The approximate number of messages; SQS gives no exact one.
     pub messages: usize,
-    /// The first of them.
+    /// The first letters.
     pub letters: Vec<DeadLetter>,
 }
 
-/// Why a look ended early.
+/// The reason why a look ended early.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LookFault {
-    /// A queue could not be read. The letters that were received are put back, or back within [`LOOK_SECONDS`].
+    /// A queue could not be read. The letters that were received before are visible again within [`LOOK_SECONDS`].
     Unread(Unavailable),
-    /// All was read, and some of it is hidden for [`LOOK_SECONDS`].
+    /// All letters were read, but some could not be put back and stay hidden for [`LOOK_SECONDS`].
     Hidden(Unavailable),
 }
 
@@ -42,7 +42,7 @@ pub async fn look(queues: &impl DeadLetterQueues, which: &[DeadLetterQueue], mos
         match queues.depth(*queue).await.map_err(LookFault::Unread)? {
             Some(messages) => {
                 let letters = letters(queues, *queue, most).await?;
-                // A letter that was just received is there, whatever the count says.
+                // The count is only approximate, and the letters that were just received are certainly there.
                 let messages = messages.max(letters.len());
                 look.queues.push(Contents { queue: *queue, messages, letters });
             }
@@ -52,7 +52,8 @@ pub async fn look(queues: &impl DeadLetterQueues, which: &[DeadLetterQueue], mos
     Ok(look)
 }
 
-/// Reads the first letters of a queue. All are hidden until the last is read, so that none is read twice.
+/// Reads the first letters of a queue. All letters stay hidden until the last one is read, so that no letter is read
+/// twice.
 async fn letters(
     queues: &impl DeadLetterQueues,
     queue: DeadLetterQueue,

@@ -1,4 +1,4 @@
-//! An operator looks at the webhooks that partners are owed: which there are, how far they are, and which are overdue.
+//! Lists deliveries for an operator: the webhooks that are owed to partners, their states, and the overdue ones.
 
 use std::{
     cmp::Reverse,
@@ -27,7 +27,7 @@ use crate::{
     ports::{DeliveryRecords, Ended, Listings, Range, StoredDelivery, Unavailable, UnderWay, UnderWayPage},
 };
 
-/// The longest grace after which a delivery can be asked for as overdue: a week.
+/// The longest grace for which overdue deliveries can be listed: a week.
 pub const MAX_GRACE: Duration = Duration::from_hours(7 * 24);
 
 /// Selects the deliveries to list.
@@ -37,12 +37,14 @@ pub struct Wanted {
     pub status: Option<Status>,
     /// The first instant after the range.
     pub before: Option<Timestamp>,
-    /// The page. Failed deliveries are listed by when they failed, all others by when they were made.
+    /// The page. Failed deliveries are listed by the instant at which they failed, all others by the instant at which
+    /// they were made.
     pub page: Page,
 }
 
 impl Wanted {
-    /// Returns the state, if deliveries in it are found by when they failed.
+    /// Returns the wanted state if it is a failed state, so that deliveries are listed by the instant at which they
+    /// failed.
     fn failed(&self) -> Option<Status> {
         self.status.filter(|status| is_failed(*status))
     }
@@ -52,8 +54,8 @@ impl Wanted {
     }
 }
 
-/// Returns true for exhausted and gone. Deliveries in these states are listed by when they failed, all others by when
-/// they were made.
+/// Returns true for exhausted and gone. Deliveries in these states are listed by the instant at which they failed, all
+/// others by the instant at which they were made.
 pub fn is_failed(status: Status) -> bool {
     matches!(status, Status::Exhausted | Status::Gone)
 }
@@ -65,11 +67,11 @@ pub struct Listed {
     pub deliveries: Vec<StoredDelivery>,
     /// The partners that may have more.
     pub more: More,
-    /// What is missing from the lookups, and therefore from the list.
+    /// The gaps in the lookups, because of which deliveries may be missing from the list.
     pub gaps: Vec<Gap>,
 }
 
-/// Lists deliveries of these partners. A delivery of the last seconds may not be found yet.
+/// Lists deliveries of these partners. Deliveries of the last few seconds may be missing.
 pub async fn list(
     listings: &impl Listings,
     records: &impl DeliveryRecords,
@@ -95,7 +97,8 @@ pub async fn list(
     Ok(listed)
 }
 
-/// Finds failed deliveries by when they failed, and the last of them if there may be more.
+/// Returns failed deliveries in the order of their failures. Also returns the place of the last one if there may be
+/// more.
 async fn failed(
     records: &impl DeliveryRecords,
     provider: &Provider,
@@ -116,7 +119,8 @@ pub fn ended(since: Option<Timestamp>, before: Option<Timestamp>) -> Ended {
     Ended { from: since.map_or(from, UnixMillis::from), before: before.map_or(latest, UnixMillis::from) }
 }
 
-/// Finds deliveries by when they were made, and the last of them if there may be more.
+/// Returns deliveries in the order in which they were made. Also returns the place of the last one if there may be
+/// more.
 async fn owed(
     listings: &impl Listings,
     records: &impl DeliveryRecords,
@@ -150,19 +154,19 @@ async fn owed(
 pub struct Overdue {
     /// The deliveries, in the order in which their attempts are due.
     pub deliveries: Vec<Delivery>,
-    /// How many deliveries under way are stored in a way that cannot be read.
+    /// The number of deliveries under way that cannot be read.
     pub unreadable: u64,
 }
 
-/// Reads everything under way, of one partner or of all, and returns what should have been attempted more than `grace` ago.
-/// Sends nothing and remembers nothing.
+/// Reads all deliveries under way, of one partner or of all partners. Returns those with an attempt that has been due
+/// for longer than `grace`. Changes nothing and sends nothing.
 pub async fn overdue(
     under_way: &impl UnderWay,
     provider: Option<&Provider>,
     grace: Duration,
     now: UnixMillis,
 ) -> Result<Overdue, Unavailable> {
-    // The ticket of the message that a sweep would send is needed to ask, and never used.
+    // `overdue` makes the message that a sweep would send, so it needs a ticket. The message is never sent.
     let is_overdue = |delivery: &Delivery| delivery.overdue(now, grace, ChainTicket::from_random([0; 8])).is_some();
     let mut pages = pin!(pages::of_parts(under_way.shards(), |shard, from| {
         let page = under_way.page(shard, now.minus(grace), from);

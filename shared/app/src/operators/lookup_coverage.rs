@@ -1,4 +1,5 @@
-//! How far the lookups reach: what every list, trace and replay checks first, so that none takes lost entries for none.
+//! Checks how complete the lookups are. Every list, trace and replay checks this first, so that missing entries are
+//! reported and not taken for an empty result.
 
 use domain::{jiff::Timestamp, lookup::Origin};
 use serde::Serialize;
@@ -9,7 +10,7 @@ use crate::{
     write_lookups::beats::is_late,
 };
 
-/// Says why the lookups cannot be relied on.
+/// The reason why the lookups cannot be relied on.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum LookupFault {
     /// A service failed.
@@ -25,12 +26,12 @@ pub enum LookupFault {
 pub struct Gap {
     /// The table.
     pub table: Origin,
-    /// Tells which entries are missing.
+    /// The entries that are missing.
     #[serde(flatten)]
     pub missing: Missing,
 }
 
-/// Tells which entries are missing.
+/// The entries that are missing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "missing", rename_all = "snake_case")]
 pub enum Missing {
@@ -39,17 +40,18 @@ pub enum Missing {
         /// The instant from which the entries are complete.
         since: Timestamp,
     },
-    /// Entries of the newest changes, because `lookup-writer` was late when it last wrote. They come by themselves.
+    /// Entries of the newest changes, because `lookup-writer` was late when it last wrote. It will write them without a
+    /// rebuild.
     Newest {
-        /// The newest change whose entries are written.
+        /// The time of the newest change that has its entries.
         up_to: Timestamp,
-        /// The instant at which `lookup-writer` was that far.
+        /// The instant at which `lookup-writer` had written those entries.
         at: Timestamp,
     },
 }
 
-/// Returns what is missing from the lookups of these tables from this instant on, or at all. Fails if nothing can be said of
-/// a table that has items. A table without any item needs no lookups.
+/// Returns the gaps in the lookups of these tables, from this instant on if it is given. Fails if a table has items but
+/// no heartbeat, because nothing is known about its lookups then. A table without items needs no lookups.
 pub async fn check(
     coverage: &impl Coverage,
     origins: &[Origin],
@@ -77,8 +79,8 @@ pub async fn check(
     Ok(gaps)
 }
 
-/// Stores for each table without an item that its lookups are complete, unless that is known: whatever it will have gets its
-/// entries. To be called before the first partner is stored, because nothing is recorded before.
+/// Stores for each empty table without a heartbeat that its lookups are complete, because every later item will get its
+/// entries. Must be called before the first partner is stored, because nothing is recorded before then.
 pub async fn begin(coverage: &impl Coverage, now: Timestamp) -> Result<(), Unavailable> {
     let heartbeats = coverage.heartbeats().await?;
     for origin in Origin::ALL {

@@ -1,4 +1,4 @@
-//! Computes what partner files would change, before anything is changed.
+//! Computes the changes that partner files would make, before anything is changed.
 
 use std::time::Duration;
 
@@ -19,17 +19,17 @@ use thiserror::Error;
 
 use crate::ports::{SecretPurpose, StoredPartner, StoredSecrets};
 
-/// The longest file that is stored, in bytes: an item has 400 KB, and the rest of it is small.
+/// The greatest size of a stored file, in bytes. An item may have 400 KB, and its other attributes are small.
 const MAX_FILE_BYTES: usize = 380 * 1024;
 
-/// A partner's file that is valid by itself.
+/// A partner's file that is valid on its own.
 #[derive(Debug, Clone, Copy)]
 pub struct Proposed<'a> {
     /// The file as it was written.
     pub file: &'a PartnerFile,
-    /// The partner that it describes. The beginnings of campaigns that start on publishing have no meaning yet.
+    /// The partner that the file describes. A campaign that starts when it is published has no meaningful start yet.
     pub partner: &'a Partner,
-    /// The addresses that its webhooks may call.
+    /// The addresses that the partner's webhooks may call.
     pub allowance: Allowance,
 }
 
@@ -52,18 +52,19 @@ pub struct Planned {
     pub change: Change,
     /// The partner as it is to be stored.
     pub item: StoredPartner,
-    /// The credential that the partner lacks and gets now.
+    /// The new credential, if the partner has none yet.
     pub credential: Option<NewCredential>,
-    /// The secret that its webhooks are signed with, if it has campaigns and lacks that.
+    /// The new secret that signs the partner's webhooks, if the partner has campaigns and no such secret yet.
     pub webhook_secret: Option<Secret>,
-    /// The partner's secrets that are new, as they are to be stored.
+    /// The partner's new secrets, as they are to be stored.
     pub secrets: Vec<StoredSecrets>,
-    /// The lines that differ, for people. They hold no secret.
+    /// The lines of the file that differ, for people. They hold no secret.
     pub differences: Vec<String>,
 }
 
 impl Planned {
-    /// Makes the audit record of this change: the lines that differ, and which secrets are new, without the secrets.
+    /// Makes the audit record of this change. It has the lines that differ and the kinds of the new secrets, but no
+    /// secret.
     pub fn record(&self, operation: &Operation) -> AuditRecord {
         let action = if self.change == Change::Created { Action::CreatePartner } else { Action::ChangePartner };
         let subject = Subject::Partner { provider: self.item.provider.clone() };
@@ -84,7 +85,7 @@ impl Planned {
 pub enum NewCredential {
     /// A token.
     Token(Token),
-    /// A secret to sign postbacks with.
+    /// A secret that signs postbacks.
     Signature(Secret),
 }
 
@@ -100,11 +101,11 @@ impl NewCredential {
 /// Random bytes for one partner's credentials.
 #[derive(Debug, Clone, Copy)]
 pub struct Entropy {
-    /// For a token.
+    /// The random bytes of a token.
     pub token: [u8; 20],
-    /// For a secret to sign postbacks with.
+    /// The random bytes of a secret that signs postbacks.
     pub secret: [u8; 20],
-    /// For a secret to sign webhooks with.
+    /// The random bytes of a secret that signs webhooks.
     pub webhook_secret: [u8; 32],
 }
 
@@ -113,26 +114,26 @@ pub struct Entropy {
 pub struct Standing {
     /// The partner, if it is stored.
     pub item: Option<StoredPartner>,
-    /// Says that it has secrets to sign postbacks with.
+    /// Is true if the partner has secrets that sign its postbacks.
     pub signs: bool,
-    /// Says that it has secrets that its webhooks are signed with.
+    /// Is true if the partner has secrets that sign its webhooks.
     pub signed: bool,
-    /// Its campaigns in the catalogue.
+    /// The partner's campaigns in the catalogue.
     pub goals: Option<PartnerGoals>,
 }
 
-/// When it is, and how long before its beginning a campaign is published.
+/// The present instant, and the time by which a campaign is published before it starts.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
-    /// When it is.
+    /// The present instant.
     pub now: Timestamp,
-    /// How long before its beginning a campaign is published.
+    /// The time by which a campaign is published before it starts.
     pub lead: Duration,
 }
 
 impl Clock {
-    /// Returns when a campaign starts that is to start on publishing: late enough to be in time when all is written, which
-    /// publishing checks again.
+    /// Returns the start of a campaign that is to start when it is published. It is late enough for the campaign to be
+    /// published in time, which is checked again during publishing.
     fn soonest(self) -> UnixMillis {
         let writing = self.lead.clamp(Duration::from_secs(5), Duration::from_mins(1));
         let soonest = UnixMillis::from(self.now).plus(self.lead).plus(writing).as_millisecond();
@@ -140,7 +141,7 @@ impl Clock {
     }
 }
 
-/// Why a change cannot be planned.
+/// The reason why a change cannot be planned.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PlanFault {
     /// The stored partner cannot be read.
@@ -148,15 +149,16 @@ pub enum PlanFault {
     Unreadable {
         /// The partner.
         provider: Provider,
-        /// Why it cannot be read.
+        /// The reason why the stored partner cannot be read.
         reason: String,
     },
-    /// The changes that are not allowed, each partner's with its faults.
+    /// Some changes are not allowed. Holds the partners with the faults of their changes.
     #[error("{} partners have changes that are not allowed", .0.len())]
     Forbidden(Vec<(Provider, Vec<ConfigFault>)>),
 }
 
-/// Compares every file with what stands of its partner. Returns every fault of all the changes that are not allowed.
+/// Compares each file with the stored and published state of its partner. If changes are not allowed, returns all
+/// faults of all partners.
 pub fn plan_all<'a>(
     files: impl IntoIterator<Item = (Proposed<'a>, &'a Standing, Entropy)>,
     clock: Clock,
@@ -172,7 +174,7 @@ pub fn plan_all<'a>(
     if forbidden.is_empty() { Ok(plans) } else { Err(PlanFault::Forbidden(forbidden)) }
 }
 
-/// Compares a file with what stands of its partner.
+/// Compares a file with the stored and published state of its partner.
 pub fn plan(proposed: Proposed<'_>, standing: &Standing, entropy: Entropy, clock: Clock) -> Result<Planned, PlanFault> {
     let provider = proposed.partner.provider();
     let unreadable = |reason| PlanFault::Unreadable { provider: provider.clone(), reason };

@@ -1,4 +1,4 @@
-//! An operator looks at how far a GG3 user has come with each campaign, and at the webhooks owed for it.
+//! Explains for an operator how far a GG3 user has come with each campaign, and which webhooks are owed for the user.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +15,12 @@ use serde::Serialize;
 
 use crate::ports::{Catalogues, DeliveryRecords, Participants, Published, StoredParticipant, Unavailable};
 
-/// A user as it is stored, and its progress.
+/// A user as stored, with the user's progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserProgress {
-    /// The user; none if nothing is stored of it.
+    /// The participant, or `None` if nothing is stored about the user.
     pub participant: Option<Participant>,
-    /// Its progress with each published campaign.
+    /// The user's progress with each published campaign.
     pub campaigns: Vec<CampaignProgress>,
 }
 
@@ -31,23 +31,23 @@ pub struct CampaignProgress {
     pub provider: Provider,
     /// The campaign.
     pub campaign: CampaignName,
-    /// How far the user has come, what is missing, and what did not count.
+    /// The progress: the events that count, the steps that are missing, and the events that do not count.
     #[serde(flatten)]
     pub progress: Progress,
-    /// The delivery that reaching the goal has made.
+    /// The delivery that became owed when the user reached the goal.
     pub delivery: Option<OwedDelivery>,
 }
 
 /// A delivery that is owed for a reached goal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OwedDelivery {
-    /// Its id.
+    /// The id of the delivery.
     pub delivery_id: DeliveryId,
-    /// How far it is.
+    /// The state of the delivery.
     pub status: Status,
 }
 
-/// Explains a user's progress with every published campaign, of one partner or of all.
+/// Explains a user's progress with every published campaign of one partner, or of all partners.
 pub async fn of_user(
     participants: &impl Participants,
     catalogues: &impl Catalogues,

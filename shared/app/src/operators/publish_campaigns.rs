@@ -1,12 +1,13 @@
-//! Publishes all partners' goals as one new version of the catalogue that evaluators poll.
+//! Publishes the goals of all partners as one new version of the catalogue, which evaluators poll.
 //!
-//! The stored partners are the one truth, and the catalogue is derived from all of them, each time. A catalogue made of the
-//! version before and the files at hand would lose partners: one that was stored and not published, by a command that died
-//! in between, would stay unknown until its own file is applied again.
+//! Each time, the catalogue is derived from all stored partners, not from the preceding version and the files at hand.
+//! The latter would lose partners: if a command dies after it has stored a partner and before it has published, that
+//! partner would stay unpublished until its own file is applied again.
 //!
-//! Two operators cannot lose each other's campaigns. Each writes its partners, then reads the version, then all partners,
-//! and publishes only over the version that it read. Whoever publishes later has read a version that is not older than the
-//! other's writes, so its partners are among those read. Whoever loses the race begins again.
+//! Two operators cannot lose each other's campaigns. Each operator writes partners, then reads the version, then reads
+//! all partners, and publishes only if the version has not changed since. The operator who publishes second has read
+//! the version after the first operator published, and therefore also reads the partners that the first operator wrote.
+//! An operator who loses the race begins again.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -19,39 +20,40 @@ use thiserror::Error;
 
 use crate::ports::{Partners, PublishedCampaigns, Publishing, Replaced, StoredPartner, Surroundings, Unavailable};
 
-/// How often a lost race is run again.
+/// Limits how often publishing is tried when others publish first.
 const MAX_RACES: u32 = 10;
 
 /// The result of publishing.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Publication {
-    /// The version that is published now; none if the stack has no catalogue.
+    /// The current version, or `None` if the stack has no catalogue.
     pub version: Option<u64>,
-    /// Tells if that version is new.
+    /// Is true if this call published the version.
     pub fresh: bool,
-    /// Campaigns that are stored and came too late to be published so.
+    /// Stored campaigns that came too late to be published as they are stored.
     pub held: Vec<HeldCampaign>,
-    /// Partners whose stored configuration cannot be read, with the reason. Their last published campaigns stay.
+    /// Partners with a stored configuration that cannot be read, each with the reason. Their last published campaigns
+    /// stay published.
     pub unreadable: Vec<(Provider, String)>,
 }
 
-/// Why the campaigns are not published.
+/// The reason why the campaigns are not published.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PublishFault {
     /// A service failed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// Every race was lost.
+    /// Others published first at every try.
     #[error("the catalogue was changed by others {MAX_RACES} times in a row; what was applied is stored: apply again")]
     Races,
 }
 
-/// Publishes the stored campaigns, unless exactly those are published already: so the next `apply` makes good one that died
-/// before it came to this, whatever that next one changes.
+/// Publishes the stored campaigns, unless the same campaigns are already published. If an `apply` died before it
+/// published, the next `apply` therefore publishes its campaigns too.
 ///
-/// A campaign is in time if it begins at least `lead` after now, just before the writes. They are few and bounded, and the
-/// lead has room for them: 30 seconds more by default than the catalogue's age and the events' clocks need
-/// ([`domain::outbound::timing::Timing`]).
+/// A campaign is in time if it begins at least `lead` after the instant just before the writes. The writes are few and
+/// bounded. By default, the lead leaves 30 seconds for them, beyond the time that the catalogue's age and the clocks of
+/// events need ([`domain::outbound::timing::Timing`]).
 pub async fn publish(
     (partners, catalogue): (&impl Partners, &impl Publishing),
     surroundings: &impl Surroundings,
@@ -66,7 +68,7 @@ pub async fn publish(
             return Ok(Publication::default());
         }
         let current = published.snapshot();
-        // The partners are read after the version: the module's description says why.
+        // The partners are read after the version, for the reason that the comment of the module gives.
         let (stored, unreadable) = goals(partners.partners().await?, current);
         let published_at = surroundings.now();
         let next = next_goals(current, stored, published_at, lead);
@@ -74,7 +76,7 @@ pub async fn publish(
             return Ok(Publication { version: Some(same.version), fresh: false, held: next.held, unreadable });
         }
         let expected = current.map(|snapshot| snapshot.version);
-        // A version that was begun and never finished is passed over.
+        // Skips a version that was begun and never finished.
         let version = expected.unwrap_or_default().max(tried) + 1;
         let snapshot = Snapshot { version, published_at, partners: next.partners };
         let audit = operation.record(published_at.timestamp(), Action::PublishCampaigns, Subject::Catalogue);

@@ -1,8 +1,9 @@
-//! An operator writes the lookups of stored items again, because they were lost or are incomplete.
+//! Writes the lookups of stored items again for an operator, after lookups were lost or while they are incomplete.
 //!
-//! Each table is read in segments, and each item makes the entries that `lookup-writer` makes of it. The places up to
-//! which segments are read are stored in the lookups themselves after their entries, so an interrupted rebuild goes on
-//! from there, and starts over if the lookups are lost again. Whatever changes meanwhile is written by `lookup-writer`.
+//! Each table is read in segments, and each item gets the same entries as from `lookup-writer`. After the entries of a
+//! page are written, the place that was reached is stored in the table of the lookups. An interrupted rebuild therefore
+//! continues from there, and starts over if the lookups are lost again. Changes that are made during a rebuild are
+//! written by `lookup-writer`.
 
 use std::collections::BTreeMap;
 
@@ -18,16 +19,16 @@ use crate::ports::{
     AuditTrail, Lookups, OriginItem, PageToken, Rebuilds, Segment, SegmentPlace, Surroundings, Unavailable,
 };
 
-/// Sets how many segments of a table are read at the same time.
+/// Sets the number of segments into which a table is divided, which are read at the same time.
 const SEGMENTS: usize = 8;
-/// Limits the items of a page.
+/// Limits the number of items of a page.
 const PAGE: usize = 250;
 
 /// The use case, over its ports.
 pub struct RebuildLookups<R, L, A, S> {
     /// The tables to read.
     pub rebuilds: R,
-    /// The lookups, to write.
+    /// Writes the lookups.
     pub lookups: L,
     /// The audit records.
     pub trail: A,
@@ -38,9 +39,9 @@ pub struct RebuildLookups<R, L, A, S> {
 /// The result of a rebuild.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Rebuilt {
-    /// The tables that were begun, in order. All but the last one are finished.
+    /// The tables that were begun, in order. All but the last table are certainly finished.
     pub tables: Vec<RebuiltTable>,
-    /// Why the last one is not finished, if it is not.
+    /// The reason why the last table is not finished, if it is not.
     pub stopped: Option<Stopped>,
 }
 
@@ -49,7 +50,7 @@ pub struct Rebuilt {
 pub struct RebuiltTable {
     /// The table.
     pub origin: Origin,
-    /// True if an earlier run has read a part of the table, which is not counted here.
+    /// Is true if an earlier run has read a part of the table. That part is not counted here.
     pub resumed: bool,
     /// How many items were read.
     pub items: usize,
@@ -57,14 +58,14 @@ pub struct RebuiltTable {
     pub entries: usize,
     /// How many entries have expired and were not written.
     pub expired: usize,
-    /// The keys of items that cannot be read. They hold up none of the others.
+    /// The keys of items that cannot be read. The others are written all the same.
     pub unreadable: Vec<String>,
 }
 
-/// Why a rebuild ended early. Another run goes on where it ended.
+/// The reason why a rebuild ended early. Another run continues at the same place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stopped {
-    /// The operator interrupted it.
+    /// The operator interrupted the rebuild.
     Interrupted,
     /// A service failed.
     Unavailable(Unavailable),
@@ -77,8 +78,8 @@ impl From<Unavailable> for Stopped {
 }
 
 impl<R: Rebuilds, L: Lookups, A: AuditTrail, S: Surroundings> RebuildLookups<R, L, A, S> {
-    /// Stores the audit record, then writes the entries of these tables. `restart` reads from the beginning what an earlier
-    /// run has read. Fails only if nothing was written.
+    /// Stores the audit record, then writes the entries of these tables. With `restart`, also reads again what an
+    /// unfinished earlier run has read. Fails only if nothing was written.
     pub async fn run(
         &self,
         origins: &[Origin],
@@ -124,7 +125,8 @@ impl<R: Rebuilds, L: Lookups, A: AuditTrail, S: Surroundings> RebuildLookups<R, 
         Ok(self.rebuilds.forget_places(origin).await?)
     }
 
-    /// Reads a page of each unfinished segment, at most this many items in all, writes their entries, and moves the places on.
+    /// Reads a page of each unfinished segment, at most this many items in all. Writes the entries of the items, then
+    /// moves the places on.
     async fn round(
         &self,
         table: &mut RebuiltTable,

@@ -1,4 +1,4 @@
-//! Compares a partner's own list of its transactions with what is recorded.
+//! Compares a partner's own list of transactions with our records.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,14 +33,15 @@ const AT_ONCE: usize = 16;
 /// A transaction in a partner's list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
-    /// The number of its line.
+    /// The number of the line.
     pub line: u64,
-    /// The cells that are not empty, the transaction id aside.
+    /// The cells that are not empty, without the transaction id.
     pub cells: BTreeMap<Field, String>,
 }
 
-/// Reads the transactions that were recorded from `from` to before `to`: the originals, since a step or a correction is no
-/// transaction of its own. One of the last seconds may not be found yet. Also returns what is missing from the lookups.
+/// Returns the transactions with an original that was recorded in the period from `from` to before `to`, and the gaps
+/// in the lookups. Steps and corrections do not count, because they are not transactions of their own. Transactions of
+/// the last few seconds may be missing.
 pub async fn recorded(
     (listings, inbound): (&impl Listings, &impl InboundRecords),
     provider: &Provider,
@@ -57,8 +58,9 @@ pub async fn recorded(
     Ok((found, gaps))
 }
 
-/// Compares the transactions of a partner with its list, and calls `on_compared` with how many more are compared. A
-/// transaction of the list that is not among `ours` was recorded in another time, or never.
+/// Compares a partner's list with our records, and calls `on_compared` with the number of transactions after each
+/// chunk. `ours` holds the transactions of the period. A listed transaction that is not in `ours` may be recorded in
+/// another period.
 pub async fn compare(
     inbound: &impl InboundRecords,
     partner: &Partner,
@@ -81,40 +83,41 @@ pub async fn compare(
     Ok(comparison)
 }
 
-/// Tells where a partner's list and ours differ.
+/// The differences between a partner's list and our records.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Comparison {
-    /// How many transactions both sides tell alike.
+    /// The number of transactions that are the same on both sides.
     pub same: usize,
     /// The transactions that only the partner's list has.
     pub only_theirs: Vec<OnlyTheirs>,
     /// The transactions that only we have.
     pub only_ours: Vec<OnlyOurs>,
-    /// The transactions that both sides tell differently.
+    /// The transactions that differ between the sides.
     pub differing: Vec<Differing>,
-    /// What our transactions of the period come to, by currency.
+    /// The sums of our transactions of the period, by currency.
     pub totals: BTreeMap<Currency, Totals>,
 }
 
-/// Sums the transactions of one currency by what stands of them.
+/// The sums of the transactions of one currency, by their current state.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Totals {
     /// The transactions that the partner has not confirmed yet.
     pub pending: Sum,
-    /// The transactions that the partner owes. Without agreed statuses, these are all but the adjustments.
+    /// The transactions that the partner owes. Without agreed statuses, these are all transactions except the
+    /// adjustments.
     pub approved: Sum,
-    /// The transactions that the partner took back by their status.
+    /// The transactions that the partner rejected by a status.
     pub rejected: Sum,
-    /// The transactions with a negative amount, which take it from others.
+    /// The transactions with a negative amount, which is taken from other transactions.
     pub adjusted: Sum,
 }
 
 /// An exact sum of amounts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Sum {
-    /// How many transactions it has.
+    /// The number of transactions.
     pub transactions: usize,
-    /// Their amounts together.
+    /// The sum of the amounts.
     pub amount: Amount,
 }
 
@@ -125,7 +128,7 @@ impl Default for Sum {
 }
 
 impl Totals {
-    /// Returns what the partner owes: the approved transactions less the adjustments.
+    /// Returns the amount that the partner owes: the approved transactions less the adjustments.
     pub fn owed(&self) -> Amount {
         Amount::sum([self.approved.amount, self.adjusted.amount])
     }
@@ -136,7 +139,7 @@ impl Totals {
 pub struct OnlyTheirs {
     /// The transaction.
     pub transaction_id: TransactionId,
-    /// The number of its line in the partner's list.
+    /// The number of the transaction's line in the partner's list.
     pub line: u64,
 }
 
@@ -145,48 +148,48 @@ pub struct OnlyTheirs {
 pub struct OnlyOurs {
     /// The transaction.
     pub transaction_id: TransactionId,
-    /// When what stands was recorded.
+    /// The instant at which the current revision was recorded.
     pub recorded_at: Timestamp,
-    /// The state that stands, with a partner that agreed on statuses.
+    /// The current state, if the partner agreed on statuses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// The content that stands.
+    /// The current content.
     #[serde(flatten)]
     pub content: Content,
 }
 
-/// A transaction that both sides tell differently.
+/// A transaction that differs between the sides.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Differing {
     /// The transaction.
     pub transaction_id: TransactionId,
-    /// The number of its line in the partner's list.
+    /// The number of the transaction's line in the partner's list.
     pub line: u64,
     /// The fields that differ.
     pub differences: Vec<Differs>,
 }
 
-/// A field that both sides tell differently.
+/// A field that differs between the sides.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Differs {
     /// The field.
     pub field: Field,
-    /// Its value in what stands.
+    /// The value of the current revision.
     pub ours: String,
-    /// Its value in the partner's list.
+    /// The value in the partner's list.
     pub theirs: String,
-    /// Says of a status what the partner's word means, or that it means nothing.
+    /// The meaning of the partner's word for a status, or the remark that the word was not agreed. Only for a status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 
 impl Comparison {
-    /// Returns whether both sides tell the same.
+    /// Returns true if both sides are the same.
     pub fn is_clean(&self) -> bool {
         self.only_theirs.is_empty() && self.only_ours.is_empty() && self.differing.is_empty()
     }
 
-    /// Compares the partner's line for one transaction with our record that stands: the postback or its correction.
+    /// Compares the partner's line for one transaction with the current revision of our record.
     pub fn compare(
         &mut self,
         id: &TransactionId,
@@ -214,7 +217,7 @@ impl Comparison {
         }
     }
 
-    /// Adds what stands of a transaction of the period to the totals.
+    /// Adds the current revision of a transaction of the period to the totals.
     fn count(&mut self, stands: Option<&Revision>) {
         let Some(stands) = stands else { return };
         let Content { amount_decimal, currency, .. } = stands.content();
@@ -230,8 +233,8 @@ impl Comparison {
     }
 }
 
-/// Returns the cells that differ from what stands. Amounts are compared as numbers, statuses by what the partner's word
-/// means, and everything else to the letter.
+/// Returns the cells that differ from the current revision. Amounts are compared as numbers, statuses by the meaning of
+/// the partner's word, and everything else letter by letter.
 fn differences(cells: &BTreeMap<Field, String>, ours: &Revision, rules: &PostbackRules) -> Vec<Differs> {
     let (state, content) = (ours.postback().state(), ours.content());
     let said = |field: Field| match field {
@@ -259,7 +262,7 @@ fn differences(cells: &BTreeMap<Field, String>, ours: &Revision, rules: &Postbac
     cells.iter().filter_map(differs).collect()
 }
 
-/// Returns why a word of the partner's does not say the state that stands.
+/// Returns the reason if the partner's word does not mean the current state.
 fn status_differs(word: &str, stands: State, rules: &PostbackRules) -> Option<String> {
     let agreed = rules.status.as_ref()?;
     match agreed.meaning(word) {

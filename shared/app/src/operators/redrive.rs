@@ -1,8 +1,9 @@
-//! An operator puts dead letters back where they are processed, once their cause is removed: each is received, sent and then
-//! deleted.
+//! Moves dead letters back to the queue where they are processed, for an operator who has removed their cause. Each
+//! letter is received, sent and then deleted.
 //!
-//! A letter is deleted only after it was sent, so an interruption loses none. A letter may then be there twice, which every
-//! consumer here takes. A letter that was received and not sent is back within [`HIDDEN_SECONDS`].
+//! A letter is deleted only after it was sent, so an interruption loses no letter. The letter may then be in both
+//! queues, and every consumer tolerates such duplicates. A letter that was received and not sent is visible again
+//! within [`HIDDEN_SECONDS`].
 
 use domain::{
     audit::{Action, AuditRecord, Operation, Subject},
@@ -12,20 +13,21 @@ use futures_util::future::join_all;
 
 use crate::ports::{AuditTrail, DeadLetterQueue, DeadLetterQueues, ReceivedLetter, Unavailable};
 
-/// How long a letter is hidden while it is moved, in seconds.
+/// The time for which a letter is hidden while it is moved, in seconds.
 pub const HIDDEN_SECONDS: u16 = 60;
 
-/// Why a redrive ended early. The same redrive again moves the rest.
+/// The reason why a redrive ended early. A repeated redrive moves the rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stopped {
-    /// A queue did not do what it was asked.
+    /// A queue failed.
     Unavailable(Unavailable),
-    /// A letter was sent on and could not be deleted: it is in both queues.
+    /// A letter was sent but could not be deleted, so it is in both queues.
     SentNotDeleted(Unavailable),
 }
 
-/// Returns how many letters a redrive of this queue moves: those that are there now, and at most `max` of them; none if the
-/// stack has no such queue. A letter that fails again comes back, and would go round for ever otherwise.
+/// Returns the number of letters that a redrive of this queue moves: the letters that are there now, but at most `max`.
+/// Returns `None` if the stack has no such queue. The number is fixed beforehand, because a letter that fails again
+/// comes back and would be moved for ever.
 pub async fn count(
     queues: &impl DeadLetterQueues,
     queue: DeadLetterQueue,
@@ -34,8 +36,8 @@ pub async fn count(
     Ok(queues.depth(queue).await?.map(|depth| max.map_or(depth, |max| max.min(depth))))
 }
 
-/// Stores the audit record, then moves at most this many letters to [`DeadLetterQueue::source`], and calls `on_sent` for each
-/// that was sent.
+/// Stores the audit record, then moves at most this many letters to [`DeadLetterQueue::source`]. Calls `on_sent` for
+/// each letter that was sent.
 pub async fn redrive(
     queues: &impl DeadLetterQueues,
     trail: &impl AuditTrail,
@@ -55,7 +57,7 @@ pub async fn redrive(
         let stuck: Vec<ReceivedLetter> =
             letters.into_iter().zip(&moves).filter(|(_, moved)| moved.is_err()).map(|(letter, _)| letter).collect();
         if let Some(stopped) = moves.into_iter().find_map(Result::err) {
-            // For the next look. If this fails too, the letters are back once they are no longer hidden.
+            // Makes the letters visible at once. If this fails too, they are visible after their time has passed.
             queues.put_back(queue, &stuck).await.ok();
             return Err(stopped);
         }

@@ -1,4 +1,4 @@
-//! An operator lists what partners sent and we refused, and the conflicts that are open, by partner and time.
+//! Lists refused calls and open conflicts for an operator, by partner and time.
 
 use std::{
     cmp::Reverse,
@@ -29,31 +29,31 @@ use crate::ports::{InboundRecords, Listings, Range, RefusalKind, StoredRefusal, 
 /// Limits the transactions that are read at the same time.
 const AT_ONCE: usize = 10;
 
-/// A refusal or a conflict as it is kept, beside what stands of the transaction.
+/// A kept refusal, or a kept conflict with the current revision of its transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Refused {
     /// The refusal or the conflict.
     #[serde(flatten)]
     pub stored: StoredRefusal,
-    /// What stands of a conflict's transaction; none where the original of a partner without agreed statuses does.
+    /// The current revision of a conflict's transaction. Absent if it is an original without a state.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stands: Option<Standing>,
-    /// The statuses of a refusal that the partner's file would have to agree on.
+    /// The statuses of a refusal that would have to be agreed in the partner's file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub to_agree: Vec<ToAgree>,
 }
 
-/// A status that a partner sent and its file does not agree on.
+/// A status that a partner sent and that its file does not have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ToAgree {
     /// The parameter, in the partner's words.
     pub parameter: String,
-    /// The word that came. Empty if it cannot be read.
+    /// The word that was sent. It is empty if the word cannot be read.
     pub word: String,
 }
 
 impl Refused {
-    /// Puts what is kept beside what stands.
+    /// Joins a kept item with the current revision.
     fn new(stored: StoredRefusal, stands: Option<Standing>) -> Self {
         let request = stored.request.clone().unwrap_or_default();
         let sent = Parameters::split(request.as_bytes(), b"");
@@ -68,14 +68,14 @@ impl Refused {
     }
 }
 
-/// A transaction of which it is not known what stands, because it could not be read.
+/// A transaction that could not be read, so that its current revision is unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnknownStanding {
     /// The partner.
     pub provider: Provider,
     /// The transaction.
     pub transaction_id: TransactionId,
-    /// Says why it could not be read.
+    /// The reason why the transaction could not be read.
     pub fault: Unavailable,
 }
 
@@ -86,13 +86,13 @@ pub struct Listed {
     pub items: Vec<Refused>,
     /// The partners that may have more.
     pub more: More,
-    /// The conflicts' transactions that could not be read. Their conflicts are listed all the same.
+    /// The transactions of conflicts that could not be read. The conflicts are listed all the same.
     pub unknown: Vec<UnknownStanding>,
-    /// What is missing from the lookups, and therefore from the list.
+    /// The gaps in the lookups, because of which items may be missing from the list.
     pub gaps: Vec<Gap>,
 }
 
-/// Lists refusals, or open conflicts, of these partners. One of the last seconds may not be found yet.
+/// Lists refusals, or open conflicts, of these partners. Calls of the last few seconds may be missing.
 pub async fn list(
     (listings, inbound): (&impl Listings, &impl InboundRecords),
     kind: RefusalKind,
@@ -112,7 +112,7 @@ pub async fn list(
     Ok(Listed { items, more, unknown, gaps })
 }
 
-/// Lists one partner's, and the place of the last of them if there may be more.
+/// Returns the refusals or open conflicts of one partner. Also returns the place of the last one if there may be more.
 async fn of_partner(
     (listings, inbound): (&impl Listings, &impl InboundRecords),
     kind: RefusalKind,
@@ -125,7 +125,7 @@ async fn of_partner(
         RefusalKind::Refusal => Subject::Refusals(provider.clone()),
         RefusalKind::Conflict => Subject::Conflicts(provider.clone()),
     };
-    // An entry stands up to an hour before what it leads to was last seen.
+    // The time in an entry may be up to an hour earlier than the time at which the refusal was last seen.
     let from = since.map(|since| since - SignedDuration::from_hours(1));
     let range = Range { from, newest_first: true, after: after.clone(), wanted: most, ..Range::default() };
     let places = listings.list(subject, range, now);
@@ -140,7 +140,8 @@ async fn of_partner(
         let mut kept: HashMap<String, StoredRefusal> =
             kept.filter(is_wanted).map(|item| (item.provider_content.clone(), item)).collect();
         for place in places {
-            // A content that was seen in several hours has an entry in each: the newest one lists it.
+            // A refusal that was seen in several hours has an entry for each hour. It is listed only once, by the
+            // newest entry.
             let Some(item) = kept.remove(place.key()).filter(|_| listed.insert(place.key().to_owned())) else {
                 continue;
             };
@@ -170,7 +171,8 @@ pub async fn find(
     Ok(Some(Refused::new(stored, stands)))
 }
 
-/// Reads what stands beside these. A transaction that cannot be read holds up none of the others.
+/// Reads the current revisions of the transactions that these conflicts contradict. If a transaction cannot be read,
+/// the others are read all the same.
 pub(super) async fn beside(
     inbound: &impl InboundRecords,
     stored: Vec<StoredRefusal>,

@@ -1,7 +1,7 @@
-//! An operator sends GG3 again the conversions that were recorded in a time.
+//! Sends GG3 the conversions of a period again, for an operator.
 //!
-//! A replay changes no table, so its audit record is stored before the first conversion is sent. GG3 ignores conversions that
-//! it has, so a replay can be interrupted and repeated.
+//! A replay changes no table, so its audit record is stored before the first conversion is sent. GG3 ignores
+//! conversions that it has already received, so a replay can be interrupted and repeated.
 
 use std::pin::pin;
 
@@ -20,9 +20,9 @@ use super::{
 };
 use crate::ports::{AuditTrail, ConversionQueue, InboundRecords, Listings, Range, Unavailable};
 
-/// Limits the conversions that are read and sent at the same time.
+/// Limits how many conversions are read and sent at the same time.
 const AT_ONCE: usize = 100;
-/// Limits the conversions of one request.
+/// Limits how many conversions one request sends.
 const REQUEST: usize = 10;
 
 /// The use case, over its ports.
@@ -40,15 +40,15 @@ pub struct ReplayConversions<L, I, Q, A> {
 /// The conversions that a replay sends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
-    /// The partners that have any.
+    /// The partners that have conversions.
     pub partners: Vec<Provider>,
-    /// How many there are.
+    /// The number of conversions.
     pub total: usize,
-    /// The first instant that counts.
+    /// The first instant of the period.
     pub from: Timestamp,
-    /// The first instant that no longer counts.
+    /// The first instant after the period.
     pub to: Timestamp,
-    /// What is missing from the lookups, and therefore from the plan.
+    /// The gaps in the lookups, because of which conversions may be missing from the plan.
     pub gaps: Vec<Gap>,
 }
 
@@ -63,22 +63,22 @@ impl Plan {
 pub struct Replayed {
     /// How many conversions were sent.
     pub sent: usize,
-    /// The keys of postbacks and corrections that cannot be read. They hold up none of the others.
+    /// The keys of postbacks and corrections that cannot be read. The others are sent all the same.
     pub unreadable: Vec<String>,
-    /// Where the replay ended early, if it did.
+    /// The place where the replay ended, if it ended early.
     pub stopped: Option<Stopped>,
-    /// The partners of which nothing was sent because it ended early.
+    /// The partners for which nothing was sent because the replay ended early.
     pub left: Vec<Provider>,
 }
 
-/// Where a replay ended early: all that was recorded before is sent.
+/// The place where a replay ended early. Everything that the partner has before this place is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stopped {
     /// The partner.
     pub provider: Provider,
-    /// The instant from which another replay goes on.
+    /// The instant from which another replay continues.
     pub at: Timestamp,
-    /// The service that failed; none if the operator interrupted it.
+    /// The fault of a service, or `None` if the operator interrupted the replay.
     pub fault: Option<Unavailable>,
 }
 
@@ -123,8 +123,8 @@ impl<L: Listings, I: InboundRecords, Q: ConversionQueue, A: AuditTrail> ReplayCo
         Ok(replayed)
     }
 
-    /// Sends one partner's conversions, and moves `at` to the first of those that are being sent. The error is the fault, or
-    /// none if the operator interrupted.
+    /// Sends one partner's conversions. Sets `at` to the time of the first conversion that is being sent. The error is
+    /// the fault of a service, or `None` if the operator interrupted the replay.
     async fn partner(
         &self,
         provider: &Provider,

@@ -1,8 +1,10 @@
-//! An operator opens another round of attempts: of some deliveries, or of all that failed in a time.
+//! Opens another round of attempts for an operator: for named deliveries, or for all deliveries that failed in a
+//! period.
 //!
-//! A round is stored together with its audit record, then its first message is sent. If the process is killed in between, the
-//! sweep finds the delivery within half an hour, and another resend by hand opens one more round. A delivery with an opened
-//! round counts as failed no longer, so a resend of a time can be interrupted and repeated, and goes on where it was.
+//! A round is stored together with its audit record, then its first message is sent. If the process is killed in
+//! between, the sweep finds the delivery within half an hour; a repeated resend of a named delivery opens one more
+//! round. A delivery with an opened round does not count as failed any more. A resend of a period can therefore be
+//! interrupted and repeated, and continues with the rest.
 
 use std::{collections::BTreeSet, pin::pin};
 
@@ -30,7 +32,7 @@ use crate::{
     },
 };
 
-/// Limits how often a delivery that others change meanwhile is tried.
+/// Limits how often a round is tried for a delivery that others change at the same time.
 pub const TRIES: usize = 5;
 
 /// The use case, over its ports.
@@ -47,16 +49,16 @@ pub struct ResendDeliveries<P: Source, R, Q, S> {
     pub operation: Operation,
 }
 
-/// Which failed deliveries are sent again.
+/// Selects the failed deliveries to send again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failures {
-    /// Their partner.
+    /// The partner of the deliveries.
     pub provider: Provider,
-    /// Their campaign; none for all of them.
+    /// The campaign of the deliveries, or `None` for all campaigns.
     pub campaign: Option<CampaignName>,
-    /// How they failed.
+    /// The state of the deliveries, which says how they failed.
     pub status: Status,
-    /// When they failed.
+    /// The period in which the deliveries failed.
     pub ended: Ended,
 }
 
@@ -70,24 +72,24 @@ impl Failures {
 /// The result of a resend.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Resent {
-    /// How many rounds were opened.
+    /// The number of rounds that were opened.
     pub opened: usize,
-    /// How many of them wait while their campaign is paused.
+    /// The number of opened rounds that wait because their campaign is paused.
     pub waiting: usize,
 }
 
-/// Why a resend ended early. The rounds that were opened until then stay open.
+/// The reason why a resend ended early. The rounds that it opened before stay open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stopped {
-    /// A service did not do what it was asked.
+    /// A service failed.
     Unavailable(Unavailable),
-    /// The operator interrupted it.
+    /// The operator interrupted the resend.
     Interrupted,
     /// There is no such delivery.
     Unknown(DeliveryId),
-    /// Others changed this delivery each time it was tried.
+    /// Others changed this delivery at every try.
     Contended(DeliveryId),
-    /// The campaign is archived: a round would only end as cancelled, and hide how the delivery really ended.
+    /// The campaign is archived. A new round would only be cancelled, and would hide how the delivery really ended.
     Archived(Provider, CampaignName),
     /// The partner has no such campaign any more.
     NoCampaign(Provider, CampaignName),
@@ -99,7 +101,7 @@ impl From<Unavailable> for Stopped {
     }
 }
 
-/// Counts the failed deliveries that a resend would open rounds for.
+/// Counts the failed deliveries for which a resend would open rounds.
 pub async fn count(records: &impl DeliveryRecords, failures: &Failures) -> Result<usize, Unavailable> {
     let of_page = async |count, page: Vec<StoredDelivery>| {
         Ok(count + page.iter().filter(|stored| failures.contain(&stored.delivery)).count())
@@ -124,7 +126,7 @@ where
     Q: ResendQueue,
     S: Surroundings,
 {
-    /// Opens a round of each of these deliveries, whatever its state.
+    /// Opens a round of each of these deliveries, in whatever state the delivery is.
     pub async fn named(&self, ids: &BTreeSet<DeliveryId>, pace: &mut impl Pace) -> (Resent, Result<(), Stopped>) {
         let mut resent = Resent::default();
         for id in ids {
@@ -135,8 +137,8 @@ where
         (resent, Ok(()))
     }
 
-    /// Opens a round of each of these failed deliveries. A delivery that is no such failure any more when its turn comes is
-    /// passed over.
+    /// Opens a round of each of these failed deliveries. Skips a delivery that is no longer such a failure when its
+    /// turn comes.
     pub async fn failed(
         &self,
         records: &impl DeliveryRecords,
@@ -182,7 +184,8 @@ where
         Ok(())
     }
 
-    /// Opens a round, if the delivery is still wanted as it is now, and returns how its campaign stands.
+    /// Opens a round and returns the state of the campaign. Returns `None` if the delivery, as it is now, is not wanted
+    /// any more.
     async fn open(
         &self,
         id: &DeliveryId,

@@ -1,8 +1,8 @@
-//! An operator sends a refused call again, by the configuration as it is now.
+//! Sends a refused call again for an operator, by the present configuration.
 //!
-//! The call is handled like a partner's, by the same use case. Each change that follows is stored together with its audit
-//! record: the recorded postback with the mark of the refusal, that mark alone for a duplicate, or the conflict. A call that is
-//! refused again changes nothing and leaves no record.
+//! The call is handled by the same use case as a partner's call. Each change is stored together with an audit record.
+//! The change is the recorded postback with the mark of the refusal, only the mark for a duplicate, or the conflict. A
+//! call that is refused again changes nothing and leaves no audit record.
 
 use std::marker::PhantomData;
 
@@ -23,7 +23,7 @@ use crate::{
     ports::{Added, Ports, Postbacks, Recorded, Refusals, Replaced, Resubmissions, Unavailable},
 };
 
-/// Sends a kept request again. Returns none, and does nothing, where not all of it was kept.
+/// Sends a kept request again. If the request was not kept whole, returns `None` and does nothing.
 pub async fn resubmit<P: Ports>(
     accept: AcceptPostback<P>,
     changes: &impl Resubmissions,
@@ -71,7 +71,7 @@ struct Resubmitted<'a, C> {
     refusal: &'a ContentKey,
     operation: &'a Operation,
     now: Timestamp,
-    /// The receipt of the postback if it is new.
+    /// The receipt id that the postback gets if it is new.
     receipt_id: &'a ReceiptId,
 }
 
@@ -82,7 +82,7 @@ impl<C> Resubmitted<'_, C> {
     }
 }
 
-/// A port that reads from `inner`, and stores each change together with its audit record instead.
+/// A port that reads from `inner`, but stores each change together with its audit record.
 struct Audited<'a, T, C> {
     inner: T,
     resubmitted: &'a Resubmitted<'a, C>,
@@ -128,7 +128,7 @@ impl<T: Refusals, C: Resubmissions> Refusals for Audited<'_, T, C> {
 
     async fn mark_recorded(&self, refusal: &ContentKey, receipt: &Receipt, _: Timestamp) -> Result<(), Unavailable> {
         if receipt.receipt_id == *self.resubmitted.receipt_id {
-            // Recording the postback has marked the refusal.
+            // The refusal was marked when the postback was recorded.
             return Ok(());
         }
         let audit = self.resubmitted.audit().with("receipt_id", &receipt.receipt_id);
@@ -165,7 +165,7 @@ mod tests {
         Provider::new("acme").unwrap()
     }
 
-    /// A world in which acme sent this request, and it was refused.
+    /// Returns a world in which acme sent this request and the request was refused.
     async fn refused(request: &str) -> World {
         let world = World::default();
         let (user_id, click_id, source) = (None, None, [192, 0, 2, 1].into());
@@ -177,7 +177,7 @@ mod tests {
         world
     }
 
-    /// Sends a refused request again. `random` tells operations and receipts apart.
+    /// Sends a refused request again. `random` makes the ids of the operation and the receipt unique.
     async fn resubmit_in(world: &World, request: &str, random: u8) -> Option<PostbackAnswer> {
         resubmit_by(r#"{"provider":"acme"}"#, world, request, random).await
     }
@@ -224,7 +224,7 @@ mod tests {
                     assert_eq!(counts, (state.audit.len(), state.audit.len()), "call {call}, {trouble:?}");
                 };
                 check(&world.state());
-                // Sent again, it is recorded once.
+                // A repeated resubmission finds the postback recorded once.
                 world.state().trouble.clear();
                 let again = resubmit_in(&world, REQUEST, 2).await;
                 assert!(matches!(again, Some(PostbackAnswer::Accepted(_) | PostbackAnswer::Duplicate(_))), "{again:?}");
@@ -256,7 +256,7 @@ mod tests {
         resubmit_in(&world, REQUEST, 1).await;
         let other = REQUEST.replace("amount_decimal=1", "amount_decimal=2");
         for (trouble, kept) in [(Some(Trouble::Before), 0), (None, 1)] {
-            // The third call keeps the conflict, after those that read the partner, the keys and the original.
+            // The first three calls read the partner, the keys and the original. The next call keeps the conflict.
             let call = world.state().calls.len() + 3;
             world.state().trouble = trouble.map(|trouble| (call, trouble)).into_iter().collect();
             resubmit_in(&world, &other, 2).await;

@@ -1,8 +1,8 @@
-//! An operator makes another token or signing secret for a partner without losing a call, or another secret for its webhooks
-//! without sending one that the partner cannot verify.
+//! Makes a new token or secret for a partner, for an operator. During the change, no postback is refused because of its
+//! credential, and every webhook can be verified by the partner.
 //!
-//! The new one is good at once, and the one before it stays good until the old is dropped: the partner changes over when it
-//! likes.
+//! The new secret is valid at once. The one before it stays valid until the operator drops it, so the partner can
+//! change over at any time in between.
 
 use domain::{
     audit::{Action, Operation, Subject},
@@ -14,7 +14,7 @@ use thiserror::Error;
 
 use crate::ports::{Partners, Replaced, SecretPurpose, StoredPartner, StoredSecrets, Unavailable};
 
-/// How many may be good at once: the new one and the one that it replaces.
+/// The greatest number of valid secrets of a kind: the new secret, and the secret that it replaces.
 const LIVE: usize = 2;
 
 /// Names a kind of secret.
@@ -29,7 +29,7 @@ pub enum SecretKind {
 }
 
 impl SecretKind {
-    /// Returns its name for people.
+    /// Returns the name of the kind for people.
     pub fn words(self) -> &'static str {
         match self {
             Self::Token => "token",
@@ -38,7 +38,8 @@ impl SecretKind {
         }
     }
 
-    /// Returns what a partner's secrets of this kind are stored for. Of a token only the hash is stored, with the partner.
+    /// Returns the purpose under which secrets of this kind are stored. Returns `None` for a token, because only its
+    /// hash is stored, with the partner.
     fn purpose(self, provider: &Provider) -> Option<SecretPurpose> {
         match self {
             Self::Token => None,
@@ -51,39 +52,40 @@ impl SecretKind {
 /// The way in which a partner's secrets are changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rotation {
-    /// Makes another one beside the one that is good.
+    /// Makes a second secret beside the valid one.
     Add,
-    /// Makes another one in place of the newest, which was never handed over.
+    /// Makes a secret that replaces the newest one, which was never handed over.
     ReplaceNewest,
-    /// Drops all but the newest.
+    /// Drops all secrets but the newest.
     DropOld,
 }
 
-/// The partner whose secrets are rotated, and the way.
+/// A request to rotate a secret of a partner.
 #[derive(Debug, Clone, Copy)]
 pub struct Wanted<'a> {
     /// The partner.
     pub provider: &'a Provider,
-    /// Means the secret of its webhooks, instead of the credential of its postbacks.
+    /// Is true to rotate the secret of the partner's webhooks, and false to rotate the credential of its postbacks.
     pub webhook: bool,
-    /// The way.
+    /// The way in which the secrets are changed.
     pub rotation: Rotation,
-    /// Random bytes, of which a token or signing secret takes the first 20.
+    /// Random bytes. A token or a signing secret uses only the first 20.
     pub random: [u8; 32],
 }
 
-/// The result of a rotation. The secret is in it and nowhere else, so it must be told whatever the fault.
+/// The result of a rotation. It is the only place that holds the new secret, so the secret must be shown even after a
+/// fault.
 #[derive(Debug)]
 pub struct Rotated {
     /// The kind that was rotated.
     pub kind: SecretKind,
-    /// The secret that was made, if one was.
+    /// The new secret, if one was made.
     pub made: Option<Secret>,
-    /// Why it is not known whether the change is stored.
+    /// The fault because of which it is unknown if the change is stored, if there was one.
     pub unclear: Option<Unavailable>,
 }
 
-/// Why nothing was rotated.
+/// The reason why nothing was rotated.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RotateFault {
     /// A service failed before anything was changed.
@@ -98,10 +100,10 @@ pub enum RotateFault {
     /// The partner has no webhook secret.
     #[error("{0} has no webhook secret yet")]
     NoWebhookSecret(Provider),
-    /// Two are good, and a third would put out the older, which the partner may be using.
+    /// Two secrets are valid. A third would make the older one invalid, which the partner may still use.
     #[error("{0} has two {words}s that are good already", words = .1.words())]
     Both(Provider, SecretKind),
-    /// The partner is using the only one, so there is no newer one to replace.
+    /// Only one secret is valid, which the partner uses. There is no newer secret to replace.
     #[error("{0} has one {words} only", words = .1.words())]
     One(Provider, SecretKind),
     /// Another operator has changed the partner in the meantime.
@@ -161,8 +163,9 @@ fn make(kind: SecretKind, random: [u8; 32]) -> Secret {
     }
 }
 
-/// Puts the new one first and keeps at most two; without a new one, keeps the newest alone. Where there are two already, the
-/// new one stands in place of the newest: the older is the one that the partner has.
+/// Returns the changed partner and its changed secrets. A new secret becomes the first of at most two. If there are two
+/// already, it replaces the newest, because the partner uses the older one. Without a new secret, only the newest is
+/// kept.
 fn rotated(
     mut item: StoredPartner,
     mut secrets: Vec<Secret>,

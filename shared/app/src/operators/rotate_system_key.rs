@@ -1,6 +1,7 @@
-//! An operator makes another key of click ids, or another secret of tracking links, and later drops the older ones.
+//! Makes a new key of click ids, or a new secret of tracking links, for an operator, and later drops the older ones.
 //!
-//! The older ones verify what was made with them until they are dropped. Nobody outside needs these secrets, so none is told.
+//! Until they are dropped, older keys and secrets still verify the click ids and links that were made with them. They
+//! are used only inside the system, so no new secret is shown.
 
 use domain::{
     audit::{Action, Operation, Subject},
@@ -12,23 +13,24 @@ use thiserror::Error;
 
 use crate::ports::{Partners, Replaced, SecretPurpose, StoredSecrets, Unavailable};
 
-/// How many may be good at once. Each key of click ids costs every postback one more HMAC.
+/// The greatest number of valid secrets of a kind. Each key of click ids costs every postback one more HMAC.
 const MOST: usize = 5;
-/// How long a new key of click ids must be known before the older ones may be dropped. `click` still makes ids with the key
-/// before it for twice the time for which functions keep what they have read, and with what it has read for that time again.
+/// The time that must pass after a key of click ids was made before older keys may be dropped. For twice the time for
+/// which functions cache keys, `click` still makes ids with the older key. It may use its own cached keys for the cache
+/// time once more.
 const SETTLES: SignedDuration = SignedDuration::from_mins(10);
 
 /// Names a secret that belongs to no partner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SystemKey {
-    /// The key that click ids are made with.
+    /// The key that makes click ids.
     Click,
-    /// The secret that tracking links are signed with.
+    /// The secret that signs tracking links.
     Link,
 }
 
 impl SystemKey {
-    /// Returns its name for people.
+    /// Returns the name of the kind for people.
     pub fn words(self) -> &'static str {
         match self {
             Self::Click => "key of click ids",
@@ -44,25 +46,25 @@ impl SystemKey {
     }
 }
 
-/// Why nothing was rotated, or why that is not known.
+/// The reason why nothing was rotated, or why it is unknown if something was rotated.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum RotateSystemFault {
     /// A service failed before anything was changed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
-    /// There is none yet.
+    /// No secret of this kind exists yet.
     #[error("there is no {} yet", .0.words())]
     Missing(SystemKey),
-    /// As many are good as may be.
+    /// The greatest number of secrets of this kind is already valid.
     #[error("{MOST} are good already, of the {}", .0.words())]
     Full(SystemKey),
-    /// The older one may still make click ids.
+    /// The key before the newest may still make click ids.
     #[error("the newest {} may not make click ids before {until}", SystemKey::Click.words())]
     TooSoon {
-        /// When the older ones may be dropped.
+        /// The instant from which the older keys may be dropped.
         until: Timestamp,
     },
-    /// Another operator has rotated it in the meantime.
+    /// Another operator has rotated this kind in the meantime.
     #[error("another operator rotated the {} in the meantime", .0.words())]
     Changed(SystemKey),
     /// The change may or may not be stored.
@@ -75,7 +77,8 @@ pub enum RotateSystemFault {
     },
 }
 
-/// Makes another one if there are random bytes for it, and else drops all but the newest. Returns how many are good now.
+/// Makes a new secret of this kind if random bytes are given. Otherwise drops all but the newest. Returns the number of
+/// valid secrets.
 pub async fn rotate_system_key(
     partners: &impl Partners,
     (key, random): (SystemKey, Option<[u8; 20]>),

@@ -1,6 +1,7 @@
-//! The revision of a transaction that stands, beside something else that was sent for it.
+//! Compares another content that was sent for a transaction with the current revision.
 //!
-//! A conflict says for ever where it differed when it came. An operator decides about it by what stands now.
+//! A conflict keeps the differences that it had when it came. An operator needs the differences from the revision that
+//! is current now.
 
 use domain::{
     inbound::{
@@ -18,31 +19,31 @@ use serde::Serialize;
 
 use crate::ports::{InboundRecords, Unavailable};
 
-/// The revision that stands, and where something else that was sent differs from it.
+/// The current revision of a transaction, and the differences of another content that was sent for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Standing {
-    /// Says which kind of revision stands.
+    /// The kind of the current revision.
     pub kind: StandingKind,
-    /// Counts the transaction's corrections.
+    /// The number of the transaction's corrections.
     pub correction: u32,
-    /// The state that stands, with a partner that agreed on statuses.
+    /// The current state, if the partner agreed on statuses.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// The revision's receipt.
+    /// The receipt id of the current revision.
     pub receipt_id: ReceiptId,
-    /// When it was recorded, or accepted by an operator.
+    /// The instant at which the revision was recorded, or was accepted by an operator.
     pub since: Timestamp,
-    /// The content that stands.
+    /// The content of the current revision.
     pub content: Content,
-    /// The parameters in which what was sent differs.
+    /// The parameters in which the content that was sent differs.
     pub differences: Vec<FromStanding>,
 }
 
-/// Tells the revisions that can stand apart.
+/// The kind of a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StandingKind {
-    /// The postback as it first came.
+    /// The transaction's first postback.
     Original,
     /// A step to a higher state.
     Step,
@@ -50,20 +51,22 @@ pub enum StandingKind {
     Correction,
 }
 
-/// A parameter in which what was sent differs from what stands. An absent value is an empty text.
+/// A parameter in which the content that was sent differs from the current revision. An empty text stands for an absent
+/// value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FromStanding {
     /// The parameter.
     pub field: Field,
-    /// Its value in what stands.
+    /// The value in the current revision.
     pub stands: String,
-    /// Its value in what was sent.
+    /// The value that was sent.
     pub sent: String,
 }
 
 impl Standing {
-    /// Compares what was sent with what stands: the content, and the state where it is known. Returns none where the original
-    /// of a partner without agreed statuses stands, because the conflict was compared with it when it came.
+    /// Compares the content that was sent, and the state if one was sent, with the current revision. Returns `None` if
+    /// the current revision is an original without a state: the conflict was compared with it when it came, so there is
+    /// nothing to add.
     pub(super) fn beside((sent, state): (&Content, Option<State>), stands: &Revision) -> Option<Self> {
         let postback = stands.postback();
         let kind = match stands {
@@ -91,8 +94,8 @@ impl Standing {
     }
 }
 
-/// Reads what stands beside something that was sent for a transaction. Returns none where [`Standing`] has nothing to add or
-/// the transaction is not recorded.
+/// Reads the current revision of a transaction and compares the content that was sent with it. Returns `None` if the
+/// transaction is not recorded, or if [`Standing`] has nothing to add.
 pub async fn beside(
     inbound: &impl InboundRecords,
     (provider, transaction_id): (&Provider, &TransactionId),

@@ -1,4 +1,4 @@
-//! The operators' tools over transactions that rise through states and are reversed.
+//! Tests the operators' use cases on transactions that rise through states and are reversed.
 
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ fn call(transaction: &str, amount: &str, more: &str) -> String {
     format!("user_id=u&click_id=c&transaction_id={transaction}&currency=USD&amount_decimal={amount}&{more}")
 }
 
-/// Returns a world in which acme made these calls, with the entries that lead to all that was recorded and kept.
+/// Returns a world in which acme made these calls, with the lookup entries of all records, refusals and conflicts.
 async fn played(calls: &[String]) -> Rig {
     let rig = Rig::with([ACME]);
     for query in calls {
@@ -68,7 +68,7 @@ async fn played(calls: &[String]) -> Rig {
     rig
 }
 
-/// Plays a transaction that is approved with another amount, and a part of it that is reversed.
+/// Returns a world with a transaction that was approved with another amount and was then partly reversed.
 async fn reversed() -> Rig {
     let step = call("t", "80", "state=ok");
     played(&[call("t", "100", "state=wait"), step, call("r-t", "-30.5", "ref=t")]).await

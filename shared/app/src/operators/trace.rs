@@ -1,4 +1,5 @@
-//! An operator traces a transaction, a click, a user or a delivery: what happened to it, in the order in which it happened.
+//! Lists the events of a transaction, a click, a user or a delivery for an operator, in the order in which they
+//! happened.
 
 use std::collections::BTreeSet;
 
@@ -33,7 +34,8 @@ use crate::ports::{
     StoredDelivery, StoredRefusal, Unavailable,
 };
 
-/// Limits a partner's newest refusals, and its newest conflicts, that are searched for one transaction.
+/// Limits how many of a partner's newest refusals, and how many of the newest conflicts, are searched for one
+/// transaction.
 const NEWEST: usize = 1000;
 
 /// The use case, over its ports.
@@ -48,13 +50,13 @@ pub struct Trace<L, I, D, P, C, R, N> {
     pub participants: P,
     /// The published campaigns.
     pub catalogues: C,
-    /// The partners as their webhooks need them.
+    /// The partners, with the configuration of their webhooks.
     pub recipients: R,
-    /// The partners as their postbacks need them.
+    /// The partners, with the rules for their postbacks.
     pub partners: N,
 }
 
-/// Says why there is no trace.
+/// The reason why a trace failed.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum TraceFault {
     /// A service failed.
@@ -63,25 +65,25 @@ pub enum TraceFault {
     /// The lookups cannot be relied on.
     #[error(transparent)]
     Lookups(#[from] LookupFault),
-    /// The partner of the transaction does not exist.
+    /// The partner that the query names for the transaction does not exist.
     #[error("there is no partner {0}")]
     NoPartner(Provider),
 }
 
-/// Names things to trace together.
+/// Names the subjects of a trace. Their events are listed together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Query {
     /// A partner's transaction.
     pub transaction: Option<(Provider, TransactionId)>,
-    /// A click id, ours or a partner's.
+    /// A click id that we or a partner made.
     pub click: Option<ClickId>,
     /// A GG3 user.
     pub user: Option<UserId>,
-    /// A partner's name for one of its users, whom it sent to GG3.
+    /// A partner, and the partner's id of a user whom it sent to GG3.
     pub partner_user: Option<(Provider, PartnerUserId)>,
     /// A delivery.
     pub delivery: Option<DeliveryId>,
-    /// Limits the things of a click id or a user that are looked at, the newest.
+    /// Limits how many of the newest lookup entries of each click id or user are followed.
     pub most: usize,
 }
 
@@ -98,59 +100,60 @@ impl Query {
     }
 }
 
-/// Lists what happened, in order.
+/// The events of a trace, in order.
 #[derive(Debug, Default)]
 pub struct Timeline {
-    /// The events, the oldest first. Events of one instant stand in the order in which one leads to the other.
+    /// The events, the oldest first. Events of the same instant are in the order in which one causes the next.
     pub events: Vec<Event>,
-    /// The conflicts' transactions that could not be read.
+    /// The transactions of conflicts that could not be read.
     pub unknown_standing: Vec<UnknownStanding>,
     /// The keys of postbacks and corrections that cannot be read.
     pub unreadable: Vec<String>,
-    /// How many subjects may have more than the newest things that were looked at.
+    /// The number of subjects with as many entries as the limit allows, so that older ones may have been left out.
     pub cut: usize,
-    /// What is missing from the lookups, and therefore perhaps from the events.
+    /// The gaps in the lookups, because of which events may be missing.
     pub gaps: Vec<Gap>,
 }
 
 /// An event.
 #[derive(Debug)]
 pub struct Event {
-    /// Says when it happened.
+    /// The instant of the event.
     pub at: Timestamp,
-    /// Says what happened.
+    /// The kind and the details of the event.
     pub kind: EventKind,
 }
 
-/// Names what can happen, with its details.
+/// The kind of an event, with the details.
 #[derive(Debug)]
 pub enum EventKind {
     /// A GG3 user followed a partner's link.
     Click(Click),
-    /// A postback, a step of one to a higher state, or a correction was recorded.
+    /// A postback, a step of its transaction to a higher state, or a correction was recorded.
     Recorded(Box<Revision>),
-    /// It became a conversion, which is owed to GG3. Only GG3 knows if it has arrived.
+    /// A recorded postback, step or correction became a conversion for GG3. Only GG3 knows if the conversion has
+    /// arrived.
     Conversion(Box<Conversion>),
-    /// A call was refused, or conflicted with a recorded postback. Its time is when it last came.
+    /// A call was refused, or conflicted with a recorded postback. The event has the time at which the call last came.
     Refused(Box<Refused>),
     /// A GG3 user opened a partner's link.
     Opening(Box<Opening>),
     /// A webhook became owed.
     Delivery(Box<Owed>),
-    /// An attempt to deliver it was made.
+    /// An attempt to deliver a webhook was made.
     Attempt(Box<Attempted>),
-    /// Another attempt is due.
+    /// Another attempt of a delivery is due.
     Due(Due),
 }
 
-/// A GG3 user's openings of one partner's links, and what came of them.
+/// A GG3 user's openings of one partner's links, and the progress since then.
 #[derive(Debug)]
 pub struct Opening {
     /// The user.
     pub user: UserId,
     /// The partner.
     pub provider: Provider,
-    /// The earliest opening, the latest, and what counts from when.
+    /// The earliest and the latest opening, and the instants from which events count.
     pub attribution: Attribution,
     /// The user's progress with the partner's campaigns.
     pub campaigns: Vec<CampaignProgress>,
@@ -161,26 +164,26 @@ pub struct Opening {
 pub struct Owed {
     /// The delivery.
     pub stored: StoredDelivery,
-    /// The request, or why there is none.
+    /// The request, or the reason why there is none.
     pub request: Result<WebhookRequest, NoRequest>,
 }
 
-/// Says why there is no request to show for a delivery.
+/// The reason why no request can be shown for a delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoRequest {
-    /// Its partner is not configured any more.
+    /// The delivery's partner is not configured any more.
     NoPartner,
-    /// Its campaign is not configured any more.
+    /// The delivery's campaign is not configured any more.
     NoCampaign,
     /// The partner's configuration could not be read.
     Unread(Unavailable),
     /// This machine cannot call the configured URL, for this reason.
     NotCallable(String),
-    /// The request cannot be made of the delivery's values.
+    /// The request cannot be made from the delivery's values.
     Unmade(AttemptFault),
 }
 
-/// An attempt, of whatever round.
+/// An attempt of the current round or of an older one.
 #[derive(Debug)]
 pub struct Attempted {
     /// The delivery.
@@ -191,11 +194,11 @@ pub struct Attempted {
     pub campaign: CampaignName,
     /// The attempt.
     pub kept: KeptAttempt,
-    /// Tells that the attempt is kept in the delivery itself, since it is one of its current round.
+    /// Is true if the attempt belongs to the current round, and is therefore kept in the delivery itself.
     pub is_current: bool,
 }
 
-/// The attempt to come of a delivery.
+/// The next attempt of a delivery.
 #[derive(Debug)]
 pub struct Due {
     /// The delivery.
@@ -204,13 +207,13 @@ pub struct Due {
     pub provider: Provider,
     /// The round.
     pub round: u32,
-    /// Which attempt of the round.
+    /// The number of the attempt in the round, from 1.
     pub n: usize,
-    /// The attempt to come.
+    /// The next attempt.
     pub next: NextAttempt,
 }
 
-/// Holds the events found so far, and what is still to be read.
+/// Holds the events found so far, and the ids of what is still to be read.
 #[derive(Debug, Default)]
 struct Found {
     timeline: Timeline,
@@ -233,7 +236,7 @@ where
     R: Source<Key = Provider, Value = KnownRecipient>,
     N: Source<Key = Provider, Value = Partner>,
 {
-    /// Reads what happened. What happened in the last seconds may not be found yet.
+    /// Reads the events. Events of the last few seconds may be missing.
     pub async fn run(&self, query: Query, now: Timestamp) -> Result<Timeline, TraceFault> {
         let mut found = Found::default();
         found.timeline.gaps = check(&self.listings, query.origins(), None).await?;
@@ -251,12 +254,12 @@ where
             found.timeline.add(click.clicked_at, EventKind::Click(click));
         }
         self.refusals(&query, now, &mut found).await?;
-        // Stable: events of one instant stay in the order in which they were found.
+        // The sort is stable, so events of the same instant stay in the order in which they were added.
         found.timeline.events.sort_by_key(|event| event.at);
         Ok(found.timeline)
     }
 
-    /// Reads what the lookups lead to.
+    /// Follows the lookups of the click, the user and the partner's user.
     async fn look_up(&self, query: &Query, now: Timestamp, found: &mut Found) -> Result<(), Unavailable> {
         let Query { click, user, partner_user, most, .. } = query.clone();
         let partner_user = partner_user.map(|(provider, user)| Subject::PartnerUser(provider, user));
@@ -279,7 +282,7 @@ where
         Ok(())
     }
 
-    /// Reads the refusals and conflicts that the lookups lead to, and those of the transaction.
+    /// Reads the refusals and conflicts that were found by lookups, and those of the transaction.
     async fn refusals(&self, query: &Query, now: Timestamp, found: &mut Found) -> Result<(), TraceFault> {
         let keys = std::mem::take(&mut found.refusals);
         let mut stored = self.inbound.refusals(&keys.iter().map(String::as_str).collect()).await?;
@@ -296,8 +299,8 @@ where
         Ok(())
     }
 
-    /// Searches a partner's newest refusals and conflicts for one transaction. Nothing is looked up by transaction, because a
-    /// refused call need not have one.
+    /// Searches a partner's newest refusals and conflicts for one transaction. There are no lookups by transaction,
+    /// because a refused call may have no transaction.
     async fn refused(
         &self,
         provider: &Provider,
@@ -348,7 +351,7 @@ where
         Ok(())
     }
 
-    /// Makes the request of a delivery, by the configuration as it is now.
+    /// Makes the request of a delivery by the present configuration.
     async fn request(&self, delivery: &Delivery) -> Result<WebhookRequest, NoRequest> {
         let known = self.recipients.load(delivery.provider()).await.map_err(NoRequest::Unread)?;
         let known = known.ok_or(NoRequest::NoPartner)?;
@@ -359,7 +362,7 @@ where
 }
 
 impl Found {
-    /// Adds revisions, and the conversion that each became.
+    /// Adds revisions, each with the conversion that it became.
     fn revisions(&mut self, revisions: impl IntoIterator<Item = Revision>) {
         for revision in revisions {
             let postback = revision.postback();
@@ -381,7 +384,7 @@ impl Timeline {
         self.events.push(Event { at, kind });
     }
 
-    /// Adds a delivery, all its attempts, and the attempt to come.
+    /// Adds a delivery, all its attempts, and its next attempt.
     fn delivery(
         &mut self,
         stored: StoredDelivery,

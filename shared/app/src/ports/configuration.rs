@@ -1,4 +1,4 @@
-//! The configuration as operators change it: partners, secrets, and the catalogue of campaigns.
+//! Reads and writes the configuration that operators change: partners, secrets, and the catalogue of campaigns.
 
 use domain::{
     audit::AuditRecord,
@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Replaced, Unavailable};
 
-/// A partner as it is stored. It holds no secret: of its tokens only the hashes.
+/// A partner in its stored form. It holds no secret, and only the hashes of its tokens.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredPartner {
-    /// The partner's name on the wire.
+    /// The partner's name in URLs and messages.
     pub provider: Provider,
     /// Counts the changes, from 1, so that two operators cannot overwrite each other.
     pub version: u64,
@@ -32,8 +32,8 @@ pub struct StoredPartner {
 }
 
 impl StoredPartner {
-    /// Reads the file that the operator wrote. The error quotes none of it, because errors are logged and the file holds the
-    /// URLs of webhooks.
+    /// Reads the file that the operator wrote. The error quotes nothing from the file, because errors are logged and
+    /// the file holds the URLs of webhooks.
     pub fn file(&self) -> Result<PartnerFile, String> {
         let fault = |fault: serde_json::Error| {
             format!("{:?} error at line {}, column {}", fault.classify(), fault.line(), fault.column())
@@ -41,13 +41,13 @@ impl StoredPartner {
         serde_json::from_str(&self.file).map_err(fault)
     }
 
-    /// Returns the configuration that the file describes, or why it cannot be read.
+    /// Returns the configuration that the file describes, or the reason why the file cannot be read.
     pub fn partner(&self) -> Result<Partner, String> {
         Partner::try_from(self.file()?)
             .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
 
-    /// Returns the credentials with which the partner may call. `secrets` are those that it signs with.
+    /// Returns the credentials with which the partner may call. `secrets` are the secrets with which the partner signs.
     pub fn credentials(&self, kind: CredentialKind, secrets: Vec<Secret>) -> Credentials {
         match kind {
             CredentialKind::Token => Credentials::Tokens(self.token_hashes.clone()),
@@ -56,8 +56,8 @@ impl StoredPartner {
     }
 }
 
-/// The purpose of secrets. The secrets of each purpose are an item of their own, so that each function can read only those
-/// that it needs.
+/// The purpose of secrets. The secrets of each purpose are stored as an item of their own, so that each function can be
+/// allowed to read only the secrets that it needs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SecretPurpose {
     /// This partner signs its postbacks with them.
@@ -75,17 +75,17 @@ pub enum SecretPurpose {
 pub struct StoredSecrets {
     /// The purpose.
     pub purpose: SecretPurpose,
-    /// Counts the changes: of the system's own secrets from 1; of a partner's it is the version of the partner.
+    /// The version. The system's own secrets are counted from 1; a partner's secrets have the version of the partner.
     pub version: u64,
-    /// When the newest was made.
+    /// The instant at which the newest secret was made.
     pub newest_at: Timestamp,
     /// The secrets, the newest first.
     pub secrets: Vec<Secret>,
 }
 
 impl StoredSecrets {
-    /// Returns the keys that click ids are verified with and made with. The newest makes none until `settles` after it was
-    /// made: by then every function that verifies click ids has read it.
+    /// Returns the keys that make and verify click ids. Until `settles` has passed since the newest key was made, the
+    /// key before it makes click ids: by then, every function that verifies click ids has read the newest key.
     pub fn click_keys(self, now: Timestamp, settles: SignedDuration) -> Option<ClickKeys> {
         let mut keys = self.secrets;
         if keys.len() > 1 && now.duration_since(self.newest_at) < settles {
@@ -109,9 +109,9 @@ pub trait Partners: Send + Sync {
         purpose: &SecretPurpose,
     ) -> impl Future<Output = Result<Option<StoredSecrets>, Unavailable>> + Send;
 
-    /// Writes a partner, its secrets that are new, and the audit record. MUST do all or none, so that the stored secret is
-    /// the one that the operator saw. MUST return `Changed`, and change nothing, unless the stored partner has the preceding
-    /// version, or is absent for version 1.
+    /// Writes a partner, the partner's new secrets, and the audit record. MUST do all or none, so that the operator
+    /// sees the secret that is stored. The stored partner MUST have the preceding version, or be absent for version 1.
+    /// Otherwise the method MUST return `Changed` and change nothing.
     fn put_partner(
         &self,
         partner: &StoredPartner,
@@ -119,16 +119,17 @@ pub trait Partners: Send + Sync {
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
-    /// Writes secrets of the system and the audit record. MUST do all or none. MUST return `Changed`, and change nothing,
-    /// unless each purpose's stored secrets have the preceding version, or are absent for version 1.
+    /// Writes secrets of the system and the audit record. MUST do all or none. The stored secrets of each purpose MUST
+    /// have the preceding version, or be absent for version 1. Otherwise the method MUST return `Changed` and change
+    /// nothing.
     fn put_secrets(
         &self,
         secrets: &[StoredSecrets],
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
-    /// Moves secrets that version 0.1.0 stored as one item of a partner, or of the system, to an item for each purpose, and
-    /// stores the audit record. MUST do all or none. Returns true if there was such an item.
+    /// Moves secrets that version 0.1.0 stored as one item of a partner, or of the system, to an item for each purpose,
+    /// and stores the audit record. MUST do all or none. Returns true if there was such an item.
     fn split_secrets(
         &self,
         of: Option<&Provider>,
@@ -136,7 +137,7 @@ pub trait Partners: Send + Sync {
     ) -> impl Future<Output = Result<bool, Unavailable>> + Send;
 }
 
-/// The campaigns that are published.
+/// The published campaigns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PublishedCampaigns {
     /// The stack has no table of catalogues, because its template is too old.
@@ -162,14 +163,14 @@ impl PublishedCampaigns {
     }
 }
 
-/// The catalogue, to publish.
+/// Publishes the catalogue.
 pub trait Publishing: Send + Sync {
     /// Reads the current catalogue. MUST see every publication that returned before.
     fn load(&self) -> impl Future<Output = Result<PublishedCampaigns, Unavailable>> + Send;
 
-    /// Makes this catalogue the current one and stores the audit record. MUST do both or neither. MUST return `Changed`, and
-    /// publish nothing, unless the current catalogue has the version `expected`, or is absent if that is none. Snapshots MUST
-    /// NOT mix, even if another operator publishes the same version.
+    /// Makes this catalogue the current one and stores the audit record. MUST do both or neither. The current catalogue
+    /// MUST have the version `expected`, or be absent if `expected` is `None`. Otherwise the method MUST return
+    /// `Changed` and publish nothing. Snapshots MUST NOT mix, even if another operator publishes the same version.
     fn publish(
         &self,
         snapshot: &Snapshot,

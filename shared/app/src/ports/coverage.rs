@@ -1,4 +1,4 @@
-//! How far the lookups reach, and the tables from which they can be written again.
+//! Tells how complete the lookups are, and reads the tables from which lookups can be written again.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,8 @@ use super::{PageToken, Unavailable};
 /// The heartbeat of one table's lookups.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Heartbeat {
-    /// The instant from which the entries are complete: all changes since then have theirs. It is 1970 if none is missing.
+    /// The instant from which the entries are complete: every later change has its entries. It is 1970 if no entry is
+    /// missing.
     pub since: Timestamp,
     /// The time of the newest change whose entries were written when the heartbeat was stored.
     pub up_to: Timestamp,
@@ -21,19 +22,19 @@ pub struct Heartbeat {
     pub beaten_at: Timestamp,
 }
 
-/// How far the lookups reach.
+/// Tells how complete the lookups are.
 pub trait Coverage: Send + Sync {
-    /// Reads the heartbeats of all tables that have one. MAY be a moment behind.
+    /// Reads the heartbeats of all tables that have a heartbeat. MAY be a moment behind the latest writes.
     fn heartbeats(&self) -> impl Future<Output = Result<BTreeMap<Origin, Heartbeat>, Unavailable>> + Send;
 
-    /// Returns true if the table has items. MUST read at most one of them.
+    /// Returns true if the table has items. MUST read at most one item.
     fn has_items(&self, origin: Origin) -> impl Future<Output = Result<bool, Unavailable>> + Send;
 
-    /// Stores that no entry of this table is missing. MUST keep what `lookup-writer` has stored of how far it is.
+    /// Stores that no entry of this table is missing. MUST keep the progress that `lookup-writer` has stored.
     fn mark_complete(&self, origin: Origin, now: Timestamp) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
-/// An item of a table, as far as lookups need it.
+/// The parts of a table's item that lookups need.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OriginItem {
     /// The item's key, for people.
@@ -42,12 +43,12 @@ pub struct OriginItem {
     pub entries: Result<Vec<LookupEntry>, String>,
 }
 
-/// A part of a table that is read by itself.
+/// A part of a table that can be read independently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Segment {
     /// The number of the part, from 0.
     pub number: u32,
-    /// How many parts the table is divided into.
+    /// The number of parts into which the table is divided.
     pub of: u32,
 }
 
@@ -60,7 +61,7 @@ pub struct OriginPage {
     pub next: Option<PageToken>,
 }
 
-/// The place at which a rebuild reads on in one segment.
+/// The place in one segment at which a rebuild continues.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SegmentPlace {
@@ -72,10 +73,10 @@ pub enum SegmentPlace {
     End,
 }
 
-/// The tables from which lookups derive, to read whole, and how far that is.
+/// Reads the whole tables from which lookups are derived, and stores the progress.
 pub trait Rebuilds: Coverage {
-    /// Reads a page of at most this many items. The pages of all segments MUST have each item that is in the table from the
-    /// first page to the last. An unreadable item MUST NOT hold up the others.
+    /// Reads a page of at most this many items. The pages of all segments together MUST have every item that is in the
+    /// table during the whole time of reading. If an item cannot be read, the others MUST be returned all the same.
     fn page(
         &self,
         origin: Origin,
@@ -84,15 +85,15 @@ pub trait Rebuilds: Coverage {
         most: usize,
     ) -> impl Future<Output = Result<OriginPage, Unavailable>> + Send;
 
-    /// Reads where an unfinished rebuild of this table goes on, one place for each segment. MUST see every write that
-    /// returned before, and MUST NOT return places that are older than a week.
+    /// Reads the places at which an unfinished rebuild of this table continues, one for each segment. MUST see every
+    /// write that returned before, and MUST NOT return places that are older than a week.
     fn places(
         &self,
         origin: Origin,
         now: Timestamp,
     ) -> impl Future<Output = Result<Option<Vec<SegmentPlace>>, Unavailable>> + Send;
 
-    /// Stores where a rebuild of this table goes on. MUST be lost if the lookups are.
+    /// Stores the places at which a rebuild of this table continues. The places MUST be lost if the lookups are lost.
     fn keep_places(
         &self,
         origin: Origin,
@@ -100,6 +101,6 @@ pub trait Rebuilds: Coverage {
         now: Timestamp,
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
-    /// Forgets where a rebuild of this table goes on.
+    /// Deletes the places at which a rebuild of this table continues.
     fn forget_places(&self, origin: Origin) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }

@@ -1,4 +1,4 @@
-//! The dead-letter queues, to look at and to empty.
+//! Reads and empties dead-letter queues.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ pub enum DeadLetterQueue {
     Gg3Conversions,
     /// Events that are malformed or failed twenty times.
     Gg3Events,
-    /// First attempts of webhooks that failed twenty times to be made.
+    /// Messages for first attempts of webhooks that could not be processed in twenty tries.
     Webhooks,
-    /// Resends of webhooks that failed twenty times to be made.
+    /// Messages for resends of webhooks that could not be processed in twenty tries.
     WebhookRetries,
-    /// Changes that cannot be read for the lookups.
+    /// Changes of tables that `lookup-writer` cannot read.
     Lookup,
 }
 
@@ -28,7 +28,7 @@ impl DeadLetterQueue {
     pub const ALL: [Self; 6] =
         [Self::Conversion, Self::Gg3Conversions, Self::Gg3Events, Self::Webhooks, Self::WebhookRetries, Self::Lookup];
 
-    /// Returns the queue's name, without the stack's.
+    /// Returns the queue's name without the stack's name in front.
     pub fn name(self) -> &'static str {
         match self {
             Self::Conversion => "conversion-dead-letters",
@@ -40,10 +40,10 @@ impl DeadLetterQueue {
         }
     }
 
-    /// Returns the name of the queue from which its messages are processed again, without the stack's name.
+    /// Returns the name, without the stack's name, of the queue to which dead letters are sent to be processed again.
     pub fn source(self) -> &'static str {
         match self {
-            // The records came from a stream, into which nobody can put one back.
+            // The records came from a stream, and a record cannot be put back into a stream.
             Self::Conversion => "conversion-retries",
             Self::Gg3Conversions => "gg3-conversions",
             Self::Gg3Events => "gg3-events",
@@ -57,11 +57,11 @@ impl DeadLetterQueue {
 /// A message that was set aside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
-    /// The queue's name for the message.
+    /// The id that the queue gave the message.
     pub message_id: String,
     /// The instant at which the message was set aside.
     pub sent_at: Option<Timestamp>,
-    /// How often the letter was received, including this time.
+    /// The number of times that the letter was received, including this time.
     pub received: Option<u32>,
     /// The message group.
     pub group: Option<String>,
@@ -101,28 +101,29 @@ impl DeadLetter {
         }
     }
 
-    /// Returns the reason for which the message was set aside, if it has one.
+    /// Returns the reason why the message was set aside, if the message has one.
     pub fn reason(&self) -> Option<&str> {
         self.text(Self::REASON)
     }
 }
 
-/// A received dead letter, which is hidden from others for a while.
+/// A received dead letter. It is hidden from other receivers for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReceivedLetter {
     /// The letter.
     pub letter: DeadLetter,
-    /// The queue's handle of the letter. Only the port that made it can read it.
+    /// The queue's handle of the letter. Only the port that made the handle can read it.
     pub handle: String,
 }
 
 /// The dead-letter queues.
 pub trait DeadLetterQueues: Send + Sync {
-    /// Returns about how many messages a queue holds, including hidden ones, or none if the stack lacks the queue.
+    /// Returns the approximate number of messages in a queue, including hidden messages, or `None` if the stack does
+    /// not have the queue.
     fn depth(&self, queue: DeadLetterQueue) -> impl Future<Output = Result<Option<usize>, Unavailable>> + Send;
 
-    /// Receives at most this many letters and hides them from others for this many seconds. MUST return at
-    /// least one letter as long as one is not hidden.
+    /// Receives at most this many letters and hides them from other receivers for this many seconds. MUST return at
+    /// least one letter if the queue has a letter that is not hidden.
     fn receive(
         &self,
         queue: DeadLetterQueue,
@@ -130,15 +131,15 @@ pub trait DeadLetterQueues: Send + Sync {
         hidden_seconds: u16,
     ) -> impl Future<Output = Result<Vec<ReceivedLetter>, Unavailable>> + Send;
 
-    /// Makes these letters visible again. MUST return `Ok` only if all of them are visible.
+    /// Makes these letters visible again. MUST return `Ok` only if all letters are visible.
     fn put_back(
         &self,
         queue: DeadLetterQueue,
         letters: &[ReceivedLetter],
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
 
-    /// Sends a letter to [`DeadLetterQueue::source`] with its body, attributes and group. MUST return `Ok` only if that queue
-    /// has taken it.
+    /// Sends a letter to [`DeadLetterQueue::source`] with its body, attributes and group. MUST return `Ok` only if that
+    /// queue has taken it.
     fn send_on(
         &self,
         queue: DeadLetterQueue,

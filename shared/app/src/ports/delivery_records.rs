@@ -1,4 +1,4 @@
-//! The deliveries, to read.
+//! Reads the deliveries.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,8 @@ use super::{PageToken, Unavailable};
 pub struct StoredDelivery {
     /// The delivery with its current round.
     pub delivery: Delivery,
-    /// The instant at which the sweep last sent for the delivery, if it has not changed since.
+    /// The instant at which the sweep last sent a message for the delivery, if the delivery has not changed since that
+    /// instant.
     pub swept_at: Option<UnixMillis>,
 }
 
@@ -30,34 +31,37 @@ pub struct StoredDelivery {
 pub struct KeptAttempt {
     /// The round of the attempt.
     pub round: u32,
-    /// The worker's mark, if the attempt lost its claim before it was recorded. An attempt of an older round has none.
+    /// The worker's mark, if the worker lost the claim before it could record the attempt. `None` for any other attempt
+    /// of an older round.
     pub late: Option<ClaimMark>,
     /// The attempt.
     pub attempt: Attempt,
 }
 
-/// The time in which a delivery ended.
+/// A range of time in which deliveries ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ended {
-    /// The first instant.
+    /// The first instant of the range.
     pub from: UnixMillis,
-    /// The first instant after it.
+    /// The first instant after the range.
     pub before: UnixMillis,
 }
 
 impl Ended {
-    /// Returns the bounds of all time since 1970.
+    /// Returns the range of all time since 1970.
     pub fn ever() -> Self {
         Self { from: UnixMillis::from_millisecond(0), before: UnixMillis::from_millisecond(i64::MAX) }
     }
 
-    /// Returns the instant at which this delivery failed, if it ended exhausted or gone within these bounds.
+    /// Returns the instant at which this delivery failed. Returns `None` if the delivery did not end as exhausted or
+    /// gone in this range.
     pub fn failed_at(&self, delivery: &Delivery) -> Option<UnixMillis> {
         let failed = matches!(delivery.ending(), Some(Ending::Exhausted | Ending::Gone));
         delivery.ended_at().filter(|at| failed && (self.from..self.before).contains(at))
     }
 
-    /// Returns the place of this delivery among failures, which orders them by when they failed and then by id.
+    /// Returns the place of this delivery in a list of failures, which are ordered by the instant of the failure and
+    /// then by id. Returns `None` if the delivery did not fail in this range.
     pub fn place_of(&self, delivery: &Delivery) -> Option<Place> {
         let failed_at = self.failed_at(delivery)?;
         Some(Place::new(failed_at.timestamp(), Kind::Delivery, delivery.id().as_str()))
@@ -73,18 +77,18 @@ pub struct FailuresPage {
     pub next: Option<PageToken>,
 }
 
-/// The deliveries, to read. A failed delivery is exhausted or gone.
+/// Reads the deliveries. A failed delivery is one that ended as exhausted or gone.
 pub trait DeliveryRecords: Send + Sync {
-    /// Reads the deliveries of these ids, in any order, and leaves out unknown ids. MUST see every write that returned
-    /// before, and MUST fail if one delivery cannot be read.
+    /// Reads the deliveries with these ids, in any order. Leaves out unknown ids. MUST see every write that returned
+    /// before, and MUST fail if any of the deliveries cannot be read.
     fn find(&self, ids: &BTreeSet<DeliveryId>)
     -> impl Future<Output = Result<Vec<StoredDelivery>, Unavailable>> + Send;
 
     /// Reads a delivery's attempts of older rounds and its late attempts, in the order of their rounds.
     fn older_attempts(&self, id: &DeliveryId) -> impl Future<Output = Result<Vec<KeptAttempt>, Unavailable>> + Send;
 
-    /// Reads the newest of a partner's failed deliveries, at most this many, in descending order of [`Ended::place_of`], and
-    /// only those below the place `before` if it is given. MAY be a moment behind.
+    /// Reads a partner's newest failed deliveries, at most this many, in descending order of [`Ended::place_of`]. If
+    /// `before` is given, reads only those below that place. MAY be a moment behind the latest writes.
     fn newest_failures(
         &self,
         provider: &Provider,
@@ -93,12 +97,12 @@ pub trait DeliveryRecords: Send + Sync {
         most: usize,
     ) -> impl Future<Output = Result<Vec<StoredDelivery>, Unavailable>> + Send;
 
-    /// Returns into how many shards a partner's failed deliveries are divided. Shards are numbered from 0 and read
-    /// independently.
+    /// Returns the number of shards into which a partner's failed deliveries are divided. Shards are numbered from 0
+    /// and read independently.
     fn failure_shards(&self) -> u32;
 
-    /// Reads a page of one shard of a partner's failed deliveries. MAY be a moment behind. If a delivery is resent between
-    /// two pages, MUST still return all the others.
+    /// Reads a page of one shard of a partner's failed deliveries. MAY be a moment behind the latest writes. If a
+    /// delivery is resent between two pages, MUST still return all others.
     fn failures_page(
         &self,
         provider: &Provider,

@@ -7,8 +7,8 @@ use super::{
     PartnerServers, Postbacks, Refusals, ResendQueue, Source, Surroundings, SystemKeys, UnderWay, WebhookQueue,
 };
 
-/// Names an implementation of each port, so that a use case has one type parameter. The fields of a use case say which
-/// of them it needs.
+/// Names an implementation of each port, so that a use case has only one type parameter. The fields of a use case show
+/// which ports it needs.
 #[allow(missing_docs, reason = "each type has the name of its port")]
 pub trait Ports {
     type KnownPartners: Source<Key = Provider, Value = KnownPartner>;

@@ -1,4 +1,4 @@
-//! Postbacks, corrections and clicks, to read.
+//! Reads postbacks, corrections, refusals, conflicts and clicks.
 
 use std::collections::BTreeSet;
 
@@ -18,26 +18,27 @@ pub struct FoundRevisions {
     pub unreadable: Vec<String>,
 }
 
-/// The recorded postbacks, their corrections, the refusals, conflicts and clicks, to read.
+/// Reads postbacks, corrections, refusals, conflicts and clicks.
 pub trait InboundRecords: Send + Sync {
-    /// Reads everything that is recorded of a transaction. MUST see every write that returned before.
+    /// Reads all records of a transaction. MUST see every write that returned before.
     fn transaction(
         &self,
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> impl Future<Output = Result<Option<History>, Unavailable>> + Send;
 
-    /// Reads the postbacks and corrections that the lookups name by these keys. An unreadable one MUST NOT hold up the
-    /// others.
+    /// Reads the postbacks and corrections with these keys, which are found in lookups. If one cannot be read, the
+    /// others MUST be returned all the same.
     fn revisions(&self, keys: &BTreeSet<&str>) -> impl Future<Output = Result<FoundRevisions, Unavailable>> + Send;
 
-    /// Returns the transaction of the original that the lookups name by this key; none if the key names a correction.
+    /// Returns the transaction if this key, which is found in lookups, is the key of an original. Returns `None` for
+    /// any later revision.
     fn original_of(&self, key: &str) -> Option<TransactionId>;
 
-    /// Reads the refusals and conflicts of these content keys, in any order, and leaves out keys under which none is kept.
-    /// May return one that has expired.
+    /// Reads the refusals and conflicts with these content keys, in any order. Leaves out a key if nothing is kept
+    /// under it. MAY return expired items.
     fn refusals(&self, keys: &BTreeSet<&str>) -> impl Future<Output = Result<Vec<StoredRefusal>, Unavailable>> + Send;
 
-    /// Reads the clicks of these ids, and leaves out foreign and expired ones.
+    /// Reads the clicks with these ids. Leaves out foreign click ids and expired clicks.
     fn clicks(&self, ids: &BTreeSet<ClickId>) -> impl Future<Output = Result<Vec<Click>, Unavailable>> + Send;
 }

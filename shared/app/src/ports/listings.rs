@@ -1,4 +1,4 @@
-//! The lookups, to read.
+//! Reads the lookups.
 
 use domain::{
     jiff::Timestamp,
@@ -8,23 +8,23 @@ use futures_util::Stream;
 
 use super::{Coverage, Unavailable};
 
-/// The selection and order of a subject's entries.
+/// Selects entries of a subject, and their order.
 #[derive(Debug, Clone, Default)]
 pub struct Range {
     /// The first instant.
     pub from: Option<Timestamp>,
     /// The first instant after the range.
     pub to: Option<Timestamp>,
-    /// Lists the newest first instead of the oldest.
+    /// Lists the newest entries first instead of the oldest.
     pub newest_first: bool,
-    /// Lists only the places after this one, at which an earlier list ended.
+    /// The place at which an earlier list ended. Only places that follow it in the order of the list are listed.
     pub after: Option<Place>,
-    /// About how many places the caller will take. It only decides how many are read at once.
+    /// The approximate number of places that the caller will take. It only decides how many are read at once.
     pub wanted: usize,
 }
 
 impl Range {
-    /// Returns a lower and an upper bound of the texts of places in this range.
+    /// Returns the bounds between which the texts of this range's places lie.
     pub fn bounds(&self) -> (String, String) {
         let mut least = Place::bound(self.from.unwrap_or(Timestamp::UNIX_EPOCH));
         let mut greatest = Place::bound(self.to.unwrap_or(Timestamp::MAX));
@@ -40,10 +40,11 @@ impl Range {
     }
 }
 
-/// The lookups, to read. They tell where stored items are, by partner, user and click id.
+/// Reads the lookups, which tell where the stored items of a partner, a user or a click id are.
 pub trait Listings: Coverage {
-    /// Lists the places of a subject's entries in this range, in its order, each once. MUST leave out entries that have
-    /// expired at `now`, and MUST read only as far as the caller takes. MAY be some seconds behind the latest writes.
+    /// Lists the places of a subject's entries in this range and its order, each once. MUST leave out entries that have
+    /// expired at `now`, and MUST NOT read much further than the caller takes places. MAY be some seconds behind the
+    /// latest writes.
     fn list(
         &self,
         subject: Subject,
@@ -51,6 +52,6 @@ pub trait Listings: Coverage {
         now: Timestamp,
     ) -> impl Stream<Item = Result<Place, Unavailable>> + Send;
 
-    /// Counts a subject's entries in this range, whatever its `after`. May count entries that have expired.
+    /// Counts a subject's entries in this range. `range.after` is ignored. MAY count entries that have expired.
     fn count(&self, subject: Subject, range: Range) -> impl Future<Output = Result<usize, Unavailable>> + Send;
 }

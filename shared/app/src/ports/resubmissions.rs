@@ -1,4 +1,4 @@
-//! The changes that follow when an operator sends a refused call again.
+//! Stores the changes that are made when an operator sends a refused call again.
 
 use domain::{
     audit::AuditRecord,
@@ -13,11 +13,12 @@ use domain::{
 
 use super::{Added, Recorded, Replaced, Unavailable};
 
-/// The changes that follow when an operator sends a refused call again, each stored together with its audit record: every
-/// method MUST store both or neither, and MUST be durable before it answers.
+/// Stores the changes that are made when an operator sends a refused call again, each together with its audit record.
+/// Every method MUST store both or neither, and MUST be durable before it returns.
 pub trait Resubmissions: Send + Sync {
-    /// Records a postback and marks the refusal as recorded with its receipt. MUST keep an earlier mark. MUST answer the
-    /// original, and change nothing, if the transaction is known. MUST fail, and change nothing, if the refusal is not kept.
+    /// Records a postback, and marks the refusal as recorded with the receipt of the postback. MUST keep an earlier
+    /// mark. If the transaction is already recorded, MUST return the original and change nothing. If the refusal is not
+    /// kept any more, MUST fail and change nothing.
     fn record(
         &self,
         postback: &RecordedPostback,
@@ -25,8 +26,8 @@ pub trait Resubmissions: Send + Sync {
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Recorded, Unavailable>> + Send;
 
-    /// Records a step as [`add_step`](super::Postbacks::add_step) does, and marks the refusal as recorded with its receipt.
-    /// MUST fail, and change nothing, if the refusal is not kept.
+    /// Records a step as [`add_step`](super::Postbacks::add_step) does, and marks the refusal as recorded with the
+    /// receipt of the step. If the refusal is not kept any more, MUST fail and change nothing.
     fn add_step(
         &self,
         step: &Step,
@@ -34,8 +35,8 @@ pub trait Resubmissions: Send + Sync {
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Added, Unavailable>> + Send;
 
-    /// Records a negative transaction as [`adjust`](super::Postbacks::adjust) does, and marks the refusal as recorded with
-    /// its receipt. MUST change nothing if the refusal is not kept.
+    /// Records a negative transaction as [`adjust`](super::Postbacks::adjust) does, and marks the refusal as recorded
+    /// with the receipt of the transaction. If the refusal is not kept any more, MUST change nothing.
     fn adjust(
         &self,
         reversed: &TransactionId,
@@ -44,8 +45,8 @@ pub trait Resubmissions: Send + Sync {
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
-    /// Marks a refusal as recorded with the receipt of a postback that was recorded before. MUST change nothing if the refusal
-    /// is marked or not kept.
+    /// Marks a refusal as recorded with the receipt of a postback that was recorded before. If the refusal is already
+    /// marked, or is not kept any more, MUST change nothing.
     fn mark(
         &self,
         refusal: &ContentKey,

@@ -1,4 +1,4 @@
-//! Refusals and conflicts as they are kept.
+//! Defines the stored form of refusals and conflicts.
 
 use std::net::IpAddr;
 
@@ -16,12 +16,12 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Gives a repeated refusal one entry an hour, not one for each sighting. However often a partner repeats a request,
-/// one partition of the lookups can take the entries.
+/// Sets the time in which a repeated refusal gets at most one entry: an hour. One partition of the lookups can
+/// therefore take a partner's entries, however often the partner repeats a request.
 const SIGHTINGS_SECONDS: i64 = 60 * 60;
 
-/// Holds one content that was refused or that conflicts, and counts its sightings. Its fields are the attributes of the
-/// table `refusals`.
+/// Holds a refusal or a conflict, and counts how often a call with the same content came. The fields are the attributes
+/// of the table `refusals`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredRefusal {
     /// Holds the key.
@@ -34,21 +34,21 @@ pub struct StoredRefusal {
     pub first_received_at: Timestamp,
     /// Says when the content was last seen.
     pub last_received_at: Timestamp,
-    /// Counts the sightings.
+    /// Counts how often the content was seen.
     pub times: u64,
-    /// Holds the request of a refusal, or its beginning.
+    /// Holds the request of a refusal, or only the beginning if the request is too long.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<String>,
-    /// Counts the bytes of a refusal's request, if only its beginning is kept.
+    /// Counts the bytes of a refusal's request if only the beginning is kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_bytes: Option<u64>,
-    /// Holds the caller's address of a refusal.
+    /// Holds the address of the caller whose call was refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<IpAddr>,
-    /// Names the user of a refusal, as far as that can be read.
+    /// Names the user of a refusal, if the parameter could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_id: Option<UserId>,
-    /// Identifies the click of a refusal, as far as that can be read.
+    /// Identifies the click of a refusal, if the parameter could be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub click_id: Option<ClickId>,
     /// Lists the faults of a refusal.
@@ -60,25 +60,28 @@ pub struct StoredRefusal {
     /// Holds the content of a conflict.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
-    /// Holds the state that a conflict said, with a partner that agreed on statuses.
+    /// Holds the state that was sent with a conflict, if the partner agreed on statuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// Holds the kept parameters of a conflict, as they came last.
+    /// Holds the kept parameters of the latest call with this conflict.
     #[serde(default, skip_serializing_if = "Extra::is_empty")]
     pub extra: Extra,
-    /// Lists the differences of a conflict from what stood.
+    /// Lists the differences of a conflict from the revision that was current.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Difference>,
-    /// Holds a receipt: an accepted conflict's correction, or the postback that followed when a refusal was sent again.
+    /// Holds the receipt of the correction if a conflict was accepted, or the receipt of the postback if a refusal was
+    /// recorded after all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Receipt>,
     /// Says when the conflict was accepted or the refusal recorded. An accepted conflict never expires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_at: Option<Timestamp>,
-    /// Says when an operator kept the original of a conflict. Sending the same content again reopens the conflict.
+    /// Says when an operator resolved a conflict in favour of the original. If the same content comes again, the
+    /// conflict is open again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_kept_at: Option<Timestamp>,
-    /// Says when a refusal, or a conflict whose original was kept, expires, in Unix seconds.
+    /// Says when the item expires, in Unix seconds. Present for a refusal, and for a conflict that was resolved in
+    /// favour of the original.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<i64>,
 }
@@ -94,12 +97,12 @@ pub enum RefusalKind {
 }
 
 impl StoredRefusal {
-    /// Returns true if it has expired. It may still be stored, because DynamoDB deletes within days.
+    /// Returns true if the item has expired. DynamoDB deletes expired items only within days, so they must be left out.
     pub fn has_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires_at| expires_at <= now.as_second())
     }
 
-    /// Returns what is kept of a refusal's request. A conflict has none.
+    /// Returns the kept request of a refusal, or `None` for a conflict.
     pub fn kept_request(&self) -> Option<KeptRequest> {
         Some(KeptRequest { text: self.request.clone()?, sent_bytes: self.request_bytes })
     }
@@ -109,7 +112,7 @@ impl StoredRefusal {
         self.kind == RefusalKind::Conflict && self.accepted.is_none() && self.original_kept_at.is_none()
     }
 
-    /// Returns the time by which it is listed: when a refusal was last seen, or a conflict first seen.
+    /// Returns the time by which the item is listed: when a refusal was last seen, or when a conflict was first seen.
     pub fn listed_at(&self) -> Timestamp {
         match self.kind {
             RefusalKind::Refusal => self.last_received_at,
@@ -135,7 +138,7 @@ impl TryFrom<StoredRefusal> for Conflict {
 }
 
 impl StoredRefusal {
-    /// Returns the attributes that refusals and conflicts share at their first sighting.
+    /// Makes an item with the attributes that refusals and conflicts share when they are first seen.
     fn seen(kind: RefusalKind, provider: &Provider, key: &ContentKey, at: Timestamp) -> Self {
         Self {
             provider_content: key.as_str().to_owned(),
@@ -192,12 +195,13 @@ impl From<&Conflict> for StoredRefusal {
 }
 
 impl StoredRefusal {
-    /// Returns the entries for the change from `before`, or none if the change does not affect them. Without `before` it
-    /// returns the entries by which the item is found as it is now.
+    /// Returns the lookup entries to write for the change from `before` to this item, or none if the change does not
+    /// affect them. Without `before`, returns the entries for the item as it is now.
     ///
-    /// A refusal's place is the first sighting in the hour in which it was last seen. Without `before` it is the last
-    /// sighting, unless that hour had the first sighting of all. A conflict's place is its first
-    /// sighting. Its entry lasts while it is open and 30 days longer.
+    /// The place of a refusal has the time at which the refusal was first seen in the latest hour. Without `before`,
+    /// that time is not known, so the place has the time at which the refusal was last seen; in the hour of the very
+    /// first call, the place always has the time of that call. The place of a conflict has the time at which the
+    /// conflict was first seen. The entry of a conflict lasts until 30 days after the conflict is resolved.
     pub fn lookups(&self, before: Option<&Self>) -> Vec<LookupEntry> {
         let (subject, at, expires_at) = match self.kind {
             RefusalKind::Refusal => {
@@ -207,7 +211,7 @@ impl StoredRefusal {
                     return Vec::new();
                 }
                 let at = if hour(first) == hour(last) { first } else { last };
-                // The refusal may be seen again until the hour ends, and is kept for its full time from then.
+                // The refusal may be seen again until the hour ends, and is kept for 30 days after that.
                 let expires_at = at.as_second().saturating_add(SIGHTINGS_SECONDS + REFUSAL_KEPT_SECONDS);
                 (Subject::Refusals(self.provider.clone()), at, Some(expires_at))
             }
@@ -225,7 +229,7 @@ impl StoredRefusal {
         LookupEntry::under(subjects.into_iter().flatten(), &place, expires_at)
     }
 
-    /// Returns the named user and click, as far as they could be read.
+    /// Returns the user and the click of the call, if they could be read.
     pub fn ids(&self) -> (Option<UserId>, Option<ClickId>) {
         match &self.content {
             Some(content) => (Some(content.user_id.clone()), Some(content.click_id.clone())),

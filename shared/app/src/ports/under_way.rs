@@ -1,4 +1,4 @@
-//! The deliveries under way.
+//! Reads the deliveries under way.
 
 use domain::{outbound::delivery::Delivery, values::time::UnixMillis};
 
@@ -9,9 +9,10 @@ use super::Unavailable;
 /// A page of deliveries under way.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnderWayPage {
-    /// The deliveries, each with the instant at which the sweep last sent for it, if it has not changed since.
+    /// The deliveries. Each comes with the instant at which the sweep last sent a message for it, if the delivery has
+    /// not changed since that instant.
     pub deliveries: Vec<(Delivery, Option<UnixMillis>)>,
-    /// How many deliveries of the page cannot be read. They MUST NOT hold up the others.
+    /// The number of deliveries on the page that cannot be read. The others MUST be returned all the same.
     pub unreadable: u64,
     /// The start of the next page, if there is one.
     pub next: Option<PageToken>,
@@ -21,13 +22,13 @@ pub struct UnderWayPage {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PageToken(pub String);
 
-/// The deliveries under way, found without reading ended ones.
+/// Finds the deliveries under way without reading those that have ended.
 pub trait UnderWay: Send + Sync {
-    /// Returns the number of parts. They are numbered from 0 and can be read independently.
+    /// Returns the number of shards. They are numbered from 0 and can be read independently.
     fn shards(&self) -> u32;
 
-    /// Reads a page of the deliveries of one part whose round was opened before this instant. MAY be a moment behind the
-    /// latest writes.
+    /// Reads a page of one shard. It has the deliveries with a round that was opened before this instant. MAY be a
+    /// moment behind the latest writes.
     fn page(
         &self,
         shard: u32,
@@ -35,6 +36,7 @@ pub trait UnderWay: Send + Sync {
         from: Option<PageToken>,
     ) -> impl Future<Output = Result<UnderWayPage, Unavailable>> + Send;
 
-    /// Stores that the sweep sent for this delivery at this instant, unless the delivery has changed since it was read.
+    /// Stores that the sweep sent a message for this delivery at this instant, unless the delivery has changed since it
+    /// was read.
     fn mark_swept(&self, delivery: &Delivery, at: UnixMillis) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }

@@ -155,7 +155,7 @@ async fn two_operators_corrections_get_different_numbers() {
     assert_eq!(Resolutions::accept(&world, &conflict("3").key(), &late, &late_record).await, Ok(Replaced::Changed));
     assert!(matches!(accept_as(&world, "3", 3).await, Ok(Resolution::Accepted(_))));
     assert_eq!(corrections(&world).iter().map(|made| made.number).collect::<Vec<_>>(), [1, 2]);
-    // The lost race left no record.
+    // The operator who lost the race left no audit record.
     assert_eq!(actions(&world), [Action::AcceptConflict; 2]);
 }
 

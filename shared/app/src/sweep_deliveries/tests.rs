@@ -19,7 +19,7 @@ fn sweep_of(world: &World, known: Option<Partner>) -> SweepDeliveries<World> {
     }
 }
 
-/// Returns a world with these deliveries, whose messages are all lost.
+/// Returns a world with deliveries for these users. The messages of all deliveries are lost.
 fn stranded(users: &[&str]) -> (World, Vec<Delivery>) {
     let world = World::default();
     world.state().millisecond = sender::start().as_millisecond();
@@ -142,7 +142,7 @@ async fn unreadable_deliveries_are_counted_and_hold_up_no_other() {
     world.state().unreadable_under_way = 1;
     pass(&world, 16);
     let swept = sweep_of(&world, Some(sender::partner(""))).sweep(never()).await;
-    // Each of the two pages has one.
+    // Each of the two pages has one unreadable delivery.
     assert_eq!((swept.sent, swept.unreadable, swept.unfinished), (2, 2, 1));
     assert!(swept.fault.is_some_and(|fault| fault.reason.contains("cannot be read")));
 }

@@ -1,4 +1,4 @@
-//! Decides when a function's instance stores a table's heartbeat, so that heartbeats cost next to nothing.
+//! Decides when an instance of a function stores a table's heartbeat, so that heartbeats cost very little.
 
 use std::{
     collections::BTreeMap,
@@ -12,18 +12,18 @@ use domain::{
 
 use crate::ports::{Lookups, Unavailable};
 
-/// Sets how often one instance stores the heartbeat of one table at most.
+/// Sets the shortest time between two heartbeats of a table that one instance stores.
 const EVERY: SignedDuration = SignedDuration::from_mins(1);
 
-/// Sets how far entries may lag behind their changes before lists warn of it.
+/// Sets how late entries may be before lists warn that entries are late.
 pub const LATE: SignedDuration = SignedDuration::from_mins(5);
 
-/// Returns true if entries written at this instant, of changes up to this time, are late.
+/// Returns true if entries that are written at the instant `at` are late, for changes up to the time `up_to`.
 pub fn is_late(up_to: Timestamp, at: Timestamp) -> bool {
     at.duration_since(up_to) > LATE
 }
 
-/// The heartbeats that an instance has stored last.
+/// The last heartbeat that an instance has stored for each table.
 #[derive(Debug, Default)]
 pub struct Beats(Mutex<BTreeMap<Origin, Beat>>);
 
@@ -34,8 +34,8 @@ struct Beat {
 }
 
 impl Beats {
-    /// Stores the heartbeat of a table unless it was stored within the last minute. After a late one, the first that is not
-    /// late is stored at once, because the table may have no further change for long.
+    /// Stores the heartbeat of a table unless this instance stored one within the last minute. If that one was late,
+    /// the first heartbeat that is not late is stored at once, because the table may not change again for a long time.
     pub(super) async fn beat(
         &self,
         lookups: &impl Lookups,
@@ -67,7 +67,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// Beats at these seconds, each for changes up to another second, and returns how many heartbeats were stored.
+    /// Beats once for each pair: at the first second, for changes up to the second one. Returns the number of stored
+    /// heartbeats.
     async fn stored(world: &World, beats: &[(i64, i64)]) -> usize {
         let instance = Beats::default();
         for (now, up_to) in beats {

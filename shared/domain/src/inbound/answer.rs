@@ -1,4 +1,4 @@
-//! Holds the agreement with a partner whose software looks for a word in the answers to its calls.
+//! Holds the agreement with a partner that expects answers in plain text: its software looks for a word in each answer.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,25 +7,27 @@ use crate::values::config_fault::Faults;
 
 const MAX_WORD_BYTES: usize = 64;
 
-/// Holds the words that answer a partner's calls instead of JSON, as an operator writes them. Errors stay JSON.
+/// Holds the words that are sent instead of JSON answers, as an operator writes them. Errors are still answered in
+/// JSON.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextAnswer {
-    /// Says `text`.
+    /// Names the format, which is `text`.
     pub format: AnswerFormat,
-    /// Answers a call that was accepted, and one whose status is agreed to be ignored. The default is `OK`.
+    /// Holds the answer to an accepted call, and to a call with a status that is agreed to be ignored. The default is
+    /// `OK`.
     #[serde(default = "accepted")]
     pub accepted: String,
-    /// Answers a duplicate. The default is `DUP`.
+    /// Holds the answer to a duplicate. The default is `DUP`.
     #[serde(default = "duplicate")]
     pub duplicate: String,
 }
 
-/// Names the formats of answers that can be agreed on. Without an agreement the answers are JSON.
+/// Names the answer formats that a partner can agree on. Without an agreement, answers are JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AnswerFormat {
-    /// The body is one word, as `text/plain`.
+    /// The body is one word of type `text/plain`.
     Text,
 }
 
@@ -38,7 +40,7 @@ fn duplicate() -> String {
 }
 
 impl TextAnswer {
-    /// Reports words that a plain answer cannot have.
+    /// Reports each word that cannot be sent as a plain answer.
     pub(crate) fn check(&self, faults: &mut Faults) {
         for (key, word) in [("accepted", &self.accepted), ("duplicate", &self.duplicate)] {
             let legal =

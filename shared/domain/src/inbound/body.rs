@@ -1,9 +1,10 @@
-//! Reads a request's body: form-encoded parameters, or one flat JSON object of them.
+//! Reads a request's body, which holds parameters either form-encoded or as one flat JSON object.
 //!
-//! A JSON object becomes form-encoded parameters, so that everything after this module, from the signed text to a kept
-//! refusal, knows only those. A number keeps its own text, because [`RawValue`] never reads it as a number. `serde_json`'s
-//! feature `arbitrary_precision` would keep it too, but Cargo unites features, so that one would change how every crate
-//! of the program reads numbers. Reading takes time in proportion to the body, and nested values take no stack.
+//! A JSON object is turned into form-encoded parameters here, so all later code, from the signed text to a kept
+//! refusal, handles only one form. A number keeps its original text, because [`RawValue`] does not convert the number.
+//! The feature `arbitrary_precision` of `serde_json` would keep the text too, but Cargo unites features, so the feature
+//! would change how every crate of the program reads numbers. Reading takes time in proportion to the body, and nested
+//! values take no stack.
 
 use alloc::borrow::Cow;
 use core::fmt;
@@ -22,37 +23,38 @@ pub const FORM: &str = "application/x-www-form-urlencoded";
 /// Names the media type of a JSON object.
 pub const JSON: &str = "application/json";
 
-/// Encodes what would break the kept text of a request, and leaves the rest readable.
+/// Lists the characters that are encoded because they would break the kept text of a request. All others stay readable.
 const KEPT: &AsciiSet = &CONTROLS.add(b'%').add(b'&').add(b'+');
 
 /// Holds a request's body as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Body<'a> {
-    /// Holds form-encoded parameters. An absent body has none.
+    /// Holds form-encoded parameters. An absent body is empty here.
     Form(&'a [u8]),
     /// Holds the members of a JSON object, in order.
     Json(Vec<Member>),
     /// Holds a body that cannot be read.
     Unreadable {
-        /// Holds the body for its reader, with percent-encoding where the kept text of a request needs it.
+        /// Holds the body as text for people. Characters that would break the kept text of a request are
+        /// percent-encoded.
         text: String,
-        /// Holds the reason.
+        /// Holds the reason why the body cannot be read.
         fault: Fault,
     },
 }
 
-/// Holds one member of a JSON object as a form would have it, percent-encoded.
+/// Holds one member of a JSON object. Name and value are percent-encoded, as in a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
     pub(super) name: String,
     pub(super) value: String,
-    /// Holds the reason, if the value is none that a parameter can have. The value is then its JSON text.
+    /// Holds the reason if a parameter cannot have this value. `value` then holds the JSON text.
     pub(super) fault: Option<Fault>,
 }
 
 impl<'a> Body<'a> {
-    /// Reads a body by its media type. It never fails: the credential is checked before a body that cannot be read is
-    /// told, so that what a partner sent is kept.
+    /// Reads a body by its media type. Never fails: a fault of the body is reported only after the credential is
+    /// checked, so that the request of a partner can be kept.
     pub fn read(bytes: &'a [u8], content_type: Option<&str>, is_post: bool) -> Self {
         let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
         if bytes.is_empty() || (is_post && media_type.eq_ignore_ascii_case(FORM)) {
@@ -76,7 +78,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// Reads one flat JSON object, or returns what was expected and how to mend it.
+/// Reads one flat JSON object. Otherwise returns the expected form of the body and how to correct the body.
 fn members(bytes: &[u8]) -> Result<Vec<Member>, (String, &'static str)> {
     let text = core::str::from_utf8(bytes)
         .map_err(|_| ("JSON in UTF-8".to_owned(), "write the body as UTF-8, without another charset"))?;
@@ -97,7 +99,7 @@ fn members(bytes: &[u8]) -> Result<Vec<Member>, (String, &'static str)> {
     Ok(members)
 }
 
-/// Collects the members of an object, repeated names too.
+/// Collects all members of an object, including members with repeated names.
 struct Members;
 
 impl<'de> Visitor<'de> for Members {
@@ -117,7 +119,7 @@ impl<'de> Visitor<'de> for Members {
 }
 
 impl Member {
-    /// Makes a member of its name and of its value's JSON text.
+    /// Makes a member from a name and the JSON text of the value.
     fn of(name: &str, json: &str) -> Self {
         let flat = |kind: &str| format!("a string, a number, true or false; this value is {kind}");
         let read: Result<Cow<str>, _> = match json.as_bytes().first() {
@@ -159,7 +161,7 @@ mod tests {
         Body::read(text.as_bytes(), Some("Application/JSON; charset=utf-8"), true)
     }
 
-    /// Returns the parameters as they are kept, and the faults as pairs of parameter and code.
+    /// Returns the kept text of the parameters, and the faults as pairs of parameter and code.
     fn read(body: &Body<'_>) -> (String, Vec<(Option<String>, FaultCode)>) {
         let sent = Parameters::of(b"", body);
         let faults = sent.body_faults().into_iter().chain(sent.name_faults());

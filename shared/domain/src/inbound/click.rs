@@ -1,4 +1,4 @@
-//! Makes click ids that `postback` can tell from invented ones without reading anything.
+//! Makes click ids that the function `postback` can verify without reading from a store.
 //!
 //! A click id has 25 bytes, written as 40 characters of lower-case base 32: 6 bytes of time (Unix milliseconds), 9
 //! random bytes, and the first 10 bytes of an HMAC over partner, user, time and random bytes.
@@ -19,12 +19,12 @@ const TIME: usize = 6;
 const RANDOM: usize = 9;
 const MAC: usize = 10;
 
-/// Holds the keys of click ids. The first and newest makes click ids; all verify them.
+/// Holds the keys of click ids. The first key is the newest and makes click ids; all keys verify them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClickKeys(Vec<Secret>);
 
 impl ClickKeys {
-    /// Takes these keys. Without any key it returns `None`, because no click id could be made.
+    /// Takes these keys. Returns `None` if there are none, because no click id could be made.
     pub fn new(keys: Vec<Secret>) -> Option<Self> {
         if keys.is_empty() { None } else { Some(Self(keys)) }
     }
@@ -59,7 +59,8 @@ impl ClickKeys {
 }
 
 fn truncated_mac(key: &Secret, provider: &Provider, user_id: &UserId, made: &[u8]) -> Vec<u8> {
-    // The encoding is unambiguous: slugs have no 0 byte, user ids no control character, the rest a fixed length.
+    // The message is unambiguous: a provider has no 0 byte, a user id has no control character, and the rest has a
+    // fixed length.
     let message = [b"click\0", provider.as_str().as_bytes(), b"\0", user_id.as_str().as_bytes(), b"\0", made].concat();
     key.mac(&message).finalize().into_bytes().into_iter().take(MAC).collect()
 }

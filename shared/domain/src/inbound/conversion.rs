@@ -1,4 +1,4 @@
-//! Defines the receipt that a partner gets for an accepted postback, and the conversion that GG3 gets.
+//! Defines the receipt that is sent to a partner for an accepted postback, and the conversion that is sent to GG3.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -12,10 +12,11 @@ use crate::values::ids::{ReceiptId, TransactionId};
 /// Numbers the version of the conversion's schema, `shared/domain/schemas/conversion.json`.
 pub const SCHEMA_VERSION: u32 = 1;
 
-/// Proves that a postback is recorded. A duplicate gets the original's receipt unchanged.
+/// Proves that a postback is recorded. A duplicate is answered with the receipt that was recorded, except for
+/// `ignored`, which is that of the duplicate itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Receipt {
-    /// Identifies the transaction, sent or derived.
+    /// Identifies the transaction. The id was sent or derived.
     pub transaction_id: TransactionId,
     /// Identifies this receipt.
     pub receipt_id: ReceiptId,
@@ -23,10 +24,10 @@ pub struct Receipt {
     pub received_at: Timestamp,
     /// Names the parameters that were sent and ignored.
     pub ignored: Vec<String>,
-    /// Says which state was recorded, with a partner that agreed on statuses.
+    /// Names the recorded state, if the partner agreed on statuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// Identifies the receipt of the transaction's first postback, only in the receipt of a later step.
+    /// Identifies the receipt of the transaction's first postback. Present only in the receipt of a later step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_receipt_id: Option<ReceiptId>,
 }
@@ -35,14 +36,14 @@ pub struct Receipt {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reversed {
-    /// The postback named none that was recorded.
+    /// The postback named no transaction, or one that is not recorded.
     Unknown,
     /// The named transaction is recorded.
     #[serde(untagged)]
     Known {
         /// Identifies the transaction.
         transaction_id: TransactionId,
-        /// Identifies the receipt of its first postback.
+        /// Identifies the receipt of the transaction's first postback.
         receipt_id: ReceiptId,
     },
 }
@@ -52,7 +53,7 @@ pub enum Reversed {
 pub struct RecordedPostback {
     /// Holds the postback.
     pub postback: Postback,
-    /// Holds the receipt that the partner got.
+    /// Holds the receipt that was sent to the partner.
     pub receipt: Receipt,
     /// Says which transaction a negative amount reverses. Absent for all other amounts.
     pub reversed: Option<Reversed>,
@@ -61,16 +62,16 @@ pub struct RecordedPostback {
 /// Names the types of conversion messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConversionType {
-    /// A postback was accepted that the partner has not confirmed yet.
+    /// A postback was accepted, and the partner has not confirmed the transaction yet.
     #[serde(rename = "conversion.pending")]
     Pending,
-    /// A postback was accepted that the partner stands by.
+    /// A postback was accepted, and the partner has confirmed the transaction.
     #[serde(rename = "conversion.accepted")]
     Accepted,
     /// The partner took the transaction back.
     #[serde(rename = "conversion.rejected")]
     Rejected,
-    /// A negative amount was accepted, which takes back as much of another transaction.
+    /// A negative amount was accepted. It takes the amount back from another transaction.
     #[serde(rename = "conversion.adjusted")]
     Adjusted,
     /// An accepted postback was corrected. The correction replaces it.
@@ -99,19 +100,20 @@ pub struct Conversion {
     /// Holds `user_id`, `click_id`, currency, `amount_decimal`, `event_id` and `event_name`.
     #[serde(flatten)]
     pub content: Content,
-    /// Says which state the transaction has reached. Absent means approved.
+    /// Names the state that the transaction has reached. Absent means approved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// Holds the values of the parameters that the partner's file keeps, as they came.
+    /// Holds the parameters that the partner's file keeps, with their values unchanged.
     #[serde(default, skip_serializing_if = "Extra::is_empty")]
     pub extra: Extra,
     /// Says which transaction an adjustment reverses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<Reversed>,
-    /// Identifies the receipt of the transaction's first postback, in a step and in a correction.
+    /// Identifies the receipt of the transaction's first postback. Present only in a step and in a correction.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_receipt_id: Option<ReceiptId>,
-    /// Counts the corrections of the transaction up to this one. The highest count holds, then the highest state.
+    /// Counts the corrections of the transaction up to and including this message. The message with the highest count
+    /// is current; among equal counts, the one with the highest state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correction: Option<u32>,
     /// Says when an operator accepted the correction.

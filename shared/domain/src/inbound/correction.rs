@@ -1,5 +1,6 @@
-//! Defines the chain of revisions of a transaction: the original postback, the steps to higher states, and corrections,
-//! which are conflicting postbacks that an operator has accepted. All of them stay; the latest holds.
+//! Defines the chain of revisions of a transaction: the original postback, the steps to higher states, and the
+//! corrections. A correction is a conflicting postback that an operator has accepted. All revisions are kept, and the
+//! latest is current.
 
 use jiff::Timestamp;
 
@@ -17,33 +18,34 @@ use crate::values::ids::ReceiptId;
 pub struct Step {
     /// Holds what the partner says now.
     pub postback: Postback,
-    /// Holds the step's own receipt, which names the original's.
+    /// Holds the receipt of this step, which names the receipt of the original.
     pub receipt: Receipt,
-    /// Counts the corrections before it.
+    /// Counts the corrections before this step.
     pub correction: u32,
     /// Numbers the revisions of the transaction after the original, from 1.
     pub place: u32,
 }
 
-/// Corrects a transaction. Every correction names the original and never another correction.
+/// Corrects a transaction. Every correction names the original, even if it follows another correction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Correction {
     /// Holds what the partner says now.
     pub postback: Postback,
-    /// Holds the correction's own receipt. Its time is when the conflict was first received.
+    /// Holds the receipt of this correction. `received_at` is the time when the conflict was first received.
     pub receipt: Receipt,
     /// Identifies the original's receipt.
     pub original_receipt_id: ReceiptId,
-    /// Numbers the corrections of one transaction in the order of acceptance, from 1. The highest number holds.
+    /// Numbers the corrections of one transaction in the order of acceptance, from 1. The correction with the highest
+    /// number is current.
     pub number: u32,
-    /// Says when an operator accepted it.
+    /// Says when an operator accepted the correction.
     pub corrected_at: Timestamp,
     /// Numbers the revisions of the transaction after the original, from 1.
     pub place: u32,
 }
 
 impl Correction {
-    /// Makes the correction that accepting this conflict adds to the history of its transaction.
+    /// Makes the correction that is added to the transaction's history when an operator accepts this conflict.
     pub fn of(conflict: &Conflict, history: &History, keys: &ClickKeys, receipt_id: ReceiptId, now: Timestamp) -> Self {
         let Conflict { provider, transaction_id, content, state, extra, received_at, .. } = conflict.clone();
         let click = keys.origin(&provider, &content.user_id, &content.click_id);
@@ -66,10 +68,10 @@ impl Correction {
     }
 }
 
-/// Holds one record of a transaction's chain.
+/// Holds one revision of a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revision {
-    /// Holds the postback as it first came.
+    /// Holds the transaction's first postback.
     Original(RecordedPostback),
     /// Holds a step to a higher state.
     Step(Step),
@@ -78,17 +80,17 @@ pub enum Revision {
 }
 
 impl Revision {
-    /// Returns the revision that holds among the revisions of one transaction.
+    /// Returns the current one of a transaction's revisions, or `None` if there are none.
     pub fn latest(revisions: impl IntoIterator<Item = Self>) -> Option<Self> {
         revisions.into_iter().max_by_key(Self::rank)
     }
 
-    /// Returns the number of its corrections and its state. The highest rank of a transaction holds.
+    /// Returns the rank: the number of corrections, then the state. The revision with the highest rank is current.
     pub fn rank(&self) -> (u32, State) {
         (self.correction(), self.postback().state())
     }
 
-    /// Returns how many corrections the transaction had with this revision: 0 for the original.
+    /// Returns the number of corrections up to and including this revision: 0 for the original.
     pub fn correction(&self) -> u32 {
         match self {
             Self::Original(_) => 0,
@@ -97,7 +99,7 @@ impl Revision {
         }
     }
 
-    /// Returns its number among the revisions of the transaction: 0 for the original.
+    /// Returns the place of this revision in the transaction: 0 for the original.
     pub fn place(&self) -> u32 {
         match self {
             Self::Original(_) => 0,
@@ -120,7 +122,7 @@ impl Revision {
         }
     }
 
-    /// Returns its own receipt.
+    /// Returns the receipt of this revision.
     pub fn receipt(&self) -> &Receipt {
         match self {
             Self::Original(recorded) => &recorded.receipt,
@@ -129,7 +131,8 @@ impl Revision {
         }
     }
 
-    /// Returns when it became a conversion: when it was received, or accepted as a correction.
+    /// Returns when the revision became a conversion: when a correction was accepted, or when any other revision was
+    /// received.
     pub fn recorded_at(&self) -> Timestamp {
         match self {
             Self::Original(_) | Self::Step(_) => self.receipt().received_at,

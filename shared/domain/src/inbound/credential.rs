@@ -1,4 +1,4 @@
-//! Checks that a call is a partner's own, by a token in its URL or by a signature.
+//! Checks that a call comes from the partner that it names, by a token in the URL or by a signature.
 
 use core::fmt;
 
@@ -23,7 +23,7 @@ pub enum CredentialKind {
     Signature,
 }
 
-/// Holds a token as it stands in a partner's URL: 32 lower-case letters and digits, 160 random bits.
+/// Holds a token as the partner's URL has it: 32 lower-case letters and digits, which encode 160 random bits.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token(String);
 
@@ -33,7 +33,7 @@ impl Token {
         Self(base32(&bytes))
     }
 
-    /// Returns the token in plain text, for showing it once.
+    /// Returns the token in plain text, to be shown once.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -50,7 +50,8 @@ impl fmt::Debug for Token {
     }
 }
 
-/// Holds the SHA-256 of a token, which is all that we store. Its 160 random bits need no salt.
+/// Holds the SHA-256 of a token. We store no more than this hash. A token has 160 random bits, so the hash needs no
+/// salt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct TokenHash([u8; 32]);
@@ -76,7 +77,7 @@ impl From<TokenHash> for String {
     }
 }
 
-/// Holds the credentials that a partner's calls are checked against. Two of a kind may be live at once.
+/// Holds the live credentials of a partner, against which its calls are checked. During a rotation there are two.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
     /// Holds the hashes of the live tokens.
@@ -86,9 +87,9 @@ pub enum Credentials {
 }
 
 impl Credentials {
-    /// Returns true if the request is this partner's own. `None` stands for an unknown partner, which is refused after
-    /// the same hashing. Its name may still have to be read from the store where a known one is in memory, so a patient
-    /// caller can find out names by time; names are no secrets.
+    /// Returns true if the request carries a credential of this partner. `this` is `None` for an unknown partner, which
+    /// is refused after the same hashing. Timing can still reveal which names exist, because an unknown name is looked
+    /// up in the store while a known partner is often in memory. Names are not secret.
     pub fn admit(this: Option<&Self>, provider: &Provider, token: Option<&str>, parameters: &Parameters<'_>) -> bool {
         if let Some(token) = token {
             let hashes: &[TokenHash] = match this {
@@ -108,7 +109,8 @@ impl Credentials {
     }
 }
 
-/// Compares with each hash in constant time. Without any hash it compares with one stand-in.
+/// Compares a hash with each known hash in constant time. If no hash is known, compares with a stand-in and returns
+/// false.
 fn matches_any(hashes: &[TokenHash], given: &TokenHash) -> bool {
     let stand_in = [TokenHash([0; 32])];
     let tried = if hashes.is_empty() { &stand_in } else { hashes };

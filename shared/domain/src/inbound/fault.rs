@@ -1,15 +1,15 @@
-//! Describes what is wrong with a request, so that readers can mend it without asking us.
+//! Describes the faults of a request, so that the sender can correct the request without asking us.
 
 use serde::{Deserialize, Serialize};
 
 use crate::prelude::*;
 
-/// Bounds the faults that are told of one request and kept of it, the last one included, which then says how many
-/// there are. The parameters that mean something have fewer faults; more come only from names that mean nothing.
+/// Bounds the number of faults that are reported and kept for one request. If there are more, the last reported fault
+/// says how many. Known parameters never have so many faults; only unknown names can exceed the bound.
 pub const MAX_FAULTS: usize = 16;
-/// Bounds each sentence of a fault, in bytes. Only lists of agreed values can be longer; they are cut.
+/// Bounds each sentence of a fault, in bytes. Only a sentence that lists agreed values can be longer, and it is cut.
 pub const MAX_SENTENCE_BYTES: usize = 256;
-/// Bounds what a fault repeats of a request: a parameter's name or a macro, in bytes.
+/// Bounds a quotation from the request in a fault, in bytes: a parameter's name or a macro.
 pub const MAX_QUOTE_BYTES: usize = 64;
 
 /// Names a kind of fault. Programs may rely on these names; the sentences beside them may change.
@@ -18,7 +18,7 @@ pub const MAX_QUOTE_BYTES: usize = 64;
 pub enum FaultCode {
     /// The query or the body is too large.
     TooLarge,
-    /// The body is neither form-encoded nor one JSON object, or a GET has one.
+    /// The body is neither form-encoded nor one JSON object, or a GET request has a body.
     UnsupportedBody,
     /// A value in a JSON body is an object or an array.
     NestedValue,
@@ -28,7 +28,7 @@ pub enum FaultCode {
     TooManyParameters,
     /// A required parameter is missing or empty.
     Missing,
-    /// A parameter stands twice: in the query, in the body, or once in each.
+    /// A parameter was sent twice: in the query, in the body, or once in each.
     Repeated,
     /// A `%` is not followed by two hexadecimal digits.
     BadPercentEncoding,
@@ -50,23 +50,24 @@ pub enum FaultCode {
     AmountAboveMaximum,
     /// The currency is neither in ISO 4217 nor agreed with the partner.
     UnknownCurrency,
-    /// The `transaction_id` has the prefix that is reserved for derived ones.
+    /// The `transaction_id` has the prefix that is reserved for derived transaction ids.
     ReservedTransactionId,
     /// The `event_id` is not among those agreed with the partner.
     EventNotAgreed,
-    /// The partner is set to `require_click`, and this `click_id` is not one that we made for this user.
+    /// The partner's file says `require_click`, and we did not make this `click_id` for this user.
     ClickNotOurs,
     /// The value of `dry_run` is neither `true` nor `false`.
     NotABoolean,
-    /// A parameter that means a status with some senders has a value that may not mean approval, and nothing was agreed.
+    /// A parameter that some senders use for a status has a value that may mean something other than approval, and no
+    /// statuses were agreed.
     StatusNotAgreed,
-    /// The word is not among the statuses agreed with the partner.
+    /// The status is not among the words agreed with the partner.
     UnknownStatus,
     /// The status is agreed to be ignored. The call was answered 200 and is kept.
     StatusIgnored,
     /// The caller's address is outside the partner's allow-list.
     AddressNotAllowed,
-    /// The request has more faults than [`MAX_FAULTS`]; the others are not told.
+    /// The request has more than [`MAX_FAULTS`] faults. The rest are not reported.
     MoreFaults,
 }
 
@@ -80,7 +81,7 @@ pub struct Fault {
     pub code: FaultCode,
     /// Says what was expected.
     pub expected: String,
-    /// Says how to mend it.
+    /// Says how to correct the request.
     pub fix: String,
 }
 
@@ -98,7 +99,7 @@ impl Fault {
     }
 }
 
-/// Returns at most [`MAX_FAULTS`] faults. If there are more, the last one says how many there are.
+/// Returns at most [`MAX_FAULTS`] faults. If `faults` has more, the last returned fault says how many.
 pub fn bounded(mut faults: Vec<Fault>) -> Vec<Fault> {
     let found = faults.len();
     if found > MAX_FAULTS {

@@ -1,8 +1,8 @@
 //! Reads the parameters of a request from the raw query string and the body.
 //!
-//! A gateway's parameter map joins repeated parameters with commas and forgets how they were encoded, and partners must
-//! hear of both faults; so this module reads the raw text. Splitting never fails. A wrong name or value is found when
-//! it is asked for, so that one answer can list every fault.
+//! A gateway's parameter map joins repeated parameters with commas and loses their encoding. Partners must be told of
+//! repeated and badly encoded parameters, so this module reads the raw text. Splitting never fails. A name or a value
+//! is checked only when it is read, so that one answer can list every fault.
 
 use alloc::{
     borrow::Cow,
@@ -23,13 +23,15 @@ pub const MAX_QUERY_BYTES: usize = 8 * 1024;
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 /// Bounds the number of parameters in query and body together.
 pub const MAX_PARAMETERS: usize = 64;
-/// Bounds a parameter's decoded name, in bytes. Unknown names are stored for ever and must not fill the item.
+/// Bounds a parameter's decoded name, in bytes. The names of unknown parameters are stored for ever and must not fill
+/// the item.
 pub const MAX_NAME_BYTES: usize = 64;
-/// Bounds the raw value of a parameter that means something, in bytes: an id of the greatest length with every byte
-/// percent-encoded. Nothing in a longer value is looked at.
+/// Bounds the raw value of a known parameter, in bytes. It is the size of the longest id with every byte
+/// percent-encoded. A longer value is refused unread.
 pub const MAX_VALUE_BYTES: usize = 3 * MAX_ID_BYTES;
 
-/// Names a body that cannot be read among the parameters. It is a replacement character, which no sender has as a name.
+/// Names the parameter that stands for a body that cannot be read. The name is a replacement character, which no sender
+/// uses.
 const UNREADABLE: &[u8] = "\u{fffd}".as_bytes();
 
 /// Holds a request's parameters as they were sent, in order.
@@ -42,10 +44,10 @@ pub struct Parameters<'a> {
 struct Pair<'a> {
     name: &'a [u8],
     value: &'a [u8],
-    /// Says that the name has no encoding, as nearly all names have none. It is computed once, because each name is
-    /// compared with every name that is looked for.
+    /// Is true if the name needs no decoding, which is so for nearly all names. It is computed once, because each name
+    /// is compared many times.
     plain: bool,
-    /// Holds the reason, if the value cannot be read.
+    /// Holds the reason if the value cannot be read.
     fault: Option<&'a Fault>,
 }
 
@@ -70,7 +72,7 @@ impl<'a> Parameters<'a> {
         Self { pairs }
     }
 
-    /// Puts together a raw query string and a body that was read.
+    /// Joins the parameters of a raw query string and of a body.
     pub fn of(query: &'a [u8], body: &'a Body<'a>) -> Self {
         let (form, members): (&[u8], &[Member]) = match body {
             Body::Form(form) => (form, &[]),
@@ -88,7 +90,7 @@ impl<'a> Parameters<'a> {
         sent
     }
 
-    /// Returns the faults of size, before anything is parsed.
+    /// Returns a fault for each part that is too large. Nothing is parsed for this check.
     pub fn size_faults(query: &[u8], body: &[u8]) -> Vec<Fault> {
         let mut faults = Vec::new();
         for (what, bytes, limit) in [("query", query.len(), MAX_QUERY_BYTES), ("body", body.len(), MAX_BODY_BYTES)] {
@@ -103,7 +105,7 @@ impl<'a> Parameters<'a> {
         faults
     }
 
-    /// Returns the fault of a request with too many parameters, before any is decoded.
+    /// Returns a fault if there are too many parameters. Nothing is decoded for this check.
     pub fn count_fault(&self) -> Option<Fault> {
         (self.pairs.len() > MAX_PARAMETERS).then(|| {
             let expected = format!("at most {MAX_PARAMETERS} parameters");
@@ -111,15 +113,15 @@ impl<'a> Parameters<'a> {
         })
     }
 
-    /// Returns the faults of a body that cannot be read, or of its values that cannot.
+    /// Returns the fault of a body that cannot be read, or the faults of those values in a body that cannot be read.
     pub fn body_faults(&self) -> Vec<Fault> {
         self.pairs.iter().filter_map(|pair| pair.fault.cloned()).collect()
     }
 
-    /// Returns the faults of names: those that cannot be decoded, and those that stand twice.
+    /// Returns the faults of names that cannot be read or are repeated.
     pub fn name_faults(&self) -> Vec<Fault> {
         let mut faults = Vec::new();
-        // Maps each name to true once its repetition is told.
+        // Maps each name to true once its repetition has been reported.
         let mut seen = BTreeMap::new();
         for pair in &self.pairs {
             match decode_name(pair.name) {
@@ -158,17 +160,18 @@ impl<'a> Parameters<'a> {
         others
     }
 
-    /// Returns every name that can be decoded, with its value as it was sent, if the value can be read.
+    /// Returns the parameters with a name that can be decoded and a value that can be read. Values are as they were
+    /// sent.
     pub fn named(&self) -> impl Iterator<Item = (Cow<'a, str>, &'a [u8])> {
         self.readable().filter_map(|pair| Some((decoded(pair.name).ok()?, pair.value)))
     }
 
-    /// Returns the first value under this name as it was sent, if it can be read.
+    /// Returns the first readable value under this name, as it was sent.
     pub fn raw(&self, name: &str) -> Option<&'a [u8]> {
         self.readable().find(|pair| pair.is_named(name)).map(|pair| pair.value)
     }
 
-    /// Returns true if a value under this name cannot be read. [`Self::body_faults`] tells why.
+    /// Returns true if a value under this name cannot be read. [`Self::body_faults`] gives the reason.
     pub fn is_unreadable(&self, name: &str) -> bool {
         self.pairs.iter().any(|pair| pair.fault.is_some() && pair.is_named(name))
     }
@@ -177,7 +180,7 @@ impl<'a> Parameters<'a> {
         self.pairs.iter().filter(|pair| pair.fault.is_none())
     }
 
-    /// Returns true if the last parameter has no value, which is how a URL ends that a raw `#` has cut.
+    /// Returns true if the last parameter has no value, as in a URL that was cut at a raw `#`.
     pub fn ends_empty(&self) -> bool {
         self.pairs.last().is_some_and(|pair| pair.value.is_empty())
     }
@@ -187,7 +190,8 @@ impl<'a> Parameters<'a> {
         self.pairs.is_empty()
     }
 
-    /// Returns the text that a signature is made over: every parameter except `signature`, and those in `besides`.
+    /// Returns the text that a signature is made over. It has every parameter except `signature`, and also those in
+    /// `besides`.
     pub fn canonical(&self, besides: &[(&str, &str)]) -> String {
         let sent: Vec<_> = self
             .pairs
@@ -199,8 +203,7 @@ impl<'a> Parameters<'a> {
         signature::canonical(sent.iter().map(|(name, value)| (name.as_ref(), value.as_ref())).chain(besides))
     }
 
-    /// Counts the bytes of what was sent, as [`Self::to_kept_text`] writes it but before bytes that are not UTF-8 are
-    /// replaced.
+    /// Counts the bytes of the text that [`Self::to_kept_text`] writes, before bytes that are not UTF-8 are replaced.
     pub fn kept_bytes(&self) -> usize {
         let pairs = self.pairs.iter().filter(|pair| !pair.is_named(SIGNATURE));
         let mark = |pair: &Pair| if pair.fault.is_some() { char::REPLACEMENT_CHARACTER.len_utf8() } else { 0 };
@@ -208,10 +211,10 @@ impl<'a> Parameters<'a> {
         bytes.sum::<usize>().saturating_sub("&".len())
     }
 
-    /// Returns what was sent as one form-encoded text without the signature, as it is kept of a refused request.
+    /// Returns the parameters as one form-encoded text without the signature, to be kept with a refusal.
     ///
-    /// A replacement character stands before each value that cannot be read, so that the text is never taken for the
-    /// partner's words.
+    /// A replacement character precedes each value that cannot be read, so that the text is never treated as the
+    /// partner's own request.
     pub fn to_kept_text(&self) -> String {
         let mut text = String::new();
         for pair in self.pairs.iter().filter(|pair| !pair.is_named(SIGNATURE)) {
@@ -234,12 +237,12 @@ pub const SIGNATURE: &str = "signature";
 
 /// Decodes one name or value: `+` is a space and `%xx` a byte of UTF-8.
 ///
-/// It is stricter than a browser: a `%` without two hexadecimal digits after it is a fault and no percent sign.
+/// It is stricter than a browser: a `%` that is not followed by two hexadecimal digits is a fault, not a percent sign.
 pub fn decode(raw: &[u8]) -> Result<String, FaultCode> {
     decoded(raw).map(Cow::into_owned)
 }
 
-/// Decodes like [`decode`] and copies only if something is encoded.
+/// Decodes like [`decode`], and copies the text only if something is encoded.
 fn decoded(raw: &[u8]) -> Result<Cow<'_, str>, FaultCode> {
     let digit = |at: usize| raw.get(at).is_some_and(u8::is_ascii_hexdigit);
     let bytes = bytes(raw);

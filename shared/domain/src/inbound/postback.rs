@@ -1,4 +1,5 @@
-//! Reads a postback, in which a partner reports that one of our users did the agreed thing, and compares two of them.
+//! Reads a postback, in which a partner reports that one of our users did the agreed action, and compares the content
+//! of two postbacks.
 
 use alloc::collections::BTreeMap;
 
@@ -16,13 +17,14 @@ use crate::values::money::{Amount, AmountFault, Currency, CurrencyFault};
 use crate::values::parameter_names::Field;
 use crate::values::placeholder;
 
-/// Begins every derived transaction id. A sent transaction id must not begin with it.
+/// Begins every derived transaction id. A transaction id that a partner sends must not begin with this prefix.
 pub const DERIVED_PREFIX: &str = "derived:";
 
-/// Names the parameter that asks to check everything and record nothing.
+/// Names the parameter that asks us to check a call without recording it.
 pub const DRY_RUN: &str = "dry_run";
 
-/// Holds the content of a postback without its transaction. Equal contents make two postbacks the same.
+/// Holds the content of a postback: everything that is compared, without the transaction id. Two postbacks of a
+/// transaction with equal contents count as the same.
 ///
 /// Ids compare byte by byte, amounts compare as numbers, and an empty optional parameter equals a missing one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,12 +40,12 @@ pub struct Content {
     /// Identifies the event of a multi-event campaign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_id: Option<EventId>,
-    /// Names that event for people.
+    /// Names the event for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event_name: Option<EventName>,
 }
 
-/// Holds one parameter in which two postbacks of a transaction differ. A missing value is an empty text.
+/// Holds one parameter in which two postbacks of a transaction differ. An empty text stands for a missing value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Difference {
     /// Names the parameter in our words.
@@ -55,7 +57,7 @@ pub struct Difference {
 }
 
 impl Content {
-    /// Returns the differences between this original and `sent`. The list is empty exactly if they are the same.
+    /// Returns the differences between this original and `sent`. The list is empty if both are the same, and only then.
     pub fn differences(&self, sent: &Self) -> Vec<Difference> {
         let (ours, theirs) = (self.canonical_texts(), sent.canonical_texts());
         let shown = self.texts().into_iter().zip(sent.texts());
@@ -95,23 +97,23 @@ impl Content {
 /// Holds a postback that is well formed and follows the agreement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Postback {
-    /// Names the partner that sent it.
+    /// Names the partner that sent the postback.
     pub provider: Provider,
     /// Identifies the transaction, sent or derived.
     pub transaction_id: TransactionId,
-    /// Holds its content.
+    /// Holds the content.
     pub content: Content,
-    /// Says whether its click id is ours for this user.
+    /// Says whether we made the click id for this user.
     pub click: ClickOrigin,
-    /// Says how far the transaction has come, with a partner that agreed on statuses. Absent means approved.
+    /// Names the state of the transaction, if the partner agreed on statuses. Absent means approved.
     pub state: Option<State>,
     /// Identifies the transaction that a negative amount reverses, if the postback names it.
     pub reference: Option<TransactionId>,
-    /// Holds the values of the parameters that the partner's file keeps, by their names. They are no content.
+    /// Maps the parameters that the partner's file keeps to their values. They do not count as content.
     pub extra: Extra,
 }
 
-/// Holds the values of kept parameters by their names, without those that did not come.
+/// Maps the names of kept parameters to their values. A parameter that was not sent is left out.
 pub type Extra = BTreeMap<String, String>;
 
 impl Postback {
@@ -128,14 +130,13 @@ pub struct ParsedPostback {
     pub postback: Postback,
     /// Names the ignored parameters.
     pub ignored: Vec<String>,
-    /// Says that the request asks to record nothing.
+    /// Is true if the request asks that nothing be recorded.
     pub dry_run: bool,
 }
 
 impl ParsedPostback {
-    /// Reads a request's parameters by this partner's rules, or returns its faults, at most
-    /// [`MAX_FAULTS`](fault::MAX_FAULTS). Faults of the body and of values come before faults of names, of which there may
-    /// be many.
+    /// Reads a request's parameters by this partner's rules. Returns at most [`MAX_FAULTS`](fault::MAX_FAULTS) faults
+    /// if the request has any. Faults of the body and of values come first, because there may be many faults of names.
     ///
     /// A call with a status that is agreed to be ignored has exactly one fault, [`FaultCode::StatusIgnored`].
     pub fn parse(
@@ -186,7 +187,7 @@ impl ParsedPostback {
     }
 }
 
-/// Derives the transaction id for a partner that sends none. It depends on provider, user, click and event only.
+/// Derives the transaction id for a postback without one. The id depends only on provider, user, click and event.
 fn derive_transaction_id(provider: &Provider, content: &Content) -> TransactionId {
     let event_id = content.event_id.as_ref().map_or("", EventId::as_str);
     let parts = [provider.as_str(), content.user_id.as_str(), content.click_id.as_str(), event_id];
@@ -337,7 +338,8 @@ impl Reader<'_> {
         None
     }
 
-    /// Returns the meaning of the status, with a partner that agreed on statuses.
+    /// Returns the meaning of the status. Returns `None` if the partner did not agree on statuses or the status has a
+    /// fault.
     fn status(&mut self) -> Option<StatusMeaning> {
         let agreed = self.rules.status.as_ref()?;
         let faults = self.faults.len();
@@ -351,13 +353,14 @@ impl Reader<'_> {
         meaning.filter(|_| self.faults.len() == faults)
     }
 
-    /// Makes the fault that stands for a call whose status is agreed to be ignored.
+    /// Makes the fault that marks a call with a status that is agreed to be ignored.
     fn ignored(&self) -> Fault {
         let (expected, fix) = ("a status that says what became of a transaction", "nothing; this call is kept");
         Fault::of(self.rules.names.of(Field::Status), FaultCode::StatusIgnored, expected, fix)
     }
 
-    /// Returns the transaction that a negative amount reverses. Such a call has no life of its own to tell of.
+    /// Returns the transaction that a negative amount reverses, if it is named. A negative amount has only one state,
+    /// so a status other than approved is a fault.
     fn reference(&mut self, state: Option<State>) -> Option<TransactionId> {
         if state.is_some_and(|state| state != State::Approved) {
             let expected = "a negative amount only with a status that means approved";
@@ -367,7 +370,7 @@ impl Reader<'_> {
         if self.rules.names.has(Field::Reference) { self.id(Field::Reference, TransactionId::new) } else { None }
     }
 
-    /// Refuses parameters that may say that the transaction does not stand, where nothing was agreed about them.
+    /// Refuses each parameter that may say that the transaction is not valid, if the parameter was not agreed.
     fn statuses_not_agreed(&mut self, is_negative: bool) {
         for (name, raw) in self.sent.named().filter(|(name, _)| status::is_status_name(name)) {
             let stands = |value: &str| {
@@ -462,7 +465,7 @@ impl Reader<'_> {
         self.sent.is_unreadable(name) || self.sent.raw(name).is_some_and(|raw| !raw.is_empty())
     }
 
-    /// Returns true if the missing parameters look like the end of a URL that a raw `#` has cut.
+    /// Returns true if the missing parameters were probably cut off by a raw `#` in the URL.
     fn looks_cut(&self, missing: &[Field]) -> bool {
         let last_present = Field::ALL.into_iter().filter(|field| self.present(*field)).max();
         let later = missing.iter().any(|field| last_present.is_some_and(|last| *field > last));

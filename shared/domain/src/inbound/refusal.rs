@@ -1,5 +1,5 @@
-//! Holds what is kept of an authenticated partner's call that we did not accept: a refusal with its reasons, or a
-//! conflict. Both are keyed by their content, so repeating a call costs no new item.
+//! Holds the kept form of a call that came from an authenticated partner and was not accepted: a refusal with its
+//! reasons, or a conflict. The key of either is a hash of the content, so a repeated call makes no new item.
 
 use core::net::IpAddr;
 
@@ -21,11 +21,11 @@ use crate::values::placeholder;
 /// Sets how long a refusal is kept after it was last seen, in seconds: 30 days.
 pub const REFUSAL_KEPT_SECONDS: i64 = 30 * 24 * 60 * 60;
 
-/// Bounds what is kept of a refused request, in bytes. Ordinary postbacks have a few hundred.
+/// Bounds the kept text of a refused request, in bytes. Ordinary postbacks have a few hundred bytes.
 pub const MAX_KEPT_REQUEST_BYTES: usize = 4 * 1024;
 
-/// Bounds the item of a refusal or a conflict in the store, in bytes. With [`MAX_KEPT_REQUEST_BYTES`] of the request and
-/// [`MAX_FAULTS`](fault::MAX_FAULTS) bounded faults, the worst request stays below it.
+/// Bounds the stored item of a refusal or a conflict, in bytes. Even an item with [`MAX_KEPT_REQUEST_BYTES`] of text
+/// and [`MAX_FAULTS`](fault::MAX_FAULTS) faults is smaller.
 pub const MAX_ITEM_BYTES: usize = 16 * 1024;
 
 /// Identifies a refused call by its content.
@@ -38,7 +38,7 @@ impl ContentKey {
         &self.0
     }
 
-    /// Parses a key as lists of refusals and conflicts show it.
+    /// Parses a key in the form in which lists of refusals and conflicts show it.
     pub fn parse(text: &str) -> Option<(Provider, Self)> {
         let (provider, hash) = text.split_once('#')?;
         let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
@@ -50,7 +50,7 @@ impl ContentKey {
         Some((provider, key))
     }
 
-    /// Makes the key of a refused request, of which `request` is the whole text.
+    /// Makes the key of a refused request from its whole text.
     pub fn of_refusal(provider: &Provider, request: &str) -> Self {
         Self::of(provider, "refusal", &[request])
     }
@@ -60,12 +60,13 @@ impl ContentKey {
     }
 }
 
-/// Holds what is kept of a refused request: the parameters sent, form-encoded, without a signature.
+/// Holds the parameters of a refused request, form-encoded and without the signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptRequest {
-    /// Holds the text, or its beginning. Bytes that were not UTF-8 are replacement characters.
+    /// Holds the parameters, or only the beginning if they are too long. Bytes that were not UTF-8 are replaced by
+    /// U+FFFD.
     pub text: String,
-    /// Counts the bytes that were sent, if the text is only their beginning.
+    /// Counts the bytes that were sent if `text` was cut. `None` means that `text` was not cut.
     pub sent_bytes: Option<u64>,
 }
 
@@ -78,8 +79,8 @@ impl KeptRequest {
         Self { text, sent_bytes: u64::try_from(sent.kept_bytes()).ok() }
     }
 
-    /// Returns true if the text is exactly what was sent. A text that was cut, or has replacement characters, must not
-    /// be taken for the partner's words.
+    /// Returns true if `text` is exactly the request that was sent. A text that was cut or has replacement characters
+    /// must not be treated as the partner's request.
     pub fn is_whole(&self) -> bool {
         self.sent_bytes.is_none() && !self.text.contains(char::REPLACEMENT_CHARACTER)
     }
@@ -92,13 +93,13 @@ pub struct Refusal {
     pub provider: Provider,
     /// Identifies the whole request.
     pub key: ContentKey,
-    /// Holds what is kept of the request.
+    /// Holds the kept text of the request.
     pub request: KeptRequest,
     /// Holds the caller's address.
     pub source: IpAddr,
-    /// Identifies the user, if that can be read.
+    /// Identifies the user, if the parameter can be read.
     pub user_id: Option<UserId>,
-    /// Identifies the click, if that can be read.
+    /// Identifies the click, if the parameter can be read.
     pub click_id: Option<ClickId>,
     /// Lists the reasons.
     pub faults: Vec<Fault>,
@@ -107,7 +108,7 @@ pub struct Refusal {
 }
 
 impl Refusal {
-    /// Makes the refusal of this partner's call for these faults.
+    /// Makes the refusal of a partner's call with these faults.
     pub fn of(
         (provider, rules): (&Provider, &PostbackRules),
         sent: &Parameters,
@@ -133,7 +134,7 @@ impl Refusal {
     }
 }
 
-/// Holds a postback whose transaction is recorded with other content.
+/// Holds a postback that contradicts the recorded content or state of its transaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
     /// Names the partner that called.
@@ -145,32 +146,33 @@ pub struct Conflict {
     /// Holds the state that the partner sent, if it agreed on statuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
-    /// Holds the kept parameters that the partner sent. They are no content, so the key leaves them out.
+    /// Holds the kept parameters that the partner sent. They do not count as content, so the key does not depend on
+    /// them.
     #[serde(default, skip_serializing_if = "Extra::is_empty")]
     pub extra: Extra,
-    /// Lists where it differs from what stood.
+    /// Lists the differences from the revision that was current when the call came.
     pub differences: Vec<Difference>,
     /// Says when the call came.
     pub received_at: Timestamp,
 }
 
 impl Conflict {
-    /// Returns the key of this content. The same conflicting postback, sent again, has the same key.
+    /// Returns the key of this conflict. A repeated conflicting postback has the same key.
     pub fn key(&self) -> ContentKey {
         let fingerprint = self.content.fingerprint();
         let content = [self.transaction_id.as_str(), fingerprint.as_str()];
-        // Without a state the key is the one of partners that agreed on none.
+        // Without a state, the key stays the same as before partners could agree on statuses.
         let parts: Vec<&str> = content.into_iter().chain(self.state.map(State::as_str)).collect();
         ContentKey::of(&self.provider, "conflict", &parts)
     }
 }
 
-/// Says what became of a kept conflict.
+/// Says if an operator has accepted a kept conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeptConflict {
-    /// No operator has accepted it, so it is still a conflict.
+    /// No operator has accepted the conflict yet.
     Unresolved,
-    /// An operator accepted it as a correction. Sending it again is a duplicate with this receipt.
+    /// An operator accepted the conflict as a correction. A repeated call is a duplicate with this receipt.
     AcceptedAs(Receipt),
 }
 

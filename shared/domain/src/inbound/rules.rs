@@ -13,14 +13,14 @@ use crate::values::ids::EventId;
 use crate::values::money::{Amount, Currency, ExtraCurrencies};
 use crate::values::parameter_names::ParameterNames;
 
-/// Says where a postback's transaction id comes from.
+/// Says where the transaction id of a postback comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TransactionIdRule {
-    /// The partner sends one with each postback.
+    /// The partner sends an id with each postback.
     #[default]
     Required,
-    /// If the partner sends none, it is derived from user, click and event. `event_id` is then required.
+    /// If the partner sends no id, one is derived from user, click and event. `event_id` is then required.
     Derived,
 }
 
@@ -28,22 +28,22 @@ pub enum TransactionIdRule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NegativeAmounts {
-    /// It is a fault.
+    /// A negative amount is a fault.
     #[default]
     Refused,
-    /// It is a transaction of its own that takes back as much of another one.
+    /// A negative amount is a transaction of its own, which takes the amount back from another transaction.
     Reverse,
 }
 
 impl NegativeAmounts {
-    /// Returns true for the default.
+    /// Returns true for [`Self::Refused`], the default.
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub(crate) fn is_refused(&self) -> bool {
         *self == Self::Refused
     }
 }
 
-/// Holds the rules that a partner's postbacks are checked against.
+/// Holds the rules against which a partner's postbacks are checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PostbackRules {
     /// Maps our parameter names to the partner's.
@@ -54,7 +54,7 @@ pub struct PostbackRules {
     pub require_click: bool,
     /// Holds currencies beyond ISO 4217.
     pub currencies: ExtraCurrencies,
-    /// Holds the greatest amount that is accepted in a currency. Other currencies have no maximum of their own.
+    /// Maps currencies to the greatest accepted amount. A currency that is not listed has no agreed maximum.
     pub max_amounts: BTreeMap<Currency, Amount>,
     /// Holds the agreed event ids, if there is a list.
     pub event_ids: Option<BTreeSet<EventId>>,
@@ -64,7 +64,7 @@ pub struct PostbackRules {
     pub negative_amounts: NegativeAmounts,
     /// Holds the words of plain answers, if they were agreed.
     pub answer: Option<TextAnswer>,
-    /// Names the parameters whose values are passed on as they come.
+    /// Names the parameters that are passed on to GG3 with their values unchanged.
     pub keep: BTreeSet<String>,
 }
 

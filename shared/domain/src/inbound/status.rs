@@ -12,16 +12,17 @@ use crate::values::config_fault::Faults;
 /// Bounds an agreed word for a status, in bytes.
 const MAX_WORD_BYTES: usize = 64;
 
-/// Says how far a transaction has come. The states rise: the highest that ever came stands.
+/// Names the state of a transaction. States are ordered, and the transaction is in the highest state that was reported.
+/// A correction by an operator sets the state anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// The partner has not confirmed it yet.
+    /// The partner has not confirmed the transaction yet.
     Pending,
-    /// The partner owes it. A postback without a status says this.
+    /// The partner owes the amount. A postback without a status means this state.
     #[default]
     Approved,
-    /// The partner declined, reversed, refunded or charged it back.
+    /// The partner declined, reversed, refunded or charged back the transaction.
     Rejected,
 }
 
@@ -49,7 +50,7 @@ impl fmt::Display for State {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatusFile {
-    /// Names the partner's parameter.
+    /// Names the partner's parameter that carries the status.
     pub parameter: String,
     /// Lists the words for [`State::Pending`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -60,7 +61,7 @@ pub struct StatusFile {
     /// Lists the words for [`State::Rejected`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<String>,
-    /// Lists the words of calls that are answered and never become conversions, such as tests.
+    /// Lists the words for calls that are answered but never become conversions, such as test calls.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ignored: Vec<String>,
 }
@@ -70,7 +71,7 @@ pub struct StatusFile {
 pub enum StatusMeaning {
     /// The transaction is in this state.
     State(State),
-    /// The call is answered and never becomes a conversion.
+    /// The call is answered but never becomes a conversion.
     Ignored,
 }
 
@@ -83,7 +84,7 @@ pub struct StatusAgreement {
 }
 
 impl StatusAgreement {
-    /// Checks the words and the states whose step may bring another amount, and reports every fault.
+    /// Checks the agreed words, and the states whose postbacks may bring another amount. Reports every fault.
     pub(crate) fn parse(file: &StatusFile, amount_may_change: &[State], faults: &mut Faults) -> Self {
         let mut agreement = Self::default();
         let lists = [
@@ -115,7 +116,8 @@ impl StatusAgreement {
         agreement
     }
 
-    /// Returns the meaning of a word, which compares without case. An empty word means approved.
+    /// Returns the meaning of a word, or `None` if the word is not agreed. Case does not matter. An empty word means
+    /// approved.
     pub fn meaning(&self, word: &str) -> Option<StatusMeaning> {
         if word.is_empty() {
             return Some(StatusMeaning::State(State::Approved));
@@ -123,7 +125,7 @@ impl StatusAgreement {
         self.words.get(&word.to_lowercase()).copied()
     }
 
-    /// Returns the agreed words with their meanings, for people.
+    /// Returns the agreed words with their meanings as text for people.
     pub fn listed(&self) -> String {
         let of =
             |meaning| self.words.iter().filter(move |(_, other)| **other == meaning).map(|(word, _)| word.as_str());
@@ -139,29 +141,29 @@ impl StatusAgreement {
         told.collect::<Vec<_>>().join(", ")
     }
 
-    /// Returns true if a step between these two states may bring another amount. The higher state decides.
+    /// Returns true if the amount may differ between these two states. The agreement about the higher state decides.
     pub fn amount_may_change(&self, one: State, other: State) -> bool {
         one != other && self.amount_may_change.contains(&one.max(other))
     }
 }
 
-/// Lists the names of parameters by which senders say that a conversion stands. Names compare in lower case, with `_`
+/// Lists the parameter names that senders use to say that a conversion is valid. Names compare in lower case, with `_`
 /// for `-`.
 const STANDS: [&str; 6] = ["status", "state", "conversion_status", "cnv_status", "approve", "approved"];
-/// Lists the names of parameters by which senders say that a conversion does not stand.
+/// Lists the parameter names that senders use to say that a conversion is not valid.
 const DOES_NOT_STAND: [&str; 7] =
     ["is_chargeback", "chargeback", "is_rejected", "reversal", "refund", "test", "is_test"];
 
-/// Lists the names by which senders say beside a negative amount that it reverses a conversion.
+/// Lists the parameter names that senders add to a negative amount to say that the amount reverses a conversion.
 const REVERSES: [&str; 4] = ["is_chargeback", "chargeback", "reversal", "refund"];
 
-/// Returns true if senders use a parameter of this name for a status.
+/// Returns true if some senders use a parameter of this name for a status.
 pub fn is_status_name(name: &str) -> bool {
     is_among(name, &STANDS) || is_among(name, &DOES_NOT_STAND)
 }
 
-/// Returns true if a parameter with the name of a status unmistakably says that the conversion stands. A bare number in
-/// `status` or `state` does not: with some senders 1 means pending.
+/// Returns true if a parameter with the name of a status clearly says that the conversion is valid. A bare number in
+/// `status` or `state` is not clear, because 1 means pending with some senders.
 pub fn says_it_stands(name: &str, value: &str) -> bool {
     if is_among(name, &["approve", "approved"]) && is_among(value, &["1", "true", "yes"]) {
         return true;
@@ -174,12 +176,14 @@ pub fn says_it_stands(name: &str, value: &str) -> bool {
     is_among(value, words)
 }
 
-/// Returns true if a parameter says that a call reverses a conversion, as some senders do beside a negative amount.
+/// Returns true if a parameter says that a call reverses a conversion. Some senders add such a parameter to a negative
+/// amount.
 pub fn says_it_reverses(name: &str, value: &str) -> bool {
     is_among(name, &REVERSES) && is_among(value, &["1", "true", "yes"])
 }
 
-/// Compares without case, and takes `-` for `_`. It allocates nothing, because it looks at every parameter of every call.
+/// Returns true if the text is one of the known names. Case does not matter, and `-` counts as `_`. Allocates nothing,
+/// because every parameter of every call is compared.
 fn is_among(text: &str, known: &[&str]) -> bool {
     let canonical = |byte: u8| if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
     known.iter().any(|known| text.len() == known.len() && text.bytes().map(canonical).eq(known.bytes()))

@@ -1,7 +1,7 @@
-//! Builds tracking links, which are URLs that tell a landing page who clicked.
+//! Builds tracking links, which are URLs that tell a landing page which user clicked.
 //!
-//! It builds three kinds: the landing page's URL with `user_id` and `click_id`, which the user is redirected to; the
-//! signed `/click` link that leads there; and the media-buying link to GG3 that partners put on their own pages.
+//! There are three kinds. The landing page's URL with `user_id` and `click_id` is the target of the redirect. The
+//! signed `/click` link redirects to it. The media-buying link leads to GG3, and partners put it on their own pages.
 
 use jiff::Timestamp;
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
@@ -17,7 +17,7 @@ use crate::values::signature::{self, STRICT, Secret};
 /// Bounds a base URL, in bytes.
 pub const MAX_BASE_URL_BYTES: usize = 2048;
 
-/// Holds a page that tracking parameters are added to. Its URL is absolute and https, and it has a host.
+/// Holds the URL of a page, to which tracking parameters are added. The URL is absolute and https, and it has a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseUrl(Url);
 
@@ -54,15 +54,15 @@ impl BaseUrl {
         Ok(Self(url))
     }
 
-    /// Returns the URL as it is.
+    /// Returns the URL without added parameters.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
 
-    /// Returns the URL with these parameters, percent-encoded, before any fragment.
+    /// Returns the URL with these parameters added to the query. Values are percent-encoded, except for macros.
     ///
-    /// The result has exactly one question mark. A parameter that the base already has is replaced in place. The rest
-    /// of its query stays as it is, byte by byte.
+    /// A parameter that the base URL already has is replaced in place. The rest of the query stays the same byte by
+    /// byte, except that `?` becomes `%3F`, so that the result has exactly one question mark before the fragment.
     pub fn with(&self, parameters: &[(&str, LinkValue<'_>)]) -> String {
         let mut url = self.0.clone();
         let mut segments: Vec<String> = url
@@ -97,7 +97,8 @@ fn is_named(segment: &str, name: &str) -> bool {
 pub enum LinkValue<'a> {
     /// The value is percent-encoded.
     Text(&'a str),
-    /// The value is a macro of the partner's tracker, which would not recognise it if it were encoded.
+    /// The value is a macro of the partner's tracker. It is not encoded, because the tracker would not recognise it
+    /// then.
     Macro(&'a TrackerMacro),
 }
 
@@ -122,7 +123,7 @@ impl TrackerMacro {
 
     /// Parses a macro, such as `{clickId}`.
     pub fn new(text: &str) -> Result<Self, &'static str> {
-        // A `#` would cut the URL, and quotes and angle brackets would be encoded after all.
+        // A `#` would cut the URL, and the URL library would encode quotes and angle brackets.
         let legal = |byte: u8| byte.is_ascii_graphic() && !b"&#+=?\"'<>`\\".contains(&byte);
         if (1..=64).contains(&text.len()) && text.bytes().all(legal) {
             Ok(Self(text.to_owned()))
@@ -141,7 +142,7 @@ pub struct ClickLink {
     pub landing: LandingName,
     /// Identifies the GG3 user that the link was made for.
     pub user_id: UserId,
-    /// Says until when the link works, in Unix seconds, this second included.
+    /// Holds the last second at which the link works, in Unix seconds.
     pub expires: i64,
 }
 
@@ -151,7 +152,7 @@ pub enum ClickLinkFault {
     /// The query cannot be read, or a parameter is missing or repeated.
     #[error("{0}")]
     Malformed(String),
-    /// `sig` is missing or is not our signature of exactly this link.
+    /// `sig` is missing, or it is not our signature of this link.
     #[error("the signature is missing or does not belong to this link")]
     BadSignature,
     /// The link has expired.
@@ -214,7 +215,7 @@ impl ClickLink {
 
 /// Returns the link that a partner puts on its own pages: `https://gg3.xyz/…?click_id={clickId}&provider=acme`.
 ///
-/// `macros` holds the partner's macros under the names that gg3.xyz's pages read: `click_id`, `user_id`.
+/// `macros` maps the parameters that the pages of gg3.xyz read, `click_id` and `user_id`, to the partner's macros.
 pub fn media_buying_link(page: &BaseUrl, provider: &Provider, macros: &[(&str, TrackerMacro)]) -> String {
     let mut parameters: Vec<(&str, LinkValue<'_>)> =
         macros.iter().map(|(name, text)| (*name, LinkValue::Macro(text))).collect();

@@ -1,7 +1,8 @@
-//! Decides what a call means for a transaction that is recorded already.
+//! Decides the effect of a call on a transaction that is already recorded.
 //!
-//! A transaction rises through its states: pending, approved, rejected. The highest state that ever came stands, whatever
-//! the order and repetition of the calls. The original is never changed; each later revision is recorded beside it.
+//! A transaction rises through the states pending, approved and rejected. It is in the highest state that was reported,
+//! in whatever order the calls came and however often they were repeated. A correction by an operator sets the state
+//! anew. The original record never changes; each later revision is a record of its own.
 
 use alloc::boxed::Box;
 
@@ -13,16 +14,16 @@ use crate::prelude::*;
 use crate::values::money::Amount;
 use crate::values::parameter_names::Field;
 
-/// Notes beside a transaction that another one took an amount from it.
+/// Records beside a transaction that a second, negative transaction took an amount from the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adjustment {
-    /// Holds the other transaction, whose amount is below zero.
+    /// Holds the negative transaction.
     pub by: RecordedPostback,
-    /// Numbers the revisions of the transaction after the original, from 1.
+    /// Holds the place among the revisions and adjustments of the first transaction. The original has place 0.
     pub place: u32,
 }
 
-/// Holds everything that is recorded of one transaction.
+/// Holds all records of one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
     original: RecordedPostback,
@@ -31,35 +32,35 @@ pub struct History {
     adjustments: Vec<Adjustment>,
 }
 
-/// Shows the revision that stands of a transaction.
+/// Describes the current revision of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing<'a> {
-    /// Holds the postback.
+    /// Holds the postback of that revision.
     pub postback: &'a Postback,
-    /// Holds its receipt.
+    /// Holds the receipt of that revision.
     pub receipt: &'a Receipt,
-    /// Counts the transaction's corrections.
+    /// Counts the transaction's corrections so far.
     pub correction: u32,
 }
 
-/// Says what a call means for its transaction.
+/// Says how a call affects its transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// It says nothing new. The receipt is that of the revision that stands.
+    /// The call says nothing new. Holds the receipt of the current revision.
     Duplicate(Receipt),
-    /// It raises the transaction to a higher state.
+    /// The call raises the transaction to a higher state.
     Step(Box<Step>),
-    /// It contradicts what stands.
+    /// The call contradicts the current revision.
     Conflict(Vec<Difference>),
 }
 
 impl History {
-    /// Makes the history of a transaction of which only the original is recorded.
+    /// Makes the history of a transaction that has no record but the original.
     pub fn of(original: RecordedPostback) -> Self {
         Self { original, later: Vec::new(), adjustments: Vec::new() }
     }
 
-    /// Puts together what is recorded of a transaction. Without an original it returns `None`.
+    /// Makes the history of a transaction from its records. Returns `None` if the original is not among them.
     pub fn new(revisions: impl IntoIterator<Item = Revision>, adjustments: Vec<Adjustment>) -> Option<Self> {
         let (mut original, mut later) = (None, Vec::new());
         for revision in revisions {
@@ -72,12 +73,12 @@ impl History {
         Some(Self { original: original?, later, adjustments })
     }
 
-    /// Returns the postback as it first came.
+    /// Returns the first postback of the transaction.
     pub fn original(&self) -> &RecordedPostback {
         &self.original
     }
 
-    /// Returns the revision that stands.
+    /// Returns the postback, the receipt and the number of corrections of the current revision.
     pub fn stands(&self) -> Standing<'_> {
         let RecordedPostback { postback, receipt, .. } = &self.original;
         self.later.last().map_or(Standing { postback, receipt, correction: 0 }, |latest| Standing {
@@ -92,13 +93,13 @@ impl History {
         &self.adjustments
     }
 
-    /// Returns the revision that stands, whole.
+    /// Returns a copy of the whole current revision.
     pub fn latest(&self) -> Revision {
         self.later.last().cloned().unwrap_or_else(|| Revision::Original(self.original.clone()))
     }
 
-    /// Returns the original, the steps and corrections in the order of their ranks, and the transactions that took an
-    /// amount from this one.
+    /// Returns the original, then the steps and corrections in the order of their ranks, then the transactions that
+    /// took an amount from this one.
     pub fn revisions(&self) -> impl Iterator<Item = Revision> {
         let RecordedPostback { postback, receipt, .. } = &self.original;
         let adjusting = |adjustment: &Adjustment| {
@@ -110,14 +111,14 @@ impl History {
         own.chain(self.adjustments.iter().map(adjusting))
     }
 
-    /// Returns the number of the next revision.
+    /// Returns the place of the next revision or adjustment.
     pub fn next_place(&self) -> u32 {
         let places = self.later.iter().map(Revision::place).chain(self.adjustments.iter().map(|it| it.place));
         places.max().unwrap_or_default().saturating_add(1)
     }
 
-    /// Returns what is left of the transaction's amount once this revision stands: a rejected one counts as nothing, and
-    /// every adjustment takes its amount.
+    /// Returns the amount that would be left if this postback were current. A rejected postback counts as zero, and
+    /// every adjustment is subtracted.
     fn left_with(&self, postback: &Postback) -> Amount {
         let counts = (postback.state() != State::Rejected).then_some(postback.content.amount_decimal);
         Amount::sum(counts.into_iter().chain(self.taken()))
@@ -127,7 +128,7 @@ impl History {
         self.adjustments.iter().map(|it| it.by.postback.content.amount_decimal)
     }
 
-    /// Decides what a call for this transaction means. Its own receipt is the one that a step gets.
+    /// Decides how a call affects this transaction. If the call is a step, the step gets the receipt of the call.
     pub fn decide(&self, call: &RecordedPostback, agreed: Option<&StatusAgreement>) -> Decision {
         let sent = &call.postback;
         let says_the_same = |recorded: &Postback| {
@@ -138,8 +139,8 @@ impl History {
         let later = self.later.iter().map(|revision| (revision.postback(), revision.correction()));
         let mut recorded = core::iter::once((&self.original.postback, 0)).chain(later);
         if let Some((_, of_correction)) = recorded.rfind(|(recorded, _)| says_the_same(recorded)) {
-            // An operator has approved the transaction since this rejection. The call may repeat the old rejection or make
-            // a new one, and a new one must not be lost.
+            // An operator has approved the transaction since this rejection. The call may repeat the old rejection or
+            // make a new one. It is a conflict, because a new rejection must not be lost.
             let is_overruled = new == State::Rejected && old < new && of_correction < correction;
             if !is_overruled {
                 return self.duplicate();
@@ -162,8 +163,8 @@ impl History {
         Decision::Conflict(Vec::from([difference(Field::Status, &old, &new)]))
     }
 
-    /// Makes the adjustment by which a negative transaction takes its amount from this one, or returns what forbids it:
-    /// another currency, or more than is left.
+    /// Makes the adjustment that subtracts a negative transaction from this one. Returns the differences if the
+    /// currency is another one or the amount is more than is left.
     pub fn adjust(&self, by: &RecordedPostback) -> Result<Adjustment, Vec<Difference>> {
         let (stands, sent) = (self.stands().postback, &by.postback.content);
         let mut differences = Vec::new();
@@ -187,7 +188,8 @@ impl History {
         Decision::Duplicate(self.stands().receipt.clone())
     }
 
-    /// Raises the transaction to the state of the call, unless adjustments have taken more than would be left.
+    /// Raises the transaction to the state of the call. Returns a conflict if the adjustments take more than the amount
+    /// that the call leaves.
     fn step(&self, call: &RecordedPostback) -> Decision {
         let left = self.left_with(&call.postback);
         if left.is_negative() {
@@ -213,7 +215,7 @@ fn difference(field: Field, original: &impl ToString, sent: &impl ToString) -> D
     Difference { field, original: original.to_string(), sent: sent.to_string() }
 }
 
-/// Returns the difference between the transactions that two negative amounts reverse.
+/// Returns a difference if the two postbacks do not name the same transaction to reverse.
 fn reference_difference(recorded: &Postback, sent: &Postback) -> Option<Difference> {
     let text = |postback: &Postback| postback.reference.as_ref().map_or_else(String::new, ToString::to_string);
     (recorded.reference != sent.reference).then(|| difference(Field::Reference, &text(recorded), &text(sent)))

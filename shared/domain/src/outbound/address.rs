@@ -1,10 +1,10 @@
-//! Guards the addresses that webhooks may be sent to: only those that the whole internet can reach.
+//! Checks the addresses to which webhooks are sent. Only addresses that the whole internet can reach are allowed.
 //!
-//! A partner chooses the URL that we call from inside our network, so every address that is dialled passes this check
-//! first. The rule errs towards refusing. In IPv4 everything is allowed except the rows below. In IPv6 only global
-//! unicast (`2000::/3`) without the rows below is allowed, so ranges that IANA assigns later are refused. The rows also
-//! refuse some globally reachable ranges (anycast of protocols, AS112, ORCHID, NAT64): no partner's server lives there,
-//! and translated ranges are another spelling of IPv4.
+//! A partner chooses the URL that we call from inside our network, so every address is checked before it is dialled. In
+//! doubt, an address is refused. In IPv4, everything is allowed except the rows below. In IPv6, only global unicast
+//! (`2000::/3`) is allowed, without the rows below, so new kinds of addresses outside it are refused. The rows also
+//! refuse some ranges that are globally reachable (anycast of protocols, AS112, ORCHID, NAT64), because no partner's
+//! server is there, and because translated ranges are another spelling of IPv4.
 //!
 //! The rows come from IANA's IPv4 and IPv6 special-purpose registries and from RFC 4291, as of October 2025.
 
@@ -28,13 +28,13 @@ pub enum BlockReason {
     Private,
     /// A carrier shares the address among its customers.
     CarrierNat,
-    /// The address is reachable on one link only.
+    /// The address is reachable only on one link.
     LinkLocal,
-    /// The address is reachable within one site only. This kind is deprecated.
+    /// The address is reachable only within one site. This kind is deprecated.
     SiteLocal,
     /// A cloud gives its machines their credentials at this address.
     Metadata,
-    /// The address is set aside for protocols, which includes their anycast addresses.
+    /// The address is reserved for protocols, including their anycast addresses.
     Protocol,
     /// The address is for examples in documents.
     Documentation,
@@ -54,17 +54,17 @@ pub enum BlockReason {
     EmbeddedIpv4,
     /// The address is an IPv4 address behind a translator.
     Nat64,
-    /// The address is an IPv4 address behind a 6to4 relay, or such a relay itself.
+    /// The address is an IPv4 address behind a 6to4 relay, or a 6to4 relay.
     SixToFour,
     /// The address is an IPv4 address behind a Teredo relay.
     Teredo,
-    /// The address is the hash of a key and no place.
+    /// The address is the hash of a key, not a place in the network.
     Orchid,
-    /// The address is the tag of an aircraft and no place.
+    /// The address is the tag of an aircraft, not a place in the network.
     DroneTag,
     /// Packets to this address are dropped.
     Discard,
-    /// The address is a segment of somebody's routing and no place.
+    /// The address is a segment of an operator's routing, not a place in the network.
     SegmentRouting,
     /// The address is outside `2000::/3`, the part of IPv6 that IANA assigns.
     NotGlobalUnicast,
@@ -107,7 +107,7 @@ impl BlockReason {
 pub struct Blocked {
     /// Holds the address.
     pub address: IpAddr,
-    /// Says why it is refused.
+    /// Says why the address is refused.
     pub reason: BlockReason,
 }
 
@@ -119,7 +119,7 @@ impl fmt::Display for Blocked {
 
 /// Checks that this address may be dialled.
 ///
-/// Callers pass every address that a name resolves to and dial exactly the addresses that passed.
+/// Callers check every address to which a name resolves, and dial only the addresses that passed.
 pub fn check(address: IpAddr) -> Result<(), Blocked> {
     let reason = match address {
         IpAddr::V4(v4) => refused_v4(v4),
@@ -150,13 +150,13 @@ const fn v6(s: [u16; 8], prefix: u8) -> Ipv6Net {
 
 const GLOBAL_UNICAST: Ipv6Net = v6([0x2000, 0, 0, 0, 0, 0, 0, 0], 3);
 
-/// Lists the refused ranges of IPv4. Where rows overlap, the narrower row comes first, because its reason says more.
+/// Lists the refused ranges of IPv4. If rows overlap, the narrower row comes first, because its reason is more exact.
 const IPV4: [(Ipv4Net, BlockReason); 22] = [
     (v4(0, 0, 0, 0, 8), BlockReason::Unspecified),
     (v4(10, 0, 0, 0, 8), BlockReason::Private),
     (v4(100, 64, 0, 0, 10), BlockReason::CarrierNat),
     (v4(127, 0, 0, 0, 8), BlockReason::Loopback),
-    // Azure's metadata service is the only one with a public unicast address.
+    // Azure's metadata service has a public unicast address, unlike those of other clouds.
     (v4(168, 63, 129, 16, 32), BlockReason::Metadata),
     (v4(169, 254, 169, 254, 32), BlockReason::Metadata),
     // Containers on AWS get the credentials of their role here.
@@ -178,8 +178,8 @@ const IPV4: [(Ipv4Net, BlockReason); 22] = [
     (v4(240, 0, 0, 0, 4), BlockReason::Reserved),
 ];
 
-/// Lists the refused ranges of IPv6. Everything outside [`GLOBAL_UNICAST`] is refused anyway; the
-/// rows outside it only name a more exact reason.
+/// Lists the refused ranges of IPv6. Everything outside [`GLOBAL_UNICAST`] is refused anyway; rows outside that range
+/// only give a more exact reason.
 const IPV6: [(Ipv6Net, BlockReason); 27] = [
     (v6([0, 0, 0, 0, 0, 0, 0, 0], 128), BlockReason::Unspecified),
     (v6([0, 0, 0, 0, 0, 0, 0, 1], 128), BlockReason::Loopback),

@@ -1,4 +1,4 @@
-//! Holds the ids that a partner's tracking links bring, and the agreement about which of them are required.
+//! Holds the ids in a partner's tracking links, and the agreement about which ids are required.
 
 use alloc::collections::BTreeSet;
 use core::fmt;
@@ -8,7 +8,7 @@ use thiserror::Error;
 
 use crate::values::ids::{ClickId, PartnerUserId};
 
-/// Holds a partner's ids of the user that it sent. Each partner agrees which ids are required.
+/// Holds the ids by which a partner knows a user whom it sent. The required ids are agreed with each partner.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PartnerIds {
     /// Identifies the partner's click.
@@ -19,7 +19,7 @@ pub struct PartnerIds {
     pub user_id: Option<PartnerUserId>,
 }
 
-/// Names the two ids that a tracking link can bring.
+/// Names the two ids that a tracking link can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TrackingId {
@@ -41,7 +41,7 @@ impl TrackingId {
         }
     }
 
-    /// Returns the macro that a partner's tracker replaces by this id, unless its file gives another.
+    /// Returns the macro that a partner's tracker replaces by this id, unless the partner's file names another.
     pub fn default_macro(self) -> &'static str {
         match self {
             Self::ClickId => "{clickId}",
@@ -61,7 +61,7 @@ impl fmt::Display for TrackingId {
 #[serde(try_from = "BTreeSet<TrackingId>", into = "BTreeSet<TrackingId>")]
 pub struct AgreedIds(BTreeSet<TrackingId>);
 
-/// Reports that no id was agreed. Webhooks could not name their user.
+/// Reports that no id was agreed, so that webhooks could not name the user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("must name click_id, user_id or both")]
 pub struct NoIdAgreed;

@@ -1,4 +1,4 @@
-//! Describes one attempt to deliver a webhook: how it ended and what that means for the delivery.
+//! Describes one attempt to deliver a webhook: its outcome, and the consequence for the delivery.
 
 use core::fmt;
 
@@ -10,11 +10,11 @@ use crate::outbound::retry::RetryAfter;
 use crate::prelude::*;
 use crate::values::time::UnixMillis;
 
-/// Bounds how much of a partner's answer is kept, in bytes.
+/// Bounds the kept part of a partner's answer, in bytes.
 pub const MAX_ANSWER_BYTES: usize = 256;
 
-/// Says how an attempt ended. An answer whose head is complete counts by its status, even if its body never ends: an
-/// endless 200 is delivered, and an endless 500 says 500.
+/// Says how an attempt ended. Once the head of an answer is complete, the status decides, even if the body never ends:
+/// 200 with an endless body counts as 200.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptOutcome {
@@ -24,7 +24,7 @@ pub enum AttemptOutcome {
     Fault(AttemptFault),
 }
 
-/// Says what an outcome means for its delivery.
+/// Names the consequence of an outcome for the delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
     /// The partner has received the webhook.
@@ -36,7 +36,7 @@ pub enum Verdict {
 }
 
 impl AttemptOutcome {
-    /// Returns the verdict: 2xx is delivered, 410 is gone, and everything else, redirects included, has failed.
+    /// Returns the verdict: 2xx means delivered, 410 means gone, and everything else means failed, including redirects.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Status(200..=299) => Verdict::Delivered,
@@ -56,7 +56,7 @@ impl fmt::Display for AttemptOutcome {
     }
 }
 
-/// Says why there was no answer. Its words never quote the URL, because the URL's query must not reach a log.
+/// Says why there was no answer. The displayed text never contains the URL, because the URL's query must not be logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AttemptFault {
@@ -81,11 +81,11 @@ pub enum AttemptFault {
     Disconnected,
     /// The answer was not HTTP, or its headers were too large.
     NotHttp,
-    /// The request was not sent, because this macro's value would lead the URL elsewhere.
+    /// The request was not sent, because the value of this macro would make the URL lead elsewhere.
     UnsafeValue(WebhookMacro),
     /// The request was not sent, because the delivery has no value for this macro of the URL.
     MissingValue(WebhookMacro),
-    /// Something else failed; the words do not contain the URL.
+    /// Something else failed. The text does not contain the URL.
     Other(String),
 }
 
@@ -129,11 +129,11 @@ pub enum Phase {
     Resolve,
     /// The connection is being opened, with TLS where the URL asks for it.
     Connect,
-    /// The TLS handshake is under way. Only attempts of earlier versions name it; later ones name `Connect`.
+    /// The TLS handshake is under way. Only attempts of earlier versions have this phase; it is now part of `Connect`.
     Tls,
-    /// The request is being written. Only attempts of earlier versions name it.
+    /// The request is being written. Only attempts of earlier versions have this phase.
     Send,
-    /// The answer's status line and headers are awaited.
+    /// The worker waits for the answer's status line and headers.
     Headers,
 }
 
@@ -252,18 +252,19 @@ impl fmt::Debug for AnswerExcerpt {
     }
 }
 
-/// Reports a finished attempt.
+/// Describes a finished attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FinishedAttempt {
     /// Says when the attempt began, cut to the millisecond.
     pub sent_at: UnixMillis,
-    /// Says when it ended, rounded up to the millisecond, so that times counted from it are never early.
+    /// Says when the attempt ended. It is rounded up to the millisecond, so that no time that counts from this instant
+    /// is early.
     pub ended_at: UnixMillis,
-    /// Says how it ended.
+    /// Says how the attempt ended.
     pub outcome: AttemptOutcome,
     /// Holds the beginning of the answer's body.
     pub answer: AnswerExcerpt,
-    /// Holds the answer's `Retry-After`, if it had one.
+    /// Holds the answer's `Retry-After` header, if the answer had one.
     pub retry_after: Option<RetryAfter>,
 }
 
@@ -280,13 +281,13 @@ impl FinishedAttempt {
 pub struct Attempt {
     /// Numbers the attempt within its round, from 1 to 6.
     pub n: u8,
-    /// Says when it was due.
+    /// Says when the attempt was due.
     pub due_at: UnixMillis,
-    /// Says when it began.
+    /// Says when the attempt began.
     pub sent_at: UnixMillis,
-    /// Says how long it took, in milliseconds.
+    /// Says how long the attempt took, in milliseconds.
     pub duration_ms: u32,
-    /// Says how it ended.
+    /// Says how the attempt ended.
     pub outcome: AttemptOutcome,
     /// Holds the beginning of the answer's body.
     #[serde(default, skip_serializing_if = "AnswerExcerpt::is_empty")]

@@ -1,8 +1,9 @@
-//! Describes campaigns: the goal that a partner's users reach at GG3, and the webhook that tells the partner.
+//! Describes campaigns. A campaign has a goal that a partner's users can reach at GG3, and a webhook that tells the
+//! partner.
 //!
-//! An operator writes a [`CampaignFile`], which is also what is stored; a [`Campaign`] is its checked meaning. The
-//! [`Terms`], which progress is measured by, are fixed once they are published: the evaluator drops events that no
-//! campaign needs, so changed terms could need events that are gone.
+//! An operator writes a [`CampaignFile`], which is also the stored form; a [`Campaign`] is the checked form. Progress
+//! is measured by the [`Terms`], which are fixed once they are published: the evaluator drops events that no campaign
+//! needs, so changed terms could need events that were dropped.
 
 mod change;
 mod goal;
@@ -26,12 +27,13 @@ pub use self::{
 
 /// Bounds the number of a partner's campaigns, archived ones included.
 pub const MAX_CAMPAIGNS: usize = 1000;
-/// Sets the delay before the first resend where the file gives none, in seconds.
+/// Sets the delay before the first resend if the file gives none, in seconds.
 pub const DEFAULT_INITIAL_INTERVAL_SECONDS: u64 = 600;
 /// Bounds the delay before the first resend, in seconds.
 pub const MAX_INITIAL_INTERVAL_SECONDS: u64 = 6 * 60 * 60;
 
-/// Stands for the earliest possible start in a campaign's file. [`CampaignFile::dated`] replaces it by an instant.
+/// Stands for the earliest possible start in a campaign's file. [`CampaignFile::dated`] replaces this word by an
+/// instant.
 pub const ON_PUBLISH: &str = "on_publish";
 
 /// Holds a campaign as an operator writes it.
@@ -42,15 +44,15 @@ pub struct CampaignFile {
     pub name: String,
     /// Says what a user must do.
     pub goal: GoalFile,
-    /// Says from when events count, in RFC 3339; this instant counts too. It may also be [`ON_PUBLISH`].
+    /// Holds the first instant at which events count, in RFC 3339, or [`ON_PUBLISH`].
     pub active_from: String,
-    /// Says until when events count, in RFC 3339; this instant counts too. Without it the campaign has no end.
+    /// Holds the last instant at which events count, in RFC 3339. If it is absent, the campaign has no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_to: Option<String>,
-    /// Makes the campaign's webhooks wait. Progress goes on.
+    /// Makes the campaign's webhooks wait. Users' progress is still recorded.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub paused: bool,
-    /// Ends the campaign for good. Deliveries that are still owed are cancelled.
+    /// Ends the campaign for good. Owed deliveries are cancelled.
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub archived: bool,
     /// Gives the delay before the first resend, in seconds.
@@ -58,7 +60,7 @@ pub struct CampaignFile {
     pub initial_interval_seconds: u64,
     /// Describes the webhook to call.
     pub webhook: WebhookFile,
-    /// Replaces the goal's own name in webhooks.
+    /// Holds the name of the goal in webhooks, if it is not the default name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
 }
@@ -70,7 +72,7 @@ fn default_initial_interval() -> u64 {
 impl CampaignFile {
     /// Replaces [`ON_PUBLISH`] by the published instant, or by `soonest` if the campaign was never published.
     ///
-    /// Applying the same file twice therefore publishes it once and then changes nothing.
+    /// The second time that a file is applied, it therefore changes nothing.
     #[must_use]
     pub fn dated(mut self, published: &Campaigns, soonest: UnixMillis) -> Self {
         if self.active_from == ON_PUBLISH {
@@ -82,7 +84,7 @@ impl CampaignFile {
     }
 }
 
-/// Holds a campaign's webhook as an operator writes it. The partner's section checks where it leads.
+/// Holds a campaign's webhook as an operator writes it. The URL is checked with the partner's media buying section.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookFile {
@@ -97,33 +99,33 @@ fn default_method() -> String {
     "GET".to_owned()
 }
 
-/// Holds what progress is measured by. The evaluator knows nothing else of a campaign.
+/// Holds the terms by which progress is measured. The evaluator knows only the terms of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
     /// Says what a user must do.
     pub goal: Goal,
-    /// Says from when events count; this instant counts too.
+    /// Holds the first instant at which events count.
     pub active_from: UnixMillis,
-    /// Says until when events count; this instant counts too.
+    /// Holds the last instant at which events count. If it is absent, the campaign has no end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub active_to: Option<UnixMillis>,
 }
 
 impl Terms {
-    /// Returns true if this instant lies in the campaign's time.
+    /// Returns true if events at this instant count for the campaign.
     pub fn contain(&self, at: UnixMillis) -> bool {
         self.active_from <= at && self.active_to.is_none_or(|to| at <= to)
     }
 }
 
-/// Says how a campaign treats its messages.
+/// Says if the webhooks of a campaign are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CampaignState {
     /// The campaign's webhooks are sent.
     Open,
     /// The campaign's webhooks wait.
     Paused,
-    /// The campaign has ended, and what it owes is cancelled.
+    /// The campaign has ended, and its owed deliveries are cancelled.
     Archived,
 }
 
@@ -145,7 +147,7 @@ impl Campaign {
         &self.name
     }
 
-    /// Returns the terms that progress is measured by.
+    /// Returns the terms by which progress is measured.
     pub fn terms(&self) -> &Terms {
         &self.terms
     }
@@ -165,7 +167,7 @@ impl Campaign {
         self.archived
     }
 
-    /// Says whether the campaign's webhooks are sent. A campaign that is both archived and paused counts as archived.
+    /// Returns the state. A campaign that is both archived and paused counts as archived.
     pub fn state(&self) -> CampaignState {
         match self {
             Self { archived: true, .. } => CampaignState::Archived,
@@ -184,12 +186,13 @@ impl Campaign {
         &self.webhook
     }
 
-    /// Returns the name that webhooks give to the goal.
+    /// Returns the name of the goal in webhooks.
     pub fn event(&self) -> &EventLabel {
         &self.event
     }
 
-    /// Reads one campaign. `path` is put before the place of each fault, as in `campaigns[0].goal.clicks`.
+    /// Checks one campaign and adds its faults to `faults`. `path` is the beginning of each fault's place, as in
+    /// `campaigns[0].goal.clicks`.
     pub(crate) fn parse(file: CampaignFile, path: &str, faults: &mut Faults) -> Option<Self> {
         let before = faults.0.len();
         let place = |field: &str| if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };

@@ -1,4 +1,4 @@
-//! Holds all partners' goals as the evaluator knows them, and says how old they may be when an event is dropped.
+//! Holds the goals of all partners for the evaluator, and checks that they are fresh enough for dropping events.
 
 mod publishing;
 
@@ -16,19 +16,19 @@ use crate::values::time::UnixMillis;
 
 pub use self::publishing::{HeldCampaign, NextGoals, as_published, next_goals};
 
-/// Holds what the evaluator knows of one partner.
+/// Holds the facts about one partner that the evaluator needs.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartnerGoals {
-    /// Lists the ids that the partner's tracking links bring.
+    /// Lists the ids that the partner's tracking links have.
     #[serde(default)]
     pub ids: AgreedIds,
-    /// Holds the terms of the partner's campaigns, paused ones included, archived ones not.
+    /// Holds the terms of the partner's campaigns. Paused campaigns are included, and archived campaigns are not.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub campaigns: BTreeMap<CampaignName, Terms>,
 }
 
 impl PartnerGoals {
-    /// Collects what is published of a partner.
+    /// Collects the facts about a partner that are published.
     pub fn of(ids: AgreedIds, campaigns: &Campaigns) -> Self {
         let live = campaigns.values().filter(|campaign| !campaign.archived());
         let campaigns = live.map(|campaign| (campaign.name().clone(), campaign.terms().clone())).collect();
@@ -43,11 +43,11 @@ pub struct Listed {
     pub provider: Provider,
     /// Names the campaign.
     pub name: CampaignName,
-    /// Holds what progress is measured by.
+    /// Holds the terms by which progress is measured.
     pub terms: Terms,
 }
 
-/// Indexes all partners' goals at one instant by the events that they need.
+/// Holds one published version of all partners' goals, with indexes by the events that the goals need.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "Snapshot", into = "Snapshot")]
 pub struct Catalogue {
@@ -61,7 +61,7 @@ pub struct Catalogue {
 pub struct Snapshot {
     /// Counts the publications.
     pub version: u64,
-    /// Says when it was published.
+    /// Says when the catalogue was published.
     pub published_at: UnixMillis,
     /// Holds all partners.
     pub partners: BTreeMap<Provider, PartnerGoals>,
@@ -97,12 +97,12 @@ impl Catalogue {
         self.snapshot.version
     }
 
-    /// Returns when it was published.
+    /// Returns when the catalogue was published.
     pub fn published_at(&self) -> UnixMillis {
         self.snapshot.published_at
     }
 
-    /// Returns what is known of a partner.
+    /// Returns the goals of a partner, if the partner is known.
     pub fn partner(&self, provider: &Provider) -> Option<&PartnerGoals> {
         self.snapshot.partners.get(provider)
     }
@@ -119,15 +119,15 @@ impl Catalogue {
 
     /// Returns the catalogue if it is fresh enough to discard events against.
     ///
-    /// `loaded_at` is read before the pointer to the current version, and `now` after the participant was read, so the
-    /// computed age is never too small. After a clock was set back the catalogue is stale.
+    /// The caller reads `loaded_at` before the pointer to the current version, and `now` after the participant, so the
+    /// computed age is never too small. A catalogue from the future counts as stale, because the clock was set back.
     pub fn fresh(&self, loaded_at: UnixMillis, now: UnixMillis, timing: &Timing) -> Option<Fresh<'_>> {
         let in_time = loaded_at <= now && now <= loaded_at.plus(timing.max_age());
         in_time.then_some(Fresh { catalogue: self, now })
     }
 }
 
-/// Holds a catalogue that is fresh enough to drop events against, and the instant at which it was fresh.
+/// Holds a catalogue that is fresh enough to drop events against, and an instant at which it was fresh.
 ///
 /// Applying events requires this type, so a stale catalogue never drops anything.
 #[derive(Debug, Clone, Copy)]
@@ -136,7 +136,8 @@ pub struct Fresh<'a> {
     now: UnixMillis,
 }
 
-/// Holds an admitted event: its partner is known, and its opening has exactly the agreed ids.
+/// Holds an event that the catalogue has admitted. If the event is an opening, the partner is known and the ids are
+/// exactly those that were agreed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Admitted(Event);
 
@@ -153,15 +154,17 @@ impl<'a> Fresh<'a> {
         self.catalogue
     }
 
-    /// Returns when the catalogue was fresh.
+    /// Returns the instant at which the catalogue was fresh.
     pub fn now(&self) -> UnixMillis {
         self.now
     }
 
-    /// Admits an event, or returns every fault that only the catalogue can find, which makes it malformed.
+    /// Admits an event, or returns every fault that only the catalogue can find. An event with such a fault is
+    /// malformed.
     ///
-    /// Such a fault may come from an old catalogue: the partner may have been published, or its ids agreed, since it was
-    /// loaded. The caller must therefore ask a catalogue that was loaded after the event came before it gives the event up.
+    /// The fault may be caused by an old catalogue, if the partner was published or the ids were agreed after the
+    /// catalogue was loaded. Before the caller gives up the event, it must therefore try a catalogue that was loaded
+    /// after the event came.
     pub fn admit(&self, mut event: Event) -> Result<Admitted, Vec<EventFault>> {
         let tracking = match &mut event.kind {
             EventKind::LinkOpened { tracking, .. } | EventKind::Registered { tracking: Some(tracking), .. } => tracking,
@@ -182,8 +185,8 @@ impl<'a> Fresh<'a> {
         }
     }
 
-    /// Returns true if any campaign could need this event, whatever links were opened. Other events are not even read
-    /// for.
+    /// Returns true if any campaign could need this event, whatever links the user opened. For other events, the
+    /// participant need not be read.
     pub fn could_need(&self, event: &Admitted) -> bool {
         let at = event.0.occurred_at;
         let any = |listed: &[Listed]| listed.iter().any(|listed| listed.terms.contain(at));

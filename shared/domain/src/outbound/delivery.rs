@@ -1,14 +1,16 @@
 //! Holds a delivery: the one webhook owed to a partner for one participant who reached one campaign's goal.
 //!
-//! Every method returns a decision about a [`Delivery`] as it was read. The caller replaces the stored delivery only
-//! while it still has the [`revision`](Delivery::revision) that was read; otherwise it reads again and decides again.
-//! These laws then hold under repetition, reordering, races and crashes:
+//! Every method returns a decision about a [`Delivery`] as it was read. The caller replaces the stored delivery only if
+//! that still has the [`revision`](Delivery::revision) that was read. Otherwise the caller reads the delivery again and
+//! decides again. These laws then hold under repetition, reordering, races and crashes:
 //!
-//! - No request goes out without a claim that was stored before it. A claim is given only for the next attempt, when it
-//!   is due, while no other claim lives. A second request for an attempt therefore needs an expired claim.
-//! - A round has at most [`ATTEMPTS`](crate::outbound::retry::ATTEMPTS) recorded attempts, and it ends.
-//! - A delivery under way has a message. It is acknowledged only after its attempt is recorded and the next message is
-//!   sent, or when another message stands for the work. A message that meets a live claim returns.
+//! - A request is sent only after a claim for it was stored. A claim is given only for the next attempt, only when that
+//!   attempt is due, and only while no other claim is live. A second request for an attempt is therefore possible only
+//!   after the first claim has expired.
+//! - A round has at most [`ATTEMPTS`](crate::outbound::retry::ATTEMPTS) recorded attempts, and every round ends.
+//! - A delivery under way has a message. The message is acknowledged only after its attempt is recorded and the next
+//!   message is sent, or when another message exists for the same work. A message that meets a live claim of another
+//!   worker returns to the queue.
 //!
 //! `tests/proof` checks these laws in every order of steps, with crashes between any two of them.
 
@@ -51,7 +53,7 @@ pub struct Delivery {
     life: Life,
 }
 
-/// Says whether work is left. A next attempt exists exactly as long as the delivery has not ended.
+/// Says if work is left. A delivery has a next attempt until it has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Life {
@@ -69,13 +71,14 @@ enum Life {
 /// Describes the next attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NextAttempt {
-    /// Says when it is due.
+    /// Says when the attempt is due.
     pub due_at: UnixMillis,
-    /// Holds the ticket of its message.
+    /// Holds the ticket of the attempt's message.
     pub ticket: ChainTicket,
 }
 
-/// Says how a delivery ended. Only a round opened by hand continues it, and a late 2xx turns any ending into delivered.
+/// Says how a delivery ended. An ended delivery continues only if an operator opens a round. A late 2xx answer turns
+/// any ending into delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ending {
@@ -89,7 +92,7 @@ pub enum Ending {
     Cancelled,
 }
 
-/// Summarises in one word how far a delivery is.
+/// Names the state of a delivery for lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -142,33 +145,35 @@ impl From<Ending> for Status {
     }
 }
 
-/// Grants the right to make one attempt until it expires.
+/// Grants a worker the right to make one attempt, until the claim expires.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     /// Numbers the round.
     pub round: u32,
     /// Numbers the attempt within the round.
     pub n: u8,
-    /// Holds the ticket of the message that the attempt was claimed for.
+    /// Holds the ticket of the message for which the attempt was claimed.
     pub ticket: ChainTicket,
-    /// Identifies the claiming worker. Two workers with copies of one message have the same ticket and different marks.
+    /// Identifies the worker. Two workers with copies of one message have the same ticket but different marks.
     pub mark: ClaimMark,
     /// Says when the attempt was due.
     pub due_at: UnixMillis,
-    /// Says from which instant another worker may claim the attempt.
+    /// Holds the instant from which another worker may claim the attempt.
     pub until: UnixMillis,
 }
 
 impl Claim {
-    /// Returns true while no other worker may claim the attempt. No request may begin that could outlast the claim.
+    /// Returns true while no other worker may claim the attempt. A request must not begin if it could last longer than
+    /// the claim.
     pub fn lives(&self, now: UnixMillis) -> bool {
         now < self.until
     }
 }
 
-/// Holds a message of the queues `webhooks` and `webhook-retries`: an attempt to make when it is due.
+/// Holds a message of the queues `webhooks` and `webhook-retries`, which asks for an attempt when it is due.
 ///
-/// The message names partner and campaign, so that its message group, a pause and a wait need no read.
+/// The message names the partner and the campaign, so that the worker need not read the delivery to find the message
+/// group, to notice a pause, or to wait.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     /// Identifies the delivery.
@@ -181,29 +186,31 @@ pub struct Message {
     pub round: u32,
     /// Numbers the attempt within the round.
     pub n: u8,
-    /// Tells this chain of messages from other chains of the same delivery.
+    /// Distinguishes this chain of messages from other chains of the same delivery.
     pub ticket: ChainTicket,
     /// Says when the attempt is due.
     pub due_at: UnixMillis,
-    /// Holds the delivery's revision that the message was made for. While the stored delivery has this revision,
+    /// Holds the revision that the delivery had when the message was made. While the stored delivery has this revision,
     /// everything in the message is true, and the attempt can be claimed without reading the delivery first.
     pub revision: u32,
 }
 
 impl Message {
-    /// Returns true for the first attempt of all, which does not wait behind failing partners' resends.
+    /// Returns true for the first attempt of the first round. It has a queue of its own, so that it does not wait
+    /// behind the resends of failing partners.
     pub fn is_first(&self) -> bool {
         self.round == 1 && self.n == 1
     }
 
-    /// Returns how many more seconds the message must wait, at most 900 at a time. No read is needed for that.
+    /// Returns the next delay of a message that is not due yet, at most 900 seconds, or `None` if the message is due.
+    /// The delivery need not be read for this.
     pub fn hop(&self, now: UnixMillis) -> Option<u16> {
         (now < self.due_at).then(|| crate::outbound::retry::hop(now, self.due_at))
     }
 
-    /// Returns a claim that may be stored without reading the delivery, provided that the delivery still has this
+    /// Returns a claim that may be stored without reading the delivery, on condition that the delivery still has this
     /// message's [`revision`](Self::revision). No claim was live when the message was made, so [`Delivery::decide`]
-    /// would give the same one. Returns `None` if the attempt must not be made now.
+    /// would give the same claim. Returns `None` if the attempt must not be made now.
     pub fn claim(&self, now: UnixMillis, state: CampaignState, pace: &DeliveryPace, mark: &ClaimMark) -> Option<Claim> {
         (state == CampaignState::Open && self.due_at <= now).then(|| self.claim_due(self.due_at, now, pace, mark))
     }
@@ -225,17 +232,18 @@ impl Message {
 pub struct LateAttempt {
     /// Identifies the delivery.
     pub delivery_id: DeliveryId,
-    /// Numbers the round that the attempt was made in.
+    /// Numbers the round in which the attempt was made.
     pub round: u32,
-    /// Identifies the worker that made it. With the delivery, the round and `n` it is the key of the attempt.
+    /// Identifies the worker that made the attempt. Together with the delivery, the round and `n`, the mark is the key
+    /// of the attempt.
     pub mark: ClaimMark,
     /// Holds the attempt.
     pub attempt: Attempt,
 }
 
 impl Delivery {
-    /// Makes the delivery to put, if absent, for a goal that this GG3 user has reached. Its first attempt is due at
-    /// once, and its ids are fixed from now on.
+    /// Makes the delivery for a goal that this GG3 user has reached. The caller puts it if it is absent. The first
+    /// attempt is due at once, and the ids are fixed from now on.
     pub fn new(participant: UserId, owed: Owed, now: UnixMillis, ticket: ChainTicket) -> Self {
         let Owed { provider, campaign, ids, occurred_at } = owed;
         Self {
@@ -260,7 +268,7 @@ impl Delivery {
         &self.id
     }
 
-    /// Returns the partner that the webhook is owed to.
+    /// Returns the partner to which the webhook is owed.
     pub fn provider(&self) -> &Provider {
         &self.provider
     }
@@ -310,7 +318,8 @@ impl Delivery {
         &self.attempts
     }
 
-    /// Returns the ticket of the message whose attempt was recorded last in this round, or `None` if none is recorded yet.
+    /// Returns the ticket of the message for the last recorded attempt of this round. Returns `None` if no attempt is
+    /// recorded yet.
     pub fn recorded_under(&self) -> Option<&ChainTicket> {
         self.recorded.as_ref()
     }
@@ -331,7 +340,7 @@ impl Delivery {
         }
     }
 
-    /// Returns how far the delivery is, in one word.
+    /// Returns the state of the delivery.
     pub fn status(&self) -> Status {
         match self.ending() {
             Some(ending) => ending.into(),

@@ -1,4 +1,4 @@
-//! Reads what GG3's platform reports about its users on the queue `gg3-events`.
+//! Reads the events about users that GG3's platform sends to the queue `gg3-events`.
 //!
 //! The bytes of a message become an [`Event`], an unknown type, or a list of all faults. The published form is
 //! `schemas/event.json`; `examples/events` has one example of every type.
@@ -19,17 +19,17 @@ use crate::prelude::*;
 use crate::values::ids::{ClickId, IdFault, MAX_ID_BYTES, PartnerUserId, Provider, QuestId, ReportId, UserId};
 use crate::values::time::UnixMillis;
 
-/// Bounds the running total of clicks: every JSON reader can hold this number exactly.
+/// Bounds the running total of clicks to the greatest number that every JSON reader can hold exactly.
 pub const MAX_TOTAL_CLICKS: u64 = (1 << 53) - 1;
 
 /// Holds something that a GG3 user did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
-    /// Identifies the event. Events order by their time and then by this id.
+    /// Identifies the event. Events are ordered by time, then by this id.
     pub id: ReportId,
     /// Identifies the GG3 user.
     pub user_id: UserId,
-    /// Says when it occurred. The time of arrival never matters.
+    /// Says when the event occurred. The time of arrival does not matter.
     pub occurred_at: UnixMillis,
     /// Says what the user did.
     pub kind: EventKind,
@@ -47,14 +47,15 @@ pub enum EventKind {
     },
     /// `user.registered`: the user registered, in any way.
     Registered {
-        /// Holds the partner whose link brought the user, if one did. The registration is then also an opening.
+        /// Holds the partner whose link brought the user, and the partner's ids. If it is present, the registration is
+        /// also an opening.
         tracking: Option<Tracking>,
         /// Holds the user's running total of clicks at that instant, or 0 if none is given.
         total_clicks: u64,
     },
     /// `gg_button.clicked`: the user clicked the GG-button.
     ButtonClicked {
-        /// Holds the user's running total of clicks, this one included.
+        /// Holds the user's running total of clicks, including this click.
         total_clicks: u64,
     },
     /// `main_quest.completed`: the user completed a main quest.
@@ -64,7 +65,7 @@ pub enum EventKind {
     },
 }
 
-/// Holds what a partner's tracking link brought.
+/// Holds the partner and the ids in a tracking link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tracking {
     /// Names the partner.
@@ -73,12 +74,13 @@ pub struct Tracking {
     pub ids: PartnerIds,
 }
 
-/// Holds a message of the queue after reading.
+/// The result of reading a message of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parsed {
     /// The event's type is known.
     Event(Event),
-    /// The event's type is unknown: it is acknowledged and counted by the first [`MAX_ID_BYTES`] bytes of its name.
+    /// The event's type is unknown. Holds the first [`MAX_ID_BYTES`] bytes of the type's name. Such a message is
+    /// acknowledged and counted.
     UnknownType(String),
 }
 
@@ -88,7 +90,7 @@ pub enum Parsed {
 pub enum EventFaultCode {
     /// The message is not JSON in UTF-8.
     NotJson,
-    /// The name stands more than once, and JSON readers differ in which value they take.
+    /// The name occurs more than once, and JSON readers differ in which value they take.
     Repeated,
     /// The value has another JSON type than expected.
     WrongType,
@@ -104,16 +106,16 @@ pub enum EventFaultCode {
     NotAnInstant,
     /// The value is not a whole number from 0 to 2^53 - 1.
     NotACount,
-    /// The event is dated further ahead of its arrival than clocks can differ.
+    /// The event's time is later than its arrival, by more than clocks can differ.
     InTheFuture,
-    /// A fresh catalogue does not know the partner.
+    /// The partner is not in a fresh catalogue.
     UnknownProvider,
 }
 
 /// Holds one fault of an event. The platform's developers see it; partners never do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventFault {
-    /// Gives the place, as in `tracking.provider`. It is empty for the message as a whole.
+    /// Gives the place of the fault, as in `tracking.provider`. It is empty if the fault concerns the whole message.
     pub path: String,
     /// Names the kind of fault.
     pub code: EventFaultCode,
@@ -135,7 +137,7 @@ impl fmt::Display for EventFault {
 }
 
 impl Event {
-    /// Reads a message that the queue received at `received_at`, or returns every fault of it.
+    /// Reads a message that the queue received at `received_at`. Returns every fault if there are any.
     pub fn parse(message: &[u8], received_at: UnixMillis, timing: &Timing) -> Result<Parsed, Vec<EventFault>> {
         let whole = |code, expected: &str| Vec::from([EventFault::new("", code, expected)]);
         let object: Fields = serde_json::from_slice(message).map_err(|fault| {
@@ -171,7 +173,7 @@ impl Event {
         }
     }
 
-    /// Returns the partner's tracking if the event is an opening.
+    /// Returns the partner and the ids of the tracking link if the event is an opening.
     pub fn tracking(&self) -> Option<&Tracking> {
         match &self.kind {
             EventKind::LinkOpened { tracking, .. } => Some(tracking),
@@ -199,7 +201,8 @@ struct Reader {
 impl Reader {
     fn opened(&mut self, object: &Fields) -> Option<EventKind> {
         let tracking = self.tracking(object, Need::Required);
-        // Any opening may be its partner's earliest, from whose total a GGStrike counts.
+        // Every opening may be the earliest opening of its partner, and a GGStrike counts from the total of the
+        // earliest opening.
         let total_clicks = self.count(object, Need::Required);
         Some(EventKind::LinkOpened { tracking: tracking?, total_clicks: total_clicks? })
     }
@@ -231,7 +234,7 @@ impl Reader {
         Some(Tracking { provider: provider?, ids: PartnerIds { click_id, user_id } })
     }
 
-    /// Returns a value as it was written. A missing value and `null` are the same.
+    /// Returns the text of a value. `null` counts as a missing value.
     fn value<'a>(&mut self, object: &Fields<'a>, path: &str, need: Need) -> Option<&'a str> {
         match object.find(name_of(path)) {
             Found::One(written) => return Some(written),
@@ -241,12 +244,12 @@ impl Reader {
         None
     }
 
-    /// Returns a text that is not empty. A missing text, `null` and an empty one are the same.
+    /// Returns a text that is not empty. `null` and an empty text count as a missing text.
     fn text(&mut self, object: &Fields, path: &str, need: Need) -> Option<String> {
         match serde_json::from_str::<String>(self.value(object, path, need)?) {
             Ok(text) if !text.is_empty() => return Some(text),
             Ok(_) => self.missing(need, path),
-            // Half of a surrogate pair is no text either.
+            // A text with half of a surrogate pair has the wrong type too.
             Err(_) => self.fault(path, EventFaultCode::WrongType, "a text"),
         }
         None

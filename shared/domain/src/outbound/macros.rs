@@ -15,13 +15,13 @@ use crate::values::time::UnixMillis;
 pub enum WebhookMacro {
     /// `{userId}` is the partner's id of its user.
     UserId,
-    /// `{clickId}` is the partner's click.
+    /// `{clickId}` is the partner's id of the click.
     ClickId,
     /// `{event}` is the name of the goal.
     Event,
     /// `{campaign}` is the campaign's name.
     Campaign,
-    /// `{deliveryId}` is the same in all attempts, and equals the `webhook-id`.
+    /// `{deliveryId}` is the id of the delivery, which is the same in all attempts and equals the `webhook-id`.
     DeliveryId,
     /// `{occurredAt}` says when the goal was reached, in RFC 3339 and UTC.
     OccurredAt,
@@ -67,7 +67,7 @@ pub struct WebhookValues<'a> {
 }
 
 impl WebhookValues<'_> {
-    /// Returns this macro's value, if the delivery has it.
+    /// Returns the value of this macro, if the delivery has one.
     pub(crate) fn of(&self, name: WebhookMacro) -> Option<String> {
         match name {
             WebhookMacro::UserId => self.ids.user_id.as_ref().map(ToString::to_string),

@@ -1,20 +1,21 @@
-//! Records which partners' links a GG3 user opened and how far the user has come, as a value that merges.
+//! Records the partners' links that a GG3 user opened, and the user's progress. Two records of a user can be merged.
 //!
-//! A participant holds exactly the parts of its events that a campaign may still need, independent of their order. Two of
-//! its parts only grow, and the third is reduced to what is still needed:
+//! A participant holds exactly the parts of the user's events that a campaign may still need, independent of the order
+//! of the events. There are three parts. The first two only grow, and the third is reduced to what is still needed:
 //!
 //! - **openings**, for each partner: the earliest instant, the least total of clicks, the latest ids. They are minima
 //!   and maxima.
-//! - **reached**, for each partner: the names of its campaigns whose goal was reached. The set only grows.
-//! - **facts**: clicks, completions and registrations, whichever links were opened. Each campaign that is *not* reached
-//!   keeps the facts that can still decide it, whatever openings come later (`retention.rs`). Facts that no campaign keeps
+//! - **reached**, for each partner: the names of the partner's campaigns with a reached goal. The set only grows.
+//! - **facts**: clicks, completions and registrations, even if no link was opened yet. For each campaign that is *not*
+//!   reached, the facts are kept that may decide it together with any later opening (`retention.rs`). All other facts
 //!   are dropped.
 //!
-//! The order does not matter for these reasons. More events can only turn "not reached" into "reached", because
-//! openings only move the beginning earlier and the baseline of clicks lower. A campaign that is not reached in the end
-//! was never reached before, so its facts were kept all along; and keeping from a union equals keeping from the kept
-//! parts. A campaign that is reached in the end was reached at the latest with the last event, whichever came last. The
-//! tests compare this with a plain replay of all events in the order of their time.
+//! The order does not matter for these reasons. More events can only turn "not reached" into "reached", because an
+//! opening can only move the beginning earlier and the baseline of clicks lower. A campaign that is not reached in the
+//! end was never reached before, so its facts were always kept. If facts are dropped from two parts before they are
+//! merged, the result is the same as if they are dropped after. A campaign that is reached in the end is reached at the
+//! latest when the last event arrives, in whatever order the events came. The tests compare this with a plain replay of
+//! all events in the order of their time.
 
 mod retention;
 
@@ -31,7 +32,7 @@ use crate::prelude::*;
 use crate::values::ids::{CampaignName, Provider, QuestId, ReportId};
 use crate::values::time::UnixMillis;
 
-/// Sets how long after its occurrence an event is kept for an opening that arrives later.
+/// Sets how long an event is kept after it occurred, in case an opening arrives later.
 pub const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 
 /// Bounds a participant, in bytes of [`Participant::weight`]. A DynamoDB item has at most 400 KB.
@@ -39,7 +40,7 @@ pub const KEPT_FOR: Duration = Duration::from_hours(7 * 24);
 /// The bound allows hundreds of partners and thousands of reached campaigns. No honest user has more.
 pub const MAX_WEIGHT: usize = 200_000;
 
-/// Holds a GG3 user as far as campaigns are concerned.
+/// Holds the facts about a GG3 user that campaigns need.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Participant {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -50,14 +51,16 @@ pub struct Participant {
     quests: BTreeMap<QuestId, BTreeSet<UnixMillis>>,
 }
 
-/// Summarises a user's openings of one partner's links and the goals reached since.
+/// Summarises a user's openings of one partner's links, and the goals that the user has reached since.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attribution {
-    /// Says when the earliest opening was.
+    /// Holds the instant of the earliest opening.
     pub since: UnixMillis,
-    /// Says from when events count: `since`, or later if that opening came so late that older events may have expired.
+    /// Holds the instant from which events count. It is later than `since` if the opening was reported so late that
+    /// older events may have expired.
     counts_from: UnixMillis,
-    /// Holds the total that clicks count from: the least total of any opening, usually the earliest's.
+    /// Holds the total from which clicks count. It is the least total of all openings, which is usually the total of
+    /// the earliest opening.
     pub baseline: u64,
     /// Holds the latest opening.
     pub latest: Opening,
@@ -67,7 +70,7 @@ pub struct Attribution {
     reached: BTreeSet<CampaignName>,
 }
 
-/// Holds one opening. Openings order by instant and then by the event's id.
+/// Holds one opening. Openings are ordered by instant, then by the id of the event.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Opening {
     /// Says when the link was opened.
@@ -92,28 +95,28 @@ pub struct Owed {
     pub campaign: CampaignName,
     /// Holds the ids of the latest opening.
     pub ids: PartnerIds,
-    /// Says when the last event occurred that the goal needed.
+    /// Holds the instant of the last event that the goal needed.
     pub occurred_at: UnixMillis,
 }
 
 /// Holds the result of applying events to a participant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Applied {
-    /// Holds the new participant. If it changed, write it **after** everything owed is put and sent.
+    /// Holds the new participant. If it changed, the caller must write it **after** everything owed is put and sent.
     pub participant: Participant,
-    /// Says that the participant changed. Otherwise there is nothing to write and nothing is owed.
+    /// Is true if the participant changed. Otherwise nothing needs to be written and nothing is owed.
     pub changed: bool,
-    /// Lists the newly owed webhooks, whose goals were not marked as reached before.
+    /// Lists the newly owed webhooks. Their goals were not marked as reached before.
     pub owed: Vec<Owed>,
-    /// Lists the events to dead-letter, because the participant would exceed [`MAX_WEIGHT`] with them.
+    /// Lists the events that must be dead-lettered, because they would make the participant exceed [`MAX_WEIGHT`].
     pub refused: Vec<ReportId>,
 }
 
 impl Participant {
     /// Applies events of this user in any order.
     ///
-    /// The order changes neither the participant nor what is owed. Events are sorted by time anyway, so that within one
-    /// batch `occurred_at` is as exact as if they had come in order.
+    /// The order affects neither the participant nor the owed webhooks. Events of one batch are sorted by time, so that
+    /// `occurred_at` is as exact as if they had come in order.
     #[must_use]
     pub fn apply<'a>(&self, events: impl IntoIterator<Item = &'a Admitted>, fresh: &Fresh<'_>) -> Applied {
         let mut events: Vec<&Event> = events.into_iter().map(Admitted::event).collect();
@@ -132,12 +135,12 @@ impl Participant {
                 after = next;
             }
         }
-        // Expired facts alone are no reason to write.
+        // A participant is not written only because facts have expired.
         let changed = after != before;
         Applied { participant: if changed { after } else { self.clone() }, changed, owed, refused }
     }
 
-    /// Makes the participant that one event alone describes.
+    /// Makes the participant that a single event describes.
     fn of(event: &Event, now: UnixMillis) -> Self {
         let at = event.occurred_at;
         let mut alone = Self::default();
@@ -176,7 +179,7 @@ impl Participant {
         }
     }
 
-    /// Marks every newly reached goal and returns what is owed for it.
+    /// Marks every newly reached goal and returns the webhook that is owed for each.
     fn reach(&mut self, fresh: &Fresh<'_>) -> Vec<Owed> {
         let mut owed = Vec::new();
         for (provider, attribution) in &self.partners {
@@ -199,7 +202,7 @@ impl Participant {
         owed
     }
 
-    /// Returns the instant of the last event that this goal needed, if the known facts reach it.
+    /// Returns the instant of the last event that this goal needed, or `None` if the known facts do not reach the goal.
     fn reached_at(&self, attribution: &Attribution, terms: &Terms) -> Option<UnixMillis> {
         match &terms.goal {
             Goal::Registration => attribution.registered.iter().find(|at| terms.contain(**at)).copied(),
@@ -215,7 +218,7 @@ impl Participant {
         }
     }
 
-    /// Returns when this quest was first completed in a way that counts.
+    /// Returns the instant of the first completion of this quest that counts.
     pub(crate) fn completed_at(&self, attribution: &Attribution, terms: &Terms, quest: &QuestId) -> Option<UnixMillis> {
         self.completions(quest).find(|at| attribution.counts(terms, *at))
     }
@@ -249,14 +252,15 @@ impl Participant {
         self.partners.iter().flat_map(reached)
     }
 
-    /// Returns when the participant expires: never if it opened a partner's link, else when its last event becomes
-    /// useless.
+    /// Returns the instant at which the participant's last event becomes useless. Returns `None` if the user opened a
+    /// partner's link, because such a participant never expires, or if there is no event.
     pub fn expires_at(&self) -> Option<UnixMillis> {
         let latest = self.clicks.iter().map(|Clicks(at, _)| at).chain(self.quests.values().flatten()).max();
         latest.filter(|_| self.partners.is_empty()).map(|latest| latest.plus(KEPT_FOR))
     }
 
-    /// Estimates the size as an item, in bytes. The estimate is never less than the size as JSON.
+    /// Estimates the size of the participant as an item, in bytes. The estimate is at least the size of the participant
+    /// as JSON.
     pub fn weight(&self) -> usize {
         const NUMBER: usize = 24;
         let partners = self.partners.iter().map(|(provider, attribution)| {
@@ -272,7 +276,7 @@ impl Participant {
     }
 }
 
-/// Counts the bytes of an id in JSON, where quotes and backslashes are escaped. Ids have no control characters.
+/// Counts the bytes of an id in JSON. Quotes and backslashes are escaped there, and ids have no control characters.
 fn json_bytes(id: &str) -> usize {
     id.len() + id.bytes().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
@@ -301,7 +305,8 @@ impl Attribution {
         self.reached.extend(other.reached);
     }
 
-    /// Returns true if an event at this instant counts for a campaign of this partner. Registrations do not use this.
+    /// Returns true if a click or a completion at this instant counts for a campaign of this partner. Registrations
+    /// follow another rule.
     pub(crate) fn counts(&self, terms: &Terms, at: UnixMillis) -> bool {
         self.counts_from <= at && terms.contain(at)
     }

@@ -1,4 +1,5 @@
-//! Explains a participant's progress with a campaign: the parts that are reached, are missing, or did not count.
+//! Explains a participant's progress with a campaign: the parts of the goal that are reached, the parts that are
+//! missing, and the events that did not count.
 
 use core::fmt;
 
@@ -10,15 +11,15 @@ use crate::prelude::*;
 use crate::values::ids::{CampaignName, Provider, QuestId};
 use crate::values::time::UnixMillis;
 
-/// Holds how far a participant has come with one campaign. Its `Display` explains it in words.
+/// Holds a participant's progress with one campaign. `Display` explains the progress in words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Progress {
-    /// Says when the partner's link was first opened, if ever.
+    /// Says when the partner's link was first opened, or is absent if it never was.
     pub since: Option<UnixMillis>,
-    /// Says how far the participant is.
+    /// Says how far the participant has come.
     #[serde(flatten)]
     pub state: ProgressState,
-    /// Lists what was done and does not count, with the reason.
+    /// Lists the things that the user did and that do not count, with the reasons.
     pub not_counted: Vec<NotCounted>,
 }
 
@@ -26,16 +27,17 @@ pub struct Progress {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum ProgressState {
-    /// The goal is reached. Its delivery tells when.
+    /// The goal is reached. The delivery says when.
     Reached,
-    /// No registration through this partner's link is known in the campaign's time. Earlier ones are not kept.
+    /// No registration through this partner's link in the campaign's time is known. Registrations before that time are
+    /// not kept.
     NotRegistered {
-        /// Says from when a registration counts.
+        /// Holds the instant from which a registration counts.
         from: UnixMillis,
     },
     /// Clicks are missing.
     Clicks {
-        /// Counts the clicks between the opening and the last click within the campaign's time.
+        /// Counts the clicks from the opening to the last click within the campaign's time.
         counted: u64,
         /// Counts the clicks that the goal asks for.
         needed: u64,
@@ -54,12 +56,12 @@ fn by_quest<S: Serializer>(done: &[(QuestId, UnixMillis)], serializer: S) -> Res
     serializer.collect_map(done.iter().map(|(quest, at)| (quest, at)))
 }
 
-/// Holds something that was done and does not count.
+/// Describes something that the user did and that does not count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct NotCounted {
     /// Identifies the quest, or is absent for clicks.
     pub quest: Option<QuestId>,
-    /// Says when it was done.
+    /// Says when the user did it.
     pub at: UnixMillis,
     /// Says why it does not count.
     pub reason: NotCountedReason,
@@ -69,15 +71,15 @@ pub struct NotCounted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NotCountedReason {
-    /// The user has not opened any link of this partner.
+    /// The user has opened no link of this partner.
     NotOpened,
-    /// It was done before this partner's link was opened.
+    /// The event occurred before this partner's link was opened.
     BeforeOpening,
-    /// It was done before the campaign began.
+    /// The event occurred before the campaign began.
     BeforeBeginning,
-    /// It was done after the campaign ended.
+    /// The event occurred after the campaign ended.
     AfterEnd,
-    /// It was done after the opening, but the opening was reported so late that the event had expired.
+    /// The event occurred after the opening. The opening was reported so late that the event had expired by then.
     Expired,
 }
 
@@ -95,7 +97,8 @@ impl fmt::Display for NotCountedReason {
 
 /// Explains how far this participant has come with this campaign.
 ///
-/// It knows only what is kept. Events that no campaign needed and the facts of a reached goal are not kept.
+/// The explanation covers only events that are kept. Events that no campaign needed, and the facts of a reached goal,
+/// are not kept.
 pub fn explain(participant: &Participant, provider: &Provider, name: &CampaignName, terms: &Terms) -> Progress {
     let attribution = participant.attribution(provider);
     let since = attribution.map(|attribution| attribution.since);

@@ -1,4 +1,4 @@
-//! Decides when a failed webhook is sent again, and cuts waits that are longer than SQS allows into hops.
+//! Decides when a failed webhook is sent again. Splits a wait that is longer than SQS allows into hops.
 
 use core::time::Duration;
 
@@ -9,17 +9,17 @@ use crate::values::time::UnixMillis;
 
 /// Counts the resends of a round.
 pub const RESENDS: u8 = 5;
-/// Counts the attempts of a round: the first one and its resends.
+/// Counts the attempts of a round: the first attempt and the resends.
 pub const ATTEMPTS: u8 = 1 + RESENDS;
-/// Bounds the delay before the first resend from below.
+/// Sets the shortest delay before the first resend.
 pub const MIN_INITIAL_INTERVAL: Duration = Duration::from_secs(1);
-/// Bounds the delay before the first resend from above.
+/// Sets the longest delay before the first resend.
 pub const MAX_INITIAL_INTERVAL: Duration = Duration::from_hours(6);
-/// Sets the delay before the first resend where none was agreed.
+/// Sets the delay before the first resend if none was agreed.
 pub const DEFAULT_INITIAL_INTERVAL: Duration = Duration::from_mins(10);
-/// Bounds the wait that a partner's `Retry-After` can ask for.
+/// Sets the longest wait for which a partner's `Retry-After` can ask.
 pub const MAX_RETRY_AFTER: Duration = Duration::from_hours(6);
-/// Bounds the delay of an SQS message, in seconds.
+/// Sets the longest delay of an SQS message, in seconds.
 pub const MAX_HOP_SECONDS: u16 = 900;
 
 /// Decides when the resends of one campaign's webhooks are due.
@@ -43,7 +43,8 @@ impl RetryPolicy {
     /// Makes the policy with this delay before the first resend.
     pub fn try_new(initial_interval: Duration) -> Result<Self, RetryPolicyFault> {
         let bounded = (MIN_INITIAL_INTERVAL..=MAX_INITIAL_INTERVAL).contains(&initial_interval);
-        // Instants are cut to the millisecond, so a finer interval would come out shorter than agreed.
+        // Instants are cut to the millisecond, so an interval with a fraction of a millisecond would be shorter than
+        // agreed.
         let kept = initial_interval.subsec_nanos().is_multiple_of(1_000_000);
         if bounded && kept { Ok(Self { initial_interval }) } else { Err(RetryPolicyFault(initial_interval)) }
     }
@@ -53,10 +54,11 @@ impl RetryPolicy {
         self.initial_interval
     }
 
-    /// Returns when the attempt after attempt `n` is due, which failed at `failed_at`: `n` × the initial interval
-    /// later, or when the partner asked for it, whichever is later. Returns `None` after the last attempt of a round.
+    /// Returns when the next attempt is due after attempt `n` failed at `failed_at`. This is `n` × the initial interval
+    /// later, or the instant for which the partner asked, if that is later. Returns `None` after the last attempt of a
+    /// round.
     ///
-    /// The cap of 6 hours bounds what a partner asks for. It does not bound what was agreed.
+    /// The wait for which a partner asks is capped at 6 hours. The agreed wait is not capped.
     pub fn due(self, n: u8, failed_at: UnixMillis, asked: Option<RetryAfter>) -> Option<UnixMillis> {
         if !(1..ATTEMPTS).contains(&n) {
             return None;
@@ -71,7 +73,7 @@ impl RetryPolicy {
     }
 }
 
-/// Holds what a partner's `Retry-After` asks for.
+/// Holds the wait for which a partner's `Retry-After` asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RetryAfter {
     /// The partner asks to wait this long after its answer.
@@ -81,8 +83,8 @@ pub enum RetryAfter {
 }
 
 impl RetryAfter {
-    /// Reads the header's value as RFC 9110 defines it: seconds, or a date in one of three forms. Any other value is
-    /// ignored, so that a partner's mistake neither stops nor hurries its webhooks.
+    /// Reads the header's value as RFC 9110 defines it: seconds, or a date in one of three forms. Returns `None` for
+    /// any other value, so that a partner's mistake does not change when its webhooks are sent.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let text = core::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
         if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -105,9 +107,9 @@ fn parse_http_date(text: &str) -> Option<UnixMillis> {
     Some(UnixMillis::from(TimeZone::UTC.to_timestamp(datetime).unwrap_or(Timestamp::MAX)))
 }
 
-/// Returns how many seconds a message that is due at `due` must wait in the queue now, from 0 to 900.
+/// Returns the delay to give a message that is due at `due`, from 0 to 900 seconds.
 ///
-/// It rounds up to whole seconds, so that a message is never early.
+/// The delay is rounded up to whole seconds, so that a message is never early.
 pub fn hop(now: UnixMillis, due: UnixMillis) -> u16 {
     let wait_ms = due.as_millisecond().saturating_sub(now.as_millisecond()).max(0);
     let wait_seconds = wait_ms / 1000 + i64::from(wait_ms % 1000 > 0);

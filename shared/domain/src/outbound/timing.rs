@@ -1,10 +1,11 @@
-//! Sets how late and how early campaigns, catalogues and events may be.
+//! Sets the time limits of campaigns, catalogues and events that depend on each other.
 
 use core::time::Duration;
 
 use thiserror::Error;
 
-/// Sets how old a catalogue may be, how far ahead events may be dated, and a campaign's lead from publishing to start.
+/// Sets the greatest age of a catalogue, the time by which an event may be dated ahead of its arrival, and the lead of
+/// a campaign from publishing to its start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     lead: Duration,
@@ -12,7 +13,7 @@ pub struct Timing {
     max_ahead: Duration,
 }
 
-/// Reports a lead that is shorter than the maximum age and the allowed dating ahead together.
+/// Reports a lead that is shorter than the other two times together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("the lead must be at least the maximum age of the catalogue plus the time that events may be dated ahead")]
 pub struct LeadTooShort;
@@ -20,26 +21,26 @@ pub struct LeadTooShort;
 impl Timing {
     /// Checks that these three durations fit together.
     ///
-    /// An event that counts for a new campaign is dated at least `lead` after the publication, so it is evaluated at
-    /// least `lead - max_ahead` after it. The catalogue that it may be dropped against was loaded at most `max_age`
-    /// earlier. If that is not before the publication, the catalogue contains the campaign. The same holds for an end
-    /// that moves.
+    /// An event that counts for a new campaign is dated at least `lead` after the publication, so the event is
+    /// evaluated at least `lead - max_ahead` after the publication. It can be dropped only against a catalogue that was
+    /// loaded at most `max_age` before the evaluation. If `lead` is at least `max_age + max_ahead`, that catalogue was
+    /// not loaded before the publication, so it contains the campaign. The same holds for an end that moves.
     pub fn try_new(lead: Duration, max_age: Duration, max_ahead: Duration) -> Result<Self, LeadTooShort> {
         let needed = max_age.checked_add(max_ahead).ok_or(LeadTooShort)?;
         if lead >= needed { Ok(Self { lead, max_age, max_ahead }) } else { Err(LeadTooShort) }
     }
 
-    /// Returns how long before its start a campaign is published.
+    /// Returns the time by which a campaign must be published before its start.
     pub fn lead(&self) -> Duration {
         self.lead
     }
 
-    /// Returns how old a catalogue may be when an event is dropped against it.
+    /// Returns the greatest age of a catalogue against which events are dropped.
     pub fn max_age(&self) -> Duration {
         self.max_age
     }
 
-    /// Returns how far an event may be dated ahead of its arrival.
+    /// Returns the time by which an event may be dated ahead of its arrival.
     pub fn max_ahead(&self) -> Duration {
         self.max_ahead
     }

@@ -1,7 +1,7 @@
 //! Describes webhooks to partners: the URL that is called for a delivery, the body, and the signed payload.
 //!
-//! The signature follows Standard Webhooks, over `{webhook-id}.{webhook-timestamp}.{payload}`. The sender makes it;
-//! this module defines the payload ([`WebhookRequest::signed_payload`]).
+//! The signature follows Standard Webhooks and covers `{webhook-id}.{webhook-timestamp}.{payload}`. The sender makes
+//! the signature; this module defines the payload ([`WebhookRequest::signed_payload`]).
 
 mod allowance;
 mod parts;

@@ -1,4 +1,4 @@
-//! Holds what was agreed with a partner that sends its users to GG3: the ids in its links, and its campaigns.
+//! Holds the agreement with a partner that sends its users to GG3: the ids in the partner's links, and the campaigns.
 
 use alloc::collections::BTreeMap;
 
@@ -15,17 +15,18 @@ use crate::values::ids::EventLabel;
 use crate::values::parameter_names::ParameterNames;
 use crate::values::time::UnixMillis;
 
-/// Holds what was agreed about a partner's media buying, as an operator writes it.
+/// Holds the agreement about a partner's media buying as an operator writes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct MediaBuyingFile {
-    /// Lists the ids that its tracking links bring: `click_id`, `user_id` or both. Without a list it is the click id.
+    /// Lists the ids in the partner's tracking links: `click_id`, `user_id` or both. Without a list, the links have the
+    /// click id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ids: Option<Vec<String>>,
     /// Maps each id to the macro that the partner's tracker replaces.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub macros: BTreeMap<String, String>,
-    /// Lists its campaigns, archived ones included.
+    /// Lists the partner's campaigns, including archived campaigns.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub campaigns: Vec<CampaignFile>,
 }
@@ -39,7 +40,7 @@ impl MediaBuyingFile {
     }
 }
 
-/// Holds what was agreed about a partner's media buying, checked.
+/// Holds the checked agreement about a partner's media buying.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MediaBuying {
     ids: AgreedIds,
@@ -55,7 +56,7 @@ impl Default for MediaBuying {
 }
 
 impl MediaBuying {
-    /// Returns the ids that its tracking links bring.
+    /// Returns the ids in the partner's tracking links.
     pub fn ids(&self) -> &AgreedIds {
         &self.ids
     }
@@ -65,17 +66,17 @@ impl MediaBuying {
         self.macros.iter().map(|(id, text)| (*id, text))
     }
 
-    /// Returns its campaigns, archived ones included.
+    /// Returns the partner's campaigns, including archived campaigns.
     pub fn campaigns(&self) -> &Campaigns {
         &self.campaigns
     }
 
-    /// Returns what the evaluator needs to know of it.
+    /// Returns the facts that the evaluator needs.
     pub fn goals(&self) -> PartnerGoals {
         PartnerGoals::of(self.ids.clone(), &self.campaigns)
     }
 
-    /// Reads the section. With an allowance it also checks where webhooks lead.
+    /// Reads the section. If an allowance is given, also checks the addresses of the webhooks.
     pub(super) fn parse(
         file: MediaBuyingFile,
         names: &ParameterNames,
@@ -84,7 +85,7 @@ impl MediaBuying {
     ) -> Self {
         let before = faults.0.len();
         let ids = parse_ids(file.ids, faults);
-        // Wrong ids hide which macros are allowed, so nothing is said about macros then.
+        // If the ids are wrong, it is unknown which macros are allowed, so no faults of macros are reported.
         let ids_known = faults.0.len() == before;
         let macros = parse_macros(&file.macros, &ids, ids_known, faults);
         let agreed = ids_known.then_some(&ids);
@@ -138,7 +139,7 @@ fn parse_macros(
     macros
 }
 
-/// Explains why a label is refused: its webhooks would never be sent.
+/// Explains why a label is refused. Webhooks with such a label would never be sent.
 const UNSAFE_EVENT: &str = "would lead the webhook elsewhere from the path of its URL; write it without / and \\, and not as . or .., or put {event} \
      into the query";
 
@@ -155,11 +156,11 @@ fn check_webhook(
             faults.add(&format!("{path}.webhook.method"), fault.to_string());
         }
     }
-    // The campaign itself reports an empty URL.
+    // An empty URL is reported by the check of the campaign.
     let Some((agreed, allowance)) = url.filter(|_| !webhook.url.trim().is_empty()) else { return };
     match UrlTemplate::parse(&webhook.url, agreed, allowance) {
         Ok(template) => {
-            // The campaign itself reports an invalid label. A goal's own name is harmless.
+            // An invalid label is reported by the check of the campaign. The default name of a goal is harmless.
             let label = event.as_ref().and_then(|event| EventLabel::new(event.as_str()).ok());
             let taken = label.is_none_or(|label| template.takes(&label));
             faults.require(taken, &format!("{path}.event"), UNSAFE_EVENT);

@@ -1,4 +1,4 @@
-//! Prepares a partner for the sender: the state of each campaign, where its webhook leads, and when it is resent.
+//! Prepares a partner for the sender: the state, the webhook and the retry policy of each campaign.
 
 use alloc::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ use crate::partner::Partner;
 use crate::prelude::*;
 use crate::values::ids::{CampaignName, EventLabel};
 
-/// Holds a partner's campaigns, ready to be called.
+/// Holds a partner's campaigns with webhooks that are ready to be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     campaigns: BTreeMap<CampaignName, Callee>,
 }
 
-/// Holds one campaign, ready to be called.
+/// Holds one campaign with a webhook that is ready to be called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Callee {
     state: CampaignState,
@@ -29,7 +29,7 @@ pub struct Callee {
 
 impl Recipient {
     /// Prepares this partner. Webhooks are checked against `allowance` again, because an operator's command may have
-    /// permitted what this machine must not call.
+    /// permitted addresses that this machine must not call.
     pub fn of(partner: &Partner, allowance: Allowance) -> Self {
         let campaigns = partner.media_buying().campaigns().iter();
         Self {
@@ -37,7 +37,7 @@ impl Recipient {
         }
     }
 
-    /// Returns a campaign, archived or not.
+    /// Returns a campaign, even if it is archived.
     pub fn campaign(&self, name: &CampaignName) -> Option<&Callee> {
         self.campaigns.get(name)
     }
@@ -70,24 +70,24 @@ fn all(faults: impl Iterator<Item = String>) -> String {
 }
 
 impl Callee {
-    /// Says whether the campaign's webhooks are sent.
+    /// Returns the state, which says if the campaign's webhooks are sent.
     pub fn state(&self) -> CampaignState {
         self.state
     }
 
-    /// Returns when failed attempts are repeated.
+    /// Returns the policy that decides when failed attempts are repeated.
     pub fn policy(&self) -> RetryPolicy {
         self.policy
     }
 
-    /// Returns the webhook, or says why this machine cannot call it. That spends no attempt.
+    /// Returns the webhook, or the reason why this machine cannot call it. In that case, no attempt is spent.
     pub fn webhook(&self) -> Result<Prepared<'_>, &str> {
         let webhook = self.webhook.as_ref().map_err(String::as_str)?;
         Ok(Prepared { webhook, event: &self.event })
     }
 }
 
-/// Holds a webhook that only lacks a delivery's values.
+/// Holds a webhook that is complete except for a delivery's values.
 #[derive(Debug, Clone, Copy)]
 pub struct Prepared<'a> {
     webhook: &'a Webhook,
@@ -95,7 +95,7 @@ pub struct Prepared<'a> {
 }
 
 impl Prepared<'_> {
-    /// Makes the request of a delivery. It is the same at every attempt while the configuration is the same.
+    /// Makes the request of a delivery. While the configuration is the same, the request is the same at every attempt.
     pub fn request(&self, delivery: &Delivery) -> Result<WebhookRequest, AttemptFault> {
         self.webhook.request(&WebhookValues {
             ids: delivery.ids(),

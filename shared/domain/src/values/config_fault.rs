@@ -8,9 +8,9 @@ use crate::prelude::*;
 /// Reports a fault of a partner's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigFault {
-    /// Gives the place, as in `postback.allow_from[2]`.
+    /// Gives the place of the fault, as in `postback.allow_from[2]`.
     pub path: String,
-    /// Says what is wrong and how to mend it.
+    /// Says what is wrong and how to correct it.
     pub message: String,
 }
 
@@ -40,7 +40,7 @@ impl Faults {
     }
 }
 
-/// Parses each text of a list, and reports those that do not parse or are repeated.
+/// Parses each text of a list. Reports each text that cannot be parsed or is repeated.
 pub(crate) fn collect<T: Ord, E: fmt::Display>(
     texts: Vec<String>,
     path: &str,

@@ -1,4 +1,4 @@
-//! Hashes lists of texts and writes bytes as base 32, for identifiers that are derived or random.
+//! Hashes lists of texts and writes bytes as base 32. Both are used for identifiers.
 
 use sha2::{Digest, Sha256};
 
@@ -19,7 +19,8 @@ pub(crate) fn digest_parts(kind: &str, parts: &[&str]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// Encodes as lower-case RFC 4648 base 32 without padding. Trackers that fold case do not change it.
+/// Encodes bytes as lower-case RFC 4648 base 32 without padding. A tracker that turns text to lower case does not
+/// change the result.
 pub(crate) fn base32(bytes: &[u8]) -> String {
     data_encoding::BASE32_NOPAD.encode(bytes).to_ascii_lowercase()
 }

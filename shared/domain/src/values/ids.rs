@@ -1,4 +1,4 @@
-//! Defines one type for each identifier, so that a click id cannot be passed where a user id is meant.
+//! Defines a type for each kind of identifier, so that a click id cannot be passed where a user id is meant.
 //!
 //! Every value was parsed and is valid. Identifiers are compared byte by byte, never trimmed or case-folded.
 
@@ -12,8 +12,8 @@ use crate::prelude::*;
 
 /// Bounds an identifier from outside, in bytes of UTF-8.
 ///
-/// Every tracker we know fits: the longest click ids have around 200 characters. A postback's item still usually stays
-/// within 1 KB, which is one DynamoDB write unit.
+/// The ids of all trackers that we know fit: the longest click ids have around 200 characters. With this bound, the
+/// item of a postback usually has at most 1 KB, which is one DynamoDB write unit.
 pub const MAX_ID_BYTES: usize = 255;
 
 /// Says why a text cannot be an identifier.
@@ -25,7 +25,7 @@ pub enum IdFault {
     /// The text has more than [`MAX_ID_BYTES`] bytes.
     #[error("has {bytes} bytes, more than {MAX_ID_BYTES}")]
     TooLong {
-        /// Counts its bytes.
+        /// Counts the bytes of the text.
         bytes: usize,
     },
     /// The text has a control character, such as a line break, or one of the two characters that SQS refuses.
@@ -110,7 +110,7 @@ macro_rules! text_type {
 pub(crate) use text_type;
 
 text_type!(
-    /// Holds a partner's name on the wire: `[a-z0-9][a-z0-9-]{0,62}`.
+    /// Holds a partner's name in URLs and messages: `[a-z0-9][a-z0-9-]{0,62}`.
     Provider, check_slug, SlugFault
 );
 text_type!(
@@ -122,8 +122,8 @@ text_type!(
     UserId, check_id, IdFault
 );
 text_type!(
-    /// Identifies one use of a tracking link. [`crate::inbound::click`] describes the ids that we make. Other ids have 1 to
-    /// 255 bytes and no control characters.
+    /// Identifies one use of a tracking link. [`crate::inbound::click`] describes the ids that we make. Other ids have
+    /// 1 to 255 bytes and no control characters.
     ClickId, check_id, IdFault
 );
 text_type!(
@@ -141,11 +141,11 @@ text_type!(
 text_type!(
     /// Identifies an event that GG3 reports on the queue `gg3-events`. It has 1 to 255 bytes.
     ///
-    /// It differs from an [`EventId`], by which a partner names an event of its own.
+    /// It differs from an [`EventId`], which a partner gives to an event of its own campaign.
     ReportId, check_id, IdFault
 );
 text_type!(
-    /// Identifies a partner's user, as its tracking link brings it to GG3. It is never GG3's own [`UserId`].
+    /// Holds the partner's own id of a user, as in the partner's tracking link. It is never GG3's own [`UserId`].
     PartnerUserId, check_id, IdFault
 );
 text_type!(
@@ -157,11 +157,11 @@ text_type!(
     CampaignName, check_slug, SlugFault
 );
 text_type!(
-    /// Holds the name that a webhook gives to the reached goal. It has 1 to 255 bytes.
+    /// Holds the name of the reached goal in a webhook. It has 1 to 255 bytes.
     EventLabel, check_id, IdFault
 );
 text_type!(
-    /// Identifies a receipt: 26 characters of lower-case base 32, 128 random bits.
+    /// Identifies a receipt: 26 characters of lower-case base 32, which encode 128 random bits.
     ReceiptId, check_id, IdFault
 );
 
@@ -171,23 +171,25 @@ text_type!(
     DeliveryId, check_id, IdFault
 );
 text_type!(
-    /// Tells the chains of messages of one delivery apart: 13 characters of lower-case base 32, 64 random bits.
+    /// Distinguishes the chains of messages of one delivery: 13 characters of lower-case base 32, which encode 64
+    /// random bits.
     ///
-    /// It is stored in every item, so it is short. It need not be unique beyond one attempt of one delivery.
+    /// It is stored in every item, so it is short. It must be unique only within one attempt of one delivery.
     ChainTicket, check_id, IdFault
 );
 text_type!(
-    /// Tells apart the claims of different workers under the same ticket. It is made afresh for each received message.
+    /// Distinguishes the claims of different workers under the same ticket. A new mark is made for each received
+    /// message.
     ClaimMark, check_id, IdFault
 );
 
 impl DeliveryId {
     /// Returns the id of the delivery that is owed to this partner when this GG3 user reaches this campaign's goal.
     ///
-    /// The id is derived and not random. Evaluating the same goal again, after a crash or in parallel, gives the same
-    /// id, so putting the delivery if absent ensures one delivery per participant and campaign. Campaign names are
-    /// never reused, so the id stays valid for ever. The parts are length-prefixed, so no two deliveries hash the same
-    /// text. The id has 160 bits of SHA-256.
+    /// The id is derived, not random. If the same goal is evaluated again, after a crash or in parallel, the id is the
+    /// same. A delivery is put only if its id is absent, so there is only one delivery per participant and campaign.
+    /// Campaign names are never reused, so the id stays valid for ever. The parts are length-prefixed, so no two
+    /// deliveries hash the same text. The id has 160 bits of SHA-256.
     pub fn of(provider: &Provider, campaign: &CampaignName, participant: &UserId) -> Self {
         Self(base32(&digest_parts("delivery", &[provider.as_str(), campaign.as_str(), participant.as_str()])[..20]))
     }
@@ -245,7 +247,7 @@ mod tests {
             let names = (Provider::new(provider).unwrap(), CampaignName::new(campaign).unwrap());
             DeliveryId::of(&names.0, &names.1, &UserId::new(participant).unwrap())
         };
-        // This text is stored for ever. Changing it would change every webhook-id.
+        // Ids are stored for ever. If this text changed, every `webhook-id` would change.
         assert_eq!(id("acme", "welcome", "gg3-42").as_str(), "potx6mqsd6xcwr7blml5wt3ncxhye4ed");
         assert_ne!(id("acme", "welcome", "gg3-42"), id("acme", "welcome", "gg3-43"));
         assert_ne!(id("a", "bc", "d"), id("ab", "c", "d"));

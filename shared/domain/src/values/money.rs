@@ -16,9 +16,10 @@ pub const MAX_FRACTION_DIGITS: usize = 8;
 
 /// Holds an amount of money: an exact decimal with an absolute value of at most 999 999 999 999 999.99999999.
 ///
-/// Only a partner that agreed on negative amounts can send one below zero.
+/// Only a partner that agreed on negative amounts can send an amount below zero.
 ///
-/// `100.00` and `100.0` are equal. Each prints with the decimals it was written with, so that people recognise it.
+/// `100.00` and `100.0` are equal. An amount is printed with the decimals with which it was written, so that people
+/// recognise it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Amount(Decimal);
@@ -29,7 +30,7 @@ pub enum AmountFault {
     /// The text begins with a minus sign.
     #[error("is negative")]
     Negative,
-    /// The text is not digits, optionally followed by a point and digits.
+    /// The text does not consist of digits, with or without a point and further digits.
     #[error("is not a plain decimal number")]
     NotDecimal,
     /// The text has more than [`MAX_INTEGER_DIGITS`] digits before the point.
@@ -41,7 +42,7 @@ pub enum AmountFault {
 }
 
 impl Amount {
-    /// Parses an amount like [`parse`](Self::parse), which may have a minus sign before it.
+    /// Parses an amount like [`parse`](Self::parse), but accepts a minus sign before it.
     pub fn parse_signed(text: &str) -> Result<Self, AmountFault> {
         let Some(digits) = text.strip_prefix('-') else { return Self::parse(text) };
         match Self::parse(digits) {
@@ -91,7 +92,7 @@ impl Amount {
         Self(amounts.into_iter().fold(Decimal::ZERO, |sum, Self(amount)| sum.saturating_add(amount)))
     }
 
-    /// Returns the same text for all equal amounts, without trailing zeros, for hashing the content.
+    /// Returns a text for hashing, which is the same for all equal amounts. It has no trailing zeros.
     pub fn canonical(&self) -> String {
         self.0.normalize().to_string()
     }
@@ -132,7 +133,7 @@ pub struct Currency(String);
 /// Says why a text is not a currency of this partner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum CurrencyFault {
-    /// The text would be a currency in upper case.
+    /// The text is a currency, but is not in upper case.
     #[error("must be in upper case")]
     LowerCase,
     /// The code is neither in ISO 4217 nor agreed.

@@ -1,4 +1,4 @@
-//! Names the parameters of postbacks, landing links and POST bodies, in our words and in a partner's.
+//! Names the parameters of postbacks, landing links and POST bodies. Each has our name and a partner's name.
 
 use alloc::collections::BTreeMap;
 use core::fmt;
@@ -26,14 +26,14 @@ pub enum Field {
     EventId,
     /// Stands for `event_name`.
     EventName,
-    /// Stands for the status, with partners that agreed on one.
+    /// Stands for the status, if the partner agreed on statuses.
     Status,
-    /// Stands for the transaction that a negative amount reverses, with partners that agreed on one.
+    /// Stands for the transaction that a negative amount reverses, if the partner agreed on such a parameter.
     Reference,
 }
 
 impl Field {
-    /// Lists the parameters of every partner in the order of the partners' document.
+    /// Lists the parameters that every partner has, in the order of the document for partners.
     pub const ALL: [Self; 7] = [
         Self::UserId,
         Self::ClickId,
@@ -63,7 +63,7 @@ impl Field {
         Self::ALL.map(Self::as_str).join(", ")
     }
 
-    /// Returns the value that the partners' document uses as an example.
+    /// Returns the example value in the document for partners.
     pub fn example(self) -> &'static str {
         match self {
             Self::UserId => "12345",
@@ -87,7 +87,7 @@ impl fmt::Display for Field {
 
 const RESERVED_NAMES: [&str; 3] = ["signature", "dry_run", "provider"];
 
-/// Maps our parameter names to the partner's. Where nothing was agreed, our names are used.
+/// Maps our parameter names to the partner's names. If no name was agreed for a parameter, our name is used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParameterNames(BTreeMap<Field, String>);
 
@@ -108,12 +108,12 @@ impl ParameterNames {
         self.0.contains_key(&field)
     }
 
-    /// Returns all the partner's names.
+    /// Returns all names of the partner.
     pub fn all(&self) -> impl Iterator<Item = &str> {
         self.0.values().map(String::as_str)
     }
 
-    /// Reads the agreed names: ours → the partner's.
+    /// Reads the agreed names, which are a map from our names to the partner's names.
     pub(crate) fn parse(agreed: &BTreeMap<String, String>, faults: &mut Faults) -> Self {
         let mut names = Self::default();
         for (ours, theirs) in agreed {
@@ -142,7 +142,7 @@ impl ParameterNames {
         self.0.insert(field, theirs.to_owned());
     }
 
-    /// Checks a name beside those of the parameters.
+    /// Checks the name of a further parameter, which must not collide with these names.
     pub(crate) fn check_further(&self, name: &str, path: &str, faults: &mut Faults) {
         check_name(name, path, faults);
         if let Some((twin, _)) = self.0.iter().find(|(_, other)| *other == name) {

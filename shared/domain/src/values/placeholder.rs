@@ -1,7 +1,8 @@
 //! Finds macros that a tracker should have replaced, which is the most common fault of an integration.
 //!
 //! A tracker's URL template says `click_id={click_id}`. If the tracker does not know the macro, it sends the braces.
-//! The value must not be taken for an id, because the conversion would belong to nobody; so it is refused by name.
+//! The macro must not be taken for an id, because the conversion would belong to nobody. Such a value is refused, and
+//! the fault names the macro.
 
 use percent_encoding::percent_decode;
 
@@ -11,11 +12,12 @@ use crate::prelude::*;
 /// because some trackers encode twice. Returns the macro as it would look in a template.
 ///
 /// `{x}`, `{{x}}` and `${x}` are found anywhere in a value. `%x%`, `[x]`, `[[x]]`, `#x#` and `$x$` are found only as
-/// the whole value, because their signs alone are ordinary characters. `x` is a name: a letter or `_`, followed by
-/// letters, digits, `_`, `.`, `:` or `-`. Blanks may surround it, and a `|` may be followed by anything. A GUID in
-/// braces is a value and no macro.
+/// the whole value, because these signs are also ordinary characters. `x` is a name: a letter or `_`, followed by
+/// letters, digits, `_`, `.`, `:` or `-`. Blanks may surround the name, and a `|` with any text may follow it. A GUID
+/// in braces is a value, not a macro.
 pub fn find(raw: &[u8]) -> Option<String> {
-    // Every macro has one of these signs even before decoding, and hardly any value has one.
+    // Every macro has one of these signs even before decoding. Hardly any other value has one, so most values are done
+    // here.
     if !raw.iter().any(|byte| b"%{[#$".contains(byte)) {
         return None;
     }
@@ -58,14 +60,14 @@ fn find_braced(text: &str) -> Option<&str> {
 /// Marks where a name in braces may end: at the first `|` or `}` after a `{`, or at any other `}`.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
-    /// The place of the last `{`, if no mark stands between it and this one.
+    /// The place of the last `{`, if no other mark is between the two.
     open: Option<usize>,
     at: usize,
     closes: bool,
 }
 
-/// Returns all marks. It takes each byte once, and the names between `open` and `at` do not overlap, so the search
-/// takes time in proportion to its text, however many braces the text has.
+/// Returns all marks. Each byte is read once, and the names between `open` and `at` do not overlap, so the search takes
+/// time in proportion to the text, however many braces it has.
 fn marks(bytes: impl Iterator<Item = u8>) -> impl Iterator<Item = Mark> {
     let mut open = None;
     bytes.enumerate().filter_map(move |(at, byte)| match byte {
@@ -164,7 +166,7 @@ mod tests {
         }
     }
 
-    /// Searches the plain way, from each `{` to the next `}`, in quadratic time.
+    /// Searches in the simplest way, from each `{` to the next `}`, in quadratic time.
     fn find_braced_plainly(text: &str) -> Option<&str> {
         text.match_indices('{').find_map(|(open, _)| {
             let close = open + text.get(open..)?.find('}')?;

@@ -1,9 +1,9 @@
-//! Signs parameters, for postbacks and for tracking links alike: HMAC-SHA256 in hex over a canonical text.
+//! Signs the parameters of postbacks and of tracking links with HMAC-SHA256, in hex, over a canonical text.
 //!
-//! The canonical text takes each parameter's name and value, decodes them and percent-encodes them again strictly (all
-//! but RFC 3986's unreserved characters), writes `name=value`, sorts by encoded name and joins by `&`. Both sides
-//! encode again, so it does not matter how the caller's library encodes a space or a brace. Partners find test vectors
-//! in `shared/domain/vectors/signature.json`.
+//! The canonical text is made in four steps. Each name and value is decoded and percent-encoded again, except for RFC
+//! 3986's unreserved characters. Each parameter is written as `name=value`. The parameters are sorted by encoded name,
+//! and joined by `&`. Both sides encode again, so it does not matter how the caller's library encodes a space or a
+//! brace. Partners find test vectors in `shared/domain/vectors/signature.json`.
 
 use core::fmt;
 
@@ -17,14 +17,14 @@ use crate::prelude::*;
 /// Encodes everything but RFC 3986's unreserved characters.
 pub(crate) const STRICT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Begins every secret that webhooks are signed with. The key follows, in base64.
+/// Begins every secret that signs webhooks. The key follows in base64.
 pub const WEBHOOK_PREFIX: &str = "whsec_";
 
-/// Holds a shared secret, whose UTF-8 is the key. It is never printed.
+/// Holds a shared secret. The bytes of its text are the key. It is never printed.
 #[derive(Clone)]
 pub struct Secret {
     text: String,
-    /// Holds the HMAC state of the key alone, which is half the work of signing a short message.
+    /// Holds the HMAC state after the key. Keeping this state saves half the work of signing a short message.
     keyed: Hmac<Sha256>,
 }
 
@@ -37,7 +37,7 @@ impl Secret {
         Self { text, keyed }
     }
 
-    /// Makes a secret that webhooks are signed with, in Standard Webhooks' form: `whsec_` and base64.
+    /// Makes a secret that signs webhooks, in the form of Standard Webhooks: `whsec_` and base64.
     pub fn for_webhooks(random: [u8; 32]) -> Self {
         Self::new(format!("{WEBHOOK_PREFIX}{}", BASE64.encode(&random)))
     }
@@ -92,9 +92,11 @@ pub fn sign(secret: &Secret, canonical: &str) -> String {
     data_encoding::HEXLOWER.encode(&secret.mac(canonical.as_bytes()).finalize().into_bytes())
 }
 
-/// Returns true if `signature`, in hex of either case, was made with one of `secrets`, in constant time for each.
+/// Returns true if `signature`, in upper-case or lower-case hex, was made with one of `secrets`. Each comparison takes
+/// constant time.
 ///
-/// All secrets are tried, and without any a stand-in is, so an unknown partner costs the same work as a known one.
+/// All secrets are tried. If there are none, a stand-in is tried, so an unknown partner costs the same work as a known
+/// partner.
 pub fn verify(secrets: &[Secret], canonical: &str, signature: &[u8]) -> bool {
     let given = data_encoding::HEXLOWER_PERMISSIVE.decode(signature).unwrap_or_default();
     let stand_in = [Secret::new("no secret has this text, and no signature is made with it")];

@@ -1,14 +1,14 @@
-//! Holds instants to the millisecond, for everything that media buying compares, stores and sends.
+//! Holds instants to the millisecond. Media buying uses them for everything that it compares, stores and sends.
 
 use core::{fmt, time::Duration};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Holds an instant in Unix milliseconds. It is stored as that number and shown in RFC 3339.
+/// Holds an instant in Unix milliseconds. It is stored as a number and shown in RFC 3339.
 ///
-/// Every instant is cut to the millisecond when it is read, so that instants compare in the same way before and after
-/// storage. Arithmetic saturates, so no date from outside can overflow it.
+/// Every instant is cut to the millisecond when it is read, so that comparisons give the same result before and after
+/// storage. Arithmetic saturates, so no date from outside can cause an overflow.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnixMillis(i64);
@@ -24,7 +24,8 @@ impl UnixMillis {
         self.0
     }
 
-    /// Converts to a timestamp. An instant outside its range becomes the nearest end.
+    /// Converts the instant to a timestamp. An instant outside the range of timestamps becomes the first or the last
+    /// timestamp.
     pub fn timestamp(self) -> Timestamp {
         let end = if self.0 < 0 { Timestamp::MIN } else { Timestamp::MAX };
         Timestamp::from_millisecond(self.0).unwrap_or(end)

@@ -1,4 +1,4 @@
-//! Tests bodies: parameters in JSON, and what becomes of a body that cannot be read.
+//! Tests bodies: parameters in JSON, and bodies that cannot be read.
 
 use super::*;
 
@@ -107,7 +107,7 @@ async fn a_signature_covers_the_members_of_an_object() {
     let signature = signature::sign(&secret, canonical);
     let signed = OBJECT.replace('}', &format!(r#", "signature": "{signature}"}}"#));
     accepted(rig.call(&signed_call(&signed)).await);
-    // A number is signed as it is written.
+    // The signature covers a number as it was written, so another notation of the same number does not match.
     for tampered in [signed.replace("100.00", "100.0"), signed.replace("100.00", "900.00"), OBJECT.to_owned()] {
         assert_eq!(rig.call(&signed_call(&tampered)).await, PostbackAnswer::Unauthorized, "{tampered}");
     }

@@ -1,4 +1,4 @@
-//! Calls of partners that agreed on statuses and on negative amounts.
+//! Tests calls of partners that agreed on statuses and on negative amounts.
 
 use domain::inbound::{
     conversion::{ConversionType, Reversed},
@@ -20,7 +20,7 @@ fn said(state: &str) -> String {
     format!("{SAMPLE}&state={state}")
 }
 
-/// The sample as another transaction with this amount, which names the transaction that it reverses.
+/// Returns the sample as a transaction with this id and amount, which reverses the transaction `reference`.
 fn negative(transaction: &str, amount: &str, reference: &str) -> String {
     let sample = SAMPLE.replace("123123123", transaction).replace("100.00", amount);
     format!("{sample}&ref={reference}")
@@ -40,7 +40,7 @@ fn conflict(answer: PostbackAnswer) -> Contradiction {
     }
 }
 
-/// The states of all revisions of the sample's transaction in the order in which they were recorded.
+/// Returns the states of all revisions in the order in which they were recorded.
 fn states(rig: &Rig) -> Vec<State> {
     let state = rig.world.state();
     let originals = state.postbacks.values().map(|original| original.postback.state());
@@ -132,8 +132,8 @@ async fn states_survive_the_end_of_an_agreement() {
     assert!(matches!(without.get(&said("rejected")).await, PostbackAnswer::Malformed(_)));
 }
 
-/// Plays every single fault and every pair of faults of the ports over the life of one transaction, with resends until
-/// each call is answered.
+/// Tries every single fault and every pair of faults of the ports over one transaction. Each call is repeated until it
+/// is answered.
 #[tokio::test]
 async fn whatever_fails_a_step_answered_200_is_recorded_once() {
     let troubles = [Trouble::Before, Trouble::After];
@@ -169,7 +169,7 @@ async fn whatever_fails_a_step_answered_200_is_recorded_once() {
         let steps = state.steps.values().flatten().cloned().map(Revision::Step);
         let originals = state.postbacks.values().cloned().map(Revision::Original);
         let recorded: Vec<_> = originals.chain(steps).map(|revision| revision.receipt().receipt_id.clone()).collect();
-        // The answers name the revision that stood then.
+        // Each answer names the revision that was current at the time of the answer.
         let answered: Vec<_> = receipts.iter().map(|receipt| receipt.receipt_id.clone()).collect();
         let expected: Vec<_> = [0, 1, 1, 2, 2, 2].map(|at: usize| recorded[at].clone()).into();
         assert_eq!(answered, expected, "{trouble:?}");
@@ -189,10 +189,10 @@ async fn a_negative_amount_never_takes_more_than_is_left() {
         ("amount_decimal", "40.00", "-40.01")
     );
     accepted(rig.get(&negative("r-3", "-40", "123123123")).await);
-    // The same transaction with another amount or another reference contradicts what is recorded.
+    // The same transaction with another amount or another reference is a conflict.
     conflict(rig.get(&negative("r-1", "-1", "123123123")).await);
     conflict(rig.get(&negative("r-1", "-60", "other")).await);
-    // Nothing is left that a rejection could take.
+    // The adjustments have taken an amount, so a rejection would take more than is left.
     conflict(rig.get(&said("rejected")).await);
     let state = rig.world.state();
     let adjusted: Vec<_> = state.adjustments.values().flatten().map(|adjustment| adjustment.place).collect();
@@ -226,7 +226,7 @@ async fn a_negative_amount_for_an_unknown_transaction_is_recorded() {
     );
 }
 
-/// Plays every single fault and every pair of faults of the ports over two adjustments of a transaction.
+/// Tries every single fault and every pair of faults of the ports over two adjustments of one transaction.
 #[tokio::test]
 async fn whatever_fails_an_adjustment_is_recorded_once_or_not_at_all() {
     for first in 0..14 {

@@ -16,7 +16,7 @@ pub(crate) fn letter(id: &str) -> DeadLetter {
     }
 }
 
-/// A world whose queue holds these letters.
+/// Returns a world with these letters in the queue.
 pub(crate) fn world(ids: &[&str]) -> World {
     let world = World::default();
     let letters = ids.iter().map(|id| (letter(id), false)).collect();

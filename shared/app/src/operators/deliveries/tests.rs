@@ -11,7 +11,7 @@ fn at(second: i64) -> UnixMillis {
     sender::start().plus(Duration::from_secs(second.unsigned_abs()))
 }
 
-/// A delivery for this user that was made at this second, and answered with this status if one is given.
+/// Returns a delivery for this user that was made at this second, and was answered with this status if one is given.
 fn delivery(user: &str, second: i64, answered: Option<u16>) -> Delivery {
     let made = sender::delivery_at(user, "p-9", at(second));
     let Some(status) = answered else { return made };
@@ -72,7 +72,7 @@ async fn deliveries_are_listed_newest_first_a_page_at_a_time() {
 
 #[tokio::test]
 async fn a_page_of_one_state_holds_no_more_than_was_asked_for() {
-    // Of the first two places one is pending, of the next two both are.
+    // The newest two deliveries are read first, and one of them is pending. Both of the next two are pending.
     let made = [delivery("a", 1, None), delivery("b", 2, None), delivery("c", 3, Some(200)), delivery("d", 4, None)];
     let world = world(&made).await;
     let pending = Wanted { status: Some(Status::Pending), page: page(2), ..Wanted::default() };
@@ -95,7 +95,7 @@ async fn failures_are_found_by_when_they_failed() {
     let world = world(&[delivery("a", 1, Some(410)), delivery("b", 2, None), delivery("c", 3, Some(410))]).await;
     let gone = Wanted { status: Some(Status::Gone), page: page(1), ..Wanted::default() };
     assert_eq!(pages(&world, gone.clone()).await.concat(), ["c", "a"]);
-    // Each failed a second after it was made.
+    // Each delivery failed a second after it was made.
     let before = Some(at(4).timestamp());
     assert_eq!(pages(&world, Wanted { before, ..gone.clone() }).await.concat(), ["a"]);
     let exhausted = Wanted { status: Some(Status::Exhausted), page: page(5), ..gone };

@@ -30,7 +30,7 @@ async fn progress_names_every_campaign_and_the_delivery_it_led_to() {
     assert_eq!((line.provider.as_str(), line.campaign.as_str()), ("acme", "welcome"));
     let owed = OwedDelivery { delivery_id: delivery.id().clone(), status: Status::Pending };
     assert_eq!(line.delivery, Some(owed));
-    // The other user has no delivery, and nothing is stored of it.
+    // The other user has no delivery, and nothing is stored about this user.
     let nobody = of(&world, "nobody", None).await;
     assert_eq!((nobody.participant, nobody.campaigns[0].delivery.clone()), (None, None));
 }

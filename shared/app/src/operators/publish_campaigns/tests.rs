@@ -32,7 +32,7 @@ fn names(world: &World) -> Vec<String> {
     state.campaigns.iter().flat_map(|snapshot| snapshot.partners.keys().map(ToString::to_string)).collect()
 }
 
-/// The version of each publication that left an audit record.
+/// Returns the version in each audit record of a publication.
 fn recorded(world: &World) -> Vec<String> {
     world.state().audit.iter().map(|record| record.details["version"].clone()).collect()
 }
@@ -56,7 +56,7 @@ async fn a_lost_race_is_run_again_over_everything_as_it_is_now() {
     let (theirs, _) = goals(vec![globex.clone()], None);
     let world = World::default();
     let rival = |version, partners| Snapshot { version, published_at: UnixMillis::from_millisecond(0), partners };
-    // The last one is the first to be published.
+    // The last rival in the list publishes first.
     world.state().rivals = vec![rival(3, theirs.clone()), rival(2, BTreeMap::new()), rival(1, theirs)];
     let outcome = run(&world, &[acme, globex], 0).await;
     let reads = world.state().calls.iter().filter(|call| **call == "read partners").count();

@@ -18,7 +18,7 @@ use crate::{
     ports::{Clicks, Refusals, StoredRefusal},
 };
 
-/// A pace that is interrupted after so many turns.
+/// A pace that interrupts after this many turns.
 struct Turns(usize);
 
 impl Pace for Turns {
@@ -37,7 +37,7 @@ impl Pace for Turns {
     }
 }
 
-/// A world with items in every table, and the lookups that the writer made of them.
+/// Returns a world with items in every table, and with their lookups.
 async fn world() -> World {
     let world = World::default();
     for transaction in 0..9 {
@@ -82,7 +82,7 @@ async fn world() -> World {
     let delivery = sender::delivery_at("u", "p-9", sender::start());
     put(&world, &LookupEntry::of_delivery(&delivery)).await;
     world.state().deliveries.insert(delivery.id().clone(), delivery);
-    // Both partners gave the user one click id at one instant, which makes one place.
+    // Both partners gave the user the same click id at the same instant, so both openings have the same place.
     let partner = serde_json::json!({
         "since": 1, "counts_from": 1, "baseline": 0, "latest": {"at": 1, "event": "e", "click_id": "c-77"},
     });
@@ -93,7 +93,7 @@ async fn world() -> World {
     world
 }
 
-/// The same world after its lookups were lost, with everything that is kept in their table.
+/// Returns the same world after the whole table of the lookups was lost.
 async fn emptied() -> World {
     let world = world().await;
     let mut state = world.state();

@@ -33,7 +33,7 @@ async fn letters_are_moved_whole_and_no_more_than_was_asked() {
     assert_eq!(redriven(&world, 3).await, (Ok(()), 3));
     assert_eq!(world.state().redriven, ["a", "b", "c"].map(|id| ("webhooks", letter(id))));
     assert_eq!(left(&world), 1);
-    // More than there are ends when none is left.
+    // A redrive of more letters than the queue has ends when no letter is left.
     assert_eq!(redriven(&world, 100).await, (Ok(()), 1));
 }
 
@@ -45,7 +45,7 @@ async fn whatever_call_fails_no_letter_is_lost_and_repeating_ends_it() {
             world.state().trouble = BTreeMap::from([(call, trouble)]);
             let _ = redriven(&world, 3).await;
             world.state().trouble.clear();
-            // Letters that are still hidden come back by themselves in time.
+            // Hidden letters become visible again after their time.
             for (_, hidden) in world.state().dead_letter_queues.get_mut(&QUEUE).unwrap() {
                 *hidden = false;
             }

@@ -26,7 +26,7 @@ fn conflict(amount: &str, second: i64) -> Conflict {
     Conflict { provider, transaction_id, content, state: None, extra: Extra::new(), differences, received_at }
 }
 
-/// Keeps a refusal of this request as it came at this second.
+/// Keeps a refusal of this request that came at this second.
 async fn refuse(world: &World, request: &str, second: i64) {
     let (user_id, click_id, source) = (None, None, [192, 0, 2, 1].into());
     let (faults, received_at) = (Vec::new(), at(second));
@@ -134,7 +134,7 @@ async fn a_transaction_that_cannot_be_read_holds_up_no_conflict() {
     let world = World::default();
     record(&world, "t", 1).await;
     keep(&world, &conflict("2", 2)).await;
-    // The list calls: the lookups, the conflicts, the transaction.
+    // The list makes three calls: it reads the lookups, the conflicts and the transaction.
     let transaction_call = world.state().calls.len() + 3;
     world.state().trouble = [(transaction_call, Trouble::Before)].into();
     let listed = listed(&world, RefusalKind::Conflict, &Page { most: 9, ..Page::default() }).await;

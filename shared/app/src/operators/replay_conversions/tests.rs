@@ -38,7 +38,7 @@ pub(crate) async fn put(world: &World, entries: &[LookupEntry]) {
     assert!(Lookups::put(world, entries).await.iter().all(Result::is_ok));
 }
 
-/// Records a transaction of acme with the amount 1 at this second, and puts the entries that lead to it.
+/// Records a transaction of acme with the amount 1 at this second, and writes its lookup entries.
 pub(crate) async fn record(world: &World, transaction: &str, second: i64) {
     let transaction_id = TransactionId::new(transaction).unwrap();
     let click = serde_json::from_value("foreign".into()).unwrap();
@@ -66,7 +66,7 @@ pub(crate) async fn record(world: &World, transaction: &str, second: i64) {
     put(world, &LookupEntry::of_revision(&Revision::Original(recorded), key)).await;
 }
 
-/// A pace of this many steps a turn, which is interrupted after so many turns.
+/// A pace with this many steps a turn, which interrupts after this many turns.
 pub(crate) struct Turns {
     pub(crate) left: usize,
     pub(crate) steps: usize,
@@ -95,7 +95,7 @@ fn use_case(world: &World) -> UseCase {
     ReplayConversions { listings: world.clone(), inbound: world.clone(), queue: world.clone(), trail: world }
 }
 
-/// A world in which acme's transactions `t-1` to `t-5` were recorded in the first five seconds.
+/// Returns a world in which acme's transactions `t-1` to `t-5` were recorded in the first five seconds.
 async fn world() -> World {
     let world = World::default();
     for second in 1..=5 {
@@ -104,7 +104,7 @@ async fn world() -> World {
     world
 }
 
-/// Replays what was recorded from this second on, in turns of two conversions.
+/// Replays the conversions that were recorded from this second on, in turns of two.
 async fn replay(world: &World, from: i64, turns: usize) -> Result<Replayed, LookupFault> {
     let replay = use_case(world);
     let providers = vec![acme(), Provider::new("globex").unwrap()];

@@ -30,7 +30,7 @@ fn operation() -> Operation {
     Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, Why::new("it was down").ok(), [1; 8])
 }
 
-/// Lets so many steps be taken, and counts them.
+/// Allows this many steps, and counts the steps that were taken.
 struct Steps {
     left: usize,
     taken: usize,
@@ -56,7 +56,7 @@ impl Pace for Steps {
     }
 }
 
-/// A world in which a delivery for each of these users has ended with 410.
+/// Returns a world in which a delivery for each of these users has ended with 410.
 async fn world(users: &[&str]) -> World {
     let world = World::default();
     world.state().millisecond = sender::start().as_millisecond();

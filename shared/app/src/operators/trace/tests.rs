@@ -57,7 +57,7 @@ async fn put(world: &World, entries: &[LookupEntry]) {
     assert!(Lookups::put(world, entries).await.iter().all(Result::is_ok));
 }
 
-/// A world in which a user clicked, was refused once, and had a postback recorded.
+/// Returns a world in which a user clicked, one call for the user was refused, and a postback was recorded.
 async fn inbound() -> World {
     let world = World::default();
     let json = serde_json::json!({"user_id": "u", "click_id": "c", "currency": "USD", "amount_decimal": "1"});
@@ -130,7 +130,7 @@ async fn a_transaction_a_click_and_a_user_lead_to_the_same_events() {
         Query { transaction: Some((sender::provider(), transaction())), ..Query::default() },
         Query { click: Some(click_id()), most: 9, ..Query::default() },
         Query { user: UserId::new("u").ok(), most: 9, ..Query::default() },
-        // An event that is found in two ways stands once.
+        // An event that is found in two ways is listed once.
         Query {
             transaction: Some((sender::provider(), transaction())),
             user: UserId::new("u").ok(),
@@ -138,7 +138,7 @@ async fn a_transaction_a_click_and_a_user_lead_to_the_same_events() {
             ..Query::default()
         },
     ] {
-        // A refused call without a click id is found by its user or its transaction.
+        // A refused call without a click id is found by the user or the transaction.
         let expected: &[_] = if query.click.is_some() {
             &["click", "recorded", "conversion"]
         } else {
@@ -157,12 +157,12 @@ async fn a_trace_tells_what_it_leaves_out_or_cannot_read() {
     put(&world, &LookupEntry::under([Subject::User(UserId::new("u").unwrap())], &lost, None)).await;
     let query = Query { user: UserId::new("u").ok(), most: 2, ..Query::default() };
     let timeline = use_case(&world, None).run(query, at(10)).await.unwrap();
-    // The two newest are the lost postback and the recorded one, which names the click.
+    // The two newest entries are a lost postback and a recorded postback, which names the click.
     assert_eq!(kinds(&timeline), ["click", "recorded", "conversion"]);
     assert_eq!((timeline.cut, timeline.unreadable), (1, vec!["0#acme#lost".to_owned()]));
 }
 
-/// A world in which the delivery of user `u` was attempted in vain, and a round was opened since.
+/// Returns a world in which an attempt of the delivery for user `u` failed, and a round was opened later.
 async fn outbound() -> (World, Delivery) {
     let world = World::default();
     world.state().millisecond = sender::start().as_millisecond();

@@ -333,11 +333,11 @@ fn a_status_that_nobody_agreed_on_is_refused_unless_positive() {
             Err(faults) => assert!(refused && faults[0].code == FaultCode::StatusNotAgreed, "{sent}"),
         }
     }
-    // With another name agreed, the fault names it.
+    // If another name was agreed for the status, the fault tells it.
     let faults = parse_by(&statuses(""), &format!("{SAMPLE}&state=ok&status=rejected")).unwrap_err();
     assert_eq!((faults[0].parameter.as_deref(), faults[0].code), (Some("status"), FaultCode::StatusNotAgreed));
     assert!(faults[0].fix.contains("as state"), "{faults:?}");
-    // A name that the partner's file gives to another parameter is no status.
+    // A name that the partner's file uses for another parameter does not count as a status.
     let named = rules(r#"{"provider":"acme","parameters":{"event_name":"status"}}"#);
     assert!(parse_by(&named, &format!("{SAMPLE}&status=rejected")).is_ok());
 }
@@ -348,7 +348,7 @@ proptest! {
         name in prop::sample::select(&["status", "State", "approve", "is-rejected", "test"][..]), value in "[a-z0-9]{0,10}"
     ) {
         match parse(&format!("{SAMPLE}&{name}={value}")) {
-            // Only an unmistakable value means the same as none.
+            // Only a clear value is accepted like a missing status.
             Ok(parsed) => {
                 prop_assert!(status::says_it_stands(name, &value));
                 prop_assert_eq!(parsed.postback, parse(SAMPLE).unwrap().postback);
@@ -365,7 +365,7 @@ fn a_negative_amount_is_read_only_where_agreed() {
     let parsed = parse_by(&rules(json), &sent).unwrap().postback;
     assert_eq!(parsed.content.amount_decimal.to_string(), "-7.50");
     assert_eq!(parsed.reference.unwrap().as_str(), "t1");
-    // Without a minus sign nothing is reversed.
+    // A positive amount reverses nothing.
     let positive = parse_by(&rules(json), &format!("{SAMPLE}&ref=t1")).unwrap();
     assert_eq!((positive.postback.reference, positive.ignored.len()), (None, 0));
     assert_eq!(codes(parse_by(&rules(json), &format!("{SAMPLE}&refund=1")))[0].1, FaultCode::StatusNotAgreed);

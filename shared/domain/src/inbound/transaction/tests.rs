@@ -22,7 +22,8 @@ fn agreed(amount_may_change: &[State]) -> StatusAgreement {
     StatusAgreement::parse(&file, amount_may_change, &mut Faults::default())
 }
 
-/// Makes a call of transaction `t`. Its receipt is named after it, so that each call has another one.
+/// Makes a call for the transaction `t`. The number `receipt` becomes the receipt id, so that each call can have its
+/// own.
 fn call(state: Option<State>, amount: &str, receipt: u8) -> RecordedPostback {
     let transaction_id = TransactionId::new("t").unwrap();
     let (provider, content) = (Provider::new("acme").unwrap(), content(amount));
@@ -39,7 +40,7 @@ fn call(state: Option<State>, amount: &str, receipt: u8) -> RecordedPostback {
     RecordedPostback { postback, receipt, reversed: None }
 }
 
-/// Plays calls as the store does, and keeps what it would store.
+/// Applies calls as the store does, and keeps the records that the store would have.
 #[derive(Default)]
 struct Store {
     revisions: Vec<Revision>,
@@ -51,7 +52,7 @@ impl Store {
         History::new(self.revisions.iter().cloned(), self.adjustments.clone())
     }
 
-    /// Plays one call. Returns the decision, or `None` for the first call.
+    /// Applies one call. Returns the decision, or `None` for the first call.
     fn play(&mut self, call: RecordedPostback, agreed: Option<&StatusAgreement>) -> Option<Decision> {
         let Some(history) = self.history() else {
             self.revisions.push(Revision::Original(call));
@@ -64,7 +65,7 @@ impl Store {
         Some(decision)
     }
 
-    /// Accepts the conflict of this call as a correction.
+    /// Accepts the conflict that this call caused as a correction.
     fn correct(&mut self, call: &RecordedPostback, differences: Vec<Difference>) {
         let conflict = Conflict {
             provider: call.postback.provider.clone(),
@@ -95,8 +96,8 @@ fn states() -> impl Strategy<Value = State> {
     prop::sample::select(State::ALL.to_vec())
 }
 
-/// Contents of which any two may belong to one transaction: the amount of a state differs from that of a lower one only
-/// if that is agreed.
+/// Makes states with amounts that fit together in one transaction: an amount differs from the amount of a lower state
+/// only if such a change is agreed.
 fn steps() -> impl Strategy<Value = (Vec<State>, Vec<(State, &'static str)>)> {
     let may_change = prop::sample::subsequence(Vec::from([State::Approved, State::Rejected]), 0..=2);
     let sent = prop::sample::subsequence(State::ALL.to_vec(), 1..=3);
@@ -123,7 +124,8 @@ proptest! {
     ) {
         let agreed = agreed(&may_change);
         let mut store = Store::default();
-        // Any calls in any order, and then each once more, since a partner repeats what was not answered 200.
+        // Calls come in any order, and then each comes once more, because a partner repeats every call that was not
+        // answered 200.
         let calls = order.iter().map(|at| *at.get(&steps)).chain(steps.iter().rev().copied());
         for (at, (state, amount)) in calls.enumerate() {
             let before = store.revisions.len();
@@ -132,7 +134,7 @@ proptest! {
                 let fields: Vec<Field> = differences.iter().map(|difference| difference.field).collect();
                 prop_assert_eq!((state, fields, store.stands().0), (State::Approved, Vec::from([Field::Status]), State::Rejected));
             }
-            // Each revision is put once and raises the rank.
+            // Each revision is stored once and raises the rank.
             prop_assert!(store.revisions.len() <= before + 1);
             prop_assert!(store.revisions.windows(2).all(|pair| pair[0].rank() < pair[1].rank()));
         }
@@ -152,7 +154,7 @@ proptest! {
         if let Some(corrected) = corrected {
             store.correct(&call(None, &corrected, 1), Vec::new());
         }
-        // The function postback compares with the original alone, as it always did.
+        // The function postback compares a call with the original alone.
         let Revision::Original(original) = store.revisions[0].clone() else { panic!() };
         let sent = call(None, &sent, 2);
         let differences = original.postback.content.differences(&sent.postback.content);
@@ -175,7 +177,7 @@ proptest! {
             }
             prop_assert!(store.revisions.windows(2).all(|pair| pair[0].rank() < pair[1].rank()));
             prop_assert!(store.revisions.windows(2).all(|pair| pair[0].place() + 1 == pair[1].place()));
-            // An accepted conflict, sent again, is a duplicate.
+            // A conflict that was accepted and is sent again is a duplicate.
             prop_assert!(matches!(store.history().unwrap().decide(&call, Some(&agreed)), Decision::Duplicate(_)));
         }
         let latest = Revision::latest(store.revisions.iter().cloned()).unwrap();
@@ -231,7 +233,7 @@ fn a_rejection_after_an_accepted_approval_is_never_lost() {
         let told: Vec<_> = differences.iter().map(|it| (it.field, it.original.as_str(), it.sent.as_str())).collect();
         assert_eq!(told, [(Field::Status, "approved", "rejected")]);
         assert_eq!(store.stands().0, State::Approved);
-        // Once it is accepted, repeating it is a duplicate.
+        // After the operator has accepted the conflict, the repeated call is a duplicate.
         store.correct(&again, differences);
         assert_eq!(store.stands().0, State::Rejected);
         assert!(matches!(store.play(again, Some(&agreed)), Some(Decision::Duplicate(_))));

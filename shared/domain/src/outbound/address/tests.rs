@@ -6,9 +6,9 @@ use proptest::prelude::*;
 use super::*;
 use crate::prelude::*;
 
-/// Repeats every row of IANA's IPv4 and IPv6 special-purpose registries and of RFC 4291's reserved ranges. It is typed
-/// a second time on purpose. The first flag says whether the address just before the range is public, the second
-/// whether the one just after it is.
+/// Repeats every row of IANA's IPv4 and IPv6 special-purpose registries and of RFC 4291's reserved ranges. The rows
+/// were typed a second time on purpose. The first flag is true if the address just before the range is public, and the
+/// second flag is true if the address just after the range is public.
 const ROWS: [(&str, bool, bool, BlockReason); 51] = [
     // These rows are from the IPv4 Special-Purpose Address Registry.
     ("0.0.0.0/8", true, true, BlockReason::Unspecified),

@@ -1,4 +1,4 @@
-//! Decides which changes a published campaign allows.
+//! Decides which changes of a published campaign are allowed.
 
 use core::time::Duration;
 
@@ -7,11 +7,11 @@ use crate::prelude::*;
 use crate::values::config_fault::{ConfigFault, Faults};
 use crate::values::time::UnixMillis;
 
-/// Returns the faults that forbid publishing `new` over `old`, a campaign of the same name.
+/// Returns the faults that forbid replacing the published campaign `old` by `new`, which has the same name.
 ///
-/// Evaluators drop events that their snapshot of the campaigns does not need. A campaign may therefore begin, and an
-/// end move, only when it is still `lead` away: by then every evaluator that drops anything has a newer snapshot
-/// ([`crate::outbound::timing::Timing`]).
+/// Evaluators drop events that no campaign in their snapshot needs. A beginning, and the old and the new instant of a
+/// moved end, must therefore be at least `lead` after `now`. By then, every evaluator that drops events has a snapshot
+/// with the change ([`crate::outbound::timing::Timing`]).
 pub fn check_change(old: Option<&Campaign>, new: &Campaign, now: UnixMillis, lead: Duration) -> Vec<ConfigFault> {
     let mut faults = Faults::default();
     let soonest = now.plus(lead);
@@ -34,7 +34,8 @@ fn check_beginning(new: &Terms, soonest: UnixMillis, faults: &mut Faults) {
     faults.require(new.active_from >= soonest, "active_from", &early);
 }
 
-/// Reports what forbids publishing the terms `new` over `old`, or for the first time. The lead ends at `soonest`.
+/// Reports the faults that forbid replacing the published terms `old` by `new`, or publishing `new` for the first time.
+/// The lead ends at `soonest`.
 pub(crate) fn check_published_terms(old: Option<&Terms>, new: &Terms, soonest: UnixMillis, faults: &mut Faults) {
     match old {
         Some(old) => check_terms(old, new, soonest, faults),
@@ -52,7 +53,8 @@ fn check_terms(old: &Terms, new: &Terms, soonest: UnixMillis, faults: &mut Fault
     faults.require(new.active_to == old.active_to || may_move, "active_to", &late);
 }
 
-/// Returns the faults that forbid publishing a partner's campaigns `new` over `old`. Published ones may not be missing.
+/// Returns the faults that forbid replacing a partner's published campaigns `old` by `new`. Every published campaign
+/// must still be in `new`.
 pub fn check_changes(old: &Campaigns, new: &Campaigns, now: UnixMillis, lead: Duration) -> Vec<ConfigFault> {
     let mut faults = Faults::default();
     for name in old.keys().filter(|name| !new.contains_key(*name)) {

@@ -1,4 +1,4 @@
-//! Defines the four kinds of goal that the partners' document names.
+//! Defines the four kinds of goals in the document for partners.
 
 use alloc::collections::BTreeSet;
 use core::num::NonZeroU64;
@@ -9,9 +9,9 @@ use crate::prelude::*;
 use crate::values::config_fault::Faults;
 use crate::values::ids::QuestId;
 
-/// Bounds the main quests of one goal.
+/// Bounds the number of main quests of one goal.
 pub const MAX_QUESTS: usize = 10;
-/// Bounds the clicks of one goal.
+/// Bounds the number of clicks of one goal.
 pub const MAX_CLICKS: u64 = 1_000_000_000;
 /// Holds a goal as an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,7 +70,7 @@ impl Goal {
         }
     }
 
-    /// Returns the quests to complete, which are none for a goal of another kind.
+    /// Returns the quests to complete. A goal without quests has none.
     pub fn quests(&self) -> impl Iterator<Item = &QuestId> {
         let (one, group) = match self {
             Self::MainQuest(quest) => (Some(quest), None),
@@ -80,7 +80,7 @@ impl Goal {
         one.into_iter().chain(group.into_iter().flat_map(|group| group.0.iter()))
     }
 
-    /// Returns the goal's own name, which webhooks use unless the campaign gives another.
+    /// Returns the default name of the goal, which webhooks use unless the campaign gives another name.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Registration => "registration",

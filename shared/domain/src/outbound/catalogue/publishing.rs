@@ -1,8 +1,8 @@
 //! Computes the snapshot to publish from the stored partners.
 //!
 //! Storing and publishing are two writes, and the operator's command may die between them. Therefore only the snapshot
-//! says what is published. A campaign that was stored too long ago is held back until its partner's file is applied
-//! again.
+//! shows which campaigns are published. If too much time has passed since a campaign was stored, it is held back until
+//! the partner's file is applied again.
 
 use alloc::collections::BTreeMap;
 use core::time::Duration;
@@ -14,10 +14,10 @@ use crate::values::config_fault::{ConfigFault, Faults};
 use crate::values::ids::{CampaignName, Provider};
 use crate::values::time::UnixMillis;
 
-/// Returns those of a partner's stored campaigns that were published. A campaign in the snapshot gets the snapshot's
-/// terms. An archived one is no longer in the snapshot, and is returned as stored.
+/// Returns the published ones among a partner's stored campaigns. A campaign in the snapshot gets the terms in the
+/// snapshot. An archived campaign is no longer in the snapshot, so it is returned as it is stored.
 ///
-/// A campaign that was stored and never published is left out, because nothing of it is fixed yet.
+/// A campaign that was stored and never published is left out, because all parts of it may still change.
 pub fn as_published(stored: &Campaigns, goals: Option<&PartnerGoals>) -> Campaigns {
     let published = stored.iter().filter_map(|(name, campaign)| {
         let terms = goals.and_then(|goals| goals.campaigns.get(name));
@@ -35,11 +35,11 @@ pub struct HeldCampaign {
     pub provider: Provider,
     /// Names the campaign.
     pub campaign: CampaignName,
-    /// Lists what forbids publishing it.
+    /// Lists the reasons why the campaign must not be published.
     pub faults: Vec<ConfigFault>,
 }
 
-/// Holds what is to be published next.
+/// Holds the next publication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NextGoals {
     /// Holds all partners.
@@ -48,10 +48,11 @@ pub struct NextGoals {
     pub held: Vec<HeldCampaign>,
 }
 
-/// Computes what to publish at `now` when these partners are stored.
+/// Computes the publication at `now` from these stored partners.
 ///
-/// A new campaign, or a moved end, is published only if it is still `lead` ahead. Otherwise the published terms stay,
-/// because evaluators may have dropped events that the new terms need.
+/// A new campaign is published only if its beginning is at least `lead` after `now`, and a moved end only if the old
+/// and the new end are. Otherwise the published terms stay, because evaluators may have dropped events that the new
+/// terms need.
 pub fn next_goals(
     current: Option<&Snapshot>,
     stored: BTreeMap<Provider, PartnerGoals>,

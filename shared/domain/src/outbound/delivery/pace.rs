@@ -1,4 +1,4 @@
-//! Sets the times of a sender: how long it holds a claim, and how often it looks at a paused delivery.
+//! Sets the times of a sender: how long a claim is held, and how often a paused delivery is looked at.
 
 use core::time::Duration;
 
@@ -44,12 +44,12 @@ impl DeliveryPace {
         Ok(Self { claim_hold, paused_hop_seconds })
     }
 
-    /// Returns until when a claim that is made now is held.
+    /// Returns the instant at which a claim that is made now expires.
     pub(super) fn claimed_until(&self, now: UnixMillis) -> UnixMillis {
         now.plus(self.claim_hold)
     }
 
-    /// Returns how long a message of a paused campaign waits until it is looked at again.
+    /// Returns the delay of a message whose campaign is paused, in seconds.
     pub fn paused_hop_seconds(&self) -> u16 {
         self.paused_hop_seconds
     }

@@ -68,7 +68,7 @@ fn stored(recorded: AttemptDecision) -> (Delivery, Option<Message>) {
     }
 }
 
-/// Returns the delivery after one attempt with this outcome, made when it was due.
+/// Returns the delivery after one attempt with this outcome, which was made when it was due.
 fn attempt(delivery: &Delivery, message: &Message, outcome: AttemptOutcome) -> (Delivery, Option<Message>) {
     let (claimed, claim) = claim(delivery, message, message.due_at, 7);
     stored(claimed.record(&claim, &answered(message.due_at, outcome), policy(), ticket(100 + u64::from(message.n))))
@@ -152,7 +152,7 @@ fn a_live_claim_excludes_others_until_it_expires() {
         assert_eq!(decide_by(&claimed, message, moment(29_999), 2), MessageDecision::LeaveToReturn { until });
         assert!(matches!(decide_by(&claimed, message, until, 2), MessageDecision::Claim { .. }));
     }
-    // The write of this worker succeeded, although it was told otherwise.
+    // The write of this worker succeeded, but the store's answer was lost.
     assert_eq!(decide_by(&claimed, &message, moment(1), 1), MessageDecision::Send(first.clone()));
     let archived = claimed.decide(&message, moment(1), CampaignState::Archived, &pace(), &mark(ticket(2)));
     assert_eq!(archived, MessageDecision::LeaveToReturn { until }, "archiving does not interrupt a request");

@@ -13,60 +13,61 @@ use crate::values::time::UnixMillis;
 /// Says what to do about a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MessageDecision {
-    /// Store this delivery in place of the one that was read, and only after that make the attempt.
+    /// Replace the stored delivery by this one, and make the attempt only after that.
     Claim {
         /// Holds the claimed delivery.
         delivery: Delivery,
         /// Holds the claim.
         claim: Claim,
     },
-    /// Make the attempt. This worker's claim is stored already; only the answer to storing it was lost.
+    /// Make the attempt. The claim of this worker is already stored; only the answer of the store was lost.
     Send(Claim),
     /// Send the same message again with this delay to the queue of resends, then acknowledge.
     Hop {
         /// Gives the delay, from 1 to 900 seconds.
         delay_seconds: u16,
     },
-    /// Send this message, delayed as it says, then acknowledge. The recording worker died before sending it.
+    /// Send this message with the delay until it is due, then acknowledge. The worker that recorded the attempt died
+    /// before it sent the message.
     EnqueueNext(Message),
-    /// Store this cancelled delivery in place of the one that was read, then acknowledge.
+    /// Replace the stored delivery by this cancelled one, then acknowledge.
     Cancel(Delivery),
     /// Acknowledge, because nothing is left to do for this message.
     Acknowledge(NoWorkReason),
-    /// Do nothing, not even acknowledge. If the worker that makes the attempt fails, this message is needed again.
+    /// Do nothing, and do not acknowledge. If the worker that makes the attempt fails, this message is needed again.
     LeaveToReturn {
-        /// Says before which instant the message would only have to return again.
+        /// Holds the instant before which it is useless to handle the message again.
         until: UnixMillis,
     },
 }
 
-/// Says why a message has no work left.
+/// Says why no work is left for a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoWorkReason {
     /// The delivery has ended.
     Ended(Ending),
     /// Another round was opened.
     OlderRound,
-    /// The attempt is recorded, and another message stands for the next one.
+    /// The attempt is recorded, and another message exists for the next attempt.
     Superseded,
 }
 
 /// Says what to do about an attempt that was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AttemptDecision {
-    /// Store this delivery in place of the one that was read, then send the next message if any, then acknowledge.
+    /// Replace the stored delivery by this one, then send the next message if there is one, then acknowledge.
     Stored {
         /// Holds the delivery with the attempt.
         delivery: Delivery,
         /// Holds the message of the next attempt.
         next: Option<Message>,
     },
-    /// The attempt is stored already; only the answer to storing it was lost. Decide about the message again.
+    /// The attempt is already stored; only the answer of the store was lost. Decide about the message again.
     Already,
-    /// Another worker has the claim by now, or no worker has. Store the attempt beside the delivery, in one transaction
-    /// with the delivery if that changed; otherwise a crash could leave a delivery without the attempt that delivered
-    /// it. Then decide about the message again. Acknowledging it here could lose the delivery, because the new claim
-    /// may have been made for this message.
+    /// The worker has lost its claim. Store the attempt beside the delivery. If the attempt changed the delivery, store
+    /// both in one transaction, so that no crash leaves a delivery without the attempt that delivered it. Then decide
+    /// about the message again. The message must not be acknowledged here, because the new claim may have been made for
+    /// the same message, and the delivery could be lost.
     ClaimLost {
         /// Holds the delivery if the attempt delivered it after all.
         delivery: Option<Delivery>,
@@ -75,12 +76,12 @@ pub enum AttemptDecision {
     },
 }
 
-/// Holds a round that was opened by hand.
+/// Holds a round that an operator opens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenedRound {
-    /// Replaces the delivery that was read.
+    /// Holds the delivery that replaces the stored one.
     pub delivery: Delivery,
-    /// Holds the old round's attempts. Each is stored as an item of its own in the same transaction.
+    /// Holds the attempts of the old round. Each attempt is stored as an item of its own, in the same transaction.
     pub moved: Vec<Attempt>,
     /// Numbers the old round.
     pub moved_round: u32,
@@ -91,7 +92,7 @@ pub struct OpenedRound {
 impl Delivery {
     /// Decides what to do about a message of this delivery.
     ///
-    /// The caller makes a fresh `mark` for each received message and keeps it while it handles that message.
+    /// The caller makes a fresh `mark` for each received message, and uses the same mark until that message is handled.
     pub fn decide(
         &self,
         message: &Message,
@@ -100,7 +101,8 @@ impl Delivery {
         pace: &DeliveryPace,
         mark: &ClaimMark,
     ) -> MessageDecision {
-        // The read was stale, or the message is another delivery's. It returns until it is dead-lettered.
+        // The delivery was read too early, or the message belongs to another delivery. The message returns until it is
+        // right or is dead-lettered.
         if message.delivery_id != self.id || message.round > self.round {
             return MessageDecision::LeaveToReturn { until: now };
         }
@@ -137,8 +139,8 @@ impl Delivery {
         }
     }
 
-    /// Decides about a message whose attempt is recorded. It must send the next message if its own chain recorded the
-    /// attempt and the next attempt has not begun.
+    /// Decides about a message for an attempt that is recorded. The next message must be sent if this message's own
+    /// chain recorded the attempt and the next attempt has not begun.
     fn after_its_record(&self, message: &Message, next: &NextAttempt, claim: Option<&Claim>) -> MessageDecision {
         let last = message.n.saturating_add(1) == self.next_n();
         let mine = self.recorded.as_ref() == Some(&message.ticket);
@@ -149,7 +151,8 @@ impl Delivery {
         }
     }
 
-    /// Returns the delivery with [`Message::claim`]'s claim stored in it, as the conditional write must leave it.
+    /// Returns the delivery with the claim from [`Message::claim`] in it. The conditional write of the claim must store
+    /// the same.
     #[must_use]
     pub fn with_claim(&self, claim: Claim) -> Self {
         match &self.life {
@@ -196,15 +199,16 @@ impl Delivery {
         AttemptDecision::ClaimLost { delivery, late }
     }
 
-    /// Returns the message to send when putting this delivery found it stored already, or `None` if it has begun or
-    /// ended. The `ticket` is fresh, so that of two chains of messages one ends as soon as an attempt is recorded.
+    /// Returns the message of the first attempt, or `None` if that attempt has begun or the delivery has ended. It may
+    /// be sent again for a delivery that was put before. The `ticket` is fresh, so that one of the two chains of
+    /// messages ends as soon as an attempt is recorded.
     pub fn first_message(&self, ticket: ChainTicket) -> Option<Message> {
         let begun = self.round > 1 || !self.attempts.is_empty() || self.claim().is_some();
         self.next().filter(|_| !begun).map(|next| self.message(next, ticket))
     }
 
-    /// Opens a round by hand, at any time and as often as wanted. Messages of older rounds end by themselves, and any
-    /// claim is replaced. An attempt that is under way may still deliver.
+    /// Opens a round for an operator, at any time and as often as wanted. Messages of older rounds are acknowledged
+    /// without work, and any claim is removed. An attempt that is under way may still deliver.
     #[must_use]
     pub fn open_round(&self, now: UnixMillis, ticket: ChainTicket) -> OpenedRound {
         let next = NextAttempt { due_at: now, ticket: ticket.clone() };
@@ -217,15 +221,17 @@ impl Delivery {
         OpenedRound { delivery, moved, moved_round: self.round, message }
     }
 
-    /// Cancels a delivery that is under way, or returns `None` if it has ended. An attempt under way may still deliver. Only
-    /// the proof cancels in this way; the sender cancels a delivery whose campaign is archived.
+    /// Cancels a delivery that is under way, or returns `None` if it has ended. An attempt that is under way may still
+    /// deliver. Only the proof uses this function; the sender cancels a delivery in [`Self::decide`] if its campaign is
+    /// archived.
     pub fn cancel(&self, now: UnixMillis) -> Option<Self> {
         self.ending().is_none().then(|| self.ended(Ending::Cancelled, now))
     }
 
-    /// Returns the message that the sweep sends if the delivery was due, or claimed, until more than `grace` ago. The
-    /// `ticket` is fresh: if the old message still waits in a long queue, one of the two chains ends as soon as an
-    /// attempt is recorded. The sweep leaves out paused campaigns.
+    /// Returns the message that the sweep sends for an overdue delivery. A delivery is overdue if more than `grace` has
+    /// passed since its claim expired, or since its attempt was due if there is no claim. The `ticket` is fresh: if the
+    /// old message still waits in a long queue, one of the two chains ends as soon as an attempt is recorded. The sweep
+    /// leaves out paused campaigns.
     pub fn overdue(&self, now: UnixMillis, grace: Duration, ticket: ChainTicket) -> Option<Message> {
         let next = self.next()?;
         let since = self.claim().map_or(next.due_at, |claim| claim.until);

@@ -21,7 +21,7 @@ pub(super) fn parse(number: &str) -> Option<u64> {
     }
     let shortened = significant.trim_end_matches('0');
     let dropped = significant.len() - shortened.len();
-    // An exponent beyond `i32` means too large or too small in any case.
+    // A number with an exponent beyond `i32` is too large or too small in any case.
     let exponent = exponent.parse::<i32>().ok()?;
     let shift = i64::from(exponent) + i64::try_from(dropped).ok()? - i64::try_from(fraction.len()).ok()?;
     let zeros = usize::try_from(shift).ok().filter(|zeros| shortened.len() + zeros <= MAX_DIGITS && !negative)?;

@@ -17,14 +17,14 @@ const NAMES: [&str; 9] =
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a>(Vec<(&'static str, &'a RawValue)>);
 
-/// Says what an object has under a name.
+/// Holds the result of looking for a name in an object.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Found<'a> {
     /// The name is missing, or its value is `null`.
     Nothing,
     /// The name has this one value, in the text of the message.
     One(&'a str),
-    /// The name stands several times, and JSON readers differ in which value they take.
+    /// The name occurs several times, and JSON readers differ in which value they take.
     Several,
 }
 
@@ -39,7 +39,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// Returns the known name that a key spells. A key that is no text is unknown.
+/// Returns the known name that a key spells, or `None` if the name is unknown or the key cannot be read.
 fn known(key: &RawValue) -> Option<&'static str> {
     let is = |text: &str| NAMES.into_iter().find(|name| *name == text);
     let written = key.get().strip_prefix('"')?.strip_suffix('"')?;

@@ -1,11 +1,11 @@
-//! Reads an instant in RFC 3339, which is what `date-time` means in a JSON Schema. Other forms are refused, because
-//! other readers of the platform's events do not take them.
+//! Reads an instant in RFC 3339, which is the meaning of `date-time` in a JSON Schema. Other forms are refused, because
+//! other readers of the platform's events do not accept them.
 
 use jiff::{Timestamp, civil};
 
 use crate::prelude::*;
 
-/// Bounds the digits of a second's fraction that are read. Later digits are less than a nanosecond.
+/// Sets how many digits of a second's fraction are read. Further digits mean less than a nanosecond.
 const MAX_FRACTION: usize = 9;
 
 /// Returns the instant, or `None` if the text is no date-time of RFC 3339 or lies before the year 0.
@@ -23,7 +23,7 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
         return None;
     }
     let instant: Timestamp = format!("{date_and_time}.{fraction}{offset}").parse().ok()?;
-    // A leap second is possible only where a day ends in UTC. It is read as the second before it.
+    // A leap second is possible only at the end of a day in UTC. It is read as the preceding second.
     let leaps = date_and_time.ends_with(":60");
     let utc = jiff::tz::Offset::UTC.to_datetime(instant);
     let ends_day = (utc.hour(), utc.minute()) == (23, 59);

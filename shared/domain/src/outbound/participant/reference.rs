@@ -1,15 +1,15 @@
-//! States the contract a second time, as plainly as possible: all events are sorted by time and replayed, campaign by
-//! campaign. Nothing here merges, drops or depends on the order of arrival.
+//! Implements the contract a second time, as plainly as possible: all events are sorted by time and replayed, campaign
+//! by campaign. Nothing is merged or dropped, and the order of arrival does not matter.
 
 use super::*;
 use crate::outbound::catalogue::Snapshot;
 
-/// Says where clicks count from.
+/// Says from which total clicks count.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Baseline {
-    /// Clicks count from the earliest opening's total. These are the contract's words, for totals that only rise.
+    /// Clicks count from the total of the earliest opening. The contract says so, for totals that only rise.
     Earliest,
-    /// Clicks count from the least total of any opening, which is what the contract means where totals fall.
+    /// Clicks count from the least total of all openings. This is the meaning of the contract if totals fall.
     Least,
 }
 

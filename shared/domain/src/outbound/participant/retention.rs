@@ -1,16 +1,17 @@
-//! Decides which of a participant's facts must be kept and which no campaign can need any more.
+//! Decides which facts of a participant are kept because a campaign may still need them.
 //!
-//! A campaign that is not reached keeps these of the facts within its time:
+//! For a campaign that is not reached, these facts within the campaign's time are kept:
 //!
-//! - **clicks**: every total without a later one that is at least as high. A later opening asks for a click from some
-//!   instant on with some total or more, and the dropped totals decide no such question. Where totals only rise, as
-//!   they should, only the latest click is kept.
-//! - **completions** of its quests: the latest one, since an opening asks for a completion from some instant on; and a
-//!   few before it, so that the reported instant is the first that counts even if a quest was completed again.
-//! - **registrations** of its partner: the earliest one, since registrations are openings themselves.
+//! - **clicks**: every total, unless a later total is at least as high. A later opening asks for a click that is not
+//!   before some instant and not below some total, and the dropped totals never change the answer. If totals only rise,
+//!   as they should, only the latest click is kept.
+//! - **completions** of its quests: the latest completion, because an opening asks for a completion from some instant
+//!   on; and a few completions before it, so that the first completion that counts can be reported even if a quest was
+//!   completed repeatedly.
+//! - **registrations** of its partner: the earliest registration, because registrations are openings themselves.
 //!
-//! Each of these is a maximum or a minimum of some order. Keeping from a union therefore equals keeping from the kept
-//! parts, and it does no harm to keep what another campaign needs.
+//! Each kept fact is a maximum or a minimum of some order. It therefore makes no difference if facts are dropped before
+//! or after two participants are merged, and it does no harm to keep facts that only another campaign needs.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +24,7 @@ use crate::values::time::UnixMillis;
 const COMPLETIONS_KEPT: usize = 4;
 
 impl Participant {
-    /// Removes every fact that no campaign can still need.
+    /// Removes every fact that no campaign can need any more.
     pub(super) fn retained(mut self, fresh: &Fresh<'_>) -> Self {
         self.clicks = self.kept_clicks(fresh);
         self.quests = self.kept_completions(fresh);
@@ -79,7 +80,8 @@ impl Participant {
         campaigns.iter().filter(|listed| !self.has_reached(&listed.provider, &listed.name))
     }
 
-    /// Returns from when facts are kept for this campaign. Without an opening of its partner's link they expire.
+    /// Returns the instant from which facts are kept for this campaign. If no link of its partner was opened, facts
+    /// expire after [`KEPT_FOR`].
     fn kept_from(&self, listed: &Listed, now: UnixMillis) -> UnixMillis {
         if self.partners.contains_key(&listed.provider) {
             listed.terms.active_from

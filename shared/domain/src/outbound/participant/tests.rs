@@ -69,7 +69,7 @@ fn admit(fresh: &Fresh<'_>, event: &Event) -> Admitted {
     fresh.admit(event.clone()).unwrap()
 }
 
-/// Applies these batches, each at its instant, and returns the participant and everything that was ever owed.
+/// Applies these batches, each at its instant. Returns the participant and all webhooks that became owed.
 fn run<'a>(
     catalogue: &Catalogue,
     batches: impl IntoIterator<Item = (i64, Vec<&'a Event>)>,

@@ -30,7 +30,7 @@ fn explained(goal: GoalFile, events: &[(i64, i64, EventKind)]) -> Progress {
     let (provider, name) = (Provider::new("acme").unwrap(), CampaignName::new("autumn").unwrap());
     let terms = |goal| Terms { goal, active_from: at(1000), active_to: Some(at(5000)) };
     let ours = terms(Goal::try_from(goal).unwrap());
-    // A second campaign without bounds keeps the events outside the first one's time.
+    // A second campaign without bounds causes events outside the time of the first campaign to be kept.
     let wide = Terms { active_from: at(0), active_to: None, ..ours.clone() };
     let goals = |campaigns| PartnerGoals { campaigns, ..PartnerGoals::default() };
     let partners = BTreeMap::from([

@@ -1,4 +1,4 @@
-//! Limits where webhooks may lead: public addresses in production, and also loopback on a developer's machine.
+//! Limits the addresses of webhooks: public addresses in production, and also loopback on a developer's machine.
 
 use core::net::IpAddr;
 
@@ -7,7 +7,7 @@ use url::{Host, Url};
 use super::url::WebhookUrl;
 use crate::outbound::address::{self, Blocked};
 
-/// Says where webhooks may lead.
+/// Names the addresses that webhooks may call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Allowance {
     /// Webhooks may lead to public addresses by https on ports 443 and 8443. This is the rule outside of development.
@@ -16,8 +16,8 @@ pub enum Allowance {
     Development(Development),
 }
 
-/// Proves that this is a developer's machine. It exists only if the AWS endpoint is on loopback, so that no deployment
-/// can be configured to call its own machine.
+/// Proves that the program runs on a developer's machine. The value can be made only if the AWS endpoint is on
+/// loopback, so that no deployment can be configured to call its own machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Development(());
 
@@ -42,7 +42,8 @@ impl Development {
 }
 
 impl Allowance {
-    /// Checks that this address may be dialled. Callers check every address that a name resolves to, and every literal.
+    /// Checks that this address may be dialled. Callers check every address to which a name resolves, and every address
+    /// that is written in a URL.
     pub fn check(self, address: IpAddr) -> Result<(), Blocked> {
         match self {
             Self::Development(_) if address.is_loopback() => Ok(()),
@@ -50,8 +51,8 @@ impl Allowance {
         }
     }
 
-    /// Returns true if this URL's scheme and port are permitted: https on 443 and 8443, or anything in development. It
-    /// does not look at the host; [`check`](Self::check) checks addresses.
+    /// Returns true if this URL's scheme and port are permitted: https on 443 and 8443, or anything in development. The
+    /// host is not checked here; [`check`](Self::check) checks addresses.
     pub fn permits(self, url: &WebhookUrl) -> bool {
         let scheme = if url.is_secure() { "https" } else { "http" };
         self.permits_scheme(scheme) && self.permits_port(url.port())

@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::prelude::*;
 
-/// Names a part of a URL in which no macro may stand.
+/// Names a part of a URL that must not contain macros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UrlPart {
     /// The part stands before the first colon.
@@ -45,7 +45,7 @@ impl<'a> Parts<'a> {
     /// Splits a URL's text. Returns `None` if it has no authority.
     pub(super) fn split(text: &'a str) -> Option<Self> {
         // In `https:/a.example/x://b.example` the `://` is in the path, and a URL parser takes a.example for the host.
-        // The checks here would look at another host than the one that is called.
+        // Without this rule, the checks here would look at b.example, but a.example would be called.
         let (scheme, rest) =
             text.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', ':', '?', '#', '@']))?;
         let (rest, fragment) = match rest.split_once('#') {
@@ -66,7 +66,7 @@ impl<'a> Parts<'a> {
         (!authority.is_empty()).then_some(Self { scheme, userinfo, host, port, path_and_query, fragment })
     }
 
-    /// Returns the parts outside path and query that contain braces.
+    /// Returns the parts with braces, other than the path and the query.
     pub(super) fn misplaced_macros(&self) -> Vec<UrlPart> {
         let places = [
             (UrlPart::Scheme, self.scheme),

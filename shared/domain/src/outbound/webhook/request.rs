@@ -42,13 +42,13 @@ pub struct BodyNames {
     click_id: String,
 }
 
-/// Reports a partner's name for an id that the body uses for something else.
+/// Reports a partner's name for an id that collides with another field of the body.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{name}, the partner's name for {field}, collides with a field of the POST body; use GET or another name")]
 pub struct BodyNameFault {
     /// Names the id.
     pub field: Field,
-    /// Holds the partner's name for it.
+    /// Holds the partner's name for the id.
     pub name: String,
 }
 
@@ -78,11 +78,11 @@ impl BodyNames {
 /// Holds the webhook of a campaign.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
-    /// Says where it leads.
+    /// Holds the template of the URL.
     pub template: UrlTemplate,
-    /// Says how it is called.
+    /// Says how the webhook is called.
     pub method: Method,
-    /// Holds the names of the ids in its body.
+    /// Holds the names of the ids in the body.
     pub names: BodyNames,
 }
 
@@ -143,8 +143,8 @@ impl WebhookRequest {
         self.body.as_deref()
     }
 
-    /// Returns the payload that Standard Webhooks signs: the body of a POST, byte for byte, or path and query of a GET
-    /// exactly as sent. The text that carries the ids is therefore always signed.
+    /// Returns the payload for the signature of Standard Webhooks. For a POST, this is the body, byte for byte. For a
+    /// GET, it is path and query exactly as sent. The text that carries the ids is therefore always signed.
     pub fn signed_payload(&self) -> &str {
         self.body.as_deref().unwrap_or_else(|| self.url.request_target())
     }

@@ -1,4 +1,4 @@
-//! Reads URL templates, and fills in values without changing where the webhook leads.
+//! Reads URL templates, and fills in values that cannot change the host or the path segments of the URL.
 
 use core::fmt;
 
@@ -20,21 +20,22 @@ use crate::values::ids::EventLabel;
 use crate::values::placeholder;
 use crate::values::signature::STRICT;
 
-/// Bounds a template, in bytes: as it is written and as it is stored, percent-encoded.
+/// Bounds a template, in bytes. The bound applies both to the written text and to the stored text, which is
+/// percent-encoded.
 pub const MAX_TEMPLATE_BYTES: usize = 2048;
 
-/// Bounds the macros of a template. An id has at most 255 bytes, or 765 when encoded, so a rendered URL has at most
-/// 8,168 bytes and fits into the 8 KB that servers accept.
+/// Bounds the number of macros in a template. An id has at most 255 bytes, or 765 when encoded, so a rendered URL has
+/// at most 8,168 bytes and fits into the 8 KB that servers accept.
 pub const MAX_MACROS: usize = 8;
 
 /// Holds a URL with macros in its path and query, such as `https://a.example/hook?click={clickId}&event={event}`.
 ///
-/// It is stored as the `url` crate writes it. Host, port and path are thus settled when it is parsed, however they were
-/// spelled, and only values are added later.
+/// A template is stored as the `url` crate writes it. Host, port and path are therefore fixed when the template is
+/// parsed, however they were spelled, and only values are added later.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UrlTemplate {
     pieces: Vec<Piece>,
-    /// Counts the segments of its path, however often the path is decoded.
+    /// Counts the segments of the path. The number is the same however often the path is decoded.
     segments: usize,
     allowance: Allowance,
 }
@@ -72,7 +73,7 @@ pub enum TemplateFault {
     /// The host ends in a dot.
     #[error("must not have a dot at the end of its host")]
     TrailingDot,
-    /// The host's name is none that a certificate could be for.
+    /// The host's name is not a name for which a certificate can be issued.
     #[error("has the host {0}, which is not a name: write parts of 1 to 63 letters, digits and hyphens between dots")]
     HostName(String),
     /// The port is neither 443 nor 8443.
@@ -81,13 +82,13 @@ pub enum TemplateFault {
     /// The URL has a fragment, which is never sent.
     #[error("must not have a fragment (#…): it is never sent; write a # as %23")]
     Fragment,
-    /// A `%` lacks two hexadecimal digits. A value behind it would complete it.
+    /// A `%` is not followed by two hexadecimal digits. A value after the `%` could supply them.
     #[error("has a % that is not followed by two hexadecimal digits; write a literal one as %25")]
     PercentEncoding,
-    /// The path leads elsewhere once it is decoded again.
+    /// The path leads elsewhere if it is decoded again.
     #[error("has encoded dots or slashes in its path, which lead elsewhere when decoded; remove them")]
     Path,
-    /// A macro stands outside path and query.
+    /// A macro is outside path and query.
     #[error("has a macro in its {0}; macros may stand in path and query only")]
     MacroOutOfPlace(UrlPart),
     /// The macro does not exist.
@@ -96,13 +97,13 @@ pub enum TemplateFault {
     /// The macro belongs to an id that was not agreed on.
     #[error("has {0}, whose id is not agreed with this partner; add the id to media_buying.ids, or remove the macro")]
     NotAgreed(WebhookMacro),
-    /// A brace has no partner.
+    /// A brace is unmatched.
     #[error("has an unmatched brace; write macros as in {{clickId}}")]
     StrayBrace,
     /// A brace is encoded, so its macro would never be replaced.
     #[error("has an encoded brace (%7B or %7D); write macros unencoded, as in {{clickId}}")]
     EncodedBrace,
-    /// A macro is written in some tracker's spelling.
+    /// A macro is written in the spelling of a tracker.
     #[error("has {0}, which looks like a macro; write macros as in {{clickId}}")]
     ForeignMacro(String),
     /// The template has more than [`MAX_MACROS`] macros.
@@ -111,7 +112,7 @@ pub enum TemplateFault {
 }
 
 impl TemplateFault {
-    /// Returns the fault in words for a log, without anything of the URL's path and query.
+    /// Returns the fault in words for a log. The words quote nothing from the URL's path and query.
     pub fn unquoted(&self) -> String {
         match self {
             Self::UnknownMacro(_) => format!("has an unknown macro; use one of {}", known_macros()),
@@ -126,7 +127,7 @@ fn known_macros() -> String {
 }
 
 impl UrlTemplate {
-    /// Parses a template, or returns every fault of it.
+    /// Parses a template. Returns every fault if there are any.
     pub fn parse(text: &str, agreed: &AgreedIds, allowance: Allowance) -> Result<Self, Vec<TemplateFault>> {
         if text.len() > MAX_TEMPLATE_BYTES {
             return Err([TemplateFault::TooLong].into());
@@ -139,7 +140,7 @@ impl UrlTemplate {
             return Err(faults);
         };
         let misplaced = parts.misplaced_macros();
-        // With a macro in these parts, the URL parser's message would help nobody.
+        // If a macro is in one of these parts, the URL parser's message would not help.
         let readable = !misplaced.iter().any(|place| [UrlPart::Scheme, UrlPart::Host, UrlPart::Port].contains(place));
         faults.extend(misplaced.into_iter().map(TemplateFault::MacroOutOfPlace));
         check_macros(&parts, agreed, &mut faults);
@@ -149,7 +150,7 @@ impl UrlTemplate {
         if template.text().len() > MAX_TEMPLATE_BYTES {
             return Err([TemplateFault::TooLong].into());
         }
-        // This value is harmless, so if the URL moves now, the template's own path moved it.
+        // This value is harmless, so if the URL leads elsewhere now, the cause is the template's own path.
         let harmless = template.fill(|_| Some("x".to_owned())).as_deref().and_then(settled);
         let segments = harmless.and_then(|url| segments(url.path()));
         segments.map(|segments| Self { segments, ..template }).ok_or_else(|| [TemplateFault::Path].into())
@@ -160,12 +161,12 @@ impl UrlTemplate {
         self.fill(|name| Some(name.to_string())).unwrap_or_default()
     }
 
-    /// Returns where its URLs may lead.
+    /// Returns the allowance with which the template was parsed.
     pub fn allowance(&self) -> Allowance {
         self.allowance
     }
 
-    /// Returns the URL with these values, or says why it must not be sent.
+    /// Returns the URL with these values, or the fault because of which it must not be called.
     ///
     /// Values are encoded down to unreserved characters, so they can neither end their segment nor begin a query. Two
     /// dangers remain: a value that makes its segment `.` or `..`, which every URL reader removes, encoded or not; and
@@ -179,19 +180,19 @@ impl UrlTemplate {
         url.map(WebhookUrl).ok_or_else(|| AttemptFault::UnsafeValue(self.suspect(values)))
     }
 
-    /// Returns true if a URL with this name of the goal could be sent, provided that its other values are harmless.
+    /// Returns true if a URL with this name of the goal could be called, provided that all other values are harmless.
     pub fn takes(&self, event: &EventLabel) -> bool {
         self.with(|name| Some(if name == WebhookMacro::Event { event.to_string() } else { "x".to_owned() })).is_some()
     }
 
-    /// Returns the URL with these values if it leads where the template leads.
+    /// Returns the URL with these values, or `None` if they would make it lead elsewhere.
     fn with(&self, value: impl Fn(WebhookMacro) -> Option<String>) -> Option<Url> {
         let encode = |name| value(name).map(|value| utf8_percent_encode(&value, STRICT).to_string());
         let url = self.fill(encode).as_deref().and_then(settled);
         url.filter(|url| segments(url.path()) == Some(self.segments))
     }
 
-    /// Guesses whose value led elsewhere.
+    /// Guesses the macro whose value made the URL lead elsewhere.
     fn suspect(&self, values: &WebhookValues<'_>) -> WebhookMacro {
         let moving = |name: &WebhookMacro| {
             let value = values.of(*name).unwrap_or_default();
@@ -219,7 +220,7 @@ impl UrlTemplate {
 
     fn path_macros(&self) -> impl Iterator<Item = WebhookMacro> {
         let path = self.pieces.iter().take_while(|piece| !matches!(piece, Piece::Literal(text) if text.contains('?')));
-        // The piece with the question mark ends the path and also contains the path's last characters.
+        // The piece with the question mark contains the last characters of the path.
         path.filter_map(|piece| match piece {
             Piece::Macro(name) => Some(*name),
             Piece::Literal(_) => None,
@@ -269,7 +270,7 @@ fn check_macros(parts: &Parts<'_>, agreed: &AgreedIds, faults: &mut Vec<Template
     faults.extend(foreign.filter_map(|value| placeholder::find(value.as_bytes())).map(TemplateFault::ForeignMacro));
 }
 
-/// Returns the names in braces in order, or `None` if a brace has no partner.
+/// Returns the names in braces in order, or `None` if a brace is unmatched.
 fn macro_names(text: &str) -> Option<Vec<&str>> {
     let mut pieces = text.split('{');
     let before = pieces.next().unwrap_or_default();
@@ -317,11 +318,11 @@ fn check_host(url: &Url, allowance: Allowance) -> Option<TemplateFault> {
     if (bare == "localhost" || bare.ends_with(".localhost")) && allowance == Allowance::PublicOnly {
         return Some(TemplateFault::LocalName(name.to_owned()));
     }
-    // Certificates are made for names without it.
+    // Certificates are issued for names without a dot at the end.
     if bare != name {
         return Some(TemplateFault::TrailingDot);
     }
-    // Braces are told as a macro out of place.
+    // Braces in the host are already reported as a misplaced macro.
     (!is_host_name(name) && !name.contains(['{', '}'])).then(|| TemplateFault::HostName(name.to_owned()))
 }
 
@@ -365,7 +366,8 @@ fn decode_fully(bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Parses this text and returns the URL if parsing changes nothing. Otherwise a value had a meaning.
+/// Parses this text and returns the URL. Returns `None` if parsing changes the text, because a value then has a meaning
+/// in the URL.
 fn settled(text: &str) -> Option<Url> {
     Url::parse(text).ok().filter(|url| url.as_str() == text)
 }

@@ -42,7 +42,7 @@ fn partner(json: &str) -> Partner {
     Partner::try_from(serde_json::from_str::<PartnerFile>(json).unwrap()).unwrap()
 }
 
-/// Holds the values that a delivery of this user and click fills into a webhook.
+/// Holds the values that a delivery for this user and click fills into a webhook.
 struct Delivered {
     ids: PartnerIds,
     event: EventLabel,
@@ -513,7 +513,8 @@ proptest! {
         let (base, url) = (Url::parse(harmless.as_str()).unwrap(), Url::parse(url.as_str()).unwrap());
         prop_assert_eq!((url.scheme(), url.host_str(), url.port(), url.username(), url.fragment()), (base.scheme(), base.host_str(), base.port(), "", None));
         prop_assert_eq!(url.path_segments().unwrap().count(), base.path_segments().unwrap().count());
-        // However often a server decodes the path, it has as many segments, and none of them leads up.
+        // However often a server decodes the path, the number of segments is the same, and no segment leads to a parent
+        // folder.
         let mut decoded = url.path().to_owned();
         let mut plain = base.path().to_owned();
         for _ in 0..8 {

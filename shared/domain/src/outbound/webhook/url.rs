@@ -1,14 +1,15 @@
-//! Holds the URL that a webhook is sent to.
+//! Holds the URL to which a webhook is sent.
 
 use core::{fmt, net::IpAddr};
 
 use url::{Host, Position, Url};
 
-/// Holds a URL to call: a template filled with a delivery's values, which leads where the template leads.
+/// Holds a URL to call: a template that is filled with a delivery's values. It has the host and the path segments of
+/// the template.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookUrl(pub(super) Url);
 
-/// Says which host a URL names.
+/// Holds the host of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Destination<'a> {
     /// Holds a host name in lower-case ASCII, to be resolved.
@@ -38,17 +39,17 @@ impl WebhookUrl {
         self.0.port_or_known_default().unwrap_or_else(|| unreachable!("http and https have a port"))
     }
 
-    /// Returns true for https. Plain http is used on a developer's machine only.
+    /// Returns true for https. Plain http is used only on a developer's machine.
     pub fn is_secure(&self) -> bool {
         self.0.scheme() == "https"
     }
 
-    /// Returns host and port as a request names them: without a default port, and with IPv6 in brackets.
+    /// Returns host and port in the form of a request: without a default port, and with an IPv6 address in brackets.
     pub fn authority(&self) -> &str {
         &self.0[Position::BeforeHost..Position::AfterPort]
     }
 
-    /// Returns path and query exactly as the request line must have them.
+    /// Returns path and query exactly as they must be in the request line.
     pub fn request_target(&self) -> &str {
         &self.0[Position::BeforePath..Position::AfterQuery]
     }

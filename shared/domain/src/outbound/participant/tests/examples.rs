@@ -18,7 +18,7 @@ fn group(names: &[&str]) -> GoalFile {
     GoalFile::MainQuests { quests: names.iter().map(|name| (*name).to_owned()).collect() }
 }
 
-/// Applies events, each at the instant given with it, and returns the instants at which something became owed.
+/// Applies each event at the instant beside it, and returns the instants at which webhooks became owed.
 fn owed_at(catalogue: &Catalogue, events: &[(i64, i64, EventKind)]) -> Vec<i64> {
     let numbered = events.iter().enumerate();
     let events: Vec<(i64, Event)> =
@@ -27,7 +27,7 @@ fn owed_at(catalogue: &Catalogue, events: &[(i64, i64, EventKind)]) -> Vec<i64> 
     owed.into_iter().map(|owed| owed.occurred_at.as_millisecond()).collect()
 }
 
-/// Applies each event as it occurs.
+/// Applies each event at the instant at which it occurs.
 fn owed_promptly(catalogue: &Catalogue, events: &[(i64, EventKind)]) -> Vec<i64> {
     owed_at(catalogue, &events.iter().map(|(at, kind)| (*at, *at, kind.clone())).collect::<Vec<_>>())
 }
@@ -117,7 +117,7 @@ fn an_event_waits_seven_days_for_its_opening() {
     for (reported, owed) in [(7 * DAY, &[1000][..]), (7 * DAY + 1001, &[][..])] {
         let late = [(1000, 1000, completed("a")), (reported, 500, opened("acme", 0))];
         assert_eq!(owed_at(&catalogue, &late), owed);
-        // The facts that another partner keeps make no difference.
+        // Facts that are kept for another partner make no difference.
         let others = self::catalogue([
             (provider("acme"), named("it"), terms(single("a"), 0, None)),
             (provider("globex"), named("it"), terms(group(&["a", "b"]), 0, None)),

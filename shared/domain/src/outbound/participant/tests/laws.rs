@@ -1,9 +1,9 @@
-//! Checks the contract's law: the same events, repeated, late or in any order, give the same participant and the same
-//! owed webhooks, and those equal a replay in order of time.
+//! Checks the law of the contract: the same events give the same participant and the same owed webhooks, even if they
+//! are repeated, late or in another order. The owed webhooks are those of a replay in the order of time.
 
 use super::*;
 
-/// Limits the instants, so that many events share one.
+/// Limits the instants, so that many events have the same instant.
 const END: i64 = 40;
 
 fn any_campaign() -> impl Strategy<Value = (Provider, Terms)> {

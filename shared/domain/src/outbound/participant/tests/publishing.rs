@@ -1,5 +1,5 @@
-//! Publishes campaigns and moves their ends while events come, late and ahead of time, to evaluators whose catalogues
-//! have different ages. As long as each catalogue is fresh, a replay with the final terms owes the same.
+//! Publishes campaigns and moves their ends while events arrive late and early at evaluators, whose catalogues have
+//! different ages. As long as each catalogue is fresh, the same webhooks are owed as in a replay with the final terms.
 
 use super::*;
 use crate::values::ids::EventLabel;
@@ -16,7 +16,7 @@ struct Published {
 }
 
 impl Published {
-    /// Returns the terms as a catalogue has them that was loaded at this instant.
+    /// Returns the terms in a catalogue that was loaded at this instant.
     fn terms_at(&self, loaded: i64, timing: &Timing) -> Option<Terms> {
         let mut terms = self.terms.clone();
         let soonest = at(self.moved).plus(timing.lead());
@@ -51,7 +51,7 @@ fn catalogue_at(campaigns: &[Published], loaded: i64, timing: &Timing) -> Catalo
     }))
 }
 
-/// Says when something happens: at any time, or near a campaign's beginning or end.
+/// An instant: at any time, or near a campaign's beginning or end.
 #[derive(Debug, Clone)]
 enum When {
     Any(i64),
