@@ -1,4 +1,5 @@
-//! Reads queues: one reader collects all messages for the tests of a process, or searches for one dead letter.
+//! Reads queues. One reader collects all messages of a queue for the tests of a process. Another searches for one dead
+//! letter.
 
 use std::{
     sync::{Arc, Mutex},

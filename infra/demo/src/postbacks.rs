@@ -106,8 +106,8 @@ impl Story<'_> {
         Ok(reply)
     }
 
-    /// Sends a postback that must be recorded, and returns its transaction. On a stack that has played the story before, it
-    /// is a duplicate.
+    /// Sends a postback that must be recorded, and returns its transaction. On a stack that has played the story before,
+    /// the postback is a duplicate.
     async fn accept(&mut self, name: &str, partner: &SamplePartner, query: &str) -> Result<String> {
         let reply = self.call(name, partner, query).await?;
         reply.expect(200)?;

@@ -40,6 +40,8 @@ use domain::{
     values::ids::Provider,
 };
 
+use crate::terminal::printable;
+
 /// The use case that handles a postback, over DynamoDB.
 pub(crate) type Accept = AcceptPostback<Deployed>;
 
@@ -78,9 +80,16 @@ fn is_missing(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.is::<Missing>() || cause.downcast_ref::<Unavailable>().is_some_and(|fault| fault.reason == NO_TABLE)
 }
 
+/// Prints a fault on standard error.
+pub(crate) async fn complain(stack: &str, fault: anyhow::Error) {
+    let fault = format!("{:#}", explained(stack, fault).await);
+    let lines: Vec<String> = fault.lines().map(printable).collect();
+    eprintln!("postbackctl: {}", lines.join("\n"));
+}
+
 /// Adds the cause and the cure to a fault if they are known. Known causes are credentials that AWS refuses, a missing
 /// stack, and a stack that is older than this command.
-pub(crate) async fn explained(stack: &str, fault: anyhow::Error) -> anyhow::Error {
+async fn explained(stack: &str, fault: anyhow::Error) -> anyhow::Error {
     if fault.chain().any(is_refused) {
         return fault.context(CREDENTIALS_CURE);
     }

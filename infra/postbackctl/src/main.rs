@@ -17,7 +17,7 @@ mod terminal;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use connection::Connection;
 use output::Unwritten;
 
@@ -81,13 +81,6 @@ enum Action {
 /// The exit code that shells report for a program that was ended by a closed pipe: 128 and the number of SIGPIPE.
 const CLOSED_PIPE: u8 = 141;
 
-/// Prints a fault on standard error.
-async fn complain(stack: &str, fault: anyhow::Error) {
-    let fault = format!("{:#}", connection::explained(stack, fault).await);
-    let lines: Vec<String> = fault.lines().map(terminal::printable).collect();
-    eprintln!("postbackctl: {}", lines.join("\n"));
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let Command { stack, action } = Command::parse();
@@ -114,14 +107,14 @@ async fn main() -> ExitCode {
         Action::Lookups(arguments) => operations::lookups::run(&stack, arguments).await,
         Action::Audit(arguments) => operations::audit::run(&stack, arguments).await,
         Action::Cost(arguments) => operations::cost::run(&arguments),
-        Action::Completion(arguments) => operations::completion::run(&arguments),
+        Action::Completion(arguments) => operations::completion::run(&arguments, &mut Command::command()),
         Action::Smoke(arguments) => operations::smoke::run(arguments).await,
     };
     match done {
         Ok(code) => code,
         Err(fault) if fault.downcast_ref().is_some_and(Unwritten::is_closed) => ExitCode::from(CLOSED_PIPE),
         Err(fault) => {
-            complain(&stack, fault).await;
+            connection::complain(&stack, fault).await;
             ExitCode::FAILURE
         }
     }

@@ -92,7 +92,8 @@ pub struct WebhookClient {
 }
 
 impl WebhookClient {
-    /// Returns a client with these settings. Reads only the file of extra authorities.
+    /// Returns a client with these settings. Makes no network call. The only file read is that of extra
+    /// certificate authorities, if the settings name one.
     pub fn new(settings: &WebhookSettings) -> Result<Self, WebhookSettingsFault> {
         let allowance = settings.reach.allowance();
         Self::with_resolver(settings, Resolver::system(allowance, settings.limits.resolve))

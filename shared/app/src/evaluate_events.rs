@@ -33,7 +33,8 @@ use steps::User;
 
 /// Limits how many users or dead letters are handled at the same time. A batch of ten is handled at once.
 const AT_ONCE: usize = 10;
-/// Limits how often a user is tried in a batch when rivals write the same participant. Each rival's write is progress.
+/// Limits how often a user is tried in a batch when rivals write the same participant. Rivals
+/// cannot block each other for ever, since each write means that one of them got further.
 const TRIES: usize = 8;
 
 /// A message of `gg3-events`.
@@ -63,7 +64,7 @@ pub enum EventOutcome {
     UnknownType(String),
     /// The event is malformed and was set aside for this reason.
     SetAside(String),
-    /// The event must come again.
+    /// The event could not be handled. The queue must deliver it again.
     Failed(Failure),
 }
 
@@ -87,7 +88,7 @@ pub struct EvaluateEvents<P: Ports> {
     pub catalogue: CurrentCatalogue<P::Catalogues>,
     /// Stores participants.
     pub participants: P::Participants,
-    /// Puts deliveries.
+    /// Stores new deliveries.
     pub deliveries: P::NewDeliveries,
     /// Sends first attempts.
     pub queue: P::Webhooks,

@@ -113,9 +113,9 @@ pub enum Recorded {
 /// The result of adding a step to a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Added {
-    /// The step is recorded now.
+    /// The step was not recorded before, and now is.
     Done,
-    /// The revision with this receipt has the place of the step. Nothing changed.
+    /// Another revision, which has this receipt, already holds the step's place. Nothing changed.
     Taken(ReceiptId),
 }
 

@@ -17,7 +17,7 @@ const LINEAR: RGBColor = RGBColor(134, 142, 150);
 ///
 /// # Errors
 ///
-/// Returns an error if the plot cannot be drawn. Writing it to a string cannot fail.
+/// Returns an error if the plot cannot be drawn. Drawing into a string should never fail.
 pub fn svg(series: &Series) -> Result<String> {
     let points = |of: &dyn Fn(usize) -> f64| -> Vec<(f64, f64)> {
         series.points.iter().enumerate().map(|(at, point)| (number(point.size), of(at).max(LEAST))).collect()

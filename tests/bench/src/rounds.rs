@@ -23,7 +23,7 @@ pub const RUNS: usize = 3;
 pub struct Plan {
     /// Counts the starts of each contender.
     pub starts: usize,
-    /// Counts the turns of each contender, in all runs together.
+    /// Counts the rounds of all runs together. Each contender has one turn in a round.
     pub rounds: usize,
     /// Counts the invocations of a turn.
     pub invocations: usize,

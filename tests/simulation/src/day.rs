@@ -20,7 +20,7 @@ pub(crate) const FACTOR: usize = 2;
 pub(crate) const DELIVERIES_A_SECOND: usize = 500;
 /// Gives the messages in flight on SQS from which a group may be noisy.
 const NOISY_FROM: usize = 30;
-/// Gives the time that a batch takes beyond its slowest partner: two writes, a send, the way.
+/// Gives the time that a batch takes beyond its slowest partner: two writes, one send, and the network.
 const OVERHEAD_MS: i64 = 25;
 
 pub(crate) const MINUTE_MS: i64 = 60_000;

@@ -51,13 +51,13 @@ impl Gate {
         self.decide(Verdict::Open);
     }
 
-    /// Ends the connections of all calls at this gate, now and later. A call that waits before the service never
-    /// reaches the service.
+    /// Ends the connections of all calls at this gate, now and later. A call that is held on its way to
+    /// the service never reaches the service.
     pub fn cut(&self) {
         self.decide(Verdict::Cut);
     }
 
-    /// Keeps the first decision.
+    /// Decides, unless a decision was made before.
     fn decide(&self, verdict: Verdict) {
         self.0.send_modify(|state| {
             state.verdict.get_or_insert(verdict);

@@ -17,7 +17,8 @@ pub(crate) struct Plan {
     pub(super) content: Content,
 }
 
-/// Says after how many seconds the caller should call again, counted from the answer.
+/// Says in how many seconds from the answer the caller should call again. `Seconds` sends the number, and `Date` sends
+/// the instant.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum RetryAfter {
     Seconds(u32),

@@ -13,7 +13,7 @@ use clap::Args;
 use domain::{inbound::postback::Content, jiff::Timestamp};
 
 use self::file::List;
-use crate::{Connection, ask, complain, coverage, output::say, pace, terminal::printable};
+use crate::{Connection, ask, connection::complain, coverage, output::say, pace, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Result;
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::{Shell, generate};
 
 use crate::output;
@@ -14,10 +14,10 @@ pub(crate) struct Arguments {
     shell: Shell,
 }
 
-pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    let mut command = crate::Command::command();
+/// Prints the script for this command.
+pub(crate) fn run(arguments: &Arguments, command: &mut clap::Command) -> Result<ExitCode> {
     let mut script = Vec::new();
-    generate(arguments.shell, &mut command, "postbackctl", &mut script);
+    generate(arguments.shell, command, "postbackctl", &mut script);
     output::print(String::from_utf8(script)?)?;
     Ok(ExitCode::SUCCESS)
 }

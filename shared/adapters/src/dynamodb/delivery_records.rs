@@ -88,8 +88,8 @@ impl DynamoDeliveryRecords {
             let keys = page.map_err(unavailable(QUERY))?.items.unwrap_or_default();
             let places = keys.iter().filter_map(failed_place);
             found.extend(places.filter(|place| before.is_none_or(|before| place < before)));
-            // The index does not order failures of the same instant. The newest may be missing until all failures of an
-            // instant have been read.
+            // The index returns failures of one instant in any order, so the pages are read until all failures of the last
+            // wanted instant are there.
             let wanted = found.get(most.saturating_sub(1)).map(Place::at);
             if wanted.is_some() && found.last().map(Place::at) < wanted {
                 break;

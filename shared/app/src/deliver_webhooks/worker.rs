@@ -15,7 +15,8 @@ use domain::{
 use super::{Attempted, DeliverWebhooks, Failure, MessageOutcome};
 use crate::ports::{Claimed, Deliveries, PartnerServers, Ports, Replaced, ResendQueue, Surroundings, Unavailable};
 
-/// Limits how often a decision is repeated because another worker changed the delivery. Each change is progress.
+/// Limits how often a decision is repeated because another worker changed the delivery. Workers cannot block each other
+/// for ever, since each change means that one of them got further.
 pub(super) const TRIES: usize = 8;
 
 /// Sets the first pause before a failed operation is tried again. Each further pause is twice as long, up to

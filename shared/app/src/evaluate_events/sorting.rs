@@ -54,7 +54,8 @@ impl<P: Ports> EvaluateEvents<P> {
         sorted
     }
 
-    /// Sorts events by this catalogue. Returns the events that the catalogue does not admit, with their faults.
+    /// Puts each event where this catalogue says: among the users' events or among the outcomes of `sorted`. Returns the
+    /// events that the catalogue does not admit, with their faults.
     fn ask(
         &self,
         held: &Result<HeldCatalogue, Unavailable>,

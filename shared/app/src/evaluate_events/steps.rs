@@ -54,7 +54,7 @@ struct Step {
     /// The version that was read.
     read: Option<u64>,
     now: UnixMillis,
-    /// The owed deliveries that are not yet put and sent.
+    /// The owed deliveries that are still to be stored and sent.
     new: Vec<Delivery>,
 }
 

@@ -29,7 +29,7 @@ pub struct Progress {
 pub enum ProgressState {
     /// The goal is reached. The delivery says when.
     Reached,
-    /// No registration through this partner's link in the campaign's time is known. Registrations before that time are
+    /// No registration is known that came through this partner's link while the campaign ran. Earlier registrations are
     /// not kept.
     NotRegistered {
         /// Holds the instant from which a registration counts.
@@ -79,7 +79,7 @@ pub enum NotCountedReason {
     BeforeBeginning,
     /// The event occurred after the campaign ended.
     AfterEnd,
-    /// The event occurred after the opening. The opening was reported so late that the event had expired by then.
+    /// The event occurred after the opening, but had expired when the opening was reported.
     Expired,
 }
 

@@ -1,4 +1,4 @@
-//! Tests partners' answers, and the requests that they get.
+//! Tests how partners' answers are understood, and which requests partners get.
 
 use std::time::Duration;
 

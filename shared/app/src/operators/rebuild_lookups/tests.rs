@@ -172,7 +172,7 @@ async fn no_expired_entry_is_written() {
     let world = emptied().await;
     world.state().millisecond = 4_000_000_000_000;
     let rebuilt = rebuild(&world, usize::MAX).await.unwrap();
-    // Only the entries of an open conflict never expire.
+    // By this time all entries have expired, except the entries of an open conflict, which never expire.
     assert_eq!(rebuilt.tables.iter().map(|table| table.entries).sum::<usize>(), 3);
     assert!(world.state().lookups.values().all(Option::is_none));
     assert_eq!((rebuilt.tables[0].expired, rebuilt.tables[0].items), (27, 9));
