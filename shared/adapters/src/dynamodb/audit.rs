@@ -8,7 +8,7 @@ use super::{
     Item,
     item::{AT_AND_ID, AuditItem, DAY},
     read, text,
-    write::{CONDITION, OTHER_TRANSACTION, Requires, put, send_put, transact},
+    write::{CONDITION, OTHER_TRANSACTION, Requires, in_transaction, put, send_put, transact},
 };
 
 const PUT: &str = "DynamoDB PutItem audit";
@@ -41,7 +41,7 @@ impl DynamoAudit {
     ) -> Result<bool, Unavailable> {
         let item = AuditItem::from(record);
         let put = put(service, &self.table, &item, Requires::Absence(AT_AND_ID))?;
-        writes.push(TransactWriteItem::builder().put(put).build());
+        writes.push(in_transaction(put));
         let done = transact(&self.client, service, writes, &[CONDITION, OTHER_TRANSACTION]).await;
         if done == Ok(true) || self.is_stored(item).await == Ok(true) { Ok(true) } else { done }
     }

@@ -1,7 +1,7 @@
 //! Stores the catalogue of campaigns as chunks of text and a pointer to the current version.
 
 use app::ports::{Catalogues, Published, PublishedCampaigns, Publishing as PublishingPort, Replaced, Unavailable};
-use aws_sdk_dynamodb::{Client, types::TransactWriteItem};
+use aws_sdk_dynamodb::Client;
 use domain::{
     audit::AuditRecord,
     outbound::catalogue::{Catalogue, Snapshot},
@@ -16,7 +16,7 @@ use super::{
         media_buying::{CURRENT, CatalogueChunkItem, CataloguePointerItem, PART, Publishing},
     },
     key_of, read,
-    write::{Requires, put, replaced, send_put},
+    write::{Requires, in_transaction, put, replaced, send_put},
 };
 
 const GET: &str = "DynamoDB GetItem catalogue";
@@ -71,8 +71,7 @@ impl DynamoCatalogues {
         let part = CURRENT.to_owned();
         let pointer = CataloguePointerItem { part, version, digest, chunks, published_at, superseded };
         let put = put(POINT, &self.table, &pointer, Requires::still(PART, VERSION, expected))?;
-        let writes = vec![TransactWriteItem::builder().put(put).build()];
-        let written = audit.transact(POINT, writes, record).await.map(replaced)?;
+        let written = audit.transact(POINT, vec![in_transaction(put)], record).await.map(replaced)?;
         if let (Replaced::Done, Some(old)) = (written, before.and_then(|pointer| pointer.superseded)) {
             for n in 0..old.chunks {
                 let key = Some(key_of(PART, old.chunk_key(n)));

@@ -3,7 +3,7 @@
 use app::ports::{Partners, Replaced, SecretPurpose, StoredSecrets, Unavailable};
 use aws_sdk_dynamodb::{
     Client,
-    types::{Delete, Put, TransactWriteItem},
+    types::{Delete, TransactWriteItem},
 };
 use domain::{audit::AuditRecord, values::ids::Provider};
 use serde::de::DeserializeOwned;
@@ -13,7 +13,7 @@ use super::{
     from_item,
     item::{OWNER, PROVIDER, PartnerItem, SecretsItem, VERSION, secrets::OldSecretsItem},
     key_of, read,
-    write::{Requires, put, replaced, unmade},
+    write::{Requires, in_transaction, put, replaced, unmade},
 };
 use crate::aws::unavailable;
 
@@ -65,7 +65,7 @@ impl Partners for Configuration {
         for secrets in secrets {
             puts.push(put(PUT_PARTNER, &self.secrets, &SecretsItem::from(secrets), Requires::Nothing)?);
         }
-        self.audit.transact(PUT_PARTNER, puts.into_iter().map(write).collect(), audit).await.map(replaced)
+        self.audit.transact(PUT_PARTNER, puts.into_iter().map(in_transaction).collect(), audit).await.map(replaced)
     }
 
     async fn secrets(&self, purpose: &SecretPurpose) -> Result<Option<StoredSecrets>, Unavailable> {
@@ -76,7 +76,7 @@ impl Partners for Configuration {
     async fn put_secrets(&self, secrets: &[StoredSecrets], audit: &AuditRecord) -> Result<Replaced, Unavailable> {
         let put_one = |stored: &StoredSecrets| {
             let still = Requires::still(OWNER, VERSION, before(stored.version));
-            put(PUT_SECRETS, &self.secrets, &SecretsItem::from(stored), still).map(write)
+            put(PUT_SECRETS, &self.secrets, &SecretsItem::from(stored), still).map(in_transaction)
         };
         let writes = secrets.iter().map(put_one).collect::<Result<_, _>>()?;
         self.audit.transact(PUT_SECRETS, writes, audit).await.map(replaced)
@@ -85,7 +85,7 @@ impl Partners for Configuration {
     async fn split_secrets(&self, of: Option<&Provider>, audit: &AuditRecord) -> Result<bool, Unavailable> {
         let key = OldSecretsItem::key(of);
         let Some(old) = self.get_secrets::<OldSecretsItem>(key.clone()).await? else { return Ok(false) };
-        let put_one = |item| put(PUT_SECRETS, &self.secrets, &item, Requires::Absence(OWNER)).map(write);
+        let put_one = |item| put(PUT_SECRETS, &self.secrets, &item, Requires::Absence(OWNER)).map(in_transaction);
         let mut writes = old.split(of, audit.at).into_iter().map(put_one).collect::<Result<Vec<_>, _>>()?;
         let delete = Delete::builder().table_name(&self.secrets).set_key(Some(key_of(OWNER, key)));
         let delete = delete.condition_expression("attribute_exists(#key)").expression_attribute_names("#key", OWNER);
@@ -107,8 +107,4 @@ impl Configuration {
 /// Returns the version that must be stored when this version is written, or `None` for the first version.
 fn before(version: u64) -> Option<u64> {
     version.checked_sub(1).filter(|before| *before > 0)
-}
-
-fn write(put: Put) -> TransactWriteItem {
-    TransactWriteItem::builder().put(put).build()
 }

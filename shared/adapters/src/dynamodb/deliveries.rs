@@ -18,7 +18,7 @@ use super::{
     from_item,
     item::media_buying::{AttemptItem, CLAIM_PATH, DELIVERY_ID, DELIVERY_REVISION, DeliveryItem},
     key_of, number, read, value,
-    write::{CONDITION, Requires, put, replaced, send_put, transact},
+    write::{CONDITION, Requires, in_transaction, put, replaced, send_put, transact},
 };
 use crate::aws::unavailable;
 
@@ -85,7 +85,7 @@ impl DynamoDeliveries {
     ) -> Result<Vec<TransactWriteItem>, Unavailable> {
         let attempts = attempts.into_iter().map(|attempt| self.put_of_attempt(&attempt));
         let puts = std::iter::once(self.put_of(delivery)).chain(attempts);
-        puts.map(|put| Ok(TransactWriteItem::builder().put(put?).build())).collect()
+        puts.map(|put| put.map(in_transaction)).collect()
     }
 }
 

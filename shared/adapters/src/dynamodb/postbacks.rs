@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use app::ports::{Added, Postbacks, Recorded, RecordedRevisions, Replaced, Unavailable};
-use aws_sdk_dynamodb::{Client, operation::get_item::builders::GetItemFluentBuilder, types::TransactWriteItem};
+use aws_sdk_dynamodb::{Client, operation::get_item::builders::GetItemFluentBuilder};
 use domain::{
     inbound::{
         conversion::RecordedPostback,
@@ -17,7 +17,7 @@ use super::{
     from_item,
     item::{ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION},
     read, text,
-    write::{CONDITION, OTHER_TRANSACTION, Requires, put, replaced, send_put, transact},
+    write::{CONDITION, OTHER_TRANSACTION, Requires, in_transaction, put, replaced, send_put, transact},
 };
 
 const PUT: &str = "DynamoDB PutItem postbacks";
@@ -97,8 +97,8 @@ impl Postbacks for DynamoPostbacks {
     async fn adjust(&self, reversed: &TransactionId, adjustment: &Adjustment) -> Result<Replaced, Unavailable> {
         let items = [PostbackItem::from(&adjustment.by), PostbackItem::adjustment(reversed, adjustment)];
         let absent = Requires::Absence(PROVIDER_TRANSACTION);
-        let writes: Result<Vec<_>, _> = items.iter().map(|item| put(TRANSACT, &self.table, item, absent)).collect();
-        let writes = writes?.into_iter().map(|put| TransactWriteItem::builder().put(put).build()).collect();
+        let write = |item: &PostbackItem| put(TRANSACT, &self.table, item, absent).map(in_transaction);
+        let writes = items.iter().map(write).collect::<Result<_, _>>()?;
         transact(&self.client, TRANSACT, writes, &[CONDITION, OTHER_TRANSACTION]).await.map(replaced)
     }
 }

@@ -24,7 +24,7 @@ use super::{
         RefusalItem, RefusalKind,
     },
     key_of, number, postbacks, read, text, value,
-    write::{Requires, put, replaced, unmade},
+    write::{Requires, in_transaction, put, replaced, unmade},
 };
 
 const GET: &str = "DynamoDB GetItem refusals";
@@ -50,8 +50,7 @@ impl DynamoResolutions {
     /// Returns the write of the correction. The write fails if another revision already has the correction's number.
     fn put(&self, correction: &Correction) -> Result<TransactWriteItem, Unavailable> {
         let absent = Requires::Absence(PROVIDER_TRANSACTION);
-        let put = put(ACCEPT, &self.postbacks, &PostbackItem::from(correction), absent)?;
-        Ok(TransactWriteItem::builder().put(put).build())
+        put(ACCEPT, &self.postbacks, &PostbackItem::from(correction), absent).map(in_transaction)
     }
 
     /// Returns the update that marks the conflict as accepted for ever. The update fails if the conflict is already

@@ -21,7 +21,7 @@ use super::{
     postbacks::DynamoPostbacks,
     refusals::{DynamoRefusals, Sighting},
     text, value,
-    write::{Requires, put, replaced, unmade},
+    write::{Requires, in_transaction, put, replaced, unmade},
 };
 
 const RECORD: &str = "DynamoDB TransactWriteItems postbacks, refusals, audit";
@@ -52,7 +52,7 @@ impl DynamoResubmissions {
         let mut writes = vec![self.mark((refusal, "attribute_exists(#key)"), receipt, audit)?];
         for item in items {
             let put = put(RECORD, &self.postbacks.table, &item, Requires::Absence(PROVIDER_TRANSACTION))?;
-            writes.push(TransactWriteItem::builder().put(put).build());
+            writes.push(in_transaction(put));
         }
         self.audit.transact(RECORD, writes, audit).await
     }

@@ -55,6 +55,11 @@ pub(crate) fn put(
     put.build().map_err(unmade(service))
 }
 
+/// Makes a put one write of a transaction.
+pub(crate) fn in_transaction(put: Put) -> TransactWriteItem {
+    TransactWriteItem::builder().put(put).build()
+}
+
 /// Sends a single put. Returns `None` if the put took place, and otherwise the stored item for which the condition does
 /// not hold. DynamoDB's error contains this item, so no read is needed. The item is moved out of the error, because a
 /// copy would cost as much as a read.
