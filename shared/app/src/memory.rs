@@ -43,9 +43,13 @@ use domain::{
     },
 };
 
-use crate::ports::{
-    AuditTrail, DeadLetter, DeadLetterQueue, Heartbeat, KnownPartner, KnownRecipient, Ports, SecretPurpose,
-    SegmentPlace, Source, StoredPartner, StoredSecrets, Surroundings, SystemKeys, Unavailable,
+use crate::{
+    accept_postback::AcceptPostback,
+    cache::{Cache, CachePolicy},
+    ports::{
+        AuditTrail, DeadLetter, DeadLetterQueue, Heartbeat, KnownPartner, KnownRecipient, Ports, SecretPurpose,
+        SegmentPlace, Source, StoredPartner, StoredSecrets, Surroundings, SystemKeys, Unavailable,
+    },
 };
 
 /// The way in which one call of a port fails.
@@ -55,6 +59,21 @@ pub enum Trouble {
     Before,
     /// The call does its work and then fails.
     After,
+}
+
+/// Returns no fault, every single fault of the first calls of ports, and every pair of faults.
+pub fn one_or_two_faults(calls: usize) -> Vec<BTreeMap<usize, Trouble>> {
+    const KINDS: [Trouble; 2] = [Trouble::Before, Trouble::After];
+    let mut histories = vec![BTreeMap::new()];
+    for first in 0..calls {
+        for kind in KINDS {
+            histories.push(BTreeMap::from([(first, kind)]));
+            for second in first + 1..calls {
+                histories.extend(KINDS.map(|other| BTreeMap::from([(first, kind), (second, other)])));
+            }
+        }
+    }
+    histories
 }
 
 /// The implementation of all ports. Clones share one state.
@@ -160,6 +179,21 @@ impl World {
     /// Locks the state, to read or to change it.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the use case of postbacks over this world, for these partners and keys of click ids.
+    pub fn accept_postback(
+        &self,
+        partners: impl IntoIterator<Item = KnownPartner>,
+        keys: ClickKeys,
+    ) -> AcceptPostback<Self> {
+        let partners = partners.into_iter().map(|known| (known.partner.provider().clone(), known));
+        AcceptPostback {
+            partners: Cache::new(Held::new(self, partners), CachePolicy::default()),
+            keys: Cache::new(Held::new(self, [((), keys)]), CachePolicy::default()),
+            postbacks: self.clone(),
+            refusals: self.clone(),
+        }
     }
 
     /// Does the work of one call of a port. If the call is to fail, fails before or after the work.

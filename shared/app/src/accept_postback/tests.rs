@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     cache::CachePolicy,
-    memory::{Held, Trouble, World},
+    memory::{Held, Trouble, World, one_or_two_faults},
 };
 
 mod bodies;
@@ -54,14 +54,8 @@ impl Rig {
 
     pub(crate) fn with<const N: usize>(partners: [&str; N]) -> Self {
         let world = World::default();
-        let partners = partners.map(partner).map(|known| (known.partner.provider().clone(), known));
         let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
-        let accept = AcceptPostback {
-            partners: Cache::new(Held::new(&world, partners), CachePolicy::default()),
-            keys: Cache::new(Held::new(&world, [((), keys)]), CachePolicy::default()),
-            postbacks: world.clone(),
-            refusals: world.clone(),
-        };
+        let accept = world.accept_postback(partners.map(partner), keys);
         Self { world, accept, receipts: std::cell::Cell::new(0) }
     }
 
@@ -73,6 +67,16 @@ impl Rig {
 
     pub(crate) async fn get(&self, query: &str) -> PostbackAnswer {
         self.call(&acme(query)).await
+    }
+
+    /// Sends a call until the answer is not 503.
+    async fn answered(&self, query: &str) -> PostbackAnswer {
+        loop {
+            match self.get(query).await {
+                PostbackAnswer::Unavailable(_) => {}
+                answer => break answer,
+            }
+        }
     }
 
     /// Returns the calls of ports since the previous call of this function.
@@ -242,29 +246,13 @@ async fn a_partner_that_signs_is_known_by_its_signature() {
 /// answered. A call that is repeated after a fault gets the receipt of the first record.
 #[tokio::test]
 async fn a_200_was_recorded_under_any_one_or_two_faults() {
-    const TROUBLES: [Trouble; 2] = [Trouble::Before, Trouble::After];
-    let mut histories = vec![BTreeMap::new()];
-    for first in 0..10 {
-        for kind in TROUBLES {
-            histories.push(BTreeMap::from([(first, kind)]));
-            for second in first + 1..10 {
-                histories.extend(TROUBLES.map(|other| BTreeMap::from([(first, kind), (second, other)])));
-            }
-        }
-    }
-    for trouble in histories {
+    for trouble in one_or_two_faults(10) {
         let rig = Rig::new();
         rig.world.state().trouble.clone_from(&trouble);
         let conflicting = SAMPLE.replace("100.00", "7");
         let (mut receipts, mut conflicts_kept) = (Vec::new(), Vec::new());
         for query in [SAMPLE, SAMPLE, &conflicting, "user_id=1", SAMPLE] {
-            let answer = loop {
-                match rig.get(query).await {
-                    PostbackAnswer::Unavailable(_) => {}
-                    answer => break answer,
-                }
-            };
-            match answer {
+            match rig.answered(query).await {
                 PostbackAnswer::Accepted(receipt) | PostbackAnswer::Duplicate(receipt) => receipts.push(receipt),
                 PostbackAnswer::Conflict(conflict) => {
                     assert_eq!(conflict.original, receipts[0], "{trouble:?}");

@@ -154,8 +154,7 @@ mod tests {
     use super::*;
     use crate::{
         accept_postback::PostbackAnswer,
-        cache::{Cache, CachePolicy},
-        memory::{Held, Trouble, World},
+        memory::{Trouble, World},
         ports::KnownPartner,
     };
 
@@ -187,12 +186,7 @@ mod tests {
         let partner = Arc::new(Partner::try_from(file).unwrap());
         let known = KnownPartner { partner, credentials: Credentials::Tokens(Vec::new()) };
         let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
-        let accept = AcceptPostback::<World> {
-            partners: Cache::new(Held::new(world, [(acme(), known)]), CachePolicy::default()),
-            keys: Cache::new(Held::new(world, [((), keys)]), CachePolicy::default()),
-            postbacks: world.clone(),
-            refusals: world.clone(),
-        };
+        let accept = world.accept_postback([known], keys);
         let request = &KeptRequest { text: request.to_owned(), sent_bytes: None };
         let kept = Resubmission { provider: &acme(), request, source: [192, 0, 2, 1].into() };
         let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [random; 8]);

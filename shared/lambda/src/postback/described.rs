@@ -5,8 +5,7 @@
 use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 
 use app::{
-    cache::CachePolicy,
-    memory::{Held, Trouble, World},
+    memory::{Trouble, World},
     ports::KnownPartner,
 };
 use domain::{
@@ -19,7 +18,6 @@ use domain::{
     jiff::Timestamp,
     partner::{Partner, PartnerFile},
     values::{
-        ids::Provider,
         parameter_names::Field,
         signature::{self, Secret},
     },
@@ -47,14 +45,14 @@ struct Rig {
     outcomes: BTreeSet<String>,
 }
 
-fn known(json: &str) -> (Provider, KnownPartner) {
+fn known(json: &str) -> KnownPartner {
     let file: PartnerFile = serde_json::from_str(json).unwrap();
     let partner = Arc::new(Partner::try_from(file).unwrap());
     let credentials = match partner.credential() {
         CredentialKind::Token => Credentials::Tokens(vec![TokenHash::of("good")]),
         CredentialKind::Signature => Credentials::Secrets(vec![Secret::new("s")]),
     };
-    (partner.provider().clone(), KnownPartner { partner, credentials })
+    KnownPartner { partner, credentials }
 }
 
 impl Rig {
@@ -71,12 +69,7 @@ impl Rig {
                 "status":{"parameter":"state","ignored":["test"]}}}"#,
         ];
         let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
-        let accept = AcceptPostback {
-            partners: Cache::new(Held::new(&world, partners.map(known)), CachePolicy::default()),
-            keys: Cache::new(Held::new(&world, [((), keys)]), CachePolicy::default()),
-            postbacks: world.clone(),
-            refusals: world.clone(),
-        };
+        let accept = world.accept_postback(partners.map(known), keys);
         let (api, receipts) = (OpenApi::published(), Cell::new(0));
         let (statuses, codes, outcomes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         Self { api, world, accept, receipts, statuses, codes, outcomes }

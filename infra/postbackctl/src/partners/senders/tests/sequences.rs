@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use app::{
     accept_postback::{AcceptPostback, Call, PostbackAnswer},
-    cache::{Cache, CachePolicy},
-    memory::{Held, World},
+    memory::World,
     ports::{InboundRecords, KnownPartner},
 };
 use domain::{
@@ -177,16 +176,9 @@ const SEQUENCES: [Sequence; 8] = [
 ];
 
 fn use_case(world: &World, partner: Partner) -> AcceptPostback<World> {
-    let provider = partner.provider().clone();
     let credentials = Credentials::Tokens(vec![TokenHash::of("good")]);
     let known = KnownPartner { partner: Arc::new(partner), credentials };
-    let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
-    AcceptPostback {
-        partners: Cache::new(Held::new(world, [(provider, known)]), CachePolicy::default()),
-        keys: Cache::new(Held::new(world, [((), keys)]), CachePolicy::default()),
-        postbacks: world.clone(),
-        refusals: world.clone(),
-    }
+    world.accept_postback([known], ClickKeys::new(vec![Secret::new("k")]).unwrap())
 }
 
 fn told(answer: PostbackAnswer) -> String {
