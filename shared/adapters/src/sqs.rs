@@ -172,8 +172,14 @@ impl SqsDeadLetters {
 ///
 /// <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html>
 fn sendable(text: &str) -> String {
-    let legal = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..);
-    text.chars().map(|c| if legal(c) { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) }).collect()
+    let mut sendable = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'.. => sendable.push(c),
+            c => sendable.push_str(&format!("\\u{:04x}", u32::from(c))),
+        }
+    }
+    sendable
 }
 
 impl DeadLetters for SqsDeadLetters {
