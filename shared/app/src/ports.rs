@@ -177,15 +177,6 @@ pub trait Refusals: Send + Sync {
     /// conflict MUST be open again.
     fn keep_conflict(&self, conflict: &Conflict) -> impl Future<Output = Result<KeptConflict, Unavailable>> + Send;
 
-    /// Marks a refusal as recorded with this receipt. MUST keep the first mark, MUST NOT count the refusal as seen
-    /// again, and MUST make no new item if the refusal is no longer kept.
-    fn mark_recorded(
-        &self,
-        key: &ContentKey,
-        receipt: &Receipt,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
-
     /// Returns the receipt of the correction if an operator accepted this conflict. MUST write nothing.
     fn find_correction(&self, conflict: &Conflict)
     -> impl Future<Output = Result<Option<Receipt>, Unavailable>> + Send;

@@ -13,7 +13,7 @@ use crate::ports::{Added, Ports, Postbacks, Refusals, Unavailable};
 /// Limits how often a call tries to take the next place in its transaction when other calls take the place first.
 pub(super) const MAX_RACES: u32 = 10;
 
-impl<P: Ports> AcceptPostback<P> {
+impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     /// Settles a call for the transaction with this original.
     ///
     /// Without agreed statuses, the call is settled without a read. With statuses, the first step after the original,

@@ -27,10 +27,9 @@ use domain::{
         click::ClickKeys,
         conversion::{Conversion, Receipt, RecordedPostback},
         correction::Step,
-        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        refusal::{Conflict, KeptConflict, Refusal},
         transaction::{Adjustment, History},
     },
-    jiff::Timestamp,
     outbound::{
         attempt::FinishedAttempt,
         delivery::{Claim, Delivery, LateAttempt, Message, OpenedRound},
@@ -176,11 +175,6 @@ impl Refusals for Stage {
     async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
         self.turn().await;
         self.world.keep_conflict(conflict).await
-    }
-
-    async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, now: Timestamp) -> Result<(), Unavailable> {
-        self.turn().await;
-        self.world.mark_recorded(key, receipt, now).await
     }
 
     async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {
