@@ -41,7 +41,7 @@ use thiserror::Error;
 use self::worker::Worker;
 use crate::{
     cache::Cache,
-    ports::{DeadLetters, KnownRecipient, Ports, ResendQueue, Surroundings, Unavailable},
+    ports::{Clock, DeadLetters, KnownRecipient, Ports, Randomness, ResendQueue, Unavailable},
 };
 
 /// A message of `webhooks` or `webhook-retries`.
@@ -131,8 +131,10 @@ pub struct DeliverWebhooks<P: Ports> {
     pub partners: P::Servers,
     /// Sets unreadable messages aside.
     pub dead_letters: P::DeadLetters,
-    /// Tells the time and draws random values.
-    pub surroundings: P::Surroundings,
+    /// Tells the time.
+    pub clock: P::Clock,
+    /// Draws random values.
+    pub randomness: P::Randomness,
     /// Says how long claims last, and how long messages of paused campaigns wait.
     pub pace: DeliveryPace,
     /// Limits the time of an attempt.
@@ -175,7 +177,7 @@ impl<P: Ports> DeliverWebhooks<P> {
 
     /// Reads each partner of a batch once, even if several messages name the partner.
     async fn read_recipients(&self, batch: &[Received]) {
-        let now = self.surroundings.now();
+        let now = self.clock.now();
         let due =
             batch.iter().filter_map(|received| received.message.as_ref().ok()).filter(|due| due.hop(now).is_none());
         let providers: BTreeSet<&Provider> = due.map(|message| &message.provider).collect();
@@ -197,7 +199,7 @@ impl<P: Ports> DeliverWebhooks<P> {
     }
 
     async fn deliver(&self, message: &Message, deadline: UnixMillis) -> Result<MessageOutcome, Failure> {
-        let now = self.surroundings.now();
+        let now = self.clock.now();
         // A message that is not due yet costs no read.
         if let Some(delay_seconds) = message.hop(now) {
             return self.hop(message, delay_seconds).await;
@@ -208,7 +210,7 @@ impl<P: Ports> DeliverWebhooks<P> {
         if callee.state() == CampaignState::Paused {
             return self.hop(message, self.pace.paused_hop_seconds()).await;
         }
-        let mark = self.surroundings.mark()?;
+        let mark = self.randomness.mark()?;
         Worker { ports: self, message, callee, secrets: &partner.secrets, mark, deadline }.work().await
     }
 

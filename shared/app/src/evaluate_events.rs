@@ -94,8 +94,10 @@ pub struct EvaluateEvents<P: Ports> {
     pub queue: P::Webhooks,
     /// Sets malformed events aside.
     pub dead_letters: P::DeadLetters,
-    /// Tells the time and draws random values.
-    pub surroundings: P::Surroundings,
+    /// Tells the time.
+    pub clock: P::Clock,
+    /// Draws random values.
+    pub randomness: P::Randomness,
     /// Limits the age of the catalogue and how far ahead events may be dated.
     pub timing: Timing,
 }

@@ -273,19 +273,22 @@ pub trait DeadLetters: Send + Sync {
     fn set_aside(&self, whole: &str, reason: &str) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
-/// The clock and random values, for use cases that need them in the middle of their work.
-pub trait Surroundings: Send + Sync {
-    /// Reads the clock.
+/// The clock, for use cases that need the time in the middle of their work.
+pub trait Clock: Send + Sync {
+    /// Returns the present instant.
     fn now(&self) -> UnixMillis;
 
+    /// Waits for this duration.
+    fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// Random values, for use cases that need them in the middle of their work.
+pub trait Randomness: Send + Sync {
     /// Draws a random ticket. No two tickets are the same.
     fn ticket(&self) -> Result<ChainTicket, Unavailable>;
 
     /// Draws a random mark, so that no two workers have the same mark.
     fn mark(&self) -> Result<ClaimMark, Unavailable>;
-
-    /// Waits for this duration.
-    fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
 /// The current catalogue, compared with the one that the caller holds.

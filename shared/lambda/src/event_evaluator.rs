@@ -52,7 +52,8 @@ impl EventEvaluatorFunction {
             deliveries: DynamoNewDeliveries::new(dynamodb, deliveries),
             queue: SqsWebhooks::new(sqs.clone(), webhooks),
             dead_letters: SqsDeadLetters::new(sqs, dead_letters),
-            surroundings: System,
+            clock: System,
+            randomness: System,
             timing,
         };
         Ok(Self { evaluate })

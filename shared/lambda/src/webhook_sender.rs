@@ -76,7 +76,8 @@ impl WebhookSenderFunction {
             resends: SqsResends::new(sqs.clone(), resends),
             partners: client,
             dead_letters: SqsDeadLetters::new(sqs, dead_letters),
-            surroundings: System,
+            clock: System,
+            randomness: System,
             pace: times.pace,
             time: times.attempt,
         };

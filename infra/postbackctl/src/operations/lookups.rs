@@ -53,7 +53,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     confirmed.confirm(&format!("Read all items of {} and write their lookups again?", names.join(", ")))?;
     let operation = connection.operation(confirmed.change.why).await?;
     let (rebuilds, lookups, trail) = (connection.lookups(), connection.lookup_entries(), connection.audit());
-    let rebuild = RebuildLookups { rebuilds, lookups, trail, surroundings: System };
+    let rebuild = RebuildLookups { rebuilds, lookups, trail, clock: System };
     let mut pace = Pace::begin_open_ended(rate);
     let done = rebuild.run(&origins, restart, &operation, &mut pace).await.context("nothing was written")?;
     drop(pace);

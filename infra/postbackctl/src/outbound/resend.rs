@@ -60,7 +60,8 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         partners: Cache::new(connection.partners(), CachePolicy::default()),
         rounds: connection.rounds(),
         resends: connection.resends().await?,
-        surroundings: System,
+        clock: System,
+        randomness: System,
         operation: connection.operation(arguments.confirmed.change.why.clone()).await?,
     };
     let (Resent { opened, waiting }, done) = match &arguments.provider {
@@ -82,7 +83,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
-type Rounds = ResendDeliveries<DynamoPartners, DynamoRounds, SqsResends, System>;
+type Rounds = ResendDeliveries<DynamoPartners, DynamoRounds, SqsResends, System, System>;
 
 /// Opens a round of each named delivery.
 async fn named(rounds: &Rounds, arguments: &Arguments) -> Result<(Resent, Result<(), Stopped>)> {

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use app::operators::{
     apply_partners::{self, ApplyFault, LookFault},
     lookup_coverage,
-    plan_partners::{Change, Clock, Entropy, PlanFault, Planned, Proposed, Standing, plan_all},
+    plan_partners::{Change, CredentialBytes, PlanFault, PlanTime, Planned, Proposed, Standing, plan_all},
     publish_campaigns::PublishFault,
 };
 use clap::Args;
@@ -97,12 +97,12 @@ fn allowance(loopback: bool) -> Result<Allowance> {
 
 /// Plans the change of each file. If some changes are not allowed, fails and names every fault with its line.
 fn plan(files: &[ValidFile], standing: &[Standing], lead: Duration) -> Result<Vec<Planned>> {
-    let entropy = || -> Result<Entropy> {
-        Ok(Entropy { token: random::bytes()?, secret: random::bytes()?, webhook_secret: random::bytes()? })
+    let random_bytes = || -> Result<CredentialBytes> {
+        Ok(CredentialBytes { token: random::bytes()?, secret: random::bytes()?, webhook_secret: random::bytes()? })
     };
-    let proposed = files.iter().zip(standing).map(|(file, standing)| Ok((file.proposed(), standing, entropy()?)));
+    let proposed = files.iter().zip(standing).map(|(file, standing)| Ok((file.proposed(), standing, random_bytes()?)));
     let proposed = proposed.collect::<Result<Vec<_>>>()?;
-    let forbidden = match plan_all(proposed, Clock { now: Timestamp::now(), lead }) {
+    let forbidden = match plan_all(proposed, PlanTime { now: Timestamp::now(), lead }) {
         Ok(plans) => return Ok(plans),
         Err(PlanFault::Forbidden(forbidden)) => forbidden,
         Err(fault @ PlanFault::Unreadable { .. }) => return Err(fault.into()),

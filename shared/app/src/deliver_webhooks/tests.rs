@@ -82,7 +82,8 @@ pub(crate) fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase 
         resends: world.clone(),
         partners: world.clone(),
         dead_letters: world.clone(),
-        surroundings: world.clone(),
+        clock: world.clone(),
+        randomness: world.clone(),
         pace: DeliveryPace::try_new(FUNCTION, 60).unwrap(),
         time: AttemptTime { request: Duration::from_secs(10), operation: Duration::from_secs(4) },
     }

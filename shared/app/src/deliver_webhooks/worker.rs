@@ -13,7 +13,7 @@ use domain::{
 };
 
 use super::{Attempted, DeliverWebhooks, Failure, MessageOutcome};
-use crate::ports::{Claimed, Deliveries, PartnerServers, Ports, Replaced, ResendQueue, Surroundings, Unavailable};
+use crate::ports::{Claimed, Clock, Deliveries, PartnerServers, Ports, Randomness, Replaced, ResendQueue, Unavailable};
 
 /// Limits how often a decision is repeated because another worker changed the delivery. Workers cannot block each other
 /// for ever, since each change means that one of them got further.
@@ -45,7 +45,7 @@ impl<P: Ports> Worker<'_, P> {
             Unread::Decide(delivery) => *delivery,
         };
         for _ in 0..TRIES {
-            let now = self.ports.surroundings.now();
+            let now = self.ports.clock.now();
             let step = delivery.decide(self.message, now, self.callee.state(), &self.ports.pace, &self.mark);
             if let Some(outcome) = self.carry_out(step).await? {
                 return Ok(outcome);
@@ -58,7 +58,7 @@ impl<P: Ports> Worker<'_, P> {
     /// Stores the claim without a read, on condition that the delivery still has the message's revision. This is the
     /// common case.
     async fn claim_unread(&self) -> Result<Unread, Failure> {
-        let now = self.ports.surroundings.now();
+        let now = self.ports.clock.now();
         let Some(claim) = self.message.claim(now, self.callee.state(), &self.ports.pace, &self.mark) else {
             return self.read_to_decide().await;
         };
@@ -80,14 +80,14 @@ impl<P: Ports> Worker<'_, P> {
     async fn carry_out(&self, step: MessageDecision) -> Progress {
         match step {
             MessageDecision::Claim { delivery, claim } => {
-                let webhook = self.ready_to_claim(self.ports.surroundings.now())?;
+                let webhook = self.ready_to_claim(self.ports.clock.now())?;
                 match self.ports.deliveries.replace(&delivery).await? {
                     Replaced::Done => self.attempt(delivery, claim, webhook).await,
                     Replaced::Changed => AGAIN,
                 }
             }
             MessageDecision::Send(claim) => {
-                let webhook = self.ready_to_claim(self.ports.surroundings.now())?;
+                let webhook = self.ready_to_claim(self.ports.clock.now())?;
                 let delivery = self.read().await?;
                 // An operator may have opened a round since the claim.
                 if delivery.claim() == Some(&claim) { self.attempt(delivery, claim, webhook).await } else { AGAIN }
@@ -120,7 +120,7 @@ impl<P: Ports> Worker<'_, P> {
 
     /// Makes the request under a stored claim and records the attempt.
     async fn attempt(&self, delivery: Delivery, claim: Claim, webhook: Option<Prepared<'_>>) -> Progress {
-        let now = self.ports.surroundings.now();
+        let now = self.ports.clock.now();
         // The claim must outlast the request.
         let Some(webhook) = webhook.filter(|_| now.plus(self.ports.time.request) <= claim.until) else {
             return AGAIN;
@@ -134,7 +134,7 @@ impl<P: Ports> Worker<'_, P> {
 
     async fn record(&self, mut delivery: Delivery, claim: &Claim, answered: &FinishedAttempt) -> Progress {
         for _ in 0..TRIES {
-            let ticket = self.ports.surroundings.ticket()?;
+            let ticket = self.ports.randomness.ticket()?;
             let replaced = match delivery.record(claim, answered, self.callee.policy(), ticket) {
                 AttemptDecision::Stored { delivery, next } => {
                     match self.patiently(|| self.ports.deliveries.replace(&delivery)).await? {
@@ -165,7 +165,7 @@ impl<P: Ports> Worker<'_, P> {
     }
 
     async fn send_next(&self, next: &Message) -> Result<(), Failure> {
-        let delay_seconds = next.hop(self.ports.surroundings.now()).unwrap_or(0);
+        let delay_seconds = next.hop(self.ports.clock.now()).unwrap_or(0);
         Ok(self.ports.resends.send(next, delay_seconds).await?)
     }
 
@@ -186,11 +186,11 @@ impl<P: Ports> Worker<'_, P> {
                 Ok(done) => return Ok(done),
                 Err(failure) => failure.into(),
             };
-            let last = self.ports.surroundings.now().plus(pause + self.ports.time.operation) > self.deadline;
+            let last = self.ports.clock.now().plus(pause + self.ports.time.operation) > self.deadline;
             if last || !matches!(failure, Failure::Unavailable(Unavailable { .. })) {
                 return Err(failure);
             }
-            self.ports.surroundings.pause(pause).await;
+            self.ports.clock.pause(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
     }

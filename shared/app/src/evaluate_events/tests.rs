@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     memory::{Trouble, World},
-    ports::Surroundings,
+    ports::Clock,
 };
 
 const NOON: &str = "2026-11-23T12:00:00Z";
@@ -69,7 +69,8 @@ fn use_case(world: &World) -> EvaluateEvents<World> {
         deliveries: world.clone(),
         queue: world.clone(),
         dead_letters: world.clone(),
-        surroundings: world.clone(),
+        clock: world.clone(),
+        randomness: world.clone(),
         timing: Timing::default(),
     }
 }

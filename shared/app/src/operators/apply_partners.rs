@@ -15,8 +15,7 @@ use super::{
     publish_campaigns::{Publication, PublishFault, publish},
 };
 use crate::ports::{
-    Partners, PublishedCampaigns, Publishing, Replaced, SecretPurpose, StoredPartner, StoredSecrets, Surroundings,
-    Unavailable,
+    Clock, Partners, PublishedCampaigns, Publishing, Replaced, SecretPurpose, StoredPartner, StoredSecrets, Unavailable,
 };
 
 /// The reason why the stored and published state cannot be read.
@@ -141,7 +140,7 @@ pub struct Applied {
 /// configuration.
 pub async fn apply(
     (partners, catalogue): (&impl Partners, &impl Publishing),
-    surroundings: &impl Surroundings,
+    clock: &impl Clock,
     plans: Vec<Planned>,
     lead: std::time::Duration,
     operation: &Operation,
@@ -152,7 +151,7 @@ pub async fn apply(
             return Applied { fault: Some(fault), ..applied };
         }
     }
-    match publish((partners, catalogue), surroundings, lead, operation).await {
+    match publish((partners, catalogue), clock, lead, operation).await {
         Ok(publication) => Applied { publication, ..applied },
         Err(fault) => Applied { fault: Some(ApplyFault::Unpublished(fault)), ..applied },
     }
@@ -191,7 +190,7 @@ mod tests {
     };
 
     use super::{
-        super::plan_partners::{Clock, Entropy, plan_all},
+        super::plan_partners::{CredentialBytes, PlanTime, plan_all},
         *,
     };
     use crate::memory::{Trouble, World};
@@ -213,9 +212,9 @@ mod tests {
         let proposed: Vec<Proposed<'_>> = files.iter().map(|(file, partner)| proposed((file, partner))).collect();
         let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [0; 8]);
         let standing = look((world, world), &proposed).await?;
-        let entropy = Entropy { token: [1; 20], secret: [2; 20], webhook_secret: [3; 32] };
-        let planned = proposed.iter().zip(&standing).map(|(file, standing)| (*file, standing, entropy));
-        let plans = plan_all(planned, Clock { now: Timestamp::UNIX_EPOCH, lead: LEAD }).unwrap();
+        let bytes = CredentialBytes { token: [1; 20], secret: [2; 20], webhook_secret: [3; 32] };
+        let planned = proposed.iter().zip(&standing).map(|(file, standing)| (*file, standing, bytes));
+        let plans = plan_all(planned, PlanTime { now: Timestamp::UNIX_EPOCH, lead: LEAD }).unwrap();
         ensure_system_keys(world, [[4; 20]; 2], (&operation, Timestamp::UNIX_EPOCH)).await?;
         Ok(apply((world, world), world, plans, LEAD, &operation).await)
     }
@@ -278,9 +277,9 @@ mod tests {
         let world = World::default();
         let files = files(&["acme"]);
         let proposed = Proposed { file: &files[0].0, partner: &files[0].1, allowance: Allowance::PublicOnly };
-        let entropy = Entropy { token: [1; 20], secret: [2; 20], webhook_secret: [3; 32] };
-        let clock = Clock { now: Timestamp::UNIX_EPOCH, lead: LEAD };
-        let late = plan_all([(proposed, &Standing::default(), entropy)], clock).unwrap();
+        let bytes = CredentialBytes { token: [1; 20], secret: [2; 20], webhook_secret: [3; 32] };
+        let time = PlanTime { now: Timestamp::UNIX_EPOCH, lead: LEAD };
+        let late = plan_all([(proposed, &Standing::default(), bytes)], time).unwrap();
         apply_all(&world, &["acme"]).await.unwrap();
         let before = world.state().partners.clone();
         let records = actions(&world);

@@ -100,7 +100,7 @@ impl NewCredential {
 
 /// Random bytes for one partner's credentials.
 #[derive(Debug, Clone, Copy)]
-pub struct Entropy {
+pub struct CredentialBytes {
     /// The random bytes of a token.
     pub token: [u8; 20],
     /// The random bytes of a secret that signs postbacks.
@@ -124,14 +124,14 @@ pub struct Standing {
 
 /// The present instant, and the time by which a campaign is published before it starts.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock {
+pub struct PlanTime {
     /// The present instant.
     pub now: Timestamp,
     /// The time by which a campaign is published before it starts.
     pub lead: Duration,
 }
 
-impl Clock {
+impl PlanTime {
     /// Returns the start of a campaign that is to start when it is published. It is late enough for the campaign to be
     /// published in time, which is checked again during publishing.
     fn soonest(self) -> UnixMillis {
@@ -160,12 +160,12 @@ pub enum PlanFault {
 /// Compares each file with the stored and published state of its partner. If changes are not allowed, returns all
 /// faults of all partners.
 pub fn plan_all<'a>(
-    files: impl IntoIterator<Item = (Proposed<'a>, &'a Standing, Entropy)>,
-    clock: Clock,
+    files: impl IntoIterator<Item = (Proposed<'a>, &'a Standing, CredentialBytes)>,
+    time: PlanTime,
 ) -> Result<Vec<Planned>, PlanFault> {
     let (mut plans, mut forbidden) = (Vec::new(), Vec::new());
-    for (proposed, standing, entropy) in files {
-        match plan(proposed, standing, entropy, clock) {
+    for (proposed, standing, bytes) in files {
+        match plan(proposed, standing, bytes, time) {
             Ok(planned) => plans.push(planned),
             Err(PlanFault::Forbidden(faults)) => forbidden.extend(faults),
             Err(fault) => return Err(fault),
@@ -175,7 +175,12 @@ pub fn plan_all<'a>(
 }
 
 /// Compares a file with the stored and published state of its partner.
-pub fn plan(proposed: Proposed<'_>, standing: &Standing, entropy: Entropy, clock: Clock) -> Result<Planned, PlanFault> {
+pub fn plan(
+    proposed: Proposed<'_>,
+    standing: &Standing,
+    bytes: CredentialBytes,
+    time: PlanTime,
+) -> Result<Planned, PlanFault> {
     let provider = proposed.partner.provider();
     let unreadable = |reason| PlanFault::Unreadable { provider: provider.clone(), reason };
     let forbidden = |faults| PlanFault::Forbidden(vec![(provider.clone(), faults)]);
@@ -183,9 +188,9 @@ pub fn plan(proposed: Proposed<'_>, standing: &Standing, entropy: Entropy, clock
     let published = before
         .map(|partner| as_published(partner.media_buying().campaigns(), standing.goals.as_ref()))
         .unwrap_or_default();
-    let file = proposed.file.clone().dated(&published, clock.soonest());
+    let file = proposed.file.clone().dated(&published, time.soonest());
     let partner = Partner::check(file.clone(), proposed.allowance).map_err(forbidden)?;
-    let mut faults = check_changes(&published, partner.media_buying().campaigns(), clock.now.into(), clock.lead);
+    let mut faults = check_changes(&published, partner.media_buying().campaigns(), time.now.into(), time.lead);
     for fault in &mut faults {
         fault.path.insert_str(0, "media_buying.");
     }
@@ -197,25 +202,23 @@ pub fn plan(proposed: Proposed<'_>, standing: &Standing, entropy: Entropy, clock
     if !faults.is_empty() {
         return Err(forbidden(faults));
     }
-    compare(proposed.partner, text, standing, entropy, clock.now).map_err(unreadable)
+    compare(proposed.partner, text, standing, bytes, time.now).map_err(unreadable)
 }
 
 fn compare(
     partner: &Partner,
     file: String,
     standing: &Standing,
-    entropy: Entropy,
+    bytes: CredentialBytes,
     now: Timestamp,
 ) -> Result<Planned, String> {
     let Standing { item: standing, signs, signed, .. } = standing;
     let standing = standing.as_ref();
     let mut token_hashes: Vec<TokenHash> = standing.map(|item| item.token_hashes.clone()).unwrap_or_default();
     let credential = match partner.credential() {
-        CredentialKind::Token if token_hashes.is_empty() => {
-            Some(NewCredential::Token(Token::from_random(entropy.token)))
-        }
+        CredentialKind::Token if token_hashes.is_empty() => Some(NewCredential::Token(Token::from_random(bytes.token))),
         CredentialKind::Signature if standing.is_none() || !signs => {
-            let text = Token::from_random(entropy.secret);
+            let text = Token::from_random(bytes.secret);
             Some(NewCredential::Signature(Secret::new(text.reveal())))
         }
         _ => None,
@@ -224,7 +227,7 @@ fn compare(
         token_hashes.push(token.hash());
     }
     let called = !partner.media_buying().campaigns().is_empty();
-    let webhook_secret = (called && !signed).then(|| Secret::for_webhooks(entropy.webhook_secret));
+    let webhook_secret = (called && !signed).then(|| Secret::for_webhooks(bytes.webhook_secret));
     let new = credential.is_some() || webhook_secret.is_some();
     let change = match standing {
         None => Change::Created,

@@ -13,7 +13,7 @@ use app::{
     evaluate_events::{self, EvaluateEvents},
     memory::Held,
     operators::resend,
-    ports::{Deliveries, KnownPartner, KnownRecipient, Replaced, ResendQueue, Rounds, Surroundings, Unavailable},
+    ports::{Clock, Deliveries, KnownPartner, KnownRecipient, Randomness, Replaced, ResendQueue, Rounds, Unavailable},
     relay_conversions::{Incoming, Relayed, relay},
     sweep_deliveries::{Lateness, SweepDeliveries},
 };
@@ -140,7 +140,7 @@ async fn accept(query: &str, stage: Stage, number: u64) -> PostbackAnswer {
     };
     let mut receipt = [0; 16];
     receipt[..8].copy_from_slice(&number.to_be_bytes());
-    let now = stage.now().timestamp();
+    let now = stage.world.now().timestamp();
     accept.handle(&call, now, ReceiptId::from_random(receipt)).await.answer
 }
 
@@ -151,7 +151,8 @@ async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::Event
         deliveries: stage.clone(),
         queue: stage.clone(),
         dead_letters: stage.clone(),
-        surroundings: stage,
+        clock: stage.world.clone(),
+        randomness: stage.world,
         timing: Timing::default(),
     };
     let received = |(at, body): (usize, &String)| evaluate_events::Received {
@@ -164,7 +165,7 @@ async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::Event
 }
 
 async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_webhooks::MessageOutcome> {
-    let now = stage.now();
+    let now = stage.world.now();
     let recipient = Recipient::of(partner(open.standing(now)), Allowance::PublicOnly);
     let known = (provider(), KnownRecipient { recipient, secrets: Vec::new() });
     let deliver = DeliverWebhooks::<Stage> {
@@ -173,7 +174,8 @@ async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_web
         resends: stage.clone(),
         partners: stage.clone(),
         dead_letters: stage.clone(),
-        surroundings: stage,
+        clock: stage.world.clone(),
+        randomness: stage.world,
         pace: DeliveryPace::try_new(FUNCTION, 60).expect("a pace"),
         time: AttemptTime { request: REQUEST, operation: OPERATION },
     };
@@ -189,23 +191,24 @@ async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_web
 /// Opens a round as the operator's command does.
 async fn open_round(id: &DeliveryId, stage: &Stage) -> Result<(), Unavailable> {
     let Some(delivery) = Deliveries::read(stage, id).await? else { return Ok(()) };
-    let opened = delivery.open_round(stage.now(), stage.ticket()?);
+    let opened = delivery.open_round(stage.world.now(), stage.world.ticket()?);
     let author = Author::new("operator").expect("an author");
     let operation = Operation::new(author, Channel::Postbackctl, None, [0; 8]);
-    match stage.open_round(&opened, &resend::record(&operation, &opened, stage.now())).await? {
+    match stage.open_round(&opened, &resend::record(&operation, &opened, stage.world.now())).await? {
         Replaced::Done => ResendQueue::send(stage, &opened.message, 0).await,
         Replaced::Changed => Ok(()),
     }
 }
 
 async fn sweep(open: Open, stage: Stage) {
-    let known = (provider(), partner(open.standing(stage.now())).clone());
+    let known = (provider(), partner(open.standing(stage.world.now())).clone());
     let sweep = SweepDeliveries::<Stage> {
         partners: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
         under_way: stage.clone(),
         webhooks: stage.clone(),
         resends: stage.clone(),
-        surroundings: stage,
+        clock: stage.world.clone(),
+        randomness: stage.world,
         lateness: Lateness::default(),
     };
     sweep.sweep(UnixMillis::from_millisecond(i64::MAX)).await;

@@ -15,9 +15,9 @@ fn attempt(text: &str, standing: &Standing, second: i64) -> Result<Planned, Vec<
         Allowance::PublicOnly,
     )
     .unwrap();
-    let entropy = Entropy { token: [1; 20], secret: [2; 20], webhook_secret: [3; 32] };
-    let clock = Clock { now: Timestamp::from_second(second).unwrap(), lead: LEAD };
-    match plan(valid.proposed(), standing, entropy, clock) {
+    let bytes = CredentialBytes { token: [1; 20], secret: [2; 20], webhook_secret: [3; 32] };
+    let time = PlanTime { now: Timestamp::from_second(second).unwrap(), lead: LEAD };
+    match plan(valid.proposed(), standing, bytes, time) {
         Ok(planned) => Ok(planned),
         Err(PlanFault::Forbidden(all)) => Err(all.into_iter().flat_map(|(_, faults)| faults).map(|f| f.path).collect()),
         Err(fault) => panic!("{fault}"),
