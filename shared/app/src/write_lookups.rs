@@ -77,8 +77,8 @@ async fn write(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: V
             Ok(entries) => {
                 for entry in entries {
                     let key = (entry.subject.clone(), entry.place.clone());
-                    let (standing, owners) = places.entry(key).or_insert_with(|| (entry.clone(), Vec::new()));
-                    *standing = entry;
+                    let (kept, owners) = places.entry(key).or_insert_with(|| (entry.clone(), Vec::new()));
+                    *kept = entry;
                     owners.push(at);
                 }
                 continue;

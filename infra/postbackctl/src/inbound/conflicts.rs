@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use adapters::random;
 use anyhow::{Context, Result, anyhow, bail};
 use app::{
-    operators::{refusals::find, standing::Standing},
+    operators::{current_revision::CurrentRevision, refusals::find},
     ports::{Partners as _, RefusalKind, SecretPurpose},
     resolve_conflict::{self, Resolution},
 };
@@ -80,7 +80,7 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
         timeline.refused(&found);
         eprint!("{timeline}");
     }
-    arguments.confirmed.confirm(&question(arguments.accept, found.stands.as_ref()))?;
+    arguments.confirmed.confirm(&question(arguments.accept, found.current.as_ref()))?;
     let operation = connection.operation(arguments.confirmed.change.why.clone()).await?;
     let resolutions = connection.resolutions();
     let resolution = if arguments.accept {
@@ -96,15 +96,15 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
     // If this or another conflict has been accepted, a different revision may count now.
     let found =
         find(&history, &key, now).await.context("the conflict is resolved, but what stands now is not known")?;
-    tell(&resolution, &arguments, &key, found.and_then(|found| found.stands).as_ref())
+    show(&resolution, &arguments, &key, found.and_then(|found| found.current).as_ref())
 }
 
-fn question(accept: bool, standing: Option<&Standing>) -> String {
-    match (accept, standing) {
+fn question(accept: bool, current: Option<&CurrentRevision>) -> String {
+    match (accept, current) {
         (true, None) => "Accept this as a correction, for ever?".to_owned(),
-        (true, Some(standing)) => format!("Accept this in place of {}, for ever?", named(standing)),
+        (true, Some(current)) => format!("Accept this in place of {}, for ever?", named(current)),
         (false, None) => "Keep the original?".to_owned(),
-        (false, Some(standing)) => format!("Keep {}?", named(standing)),
+        (false, Some(current)) => format!("Keep {}?", named(current)),
     }
 }
 
@@ -123,11 +123,11 @@ fn unknown(key: &ContentKey) -> String {
     format!("no conflict is kept under {}; `postbackctl conflicts` lists open conflicts", key.as_str())
 }
 
-fn tell(
+fn show(
     resolution: &Resolution,
     arguments: &Resolve,
     key: &ContentKey,
-    standing: Option<&Standing>,
+    current: Option<&CurrentRevision>,
 ) -> Result<ExitCode> {
     let Resolve { provider, transaction_id, accept, confirmed, .. } = arguments;
     let (outcome, receipt) = match resolution {
@@ -146,8 +146,8 @@ fn tell(
         _ => None,
     };
     if confirmed.change.json {
-        let told = json!({"outcome": outcome, "receipt": receipt, "correction": correction, "stands": standing});
-        say!("{told}")?;
+        let report = json!({"outcome": outcome, "receipt": receipt, "correction": correction, "stands": current});
+        say!("{report}")?;
         return Ok(ExitCode::SUCCESS);
     }
     match (receipt, correction) {
@@ -158,8 +158,8 @@ fn tell(
         (Some(receipt), None) => say!("accepted before: receipt {}", receipt.receipt_id)?,
         (None, _) => say!("the conflict is deleted after 30 days unless the same content comes again")?,
     }
-    match standing {
-        Some(standing) => say!("{} stands: receipt {}", named(standing), standing.receipt_id)?,
+    match current {
+        Some(current) => say!("{} stands: receipt {}", named(current), current.receipt_id)?,
         None => say!("the original stands")?,
     }
     Ok(ExitCode::SUCCESS)

@@ -61,7 +61,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let plan = replay.plan(providers, (*from, *to)).await.map_err(coverage::unlisted)?;
     coverage::warn(&plan.gaps);
     if plan.total == 0 {
-        return tell(&arguments, &plan, &Replayed::default());
+        return show(&arguments, &plan, &Replayed::default());
     }
     let question = format!("Send {} conversions of {} to GG3 again?", plan.total, names(&plan.partners));
     confirmed.confirm(&question)?;
@@ -69,7 +69,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let mut pace = Pace::begin(*rate, plan.total);
     let replayed = replay.run(&plan, (&operation, ask::now()), &mut pace).await.context("nothing was sent")?;
     drop(pace);
-    tell(&arguments, &plan, &replayed)
+    show(&arguments, &plan, &replayed)
 }
 
 fn names(providers: &[Provider]) -> String {
@@ -78,7 +78,7 @@ fn names(providers: &[Provider]) -> String {
 
 /// Prints the number of sent conversions. The exit code is 1 if something cannot be read or the replay ended early. In
 /// that case the text also says how to continue.
-fn tell(arguments: &Replay, Plan { total, gaps, .. }: &Plan, replayed: &Replayed) -> Result<ExitCode> {
+fn show(arguments: &Replay, Plan { total, gaps, .. }: &Plan, replayed: &Replayed) -> Result<ExitCode> {
     let Replayed { sent, unreadable, stopped, left } = replayed;
     let why = |stopped: &Stopped| stopped.fault.as_ref().map_or_else(|| "interrupted".to_owned(), ToString::to_string);
     if arguments.confirmed.change.json {

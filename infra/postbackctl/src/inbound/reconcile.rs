@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     match report(stack, &arguments).await {
         Ok((report, gaps)) => {
-            tell(&report, &gaps, arguments.json)?;
+            show(&report, &gaps, arguments.json)?;
             Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Err(fault) => {
@@ -78,13 +78,13 @@ async fn report(stack: &str, arguments: &Arguments) -> Result<(Comparison, Vec<G
     Ok((compared?, gaps))
 }
 
-fn tell(report: &Comparison, gaps: &[Gap], as_json: bool) -> Result<()> {
+fn show(report: &Comparison, gaps: &[Gap], as_json: bool) -> Result<()> {
     if as_json {
-        let mut told = serde_json::to_value(report)?;
-        if let Some(told) = told.as_object_mut() {
-            told.insert("gaps".to_owned(), serde_json::to_value(gaps)?);
+        let mut json = serde_json::to_value(report)?;
+        if let Some(json) = json.as_object_mut() {
+            json.insert("gaps".to_owned(), serde_json::to_value(gaps)?);
         }
-        say!("{told}")?;
+        say!("{json}")?;
         return Ok(());
     }
     for OnlyTheirs { transaction_id, line } in &report.only_theirs {

@@ -57,11 +57,11 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let mut pace = Pace::begin_open_ended(rate);
     let done = rebuild.run(&origins, restart, &operation, &mut pace).await.context("nothing was written")?;
     drop(pace);
-    tell(&done, confirmed.change.json)
+    show(&done, confirmed.change.json)
 }
 
 /// Prints the number of written entries. The exit code is 1 if some items cannot be read or the rebuild ended early.
-fn tell(Rebuilt { tables, stopped }: &Rebuilt, as_json: bool) -> Result<ExitCode> {
+fn show(Rebuilt { tables, stopped }: &Rebuilt, as_json: bool) -> Result<ExitCode> {
     let why = stopped.as_ref().map(|stopped| match stopped {
         Stopped::Interrupted => "interrupted".to_owned(),
         Stopped::Unavailable(unavailable) => unavailable.to_string(),

@@ -89,13 +89,13 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let took = answered.ended_at.as_millisecond().saturating_sub(answered.sent_at.as_millisecond());
     let delivered = answered.outcome.verdict() == Verdict::Delivered;
     if arguments.json {
-        let told = json!({
+        let report = json!({
             "request": {"method": request.method(), "url": request.url().as_str(), "body": request.body(),
                 "webhook_id": id, "signatures": secrets.len()},
             "outcome": answered.outcome, "words": answered.outcome.to_string(), "took_ms": took,
             "answer": answered.answer.to_string(), "delivered": delivered,
         });
-        say!("{told}")?;
+        say!("{report}")?;
     } else {
         say!("{}", printable(&webhook::curl(&request, id.as_str())))?;
         say!("  user-agent {AGENT}; {} signature(s), by Standard Webhooks", secrets.len())?;

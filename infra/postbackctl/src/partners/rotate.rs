@@ -61,7 +61,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let partners = connection.configuration();
     split_secrets(&partners, &[&provider], (&operation, ask::now())).await?;
     let rotated = rotate(&partners, wanted, (&operation, ask::now())).await.map_err(unrotated)?;
-    tell(&provider, &rotated, arguments.change.json)?;
+    show(&provider, &rotated, arguments.change.json)?;
     // The secret may be stored even if the call failed, so it is printed in either case.
     match rotated.unclear {
         None => Ok(ExitCode::SUCCESS),
@@ -146,7 +146,7 @@ fn key(kind: SecretKind) -> &'static str {
     }
 }
 
-fn tell(provider: &Provider, rotated: &Rotated, as_json: bool) -> Result<()> {
+fn show(provider: &Provider, rotated: &Rotated, as_json: bool) -> Result<()> {
     let Rotated { kind, made, .. } = rotated;
     let secret = made.as_ref().map(domain::values::signature::Secret::reveal);
     if as_json {

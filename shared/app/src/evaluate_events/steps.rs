@@ -156,7 +156,7 @@ impl<P: Ports> EvaluateEvents<P> {
         let ticket = self.randomness.ticket()?;
         match self.deliveries.put_if_absent(delivery).await? {
             Put::Fresh => Ok(delivery.first_message(ticket)),
-            Put::Existing(standing) => Ok(standing.first_message(ticket)),
+            Put::Existing(existing) => Ok(existing.first_message(ticket)),
         }
     }
 

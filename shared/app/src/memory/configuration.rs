@@ -74,8 +74,8 @@ impl Publishing for World {
                 state.begun_versions.insert(rival.version);
                 state.campaigns = Some(rival);
             }
-            let stands = state.campaigns.as_ref().map(|current| current.version);
-            if stands != expected || !state.begun_versions.insert(snapshot.version) {
+            let current = state.campaigns.as_ref().map(|snapshot| snapshot.version);
+            if current != expected || !state.begun_versions.insert(snapshot.version) {
                 return Replaced::Changed;
             }
             state.campaigns = Some(snapshot.clone());

@@ -111,13 +111,13 @@ pub struct CredentialBytes {
 
 /// The stored and published state of a partner.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct StoredState {
     /// The partner, if it is stored.
     pub item: Option<StoredPartner>,
     /// Is true if the partner has secrets that sign its postbacks.
-    pub signs: bool,
+    pub has_postback_secrets: bool,
     /// Is true if the partner has secrets that sign its webhooks.
-    pub signed: bool,
+    pub has_webhook_secrets: bool,
     /// The partner's campaigns in the catalogue.
     pub goals: Option<PartnerGoals>,
 }
@@ -160,12 +160,12 @@ pub enum PlanFault {
 /// Compares each file with the stored and published state of its partner. If changes are not allowed, returns all
 /// faults of all partners.
 pub fn plan_all<'a>(
-    files: impl IntoIterator<Item = (Proposed<'a>, &'a Standing, CredentialBytes)>,
+    files: impl IntoIterator<Item = (Proposed<'a>, &'a StoredState, CredentialBytes)>,
     time: PlanTime,
 ) -> Result<Vec<Planned>, PlanFault> {
     let (mut plans, mut forbidden) = (Vec::new(), Vec::new());
-    for (proposed, standing, bytes) in files {
-        match plan(proposed, standing, bytes, time) {
+    for (proposed, stored, bytes) in files {
+        match plan(proposed, stored, bytes, time) {
             Ok(planned) => plans.push(planned),
             Err(PlanFault::Forbidden(faults)) => forbidden.extend(faults),
             Err(fault) => return Err(fault),
@@ -177,16 +177,16 @@ pub fn plan_all<'a>(
 /// Compares a file with the stored and published state of its partner.
 pub fn plan(
     proposed: Proposed<'_>,
-    standing: &Standing,
+    stored: &StoredState,
     bytes: CredentialBytes,
     time: PlanTime,
 ) -> Result<Planned, PlanFault> {
     let provider = proposed.partner.provider();
     let unreadable = |reason| PlanFault::Unreadable { provider: provider.clone(), reason };
     let forbidden = |faults| PlanFault::Forbidden(vec![(provider.clone(), faults)]);
-    let before = standing.item.as_ref().map(StoredPartner::partner).transpose().map_err(unreadable)?;
+    let before = stored.item.as_ref().map(StoredPartner::partner).transpose().map_err(unreadable)?;
     let published = before
-        .map(|partner| as_published(partner.media_buying().campaigns(), standing.goals.as_ref()))
+        .map(|partner| as_published(partner.media_buying().campaigns(), stored.goals.as_ref()))
         .unwrap_or_default();
     let file = proposed.file.clone().dated(&published, time.soonest());
     let partner = Partner::check(file.clone(), proposed.allowance).map_err(forbidden)?;
@@ -202,22 +202,22 @@ pub fn plan(
     if !faults.is_empty() {
         return Err(forbidden(faults));
     }
-    compare(proposed.partner, text, standing, bytes, time.now).map_err(unreadable)
+    compare(proposed.partner, text, stored, bytes, time.now).map_err(unreadable)
 }
 
 fn compare(
     partner: &Partner,
     file: String,
-    standing: &Standing,
+    stored: &StoredState,
     bytes: CredentialBytes,
     now: Timestamp,
 ) -> Result<Planned, String> {
-    let Standing { item: standing, signs, signed, .. } = standing;
-    let standing = standing.as_ref();
-    let mut token_hashes: Vec<TokenHash> = standing.map(|item| item.token_hashes.clone()).unwrap_or_default();
+    let StoredState { item, has_postback_secrets, has_webhook_secrets, .. } = stored;
+    let before = item.as_ref();
+    let mut token_hashes: Vec<TokenHash> = before.map(|item| item.token_hashes.clone()).unwrap_or_default();
     let credential = match partner.credential() {
         CredentialKind::Token if token_hashes.is_empty() => Some(NewCredential::Token(Token::from_random(bytes.token))),
-        CredentialKind::Signature if standing.is_none() || !signs => {
+        CredentialKind::Signature if before.is_none() || !has_postback_secrets => {
             let text = Token::from_random(bytes.secret);
             Some(NewCredential::Signature(Secret::new(text.reveal())))
         }
@@ -227,16 +227,16 @@ fn compare(
         token_hashes.push(token.hash());
     }
     let called = !partner.media_buying().campaigns().is_empty();
-    let webhook_secret = (called && !signed).then(|| Secret::for_webhooks(bytes.webhook_secret));
+    let webhook_secret = (called && !has_webhook_secrets).then(|| Secret::for_webhooks(bytes.webhook_secret));
     let new = credential.is_some() || webhook_secret.is_some();
-    let change = match standing {
+    let change = match before {
         None => Change::Created,
-        Some(standing) if standing.file == file && !new => Change::Unchanged,
+        Some(before) if before.file == file && !new => Change::Unchanged,
         Some(_) => Change::Changed,
     };
-    let version = standing.map_or(0, |item| item.version) + 1;
+    let version = before.map_or(0, |item| item.version) + 1;
     let item = StoredPartner { provider: partner.provider().clone(), version, updated_at: now, file, token_hashes };
-    let differences = differences(standing, &item)?;
+    let differences = differences(before, &item)?;
     let (postback, webhook) = (SecretPurpose::Postback, SecretPurpose::Webhook);
     let new = |purpose: fn(Provider) -> SecretPurpose, made: Option<&Secret>| {
         let purpose = purpose(partner.provider().clone());

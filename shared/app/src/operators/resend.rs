@@ -179,9 +179,9 @@ where
         if pace.turn().await.is_break() {
             return Err(Stopped::Interrupted);
         }
-        if let Some(standing) = Box::pin(self.open(id, is_wanted)).await? {
+        if let Some(state) = Box::pin(self.open(id, is_wanted)).await? {
             resent.opened += 1;
-            resent.waiting += usize::from(standing == CampaignState::Paused);
+            resent.waiting += usize::from(state == CampaignState::Paused);
         }
         pace.taken(1);
         Ok(())
@@ -199,24 +199,24 @@ where
             if !is_wanted(&delivery) {
                 return Ok(None);
             }
-            let standing = self.standing(&delivery).await?;
+            let state = self.campaign_state(&delivery).await?;
             let now = self.clock.now();
             let opened = delivery.open_round(now, self.randomness.ticket()?);
             let audit = record(&self.operation, &opened, now);
             if self.rounds.open_round(&opened, &audit).await? == Replaced::Done {
                 self.resends.send(&opened.message, 0).await?;
-                return Ok(Some(standing));
+                return Ok(Some(state));
             }
         }
         Err(Stopped::Contended(id.clone()))
     }
 
-    async fn standing(&self, delivery: &Delivery) -> Result<CampaignState, Stopped> {
+    async fn campaign_state(&self, delivery: &Delivery) -> Result<CampaignState, Stopped> {
         let (provider, campaign) = (delivery.provider(), delivery.campaign());
         let partner = self.partners.get(provider, self.clock.now().timestamp()).await?;
         let known = partner.as_ref().and_then(|partner| partner.media_buying().campaigns().get(campaign));
         match known.map(Campaign::state) {
-            Some(standing @ (CampaignState::Open | CampaignState::Paused)) => Ok(standing),
+            Some(state @ (CampaignState::Open | CampaignState::Paused)) => Ok(state),
             Some(CampaignState::Archived) => Err(Stopped::Archived(provider.clone(), campaign.clone())),
             None => Err(Stopped::NoCampaign(provider.clone(), campaign.clone())),
         }
