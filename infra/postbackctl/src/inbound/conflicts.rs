@@ -94,8 +94,9 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
     };
     let resolution = resolution.context("the conflict may or may not be resolved; run this again to see")?;
     // If this or another conflict has been accepted, a different revision may count now.
-    let found =
-        find(&history, &key, now).await.context("the conflict is resolved, but what stands now is not known")?;
+    let found = find(&history, &key, now)
+        .await
+        .context("the conflict is resolved, but the transaction cannot be read to show its current revision")?;
     show(&resolution, &arguments, &key, found.and_then(|found| found.current).as_ref())
 }
 
@@ -159,8 +160,8 @@ fn show(
         (None, _) => say!("the conflict is deleted after 30 days unless the same content comes again")?,
     }
     match current {
-        Some(current) => say!("{} stands: receipt {}", named(current), current.receipt_id)?,
-        None => say!("the original stands")?,
+        Some(current) => say!("{} is current: receipt {}", named(current), current.receipt_id)?,
+        None => say!("the original is current")?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -87,7 +87,7 @@ async fn send_again(connection: &Connection, Resubmit { content_id, change }: Re
         PostbackAnswer::Conflict(conflict) => {
             let transaction = (&provider, &conflict.transaction_id);
             current_revision::read(&history, transaction, (&conflict.sent, None)).await.unwrap_or_else(|fault| {
-                eprintln!("what stands could not be read: {fault}");
+                eprintln!("the transaction's current revision cannot be read: {fault}");
                 None
             })
         }

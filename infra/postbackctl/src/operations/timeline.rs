@@ -109,16 +109,14 @@ impl Timeline {
         match revision {
             Revision::Correction(Correction { number, original_receipt_id, .. }) => {
                 details.push(format!(
-                    "correction {number} of the postback with receipt {original_receipt_id}: the highest stands"
+                    "correction {number} of the postback with receipt {original_receipt_id}: the highest correction is current"
                 ));
                 self.add(("correction", at, &item), &format!("accepted of {key}: {amount}"), &details);
             }
             Revision::Step(Step { receipt: Receipt { original_receipt_id, .. }, .. }) => {
-                details.extend(
-                    original_receipt_id
-                        .iter()
-                        .map(|original| format!("a step of the postback with receipt {original}: the highest stands")),
-                );
+                details.extend(original_receipt_id.iter().map(|original| {
+                    format!("a step of the postback with receipt {original}: the highest state is current")
+                }));
                 self.add(("postback", at, &item), &format!("accepted from {key}: {amount}"), &details);
             }
             Revision::Original(_) => {
@@ -157,7 +155,7 @@ impl Timeline {
             }
             (Some(receipt), _) => Some(format!("accepted as a correction: receipt {}", receipt.receipt_id)),
             (None, Some(at)) => {
-                let kept = if current.is_some() { "what stood" } else { "the original" };
+                let kept = if current.is_some() { "the revision that was current" } else { "the original" };
                 Some(format!("{kept} was kept at {at:.3}"))
             }
             (None, None) => None,
@@ -237,7 +235,7 @@ impl Timeline {
 pub(crate) fn warn_unread(unread: &[UnreadTransaction]) {
     for UnreadTransaction { provider, transaction_id, fault } in unread {
         let transaction = printable(transaction_id.as_str());
-        eprintln!("{provider}, transaction {transaction}: what stands is not known: {fault}");
+        eprintln!("{provider}, transaction {transaction}: the current revision cannot be read: {fault}");
     }
 }
 
@@ -253,9 +251,9 @@ pub(crate) fn differences<'a>(
     };
     let before = when_it_came.into_iter().filter(|(_, it)| !still_holds(it));
     let before = before.map(|(name, Difference { original, sent, .. })| match current {
-        None => format!("{name}: {original} stands, {sent} came"),
+        None => format!("{name}: {original} is recorded, {sent} came"),
         Some(CurrentRevision { state: None, .. }) => format!("{name}: the original said {original}, {sent} came"),
-        Some(_) => format!("{name}: {original} stood when {sent} came"),
+        Some(_) => format!("{name}: {original} was current when {sent} came"),
     });
     current.map(lines).unwrap_or_default().into_iter().chain(before).collect()
 }
@@ -277,11 +275,11 @@ fn lines(current: &CurrentRevision) -> Vec<String> {
     let event = event_id.as_ref().map_or_else(String::new, |id| format!(", event {id}"));
     let name = event_name.as_ref().map_or_else(String::new, |name| format!(" {name}"));
     let itself = [
-        format!("{} stands since {since:.3}: receipt {receipt_id}", named(current)),
+        format!("{} has been current since {since:.3}: receipt {receipt_id}", named(current)),
         format!("it says user_id {user_id}, click_id {click_id}, {amount_decimal} {currency}{event}{name}"),
     ];
     let difference =
-        |FromCurrent { field, current, sent }: &FromCurrent| format!("{field}: {current} stands, {sent} came");
+        |FromCurrent { field, current, sent }: &FromCurrent| format!("{field}: {current} is current, {sent} came");
     itself.into_iter().chain(differences.iter().map(difference)).collect()
 }
 
