@@ -25,7 +25,7 @@ use self::{
 
 use super::senders;
 
-pub(crate) use self::shape::{Schema, suggestion as nearest};
+pub(crate) use self::shape::Schema;
 
 /// A partner's file that is valid.
 #[derive(Debug)]

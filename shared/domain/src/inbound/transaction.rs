@@ -6,11 +6,16 @@
 
 use alloc::boxed::Box;
 
+use jiff::Timestamp;
+
+use crate::inbound::click::ClickKeys;
 use crate::inbound::conversion::{Receipt, RecordedPostback, Reversed};
-use crate::inbound::correction::{Revision, Step};
+use crate::inbound::correction::{Correction, Revision, Step};
 use crate::inbound::postback::{Difference, Postback};
+use crate::inbound::refusal::Conflict;
 use crate::inbound::status::{State, StatusAgreement};
 use crate::prelude::*;
+use crate::values::ids::ReceiptId;
 use crate::values::money::Amount;
 use crate::values::parameter_names::Field;
 
@@ -182,6 +187,28 @@ impl History {
         let reversed =
             Reversed::Known { transaction_id: postback.transaction_id.clone(), receipt_id: receipt.receipt_id.clone() };
         Ok(Adjustment { by: RecordedPostback { reversed: Some(reversed), ..by.clone() }, place: self.next_place() })
+    }
+
+    /// Makes the correction that follows the current revision when an operator accepts this conflict.
+    pub fn correct(&self, conflict: &Conflict, keys: &ClickKeys, receipt_id: ReceiptId, now: Timestamp) -> Correction {
+        let Conflict { provider, transaction_id, content, state, extra, received_at, .. } = conflict.clone();
+        let click = keys.origin(&provider, &content.user_id, &content.click_id);
+        let receipt = Receipt {
+            transaction_id: transaction_id.clone(),
+            receipt_id,
+            received_at,
+            ignored: Vec::new(),
+            state,
+            original_receipt_id: None,
+        };
+        Correction {
+            postback: Postback { provider, transaction_id, content, click, state, reference: None, extra },
+            receipt,
+            original_receipt_id: self.original.receipt.receipt_id.clone(),
+            number: self.stands().correction.saturating_add(1),
+            corrected_at: now,
+            place: self.next_place(),
+        }
     }
 
     fn duplicate(&self) -> Decision {

@@ -12,8 +12,7 @@ use domain::{
     inbound::{
         click::ClickKeys,
         credential::{CredentialKind, Credentials, TokenHash},
-        parameters::{Parameters, SIGNATURE},
-        postback::DRY_RUN,
+        parameters::{DRY_RUN, Parameters, SIGNATURE},
     },
     jiff::Timestamp,
     partner::{Partner, PartnerFile},

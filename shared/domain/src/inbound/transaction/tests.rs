@@ -4,7 +4,6 @@ use proptest::prelude::*;
 use super::*;
 use crate::inbound::click::{ClickKeys, ClickOrigin};
 use crate::inbound::conversion::{Conversion, ConversionType};
-use crate::inbound::correction::Correction;
 use crate::inbound::postback::{Content, Extra};
 use crate::inbound::refusal::Conflict;
 use crate::inbound::status::StatusFile;
@@ -78,7 +77,7 @@ impl Store {
         };
         let keys = ClickKeys::new([Secret::new("k")].into()).unwrap();
         let (history, receipt_id) = (self.history().unwrap(), call.receipt.receipt_id.clone());
-        let correction = Correction::of(&conflict, &history, &keys, receipt_id, Timestamp::UNIX_EPOCH);
+        let correction = history.correct(&conflict, &keys, receipt_id, Timestamp::UNIX_EPOCH);
         self.revisions.push(Revision::Correction(correction));
     }
 
