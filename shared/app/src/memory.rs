@@ -10,6 +10,7 @@ mod dead_letters;
 mod inbound;
 mod lookups;
 mod outbound;
+pub mod partner;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},

@@ -1,10 +1,7 @@
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use domain::{
-    inbound::{
-        click::ClickKeys,
-        credential::{CredentialKind, TokenHash},
-    },
+    inbound::click::ClickKeys,
     partner::PartnerFile,
     values::{
         ids::{ClickId, UserId},
@@ -14,7 +11,10 @@ use domain::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::memory::{Trouble, World, one_or_two_faults};
+use crate::memory::{
+    Trouble, World, one_or_two_faults,
+    partner::{get, known},
+};
 
 mod bodies;
 mod kept_parameters;
@@ -30,12 +30,7 @@ pub(crate) struct Rig {
 
 fn partner(json: &str) -> KnownPartner {
     let file: PartnerFile = serde_json::from_str(json).unwrap();
-    let partner = Arc::new(Partner::try_from(file).unwrap());
-    let credentials = match partner.credential() {
-        CredentialKind::Token => Credentials::Tokens(vec![TokenHash::of("good")]),
-        CredentialKind::Signature => Credentials::Secrets(vec![Secret::new("s")]),
-    };
-    KnownPartner { partner, credentials }
+    known(Partner::try_from(file).unwrap())
 }
 
 impl Rig {
@@ -80,15 +75,7 @@ impl Rig {
 }
 
 fn acme(query: &str) -> Call<'_> {
-    Call {
-        provider: "acme",
-        token: Some("good"),
-        query: query.as_bytes(),
-        body: b"",
-        content_type: None,
-        is_post: false,
-        source: [192, 0, 2, 1].into(),
-    }
+    get("acme", query)
 }
 
 fn accepted(answer: PostbackAnswer) -> Receipt {

@@ -117,27 +117,19 @@ impl<T: Refusals, C: Resubmissions> Refusals for Audited<'_, T, C> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        collections::{BTreeMap, HashMap},
-        sync::Arc,
-    };
+    use std::collections::{BTreeMap, HashMap};
 
     use domain::{
         audit::{Author, Channel},
-        inbound::{
-            click::ClickKeys,
-            credential::{Credentials, TokenHash},
-            refusal::KeptRequest,
-        },
+        inbound::{click::ClickKeys, refusal::KeptRequest},
         partner::{Partner, PartnerFile},
         values::signature::Secret,
     };
 
     use super::*;
-    use crate::{
-        accept_postback::Call,
-        memory::{Trouble, World},
-        ports::KnownPartner,
+    use crate::memory::{
+        Trouble, World,
+        partner::{get, known},
     };
 
     const ACME: &str = r#"{"provider":"acme"}"#;
@@ -169,9 +161,8 @@ mod tests {
 
     fn accept(file: &str, world: &World) -> AcceptPostback<World> {
         let file: PartnerFile = serde_json::from_str(file).unwrap();
-        let partner = Arc::new(Partner::try_from(file).unwrap());
-        let known = KnownPartner { partner, credentials: Credentials::Tokens(vec![TokenHash::of("good")]) };
-        world.accept_postback([known], ClickKeys::new(vec![Secret::new("k")]).unwrap())
+        world
+            .accept_postback([known(Partner::try_from(file).unwrap())], ClickKeys::new(vec![Secret::new("k")]).unwrap())
     }
 
     /// Sends a refused request again. `random` makes the ids of the operation and the receipt unique.
@@ -251,16 +242,7 @@ mod tests {
         let duplicate = PostbackAnswer::Duplicate(receipt);
         assert_eq!(resubmit_in(&world, REQUEST, 3).await.as_ref(), Some(&duplicate));
         assert_eq!(world.state().recorded_refusals, marked);
-        let call = Call {
-            provider: "acme",
-            token: Some("good"),
-            query: REQUEST.as_bytes(),
-            body: b"",
-            content_type: None,
-            is_post: false,
-            source: [192, 0, 2, 1].into(),
-        };
-        let receipt_id = ReceiptId::from_random([4; 16]);
+        let (call, receipt_id) = (get("acme", REQUEST), ReceiptId::from_random([4; 16]));
         assert_eq!(accept(ACME, &world).handle(&call, Timestamp::UNIX_EPOCH, receipt_id).await.answer, duplicate);
     }
 

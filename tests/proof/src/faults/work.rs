@@ -1,29 +1,22 @@
 //! Runs each use case over the ports of one actor.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::OnceLock, time::Duration};
 
 use app::{
-    accept_postback::{AcceptPostback, Call, PostbackAnswer},
+    accept_postback::{AcceptPostback, PostbackAnswer},
     cache::{Cache, CachePolicy},
     current_catalogue::CurrentCatalogue,
     deliver_webhooks::{self, AttemptTime, DeliverWebhooks},
     evaluate_events::{self, EvaluateEvents},
-    memory::Held,
+    memory::{self, Held},
     operators::resend,
-    ports::{Clock, Deliveries, KnownPartner, KnownRecipient, Randomness, Replaced, ResendQueue, Rounds, Unavailable},
+    ports::{Clock, Deliveries, KnownRecipient, Randomness, Replaced, ResendQueue, Rounds, Unavailable},
     relay_conversions::{Incoming, Relayed, relay},
     sweep_deliveries::{Lateness, SweepDeliveries},
 };
 use domain::{
     audit::{Author, Channel, Operation},
-    inbound::{
-        click::ClickKeys,
-        conversion::RecordedPostback,
-        credential::{Credentials, TokenHash},
-    },
+    inbound::{click::ClickKeys, conversion::RecordedPostback},
     outbound::{
         campaign::CampaignState,
         delivery::{DeliveryPace, Message},
@@ -119,9 +112,7 @@ pub(super) async fn perform(work: Work, stage: Stage, number: u64) -> Done {
 
 async fn accept(query: &str, stage: Stage, number: u64) -> PostbackAnswer {
     let file: PartnerFile = serde_json::from_value(json!({"provider": "acme"})).expect("a partner");
-    let partner = Arc::new(Partner::try_from(file).expect("a partner"));
-    let credentials = Credentials::Tokens(vec![TokenHash::of("good")]);
-    let known = (partner.provider().clone(), KnownPartner { partner, credentials });
+    let known = (provider(), memory::partner::known(Partner::try_from(file).expect("a partner")));
     let keys = ClickKeys::new(vec![Secret::new("k")]).expect("a key");
     let accept = AcceptPostback::<Stage> {
         partners: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
@@ -129,19 +120,10 @@ async fn accept(query: &str, stage: Stage, number: u64) -> PostbackAnswer {
         postbacks: stage.clone(),
         refusals: stage.clone(),
     };
-    let call = Call {
-        provider: "acme",
-        token: Some("good"),
-        query: query.as_bytes(),
-        body: b"",
-        content_type: None,
-        is_post: false,
-        source: [192, 0, 2, 1].into(),
-    };
     let mut receipt = [0; 16];
     receipt[..8].copy_from_slice(&number.to_be_bytes());
     let now = stage.world.now().timestamp();
-    accept.handle(&call, now, ReceiptId::from_random(receipt)).await.answer
+    accept.handle(&memory::partner::get("acme", query), now, ReceiptId::from_random(receipt)).await.answer
 }
 
 async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::EventOutcome> {
