@@ -274,7 +274,7 @@ async fn concurrent_acceptances_make_one_correction_a_conflict() {
         operator.await.unwrap();
     }
     let history = resolutions.history(&provider, &transaction).await.unwrap().unwrap();
-    assert_eq!((history.stands().correction, history.next_place()), (2, 3));
+    assert_eq!((history.current().correction, history.next_place()), (2, 3));
 
     // If a revision's number is taken, no other revision can get that number, even if an operator read the transaction
     // before.
@@ -287,7 +287,7 @@ async fn concurrent_acceptances_make_one_correction_a_conflict() {
         original_receipt_id: None,
     };
     let late = Correction {
-        postback: history.stands().postback.clone(),
+        postback: history.current().postback.clone(),
         receipt,
         original_receipt_id: ReceiptId::from_random([0; 16]),
         number: 2,

@@ -65,8 +65,8 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         match decision {
             Decision::Duplicate(receipt) => Ok(Some(duplicate(receipt, ours))),
             Decision::Conflict(differences) => {
-                let stands = history.stands().receipt.clone();
-                self.settle_conflict(call, ours, differences, stands).await.map(Some)
+                let current = history.current().receipt.clone();
+                self.settle_conflict(call, ours, differences, current).await.map(Some)
             }
             Decision::Step(step) if call.is_dry_run() => Ok(Some(PostbackAnswer::Accepted(step.receipt))),
             Decision::Step(step) => match self.postbacks.add_step(&step).await? {
@@ -86,7 +86,7 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         call: &AuthenticatedCall<'_>,
         ours: &RecordedPostback,
         differences: Vec<Difference>,
-        stands: Receipt,
+        current: Receipt,
     ) -> Result<PostbackAnswer, Unavailable> {
         let postback = ours.postback.clone();
         let conflict = Conflict {
@@ -119,7 +119,7 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         let (transaction_id, sent) = (conflict.transaction_id, conflict.content);
         Ok(PostbackAnswer::Conflict(Box::new(Contradiction {
             transaction_id,
-            original: stands,
+            original: current,
             differences,
             sent,
             is_kept,

@@ -41,8 +41,8 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
                 // Another call has taken the place. Read the history again.
                 Ok(_) => {}
                 Err(differences) => {
-                    let stands = history.stands().receipt.clone();
-                    return self.settle_conflict(call, &ours, differences, stands).await;
+                    let current = history.current().receipt.clone();
+                    return self.settle_conflict(call, &ours, differences, current).await;
                 }
             }
         }
