@@ -19,7 +19,7 @@ use crate::ports::{DeadLetters, Lookups, Unavailable};
 
 /// A record of a stream, or a record that was set aside and put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incoming {
+pub struct IncomingChange {
     /// The sequence number or the message id. It identifies the record if the record must come again.
     pub id: String,
     /// The lookup entries for the record, or the reason why the record cannot be read.
@@ -50,7 +50,7 @@ pub struct Indexed {
 pub async fn index(
     (lookups, dead_letters): (&impl Lookups, &impl DeadLetters),
     (beats, now): (&Beats, Timestamp),
-    batch: Vec<Incoming>,
+    batch: Vec<IncomingChange>,
 ) -> Indexed {
     let mut newest: BTreeMap<Origin, Timestamp> = BTreeMap::new();
     for (origin, at) in batch.iter().filter_map(|incoming| incoming.change) {
@@ -65,13 +65,13 @@ pub async fn index(
     indexed
 }
 
-async fn write(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: Vec<Incoming>) -> Indexed {
+async fn write(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: Vec<IncomingChange>) -> Indexed {
     let mut indexed = Indexed::default();
     let mut failures: Vec<Option<Unavailable>> = vec![None; batch.len()];
     let mut places: BTreeMap<(Subject, Place), (LookupEntry, Vec<usize>)> = BTreeMap::new();
     let mut ids = Vec::with_capacity(batch.len());
     let mut aside_failed = None;
-    for (at, Incoming { id, entries, whole, .. }) in batch.into_iter().enumerate() {
+    for (at, IncomingChange { id, entries, whole, .. }) in batch.into_iter().enumerate() {
         ids.push(id);
         let reason = match entries {
             Ok(entries) => {
@@ -136,25 +136,27 @@ mod tests {
         LookupEntry::under(subjects, &Place::new(Timestamp::UNIX_EPOCH, Kind::Refusal, thing.to_string()), expires_at)
     }
 
-    fn record(at: usize, entries: Result<Vec<LookupEntry>, String>) -> Incoming {
-        Incoming { id: at.to_string(), entries, change: None, whole: format!("whole {at}") }
+    fn record(at: usize, entries: Result<Vec<LookupEntry>, String>) -> IncomingChange {
+        IncomingChange { id: at.to_string(), entries, change: None, whole: format!("whole {at}") }
     }
 
     /// Returns 10 records with two entries each. The 4th and the 8th cannot be read.
-    fn batch() -> Vec<Incoming> {
+    fn batch() -> Vec<IncomingChange> {
         let read = |at: usize| if at == 3 || at == 7 { Err("unreadable".to_owned()) } else { Ok(entries(at, None)) };
         (0..10).map(|at| record(at, read(at))).collect()
     }
 
-    async fn indexed(world: &World, batch: Vec<Incoming>) -> Indexed {
+    async fn indexed(world: &World, batch: Vec<IncomingChange>) -> Indexed {
         index((world, world), (&Beats::default(), Timestamp::UNIX_EPOCH), batch).await
     }
 
     #[tokio::test]
     async fn a_heartbeat_names_the_newest_change_of_a_whole_batch() {
         let (world, at) = (World::default(), |second| Timestamp::from_second(second).unwrap());
-        let changed =
-            |incoming: Incoming, second| Incoming { change: Some((Origin::Refusals, at(second))), ..incoming };
+        let changed = |incoming: IncomingChange, second| IncomingChange {
+            change: Some((Origin::Refusals, at(second))),
+            ..incoming
+        };
         let batch = || vec![changed(record(0, Ok(entries(0, None))), 8), changed(record(1, Ok(entries(1, None))), 7)];
         let (beats, failing) = (Beats::default(), world.state().calls.len() + 3);
         world.state().trouble = BTreeMap::from([(failing, Trouble::Before)]);

@@ -10,7 +10,7 @@ use domain::{
     values::ids::UserId,
 };
 
-use super::{EvaluateEvents, EventOutcome, Failure, Received};
+use super::{EvaluateEvents, EventFailure, EventOutcome, ReceivedEvent};
 use crate::{
     current_catalogue::HeldCatalogue,
     ports::{Clock, Ports, Unavailable},
@@ -26,7 +26,7 @@ pub(super) struct Sorted {
 
 impl<P: Ports> EvaluateEvents<P> {
     /// Reads each message by itself and compares its event with the catalogue.
-    pub(super) async fn sort(&self, batch: &[Received]) -> Sorted {
+    pub(super) async fn sort(&self, batch: &[ReceivedEvent]) -> Sorted {
         let began = self.clock.now();
         let mut sorted = Sorted::default();
         let mut events = Vec::new();
@@ -63,7 +63,7 @@ impl<P: Ports> EvaluateEvents<P> {
         sorted: &mut Sorted,
     ) -> Vec<(usize, Event, Vec<EventFault>)> {
         let fresh = match held {
-            Ok(held) => held.fresh(self.clock.now(), &self.timing).ok_or(Failure::StaleCatalogue),
+            Ok(held) => held.fresh(self.clock.now(), &self.timing).ok_or(EventFailure::StaleCatalogue),
             Err(unavailable) => Err(unavailable.clone().into()),
         };
         let fresh = match fresh {

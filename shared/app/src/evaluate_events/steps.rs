@@ -15,7 +15,7 @@ use domain::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{AT_ONCE, EvaluateEvents, Failure, TRIES};
+use super::{AT_ONCE, EvaluateEvents, EventFailure, TRIES};
 use crate::ports::{
     Clock, NewDeliveries, Participants, Ports, Put, Randomness, Replaced, StoredParticipant, Unavailable, WebhookQueue,
 };
@@ -59,7 +59,7 @@ struct Step {
 }
 
 /// The finished users, each with the result.
-type Done = Vec<(User, Result<(), Failure>)>;
+type Done = Vec<(User, Result<(), EventFailure>)>;
 
 impl<P: Ports> EvaluateEvents<P> {
     /// Takes all steps for these users.
@@ -74,7 +74,7 @@ impl<P: Ports> EvaluateEvents<P> {
             let sent = self.send(put, &mut done).await;
             users = self.write(sent, &mut done).await;
         }
-        done.extend(users.into_iter().map(|user| (user, Err(Failure::Contended))));
+        done.extend(users.into_iter().map(|user| (user, Err(EventFailure::Contended))));
         done
     }
 
@@ -87,7 +87,7 @@ impl<P: Ports> EvaluateEvents<P> {
         // read.
         let now = self.clock.now();
         let fresh = match &held {
-            Ok(held) => held.fresh(now, &self.timing).ok_or(Failure::StaleCatalogue),
+            Ok(held) => held.fresh(now, &self.timing).ok_or(EventFailure::StaleCatalogue),
             Err(unavailable) => Err(unavailable.clone().into()),
         };
         let mut steps = Vec::with_capacity(users.len());

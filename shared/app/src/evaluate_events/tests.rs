@@ -75,9 +75,12 @@ fn use_case(world: &World) -> EvaluateEvents<World> {
     }
 }
 
-fn messages(bodies: &[String]) -> Vec<Received> {
-    let message =
-        |(at, body): (usize, &String)| Received { id: at.to_string(), body: body.clone(), received_at: self::at(NOON) };
+fn messages(bodies: &[String]) -> Vec<ReceivedEvent> {
+    let message = |(at, body): (usize, &String)| ReceivedEvent {
+        id: at.to_string(),
+        body: body.clone(),
+        received_at: self::at(NOON),
+    };
     bodies.iter().enumerate().map(message).collect()
 }
 

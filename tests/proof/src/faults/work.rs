@@ -6,12 +6,12 @@ use app::{
     accept_postback::{AcceptPostback, PostbackAnswer},
     cache::{Cache, CachePolicy},
     current_catalogue::CurrentCatalogue,
-    deliver_webhooks::{self, AttemptTime, DeliverWebhooks},
-    evaluate_events::{self, EvaluateEvents},
+    deliver_webhooks::{self, AttemptTime, DeliverWebhooks, ReceivedMessage},
+    evaluate_events::{self, EvaluateEvents, ReceivedEvent},
     memory::{self, Held},
     operators::resend,
     ports::{Clock, Deliveries, KnownRecipient, Randomness, Replaced, ResendQueue, Rounds, Unavailable},
-    relay_conversions::{Incoming, Relayed, relay},
+    relay_conversions::{IncomingConversion, Relayed, relay},
     sweep_deliveries::{Lateness, SweepDeliveries},
 };
 use domain::{
@@ -82,7 +82,7 @@ pub(super) async fn perform(work: Work, stage: Stage, number: u64) -> Done {
             Done::Call(query, answer)
         }
         Work::Relay(records) => {
-            let incoming = |record: &RecordedPostback| Incoming {
+            let incoming = |record: &RecordedPostback| IncomingConversion {
                 id: record.receipt.transaction_id.as_str().to_owned(),
                 conversion: Ok(record.clone().into()),
                 whole: String::new(),
@@ -137,12 +137,9 @@ async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::Event
         randomness: stage.world,
         timing: Timing::default(),
     };
-    let received = |(at, body): (usize, &String)| evaluate_events::Received {
-        id: at.to_string(),
-        body: body.clone(),
-        received_at: noon(),
-    };
-    let batch: Vec<evaluate_events::Received> = bodies.iter().enumerate().map(received).collect();
+    let received =
+        |(at, body): (usize, &String)| ReceivedEvent { id: at.to_string(), body: body.clone(), received_at: noon() };
+    let batch: Vec<ReceivedEvent> = bodies.iter().enumerate().map(received).collect();
     evaluate.handle(&batch).await
 }
 
@@ -161,12 +158,12 @@ async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_web
         pace: DeliveryPace::try_new(FUNCTION, 60).expect("a pace"),
         time: AttemptTime { request: REQUEST, operation: OPERATION },
     };
-    let received = |message: &Message| deliver_webhooks::Received {
+    let received = |message: &Message| ReceivedMessage {
         id: message.ticket.as_str().to_owned(),
         message: Ok(message.clone()),
         whole: String::new(),
     };
-    let batch: Vec<deliver_webhooks::Received> = messages.iter().map(received).collect();
+    let batch: Vec<ReceivedMessage> = messages.iter().map(received).collect();
     deliver.handle(&batch, now.plus(FUNCTION)).await
 }
 
