@@ -331,8 +331,13 @@ impl AuthenticatedCall<'_> {
 /// path.
 fn provider_fault(sent: &Parameters<'_>) -> Option<Fault> {
     sent.raw("provider").map(|_| {
-        let expected = "no parameter of this name: the path says it already, and it is signed from there";
-        Fault::of("provider", FaultCode::Repeated, expected, "sign it, but do not send it")
+        let expected = "no parameter of this name, because the path names the provider already";
+        Fault::of(
+            "provider",
+            FaultCode::Repeated,
+            expected,
+            "keep `provider` in the text that you sign, and leave it out of the request",
+        )
     })
 }
 

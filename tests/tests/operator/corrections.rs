@@ -240,7 +240,7 @@ async fn only_a_conflict_whose_original_was_kept_expires() {
     assert_eq!((accepted.is_open(), accepted.expires_at), (false, None));
     let keep = ["conflicts", "resolve", "acme", &transaction, key.as_str(), "--keep-original", "--yes"];
     let refused = postbackctl(&fixture.stack, &keep);
-    assert_eq!((refused.code, refused.err.contains("was accepted already")), (Some(1), true), "{}", refused.err);
+    assert_eq!((refused.code, refused.err.contains("was already accepted")), (Some(1), true), "{}", refused.err);
 }
 
 #[tokio::test]

@@ -47,7 +47,7 @@ struct Resolve {
     provider: String,
     /// The transaction id.
     transaction_id: String,
-    /// The conflict's content id, which `postbackctl conflicts` shows. The partner's name before it may be left out.
+    /// The conflict's content id, which `postbackctl conflicts` shows. Its beginning, the partner's name and #, is optional.
     content_id: String,
     /// Keeps the original, or the correction that was accepted before. The conflict is deleted after 30 days unless the same
     /// content comes again.
@@ -92,7 +92,8 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
     } else {
         resolve_conflict::keep_original(&resolutions, (&transaction_id, &key), (&operation, now)).await
     };
-    let resolution = resolution.context("the conflict may or may not be resolved; run this again to see")?;
+    let resolution =
+        resolution.context("it is unknown if the conflict was resolved; run the same command again to find out")?;
     // If this or another conflict has been accepted, a different revision may count now.
     let found = find(&history, &key, now)
         .await
@@ -135,7 +136,7 @@ fn show(
         Resolution::Accepted(correction) => ("accepted", Some(&correction.receipt)),
         Resolution::AcceptedBefore(receipt) if *accept => ("accepted_before", Some(receipt)),
         Resolution::AcceptedBefore(Receipt { receipt_id, .. }) => {
-            bail!("the conflict was accepted already, with receipt {receipt_id}, for ever; nothing was changed")
+            bail!("the conflict was already accepted, with receipt {receipt_id}, for ever; nothing was changed")
         }
         Resolution::OriginalKept => ("original_kept", None),
         Resolution::Unknown => bail!(unknown(key)),

@@ -18,8 +18,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Sends GG3 every conversion and correction of a time again. GG3 ignores what it has, so this can be interrupted and
-    /// repeated.
+    /// Sends all conversions of a period to GG3 again, with their corrections. GG3 ignores those that it already has, so a
+    /// replay can be interrupted and repeated.
     Replay(Replay),
 }
 
@@ -31,13 +31,13 @@ struct Replay {
     /// Sends the conversions of all partners.
     #[arg(long)]
     all: bool,
-    /// Begins at this instant, such as 2026-11-23T12:00:00Z, or this long ago, such as 7d or 12h.
+    /// Sends conversions recorded since this instant, such as 2026-11-23T12:00:00Z, or this long ago, such as 7d or 12h.
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     from: Timestamp,
-    /// Ends before this instant, written like --from.
+    /// Sends conversions recorded before this instant, written like --from.
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     to: Timestamp,
-    /// Sends at most this many a second.
+    /// Sends at most this many conversions a second.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
     #[command(flatten)]
@@ -48,7 +48,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let Action::Replay(arguments) = arguments.action;
     let Replay { from, to, rate, confirmed, .. } = &arguments;
     if from >= to {
-        bail!("--from must lie before --to");
+        bail!("--from must be before --to");
     }
     let connection = Connection::open(stack).await?;
     let replay = ReplayConversions {
@@ -94,9 +94,9 @@ fn show(arguments: &Replay, Plan { total, gaps, .. }: &Plan, replayed: &Replayed
         return Ok(if unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     };
     let (Stopped { provider, at, .. }, why, to) = (stopped, why(stopped), arguments.to);
-    eprintln!("{why}; go on with: postbackctl conversions replay --provider {provider} --from {at} --to {to}");
+    eprintln!("{why}; continue with: postbackctl conversions replay --provider {provider} --from {at} --to {to}");
     if !left.is_empty() {
-        eprintln!("then replay the partners that were not begun: {}", names(left));
+        eprintln!("then replay the remaining partners: {}", names(left));
     }
     Ok(ExitCode::FAILURE)
 }

@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Handles a refused call again, by the partner's configuration as it is now and as if it came now.
+    /// Handles a refused call again, as if the partner had sent it now. The partner's current configuration applies.
     Resubmit(Resubmit),
 }
 
@@ -68,7 +68,9 @@ async fn send_again(connection: &Connection, Resubmit { content_id, change }: Re
     let Some(request) = kept.stored.kept_request() else {
         bail!("{content_id} is a conflict, not a refusal; see `postbackctl conflicts resolve --help`")
     };
-    let source = kept.stored.source.context("an earlier version kept this refusal without the caller's address")?;
+    let source = kept.stored.source.context(
+        "an earlier version kept this refusal without the caller's address; the partner must send the call again",
+    )?;
     let resubmission = Resubmission { provider: &provider, request: &request, source };
     let receipt_id = ReceiptId::from_random(random::bytes()?);
     let operation = connection.operation(change.why).await?;

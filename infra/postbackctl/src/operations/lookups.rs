@@ -19,8 +19,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Reads stored items and writes their lookup entries again. It can be interrupted: within a week, the same command goes
-    /// on where it ended.
+    /// Reads stored items and writes their lookup entries again. If it is interrupted, the same command continues from there,
+    /// within a week.
     Rebuild(Rebuild),
 }
 
@@ -32,7 +32,7 @@ struct Rebuild {
     /// Reads at most this many items a second.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
-    /// Begins again instead of going on where an earlier run ended.
+    /// Starts over instead of continuing an interrupted run.
     #[arg(long)]
     restart: bool,
     #[command(flatten)]
@@ -87,7 +87,7 @@ fn show(Rebuilt { tables, stopped }: &Rebuilt, as_json: bool) -> Result<ExitCode
         }
     }
     if let Some(why) = &why {
-        eprintln!("{why}; the same command goes on where this ended");
+        eprintln!("{why}; run the same command again to continue");
     }
     let is_whole = why.is_none() && tables.iter().all(|table| table.unreadable.is_empty());
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })

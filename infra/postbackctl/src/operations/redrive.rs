@@ -18,7 +18,7 @@ pub(crate) struct Arguments {
     /// The dead-letter queue.
     #[arg(value_parser = queue::parser())]
     queue: DeadLetterQueue,
-    /// Moves at most this many messages; without it, all that are there now.
+    /// Moves at most this many messages [default: all that are in the queue now].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     max: Option<u64>,
     #[command(flatten)]

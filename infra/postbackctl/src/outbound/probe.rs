@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     /// Sends a webhook to this URL template, which need not be configured.
     #[arg(long, group = "webhook")]
     url: Option<String>,
-    /// Calls --url by this method: GET or POST.
+    /// Calls --url with this method: GET or POST.
     #[arg(long, default_value = "GET", requires = "url")]
     method: String,
     /// Sends this click id.

@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     check: bool,
     /// Requires that campaigns are published at least this many seconds before they begin. Must not be less than the stack's
-    /// parameter.
+    /// parameter `CampaignLeadSeconds`.
     #[arg(long, value_name = "SECONDS", env = "GG3_CAMPAIGN_LEAD_SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(..=86_400))]
     campaign_lead_seconds: u64,
     /// Allows webhooks to this machine, by http and to any port. Works only with a local AWS endpoint.
@@ -127,7 +127,7 @@ fn unapplied(fault: ApplyFault) -> anyhow::Error {
             "another operator changed {provider} in the meantime; nothing was overwritten. Look at it, then apply again"
         ),
         ApplyFault::Unclear(provider, unavailable) => anyhow::Error::from(unavailable).context(format!(
-            "{provider} may or may not be written; apply again to see. If nothing changes then, the printed secrets are valid"
+            "it is unknown if {provider} was written; apply again. If nothing changes then, the printed secrets are valid"
         )),
         ApplyFault::Unpublished(PublishFault::Unavailable(unavailable)) => {
             anyhow::Error::from(unavailable).context("the partners are stored, but not published")

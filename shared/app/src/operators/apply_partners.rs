@@ -118,7 +118,7 @@ pub enum ApplyFault {
     #[error("{0} was changed by another operator in the meantime")]
     Changed(Provider),
     /// The partner may or may not be written.
-    #[error("{0} may or may not be written: {1}")]
+    #[error("it is unknown if {0} was written: {1}")]
     Unclear(Provider, Unavailable),
     /// The partners are written, but their campaigns are not published.
     #[error("the partners are stored, but not published: {0}")]

@@ -145,7 +145,7 @@ impl PlanTime {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PlanFault {
     /// The stored partner cannot be read.
-    #[error("what is stored of {provider}: {reason}")]
+    #[error("the stored file of {provider} cannot be read: {reason}")]
     Unreadable {
         /// The partner.
         provider: Provider,

@@ -44,7 +44,7 @@ pub enum PublishFault {
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
     /// Others published first at every try.
-    #[error("the catalogue was changed by others {MAX_RACES} times in a row; what was applied is stored: apply again")]
+    #[error("others changed the catalogue {MAX_RACES} times in a row; run apply again to publish")]
     Races,
 }
 

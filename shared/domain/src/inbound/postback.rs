@@ -376,7 +376,7 @@ impl Reader<'_> {
             if self.rules.knows(&name) || parameters::decode(raw).is_ok_and(|value| stands(&value)) {
                 continue;
             }
-            let expected = "no status but one that says that the conversion stands; we agreed on no other";
+            let expected = "no status, or one that means approved; no other status is agreed with you";
             let fix = match &self.rules.status {
                 Some(_) => format!("send the status as {}, as agreed with you", self.rules.names.of(Field::Status)),
                 None => format!("ask us to agree on the statuses that you send, or leave {name} out"),
