@@ -71,14 +71,14 @@ pub enum MessageOutcome {
     Cancelled,
     /// The message needed no work.
     Done(NoWorkReason),
-    /// The message must come again after another worker's claim has expired.
+    /// The message must be redelivered after another worker's claim has expired.
     Waits {
         /// The instant at which that claim expires.
         until: UnixMillis,
     },
     /// The message cannot be read and was set aside for this reason.
     SetAside(String),
-    /// The message must come again.
+    /// The message must be redelivered.
     Failed(MessageFailure),
 }
 
@@ -93,7 +93,7 @@ pub struct Attempted {
     pub ending: Option<Ending>,
 }
 
-/// The reason why a message must come again. The partner is never the cause, and no attempt is spent.
+/// The reason why a message must be redelivered. The partner is never the cause, and no attempt is spent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum MessageFailure {
     /// A service failed.

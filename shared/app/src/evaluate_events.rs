@@ -68,7 +68,7 @@ pub enum EventOutcome {
     Failed(EventFailure),
 }
 
-/// The reason why an event must come again.
+/// The reason why an event must be redelivered.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum EventFailure {
     /// A service failed.
@@ -117,7 +117,7 @@ impl<P: Ports> EvaluateEvents<P> {
         let (refused, evaluated) = join(refused, evaluated).await;
         let evaluated: Vec<Vec<(usize, EventOutcome)>> = evaluated.buffer_unordered(AT_ONCE).collect().await;
         sorted.outcomes.extend(refused.into_iter().chain(evaluated.into_iter().flatten()));
-        // Every message has an outcome. If one were missing, the message would safely come again.
+        // Every message has an outcome. If one were missing, the message would safely be redelivered.
         let forgotten = || EventOutcome::Failed(EventFailure::StaleCatalogue);
         (0..batch.len()).map(|at| sorted.outcomes.remove(&at).unwrap_or_else(forgotten)).collect()
     }

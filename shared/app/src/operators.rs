@@ -49,7 +49,7 @@ pub trait Pace: Send {
     /// Waits until the next turn may begin. Returns `Break` if the action is to end now.
     fn turn(&mut self) -> impl Future<Output = ControlFlow<()>> + Send;
 
-    /// Is told that this many steps were taken.
+    /// Takes note that this many steps were taken.
     fn taken(&mut self, steps: usize);
 }
 

@@ -26,7 +26,7 @@ pub struct PutBack {
     pub whole: String,
 }
 
-/// Reads the recorded postbacks that these messages name. If the read fails, every message must come again.
+/// Reads the recorded postbacks that these messages name. If the read fails, every message must be redelivered.
 pub async fn find_recorded(
     records: &impl RecordedRevisions,
     batch: Vec<PutBack>,
@@ -52,7 +52,7 @@ pub async fn find_recorded(
 /// A record of the stream, or a record that was set aside and put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IncomingConversion {
-    /// The sequence number or the message id. It identifies the record if the record must come again.
+    /// The sequence number or the message id. It identifies the record if the record must be redelivered.
     pub id: String,
     /// The conversion, or the reason why the record cannot be converted.
     pub conversion: Result<Conversion, String>,
@@ -63,7 +63,7 @@ pub struct IncomingConversion {
 /// The result of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Relayed {
-    /// The ids of the records that must come again, in the order in which they came.
+    /// The ids of the records that must be redelivered, in the order of arrival.
     pub failed: Vec<String>,
     /// How many conversions the queue took.
     pub sent: usize,

@@ -1,7 +1,7 @@
 //! Writes lookups from the streams of tables.
 //!
 //! A record that cannot be read is set aside whole, and the other records are handled. Only a failing table holds up a
-//! stream. The entries of a record depend on the record alone, so a record that comes again writes the same entries. A
+//! stream. The entries of a record depend on the record alone, so a redelivered record writes the same entries. A
 //! heartbeat is stored at most once a minute for each table, and says up to which change the entries are written.
 
 pub mod beats;
@@ -20,7 +20,7 @@ use crate::ports::{DeadLetters, Lookups, Unavailable};
 /// A record of a stream, or a record that was set aside and put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IncomingChange {
-    /// The sequence number or the message id. It identifies the record if the record must come again.
+    /// The sequence number or the message id. It identifies the record if the record must be redelivered.
     pub id: String,
     /// The lookup entries for the record, or the reason why the record cannot be read.
     pub entries: Result<Vec<LookupEntry>, String>,
@@ -33,7 +33,7 @@ pub struct IncomingChange {
 /// The result of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Indexed {
-    /// The ids of the records that must come again, in the order in which they came.
+    /// The ids of the records that must be redelivered, in the order of arrival.
     pub failed: Vec<String>,
     /// How many entries were written.
     pub written: usize,
@@ -85,7 +85,7 @@ async fn write(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: V
             }
             Err(reason) => reason,
         };
-        // After the first failure the queue is not tried again. The remaining unreadable records come again.
+        // After the first failure the queue is not tried again. The remaining unreadable records are redelivered.
         let result = match &aside_failed {
             None => dead_letters.set_aside(&whole, &reason).await,
             Some(unavailable) => Err(Unavailable::clone(unavailable)),

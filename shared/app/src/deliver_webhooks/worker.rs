@@ -1,4 +1,4 @@
-//! Handles one message, from the claim to the next message.
+//! Handles one message: claims the attempt, makes the request, records the result, and sends the next message.
 
 use std::time::Duration;
 

@@ -50,7 +50,7 @@ impl Partners for World {
         })
     }
 
-    /// Returns false: version 0.1.0 never wrote to this memory.
+    /// Returns false, because only version 0.1.0 stored secrets that must be split.
     async fn split_secrets(&self, _: Option<&Provider>, _: &AuditRecord) -> Result<bool, Unavailable> {
         self.call("split secrets", |_| false)
     }

@@ -39,9 +39,9 @@ pub struct Proposed<'a> {
 pub enum Change {
     /// The partner is new.
     Created,
-    /// The partner is different.
+    /// The partner changes.
     Changed,
-    /// The partner is the same.
+    /// The partner does not change.
     Unchanged,
 }
 

@@ -86,7 +86,7 @@ pub struct Listed {
     pub items: Vec<Refused>,
     /// The partners that may have more.
     pub more: More,
-    /// The transactions of conflicts that could not be read. The conflicts are listed all the same.
+    /// The transactions of conflicts that could not be read. The conflicts are still listed.
     pub unread: Vec<UnreadTransaction>,
     /// The gaps in the lookups, because of which items may be missing from the list.
     pub gaps: Vec<Gap>,
@@ -172,7 +172,7 @@ pub async fn find(
 }
 
 /// Reads the current revisions of the transactions that these conflicts contradict. If a transaction cannot be read,
-/// the others are read all the same.
+/// the others are still read.
 pub(super) async fn with_current_revisions(
     inbound: &impl InboundRecords,
     stored: Vec<StoredRefusal>,

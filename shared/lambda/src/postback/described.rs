@@ -193,7 +193,7 @@ async fn the_description_lists_exactly_the_answers_given() {
         assert_eq!(rig.call(WITH_TOKEN, &Call { body, ..json }).await["status"], 400);
     }
 
-    // These calls cannot be kept, and are answered all the same.
+    // These calls cannot be kept, but are still answered.
     let unkept = format!("{SAMPLE}&event_id=002");
     let conflict = rig.failing_in(1).get("acme", &unkept).await;
     assert_eq!((&conflict["status"], &conflict["conflict"]["kept"]), (&409.into(), &false.into()));
