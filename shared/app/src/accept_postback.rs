@@ -18,9 +18,9 @@ use domain::{
         conversion::{Receipt, RecordedPostback},
         credential::Credentials,
         fault::{self, Fault, FaultCode},
-        parameters::Parameters,
-        postback::{Content, DRY_RUN, Difference, ParsedPostback},
-        refusal::{ContentKey, KeptRequest, Refusal},
+        parameters::{DRY_RUN, Parameters},
+        postback::{Content, Difference, ParsedPostback},
+        refusal::{KeptRequest, Refusal},
     },
     jiff::Timestamp,
     partner::Partner,
@@ -120,19 +120,19 @@ impl HandledCall {
     }
 }
 
-/// Accepts postbacks.
-pub struct AcceptPostback<P: Ports> {
+/// Accepts postbacks. Another implementation can take the place of the ports that write.
+pub struct AcceptPostback<P: Ports, B = <P as Ports>::Postbacks, R = <P as Ports>::Refusals> {
     /// Reads partners with their credentials.
     pub partners: Cache<P::KnownPartners>,
     /// Reads the keys of click ids.
     pub keys: Cache<P::ClickKeys>,
     /// Records postbacks.
-    pub postbacks: P::Postbacks,
+    pub postbacks: B,
     /// Keeps refusals and conflicts.
-    pub refusals: P::Refusals,
+    pub refusals: R,
 }
 
-impl<P: Ports> AcceptPostback<P> {
+impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     /// Handles one call. A new postback gets the receipt `receipt_id`.
     pub async fn handle(&self, call: &Call<'_>, now: Timestamp, receipt_id: ReceiptId) -> HandledCall {
         let nobody = HandledCall::of_nobody;
@@ -165,9 +165,8 @@ impl<P: Ports> AcceptPostback<P> {
     }
 
     /// Handles the request of a kept refusal again, as if the partner had sent it now. The partner's present
-    /// configuration and all checks except the credential apply. If the postback is recorded, the refusal is marked
-    /// with the receipt of the postback. If the request is refused again, the refusal does not change. Returns `None`
-    /// if the refusal does not hold the whole request.
+    /// configuration and all checks except the credential apply. The refusal does not change. Returns `None` if the
+    /// refusal does not hold the whole request.
     pub async fn resubmit(
         &self,
         kept: &Resubmission<'_>,
@@ -183,26 +182,11 @@ impl<P: Ports> AcceptPostback<P> {
             Ok(Some(known)) => {
                 let (partner, sent, source) = (&known.partner, &sent, kept.source);
                 let call = AuthenticatedCall { partner, sent, source, now, receipt_id, is_resubmitted: true };
-                let answered = self.handle_authenticated(&call).await;
-                self.mark(kept, answered, now).await
+                self.handle_authenticated(&call).await
             }
             Ok(None) => nobody(PostbackAnswer::Unauthorized),
             Err(unavailable) => nobody(PostbackAnswer::Unavailable(unavailable)),
         })
-    }
-
-    /// Marks the refusal if its postback is recorded now. If the mark fails, answers `Unavailable`; a repeated
-    /// resubmission then finds a duplicate and marks the refusal.
-    async fn mark(&self, kept: &Resubmission<'_>, mut answered: HandledCall, now: Timestamp) -> HandledCall {
-        if let (PostbackAnswer::Accepted(receipt) | PostbackAnswer::Duplicate(receipt), false) =
-            (&answered.answer, answered.dry_run)
-        {
-            let key = ContentKey::of_refusal(kept.provider, &kept.request.text);
-            if let Err(unavailable) = self.refusals.mark_recorded(&key, receipt, now).await {
-                answered.answer = PostbackAnswer::Unavailable(unavailable);
-            }
-        }
-        answered
     }
 
     /// Makes every check that follows the credential check, and records the postback.
@@ -347,8 +331,13 @@ impl AuthenticatedCall<'_> {
 /// path.
 fn provider_fault(sent: &Parameters<'_>) -> Option<Fault> {
     sent.raw("provider").map(|_| {
-        let expected = "no parameter of this name: the path says it already, and it is signed from there";
-        Fault::of("provider", FaultCode::Repeated, expected, "sign it, but do not send it")
+        let expected = "no parameter of this name, because the path names the provider already";
+        Fault::of(
+            "provider",
+            FaultCode::Repeated,
+            expected,
+            "keep `provider` in the text that you sign, and leave it out of the request",
+        )
     })
 }
 

@@ -39,7 +39,7 @@ const TRIES: usize = 8;
 
 /// A message of `gg3-events`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received {
+pub struct ReceivedEvent {
     /// The queue's id of the message.
     pub id: String,
     /// The whole body.
@@ -65,12 +65,12 @@ pub enum EventOutcome {
     /// The event is malformed and was set aside for this reason.
     SetAside(String),
     /// The event could not be handled. The queue must deliver it again.
-    Failed(Failure),
+    Failed(EventFailure),
 }
 
-/// The reason why an event must come again.
+/// The reason why an event must be redelivered.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Failure {
+pub enum EventFailure {
     /// A service failed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -94,15 +94,17 @@ pub struct EvaluateEvents<P: Ports> {
     pub queue: P::Webhooks,
     /// Sets malformed events aside.
     pub dead_letters: P::DeadLetters,
-    /// Tells the time and draws random values.
-    pub surroundings: P::Surroundings,
+    /// Tells the time.
+    pub clock: P::Clock,
+    /// Draws random values.
+    pub randomness: P::Randomness,
     /// Limits the age of the catalogue and how far ahead events may be dated.
     pub timing: Timing,
 }
 
 impl<P: Ports> EvaluateEvents<P> {
     /// Handles a batch. Returns one outcome for each message, in order. No user's failure harms another user.
-    pub async fn handle(&self, batch: &[Received]) -> Vec<EventOutcome> {
+    pub async fn handle(&self, batch: &[ReceivedEvent]) -> Vec<EventOutcome> {
         let mut sorted = self.sort(batch).await;
         let users = sorted.users.into_iter().map(|(user_id, events)| User::new(user_id, events));
         let evaluated = async {
@@ -115,17 +117,17 @@ impl<P: Ports> EvaluateEvents<P> {
         let (refused, evaluated) = join(refused, evaluated).await;
         let evaluated: Vec<Vec<(usize, EventOutcome)>> = evaluated.buffer_unordered(AT_ONCE).collect().await;
         sorted.outcomes.extend(refused.into_iter().chain(evaluated.into_iter().flatten()));
-        // Every message has an outcome. If one were missing, the message would safely come again.
-        let forgotten = || EventOutcome::Failed(Failure::StaleCatalogue);
+        // Every message has an outcome. If one were missing, the message would safely be redelivered.
+        let forgotten = || EventOutcome::Failed(EventFailure::StaleCatalogue);
         (0..batch.len()).map(|at| sorted.outcomes.remove(&at).unwrap_or_else(forgotten)).collect()
     }
 
     /// Returns the outcome of each event of a user.
     async fn conclude(
         &self,
-        batch: &[Received],
+        batch: &[ReceivedEvent],
         user: User,
-        result: Result<(), Failure>,
+        result: Result<(), EventFailure>,
     ) -> Vec<(usize, EventOutcome)> {
         let mut outcomes = Vec::with_capacity(user.events.len());
         for (at, event) in user.places.into_iter().zip(&user.events) {
@@ -142,7 +144,7 @@ impl<P: Ports> EvaluateEvents<P> {
         outcomes
     }
 
-    async fn set_aside(&self, batch: &[Received], at: usize, reason: String) -> EventOutcome {
+    async fn set_aside(&self, batch: &[ReceivedEvent], at: usize, reason: String) -> EventOutcome {
         let whole = batch.get(at).map_or("", |message| message.body.as_str());
         match self.dead_letters.set_aside(whole, &reason).await {
             Ok(()) => EventOutcome::SetAside(reason),

@@ -177,15 +177,6 @@ pub trait Refusals: Send + Sync {
     /// conflict MUST be open again.
     fn keep_conflict(&self, conflict: &Conflict) -> impl Future<Output = Result<KeptConflict, Unavailable>> + Send;
 
-    /// Marks a refusal as recorded with this receipt. MUST keep the first mark, MUST NOT count the refusal as seen
-    /// again, and MUST make no new item if the refusal is no longer kept.
-    fn mark_recorded(
-        &self,
-        key: &ContentKey,
-        receipt: &Receipt,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
-
     /// Returns the receipt of the correction if an operator accepted this conflict. MUST write nothing.
     fn find_correction(&self, conflict: &Conflict)
     -> impl Future<Output = Result<Option<Receipt>, Unavailable>> + Send;
@@ -282,19 +273,22 @@ pub trait DeadLetters: Send + Sync {
     fn set_aside(&self, whole: &str, reason: &str) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
-/// The clock and random values, for use cases that need them in the middle of their work.
-pub trait Surroundings: Send + Sync {
-    /// Reads the clock.
+/// The clock, for use cases that need the time in the middle of their work.
+pub trait Clock: Send + Sync {
+    /// Returns the present instant.
     fn now(&self) -> UnixMillis;
 
+    /// Waits for this duration.
+    fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// Random values, for use cases that need them in the middle of their work.
+pub trait Randomness: Send + Sync {
     /// Draws a random ticket. No two tickets are the same.
     fn ticket(&self) -> Result<ChainTicket, Unavailable>;
 
     /// Draws a random mark, so that no two workers have the same mark.
     fn mark(&self) -> Result<ClaimMark, Unavailable>;
-
-    /// Waits for this duration.
-    fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
 /// The current catalogue, compared with the one that the caller holds.

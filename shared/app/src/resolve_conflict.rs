@@ -51,7 +51,7 @@ pub async fn accept(
         }
         let history = resolutions.history(&stored.conflict.provider, transaction_id).await?;
         let Some(history) = history else { return Ok(Resolution::NoOriginal) };
-        let correction = Correction::of(&stored.conflict, &history, keys, receipt_id.clone(), now);
+        let correction = history.correct(&stored.conflict, keys, receipt_id.clone(), now);
         let audit = record(operation, now, Action::AcceptConflict, &stored, key);
         let audit = audit.with("correction", correction.number).with("receipt_id", &receipt_id);
         match resolutions.accept(key, &correction, &audit).await? {

@@ -10,7 +10,7 @@ use adapters::{
 };
 use app::{
     current_catalogue::CurrentCatalogue,
-    evaluate_events::{EvaluateEvents, EventOutcome, Failure, Received},
+    evaluate_events::{EvaluateEvents, EventFailure, EventOutcome, ReceivedEvent},
 };
 use domain::{jiff::SignedDuration, outbound::timing::Timing};
 use lambda_runtime::LambdaEvent;
@@ -52,7 +52,8 @@ impl EventEvaluatorFunction {
             deliveries: DynamoNewDeliveries::new(dynamodb, deliveries),
             queue: SqsWebhooks::new(sqs.clone(), webhooks),
             dead_letters: SqsDeadLetters::new(sqs, dead_letters),
-            surroundings: System,
+            clock: System,
+            randomness: System,
             timing,
         };
         Ok(Self { evaluate })
@@ -67,7 +68,7 @@ impl EventEvaluatorFunction {
 
     /// Handles one batch. Failed messages are reported in the response.
     pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
-        let batch: Vec<Received> = event.payload.messages().map(received).collect();
+        let batch: Vec<ReceivedEvent> = event.payload.messages().map(received).collect();
         let outcomes = self.evaluate.handle(&batch).await;
         log(&batch, &outcomes);
         Ok(respond(batch, &outcomes))
@@ -98,17 +99,17 @@ fn timing(env: &mut Environment) -> (Duration, Timing) {
     (poll, timing)
 }
 
-fn received(message: Message) -> Received {
-    Received { id: message.id, body: message.body, received_at: message.received_at }
+fn received(message: Message) -> ReceivedEvent {
+    ReceivedEvent { id: message.id, body: message.body, received_at: message.received_at }
 }
 
-fn respond(batch: Vec<Received>, outcomes: &[EventOutcome]) -> BatchResponse {
+fn respond(batch: Vec<ReceivedEvent>, outcomes: &[EventOutcome]) -> BatchResponse {
     let failed = batch.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, EventOutcome::Failed(_)));
     BatchResponse::of_queue(failed.map(|(message, _)| message.id))
 }
 
 /// Writes one line for each message that an operator should look at, with its SQS id, and one line for all others.
-fn log(batch: &[Received], outcomes: &[EventOutcome]) {
+fn log(batch: &[ReceivedEvent], outcomes: &[EventOutcome]) {
     let (mut events_applied, mut events_unchanged, mut events_not_needed, mut webhooks_owed) = (0, 0, 0, 0);
     for (message, outcome) in batch.iter().zip(outcomes) {
         match outcome {
@@ -134,7 +135,7 @@ fn log_alone(message_id: &str, outcome: &EventOutcome) {
         EventOutcome::SetAside(reason) => {
             error!(message_id, reason, events_set_aside = 1, "an event went to the dead-letter queue");
         }
-        EventOutcome::Failed(reason @ Failure::StaleCatalogue) => {
+        EventOutcome::Failed(reason @ EventFailure::StaleCatalogue) => {
             error!(message_id, %reason, events_failed = 1, configuration_stale = 1, "an event will be retried");
         }
         EventOutcome::Failed(reason) => {
@@ -154,8 +155,8 @@ mod tests {
         now,
     };
 
-    fn message(id: &str) -> Received {
-        Received { id: id.into(), body: String::new(), received_at: now().into() }
+    fn message(id: &str) -> ReceivedEvent {
+        ReceivedEvent { id: id.into(), body: String::new(), received_at: now().into() }
     }
 
     #[test]
@@ -164,8 +165,8 @@ mod tests {
         for (outcome, metrics) in [
             (EventOutcome::UnknownType("x".into()), ["events_of_unknown_type"].as_slice()),
             (EventOutcome::SetAside("NotJson".into()), &["events_set_aside"]),
-            (EventOutcome::Failed(Failure::Unavailable(unavailable)), &["events_failed"]),
-            (EventOutcome::Failed(Failure::StaleCatalogue), &["configuration_stale", "events_failed"]),
+            (EventOutcome::Failed(EventFailure::Unavailable(unavailable)), &["events_failed"]),
+            (EventOutcome::Failed(EventFailure::StaleCatalogue), &["configuration_stale", "events_failed"]),
         ] {
             let line = line(|| log(&[message("m")], &[outcome]));
             assert_eq!(counted(&line), metrics);
@@ -186,7 +187,7 @@ mod tests {
 
     #[test]
     fn only_failed_messages_are_reported() {
-        let failed = EventOutcome::Failed(Failure::StaleCatalogue);
+        let failed = EventOutcome::Failed(EventFailure::StaleCatalogue);
         let outcomes = [EventOutcome::Unchanged, failed, EventOutcome::SetAside(String::new())];
         let response = respond(["a", "b", "c"].map(message).into(), &outcomes);
         let json = serde_json::to_string(&response).unwrap();

@@ -64,7 +64,7 @@ pub struct World {
     pub partner: Server,
     /// Serves the webhooks of the partner `flooding`.
     pub floods: Floods,
-    /// Vouches for the servers that functions trust.
+    /// Signs the certificates of the servers that functions trust.
     pub authority: Authority,
     /// Holds this run's files.
     pub folder: PathBuf,

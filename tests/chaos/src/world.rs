@@ -41,7 +41,7 @@ const LEAD_SECONDS: u64 = 6;
 
 /// Names the partners of a run.
 pub(crate) const PARTNERS: [&str; 4] = ["a", "b", "c", "d"];
-/// Gives the clicks that each partner's `strike` asks for.
+/// Holds the number of clicks that each partner's campaign `strike` requires.
 pub(crate) const STRIKE: u64 = 5;
 /// Gives the quest that each partner's `quest` asks for.
 pub(crate) const QUEST: &str = "q1";

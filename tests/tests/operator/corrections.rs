@@ -195,7 +195,8 @@ async fn a_later_conflict_is_compared_with_the_correction() {
     let difference = serde_json::json!({"field": "amount_decimal", "stands": "90", "sent": "80"});
     assert_eq!(standing["differences"], serde_json::json!([difference]));
 
-    let lines = ["correction 1 stands since", receipt, "90 stands, 80 came", "the original said 100.00, 80 came"];
+    let lines =
+        ["correction 1 has been current since", receipt, "90 is current, 80 came", "the original said 100.00, 80 came"];
     let conflicts = command(&["conflicts", "--provider", &partner.name]).out;
     let traced = command(&["trace", "--provider", &partner.name, "--transaction", &transaction]).out;
     // A refused call that would also conflict is compared with the correction.
@@ -210,12 +211,12 @@ async fn a_later_conflict_is_compared_with_the_correction() {
         for line in lines {
             assert!(output.contains(&line.replace("80", sent)), "{line}: {output}");
         }
-        assert!(!output.contains("100.00 stands"), "{output}");
+        assert!(!output.contains("100.00 is recorded"), "{output}");
     }
-    assert!(resubmitted.contains("currency: USD stands, WOOF came"), "{resubmitted}");
+    assert!(resubmitted.contains("currency: USD is current, WOOF came"), "{resubmitted}");
 
     let kept = resolve(&later, "--keep-original", &[]).out;
-    assert!(kept.contains("correction 1 stands") && !kept.contains("original stands"), "{kept}");
+    assert!(kept.contains("correction 1 is current") && !kept.contains("original is current"), "{kept}");
 }
 
 #[tokio::test]
@@ -239,7 +240,7 @@ async fn only_a_conflict_whose_original_was_kept_expires() {
     assert_eq!((accepted.is_open(), accepted.expires_at), (false, None));
     let keep = ["conflicts", "resolve", "acme", &transaction, key.as_str(), "--keep-original", "--yes"];
     let refused = postbackctl(&fixture.stack, &keep);
-    assert_eq!((refused.code, refused.err.contains("was accepted already")), (Some(1), true), "{}", refused.err);
+    assert_eq!((refused.code, refused.err.contains("was already accepted")), (Some(1), true), "{}", refused.err);
 }
 
 #[tokio::test]
@@ -273,7 +274,7 @@ async fn concurrent_acceptances_make_one_correction_a_conflict() {
         operator.await.unwrap();
     }
     let history = resolutions.history(&provider, &transaction).await.unwrap().unwrap();
-    assert_eq!((history.stands().correction, history.next_place()), (2, 3));
+    assert_eq!((history.current().correction, history.next_place()), (2, 3));
 
     // If a revision's number is taken, no other revision can get that number, even if an operator read the transaction
     // before.
@@ -286,7 +287,7 @@ async fn concurrent_acceptances_make_one_correction_a_conflict() {
         original_receipt_id: None,
     };
     let late = Correction {
-        postback: history.stands().postback.clone(),
+        postback: history.current().postback.clone(),
         receipt,
         original_receipt_id: ReceiptId::from_random([0; 16]),
         number: 2,

@@ -42,7 +42,11 @@ async fn operators_see_the_steps_and_the_reversal_of_a_transaction() {
     assert_eq!((&conflict["state"], &conflict["stands"]["state"]), (&"rejected".into(), &"rejected".into()));
     assert_eq!(conflict["stands"]["kind"], "step");
     let shown = postbackctl(stack, &list[..3]).out;
-    for line in [&format!("{rising} as rejected")[..], "the step (rejected) stands since", "100.00 stands, 99 came"] {
+    for line in [
+        &format!("{rising} as rejected")[..],
+        "the step (rejected) has been current since",
+        "100.00 is current, 99 came",
+    ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
     reconcile(&fixture, &partner, [&rising, &reversed, &reversal]).await;

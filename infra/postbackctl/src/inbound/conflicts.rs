@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use adapters::random;
 use anyhow::{Context, Result, anyhow, bail};
 use app::{
-    operators::{refusals::find, standing::Standing},
+    operators::{current_revision::CurrentRevision, refusals::find},
     ports::{Partners as _, RefusalKind, SecretPurpose},
     resolve_conflict::{self, Resolution},
 };
@@ -47,7 +47,7 @@ struct Resolve {
     provider: String,
     /// The transaction id.
     transaction_id: String,
-    /// The conflict's content id, which `postbackctl conflicts` shows. The partner's name before it may be left out.
+    /// The conflict's content id, which `postbackctl conflicts` shows. Its beginning, the partner's name and #, is optional.
     content_id: String,
     /// Keeps the original, or the correction that was accepted before. The conflict is deleted after 30 days unless the same
     /// content comes again.
@@ -80,7 +80,7 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
         timeline.refused(&found);
         eprint!("{timeline}");
     }
-    arguments.confirmed.confirm(&question(arguments.accept, found.stands.as_ref()))?;
+    arguments.confirmed.confirm(&question(arguments.accept, found.current.as_ref()))?;
     let operation = connection.operation(arguments.confirmed.change.why.clone()).await?;
     let resolutions = connection.resolutions();
     let resolution = if arguments.accept {
@@ -92,19 +92,21 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
     } else {
         resolve_conflict::keep_original(&resolutions, (&transaction_id, &key), (&operation, now)).await
     };
-    let resolution = resolution.context("the conflict may or may not be resolved; run this again to see")?;
+    let resolution =
+        resolution.context("it is unknown if the conflict was resolved; run the same command again to find out")?;
     // If this or another conflict has been accepted, a different revision may count now.
-    let found =
-        find(&history, &key, now).await.context("the conflict is resolved, but what stands now is not known")?;
-    tell(&resolution, &arguments, &key, found.and_then(|found| found.stands).as_ref())
+    let found = find(&history, &key, now)
+        .await
+        .context("the conflict is resolved, but the transaction cannot be read to show its current revision")?;
+    show(&resolution, &arguments, &key, found.and_then(|found| found.current).as_ref())
 }
 
-fn question(accept: bool, standing: Option<&Standing>) -> String {
-    match (accept, standing) {
+fn question(accept: bool, current: Option<&CurrentRevision>) -> String {
+    match (accept, current) {
         (true, None) => "Accept this as a correction, for ever?".to_owned(),
-        (true, Some(standing)) => format!("Accept this in place of {}, for ever?", named(standing)),
+        (true, Some(current)) => format!("Accept this in place of {}, for ever?", named(current)),
         (false, None) => "Keep the original?".to_owned(),
-        (false, Some(standing)) => format!("Keep {}?", named(standing)),
+        (false, Some(current)) => format!("Keep {}?", named(current)),
     }
 }
 
@@ -123,18 +125,18 @@ fn unknown(key: &ContentKey) -> String {
     format!("no conflict is kept under {}; `postbackctl conflicts` lists open conflicts", key.as_str())
 }
 
-fn tell(
+fn show(
     resolution: &Resolution,
     arguments: &Resolve,
     key: &ContentKey,
-    standing: Option<&Standing>,
+    current: Option<&CurrentRevision>,
 ) -> Result<ExitCode> {
     let Resolve { provider, transaction_id, accept, confirmed, .. } = arguments;
     let (outcome, receipt) = match resolution {
         Resolution::Accepted(correction) => ("accepted", Some(&correction.receipt)),
         Resolution::AcceptedBefore(receipt) if *accept => ("accepted_before", Some(receipt)),
         Resolution::AcceptedBefore(Receipt { receipt_id, .. }) => {
-            bail!("the conflict was accepted already, with receipt {receipt_id}, for ever; nothing was changed")
+            bail!("the conflict was already accepted, with receipt {receipt_id}, for ever; nothing was changed")
         }
         Resolution::OriginalKept => ("original_kept", None),
         Resolution::Unknown => bail!(unknown(key)),
@@ -146,8 +148,8 @@ fn tell(
         _ => None,
     };
     if confirmed.change.json {
-        let told = json!({"outcome": outcome, "receipt": receipt, "correction": correction, "stands": standing});
-        say!("{told}")?;
+        let report = json!({"outcome": outcome, "receipt": receipt, "correction": correction, "stands": current});
+        say!("{report}")?;
         return Ok(ExitCode::SUCCESS);
     }
     match (receipt, correction) {
@@ -158,9 +160,9 @@ fn tell(
         (Some(receipt), None) => say!("accepted before: receipt {}", receipt.receipt_id)?,
         (None, _) => say!("the conflict is deleted after 30 days unless the same content comes again")?,
     }
-    match standing {
-        Some(standing) => say!("{} stands: receipt {}", named(standing), standing.receipt_id)?,
-        None => say!("the original stands")?,
+    match current {
+        Some(current) => say!("{} is current: receipt {}", named(current), current.receipt_id)?,
+        None => say!("the original is current")?,
     }
     Ok(ExitCode::SUCCESS)
 }

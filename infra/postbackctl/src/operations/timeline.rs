@@ -8,8 +8,8 @@ use adapters::dynamodb::item::{
 };
 use app::{
     operators::{
-        refusals::{Refused, ToAgree, UnknownStanding},
-        standing::{FromStanding, Standing, StandingKind},
+        current_revision::{CurrentRevision, FromCurrent, RevisionKind},
+        refusals::{Refused, ToAgree, UnreadTransaction},
         trace::{Attempted, Due, Event, EventKind, Opening, Owed},
     },
     ports::RefusalKind,
@@ -109,16 +109,14 @@ impl Timeline {
         match revision {
             Revision::Correction(Correction { number, original_receipt_id, .. }) => {
                 details.push(format!(
-                    "correction {number} of the postback with receipt {original_receipt_id}: the highest stands"
+                    "correction {number} of the postback with receipt {original_receipt_id}: the highest correction is current"
                 ));
                 self.add(("correction", at, &item), &format!("accepted of {key}: {amount}"), &details);
             }
             Revision::Step(Step { receipt: Receipt { original_receipt_id, .. }, .. }) => {
-                details.extend(
-                    original_receipt_id
-                        .iter()
-                        .map(|original| format!("a step of the postback with receipt {original}: the highest stands")),
-                );
+                details.extend(original_receipt_id.iter().map(|original| {
+                    format!("a step of the postback with receipt {original}: the highest state is current")
+                }));
                 self.add(("postback", at, &item), &format!("accepted from {key}: {amount}"), &details);
             }
             Revision::Original(_) => {
@@ -129,8 +127,8 @@ impl Timeline {
 
     /// Adds a refusal or a conflict.
     pub(crate) fn refused(&mut self, refused: &Refused) {
-        let Refused { stored: item, stands, to_agree } = refused;
-        let standing = stands.as_ref();
+        let Refused { stored: item, current, to_agree } = refused;
+        let current = current.as_ref();
         let provider = &item.provider;
         let seen = if item.times == 1 { String::new() } else { format!(", seen {} times", item.times) };
         let (kind, what, details): (_, String, Vec<String>) = match item.kind {
@@ -145,7 +143,7 @@ impl Timeline {
             }
             RefusalKind::Conflict => {
                 let transaction = item.transaction_id.as_ref().map_or("", |id| id.as_str());
-                let details = differences(item.differences.iter().map(|it| (it.field, it)), standing);
+                let details = differences(item.differences.iter().map(|it| (it.field, it)), current);
                 let state = item.state.map_or_else(String::new, |state| format!(" as {state}"));
                 ("conflict", format!("{provider}, transaction {transaction}{state}{seen}"), details)
             }
@@ -157,7 +155,7 @@ impl Timeline {
             }
             (Some(receipt), _) => Some(format!("accepted as a correction: receipt {}", receipt.receipt_id)),
             (None, Some(at)) => {
-                let kept = if standing.is_some() { "what stood" } else { "the original" };
+                let kept = if current.is_some() { "the revision that was current" } else { "the original" };
                 Some(format!("{kept} was kept at {at:.3}"))
             }
             (None, None) => None,
@@ -181,7 +179,7 @@ impl Timeline {
     /// Adds a GG3 user's openings of a partner's links, and the user's progress since the first opening.
     fn opening(&mut self, at: Timestamp, Opening { user, provider, attribution, campaigns }: &Opening) {
         let details = [
-            format!("by the ids {}, told by event {}", ids(&attribution.latest.ids), attribution.latest.event),
+            format!("by the ids {}, reported by event {}", ids(&attribution.latest.ids), attribution.latest.event),
             format!("the latest at {:.3}", attribution.latest.at.timestamp()),
         ];
         let details: Vec<String> = details.into_iter().chain(campaigns.iter().map(progress::line)).collect();
@@ -234,10 +232,10 @@ impl Timeline {
 }
 
 /// Prints a warning for each transaction of a conflict that could not be read.
-pub(crate) fn warn_unknown(unknown: &[UnknownStanding]) {
-    for UnknownStanding { provider, transaction_id, fault } in unknown {
+pub(crate) fn warn_unread(unread: &[UnreadTransaction]) {
+    for UnreadTransaction { provider, transaction_id, fault } in unread {
         let transaction = printable(transaction_id.as_str());
-        eprintln!("{provider}, transaction {transaction}: what stands is not known: {fault}");
+        eprintln!("{provider}, transaction {transaction}: the current revision cannot be read: {fault}");
     }
 }
 
@@ -245,43 +243,43 @@ pub(crate) fn warn_unknown(unknown: &[UnknownStanding]) {
 /// differences at the time when the postback came. `when_it_came` holds the latter with their names.
 pub(crate) fn differences<'a>(
     when_it_came: impl IntoIterator<Item = (impl fmt::Display, &'a Difference)>,
-    standing: Option<&Standing>,
+    current: Option<&CurrentRevision>,
 ) -> Vec<String> {
-    let is_told = |it: &Difference| {
-        let told = standing.into_iter().flat_map(|standing| &standing.differences);
-        told.into_iter().any(|told| told.field == it.field && told.stands == it.original)
+    let still_holds = |it: &Difference| {
+        let mut now = current.into_iter().flat_map(|current| &current.differences);
+        now.any(|now| now.field == it.field && now.current == it.original)
     };
-    let before = when_it_came.into_iter().filter(|(_, it)| !is_told(it));
-    let before = before.map(|(name, Difference { original, sent, .. })| match standing {
-        None => format!("{name}: {original} stands, {sent} came"),
-        Some(Standing { state: None, .. }) => format!("{name}: the original said {original}, {sent} came"),
-        Some(_) => format!("{name}: {original} stood when {sent} came"),
+    let before = when_it_came.into_iter().filter(|(_, it)| !still_holds(it));
+    let before = before.map(|(name, Difference { original, sent, .. })| match current {
+        None => format!("{name}: {original} is recorded, {sent} came"),
+        Some(CurrentRevision { state: None, .. }) => format!("{name}: the original said {original}, {sent} came"),
+        Some(_) => format!("{name}: {original} was current when {sent} came"),
     });
-    standing.map(stands).unwrap_or_default().into_iter().chain(before).collect()
+    current.map(lines).unwrap_or_default().into_iter().chain(before).collect()
 }
 
 /// Names the revision that counts now.
-pub(crate) fn named(Standing { kind, correction, state, .. }: &Standing) -> String {
+pub(crate) fn named(CurrentRevision { kind, correction, state, .. }: &CurrentRevision) -> String {
     let revision = match kind {
-        StandingKind::Original => "the original".to_owned(),
-        StandingKind::Step => "the step".to_owned(),
-        StandingKind::Correction => format!("correction {correction}"),
+        RevisionKind::Original => "the original".to_owned(),
+        RevisionKind::Step => "the step".to_owned(),
+        RevisionKind::Correction => format!("correction {correction}"),
     };
     state.map_or(revision.clone(), |state| format!("{revision} ({state})"))
 }
 
 /// Returns lines that show the revision that counts now, and the differences of the sent postback from that revision.
-fn stands(standing: &Standing) -> Vec<String> {
-    let Standing { receipt_id, since, content, differences, .. } = standing;
+fn lines(current: &CurrentRevision) -> Vec<String> {
+    let CurrentRevision { receipt_id, since, content, differences, .. } = current;
     let Content { user_id, click_id, currency, amount_decimal, event_id, event_name } = content;
     let event = event_id.as_ref().map_or_else(String::new, |id| format!(", event {id}"));
     let name = event_name.as_ref().map_or_else(String::new, |name| format!(" {name}"));
     let itself = [
-        format!("{} stands since {since:.3}: receipt {receipt_id}", named(standing)),
+        format!("{} has been current since {since:.3}: receipt {receipt_id}", named(current)),
         format!("it says user_id {user_id}, click_id {click_id}, {amount_decimal} {currency}{event}{name}"),
     ];
     let difference =
-        |FromStanding { field, stands, sent }: &FromStanding| format!("{field}: {stands} stands, {sent} came");
+        |FromCurrent { field, current, sent }: &FromCurrent| format!("{field}: {current} is current, {sent} came");
     itself.into_iter().chain(differences.iter().map(difference)).collect()
 }
 

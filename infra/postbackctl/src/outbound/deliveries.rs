@@ -18,20 +18,20 @@ use crate::{Connection, ask, coverage::unlisted, page::Page, terminal::printable
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Lists deliveries in this state. Exhausted and gone ones are listed by when they failed, all others by when they became
-    /// owed.
+    /// Lists deliveries in this state. Exhausted and gone deliveries are listed by the time at which they failed, all others
+    /// by the time at which their goal was reached.
     #[arg(long)]
     status: Option<State>,
     #[command(flatten)]
     page: Page,
-    /// Lists up to before this instant, written like --since.
+    /// Lists deliveries from before this instant, written like --since.
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     before: Option<Timestamp>,
     /// Lists deliveries whose next attempt is overdue, of all partners unless --provider names one. Reads every delivery that is
     /// under way.
     #[arg(long, conflicts_with_all = ["status", "since", "before", "after"])]
     overdue: bool,
-    /// How late an attempt must be to be overdue: 1s to 7d. Goes with --overdue.
+    /// Counts an attempt as overdue if it is later than this: 1s to 7d. Used only with --overdue.
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = ask::duration)]
     grace: SignedDuration,
 }

@@ -28,26 +28,26 @@ use crate::{Connection, ask, change::Confirmed, output::say, pace::Pace, page};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Resends these deliveries in whatever state they are, delivered ones and those under way too. An id is the webhook-id of
-    /// the attempts.
+    /// Resends these deliveries in any state, even if they are delivered or under way. The id of a delivery is the
+    /// webhook-id of its attempts.
     #[arg(required_unless_present = "provider", conflicts_with = "provider")]
     ids: Vec<String>,
     /// Resends the failed deliveries of this partner.
     #[arg(long)]
     provider: Option<String>,
-    /// Resends only those of this campaign.
+    /// Resends only deliveries of this campaign.
     #[arg(long, requires = "provider")]
     campaign: Option<String>,
-    /// Resends those in this state: exhausted or gone.
+    /// Resends deliveries in this state: exhausted or gone.
     #[arg(long, default_value = "exhausted", requires = "provider")]
     status: State,
-    /// Resends those that failed from this instant on, such as 2026-11-23T12:00:00Z, or from this long ago, such as 7d or 12h.
+    /// Resends deliveries that failed since this instant, such as 2026-11-23T12:00:00Z, or this long ago, such as 7d or 12h.
     #[arg(long, value_name = "WHEN", requires = "provider", value_parser = ask::instant)]
     since: Option<Timestamp>,
-    /// Resends those that failed before this instant, written like --since [default: now].
+    /// Resends deliveries that failed before this instant, written like --since [default: now].
     #[arg(long, value_name = "WHEN", requires = "provider", value_parser = ask::instant)]
     before: Option<Timestamp>,
-    /// Opens at most this many rounds a second.
+    /// Resends at most this many deliveries a second.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rate: u32,
     #[command(flatten)]
@@ -60,7 +60,8 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         partners: Cache::new(connection.partners(), CachePolicy::default()),
         rounds: connection.rounds(),
         resends: connection.resends().await?,
-        surroundings: System,
+        clock: System,
+        randomness: System,
         operation: connection.operation(arguments.confirmed.change.why.clone()).await?,
     };
     let (Resent { opened, waiting }, done) = match &arguments.provider {
@@ -82,7 +83,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
-type Rounds = ResendDeliveries<DynamoPartners, DynamoRounds, SqsResends, System>;
+type Rounds = ResendDeliveries<DynamoPartners, DynamoRounds, SqsResends, System, System>;
 
 /// Opens a round of each named delivery.
 async fn named(rounds: &Rounds, arguments: &Arguments) -> Result<(Resent, Result<(), Stopped>)> {
@@ -114,7 +115,7 @@ async fn failed(
     let count = count(&records, &failures).await?;
     let provider = &failures.provider;
     if count == 0 {
-        eprintln!("no delivery of {provider} is {status} in this time");
+        eprintln!("{provider} has no {status} deliveries in this period");
         return Ok((Resent::default(), Ok(())));
     }
     arguments.confirmed.confirm(&format!("Send {count} {status} deliveries of {provider} again?"))?;
@@ -124,14 +125,14 @@ async fn failed(
 fn explained(stopped: Stopped) -> anyhow::Error {
     match stopped {
         Stopped::Unavailable(unavailable) => unavailable.into(),
-        Stopped::Interrupted => anyhow!("interrupted: the same command goes on with the rest"),
+        Stopped::Interrupted => anyhow!("interrupted; run the same command again for the rest"),
         Stopped::Unknown(id) => anyhow!("there is no delivery {id}"),
-        Stopped::Contended(id) => anyhow!("{id} was changed by others {TRIES} times in a row: try again"),
+        Stopped::Contended(id) => anyhow!("others changed {id} {TRIES} times in a row; run the same command again"),
         Stopped::Archived(provider, campaign) => {
-            anyhow!("{provider}'s campaign {campaign} is archived: nothing of it is sent again")
+            anyhow!("{provider}'s campaign {campaign} is archived; its deliveries are not sent again")
         }
         Stopped::NoCampaign(provider, campaign) => {
-            anyhow!("{provider} has no campaign {campaign} any more: nothing of it can be sent")
+            anyhow!("{provider} has no campaign {campaign} any more; its deliveries cannot be sent")
         }
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use app::operators::{
     apply_partners::{self, ApplyFault, LookFault},
     lookup_coverage,
-    plan_partners::{Change, Clock, Entropy, PlanFault, Planned, Proposed, Standing, plan_all},
+    plan_partners::{Change, CredentialBytes, PlanFault, PlanTime, Planned, Proposed, StoredState, plan_all},
     publish_campaigns::PublishFault,
 };
 use clap::Args;
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     check: bool,
     /// Requires that campaigns are published at least this many seconds before they begin. Must not be less than the stack's
-    /// parameter.
+    /// parameter `CampaignLeadSeconds`.
     #[arg(long, value_name = "SECONDS", env = "GG3_CAMPAIGN_LEAD_SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(..=86_400))]
     campaign_lead_seconds: u64,
     /// Allows webhooks to this machine, by http and to any port. Works only with a local AWS endpoint.
@@ -61,8 +61,8 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
             "moved the secrets of {moved} owners, which an older version had stored, to an item for each purpose"
         );
     }
-    let standing = apply_partners::look((&partners, &catalogue), &proposed).await.map_err(unlooked)?;
-    let mut plans = plan(&files, &standing, lead)?;
+    let stored = apply_partners::look((&partners, &catalogue), &proposed).await.map_err(unlooked)?;
+    let mut plans = plan(&files, &stored, lead)?;
     report::show(&plans);
     if arguments.paths.iter().any(|path| path.is_dir()) {
         report::show_unfiled(&apply_partners::without_file(&partners, &proposed).await?);
@@ -71,7 +71,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     if changes > 0 && !arguments.confirmed.yes {
         ask::confirm(&format!("Make {changes} changes?"))?;
         // The operator may have taken long to answer. Times that must lie in the future are therefore checked again.
-        plans = plan(&files, &standing, lead)?;
+        plans = plan(&files, &stored, lead)?;
     }
     // Partners must not wait for the lookups.
     if let Err(fault) = lookup_coverage::begin(&connection.lookups(), ask::now()).await {
@@ -82,7 +82,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let applied = apply_partners::apply((&partners, &catalogue), &System, plans, lead, &operation).await;
     let report = Report::of(applied.partners, applied.publication)?;
     // A new secret is printed only here, so it is printed even after a fault.
-    report.tell(arguments.confirmed.change.json)?;
+    report.show(arguments.confirmed.change.json)?;
     applied.fault.map_or_else(|| Ok(report.exit_code()), |fault| Err(unapplied(fault)))
 }
 
@@ -96,13 +96,13 @@ fn allowance(loopback: bool) -> Result<Allowance> {
 }
 
 /// Plans the change of each file. If some changes are not allowed, fails and names every fault with its line.
-fn plan(files: &[ValidFile], standing: &[Standing], lead: Duration) -> Result<Vec<Planned>> {
-    let entropy = || -> Result<Entropy> {
-        Ok(Entropy { token: random::bytes()?, secret: random::bytes()?, webhook_secret: random::bytes()? })
+fn plan(files: &[ValidFile], stored: &[StoredState], lead: Duration) -> Result<Vec<Planned>> {
+    let random_bytes = || -> Result<CredentialBytes> {
+        Ok(CredentialBytes { token: random::bytes()?, secret: random::bytes()?, webhook_secret: random::bytes()? })
     };
-    let proposed = files.iter().zip(standing).map(|(file, standing)| Ok((file.proposed(), standing, entropy()?)));
+    let proposed = files.iter().zip(stored).map(|(file, stored)| Ok((file.proposed(), stored, random_bytes()?)));
     let proposed = proposed.collect::<Result<Vec<_>>>()?;
-    let forbidden = match plan_all(proposed, Clock { now: Timestamp::now(), lead }) {
+    let forbidden = match plan_all(proposed, PlanTime { now: Timestamp::now(), lead }) {
         Ok(plans) => return Ok(plans),
         Err(PlanFault::Forbidden(forbidden)) => forbidden,
         Err(fault @ PlanFault::Unreadable { .. }) => return Err(fault.into()),
@@ -127,7 +127,7 @@ fn unapplied(fault: ApplyFault) -> anyhow::Error {
             "another operator changed {provider} in the meantime; nothing was overwritten. Look at it, then apply again"
         ),
         ApplyFault::Unclear(provider, unavailable) => anyhow::Error::from(unavailable).context(format!(
-            "{provider} may or may not be written; apply again to see. If nothing changes then, the printed secrets are valid"
+            "it is unknown if {provider} was written; apply again. If nothing changes then, the printed secrets are valid"
         )),
         ApplyFault::Unpublished(PublishFault::Unavailable(unavailable)) => {
             anyhow::Error::from(unavailable).context("the partners are stored, but not published")

@@ -66,8 +66,8 @@ impl Postbacks for DynamoPostbacks {
     /// Makes one conditional write and no read. If the condition fails, DynamoDB returns the stored item.
     async fn record(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
         let put = put(PUT, &self.table, &PostbackItem::from(postback), Requires::Absence(PROVIDER_TRANSACTION))?;
-        let Some(standing) = send_put(&self.client, PUT, put).await? else { return Ok(Recorded::Fresh) };
-        recorded(PUT, from_item(PUT, standing)?).map(|original| Recorded::Existing(Box::new(original)))
+        let Some(existing) = send_put(&self.client, PUT, put).await? else { return Ok(Recorded::Fresh) };
+        recorded(PUT, from_item(PUT, existing)?).map(|original| Recorded::Existing(Box::new(original)))
     }
 
     async fn find(

@@ -4,22 +4,15 @@ use std::collections::HashMap;
 
 use app::ports::{Refusals, Unavailable};
 use aws_sdk_dynamodb::{Client, types::ReturnValue};
-use domain::{
-    inbound::{
-        conversion::Receipt,
-        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
-    },
-    jiff::Timestamp,
+use domain::inbound::{
+    conversion::Receipt,
+    refusal::{Conflict, KeptConflict, Refusal},
 };
 
 use super::{
     Item, from_item,
-    item::{
-        ACCEPTED, ACCEPTED_AT, EXPIRES_AT, FIRST_RECEIVED_AT, ORIGINAL_KEPT_AT, PROVIDER_CONTENT, RefusalItem,
-        RefusalKind, TIMES,
-    },
-    key_of, number, read, text, to_item, value,
-    write::took_place,
+    item::{EXPIRES_AT, FIRST_RECEIVED_AT, ORIGINAL_KEPT_AT, PROVIDER_CONTENT, RefusalItem, RefusalKind, TIMES},
+    key_of, number, read, to_item,
 };
 use crate::aws::unavailable;
 
@@ -102,23 +95,6 @@ impl Refusals for DynamoRefusals {
     async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
         let kept = self.see(conflict.into()).await?;
         Ok(kept.accepted.map_or(KeptConflict::Unresolved, KeptConflict::AcceptedAs))
-    }
-
-    async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, now: Timestamp) -> Result<(), Unavailable> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key_of(PROVIDER_CONTENT, key.as_str())))
-            .update_expression("SET #accepted = :receipt, #at = :at")
-            .condition_expression("attribute_exists(#key) AND attribute_not_exists(#accepted)")
-            .expression_attribute_names("#key", PROVIDER_CONTENT)
-            .expression_attribute_names("#accepted", ACCEPTED)
-            .expression_attribute_names("#at", ACCEPTED_AT)
-            .expression_attribute_values(":receipt", value(UPDATE, receipt)?)
-            .expression_attribute_values(":at", text(now));
-        // The item may be marked already, or have expired.
-        took_place(UPDATE, update.send().await).map(|_| ())
     }
 
     async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {

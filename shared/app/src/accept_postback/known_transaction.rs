@@ -13,7 +13,7 @@ use crate::ports::{Added, Ports, Postbacks, Refusals, Unavailable};
 /// Limits how often a call tries to take the next place in its transaction when other calls take the place first.
 pub(super) const MAX_RACES: u32 = 10;
 
-impl<P: Ports> AcceptPostback<P> {
+impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     /// Settles a call for the transaction with this original.
     ///
     /// Without agreed statuses, the call is settled without a read. With statuses, the first step after the original,
@@ -65,8 +65,8 @@ impl<P: Ports> AcceptPostback<P> {
         match decision {
             Decision::Duplicate(receipt) => Ok(Some(duplicate(receipt, ours))),
             Decision::Conflict(differences) => {
-                let stands = history.stands().receipt.clone();
-                self.settle_conflict(call, ours, differences, stands).await.map(Some)
+                let current = history.current().receipt.clone();
+                self.settle_conflict(call, ours, differences, current).await.map(Some)
             }
             Decision::Step(step) if call.is_dry_run() => Ok(Some(PostbackAnswer::Accepted(step.receipt))),
             Decision::Step(step) => match self.postbacks.add_step(&step).await? {
@@ -86,7 +86,7 @@ impl<P: Ports> AcceptPostback<P> {
         call: &AuthenticatedCall<'_>,
         ours: &RecordedPostback,
         differences: Vec<Difference>,
-        stands: Receipt,
+        current: Receipt,
     ) -> Result<PostbackAnswer, Unavailable> {
         let postback = ours.postback.clone();
         let conflict = Conflict {
@@ -119,7 +119,7 @@ impl<P: Ports> AcceptPostback<P> {
         let (transaction_id, sent) = (conflict.transaction_id, conflict.content);
         Ok(PostbackAnswer::Conflict(Box::new(Contradiction {
             transaction_id,
-            original: stands,
+            original: current,
             differences,
             sent,
             is_kept,

@@ -6,9 +6,9 @@ use super::{
     AcceptPostback, AuthenticatedCall, PostbackAnswer,
     known_transaction::{MAX_RACES, raced},
 };
-use crate::ports::{Ports, Postbacks, Replaced, Unavailable};
+use crate::ports::{Ports, Postbacks, Refusals, Replaced, Unavailable};
 
-impl<P: Ports> AcceptPostback<P> {
+impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     /// Records a negative transaction. If the named transaction is recorded, the adjustment beside it is stored in the
     /// same write, so that adjustments never take more than the transaction's amount.
     pub(super) async fn record_negative(
@@ -41,8 +41,8 @@ impl<P: Ports> AcceptPostback<P> {
                 // Another call has taken the place. Read the history again.
                 Ok(_) => {}
                 Err(differences) => {
-                    let stands = history.stands().receipt.clone();
-                    return self.settle_conflict(call, &ours, differences, stands).await;
+                    let current = history.current().receipt.clone();
+                    return self.settle_conflict(call, &ours, differences, current).await;
                 }
             }
         }

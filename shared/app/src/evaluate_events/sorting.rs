@@ -10,10 +10,10 @@ use domain::{
     values::ids::UserId,
 };
 
-use super::{EvaluateEvents, EventOutcome, Failure, Received};
+use super::{EvaluateEvents, EventFailure, EventOutcome, ReceivedEvent};
 use crate::{
     current_catalogue::HeldCatalogue,
-    ports::{Ports, Surroundings, Unavailable},
+    ports::{Clock, Ports, Unavailable},
 };
 
 /// A sorted batch: outcomes of finished messages, messages to set aside, and events by user.
@@ -26,8 +26,8 @@ pub(super) struct Sorted {
 
 impl<P: Ports> EvaluateEvents<P> {
     /// Reads each message by itself and compares its event with the catalogue.
-    pub(super) async fn sort(&self, batch: &[Received]) -> Sorted {
-        let began = self.surroundings.now();
+    pub(super) async fn sort(&self, batch: &[ReceivedEvent]) -> Sorted {
+        let began = self.clock.now();
         let mut sorted = Sorted::default();
         let mut events = Vec::new();
         for (at, message) in batch.iter().enumerate() {
@@ -42,11 +42,11 @@ impl<P: Ports> EvaluateEvents<P> {
         if events.is_empty() {
             return sorted;
         }
-        let doubtful = self.ask(&self.catalogue.recent(&self.surroundings).await, events, &mut sorted);
+        let doubtful = self.ask(&self.catalogue.recent(&self.clock).await, events, &mut sorted);
         if !doubtful.is_empty() {
             // A partner may have been published meanwhile, so an event is refused only by a catalogue that was loaded
             // after the batch began.
-            let loaded = self.catalogue.loaded_since(began, &self.surroundings).await;
+            let loaded = self.catalogue.loaded_since(began, &self.clock).await;
             let doubtful = doubtful.into_iter().map(|(at, event, _)| (at, event)).collect();
             let faulty = self.ask(&loaded, doubtful, &mut sorted);
             sorted.refused.extend(faulty.into_iter().map(|(at, _, faults)| (at, words(&faults))));
@@ -63,7 +63,7 @@ impl<P: Ports> EvaluateEvents<P> {
         sorted: &mut Sorted,
     ) -> Vec<(usize, Event, Vec<EventFault>)> {
         let fresh = match held {
-            Ok(held) => held.fresh(self.surroundings.now(), &self.timing).ok_or(Failure::StaleCatalogue),
+            Ok(held) => held.fresh(self.clock.now(), &self.timing).ok_or(EventFailure::StaleCatalogue),
             Err(unavailable) => Err(unavailable.clone().into()),
         };
         let fresh = match fresh {

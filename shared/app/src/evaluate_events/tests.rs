@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::{
     memory::{Trouble, World},
-    ports::Surroundings,
+    ports::Clock,
 };
 
 const NOON: &str = "2026-11-23T12:00:00Z";
@@ -69,14 +69,18 @@ fn use_case(world: &World) -> EvaluateEvents<World> {
         deliveries: world.clone(),
         queue: world.clone(),
         dead_letters: world.clone(),
-        surroundings: world.clone(),
+        clock: world.clone(),
+        randomness: world.clone(),
         timing: Timing::default(),
     }
 }
 
-fn messages(bodies: &[String]) -> Vec<Received> {
-    let message =
-        |(at, body): (usize, &String)| Received { id: at.to_string(), body: body.clone(), received_at: self::at(NOON) };
+fn messages(bodies: &[String]) -> Vec<ReceivedEvent> {
+    let message = |(at, body): (usize, &String)| ReceivedEvent {
+        id: at.to_string(),
+        body: body.clone(),
+        received_at: self::at(NOON),
+    };
     bodies.iter().enumerate().map(message).collect()
 }
 
@@ -277,7 +281,7 @@ struct End {
     aside: BTreeSet<String>,
 }
 
-/// Evaluates the story with these faults. Failed events come again after the rest. Returns the state at the end and the
+/// Evaluates the story with these faults. Failed events are redelivered after the rest. Returns the state at the end and the
 /// number of calls.
 async fn play(trouble: BTreeMap<usize, Trouble>) -> (End, usize) {
     let rig = Rig::new();

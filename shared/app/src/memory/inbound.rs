@@ -136,14 +136,6 @@ impl Refusals for World {
         self.call("keep conflict", |state| state.keep_conflict(conflict))
     }
 
-    async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, _: Timestamp) -> Result<(), Unavailable> {
-        self.call("mark refusal", |state| {
-            if state.refusals.contains_key(key.as_str()) {
-                state.recorded_refusals.entry(key.as_str().to_owned()).or_insert_with(|| receipt.clone());
-            }
-        })
-    }
-
     async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {
         self.call("find correction", |state| {
             state.conflicts.get(conflict.key().as_str()).and_then(|kept| kept.2.clone())

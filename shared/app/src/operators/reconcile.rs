@@ -74,9 +74,9 @@ pub async fn compare(
     for some in all.chunks(AT_ONCE) {
         let read = try_join_all(some.iter().map(|id| inbound.transaction(partner.provider(), id))).await?;
         for (id, history) in some.iter().zip(read) {
-            let stands = history.map(|history| history.latest());
-            comparison.compare(id, list.get(*id), stands.as_ref(), partner.rules());
-            comparison.count(stands.as_ref().filter(|_| ours.contains(*id)));
+            let current = history.map(|history| history.latest());
+            comparison.compare(id, list.get(*id), current.as_ref(), partner.rules());
+            comparison.count(current.as_ref().filter(|_| ours.contains(*id)));
         }
         on_compared(some.len());
     }
@@ -218,11 +218,11 @@ impl Comparison {
     }
 
     /// Adds the current revision of a transaction of the period to the totals.
-    fn count(&mut self, stands: Option<&Revision>) {
-        let Some(stands) = stands else { return };
-        let Content { amount_decimal, currency, .. } = stands.content();
+    fn count(&mut self, current: Option<&Revision>) {
+        let Some(current) = current else { return };
+        let Content { amount_decimal, currency, .. } = current.content();
         let totals = self.totals.entry(currency.clone()).or_default();
-        let sum = match stands.postback().state() {
+        let sum = match current.postback().state() {
             _ if amount_decimal.is_negative() => &mut totals.adjusted,
             State::Pending => &mut totals.pending,
             State::Approved => &mut totals.approved,
@@ -263,10 +263,10 @@ fn differences(cells: &BTreeMap<Field, String>, ours: &Revision, rules: &Postbac
 }
 
 /// Returns the reason if the partner's word does not mean the current state.
-fn status_differs(word: &str, stands: State, rules: &PostbackRules) -> Option<String> {
+fn status_differs(word: &str, current: State, rules: &PostbackRules) -> Option<String> {
     let agreed = rules.status.as_ref()?;
     match agreed.meaning(word) {
-        Some(StatusMeaning::State(state)) if state == stands => None,
+        Some(StatusMeaning::State(state)) if state == current => None,
         Some(StatusMeaning::State(state)) => Some(format!("it means {state}")),
         Some(StatusMeaning::Ignored) => Some("it is agreed to be ignored".to_owned()),
         None => Some(format!("it is no agreed status; agreed are: {}", agreed.listed())),

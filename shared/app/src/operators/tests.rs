@@ -13,13 +13,13 @@ use domain::{
 };
 
 use super::{
+    current_revision::RevisionKind,
     reconcile::{self, Line},
     refusals::{self, ToAgree},
     replay_conversions::{
         ReplayConversions,
         tests::{Turns, acme, at, operation, put},
     },
-    standing::StandingKind,
     trace::{EventKind, Query, Trace},
 };
 use crate::{
@@ -189,9 +189,9 @@ async fn an_approval_after_a_rejection_is_listed_and_accepted() {
     let listed = refusals::list((world, world), RefusalKind::Conflict, &[acme()], &page, at(1)).await.unwrap();
     let [refused] = &listed.items[..] else { panic!("{listed:?}") };
     assert_eq!(refused.stored.state, Some(State::Approved));
-    let stands = refused.stands.as_ref().unwrap();
-    assert_eq!((stands.kind, stands.state), (StandingKind::Step, Some(State::Rejected)));
-    let differs = stands.differences.iter().map(|it| (it.field, it.stands.as_str(), it.sent.as_str()));
+    let current = refused.current.as_ref().unwrap();
+    assert_eq!((current.kind, current.state), (RevisionKind::Step, Some(State::Rejected)));
+    let differs = current.differences.iter().map(|it| (it.field, it.current.as_str(), it.sent.as_str()));
     assert_eq!(differs.collect::<Vec<_>>(), [(Field::Status, "rejected", "approved")]);
 
     let conflict: domain::inbound::refusal::Conflict = refused.stored.clone().try_into().unwrap();
@@ -201,9 +201,9 @@ async fn an_approval_after_a_rejection_is_listed_and_accepted() {
     let accepted = accept(world, &keys, which, (&operation(), at(1)), receipt_id).await.unwrap();
     assert!(matches!(accepted, Resolution::Accepted(_)), "{accepted:?}");
     let found = refusals::find(world, &conflict.key(), at(1)).await.unwrap().unwrap();
-    let stands = found.stands.unwrap();
-    assert_eq!((stands.kind, stands.correction, stands.state), (StandingKind::Correction, 1, Some(State::Approved)));
-    assert_eq!(stands.differences, []);
+    let current = found.current.unwrap();
+    assert_eq!((current.kind, current.correction, current.state), (RevisionKind::Correction, 1, Some(State::Approved)));
+    assert_eq!(current.differences, []);
 }
 
 #[tokio::test]

@@ -27,7 +27,7 @@ use thiserror::Error;
 use super::{
     lookup_coverage::{Gap, LookupFault, check},
     progress::{self, CampaignProgress},
-    refusals::{self, Refused, UnknownStanding},
+    refusals::{self, Refused, UnreadTransaction},
 };
 use crate::ports::{
     Catalogues, DeliveryRecords, InboundRecords, KeptAttempt, KnownRecipient, Listings, Participants, Range, Source,
@@ -106,7 +106,7 @@ pub struct Timeline {
     /// The events, the oldest first. Events of the same instant are in the order in which one causes the next.
     pub events: Vec<Event>,
     /// The transactions of conflicts that could not be read.
-    pub unknown_standing: Vec<UnknownStanding>,
+    pub unread_transactions: Vec<UnreadTransaction>,
     /// The keys of postbacks and corrections that cannot be read.
     pub unreadable: Vec<String>,
     /// The number of subjects with as many entries as the limit allows, so that older ones may have been left out.
@@ -291,8 +291,8 @@ where
             stored.extend(more.filter(|item| !keys.contains(&item.provider_content)));
         }
         stored.retain(|item| !item.has_expired(now));
-        let (refused, unknown) = refusals::beside(&self.inbound, stored).await;
-        found.timeline.unknown_standing = unknown;
+        let (refused, unread) = refusals::with_current_revisions(&self.inbound, stored).await;
+        found.timeline.unread_transactions = unread;
         for refused in refused {
             found.timeline.add(refused.stored.last_received_at, EventKind::Refused(Box::new(refused)));
         }

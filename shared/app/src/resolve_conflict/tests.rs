@@ -149,7 +149,7 @@ async fn two_operators_corrections_get_different_numbers() {
     let world = world(&["2", "3"]).await;
     // The second operator has read the transaction before the first one writes.
     let history = Resolutions::history(&world, &conflict("3").provider, &transaction()).await.unwrap().unwrap();
-    let late = Correction::of(&conflict("3"), &history, &keys(), ReceiptId::from_random([3; 16]), at(200));
+    let late = history.correct(&conflict("3"), &keys(), ReceiptId::from_random([3; 16]), at(200));
     assert!(matches!(accept_as(&world, "2", 2).await, Ok(Resolution::Accepted(_))));
     let late_record = operation(7).record(at(200), Action::AcceptConflict, Subject::Catalogue);
     assert_eq!(Resolutions::accept(&world, &conflict("3").key(), &late, &late_record).await, Ok(Replaced::Changed));

@@ -104,7 +104,7 @@ pub fn bounded(mut faults: Vec<Fault>) -> Vec<Fault> {
     let found = faults.len();
     if found > MAX_FAULTS {
         faults.truncate(MAX_FAULTS - 1);
-        let expected = format!("at most {MAX_FAULTS} faults; this request has {found}, of which the first are told");
+        let expected = format!("at most {MAX_FAULTS} faults; this request has {found}, and only the first are listed");
         faults.push(Fault::whole(
             FaultCode::MoreFaults,
             expected,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inbound::click::{ClickKeys, ClickOrigin};
 use crate::inbound::fault::{self, Fault, FaultCode, MAX_QUOTE_BYTES};
-use crate::inbound::parameters::{self, MAX_VALUE_BYTES, Parameters};
+use crate::inbound::parameters::{self, DRY_RUN, MAX_VALUE_BYTES, Parameters};
 use crate::inbound::rules::{NegativeAmounts, PostbackRules, TransactionIdRule};
 use crate::inbound::status::{self, State, StatusMeaning};
 use crate::prelude::*;
@@ -19,9 +19,6 @@ use crate::values::placeholder;
 
 /// Begins every derived transaction id. A transaction id that a partner sends must not begin with this prefix.
 pub const DERIVED_PREFIX: &str = "derived:";
-
-/// Names the parameter that asks us to check a call without recording it.
-pub const DRY_RUN: &str = "dry_run";
 
 /// Holds the content of a postback: everything that is compared, without the transaction id. Two postbacks of a
 /// transaction with equal contents count as the same.
@@ -379,7 +376,7 @@ impl Reader<'_> {
             if self.rules.knows(&name) || parameters::decode(raw).is_ok_and(|value| stands(&value)) {
                 continue;
             }
-            let expected = "no status but one that says that the conversion stands; we agreed on no other";
+            let expected = "no status, or one that means approved; no other status is agreed with you";
             let fix = match &self.rules.status {
                 Some(_) => format!("send the status as {}, as agreed with you", self.rules.names.of(Field::Status)),
                 None => format!("ask us to agree on the statuses that you send, or leave {name} out"),

@@ -5,8 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::answer::TextAnswer;
-use crate::inbound::parameters::SIGNATURE;
-use crate::inbound::postback::DRY_RUN;
+use crate::inbound::parameters::{DRY_RUN, SIGNATURE};
 use crate::inbound::status::StatusAgreement;
 use crate::prelude::*;
 use crate::values::ids::EventId;

@@ -6,11 +6,16 @@
 
 use alloc::boxed::Box;
 
+use jiff::Timestamp;
+
+use crate::inbound::click::ClickKeys;
 use crate::inbound::conversion::{Receipt, RecordedPostback, Reversed};
-use crate::inbound::correction::{Revision, Step};
+use crate::inbound::correction::{Correction, Revision, Step};
 use crate::inbound::postback::{Difference, Postback};
+use crate::inbound::refusal::Conflict;
 use crate::inbound::status::{State, StatusAgreement};
 use crate::prelude::*;
+use crate::values::ids::ReceiptId;
 use crate::values::money::Amount;
 use crate::values::parameter_names::Field;
 
@@ -34,7 +39,7 @@ pub struct History {
 
 /// Describes the current revision of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing<'a> {
+pub struct Current<'a> {
     /// Holds the postback of that revision.
     pub postback: &'a Postback,
     /// Holds the receipt of that revision.
@@ -79,9 +84,9 @@ impl History {
     }
 
     /// Returns the postback, the receipt and the number of corrections of the current revision.
-    pub fn stands(&self) -> Standing<'_> {
+    pub fn current(&self) -> Current<'_> {
         let RecordedPostback { postback, receipt, .. } = &self.original;
-        self.later.last().map_or(Standing { postback, receipt, correction: 0 }, |latest| Standing {
+        self.later.last().map_or(Current { postback, receipt, correction: 0 }, |latest| Current {
             postback: latest.postback(),
             receipt: latest.receipt(),
             correction: latest.correction(),
@@ -134,8 +139,8 @@ impl History {
         let says_the_same = |recorded: &Postback| {
             recorded.state() == sent.state() && recorded.content == sent.content && recorded.reference == sent.reference
         };
-        let Standing { postback: stands, correction, .. } = self.stands();
-        let (old, new) = (stands.state(), sent.state());
+        let Current { postback: current, correction, .. } = self.current();
+        let (old, new) = (current.state(), sent.state());
         let later = self.later.iter().map(|revision| (revision.postback(), revision.correction()));
         let mut recorded = core::iter::once((&self.original.postback, 0)).chain(later);
         if let Some((_, of_correction)) = recorded.rfind(|(recorded, _)| says_the_same(recorded)) {
@@ -148,9 +153,9 @@ impl History {
             return Decision::Conflict(Vec::from([difference(Field::Status, &old, &new)]));
         }
         let may_change = agreed.is_some_and(|agreed| agreed.amount_may_change(old, new));
-        let mut differences = stands.content.differences(&sent.content);
+        let mut differences = current.content.differences(&sent.content);
         differences.retain(|difference| !(may_change && difference.field == Field::AmountDecimal));
-        differences.extend(reference_difference(stands, sent));
+        differences.extend(reference_difference(current, sent));
         if !differences.is_empty() {
             return Decision::Conflict(differences);
         }
@@ -166,12 +171,12 @@ impl History {
     /// Makes the adjustment that subtracts a negative transaction from this one. Returns the differences if the
     /// currency is another one or the amount is more than is left.
     pub fn adjust(&self, by: &RecordedPostback) -> Result<Adjustment, Vec<Difference>> {
-        let (stands, sent) = (self.stands().postback, &by.postback.content);
+        let (current, sent) = (self.current().postback, &by.postback.content);
         let mut differences = Vec::new();
-        if stands.content.currency != sent.currency {
-            differences.push(difference(Field::Currency, &stands.content.currency, &sent.currency));
+        if current.content.currency != sent.currency {
+            differences.push(difference(Field::Currency, &current.content.currency, &sent.currency));
         }
-        let left = self.left_with(stands);
+        let left = self.left_with(current);
         if Amount::sum([left, sent.amount_decimal]).is_negative() {
             differences.push(difference(Field::AmountDecimal, &left, &sent.amount_decimal));
         }
@@ -184,8 +189,30 @@ impl History {
         Ok(Adjustment { by: RecordedPostback { reversed: Some(reversed), ..by.clone() }, place: self.next_place() })
     }
 
+    /// Makes the correction that follows the current revision when an operator accepts this conflict.
+    pub fn correct(&self, conflict: &Conflict, keys: &ClickKeys, receipt_id: ReceiptId, now: Timestamp) -> Correction {
+        let Conflict { provider, transaction_id, content, state, extra, received_at, .. } = conflict.clone();
+        let click = keys.origin(&provider, &content.user_id, &content.click_id);
+        let receipt = Receipt {
+            transaction_id: transaction_id.clone(),
+            receipt_id,
+            received_at,
+            ignored: Vec::new(),
+            state,
+            original_receipt_id: None,
+        };
+        Correction {
+            postback: Postback { provider, transaction_id, content, click, state, reference: None, extra },
+            receipt,
+            original_receipt_id: self.original.receipt.receipt_id.clone(),
+            number: self.current().correction.saturating_add(1),
+            corrected_at: now,
+            place: self.next_place(),
+        }
+    }
+
     fn duplicate(&self) -> Decision {
-        Decision::Duplicate(self.stands().receipt.clone())
+        Decision::Duplicate(self.current().receipt.clone())
     }
 
     /// Raises the transaction to the state of the call. Returns a conflict if the adjustments take more than the amount
@@ -197,7 +224,7 @@ impl History {
             let sent = call.postback.content.amount_decimal;
             let mut differences = Vec::from([difference(Field::AmountDecimal, &taken, &sent)]);
             if call.postback.state() == State::Rejected {
-                differences.push(difference(Field::Status, &self.stands().postback.state(), &State::Rejected));
+                differences.push(difference(Field::Status, &self.current().postback.state(), &State::Rejected));
             }
             return Decision::Conflict(differences);
         }
@@ -205,7 +232,7 @@ impl History {
         Decision::Step(Box::new(Step {
             postback: call.postback.clone(),
             receipt: Receipt { original_receipt_id, ..call.receipt.clone() },
-            correction: self.stands().correction,
+            correction: self.current().correction,
             place: self.next_place(),
         }))
     }

@@ -2,18 +2,19 @@
 //! answers. The real use case makes the answers. Each answer also writes one log line, and a metric counts the line by
 //! its outcome.
 
-use std::{cell::Cell, collections::BTreeSet, sync::Arc};
+use std::{cell::Cell, collections::BTreeSet};
 
 use app::{
-    memory::{Trouble, World},
+    memory::{
+        Trouble, World,
+        partner::{get, known},
+    },
     ports::KnownPartner,
 };
 use domain::{
     inbound::{
         click::ClickKeys,
-        credential::{CredentialKind, Credentials, TokenHash},
-        parameters::{Parameters, SIGNATURE},
-        postback::DRY_RUN,
+        parameters::{DRY_RUN, Parameters, SIGNATURE},
     },
     jiff::Timestamp,
     partner::{Partner, PartnerFile},
@@ -45,14 +46,9 @@ struct Rig {
     outcomes: BTreeSet<String>,
 }
 
-fn known(json: &str) -> KnownPartner {
+fn partner(json: &str) -> KnownPartner {
     let file: PartnerFile = serde_json::from_str(json).unwrap();
-    let partner = Arc::new(Partner::try_from(file).unwrap());
-    let credentials = match partner.credential() {
-        CredentialKind::Token => Credentials::Tokens(vec![TokenHash::of("good")]),
-        CredentialKind::Signature => Credentials::Secrets(vec![Secret::new("s")]),
-    };
-    KnownPartner { partner, credentials }
+    known(Partner::try_from(file).unwrap())
 }
 
 impl Rig {
@@ -69,7 +65,7 @@ impl Rig {
                 "status":{"parameter":"state","ignored":["test"]}}}"#,
         ];
         let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
-        let accept = world.accept_postback(partners.map(known), keys);
+        let accept = world.accept_postback(partners.map(partner), keys);
         let (api, receipts) = (OpenApi::published(), Cell::new(0));
         let (statuses, codes, outcomes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         Self { api, world, accept, receipts, statuses, codes, outcomes }
@@ -123,18 +119,6 @@ fn counted_outcome(answered: &HandledCall) -> Option<String> {
     }
     assert_eq!(line["postbacks"], 1);
     Some(outcome.to_owned())
-}
-
-fn get<'a>(provider: &'a str, query: &'a str) -> Call<'a> {
-    Call {
-        provider,
-        token: Some("good"),
-        query: query.as_bytes(),
-        body: b"",
-        content_type: None,
-        is_post: false,
-        source: [192, 0, 2, 1].into(),
-    }
 }
 
 /// Lists every code, as serde knows them.
@@ -209,7 +193,7 @@ async fn the_description_lists_exactly_the_answers_given() {
         assert_eq!(rig.call(WITH_TOKEN, &Call { body, ..json }).await["status"], 400);
     }
 
-    // These calls cannot be kept, and are answered all the same.
+    // These calls cannot be kept, but are still answered.
     let unkept = format!("{SAMPLE}&event_id=002");
     let conflict = rig.failing_in(1).get("acme", &unkept).await;
     assert_eq!((&conflict["status"], &conflict["conflict"]["kept"]), (&409.into(), &false.into()));

@@ -8,7 +8,6 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::Poll,
-    time::Duration,
 };
 
 use super::Slip;
@@ -17,8 +16,8 @@ use app::{
     ports::{
         Added, Catalogues, Claimed, ConversionQueue, DeadLetters, Deliveries, KnownPartner, KnownRecipient,
         NewDeliveries, PageToken, Participants, PartnerServers, Ports, Postbacks, Published, Put, Recorded, Refusals,
-        Replaced, ResendQueue, Rounds, Source, StoredParticipant, Surroundings, SystemKeys, Unavailable, UnderWay,
-        UnderWayPage, WebhookQueue,
+        Replaced, ResendQueue, Rounds, Source, StoredParticipant, SystemKeys, Unavailable, UnderWay, UnderWayPage,
+        WebhookQueue,
     },
 };
 use domain::{
@@ -27,10 +26,9 @@ use domain::{
         click::ClickKeys,
         conversion::{Conversion, Receipt, RecordedPostback},
         correction::Step,
-        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        refusal::{Conflict, KeptConflict, Refusal},
         transaction::{Adjustment, History},
     },
-    jiff::Timestamp,
     outbound::{
         attempt::FinishedAttempt,
         delivery::{Claim, Delivery, LateAttempt, Message, OpenedRound},
@@ -39,7 +37,7 @@ use domain::{
     },
     partner::Partner,
     values::{
-        ids::{ChainTicket, ClaimMark, DeliveryId, Provider, TransactionId, UserId},
+        ids::{DeliveryId, Provider, TransactionId, UserId},
         signature::Secret,
         time::UnixMillis,
     },
@@ -129,7 +127,8 @@ impl Ports for Stage {
     type Resends = Self;
     type Servers = Self;
     type DeadLetters = Self;
-    type Surroundings = Self;
+    type Clock = World;
+    type Randomness = World;
 }
 
 impl Postbacks for Stage {
@@ -178,11 +177,6 @@ impl Refusals for Stage {
         self.world.keep_conflict(conflict).await
     }
 
-    async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, now: Timestamp) -> Result<(), Unavailable> {
-        self.turn().await;
-        self.world.mark_recorded(key, receipt, now).await
-    }
-
     async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {
         self.turn().await;
         self.world.find_correction(conflict).await
@@ -205,24 +199,6 @@ impl DeadLetters for Stage {
     async fn set_aside(&self, whole: &str, reason: &str) -> Result<(), Unavailable> {
         self.turn().await;
         self.world.set_aside(whole, reason).await
-    }
-}
-
-impl Surroundings for Stage {
-    fn now(&self) -> UnixMillis {
-        self.world.now()
-    }
-
-    fn ticket(&self) -> Result<ChainTicket, Unavailable> {
-        self.world.ticket()
-    }
-
-    fn mark(&self) -> Result<ClaimMark, Unavailable> {
-        self.world.mark()
-    }
-
-    async fn pause(&self, duration: Duration) {
-        self.world.pause(duration).await;
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) fn parse(text: impl std::io::Read, names: &ParameterNames) -> Result<
         let id = cells.remove(&Field::TransactionId).unwrap_or_default();
         let id = TransactionId::new(id).map_err(|fault| anyhow!("line {line}: the transaction_id {fault}"))?;
         if let Some(Line { line: first, .. }) = all.get(&id) {
-            bail!("line {line}: {id} stands on line {first} already; remove one of the lines");
+            bail!("line {line}: {id} is already on line {first}; remove one of the lines");
         }
         all.insert(id, Line { line, cells });
     }

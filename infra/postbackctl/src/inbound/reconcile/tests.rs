@@ -72,7 +72,7 @@ fn a_list_that_cannot_be_compared_is_refused_with_its_line() {
         ("", "no transaction_id"),
         ("id,amount\n1,2\n", "it has: id, amount"),
         ("transaction_id,transaction_id\n", "2 times"),
-        ("transaction_id\nt\nt\n", "line 3: t stands on line 2"),
+        ("transaction_id\nt\nt\n", "line 3: t is already on line 2"),
         ("transaction_id,user_id\n,u\n", "line 2: the transaction_id is empty"),
         ("transaction_id\na,b\n", "line"),
     ] {

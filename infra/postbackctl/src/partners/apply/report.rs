@@ -71,7 +71,7 @@ impl Report {
     }
 
     /// Prints secrets on standard output, and everything else on standard error.
-    pub(super) fn tell(&self, json: bool) -> Result<()> {
+    pub(super) fn show(&self, json: bool) -> Result<()> {
         let Publication { version, fresh, held, unreadable } = &self.publishing;
         if let (Some(version), true) = (version, fresh) {
             eprintln!("the campaigns of all partners are published, version {version}");

@@ -42,6 +42,7 @@ fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
     use domain::{
         inbound::{fault::FaultCode, parameters},
         outbound::{macros::WebhookMacro, retry},
+        values::parameter_names::MAX_NAME_BYTES,
     };
     let page = fs::read_to_string(repository().join("docs/partners.md")).unwrap();
     let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -50,7 +51,7 @@ fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
         parameters::MAX_QUERY_BYTES / 1024,
         parameters::MAX_BODY_BYTES / 1024,
         parameters::MAX_PARAMETERS,
-        parameters::MAX_NAME_BYTES
+        MAX_NAME_BYTES
     );
     let resends = format!(
         "up to {} times: before the n-th time we wait n times the campaign's interval ({} minutes unless agreed otherwise), or your `Retry-After` if that is longer, {} hours at most",

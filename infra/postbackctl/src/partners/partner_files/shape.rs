@@ -9,10 +9,11 @@ use jsonschema::{
 };
 use serde_json::{Map, Value, json};
 
-use super::document::{Document, member};
+use super::{
+    super::suggestion::suggestion,
+    document::{Document, member},
+};
 
-/// The least similarity (Jaro, from 0 to 1) at which a known name is suggested instead of an unknown one.
-const ALIKE: f64 = 0.8;
 /// The most characters of a faulty value that are repeated to the operator.
 const MAX_SHOWN: usize = 60;
 
@@ -123,14 +124,6 @@ fn is_plain(value: &Value) -> bool {
 fn unknown(key: &str, known: &[String]) -> String {
     let cure = suggestion(key, known).unwrap_or_else(|| format!(". Allowed here: {}", known.join(", ")));
     format!("unknown key{cure}")
-}
-
-/// Returns `. Did you mean `name`?` with the known name that is most similar to the written one. Returns `None` if no
-/// known name is similar enough.
-pub(crate) fn suggestion(written: &str, known: &[String]) -> Option<String> {
-    let alike = known.iter().map(|name| (strsim::jaro(written, name), name));
-    let (alike, name) = alike.max_by(|one, other| one.0.total_cmp(&other.0))?;
-    (alike >= ALIKE).then(|| format!(". Did you mean `{name}`?"))
 }
 
 fn any_of(names: &[String]) -> String {

@@ -212,9 +212,9 @@ landings:
 ";
     let faults = parse("acme.yaml", text).unwrap_err();
     let expected = [
-        "acme.yaml:6: landings.a: stands twice, also in line 5. Keep one of them",
-        "acme.yaml:10: media_buying.campaigns[0].name: stands twice, also in line 9. Keep one of them",
-        "acme.yaml:14: landings: stands twice, also in line 4. Keep one of them",
+        "acme.yaml:6: landings.a: appears twice, also in line 5. Keep one of them",
+        "acme.yaml:10: media_buying.campaigns[0].name: appears twice, also in line 9. Keep one of them",
+        "acme.yaml:14: landings: appears twice, also in line 4. Keep one of them",
         "acme.yaml:3: postback.require_click: ",
         "acme.yaml:15: landings.b: ",
         "acme.yaml:12: media_buying.campaigns[0].active_from: ",

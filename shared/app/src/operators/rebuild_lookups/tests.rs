@@ -104,8 +104,8 @@ async fn emptied() -> World {
 }
 
 async fn rebuild(world: &World, turns: usize) -> Result<Rebuilt, Unavailable> {
-    let (rebuilds, lookups, trail, surroundings) = (world.clone(), world.clone(), world.clone(), world.clone());
-    let rebuild = RebuildLookups { rebuilds, lookups, trail, surroundings };
+    let (rebuilds, lookups, trail, clock) = (world.clone(), world.clone(), world.clone(), world.clone());
+    let rebuild = RebuildLookups { rebuilds, lookups, trail, clock };
     rebuild.run(&Origin::ALL, false, &operation(), &mut Turns(turns)).await
 }
 

@@ -108,7 +108,7 @@ async fn only_open_conflicts_are_listed() {
     let page = Page { most: 9, ..Page::default() };
     let open = listed(&world, RefusalKind::Conflict, &page).await.items;
     assert_eq!(open.iter().map(|item| &item.stored).collect::<Vec<_>>(), [&StoredRefusal::from(&conflict("2", 2))]);
-    assert_eq!(open[0].stands, None);
+    assert_eq!(open[0].current, None);
 }
 
 #[tokio::test]
@@ -123,10 +123,10 @@ async fn a_conflict_stands_beside_the_correction_that_stands() {
     accept(&world, &keys, which, by, receipt_id.clone()).await.unwrap();
     let page = Page { most: 9, ..Page::default() };
     let open = listed(&world, RefusalKind::Conflict, &page).await.items;
-    let standing = open[0].stands.as_ref().unwrap();
-    assert_eq!((open.len(), standing.correction, &standing.receipt_id), (1, 1, &receipt_id));
+    let current = open[0].current.as_ref().unwrap();
+    assert_eq!((open.len(), current.correction, &current.receipt_id), (1, 1, &receipt_id));
     assert_eq!(find(&world, &conflict("3", 3).key(), at(9)).await, Ok(Some(open[0].clone())));
-    assert_eq!((standing.differences[0].stands.as_str(), standing.differences[0].sent.as_str()), ("2", "3"));
+    assert_eq!((current.differences[0].current.as_str(), current.differences[0].sent.as_str()), ("2", "3"));
 }
 
 #[tokio::test]
@@ -138,5 +138,5 @@ async fn a_transaction_that_cannot_be_read_holds_up_no_conflict() {
     let transaction_call = world.state().calls.len() + 3;
     world.state().trouble = [(transaction_call, Trouble::Before)].into();
     let listed = listed(&world, RefusalKind::Conflict, &Page { most: 9, ..Page::default() }).await;
-    assert_eq!((listed.items.len(), &listed.unknown[0].transaction_id), (1, &transaction()));
+    assert_eq!((listed.items.len(), &listed.unread[0].transaction_id), (1, &transaction()));
 }

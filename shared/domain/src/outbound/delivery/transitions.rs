@@ -151,8 +151,8 @@ impl Delivery {
         }
     }
 
-    /// Returns the delivery with the claim from [`Message::claim`] in it. The conditional write of the claim must store
-    /// the same.
+    /// Returns the delivery with the claim from [`Message::claim`] in it. The conditional write that claims a delivery
+    /// without a read must store exactly this.
     #[must_use]
     pub fn with_claim(&self, claim: Claim) -> Self {
         match &self.life {

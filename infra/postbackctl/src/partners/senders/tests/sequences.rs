@@ -222,7 +222,7 @@ async fn each_senders_calls_are_answered_as_written_down() {
             let provider = domain::values::ids::Provider::new("acme").unwrap();
             let read = world.transaction(&provider, &TransactionId::new(*transaction).unwrap()).await;
             let history = read.unwrap().unwrap();
-            let postback = history.stands().postback;
+            let postback = history.current().postback;
             let stands = format!("{} {}", postback.state(), postback.content.amount_decimal);
             assert_eq!(stands, *expected, "{sender}, transaction {transaction}");
         }
