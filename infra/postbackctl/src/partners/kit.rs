@@ -87,7 +87,7 @@ impl Kit<'_> {
             Some(sender) => self.call_by_sender(&mut text, sender)?,
             None => writeln!(
                 text,
-                "    {}\n\nPut your tracker's own macro for each parameter where one stands in braces. The one for `{}` has to give back\nthe value that arrived on your landing page, not an identifier of your own.\n",
+                "    {}\n\nPut your tracker's own macro in place of each name in braces. The macro of `{}` has to give back the\nvalue that arrived on your landing page, not an identifier of your own.\n",
                 self.postback_url(&self.macros()),
                 names.of("click_id")
             )?,
