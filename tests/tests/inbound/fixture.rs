@@ -81,6 +81,11 @@ impl Conversions {
         self.0.so_far(|body: &Value| body["provider"] == provider && body["transaction_id"] == transaction_id)
     }
 
+    /// Returns the conversions of this partner that have arrived so far.
+    pub(crate) fn of_provider(&self, provider: &str) -> Vec<Value> {
+        self.0.so_far(|body: &Value| body["provider"] == provider)
+    }
+
     /// Waits for a conversion of this transaction, and returns all of them.
     pub(crate) async fn of(&self, provider: &str, transaction_id: &str) -> Vec<Value> {
         let theirs = |body: &Value| body["provider"] == provider && body["transaction_id"] == transaction_id;

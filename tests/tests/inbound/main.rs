@@ -9,4 +9,5 @@ mod fixture;
 mod logs;
 mod postbacks;
 mod races;
+mod senders;
 mod wire;

@@ -101,27 +101,3 @@ async fn reconcile(fixture: &Fixture, partner: &Partner, [rising, reversed, reve
     assert!(shown.contains(summary), "{shown}");
     fs::remove_file(list).unwrap();
 }
-
-#[tokio::test]
-async fn a_senders_own_calls_are_answered_by_its_preset() {
-    let fixture = Fixture::new();
-    let partner = Partner::with_token(&fixture.stack, "sender: bitlabs\n");
-    let [stateful, reversed, reversal] = ["t", "t", "r"].map(fresh);
-    for (transaction, amount, more, status, state) in [
-        (&stateful, "1.00", "state=PENDING&reference=", "accepted", "pending"),
-        (&stateful, "1.00", "state=COMPLETED&reference=", "accepted", "approved"),
-        (&stateful, "1.00", "state=RECONCILED&reference=", "accepted", "rejected"),
-        (&stateful, "1.00", "state=PENDING&reference=", "duplicate", "rejected"),
-        (&stateful, "1.00", "state=RECONCILED&reference=", "duplicate", "rejected"),
-        (&reversed, "1.00", "state=NONE&reference=", "accepted", "approved"),
-        (&reversal, "-1.00", &format!("state=NONE&reference={reversed}"), "accepted", "approved"),
-        (&reversal, "-1.00", &format!("state=NONE&reference={reversed}"), "duplicate", "approved"),
-    ] {
-        let ids = format!("uid=u&click_id=c&transaction_id={transaction}");
-        let reply = partner.postback(&fixture, &format!("{ids}&currency=USD&amount_decimal={amount}&{more}")).await;
-        assert_eq!((reply.text("status"), reply.text("state")), (status, state), "{amount} {more}: {reply:?}");
-    }
-    let kit = postbackctl(&fixture.stack, &["kit", &partner.name]).out;
-    assert!(kit.contains("&state=[%OFFER:TASK:STATE%]&reference=[%REF%]\n"), "{kit}");
-    assert!(kit.contains("| `COMPLETED`, `NONE` | approved"), "{kit}");
-}

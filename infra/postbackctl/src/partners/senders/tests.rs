@@ -11,8 +11,6 @@ use serde_json::{Map, json};
 use super::{merge::under, preset::Form, *};
 use crate::partners::partner_files::resolved_file;
 
-mod sequences;
-
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../senders")
 }
