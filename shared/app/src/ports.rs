@@ -23,9 +23,10 @@ use std::{
 use domain::{
     audit::AuditRecord,
     inbound::{
+        acceptance::Acceptance,
         click::{Click, ClickKeys},
         conversion::{Conversion, Receipt, RecordedPostback},
-        correction::{Correction, Revision, Step},
+        correction::{Revision, Step},
         credential::Credentials,
         refusal::{Conflict, ContentKey, KeptConflict, Refusal},
         transaction::{Adjustment, History},
@@ -206,7 +207,7 @@ pub trait AuditTrail: Send + Sync {
 pub struct StoredConflict {
     /// The conflict, with the instant at which it was first received.
     pub conflict: Conflict,
-    /// The correction's receipt, if the conflict was accepted.
+    /// The receipt of the record that was made if the conflict was accepted.
     pub accepted: Option<Receipt>,
 }
 
@@ -226,13 +227,13 @@ pub trait Resolutions: Send + Sync {
         transaction_id: &TransactionId,
     ) -> impl Future<Output = Result<Option<History>, Unavailable>> + Send;
 
-    /// Records a correction, marks the conflict as accepted with the correction's receipt, and stores the audit record.
-    /// MUST do all or none. The correction and the mark MUST NOT expire. If the place of the correction is taken, or
-    /// the conflict is already accepted or absent, MUST return `Changed` and change nothing.
+    /// Records an acceptance, marks the conflict as accepted with the receipt of the recorded revision, and stores the
+    /// audit record. MUST do all or none. The records and the mark MUST NOT expire. If the place of a record is taken,
+    /// or the conflict is already accepted or absent, MUST return `Changed` and change nothing.
     fn accept(
         &self,
         key: &ContentKey,
-        correction: &Correction,
+        acceptance: &Acceptance,
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 

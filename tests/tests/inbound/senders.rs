@@ -28,7 +28,10 @@ fn apply(fixture: &Fixture, run: &str) -> BTreeMap<&'static str, String> {
     let report: Value = serde_json::from_slice(&applied.stdout).unwrap_or_else(|fault| panic!("{fault}: {applied:?}"));
     let url = |partner: &Value| {
         let text = |name: &str| partner[name].as_str().unwrap();
-        (text("provider").to_owned(), format!("{}/postback/{}/{}", fixture.stack.api_url, text("provider"), text("token")))
+        (
+            text("provider").to_owned(),
+            format!("{}/postback/{}/{}", fixture.stack.api_url, text("provider"), text("token")),
+        )
     };
     let urls: BTreeMap<String, String> = report["partners"].as_array().unwrap().iter().map(url).collect();
     SEQUENCES.iter().map(|it| (it.sender, urls[&format!("{}-{run}", it.sender)].clone())).collect()

@@ -94,6 +94,7 @@ impl<P: Ports> AcceptPostback<P> {
             transaction_id: postback.transaction_id,
             content: postback.content,
             state: postback.state,
+            reference: postback.reference,
             extra: postback.extra,
             differences,
             received_at: call.now,

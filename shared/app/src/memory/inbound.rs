@@ -5,9 +5,10 @@ use std::collections::{BTreeSet, HashMap};
 use domain::{
     audit::AuditRecord,
     inbound::{
+        acceptance::Acceptance,
         click::Click,
         conversion::{Conversion, Receipt, RecordedPostback},
-        correction::{Correction, Revision, Step},
+        correction::{Revision, Step},
         refusal::{Conflict, ContentKey, KeptConflict, REFUSAL_KEPT_SECONDS, Refusal},
         transaction::{Adjustment, History},
     },
@@ -171,18 +172,33 @@ impl Resolutions for World {
     async fn accept(
         &self,
         key: &ContentKey,
-        correction: &Correction,
+        acceptance: &Acceptance,
         audit: &AuditRecord,
     ) -> Result<Replaced, Unavailable> {
-        self.call("accept correction", |state| {
-            let transaction = (correction.postback.provider.clone(), correction.receipt.transaction_id.clone());
-            let taken = state.receipt_at(&transaction, correction.place).is_some();
+        self.call("accept conflict", |state| {
+            let Acceptance { revision, adjustments } = acceptance;
+            let postback = revision.postback();
+            let of = |id: &TransactionId| (postback.provider.clone(), id.clone());
+            let transaction = of(&postback.transaction_id);
+            let is_taken = |at: &(Provider, TransactionId), place: u32| match place {
+                0 => state.postbacks.contains_key(at),
+                place => state.receipt_at(at, place).is_some(),
+            };
+            let taken = is_taken(&transaction, revision.place())
+                || adjustments.iter().any(|(id, adjustment)| is_taken(&of(id), adjustment.place));
             let Some(kept) = state.conflicts.get_mut(key.as_str()).filter(|kept| kept.2.is_none() && !taken) else {
                 return Replaced::Changed;
             };
-            kept.2 = Some(correction.receipt.clone());
+            kept.2 = Some(revision.receipt().clone());
             state.kept_originals.remove(key.as_str());
-            state.corrections.entry(transaction).or_default().push(correction.clone());
+            for (id, adjustment) in adjustments {
+                state.adjustments.entry(of(id)).or_default().push(adjustment.clone());
+            }
+            match revision.clone() {
+                Revision::Original(original) => _ = state.postbacks.insert(transaction, original),
+                Revision::Step(step) => state.steps.entry(transaction).or_default().push(step),
+                Revision::Correction(correction) => state.corrections.entry(transaction).or_default().push(correction),
+            }
             state.audit.push(audit.clone());
             Replaced::Done
         })

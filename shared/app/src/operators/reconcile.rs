@@ -11,6 +11,7 @@ use domain::{
         postback::Content,
         rules::PostbackRules,
         status::{State, StatusMeaning},
+        transaction::History,
     },
     jiff::Timestamp,
     lookup::{Origin, Subject},
@@ -74,9 +75,9 @@ pub async fn compare(
     for some in all.chunks(AT_ONCE) {
         let read = try_join_all(some.iter().map(|id| inbound.transaction(partner.provider(), id))).await?;
         for (id, history) in some.iter().zip(read) {
-            let stands = history.map(|history| history.latest());
+            let stands = history.as_ref().map(History::latest);
             comparison.compare(id, list.get(*id), stands.as_ref(), partner.rules());
-            comparison.count(stands.as_ref().filter(|_| ours.contains(*id)));
+            comparison.count(history.as_ref().filter(|_| ours.contains(*id)));
         }
         on_compared(some.len());
     }
@@ -108,7 +109,8 @@ pub struct Totals {
     pub approved: Sum,
     /// The transactions that the partner rejected by a status.
     pub rejected: Sum,
-    /// The transactions with a negative amount, which is taken from other transactions.
+    /// The transactions with a negative amount, which is taken from other transactions. What they take from a rejected
+    /// transaction of the period is left out of the amount, because the rejection takes everything.
     pub adjusted: Sum,
 }
 
@@ -218,10 +220,14 @@ impl Comparison {
     }
 
     /// Adds the current revision of a transaction of the period to the totals.
-    fn count(&mut self, stands: Option<&Revision>) {
-        let Some(stands) = stands else { return };
+    fn count(&mut self, history: Option<&History>) {
+        let Some(history) = history else { return };
+        let stands = history.latest();
         let Content { amount_decimal, currency, .. } = stands.content();
         let totals = self.totals.entry(currency.clone()).or_default();
+        if stands.postback().state() == State::Rejected {
+            totals.adjusted.amount = Amount::sum([totals.adjusted.amount, history.adjusted().absolute()]);
+        }
         let sum = match stands.postback().state() {
             _ if amount_decimal.is_negative() => &mut totals.adjusted,
             State::Pending => &mut totals.pending,

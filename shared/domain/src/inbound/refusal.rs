@@ -146,6 +146,9 @@ pub struct Conflict {
     /// Holds the state that the partner sent, if it agreed on statuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
+    /// Identifies the transaction that a negative amount reverses, if the partner named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<TransactionId>,
     /// Holds the kept parameters that the partner sent. They do not count as content, so the key does not depend on
     /// them.
     #[serde(default, skip_serializing_if = "Extra::is_empty")]
@@ -161,8 +164,10 @@ impl Conflict {
     pub fn key(&self) -> ContentKey {
         let fingerprint = self.content.fingerprint();
         let content = [self.transaction_id.as_str(), fingerprint.as_str()];
-        // Without a state, the key stays the same as before partners could agree on statuses.
-        let parts: Vec<&str> = content.into_iter().chain(self.state.map(State::as_str)).collect();
+        let reference = self.reference.as_ref().map(|reference| format!("reference:{reference}"));
+        // Without a state and a reference, the key stays the same as before partners could agree on these.
+        let agreed = self.state.map(State::as_str).into_iter().chain(reference.as_deref());
+        let parts: Vec<&str> = content.into_iter().chain(agreed).collect();
         ContentKey::of(&self.provider, "conflict", &parts)
     }
 }

@@ -169,12 +169,13 @@ impl From<&RecordedPostback> for PostbackItem {
 
 impl From<&Correction> for PostbackItem {
     fn from(correction: &Correction) -> Self {
-        let Correction { postback, receipt, original_receipt_id, number, corrected_at, place } = correction;
+        let Correction { postback, receipt, original_receipt_id, number, corrected_at, place, reversed } = correction;
         Self {
             kind: Some(RevisionKind::Correction),
             correction: Some(*number),
             original_receipt_id: Some(original_receipt_id.clone()),
             corrected_at: Some(*corrected_at),
+            reversed: reversed.clone(),
             ..later(postback, receipt, *place)
         }
     }
@@ -246,7 +247,7 @@ impl TryFrom<PostbackItem> for Revision {
         }
         let place = item.place()?;
         let (kind, correction, corrected_at) = (item.kind, item.correction, item.corrected_at);
-        let RecordedPostback { postback, mut receipt, .. } = recorded(item)?;
+        let RecordedPostback { postback, mut receipt, reversed } = recorded(item)?;
         match kind {
             Some(RevisionKind::Adjustment) => Err("an adjustment is no revision".to_owned()),
             Some(RevisionKind::Step) => {
@@ -257,7 +258,15 @@ impl TryFrom<PostbackItem> for Revision {
                 let original_receipt_id = original.ok_or("a correction without original_receipt_id")?;
                 let corrected_at = corrected_at.ok_or("a correction without corrected_at")?;
                 let number = correction.unwrap_or(place);
-                Ok(Self::Correction(Correction { postback, receipt, original_receipt_id, number, corrected_at, place }))
+                Ok(Self::Correction(Correction {
+                    postback,
+                    receipt,
+                    original_receipt_id,
+                    number,
+                    corrected_at,
+                    place,
+                    reversed,
+                }))
             }
         }
     }

@@ -63,6 +63,7 @@ async fn world() -> World {
         transaction_id,
         content: content("2"),
         state: None,
+        reference: None,
         extra: Extra::default(),
         differences,
         received_at: at(3),

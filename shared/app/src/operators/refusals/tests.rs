@@ -23,7 +23,16 @@ fn transaction() -> TransactionId {
 fn conflict(amount: &str, second: i64) -> Conflict {
     let (content, differences) = (content(amount), content("1").differences(&content(amount)));
     let (provider, transaction_id, received_at) = (acme(), transaction(), at(second));
-    Conflict { provider, transaction_id, content, state: None, extra: Extra::new(), differences, received_at }
+    Conflict {
+        provider,
+        transaction_id,
+        content,
+        state: None,
+        reference: None,
+        extra: Extra::new(),
+        differences,
+        received_at,
+    }
 }
 
 /// Keeps a refusal of this request that came at this second.
