@@ -20,7 +20,7 @@ use domain::{
         fault::{self, Fault, FaultCode},
         parameters::Parameters,
         postback::{Content, DRY_RUN, Difference, ParsedPostback},
-        refusal::{ContentKey, KeptRequest, Refusal},
+        refusal::{ContentKey, KeptRefusal, KeptRequest, Refusal},
     },
     jiff::Timestamp,
     partner::Partner,
@@ -306,8 +306,10 @@ impl<P: Ports> AcceptPostback<P> {
         }
         let partner = (call.partner.provider(), call.partner.rules());
         let refusal = Refusal::of(partner, call.sent, call.source, faults, call.now);
-        if let Err(unavailable) = self.refusals.keep_refusal(&refusal).await {
-            report_unkept(call, &unavailable);
+        match self.refusals.keep_refusal(&refusal, call.partner.rules().max_kept_per_day).await {
+            Ok(KeptRefusal::Kept) => {}
+            Ok(KeptRefusal::BoundReached) => report_unkept(call, &bound_reached()),
+            Err(unavailable) => report_unkept(call, &unavailable),
         }
     }
 }
@@ -323,6 +325,11 @@ fn report_unkept(call: &AuthenticatedCall<'_>, Unavailable { service, reason }: 
         reason = &**reason,
         "a refused call was answered but could not be kept"
     );
+}
+
+/// Says why nothing more of a partner is kept today.
+fn bound_reached() -> Unavailable {
+    Unavailable { service: "refusals", reason: "max_kept_per_day of the partner's file is reached".into() }
 }
 
 /// A call with a good credential.

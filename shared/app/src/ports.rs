@@ -28,7 +28,7 @@ use domain::{
         conversion::{Conversion, Receipt, RecordedPostback},
         correction::{Revision, Step},
         credential::Credentials,
-        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        refusal::{Conflict, ContentKey, KeptConflict, KeptRefusal, Refusal},
         transaction::{Adjustment, History},
     },
     jiff::{Timestamp, civil::Date},
@@ -170,13 +170,22 @@ pub trait RecordedRevisions: Send + Sync {
 /// The refusals and conflicts.
 pub trait Refusals: Send + Sync {
     /// Keeps a refusal for 30 days after it was last seen. A refusal with the same content MUST be counted and MUST
-    /// make no new item.
-    fn keep_refusal(&self, refusal: &Refusal) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    /// make no new item. On the UTC day on which the call came, the partner MUST get at most `most` new items of
+    /// refusals and conflicts together; MUST return `BoundReached` and keep nothing beyond that.
+    fn keep_refusal(
+        &self,
+        refusal: &Refusal,
+        most: u32,
+    ) -> impl Future<Output = Result<KeptRefusal, Unavailable>> + Send;
 
     /// Keeps a conflict until an operator resolves it. A conflict with the same content MUST make no new item, and MUST
     /// return the receipt if an operator accepted the conflict. If an operator had kept the original instead, the
-    /// conflict MUST be open again.
-    fn keep_conflict(&self, conflict: &Conflict) -> impl Future<Output = Result<KeptConflict, Unavailable>> + Send;
+    /// conflict MUST be open again. `most` bounds new items as in [`keep_refusal`](Self::keep_refusal).
+    fn keep_conflict(
+        &self,
+        conflict: &Conflict,
+        most: u32,
+    ) -> impl Future<Output = Result<KeptConflict, Unavailable>> + Send;
 
     /// Marks a refusal as recorded with this receipt. MUST keep the first mark, MUST NOT count the refusal as seen
     /// again, and MUST make no new item if the refusal is no longer kept.

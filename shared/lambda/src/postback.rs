@@ -50,7 +50,8 @@ impl PostbackFunction {
         let (postbacks, refusals) = (table("POSTBACKS_TABLE"), table("REFUSALS_TABLE"));
         env.finish()?;
         // Seven operations may follow each other: partner, keys, record, step, history, step and conflict. A call that
-        // loses more races may be answered 503, and the partner then sends the call again.
+        // loses more races, or a conflict of new content whose three writes are all slow, may be answered 503, and the
+        // partner then sends the call again.
         let client = aws.dynamodb(CallLimits::answering(timeout, 7));
         let accept = AcceptPostback {
             partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),

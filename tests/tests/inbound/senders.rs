@@ -3,10 +3,7 @@
 
 mod sequences;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use tests::operator::postbackctl;
@@ -16,16 +13,11 @@ use crate::fixture::{Conversions, Fixture, Reply, fresh, sample};
 
 /// Applies one partner for each sequence. Returns the partners' postback URLs by sender.
 fn apply(fixture: &Fixture, run: &str) -> BTreeMap<&'static str, String> {
-    let folder = std::env::temp_dir().join(run);
-    fs::create_dir_all(&folder).unwrap();
-    for Sequence { sender, .. } in &SEQUENCES {
-        let provider = format!("{sender}-{run}");
-        let file = format!("provider: {provider}\nsender: {sender}\n");
-        fs::write(folder.join(format!("{provider}.yaml")), file).unwrap();
-    }
-    let applied = postbackctl(&fixture.stack, &["apply", folder.to_str().unwrap(), "--yes", "--json"]);
-    fs::remove_dir_all(&folder).unwrap();
-    let report: Value = serde_json::from_slice(&applied.stdout).unwrap_or_else(|fault| panic!("{fault}: {applied:?}"));
+    let file = |sequence: &Sequence| {
+        let provider = format!("{}-{run}", sequence.sender);
+        (provider.clone(), format!("provider: {provider}\nsender: {}\n", sequence.sender))
+    };
+    let report = fixture.apply(SEQUENCES.iter().map(file));
     let url = |partner: &Value| {
         let text = |name: &str| partner[name].as_str().unwrap();
         (

@@ -9,7 +9,7 @@ use domain::{
         click::Click,
         conversion::{Conversion, Receipt, RecordedPostback},
         correction::{Revision, Step},
-        refusal::{Conflict, ContentKey, KeptConflict, REFUSAL_KEPT_SECONDS, Refusal},
+        refusal::{Conflict, ContentKey, KeptConflict, KeptRefusal, REFUSAL_KEPT_SECONDS, Refusal},
         transaction::{Adjustment, History},
     },
     jiff::Timestamp,
@@ -126,15 +126,25 @@ pub(super) fn memory_key(revision: &Revision) -> String {
 }
 
 impl Refusals for World {
-    async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
+    async fn keep_refusal(&self, refusal: &Refusal, most: u32) -> Result<KeptRefusal, Unavailable> {
         self.call("keep refusal", |state| {
             let key = refusal.key.as_str().to_owned();
+            if !state.refusals.contains_key(&key) && !state.has_room(&refusal.provider, refusal.received_at, most) {
+                return KeptRefusal::BoundReached;
+            }
             state.refusals.entry(key).or_insert_with(|| (refusal.clone(), 0)).1 += 1;
+            KeptRefusal::Kept
         })
     }
 
-    async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
-        self.call("keep conflict", |state| state.keep_conflict(conflict))
+    async fn keep_conflict(&self, conflict: &Conflict, most: u32) -> Result<KeptConflict, Unavailable> {
+        self.call("keep conflict", |state| {
+            let is_kept = state.conflicts.contains_key(conflict.key().as_str());
+            if !is_kept && !state.has_room(&conflict.provider, conflict.received_at, most) {
+                return KeptConflict::BoundReached;
+            }
+            state.keep_conflict(conflict)
+        })
     }
 
     async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, _: Timestamp) -> Result<(), Unavailable> {
@@ -293,6 +303,14 @@ impl State {
         let original_kept_at = kept_at.and_then(Result::ok);
         let (times, accepted) = ((*times).into(), accepted.clone());
         Some(StoredRefusal { times, accepted, original_kept_at, expires_at, ..conflict.into() })
+    }
+
+    /// Counts a new item of a partner and day, if there may be one more.
+    fn has_room(&mut self, provider: &Provider, at: Timestamp, most: u32) -> bool {
+        let kept = self.kept_on.entry((provider.clone(), at.as_second().div_euclid(24 * 60 * 60))).or_default();
+        let has_room = *kept < most;
+        *kept += u32::from(has_room);
+        has_room
     }
 
     fn is_kept(&self, refusal: &ContentKey) -> Result<(), Unavailable> {

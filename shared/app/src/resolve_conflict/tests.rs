@@ -69,7 +69,7 @@ async fn world(amounts: &[&str]) -> World {
     };
     world.record(&RecordedPostback { postback, receipt, reversed: None }).await.unwrap();
     for amount in amounts {
-        assert_eq!(world.keep_conflict(&conflict(amount)).await, Ok(KeptConflict::Unresolved));
+        assert_eq!(world.keep_conflict(&conflict(amount), 99).await, Ok(KeptConflict::Unresolved));
     }
     world
 }
@@ -116,7 +116,7 @@ async fn accepting_makes_a_correction_that_answers_the_same_content() {
     let made = corrected_as(&world, "2", 1).await;
     assert_eq!((made.number, made.corrected_at, made.receipt.received_at), (1, at(200), at(100)));
     assert_eq!(world.state().postbacks, originals);
-    assert_eq!(world.keep_conflict(&conflict("2")).await, Ok(KeptConflict::AcceptedAs(made.receipt.clone())));
+    assert_eq!(world.keep_conflict(&conflict("2"), 99).await, Ok(KeptConflict::AcceptedAs(made.receipt.clone())));
     let conversion = Conversion::from(Revision::Correction(made));
     assert_eq!((conversion.kind, conversion.correction), (ConversionType::Corrected, Some(1)));
     assert_eq!(conversion.extra, conflict("2").extra);
@@ -179,7 +179,7 @@ async fn a_kept_originals_conflict_expires_unless_it_comes_again() {
     let key = conflict("2").key();
     let expired = at(200 + domain::inbound::refusal::REFUSAL_KEPT_SECONDS);
     assert_eq!(world.find_conflict(&key, expired).await, Ok(None));
-    assert_eq!(world.keep_conflict(&conflict("2")).await, Ok(KeptConflict::Unresolved));
+    assert_eq!(world.keep_conflict(&conflict("2"), 99).await, Ok(KeptConflict::Unresolved));
     assert!(world.find_conflict(&key, expired).await.unwrap().is_some());
 }
 

@@ -172,9 +172,20 @@ impl Conflict {
     }
 }
 
-/// Says if an operator has accepted a kept conflict.
+/// Says if a refusal was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptRefusal {
+    /// The refusal is kept.
+    Kept,
+    /// The refusal is not kept, because its partner already has as many as a day may have.
+    BoundReached,
+}
+
+/// Says if a conflict was kept, and if an operator has accepted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeptConflict {
+    /// The conflict is not kept, because its partner already has as many as a day may have.
+    BoundReached,
     /// No operator has accepted the conflict yet.
     Unresolved,
     /// An operator accepted the conflict as a correction. A repeated call is a duplicate with this receipt.

@@ -43,8 +43,11 @@ impl NegativeAmounts {
     }
 }
 
+/// The default of [`PostbackRules::max_kept_per_day`].
+pub const MAX_KEPT_PER_DAY: u32 = 10_000;
+
 /// Holds the rules against which a partner's postbacks are checked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostbackRules {
     /// Maps our parameter names to the partner's.
     pub names: ParameterNames,
@@ -66,6 +69,26 @@ pub struct PostbackRules {
     pub answer: Option<TextAnswer>,
     /// Names the parameters that are passed on to GG3 with their values unchanged.
     pub keep: BTreeSet<String>,
+    /// Bounds the refusals and conflicts of different content that are kept on a UTC day.
+    pub max_kept_per_day: u32,
+}
+
+impl Default for PostbackRules {
+    fn default() -> Self {
+        Self {
+            names: ParameterNames::default(),
+            transaction_id: TransactionIdRule::default(),
+            require_click: false,
+            currencies: ExtraCurrencies::default(),
+            max_amounts: BTreeMap::new(),
+            event_ids: None,
+            status: None,
+            negative_amounts: NegativeAmounts::default(),
+            answer: None,
+            keep: BTreeSet::new(),
+            max_kept_per_day: MAX_KEPT_PER_DAY,
+        }
+    }
 }
 
 impl PostbackRules {

@@ -27,7 +27,7 @@ use domain::{
         click::ClickKeys,
         conversion::{Conversion, Receipt, RecordedPostback},
         correction::Step,
-        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        refusal::{Conflict, ContentKey, KeptConflict, KeptRefusal, Refusal},
         transaction::{Adjustment, History},
     },
     jiff::Timestamp,
@@ -168,14 +168,14 @@ impl Postbacks for Stage {
 }
 
 impl Refusals for Stage {
-    async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
+    async fn keep_refusal(&self, refusal: &Refusal, most: u32) -> Result<KeptRefusal, Unavailable> {
         self.turn().await;
-        self.world.keep_refusal(refusal).await
+        self.world.keep_refusal(refusal, most).await
     }
 
-    async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
+    async fn keep_conflict(&self, conflict: &Conflict, most: u32) -> Result<KeptConflict, Unavailable> {
         self.turn().await;
-        self.world.keep_conflict(conflict).await
+        self.world.keep_conflict(conflict, most).await
     }
 
     async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, now: Timestamp) -> Result<(), Unavailable> {

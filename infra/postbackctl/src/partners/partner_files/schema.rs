@@ -73,6 +73,8 @@ fn what_the_schema_refuses_apply_refuses_too() {
         "provider: acme\npostback: {max_amount: {usd: '5'}}\n".to_owned(),
         "provider: acme\npostback: {max_amount: {USD: '5e3'}}\n".to_owned(),
         "provider: acme\npostback: {max_amount: {USD: [5]}}\n".to_owned(),
+        "provider: acme\npostback: {max_kept_per_day: 0}\n".to_owned(),
+        "provider: acme\npostback: {max_kept_per_day: 1000001}\n".to_owned(),
         "provider: acme\nparameters: {click: x}\n".to_owned(),
         "provider: acme\nparameters: {click_id: 'a b'}\n".to_owned(),
         "provider: acme\nparameters: {click_id: provider}\n".to_owned(),

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     super::{Item, text},
-    CLICK_ID, ClickItem, ORIGINAL, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION, RefusalItem,
+    CLICK_ID, ClickItem, KEPT, ORIGINAL, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION, RefusalItem,
     media_buying::{DELIVERY_ID, DeliveryItem, ParticipantItem, USER_ID},
 };
 
@@ -120,6 +120,8 @@ pub fn entries(
 ) -> Result<Vec<LookupEntry>, String> {
     match origin {
         Origin::Postbacks => read::<PostbackItem>(item)?.lookups(),
+        // The count of a day is no refusal.
+        Origin::Refusals if item.contains_key(KEPT) => Ok(Vec::new()),
         Origin::Refusals => {
             let before = before.map(read::<RefusalItem>).transpose()?;
             Ok(read::<RefusalItem>(item)?.lookups(before.as_ref()))
