@@ -6,6 +6,7 @@
 //! signed call with unreadable parameters is refused before the signature check, because the signed text cannot be
 //! computed. Such a call is answered 400 and is not kept.
 
+mod clicks;
 mod known_transaction;
 mod negative_transaction;
 
@@ -29,6 +30,7 @@ use domain::{
 
 use tracing::warn;
 
+use self::clicks::uses_click;
 use crate::{
     cache::Cache,
     ports::{KnownPartner, Ports, Postbacks, Recorded, Refusals, Unavailable},
@@ -260,7 +262,7 @@ impl<P: Ports> AcceptPostback<P> {
         call: &AuthenticatedCall<'_>,
         parsed: ParsedPostback,
     ) -> Result<PostbackAnswer, Unavailable> {
-        let ParsedPostback { postback, ignored, .. } = parsed;
+        let ParsedPostback { postback, clicked_at, ignored, .. } = parsed;
         let receipt = Receipt {
             transaction_id: postback.transaction_id.clone(),
             receipt_id: call.receipt_id.clone(),
@@ -273,6 +275,9 @@ impl<P: Ports> AcceptPostback<P> {
         if ours.postback.content.amount_decimal.is_negative() {
             return Box::pin(self.record_negative(call, ours)).await;
         }
+        if clicked_at.is_some_and(|at| call.partner.rules().click.has_expired(at, call.now)) {
+            return Box::pin(self.record_expired(call, ours)).await;
+        }
         self.record_original(call, ours).await
     }
 
@@ -282,11 +287,10 @@ impl<P: Ports> AcceptPostback<P> {
         call: &AuthenticatedCall<'_>,
         ours: RecordedPostback,
     ) -> Result<PostbackAnswer, Unavailable> {
-        let recorded = if call.is_dry_run() {
-            let found = self.postbacks.find(&ours.postback.provider, &ours.receipt.transaction_id).await?;
-            found.map_or(Recorded::Fresh, |original| Recorded::Existing(Box::new(original)))
-        } else {
-            self.postbacks.record(&ours).await?
+        let recorded = match (uses_click(call, &ours.postback), call.is_dry_run()) {
+            (uses_click, true) => Box::pin(self.foretell(&ours.postback, uses_click)).await?,
+            (true, false) => Box::pin(self.postbacks.record_once(&ours)).await?,
+            (false, false) => self.postbacks.record(&ours).await?,
         };
         match recorded {
             Recorded::Fresh => Ok(PostbackAnswer::Accepted(ours.receipt)),
@@ -296,6 +300,7 @@ impl<P: Ports> AcceptPostback<P> {
             }
             // Boxed, because the future of a new postback would otherwise reserve space for all that may follow.
             Recorded::Existing(original) => Box::pin(self.settle_known(call, ours, *original)).await,
+            Recorded::Used(first) => Box::pin(self.settle_used(call, &ours, *first)).await,
         }
     }
 

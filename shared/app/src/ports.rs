@@ -28,6 +28,7 @@ use domain::{
         conversion::{Conversion, Receipt, RecordedPostback},
         correction::{Revision, Step},
         credential::Credentials,
+        postback::Postback,
         refusal::{Conflict, ContentKey, KeptConflict, KeptRefusal, Refusal},
         transaction::{Adjustment, History},
     },
@@ -109,6 +110,8 @@ pub enum Recorded {
     Fresh,
     /// The transaction was recorded before, with this postback. Nothing changed.
     Existing(Box<RecordedPostback>),
+    /// Another transaction, with this receipt, used the same click for the same event. Nothing changed.
+    Used(Box<Receipt>),
 }
 
 /// The result of adding a step to a transaction.
@@ -125,6 +128,15 @@ pub trait Postbacks: Send + Sync {
     /// Records a postback unless its transaction is already recorded. MUST be durable before it returns, MUST decide
     /// atomically among simultaneous calls, and MUST never change an existing postback.
     fn record(&self, postback: &RecordedPostback) -> impl Future<Output = Result<Recorded, Unavailable>> + Send;
+
+    /// Records a postback as [`record`](Self::record) does, unless another transaction that was recorded by this method
+    /// has the same click and the same event ([`Postback::click_use`]). MUST decide atomically among simultaneous
+    /// calls. MUST return `Existing` if the transaction is recorded, whatever used its click.
+    fn record_once(&self, postback: &RecordedPostback) -> impl Future<Output = Result<Recorded, Unavailable>> + Send;
+
+    /// Reads the receipt of the transaction that used the click and the event of this postback. MUST see every write
+    /// that returned before, and MUST write nothing.
+    fn find_use(&self, postback: &Postback) -> impl Future<Output = Result<Option<Receipt>, Unavailable>> + Send;
 
     /// Reads the original of a transaction. MUST see every write that returned before, and MUST write nothing.
     fn find(

@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::answer::TextAnswer;
+use crate::inbound::click::ClickRule;
 use crate::inbound::credential::CredentialKind;
 use crate::inbound::rules::{MAX_KEPT_PER_DAY, NegativeAmounts, PostbackRules, TransactionIdRule};
 use crate::inbound::status::{self, State, StatusAgreement, StatusFile};
@@ -81,6 +82,9 @@ pub struct PostbackFile {
     /// Refuses click ids that are not ours.
     #[serde(default)]
     pub require_click: bool,
+    /// Says for how long a click id of ours is valid, and how often it may pay. Without it, both are unlimited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub click: Option<ClickRule>,
     /// Lists currencies beyond ISO 4217.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub currencies: Vec<String>,
@@ -250,6 +254,8 @@ impl Partner {
                 name.zip(url)
             })
             .collect();
+        let click = file.postback.click.unwrap_or_default();
+        click.check(&mut faults);
         let max_kept_per_day = file.postback.max_kept_per_day.unwrap_or(MAX_KEPT_PER_DAY);
         let bounded = (1..=MOST_KEPT_PER_DAY).contains(&max_kept_per_day);
         faults.require(bounded, "postback.max_kept_per_day", "must be from 1 to 1000000");
@@ -258,6 +264,7 @@ impl Partner {
             names,
             transaction_id: file.postback.transaction_id,
             require_click: file.postback.require_click,
+            click,
             currencies,
             max_amounts,
             event_ids,

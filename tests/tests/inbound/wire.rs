@@ -12,7 +12,10 @@ use tests::{
     runtime_api::{Function, InvocationEnding, Settings},
 };
 
-use crate::fixture::{Fixture, fresh, sample};
+use crate::{
+    click_rules::Clicks,
+    fixture::{Fixture, fresh, sample},
+};
 
 /// Equals the timeout of `postback` in template.yaml.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -156,6 +159,32 @@ async fn a_postback_costs_one_call_and_a_new_conflict_four() {
     ] {
         assert_eq!(rig.call(&query).await.0, status);
         assert_eq!(rig.operations(), calls, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_click_used_once_costs_one_transaction_and_no_read() {
+    let rig = Rig::new().await;
+    let (name, token) = rig.fixture.partner("postback: {click: {valid_days: 90, once_per_event: true}}\n");
+    let clicks = Clicks::of(&rig.fixture, &name).await;
+    let [query, expired, late] = [("1", 1), ("2", 91), ("3", 91)].map(|(id, days)| clicks.query(id, days, 1));
+    rig.call_with((&name, &token), &query).await;
+    rig.proxy.take_calls();
+    let event = format!("{query}&event_id=7").replace("transaction_id=1&", "transaction_id=4&");
+    let second = query.replace("transaction_id=1", "transaction_id=5");
+    let foreign = sample(&fresh("t"));
+    for (query, status, calls) in [
+        (event, 200, &["TransactWriteItems"][..]),
+        (query.clone(), 200, &["TransactWriteItems"]),
+        (query.replace("=5", "=6"), 409, &["TransactWriteItems", "UpdateItem", "UpdateItem", "UpdateItem"]),
+        (second, 409, &["TransactWriteItems", "GetItem", "UpdateItem", "UpdateItem", "UpdateItem"]),
+        (format!("{query}&dry_run=true"), 200, &["GetItem"]),
+        (expired, 400, &["GetItem", "UpdateItem", "UpdateItem", "UpdateItem"]),
+        (format!("{late}&dry_run=true"), 400, &["GetItem"]),
+        (foreign, 200, &["PutItem"]),
+    ] {
+        assert_eq!(rig.call_with((&name, &token), &query).await.0, status, "{query}");
+        assert_eq!(rig.operations(), calls, "{query}");
     }
 }
 

@@ -60,7 +60,7 @@ struct Resolve {
     /// content comes again.
     #[arg(long, group = "decision")]
     keep_original: bool,
-    /// Records the conflicting postback as a correction, or a negative amount that was never recorded as its own transaction.
+    /// Records the conflicting postback as a correction, or as a transaction of its own if it was never recorded.
     /// GG3 receives it, and the partner's resend of it counts as a duplicate.
     #[arg(long, group = "decision")]
     accept: bool,

@@ -23,6 +23,7 @@ use crate::{
 };
 
 mod bodies;
+mod clicks;
 mod kept_parameters;
 mod statuses;
 

@@ -9,6 +9,7 @@ use domain::{
         click::Click,
         conversion::{Conversion, Receipt, RecordedPostback},
         correction::{Revision, Step},
+        postback::Postback,
         refusal::{Conflict, ContentKey, KeptConflict, KeptRefusal, REFUSAL_KEPT_SECONDS, Refusal},
         transaction::{Adjustment, History},
     },
@@ -24,15 +25,15 @@ use crate::ports::{
 
 impl Postbacks for World {
     async fn record(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
-        self.call("record postback", |state| {
-            let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
-            if let Some(original) = state.postbacks.get(&key) {
-                Recorded::Existing(Box::new(original.clone()))
-            } else {
-                state.postbacks.insert(key, postback.clone());
-                Recorded::Fresh
-            }
-        })
+        self.call("record postback", |state| state.record(postback))
+    }
+
+    async fn record_once(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
+        self.call("record postback once", |state| state.record_once(postback))
+    }
+
+    async fn find_use(&self, postback: &Postback) -> Result<Option<Receipt>, Unavailable> {
+        self.call("find use of click", |state| state.click_uses.get(&use_of(postback)).cloned())
     }
 
     async fn find(
@@ -60,7 +61,30 @@ impl Postbacks for World {
     }
 }
 
+fn use_of(postback: &Postback) -> (Provider, String) {
+    (postback.provider.clone(), postback.click_use())
+}
+
 impl State {
+    fn record(&mut self, postback: &RecordedPostback) -> Recorded {
+        let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
+        if let Some(original) = self.postbacks.get(&key) {
+            return Recorded::Existing(Box::new(original.clone()));
+        }
+        self.postbacks.insert(key, postback.clone());
+        Recorded::Fresh
+    }
+
+    fn record_once(&mut self, postback: &RecordedPostback) -> Recorded {
+        let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
+        let used = self.click_uses.get(&use_of(&postback.postback));
+        if let Some(first) = used.filter(|_| !self.postbacks.contains_key(&key)) {
+            return Recorded::Used(Box::new(first.clone()));
+        }
+        self.click_uses.entry(use_of(&postback.postback)).or_insert_with(|| postback.receipt.clone());
+        self.record(postback)
+    }
+
     fn add_step(&mut self, step: &Step) -> Added {
         let key = (step.postback.provider.clone(), step.postback.transaction_id.clone());
         if let Some(receipt_id) = self.receipt_at(&key, step.place) {
@@ -318,6 +342,24 @@ impl State {
         if is_kept { Ok(()) } else { Err(Unavailable { service: "refusals", reason: "not kept".into() }) }
     }
 
+    /// Records a resubmitted postback and marks the refusal. If the refusal is not kept, a new postback is not recorded.
+    fn resubmitted(
+        &mut self,
+        (refusal, receipt, audit): (&ContentKey, &Receipt, &AuditRecord),
+        record: impl Fn(&mut Self) -> Recorded,
+    ) -> Result<Recorded, Unavailable> {
+        let before = (self.postbacks.clone(), self.click_uses.clone());
+        let recorded = record(self);
+        if recorded == Recorded::Fresh {
+            if let Err(unavailable) = self.is_kept(refusal) {
+                (self.postbacks, self.click_uses) = before;
+                return Err(unavailable);
+            }
+            self.mark_resubmitted(refusal, receipt, audit);
+        }
+        Ok(recorded)
+    }
+
     fn mark_resubmitted(&mut self, refusal: &ContentKey, receipt: &Receipt, audit: &AuditRecord) {
         self.recorded_refusals.entry(refusal.as_str().to_owned()).or_insert_with(|| receipt.clone());
         self.audit.push(audit.clone());
@@ -340,14 +382,18 @@ impl Resubmissions for World {
         audit: &AuditRecord,
     ) -> Result<Recorded, Unavailable> {
         self.call("record resubmitted postback", |state| {
-            let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
-            if let Some(original) = state.postbacks.get(&key) {
-                return Ok(Recorded::Existing(Box::new(original.clone())));
-            }
-            state.is_kept(refusal)?;
-            state.postbacks.insert(key, postback.clone());
-            state.mark_resubmitted(refusal, &postback.receipt, audit);
-            Ok(Recorded::Fresh)
+            state.resubmitted((refusal, &postback.receipt, audit), |state| state.record(postback))
+        })?
+    }
+
+    async fn record_once(
+        &self,
+        postback: &RecordedPostback,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> Result<Recorded, Unavailable> {
+        self.call("record resubmitted postback once", |state| {
+            state.resubmitted((refusal, &postback.receipt, audit), |state| state.record_once(postback))
         })?
     }
 

@@ -11,6 +11,7 @@ use domain::{
     inbound::{
         conversion::{Receipt, RecordedPostback},
         correction::Step,
+        postback::Postback,
         refusal::{Conflict, ContentKey, KeptConflict, KeptRefusal, Refusal},
         transaction::{Adjustment, History},
     },
@@ -93,6 +94,16 @@ impl<T: Postbacks, C: Resubmissions> Postbacks for Audited<'_, T, C> {
         let Resubmitted { changes, refusal, .. } = self.resubmitted;
         let audit = self.resubmitted.audit().with("receipt_id", &postback.receipt.receipt_id);
         changes.record(postback, refusal, &audit).await
+    }
+
+    async fn record_once(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
+        let Resubmitted { changes, refusal, .. } = self.resubmitted;
+        let audit = self.resubmitted.audit().with("receipt_id", &postback.receipt.receipt_id);
+        changes.record_once(postback, refusal, &audit).await
+    }
+
+    async fn find_use(&self, postback: &Postback) -> Result<Option<Receipt>, Unavailable> {
+        self.inner.find_use(postback).await
     }
 
     async fn find(&self, provider: &Provider, id: &TransactionId) -> Result<Option<RecordedPostback>, Unavailable> {

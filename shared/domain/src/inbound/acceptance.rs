@@ -1,8 +1,8 @@
 //! Decides what is recorded when an operator accepts a conflict.
 //!
-//! A conflict of a recorded transaction becomes a [`Correction`]. A conflict of a negative transaction that is not
-//! recorded, because it takes too much or has another currency, is recorded now. No acceptance leaves less than zero of
-//! a transaction.
+//! A conflict of a recorded transaction becomes a [`Correction`]. Some conflicts are of a transaction that is not
+//! recorded: a negative one that takes too much or has another currency, and one whose click another transaction has
+//! used. Such a transaction is recorded now. No acceptance leaves less than zero of a transaction.
 
 use jiff::Timestamp;
 
@@ -14,11 +14,12 @@ use crate::inbound::refusal::Conflict;
 use crate::inbound::transaction::{Adjustment, History};
 use crate::prelude::*;
 use crate::values::ids::{ReceiptId, TransactionId};
+use crate::values::parameter_names::Field;
 
 /// Holds everything that is recorded when an operator accepts a conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acceptance {
-    /// Holds the correction, or the original of a negative transaction that was not recorded before.
+    /// Holds the correction, or the original of a transaction that was not recorded before.
     pub revision: Revision,
     /// Holds the adjustments beside other transactions, each with the transaction from which it takes or to which it
     /// gives back an amount.
@@ -28,7 +29,7 @@ pub struct Acceptance {
 /// Says why a conflict cannot be accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unacceptable {
-    /// The transaction is not recorded, and its amount is not negative.
+    /// The transaction that the conflict contradicts is not recorded.
     NoOriginal,
     /// Less than zero would be left of this transaction, or its amounts would have two currencies.
     DoesNotFit(TransactionId, Vec<Difference>),
@@ -65,7 +66,10 @@ impl Acceptance {
         let by = recorded(conflict, keys, receipt_id);
         let is_negative = by.postback.content.amount_decimal.is_negative();
         let Some(own) = own else {
-            return if is_negative { Ok(Self::of_new(by, others, now)) } else { Err(Unacceptable::NoOriginal) };
+            // A new transaction conflicts with another one if both use the same click for the same event.
+            let is_second_use = conflict.differences.iter().any(|it| it.field == Field::TransactionId);
+            let is_new = is_negative || is_second_use;
+            return if is_new { Ok(Self::of_new(by, others, now)) } else { Err(Unacceptable::NoOriginal) };
         };
         own.bears(&by.postback).map_err(|differences| does_not_fit(own, differences))?;
         let mut adjustments = Vec::new();
@@ -94,7 +98,7 @@ impl Acceptance {
         Ok(Self { revision: Revision::Correction(correction), adjustments })
     }
 
-    /// Records a negative transaction that is not recorded yet. Its receipt has the time of the acceptance, as for a
+    /// Records a transaction that is not recorded yet. Its receipt has the time of the acceptance, as for a
     /// refused call that is sent again.
     fn of_new(mut by: RecordedPostback, others: &[History], now: Timestamp) -> Self {
         by.receipt.received_at = now;
@@ -107,7 +111,7 @@ impl Acceptance {
                 adjustments: Vec::from([(id, adjustment)]),
             };
         }
-        by.reversed = Some(Reversed::Unknown);
+        by.reversed = by.postback.content.amount_decimal.is_negative().then_some(Reversed::Unknown);
         Self { revision: Revision::Original(by), adjustments: Vec::new() }
     }
 }

@@ -5,6 +5,7 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::answer::TextAnswer;
+use crate::inbound::click::ClickRule;
 use crate::inbound::parameters::SIGNATURE;
 use crate::inbound::postback::DRY_RUN;
 use crate::inbound::status::StatusAgreement;
@@ -55,6 +56,8 @@ pub struct PostbackRules {
     pub transaction_id: TransactionIdRule,
     /// Refuses click ids that are not ours.
     pub require_click: bool,
+    /// Holds the agreement about click ids that we made.
+    pub click: ClickRule,
     /// Holds currencies beyond ISO 4217.
     pub currencies: ExtraCurrencies,
     /// Maps currencies to the greatest accepted amount. A currency that is not listed has no agreed maximum.
@@ -79,6 +82,7 @@ impl Default for PostbackRules {
             names: ParameterNames::default(),
             transaction_id: TransactionIdRule::default(),
             require_click: false,
+            click: ClickRule::default(),
             currencies: ExtraCurrencies::default(),
             max_amounts: BTreeMap::new(),
             event_ids: None,

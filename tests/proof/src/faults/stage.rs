@@ -27,6 +27,7 @@ use domain::{
         click::ClickKeys,
         conversion::{Conversion, Receipt, RecordedPostback},
         correction::Step,
+        postback::Postback,
         refusal::{Conflict, ContentKey, KeptConflict, KeptRefusal, Refusal},
         transaction::{Adjustment, History},
     },
@@ -136,6 +137,16 @@ impl Postbacks for Stage {
     async fn record(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
         self.turn().await;
         Postbacks::record(&self.world, postback).await
+    }
+
+    async fn record_once(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
+        self.turn().await;
+        Postbacks::record_once(&self.world, postback).await
+    }
+
+    async fn find_use(&self, postback: &Postback) -> Result<Option<Receipt>, Unavailable> {
+        self.turn().await;
+        self.world.find_use(postback).await
     }
 
     async fn find(

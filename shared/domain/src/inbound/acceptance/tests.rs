@@ -4,7 +4,6 @@ use super::*;
 use crate::inbound::click::ClickOrigin;
 use crate::inbound::postback::{Content, Extra};
 use crate::inbound::status::State;
-use crate::values::parameter_names::Field;
 use crate::values::signature::Secret;
 
 fn id(text: &str) -> TransactionId {
@@ -96,6 +95,16 @@ fn a_negative_amount_that_fits_by_now_takes_from_its_transaction() {
     let known = Reversed::Known { transaction_id: id("t"), receipt_id: receipt(0) };
     assert_eq!(original.reversed, Some(known));
     assert_eq!(amounts(&accepted), [("t", "-60".to_owned(), 1)]);
+}
+
+#[test]
+fn a_second_use_of_a_click_becomes_a_transaction_of_its_own() {
+    let mut sent = conflict("t2", "5", None);
+    let (original, second) = ("t".to_owned(), "t2".to_owned());
+    sent.differences = [Difference { field: Field::TransactionId, original, sent: second }].into();
+    let accepted = accept(&sent, None, &[]).unwrap();
+    let Revision::Original(original) = accepted.revision else { panic!() };
+    assert_eq!((original.reversed, original.receipt.received_at), (None, at(100)));
 }
 
 #[test]
