@@ -15,6 +15,7 @@ const AGREED: &str = "postback:
   status: {parameter: state, pending: [wait], approved: [ok], rejected: ['no']}
   negative_amounts: reverse
   reference: original_id
+  keep: [sub1]
 ";
 
 #[tokio::test]
@@ -23,7 +24,7 @@ async fn operators_see_the_steps_and_the_reversal_of_a_transaction() {
     let stack = &fixture.stack;
     let partner = Partner::with_token(stack, AGREED);
     let [rising, reversed, reversal] = ["t", "t", "r"].map(fresh);
-    let said = |transaction: &str, word: &str| format!("{}&state={word}", sample(transaction));
+    let said = |transaction: &str, word: &str| format!("{}&state={word}&sub1=banner", sample(transaction));
     for word in ["wait", "ok", "no"] {
         let reply = partner.postback(&fixture, &said(&rising, word)).await;
         assert_eq!((reply.status, reply.text("status")), (200, "accepted"), "{word}");
@@ -70,6 +71,10 @@ async fn trace(fixture: &Fixture, partner: &Partner, rising: &str, reversed: &st
     assert_eq!(kinds(&found).last(), Some(&"conflict"));
     let shown = postbackctl(stack, &query[..5]).out;
     assert!(shown.contains("state rejected") && shown.contains("a step of the postback with receipt"), "{shown}");
+    assert_eq!((shown.matches("in force").count(), shown.matches("kept sub1: banner").count()), (1, 4), "{shown}");
+    let records = found.as_array().unwrap().iter().filter(|entry| entry["kind"] == "postback");
+    let in_force: Vec<&Value> = records.map(|entry| &entry["in_force"]).collect();
+    assert_eq!(in_force, [false, false, true]);
 
     let query = of(reversed);
     let query: Vec<&str> = query.iter().map(String::as_str).collect();
@@ -82,8 +87,8 @@ async fn trace(fixture: &Fixture, partner: &Partner, rising: &str, reversed: &st
 /// Compares a list with the current states, and reads the totals of the period.
 async fn reconcile(fixture: &Fixture, partner: &Partner, [rising, reversed, reversal]: [&str; 3]) {
     let list = std::env::temp_dir().join(format!("{}.csv", fresh("states")));
-    let lines = format!("{rising},100.00,ok\n{reversed},100,OK\n{reversal},-40.50,\n");
-    fs::write(&list, format!("transaction_id,amount_decimal,state\n{lines}")).unwrap();
+    let lines = format!("{rising},100.00,ok,\n{reversed},100,OK,\n{reversal},-40.50,,{reversed}\n");
+    fs::write(&list, format!("transaction_id,amount_decimal,state,original_id\n{lines}")).unwrap();
     let range = ["--from", "1h", "--to", "2100-01-01T00:00:00Z"];
     let compare = [&["reconcile", &partner.name, list.to_str().unwrap()], &range[..]].concat();
     let as_json = [&compare[..], &["--json"]].concat();

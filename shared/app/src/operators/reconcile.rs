@@ -251,7 +251,8 @@ fn differences(cells: &BTreeMap<Field, String>, ours: &Revision, rules: &Postbac
         Field::EventId => content.event_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         Field::EventName => content.event_name.as_ref().map(ToString::to_string).unwrap_or_default(),
         Field::Status => state.to_string(),
-        Field::TransactionId | Field::Reference => String::new(),
+        Field::Reference => ours.postback().reference.as_ref().map(ToString::to_string).unwrap_or_default(),
+        Field::TransactionId => String::new(),
     };
     let differs = |(field, theirs): (&Field, &String)| {
         let (ours_says, mut reason) = (said(*field), None);

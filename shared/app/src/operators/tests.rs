@@ -94,6 +94,15 @@ async fn a_trace_shows_the_steps_of_a_transaction_and_its_reversal() {
         let transaction = (!by_user).then(|| (acme(), id("t")));
         let user = by_user.then(|| "u".to_owned()).and_then(|user| domain::values::ids::UserId::new(user).ok());
         let timeline = trace.run(Query { transaction, user, most: 9, ..Query::default() }, at(1)).await.unwrap();
+        let current = timeline.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Recorded(recorded) if recorded.is_current == Some(true) => {
+                Some(recorded.revision.content().amount_decimal.to_string())
+            }
+            _ => None,
+        });
+        let mut current: Vec<String> = current.collect();
+        current.sort();
+        assert_eq!(current, ["-30.5", "80"], "by user: {by_user}");
         let conversions = timeline.events.iter().filter_map(|event| match &event.kind {
             EventKind::Conversion(conversion) => Some((conversion.kind, conversion.content.amount_decimal.to_string())),
             _ => None,

@@ -113,7 +113,8 @@ fn counted_outcome(answered: &HandledCall) -> Option<String> {
     let outcome = line["outcome"].as_str().unwrap();
     let (all, partners) = ("postbacks by outcome", "postbacks by outcome, provider");
     let faults = line["faults"].as_str().unwrap_or_default();
-    let not_agreed = ["status_not_agreed", "unknown_status"].into_iter().any(|code| faults.contains(code));
+    let codes = ["status_not_agreed", "unknown_status", "negative_amount"];
+    let not_agreed = codes.into_iter().any(|code| faults.contains(code));
     let expected: &[&str] = match outcome {
         _ if answered.dry_run => &[],
         "malformed" if not_agreed => &[all, "statuses_not_agreed by outcome, provider"],
