@@ -6,6 +6,7 @@
 //! signed call with unreadable parameters is refused before the signature check, because the signed text cannot be
 //! computed. Such a call is answered 400 and is not kept.
 
+mod clicks;
 mod known_transaction;
 mod negative_transaction;
 
@@ -20,7 +21,7 @@ use domain::{
         fault::{self, Fault, FaultCode},
         parameters::{DRY_RUN, Parameters},
         postback::{Content, Difference, ParsedPostback},
-        refusal::{KeptRequest, Refusal},
+        refusal::{KeptRefusal, KeptRequest, Refusal},
     },
     jiff::Timestamp,
     partner::Partner,
@@ -29,6 +30,7 @@ use domain::{
 
 use tracing::warn;
 
+use self::clicks::uses_click;
 use crate::{
     cache::Cache,
     ports::{KnownPartner, Ports, Postbacks, Recorded, Refusals, Unavailable},
@@ -244,7 +246,7 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         call: &AuthenticatedCall<'_>,
         parsed: ParsedPostback,
     ) -> Result<PostbackAnswer, Unavailable> {
-        let ParsedPostback { postback, ignored, .. } = parsed;
+        let ParsedPostback { postback, clicked_at, ignored, .. } = parsed;
         let receipt = Receipt {
             transaction_id: postback.transaction_id.clone(),
             receipt_id: call.receipt_id.clone(),
@@ -257,6 +259,9 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         if ours.postback.content.amount_decimal.is_negative() {
             return Box::pin(self.record_negative(call, ours)).await;
         }
+        if clicked_at.is_some_and(|at| call.partner.rules().click.has_expired(at, call.now)) {
+            return Box::pin(self.record_expired(call, ours)).await;
+        }
         self.record_original(call, ours).await
     }
 
@@ -266,11 +271,10 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         call: &AuthenticatedCall<'_>,
         ours: RecordedPostback,
     ) -> Result<PostbackAnswer, Unavailable> {
-        let recorded = if call.is_dry_run() {
-            let found = self.postbacks.find(&ours.postback.provider, &ours.receipt.transaction_id).await?;
-            found.map_or(Recorded::Fresh, |original| Recorded::Existing(Box::new(original)))
-        } else {
-            self.postbacks.record(&ours).await?
+        let recorded = match (uses_click(call, &ours.postback), call.is_dry_run()) {
+            (uses_click, true) => Box::pin(self.foretell(&ours.postback, uses_click)).await?,
+            (true, false) => Box::pin(self.postbacks.record_once(&ours)).await?,
+            (false, false) => self.postbacks.record(&ours).await?,
         };
         match recorded {
             Recorded::Fresh => Ok(PostbackAnswer::Accepted(ours.receipt)),
@@ -280,6 +284,7 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
             }
             // Boxed, because the future of a new postback would otherwise reserve space for all that may follow.
             Recorded::Existing(original) => Box::pin(self.settle_known(call, ours, *original)).await,
+            Recorded::Used(first) => Box::pin(self.settle_used(call, &ours, *first)).await,
         }
     }
 
@@ -290,8 +295,10 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         }
         let partner = (call.partner.provider(), call.partner.rules());
         let refusal = Refusal::of(partner, call.sent, call.source, faults, call.now);
-        if let Err(unavailable) = self.refusals.keep_refusal(&refusal).await {
-            report_unkept(call, &unavailable);
+        match self.refusals.keep_refusal(&refusal, call.partner.rules().max_kept_per_day).await {
+            Ok(KeptRefusal::Kept) => {}
+            Ok(KeptRefusal::BoundReached) => report_unkept(call, &bound_reached()),
+            Err(unavailable) => report_unkept(call, &unavailable),
         }
     }
 }
@@ -307,6 +314,11 @@ fn report_unkept(call: &AuthenticatedCall<'_>, Unavailable { service, reason }: 
         reason = &**reason,
         "a refused call was answered but could not be kept"
     );
+}
+
+/// Says why nothing more of a partner is kept today.
+fn bound_reached() -> Unavailable {
+    Unavailable { service: "refusals", reason: "max_kept_per_day of the partner's file is reached".into() }
 }
 
 /// A call with a good credential.

@@ -112,6 +112,10 @@ pub struct State {
     /// Contents of conflicts that were resolved in favour of the original, each with the conflict's expiry in Unix
     /// seconds.
     pub kept_originals: HashMap<String, i64>,
+    /// The receipt of the transaction that used a click for an event, by partner and use.
+    pub click_uses: HashMap<(Provider, String), Receipt>,
+    /// The number of new refusals and conflicts of each partner and UTC day. A day is counted from 1970-01-01.
+    pub kept_on: HashMap<(Provider, i64), u32>,
     /// Partners by name.
     pub partners: BTreeMap<Provider, StoredPartner>,
     /// Secrets by purpose.

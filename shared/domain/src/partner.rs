@@ -13,8 +13,9 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::answer::TextAnswer;
+use crate::inbound::click::ClickRule;
 use crate::inbound::credential::CredentialKind;
-use crate::inbound::rules::{NegativeAmounts, PostbackRules, TransactionIdRule};
+use crate::inbound::rules::{MAX_KEPT_PER_DAY, NegativeAmounts, PostbackRules, TransactionIdRule};
 use crate::inbound::status::{self, State, StatusAgreement, StatusFile};
 use crate::inbound::tracking_link::BaseUrl;
 use crate::outbound::campaign::Campaigns;
@@ -30,6 +31,9 @@ pub use self::media_buying::{MediaBuying, MediaBuyingFile};
 
 /// Bounds the number of parameters that a partner's file keeps. They are stored with each postback.
 const MAX_KEPT_PARAMETERS: usize = 10;
+
+/// Bounds [`PostbackFile::max_kept_per_day`].
+const MOST_KEPT_PER_DAY: u32 = 1_000_000;
 
 /// Holds a partner as an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +82,9 @@ pub struct PostbackFile {
     /// Refuses click ids that are not ours.
     #[serde(default)]
     pub require_click: bool,
+    /// Says for how long a click id of ours is valid, and how often it may pay. Without it, both are unlimited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub click: Option<ClickRule>,
     /// Lists currencies beyond ISO 4217.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub currencies: Vec<String>,
@@ -108,6 +115,9 @@ pub struct PostbackFile {
     /// Names further parameters that are passed on to GG3 with their values unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<String>,
+    /// Bounds the refusals and conflicts of different content that are kept on a UTC day. The default is 10,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_kept_per_day: Option<u32>,
 }
 
 impl PostbackFile {
@@ -244,11 +254,17 @@ impl Partner {
                 name.zip(url)
             })
             .collect();
+        let click = file.postback.click.unwrap_or_default();
+        click.check(&mut faults);
+        let max_kept_per_day = file.postback.max_kept_per_day.unwrap_or(MAX_KEPT_PER_DAY);
+        let bounded = (1..=MOST_KEPT_PER_DAY).contains(&max_kept_per_day);
+        faults.require(bounded, "postback.max_kept_per_day", "must be from 1 to 1000000");
         let media_buying = file.media_buying.map(|file| MediaBuying::parse(file, &names, allowance, &mut faults));
         let rules = PostbackRules {
             names,
             transaction_id: file.postback.transaction_id,
             require_click: file.postback.require_click,
+            click,
             currencies,
             max_amounts,
             event_ids,
@@ -256,6 +272,7 @@ impl Partner {
             negative_amounts: file.postback.negative_amounts,
             answer: file.postback.answer,
             keep,
+            max_kept_per_day,
         };
         match (provider, faults.0) {
             (Some(provider), faults) if faults.is_empty() => {

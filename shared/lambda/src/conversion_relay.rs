@@ -5,7 +5,10 @@
 
 use adapters::{
     aws::CallLimits,
-    dynamodb::{item::PostbackItem, postbacks::DynamoPostbacks},
+    dynamodb::{
+        item::{ClickUseItem, PostbackItem},
+        postbacks::DynamoPostbacks,
+    },
     sqs::{SqsConversions, SqsDeadLetters},
 };
 use app::{
@@ -98,10 +101,13 @@ fn named(record: Record) -> PutBack {
 }
 
 /// Converts a new item. Returns `None` for an adjustment, because the transaction that caused the adjustment has a
-/// conversion.
+/// conversion, and for the use of a click.
 fn convert(change: &Change) -> Result<Option<Conversion>, String> {
     let image = change.new.as_deref().map_or("", RawValue::get);
     let item: serde_dynamo::Item = serde_json::from_str(image).map_err(|fault| fault.to_string())?;
+    if ClickUseItem::is(&item) {
+        return Ok(None);
+    }
     let item: PostbackItem = serde_dynamo::from_item(item).map_err(|fault| fault.to_string())?;
     if item.is_adjustment() {
         return Ok(None);

@@ -11,7 +11,14 @@ use app::{
 };
 use clap::{Args, Subcommand};
 use domain::{
-    inbound::{click::ClickKeys, conversion::Receipt, refusal::ContentKey},
+    inbound::{
+        acceptance::Unacceptable,
+        click::ClickKeys,
+        conversion::{Receipt, Reversed},
+        correction::Revision,
+        postback::Difference,
+        refusal::ContentKey,
+    },
     values::ids::{Provider, ReceiptId, TransactionId},
 };
 use serde_json::json;
@@ -35,7 +42,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Resolves a conflict: keeps the original, or accepts the conflicting postback as a correction for ever.
+    /// Resolves a conflict: keeps what is recorded, or records the conflicting postback for ever.
     Resolve(Resolve),
 }
 
@@ -53,7 +60,8 @@ struct Resolve {
     /// content comes again.
     #[arg(long, group = "decision")]
     keep_original: bool,
-    /// Records the conflicting postback as a correction. GG3 receives it, and the partner's resend of it counts as a duplicate.
+    /// Records the conflicting postback as a correction, or as a transaction of its own if it was never recorded.
+    /// GG3 receives it, and the partner's resend of it counts as a duplicate.
     #[arg(long, group = "decision")]
     accept: bool,
     #[command(flatten)]
@@ -103,7 +111,7 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
 
 fn question(accept: bool, current: Option<&CurrentRevision>) -> String {
     match (accept, current) {
-        (true, None) => "Accept this as a correction, for ever?".to_owned(),
+        (true, None) => "Accept this, for ever?".to_owned(),
         (true, Some(current)) => format!("Accept this in place of {}, for ever?", named(current)),
         (false, None) => "Keep the original?".to_owned(),
         (false, Some(current)) => format!("Keep {}?", named(current)),
@@ -125,6 +133,11 @@ fn unknown(key: &ContentKey) -> String {
     format!("no conflict is kept under {}; `postbackctl conflicts` lists open conflicts", key.as_str())
 }
 
+fn does_not_fit(differences: &[Difference]) -> String {
+    let texts = differences.iter().map(|it| format!("{}: {} is recorded, {} came", it.field, it.original, it.sent));
+    texts.collect::<Vec<_>>().join("; ")
+}
+
 fn show(
     resolution: &Resolution,
     arguments: &Resolve,
@@ -133,7 +146,7 @@ fn show(
 ) -> Result<ExitCode> {
     let Resolve { provider, transaction_id, accept, confirmed, .. } = arguments;
     let (outcome, receipt) = match resolution {
-        Resolution::Accepted(correction) => ("accepted", Some(&correction.receipt)),
+        Resolution::Accepted(revision) => ("accepted", Some(revision.receipt())),
         Resolution::AcceptedBefore(receipt) if *accept => ("accepted_before", Some(receipt)),
         Resolution::AcceptedBefore(Receipt { receipt_id, .. }) => {
             bail!("the conflict was already accepted, with receipt {receipt_id}, for ever; nothing was changed")
@@ -141,24 +154,44 @@ fn show(
         Resolution::OriginalKept => ("original_kept", None),
         Resolution::Unknown => bail!(unknown(key)),
         Resolution::OfAnother(other) => bail!("the conflict belongs to transaction {other}; nothing was changed"),
-        Resolution::NoOriginal => bail!("{provider} has no transaction {transaction_id} to correct"),
+        Resolution::Unacceptable(Unacceptable::NoOriginal) => {
+            bail!("{provider} has no transaction {transaction_id} to correct")
+        }
+        Resolution::Unacceptable(Unacceptable::DoesNotFit(other, differences)) => bail!(
+            "transaction {other} would not bear it: {}. Nothing was changed; keep the original, or accept what corrects the \
+             other amount first",
+            does_not_fit(differences)
+        ),
     };
-    let correction = match resolution {
-        Resolution::Accepted(correction) => Some(correction.number),
-        _ => None,
+    let (correction, reversed) = match resolution {
+        Resolution::Accepted(revision) => match &**revision {
+            Revision::Correction(correction) => (Some(correction.number), correction.reversed.as_ref()),
+            Revision::Original(original) => (None, original.reversed.as_ref()),
+            Revision::Step(_) => (None, None),
+        },
+        _ => (None, None),
     };
     if confirmed.change.json {
-        let report = json!({"outcome": outcome, "receipt": receipt, "correction": correction, "stands": current});
+        let report = json!({
+            "outcome": outcome, "receipt": receipt, "correction": correction, "original": reversed, "stands": current,
+        });
         say!("{report}")?;
         return Ok(ExitCode::SUCCESS);
     }
-    match (receipt, correction) {
+    match (receipt.map(|receipt| &receipt.receipt_id), correction) {
         (Some(receipt), Some(number)) => say!(
-            "accepted as correction {number} of {provider}, transaction {transaction_id}: receipt {}; GG3 receives it",
-            receipt.receipt_id
+            "accepted as correction {number} of {provider}, transaction {transaction_id}: receipt {receipt}; GG3 receives it"
         )?,
-        (Some(receipt), None) => say!("accepted before: receipt {}", receipt.receipt_id)?,
+        (Some(receipt), None) if outcome == "accepted" => {
+            say!("recorded as {provider}'s transaction {transaction_id}: receipt {receipt}; GG3 receives it")?;
+        }
+        (Some(receipt), None) => say!("accepted before: receipt {receipt}")?,
         (None, _) => say!("the conflict is deleted after 30 days unless the same content comes again")?,
+    }
+    match reversed {
+        Some(Reversed::Known { transaction_id, .. }) => say!("it takes its amount from transaction {transaction_id}")?,
+        Some(Reversed::Unknown) => say!("it takes its amount from no recorded transaction")?,
+        None => {}
     }
     match current {
         Some(current) => say!("{} is current: receipt {}", named(current), current.receipt_id)?,

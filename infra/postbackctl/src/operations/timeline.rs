@@ -10,7 +10,7 @@ use app::{
     operators::{
         current_revision::{CurrentRevision, FromCurrent, RevisionKind},
         refusals::{Refused, ToAgree, UnreadTransaction},
-        trace::{Attempted, Due, Event, EventKind, Opening, Owed},
+        trace::{Attempted, Due, Event, EventKind, Opening, Owed, Recorded},
     },
     ports::RefusalKind,
 };
@@ -41,6 +41,9 @@ pub(crate) struct TimelineEntry {
     pub(crate) kind: &'static str,
     /// The stored item, for programs.
     pub(crate) record: Value,
+    /// Is true for the record of a transaction that is in force, and false for its other records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) in_force: Option<bool>,
     /// The words for people.
     pub(crate) what: String,
     pub(crate) details: Vec<String>,
@@ -59,7 +62,7 @@ impl Timeline {
     pub(crate) fn event(&mut self, Event { at, kind }: &Event) {
         match kind {
             EventKind::Click(click) => self.click(click),
-            EventKind::Recorded(revision) => self.postback(*at, revision),
+            EventKind::Recorded(recorded) => self.postback(*at, recorded),
             EventKind::Conversion(conversion) => self.owed_conversion(*at, conversion),
             EventKind::Refused(refused) => self.refused(refused),
             EventKind::Opening(opening) => self.opening(*at, opening),
@@ -81,9 +84,9 @@ impl Timeline {
         );
     }
 
-    fn postback(&mut self, at: Timestamp, revision: &Revision) {
+    fn postback(&mut self, at: Timestamp, Recorded { revision, is_current }: &Recorded) {
         let item = PostbackItem::from(revision);
-        let Postback { provider, transaction_id, content, click, state, .. } = revision.postback();
+        let Postback { provider, transaction_id, content, click, state, extra, .. } = revision.postback();
         let mut details = vec![
             format!("user_id {}, click_id {} ({click})", content.user_id, content.click_id),
             format!("receipt {}", item.receipt_id),
@@ -93,7 +96,12 @@ impl Timeline {
             details.push(format!("event {event} {name}"));
         }
         details.extend(state.map(|state| format!("state {state}")));
-        if let Revision::Original(RecordedPostback { reversed: Some(reversed), .. }) = revision {
+        let reversed = match revision {
+            Revision::Original(RecordedPostback { reversed, .. })
+            | Revision::Correction(Correction { reversed, .. }) => reversed.as_ref(),
+            Revision::Step(_) => None,
+        };
+        if let Some(reversed) = reversed {
             details.push(match reversed {
                 Reversed::Known { transaction_id, receipt_id } => {
                     format!("takes its amount from transaction {transaction_id}, receipt {receipt_id}")
@@ -101,8 +109,12 @@ impl Timeline {
                 Reversed::Unknown => "takes its amount from a transaction that is not recorded".to_owned(),
             });
         }
+        details.extend(extra.iter().map(|(name, value)| format!("kept {name}: {value}")));
         if !item.ignored.is_empty() {
             details.push(format!("ignored: {}", item.ignored.join(", ")));
+        }
+        if *is_current == Some(true) {
+            details.push("in force".to_owned());
         }
         let key = format!("{provider}, transaction {transaction_id}");
         let amount = format!("{} {}", content.amount_decimal, content.currency);
@@ -111,16 +123,16 @@ impl Timeline {
                 details.push(format!(
                     "correction {number} of the postback with receipt {original_receipt_id}: the highest correction is current"
                 ));
-                self.add(("correction", at, &item), &format!("accepted of {key}: {amount}"), &details);
+                self.record(("correction", at, &item, *is_current), &format!("accepted of {key}: {amount}"), &details);
             }
             Revision::Step(Step { receipt: Receipt { original_receipt_id, .. }, .. }) => {
                 details.extend(original_receipt_id.iter().map(|original| {
                     format!("a step of the postback with receipt {original}: the highest state is current")
                 }));
-                self.add(("postback", at, &item), &format!("accepted from {key}: {amount}"), &details);
+                self.record(("postback", at, &item, *is_current), &format!("accepted from {key}: {amount}"), &details);
             }
             Revision::Original(_) => {
-                self.add(("postback", at, &item), &format!("accepted from {key}: {amount}"), &details);
+                self.record(("postback", at, &item, *is_current), &format!("accepted from {key}: {amount}"), &details);
             }
         }
     }
@@ -143,7 +155,8 @@ impl Timeline {
             }
             RefusalKind::Conflict => {
                 let transaction = item.transaction_id.as_ref().map_or("", |id| id.as_str());
-                let details = differences(item.differences.iter().map(|it| (it.field, it)), current);
+                let mut details = differences(item.differences.iter().map(|it| (it.field, it)), current);
+                details.extend(item.extra.iter().map(|(name, value)| format!("kept {name}: {value}")));
                 let state = item.state.map_or_else(String::new, |state| format!(" as {state}"));
                 ("conflict", format!("{provider}, transaction {transaction}{state}{seen}"), details)
             }
@@ -218,6 +231,19 @@ impl Timeline {
         }
     }
 
+    /// Adds a revision of a transaction, and says if it is in force.
+    fn record(
+        &mut self,
+        (kind, at, record, in_force): (&'static str, Timestamp, &impl Serialize, Option<bool>),
+        what: &str,
+        details: &[String],
+    ) {
+        self.add((kind, at, record), what, details);
+        if let Some(entry) = self.0.last_mut() {
+            entry.in_force = in_force;
+        }
+    }
+
     fn add(&mut self, (kind, at, record): (&'static str, Timestamp, &impl Serialize), what: &str, details: &[String]) {
         let record = serde_json::to_value(record).unwrap_or_default();
         let what = printable(&format!("{kind:10} {what}"));
@@ -225,6 +251,7 @@ impl Timeline {
             at,
             kind,
             record,
+            in_force: None,
             what,
             details: details.iter().map(|text| printable(text)).collect(),
         });

@@ -193,6 +193,14 @@ impl Kit<'_> {
         if rules.require_click {
             lines.push(format!("`{}` is one of ours, with the user it was given to.", names.of(Field::ClickId)));
         }
+        let click_id = names.of(Field::ClickId);
+        if let Some(days) = rules.click.valid_days {
+            lines.push(format!("A `{click_id}` of ours is valid for {days} days after the click."));
+        }
+        if rules.click.once_per_event {
+            let event_id = names.of(Field::EventId);
+            lines.push(format!("A `{click_id}` of ours counts for one transaction of each `{event_id}`."));
+        }
         let lists = [
             (format!("`{}` is one of", names.of(Field::EventId)), file.event_ids.clone().unwrap_or_default()),
             (format!("`{}` besides ISO 4217:", names.of(Field::Currency)), file.currencies.clone()),

@@ -7,7 +7,7 @@ use domain::inbound::{
     transaction::{Decision, History},
 };
 
-use super::{AcceptPostback, AuthenticatedCall, Contradiction, PostbackAnswer, report_unkept};
+use super::{AcceptPostback, AuthenticatedCall, Contradiction, PostbackAnswer, bound_reached, report_unkept};
 use crate::ports::{Added, Ports, Postbacks, Refusals, Unavailable};
 
 /// Limits how often a call tries to take the next place in its transaction when other calls take the place first.
@@ -94,6 +94,7 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
             transaction_id: postback.transaction_id,
             content: postback.content,
             state: postback.state,
+            reference: postback.reference,
             extra: postback.extra,
             differences,
             received_at: call.now,
@@ -101,9 +102,13 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         let (accepted, is_kept) = if call.is_dry_run() {
             (self.refusals.find_correction(&conflict).await?, true)
         } else {
-            match self.refusals.keep_conflict(&conflict).await {
+            match self.refusals.keep_conflict(&conflict, call.partner.rules().max_kept_per_day).await {
                 Ok(KeptConflict::AcceptedAs(receipt)) => (Some(receipt), true),
                 Ok(KeptConflict::Unresolved) => (None, true),
+                Ok(KeptConflict::BoundReached) => {
+                    report_unkept(call, &bound_reached());
+                    (None, false)
+                }
                 Err(unavailable) => {
                     report_unkept(call, &unavailable);
                     (None, false)

@@ -23,8 +23,10 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
                 return self.record_unknown(call, ours).await;
             };
             let adjustment = history.adjust(&ours);
+            // A repeated call finds its own adjustment, so that it need not try to write.
+            let is_new = !history.is_adjusted_by(&postback.transaction_id);
             let written = match &adjustment {
-                Ok(adjustment) if !call.is_dry_run() => self.postbacks.adjust(&named, adjustment).await?,
+                Ok(adjustment) if is_new && !call.is_dry_run() => self.postbacks.adjust(&named, adjustment).await?,
                 _ => Replaced::Changed,
             };
             if written == Replaced::Done {

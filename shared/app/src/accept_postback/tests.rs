@@ -17,6 +17,7 @@ use crate::memory::{
 };
 
 mod bodies;
+mod clicks;
 mod kept_parameters;
 mod statuses;
 
@@ -273,6 +274,24 @@ async fn a_refused_call_that_cannot_be_kept_is_answered_all_the_same() {
     assert!(!conflict.is_kept);
     let state = rig.world.state();
     assert_eq!((state.refusals.len(), state.conflicts.len()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_partner_has_a_bounded_number_of_calls_kept_a_day() {
+    let rig = Rig::with([r#"{"provider":"acme","postback":{"max_kept_per_day":2}}"#]);
+    accepted(rig.get(SAMPLE).await);
+    let conflict = async |amount: &str| match rig.get(&SAMPLE.replace("100.00", amount)).await {
+        PostbackAnswer::Conflict(conflict) => conflict.is_kept,
+        other => panic!("{other:?}"),
+    };
+    assert!(conflict("7").await);
+    for refused in ["user_id=1", "user_id=2", "user_id=1"] {
+        assert!(matches!(rig.get(refused).await, PostbackAnswer::Malformed(_)));
+    }
+    assert_eq!((conflict("8").await, conflict("7").await), (false, true), "content that is kept is counted again");
+    let state = rig.world.state();
+    let seen: Vec<u32> = state.refusals.values().map(|(_, times)| *times).collect();
+    assert_eq!((state.conflicts.len(), seen), (1, vec![2]));
 }
 
 async fn resubmit(rig: &Rig, request: &str, source: [u8; 4]) -> Option<PostbackAnswer> {

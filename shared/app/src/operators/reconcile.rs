@@ -11,6 +11,7 @@ use domain::{
         postback::Content,
         rules::PostbackRules,
         status::{State, StatusMeaning},
+        transaction::History,
     },
     jiff::Timestamp,
     lookup::{Origin, Subject},
@@ -74,9 +75,9 @@ pub async fn compare(
     for some in all.chunks(AT_ONCE) {
         let read = try_join_all(some.iter().map(|id| inbound.transaction(partner.provider(), id))).await?;
         for (id, history) in some.iter().zip(read) {
-            let current = history.map(|history| history.latest());
+            let current = history.as_ref().map(History::latest);
             comparison.compare(id, list.get(*id), current.as_ref(), partner.rules());
-            comparison.count(current.as_ref().filter(|_| ours.contains(*id)));
+            comparison.count(history.as_ref().filter(|_| ours.contains(*id)));
         }
         on_compared(some.len());
     }
@@ -108,7 +109,8 @@ pub struct Totals {
     pub approved: Sum,
     /// The transactions that the partner rejected by a status.
     pub rejected: Sum,
-    /// The transactions with a negative amount, which is taken from other transactions.
+    /// The transactions with a negative amount, which is taken from other transactions. What they take from a rejected
+    /// transaction of the period is left out of the amount, because the rejection takes everything.
     pub adjusted: Sum,
 }
 
@@ -218,10 +220,14 @@ impl Comparison {
     }
 
     /// Adds the current revision of a transaction of the period to the totals.
-    fn count(&mut self, current: Option<&Revision>) {
-        let Some(current) = current else { return };
+    fn count(&mut self, history: Option<&History>) {
+        let Some(history) = history else { return };
+        let current = history.latest();
         let Content { amount_decimal, currency, .. } = current.content();
         let totals = self.totals.entry(currency.clone()).or_default();
+        if current.postback().state() == State::Rejected {
+            totals.adjusted.amount = Amount::sum([totals.adjusted.amount, history.adjusted().absolute()]);
+        }
         let sum = match current.postback().state() {
             _ if amount_decimal.is_negative() => &mut totals.adjusted,
             State::Pending => &mut totals.pending,
@@ -245,7 +251,8 @@ fn differences(cells: &BTreeMap<Field, String>, ours: &Revision, rules: &Postbac
         Field::EventId => content.event_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         Field::EventName => content.event_name.as_ref().map(ToString::to_string).unwrap_or_default(),
         Field::Status => state.to_string(),
-        Field::TransactionId | Field::Reference => String::new(),
+        Field::Reference => ours.postback().reference.as_ref().map(ToString::to_string).unwrap_or_default(),
+        Field::TransactionId => String::new(),
     };
     let differs = |(field, theirs): (&Field, &String)| {
         let (ours_says, mut reason) = (said(*field), None);

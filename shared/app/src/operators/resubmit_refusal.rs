@@ -9,7 +9,8 @@ use domain::{
     inbound::{
         conversion::{Receipt, RecordedPostback},
         correction::Step,
-        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        postback::Postback,
+        refusal::{Conflict, ContentKey, KeptConflict, KeptRefusal, Refusal},
         transaction::{Adjustment, History},
     },
     jiff::Timestamp,
@@ -79,6 +80,16 @@ impl<T: Postbacks, C: Resubmissions> Postbacks for Audited<'_, T, C> {
         changes.record(postback, refusal, &audit).await
     }
 
+    async fn record_once(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
+        let Resubmitted { changes, refusal, .. } = self.resubmitted;
+        let audit = self.resubmitted.audit().with("receipt_id", &postback.receipt.receipt_id);
+        changes.record_once(postback, refusal, &audit).await
+    }
+
+    async fn find_use(&self, postback: &Postback) -> Result<Option<Receipt>, Unavailable> {
+        self.inner.find_use(postback).await
+    }
+
     async fn find(&self, provider: &Provider, id: &TransactionId) -> Result<Option<RecordedPostback>, Unavailable> {
         self.inner.find(provider, id).await
     }
@@ -101,11 +112,12 @@ impl<T: Postbacks, C: Resubmissions> Postbacks for Audited<'_, T, C> {
 }
 
 impl<T: Refusals, C: Resubmissions> Refusals for Audited<'_, T, C> {
-    async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
-        self.inner.keep_refusal(refusal).await
+    async fn keep_refusal(&self, refusal: &Refusal, most: u32) -> Result<KeptRefusal, Unavailable> {
+        self.inner.keep_refusal(refusal, most).await
     }
 
-    async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
+    /// Keeps the conflict whatever the bound is, because an operator sent it.
+    async fn keep_conflict(&self, conflict: &Conflict, _: u32) -> Result<KeptConflict, Unavailable> {
         let audit = self.resubmitted.audit().with("conflict", conflict.key().as_str());
         self.resubmitted.changes.keep_conflict(conflict, &audit).await
     }
@@ -156,7 +168,7 @@ mod tests {
         let key = ContentKey::of_refusal(&acme(), request);
         let request = KeptRequest { text: request.to_owned(), sent_bytes: None };
         let refusal = Refusal { key, provider: acme(), request, source, user_id, click_id, faults, received_at };
-        world.keep_refusal(&refusal).await.unwrap();
+        world.keep_refusal(&refusal, 9).await.unwrap();
     }
 
     fn accept(file: &str, world: &World) -> AcceptPostback<World> {

@@ -1,7 +1,7 @@
 //! Lists the events of a transaction, a click, a user or a delivery for an operator, in the order in which they
 //! happened.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     inbound::{
@@ -21,7 +21,7 @@ use domain::{
         parameter_names::Field,
     },
 };
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt, future, stream};
 use thiserror::Error;
 
 use super::{
@@ -37,6 +37,9 @@ use crate::ports::{
 /// Limits how many of a partner's newest refusals, and how many of the newest conflicts, are searched for one
 /// transaction.
 const NEWEST: usize = 1000;
+
+/// Limits the transactions that are read at the same time.
+const AT_ONCE: usize = 16;
 
 /// The use case, over its ports.
 pub struct Trace<L, I, D, P, C, R, N> {
@@ -130,7 +133,7 @@ pub enum EventKind {
     /// A GG3 user followed a partner's link.
     Click(Click),
     /// A postback, a step of its transaction to a higher state, or a correction was recorded.
-    Recorded(Box<Revision>),
+    Recorded(Box<Recorded>),
     /// A recorded postback, step or correction became a conversion for GG3. Only GG3 knows if the conversion has
     /// arrived.
     Conversion(Box<Conversion>),
@@ -144,6 +147,15 @@ pub enum EventKind {
     Attempt(Box<Attempted>),
     /// Another attempt of a delivery is due.
     Due(Due),
+}
+
+/// A recorded revision of a transaction.
+#[derive(Debug)]
+pub struct Recorded {
+    /// The revision.
+    pub revision: Revision,
+    /// Is true if the revision is the current one of its transaction, and `None` if that could not be read.
+    pub is_current: Option<bool>,
 }
 
 /// A GG3 user's openings of one partner's links, and the progress since then.
@@ -245,6 +257,7 @@ where
             found.revisions(history.iter().flat_map(History::revisions));
         }
         self.look_up(&query, now, &mut found).await?;
+        self.mark_current(&mut found).await;
         found.clicks.extend(query.click.clone());
         found.participants.extend(query.user.clone());
         found.deliveries.extend(query.delivery.clone());
@@ -280,6 +293,25 @@ where
         found.participants.extend(of(Kind::Opening).filter_map(|key| UserId::new(key).ok()));
         found.deliveries.extend(of(Kind::Delivery).filter_map(|key| DeliveryId::new(key).ok()));
         Ok(())
+    }
+
+    /// Marks the current revision of each transaction. A transaction that cannot be read stays unmarked.
+    async fn mark_current(&self, found: &mut Found) {
+        let transactions: BTreeSet<(Provider, TransactionId)> =
+            found.recorded.iter().map(|(provider, id, _)| (provider.clone(), id.clone())).collect();
+        let inbound = &self.inbound;
+        let read = stream::iter(transactions).map(|of| async move {
+            let history = inbound.transaction(&of.0, &of.1).await.ok().flatten()?;
+            Some((of, history.latest().place()))
+        });
+        let current: BTreeMap<_, u32> = read.buffer_unordered(AT_ONCE).filter_map(future::ready).collect().await;
+        for event in &mut found.timeline.events {
+            if let EventKind::Recorded(recorded) = &mut event.kind {
+                let postback = recorded.revision.postback();
+                let of = (postback.provider.clone(), postback.transaction_id.clone());
+                recorded.is_current = current.get(&of).map(|place| *place == recorded.revision.place());
+            }
+        }
     }
 
     /// Reads the refusals and conflicts that were found by lookups, and those of the transaction.
@@ -373,7 +405,8 @@ impl Found {
             self.clicks.insert(revision.content().click_id.clone());
             let conversion = Box::new(Conversion::from(revision.clone()));
             let at = revision.recorded_at();
-            self.timeline.add(at, EventKind::Recorded(Box::new(revision)));
+            let recorded = Recorded { revision, is_current: None };
+            self.timeline.add(at, EventKind::Recorded(Box::new(recorded)));
             self.timeline.add(at, EventKind::Conversion(conversion));
         }
     }

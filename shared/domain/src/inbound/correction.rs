@@ -4,7 +4,7 @@
 
 use jiff::Timestamp;
 
-use crate::inbound::conversion::{Conversion, ConversionType, Receipt, RecordedPostback};
+use crate::inbound::conversion::{Conversion, ConversionType, Receipt, RecordedPostback, Reversed};
 use crate::inbound::postback::{Content, Postback};
 use crate::inbound::status::State;
 use crate::values::ids::ReceiptId;
@@ -38,6 +38,8 @@ pub struct Correction {
     pub corrected_at: Timestamp,
     /// Numbers the revisions of the transaction after the original, from 1.
     pub place: u32,
+    /// Says which transaction a negative amount reverses. Absent for all other amounts.
+    pub reversed: Option<Reversed>,
 }
 
 /// Holds one revision of a transaction.
@@ -123,13 +125,13 @@ impl From<Step> for Conversion {
 
 impl From<Correction> for Conversion {
     fn from(correction: Correction) -> Self {
-        let Correction { postback, receipt, original_receipt_id, number, corrected_at, .. } = correction;
+        let Correction { postback, receipt, original_receipt_id, number, corrected_at, reversed, .. } = correction;
         Self {
             kind: ConversionType::Corrected,
             original_receipt_id: Some(original_receipt_id),
             correction: Some(number),
             corrected_at: Some(corrected_at),
-            ..RecordedPostback { postback, receipt, reversed: None }.into()
+            ..RecordedPostback { postback, receipt, reversed }.into()
         }
     }
 }

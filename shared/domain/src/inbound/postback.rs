@@ -3,6 +3,7 @@
 
 use alloc::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::click::{ClickKeys, ClickOrigin};
@@ -118,6 +119,17 @@ impl Postback {
     pub fn state(&self) -> State {
         self.state.unwrap_or_default()
     }
+
+    /// Returns true if the postback pays or may still pay, that is, if it neither takes an amount back nor is rejected.
+    pub fn may_pay(&self) -> bool {
+        !self.content.amount_decimal.is_negative() && self.state() != State::Rejected
+    }
+
+    /// Returns a text that is the same for two postbacks if they have the same click and the same event.
+    pub fn click_use(&self) -> String {
+        let event_id = self.content.event_id.as_ref().map_or("", EventId::as_str);
+        hash_parts("click use", &[self.content.click_id.as_str(), event_id])
+    }
 }
 
 /// Holds a request that was read completely and has no fault.
@@ -125,6 +137,8 @@ impl Postback {
 pub struct ParsedPostback {
     /// Holds the postback.
     pub postback: Postback,
+    /// Says when the user clicked, if we made the click id for this user.
+    pub clicked_at: Option<Timestamp>,
     /// Names the ignored parameters.
     pub ignored: Vec<String>,
     /// Is true if the request asks that nothing be recorded.
@@ -164,7 +178,9 @@ impl ParsedPostback {
         let dry_run = reader.dry_run();
         let extra = reader.extra();
         reader.agreed_event(event_id.as_ref());
-        let click = user_id.as_ref().zip(click_id.as_ref()).map(|(user, click)| keys.origin(provider, user, click));
+        let ids = user_id.as_ref().zip(click_id.as_ref());
+        let clicked_at = ids.map(|(user, click)| keys.clicked_at(provider, user, click));
+        let click = clicked_at.map(ClickOrigin::of);
         reader.required_click(click);
         reader.missing();
         reader.faults.extend(sent.name_faults());
@@ -177,7 +193,8 @@ impl ParsedPostback {
                 let transaction_id = transaction_id.unwrap_or_else(|| derive_transaction_id(provider, &content));
                 let provider = provider.clone();
                 let postback = Postback { provider, transaction_id, content, click, state, reference, extra };
-                Ok(Self { postback, ignored: sent.others(is_known), dry_run })
+                let clicked_at = clicked_at.flatten();
+                Ok(Self { postback, clicked_at, ignored: sent.others(is_known), dry_run })
             }
             _ => Err(fault::bounded(reader.faults)),
         }

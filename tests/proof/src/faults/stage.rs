@@ -26,7 +26,8 @@ use domain::{
         click::ClickKeys,
         conversion::{Conversion, Receipt, RecordedPostback},
         correction::Step,
-        refusal::{Conflict, KeptConflict, Refusal},
+        postback::Postback,
+        refusal::{Conflict, KeptConflict, KeptRefusal, Refusal},
         transaction::{Adjustment, History},
     },
     outbound::{
@@ -137,6 +138,16 @@ impl Postbacks for Stage {
         Postbacks::record(&self.world, postback).await
     }
 
+    async fn record_once(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
+        self.turn().await;
+        Postbacks::record_once(&self.world, postback).await
+    }
+
+    async fn find_use(&self, postback: &Postback) -> Result<Option<Receipt>, Unavailable> {
+        self.turn().await;
+        self.world.find_use(postback).await
+    }
+
     async fn find(
         &self,
         provider: &Provider,
@@ -167,14 +178,14 @@ impl Postbacks for Stage {
 }
 
 impl Refusals for Stage {
-    async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
+    async fn keep_refusal(&self, refusal: &Refusal, most: u32) -> Result<KeptRefusal, Unavailable> {
         self.turn().await;
-        self.world.keep_refusal(refusal).await
+        self.world.keep_refusal(refusal, most).await
     }
 
-    async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
+    async fn keep_conflict(&self, conflict: &Conflict, most: u32) -> Result<KeptConflict, Unavailable> {
         self.turn().await;
-        self.world.keep_conflict(conflict).await
+        self.world.keep_conflict(conflict, most).await
     }
 
     async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {

@@ -60,7 +60,8 @@ fn clean(name: &str) -> &str {
 
 /// Returns the field of each column. An unknown column has no field.
 fn columns(header: &StringRecord, agreed: &ParameterNames) -> Result<Vec<Option<Field>>> {
-    let fields = || Field::ALL.into_iter().chain(agreed.has(Field::Status).then_some(Field::Status));
+    let further = [Field::Status, Field::Reference].into_iter().filter(|field| agreed.has(*field));
+    let fields = || Field::ALL.into_iter().chain(further.clone());
     // A list may use an ordinary name for the status, unless another column has the partner's name for it.
     let has_theirs = header.iter().any(|name| clean(name) == agreed.of(Field::Status));
     let is_status = |name: &str| agreed.has(Field::Status) && !has_theirs && ["status", "state"].contains(&name);

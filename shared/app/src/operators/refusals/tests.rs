@@ -23,7 +23,16 @@ fn transaction() -> TransactionId {
 fn conflict(amount: &str, second: i64) -> Conflict {
     let (content, differences) = (content(amount), content("1").differences(&content(amount)));
     let (provider, transaction_id, received_at) = (acme(), transaction(), at(second));
-    Conflict { provider, transaction_id, content, state: None, extra: Extra::new(), differences, received_at }
+    Conflict {
+        provider,
+        transaction_id,
+        content,
+        state: None,
+        reference: None,
+        extra: Extra::new(),
+        differences,
+        received_at,
+    }
 }
 
 /// Keeps a refusal of this request that came at this second.
@@ -33,12 +42,12 @@ async fn refuse(world: &World, request: &str, second: i64) {
     let key = ContentKey::of_refusal(&acme(), request);
     let request = KeptRequest { text: request.to_owned(), sent_bytes: None };
     let refusal = Refusal { key, provider: acme(), request, source, user_id, click_id, faults, received_at };
-    world.keep_refusal(&refusal).await.unwrap();
+    world.keep_refusal(&refusal, 99).await.unwrap();
     put(world, &StoredRefusal::from(&refusal).lookups(None)).await;
 }
 
 async fn keep(world: &World, conflict: &Conflict) {
-    world.keep_conflict(conflict).await.unwrap();
+    world.keep_conflict(conflict, 99).await.unwrap();
     put(world, &StoredRefusal::from(conflict).lookups(None)).await;
 }
 

@@ -2,6 +2,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
+use crate::inbound::acceptance::Acceptance;
 use crate::inbound::click::{ClickKeys, ClickOrigin};
 use crate::inbound::conversion::{Conversion, ConversionType};
 use crate::inbound::postback::{Content, Extra};
@@ -71,14 +72,16 @@ impl Store {
             transaction_id: call.postback.transaction_id.clone(),
             content: call.postback.content.clone(),
             state: call.postback.state,
+            reference: call.postback.reference.clone(),
             extra: call.postback.extra.clone(),
             differences,
             received_at: Timestamp::UNIX_EPOCH,
         };
         let keys = ClickKeys::new([Secret::new("k")].into()).unwrap();
         let (history, receipt_id) = (self.history().unwrap(), call.receipt.receipt_id.clone());
-        let correction = history.correct(&conflict, &keys, receipt_id, Timestamp::UNIX_EPOCH);
-        self.revisions.push(Revision::Correction(correction));
+        let own = (Some(&history), &[][..]);
+        let acceptance = Acceptance::of(&conflict, own, &keys, receipt_id, Timestamp::UNIX_EPOCH).unwrap();
+        self.revisions.push(acceptance.revision);
     }
 
     fn conversions(&self) -> Vec<Conversion> {
@@ -267,13 +270,25 @@ fn adjustments_never_take_more_than_a_step_leaves() {
         ("3", State::Approved, true),
         ("2", State::Approved, true),
         ("1.99", State::Approved, false),
-        ("5", State::Rejected, false),
+        // A rejection takes what is left.
+        ("5", State::Rejected, true),
     ] {
         let mut store = Store::default();
         store.play(call(Some(State::Pending), "5", 1), Some(&agreed));
         store.adjustments.push(Adjustment { by: call(None, "-2", 9), place: 1 });
+        let by = |amount: &str| {
+            let mut by = call(None, amount, 8);
+            by.postback.transaction_id = TransactionId::new("r").unwrap();
+            by
+        };
         match store.play(call(Some(state), amount, 2), Some(&agreed)) {
-            Some(Decision::Step(step)) => assert_eq!((fits, step.place), (true, 2), "{amount} {state}"),
+            Some(Decision::Step(step)) => {
+                assert_eq!((fits, step.place), (true, 2), "{amount} {state}");
+                // Nothing more can be taken than is left: 1 of 3, and nothing of 2 or of a rejected transaction.
+                let history = store.history().unwrap();
+                assert!(history.adjust(&by("-1.01")).is_err());
+                assert_eq!(history.adjust(&by("-1")).is_ok(), amount == "3");
+            }
             other => assert!(!fits && matches!(other, Some(Decision::Conflict(_))), "{amount} {state}: {other:?}"),
         }
     }
