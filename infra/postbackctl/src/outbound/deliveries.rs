@@ -18,8 +18,8 @@ use crate::{Connection, ask, coverage::unlisted, page::Page, terminal::printable
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Lists deliveries in this state. Exhausted and gone ones are listed by when they failed, all others by when they became
-    /// owed.
+    /// Lists deliveries in this state. Exhausted, gone and unsendable ones are listed by when they failed, all others by when
+    /// they became owed.
     #[arg(long)]
     status: Option<State>,
     #[command(flatten)]
@@ -49,6 +49,8 @@ pub(crate) enum State {
     Gone,
     /// All attempts of the current round failed.
     Exhausted,
+    /// The webhook's URL cannot take the delivery's values.
+    Unsendable,
     /// The campaign was archived.
     Cancelled,
 }
@@ -61,6 +63,7 @@ impl From<State> for Status {
             State::Delivered => Self::Delivered,
             State::Gone => Self::Gone,
             State::Exhausted => Self::Exhausted,
+            State::Unsendable => Self::Unsendable,
             State::Cancelled => Self::Cancelled,
         }
     }

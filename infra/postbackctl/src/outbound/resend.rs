@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
     /// Resends only those of this campaign.
     #[arg(long, requires = "provider")]
     campaign: Option<String>,
-    /// Resends those in this state: exhausted or gone.
+    /// Resends those in this state: exhausted, gone or unsendable.
     #[arg(long, default_value = "exhausted", requires = "provider")]
     status: State,
     /// Resends those that failed from this instant on, such as 2026-11-23T12:00:00Z, or from this long ago, such as 7d or 12h.
@@ -103,7 +103,7 @@ async fn failed(
     let provider = page::providers(connection, Some(provider)).await?.remove(0);
     let status = Status::from(arguments.status);
     if !is_failed(status) {
-        bail!("--status must be exhausted or gone; name deliveries in other states by their ids");
+        bail!("--status must be exhausted, gone or unsendable; name deliveries in other states by their ids");
     }
     let campaign = arguments.campaign.as_deref().map(CampaignName::new).transpose();
     let campaign = campaign.map_err(|fault| anyhow!("the campaign {fault}"))?;
