@@ -19,7 +19,7 @@ use tracing_subscriber::{
 use crate::environment::Environment;
 
 /// Lists the fields that are metrics. Each field has the same name as its metric.
-const METRICS: [&str; 25] = [
+const METRICS: [&str; 27] = [
     "postbacks",
     "statuses_not_agreed",
     "refusals_unkept",
@@ -37,6 +37,8 @@ const METRICS: [&str; 25] = [
     "events_unchanged",
     "events_not_needed",
     "events_of_unknown_type",
+    "events_of_misspelt_type",
+    "trackings_spoiled",
     "events_set_aside",
     "events_failed",
     "sweep_looked_at",
