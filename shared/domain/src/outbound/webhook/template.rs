@@ -220,6 +220,11 @@ impl UrlTemplate {
             .collect()
     }
 
+    /// Returns the ids in the path. An id that is like `..` or contains a slash cannot be sent there.
+    pub fn ids_in_path(&self) -> impl Iterator<Item = WebhookMacro> {
+        self.path_macros().filter(|name| [WebhookMacro::UserId, WebhookMacro::ClickId].contains(name))
+    }
+
     fn macros(&self) -> impl Iterator<Item = WebhookMacro> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Macro(name) => Some(*name),
