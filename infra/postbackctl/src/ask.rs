@@ -46,10 +46,15 @@ pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
 
 /// Parses an instant, or how long ago it was.
 pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
-    if let Ok(ago) = duration(text) {
-        return Ok(now() - ago);
+    let is_ago =
+        text.ends_with(['d', 'h', 'm', 's']) && text.trim_end_matches(['d', 'h', 'm', 's']).parse::<i64>().is_ok();
+    match duration(text) {
+        Ok(ago) => Ok(now() - ago),
+        Err(fault) if is_ago => Err(fault),
+        Err(_) => text
+            .parse()
+            .map_err(|_| "write it as 2026-11-23T12:00:00Z, or as how long ago: 30d, 12h, 5m or 90s".to_owned()),
     }
-    text.parse().map_err(|_| "write it as 2026-11-23T12:00:00Z, or as how long ago: 30d, 12h, 5m or 90s".to_owned())
 }
 
 #[cfg(test)]
@@ -62,6 +67,9 @@ mod tests {
         assert!(instant("1h").unwrap() < instant("1m").unwrap());
         for bad in ["", "yesterday", "1", "-1h", "0d", "1970-01-01", "9999999d"] {
             assert!(instant(bad).is_err(), "{bad}");
+        }
+        for outside in ["0m", "0d", "-1h", "9999999d"] {
+            assert_eq!(instant(outside), Err("must be 1s to 3650d, written as 30d, 12h, 5m or 90s".to_owned()));
         }
     }
 }

@@ -24,6 +24,18 @@ pub(crate) fn print(text: impl Display) -> Result<(), Unwritten> {
     Ok(output.flush()?)
 }
 
+/// Returns a number with the word for what it counts: `1 round`, `2 rounds`.
+pub(crate) fn counted(number: impl Display, word: &str) -> String {
+    let number = number.to_string();
+    if number == "1" {
+        return format!("1 {word}");
+    }
+    match word.strip_suffix('y') {
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {word}s"),
+    }
+}
+
 /// Writes a line to standard output as `println!` does. If the line cannot be written, returns an error instead of
 /// panicking.
 macro_rules! say {
@@ -32,3 +44,14 @@ macro_rules! say {
     };
 }
 pub(crate) use say;
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn a_counted_word_agrees_with_its_number() {
+        assert_eq!([0, 1, 2].map(|number| counted(number, "round")), ["0 rounds", "1 round", "2 rounds"]);
+        assert_eq!(counted(3, "delivery"), "3 deliveries");
+    }
+}

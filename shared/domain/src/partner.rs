@@ -9,7 +9,7 @@ pub mod recipient;
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::answer::TextAnswer;
@@ -26,6 +26,7 @@ use crate::values::ids::{EventId, LandingName, Provider};
 use crate::values::money::{Amount, Currency, ExtraCurrencies};
 use crate::values::parameter_names::{Field, ParameterNames};
 use crate::values::time::UnixMillis;
+use crate::values::url_text;
 
 pub use self::media_buying::{MediaBuying, MediaBuyingFile};
 
@@ -250,6 +251,10 @@ impl Partner {
             .filter_map(|(name, url)| {
                 let path = format!("landings.{name}");
                 let name = faults.keep(&path, LandingName::new(name));
+                // A stored file is not checked for this, because the partner's postbacks must work all the same.
+                if allowance.is_some() {
+                    check_landing(&url, &path, &mut faults);
+                }
                 let url = faults.keep(&path, BaseUrl::parse(&url));
                 name.zip(url)
             })
@@ -299,10 +304,30 @@ fn parse_max_amounts(
     maxima
 }
 
+/// Adds the faults of a landing page's URL that would reach users: nobody replaces a macro there.
+fn check_landing(url: &str, path: &str, faults: &mut Faults) {
+    for value in url_text::with_macros(url) {
+        let words = "has {value}, which nobody replaces: we add user_id and click_id to the page's query ourselves; remove it, and \
+                     say your own names for them under parameters";
+        faults.add(path, words.replace("{value}", value));
+    }
+    let escaped = url_text::has_escaped_ampersand(url);
+    faults.require(!escaped, path, "has &amp; or another HTML escape of an ampersand; write & between parameters");
+}
+
+/// Reads a network or an address. Callers' addresses are compared in their shortest form, so an IPv4 network that is
+/// written as IPv6 is read as IPv4.
 fn parse_net(text: &str) -> Result<IpNet, &'static str> {
     const WORDS: &str = "must be a network such as 203.0.113.0/24 or an address such as 203.0.113.7";
-    let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| WORDS)?;
-    if net.trunc() == net { Ok(net) } else { Err("has bits set beyond its prefix; write the network's own address") }
+    let net: IpNet = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| WORDS)?;
+    if net.trunc() != net {
+        return Err("has bits set beyond its prefix; write the network's own address");
+    }
+    let IpNet::V6(v6) = net else { return Ok(net) };
+    // `::203.0.113.7` is an old spelling of an IPv4 address.
+    let old = || v6.addr().to_ipv4().filter(|v4| u32::from(*v4) > 0xffff);
+    let v4 = v6.addr().to_ipv4_mapped().or_else(old).zip(v6.prefix_len().checked_sub(96));
+    Ok(v4.and_then(|(v4, prefix)| Ipv4Net::new(v4, prefix).ok()).map_or(net, IpNet::V4))
 }
 
 #[cfg(test)]

@@ -12,9 +12,15 @@ use app::{
     current_catalogue::CurrentCatalogue,
     evaluate_events::{EvaluateEvents, EventFailure, EventOutcome, ReceivedEvent},
 };
-use domain::{jiff::SignedDuration, outbound::timing::Timing};
+use domain::{
+    jiff::SignedDuration,
+    outbound::{
+        event::{SpoiledTracking, UnknownType},
+        timing::Timing,
+    },
+};
 use lambda_runtime::LambdaEvent;
-use tracing::{error, info, warn};
+use tracing::{error, field::display, info, warn};
 
 use crate::{
     batch::BatchResponse,
@@ -41,8 +47,13 @@ impl EventEvaluatorFunction {
         let (poll, timing) = timing(&mut env);
         let [catalogue, participants, deliveries] =
             ["CATALOGUE_TABLE", "PARTICIPANTS_TABLE", "DELIVERIES_TABLE"].map(|name| env.required(name));
-        let [webhooks, dead_letters] =
-            ["WEBHOOKS_QUEUE_URL", "GG3_EVENTS_DEAD_LETTERS_QUEUE_URL"].map(|name| env.required(name));
+        let [webhooks, dead_letters, broken_links, unknown_types] = [
+            "WEBHOOKS_QUEUE_URL",
+            "GG3_EVENTS_DEAD_LETTERS_QUEUE_URL",
+            "GG3_EVENTS_BROKEN_LINKS_QUEUE_URL",
+            "GG3_EVENTS_UNKNOWN_TYPES_QUEUE_URL",
+        ]
+        .map(|name| env.required(name));
         env.finish()?;
         let limits = CallLimits::answering(timeout, OPERATIONS_IN_A_ROW);
         let (dynamodb, sqs) = (aws.dynamodb(limits), aws.sqs(limits));
@@ -51,9 +62,11 @@ impl EventEvaluatorFunction {
             participants: DynamoParticipants::new(dynamodb.clone(), participants),
             deliveries: DynamoNewDeliveries::new(dynamodb, deliveries),
             queue: SqsWebhooks::new(sqs.clone(), webhooks),
-            dead_letters: SqsDeadLetters::new(sqs, dead_letters),
             clock: System,
             randomness: System,
+            dead_letters: SqsDeadLetters::new(sqs.clone(), dead_letters),
+            broken_links: SqsDeadLetters::new(sqs.clone(), broken_links),
+            unknown_types: SqsDeadLetters::new(sqs, unknown_types),
             timing,
         };
         Ok(Self { evaluate })
@@ -129,9 +142,14 @@ fn log(batch: &[ReceivedEvent], outcomes: &[EventOutcome]) {
 
 fn log_alone(message_id: &str, outcome: &EventOutcome) {
     match outcome {
-        EventOutcome::UnknownType(unknown_type) => {
-            info!(message_id, unknown_type, events_of_unknown_type = 1, "an event of an unknown type");
+        EventOutcome::UnknownType(UnknownType { name: unknown_type, meant: None }) => {
+            info!(message_id, unknown_type, events_of_unknown_type = 1, "an event of an unknown type was kept");
         }
+        EventOutcome::UnknownType(UnknownType { name: unknown_type, meant: Some(meant) }) => {
+            let words = "an event of a misspelt type was kept";
+            error!(message_id, unknown_type, meant, events_of_unknown_type = 1, events_of_misspelt_type = 1, "{words}");
+        }
+        EventOutcome::SpoiledTracking(spoiled) => log_spoiled(message_id, spoiled),
         EventOutcome::SetAside(reason) => {
             error!(message_id, reason, events_set_aside = 1, "an event went to the dead-letter queue");
         }
@@ -145,9 +163,23 @@ fn log_alone(message_id: &str, outcome: &EventOutcome) {
     }
 }
 
+/// Names the partner only if it is known. A visitor can type any other name, and each name would be a metric of its own.
+fn log_spoiled(message_id: &str, spoiled: &SpoiledTracking) {
+    let faults = spoiled.faults.iter().map(|fault| format!("{}: {:?}", fault.path, fault.code));
+    let faults = faults.collect::<Vec<_>>().join(", ");
+    let outcome = if spoiled.broken_link_of().is_some() { "macro_not_replaced" } else { "not_usable" };
+    let (provider, words) = (spoiled.provider.as_ref().map(display), "an event with a spoiled tracking was kept");
+    info!(message_id, provider, outcome, faults, trackings_spoiled = 1, "{words}");
+}
+
 #[cfg(test)]
 mod tests {
     use app::ports::Unavailable;
+
+    use domain::{
+        outbound::event::{EventFault, EventFaultCode},
+        values::ids::Provider,
+    };
 
     use super::*;
     use crate::{
@@ -162,8 +194,10 @@ mod tests {
     #[test]
     fn every_outcome_of_an_event_is_counted_once() {
         let unavailable = Unavailable { service: "SQS", reason: "down".into() };
+        let unknown = |meant| EventOutcome::UnknownType(UnknownType { name: "x".into(), meant });
         for (outcome, metrics) in [
-            (EventOutcome::UnknownType("x".into()), ["events_of_unknown_type"].as_slice()),
+            (unknown(None), ["events_of_unknown_type"].as_slice()),
+            (unknown(Some("user.registered")), &["events_of_misspelt_type", "events_of_unknown_type"]),
             (EventOutcome::SetAside("NotJson".into()), &["events_set_aside"]),
             (EventOutcome::Failed(EventFailure::Unavailable(unavailable)), &["events_failed"]),
             (EventOutcome::Failed(EventFailure::StaleCatalogue), &["configuration_stale", "events_failed"]),
@@ -183,6 +217,32 @@ mod tests {
         let numbers = ["events_applied", "events_unchanged", "events_not_needed", "webhooks_owed"];
         assert_eq!(numbers.map(|name| line[name].as_u64().unwrap()), [2, 1, 1, 3]);
         assert_eq!(counted(&line), ["events_applied", "events_not_needed", "events_unchanged"]);
+    }
+
+    #[test]
+    fn a_spoiled_tracking_counts_for_its_partner_only_if_a_macro_was_sent() {
+        let acme = || Some(Provider::new("acme").unwrap());
+        for (provider, code, word, by_partner) in [
+            (acme(), EventFaultCode::MacroNotReplaced, "macro_not_replaced", true),
+            (acme(), EventFaultCode::TooLong, "not_usable", false),
+            (None, EventFaultCode::MacroNotReplaced, "not_usable", false),
+            (None, EventFaultCode::UnknownProvider, "not_usable", false),
+        ] {
+            let (path, expected) = ("tracking.click_id".to_owned(), "the secret words of a visitor".to_owned());
+            let spoiled = SpoiledTracking { provider, faults: vec![EventFault { path, code, expected }] };
+            let line = line(|| log(&[message("m")], &[EventOutcome::SpoiledTracking(spoiled)]));
+            assert_eq!(
+                (&line["outcome"], &line["trackings_spoiled"], &line["level"]),
+                (&word.into(), &1.into(), &"INFO".into())
+            );
+            let expected: &[&str] = if by_partner {
+                &["trackings_spoiled by outcome", "trackings_spoiled by outcome, provider"]
+            } else {
+                &["trackings_spoiled by outcome"]
+            };
+            assert_eq!(counted(&line), expected);
+            assert!(!line.to_string().contains("secret"), "{line}");
+        }
     }
 
     #[test]

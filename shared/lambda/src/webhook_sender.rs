@@ -170,8 +170,8 @@ fn respond(batch: Vec<ReceivedMessage>, outcomes: &[MessageOutcome]) -> BatchRes
     BatchResponse::of_queue(failed.map(|(received, _)| received.id))
 }
 
-/// Writes one line for the message with its outcome. Attempts are `delivered`, `failed` (another follows), `gone` or
-/// `exhausted`. Other messages are `hopped`, `waits`, `sent_next`, `cancelled`, `none`, `again` or `set_aside`.
+/// Writes one line for the message with its outcome. Attempts are `delivered`, `failed` (another follows), `gone`,
+/// `exhausted` or `unsendable`. Other messages are `hopped`, `waits`, `sent_next`, `cancelled`, `none`, `again` or `set_aside`.
 fn log(received: &ReceivedMessage, outcome: &MessageOutcome) {
     let message_id = received.id.as_str();
     let Ok(message) = &received.message else {
@@ -292,6 +292,7 @@ mod tests {
             (attempted(Some(Ending::Delivered)), "delivered", false),
             (attempted(Some(Ending::Gone)), "gone", true),
             (attempted(Some(Ending::Exhausted)), "exhausted", true),
+            (attempted(Some(Ending::Unsendable)), "unsendable", true),
             (MessageOutcome::Hopped { delay_seconds: 9 }, "hopped", false),
             (MessageOutcome::Waits { until: now().into() }, "waits", false),
             (MessageOutcome::SentNext, "sent_next", false),

@@ -19,9 +19,11 @@ use tests::{
 /// deployed tables.
 const TABLES: [&str; 5] = ["postbacks", "refusals", "participants", "deliveries", "attempts"];
 /// Names the queues that functions read or write, each with the dead-letter queue for messages received too often.
-const QUEUES: [(&str, Option<&str>); 8] = [
+const QUEUES: [(&str, Option<&str>); 10] = [
     ("conversion-dead-letters", None),
     ("gg3-events-dead-letters", None),
+    ("gg3-events-broken-links", None),
+    ("gg3-events-unknown-types", None),
     ("webhooks-dead-letters", None),
     ("webhook-retries-dead-letters", None),
     ("gg3-conversions", None),

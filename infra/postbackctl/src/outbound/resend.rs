@@ -24,7 +24,13 @@ use domain::{
 use serde_json::json;
 
 use super::deliveries::State;
-use crate::{Connection, ask, change::Confirmed, output::say, pace::Pace, page};
+use crate::{
+    Connection, ask,
+    change::Confirmed,
+    output::{counted, say},
+    pace::Pace,
+    page,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -38,7 +44,7 @@ pub(crate) struct Arguments {
     /// Resends only deliveries of this campaign.
     #[arg(long, requires = "provider")]
     campaign: Option<String>,
-    /// Resends deliveries in this state: exhausted or gone.
+    /// Resends deliveries in this state: exhausted, gone or unsendable.
     #[arg(long, default_value = "exhausted", requires = "provider")]
     status: State,
     /// Resends deliveries that failed since this instant, such as 2026-11-23T12:00:00Z, or this long ago, such as 7d or 12h.
@@ -78,7 +84,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         } else {
             String::new()
         };
-        say!("{opened} rounds opened{paused}")?;
+        say!("{} opened{paused}", counted(opened, "round"))?;
     }
     done.map(|()| ExitCode::SUCCESS)
 }
@@ -90,7 +96,7 @@ async fn named(rounds: &Rounds, arguments: &Arguments) -> Result<(Resent, Result
     // A list that was pasted may name a delivery twice.
     let id = |id: &String| DeliveryId::new(id.as_str()).map_err(|fault| anyhow!("the delivery id {fault}"));
     let ids: BTreeSet<DeliveryId> = arguments.ids.iter().map(id).collect::<Result<_>>()?;
-    arguments.confirmed.confirm(&format!("Send {} deliveries again, whatever their state?", ids.len()))?;
+    arguments.confirmed.confirm(&format!("Send {} again, whatever their state?", counted(ids.len(), "delivery")))?;
     Ok(rounds.named(&ids, &mut Pace::begin(arguments.rate, ids.len())).await)
 }
 
@@ -104,7 +110,7 @@ async fn failed(
     let provider = page::providers(connection, Some(provider)).await?.remove(0);
     let status = Status::from(arguments.status);
     if !is_failed(status) {
-        bail!("--status must be exhausted or gone; name deliveries in other states by their ids");
+        bail!("--status must be exhausted, gone or unsendable; name deliveries in other states by their ids");
     }
     let campaign = arguments.campaign.as_deref().map(CampaignName::new).transpose();
     let campaign = campaign.map_err(|fault| anyhow!("the campaign {fault}"))?;
@@ -118,7 +124,9 @@ async fn failed(
         eprintln!("{provider} has no {status} deliveries in this period");
         return Ok((Resent::default(), Ok(())));
     }
-    arguments.confirmed.confirm(&format!("Send {count} {status} deliveries of {provider} again?"))?;
+    arguments
+        .confirmed
+        .confirm(&format!("Send {} of {provider} again?", counted(count, &format!("{status} delivery"))))?;
     Ok(rounds.failed(&records, &failures, &mut Pace::begin(arguments.rate, count)).await)
 }
 

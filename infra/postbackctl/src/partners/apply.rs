@@ -21,7 +21,7 @@ use domain::{
 
 use self::report::Report;
 use super::partner_files::{self, ValidFile};
-use crate::{Connection, ask, change::Confirmed, connection::Missing};
+use crate::{Connection, ask, change::Confirmed, connection::Missing, output::counted};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -44,8 +44,9 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let files = partner_files::read(&arguments.paths, allowance(arguments.loopback_webhooks)?)?;
+    files.iter().flat_map(ValidFile::notes).for_each(|note| eprintln!("note: {note}"));
     if arguments.check {
-        eprintln!("{} partner files, all valid", files.len());
+        eprintln!("{}, all valid", counted(files.len(), "partner file"));
         return Ok(ExitCode::SUCCESS);
     }
     let lead = Duration::from_secs(arguments.campaign_lead_seconds);
@@ -58,7 +59,8 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let moved = apply_partners::split_secrets(&partners, &providers, (&operation, ask::now())).await?;
     if moved > 0 {
         eprintln!(
-            "moved the secrets of {moved} owners, which an older version had stored, to an item for each purpose"
+            "moved the secrets of {}, which an older version had stored, to an item for each purpose",
+            counted(moved, "owner")
         );
     }
     let stored = apply_partners::look((&partners, &catalogue), &proposed).await.map_err(unlooked)?;
@@ -69,7 +71,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     }
     let changes = plans.iter().filter(|planned| planned.change != Change::Unchanged).count();
     if changes > 0 && !arguments.confirmed.yes {
-        ask::confirm(&format!("Make {changes} changes?"))?;
+        ask::confirm(&format!("Make {}?", counted(changes, "change")))?;
         // The operator may have taken long to answer. Times that must lie in the future are therefore checked again.
         plans = plan(&files, &stored, lead)?;
     }

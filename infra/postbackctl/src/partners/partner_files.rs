@@ -12,7 +12,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use app::operators::plan_partners::Proposed;
 use domain::{
-    outbound::{campaign::Campaigns, webhook::Allowance},
+    outbound::{
+        campaign::Campaigns,
+        webhook::{Allowance, UrlTemplate},
+    },
     partner::{Partner, PartnerFile},
     values::{config_fault::ConfigFault, ids::Provider, time::UnixMillis},
 };
@@ -52,6 +55,24 @@ impl ValidFile {
     pub(crate) fn located(&self, faults: &[ConfigFault]) -> Vec<String> {
         let line = |fault: &ConfigFault| self.document.line(&self.numbered(&fault.path).unwrap_or(fault.path.clone()));
         faults.iter().map(|fault| located(&self.path, line(fault), fault)).collect()
+    }
+
+    /// Returns a note for each id in the path of a webhook's URL, because some ids cannot be sent there.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let campaigns = self.file.media_buying.iter().flat_map(|section| &section.campaigns).enumerate();
+        let live = campaigns.filter(|(_, campaign)| !campaign.archived);
+        let notes = live.flat_map(|(at, campaign)| {
+            let ids = self.partner.media_buying().ids();
+            let template = UrlTemplate::parse(&campaign.webhook.url, ids, self.allowance).ok();
+            let macros: Vec<_> = template.iter().flat_map(UrlTemplate::ids_in_path).collect();
+            macros.into_iter().map(move |name| ConfigFault {
+                path: format!("media_buying.campaigns[{at}].webhook.url"),
+                message: format!(
+                    "has {name} in its path; an id with a slash would never be sent. Put it into the query"
+                ),
+            })
+        });
+        self.located(&notes.collect::<Vec<_>>())
     }
 
     /// Returns `media_buying.campaigns[1].goal` for `media_buying.campaigns.second.goal`.

@@ -44,7 +44,7 @@ impl DynamoRefusals {
     ///
     /// A content that came before costs one write. A new one costs three: one that finds no item, one that counts it
     /// for the day, and one that stores it. The count comes first, so that a crash in between counts an item that is
-    /// not stored, and never the opposite. See docs/adr/0031-a-bound-of-what-is-kept.md.
+    /// not stored, and never the opposite. See docs/adr/0028-a-bound-of-what-is-kept.md.
     async fn see(&self, seen: RefusalItem, most: u32) -> Result<Option<RefusalItem>, Unavailable> {
         if let Some(item) = self.sight(&seen, true).await? {
             return Ok(Some(item));

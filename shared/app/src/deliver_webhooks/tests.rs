@@ -255,15 +255,17 @@ async fn an_unreadable_message_is_set_aside_and_harms_no_neighbour() {
 }
 
 #[tokio::test]
-async fn a_value_that_would_lead_elsewhere_is_never_sent() {
-    let delivery = delivery("gg3-42", "..");
-    let world = world(&delivery);
-    run(&world, &use_case(&world, Some(recipient("")))).await;
-    assert!(world.state().requests.is_empty());
-    let stored = world.state().deliveries[delivery.id()].clone();
-    assert_eq!(stored.status(), Status::Exhausted);
-    let unsafe_value = AttemptOutcome::Fault(AttemptFault::UnsafeValue(WebhookMacro::UserId));
-    assert!(stored.attempts().iter().all(|attempt| attempt.outcome == unsafe_value));
+async fn a_value_that_would_lead_elsewhere_ends_the_delivery() {
+    for value in ["..", ".", "a/b", "%2e", "%2E%2e", "a%2fb", "a\\b", "..;x"] {
+        let delivery = delivery("gg3-42", value);
+        let world = world(&delivery);
+        run(&world, &use_case(&world, Some(recipient("")))).await;
+        assert!(world.state().requests.is_empty());
+        let stored = world.state().deliveries[delivery.id()].clone();
+        assert_eq!(stored.status(), Status::Unsendable, "{value}");
+        let unsafe_value = AttemptOutcome::Fault(AttemptFault::UnsafeValue(WebhookMacro::UserId));
+        assert_eq!(stored.attempts().iter().map(|attempt| &attempt.outcome).collect::<Vec<_>>(), [&unsafe_value]);
+    }
 }
 
 #[tokio::test]

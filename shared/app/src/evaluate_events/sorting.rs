@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use domain::{
     outbound::{
         catalogue::Admitted,
-        event::{Event, EventFault, Parsed},
+        event::{Event, EventFault, Parsed, SpoiledTracking},
     },
     values::ids::UserId,
 };
 
-use super::{EvaluateEvents, EventFailure, EventOutcome, ReceivedEvent};
+use super::{Aside, EvaluateEvents, EventFailure, EventOutcome, ReceivedEvent};
 use crate::{
     current_catalogue::HeldCatalogue,
     ports::{Clock, Ports, Unavailable},
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Sorted {
     pub(super) outcomes: BTreeMap<usize, EventOutcome>,
-    pub(super) refused: Vec<(usize, String)>,
+    pub(super) aside: Vec<(usize, Aside)>,
     pub(super) users: BTreeMap<UserId, Vec<(usize, Admitted)>>,
 }
 
@@ -33,10 +33,9 @@ impl<P: Ports> EvaluateEvents<P> {
         for (at, message) in batch.iter().enumerate() {
             match Event::parse(message.body.as_bytes(), message.received_at, &self.timing) {
                 Ok(Parsed::Event(event)) => events.push((at, event)),
-                Ok(Parsed::UnknownType(name)) => {
-                    sorted.outcomes.insert(at, EventOutcome::UnknownType(name));
-                }
-                Err(faults) => sorted.refused.push((at, words(&faults))),
+                Ok(Parsed::UnknownType(unknown)) => sorted.aside.push((at, Aside::UnknownType(unknown))),
+                Ok(Parsed::Spoiled(spoiled)) => sorted.aside.push((at, Aside::SpoiledTracking(spoiled))),
+                Err(faults) => sorted.aside.push((at, Aside::Malformed(words(&faults)))),
             }
         }
         if events.is_empty() {
@@ -44,24 +43,24 @@ impl<P: Ports> EvaluateEvents<P> {
         }
         let doubtful = self.ask(&self.catalogue.recent(&self.clock).await, events, &mut sorted);
         if !doubtful.is_empty() {
-            // A partner may have been published meanwhile, so an event is refused only by a catalogue that was loaded
+            // A partner may have been published meanwhile, so a tracking is spoiled only by a catalogue that was loaded
             // after the batch began.
             let loaded = self.catalogue.loaded_since(began, &self.clock).await;
             let doubtful = doubtful.into_iter().map(|(at, event, _)| (at, event)).collect();
-            let faulty = self.ask(&loaded, doubtful, &mut sorted);
-            sorted.refused.extend(faulty.into_iter().map(|(at, _, faults)| (at, words(&faults))));
+            let spoiled = self.ask(&loaded, doubtful, &mut sorted);
+            sorted.aside.extend(spoiled.into_iter().map(|(at, _, spoiled)| (at, Aside::SpoiledTracking(spoiled))));
         }
         sorted
     }
 
     /// Puts each event where this catalogue says: among the users' events or among the outcomes of `sorted`. Returns the
-    /// events that the catalogue does not admit, with their faults.
+    /// events that the catalogue does not admit, with the reasons.
     fn ask(
         &self,
         held: &Result<HeldCatalogue, Unavailable>,
         events: Vec<(usize, Event)>,
         sorted: &mut Sorted,
-    ) -> Vec<(usize, Event, Vec<EventFault>)> {
+    ) -> Vec<(usize, Event, SpoiledTracking)> {
         let fresh = match held {
             Ok(held) => held.fresh(self.clock.now(), &self.timing).ok_or(EventFailure::StaleCatalogue),
             Err(unavailable) => Err(unavailable.clone().into()),
@@ -73,7 +72,7 @@ impl<P: Ports> EvaluateEvents<P> {
                 return Vec::new();
             }
         };
-        let mut refused = Vec::new();
+        let mut spoiled = Vec::new();
         for (at, event) in events {
             match fresh.admit(event.clone()) {
                 Ok(admitted) if fresh.could_need(&admitted) => {
@@ -82,13 +81,14 @@ impl<P: Ports> EvaluateEvents<P> {
                 Ok(_) => {
                     sorted.outcomes.insert(at, EventOutcome::NotNeeded);
                 }
-                Err(faults) => refused.push((at, event, faults)),
+                Err(reasons) => spoiled.push((at, event, reasons)),
             }
         }
-        refused
+        spoiled
     }
 }
 
-fn words(faults: &[EventFault]) -> String {
+/// Returns all faults in one line.
+pub(super) fn words(faults: &[EventFault]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

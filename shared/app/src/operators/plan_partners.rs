@@ -1,6 +1,9 @@
 //! Computes the changes that partner files would make, before anything is changed.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use domain::{
     audit::{Action, AuditRecord, Operation, Subject},
@@ -15,6 +18,7 @@ use domain::{
     values::{config_fault::ConfigFault, ids::Provider, signature::Secret, time::UnixMillis},
 };
 use serde::Serialize;
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::ports::{SecretPurpose, StoredPartner, StoredSecrets};
@@ -153,7 +157,7 @@ pub enum PlanFault {
         reason: String,
     },
     /// Some changes are not allowed. Holds the partners with the faults of their changes.
-    #[error("{} partners have changes that are not allowed", .0.len())]
+    #[error("some partners have changes that are not allowed")]
     Forbidden(Vec<(Provider, Vec<ConfigFault>)>),
 }
 
@@ -247,15 +251,43 @@ fn compare(
     Ok(Planned { change, item, credential, webhook_secret, secrets, differences })
 }
 
+/// Returns a line for each value that was removed and for each that was added, in the order of their places. A campaign's
+/// place has its name, as in `media_buying.campaigns.sign-up.paused`.
 fn differences(before: Option<&StoredPartner>, after: &StoredPartner) -> Result<Vec<String>, String> {
-    let lines = |item: &StoredPartner| -> Result<Vec<String>, String> {
-        let value: serde_json::Value = serde_json::from_str(&item.file).map_err(|fault| fault.to_string())?;
-        let text = serde_json::to_string_pretty(&value).map_err(|fault| fault.to_string())?;
-        Ok(text.lines().map(str::to_owned).collect())
+    let values = |item: &StoredPartner| -> Result<BTreeMap<String, String>, String> {
+        let mut values = BTreeMap::new();
+        gather("", &serde_json::from_str(&item.file).map_err(|fault| fault.to_string())?, &mut values);
+        Ok(values)
     };
-    let (before, after) = (before.map(lines).transpose()?.unwrap_or_default(), lines(after)?);
-    let mut differences: Vec<String> =
-        before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}")).collect();
-    differences.extend(after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}")));
-    Ok(differences)
+    let (before, after) = (before.map(values).transpose()?.unwrap_or_default(), values(after)?);
+    let places: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let changed = places.into_iter().filter(|place| before.get(*place) != after.get(*place));
+    let line = |sign, place: &String, value: &String| format!("{sign} {place}: {value}");
+    let lines = changed.flat_map(|place| {
+        let [removed, added] =
+            [("-", &before), ("+", &after)].map(|(sign, all)| Some(line(sign, place, all.get(place)?)));
+        removed.into_iter().chain(added)
+    });
+    Ok(lines.collect())
+}
+
+/// Collects the values beneath a place. Lists are values, except for lists of things with names.
+fn gather(place: &str, value: &Value, values: &mut BTreeMap<String, String>) {
+    let within = |key: &str| if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") };
+    let name = |item: &Value| item["name"].as_str().map(str::to_owned);
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            for (key, member) in members {
+                gather(&within(key), member, values);
+            }
+        }
+        Value::Array(items) if !items.is_empty() && items.iter().all(|item| name(item).is_some()) => {
+            for item in items {
+                gather(&within(&name(item).unwrap_or_default()), item, values);
+            }
+        }
+        value => {
+            values.insert(place.to_owned(), value.to_string());
+        }
+    }
 }

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Lists the fields that are metrics. Each field has the same name as its metric.
-const METRICS: [&str; 25] = [
+const METRICS: [&str; 27] = [
     "postbacks",
     "statuses_not_agreed",
     "refusals_unkept",
@@ -31,6 +31,8 @@ const METRICS: [&str; 25] = [
     "events_unchanged",
     "events_not_needed",
     "events_of_unknown_type",
+    "events_of_misspelt_type",
+    "trackings_spoiled",
     "events_set_aside",
     "events_failed",
     "sweep_looked_at",

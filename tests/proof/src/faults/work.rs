@@ -133,6 +133,8 @@ async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::Event
         deliveries: stage.clone(),
         queue: stage.clone(),
         dead_letters: stage.clone(),
+        broken_links: stage.clone(),
+        unknown_types: stage.clone(),
         clock: stage.world.clone(),
         randomness: stage.world,
         timing: Timing::default(),

@@ -82,7 +82,7 @@ fn a_changed_file_keeps_the_token_and_counts_the_version() {
     let changed = planned("provider: acme\nname: Acme", Some(&first.item));
     assert_eq!((changed.change, changed.item.version), (Change::Changed, 2));
     assert_eq!(changed.item.token_hashes, first.item.token_hashes);
-    assert!(changed.differences.iter().any(|line| line.contains("Acme")));
+    assert_eq!(changed.differences, ["+ name: \"Acme\""]);
 }
 
 #[test]

@@ -25,16 +25,17 @@ fn sample(name: &str) -> String {
 #[test]
 fn the_page_quotes_every_example_to_the_letter() {
     let page = fs::read_to_string(repository().join("docs/partners.md")).unwrap();
-    let languages = BTreeMap::from([("sh", "sh"), ("py", "python"), ("mjs", "js"), ("php", "php"), ("go", "go")]);
+    let languages =
+        BTreeMap::from([("sh", "sh"), ("py", "python"), ("mjs", "js"), ("php", "php"), ("go", "go"), ("rs", "rust")]);
     let examples: Vec<_> =
         fs::read_dir(repository().join("infra/examples")).unwrap().map(|file| file.unwrap().path()).collect();
-    assert_eq!(examples.len(), 14);
+    assert_eq!(examples.len(), 17);
     for example in examples {
         let ending = example.extension().unwrap().to_str().unwrap();
         let quoted = format!("```{}\n{}```\n", languages[ending], fs::read_to_string(&example).unwrap());
         assert!(page.contains(&quoted), "{} is not quoted word for word in docs/partners.md", example.display());
     }
-    assert_eq!(page.matches("\n```").count(), 2 * 14, "and the page has no code besides");
+    assert_eq!(page.matches("\n```").count(), 2 * 17, "and the page has no code besides");
 }
 
 #[test]

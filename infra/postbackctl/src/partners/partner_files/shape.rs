@@ -161,6 +161,9 @@ fn wanted(error: &ValidationError<'_>) -> Option<String> {
         Kind::Format { .. } if error.instance_path().as_str().ends_with("/active_from") => {
             format!("an instant such as {INSTANT} or {ON_PUBLISH}")
         }
+        Kind::Format { .. } if error.instance_path().as_str().ends_with("/active_to") => {
+            return Some(format!("must be an instant such as {INSTANT}, not {given}. Leave it out for no end"));
+        }
         Kind::Format { .. } => format!("an instant such as {INSTANT}"),
         _ => return None,
     };

@@ -65,6 +65,46 @@ media_buying:
 }
 
 #[test]
+fn a_fault_of_a_goal_or_an_end_is_told_at_its_own_place() {
+    let campaign = |goal: &str, more: &str| {
+        let text = format!(
+            "provider: acme\nmedia_buying:\n  campaigns:\n    - name: first\n      goal: {goal}\n      active_from: on_publish\n      webhook: {{url: 'https://a.example/'}}\n{more}"
+        );
+        parse("acme.yaml", &text).unwrap_err().join("\n")
+    };
+    for clicks in ["ten", "1.5", "-1", "true", "[10]", "''"] {
+        let told = campaign(&format!("{{type: ggstrike, clicks: {clicks}}}"), "");
+        assert!(told.starts_with("acme.yaml:5: media_buying.campaigns[0].goal.clicks: must be "), "{told}");
+    }
+    let told = campaign("{type: registration}", "      active_to: on_publish\n");
+    let expected = "acme.yaml:8: media_buying.campaigns[0].active_to: must be an instant such as 2026-11-23T12:00:00Z, not \"on_publish\". Leave it out for no end";
+    assert_eq!(told, expected);
+    let told = parse("acme.yaml", "{}\n").unwrap_err();
+    assert_eq!(told, ["acme.yaml:1: provider: is missing. Add provider: here"]);
+}
+
+#[test]
+fn an_id_in_the_path_of_a_webhook_gets_a_note() {
+    let text = "provider: acme
+media_buying:
+  campaigns:
+    - name: first
+      goal: {type: registration}
+      active_from: on_publish
+      webhook: {url: 'https://a.example/{event}?c={clickId}'}
+    - name: second
+      goal: {type: registration}
+      active_from: on_publish
+      webhook: {url: 'https://a.example/{clickId}/done'}
+";
+    let notes = parse("acme.yaml", text).unwrap().notes();
+    assert!(
+        notes.len() == 1 && notes[0].starts_with("acme.yaml:11: media_buying.campaigns[1].webhook.url: has {clickId}"),
+        "{notes:?}"
+    );
+}
+
+#[test]
 fn a_file_is_named_after_its_partner_and_has_no_unknown_key() {
     assert!(parse("acme.yaml", "provider: acme\n").is_ok());
     assert!(parse("other.yaml", "provider: acme\n").is_err());

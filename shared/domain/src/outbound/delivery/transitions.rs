@@ -178,6 +178,7 @@ impl Delivery {
         let life = match (answered.outcome.verdict(), due) {
             (Verdict::Delivered, _) => Life::Ended { ending: Ending::Delivered, at },
             (Verdict::Gone, _) => Life::Ended { ending: Ending::Gone, at },
+            (Verdict::Unsendable, _) => Life::Ended { ending: Ending::Unsendable, at },
             (Verdict::Failed, None) => Life::Ended { ending: Ending::Exhausted, at },
             (Verdict::Failed, Some(due_at)) => Life::UnderWay { next: NextAttempt { due_at, ticket }, claim: None },
         };
