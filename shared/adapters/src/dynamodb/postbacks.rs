@@ -75,10 +75,7 @@ impl DynamoPostbacks {
             put.return_values_on_condition_check_failure = Some(ReturnValuesOnConditionCheckFailure::AllOld);
         }
         let request = self.client.transact_write_items().set_transact_items(Some(puts.map(in_transaction).into()));
-        let error = match request.send().await {
-            Ok(_) => return Ok(None),
-            Err(error) => error,
-        };
+        let Err(error) = request.send().await else { return Ok(None) };
         if !is_cancelled(&error, &[CONDITION, OTHER_TRANSACTION]) {
             return Err(unavailable(ONCE)(error));
         }
@@ -109,10 +106,7 @@ impl Postbacks for DynamoPostbacks {
     async fn record_once(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
         let (provider, id) = (&postback.postback.provider, &postback.receipt.transaction_id);
         for _ in 0..MAX_RACES {
-            let [original, used] = match self.put_once(postback).await? {
-                None => return Ok(Recorded::Fresh),
-                Some(in_the_way) => in_the_way,
-            };
+            let Some([original, used]) = self.put_once(postback).await? else { return Ok(Recorded::Fresh) };
             if let Some(original) = original {
                 return recorded(ONCE, from_item(ONCE, original)?).map(|it| Recorded::Existing(Box::new(it)));
             }

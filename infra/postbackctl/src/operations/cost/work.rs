@@ -21,9 +21,9 @@ pub(super) fn units_of_work(arguments: &Arguments) -> Vec<(&'static str, Usage)>
         ("first step of a transaction", duplicate + writes(arguments.postback_bytes) + work.conversion()),
         ("later step of a transaction", work.later_step() + work.conversion()),
         ("negative amount that names another", work.adjustment() + work.conversion()),
-        ("postback, refused", work.recorded(arguments.refusal_bytes) + work.counted_as_new()),
+        ("postback, refused", work.recorded(arguments.refusal_bytes) + counted_as_new()),
         ("postback, refused again", work.recorded(arguments.refusal_bytes)),
-        ("postback, conflicting", duplicate + writes(arguments.postback_bytes) + work.counted_as_new()),
+        ("postback, conflicting", duplicate + writes(arguments.postback_bytes) + counted_as_new()),
         ("postback, conflicting again", duplicate + writes(arguments.postback_bytes)),
         ("click", work.click()),
         ("event that no campaign needs", event),
@@ -70,12 +70,6 @@ impl Work<'_> {
     /// Returns the use of a consistent read of a transaction with three records.
     fn history_read(&self) -> Usage {
         reads(self.0.postback_bytes.saturating_mul(3))
-    }
-
-    /// Returns what a refusal or conflict of new content costs besides its item: the write that finds no item, and the
-    /// count of the day.
-    fn counted_as_new(&self) -> Usage {
-        index_write() * dec!(2)
     }
 
     fn click(&self) -> Usage {
@@ -177,6 +171,12 @@ impl Work<'_> {
         let billed = Decimal::from(self.0.message_bytes.div_ceil(64 * 1024).max(1));
         Usage { queue_requests: billed, fair_requests: billed, ..Usage::default() }
     }
+}
+
+/// Returns what a refusal or conflict of new content uses besides its item: the write that finds no item, and the count
+/// of the day.
+fn counted_as_new() -> Usage {
+    index_write() * dec!(2)
 }
 
 /// Returns the use of writing an entry that consists of keys alone: one unit.
