@@ -64,6 +64,13 @@ async fn an_answer_and_its_retry_after_are_kept_as_they_came() {
 }
 
 #[tokio::test]
+async fn the_longest_of_several_retry_afters_counts() {
+    let says = "HTTP/1.1 503 Busy\r\nretry-after: 30.5\r\nRetry-After: 120;\r\ncontent-length: 0\r\n\r\n";
+    let answered = send(&client(), &Peer::answering(says).http()).await;
+    assert_eq!(answered.retry_after, Some(RetryAfter::Delay(Duration::from_mins(2))));
+}
+
+#[tokio::test]
 async fn a_body_in_a_content_coding_is_kept_as_it_came() {
     let mut says = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 400\r\n\r\n".to_vec();
     // These bytes would be a gigabyte if they were decoded.
