@@ -6,7 +6,9 @@
 
 use domain::{
     audit::{Action, AuditRecord, Operation, Subject},
-    inbound::{click::ClickKeys, conversion::Receipt, correction::Correction, refusal::ContentKey},
+    inbound::{
+        click::ClickKeys, conversion::Receipt, correction::Correction, refusal::ContentKey, transaction::Uncorrectable,
+    },
     jiff::Timestamp,
     values::ids::{ReceiptId, TransactionId},
 };
@@ -31,6 +33,8 @@ pub enum Resolution {
     OfAnother(TransactionId),
     /// The transaction has no original. Nothing changed.
     NoOriginal,
+    /// The conflict cannot become a correction. Nothing changed.
+    Impossible(Uncorrectable),
 }
 
 /// Accepts a conflict of this transaction as a correction. A new correction gets the receipt `receipt_id`.
@@ -51,7 +55,10 @@ pub async fn accept(
         }
         let history = resolutions.history(&stored.conflict.provider, transaction_id).await?;
         let Some(history) = history else { return Ok(Resolution::NoOriginal) };
-        let correction = Correction::of(&stored.conflict, &history, keys, receipt_id.clone(), now);
+        let correction = match Correction::of(&stored.conflict, &history, keys, receipt_id.clone(), now) {
+            Ok(correction) => correction,
+            Err(reason) => return Ok(Resolution::Impossible(reason)),
+        };
         let audit = record(operation, now, Action::AcceptConflict, &stored, key);
         let audit = audit.with("correction", correction.number).with("receipt_id", &receipt_id);
         match resolutions.accept(key, &correction, &audit).await? {

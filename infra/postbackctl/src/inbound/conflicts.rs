@@ -139,6 +139,7 @@ fn tell(
         Resolution::OriginalKept => ("original_kept", None),
         Resolution::Unknown => bail!(unknown(key)),
         Resolution::OfAnother(other) => bail!("the conflict belongs to transaction {other}; nothing was changed"),
+        Resolution::Impossible(reason) => bail!("{reason}; nothing was changed"),
         Resolution::NoOriginal => bail!("{provider} has no transaction {transaction_id} to correct"),
     };
     let correction = match resolution {

@@ -149,7 +149,7 @@ async fn two_operators_corrections_get_different_numbers() {
     let world = world(&["2", "3"]).await;
     // The second operator has read the transaction before the first one writes.
     let history = Resolutions::history(&world, &conflict("3").provider, &transaction()).await.unwrap().unwrap();
-    let late = Correction::of(&conflict("3"), &history, &keys(), ReceiptId::from_random([3; 16]), at(200));
+    let late = Correction::of(&conflict("3"), &history, &keys(), ReceiptId::from_random([3; 16]), at(200)).unwrap();
     assert!(matches!(accept_as(&world, "2", 2).await, Ok(Resolution::Accepted(_))));
     let late_record = operation(7).record(at(200), Action::AcceptConflict, Subject::Catalogue);
     assert_eq!(Resolutions::accept(&world, &conflict("3").key(), &late, &late_record).await, Ok(Replaced::Changed));
@@ -204,5 +204,58 @@ async fn an_original_is_kept_with_its_record_or_neither_is_stored() {
             let state = world.state();
             assert_eq!(state.kept_originals.len(), state.audit.len(), "call {call}, {trouble:?}");
         }
+    }
+}
+
+/// Records a negative transaction that takes this amount from `t`.
+async fn take_back(world: &World, amount: &str) {
+    let history = Resolutions::history(world, &conflict("1").provider, &transaction()).await.unwrap().unwrap();
+    let mut by = history.original().clone();
+    let id = TransactionId::new("r").unwrap();
+    (by.postback.transaction_id, by.receipt.transaction_id) = (id.clone(), id);
+    (by.postback.content, by.receipt.receipt_id) = (content(amount), ReceiptId::from_random([8; 16]));
+    assert_eq!(world.adjust(&transaction(), &history.adjust(&by).unwrap()).await, Ok(Replaced::Done));
+}
+
+#[tokio::test]
+async fn no_correction_leaves_less_than_was_taken_back() {
+    for (accepted, leaves_enough) in [("0.59", false), ("0.6", true), ("2", true)] {
+        let world = world(&[accepted]).await;
+        take_back(&world, "-0.6").await;
+        let resolution = accept_as(&world, accepted, 1).await.unwrap();
+        assert_eq!(matches!(resolution, Resolution::Accepted(_)), leaves_enough, "{accepted}: {resolution:?}");
+        assert_eq!(corrections(&world).len(), usize::from(leaves_enough));
+        assert_eq!(actions(&world).len(), usize::from(leaves_enough));
+    }
+}
+
+#[tokio::test]
+async fn no_correction_changes_the_currency_of_what_was_taken_back() {
+    let world = world(&[]).await;
+    let mut conflict = conflict("2");
+    conflict.content.currency = serde_json::from_str("\"EUR\"").unwrap();
+    world.keep_conflict(&conflict).await.unwrap();
+    take_back(&world, "-0.6").await;
+    let which = (&transaction(), &conflict.key());
+    let resolution = accept(&world, &keys(), which, (&operation(1), at(200)), ReceiptId::from_random([1; 16])).await;
+    let taken = Uncorrectable::TakenBack(content("-0.6").amount_decimal);
+    assert_eq!(resolution, Ok(Resolution::Impossible(taken)));
+}
+
+#[tokio::test]
+async fn no_correction_is_or_replaces_a_negative_amount() {
+    // Transaction `t` is positive here, and a conflict would make it negative.
+    let positive = world(&["-1"]).await;
+    // Transaction `r` is negative, and a conflict would make it take another amount.
+    let negative = world(&[]).await;
+    take_back(&negative, "-0.6").await;
+    let id = TransactionId::new("r").unwrap();
+    let other = Conflict { transaction_id: id.clone(), ..conflict("-0.5") };
+    negative.keep_conflict(&other).await.unwrap();
+    for (world, id, key) in [(positive, transaction(), conflict("-1").key()), (negative, id, other.key())] {
+        let by = (&operation(1), at(200));
+        let resolution = accept(&world, &keys(), (&id, &key), by, ReceiptId::from_random([1; 16])).await;
+        assert_eq!(resolution, Ok(Resolution::Impossible(Uncorrectable::Negative)));
+        assert!(corrections(&world).is_empty() && actions(&world).is_empty());
     }
 }

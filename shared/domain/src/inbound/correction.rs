@@ -9,7 +9,7 @@ use crate::inbound::conversion::{Conversion, ConversionType, Receipt, RecordedPo
 use crate::inbound::postback::{Content, Postback};
 use crate::inbound::refusal::Conflict;
 use crate::inbound::status::State;
-use crate::inbound::transaction::History;
+use crate::inbound::transaction::{History, Uncorrectable};
 use crate::prelude::*;
 use crate::values::ids::ReceiptId;
 
@@ -46,7 +46,17 @@ pub struct Correction {
 
 impl Correction {
     /// Makes the correction that is added to the transaction's history when an operator accepts this conflict.
-    pub fn of(conflict: &Conflict, history: &History, keys: &ClickKeys, receipt_id: ReceiptId, now: Timestamp) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if the conflict cannot become a correction.
+    pub fn of(
+        conflict: &Conflict,
+        history: &History,
+        keys: &ClickKeys,
+        receipt_id: ReceiptId,
+        now: Timestamp,
+    ) -> Result<Self, Uncorrectable> {
         let Conflict { provider, transaction_id, content, state, extra, received_at, .. } = conflict.clone();
         let click = keys.origin(&provider, &content.user_id, &content.click_id);
         let receipt = Receipt {
@@ -57,14 +67,16 @@ impl Correction {
             state,
             original_receipt_id: None,
         };
-        Self {
-            postback: Postback { provider, transaction_id, content, click, state, reference: None, extra },
+        let postback = Postback { provider, transaction_id, content, click, state, reference: None, extra };
+        history.check_correction(&postback)?;
+        Ok(Self {
+            postback,
             receipt,
             original_receipt_id: history.original().receipt.receipt_id.clone(),
             number: history.stands().correction.saturating_add(1),
             corrected_at: now,
             place: history.next_place(),
-        }
+        })
     }
 }
 

@@ -23,6 +23,24 @@ pub struct Adjustment {
     pub place: u32,
 }
 
+/// Says why a conflict cannot become a correction.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Uncorrectable {
+    /// The conflict or the transaction has a negative amount. The amount of a negative transaction is noted beside the
+    /// transaction from which it was taken, and that note cannot change.
+    #[error(
+        "a transaction with a negative amount cannot be corrected, and a correction cannot make an amount negative; \
+         keep the original, and ask the partner to report the difference as another transaction"
+    )]
+    Negative,
+    /// Negative transactions took this sum, which is more than the conflict would leave, or in another currency.
+    #[error(
+        "negative transactions took {0} from this transaction, and the conflict would leave less than that in their \
+         currency; keep the original, and ask the partner to report the rest as a negative transaction"
+    )]
+    TakenBack(Amount),
+}
+
 /// Holds all records of one transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct History {
@@ -126,6 +144,24 @@ impl History {
 
     fn taken(&self) -> impl Iterator<Item = Amount> {
         self.adjustments.iter().map(|it| it.by.postback.content.amount_decimal)
+    }
+
+    /// Checks that a correction may make this postback current.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason if the correction would change a negative transaction, or leave less than nothing.
+    pub(crate) fn check_correction(&self, corrected: &Postback) -> Result<(), Uncorrectable> {
+        let is_negative = |postback: &Postback| postback.content.amount_decimal.is_negative();
+        if is_negative(corrected) || is_negative(self.stands().postback) {
+            return Err(Uncorrectable::Negative);
+        }
+        let currency = &corrected.content.currency;
+        let is_in_another = |adjustment: &Adjustment| adjustment.by.postback.content.currency != *currency;
+        if self.adjustments.iter().any(is_in_another) || self.left_with(corrected).is_negative() {
+            return Err(Uncorrectable::TakenBack(Amount::sum(self.taken())));
+        }
+        Ok(())
     }
 
     /// Decides how a call affects this transaction. If the call is a step, the step gets the receipt of the call.

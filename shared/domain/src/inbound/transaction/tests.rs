@@ -78,7 +78,7 @@ impl Store {
         };
         let keys = ClickKeys::new([Secret::new("k")].into()).unwrap();
         let (history, receipt_id) = (self.history().unwrap(), call.receipt.receipt_id.clone());
-        let correction = Correction::of(&conflict, &history, &keys, receipt_id, Timestamp::UNIX_EPOCH);
+        let correction = Correction::of(&conflict, &history, &keys, receipt_id, Timestamp::UNIX_EPOCH).unwrap();
         self.revisions.push(Revision::Correction(correction));
     }
 
