@@ -64,10 +64,7 @@ impl<P: Ports> AcceptPostback<P> {
     ) -> Result<Option<PostbackAnswer>, Unavailable> {
         match decision {
             Decision::Duplicate(receipt) => Ok(Some(duplicate(receipt, ours))),
-            Decision::Conflict(differences) => {
-                let stands = history.stands().receipt.clone();
-                self.settle_conflict(call, ours, differences, stands).await.map(Some)
-            }
+            Decision::Conflict(differences) => self.settle_conflict(call, ours, differences, history).await.map(Some),
             Decision::Step(step) if call.is_dry_run() => Ok(Some(PostbackAnswer::Accepted(step.receipt))),
             Decision::Step(step) => match self.postbacks.add_step(&step).await? {
                 Added::Done => Ok(Some(PostbackAnswer::Accepted(step.receipt))),
@@ -80,13 +77,14 @@ impl<P: Ports> AcceptPostback<P> {
         }
     }
 
-    /// Keeps a conflict. A conflict that an operator has accepted as a correction counts as a duplicate.
+    /// Keeps a conflict with this history. A conflict that an operator has accepted as a correction counts as a
+    /// duplicate, unless the correction is part of the history, so that something else stands.
     pub(super) async fn settle_conflict(
         &self,
         call: &AuthenticatedCall<'_>,
         ours: &RecordedPostback,
         differences: Vec<Difference>,
-        stands: Receipt,
+        history: &History,
     ) -> Result<PostbackAnswer, Unavailable> {
         let postback = ours.postback.clone();
         let conflict = Conflict {
@@ -110,7 +108,12 @@ impl<P: Ports> AcceptPostback<P> {
                 }
             }
         };
-        if let Some(receipt) = accepted {
+        let is_overruled = accepted.as_ref().is_some_and(|receipt| history.has_later(receipt));
+        if is_overruled && !call.is_dry_run() {
+            let reason = "an operator accepted the same conflict before, and another correction since".to_owned();
+            report_unkept(call, &Unavailable { service: "refusals", reason });
+        }
+        if let Some(receipt) = accepted.filter(|_| !is_overruled) {
             return Ok(duplicate(receipt, ours));
         }
         let names = &call.partner.rules().names;
@@ -119,10 +122,10 @@ impl<P: Ports> AcceptPostback<P> {
         let (transaction_id, sent) = (conflict.transaction_id, conflict.content);
         Ok(PostbackAnswer::Conflict(Box::new(Contradiction {
             transaction_id,
-            original: stands,
+            original: history.stands().receipt.clone(),
             differences,
             sent,
-            is_kept,
+            is_kept: is_kept && !is_overruled,
         })))
     }
 }

@@ -40,10 +40,7 @@ impl<P: Ports> AcceptPostback<P> {
                 Ok(_) if call.is_dry_run() => return Ok(PostbackAnswer::Accepted(ours.receipt)),
                 // Another call has taken the place. Read the history again.
                 Ok(_) => {}
-                Err(differences) => {
-                    let stands = history.stands().receipt.clone();
-                    return self.settle_conflict(call, &ours, differences, stands).await;
-                }
+                Err(differences) => return self.settle_conflict(call, &ours, differences, &history).await,
             }
         }
         Err(raced())
