@@ -18,17 +18,20 @@ impl<P: Ports> AcceptPostback<P> {
     ///
     /// Without agreed statuses, the call is settled without a read. With statuses, the first step after the original,
     /// which is the most common step, needs no read either: it is stored at place 1 on the assumption that no other
-    /// revision exists. If that place is taken, or the call is no such step, the whole history is read.
+    /// revision exists. If that place is taken, or the call is no such step, the whole history is read. It is also read
+    /// for an original without a state, because version 0.1.0 numbered corrections apart.
     pub(super) async fn settle_known(
         &self,
         call: &AuthenticatedCall<'_>,
         ours: RecordedPostback,
         original: RecordedPostback,
     ) -> Result<PostbackAnswer, Unavailable> {
-        let has_states = call.partner.rules().status.is_some() || original.postback.state.is_some();
+        let has_state = original.postback.state.is_some();
+        let has_states = call.partner.rules().status.is_some() || has_state;
         let unread = History::of(original);
         let decision = unread.decide(&ours, call.partner.rules().status.as_ref());
-        let is_settled = !has_states || (matches!(decision, Decision::Step(_)) && !call.is_dry_run());
+        let is_first_step = has_state && matches!(decision, Decision::Step(_)) && !call.is_dry_run();
+        let is_settled = !has_states || is_first_step;
         if is_settled && let Some(answer) = self.carry_out(call, &ours, &unread, decision).await? {
             return Ok(answer);
         }

@@ -258,3 +258,17 @@ async fn a_rejection_that_no_longer_stands_is_never_a_duplicate() {
     let told = conflict(rig.get(&said("rejected")).await);
     assert_eq!((told.original.state, told.is_kept), (Some(State::Approved), false));
 }
+
+/// Version 0.1.0 numbered corrections apart, so number 1 can be free although there is a correction.
+#[tokio::test]
+async fn a_first_step_never_overlooks_a_correction_of_version_0_1() {
+    let rig = rig().agreed(r#"{"provider":"acme"}"#);
+    accepted(rig.get(SAMPLE).await);
+    let told = conflict(rig.get(&SAMPLE.replace("100.00", "90")).await);
+    accept_conflict(&rig, &told, 101).await;
+    rig.world.state().corrections.values_mut().flatten().for_each(|correction| correction.place = 0);
+    let rig = rig.agreed(AGREED);
+    conflict(rig.get(&said("rejected")).await);
+    accepted(rig.get(&said("rejected").replace("100.00", "90")).await);
+    assert_eq!(rig.world.state().steps.values().flatten().map(|step| step.correction).collect::<Vec<_>>(), [1]);
+}
