@@ -45,7 +45,7 @@ enum What {
 impl Story {
     /// Draws what this number of users do.
     pub(crate) fn tell(world: &World, dice: &mut Rng, users: u64) -> Self {
-        let providers: Vec<String> = world.tokens.keys().cloned().collect();
+        let providers = world.plain();
         let begin = world.active_from.values().max().copied().unwrap();
         let (mut bodies, mut owed, mut malformed) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         for n in 0..users {

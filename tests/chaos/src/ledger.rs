@@ -2,11 +2,12 @@
 
 mod conversions;
 mod deliveries;
+mod rising;
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-pub(crate) use self::{conversions::Conversions, deliveries::Deliveries};
+pub(crate) use self::{conversions::Conversions, deliveries::Deliveries, rising::Rising};
 use crate::world::World;
 
 /// Holds the lines of the table, and the differences.

@@ -1,8 +1,8 @@
 //! Runs the whole of GG3 Postback under kill -9 and failing calls.
 //!
 //! The real function binaries run behind proxies that fail, delay and cut their calls of the local AWS, and they are
-//! killed in the middle of these calls. Meanwhile partners send postbacks, GG3 sends events, and the partners'
-//! servers answer webhooks with any status. When everything is at rest, the ledger is checked: nothing is lost,
+//! killed in the middle of these calls. Meanwhile partners send postbacks, some of them with statuses and reversals in
+//! mixed order, GG3 sends events, and the partners' servers answer webhooks with any status. When everything is at rest, the ledger is checked: nothing is lost,
 //! nothing happens twice, nothing comes early.
 //!
 //! The seed decides what is sent and in which order, the partners' answers, and the fault at the n-th call of each
@@ -26,6 +26,7 @@ mod ledger;
 mod partners;
 mod postbacks;
 mod pump;
+mod rising;
 mod run;
 mod worker;
 mod world;
@@ -43,6 +44,9 @@ struct Arguments {
     /// Counts the transactions that partners send, most of them more than once.
     #[arg(long, default_value_t = 1500)]
     transactions: u64,
+    /// Counts the transactions that rise through states, each with several calls, some with reversals.
+    #[arg(long, default_value_t = 500)]
+    rising: u64,
     /// Counts the users. Each does 4 to 15 things.
     #[arg(long, default_value_t = 300)]
     users: u64,

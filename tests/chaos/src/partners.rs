@@ -13,7 +13,7 @@ const MOSTLY_DOWN: &str = "d";
 
 /// Sets the answers of every partner's server.
 pub(crate) async fn tell(world: &World, seed: u64) {
-    for provider in world.tokens.keys() {
+    for provider in &world.plain() {
         // The dice depend on the partner's place, because its name is different in each run.
         let place = provider.rsplit('-').next().unwrap();
         let mut dice = dice::of(seed, &format!("partner {place}"));
@@ -45,7 +45,7 @@ fn whim(dice: &mut Rng) -> Answer {
 /// Returns all requests that the partners' servers received.
 pub(crate) async fn received(world: &World) -> Vec<Request> {
     let mut all = Vec::new();
-    for provider in world.tokens.keys() {
+    for provider in &world.plain() {
         let requests = world.stack.partner_simulator().requests(provider).await;
         assert_eq!(requests.received, requests.requests.len() as u64, "the simulator remembers all requests");
         all.extend(requests.requests);

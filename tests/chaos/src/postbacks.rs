@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use domain::inbound::status::State;
 use serde_json::Value;
 use tests::payload::HttpRequest;
 
@@ -35,6 +36,10 @@ pub(crate) struct Postback {
     pub(crate) provider: String,
     pub(crate) transaction_id: String,
     pub(crate) content: Content,
+    /// Names the state, if the partner agreed on statuses.
+    pub(crate) state: Option<State>,
+    /// Identifies the transaction from which a negative amount is taken.
+    pub(crate) reverses: Option<String>,
     pub(crate) by_post: bool,
 }
 
@@ -49,7 +54,7 @@ pub(crate) struct AnsweredCall {
 /// Draws the calls of these transactions and shuffles them. Each transaction has one to three calls, and every fifth
 /// has a contradiction.
 pub(crate) fn story(world: &World, dice: &mut Rng, transactions: u64) -> Vec<Postback> {
-    let providers: Vec<String> = world.tokens.keys().cloned().collect();
+    let providers = world.plain();
     let mut calls = Vec::new();
     for n in 0..transactions {
         let provider = dice.choice(&providers).unwrap().clone();
@@ -63,6 +68,8 @@ pub(crate) fn story(world: &World, dice: &mut Rng, transactions: u64) -> Vec<Pos
             provider: provider.clone(),
             transaction_id: format!("t-{n}"),
             content: content.clone(),
+            state: None,
+            reverses: None,
             by_post: dice.u64(..100) < 30,
         };
         for _ in 0..=dice.u64(..3) {
@@ -126,11 +133,13 @@ pub(crate) async fn send(
 
 impl Postback {
     fn request(&self, world: &World) -> HttpRequest {
-        let Self { provider, transaction_id, content: Content { user_id, click_id, amount }, by_post } = self;
+        let Self { provider, transaction_id, content: Content { user_id, click_id, amount }, by_post, .. } = self;
         let path = format!("/postback/{provider}/{}", world.tokens[provider]);
-        let query = format!(
+        let mut query = format!(
             "user_id={user_id}&click_id={click_id}&transaction_id={transaction_id}&currency=USD&amount_decimal={amount}"
         );
+        query.extend(self.state.map(|state| format!("&state={state}")));
+        query.extend(self.reverses.as_ref().map(|original| format!("&original={original}")));
         if *by_post {
             HttpRequest::post(&path).form(query).route("POST /postback/{provider}/{token}")
         } else {

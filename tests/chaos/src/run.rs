@@ -15,8 +15,9 @@ use crate::{
     faults::Tally,
     ledger::{Conversions, Deliveries, Ledger},
     partners,
-    postbacks::{self, CallResults},
+    postbacks::{self, AnsweredCall, CallResults},
     pump::{self, Seen},
+    rising,
     worker::Worker,
     world::{World, now_ms},
 };
@@ -44,11 +45,12 @@ struct Going {
 
 /// Makes the world, runs until everything is at rest, and reads the ledger.
 pub(crate) async fn run(arguments: Arguments) -> Ledger {
-    let Arguments { seed, transactions, users, within_seconds } = arguments;
+    let Arguments { seed, transactions, rising, users, within_seconds } = arguments;
     let world = Arc::new(World::create().await);
     partners::tell(&world, seed).await;
     let story = Story::tell(&world, &mut dice::of(seed, "events"), users);
-    let calls = postbacks::story(&world, &mut dice::of(seed, "postbacks"), transactions);
+    let plain = postbacks::story(&world, &mut dice::of(seed, "postbacks"), transactions);
+    let calls = rising::mix(plain, rising::story(&world, &mut dice::of(seed, "rising"), rising));
     until_all_events_are_past(&world).await;
     eprintln!("seed {seed}: sending {} postbacks and {} events", calls.len(), story.messages.len());
 
@@ -75,7 +77,11 @@ pub(crate) async fn run(arguments: Arguments) -> Ledger {
     ledger.line("postback requests", going.outcome.requests.load(Ordering::Relaxed));
     ledger.line("of them without a final answer, and sent again", going.outcome.without_answer.load(Ordering::Relaxed));
     let answered = going.outcome.answered.lock().unwrap().clone();
-    Conversions::read(&world).await.check(&answered, &mut ledger);
+    let (conversions, states) = Conversions::read(&world).await;
+    let is_rising = |call: &AnsweredCall| world.rising.contains_key(&call.postback.provider);
+    let (rising, plain): (Vec<AnsweredCall>, Vec<AnsweredCall>) = answered.into_iter().partition(is_rising);
+    conversions.check(&plain, &mut ledger);
+    states.check(&rising, &world.rising, &mut ledger);
     ledger.line("events, different", story.different);
     ledger.line("events, repeats included", story.messages.len());
     let killed_with = going.seen.killed_with.lock().unwrap().clone();

@@ -41,8 +41,11 @@ const VISIBILITY_SECONDS: u64 = 10;
 const ATTEMPT_SECONDS: u64 = 1;
 const LEAD_SECONDS: u64 = 6;
 
-/// Names the partners of a run.
+/// Names the partners of a run that run campaigns.
 pub(crate) const PARTNERS: [&str; 4] = ["a", "b", "c", "d"];
+/// Names the partners that agreed on statuses and on negative amounts. With the first of them, a step may bring another
+/// amount.
+const RISING: [&str; 2] = ["rises-anew", "rises"];
 /// Holds the number of clicks that each partner's campaign `strike` requires.
 pub(crate) const STRIKE: u64 = 5;
 /// Gives the quest that each partner's `quest` asks for.
@@ -60,6 +63,8 @@ pub(crate) struct World {
     queues: BTreeMap<String, String>,
     /// Holds the partners' tokens by provider.
     pub(crate) tokens: BTreeMap<String, String>,
+    /// Holds the partners with statuses. Says of each if a step may bring another amount.
+    pub(crate) rising: BTreeMap<String, bool>,
     /// Says when each campaign of each partner begins, in Unix milliseconds.
     pub(crate) active_from: BTreeMap<(String, String), i64>,
 }
@@ -75,6 +80,7 @@ impl World {
             tables: BTreeMap::new(),
             queues: BTreeMap::new(),
             tokens: BTreeMap::new(),
+            rising: BTreeMap::new(),
             active_from: BTreeMap::new(),
         };
         for table in TABLES {
@@ -110,6 +116,11 @@ impl World {
 
     pub(crate) fn queue(&self, name: &str) -> &str {
         &self.queues[name]
+    }
+
+    /// Names the partners without statuses, which run campaigns.
+    pub(crate) fn plain(&self) -> Vec<String> {
+        self.tokens.keys().filter(|provider| !self.rising.contains_key(*provider)).cloned().collect()
     }
 
     /// Returns a function's settings for the endpoint of a proxy, with every variable that any function reads.
@@ -175,10 +186,18 @@ impl World {
     async fn apply_partners(&mut self, run: &str) {
         let folder = std::env::temp_dir().join(run);
         std::fs::create_dir(&folder).unwrap();
+        let write = |provider: &str, file: Value| {
+            // A partner file may be JSON, because JSON is YAML.
+            std::fs::write(folder.join(format!("{provider}.yaml")), file.to_string()).unwrap();
+        };
         for partner in PARTNERS {
             let provider = format!("{run}-{partner}");
-            let file = partner_file(&provider, &self.stack.partner_simulator_url);
-            std::fs::write(folder.join(format!("{provider}.yaml")), file).unwrap();
+            write(&provider, partner_file(&provider, &self.stack.partner_simulator_url));
+        }
+        for (partner, may_change) in RISING.into_iter().zip([true, false]) {
+            let provider = format!("{run}-{partner}");
+            write(&provider, rising_file(&provider, may_change));
+            self.rising.insert(provider, may_change);
         }
         let (path, lead) = (folder.to_str().unwrap(), LEAD_SECONDS.to_string());
         let flags = ["--yes", "--json", "--loopback-webhooks", "--campaign-lead-seconds", &lead];
@@ -188,9 +207,10 @@ impl World {
         let applied: Value = serde_json::from_slice(&applied.stdout).unwrap();
         for partner in applied["partners"].as_array().unwrap() {
             let provider = partner["provider"].as_str().unwrap().to_owned();
-            let secret = partner["webhook_secret"].as_str().unwrap().parse().unwrap();
-            let script = tests::partner_simulator::Script::secrets([secret]);
-            self.stack.partner_simulator().set_script(&provider, &script).await;
+            if let Some(secret) = partner["webhook_secret"].as_str() {
+                let script = tests::partner_simulator::Script::secrets([secret.parse().unwrap()]);
+                self.stack.partner_simulator().set_script(&provider, &script).await;
+            }
             self.tokens.insert(provider, partner["token"].as_str().unwrap().to_owned());
         }
         self.read_beginnings().await;
@@ -214,7 +234,7 @@ fn variable(name: &str, suffix: &str) -> String {
     format!("{}_{suffix}", name.to_ascii_uppercase().replace('-', "_"))
 }
 
-fn partner_file(provider: &str, simulator_url: &str) -> String {
+fn partner_file(provider: &str, simulator_url: &str) -> Value {
     let goals = [
         json!({"type": "registration"}),
         json!({"type": "ggstrike", "clicks": STRIKE}),
@@ -228,14 +248,24 @@ fn partner_file(provider: &str, simulator_url: &str) -> String {
                 "webhook": {"url": url}})
         })
         .collect();
-    // A partner file may be JSON, because JSON is YAML.
     json!({
         "provider": provider,
         "name": "A partner of a chaos run",
         "postback": {"credential": "token"},
         "media_buying": {"ids": ["click_id"], "campaigns": campaigns},
     })
-    .to_string()
+}
+
+fn rising_file(provider: &str, may_change: bool) -> Value {
+    let changing: &[&str] = if may_change { &["approved", "rejected"] } else { &[] };
+    let status =
+        json!({"parameter": "state", "pending": ["pending"], "approved": ["approved"], "rejected": ["rejected"]});
+    json!({
+        "provider": provider,
+        "name": "A partner of a chaos run that confirms later",
+        "postback": {"credential": "token", "status": status, "amount_may_change": changing,
+            "negative_amounts": "reverse", "reference": "original"},
+    })
 }
 
 /// Returns the current time in Unix milliseconds.

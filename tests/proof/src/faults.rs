@@ -12,7 +12,7 @@ mod attempts;
 mod ledger;
 mod mail;
 mod play;
-mod stage;
+pub(crate) mod stage;
 mod story;
 mod work;
 
@@ -56,6 +56,14 @@ pub enum Slip {
     FailuresAreAcknowledged,
     /// The table stores a claim or a replacement even if the delivery has changed since it was read.
     TheTableStoresWhatever,
+    /// A step also overwrites the original of its transaction.
+    StepsOverwriteTheOriginal,
+    /// The table stores a later record of a transaction in place of the record that has its number.
+    NumbersWithoutTheCondition,
+    /// A negative transaction is stored without its note beside the transaction that it reverses.
+    NotesAreForgotten,
+    /// GG3 is told a step before the step is stored.
+    StepsAreToldBeforeStoring,
 }
 
 /// Sums up the histories that were played.

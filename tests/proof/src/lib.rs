@@ -3,6 +3,8 @@
 //! - [`protocol`] checks every order in which the steps of evaluators, senders, an operator and a sweep can come,
 //!   with crashes anywhere, over the domain's own transitions. It is exhaustive within stated bounds.
 //! - [`faults`] runs the use cases over ports in memory, and fails, kills or holds up every call.
+//! - [`transactions`] plays calls about one transaction and decisions on its conflicts in every order, with a crash or
+//!   a failure at every call of a port, and compares the results with a plain reference.
 //! - [`oracles`] states laws that hold for any bytes from outside. libFuzzer looks for exceptions.
 
 #![allow(
@@ -17,3 +19,4 @@
 pub mod faults;
 pub mod oracles;
 pub mod protocol;
+pub mod transactions;

@@ -7,6 +7,7 @@ use std::{process::ExitCode, time::Instant};
 use proof::{
     faults::{self, Played},
     protocol::{Flaw, Report, Scenario, check, explore},
+    transactions::{self, Explored, Story},
 };
 
 /// Gives the address at which the states can be explored in a browser.
@@ -14,21 +15,31 @@ const EXPLORER: &str = "127.0.0.1:3000";
 
 /// Counts the long histories that `make prove` draws.
 const SEEDS: u64 = 2_000;
+/// Counts the histories of transactions that `make prove` draws.
+const DRAWN: u64 = 40_000;
 
 fn main() -> ExitCode {
     let asked = std::env::args().nth(1).unwrap_or_default();
     let seed = std::env::var("PROOF_SEED").ok().and_then(|seed| seed.parse().ok());
     let good = match (asked.as_str(), seed) {
-        ("prove" | "soak", Some(seed)) => mishaps("the history of this seed", || faults::from_seed(seed)),
+        ("prove" | "soak", Some(seed)) => {
+            mishaps("the history of this seed", || faults::from_seed(seed))
+                & transaction("the history of this seed", || transactions::from_seed(seed))
+        }
         ("prove", None) => {
             protocol(Scenario::small().into_iter().chain(Scenario::large()))
                 & flaws()
                 & mishaps("every mishap and every pair of mishaps", || faults::exhaustively(true))
                 & mishaps("long histories, drawn from seeds", || faults::at_random(0..SEEDS))
+                & every_order(transactions::large())
+                & transaction("many calls, drawn from seeds", || transactions::at_random(0..DRAWN))
+                & broken_parts()
         }
         ("soak", None) => {
             protocol(Scenario::largest())
                 & mishaps("long histories, drawn from seeds", || faults::at_random(SEEDS..10 * SEEDS))
+                & every_order(transactions::largest())
+                & transaction("many calls, drawn from seeds", || transactions::at_random(DRAWN..10 * DRAWN))
         }
         ("explore", _) => {
             println!("The states of \"{}\": http://{EXPLORER}", Scenario::end_of_a_round().name);
@@ -74,6 +85,40 @@ fn flaws() -> bool {
             report.states
         );
         good &= !report.broken.is_empty();
+    }
+    good
+}
+
+fn every_order(stories: Vec<(&'static str, Vec<Story>)>) -> bool {
+    let each = |(name, stories): (&str, Vec<Story>)| transaction(name, || transactions::explore(&stories, None));
+    stories.into_iter().fold(true, |good, stories| each(stories) & good)
+}
+
+fn transaction(name: &str, explore: impl FnOnce() -> Explored) -> bool {
+    println!("\nThe states of a transaction, {name}:\n");
+    let began = Instant::now();
+    let Explored { stories, states, calls, ends, wrong } = explore();
+    let mark = if wrong.is_none() { '✓' } else { '✗' };
+    println!(
+        "  {mark} {stories:6} stories, {states:9} states, {calls:10} calls of ports, {ends:8} ends, {:6.1} s",
+        began.elapsed().as_secs_f32()
+    );
+    if let Some(wrong) = &wrong {
+        println!("    {wrong}");
+    }
+    wrong.is_none()
+}
+
+/// Checks that each flaw of a worker, a table or a stream is found.
+fn broken_parts() -> bool {
+    println!("\nThe same with one part broken, which the explorer must find:\n");
+    let (stories, mut good) = (transactions::for_flaws(), true);
+    for flaw in transactions::Flaw::ALL {
+        let found = transactions::explore(&stories, Some(flaw)).wrong;
+        let what = found.as_ref().and_then(|wrong| wrong.lines().last()).unwrap_or("not found").trim();
+        let mark = if found.is_some() { '✓' } else { '✗' };
+        println!("  {mark} {:32} {}", format!("{flaw:?}"), what.chars().take(120).collect::<String>());
+        good &= found.is_some();
     }
     good
 }

@@ -60,6 +60,6 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     ) -> Result<PostbackAnswer, Unavailable> {
         let (original, sent) = (first.transaction_id.to_string(), ours.postback.transaction_id.to_string());
         let differences = vec![Difference { field: Field::TransactionId, original, sent }];
-        self.settle_conflict(call, ours, differences, first).await
+        self.settle_conflict(call, ours, differences, (first, None)).await
     }
 }

@@ -18,17 +18,20 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     ///
     /// Without agreed statuses, the call is settled without a read. With statuses, the first step after the original,
     /// which is the most common step, needs no read either: it is stored at place 1 on the assumption that no other
-    /// revision exists. If that place is taken, or the call is no such step, the whole history is read.
+    /// revision exists. If that place is taken, or the call is no such step, the whole history is read. It is also read
+    /// for an original without a state, because version 0.1.0 numbered corrections apart.
     pub(super) async fn settle_known(
         &self,
         call: &AuthenticatedCall<'_>,
         ours: RecordedPostback,
         original: RecordedPostback,
     ) -> Result<PostbackAnswer, Unavailable> {
-        let has_states = call.partner.rules().status.is_some() || original.postback.state.is_some();
+        let has_state = original.postback.state.is_some();
+        let has_states = call.partner.rules().status.is_some() || has_state;
         let unread = History::of(original);
         let decision = unread.decide(&ours, call.partner.rules().status.as_ref());
-        let is_settled = !has_states || (matches!(decision, Decision::Step(_)) && !call.is_dry_run());
+        let is_first_step = has_state && matches!(decision, Decision::Step(_)) && !call.is_dry_run();
+        let is_settled = !has_states || is_first_step;
         if is_settled && let Some(answer) = self.carry_out(call, &ours, &unread, decision).await? {
             return Ok(answer);
         }
@@ -65,7 +68,7 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         match decision {
             Decision::Duplicate(receipt) => Ok(Some(duplicate(receipt, ours))),
             Decision::Conflict(differences) => {
-                let current = history.current().receipt.clone();
+                let current = (history.current().receipt.clone(), Some(history));
                 self.settle_conflict(call, ours, differences, current).await.map(Some)
             }
             Decision::Step(step) if call.is_dry_run() => Ok(Some(PostbackAnswer::Accepted(step.receipt))),
@@ -80,13 +83,14 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         }
     }
 
-    /// Keeps a conflict. A conflict that an operator has accepted as a correction counts as a duplicate.
+    /// Keeps a conflict with the current revision. A conflict that an operator has accepted as a correction counts as a
+    /// duplicate, unless the correction is part of this history, so that something else is current.
     pub(super) async fn settle_conflict(
         &self,
         call: &AuthenticatedCall<'_>,
         ours: &RecordedPostback,
         differences: Vec<Difference>,
-        current: Receipt,
+        (current, history): (Receipt, Option<&History>),
     ) -> Result<PostbackAnswer, Unavailable> {
         let postback = ours.postback.clone();
         let conflict = Conflict {
@@ -115,7 +119,12 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
                 }
             }
         };
-        if let Some(receipt) = accepted {
+        let is_overruled = accepted.as_ref().zip(history).is_some_and(|(receipt, history)| history.has_later(receipt));
+        if is_overruled && !call.is_dry_run() {
+            let reason = "an operator accepted the same conflict before, and another correction since".to_owned();
+            report_unkept(call, &Unavailable { service: "refusals", reason });
+        }
+        if let Some(receipt) = accepted.filter(|_| !is_overruled) {
             return Ok(duplicate(receipt, ours));
         }
         let names = &call.partner.rules().names;
@@ -127,7 +136,7 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
             original: current,
             differences,
             sent,
-            is_kept,
+            is_kept: is_kept && !is_overruled,
         })))
     }
 }

@@ -43,7 +43,7 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
                 // Another call has taken the place. Read the history again.
                 Ok(_) => {}
                 Err(differences) => {
-                    let current = history.current().receipt.clone();
+                    let current = (history.current().receipt.clone(), Some(&history));
                     return self.settle_conflict(call, &ours, differences, current).await;
                 }
             }

@@ -19,6 +19,7 @@ use crate::memory::{
 mod bodies;
 mod clicks;
 mod kept_parameters;
+mod orders;
 mod statuses;
 
 const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00";

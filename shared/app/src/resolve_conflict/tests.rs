@@ -219,3 +219,38 @@ async fn an_original_is_kept_with_its_record_or_neither_is_stored() {
         }
     }
 }
+
+/// Records a negative transaction that takes this amount from `t`.
+async fn take_back(world: &World, amount: &str) {
+    let history = Resolutions::history(world, &conflict("1").provider, &transaction()).await.unwrap().unwrap();
+    let mut by = history.original().clone();
+    let id = TransactionId::new("r").unwrap();
+    (by.postback.transaction_id, by.receipt.transaction_id) = (id.clone(), id);
+    (by.postback.content, by.receipt.receipt_id) = (content(amount), ReceiptId::from_random([8; 16]));
+    assert_eq!(world.adjust(&transaction(), &history.adjust(&by).unwrap()).await, Ok(Replaced::Done));
+}
+
+#[tokio::test]
+async fn no_correction_leaves_less_than_was_taken_back() {
+    for (accepted, leaves_enough) in [("0.59", false), ("0.6", true), ("2", true)] {
+        let world = world(&[accepted]).await;
+        take_back(&world, "-0.6").await;
+        let resolution = accept_as(&world, accepted, 1).await.unwrap();
+        assert_eq!(matches!(resolution, Resolution::Accepted(_)), leaves_enough, "{accepted}: {resolution:?}");
+        assert_eq!(corrections(&world).len(), usize::from(leaves_enough));
+        assert_eq!(actions(&world).len(), usize::from(leaves_enough));
+    }
+}
+
+#[tokio::test]
+async fn no_correction_changes_the_currency_of_what_was_taken_back() {
+    let world = world(&[]).await;
+    let mut conflict = conflict("2");
+    conflict.content.currency = serde_json::from_str("\"EUR\"").unwrap();
+    world.keep_conflict(&conflict, 9).await.unwrap();
+    take_back(&world, "-0.6").await;
+    let which = (&transaction(), &conflict.key());
+    let resolution = accept(&world, &keys(), which, (&operation(1), at(200)), ReceiptId::from_random([1; 16])).await;
+    let Ok(Resolution::Unacceptable(Unacceptable::DoesNotFit(id, _))) = resolution else { panic!("{resolution:?}") };
+    assert_eq!(id, transaction());
+}

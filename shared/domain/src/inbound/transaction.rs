@@ -101,6 +101,11 @@ impl History {
         })
     }
 
+    /// Returns true if a step or a correction has this receipt.
+    pub fn has_later(&self, receipt: &Receipt) -> bool {
+        self.later.iter().any(|revision| revision.receipt().receipt_id == receipt.receipt_id)
+    }
+
     /// Returns the adjustments of the transaction that no later adjustment replaces.
     pub fn adjustments(&self) -> impl Iterator<Item = &Adjustment> {
         self.adjustments.iter().filter(|it| {

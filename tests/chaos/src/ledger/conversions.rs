@@ -6,14 +6,14 @@ use adapters::dynamodb::item::PostbackItem;
 use domain::{inbound::conversion::RecordedPostback, values::money::Amount};
 use serde_json::Value;
 
-use super::{Ledger, drain, scan};
+use super::{Ledger, Rising, drain, scan};
 use crate::{
     postbacks::{AnsweredCall, Content},
     world::World,
 };
 
 /// Names a transaction by its provider and id.
-type Transaction = (String, String);
+pub(super) type Transaction = (String, String);
 
 /// Holds all recorded postbacks and conversions after the run.
 pub(crate) struct Conversions {
@@ -24,9 +24,13 @@ pub(crate) struct Conversions {
 }
 
 impl Conversions {
-    /// Reads them from the tables and queues.
-    pub(crate) async fn read(world: &World) -> Self {
+    /// Reads them from the tables and queues, and those of partners with statuses apart.
+    pub(crate) async fn read(world: &World) -> (Self, Rising) {
         let items: Vec<PostbackItem> = scan(world, "postbacks").await;
+        let is_rising = |item: &PostbackItem| {
+            item.provider_transaction.split_once('#').is_some_and(|(provider, _)| world.rising.contains_key(provider))
+        };
+        let (rising, items): (Vec<_>, Vec<_>) = items.into_iter().partition(is_rising);
         let mut recorded = BTreeMap::new();
         for item in &items {
             let RecordedPostback { postback, receipt, .. } = item.clone().try_into().unwrap();
@@ -34,9 +38,13 @@ impl Conversions {
             recorded.insert(transaction, (content(&postback.content), receipt.receipt_id.to_string()));
         }
         let conversion = |body: String| serde_json::from_str(&body).expect("a conversion is JSON");
-        let passed_on = drain(world, "gg3-conversions").await.into_iter().map(conversion).collect();
+        let told = drain(world, "gg3-conversions").await.into_iter().map(conversion);
+        let is_rising = |told: &Value| world.rising.contains_key(told["provider"].as_str().unwrap_or_default());
+        let (told, passed_on): (Vec<Value>, Vec<Value>) = told.partition(is_rising);
+        let told = told.into_iter().map(|told| serde_json::from_value(told).expect("a conversion")).collect();
         let set_aside = drain(world, "conversion-dead-letters").await;
-        Self { recorded, items: items.len(), passed_on, set_aside }
+        let rising = Rising::new(rising, told, set_aside.clone());
+        (Self { recorded, items: items.len(), passed_on, set_aside }, rising)
     }
 
     /// Checks them against the answers that the partners got.
@@ -93,7 +101,7 @@ impl Conversions {
 }
 
 impl AnsweredCall {
-    fn transaction(&self) -> Transaction {
+    pub(super) fn transaction(&self) -> Transaction {
         (self.postback.provider.clone(), self.postback.transaction_id.clone())
     }
 }
@@ -122,7 +130,8 @@ mod tests {
 
     fn answered(status: u64, amount: &str, receipt: &str) -> AnsweredCall {
         let (provider, transaction_id) = ("acme".into(), "t-1".into());
-        let postback = Postback { provider, transaction_id, content: content(amount), by_post: false };
+        let content = content(amount);
+        let postback = Postback { provider, transaction_id, content, state: None, reverses: None, by_post: false };
         AnsweredCall { postback, status, body: json!({"status": "accepted", "receipt_id": receipt}) }
     }
 

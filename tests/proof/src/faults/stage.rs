@@ -1,5 +1,7 @@
 //! Puts ports that wait for their actor's turn in front of the ports in memory.
 
+mod inbound;
+
 use std::{
     future::poll_fn,
     hash::Hash,
@@ -14,22 +16,14 @@ use super::Slip;
 use app::{
     memory::{Held, World},
     ports::{
-        Added, Catalogues, Claimed, ConversionQueue, DeadLetters, Deliveries, KnownPartner, KnownRecipient,
-        NewDeliveries, PageToken, Participants, PartnerServers, Ports, Postbacks, Published, Put, Recorded, Refusals,
-        Replaced, ResendQueue, Rounds, Source, StoredParticipant, SystemKeys, Unavailable, UnderWay, UnderWayPage,
-        WebhookQueue,
+        Catalogues, Claimed, ConversionQueue, DeadLetters, Deliveries, KnownPartner, KnownRecipient, NewDeliveries,
+        PageToken, Participants, PartnerServers, Ports, Published, Put, Replaced, ResendQueue, Rounds, Source,
+        StoredParticipant, SystemKeys, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
     },
 };
 use domain::{
     audit::AuditRecord,
-    inbound::{
-        click::ClickKeys,
-        conversion::{Conversion, Receipt, RecordedPostback},
-        correction::Step,
-        postback::Postback,
-        refusal::{Conflict, KeptConflict, KeptRefusal, Refusal},
-        transaction::{Adjustment, History},
-    },
+    inbound::{click::ClickKeys, conversion::Conversion},
     outbound::{
         attempt::FinishedAttempt,
         delivery::{Claim, Delivery, LateAttempt, Message, OpenedRound},
@@ -38,7 +32,7 @@ use domain::{
     },
     partner::Partner,
     values::{
-        ids::{DeliveryId, Provider, TransactionId, UserId},
+        ids::{DeliveryId, Provider, UserId},
         signature::Secret,
         time::UnixMillis,
     },
@@ -46,8 +40,8 @@ use domain::{
 
 /// Gives one actor access to the ports.
 #[derive(Debug, Clone)]
-pub(super) struct Stage {
-    pub(super) world: World,
+pub(crate) struct Stage {
+    pub(crate) world: World,
     /// Allows one call.
     turn: Arc<AtomicBool>,
     /// Makes the ports break a rule, to test that the ledger reports the broken rule.
@@ -55,12 +49,12 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    pub(super) fn new(world: &World, slip: Option<Slip>) -> Self {
+    pub(crate) fn new(world: &World, slip: Option<Slip>) -> Self {
         Self { world: world.clone(), turn: Arc::default(), slip }
     }
 
     /// Lets the actor make its next call.
-    pub(super) fn give_turn(&self) {
+    pub(crate) fn give_turn(&self) {
         self.turn.store(true, Ordering::Relaxed);
     }
 
@@ -94,7 +88,7 @@ impl Stage {
 
 /// Serves partners and keys behind a stage.
 #[derive(Debug, Clone)]
-pub(super) struct Configuration<K, V>(pub(super) Stage, pub(super) Held<K, V>);
+pub(crate) struct Configuration<K, V>(pub(crate) Stage, pub(crate) Held<K, V>);
 
 impl<K, V> Source for Configuration<K, V>
 where
@@ -130,68 +124,6 @@ impl Ports for Stage {
     type DeadLetters = Self;
     type Clock = World;
     type Randomness = World;
-}
-
-impl Postbacks for Stage {
-    async fn record(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
-        self.turn().await;
-        Postbacks::record(&self.world, postback).await
-    }
-
-    async fn record_once(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
-        self.turn().await;
-        Postbacks::record_once(&self.world, postback).await
-    }
-
-    async fn find_use(&self, postback: &Postback) -> Result<Option<Receipt>, Unavailable> {
-        self.turn().await;
-        self.world.find_use(postback).await
-    }
-
-    async fn find(
-        &self,
-        provider: &Provider,
-        transaction_id: &TransactionId,
-    ) -> Result<Option<RecordedPostback>, Unavailable> {
-        self.turn().await;
-        self.world.find(provider, transaction_id).await
-    }
-
-    async fn history(
-        &self,
-        provider: &Provider,
-        transaction_id: &TransactionId,
-    ) -> Result<Option<History>, Unavailable> {
-        self.turn().await;
-        Postbacks::history(&self.world, provider, transaction_id).await
-    }
-
-    async fn add_step(&self, step: &Step) -> Result<Added, Unavailable> {
-        self.turn().await;
-        self.world.add_step(step).await
-    }
-
-    async fn adjust(&self, reversed: &TransactionId, adjustment: &Adjustment) -> Result<Replaced, Unavailable> {
-        self.turn().await;
-        self.world.adjust(reversed, adjustment).await
-    }
-}
-
-impl Refusals for Stage {
-    async fn keep_refusal(&self, refusal: &Refusal, most: u32) -> Result<KeptRefusal, Unavailable> {
-        self.turn().await;
-        self.world.keep_refusal(refusal, most).await
-    }
-
-    async fn keep_conflict(&self, conflict: &Conflict, most: u32) -> Result<KeptConflict, Unavailable> {
-        self.turn().await;
-        self.world.keep_conflict(conflict, most).await
-    }
-
-    async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {
-        self.turn().await;
-        self.world.find_correction(conflict).await
-    }
 }
 
 impl ConversionQueue for Stage {

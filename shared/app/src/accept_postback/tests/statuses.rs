@@ -1,12 +1,16 @@
 //! Tests calls of partners that agreed on statuses and on negative amounts.
 
-use domain::inbound::{
-    conversion::{ConversionType, Reversed},
-    correction::Revision,
-    status::State,
+use domain::{
+    audit::{Author, Channel, Operation},
+    inbound::{
+        conversion::{ConversionType, Reversed},
+        correction::Revision,
+        status::State,
+    },
 };
 
 use super::*;
+use crate::resolve_conflict::{Resolution, accept};
 
 const AGREED: &str = r#"{"provider":"acme","postback":{"status":{"parameter":"state","pending":["pending"],
     "approved":["approved"],"rejected":["rejected"],"ignored":["test"]},"amount_may_change":["approved"],
@@ -14,6 +18,14 @@ const AGREED: &str = r#"{"provider":"acme","postback":{"status":{"parameter":"st
 
 fn rig() -> Rig {
     Rig::with([AGREED])
+}
+
+impl Rig {
+    /// Changes what the partner agreed on.
+    fn agreed(self, file: &str) -> Self {
+        let (postbacks, refusals) = (self.world.clone(), self.world.clone());
+        Self { accept: AcceptPostback { postbacks, refusals, ..Self::with([file]).accept }, ..self }
+    }
 }
 
 fn said(state: &str) -> String {
@@ -122,12 +134,7 @@ async fn states_survive_the_end_of_an_agreement() {
     let rig = rig();
     rig.get(&said("pending")).await;
     let approved = accepted(rig.get(&said("approved")).await);
-    let without = Rig::with([r#"{"provider":"acme"}"#]);
-    let without = Rig {
-        accept: AcceptPostback { postbacks: rig.world.clone(), refusals: rig.world.clone(), ..without.accept },
-        world: rig.world.clone(),
-        receipts: rig.receipts,
-    };
+    let without = rig.agreed(r#"{"provider":"acme"}"#);
     assert_eq!(duplicate(without.get(SAMPLE).await), approved);
     assert!(matches!(without.get(&said("rejected")).await, PostbackAnswer::Malformed(_)));
 }
@@ -225,4 +232,44 @@ async fn whatever_fails_an_adjustment_is_recorded_once_or_not_at_all() {
         let state = rig.world.state();
         assert_eq!((state.postbacks.len(), state.adjustments.values().flatten().count()), (2, 1));
     }
+}
+
+/// Accepts the conflict that this answer told, as an operator does.
+async fn accept_conflict(rig: &Rig, told: &Contradiction, receipt: u8) {
+    let conflicts = rig.world.state().conflicts.clone();
+    let open = conflicts.into_values().filter(|(_, _, accepted)| accepted.is_none()).map(|(conflict, ..)| conflict);
+    let [conflict] = &open.collect::<Vec<_>>()[..] else { panic!("not one open conflict") };
+    let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [receipt; 8]);
+    let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
+    let (which, by) = ((&told.transaction_id, &conflict.key()), (&operation, Timestamp::UNIX_EPOCH));
+    let resolution = accept(&rig.world, &keys, which, by, ReceiptId::from_random([receipt; 16])).await;
+    assert!(matches!(resolution, Ok(Resolution::Accepted(_))), "{resolution:?}");
+}
+
+#[tokio::test]
+async fn a_rejection_that_no_longer_stands_is_never_a_duplicate() {
+    let rig = rig();
+    accepted(rig.get(&said("rejected")).await);
+    let other = said("approved").replace("100.00", "110");
+    for (receipt, query) in [(101, said("approved")), (102, said("rejected")), (103, other)] {
+        let told = conflict(rig.get(&query).await);
+        accept_conflict(&rig, &told, receipt).await;
+    }
+    // An operator accepted this rejection once, and has approved the transaction since.
+    let told = conflict(rig.get(&said("rejected")).await);
+    assert_eq!((told.original.state, told.is_kept), (Some(State::Approved), false));
+}
+
+/// Version 0.1.0 numbered corrections apart, so number 1 can be free although there is a correction.
+#[tokio::test]
+async fn a_first_step_never_overlooks_a_correction_of_version_0_1() {
+    let rig = rig().agreed(r#"{"provider":"acme"}"#);
+    accepted(rig.get(SAMPLE).await);
+    let told = conflict(rig.get(&SAMPLE.replace("100.00", "90")).await);
+    accept_conflict(&rig, &told, 101).await;
+    rig.world.state().corrections.values_mut().flatten().for_each(|correction| correction.place = 0);
+    let rig = rig.agreed(AGREED);
+    conflict(rig.get(&said("rejected")).await);
+    accepted(rig.get(&said("rejected").replace("100.00", "90")).await);
+    assert_eq!(rig.world.state().steps.values().flatten().map(|step| step.correction).collect::<Vec<_>>(), [1]);
 }
