@@ -44,6 +44,8 @@ pub enum Flaw {
     AnswersBeforeStoring,
     /// A worker lets the last call stand, whatever its state.
     LetsTheLastCallStand,
+    /// An operator accepts a conflict whatever negative transactions have taken.
+    CorrectsWithoutChecking,
     /// A step overwrites the original.
     StepsOverwriteTheOriginal,
     /// The table stores a later record without the condition that its place is free.
@@ -56,13 +58,14 @@ pub enum Flaw {
 
 impl Flaw {
     /// Lists all flaws.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AnswersHigherStatesAsDuplicates,
         Self::DecidesByTheOriginal,
         Self::GivesUpWhenTheNumberIsTaken,
         Self::StoresWithoutDecidingAgain,
         Self::AnswersBeforeStoring,
         Self::LetsTheLastCallStand,
+        Self::CorrectsWithoutChecking,
         Self::StepsOverwriteTheOriginal,
         Self::NumbersWithoutTheCondition,
         Self::NotesAreForgotten,
@@ -80,9 +83,9 @@ impl Flaw {
         }
     }
 
-    /// Returns true if a worker breaks the rule, and not a port.
+    /// Returns true if a worker that handles calls breaks the rule.
     fn is_a_workers(self) -> bool {
-        self.slip().is_none()
+        self.slip().is_none() && self != Self::CorrectsWithoutChecking
     }
 }
 

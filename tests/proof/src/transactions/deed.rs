@@ -6,15 +6,16 @@ use app::{
     accept_postback::{AcceptPostback, Call, Contradiction, PostbackAnswer},
     cache::{Cache, CachePolicy},
     memory::Held,
-    ports::{Added, KnownPartner, Postbacks, Recorded, Refusals, Unavailable},
+    ports::{Added, KnownPartner, Postbacks, Recorded, Refusals, Replaced, Resolutions, Unavailable},
     resolve_conflict::{self, Resolution},
 };
 use domain::{
-    audit::{Author, Channel, Operation},
+    audit::{Action, Author, Channel, Operation, Subject},
     inbound::{
+        acceptance::{Acceptance, Unacceptable},
         click::{ClickKeys, ClickOrigin},
         conversion::{Receipt, RecordedPostback},
-        correction::Step,
+        correction::{Correction, Revision, Step},
         credential::{Credentials, TokenHash},
         postback::{Content, Extra, Postback},
         refusal::{self, ContentKey},
@@ -56,6 +57,9 @@ pub(super) async fn perform(op: Op, agreed: Agreed, receipt_id: ReceiptId, flaw:
             }
             None => accept(said, agreed, receipt_id, stage).await,
         }),
+        Op::Accept(said) if flaw == Some(Flaw::CorrectsWithoutChecking) => {
+            Done::Operator(correct(said, receipt_id, &stage).await)
+        }
         Op::Accept(said) => {
             let (transaction_id, key) = (id(said.id), key(said));
             let which = (&transaction_id, &key);
@@ -147,6 +151,29 @@ async fn store(flaw: Flaw, mut step: Step, history: &History, stage: &Stage) -> 
             Ok(Added::Taken(_)) => return Ok(PostbackAnswer::Duplicate(history.current().receipt.clone())),
         }
     }
+}
+
+/// Accepts a conflict without checking how much was taken.
+async fn correct(said: Said, receipt_id: ReceiptId, stage: &Stage) -> Result<Resolution, Unavailable> {
+    let (transaction_id, now) = (id(said.id), Timestamp::UNIX_EPOCH);
+    let audit = operation().record(now, Action::AcceptConflict, Subject::Catalogue);
+    while let Some(history) = Resolutions::history(stage, &provider(), &transaction_id).await? {
+        let ours = recorded(said, receipt_id.clone());
+        let correction = Correction {
+            postback: ours.postback,
+            receipt: ours.receipt,
+            original_receipt_id: history.original().receipt.receipt_id.clone(),
+            number: history.current().correction + 1,
+            corrected_at: now,
+            place: history.next_place(),
+            reversed: None,
+        };
+        let acceptance = Acceptance { revision: Revision::Correction(correction), adjustments: Vec::new() };
+        if stage.accept(&key(said), &acceptance, &audit).await? == Replaced::Done {
+            return Ok(Resolution::Accepted(Box::new(acceptance.revision)));
+        }
+    }
+    Ok(Resolution::Unacceptable(Unacceptable::NoOriginal))
 }
 
 fn provider() -> Provider {
