@@ -2,18 +2,26 @@
 //!
 //! Only this project's crates may write. Libraries' lines would repeat URLs and bodies, which may hold secrets.
 //!
+//! Each line begins with the commit that the function was deployed from, if its deployment said so.
+//!
 //! Some fields are metrics: `template.yaml` has an `AWS::Logs::MetricFilter` for each of them. A line that must not be
 //! counted leaves its metrics out. See `docs/adr/0001-metrics-from-log-lines.md`.
 
 use std::{fmt, io};
 
 use domain::jiff::Timestamp;
-use tracing::{Metadata, Subscriber, level_filters::LevelFilter, subscriber};
+use tracing::{Event, Metadata, Subscriber, level_filters::LevelFilter, subscriber};
 use tracing_subscriber::{
     filter::filter_fn,
-    fmt::{MakeWriter, format::Writer, layer, time::FormatTime},
+    fmt::{
+        FmtContext, FormatEvent, FormatFields, MakeWriter,
+        format::{Format, Json, Writer},
+        layer,
+        time::FormatTime,
+    },
     layer::SubscriberExt,
     registry,
+    registry::LookupSpan,
 };
 
 use crate::environment::Environment;
@@ -51,12 +59,13 @@ const METRICS: [&str; 25] = [
 /// level. Lines with metrics are written at every level, because the alarms depend on them.
 pub fn start(env: &Environment) {
     let level = env.optional("LOG_LEVEL").and_then(|text| text.to_lowercase().parse().ok());
+    let commit = env.optional("COMMIT").unwrap_or_default();
     // A second start in one process keeps the first subscriber, so its error may be ignored.
-    let _ = subscriber::set_global_default(lines(level.unwrap_or(LevelFilter::INFO), io::stdout));
+    let _ = subscriber::set_global_default(lines(level.unwrap_or(LevelFilter::INFO), commit, io::stdout));
 }
 
 /// Returns the subscriber that [`start`] installs, writing to `writer`.
-fn lines<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
+fn lines<W>(level: LevelFilter, commit: String, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
@@ -64,6 +73,7 @@ where
     // Errors of the writer are ignored. Otherwise the crate would print them, and printing panics if standard error
     // cannot be written either.
     let json = json.with_timer(Milliseconds).with_writer(writer).log_internal_errors(false);
+    let json = json.map_event_format(|json| Stamped { commit, json });
     let heard = filter_fn(move |line| line.is_event() && is_ours(line) && (*line.level() <= level || is_counted(line)));
     registry().with(json).with(heard)
 }
@@ -75,6 +85,28 @@ fn is_ours(line: &Metadata<'_>) -> bool {
 
 fn is_counted(line: &Metadata<'_>) -> bool {
     line.fields().iter().any(|field| METRICS.contains(&field.name()))
+}
+
+/// Writes lines with the commit in front of the other fields. An empty commit is left out.
+struct Stamped {
+    commit: String,
+    json: Format<Json, Milliseconds>,
+}
+
+impl<S, N> FormatEvent<S, N> for Stamped
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(&self, context: &FmtContext<'_, S, N>, mut to: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+        if self.commit.is_empty() {
+            return self.json.format_event(context, to, event);
+        }
+        let mut line = String::new();
+        self.json.format_event(context, Writer::new(&mut line), event)?;
+        let fields = line.strip_prefix('{').ok_or(fmt::Error)?;
+        write!(to, "{{\"commit\":\"{}\",{fields}", self.commit)
+    }
 }
 
 /// Writes a line's time as RFC 3339 in UTC, to the millisecond.
