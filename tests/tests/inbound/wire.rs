@@ -148,6 +148,7 @@ async fn a_postback_costs_one_call_and_a_conflict_two() {
         ("user_id=1".to_owned(), 400, &["UpdateItem"]),
         ("user_id=1".to_owned(), 400, &["UpdateItem"]),
         (format!("{query}&dry_run=true"), 200, &["GetItem"]),
+        (format!("{}&dry_run=true", query.replace("100.00", "7")), 409, &["GetItem", "GetItem"]),
     ] {
         assert_eq!(rig.call(&query).await.0, status);
         assert_eq!(rig.operations(), calls, "{status}");
