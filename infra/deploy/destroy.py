@@ -62,8 +62,9 @@ def _delete_left(environment: Environment, only_empty: bool) -> None:
             # One item is looked for. The table's own count of items may be six hours old.
             if only_empty and dynamodb.scan(TableName=name, Limit=1, ConsistentRead=True)["Items"]:
                 continue
-            dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
-            dynamodb.get_waiter("table_exists").wait(TableName=name)
+            if _is_protected(dynamodb, name):
+                dynamodb.update_table(TableName=name, DeletionProtectionEnabled=False)
+                dynamodb.get_waiter("table_exists").wait(TableName=name)
             dynamodb.delete_table(TableName=name)
             dynamodb.get_waiter("table_not_exists").wait(TableName=name, WaiterConfig={"Delay": 2, "MaxAttempts": 150})
         for name in checks.queues_of(environment):
@@ -71,6 +72,11 @@ def _delete_left(environment: Environment, only_empty: bool) -> None:
             if only_empty and _holds_messages(sqs, url):
                 continue
             sqs.delete_queue(QueueUrl=url)
+
+
+def _is_protected(dynamodb: Any, name: str) -> bool:
+    # The emulator has the text of the template's parameter here, and takes any text for a protection.
+    return dynamodb.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled") not in (False, None)
 
 
 def _holds_messages(sqs: Any, url: str) -> bool:

@@ -46,13 +46,6 @@ def outputs(environment: Environment) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])}
 
 
-def resources(environment: Environment, kind: str) -> list[str]:
-    """Returns the physical names of the stack's resources of this type."""
-    pages = client(environment, "cloudformation").get_paginator("list_stack_resources").paginate(StackName=environment.stack)
-    entries = (entry for page in pages for entry in page["StackResourceSummaries"])
-    return sorted(entry["PhysicalResourceId"] for entry in entries if entry["ResourceType"] == kind)
-
-
 def is_attended() -> bool:
     """Returns True if a person can answer a question."""
     return sys.stdin.isatty() and sys.stdout.isatty() and not os.environ.get("CI")
