@@ -51,9 +51,10 @@ def read(name: str, file: Path) -> Environment:
     configuration = _toml(file)
     known = sorted(key for key, value in configuration.items() if isinstance(value, dict) and key != "default")
     if name not in known:
+        what = f"ENV={name} is not an environment" if name else "ENV is not set"
         raise Failure(
-            f"ENV={name or '(nothing)'} is not an environment. {file.name} has {', '.join(known) or 'none'}.",
-            f"Name one, as in make deploy ENV={known[0] if known else 'staging'}, or add a section [{name}.deploy.parameters].",
+            f"{what}. {file.name} has {', '.join(known) or 'no environment'}.",
+            f"Name one, as in make deploy ENV=staging, or add a section [{name or 'staging'}.deploy.parameters].",
         )
     section = {
         **configuration[name].get("global", {}).get("parameters", {}),
