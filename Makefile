@@ -4,6 +4,9 @@ PYTHON ?= python3
 export PORT STACK_DIR STACK_NAME TOKEN
 
 LOCAL = $(PYTHON) -m infra.local
+DEPLOY_VENV = .venv/deploy/bin
+# The virtual environment's programs come first, so that the pinned sam and cargo-lambda are used.
+DEPLOY = $(LOCAL) virtualenv deploy requirements-deploy.txt && PATH="$(CURDIR)/$(DEPLOY_VENV):$$PATH" $(DEPLOY_VENV)/python -m infra.deploy
 LINT_VENV = .venv/lint/bin
 CARGO_DENY_VERSION = 0.20.2
 CARGO_FUZZ_VERSION = 0.13.2
@@ -13,7 +16,7 @@ SECONDS ?= 30
 CARGO_DENY = target/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 .DEFAULT_GOAL = help
-.PHONY: help run up down test prove soak explore fuzz chaos simulate bench smoke lint lint-rust lint-dependencies lint-template advisories
+.PHONY: help run up down test prove soak explore fuzz chaos simulate bench smoke package deploy destroy lint lint-rust lint-dependencies lint-template advisories
 # Targets run in order even under -j, because they share one cargo and one terminal.
 .NOTPARALLEL:
 
@@ -29,6 +32,8 @@ help:
 	@echo 'make chaos SEED=1 run the functions under kill -9 for minutes and check the results; ARGS= changes the amount'
 	@echo 'make simulate     compute a day with 10,000 partners, one of them down: tests/simulation/SIMULATION.md'
 	@echo 'make smoke URL=…  check a deployment from outside; PROVIDER=, TOKEN= and CLICK_URL= check more'
+	@echo 'make deploy ENV=staging   build, deploy to AWS as samconfig.toml says, check; YES=1 asks nothing, BUILD=no does not build'
+	@echo 'make destroy ENV=staging  delete that stack; DATA=delete deletes its tables and queues too'
 	@echo 'make bench        measure the functions beside others: tests/bench/BENCHMARKS.md; QUICK=1 is a short look'
 	@echo 'make lint         check formatting, clippy, licences and template.yaml'
 	@echo 'make advisories   check the dependencies for known vulnerabilities; fetches a database with git'
@@ -73,6 +78,17 @@ simulate:
 
 smoke:
 	@$(LOCAL) smoke --url '$(URL)' --provider '$(PROVIDER)' --click-url '$(CLICK_URL)'
+
+# A pipeline packages once and deploys the same binaries to one environment after the other, with BUILD=no.
+package:
+	@$(DEPLOY) package --env '$(or $(ENV),staging)'
+
+deploy: export PROVIDER := $(PROVIDER)
+deploy:
+	@$(DEPLOY) deploy --env '$(ENV)' $(if $(YES),--yes) $(if $(filter no,$(BUILD)),--no-build)
+
+destroy:
+	@$(DEPLOY) destroy --env '$(ENV)' $(if $(YES),--yes) $(if $(DATA),--data '$(DATA)')
 
 # Builds each contender by itself, so that a feature that one needs of a dependency does not enlarge another.
 BENCHED = click postback conversion-relay event-evaluator webhook-sender lookup-writer delivery-sweep

@@ -36,13 +36,20 @@ def describe(process: psutil.Process) -> str:
 
 
 def run(
-    command: list[str], *, environment: Mapping[str, str] | None = None, capture: bool = False
+    command: list[str],
+    *,
+    environment: Mapping[str, str] | None = None,
+    capture: bool = False,
+    attended: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end, in its own session. An interruption ends the command and everything that it started."""
+    """Runs a command to its end, in its own session. An interruption ends the command and everything that it started.
+
+    A command that is attended may ask questions; any other reads nothing.
+    """
     with subprocess.Popen(
         command,
         env={**os.environ, **(environment or {})},
-        stdin=subprocess.DEVNULL,
+        stdin=None if attended else subprocess.DEVNULL,
         stdout=subprocess.PIPE if capture else None,
         text=True,
         start_new_session=True,

@@ -27,6 +27,7 @@ mod aws_error;
 mod call;
 mod gate;
 mod journal;
+mod needs;
 mod upstream;
 
 use std::{future::pending, net::SocketAddr, sync::Arc, time::Instant};
@@ -44,6 +45,7 @@ pub use self::{
     aws_error::AwsError,
     call::{Call, CallEnding, CallFilter, Service},
     gate::Gate,
+    needs::NEEDS,
 };
 use self::{
     action::Step,
@@ -161,6 +163,7 @@ async fn serve(
 /// Carries a call to its end and records its outcome.
 async fn carry(journal: &Journal, upstream: &Mutex<Upstream>, parts: Parts, body: Bytes) -> Reply {
     let (call, action) = journal.arrived(&parts, &body, Instant::now());
+    needs::write_down(&call, &parts);
     let (before, after) = action.steps();
     let reply = match pass(journal, &call, Side::Before, before).await {
         Some(reply) => reply,

@@ -12,7 +12,7 @@ use crate::{fresh, partner_simulator::PartnerSimulator, proxy::Call};
 pub const STACK_FILE: &str = "GG3_STACK_FILE";
 
 /// Holds the credentials of every client and function in tests. The local AWS accepts any.
-const ACCESS_KEY: &str = "test";
+pub(crate) const ACCESS_KEY: &str = "test";
 
 /// Marks the queues that tests make. In a queue's name, this text follows the logical name.
 const OWN: &str = "-of-tests";
@@ -137,13 +137,14 @@ impl Stack {
 
     /// Describes a call by its operation and the logical names of its tables or queue, such as `PutItem deliveries`.
     pub fn words(&self, call: &Call) -> String {
-        let prefix = format!("{}-", self.stack_name);
-        let logical = |name: &str| {
-            let name = name.strip_prefix(&prefix).unwrap_or(name);
-            name.split_once(OWN).map_or(name, |(logical, _)| logical).to_owned()
-        };
-        let names = call.table_or_queue.as_deref().unwrap_or_default().split(',').map(logical);
+        let names = call.table_or_queue.as_deref().unwrap_or_default().split(',').map(|name| self.noun(name));
         format!("{} {}", call.operation, names.collect::<Vec<_>>().join(","))
+    }
+
+    /// Returns the logical name of a table or queue of the stack, or of a queue that a test made.
+    pub fn noun<'a>(&self, name: &'a str) -> &'a str {
+        let name = name.strip_prefix(&self.stack_name).and_then(|name| name.strip_prefix('-')).unwrap_or(name);
+        name.split_once(OWN).map_or(name, |(logical, _)| logical)
     }
 
     /// Returns the environment that a function needs to use this stack through this endpoint. The endpoint may be that

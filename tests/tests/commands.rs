@@ -97,6 +97,13 @@ fn the_demo_plays_the_documents_examples_and_shows_the_result() {
 }
 
 #[test]
+fn version_says_what_is_installed_and_what_is_deployed() {
+    // The local stack is built from whatever is in the folder, so its deployment names no commit.
+    let shown = assert_done(&postbackctl(&["version"]));
+    assert_eq!(shown, format!("postbackctl {}\n{} unknown\n", env!("CARGO_PKG_VERSION"), stack().stack_name));
+}
+
+#[test]
 fn the_smoke_test_passes_only_on_a_running_stack() {
     let stack = stack();
     let acme = stack.partner("acme");
@@ -104,6 +111,7 @@ fn the_smoke_test_passes_only_on_a_running_stack() {
     let with_link = [&arguments[..], &["--click-url", &acme.landings["welcome"]]].concat();
     let shown = assert_done(&postbackctl(&with_link));
     assert!(shown.ends_with("8 passed, 0 failed\n"), "{shown}");
+    assert!(shown.contains("\nencoded {|\" in the query        200  the function  as it was sent\n"), "{shown}");
     let wrong = postbackctl(&["smoke", "--url", &stack.api_url, "--provider", "acme", "--token", "wrong"]);
     assert!(!wrong.status.success() && text(&wrong.stdout).contains("FAIL"));
     assert!(!postbackctl(&["smoke", "--url", "http://127.0.0.1:9"]).status.success());

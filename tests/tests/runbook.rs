@@ -7,12 +7,16 @@ use std::collections::BTreeSet;
 const TEMPLATE: &str = include_str!("../../template.yaml");
 const RUNBOOK: &str = include_str!("../../docs/runbook.md");
 
-/// Returns the sections that the descriptions of alarms name. In a `Fn::ForEach`, an alarm names one section for each
-/// turn of the loop.
-fn named_sections() -> BTreeSet<String> {
+/// Returns the sections that are named by the descriptions of the alarms whose actions contain this text. In a
+/// `Fn::ForEach`, an alarm names one section for each turn of the loop.
+fn named_sections(acting: &str) -> BTreeSet<String> {
     let mut sections = BTreeSet::new();
     for alarm in TEMPLATE.match_indices("Type: AWS::CloudWatch::Alarm\n").map(|(at, _)| at) {
         let (before, after) = TEMPLATE.split_at(alarm);
+        let actions = after.split_once("AlarmActions:").unwrap().1.lines().next().unwrap();
+        if !actions.contains(acting) {
+            continue;
+        }
         let description = after.split_once("AlarmDescription:").unwrap().1;
         let description = description.split("Namespace:").next().unwrap().split("Metrics:").next().unwrap();
         let (_, named) = description
@@ -40,7 +44,16 @@ fn every_alarm_has_a_section_and_every_section_an_alarm() {
     let alarms = RUNBOOK.split_once("\n## Alarms\n").unwrap().1.split("\n## ").next().unwrap();
     let sections: BTreeSet<String> =
         alarms.lines().filter_map(|line| line.strip_prefix("### ")).map(str::to_owned).collect();
-    assert_eq!(named_sections(), sections);
+    assert_eq!(named_sections(""), sections);
+}
+
+#[test]
+fn the_page_lists_the_alarms_that_can_wait() {
+    let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let page = words(RUNBOOK);
+    let list = page.split_once("can wait for the next working day: ").unwrap().1.split_once('.').unwrap().0;
+    let listed: BTreeSet<String> = list.split(", ").map(str::to_owned).collect();
+    assert_eq!(named_sections("!Ref NoticeTopic,"), listed);
 }
 
 #[test]

@@ -5,7 +5,8 @@ use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    log::start();
-    let function = ConversionRelayFunction::wire(Environment::of_process())?;
+    let env = Environment::of_process();
+    log::start(&env);
+    let function = ConversionRelayFunction::wire(env)?;
     run(service_fn(|event| function.handle(event))).await
 }

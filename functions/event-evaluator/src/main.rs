@@ -5,8 +5,9 @@ use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    log::start();
-    let function = EventEvaluatorFunction::wire(Environment::of_process())?;
+    let env = Environment::of_process();
+    log::start(&env);
+    let function = EventEvaluatorFunction::wire(env)?;
     function.warm().await;
     run(service_fn(|event| function.handle(event))).await
 }

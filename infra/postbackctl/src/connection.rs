@@ -11,6 +11,7 @@ use adapters::{
         configuration::Configuration,
         deliveries::{DynamoDeliveries, DynamoRounds},
         delivery_records::DynamoDeliveryRecords,
+        deployment,
         history::History,
         lookups::{DynamoListings, DynamoLookups},
         participants::DynamoParticipants,
@@ -132,6 +133,17 @@ impl Connection {
         let provider = config.credentials_provider().context(CREDENTIALS_CURE)?;
         provider.provide_credentials().await.context(CREDENTIALS_CURE)?;
         Ok(Self { settings: config.into(), stack: stack.to_owned() })
+    }
+
+    /// Returns the commit that the stack was deployed from, if its deployment said so.
+    pub(crate) async fn commit(&self) -> Result<Option<String>> {
+        let caller = self.settings.caller(CallLimits::BACKGROUND).await?.to_string();
+        // Tables are of the caller's partition and account, which its ARN names: `arn:aws:sts::123456789012:…`.
+        let mut parts = caller.split(':').skip(1);
+        let (partition, account) = (parts.next().unwrap_or_default(), parts.nth(2).unwrap_or_default());
+        let (region, table) = (self.settings.region().unwrap_or_default(), self.table("partners"));
+        let arn = format!("arn:{partition}:dynamodb:{region}:{account}:table/{table}");
+        Ok(deployment::commit(&self.settings.dynamodb(CallLimits::BACKGROUND), arn).await?)
     }
 
     /// Returns the tables of configuration.

@@ -74,6 +74,8 @@ enum Action {
     Cost(Box<operations::cost::Arguments>),
     /// Prints a shell's completion script for this command.
     Completion(operations::completion::Arguments),
+    /// Prints the version of this command and the commit that the stack was deployed from.
+    Version,
     /// Checks a deployment from outside. Records nothing except the click of --click-url.
     Smoke(operations::smoke::Arguments),
 }
@@ -108,6 +110,7 @@ async fn main() -> ExitCode {
         Action::Audit(arguments) => operations::audit::run(&stack, arguments).await,
         Action::Cost(arguments) => operations::cost::run(&arguments),
         Action::Completion(arguments) => operations::completion::run(&arguments, &mut Command::command()),
+        Action::Version => operations::version::run(&stack).await,
         Action::Smoke(arguments) => operations::smoke::run(arguments).await,
     };
     match done {

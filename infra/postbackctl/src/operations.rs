@@ -1,4 +1,4 @@
-//! Commands that run a stack: traces, dead letters, lookups, audit records, costs, and checks from outside.
+//! Commands that run a stack: traces, dead letters, lookups, audit records, costs, versions, and checks from outside.
 
 pub(crate) mod api;
 pub(crate) mod audit;
@@ -10,3 +10,4 @@ pub(crate) mod redrive;
 pub(crate) mod smoke;
 pub(crate) mod timeline;
 pub(crate) mod trace;
+pub(crate) mod version;

@@ -6,6 +6,7 @@ pub mod clicks;
 pub mod configuration;
 pub mod deliveries;
 pub mod delivery_records;
+pub mod deployment;
 pub mod history;
 pub mod item;
 pub mod lookups;

@@ -10,7 +10,7 @@ use std::{
 use tokio::process::Command;
 
 use super::Function;
-use crate::built;
+use crate::{built, stack::ACCESS_KEY};
 
 /// Describes how a function is started. One description can start it repeatedly, as Lambda does after a crash.
 #[derive(Debug, Clone)]
@@ -96,11 +96,19 @@ impl Settings {
             .env("_HANDLER", "bootstrap")
             .env("TZ", ":UTC")
             .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .envs(self.access_key())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .kill_on_drop(true);
         command
+    }
+
+    /// Returns a function's own access key in the place of the tests' common one. A proxy knows the function by it.
+    fn access_key(&self) -> Option<(OsString, OsString)> {
+        let common = (OsString::from("AWS_ACCESS_KEY_ID"), OsString::from(ACCESS_KEY));
+        let own = self.binary.file_stem()?.to_owned();
+        self.environment.contains(&common).then_some((common.0, own))
     }
 }
 

@@ -156,6 +156,7 @@ async fn a_postback_costs_one_call_and_a_new_conflict_four() {
         (refused.clone(), 400, &["UpdateItem"; 3]),
         (refused, 400, &["UpdateItem"]),
         (format!("{query}&dry_run=true"), 200, &["GetItem"]),
+        (format!("{}&dry_run=true", query.replace("100.00", "7")), 409, &["GetItem", "GetItem"]),
     ] {
         assert_eq!(rig.call(&query).await.0, status);
         assert_eq!(rig.operations(), calls, "{status}");

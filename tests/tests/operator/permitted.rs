@@ -15,34 +15,13 @@ use crate::{
 
 /// Returns the resource in the template of this table, index or queue.
 fn resource(stack: &Stack, name: &str) -> String {
-    let name = name.rsplit('/').next().unwrap();
-    let noun = name.strip_prefix(&format!("{}-", stack.stack_name)).unwrap_or(name);
+    if name.contains('/') {
+        return "${DeliveriesTable.Arn}/index/*".to_owned();
+    }
+    let noun = stack.noun(name);
     let words: String = noun.split('-').map(|word| word[..1].to_uppercase() + &word[1..]).collect();
     let kind = if stack.queues.contains_key(noun) { "Queue" } else { "Table" };
     format!("{words}{kind}.Arn")
-}
-
-/// Returns each action and resource that a call needs.
-fn needs(stack: &Stack, call: &Call) -> Vec<(String, String)> {
-    let text = |value: &Value| value.as_str().unwrap_or_else(|| panic!("{call:?}")).to_owned();
-    if call.service == Service::Sqs {
-        let queue = call.body.get("QueueUrl").or_else(|| call.body.get("QueueName")).unwrap();
-        let action = call.operation.trim_end_matches("Batch");
-        return vec![(format!("sqs:{action}"), resource(stack, &text(queue)))];
-    }
-    if let Some(writes) = call.body["TransactItems"].as_array() {
-        let parts = writes.iter().flat_map(|write| write.as_object().unwrap());
-        return parts
-            .map(|(kind, part)| (format!("dynamodb:{kind}Item"), resource(stack, &text(&part["TableName"]))))
-            .collect();
-    }
-    let action = format!("dynamodb:{}", call.operation);
-    if let Some(tables) = call.body["RequestItems"].as_object() {
-        return tables.keys().map(|table| (action.clone(), resource(stack, table))).collect();
-    }
-    let table = resource(stack, &text(&call.body["TableName"]));
-    let index = call.body.get("IndexName").map(|_| "${DeliveriesTable.Arn}/index/*".to_owned());
-    vec![(action, index.unwrap_or(table))]
 }
 
 #[tokio::test]
@@ -89,7 +68,8 @@ async fn the_operators_role_is_allowed_all_that_commands_do() {
     let allowed = policies(&resources).remove("OperatorRole").unwrap();
     let calls = proxy.take_calls();
     let calls = calls.iter().filter(|call| matches!(call.service, Service::DynamoDb | Service::Sqs));
-    let needed: std::collections::BTreeSet<_> = calls.flat_map(|call| needs(stack, call)).collect();
+    let needed: std::collections::BTreeSet<_> =
+        calls.flat_map(Call::needs).map(|(action, name)| (action, resource(stack, &name))).collect();
     assert!(needed.len() > 20, "{needed:?}");
     for (action, resource) in needed {
         let allows = |statement: &&Value| {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod deployer;
+mod needed;
 mod policies;
 
 use std::collections::BTreeSet;

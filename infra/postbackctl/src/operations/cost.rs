@@ -71,14 +71,14 @@ pub(crate) struct Arguments {
     /// Bytes of a delivery's item.
     #[arg(long, default_value_t = 900)]
     delivery_bytes: u32,
-    /// Bytes that one invocation logs: Lambda's own lines, and one of ours.
-    #[arg(long, default_value_t = 710)]
+    /// Bytes that one invocation logs: one line of ours.
+    #[arg(long, default_value_t = 320)]
     log_bytes: u32,
     /// Bytes of the line that each attempt of a webhook logs.
     #[arg(long, default_value_t = 300)]
     attempt_log_bytes: u32,
     /// Bytes of the API's access log for one request.
-    #[arg(long, default_value_t = 300)]
+    #[arg(long, default_value_t = 155)]
     access_log_bytes: u32,
     /// Seconds before a campaign's first resend.
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=21_600))]

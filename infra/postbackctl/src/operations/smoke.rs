@@ -1,5 +1,8 @@
 //! `postbackctl smoke`: checks a deployment from outside, without AWS credentials. Every postback that it sends is a dry run.
 
+mod probes;
+mod raw;
+
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
@@ -48,6 +51,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
     let reply = get("/click/no-such-partner/nowhere?user_id=1&expires=1&sig=00".to_owned()).await;
     report.check("an unknown link is refused with 404", reply, |reply| is_problem(reply, 404))?;
 
+    let mut probed = "/postback/no-such-partner/x".to_owned();
     if let Some((provider, token)) = arguments.provider.zip(arguments.token) {
         let reply = get(format!("/postback/{provider}/{token}?{QUERY}")).await;
         let good = |reply: &Reply| reply.status == 200 && reply.text("status") == "dry_run";
@@ -58,7 +62,9 @@ pub(crate) async fn run(arguments: Arguments) -> Result<ExitCode> {
         report.check("the partner's name with another token is refused with 401", reply, |reply| {
             is_problem(reply, 401)
         })?;
+        probed = format!("/postback/{provider}/{token}");
     }
+    probes::run(base, &probed).await?;
     if let Some(url) = arguments.click_url {
         let reply = api::send(client.get(url)).await;
         report.check("the click link redirects", reply, |reply| reply.status == 302 && reply.location.is_some())?;

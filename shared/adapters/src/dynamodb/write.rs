@@ -64,6 +64,8 @@ pub(crate) fn in_transaction(put: Put) -> TransactWriteItem {
 /// not hold. DynamoDB's error contains this item, so no read is needed. The item is moved out of the error, because a
 /// copy would cost as much as a read.
 pub(crate) async fn send_put(client: &Client, service: &'static str, put: Put) -> Result<Option<Item>, Unavailable> {
+    // Returning an existing item may need the permission to read it, so it is asked for only with a condition.
+    let returns = put.condition_expression().is_some().then_some(ReturnValuesOnConditionCheckFailure::AllOld);
     let request = client
         .put_item()
         .table_name(put.table_name)
@@ -71,7 +73,7 @@ pub(crate) async fn send_put(client: &Client, service: &'static str, put: Put) -
         .set_condition_expression(put.condition_expression)
         .set_expression_attribute_names(put.expression_attribute_names)
         .set_expression_attribute_values(put.expression_attribute_values)
-        .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        .set_return_values_on_condition_check_failure(returns);
     match Box::pin(request.send()).await {
         Ok(_) => Ok(None),
         Err(SdkError::ServiceError(answer)) if answer.err().is_conditional_check_failed_exception() => {

@@ -60,7 +60,7 @@ impl Write for Memory {
 fn written(logging: impl FnOnce()) -> Vec<String> {
     let memory = Memory::default();
     let writer = memory.clone();
-    subscriber::with_default(lines(move || writer.clone()), logging);
+    subscriber::with_default(lines(String::new(), move || writer.clone()), logging);
     let text = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
     text.lines().map(str::to_owned).collect()
 }
@@ -98,6 +98,17 @@ fn a_line_is_flat_json_with_time_level_and_target() {
     );
     assert_eq!(lines, [expected]);
     assert!(time.parse::<Timestamp>().is_ok() && time.len() == "2026-11-30T12:00:00.000Z".len(), "{time}");
+}
+
+#[test]
+fn a_line_begins_with_the_deployed_commit() {
+    let memory = Memory::default();
+    let writer = memory.clone();
+    let logging = lines("1da60ba1c2".to_owned(), move || writer.clone());
+    subscriber::with_default(logging, || tracing::info!(clicks = 1, "click"));
+    let line = String::from_utf8(memory.0.lock().unwrap().clone()).unwrap();
+    assert!(line.starts_with(r#"{"commit":"1da60ba1c2","timestamp":""#) && line.ends_with("}\n"), "{line}");
+    assert_eq!(serde_json::from_str::<Value>(&line).unwrap()["clicks"], 1);
 }
 
 #[test]
@@ -166,7 +177,9 @@ fn a_writer_that_fails_does_not_kill() {
         }
     }
     if std::env::var_os(CHILD).is_some() {
-        return subscriber::with_default(lines(|| Broken), || tracing::error!("words"));
+        return subscriber::with_default(lines(String::new(), || Broken), || {
+            tracing::error!("words");
+        });
     }
     // Nobody reads the child's standard error, so printing to it would panic.
     let (reader, stderr) = io::pipe().unwrap();

@@ -1,0 +1,14 @@
+//! `postbackctl version`: says what is installed here, and what is deployed.
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::{connection::Connection, output::say};
+
+pub(crate) async fn run(stack: &str) -> Result<ExitCode> {
+    say!("postbackctl {}", env!("CARGO_PKG_VERSION"))?;
+    let commit = Connection::open(stack).await?.commit().await?;
+    say!("{stack} {}", commit.as_deref().unwrap_or("unknown"))?;
+    Ok(ExitCode::SUCCESS)
+}
