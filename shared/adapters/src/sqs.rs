@@ -176,7 +176,7 @@ fn sendable(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'.. => sendable.push(c),
-            c => sendable.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => sendable.extend(format!("\\u{:04x}", u32::from(c)).chars()),
         }
     }
     sendable
