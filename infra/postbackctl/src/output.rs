@@ -32,3 +32,33 @@ macro_rules! say {
     };
 }
 pub(crate) use say;
+
+/// Returns a number with its noun, in the plural unless the number is 1.
+pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
+    let ending = match (number == N::from(1), noun.strip_suffix('y')) {
+        (true, _) => return format!("1 {noun}"),
+        (false, Some(stem)) => return format!("{number} {stem}ies"),
+        (false, None) if noun.ends_with('s') => "es",
+        (false, None) => "s",
+    };
+    format!("{number} {noun}{ending}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::counted;
+
+    #[test]
+    fn a_noun_is_in_the_plural_unless_there_is_one() {
+        for (number, noun, told) in [
+            (0, "message", "0 messages"),
+            (1, "message", "1 message"),
+            (2, "round", "2 rounds"),
+            (1, "delivery", "1 delivery"),
+            (3, "delivery", "3 deliveries"),
+            (2, "loss", "2 losses"),
+        ] {
+            assert_eq!(counted::<u32>(number, noun), told);
+        }
+    }
+}

@@ -8,7 +8,15 @@ use clap::{Args, Subcommand};
 use domain::{jiff::Timestamp, values::ids::Provider};
 use serde_json::json;
 
-use crate::{Connection, ask, change::Confirmed, coverage, output::say, pace::Pace, page, terminal::printable};
+use crate::{
+    Connection, ask,
+    change::Confirmed,
+    coverage,
+    output::{counted, say},
+    pace::Pace,
+    page,
+    terminal::printable,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -63,7 +71,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     if plan.total == 0 {
         return tell(&arguments, &plan, &Replayed::default());
     }
-    let question = format!("Send {} conversions of {} to GG3 again?", plan.total, names(&plan.partners));
+    let question = format!("Send {} of {} to GG3 again?", counted(plan.total, "conversion"), names(&plan.partners));
     confirmed.confirm(&question)?;
     let operation = connection.operation(confirmed.change.why.clone()).await?;
     let mut pace = Pace::begin(*rate, plan.total);
@@ -85,7 +93,7 @@ fn tell(arguments: &Replay, Plan { total, gaps, .. }: &Plan, replayed: &Replayed
         let stopped = stopped.as_ref().map(|it| json!({"provider": it.provider, "at": it.at, "why": why(it)}));
         say!("{}", json!({"sent": sent, "of": total, "unreadable": unreadable, "stopped": stopped, "gaps": gaps}))?;
     } else {
-        say!("{sent} of {total} conversions sent again")?;
+        say!("{sent} of {} sent again", counted(*total, "conversion"))?;
     }
     for key in unreadable {
         eprintln!("not sent, because the stored item cannot be read: {}", printable(key));

@@ -11,7 +11,12 @@ use clap::Args;
 use serde_json::json;
 
 use super::dead_letters::queue;
-use crate::{Connection, ask, change::Confirmed, output::say, pace};
+use crate::{
+    Connection, ask,
+    change::Confirmed,
+    output::{counted, say},
+    pace,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -39,7 +44,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let what = format!("{most} messages of {} back to {}", queue.name(), queue.source());
+    let what = format!("{} of {} back to {}", counted(most, "message"), queue.name(), queue.source());
     confirmed.confirm(&format!("Put {what}?"))?;
     let operation = connection.operation(confirmed.change.why).await?;
     let progress = pace::bar(most);

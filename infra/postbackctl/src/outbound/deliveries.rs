@@ -14,7 +14,7 @@ use domain::{
     outbound::delivery::{Delivery, Status},
 };
 
-use crate::{Connection, ask, coverage::unlisted, page::Page, terminal::printable};
+use crate::{Connection, ask, coverage::unlisted, output::counted, page::Page, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -85,11 +85,11 @@ fn line(delivery: &Delivery) -> String {
     let last = delivery.attempts().last().map_or(String::new(), |last| format!(", the last {}", last.outcome));
     let next = delivery.next().map_or(String::new(), |next| format!(", the next due {:.3}", next.due_at.timestamp()));
     format!(
-        "{:.3}  {:9}  {provider}, {campaign}, {}: {} attempts{round}{last}{next}  {}",
+        "{:.3}  {:9}  {provider}, {campaign}, {}: {}{round}{last}{next}  {}",
         delivery.created_at().timestamp(),
         delivery.status().as_str(),
         printable(delivery.participant().as_str()),
-        delivery.attempts().len(),
+        counted(delivery.attempts().len(), "attempt"),
         delivery.id(),
     )
 }
@@ -110,7 +110,8 @@ async fn late(connection: &Connection, arguments: &Arguments) -> Result<Listed> 
     let provider = arguments.page.provider.as_deref().map(ask::provider).transpose()?;
     let found = overdue(&connection.under_way(), provider.as_ref(), grace, ask::now().into()).await?;
     if found.unreadable > 0 {
-        eprintln!("{} deliveries use a format that this version cannot read; upgrade postbackctl", found.unreadable);
+        let unreadable = counted(found.unreadable, "delivery");
+        eprintln!("this version of postbackctl cannot read the format of {unreadable}; upgrade it");
     }
     let stored = |delivery| StoredDelivery { delivery, swept_at: None };
     Ok(Listed { deliveries: found.deliveries.into_iter().map(stored).collect(), ..Listed::default() })

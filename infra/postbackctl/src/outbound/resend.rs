@@ -24,7 +24,13 @@ use domain::{
 use serde_json::json;
 
 use super::deliveries::State;
-use crate::{Connection, ask, change::Confirmed, output::say, pace::Pace, page};
+use crate::{
+    Connection, ask,
+    change::Confirmed,
+    output::{counted, say},
+    pace::Pace,
+    page,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -77,7 +83,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         } else {
             String::new()
         };
-        say!("{opened} rounds opened{paused}")?;
+        say!("{} opened{paused}", counted(opened, "round"))?;
     }
     done.map(|()| ExitCode::SUCCESS)
 }
@@ -89,7 +95,7 @@ async fn named(rounds: &Rounds, arguments: &Arguments) -> Result<(Resent, Result
     // A list that was pasted may name a delivery twice.
     let id = |id: &String| DeliveryId::new(id.as_str()).map_err(|fault| anyhow!("the delivery id {fault}"));
     let ids: BTreeSet<DeliveryId> = arguments.ids.iter().map(id).collect::<Result<_>>()?;
-    arguments.confirmed.confirm(&format!("Send {} deliveries again, whatever their state?", ids.len()))?;
+    arguments.confirmed.confirm(&format!("Send {} again, whatever the state?", counted(ids.len(), "delivery")))?;
     Ok(rounds.named(&ids, &mut Pace::begin(arguments.rate, ids.len())).await)
 }
 
@@ -117,7 +123,9 @@ async fn failed(
         eprintln!("no delivery of {provider} is {status} in this time");
         return Ok((Resent::default(), Ok(())));
     }
-    arguments.confirmed.confirm(&format!("Send {count} {status} deliveries of {provider} again?"))?;
+    arguments
+        .confirmed
+        .confirm(&format!("Send {} of {provider} again?", counted(count, &format!("{status} delivery"))))?;
     Ok(rounds.failed(&records, &failures, &mut Pace::begin(arguments.rate, count)).await)
 }
 
