@@ -52,6 +52,8 @@ enum Action {
     Refusals(inbound::refusals::Arguments),
     /// Shows a GG3 user's progress with each campaign, and the webhooks owed for it.
     Progress(outbound::progress::Arguments),
+    /// Checks or sends events of GG3's platform.
+    Events(outbound::events::Arguments),
     /// Lists the webhooks owed to partners and their state, or those that are overdue.
     Deliveries(outbound::deliveries::Arguments),
     /// Opens another round of attempts, of some deliveries or of all that failed in a time.
@@ -97,6 +99,7 @@ async fn main() -> ExitCode {
         Action::Conversions(arguments) => inbound::conversions::run(&stack, arguments).await,
         Action::Reconcile(arguments) => inbound::reconcile::run(&stack, arguments).await,
         Action::Progress(arguments) => outbound::progress::run(&stack, arguments).await,
+        Action::Events(arguments) => outbound::events::run(&stack, arguments).await,
         Action::Deliveries(arguments) => outbound::deliveries::run(&stack, arguments).await,
         Action::Resend(arguments) => outbound::resend::run(&stack, arguments).await,
         Action::Probe(arguments) => Box::pin(outbound::probe::run(&stack, arguments)).await,
