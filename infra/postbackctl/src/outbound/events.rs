@@ -233,6 +233,7 @@ fn words(EventFault { path, code, expected }: &EventFault, event: &Value) -> Str
     match (code, found) {
         (EventFaultCode::Missing, None) if expected == "required" => format!("{path} is missing"),
         (EventFaultCode::Missing, None) => format!("{path} is missing: {expected}"),
+        (EventFaultCode::Missing, Some(_)) => format!("{path} is empty"),
         (EventFaultCode::Repeated, _) => format!("{path} must stand {expected}"),
         (_, Some(found)) => format!("{path} is {found}; expected {expected}"),
         (_, None) => format!("{path}: expected {expected}"),

@@ -7,7 +7,7 @@ use domain::{
     outbound::{
         campaign::{Goal, Terms},
         catalogue::{Catalogue, Listed},
-        event::{Event, EventFault, EventKind, Parsed},
+        event::{Event, EventFault, EventFaultCode, EventKind, Parsed},
         timing::Timing,
     },
     values::{
@@ -66,13 +66,25 @@ pub fn check(message: &[u8], catalogue: &Catalogue, now: UnixMillis, timing: &Ti
     let event = match Event::parse(message, now, timing) {
         Ok(Parsed::Event(event)) => event,
         Ok(Parsed::UnknownType(name)) => return Checked::UnknownType(name),
-        Err(faults) => return Checked::Faulty(faults),
+        Err(mut faults) => {
+            faults.extend(unknown_provider(message, catalogue));
+            return Checked::Faulty(faults);
+        }
     };
     let admitted = catalogue.fresh(now, now, timing).map(|fresh| fresh.admit(event.clone()));
     match admitted {
         Some(Err(faults)) => Checked::Faulty(faults),
         Some(Ok(_)) | None => Checked::Sound { campaigns: candidates(&event, catalogue), event },
     }
+}
+
+/// Returns the fault of a partner's name that the catalogue lacks, in a message that the reader refuses anyway.
+fn unknown_provider(message: &[u8], catalogue: &Catalogue) -> Option<EventFault> {
+    let event: serde_json::Value = serde_json::from_slice(message).ok()?;
+    let provider = Provider::new(event.get("tracking")?.get("provider")?.as_str()?).ok()?;
+    let (path, expected) = ("tracking.provider".to_owned(), "the name of a known partner".to_owned());
+    let fault = EventFault { path, code: EventFaultCode::UnknownProvider, expected };
+    catalogue.partner(&provider).is_none().then_some(fault)
 }
 
 /// Stores the audit record, then puts the message on the queue as it is.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     audit::{Author, Channel},
-    outbound::{catalogue::Snapshot, event::EventFaultCode},
+    outbound::catalogue::Snapshot,
 };
 
 use super::*;
@@ -51,6 +51,8 @@ fn faults_of_the_reader_and_of_the_catalogue_are_told() {
     let mut found: Vec<String> = paths(several).into_iter().map(|(path, _)| path).collect();
     found.sort();
     assert_eq!(found, ["id", "occurred_at", "total_clicks", "user_id"]);
+    let two = paths(&registered("nobody", "12:00:00").replace("e-1", ""));
+    assert_eq!(two, [("id".to_owned(), EventFaultCode::Missing), unknown[0].clone()]);
     assert_eq!(checked(r#"{"type":"user.renamed"}"#), Checked::UnknownType("user.renamed".to_owned()));
 }
 
