@@ -37,6 +37,7 @@ fn the_page_quotes_every_example_to_the_letter() {
     let languages = BTreeMap::from([("sh", "sh"), ("py", "python"), ("mjs", "js"), ("php", "php"), ("go", "go")]);
     let examples: Vec<_> =
         fs::read_dir(repository().join("infra/examples")).unwrap().map(|file| file.unwrap().path()).collect();
+    let examples: Vec<_> = examples.into_iter().filter(|path| path.is_file()).collect();
     assert_eq!(examples.len(), 14);
     for example in examples {
         let ending = example.extension().unwrap().to_str().unwrap();
