@@ -54,19 +54,20 @@ impl Kit<'_> {
         let webhooks = has_webhooks.then_some(("webhook-signature.json", WEBHOOK_SIGNATURES));
         let concerns = |name: &str| name.starts_with(credential) || (has_webhooks && name.starts_with("webhook."));
         let file = |path: String, text: &str| File { path, text: text.to_owned() };
-        let mut files =
-            vec![file("README.md".to_owned(), &self.guide()?), file("openapi.yaml".to_owned(), &self.openapi())];
+        let mut files = vec![file("openapi.yaml".to_owned(), &self.openapi())];
         let examples = EXAMPLES.into_iter().filter(|(name, _)| concerns(name));
         files.extend(examples.map(|(name, text)| file(format!("examples/{name}"), text)));
         let vectors = vectors.into_iter().chain(webhooks);
         files.extend(vectors.map(|(name, text)| file(format!("vectors/{name}"), text)));
+        files.insert(0, file("README.md".to_owned(), &self.guide(&files)?));
         Ok(files)
     }
 
-    /// Returns the text of the kit with paths inside the kit.
-    fn guide(&self) -> Result<String> {
+    /// Returns the text of the kit with paths inside the kit, and with a list of the other files.
+    fn guide(&self, others: &[File]) -> Result<String> {
         let text = self.text()?.replace("shared/domain/vectors/", "vectors/").replace("infra/examples", "examples");
-        Ok(text.replace("infra/openapi.yaml", "openapi.yaml"))
+        let list: Vec<String> = others.iter().map(|file| format!("- [{0}]({0})\n", file.path)).collect();
+        Ok(format!("{text}\n## The files beside this page\n\n{}", list.concat()))
     }
 
     fn openapi(&self) -> String {

@@ -35,7 +35,10 @@ fn everything_that_the_guide_names_is_in_the_kit() {
         for absent in ["infra/", "shared/", "docs/", "partners.md", "{api}", "{provider}"] {
             assert!(!guide.contains(absent), "{name}: {absent} in {guide}");
         }
-        for path in guide.split(['`', ' ', '(']).filter(|word| word.starts_with("vectors/")) {
+        for File { path, .. } in &files[1..] {
+            assert!(guide.contains(&format!("- [{path}]({path})\n")), "{name}: {path}");
+        }
+        for path in guide.split(['`', ' ', '(', ')', '[', ']']).filter(|word| word.starts_with("vectors/")) {
             assert!(files.iter().any(|file| file.path == path), "{name}: {path}");
         }
         assert!(files[1].text.contains("  - url: https://api.example\n"), "{name}");
