@@ -80,6 +80,14 @@ async fn run(mut command: Command, stack: &Stack, queue: &str, store: &Path) -> 
     String::from_utf8(stdout).unwrap()
 }
 
+#[test]
+fn the_typescript_examples_have_no_fault_of_types() {
+    let Some(folder) = typescript() else { return };
+    let Output { status, stdout, .. } =
+        Command::new(folder.join("node_modules/.bin/tsc")).current_dir(folder).output().unwrap();
+    assert!(status.success(), "{}", String::from_utf8_lossy(&stdout));
+}
+
 #[tokio::test]
 async fn every_example_sends_an_event_that_is_read() {
     let stack = stack();
