@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-// isOurs verifies a signature. The payload is a POST's body, or a GET's path and query, exactly as received.
+// isOurs verifies a signature. The payload is a POST's body, or a GET's path and query in double quotes, exactly as
+// received: `"` + r.RequestURI + `"`.
 func isOurs(secret, id, timestamp, signatures string, payload []byte, now time.Time) bool {
 	sent, err := strconv.ParseInt(timestamp, 10, 64)
 	if age := now.Unix() - sent; err != nil || age > 300 || age < -300 {

@@ -2,7 +2,10 @@
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { readFileSync } from "node:fs";
 
-/** Verifies a signature. `payload`, a Buffer, is a POST's body, or a GET's path and query, exactly as received. */
+/**
+ * Verifies a signature. `payload`, a Buffer, is a POST's body, or a GET's path and query in double quotes, exactly as
+ * received: `"${request.url}"`.
+ */
 export function isOurs(secret, id, timestamp, signatures, payload, now = Date.now() / 1000) {
   if (!/^\d+$/.test(timestamp) || Math.abs(now - Number(timestamp)) > 300) return false;
   const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");

@@ -1,7 +1,10 @@
 <?php
 // SECRET=whsec_… php webhook.php WEBHOOK-ID WEBHOOK-TIMESTAMP WEBHOOK-SIGNATURE [NOW] < payload
 
-/** Verifies a signature. `$payload` is a POST's body, or a GET's path and query, exactly as received. */
+/**
+ * Verifies a signature. `$payload` is a POST's body, or a GET's path and query in double quotes, exactly as received:
+ * `'"' . $_SERVER['REQUEST_URI'] . '"'`.
+ */
 function isOurs(string $secret, string $id, string $timestamp, string $signatures, string $payload, ?int $now = null): bool
 {
     if (!preg_match('/^\d+$/D', $timestamp) || abs(($now ?? time()) - (int) $timestamp) > 300) {

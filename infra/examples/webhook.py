@@ -8,7 +8,7 @@ import time
 
 
 def is_ours(secret: str, id: str, timestamp: str, signatures: str, payload: bytes, now: float | None = None) -> bool:
-    """Verifies a signature. `payload` is a POST's body, or a GET's path and query, exactly as received."""
+    """Verifies a signature. `payload` is a POST's body, or a GET's path and query in double quotes, exactly as received."""
     if not timestamp.isdecimal() or abs((time.time() if now is None else now) - int(timestamp)) > 300:
         return False
     key = base64.b64decode(secret.removeprefix("whsec_"))

@@ -5,8 +5,7 @@ use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let env = Environment::of_process();
-    log::start(&env);
-    let function = ConversionRelayFunction::wire(env)?;
+    log::start();
+    let function = ConversionRelayFunction::wire(Environment::of_process())?;
     run(service_fn(|event| function.handle(event))).await
 }

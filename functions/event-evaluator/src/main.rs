@@ -5,9 +5,8 @@ use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let env = Environment::of_process();
-    log::start(&env);
-    let function = EventEvaluatorFunction::wire(env)?;
+    log::start();
+    let function = EventEvaluatorFunction::wire(Environment::of_process())?;
     function.warm().await;
     run(service_fn(|event| function.handle(event))).await
 }

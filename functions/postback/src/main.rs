@@ -5,9 +5,8 @@ use lambda_http::{Error, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let env = Environment::of_process();
-    log::start(&env);
-    let function = PostbackFunction::wire(env)?;
+    log::start();
+    let function = PostbackFunction::wire(Environment::of_process())?;
     function.warm().await;
     http::run(service_fn(|request| function.handle(request))).await
 }

@@ -43,7 +43,7 @@ pub(crate) async fn play(
     story.accept("acme", acme, SINGLE_EVENT).await?;
     story.narrator.begin("The same again: safe, and the same receipt")?;
     story.accept("acme", acme, SINGLE_EVENT).await?;
-    story.narrator.begin("The same transaction with another amount: the original stands")?;
+    story.narrator.begin("The same transaction with another amount: the original is kept")?;
     story.call("acme", acme, &SINGLE_EVENT.replace("100.00", "999.00")).await?.expect(409)?;
     story.narrator.begin("A broken one: a macro left in, no transaction, a currency in lower case")?;
     let broken = "user_id={user_id}&click_id=67890&currency=usd&amount_decimal=100.00";

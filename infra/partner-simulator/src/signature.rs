@@ -51,9 +51,11 @@ impl fmt::Debug for Secret {
 }
 
 /// Verifies the signature in these headers with each secret. The signed payload is the body. If the body is empty, the
-/// payload is the path and query exactly as sent.
+/// payload is the path and query exactly as sent, in double quotes.
 pub(crate) fn check(secrets: &[Secret], headers: &HeaderMap, target: &str, body: &[u8]) -> Signature {
-    let (payload, signed) = if body.is_empty() { (target.as_bytes(), "path with its query") } else { (body, "body") };
+    let quoted = format!("\"{target}\"");
+    let (payload, signed) =
+        if body.is_empty() { (quoted.as_bytes(), "path with its query in quotes") } else { (body, "body") };
     let mut outcome = Signature::Unchecked;
     for secret in secrets {
         match Webhook::new(&secret.0).and_then(|webhook| webhook.verify(payload, headers)) {
@@ -130,7 +132,7 @@ mod tests {
             (refusal(&time, SECRET, "/", "{ }"), "the secret differs, or the body differs from what was signed"),
             (
                 refusal(&time, SECRET, "/", ""),
-                "the secret differs, or the path with its query differs from what was signed",
+                "the secret differs, or the path with its query in quotes differs from what was signed",
             ),
         ] {
             assert!(refusal.starts_with("signature refused: ") && refusal.ends_with(words), "{refusal}");

@@ -46,11 +46,13 @@ pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
 
 /// Parses an instant, a day, which begins at midnight UTC, how long ago the instant was, or `now`.
 pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
-    if text == "now" {
-        return Ok(now());
-    }
-    if let Ok(ago) = duration(text) {
-        return Ok(now() - ago);
+    let is_ago =
+        text.ends_with(['d', 'h', 'm', 's']) && text.trim_end_matches(['d', 'h', 'm', 's']).parse::<i64>().is_ok();
+    match duration(text) {
+        Ok(ago) => return Ok(now() - ago),
+        Err(fault) if is_ago => return Err(fault),
+        Err(_) if text == "now" => return Ok(now()),
+        Err(_) => {}
     }
     let is_day = text.len() == "2026-11-23".len();
     let day = || text.parse::<Date>().ok().filter(|_| is_day).map(|day| day.at(0, 0, 0, 0));
@@ -74,6 +76,9 @@ mod tests {
         assert!(instant("1h").unwrap() < instant("1m").unwrap());
         for bad in ["", "yesterday", "1", "-1h", "0d", "1970-02-30", "1970-01-01T00:00:00", "23.11.2026", "9999999d"] {
             assert!(instant(bad).is_err(), "{bad}");
+        }
+        for outside in ["0m", "0d", "-1h", "9999999d"] {
+            assert_eq!(instant(outside), Err("must be 1s to 3650d, written as 30d, 12h, 5m or 90s".to_owned()));
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::ask;
 /// The options of a change.
 #[derive(Debug, Args)]
 pub(crate) struct Change {
-    /// Gives the reason, which the audit record of each change keeps: at most 1,000 bytes in one line.
+    /// Stores this reason in the audit record of each change: at most 1,000 bytes in one line.
     #[arg(long, value_name = "TEXT", value_parser = why)]
     pub(crate) why: Option<Why>,
     /// Prints the result as JSON.

@@ -14,7 +14,7 @@ use app::{operators::refusals::list, ports::RefusalKind};
 use crate::{
     Connection, ask,
     coverage::unlisted,
-    operations::timeline::{Timeline, warn_unknown},
+    operations::timeline::{Timeline, warn_unread},
     page::Page,
 };
 
@@ -24,7 +24,7 @@ async fn listed(connection: &Connection, kind: RefusalKind, page: &Page) -> Resu
     let providers = page.providers(connection).await?;
     let listed = list((&lookups, &history), kind, &providers, &page.wanted(), ask::now()).await;
     let listed = listed.map_err(unlisted)?;
-    warn_unknown(&listed.unknown);
+    warn_unread(&listed.unread);
     let mut timeline = Timeline::default();
     listed.items.iter().for_each(|refused| timeline.refused(refused));
     let name = match kind {

@@ -36,9 +36,9 @@ struct Command {
 enum Action {
     /// Creates or changes partners from files. Shows the changes and asks first. Prints new secrets once.
     Apply(partners::apply::Arguments),
-    /// Makes another token or secret for a partner and prints it once. The one before it stays valid.
+    /// Makes a new token or secret for a partner and prints it once. The previous one stays valid.
     Rotate(partners::rotate::Arguments),
-    /// Builds a tracking link to a partner's landing page, or for a partner's own pages.
+    /// Builds a tracking link: to a partner's landing page, or from a partner's pages to GG3.
     Link(partners::link::Arguments),
     /// Sends recorded conversions to GG3 again.
     Conversions(inbound::conversions::Arguments),
@@ -48,15 +48,15 @@ enum Action {
     Trace(operations::trace::Arguments),
     /// Lists or resolves conflicts: postbacks that contradict recorded ones.
     Conflicts(inbound::conflicts::Arguments),
-    /// Lists refused calls, or handles one again.
+    /// Lists refused calls, or handles one of them again.
     Refusals(inbound::refusals::Arguments),
     /// Shows a GG3 user's progress with each campaign, and the webhooks owed for it.
     Progress(outbound::progress::Arguments),
     /// Checks or sends events of GG3's platform.
     Events(outbound::events::Arguments),
-    /// Lists the webhooks owed to partners and their state, or those that are overdue.
+    /// Lists deliveries, which are the webhooks owed to partners, with their state, or only overdue ones.
     Deliveries(outbound::deliveries::Arguments),
-    /// Opens another round of attempts, of some deliveries or of all that failed in a time.
+    /// Sends deliveries again, in another round of attempts: named ones, or all that failed in a period.
     Resend(outbound::resend::Arguments),
     /// Sends a partner a test webhook, and shows the partner's answer.
     Probe(outbound::probe::Arguments),
@@ -64,11 +64,11 @@ enum Action {
     Kit(partners::kit::Arguments),
     /// Lists the presets of senders (trackers, networks, offerwalls) that a partner file may name, or prints one.
     Senders(partners::senders::Arguments),
-    /// Shows the messages in the dead-letter queues and why they are there, and removes none.
+    /// Shows the messages in the dead-letter queues, each with its reason. Removes none.
     DeadLetters(operations::dead_letters::Arguments),
-    /// Moves dead letters back to the queue where they are processed. Remove their cause first.
+    /// Moves messages from a dead-letter queue back to the queue that processes them. Fix the cause first.
     Redrive(operations::redrive::Arguments),
-    /// Writes the lookups again, by which lists, traces and replays find stored items.
+    /// Rebuilds the lookups, by which lists, traces and replays find stored items.
     Lookups(operations::lookups::Arguments),
     /// Lists the changes that operators made: who, when, what and why.
     Audit(operations::audit::Arguments),

@@ -24,6 +24,18 @@ pub(crate) fn print(text: impl Display) -> Result<(), Unwritten> {
     Ok(output.flush()?)
 }
 
+/// Returns a number with the word for what it counts: `1 round`, `2 rounds`.
+pub(crate) fn counted(number: impl Display, word: &str) -> String {
+    let number = number.to_string();
+    if number == "1" {
+        return format!("1 {word}");
+    }
+    match word.strip_suffix('y') {
+        Some(stem) => format!("{number} {stem}ies"),
+        None => format!("{number} {word}s"),
+    }
+}
+
 /// Writes a line to standard output as `println!` does. If the line cannot be written, returns an error instead of
 /// panicking.
 macro_rules! say {
@@ -33,32 +45,13 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// Returns a number with its noun, in the plural unless the number is 1.
-pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(number: N, noun: &str) -> String {
-    let ending = match (number == N::from(1), noun.strip_suffix('y')) {
-        (true, _) => return format!("1 {noun}"),
-        (false, Some(stem)) => return format!("{number} {stem}ies"),
-        (false, None) if noun.ends_with('s') => "es",
-        (false, None) => "s",
-    };
-    format!("{number} {noun}{ending}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::counted;
 
     #[test]
-    fn a_noun_is_in_the_plural_unless_there_is_one() {
-        for (number, noun, told) in [
-            (0, "message", "0 messages"),
-            (1, "message", "1 message"),
-            (2, "round", "2 rounds"),
-            (1, "delivery", "1 delivery"),
-            (3, "delivery", "3 deliveries"),
-            (2, "loss", "2 losses"),
-        ] {
-            assert_eq!(counted::<u32>(number, noun), told);
-        }
+    fn a_counted_word_agrees_with_its_number() {
+        assert_eq!([0, 1, 2].map(|number| counted(number, "round")), ["0 rounds", "1 round", "2 rounds"]);
+        assert_eq!(counted(3, "delivery"), "3 deliveries");
     }
 }

@@ -23,13 +23,13 @@ pub(crate) struct Page {
     /// Lists one partner instead of all.
     #[arg(long)]
     pub(crate) provider: Option<String>,
-    /// Lists from this instant on, such as 2026-11-23T12:00:00Z, or from this long ago, such as 7d or 12h.
+    /// Lists only what came since this instant, such as 2026-11-23T12:00:00Z, or this long ago, such as 7d or 12h.
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     pub(crate) since: Option<Timestamp>,
-    /// Lists at most this many of each partner.
+    /// Lists at most this many items of each partner.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
-    /// Continues a list after this place, which the list before it ended with. Needs --provider.
+    /// Continues a list after this place, which is printed at the end of the previous page. Needs --provider.
     #[arg(long, value_name = "PLACE", requires = "provider", value_parser = place)]
     after: Option<Place>,
     /// Prints the result as JSON.
@@ -38,7 +38,7 @@ pub(crate) struct Page {
 }
 
 fn place(text: &str) -> Result<Place, &'static str> {
-    Place::parse(text).ok_or("copy it from the end of the list before this one")
+    Place::parse(text).ok_or("copy it from the end of the previous page")
 }
 
 impl Page {
@@ -68,7 +68,7 @@ impl Page {
             return Ok(ExitCode::SUCCESS);
         }
         if items.is_empty() {
-            eprintln!("No matching {name}. Those of the last seconds may not be listed yet.");
+            eprintln!("No matching {name}. New ones are listed after a few seconds.");
         }
         output::print(text)?;
         for (provider, place) in more {

@@ -40,5 +40,6 @@ impl Ports for Deployed {
     type Resends = SqsResends;
     type Servers = WebhookClient;
     type DeadLetters = SqsDeadLetters;
-    type Surroundings = System;
+    type Clock = System;
+    type Randomness = System;
 }

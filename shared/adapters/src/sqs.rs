@@ -198,7 +198,7 @@ fn sendable(text: &str) -> String {
     for c in text.chars() {
         match c {
             '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'.. => sendable.push(c),
-            c => sendable.extend(format!("\\u{:04x}", u32::from(c)).chars()),
+            c => sendable.extend([format!("\\u{:04x}", u32::from(c))]),
         }
     }
     sendable

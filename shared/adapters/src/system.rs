@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use app::ports::{Surroundings, Unavailable};
+use app::ports::{Clock, Randomness, Unavailable};
 use domain::{
     jiff::Timestamp,
     values::{
@@ -17,20 +17,22 @@ use crate::random;
 #[derive(Debug, Clone, Copy)]
 pub struct System;
 
-impl Surroundings for System {
+impl Clock for System {
     fn now(&self) -> UnixMillis {
         Timestamp::now().into()
     }
 
+    async fn pause(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+impl Randomness for System {
     fn ticket(&self) -> Result<ChainTicket, Unavailable> {
         random::bytes().map(ChainTicket::from_random)
     }
 
     fn mark(&self) -> Result<ClaimMark, Unavailable> {
         random::bytes().map(ClaimMark::from_random)
-    }
-
-    async fn pause(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
     }
 }

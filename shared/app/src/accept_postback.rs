@@ -6,6 +6,7 @@
 //! signed call with unreadable parameters is refused before the signature check, because the signed text cannot be
 //! computed. Such a call is answered 400 and is not kept.
 
+mod clicks;
 mod known_transaction;
 mod negative_transaction;
 
@@ -18,9 +19,9 @@ use domain::{
         conversion::{Receipt, RecordedPostback},
         credential::Credentials,
         fault::{self, Fault, FaultCode},
-        parameters::Parameters,
-        postback::{Content, DRY_RUN, Difference, ParsedPostback},
-        refusal::{ContentKey, KeptRequest, Refusal},
+        parameters::{DRY_RUN, Parameters},
+        postback::{Content, Difference, ParsedPostback},
+        refusal::{KeptRefusal, KeptRequest, Refusal},
     },
     jiff::Timestamp,
     partner::Partner,
@@ -29,6 +30,7 @@ use domain::{
 
 use tracing::warn;
 
+use self::clicks::uses_click;
 use crate::{
     cache::Cache,
     ports::{KnownPartner, Ports, Postbacks, Recorded, Refusals, Unavailable},
@@ -120,19 +122,19 @@ impl HandledCall {
     }
 }
 
-/// Accepts postbacks.
-pub struct AcceptPostback<P: Ports> {
+/// Accepts postbacks. Another implementation can take the place of the ports that write.
+pub struct AcceptPostback<P: Ports, B = <P as Ports>::Postbacks, R = <P as Ports>::Refusals> {
     /// Reads partners with their credentials.
     pub partners: Cache<P::KnownPartners>,
     /// Reads the keys of click ids.
     pub keys: Cache<P::ClickKeys>,
     /// Records postbacks.
-    pub postbacks: P::Postbacks,
+    pub postbacks: B,
     /// Keeps refusals and conflicts.
-    pub refusals: P::Refusals,
+    pub refusals: R,
 }
 
-impl<P: Ports> AcceptPostback<P> {
+impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     /// Handles one call. A new postback gets the receipt `receipt_id`.
     pub async fn handle(&self, call: &Call<'_>, now: Timestamp, receipt_id: ReceiptId) -> HandledCall {
         let nobody = HandledCall::of_nobody;
@@ -165,9 +167,8 @@ impl<P: Ports> AcceptPostback<P> {
     }
 
     /// Handles the request of a kept refusal again, as if the partner had sent it now. The partner's present
-    /// configuration and all checks except the credential apply. If the postback is recorded, the refusal is marked
-    /// with the receipt of the postback. If the request is refused again, the refusal does not change. Returns `None`
-    /// if the refusal does not hold the whole request.
+    /// configuration and all checks except the credential apply. The refusal does not change. Returns `None` if the
+    /// refusal does not hold the whole request.
     pub async fn resubmit(
         &self,
         kept: &Resubmission<'_>,
@@ -183,26 +184,11 @@ impl<P: Ports> AcceptPostback<P> {
             Ok(Some(known)) => {
                 let (partner, sent, source) = (&known.partner, &sent, kept.source);
                 let call = AuthenticatedCall { partner, sent, source, now, receipt_id, is_resubmitted: true };
-                let answered = self.handle_authenticated(&call).await;
-                self.mark(kept, answered, now).await
+                self.handle_authenticated(&call).await
             }
             Ok(None) => nobody(PostbackAnswer::Unauthorized),
             Err(unavailable) => nobody(PostbackAnswer::Unavailable(unavailable)),
         })
-    }
-
-    /// Marks the refusal if its postback is recorded now. If the mark fails, answers `Unavailable`; a repeated
-    /// resubmission then finds a duplicate and marks the refusal.
-    async fn mark(&self, kept: &Resubmission<'_>, mut answered: HandledCall, now: Timestamp) -> HandledCall {
-        if let (PostbackAnswer::Accepted(receipt) | PostbackAnswer::Duplicate(receipt), false) =
-            (&answered.answer, answered.dry_run)
-        {
-            let key = ContentKey::of_refusal(kept.provider, &kept.request.text);
-            if let Err(unavailable) = self.refusals.mark_recorded(&key, receipt, now).await {
-                answered.answer = PostbackAnswer::Unavailable(unavailable);
-            }
-        }
-        answered
     }
 
     /// Makes every check that follows the credential check, and records the postback.
@@ -260,7 +246,7 @@ impl<P: Ports> AcceptPostback<P> {
         call: &AuthenticatedCall<'_>,
         parsed: ParsedPostback,
     ) -> Result<PostbackAnswer, Unavailable> {
-        let ParsedPostback { postback, ignored, .. } = parsed;
+        let ParsedPostback { postback, clicked_at, ignored, .. } = parsed;
         let receipt = Receipt {
             transaction_id: postback.transaction_id.clone(),
             receipt_id: call.receipt_id.clone(),
@@ -273,6 +259,9 @@ impl<P: Ports> AcceptPostback<P> {
         if ours.postback.content.amount_decimal.is_negative() {
             return Box::pin(self.record_negative(call, ours)).await;
         }
+        if clicked_at.is_some_and(|at| call.partner.rules().click.has_expired(at, call.now)) {
+            return Box::pin(self.record_expired(call, ours)).await;
+        }
         self.record_original(call, ours).await
     }
 
@@ -282,11 +271,10 @@ impl<P: Ports> AcceptPostback<P> {
         call: &AuthenticatedCall<'_>,
         ours: RecordedPostback,
     ) -> Result<PostbackAnswer, Unavailable> {
-        let recorded = if call.is_dry_run() {
-            let found = self.postbacks.find(&ours.postback.provider, &ours.receipt.transaction_id).await?;
-            found.map_or(Recorded::Fresh, |original| Recorded::Existing(Box::new(original)))
-        } else {
-            self.postbacks.record(&ours).await?
+        let recorded = match (uses_click(call, &ours.postback), call.is_dry_run()) {
+            (uses_click, true) => Box::pin(self.foretell(&ours.postback, uses_click)).await?,
+            (true, false) => Box::pin(self.postbacks.record_once(&ours)).await?,
+            (false, false) => self.postbacks.record(&ours).await?,
         };
         match recorded {
             Recorded::Fresh => Ok(PostbackAnswer::Accepted(ours.receipt)),
@@ -296,6 +284,7 @@ impl<P: Ports> AcceptPostback<P> {
             }
             // Boxed, because the future of a new postback would otherwise reserve space for all that may follow.
             Recorded::Existing(original) => Box::pin(self.settle_known(call, ours, *original)).await,
+            Recorded::Used(first) => Box::pin(self.settle_used(call, &ours, *first)).await,
         }
     }
 
@@ -306,8 +295,10 @@ impl<P: Ports> AcceptPostback<P> {
         }
         let partner = (call.partner.provider(), call.partner.rules());
         let refusal = Refusal::of(partner, call.sent, call.source, faults, call.now);
-        if let Err(unavailable) = self.refusals.keep_refusal(&refusal).await {
-            report_unkept(call, &unavailable);
+        match self.refusals.keep_refusal(&refusal, call.partner.rules().max_kept_per_day).await {
+            Ok(KeptRefusal::Kept) => {}
+            Ok(KeptRefusal::BoundReached) => report_unkept(call, &bound_reached()),
+            Err(unavailable) => report_unkept(call, &unavailable),
         }
     }
 }
@@ -323,6 +314,11 @@ fn report_unkept(call: &AuthenticatedCall<'_>, Unavailable { service, reason }: 
         reason = &**reason,
         "a refused call was answered but could not be kept"
     );
+}
+
+/// Says why nothing more of a partner is kept today.
+fn bound_reached() -> Unavailable {
+    Unavailable { service: "refusals", reason: "max_kept_per_day of the partner's file is reached".into() }
 }
 
 /// A call with a good credential.
@@ -347,8 +343,13 @@ impl AuthenticatedCall<'_> {
 /// path.
 fn provider_fault(sent: &Parameters<'_>) -> Option<Fault> {
     sent.raw("provider").map(|_| {
-        let expected = "no parameter of this name: the path says it already, and it is signed from there";
-        Fault::of("provider", FaultCode::Repeated, expected, "sign it, but do not send it")
+        let expected = "no parameter of this name, because the path names the provider already";
+        Fault::of(
+            "provider",
+            FaultCode::Repeated,
+            expected,
+            "keep `provider` in the text that you sign, and leave it out of the request",
+        )
     })
 }
 

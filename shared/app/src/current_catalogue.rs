@@ -14,7 +14,7 @@ use domain::{
     values::time::UnixMillis,
 };
 
-use crate::ports::{Catalogues, Published, Surroundings, Unavailable};
+use crate::ports::{Catalogues, Clock, Published, Unavailable};
 
 /// A catalogue with an instant at which it was certainly current.
 #[derive(Debug, Clone)]
@@ -48,17 +48,13 @@ impl<C: Catalogues> CurrentCatalogue<C> {
 
     /// Returns a catalogue that was current at most one poll ago. While the source is down, returns the last catalogue,
     /// however old it is. [`HeldCatalogue::fresh`] checks the age.
-    pub async fn recent(&self, clock: &impl Surroundings) -> Result<HeldCatalogue, Unavailable> {
+    pub async fn recent(&self, clock: &impl Clock) -> Result<HeldCatalogue, Unavailable> {
         let loaded = self.loaded_since(clock.now().minus(self.poll), clock).await;
         loaded.or_else(|unavailable| self.lock().clone().ok_or(unavailable))
     }
 
     /// Returns a catalogue that was current at this instant or later.
-    pub async fn loaded_since(
-        &self,
-        since: UnixMillis,
-        clock: &impl Surroundings,
-    ) -> Result<HeldCatalogue, Unavailable> {
+    pub async fn loaded_since(&self, since: UnixMillis, clock: &impl Clock) -> Result<HeldCatalogue, Unavailable> {
         let before = self.lock().clone();
         let now = clock.now();
         if let Some(held) = &before

@@ -41,12 +41,12 @@ use thiserror::Error;
 use self::worker::Worker;
 use crate::{
     cache::Cache,
-    ports::{DeadLetters, KnownRecipient, Ports, ResendQueue, Surroundings, Unavailable},
+    ports::{Clock, DeadLetters, KnownRecipient, Ports, Randomness, ResendQueue, Unavailable},
 };
 
 /// A message of `webhooks` or `webhook-retries`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received {
+pub struct ReceivedMessage {
     /// The queue's id of the message.
     pub id: String,
     /// The message, or the reason why it cannot be read.
@@ -71,15 +71,15 @@ pub enum MessageOutcome {
     Cancelled,
     /// The message needed no work.
     Done(NoWorkReason),
-    /// The message must come again after another worker's claim has expired.
+    /// The message must be redelivered after another worker's claim has expired.
     Waits {
         /// The instant at which that claim expires.
         until: UnixMillis,
     },
     /// The message cannot be read and was set aside for this reason.
     SetAside(String),
-    /// The message must come again.
-    Failed(Failure),
+    /// The message must be redelivered.
+    Failed(MessageFailure),
 }
 
 /// A recorded attempt.
@@ -93,9 +93,9 @@ pub struct Attempted {
     pub ending: Option<Ending>,
 }
 
-/// The reason why a message must come again. The partner is never the cause, and no attempt is spent.
+/// The reason why a message must be redelivered. The partner is never the cause, and no attempt is spent.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Failure {
+pub enum MessageFailure {
     /// A service failed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -131,8 +131,10 @@ pub struct DeliverWebhooks<P: Ports> {
     pub partners: P::Servers,
     /// Sets unreadable messages aside.
     pub dead_letters: P::DeadLetters,
-    /// Tells the time and draws random values.
-    pub surroundings: P::Surroundings,
+    /// Tells the time.
+    pub clock: P::Clock,
+    /// Draws random values.
+    pub randomness: P::Randomness,
     /// Says how long claims last, and how long messages of paused campaigns wait.
     pub pace: DeliveryPace,
     /// Limits the time of an attempt.
@@ -168,14 +170,14 @@ impl AttemptTime {
 impl<P: Ports> DeliverWebhooks<P> {
     /// Handles all messages of a batch at the same time, so that no message waits for the partner of another message.
     /// Returns one outcome for each message, in order. The platform ends the function at `deadline`.
-    pub async fn handle(&self, batch: &[Received], deadline: UnixMillis) -> Vec<MessageOutcome> {
+    pub async fn handle(&self, batch: &[ReceivedMessage], deadline: UnixMillis) -> Vec<MessageOutcome> {
         self.read_recipients(batch).await;
         join_all(batch.iter().map(|received| self.one(received, deadline))).await
     }
 
     /// Reads each partner of a batch once, even if several messages name the partner.
-    async fn read_recipients(&self, batch: &[Received]) {
-        let now = self.surroundings.now();
+    async fn read_recipients(&self, batch: &[ReceivedMessage]) {
+        let now = self.clock.now();
         let due =
             batch.iter().filter_map(|received| received.message.as_ref().ok()).filter(|due| due.hop(now).is_none());
         let providers: BTreeSet<&Provider> = due.map(|message| &message.provider).collect();
@@ -183,7 +185,7 @@ impl<P: Ports> DeliverWebhooks<P> {
         let _ = join_all(providers.into_iter().map(|provider| self.recipients.get(provider, now.timestamp()))).await;
     }
 
-    async fn one(&self, received: &Received, deadline: UnixMillis) -> MessageOutcome {
+    async fn one(&self, received: &ReceivedMessage, deadline: UnixMillis) -> MessageOutcome {
         let message = match &received.message {
             Ok(message) => message,
             Err(reason) => {
@@ -196,23 +198,23 @@ impl<P: Ports> DeliverWebhooks<P> {
         self.deliver(message, deadline).await.unwrap_or_else(MessageOutcome::Failed)
     }
 
-    async fn deliver(&self, message: &Message, deadline: UnixMillis) -> Result<MessageOutcome, Failure> {
-        let now = self.surroundings.now();
+    async fn deliver(&self, message: &Message, deadline: UnixMillis) -> Result<MessageOutcome, MessageFailure> {
+        let now = self.clock.now();
         // A message that is not due yet costs no read.
         if let Some(delay_seconds) = message.hop(now) {
             return self.hop(message, delay_seconds).await;
         }
         let partner = self.recipients.get(&message.provider, now.timestamp()).await?;
-        let partner: Arc<KnownRecipient> = partner.ok_or(Failure::UnknownPartner)?;
-        let callee = partner.recipient.campaign(&message.campaign).ok_or(Failure::UnknownCampaign)?;
+        let partner: Arc<KnownRecipient> = partner.ok_or(MessageFailure::UnknownPartner)?;
+        let callee = partner.recipient.campaign(&message.campaign).ok_or(MessageFailure::UnknownCampaign)?;
         if callee.state() == CampaignState::Paused {
             return self.hop(message, self.pace.paused_hop_seconds()).await;
         }
-        let mark = self.surroundings.mark()?;
+        let mark = self.randomness.mark()?;
         Worker { ports: self, message, callee, secrets: &partner.secrets, mark, deadline }.work().await
     }
 
-    async fn hop(&self, message: &Message, delay_seconds: u16) -> Result<MessageOutcome, Failure> {
+    async fn hop(&self, message: &Message, delay_seconds: u16) -> Result<MessageOutcome, MessageFailure> {
         self.resends.send(message, delay_seconds).await?;
         Ok(MessageOutcome::Hopped { delay_seconds })
     }

@@ -21,7 +21,13 @@
 mod sorting;
 mod steps;
 
-use domain::{outbound::timing::Timing, values::time::UnixMillis};
+use domain::{
+    outbound::{
+        event::{SpoiledTracking, UnknownType},
+        timing::Timing,
+    },
+    values::time::UnixMillis,
+};
 use futures_util::{StreamExt, future::join, stream};
 use thiserror::Error;
 
@@ -39,7 +45,7 @@ const TRIES: usize = 8;
 
 /// A message of `gg3-events`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Received {
+pub struct ReceivedEvent {
     /// The queue's id of the message.
     pub id: String,
     /// The whole body.
@@ -60,17 +66,19 @@ pub enum EventOutcome {
     Unchanged,
     /// No campaign could need the event.
     NotNeeded,
-    /// The event has this unknown type.
-    UnknownType(String),
+    /// The event has this unknown type. It was kept, so that it can come again once the type is known.
+    UnknownType(UnknownType),
+    /// The event's tracking attributes its user to nobody. The event was kept with the reasons.
+    SpoiledTracking(SpoiledTracking),
     /// The event is malformed and was set aside for this reason.
     SetAside(String),
     /// The event could not be handled. The queue must deliver it again.
-    Failed(Failure),
+    Failed(EventFailure),
 }
 
-/// The reason why an event must come again.
+/// The reason why an event must be redelivered.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum Failure {
+pub enum EventFailure {
     /// A service failed.
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
@@ -94,45 +102,51 @@ pub struct EvaluateEvents<P: Ports> {
     pub queue: P::Webhooks,
     /// Sets malformed events aside.
     pub dead_letters: P::DeadLetters,
-    /// Tells the time and draws random values.
-    pub surroundings: P::Surroundings,
+    /// Tells the time.
+    pub clock: P::Clock,
+    /// Draws random values.
+    pub randomness: P::Randomness,
+    /// Keeps events whose tracking is spoiled.
+    pub broken_links: P::DeadLetters,
+    /// Keeps events of unknown types.
+    pub unknown_types: P::DeadLetters,
     /// Limits the age of the catalogue and how far ahead events may be dated.
     pub timing: Timing,
 }
 
 impl<P: Ports> EvaluateEvents<P> {
     /// Handles a batch. Returns one outcome for each message, in order. No user's failure harms another user.
-    pub async fn handle(&self, batch: &[Received]) -> Vec<EventOutcome> {
+    pub async fn handle(&self, batch: &[ReceivedEvent]) -> Vec<EventOutcome> {
         let mut sorted = self.sort(batch).await;
         let users = sorted.users.into_iter().map(|(user_id, events)| User::new(user_id, events));
         let evaluated = async {
             let evaluated = self.evaluate(users.collect()).await;
             stream::iter(evaluated).map(|(user, result)| self.conclude(batch, user, result))
         };
-        let refused =
-            sorted.refused.into_iter().map(|(at, reason)| async move { (at, self.set_aside(batch, at, reason).await) });
-        let refused = stream::iter(refused).buffer_unordered(AT_ONCE).collect::<Vec<_>>();
-        let (refused, evaluated) = join(refused, evaluated).await;
+        let aside =
+            sorted.aside.into_iter().map(|(at, aside)| async move { (at, self.set_aside(batch, at, aside).await) });
+        let aside = stream::iter(aside).buffer_unordered(AT_ONCE).collect::<Vec<_>>();
+        let (aside, evaluated) = join(aside, evaluated).await;
         let evaluated: Vec<Vec<(usize, EventOutcome)>> = evaluated.buffer_unordered(AT_ONCE).collect().await;
-        sorted.outcomes.extend(refused.into_iter().chain(evaluated.into_iter().flatten()));
-        // Every message has an outcome. If one were missing, the message would safely come again.
-        let forgotten = || EventOutcome::Failed(Failure::StaleCatalogue);
+        sorted.outcomes.extend(aside.into_iter().chain(evaluated.into_iter().flatten()));
+        // Every message has an outcome. If one were missing, the message would safely be redelivered.
+        let forgotten = || EventOutcome::Failed(EventFailure::StaleCatalogue);
         (0..batch.len()).map(|at| sorted.outcomes.remove(&at).unwrap_or_else(forgotten)).collect()
     }
 
     /// Returns the outcome of each event of a user.
     async fn conclude(
         &self,
-        batch: &[Received],
+        batch: &[ReceivedEvent],
         user: User,
-        result: Result<(), Failure>,
+        result: Result<(), EventFailure>,
     ) -> Vec<(usize, EventOutcome)> {
         let mut outcomes = Vec::with_capacity(user.events.len());
         for (at, event) in user.places.into_iter().zip(&user.events) {
             let outcome = match &result {
                 Err(failure) => EventOutcome::Failed(failure.clone()),
                 Ok(()) if user.refused.contains(event.event().id.as_str()) => {
-                    self.set_aside(batch, at, FULL.to_owned()).await
+                    self.set_aside(batch, at, Aside::Malformed(FULL.to_owned())).await
                 }
                 Ok(()) if user.changed => EventOutcome::Applied { owed: user.owed },
                 Ok(()) => EventOutcome::Unchanged,
@@ -142,13 +156,38 @@ impl<P: Ports> EvaluateEvents<P> {
         outcomes
     }
 
-    async fn set_aside(&self, batch: &[Received], at: usize, reason: String) -> EventOutcome {
+    /// Keeps the whole message in the queue for its reason.
+    async fn set_aside(&self, batch: &[ReceivedEvent], at: usize, aside: Aside) -> EventOutcome {
         let whole = batch.get(at).map_or("", |message| message.body.as_str());
-        match self.dead_letters.set_aside(whole, &reason).await {
-            Ok(()) => EventOutcome::SetAside(reason),
-            Err(unavailable) => EventOutcome::Failed(unavailable.into()),
+        let (queue, reason) = match &aside {
+            Aside::Malformed(reason) => (&self.dead_letters, reason.clone()),
+            Aside::SpoiledTracking(spoiled) => (&self.broken_links, sorting::words(&spoiled.faults)),
+            Aside::UnknownType(UnknownType { name, meant: None }) => {
+                (&self.unknown_types, format!("unknown type {name}"))
+            }
+            Aside::UnknownType(UnknownType { name, meant: Some(meant) }) => {
+                (&self.unknown_types, format!("unknown type {name}, nearly {meant}"))
+            }
+        };
+        if let Err(unavailable) = queue.set_aside(whole, &reason).await {
+            return EventOutcome::Failed(unavailable.into());
+        }
+        match aside {
+            Aside::Malformed(reason) => EventOutcome::SetAside(reason),
+            Aside::SpoiledTracking(spoiled) => EventOutcome::SpoiledTracking(spoiled),
+            Aside::UnknownType(unknown) => EventOutcome::UnknownType(unknown),
         }
     }
+}
+
+/// The reason why an event is kept in a queue and not evaluated.
+enum Aside {
+    /// The platform made a mistake.
+    Malformed(String),
+    /// The link that brought the user was broken or changed.
+    SpoiledTracking(SpoiledTracking),
+    /// The type is unknown.
+    UnknownType(UnknownType),
 }
 
 /// The reason why a well-formed event is set aside if its participant is full.

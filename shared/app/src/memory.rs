@@ -10,6 +10,7 @@ mod dead_letters;
 mod inbound;
 mod lookups;
 mod outbound;
+pub mod partner;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -47,8 +48,8 @@ use crate::{
     accept_postback::AcceptPostback,
     cache::{Cache, CachePolicy},
     ports::{
-        AuditTrail, DeadLetter, DeadLetterQueue, Heartbeat, KnownPartner, KnownRecipient, Ports, SecretPurpose,
-        SegmentPlace, Source, StoredPartner, StoredSecrets, Surroundings, SystemKeys, Unavailable,
+        AuditTrail, Clock, DeadLetter, DeadLetterQueue, Heartbeat, KnownPartner, KnownRecipient, Ports, Randomness,
+        SecretPurpose, SegmentPlace, Source, StoredPartner, StoredSecrets, SystemKeys, Unavailable,
     },
 };
 
@@ -111,6 +112,10 @@ pub struct State {
     /// Contents of conflicts that were resolved in favour of the original, each with the conflict's expiry in Unix
     /// seconds.
     pub kept_originals: HashMap<String, i64>,
+    /// The receipt of the transaction that used a click for an event, by partner and use.
+    pub click_uses: HashMap<(Provider, String), Receipt>,
+    /// The number of new refusals and conflicts of each partner and UTC day. A day is counted from 1970-01-01.
+    pub kept_on: HashMap<(Provider, i64), u32>,
     /// Partners by name.
     pub partners: BTreeMap<Provider, StoredPartner>,
     /// Secrets by purpose.
@@ -260,7 +265,8 @@ impl Ports for World {
     type Resends = Self;
     type Servers = Self;
     type DeadLetters = Self;
-    type Surroundings = Self;
+    type Clock = Self;
+    type Randomness = Self;
 }
 
 impl AuditTrail for World {
@@ -281,11 +287,18 @@ impl AuditTrail for World {
     }
 }
 
-impl Surroundings for World {
+impl Clock for World {
     fn now(&self) -> UnixMillis {
         UnixMillis::from_millisecond(self.state().millisecond)
     }
 
+    async fn pause(&self, duration: Duration) {
+        let mut state = self.state();
+        state.millisecond = UnixMillis::from_millisecond(state.millisecond).plus(duration).as_millisecond();
+    }
+}
+
+impl Randomness for World {
     fn ticket(&self) -> Result<ChainTicket, Unavailable> {
         let mut state = self.state();
         state.tickets += 1;
@@ -296,10 +309,5 @@ impl Surroundings for World {
         let mut state = self.state();
         state.tickets += 1;
         Ok(ClaimMark::from_random(state.tickets.to_be_bytes()))
-    }
-
-    async fn pause(&self, duration: Duration) {
-        let mut state = self.state();
-        state.millisecond = UnixMillis::from_millisecond(state.millisecond).plus(duration).as_millisecond();
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod apply_partners;
 pub mod audit;
+pub mod current_revision;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod lookup_coverage;
@@ -21,7 +22,6 @@ pub mod resubmit_refusal;
 pub mod rotate_secret;
 pub mod rotate_system_key;
 pub mod send_event;
-pub mod standing;
 pub mod trace;
 
 use std::ops::ControlFlow;
@@ -50,7 +50,7 @@ pub trait Pace: Send {
     /// Waits until the next turn may begin. Returns `Break` if the action is to end now.
     fn turn(&mut self) -> impl Future<Output = ControlFlow<()>> + Send;
 
-    /// Is told that this many steps were taken.
+    /// Takes note that this many steps were taken.
     fn taken(&mut self, steps: usize);
 }
 

@@ -23,11 +23,13 @@ use std::{
 use domain::{
     audit::AuditRecord,
     inbound::{
+        acceptance::Acceptance,
         click::{Click, ClickKeys},
         conversion::{Conversion, Receipt, RecordedPostback},
-        correction::{Correction, Revision, Step},
+        correction::{Revision, Step},
         credential::Credentials,
-        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        postback::Postback,
+        refusal::{Conflict, ContentKey, KeptConflict, KeptRefusal, Refusal},
         transaction::{Adjustment, History},
     },
     jiff::{Timestamp, civil::Date},
@@ -108,6 +110,8 @@ pub enum Recorded {
     Fresh,
     /// The transaction was recorded before, with this postback. Nothing changed.
     Existing(Box<RecordedPostback>),
+    /// Another transaction, with this receipt, used the same click for the same event. Nothing changed.
+    Used(Box<Receipt>),
 }
 
 /// The result of adding a step to a transaction.
@@ -124,6 +128,15 @@ pub trait Postbacks: Send + Sync {
     /// Records a postback unless its transaction is already recorded. MUST be durable before it returns, MUST decide
     /// atomically among simultaneous calls, and MUST never change an existing postback.
     fn record(&self, postback: &RecordedPostback) -> impl Future<Output = Result<Recorded, Unavailable>> + Send;
+
+    /// Records a postback as [`record`](Self::record) does, unless another transaction that was recorded by this method
+    /// has the same click and the same event ([`Postback::click_use`]). MUST decide atomically among simultaneous
+    /// calls. MUST return `Existing` if the transaction is recorded, whatever used its click.
+    fn record_once(&self, postback: &RecordedPostback) -> impl Future<Output = Result<Recorded, Unavailable>> + Send;
+
+    /// Reads the receipt of the transaction that used the click and the event of this postback. MUST see every write
+    /// that returned before, and MUST write nothing.
+    fn find_use(&self, postback: &Postback) -> impl Future<Output = Result<Option<Receipt>, Unavailable>> + Send;
 
     /// Reads the original of a transaction. MUST see every write that returned before, and MUST write nothing.
     fn find(
@@ -169,22 +182,22 @@ pub trait RecordedRevisions: Send + Sync {
 /// The refusals and conflicts.
 pub trait Refusals: Send + Sync {
     /// Keeps a refusal for 30 days after it was last seen. A refusal with the same content MUST be counted and MUST
-    /// make no new item.
-    fn keep_refusal(&self, refusal: &Refusal) -> impl Future<Output = Result<(), Unavailable>> + Send;
+    /// make no new item. On the UTC day on which the call came, the partner MUST get at most `most` new items of
+    /// refusals and conflicts together; MUST return `BoundReached` and keep nothing beyond that.
+    fn keep_refusal(
+        &self,
+        refusal: &Refusal,
+        most: u32,
+    ) -> impl Future<Output = Result<KeptRefusal, Unavailable>> + Send;
 
     /// Keeps a conflict until an operator resolves it. A conflict with the same content MUST make no new item, and MUST
     /// return the receipt if an operator accepted the conflict. If an operator had kept the original instead, the
-    /// conflict MUST be open again.
-    fn keep_conflict(&self, conflict: &Conflict) -> impl Future<Output = Result<KeptConflict, Unavailable>> + Send;
-
-    /// Marks a refusal as recorded with this receipt. MUST keep the first mark, MUST NOT count the refusal as seen
-    /// again, and MUST make no new item if the refusal is no longer kept.
-    fn mark_recorded(
+    /// conflict MUST be open again. `most` bounds new items as in [`keep_refusal`](Self::keep_refusal).
+    fn keep_conflict(
         &self,
-        key: &ContentKey,
-        receipt: &Receipt,
-        now: Timestamp,
-    ) -> impl Future<Output = Result<(), Unavailable>> + Send;
+        conflict: &Conflict,
+        most: u32,
+    ) -> impl Future<Output = Result<KeptConflict, Unavailable>> + Send;
 
     /// Returns the receipt of the correction if an operator accepted this conflict. MUST write nothing.
     fn find_correction(&self, conflict: &Conflict)
@@ -206,7 +219,7 @@ pub trait AuditTrail: Send + Sync {
 pub struct StoredConflict {
     /// The conflict, with the instant at which it was first received.
     pub conflict: Conflict,
-    /// The correction's receipt, if the conflict was accepted.
+    /// The receipt of the record that was made if the conflict was accepted.
     pub accepted: Option<Receipt>,
 }
 
@@ -226,13 +239,13 @@ pub trait Resolutions: Send + Sync {
         transaction_id: &TransactionId,
     ) -> impl Future<Output = Result<Option<History>, Unavailable>> + Send;
 
-    /// Records a correction, marks the conflict as accepted with the correction's receipt, and stores the audit record.
-    /// MUST do all or none. The correction and the mark MUST NOT expire. If the place of the correction is taken, or
-    /// the conflict is already accepted or absent, MUST return `Changed` and change nothing.
+    /// Records an acceptance, marks the conflict as accepted with the receipt of the recorded revision, and stores the
+    /// audit record. MUST do all or none. The records and the mark MUST NOT expire. If the place of a record is taken,
+    /// or the conflict is already accepted or absent, MUST return `Changed` and change nothing.
     fn accept(
         &self,
         key: &ContentKey,
-        correction: &Correction,
+        acceptance: &Acceptance,
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
@@ -288,19 +301,22 @@ pub trait DeadLetters: Send + Sync {
     fn set_aside(&self, whole: &str, reason: &str) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
-/// The clock and random values, for use cases that need them in the middle of their work.
-pub trait Surroundings: Send + Sync {
-    /// Reads the clock.
+/// The clock, for use cases that need the time in the middle of their work.
+pub trait Clock: Send + Sync {
+    /// Returns the present instant.
     fn now(&self) -> UnixMillis;
 
+    /// Waits for this duration.
+    fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send;
+}
+
+/// Random values, for use cases that need them in the middle of their work.
+pub trait Randomness: Send + Sync {
     /// Draws a random ticket. No two tickets are the same.
     fn ticket(&self) -> Result<ChainTicket, Unavailable>;
 
     /// Draws a random mark, so that no two workers have the same mark.
     fn mark(&self) -> Result<ClaimMark, Unavailable>;
-
-    /// Waits for this duration.
-    fn pause(&self, duration: Duration) -> impl Future<Output = ()> + Send;
 }
 
 /// The current catalogue, compared with the one that the caller holds.

@@ -26,8 +26,11 @@ pub struct PutBack {
     pub whole: String,
 }
 
-/// Reads the recorded postbacks that these messages name. If the read fails, every message must come again.
-pub async fn find_recorded(records: &impl RecordedRevisions, batch: Vec<PutBack>) -> Result<Vec<Incoming>, Relayed> {
+/// Reads the recorded postbacks that these messages name. If the read fails, every message must be redelivered.
+pub async fn find_recorded(
+    records: &impl RecordedRevisions,
+    batch: Vec<PutBack>,
+) -> Result<Vec<IncomingConversion>, Relayed> {
     let keys: BTreeSet<String> = batch.iter().filter_map(|message| message.key.clone().ok()).collect();
     let recorded = if keys.is_empty() { Ok(HashMap::new()) } else { records.recorded(&keys).await };
     let recorded = match recorded {
@@ -38,15 +41,18 @@ pub async fn find_recorded(records: &impl RecordedRevisions, batch: Vec<PutBack>
         }
     };
     let found = |key: String| recorded.get(&key).cloned().unwrap_or_else(|| Err(UNRECORDED.to_owned()));
-    let incoming =
-        |PutBack { id, key, whole }| Incoming { id, conversion: key.and_then(found).map(Conversion::from), whole };
+    let incoming = |PutBack { id, key, whole }| IncomingConversion {
+        id,
+        conversion: key.and_then(found).map(Conversion::from),
+        whole,
+    };
     Ok(batch.into_iter().map(incoming).collect())
 }
 
 /// A record of the stream, or a record that was set aside and put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incoming {
-    /// The sequence number or the message id. It identifies the record if the record must come again.
+pub struct IncomingConversion {
+    /// The sequence number or the message id. It identifies the record if the record must be redelivered.
     pub id: String,
     /// The conversion, or the reason why the record cannot be converted.
     pub conversion: Result<Conversion, String>,
@@ -57,7 +63,7 @@ pub struct Incoming {
 /// The result of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Relayed {
-    /// The ids of the records that must come again, in the order in which they came.
+    /// The ids of the records that must be redelivered, in the order of arrival.
     pub failed: Vec<String>,
     /// How many conversions the queue took.
     pub sent: usize,
@@ -68,7 +74,11 @@ pub struct Relayed {
 }
 
 /// Relays a batch. Sends all conversions in one call, so that a queue that is down costs only one timeout.
-pub async fn relay(queue: &impl ConversionQueue, dead_letters: &impl DeadLetters, batch: Vec<Incoming>) -> Relayed {
+pub async fn relay(
+    queue: &impl ConversionQueue,
+    dead_letters: &impl DeadLetters,
+    batch: Vec<IncomingConversion>,
+) -> Relayed {
     let mut results: Vec<(String, Result<(), Unavailable>)> = Vec::with_capacity(batch.len());
     let (mut readable, mut unreadable) = (Vec::new(), Vec::new());
     for incoming in batch {
@@ -165,10 +175,13 @@ mod tests {
     }
 
     /// Returns 25 records. The 4th and the 20th cannot be read.
-    fn batch() -> Vec<Incoming> {
+    fn batch() -> Vec<IncomingConversion> {
         let readable = |at: usize| if at == 3 || at == 19 { Err("unreadable".to_owned()) } else { Ok(conversion(at)) };
-        let incoming =
-            |at: usize| Incoming { id: at.to_string(), conversion: readable(at), whole: format!("whole {at}") };
+        let incoming = |at: usize| IncomingConversion {
+            id: at.to_string(),
+            conversion: readable(at),
+            whole: format!("whole {at}"),
+        };
         (0..25).map(incoming).collect()
     }
 

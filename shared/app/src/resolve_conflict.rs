@@ -1,12 +1,19 @@
-//! Resolves a conflict for an operator: accepts it as a correction, or keeps the original.
+//! Resolves a conflict for an operator: accepts it, or keeps the original.
 //!
-//! Accepting a conflict writes the correction at a free place and marks the conflict, atomically. A repeated acceptance
-//! returns the receipt of the same correction. If two operators accept a conflict, one makes the correction, and the
-//! other is told that the conflict was accepted before.
+//! Accepting a conflict records its postback at a free place and marks the conflict, atomically. A repeated acceptance
+//! returns the receipt of the same record. If two operators accept a conflict, one makes the record, and the other is
+//! told that the conflict was accepted before.
 
 use domain::{
     audit::{Action, AuditRecord, Operation, Subject},
-    inbound::{click::ClickKeys, conversion::Receipt, correction::Correction, refusal::ContentKey},
+    inbound::{
+        acceptance::{Acceptance, Unacceptable},
+        click::ClickKeys,
+        conversion::Receipt,
+        correction::Revision,
+        refusal::ContentKey,
+        transaction::History,
+    },
     jiff::Timestamp,
     values::ids::{ReceiptId, TransactionId},
 };
@@ -19,8 +26,8 @@ const MAX_RACES: u32 = 10;
 /// The result of resolving a conflict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
-    /// The correction was recorded now.
-    Accepted(Box<Correction>),
+    /// The postback of the conflict was recorded now: as a correction, or as the original of a negative transaction.
+    Accepted(Box<Revision>),
     /// The conflict was accepted before, with this receipt. Nothing changed.
     AcceptedBefore(Receipt),
     /// The original was kept. The conflict expires unless the same content comes again.
@@ -29,11 +36,11 @@ pub enum Resolution {
     Unknown,
     /// The conflict belongs to another transaction, which is named here. Nothing changed.
     OfAnother(TransactionId),
-    /// The transaction has no original. Nothing changed.
-    NoOriginal,
+    /// The conflict cannot be accepted. Nothing changed.
+    Unacceptable(Unacceptable),
 }
 
-/// Accepts a conflict of this transaction as a correction. A new correction gets the receipt `receipt_id`.
+/// Accepts a conflict of this transaction. A new record gets the receipt `receipt_id`.
 pub async fn accept(
     resolutions: &impl Resolutions,
     keys: &ClickKeys,
@@ -49,14 +56,24 @@ pub async fn accept(
         if let Some(receipt) = stored.accepted {
             return Ok(Resolution::AcceptedBefore(receipt));
         }
-        let history = resolutions.history(&stored.conflict.provider, transaction_id).await?;
-        let Some(history) = history else { return Ok(Resolution::NoOriginal) };
-        let correction = Correction::of(&stored.conflict, &history, keys, receipt_id.clone(), now);
-        let audit = record(operation, now, Action::AcceptConflict, &stored, key);
-        let audit = audit.with("correction", correction.number).with("receipt_id", &receipt_id);
-        match resolutions.accept(key, &correction, &audit).await? {
-            Replaced::Done => return Ok(Resolution::Accepted(Box::new(correction))),
-            // Another revision took the place, or this conflict was resolved meanwhile.
+        let conflict = &stored.conflict;
+        let own = resolutions.history(&conflict.provider, transaction_id).await?;
+        let mut others: Vec<History> = Vec::new();
+        for reversed in Acceptance::reversed(conflict, own.as_ref()) {
+            others.extend(resolutions.history(&conflict.provider, &reversed).await?);
+        }
+        let accepted = Acceptance::of(conflict, (own.as_ref(), &others), keys, receipt_id.clone(), now);
+        let acceptance = match accepted {
+            Ok(acceptance) => acceptance,
+            Err(reason) => return Ok(Resolution::Unacceptable(reason)),
+        };
+        let mut audit = record(operation, now, Action::AcceptConflict, &stored, key).with("receipt_id", &receipt_id);
+        if let Revision::Correction(correction) = &acceptance.revision {
+            audit = audit.with("correction", correction.number);
+        }
+        match resolutions.accept(key, &acceptance, &audit).await? {
+            Replaced::Done => return Ok(Resolution::Accepted(Box::new(acceptance.revision))),
+            // Another record took a place, or this conflict was resolved meanwhile.
             Replaced::Changed => {}
         }
     }

@@ -18,7 +18,7 @@ use futures_util::{StreamExt, future::join_all, stream};
 
 use crate::{
     cache::Cache,
-    ports::{PageToken, Ports, ResendQueue, Surroundings, Unavailable, UnderWay, WebhookQueue},
+    ports::{Clock, PageToken, Ports, Randomness, ResendQueue, Unavailable, UnderWay, WebhookQueue},
 };
 
 /// Limits how many parts of the index are read at the same time.
@@ -36,8 +36,10 @@ pub struct SweepDeliveries<P: Ports> {
     pub webhooks: P::Webhooks,
     /// Sends resends.
     pub resends: P::Resends,
-    /// Tells the time and draws random values.
-    pub surroundings: P::Surroundings,
+    /// Tells the time.
+    pub clock: P::Clock,
+    /// Draws random values.
+    pub randomness: P::Randomness,
     /// Says which attempts are overdue.
     pub lateness: Lateness,
 }
@@ -116,7 +118,7 @@ impl<P: Ports> SweepDeliveries<P> {
                     break;
                 }
             }
-            if self.surroundings.now() >= deadline {
+            if self.clock.now() >= deadline {
                 break;
             }
         }
@@ -130,7 +132,7 @@ impl<P: Ports> SweepDeliveries<P> {
         from: Option<PageToken>,
         swept: &mut Swept,
     ) -> Result<Option<PageToken>, Unavailable> {
-        let opened_before = self.surroundings.now().minus(self.lateness.grace);
+        let opened_before = self.clock.now().minus(self.lateness.grace);
         let page = self.under_way.page(shard, opened_before, from).await?;
         swept.unreadable += page.unreadable;
         if page.unreadable > 0 {
@@ -155,7 +157,7 @@ impl<P: Ports> SweepDeliveries<P> {
     async fn send_for(&self, delivery: &Delivery, message: &Message) -> Result<(), Unavailable> {
         self.send(message).await?;
         // The mark comes last: if sending failed after the mark, the delivery would wait another hour.
-        self.under_way.mark_swept(delivery, self.surroundings.now()).await
+        self.under_way.mark_swept(delivery, self.clock.now()).await
     }
 
     /// Returns the message to send for a delivery if the delivery is overdue, its campaign may be sent, and no message
@@ -166,8 +168,8 @@ impl<P: Ports> SweepDeliveries<P> {
         sent_at: Option<UnixMillis>,
         swept: &mut Swept,
     ) -> Result<Option<Message>, Unavailable> {
-        let now = self.surroundings.now();
-        let Some(message) = delivery.overdue(now, self.lateness.grace, self.surroundings.ticket()?) else {
+        let now = self.clock.now();
+        let Some(message) = delivery.overdue(now, self.lateness.grace, self.randomness.ticket()?) else {
             return Ok(None);
         };
         if sent_at.is_some_and(|at| now < at.plus(self.lateness.again_after)) {

@@ -1,7 +1,7 @@
 //! Writes lookups from the streams of tables.
 //!
 //! A record that cannot be read is set aside whole, and the other records are handled. Only a failing table holds up a
-//! stream. The entries of a record depend on the record alone, so a record that comes again writes the same entries. A
+//! stream. The entries of a record depend on the record alone, so a redelivered record writes the same entries. A
 //! heartbeat is stored at most once a minute for each table, and says up to which change the entries are written.
 
 pub mod beats;
@@ -19,8 +19,8 @@ use crate::ports::{DeadLetters, Lookups, Unavailable};
 
 /// A record of a stream, or a record that was set aside and put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Incoming {
-    /// The sequence number or the message id. It identifies the record if the record must come again.
+pub struct IncomingChange {
+    /// The sequence number or the message id. It identifies the record if the record must be redelivered.
     pub id: String,
     /// The lookup entries for the record, or the reason why the record cannot be read.
     pub entries: Result<Vec<LookupEntry>, String>,
@@ -33,7 +33,7 @@ pub struct Incoming {
 /// The result of a batch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Indexed {
-    /// The ids of the records that must come again, in the order in which they came.
+    /// The ids of the records that must be redelivered, in the order of arrival.
     pub failed: Vec<String>,
     /// How many entries were written.
     pub written: usize,
@@ -50,7 +50,7 @@ pub struct Indexed {
 pub async fn index(
     (lookups, dead_letters): (&impl Lookups, &impl DeadLetters),
     (beats, now): (&Beats, Timestamp),
-    batch: Vec<Incoming>,
+    batch: Vec<IncomingChange>,
 ) -> Indexed {
     let mut newest: BTreeMap<Origin, Timestamp> = BTreeMap::new();
     for (origin, at) in batch.iter().filter_map(|incoming| incoming.change) {
@@ -65,27 +65,27 @@ pub async fn index(
     indexed
 }
 
-async fn write(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: Vec<Incoming>) -> Indexed {
+async fn write(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: Vec<IncomingChange>) -> Indexed {
     let mut indexed = Indexed::default();
     let mut failures: Vec<Option<Unavailable>> = vec![None; batch.len()];
     let mut places: BTreeMap<(Subject, Place), (LookupEntry, Vec<usize>)> = BTreeMap::new();
     let mut ids = Vec::with_capacity(batch.len());
     let mut aside_failed = None;
-    for (at, Incoming { id, entries, whole, .. }) in batch.into_iter().enumerate() {
+    for (at, IncomingChange { id, entries, whole, .. }) in batch.into_iter().enumerate() {
         ids.push(id);
         let reason = match entries {
             Ok(entries) => {
                 for entry in entries {
                     let key = (entry.subject.clone(), entry.place.clone());
-                    let (standing, owners) = places.entry(key).or_insert_with(|| (entry.clone(), Vec::new()));
-                    *standing = entry;
+                    let (kept, owners) = places.entry(key).or_insert_with(|| (entry.clone(), Vec::new()));
+                    *kept = entry;
                     owners.push(at);
                 }
                 continue;
             }
             Err(reason) => reason,
         };
-        // After the first failure the queue is not tried again. The remaining unreadable records come again.
+        // After the first failure the queue is not tried again. The remaining unreadable records are redelivered.
         let result = match &aside_failed {
             None => dead_letters.set_aside(&whole, &reason).await,
             Some(unavailable) => Err(Unavailable::clone(unavailable)),
@@ -136,25 +136,27 @@ mod tests {
         LookupEntry::under(subjects, &Place::new(Timestamp::UNIX_EPOCH, Kind::Refusal, thing.to_string()), expires_at)
     }
 
-    fn record(at: usize, entries: Result<Vec<LookupEntry>, String>) -> Incoming {
-        Incoming { id: at.to_string(), entries, change: None, whole: format!("whole {at}") }
+    fn record(at: usize, entries: Result<Vec<LookupEntry>, String>) -> IncomingChange {
+        IncomingChange { id: at.to_string(), entries, change: None, whole: format!("whole {at}") }
     }
 
     /// Returns 10 records with two entries each. The 4th and the 8th cannot be read.
-    fn batch() -> Vec<Incoming> {
+    fn batch() -> Vec<IncomingChange> {
         let read = |at: usize| if at == 3 || at == 7 { Err("unreadable".to_owned()) } else { Ok(entries(at, None)) };
         (0..10).map(|at| record(at, read(at))).collect()
     }
 
-    async fn indexed(world: &World, batch: Vec<Incoming>) -> Indexed {
+    async fn indexed(world: &World, batch: Vec<IncomingChange>) -> Indexed {
         index((world, world), (&Beats::default(), Timestamp::UNIX_EPOCH), batch).await
     }
 
     #[tokio::test]
     async fn a_heartbeat_names_the_newest_change_of_a_whole_batch() {
         let (world, at) = (World::default(), |second| Timestamp::from_second(second).unwrap());
-        let changed =
-            |incoming: Incoming, second| Incoming { change: Some((Origin::Refusals, at(second))), ..incoming };
+        let changed = |incoming: IncomingChange, second| IncomingChange {
+            change: Some((Origin::Refusals, at(second))),
+            ..incoming
+        };
         let batch = || vec![changed(record(0, Ok(entries(0, None))), 8), changed(record(1, Ok(entries(1, None))), 7)];
         let (beats, failing) = (Beats::default(), world.state().calls.len() + 3);
         world.state().trouble = BTreeMap::from([(failing, Trouble::Before)]);

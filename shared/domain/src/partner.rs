@@ -9,12 +9,13 @@ pub mod recipient;
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::net::IpAddr;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::answer::TextAnswer;
+use crate::inbound::click::ClickRule;
 use crate::inbound::credential::CredentialKind;
-use crate::inbound::rules::{NegativeAmounts, PostbackRules, TransactionIdRule};
+use crate::inbound::rules::{MAX_KEPT_PER_DAY, NegativeAmounts, PostbackRules, TransactionIdRule};
 use crate::inbound::status::{self, State, StatusAgreement, StatusFile};
 use crate::inbound::tracking_link::BaseUrl;
 use crate::outbound::campaign::Campaigns;
@@ -25,11 +26,15 @@ use crate::values::ids::{EventId, LandingName, Provider};
 use crate::values::money::{Amount, Currency, ExtraCurrencies};
 use crate::values::parameter_names::{Field, ParameterNames};
 use crate::values::time::UnixMillis;
+use crate::values::url_text;
 
 pub use self::media_buying::{MediaBuying, MediaBuyingFile};
 
 /// Bounds the number of parameters that a partner's file keeps. They are stored with each postback.
 const MAX_KEPT_PARAMETERS: usize = 10;
+
+/// Bounds [`PostbackFile::max_kept_per_day`].
+const MOST_KEPT_PER_DAY: u32 = 1_000_000;
 
 /// Holds a partner as an operator writes it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,6 +83,9 @@ pub struct PostbackFile {
     /// Refuses click ids that are not ours.
     #[serde(default)]
     pub require_click: bool,
+    /// Says for how long a click id of ours is valid, and how often it may pay. Without it, both are unlimited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub click: Option<ClickRule>,
     /// Lists currencies beyond ISO 4217.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub currencies: Vec<String>,
@@ -108,6 +116,9 @@ pub struct PostbackFile {
     /// Names further parameters that are passed on to GG3 with their values unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<String>,
+    /// Bounds the refusals and conflicts of different content that are kept on a UTC day. The default is 10,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_kept_per_day: Option<u32>,
 }
 
 impl PostbackFile {
@@ -240,15 +251,25 @@ impl Partner {
             .filter_map(|(name, url)| {
                 let path = format!("landings.{name}");
                 let name = faults.keep(&path, LandingName::new(name));
+                // A stored file is not checked for this, because the partner's postbacks must work all the same.
+                if allowance.is_some() {
+                    check_landing(&url, &path, &mut faults);
+                }
                 let url = faults.keep(&path, BaseUrl::parse(&url));
                 name.zip(url)
             })
             .collect();
+        let click = file.postback.click.unwrap_or_default();
+        click.check(&mut faults);
+        let max_kept_per_day = file.postback.max_kept_per_day.unwrap_or(MAX_KEPT_PER_DAY);
+        let bounded = (1..=MOST_KEPT_PER_DAY).contains(&max_kept_per_day);
+        faults.require(bounded, "postback.max_kept_per_day", "must be from 1 to 1000000");
         let media_buying = file.media_buying.map(|file| MediaBuying::parse(file, &names, allowance, &mut faults));
         let rules = PostbackRules {
             names,
             transaction_id: file.postback.transaction_id,
             require_click: file.postback.require_click,
+            click,
             currencies,
             max_amounts,
             event_ids,
@@ -256,6 +277,7 @@ impl Partner {
             negative_amounts: file.postback.negative_amounts,
             answer: file.postback.answer,
             keep,
+            max_kept_per_day,
         };
         match (provider, faults.0) {
             (Some(provider), faults) if faults.is_empty() => {
@@ -282,10 +304,30 @@ fn parse_max_amounts(
     maxima
 }
 
+/// Adds the faults of a landing page's URL that would reach users: nobody replaces a macro there.
+fn check_landing(url: &str, path: &str, faults: &mut Faults) {
+    for value in url_text::with_macros(url) {
+        let words = "has {value}, which nobody replaces: we add user_id and click_id to the page's query ourselves; remove it, and \
+                     say your own names for them under parameters";
+        faults.add(path, words.replace("{value}", value));
+    }
+    let escaped = url_text::has_escaped_ampersand(url);
+    faults.require(!escaped, path, "has &amp; or another HTML escape of an ampersand; write & between parameters");
+}
+
+/// Reads a network or an address. Callers' addresses are compared in their shortest form, so an IPv4 network that is
+/// written as IPv6 is read as IPv4.
 fn parse_net(text: &str) -> Result<IpNet, &'static str> {
     const WORDS: &str = "must be a network such as 203.0.113.0/24 or an address such as 203.0.113.7";
-    let net = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| WORDS)?;
-    if net.trunc() == net { Ok(net) } else { Err("has bits set beyond its prefix; write the network's own address") }
+    let net: IpNet = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).map_err(|_| WORDS)?;
+    if net.trunc() != net {
+        return Err("has bits set beyond its prefix; write the network's own address");
+    }
+    let IpNet::V6(v6) = net else { return Ok(net) };
+    // `::203.0.113.7` is an old spelling of an IPv4 address.
+    let old = || v6.addr().to_ipv4().filter(|v4| u32::from(*v4) > 0xffff);
+    let v4 = v6.addr().to_ipv4_mapped().or_else(old).zip(v6.prefix_len().checked_sub(96));
+    Ok(v4.and_then(|(v4, prefix)| Ipv4Net::new(v4, prefix).ok()).map_or(net, IpNet::V4))
 }
 
 #[cfg(test)]

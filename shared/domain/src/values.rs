@@ -8,3 +8,4 @@ pub mod parameter_names;
 pub mod placeholder;
 pub mod signature;
 pub mod time;
+pub(crate) mod url_text;

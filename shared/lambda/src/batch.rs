@@ -16,19 +16,19 @@ pub struct Batch {
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BatchResponse {
-    batch_item_failures: Vec<Failure>,
+    batch_item_failures: Vec<FailedItem>,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Failure {
+struct FailedItem {
     item_identifier: String,
 }
 
 impl BatchResponse {
     /// Returns a response after which Lambda delivers each of these messages of a queue again.
     pub fn of_queue(failed: impl IntoIterator<Item = String>) -> Self {
-        let failures = failed.into_iter().map(|item_identifier| Failure { item_identifier });
+        let failures = failed.into_iter().map(|item_identifier| FailedItem { item_identifier });
         Self { batch_item_failures: failures.collect() }
     }
 

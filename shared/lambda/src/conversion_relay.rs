@@ -5,12 +5,15 @@
 
 use adapters::{
     aws::CallLimits,
-    dynamodb::{item::PostbackItem, postbacks::DynamoPostbacks},
+    dynamodb::{
+        item::{ClickUseItem, PostbackItem},
+        postbacks::DynamoPostbacks,
+    },
     sqs::{SqsConversions, SqsDeadLetters},
 };
 use app::{
     ports::{ConversionQueue, DeadLetters, RecordedRevisions},
-    relay_conversions::{Incoming, PutBack, Relayed, UNRECORDED, find_recorded, relay},
+    relay_conversions::{IncomingConversion, PutBack, Relayed, UNRECORDED, find_recorded, relay},
 };
 use domain::inbound::{conversion::Conversion, correction::Revision};
 use lambda_runtime::LambdaEvent;
@@ -59,7 +62,7 @@ async fn relay_batch(
     let records = batch.records();
     let from_stream = Record::are_of_stream(&records);
     let (streamed, put_back): (Vec<Record>, Vec<Record>) = records.into_iter().partition(|record| record.from_stream);
-    let mut incoming: Vec<Incoming> = streamed.into_iter().filter_map(from_the_stream).collect();
+    let mut incoming: Vec<IncomingConversion> = streamed.into_iter().filter_map(from_the_stream).collect();
     match find_recorded(postbacks, put_back.into_iter().map(named).collect()).await {
         Ok(recorded) => incoming.extend(recorded),
         Err(mut relayed) => {
@@ -76,14 +79,14 @@ async fn relay_batch(
 }
 
 /// Returns the conversion to send for a record of the stream, or `None` if the record is no new postback, step or correction.
-fn from_the_stream(record: Record) -> Option<Incoming> {
+fn from_the_stream(record: Record) -> Option<IncomingConversion> {
     let Record { id, change, whole, .. } = record;
     let conversion = match change {
         Ok(change) if change.name == "INSERT" => convert(&change).transpose()?,
         Ok(_) => return None,
         Err(reason) => Err(reason),
     };
-    Some(Incoming { id, conversion, whole })
+    Some(IncomingConversion { id, conversion, whole })
 }
 
 /// Returns the key of the revision that a record names. The record was put back on a queue, so nothing else in the
@@ -98,10 +101,13 @@ fn named(record: Record) -> PutBack {
 }
 
 /// Converts a new item. Returns `None` for an adjustment, because the transaction that caused the adjustment has a
-/// conversion.
+/// conversion, and for the use of a click.
 fn convert(change: &Change) -> Result<Option<Conversion>, String> {
     let image = change.new.as_deref().map_or("", RawValue::get);
     let item: serde_dynamo::Item = serde_json::from_str(image).map_err(|fault| fault.to_string())?;
+    if ClickUseItem::is(&item) {
+        return Ok(None);
+    }
     let item: PostbackItem = serde_dynamo::from_item(item).map_err(|fault| fault.to_string())?;
     if item.is_adjustment() {
         return Ok(None);
@@ -111,14 +117,14 @@ fn convert(change: &Change) -> Result<Option<Conversion>, String> {
 
 /// Returns the receipts of a batch. The batch's log line contains these receipts, so that a search for a postback's
 /// receipt finds the line.
-fn receipts(batch: &[Incoming]) -> String {
+fn receipts(batch: &[IncomingConversion]) -> String {
     let conversions = batch.iter().filter_map(|incoming| incoming.conversion.as_ref().ok());
     let receipts: Vec<&str> = conversions.map(|conversion| conversion.receipt_id.as_str()).collect();
     receipts.join(" ")
 }
 
 /// Counts the messages that name a postback which is not recorded.
-fn unrecorded(batch: &[Incoming]) -> usize {
+fn unrecorded(batch: &[IncomingConversion]) -> usize {
     batch.iter().filter(|incoming| incoming.conversion.as_ref().is_err_and(|reason| reason == UNRECORDED)).count()
 }
 
@@ -153,7 +159,7 @@ mod tests {
 
     const STREAM: &str = include_str!("../fixtures/stream-insert.json");
 
-    fn first(batch: &str) -> Option<Incoming> {
+    fn first(batch: &str) -> Option<IncomingConversion> {
         from_the_stream(serde_json::from_str::<Batch>(batch).unwrap().records().remove(0))
     }
 

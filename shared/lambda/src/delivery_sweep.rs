@@ -46,7 +46,8 @@ impl DeliverySweepFunction {
             under_way: DynamoUnderWay::new(dynamodb, deliveries),
             webhooks: SqsWebhooks::new(sqs.clone(), webhooks),
             resends: SqsResends::new(sqs, resends),
-            surroundings: System,
+            clock: System,
+            randomness: System,
             lateness,
         };
         Ok(Self { sweep })

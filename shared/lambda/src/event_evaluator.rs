@@ -10,11 +10,17 @@ use adapters::{
 };
 use app::{
     current_catalogue::CurrentCatalogue,
-    evaluate_events::{EvaluateEvents, EventOutcome, Failure, Received},
+    evaluate_events::{EvaluateEvents, EventFailure, EventOutcome, ReceivedEvent},
 };
-use domain::{jiff::SignedDuration, outbound::timing::Timing};
+use domain::{
+    jiff::SignedDuration,
+    outbound::{
+        event::{SpoiledTracking, UnknownType},
+        timing::Timing,
+    },
+};
 use lambda_runtime::LambdaEvent;
-use tracing::{error, info, warn};
+use tracing::{error, field::display, info, warn};
 
 use crate::{
     batch::BatchResponse,
@@ -41,8 +47,13 @@ impl EventEvaluatorFunction {
         let (poll, timing) = timing(&mut env);
         let [catalogue, participants, deliveries] =
             ["CATALOGUE_TABLE", "PARTICIPANTS_TABLE", "DELIVERIES_TABLE"].map(|name| env.required(name));
-        let [webhooks, dead_letters] =
-            ["WEBHOOKS_QUEUE_URL", "GG3_EVENTS_DEAD_LETTERS_QUEUE_URL"].map(|name| env.required(name));
+        let [webhooks, dead_letters, broken_links, unknown_types] = [
+            "WEBHOOKS_QUEUE_URL",
+            "GG3_EVENTS_DEAD_LETTERS_QUEUE_URL",
+            "GG3_EVENTS_BROKEN_LINKS_QUEUE_URL",
+            "GG3_EVENTS_UNKNOWN_TYPES_QUEUE_URL",
+        ]
+        .map(|name| env.required(name));
         env.finish()?;
         let limits = CallLimits::answering(timeout, OPERATIONS_IN_A_ROW);
         let (dynamodb, sqs) = (aws.dynamodb(limits), aws.sqs(limits));
@@ -51,8 +62,11 @@ impl EventEvaluatorFunction {
             participants: DynamoParticipants::new(dynamodb.clone(), participants),
             deliveries: DynamoNewDeliveries::new(dynamodb, deliveries),
             queue: SqsWebhooks::new(sqs.clone(), webhooks),
-            dead_letters: SqsDeadLetters::new(sqs, dead_letters),
-            surroundings: System,
+            clock: System,
+            randomness: System,
+            dead_letters: SqsDeadLetters::new(sqs.clone(), dead_letters),
+            broken_links: SqsDeadLetters::new(sqs.clone(), broken_links),
+            unknown_types: SqsDeadLetters::new(sqs, unknown_types),
             timing,
         };
         Ok(Self { evaluate })
@@ -67,7 +81,7 @@ impl EventEvaluatorFunction {
 
     /// Handles one batch. Failed messages are reported in the response.
     pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
-        let batch: Vec<Received> = event.payload.messages().map(received).collect();
+        let batch: Vec<ReceivedEvent> = event.payload.messages().map(received).collect();
         let outcomes = self.evaluate.handle(&batch).await;
         log(&batch, &outcomes);
         Ok(respond(batch, &outcomes))
@@ -98,17 +112,17 @@ fn timing(env: &mut Environment) -> (Duration, Timing) {
     (poll, timing)
 }
 
-fn received(message: Message) -> Received {
-    Received { id: message.id, body: message.body, received_at: message.received_at }
+fn received(message: Message) -> ReceivedEvent {
+    ReceivedEvent { id: message.id, body: message.body, received_at: message.received_at }
 }
 
-fn respond(batch: Vec<Received>, outcomes: &[EventOutcome]) -> BatchResponse {
+fn respond(batch: Vec<ReceivedEvent>, outcomes: &[EventOutcome]) -> BatchResponse {
     let failed = batch.into_iter().zip(outcomes).filter(|(_, outcome)| matches!(outcome, EventOutcome::Failed(_)));
     BatchResponse::of_queue(failed.map(|(message, _)| message.id))
 }
 
 /// Writes one line for each message that an operator should look at, with its SQS id, and one line for all others.
-fn log(batch: &[Received], outcomes: &[EventOutcome]) {
+fn log(batch: &[ReceivedEvent], outcomes: &[EventOutcome]) {
     let (mut events_applied, mut events_unchanged, mut events_not_needed, mut webhooks_owed) = (0, 0, 0, 0);
     for (message, outcome) in batch.iter().zip(outcomes) {
         match outcome {
@@ -128,13 +142,18 @@ fn log(batch: &[Received], outcomes: &[EventOutcome]) {
 
 fn log_alone(message_id: &str, outcome: &EventOutcome) {
     match outcome {
-        EventOutcome::UnknownType(unknown_type) => {
-            info!(message_id, unknown_type, events_of_unknown_type = 1, "an event of an unknown type");
+        EventOutcome::UnknownType(UnknownType { name: unknown_type, meant: None }) => {
+            info!(message_id, unknown_type, events_of_unknown_type = 1, "an event of an unknown type was kept");
         }
+        EventOutcome::UnknownType(UnknownType { name: unknown_type, meant: Some(meant) }) => {
+            let words = "an event of a misspelt type was kept";
+            error!(message_id, unknown_type, meant, events_of_unknown_type = 1, events_of_misspelt_type = 1, "{words}");
+        }
+        EventOutcome::SpoiledTracking(spoiled) => log_spoiled(message_id, spoiled),
         EventOutcome::SetAside(reason) => {
             error!(message_id, reason, events_set_aside = 1, "an event went to the dead-letter queue");
         }
-        EventOutcome::Failed(reason @ Failure::StaleCatalogue) => {
+        EventOutcome::Failed(reason @ EventFailure::StaleCatalogue) => {
             error!(message_id, %reason, events_failed = 1, configuration_stale = 1, "an event will be retried");
         }
         EventOutcome::Failed(reason) => {
@@ -144,9 +163,23 @@ fn log_alone(message_id: &str, outcome: &EventOutcome) {
     }
 }
 
+/// Names the partner only if it is known. A visitor can type any other name, and each name would be a metric of its own.
+fn log_spoiled(message_id: &str, spoiled: &SpoiledTracking) {
+    let faults = spoiled.faults.iter().map(|fault| format!("{}: {:?}", fault.path, fault.code));
+    let faults = faults.collect::<Vec<_>>().join(", ");
+    let outcome = if spoiled.broken_link_of().is_some() { "macro_not_replaced" } else { "not_usable" };
+    let (provider, words) = (spoiled.provider.as_ref().map(display), "an event with a spoiled tracking was kept");
+    info!(message_id, provider, outcome, faults, trackings_spoiled = 1, "{words}");
+}
+
 #[cfg(test)]
 mod tests {
     use app::ports::Unavailable;
+
+    use domain::{
+        outbound::event::{EventFault, EventFaultCode},
+        values::ids::Provider,
+    };
 
     use super::*;
     use crate::{
@@ -154,18 +187,20 @@ mod tests {
         now,
     };
 
-    fn message(id: &str) -> Received {
-        Received { id: id.into(), body: String::new(), received_at: now().into() }
+    fn message(id: &str) -> ReceivedEvent {
+        ReceivedEvent { id: id.into(), body: String::new(), received_at: now().into() }
     }
 
     #[test]
     fn every_outcome_of_an_event_is_counted_once() {
         let unavailable = Unavailable { service: "SQS", reason: "down".into() };
+        let unknown = |meant| EventOutcome::UnknownType(UnknownType { name: "x".into(), meant });
         for (outcome, metrics) in [
-            (EventOutcome::UnknownType("x".into()), ["events_of_unknown_type"].as_slice()),
+            (unknown(None), ["events_of_unknown_type"].as_slice()),
+            (unknown(Some("user.registered")), &["events_of_misspelt_type", "events_of_unknown_type"]),
             (EventOutcome::SetAside("NotJson".into()), &["events_set_aside"]),
-            (EventOutcome::Failed(Failure::Unavailable(unavailable)), &["events_failed"]),
-            (EventOutcome::Failed(Failure::StaleCatalogue), &["configuration_stale", "events_failed"]),
+            (EventOutcome::Failed(EventFailure::Unavailable(unavailable)), &["events_failed"]),
+            (EventOutcome::Failed(EventFailure::StaleCatalogue), &["configuration_stale", "events_failed"]),
         ] {
             let line = line(|| log(&[message("m")], &[outcome]));
             assert_eq!(counted(&line), metrics);
@@ -185,8 +220,34 @@ mod tests {
     }
 
     #[test]
+    fn a_spoiled_tracking_counts_for_its_partner_only_if_a_macro_was_sent() {
+        let acme = || Some(Provider::new("acme").unwrap());
+        for (provider, code, word, by_partner) in [
+            (acme(), EventFaultCode::MacroNotReplaced, "macro_not_replaced", true),
+            (acme(), EventFaultCode::TooLong, "not_usable", false),
+            (None, EventFaultCode::MacroNotReplaced, "not_usable", false),
+            (None, EventFaultCode::UnknownProvider, "not_usable", false),
+        ] {
+            let (path, expected) = ("tracking.click_id".to_owned(), "the secret words of a visitor".to_owned());
+            let spoiled = SpoiledTracking { provider, faults: vec![EventFault { path, code, expected }] };
+            let line = line(|| log(&[message("m")], &[EventOutcome::SpoiledTracking(spoiled)]));
+            assert_eq!(
+                (&line["outcome"], &line["trackings_spoiled"], &line["level"]),
+                (&word.into(), &1.into(), &"INFO".into())
+            );
+            let expected: &[&str] = if by_partner {
+                &["trackings_spoiled by outcome", "trackings_spoiled by outcome, provider"]
+            } else {
+                &["trackings_spoiled by outcome"]
+            };
+            assert_eq!(counted(&line), expected);
+            assert!(!line.to_string().contains("secret"), "{line}");
+        }
+    }
+
+    #[test]
     fn only_failed_messages_are_reported() {
-        let failed = EventOutcome::Failed(Failure::StaleCatalogue);
+        let failed = EventOutcome::Failed(EventFailure::StaleCatalogue);
         let outcomes = [EventOutcome::Unchanged, failed, EventOutcome::SetAside(String::new())];
         let response = respond(["a", "b", "c"].map(message).into(), &outcomes);
         let json = serde_json::to_string(&response).unwrap();

@@ -9,7 +9,7 @@ use adapters::{
     },
     sqs::SqsDeadLetters,
 };
-use app::write_lookups::{Incoming, Indexed, beats::Beats, index};
+use app::write_lookups::{IncomingChange, Indexed, beats::Beats, index};
 use domain::{
     jiff::Timestamp,
     lookup::{LookupEntry, Origin},
@@ -63,7 +63,7 @@ impl LookupWriterFunction {
 
 /// Returns the lookups to write for a record. Returns `None` for a deletion, because the entries of a deleted item
 /// expire by themselves.
-fn incoming(record: Record) -> Option<Incoming> {
+fn incoming(record: Record) -> Option<IncomingChange> {
     let Record { id, change, whole, from_stream } = record;
     let change = match change {
         Ok(change) if change.name == "REMOVE" => return None,
@@ -73,7 +73,7 @@ fn incoming(record: Record) -> Option<Incoming> {
     let entries = origin.clone().and_then(|origin| entries(origin, change.as_ref().map_err(Clone::clone)?));
     // The time of a record that was put back does not show how far the stream has been processed.
     let at = change.ok().and_then(|change| change.at).filter(|_| from_stream);
-    Some(Incoming { id, entries, change: origin.ok().zip(at), whole })
+    Some(IncomingChange { id, entries, change: origin.ok().zip(at), whole })
 }
 
 /// Returns the table of a change. The names of the key attributes identify the table.
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use crate::log::tests::{counted, line};
 
-    fn read(name: &str, keys: &Value, new: &Value) -> Option<Incoming> {
+    fn read(name: &str, keys: &Value, new: &Value) -> Option<IncomingChange> {
         let change = json!({"SequenceNumber": "7", "Keys": keys, "NewImage": new});
         let batch = json!({"Records": [{"eventName": name, "dynamodb": change}]});
         let batch: Batch = serde_json::from_str(&batch.to_string()).unwrap();

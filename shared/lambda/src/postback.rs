@@ -50,7 +50,8 @@ impl PostbackFunction {
         let (postbacks, refusals) = (table("POSTBACKS_TABLE"), table("REFUSALS_TABLE"));
         env.finish()?;
         // Seven operations may follow each other: partner, keys, record, step, history, step and conflict. A call that
-        // loses more races may be answered 503, and the partner then sends the call again.
+        // loses more races, or a conflict of new content whose three writes are all slow, may be answered 503, and the
+        // partner then sends the call again.
         let client = aws.dynamodb(CallLimits::answering(timeout, 7));
         let accept = AcceptPostback {
             partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),
@@ -182,8 +183,7 @@ fn log(request_id: &str, answered: &HandledCall) {
             line("conflict", conflict.transaction_id.as_str(), stands.receipt_id.as_str(), stands.state);
         }
         PostbackAnswer::Malformed(faults) => {
-            let is_status = |fault: &Fault| matches!(fault.code, FaultCode::StatusNotAgreed | FaultCode::UnknownStatus);
-            let statuses_not_agreed = postbacks.filter(|_| faults.iter().any(is_status));
+            let statuses_not_agreed = postbacks.filter(|_| faults.iter().any(may_be_reversal));
             let (outcome, faults) = ("malformed", codes(faults));
             info!(request_id, provider, outcome, faults, dry_run, postbacks, statuses_not_agreed, "postback");
         }
@@ -194,6 +194,11 @@ fn log(request_id: &str, answered: &HandledCall) {
             error!(request_id, provider, outcome = "unavailable", service, reason, dry_run, postbacks, "postback");
         }
     }
+}
+
+/// Returns true if a call with this fault may report a change of state or a reversal that nobody agreed on.
+fn may_be_reversal(fault: &Fault) -> bool {
+    matches!(fault.code, FaultCode::StatusNotAgreed | FaultCode::UnknownStatus | FaultCode::NegativeAmount)
 }
 
 fn codes(faults: &[Fault]) -> String {

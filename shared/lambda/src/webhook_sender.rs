@@ -11,7 +11,7 @@ use adapters::{
 };
 use app::{
     cache::{Cache, CachePolicy},
-    deliver_webhooks::{AttemptTime, Attempted, DeliverWebhooks, MessageOutcome, Received},
+    deliver_webhooks::{AttemptTime, Attempted, DeliverWebhooks, MessageOutcome, ReceivedMessage},
 };
 use domain::{
     jiff::SignedDuration,
@@ -76,7 +76,8 @@ impl WebhookSenderFunction {
             resends: SqsResends::new(sqs.clone(), resends),
             partners: client,
             dead_letters: SqsDeadLetters::new(sqs, dead_letters),
-            surroundings: System,
+            clock: System,
+            randomness: System,
             pace: times.pace,
             time: times.attempt,
         };
@@ -96,7 +97,7 @@ impl WebhookSenderFunction {
     pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
         let ends_at = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
         let deadline = UnixMillis::from_millisecond(ends_at).minus(MARGIN);
-        let batch: Vec<Received> = event.payload.messages().map(received).collect();
+        let batch: Vec<ReceivedMessage> = event.payload.messages().map(received).collect();
         let outcomes = self.deliver.handle(&batch, deadline).await;
         batch.iter().zip(&outcomes).for_each(|(received, outcome)| log(received, outcome));
         Ok(respond(batch, &outcomes))
@@ -155,23 +156,23 @@ fn recipients_policy(env: &mut Environment) -> CachePolicy {
     CachePolicy { stale_for: SignedDuration::ZERO, ..policy }
 }
 
-fn received(message: queue::Message) -> Received {
+fn received(message: queue::Message) -> ReceivedMessage {
     // serde's message may quote values, so only its kind and place are kept.
     let read = serde_json::from_str::<Message>(&message.body).map_err(|fault| {
         format!("the body is not a delivery message: {:?} error at column {}", fault.classify(), fault.column())
     });
-    Received { id: message.id, message: read, whole: message.body }
+    ReceivedMessage { id: message.id, message: read, whole: message.body }
 }
 
-fn respond(batch: Vec<Received>, outcomes: &[MessageOutcome]) -> BatchResponse {
+fn respond(batch: Vec<ReceivedMessage>, outcomes: &[MessageOutcome]) -> BatchResponse {
     let again = |outcome: &MessageOutcome| matches!(outcome, MessageOutcome::Failed(_) | MessageOutcome::Waits { .. });
     let failed = batch.into_iter().zip(outcomes).filter(|(_, outcome)| again(outcome));
     BatchResponse::of_queue(failed.map(|(received, _)| received.id))
 }
 
-/// Writes one line for the message with its outcome. Attempts are `delivered`, `failed` (another follows), `gone` or
-/// `exhausted`. Other messages are `hopped`, `waits`, `sent_next`, `cancelled`, `none`, `again` or `set_aside`.
-fn log(received: &Received, outcome: &MessageOutcome) {
+/// Writes one line for the message with its outcome. Attempts are `delivered`, `failed` (another follows), `gone`,
+/// `exhausted` or `unsendable`. Other messages are `hopped`, `waits`, `sent_next`, `cancelled`, `none`, `again` or `set_aside`.
+fn log(received: &ReceivedMessage, outcome: &MessageOutcome) {
     let message_id = received.id.as_str();
     let Ok(message) = &received.message else {
         let (told, outcome) =
@@ -291,14 +292,15 @@ mod tests {
             (attempted(Some(Ending::Delivered)), "delivered", false),
             (attempted(Some(Ending::Gone)), "gone", true),
             (attempted(Some(Ending::Exhausted)), "exhausted", true),
+            (attempted(Some(Ending::Unsendable)), "unsendable", true),
             (MessageOutcome::Hopped { delay_seconds: 9 }, "hopped", false),
             (MessageOutcome::Waits { until: now().into() }, "waits", false),
             (MessageOutcome::SentNext, "sent_next", false),
             (MessageOutcome::Cancelled, "cancelled", false),
             (MessageOutcome::Done(NoWorkReason::OlderRound), "none", false),
-            (MessageOutcome::Failed(app::deliver_webhooks::Failure::OutOfTime), "again", false),
+            (MessageOutcome::Failed(app::deliver_webhooks::MessageFailure::OutOfTime), "again", false),
         ] {
-            let received = Received { id: "m".into(), message: Ok(message.clone()), whole: String::new() };
+            let received = ReceivedMessage { id: "m".into(), message: Ok(message.clone()), whole: String::new() };
             let line = line(|| log(&received, &outcome));
             assert_eq!((line["outcome"].as_str(), line["delivery_id"].as_str()), (Some(word), Some("d-1")));
             let expected: &[&str] = match outcome {
@@ -311,10 +313,10 @@ mod tests {
             assert_eq!(counted(&line), expected, "{line}");
             assert_eq!(line["webhooks"], 1);
         }
-        let not_set_aside = MessageOutcome::Failed(app::deliver_webhooks::Failure::OutOfTime);
+        let not_set_aside = MessageOutcome::Failed(app::deliver_webhooks::MessageFailure::OutOfTime);
         for (outcome, word) in [(MessageOutcome::SetAside("no message".into()), "set_aside"), (not_set_aside, "again")]
         {
-            let unread = Received { id: "m".into(), message: Err("no message".into()), whole: String::new() };
+            let unread = ReceivedMessage { id: "m".into(), message: Err("no message".into()), whole: String::new() };
             let line = line(|| log(&unread, &outcome));
             assert_eq!((line["outcome"].as_str(), line["webhooks"].as_u64()), (Some(word), Some(1)));
             assert_eq!(counted(&line), ["webhooks by outcome"]);

@@ -64,7 +64,7 @@ pub struct World {
     pub partner: Server,
     /// Serves the webhooks of the partner `flooding`.
     pub floods: Floods,
-    /// Vouches for the servers that functions trust.
+    /// Signs the certificates of the servers that functions trust.
     pub authority: Authority,
     /// Holds this run's files.
     pub folder: PathBuf,
@@ -208,6 +208,8 @@ impl World {
             ("WEBHOOK_RETRIES_QUEUE_URL", queue("webhook-retries")),
             ("WEBHOOKS_DEAD_LETTERS_QUEUE_URL", queue("webhooks-dead-letters")),
             ("GG3_EVENTS_DEAD_LETTERS_QUEUE_URL", queue("gg3-events-dead-letters")),
+            ("GG3_EVENTS_BROKEN_LINKS_QUEUE_URL", queue("gg3-events-broken-links")),
+            ("GG3_EVENTS_UNKNOWN_TYPES_QUEUE_URL", queue("gg3-events-unknown-types")),
             ("QUEUE_VISIBILITY_SECONDS", "720".to_owned()),
             ("LOOPBACK_WEBHOOKS", "true".to_owned()),
             ("LOOPBACK_AUTHORITIES_FILE", alone),

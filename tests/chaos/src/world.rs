@@ -19,9 +19,11 @@ use tests::{
 /// deployed tables.
 const TABLES: [&str; 5] = ["postbacks", "refusals", "participants", "deliveries", "attempts"];
 /// Names the queues that functions read or write, each with the dead-letter queue for messages received too often.
-const QUEUES: [(&str, Option<&str>); 8] = [
+const QUEUES: [(&str, Option<&str>); 10] = [
     ("conversion-dead-letters", None),
     ("gg3-events-dead-letters", None),
+    ("gg3-events-broken-links", None),
+    ("gg3-events-unknown-types", None),
     ("webhooks-dead-letters", None),
     ("webhook-retries-dead-letters", None),
     ("gg3-conversions", None),
@@ -41,7 +43,7 @@ const LEAD_SECONDS: u64 = 6;
 
 /// Names the partners of a run.
 pub(crate) const PARTNERS: [&str; 4] = ["a", "b", "c", "d"];
-/// Gives the clicks that each partner's `strike` asks for.
+/// Holds the number of clicks that each partner's campaign `strike` requires.
 pub(crate) const STRIKE: u64 = 5;
 /// Gives the quest that each partner's `quest` asks for.
 pub(crate) const QUEST: &str = "q1";

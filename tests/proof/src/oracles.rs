@@ -154,7 +154,13 @@ fn encoded(text: &str) -> String {
 pub fn event(data: &[u8]) {
     let received_at = UnixMillis::from_millisecond(1_795_435_200_000);
     let parse = |data: &[u8]| Event::parse(data, received_at, &Timing::default());
-    let Ok(Parsed::Event(event)) = parse(data) else { return };
+    let Ok(Parsed::Event(mut event)) = parse(data) else { return };
+    // An id that cannot be used is not written again.
+    if let EventKind::LinkOpened { tracking, .. } | EventKind::Registered { tracking: Some(tracking), .. } =
+        &mut event.kind
+    {
+        tracking.faults.clear();
+    }
     let mut written = json!({"id": event.id, "user_id": event.user_id, "occurred_at": event.occurred_at.to_string()});
     let mut add = |name: &str, value: Value| written[name] = value;
     match &event.kind {

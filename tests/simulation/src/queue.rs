@@ -21,7 +21,7 @@ pub(crate) struct Message {
 /// Holds a queue.
 pub(crate) struct Queue {
     fair: bool,
-    /// Gives the messages in flight from which a group may be noisy.
+    /// A group with fewer messages in flight is never noisy.
     noisy_from: usize,
     /// Limits the batches at the same time.
     pub(crate) concurrency: usize,

@@ -59,7 +59,7 @@ async fn a_kill_at_any_call_does_not_change_the_outcome() {
             }
             let stored = fixture.participant(&user).await.participant;
             assert_eq!(stored.reached().count(), 2, "{case}");
-            assert!(fixture.dead_letter(&broken).await.contains("quest_id: Missing"));
+            assert!(fixture.dead_letter("gg3-events-dead-letters", &broken).await.contains("quest_id: Missing"));
             // Repeating the events changes nothing.
             proxy.take_calls();
             assert_eq!(evaluate(&function, &events[..3]).await, [0; 0]);

@@ -123,6 +123,8 @@ impl Fixture {
             .variable("DELIVERIES_TABLE", self.stack.table("deliveries"))
             .variable("WEBHOOKS_QUEUE_URL", through(&self.webhooks))
             .variable("GG3_EVENTS_DEAD_LETTERS_QUEUE_URL", through(self.stack.queue("gg3-events-dead-letters")))
+            .variable("GG3_EVENTS_BROKEN_LINKS_QUEUE_URL", through(self.stack.queue("gg3-events-broken-links")))
+            .variable("GG3_EVENTS_UNKNOWN_TYPES_QUEUE_URL", through(self.stack.queue("gg3-events-unknown-types")))
             .variable("FUNCTION_TIMEOUT_SECONDS", FUNCTION_TIMEOUT.as_secs().to_string())
             .variable("QUEUE_VISIBILITY_SECONDS", (6 * FUNCTION_TIMEOUT).as_secs().to_string())
             .timeout(FUNCTION_TIMEOUT)
@@ -168,9 +170,9 @@ impl Fixture {
         found
     }
 
-    /// Waits for the dead letter with this body, removes it, and returns its reason.
-    pub(crate) async fn dead_letter(&self, body: &str) -> String {
-        dead_letter(&self.stack, self.stack.queue("gg3-events-dead-letters"), body).await
+    /// Waits for the message with this body on a queue of kept messages, removes it, and returns its reason.
+    pub(crate) async fn dead_letter(&self, queue: &str, body: &str) -> String {
+        dead_letter(&self.stack, self.stack.queue(queue), body).await
     }
 
     /// Waits for a first-attempt message of this delivery, and returns all of them.

@@ -21,6 +21,7 @@ const READ_ALL: &str = "BatchGetItem participants";
 const WRITE: &str = "PutItem participants";
 const PUT: &str = "PutItem deliveries";
 const SEND: &str = "SendMessageBatch webhooks";
+const KEEP_UNKNOWN: &str = "SendMessage gg3-events-unknown-types";
 
 #[tokio::test]
 async fn init_reads_the_catalogue_and_events_do_not() {
@@ -46,7 +47,7 @@ async fn an_event_costs_a_read_and_a_write_and_a_repeat_a_read() {
         (quest.clone(), &[READ]),
         (completed(&user, 4, "q2"), &[READ, WRITE]),
         (completed(&user, 3, "nobodys"), &[]),
-        (of_unknown_type(&user), &[]),
+        (of_unknown_type(&user), &[KEEP_UNKNOWN]),
         // The user opened the second partner's link before the quest, but the opening is reported after the quest. The
         // quest had been kept for such a case.
         (opened(&user, "evaluator-b", 8, 0), &[READ, PUT, SEND, WRITE]),
@@ -95,7 +96,6 @@ async fn a_malformed_event_is_set_aside_without_its_neighbours() {
     let long = completed(&user, 1, &"q".repeat(10_000));
     let future = opened(&user, "evaluator-a", 1, 0).replace("\"20", "\"90");
     let past = completed(&user, 1, "q1").replace("\"20", "\"10");
-    let stranger = opened(&user, "nobody-we-know", 1, 0);
     let broken = format!("{{\"id\":\"{user}\"");
     let batch = [
         long.clone(),
@@ -103,27 +103,52 @@ async fn a_malformed_event_is_set_aside_without_its_neighbours() {
         broken.clone(),
         future.clone(),
         past,
-        stranger.clone(),
         completed(&user, 5, "q1"),
     ];
     // While the dead-letter queue fails, the malformed events are retried. The other events are not.
     proxy.on(|call| if call.operation == "SendMessage" { Action::Throttle } else { Action::Forward });
-    assert_eq!(evaluate(&function, &batch).await, [0, 2, 3, 5]);
+    assert_eq!(evaluate(&function, &batch).await, [0, 2, 3]);
     assert_eq!(fixture.messages(&delivery_id("evaluator-a", "quest", &user)).await.len(), 1);
     proxy.on(|_| Action::Forward);
     assert_eq!(evaluate(&function, &batch).await, [0; 0]);
-    for (body, reason) in [
-        (long, "quest_id: TooLong"),
-        (broken, "NotJson"),
-        (future, "occurred_at: InTheFuture"),
-        (stranger, "tracking.provider: UnknownProvider"),
-    ] {
-        let letter = fixture.dead_letter(&body).await;
+    for (body, reason) in [(long, "quest_id: TooLong"), (broken, "NotJson"), (future, "occurred_at: InTheFuture")] {
+        let letter = fixture.dead_letter("gg3-events-dead-letters", &body).await;
         assert!(letter.contains(reason), "{letter}");
     }
     function.kill().await;
     let logs = function.logs();
     assert!(logs.iter().all(|line| !line.contains(&user)), "no log quotes a dead letter: {logs:?}");
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_attributed_is_kept_without_an_alarm() {
+    let fixture = Fixture::shared().await;
+    let (_proxy, function) = fixture.behind_a_proxy().await;
+    let user = fresh("u");
+    let registration = |provider: &str, click_id: &str| {
+        let body = registered(&user, provider, 1);
+        body.replace(&format!("click-{user}"), click_id)
+    };
+    let macros = registration("evaluator-a", "{clickId}");
+    let long = registration("evaluator-a", &"x".repeat(300));
+    let stranger = opened(&user, "nobody-we-know", 1, 0);
+    let misspelt = of_unknown_type(&user).replace("user.slept", "user.registred");
+    let batch = [macros.clone(), long.clone(), stranger.clone(), misspelt.clone(), of_unknown_type(&user)];
+    assert_eq!(evaluate(&function, &batch).await, [0; 0]);
+    for (queue, body, reason) in [
+        ("gg3-events-broken-links", &macros, "tracking.click_id: MacroNotReplaced"),
+        ("gg3-events-broken-links", &long, "tracking.click_id: TooLong"),
+        ("gg3-events-broken-links", &stranger, "tracking.provider: UnknownProvider"),
+        ("gg3-events-unknown-types", &misspelt, "unknown type user.registred, nearly user.registered"),
+        ("gg3-events-unknown-types", &batch[4], "unknown type user.slept"),
+    ] {
+        let kept = fixture.dead_letter(queue, body).await;
+        assert!(kept.contains(reason), "{kept}");
+    }
+    assert!(fixture.deliveries_of(&user).await.is_empty());
+    function.kill().await;
+    let alarming = function.logs().into_iter().filter(|line| line.contains("\"ERROR\"")).collect::<Vec<_>>();
+    assert!(alarming.len() == 1 && alarming[0].contains("events_of_misspelt_type"), "{alarming:?}");
 }
 
 #[tokio::test]

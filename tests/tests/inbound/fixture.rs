@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 pub(crate) use tests::fresh;
 use tests::{
+    operator::postbackctl,
     queue::Arrivals,
     stack::{Stack, http_client},
 };
@@ -43,6 +44,25 @@ impl Fixture {
         Self { stack, http: http_client() }
     }
 
+    /// Applies a new partner whose file has this text after the name. Returns the name and the token.
+    pub(crate) fn partner(&self, rest: &str) -> (String, String) {
+        let name = fresh("p");
+        let report = self.apply([(name.clone(), format!("provider: {name}\n{rest}"))]);
+        (name, report["partners"][0]["token"].as_str().unwrap().to_owned())
+    }
+
+    /// Applies the files of partners by the operator's command, and returns its report.
+    pub(crate) fn apply(&self, files: impl IntoIterator<Item = (String, String)>) -> Value {
+        let folder = std::env::temp_dir().join(fresh("partners"));
+        std::fs::create_dir_all(&folder).unwrap();
+        for (name, file) in files {
+            std::fs::write(folder.join(format!("{name}.yaml")), file).unwrap();
+        }
+        let applied = postbackctl(&self.stack, &["apply", folder.to_str().unwrap(), "--yes", "--json"]);
+        std::fs::remove_dir_all(&folder).unwrap();
+        serde_json::from_slice(&applied.stdout).unwrap_or_else(|fault| panic!("{fault}: {applied:?}"))
+    }
+
     /// Calls a sample partner's postback URL.
     pub(crate) async fn postback(&self, partner: &str, query: &str) -> Reply {
         let url = &self.stack.partner(partner).postback_url;
@@ -79,6 +99,11 @@ impl Conversions {
     /// Returns the conversions of this transaction that have arrived so far.
     pub(crate) fn so_far(&self, provider: &str, transaction_id: &str) -> Vec<Value> {
         self.0.so_far(|body: &Value| body["provider"] == provider && body["transaction_id"] == transaction_id)
+    }
+
+    /// Returns the conversions of this partner that have arrived so far.
+    pub(crate) fn of_provider(&self, provider: &str) -> Vec<Value> {
+        self.0.so_far(|body: &Value| body["provider"] == provider)
     }
 
     /// Waits for a conversion of this transaction, and returns all of them.

@@ -3,10 +3,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod click_rules;
 mod clicks;
 mod conversions;
 mod fixture;
 mod logs;
 mod postbacks;
 mod races;
+mod senders;
 mod wire;

@@ -12,7 +12,10 @@ use tests::{
     runtime_api::{Function, InvocationEnding, Settings},
 };
 
-use crate::fixture::{Fixture, fresh, sample};
+use crate::{
+    click_rules::Clicks,
+    fixture::{Fixture, fresh, sample},
+};
 
 /// Equals the timeout of `postback` in template.yaml.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,6 +59,10 @@ impl Rig {
 
     async fn call_partner(&self, partner: &str, query: &str) -> (u16, Value) {
         let token = self.fixture.stack.partner(partner).token.clone().unwrap_or_default();
+        self.call_with((partner, &token), query).await
+    }
+
+    async fn call_with(&self, (partner, token): (&str, &str), query: &str) -> (u16, Value) {
         let request = HttpRequest::get(&format!("/postback/{partner}/{token}?{query}"));
         let request = request.route("GET /postback/{provider}/{token}");
         let response = self.function.invoke(&request.event()).await.response();
@@ -137,21 +144,78 @@ async fn a_signing_partner_without_secrets_is_asked_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_postback_costs_one_call_and_a_conflict_two() {
+async fn a_postback_costs_one_call_and_a_new_conflict_four() {
     let rig = Rig::warm().await;
-    let query = sample(&fresh("t"));
+    let (query, refused) = (sample(&fresh("t")), format!("user_id={}", fresh("u")));
     for (query, status, calls) in [
         (query.clone(), 200, &["PutItem"][..]),
         (query.clone(), 200, &["PutItem"]),
+        // New content is looked for, counted for the day, and stored.
+        (query.replace("100.00", "7"), 409, &["PutItem", "UpdateItem", "UpdateItem", "UpdateItem"]),
         (query.replace("100.00", "7"), 409, &["PutItem", "UpdateItem"]),
-        (query.replace("100.00", "7"), 409, &["PutItem", "UpdateItem"]),
-        ("user_id=1".to_owned(), 400, &["UpdateItem"]),
-        ("user_id=1".to_owned(), 400, &["UpdateItem"]),
+        (refused.clone(), 400, &["UpdateItem"; 3]),
+        (refused, 400, &["UpdateItem"]),
         (format!("{query}&dry_run=true"), 200, &["GetItem"]),
     ] {
         assert_eq!(rig.call(&query).await.0, status);
         assert_eq!(rig.operations(), calls, "{status}");
     }
+}
+
+#[tokio::test]
+async fn a_click_used_once_costs_one_transaction_and_no_read() {
+    let rig = Rig::new().await;
+    let (name, token) = rig.fixture.partner("postback: {click: {valid_days: 90, once_per_event: true}}\n");
+    let clicks = Clicks::of(&rig.fixture, &name).await;
+    let [query, expired, late] = [("1", 1), ("2", 91), ("3", 91)].map(|(id, days)| clicks.query(id, days, 1));
+    rig.call_with((&name, &token), &query).await;
+    rig.proxy.take_calls();
+    let event = format!("{query}&event_id=7").replace("transaction_id=1&", "transaction_id=4&");
+    let second = query.replace("transaction_id=1", "transaction_id=5");
+    let foreign = sample(&fresh("t"));
+    for (query, status, calls) in [
+        (event, 200, &["TransactWriteItems"][..]),
+        (query.clone(), 200, &["TransactWriteItems"]),
+        (query.replace("=5", "=6"), 409, &["TransactWriteItems", "UpdateItem", "UpdateItem", "UpdateItem"]),
+        (second, 409, &["TransactWriteItems", "GetItem", "UpdateItem", "UpdateItem", "UpdateItem"]),
+        (format!("{query}&dry_run=true"), 200, &["GetItem"]),
+        (expired, 400, &["GetItem", "UpdateItem", "UpdateItem", "UpdateItem"]),
+        (format!("{late}&dry_run=true"), 400, &["GetItem"]),
+        (foreign, 200, &["PutItem"]),
+    ] {
+        assert_eq!(rig.call_with((&name, &token), &query).await.0, status, "{query}");
+        assert_eq!(rig.operations(), calls, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn beyond_its_bound_a_partners_calls_are_answered_and_not_kept() {
+    let rig = Rig::new().await;
+    let (name, token) = rig.fixture.partner("postback: {max_kept_per_day: 2}\n");
+    let call = async |query: &str| {
+        let answered = rig.call_with((&name, &token), query).await;
+        (answered, rig.operations())
+    };
+    let (query, refused) = (sample(&fresh("t")), "user_id=1");
+    for query in [query.clone(), query.replace("100.00", "7"), refused.to_owned()] {
+        call(&query).await;
+    }
+    let over = ["UpdateItem"; 2];
+    for other in ["user_id=2", "user_id=3"] {
+        let ((status, _), operations) = call(other).await;
+        assert_eq!((status, &operations[..]), (400, &over.map(str::to_owned)[..]));
+    }
+    for (amount, kept, operations) in [("8", false, 3), ("7", true, 2)] {
+        let ((status, body), made) = call(&query.replace("100.00", amount)).await;
+        assert_eq!((status, &body["conflict"]["kept"], made.len()), (409, &kept.into(), operations), "{amount}");
+    }
+    // Another sandbox has the same count, and other partners have their own.
+    let rig = Rig { function: rig.settings.spawn().await, ..rig };
+    let (_, body) = rig.call_with((&name, &token), &query.replace("100.00", "9")).await;
+    assert_eq!(body["conflict"]["kept"], false);
+    assert_eq!(rig.call(&query).await.0, 200);
+    let (_, body) = rig.call(&query.replace("100.00", "7")).await;
+    assert_eq!(body["conflict"]["kept"], true);
 }
 
 #[tokio::test]
@@ -169,10 +233,11 @@ async fn a_first_step_costs_two_writes_and_other_calls_a_read() {
         (said("approved"), 200, &["PutItem", "PutItem"]),
         (said("pending"), 200, &["PutItem", "Query"]),
         (taken_back, 200, &["Query", "TransactWriteItems"]),
-        (said("rejected"), 409, &["PutItem", "PutItem", "Query", "UpdateItem"]),
+        (said("rejected"), 200, &["PutItem", "PutItem", "Query", "PutItem"]),
+        (said("approved").replace("USD", "EUR"), 409, &["PutItem", "Query", "UpdateItem", "UpdateItem", "UpdateItem"]),
         (said("approved").replace("USD", "EUR"), 409, &["PutItem", "Query", "UpdateItem"]),
-        (said("nonsense"), 400, &["UpdateItem"]),
-        (said("test"), 200, &["UpdateItem"]),
+        (said("nonsense"), 400, &["UpdateItem"; 3]),
+        (said("test"), 200, &["UpdateItem"; 3]),
         (format!("{}&dry_run=true", said("approved")), 200, &["GetItem", "Query"]),
     ] {
         assert_eq!(rig.call_partner("hooli", &query).await.0, status, "{query}");

@@ -8,9 +8,10 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use domain::{
     audit::{Author, Channel, Operation},
     inbound::{
+        acceptance::Acceptance,
         click::ClickKeys,
         conversion::Receipt,
-        correction::Correction,
+        correction::{Correction, Revision},
         postback::{Content, Extra},
         refusal::{Conflict, ContentKey},
         status::State,
@@ -45,6 +46,16 @@ fn content_key(transaction: &str, amount: &str) -> ContentKey {
 }
 
 fn key_of(provider: &str, transaction: &str, amount: &str, state: Option<State>) -> ContentKey {
+    key_naming(provider, transaction, amount, (state, None))
+}
+
+/// Returns the content id of the sample with this state and with the transaction that it reverses.
+fn key_naming(
+    provider: &str,
+    transaction: &str,
+    amount: &str,
+    (state, reference): (Option<State>, Option<&str>),
+) -> ContentKey {
     let json = serde_json::json!({
         "user_id": "12345", "click_id": "67890", "currency": "USD", "amount_decimal": amount,
     });
@@ -54,6 +65,7 @@ fn key_of(provider: &str, transaction: &str, amount: &str, state: Option<State>)
         transaction_id: TransactionId::new(transaction).unwrap(),
         content,
         state,
+        reference: reference.map(|id| TransactionId::new(id).unwrap()),
         extra: Extra::new(),
         differences: Vec::new(),
         received_at: Timestamp::UNIX_EPOCH,
@@ -163,6 +175,75 @@ async fn an_approval_accepted_after_a_rejection_stands() {
     assert_eq!(told, expected.map(|(number, state)| (number, state.to_owned())));
 }
 
+/// Resolves a conflict of hooli, which agreed on negative amounts.
+fn resolve_of_hooli(stack: &Stack, transaction: &str, (amount, reference): (&str, &str), how: &str) -> Value {
+    let key = key_naming("hooli", transaction, amount, (Some(State::Approved), Some(reference)));
+    let resolve = ["conflicts", "resolve", "hooli", transaction, key.as_str(), how, "--yes", "--json"];
+    postbackctl(stack, &resolve).json()
+}
+
+#[tokio::test]
+async fn a_negative_amount_that_takes_too_much_is_accepted_or_kept() {
+    let fixture = Fixture::new();
+    let (transaction, [first, second, third]) = (fresh("t"), ["r", "r", "r"].map(fresh));
+    let negative =
+        |id: &str, amount: &str| format!("{}&original_id={transaction}", sample(id).replace("100.00", amount));
+    assert_eq!(fixture.postback("hooli", &sample(&transaction)).await.text("status"), "accepted");
+    assert_eq!(fixture.postback("hooli", &negative(&first, "-60")).await.text("status"), "accepted");
+    for reversal in [&second, &third] {
+        assert_eq!(fixture.postback("hooli", &negative(reversal, "-60")).await.status, 409);
+    }
+    let kept = resolve_of_hooli(&fixture.stack, &third, ("-60", &transaction), "--keep-original");
+    assert_eq!(kept["outcome"], "original_kept");
+    assert_eq!(fixture.postback("hooli", &negative(&third, "-60")).await.status, 409);
+
+    let accepted = resolve_of_hooli(&fixture.stack, &second, ("-60", &transaction), "--accept");
+    assert_eq!((&accepted["outcome"], &accepted["original"]), (&"accepted".into(), &"unknown".into()));
+    let again = resolve_of_hooli(&fixture.stack, &second, ("-60", &transaction), "--accept");
+    assert_eq!(again["outcome"], "accepted_before");
+    let resend = fixture.postback("hooli", &negative(&second, "-60.0")).await;
+    assert_eq!((resend.text("status"), &resend.body["receipt_id"]), ("duplicate", &accepted["receipt"]["receipt_id"]));
+    let arrived = conversions_of("hooli", &second, 1).await;
+    assert_eq!((&arrived[0]["type"], &arrived[0]["original"]), (&"conversion.adjusted".into(), &"unknown".into()));
+    assert!(schema().is_valid(&arrived[0]), "{}", arrived[0]);
+    // 40 are still left of the transaction.
+    assert_eq!(fixture.postback("hooli", &negative(&fresh("r"), "-40")).await.text("status"), "accepted");
+    assert_eq!(fixture.postback("hooli", &negative(&fresh("r"), "-0.01")).await.status, 409);
+}
+
+#[tokio::test]
+async fn a_corrected_negative_amount_takes_what_it_says_now() {
+    let fixture = Fixture::new();
+    let (transaction, reversal) = (fresh("t"), fresh("r"));
+    let negative =
+        |id: &str, amount: &str| format!("{}&original_id={transaction}", sample(id).replace("100.00", amount));
+    assert_eq!(fixture.postback("hooli", &sample(&transaction)).await.text("status"), "accepted");
+    assert_eq!(fixture.postback("hooli", &negative(&reversal, "-60")).await.text("status"), "accepted");
+    assert_eq!(fixture.postback("hooli", &negative(&reversal, "-90")).await.status, 409);
+    let accepted = resolve_of_hooli(&fixture.stack, &reversal, ("-90", &transaction), "--accept");
+    assert_eq!(
+        (&accepted["correction"], &accepted["original"]["transaction_id"]),
+        (&1.into(), &transaction[..].into())
+    );
+    let resend = fixture.postback("hooli", &negative(&reversal, "-90")).await;
+    assert_eq!((resend.text("status"), &resend.body["receipt_id"]), ("duplicate", &accepted["receipt"]["receipt_id"]));
+    for (amount, status) in [("-10.01", 409), ("-10", 200)] {
+        assert_eq!(fixture.postback("hooli", &negative(&fresh("r"), amount)).await.status, status, "{amount}");
+    }
+    // More than is left is refused with the reason.
+    assert_eq!(fixture.postback("hooli", &negative(&reversal, "-91")).await.status, 409);
+    let key = key_naming("hooli", &reversal, "-91", (Some(State::Approved), Some(&transaction)));
+    let accept = ["conflicts", "resolve", "hooli", &reversal, key.as_str(), "--accept", "--yes"];
+    let refused = postbackctl(&fixture.stack, &accept);
+    let reason = format!("transaction {transaction} would not bear it: amount_decimal: 90 stands, -91 came");
+    assert_eq!((refused.code, refused.err.contains(&reason)), (Some(1), true), "{}", refused.err);
+    let schema = schema();
+    let arrived = conversions_of("hooli", &reversal, 2).await;
+    let corrected = arrived.iter().find(|it| it["type"] == "conversion.corrected").unwrap();
+    assert_eq!((&corrected["amount_decimal"], &corrected["original"]), (&"-90".into(), &accepted["original"]));
+    assert!(arrived.iter().all(|it| schema.is_valid(it)), "{arrived:?}");
+}
+
 #[tokio::test]
 async fn a_later_conflict_is_compared_with_the_correction() {
     let fixture = Fixture::new();
@@ -195,7 +276,8 @@ async fn a_later_conflict_is_compared_with_the_correction() {
     let difference = serde_json::json!({"field": "amount_decimal", "stands": "90", "sent": "80"});
     assert_eq!(standing["differences"], serde_json::json!([difference]));
 
-    let lines = ["correction 1 stands since", receipt, "90 stands, 80 came", "the original said 100.00, 80 came"];
+    let lines =
+        ["correction 1 has been current since", receipt, "90 is current, 80 came", "the original said 100.00, 80 came"];
     let conflicts = command(&["conflicts", "--provider", &partner.name]).out;
     let traced = command(&["trace", "--provider", &partner.name, "--transaction", &transaction]).out;
     // A refused call that would also conflict is compared with the correction.
@@ -210,12 +292,12 @@ async fn a_later_conflict_is_compared_with_the_correction() {
         for line in lines {
             assert!(output.contains(&line.replace("80", sent)), "{line}: {output}");
         }
-        assert!(!output.contains("100.00 stands"), "{output}");
+        assert!(!output.contains("100.00 is recorded"), "{output}");
     }
-    assert!(resubmitted.contains("currency: USD stands, WOOF came"), "{resubmitted}");
+    assert!(resubmitted.contains("currency: USD is current, WOOF came"), "{resubmitted}");
 
     let kept = resolve(&later, "--keep-original", &[]).out;
-    assert!(kept.contains("correction 1 stands") && !kept.contains("original stands"), "{kept}");
+    assert!(kept.contains("correction 1 is current") && !kept.contains("original is current"), "{kept}");
 }
 
 #[tokio::test]
@@ -239,7 +321,7 @@ async fn only_a_conflict_whose_original_was_kept_expires() {
     assert_eq!((accepted.is_open(), accepted.expires_at), (false, None));
     let keep = ["conflicts", "resolve", "acme", &transaction, key.as_str(), "--keep-original", "--yes"];
     let refused = postbackctl(&fixture.stack, &keep);
-    assert_eq!((refused.code, refused.err.contains("was accepted already")), (Some(1), true), "{}", refused.err);
+    assert_eq!((refused.code, refused.err.contains("was already accepted")), (Some(1), true), "{}", refused.err);
 }
 
 #[tokio::test]
@@ -273,7 +355,7 @@ async fn concurrent_acceptances_make_one_correction_a_conflict() {
         operator.await.unwrap();
     }
     let history = resolutions.history(&provider, &transaction).await.unwrap().unwrap();
-    assert_eq!((history.stands().correction, history.next_place()), (2, 3));
+    assert_eq!((history.current().correction, history.next_place()), (2, 3));
 
     // If a revision's number is taken, no other revision can get that number, even if an operator read the transaction
     // before.
@@ -286,13 +368,15 @@ async fn concurrent_acceptances_make_one_correction_a_conflict() {
         original_receipt_id: None,
     };
     let late = Correction {
-        postback: history.stands().postback.clone(),
+        postback: history.current().postback.clone(),
         receipt,
         original_receipt_id: ReceiptId::from_random([0; 16]),
         number: 2,
         corrected_at: Timestamp::UNIX_EPOCH,
         place: 2,
+        reversed: None,
     };
+    let late = Acceptance { revision: Revision::Correction(late), adjustments: Vec::new() };
     assert_eq!(resolutions.accept(&keys[0], &late, &audit_record("acme")).await, Ok(Replaced::Changed));
     assert_eq!(resolutions.history(&provider, &transaction).await.unwrap(), Some(history));
 }

@@ -113,7 +113,7 @@ async fn a_replay_stops_at_a_failing_queue_and_says_where() {
     let replay = ["conversions", "replay", "--provider", &partner.name, "--from", "1h", "--to", "2100-01-01T00:00:00Z"];
     let output = postbackctl_through(&proxy, &fixture.stack, &[&replay[..], &["--yes"]].concat()).await;
     assert_eq!((output.code, output.out.as_str()), (Some(1), "0 of 3 conversions sent again\n"), "{}", output.err);
-    for part in ["gg3-conversions is unavailable: AccessDenied", "go on with: postbackctl conversions replay"] {
+    for part in ["gg3-conversions is unavailable: AccessDenied", "continue with: postbackctl conversions replay"] {
         assert!(output.err.contains(part), "{part} in {}", output.err);
     }
 }

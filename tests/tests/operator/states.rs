@@ -15,6 +15,7 @@ const AGREED: &str = "postback:
   status: {parameter: state, pending: [wait], approved: [ok], rejected: ['no']}
   negative_amounts: reverse
   reference: original_id
+  keep: [sub1]
 ";
 
 #[tokio::test]
@@ -23,7 +24,7 @@ async fn operators_see_the_steps_and_the_reversal_of_a_transaction() {
     let stack = &fixture.stack;
     let partner = Partner::with_token(stack, AGREED);
     let [rising, reversed, reversal] = ["t", "t", "r"].map(fresh);
-    let said = |transaction: &str, word: &str| format!("{}&state={word}", sample(transaction));
+    let said = |transaction: &str, word: &str| format!("{}&state={word}&sub1=banner", sample(transaction));
     for word in ["wait", "ok", "no"] {
         let reply = partner.postback(&fixture, &said(&rising, word)).await;
         assert_eq!((reply.status, reply.text("status")), (200, "accepted"), "{word}");
@@ -42,7 +43,11 @@ async fn operators_see_the_steps_and_the_reversal_of_a_transaction() {
     assert_eq!((&conflict["state"], &conflict["stands"]["state"]), (&"rejected".into(), &"rejected".into()));
     assert_eq!(conflict["stands"]["kind"], "step");
     let shown = postbackctl(stack, &list[..3]).out;
-    for line in [&format!("{rising} as rejected")[..], "the step (rejected) stands since", "100.00 stands, 99 came"] {
+    for line in [
+        &format!("{rising} as rejected")[..],
+        "the step (rejected) has been current since",
+        "100.00 is current, 99 came",
+    ] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
     reconcile(&fixture, &partner, [&rising, &reversed, &reversal]).await;
@@ -70,6 +75,10 @@ async fn trace(fixture: &Fixture, partner: &Partner, rising: &str, reversed: &st
     assert_eq!(kinds(&found).last(), Some(&"conflict"));
     let shown = postbackctl(stack, &query[..5]).out;
     assert!(shown.contains("state rejected") && shown.contains("a step of the postback with receipt"), "{shown}");
+    assert_eq!((shown.matches("in force").count(), shown.matches("kept sub1: banner").count()), (1, 4), "{shown}");
+    let records = found.as_array().unwrap().iter().filter(|entry| entry["kind"] == "postback");
+    let in_force: Vec<&Value> = records.map(|entry| &entry["in_force"]).collect();
+    assert_eq!(in_force, [false, false, true]);
 
     let query = of(reversed);
     let query: Vec<&str> = query.iter().map(String::as_str).collect();
@@ -82,8 +91,8 @@ async fn trace(fixture: &Fixture, partner: &Partner, rising: &str, reversed: &st
 /// Compares a list with the current states, and reads the totals of the period.
 async fn reconcile(fixture: &Fixture, partner: &Partner, [rising, reversed, reversal]: [&str; 3]) {
     let list = std::env::temp_dir().join(format!("{}.csv", fresh("states")));
-    let lines = format!("{rising},100.00,ok\n{reversed},100,OK\n{reversal},-40.50,\n");
-    fs::write(&list, format!("transaction_id,amount_decimal,state\n{lines}")).unwrap();
+    let lines = format!("{rising},100.00,ok,\n{reversed},100,OK,\n{reversal},-40.50,,{reversed}\n");
+    fs::write(&list, format!("transaction_id,amount_decimal,state,original_id\n{lines}")).unwrap();
     let range = ["--from", "1h", "--to", "2100-01-01T00:00:00Z"];
     let compare = [&["reconcile", &partner.name, list.to_str().unwrap()], &range[..]].concat();
     let as_json = [&compare[..], &["--json"]].concat();
@@ -100,28 +109,4 @@ async fn reconcile(fixture: &Fixture, partner: &Partner, [rising, reversed, reve
     let summary = "USD: 0 pending (0), 100.00 approved (1), 100.00 rejected (1), -40.5 adjusted (1); 59.50 owed\n";
     assert!(shown.contains(summary), "{shown}");
     fs::remove_file(list).unwrap();
-}
-
-#[tokio::test]
-async fn a_senders_own_calls_are_answered_by_its_preset() {
-    let fixture = Fixture::new();
-    let partner = Partner::with_token(&fixture.stack, "sender: bitlabs\n");
-    let [stateful, reversed, reversal] = ["t", "t", "r"].map(fresh);
-    for (transaction, amount, more, status, state) in [
-        (&stateful, "1.00", "state=PENDING&reference=", "accepted", "pending"),
-        (&stateful, "1.00", "state=COMPLETED&reference=", "accepted", "approved"),
-        (&stateful, "1.00", "state=RECONCILED&reference=", "accepted", "rejected"),
-        (&stateful, "1.00", "state=PENDING&reference=", "duplicate", "rejected"),
-        (&stateful, "1.00", "state=RECONCILED&reference=", "duplicate", "rejected"),
-        (&reversed, "1.00", "state=NONE&reference=", "accepted", "approved"),
-        (&reversal, "-1.00", &format!("state=NONE&reference={reversed}"), "accepted", "approved"),
-        (&reversal, "-1.00", &format!("state=NONE&reference={reversed}"), "duplicate", "approved"),
-    ] {
-        let ids = format!("uid=u&click_id=c&transaction_id={transaction}");
-        let reply = partner.postback(&fixture, &format!("{ids}&currency=USD&amount_decimal={amount}&{more}")).await;
-        assert_eq!((reply.text("status"), reply.text("state")), (status, state), "{amount} {more}: {reply:?}");
-    }
-    let kit = postbackctl(&fixture.stack, &["kit", &partner.name]).out;
-    assert!(kit.contains("&state=[%OFFER:TASK:STATE%]&reference=[%REF%]\n"), "{kit}");
-    assert!(kit.contains("| `COMPLETED`, `NONE` | approved"), "{kit}");
 }

@@ -81,7 +81,7 @@ async fn the_systems_keys_are_rotated_and_old_ones_dropped() {
     assert_eq!((clicks.len(), clicks[1].as_str()), (2, "old click"));
     assert!(!rotated.err.contains(&clicks[0]), "the key is not shown");
     let early = postbackctl(&stack, &["rotate", "--system", "click", "--drop-old"]);
-    assert_eq!((early.code, early.err.contains("may not make click ids before")), (Some(1), true), "{}", early.err);
+    assert_eq!((early.code, early.err.contains("may be unused until")), (Some(1), true), "{}", early.err);
     assert_eq!(actions(&stack), ["rotate_secret", "drop_old_secret", "rotate_secret", "split_secrets"]);
     for wrong in [&["rotate"][..], &["rotate", "acme", "--system", "click"], &["rotate", "--system", "token"]] {
         assert_eq!(postbackctl(&stack, wrong).code, Some(2), "{wrong:?}");

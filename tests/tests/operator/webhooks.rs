@@ -121,7 +121,7 @@ fn an_impossible_resend_or_probe_says_why() {
     for (arguments, why) in [
         (&["resend", "no-such-delivery", "--yes"][..], "there is no delivery"),
         (&["resend", "no-such-delivery"], "--yes"),
-        (&["resend", "--provider", "acme", "--status", "delivered", "--yes"], "exhausted or gone"),
+        (&["resend", "--provider", "acme", "--status", "delivered", "--yes"], "exhausted, gone or unsendable"),
         (&["probe", "nobody", "--campaign", "x"], "apply its file first"),
         (&["probe", "acme", "--campaign", "no-such"], "has no campaign"),
         (&["probe", "acme", "--url", "https://10.0.0.1/?c={clickId}"], "not sent"),

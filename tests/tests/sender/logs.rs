@@ -17,9 +17,7 @@ const MARK: &str = "unmistakable";
 #[tokio::test]
 async fn no_log_line_holds_a_secret_or_a_url_beyond_its_host() {
     let fixture = Fixture::shared().await;
-    let trace = |settings: tests::runtime_api::Settings| {
-        within(settings, 60, 2).variable("LOG_LEVEL", "trace").variable("RUST_LOG", "trace")
-    };
+    let trace = |settings: tests::runtime_api::Settings| within(settings, 60, 2).variable("RUST_LOG", "trace");
     let sender = fixture.sender_as(trace).await;
     // A partner may quote our URL in its answer.
     let quoting = |status| Answer { body: Some(format!("?token={MARK}")), ..Answer::status(status) };

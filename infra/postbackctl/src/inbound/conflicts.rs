@@ -5,13 +5,20 @@ use std::process::ExitCode;
 use adapters::random;
 use anyhow::{Context, Result, anyhow, bail};
 use app::{
-    operators::{refusals::find, standing::Standing},
+    operators::{current_revision::CurrentRevision, refusals::find},
     ports::{Partners as _, RefusalKind, SecretPurpose},
     resolve_conflict::{self, Resolution},
 };
 use clap::{Args, Subcommand};
 use domain::{
-    inbound::{click::ClickKeys, conversion::Receipt, refusal::ContentKey},
+    inbound::{
+        acceptance::Unacceptable,
+        click::ClickKeys,
+        conversion::{Receipt, Reversed},
+        correction::Revision,
+        postback::Difference,
+        refusal::ContentKey,
+    },
     values::ids::{Provider, ReceiptId, TransactionId},
 };
 use serde_json::json;
@@ -35,7 +42,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Resolves a conflict: keeps the original, or accepts the conflicting postback as a correction for ever.
+    /// Resolves a conflict: keeps what is recorded, or records the conflicting postback for ever.
     Resolve(Resolve),
 }
 
@@ -47,13 +54,14 @@ struct Resolve {
     provider: String,
     /// The transaction id.
     transaction_id: String,
-    /// The conflict's content id, which `postbackctl conflicts` shows. The partner's name before it may be left out.
+    /// The conflict's content id, which `postbackctl conflicts` shows. Its beginning, the partner's name and #, is optional.
     content_id: String,
     /// Keeps the original, or the correction that was accepted before. The conflict is deleted after 30 days unless the same
     /// content comes again.
     #[arg(long, group = "decision")]
     keep_original: bool,
-    /// Records the conflicting postback as a correction. GG3 receives it, and the partner's resend of it counts as a duplicate.
+    /// Records the conflicting postback as a correction, or as a transaction of its own if it was never recorded.
+    /// GG3 receives it, and the partner's resend of it counts as a duplicate.
     #[arg(long, group = "decision")]
     accept: bool,
     #[command(flatten)]
@@ -80,7 +88,7 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
         timeline.refused(&found);
         eprint!("{timeline}");
     }
-    arguments.confirmed.confirm(&question(arguments.accept, found.stands.as_ref()))?;
+    arguments.confirmed.confirm(&question(arguments.accept, found.current.as_ref()))?;
     let operation = connection.operation(arguments.confirmed.change.why.clone()).await?;
     let resolutions = connection.resolutions();
     let resolution = if arguments.accept {
@@ -92,19 +100,21 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
     } else {
         resolve_conflict::keep_original(&resolutions, (&transaction_id, &key), (&operation, now)).await
     };
-    let resolution = resolution.context("the conflict may or may not be resolved; run this again to see")?;
+    let resolution =
+        resolution.context("it is unknown if the conflict was resolved; run the same command again to find out")?;
     // If this or another conflict has been accepted, a different revision may count now.
-    let found =
-        find(&history, &key, now).await.context("the conflict is resolved, but what stands now is not known")?;
-    tell(&resolution, &arguments, &key, found.and_then(|found| found.stands).as_ref())
+    let found = find(&history, &key, now)
+        .await
+        .context("the conflict is resolved, but the transaction cannot be read to show its current revision")?;
+    show(&resolution, &arguments, &key, found.and_then(|found| found.current).as_ref())
 }
 
-fn question(accept: bool, standing: Option<&Standing>) -> String {
-    match (accept, standing) {
-        (true, None) => "Accept this as a correction, for ever?".to_owned(),
-        (true, Some(standing)) => format!("Accept this in place of {}, for ever?", named(standing)),
+fn question(accept: bool, current: Option<&CurrentRevision>) -> String {
+    match (accept, current) {
+        (true, None) => "Accept this, for ever?".to_owned(),
+        (true, Some(current)) => format!("Accept this in place of {}, for ever?", named(current)),
         (false, None) => "Keep the original?".to_owned(),
-        (false, Some(standing)) => format!("Keep {}?", named(standing)),
+        (false, Some(current)) => format!("Keep {}?", named(current)),
     }
 }
 
@@ -123,44 +133,69 @@ fn unknown(key: &ContentKey) -> String {
     format!("no conflict is kept under {}; `postbackctl conflicts` lists open conflicts", key.as_str())
 }
 
-fn tell(
+fn does_not_fit(differences: &[Difference]) -> String {
+    let texts = differences.iter().map(|it| format!("{}: {} is recorded, {} came", it.field, it.original, it.sent));
+    texts.collect::<Vec<_>>().join("; ")
+}
+
+fn show(
     resolution: &Resolution,
     arguments: &Resolve,
     key: &ContentKey,
-    standing: Option<&Standing>,
+    current: Option<&CurrentRevision>,
 ) -> Result<ExitCode> {
     let Resolve { provider, transaction_id, accept, confirmed, .. } = arguments;
     let (outcome, receipt) = match resolution {
-        Resolution::Accepted(correction) => ("accepted", Some(&correction.receipt)),
+        Resolution::Accepted(revision) => ("accepted", Some(revision.receipt())),
         Resolution::AcceptedBefore(receipt) if *accept => ("accepted_before", Some(receipt)),
         Resolution::AcceptedBefore(Receipt { receipt_id, .. }) => {
-            bail!("the conflict was accepted already, with receipt {receipt_id}, for ever; nothing was changed")
+            bail!("the conflict was already accepted, with receipt {receipt_id}, for ever; nothing was changed")
         }
         Resolution::OriginalKept => ("original_kept", None),
         Resolution::Unknown => bail!(unknown(key)),
         Resolution::OfAnother(other) => bail!("the conflict belongs to transaction {other}; nothing was changed"),
-        Resolution::NoOriginal => bail!("{provider} has no transaction {transaction_id} to correct"),
+        Resolution::Unacceptable(Unacceptable::NoOriginal) => {
+            bail!("{provider} has no transaction {transaction_id} to correct")
+        }
+        Resolution::Unacceptable(Unacceptable::DoesNotFit(other, differences)) => bail!(
+            "transaction {other} would not bear it: {}. Nothing was changed; keep the original, or accept what corrects the \
+             other amount first",
+            does_not_fit(differences)
+        ),
     };
-    let correction = match resolution {
-        Resolution::Accepted(correction) => Some(correction.number),
-        _ => None,
+    let (correction, reversed) = match resolution {
+        Resolution::Accepted(revision) => match &**revision {
+            Revision::Correction(correction) => (Some(correction.number), correction.reversed.as_ref()),
+            Revision::Original(original) => (None, original.reversed.as_ref()),
+            Revision::Step(_) => (None, None),
+        },
+        _ => (None, None),
     };
     if confirmed.change.json {
-        let told = json!({"outcome": outcome, "receipt": receipt, "correction": correction, "stands": standing});
-        say!("{told}")?;
+        let report = json!({
+            "outcome": outcome, "receipt": receipt, "correction": correction, "original": reversed, "stands": current,
+        });
+        say!("{report}")?;
         return Ok(ExitCode::SUCCESS);
     }
-    match (receipt, correction) {
+    match (receipt.map(|receipt| &receipt.receipt_id), correction) {
         (Some(receipt), Some(number)) => say!(
-            "accepted as correction {number} of {provider}, transaction {transaction_id}: receipt {}; GG3 receives it",
-            receipt.receipt_id
+            "accepted as correction {number} of {provider}, transaction {transaction_id}: receipt {receipt}; GG3 receives it"
         )?,
-        (Some(receipt), None) => say!("accepted before: receipt {}", receipt.receipt_id)?,
+        (Some(receipt), None) if outcome == "accepted" => {
+            say!("recorded as {provider}'s transaction {transaction_id}: receipt {receipt}; GG3 receives it")?;
+        }
+        (Some(receipt), None) => say!("accepted before: receipt {receipt}")?,
         (None, _) => say!("the conflict is deleted after 30 days unless the same content comes again")?,
     }
-    match standing {
-        Some(standing) => say!("{} stands: receipt {}", named(standing), standing.receipt_id)?,
-        None => say!("the original stands")?,
+    match reversed {
+        Some(Reversed::Known { transaction_id, .. }) => say!("it takes its amount from transaction {transaction_id}")?,
+        Some(Reversed::Unknown) => say!("it takes its amount from no recorded transaction")?,
+        None => {}
+    }
+    match current {
+        Some(current) => say!("{} is current: receipt {}", named(current), current.receipt_id)?,
+        None => say!("the original is current")?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -26,8 +26,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Sends GG3 every conversion and correction of a time again. GG3 ignores what it has, so this can be interrupted and
-    /// repeated.
+    /// Sends all conversions of a period to GG3 again, with their corrections. GG3 ignores those that it already has, so a
+    /// replay can be interrupted and repeated.
     Replay(Replay),
 }
 
@@ -39,13 +39,13 @@ struct Replay {
     /// Sends the conversions of all partners.
     #[arg(long)]
     all: bool,
-    /// Begins at this instant, such as 2026-11-23T12:00:00Z, or this long ago, such as 7d or 12h.
+    /// Sends conversions recorded since this instant, such as 2026-11-23T12:00:00Z, or this long ago, such as 7d or 12h.
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     from: Timestamp,
-    /// Ends before this instant, written like --from.
+    /// Sends conversions recorded before this instant, written like --from.
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     to: Timestamp,
-    /// Sends at most this many a second.
+    /// Sends at most this many conversions a second.
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
     #[command(flatten)]
@@ -56,7 +56,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let Action::Replay(arguments) = arguments.action;
     let Replay { from, to, rate, confirmed, .. } = &arguments;
     if from >= to {
-        bail!("--from must lie before --to");
+        bail!("--from must be before --to");
     }
     let connection = Connection::open(stack).await?;
     let replay = ReplayConversions {
@@ -69,7 +69,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let plan = replay.plan(providers, (*from, *to)).await.map_err(coverage::unlisted)?;
     coverage::warn(&plan.gaps);
     if plan.total == 0 {
-        return tell(&arguments, &plan, &Replayed::default());
+        return show(&arguments, &plan, &Replayed::default());
     }
     let question = format!("Send {} of {} to GG3 again?", counted(plan.total, "conversion"), names(&plan.partners));
     confirmed.confirm(&question)?;
@@ -77,7 +77,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let mut pace = Pace::begin(*rate, plan.total);
     let replayed = replay.run(&plan, (&operation, ask::now()), &mut pace).await.context("nothing was sent")?;
     drop(pace);
-    tell(&arguments, &plan, &replayed)
+    show(&arguments, &plan, &replayed)
 }
 
 fn names(providers: &[Provider]) -> String {
@@ -86,14 +86,14 @@ fn names(providers: &[Provider]) -> String {
 
 /// Prints the number of sent conversions. The exit code is 1 if something cannot be read or the replay ended early. In
 /// that case the text also says how to continue.
-fn tell(arguments: &Replay, Plan { total, gaps, .. }: &Plan, replayed: &Replayed) -> Result<ExitCode> {
+fn show(arguments: &Replay, Plan { total, gaps, .. }: &Plan, replayed: &Replayed) -> Result<ExitCode> {
     let Replayed { sent, unreadable, stopped, left } = replayed;
     let why = |stopped: &Stopped| stopped.fault.as_ref().map_or_else(|| "interrupted".to_owned(), ToString::to_string);
     if arguments.confirmed.change.json {
         let stopped = stopped.as_ref().map(|it| json!({"provider": it.provider, "at": it.at, "why": why(it)}));
         say!("{}", json!({"sent": sent, "of": total, "unreadable": unreadable, "stopped": stopped, "gaps": gaps}))?;
     } else {
-        say!("{sent} of {} sent again", counted(*total, "conversion"))?;
+        say!("{sent} of {} sent again", counted(total, "conversion"))?;
     }
     for key in unreadable {
         eprintln!("not sent, because the stored item cannot be read: {}", printable(key));
@@ -102,9 +102,9 @@ fn tell(arguments: &Replay, Plan { total, gaps, .. }: &Plan, replayed: &Replayed
         return Ok(if unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     };
     let (Stopped { provider, at, .. }, why, to) = (stopped, why(stopped), arguments.to);
-    eprintln!("{why}; go on with: postbackctl conversions replay --provider {provider} --from {at} --to {to}");
+    eprintln!("{why}; continue with: postbackctl conversions replay --provider {provider} --from {at} --to {to}");
     if !left.is_empty() {
-        eprintln!("then replay the partners that were not begun: {}", names(left));
+        eprintln!("then replay the remaining partners: {}", names(left));
     }
     Ok(ExitCode::FAILURE)
 }

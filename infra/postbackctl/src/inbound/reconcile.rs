@@ -19,19 +19,20 @@ use crate::{Connection, ask, connection::complain, coverage, output::say, pace, 
 pub(crate) struct Arguments {
     /// The partner.
     provider: String,
-    /// The partner's list: a CSV file with a header, separated by commas, semicolons, tabs or bars. The column
+    /// The partner's list, a CSV file with a header, separated by commas, semicolons, tabs or bars. The column
     /// `transaction_id` is required. The columns `user_id`, `click_id`, `currency`, `amount_decimal`, `event_id` and
-    /// `event_name` are compared if they exist, but for empty cells. A column may also have the partner's own name of the
-    /// parameter. With agreed statuses, a column `status` or `state` is compared by the partner's own words.
+    /// `event_name` are compared if the file has them. Empty cells are skipped. A column may have our name of the
+    /// parameter or the partner's. If statuses were agreed, the column `status` or `state` is compared too, and holds the
+    /// partner's own words.
     file: PathBuf,
     /// Names a column of the list, as in `--column transaction_id="Order ID"`. May be repeated.
     #[arg(long, value_name = "PARAMETER=NAME", value_parser = file::column)]
     column: Vec<file::Column>,
-    /// The list begins at this instant, such as 2026-11-23T12:00:00Z; with this day in UTC, such as 2026-11-23; or this long
+    /// Begins the period of the list: an instant such as 2026-11-23T12:00:00Z, a day in UTC such as 2026-11-23, or how long
     /// ago, such as 7d or 12h.
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     from: Timestamp,
-    /// The list ends before this instant, written like --from, or now.
+    /// Ends the period of the list, just before this instant, written like --from, or now.
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     to: Timestamp,
     /// Prints the result as JSON.
@@ -43,7 +44,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     match report(stack, &arguments).await {
         Ok((report, gaps)) => {
-            tell(&report, &gaps, arguments.json)?;
+            show(&report, &gaps, arguments.json)?;
             Ok(if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Err(fault) => {
@@ -56,7 +57,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 async fn report(stack: &str, arguments: &Arguments) -> Result<(Comparison, Vec<Gap>)> {
     let provider = ask::provider(&arguments.provider)?;
     if arguments.from >= arguments.to {
-        bail!("--from must lie before --to");
+        bail!("--from must be before --to");
     }
     let connection = Connection::open(stack).await?;
     let (_, partner) = connection.partner(&provider).await?;
@@ -85,13 +86,13 @@ async fn report(stack: &str, arguments: &Arguments) -> Result<(Comparison, Vec<G
     Ok((compared?, gaps))
 }
 
-fn tell(report: &Comparison, gaps: &[Gap], as_json: bool) -> Result<()> {
+fn show(report: &Comparison, gaps: &[Gap], as_json: bool) -> Result<()> {
     if as_json {
-        let mut told = serde_json::to_value(report)?;
-        if let Some(told) = told.as_object_mut() {
-            told.insert("gaps".to_owned(), serde_json::to_value(gaps)?);
+        let mut json = serde_json::to_value(report)?;
+        if let Some(json) = json.as_object_mut() {
+            json.insert("gaps".to_owned(), serde_json::to_value(gaps)?);
         }
-        say!("{told}")?;
+        say!("{json}")?;
         return Ok(());
     }
     for OnlyTheirs { transaction_id, line } in &report.only_theirs {

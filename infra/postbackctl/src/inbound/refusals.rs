@@ -7,8 +7,8 @@ use anyhow::{Context, Result, bail};
 use app::{
     accept_postback::{PostbackAnswer, Resubmission},
     operators::{
+        current_revision::{self, CurrentRevision},
         resubmit_refusal::resubmit,
-        standing::{self, Standing},
     },
     ports::RefusalKind,
 };
@@ -39,7 +39,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Handles a refused call again, by the partner's configuration as it is now and as if it came now.
+    /// Handles a refused call again, as if the partner had sent it now. The partner's current configuration applies.
     Resubmit(Resubmit),
 }
 
@@ -68,7 +68,9 @@ async fn send_again(connection: &Connection, Resubmit { content_id, change }: Re
     let Some(request) = kept.stored.kept_request() else {
         bail!("{content_id} is a conflict, not a refusal; see `postbackctl conflicts resolve --help`")
     };
-    let source = kept.stored.source.context("an earlier version kept this refusal without the caller's address")?;
+    let source = kept.stored.source.context(
+        "an earlier version kept this refusal without the caller's address; the partner must send the call again",
+    )?;
     let resubmission = Resubmission { provider: &provider, request: &request, source };
     let receipt_id = ReceiptId::from_random(random::bytes()?);
     let operation = connection.operation(change.why).await?;
@@ -83,32 +85,32 @@ async fn send_again(connection: &Connection, Resubmit { content_id, change }: Re
     if answered.dry_run {
         bail!("the call is a dry run; nothing is recorded for it")
     }
-    let standing = match &answered.answer {
+    let current = match &answered.answer {
         PostbackAnswer::Conflict(conflict) => {
             let transaction = (&provider, &conflict.transaction_id);
-            standing::beside(&history, transaction, (&conflict.sent, None)).await.unwrap_or_else(|fault| {
-                eprintln!("what stands could not be read: {fault}");
+            current_revision::read(&history, transaction, (&conflict.sent, None)).await.unwrap_or_else(|fault| {
+                eprintln!("the transaction's current revision cannot be read: {fault}");
                 None
             })
         }
         _ => None,
     };
-    tell(&answered.answer, standing.as_ref(), change.json)
+    show(&answered.answer, current.as_ref(), change.json)
 }
 
 /// Prints the answer. The exit code is 0 if the call is recorded, and 1 if it is still refused.
-fn tell(answer: &PostbackAnswer, standing: Option<&Standing>, as_json: bool) -> Result<ExitCode> {
+fn show(answer: &PostbackAnswer, current: Option<&CurrentRevision>, as_json: bool) -> Result<ExitCode> {
     let (outcome, details): (&str, Value) = match answer {
         PostbackAnswer::Accepted(receipt) => ("accepted", json!({ "receipt": receipt })),
         PostbackAnswer::Duplicate(receipt) => ("duplicate", json!({ "receipt": receipt })),
         PostbackAnswer::Ignored => ("ignored", json!({})),
         PostbackAnswer::Conflict(conflict) => {
             let differences: Vec<&Difference> = conflict.differences.iter().map(|(_, difference)| difference).collect();
-            let mut told = json!({"original": conflict.original, "differences": differences});
-            if let Some((told, standing)) = told.as_object_mut().zip(standing) {
-                told.insert("stands".to_owned(), json!(standing));
+            let mut details = json!({"original": conflict.original, "differences": differences});
+            if let Some((details, current)) = details.as_object_mut().zip(current) {
+                details.insert("stands".to_owned(), json!(current));
             }
-            ("conflict", told)
+            ("conflict", details)
         }
         PostbackAnswer::Malformed(faults) => ("malformed", json!({ "faults": faults })),
         PostbackAnswer::Forbidden(fault) => ("forbidden", json!({ "faults": [fault] })),
@@ -119,7 +121,7 @@ fn tell(answer: &PostbackAnswer, standing: Option<&Standing>, as_json: bool) -> 
         say!("{}", json!({"outcome": outcome, "details": details}))?;
     } else {
         say!("{outcome}")?;
-        for line in lines(answer, standing) {
+        for line in lines(answer, current) {
             say!("  {}", printable(&line))?;
         }
     }
@@ -127,7 +129,7 @@ fn tell(answer: &PostbackAnswer, standing: Option<&Standing>, as_json: bool) -> 
     Ok(if recorded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn lines(answer: &PostbackAnswer, standing: Option<&Standing>) -> Vec<String> {
+fn lines(answer: &PostbackAnswer, current: Option<&CurrentRevision>) -> Vec<String> {
     match answer {
         PostbackAnswer::Accepted(receipt) | PostbackAnswer::Duplicate(receipt) => {
             vec![format!("transaction {}, receipt {}", receipt.transaction_id, receipt.receipt_id)]
@@ -139,7 +141,7 @@ fn lines(answer: &PostbackAnswer, standing: Option<&Standing>) -> Vec<String> {
             } else {
                 "the conflict could not be kept for `postbackctl conflicts`; send it again".to_owned()
             };
-            differences(named, standing).into_iter().chain([hint]).collect()
+            differences(named, current).into_iter().chain([hint]).collect()
         }
         PostbackAnswer::Malformed(faults) => faults.iter().map(fault).collect(),
         PostbackAnswer::Forbidden(forbidden) => vec![fault(forbidden)],

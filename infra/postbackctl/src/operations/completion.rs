@@ -10,7 +10,7 @@ use crate::output;
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Completes for this shell.
+    /// Prints the script of this shell.
     shell: Shell,
 }
 

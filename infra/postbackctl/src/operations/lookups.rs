@@ -25,8 +25,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Reads stored items and writes their lookup entries again. It can be interrupted: within a week, the same command goes
-    /// on where it ended.
+    /// Reads stored items and writes their lookup entries again. If it is interrupted, the same command continues from there,
+    /// within a week.
     Rebuild(Rebuild),
 }
 
@@ -38,7 +38,7 @@ struct Rebuild {
     /// Reads at most this many items a second.
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rate: u32,
-    /// Begins again instead of going on where an earlier run ended.
+    /// Starts over instead of continuing an interrupted run.
     #[arg(long)]
     restart: bool,
     #[command(flatten)]
@@ -59,15 +59,15 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     confirmed.confirm(&format!("Read all items of {} and write their lookups again?", names.join(", ")))?;
     let operation = connection.operation(confirmed.change.why).await?;
     let (rebuilds, lookups, trail) = (connection.lookups(), connection.lookup_entries(), connection.audit());
-    let rebuild = RebuildLookups { rebuilds, lookups, trail, surroundings: System };
+    let rebuild = RebuildLookups { rebuilds, lookups, trail, clock: System };
     let mut pace = Pace::begin_open_ended(rate);
     let done = rebuild.run(&origins, restart, &operation, &mut pace).await.context("nothing was written")?;
     drop(pace);
-    tell(&done, confirmed.change.json)
+    show(&done, confirmed.change.json)
 }
 
 /// Prints the number of written entries. The exit code is 1 if some items cannot be read or the rebuild ended early.
-fn tell(Rebuilt { tables, stopped }: &Rebuilt, as_json: bool) -> Result<ExitCode> {
+fn show(Rebuilt { tables, stopped }: &Rebuilt, as_json: bool) -> Result<ExitCode> {
     let why = stopped.as_ref().map(|stopped| match stopped {
         Stopped::Interrupted => "interrupted".to_owned(),
         Stopped::Unavailable(unavailable) => unavailable.to_string(),
@@ -94,7 +94,7 @@ fn tell(Rebuilt { tables, stopped }: &Rebuilt, as_json: bool) -> Result<ExitCode
         }
     }
     if let Some(why) = &why {
-        eprintln!("{why}; the same command goes on where this ended");
+        eprintln!("{why}; run the same command again to continue");
     }
     let is_whole = why.is_none() && tables.iter().all(|table| table.unreadable.is_empty());
     Ok(if is_whole { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
     /// The dead-letter queue.
     #[arg(value_parser = queue::parser())]
     queue: DeadLetterQueue,
-    /// Moves at most this many messages; without it, all that are there now.
+    /// Moves at most this many messages [default: all that are in the queue now].
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     max: Option<u64>,
     #[command(flatten)]
@@ -36,11 +36,11 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let queues = connection.dead_letter_queues();
     let max = max.map(|max| usize::try_from(max).unwrap_or(usize::MAX));
     let most = count(&queues, queue, max).await?.ok_or_else(|| connection.missing_queue(queue.name()))?;
-    let told = |moved: u64| json!({"queue": queue.name(), "to": queue.source(), "moved": moved, "of": most});
+    let report = |moved: u64| json!({"queue": queue.name(), "to": queue.source(), "moved": moved, "of": most});
     if most == 0 {
         eprintln!("{} is empty", queue.name());
         if confirmed.change.json {
-            say!("{}", told(0))?;
+            say!("{}", report(0))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
@@ -52,7 +52,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let moved = redrive(&queues, &trail, by, (queue, most), || progress.inc(1)).await;
     progress.finish_and_clear();
     if confirmed.change.json {
-        say!("{}", told(progress.position()))?;
+        say!("{}", report(progress.position()))?;
     }
     let words = format!("{} of {what}", progress.position());
     moved.map_err(explained).with_context(|| format!("{words}; run it again for the rest"))?;

@@ -8,9 +8,9 @@ use adapters::dynamodb::item::{
 };
 use app::{
     operators::{
-        refusals::{Refused, ToAgree, UnknownStanding},
-        standing::{FromStanding, Standing, StandingKind},
-        trace::{Attempted, Due, Event, EventKind, Opening, Owed},
+        current_revision::{CurrentRevision, FromCurrent, RevisionKind},
+        refusals::{Refused, ToAgree, UnreadTransaction},
+        trace::{Attempted, Due, Event, EventKind, Opening, Owed, Recorded},
     },
     ports::RefusalKind,
 };
@@ -41,6 +41,9 @@ pub(crate) struct TimelineEntry {
     pub(crate) kind: &'static str,
     /// The stored item, for programs.
     pub(crate) record: Value,
+    /// Is true for the record of a transaction that is in force, and false for its other records.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) in_force: Option<bool>,
     /// The words for people.
     pub(crate) what: String,
     pub(crate) details: Vec<String>,
@@ -59,7 +62,7 @@ impl Timeline {
     pub(crate) fn event(&mut self, Event { at, kind }: &Event) {
         match kind {
             EventKind::Click(click) => self.click(click),
-            EventKind::Recorded(revision) => self.postback(*at, revision),
+            EventKind::Recorded(recorded) => self.postback(*at, recorded),
             EventKind::Conversion(conversion) => self.owed_conversion(*at, conversion),
             EventKind::Refused(refused) => self.refused(refused),
             EventKind::Opening(opening) => self.opening(*at, opening),
@@ -81,9 +84,9 @@ impl Timeline {
         );
     }
 
-    fn postback(&mut self, at: Timestamp, revision: &Revision) {
+    fn postback(&mut self, at: Timestamp, Recorded { revision, is_current }: &Recorded) {
         let item = PostbackItem::from(revision);
-        let Postback { provider, transaction_id, content, click, state, .. } = revision.postback();
+        let Postback { provider, transaction_id, content, click, state, extra, .. } = revision.postback();
         let mut details = vec![
             format!("user_id {}, click_id {} ({click})", content.user_id, content.click_id),
             format!("receipt {}", item.receipt_id),
@@ -93,7 +96,12 @@ impl Timeline {
             details.push(format!("event {event} {name}"));
         }
         details.extend(state.map(|state| format!("state {state}")));
-        if let Revision::Original(RecordedPostback { reversed: Some(reversed), .. }) = revision {
+        let reversed = match revision {
+            Revision::Original(RecordedPostback { reversed, .. })
+            | Revision::Correction(Correction { reversed, .. }) => reversed.as_ref(),
+            Revision::Step(_) => None,
+        };
+        if let Some(reversed) = reversed {
             details.push(match reversed {
                 Reversed::Known { transaction_id, receipt_id } => {
                     format!("takes its amount from transaction {transaction_id}, receipt {receipt_id}")
@@ -101,36 +109,38 @@ impl Timeline {
                 Reversed::Unknown => "takes its amount from a transaction that is not recorded".to_owned(),
             });
         }
+        details.extend(extra.iter().map(|(name, value)| format!("kept {name}: {value}")));
         if !item.ignored.is_empty() {
             details.push(format!("ignored: {}", item.ignored.join(", ")));
+        }
+        if *is_current == Some(true) {
+            details.push("in force".to_owned());
         }
         let key = format!("{provider}, transaction {transaction_id}");
         let amount = format!("{} {}", content.amount_decimal, content.currency);
         match revision {
             Revision::Correction(Correction { number, original_receipt_id, .. }) => {
                 details.push(format!(
-                    "correction {number} of the postback with receipt {original_receipt_id}: the highest stands"
+                    "correction {number} of the postback with receipt {original_receipt_id}: the highest correction is current"
                 ));
-                self.add(("correction", at, &item), &format!("accepted of {key}: {amount}"), &details);
+                self.record(("correction", at, &item, *is_current), &format!("accepted of {key}: {amount}"), &details);
             }
             Revision::Step(Step { receipt: Receipt { original_receipt_id, .. }, .. }) => {
-                details.extend(
-                    original_receipt_id
-                        .iter()
-                        .map(|original| format!("a step of the postback with receipt {original}: the highest stands")),
-                );
-                self.add(("postback", at, &item), &format!("accepted from {key}: {amount}"), &details);
+                details.extend(original_receipt_id.iter().map(|original| {
+                    format!("a step of the postback with receipt {original}: the highest state is current")
+                }));
+                self.record(("postback", at, &item, *is_current), &format!("accepted from {key}: {amount}"), &details);
             }
             Revision::Original(_) => {
-                self.add(("postback", at, &item), &format!("accepted from {key}: {amount}"), &details);
+                self.record(("postback", at, &item, *is_current), &format!("accepted from {key}: {amount}"), &details);
             }
         }
     }
 
     /// Adds a refusal or a conflict.
     pub(crate) fn refused(&mut self, refused: &Refused) {
-        let Refused { stored: item, stands, to_agree } = refused;
-        let standing = stands.as_ref();
+        let Refused { stored: item, current, to_agree } = refused;
+        let current = current.as_ref();
         let provider = &item.provider;
         let seen = if item.times == 1 { String::new() } else { format!(", seen {} times", item.times) };
         let (kind, what, details): (_, String, Vec<String>) = match item.kind {
@@ -145,7 +155,8 @@ impl Timeline {
             }
             RefusalKind::Conflict => {
                 let transaction = item.transaction_id.as_ref().map_or("", |id| id.as_str());
-                let details = differences(item.differences.iter().map(|it| (it.field, it)), standing);
+                let mut details = differences(item.differences.iter().map(|it| (it.field, it)), current);
+                details.extend(item.extra.iter().map(|(name, value)| format!("kept {name}: {value}")));
                 let state = item.state.map_or_else(String::new, |state| format!(" as {state}"));
                 ("conflict", format!("{provider}, transaction {transaction}{state}{seen}"), details)
             }
@@ -157,7 +168,7 @@ impl Timeline {
             }
             (Some(receipt), _) => Some(format!("accepted as a correction: receipt {}", receipt.receipt_id)),
             (None, Some(at)) => {
-                let kept = if standing.is_some() { "what stood" } else { "the original" };
+                let kept = if current.is_some() { "the revision that was current" } else { "the original" };
                 Some(format!("{kept} was kept at {at:.3}"))
             }
             (None, None) => None,
@@ -181,7 +192,7 @@ impl Timeline {
     /// Adds a GG3 user's openings of a partner's links, and the user's progress since the first opening.
     fn opening(&mut self, at: Timestamp, Opening { user, provider, attribution, campaigns }: &Opening) {
         let details = [
-            format!("by the ids {}, told by event {}", ids(&attribution.latest.ids), attribution.latest.event),
+            format!("by the ids {}, reported by event {}", ids(&attribution.latest.ids), attribution.latest.event),
             format!("the latest at {:.3}", attribution.latest.at.timestamp()),
         ];
         let details: Vec<String> = details.into_iter().chain(campaigns.iter().map(progress::line)).collect();
@@ -220,6 +231,19 @@ impl Timeline {
         }
     }
 
+    /// Adds a revision of a transaction, and says if it is in force.
+    fn record(
+        &mut self,
+        (kind, at, record, in_force): (&'static str, Timestamp, &impl Serialize, Option<bool>),
+        what: &str,
+        details: &[String],
+    ) {
+        self.add((kind, at, record), what, details);
+        if let Some(entry) = self.0.last_mut() {
+            entry.in_force = in_force;
+        }
+    }
+
     fn add(&mut self, (kind, at, record): (&'static str, Timestamp, &impl Serialize), what: &str, details: &[String]) {
         let record = serde_json::to_value(record).unwrap_or_default();
         let what = printable(&format!("{kind:10} {what}"));
@@ -227,6 +251,7 @@ impl Timeline {
             at,
             kind,
             record,
+            in_force: None,
             what,
             details: details.iter().map(|text| printable(text)).collect(),
         });
@@ -234,10 +259,10 @@ impl Timeline {
 }
 
 /// Prints a warning for each transaction of a conflict that could not be read.
-pub(crate) fn warn_unknown(unknown: &[UnknownStanding]) {
-    for UnknownStanding { provider, transaction_id, fault } in unknown {
+pub(crate) fn warn_unread(unread: &[UnreadTransaction]) {
+    for UnreadTransaction { provider, transaction_id, fault } in unread {
         let transaction = printable(transaction_id.as_str());
-        eprintln!("{provider}, transaction {transaction}: what stands is not known: {fault}");
+        eprintln!("{provider}, transaction {transaction}: the current revision cannot be read: {fault}");
     }
 }
 
@@ -245,43 +270,43 @@ pub(crate) fn warn_unknown(unknown: &[UnknownStanding]) {
 /// differences at the time when the postback came. `when_it_came` holds the latter with their names.
 pub(crate) fn differences<'a>(
     when_it_came: impl IntoIterator<Item = (impl fmt::Display, &'a Difference)>,
-    standing: Option<&Standing>,
+    current: Option<&CurrentRevision>,
 ) -> Vec<String> {
-    let is_told = |it: &Difference| {
-        let told = standing.into_iter().flat_map(|standing| &standing.differences);
-        told.into_iter().any(|told| told.field == it.field && told.stands == it.original)
+    let still_holds = |it: &Difference| {
+        let mut now = current.into_iter().flat_map(|current| &current.differences);
+        now.any(|now| now.field == it.field && now.current == it.original)
     };
-    let before = when_it_came.into_iter().filter(|(_, it)| !is_told(it));
-    let before = before.map(|(name, Difference { original, sent, .. })| match standing {
-        None => format!("{name}: {original} stands, {sent} came"),
-        Some(Standing { state: None, .. }) => format!("{name}: the original said {original}, {sent} came"),
-        Some(_) => format!("{name}: {original} stood when {sent} came"),
+    let before = when_it_came.into_iter().filter(|(_, it)| !still_holds(it));
+    let before = before.map(|(name, Difference { original, sent, .. })| match current {
+        None => format!("{name}: {original} is recorded, {sent} came"),
+        Some(CurrentRevision { state: None, .. }) => format!("{name}: the original said {original}, {sent} came"),
+        Some(_) => format!("{name}: {original} was current when {sent} came"),
     });
-    standing.map(stands).unwrap_or_default().into_iter().chain(before).collect()
+    current.map(lines).unwrap_or_default().into_iter().chain(before).collect()
 }
 
 /// Names the revision that counts now.
-pub(crate) fn named(Standing { kind, correction, state, .. }: &Standing) -> String {
+pub(crate) fn named(CurrentRevision { kind, correction, state, .. }: &CurrentRevision) -> String {
     let revision = match kind {
-        StandingKind::Original => "the original".to_owned(),
-        StandingKind::Step => "the step".to_owned(),
-        StandingKind::Correction => format!("correction {correction}"),
+        RevisionKind::Original => "the original".to_owned(),
+        RevisionKind::Step => "the step".to_owned(),
+        RevisionKind::Correction => format!("correction {correction}"),
     };
     state.map_or(revision.clone(), |state| format!("{revision} ({state})"))
 }
 
 /// Returns lines that show the revision that counts now, and the differences of the sent postback from that revision.
-fn stands(standing: &Standing) -> Vec<String> {
-    let Standing { receipt_id, since, content, differences, .. } = standing;
+fn lines(current: &CurrentRevision) -> Vec<String> {
+    let CurrentRevision { receipt_id, since, content, differences, .. } = current;
     let Content { user_id, click_id, currency, amount_decimal, event_id, event_name } = content;
     let event = event_id.as_ref().map_or_else(String::new, |id| format!(", event {id}"));
     let name = event_name.as_ref().map_or_else(String::new, |name| format!(" {name}"));
     let itself = [
-        format!("{} stands since {since:.3}: receipt {receipt_id}", named(standing)),
+        format!("{} has been current since {since:.3}: receipt {receipt_id}", named(current)),
         format!("it says user_id {user_id}, click_id {click_id}, {amount_decimal} {currency}{event}{name}"),
     ];
     let difference =
-        |FromStanding { field, stands, sent }: &FromStanding| format!("{field}: {stands} stands, {sent} came");
+        |FromCurrent { field, current, sent }: &FromCurrent| format!("{field}: {current} is current, {sent} came");
     itself.into_iter().chain(differences.iter().map(difference)).collect()
 }
 

@@ -7,7 +7,7 @@ use app::operators::trace::{Query, Trace, TraceFault};
 use clap::Args;
 use domain::values::ids::{ClickId, DeliveryId, PartnerUserId, TransactionId, UserId};
 
-use super::timeline::{Timeline, warn_unknown};
+use super::timeline::{Timeline, warn_unread};
 use crate::{
     Connection, ask, coverage,
     output::{self, say},
@@ -61,7 +61,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let mut timeline = Timeline::default();
     found.events.iter().for_each(|event| timeline.event(event));
     coverage::warn(&found.gaps);
-    warn_unknown(&found.unknown_standing);
+    warn_unread(&found.unread_transactions);
     for _ in 0..found.cut {
         eprintln!("only the newest {limit} are shown; --limit shows more");
     }

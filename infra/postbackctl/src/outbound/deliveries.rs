@@ -18,20 +18,20 @@ use crate::{Connection, ask, coverage::unlisted, output::counted, page::Page, te
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Lists deliveries in this state. Exhausted and gone ones are listed by when they failed, all others by when they became
-    /// owed.
+    /// Lists deliveries in this state. Exhausted, gone and unsendable deliveries are listed by the time at which they failed,
+    /// all others by the time at which their goal was reached.
     #[arg(long)]
     status: Option<State>,
     #[command(flatten)]
     page: Page,
-    /// Lists up to before this instant, written like --since.
+    /// Lists deliveries from before this instant, written like --since.
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     before: Option<Timestamp>,
     /// Lists deliveries whose next attempt is overdue, of all partners unless --provider names one. Reads every delivery that is
     /// under way.
     #[arg(long, conflicts_with_all = ["status", "since", "before", "after"])]
     overdue: bool,
-    /// How late an attempt must be to be overdue: 1s to 7d. Goes with --overdue.
+    /// Counts an attempt as overdue if it is later than this: 1s to 7d. Used only with --overdue.
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = ask::duration)]
     grace: SignedDuration,
 }
@@ -49,6 +49,8 @@ pub(crate) enum State {
     Gone,
     /// All attempts of the current round failed.
     Exhausted,
+    /// The webhook's URL cannot take the delivery's values.
+    Unsendable,
     /// The campaign was archived.
     Cancelled,
 }
@@ -61,6 +63,7 @@ impl From<State> for Status {
             State::Delivered => Self::Delivered,
             State::Gone => Self::Gone,
             State::Exhausted => Self::Exhausted,
+            State::Unsendable => Self::Unsendable,
             State::Cancelled => Self::Cancelled,
         }
     }
@@ -85,7 +88,7 @@ fn line(delivery: &Delivery) -> String {
     let last = delivery.attempts().last().map_or(String::new(), |last| format!(", the last {}", last.outcome));
     let next = delivery.next().map_or(String::new(), |next| format!(", the next due {:.3}", next.due_at.timestamp()));
     format!(
-        "{:.3}  {:9}  {provider}, {campaign}, {}: {}{round}{last}{next}  {}",
+        "{:.3}  {:10}  {provider}, {campaign}, {}: {}{round}{last}{next}  {}",
         delivery.created_at().timestamp(),
         delivery.status().as_str(),
         printable(delivery.participant().as_str()),
@@ -111,7 +114,7 @@ async fn late(connection: &Connection, arguments: &Arguments) -> Result<Listed> 
     let found = overdue(&connection.under_way(), provider.as_ref(), grace, ask::now().into()).await?;
     if found.unreadable > 0 {
         let unreadable = counted(found.unreadable, "delivery");
-        eprintln!("this version of postbackctl cannot read the format of {unreadable}; upgrade it");
+        eprintln!("{unreadable} in a format that this version cannot read; upgrade postbackctl");
     }
     let stored = |delivery| StoredDelivery { delivery, swept_at: None };
     Ok(Listed { deliveries: found.deliveries.into_iter().map(stored).collect(), ..Listed::default() })

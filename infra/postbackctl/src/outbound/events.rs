@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use domain::{
     outbound::{
         catalogue::{Catalogue, Snapshot},
-        event::{Event, EventFault, EventFaultCode, EventKind},
+        event::{Event, EventFault, EventFaultCode, EventKind, SpoiledTracking, UnknownType},
         timing::Timing,
     },
     values::time::UnixMillis,
@@ -174,17 +174,19 @@ fn told(judged: &Judged) -> String {
     let file = &judged.file;
     let lines = match &judged.checked {
         Checked::Faulty(faults) => {
-            let event = serde_json::from_str(&judged.message).unwrap_or_default();
-            let told = faults.iter().map(|fault| format!("  {}", words(fault, &event)));
-            [format!("{file}: {}; the event would go to {QUEUE}-dead-letters", counted(faults.len(), "fault"))]
-                .into_iter()
-                .chain(told)
-                .collect()
+            let first =
+                format!("{file}: {}; the event would go to {QUEUE}-dead-letters", counted(faults.len(), "fault"));
+            faulty(first, faults, &judged.message)
         }
-        Checked::UnknownType(name) => {
+        Checked::Spoiled(SpoiledTracking { faults, .. }) => {
+            let first = format!("{file}: the tracking attributes the user to nobody; the event would be set aside");
+            faulty(first, faults, &judged.message)
+        }
+        Checked::UnknownType(UnknownType { name, meant }) => {
             let known = "tracking_link.opened, user.registered, gg_button.clicked, main_quest.completed";
-            let first = format!("{file}: the type {name} is unknown; the event would be counted and dropped");
-            vec![first, format!("  known types are {known}")]
+            let first = format!("{file}: the type {name} is unknown; the event would be counted and set aside");
+            let meant = meant.map(|meant| format!("  {meant} may be meant"));
+            [first].into_iter().chain(meant).chain([format!("  known types are {known}")]).collect()
         }
         Checked::Sound { .. } if !judged.by_schema.is_empty() => {
             let told = judged.by_schema.iter().map(|fault| format!("  {fault}"));
@@ -193,6 +195,11 @@ fn told(judged: &Judged) -> String {
         Checked::Sound { event, campaigns } => sound(file, event, campaigns),
     };
     lines.iter().map(|line| printable(line)).collect::<Vec<_>>().join("\n")
+}
+
+fn faulty(first: String, faults: &[EventFault], message: &str) -> Vec<String> {
+    let event = serde_json::from_str(message).unwrap_or_default();
+    [first].into_iter().chain(faults.iter().map(|fault| format!("  {}", words(fault, &event)))).collect()
 }
 
 fn sound(file: &str, event: &Event, campaigns: &[Candidate]) -> Vec<String> {
@@ -243,8 +250,8 @@ fn words(EventFault { path, code, expected }: &EventFault, event: &Value) -> Str
 fn as_json(judged: &Judged) -> Value {
     let Judged { file, checked, by_schema, .. } = judged;
     let (faults, kind, campaigns) = match checked {
-        Checked::Faulty(faults) => (json!(faults), None, json!([])),
-        Checked::UnknownType(name) => (json!([]), Some(name), json!([])),
+        Checked::Faulty(faults) | Checked::Spoiled(SpoiledTracking { faults, .. }) => (json!(faults), None, json!([])),
+        Checked::UnknownType(UnknownType { name, .. }) => (json!([]), Some(name), json!([])),
         Checked::Sound { campaigns, .. } => (json!([]), None, json!(campaigns)),
     };
     json!({"file": file, "sound": judged.sound().is_some(), "faults": faults, "schema_faults": by_schema,

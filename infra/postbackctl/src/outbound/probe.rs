@@ -40,7 +40,7 @@ pub(crate) struct Arguments {
     /// Sends a webhook to this URL template, which need not be configured.
     #[arg(long, group = "webhook")]
     url: Option<String>,
-    /// Calls --url by this method: GET or POST.
+    /// Calls --url with this method: GET or POST.
     #[arg(long, default_value = "GET", requires = "url")]
     method: String,
     /// Sends this click id.
@@ -89,13 +89,13 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let took = answered.ended_at.as_millisecond().saturating_sub(answered.sent_at.as_millisecond());
     let delivered = answered.outcome.verdict() == Verdict::Delivered;
     if arguments.json {
-        let told = json!({
+        let report = json!({
             "request": {"method": request.method(), "url": request.url().as_str(), "body": request.body(),
                 "webhook_id": id, "signatures": secrets.len()},
             "outcome": answered.outcome, "words": answered.outcome.to_string(), "took_ms": took,
             "answer": answered.answer.to_string(), "delivered": delivered,
         });
-        say!("{told}")?;
+        say!("{report}")?;
     } else {
         say!("{}", printable(&webhook::curl(&request, id.as_str())))?;
         say!("  user-agent {AGENT}; {} signature(s), by Standard Webhooks", secrets.len())?;

@@ -34,26 +34,26 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Resends these deliveries in whatever state they are, delivered ones and those under way too. An id is the webhook-id of
-    /// the attempts.
+    /// Resends these deliveries in any state, even if they are delivered or under way. The id of a delivery is the
+    /// webhook-id of its attempts.
     #[arg(required_unless_present = "provider", conflicts_with = "provider")]
     ids: Vec<String>,
     /// Resends the failed deliveries of this partner.
     #[arg(long)]
     provider: Option<String>,
-    /// Resends only those of this campaign.
+    /// Resends only deliveries of this campaign.
     #[arg(long, requires = "provider")]
     campaign: Option<String>,
-    /// Resends those in this state: exhausted or gone.
+    /// Resends deliveries in this state: exhausted, gone or unsendable.
     #[arg(long, default_value = "exhausted", requires = "provider")]
     status: State,
-    /// Resends those that failed from this instant on, such as 2026-11-23T12:00:00Z, or from this long ago, such as 7d or 12h.
+    /// Resends deliveries that failed since this instant, such as 2026-11-23T12:00:00Z, or this long ago, such as 7d or 12h.
     #[arg(long, value_name = "WHEN", requires = "provider", value_parser = ask::instant)]
     since: Option<Timestamp>,
-    /// Resends those that failed before this instant, written like --since [default: now].
+    /// Resends deliveries that failed before this instant, written like --since [default: now].
     #[arg(long, value_name = "WHEN", requires = "provider", value_parser = ask::instant)]
     before: Option<Timestamp>,
-    /// Opens at most this many rounds a second.
+    /// Resends at most this many deliveries a second.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rate: u32,
     #[command(flatten)]
@@ -66,7 +66,8 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         partners: Cache::new(connection.partners(), CachePolicy::default()),
         rounds: connection.rounds(),
         resends: connection.resends().await?,
-        surroundings: System,
+        clock: System,
+        randomness: System,
         operation: connection.operation(arguments.confirmed.change.why.clone()).await?,
     };
     let (Resent { opened, waiting }, done) = match &arguments.provider {
@@ -88,14 +89,14 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
-type Rounds = ResendDeliveries<DynamoPartners, DynamoRounds, SqsResends, System>;
+type Rounds = ResendDeliveries<DynamoPartners, DynamoRounds, SqsResends, System, System>;
 
 /// Opens a round of each named delivery.
 async fn named(rounds: &Rounds, arguments: &Arguments) -> Result<(Resent, Result<(), Stopped>)> {
     // A list that was pasted may name a delivery twice.
     let id = |id: &String| DeliveryId::new(id.as_str()).map_err(|fault| anyhow!("the delivery id {fault}"));
     let ids: BTreeSet<DeliveryId> = arguments.ids.iter().map(id).collect::<Result<_>>()?;
-    arguments.confirmed.confirm(&format!("Send {} again, whatever the state?", counted(ids.len(), "delivery")))?;
+    arguments.confirmed.confirm(&format!("Send {} again, whatever their state?", counted(ids.len(), "delivery")))?;
     Ok(rounds.named(&ids, &mut Pace::begin(arguments.rate, ids.len())).await)
 }
 
@@ -109,7 +110,7 @@ async fn failed(
     let provider = page::providers(connection, Some(provider)).await?.remove(0);
     let status = Status::from(arguments.status);
     if !is_failed(status) {
-        bail!("--status must be exhausted or gone; name deliveries in other states by their ids");
+        bail!("--status must be exhausted, gone or unsendable; name deliveries in other states by their ids");
     }
     let campaign = arguments.campaign.as_deref().map(CampaignName::new).transpose();
     let campaign = campaign.map_err(|fault| anyhow!("the campaign {fault}"))?;
@@ -120,7 +121,7 @@ async fn failed(
     let count = count(&records, &failures).await?;
     let provider = &failures.provider;
     if count == 0 {
-        eprintln!("no delivery of {provider} is {status} in this time");
+        eprintln!("{provider} has no {status} deliveries in this period");
         return Ok((Resent::default(), Ok(())));
     }
     arguments
@@ -132,14 +133,14 @@ async fn failed(
 fn explained(stopped: Stopped) -> anyhow::Error {
     match stopped {
         Stopped::Unavailable(unavailable) => unavailable.into(),
-        Stopped::Interrupted => anyhow!("interrupted: the same command goes on with the rest"),
+        Stopped::Interrupted => anyhow!("interrupted; run the same command again for the rest"),
         Stopped::Unknown(id) => anyhow!("there is no delivery {id}"),
-        Stopped::Contended(id) => anyhow!("{id} was changed by others {TRIES} times in a row: try again"),
+        Stopped::Contended(id) => anyhow!("others changed {id} {TRIES} times in a row; run the same command again"),
         Stopped::Archived(provider, campaign) => {
-            anyhow!("{provider}'s campaign {campaign} is archived: nothing of it is sent again")
+            anyhow!("{provider}'s campaign {campaign} is archived; its deliveries are not sent again")
         }
         Stopped::NoCampaign(provider, campaign) => {
-            anyhow!("{provider} has no campaign {campaign} any more: nothing of it can be sent")
+            anyhow!("{provider} has no campaign {campaign} any more; its deliveries cannot be sent")
         }
     }
 }

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, anyhow, bail};
 use app::operators::{
     apply_partners::{self, ApplyFault, LookFault},
     lookup_coverage,
-    plan_partners::{Change, Clock, Entropy, PlanFault, Planned, Proposed, Standing, plan_all},
+    plan_partners::{Change, CredentialBytes, PlanFault, PlanTime, Planned, Proposed, StoredState, plan_all},
     publish_campaigns::PublishFault,
 };
 use clap::Args;
@@ -21,7 +21,7 @@ use domain::{
 
 use self::report::Report;
 use super::partner_files::{self, ValidFile};
-use crate::{Connection, ask, change::Confirmed, connection::Missing};
+use crate::{Connection, ask, change::Confirmed, connection::Missing, output::counted};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     #[arg(long)]
     check: bool,
     /// Requires that campaigns are published at least this many seconds before they begin. Must not be less than the stack's
-    /// parameter.
+    /// parameter `CampaignLeadSeconds`.
     #[arg(long, value_name = "SECONDS", env = "GG3_CAMPAIGN_LEAD_SECONDS", default_value_t = 180, value_parser = clap::value_parser!(u64).range(..=86_400))]
     campaign_lead_seconds: u64,
     /// Allows webhooks to this machine, by http and to any port. Works only with a local AWS endpoint.
@@ -44,8 +44,9 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let files = partner_files::read(&arguments.paths, allowance(arguments.loopback_webhooks)?)?;
+    files.iter().flat_map(ValidFile::notes).for_each(|note| eprintln!("note: {note}"));
     if arguments.check {
-        eprintln!("{} partner files, all valid", files.len());
+        eprintln!("{}, all valid", counted(files.len(), "partner file"));
         return Ok(ExitCode::SUCCESS);
     }
     let lead = Duration::from_secs(arguments.campaign_lead_seconds);
@@ -58,20 +59,21 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let moved = apply_partners::split_secrets(&partners, &providers, (&operation, ask::now())).await?;
     if moved > 0 {
         eprintln!(
-            "moved the secrets of {moved} owners, which an older version had stored, to an item for each purpose"
+            "moved the secrets of {}, which an older version had stored, to an item for each purpose",
+            counted(moved, "owner")
         );
     }
-    let standing = apply_partners::look((&partners, &catalogue), &proposed).await.map_err(unlooked)?;
-    let mut plans = plan(&files, &standing, lead)?;
+    let stored = apply_partners::look((&partners, &catalogue), &proposed).await.map_err(unlooked)?;
+    let mut plans = plan(&files, &stored, lead)?;
     report::show(&plans);
     if arguments.paths.iter().any(|path| path.is_dir()) {
         report::show_unfiled(&apply_partners::without_file(&partners, &proposed).await?);
     }
     let changes = plans.iter().filter(|planned| planned.change != Change::Unchanged).count();
     if changes > 0 && !arguments.confirmed.yes {
-        ask::confirm(&format!("Make {changes} changes?"))?;
+        ask::confirm(&format!("Make {}?", counted(changes, "change")))?;
         // The operator may have taken long to answer. Times that must lie in the future are therefore checked again.
-        plans = plan(&files, &standing, lead)?;
+        plans = plan(&files, &stored, lead)?;
     }
     // Partners must not wait for the lookups.
     if let Err(fault) = lookup_coverage::begin(&connection.lookups(), ask::now()).await {
@@ -82,7 +84,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let applied = apply_partners::apply((&partners, &catalogue), &System, plans, lead, &operation).await;
     let report = Report::of(applied.partners, applied.publication)?;
     // A new secret is printed only here, so it is printed even after a fault.
-    report.tell(arguments.confirmed.change.json)?;
+    report.show(arguments.confirmed.change.json)?;
     applied.fault.map_or_else(|| Ok(report.exit_code()), |fault| Err(unapplied(fault)))
 }
 
@@ -96,13 +98,13 @@ fn allowance(loopback: bool) -> Result<Allowance> {
 }
 
 /// Plans the change of each file. If some changes are not allowed, fails and names every fault with its line.
-fn plan(files: &[ValidFile], standing: &[Standing], lead: Duration) -> Result<Vec<Planned>> {
-    let entropy = || -> Result<Entropy> {
-        Ok(Entropy { token: random::bytes()?, secret: random::bytes()?, webhook_secret: random::bytes()? })
+fn plan(files: &[ValidFile], stored: &[StoredState], lead: Duration) -> Result<Vec<Planned>> {
+    let random_bytes = || -> Result<CredentialBytes> {
+        Ok(CredentialBytes { token: random::bytes()?, secret: random::bytes()?, webhook_secret: random::bytes()? })
     };
-    let proposed = files.iter().zip(standing).map(|(file, standing)| Ok((file.proposed(), standing, entropy()?)));
+    let proposed = files.iter().zip(stored).map(|(file, stored)| Ok((file.proposed(), stored, random_bytes()?)));
     let proposed = proposed.collect::<Result<Vec<_>>>()?;
-    let forbidden = match plan_all(proposed, Clock { now: Timestamp::now(), lead }) {
+    let forbidden = match plan_all(proposed, PlanTime { now: Timestamp::now(), lead }) {
         Ok(plans) => return Ok(plans),
         Err(PlanFault::Forbidden(forbidden)) => forbidden,
         Err(fault @ PlanFault::Unreadable { .. }) => return Err(fault.into()),
@@ -127,7 +129,7 @@ fn unapplied(fault: ApplyFault) -> anyhow::Error {
             "another operator changed {provider} in the meantime; nothing was overwritten. Look at it, then apply again"
         ),
         ApplyFault::Unclear(provider, unavailable) => anyhow::Error::from(unavailable).context(format!(
-            "{provider} may or may not be written; apply again to see. If nothing changes then, the printed secrets are valid"
+            "it is unknown if {provider} was written; apply again. If nothing changes then, the printed secrets are valid"
         )),
         ApplyFault::Unpublished(PublishFault::Unavailable(unavailable)) => {
             anyhow::Error::from(unavailable).context("the partners are stored, but not published")

@@ -101,7 +101,7 @@ impl Kit<'_> {
             Some(sender) => self.call_by_sender(&mut text, sender)?,
             None => writeln!(
                 text,
-                "    {}\n\nPut your tracker's own macro for each parameter where one stands in braces. The one for `{}` has to give back\nthe value that arrived on your landing page, not an identifier of your own.\n",
+                "    {}\n\nPut your tracker's own macro in place of each name in braces. The macro of `{}` has to give back the\nvalue that arrived on your landing page, not an identifier of your own.\n",
                 self.postback_url(&self.macros()),
                 names.of("click_id")
             )?,
@@ -208,6 +208,14 @@ impl Kit<'_> {
         }
         if rules.require_click {
             lines.push(format!("`{}` is one of ours, with the user it was given to.", names.of(Field::ClickId)));
+        }
+        let click_id = names.of(Field::ClickId);
+        if let Some(days) = rules.click.valid_days {
+            lines.push(format!("A `{click_id}` of ours is valid for {days} days after the click."));
+        }
+        if rules.click.once_per_event {
+            let event_id = names.of(Field::EventId);
+            lines.push(format!("A `{click_id}` of ours counts for one transaction of each `{event_id}`."));
         }
         let lists = [
             (format!("`{}` is one of", names.of(Field::EventId)), file.event_ids.clone().unwrap_or_default()),

@@ -96,7 +96,9 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 async fn agreed_macros(stack: &str, provider: &Provider) -> Result<BTreeMap<TrackingId, TrackerMacro>> {
     let configuration = Connection::open(stack).await?.configuration();
     let agreed = if let Some(item) = configuration.partner(provider).await? {
-        let partner = item.partner().map_err(|faults| anyhow!("the stored configuration of {provider}: {faults}"))?;
+        let partner = item
+            .partner()
+            .map_err(|faults| anyhow!("the stored configuration of {provider} is not valid: {faults}"))?;
         partner.media_buying().clone()
     } else {
         eprintln!("note: there is no partner {provider} yet; apply its file before the link is used");

@@ -12,7 +12,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use app::operators::plan_partners::Proposed;
 use domain::{
-    outbound::{campaign::Campaigns, webhook::Allowance},
+    outbound::{
+        campaign::Campaigns,
+        webhook::{Allowance, UrlTemplate},
+    },
     partner::{Partner, PartnerFile},
     values::{config_fault::ConfigFault, ids::Provider, time::UnixMillis},
 };
@@ -25,7 +28,7 @@ use self::{
 
 use super::senders;
 
-pub(crate) use self::shape::{Schema, suggestion as nearest};
+pub(crate) use self::shape::Schema;
 
 /// A partner's file that is valid.
 #[derive(Debug)]
@@ -51,7 +54,25 @@ impl ValidFile {
     /// its name.
     pub(crate) fn located(&self, faults: &[ConfigFault]) -> Vec<String> {
         let line = |fault: &ConfigFault| self.document.line(&self.numbered(&fault.path).unwrap_or(fault.path.clone()));
-        faults.iter().map(|fault| told(&self.path, line(fault), fault)).collect()
+        faults.iter().map(|fault| located(&self.path, line(fault), fault)).collect()
+    }
+
+    /// Returns a note for each id in the path of a webhook's URL, because some ids cannot be sent there.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let campaigns = self.file.media_buying.iter().flat_map(|section| &section.campaigns).enumerate();
+        let live = campaigns.filter(|(_, campaign)| !campaign.archived);
+        let notes = live.flat_map(|(at, campaign)| {
+            let ids = self.partner.media_buying().ids();
+            let template = UrlTemplate::parse(&campaign.webhook.url, ids, self.allowance).ok();
+            let macros: Vec<_> = template.iter().flat_map(UrlTemplate::ids_in_path).collect();
+            macros.into_iter().map(move |name| ConfigFault {
+                path: format!("media_buying.campaigns[{at}].webhook.url"),
+                message: format!(
+                    "has {name} in its path; an id with a slash would never be sent. Put it into the query"
+                ),
+            })
+        });
+        self.located(&notes.collect::<Vec<_>>())
     }
 
     /// Returns `media_buying.campaigns[1].goal` for `media_buying.campaigns.second.goal`.
@@ -78,12 +99,12 @@ pub(crate) fn read(paths: &[PathBuf], allowance: Allowance) -> Result<Vec<ValidF
     let mut faults = Vec::new();
     for path in files {
         let text =
-            fs::read_to_string(&path).map_err(|fault| vec![told(&path, None, format!("cannot be read: {fault}"))]);
+            fs::read_to_string(&path).map_err(|fault| vec![located(&path, None, format!("cannot be read: {fault}"))]);
         match text.and_then(|text| parse(&path, &text, &schema, allowance)) {
             Ok(parsed) => match valid.iter().find(|other| other.partner.provider() == parsed.partner.provider()) {
                 Some(other) => {
                     let message = format!("{} has a file already, {}", parsed.file.provider, other.path.display());
-                    faults.push(told(&path, None, message));
+                    faults.push(located(&path, None, message));
                 }
                 None => valid.push(parsed),
             },
@@ -108,7 +129,7 @@ fn collect(path: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 
 /// Reads one partner file, or returns all its faults in the order of their lines.
 pub(crate) fn parse(path: &Path, text: &str, schema: &Schema, allowance: Allowance) -> Result<ValidFile, Vec<String>> {
-    let document = Document::read(text).map_err(|Unreadable { line, message }| vec![told(path, line, message)])?;
+    let document = Document::read(text).map_err(|Unreadable { line, message }| vec![located(path, line, message)])?;
     let Shape { faults: misshapen, refused, mended } = schema.compare(&document);
     let read = read_file(&mended, allowance);
     let mut faults = document.repeated.clone();
@@ -122,7 +143,7 @@ pub(crate) fn parse(path: &Path, text: &str, schema: &Schema, allowance: Allowan
     }
     faults.extend(misnamed(path, &document));
     faults.sort_by_key(|fault| document.line(&fault.path));
-    let faults: Vec<String> = faults.iter().map(|fault| told(path, document.line(&fault.path), fault)).collect();
+    let faults: Vec<String> = faults.iter().map(|fault| located(path, document.line(&fault.path), fault)).collect();
     match read {
         Ok((file, partner)) if faults.is_empty() => {
             Ok(ValidFile { file, partner, allowance, path: path.to_owned(), document })
@@ -152,7 +173,7 @@ fn misnamed(path: &Path, document: &Document) -> Option<ConfigFault> {
     Some(ConfigFault { path: "provider".to_owned(), message })
 }
 
-fn told(path: &Path, line: Option<u64>, fault: impl Display) -> String {
+fn located(path: &Path, line: Option<u64>, fault: impl Display) -> String {
     let line = line.map_or_else(String::new, |line| format!(":{line}"));
     format!("{}{line}: {fault}", path.display())
 }

@@ -21,16 +21,16 @@ pub(crate) struct Arguments {
     /// The partner.
     #[arg(required_unless_present = "system")]
     provider: Option<String>,
-    /// Rotates a key of the system instead of a partner's. It is not printed, because nobody needs it.
+    /// Rotates a key of the system instead of a partner's credential. The key is not printed, because only functions use it.
     #[arg(long, value_enum, conflicts_with_all = ["provider", "webhook", "replace_newest"])]
     system: Option<System>,
-    /// Drops all but the newest instead of making another. For when the partner uses the newest.
+    /// Makes nothing new, and ends the validity of all but the newest. Use it once the partner uses the newest.
     #[arg(long)]
     drop_old: bool,
     /// Rotates the secret that signs the partner's webhooks instead of the credential of its postbacks.
     #[arg(long)]
     webhook: bool,
-    /// Replaces the newest, for when it was never handed over. The one before it stays valid.
+    /// Replaces the newest. Use it if the newest was never handed over. The older one stays valid.
     #[arg(long, conflicts_with = "drop_old")]
     replace_newest: bool,
     #[command(flatten)]
@@ -61,12 +61,12 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let partners = connection.configuration();
     split_secrets(&partners, &[&provider], (&operation, ask::now())).await?;
     let rotated = rotate(&partners, wanted, (&operation, ask::now())).await.map_err(unrotated)?;
-    tell(&provider, &rotated, arguments.change.json)?;
+    show(&provider, &rotated, arguments.change.json)?;
     // The secret may be stored even if the call failed, so it is printed in either case.
     match rotated.unclear {
         None => Ok(ExitCode::SUCCESS),
         Some(unavailable) => Err(anyhow::Error::from(unavailable).context(format!(
-            "{provider} may or may not be changed. If it is, the printed secret is valid; --replace-newest makes another"
+            "it is unknown if {provider} was changed. If it was, the printed secret is valid; --replace-newest makes another"
         ))),
     }
 }
@@ -88,7 +88,7 @@ async fn rotate_system(stack: &str, system: System, arguments: Arguments) -> Res
     }
     let drop = format!("`postbackctl rotate --system {name} --drop-old`");
     match (arguments.drop_old, key) {
-        (true, _) => eprintln!("{name}: within a minute only the newest {} is valid", key.words()),
+        (true, _) => eprintln!("{name}: in at most a minute only the newest {} is valid", key.words()),
         (false, SystemKey::Click) => eprintln!(
             "{name}: {good} are valid. The new one makes click ids within three minutes; ids of the others verify until {drop}"
         ),
@@ -107,7 +107,7 @@ fn unrotated_system(fault: RotateSystemFault, name: &str) -> anyhow::Error {
         RotateSystemFault::Full(_) => {
             format!("drop the older ones with `postbackctl rotate --system {name} --drop-old`")
         }
-        RotateSystemFault::TooSoon { .. } => "drop the older ones then".to_owned(),
+        RotateSystemFault::TooSoon { .. } => "drop the older ones after that".to_owned(),
         RotateSystemFault::Changed(_) => {
             "nothing was overwritten. Look at `postbackctl audit`, then run this again".to_owned()
         }
@@ -146,7 +146,7 @@ fn key(kind: SecretKind) -> &'static str {
     }
 }
 
-fn tell(provider: &Provider, rotated: &Rotated, as_json: bool) -> Result<()> {
+fn show(provider: &Provider, rotated: &Rotated, as_json: bool) -> Result<()> {
     let Rotated { kind, made, .. } = rotated;
     let secret = made.as_ref().map(domain::values::signature::Secret::reveal);
     if as_json {
@@ -158,7 +158,7 @@ fn tell(provider: &Provider, rotated: &Rotated, as_json: bool) -> Result<()> {
         )?;
     }
     let Some(secret) = secret else {
-        eprintln!("{provider}: within a minute only the newest is valid");
+        eprintln!("{provider}: in at most a minute only the newest is valid");
         return Ok(());
     };
     if !as_json {
@@ -166,12 +166,10 @@ fn tell(provider: &Provider, rotated: &Rotated, as_json: bool) -> Result<()> {
     }
     if *kind == SecretKind::Webhook {
         eprintln!(
-            "within a minute each webhook has two signatures, until `postbackctl rotate {provider} --webhook --drop-old`"
+            "in at most a minute each webhook has two signatures, until `postbackctl rotate {provider} --webhook --drop-old`"
         );
     } else {
-        eprintln!(
-            "valid within a minute; the one before it stays valid until `postbackctl rotate {provider} --drop-old`"
-        );
+        eprintln!("valid within a minute; the older one stays valid until `postbackctl rotate {provider} --drop-old`");
     }
     Ok(())
 }

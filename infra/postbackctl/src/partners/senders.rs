@@ -17,7 +17,7 @@ pub(crate) use self::{
     command::{Arguments, run},
     preset::Sender,
 };
-use super::partner_files::nearest;
+use super::suggestion::suggestion;
 
 macro_rules! presets {
     ($($name:literal),* $(,)?) => {
@@ -60,7 +60,7 @@ pub(crate) fn find(name: &str) -> Result<&'static Sender, String> {
     let all = all()?;
     all.iter().find(|preset| preset.name == name).ok_or_else(|| {
         let known: Vec<String> = all.iter().map(|preset| preset.name.clone()).collect();
-        let cure = nearest(name, &known).unwrap_or_else(|| format!(". Known: {}", known.join(", ")));
+        let cure = suggestion(name, &known).unwrap_or_else(|| format!(". Known: {}", known.join(", ")));
         format!("Unknown sender `{name}`{cure}")
     })
 }

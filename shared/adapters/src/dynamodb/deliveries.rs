@@ -47,9 +47,9 @@ impl NewDeliveries for DynamoNewDeliveries {
     /// Makes one conditional write and no read. If the delivery exists, DynamoDB returns it with the failed condition.
     async fn put_if_absent(&self, delivery: &Delivery) -> Result<Put, Unavailable> {
         let put = put(PUT, &self.table, &DeliveryItem::from(delivery), Requires::Absence(DELIVERY_ID))?;
-        let Some(standing) = send_put(&self.client, PUT, put).await? else { return Ok(Put::Fresh) };
-        let standing: DeliveryItem = from_item(PUT, standing)?;
-        Ok(Put::Existing(Box::new(standing.delivery)))
+        let Some(existing) = send_put(&self.client, PUT, put).await? else { return Ok(Put::Fresh) };
+        let existing: DeliveryItem = from_item(PUT, existing)?;
+        Ok(Put::Existing(Box::new(existing.delivery)))
     }
 }
 
@@ -119,9 +119,9 @@ impl Deliveries for DynamoDeliveries {
                 let Some(UpdateItemError::ConditionalCheckFailedException(failure)) = error.as_service_error() else {
                     return Err(unavailable(CLAIM)(error));
                 };
-                let standing = failure.item().cloned().filter(|item| !item.is_empty());
-                let standing: Option<DeliveryItem> = standing.map(|item| from_item(CLAIM, item)).transpose()?;
-                Ok(Claimed::Otherwise(standing.map(|item| Box::new(item.delivery))))
+                let existing = failure.item().cloned().filter(|item| !item.is_empty());
+                let existing: Option<DeliveryItem> = existing.map(|item| from_item(CLAIM, item)).transpose()?;
+                Ok(Claimed::Otherwise(existing.map(|item| Box::new(item.delivery))))
             }
         }
     }
@@ -133,8 +133,8 @@ impl Deliveries for DynamoDeliveries {
     }
 
     async fn replace(&self, delivery: &Delivery) -> Result<Replaced, Unavailable> {
-        let standing = send_put(&self.client, PUT, self.put_of(delivery)?).await?;
-        Ok(replaced(standing.is_none()))
+        let existing = send_put(&self.client, PUT, self.put_of(delivery)?).await?;
+        Ok(replaced(existing.is_none()))
     }
 
     /// Makes one write. If the delivery changes too, makes a transaction of two writes.

@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | `partners` | `provider` | `postbackctl` |
 //! | `secrets` | `owner`, the purpose of the secrets: `postback#` or `webhook#` and a provider, `click`, or `link` | `postbackctl` |
-//! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original`, or `revision-` and six digits | `postback`; corrections `postbackctl` |
-//! | `refusals` | `provider_content`: provider, `#`, hash of the content | `postback`; `postbackctl` resolves |
+//! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original`, or `revision-` and six digits. For a click that may be used once an event: provider, `@`, hash of click and event; `revision`: `click-use` | `postback`; corrections `postbackctl` |
+//! | `refusals` | `provider_content`: provider, `#`, hash of the content; or provider, `#kept-` and a UTC date, which counts the new items of that day | `postback`; `postbackctl` resolves |
 //! | `clicks` | `click_id` | `click` |
 //! | `catalogue` | `part`: `current`, or a chunk's version, digest and number | `postbackctl` |
 //! | `lookups` | `subject`: a partner, user or click id to look up, `#`, a shard; `place`: a time, the kind of the item, and the item's key. The subjects `heartbeat` and `rebuild` say how complete the entries of a table are, and how far a rebuild is; `place` is the table's name | `lookup-writer`, `postbackctl` |
@@ -27,7 +27,9 @@ use domain::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use self::postbacks::{ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION, REVISION_PREFIX, RevisionKind};
+pub use self::postbacks::{
+    CLICK_USE, ClickUseItem, ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION, REVISION_PREFIX, RevisionKind,
+};
 
 /// Names the key of `partners`.
 pub const PROVIDER: &str = "provider";
@@ -62,6 +64,9 @@ pub const ACCEPTED: &str = "accepted";
 pub const ACCEPTED_AT: &str = "accepted_at";
 /// Names the attribute of `refusals` that says when a conflict's original was kept.
 pub const ORIGINAL_KEPT_AT: &str = "original_kept_at";
+/// Names the attribute of `refusals` that counts the new items of a partner and day. Only the item of such a count has
+/// it.
+pub const KEPT: &str = "kept";
 /// Names the time to live of `refusals`, `clicks` and `audit`.
 pub const EXPIRES_AT: &str = "expires_at";
 

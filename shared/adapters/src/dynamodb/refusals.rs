@@ -3,28 +3,28 @@
 use std::collections::HashMap;
 
 use app::ports::{Refusals, Unavailable};
-use aws_sdk_dynamodb::{Client, types::ReturnValue};
+use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata, types::ReturnValue};
 use domain::{
+    audit::day,
     inbound::{
         conversion::Receipt,
-        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        refusal::{Conflict, KeptConflict, KeptRefusal, Refusal},
     },
-    jiff::Timestamp,
 };
 
 use super::{
     Item, from_item,
-    item::{
-        ACCEPTED, ACCEPTED_AT, EXPIRES_AT, FIRST_RECEIVED_AT, ORIGINAL_KEPT_AT, PROVIDER_CONTENT, RefusalItem,
-        RefusalKind, TIMES,
-    },
-    key_of, number, read, text, to_item, value,
+    item::{EXPIRES_AT, FIRST_RECEIVED_AT, KEPT, ORIGINAL_KEPT_AT, PROVIDER_CONTENT, RefusalItem, RefusalKind, TIMES},
+    key_of, number, read, to_item,
     write::took_place,
 };
 use crate::aws::unavailable;
 
 const UPDATE: &str = "DynamoDB UpdateItem refusals";
 const GET: &str = "DynamoDB GetItem refusals";
+
+/// Sets how long the count of a day is kept: two days, so that it outlasts its day.
+const COUNT_KEPT_SECONDS: i64 = 2 * 24 * 60 * 60;
 
 /// Implements [`Refusals`] in a table.
 #[derive(Debug, Clone)]
@@ -39,21 +39,68 @@ impl DynamoRefusals {
         Self { client, table }
     }
 
-    /// Counts one sighting of a content, and returns the updated item.
-    async fn see(&self, seen: RefusalItem) -> Result<RefusalItem, Unavailable> {
-        let Sighting { key, expression, names, values } = Sighting::of(&seen)?;
+    /// Counts one sighting of a content, and returns the updated item. Returns `None` if the content is new and its
+    /// partner already has `most` new items of that day.
+    ///
+    /// A content that came before costs one write. A new one costs three: one that finds no item, one that counts it
+    /// for the day, and one that stores it. The count comes first, so that a crash in between counts an item that is
+    /// not stored, and never the opposite. See docs/adr/0028-a-bound-of-what-is-kept.md.
+    async fn see(&self, seen: RefusalItem, most: u32) -> Result<Option<RefusalItem>, Unavailable> {
+        if let Some(item) = self.sight(&seen, true).await? {
+            return Ok(Some(item));
+        }
+        if !self.count(&seen, most).await? {
+            return Ok(None);
+        }
+        self.sight(&seen, false).await
+    }
+
+    /// Counts one new item of its partner and day. Returns false, and counts nothing, if there are `most` already.
+    async fn count(&self, seen: &RefusalItem, most: u32) -> Result<bool, Unavailable> {
+        let (key, expires_at) = kept_of_day(seen);
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key_of(PROVIDER_CONTENT, key)))
+            .update_expression("SET #expires = :expires ADD #kept :one")
+            .condition_expression("attribute_not_exists(#kept) OR #kept < :most")
+            .expression_attribute_names("#kept", KEPT)
+            .expression_attribute_names("#expires", EXPIRES_AT)
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":most", number(most))
+            .expression_attribute_values(":expires", number(expires_at));
+        took_place(UPDATE, Box::pin(update.send()).await)
+    }
+
+    /// Writes one sighting. Returns `None` if the content must be kept already and is not.
+    async fn sight(&self, seen: &RefusalItem, must_exist: bool) -> Result<Option<RefusalItem>, Unavailable> {
+        let Sighting { key, expression, mut names, values } = Sighting::of(seen)?;
+        if must_exist {
+            names.insert("#key".to_owned(), PROVIDER_CONTENT.to_owned());
+        }
         let update = self
             .client
             .update_item()
             .table_name(&self.table)
             .set_key(Some(key))
             .update_expression(expression)
+            .set_condition_expression(must_exist.then(|| "attribute_exists(#key)".to_owned()))
             .set_expression_attribute_names(Some(names))
             .set_expression_attribute_values(Some(values))
             .return_values(ReturnValue::AllNew);
-        let written = Box::pin(update.send()).await.map_err(unavailable(UPDATE))?;
-        from_item(UPDATE, written.attributes.unwrap_or_default())
+        match Box::pin(update.send()).await {
+            Ok(written) => from_item(UPDATE, written.attributes.unwrap_or_default()).map(Some),
+            Err(error) if error.code() == Some("ConditionalCheckFailedException") => Ok(None),
+            Err(error) => Err(unavailable(UPDATE)(error)),
+        }
     }
+}
+
+/// Returns the key of the count of a partner's day, and when the count expires, in Unix seconds.
+fn kept_of_day(seen: &RefusalItem) -> (String, i64) {
+    let at = seen.last_received_at;
+    (format!("{}#kept-{}", seen.provider, day(at)), at.as_second().saturating_add(COUNT_KEPT_SECONDS))
 }
 
 /// Holds the update that counts one sighting of a content. The update keeps the time of the first sighting, and
@@ -95,30 +142,14 @@ impl Sighting {
 }
 
 impl Refusals for DynamoRefusals {
-    async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
-        self.see(refusal.into()).await.map(|_| ())
+    async fn keep_refusal(&self, refusal: &Refusal, most: u32) -> Result<KeptRefusal, Unavailable> {
+        let kept = self.see(refusal.into(), most).await?;
+        Ok(kept.map_or(KeptRefusal::BoundReached, |_| KeptRefusal::Kept))
     }
 
-    async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
-        let kept = self.see(conflict.into()).await?;
+    async fn keep_conflict(&self, conflict: &Conflict, most: u32) -> Result<KeptConflict, Unavailable> {
+        let Some(kept) = self.see(conflict.into(), most).await? else { return Ok(KeptConflict::BoundReached) };
         Ok(kept.accepted.map_or(KeptConflict::Unresolved, KeptConflict::AcceptedAs))
-    }
-
-    async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, now: Timestamp) -> Result<(), Unavailable> {
-        let update = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(key_of(PROVIDER_CONTENT, key.as_str())))
-            .update_expression("SET #accepted = :receipt, #at = :at")
-            .condition_expression("attribute_exists(#key) AND attribute_not_exists(#accepted)")
-            .expression_attribute_names("#key", PROVIDER_CONTENT)
-            .expression_attribute_names("#accepted", ACCEPTED)
-            .expression_attribute_names("#at", ACCEPTED_AT)
-            .expression_attribute_values(":receipt", value(UPDATE, receipt)?)
-            .expression_attribute_values(":at", text(now));
-        // The item may be marked already, or have expired.
-        took_place(UPDATE, update.send().await).map(|_| ())
     }
 
     async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {

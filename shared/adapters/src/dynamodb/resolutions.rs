@@ -9,7 +9,8 @@ use aws_sdk_dynamodb::{
 use domain::{
     audit::AuditRecord,
     inbound::{
-        correction::Correction,
+        acceptance::Acceptance,
+        conversion::Receipt,
         refusal::{Conflict, ContentKey, REFUSAL_KEPT_SECONDS},
         transaction::History,
     },
@@ -47,15 +48,14 @@ impl DynamoResolutions {
         Self { client, postbacks, refusals, audit }
     }
 
-    /// Returns the write of the correction. The write fails if another revision already has the correction's number.
-    fn put(&self, correction: &Correction) -> Result<TransactWriteItem, Unavailable> {
-        let absent = Requires::Absence(PROVIDER_TRANSACTION);
-        put(ACCEPT, &self.postbacks, &PostbackItem::from(correction), absent).map(in_transaction)
+    /// Returns the write of a new item. The write fails if the item exists.
+    fn put(&self, item: &PostbackItem) -> Result<TransactWriteItem, Unavailable> {
+        put(ACCEPT, &self.postbacks, item, Requires::Absence(PROVIDER_TRANSACTION)).map(in_transaction)
     }
 
     /// Returns the update that marks the conflict as accepted for ever. The update fails if the conflict is already
     /// accepted.
-    fn mark(&self, key: &ContentKey, correction: &Correction) -> Result<TransactWriteItem, Unavailable> {
+    fn mark(&self, key: &ContentKey, receipt: &Receipt, at: Timestamp) -> Result<TransactWriteItem, Unavailable> {
         let update = Update::builder()
             .table_name(&self.refusals)
             .set_key(Some(key_of(PROVIDER_CONTENT, key.as_str())))
@@ -66,8 +66,8 @@ impl DynamoResolutions {
             .expression_attribute_names("#at", ACCEPTED_AT)
             .expression_attribute_names("#expires", EXPIRES_AT)
             .expression_attribute_names("#kept", ORIGINAL_KEPT_AT)
-            .expression_attribute_values(":accepted", value(ACCEPT, &correction.receipt)?)
-            .expression_attribute_values(":at", text(correction.corrected_at))
+            .expression_attribute_values(":accepted", value(ACCEPT, receipt)?)
+            .expression_attribute_values(":at", text(at))
             .build()
             .map_err(unmade(ACCEPT))?;
         Ok(TransactWriteItem::builder().update(update).build())
@@ -98,10 +98,14 @@ impl Resolutions for DynamoResolutions {
     async fn accept(
         &self,
         key: &ContentKey,
-        correction: &Correction,
+        acceptance: &Acceptance,
         audit: &AuditRecord,
     ) -> Result<Replaced, Unavailable> {
-        let writes = vec![self.put(correction)?, self.mark(key, correction)?];
+        let Acceptance { revision, adjustments } = acceptance;
+        let mut writes = vec![self.mark(key, revision.receipt(), audit.at)?, self.put(&revision.into())?];
+        for (of, adjustment) in adjustments {
+            writes.push(self.put(&PostbackItem::adjustment(of, adjustment))?);
+        }
         self.audit.transact(ACCEPT, writes, audit).await.map(replaced)
     }
 

@@ -16,7 +16,7 @@ use domain::{
 
 use super::{
     audit::DynamoAudit,
-    item::{ACCEPTED, ACCEPTED_AT, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, RefusalItem},
+    item::{ACCEPTED, ACCEPTED_AT, ClickUseItem, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, RefusalItem},
     key_of,
     postbacks::DynamoPostbacks,
     refusals::{DynamoRefusals, Sighting},
@@ -46,6 +46,7 @@ impl DynamoResubmissions {
     async fn put<const N: usize>(
         &self,
         items: [PostbackItem; N],
+        used: Option<ClickUseItem>,
         (refusal, receipt): (&ContentKey, &Receipt),
         audit: &AuditRecord,
     ) -> Result<bool, Unavailable> {
@@ -54,7 +55,18 @@ impl DynamoResubmissions {
             let put = put(RECORD, &self.postbacks.table, &item, Requires::Absence(PROVIDER_TRANSACTION))?;
             writes.push(in_transaction(put));
         }
+        if let Some(used) = used {
+            let put = put(RECORD, &self.postbacks.table, &used, Requires::Absence(PROVIDER_TRANSACTION))?;
+            writes.push(in_transaction(put));
+        }
         self.audit.transact(RECORD, writes, audit).await
+    }
+
+    /// Returns the original of the transaction of this postback, if the transaction is recorded.
+    async fn existing(&self, postback: &RecordedPostback) -> Result<Option<Recorded>, Unavailable> {
+        let (provider, transaction_id) = (&postback.postback.provider, &postback.receipt.transaction_id);
+        let original = self.postbacks.find(provider, transaction_id).await?;
+        Ok(original.map(|original| Recorded::Existing(Box::new(original))))
     }
 
     /// Returns the update that marks a refusal as recorded if this condition holds.
@@ -89,17 +101,32 @@ impl Resubmissions for DynamoResubmissions {
         refusal: &ContentKey,
         audit: &AuditRecord,
     ) -> Result<Recorded, Unavailable> {
-        if self.put([PostbackItem::from(postback)], (refusal, &postback.receipt), audit).await? {
+        if self.put([PostbackItem::from(postback)], None, (refusal, &postback.receipt), audit).await? {
             return Ok(Recorded::Fresh);
         }
-        let (provider, transaction_id) = (&postback.postback.provider, &postback.receipt.transaction_id);
-        let original = self.postbacks.find(provider, transaction_id).await?;
-        original.map(|original| Recorded::Existing(Box::new(original))).ok_or_else(not_kept)
+        self.existing(postback).await?.ok_or_else(not_kept)
+    }
+
+    async fn record_once(
+        &self,
+        postback: &RecordedPostback,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> Result<Recorded, Unavailable> {
+        let used = Some(ClickUseItem::from(postback));
+        if self.put([PostbackItem::from(postback)], used, (refusal, &postback.receipt), audit).await? {
+            return Ok(Recorded::Fresh);
+        }
+        if let Some(existing) = self.existing(postback).await? {
+            return Ok(existing);
+        }
+        let first = self.postbacks.find_use(&postback.postback).await?;
+        first.map(|first| Recorded::Used(Box::new(first))).ok_or_else(not_kept)
     }
 
     /// Makes a transaction. If the transaction is cancelled, reads the revision that may already have this number.
     async fn add_step(&self, step: &Step, refusal: &ContentKey, audit: &AuditRecord) -> Result<Added, Unavailable> {
-        if self.put([PostbackItem::from(step)], (refusal, &step.receipt), audit).await? {
+        if self.put([PostbackItem::from(step)], None, (refusal, &step.receipt), audit).await? {
             return Ok(Added::Done);
         }
         let (provider, transaction_id) = (&step.postback.provider, &step.postback.transaction_id);
@@ -115,7 +142,7 @@ impl Resubmissions for DynamoResubmissions {
         audit: &AuditRecord,
     ) -> Result<Replaced, Unavailable> {
         let items = [PostbackItem::from(&adjustment.by), PostbackItem::adjustment(reversed, adjustment)];
-        self.put(items, (refusal, &adjustment.by.receipt), audit).await.map(replaced)
+        self.put(items, None, (refusal, &adjustment.by.receipt), audit).await.map(replaced)
     }
 
     async fn mark(&self, refusal: &ContentKey, receipt: &Receipt, audit: &AuditRecord) -> Result<(), Unavailable> {

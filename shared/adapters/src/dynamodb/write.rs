@@ -5,7 +5,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError},
-    types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+    types::{CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 use serde::Serialize;
 
@@ -99,11 +99,22 @@ pub(crate) async fn transact(
     }
 }
 
-fn is_cancelled(error: &SdkError<TransactWriteItemsError>, by: &[&str]) -> bool {
+/// Returns true if a transaction was cancelled, and DynamoDB names one of these codes for at least one of its writes.
+pub(crate) fn is_cancelled(error: &SdkError<TransactWriteItemsError>, by: &[&str]) -> bool {
     let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() else {
         return false;
     };
     cancelled.cancellation_reasons().iter().any(|reason| reason.code().is_some_and(|code| by.contains(&code)))
+}
+
+/// Returns the reason for each write of a cancelled transaction, in the order of the writes.
+pub(crate) fn cancellation_reasons(error: SdkError<TransactWriteItemsError>) -> Vec<CancellationReason> {
+    match error.into_service_error() {
+        TransactWriteItemsError::TransactionCanceledException(cancelled) => {
+            cancelled.cancellation_reasons.unwrap_or_default()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// Returns true if a conditional write took place.

@@ -6,7 +6,10 @@ use domain::outbound::{
     attempt::{AnswerExcerpt, MAX_ANSWER_BYTES},
     retry::RetryAfter,
 };
-use reqwest::{Response, header::RETRY_AFTER};
+use reqwest::{
+    Response,
+    header::{HeaderValue, RETRY_AFTER},
+};
 use tokio::time::timeout;
 
 use super::limits::MAX_BODY_BYTES;
@@ -23,7 +26,9 @@ impl Reply {
     /// flag is false.
     pub(super) async fn read(mut response: Response, within: Duration) -> (Self, bool) {
         let status = response.status().as_u16();
-        let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| RetryAfter::parse(value.as_bytes()));
+        // A header that is repeated is one list of values.
+        let values: Vec<&[u8]> = response.headers().get_all(RETRY_AFTER).iter().map(HeaderValue::as_bytes).collect();
+        let retry_after = RetryAfter::parse(&values.join(&b", "[..]));
         let mut kept = Vec::new();
         let ended = timeout(within, take(&mut response, &mut kept)).await.unwrap_or(false);
         (Self { status, answer: AnswerExcerpt::of(&kept), retry_after }, ended)

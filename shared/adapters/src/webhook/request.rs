@@ -31,7 +31,7 @@ pub(super) fn signed(
 ) -> Result<Request, AttemptFault> {
     let header = |value: &str, what| HeaderValue::from_str(value).map_err(|_| unfit(what));
     let signature = signer
-        .sign(id.as_str(), now.as_second(), request.signed_payload())
+        .sign(id.as_str(), now.as_second(), &request.signed_payload())
         .map_err(|_| AttemptFault::Other("not sent: it could not be signed".to_owned()))?;
     let method = if request.body().is_some() { Method::POST } else { Method::GET };
     let mut ready = Request::new(method, to_the_letter(request.url())?);

@@ -7,13 +7,13 @@ use domain::inbound::{
     transaction::{Decision, History},
 };
 
-use super::{AcceptPostback, AuthenticatedCall, Contradiction, PostbackAnswer, report_unkept};
+use super::{AcceptPostback, AuthenticatedCall, Contradiction, PostbackAnswer, bound_reached, report_unkept};
 use crate::ports::{Added, Ports, Postbacks, Refusals, Unavailable};
 
 /// Limits how often a call tries to take the next place in its transaction when other calls take the place first.
 pub(super) const MAX_RACES: u32 = 10;
 
-impl<P: Ports> AcceptPostback<P> {
+impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     /// Settles a call for the transaction with this original.
     ///
     /// Without agreed statuses, the call is settled without a read. With statuses, the first step after the original,
@@ -65,8 +65,8 @@ impl<P: Ports> AcceptPostback<P> {
         match decision {
             Decision::Duplicate(receipt) => Ok(Some(duplicate(receipt, ours))),
             Decision::Conflict(differences) => {
-                let stands = history.stands().receipt.clone();
-                self.settle_conflict(call, ours, differences, stands).await.map(Some)
+                let current = history.current().receipt.clone();
+                self.settle_conflict(call, ours, differences, current).await.map(Some)
             }
             Decision::Step(step) if call.is_dry_run() => Ok(Some(PostbackAnswer::Accepted(step.receipt))),
             Decision::Step(step) => match self.postbacks.add_step(&step).await? {
@@ -86,7 +86,7 @@ impl<P: Ports> AcceptPostback<P> {
         call: &AuthenticatedCall<'_>,
         ours: &RecordedPostback,
         differences: Vec<Difference>,
-        stands: Receipt,
+        current: Receipt,
     ) -> Result<PostbackAnswer, Unavailable> {
         let postback = ours.postback.clone();
         let conflict = Conflict {
@@ -94,6 +94,7 @@ impl<P: Ports> AcceptPostback<P> {
             transaction_id: postback.transaction_id,
             content: postback.content,
             state: postback.state,
+            reference: postback.reference,
             extra: postback.extra,
             differences,
             received_at: call.now,
@@ -101,9 +102,13 @@ impl<P: Ports> AcceptPostback<P> {
         let (accepted, is_kept) = if call.is_dry_run() {
             (self.refusals.find_correction(&conflict).await?, true)
         } else {
-            match self.refusals.keep_conflict(&conflict).await {
+            match self.refusals.keep_conflict(&conflict, call.partner.rules().max_kept_per_day).await {
                 Ok(KeptConflict::AcceptedAs(receipt)) => (Some(receipt), true),
                 Ok(KeptConflict::Unresolved) => (None, true),
+                Ok(KeptConflict::BoundReached) => {
+                    report_unkept(call, &bound_reached());
+                    (None, false)
+                }
                 Err(unavailable) => {
                     report_unkept(call, &unavailable);
                     (None, false)
@@ -119,7 +124,7 @@ impl<P: Ports> AcceptPostback<P> {
         let (transaction_id, sent) = (conflict.transaction_id, conflict.content);
         Ok(PostbackAnswer::Conflict(Box::new(Contradiction {
             transaction_id,
-            original: stands,
+            original: current,
             differences,
             sent,
             is_kept,

@@ -6,9 +6,9 @@ use super::{
     AcceptPostback, AuthenticatedCall, PostbackAnswer,
     known_transaction::{MAX_RACES, raced},
 };
-use crate::ports::{Ports, Postbacks, Replaced, Unavailable};
+use crate::ports::{Ports, Postbacks, Refusals, Replaced, Unavailable};
 
-impl<P: Ports> AcceptPostback<P> {
+impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     /// Records a negative transaction. If the named transaction is recorded, the adjustment beside it is stored in the
     /// same write, so that adjustments never take more than the transaction's amount.
     pub(super) async fn record_negative(
@@ -23,8 +23,10 @@ impl<P: Ports> AcceptPostback<P> {
                 return self.record_unknown(call, ours).await;
             };
             let adjustment = history.adjust(&ours);
+            // A repeated call finds its own adjustment, so that it need not try to write.
+            let is_new = !history.is_adjusted_by(&postback.transaction_id);
             let written = match &adjustment {
-                Ok(adjustment) if !call.is_dry_run() => self.postbacks.adjust(&named, adjustment).await?,
+                Ok(adjustment) if is_new && !call.is_dry_run() => self.postbacks.adjust(&named, adjustment).await?,
                 _ => Replaced::Changed,
             };
             if written == Replaced::Done {
@@ -41,8 +43,8 @@ impl<P: Ports> AcceptPostback<P> {
                 // Another call has taken the place. Read the history again.
                 Ok(_) => {}
                 Err(differences) => {
-                    let stands = history.stands().receipt.clone();
-                    return self.settle_conflict(call, &ours, differences, stands).await;
+                    let current = history.current().receipt.clone();
+                    return self.settle_conflict(call, &ours, differences, current).await;
                 }
             }
         }

@@ -1,13 +1,7 @@
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::collections::BTreeMap;
 
 use domain::{
-    inbound::{
-        click::ClickKeys,
-        credential::{CredentialKind, TokenHash},
-    },
+    inbound::click::ClickKeys,
     partner::PartnerFile,
     values::{
         ids::{ClickId, UserId},
@@ -17,12 +11,13 @@ use domain::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::{
-    cache::CachePolicy,
-    memory::{Held, Trouble, World, one_or_two_faults},
+use crate::memory::{
+    Trouble, World, one_or_two_faults,
+    partner::{get, known},
 };
 
 mod bodies;
+mod clicks;
 mod kept_parameters;
 mod statuses;
 
@@ -36,12 +31,7 @@ pub(crate) struct Rig {
 
 fn partner(json: &str) -> KnownPartner {
     let file: PartnerFile = serde_json::from_str(json).unwrap();
-    let partner = Arc::new(Partner::try_from(file).unwrap());
-    let credentials = match partner.credential() {
-        CredentialKind::Token => Credentials::Tokens(vec![TokenHash::of("good")]),
-        CredentialKind::Signature => Credentials::Secrets(vec![Secret::new("s")]),
-    };
-    KnownPartner { partner, credentials }
+    known(Partner::try_from(file).unwrap())
 }
 
 impl Rig {
@@ -86,15 +76,7 @@ impl Rig {
 }
 
 fn acme(query: &str) -> Call<'_> {
-    Call {
-        provider: "acme",
-        token: Some("good"),
-        query: query.as_bytes(),
-        body: b"",
-        content_type: None,
-        is_post: false,
-        source: [192, 0, 2, 1].into(),
-    }
+    get("acme", query)
 }
 
 fn accepted(answer: PostbackAnswer) -> Receipt {
@@ -294,6 +276,24 @@ async fn a_refused_call_that_cannot_be_kept_is_answered_all_the_same() {
     assert_eq!((state.refusals.len(), state.conflicts.len()), (0, 0));
 }
 
+#[tokio::test]
+async fn a_partner_has_a_bounded_number_of_calls_kept_a_day() {
+    let rig = Rig::with([r#"{"provider":"acme","postback":{"max_kept_per_day":2}}"#]);
+    accepted(rig.get(SAMPLE).await);
+    let conflict = async |amount: &str| match rig.get(&SAMPLE.replace("100.00", amount)).await {
+        PostbackAnswer::Conflict(conflict) => conflict.is_kept,
+        other => panic!("{other:?}"),
+    };
+    assert!(conflict("7").await);
+    for refused in ["user_id=1", "user_id=2", "user_id=1"] {
+        assert!(matches!(rig.get(refused).await, PostbackAnswer::Malformed(_)));
+    }
+    assert_eq!((conflict("8").await, conflict("7").await), (false, true), "content that is kept is counted again");
+    let state = rig.world.state();
+    let seen: Vec<u32> = state.refusals.values().map(|(_, times)| *times).collect();
+    assert_eq!((state.conflicts.len(), seen), (1, vec![2]));
+}
+
 async fn resubmit(rig: &Rig, request: &str, source: [u8; 4]) -> Option<PostbackAnswer> {
     rig.receipts.set(rig.receipts.get() + 1);
     let (provider, receipt_id) = (Provider::new("acme").unwrap(), ReceiptId::from_random([rig.receipts.get(); 16]));
@@ -318,58 +318,6 @@ async fn a_resubmitted_refusal_meets_the_same_checks() {
     assert!(matches!(resubmit(&rig, SAMPLE, [198, 51, 100, 1]).await, Some(PostbackAnswer::Forbidden(_))));
     assert!(rig.world.state().postbacks.is_empty());
     assert!(rig.world.state().recorded_refusals.is_empty());
-}
-
-#[tokio::test]
-async fn a_refusal_resubmitted_after_a_mend_is_recorded_once() {
-    let rig = Rig::new();
-    let elsewhere = Call { source: [198, 51, 100, 1].into(), ..acme(SAMPLE) };
-    assert!(matches!(rig.call(&elsewhere).await, PostbackAnswer::Forbidden(_)));
-    let kept = kept(&rig);
-    let mended = partner(r#"{"provider":"acme"}"#);
-    let accept = AcceptPostback {
-        partners: Cache::new(
-            Held::new(&rig.world, [(mended.partner.provider().clone(), mended)]),
-            CachePolicy::default(),
-        ),
-        ..rig.accept
-    };
-    let rig = Rig { accept, ..rig };
-    let Some(PostbackAnswer::Accepted(receipt)) = resubmit(&rig, &kept.request.text, [198, 51, 100, 1]).await else {
-        panic!("not accepted")
-    };
-    let marked = HashMap::from([(kept.key.as_str().to_owned(), receipt.clone())]);
-    assert_eq!(rig.world.state().recorded_refusals, marked);
-    assert_eq!(
-        resubmit(&rig, &kept.request.text, [198, 51, 100, 1]).await,
-        Some(PostbackAnswer::Duplicate(receipt.clone()))
-    );
-    assert_eq!(rig.world.state().recorded_refusals, marked);
-    assert_eq!(rig.get(SAMPLE).await, PostbackAnswer::Duplicate(receipt));
-}
-
-#[tokio::test]
-async fn a_refusal_whose_mark_failed_is_marked_at_the_next_try() {
-    let rig = Rig::new();
-    rig.get(&format!("{SAMPLE}&currency=USD")).await;
-    // The kept request is replaced by a valid one, as if the partner's configuration had been corrected.
-    let mut refusal = kept(&rig);
-    refusal.request = KeptRequest { text: SAMPLE.to_owned(), sent_bytes: None };
-    refusal.key = ContentKey::of_refusal(&refusal.provider, SAMPLE);
-    rig.world.keep_refusal(&refusal).await.unwrap();
-    for trouble in [Trouble::Before, Trouble::After] {
-        rig.calls();
-        rig.world.state().trouble = BTreeMap::from([(1, trouble)]);
-        let failed = resubmit(&rig, SAMPLE, [192, 0, 2, 1]).await;
-        assert!(
-            matches!(&failed, Some(PostbackAnswer::Unavailable(fault)) if fault.service == "mark refusal"),
-            "{failed:?}"
-        );
-    }
-    rig.world.state().trouble.clear();
-    let Some(PostbackAnswer::Duplicate(receipt)) = resubmit(&rig, SAMPLE, [192, 0, 2, 1]).await else { panic!() };
-    let marked = rig.world.state().recorded_refusals.clone();
-    assert_eq!(marked, HashMap::from([(refusal.key.as_str().to_owned(), receipt)]));
 }
 
 #[tokio::test]

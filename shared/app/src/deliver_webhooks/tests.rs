@@ -82,7 +82,8 @@ pub(crate) fn use_case(world: &World, known: Option<KnownRecipient>) -> UseCase 
         resends: world.clone(),
         partners: world.clone(),
         dead_letters: world.clone(),
-        surroundings: world.clone(),
+        clock: world.clone(),
+        randomness: world.clone(),
         pace: DeliveryPace::try_new(FUNCTION, 60).unwrap(),
         time: AttemptTime { request: Duration::from_secs(10), operation: Duration::from_secs(4) },
     }
@@ -98,8 +99,8 @@ fn world(delivery: &Delivery) -> World {
     world
 }
 
-pub(crate) fn received(message: &Message) -> Received {
-    Received { id: "m".into(), message: Ok(message.clone()), whole: String::new() }
+pub(crate) fn received(message: &Message) -> ReceivedMessage {
+    ReceivedMessage { id: "m".into(), message: Ok(message.clone()), whole: String::new() }
 }
 
 /// Runs the queue until it is empty. A message that is not acknowledged comes back, and a delayed message waits.
@@ -230,9 +231,12 @@ async fn a_missing_or_bad_configuration_spends_no_attempt() {
     // The first message has no delivery, and the second comes too late in the function's life.
     let stranger = Message { delivery_id: domain::values::ids::DeliveryId::new("x").unwrap(), ..message.clone() };
     let ready = use_case(&world, Some(recipient("")));
-    assert_eq!(ready.handle(&[received(&stranger)], deadline).await, [MessageOutcome::Failed(Failure::NoDelivery)]);
+    assert_eq!(
+        ready.handle(&[received(&stranger)], deadline).await,
+        [MessageOutcome::Failed(MessageFailure::NoDelivery)]
+    );
     let soon = start().plus(Duration::from_secs(29));
-    assert_eq!(ready.handle(&[received(&message)], soon).await, [MessageOutcome::Failed(Failure::OutOfTime)]);
+    assert_eq!(ready.handle(&[received(&message)], soon).await, [MessageOutcome::Failed(MessageFailure::OutOfTime)]);
     assert_eq!(world.state().deliveries[delivery.id()], delivery, "nothing was written");
     assert!(world.state().requests.is_empty());
 }
@@ -242,7 +246,7 @@ async fn an_unreadable_message_is_set_aside_and_harms_no_neighbour() {
     let delivery = delivery("gg3-42", "p-9");
     let world = world(&delivery);
     let (message, _) = world.state().resends.remove(0);
-    let broken = Received { id: "b".into(), message: Err("is no message".into()), whole: "{".into() };
+    let broken = ReceivedMessage { id: "b".into(), message: Err("is no message".into()), whole: "{".into() };
     let outcomes =
         use_case(&world, Some(recipient(""))).handle(&[broken, received(&message)], start().plus(FUNCTION)).await;
     assert_eq!(outcomes[0], MessageOutcome::SetAside("is no message".into()));
@@ -251,15 +255,17 @@ async fn an_unreadable_message_is_set_aside_and_harms_no_neighbour() {
 }
 
 #[tokio::test]
-async fn a_value_that_would_lead_elsewhere_is_never_sent() {
-    let delivery = delivery("gg3-42", "..");
-    let world = world(&delivery);
-    run(&world, &use_case(&world, Some(recipient("")))).await;
-    assert!(world.state().requests.is_empty());
-    let stored = world.state().deliveries[delivery.id()].clone();
-    assert_eq!(stored.status(), Status::Exhausted);
-    let unsafe_value = AttemptOutcome::Fault(AttemptFault::UnsafeValue(WebhookMacro::UserId));
-    assert!(stored.attempts().iter().all(|attempt| attempt.outcome == unsafe_value));
+async fn a_value_that_would_lead_elsewhere_ends_the_delivery() {
+    for value in ["..", ".", "a/b", "%2e", "%2E%2e", "a%2fb", "a\\b", "..;x"] {
+        let delivery = delivery("gg3-42", value);
+        let world = world(&delivery);
+        run(&world, &use_case(&world, Some(recipient("")))).await;
+        assert!(world.state().requests.is_empty());
+        let stored = world.state().deliveries[delivery.id()].clone();
+        assert_eq!(stored.status(), Status::Unsendable, "{value}");
+        let unsafe_value = AttemptOutcome::Fault(AttemptFault::UnsafeValue(WebhookMacro::UserId));
+        assert_eq!(stored.attempts().iter().map(|attempt| &attempt.outcome).collect::<Vec<_>>(), [&unsafe_value]);
+    }
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Handles one message, from the claim to the next message.
+//! Handles one message: claims the attempt, makes the request, records the result, and sends the next message.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use domain::{
     values::{ids::ClaimMark, signature::Secret, time::UnixMillis},
 };
 
-use super::{Attempted, DeliverWebhooks, Failure, MessageOutcome};
-use crate::ports::{Claimed, Deliveries, PartnerServers, Ports, Replaced, ResendQueue, Surroundings, Unavailable};
+use super::{Attempted, DeliverWebhooks, MessageFailure, MessageOutcome};
+use crate::ports::{Claimed, Clock, Deliveries, PartnerServers, Ports, Randomness, Replaced, ResendQueue, Unavailable};
 
 /// Limits how often a decision is repeated because another worker changed the delivery. Workers cannot block each other
 /// for ever, since each change means that one of them got further.
@@ -35,30 +35,30 @@ pub(super) struct Worker<'a, P: Ports> {
 }
 
 /// The result of a step: an outcome, or `None` if the delivery must be read again for a new decision.
-type Progress = Result<Option<MessageOutcome>, Failure>;
+type Progress = Result<Option<MessageOutcome>, MessageFailure>;
 const AGAIN: Progress = Ok(None);
 
 impl<P: Ports> Worker<'_, P> {
-    pub(super) async fn work(&self) -> Result<MessageOutcome, Failure> {
+    pub(super) async fn work(&self) -> Result<MessageOutcome, MessageFailure> {
         let mut delivery = match self.claim_unread().await? {
             Unread::Finished(outcome) => return Ok(outcome),
             Unread::Decide(delivery) => *delivery,
         };
         for _ in 0..TRIES {
-            let now = self.ports.surroundings.now();
+            let now = self.ports.clock.now();
             let step = delivery.decide(self.message, now, self.callee.state(), &self.ports.pace, &self.mark);
             if let Some(outcome) = self.carry_out(step).await? {
                 return Ok(outcome);
             }
             delivery = self.read().await?;
         }
-        Err(Failure::Contended)
+        Err(MessageFailure::Contended)
     }
 
     /// Stores the claim without a read, on condition that the delivery still has the message's revision. This is the
     /// common case.
-    async fn claim_unread(&self) -> Result<Unread, Failure> {
-        let now = self.ports.surroundings.now();
+    async fn claim_unread(&self) -> Result<Unread, MessageFailure> {
+        let now = self.ports.clock.now();
         let Some(claim) = self.message.claim(now, self.callee.state(), &self.ports.pace, &self.mark) else {
             return self.read_to_decide().await;
         };
@@ -69,25 +69,25 @@ impl<P: Ports> Worker<'_, P> {
                 None => self.read_to_decide().await,
             },
             Claimed::Otherwise(Some(delivery)) => Ok(Unread::Decide(delivery)),
-            Claimed::Otherwise(None) => Err(Failure::NoDelivery),
+            Claimed::Otherwise(None) => Err(MessageFailure::NoDelivery),
         }
     }
 
-    async fn read_to_decide(&self) -> Result<Unread, Failure> {
+    async fn read_to_decide(&self) -> Result<Unread, MessageFailure> {
         self.read().await.map(|delivery| Unread::Decide(Box::new(delivery)))
     }
 
     async fn carry_out(&self, step: MessageDecision) -> Progress {
         match step {
             MessageDecision::Claim { delivery, claim } => {
-                let webhook = self.ready_to_claim(self.ports.surroundings.now())?;
+                let webhook = self.ready_to_claim(self.ports.clock.now())?;
                 match self.ports.deliveries.replace(&delivery).await? {
                     Replaced::Done => self.attempt(delivery, claim, webhook).await,
                     Replaced::Changed => AGAIN,
                 }
             }
             MessageDecision::Send(claim) => {
-                let webhook = self.ready_to_claim(self.ports.surroundings.now())?;
+                let webhook = self.ready_to_claim(self.ports.clock.now())?;
                 let delivery = self.read().await?;
                 // An operator may have opened a round since the claim.
                 if delivery.claim() == Some(&claim) { self.attempt(delivery, claim, webhook).await } else { AGAIN }
@@ -108,19 +108,19 @@ impl<P: Ports> Worker<'_, P> {
 
     /// Returns the webhook to call, or `None` if the campaign is not open. Fails if the time is short or the webhook
     /// must not be called. This is checked before the claim is stored, so that it spends no attempt.
-    fn ready_to_claim(&self, now: UnixMillis) -> Result<Option<Prepared<'_>>, Failure> {
+    fn ready_to_claim(&self, now: UnixMillis) -> Result<Option<Prepared<'_>>, MessageFailure> {
         if self.callee.state() != CampaignState::Open {
             return Ok(None);
         }
         if now.plus(self.ports.time.claim_onwards()) > self.deadline {
-            return Err(Failure::OutOfTime);
+            return Err(MessageFailure::OutOfTime);
         }
-        self.callee.webhook().map(Some).map_err(|fault| Failure::Misconfigured(fault.to_owned()))
+        self.callee.webhook().map(Some).map_err(|fault| MessageFailure::Misconfigured(fault.to_owned()))
     }
 
     /// Makes the request under a stored claim and records the attempt.
     async fn attempt(&self, delivery: Delivery, claim: Claim, webhook: Option<Prepared<'_>>) -> Progress {
-        let now = self.ports.surroundings.now();
+        let now = self.ports.clock.now();
         // The claim must outlast the request.
         let Some(webhook) = webhook.filter(|_| now.plus(self.ports.time.request) <= claim.until) else {
             return AGAIN;
@@ -134,7 +134,7 @@ impl<P: Ports> Worker<'_, P> {
 
     async fn record(&self, mut delivery: Delivery, claim: &Claim, answered: &FinishedAttempt) -> Progress {
         for _ in 0..TRIES {
-            let ticket = self.ports.surroundings.ticket()?;
+            let ticket = self.ports.randomness.ticket()?;
             let replaced = match delivery.record(claim, answered, self.callee.policy(), ticket) {
                 AttemptDecision::Stored { delivery, next } => {
                     match self.patiently(|| self.ports.deliveries.replace(&delivery)).await? {
@@ -152,33 +152,33 @@ impl<P: Ports> Worker<'_, P> {
             }
             delivery = self.patiently(|| self.read()).await?;
         }
-        Err(Failure::Contended)
+        Err(MessageFailure::Contended)
     }
 
-    async fn after_record(&self, delivery: &Delivery, next: Option<Message>) -> Result<MessageOutcome, Failure> {
+    async fn after_record(&self, delivery: &Delivery, next: Option<Message>) -> Result<MessageOutcome, MessageFailure> {
         if let Some(next) = &next {
             self.send_next(next).await?;
         }
-        let Some(attempt) = delivery.attempts().last() else { return Err(Failure::Contended) };
+        let Some(attempt) = delivery.attempts().last() else { return Err(MessageFailure::Contended) };
         let (outcome, duration_ms) = (attempt.outcome.clone(), attempt.duration_ms);
         Ok(MessageOutcome::Attempted(Attempted { outcome, duration_ms, ending: delivery.ending() }))
     }
 
-    async fn send_next(&self, next: &Message) -> Result<(), Failure> {
-        let delay_seconds = next.hop(self.ports.surroundings.now()).unwrap_or(0);
+    async fn send_next(&self, next: &Message) -> Result<(), MessageFailure> {
+        let delay_seconds = next.hop(self.ports.clock.now()).unwrap_or(0);
         Ok(self.ports.resends.send(next, delay_seconds).await?)
     }
 
-    async fn read(&self) -> Result<Delivery, Failure> {
-        self.ports.deliveries.read(&self.message.delivery_id).await?.ok_or(Failure::NoDelivery)
+    async fn read(&self) -> Result<Delivery, MessageFailure> {
+        self.ports.deliveries.read(&self.message.delivery_id).await?.ok_or(MessageFailure::NoDelivery)
     }
 
     /// Repeats this work while a service fails, until the function's time is nearly over. If an attempt were not
     /// recorded, it would be made again.
-    async fn patiently<T, F, E>(&self, work: impl Fn() -> F) -> Result<T, Failure>
+    async fn patiently<T, F, E>(&self, work: impl Fn() -> F) -> Result<T, MessageFailure>
     where
         F: Future<Output = Result<T, E>>,
-        E: Into<Failure>,
+        E: Into<MessageFailure>,
     {
         let mut pause = FIRST_PAUSE;
         loop {
@@ -186,11 +186,11 @@ impl<P: Ports> Worker<'_, P> {
                 Ok(done) => return Ok(done),
                 Err(failure) => failure.into(),
             };
-            let last = self.ports.surroundings.now().plus(pause + self.ports.time.operation) > self.deadline;
-            if last || !matches!(failure, Failure::Unavailable(Unavailable { .. })) {
+            let last = self.ports.clock.now().plus(pause + self.ports.time.operation) > self.deadline;
+            if last || !matches!(failure, MessageFailure::Unavailable(Unavailable { .. })) {
                 return Err(failure);
             }
-            self.ports.surroundings.pause(pause).await;
+            self.ports.clock.pause(pause).await;
             pause = LONGEST_PAUSE.min(pause * 2);
         }
     }

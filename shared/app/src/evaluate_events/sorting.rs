@@ -5,65 +5,64 @@ use std::collections::BTreeMap;
 use domain::{
     outbound::{
         catalogue::Admitted,
-        event::{Event, EventFault, Parsed},
+        event::{Event, EventFault, Parsed, SpoiledTracking},
     },
     values::ids::UserId,
 };
 
-use super::{EvaluateEvents, EventOutcome, Failure, Received};
+use super::{Aside, EvaluateEvents, EventFailure, EventOutcome, ReceivedEvent};
 use crate::{
     current_catalogue::HeldCatalogue,
-    ports::{Ports, Surroundings, Unavailable},
+    ports::{Clock, Ports, Unavailable},
 };
 
 /// A sorted batch: outcomes of finished messages, messages to set aside, and events by user.
 #[derive(Default)]
 pub(super) struct Sorted {
     pub(super) outcomes: BTreeMap<usize, EventOutcome>,
-    pub(super) refused: Vec<(usize, String)>,
+    pub(super) aside: Vec<(usize, Aside)>,
     pub(super) users: BTreeMap<UserId, Vec<(usize, Admitted)>>,
 }
 
 impl<P: Ports> EvaluateEvents<P> {
     /// Reads each message by itself and compares its event with the catalogue.
-    pub(super) async fn sort(&self, batch: &[Received]) -> Sorted {
-        let began = self.surroundings.now();
+    pub(super) async fn sort(&self, batch: &[ReceivedEvent]) -> Sorted {
+        let began = self.clock.now();
         let mut sorted = Sorted::default();
         let mut events = Vec::new();
         for (at, message) in batch.iter().enumerate() {
             match Event::parse(message.body.as_bytes(), message.received_at, &self.timing) {
                 Ok(Parsed::Event(event)) => events.push((at, event)),
-                Ok(Parsed::UnknownType(name)) => {
-                    sorted.outcomes.insert(at, EventOutcome::UnknownType(name));
-                }
-                Err(faults) => sorted.refused.push((at, words(&faults))),
+                Ok(Parsed::UnknownType(unknown)) => sorted.aside.push((at, Aside::UnknownType(unknown))),
+                Ok(Parsed::Spoiled(spoiled)) => sorted.aside.push((at, Aside::SpoiledTracking(spoiled))),
+                Err(faults) => sorted.aside.push((at, Aside::Malformed(words(&faults)))),
             }
         }
         if events.is_empty() {
             return sorted;
         }
-        let doubtful = self.ask(&self.catalogue.recent(&self.surroundings).await, events, &mut sorted);
+        let doubtful = self.ask(&self.catalogue.recent(&self.clock).await, events, &mut sorted);
         if !doubtful.is_empty() {
-            // A partner may have been published meanwhile, so an event is refused only by a catalogue that was loaded
+            // A partner may have been published meanwhile, so a tracking is spoiled only by a catalogue that was loaded
             // after the batch began.
-            let loaded = self.catalogue.loaded_since(began, &self.surroundings).await;
+            let loaded = self.catalogue.loaded_since(began, &self.clock).await;
             let doubtful = doubtful.into_iter().map(|(at, event, _)| (at, event)).collect();
-            let faulty = self.ask(&loaded, doubtful, &mut sorted);
-            sorted.refused.extend(faulty.into_iter().map(|(at, _, faults)| (at, words(&faults))));
+            let spoiled = self.ask(&loaded, doubtful, &mut sorted);
+            sorted.aside.extend(spoiled.into_iter().map(|(at, _, spoiled)| (at, Aside::SpoiledTracking(spoiled))));
         }
         sorted
     }
 
     /// Puts each event where this catalogue says: among the users' events or among the outcomes of `sorted`. Returns the
-    /// events that the catalogue does not admit, with their faults.
+    /// events that the catalogue does not admit, with the reasons.
     fn ask(
         &self,
         held: &Result<HeldCatalogue, Unavailable>,
         events: Vec<(usize, Event)>,
         sorted: &mut Sorted,
-    ) -> Vec<(usize, Event, Vec<EventFault>)> {
+    ) -> Vec<(usize, Event, SpoiledTracking)> {
         let fresh = match held {
-            Ok(held) => held.fresh(self.surroundings.now(), &self.timing).ok_or(Failure::StaleCatalogue),
+            Ok(held) => held.fresh(self.clock.now(), &self.timing).ok_or(EventFailure::StaleCatalogue),
             Err(unavailable) => Err(unavailable.clone().into()),
         };
         let fresh = match fresh {
@@ -73,7 +72,7 @@ impl<P: Ports> EvaluateEvents<P> {
                 return Vec::new();
             }
         };
-        let mut refused = Vec::new();
+        let mut spoiled = Vec::new();
         for (at, event) in events {
             match fresh.admit(event.clone()) {
                 Ok(admitted) if fresh.could_need(&admitted) => {
@@ -82,13 +81,14 @@ impl<P: Ports> EvaluateEvents<P> {
                 Ok(_) => {
                     sorted.outcomes.insert(at, EventOutcome::NotNeeded);
                 }
-                Err(faults) => refused.push((at, event, faults)),
+                Err(reasons) => spoiled.push((at, event, reasons)),
             }
         }
-        refused
+        spoiled
     }
 }
 
-fn words(faults: &[EventFault]) -> String {
+/// Returns all faults in one line.
+pub(super) fn words(faults: &[EventFault]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -15,9 +15,9 @@ use domain::{
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{AT_ONCE, EvaluateEvents, Failure, TRIES};
+use super::{AT_ONCE, EvaluateEvents, EventFailure, TRIES};
 use crate::ports::{
-    NewDeliveries, Participants, Ports, Put, Replaced, StoredParticipant, Surroundings, Unavailable, WebhookQueue,
+    Clock, NewDeliveries, Participants, Ports, Put, Randomness, Replaced, StoredParticipant, Unavailable, WebhookQueue,
 };
 
 /// Limits how many deliveries of one user are put at the same time.
@@ -59,7 +59,7 @@ struct Step {
 }
 
 /// The finished users, each with the result.
-type Done = Vec<(User, Result<(), Failure>)>;
+type Done = Vec<(User, Result<(), EventFailure>)>;
 
 impl<P: Ports> EvaluateEvents<P> {
     /// Takes all steps for these users.
@@ -74,7 +74,7 @@ impl<P: Ports> EvaluateEvents<P> {
             let sent = self.send(put, &mut done).await;
             users = self.write(sent, &mut done).await;
         }
-        done.extend(users.into_iter().map(|user| (user, Err(Failure::Contended))));
+        done.extend(users.into_iter().map(|user| (user, Err(EventFailure::Contended))));
         done
     }
 
@@ -82,12 +82,12 @@ impl<P: Ports> EvaluateEvents<P> {
     async fn apply(&self, users: Vec<User>, done: &mut Done) -> Vec<Step> {
         let ids: Vec<&UserId> = users.iter().map(|user| &user.id).collect();
         let stored = self.participants.read(&ids).await;
-        let held = self.catalogue.recent(&self.surroundings).await;
+        let held = self.catalogue.recent(&self.clock).await;
         // The clock is read after the participants, so a catalogue that is fresh now was also fresh when they were
         // read.
-        let now = self.surroundings.now();
+        let now = self.clock.now();
         let fresh = match &held {
-            Ok(held) => held.fresh(now, &self.timing).ok_or(Failure::StaleCatalogue),
+            Ok(held) => held.fresh(now, &self.timing).ok_or(EventFailure::StaleCatalogue),
             Err(unavailable) => Err(unavailable.clone().into()),
         };
         let mut steps = Vec::with_capacity(users.len());
@@ -124,7 +124,7 @@ impl<P: Ports> EvaluateEvents<P> {
     fn new_deliveries(&self, user: &User, owed: Vec<Owed>, now: UnixMillis) -> Result<Vec<Delivery>, Unavailable> {
         let mut new = Vec::with_capacity(owed.len());
         for owed in owed {
-            let delivery = Delivery::new(user.id.clone(), owed, now, self.surroundings.ticket()?);
+            let delivery = Delivery::new(user.id.clone(), owed, now, self.randomness.ticket()?);
             if !user.sent.contains(delivery.id()) {
                 new.push(delivery);
             }
@@ -153,10 +153,10 @@ impl<P: Ports> EvaluateEvents<P> {
     /// existing delivery is returned too, because the worker that put the delivery may have died before it sent the
     /// message.
     async fn put_one(&self, delivery: &Delivery) -> Result<Option<Message>, Unavailable> {
-        let ticket = self.surroundings.ticket()?;
+        let ticket = self.randomness.ticket()?;
         match self.deliveries.put_if_absent(delivery).await? {
             Put::Fresh => Ok(delivery.first_message(ticket)),
-            Put::Existing(standing) => Ok(standing.first_message(ticket)),
+            Put::Existing(existing) => Ok(existing.first_message(ticket)),
         }
     }
 

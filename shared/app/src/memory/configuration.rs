@@ -50,7 +50,7 @@ impl Partners for World {
         })
     }
 
-    /// Returns false: version 0.1.0 never wrote to this memory.
+    /// Returns false, because only version 0.1.0 stored secrets that must be split.
     async fn split_secrets(&self, _: Option<&Provider>, _: &AuditRecord) -> Result<bool, Unavailable> {
         self.call("split secrets", |_| false)
     }
@@ -74,8 +74,8 @@ impl Publishing for World {
                 state.begun_versions.insert(rival.version);
                 state.campaigns = Some(rival);
             }
-            let stands = state.campaigns.as_ref().map(|current| current.version);
-            if stands != expected || !state.begun_versions.insert(snapshot.version) {
+            let current = state.campaigns.as_ref().map(|snapshot| snapshot.version);
+            if current != expected || !state.begun_versions.insert(snapshot.version) {
                 return Replaced::Changed;
             }
             state.campaigns = Some(snapshot.clone());

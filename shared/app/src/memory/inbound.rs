@@ -5,10 +5,12 @@ use std::collections::{BTreeSet, HashMap};
 use domain::{
     audit::AuditRecord,
     inbound::{
+        acceptance::Acceptance,
         click::Click,
         conversion::{Conversion, Receipt, RecordedPostback},
-        correction::{Correction, Revision, Step},
-        refusal::{Conflict, ContentKey, KeptConflict, REFUSAL_KEPT_SECONDS, Refusal},
+        correction::{Revision, Step},
+        postback::Postback,
+        refusal::{Conflict, ContentKey, KeptConflict, KeptRefusal, REFUSAL_KEPT_SECONDS, Refusal},
         transaction::{Adjustment, History},
     },
     jiff::Timestamp,
@@ -23,15 +25,15 @@ use crate::ports::{
 
 impl Postbacks for World {
     async fn record(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
-        self.call("record postback", |state| {
-            let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
-            if let Some(original) = state.postbacks.get(&key) {
-                Recorded::Existing(Box::new(original.clone()))
-            } else {
-                state.postbacks.insert(key, postback.clone());
-                Recorded::Fresh
-            }
-        })
+        self.call("record postback", |state| state.record(postback))
+    }
+
+    async fn record_once(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
+        self.call("record postback once", |state| state.record_once(postback))
+    }
+
+    async fn find_use(&self, postback: &Postback) -> Result<Option<Receipt>, Unavailable> {
+        self.call("find use of click", |state| state.click_uses.get(&use_of(postback)).cloned())
     }
 
     async fn find(
@@ -59,7 +61,30 @@ impl Postbacks for World {
     }
 }
 
+fn use_of(postback: &Postback) -> (Provider, String) {
+    (postback.provider.clone(), postback.click_use())
+}
+
 impl State {
+    fn record(&mut self, postback: &RecordedPostback) -> Recorded {
+        let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
+        if let Some(original) = self.postbacks.get(&key) {
+            return Recorded::Existing(Box::new(original.clone()));
+        }
+        self.postbacks.insert(key, postback.clone());
+        Recorded::Fresh
+    }
+
+    fn record_once(&mut self, postback: &RecordedPostback) -> Recorded {
+        let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
+        let used = self.click_uses.get(&use_of(&postback.postback));
+        if let Some(first) = used.filter(|_| !self.postbacks.contains_key(&key)) {
+            return Recorded::Used(Box::new(first.clone()));
+        }
+        self.click_uses.entry(use_of(&postback.postback)).or_insert_with(|| postback.receipt.clone());
+        self.record(postback)
+    }
+
     fn add_step(&mut self, step: &Step) -> Added {
         let key = (step.postback.provider.clone(), step.postback.transaction_id.clone());
         if let Some(receipt_id) = self.receipt_at(&key, step.place) {
@@ -125,22 +150,24 @@ pub(super) fn memory_key(revision: &Revision) -> String {
 }
 
 impl Refusals for World {
-    async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
+    async fn keep_refusal(&self, refusal: &Refusal, most: u32) -> Result<KeptRefusal, Unavailable> {
         self.call("keep refusal", |state| {
             let key = refusal.key.as_str().to_owned();
+            if !state.refusals.contains_key(&key) && !state.has_room(&refusal.provider, refusal.received_at, most) {
+                return KeptRefusal::BoundReached;
+            }
             state.refusals.entry(key).or_insert_with(|| (refusal.clone(), 0)).1 += 1;
+            KeptRefusal::Kept
         })
     }
 
-    async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
-        self.call("keep conflict", |state| state.keep_conflict(conflict))
-    }
-
-    async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, _: Timestamp) -> Result<(), Unavailable> {
-        self.call("mark refusal", |state| {
-            if state.refusals.contains_key(key.as_str()) {
-                state.recorded_refusals.entry(key.as_str().to_owned()).or_insert_with(|| receipt.clone());
+    async fn keep_conflict(&self, conflict: &Conflict, most: u32) -> Result<KeptConflict, Unavailable> {
+        self.call("keep conflict", |state| {
+            let is_kept = state.conflicts.contains_key(conflict.key().as_str());
+            if !is_kept && !state.has_room(&conflict.provider, conflict.received_at, most) {
+                return KeptConflict::BoundReached;
             }
+            state.keep_conflict(conflict)
         })
     }
 
@@ -171,18 +198,33 @@ impl Resolutions for World {
     async fn accept(
         &self,
         key: &ContentKey,
-        correction: &Correction,
+        acceptance: &Acceptance,
         audit: &AuditRecord,
     ) -> Result<Replaced, Unavailable> {
-        self.call("accept correction", |state| {
-            let transaction = (correction.postback.provider.clone(), correction.receipt.transaction_id.clone());
-            let taken = state.receipt_at(&transaction, correction.place).is_some();
+        self.call("accept conflict", |state| {
+            let Acceptance { revision, adjustments } = acceptance;
+            let postback = revision.postback();
+            let of = |id: &TransactionId| (postback.provider.clone(), id.clone());
+            let transaction = of(&postback.transaction_id);
+            let is_taken = |at: &(Provider, TransactionId), place: u32| match place {
+                0 => state.postbacks.contains_key(at),
+                place => state.receipt_at(at, place).is_some(),
+            };
+            let taken = is_taken(&transaction, revision.place())
+                || adjustments.iter().any(|(id, adjustment)| is_taken(&of(id), adjustment.place));
             let Some(kept) = state.conflicts.get_mut(key.as_str()).filter(|kept| kept.2.is_none() && !taken) else {
                 return Replaced::Changed;
             };
-            kept.2 = Some(correction.receipt.clone());
+            kept.2 = Some(revision.receipt().clone());
             state.kept_originals.remove(key.as_str());
-            state.corrections.entry(transaction).or_default().push(correction.clone());
+            for (id, adjustment) in adjustments {
+                state.adjustments.entry(of(id)).or_default().push(adjustment.clone());
+            }
+            match revision.clone() {
+                Revision::Original(original) => _ = state.postbacks.insert(transaction, original),
+                Revision::Step(step) => state.steps.entry(transaction).or_default().push(step),
+                Revision::Correction(correction) => state.corrections.entry(transaction).or_default().push(correction),
+            }
             state.audit.push(audit.clone());
             Replaced::Done
         })
@@ -279,9 +321,35 @@ impl State {
         Some(StoredRefusal { times, accepted, original_kept_at, expires_at, ..conflict.into() })
     }
 
+    /// Counts a new item of a partner and day, if there may be one more.
+    fn has_room(&mut self, provider: &Provider, at: Timestamp, most: u32) -> bool {
+        let kept = self.kept_on.entry((provider.clone(), at.as_second().div_euclid(24 * 60 * 60))).or_default();
+        let has_room = *kept < most;
+        *kept += u32::from(has_room);
+        has_room
+    }
+
     fn is_kept(&self, refusal: &ContentKey) -> Result<(), Unavailable> {
         let is_kept = self.refusals.contains_key(refusal.as_str());
         if is_kept { Ok(()) } else { Err(Unavailable { service: "refusals", reason: "not kept".into() }) }
+    }
+
+    /// Records a resubmitted postback and marks the refusal. If the refusal is not kept, a new postback is not recorded.
+    fn resubmitted(
+        &mut self,
+        (refusal, receipt, audit): (&ContentKey, &Receipt, &AuditRecord),
+        record: impl Fn(&mut Self) -> Recorded,
+    ) -> Result<Recorded, Unavailable> {
+        let before = (self.postbacks.clone(), self.click_uses.clone());
+        let recorded = record(self);
+        if recorded == Recorded::Fresh {
+            if let Err(unavailable) = self.is_kept(refusal) {
+                (self.postbacks, self.click_uses) = before;
+                return Err(unavailable);
+            }
+            self.mark_resubmitted(refusal, receipt, audit);
+        }
+        Ok(recorded)
     }
 
     fn mark_resubmitted(&mut self, refusal: &ContentKey, receipt: &Receipt, audit: &AuditRecord) {
@@ -306,14 +374,18 @@ impl Resubmissions for World {
         audit: &AuditRecord,
     ) -> Result<Recorded, Unavailable> {
         self.call("record resubmitted postback", |state| {
-            let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
-            if let Some(original) = state.postbacks.get(&key) {
-                return Ok(Recorded::Existing(Box::new(original.clone())));
-            }
-            state.is_kept(refusal)?;
-            state.postbacks.insert(key, postback.clone());
-            state.mark_resubmitted(refusal, &postback.receipt, audit);
-            Ok(Recorded::Fresh)
+            state.resubmitted((refusal, &postback.receipt, audit), |state| state.record(postback))
+        })?
+    }
+
+    async fn record_once(
+        &self,
+        postback: &RecordedPostback,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> Result<Recorded, Unavailable> {
+        self.call("record resubmitted postback once", |state| {
+            state.resubmitted((refusal, &postback.receipt, audit), |state| state.record_once(postback))
         })?
     }
 

@@ -22,7 +22,7 @@ impl Lookups for World {
 
     async fn beat(&self, origin: Origin, up_to: Timestamp, now: Timestamp) -> Result<(), Unavailable> {
         self.call("beat", |state| {
-            let since = state.heartbeats.get(&origin).map_or(now, |standing| standing.since);
+            let since = state.heartbeats.get(&origin).map_or(now, |stored| stored.since);
             state.heartbeats.insert(origin, Heartbeat { since, up_to, beaten_at: now });
         })
     }

@@ -95,8 +95,8 @@ impl State {
 impl NewDeliveries for World {
     async fn put_if_absent(&self, delivery: &Delivery) -> Result<Put, Unavailable> {
         self.call("put delivery", |state| {
-            if let Some(standing) = state.deliveries.get(delivery.id()) {
-                return Put::Existing(Box::new(standing.clone()));
+            if let Some(existing) = state.deliveries.get(delivery.id()) {
+                return Put::Existing(Box::new(existing.clone()));
             }
             state.deliveries.insert(delivery.id().clone(), delivery.clone());
             Put::Fresh

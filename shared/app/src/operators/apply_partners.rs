@@ -11,12 +11,11 @@ use domain::{
 use thiserror::Error;
 
 use super::{
-    plan_partners::{Change, NewCredential, Planned, Proposed, Standing},
+    plan_partners::{Change, NewCredential, Planned, Proposed, StoredState},
     publish_campaigns::{Publication, PublishFault, publish},
 };
 use crate::ports::{
-    Partners, PublishedCampaigns, Publishing, Replaced, SecretPurpose, StoredPartner, StoredSecrets, Surroundings,
-    Unavailable,
+    Clock, Partners, PublishedCampaigns, Publishing, Replaced, SecretPurpose, StoredPartner, StoredSecrets, Unavailable,
 };
 
 /// The reason why the stored and published state cannot be read.
@@ -34,21 +33,22 @@ pub enum LookFault {
 pub async fn look(
     (partners, catalogue): (&impl Partners, &impl Publishing),
     files: &[Proposed<'_>],
-) -> Result<Vec<Standing>, LookFault> {
+) -> Result<Vec<StoredState>, LookFault> {
     let published = catalogue.load().await?;
     let campaigns = files.iter().any(|file| !file.partner.media_buying().campaigns().is_empty());
     if campaigns && published == PublishedCampaigns::NoTable {
         return Err(LookFault::NoCatalogue);
     }
-    let mut standing = Vec::new();
+    let mut stored = Vec::new();
     for file in files {
         let provider = file.partner.provider();
         let item = partners.partner(provider).await?;
-        let signs = partners.secrets(&SecretPurpose::Postback(provider.clone())).await?.is_some();
-        let signed = partners.secrets(&SecretPurpose::Webhook(provider.clone())).await?.is_some();
-        standing.push(Standing { item, signs, signed, goals: published.partner(provider).cloned() });
+        let has_postback_secrets = partners.secrets(&SecretPurpose::Postback(provider.clone())).await?.is_some();
+        let has_webhook_secrets = partners.secrets(&SecretPurpose::Webhook(provider.clone())).await?.is_some();
+        let goals = published.partner(provider).cloned();
+        stored.push(StoredState { item, has_postback_secrets, has_webhook_secrets, goals });
     }
-    Ok(standing)
+    Ok(stored)
 }
 
 /// Returns the stored partners that have none of these files, sorted by name.
@@ -118,7 +118,7 @@ pub enum ApplyFault {
     #[error("{0} was changed by another operator in the meantime")]
     Changed(Provider),
     /// The partner may or may not be written.
-    #[error("{0} may or may not be written: {1}")]
+    #[error("it is unknown if {0} was written: {1}")]
     Unclear(Provider, Unavailable),
     /// The partners are written, but their campaigns are not published.
     #[error("the partners are stored, but not published: {0}")]
@@ -141,7 +141,7 @@ pub struct Applied {
 /// configuration.
 pub async fn apply(
     (partners, catalogue): (&impl Partners, &impl Publishing),
-    surroundings: &impl Surroundings,
+    clock: &impl Clock,
     plans: Vec<Planned>,
     lead: std::time::Duration,
     operation: &Operation,
@@ -152,7 +152,7 @@ pub async fn apply(
             return Applied { fault: Some(fault), ..applied };
         }
     }
-    match publish((partners, catalogue), surroundings, lead, operation).await {
+    match publish((partners, catalogue), clock, lead, operation).await {
         Ok(publication) => Applied { publication, ..applied },
         Err(fault) => Applied { fault: Some(ApplyFault::Unpublished(fault)), ..applied },
     }
@@ -191,7 +191,7 @@ mod tests {
     };
 
     use super::{
-        super::plan_partners::{Clock, Entropy, plan_all},
+        super::plan_partners::{CredentialBytes, PlanTime, plan_all},
         *,
     };
     use crate::memory::{Trouble, World};
@@ -212,10 +212,10 @@ mod tests {
         let proposed = |(file, partner)| Proposed { file, partner, allowance: Allowance::PublicOnly };
         let proposed: Vec<Proposed<'_>> = files.iter().map(|(file, partner)| proposed((file, partner))).collect();
         let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [0; 8]);
-        let standing = look((world, world), &proposed).await?;
-        let entropy = Entropy { token: [1; 20], secret: [2; 20], webhook_secret: [3; 32] };
-        let planned = proposed.iter().zip(&standing).map(|(file, standing)| (*file, standing, entropy));
-        let plans = plan_all(planned, Clock { now: Timestamp::UNIX_EPOCH, lead: LEAD }).unwrap();
+        let stored = look((world, world), &proposed).await?;
+        let bytes = CredentialBytes { token: [1; 20], secret: [2; 20], webhook_secret: [3; 32] };
+        let planned = proposed.iter().zip(&stored).map(|(file, stored)| (*file, stored, bytes));
+        let plans = plan_all(planned, PlanTime { now: Timestamp::UNIX_EPOCH, lead: LEAD }).unwrap();
         ensure_system_keys(world, [[4; 20]; 2], (&operation, Timestamp::UNIX_EPOCH)).await?;
         Ok(apply((world, world), world, plans, LEAD, &operation).await)
     }
@@ -278,9 +278,9 @@ mod tests {
         let world = World::default();
         let files = files(&["acme"]);
         let proposed = Proposed { file: &files[0].0, partner: &files[0].1, allowance: Allowance::PublicOnly };
-        let entropy = Entropy { token: [1; 20], secret: [2; 20], webhook_secret: [3; 32] };
-        let clock = Clock { now: Timestamp::UNIX_EPOCH, lead: LEAD };
-        let late = plan_all([(proposed, &Standing::default(), entropy)], clock).unwrap();
+        let bytes = CredentialBytes { token: [1; 20], secret: [2; 20], webhook_secret: [3; 32] };
+        let time = PlanTime { now: Timestamp::UNIX_EPOCH, lead: LEAD };
+        let late = plan_all([(proposed, &StoredState::default(), bytes)], time).unwrap();
         apply_all(&world, &["acme"]).await.unwrap();
         let before = world.state().partners.clone();
         let records = actions(&world);

@@ -22,7 +22,7 @@ pub struct Contents {
     pub queue: DeadLetterQueue,
     /// The approximate number of messages; SQS gives no exact one.
     pub messages: usize,
-    /// The first letters.
+    /// The first messages of the queue.
     pub letters: Vec<DeadLetter>,
 }
 

@@ -54,10 +54,10 @@ impl Wanted {
     }
 }
 
-/// Returns true for exhausted and gone. Deliveries in these states are listed by the instant at which they failed, all
-/// others by the instant at which they were made.
+/// Returns true for exhausted, gone and unsendable. Deliveries in these states are listed by the instant at which they
+/// failed, all others by the instant at which they were made.
 pub fn is_failed(status: Status) -> bool {
-    matches!(status, Status::Exhausted | Status::Gone)
+    matches!(status, Status::Exhausted | Status::Gone | Status::Unsendable)
 }
 
 /// A list of deliveries.

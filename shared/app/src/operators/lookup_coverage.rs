@@ -208,6 +208,6 @@ mod tests {
         let (key, faults, received_at) = (ContentKey::of_refusal(&acme(), "r"), Vec::new(), at(1));
         let request = KeptRequest { text: "r".to_owned(), sent_bytes: None };
         let refusal = Refusal { key, provider: acme(), request, source, user_id, click_id, faults, received_at };
-        world.keep_refusal(&refusal).await.unwrap();
+        world.keep_refusal(&refusal, 99).await.unwrap();
     }
 }

@@ -1,6 +1,9 @@
 //! Computes the changes that partner files would make, before anything is changed.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use domain::{
     audit::{Action, AuditRecord, Operation, Subject},
@@ -15,6 +18,7 @@ use domain::{
     values::{config_fault::ConfigFault, ids::Provider, signature::Secret, time::UnixMillis},
 };
 use serde::Serialize;
+use serde_json::Value;
 use thiserror::Error;
 
 use crate::ports::{SecretPurpose, StoredPartner, StoredSecrets};
@@ -39,9 +43,9 @@ pub struct Proposed<'a> {
 pub enum Change {
     /// The partner is new.
     Created,
-    /// The partner is different.
+    /// The partner changes.
     Changed,
-    /// The partner is the same.
+    /// The partner does not change.
     Unchanged,
 }
 
@@ -100,7 +104,7 @@ impl NewCredential {
 
 /// Random bytes for one partner's credentials.
 #[derive(Debug, Clone, Copy)]
-pub struct Entropy {
+pub struct CredentialBytes {
     /// The random bytes of a token.
     pub token: [u8; 20],
     /// The random bytes of a secret that signs postbacks.
@@ -111,27 +115,27 @@ pub struct Entropy {
 
 /// The stored and published state of a partner.
 #[derive(Debug, Default)]
-pub struct Standing {
+pub struct StoredState {
     /// The partner, if it is stored.
     pub item: Option<StoredPartner>,
     /// Is true if the partner has secrets that sign its postbacks.
-    pub signs: bool,
+    pub has_postback_secrets: bool,
     /// Is true if the partner has secrets that sign its webhooks.
-    pub signed: bool,
+    pub has_webhook_secrets: bool,
     /// The partner's campaigns in the catalogue.
     pub goals: Option<PartnerGoals>,
 }
 
 /// The present instant, and the time by which a campaign is published before it starts.
 #[derive(Debug, Clone, Copy)]
-pub struct Clock {
+pub struct PlanTime {
     /// The present instant.
     pub now: Timestamp,
     /// The time by which a campaign is published before it starts.
     pub lead: Duration,
 }
 
-impl Clock {
+impl PlanTime {
     /// Returns the start of a campaign that is to start when it is published. It is late enough for the campaign to be
     /// published in time, which is checked again during publishing.
     fn soonest(self) -> UnixMillis {
@@ -145,7 +149,7 @@ impl Clock {
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PlanFault {
     /// The stored partner cannot be read.
-    #[error("what is stored of {provider}: {reason}")]
+    #[error("the stored file of {provider} cannot be read: {reason}")]
     Unreadable {
         /// The partner.
         provider: Provider,
@@ -153,19 +157,19 @@ pub enum PlanFault {
         reason: String,
     },
     /// Some changes are not allowed. Holds the partners with the faults of their changes.
-    #[error("{} partners have changes that are not allowed", .0.len())]
+    #[error("some partners have changes that are not allowed")]
     Forbidden(Vec<(Provider, Vec<ConfigFault>)>),
 }
 
 /// Compares each file with the stored and published state of its partner. If changes are not allowed, returns all
 /// faults of all partners.
 pub fn plan_all<'a>(
-    files: impl IntoIterator<Item = (Proposed<'a>, &'a Standing, Entropy)>,
-    clock: Clock,
+    files: impl IntoIterator<Item = (Proposed<'a>, &'a StoredState, CredentialBytes)>,
+    time: PlanTime,
 ) -> Result<Vec<Planned>, PlanFault> {
     let (mut plans, mut forbidden) = (Vec::new(), Vec::new());
-    for (proposed, standing, entropy) in files {
-        match plan(proposed, standing, entropy, clock) {
+    for (proposed, stored, bytes) in files {
+        match plan(proposed, stored, bytes, time) {
             Ok(planned) => plans.push(planned),
             Err(PlanFault::Forbidden(faults)) => forbidden.extend(faults),
             Err(fault) => return Err(fault),
@@ -175,17 +179,22 @@ pub fn plan_all<'a>(
 }
 
 /// Compares a file with the stored and published state of its partner.
-pub fn plan(proposed: Proposed<'_>, standing: &Standing, entropy: Entropy, clock: Clock) -> Result<Planned, PlanFault> {
+pub fn plan(
+    proposed: Proposed<'_>,
+    stored: &StoredState,
+    bytes: CredentialBytes,
+    time: PlanTime,
+) -> Result<Planned, PlanFault> {
     let provider = proposed.partner.provider();
     let unreadable = |reason| PlanFault::Unreadable { provider: provider.clone(), reason };
     let forbidden = |faults| PlanFault::Forbidden(vec![(provider.clone(), faults)]);
-    let before = standing.item.as_ref().map(StoredPartner::partner).transpose().map_err(unreadable)?;
+    let before = stored.item.as_ref().map(StoredPartner::partner).transpose().map_err(unreadable)?;
     let published = before
-        .map(|partner| as_published(partner.media_buying().campaigns(), standing.goals.as_ref()))
+        .map(|partner| as_published(partner.media_buying().campaigns(), stored.goals.as_ref()))
         .unwrap_or_default();
-    let file = proposed.file.clone().dated(&published, clock.soonest());
+    let file = proposed.file.clone().dated(&published, time.soonest());
     let partner = Partner::check(file.clone(), proposed.allowance).map_err(forbidden)?;
-    let mut faults = check_changes(&published, partner.media_buying().campaigns(), clock.now.into(), clock.lead);
+    let mut faults = check_changes(&published, partner.media_buying().campaigns(), time.now.into(), time.lead);
     for fault in &mut faults {
         fault.path.insert_str(0, "media_buying.");
     }
@@ -197,25 +206,23 @@ pub fn plan(proposed: Proposed<'_>, standing: &Standing, entropy: Entropy, clock
     if !faults.is_empty() {
         return Err(forbidden(faults));
     }
-    compare(proposed.partner, text, standing, entropy, clock.now).map_err(unreadable)
+    compare(proposed.partner, text, stored, bytes, time.now).map_err(unreadable)
 }
 
 fn compare(
     partner: &Partner,
     file: String,
-    standing: &Standing,
-    entropy: Entropy,
+    stored: &StoredState,
+    bytes: CredentialBytes,
     now: Timestamp,
 ) -> Result<Planned, String> {
-    let Standing { item: standing, signs, signed, .. } = standing;
-    let standing = standing.as_ref();
-    let mut token_hashes: Vec<TokenHash> = standing.map(|item| item.token_hashes.clone()).unwrap_or_default();
+    let StoredState { item, has_postback_secrets, has_webhook_secrets, .. } = stored;
+    let before = item.as_ref();
+    let mut token_hashes: Vec<TokenHash> = before.map(|item| item.token_hashes.clone()).unwrap_or_default();
     let credential = match partner.credential() {
-        CredentialKind::Token if token_hashes.is_empty() => {
-            Some(NewCredential::Token(Token::from_random(entropy.token)))
-        }
-        CredentialKind::Signature if standing.is_none() || !signs => {
-            let text = Token::from_random(entropy.secret);
+        CredentialKind::Token if token_hashes.is_empty() => Some(NewCredential::Token(Token::from_random(bytes.token))),
+        CredentialKind::Signature if before.is_none() || !has_postback_secrets => {
+            let text = Token::from_random(bytes.secret);
             Some(NewCredential::Signature(Secret::new(text.reveal())))
         }
         _ => None,
@@ -224,16 +231,16 @@ fn compare(
         token_hashes.push(token.hash());
     }
     let called = !partner.media_buying().campaigns().is_empty();
-    let webhook_secret = (called && !signed).then(|| Secret::for_webhooks(entropy.webhook_secret));
+    let webhook_secret = (called && !has_webhook_secrets).then(|| Secret::for_webhooks(bytes.webhook_secret));
     let new = credential.is_some() || webhook_secret.is_some();
-    let change = match standing {
+    let change = match before {
         None => Change::Created,
-        Some(standing) if standing.file == file && !new => Change::Unchanged,
+        Some(before) if before.file == file && !new => Change::Unchanged,
         Some(_) => Change::Changed,
     };
-    let version = standing.map_or(0, |item| item.version) + 1;
+    let version = before.map_or(0, |item| item.version) + 1;
     let item = StoredPartner { provider: partner.provider().clone(), version, updated_at: now, file, token_hashes };
-    let differences = differences(standing, &item)?;
+    let differences = differences(before, &item)?;
     let (postback, webhook) = (SecretPurpose::Postback, SecretPurpose::Webhook);
     let new = |purpose: fn(Provider) -> SecretPurpose, made: Option<&Secret>| {
         let purpose = purpose(partner.provider().clone());
@@ -244,15 +251,43 @@ fn compare(
     Ok(Planned { change, item, credential, webhook_secret, secrets, differences })
 }
 
+/// Returns a line for each value that was removed and for each that was added, in the order of their places. A campaign's
+/// place has its name, as in `media_buying.campaigns.sign-up.paused`.
 fn differences(before: Option<&StoredPartner>, after: &StoredPartner) -> Result<Vec<String>, String> {
-    let lines = |item: &StoredPartner| -> Result<Vec<String>, String> {
-        let value: serde_json::Value = serde_json::from_str(&item.file).map_err(|fault| fault.to_string())?;
-        let text = serde_json::to_string_pretty(&value).map_err(|fault| fault.to_string())?;
-        Ok(text.lines().map(str::to_owned).collect())
+    let values = |item: &StoredPartner| -> Result<BTreeMap<String, String>, String> {
+        let mut values = BTreeMap::new();
+        gather("", &serde_json::from_str(&item.file).map_err(|fault| fault.to_string())?, &mut values);
+        Ok(values)
     };
-    let (before, after) = (before.map(lines).transpose()?.unwrap_or_default(), lines(after)?);
-    let mut differences: Vec<String> =
-        before.iter().filter(|line| !after.contains(line)).map(|line| format!("- {line}")).collect();
-    differences.extend(after.iter().filter(|line| !before.contains(line)).map(|line| format!("+ {line}")));
-    Ok(differences)
+    let (before, after) = (before.map(values).transpose()?.unwrap_or_default(), values(after)?);
+    let places: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let changed = places.into_iter().filter(|place| before.get(*place) != after.get(*place));
+    let line = |sign, place: &String, value: &String| format!("{sign} {place}: {value}");
+    let lines = changed.flat_map(|place| {
+        let [removed, added] =
+            [("-", &before), ("+", &after)].map(|(sign, all)| Some(line(sign, place, all.get(place)?)));
+        removed.into_iter().chain(added)
+    });
+    Ok(lines.collect())
+}
+
+/// Collects the values beneath a place. Lists are values, except for lists of things with names.
+fn gather(place: &str, value: &Value, values: &mut BTreeMap<String, String>) {
+    let within = |key: &str| if place.is_empty() { key.to_owned() } else { format!("{place}.{key}") };
+    let name = |item: &Value| item["name"].as_str().map(str::to_owned);
+    match value {
+        Value::Object(members) if !members.is_empty() => {
+            for (key, member) in members {
+                gather(&within(key), member, values);
+            }
+        }
+        Value::Array(items) if !items.is_empty() && items.iter().all(|item| name(item).is_some()) => {
+            for item in items {
+                gather(&within(&name(item).unwrap_or_default()), item, values);
+            }
+        }
+        value => {
+            values.insert(place.to_owned(), value.to_string());
+        }
+    }
 }

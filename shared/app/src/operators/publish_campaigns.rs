@@ -18,7 +18,7 @@ use domain::{
 };
 use thiserror::Error;
 
-use crate::ports::{Partners, PublishedCampaigns, Publishing, Replaced, StoredPartner, Surroundings, Unavailable};
+use crate::ports::{Clock, Partners, PublishedCampaigns, Publishing, Replaced, StoredPartner, Unavailable};
 
 /// Limits how often publishing is tried when others publish first.
 const MAX_RACES: u32 = 10;
@@ -44,7 +44,7 @@ pub enum PublishFault {
     #[error(transparent)]
     Unavailable(#[from] Unavailable),
     /// Others published first at every try.
-    #[error("the catalogue was changed by others {MAX_RACES} times in a row; what was applied is stored: apply again")]
+    #[error("others changed the catalogue {MAX_RACES} times in a row; run apply again to publish")]
     Races,
 }
 
@@ -56,13 +56,13 @@ pub enum PublishFault {
 /// events need ([`domain::outbound::timing::Timing`]).
 pub async fn publish(
     (partners, catalogue): (&impl Partners, &impl Publishing),
-    surroundings: &impl Surroundings,
+    clock: &impl Clock,
     lead: Duration,
     operation: &Operation,
 ) -> Result<Publication, PublishFault> {
     let mut tried = 0;
     for race in 0..MAX_RACES {
-        surroundings.pause(Duration::from_millis(50) * race).await;
+        clock.pause(Duration::from_millis(50) * race).await;
         let published = catalogue.load().await?;
         if published == PublishedCampaigns::NoTable {
             return Ok(Publication::default());
@@ -70,7 +70,7 @@ pub async fn publish(
         let current = published.snapshot();
         // The partners are read after the version, for the reason that the comment of the module gives.
         let (stored, unreadable) = goals(partners.partners().await?, current);
-        let published_at = surroundings.now();
+        let published_at = clock.now();
         let next = next_goals(current, stored, published_at, lead);
         if let Some(same) = current.filter(|snapshot| snapshot.partners == next.partners) {
             return Ok(Publication { version: Some(same.version), fresh: false, held: next.held, unreadable });

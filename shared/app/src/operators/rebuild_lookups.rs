@@ -15,9 +15,7 @@ use domain::{
 use futures_util::future::try_join_all;
 
 use super::Pace;
-use crate::ports::{
-    AuditTrail, Lookups, OriginItem, PageToken, Rebuilds, Segment, SegmentPlace, Surroundings, Unavailable,
-};
+use crate::ports::{AuditTrail, Clock, Lookups, OriginItem, PageToken, Rebuilds, Segment, SegmentPlace, Unavailable};
 
 /// Sets the number of segments into which a table is divided, which are read at the same time.
 const SEGMENTS: usize = 8;
@@ -25,7 +23,7 @@ const SEGMENTS: usize = 8;
 const PAGE: usize = 250;
 
 /// The use case, over its ports.
-pub struct RebuildLookups<R, L, A, S> {
+pub struct RebuildLookups<R, L, A, C> {
     /// The tables to read.
     pub rebuilds: R,
     /// Writes the lookups.
@@ -33,7 +31,7 @@ pub struct RebuildLookups<R, L, A, S> {
     /// The audit records.
     pub trail: A,
     /// The clock.
-    pub surroundings: S,
+    pub clock: C,
 }
 
 /// The result of a rebuild.
@@ -58,7 +56,7 @@ pub struct RebuiltTable {
     pub entries: usize,
     /// How many entries have expired and were not written.
     pub expired: usize,
-    /// The keys of items that cannot be read. The others are written all the same.
+    /// The keys of items that cannot be read. The others are still written.
     pub unreadable: Vec<String>,
 }
 
@@ -77,7 +75,7 @@ impl From<Unavailable> for Stopped {
     }
 }
 
-impl<R: Rebuilds, L: Lookups, A: AuditTrail, S: Surroundings> RebuildLookups<R, L, A, S> {
+impl<R: Rebuilds, L: Lookups, A: AuditTrail, C: Clock> RebuildLookups<R, L, A, C> {
     /// Stores the audit record, then writes the entries of these tables. With `restart`, also reads again what an
     /// unfinished earlier run has read. Fails only if nothing was written.
     pub async fn run(
@@ -104,7 +102,7 @@ impl<R: Rebuilds, L: Lookups, A: AuditTrail, S: Surroundings> RebuildLookups<R, 
     }
 
     fn now(&self) -> Timestamp {
-        self.surroundings.now().timestamp()
+        self.clock.now().timestamp()
     }
 
     async fn table(&self, table: &mut RebuiltTable, restart: bool, pace: &mut impl Pace) -> Result<(), Stopped> {

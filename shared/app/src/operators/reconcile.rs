@@ -11,6 +11,7 @@ use domain::{
         postback::Content,
         rules::PostbackRules,
         status::{State, StatusMeaning},
+        transaction::History,
     },
     jiff::Timestamp,
     lookup::{Origin, Subject},
@@ -74,9 +75,9 @@ pub async fn compare(
     for some in all.chunks(AT_ONCE) {
         let read = try_join_all(some.iter().map(|id| inbound.transaction(partner.provider(), id))).await?;
         for (id, history) in some.iter().zip(read) {
-            let stands = history.map(|history| history.latest());
-            comparison.compare(id, list.get(*id), stands.as_ref(), partner.rules());
-            comparison.count(stands.as_ref().filter(|_| ours.contains(*id)));
+            let current = history.as_ref().map(History::latest);
+            comparison.compare(id, list.get(*id), current.as_ref(), partner.rules());
+            comparison.count(history.as_ref().filter(|_| ours.contains(*id)));
         }
         on_compared(some.len());
     }
@@ -108,7 +109,8 @@ pub struct Totals {
     pub approved: Sum,
     /// The transactions that the partner rejected by a status.
     pub rejected: Sum,
-    /// The transactions with a negative amount, which is taken from other transactions.
+    /// The transactions with a negative amount, which is taken from other transactions. What they take from a rejected
+    /// transaction of the period is left out of the amount, because the rejection takes everything.
     pub adjusted: Sum,
 }
 
@@ -219,11 +221,15 @@ impl Comparison {
     }
 
     /// Adds the current revision of a transaction of the period to the totals.
-    fn count(&mut self, stands: Option<&Revision>) {
-        let Some(stands) = stands else { return };
-        let Content { amount_decimal, currency, .. } = stands.content();
+    fn count(&mut self, history: Option<&History>) {
+        let Some(history) = history else { return };
+        let current = history.latest();
+        let Content { amount_decimal, currency, .. } = current.content();
         let totals = self.totals.entry(currency.clone()).or_default();
-        let sum = match stands.postback().state() {
+        if current.postback().state() == State::Rejected {
+            totals.adjusted.amount = Amount::sum([totals.adjusted.amount, history.adjusted().absolute()]);
+        }
+        let sum = match current.postback().state() {
             _ if amount_decimal.is_negative() => &mut totals.adjusted,
             State::Pending => &mut totals.pending,
             State::Approved => &mut totals.approved,
@@ -246,7 +252,8 @@ fn differences(cells: &BTreeMap<Field, String>, ours: &Revision, rules: &Postbac
         Field::EventId => content.event_id.as_ref().map(ToString::to_string).unwrap_or_default(),
         Field::EventName => content.event_name.as_ref().map(ToString::to_string).unwrap_or_default(),
         Field::Status => state.to_string(),
-        Field::TransactionId | Field::Reference => String::new(),
+        Field::Reference => ours.postback().reference.as_ref().map(ToString::to_string).unwrap_or_default(),
+        Field::TransactionId => String::new(),
     };
     let differs = |(field, theirs): (&Field, &String)| {
         let (ours_says, mut reason) = (said(*field), None);
@@ -273,10 +280,10 @@ fn differences(cells: &BTreeMap<Field, String>, ours: &Revision, rules: &Postbac
 }
 
 /// Returns the reason if the partner's word does not mean the current state.
-fn status_differs(word: &str, stands: State, rules: &PostbackRules) -> Option<String> {
+fn status_differs(word: &str, current: State, rules: &PostbackRules) -> Option<String> {
     let agreed = rules.status.as_ref()?;
     match agreed.meaning(word) {
-        Some(StatusMeaning::State(state)) if state == stands => None,
+        Some(StatusMeaning::State(state)) if state == current => None,
         Some(StatusMeaning::State(state)) => Some(format!("it means {state}")),
         Some(StatusMeaning::Ignored) => Some("it is agreed to be ignored".to_owned()),
         None => Some(format!("it is no agreed status; agreed are: {}", agreed.listed())),

@@ -21,8 +21,8 @@ use serde::Serialize;
 
 use super::{
     More, Page,
+    current_revision::{self, CurrentRevision},
     lookup_coverage::{Gap, LookupFault, check},
-    standing::{self, Standing},
 };
 use crate::ports::{InboundRecords, Listings, Range, RefusalKind, StoredRefusal, Unavailable};
 
@@ -36,8 +36,8 @@ pub struct Refused {
     #[serde(flatten)]
     pub stored: StoredRefusal,
     /// The current revision of a conflict's transaction. Absent if it is an original without a state.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stands: Option<Standing>,
+    #[serde(rename = "stands", skip_serializing_if = "Option::is_none")]
+    pub current: Option<CurrentRevision>,
     /// The statuses of a refusal that would have to be agreed in the partner's file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub to_agree: Vec<ToAgree>,
@@ -54,7 +54,7 @@ pub struct ToAgree {
 
 impl Refused {
     /// Joins a kept item with the current revision.
-    fn new(stored: StoredRefusal, stands: Option<Standing>) -> Self {
+    fn new(stored: StoredRefusal, current: Option<CurrentRevision>) -> Self {
         let request = stored.request.clone().unwrap_or_default();
         let sent = Parameters::split(request.as_bytes(), b"");
         let is_status = |code: FaultCode| matches!(code, FaultCode::StatusNotAgreed | FaultCode::UnknownStatus);
@@ -64,13 +64,13 @@ impl Refused {
             ToAgree { parameter, word }
         });
         let to_agree = to_agree.collect();
-        Self { stored, stands, to_agree }
+        Self { stored, current, to_agree }
     }
 }
 
 /// A transaction that could not be read, so that its current revision is unknown.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownStanding {
+pub struct UnreadTransaction {
     /// The partner.
     pub provider: Provider,
     /// The transaction.
@@ -86,8 +86,8 @@ pub struct Listed {
     pub items: Vec<Refused>,
     /// The partners that may have more.
     pub more: More,
-    /// The transactions of conflicts that could not be read. The conflicts are listed all the same.
-    pub unknown: Vec<UnknownStanding>,
+    /// The transactions of conflicts that could not be read. The conflicts are still listed.
+    pub unread: Vec<UnreadTransaction>,
     /// The gaps in the lookups, because of which items may be missing from the list.
     pub gaps: Vec<Gap>,
 }
@@ -108,8 +108,8 @@ pub async fn list(
         more.extend(last.map(|last| (provider.clone(), last)));
     }
     stored.sort_by_key(|item| Reverse(item.listed_at()));
-    let (items, unknown) = beside(inbound, stored).await;
-    Ok(Listed { items, more, unknown, gaps })
+    let (items, unread) = with_current_revisions(inbound, stored).await;
+    Ok(Listed { items, more, unread, gaps })
 }
 
 /// Returns the refusals or open conflicts of one partner. Also returns the place of the last one if there may be more.
@@ -162,21 +162,21 @@ pub async fn find(
 ) -> Result<Option<Refused>, Unavailable> {
     let found = inbound.refusals(&BTreeSet::from([key.as_str()])).await?;
     let Some(stored) = found.into_iter().find(|item| !item.has_expired(now)) else { return Ok(None) };
-    let stands = match stored.contradicts() {
+    let current = match stored.contradicts() {
         Some(((provider, transaction), sent)) => {
-            standing::beside(inbound, (&provider, &transaction), (sent, stored.state)).await?
+            current_revision::read(inbound, (&provider, &transaction), (sent, stored.state)).await?
         }
         None => None,
     };
-    Ok(Some(Refused::new(stored, stands)))
+    Ok(Some(Refused::new(stored, current)))
 }
 
 /// Reads the current revisions of the transactions that these conflicts contradict. If a transaction cannot be read,
-/// the others are read all the same.
-pub(super) async fn beside(
+/// the others are still read.
+pub(super) async fn with_current_revisions(
     inbound: &impl InboundRecords,
     stored: Vec<StoredRefusal>,
-) -> (Vec<Refused>, Vec<UnknownStanding>) {
+) -> (Vec<Refused>, Vec<UnreadTransaction>) {
     let contradicted = |item: &StoredRefusal| item.contradicts().map(|(transaction, _)| transaction);
     let transactions: BTreeSet<(Provider, TransactionId)> = stored.iter().filter_map(contradicted).collect();
     let read = stream::iter(transactions).map(async |(provider, transaction_id)| {
@@ -184,23 +184,23 @@ pub(super) async fn beside(
         ((provider, transaction_id), history.map(|history| history.map(|history| history.latest())))
     });
     let mut read = pin!(read.buffer_unordered(AT_ONCE));
-    let (mut standing, mut unknown) = (BTreeMap::new(), Vec::new());
-    while let Some((transaction, stands)) = read.next().await {
-        match stands {
-            Ok(stands) => drop(stands.map(|stands| standing.insert(transaction, stands))),
+    let (mut revisions, mut unread) = (BTreeMap::new(), Vec::new());
+    while let Some((transaction, latest)) = read.next().await {
+        match latest {
+            Ok(latest) => drop(latest.map(|latest| revisions.insert(transaction, latest))),
             Err(fault) => {
                 let (provider, transaction_id) = transaction;
-                unknown.push(UnknownStanding { provider, transaction_id, fault });
+                unread.push(UnreadTransaction { provider, transaction_id, fault });
             }
         }
     }
-    let beside = |stored: StoredRefusal| {
-        let contradicted = stored.contradicts();
-        let stands = contradicted
-            .and_then(|(transaction, sent)| Standing::beside((sent, stored.state), standing.get(&transaction)?));
-        Refused::new(stored, stands)
+    let with_current = |stored: StoredRefusal| {
+        let current = stored.contradicts().and_then(|(transaction, sent)| {
+            CurrentRevision::compare(revisions.get(&transaction)?, (sent, stored.state))
+        });
+        Refused::new(stored, current)
     };
-    (stored.into_iter().map(beside).collect(), unknown)
+    (stored.into_iter().map(with_current).collect(), unread)
 }
 
 #[cfg(test)]

@@ -63,7 +63,7 @@ impl Plan {
 pub struct Replayed {
     /// How many conversions were sent.
     pub sent: usize,
-    /// The keys of postbacks and corrections that cannot be read. The others are sent all the same.
+    /// The keys of postbacks and corrections that cannot be read. The others are still sent.
     pub unreadable: Vec<String>,
     /// The place where the replay ended, if it ended early.
     pub stopped: Option<Stopped>,

@@ -27,7 +27,7 @@ use crate::{
     cache::Cache,
     pages,
     ports::{
-        DeliveryRecords, Ended, FailuresPage, Replaced, ResendQueue, Rounds, Source, StoredDelivery, Surroundings,
+        Clock, DeliveryRecords, Ended, FailuresPage, Randomness, Replaced, ResendQueue, Rounds, Source, StoredDelivery,
         Unavailable,
     },
 };
@@ -36,15 +36,17 @@ use crate::{
 pub const TRIES: usize = 5;
 
 /// The use case, over its ports.
-pub struct ResendDeliveries<P: Source, R, Q, S> {
+pub struct ResendDeliveries<P: Source, R, Q, C, N> {
     /// The partners.
     pub partners: Cache<P>,
     /// The rounds.
     pub rounds: R,
     /// The queue of resends.
     pub resends: Q,
-    /// The clock and the random numbers.
-    pub surroundings: S,
+    /// The clock.
+    pub clock: C,
+    /// The random values.
+    pub randomness: N,
     /// The operation, which names its author.
     pub operation: Operation,
 }
@@ -119,12 +121,13 @@ fn pages_of<R: DeliveryRecords>(
     })
 }
 
-impl<P, R, Q, S> ResendDeliveries<P, R, Q, S>
+impl<P, R, Q, C, N> ResendDeliveries<P, R, Q, C, N>
 where
     P: Source<Key = Provider, Value = Partner>,
     R: Rounds,
     Q: ResendQueue,
-    S: Surroundings,
+    C: Clock,
+    N: Randomness,
 {
     /// Opens a round of each of these deliveries, in whatever state the delivery is.
     pub async fn named(&self, ids: &BTreeSet<DeliveryId>, pace: &mut impl Pace) -> (Resent, Result<(), Stopped>) {
@@ -176,9 +179,9 @@ where
         if pace.turn().await.is_break() {
             return Err(Stopped::Interrupted);
         }
-        if let Some(standing) = Box::pin(self.open(id, is_wanted)).await? {
+        if let Some(state) = Box::pin(self.open(id, is_wanted)).await? {
             resent.opened += 1;
-            resent.waiting += usize::from(standing == CampaignState::Paused);
+            resent.waiting += usize::from(state == CampaignState::Paused);
         }
         pace.taken(1);
         Ok(())
@@ -196,24 +199,24 @@ where
             if !is_wanted(&delivery) {
                 return Ok(None);
             }
-            let standing = self.standing(&delivery).await?;
-            let now = self.surroundings.now();
-            let opened = delivery.open_round(now, self.surroundings.ticket()?);
+            let state = self.campaign_state(&delivery).await?;
+            let now = self.clock.now();
+            let opened = delivery.open_round(now, self.randomness.ticket()?);
             let audit = record(&self.operation, &opened, now);
             if self.rounds.open_round(&opened, &audit).await? == Replaced::Done {
                 self.resends.send(&opened.message, 0).await?;
-                return Ok(Some(standing));
+                return Ok(Some(state));
             }
         }
         Err(Stopped::Contended(id.clone()))
     }
 
-    async fn standing(&self, delivery: &Delivery) -> Result<CampaignState, Stopped> {
+    async fn campaign_state(&self, delivery: &Delivery) -> Result<CampaignState, Stopped> {
         let (provider, campaign) = (delivery.provider(), delivery.campaign());
-        let partner = self.partners.get(provider, self.surroundings.now().timestamp()).await?;
+        let partner = self.partners.get(provider, self.clock.now().timestamp()).await?;
         let known = partner.as_ref().and_then(|partner| partner.media_buying().campaigns().get(campaign));
         match known.map(Campaign::state) {
-            Some(standing @ (CampaignState::Open | CampaignState::Paused)) => Ok(standing),
+            Some(state @ (CampaignState::Open | CampaignState::Paused)) => Ok(state),
             Some(CampaignState::Archived) => Err(Stopped::Archived(provider.clone(), campaign.clone())),
             None => Err(Stopped::NoCampaign(provider.clone(), campaign.clone())),
         }

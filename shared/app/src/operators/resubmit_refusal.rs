@@ -4,14 +4,13 @@
 //! The change is the recorded postback with the mark of the refusal, only the mark for a duplicate, or the conflict. A
 //! call that is refused again changes nothing and leaves no audit record.
 
-use std::marker::PhantomData;
-
 use domain::{
     audit::{Action, AuditRecord, Operation, Subject},
     inbound::{
         conversion::{Receipt, RecordedPostback},
         correction::Step,
-        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        postback::Postback,
+        refusal::{Conflict, ContentKey, KeptConflict, KeptRefusal, Refusal},
         transaction::{Adjustment, History},
     },
     jiff::Timestamp,
@@ -19,7 +18,7 @@ use domain::{
 };
 
 use crate::{
-    accept_postback::{AcceptPostback, HandledCall, Resubmission},
+    accept_postback::{AcceptPostback, HandledCall, PostbackAnswer, Resubmission},
     ports::{Added, Ports, Postbacks, Recorded, Refusals, Replaced, Resubmissions, Unavailable},
 };
 
@@ -32,36 +31,18 @@ pub async fn resubmit<P: Ports>(
     receipt_id: ReceiptId,
 ) -> Option<HandledCall> {
     let refusal = ContentKey::of_refusal(kept.provider, &kept.request.text);
-    let resubmitted = Resubmitted { changes, kept, refusal: &refusal, operation, now, receipt_id: &receipt_id };
+    let resubmitted = &Resubmitted { changes, kept, refusal: &refusal, operation, now };
     let AcceptPostback { partners, keys, postbacks, refusals } = accept;
-    let postbacks = Audited { inner: postbacks, resubmitted: &resubmitted };
-    let refusals = Audited { inner: refusals, resubmitted: &resubmitted };
-    let accept = AcceptPostback::<AuditedPorts<'_, P, _>> { partners, keys, postbacks, refusals };
-    accept.resubmit(kept, now, receipt_id.clone()).await
-}
-
-/// Names the ports of `P`, with [`Audited`] postbacks and refusals.
-struct AuditedPorts<'a, P, C>(PhantomData<(P, &'a C)>);
-
-impl<'a, P: Ports, C: Resubmissions> Ports for AuditedPorts<'a, P, C> {
-    type KnownPartners = P::KnownPartners;
-    type Partners = P::Partners;
-    type Recipients = P::Recipients;
-    type ClickKeys = P::ClickKeys;
-    type Keys = P::Keys;
-    type Postbacks = Audited<'a, P::Postbacks, C>;
-    type Refusals = Audited<'a, P::Refusals, C>;
-    type Clicks = P::Clicks;
-    type Catalogues = P::Catalogues;
-    type Participants = P::Participants;
-    type NewDeliveries = P::NewDeliveries;
-    type Deliveries = P::Deliveries;
-    type UnderWay = P::UnderWay;
-    type Webhooks = P::Webhooks;
-    type Resends = P::Resends;
-    type Servers = P::Servers;
-    type DeadLetters = P::DeadLetters;
-    type Surroundings = P::Surroundings;
+    let postbacks = Audited { inner: postbacks, resubmitted };
+    let refusals = Audited { inner: refusals, resubmitted };
+    let accept = AcceptPostback::<P, _, _> { partners, keys, postbacks, refusals };
+    let mut answered = accept.resubmit(kept, now, receipt_id).await?;
+    if let (PostbackAnswer::Duplicate(receipt), false) = (&answered.answer, answered.dry_run)
+        && let Err(unavailable) = resubmitted.mark(receipt).await
+    {
+        answered.answer = PostbackAnswer::Unavailable(unavailable);
+    }
+    Some(answered)
 }
 
 /// A refusal that is sent again.
@@ -71,11 +52,15 @@ struct Resubmitted<'a, C> {
     refusal: &'a ContentKey,
     operation: &'a Operation,
     now: Timestamp,
-    /// The receipt id that the postback gets if it is new.
-    receipt_id: &'a ReceiptId,
 }
 
-impl<C> Resubmitted<'_, C> {
+impl<C: Resubmissions> Resubmitted<'_, C> {
+    /// Marks the refusal of a duplicate. If this fails, the next resubmission finds the duplicate again and marks it.
+    async fn mark(&self, receipt: &Receipt) -> Result<(), Unavailable> {
+        let audit = self.audit().with("receipt_id", &receipt.receipt_id);
+        self.changes.mark(self.refusal, receipt, &audit).await
+    }
+
     fn audit(&self) -> AuditRecord {
         let (provider, content_id) = (self.kept.provider.clone(), self.refusal.as_str().to_owned());
         self.operation.record(self.now, Action::ResubmitRefusal, Subject::Refusal { provider, content_id })
@@ -93,6 +78,16 @@ impl<T: Postbacks, C: Resubmissions> Postbacks for Audited<'_, T, C> {
         let Resubmitted { changes, refusal, .. } = self.resubmitted;
         let audit = self.resubmitted.audit().with("receipt_id", &postback.receipt.receipt_id);
         changes.record(postback, refusal, &audit).await
+    }
+
+    async fn record_once(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
+        let Resubmitted { changes, refusal, .. } = self.resubmitted;
+        let audit = self.resubmitted.audit().with("receipt_id", &postback.receipt.receipt_id);
+        changes.record_once(postback, refusal, &audit).await
+    }
+
+    async fn find_use(&self, postback: &Postback) -> Result<Option<Receipt>, Unavailable> {
+        self.inner.find_use(postback).await
     }
 
     async fn find(&self, provider: &Provider, id: &TransactionId) -> Result<Option<RecordedPostback>, Unavailable> {
@@ -117,22 +112,14 @@ impl<T: Postbacks, C: Resubmissions> Postbacks for Audited<'_, T, C> {
 }
 
 impl<T: Refusals, C: Resubmissions> Refusals for Audited<'_, T, C> {
-    async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
-        self.inner.keep_refusal(refusal).await
+    async fn keep_refusal(&self, refusal: &Refusal, most: u32) -> Result<KeptRefusal, Unavailable> {
+        self.inner.keep_refusal(refusal, most).await
     }
 
-    async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
+    /// Keeps the conflict whatever the bound is, because an operator sent it.
+    async fn keep_conflict(&self, conflict: &Conflict, _: u32) -> Result<KeptConflict, Unavailable> {
         let audit = self.resubmitted.audit().with("conflict", conflict.key().as_str());
         self.resubmitted.changes.keep_conflict(conflict, &audit).await
-    }
-
-    async fn mark_recorded(&self, refusal: &ContentKey, receipt: &Receipt, _: Timestamp) -> Result<(), Unavailable> {
-        if receipt.receipt_id == *self.resubmitted.receipt_id {
-            // The refusal was marked when the postback was recorded.
-            return Ok(());
-        }
-        let audit = self.resubmitted.audit().with("receipt_id", &receipt.receipt_id);
-        self.resubmitted.changes.mark(refusal, receipt, &audit).await
     }
 
     async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {
@@ -142,56 +129,65 @@ impl<T: Refusals, C: Resubmissions> Refusals for Audited<'_, T, C> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, sync::Arc};
+    use std::collections::{BTreeMap, HashMap};
 
     use domain::{
         audit::{Author, Channel},
-        inbound::{click::ClickKeys, credential::Credentials, refusal::KeptRequest},
+        inbound::{click::ClickKeys, refusal::KeptRequest},
         partner::{Partner, PartnerFile},
         values::signature::Secret,
     };
 
     use super::*;
-    use crate::{
-        accept_postback::PostbackAnswer,
-        memory::{Trouble, World},
-        ports::KnownPartner,
+    use crate::memory::{
+        Trouble, World,
+        partner::{get, known},
     };
 
+    const ACME: &str = r#"{"provider":"acme"}"#;
     const REQUEST: &str = "user_id=u&click_id=c&transaction_id=t&currency=USD&amount_decimal=1";
 
     fn acme() -> Provider {
         Provider::new("acme").unwrap()
     }
 
+    fn key_of(request: &str) -> String {
+        ContentKey::of_refusal(&acme(), request).as_str().to_owned()
+    }
+
     /// Returns a world in which acme sent this request and the request was refused.
     async fn refused(request: &str) -> World {
         let world = World::default();
+        refuse(&world, request).await;
+        world
+    }
+
+    async fn refuse(world: &World, request: &str) {
         let (user_id, click_id, source) = (None, None, [192, 0, 2, 1].into());
         let (faults, received_at) = (Vec::new(), Timestamp::UNIX_EPOCH);
         let key = ContentKey::of_refusal(&acme(), request);
         let request = KeptRequest { text: request.to_owned(), sent_bytes: None };
         let refusal = Refusal { key, provider: acme(), request, source, user_id, click_id, faults, received_at };
-        world.keep_refusal(&refusal).await.unwrap();
+        world.keep_refusal(&refusal, 9).await.unwrap();
+    }
+
+    fn accept(file: &str, world: &World) -> AcceptPostback<World> {
+        let file: PartnerFile = serde_json::from_str(file).unwrap();
         world
+            .accept_postback([known(Partner::try_from(file).unwrap())], ClickKeys::new(vec![Secret::new("k")]).unwrap())
     }
 
     /// Sends a refused request again. `random` makes the ids of the operation and the receipt unique.
     async fn resubmit_in(world: &World, request: &str, random: u8) -> Option<PostbackAnswer> {
-        resubmit_by(r#"{"provider":"acme"}"#, world, request, random).await
+        resubmit_by(ACME, world, request, random).await
     }
 
     async fn resubmit_by(file: &str, world: &World, request: &str, random: u8) -> Option<PostbackAnswer> {
-        let file: PartnerFile = serde_json::from_str(file).unwrap();
-        let partner = Arc::new(Partner::try_from(file).unwrap());
-        let known = KnownPartner { partner, credentials: Credentials::Tokens(Vec::new()) };
-        let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
-        let accept = world.accept_postback([known], keys);
         let request = &KeptRequest { text: request.to_owned(), sent_bytes: None };
         let kept = Resubmission { provider: &acme(), request, source: [192, 0, 2, 1].into() };
         let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [random; 8]);
         let (by, receipt_id) = ((&operation, Timestamp::UNIX_EPOCH), ReceiptId::from_random([random; 16]));
-        resubmit(accept, world, &kept, by, receipt_id).await.map(|answered| answered.answer)
+        resubmit(accept(file, world), world, &kept, by, receipt_id).await.map(|answered| answered.answer)
     }
 
     #[tokio::test]
@@ -233,14 +229,56 @@ mod tests {
         let world = refused(REQUEST).await;
         resubmit_in(&world, REQUEST, 1).await;
         let other = REQUEST.replace("amount_decimal=1", "amount_decimal=1.0");
-        let kept = refused(&other).await.state().refusals.clone();
-        world.state().refusals.extend(kept);
+        refuse(&world, &other).await;
         for random in [2, 3] {
             let Some(PostbackAnswer::Duplicate(_)) = resubmit_in(&world, &other, random).await else {
                 panic!("no duplicate")
             };
             let state = world.state();
             assert_eq!((state.recorded_refusals.len(), state.audit.len(), state.postbacks.len()), (2, 2, 1));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refusal_resubmitted_after_a_mend_is_recorded_once() {
+        let world = refused(REQUEST).await;
+        let strict = r#"{"provider":"acme","postback":{"allow_from":["198.51.100.0/24"]}}"#;
+        let refused_again = resubmit_by(strict, &world, REQUEST, 1).await;
+        assert!(matches!(refused_again, Some(PostbackAnswer::Forbidden(_))), "{refused_again:?}");
+        assert_eq!(world.state().recorded_refusals, HashMap::new());
+        let Some(PostbackAnswer::Accepted(receipt)) = resubmit_in(&world, REQUEST, 2).await else {
+            panic!("not accepted")
+        };
+        let marked = HashMap::from([(key_of(REQUEST), receipt.clone())]);
+        assert_eq!(world.state().recorded_refusals, marked);
+        let duplicate = PostbackAnswer::Duplicate(receipt);
+        assert_eq!(resubmit_in(&world, REQUEST, 3).await.as_ref(), Some(&duplicate));
+        assert_eq!(world.state().recorded_refusals, marked);
+        let (call, receipt_id) = (get("acme", REQUEST), ReceiptId::from_random([4; 16]));
+        assert_eq!(accept(ACME, &world).handle(&call, Timestamp::UNIX_EPOCH, receipt_id).await.answer, duplicate);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_whose_mark_failed_is_marked_at_the_next_try() {
+        for trouble in [Trouble::Before, Trouble::After] {
+            let world = refused(REQUEST).await;
+            let Some(PostbackAnswer::Accepted(receipt)) = resubmit_in(&world, REQUEST, 1).await else {
+                panic!("not accepted")
+            };
+            let other = REQUEST.replace("amount_decimal=1", "amount_decimal=1.0");
+            refuse(&world, &other).await;
+            // The first three calls read the partner and the keys and find the postback. The next call marks.
+            let call = world.state().calls.len() + 3;
+            world.state().trouble = BTreeMap::from([(call, trouble)]);
+            let failed = resubmit_in(&world, &other, 2).await;
+            assert!(
+                matches!(&failed, Some(PostbackAnswer::Unavailable(fault)) if fault.service == "mark resubmitted refusal"),
+                "{failed:?}"
+            );
+            assert_eq!(resubmit_in(&world, &other, 3).await, Some(PostbackAnswer::Duplicate(receipt.clone())));
+            let state = world.state();
+            let marked = HashMap::from([(key_of(REQUEST), receipt.clone()), (key_of(&other), receipt)]);
+            assert_eq!((&state.recorded_refusals, state.audit.len()), (&marked, 2), "{trouble:?}");
         }
     }
 
@@ -267,8 +305,7 @@ mod tests {
         for request in [format!("{REQUEST}&state=no"), format!("{taken_back}&ref=t")] {
             let world = refused(REQUEST).await;
             resubmit_by(file, &world, REQUEST, 1).await;
-            let kept = refused(&request).await.state().refusals.clone();
-            world.state().refusals.extend(kept);
+            refuse(&world, &request).await;
             for random in [2, 3] {
                 let answer = resubmit_by(file, &world, &request, random).await;
                 assert!(

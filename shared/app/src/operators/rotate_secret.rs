@@ -95,16 +95,16 @@ pub enum RotateFault {
     #[error("there is no partner {0}")]
     Unknown(Provider),
     /// The stored configuration cannot be read.
-    #[error("the stored configuration of {0}: {1}")]
+    #[error("the stored configuration of {0} cannot be read: {1}")]
     Unreadable(Provider, String),
     /// The partner has no webhook secret.
     #[error("{0} has no webhook secret yet")]
     NoWebhookSecret(Provider),
     /// Two secrets are valid. A third would make the older one invalid, which the partner may still use.
-    #[error("{0} has two {words}s that are good already", words = .1.words())]
+    #[error("{0} already has two valid {words}s", words = .1.words())]
     Both(Provider, SecretKind),
     /// Only one secret is valid, which the partner uses. There is no newer secret to replace.
-    #[error("{0} has one {words} only", words = .1.words())]
+    #[error("{0} has only one {words}", words = .1.words())]
     One(Provider, SecretKind),
     /// Another operator has changed the partner in the meantime.
     #[error("{0} was changed by another operator in the meantime")]

@@ -56,10 +56,10 @@ pub enum RotateSystemFault {
     #[error("there is no {} yet", .0.words())]
     Missing(SystemKey),
     /// The greatest number of secrets of this kind is already valid.
-    #[error("{MOST} are good already, of the {}", .0.words())]
+    #[error("no room for another {}: {MOST} are already valid", .0.words())]
     Full(SystemKey),
     /// The key before the newest may still make click ids.
-    #[error("the newest {} may not make click ids before {until}", SystemKey::Click.words())]
+    #[error("the newest {} may be unused until {until}", SystemKey::Click.words())]
     TooSoon {
         /// The instant from which the older keys may be dropped.
         until: Timestamp,
@@ -68,7 +68,7 @@ pub enum RotateSystemFault {
     #[error("another operator rotated the {} in the meantime", .0.words())]
     Changed(SystemKey),
     /// The change may or may not be stored.
-    #[error("the {} may or may not be rotated: {unavailable}", .key.words())]
+    #[error("it is unknown if the {} was rotated: {unavailable}", .key.words())]
     Unclear {
         /// The kind of key.
         key: SystemKey,

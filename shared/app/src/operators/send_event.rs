@@ -7,7 +7,7 @@ use domain::{
     outbound::{
         campaign::{Goal, Terms},
         catalogue::{Catalogue, Listed},
-        event::{Event, EventFault, EventFaultCode, EventKind, Parsed},
+        event::{Event, EventFault, EventFaultCode, EventKind, Parsed, SpoiledTracking, UnknownType},
         timing::Timing,
     },
     values::{
@@ -27,8 +27,10 @@ pub const QUEUE: &str = "gg3-events";
 pub enum Checked {
     /// The event would go to the dead-letter queue.
     Faulty(Vec<EventFault>),
-    /// The event would be acknowledged and counted, because its type is not known.
-    UnknownType(String),
+    /// The event would be counted and set aside, because its tracking attributes the user to nobody.
+    Spoiled(SpoiledTracking),
+    /// The event would be counted and set aside, because its type is not known.
+    UnknownType(UnknownType),
     /// The event would be evaluated.
     Sound {
         /// The event as it is read.
@@ -65,7 +67,8 @@ pub enum InTime {
 pub fn check(message: &[u8], catalogue: &Catalogue, now: UnixMillis, timing: &Timing) -> Checked {
     let event = match Event::parse(message, now, timing) {
         Ok(Parsed::Event(event)) => event,
-        Ok(Parsed::UnknownType(name)) => return Checked::UnknownType(name),
+        Ok(Parsed::Spoiled(spoiled)) => return Checked::Spoiled(spoiled),
+        Ok(Parsed::UnknownType(unknown)) => return Checked::UnknownType(unknown),
         Err(mut faults) => {
             faults.extend(unknown_provider(message, catalogue));
             return Checked::Faulty(faults);
@@ -73,7 +76,7 @@ pub fn check(message: &[u8], catalogue: &Catalogue, now: UnixMillis, timing: &Ti
     };
     let admitted = catalogue.fresh(now, now, timing).map(|fresh| fresh.admit(event.clone()));
     match admitted {
-        Some(Err(faults)) => Checked::Faulty(faults),
+        Some(Err(spoiled)) => Checked::Spoiled(spoiled),
         Some(Ok(_)) | None => Checked::Sound { campaigns: candidates(&event, catalogue), event },
     }
 }

@@ -13,13 +13,13 @@ use domain::{
 };
 
 use super::{
+    current_revision::RevisionKind,
     reconcile::{self, Line},
     refusals::{self, ToAgree},
     replay_conversions::{
         ReplayConversions,
         tests::{Turns, acme, at, operation, put},
     },
-    standing::StandingKind,
     trace::{EventKind, Query, Trace},
 };
 use crate::{
@@ -94,6 +94,15 @@ async fn a_trace_shows_the_steps_of_a_transaction_and_its_reversal() {
         let transaction = (!by_user).then(|| (acme(), id("t")));
         let user = by_user.then(|| "u".to_owned()).and_then(|user| domain::values::ids::UserId::new(user).ok());
         let timeline = trace.run(Query { transaction, user, most: 9, ..Query::default() }, at(1)).await.unwrap();
+        let current = timeline.events.iter().filter_map(|event| match &event.kind {
+            EventKind::Recorded(recorded) if recorded.is_current == Some(true) => {
+                Some(recorded.revision.content().amount_decimal.to_string())
+            }
+            _ => None,
+        });
+        let mut current: Vec<String> = current.collect();
+        current.sort();
+        assert_eq!(current, ["-30.5", "80"], "by user: {by_user}");
         let conversions = timeline.events.iter().filter_map(|event| match &event.kind {
             EventKind::Conversion(conversion) => Some((conversion.kind, conversion.content.amount_decimal.to_string())),
             _ => None,
@@ -156,6 +165,10 @@ async fn the_totals_of_a_period_follow_states_and_reversals() {
         call("x", "7", "state=ok"),
         call("x", "7", "state=no"),
         call("r-a", "-9.90", "ref=a"),
+        // The rejection takes the 6 that the reversal has left.
+        call("y", "10", "state=ok"),
+        call("r-y", "-4", "ref=y"),
+        call("y", "10", "state=no"),
         call("e", "5", "state=ok").replace("USD", "EUR"),
         call("elsewhere", "1000", "state=ok"),
     ])
@@ -168,13 +181,13 @@ async fn the_totals_of_a_period_follow_states_and_reversals() {
         (id("r-a"), line(3, &[(Field::AmountDecimal, "-9.9"), (Field::Status, "ok")])),
     ]);
     let comparison = reconcile::compare(&rig.world, &partner(), &ours, &list, |_| ()).await.unwrap();
-    assert_eq!((comparison.same, comparison.only_ours.len()), (2, 5), "a negative amount is compared as a number");
+    assert_eq!((comparison.same, comparison.only_ours.len()), (2, 7), "a negative amount is compared as a number");
     let told = serde_json::to_value(&comparison.totals).unwrap();
     let sum = |transactions: u32, amount: &str| serde_json::json!({"transactions": transactions, "amount": amount});
     let expected = serde_json::json!({
         "EUR": {"pending": sum(0, "0"), "approved": sum(1, "5"), "rejected": sum(0, "0"), "adjusted": sum(0, "0")},
-        "USD": {"pending": sum(1, "0.10"), "approved": sum(2, "100.10"), "rejected": sum(1, "7"),
-            "adjusted": sum(1, "-9.90")},
+        "USD": {"pending": sum(1, "0.10"), "approved": sum(2, "100.10"), "rejected": sum(2, "17"),
+            "adjusted": sum(2, "-9.90")},
     });
     assert_eq!(told, expected);
     let owed: Vec<String> = comparison.totals.values().map(|totals| totals.owed().to_string()).collect();
@@ -189,9 +202,9 @@ async fn an_approval_after_a_rejection_is_listed_and_accepted() {
     let listed = refusals::list((world, world), RefusalKind::Conflict, &[acme()], &page, at(1)).await.unwrap();
     let [refused] = &listed.items[..] else { panic!("{listed:?}") };
     assert_eq!(refused.stored.state, Some(State::Approved));
-    let stands = refused.stands.as_ref().unwrap();
-    assert_eq!((stands.kind, stands.state), (StandingKind::Step, Some(State::Rejected)));
-    let differs = stands.differences.iter().map(|it| (it.field, it.stands.as_str(), it.sent.as_str()));
+    let current = refused.current.as_ref().unwrap();
+    assert_eq!((current.kind, current.state), (RevisionKind::Step, Some(State::Rejected)));
+    let differs = current.differences.iter().map(|it| (it.field, it.current.as_str(), it.sent.as_str()));
     assert_eq!(differs.collect::<Vec<_>>(), [(Field::Status, "rejected", "approved")]);
 
     let conflict: domain::inbound::refusal::Conflict = refused.stored.clone().try_into().unwrap();
@@ -201,9 +214,9 @@ async fn an_approval_after_a_rejection_is_listed_and_accepted() {
     let accepted = accept(world, &keys, which, (&operation(), at(1)), receipt_id).await.unwrap();
     assert!(matches!(accepted, Resolution::Accepted(_)), "{accepted:?}");
     let found = refusals::find(world, &conflict.key(), at(1)).await.unwrap().unwrap();
-    let stands = found.stands.unwrap();
-    assert_eq!((stands.kind, stands.correction, stands.state), (StandingKind::Correction, 1, Some(State::Approved)));
-    assert_eq!(stands.differences, []);
+    let current = found.current.unwrap();
+    assert_eq!((current.kind, current.correction, current.state), (RevisionKind::Correction, 1, Some(State::Approved)));
+    assert_eq!(current.differences, []);
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! Lists the events of a transaction, a click, a user or a delivery for an operator, in the order in which they
 //! happened.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
     inbound::{
@@ -21,13 +21,13 @@ use domain::{
         parameter_names::Field,
     },
 };
-use futures_util::{StreamExt, TryStreamExt};
+use futures_util::{StreamExt, TryStreamExt, future, stream};
 use thiserror::Error;
 
 use super::{
     lookup_coverage::{Gap, LookupFault, check},
     progress::{self, CampaignProgress},
-    refusals::{self, Refused, UnknownStanding},
+    refusals::{self, Refused, UnreadTransaction},
 };
 use crate::ports::{
     Catalogues, DeliveryRecords, InboundRecords, KeptAttempt, KnownRecipient, Listings, Participants, Range, Source,
@@ -37,6 +37,9 @@ use crate::ports::{
 /// Limits how many of a partner's newest refusals, and how many of the newest conflicts, are searched for one
 /// transaction.
 const NEWEST: usize = 1000;
+
+/// Limits the transactions that are read at the same time.
+const AT_ONCE: usize = 16;
 
 /// The use case, over its ports.
 pub struct Trace<L, I, D, P, C, R, N> {
@@ -106,7 +109,7 @@ pub struct Timeline {
     /// The events, the oldest first. Events of the same instant are in the order in which one causes the next.
     pub events: Vec<Event>,
     /// The transactions of conflicts that could not be read.
-    pub unknown_standing: Vec<UnknownStanding>,
+    pub unread_transactions: Vec<UnreadTransaction>,
     /// The keys of postbacks and corrections that cannot be read.
     pub unreadable: Vec<String>,
     /// The number of subjects with as many entries as the limit allows, so that older ones may have been left out.
@@ -130,7 +133,7 @@ pub enum EventKind {
     /// A GG3 user followed a partner's link.
     Click(Click),
     /// A postback, a step of its transaction to a higher state, or a correction was recorded.
-    Recorded(Box<Revision>),
+    Recorded(Box<Recorded>),
     /// A recorded postback, step or correction became a conversion for GG3. Only GG3 knows if the conversion has
     /// arrived.
     Conversion(Box<Conversion>),
@@ -144,6 +147,15 @@ pub enum EventKind {
     Attempt(Box<Attempted>),
     /// Another attempt of a delivery is due.
     Due(Due),
+}
+
+/// A recorded revision of a transaction.
+#[derive(Debug)]
+pub struct Recorded {
+    /// The revision.
+    pub revision: Revision,
+    /// Is true if the revision is the current one of its transaction, and `None` if that could not be read.
+    pub is_current: Option<bool>,
 }
 
 /// A GG3 user's openings of one partner's links, and the progress since then.
@@ -245,6 +257,7 @@ where
             found.revisions(history.iter().flat_map(History::revisions));
         }
         self.look_up(&query, now, &mut found).await?;
+        self.mark_current(&mut found).await;
         found.clicks.extend(query.click.clone());
         found.participants.extend(query.user.clone());
         found.deliveries.extend(query.delivery.clone());
@@ -282,6 +295,25 @@ where
         Ok(())
     }
 
+    /// Marks the current revision of each transaction. A transaction that cannot be read stays unmarked.
+    async fn mark_current(&self, found: &mut Found) {
+        let transactions: BTreeSet<(Provider, TransactionId)> =
+            found.recorded.iter().map(|(provider, id, _)| (provider.clone(), id.clone())).collect();
+        let inbound = &self.inbound;
+        let read = stream::iter(transactions).map(|of| async move {
+            let history = inbound.transaction(&of.0, &of.1).await.ok().flatten()?;
+            Some((of, history.latest().place()))
+        });
+        let current: BTreeMap<_, u32> = read.buffer_unordered(AT_ONCE).filter_map(future::ready).collect().await;
+        for event in &mut found.timeline.events {
+            if let EventKind::Recorded(recorded) = &mut event.kind {
+                let postback = recorded.revision.postback();
+                let of = (postback.provider.clone(), postback.transaction_id.clone());
+                recorded.is_current = current.get(&of).map(|place| *place == recorded.revision.place());
+            }
+        }
+    }
+
     /// Reads the refusals and conflicts that were found by lookups, and those of the transaction.
     async fn refusals(&self, query: &Query, now: Timestamp, found: &mut Found) -> Result<(), TraceFault> {
         let keys = std::mem::take(&mut found.refusals);
@@ -291,8 +323,8 @@ where
             stored.extend(more.filter(|item| !keys.contains(&item.provider_content)));
         }
         stored.retain(|item| !item.has_expired(now));
-        let (refused, unknown) = refusals::beside(&self.inbound, stored).await;
-        found.timeline.unknown_standing = unknown;
+        let (refused, unread) = refusals::with_current_revisions(&self.inbound, stored).await;
+        found.timeline.unread_transactions = unread;
         for refused in refused {
             found.timeline.add(refused.stored.last_received_at, EventKind::Refused(Box::new(refused)));
         }
@@ -373,7 +405,8 @@ impl Found {
             self.clicks.insert(revision.content().click_id.clone());
             let conversion = Box::new(Conversion::from(revision.clone()));
             let at = revision.recorded_at();
-            self.timeline.add(at, EventKind::Recorded(Box::new(revision)));
+            let recorded = Recorded { revision, is_current: None };
+            self.timeline.add(at, EventKind::Recorded(Box::new(recorded)));
             self.timeline.add(at, EventKind::Conversion(conversion));
         }
     }

@@ -30,7 +30,7 @@ pub trait Coverage: Send + Sync {
     /// Returns true if the table has items. MUST read at most one item.
     fn has_items(&self, origin: Origin) -> impl Future<Output = Result<bool, Unavailable>> + Send;
 
-    /// Stores that no entry of this table is missing. MUST keep the progress that `lookup-writer` has stored.
+    /// Marks the lookups of this table as complete. MUST keep the progress that `lookup-writer` has stored.
     fn mark_complete(&self, origin: Origin, now: Timestamp) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
@@ -76,7 +76,7 @@ pub enum SegmentPlace {
 /// Reads the whole tables from which lookups are derived, and stores the progress.
 pub trait Rebuilds: Coverage {
     /// Reads a page of at most this many items. The pages of all segments together MUST have every item that is in the
-    /// table during the whole time of reading. If an item cannot be read, the others MUST be returned all the same.
+    /// table during the whole time of reading. If an item cannot be read, the others MUST still be returned.
     fn page(
         &self,
         origin: Origin,

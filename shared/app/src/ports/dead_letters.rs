@@ -15,6 +15,10 @@ pub enum DeadLetterQueue {
     Gg3Conversions,
     /// Events that are malformed or failed twenty times.
     Gg3Events,
+    /// Events whose tracking attributes their user to nobody.
+    BrokenLinks,
+    /// Events of unknown types.
+    UnknownTypes,
     /// Messages for first attempts of webhooks that could not be processed in twenty tries.
     Webhooks,
     /// Messages for resends of webhooks that could not be processed in twenty tries.
@@ -25,8 +29,16 @@ pub enum DeadLetterQueue {
 
 impl DeadLetterQueue {
     /// All queues.
-    pub const ALL: [Self; 6] =
-        [Self::Conversion, Self::Gg3Conversions, Self::Gg3Events, Self::Webhooks, Self::WebhookRetries, Self::Lookup];
+    pub const ALL: [Self; 8] = [
+        Self::Conversion,
+        Self::Gg3Conversions,
+        Self::Gg3Events,
+        Self::BrokenLinks,
+        Self::UnknownTypes,
+        Self::Webhooks,
+        Self::WebhookRetries,
+        Self::Lookup,
+    ];
 
     /// Returns the queue's name without the stack's name in front.
     pub fn name(self) -> &'static str {
@@ -34,6 +46,8 @@ impl DeadLetterQueue {
             Self::Conversion => "conversion-dead-letters",
             Self::Gg3Conversions => "gg3-conversions-dead-letters",
             Self::Gg3Events => "gg3-events-dead-letters",
+            Self::BrokenLinks => "gg3-events-broken-links",
+            Self::UnknownTypes => "gg3-events-unknown-types",
             Self::Webhooks => "webhooks-dead-letters",
             Self::WebhookRetries => "webhook-retries-dead-letters",
             Self::Lookup => "lookup-dead-letters",
@@ -46,7 +60,7 @@ impl DeadLetterQueue {
             // The records came from a stream, and a record cannot be put back into a stream.
             Self::Conversion => "conversion-retries",
             Self::Gg3Conversions => "gg3-conversions",
-            Self::Gg3Events => "gg3-events",
+            Self::Gg3Events | Self::BrokenLinks | Self::UnknownTypes => "gg3-events",
             Self::Webhooks => "webhooks",
             Self::WebhookRetries => "webhook-retries",
             Self::Lookup => "lookup-retries",

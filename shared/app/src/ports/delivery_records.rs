@@ -53,10 +53,9 @@ impl Ended {
         Self { from: UnixMillis::from_millisecond(0), before: UnixMillis::from_millisecond(i64::MAX) }
     }
 
-    /// Returns the instant at which this delivery failed. Returns `None` if the delivery did not end as exhausted or
-    /// gone in this range.
+    /// Returns the instant at which this delivery failed. Returns `None` if the delivery did not fail in this range.
     pub fn failed_at(&self, delivery: &Delivery) -> Option<UnixMillis> {
-        let failed = matches!(delivery.ending(), Some(Ending::Exhausted | Ending::Gone));
+        let failed = delivery.ending().is_some_and(Ending::is_failure);
         delivery.ended_at().filter(|at| failed && (self.from..self.before).contains(at))
     }
 
@@ -77,7 +76,7 @@ pub struct FailuresPage {
     pub next: Option<PageToken>,
 }
 
-/// Reads the deliveries. A failed delivery is one that ended as exhausted or gone.
+/// Reads the deliveries. A failed delivery is one that ended as exhausted, gone or unsendable.
 pub trait DeliveryRecords: Send + Sync {
     /// Reads the deliveries with these ids, in any order. Leaves out unknown ids. MUST see every write that returned
     /// before, and MUST fail if any of the deliveries cannot be read.

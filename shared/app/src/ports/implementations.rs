@@ -3,8 +3,8 @@
 use domain::{inbound::click::ClickKeys, partner::Partner, values::ids::Provider};
 
 use super::{
-    Catalogues, Clicks, DeadLetters, Deliveries, KnownPartner, KnownRecipient, NewDeliveries, Participants,
-    PartnerServers, Postbacks, Refusals, ResendQueue, Source, Surroundings, SystemKeys, UnderWay, WebhookQueue,
+    Catalogues, Clicks, Clock, DeadLetters, Deliveries, KnownPartner, KnownRecipient, NewDeliveries, Participants,
+    PartnerServers, Postbacks, Randomness, Refusals, ResendQueue, Source, SystemKeys, UnderWay, WebhookQueue,
 };
 
 /// Names an implementation of each port, so that a use case has only one type parameter. The fields of a use case show
@@ -28,5 +28,6 @@ pub trait Ports {
     type Resends: ResendQueue;
     type Servers: PartnerServers;
     type DeadLetters: DeadLetters;
-    type Surroundings: Surroundings;
+    type Clock: Clock;
+    type Randomness: Randomness;
 }

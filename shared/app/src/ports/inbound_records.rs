@@ -28,7 +28,7 @@ pub trait InboundRecords: Send + Sync {
     ) -> impl Future<Output = Result<Option<History>, Unavailable>> + Send;
 
     /// Reads the postbacks and corrections with these keys, which are found in lookups. If one cannot be read, the
-    /// others MUST be returned all the same.
+    /// others MUST still be returned.
     fn revisions(&self, keys: &BTreeSet<&str>) -> impl Future<Output = Result<FoundRevisions, Unavailable>> + Send;
 
     /// Returns the transaction if this key, which is found in lookups, is the key of an original. Returns `None` for

@@ -26,6 +26,15 @@ pub trait Resubmissions: Send + Sync {
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Recorded, Unavailable>> + Send;
 
+    /// Records a postback as [`record_once`](super::Postbacks::record_once) does, and otherwise as
+    /// [`record`](Self::record).
+    fn record_once(
+        &self,
+        postback: &RecordedPostback,
+        refusal: &ContentKey,
+        audit: &AuditRecord,
+    ) -> impl Future<Output = Result<Recorded, Unavailable>> + Send;
+
     /// Records a step as [`add_step`](super::Postbacks::add_step) does, and marks the refusal as recorded with the
     /// receipt of the step. If the refusal is not kept any more, MUST fail and change nothing.
     fn add_step(

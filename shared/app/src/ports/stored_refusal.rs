@@ -63,6 +63,9 @@ pub struct StoredRefusal {
     /// Holds the state that was sent with a conflict, if the partner agreed on statuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
+    /// Identifies the transaction that the negative amount of a conflict reverses, if the partner named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<TransactionId>,
     /// Holds the kept parameters of the latest call with this conflict.
     #[serde(default, skip_serializing_if = "Extra::is_empty")]
     pub extra: Extra,
@@ -132,8 +135,8 @@ impl TryFrom<StoredRefusal> for Conflict {
     fn try_from(item: StoredRefusal) -> Result<Self, String> {
         let transaction_id = item.transaction_id.ok_or("a conflict without transaction_id")?;
         let content = item.content.ok_or("a conflict without content")?;
-        let (provider, state, extra, received_at) = (item.provider, item.state, item.extra, item.first_received_at);
-        Ok(Self { provider, transaction_id, content, state, extra, differences: item.differences, received_at })
+        let StoredRefusal { provider, state, reference, extra, differences, first_received_at: received_at, .. } = item;
+        Ok(Self { provider, transaction_id, content, state, reference, extra, differences, received_at })
     }
 }
 
@@ -156,6 +159,7 @@ impl StoredRefusal {
             transaction_id: None,
             content: None,
             state: None,
+            reference: None,
             extra: Extra::new(),
             differences: Vec::new(),
             accepted: None,
@@ -187,6 +191,7 @@ impl From<&Conflict> for StoredRefusal {
             transaction_id: Some(conflict.transaction_id.clone()),
             content: Some(conflict.content.clone()),
             state: conflict.state,
+            reference: conflict.reference.clone(),
             extra: conflict.extra.clone(),
             differences: conflict.differences.clone(),
             ..Self::seen(RefusalKind::Conflict, &conflict.provider, &conflict.key(), conflict.received_at)
@@ -283,6 +288,7 @@ mod tests {
             transaction_id: TransactionId::new("t").unwrap(),
             content: serde_json::from_value(json).unwrap(),
             state: None,
+            reference: None,
             extra: Extra::new(),
             differences: Vec::new(),
             received_at: at(5),

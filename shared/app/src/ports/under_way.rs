@@ -12,7 +12,7 @@ pub struct UnderWayPage {
     /// The deliveries. Each comes with the instant at which the sweep last sent a message for it, if the delivery has
     /// not changed since that instant.
     pub deliveries: Vec<(Delivery, Option<UnixMillis>)>,
-    /// The number of deliveries on the page that cannot be read. The others MUST be returned all the same.
+    /// The number of deliveries on the page that cannot be read. The others MUST still be returned.
     pub unreadable: u64,
     /// The start of the next page, if there is one.
     pub next: Option<PageToken>,
@@ -36,7 +36,7 @@ pub trait UnderWay: Send + Sync {
         from: Option<PageToken>,
     ) -> impl Future<Output = Result<UnderWayPage, Unavailable>> + Send;
 
-    /// Stores that the sweep sent a message for this delivery at this instant, unless the delivery has changed since it
+    /// Records that the sweep sent a message for this delivery at this instant, unless the delivery has changed since it
     /// was read.
     fn mark_swept(&self, delivery: &Delivery, at: UnixMillis) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }

@@ -4,7 +4,7 @@ use domain::{
     audit::{Author, Channel},
     inbound::{
         conversion::{Conversion, ConversionType, RecordedPostback},
-        correction::Revision,
+        correction::{Correction, Revision},
         postback::{Content, Extra, Postback},
         refusal::{Conflict, KeptConflict},
     },
@@ -40,6 +40,7 @@ fn conflict(amount: &str) -> Conflict {
         transaction_id: transaction(),
         content: content(amount),
         state: None,
+        reference: None,
         extra: Extra::from([("sub1".to_owned(), amount.to_owned())]),
         differences: content("1").differences(&content(amount)),
         received_at: at(100),
@@ -68,7 +69,7 @@ async fn world(amounts: &[&str]) -> World {
     };
     world.record(&RecordedPostback { postback, receipt, reversed: None }).await.unwrap();
     for amount in amounts {
-        assert_eq!(world.keep_conflict(&conflict(amount)).await, Ok(KeptConflict::Unresolved));
+        assert_eq!(world.keep_conflict(&conflict(amount), 99).await, Ok(KeptConflict::Unresolved));
     }
     world
 }
@@ -82,6 +83,17 @@ async fn accept_as(world: &World, amount: &str, receipt: u8) -> Result<Resolutio
     let key = conflict(amount).key();
     let operation = operation(receipt);
     accept(world, &keys(), (&transaction(), &key), (&operation, at(200)), ReceiptId::from_random([receipt; 16])).await
+}
+
+/// Accepts the conflict of this amount, and returns the correction.
+async fn corrected_as(world: &World, amount: &str, receipt: u8) -> Correction {
+    match accept_as(world, amount, receipt).await {
+        Ok(Resolution::Accepted(revision)) => match *revision {
+            Revision::Correction(correction) => correction,
+            other => panic!("{other:?}"),
+        },
+        other => panic!("{other:?}"),
+    }
 }
 
 async fn keep(world: &World, amount: &str) -> Resolution {
@@ -101,11 +113,11 @@ fn corrections(world: &World) -> Vec<Correction> {
 async fn accepting_makes_a_correction_that_answers_the_same_content() {
     let world = world(&["2"]).await;
     let originals = world.state().postbacks.clone();
-    let Ok(Resolution::Accepted(made)) = accept_as(&world, "2", 1).await else { panic!("not accepted") };
+    let made = corrected_as(&world, "2", 1).await;
     assert_eq!((made.number, made.corrected_at, made.receipt.received_at), (1, at(200), at(100)));
     assert_eq!(world.state().postbacks, originals);
-    assert_eq!(world.keep_conflict(&conflict("2")).await, Ok(KeptConflict::AcceptedAs(made.receipt.clone())));
-    let conversion = Conversion::from(Revision::Correction(*made));
+    assert_eq!(world.keep_conflict(&conflict("2"), 99).await, Ok(KeptConflict::AcceptedAs(made.receipt.clone())));
+    let conversion = Conversion::from(Revision::Correction(made));
     assert_eq!((conversion.kind, conversion.correction), (ConversionType::Corrected, Some(1)));
     assert_eq!(conversion.extra, conflict("2").extra);
     assert_eq!(conversion.original_receipt_id, Some(ReceiptId::from_random([0; 16])));
@@ -114,7 +126,7 @@ async fn accepting_makes_a_correction_that_answers_the_same_content() {
 #[tokio::test]
 async fn accepting_again_makes_no_second_correction() {
     let world = world(&["2"]).await;
-    let Ok(Resolution::Accepted(made)) = accept_as(&world, "2", 1).await else { panic!("not accepted") };
+    let made = corrected_as(&world, "2", 1).await;
     assert_eq!(accept_as(&world, "2", 2).await, Ok(Resolution::AcceptedBefore(made.receipt)));
     assert_eq!(corrections(&world).len(), 1);
 }
@@ -139,7 +151,7 @@ async fn a_repeated_acceptance_leaves_one_correction_after_any_fault() {
 async fn a_second_correction_has_the_next_number() {
     let world = world(&["2", "3"]).await;
     for (amount, number) in [("2", 1), ("3", 2)] {
-        let Ok(Resolution::Accepted(made)) = accept_as(&world, amount, 9).await else { panic!("not accepted") };
+        let made = corrected_as(&world, amount, 9).await;
         assert_eq!((made.number, &made.original_receipt_id), (number, &ReceiptId::from_random([0; 16])));
     }
 }
@@ -149,7 +161,8 @@ async fn two_operators_corrections_get_different_numbers() {
     let world = world(&["2", "3"]).await;
     // The second operator has read the transaction before the first one writes.
     let history = Resolutions::history(&world, &conflict("3").provider, &transaction()).await.unwrap().unwrap();
-    let late = Correction::of(&conflict("3"), &history, &keys(), ReceiptId::from_random([3; 16]), at(200));
+    let receipt_id = ReceiptId::from_random([3; 16]);
+    let late = Acceptance::of(&conflict("3"), (Some(&history), &[]), &keys(), receipt_id, at(200)).unwrap();
     assert!(matches!(accept_as(&world, "2", 2).await, Ok(Resolution::Accepted(_))));
     let late_record = operation(7).record(at(200), Action::AcceptConflict, Subject::Catalogue);
     assert_eq!(Resolutions::accept(&world, &conflict("3").key(), &late, &late_record).await, Ok(Replaced::Changed));
@@ -166,7 +179,7 @@ async fn a_kept_originals_conflict_expires_unless_it_comes_again() {
     let key = conflict("2").key();
     let expired = at(200 + domain::inbound::refusal::REFUSAL_KEPT_SECONDS);
     assert_eq!(world.find_conflict(&key, expired).await, Ok(None));
-    assert_eq!(world.keep_conflict(&conflict("2")).await, Ok(KeptConflict::Unresolved));
+    assert_eq!(world.keep_conflict(&conflict("2"), 99).await, Ok(KeptConflict::Unresolved));
     assert!(world.find_conflict(&key, expired).await.unwrap().is_some());
 }
 
@@ -174,7 +187,7 @@ async fn a_kept_originals_conflict_expires_unless_it_comes_again() {
 async fn an_accepted_conflict_stays_accepted_and_never_expires() {
     let world = world(&["2"]).await;
     keep(&world, "2").await;
-    let Ok(Resolution::Accepted(made)) = accept_as(&world, "2", 1).await else { panic!("not accepted") };
+    let made = corrected_as(&world, "2", 1).await;
     assert_eq!(keep(&world, "2").await, Resolution::AcceptedBefore(made.receipt));
     assert!(world.find_conflict(&conflict("2").key(), at(9_000_000_000)).await.unwrap().is_some());
 }

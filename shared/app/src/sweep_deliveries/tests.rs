@@ -14,7 +14,8 @@ fn sweep_of(world: &World, known: Option<Partner>) -> SweepDeliveries<World> {
         under_way: world.clone(),
         webhooks: world.clone(),
         resends: world.clone(),
-        surroundings: world.clone(),
+        clock: world.clone(),
+        randomness: world.clone(),
         lateness: Lateness::default(),
     }
 }

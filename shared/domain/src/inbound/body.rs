@@ -14,8 +14,8 @@ use serde::de::{Deserializer as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::inbound::fault::{Fault, FaultCode};
-use crate::inbound::parameters::MAX_NAME_BYTES;
 use crate::prelude::*;
+use crate::values::parameter_names::MAX_NAME_BYTES;
 use crate::values::signature::STRICT;
 
 /// Names the media type of form-encoded parameters.
@@ -139,11 +139,11 @@ impl Member {
             _ => Ok(Cow::Borrowed(json)),
         };
         let encoded = |text: &str| utf8_percent_encode(text, STRICT).to_string();
-        let told: String = name.chars().take(MAX_NAME_BYTES).collect();
+        let shown: String = name.chars().take(MAX_NAME_BYTES).collect();
         match read {
             Ok(value) => Self { name: encoded(name), value: encoded(&value), fault: None },
             Err((code, expected, fix)) => {
-                let fault = Some(Fault::of(&told, code, expected, fix));
+                let fault = Some(Fault::of(&shown, code, expected, fix));
                 Self { name: encoded(name), value: encoded(json), fault }
             }
         }

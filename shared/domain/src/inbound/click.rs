@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use crate::prelude::*;
+use crate::values::config_fault::Faults;
 use crate::values::digest::base32;
 use crate::values::ids::{ClickId, LandingName, Provider, UserId};
 use crate::values::signature::Secret;
@@ -42,19 +43,57 @@ impl ClickKeys {
         ClickId::new(base32(&bytes)).unwrap_or_else(|_| unreachable!("40 letters and digits are a click id"))
     }
 
-    /// Says whether we made this click id for this user at this partner.
-    pub fn origin(&self, provider: &Provider, user_id: &UserId, click_id: &ClickId) -> ClickOrigin {
+    /// Returns the time of the click if we made this click id for this user at this partner, or `None` if the click id
+    /// is foreign. The click id itself holds the time.
+    pub fn clicked_at(&self, provider: &Provider, user_id: &UserId, click_id: &ClickId) -> Option<Timestamp> {
         let text = click_id.as_str();
         let folded = text.bytes().all(|byte| !byte.is_ascii_uppercase());
         let bytes = data_encoding::BASE32_NOPAD.decode(text.to_ascii_uppercase().as_bytes()).unwrap_or_default();
-        let Some((made, given)) = bytes.split_at_checked(TIME + RANDOM) else {
-            return ClickOrigin::Foreign;
-        };
+        let (made, given) = bytes.split_at_checked(TIME + RANDOM)?;
         let mut equal = subtle::Choice::from(0);
         for key in &self.0 {
             equal |= truncated_mac(key, provider, user_id, made).ct_eq(given);
         }
-        if folded && bool::from(equal) { ClickOrigin::Verified } else { ClickOrigin::Foreign }
+        if !folded || !bool::from(equal) {
+            return None;
+        }
+        let millis = made.iter().take(TIME).fold(0_i64, |millis, byte| (millis << 8) | i64::from(*byte));
+        Timestamp::from_millisecond(millis).ok()
+    }
+
+    /// Says whether we made this click id for this user at this partner.
+    pub fn origin(&self, provider: &Provider, user_id: &UserId, click_id: &ClickId) -> ClickOrigin {
+        ClickOrigin::of(self.clicked_at(provider, user_id, click_id))
+    }
+}
+
+/// Holds the agreement about click ids that we made, as an operator writes it. It does not concern foreign click ids.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClickRule {
+    /// Refuses a new transaction that comes more than this many days after the click.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub valid_days: Option<u16>,
+    /// Lets a click be used by one transaction only for each event.
+    #[serde(default)]
+    pub once_per_event: bool,
+}
+
+/// Bounds [`ClickRule::valid_days`]: ten years.
+const MOST_VALID_DAYS: u16 = 3_650;
+const DAY_SECONDS: i64 = 24 * 60 * 60;
+
+impl ClickRule {
+    /// Reports a number of days that is out of bounds.
+    pub(crate) fn check(self, faults: &mut Faults) {
+        let legal = self.valid_days.is_none_or(|days| (1..=MOST_VALID_DAYS).contains(&days));
+        faults.require(legal, "postback.click.valid_days", "must be from 1 to 3650");
+    }
+
+    /// Returns true if a click of this time is too old to pay now.
+    pub fn has_expired(self, clicked_at: Timestamp, now: Timestamp) -> bool {
+        let age = now.as_second().saturating_sub(clicked_at.as_second());
+        self.valid_days.is_some_and(|days| age > i64::from(days) * DAY_SECONDS)
     }
 }
 
@@ -73,6 +112,13 @@ pub enum ClickOrigin {
     Verified,
     /// The click id is not ours, or belongs to another user or partner.
     Foreign,
+}
+
+impl ClickOrigin {
+    /// Returns the origin of a click id with this time of the click.
+    pub fn of(clicked_at: Option<Timestamp>) -> Self {
+        if clicked_at.is_some() { Self::Verified } else { Self::Foreign }
+    }
 }
 
 impl fmt::Display for ClickOrigin {
@@ -122,6 +168,7 @@ mod tests {
             let made = keys(&["k"]).mint(&acme, &user, now, random);
             prop_assert_eq!(made.as_str().len(), 40);
             prop_assert_eq!(keys(&["k"]).origin(&acme, &user, &made), ClickOrigin::Verified);
+            prop_assert_eq!(keys(&["k"]).clicked_at(&acme, &user, &made), Some(now));
             prop_assert_eq!(keys(&["new", "k"]).origin(&acme, &user, &made), ClickOrigin::Verified);
             prop_assert_eq!(keys(&["new"]).origin(&acme, &user, &made), ClickOrigin::Foreign);
             prop_assert_eq!(keys(&["k"]).origin(&globex, &user, &made), ClickOrigin::Foreign);
@@ -135,6 +182,15 @@ mod tests {
             prop_assume!(!text.trim().is_empty());
             let origin = keys(&["k"]).origin(&id(Provider::new("acme")), &id(UserId::new("u")), &id(ClickId::new(text)));
             prop_assert_eq!(origin, ClickOrigin::Foreign);
+        }
+    }
+    #[test]
+    fn a_click_is_valid_to_the_second_and_for_ever_by_default() {
+        let at = |second: i64| Timestamp::from_second(second).unwrap();
+        let rule = ClickRule { valid_days: Some(2), once_per_event: false };
+        for (age, has_expired) in [(-5, false), (0, false), (2 * DAY_SECONDS, false), (2 * DAY_SECONDS + 1, true)] {
+            assert_eq!(rule.has_expired(at(1_000), at(1_000 + age)), has_expired, "{age}");
+            assert!(!ClickRule::default().has_expired(at(1_000), at(1_000 + age)));
         }
     }
 }

@@ -148,3 +148,6 @@ impl From<RecordedPostback> for Conversion {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

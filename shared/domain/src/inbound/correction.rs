@@ -4,13 +4,9 @@
 
 use jiff::Timestamp;
 
-use crate::inbound::click::ClickKeys;
-use crate::inbound::conversion::{Conversion, ConversionType, Receipt, RecordedPostback};
+use crate::inbound::conversion::{Conversion, ConversionType, Receipt, RecordedPostback, Reversed};
 use crate::inbound::postback::{Content, Postback};
-use crate::inbound::refusal::Conflict;
 use crate::inbound::status::State;
-use crate::inbound::transaction::History;
-use crate::prelude::*;
 use crate::values::ids::ReceiptId;
 
 /// Raises a transaction to a higher state.
@@ -42,30 +38,8 @@ pub struct Correction {
     pub corrected_at: Timestamp,
     /// Numbers the revisions of the transaction after the original, from 1.
     pub place: u32,
-}
-
-impl Correction {
-    /// Makes the correction that is added to the transaction's history when an operator accepts this conflict.
-    pub fn of(conflict: &Conflict, history: &History, keys: &ClickKeys, receipt_id: ReceiptId, now: Timestamp) -> Self {
-        let Conflict { provider, transaction_id, content, state, extra, received_at, .. } = conflict.clone();
-        let click = keys.origin(&provider, &content.user_id, &content.click_id);
-        let receipt = Receipt {
-            transaction_id: transaction_id.clone(),
-            receipt_id,
-            received_at,
-            ignored: Vec::new(),
-            state,
-            original_receipt_id: None,
-        };
-        Self {
-            postback: Postback { provider, transaction_id, content, click, state, reference: None, extra },
-            receipt,
-            original_receipt_id: history.original().receipt.receipt_id.clone(),
-            number: history.stands().correction.saturating_add(1),
-            corrected_at: now,
-            place: history.next_place(),
-        }
-    }
+    /// Says which transaction a negative amount reverses. Absent for all other amounts.
+    pub reversed: Option<Reversed>,
 }
 
 /// Holds one revision of a transaction.
@@ -151,13 +125,13 @@ impl From<Step> for Conversion {
 
 impl From<Correction> for Conversion {
     fn from(correction: Correction) -> Self {
-        let Correction { postback, receipt, original_receipt_id, number, corrected_at, .. } = correction;
+        let Correction { postback, receipt, original_receipt_id, number, corrected_at, reversed, .. } = correction;
         Self {
             kind: ConversionType::Corrected,
             original_receipt_id: Some(original_receipt_id),
             correction: Some(number),
             corrected_at: Some(corrected_at),
-            ..RecordedPostback { postback, receipt, reversed: None }.into()
+            ..RecordedPostback { postback, receipt, reversed }.into()
         }
     }
 }

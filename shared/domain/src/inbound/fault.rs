@@ -56,6 +56,8 @@ pub enum FaultCode {
     EventNotAgreed,
     /// The partner's file says `require_click`, and we did not make this `click_id` for this user.
     ClickNotOurs,
+    /// The click was too long ago, and the transaction is new.
+    ClickExpired,
     /// The value of `dry_run` is neither `true` nor `false`.
     NotABoolean,
     /// A parameter that some senders use for a status has a value that may mean something other than approval, and no
@@ -104,7 +106,7 @@ pub fn bounded(mut faults: Vec<Fault>) -> Vec<Fault> {
     let found = faults.len();
     if found > MAX_FAULTS {
         faults.truncate(MAX_FAULTS - 1);
-        let expected = format!("at most {MAX_FAULTS} faults; this request has {found}, of which the first are told");
+        let expected = format!("at most {MAX_FAULTS} faults; this request has {found}, and only the first are listed");
         faults.push(Fault::whole(
             FaultCode::MoreFaults,
             expected,

@@ -15,6 +15,7 @@ use crate::inbound::body::{Body, Member};
 use crate::inbound::fault::{Fault, FaultCode};
 use crate::prelude::*;
 use crate::values::ids::MAX_ID_BYTES;
+use crate::values::parameter_names::MAX_NAME_BYTES;
 use crate::values::signature;
 
 /// Bounds the raw query string, in bytes. API Gateway itself stops at about 10 KB for the request line and headers.
@@ -23,9 +24,6 @@ pub const MAX_QUERY_BYTES: usize = 8 * 1024;
 pub const MAX_BODY_BYTES: usize = 16 * 1024;
 /// Bounds the number of parameters in query and body together.
 pub const MAX_PARAMETERS: usize = 64;
-/// Bounds a parameter's decoded name, in bytes. The names of unknown parameters are stored for ever and must not fill
-/// the item.
-pub const MAX_NAME_BYTES: usize = 64;
 /// Bounds the raw value of a known parameter, in bytes. It is the size of the longest id with every byte
 /// percent-encoded. A longer value is refused unread.
 pub const MAX_VALUE_BYTES: usize = 3 * MAX_ID_BYTES;
@@ -234,6 +232,9 @@ impl<'a> Parameters<'a> {
 
 /// Names the parameter that carries a request's signature. It is never part of the signed text.
 pub const SIGNATURE: &str = "signature";
+
+/// Names the parameter that asks us to check a call without recording it.
+pub const DRY_RUN: &str = "dry_run";
 
 /// Decodes one name or value: `+` is a space and `%xx` a byte of UTF-8.
 ///

@@ -3,11 +3,12 @@
 
 use alloc::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::click::{ClickKeys, ClickOrigin};
 use crate::inbound::fault::{self, Fault, FaultCode, MAX_QUOTE_BYTES};
-use crate::inbound::parameters::{self, MAX_VALUE_BYTES, Parameters};
+use crate::inbound::parameters::{self, DRY_RUN, MAX_VALUE_BYTES, Parameters};
 use crate::inbound::rules::{NegativeAmounts, PostbackRules, TransactionIdRule};
 use crate::inbound::status::{self, State, StatusMeaning};
 use crate::prelude::*;
@@ -19,9 +20,6 @@ use crate::values::placeholder;
 
 /// Begins every derived transaction id. A transaction id that a partner sends must not begin with this prefix.
 pub const DERIVED_PREFIX: &str = "derived:";
-
-/// Names the parameter that asks us to check a call without recording it.
-pub const DRY_RUN: &str = "dry_run";
 
 /// Holds the content of a postback: everything that is compared, without the transaction id. Two postbacks of a
 /// transaction with equal contents count as the same.
@@ -121,6 +119,17 @@ impl Postback {
     pub fn state(&self) -> State {
         self.state.unwrap_or_default()
     }
+
+    /// Returns true if the postback pays or may still pay, that is, if it neither takes an amount back nor is rejected.
+    pub fn may_pay(&self) -> bool {
+        !self.content.amount_decimal.is_negative() && self.state() != State::Rejected
+    }
+
+    /// Returns a text that is the same for two postbacks if they have the same click and the same event.
+    pub fn click_use(&self) -> String {
+        let event_id = self.content.event_id.as_ref().map_or("", EventId::as_str);
+        hash_parts("click use", &[self.content.click_id.as_str(), event_id])
+    }
 }
 
 /// Holds a request that was read completely and has no fault.
@@ -128,6 +137,8 @@ impl Postback {
 pub struct ParsedPostback {
     /// Holds the postback.
     pub postback: Postback,
+    /// Says when the user clicked, if we made the click id for this user.
+    pub clicked_at: Option<Timestamp>,
     /// Names the ignored parameters.
     pub ignored: Vec<String>,
     /// Is true if the request asks that nothing be recorded.
@@ -167,7 +178,9 @@ impl ParsedPostback {
         let dry_run = reader.dry_run();
         let extra = reader.extra();
         reader.agreed_event(event_id.as_ref());
-        let click = user_id.as_ref().zip(click_id.as_ref()).map(|(user, click)| keys.origin(provider, user, click));
+        let ids = user_id.as_ref().zip(click_id.as_ref());
+        let clicked_at = ids.map(|(user, click)| keys.clicked_at(provider, user, click));
+        let click = clicked_at.map(ClickOrigin::of);
         reader.required_click(click);
         reader.missing();
         reader.faults.extend(sent.name_faults());
@@ -180,7 +193,8 @@ impl ParsedPostback {
                 let transaction_id = transaction_id.unwrap_or_else(|| derive_transaction_id(provider, &content));
                 let provider = provider.clone();
                 let postback = Postback { provider, transaction_id, content, click, state, reference, extra };
-                Ok(Self { postback, ignored: sent.others(is_known), dry_run })
+                let clicked_at = clicked_at.flatten();
+                Ok(Self { postback, clicked_at, ignored: sent.others(is_known), dry_run })
             }
             _ => Err(fault::bounded(reader.faults)),
         }
@@ -379,7 +393,7 @@ impl Reader<'_> {
             if self.rules.knows(&name) || parameters::decode(raw).is_ok_and(|value| stands(&value)) {
                 continue;
             }
-            let expected = "no status but one that says that the conversion stands; we agreed on no other";
+            let expected = "no status, or one that means approved; no other status is agreed with you";
             let fix = match &self.rules.status {
                 Some(_) => format!("send the status as {}, as agreed with you", self.rules.names.of(Field::Status)),
                 None => format!("ask us to agree on the statuses that you send, or leave {name} out"),

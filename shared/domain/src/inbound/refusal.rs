@@ -146,6 +146,9 @@ pub struct Conflict {
     /// Holds the state that the partner sent, if it agreed on statuses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<State>,
+    /// Identifies the transaction that a negative amount reverses, if the partner named it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<TransactionId>,
     /// Holds the kept parameters that the partner sent. They do not count as content, so the key does not depend on
     /// them.
     #[serde(default, skip_serializing_if = "Extra::is_empty")]
@@ -161,15 +164,28 @@ impl Conflict {
     pub fn key(&self) -> ContentKey {
         let fingerprint = self.content.fingerprint();
         let content = [self.transaction_id.as_str(), fingerprint.as_str()];
-        // Without a state, the key stays the same as before partners could agree on statuses.
-        let parts: Vec<&str> = content.into_iter().chain(self.state.map(State::as_str)).collect();
+        let reference = self.reference.as_ref().map(|reference| format!("reference:{reference}"));
+        // Without a state and a reference, the key stays the same as before partners could agree on these.
+        let agreed = self.state.map(State::as_str).into_iter().chain(reference.as_deref());
+        let parts: Vec<&str> = content.into_iter().chain(agreed).collect();
         ContentKey::of(&self.provider, "conflict", &parts)
     }
 }
 
-/// Says if an operator has accepted a kept conflict.
+/// Says if a refusal was kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeptRefusal {
+    /// The refusal is kept.
+    Kept,
+    /// The refusal is not kept, because its partner already has as many as a day may have.
+    BoundReached,
+}
+
+/// Says if a conflict was kept, and if an operator has accepted it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeptConflict {
+    /// The conflict is not kept, because its partner already has as many as a day may have.
+    BoundReached,
     /// No operator has accepted the conflict yet.
     Unresolved,
     /// An operator accepted the conflict as a correction. A repeated call is a duplicate with this receipt.

@@ -5,8 +5,8 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::answer::TextAnswer;
-use crate::inbound::parameters::SIGNATURE;
-use crate::inbound::postback::DRY_RUN;
+use crate::inbound::click::ClickRule;
+use crate::inbound::parameters::{DRY_RUN, SIGNATURE};
 use crate::inbound::status::StatusAgreement;
 use crate::prelude::*;
 use crate::values::ids::EventId;
@@ -43,8 +43,11 @@ impl NegativeAmounts {
     }
 }
 
+/// The default of [`PostbackRules::max_kept_per_day`].
+pub const MAX_KEPT_PER_DAY: u32 = 10_000;
+
 /// Holds the rules against which a partner's postbacks are checked.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostbackRules {
     /// Maps our parameter names to the partner's.
     pub names: ParameterNames,
@@ -52,6 +55,8 @@ pub struct PostbackRules {
     pub transaction_id: TransactionIdRule,
     /// Refuses click ids that are not ours.
     pub require_click: bool,
+    /// Holds the agreement about click ids that we made.
+    pub click: ClickRule,
     /// Holds currencies beyond ISO 4217.
     pub currencies: ExtraCurrencies,
     /// Maps currencies to the greatest accepted amount. A currency that is not listed has no agreed maximum.
@@ -66,6 +71,27 @@ pub struct PostbackRules {
     pub answer: Option<TextAnswer>,
     /// Names the parameters that are passed on to GG3 with their values unchanged.
     pub keep: BTreeSet<String>,
+    /// Bounds the refusals and conflicts of different content that are kept on a UTC day.
+    pub max_kept_per_day: u32,
+}
+
+impl Default for PostbackRules {
+    fn default() -> Self {
+        Self {
+            names: ParameterNames::default(),
+            transaction_id: TransactionIdRule::default(),
+            require_click: false,
+            click: ClickRule::default(),
+            currencies: ExtraCurrencies::default(),
+            max_amounts: BTreeMap::new(),
+            event_ids: None,
+            status: None,
+            negative_amounts: NegativeAmounts::default(),
+            answer: None,
+            keep: BTreeSet::new(),
+            max_kept_per_day: MAX_KEPT_PER_DAY,
+        }
+    }
 }
 
 impl PostbackRules {

@@ -11,16 +11,29 @@ use crate::inbound::correction::{Revision, Step};
 use crate::inbound::postback::{Difference, Postback};
 use crate::inbound::status::{State, StatusAgreement};
 use crate::prelude::*;
+use crate::values::ids::TransactionId;
 use crate::values::money::Amount;
 use crate::values::parameter_names::Field;
 
-/// Records beside a transaction that a second, negative transaction took an amount from the first.
+/// Records beside a transaction that a second, negative transaction takes an amount from the first. A later adjustment
+/// by the same transaction replaces an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adjustment {
     /// Holds the negative transaction.
     pub by: RecordedPostback,
     /// Holds the place among the revisions and adjustments of the first transaction. The original has place 0.
     pub place: u32,
+}
+
+impl Adjustment {
+    /// Returns the amount that is taken, which is zero or below.
+    fn amount(&self) -> Amount {
+        self.by.postback.content.amount_decimal
+    }
+
+    fn is_by(&self, transaction_id: &TransactionId) -> bool {
+        self.by.postback.transaction_id == *transaction_id
+    }
 }
 
 /// Holds all records of one transaction.
@@ -34,7 +47,7 @@ pub struct History {
 
 /// Describes the current revision of a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Standing<'a> {
+pub struct Current<'a> {
     /// Holds the postback of that revision.
     pub postback: &'a Postback,
     /// Holds the receipt of that revision.
@@ -79,18 +92,31 @@ impl History {
     }
 
     /// Returns the postback, the receipt and the number of corrections of the current revision.
-    pub fn stands(&self) -> Standing<'_> {
+    pub fn current(&self) -> Current<'_> {
         let RecordedPostback { postback, receipt, .. } = &self.original;
-        self.later.last().map_or(Standing { postback, receipt, correction: 0 }, |latest| Standing {
+        self.later.last().map_or(Current { postback, receipt, correction: 0 }, |latest| Current {
             postback: latest.postback(),
             receipt: latest.receipt(),
             correction: latest.correction(),
         })
     }
 
-    /// Returns the adjustments of the transaction.
-    pub fn adjustments(&self) -> &[Adjustment] {
-        &self.adjustments
+    /// Returns the adjustments of the transaction that no later adjustment replaces.
+    pub fn adjustments(&self) -> impl Iterator<Item = &Adjustment> {
+        self.adjustments.iter().filter(|it| {
+            let replaces = |later: &Adjustment| later.place > it.place && later.is_by(&it.by.postback.transaction_id);
+            !self.adjustments.iter().any(replaces)
+        })
+    }
+
+    /// Returns true if this transaction takes or took an amount from it.
+    pub fn is_adjusted_by(&self, transaction_id: &TransactionId) -> bool {
+        self.adjustments.iter().any(|it| it.is_by(transaction_id))
+    }
+
+    /// Returns the sum of the adjustments, which is zero or below.
+    pub fn adjusted(&self) -> Amount {
+        Amount::sum(self.adjustments().map(Adjustment::amount))
     }
 
     /// Returns a copy of the whole current revision.
@@ -99,16 +125,13 @@ impl History {
     }
 
     /// Returns the original, then the steps and corrections in the order of their ranks, then the transactions that
-    /// took an amount from this one.
+    /// take an amount from this one.
     pub fn revisions(&self) -> impl Iterator<Item = Revision> {
-        let RecordedPostback { postback, receipt, .. } = &self.original;
         let adjusting = |adjustment: &Adjustment| {
-            let (transaction_id, receipt_id) = (postback.transaction_id.clone(), receipt.receipt_id.clone());
-            let reversed = Some(Reversed::Known { transaction_id, receipt_id });
-            Revision::Original(RecordedPostback { reversed, ..adjustment.by.clone() })
+            Revision::Original(RecordedPostback { reversed: Some(self.as_reversed()), ..adjustment.by.clone() })
         };
         let own = core::iter::once(Revision::Original(self.original.clone())).chain(self.later.iter().cloned());
-        own.chain(self.adjustments.iter().map(adjusting))
+        own.chain(self.adjustments().filter(|it| it.amount().is_negative()).map(adjusting))
     }
 
     /// Returns the place of the next revision or adjustment.
@@ -117,15 +140,27 @@ impl History {
         places.max().unwrap_or_default().saturating_add(1)
     }
 
-    /// Returns the amount that would be left if this postback were current. A rejected postback counts as zero, and
-    /// every adjustment is subtracted.
-    fn left_with(&self, postback: &Postback) -> Amount {
-        let counts = (postback.state() != State::Rejected).then_some(postback.content.amount_decimal);
-        Amount::sum(counts.into_iter().chain(self.taken()))
+    /// Returns the amount that would be left if this postback were current. It is the amount of the postback less the
+    /// adjustments. A rejection takes all that is left, so that nothing is left of a rejected postback.
+    pub(crate) fn left_with(&self, postback: &Postback) -> Amount {
+        match postback.state() {
+            State::Rejected => Amount::sum([]),
+            _ => Amount::sum([postback.content.amount_decimal, self.adjusted()]),
+        }
     }
 
-    fn taken(&self) -> impl Iterator<Item = Amount> {
-        self.adjustments.iter().map(|it| it.by.postback.content.amount_decimal)
+    /// Checks that the adjustments still fit if this postback is current. Returns the differences if they have another
+    /// currency or take more than its amount.
+    pub(crate) fn bears(&self, postback: &Postback) -> Result<(), Vec<Difference>> {
+        let (current, sent) = (&self.current().postback.content, &postback.content);
+        let mut differences = Vec::new();
+        if self.adjusted().is_negative() && current.currency != sent.currency {
+            differences.push(difference(Field::Currency, &current.currency, &sent.currency));
+        }
+        if self.adjusted().is_negative() && self.left_with(postback).is_negative() {
+            differences.push(difference(Field::AmountDecimal, &self.adjusted(), &sent.amount_decimal));
+        }
+        if differences.is_empty() { Ok(()) } else { Err(differences) }
     }
 
     /// Decides how a call affects this transaction. If the call is a step, the step gets the receipt of the call.
@@ -134,8 +169,8 @@ impl History {
         let says_the_same = |recorded: &Postback| {
             recorded.state() == sent.state() && recorded.content == sent.content && recorded.reference == sent.reference
         };
-        let Standing { postback: stands, correction, .. } = self.stands();
-        let (old, new) = (stands.state(), sent.state());
+        let Current { postback: current, correction, .. } = self.current();
+        let (old, new) = (current.state(), sent.state());
         let later = self.later.iter().map(|revision| (revision.postback(), revision.correction()));
         let mut recorded = core::iter::once((&self.original.postback, 0)).chain(later);
         if let Some((_, of_correction)) = recorded.rfind(|(recorded, _)| says_the_same(recorded)) {
@@ -148,9 +183,9 @@ impl History {
             return Decision::Conflict(Vec::from([difference(Field::Status, &old, &new)]));
         }
         let may_change = agreed.is_some_and(|agreed| agreed.amount_may_change(old, new));
-        let mut differences = stands.content.differences(&sent.content);
+        let mut differences = current.content.differences(&sent.content);
         differences.retain(|difference| !(may_change && difference.field == Field::AmountDecimal));
-        differences.extend(reference_difference(stands, sent));
+        differences.extend(reference_difference(current, sent));
         if !differences.is_empty() {
             return Decision::Conflict(differences);
         }
@@ -163,49 +198,58 @@ impl History {
         Decision::Conflict(Vec::from([difference(Field::Status, &old, &new)]))
     }
 
-    /// Makes the adjustment that subtracts a negative transaction from this one. Returns the differences if the
-    /// currency is another one or the amount is more than is left.
+    /// Makes the adjustment that subtracts a negative transaction from this one, in place of an earlier adjustment by
+    /// the same transaction. Returns the differences if the currency is another one or the amount is more than is left.
     pub fn adjust(&self, by: &RecordedPostback) -> Result<Adjustment, Vec<Difference>> {
-        let (stands, sent) = (self.stands().postback, &by.postback.content);
+        let (current, sent) = (self.current().postback, &by.postback.content);
         let mut differences = Vec::new();
-        if stands.content.currency != sent.currency {
-            differences.push(difference(Field::Currency, &stands.content.currency, &sent.currency));
+        if current.content.currency != sent.currency {
+            differences.push(difference(Field::Currency, &current.content.currency, &sent.currency));
         }
-        let left = self.left_with(stands);
+        let own = self.adjustments().find(|it| it.is_by(&by.postback.transaction_id));
+        let given_back = own.filter(|_| current.state() != State::Rejected).map(|own| own.amount().absolute());
+        let left = Amount::sum(given_back.into_iter().chain([self.left_with(current)]));
         if Amount::sum([left, sent.amount_decimal]).is_negative() {
             differences.push(difference(Field::AmountDecimal, &left, &sent.amount_decimal));
         }
         if !differences.is_empty() {
             return Err(differences);
         }
+        Ok(Adjustment {
+            by: RecordedPostback { reversed: Some(self.as_reversed()), ..by.clone() },
+            place: self.next_place(),
+        })
+    }
+
+    /// Makes the adjustment by which a transaction gives back what it took from this one. Returns `None` if the
+    /// transaction takes nothing.
+    pub(crate) fn release(&self, transaction_id: &TransactionId) -> Option<Adjustment> {
+        let own = self.adjustments().find(|it| it.is_by(transaction_id) && it.amount().is_negative())?;
+        let (mut by, place) = (own.by.clone(), self.next_place());
+        by.postback.content.amount_decimal = Amount::sum([]);
+        Some(Adjustment { by, place })
+    }
+
+    fn as_reversed(&self) -> Reversed {
         let RecordedPostback { postback, receipt, .. } = &self.original;
-        let reversed =
-            Reversed::Known { transaction_id: postback.transaction_id.clone(), receipt_id: receipt.receipt_id.clone() };
-        Ok(Adjustment { by: RecordedPostback { reversed: Some(reversed), ..by.clone() }, place: self.next_place() })
+        Reversed::Known { transaction_id: postback.transaction_id.clone(), receipt_id: receipt.receipt_id.clone() }
     }
 
     fn duplicate(&self) -> Decision {
-        Decision::Duplicate(self.stands().receipt.clone())
+        Decision::Duplicate(self.current().receipt.clone())
     }
 
     /// Raises the transaction to the state of the call. Returns a conflict if the adjustments take more than the amount
-    /// that the call leaves.
+    /// of the call. A rejection always fits, because it takes what the adjustments have left.
     fn step(&self, call: &RecordedPostback) -> Decision {
-        let left = self.left_with(&call.postback);
-        if left.is_negative() {
-            let taken = Amount::sum(self.taken());
-            let sent = call.postback.content.amount_decimal;
-            let mut differences = Vec::from([difference(Field::AmountDecimal, &taken, &sent)]);
-            if call.postback.state() == State::Rejected {
-                differences.push(difference(Field::Status, &self.stands().postback.state(), &State::Rejected));
-            }
+        if let Err(differences) = self.bears(&call.postback) {
             return Decision::Conflict(differences);
         }
         let original_receipt_id = Some(self.original.receipt.receipt_id.clone());
         Decision::Step(Box::new(Step {
             postback: call.postback.clone(),
             receipt: Receipt { original_receipt_id, ..call.receipt.clone() },
-            correction: self.stands().correction,
+            correction: self.current().correction,
             place: self.next_place(),
         }))
     }

@@ -33,14 +33,18 @@ pub enum Verdict {
     Gone,
     /// The webhook must be sent again.
     Failed,
+    /// The webhook cannot be sent with its values, so another attempt would fail in the same way.
+    Unsendable,
 }
 
 impl AttemptOutcome {
-    /// Returns the verdict: 2xx means delivered, 410 means gone, and everything else means failed, including redirects.
+    /// Returns the verdict: 2xx means delivered, 410 means gone, and a value that the URL cannot take means unsendable.
+    /// Everything else means failed, including redirects.
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Status(200..=299) => Verdict::Delivered,
             Self::Status(410) => Verdict::Gone,
+            Self::Fault(AttemptFault::UnsafeValue(_) | AttemptFault::MissingValue(_)) => Verdict::Unsendable,
             Self::Status(_) | Self::Fault(_) => Verdict::Failed,
         }
     }

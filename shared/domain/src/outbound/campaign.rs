@@ -198,8 +198,8 @@ impl Campaign {
         let place = |field: &str| if path.is_empty() { field.to_owned() } else { format!("{path}.{field}") };
         let name = faults.keep(&place("name"), CampaignName::new(file.name));
         let goal = Goal::parse(file.goal, &place("goal"), faults);
-        let active_from = faults.keep(&place("active_from"), parse_moment(&file.active_from));
-        let active_to = file.active_to.and_then(|text| faults.keep(&place("active_to"), parse_moment(&text)));
+        let active_from = faults.keep(&place("active_from"), parse_moment(&file.active_from, FROM));
+        let active_to = file.active_to.and_then(|text| faults.keep(&place("active_to"), parse_moment(&text, TO)));
         if let (Some(from), Some(to)) = (active_from, active_to) {
             faults.require(from < to, &place("active_to"), "must be after active_from");
         }
@@ -256,9 +256,11 @@ pub(crate) fn parse_all(files: Vec<CampaignFile>, path: &str, faults: &mut Fault
     campaigns
 }
 
-fn parse_moment(text: &str) -> Result<UnixMillis, &'static str> {
-    let timestamp: Timestamp =
-        text.parse().map_err(|_| "must be an instant such as 2026-11-23T12:00:00Z, or on_publish")?;
+const FROM: &str = "must be an instant such as 2026-11-23T12:00:00Z, or on_publish";
+const TO: &str = "must be an instant such as 2026-11-23T12:00:00Z; leave it out for no end";
+
+fn parse_moment(text: &str, words: &'static str) -> Result<UnixMillis, &'static str> {
+    let timestamp: Timestamp = text.parse().map_err(|_| words)?;
     Ok(UnixMillis::from(timestamp))
 }
 

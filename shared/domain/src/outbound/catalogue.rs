@@ -6,9 +6,9 @@ use alloc::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::outbound::agreed_ids::{AgreedIds, TrackingId};
+use crate::outbound::agreed_ids::AgreedIds;
 use crate::outbound::campaign::{Campaigns, Goal, Terms};
-use crate::outbound::event::{Event, EventFault, EventFaultCode, EventKind, Tracking};
+use crate::outbound::event::{Event, EventFault, EventFaultCode, EventKind, SpoiledTracking};
 use crate::outbound::timing::Timing;
 use crate::prelude::*;
 use crate::values::ids::{CampaignName, Provider, QuestId};
@@ -159,13 +159,13 @@ impl<'a> Fresh<'a> {
         self.now
     }
 
-    /// Admits an event, or returns every fault that only the catalogue can find. An event with such a fault is
-    /// malformed.
+    /// Admits an event, unless the catalogue finds that its tracking is spoiled: the partner is unknown, or an agreed id
+    /// is missing or cannot be used. Returns every reason then.
     ///
     /// The fault may be caused by an old catalogue, if the partner was published or the ids were agreed after the
     /// catalogue was loaded. Before the caller gives up the event, it must therefore try a catalogue that was loaded
     /// after the event came.
-    pub fn admit(&self, mut event: Event) -> Result<Admitted, Vec<EventFault>> {
+    pub fn admit(&self, mut event: Event) -> Result<Admitted, SpoiledTracking> {
         let tracking = match &mut event.kind {
             EventKind::LinkOpened { tracking, .. } | EventKind::Registered { tracking: Some(tracking), .. } => tracking,
             EventKind::Registered { .. } | EventKind::ButtonClicked { .. } | EventKind::QuestCompleted { .. } => {
@@ -174,14 +174,12 @@ impl<'a> Fresh<'a> {
         };
         let Some(partner) = self.catalogue.partner(&tracking.provider) else {
             let expected = "the name of a known partner, as in its tracking link";
-            return Err([EventFault::new("tracking.provider", EventFaultCode::UnknownProvider, expected)].into());
+            let unknown = EventFault::new("tracking.provider", EventFaultCode::UnknownProvider, expected);
+            return Err(SpoiledTracking { provider: None, faults: [unknown].into() });
         };
-        let faults = missing_ids(&partner.ids, tracking);
-        if faults.is_empty() {
-            tracking.ids = partner.ids.select(core::mem::take(&mut tracking.ids));
-            Ok(Admitted(event))
-        } else {
-            Err(faults)
+        match tracking.agree(&partner.ids) {
+            Ok(()) => Ok(Admitted(event)),
+            Err(faults) => Err(SpoiledTracking { provider: Some(tracking.provider.clone()), faults }),
         }
     }
 
@@ -197,16 +195,6 @@ impl<'a> Fresh<'a> {
             EventKind::QuestCompleted { quest } => any(self.catalogue.wanting(quest)),
         }
     }
-}
-
-fn missing_ids(agreed: &AgreedIds, tracking: &Tracking) -> Vec<EventFault> {
-    let there = [
-        (TrackingId::ClickId, "tracking.click_id", tracking.ids.click_id.is_some()),
-        (TrackingId::UserId, "tracking.user_id", tracking.ids.user_id.is_some()),
-    ];
-    let missing = there.into_iter().filter(|(id, _, given)| agreed.contain(*id) && !given);
-    let fault = |path| EventFault::new(path, EventFaultCode::Missing, "the id agreed with this partner");
-    missing.map(|(_, path, _)| fault(path)).collect()
 }
 
 #[cfg(test)]

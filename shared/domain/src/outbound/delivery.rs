@@ -88,6 +88,8 @@ pub enum Ending {
     Gone,
     /// All attempts of the round failed.
     Exhausted,
+    /// The webhook cannot be sent, because its URL cannot take the delivery's values.
+    Unsendable,
     /// The campaign was archived before the webhook was delivered.
     Cancelled,
 }
@@ -106,14 +108,23 @@ pub enum Status {
     Gone,
     /// All attempts of the round failed.
     Exhausted,
+    /// The webhook cannot be sent, because its URL cannot take the delivery's values.
+    Unsendable,
     /// The campaign was archived before the webhook was delivered.
     Cancelled,
 }
 
 impl Status {
     /// Lists every status.
-    pub const ALL: [Self; 6] =
-        [Self::Pending, Self::Retrying, Self::Delivered, Self::Gone, Self::Exhausted, Self::Cancelled];
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Retrying,
+        Self::Delivered,
+        Self::Gone,
+        Self::Exhausted,
+        Self::Unsendable,
+        Self::Cancelled,
+    ];
 
     /// Returns the status as it is stored and shown.
     pub fn as_str(self) -> &'static str {
@@ -123,8 +134,16 @@ impl Status {
             Self::Delivered => "delivered",
             Self::Gone => "gone",
             Self::Exhausted => "exhausted",
+            Self::Unsendable => "unsendable",
             Self::Cancelled => "cancelled",
         }
+    }
+}
+
+impl Ending {
+    /// Returns true if the webhook was not taken and an operator may open another round: exhausted, gone or unsendable.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::Exhausted | Self::Gone | Self::Unsendable)
     }
 }
 
@@ -140,6 +159,7 @@ impl From<Ending> for Status {
             Ending::Delivered => Self::Delivered,
             Ending::Gone => Self::Gone,
             Ending::Exhausted => Self::Exhausted,
+            Ending::Unsendable => Self::Unsendable,
             Ending::Cancelled => Self::Cancelled,
         }
     }

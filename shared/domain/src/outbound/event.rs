@@ -1,22 +1,30 @@
 //! Reads the events about users that GG3's platform sends to the queue `gg3-events`.
 //!
-//! The bytes of a message become an [`Event`], an unknown type, or a list of all faults. The published form is
-//! `schemas/event.json`; `examples/events` has one example of every type.
+//! The bytes of a message become an [`Event`], an unknown type, a spoiled tracking, or a list of all faults. The published
+//! form is `schemas/event.json`; `examples/events` has one example of every type.
+//!
+//! Visitors can change the values in a link, so a bad value in `tracking` is no fault of the platform. It spoils the
+//! tracking, and a tracking that is spoiled attributes the user to nobody.
 
 mod count;
 mod fields;
 mod instant;
+mod nearest;
+mod tracking;
 
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use self::fields::{Fields, Found};
+pub use self::{
+    nearest::TYPES,
+    tracking::{SpoiledTracking, Tracking},
+};
 
-use crate::outbound::agreed_ids::PartnerIds;
 use crate::outbound::timing::Timing;
 use crate::prelude::*;
-use crate::values::ids::{ClickId, IdFault, MAX_ID_BYTES, PartnerUserId, Provider, QuestId, ReportId, UserId};
+use crate::values::ids::{IdFault, MAX_ID_BYTES, QuestId, ReportId, UserId};
 use crate::values::time::UnixMillis;
 
 /// Bounds the running total of clicks to the greatest number that every JSON reader can hold exactly.
@@ -65,23 +73,24 @@ pub enum EventKind {
     },
 }
 
-/// Holds the partner and the ids in a tracking link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tracking {
-    /// Names the partner.
-    pub provider: Provider,
-    /// Holds the partner's ids.
-    pub ids: PartnerIds,
-}
-
 /// The result of reading a message of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parsed {
     /// The event's type is known.
     Event(Event),
-    /// The event's type is unknown. Holds the first [`MAX_ID_BYTES`] bytes of the type's name. Such a message is
-    /// acknowledged and counted.
-    UnknownType(String),
+    /// The event has a tracking that attributes its user to nobody. Nothing else in it could change anything.
+    Spoiled(SpoiledTracking),
+    /// The event's type is unknown. Such a message is acknowledged, counted and kept.
+    UnknownType(UnknownType),
+}
+
+/// Holds the type of an event that this system does not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownType {
+    /// Holds the first [`MAX_ID_BYTES`] bytes of the type's name.
+    pub name: String,
+    /// Holds the known type that was most likely meant, if the name is nearly a known one.
+    pub meant: Option<&'static str>,
 }
 
 /// Names a kind of fault of an event. These names are stable.
@@ -110,6 +119,8 @@ pub enum EventFaultCode {
     InTheFuture,
     /// The partner is not in a fresh catalogue.
     UnknownProvider,
+    /// The value is a macro that the partner's tracker did not replace.
+    MacroNotReplaced,
 }
 
 /// Holds one fault of an event. The platform's developers see it; partners never do.
@@ -147,7 +158,7 @@ impl Event {
                 whole(EventFaultCode::NotJson, "JSON in UTF-8")
             }
         })?;
-        let mut reader = Reader { faults: Vec::new() };
+        let mut reader = Reader::default();
         let kind = match reader.text(&object, "type", Need::Required).as_deref() {
             None => None,
             Some("tracking_link.opened") => reader.opened(&object),
@@ -160,16 +171,24 @@ impl Event {
                 let quest = reader.id(&object, "quest_id", Need::Required, QuestId::new);
                 quest.map(|quest| EventKind::QuestCompleted { quest })
             }
-            Some(unknown) => return Ok(Parsed::UnknownType(cut(unknown))),
+            Some(unknown) => {
+                let (name, meant) = (cut(unknown), nearest::nearest(&cut(unknown)));
+                return Ok(Parsed::UnknownType(UnknownType { name, meant }));
+            }
         };
         let id = reader.id(&object, "id", Need::Required, ReportId::new);
         let user_id = reader.id(&object, "user_id", Need::Required, UserId::new);
         let occurred_at = reader.occurred_at(&object, received_at.plus(timing.max_ahead()));
+        let Reader { mut faults, spoiled } = reader;
         match (id, user_id, occurred_at, kind) {
-            (Some(id), Some(user_id), Some(occurred_at), Some(kind)) if reader.faults.is_empty() => {
+            (Some(id), Some(user_id), Some(occurred_at), Some(kind)) if faults.is_empty() && spoiled.is_empty() => {
                 Ok(Parsed::Event(Self { id, user_id, occurred_at, kind }))
             }
-            _ => Err(reader.faults),
+            _ if faults.is_empty() => Ok(Parsed::Spoiled(SpoiledTracking { provider: None, faults: spoiled })),
+            _ => {
+                faults.extend(spoiled);
+                Err(faults)
+            }
         }
     }
 
@@ -194,8 +213,11 @@ enum Need {
 }
 
 /// Reads values and collects faults. It continues after each fault.
+#[derive(Default)]
 struct Reader {
     faults: Vec<EventFault>,
+    /// Holds the faults of a tracking whose partner cannot be read.
+    spoiled: Vec<EventFault>,
 }
 
 impl Reader {
@@ -211,27 +233,6 @@ impl Reader {
         let tracking = self.tracking(object, Need::Optional);
         let total_clicks = self.count(object, Need::Optional).unwrap_or_default();
         EventKind::Registered { tracking, total_clicks }
-    }
-
-    fn tracking(&mut self, object: &Fields, need: Need) -> Option<Tracking> {
-        const PATH: &str = "tracking";
-        let written = self.value(object, PATH, need)?;
-        let Ok(inner) = serde_json::from_str::<Fields>(written) else {
-            self.fault(PATH, EventFaultCode::WrongType, "an object");
-            return None;
-        };
-        let inner = &inner;
-        let provider = self.text(inner, "tracking.provider", Need::Required);
-        let provider = provider.and_then(|text| match Provider::new(text) {
-            Ok(provider) => Some(provider),
-            Err(fault) => {
-                self.fault("tracking.provider", EventFaultCode::NotASlug, format!("a partner's name, which {fault}"));
-                None
-            }
-        });
-        let click_id = self.id(inner, "tracking.click_id", Need::Optional, ClickId::new);
-        let user_id = self.id(inner, "tracking.user_id", Need::Optional, PartnerUserId::new);
-        Some(Tracking { provider: provider?, ids: PartnerIds { click_id, user_id } })
     }
 
     /// Returns the text of a value. `null` counts as a missing value.
@@ -266,13 +267,7 @@ impl Reader {
             Ok(id) => return Some(id),
             Err(fault) => fault,
         };
-        let code = match fault {
-            IdFault::Blank => EventFaultCode::Missing,
-            IdFault::TooLong { .. } => EventFaultCode::TooLong,
-            IdFault::Control => EventFaultCode::ControlCharacter,
-        };
-        let expected = format!("1 to {MAX_ID_BYTES} bytes of UTF-8 without control characters; this one {fault}");
-        self.fault(path, code, expected);
+        self.fault(path, fault.into(), tracking::words(fault));
         None
     }
 

@@ -135,7 +135,7 @@ impl Participant {
                 after = next;
             }
         }
-        // A participant is not written only because facts have expired.
+        // Expired facts alone are no reason to write the participant.
         let changed = after != before;
         Applied { participant: if changed { after } else { self.clone() }, changed, owed, refused }
     }

@@ -83,25 +83,51 @@ pub enum RetryAfter {
 }
 
 impl RetryAfter {
-    /// Reads the header's value as RFC 9110 defines it: seconds, or a date in one of three forms. Returns `None` for
-    /// any other value, so that a partner's mistake does not change when its webhooks are sent.
+    /// Reads the header's value as RFC 9110 defines it: seconds, or a date in one of three forms. Common deviations are
+    /// understood, because a webhook that is sent too early harms the partner: a fraction, which is rounded up, the
+    /// word seconds, parameters after a `;`, quotes, and dates of RFC 3339. Returns `None` for any other value.
     pub fn parse(value: &[u8]) -> Option<Self> {
-        let text = core::str::from_utf8(value).ok()?.trim_matches([' ', '\t']);
-        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
-            // A number with too many digits means a very long time.
-            return Some(Self::Delay(Duration::from_secs(text.parse().unwrap_or(u64::MAX))));
-        }
-        parse_http_date(text).map(Self::At)
+        let text = core::str::from_utf8(value).ok()?.trim_matches(|sign: char| sign.is_whitespace() || sign == '"');
+        let text = text.split(';').next().unwrap_or_default().trim_end();
+        parse_seconds(text).map(Self::Delay).or_else(|| parse_date(text).map(Self::At))
     }
 }
 
-/// Reads a date such as `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT` or `Sun Nov  6 08:49:37
-/// 1994`. The day of the week adds nothing to the date, so it is skipped.
-fn parse_http_date(text: &str) -> Option<UnixMillis> {
+/// Reads `30`, `30.5`, `30s` or `30 seconds`, and rounds up. Of several numbers, as in `30, 60`, the greatest counts.
+fn parse_seconds(text: &str) -> Option<Duration> {
+    let mut numbers = text.trim_end_matches(',').split(',').map(one_number);
+    numbers.try_fold(0, |greatest, number| Some(number?.max(greatest))).map(Duration::from_secs)
+}
+
+fn one_number(text: &str) -> Option<u64> {
+    let text = text.trim().trim_start_matches('+');
+    let end = text.find(|sign: char| !sign.is_ascii_digit() && sign != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(end)?;
+    let is_known = ["", "s", "sec", "secs", "second", "seconds"].contains(&unit.trim().to_ascii_lowercase().as_str());
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if !is_known || (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
+        return None;
+    }
+    // A number with too many digits means a very long time.
+    let seconds = if whole.is_empty() { 0 } else { whole.parse().unwrap_or(u64::MAX) };
+    Some(seconds.saturating_add(fraction.bytes().any(|digit| digit != b'0').into()))
+}
+
+/// Reads a date such as `Sun, 06 Nov 1994 08:49:37 GMT`, `Sunday, 06-Nov-94 08:49:37 GMT`, `Sun Nov  6 08:49:37 1994`
+/// or `1994-11-06T08:49:37Z`. The day of the week adds nothing to the date, so it is skipped.
+fn parse_date(text: &str) -> Option<UnixMillis> {
+    if let Ok(timestamp) = text.parse::<Timestamp>() {
+        return Some(UnixMillis::from(timestamp));
+    }
     let (day, rest) = text.split_once(' ')?;
-    let formats: &[&str] =
-        if day.ends_with(',') { &["%d %b %Y %H:%M:%S GMT", "%d-%b-%y %H:%M:%S GMT"] } else { &["%b %e %H:%M:%S %Y"] };
-    let parsed = formats.iter().find_map(|format| strtime::parse(format, rest.trim_start()).ok())?;
+    let is_utc = |zone: &str| ["GMT", "UTC", "UT", "Z", "+0000"].iter().any(|known| zone.eq_ignore_ascii_case(known));
+    let zoned = rest.rsplit_once(' ').filter(|(_, zone)| is_utc(zone)).map(|(rest, _)| rest);
+    let (formats, rest): (&[&str], &str) = if day.ends_with(',') {
+        (&["%d %b %Y %H:%M:%S", "%d-%b-%y %H:%M:%S"], zoned?)
+    } else {
+        (&["%b %e %H:%M:%S %Y"], zoned.unwrap_or(rest))
+    };
+    let parsed = formats.iter().find_map(|format| strtime::parse(format, rest.trim()).ok())?;
     let datetime = parsed.to_datetime().ok()?;
     // Some servers mean "never" by the last day of the year 9999, which is beyond a timestamp's range.
     Some(UnixMillis::from(TimeZone::UTC.to_timestamp(datetime).unwrap_or(Timestamp::MAX)))
@@ -166,8 +192,40 @@ mod tests {
             ("Sunday, 06-Nov-94 08:49:37 GMT", date),
             ("Sun Nov  6 08:49:37 1994", date),
             ("Mon, 06 Nov 1994 08:49:37 GMT", date),
+            ("Sun, 06 Nov 1994 08:49:37 gmt", date),
+            ("Sun, 06 Nov 1994 08:49:37 +0000", date),
+            ("Sun, 06 Nov 1994 08:49:37 UTC", date),
+            ("Sun Nov 06 08:49:37 1994", date),
+            (" Sun, 06 Nov 1994 08:49:37 GMT; x", date),
+            ("1994-11-06T08:49:37Z", date),
+            ("1994-11-06T09:49:37+01:00", date),
         ] {
             assert_eq!(RetryAfter::parse(value.as_bytes()), Some(read), "{value}");
+        }
+    }
+
+    #[test]
+    fn seconds_that_are_spelled_differently_are_rounded_up() {
+        for (value, seconds) in [
+            ("30.0", 30),
+            ("30.", 30),
+            ("30.001", 31),
+            (".5", 1),
+            ("1.5", 2),
+            (" 30", 30),
+            ("\u{a0}30 ", 30),
+            ("30;", 30),
+            ("30; reason=busy", 30),
+            ("30,", 30),
+            ("+30", 30),
+            ("\"30\"", 30),
+            ("30s", 30),
+            ("30 Seconds", 30),
+            ("120, 130", 130),
+            ("99999999999999999999.5", u64::MAX),
+        ] {
+            let read = Some(RetryAfter::Delay(Duration::from_secs(seconds)));
+            assert_eq!(RetryAfter::parse(value.as_bytes()), read, "{value}");
         }
     }
 
@@ -178,17 +236,22 @@ mod tests {
             " ",
             "soon",
             "-1",
-            "+1",
-            "1.5",
             "1e3",
             "0x10",
-            "12 s",
-            "120, 130",
+            "12 min",
+            "12 ms",
+            "12 13",
+            "1.2.3",
+            ".",
+            "+",
+            ";",
+            ",",
             "٣",
             "Sun, 06 Nov 1994",
             "Sun, 32 Nov 1994 08:49:37 GMT",
             "Sun, 06 Nov 1994 08:49:37 PST",
-            "1994-11-06T08:49:37Z",
+            "Sun, 06 Nov 1994 08:49:37",
+            "1994-11-06",
         ] {
             assert_eq!(RetryAfter::parse(value.as_bytes()), None, "{value}");
         }

@@ -69,6 +69,42 @@ fn an_allow_list_admits_only_its_networks() {
 }
 
 #[test]
+fn an_ipv4_network_that_is_written_as_ipv6_admits_its_callers() {
+    for (net, inside, outside) in [
+        ("::ffff:127.0.0.0/104", "127.0.0.1", "128.0.0.1"),
+        ("::ffff:7f00:0/104", "127.0.0.1", "::1"),
+        ("0:0:0:0:0:FFFF:203.0.113.0/120", "203.0.113.9", "203.0.114.9"),
+        ("::ffff:203.0.113.7", "203.0.113.7", "203.0.113.8"),
+        ("::ffff:0:0/96", "8.8.8.8", "2001:db8::1"),
+        ("::203.0.113.0/120", "::ffff:203.0.113.9", "203.0.114.9"),
+        ("::1", "::1", "127.0.0.1"),
+        ("::/0", "2001:db8::1", "8.8.8.8"),
+    ] {
+        let json = format!(r#"{{"provider":"acme","postback":{{"allow_from":["{net}"]}}}}"#);
+        let partner = Partner::try_from(file(&json)).unwrap();
+        let admits = |address: &str| partner.admits(address.parse().unwrap());
+        assert!(admits(inside) && !admits(outside), "{net}");
+    }
+}
+
+#[test]
+fn a_landing_page_with_a_macro_is_refused_but_a_stored_one_works() {
+    for (page, words) in [
+        ("https://a.example/lp?click_id={click_id}", "has {click_id}, which nobody replaces"),
+        ("https://a.example/lp/{{x}}", "has {{x}}, which nobody replaces"),
+        ("https://a.example/lp?c=%7Bclick_id%7D", "has %7Bclick_id%7D, which nobody replaces"),
+        ("https://a.example/lp#[x]", "has [x], which nobody replaces"),
+        ("https://a.example/lp?a=1&amp;b=2", "has &amp; or another HTML escape"),
+    ] {
+        let file = file(&format!(r#"{{"provider":"acme","landings":{{"welcome":"{page}"}}}}"#));
+        let faults = Partner::check(file.clone(), Allowance::PublicOnly).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].message.starts_with(words), "{page}: {faults:?}");
+        assert_eq!(faults[0].path, "landings.welcome");
+        assert!(Partner::try_from(file).is_ok(), "{page}");
+    }
+}
+
+#[test]
 fn statuses_and_negative_amounts_are_checked_together() {
     let status = r#""status":{"parameter":"state","approved":["ok"]}"#;
     let postback = |json: &str| paths(&format!(r#"{{"provider":"acme","postback":{{{json}}}}}"#));

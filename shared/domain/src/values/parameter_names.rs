@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use super::config_fault::Faults;
 use crate::prelude::*;
 
+/// Bounds a parameter's decoded name, in bytes. The names of unknown parameters are stored for ever and must not fill
+/// the item.
+pub const MAX_NAME_BYTES: usize = 64;
+
 /// Names a parameter of a postback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

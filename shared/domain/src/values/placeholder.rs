@@ -60,7 +60,7 @@ fn find_braced(text: &str) -> Option<&str> {
 /// Marks where a name in braces may end: at the first `|` or `}` after a `{`, or at any other `}`.
 #[derive(Debug, Clone, Copy)]
 struct Mark {
-    /// The place of the last `{`, if no other mark is between the two.
+    /// The place of the last `{`, if no other mark lies between it and this mark.
     open: Option<usize>,
     at: usize,
     closes: bool,

@@ -2,22 +2,24 @@
 //! answers. The real use case makes the answers. Each answer also writes one log line, and a metric counts the line by
 //! its outcome.
 
-use std::{cell::Cell, collections::BTreeSet, sync::Arc};
+use std::{cell::Cell, collections::BTreeSet};
 
 use app::{
-    memory::{Trouble, World},
+    memory::{
+        Trouble, World,
+        partner::{get, known},
+    },
     ports::KnownPartner,
 };
 use domain::{
     inbound::{
         click::ClickKeys,
-        credential::{CredentialKind, Credentials, TokenHash},
-        parameters::{Parameters, SIGNATURE},
-        postback::DRY_RUN,
+        parameters::{DRY_RUN, Parameters, SIGNATURE},
     },
     jiff::Timestamp,
     partner::{Partner, PartnerFile},
     values::{
+        ids::{Provider, UserId},
         parameter_names::Field,
         signature::{self, Secret},
     },
@@ -39,20 +41,16 @@ struct Rig {
     world: World,
     accept: AcceptPostback<World>,
     receipts: Cell<u8>,
+    now: Timestamp,
     statuses: BTreeSet<u16>,
     codes: BTreeSet<String>,
     /// Holds the outcomes as the log lines were counted.
     outcomes: BTreeSet<String>,
 }
 
-fn known(json: &str) -> KnownPartner {
+fn partner(json: &str) -> KnownPartner {
     let file: PartnerFile = serde_json::from_str(json).unwrap();
-    let partner = Arc::new(Partner::try_from(file).unwrap());
-    let credentials = match partner.credential() {
-        CredentialKind::Token => Credentials::Tokens(vec![TokenHash::of("good")]),
-        CredentialKind::Signature => Credentials::Secrets(vec![Secret::new("s")]),
-    };
-    KnownPartner { partner, credentials }
+    known(Partner::try_from(file).unwrap())
 }
 
 impl Rig {
@@ -60,7 +58,8 @@ impl Rig {
         let world = World::default();
         let partners = [
             r#"{"provider":"acme","postback":{"allow_from":["192.0.2.0/24"]}}"#,
-            r#"{"provider":"strict","postback":{"require_click":true,"event_ids":["001"],"max_amount":{"USD":"99"}}}"#,
+            r#"{"provider":"strict","postback":{"require_click":true,"event_ids":["001"],"max_amount":{"USD":"99"},
+                "click":{"valid_days":1}}}"#,
             r#"{"provider":"globex","postback":{"transaction_id":"derived"}}"#,
             r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
             r#"{"provider":"umbrella","postback":{"status":{"parameter":"state","pending":["2"],"rejected":["3"],
@@ -69,17 +68,17 @@ impl Rig {
                 "status":{"parameter":"state","ignored":["test"]}}}"#,
         ];
         let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
-        let accept = world.accept_postback(partners.map(known), keys);
+        let accept = world.accept_postback(partners.map(partner), keys);
         let (api, receipts) = (OpenApi::published(), Cell::new(0));
         let (statuses, codes, outcomes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        Self { api, world, accept, receipts, statuses, codes, outcomes }
+        Self { api, world, accept, receipts, now: Timestamp::UNIX_EPOCH, statuses, codes, outcomes }
     }
 
     /// Makes a call and checks its answer against the description.
     async fn call(&mut self, path: &str, call: &Call<'_>) -> Value {
         self.receipts.set(self.receipts.get() + 1);
         let receipt_id = ReceiptId::from_random([self.receipts.get(); 16]);
-        let answered = self.accept.handle(call, Timestamp::UNIX_EPOCH, receipt_id).await;
+        let answered = self.accept.handle(call, self.now, receipt_id).await;
         self.outcomes.extend(counted_outcome(&answered));
         let response = respond(answered);
         let method = if call.is_post { "post" } else { "get" };
@@ -110,7 +109,8 @@ fn counted_outcome(answered: &HandledCall) -> Option<String> {
     let outcome = line["outcome"].as_str().unwrap();
     let (all, partners) = ("postbacks by outcome", "postbacks by outcome, provider");
     let faults = line["faults"].as_str().unwrap_or_default();
-    let not_agreed = ["status_not_agreed", "unknown_status"].into_iter().any(|code| faults.contains(code));
+    let codes = ["status_not_agreed", "unknown_status", "negative_amount"];
+    let not_agreed = codes.into_iter().any(|code| faults.contains(code));
     let expected: &[&str] = match outcome {
         _ if answered.dry_run => &[],
         "malformed" if not_agreed => &[all, "statuses_not_agreed by outcome, provider"],
@@ -123,18 +123,6 @@ fn counted_outcome(answered: &HandledCall) -> Option<String> {
     }
     assert_eq!(line["postbacks"], 1);
     Some(outcome.to_owned())
-}
-
-fn get<'a>(provider: &'a str, query: &'a str) -> Call<'a> {
-    Call {
-        provider,
-        token: Some("good"),
-        query: query.as_bytes(),
-        body: b"",
-        content_type: None,
-        is_post: false,
-        source: [192, 0, 2, 1].into(),
-    }
 }
 
 /// Lists every code, as serde knows them.
@@ -209,7 +197,7 @@ async fn the_description_lists_exactly_the_answers_given() {
         assert_eq!(rig.call(WITH_TOKEN, &Call { body, ..json }).await["status"], 400);
     }
 
-    // These calls cannot be kept, and are answered all the same.
+    // These calls cannot be kept, but are still answered.
     let unkept = format!("{SAMPLE}&event_id=002");
     let conflict = rig.failing_in(1).get("acme", &unkept).await;
     assert_eq!((&conflict["status"], &conflict["conflict"]["kept"]), (&409.into(), &false.into()));
@@ -222,6 +210,13 @@ async fn the_description_lists_exactly_the_answers_given() {
 
     // This call meets an unavailable service.
     assert_eq!(rig.failing_in(0).get("acme", SAMPLE).await["status"], 503);
+
+    // This call comes two days after the click.
+    let (strict, user_id) = (Provider::new("strict").unwrap(), UserId::new("12345").unwrap());
+    let click = ClickKeys::new(vec![Secret::new("k")]).unwrap().mint(&strict, &user_id, rig.now, [1; 9]);
+    let late = SAMPLE.replace("67890", click.as_str()).replace("100.00", "5");
+    rig.now = Timestamp::from_second(2 * 24 * 60 * 60).unwrap();
+    assert_eq!(rig.get("strict", &format!("{late}&event_id=001")).await["faults"][0]["code"], "click_expired");
 
     assert_eq!(rig.statuses, rig.api.statuses(WITH_TOKEN, "get"));
     // This code marks a kept call and is never answered.

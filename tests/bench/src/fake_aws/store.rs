@@ -86,9 +86,9 @@ impl Store {
         let item = object(&request["Item"])?;
         let table = self.table(&request["TableName"])?;
         let key = table.key_of(&item);
-        let standing = table.items.get(&key);
-        let units = write_units(&item).max(standing.map_or(0, write_units));
-        let checked = check(request, standing);
+        let stored = table.items.get(&key);
+        let units = write_units(&item).max(stored.map_or(0, write_units));
+        let checked = check(request, stored);
         if checked.is_ok() {
             table.items.insert(key, item);
         }
@@ -100,13 +100,13 @@ impl Store {
         let keys = object(&request["Key"])?;
         let table = self.table(&request["TableName"])?;
         let key = table.key_of(&keys);
-        let standing = table.items.get(&key);
-        let before = standing.map_or(0, write_units);
-        let checked = check(request, standing);
+        let stored = table.items.get(&key);
+        let before = stored.map_or(0, write_units);
+        let checked = check(request, stored);
         let mut units = before.max(1);
         let mut answer = json!({});
         if checked.is_ok() {
-            let mut item = standing.cloned().unwrap_or(keys);
+            let mut item = stored.cloned().unwrap_or(keys);
             let expression = request["UpdateExpression"].as_str().unwrap_or_default();
             update(expression, &Names::of(request), &mut item)
                 .map_err(|reason| refusal("ValidationException", &reason))?;
@@ -212,16 +212,16 @@ impl Store {
     }
 }
 
-fn check(request: &Value, standing: Option<&Item>) -> Result<(), Refused> {
+fn check(request: &Value, stored: Option<&Item>) -> Result<(), Refused> {
     let Some(expression) = request["ConditionExpression"].as_str() else { return Ok(()) };
     let condition = Condition::parse(expression).map_err(|reason| refusal("ValidationException", &reason))?;
     let nothing = Item::new();
-    if condition.holds(&Names::of(request), standing.unwrap_or(&nothing)) {
+    if condition.holds(&Names::of(request), stored.unwrap_or(&nothing)) {
         return Ok(());
     }
     let mut failed = refusal("ConditionalCheckFailedException", "The conditional request failed");
     if let (Some(item), "ALL_OLD") =
-        (standing, request["ReturnValuesOnConditionCheckFailure"].as_str().unwrap_or_default())
+        (stored, request["ReturnValuesOnConditionCheckFailure"].as_str().unwrap_or_default())
     {
         failed.0["Item"] = Value::Object(item.clone());
     }

@@ -147,6 +147,7 @@ fn ended(delivery: &Delivery, state: &State, archived: bool) -> Result<(), Strin
         Some(Ending::Delivered) => verdicts(Verdict::Delivered) || beside.next().is_some(),
         Some(_) if verdicts(Verdict::Delivered) => false,
         Some(Ending::Gone) => verdicts(Verdict::Gone),
+        Some(Ending::Unsendable) => verdicts(Verdict::Unsendable),
         Some(Ending::Exhausted) => delivery.attempts().len() == usize::from(ATTEMPTS),
         Some(Ending::Cancelled) => archived,
     };

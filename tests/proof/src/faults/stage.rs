@@ -8,7 +8,6 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::Poll,
-    time::Duration,
 };
 
 use super::Slip;
@@ -17,8 +16,8 @@ use app::{
     ports::{
         Added, Catalogues, Claimed, ConversionQueue, DeadLetters, Deliveries, KnownPartner, KnownRecipient,
         NewDeliveries, PageToken, Participants, PartnerServers, Ports, Postbacks, Published, Put, Recorded, Refusals,
-        Replaced, ResendQueue, Rounds, Source, StoredParticipant, Surroundings, SystemKeys, Unavailable, UnderWay,
-        UnderWayPage, WebhookQueue,
+        Replaced, ResendQueue, Rounds, Source, StoredParticipant, SystemKeys, Unavailable, UnderWay, UnderWayPage,
+        WebhookQueue,
     },
 };
 use domain::{
@@ -27,10 +26,10 @@ use domain::{
         click::ClickKeys,
         conversion::{Conversion, Receipt, RecordedPostback},
         correction::Step,
-        refusal::{Conflict, ContentKey, KeptConflict, Refusal},
+        postback::Postback,
+        refusal::{Conflict, KeptConflict, KeptRefusal, Refusal},
         transaction::{Adjustment, History},
     },
-    jiff::Timestamp,
     outbound::{
         attempt::FinishedAttempt,
         delivery::{Claim, Delivery, LateAttempt, Message, OpenedRound},
@@ -39,7 +38,7 @@ use domain::{
     },
     partner::Partner,
     values::{
-        ids::{ChainTicket, ClaimMark, DeliveryId, Provider, TransactionId, UserId},
+        ids::{DeliveryId, Provider, TransactionId, UserId},
         signature::Secret,
         time::UnixMillis,
     },
@@ -129,13 +128,24 @@ impl Ports for Stage {
     type Resends = Self;
     type Servers = Self;
     type DeadLetters = Self;
-    type Surroundings = Self;
+    type Clock = World;
+    type Randomness = World;
 }
 
 impl Postbacks for Stage {
     async fn record(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
         self.turn().await;
         Postbacks::record(&self.world, postback).await
+    }
+
+    async fn record_once(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
+        self.turn().await;
+        Postbacks::record_once(&self.world, postback).await
+    }
+
+    async fn find_use(&self, postback: &Postback) -> Result<Option<Receipt>, Unavailable> {
+        self.turn().await;
+        self.world.find_use(postback).await
     }
 
     async fn find(
@@ -168,19 +178,14 @@ impl Postbacks for Stage {
 }
 
 impl Refusals for Stage {
-    async fn keep_refusal(&self, refusal: &Refusal) -> Result<(), Unavailable> {
+    async fn keep_refusal(&self, refusal: &Refusal, most: u32) -> Result<KeptRefusal, Unavailable> {
         self.turn().await;
-        self.world.keep_refusal(refusal).await
+        self.world.keep_refusal(refusal, most).await
     }
 
-    async fn keep_conflict(&self, conflict: &Conflict) -> Result<KeptConflict, Unavailable> {
+    async fn keep_conflict(&self, conflict: &Conflict, most: u32) -> Result<KeptConflict, Unavailable> {
         self.turn().await;
-        self.world.keep_conflict(conflict).await
-    }
-
-    async fn mark_recorded(&self, key: &ContentKey, receipt: &Receipt, now: Timestamp) -> Result<(), Unavailable> {
-        self.turn().await;
-        self.world.mark_recorded(key, receipt, now).await
+        self.world.keep_conflict(conflict, most).await
     }
 
     async fn find_correction(&self, conflict: &Conflict) -> Result<Option<Receipt>, Unavailable> {
@@ -205,24 +210,6 @@ impl DeadLetters for Stage {
     async fn set_aside(&self, whole: &str, reason: &str) -> Result<(), Unavailable> {
         self.turn().await;
         self.world.set_aside(whole, reason).await
-    }
-}
-
-impl Surroundings for Stage {
-    fn now(&self) -> UnixMillis {
-        self.world.now()
-    }
-
-    fn ticket(&self) -> Result<ChainTicket, Unavailable> {
-        self.world.ticket()
-    }
-
-    fn mark(&self) -> Result<ClaimMark, Unavailable> {
-        self.world.mark()
-    }
-
-    async fn pause(&self, duration: Duration) {
-        self.world.pause(duration).await;
     }
 }
 

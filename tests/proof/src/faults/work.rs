@@ -1,29 +1,22 @@
 //! Runs each use case over the ports of one actor.
 
-use std::{
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{sync::OnceLock, time::Duration};
 
 use app::{
-    accept_postback::{AcceptPostback, Call, PostbackAnswer},
+    accept_postback::{AcceptPostback, PostbackAnswer},
     cache::{Cache, CachePolicy},
     current_catalogue::CurrentCatalogue,
-    deliver_webhooks::{self, AttemptTime, DeliverWebhooks},
-    evaluate_events::{self, EvaluateEvents},
-    memory::Held,
+    deliver_webhooks::{self, AttemptTime, DeliverWebhooks, ReceivedMessage},
+    evaluate_events::{self, EvaluateEvents, ReceivedEvent},
+    memory::{self, Held},
     operators::resend,
-    ports::{Deliveries, KnownPartner, KnownRecipient, Replaced, ResendQueue, Rounds, Surroundings, Unavailable},
-    relay_conversions::{Incoming, Relayed, relay},
+    ports::{Clock, Deliveries, KnownRecipient, Randomness, Replaced, ResendQueue, Rounds, Unavailable},
+    relay_conversions::{IncomingConversion, Relayed, relay},
     sweep_deliveries::{Lateness, SweepDeliveries},
 };
 use domain::{
     audit::{Author, Channel, Operation},
-    inbound::{
-        click::ClickKeys,
-        conversion::RecordedPostback,
-        credential::{Credentials, TokenHash},
-    },
+    inbound::{click::ClickKeys, conversion::RecordedPostback},
     outbound::{
         campaign::CampaignState,
         delivery::{DeliveryPace, Message},
@@ -89,7 +82,7 @@ pub(super) async fn perform(work: Work, stage: Stage, number: u64) -> Done {
             Done::Call(query, answer)
         }
         Work::Relay(records) => {
-            let incoming = |record: &RecordedPostback| Incoming {
+            let incoming = |record: &RecordedPostback| IncomingConversion {
                 id: record.receipt.transaction_id.as_str().to_owned(),
                 conversion: Ok(record.clone().into()),
                 whole: String::new(),
@@ -119,9 +112,7 @@ pub(super) async fn perform(work: Work, stage: Stage, number: u64) -> Done {
 
 async fn accept(query: &str, stage: Stage, number: u64) -> PostbackAnswer {
     let file: PartnerFile = serde_json::from_value(json!({"provider": "acme"})).expect("a partner");
-    let partner = Arc::new(Partner::try_from(file).expect("a partner"));
-    let credentials = Credentials::Tokens(vec![TokenHash::of("good")]);
-    let known = (partner.provider().clone(), KnownPartner { partner, credentials });
+    let known = (provider(), memory::partner::known(Partner::try_from(file).expect("a partner")));
     let keys = ClickKeys::new(vec![Secret::new("k")]).expect("a key");
     let accept = AcceptPostback::<Stage> {
         partners: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
@@ -129,19 +120,10 @@ async fn accept(query: &str, stage: Stage, number: u64) -> PostbackAnswer {
         postbacks: stage.clone(),
         refusals: stage.clone(),
     };
-    let call = Call {
-        provider: "acme",
-        token: Some("good"),
-        query: query.as_bytes(),
-        body: b"",
-        content_type: None,
-        is_post: false,
-        source: [192, 0, 2, 1].into(),
-    };
     let mut receipt = [0; 16];
     receipt[..8].copy_from_slice(&number.to_be_bytes());
-    let now = stage.now().timestamp();
-    accept.handle(&call, now, ReceiptId::from_random(receipt)).await.answer
+    let now = stage.world.now().timestamp();
+    accept.handle(&memory::partner::get("acme", query), now, ReceiptId::from_random(receipt)).await.answer
 }
 
 async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::EventOutcome> {
@@ -151,20 +133,20 @@ async fn evaluate(bodies: &[String], stage: Stage) -> Vec<evaluate_events::Event
         deliveries: stage.clone(),
         queue: stage.clone(),
         dead_letters: stage.clone(),
-        surroundings: stage,
+        broken_links: stage.clone(),
+        unknown_types: stage.clone(),
+        clock: stage.world.clone(),
+        randomness: stage.world,
         timing: Timing::default(),
     };
-    let received = |(at, body): (usize, &String)| evaluate_events::Received {
-        id: at.to_string(),
-        body: body.clone(),
-        received_at: noon(),
-    };
-    let batch: Vec<evaluate_events::Received> = bodies.iter().enumerate().map(received).collect();
+    let received =
+        |(at, body): (usize, &String)| ReceivedEvent { id: at.to_string(), body: body.clone(), received_at: noon() };
+    let batch: Vec<ReceivedEvent> = bodies.iter().enumerate().map(received).collect();
     evaluate.handle(&batch).await
 }
 
 async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_webhooks::MessageOutcome> {
-    let now = stage.now();
+    let now = stage.world.now();
     let recipient = Recipient::of(partner(open.standing(now)), Allowance::PublicOnly);
     let known = (provider(), KnownRecipient { recipient, secrets: Vec::new() });
     let deliver = DeliverWebhooks::<Stage> {
@@ -173,39 +155,41 @@ async fn send(messages: &[Message], open: Open, stage: Stage) -> Vec<deliver_web
         resends: stage.clone(),
         partners: stage.clone(),
         dead_letters: stage.clone(),
-        surroundings: stage,
+        clock: stage.world.clone(),
+        randomness: stage.world,
         pace: DeliveryPace::try_new(FUNCTION, 60).expect("a pace"),
         time: AttemptTime { request: REQUEST, operation: OPERATION },
     };
-    let received = |message: &Message| deliver_webhooks::Received {
+    let received = |message: &Message| ReceivedMessage {
         id: message.ticket.as_str().to_owned(),
         message: Ok(message.clone()),
         whole: String::new(),
     };
-    let batch: Vec<deliver_webhooks::Received> = messages.iter().map(received).collect();
+    let batch: Vec<ReceivedMessage> = messages.iter().map(received).collect();
     deliver.handle(&batch, now.plus(FUNCTION)).await
 }
 
 /// Opens a round as the operator's command does.
 async fn open_round(id: &DeliveryId, stage: &Stage) -> Result<(), Unavailable> {
     let Some(delivery) = Deliveries::read(stage, id).await? else { return Ok(()) };
-    let opened = delivery.open_round(stage.now(), stage.ticket()?);
+    let opened = delivery.open_round(stage.world.now(), stage.world.ticket()?);
     let author = Author::new("operator").expect("an author");
     let operation = Operation::new(author, Channel::Postbackctl, None, [0; 8]);
-    match stage.open_round(&opened, &resend::record(&operation, &opened, stage.now())).await? {
+    match stage.open_round(&opened, &resend::record(&operation, &opened, stage.world.now())).await? {
         Replaced::Done => ResendQueue::send(stage, &opened.message, 0).await,
         Replaced::Changed => Ok(()),
     }
 }
 
 async fn sweep(open: Open, stage: Stage) {
-    let known = (provider(), partner(open.standing(stage.now())).clone());
+    let known = (provider(), partner(open.standing(stage.world.now())).clone());
     let sweep = SweepDeliveries::<Stage> {
         partners: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [known])), CachePolicy::default()),
         under_way: stage.clone(),
         webhooks: stage.clone(),
         resends: stage.clone(),
-        surroundings: stage,
+        clock: stage.world.clone(),
+        randomness: stage.world,
         lateness: Lateness::default(),
     };
     sweep.sweep(UnixMillis::from_millisecond(i64::MAX)).await;

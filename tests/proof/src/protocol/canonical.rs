@@ -124,6 +124,7 @@ impl<'a> Pen<'a> {
             Some(Ending::Gone) => 2,
             Some(Ending::Exhausted) => 3,
             Some(Ending::Cancelled) => 4,
+            Some(Ending::Unsendable) => 5,
         });
         if let Some(next) = delivery.next() {
             self.moment(next.due_at);

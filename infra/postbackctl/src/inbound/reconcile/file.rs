@@ -35,7 +35,7 @@ pub(super) struct Column {
 
 /// Parses `transaction_id=Order ID`.
 pub(super) fn column(text: &str) -> Result<Column, String> {
-    let fields = || Field::ALL.into_iter().chain([Field::Status]);
+    let fields = || Field::ALL.into_iter().chain([Field::Status, Field::Reference]);
     let parsed = text.split_once('=').and_then(|(field, name)| {
         let field = fields().find(|known| known.as_str() == field.trim())?;
         let name = clean(name).to_owned();
@@ -76,7 +76,7 @@ pub(super) fn parse(bytes: &[u8], agreed: &ParameterNames, named: &[Column]) -> 
         let id = cells.remove(&Field::TransactionId).unwrap_or_default();
         let id = TransactionId::new(id).map_err(|fault| anyhow!("line {line}: the transaction_id {fault}"))?;
         if let Some(Line { line: first, .. }) = all.get(&id) {
-            bail!("line {line}: {id} stands on line {first} already; remove one of the lines");
+            bail!("line {line}: {id} is already on line {first}; remove one of the lines");
         }
         all.insert(id, Line { line, cells });
     }
@@ -142,7 +142,9 @@ impl Names<'_> {
     }
 
     fn fields(&self) -> impl Iterator<Item = Field> {
-        Field::ALL.into_iter().chain(self.agreed.has(Field::Status).then_some(Field::Status))
+        Field::ALL
+            .into_iter()
+            .chain([Field::Status, Field::Reference].into_iter().filter(|field| self.agreed.has(*field)))
     }
 
     /// Fails if a field has several columns, or a name of `--column` has none.
@@ -158,8 +160,8 @@ impl Names<'_> {
 
     fn check_named(&self, header: &StringRecord) -> Result<()> {
         for Column { field, name } in self.named {
-            if *field == Field::Status && !self.agreed.has(Field::Status) {
-                bail!("--column {field}: no statuses are agreed with this partner; leave the column out");
+            if !self.agreed.has(*field) {
+                bail!("--column {field}: no {field} is agreed with this partner; leave the column out");
             }
             if !header.iter().any(|column| column == name) {
                 bail!("the header has no column {name}, which --column names for {field}; it has: {}", listed(header));

@@ -74,7 +74,7 @@ fn a_list_that_cannot_be_compared_is_refused_with_its_line() {
         ("id,amount\n1,2\n", "separated by ',' it has: id, amount; name the column"),
         ("id\tamount\n1\t2\n", "separated by '\\t' it has: id, amount"),
         ("transaction_id,transaction_id\n", "2 times"),
-        ("transaction_id\nt\nt\n", "line 3: t stands on line 2"),
+        ("transaction_id\nt\nt\n", "line 3: t is already on line 2"),
         ("transaction_id,user_id\n,u\n", "line 2: the transaction_id is empty"),
         ("\n\ntransaction_id\n\n\r\n,\na,b\n", "line 7 has 2 cells, but the header has 1 cell"),
         ("transaction_id,user_id\na\n", "line 2 has 1 cell, but the header has 2"),
@@ -174,7 +174,7 @@ fn the_operator_names_columns_of_other_names() {
     assert_eq!(list.ignored, ["transaction_id", "amount_decimal"]);
     for (text, named, reason) in [
         ("Order;Payout\n", named, "no column Order ID, which --column names for transaction_id; it has: Order, Payout"),
-        ("transaction_id\n", ["status=Outcome", "user_id=u"], "no statuses are agreed"),
+        ("transaction_id\n", ["status=Outcome", "user_id=u"], "no status is agreed"),
         ("transaction_id,u\n", ["user_id=u", "user_id=v"], "no column v"),
     ] {
         let said = parse(text, &named).unwrap_err();

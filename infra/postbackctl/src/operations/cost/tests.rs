@@ -29,7 +29,21 @@ fn a_million_postbacks_cost_what_one_computes_by_hand() {
     let new = bill("postback, new", &[]);
     assert_eq!(new.sqs, dec!(0.12), "sent, received and deleted, ten at a time");
     assert_eq!(new.dynamodb, dec!(0.625), "reading the stream is free");
-    assert_eq!(bill("postback, conflicting", &[]).dynamodb, dec!(1.25), "two writes");
+    assert_eq!(bill("postback, conflicting again", &[]).dynamodb, dec!(1.25), "two writes");
+    assert_eq!(bill("postback, conflicting", &[]).dynamodb, dec!(2.5), "two more to bound what is kept");
+    assert_eq!(bill("postback, refused again", &[]).dynamodb, dec!(0.625), "one write");
+    assert_eq!(bill("postback, refused", &[]).dynamodb, dec!(1.875), "two more");
+}
+
+#[test]
+fn states_reversals_and_used_clicks_cost_their_writes_and_reads() {
+    assert_eq!(bill("first step of a transaction", &[]).dynamodb, dec!(1.25), "two writes");
+    assert_eq!(bill("later step of a transaction", &[]).dynamodb, dec!(3) * dec!(0.625) + dec!(0.125));
+    let adjustment = bill("negative amount that names another", &[]);
+    assert_eq!(adjustment.dynamodb, dec!(4) * dec!(0.625) + dec!(0.125), "a transaction costs twice its two writes");
+    let once = bill("postback, new, its click used once", &[]);
+    assert_eq!((once.dynamodb, once.sqs), (dec!(4) * dec!(0.625), dec!(0.12)));
+    assert_eq!(bill("postback, duplicate, click used once", &[]).dynamodb, once.dynamodb);
 }
 
 #[test]

@@ -15,9 +15,16 @@ pub(super) fn units_of_work(arguments: &Arguments) -> Vec<(&'static str, Usage)>
     let (duplicate, event) = (work.recorded(arguments.postback_bytes), work.event());
     vec![
         ("postback, new", duplicate + work.conversion()),
+        ("postback, new, its click used once", work.used_once() + work.conversion()),
         ("postback, duplicate", duplicate),
-        ("postback, refused", work.recorded(arguments.refusal_bytes)),
-        ("postback, conflicting", duplicate + writes(arguments.postback_bytes)),
+        ("postback, duplicate, click used once", work.used_once()),
+        ("first step of a transaction", duplicate + writes(arguments.postback_bytes) + work.conversion()),
+        ("later step of a transaction", work.later_step() + work.conversion()),
+        ("negative amount that names another", work.adjustment() + work.conversion()),
+        ("postback, refused", work.recorded(arguments.refusal_bytes) + counted_as_new()),
+        ("postback, refused again", work.recorded(arguments.refusal_bytes)),
+        ("postback, conflicting", duplicate + writes(arguments.postback_bytes) + counted_as_new()),
+        ("postback, conflicting again", duplicate + writes(arguments.postback_bytes)),
         ("click", work.click()),
         ("event that no campaign needs", event),
         ("event seen before", event + work.participant_read()),
@@ -42,6 +49,29 @@ impl Work<'_> {
         self.api_call(self.0.postback_ms) + writes(item_bytes)
     }
 
+    /// Returns the use of a call that puts the original and the use of its click, or finds them, in one transaction. A
+    /// transaction costs twice its writes, also if it is cancelled.
+    fn used_once(&self) -> Usage {
+        self.api_call(self.0.postback_ms) + (writes(self.0.postback_bytes) + index_write()) * dec!(2)
+    }
+
+    /// Returns the use of a step after the first one. The original and the first step are in the way, the history is
+    /// read, and the step is put.
+    fn later_step(&self) -> Usage {
+        self.api_call(self.0.postback_ms) + writes(self.0.postback_bytes) * dec!(3) + self.history_read()
+    }
+
+    /// Returns the use of a negative amount. The history of the other transaction is read, and the negative transaction
+    /// is put together with its adjustment.
+    fn adjustment(&self) -> Usage {
+        self.api_call(self.0.postback_ms) + writes(self.0.postback_bytes) * dec!(4) + self.history_read()
+    }
+
+    /// Returns the use of a consistent read of a transaction with three records.
+    fn history_read(&self) -> Usage {
+        reads(self.0.postback_bytes.saturating_mul(3))
+    }
+
     fn click(&self) -> Usage {
         self.api_call(self.0.click_ms) + writes(self.0.click_bytes)
     }
@@ -63,9 +93,8 @@ impl Work<'_> {
         self.queue_batch() * dec!(3) + self.batch_invocation(self.0.evaluator_batch_ms)
     }
 
-    /// Returns the use of a consistent read: a unit for each 4 KB.
     fn participant_read(&self) -> Usage {
-        Usage { read_units: self.0.participant_bytes.div_ceil(4096).max(1).into(), ..Usage::default() }
+        reads(self.0.participant_bytes)
     }
 
     fn participant_write(&self) -> Usage {
@@ -144,9 +173,20 @@ impl Work<'_> {
     }
 }
 
+/// Returns what a refusal or conflict of new content uses besides its item: the write that finds no item, and the count
+/// of the day.
+fn counted_as_new() -> Usage {
+    index_write() * dec!(2)
+}
+
 /// Returns the use of writing an entry that consists of keys alone: one unit.
 fn index_write() -> Usage {
     Usage { write_units: Decimal::ONE, ..Usage::default() }
+}
+
+/// Returns the use of a consistent read: a unit for each 4 KB.
+fn reads(bytes: u32) -> Usage {
+    Usage { read_units: bytes.div_ceil(4096).max(1).into(), ..Usage::default() }
 }
 
 /// Returns the use of a write: one unit for each KB.

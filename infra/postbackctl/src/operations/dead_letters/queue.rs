@@ -15,6 +15,10 @@ fn help(queue: DeadLetterQueue) -> &'static str {
         DeadLetterQueue::Conversion => "Accepted postbacks that could not be converted",
         DeadLetterQueue::Gg3Conversions => "Conversions that GG3 received twenty times and never deleted",
         DeadLetterQueue::Gg3Events => "Events that are malformed or failed twenty times",
+        DeadLetterQueue::BrokenLinks => {
+            "Events from links with an unknown partner, or with an id that is missing or cannot be used"
+        }
+        DeadLetterQueue::UnknownTypes => "Events of unknown types",
         DeadLetterQueue::Webhooks => "First attempts of webhooks that failed twenty times to be made",
         DeadLetterQueue::WebhookRetries => "Resends of webhooks that failed twenty times to be made",
         DeadLetterQueue::Lookup => "Changes that cannot be read for the lookups",

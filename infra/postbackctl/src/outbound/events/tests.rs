@@ -55,7 +55,7 @@ fn every_fault_is_told_in_words_with_the_value() {
         ("no", "e.json: 1 fault; the event would go to gg3-events-dead-letters\n  the file is not JSON in UTF-8"),
         (r#"{"type":"gg_button.clicked"}"#, "\n  total_clicks is missing\n"),
         (r#"{"id":"","type":"gg_button.clicked"}"#, "\n  id is empty\n"),
-        (r#"{"type":"a.b"}"#, "the type a.b is unknown; the event would be counted and dropped"),
+        (r#"{"type":"a.b"}"#, "the type a.b is unknown; the event would be counted and set aside"),
         (
             r#"{"id":"e","type":"user.registered","user_id":"u","occurred_at":"2026-11-23T12:00:00Z","method":"email","tracking":{"provider":"nobody"}}"#,
             "tracking.provider is \"nobody\"; expected the name of a known partner",

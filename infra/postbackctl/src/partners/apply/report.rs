@@ -18,7 +18,7 @@ use domain::{
 };
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
-use crate::output::say;
+use crate::output::{counted, say};
 
 /// The changes that were made.
 #[derive(Debug, Default, Serialize)]
@@ -71,7 +71,7 @@ impl Report {
     }
 
     /// Prints secrets on standard output, and everything else on standard error.
-    pub(super) fn tell(&self, json: bool) -> Result<()> {
+    pub(super) fn show(&self, json: bool) -> Result<()> {
         let Publication { version, fresh, held, unreadable } = &self.publishing;
         if let (Some(version), true) = (version, fresh) {
             eprintln!("the campaigns of all partners are published, version {version}");
@@ -112,11 +112,15 @@ impl Report {
 
 /// Shows the changes to come.
 pub(super) fn show(plans: &[Planned]) {
+    let mut unchanged = 0;
     for Planned { change, item, differences, credential, webhook_secret, .. } in plans {
         let word = match change {
             Change::Created => "create",
             Change::Changed => "change",
-            Change::Unchanged => "keep  ",
+            Change::Unchanged => {
+                unchanged += 1;
+                continue;
+            }
         };
         eprintln!("{word} {}", item.provider);
         if *change == Change::Changed {
@@ -134,6 +138,9 @@ pub(super) fn show(plans: &[Planned]) {
             }
         }
     }
+    if unchanged > 0 {
+        eprintln!("keep   {} as stored", counted(unchanged, "partner"));
+    }
 }
 
 /// Shows the stored partners without a file, because an operator might expect that removing a file removes the partner.
@@ -141,9 +148,8 @@ pub(super) fn show_unfiled(unfiled: &[Provider]) {
     if unfiled.is_empty() {
         return;
     }
-    for provider in unfiled {
-        eprintln!("leave  {provider}, which has no file here");
-    }
+    let names = unfiled.iter().map(Provider::as_str).collect::<Vec<_>>().join(", ");
+    eprintln!("leave  {} without a file here: {names}", counted(unfiled.len(), "partner"));
     eprintln!("       partners are never deleted; to end one, archive its campaigns and rotate its credential");
 }
 

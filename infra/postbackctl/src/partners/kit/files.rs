@@ -10,7 +10,7 @@ use domain::inbound::credential::CredentialKind;
 use super::Kit;
 
 /// The examples for partners, by name.
-const EXAMPLES: [(&str, &str); 14] = [
+const EXAMPLES: [(&str, &str); 17] = [
     ("postback-signed.go", include_str!("../../../../examples/postback-signed.go")),
     ("postback-signed.mjs", include_str!("../../../../examples/postback-signed.mjs")),
     ("postback-signed.php", include_str!("../../../../examples/postback-signed.php")),
@@ -21,6 +21,9 @@ const EXAMPLES: [(&str, &str); 14] = [
     ("postback-token.php", include_str!("../../../../examples/postback-token.php")),
     ("postback-token.py", include_str!("../../../../examples/postback-token.py")),
     ("postback-token.sh", include_str!("../../../../examples/postback-token.sh")),
+    ("webhook-library.mjs", include_str!("../../../../examples/webhook-library.mjs")),
+    ("webhook-library.py", include_str!("../../../../examples/webhook-library.py")),
+    ("webhook-library.rs", include_str!("../../../../examples/webhook-library.rs")),
     ("webhook.go", include_str!("../../../../examples/webhook.go")),
     ("webhook.mjs", include_str!("../../../../examples/webhook.mjs")),
     ("webhook.php", include_str!("../../../../examples/webhook.php")),
@@ -52,7 +55,7 @@ impl Kit<'_> {
         };
         let has_webhooks = self.campaigns().next().is_some();
         let webhooks = has_webhooks.then_some(("webhook-signature.json", WEBHOOK_SIGNATURES));
-        let concerns = |name: &str| name.starts_with(credential) || (has_webhooks && name.starts_with("webhook."));
+        let concerns = |name: &str| name.starts_with(credential) || (has_webhooks && name.starts_with("webhook"));
         let file = |path: String, text: &str| File { path, text: text.to_owned() };
         let mut files = vec![file("openapi.yaml".to_owned(), &self.openapi())];
         let examples = EXAMPLES.into_iter().filter(|(name, _)| concerns(name));

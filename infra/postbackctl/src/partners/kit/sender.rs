@@ -83,10 +83,6 @@ impl Kit<'_> {
         if self.partner.credential() == CredentialKind::Signature {
             doubts.push(format!("{title} may not be able to sign its calls. Ask us for a token instead."));
         }
-        let looked_for = sender.answer.as_ref().filter(|_| self.partner.rules().answer.is_none());
-        doubts.extend(looked_for.map(|answer| {
-            format!("{title} looks for `{}` in the answer. Our answers are JSON; ask us first.", answer.accepted)
-        }));
         doubts
     }
 }

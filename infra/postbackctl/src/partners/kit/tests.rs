@@ -34,17 +34,18 @@ fn sample(name: &str) -> String {
 #[test]
 fn the_page_quotes_every_example_to_the_letter() {
     let page = fs::read_to_string(repository().join("docs/partners.md")).unwrap();
-    let languages = BTreeMap::from([("sh", "sh"), ("py", "python"), ("mjs", "js"), ("php", "php"), ("go", "go")]);
+    let languages =
+        BTreeMap::from([("sh", "sh"), ("py", "python"), ("mjs", "js"), ("php", "php"), ("go", "go"), ("rs", "rust")]);
     let examples: Vec<_> =
         fs::read_dir(repository().join("infra/examples")).unwrap().map(|file| file.unwrap().path()).collect();
     let examples: Vec<_> = examples.into_iter().filter(|path| path.is_file()).collect();
-    assert_eq!(examples.len(), 14);
+    assert_eq!(examples.len(), 17);
     for example in examples {
         let ending = example.extension().unwrap().to_str().unwrap();
         let quoted = format!("```{}\n{}```\n", languages[ending], fs::read_to_string(&example).unwrap());
         assert!(page.contains(&quoted), "{} is not quoted word for word in docs/partners.md", example.display());
     }
-    assert_eq!(page.matches("\n```").count(), 2 * 14, "and the page has no code besides");
+    assert_eq!(page.matches("\n```").count(), 2 * 17, "and the page has no code besides");
 }
 
 #[test]
@@ -52,6 +53,7 @@ fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
     use domain::{
         inbound::{fault::FaultCode, parameters},
         outbound::{macros::WebhookMacro, retry},
+        values::parameter_names::MAX_NAME_BYTES,
     };
     let page = fs::read_to_string(repository().join("docs/partners.md")).unwrap();
     let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -60,7 +62,7 @@ fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
         parameters::MAX_QUERY_BYTES / 1024,
         parameters::MAX_BODY_BYTES / 1024,
         parameters::MAX_PARAMETERS,
-        parameters::MAX_NAME_BYTES
+        MAX_NAME_BYTES
     );
     let resends = format!(
         "up to {} times: before the n-th time we wait n times the campaign's interval ({} minutes unless agreed otherwise), or your `Retry-After` if that is longer, {} hours at most",

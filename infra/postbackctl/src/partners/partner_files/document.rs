@@ -83,7 +83,7 @@ impl Document {
                 for (key, value) in members {
                     let (place, line) = (member(place, &key.value), key.referenced.line());
                     if let Some(first) = self.marks.get(&place).filter(|_| object.contains_key(&key.value)) {
-                        let message = format!("stands twice, also in line {}. Keep one of them", first.line);
+                        let message = format!("appears twice, also in line {}. Keep one of them", first.line);
                         self.repeated.push(ConfigFault { path: place.clone(), message });
                     }
                     let value = self.take(text, &place, line, value);

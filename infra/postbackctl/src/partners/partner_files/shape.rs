@@ -9,10 +9,11 @@ use jsonschema::{
 };
 use serde_json::{Map, Value, json};
 
-use super::document::{Document, member};
+use super::{
+    super::suggestion::suggestion,
+    document::{Document, member},
+};
 
-/// The least similarity (Jaro, from 0 to 1) at which a known name is suggested instead of an unknown one.
-const ALIKE: f64 = 0.8;
 /// The most characters of a faulty value that are repeated to the operator.
 const MAX_SHOWN: usize = 60;
 
@@ -125,14 +126,6 @@ fn unknown(key: &str, known: &[String]) -> String {
     format!("unknown key{cure}")
 }
 
-/// Returns `. Did you mean `name`?` with the known name that is most similar to the written one. Returns `None` if no
-/// known name is similar enough.
-pub(crate) fn suggestion(written: &str, known: &[String]) -> Option<String> {
-    let alike = known.iter().map(|name| (strsim::jaro(written, name), name));
-    let (alike, name) = alike.max_by(|one, other| one.0.total_cmp(&other.0))?;
-    (alike >= ALIKE).then(|| format!(". Did you mean `{name}`?"))
-}
-
 fn any_of(names: &[String]) -> String {
     match names {
         [all_but_last @ .., last] if !all_but_last.is_empty() => format!("{} or {last}", all_but_last.join(", ")),
@@ -167,6 +160,9 @@ fn wanted(error: &ValidationError<'_>) -> Option<String> {
         Kind::Maximum { limit } if error.instance().as_u64().is_none() => format!("at most {limit}"),
         Kind::Format { .. } if error.instance_path().as_str().ends_with("/active_from") => {
             format!("an instant such as {INSTANT} or {ON_PUBLISH}")
+        }
+        Kind::Format { .. } if error.instance_path().as_str().ends_with("/active_to") => {
+            return Some(format!("must be an instant such as {INSTANT}, not {given}. Leave it out for no end"));
         }
         Kind::Format { .. } => format!("an instant such as {INSTANT}"),
         _ => return None,

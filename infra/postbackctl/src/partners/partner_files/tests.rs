@@ -1,10 +1,10 @@
 use std::sync::LazyLock;
 
 use domain::outbound::campaign::GoalFile;
-use proptest::prelude::*;
-use serde_json::json;
 
 use super::*;
+
+mod junk;
 
 pub(super) static SCHEMA: LazyLock<Schema> = LazyLock::new(|| Schema::published().unwrap());
 
@@ -61,6 +61,46 @@ media_buying:
     assert!(
         faults.iter().any(|fault| fault.starts_with("acme.yaml:19: media_buying.campaigns[1].webhook.url: ")),
         "{lines:?}"
+    );
+}
+
+#[test]
+fn a_fault_of_a_goal_or_an_end_is_told_at_its_own_place() {
+    let campaign = |goal: &str, more: &str| {
+        let text = format!(
+            "provider: acme\nmedia_buying:\n  campaigns:\n    - name: first\n      goal: {goal}\n      active_from: on_publish\n      webhook: {{url: 'https://a.example/'}}\n{more}"
+        );
+        parse("acme.yaml", &text).unwrap_err().join("\n")
+    };
+    for clicks in ["ten", "1.5", "-1", "true", "[10]", "''"] {
+        let told = campaign(&format!("{{type: ggstrike, clicks: {clicks}}}"), "");
+        assert!(told.starts_with("acme.yaml:5: media_buying.campaigns[0].goal.clicks: must be "), "{told}");
+    }
+    let told = campaign("{type: registration}", "      active_to: on_publish\n");
+    let expected = "acme.yaml:8: media_buying.campaigns[0].active_to: must be an instant such as 2026-11-23T12:00:00Z, not \"on_publish\". Leave it out for no end";
+    assert_eq!(told, expected);
+    let told = parse("acme.yaml", "{}\n").unwrap_err();
+    assert_eq!(told, ["acme.yaml:1: provider: is missing. Add provider: here"]);
+}
+
+#[test]
+fn an_id_in_the_path_of_a_webhook_gets_a_note() {
+    let text = "provider: acme
+media_buying:
+  campaigns:
+    - name: first
+      goal: {type: registration}
+      active_from: on_publish
+      webhook: {url: 'https://a.example/{event}?c={clickId}'}
+    - name: second
+      goal: {type: registration}
+      active_from: on_publish
+      webhook: {url: 'https://a.example/{clickId}/done'}
+";
+    let notes = parse("acme.yaml", text).unwrap().notes();
+    assert!(
+        notes.len() == 1 && notes[0].starts_with("acme.yaml:11: media_buying.campaigns[1].webhook.url: has {clickId}"),
+        "{notes:?}"
     );
 }
 
@@ -212,9 +252,9 @@ landings:
 ";
     let faults = parse("acme.yaml", text).unwrap_err();
     let expected = [
-        "acme.yaml:6: landings.a: stands twice, also in line 5. Keep one of them",
-        "acme.yaml:10: media_buying.campaigns[0].name: stands twice, also in line 9. Keep one of them",
-        "acme.yaml:14: landings: stands twice, also in line 4. Keep one of them",
+        "acme.yaml:6: landings.a: appears twice, also in line 5. Keep one of them",
+        "acme.yaml:10: media_buying.campaigns[0].name: appears twice, also in line 9. Keep one of them",
+        "acme.yaml:14: landings: appears twice, also in line 4. Keep one of them",
         "acme.yaml:3: postback.require_click: ",
         "acme.yaml:15: landings.b: ",
         "acme.yaml:12: media_buying.campaigns[0].active_from: ",
@@ -315,8 +355,9 @@ media_buying:
 ";
     let expected = [
         "acme.yaml:2: postback.curencies: unknown key. Did you mean `currencies`?",
-        "acme.yaml:2: postback.ids: unknown key. Allowed here: allow_from, amount_may_change, answer, credential, \
-         currencies, event_ids, keep, max_amount, negative_amounts, reference, require_click, status, transaction_id",
+        "acme.yaml:2: postback.ids: unknown key. Allowed here: allow_from, amount_may_change, answer, click, credential, \
+         currencies, event_ids, keep, max_amount, max_kept_per_day, negative_amounts, reference, require_click, status, \
+         transaction_id",
         "acme.yaml:3: parameters.clik_id: unknown key. Did you mean `click_id`?",
         "acme.yaml:5: media_buying.campaing: unknown key. Did you mean `campaigns`?",
         "acme.yaml:7: media_buying.campaigns[0].goal.quests: unknown key. Did you mean `quest`?",
@@ -345,78 +386,4 @@ media_buying:
         "acme.yaml:4: media_buying.campaigns.first: m",
     ];
     assert_eq!(file.located(&paths.map(fault)), expected);
-}
-
-fn good() -> Value {
-    let campaign = |name: &str, goal: Value| json!({ "name": name, "goal": goal, "active_from": "on_publish", "webhook": { "url": "https://a.example/" } });
-    json!({
-        "provider": "acme",
-        "postback": { "credential": "token", "require_click": true, "event_ids": ["a", "b"] },
-        "landings": { "x": "https://a.example/" },
-        "parameters": { "click_id": "aff" },
-        "media_buying": {
-            "ids": ["click_id", "user_id"],
-            "macros": { "click_id": "{c}" },
-            "campaigns": [
-                campaign("first", json!({ "type": "ggstrike", "clicks": 3 })),
-                campaign("second", json!({ "type": "main_quests", "quests": ["a", "b", "c"] })),
-                campaign("third", json!({ "type": "main_quest", "quest": "a" })),
-            ],
-        },
-    })
-}
-
-fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
-    found.push(at.to_owned());
-    match value {
-        Value::Object(keys) => keys.iter().for_each(|(key, value)| pointers(value, &format!("{at}/{key}"), found)),
-        Value::Array(items) => {
-            items.iter().enumerate().for_each(|(n, item)| pointers(item, &format!("{at}/{n}"), found));
-        }
-        _ => {}
-    }
-}
-
-fn junk() -> impl Strategy<Value = Value> {
-    let junk = [
-        json!(null),
-        json!(true),
-        json!(7),
-        json!(-7),
-        json!(1.5),
-        json!("x"),
-        json!([]),
-        json!([1, {}]),
-        json!({ "y": 1 }),
-    ];
-    prop::sample::select(junk.to_vec())
-}
-
-proptest! {
-    #[test]
-    fn junk_anywhere_is_told_once_in_our_words(
-        junk in prop::collection::vec((any::<prop::sample::Index>(), junk()), 0..6),
-    ) {
-        let mut value = good();
-        for (place, junk) in junk {
-            let mut all = Vec::new();
-            pointers(&value, "", &mut all);
-            let pointer: &String = place.get(&all);
-            if let Some(found) = value.pointer_mut(pointer) {
-                *found = junk;
-            }
-        }
-        // JSON is YAML too.
-        let faults = parse("acme.yaml", &value.to_string()).err().unwrap_or_default();
-        for fault in &faults {
-            let libraries = ["expected", "field", "variant", "struct", "enum", "invalid", "u64", "sequence", "schema"];
-            prop_assert!(!libraries.iter().any(|word| fault.contains(word)), "{}", fault);
-        }
-        let once: std::collections::BTreeSet<&String> = faults.iter().collect();
-        prop_assert_eq!(once.len(), faults.len());
-        if let Ok(document) = Document::read(&value.to_string()) {
-            let mended = SCHEMA.compare(&document).mended;
-            prop_assert!(serde_json::from_value::<PartnerFile>(mended).is_ok());
-        }
-    }
 }

@@ -13,7 +13,7 @@ use crate::output::{self, counted};
 pub(crate) struct Arguments {
     #[command(subcommand)]
     action: Option<Action>,
-    /// Answers in JSON.
+    /// Prints the result as JSON.
     #[arg(long, global = true)]
     json: bool,
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     inbound::{
+        answer::TextAnswer,
         rules::NegativeAmounts,
         status::{State, StatusFile},
     },
@@ -95,19 +96,12 @@ pub(crate) struct Status {
     pub(crate) words: StatusFile,
 }
 
-/// Holds the body that the sender looks for.
+/// Holds the words that the sender looks for in an answer, and the source that documents the words.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct Answer {
-    pub(crate) format: AnswerFormat,
-    pub(crate) accepted: String,
-    pub(crate) duplicate: String,
-}
-
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum AnswerFormat {
-    Text,
+    pub(crate) source: String,
+    #[serde(flatten)]
+    pub(crate) words: TextAnswer,
 }
 
 impl Sender {
@@ -123,6 +117,7 @@ impl Sender {
                 "amount_may_change": self.amount_may_change,
                 "negative_amounts": self.negative_amounts,
                 "reference": self.reference,
+                "answer": self.answer.as_ref().map(|answer| &answer.words),
             },
         })
     }

@@ -11,8 +11,6 @@ use serde_json::{Map, json};
 use super::{merge::under, preset::Form, *};
 use crate::partners::partner_files::resolved_file;
 
-mod sequences;
-
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../senders")
 }
@@ -62,7 +60,7 @@ fn the_schema_refuses_what_a_preset_must_not_say() {
     let good = json!({
         "sender": "x", "title": "X", "kind": "tracker", "form": "braces",
         "sources": {"page": {"url": "https://x.example/", "read": "2026-11-30", "first_hand": true}},
-        "answer": {"format": "text", "accepted": "OK", "duplicate": "DUP"},
+        "answer": {"source": "page", "format": "text", "accepted": "OK", "duplicate": "DUP"},
     });
     assert!(schema.is_valid(&good));
     assert!(serde_json::from_value::<Sender>(good.clone()).is_ok());
@@ -76,7 +74,8 @@ fn the_schema_refuses_what_a_preset_must_not_say() {
         ("parameters", json!({"click_id": {"is": "a b", "source": "page"}})),
         ("amount_may_change", json!(["approved"])),
         ("reference", json!("ref")),
-        ("answer", json!({"format": "text", "accepted": ""})),
+        ("answer", json!({"format": "text", "accepted": "OK", "duplicate": "DUP"})),
+        ("answer", json!({"source": "page", "format": "text", "accepted": "", "duplicate": "DUP"})),
         ("notes", json!(["no sentence"])),
         ("unknown", json!(1)),
     ] {
@@ -90,7 +89,8 @@ fn the_schema_refuses_what_a_preset_must_not_say() {
 fn every_name_says_where_it_was_read() {
     for preset in all().unwrap() {
         let status = preset.status.iter().map(|status| &status.source);
-        let named: BTreeSet<&String> = preset.names().map(|name| &name.source).chain(status).collect();
+        let answer = preset.answer.iter().map(|answer| &answer.source);
+        let named: BTreeSet<&String> = preset.names().map(|name| &name.source).chain(status).chain(answer).collect();
         for source in &named {
             assert!(preset.sources.contains_key(*source), "{}: {source}", preset.name);
         }
@@ -125,8 +125,23 @@ fn a_minimal_file_with_any_preset_is_a_partner() {
             preset.negative_amounts.unwrap_or_default() == rules.negative_amounts,
             preset.status.as_ref().is_none_or(|status| rules.names.of(Field::Status) == status.words.parameter),
             preset.reference.as_ref().is_none_or(|reference| rules.names.of(Field::Reference) == reference),
+            preset.answer.as_ref().map(|answer| &answer.words) == rules.answer.as_ref(),
         ];
-        assert_eq!(agreed, [true; 4], "{}", preset.name);
+        assert_eq!(agreed, [true; 5], "{}", preset.name);
+    }
+}
+
+#[test]
+fn a_presets_answer_stands_where_the_file_says_nothing() {
+    let answer = json!({"source": "page", "format": "text", "accepted": "1", "duplicate": "0"});
+    let preset = Sender { answer: serde_json::from_value(answer).unwrap(), ..find("cpx").unwrap().clone() };
+    for (file, expected) in [
+        (json!({}), json!({"format": "text", "accepted": "1", "duplicate": "0"})),
+        (json!({"answer": {"duplicate": "SEEN"}}), json!({"format": "text", "accepted": "1", "duplicate": "SEEN"})),
+        (json!({"answer": null}), json!(null)),
+    ] {
+        let merged = under(&preset.settings(), &json!({"provider": "acme", "postback": file}));
+        assert_eq!(merged["postback"]["answer"], expected, "{file}");
     }
 }
 

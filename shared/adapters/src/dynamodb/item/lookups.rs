@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::{
     super::{Item, text},
-    CLICK_ID, ClickItem, ORIGINAL, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION, RefusalItem,
+    CLICK_ID, ClickItem, ClickUseItem, KEPT, ORIGINAL, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION,
+    RefusalItem,
     media_buying::{DELIVERY_ID, DeliveryItem, ParticipantItem, USER_ID},
 };
 
@@ -119,7 +120,11 @@ pub fn entries(
     before: Option<serde_dynamo::Item>,
 ) -> Result<Vec<LookupEntry>, String> {
     match origin {
+        // The use of a click is no revision of a transaction.
+        Origin::Postbacks if ClickUseItem::is(&item) => Ok(Vec::new()),
         Origin::Postbacks => read::<PostbackItem>(item)?.lookups(),
+        // The count of a day is no refusal.
+        Origin::Refusals if item.contains_key(KEPT) => Ok(Vec::new()),
         Origin::Refusals => {
             let before = before.map(read::<RefusalItem>).transpose()?;
             Ok(read::<RefusalItem>(item)?.lookups(before.as_ref()))

@@ -4,7 +4,7 @@ use app::ports::KeptAttempt;
 use domain::{
     outbound::{
         attempt::Attempt,
-        delivery::{Delivery, LateAttempt, Status},
+        delivery::{Delivery, Ending, LateAttempt, Status},
     },
     values::{
         ids::{ClaimMark, DeliveryId, Provider, UserId},
@@ -30,7 +30,7 @@ pub const UNDER_WAY_INDEX: &str = "under_way";
 pub const UNDER_WAY_SHARD: &str = "under_way_shard";
 /// Names the sort key of the index of deliveries under way.
 pub const UNDER_WAY_SINCE: &str = "under_way_since";
-/// Names the index of failed deliveries, which are exhausted or gone.
+/// Names the index of failed deliveries, which are exhausted, gone or unsendable.
 pub const FAILED_INDEX: &str = "failed";
 /// Names the partition key of the index of failed deliveries.
 pub const FAILED_SHARD: &str = "failed_shard";
@@ -80,10 +80,10 @@ pub struct DeliveryItem {
     /// Says when the round opened, in Unix milliseconds, only while the delivery is under way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub under_way_since: Option<UnixMillis>,
-    /// Holds the partition key of the index `failed`. Only a delivery that is exhausted or gone has this key.
+    /// Holds the partition key of the index `failed`. Only a failed delivery has this key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_shard: Option<String>,
-    /// Says when the delivery became exhausted or gone, in Unix milliseconds.
+    /// Says when the delivery failed, in Unix milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed_at: Option<UnixMillis>,
     /// Says when the sweep last sent a message for the delivery, in Unix milliseconds.
@@ -95,7 +95,7 @@ impl From<&Delivery> for DeliveryItem {
     fn from(delivery: &Delivery) -> Self {
         let status = delivery.status();
         let under_way = delivery.ending().is_none();
-        let failed = delivery.ended_at().filter(|_| matches!(status, Status::Exhausted | Status::Gone));
+        let failed = delivery.ended_at().filter(|_| delivery.ending().is_some_and(Ending::is_failure));
         Self {
             delivery: delivery.clone(),
             status,

@@ -28,6 +28,61 @@ pub const ORIGINAL: &str = "original";
 pub const REVISION_PREFIX: &str = "revision-";
 /// Begins the sort key of a correction that was stored before steps and corrections were numbered together.
 const CORRECTION_PREFIX: &str = "correction-";
+/// Holds the sort key in `postbacks` of an item that says which transaction used a click for an event.
+pub const CLICK_USE: &str = "click-use";
+
+/// Says in `postbacks` that a transaction used a click for an event. It is no revision of a transaction, and nothing is
+/// told to GG3 about it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClickUseItem {
+    /// Holds the partition key: provider, `@`, and a hash of click and event. The key of a transaction has a `#`
+    /// instead.
+    pub provider_transaction: String,
+    /// Holds the sort key, [`CLICK_USE`].
+    pub revision: String,
+    /// Identifies the transaction.
+    pub used_by: TransactionId,
+    /// Identifies the transaction's first receipt.
+    pub receipt_id: ReceiptId,
+    /// Says when the transaction was received.
+    pub received_at: Timestamp,
+    /// Holds the state of the first receipt, if the partner agreed on statuses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<State>,
+}
+
+impl ClickUseItem {
+    /// Returns the partition key for the click and the event of a postback.
+    pub fn key(postback: &Postback) -> String {
+        format!("{}@{}", postback.provider, postback.click_use())
+    }
+
+    /// Returns true if an item of `postbacks` says that a click was used.
+    pub fn is(item: &serde_dynamo::Item) -> bool {
+        matches!(item.get(REVISION), Some(serde_dynamo::AttributeValue::S(revision)) if revision == CLICK_USE)
+    }
+}
+
+impl From<&RecordedPostback> for ClickUseItem {
+    fn from(RecordedPostback { postback, receipt, .. }: &RecordedPostback) -> Self {
+        Self {
+            provider_transaction: Self::key(postback),
+            revision: CLICK_USE.to_owned(),
+            used_by: postback.transaction_id.clone(),
+            receipt_id: receipt.receipt_id.clone(),
+            received_at: receipt.received_at,
+            state: receipt.state,
+        }
+    }
+}
+
+impl From<ClickUseItem> for Receipt {
+    fn from(item: ClickUseItem) -> Self {
+        let ClickUseItem { used_by: transaction_id, receipt_id, received_at, state, .. } = item;
+        Self { transaction_id, receipt_id, received_at, ignored: Vec::new(), state, original_receipt_id: None }
+    }
+}
+
 /// Holds one postback in `postbacks`.
 ///
 /// The struct repeats the fields of [`Content`], because `#[serde(flatten)]` would read every attribute twice, and
@@ -169,12 +224,13 @@ impl From<&RecordedPostback> for PostbackItem {
 
 impl From<&Correction> for PostbackItem {
     fn from(correction: &Correction) -> Self {
-        let Correction { postback, receipt, original_receipt_id, number, corrected_at, place } = correction;
+        let Correction { postback, receipt, original_receipt_id, number, corrected_at, place, reversed } = correction;
         Self {
             kind: Some(RevisionKind::Correction),
             correction: Some(*number),
             original_receipt_id: Some(original_receipt_id.clone()),
             corrected_at: Some(*corrected_at),
+            reversed: reversed.clone(),
             ..later(postback, receipt, *place)
         }
     }
@@ -246,7 +302,7 @@ impl TryFrom<PostbackItem> for Revision {
         }
         let place = item.place()?;
         let (kind, correction, corrected_at) = (item.kind, item.correction, item.corrected_at);
-        let RecordedPostback { postback, mut receipt, .. } = recorded(item)?;
+        let RecordedPostback { postback, mut receipt, reversed } = recorded(item)?;
         match kind {
             Some(RevisionKind::Adjustment) => Err("an adjustment is no revision".to_owned()),
             Some(RevisionKind::Step) => {
@@ -257,7 +313,15 @@ impl TryFrom<PostbackItem> for Revision {
                 let original_receipt_id = original.ok_or("a correction without original_receipt_id")?;
                 let corrected_at = corrected_at.ok_or("a correction without corrected_at")?;
                 let number = correction.unwrap_or(place);
-                Ok(Self::Correction(Correction { postback, receipt, original_receipt_id, number, corrected_at, place }))
+                Ok(Self::Correction(Correction {
+                    postback,
+                    receipt,
+                    original_receipt_id,
+                    number,
+                    corrected_at,
+                    place,
+                    reversed,
+                }))
             }
         }
     }

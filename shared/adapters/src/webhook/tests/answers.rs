@@ -23,7 +23,21 @@ async fn every_status_becomes_the_outcome() {
         let says = format!("HTTP/1.1 {code} Whatever\r\ncontent-length: 0\r\nlocation: http://127.0.0.1:1/\r\n\r\n");
         assert_eq!(outcome_of(says).await, AttemptOutcome::Status(code));
     }
-    assert_eq!(outcome_of("HTTP/1.1 103 Hints\r\n\r\nHTTP/1.1 200 OK\r\n\r\n").await, AttemptOutcome::Status(200));
+}
+
+#[tokio::test]
+async fn an_interim_answer_is_skipped() {
+    let (going_on, hints) =
+        ("HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Hints\r\nretry-after: 9\r\nlink: </x>\r\n\r\n");
+    let processing = "HTTP/1.1 102 Processing\r\n\r\n".repeat(20);
+    for interim in [going_on, hints, &processing, &format!("{hints}{going_on}{hints}")] {
+        for (code, verdict) in [(200, Verdict::Delivered), (410, Verdict::Gone), (503, Verdict::Failed)] {
+            let peer = Peer::answering(format!("{interim}HTTP/1.1 {code} X\r\ncontent-length: 2\r\n\r\nok"));
+            let answered = send(&client(), &peer.http()).await;
+            assert_eq!((&answered.outcome, answered.outcome.verdict()), (&AttemptOutcome::Status(code), verdict));
+            assert_eq!((answered.answer.as_bytes(), answered.retry_after), (&b"ok"[..], None));
+        }
+    }
 }
 
 #[tokio::test]
@@ -47,6 +61,13 @@ async fn an_answer_and_its_retry_after_are_kept_as_they_came() {
     assert!(answered.sent_at <= answered.ended_at);
     send(&client, &peer.http()).await;
     assert!(!peer.requests()[1].contains("cookie"));
+}
+
+#[tokio::test]
+async fn the_longest_of_several_retry_afters_counts() {
+    let says = "HTTP/1.1 503 Busy\r\nretry-after: 30.5\r\nRetry-After: 120;\r\ncontent-length: 0\r\n\r\n";
+    let answered = send(&client(), &Peer::answering(says).http()).await;
+    assert_eq!(answered.retry_after, Some(RetryAfter::Delay(Duration::from_mins(2))));
 }
 
 #[tokio::test]
@@ -79,11 +100,11 @@ async fn a_get_goes_out_to_the_letter_with_its_signed_headers() {
     assert!(answered.sent_at.as_millisecond() == now.as_millisecond() && answered.ended_at > answered.sent_at);
     let seen = peer.requests().remove(0);
     let id = delivery_id();
-    let payload = asked.url().request_target();
-    let signature = signer.sign(id.as_str(), now.as_second(), payload).unwrap();
+    let target = asked.url().request_target();
+    let signature = signer.sign(id.as_str(), now.as_second(), &format!("\"{target}\"")).unwrap();
     assert_eq!(signature.split(' ').count(), 2);
     let expected = [
-        format!("GET {payload} HTTP/1.1"),
+        format!("GET {target} HTTP/1.1"),
         format!("host: {}", peer.address),
         format!("user-agent: {AGENT}"),
         "accept-encoding: identity".to_owned(),
@@ -94,7 +115,7 @@ async fn a_get_goes_out_to_the_letter_with_its_signed_headers() {
     for line in expected {
         assert!(seen.contains(&format!("{line}\r\n")), "{line} in {seen}");
     }
-    assert!(payload.contains("|^") && payload.contains("[1]"), "{payload}");
+    assert!(target.contains("|^") && target.contains("[1]"), "{target}");
 }
 
 #[tokio::test]
@@ -117,7 +138,7 @@ async fn a_request_is_the_same_bytes_on_the_wire_every_time() {
     for method in [Method::Get, Method::Post] {
         let asked = request(method, &peer.http());
         client.send(&asked, &id, &signer, now).await;
-        let signature = signer.sign(id.as_str(), now.as_second(), asked.signed_payload()).unwrap();
+        let signature = signer.sign(id.as_str(), now.as_second(), &asked.signed_payload()).unwrap();
         let body = asked.body().unwrap_or_default();
         let (word, json, length) = match method {
             Method::Get => ("GET", String::new(), String::new()),

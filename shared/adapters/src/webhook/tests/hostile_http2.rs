@@ -95,6 +95,23 @@ fn waited(outcome: &AttemptOutcome) -> bool {
 }
 
 #[tokio::test]
+async fn an_interim_answer_is_skipped_over_http2() {
+    let status = |code: &str| [&[0x08, 3], code.as_bytes()].concat();
+    let interim = move |stream, code| frame(HEADERS, END_HEADERS, stream, &status(code));
+    let authority = Authority::new();
+    let first =
+        move |stream| [interim(stream, "100"), interim(stream, "103"), interim(stream, "102"), ok(stream)].concat();
+    let tls = authority.certify("partner.example", &[b"h2"], |_| ());
+    let peer = Peer::start(Some(tls), move |mut call| async move {
+        call.greet().await;
+        while let Some(stream) = call.http2_request().await {
+            call.say(first(stream)).await;
+        }
+    });
+    assert_eq!(send(&authority.client(), &peer.https()).await.outcome, AttemptOutcome::Status(200));
+}
+
+#[tokio::test]
 async fn a_partner_is_told_how_little_it_may_send() {
     let authority = Authority::new();
     let tls = authority.certify("partner.example", &[b"h2"], |_| ());

@@ -176,8 +176,9 @@ async fn a_negative_amount_never_takes_more_than_is_left() {
     // The same transaction with another amount or another reference is a conflict.
     conflict(rig.get(&negative("r-1", "-1", "123123123")).await);
     conflict(rig.get(&negative("r-1", "-60", "other")).await);
-    // The adjustments have taken an amount, so a rejection would take more than is left.
-    conflict(rig.get(&said("rejected")).await);
+    // A rejection takes what is left, and nothing can be taken from it later.
+    accepted(rig.get(&said("rejected")).await);
+    conflict(rig.get(&negative("r-4", "-1", "123123123")).await);
     let state = rig.world.state();
     let adjusted: Vec<_> = state.adjustments.values().flatten().map(|adjustment| adjustment.place).collect();
     assert_eq!((state.postbacks.len(), adjusted), (3, vec![1, 2]));

@@ -27,7 +27,7 @@ async fn a_lost_write_starts_over_and_sends_nothing_twice() {
 #[tokio::test]
 async fn endless_contention_fails_one_users_events_only() {
     let (world, outcomes) = contend(1000).await;
-    let failed = EventOutcome::Failed(Failure::Contended);
+    let failed = EventOutcome::Failed(EventFailure::Contended);
     let applied = EventOutcome::Applied { owed: 1 };
     assert_eq!(outcomes, [failed.clone(), applied.clone(), failed, applied]);
     assert_eq!(world.state().webhooks.len(), 2, "the deliveries owed are sent nevertheless");

@@ -54,7 +54,7 @@ async fn world() -> World {
         faults: Vec::new(),
         received_at: at(2),
     };
-    world.keep_refusal(&refusal).await.unwrap();
+    world.keep_refusal(&refusal, 99).await.unwrap();
     put(&world, &StoredRefusal::from(&refusal).lookups(None)).await;
     let transaction_id = TransactionId::new("t-1").unwrap();
     let differences = content("1").differences(&content("2"));
@@ -63,11 +63,12 @@ async fn world() -> World {
         transaction_id,
         content: content("2"),
         state: None,
+        reference: None,
         extra: Extra::default(),
         differences,
         received_at: at(3),
     };
-    world.keep_conflict(&conflict).await.unwrap();
+    world.keep_conflict(&conflict, 99).await.unwrap();
     put(&world, &StoredRefusal::from(&conflict).lookups(None)).await;
     let user_id = UserId::new("u").unwrap();
     let click = Click {
@@ -104,8 +105,8 @@ async fn emptied() -> World {
 }
 
 async fn rebuild(world: &World, turns: usize) -> Result<Rebuilt, Unavailable> {
-    let (rebuilds, lookups, trail, surroundings) = (world.clone(), world.clone(), world.clone(), world.clone());
-    let rebuild = RebuildLookups { rebuilds, lookups, trail, surroundings };
+    let (rebuilds, lookups, trail, clock) = (world.clone(), world.clone(), world.clone(), world.clone());
+    let rebuild = RebuildLookups { rebuilds, lookups, trail, clock };
     rebuild.run(&Origin::ALL, false, &operation(), &mut Turns(turns)).await
 }
 

@@ -23,7 +23,16 @@ fn transaction() -> TransactionId {
 fn conflict(amount: &str, second: i64) -> Conflict {
     let (content, differences) = (content(amount), content("1").differences(&content(amount)));
     let (provider, transaction_id, received_at) = (acme(), transaction(), at(second));
-    Conflict { provider, transaction_id, content, state: None, extra: Extra::new(), differences, received_at }
+    Conflict {
+        provider,
+        transaction_id,
+        content,
+        state: None,
+        reference: None,
+        extra: Extra::new(),
+        differences,
+        received_at,
+    }
 }
 
 /// Keeps a refusal of this request that came at this second.
@@ -33,12 +42,12 @@ async fn refuse(world: &World, request: &str, second: i64) {
     let key = ContentKey::of_refusal(&acme(), request);
     let request = KeptRequest { text: request.to_owned(), sent_bytes: None };
     let refusal = Refusal { key, provider: acme(), request, source, user_id, click_id, faults, received_at };
-    world.keep_refusal(&refusal).await.unwrap();
+    world.keep_refusal(&refusal, 99).await.unwrap();
     put(world, &StoredRefusal::from(&refusal).lookups(None)).await;
 }
 
 async fn keep(world: &World, conflict: &Conflict) {
-    world.keep_conflict(conflict).await.unwrap();
+    world.keep_conflict(conflict, 99).await.unwrap();
     put(world, &StoredRefusal::from(conflict).lookups(None)).await;
 }
 
@@ -108,7 +117,7 @@ async fn only_open_conflicts_are_listed() {
     let page = Page { most: 9, ..Page::default() };
     let open = listed(&world, RefusalKind::Conflict, &page).await.items;
     assert_eq!(open.iter().map(|item| &item.stored).collect::<Vec<_>>(), [&StoredRefusal::from(&conflict("2", 2))]);
-    assert_eq!(open[0].stands, None);
+    assert_eq!(open[0].current, None);
 }
 
 #[tokio::test]
@@ -123,10 +132,10 @@ async fn a_conflict_stands_beside_the_correction_that_stands() {
     accept(&world, &keys, which, by, receipt_id.clone()).await.unwrap();
     let page = Page { most: 9, ..Page::default() };
     let open = listed(&world, RefusalKind::Conflict, &page).await.items;
-    let standing = open[0].stands.as_ref().unwrap();
-    assert_eq!((open.len(), standing.correction, &standing.receipt_id), (1, 1, &receipt_id));
+    let current = open[0].current.as_ref().unwrap();
+    assert_eq!((open.len(), current.correction, &current.receipt_id), (1, 1, &receipt_id));
     assert_eq!(find(&world, &conflict("3", 3).key(), at(9)).await, Ok(Some(open[0].clone())));
-    assert_eq!((standing.differences[0].stands.as_str(), standing.differences[0].sent.as_str()), ("2", "3"));
+    assert_eq!((current.differences[0].current.as_str(), current.differences[0].sent.as_str()), ("2", "3"));
 }
 
 #[tokio::test]
@@ -138,5 +147,5 @@ async fn a_transaction_that_cannot_be_read_holds_up_no_conflict() {
     let transaction_call = world.state().calls.len() + 3;
     world.state().trouble = [(transaction_call, Trouble::Before)].into();
     let listed = listed(&world, RefusalKind::Conflict, &Page { most: 9, ..Page::default() }).await;
-    assert_eq!((listed.items.len(), &listed.unknown[0].transaction_id), (1, &transaction()));
+    assert_eq!((listed.items.len(), &listed.unread[0].transaction_id), (1, &transaction()));
 }

@@ -13,7 +13,7 @@ use crate::{
     memory::{Held, Trouble, World},
 };
 
-type UseCase = ResendDeliveries<Held<Provider, Partner>, World, World, World>;
+type UseCase = ResendDeliveries<Held<Provider, Partner>, World, World, World, World>;
 
 fn use_case(world: &World, known: Option<Partner>) -> UseCase {
     let partners = Held::new(world, known.map(|known| (sender::provider(), known)));
@@ -21,7 +21,8 @@ fn use_case(world: &World, known: Option<Partner>) -> UseCase {
         partners: Cache::new(partners, CachePolicy::default()),
         rounds: world.clone(),
         resends: world.clone(),
-        surroundings: world.clone(),
+        clock: world.clone(),
+        randomness: world.clone(),
         operation: operation(),
     }
 }

@@ -42,7 +42,9 @@ fn a_registration_names_the_campaign_and_its_time() {
 #[test]
 fn faults_of_the_reader_and_of_the_catalogue_are_told() {
     let paths = |message: &str| match checked(message) {
-        Checked::Faulty(faults) => faults.into_iter().map(|fault| (fault.path, fault.code)).collect(),
+        Checked::Faulty(faults) | Checked::Spoiled(SpoiledTracking { faults, .. }) => {
+            faults.into_iter().map(|fault| (fault.path, fault.code)).collect()
+        }
         other => panic!("{other:?}"),
     };
     let unknown: Vec<(String, EventFaultCode)> = paths(&registered("nobody", "12:00:00"));
@@ -53,7 +55,8 @@ fn faults_of_the_reader_and_of_the_catalogue_are_told() {
     assert_eq!(found, ["id", "occurred_at", "total_clicks", "user_id"]);
     let two = paths(&registered("nobody", "12:00:00").replace("e-1", ""));
     assert_eq!(two, [("id".to_owned(), EventFaultCode::Missing), unknown[0].clone()]);
-    assert_eq!(checked(r#"{"type":"user.renamed"}"#), Checked::UnknownType("user.renamed".to_owned()));
+    let Checked::UnknownType(UnknownType { name, .. }) = checked(r#"{"type":"user.renamed"}"#) else { panic!("known") };
+    assert_eq!(name, "user.renamed");
 }
 
 #[test]

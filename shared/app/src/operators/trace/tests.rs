@@ -104,7 +104,7 @@ async fn inbound() -> World {
         faults: Vec::new(),
         received_at: at(2),
     };
-    world.keep_refusal(&refusal).await.unwrap();
+    world.keep_refusal(&refusal, 99).await.unwrap();
     put(&world, &StoredRefusal::from(&refusal).lookups(None)).await;
     world
 }

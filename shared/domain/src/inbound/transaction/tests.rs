@@ -2,9 +2,9 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
+use crate::inbound::acceptance::Acceptance;
 use crate::inbound::click::{ClickKeys, ClickOrigin};
 use crate::inbound::conversion::{Conversion, ConversionType};
-use crate::inbound::correction::Correction;
 use crate::inbound::postback::{Content, Extra};
 use crate::inbound::refusal::Conflict;
 use crate::inbound::status::StatusFile;
@@ -72,23 +72,25 @@ impl Store {
             transaction_id: call.postback.transaction_id.clone(),
             content: call.postback.content.clone(),
             state: call.postback.state,
+            reference: call.postback.reference.clone(),
             extra: call.postback.extra.clone(),
             differences,
             received_at: Timestamp::UNIX_EPOCH,
         };
         let keys = ClickKeys::new([Secret::new("k")].into()).unwrap();
         let (history, receipt_id) = (self.history().unwrap(), call.receipt.receipt_id.clone());
-        let correction = Correction::of(&conflict, &history, &keys, receipt_id, Timestamp::UNIX_EPOCH);
-        self.revisions.push(Revision::Correction(correction));
+        let own = (Some(&history), &[][..]);
+        let acceptance = Acceptance::of(&conflict, own, &keys, receipt_id, Timestamp::UNIX_EPOCH).unwrap();
+        self.revisions.push(acceptance.revision);
     }
 
     fn conversions(&self) -> Vec<Conversion> {
         self.revisions.iter().cloned().map(Conversion::from).collect()
     }
 
-    fn stands(&self) -> (State, Content) {
+    fn current(&self) -> (State, Content) {
         let history = self.history().unwrap();
-        (history.stands().postback.state(), history.stands().postback.content.clone())
+        (history.current().postback.state(), history.current().postback.content.clone())
     }
 }
 
@@ -132,14 +134,14 @@ proptest! {
             let decision = store.play(call(Some(state), amount, u8::try_from(at).unwrap()), Some(&agreed));
             if let Some(Decision::Conflict(differences)) = decision {
                 let fields: Vec<Field> = differences.iter().map(|difference| difference.field).collect();
-                prop_assert_eq!((state, fields, store.stands().0), (State::Approved, Vec::from([Field::Status]), State::Rejected));
+                prop_assert_eq!((state, fields, store.current().0), (State::Approved, Vec::from([Field::Status]), State::Rejected));
             }
             // Each revision is stored once and raises the rank.
             prop_assert!(store.revisions.len() <= before + 1);
             prop_assert!(store.revisions.windows(2).all(|pair| pair[0].rank() < pair[1].rank()));
         }
         let (highest, amount) = steps.last().copied().unwrap();
-        prop_assert_eq!(store.stands(), (highest, content(amount)));
+        prop_assert_eq!(store.current(), (highest, content(amount)));
         let conversions = store.conversions();
         for state in State::ALL {
             let of_it = conversions.iter().filter(|conversion| conversion.state == Some(state)).count();
@@ -182,7 +184,7 @@ proptest! {
         }
         let latest = Revision::latest(store.revisions.iter().cloned()).unwrap();
         let history = store.history().unwrap();
-        prop_assert_eq!(latest.receipt(), history.stands().receipt);
+        prop_assert_eq!(latest.receipt(), history.current().receipt);
     }
 }
 
@@ -212,7 +214,7 @@ fn an_approval_after_a_rejection_conflicts_in_its_status() {
     let told: Vec<_> = differences.iter().map(|it| (it.field, it.original.as_str(), it.sent.as_str())).collect();
     assert_eq!(told, [(Field::Status, "rejected", "approved")]);
     store.correct(&approval, differences);
-    assert_eq!(store.stands().0, State::Approved);
+    assert_eq!(store.current().0, State::Approved);
 }
 
 #[test]
@@ -232,10 +234,10 @@ fn a_rejection_after_an_accepted_approval_is_never_lost() {
         let Some(Decision::Conflict(differences)) = store.play(again.clone(), Some(&agreed)) else { panic!() };
         let told: Vec<_> = differences.iter().map(|it| (it.field, it.original.as_str(), it.sent.as_str())).collect();
         assert_eq!(told, [(Field::Status, "approved", "rejected")]);
-        assert_eq!(store.stands().0, State::Approved);
+        assert_eq!(store.current().0, State::Approved);
         // After the operator has accepted the conflict, the repeated call is a duplicate.
         store.correct(&again, differences);
-        assert_eq!(store.stands().0, State::Rejected);
+        assert_eq!(store.current().0, State::Rejected);
         assert!(matches!(store.play(again, Some(&agreed)), Some(Decision::Duplicate(_))));
         assert!(matches!(store.play(approval, Some(&agreed)), Some(Decision::Duplicate(_))));
     }
@@ -268,13 +270,25 @@ fn adjustments_never_take_more_than_a_step_leaves() {
         ("3", State::Approved, true),
         ("2", State::Approved, true),
         ("1.99", State::Approved, false),
-        ("5", State::Rejected, false),
+        // A rejection takes what is left.
+        ("5", State::Rejected, true),
     ] {
         let mut store = Store::default();
         store.play(call(Some(State::Pending), "5", 1), Some(&agreed));
         store.adjustments.push(Adjustment { by: call(None, "-2", 9), place: 1 });
+        let by = |amount: &str| {
+            let mut by = call(None, amount, 8);
+            by.postback.transaction_id = TransactionId::new("r").unwrap();
+            by
+        };
         match store.play(call(Some(state), amount, 2), Some(&agreed)) {
-            Some(Decision::Step(step)) => assert_eq!((fits, step.place), (true, 2), "{amount} {state}"),
+            Some(Decision::Step(step)) => {
+                assert_eq!((fits, step.place), (true, 2), "{amount} {state}");
+                // Nothing more can be taken than is left: 1 of 3, and nothing of 2 or of a rejected transaction.
+                let history = store.history().unwrap();
+                assert!(history.adjust(&by("-1.01")).is_err());
+                assert_eq!(history.adjust(&by("-1")).is_ok(), amount == "3");
+            }
             other => assert!(!fits && matches!(other, Some(Decision::Conflict(_))), "{amount} {state}: {other:?}"),
         }
     }

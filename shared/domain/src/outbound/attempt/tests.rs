@@ -14,6 +14,9 @@ fn a_2xx_is_delivered_a_410_gone_and_all_else_failed() {
         assert_eq!(AttemptOutcome::Status(code).verdict(), expected, "{code}");
     }
     assert_eq!(AttemptOutcome::Fault(AttemptFault::Refused).verdict(), Verdict::Failed);
+    for fault in [AttemptFault::UnsafeValue(WebhookMacro::ClickId), AttemptFault::MissingValue(WebhookMacro::UserId)] {
+        assert_eq!(AttemptOutcome::Fault(fault).verdict(), Verdict::Unsendable);
+    }
 }
 
 #[test]

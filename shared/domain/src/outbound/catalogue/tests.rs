@@ -56,15 +56,20 @@ fn an_opening_keeps_only_the_agreed_ids() {
         let EventKind::LinkOpened { tracking, .. } = &mut kind else { panic!("an opening") };
         tracking.ids.click_id = tracking.ids.click_id.take().filter(|_| click);
         tracking.ids.user_id = tracking.ids.user_id.take().filter(|_| user);
-        let faults = |faults: Vec<EventFault>| faults.into_iter().map(|f| (f.path, f.code)).collect::<Vec<_>>();
+        let faults = |spoiled: SpoiledTracking| {
+            let faults = spoiled.faults.into_iter().map(|fault| (fault.path, fault.code));
+            (spoiled.provider.map(String::from), faults.collect::<Vec<_>>())
+        };
         fresh.admit(event("e", 0, kind)).map_err(faults)
     };
     let missing = |path: &str| (path.to_owned(), EventFaultCode::Missing);
     assert!(admit("acme", true, true).is_ok());
-    assert_eq!(admit("acme", false, false), Err([missing("tracking.click_id"), missing("tracking.user_id")].into()));
-    assert_eq!(admit("globex", false, true), Err([missing("tracking.click_id")].into()));
+    let of = |name: &str| Some(name.to_owned());
+    let both = [missing("tracking.click_id"), missing("tracking.user_id")];
+    assert_eq!(admit("acme", false, false), Err((of("acme"), both.into())));
+    assert_eq!(admit("globex", false, true), Err((of("globex"), [missing("tracking.click_id")].into())));
     let unknown = ("tracking.provider".to_owned(), EventFaultCode::UnknownProvider);
-    assert_eq!(admit("hooli", true, true), Err([unknown].into()));
+    assert_eq!(admit("hooli", true, true), Err((None, [unknown].into())));
     let kept = admit("globex", true, true).unwrap();
     let EventKind::LinkOpened { tracking, .. } = &kept.event().kind else { panic!("an opening") };
     assert!(tracking.ids.click_id.is_some() && tracking.ids.user_id.is_none());

@@ -96,7 +96,9 @@ fn a_round_has_six_attempts_each_when_due_then_is_exhausted() {
 
 #[test]
 fn a_2xx_delivers_a_410_ends_and_all_else_is_resent() {
+    let unsafe_value = AttemptOutcome::Fault(AttemptFault::UnsafeValue(crate::outbound::macros::WebhookMacro::ClickId));
     for (outcome, ending) in [
+        (unsafe_value, Some(Ending::Unsendable)),
         (AttemptOutcome::Status(200), Some(Ending::Delivered)),
         (AttemptOutcome::Status(299), Some(Ending::Delivered)),
         (AttemptOutcome::Status(410), Some(Ending::Gone)),

@@ -151,8 +151,8 @@ impl Delivery {
         }
     }
 
-    /// Returns the delivery with the claim from [`Message::claim`] in it. The conditional write of the claim must store
-    /// the same.
+    /// Returns the delivery with the claim from [`Message::claim`] in it. The conditional write that claims a delivery
+    /// without a read must store exactly this.
     #[must_use]
     pub fn with_claim(&self, claim: Claim) -> Self {
         match &self.life {
@@ -178,6 +178,7 @@ impl Delivery {
         let life = match (answered.outcome.verdict(), due) {
             (Verdict::Delivered, _) => Life::Ended { ending: Ending::Delivered, at },
             (Verdict::Gone, _) => Life::Ended { ending: Ending::Gone, at },
+            (Verdict::Unsendable, _) => Life::Ended { ending: Ending::Unsendable, at },
             (Verdict::Failed, None) => Life::Ended { ending: Ending::Exhausted, at },
             (Verdict::Failed, Some(due_at)) => Life::UnderWay { next: NextAttempt { due_at, ticket }, claim: None },
         };

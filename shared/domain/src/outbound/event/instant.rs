@@ -1,14 +1,14 @@
 //! Reads an instant in RFC 3339, which is the meaning of `date-time` in a JSON Schema. Other forms are refused, because
 //! other readers of the platform's events do not accept them.
 
-use jiff::{Timestamp, civil};
+use jiff::Timestamp;
 
 use crate::prelude::*;
 
 /// Sets how many digits of a second's fraction are read. Further digits mean less than a nanosecond.
 const MAX_FRACTION: usize = 9;
 
-/// Returns the instant, or `None` if the text is no date-time of RFC 3339 or lies before the year 0.
+/// Returns the instant, or `None` if the text is no date-time of RFC 3339 in the years 0001 to 9998.
 pub(super) fn parse(text: &str) -> Option<Timestamp> {
     let (date_and_time, rest) = text.split_at_checked("2026-11-23T12:00:00".len())?;
     let (fraction, offset) = rest.split_at_checked(rest.find(['Z', 'z', '+', '-'])?)?;
@@ -22,13 +22,14 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     if !separated || !zoned || !is_offset(offset) {
         return None;
     }
-    let instant: Timestamp = format!("{date_and_time}.{fraction}{offset}").parse().ok()?;
+    let is_utc = matches!(offset, "Z" | "z" | "+00:00" | "-00:00");
     // A leap second is possible only at the end of a day in UTC. It is read as the preceding second.
-    let leaps = date_and_time.ends_with(":60");
-    let utc = jiff::tz::Offset::UTC.to_datetime(instant);
-    let ends_day = (utc.hour(), utc.minute()) == (23, 59);
-    let first = jiff::tz::Offset::UTC.to_timestamp(civil::date(0, 1, 1).at(0, 0, 0, 0)).ok()?;
-    (instant >= first && (!leaps || ends_day)).then_some(instant)
+    let leaps = date_and_time.ends_with(":60") && !(is_utc && date_and_time.ends_with("23:59:60"));
+    // The schema's pattern cannot tell which instants of the first and the last year are in the range of timestamps.
+    if leaps || date_and_time.starts_with("0000") || date_and_time.starts_with("9999") {
+        return None;
+    }
+    format!("{date_and_time}.{fraction}{offset}").parse().ok()
 }
 
 fn all_digits(text: &str) -> bool {

@@ -1,10 +1,12 @@
-use std::{fs, path::Path};
+use std::{fs, path::Path, sync::LazyLock};
 
 use jiff::Timestamp;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::outbound::agreed_ids::{AgreedIds, PartnerIds, TrackingId};
+use crate::values::ids::{ClickId, PartnerUserId, Provider};
 
 /// Makes an event of the user `u`.
 pub(crate) fn event(id: &str, millisecond: i64, kind: EventKind) -> Event {
@@ -16,7 +18,8 @@ pub(crate) fn event(id: &str, millisecond: i64, kind: EventKind) -> Event {
 pub(crate) fn tracking(provider: &str, mark: u64) -> Tracking {
     let click_id = ClickId::new(format!("c-{provider}-{mark}")).ok();
     let user_id = PartnerUserId::new(format!("p-{provider}-{mark}")).ok();
-    Tracking { provider: Provider::new(provider).unwrap(), ids: PartnerIds { click_id, user_id } }
+    let (provider, ids) = (Provider::new(provider).unwrap(), PartnerIds { click_id, user_id });
+    Tracking { provider, ids, faults: Vec::new() }
 }
 
 /// Makes an opening of this partner's link at this total.
@@ -43,7 +46,11 @@ fn read(value: &Value) -> Event {
 }
 
 fn faults(value: &Value) -> Vec<(String, EventFaultCode)> {
-    let mut faults: Vec<_> = parse_value(value).unwrap_err().into_iter().map(|f| (f.path, f.code)).collect();
+    sorted(parse_value(value).unwrap_err())
+}
+
+fn sorted(faults: Vec<EventFault>) -> Vec<(String, EventFaultCode)> {
+    let mut faults: Vec<_> = faults.into_iter().map(|fault| (fault.path, fault.code)).collect();
     faults.sort();
     faults
 }
@@ -107,9 +114,11 @@ fn unknown_fields_are_ignored_and_unknown_types_named() {
     for kind in KINDS {
         assert_eq!(read(&with(kind, "new_field", json!({"a": [1, null]}))), read(&sample(kind)));
     }
-    assert_eq!(parse_value(&json!({"type": "quest.started"})), Ok(Parsed::UnknownType("quest.started".into())));
-    let Ok(Parsed::UnknownType(name)) = parse_value(&json!({"type": "é".repeat(5000)})) else { panic!("unknown") };
-    assert_eq!(name.len(), 254);
+    let unknown = |name: &str, meant| Ok(Parsed::UnknownType(UnknownType { name: name.to_owned(), meant }));
+    assert_eq!(parse_value(&json!({"type": "quest.started"})), unknown("quest.started", None));
+    assert_eq!(parse_value(&json!({"type": "user.registred"})), unknown("user.registred", Some("user.registered")));
+    let long = parse_value(&json!({"type": "é".repeat(5000)}));
+    assert!(matches!(long, Ok(Parsed::UnknownType(UnknownType { name, meant: None })) if name.len() == 254));
 }
 
 #[test]
@@ -132,9 +141,8 @@ fn every_fault_is_reported_at_once() {
 #[test]
 fn absent_null_and_empty_required_values_are_missing() {
     let required = |kind: &str| match kind {
-        "tracking_link.opened" => &["id", "user_id", "occurred_at", "total_clicks", "tracking.provider"][..],
         "user.registered" => &["id", "user_id", "occurred_at"][..],
-        "gg_button.clicked" => &["id", "user_id", "occurred_at", "total_clicks"][..],
+        "tracking_link.opened" | "gg_button.clicked" => &["id", "user_id", "occurred_at", "total_clicks"][..],
         _ => &["id", "user_id", "occurred_at", "quest_id"][..],
     };
     for kind in KINDS {
@@ -149,6 +157,77 @@ fn absent_null_and_empty_required_values_are_missing() {
     }
     let untracked = with("tracking_link.opened", "tracking", Value::Null);
     assert_eq!(one_fault(&untracked), ("tracking".into(), EventFaultCode::Missing));
+}
+
+/// Returns the reasons why a tracking with this value is spoiled for a partner that agreed on both ids. They are the same
+/// in an opening and in a registration.
+fn spoiled(path: &str, value: &Value) -> Vec<(String, EventFaultCode)> {
+    let mut tracking = json!({"provider": "acme", "click_id": "c-1", "user_id": "p-9"});
+    tracking[path] = value.clone();
+    let reasons = |kind: &str| match parse_value(&with(kind, "tracking", tracking.clone())) {
+        Ok(Parsed::Spoiled(spoiled)) => sorted(spoiled.faults),
+        Ok(Parsed::Event(event)) => {
+            let both = AgreedIds::try_from(TrackingId::ALL.into_iter().collect::<alloc::collections::BTreeSet<_>>());
+            event.tracking().unwrap().clone().agree(&both.unwrap()).map_or_else(sorted, |()| Vec::new())
+        }
+        other => panic!("{tracking}: {other:?}"),
+    };
+    let found = reasons("tracking_link.opened");
+    assert_eq!(reasons("user.registered"), found);
+    found
+}
+
+#[test]
+fn anything_that_a_visitor_can_type_only_spoils_the_tracking() {
+    use EventFaultCode::{ControlCharacter, MacroNotReplaced, Missing, NotASlug, TooLong, WrongType};
+    let long = "x".repeat(256);
+    for path in ["provider", "click_id", "user_id"] {
+        let too_long = if path == "provider" { NotASlug } else { TooLong };
+        for (value, code) in [
+            (json!("{clickId}"), MacroNotReplaced),
+            (json!("%7BclickId%7D"), MacroNotReplaced),
+            (json!("${x}"), MacroNotReplaced),
+            (json!("[x]"), MacroNotReplaced),
+            (json!("a_{{x}}"), MacroNotReplaced),
+            (json!(long), too_long),
+            (json!("a\nb"), if path == "provider" { NotASlug } else { ControlCharacter }),
+            (json!(""), if path == "provider" { NotASlug } else { Missing }),
+            (json!("   "), if path == "provider" { NotASlug } else { Missing }),
+            (Value::Null, Missing),
+            (json!(["a", "b"]), WrongType),
+            (json!({"a": "b"}), WrongType),
+        ] {
+            assert_eq!(spoiled(path, &value), [(format!("tracking.{path}"), code)], "{path}: {value}");
+        }
+    }
+    assert_eq!(spoiled("provider", &json!("Acme!")), [("tracking.provider".to_owned(), NotASlug)]);
+    assert_eq!(spoiled("sub", &json!("{clickId}")), []);
+}
+
+#[test]
+fn what_only_the_platform_can_get_wrong_is_a_fault_of_the_event() {
+    for path in ["tracking.provider", "tracking.click_id", "tracking.user_id", "tracking"] {
+        for value in [json!(7), json!(true)] {
+            assert_eq!(
+                one_fault(&with("tracking_link.opened", path, value)),
+                (path.to_owned(), EventFaultCode::WrongType)
+            );
+        }
+    }
+    // Such an event may also have a spoiled tracking. All faults are then reported.
+    let mut both = with("tracking_link.opened", "tracking.provider", json!("Acme!"));
+    both["id"] = Value::Null;
+    assert_eq!(faults(&both).len(), 2);
+}
+
+#[test]
+fn an_id_that_is_not_agreed_spoils_nothing() {
+    for value in [json!("{userId}"), json!("x".repeat(256)), json!(["a"]), Value::Null] {
+        let event = read(&with("tracking_link.opened", "tracking.user_id", value));
+        let mut tracking = event.tracking().unwrap().clone();
+        assert_eq!(tracking.agree(&AgreedIds::default()), Ok(()));
+        assert_eq!((tracking.ids.click_id.unwrap().as_str(), tracking.ids.user_id), ("c-1", None));
+    }
 }
 
 #[test]
@@ -169,13 +248,15 @@ fn an_event_may_be_old_but_not_thirty_seconds_ahead() {
         ("2026-11-23T12:00:30.000999Z", false),
         ("2026-11-23T12:00:30.001Z", true),
         ("2026-11-23T13:00:30+01:00", false),
-        ("9999-12-30T00:00:00Z", true),
+        ("9998-12-31T23:59:59-23:59", true),
         ("1970-01-01T00:00:00Z", false),
-        ("0000-01-01T00:00:00Z", false),
+        ("0001-01-01T00:00:00+23:59", false),
+        ("2024-02-29T00:00:00Z", false),
+        ("2000-02-29T00:00:00Z", false),
         ("2026-11-23t11:00:00z", false),
         ("2026-11-23T11:00:00.1234567890123456789-00:00", false),
         ("2016-12-31T23:59:60Z", false),
-        ("2016-12-31T22:59:60.5-01:00", false),
+        ("2016-12-31T23:59:60.5-00:00", false),
     ] {
         let value = with("gg_button.clicked", "occurred_at", json!(text));
         if ahead {
@@ -204,7 +285,13 @@ fn an_event_may_be_old_but_not_thirty_seconds_ahead() {
         "+002026-11-23T11:00:00Z",
         " 2026-11-23T11:00:00Z",
         "2026-11-23T11:59:60Z",
-        "0000-01-01T00:00:00+00:01",
+        "2016-12-31T22:59:60-01:00",
+        "2026-02-29T00:00:00Z",
+        "1900-02-29T00:00:00Z",
+        "2026-11-31T00:00:00Z",
+        "2026-11-23T11:00:00Z\n",
+        "0000-01-01T00:00:00Z",
+        "9999-12-30T00:00:00Z",
     ] {
         let value = with("gg_button.clicked", "occurred_at", json!(bad));
         assert_eq!(one_fault(&value).1, EventFaultCode::NotAnInstant, "{bad}");
@@ -248,7 +335,7 @@ fn unknown_values_may_be_any_json() {
             assert_eq!(parse(message.as_bytes()), parse_value(&sample(kind)), "{kind} with {key}: {value:.30}");
         }
     }
-    assert_eq!(parse(br#"{"type":"quest.started","x":1e400}"#), Ok(Parsed::UnknownType("quest.started".into())));
+    assert!(matches!(parse(br#"{"type":"quest.started","x":1e400}"#), Ok(Parsed::UnknownType(_))));
     for broken in ["\"x\": 01", "\"x\": \"\\q\"", "\"x\": [1,]", "\"x\": nul"] {
         let faults = parse(beginning("user.registered", false, broken).as_bytes()).unwrap_err();
         assert_eq!(faults[0].code, EventFaultCode::NotJson, "{broken}");
@@ -298,21 +385,27 @@ fn a_message_that_is_no_json_object_has_one_fault() {
     assert_eq!(parse(deep.as_bytes()).unwrap_err()[0].code, EventFaultCode::WrongType);
 }
 
-fn schema() -> jsonschema::Validator {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/event.json");
-    let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    jsonschema::options().should_validate_formats(true).build(&schema).unwrap()
+/// Holds a validator that reads `format`, and one that ignores it.
+static SCHEMAS: LazyLock<[jsonschema::Validator; 2]> = LazyLock::new(|| {
+    let schema: Value = serde_json::from_str(include_str!("../../../schemas/event.json")).unwrap();
+    [true, false].map(|formats| jsonschema::options().should_validate_formats(formats).build(&schema).unwrap())
+});
+
+/// Returns true if both validators accept the value, and false if both refuse it.
+fn fits(value: &Value) -> bool {
+    let [with, without] = SCHEMAS.each_ref().map(|schema| schema.is_valid(value));
+    assert_eq!(with, without, "{value}");
+    with
 }
 
 #[test]
 fn every_published_example_parses_and_fits_the_schema() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/events");
-    let schema = schema();
     let mut seen = Vec::new();
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         let value: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-        assert!(schema.is_valid(&value), "{:?}", schema.iter_errors(&value).collect::<Vec<_>>());
+        assert!(fits(&value), "{value}");
         let received: Timestamp = value["occurred_at"].as_str().unwrap().parse().unwrap();
         let parsed = Event::parse(value.to_string().as_bytes(), received.into(), &Timing::default());
         assert!(matches!(parsed, Ok(Parsed::Event(_))), "{value}: {parsed:?}");
@@ -325,7 +418,6 @@ fn every_published_example_parses_and_fits_the_schema() {
 
 #[test]
 fn schema_and_parser_refuse_the_same_values() {
-    let schema = schema();
     let values = [
         json!(null),
         json!(""),
@@ -339,6 +431,9 @@ fn schema_and_parser_refuse_the_same_values() {
         json!("Acme!"),
         json!("y".repeat(256)),
         json!("2026-11-23T11:00:00Z"),
+        json!("2026-11-23 11:00:00"),
+        json!("2026-02-30T11:00:00Z"),
+        json!("x\n"),
         json!([]),
         json!({}),
         json!({"provider": "acme"}),
@@ -350,12 +445,11 @@ fn schema_and_parser_refuse_the_same_values() {
         for path in paths.iter().chain(inner) {
             for value in &values {
                 let changed = with(kind, path, value.clone());
-                let (fits, reads) = (schema.is_valid(&changed), parse_value(&changed).is_ok());
-                assert_eq!(fits, reads, "{changed}");
+                assert_eq!(fits(&changed), parse_value(&changed).is_ok(), "{changed}");
             }
         }
     }
-    assert!(schema.is_valid(&json!({"type": "quest.started"})), "of other types nothing is asked");
+    assert!(fits(&json!({"type": "quest.started"})), "of other types nothing is asked");
 }
 
 /// Makes texts of the characters that ids and instants may and must not have.
@@ -364,7 +458,7 @@ fn texts() -> impl Strategy<Value = String> {
         &['\u{fffe}', '\u{ffff}', '\u{feff}', '\u{a0}', '\u{85}', '\u{3000}', '\u{200b}', '\t', ' ', 'a'][..],
     );
     let id = prop::collection::vec(odd, 0..5).prop_map(|chars| chars.into_iter().collect());
-    let instant = "(2026|2016|0001)-(11|12|02|13)-(23|29|31|1)[Tt ](11|23|24):(00|59|60)(:00|:59|:60|)(\\.[0-9]{1,12}|,5|\\.|)(Z|z|[+-](00|01|23|24):(00|59|60)|[+-]01|\\+0100|)";
+    let instant = "(2026|2016|1900|0000|0001|9999)-(11|12|02|13)-(23|29|30|31|1)[Tt ](11|23|24):(00|59|60)(:00|:59|:60|)(\\.[0-9]{1,12}|,5|\\.|)(Z|z|[+-](00|01|23|24):(00|59|60)|[+-]01|\\+0100|)";
     prop_oneof![id, instant, "[a-z0-9-]{0,70}"]
 }
 
@@ -395,7 +489,7 @@ proptest! {
             None => message,
         };
         let value: Value = serde_json::from_str(&message).unwrap();
-        let (fits, reads) = (schema().is_valid(&value), parse(message.as_bytes()));
+        let (fits, reads) = (fits(&value), parse(message.as_bytes()));
         // A schema cannot know that an instant lies in the future.
         let ahead = |faults: &Vec<EventFault>| faults.iter().all(|fault| fault.code == EventFaultCode::InTheFuture);
         prop_assert_eq!(fits, reads.is_ok() || reads.as_ref().is_err_and(ahead), "{}: {:?}", message, reads);

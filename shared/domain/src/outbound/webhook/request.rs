@@ -1,6 +1,6 @@
 //! Makes the request of a webhook: its method, its body and the signed payload.
 
-use alloc::collections::BTreeMap;
+use alloc::{borrow::Cow, collections::BTreeMap};
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -144,9 +144,16 @@ impl WebhookRequest {
     }
 
     /// Returns the payload for the signature of Standard Webhooks. For a POST, this is the body, byte for byte. For a
-    /// GET, it is path and query exactly as sent. The text that carries the ids is therefore always signed.
-    pub fn signed_payload(&self) -> &str {
-        self.body.as_deref().unwrap_or_else(|| self.url.request_target())
+    /// GET, it is the JSON string of the request target, that is path and query exactly as sent, in double quotes. The
+    /// text that carries the ids is therefore always signed.
+    ///
+    /// The payload is JSON because the libraries of Standard Webhooks parse each payload that they have verified. URLs
+    /// contain neither quotes nor backslashes, so the JSON string of a target has no escapes.
+    pub fn signed_payload(&self) -> Cow<'_, str> {
+        match &self.body {
+            Some(body) => Cow::Borrowed(body),
+            None => Cow::Owned(format!("\"{}\"", self.url.request_target())),
+        }
     }
 }
 

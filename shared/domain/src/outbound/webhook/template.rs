@@ -17,8 +17,8 @@ use crate::outbound::attempt::AttemptFault;
 use crate::outbound::macros::{WebhookMacro, WebhookValues};
 use crate::prelude::*;
 use crate::values::ids::EventLabel;
-use crate::values::placeholder;
 use crate::values::signature::STRICT;
+use crate::values::url_text;
 
 /// Bounds a template, in bytes. The bound applies both to the written text and to the stored text, which is
 /// percent-encoded.
@@ -52,7 +52,7 @@ pub enum TemplateFault {
     /// The text has more than [`MAX_TEMPLATE_BYTES`] bytes.
     #[error("must be at most {MAX_TEMPLATE_BYTES} bytes, percent-encoded where it must be")]
     TooLong,
-    /// The text has white space, a control character or a backslash, which URL readers treat differently.
+    /// The text has white space, a control character, or another sign that URL readers treat differently.
     #[error("has the character {0:?}; percent-encode it")]
     Character(char),
     /// The text is not a URL.
@@ -103,9 +103,18 @@ pub enum TemplateFault {
     /// A brace is encoded, so its macro would never be replaced.
     #[error("has an encoded brace (%7B or %7D); write macros unencoded, as in {{clickId}}")]
     EncodedBrace,
-    /// A macro is written in the spelling of a tracker.
-    #[error("has {0}, which looks like a macro; write macros as in {{clickId}}")]
+    /// A macro is written in the spelling of a tracker or of a programming language.
+    #[error("has {0}, which is not how we write macros; write them as in {{clickId}}, with nothing else around")]
     ForeignMacro(String),
+    /// A dollar stands before a macro.
+    #[error("has a $ before a macro, which would stay in the value; write macros as in {{clickId}}, and a $ as %24")]
+    Dollar,
+    /// An ampersand is escaped as in HTML.
+    #[error("has &amp; or another HTML escape of an ampersand; write & between parameters")]
+    EscapedAmpersand,
+    /// A second question mark stands before a macro.
+    #[error("has a second ? before a macro; write & between parameters, and a literal ? as %3F")]
+    SecondQuery,
     /// The template has more than [`MAX_MACROS`] macros.
     #[error("must have at most {MAX_MACROS} macros")]
     TooManyMacros,
@@ -116,7 +125,7 @@ impl TemplateFault {
     pub fn unquoted(&self) -> String {
         match self {
             Self::UnknownMacro(_) => format!("has an unknown macro; use one of {}", known_macros()),
-            Self::ForeignMacro(_) => "has what looks like a macro; write macros as in {clickId}".to_owned(),
+            Self::ForeignMacro(_) => "has another spelling of a macro; write macros as in {clickId}".to_owned(),
             _ => self.to_string(),
         }
     }
@@ -132,7 +141,7 @@ impl UrlTemplate {
         if text.len() > MAX_TEMPLATE_BYTES {
             return Err([TemplateFault::TooLong].into());
         }
-        let ambiguous = |letter: &char| letter.is_control() || letter.is_whitespace() || *letter == '\\';
+        let ambiguous = |letter: &char| letter.is_control() || letter.is_whitespace() || "\\\"<>".contains(*letter);
         let mut faults: Vec<TemplateFault> =
             text.chars().find(ambiguous).map(TemplateFault::Character).into_iter().collect();
         let Some(parts) = Parts::split(text) else {
@@ -211,6 +220,11 @@ impl UrlTemplate {
             .collect()
     }
 
+    /// Returns the ids in the path. An id that is like `..` or contains a slash cannot be sent there.
+    pub fn ids_in_path(&self) -> impl Iterator<Item = WebhookMacro> {
+        self.path_macros().filter(|name| [WebhookMacro::UserId, WebhookMacro::ClickId].contains(name))
+    }
+
     fn macros(&self) -> impl Iterator<Item = WebhookMacro> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Macro(name) => Some(*name),
@@ -239,7 +253,9 @@ impl fmt::Debug for UrlTemplate {
 fn check_macros(parts: &Parts<'_>, agreed: &AgreedIds, faults: &mut Vec<TemplateFault>) {
     let text = parts.path_and_query;
     let names = macro_names(text);
-    if names.is_none() {
+    let before = faults.len();
+    check_spelling(text, faults);
+    if names.is_none() && faults.len() == before {
         faults.push(TemplateFault::StrayBrace);
     }
     let names = names.unwrap_or_default();
@@ -266,8 +282,43 @@ fn check_macros(parts: &Parts<'_>, agreed: &AgreedIds, faults: &mut Vec<Template
     if !text.split('%').skip(1).all(whole) {
         faults.push(TemplateFault::PercentEncoding);
     }
-    let foreign = text.split(['/', '?', '&', '=']).filter(|value| !value.contains(['{', '}']));
-    faults.extend(foreign.filter_map(|value| placeholder::find(value.as_bytes())).map(TemplateFault::ForeignMacro));
+}
+
+/// Adds a fault for each value that would not become the macro's value alone.
+fn check_spelling(text: &str, faults: &mut Vec<TemplateFault>) {
+    // Each macro is replaced by a word. If the value then looks like a tracker's macro, such as the rest of
+    // `{{clickId}}`, the partner would receive what is around the word.
+    let is_foreign = |written: &&str| {
+        let filled = replaced(written, "id7");
+        filled == "'id7'" || url_text::with_macros(&filled).next().is_some()
+    };
+    let encoded = |written: &&str| written.to_ascii_lowercase().contains("%7b");
+    let values = text.split(['/', '?', '&', '=', ';', ',']).filter(|written| !encoded(written));
+    let foreign: Vec<&str> = values.filter(is_foreign).collect();
+    if foreign.is_empty() && text.contains("${") {
+        faults.push(TemplateFault::Dollar);
+    }
+    faults.extend(foreign.into_iter().map(|written| TemplateFault::ForeignMacro(written.to_owned())));
+    if url_text::has_escaped_ampersand(text) {
+        faults.push(TemplateFault::EscapedAmpersand);
+    }
+    if text.split('?').skip(2).any(|parameters| parameters.contains('{')) {
+        faults.push(TemplateFault::SecondQuery);
+    }
+}
+
+/// Replaces each name in braces that contains no braces itself, with the braces.
+fn replaced(text: &str, value: &str) -> String {
+    let mut rest = text;
+    let mut all = String::new();
+    while let Some((before, after)) = rest.split_once('}') {
+        match before.rsplit_once('{') {
+            Some((before, _)) => all.extend([before, value]),
+            None => all.extend([before, "}"]),
+        }
+        rest = after;
+    }
+    all + rest
 }
 
 /// Returns the names in braces in order, or `None` if a brace is unmatched.

@@ -143,7 +143,7 @@ fn macros_are_allowed_only_in_path_and_query() {
         ("https://{userId}@a.example/", TemplateFault::MacroOutOfPlace(UrlPart::Userinfo)),
         ("https://a.example/#{clickId}", TemplateFault::MacroOutOfPlace(UrlPart::Fragment)),
         ("{event}://a.example/", TemplateFault::MacroOutOfPlace(UrlPart::Scheme)),
-        ("https://a.example/?c={{clickId}}", TemplateFault::StrayBrace),
+        ("https://a.example/?c={{clickId}}", TemplateFault::ForeignMacro("{{clickId}}".to_owned())),
         ("https://a.example/?c={clickId", TemplateFault::StrayBrace),
         ("https://a.example/?c=clickId}", TemplateFault::StrayBrace),
         ("https://a.example/?c={}", TemplateFault::UnknownMacro(String::new())),
@@ -157,6 +157,42 @@ fn macros_are_allowed_only_in_path_and_query() {
     let nine = "{event}".repeat(9);
     assert_eq!(faults(&format!("https://a.example/?{nine}")), [TemplateFault::TooManyMacros]);
     assert_eq!(faults(&format!("https://a.example/{}", "x".repeat(2048))), [TemplateFault::TooLong]);
+}
+
+#[test]
+fn a_macro_with_something_of_another_language_around_is_refused() {
+    let foreign = |value: &str| TemplateFault::ForeignMacro(value.to_owned());
+    for (text, fault) in [
+        ("?c=${clickId}", TemplateFault::Dollar),
+        ("/${clickId}/done", TemplateFault::Dollar),
+        ("?c=a-${clickId}", TemplateFault::Dollar),
+        ("?c=${{clickId}}", foreign("${{clickId}}")),
+        ("?c={{clickId}}&d=1", foreign("{{clickId}}")),
+        ("/{{{clickId}}}/x", foreign("{{{clickId}}}")),
+        ("?c=[{clickId}]", foreign("[{clickId}]")),
+        ("?c=$clickId$", foreign("$clickId$")),
+        ("?c='{clickId}'", foreign("'{clickId}'")),
+        ("?c=\"{clickId}\"", TemplateFault::Character('"')),
+        ("?c=<{clickId}>", TemplateFault::Character('<')),
+        ("?c={ clickId }", TemplateFault::Character(' ')),
+        ("?c=%7BclickId%7D", TemplateFault::EncodedBrace),
+        ("?c=%7b{clickId}%7d", TemplateFault::EncodedBrace),
+        ("?c=%257BclickId%257D", foreign("%257BclickId%257D")),
+        ("?c=%{clickId}", TemplateFault::PercentEncoding),
+        ("?c=#{clickId}", TemplateFault::MacroOutOfPlace(UrlPart::Fragment)),
+        ("?x=1&amp;c={clickId}", TemplateFault::EscapedAmpersand),
+        ("?x=1&AMP;c={clickId}", TemplateFault::EscapedAmpersand),
+        ("?x=1%26amp%3Bc={clickId}", TemplateFault::EscapedAmpersand),
+        ("?x=1&#38;c={clickId}", TemplateFault::MacroOutOfPlace(UrlPart::Fragment)),
+        ("?x=1?c={clickId}", TemplateFault::SecondQuery),
+    ] {
+        assert_eq!(faults(&format!("https://a.example{text}"))[..1], [fault], "{text}");
+    }
+    for text in
+        ["?c=%24{clickId}", "?c=a-{clickId}_b", "?c={clickId}-{userId}", "?u=https%3A%2F%2Fb.example%3Fc%3D{clickId}"]
+    {
+        template(&format!("https://a.example{text}"));
+    }
 }
 
 #[test]
@@ -418,7 +454,7 @@ fn a_post_body_has_standard_fields_and_the_partners_names() {
 }
 
 #[test]
-fn a_get_signs_its_path_and_query_exactly_as_sent() {
+fn a_get_signs_the_json_string_of_its_target_as_sent() {
     let names = BodyNames::try_new(&ParameterNames::default()).unwrap();
     for (text, target) in [
         ("https://a.example?c={clickId}", "/?c=a%20b"),
@@ -427,7 +463,7 @@ fn a_get_signs_its_path_and_query_exactly_as_sent() {
     ] {
         let webhook = Webhook { template: template(text), method: Method::Get, names: names.clone() };
         let request = webhook.request(&Delivered::of("u", "a b").values()).unwrap();
-        assert_eq!(request.signed_payload(), target);
+        assert_eq!(request.signed_payload(), format!("\"{target}\""));
         assert_eq!(request.url().request_target(), target);
         assert_eq!((request.method(), request.body()), (Method::Get, None));
     }

@@ -21,9 +21,9 @@ use crate::ports::{InboundRecords, Unavailable};
 
 /// The current revision of a transaction, and the differences of another content that was sent for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Standing {
+pub struct CurrentRevision {
     /// The kind of the current revision.
-    pub kind: StandingKind,
+    pub kind: RevisionKind,
     /// The number of the transaction's corrections.
     pub correction: u32,
     /// The current state, if the partner agreed on statuses.
@@ -36,13 +36,13 @@ pub struct Standing {
     /// The content of the current revision.
     pub content: Content,
     /// The parameters in which the content that was sent differs.
-    pub differences: Vec<FromStanding>,
+    pub differences: Vec<FromCurrent>,
 }
 
 /// The kind of a revision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum StandingKind {
+pub enum RevisionKind {
     /// The transaction's first postback.
     Original,
     /// A step to a higher state.
@@ -54,40 +54,41 @@ pub enum StandingKind {
 /// A parameter in which the content that was sent differs from the current revision. An empty text stands for an absent
 /// value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FromStanding {
+pub struct FromCurrent {
     /// The parameter.
     pub field: Field,
     /// The value in the current revision.
-    pub stands: String,
+    #[serde(rename = "stands")]
+    pub current: String,
     /// The value that was sent.
     pub sent: String,
 }
 
-impl Standing {
+impl CurrentRevision {
     /// Compares the content that was sent, and the state if one was sent, with the current revision. Returns `None` if
     /// the current revision is an original without a state: the conflict was compared with it when it came, so there is
     /// nothing to add.
-    pub(super) fn beside((sent, state): (&Content, Option<State>), stands: &Revision) -> Option<Self> {
-        let postback = stands.postback();
-        let kind = match stands {
+    pub(super) fn compare(current: &Revision, (sent, state): (&Content, Option<State>)) -> Option<Self> {
+        let postback = current.postback();
+        let kind = match current {
             Revision::Original(_) if postback.state.is_none() => return None,
-            Revision::Original(_) => StandingKind::Original,
-            Revision::Step(_) => StandingKind::Step,
-            Revision::Correction(_) => StandingKind::Correction,
+            Revision::Original(_) => RevisionKind::Original,
+            Revision::Step(_) => RevisionKind::Step,
+            Revision::Correction(_) => RevisionKind::Correction,
         };
-        let from_standing = |Difference { field, original, sent }| FromStanding { field, stands: original, sent };
-        let mut differences: Vec<_> = postback.content.differences(sent).into_iter().map(from_standing).collect();
-        differences.extend(state.filter(|state| *state != postback.state()).map(|state| FromStanding {
+        let from_current = |Difference { field, original, sent }| FromCurrent { field, current: original, sent };
+        let mut differences: Vec<_> = postback.content.differences(sent).into_iter().map(from_current).collect();
+        differences.extend(state.filter(|state| *state != postback.state()).map(|state| FromCurrent {
             field: Field::Status,
-            stands: postback.state().to_string(),
+            current: postback.state().to_string(),
             sent: state.to_string(),
         }));
         Some(Self {
             kind,
-            correction: stands.correction(),
+            correction: current.correction(),
             state: postback.state,
-            receipt_id: stands.receipt().receipt_id.clone(),
-            since: stands.recorded_at(),
+            receipt_id: current.receipt().receipt_id.clone(),
+            since: current.recorded_at(),
             content: postback.content.clone(),
             differences,
         })
@@ -95,12 +96,12 @@ impl Standing {
 }
 
 /// Reads the current revision of a transaction and compares the content that was sent with it. Returns `None` if the
-/// transaction is not recorded, or if [`Standing`] has nothing to add.
-pub async fn beside(
+/// transaction is not recorded, or if [`CurrentRevision`] has nothing to add.
+pub async fn read(
     inbound: &impl InboundRecords,
     (provider, transaction_id): (&Provider, &TransactionId),
     sent: (&Content, Option<State>),
-) -> Result<Option<Standing>, Unavailable> {
+) -> Result<Option<CurrentRevision>, Unavailable> {
     let history = inbound.transaction(provider, transaction_id).await?;
-    Ok(history.and_then(|history| Standing::beside(sent, &history.latest())))
+    Ok(history.and_then(|history| CurrentRevision::compare(&history.latest(), sent)))
 }

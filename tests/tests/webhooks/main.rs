@@ -1,6 +1,9 @@
-//! Tests the webhook client against the partner simulator, which verifies with the standardwebhooks crate.
+//! Tests the webhook client against the partner simulator, and verifies what arrives with the libraries of Standard
+//! Webhooks.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "clippy exempts tests but not their helpers")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "clippy exempts tests but not helpers")]
+
+mod libraries;
 
 use std::{net::Ipv4Addr, time::Duration};
 
