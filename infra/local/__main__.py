@@ -40,8 +40,7 @@ def main() -> int:
 def _dispatch(settings: Settings, arguments: argparse.Namespace) -> int:
     from . import commands
 
-    if arguments.command != "smoke":
-        claim(settings)
+    claim(settings)
     if arguments.command == "up":
         return commands.up(settings)
     if arguments.command == "run":
@@ -54,7 +53,7 @@ def _dispatch(settings: Settings, arguments: argparse.Namespace) -> int:
         return commands.chaos(settings, arguments.chaos_arguments)
     options = {"--url": arguments.url, "--provider": arguments.provider, "--click-url": arguments.click_url}
     # The token comes from the environment, because every user of a machine can read command lines.
-    return commands.smoke(options, os.environ.get("TOKEN"))
+    return commands.smoke(settings, options, os.environ.get("TOKEN"))
 
 
 def _parser() -> argparse.ArgumentParser:

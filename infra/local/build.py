@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from . import processes
-from .console import Failure, loud_step
+from .console import Failure, say, shown, step, tail
 from .settings import REPOSITORY
 
 # Running needs only the binaries. Testing builds everything, so that `cargo test` has nothing left to build. No crate has
@@ -17,17 +17,41 @@ BINARIES = ["--workspace", "--bins", "--examples"]
 EVERYTHING = ["--workspace", "--all-targets"]
 
 
-def build(selection: list[str]) -> dict[str, Path]:
-    """Builds for development and returns each program's path. Cargo's own output shows the progress."""
+def build(selection: list[str], log: Path) -> dict[str, Path]:
+    """Builds for development and returns each program's path. Cargo's own output goes to the log."""
     require_cargo()
-    manifest = ["--manifest-path", str(REPOSITORY / "Cargo.toml")]
-    with loud_step("Building with cargo"):
-        done = processes.run(
-            ["cargo", "build", *manifest, *selection, "--message-format", "json-render-diagnostics"], capture=True
-        )
+    if not (REPOSITORY / "target" / "debug").exists():
+        say("  The first build compiles about 350 crates, which takes a few minutes. Later ones take seconds.")
+    command = ["cargo", "build", "--manifest-path", str(REPOSITORY / "Cargo.toml"), *selection]
+    compiled = _Compiled(log)
+    with log.open("w", encoding="utf-8") as output, step("Building with cargo", compiled.newest):
+        done = processes.run([*command, "--message-format", "json-render-diagnostics"], capture=True, errors=output)
         if done.returncode != 0:
-            raise Failure("cargo could not build the project.", "Correct what cargo reports above, then try again.")
+            raise Failure(
+                f"cargo could not build the project. The end of what it said:\n{tail(log, 40)}",
+                f"Correct what cargo reports, then try again. The whole log is {shown(log)}.",
+            )
     return _programs(done.stdout)
+
+
+class _Compiled:
+    """Counts the crates in cargo's log, and names the newest."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._read = 0
+        self._count = 0
+        self._newest = ""
+
+    def newest(self) -> str:
+        with self._log.open(encoding="utf-8", errors="replace") as log:
+            log.seek(self._read)
+            for line in log.readlines():
+                if line.startswith("   Compiling "):
+                    self._count += 1
+                    self._newest = line.split()[1]
+            self._read = log.tell()
+        return f"{self._count} compiled, now {self._newest}" if self._count else ""
 
 
 def require_cargo() -> None:

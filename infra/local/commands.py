@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from . import build, deploy, partners, processes, simulator, stack_file, supervisor
-from .console import Failure, Interrupted, elapsed, say, shown, tail
+from .console import Failure, Interrupted, elapsed, say, shown, tail, width
 from .files import read_json, write_json
 from .settings import PARTNERS, REPOSITORY, REQUIREMENTS, TEMPLATE, Settings
 
 MANIFEST = ["--manifest-path", str(REPOSITORY / "Cargo.toml")]
 DEMO = "demo"
-SAMPLE_QUERY = "user_id=12345&click_id=c-1&transaction_id=t-1&currency=USD&amount_decimal=100.00"
 
 
 @dataclass(frozen=True)
@@ -32,19 +31,21 @@ class Sources:
 
 
 def up(settings: Settings) -> int:
-    _bring_up(settings, build.build(build.BINARIES))
+    _bring_up(settings, build.build(build.BINARIES, settings.build_log))
     say(f"  {_stop_hint(settings, 'down')} stops it; {shown(settings.stack_file)} holds what a client needs.")
     return 0
 
 
 def run(settings: Settings) -> int:
     """Starts the stack, plays the story, waits until interrupted, and then stops everything."""
-    programs = build.build(build.BINARIES)
+    started = time.monotonic()
+    programs = build.build(build.BINARIES, settings.build_log)
+    built = elapsed(started)
     try:
         stack = _bring_up(settings, programs)
         _demonstrate(settings, programs)
-        _print_urls(settings, stack)
-        say("Ctrl-C stops everything.")
+        _say_what_to_try(settings, stack)
+        say(f"This took {elapsed(started)}, of which {built} for building. Ctrl-C stops everything.")
         try:
             while not (missing := supervisor.missing(settings)):
                 time.sleep(1)
@@ -68,7 +69,7 @@ def down(settings: Settings) -> int:
 
 def test(settings: Settings, arguments: list[str]) -> int:
     """Runs all tests against a separate stack. The last one compares the functions' roles with what the others saw."""
-    programs = build.build(build.EVERYTHING)
+    programs = build.build(build.EVERYTHING, settings.build_log)
     command = ["cargo", "test", *MANIFEST, "--workspace"]
     bad = "Tests failed; cargo's report is above"
     with _own_stack(settings, "gg3-test", programs) as own:
@@ -86,7 +87,7 @@ def test(settings: Settings, arguments: list[str]) -> int:
 
 def chaos(settings: Settings, arguments: list[str]) -> int:
     """Kills the functions with SIGKILL while they work, on a separate stack."""
-    programs = build.build(build.BINARIES)
+    programs = build.build(build.BINARIES, settings.build_log)
     with _own_stack(settings, "gg3-chaos", programs) as own:
         say("  Killing …")
         return _judged(own, [str(programs["chaos"]), *arguments], "The ledger is in order", "The ledger is not in order")
@@ -114,11 +115,11 @@ def _judged(own: Settings, command: list[str], good: str, bad: str, environment:
     return done.returncode
 
 
-def smoke(options: dict[str, str | None], token: str | None) -> int:
+def smoke(settings: Settings, options: dict[str, str | None], token: str | None) -> int:
     """Checks any deployment from outside, with the operator's command."""
     if not options["--url"]:
         raise Failure("make smoke needs the URL of the API.", "Name the API: make smoke URL=https://…")
-    program = build.build(build.BINARIES)[partners.COMMAND]
+    program = build.build(build.BINARIES, settings.build_log)[partners.COMMAND]
     given = [part for name, value in options.items() if value for part in (name, value)]
     environment = {"GG3_SMOKE_TOKEN": token} if token else {}
     return processes.run([str(program), "smoke", *given], environment=environment).returncode
@@ -156,7 +157,7 @@ def _configure(
     sources: Sources,
 ) -> dict[str, Any]:
     samples = partners.apply(settings, programs[partners.COMMAND], deployment.api_url, simulator_url)
-    stack = stack_file.write(settings, deployment, simulator_url, samples)
+    stack = stack_file.write(settings, deployment, simulator_url, samples, programs[partners.COMMAND].parent)
     write_json(settings.run_file, {"stack": sources.stack, "partners": sources.partners})
     say(f"✓ The stack is up: {deployment.api_url}")
     return stack
@@ -172,7 +173,7 @@ def _forget(settings: Settings) -> None:
     """Removes the files of the last run, except its logs, which stay until the next start."""
     for directory in (settings.scratch, settings.partners):
         shutil.rmtree(directory, ignore_errors=True)
-    for path in (settings.run_file, settings.stack_file, settings.secrets_file):
+    for path in (settings.run_file, settings.stack_file, settings.secrets_file, settings.environment_file):
         path.unlink(missing_ok=True)
 
 
@@ -217,22 +218,27 @@ def _alone(settings: Settings) -> Iterator[None]:
 
 
 def _demonstrate(settings: Settings, programs: dict[str, Path]) -> None:
-    story = [str(programs[DEMO]), "--stack-file", str(settings.stack_file), "--postbackctl", str(programs[partners.COMMAND])]
+    files = ["--stack-file", str(settings.stack_file), "--postbackctl", str(programs[partners.COMMAND])]
+    story = [str(programs[DEMO]), *files, "--log", str(settings.story_log), "--width", str(width())]
     if processes.run(story, environment=settings.client_environment()).returncode != 0:
-        raise Failure(f"{DEMO} failed; what it said is above.", f"The logs are in {settings.logs}.")
+        raise Failure(
+            f"{DEMO} failed; what it said is above.",
+            f"The whole story is {shown(settings.story_log)}. The logs are in {shown(settings.logs)}.",
+        )
 
 
-def _print_urls(settings: Settings, stack: dict[str, Any]) -> None:
-    simplest = next((partner for partner in stack["sample_partners"].values() if partner["token"]), None)
-    say("\nTry it by hand:\n")
-    if simplest:
-        say(f"  curl -i '{simplest['postback_url']}?{SAMPLE_QUERY}'\n")
-        for link in simplest["landings"].values():
-            say(f"  curl -i '{link}'\n")
-    say(f"  {shown(settings.stack_file)} has the other partners' URLs and the names of all tables and queues.")
-    say(f"  AWS_ENDPOINT_URL={stack['aws_endpoint_url']}, region {stack['region']}, any credentials.")
-    say(f"  {shown(settings.logs)} has the logs of each function and of the partner simulator.")
-    say(f"  {stack['partner_simulator_url']}/_control lists the partners whose webhooks it received.\n")
+def _say_what_to_try(settings: Settings, stack: dict[str, Any]) -> None:
+    say("\nTry next, in another terminal\n")
+    say(f"   source {shown(settings.environment_file)}  # the URLs and settings of this stack")
+    say('   curl -i -G "$POSTBACK_URL" -d user_id=12345 -d click_id=c-1 \\')
+    say("        -d transaction_id=t-1 -d currency=USD -d amount_decimal=100.00")
+    say('   curl -i "$CLICK_URL"  # the tracking link of a user')
+    say("   postbackctl trace --provider acme --transaction t-1")
+    say("   postbackctl events send shared/domain/examples/events/user.registered.json --now\n")
+    say(f"   {shown(settings.story_log)} is the whole story, with each request, answer and stored item.")
+    say(f"   {shown(settings.logs)} has the log of each function, {shown(settings.build_log)} that of cargo.")
+    say(f"   {shown(settings.stack_file)} has the other partners' URLs, tables and queues.")
+    say("   docs/local-stack.md says how to use your own campaigns and events.\n")
 
 
 def _stop_hint(settings: Settings, command: str) -> str:

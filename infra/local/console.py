@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -48,6 +49,11 @@ def shown(path: Path) -> str:
     return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
 
 
+def width() -> int:
+    """Returns the columns of the terminal, or 100 without one."""
+    return shutil.get_terminal_size((100, 24)).columns
+
+
 def tail(path: Path, lines: int = 15) -> str:
     """Returns the last lines of a log, indented; an empty string if it cannot be read."""
     try:
@@ -58,11 +64,14 @@ def tail(path: Path, lines: int = 15) -> str:
 
 
 @contextmanager
-def step(title: str) -> Iterator[None]:
-    """Runs a quiet step. Shows a spinner and the time on a terminal, or a line every 15 seconds elsewhere."""
+def step(title: str, detail: Callable[[], str] = str) -> Iterator[None]:
+    """Runs a quiet step. Shows a spinner and the time on a terminal, or a line every 15 seconds elsewhere.
+
+    While the step runs, `detail` says what it does just now.
+    """
     started = time.monotonic()
     finished = threading.Event()
-    ticker = threading.Thread(target=_tick, args=(title, started, finished), daemon=True)
+    ticker = threading.Thread(target=_tick, args=(title, detail, started, finished), daemon=True)
     ticker.start()
     mark = "✗"
     try:
@@ -74,22 +83,17 @@ def step(title: str) -> Iterator[None]:
         say(f"{_line_start()}{mark} {title} ({elapsed(started)})")
 
 
-@contextmanager
-def loud_step(title: str) -> Iterator[None]:
-    """Runs a step whose own output is its progress."""
-    started = time.monotonic()
-    say(f"  {title} …")
-    yield
-    say(f"✓ {title} ({elapsed(started)})")
+def _tick(title: str, detail: Callable[[], str], started: float, finished: threading.Event) -> None:
+    def line(mark: str) -> str:
+        # A longer line would wrap, and the next one could not replace it.
+        return f"{mark} {title} … {elapsed(started)}  {detail()}".rstrip()[: width() - 1]
 
-
-def _tick(title: str, started: float, finished: threading.Event) -> None:
     if not sys.stdout.isatty():
         while not finished.wait(REMIND_EVERY_S):
-            say(f"  {title} … {elapsed(started)}")
+            say(line(" "))
         return
     for frame in itertools.cycle(SPINNER):
-        print(f"{_line_start()}{frame} {title} … {elapsed(started)}", end="", flush=True)
+        print(f"{_line_start()}{line(frame)}", end="", flush=True)
         if finished.wait(SPIN_EVERY_S):
             return
 

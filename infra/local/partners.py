@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from . import partner_copies, processes, simulator
-from .console import Failure, step
+from .console import Failure, step, tail
 from .files import read_json, write_json
 from .settings import PARTNERS, Settings
 
@@ -92,10 +92,12 @@ def _parsed(answer: str) -> list[dict[str, Any]]:
 
 def _call(settings: Settings, program: Path, *arguments: str) -> str:
     command = [str(program), "--stack", settings.stack_name, *arguments]
-    done = processes.run(command, environment=settings.client_environment(), capture=True)
+    with settings.apply_log.open("a", encoding="utf-8") as errors:
+        done = processes.run(command, environment=settings.client_environment(), capture=True, errors=errors)
     if done.returncode != 0:
         raise Failure(
-            f"{COMMAND} {arguments[0]} failed with status {done.returncode}; its output is above.",
+            f"{COMMAND} {arguments[0]} failed with status {done.returncode}. The end of what it said:\n"
+            f"{tail(settings.apply_log, 40)}",
             f"Correct the files in {PARTNERS}, or look into {settings.logs}.",
         )
     return done.stdout

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 
 import psutil
 
@@ -41,16 +41,19 @@ def run(
     environment: Mapping[str, str] | None = None,
     capture: bool = False,
     attended: bool = False,
+    errors: TextIO | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end, in its own session. An interruption ends the command and everything that it started.
 
-    A command that is attended may ask questions; any other reads nothing.
+    A command that is attended may ask questions; any other reads nothing. Standard error goes to `errors` if that is
+    given.
     """
     with subprocess.Popen(
         command,
         env={**os.environ, **(environment or {})},
         stdin=None if attended else subprocess.DEVNULL,
         stdout=subprocess.PIPE if capture else None,
+        stderr=errors,
         text=True,
         start_new_session=True,
     ) as child:

@@ -39,6 +39,24 @@ class Settings:
         return self.directory / "stack.json"
 
     @property
+    def environment_file(self) -> Path:
+        """Holds what a shell needs to use the stack: `source .stack/env`."""
+        return self.directory / "env"
+
+    @property
+    def build_log(self) -> Path:
+        return self.directory / "build.log"
+
+    @property
+    def apply_log(self) -> Path:
+        """Holds what postbackctl said when it applied the sample partners."""
+        return self.logs / "apply.log"
+
+    @property
+    def story_log(self) -> Path:
+        return self.directory / "story.log"
+
+    @property
     def run_file(self) -> Path:
         """Holds the fingerprints of the sources that the running stack was made from."""
         return self.directory / "run.json"

@@ -1,18 +1,20 @@
-"""Writes `.stack/stack.json`, which holds everything that a client of the running stack needs."""
+"""Writes `.stack/stack.json`, which holds everything that a client of the running stack needs, and `.stack/env` for a shell."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from .deploy import Deployment
-from .files import write_json
+from .files import write_json, write_text
 from .partners import SamplePartner
 from .settings import CREDENTIALS, REGION, Settings
 
 
 def write(
-    settings: Settings, deployment: Deployment, simulator_url: str, partners: dict[str, SamplePartner]
+    settings: Settings, deployment: Deployment, simulator_url: str, partners: dict[str, SamplePartner], programs: Path
 ) -> dict[str, Any]:
     stack = {
         "stack_name": settings.stack_name,
@@ -26,4 +28,19 @@ def write(
         "sample_partners": {name: partner.as_json() for name, partner in partners.items()},
     }
     write_json(settings.stack_file, stack)
+    write_text(settings.environment_file, _environment(settings, partners, programs))
     return stack
+
+
+def _environment(settings: Settings, partners: dict[str, SamplePartner], programs: Path) -> str:
+    """Returns the lines that set up a shell for the operator's command and for a partner's calls."""
+    variables = {
+        **settings.client_environment(),
+        "GG3_STACK": settings.stack_name,
+        "GG3_LOOPBACK_WEBHOOKS": "true",
+    }
+    caller = next((partner for partner in partners.values() if partner.token and partner.landings), None)
+    if caller:
+        variables |= {"POSTBACK_URL": caller.postback_url, "CLICK_URL": next(iter(caller.landings.values()))}
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    return "\n".join([*lines, f"export PATH={shlex.quote(str(programs))}:$PATH", ""])

@@ -2,7 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
-use std::{fs, path::PathBuf, process::Output};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Output,
+};
 
 use adapters::dynamodb::{audit::DynamoAudit, configuration::Configuration, item::PartnerItem};
 use app::{
@@ -28,11 +32,12 @@ fn postbackctl(arguments: &[&str]) -> Output {
     tests::operator::postbackctl(&stack(), arguments)
 }
 
-fn demo(stack_file: &str) -> Output {
+fn demo(stack_file: &str, log: &Path) -> Output {
     let stack = stack();
     let environment = stack.aws_environment(&stack.aws_endpoint_url);
     let mut demo = std::process::Command::new(tests::built("demo"));
-    demo.args(["--stack-file", stack_file]).env_clear().envs(environment).output().unwrap()
+    let demo = demo.args(["--stack-file", stack_file, "--width", "80", "--log"]).arg(log);
+    demo.env_clear().envs(environment).output().unwrap()
 }
 
 fn text(bytes: &[u8]) -> String {
@@ -70,28 +75,42 @@ impl Drop for Folder {
 
 #[test]
 fn the_demo_plays_the_documents_examples_and_shows_the_result() {
-    let file = std::env::var(STACK_FILE).unwrap();
+    let (file, folder) = (std::env::var(STACK_FILE).unwrap(), Folder::with("demo", &[]));
+    let log = folder.0.join("story.log");
     // The second run finds everything stored already, and must report the same.
     for _ in 0..2 {
-        let shown = assert_done(&demo(&file));
-        let (_, timeline) = shown.split_once("what is stored:").unwrap();
-        let (before, attempts) = timeline.split_once("every attempt, as it is stored").unwrap();
-        assert_eq!(before.matches("reached; delivery ").count(), 4, "{shown}");
-        assert_eq!(attempts.matches("  delivery   owed to acme").count(), 4, "{shown}");
+        let shown = assert_done(&demo(&file, &log));
+        for line in [
+            "postback   accepted from acme, transaction 123123123: 100.00 USD",
+            "409 conflict: amount_decimal 100.00 stays, 999.00 is kept",
+            "click verified",
+            "sign-up: reached, webhook ",
+            "1 of round 1: answered 500",
+            ": answered 200",
+            "\nWhat happened\n",
+            "GG3's quests got 4 conversions, each once.",
+            "5 of 9 attempts failed, and all webhooks were delivered.\n",
+        ] {
+            assert!(shown.contains(line), "{line} is missing in\n{shown}");
+        }
+        assert!(shown.lines().count() < 90, "{shown}");
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+        let whole = fs::read_to_string(&log).unwrap();
+        let (before, attempts) = whole.split_once("acme's server fails at first").unwrap();
+        assert_eq!(before.matches("reached; delivery ").count(), 4, "{whole}");
+        assert_eq!(attempts.matches("  delivery   owed to acme").count(), 4, "{whole}");
         for line in [
             "click ",
-            "postback   accepted from acme, transaction 123123123: 100.00 USD",
             "conflict ",
             "refusal ",
             "derived:",
-            "conversion on the queue",
             "(verified)",
             "opening ",
-            "1 of round 1: answered 500",
             "its answer began: down for maintenance",
-            ": answered 200",
+            "\"type\": \"conversion.accepted\"",
+            "&amount_decimal=100.00",
         ] {
-            assert!(timeline.contains(line), "{line} is missing in\n{shown}");
+            assert!(whole.contains(line), "{line} is missing in\n{whole}");
         }
     }
 }

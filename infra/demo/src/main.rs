@@ -4,6 +4,7 @@
 
 mod http;
 mod media_buying;
+mod narrator;
 mod operator;
 mod postbacks;
 
@@ -18,7 +19,7 @@ use aws_config::BehaviorVersion;
 use clap::Parser;
 use serde::Deserialize;
 
-use crate::operator::Operator;
+use crate::{narrator::Narrator, operator::Operator};
 
 /// Bounds every wait of the story.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,6 +33,12 @@ struct Arguments {
     /// The operator's command. The default is the one beside this program.
     #[arg(long)]
     postbackctl: Option<PathBuf>,
+    /// Writes the whole story into this file, with every request, answer and stored item.
+    #[arg(long, default_value = ".stack/story.log")]
+    log: PathBuf,
+    /// Shortens lines on the terminal to this many characters.
+    #[arg(long, default_value_t = 100)]
+    width: usize,
 }
 
 /// Holds the part of the stack's description that the story needs.
@@ -60,22 +67,11 @@ impl Stack {
     }
 }
 
-/// Numbers the steps of the story.
-#[derive(Debug, Default)]
-struct Steps(usize);
-
-impl Steps {
-    fn begin(&mut self, title: &str) {
-        self.0 += 1;
-        println!("\n{}. {title}", self.0);
-    }
-}
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     // reqwest is built without a TLS provider, so that ring is the only one. A second installation changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let Arguments { stack_file, postbackctl } = Arguments::parse();
+    let Arguments { stack_file, postbackctl, log, width } = Arguments::parse();
     let text = std::fs::read_to_string(&stack_file)
         .with_context(|| format!("cannot read {}: is the stack up? (make up)", stack_file.display()))?;
     let stack: Stack = serde_json::from_str(&text).with_context(|| format!("cannot read {}", stack_file.display()))?;
@@ -86,8 +82,13 @@ async fn main() -> Result<()> {
     let catalogue = stack.tables.get("catalogue").context("the stack has no table catalogue")?;
     let catalogues = DynamoCatalogues::new(settings.dynamodb(CallLimits::BACKGROUND), catalogue.clone());
     let operator = Operator::new(postbackctl, &stack.name)?;
-    let mut steps = Steps::default();
+    let mut narrator = Narrator::new(&log, width)?;
     let client = http::client()?;
-    postbacks::play(&stack, &client, &sqs, &operator, &mut steps).await?;
-    media_buying::play(&stack, &client, &sqs, (&catalogues, &operator), &mut steps).await
+    let inbound = postbacks::play(&stack, &client, &sqs, &operator, &mut narrator).await?;
+    let outbound = media_buying::play(&stack, &client, &sqs, (&catalogues, &operator), &mut narrator).await?;
+    narrator.heading("What happened")?;
+    for line in inbound.into_iter().chain(outbound) {
+        narrator.line(&line)?;
+    }
+    Ok(())
 }

@@ -10,24 +10,24 @@ use domain::{outbound::catalogue::Snapshot, values::time::UnixMillis};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::{Stack, Steps, operator::Operator};
+use crate::{Stack, narrator::Narrator, operator::Operator};
 
 const PARTNER: &str = "acme";
 
-/// Plays the outbound half, and shows what was stored.
+/// Plays the outbound half, and shows what was stored. Returns what happened, in lines.
 pub(crate) async fn play(
     stack: &Stack,
     client: &reqwest::Client,
     sqs: &Client,
     (catalogues, operator): (&impl Catalogues, &Operator),
-    steps: &mut Steps,
-) -> Result<()> {
-    let begin = beginning(catalogues).await?;
+    narrator: &mut Narrator,
+) -> Result<Vec<String>> {
+    let begin = beginning(catalogues, narrator).await?;
     let user = format!("gg3-{}", begin.as_millisecond());
-    let story = Story { sqs, events: stack.queue("gg3-events")?, operator, user: &user, begin };
+    let mut story = Story { sqs, narrator, events: stack.queue("gg3-events")?, operator, user: &user, begin };
     let tracking = json!({"provider": PARTNER, "click_id": "c-1", "user_id": "p-9"});
 
-    steps.begin("acme's user opens acme's link to GG3, clicks, completes two quests; the opening is reported last");
+    story.narrator.begin("acme's user opens its link, clicks and does quests; the opening comes last")?;
     let early = [
         story.event("quest-1", "main_quest.completed", 300, json!({"quest_id": "connect-wallet"})),
         story.event("clicks-1", "gg_button.clicked", 400, json!({"total_clicks": 45})),
@@ -38,7 +38,7 @@ pub(crate) async fn play(
     // Once the opening has arrived, five clicks and two quests count from it.
     story.show_progress(|shown| shown.contains("5 of 10 clicks") && shown.contains("missing")).await?;
 
-    steps.begin("The rest, shuffled, with a repeated event: every goal is reached, each once");
+    story.narrator.begin("The rest, shuffled, with a repeated event: every goal is reached, each once")?;
     // The first requests of the four webhooks fail in three ways.
     let failing = json!({"answers": [{"status": 500, "body": "down for maintenance", "times": 3}, {"close": true},
         {"status": 503, "retry_after_seconds": 3}, {"status": 200, "body": "thank you"}]});
@@ -52,19 +52,31 @@ pub(crate) async fn play(
         story.event("clicks-1", "gg_button.clicked", 400, json!({"total_clicks": 45})),
     ];
     story.send(&late).await?;
-    story.show_progress(|shown| shown.lines().all(|line| line.contains("reached; delivery "))).await?;
+    let goals = story.show_progress(|shown| shown.lines().all(|line| line.contains("reached; delivery "))).await?;
 
-    steps.begin(
-        "acme's server answers 500, breaks off, asks for time, and then accepts: every attempt, as it is stored",
-    );
+    story.narrator.begin("acme's server fails at first, and each webhook is sent until it is delivered")?;
     let is_delivered = |shown: &str| shown.lines().all(|line| line.ends_with(" delivered"));
-    operator.until_so(&story.progress(), is_delivered).await?;
-    print!("{}", operator.until(&["trace", "--user", &user], &["opening ", "attempt "]).await?);
-    Ok(())
+    let progress = story.progress();
+    operator.until_so(&borrowed(&progress), is_delivered).await?;
+    let traced = operator.until(&["trace", "--user", &user], &["opening ", "attempt "]).await?;
+    story.narrator.detail(&format!("postbackctl trace --user {user}\n{traced}"))?;
+    let attempts: Vec<&str> = traced.lines().filter(|line| line.contains("  attempt  ")).collect();
+    story.narrator.timeline(&attempts.join("\n"))?;
+    let failed = attempts.iter().filter(|line| !line.ends_with("answered 200")).count();
+    let (events, attempts) = (early.len() + late.len(), attempts.len());
+    Ok(vec![
+        format!("Another user came by acme's link. {events} events came, shuffled, one twice."),
+        format!("The user reached acme's {goals} goals, each once; a webhook was owed for each."),
+        format!("{failed} of {attempts} attempts failed, and all webhooks were delivered."),
+    ])
+}
+
+fn borrowed(arguments: &[String]) -> Vec<&str> {
+    arguments.iter().map(String::as_str).collect()
 }
 
 /// Waits until a second after the partner's last campaign has begun, so that the story's events lie in the past.
-async fn beginning(catalogues: &impl Catalogues) -> Result<UnixMillis> {
+async fn beginning(catalogues: &impl Catalogues, narrator: &mut Narrator) -> Result<UnixMillis> {
     let Published::Other(catalogue) = catalogues.current(None).await? else { bail!("no campaign is published") };
     let snapshot = Snapshot::from(*catalogue);
     let goals = snapshot.partners.iter().find(|(name, _)| name.as_str() == PARTNER);
@@ -76,7 +88,7 @@ async fn beginning(catalogues: &impl Catalogues) -> Result<UnixMillis> {
     if wait > Duration::from_mins(1) {
         bail!("{PARTNER}'s campaigns begin only in {wait:?}; publish them with a shorter lead");
     }
-    println!("\nacme's campaigns begin in a moment: {}", begin.timestamp());
+    narrator.detail(&format!("acme's campaigns begin at {}", begin.timestamp()))?;
     tokio::time::sleep(wait).await;
     Ok(begin)
 }
@@ -95,6 +107,7 @@ async fn script(client: &reqwest::Client, url: &str, script: &Value) -> Result<(
 
 struct Story<'a> {
     sqs: &'a Client,
+    narrator: &'a mut Narrator,
     events: &'a str,
     operator: &'a Operator,
     user: &'a str,
@@ -112,26 +125,34 @@ impl Story<'_> {
         Value::Object(fields.collect())
     }
 
-    async fn send(&self, events: &[Value]) -> Result<()> {
+    async fn send(&mut self, events: &[Value]) -> Result<()> {
         for event in events {
-            println!("   gg3-events  <-  {event}");
+            let text = |name: &str| event.get(name).map(|value| format!(", {name} {value}")).unwrap_or_default();
+            let kind = event.get("type").and_then(Value::as_str).unwrap_or_default();
+            self.narrator.line(&format!("{kind}{}{}", text("quest_id"), text("total_clicks")))?;
+            self.narrator.detail(&serde_json::to_string_pretty(event)?)?;
             let send = self.sqs.send_message().queue_url(self.events).message_body(event.to_string());
             send.send().await.context("cannot put an event on the queue")?;
         }
         Ok(())
     }
 
-    fn progress(&self) -> [&str; 5] {
-        ["progress", "--user", self.user, "--provider", PARTNER]
+    fn progress(&self) -> [String; 5] {
+        ["progress", "--user", self.user, "--provider", PARTNER].map(str::to_owned)
     }
 
-    /// Waits until the stored progress satisfies the condition, then shows it.
-    async fn show_progress(&self, is_so: impl Fn(&str) -> bool) -> Result<()> {
-        let shown = self.operator.until_so(&self.progress(), is_so).await?;
-        println!("   {} has come this far, as it is stored:", self.user);
+    /// Waits until the stored progress satisfies the condition, then shows it. Returns the number of campaigns.
+    async fn show_progress(&mut self, is_so: impl Fn(&str) -> bool) -> Result<usize> {
+        let shown = self.operator.until_so(&borrowed(&self.progress()), is_so).await?;
+        self.narrator.line(&format!("postbackctl progress --user {}", self.user))?;
         for line in shown.lines() {
-            println!("     {line}");
+            // The long id of the delivery hides its state on a narrow terminal.
+            let delivery =
+                line.split_once("; delivery ").and_then(|(before, rest)| Some((before, rest.split_once(' ')?.1)));
+            let short = delivery.map(|(before, status)| format!("{before}, webhook {status}"));
+            self.narrator.line(&format!("  {}", short.as_deref().unwrap_or(line)))?;
         }
-        Ok(())
+        self.narrator.detail(&shown)?;
+        Ok(shown.lines().count())
     }
 }

@@ -11,10 +11,12 @@ use domain::{
     inbound::{conversion::Conversion, parameters::Parameters},
     values::signature::{self, Secret},
 };
+use serde_json::Value;
 
 use crate::{
-    PATIENCE, SamplePartner, Stack, Steps,
+    PATIENCE, SamplePartner, Stack,
     http::{self, Reply},
+    narrator::Narrator,
     operator::Operator,
 };
 
@@ -23,49 +25,52 @@ const SINGLE_EVENT: &str = "user_id=12345&click_id=67890&transaction_id=12312312
 const MULTI_EVENT: &str =
     "user_id=12345&click_id=67890&currency=USD&amount_decimal=100.00&event_id=001&event_name=purchase";
 
-/// Plays the inbound half, and shows the conversions for GG3 and what was stored.
+/// Plays the inbound half, and shows the conversions for GG3 and what was stored. Returns what happened, in lines.
 pub(crate) async fn play(
     stack: &Stack,
     client: &reqwest::Client,
     sqs: &Client,
     operator: &Operator,
-    steps: &mut Steps,
-) -> Result<()> {
+    narrator: &mut Narrator,
+) -> Result<Vec<String>> {
     let partner = |name: &str| stack.sample_partners.get(name).with_context(|| format!("no sample partner {name}"));
     let (acme, globex, initech) = (partner("acme")?, partner("globex")?, partner("initech")?);
-    let mut story = Story { client, receipts: BTreeSet::new() };
+    let mut story = Story { client, narrator, receipts: BTreeSet::new(), answers: Vec::new() };
 
-    steps.begin("A GG3 user follows a tracking link to acme");
+    story.narrator.begin("A GG3 user follows a tracking link to acme")?;
     let click_id = story.follow(acme.landings.values().next().context("acme has no landing page")?).await?;
-    steps.begin("A single-event postback, as the document prints it");
+    story.narrator.begin("A single-event postback, as the document prints it")?;
     story.accept("acme", acme, SINGLE_EVENT).await?;
-    steps.begin("The same again: safe, and the same receipt");
+    story.narrator.begin("The same again: safe, and the same receipt")?;
     story.accept("acme", acme, SINGLE_EVENT).await?;
-    steps.begin("The same transaction with another amount: the original is kept");
+    story.narrator.begin("The same transaction with another amount: the original is kept")?;
     story.call("acme", acme, &SINGLE_EVENT.replace("100.00", "999.00")).await?.expect(409)?;
-    steps.begin("A broken one: a macro left in, no transaction, a currency in lower case");
+    story.narrator.begin("A broken one: a macro left in, no transaction, a currency in lower case")?;
     let broken = "user_id={user_id}&click_id=67890&currency=usd&amount_decimal=100.00";
     story.call("acme", acme, broken).await?.expect(400)?;
-    steps.begin("A multi-event postback, as the document prints it: the transaction is derived");
+    story.narrator.begin("A multi-event postback, as the document prints it: the transaction is derived")?;
     let derived = story.accept("globex", globex, MULTI_EVENT).await?;
-    steps.begin("A postback whose click id is ours: the conversion says so");
+    story.narrator.begin("A postback whose click id is ours: the conversion says so")?;
     let transaction = format!("t-{click_id}");
     let ours =
         format!("user_id=12345&click_id={click_id}&transaction_id={transaction}&currency=EUR&amount_decimal=7.5");
     story.accept("acme", acme, &ours).await?;
-    steps.begin("A signed postback: no token in the URL");
+    story.narrator.begin("A signed postback: no token in the URL")?;
     let secret = initech.signature_secret.as_deref().context("initech has no signing secret")?;
     let parameters = Parameters::split(SINGLE_EVENT.as_bytes(), b"");
     let signature = signature::sign(&Secret::new(secret), &parameters.canonical(&[("provider", "initech")]));
     story.accept("initech", initech, &format!("{SINGLE_EVENT}&signature={signature}")).await?;
 
-    println!("\nWhat is on the queue gg3-conversions, and what is stored:\n");
-    for conversion in arrived(sqs, stack.queue("gg3-conversions")?, &story.receipts).await? {
-        let Conversion { provider, transaction_id, receipt_id, click, .. } = conversion;
-        println!("  conversion on the queue gg3-conversions: {provider}, transaction {transaction_id}");
-        println!("             receipt {receipt_id}, click {click}");
+    story.narrator.begin("GG3's quests read the conversions from the queue gg3-conversions")?;
+    let conversions = arrived(sqs, stack.queue("gg3-conversions")?, &story.receipts).await?;
+    for conversion in &conversions {
+        let Conversion { provider, transaction_id, content, click, .. } = conversion;
+        let amount = format!("{} {}", content.amount_decimal, content.currency);
+        story.narrator.line(&format!("{provider}: {amount}, click {click}, transaction {transaction_id}"))?;
+        story.narrator.detail(&serde_json::to_string_pretty(conversion)?)?;
     }
-    for (provider, transaction, click, shown) in [
+    story.narrator.begin("An operator asks for transaction 123123123 of acme: postbackctl trace")?;
+    for (provider, transaction, click, expected) in [
         ("acme", "123123123", None, &["postback ", "conflict "][..]),
         ("acme", &transaction, Some(click_id.as_str()), &["click ", "postback "]),
         ("globex", &derived, None, &["postback "]),
@@ -74,35 +79,48 @@ pub(crate) async fn play(
         let by_click = click.map(|click| ["--click", click]);
         let trace = ["trace", "--provider", provider, "--transaction", transaction];
         let arguments: Vec<&str> = trace.into_iter().chain(by_click.into_iter().flatten()).collect();
-        print!("\n{}", operator.until(&arguments, shown).await?);
+        let traced = operator.until(&arguments, expected).await?;
+        if (provider, transaction) == ("acme", "123123123") {
+            story.narrator.timeline(&traced)?;
+        } else {
+            story.narrator.detail(&format!("postbackctl {}\n{traced}", arguments.join(" ")))?;
+        }
     }
     let refused = ["refusals", "--provider", "acme", "--limit", "3"];
-    print!("\n{}", operator.until(&refused, &["refusal "]).await?);
-    Ok(())
+    let listed = operator.until(&refused, &["refusal "]).await?;
+    story.narrator.detail(&format!("postbackctl {}\n{listed}", refused.join(" ")))?;
+    Ok(story.summary(conversions.len()))
 }
 
 struct Story<'a> {
     client: &'a reqwest::Client,
+    narrator: &'a mut Narrator,
     /// Holds the receipts whose conversions must arrive.
     receipts: BTreeSet<String>,
+    /// Holds the status of each answer to a postback.
+    answers: Vec<u16>,
 }
 
 impl Story<'_> {
     /// Follows a tracking link as a browser would, up to the redirect, and returns the click id in it.
-    async fn follow(&self, link: &str) -> Result<String> {
+    async fn follow(&mut self, link: &str) -> Result<String> {
         let reply = http::send(self.client.get(link)).await?;
-        println!("   GET /click/…  ->  {} {}", reply.status, reply.location);
+        self.narrator.line(&format!("{} to {}", reply.status, reply.location))?;
         reply.expect(302)?;
         let query = reply.location.split_once('?').map_or("", |(_, query)| query);
         let raw = Parameters::split(query.as_bytes(), b"").raw("click_id").map(<[u8]>::to_vec);
         Ok(String::from_utf8(raw.context("the landing page got no click id")?)?)
     }
 
-    async fn call(&self, provider: &str, partner: &SamplePartner, query: &str) -> Result<Reply> {
+    async fn call(&mut self, provider: &str, partner: &SamplePartner, query: &str) -> Result<Reply> {
         let shown = query.split("&signature=").next().unwrap_or_default();
-        println!("   GET /postback/{provider}/…?{shown}");
+        self.narrator.detail(&format!("GET /postback/{provider}/…?{shown}"))?;
         let reply = http::send(self.client.get(format!("{}?{query}", partner.postback_url))).await?;
-        println!("   {} {}", reply.status, reply.body);
+        self.answers.push(reply.status);
+        for line in answer(&reply) {
+            self.narrator.line(&line)?;
+        }
+        self.narrator.detail(&serde_json::to_string_pretty(&reply.body)?)?;
         Ok(reply)
     }
 
@@ -113,6 +131,48 @@ impl Story<'_> {
         reply.expect(200)?;
         self.receipts.insert(reply.text("receipt_id").to_owned());
         Ok(reply.text("transaction_id").to_owned())
+    }
+
+    /// Says what happened to the postbacks.
+    fn summary(&self, conversions: usize) -> Vec<String> {
+        let count = |status| self.answers.iter().filter(|answer| **answer == status).count();
+        vec![
+            "A user followed a tracking link to acme and arrived with a click id of ours.".to_owned(),
+            format!(
+                "{} postbacks came. {} were answered 200, of which one was a resend.",
+                self.answers.len(),
+                count(200)
+            ),
+            format!("{} with another amount was kept for an operator, and {} was malformed.", count(409), count(400)),
+            format!("GG3's quests got {conversions} conversions, each once."),
+        ]
+    }
+}
+
+/// Returns the parts of an answer that matter, in lines.
+fn answer(reply: &Reply) -> Vec<String> {
+    let list = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let text = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let status = format!("{} {}", reply.status, reply.text("status"));
+    match reply.status {
+        200 => vec![format!("{status}, receipt {}", reply.text("receipt_id"))],
+        400 => {
+            let fault = |fault: &Value| format!("    {}: {}", text(fault, "parameter"), text(fault, "code"));
+            [format!("{} malformed", reply.status)]
+                .into_iter()
+                .chain(list(&reply.body, "faults").iter().map(fault))
+                .collect()
+        }
+        409 => {
+            let conflict = reply.body.get("conflict").cloned().unwrap_or_default();
+            let differs = |differs: &Value| {
+                let (field, original, sent) =
+                    (text(differs, "parameter"), text(differs, "original"), text(differs, "sent"));
+                format!("{} conflict: {field} {original} stays, {sent} is kept for an operator", reply.status)
+            };
+            list(&conflict, "differences").iter().map(differs).collect()
+        }
+        _ => vec![status],
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use anyhow::{Result, anyhow, bail};
 use domain::{
-    jiff::{SignedDuration, Timestamp},
+    jiff::{SignedDuration, Timestamp, civil::Date, tz::Offset},
     values::ids::Provider,
 };
 
@@ -44,17 +44,24 @@ pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
         .ok_or_else(|| "must be 1s to 3650d, written as 30d, 12h, 5m or 90s".to_owned())
 }
 
-/// Parses an instant, or how long ago it was.
+/// Parses an instant, a day, which begins at midnight UTC, how long ago the instant was, or `now`.
 pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
     let is_ago =
         text.ends_with(['d', 'h', 'm', 's']) && text.trim_end_matches(['d', 'h', 'm', 's']).parse::<i64>().is_ok();
     match duration(text) {
-        Ok(ago) => Ok(now() - ago),
-        Err(fault) if is_ago => Err(fault),
-        Err(_) => text
-            .parse()
-            .map_err(|_| "write it as 2026-11-23T12:00:00Z, or as how long ago: 30d, 12h, 5m or 90s".to_owned()),
+        Ok(ago) => return Ok(now() - ago),
+        Err(fault) if is_ago => return Err(fault),
+        Err(_) if text == "now" => return Ok(now()),
+        Err(_) => {}
     }
+    let is_day = text.len() == "2026-11-23".len();
+    let day = || text.parse::<Date>().ok().filter(|_| is_day).map(|day| day.at(0, 0, 0, 0));
+    let day = || day().and_then(|begin| Offset::UTC.to_timestamp(begin).ok());
+    let written = text.parse().ok().or_else(day);
+    written.ok_or_else(|| {
+        "write it as 2026-11-23T12:00:00Z, as a day in UTC: 2026-11-23, as how long ago: 30d, 12h, 5m or 90s, or as now"
+            .to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -62,10 +69,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instant_is_written_whole_or_as_how_long_ago() {
+    fn an_instant_is_written_whole_as_a_day_or_as_how_long_ago() {
         assert_eq!(instant("1970-01-01T00:01:00Z"), Ok(Timestamp::from_second(60).unwrap()));
+        assert_eq!(instant("1970-01-02"), Ok(Timestamp::from_second(86_400).unwrap()));
+        assert!(instant("1s").unwrap() < instant("now").unwrap());
         assert!(instant("1h").unwrap() < instant("1m").unwrap());
-        for bad in ["", "yesterday", "1", "-1h", "0d", "1970-01-01", "9999999d"] {
+        for bad in ["", "yesterday", "1", "-1h", "0d", "1970-02-30", "1970-01-01T00:00:00", "23.11.2026", "9999999d"] {
             assert!(instant(bad).is_err(), "{bad}");
         }
         for outside in ["0m", "0d", "-1h", "9999999d"] {

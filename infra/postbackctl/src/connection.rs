@@ -23,7 +23,7 @@ use adapters::{
         under_way::DynamoUnderWay,
     },
     random,
-    sqs::{SqsConversions, SqsDeadLetterQueues, SqsNames, SqsResends},
+    sqs::{SqsConversions, SqsDeadLetterQueues, SqsEvents, SqsNames, SqsResends},
     webhook::Reach,
 };
 use anyhow::{Context, Result, anyhow};
@@ -286,6 +286,12 @@ impl Connection {
     pub(crate) async fn conversions(&self) -> Result<SqsConversions> {
         let url = self.queue_url("gg3-conversions").await?;
         Ok(SqsConversions::new(self.sqs(), url))
+    }
+
+    /// Returns the queue of GG3's events.
+    pub(crate) async fn events(&self) -> Result<SqsEvents> {
+        let url = self.queue_url("gg3-events").await?;
+        Ok(SqsEvents::new(self.sqs(), url))
     }
 
     /// Returns a client of SQS.

@@ -52,6 +52,8 @@ enum Action {
     Refusals(inbound::refusals::Arguments),
     /// Shows a GG3 user's progress with each campaign, and the webhooks owed for it.
     Progress(outbound::progress::Arguments),
+    /// Checks or sends events of GG3's platform.
+    Events(outbound::events::Arguments),
     /// Lists deliveries, which are the webhooks owed to partners, with their state, or only overdue ones.
     Deliveries(outbound::deliveries::Arguments),
     /// Sends deliveries again, in another round of attempts: named ones, or all that failed in a period.
@@ -99,6 +101,7 @@ async fn main() -> ExitCode {
         Action::Conversions(arguments) => inbound::conversions::run(&stack, arguments).await,
         Action::Reconcile(arguments) => inbound::reconcile::run(&stack, arguments).await,
         Action::Progress(arguments) => outbound::progress::run(&stack, arguments).await,
+        Action::Events(arguments) => outbound::events::run(&stack, arguments).await,
         Action::Deliveries(arguments) => outbound::deliveries::run(&stack, arguments).await,
         Action::Resend(arguments) => outbound::resend::run(&stack, arguments).await,
         Action::Probe(arguments) => Box::pin(outbound::probe::run(&stack, arguments)).await,

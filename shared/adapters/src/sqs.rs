@@ -2,7 +2,7 @@
 
 mod dead_letter_queues;
 
-use app::ports::{ConversionQueue, DeadLetter, DeadLetters, ResendQueue, Unavailable, WebhookQueue};
+use app::ports::{ConversionQueue, DeadLetter, DeadLetters, EventQueue, ResendQueue, Unavailable, WebhookQueue};
 use aws_sdk_sqs::{
     Client,
     types::{MessageAttributeValue, SendMessageBatchRequestEntry},
@@ -18,6 +18,7 @@ pub use self::dead_letter_queues::{SqsDeadLetterQueues, SqsNames};
 use crate::aws::unavailable;
 
 const SEND_CONVERSIONS: &str = "SQS SendMessageBatch gg3-conversions";
+const SEND_EVENT: &str = "SQS SendMessage gg3-events";
 const SEND_WEBHOOKS: &str = "SQS SendMessageBatch webhooks";
 const SEND_RESEND: &str = "SQS SendMessage webhook-retries";
 const SET_ASIDE: &str = "SQS SendMessage dead letters";
@@ -45,6 +46,27 @@ impl ConversionQueue for SqsConversions {
     async fn send(&self, conversions: &[Conversion]) -> Vec<Result<(), Unavailable>> {
         let queue = Queue { client: &self.client, url: &self.queue_url, service: SEND_CONVERSIONS };
         queue.send(conversions, |_| None).await
+    }
+}
+
+/// Implements [`EventQueue`] on a queue.
+#[derive(Debug, Clone)]
+pub struct SqsEvents {
+    client: Client,
+    queue_url: String,
+}
+
+impl SqsEvents {
+    /// Uses the queue with this URL.
+    pub fn new(client: Client, queue_url: String) -> Self {
+        Self { client, queue_url }
+    }
+}
+
+impl EventQueue for SqsEvents {
+    async fn send(&self, message: &str) -> Result<(), Unavailable> {
+        let send = self.client.send_message().queue_url(&self.queue_url).message_body(message).send();
+        send.await.map(|_| ()).map_err(unavailable(SEND_EVENT))
     }
 }
 

@@ -138,6 +138,8 @@ pub struct State {
     pub rebuild_places: BTreeMap<Origin, Vec<SegmentPlace>>,
     /// The keys of items that a rebuild cannot read.
     pub unreadable_items: BTreeSet<String>,
+    /// Events that the queue took.
+    pub events: Vec<String>,
     /// Conversions that the queue took.
     pub conversions: Vec<Conversion>,
     /// Messages that were set aside, each with its reason.

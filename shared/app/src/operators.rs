@@ -21,6 +21,7 @@ pub mod resend;
 pub mod resubmit_refusal;
 pub mod rotate_secret;
 pub mod rotate_system_key;
+pub mod send_event;
 pub mod trace;
 
 use std::ops::ControlFlow;

@@ -289,6 +289,12 @@ pub trait ConversionQueue: Send + Sync {
     fn send(&self, conversions: &[Conversion]) -> impl Future<Output = Vec<Result<(), Unavailable>>> + Send;
 }
 
+/// The queue of GG3's events, `gg3-events`.
+pub trait EventQueue: Send + Sync {
+    /// Sends a message as it is. MUST return `Ok` only if the queue has taken the message.
+    fn send(&self, message: &str) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}
+
 /// The queue of messages that cannot be processed.
 pub trait DeadLetters: Send + Sync {
     /// Sets a whole message aside, together with the reason. MUST return `Ok` only if the queue has taken the message.

@@ -98,6 +98,8 @@ pub enum Action {
     RedriveDeadLetters,
     /// Writes the lookups of stored items again.
     RebuildLookups,
+    /// Puts an event on the queue `gg3-events` in place of GG3's platform.
+    SendEvent,
     /// A newer version has recorded this action.
     #[serde(other)]
     Unknown,

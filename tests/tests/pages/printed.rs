@@ -1,11 +1,8 @@
-//! Runs the commands of docs/local-stack.md as printed, except for the port and the name of the stack.
+//! Runs the commands of docs/local-stack.md as printed, except for the port of the partner simulator.
 
 use std::{env, fs, os::unix::fs::symlink, path::PathBuf, process::Stdio};
 
-use tests::{
-    built, eventually, fresh,
-    stack::{STACK_FILE, Stack},
-};
+use tests::{built, eventually, fresh, stack::STACK_FILE};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
     process::Command,
@@ -29,7 +26,9 @@ impl Clone {
         let folder = env::temp_dir().join(fresh("clone"));
         fs::create_dir_all(folder.join(".stack")).unwrap();
         fs::create_dir_all(folder.join("target")).unwrap();
-        symlink(env::var_os(STACK_FILE).unwrap(), folder.join(".stack/stack.json")).unwrap();
+        let stack_file = PathBuf::from(env::var_os(STACK_FILE).unwrap());
+        symlink(&stack_file, folder.join(".stack/stack.json")).unwrap();
+        symlink(stack_file.with_file_name("env"), folder.join(".stack/env")).unwrap();
         symlink(repository().join(".venv"), folder.join(".venv")).unwrap();
         symlink(built("postbackctl").parent().unwrap(), folder.join("target/debug")).unwrap();
         Self(folder)
@@ -54,11 +53,8 @@ async fn shell(script: &str, folder: &PathBuf) -> Result<String, String> {
 
 #[tokio::test]
 async fn the_event_of_the_page_reaches_the_campaign() {
-    let stack = Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"));
     let page = Page::at("docs/local-stack.md");
-    let environment = block(&page, "export AWS_ENDPOINT_URL=")
-        .replace("http://127.0.0.1:4570", &stack.aws_endpoint_url)
-        .replace("gg3-local", &stack.stack_name);
+    let environment = block(&page, "source .stack/env");
     let send = format!("{environment}\n{}", block(&page, "send_message"));
     let look = format!("{environment}\n{}", block(&page, "postbackctl progress"));
     let clone = Clone::of_repository();

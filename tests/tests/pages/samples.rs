@@ -1,7 +1,8 @@
 //! Tests that every sample printed on a page is valid.
 
-use std::{fs, process::Command};
+use std::{collections::BTreeSet, fs, process::Command};
 
+use domain::inbound::conversion::{Conversion, SCHEMA_VERSION};
 use jsonschema::Validator;
 use serde_json::Value;
 use tests::{built, fresh};
@@ -52,4 +53,50 @@ fn every_event_and_conversion_matches_its_schema() {
         }
     }
     assert!(looked_at >= 6, "docs/platform.md has a sample of each type; only {looked_at} are found");
+}
+
+#[test]
+fn every_published_conversion_fits_its_schema_and_is_read() {
+    let schema = schema("conversion.json");
+    let (mut kinds, page) = (BTreeSet::new(), Page::at("docs/platform.md"));
+    for entry in fs::read_dir(repository().join("shared/domain/examples/conversions")).unwrap() {
+        let path = entry.unwrap().path();
+        let text = fs::read_to_string(&path).unwrap();
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let faults: Vec<String> = schema.iter_errors(&value).map(|fault| fault.to_string()).collect();
+        assert!(faults.is_empty(), "{faults:?}: {}", path.display());
+        let read: Conversion = serde_json::from_str(&text).unwrap();
+        assert_eq!((read.schema_version, serde_json::to_value(&read).unwrap()), (SCHEMA_VERSION, value.clone()));
+        kinds.insert(value["type"].as_str().unwrap().to_owned());
+    }
+    for block in page.blocks.iter().filter(|block| block.text.contains("\"conversion.")) {
+        let kind = serde_json::from_str::<Value>(&block.text).unwrap()["type"].as_str().unwrap().to_owned();
+        assert!(kinds.remove(&kind), "the page has one sample of {kind}");
+    }
+    assert_eq!(kinds, BTreeSet::new(), "the page has a sample of each published type");
+}
+
+/// Lists texts of the shell blocks that other tests run.
+const RUN: [&str; 2] = ["send_message", "_control/acme"];
+
+#[test]
+fn every_fenced_block_is_run_or_checked() {
+    let examples = fs::read_dir(repository().join("infra/examples")).unwrap().map(|entry| entry.unwrap().path());
+    let examples: Vec<String> =
+        examples.filter(|path| path.is_file()).map(|path| fs::read_to_string(path).unwrap()).collect();
+    let is_example = |text: &str| examples.iter().any(|example| example.trim_end() == text.trim_end());
+    for page in Page::all() {
+        for block in &page.blocks {
+            let is_checked = match (page.path.to_str().unwrap(), block.language.as_str()) {
+                // The commands of indented blocks are checked with the commands of the text.
+                (_, "") => !block.text.starts_with('{') || serde_json::from_str::<Value>(&block.text).is_ok(),
+                // Tests of this file validate these.
+                (_, "yaml" | "json") => true,
+                ("docs/local-stack.md", "sh") => RUN.iter().any(|text| block.text.contains(text)),
+                // tests/tests/examples.rs runs the files that partners.md quotes.
+                _ => is_example(&block.text),
+            };
+            assert!(is_checked, "no test runs or checks this block of {}:\n{}", page.path.display(), block.text);
+        }
+    }
 }

@@ -19,15 +19,20 @@ use crate::{Connection, ask, connection::complain, coverage, output::say, pace, 
 pub(crate) struct Arguments {
     /// The partner.
     provider: String,
-    /// The partner's list, a CSV file with a header. The column `transaction_id` is required. The columns `user_id`,
-    /// `click_id`, `currency`, `amount_decimal`, `event_id` and `event_name` are compared if the file has them. Empty cells
-    /// are skipped. A column may have our name of the parameter or the partner's. If statuses were agreed, the column
-    /// `status` or `state` is compared too, and holds the partner's own words.
+    /// The partner's list, a CSV file with a header, separated by commas, semicolons, tabs or bars. The column
+    /// `transaction_id` is required. The columns `user_id`, `click_id`, `currency`, `amount_decimal`, `event_id` and
+    /// `event_name` are compared if the file has them. Empty cells are skipped. A column may have our name of the
+    /// parameter or the partner's. If statuses were agreed, the column `status` or `state` is compared too, and holds the
+    /// partner's own words.
     file: PathBuf,
-    /// Begins the period of the list: an instant such as 2026-11-23T12:00:00Z, or how long ago, such as 7d or 12h.
+    /// Names a column of the list, as in `--column transaction_id="Order ID"`. May be repeated.
+    #[arg(long, value_name = "PARAMETER=NAME", value_parser = file::column)]
+    column: Vec<file::Column>,
+    /// Begins the period of the list: an instant such as 2026-11-23T12:00:00Z, a day in UTC such as 2026-11-23, or how long
+    /// ago, such as 7d or 12h.
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     from: Timestamp,
-    /// Ends the period of the list, just before this instant, written like --from.
+    /// Ends the period of the list, just before this instant, written like --from, or now.
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     to: Timestamp,
     /// Prints the result as JSON.
@@ -56,7 +61,8 @@ async fn report(stack: &str, arguments: &Arguments) -> Result<(Comparison, Vec<G
     }
     let connection = Connection::open(stack).await?;
     let (_, partner) = connection.partner(&provider).await?;
-    let List { transactions: theirs, compared, ignored } = file::read(&arguments.file, &partner.rules().names)?;
+    let list = file::read(&arguments.file, &partner.rules().names, &arguments.column)?;
+    let List { transactions: theirs, compared, ignored } = list;
     if !ignored.is_empty() {
         eprintln!("unknown columns, which are not compared: {}", ignored.join(", "));
     }
@@ -64,7 +70,9 @@ async fn report(stack: &str, arguments: &Arguments) -> Result<(Comparison, Vec<G
     // wrong.
     if compared.is_empty() && !ignored.is_empty() {
         bail!(
-            "only the transaction ids of the list could be compared; name its other columns like the postback's parameters"
+            "only the transaction ids of the list could be compared; its other columns are: {}; name them, as in --column \
+             amount_decimal=\"Payout\"",
+            ignored.join(", ")
         );
     }
     let (lookups, history, time) = (connection.lookups(), connection.history(), (arguments.from, arguments.to));

@@ -10,6 +10,7 @@ use clap::Args;
 use domain::outbound::retry::MAX_HOP_SECONDS;
 use rust_decimal::{Decimal, RoundingStrategy};
 use serde::Serialize;
+use serde_json::Value;
 
 use self::{
     usage::{Bill, Prices},
@@ -99,8 +100,20 @@ struct Row {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let rows = rows(arguments);
-    output::print(if arguments.json { format!("{}\n", serde_json::to_string(&rows)?) } else { table(&rows)? })?;
+    output::print(if arguments.json { format!("{}\n", as_json(&rows)?) } else { table(&rows)? })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the rows with their prices as numbers.
+fn as_json(rows: &[Row]) -> Result<Value> {
+    let mut rows = serde_json::to_value(rows)?;
+    let objects = rows.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut);
+    for value in objects.flat_map(|row| row.iter_mut().filter(|(name, _)| *name != "what").map(|(_, value)| value)) {
+        if let Some(Ok(number @ Value::Number(_))) = value.as_str().map(serde_json::from_str) {
+            *value = number;
+        }
+    }
+    Ok(rows)
 }
 
 fn rows(arguments: &Arguments) -> Vec<Row> {

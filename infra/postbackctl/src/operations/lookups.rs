@@ -9,7 +9,13 @@ use clap::{Args, Subcommand, builder::PossibleValuesParser, builder::TypedValueP
 use domain::lookup::Origin;
 use serde_json::json;
 
-use crate::{Connection, change::Confirmed, output::say, pace::Pace, terminal::printable};
+use crate::{
+    Connection,
+    change::Confirmed,
+    output::{counted, say},
+    pace::Pace,
+    terminal::printable,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -78,7 +84,8 @@ fn show(Rebuilt { tables, stopped }: &Rebuilt, as_json: bool) -> Result<ExitCode
     } else {
         for RebuiltTable { origin, resumed, items, entries, expired, .. } in tables {
             let resumed = if *resumed { ", after those of an earlier run" } else { "" };
-            say!("{origin}: {items} items read{resumed}; {entries} entries written, {expired} expired")?;
+            let (items, entries) = (counted(*items, "item"), counted(*entries, "entry"));
+            say!("{origin}: {items} read{resumed}; {entries} written, {expired} expired")?;
         }
     }
     for table in tables {

@@ -1,20 +1,17 @@
 //! `postbackctl kit`: a partner's integration guide with its own names, made from the text of docs/partners.md.
 
+mod campaigns;
+mod files;
 mod page;
 mod sender;
 mod states;
 
-use std::{fmt::Write, process::ExitCode};
+use std::{fmt::Write, path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use domain::{
-    inbound::{
-        credential::CredentialKind,
-        rules::TransactionIdRule,
-        status::State,
-        tracking_link::{BaseUrl, TrackerMacro, media_buying_link},
-    },
+    inbound::{credential::CredentialKind, rules::TransactionIdRule, status::State, tracking_link::BaseUrl},
     partner::{Partner, PartnerFile},
     values::parameter_names::Field,
 };
@@ -23,7 +20,7 @@ use serde_json::json;
 use self::page::{Names, Page};
 use crate::{
     Connection, ask,
-    output::{self, say},
+    output::{self, counted, say},
 };
 
 #[derive(Debug, Args)]
@@ -36,6 +33,13 @@ pub(crate) struct Arguments {
     /// Makes links to this page on GG3. May be repeated.
     #[arg(long, default_value = "https://gg3.xyz/")]
     page: Vec<String>,
+    /// Writes the guide with its examples, vectors and description of the API into this new folder, or into a zip file if the
+    /// name ends with .zip.
+    #[arg(long, value_name = "FOLDER|FILE.zip", conflicts_with = "json")]
+    out: Option<PathBuf>,
+    /// Replaces what --out names if it exists.
+    #[arg(long, requires = "out")]
+    force: bool,
     /// Prints the result as JSON.
     #[arg(long)]
     json: bool,
@@ -49,7 +53,17 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let file: PartnerFile =
         serde_json::from_str(&item.file).with_context(|| format!("the stored file of {provider} cannot be read"))?;
     let api_url = arguments.api_url.as_deref().map_or("https://{api}", |url| url.trim_end_matches('/'));
-    let text = Kit { file: &file, partner: &partner, api_url, pages: &pages }.text()?;
+    let kit = Kit { file: &file, partner: &partner, api_url, pages: &pages };
+    if let Some(out) = &arguments.out {
+        let files = kit.files()?;
+        files::write(out, &files, arguments.force)?;
+        say!("{} in {}, and no secret in them", counted(files.len(), "file"), out.display())?;
+        if arguments.api_url.is_none() {
+            eprintln!("the URLs begin with {api_url}, which the partner cannot call; give --api-url");
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let text = kit.text()?;
     if arguments.json {
         say!("{}", json!({"provider": provider, "markdown": text}))?;
     } else {
@@ -118,7 +132,9 @@ impl Kit<'_> {
 
     /// Replaces the placeholders of the page.
     fn placed(&self, text: &str) -> String {
-        text.replace("https://{api}", self.api_url).replace("{provider}", self.partner.provider().as_str())
+        text.replace("(partners.md#", "(#")
+            .replace("https://{api}", self.api_url)
+            .replace("{provider}", self.partner.provider().as_str())
     }
 
     fn landing(&self, text: &mut String, page: &Page, names: &Names) -> Result<()> {
@@ -226,34 +242,6 @@ impl Kit<'_> {
         if !lines.is_empty() {
             writeln!(text, "Agreed with you:\n\n- {}\n", lines.join("\n- "))?;
         }
-        Ok(())
-    }
-
-    fn media_buying(&self, text: &mut String, page: &Page, names: &Names) -> Result<()> {
-        if self.file.media_buying.is_none() {
-            return Ok(());
-        }
-        let agreed = self.partner.media_buying();
-        let macros: Vec<(&str, TrackerMacro)> = agreed.macros().map(|(id, text)| (id.as_str(), text.clone())).collect();
-        let link = |to| format!("    {}", media_buying_link(to, self.partner.provider(), &macros));
-        let links = self.pages.iter().map(link).collect::<Vec<_>>().join("\n");
-        // The parameters of GG3's own pages are not renamed.
-        page.section("Bring your users to GG3")?.write(text, |body| page::with_block(body, &links))?;
-
-        let campaigns: Vec<_> = agreed.campaigns().values().filter(|campaign| !campaign.archived()).collect();
-        if campaigns.is_empty() {
-            return Ok(());
-        }
-        let webhooks = page.section("Take our webhooks")?;
-        writeln!(text, "## Take our webhooks\n\n| campaign | from | webhook |\n|---|---|---|")?;
-        for campaign in campaigns {
-            let webhook = campaign.webhook();
-            let from = campaign.terms().active_from;
-            writeln!(text, "| {} | {from} | {} `{}` |", campaign.name(), webhook.method, webhook.url)?;
-        }
-        text.push('\n');
-        // The bodies of POSTs have the partner's names for the ids.
-        text.push_str(&names.put_into_all(webhooks.body));
         Ok(())
     }
 }

@@ -20,9 +20,9 @@ use domain::{
 
 use super::{State, World};
 use crate::ports::{
-    Catalogues, Claimed, Deliveries, DeliveryRecords, Ended, FailuresPage, KeptAttempt, NewDeliveries, PageToken,
-    Participants, PartnerServers, Published, Put, Replaced, ResendQueue, Rounds, StoredDelivery, StoredParticipant,
-    Unavailable, UnderWay, UnderWayPage, WebhookQueue,
+    Catalogues, Claimed, Deliveries, DeliveryRecords, Ended, EventQueue, FailuresPage, KeptAttempt, NewDeliveries,
+    PageToken, Participants, PartnerServers, Published, Put, Replaced, ResendQueue, Rounds, StoredDelivery,
+    StoredParticipant, Unavailable, UnderWay, UnderWayPage, WebhookQueue,
 };
 
 impl Catalogues for World {
@@ -247,6 +247,12 @@ impl UnderWay for World {
         self.call("mark swept", |state| {
             state.swept.insert(delivery.id().clone(), (delivery.revision(), at));
         })
+    }
+}
+
+impl EventQueue for World {
+    async fn send(&self, message: &str) -> Result<(), Unavailable> {
+        self.call("send event", |state| state.events.push(message.to_owned()))
     }
 }
 

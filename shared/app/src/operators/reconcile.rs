@@ -180,7 +180,8 @@ pub struct Differs {
     pub ours: String,
     /// The value in the partner's list.
     pub theirs: String,
-    /// The meaning of the partner's word for a status, or the remark that the word was not agreed. Only for a status.
+    /// The meaning of the partner's word for a status, the remark that the word was not agreed, or the reason why an
+    /// amount or a currency cannot be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -257,7 +258,16 @@ fn differences(cells: &BTreeMap<Field, String>, ours: &Revision, rules: &Postbac
     let differs = |(field, theirs): (&Field, &String)| {
         let (ours_says, mut reason) = (said(*field), None);
         let same = match field {
-            Field::AmountDecimal => Amount::parse_signed(theirs).is_ok_and(|theirs| theirs == content.amount_decimal),
+            Field::AmountDecimal => {
+                let parsed = Amount::parse_signed(theirs);
+                reason = parsed.err().map(|fault| format!("it {fault}"));
+                parsed == Ok(content.amount_decimal)
+            }
+            Field::Currency => {
+                let parsed = Currency::parse(theirs, &rules.currencies);
+                reason = parsed.as_ref().err().map(|fault| format!("it {fault}"));
+                *theirs == ours_says
+            }
             Field::Status => {
                 reason = status_differs(theirs, state, rules);
                 reason.is_none()

@@ -1,14 +1,22 @@
 //! A partner's list of transactions, as CSV.
 
+mod rows;
+
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::{Context, Result, anyhow, bail};
 use app::operators::reconcile::Line;
-use csv::{Position, ReaderBuilder, StringRecord, Trim};
+use csv::StringRecord;
 use domain::values::{
     ids::TransactionId,
     parameter_names::{Field, ParameterNames},
 };
+
+use self::rows::Rows;
+use crate::output::counted;
+
+/// The separators of columns that are recognised, the most common first.
+const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
 
 /// A partner's list, with the fields that are compared and the names of unknown columns.
 #[derive(Debug, PartialEq, Eq)]
@@ -18,28 +26,50 @@ pub(super) struct List {
     pub(super) ignored: Vec<String>,
 }
 
-pub(super) fn read(path: &Path, names: &ParameterNames) -> Result<List> {
-    let file = std::fs::File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    parse(file, names).with_context(|| path.display().to_string())
+/// The name that a parameter has in this list, from `--column`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Column {
+    field: Field,
+    name: String,
 }
 
-/// Parses a list. Fails if a line has no valid transaction id, or if a transaction appears twice. A column may have our
-/// name or the partner's name.
-pub(super) fn parse(text: impl std::io::Read, names: &ParameterNames) -> Result<List> {
-    // No id begins or ends with a space. Spaces around a cell therefore come from the spreadsheet.
-    let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(text);
-    let header = reader.headers().context("the header cannot be read")?.clone();
-    let columns = columns(&header, names)?;
-    let unknown = header.iter().zip(&columns).filter(|(_, column)| column.is_none());
-    let ignored = unknown.map(|(name, _)| clean(name).to_owned()).collect();
+/// Parses `transaction_id=Order ID`.
+pub(super) fn column(text: &str) -> Result<Column, String> {
+    let fields = || Field::ALL.into_iter().chain([Field::Status, Field::Reference]);
+    let parsed = text.split_once('=').and_then(|(field, name)| {
+        let field = fields().find(|known| known.as_str() == field.trim())?;
+        let name = clean(name).to_owned();
+        (!name.is_empty()).then_some(Column { field, name })
+    });
+    parsed.ok_or_else(|| {
+        let known: Vec<&str> = fields().map(Field::as_str).collect();
+        format!("write it as transaction_id=\"Order ID\"; before the = stands one of {}", known.join(", "))
+    })
+}
+
+pub(super) fn read(path: &Path, agreed: &ParameterNames, named: &[Column]) -> Result<List> {
+    let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse(&bytes, agreed, named).with_context(|| path.display().to_string())
+}
+
+/// Parses a list. Fails if a line has no valid transaction id, or if a transaction appears twice. A column may have the
+/// name that `named` gives it, the partner's name or our name. Lines without any value are skipped.
+pub(super) fn parse(bytes: &[u8], agreed: &ParameterNames, named: &[Column]) -> Result<List> {
+    let text = rows::text(bytes)?;
+    let Table { mut rows, header, columns } = Table::of(text, &Names { agreed, named })?;
+    let unknown = header.iter().zip(&columns).filter(|(name, column)| column.is_none() && !name.is_empty());
+    let ignored = unknown.map(|(name, _)| name.to_owned()).collect();
     let compared = columns.iter().flatten().copied().filter(|field| *field != Field::TransactionId).collect();
     let mut all = BTreeMap::new();
-    let mut record = StringRecord::new();
-    while reader.read_record(&mut record).context("a line cannot be read")? {
-        let line = record.position().map_or(0, Position::line);
+    while let Some((line, record)) = rows.next_row()? {
+        let (cells, known) = (record.len(), columns.len());
+        if cells < known || record.iter().skip(known).any(|cell| !cell.is_empty()) {
+            let (cells, known) = (counted(cells, "cell"), counted(known, "cell"));
+            bail!("line {line} has {cells}, but the header has {known}; a cell with a separator in it needs quotes");
+        }
         let mut cells: BTreeMap<Field, String> = columns
             .iter()
-            .zip(&record)
+            .zip(record)
             .filter_map(|(field, cell)| Some(((*field)?, cell.to_owned())))
             .filter(|(_, cell)| !cell.is_empty())
             .collect();
@@ -53,33 +83,99 @@ pub(super) fn parse(text: impl std::io::Read, names: &ParameterNames) -> Result<
     Ok(List { transactions: all, compared, ignored })
 }
 
-/// Returns the name of a column. Spreadsheets begin a file with a byte order mark.
-fn clean(name: &str) -> &str {
-    name.trim_start_matches('\u{feff}').trim()
+/// The rows of a list after its header, and the field of each column.
+struct Table<'a> {
+    rows: Rows<'a>,
+    header: StringRecord,
+    columns: Vec<Option<Field>>,
 }
 
-/// Returns the field of each column. An unknown column has no field.
-fn columns(header: &StringRecord, agreed: &ParameterNames) -> Result<Vec<Option<Field>>> {
-    let further = [Field::Status, Field::Reference].into_iter().filter(|field| agreed.has(*field));
-    let fields = || Field::ALL.into_iter().chain(further.clone());
-    // A list may use an ordinary name for the status, unless another column has the partner's name for it.
-    let has_theirs = header.iter().any(|name| clean(name) == agreed.of(Field::Status));
-    let is_status = |name: &str| agreed.has(Field::Status) && !has_theirs && ["status", "state"].contains(&name);
-    let named = |name: &str| {
-        let name = clean(name);
+impl<'a> Table<'a> {
+    /// Reads the header with the first separator by which it has a transaction id. Fails if there is none.
+    fn of(text: &'a str, names: &Names) -> Result<Self> {
+        let mut widest = None;
+        for separator in SEPARATORS {
+            let mut rows = Rows::new(text, separator);
+            let Some((_, header)) = rows.next_row()? else { bail!("the list is empty") };
+            let header = header.clone();
+            let columns: Vec<Option<Field>> = header.iter().map(|name| names.field(name, &header)).collect();
+            if columns.contains(&Some(Field::TransactionId)) {
+                names.check(&columns, &header)?;
+                return Ok(Self { rows, header, columns });
+            }
+            if widest.as_ref().is_none_or(|(_, widest): &(_, StringRecord)| header.len() > widest.len()) {
+                widest = Some((separator, header));
+            }
+        }
+        let (separator, header) = widest.unwrap_or((',', StringRecord::new()));
+        names.check_named(&header)?;
+        bail!(
+            "the header has no transaction_id; separated by {separator:?} it has: {}; name the column, as in \
+             --column transaction_id=\"Order ID\"",
+            listed(&header)
+        )
+    }
+}
+
+/// The names that columns may have.
+struct Names<'a> {
+    agreed: &'a ParameterNames,
+    named: &'a [Column],
+}
+
+impl Names<'_> {
+    /// Returns the field of a column of this name, or `None` for an unknown column.
+    fn field(&self, name: &str, header: &StringRecord) -> Option<Field> {
+        if let Some(column) = self.named.iter().find(|column| column.name == name) {
+            return Some(column.field);
+        }
+        let is_status = |name: &str| {
+            // A list may use an ordinary name for the status, unless another column has the partner's name for it.
+            let has_theirs = header.iter().any(|name| name == self.agreed.of(Field::Status));
+            self.agreed.has(Field::Status) && !has_theirs && ["status", "state"].contains(&name)
+        };
         let ours = Field::ALL.into_iter().find(|field| field.as_str() == name);
         // The partner's names are tried first, because the partner may use our name of a field for another field.
-        fields().find(|field| agreed.of(*field) == name).or(ours).or_else(|| is_status(name).then_some(Field::Status))
-    };
-    let columns: Vec<Option<Field>> = header.iter().map(named).collect();
-    for field in fields() {
-        let count = columns.iter().filter(|column| **column == Some(field)).count();
-        if count > 1 {
-            bail!("the header has {field} {count} times");
-        }
-        if count == 0 && field == Field::TransactionId {
-            bail!("the header has no transaction_id; it has: {}", header.iter().collect::<Vec<_>>().join(", "));
-        }
+        let theirs = self.fields().find(|field| self.agreed.of(*field) == name);
+        let found = theirs.or(ours).or_else(|| is_status(name).then_some(Field::Status));
+        found.filter(|field| self.named.iter().all(|column| column.field != *field))
     }
-    Ok(columns)
+
+    fn fields(&self) -> impl Iterator<Item = Field> {
+        Field::ALL
+            .into_iter()
+            .chain([Field::Status, Field::Reference].into_iter().filter(|field| self.agreed.has(*field)))
+    }
+
+    /// Fails if a field has several columns, or a name of `--column` has none.
+    fn check(&self, columns: &[Option<Field>], header: &StringRecord) -> Result<()> {
+        for field in self.fields() {
+            let count = columns.iter().filter(|column| **column == Some(field)).count();
+            if count > 1 {
+                bail!("the header has {field} {count} times; it has: {}", listed(header));
+            }
+        }
+        self.check_named(header)
+    }
+
+    fn check_named(&self, header: &StringRecord) -> Result<()> {
+        for Column { field, name } in self.named {
+            if !self.agreed.has(*field) {
+                bail!("--column {field}: no {field} is agreed with this partner; leave the column out");
+            }
+            if !header.iter().any(|column| column == name) {
+                bail!("the header has no column {name}, which --column names for {field}; it has: {}", listed(header));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn listed(header: &StringRecord) -> String {
+    header.iter().collect::<Vec<_>>().join(", ")
+}
+
+/// Returns the name of a column as it is compared.
+fn clean(name: &str) -> &str {
+    name.trim()
 }

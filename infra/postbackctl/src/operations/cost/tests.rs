@@ -123,3 +123,11 @@ fn the_defaults_are_the_templates_and_the_pages() {
     let indented = format!("    {}\n", shown.trim_end().replace('\n', "\n    "));
     assert!(page.contains(&indented), "docs/capacity.md does not show\n{indented}");
 }
+
+#[test]
+fn prices_in_json_are_numbers() {
+    let rows = as_json(&rows(&arguments(&[]))).unwrap();
+    for (name, value) in rows.as_array().unwrap().iter().flat_map(|row| row.as_object().unwrap()) {
+        assert_eq!(value.is_number(), name != "what", "{name}: {value}");
+    }
+}

@@ -6,7 +6,7 @@ use app::ports::{AttributeValue, DeadLetter};
 use domain::jiff::Timestamp;
 use serde::Serialize;
 
-use crate::terminal::printable;
+use crate::{output::counted, terminal::printable};
 
 /// Limits the characters of a text that are shown.
 const SHOWN_CHARS: usize = 300;
@@ -45,7 +45,7 @@ impl fmt::Display for Letter {
         }
         match (&self.reason, self.received) {
             (Some(reason), _) => write!(f, "{}", beginning(reason))?,
-            (None, Some(times)) => write!(f, "no reason given; received {times} times")?,
+            (None, Some(times)) => write!(f, "no reason given; received {}", counted(times, "time"))?,
             (None, None) => f.write_str("no reason given")?,
         }
         if let Some(group) = &self.group {

@@ -10,16 +10,25 @@ fn repository() -> &'static Path {
 
 /// Returns the kit of a partner with this file.
 fn kit_of(yaml: &str) -> String {
+    kit(yaml, |kit| kit.text().unwrap())
+}
+
+/// Returns what is made of the kit of a sample partner.
+pub(super) fn with_kit<T>(name: &str, make: impl FnOnce(&Kit) -> T) -> T {
+    kit(&fs::read_to_string(repository().join(format!("infra/partners/{name}.yaml"))).unwrap(), make)
+}
+
+fn kit<T>(yaml: &str, make: impl FnOnce(&Kit) -> T) -> T {
     let file: PartnerFile = serde_saphyr::from_str(yaml).unwrap();
     let soonest = domain::values::time::UnixMillis::from_millisecond(0);
     let file = file.dated(&domain::outbound::campaign::Campaigns::new(), soonest);
     let partner = Partner::try_from(file.clone()).unwrap();
     let pages = [BaseUrl::parse("https://gg3.xyz/quests/complete-50-quests").unwrap()];
-    Kit { file: &file, partner: &partner, api_url: API_URL, pages: &pages }.text().unwrap()
+    make(&Kit { file: &file, partner: &partner, api_url: API_URL, pages: &pages })
 }
 
 fn sample(name: &str) -> String {
-    kit_of(&fs::read_to_string(repository().join(format!("infra/partners/{name}.yaml"))).unwrap())
+    with_kit(name, |kit| kit.text().unwrap())
 }
 
 #[test]
@@ -29,6 +38,7 @@ fn the_page_quotes_every_example_to_the_letter() {
         BTreeMap::from([("sh", "sh"), ("py", "python"), ("mjs", "js"), ("php", "php"), ("go", "go"), ("rs", "rust")]);
     let examples: Vec<_> =
         fs::read_dir(repository().join("infra/examples")).unwrap().map(|file| file.unwrap().path()).collect();
+    let examples: Vec<_> = examples.into_iter().filter(|path| path.is_file()).collect();
     assert_eq!(examples.len(), 17);
     for example in examples {
         let ending = example.extension().unwrap().to_str().unwrap();
@@ -60,13 +70,16 @@ fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
         retry::DEFAULT_INITIAL_INTERVAL.as_secs() / 60,
         retry::MAX_RETRY_AFTER.as_secs() / 3600
     );
+    let template = fs::read_to_string(repository().join("template.yaml")).unwrap();
+    assert_eq!(template.matches("TimeoutInMillis: 30000\n").count(), 2, "API Gateway waits 30 seconds");
+    let waiting = "Wait up to 30 seconds for the answer".to_owned();
     let macros = WebhookMacro::ALL.map(|name| format!("`{name}`"));
     // serde's message lists all codes. The code for an address outside the allow-list is left out, because its answer
     // is described separately.
     let told = serde_json::from_str::<FaultCode>(r#""none""#).unwrap_err().to_string();
     let codes = told.split('`').skip(3).step_by(2).filter(|code| *code != "address_not_allowed");
     let codes = codes.map(|code| format!("`{code}`"));
-    for said in [limits, resends].into_iter().chain(macros).chain(codes) {
+    for said in [limits, resends, waiting].into_iter().chain(macros).chain(codes) {
         assert!(page.contains(&said), "the page does not say: {said}");
     }
 }
@@ -124,6 +137,11 @@ fn a_partner_with_campaigns_reads_how_to_verify_webhooks() {
     let acme = sample("acme");
     for campaign in ["sign-up", "ten-clicks", "fifty-quests", "three-quests"] {
         assert!(acme.contains(&format!("\n| {campaign} | ")), "{acme}");
+    }
+    for goal in
+        ["the user registers", "10 clicks on the GG-button", "the quest complete-50-quests", "all of the quests "]
+    {
+        assert!(acme.contains(&format!(" | {goal}")), "{goal} in {acme}");
     }
     for example in ["webhook.py", "webhook.mjs", "webhook.php", "webhook.go"] {
         assert!(acme.contains(example), "{example}");

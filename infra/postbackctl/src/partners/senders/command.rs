@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::{FILES, Sender, all, find, preset::Kind};
-use crate::output;
+use crate::output::{self, counted};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -54,8 +54,7 @@ fn line(sender: &Sender) -> String {
     };
     let to_check = match sender.doubts() {
         0 => String::new(),
-        1 => "; 1 name to check".to_owned(),
-        several => format!("; {several} names to check"),
+        names => format!("; {} to check", counted(names, "name")),
     };
     format!("{:<10}  {:<9}  {}, read on {}{to_check}\n", sender.name, kind, sender.title, sender.read())
 }
