@@ -36,6 +36,8 @@ pub enum FaultCode {
     NotUtf8,
     /// A tracker's macro was not replaced by its value.
     MacroNotReplaced,
+    /// A word that stands for no value, such as `undefined` or `REPLACE_ME`, came instead of a value.
+    PlaceholderValue,
     /// The value is too long.
     TooLong,
     /// The value has a control character, such as a line break.

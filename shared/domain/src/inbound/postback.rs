@@ -15,7 +15,7 @@ use crate::values::digest::hash_parts;
 use crate::values::ids::{ClickId, EventId, EventName, IdFault, MAX_ID_BYTES, Provider, TransactionId, UserId};
 use crate::values::money::{Amount, AmountFault, Currency, CurrencyFault};
 use crate::values::parameter_names::Field;
-use crate::values::placeholder;
+use crate::values::placeholder::{self, Placeholder};
 
 /// Begins every derived transaction id. A transaction id that a partner sends must not begin with this prefix.
 pub const DERIVED_PREFIX: &str = "derived:";
@@ -195,6 +195,13 @@ fn derive_transaction_id(provider: &Provider, content: &Content) -> TransactionI
     TransactionId::new(text).unwrap_or_else(|_| unreachable!("72 letters and digits are a transaction id"))
 }
 
+/// Returns true if a value repeats the name of its parameter. A partner may call an event by the partner's name of the
+/// parameter, as in `goal=goal`.
+fn repeats_name(field: Field, name: &str, text: &str) -> bool {
+    let is_theirs = placeholder::repeats_name(text, name) && !matches!(field, Field::EventId | Field::EventName);
+    is_theirs || placeholder::repeats_name(text, field.as_str())
+}
+
 /// Reads values and collects faults. It continues after each fault.
 struct Reader<'a> {
     sent: &'a Parameters<'a>,
@@ -205,7 +212,32 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// Returns the decoded value of a parameter. An empty value counts as missing.
     fn value(&mut self, field: Field) -> Option<String> {
-        self.text(self.rules.names.of(field))
+        let name = self.rules.names.of(field);
+        let raw = self.sent.raw(name).filter(|raw| (1..=MAX_VALUE_BYTES).contains(&raw.len()));
+        if raw.is_some_and(|raw| self.has_stand_in(field, name, raw)) { None } else { self.text(name) }
+    }
+
+    /// Reports a word that stands for no value, or the parameter's own name. The words of a status are agreed.
+    fn has_stand_in(&mut self, field: Field, name: &str, raw: &[u8]) -> bool {
+        let found = match placeholder::find(raw) {
+            _ if field == Field::Status => return false,
+            Some(Placeholder::Macro(_)) => return false,
+            // An event's name is a text for people.
+            Some(Placeholder::Word { is_ordinary: true, .. }) if field == Field::EventName => return false,
+            Some(Placeholder::Word { text, cause, .. }) => Some((text, cause)),
+            None => parameters::decode(raw).ok().filter(|text| repeats_name(field, name, text)).map(|text| {
+                (text, "which is the parameter's name, as in a template")
+            }),
+        };
+        let Some((text, cause)) = found else { return false };
+        let text = fault::cut(text, MAX_QUOTE_BYTES);
+        self.faults.push(Fault::of(
+            name,
+            FaultCode::PlaceholderValue,
+            format!("a value; {text} came, {cause}"),
+            "send the value; if there is none, find out why your program or tracker has none for this event",
+        ));
+        true
     }
 
     /// Returns the decoded value under this name.
@@ -221,7 +253,8 @@ impl Reader<'_> {
             ));
             return None;
         }
-        if let Some(found) = placeholder::find(raw).map(|found| fault::cut(found, MAX_QUOTE_BYTES)) {
+        if let Some(Placeholder::Macro(found)) = placeholder::find(raw) {
+            let found = fault::cut(found, MAX_QUOTE_BYTES);
             self.faults.push(Fault::of(
                 name,
                 FaultCode::MacroNotReplaced,
@@ -404,8 +437,12 @@ impl Reader<'_> {
             None | Some(b"false") => false,
             Some(b"true") => true,
             Some(raw) => {
-                let left_in = raw.len() <= MAX_VALUE_BYTES && placeholder::find(raw).is_some();
-                let code = if left_in { FaultCode::MacroNotReplaced } else { FaultCode::NotABoolean };
+                let code = match placeholder::find(raw.get(..MAX_VALUE_BYTES).unwrap_or(raw)) {
+                    _ if raw.len() > MAX_VALUE_BYTES => FaultCode::NotABoolean,
+                    Some(Placeholder::Macro(_)) => FaultCode::MacroNotReplaced,
+                    Some(Placeholder::Word { .. }) => FaultCode::PlaceholderValue,
+                    None => FaultCode::NotABoolean,
+                };
                 self.faults.push(Fault::of(DRY_RUN, code, "true or false", "leave it out to record the postback"));
                 false
             }

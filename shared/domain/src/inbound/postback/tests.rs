@@ -118,6 +118,30 @@ fn an_unreplaced_macro_is_refused_by_name_in_any_parameter() {
 }
 
 #[test]
+fn a_word_for_no_value_is_refused_in_any_parameter() {
+    for name in ["user_id", "click_id", "transaction_id", "currency", "amount_decimal"] {
+        let own = name.to_uppercase();
+        for raw in ["undefined", "NULL", "None", "NaN", "%5Bobject%20Object%5D", "REPLACE_ME", "your_click_id", &own] {
+            let fault = one_fault(&with(name, raw));
+            assert_eq!((fault.parameter.as_deref(), fault.code), (Some(name), FaultCode::PlaceholderValue), "{raw}");
+        }
+        assert!(one_fault(&with(name, "undefined")).expected.contains("undefined came, which JavaScript writes"));
+    }
+    for (sent, refused) in [
+        ("event_id=null", true),
+        ("event_name=null", true),
+        ("event_name=sample", false),
+        ("event_id=event_id", true),
+        ("dry_run=undefined", true),
+        ("sub1=null", false),
+    ] {
+        let parsed = parse(&format!("{SAMPLE}&{sent}"));
+        let code = parsed.err().map(|faults| faults[0].code);
+        assert_eq!(code, refused.then_some(FaultCode::PlaceholderValue), "{sent}");
+    }
+}
+
+#[test]
 fn a_value_beyond_its_limit_is_not_searched() {
     for unit in ["{+", "%7B", "a"] {
         let long: String = unit.chars().cycle().take(MAX_VALUE_BYTES + 1).collect();
