@@ -4,10 +4,12 @@
 //! [`credential`] and with [`parameters`], some of which may be in a [`body`]. The parameters are read by the agreed
 //! [`rules`]. The result is a [`postback`], which becomes a [`conversion`] for GG3, or a [`refusal`] with a list of
 //! [`fault`]s. A later postback of the same [`transaction`] raises the [`status`], repeats an earlier postback or
-//! conflicts with it. The partner is answered in JSON, or with an agreed [`answer`]. An operator can turn a conflict
+//! conflicts with it. Parameters
+//! that a request lacks are looked for where they may have gone [`astray`]. The partner is answered in JSON, or with an agreed [`answer`]. An operator can turn a conflict
 //! into a [`correction`].
 
 pub mod answer;
+pub mod astray;
 pub mod body;
 pub mod click;
 pub mod conversion;

@@ -178,7 +178,8 @@ pub struct Differs {
     pub ours: String,
     /// The value in the partner's list.
     pub theirs: String,
-    /// The meaning of the partner's word for a status, or the remark that the word was not agreed. Only for a status.
+    /// The meaning of the partner's word for a status, or the remark that the word was not agreed; or the reason why the
+    /// partner's amount is no amount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
@@ -250,7 +251,13 @@ fn differences(cells: &BTreeMap<Field, String>, ours: &Revision, rules: &Postbac
     let differs = |(field, theirs): (&Field, &String)| {
         let (ours_says, mut reason) = (said(*field), None);
         let same = match field {
-            Field::AmountDecimal => Amount::parse_signed(theirs).is_ok_and(|theirs| theirs == content.amount_decimal),
+            Field::AmountDecimal => match Amount::parse_signed(theirs) {
+                Ok(theirs) => theirs == content.amount_decimal,
+                Err(fault) => {
+                    reason = Some(format!("it {fault}"));
+                    false
+                }
+            },
             Field::Status => {
                 reason = status_differs(theirs, state, rules);
                 reason.is_none()

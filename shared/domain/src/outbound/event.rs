@@ -157,13 +157,13 @@ impl Event {
                 total_clicks.map(|total_clicks| EventKind::ButtonClicked { total_clicks })
             }
             Some("main_quest.completed") => {
-                let quest = reader.id(&object, "quest_id", Need::Required, QuestId::new);
+                let quest = reader.id(&object, "quest_id", Need::Required, QuestId::try_from);
                 quest.map(|quest| EventKind::QuestCompleted { quest })
             }
             Some(unknown) => return Ok(Parsed::UnknownType(cut(unknown))),
         };
-        let id = reader.id(&object, "id", Need::Required, ReportId::new);
-        let user_id = reader.id(&object, "user_id", Need::Required, UserId::new);
+        let id = reader.id(&object, "id", Need::Required, ReportId::try_from);
+        let user_id = reader.id(&object, "user_id", Need::Required, UserId::try_from);
         let occurred_at = reader.occurred_at(&object, received_at.plus(timing.max_ahead()));
         match (id, user_id, occurred_at, kind) {
             (Some(id), Some(user_id), Some(occurred_at), Some(kind)) if reader.faults.is_empty() => {
@@ -229,8 +229,8 @@ impl Reader {
                 None
             }
         });
-        let click_id = self.id(inner, "tracking.click_id", Need::Optional, ClickId::new);
-        let user_id = self.id(inner, "tracking.user_id", Need::Optional, PartnerUserId::new);
+        let click_id = self.id(inner, "tracking.click_id", Need::Optional, ClickId::try_from);
+        let user_id = self.id(inner, "tracking.user_id", Need::Optional, PartnerUserId::try_from);
         Some(Tracking { provider: provider?, ids: PartnerIds { click_id, user_id } })
     }
 
@@ -269,7 +269,7 @@ impl Reader {
         let code = match fault {
             IdFault::Blank => EventFaultCode::Missing,
             IdFault::TooLong { .. } => EventFaultCode::TooLong,
-            IdFault::Control => EventFaultCode::ControlCharacter,
+            IdFault::Control | IdFault::Begins(_) | IdFault::Ends(_) => EventFaultCode::ControlCharacter,
         };
         let expected = format!("1 to {MAX_ID_BYTES} bytes of UTF-8 without control characters; this one {fault}");
         self.fault(path, code, expected);

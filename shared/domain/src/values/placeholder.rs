@@ -55,7 +55,11 @@ pub fn find(raw: &[u8]) -> Option<Placeholder> {
 /// Looks for a macro like [`find`], but only for macros with a sign at both ends. A text such as `$filter` means
 /// something else in some URLs.
 pub fn find_macro(raw: &[u8]) -> Option<String> {
-    if raw.iter().any(u8::is_ascii_punctuation) { search(raw, |text| macros::find(text).map(str::to_owned)) } else { None }
+    if raw.iter().any(u8::is_ascii_punctuation) {
+        search(raw, |text| macros::find(text).map(str::to_owned))
+    } else {
+        None
+    }
 }
 
 /// Returns true if a decoded value only repeats the name of its parameter, in any case and with any separators.

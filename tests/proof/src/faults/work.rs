@@ -136,6 +136,7 @@ async fn accept(query: &str, stage: Stage, number: u64) -> PostbackAnswer {
         body: b"",
         content_type: None,
         is_post: false,
+        page_part: None,
         source: [192, 0, 2, 1].into(),
     };
     let mut receipt = [0; 16];

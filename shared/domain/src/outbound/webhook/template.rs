@@ -267,7 +267,8 @@ fn check_macros(parts: &Parts<'_>, agreed: &AgreedIds, faults: &mut Vec<Template
         faults.push(TemplateFault::PercentEncoding);
     }
     let foreign = text.split(['/', '?', '&', '=']).filter(|value| !value.contains(['{', '}']));
-    faults.extend(foreign.filter_map(|value| placeholder::find_macro(value.as_bytes())).map(TemplateFault::ForeignMacro));
+    faults
+        .extend(foreign.filter_map(|value| placeholder::find_macro(value.as_bytes())).map(TemplateFault::ForeignMacro));
 }
 
 /// Returns the names in braces in order, or `None` if a brace is unmatched.

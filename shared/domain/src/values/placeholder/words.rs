@@ -5,7 +5,7 @@ const MAX_BYTES: usize = 64;
 
 /// Lists the words of programs, and says how each gets into a value. Case does not matter, but only the usual spellings
 /// count, so that a short random id is not taken for a word.
-const WORDS: [(&str, &str); 13] = [
+const WORDS: [(&str, &str); 12] = [
     ("undefined", "which JavaScript writes for a variable that was never set"),
     ("null", "which a program writes for a variable that has no value"),
     ("none", "which Python writes for a variable that has no value"),
@@ -17,21 +17,67 @@ const WORDS: [(&str, &str); 13] = [
     ("n/a", ABSENT),
     ("not set", ABSENT),
     ("not_set", ABSENT),
-    ("unknown", ABSENT),
     ("array", "which PHP writes for an array instead of one of its values"),
 ];
 
 /// Lists the words by which templates and examples ask for a value.
 const REQUESTS: [&str; 19] = [
-    "your", "replace", "change", "insert", "enter", "put", "paste", "fill", "here", "todo", "tbd", "fixme",
-    "placeholder", "optional", "required", "example", "sample", "dummy", "xxx",
+    "your",
+    "replace",
+    "change",
+    "insert",
+    "enter",
+    "put",
+    "paste",
+    "fill",
+    "here",
+    "todo",
+    "tbd",
+    "fixme",
+    "placeholder",
+    "optional",
+    "required",
+    "example",
+    "sample",
+    "dummy",
+    "xxx",
 ];
 
 /// Lists the words that come with such a request.
 const OBJECTS: [&str; 33] = [
-    "me", "this", "with", "by", "in", "the", "my", "real", "actual", "click", "user", "transaction", "trans", "tx",
-    "txn", "order", "event", "currency", "amount", "decimal", "payout", "sub", "aff", "id", "ids", "name", "value",
-    "macro", "param", "parameter", "token", "code", "number",
+    "me",
+    "this",
+    "with",
+    "by",
+    "in",
+    "the",
+    "my",
+    "real",
+    "actual",
+    "click",
+    "user",
+    "transaction",
+    "trans",
+    "tx",
+    "txn",
+    "order",
+    "event",
+    "currency",
+    "amount",
+    "decimal",
+    "payout",
+    "sub",
+    "aff",
+    "id",
+    "ids",
+    "name",
+    "value",
+    "macro",
+    "param",
+    "parameter",
+    "token",
+    "code",
+    "number",
 ];
 
 const ABSENT: &str = "which stands for no value";
@@ -67,13 +113,15 @@ fn empty_form(text: &str) -> Option<&'static str> {
         return Some("which is an empty list");
     }
     let is_format = matches!(text, "%s" | "%d" | "%i" | "%u" | "%v" | "%@");
-    (is_format || between("{", "}").is_some_and(is_place)).then_some("which is the place of a format that was not filled")
+    (is_format || between("{", "}").is_some_and(is_place))
+        .then_some("which is the place of a format that was not filled")
 }
 
 /// Returns true for the spellings of programs: `null`, `NULL`, `Null` and `NaN`.
 fn is_usual(word: &str) -> bool {
     let upper = |byte: u8| byte.is_ascii_uppercase();
-    let (all, rest) = (word.bytes().any(|byte| byte.is_ascii_lowercase()), word.trim_start_matches('-').bytes().skip(1).any(upper));
+    let (all, rest) =
+        (word.bytes().any(|byte| byte.is_ascii_lowercase()), word.trim_start_matches('-').bytes().skip(1).any(upper));
     !all || !rest || word == "NaN"
 }
 

@@ -212,6 +212,7 @@ async fn each_senders_calls_are_answered_as_written_down() {
                 body: b"",
                 content_type: None,
                 is_post: false,
+                page_part: None,
                 source: [192, 0, 2, 1].into(),
             };
             let receipt_id = ReceiptId::from_random([u8::try_from(at).unwrap(); 16]);
