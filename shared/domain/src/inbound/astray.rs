@@ -49,6 +49,10 @@ pub enum Swallowed {
 /// Returns true if a name is another spelling of a known name: another case, other separators, the rest of `&amp;` or of
 /// a second `?` before it, blanks around it, or one wrong letter.
 pub fn is_near(name: &str, known: &str) -> bool {
+    // Two separators and one letter may be missing. Most names differ by more, and are done here.
+    if name.len() + 3 < known.len() {
+        return false;
+    }
     let (name, known) = (bare(name), known.as_bytes());
     name.len() <= 2 * known.len() && (same_letters(name.bytes(), known) || is_one_edit_away(name.as_bytes(), known))
 }
@@ -74,11 +78,11 @@ pub fn swallowed<'a>(
         return None;
     }
     let mut before = None;
-    for segment in value.split_inclusive(SEPARATORS) {
-        let separator = segment.chars().next_back().filter(|sign| SEPARATORS.contains(sign));
-        let name = segment.split_once('=').map(|(name, _)| bare(name));
+    for segment in value.split_inclusive(is_separator) {
+        let separator = segment.chars().next_back().filter(|sign| is_separator(*sign));
+        let name = segment.split_once('=').map(|(name, _)| name);
         if let (Some(sign), Some(name)) = (before, name.filter(|name| is_sought(name))) {
-            return Some(Swallowed::After(sign, name.to_owned()));
+            return Some(Swallowed::After(sign, bare(name).to_owned()));
         }
         before = separator;
     }
@@ -92,8 +96,10 @@ pub fn swallowed<'a>(
     })
 }
 
-/// Lists the signs that people write between parameters.
-const SEPARATORS: [char; 6] = [';', '?', '&', ',', ' ', '\n'];
+/// Returns true for the signs that people write between parameters.
+fn is_separator(sign: char) -> bool {
+    matches!(sign, ';' | '?' | '&' | ',' | ' ' | '\n')
+}
 
 /// Returns the entity that a browser reads at the beginning of `&name`, its character, and the rest of the name.
 pub fn mutilated(name: &str) -> Option<(&'static str, char, &str)> {
@@ -118,7 +124,10 @@ pub fn readable(raw: &[u8]) -> String {
 
 /// Returns a name without blanks, the rest of an encoded `&`, and signs around it.
 fn bare(name: &str) -> &str {
-    let is_around = |sign: char| is_invisible(sign) || "?;&[]{}()\"'#.:,/\\".contains(sign);
+    let is_around = |sign: char| match sign {
+        '?' | ';' | '&' | '[' | ']' | '{' | '}' | '(' | ')' | '"' | '\'' | '#' | '.' | ':' | ',' | '/' | '\\' => true,
+        sign => is_invisible(sign),
+    };
     let mut name = name.trim_matches(is_around);
     for rest in ["amp;", "amp%3B", "#38;", "38;", "#038;", "038;", "#x26;", "x26;", "u0026"] {
         name = name.strip_prefix(rest).unwrap_or(name);

@@ -3,6 +3,7 @@
 use super::reader::Reader;
 use crate::inbound::astray::{self, Swallowed};
 use crate::inbound::fault::{self, FaultCode, MAX_QUOTE_BYTES};
+use crate::inbound::parameters::MAX_VALUE_BYTES;
 use crate::inbound::rules::TransactionIdRule;
 use crate::prelude::*;
 use crate::values::parameter_names::Field;
@@ -56,7 +57,8 @@ impl Reader<'_> {
             };
             return Some(format!("`{}` came; it must be `{name}`{cause}", quoted(came)));
         }
-        sent.iter().find_map(|(other, value)| {
+        // A longer value of ours is refused unread.
+        sent.iter().filter(|(_, value)| value.len() <= MAX_VALUE_BYTES).find_map(|(other, value)| {
             let whole = format!("{other}={value}");
             let sought = |inner: &str| astray::is_near(inner, name);
             Some(match astray::swallowed(&whole, sought, [name].into_iter())? {

@@ -3,10 +3,6 @@
 /// Bounds the words of a macro's name. More words are a sentence in brackets.
 const MAX_WORDS: usize = 4;
 
-/// Lists the signs that may stand between a delimiter and the name: `{{ .x }}`, `{$x}`, `<%= x %>`, `${(x)!}`. Before
-/// decoding, a blank is a `+`.
-const ORNAMENTS: &str = " +.$#@%=!?:&/\\|~^*-_;()[]<>";
-
 /// Lists the signs that begin a modifier after the name: `{x|default}`, `${(x)!}`, `{sub['id']}`, `{x:y}`, `{a=b}`.
 const MODIFIERS: &str = "|!?()[],'\"=";
 
@@ -110,16 +106,22 @@ fn is_word(text: &str) -> bool {
 /// Returns true if a text is a name with ornaments around it, which a modifier may follow. A UUID or another hexadecimal
 /// value is no name.
 fn is_label(text: &str, modifiers: &str) -> bool {
-    let text = text.trim_start_matches(|sign| ORNAMENTS.contains(sign));
-    let is_of_name = |sign: char| sign.is_alphanumeric() || " +_.:-".contains(sign);
+    let text = text.trim_start_matches(is_ornament);
+    let is_of_name = |sign: char| sign.is_alphanumeric() || matches!(sign, ' ' | '+' | '_' | '.' | ':' | '-');
     let end = text.find(|sign| !is_of_name(sign)).unwrap_or(text.len());
     let (name, rest) = text.split_at(end);
     let is_modified = rest.starts_with(|sign| modifiers.contains(sign));
-    let is_decorated = || rest.trim_start_matches(|sign| ORNAMENTS.contains(sign)).is_empty();
+    let is_decorated = || rest.chars().all(is_ornament);
     name.starts_with(char::is_alphabetic)
         && (is_modified || is_decorated())
         && name.split([' ', '+']).filter(|word| !word.is_empty()).nth(MAX_WORDS).is_none()
         && !is_hexadecimal(name)
+}
+
+/// Returns true for the signs that may stand between a delimiter and the name: `{{ .x }}`, `{$x}`, `<%= x %>`, `${(x)!}`.
+/// Before decoding, a blank is a `+`.
+fn is_ornament(sign: char) -> bool {
+    sign.is_ascii_punctuation() && !matches!(sign, '{' | '}' | '"' | '\'' | '`' | ',') || sign == ' '
 }
 
 /// Returns true for a UUID and for 16 or more hexadecimal digits, which some systems write in braces.
