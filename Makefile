@@ -16,7 +16,7 @@ SECONDS ?= 30
 CARGO_DENY = target/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 .DEFAULT_GOAL = help
-.PHONY: help run up down test prove soak explore fuzz chaos simulate bench smoke package deploy destroy lint lint-rust lint-dependencies lint-template advisories
+.PHONY: help run up down test prove soak explore fuzz chaos simulate bench smoke package deploy destroy lint lint-rust lint-dependencies lint-template advisories currencies
 # Targets run in order even under -j, because they share one cargo and one terminal.
 .NOTPARALLEL:
 
@@ -37,6 +37,7 @@ help:
 	@echo 'make bench        measure the functions beside others: tests/bench/BENCHMARKS.md; QUICK=1 is a short look'
 	@echo 'make lint         check formatting, clippy, licences and template.yaml'
 	@echo 'make advisories   check the dependencies for known vulnerabilities; fetches a database with git'
+	@echo 'make currencies   bring the list of currencies up to date with infra/requirements-currencies.txt'
 	@echo
 	@echo 'PORT=4570         the local stack'"'"'s port'
 	@echo 'STACK_DIR=.stack  the local stack'"'"'s files; another directory and port make another stack'
@@ -135,6 +136,12 @@ lint-template:
 
 advisories: $(CARGO_DENY)
 	$(CARGO_DENY) --locked check advisories
+
+# Writes the whole file at once, so that a failure leaves the old one.
+currencies:
+	@$(LOCAL) virtualenv currencies requirements-currencies.txt
+	.venv/currencies/bin/python infra/currencies.py > target/iso_4217.rs
+	mv target/iso_4217.rs shared/domain/src/values/money/iso_4217.rs
 
 $(CARGO_DENY):
 	cargo install --locked --version $(CARGO_DENY_VERSION) --root target/tools/cargo-deny-$(CARGO_DENY_VERSION) cargo-deny

@@ -1,11 +1,15 @@
 //! Handles a partner's call of its postback URL: checks, parses and records the call.
 //!
-//! The order of checks is part of the contract: first the size, then the credential, then the caller's address, then
-//! everything else, including the type of the body. A caller without a credential therefore learns nothing about
-//! partners, a partner is told every fault at once, and a partner's refused call is kept. There is one exception: a
-//! signed call with unreadable parameters is refused before the signature check, because the signed text cannot be
-//! computed. Such a call is answered 400 and is not kept.
+//! The order of checks is part of the contract: first the credential, then the caller's address, then everything else,
+//! including the size and the type of the body. A caller without a credential therefore learns nothing about partners, a
+//! partner is told every fault at once, and a partner's refused call is kept.
+//!
+//! A signature can be checked as far as the signed parameters can be read. A body of the wrong type is read as a form and
+//! as JSON for this check alone. If the signature of a call with an unreadable body fits in no way, nobody knows who sent
+//! the call, so it is answered 400 and not kept. So is a signed call that is too large, because its signature covers
+//! what is not read.
 
+mod authenticated_call;
 mod clicks;
 mod known_transaction;
 mod negative_transaction;
@@ -18,18 +22,17 @@ use domain::{
         body::Body,
         conversion::{Receipt, RecordedPostback},
         credential::Credentials,
-        fault::{self, Fault, FaultCode},
-        parameters::{DRY_RUN, Parameters},
+        fault::{Fault, FaultCode},
+        parameters::{MAX_BODY_BYTES, MAX_QUERY_BYTES, Parameters},
         postback::{Content, Difference, ParsedPostback},
         refusal::{KeptRefusal, KeptRequest, Refusal},
     },
     jiff::Timestamp,
-    partner::Partner,
     values::ids::{Provider, ReceiptId, TransactionId},
 };
-
 use tracing::warn;
 
+use self::authenticated_call::{AuthenticatedCall, browser_fault, provider_fault, refused_to_nobody};
 use self::clicks::uses_click;
 use crate::{
     cache::Cache,
@@ -53,6 +56,9 @@ pub struct Call<'a> {
     pub is_post: bool,
     /// The caller's address, as the gateway saw it.
     pub source: IpAddr,
+    /// The part of a page for which a browser sent the call, such as `image`. `None` for servers, and for people who open
+    /// the URL themselves.
+    pub page_part: Option<&'a str>,
 }
 
 /// The answer to a call, with its HTTP status.
@@ -138,31 +144,28 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     /// Handles one call. A new postback gets the receipt `receipt_id`.
     pub async fn handle(&self, call: &Call<'_>, now: Timestamp, receipt_id: ReceiptId) -> HandledCall {
         let nobody = HandledCall::of_nobody;
-        let faults = Parameters::size_faults(call.query, call.body);
-        if !faults.is_empty() {
+        let mut faults = Parameters::size_faults(call.query, call.body);
+        if call.token.is_none() && !faults.is_empty() {
             return nobody(PostbackAnswer::Malformed(faults));
         }
-        let body = Body::read(call.body, call.content_type, call.is_post);
-        let sent = Parameters::of(call.query, &body);
-        if let Some(fault) = sent.count_fault() {
-            return nobody(PostbackAnswer::Malformed(vec![fault]));
-        }
-        if call.token.is_none() {
-            // A signature proves nothing if the signed parameters are ambiguous or cannot be read.
-            let mut faults = sent.body_faults();
-            faults.extend(sent.name_faults());
-            faults.extend(provider_fault(&sent));
-            if !faults.is_empty() {
-                return nobody(PostbackAnswer::Malformed(fault::bounded(faults)));
-            }
-        }
+        let query = call.query.get(..MAX_QUERY_BYTES).unwrap_or(call.query);
+        let body = match faults.last() {
+            Some(fault) if call.body.len() > MAX_BODY_BYTES => Body::too_large(call.body, fault.clone()),
+            _ => Body::read(call.body, call.content_type, call.is_post),
+        };
+        let sent = Parameters::of(query, &body);
         let known = match self.admit(call, &sent, now).await {
             Ok(Some(known)) => known,
-            Ok(None) => return nobody(PostbackAnswer::Unauthorized),
+            Ok(None) => return nobody(refused_to_nobody(call, &sent)),
             Err(unavailable) => return nobody(PostbackAnswer::Unavailable(unavailable)),
         };
+        faults.extend(sent.count_fault());
+        if call.token.is_none() {
+            faults.extend(provider_fault(&sent));
+        }
+        faults.extend(call.page_part.map(browser_fault));
         let (partner, sent, source) = (&known.partner, &sent, call.source);
-        let call = AuthenticatedCall { partner, sent, source, now, receipt_id, is_resubmitted: false };
+        let call = AuthenticatedCall { partner, sent, source, faults, now, receipt_id, is_resubmitted: false };
         self.handle_authenticated(&call).await
     }
 
@@ -183,7 +186,8 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         Some(match self.partners.get(kept.provider, now).await {
             Ok(Some(known)) => {
                 let (partner, sent, source) = (&known.partner, &sent, kept.source);
-                let call = AuthenticatedCall { partner, sent, source, now, receipt_id, is_resubmitted: true };
+                let faults = Vec::from_iter(sent.count_fault());
+                let call = AuthenticatedCall { partner, sent, source, faults, now, receipt_id, is_resubmitted: true };
                 self.handle_authenticated(&call).await
             }
             Ok(None) => nobody(PostbackAnswer::Unauthorized),
@@ -213,7 +217,13 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         };
         let Ok(provider) = named.or_else(|_| Provider::new("nobody")) else { return Ok(None) };
         let credentials = known.as_ref().map(|known| &known.credentials);
-        let admitted = Credentials::admit(credentials, &provider, call.token, sent);
+        let admits = |sent: &Parameters<'_>| Credentials::admit(credentials, &provider, call.token, sent);
+        let in_another_reading = || {
+            let bodies: Vec<Body<'_>> = Body::readings(call.body).collect();
+            bodies.iter().any(|body| admits(&Parameters::of(call.query, body)))
+        };
+        let is_unread = call.token.is_none() && sent.has_unreadable_body();
+        let admitted = if is_unread { in_another_reading() } else { admits(sent) };
         Ok(known.filter(|_| admitted))
     }
 
@@ -226,6 +236,10 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
             );
             self.keep_refusal(call, vec![fault.clone()]).await;
             return Ok(PostbackAnswer::Forbidden(fault));
+        }
+        if !call.faults.is_empty() {
+            self.keep_refusal(call, call.faults.clone()).await;
+            return Ok(PostbackAnswer::Malformed(call.faults.clone()));
         }
         let Some(keys) = self.keys.get(&(), call.now).await? else {
             return Err(Unavailable { service: "secrets", reason: "there are no system keys yet".into() });
@@ -319,38 +333,6 @@ fn report_unkept(call: &AuthenticatedCall<'_>, Unavailable { service, reason }: 
 /// Says why nothing more of a partner is kept today.
 fn bound_reached() -> Unavailable {
     Unavailable { service: "refusals", reason: "max_kept_per_day of the partner's file is reached".into() }
-}
-
-/// A call with a good credential.
-struct AuthenticatedCall<'a> {
-    partner: &'a Partner,
-    sent: &'a Parameters<'a>,
-    source: IpAddr,
-    now: Timestamp,
-    /// The receipt id that the postback gets if it is new.
-    receipt_id: ReceiptId,
-    /// Is true if an operator sends a kept refusal again.
-    is_resubmitted: bool,
-}
-
-impl AuthenticatedCall<'_> {
-    fn is_dry_run(&self) -> bool {
-        self.sent.raw(DRY_RUN) == Some(b"true")
-    }
-}
-
-/// Returns a fault if a signed call sends the parameter `provider`. The signature already covers the provider in the
-/// path.
-fn provider_fault(sent: &Parameters<'_>) -> Option<Fault> {
-    sent.raw("provider").map(|_| {
-        let expected = "no parameter of this name, because the path names the provider already";
-        Fault::of(
-            "provider",
-            FaultCode::Repeated,
-            expected,
-            "keep `provider` in the text that you sign, and leave it out of the request",
-        )
-    })
 }
 
 #[cfg(test)]

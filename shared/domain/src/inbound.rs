@@ -4,11 +4,13 @@
 //! [`credential`] and with [`parameters`], some of which may be in a [`body`]. The parameters are read by the agreed
 //! [`rules`]. The result is a [`postback`], which becomes a [`conversion`] for GG3, or a [`refusal`] with a list of
 //! [`fault`]s. A later postback of the same [`transaction`] raises the [`status`], repeats an earlier postback or
-//! conflicts with it. The partner is answered in JSON, or with an agreed [`answer`]. An operator can accept a
+//! conflicts with it. Parameters that a request lacks are looked for where they may have gone [`astray`]. The partner is
+//! answered in JSON, or with an agreed [`answer`]. An operator can accept a
 //! conflict ([`acceptance`]), which makes a [`correction`].
 
 pub mod acceptance;
 pub mod answer;
+pub mod astray;
 pub mod body;
 pub mod click;
 pub mod conversion;

@@ -1,5 +1,7 @@
 //! Runs the function `click`, which redirects a tracking link to the partner's landing page.
 
+mod page;
+
 use std::convert::Infallible;
 
 use adapters::{
@@ -69,11 +71,12 @@ impl ClickFunction {
             Err(unavailable) => Led::Unavailable(unavailable),
         };
         log(http::request_id(&request), &led);
-        Ok(respond(led))
+        Ok(respond(led, http::prefers_html(&request)))
     }
 }
 
-fn respond(led: Led) -> Response<Body> {
+/// Makes the response. A person gets a page for an error, and a program JSON.
+fn respond(led: Led, is_person: bool) -> Response<Body> {
     let problem = match led {
         // A URL is ASCII without control characters, so it always fits a header.
         Led::To { url, .. } => match HeaderValue::try_from(url) {
@@ -104,7 +107,7 @@ fn respond(led: Led) -> Response<Body> {
         }
         Led::Unavailable(_) => Problem::unavailable(),
     };
-    problem.into_response()
+    if is_person { page::of(problem) } else { problem.into_response() }
 }
 
 /// Writes one line for the request. The line does not name the user who opened the link; only the click's record does.

@@ -17,7 +17,7 @@ use lambda_http::{
     Adapter, Body, Error, LambdaEvent, Request, RequestExt, Response, Service,
     aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpRequestContext},
     http::{
-        HeaderValue, StatusCode,
+        HeaderName, HeaderValue, StatusCode,
         header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS},
     },
     request::{LambdaRequest, RequestContext},
@@ -32,6 +32,12 @@ const RAW_QUERY: &str = "raw_query";
 
 /// Names the stage variable that marks an unreadable body, which is declared as base64 and is not base64.
 const UNREADABLE_BODY: &str = "unreadable_body";
+
+/// Names the stage variable that carries the headers' JSON text of a click. They are read only for a page of an error.
+const RAW_HEADERS: &str = "raw_headers";
+
+/// Names the header by which browsers say for which part of a page they send a request.
+const SEC_FETCH_DEST: &str = "sec-fetch-dest";
 
 /// Runs a function that answers HTTP requests as `lambda_http::run` does, behind the guard.
 pub async fn run<'a, H>(handler: H) -> Result<(), Error>
@@ -73,8 +79,7 @@ impl<'de> Deserialize<'de> for HttpEvent {
 #[serde(rename_all = "camelCase")]
 struct Payload<'a> {
     raw_query_string: Option<String>,
-    /// The headers stay unparsed if there is no body, because a request has many headers and only the type of a body is
-    /// used.
+    /// The headers stay unparsed unless one of them is used, because a request has many headers.
     #[serde(borrow)]
     headers: Option<&'a RawValue>,
     path_parameters: Option<PathParameters>,
@@ -87,6 +92,10 @@ struct Payload<'a> {
 struct Headers {
     #[serde(rename = "content-type", alias = "Content-Type")]
     content_type: Option<String>,
+    #[serde(rename = "sec-fetch-dest", alias = "Sec-Fetch-Dest")]
+    sec_fetch_dest: Option<String>,
+    #[serde(alias = "Accept")]
+    accept: Option<String>,
 }
 
 /// Holds the segments of the path by their names in the template's routes.
@@ -95,6 +104,18 @@ struct PathParameters {
     provider: Option<String>,
     token: Option<String>,
     landing: Option<String>,
+    /// Holds the rest of a path that no other route has, such as `acme/token/`.
+    proxy: Option<String>,
+}
+
+impl PathParameters {
+    /// Reads the segments of a path that only the greedy route has: a name, and a token if there is one. A trailing slash
+    /// means nothing.
+    fn split(self) -> Self {
+        let Some(rest) = self.proxy else { return self };
+        let mut segments = rest.trim_end_matches('/').splitn(2, '/').map(str::to_owned);
+        Self { provider: segments.next(), token: segments.next(), landing: None, proxy: None }
+    }
 }
 
 #[derive(Deserialize)]
@@ -116,7 +137,15 @@ impl From<Payload<'_>> for HttpEvent {
         let mut event = ApiGatewayV2httpRequest::default();
         let query = payload.raw_query_string.unwrap_or_default();
         event.stage_variables = HashMap::from([(RAW_QUERY.to_owned(), query)]);
-        let PathParameters { provider, token, landing } = payload.path_parameters.unwrap_or_default();
+        let PathParameters { provider, token, landing, .. } = payload.path_parameters.unwrap_or_default().split();
+        let headers = |raw: &RawValue| serde_json::from_str::<Headers>(raw.get()).ok();
+        let raw_headers = payload.headers.filter(|_| landing.is_some());
+        event.stage_variables.extend(raw_headers.map(|raw| (RAW_HEADERS.to_owned(), raw.get().to_owned())));
+        // Only browsers send this header, and no header is parsed for a server's call.
+        let from_browser = payload.headers.filter(|raw| token.is_some() && mentions_browser(raw.get()));
+        let page_part = from_browser.and_then(headers).and_then(|headers| headers.sec_fetch_dest);
+        let page_part = page_part.and_then(|part| HeaderValue::try_from(part).ok());
+        event.headers.extend(page_part.map(|part| (HeaderName::from_static(SEC_FETCH_DEST), part)));
         let segments = [("provider", provider), ("token", token), ("landing", landing)];
         event.path_parameters =
             segments.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
@@ -124,7 +153,7 @@ impl From<Payload<'_>> for HttpEvent {
         event.request_context.http.method = payload.request_context.http.method.parse().unwrap_or_default();
         event.request_context.http.source_ip = payload.request_context.http.source_ip;
         if let Some(body) = payload.body {
-            let headers = payload.headers.and_then(|raw| serde_json::from_str::<Headers>(raw.get()).ok());
+            let headers = payload.headers.and_then(headers);
             let content_type = headers.and_then(|headers| HeaderValue::try_from(headers.content_type?).ok());
             event.headers.extend(content_type.map(|content_type| (CONTENT_TYPE, content_type)));
             event.is_base64_encoded = payload.is_base64_encoded.unwrap_or_default();
@@ -136,6 +165,11 @@ impl From<Payload<'_>> for HttpEvent {
         }
         Self(LambdaRequest::ApiGatewayV2(event))
     }
+}
+
+/// Returns true if the headers' JSON text may have the header of browsers. API Gateway writes names in lower case.
+fn mentions_browser(raw: &str) -> bool {
+    raw.contains(SEC_FETCH_DEST) || raw.contains("Sec-Fetch-Dest")
 }
 
 /// Returns the raw query string exactly as it was sent.
@@ -162,6 +196,39 @@ pub fn body(request: &Request) -> Result<&[u8], Fault> {
 /// Returns the body's media type, if there is a body and the type is text.
 pub fn content_type(request: &Request) -> Option<&str> {
     std::str::from_utf8(request.headers().get(CONTENT_TYPE)?.as_bytes()).ok()
+}
+
+/// Returns the part of a page for which a browser sent this request, such as `image`. Returns `None` for servers, and for
+/// people who open the URL themselves.
+pub fn page_part(request: &Request) -> Option<&str> {
+    let part = std::str::from_utf8(request.headers().get(SEC_FETCH_DEST)?.as_bytes()).ok()?;
+    Some(part).filter(|part| *part != "document")
+}
+
+/// Returns true if the sender of a click would rather read a page than JSON.
+pub fn prefers_html(request: &Request) -> bool {
+    let raw = request.stage_variables_ref().and_then(|variables| variables.first(RAW_HEADERS)).unwrap_or_default();
+    let accept = serde_json::from_str::<Headers>(raw).ok().and_then(|headers| headers.accept).unwrap_or_default();
+    let weight = |wanted: &[&str]| {
+        let types = accept.split(',').map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let media_type = parts.next().unwrap_or_default();
+            // A weight has at most three decimals. It is compared in thousandths.
+            let weight = parts.find_map(|part| part.strip_prefix("q=")).map_or(1000, thousandths);
+            (media_type, weight)
+        });
+        let matching =
+            types.filter(|(media_type, _)| wanted.iter().any(|wanted| media_type.eq_ignore_ascii_case(wanted)));
+        matching.map(|(_, weight)| weight).max().unwrap_or_default()
+    };
+    let (html, json) = (["text/html", "application/xhtml+xml"], ["application/json", "application/problem+json"]);
+    weight(&html) > weight(&json)
+}
+
+fn thousandths(weight: &str) -> u16 {
+    let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
+    let decimals: u16 = format!("{decimals:0<3.3}").parse().unwrap_or_default();
+    whole.parse::<u16>().unwrap_or_default().min(1) * 1000 + decimals.min(999)
 }
 
 /// Returns API Gateway's id of this request.

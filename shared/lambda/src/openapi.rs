@@ -77,8 +77,9 @@ impl OpenApi {
 #[test]
 fn the_described_routes_are_those_deployed() {
     let template = include_str!("../../../template.yaml");
-    let deployed: BTreeSet<String> =
-        template.lines().filter_map(|line| line.trim().strip_prefix("RouteKey: ")).map(str::to_owned).collect();
+    // The route for any method takes what no other takes. The description says so in words.
+    let deployed = template.lines().filter_map(|line| line.trim().strip_prefix("RouteKey: "));
+    let deployed: BTreeSet<String> = deployed.filter(|route| !route.starts_with("ANY ")).map(str::to_owned).collect();
     let api = OpenApi::published();
     let paths = api.0["paths"].as_object().unwrap().iter();
     let operations = paths.flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |key| (path, key)));

@@ -21,6 +21,7 @@ use domain::{
     inbound::{
         answer::TextAnswer,
         conversion::Receipt,
+        credential::path_hint,
         fault::{Fault, FaultCode},
         status::State,
     },
@@ -71,24 +72,31 @@ impl PostbackFunction {
 
     /// Handles one request. Every failure becomes a response.
     pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
+        if !["GET", "POST"].iter().any(|method| request.method().as_str().eq_ignore_ascii_case(method)) {
+            let request_id = http::request_id(&request);
+            info!(request_id, outcome = "method_not_allowed", method = request.method().as_str(), "no postback");
+            return Ok(Problem::method_not_allowed().into_response());
+        }
         let answered = match (http::body(&request), random::bytes()) {
             (Ok(body), Ok(random)) => self.accept(&request, body, ReceiptId::from_random(random)).await,
             (Err(fault), _) => HandledCall::of_nobody(PostbackAnswer::Malformed(vec![fault])),
             (_, Err(unavailable)) => HandledCall::of_nobody(PostbackAnswer::Unavailable(unavailable)),
         };
         log(http::request_id(&request), &answered);
-        Ok(respond(answered))
+        let hint = path_hint(http::segment(&request, "provider").unwrap_or_default(), http::segment(&request, "token"));
+        Ok(respond(answered, hint))
     }
 
     async fn accept(&self, request: &Request, body: &[u8], receipt_id: ReceiptId) -> HandledCall {
         let call = Call {
             provider: http::segment(request, "provider").unwrap_or_default(),
-            token: http::segment(request, "token"),
+            token: http::segment(request, "token").filter(|token| !token.is_empty()),
             query: http::raw_query(request),
             body,
             content_type: http::content_type(request),
             is_post: request.method().as_str().eq_ignore_ascii_case("POST"),
             source: http::source(request),
+            page_part: http::page_part(request),
         };
         self.accept.handle(&call, now(), receipt_id).await
     }
@@ -116,7 +124,8 @@ struct Accepted<'a> {
     ignored: Option<&'a [String]>,
 }
 
-fn respond(answered: HandledCall) -> Response<Body> {
+/// Makes the response. `hint` says what looks wrong with the path, if the credential is refused.
+fn respond(answered: HandledCall, hint: Option<&str>) -> Response<Body> {
     let HandledCall { answer, dry_run, text_answer, .. } = answered;
     if let Some(word) = text_answer.as_ref().filter(|_| !dry_run).and_then(|agreed| word(agreed, &answer)) {
         return http::response(StatusCode::OK, "text/plain; charset=utf-8", word.to_owned());
@@ -127,7 +136,7 @@ fn respond(answered: HandledCall) -> Response<Body> {
         PostbackAnswer::Ignored => ok("ignored", dry_run, Accepted::default()),
         PostbackAnswer::Conflict(conflict) => Problem::conflict(&conflict, dry_run).in_dry_run(dry_run).into_response(),
         PostbackAnswer::Malformed(faults) => Problem::malformed(&faults).in_dry_run(dry_run).into_response(),
-        PostbackAnswer::Unauthorized => Problem::unauthorized().into_response(),
+        PostbackAnswer::Unauthorized => Problem::unauthorized(hint).into_response(),
         PostbackAnswer::Forbidden(fault) => Problem::forbidden(&fault).in_dry_run(dry_run).into_response(),
         PostbackAnswer::Unavailable(_) => Problem::unavailable().into_response(),
     }

@@ -4,7 +4,10 @@ use app::accept_postback::Contradiction;
 use domain::inbound::{conversion::Receipt, fault::Fault, postback::Difference};
 use lambda_http::{
     Body, Response,
-    http::{HeaderValue, StatusCode, header::RETRY_AFTER},
+    http::{
+        HeaderValue, StatusCode,
+        header::{ALLOW, RETRY_AFTER},
+    },
 };
 use serde::{Serialize, Serializer};
 
@@ -79,10 +82,18 @@ impl<'a> Problem<'a> {
         Self { faults, ..Self::new(StatusCode::BAD_REQUEST, "malformed", "The request is malformed", detail) }
     }
 
-    /// Returns a 401, with the same words for every cause.
-    pub fn unauthorized() -> Self {
+    /// Returns a 401, with the same words for every cause. `hint` comes from the path alone, so that the answer never
+    /// depends on who exists.
+    pub fn unauthorized(hint: Option<&str>) -> Self {
         let detail = "The partner is unknown, or the token or signature is missing or wrong. Compare your URL with the one you were given, character by character.";
+        let detail = hint.map_or_else(|| detail.to_owned(), |hint| format!("{detail} {hint}"));
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Not authorized", detail)
+    }
+
+    /// Returns a 405 for a request that is no call of a postback URL, such as a HEAD, or an OPTIONS of a browser.
+    pub fn method_not_allowed() -> Self {
+        let detail = "Nothing was recorded. This URL is called from server to server, by GET or POST, never by a browser: a page would show each visitor your token.";
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Send a GET or a POST from your server", detail)
     }
 
     /// Returns a 403 for an address outside the allow-list.
@@ -144,6 +155,9 @@ impl<'a> Problem<'a> {
         let mut response = response(self.status, "application/problem+json", body);
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        }
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));
         }
         response
     }

@@ -69,3 +69,24 @@ async fn a_link_that_is_not_ours_leads_nowhere() {
         assert_eq!(reply.content_type, "application/problem+json");
     }
 }
+
+#[tokio::test]
+async fn what_is_not_ours_cannot_spoil_a_link_and_a_person_sees_a_page() {
+    let fixture = Fixture::new();
+    let link = fixture.stack.partner("acme").landings["welcome"].clone();
+    let long = "n".repeat(70);
+    for more in ["utm_source=a&utm_source=b", "=", "=x", &format!("{long}=1"), "%zz=1"] {
+        let reply = fixture.send(fixture.http.get(format!("{link}&{more}"))).await;
+        assert_eq!(reply.status, 302, "{more}");
+    }
+    let broken = link.replace("user_id=12345", "user_id=54321");
+    let browser = fixture.http.get(broken).header("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    let reply = browser.send().await.unwrap();
+    assert_eq!(reply.status(), 403);
+    assert_eq!(reply.headers()["content-type"], "text/html; charset=utf-8");
+    let page = reply.text().await.unwrap();
+    assert!(
+        page.contains("<h1>This link does not work</h1>") && !page.contains("script") && page.len() < 600,
+        "{page}"
+    );
+}

@@ -182,13 +182,17 @@ async fn an_unknown_partner_looks_like_a_wrong_credential() {
     let base = format!("{}/postback", fixture.stack.api_url);
     let query = sample("t");
     let mut bodies = Vec::new();
-    for path in ["acme/wrong", "nobody/wrong", "acme", "initech", "initech/wrong", "nobody", "UPPER/x"] {
-        let reply = fixture.send(fixture.http.get(format!("{base}/{path}?{query}"))).await;
-        assert_eq!(reply.status, 401, "{path}");
-        bodies.push(reply.body);
+    let plain = ["acme/wrong", "nobody/wrong", "acme", "initech", "initech/wrong", "nobody"];
+    // A path that looks wrong is told so, also without looking at who exists.
+    for paths in [&plain[..], &["ACME/wrong", "NOBODY/wrong"], &["acme/wrong%20", "nobody/%20x"]] {
+        for path in paths {
+            let reply = fixture.send(fixture.http.get(format!("{base}/{path}?{query}"))).await;
+            assert_eq!(reply.status, 401, "{path}");
+            bodies.push(reply.body);
+        }
+        bodies.dedup();
     }
-    bodies.dedup();
-    assert_eq!(bodies.len(), 1, "all refusals have the same body");
+    assert_eq!(bodies.len(), 3, "refusals of paths that look alike have the same body");
 }
 
 #[tokio::test]
@@ -203,8 +207,64 @@ async fn a_signed_postback_is_accepted_and_a_tampered_one_is_not() {
     assert_eq!(fixture.postback("initech", &signed).await.text("status"), "accepted");
     assert_eq!(fixture.postback("initech", &signed).await.text("status"), "duplicate");
     assert_eq!(fixture.postback("initech", &signed.replace("100.00", "900.00")).await.status, 401);
-    let twice = fixture.postback("initech", &format!("{signed}&user_id=12345")).await;
+    assert_eq!(fixture.postback("initech", &format!("{signed}&user_id=12345")).await.status, 401);
+    let twice = fixture.postback("initech", &sign(&format!("{}&user_id=12345", sample(&fresh("t"))))).await;
     assert_eq!((twice.status, twice.faults()[0].1.as_str()), (400, "repeated"));
+}
+
+#[tokio::test]
+async fn only_a_get_or_a_post_of_a_server_is_a_call() {
+    let fixture = Fixture::new();
+    let url = &fixture.stack.partner("acme").postback_url;
+    let transaction = fresh("t");
+    let query = sample(&transaction);
+    // The emulator answers OPTIONS itself, so `wire.rs` tests that method at the function.
+    for method in [reqwest::Method::HEAD, reqwest::Method::PUT] {
+        for url in [format!("{url}?{query}"), format!("{url}/?{query}")] {
+            let reply = fixture.http.request(method.clone(), url).send().await.unwrap();
+            assert_eq!(reply.status(), 405, "{method}");
+            assert_eq!(reply.headers()["allow"], "GET, POST");
+            let text = reply.text().await.unwrap();
+            assert!(method == reqwest::Method::HEAD || text.contains("from server to server"), "{method}: {text}");
+        }
+    }
+    let pixel = fixture.http.get(format!("{url}?{query}")).header("sec-fetch-dest", "image");
+    let pixel = fixture.send(pixel).await;
+    assert_eq!((pixel.status, pixel.faults()[0].1.as_str()), (400, "sent_by_browser"));
+    // Nothing was recorded so far, and a slash at the end means nothing.
+    let reply = fixture.send(fixture.http.get(format!("{url}/?{query}"))).await;
+    assert_eq!((reply.status, reply.text("status")), (200, "accepted"));
+    assert_eq!(fixture.postback("acme", &query).await.text("status"), "duplicate");
+    let secret = Secret::new(fixture.stack.partner("initech").signature_secret.clone().unwrap());
+    let canonical = Parameters::split(query.as_bytes(), b"").canonical(&[("provider", "initech")]);
+    let signed = format!("{query}&signature={}", signature::sign(&secret, &canonical));
+    let url = &fixture.stack.partner("initech").postback_url;
+    let reply = fixture.send(fixture.http.get(format!("{url}/?{signed}"))).await;
+    assert_eq!((reply.status, reply.text("status")), (200, "accepted"));
+}
+
+#[tokio::test]
+async fn what_came_astray_is_told_and_what_means_nothing_is_ignored() {
+    let fixture = Fixture::new();
+    let query = sample(&fresh("t"));
+    for (sent, code, told) in [
+        (query.replace("67890", "__CLICKID__"), "macro_not_replaced", "__CLICKID__"),
+        (query.replace("67890", "undefined"), "placeholder_value", "JavaScript"),
+        (query.replace("&currency", "%C2%A4cy"), "html_entity", "&curren"),
+        (query.replace("&click_id", ";click_id"), "swallowed_parameter", "click_id came inside it"),
+        (query.replace("click_id", "Click_ID"), "missing", "`Click_ID` came; it must be `click_id`"),
+        (format!("{query}&DRY_RUN=true"), "near_dry_run", "DRY_RUN came"),
+        (query.replace("12345", "12345%E2%80%8B"), "white_space_around", "U+200B"),
+        (query.replace("USD", "HRK"), "unknown_currency", "EUR"),
+        (query.replace("100.00", ".5"), "not_an_amount", "0.5"),
+    ] {
+        let reply = fixture.postback("acme", &sent).await;
+        assert_eq!(reply.status, 400, "{sent}");
+        assert!(reply.faults().iter().any(|(_, came)| came == code), "{sent}: {}", reply.body);
+        assert!(reply.body.to_string().contains(told), "{sent}: {}", reply.body);
+    }
+    let reply = fixture.postback("acme", &format!("{query}&tags[]=1&tags[]=2&=x&{}=1", "n".repeat(70))).await;
+    assert_eq!((reply.status, reply.text("status")), (200, "accepted"), "{}", reply.body);
 }
 
 #[tokio::test]

@@ -391,6 +391,22 @@ async fn a_query_that_is_not_a_valid_uri_is_read_as_sent() {
 }
 
 #[tokio::test]
+async fn a_browsers_options_call_is_told_that_servers_call() {
+    let rig = Rig::warm().await;
+    let token = rig.fixture.stack.partner("acme").token.clone().unwrap();
+    let request = HttpRequest::get(&format!("/postback/acme/{token}?{}", sample(&fresh("t"))));
+    let request = request.route("GET /postback/{provider}/{token}");
+    for method in ["OPTIONS", "HEAD", "DELETE"] {
+        let mut event = request.event();
+        event["requestContext"]["http"]["method"] = method.into();
+        let response = rig.function.invoke(&event).await.response();
+        assert_eq!((&response["statusCode"], &response["headers"]["allow"]), (&405.into(), &"GET, POST".into()));
+        assert!(response["body"].as_str().unwrap().contains("from server to server"), "{response}");
+        assert_eq!(rig.operations(), [""; 0], "{method} costs nothing");
+    }
+}
+
+#[tokio::test]
 async fn a_body_that_is_not_valid_base64_is_a_400() {
     let rig = Rig::warm().await;
     let request = HttpRequest::post("/postback/acme/x").route("POST /postback/{provider}/{token}").form("user_id=1");

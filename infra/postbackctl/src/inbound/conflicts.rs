@@ -78,7 +78,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 
 async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode> {
     let provider = ask::provider(&arguments.provider)?;
-    let transaction = TransactionId::new(arguments.transaction_id.clone());
+    let transaction = TransactionId::try_from(arguments.transaction_id.clone());
     let transaction_id = transaction.map_err(|fault| anyhow!("the transaction id {fault}"))?;
     let key = content_key(&provider, &arguments.content_id)?;
     let (history, now) = (connection.history(), ask::now());

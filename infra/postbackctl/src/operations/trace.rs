@@ -92,16 +92,18 @@ fn untraced(fault: TraceFault) -> anyhow::Error {
 fn query(arguments: Arguments) -> Result<Query> {
     let Arguments { provider, transaction, click, user, partner_user, delivery, limit, json: _ } = arguments;
     let transaction = provider.zip(transaction).map(|(provider, transaction)| {
-        let transaction = TransactionId::new(transaction).map_err(|fault| anyhow!("the transaction id {fault}"))?;
+        let transaction =
+            TransactionId::try_from(transaction).map_err(|fault| anyhow!("the transaction id {fault}"))?;
         anyhow::Ok((ask::provider(&provider)?, transaction))
     });
     let partner_user = partner_user.map(|named| {
         let (provider, user) = named.split_once('/').context("write it as the partner's name, / and its user")?;
-        let user = PartnerUserId::new(user).map_err(|fault| anyhow!("the partner's user id {fault}"))?;
+        let user =
+            PartnerUserId::try_from(user.to_owned()).map_err(|fault| anyhow!("the partner's user id {fault}"))?;
         anyhow::Ok((ask::provider(provider)?, user))
     });
-    let click = click.map(|click| ClickId::new(click).map_err(|fault| anyhow!("the click id {fault}")));
-    let user = user.map(|user| UserId::new(user).map_err(|fault| anyhow!("the user id {fault}")));
+    let click = click.map(|click| ClickId::try_from(click).map_err(|fault| anyhow!("the click id {fault}")));
+    let user = user.map(|user| UserId::try_from(user).map_err(|fault| anyhow!("the user id {fault}")));
     let delivery = delivery.map(|id| DeliveryId::new(id).map_err(|fault| anyhow!("the delivery id {fault}")));
     Ok(Query {
         transaction: transaction.transpose()?,

@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
-    let user = UserId::new(arguments.user).map_err(|fault| anyhow!("the user id {fault}"))?;
+    let user = UserId::try_from(arguments.user).map_err(|fault| anyhow!("the user id {fault}"))?;
     let provider = arguments.provider.as_deref().map(ask::provider).transpose()?;
     let (participants, catalogues) = (connection.participants(), connection.catalogues());
     let records = connection.delivery_records();

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use domain::{
     inbound::click::ClickKeys,
-    partner::PartnerFile,
+    partner::{Partner, PartnerFile},
     values::{
         ids::{ClickId, UserId},
         signature::{self, Secret},
@@ -161,16 +161,22 @@ async fn the_checks_come_in_their_order() {
     let wrong = Call { token: Some("bad"), source: [8, 8, 8, 8].into(), ..acme("x=1&x=2") };
     let stranger = Call { provider: "nobody", ..wrong };
     let too_large = Call { body: &big, ..wrong };
-    assert!(matches!(rig.call(&too_large).await, PostbackAnswer::Malformed(_)));
+    assert_eq!(rig.call(&too_large).await, PostbackAnswer::Unauthorized);
     let unreadable = Call { token: Some("bad"), body: b"[]", ..json };
     for call in [wrong, stranger, unreadable, Call { token: None, query: b"a=1&signature=00", ..wrong }] {
         assert_eq!(rig.call(&call).await, PostbackAnswer::Unauthorized, "{call:?}");
     }
-    // The parameter names of a signed call are checked before the signature, even if the partner does not exist.
+    // A signed call that cannot be read is told so, whoever sends it.
     for provider in ["acme", "initech", "nobody", "No Body"] {
         let call = Call { provider, token: None, ..wrong };
-        assert!(matches!(rig.call(&call).await, PostbackAnswer::Malformed(_)), "{provider}");
+        assert_eq!(rig.call(&call).await, PostbackAnswer::Unauthorized, "{provider}");
+        for unreadable in
+            [Call { body: &big, ..call }, Call { body: b"[]", ..call }, Call { query: b"provider=x", ..call }]
+        {
+            assert!(matches!(rig.call(&unreadable).await, PostbackAnswer::Malformed(_)), "{provider}");
+        }
     }
+    assert!(rig.world.state().refusals.is_empty());
     let elsewhere = Call { source: [8, 8, 8, 8].into(), ..acme("x=1&x=2") };
     assert!(matches!(rig.call(&elsewhere).await, PostbackAnswer::Forbidden(_)));
     assert!(matches!(rig.get("x=1&x=2").await, PostbackAnswer::Malformed(_)));
@@ -369,7 +375,7 @@ proptest! {
         content_type in prop::option::of(prop::sample::select(vec!["application/x-www-form-urlencoded", "application/json", "text/plain", ""])),
     ) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let call = Call { provider: &provider, token: token.as_deref(), query: &query, body: &body, content_type, is_post, source: [192, 0, 2, 1].into() };
+        let call = Call { provider: &provider, token: token.as_deref(), query: &query, body: &body, content_type, is_post, source: [192, 0, 2, 1].into(), page_part: None };
         let answer = runtime.block_on(Rig::new().call(&call));
         prop_assert!(!matches!(answer, PostbackAnswer::Accepted(_) | PostbackAnswer::Duplicate(_)));
     }

@@ -277,7 +277,8 @@ impl InboundRecords for World {
         for key in keys {
             let mut parts = key.splitn(3, '#');
             let mut part = || parts.next().unwrap_or_default();
-            let (number, provider, transaction) = (part(), Provider::new(part()), TransactionId::new(part()));
+            let (number, provider, transaction) =
+                (part(), Provider::new(part()), TransactionId::try_from(part().to_owned()));
             let history = match (provider, transaction) {
                 (Ok(provider), Ok(transaction)) => self.transaction(&provider, &transaction).await?,
                 _ => None,
@@ -293,7 +294,7 @@ impl InboundRecords for World {
 
     fn original_of(&self, key: &str) -> Option<TransactionId> {
         let (_, transaction) = key.strip_prefix("0#")?.split_once('#')?;
-        TransactionId::new(transaction).ok()
+        TransactionId::try_from(transaction.to_owned()).ok()
     }
 
     async fn refusals(&self, keys: &BTreeSet<&str>) -> Result<Vec<StoredRefusal>, Unavailable> {

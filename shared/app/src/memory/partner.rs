@@ -29,5 +29,6 @@ pub fn get<'a>(provider: &'a str, query: &'a str) -> Call<'a> {
         content_type: None,
         is_post: false,
         source: [192, 0, 2, 1].into(),
+        page_part: None,
     }
 }

@@ -135,7 +135,7 @@ fn line(line: u64, cells: &[(Field, &str)]) -> Line {
 
 #[tokio::test]
 async fn a_list_is_compared_with_the_state_that_stands() {
-    let calls = ["same", "meant", "unknown", "ignored", "none"].map(|id| call(id, "1", "state=no"));
+    let calls = ["same", "meant", "unknown", "ignored", "blank"].map(|id| call(id, "1", "state=no"));
     let rig = played(&calls).await;
     let cell = |word| [(Field::Status, word)];
     let list = BTreeMap::from([
@@ -143,7 +143,7 @@ async fn a_list_is_compared_with_the_state_that_stands() {
         (id("meant"), line(3, &cell("wait"))),
         (id("unknown"), line(4, &cell("scrubbed"))),
         (id("ignored"), line(5, &cell("test"))),
-        (id("none"), line(6, &[])),
+        (id("blank"), line(6, &[])),
     ]);
     let ours = list.keys().cloned().collect();
     let comparison = reconcile::compare(&rig.world, &partner(), &ours, &list, |_| ()).await.unwrap();

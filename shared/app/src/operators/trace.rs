@@ -289,8 +289,8 @@ where
         found.revisions(read.revisions);
         found.timeline.unreadable.extend(read.unreadable);
         found.refusals.extend(of(Kind::Refusal).map(str::to_owned));
-        found.clicks.extend(of(Kind::Click).filter_map(|key| ClickId::new(key).ok()));
-        found.participants.extend(of(Kind::Opening).filter_map(|key| UserId::new(key).ok()));
+        found.clicks.extend(of(Kind::Click).filter_map(|key| ClickId::try_from(key.to_owned()).ok()));
+        found.participants.extend(of(Kind::Opening).filter_map(|key| UserId::try_from(key.to_owned()).ok()));
         found.deliveries.extend(of(Kind::Delivery).filter_map(|key| DeliveryId::new(key).ok()));
         Ok(())
     }

@@ -180,7 +180,7 @@ mod tests {
         #[test]
         fn an_invented_click_id_is_foreign(text in "[ -~]{1,60}") {
             prop_assume!(!text.trim().is_empty());
-            let origin = keys(&["k"]).origin(&id(Provider::new("acme")), &id(UserId::new("u")), &id(ClickId::new(text)));
+            let origin = keys(&["k"]).origin(&id(Provider::new("acme")), &id(UserId::new("u")), &id(ClickId::try_from(text)));
             prop_assert_eq!(origin, ClickOrigin::Foreign);
         }
     }

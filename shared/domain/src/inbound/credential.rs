@@ -9,7 +9,8 @@ use subtle::ConstantTimeEq;
 use crate::inbound::parameters::Parameters;
 use crate::prelude::*;
 use crate::values::digest::base32;
-use crate::values::ids::Provider;
+use crate::values::ids::{Provider, is_invisible};
+use crate::values::placeholder;
 use crate::values::signature::{self, Secret};
 
 /// Names the kinds of credential.
@@ -102,10 +103,37 @@ impl Credentials {
                 Some(Self::Secrets(secrets)) => secrets,
                 _ => &[],
             };
-            let canonical = parameters.canonical(&[("provider", provider.as_str())]);
+            // A partner that sends its name against the agreement signs it once, as everything that it sends.
+            let sent = parameters.raw(PROVIDER) == Some(provider.as_str().as_bytes());
+            let besides = [(PROVIDER, provider.as_str())];
+            let canonical = parameters.canonical(if sent { &[] } else { &besides });
             let given = parameters.raw(crate::inbound::parameters::SIGNATURE).unwrap_or_default();
             signature::verify(secrets, &canonical, given)
         }
+    }
+}
+
+/// Names the signed parameter that the path carries, so that it is not sent.
+pub const PROVIDER: &str = "provider";
+
+/// Returns what looks wrong with the path of a refused call, going by the path alone, so that it reveals nothing about
+/// who exists.
+pub fn path_hint(provider: &str, token: Option<&str>) -> Option<&'static str> {
+    let is_around = |text: &str| text.starts_with(is_invisible) || text.ends_with(is_invisible);
+    if is_around(provider) || token.is_some_and(is_around) {
+        Some(
+            "The path has a blank or an invisible character before or after the partner's name or the token; remove it.",
+        )
+    } else if provider.contains(|sign: char| sign.is_uppercase()) {
+        Some("The partner's name in the path has upper-case letters; names have none.")
+    } else if token.is_some_and(|token| token.contains(|sign: char| sign.is_uppercase())) {
+        Some("The token in the path has upper-case letters; tokens have none.")
+    } else if placeholder::find(provider.as_bytes()).is_some()
+        || token.is_some_and(|token| placeholder::find(token.as_bytes()).is_some())
+    {
+        Some("The path has a placeholder where the partner's name or the token belongs.")
+    } else {
+        None
     }
 }
 
@@ -137,6 +165,27 @@ mod tests {
         assert!(admit(old.reveal()) && admit(new.reveal()));
         assert!(!admit("") && !admit(Token::from_random([3; 20]).reveal()));
         assert!(!Credentials::admit(None, &acme(), Some(old.reveal()), &Parameters::default()));
+    }
+
+    #[test]
+    fn a_path_that_was_copied_badly_is_told_so() {
+        for (provider, token, told) in [
+            ("acme", Some("abc2"), None),
+            ("nobody", None, None),
+            ("acme", Some(" abc2"), Some("blank")),
+            ("acme", Some("abc2\u{200b}"), Some("blank")),
+            ("acme ", None, Some("blank")),
+            ("ACME", Some("abc2"), Some("name in the path has upper-case")),
+            ("acme", Some("ABC2"), Some("token in the path has upper-case")),
+            ("acme", Some("{token}"), Some("placeholder")),
+            ("{provider}", None, Some("placeholder")),
+        ] {
+            let hint = path_hint(provider, token);
+            assert!(
+                hint.map_or(told.is_none(), |hint| told.is_some_and(|told| hint.contains(told))),
+                "{provider} {token:?}: {hint:?}"
+            );
+        }
     }
 
     #[test]

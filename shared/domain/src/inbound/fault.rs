@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::prelude::*;
 
 /// Bounds the number of faults that are reported and kept for one request. If there are more, the last reported fault
-/// says how many. Known parameters never have so many faults; only unknown names can exceed the bound.
+/// says how many. Only many kept parameters or many names of statuses can exceed the bound.
 pub const MAX_FAULTS: usize = 16;
 /// Bounds each sentence of a fault, in bytes. Only a sentence that lists agreed values can be longer, and it is cut.
 pub const MAX_SENTENCE_BYTES: usize = 256;
@@ -28,7 +28,7 @@ pub enum FaultCode {
     TooManyParameters,
     /// A required parameter is missing or empty.
     Missing,
-    /// A parameter was sent twice: in the query, in the body, or once in each.
+    /// A parameter that means something was sent twice: in the query, in the body, or once in each.
     Repeated,
     /// A `%` is not followed by two hexadecimal digits.
     BadPercentEncoding,
@@ -36,10 +36,20 @@ pub enum FaultCode {
     NotUtf8,
     /// A tracker's macro was not replaced by its value.
     MacroNotReplaced,
+    /// A word that stands for no value, such as `undefined` or `REPLACE_ME`, came instead of a value.
+    PlaceholderValue,
+    /// The value contains another parameter, after a sign that does not separate parameters.
+    SwallowedParameter,
+    /// The value contains another parameter, whose beginning was read as an HTML entity.
+    HtmlEntity,
+    /// A parameter has nearly the name `dry_run`.
+    NearDryRun,
     /// The value is too long.
     TooLong,
     /// The value has a control character, such as a line break.
     ControlCharacter,
+    /// The value begins or ends with white space or an invisible sign.
+    WhiteSpaceAround,
     /// The value is not a plain decimal number.
     NotAnAmount,
     /// The amount is below zero.
@@ -48,7 +58,7 @@ pub enum FaultCode {
     AmountOutOfRange,
     /// The amount is above the maximum that was agreed for its currency.
     AmountAboveMaximum,
-    /// The currency is neither in ISO 4217 nor agreed with the partner.
+    /// The currency is neither a current code of ISO 4217 nor agreed with the partner.
     UnknownCurrency,
     /// The `transaction_id` has the prefix that is reserved for derived transaction ids.
     ReservedTransactionId,
@@ -69,6 +79,8 @@ pub enum FaultCode {
     StatusIgnored,
     /// The caller's address is outside the partner's allow-list.
     AddressNotAllowed,
+    /// A browser sent the call for a page, as for a pixel. The partner's server must send it.
+    SentByBrowser,
     /// The request has more than [`MAX_FAULTS`] faults. The rest are not reported.
     MoreFaults,
 }

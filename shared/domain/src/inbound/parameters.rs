@@ -1,18 +1,16 @@
 //! Reads the parameters of a request from the raw query string and the body.
 //!
 //! A gateway's parameter map joins repeated parameters with commas and loses their encoding. Partners must be told of
-//! repeated and badly encoded parameters, so this module reads the raw text. Splitting never fails. A name or a value
-//! is checked only when it is read, so that one answer can list every fault.
+//! repeated and badly encoded parameters, so this module reads the raw text. Splitting never fails. A value is checked
+//! only when it is read, so that one answer can list every fault. Names that mean nothing are never checked.
 
-use alloc::{
-    borrow::Cow,
-    collections::{BTreeMap, btree_map::Entry},
-};
+use alloc::borrow::Cow;
 
-use percent_encoding::percent_decode;
+use percent_encoding::{CONTROLS, percent_decode, percent_encode};
 
+use crate::inbound::astray;
 use crate::inbound::body::{Body, Member};
-use crate::inbound::fault::{Fault, FaultCode};
+use crate::inbound::fault::{self, Fault, FaultCode};
 use crate::prelude::*;
 use crate::values::ids::MAX_ID_BYTES;
 use crate::values::parameter_names::MAX_NAME_BYTES;
@@ -116,46 +114,33 @@ impl<'a> Parameters<'a> {
         self.pairs.iter().filter_map(|pair| pair.fault.cloned()).collect()
     }
 
-    /// Returns the faults of names that cannot be read or are repeated.
-    pub fn name_faults(&self) -> Vec<Fault> {
-        let mut faults = Vec::new();
-        // Maps each name to true once its repetition has been reported.
-        let mut seen = BTreeMap::new();
-        for pair in &self.pairs {
-            match decode_name(pair.name) {
-                Ok(name) => match seen.entry(name) {
-                    Entry::Vacant(first) => {
-                        first.insert(false);
-                    }
-                    Entry::Occupied(mut again) => {
-                        if !again.insert(true) {
-                            faults.push(Fault::of(
-                                again.key(),
-                                FaultCode::Repeated,
-                                "each parameter once, in the query or in the body",
-                                "remove all but one; your tracker may append a parameter that your template already has",
-                            ));
-                        }
-                    }
-                },
-                Err(code) => faults.push(Fault::of(
-                    &String::from_utf8_lossy(pair.name),
-                    code,
-                    format!("a parameter's name of 1 to {MAX_NAME_BYTES} bytes of UTF-8 without control characters"),
-                    "send only the agreed parameters; percent-encode their names and write a literal % as %25",
-                )),
-            }
-        }
-        faults
+    /// Returns a fault for each of these names that is repeated. Other names mean nothing, so they are ignored however they
+    /// are spelt or repeated.
+    pub fn repeated<'n>(&self, known: impl Iterator<Item = &'n str>) -> Vec<Fault> {
+        let is_repeated = |name: &&str| self.pairs.iter().filter(|pair| pair.is_named(name)).nth(1).is_some();
+        let fault = |name: &str| {
+            let fix = "remove all but one; your tracker may append a parameter that your template already has";
+            Fault::of(name, FaultCode::Repeated, "each parameter once, in the query or in the body", fix)
+        };
+        known.filter(is_repeated).map(fault).collect()
     }
 
-    /// Returns the unknown names, decoded and in order. They are ignored, and the receipt lists them.
+    /// Returns the unknown names, as far as people can read them, in order. They are ignored, and the receipt lists them.
     pub fn others(&self, is_known: impl Fn(&str) -> bool) -> Vec<String> {
-        let names = self.pairs.iter().filter_map(|pair| decoded(pair.name).ok());
-        let mut others: Vec<String> = names.filter(|name| !is_known(name)).map(Cow::into_owned).collect();
+        let names = self
+            .pairs
+            .iter()
+            .filter(|pair| !pair.name.is_empty() && pair.fault.is_none_or(|_| pair.name != UNREADABLE));
+        let unknown = names.filter(|pair| !decoded(pair.name).is_ok_and(|name| is_known(&name)));
+        let mut others: Vec<String> = unknown.map(|pair| shown(pair.name)).filter(|name| !name.is_empty()).collect();
         others.sort();
         others.dedup();
         others
+    }
+
+    /// Returns all readable names and values for a search, decoded leniently.
+    pub(super) fn searchable(&self) -> impl Iterator<Item = (String, String)> {
+        self.readable().map(|pair| (astray::readable(pair.name), astray::readable(pair.value)))
     }
 
     /// Returns the parameters with a name that can be decoded and a value that can be read. Values are as they were
@@ -167,6 +152,11 @@ impl<'a> Parameters<'a> {
     /// Returns the first readable value under this name, as it was sent.
     pub fn raw(&self, name: &str) -> Option<&'a [u8]> {
         self.readable().find(|pair| pair.is_named(name)).map(|pair| pair.value)
+    }
+
+    /// Returns true if the body as a whole cannot be read, so that nobody knows which parameters it has.
+    pub fn has_unreadable_body(&self) -> bool {
+        self.pairs.iter().any(|pair| pair.name == UNREADABLE && pair.fault.is_some())
     }
 
     /// Returns true if a value under this name cannot be read. [`Self::body_faults`] gives the reason.
@@ -261,17 +251,11 @@ fn segments<'a>(query: &'a [u8], body: &'a [u8]) -> impl Iterator<Item = &'a [u8
     pieces.filter(|segment| !segment.is_empty())
 }
 
-fn decode_name(raw: &[u8]) -> Result<Cow<'_, str>, FaultCode> {
-    let name = decoded(raw)?;
-    if name.is_empty() {
-        Err(FaultCode::Missing)
-    } else if name.len() > MAX_NAME_BYTES {
-        Err(FaultCode::TooLong)
-    } else if name.chars().any(char::is_control) {
-        Err(FaultCode::ControlCharacter)
-    } else {
-        Ok(name)
-    }
+/// Returns a name for people: decoded if that is possible without control characters, and cut if it is long.
+fn shown(raw: &[u8]) -> String {
+    let readable = decoded(raw).ok().filter(|name| !name.chars().any(char::is_control)).map(Cow::into_owned);
+    let as_sent = || percent_encode(raw, CONTROLS).to_string();
+    fault::cut(readable.unwrap_or_else(as_sent), MAX_NAME_BYTES)
 }
 
 fn is_plain(raw: &[u8]) -> bool {
@@ -306,26 +290,30 @@ mod tests {
     #[test]
     fn a_repeated_parameter_is_found_in_any_place_and_encoding() {
         for (query, body) in [("a=1&a=1", ""), ("a=1", "a=2"), ("a=1&%61=2", ""), ("", "b=1&a=1&c=3&a=&a=4")] {
-            let faults = Parameters::split(query.as_bytes(), body.as_bytes()).name_faults();
+            let sent = Parameters::split(query.as_bytes(), body.as_bytes());
+            let faults = sent.repeated(["a", "b", "d"].into_iter());
             assert_eq!(faults.len(), 1, "{query} {body}");
             assert_eq!((faults[0].parameter.as_deref(), faults[0].code), (Some("a"), FaultCode::Repeated));
+            assert!(sent.repeated(["b", "c"].into_iter()).is_empty());
         }
     }
 
     #[test]
-    fn a_name_is_bounded_and_has_no_control_characters() {
-        for (query, code) in [
-            ("%1b%5b31m=1".to_owned(), FaultCode::ControlCharacter),
-            ("x%0a=1".to_owned(), FaultCode::ControlCharacter),
-            ("=x".to_owned(), FaultCode::Missing),
-            (format!("{}=1", "n".repeat(65)), FaultCode::TooLong),
-            ("%ff".repeat(5000), FaultCode::NotUtf8),
+    fn unknown_names_are_shown_to_people_however_they_are_spelt() {
+        for (query, shown) in [
+            ("b=1&a%20b=2&b=3", &["a b", "b"][..]),
+            ("%1b%5b31m=1&x%0a=1", &["%1b%5b31m", "x%0a"]),
+            ("=x&&=", &[]),
+            ("tags[]=1&tags[]=2", &["tags[]"]),
+            ("%zz=1&%ff=1", &["%ff", "%zz"]),
+            ("known=1", &[]),
         ] {
-            let faults = Parameters::split(query.as_bytes(), b"").name_faults();
-            assert_eq!((faults.len(), faults[0].code), (1, code));
-            assert!(faults[0].parameter.as_ref().unwrap().chars().count() <= MAX_NAME_BYTES);
+            let sent = Parameters::split(query.as_bytes(), b"");
+            assert_eq!(sent.others(|name| name == "known"), shown, "{query}");
         }
-        assert!(Parameters::split(format!("{}=1", "n".repeat(64)).as_bytes(), b"").name_faults().is_empty());
+        let long = format!("{}=1", "n".repeat(5000));
+        let others = Parameters::split(long.as_bytes(), b"\x1b=1").others(|_| false);
+        assert_eq!(others, ["%1B".to_owned(), format!("{}…", "n".repeat(61))]);
     }
 
     #[test]
@@ -351,7 +339,7 @@ mod tests {
         #[test]
         fn no_bytes_make_the_parser_panic(query in prop::collection::vec(any::<u8>(), 0..200), body in prop::collection::vec(any::<u8>(), 0..200)) {
             let parameters = Parameters::split(&query, &body);
-            let _ = (Parameters::size_faults(&query, &body), parameters.count_fault(), parameters.name_faults(), parameters.canonical(&[]), parameters.to_kept_text());
+            let _ = (Parameters::size_faults(&query, &body), parameters.count_fault(), parameters.others(|_| false), parameters.canonical(&[]), parameters.to_kept_text());
         }
 
         #[test]

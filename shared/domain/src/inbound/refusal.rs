@@ -199,7 +199,7 @@ mod tests {
     fn kept(query: &[u8], body: &[u8]) -> Refusal {
         let sent = Parameters::split(query, body);
         let (provider, rules) = (Provider::new("acme").unwrap(), PostbackRules::default());
-        Refusal::of((&provider, &rules), &sent, [192, 0, 2, 1].into(), sent.name_faults(), Timestamp::UNIX_EPOCH)
+        Refusal::of((&provider, &rules), &sent, [192, 0, 2, 1].into(), Vec::new(), Timestamp::UNIX_EPOCH)
     }
 
     #[test]

@@ -99,4 +99,9 @@ impl PostbackRules {
     pub fn knows(&self, name: &str) -> bool {
         self.names.all().chain([SIGNATURE, DRY_RUN]).any(|known| known == name)
     }
+
+    /// Returns the names of all parameters that mean something, those that are kept among them.
+    pub fn known(&self) -> impl Iterator<Item = &str> {
+        self.names.all().chain([SIGNATURE, DRY_RUN]).chain(self.keep.iter().map(String::as_str))
+    }
 }

@@ -121,6 +121,8 @@ pub enum EventFaultCode {
     UnknownProvider,
     /// The value is a macro that the partner's tracker did not replace.
     MacroNotReplaced,
+    /// The value is a word for no value, such as `undefined`.
+    PlaceholderValue,
 }
 
 /// Holds one fault of an event. The platform's developers see it; partners never do.
@@ -168,7 +170,7 @@ impl Event {
                 total_clicks.map(|total_clicks| EventKind::ButtonClicked { total_clicks })
             }
             Some("main_quest.completed") => {
-                let quest = reader.id(&object, "quest_id", Need::Required, QuestId::new);
+                let quest = reader.id(&object, "quest_id", Need::Required, QuestId::try_from);
                 quest.map(|quest| EventKind::QuestCompleted { quest })
             }
             Some(unknown) => {
@@ -176,8 +178,8 @@ impl Event {
                 return Ok(Parsed::UnknownType(UnknownType { name, meant }));
             }
         };
-        let id = reader.id(&object, "id", Need::Required, ReportId::new);
-        let user_id = reader.id(&object, "user_id", Need::Required, UserId::new);
+        let id = reader.id(&object, "id", Need::Required, ReportId::try_from);
+        let user_id = reader.id(&object, "user_id", Need::Required, UserId::try_from);
         let occurred_at = reader.occurred_at(&object, received_at.plus(timing.max_ahead()));
         let Reader { mut faults, spoiled } = reader;
         match (id, user_id, occurred_at, kind) {

@@ -19,9 +19,15 @@ pub const MAX_ID_BYTES: usize = 255;
 /// Says why a text cannot be an identifier.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum IdFault {
-    /// The text is empty or only white space.
+    /// The text is empty, or only white space and invisible signs.
     #[error("is empty")]
     Blank,
+    /// The text begins with white space or an invisible sign.
+    #[error("begins with {}", told(*.0))]
+    Begins(char),
+    /// The text ends with white space or an invisible sign.
+    #[error("ends with {}", told(*.0))]
+    Ends(char),
     /// The text has more than [`MAX_ID_BYTES`] bytes.
     #[error("has {bytes} bytes, more than {MAX_ID_BYTES}")]
     TooLong {
@@ -33,7 +39,23 @@ pub enum IdFault {
     Control,
 }
 
+/// Checks an id that comes from outside. Two ids that differ only in white space or invisible signs around them look
+/// the same to people, and a tracker's template often adds such signs, so ids have none.
 fn check_id(text: &str) -> Result<(), IdFault> {
+    check_stored_id(text)?;
+    if text.chars().all(is_invisible) {
+        return Err(IdFault::Blank);
+    }
+    match (text.chars().next(), text.chars().next_back()) {
+        (Some(first), _) if is_invisible(first) => Err(IdFault::Begins(first)),
+        (_, Some(last)) if is_invisible(last) && !is_of_sign_before(text, last) => Err(IdFault::Ends(last)),
+        _ => Ok(()),
+    }
+}
+
+/// Checks an id that was stored or comes from GG3's own platform. Ids were stored before [`check_id`] refused white
+/// space around them.
+fn check_stored_id(text: &str) -> Result<(), IdFault> {
     if text.trim().is_empty() {
         return Err(IdFault::Blank);
     }
@@ -45,6 +67,37 @@ fn check_id(text: &str) -> Result<(), IdFault> {
         return Err(IdFault::Control);
     }
     Ok(())
+}
+
+/// Returns true for white space and for characters that are not displayed: Unicode's `White_Space` and
+/// `Default_Ignorable_Code_Point`, the empty Braille pattern, and the marks of annotations.
+pub(crate) fn is_invisible(sign: char) -> bool {
+    sign.is_whitespace()
+        || matches!(
+            sign,
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+                | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}'
+        )
+}
+
+/// Returns true for a variation selector that belongs to the sign before it, as at the end of many emoji.
+fn is_of_sign_before(text: &str, last: char) -> bool {
+    let before = text.chars().rev().nth(1);
+    matches!(last, '\u{fe00}'..='\u{fe0f}') && before.is_some_and(|sign| !sign.is_ascii() && !is_invisible(sign))
+}
+
+/// Names an invisible character for people.
+fn told(sign: char) -> String {
+    let name = match sign {
+        ' ' => " (a blank)",
+        '\u{a0}' => " (a no-break space)",
+        '\u{200b}' => " (a zero-width space)",
+        '\u{feff}' => " (a byte order mark)",
+        _ => "",
+    };
+    format!("U+{:04X}{name}", u32::from(sign))
 }
 
 /// Reports a text that is not a slug: `[a-z0-9][a-z0-9-]{0,62}`.
@@ -60,7 +113,13 @@ fn check_slug(text: &str) -> Result<(), SlugFault> {
 }
 
 macro_rules! text_type {
+    ($(#[$doc:meta])* $name:ident, check_id, $fault:ty) => {
+        text_type!($(#[$doc])* $name, check_id, check_stored_id, $fault);
+    };
     ($(#[$doc:meta])* $name:ident, $check:path, $fault:ty) => {
+        text_type!($(#[$doc])* $name, $check, $check, $fault);
+    };
+    ($(#[$doc:meta])* $name:ident, $check:path, $check_stored:path, $fault:ty) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -82,8 +141,10 @@ macro_rules! text_type {
 
         impl TryFrom<String> for $name {
             type Error = $fault;
+            /// Reads a text that was stored, perhaps before the present rules, or that GG3's platform sent.
             fn try_from(text: String) -> Result<Self, $fault> {
-                Self::new(text)
+                $check_stored(&text)?;
+                Ok(Self(text))
             }
         }
 
@@ -232,13 +293,29 @@ mod tests {
 
     #[test]
     fn an_id_is_bounded_and_kept_byte_by_byte() {
-        assert_eq!(UserId::new(" x ").unwrap().as_str(), " x ");
-        assert_eq!(UserId::new("   "), Err(IdFault::Blank));
+        assert_eq!(UserId::new("x  y").unwrap().as_str(), "x  y");
+        for blank in ["", "   ", "\u{200b}", "\u{feff} "] {
+            assert_eq!(UserId::new(blank), Err(IdFault::Blank));
+        }
         for unsendable in ["a\nb", "a\0", "a\u{85}", "\u{fffe}", "x\u{ffff}"] {
             assert_eq!(UserId::new(unsendable), Err(IdFault::Control), "{unsendable:?}");
         }
         assert!(UserId::new("é".repeat(127)).is_ok());
         assert_eq!(UserId::new("é".repeat(128)), Err(IdFault::TooLong { bytes: 256 }));
+    }
+
+    #[test]
+    fn an_id_has_nothing_invisible_around_it() {
+        for sign in [' ', '\u{a0}', '\u{200b}', '\u{feff}', '\u{2060}', '\u{3000}', '\u{ad}', '\u{fe0f}', '\u{2800}'] {
+            assert_eq!(TransactionId::new(format!("{sign}T")), Err(IdFault::Begins(sign)));
+            assert_eq!(TransactionId::new(format!("T{sign}")), Err(IdFault::Ends(sign)));
+            assert!(TransactionId::new(format!("T{sign}T")).is_ok());
+            // Such an id may be stored from before the rule.
+            assert_eq!(TransactionId::try_from(format!("T{sign}")).unwrap().as_str(), format!("T{sign}"));
+        }
+        assert!(EventName::new("Purchase \u{2764}\u{fe0f}").is_ok());
+        let fault = TransactionId::new("T\u{200b}").unwrap_err();
+        assert_eq!(fault.to_string(), "ends with U+200B (a zero-width space)");
     }
 
     #[test]

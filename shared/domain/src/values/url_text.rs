@@ -4,9 +4,9 @@ use percent_encoding::percent_decode_str;
 
 use super::placeholder;
 
-/// Returns the values of this part of a URL that contain a macro or a placeholder of any tracker, as they were written.
+/// Returns the values of this part of a URL that contain a macro of any tracker, as they were written.
 pub(crate) fn with_macros(text: &str) -> impl Iterator<Item = &str> {
-    let is_macro = |value: &&str| placeholder::find(value.as_bytes()).is_some();
+    let is_macro = |value: &&str| placeholder::find_macro(value.as_bytes()).is_some();
     text.split(['/', '?', '&', '=', ';', ',']).flat_map(move |value| {
         // A `#` begins the fragment, or is part of a macro such as `#x#`.
         let whole = Some(value).filter(|value| value.starts_with('#')).filter(is_macro);

@@ -71,9 +71,13 @@ async fn the_description_lists_exactly_the_answers_given() {
         let line = line(|| log("request", &led));
         assert_eq!((line["outcome"].as_str(), line["clicks"].as_u64()), (Some(outcome), Some(1)));
         assert_eq!(counted(&line), ["clicks by outcome"]);
-        let response = respond(led);
-        api.assert_describes(PATH, "get", &response);
-        assert_eq!(response.status(), status, "{query}");
+        for is_person in [true, false] {
+            let response = respond(led.clone(), is_person);
+            api.assert_describes(PATH, "get", &response);
+            assert_eq!(response.status(), status, "{query}");
+            let content_type = response.headers()["content-type"].to_str().unwrap();
+            assert_eq!(content_type.starts_with("text/html"), is_person && status != 302, "{content_type}");
+        }
         statuses.insert(status);
     }
     assert_eq!(statuses, api.statuses(PATH, "get"));

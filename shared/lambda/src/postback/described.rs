@@ -80,7 +80,7 @@ impl Rig {
         let receipt_id = ReceiptId::from_random([self.receipts.get(); 16]);
         let answered = self.accept.handle(call, self.now, receipt_id).await;
         self.outcomes.extend(counted_outcome(&answered));
-        let response = respond(answered);
+        let response = respond(answered, path_hint(call.provider, call.token));
         let method = if call.is_post { "post" } else { "get" };
         self.api.assert_describes(path, method, &response);
         self.statuses.insert(response.status().as_u16());
@@ -185,6 +185,11 @@ async fn the_description_lists_exactly_the_answers_given() {
             .to_owned(),
         format!("user_id={long}&click_id=a%0ab&transaction_id=derived:1&currency=USD&amount_decimal=-1"),
         SAMPLE.replace("100.00", "1e3"),
+        SAMPLE.replace("12345", "undefined"),
+        SAMPLE.replace("12345", "12345%20"),
+        SAMPLE.replace("&click_id", ";click_id"),
+        SAMPLE.replace("&currency", "%C2%A4cy"),
+        format!("{SAMPLE}&DRY_RUN=true"),
         dry(&SAMPLE.replace("100.00", "1.123456789")),
         many,
         large,
@@ -192,6 +197,10 @@ async fn the_description_lists_exactly_the_answers_given() {
         assert_eq!(rig.get("acme", &query).await["status"], 400, "{query}");
     }
     assert_eq!(rig.get("strict", &format!("{SAMPLE}&event_id=7")).await["status"], 400);
+    let pixel = Call { page_part: Some("image"), ..get("acme", SAMPLE) };
+    assert_eq!(rig.call(WITH_TOKEN, &pixel).await["status"], 400);
+    let shouted = rig.call(WITH_TOKEN, &get("ACME", SAMPLE)).await;
+    assert!(shouted["detail"].as_str().unwrap().contains("upper-case letters"), "{shouted}");
     let json = Call { content_type: Some("application/json"), is_post: true, ..get("acme", "") };
     for body in [&br#"{"user_id":null,"click_id":[1]}"#[..], b"[]"] {
         assert_eq!(rig.call(WITH_TOKEN, &Call { body, ..json }).await["status"], 400);
@@ -202,7 +211,7 @@ async fn the_description_lists_exactly_the_answers_given() {
     let conflict = rig.failing_in(1).get("acme", &unkept).await;
     assert_eq!((&conflict["status"], &conflict["conflict"]["kept"]), (&409.into(), &false.into()));
     assert!(conflict["detail"].as_str().unwrap().contains("could not be kept"), "{conflict}");
-    let faults = (0..40).map(|at| format!("%{at}=1")).collect::<Vec<_>>().join("&");
+    let faults = (0..40).map(|at| format!("sTatus=x{at}")).collect::<Vec<_>>().join("&");
     let malformed = rig.failing_in(0).get("acme", &faults).await;
     assert_eq!((&malformed["status"], malformed["faults"].as_array().unwrap().len()), (&400.into(), 16));
     let call = Call { source: [8, 8, 8, 8].into(), ..get("acme", SAMPLE) };
@@ -241,7 +250,7 @@ async fn a_signed_call_is_described_like_one_with_a_token() {
     assert_eq!(rig.call(SIGNED, &in_query).await["status"], "accepted");
     assert_eq!(rig.call(SIGNED, &in_body).await["status"], "duplicate");
     assert_eq!(rig.call(SIGNED, &Call { query: b"user_id=1", ..in_query }).await["status"], 401);
-    assert_eq!(rig.call(SIGNED, &Call { query: b"a=1&a=2&provider=x", ..in_query }).await["status"], 400);
+    assert_eq!(rig.call(SIGNED, &Call { query: b"a=1&provider=x", ..in_query }).await["status"], 400);
     for (path, method) in [(WITH_TOKEN, "post"), (SIGNED, "get"), (SIGNED, "post")] {
         assert_eq!(rig.api.statuses(path, method), rig.api.statuses(WITH_TOKEN, "get"));
     }
@@ -275,7 +284,7 @@ async fn a_value_that_the_description_refuses_is_refused() {
         (
             "Amount",
             "amount_decimal=100.00",
-            &["0", "0.00000001", "999999999999999"],
+            &["0", "0.00000001", "999999999999999", "01.5000000000"],
             &["", "-1", "1.", ".5", "1e3", "1,0"],
         ),
         ("Currency", "currency=USD", &["USD", "EUR"], &["", "usd", "U", "US-D"]),

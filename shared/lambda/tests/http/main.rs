@@ -7,4 +7,5 @@ mod arbitrary;
 mod fixtures;
 mod law;
 mod odd;
+mod route;
 mod traps;

@@ -90,7 +90,8 @@ fn odd() -> Vec<(&'static str, Vec<u8>, Reading)> {
         ("a segment odd", with(r#""pathParameters":{"provider":"\u0000/../é","token":""}"#), Read),
         ("a segment null", with(r#""pathParameters":{"provider":null}"#), Read),
         ("a segment a number", with(r#""pathParameters":{"provider":1}"#), Refused),
-        ("a strange segment a number", with(r#""pathParameters":{"proxy":1}"#), Read),
+        ("the rest of a path a number", with(r#""pathParameters":{"proxy":1}"#), Refused),
+        ("a strange segment a number", with(r#""pathParameters":{"other":1}"#), Read),
         ("stage variables of our names", with(r#""stageVariables":{"raw_query":"forged","unreadable_body":""}"#), Read),
         ("40,000 headers", with(&format!(r#""body":"a","headers":{{{}}}"#, headers.join(","))), Read),
         (

@@ -91,6 +91,7 @@ async fn accept(said: Said, agreed: Agreed, receipt_id: ReceiptId, stage: Stage)
         content_type: None,
         is_post: false,
         source: [192, 0, 2, 1].into(),
+        page_part: None,
     };
     accept.handle(&call, Timestamp::UNIX_EPOCH, receipt_id).await.answer
 }

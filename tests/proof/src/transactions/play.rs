@@ -231,11 +231,15 @@ impl<'a> Play<'a> {
                     seen.allowed.insert(Answer::Duplicate(*receipt));
                 }
             }
-            Op::Accept(said) => {
-                if let Some(Verdict::Says(answer)) = reference.accept(said, receipt) {
+            Op::Accept(said) => match reference.accept(said, receipt) {
+                Some(Verdict::Says(answer)) => {
                     seen.allowed.insert(answer);
                 }
-            }
+                Some(Verdict::Adds(records)) if said.amount < 0 && reference.stands(Id::T).is_none() => {
+                    seen.unknown = Some(records);
+                }
+                _ => {}
+            },
             Op::Keep(said) => seen.allowed.extend(reference.keep(said)),
         }
     }
@@ -340,6 +344,10 @@ fn permitted(story: &Story, op: usize, tries: u8, reference: &Reference, seen: &
         Op::Accept(said) => {
             if let Some(Verdict::Adds(records)) = reference.accept(said, receipt) {
                 permitted.push(reference.with(&records).with_fate(said, Conflict::Accepted(receipt)));
+                let unknown = seen.unknown.iter().filter(|unknown| unknown[0].0 == records[0].0);
+                permitted.extend(
+                    unknown.map(|unknown| reference.with(unknown).with_fate(said, Conflict::Accepted(receipt))),
+                );
             }
         }
         Op::Keep(said) => {

@@ -208,7 +208,7 @@ impl PostbackItem {
         let mut parts = key.splitn(3, '#');
         let [revision, provider, transaction] = [(); 3].map(|()| parts.next().unwrap_or_default());
         let is_revision = revision == ORIGINAL || Self::place_of(revision).is_some();
-        let is_transaction = Provider::new(provider).is_ok() && TransactionId::new(transaction).is_ok();
+        let is_transaction = Provider::new(provider).is_ok() && TransactionId::try_from(transaction.to_owned()).is_ok();
         if is_revision && is_transaction { Ok(key) } else { Err(unnamed()) }
     }
 
@@ -216,7 +216,7 @@ impl PostbackItem {
     pub fn original_of_lookup_key(key: &str) -> Option<TransactionId> {
         let transaction = key.strip_prefix(ORIGINAL)?.strip_prefix('#')?;
         let (_, transaction_id) = transaction.split_once('#')?;
-        TransactionId::new(transaction_id).ok()
+        TransactionId::try_from(transaction_id.to_owned()).ok()
     }
 
     /// Returns the item's entries, or the reason why the item cannot be read. An adjustment has no entries, because the

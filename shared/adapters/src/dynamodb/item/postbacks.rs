@@ -343,7 +343,8 @@ fn recorded(item: PostbackItem) -> Result<RecordedPostback, String> {
     let (provider, transaction_id) =
         item.provider_transaction.split_once('#').ok_or_else(|| format!("{PROVIDER_TRANSACTION} has no #"))?;
     let provider = Provider::new(provider).map_err(|fault| format!("the provider {fault}"))?;
-    let transaction_id = TransactionId::new(transaction_id).map_err(|fault| format!("the transaction id {fault}"))?;
+    let transaction_id =
+        TransactionId::try_from(transaction_id.to_owned()).map_err(|fault| format!("the transaction id {fault}"))?;
     let receipt = Receipt {
         transaction_id: transaction_id.clone(),
         receipt_id: item.receipt_id,

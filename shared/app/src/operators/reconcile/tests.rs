@@ -22,8 +22,11 @@ async fn the_originals_of_a_time_are_compared_with_a_list() {
     assert_eq!((&ours, gaps), (&[id("both"), id("ours")].into(), Vec::new()));
     let line = |line, amount: &str| Line { line, cells: [(Field::AmountDecimal, amount.to_owned())].into() };
     // A listed transaction that was recorded in another period is found too.
-    let list =
-        BTreeMap::from([(id("both"), line(2, "1.0")), (id("early"), line(3, "2")), (id("theirs"), line(4, "1"))]);
+    let list = BTreeMap::from([
+        (id("both"), line(2, "1.0000000000")),
+        (id("early"), line(3, "2")),
+        (id("theirs"), line(4, "1")),
+    ]);
     let compared = AtomicUsize::new(0);
     let on_compared = |more| {
         compared.fetch_add(more, Ordering::Relaxed);

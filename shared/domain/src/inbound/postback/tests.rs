@@ -1,7 +1,12 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::inbound::fault::FaultCode;
+use crate::inbound::parameters::MAX_VALUE_BYTES;
+use crate::inbound::status;
 use crate::partner::PartnerFile;
+use crate::values::ids::MAX_ID_BYTES;
+use crate::values::placeholder;
 use crate::values::signature::Secret;
 
 const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00";
@@ -71,7 +76,7 @@ fn the_documents_samples_are_accepted_as_printed() {
 #[test]
 fn every_fault_is_reported_at_once() {
     let query = "user_id={user_id}&click_id=a%0Ab&transaction_id=derived:x&currency=usd&amount_decimal=-1\
-                 &event_id=%ff&event_name=%&dry_run=yes&x=1&x=2";
+                 &event_id=%ff&event_name=%&dry_run=yes&x=1&x=2&signature=1&signature=2";
     assert_eq!(
         codes(parse(query)),
         [
@@ -81,9 +86,9 @@ fn every_fault_is_reported_at_once() {
             ("dry_run".into(), FaultCode::NotABoolean),
             ("event_id".into(), FaultCode::NotUtf8),
             ("event_name".into(), FaultCode::BadPercentEncoding),
+            ("signature".into(), FaultCode::Repeated),
             ("transaction_id".into(), FaultCode::ReservedTransactionId),
             ("user_id".into(), FaultCode::MacroNotReplaced),
-            ("x".into(), FaultCode::Repeated),
         ]
     );
 }
@@ -108,12 +113,79 @@ fn a_url_cut_by_a_raw_hash_is_recognised() {
 }
 
 #[test]
+fn an_id_with_something_invisible_around_it_is_refused() {
+    for name in ["user_id", "click_id", "transaction_id"] {
+        for raw in ["T%20", "+T", "T%C2%A0", "T%E2%80%8B", "%EF%BB%BFT", "T%E3%80%80"] {
+            let fault = one_fault(&with(name, raw));
+            assert_eq!((fault.parameter.as_deref(), fault.code), (Some(name), FaultCode::WhiteSpaceAround), "{raw}");
+        }
+        assert_eq!(one_fault(&with(name, "%E2%80%8B")).code, FaultCode::Missing);
+    }
+    let fault = one_fault(&with("transaction_id", "%EF%BB%BFT"));
+    assert!(fault.expected.contains("begins with U+FEFF (a byte order mark)"), "{fault:?}");
+}
+
+#[test]
+fn each_fault_of_an_amount_or_a_currency_is_told_exactly() {
+    for (raw, told, fix) in [
+        (".5", "no digit before the point", "0.5"),
+        ("100.", "no digit after the point", "leave the point out"),
+        ("1,000.00", "a separator", "1000.00"),
+        ("1e3", "an exponent", "1000 instead of 1e3"),
+        ("%2B1", "a plus sign", "plus sign"),
+        ("USD+1", "a currency", "digits alone"),
+    ] {
+        let fault = one_fault(&with("amount_decimal", raw));
+        assert_eq!(fault.code, FaultCode::NotAnAmount);
+        assert!(fault.expected.contains(told) && fault.fix.contains(fix), "{raw}: {fault:?}");
+    }
+    for (raw, told, fix) in [
+        ("HRK", "HRK was withdrawn on 2023-01-14", "in EUR, which replaced it"),
+        ("XTS", "XTS is no money; it stands for: Codes specifically reserved for testing", "three-letter code"),
+        ("%24", "$ is a sign", "three-letter code"),
+        ("usd", "usd must be written USD", "send USD"),
+        ("840", "840 must be written USD", "send USD"),
+    ] {
+        let fault = one_fault(&with("currency", raw));
+        assert_eq!(fault.code, FaultCode::UnknownCurrency);
+        assert!(fault.expected.contains(told) && fault.fix.contains(fix), "{raw}: {fault:?}");
+    }
+    for amount in ["1.5000000000", "1.000000000000000000"] {
+        assert!(parse(&with("amount_decimal", amount)).is_ok(), "{amount}");
+    }
+}
+
+#[test]
 fn an_unreplaced_macro_is_refused_by_name_in_any_parameter() {
     for name in ["user_id", "click_id", "transaction_id", "currency", "amount_decimal"] {
         for raw in ["{x_y}", "%7Bx_y%7D", "{{x_y}}", "%x_y%", "[x_y]", "%23x_y%23", "$x_y$", "%ad_id%"] {
             let fault = one_fault(&with(name, raw));
             assert_eq!((fault.parameter.as_deref(), fault.code), (Some(name), FaultCode::MacroNotReplaced), "{raw}");
         }
+    }
+}
+
+#[test]
+fn a_word_for_no_value_is_refused_in_any_parameter() {
+    for name in ["user_id", "click_id", "transaction_id", "currency", "amount_decimal"] {
+        let own = name.to_uppercase();
+        for raw in ["undefined", "NULL", "None", "NaN", "%5Bobject%20Object%5D", "REPLACE_ME", "your_click_id", &own] {
+            let fault = one_fault(&with(name, raw));
+            assert_eq!((fault.parameter.as_deref(), fault.code), (Some(name), FaultCode::PlaceholderValue), "{raw}");
+        }
+        assert!(one_fault(&with(name, "undefined")).expected.contains("undefined came, which JavaScript writes"));
+    }
+    for (sent, refused) in [
+        ("event_id=null", true),
+        ("event_name=null", true),
+        ("event_name=sample", false),
+        ("event_id=event_id", true),
+        ("dry_run=undefined", true),
+        ("sub1=null", false),
+    ] {
+        let parsed = parse(&format!("{SAMPLE}&{sent}"));
+        let code = parsed.err().map(|faults| faults[0].code);
+        assert_eq!(code, refused.then_some(FaultCode::PlaceholderValue), "{sent}");
     }
 }
 
@@ -141,6 +213,91 @@ fn empty_optional_values_are_none_and_required_ones_missing() {
 #[test]
 fn unknown_parameters_are_ignored_and_named() {
     assert_eq!(parse(&format!("{SAMPLE}&b=&a%20b=2&dry_run=false")).unwrap().ignored, ["a b", "b"]);
+}
+
+#[test]
+fn what_means_nothing_is_ignored_however_it_is_spelt() {
+    let long = "n".repeat(70);
+    for (more, ignored) in [
+        ("tags[]=1&tags[]=2", "tags[]"),
+        ("sub=1&sub=1", "sub"),
+        ("=x", ""),
+        ("&=", ""),
+        ("%zz=1", "%zz"),
+        ("x%0a=1", "x%0a"),
+        (&format!("{long}=1"), &format!("{}…", &long[..61])),
+    ] {
+        let parsed = parse(&format!("{SAMPLE}&{more}")).unwrap_or_else(|faults| panic!("{more}: {faults:?}"));
+        assert_eq!(parsed.ignored.join(","), ignored, "{more}");
+    }
+    assert_eq!(one_fault(&format!("{SAMPLE}&%75ser_id=1")).code, FaultCode::Repeated);
+}
+
+#[test]
+fn a_name_near_dry_run_is_never_ignored() {
+    for name in ["DRY_RUN", "dry-run", "dryrun", "dry_run%20", "amp;dry_run", "?dry_run", "dry_rnu", "Dry.Run", "dry"] {
+        for value in ["true", "false", ""] {
+            let fault = one_fault(&format!("{SAMPLE}&{name}={value}"));
+            assert_eq!(fault.code, FaultCode::NearDryRun, "{name}");
+        }
+    }
+    for more in ["sub=1;dry_run=true", "sub=1?dry_run=true", "sub=1%26dryRun%3Dtrue"] {
+        assert_eq!(one_fault(&format!("{SAMPLE}&{more}")).code, FaultCode::NearDryRun, "{more}");
+    }
+    assert_eq!(one_fault(&with("user_id", "1;dry_run=true")).code, FaultCode::SwallowedParameter);
+    // A partner may have agreed on a parameter with such a name.
+    let kept = rules(r#"{"provider":"acme","postback":{"keep":["dryrun"]}}"#);
+    assert!(parse_by(&kept, &format!("{SAMPLE}&dryrun=1")).is_ok());
+}
+
+#[test]
+fn a_missing_parameter_is_looked_for_under_other_names() {
+    for came in
+        ["Click_ID", "clickid", "click-id", "click_id%20", "%3Fclick_id", "?click_id", "amp;click_id", "clikc_id"]
+    {
+        let fault = one_fault(&SAMPLE.replace("click_id", came));
+        assert_eq!((fault.parameter.as_deref(), fault.code), (Some("click_id"), FaultCode::Missing), "{came}");
+        let shown = came.replace("%20", " ").replace("%3F", "?");
+        assert!(fault.fix.starts_with(&format!("`{shown}` came; it must be `click_id`")), "{came}: {fault:?}");
+    }
+    assert!(one_fault(&SAMPLE.replace("click_id", "amp;click_id")).fix.contains("not by &amp;"));
+    let agreed = rules(r#"{"provider":"acme","parameters":{"click_id":"aff_sub"}}"#);
+    let faults = parse_by(&agreed, &SAMPLE.replace("click_id", "Aff-Sub")).unwrap_err();
+    assert!(faults[0].fix.starts_with("`Aff-Sub` came; it must be `aff_sub`"), "{faults:?}");
+}
+
+#[test]
+fn every_parameter_behind_a_wrong_separator_is_found() {
+    for separator in ["&amp;", ";", "?", "&?", "&&amp;", "%26", "%3B"] {
+        let faults = parse(&SAMPLE.replace('&', separator)).unwrap_err();
+        let missing: Vec<_> = faults.iter().filter(|fault| fault.code == FaultCode::Missing).collect();
+        assert_eq!(missing.len(), 4, "{separator}: {faults:?}");
+        assert!(missing.iter().all(|fault| fault.fix.contains("came")), "{separator}: {missing:?}");
+    }
+    let second = one_fault(&format!("?{SAMPLE}"));
+    assert!(second.fix.contains("`?user_id` came; it must be `user_id`; a URL has one ?"), "{second:?}");
+}
+
+#[test]
+fn a_name_that_html_mutilated_is_told() {
+    let eaten = SAMPLE.replace("&currency", "%C2%A4cy");
+    for query in [eaten.clone(), eaten.replace("%C2%A4", "%A4"), eaten.replace("%C2%A4", "%25C2%25A4")] {
+        let mut faults = parse(&query).unwrap_err();
+        faults.sort_by_key(|fault| fault.code);
+        let codes: Vec<FaultCode> = faults.iter().map(|fault| fault.code).collect();
+        assert_eq!(codes, [FaultCode::Missing, FaultCode::HtmlEntity], "{query}");
+        assert!(
+            faults[0].fix.contains("inside the value of transaction_id: HTML read &curren of &currency"),
+            "{faults:?}"
+        );
+        assert!(faults[1].expected.contains("¤cy inside it was &currency"), "{faults:?}");
+    }
+    // The partner adds what was missing, and the id is still not its own.
+    let added = format!("{eaten}&currency=USD");
+    assert_eq!(one_fault(&added).code, FaultCode::HtmlEntity);
+    let agreed = rules(r#"{"provider":"acme","parameters":{"event_id":"region"}}"#);
+    let faults = parse_by(&agreed, &with("amount_decimal", "1.00%C2%AEion=7")).unwrap_err();
+    assert_eq!((faults[0].parameter.as_deref(), faults[0].code), (Some("amount_decimal"), FaultCode::HtmlEntity));
 }
 
 #[test]
@@ -211,7 +368,7 @@ fn a_derived_id_depends_on_user_click_and_event() {
 }
 
 fn content() -> impl Strategy<Value = Content> {
-    let id = || "[ -~]{0,6}[a-z]";
+    let id = || "[!-~][ -~]{0,6}[a-z]";
     (
         id(),
         id(),

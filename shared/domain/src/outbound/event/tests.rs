@@ -179,7 +179,7 @@ fn spoiled(path: &str, value: &Value) -> Vec<(String, EventFaultCode)> {
 
 #[test]
 fn anything_that_a_visitor_can_type_only_spoils_the_tracking() {
-    use EventFaultCode::{ControlCharacter, MacroNotReplaced, Missing, NotASlug, TooLong, WrongType};
+    use EventFaultCode::{ControlCharacter, MacroNotReplaced, Missing, NotASlug, PlaceholderValue, TooLong, WrongType};
     let long = "x".repeat(256);
     for path in ["provider", "click_id", "user_id"] {
         let too_long = if path == "provider" { NotASlug } else { TooLong };
@@ -188,6 +188,10 @@ fn anything_that_a_visitor_can_type_only_spoils_the_tracking() {
             (json!("%7BclickId%7D"), MacroNotReplaced),
             (json!("${x}"), MacroNotReplaced),
             (json!("[x]"), MacroNotReplaced),
+            (json!("__CLICK_ID__"), MacroNotReplaced),
+            (json!("(clickid)"), MacroNotReplaced),
+            (json!("undefined"), PlaceholderValue),
+            (json!("c-1 "), ControlCharacter),
             (json!("a_{{x}}"), MacroNotReplaced),
             (json!(long), too_long),
             (json!("a\nb"), if path == "provider" { NotASlug } else { ControlCharacter }),

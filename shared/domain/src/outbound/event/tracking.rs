@@ -4,7 +4,7 @@ use super::{EventFault, EventFaultCode, Fields, Found, Need, Reader};
 use crate::outbound::agreed_ids::{AgreedIds, PartnerIds, TrackingId};
 use crate::prelude::*;
 use crate::values::ids::{ClickId, IdFault, MAX_ID_BYTES, PartnerUserId, Provider};
-use crate::values::placeholder;
+use crate::values::placeholder::{self, Placeholder};
 
 /// Holds the partner and the ids in a tracking link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +114,12 @@ impl Reader {
         let text = serde_json::from_str::<String>(written);
         let text = text.map_err(|_| (EventFaultCode::WrongType, "a text".to_owned()));
         let parsed = text.and_then(|text| match placeholder::find(text.as_bytes()) {
-            Some(_) => Err((EventFaultCode::MacroNotReplaced, "a value in place of the tracker's macro".to_owned())),
+            Some(Placeholder::Macro(_)) => {
+                Err((EventFaultCode::MacroNotReplaced, "a value in place of the tracker's macro".to_owned()))
+            }
+            Some(Placeholder::Word { .. }) => {
+                Err((EventFaultCode::PlaceholderValue, "a value in place of a word such as `undefined`".to_owned()))
+            }
             None => parse(text),
         });
         parsed.map_err(|(code, expected)| faults.push(EventFault::new(path, code, expected))).ok()
@@ -135,7 +140,7 @@ impl From<IdFault> for EventFaultCode {
         match fault {
             IdFault::Blank => Self::Missing,
             IdFault::TooLong { .. } => Self::TooLong,
-            IdFault::Control => Self::ControlCharacter,
+            IdFault::Control | IdFault::Begins(_) | IdFault::Ends(_) => Self::ControlCharacter,
         }
     }
 }

@@ -56,7 +56,7 @@ fn an_unknown_macro_is_named_and_is_refused_if_it_stays() {
     assert!(section.contains("&currency={your-macro-for-currency}&"), "{section}");
     assert!(section.contains("- `user_id`: we have not read which macro of Keitaro carries it."), "{section}");
     for field in Field::ALL {
-        assert_eq!(placeholder::find(missing(field).as_bytes()), Some(missing(field)));
+        assert_eq!(placeholder::find_macro(missing(field).as_bytes()), Some(missing(field)));
     }
 }
 

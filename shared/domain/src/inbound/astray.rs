@@ -1,0 +1,263 @@
+//! Finds parameters that went astray: under another spelling of their name, or inside the value of another parameter.
+//!
+//! Most of them come from a URL that was built or copied wrongly: `&amp;` or `;` instead of `&`, a second `?`, an HTML
+//! entity that swallowed the beginning of a name (`&currency` is read as `&curren` and `cy`), or a name that was typed
+//! from memory. Each search takes time in proportion to its text, for each known name.
+
+use alloc::borrow::Cow;
+
+use percent_encoding::percent_decode;
+
+use crate::prelude::*;
+use crate::values::ids::is_invisible;
+
+/// Lists the names of HTML's character references that browsers read without a semicolon, for U+00A0 to U+00FF.
+const LATIN_1: [&str; 96] = [
+    "nbsp", "iexcl", "cent", "pound", "curren", "yen", "brvbar", "sect", "uml", "copy", "ordf", "laquo", "not", "shy",
+    "reg", "macr", "deg", "plusmn", "sup2", "sup3", "acute", "micro", "para", "middot", "cedil", "sup1", "ordm",
+    "raquo", "frac14", "frac12", "frac34", "iquest", "Agrave", "Aacute", "Acirc", "Atilde", "Auml", "Aring", "AElig",
+    "Ccedil", "Egrave", "Eacute", "Ecirc", "Euml", "Igrave", "Iacute", "Icirc", "Iuml", "ETH", "Ntilde", "Ograve",
+    "Oacute", "Ocirc", "Otilde", "Ouml", "times", "Oslash", "Ugrave", "Uacute", "Ucirc", "Uuml", "Yacute", "THORN",
+    "szlig", "agrave", "aacute", "acirc", "atilde", "auml", "aring", "aelig", "ccedil", "egrave", "eacute", "ecirc",
+    "euml", "igrave", "iacute", "icirc", "iuml", "eth", "ntilde", "ograve", "oacute", "ocirc", "otilde", "ouml",
+    "divide", "oslash", "ugrave", "uacute", "ucirc", "uuml", "yacute", "thorn", "yuml",
+];
+
+/// Lists the other such references.
+const OTHERS: [(&str, char); 10] = [
+    ("amp", '&'),
+    ("lt", '<'),
+    ("gt", '>'),
+    ("quot", '"'),
+    ("AMP", '&'),
+    ("LT", '<'),
+    ("GT", '>'),
+    ("QUOT", '"'),
+    ("COPY", '\u{a9}'),
+    ("REG", '\u{ae}'),
+];
+
+/// Says how a parameter got into the value of another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Swallowed {
+    /// A sign that separates nothing stands before the parameter. Holds the sign and the name as it came.
+    After(char, String),
+    /// The beginning of the name was read as an HTML entity. Holds the entity's name and the parameter's name as it came.
+    Entity(&'static str, String),
+}
+
+/// Returns true if a name is another spelling of a known name: another case, other separators, the rest of `&amp;` or of
+/// a second `?` before it, blanks around it, or one wrong letter.
+pub fn is_near(name: &str, known: &str) -> bool {
+    // Two separators and one letter may be missing. Most names differ by more, and are done here.
+    if name.len() + 3 < known.len() {
+        return false;
+    }
+    let (name, known) = (bare(name), known.as_bytes());
+    name.len() <= 2 * known.len() && (same_letters(name.bytes(), known) || is_one_edit_away(name.as_bytes(), known))
+}
+
+/// Returns true if a name contains the letters of `dry_run`, or is nearly that name. Such a parameter is never ignored,
+/// because the call could be recorded against the sender's wish.
+pub fn is_near_dry_run(name: &str) -> bool {
+    let letters = |name: &str| -> Vec<u8> {
+        name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect()
+    };
+    let letters = letters(name);
+    letters == b"dry" || letters.windows(6).any(|part| part == b"dryrun") || is_one_edit_away(&letters, b"dryrun")
+}
+
+/// Looks in a parameter's decoded value for another parameter. `is_sought` decides by the name as it came and by a known
+/// name, and `known` are the names that HTML may have mutilated.
+pub fn swallowed<'a>(
+    value: &str,
+    is_sought: impl Fn(&str) -> bool,
+    known: impl Iterator<Item = &'a str>,
+) -> Option<Swallowed> {
+    if !value.contains('=') {
+        return None;
+    }
+    let mut before = None;
+    for segment in value.split_inclusive(is_separator) {
+        let separator = segment.chars().next_back().filter(|sign| is_separator(*sign));
+        let name = segment.split_once('=').map(|(name, _)| name);
+        if let (Some(sign), Some(name)) = (before, name.filter(|name| is_sought(name))) {
+            return Some(Swallowed::After(sign, bare(name).to_owned()));
+        }
+        before = separator;
+    }
+    if value.is_ascii() && !value.contains(['<', '>', '"', '&']) {
+        return None;
+    }
+    known.filter_map(mutilated).find_map(|(entity, sign, rest)| {
+        let came = format!("{sign}{rest}");
+        let parameter = format!("{came}=");
+        value.contains(&parameter).then_some(Swallowed::Entity(entity, came))
+    })
+}
+
+/// Returns true for the signs that people write between parameters.
+fn is_separator(sign: char) -> bool {
+    matches!(sign, ';' | '?' | '&' | ',' | ' ' | '\n')
+}
+
+/// Returns the entity that a browser reads at the beginning of `&name`, its character, and the rest of the name.
+pub fn mutilated(name: &str) -> Option<(&'static str, char, &str)> {
+    let latin = LATIN_1.iter().zip('\u{a0}'..).map(|(entity, sign)| (*entity, sign));
+    latin.chain(OTHERS).find_map(|(entity, sign)| {
+        let rest = name.strip_prefix(entity).filter(|rest| !rest.is_empty())?;
+        Some((entity, sign, rest))
+    })
+}
+
+/// Decodes a name for the search, twice at most. Bytes that are not UTF-8 are read as Latin-1, which old pages send.
+pub fn readable(raw: &[u8]) -> String {
+    let mut bytes = Cow::Borrowed(raw);
+    for _ in 0..2 {
+        if bytes.contains(&b'%') {
+            bytes = Cow::Owned(percent_decode(&bytes).collect());
+        }
+    }
+    let text = core::str::from_utf8(&bytes).map(str::to_owned);
+    text.unwrap_or_else(|_| bytes.iter().copied().map(char::from).collect()).replace('+', " ")
+}
+
+/// Returns a name without blanks, the rest of an encoded `&`, and signs around it.
+fn bare(name: &str) -> &str {
+    let is_around = |sign: char| match sign {
+        '?' | ';' | '&' | '[' | ']' | '{' | '}' | '(' | ')' | '"' | '\'' | '#' | '.' | ':' | ',' | '/' | '\\' => true,
+        sign => is_invisible(sign),
+    };
+    let mut name = name.trim_matches(is_around);
+    for rest in ["amp;", "amp%3B", "#38;", "38;", "#038;", "038;", "#x26;", "x26;", "u0026"] {
+        name = name.strip_prefix(rest).unwrap_or(name);
+    }
+    name.trim_matches(is_around)
+}
+
+fn same_letters(name: impl Iterator<Item = u8>, known: &[u8]) -> bool {
+    let letters = name.filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
+    letters.eq(known.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase))
+}
+
+/// Returns true if one letter is wrong, missing or superfluous, or if two neighbours changed places. Short names are too
+/// easily alike.
+fn is_one_edit_away(name: &[u8], known: &[u8]) -> bool {
+    const SHORTEST: usize = 5;
+    if known.len() < SHORTEST || name.len().abs_diff(known.len()) > 1 {
+        return false;
+    }
+    let same = |(one, other): &(&u8, &u8)| one.eq_ignore_ascii_case(other);
+    let first = name.iter().zip(known).take_while(same).count();
+    let (name, known) = (name.get(first..).unwrap_or_default(), known.get(first..).unwrap_or_default());
+    let rest = |text: &'_ [u8], skip: usize| text.get(skip..).map(<[u8]>::to_ascii_lowercase);
+    let is_same = |one: usize, other: usize| matches!((rest(name, one), rest(known, other)), (Some(one), Some(other)) if one == other);
+    let swapped =
+        matches!((name, known), ([a, b, ..], [c, d, ..]) if a.eq_ignore_ascii_case(d) && b.eq_ignore_ascii_case(c));
+    is_same(1, 1) || is_same(1, 0) || is_same(0, 1) || (swapped && is_same(2, 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn another_spelling_of_a_name_is_near() {
+        for name in [
+            "Click_ID",
+            "CLICK_ID",
+            "clickid",
+            "clickId",
+            "click-id",
+            "click.id",
+            "click id",
+            "click_id ",
+            "amp;click_id",
+            "?click_id",
+            "&click_id",
+            ";click_id",
+            "#38;click_id",
+            "click_id[]",
+            "clik_id",
+            "clcik_id",
+            "click_idd",
+            "\u{feff}click_id",
+            "click_id\u{200b}",
+            "[click_id]",
+        ] {
+            assert!(is_near(name, "click_id"), "{name}");
+        }
+        for name in ["click", "id", "sub_id", "user_id", "click_identifier", ""] {
+            assert!(!is_near(name, "click_id"), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_near_dry_run_is_recognised() {
+        for name in [
+            "DRY_RUN",
+            "dry-run",
+            "dryrun",
+            "dryRun",
+            "dry_run ",
+            "amp;dry_run",
+            "is_dry_run",
+            "dry_rum",
+            "dry",
+            "dru_run",
+        ] {
+            assert!(is_near_dry_run(name), "{name}");
+        }
+        for name in ["run", "user_id", "dryer", "laundry", "sundry_item"] {
+            assert!(!is_near_dry_run(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_swallowed_parameter_is_found() {
+        let known = ["currency", "click_id", "region"];
+        let sought = |name: &str| known.iter().any(|known| is_near(name, known));
+        let after = |sign, name: &str| Some(Swallowed::After(sign, name.to_owned()));
+        for (value, found) in [
+            ("T;click_id=2", after(';', "click_id")),
+            ("T?click_id=2", after('?', "click_id")),
+            ("T&amp;click_id=2", after(';', "click_id")),
+            ("T&click_id=2", after('&', "click_id")),
+            ("T, Click_ID=2", after(' ', "Click_ID")),
+            ("T\u{a4}cy=USD", Some(Swallowed::Entity("curren", "\u{a4}cy".to_owned()))),
+            ("T\u{ae}ion=1", Some(Swallowed::Entity("reg", "\u{ae}ion".to_owned()))),
+            ("T", None),
+            ("T;x=1", None),
+            ("abc==", None),
+            ("T\u{a4}cy", None),
+        ] {
+            assert_eq!(swallowed(value, sought, known.into_iter()), found, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_names_that_html_mutilates_are_known() {
+        assert_eq!(mutilated("currency"), Some(("curren", '\u{a4}', "cy")));
+        assert_eq!(mutilated("timestamp"), Some(("times", '\u{d7}', "tamp")));
+        assert_eq!(mutilated("gtm"), Some(("gt", '>', "m")));
+        assert_eq!(mutilated("yuml1"), Some(("yuml", '\u{ff}', "1")));
+        assert_eq!(mutilated("user_id"), None);
+        assert_eq!(readable(b"T%A4cy"), "T\u{a4}cy");
+        assert_eq!(readable(b"T%25C2%25A4cy"), "T\u{a4}cy");
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_the_search_panic(text in "[;?&=, \u{a4}a-dA-D_%-]{0,30}|.{0,20}", known in "[a-d_]{0,8}") {
+            let _ = (is_near(&text, &known), is_near_dry_run(&text), readable(text.as_bytes()));
+            let _ = swallowed(&text, |name| is_near(name, &known), [known.as_str()].into_iter());
+        }
+
+        #[test]
+        fn a_name_is_near_itself_in_any_case(name in "[a-z]{2,8}_[a-z]{2,8}") {
+            prop_assert!(is_near(&name, &name) && is_near(&name.to_uppercase(), &name) && is_near(&name.replace('_', ""), &name));
+        }
+    }
+}

@@ -1,0 +1,191 @@
+//! Recognises macros by the signs around a name.
+
+/// Bounds the words of a macro's name. More words are a sentence in brackets.
+const MAX_WORDS: usize = 4;
+
+/// Lists the signs that begin a modifier after the name: `{x|default}`, `${(x)!}`, `{sub['id']}`, `{x:y}`, `{a=b}`.
+const MODIFIERS: &str = "|!?()[],'\"=";
+
+/// Returns a macro that is the whole text, or a macro in braces anywhere in the text.
+pub(super) fn find(text: &str) -> Option<&str> {
+    let whole = text.trim_matches([' ', '+']);
+    // Ordinary ids begin with a letter or a digit.
+    let may_enclose = whole.starts_with(|first: char| first.is_ascii_punctuation());
+    let is_macro = may_enclose && (is_enclosed(whole) || is_underscored(whole) || is_half_braced(whole));
+    if is_macro { Some(whole) } else { find_braced(text).or_else(|| find_open_end(whole)) }
+}
+
+/// Returns a variable of a program or a form that was not interpolated: `$click_id`, `$_GET['x']`, `:click_id`.
+pub(super) fn find_variable(text: &str) -> Option<&str> {
+    let text = text.trim_matches([' ', '+']);
+    let name = text.strip_prefix('$').or_else(|| text.strip_prefix(':'))?;
+    let end = name.find(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '_')).unwrap_or(name.len());
+    let (name, rest) = name.split_at(end);
+    let is_access = rest.is_empty() || rest.starts_with('[') || rest.starts_with("->");
+    (is_access && is_words(name.trim_start_matches('_'))).then_some(text)
+}
+
+/// Returns true if signs stand around a name: brackets of any kind, or the same sign on both sides. A dollar or the like
+/// may precede brackets, and the letter of a format may follow them: `$(x)`, `%(x)s`.
+fn is_enclosed(text: &str) -> bool {
+    let sigil = |text: &str| text.starts_with(['(', '[', '<', '{']);
+    let bare = text.trim_start_matches(['$', '#', '@', '%', '!', '&', '~', '*', '^']);
+    let bare = if sigil(bare) { bare } else { text };
+    let formatted = bare.strip_suffix(['s', 'd']).filter(|rest| bare.len() < text.len() && rest.ends_with(')'));
+    let (mut inner, mut modifiers, mut is_strong) = (formatted.unwrap_or(bare), "", false);
+    while let Some(rest) = peeled(inner) {
+        let sign = inner.chars().next().unwrap_or_default();
+        modifiers = match sign {
+            '(' | '[' | '<' | '{' => MODIFIERS,
+            '|' => "",
+            _ => "|",
+        };
+        is_strong |= sign != '*';
+        inner = rest;
+    }
+    // In `%click%20id%`, the signs around the name are not encoded, but the blank is.
+    let spaced = inner.contains("%20").then(|| inner.replace("%20", " "));
+    is_strong && is_label(spaced.as_deref().unwrap_or(inner), modifiers)
+}
+
+/// Takes one sign off each end, if the two match.
+fn peeled(text: &str) -> Option<&str> {
+    let first = text.chars().next()?;
+    let last = match first {
+        '(' => ')',
+        '[' => ']',
+        '<' => '>',
+        '{' => '}',
+        '%' | '#' | '$' | '@' | '|' | '!' | '^' | '*' => first,
+        _ => return None,
+    };
+    text.strip_prefix(first)?.strip_suffix(last).filter(|inner| !inner.is_empty())
+}
+
+/// Returns true for `__X__`. These signs are also in base64 and nanoids, so the name must consist of words.
+fn is_underscored(text: &str) -> bool {
+    let inner = text.strip_prefix("__").and_then(|rest| rest.strip_suffix("__"));
+    inner.is_some_and(is_words)
+}
+
+/// Returns true for a macro that lost its closing brace.
+fn is_half_braced(text: &str) -> bool {
+    text.strip_prefix('{').is_some_and(|rest| !rest.contains(['{', '}']) && is_label(rest, "|"))
+}
+
+/// Returns a macro that lost its opening brace.
+fn find_open_end(text: &str) -> Option<&str> {
+    let name = text.strip_suffix('}')?.trim_end_matches('}');
+    (!name.contains(['{', '}']) && is_label(name, "|")).then_some(text)
+}
+
+/// Returns true for words that are joined by single separators, as in the names of variables. Numbers may follow the
+/// first word.
+fn is_words(name: &str) -> bool {
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut parts = name.split(['_', '-', ' ', '+', '.']);
+    parts.next().is_some_and(is_word) && parts.all(|part| is_word(part) || is_number(part))
+}
+
+/// Returns true for letters of one word or of words in camel case, and digits after them: `CLICKID`, `sub1`, `clickId`.
+/// Letters in random order nearly always change their case in other ways.
+fn is_word(text: &str) -> bool {
+    let letters = text.trim_end_matches(|sign: char| sign.is_ascii_digit());
+    if letters.is_empty() || !letters.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return false;
+    }
+    // Each hump of camel case has at least two letters.
+    let upper = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_uppercase);
+    let bytes = letters.as_bytes();
+    let lone_hump = |at: usize| upper(bytes.get(at)) && bytes.get(at + 1).is_none_or(u8::is_ascii_uppercase);
+    let has_lower = letters.bytes().any(|byte| byte.is_ascii_lowercase());
+    let letters = if has_lower { letters.strip_suffix("ID").unwrap_or(letters) } else { letters };
+    !has_lower || !(0..letters.len()).any(lone_hump)
+}
+
+/// Returns true if a text is a name with ornaments around it, which a modifier may follow. A UUID or another hexadecimal
+/// value is no name.
+fn is_label(text: &str, modifiers: &str) -> bool {
+    let text = text.trim_start_matches(is_ornament);
+    let is_of_name = |sign: char| sign.is_alphanumeric() || matches!(sign, ' ' | '+' | '_' | '.' | ':' | '-');
+    let end = text.find(|sign| !is_of_name(sign)).unwrap_or(text.len());
+    let (name, rest) = text.split_at(end);
+    let is_modified = rest.starts_with(|sign| modifiers.contains(sign));
+    let is_decorated = || rest.chars().all(is_ornament);
+    name.starts_with(char::is_alphabetic)
+        && (is_modified || is_decorated())
+        && name.split([' ', '+']).filter(|word| !word.is_empty()).nth(MAX_WORDS).is_none()
+        && !is_hexadecimal(name)
+}
+
+/// Returns true for the signs that may stand between a delimiter and the name: `{{ .x }}`, `{$x}`, `<%= x %>`, `${(x)!}`.
+/// Before decoding, a blank is a `+`.
+fn is_ornament(sign: char) -> bool {
+    sign.is_ascii_punctuation() && !matches!(sign, '{' | '}' | '"' | '\'' | '`' | ',') || sign == ' '
+}
+
+/// Returns true for a UUID and for 16 or more hexadecimal digits, which some systems write in braces.
+fn is_hexadecimal(text: &str) -> bool {
+    let is_uuid = text.split('-').map(str::len).eq([8, 4, 4, 4, 12]);
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    (is_uuid || (text.len() >= 16 && digits > 0 && !text.contains('-')))
+        && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+fn find_braced(text: &str) -> Option<&str> {
+    let mut macro_open = None;
+    for Mark { open, at, closes } in marks(text.bytes()) {
+        let name = open.and_then(|open| text.get(open + 1..at));
+        macro_open = macro_open.or(open.filter(|_| name.is_some_and(|name| is_label(name, MODIFIERS))));
+        if let (Some(open), true) = (macro_open, closes) {
+            return braced(text, open, at);
+        }
+    }
+    None
+}
+
+/// Marks where a name in braces may end: at the first `|` or `}` after a `{`, or at any other `}`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mark {
+    /// The place of the last `{`, if no other mark is between the two.
+    pub(super) open: Option<usize>,
+    pub(super) at: usize,
+    closes: bool,
+}
+
+/// Returns all marks. Each byte is read once, and the names between `open` and `at` do not overlap, so the search takes
+/// time in proportion to the text, however many braces it has.
+pub(super) fn marks(bytes: impl Iterator<Item = u8>) -> impl Iterator<Item = Mark> {
+    let mut open = None;
+    bytes.enumerate().filter_map(move |(at, byte)| match byte {
+        b'{' => {
+            open = Some(at);
+            None
+        }
+        b'|' | b'}' => Some(Mark { open: open.take(), at, closes: byte == b'}' }),
+        _ => None,
+    })
+}
+
+/// Returns the macro from `open` to `close` with the second braces of `{{x}}` or the sign of `${x}`.
+fn braced(text: &str, open: usize, close: usize) -> Option<&str> {
+    let before = text.get(..open)?;
+    let doubled = before.ends_with('{') && text.get(close..)?.starts_with("}}");
+    let from = if doubled || before.ends_with(['$', '#', '%', '@']) { open - 1 } else { open };
+    text.get(from..=close + usize::from(doubled))
+}
+
+/// Searches in the simplest way, from each `{` to the next `}`, in quadratic time.
+#[cfg(test)]
+pub(super) fn find_braced_plainly(text: &str) -> Option<&str> {
+    text.match_indices('{').find_map(|(open, _)| {
+        let close = open + text.get(open..)?.find('}')?;
+        let name = text.get(open + 1..close)?.split('|').next()?;
+        if is_label(name, MODIFIERS) { braced(text, open, close) } else { None }
+    })
+}
+
+#[cfg(test)]
+pub(super) fn find_braced_in_one_pass(text: &str) -> Option<&str> {
+    find_braced(text)
+}
