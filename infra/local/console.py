@@ -83,6 +83,15 @@ def step(title: str, detail: Callable[[], str] = str) -> Iterator[None]:
         say(f"{_line_start()}{mark} {title} ({elapsed(started)})")
 
 
+@contextmanager
+def loud_step(title: str) -> Iterator[None]:
+    """Runs a step whose own output is its progress."""
+    started = time.monotonic()
+    say(f"  {title} …")
+    yield
+    say(f"✓ {title} ({elapsed(started)})")
+
+
 def _tick(title: str, detail: Callable[[], str], started: float, finished: threading.Event) -> None:
     def line(mark: str) -> str:
         # A longer line would wrap, and the next one could not replace it.

@@ -65,7 +65,12 @@ pub async fn accept(
         let accepted = Acceptance::of(conflict, (own.as_ref(), &others), keys, receipt_id.clone(), now);
         let acceptance = match accepted {
             Ok(acceptance) => acceptance,
-            Err(reason) => return Ok(Resolution::Unacceptable(reason)),
+            Err(reason) => {
+                // Another operator may have accepted the conflict since it was read.
+                let stored = resolutions.find_conflict(key, now).await?;
+                let accepted = stored.and_then(|stored| stored.accepted);
+                return Ok(accepted.map_or(Resolution::Unacceptable(reason), Resolution::AcceptedBefore));
+            }
         };
         let mut audit = record(operation, now, Action::AcceptConflict, &stored, key).with("receipt_id", &receipt_id);
         if let Revision::Correction(correction) = &acceptance.revision {

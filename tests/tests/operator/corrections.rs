@@ -235,7 +235,7 @@ async fn a_corrected_negative_amount_takes_what_it_says_now() {
     let key = key_naming("hooli", &reversal, "-91", (Some(State::Approved), Some(&transaction)));
     let accept = ["conflicts", "resolve", "hooli", &reversal, key.as_str(), "--accept", "--yes"];
     let refused = postbackctl(&fixture.stack, &accept);
-    let reason = format!("transaction {transaction} would not bear it: amount_decimal: 90 stands, -91 came");
+    let reason = format!("transaction {transaction} would not bear it: amount_decimal: 90 is recorded, -91 came");
     assert_eq!((refused.code, refused.err.contains(&reason)), (Some(1), true), "{}", refused.err);
     let schema = schema();
     let arrived = conversions_of("hooli", &reversal, 2).await;

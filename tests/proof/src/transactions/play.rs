@@ -67,7 +67,8 @@ struct Fate {
 #[derive(Debug, Default, Hash)]
 struct Seen {
     allowed: BTreeSet<Answer>,
-    /// Holds the records of a negative transaction that found `T` unknown.
+    /// Holds the record of a negative transaction that takes nothing from `T`, because `T` was unknown or too little was
+    /// left of it.
     unknown: Option<Vec<((Id, u32), Record)>>,
     /// Is true if the deed contradicted what stood.
     contradicted: bool,
@@ -235,7 +236,7 @@ impl<'a> Play<'a> {
                 Some(Verdict::Says(answer)) => {
                     seen.allowed.insert(answer);
                 }
-                Some(Verdict::Adds(records)) if said.amount < 0 && reference.stands(Id::T).is_none() => {
+                Some(Verdict::Adds(records)) if said.amount < 0 && records.len() == 1 => {
                     seen.unknown = Some(records);
                 }
                 _ => {}

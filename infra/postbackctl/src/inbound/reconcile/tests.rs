@@ -199,5 +199,5 @@ fn a_list_in_another_encoding_is_named() {
 fn an_amount_or_currency_that_cannot_be_read_says_why() {
     let report = compared("transaction_id;amount_decimal;currency\nt;1,00;usd\n", &[ours("t", "1")]);
     let reasons: Vec<_> = report.differing[0].differences.iter().map(|differs| differs.reason.as_deref()).collect();
-    assert_eq!(reasons, [Some("it must be in upper case"), Some("it is not a plain decimal number")]);
+    assert_eq!(reasons, [Some("it must be written USD"), Some("it has a separator between its digits")]);
 }

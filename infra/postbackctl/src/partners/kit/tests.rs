@@ -58,10 +58,11 @@ fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
     let page = fs::read_to_string(repository().join("docs/partners.md")).unwrap();
     let page = page.split_whitespace().collect::<Vec<_>>().join(" ");
     let limits = format!(
-        "{} KiB of query, {} KiB of body, {} parameters, names of {} bytes",
+        "{} KiB of query, {} KiB of body, {} parameters, values of {} bytes as they are sent, percent-encoded. The answer cuts names of more than {} bytes.",
         parameters::MAX_QUERY_BYTES / 1024,
         parameters::MAX_BODY_BYTES / 1024,
         parameters::MAX_PARAMETERS,
+        parameters::MAX_VALUE_BYTES,
         MAX_NAME_BYTES
     );
     let resends = format!(

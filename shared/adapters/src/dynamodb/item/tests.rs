@@ -288,7 +288,8 @@ fn no_refusal_is_larger_than_its_bound() {
         let item = to_item("test", &RefusalItem::from(&refusal)).unwrap();
         largest = largest.max(item.iter().map(|(name, value)| name.len() + size(value)).sum());
     }
-    assert!((8 * 1024..MAX_ITEM_BYTES).contains(&largest), "{largest}");
+    // Only known parameters have faults, so no call has more faults than there are known names.
+    assert!((6 * 1024..MAX_ITEM_BYTES).contains(&largest), "{largest}");
 }
 
 #[test]

@@ -290,7 +290,8 @@ fn check_spelling(text: &str, faults: &mut Vec<TemplateFault>) {
     // `{{clickId}}`, the partner would receive what is around the word.
     let is_foreign = |written: &&str| {
         let filled = replaced(written, "id7");
-        filled == "'id7'" || url_text::with_macros(&filled).next().is_some()
+        let is_balanced = written.matches('{').count() == written.matches('}').count();
+        is_balanced && (filled == "'id7'" || url_text::with_macros(&filled).next().is_some())
     };
     let encoded = |written: &&str| written.to_ascii_lowercase().contains("%7b");
     let values = text.split(['/', '?', '&', '=', ';', ',']).filter(|written| !encoded(written));
