@@ -51,7 +51,7 @@ impl Rising {
         }
         for (transaction, calls) in &calls {
             match self.histories.get(transaction) {
-                Some(history) => check_answers(history, calls, may_change[&transaction.0], ledger),
+                Some(history) => self.check_answers(history, calls, may_change[&transaction.0], ledger),
                 None => self.check_refused(calls, ledger),
             }
         }
@@ -63,6 +63,37 @@ impl Rising {
         }
         for transaction in self.told.keys().filter(|transaction| !self.histories.contains_key(*transaction)) {
             ledger.law(false, || format!("GG3 received {transaction:?}, which is not recorded"));
+        }
+    }
+
+    /// Checks the answers about a recorded transaction. The highest state that was answered 200 stands.
+    fn check_answers(&self, history: &History, calls: &[&AnsweredCall], may_change: bool, ledger: &mut Ledger) {
+        let stands = history.current().postback.state();
+        let highest = calls.iter().filter(|call| call.status == 200).map(|call| call.postback.says()).max();
+        ledger.law(highest == Some(stands), || format!("{stands} stands, but {highest:?} was answered 200: {calls:?}"));
+        // Of two equal reversals at once, one may find its transaction unknown and be recorded, and the other may have found
+        // the transaction a moment later, with too little left.
+        let is_unknown = history.original().reversed == Some(Reversed::Unknown);
+        let mut accepted = BTreeSet::new();
+        for call in calls {
+            let receipt = call.body["receipt_id"].as_str().unwrap_or_default();
+            let revision = own(history).find(|revision| revision.receipt().receipt_id.as_str() == receipt);
+            let holds = match (call.status, revision) {
+                (200, Some(revision)) => {
+                    let state = revision.postback().state();
+                    let is_own = (state, content(&revision)) == (call.postback.says(), normal(&call.postback.content));
+                    let is_accepted = call.body["status"] == "accepted";
+                    let is_first = !is_accepted || accepted.insert(receipt.to_owned());
+                    let is_above = state >= call.postback.says() && call.body["state"] == state.as_str();
+                    is_first && is_above && (is_own || !is_accepted)
+                }
+                (200, None) => false,
+                _ => {
+                    contradicts(history, &call.postback, may_change)
+                        || (is_unknown && self.takes_too_much(&call.postback))
+                }
+            };
+            ledger.law(holds, || format!("{call:?}, but {history:?} is recorded"));
         }
     }
 
@@ -84,12 +115,15 @@ impl Rising {
     /// Checks that calls that were never recorded were refused because too little was left.
     fn check_refused(&self, calls: &[&AnsweredCall], ledger: &mut Ledger) {
         for call in calls {
-            let Postback { provider, reverses, content, .. } = &call.postback;
-            let reversed = reverses.clone().and_then(|named| self.histories.get(&(provider.clone(), named)));
-            let takes_too_much =
-                reversed.is_some_and(|history| Amount::sum([left(history), amount(&content.amount)]).is_negative());
-            ledger.law(call.status == 409 && takes_too_much, || format!("{call:?}, but nothing is recorded"));
+            let holds = call.status == 409 && self.takes_too_much(&call.postback);
+            ledger.law(holds, || format!("{call:?}, but nothing is recorded"));
         }
+    }
+
+    /// Returns true if too little is left for this reversal.
+    fn takes_too_much(&self, Postback { provider, reverses, content, .. }: &Postback) -> bool {
+        let reversed = reverses.clone().and_then(|named| self.histories.get(&(provider.clone(), named)));
+        reversed.is_some_and(|history| Amount::sum([left(history), amount(&content.amount)]).is_negative())
     }
 
     /// Checks that each reversal of a recorded transaction has one note beside that transaction, and each note its
@@ -131,31 +165,6 @@ impl Rising {
         let stands = &history.current().receipt.receipt_id;
         let is_valid = valid.is_none_or(|conversion| conversion.receipt_id == *stands);
         ledger.law(is_valid, || format!("GG3 reads {valid:?}, but {stands} stands"));
-    }
-}
-
-/// Checks the answers about a recorded transaction. The highest state that was answered 200 stands.
-fn check_answers(history: &History, calls: &[&AnsweredCall], may_change: bool, ledger: &mut Ledger) {
-    let stands = history.current().postback.state();
-    let highest = calls.iter().filter(|call| call.status == 200).map(|call| call.postback.says()).max();
-    ledger.law(highest == Some(stands), || format!("{stands} stands, but {highest:?} was answered 200: {calls:?}"));
-    let mut accepted = BTreeSet::new();
-    for call in calls {
-        let receipt = call.body["receipt_id"].as_str().unwrap_or_default();
-        let revision = own(history).find(|revision| revision.receipt().receipt_id.as_str() == receipt);
-        let holds = match (call.status, revision) {
-            (200, Some(revision)) => {
-                let state = revision.postback().state();
-                let is_own = (state, content(&revision)) == (call.postback.says(), normal(&call.postback.content));
-                let is_accepted = call.body["status"] == "accepted";
-                let is_first = !is_accepted || accepted.insert(receipt.to_owned());
-                let is_above = state >= call.postback.says() && call.body["state"] == state.as_str();
-                is_first && is_above && (is_own || !is_accepted)
-            }
-            (200, None) => false,
-            _ => contradicts(history, &call.postback, may_change),
-        };
-        ledger.law(holds, || format!("{call:?}, but {history:?} is recorded"));
     }
 }
 
