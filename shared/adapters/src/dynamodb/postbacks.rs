@@ -118,7 +118,8 @@ impl Postbacks for DynamoPostbacks {
                 Some(used) => Some(from_item::<ClickUseItem>(ONCE, used)?.into()),
                 None => self.find_use(&postback.postback).await?,
             };
-            if let Some(first) = first {
+            // If an equal call used the click meanwhile, the next try finds its original.
+            if let Some(first) = first.filter(|first| first.transaction_id != *id) {
                 return Ok(Recorded::Used(Box::new(first)));
             }
         }

@@ -117,10 +117,11 @@ impl Resubmissions for DynamoResubmissions {
         if self.put([PostbackItem::from(postback)], used, (refusal, &postback.receipt), audit).await? {
             return Ok(Recorded::Fresh);
         }
+        // The use is read first. If an equal call made it, the original of that call is stored too.
+        let first = self.postbacks.find_use(&postback.postback).await?;
         if let Some(existing) = self.existing(postback).await? {
             return Ok(existing);
         }
-        let first = self.postbacks.find_use(&postback.postback).await?;
         first.map(|first| Recorded::Used(Box::new(first))).ok_or_else(not_kept)
     }
 

@@ -7,6 +7,7 @@ use std::{
 
 use domain::{
     inbound::{
+        conversion::Reversed,
         correction::Revision,
         postback::Content,
         rules::PostbackRules,
@@ -77,11 +78,26 @@ pub async fn compare(
         for (id, history) in some.iter().zip(read) {
             let current = history.as_ref().map(History::latest);
             comparison.compare(id, list.get(*id), current.as_ref(), partner.rules());
-            comparison.count(history.as_ref().filter(|_| ours.contains(*id)));
+            if let Some(current) = current.filter(|_| ours.contains(*id)) {
+                comparison.count(&current, counts(inbound, partner.provider(), &current).await?);
+            }
         }
         on_compared(some.len());
     }
     Ok(comparison)
+}
+
+/// Returns false for an adjustment of a rejected transaction. It counts as nothing, because the rejection takes all that
+/// was left.
+async fn counts(inbound: &impl InboundRecords, provider: &Provider, current: &Revision) -> Result<bool, Unavailable> {
+    let reversed = match current {
+        Revision::Original(original) => original.reversed.as_ref(),
+        Revision::Correction(correction) => correction.reversed.as_ref(),
+        Revision::Step(_) => None,
+    };
+    let Some(Reversed::Known { transaction_id, .. }) = reversed else { return Ok(true) };
+    let reversed = inbound.transaction(provider, transaction_id).await?;
+    Ok(reversed.is_none_or(|reversed| reversed.current().postback.state() != State::Rejected))
 }
 
 /// The differences between a partner's list and our records.
@@ -220,15 +236,11 @@ impl Comparison {
         }
     }
 
-    /// Adds the current revision of a transaction of the period to the totals.
-    fn count(&mut self, history: Option<&History>) {
-        let Some(history) = history else { return };
-        let current = history.latest();
+    /// Adds the current revision of a transaction of the period to the totals. An adjustment that does not count adds
+    /// no amount.
+    fn count(&mut self, current: &Revision, counts: bool) {
         let Content { amount_decimal, currency, .. } = current.content();
         let totals = self.totals.entry(currency.clone()).or_default();
-        if current.postback().state() == State::Rejected {
-            totals.adjusted.amount = Amount::sum([totals.adjusted.amount, history.adjusted().absolute()]);
-        }
         let sum = match current.postback().state() {
             _ if amount_decimal.is_negative() => &mut totals.adjusted,
             State::Pending => &mut totals.pending,
@@ -236,7 +248,7 @@ impl Comparison {
             State::Rejected => &mut totals.rejected,
         };
         sum.transactions += 1;
-        sum.amount = Amount::sum([sum.amount, *amount_decimal]);
+        sum.amount = Amount::sum([sum.amount].into_iter().chain(counts.then_some(*amount_decimal)));
     }
 }
 

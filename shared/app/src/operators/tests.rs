@@ -192,6 +192,13 @@ async fn the_totals_of_a_period_follow_states_and_reversals() {
     assert_eq!(told, expected);
     let owed: Vec<String> = comparison.totals.values().map(|totals| totals.owed().to_string()).collect();
     assert_eq!(owed, ["5", "90.20"]);
+    // In a period with the rejection, or with its reversal, alone, nothing is owed either.
+    for alone in ["y", "r-y"] {
+        let period = [id(alone)].into();
+        let comparison = reconcile::compare(&rig.world, &partner(), &period, &BTreeMap::new(), |_| ()).await.unwrap();
+        let owed: Vec<String> = comparison.totals.values().map(|totals| totals.owed().to_string()).collect();
+        assert_eq!(owed, ["0"], "{alone}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 
 use crate::inbound::conversion::{Receipt, RecordedPostback, Reversed};
 use crate::inbound::correction::{Revision, Step};
-use crate::inbound::postback::{Difference, Postback};
+use crate::inbound::postback::{Content, Difference, Postback};
 use crate::inbound::status::{State, StatusAgreement};
 use crate::prelude::*;
 use crate::values::ids::TransactionId;
@@ -187,7 +187,9 @@ impl History {
             }
             return Decision::Conflict(Vec::from([difference(Field::Status, &old, &new)]));
         }
-        let may_change = agreed.is_some_and(|agreed| agreed.amount_may_change(old, new));
+        let is_negative = |content: &Content| content.amount_decimal.is_negative();
+        let keeps_its_sign = is_negative(&current.content) == is_negative(&sent.content);
+        let may_change = keeps_its_sign && agreed.is_some_and(|agreed| agreed.amount_may_change(old, new));
         let mut differences = current.content.differences(&sent.content);
         differences.retain(|difference| !(may_change && difference.field == Field::AmountDecimal));
         differences.extend(reference_difference(current, sent));

@@ -123,6 +123,8 @@ pub enum EventFaultCode {
     MacroNotReplaced,
     /// The value is a word for no value, such as `undefined`.
     PlaceholderValue,
+    /// The id begins or ends with white space or an invisible sign.
+    WhiteSpaceAround,
 }
 
 /// Holds one fault of an event. The platform's developers see it; partners never do.

@@ -205,6 +205,18 @@ fn a_step_names_the_original_and_a_resend_tells_what_stands() {
 }
 
 #[test]
+fn no_step_makes_a_positive_transaction_negative() {
+    let agreed = agreed(&[State::Approved]);
+    for (first, second) in [("100", "-50"), ("-50", "100")] {
+        let mut store = Store::default();
+        store.play(call(Some(State::Pending), first, 1), Some(&agreed));
+        let decision = store.play(call(Some(State::Approved), second, 2), Some(&agreed));
+        let Some(Decision::Conflict(differences)) = decision else { panic!("{decision:?}") };
+        assert_eq!(differences.iter().map(|it| it.field).collect::<Vec<_>>(), [Field::AmountDecimal]);
+    }
+}
+
+#[test]
 fn an_approval_after_a_rejection_conflicts_in_its_status() {
     let agreed = agreed(&[]);
     let mut store = Store::default();

@@ -132,7 +132,9 @@ fn id<T>(text: String, parse: impl Fn(String) -> Result<T, IdFault>) -> Result<T
 
 /// Says what an id must be, and what this one is.
 pub(super) fn words(fault: IdFault) -> String {
-    format!("1 to {MAX_ID_BYTES} bytes of UTF-8 without control characters; this one {fault}")
+    format!(
+        "1 to {MAX_ID_BYTES} bytes of UTF-8 without control characters and white space around them; this one {fault}"
+    )
 }
 
 impl From<IdFault> for EventFaultCode {
@@ -140,7 +142,8 @@ impl From<IdFault> for EventFaultCode {
         match fault {
             IdFault::Blank => Self::Missing,
             IdFault::TooLong { .. } => Self::TooLong,
-            IdFault::Control | IdFault::Begins(_) | IdFault::Ends(_) => Self::ControlCharacter,
+            IdFault::Control => Self::ControlCharacter,
+            IdFault::Begins(_) | IdFault::Ends(_) => Self::WhiteSpaceAround,
         }
     }
 }
