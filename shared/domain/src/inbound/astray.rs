@@ -57,6 +57,12 @@ pub fn is_near(name: &str, known: &str) -> bool {
     name.len() <= 2 * known.len() && (same_letters(name.bytes(), known) || is_one_edit_away(name.as_bytes(), known))
 }
 
+/// Returns true if a name has the letters of a known name, in any case, with any signs between and around them. This is
+/// stricter than [`is_near`], for names that a partner may but need not send.
+pub fn has_letters_of(name: &str, known: &str) -> bool {
+    same_letters(bare(name).bytes(), known.as_bytes())
+}
+
 /// Returns true if a name contains the letters of `dry_run`, or is nearly that name. Such a parameter is never ignored,
 /// because the call could be recorded against the sender's wish.
 pub fn is_near_dry_run(name: &str) -> bool {
@@ -98,7 +104,7 @@ pub fn swallowed<'a>(
 
 /// Returns true for the signs that people write between parameters.
 fn is_separator(sign: char) -> bool {
-    matches!(sign, ';' | '?' | '&' | ',' | ' ' | '\n')
+    matches!(sign, ';' | '?' | '&' | ',' | '|' | ' ' | '\t' | '\r' | '\n' | '\u{a0}')
 }
 
 /// Returns the entity that a browser reads at the beginning of `&name`, its character, and the rest of the name.

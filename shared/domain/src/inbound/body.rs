@@ -69,10 +69,16 @@ impl<'a> Body<'a> {
     /// checked, so that the request of a partner can be kept.
     pub fn read(bytes: &'a [u8], content_type: Option<&str>, is_post: bool) -> Self {
         let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
-        if bytes.is_empty() || (is_post && media_type.eq_ignore_ascii_case(FORM)) {
+        let is_form = is_post && media_type.eq_ignore_ascii_case(FORM);
+        // Some programs say that every body is a form.
+        let looks_like_a_form = !matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'[' | b'<'));
+        if bytes.is_empty() || (is_form && looks_like_a_form) {
             return Self::Form(bytes);
         }
-        let read = if !is_post {
+        let read = if is_form {
+            let fix = "say what the body is, for instance content-type: application/json";
+            Err((format!("parameters in a body of type {FORM}"), fix))
+        } else if !is_post {
             Err(("no body with a GET".to_owned(), "send the parameters in the query, or send a POST"))
         } else if media_type.eq_ignore_ascii_case(JSON) {
             members(bytes)
@@ -257,6 +263,13 @@ break"}"#,
     }
 
     #[test]
+    fn json_and_xml_that_are_sent_as_a_form_are_refused() {
+        for sent in [r#"{"state":"rejected"}"#, "\n [1]", "<a>1</a>"] {
+            assert!(matches!(Body::read(sent.as_bytes(), Some(FORM), true), Body::Unreadable { .. }), "{sent}");
+        }
+    }
+
+    #[test]
     fn a_body_is_read_by_its_type_and_method() {
         for (content_type, is_post, is_read) in [
             (Some(FORM), true, true),
@@ -267,7 +280,8 @@ break"}"#,
             (Some("application/jsonp"), true, false),
             (None, true, false),
         ] {
-            let body = Body::read(b"{}", content_type, is_post);
+            let sent: &[u8] = if content_type == Some(FORM) { b"a=1" } else { b"{}" };
+            let body = Body::read(sent, content_type, is_post);
             assert_eq!(!matches!(body, Body::Unreadable { .. }), is_read, "{content_type:?} {is_post}");
             assert_eq!(Body::read(b"", content_type, is_post), Body::Form(b""));
         }

@@ -147,8 +147,8 @@ impl StatusAgreement {
     }
 }
 
-/// Lists the parameter names that senders use to say that a conversion is valid. Names compare in lower case, with `_`
-/// for `-`.
+/// Lists the parameter names that senders use to say that a conversion is valid. Only the letters of names
+/// are compared.
 const STANDS: [&str; 6] = ["status", "state", "conversion_status", "cnv_status", "approve", "approved"];
 /// Lists the parameter names that senders use to say that a conversion is not valid.
 const DOES_NOT_STAND: [&str; 7] =
@@ -159,16 +159,16 @@ const REVERSES: [&str; 4] = ["is_chargeback", "chargeback", "reversal", "refund"
 
 /// Returns true if some senders use a parameter of this name for a status.
 pub fn is_status_name(name: &str) -> bool {
-    is_among(name, &STANDS) || is_among(name, &DOES_NOT_STAND)
+    is_named(name, &STANDS) || is_named(name, &DOES_NOT_STAND)
 }
 
 /// Returns true if a parameter with the name of a status clearly says that the conversion is valid. A bare number in
 /// `status` or `state` is not clear, because 1 means pending with some senders.
 pub fn says_it_stands(name: &str, value: &str) -> bool {
-    if is_among(name, &["approve", "approved"]) && is_among(value, &["1", "true", "yes"]) {
+    if is_named(name, &["approve", "approved"]) && is_among(value, &["1", "true", "yes"]) {
         return true;
     }
-    let words: &[&str] = if is_among(name, &STANDS) {
+    let words: &[&str] = if is_named(name, &STANDS) {
         &["", "approved", "accepted", "confirmed", "complete", "completed", "success", "paid", "sale"]
     } else {
         &["", "0", "false", "no"]
@@ -179,7 +179,17 @@ pub fn says_it_stands(name: &str, value: &str) -> bool {
 /// Returns true if a parameter says that a call reverses a conversion. Some senders add such a parameter to a negative
 /// amount.
 pub fn says_it_reverses(name: &str, value: &str) -> bool {
-    is_among(name, &REVERSES) && is_among(value, &["1", "true", "yes"])
+    is_named(name, &REVERSES) && is_among(value, &["1", "true", "yes"])
+}
+
+/// Returns true if a name has the letters of one of the known names, such as `isChargeback`, `charge-back` or `status[]`.
+/// Allocates nothing, because every parameter of every call is compared.
+fn is_named(name: &str, known: &[&str]) -> bool {
+    known.iter().any(|known| letters(name).eq(letters(known)))
+}
+
+fn letters(text: &str) -> impl Iterator<Item = u8> {
+    text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
 }
 
 /// Returns true if the text is one of the known names. Case does not matter, and `-` counts as `_`. Allocates nothing,

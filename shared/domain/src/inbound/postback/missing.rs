@@ -18,20 +18,35 @@ impl Reader<'_> {
             Field::EventName => false,
             _ => true,
         });
-        // Nobody knows what an unreadable body has.
         let missing: Vec<Field> = required.filter(|field| !self.present(*field)).collect();
-        if missing.is_empty() || self.sent.has_unreadable_body() {
+        // Without these, a call means something else. Their sender must not be misunderstood.
+        let meaningful = |field: &Field| match field {
+            Field::TransactionId => derived,
+            Field::Status => self.rules.status.is_some(),
+            Field::Reference => self.rules.names.has(Field::Reference),
+            _ => false,
+        };
+        let agreed = [Field::TransactionId, Field::Status, Field::Reference].into_iter().filter(meaningful);
+        let agreed: Vec<Field> = agreed.filter(|field| !self.present(*field)).collect();
+        // Nobody knows what an unreadable body has.
+        if (missing.is_empty() && agreed.is_empty()) || self.sent.has_unreadable_body() {
             return;
         }
         let cut = self.looks_cut(&missing);
         let sent: Vec<(String, String)> = self.sent.searchable().collect();
+        for field in agreed {
+            if let Some(found) = self.found_elsewhere(field, &sent, astray::has_letters_of) {
+                let expected = format!("{}, written exactly so", self.rules.names.of(field));
+                self.fault(field, FaultCode::Missing, expected, found);
+            }
+        }
         for field in missing {
             let name = self.rules.names.of(field);
             let mut fix = format!("add {name}={}", field.example());
             if field == Field::EventId {
                 fix.push_str(", or send a transaction_id of your own");
             }
-            if let Some(found) = self.found_elsewhere(field, &sent) {
+            if let Some(found) = self.found_elsewhere(field, &sent, astray::is_near) {
                 fix = found;
             } else if cut {
                 fix.push_str("; if your URL has it, a raw # before it may have cut the URL: write # as %23");
@@ -40,15 +55,20 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns how a missing parameter came, and how it must come.
-    fn found_elsewhere(&self, field: Field, sent: &[(String, String)]) -> Option<String> {
+    /// Returns how a missing parameter came, and how it must come. `is_near` compares a name that came with the right one.
+    fn found_elsewhere(
+        &self,
+        field: Field,
+        sent: &[(String, String)],
+        is_near: impl Fn(&str, &str) -> bool,
+    ) -> Option<String> {
         let name = self.rules.names.of(field);
         let quoted = |text: &str| fault::cut(text.to_owned(), MAX_QUOTE_BYTES);
         if name != field.as_str() && self.sent.raw(field.as_str()).is_some() {
             return Some(format!("it came as {field}; send it as {name}, as agreed with you"));
         }
         let is_free = |other: &str| !self.rules.known().any(|known| known == other);
-        let near = sent.iter().find(|(other, _)| is_free(other) && astray::is_near(other, name));
+        let near = sent.iter().find(|(other, _)| is_free(other) && is_near(other, name));
         if let Some((came, _)) = near {
             let cause = match came {
                 came if came.contains("amp;") || came.contains("38;") => "; separate parameters by &, not by &amp;",
@@ -60,7 +80,7 @@ impl Reader<'_> {
         // A longer value of ours is refused unread.
         sent.iter().filter(|(_, value)| value.len() <= MAX_VALUE_BYTES).find_map(|(other, value)| {
             let whole = format!("{other}={value}");
-            let sought = |inner: &str| astray::is_near(inner, name);
+            let sought = |inner: &str| is_near(inner, name);
             Some(match astray::swallowed(&whole, sought, [name].into_iter())? {
                 Swallowed::After(sign, came) => format!(
                     "`{}` came inside the value of {}, after {sign:?}; separate parameters by & alone",

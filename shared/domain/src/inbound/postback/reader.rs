@@ -48,7 +48,9 @@ impl Reader<'_> {
             }
             // An event's name is a text for people, who may mean such a word.
             Some(Placeholder::Word { text, cause, is_ordinary })
-                if field.is_some_and(|field| !(is_ordinary && field == Field::EventName)) =>
+                if field.is_some_and(|field| {
+                    !(self.is_agreed(field, &text) || (is_ordinary && field == Field::EventName))
+                }) =>
             {
                 self.stands_for_nothing(name, text, cause);
                 return None;
@@ -62,6 +64,12 @@ impl Reader<'_> {
         parameters::decode(raw).map_err(|code| self.undecodable(name, code)).ok()
     }
 
+    /// Returns true if the partner agreed on this very value.
+    fn is_agreed(&self, field: Field, text: &str) -> bool {
+        let events = self.rules.event_ids.iter().flatten();
+        field == Field::EventId && events.into_iter().any(|event| event.as_str() == text)
+    }
+
     /// Returns another parameter that this value contains.
     fn swallowed_by(&self, raw: &[u8]) -> Option<Swallowed> {
         if !may_contain_parameter(raw) {
@@ -69,7 +77,12 @@ impl Reader<'_> {
         }
         let is_known =
             |name: &str| self.rules.known().any(|known| astray::is_near(name, known)) || astray::is_near_dry_run(name);
-        astray::swallowed(&astray::readable(raw), is_known, self.rules.known())
+        let value = astray::readable(raw);
+        // The first name comes after the parameter's own `=`.
+        match value.split_once('=') {
+            Some((name, _)) if is_known(name) => Some(Swallowed::After('=', name.to_owned())),
+            _ => astray::swallowed(&value, is_known, self.rules.known()),
+        }
     }
 
     fn macro_not_replaced(&mut self, name: &str, found: String) {

@@ -440,6 +440,43 @@ fn statuses(more: &str) -> PostbackRules {
 }
 
 #[test]
+fn a_status_or_transaction_under_another_spelling_is_a_fault() {
+    let codes_of = |rules: &PostbackRules, more: &str| codes(parse_by(rules, &format!("{SAMPLE}{more}")));
+    let rules = statuses("");
+    for more in ["&amp;state=no", "&state%20=no", "&?state=no", "&state[]=no", "&%E2%80%8Bstate=no", "&sub=1;state=no"]
+    {
+        let faults = codes_of(&rules, more);
+        assert!(faults.contains(&("state".to_owned(), FaultCode::Missing)), "{more}: {faults:?}");
+    }
+    let sample = SAMPLE.replace("transaction_id", "tid");
+    for more in ["&amp;transaction_id=1", "&Transaction_ID=1", "&transactionid=1", "&sub=1%26transaction_id=1"] {
+        let faults = codes(parse_by(&derived(), &format!("{sample}&event_id=1{more}")));
+        assert_eq!(faults, [("transaction_id".to_owned(), FaultCode::Missing)], "{more}");
+    }
+    for more in ["&status%20=declined", "&status[]=declined", "&isChargeback=1", "&charge-back=1", "&isTest=1"] {
+        let faults = codes_of(&PostbackRules::default(), more);
+        assert_eq!(faults.len(), 1, "{more}: {faults:?}");
+        assert_eq!(faults[0].1, FaultCode::StatusNotAgreed, "{more}");
+    }
+}
+
+#[test]
+fn a_name_at_the_beginning_of_a_value_is_found() {
+    for value in ["user_id=1", "click_id=1", "USER-ID=1"] {
+        let query = SAMPLE.replace("user_id=12345", &format!("user_id={value}"));
+        assert_eq!(codes(parse(&query)), [("user_id".to_owned(), FaultCode::SwallowedParameter)], "{value}");
+    }
+}
+
+#[test]
+fn an_agreed_event_is_taken_whatever_word_it_is() {
+    let rules = rules(r#"{"provider":"acme","postback":{"event_ids":["enter","sample"]}}"#);
+    for event in ["enter", "sample"] {
+        assert!(parse_by(&rules, &format!("{SAMPLE}&event_id={event}")).is_ok(), "{event}");
+    }
+}
+
+#[test]
 fn an_agreed_status_gives_the_state() {
     let rules = statuses("");
     for (sent, state) in [
