@@ -43,11 +43,12 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
 
     /// Returns the result of recording a postback, and records nothing.
     pub(super) async fn foretell(&self, postback: &Postback, uses_click: bool) -> Result<Recorded, Unavailable> {
-        // The use is read first. If an equal call made it, the original of that call is stored too.
-        let used = if uses_click { self.postbacks.find_use(postback).await? } else { None };
         if let Some(original) = self.postbacks.find(&postback.provider, &postback.transaction_id).await? {
             return Ok(Recorded::Existing(Box::new(original)));
         }
+        let used = if uses_click { self.postbacks.find_use(postback).await? } else { None };
+        // An equal call may have used the click since the first read. A call does not conflict with itself.
+        let used = used.filter(|first| first.transaction_id != postback.transaction_id);
         Ok(used.map_or(Recorded::Fresh, |first| Recorded::Used(Box::new(first))))
     }
 
