@@ -345,11 +345,17 @@ fn permitted(story: &Story, op: usize, tries: u8, reference: &Reference, seen: &
         Op::Accept(said) => {
             if let Some(Verdict::Adds(records)) = reference.accept(said, receipt) {
                 permitted.push(reference.with(&records).with_fate(said, Conflict::Accepted(receipt)));
-                let unknown = seen.unknown.iter().filter(|unknown| unknown[0].0 == records[0].0);
-                permitted.extend(
-                    unknown.map(|unknown| reference.with(unknown).with_fate(said, Conflict::Accepted(receipt))),
-                );
             }
+            // What was decided before `T` changed may be stored, unless the conflict was accepted meanwhile.
+            let is_open = !matches!(reference.conflicts.get(&said), Some(Conflict::Accepted(_)));
+            let is_free =
+                |unknown: &&Vec<((Id, u32), Record)>| is_open && !reference.records.contains_key(&unknown[0].0);
+            permitted.extend(
+                seen.unknown
+                    .iter()
+                    .filter(is_free)
+                    .map(|unknown| reference.with(unknown).with_fate(said, Conflict::Accepted(receipt))),
+            );
         }
         Op::Keep(said) => {
             if reference.keep(said) == Some(Answer::OriginalKept) {
