@@ -7,5 +7,6 @@ pub mod money;
 pub mod parameter_names;
 pub mod placeholder;
 pub mod signature;
+pub(crate) mod spelling;
 pub mod time;
 pub(crate) mod url_text;

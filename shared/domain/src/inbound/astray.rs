@@ -10,6 +10,7 @@ use percent_encoding::percent_decode;
 
 use crate::prelude::*;
 use crate::values::ids::is_invisible;
+use crate::values::spelling::{letters, same_letters};
 
 /// Lists the names of HTML's character references that browsers read without a semicolon, for U+00A0 to U+00FF.
 const LATIN_1: [&str; 96] = [
@@ -53,23 +54,20 @@ pub fn is_near(name: &str, known: &str) -> bool {
     if name.len() + 3 < known.len() {
         return false;
     }
-    let (name, known) = (bare(name), known.as_bytes());
-    name.len() <= 2 * known.len() && (same_letters(name.bytes(), known) || is_one_edit_away(name.as_bytes(), known))
+    let name = bare(name);
+    name.len() <= 2 * known.len() && (same_letters(name, known) || is_one_edit_away(name.as_bytes(), known.as_bytes()))
 }
 
 /// Returns true if a name has the letters of a known name, in any case, with any signs between and around them. This is
 /// stricter than [`is_near`], for names that a partner may but need not send.
 pub fn has_letters_of(name: &str, known: &str) -> bool {
-    same_letters(bare(name).bytes(), known.as_bytes())
+    same_letters(bare(name), known)
 }
 
 /// Returns true if a name contains the letters of `dry_run`, or is nearly that name. Such a parameter is never ignored,
 /// because the call could be recorded against the sender's wish.
 pub fn is_near_dry_run(name: &str) -> bool {
-    let letters = |name: &str| -> Vec<u8> {
-        name.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase()).collect()
-    };
-    let letters = letters(name);
+    let letters: Vec<u8> = letters(name).collect();
     letters == b"dry" || letters.windows(6).any(|part| part == b"dryrun") || is_one_edit_away(&letters, b"dryrun")
 }
 
@@ -139,11 +137,6 @@ fn bare(name: &str) -> &str {
         name = name.strip_prefix(rest).unwrap_or(name);
     }
     name.trim_matches(is_around)
-}
-
-fn same_letters(name: impl Iterator<Item = u8>, known: &[u8]) -> bool {
-    let letters = name.filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase());
-    letters.eq(known.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase))
 }
 
 /// Returns true if one letter is wrong, missing or superfluous, or if two neighbours changed places. Short names are too

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::prelude::*;
 use crate::values::config_fault::Faults;
+use crate::values::spelling::same_letters;
 
 /// Bounds an agreed word for a status, in bytes.
 const MAX_WORD_BYTES: usize = 64;
@@ -185,11 +186,7 @@ pub fn says_it_reverses(name: &str, value: &str) -> bool {
 /// Returns true if a name has the letters of one of the known names, such as `isChargeback`, `charge-back` or `status[]`.
 /// Allocates nothing, because every parameter of every call is compared.
 fn is_named(name: &str, known: &[&str]) -> bool {
-    known.iter().any(|known| letters(name).eq(letters(known)))
-}
-
-fn letters(text: &str) -> impl Iterator<Item = u8> {
-    text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
+    known.iter().any(|known| same_letters(name, known))
 }
 
 /// Returns true if the text is one of the known names. Case does not matter, and `-` counts as `_`. Allocates nothing,

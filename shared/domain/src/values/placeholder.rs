@@ -16,6 +16,7 @@ use alloc::borrow::Cow;
 use percent_encoding::percent_decode;
 
 use crate::prelude::*;
+use crate::values::spelling::{letters, same_letters};
 
 /// Bounds the times that a value is decoded in the search, because some trackers encode twice.
 const ROUNDS: usize = 4;
@@ -64,7 +65,7 @@ pub fn find_macro(raw: &[u8]) -> Option<String> {
 
 /// Returns true if a decoded value only repeats the name of its parameter, in any case and with any separators.
 pub fn repeats_name(text: &str, name: &str) -> bool {
-    words::squashed(text).eq(words::squashed(name)) && words::squashed(name).next().is_some()
+    same_letters(text, name) && letters(name).next().is_some()
 }
 
 fn search<T>(raw: &[u8], find_in: impl Fn(&str) -> Option<T>) -> Option<T> {

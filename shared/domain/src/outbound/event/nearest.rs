@@ -1,6 +1,7 @@
 //! Recognises misspelt types of events.
 
 use crate::prelude::*;
+use crate::values::spelling::letters;
 
 /// Lists the known types.
 pub const TYPES: [&str; 4] = ["tracking_link.opened", "user.registered", "gg_button.clicked", "main_quest.completed"];
@@ -12,18 +13,14 @@ const MAX_WRONG: usize = 3;
 /// Upper case and separators count for nothing. A type of which a known one is a part, as in `gg3.user.registered.v2`,
 /// is near too.
 pub(super) fn nearest(unknown: &str) -> Option<&'static str> {
-    let unknown = letters(unknown);
+    let unknown: Vec<u8> = letters(unknown).collect();
     let distance = |known: &str| {
-        let known = letters(known);
+        let known: Vec<u8> = letters(known).collect();
         let is_part = unknown.windows(known.len()).any(|part| part == known);
         if is_part { Some(0) } else { distance(&unknown, &known) }
     };
     let near = TYPES.into_iter().filter_map(|known| Some((distance(known)?, known)));
     near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
-}
-
-fn letters(text: &str) -> Vec<u8> {
-    text.bytes().filter(u8::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
 /// Returns the number of letters to add, to remove or to replace so that the texts are equal, or `None` if it is more

@@ -1,5 +1,7 @@
 //! Recognises words that programs and templates write where there is no value.
 
+use crate::values::spelling::letters;
+
 /// Bounds a text that can consist of such words, in bytes.
 const MAX_BYTES: usize = 64;
 
@@ -128,16 +130,16 @@ fn is_usual(word: &str) -> bool {
 /// Returns true if a text consists of the words of a request and has at least one word that asks: `REPLACE_ME`,
 /// `your-click-id`, `insertClickIdHere`. Case and separators do not matter.
 fn is_request(word: &str) -> bool {
-    let letters = word.bytes().filter(u8::is_ascii_alphabetic).count();
+    let alphabetic = word.bytes().filter(u8::is_ascii_alphabetic).count();
     let separators = word.bytes().filter(|byte| b" _-.+:!".contains(byte)).count();
-    if letters < 3 || letters + separators < word.len() {
+    if alphabetic < 3 || alphabetic + separators < word.len() {
         return false;
     }
-    if squashed(word).all(|letter| letter == b'x') {
+    if letters(word).all(|letter| letter == b'x') {
         return true;
     }
     let mut text = [0; MAX_BYTES];
-    let places = text.iter_mut().zip(squashed(word)).map(|(place, letter)| *place = letter).count();
+    let places = text.iter_mut().zip(letters(word)).map(|(place, letter)| *place = letter).count();
     let text = text.get(..places).unwrap_or_default();
     // Says for each place if the letters before it are words, and if one of those words asks.
     let (mut reached, mut asked) = ([false; MAX_BYTES + 1], [false; MAX_BYTES + 1]);
@@ -155,9 +157,4 @@ fn is_request(word: &str) -> bool {
         }
     }
     asked.get(places) == Some(&true)
-}
-
-/// Returns the letters and digits in lower case.
-pub(super) fn squashed(text: &str) -> impl Iterator<Item = u8> {
-    text.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_lowercase())
 }
