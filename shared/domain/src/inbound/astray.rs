@@ -71,17 +71,18 @@ pub fn is_near_dry_run(name: &str) -> bool {
     letters == b"dry" || letters.windows(6).any(|part| part == b"dryrun") || is_one_edit_away(&letters, b"dryrun")
 }
 
-/// Looks in a parameter's decoded value for another parameter. `is_sought` decides by the name as it came and by a known
-/// name, and `known` are the names that HTML may have mutilated.
+/// Looks in a parameter's decoded value for another parameter. `before` is the sign before the value, if a parameter at
+/// its beginning is sought too. `is_sought` decides by the name as it came, and `known` are the names that HTML may have
+/// mutilated.
 pub fn swallowed<'a>(
     value: &str,
+    mut before: Option<char>,
     is_sought: impl Fn(&str) -> bool,
     known: impl Iterator<Item = &'a str>,
 ) -> Option<Swallowed> {
     if !value.contains('=') {
         return None;
     }
-    let mut before = None;
     for segment in value.split_inclusive(is_separator) {
         let separator = segment.chars().next_back().filter(|sign| is_separator(*sign));
         let name = segment.split_once('=').map(|(name, _)| name);
@@ -232,7 +233,7 @@ mod tests {
             ("abc==", None),
             ("T\u{a4}cy", None),
         ] {
-            assert_eq!(swallowed(value, sought, known.into_iter()), found, "{value}");
+            assert_eq!(swallowed(value, None, sought, known.into_iter()), found, "{value}");
         }
     }
 
@@ -251,7 +252,7 @@ mod tests {
         #[test]
         fn no_text_makes_the_search_panic(text in "[;?&=, \u{a4}a-dA-D_%-]{0,30}|.{0,20}", known in "[a-d_]{0,8}") {
             let _ = (is_near(&text, &known), is_near_dry_run(&text), readable(text.as_bytes()));
-            let _ = swallowed(&text, |name| is_near(name, &known), [known.as_str()].into_iter());
+            let _ = swallowed(&text, None, |name| is_near(name, &known), [known.as_str()].into_iter());
         }
 
         #[test]

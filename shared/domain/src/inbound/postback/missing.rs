@@ -20,14 +20,13 @@ impl Reader<'_> {
         });
         let missing: Vec<Field> = required.filter(|field| !self.present(*field)).collect();
         // Without these, a call means something else. Their sender must not be misunderstood.
-        let meaningful = |field: &Field| match field {
-            Field::TransactionId => derived,
-            Field::Status => self.rules.status.is_some(),
-            Field::Reference => self.rules.names.has(Field::Reference),
-            _ => false,
-        };
-        let agreed = [Field::TransactionId, Field::Status, Field::Reference].into_iter().filter(meaningful);
-        let agreed: Vec<Field> = agreed.filter(|field| !self.present(*field)).collect();
+        let optional = [
+            (Field::TransactionId, derived),
+            (Field::Status, self.rules.status.is_some()),
+            (Field::Reference, self.rules.names.has(Field::Reference)),
+        ];
+        let agreed = optional.into_iter().filter(|(field, is_agreed)| *is_agreed && !self.present(*field));
+        let agreed: Vec<Field> = agreed.map(|(field, _)| field).collect();
         // Nobody knows what an unreadable body has.
         if (missing.is_empty() && agreed.is_empty()) || self.sent.has_unreadable_body() {
             return;
@@ -81,7 +80,7 @@ impl Reader<'_> {
         sent.iter().filter(|(_, value)| value.len() <= MAX_VALUE_BYTES).find_map(|(other, value)| {
             let whole = format!("{other}={value}");
             let sought = |inner: &str| is_near(inner, name);
-            Some(match astray::swallowed(&whole, sought, [name].into_iter())? {
+            Some(match astray::swallowed(&whole, None, sought, [name].into_iter())? {
                 Swallowed::After(sign, came) => format!(
                     "`{}` came inside the value of {}, after {sign:?}; separate parameters by & alone",
                     quoted(&came),

@@ -24,7 +24,7 @@ impl Reader<'_> {
         let name = self.rules.names.of(field);
         let text = self.text(name, Some(field).filter(|field| *field != Field::Status))?;
         // The words of a status are agreed, so they may be any words.
-        if field != Field::Status && repeats_name(field, name, &text) {
+        if field != Field::Status && is_own_name(field, name, &text) {
             self.stands_for_nothing(name, text, "which is the parameter's name, as in a template");
             return None;
         }
@@ -58,7 +58,7 @@ impl Reader<'_> {
             _ => {}
         }
         if let Some(found) = field.and_then(|_| self.swallowed_by(raw)) {
-            self.faults.push(swallowed(name, found));
+            self.faults.push(swallowed_fault(name, found));
             return None;
         }
         parameters::decode(raw).map_err(|code| self.undecodable(name, code)).ok()
@@ -77,12 +77,7 @@ impl Reader<'_> {
         }
         let is_known =
             |name: &str| self.rules.known().any(|known| astray::is_near(name, known)) || astray::is_near_dry_run(name);
-        let value = astray::readable(raw);
-        // The first name comes after the parameter's own `=`.
-        match value.split_once('=') {
-            Some((name, _)) if is_known(name) => Some(Swallowed::After('=', name.to_owned())),
-            _ => astray::swallowed(&value, is_known, self.rules.known()),
-        }
+        astray::swallowed(&astray::readable(raw), Some('='), is_known, self.rules.known())
     }
 
     fn macro_not_replaced(&mut self, name: &str, found: String) {
@@ -272,11 +267,11 @@ fn swallowed_in(raw: &[u8], is_sought: impl Fn(&str) -> bool) -> Option<Swallowe
     if !may_contain_parameter(raw) {
         return None;
     }
-    astray::swallowed(&astray::readable(raw), is_sought, core::iter::empty())
+    astray::swallowed(&astray::readable(raw), None, is_sought, core::iter::empty())
 }
 
 /// Makes the fault of a value that contains another parameter.
-fn swallowed(name: &str, found: Swallowed) -> Fault {
+fn swallowed_fault(name: &str, found: Swallowed) -> Fault {
     let cut = |text: String| fault::cut(text, MAX_QUOTE_BYTES);
     match found {
         Swallowed::After(sign, inner) => {
@@ -299,7 +294,7 @@ fn swallowed(name: &str, found: Swallowed) -> Fault {
 
 /// Returns true if a value repeats the name of its parameter. A partner may call an event by the partner's name of the
 /// parameter, as in `goal=goal`.
-fn repeats_name(field: Field, name: &str, text: &str) -> bool {
+fn is_own_name(field: Field, name: &str, text: &str) -> bool {
     let is_theirs = placeholder::repeats_name(text, name) && !matches!(field, Field::EventId | Field::EventName);
     is_theirs || placeholder::repeats_name(text, field.as_str())
 }
