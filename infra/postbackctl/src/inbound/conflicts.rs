@@ -15,7 +15,6 @@ use domain::{
         acceptance::Unacceptable,
         click::ClickKeys,
         conversion::{Receipt, Reversed},
-        correction::Revision,
         postback::Difference,
         refusal::ContentKey,
     },
@@ -26,7 +25,7 @@ use serde_json::json;
 use crate::{
     Connection, ask,
     change::Confirmed,
-    operations::timeline::{Timeline, named},
+    operations::timeline::{Timeline, difference, named},
     output::say,
     page::Page,
 };
@@ -134,8 +133,7 @@ fn unknown(key: &ContentKey) -> String {
 }
 
 fn does_not_fit(differences: &[Difference]) -> String {
-    let texts = differences.iter().map(|it| format!("{}: {} is recorded, {} came", it.field, it.original, it.sent));
-    texts.collect::<Vec<_>>().join("; ")
+    differences.iter().map(|it| difference(it.field, &it.original, &it.sent)).collect::<Vec<_>>().join("; ")
 }
 
 fn show(
@@ -163,14 +161,12 @@ fn show(
             does_not_fit(differences)
         ),
     };
-    let (correction, reversed) = match resolution {
-        Resolution::Accepted(revision) => match &**revision {
-            Revision::Correction(correction) => (Some(correction.number), correction.reversed.as_ref()),
-            Revision::Original(original) => (None, original.reversed.as_ref()),
-            Revision::Step(_) => (None, None),
-        },
-        _ => (None, None),
+    let accepted = match resolution {
+        Resolution::Accepted(revision) => Some(revision),
+        _ => None,
     };
+    let correction = accepted.map(|revision| revision.correction()).filter(|number| *number > 0);
+    let reversed = accepted.and_then(|revision| revision.reversed());
     if confirmed.change.json {
         let report = json!({
             "outcome": outcome, "receipt": receipt, "correction": correction, "original": reversed, "stands": current,

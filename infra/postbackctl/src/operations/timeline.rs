@@ -17,7 +17,7 @@ use app::{
 use domain::{
     inbound::{
         click::Click,
-        conversion::{Conversion, Receipt, RecordedPostback, Reversed},
+        conversion::{Conversion, Receipt, Reversed},
         correction::{Correction, Revision, Step},
         fault::Fault,
         postback::{Content, Difference, Postback},
@@ -96,12 +96,7 @@ impl Timeline {
             details.push(format!("event {event} {name}"));
         }
         details.extend(state.map(|state| format!("state {state}")));
-        let reversed = match revision {
-            Revision::Original(RecordedPostback { reversed, .. })
-            | Revision::Correction(Correction { reversed, .. }) => reversed.as_ref(),
-            Revision::Step(_) => None,
-        };
-        if let Some(reversed) = reversed {
+        if let Some(reversed) = revision.reversed() {
             details.push(match reversed {
                 Reversed::Known { transaction_id, receipt_id } => {
                     format!("takes its amount from transaction {transaction_id}, receipt {receipt_id}")
@@ -278,11 +273,16 @@ pub(crate) fn differences<'a>(
     };
     let before = when_it_came.into_iter().filter(|(_, it)| !still_holds(it));
     let before = before.map(|(name, Difference { original, sent, .. })| match current {
-        None => format!("{name}: {original} is recorded, {sent} came"),
+        None => difference(&name, original, sent),
         Some(CurrentRevision { state: None, .. }) => format!("{name}: the original said {original}, {sent} came"),
         Some(_) => format!("{name}: {original} was current when {sent} came"),
     });
     current.map(lines).unwrap_or_default().into_iter().chain(before).collect()
+}
+
+/// Returns a line about a value that is recorded and another one that came.
+pub(crate) fn difference(name: impl fmt::Display, recorded: &str, came: &str) -> String {
+    format!("{name}: {recorded} is recorded, {came} came")
 }
 
 /// Names the revision that counts now.

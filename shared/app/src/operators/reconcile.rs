@@ -90,12 +90,7 @@ pub async fn compare(
 /// Returns false for an adjustment of a rejected transaction. It counts as nothing, because the rejection takes all that
 /// was left.
 async fn counts(inbound: &impl InboundRecords, provider: &Provider, current: &Revision) -> Result<bool, Unavailable> {
-    let reversed = match current {
-        Revision::Original(original) => original.reversed.as_ref(),
-        Revision::Correction(correction) => correction.reversed.as_ref(),
-        Revision::Step(_) => None,
-    };
-    let Some(Reversed::Known { transaction_id, .. }) = reversed else { return Ok(true) };
+    let Some(Reversed::Known { transaction_id, .. }) = current.reversed() else { return Ok(true) };
     let reversed = inbound.transaction(provider, transaction_id).await?;
     Ok(reversed.is_none_or(|reversed| reversed.current().postback.state() != State::Rejected))
 }

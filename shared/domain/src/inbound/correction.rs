@@ -105,6 +105,15 @@ impl Revision {
         }
     }
 
+    /// Returns the transaction from which a negative amount is taken, or `None` for all other amounts.
+    pub fn reversed(&self) -> Option<&Reversed> {
+        match self {
+            Self::Original(recorded) => recorded.reversed.as_ref(),
+            Self::Step(_) => None,
+            Self::Correction(correction) => correction.reversed.as_ref(),
+        }
+    }
+
     /// Returns when the revision became a conversion: when a correction was accepted, or when any other revision was
     /// received.
     pub fn recorded_at(&self) -> Timestamp {
