@@ -5,6 +5,7 @@
 //! anew. The original record never changes; each later revision is a record of its own.
 
 use alloc::boxed::Box;
+use alloc::collections::BTreeSet;
 
 use crate::inbound::conversion::{Receipt, RecordedPostback, Reversed};
 use crate::inbound::correction::{Revision, Step};
@@ -42,6 +43,7 @@ pub struct History {
     original: RecordedPostback,
     /// Holds the steps and corrections in the order of their ranks.
     later: Vec<Revision>,
+    /// Holds the latest adjustment by each transaction.
     adjustments: Vec<Adjustment>,
 }
 
@@ -73,8 +75,9 @@ impl History {
         Self { original, later: Vec::new(), adjustments: Vec::new() }
     }
 
-    /// Makes the history of a transaction from its records. Returns `None` if the original is not among them.
-    pub fn new(revisions: impl IntoIterator<Item = Revision>, adjustments: Vec<Adjustment>) -> Option<Self> {
+    /// Makes the history of a transaction from its records. Returns `None` if the original is not among them. Of the
+    /// adjustments by one transaction, only the latest is part of the history.
+    pub fn new(revisions: impl IntoIterator<Item = Revision>, mut adjustments: Vec<Adjustment>) -> Option<Self> {
         let (mut original, mut later) = (None, Vec::new());
         for revision in revisions {
             match revision {
@@ -83,6 +86,10 @@ impl History {
             }
         }
         later.sort_by_key(Revision::rank);
+        adjustments.sort_by_key(|it| core::cmp::Reverse(it.place));
+        let mut by = BTreeSet::new();
+        adjustments.retain(|it| by.insert(it.by.postback.transaction_id.clone()));
+        adjustments.reverse();
         Some(Self { original: original?, later, adjustments })
     }
 
@@ -106,12 +113,9 @@ impl History {
         self.later.iter().any(|revision| revision.receipt().receipt_id == receipt.receipt_id)
     }
 
-    /// Returns the adjustments of the transaction that no later adjustment replaces.
+    /// Returns the adjustments of the transaction in the order of their places.
     pub fn adjustments(&self) -> impl Iterator<Item = &Adjustment> {
-        self.adjustments.iter().filter(|it| {
-            let replaces = |later: &Adjustment| later.place > it.place && later.is_by(&it.by.postback.transaction_id);
-            !self.adjustments.iter().any(replaces)
-        })
+        self.adjustments.iter()
     }
 
     /// Returns true if this transaction takes or took an amount from it.
