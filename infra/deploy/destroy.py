@@ -59,7 +59,7 @@ def _delete_left(environment: Environment, only_empty: bool) -> None:
     with step("Deleting what the stack left"):
         dynamodb, sqs = stack.client(environment, "dynamodb"), stack.client(environment, "sqs")
         for name in checks.tables_of(environment):
-            # One item is looked for. The table's own count of items may be six hours old.
+            # The scan looks for a single item. The table's own count of items may be six hours old.
             if only_empty and dynamodb.scan(TableName=name, Limit=1, ConsistentRead=True)["Items"]:
                 continue
             if _is_protected(dynamodb, name):

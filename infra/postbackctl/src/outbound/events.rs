@@ -11,7 +11,7 @@ use clap::{Args, Subcommand};
 use domain::{
     outbound::{
         catalogue::{Catalogue, Snapshot},
-        event::{Event, EventFault, EventFaultCode, EventKind, SpoiledTracking, UnknownType},
+        event::{Event, EventFault, EventFaultCode, EventKind, SpoiledTracking, TYPES, UnknownType},
         timing::Timing,
     },
     values::time::UnixMillis,
@@ -183,7 +183,7 @@ fn told(judged: &Judged) -> String {
             faulty(first, faults, &judged.message)
         }
         Checked::UnknownType(UnknownType { name, meant }) => {
-            let known = "tracking_link.opened, user.registered, gg_button.clicked, main_quest.completed";
+            let known = TYPES.join(", ");
             let first = format!("{file}: the type {name} is unknown; the event would be counted and set aside");
             let meant = meant.map(|meant| format!("  {meant} may be meant"));
             [first].into_iter().chain(meant).chain([format!("  known types are {known}")]).collect()

@@ -310,7 +310,7 @@ mod tests {
             assert_eq!(TransactionId::new(format!("{sign}T")), Err(IdFault::Begins(sign)));
             assert_eq!(TransactionId::new(format!("T{sign}")), Err(IdFault::Ends(sign)));
             assert!(TransactionId::new(format!("T{sign}T")).is_ok());
-            // Such an id may be stored from before the rule.
+            // Ids that were stored before the rule stay readable.
             assert_eq!(TransactionId::try_from(format!("T{sign}")).unwrap().as_str(), format!("T{sign}"));
         }
         assert!(EventName::new("Purchase \u{2764}\u{fe0f}").is_ok());

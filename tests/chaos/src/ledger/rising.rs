@@ -71,8 +71,8 @@ impl Rising {
         let stands = history.current().postback.state();
         let highest = calls.iter().filter(|call| call.status == 200).map(|call| call.postback.says()).max();
         ledger.law(highest == Some(stands), || format!("{stands} stands, but {highest:?} was answered 200: {calls:?}"));
-        // Of two equal reversals at once, one may find its transaction unknown and be recorded, and the other may have found
-        // the transaction a moment later, with too little left.
+        // Two equal reversals may race. One finds its transaction unknown and is recorded. The other finds the transaction
+        // a moment later, with too little left.
         let is_unknown = history.original().reversed == Some(Reversed::Unknown);
         let mut accepted = BTreeSet::new();
         for call in calls {

@@ -3,9 +3,9 @@
 use std::sync::{Arc, OnceLock};
 
 use app::{
-    accept_postback::{AcceptPostback, Call, Contradiction, PostbackAnswer},
+    accept_postback::{AcceptPostback, Contradiction, PostbackAnswer},
     cache::{Cache, CachePolicy},
-    memory::Held,
+    memory::{Held, partner::get},
     ports::{Added, KnownPartner, Postbacks, Recorded, Refusals, Replaced, Resolutions, Unavailable},
     resolve_conflict::{self, Resolution},
 };
@@ -83,17 +83,7 @@ async fn accept(said: Said, agreed: Agreed, receipt_id: ReceiptId, stage: Stage)
         refusals: stage,
     };
     let query = query(said);
-    let call = Call {
-        provider: "acme",
-        token: Some("good"),
-        query: query.as_bytes(),
-        body: b"",
-        content_type: None,
-        is_post: false,
-        source: [192, 0, 2, 1].into(),
-        page_part: None,
-    };
-    accept.handle(&call, Timestamp::UNIX_EPOCH, receipt_id).await.answer
+    accept.handle(&get("acme", &query), Timestamp::UNIX_EPOCH, receipt_id).await.answer
 }
 
 fn query(Said { id, state, amount }: Said) -> String {

@@ -346,7 +346,7 @@ fn permitted(story: &Story, op: usize, tries: u8, reference: &Reference, seen: &
             if let Some(Verdict::Adds(records)) = reference.accept(said, receipt) {
                 permitted.push(reference.with(&records).with_fate(said, Conflict::Accepted(receipt)));
             }
-            // What was decided before `T` changed may be stored, unless the conflict was accepted meanwhile.
+            // The deed may store a decision that it made before `T` changed, unless the conflict was accepted meanwhile.
             let is_open = !matches!(reference.conflicts.get(&said), Some(Conflict::Accepted(_)));
             let is_free =
                 |unknown: &&Vec<((Id, u32), Record)>| is_open && !reference.records.contains_key(&unknown[0].0);

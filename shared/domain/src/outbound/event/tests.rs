@@ -220,7 +220,7 @@ fn what_only_the_platform_can_get_wrong_is_a_fault_of_the_event() {
             );
         }
     }
-    // Such an event may also have a spoiled tracking. All faults are then reported.
+    // If the tracking of a faulty event is spoiled too, all faults are reported.
     let mut both = with("tracking_link.opened", "tracking.provider", json!("Acme!"));
     both["id"] = Value::Null;
     assert_eq!(faults(&both).len(), 2);
