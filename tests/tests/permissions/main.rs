@@ -5,6 +5,7 @@
 mod deployer;
 mod needed;
 mod policies;
+mod retained;
 
 use std::collections::BTreeSet;
 
@@ -70,6 +71,21 @@ fn a_queue_lets_in_exactly_the_roles_that_use_it() {
             assert_eq!(spared.collect::<BTreeSet<_>>(), using, "{name}: {action}");
         }
     }
+}
+
+#[test]
+fn the_platforms_policy_allows_what_its_queues_allow() {
+    let resources = resources();
+    let managed = of_type(&resources, "AWS::IAM::ManagedPolicy");
+    let given: BTreeSet<Vec<&str>> = statements(&managed["Gg3PlatformPolicy"]["PolicyDocument"])
+        .iter()
+        .map(|statement| [texts(&statement["Resource"]), texts(&statement["Action"])].concat())
+        .collect();
+    let queues = of_type(&resources, "AWS::SQS::QueuePolicy").into_values();
+    let let_in = queues.flat_map(|policy| statements(&policy["PolicyDocument"]));
+    let let_in = let_in.filter(|statement| statement["Sid"] == "Platform");
+    let let_in = let_in.map(|statement| [texts(&statement["Resource"]), texts(&statement["Action"])].concat());
+    assert_eq!(given, let_in.collect());
 }
 
 #[test]
