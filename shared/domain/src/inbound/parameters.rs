@@ -138,9 +138,10 @@ impl<'a> Parameters<'a> {
         others
     }
 
-    /// Returns all readable names and values for a search, decoded leniently.
+    /// Returns readable names and values for a search, decoded leniently. Only the first [`MAX_PARAMETERS`] are searched,
+    /// because a call with more is refused anyway, and a search compares each of them with many names.
     pub(super) fn searchable(&self) -> impl Iterator<Item = (String, String)> {
-        self.readable().map(|pair| (astray::readable(pair.name), astray::readable(pair.value)))
+        self.readable().take(MAX_PARAMETERS).map(|pair| (astray::readable(pair.name), astray::readable(pair.value)))
     }
 
     /// Returns the parameters with a name that can be decoded and a value that can be read. Values are as they were

@@ -61,9 +61,10 @@ fn http1(authority: &Authority, first: &'static str, then: &'static str) -> Peer
 #[tokio::test]
 async fn a_flood_of_1xx_ends_with_its_bytes() {
     for then in [EARLY_HINTS, "HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 102\r\n\r\n"] {
-        let authority = Authority::new();
-        let peer = http1(&authority, "", then);
-        assert_eq!(outcome(&authority, &peer).await, too_much(), "{then}");
+        for authority in [Authority::new(), Authority::of_tls_1_2()] {
+            let peer = http1(&authority, "", then);
+            assert_eq!(outcome(&authority, &peer).await, too_much(), "{then}");
+        }
     }
 }
 
@@ -98,9 +99,10 @@ async fn a_flood_of_http_2_frames_ends_with_its_bytes() {
         ("interim answers", |stream| frame(HEADERS, END_HEADERS, stream, STATUS_103)),
     ];
     for (name, flood) in floods {
-        let authority = Authority::new();
-        let peer = partner(&authority, |_| Vec::new(), flood);
-        assert_eq!(outcome(&authority, &peer).await, too_much(), "{name}");
+        for authority in [Authority::new(), Authority::of_tls_1_2()] {
+            let peer = partner(&authority, |_| Vec::new(), flood);
+            assert_eq!(outcome(&authority, &peer).await, too_much(), "{name}");
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use http_body_util::Full;
 use hyper::{Request, Response, body::Incoming, service::service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
-use rustls::{ServerConfig, crypto::ring, pki_types::PrivateKeyDer};
+use rustls::{ServerConfig, SupportedProtocolVersion, crypto::ring, pki_types::PrivateKeyDer, version::TLS12};
 use tokio::{io::AsyncReadExt, time::sleep};
 use tokio_rustls::TlsAcceptor;
 
@@ -17,10 +17,14 @@ use super::{
     harness::{OK, Peer, client_at, fault, hasty_trusting, limits, send, settings},
 };
 
+const ONLY_TLS_1_2: &[&SupportedProtocolVersion] = &[&TLS12];
+
 /// Holds a certificate authority of one test, and the file that makes a client trust it.
 pub(super) struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     pub(super) file: PathBuf,
+    /// Lists the versions of TLS that servers with certificates of this authority speak.
+    versions: &'static [&'static SupportedProtocolVersion],
 }
 
 impl Authority {
@@ -32,7 +36,14 @@ impl Authority {
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let file = std::env::temp_dir().join(format!("webhook-client-test-{unique}.pem"));
         std::fs::write(&file, issuer.pem()).unwrap();
-        Self { issuer, file }
+        Self { issuer, file, versions: rustls::ALL_VERSIONS }
+    }
+
+    /// Returns an authority whose servers speak TLS 1.2 only.
+    pub(super) fn of_tls_1_2() -> Self {
+        let mut authority = Self::new();
+        authority.versions = ONLY_TLS_1_2;
+        authority
     }
 
     pub(super) fn client(&self) -> WebhookClient {
@@ -51,7 +62,7 @@ impl Authority {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
+            .with_protocol_versions(self.versions)
             .unwrap()
             .with_no_client_auth()
             .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
