@@ -4,9 +4,9 @@
 //! [`credential`] and with [`parameters`], some of which may be in a [`body`]. The parameters are read by the agreed
 //! [`rules`]. The result is a [`postback`], which becomes a [`conversion`] for GG3, or a [`refusal`] with a list of
 //! [`fault`]s. A later postback of the same [`transaction`] raises the [`status`], repeats an earlier postback or
-//! conflicts with it. Parameters that a request lacks are looked for where they may have gone [`astray`]. The partner is
-//! answered in JSON, or with an agreed [`answer`]. An operator can accept a
-//! conflict ([`acceptance`]), which makes a [`correction`].
+//! conflicts with it. If a request lacks parameters, [`astray`] looks for them where they may have gone. The partner is
+//! answered in JSON, or with an agreed [`answer`]. An operator can accept a conflict ([`acceptance`]), which makes a
+//! [`correction`].
 
 pub mod acceptance;
 pub mod answer;

@@ -1,4 +1,4 @@
-//! Holds the agreement with a partner that expects answers in plain text: its software looks for a word in each answer.
+//! Describes plain-text answers, for partners whose software looks for a word in each answer.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +14,7 @@ const MAX_WORD_BYTES: usize = 64;
 pub struct TextAnswer {
     /// Names the format, which is `text`.
     pub format: AnswerFormat,
-    /// Holds the answer to an accepted call, and to a call with a status that is agreed to be ignored. The default is
+    /// Holds the answer to an accepted call, and to a call whose status is to be ignored by agreement. The default is
     /// `OK`.
     #[serde(default = "accepted")]
     pub accepted: String,

@@ -12,9 +12,9 @@ use crate::values::ids::ReceiptId;
 /// Raises a transaction to a higher state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// Holds what the partner says now.
+    /// Holds the postback that raised the state.
     pub postback: Postback,
-    /// Holds the receipt of this step, which names the receipt of the original.
+    /// Holds the receipt of this step. The receipt names the receipt of the original.
     pub receipt: Receipt,
     /// Counts the corrections before this step.
     pub correction: u32,
@@ -25,7 +25,7 @@ pub struct Step {
 /// Corrects a transaction. Every correction names the original, even if it follows another correction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Correction {
-    /// Holds what the partner says now.
+    /// Holds the postback that is valid since the correction.
     pub postback: Postback,
     /// Holds the receipt of this correction. `received_at` is the time when the conflict was first received.
     pub receipt: Receipt,
@@ -54,7 +54,7 @@ pub enum Revision {
 }
 
 impl Revision {
-    /// Returns the current one of a transaction's revisions, or `None` if there are none.
+    /// Returns the current revision among the revisions of one transaction, or `None` if there are none.
     pub fn latest(revisions: impl IntoIterator<Item = Self>) -> Option<Self> {
         revisions.into_iter().max_by_key(Self::rank)
     }
@@ -114,8 +114,8 @@ impl Revision {
         }
     }
 
-    /// Returns when the revision became a conversion: when a correction was accepted, or when any other revision was
-    /// received.
+    /// Returns when the revision became a conversion. A correction became one when an operator accepted it, and any
+    /// other revision when it was received.
     pub fn recorded_at(&self) -> Timestamp {
         match self {
             Self::Original(_) | Self::Step(_) => self.receipt().received_at,

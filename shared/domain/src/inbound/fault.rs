@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::prelude::*;
 
 /// Bounds the number of faults that are reported and kept for one request. If there are more, the last reported fault
-/// says how many. Only many kept parameters or many names of statuses can exceed the bound.
+/// says how many. Only a request with many kept parameters or many status names can have more.
 pub const MAX_FAULTS: usize = 16;
-/// Bounds each sentence of a fault, in bytes. Only a sentence that lists agreed values can be longer, and it is cut.
+/// Bounds each sentence of a fault, in bytes. Only a sentence that lists agreed values could be longer; such a sentence
+/// is cut.
 pub const MAX_SENTENCE_BYTES: usize = 256;
 /// Bounds a quotation from the request in a fault, in bytes: a parameter's name or a macro.
 pub const MAX_QUOTE_BYTES: usize = 64;
@@ -28,7 +29,7 @@ pub enum FaultCode {
     TooManyParameters,
     /// A required parameter is missing or empty.
     Missing,
-    /// A parameter that means something was sent twice: in the query, in the body, or once in each.
+    /// A parameter that we read was sent twice: in the query, in the body, or once in each.
     Repeated,
     /// A `%` is not followed by two hexadecimal digits.
     BadPercentEncoding,
@@ -36,7 +37,7 @@ pub enum FaultCode {
     NotUtf8,
     /// A tracker's macro was not replaced by its value.
     MacroNotReplaced,
-    /// A word that stands for no value, such as `undefined` or `REPLACE_ME`, came instead of a value.
+    /// A placeholder such as `undefined` or `REPLACE_ME` came instead of a value.
     PlaceholderValue,
     /// The value contains another parameter, after a sign that does not separate parameters.
     SwallowedParameter,
@@ -70,8 +71,8 @@ pub enum FaultCode {
     ClickExpired,
     /// The value of `dry_run` is neither `true` nor `false`.
     NotABoolean,
-    /// A parameter that some senders use for a status has a value that may mean something other than approval, and no
-    /// statuses were agreed.
+    /// No statuses were agreed, and a parameter that some senders use for a status has a value that may not mean
+    /// approval.
     StatusNotAgreed,
     /// The status is not among the words agreed with the partner.
     UnknownStatus,

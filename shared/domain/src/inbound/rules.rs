@@ -55,7 +55,7 @@ pub struct PostbackRules {
     pub transaction_id: TransactionIdRule,
     /// Refuses click ids that are not ours.
     pub require_click: bool,
-    /// Holds the agreement about click ids that we made.
+    /// Holds the agreed limits of the click ids that GG3 issued.
     pub click: ClickRule,
     /// Holds currencies beyond ISO 4217.
     pub currencies: ExtraCurrencies,
@@ -71,7 +71,7 @@ pub struct PostbackRules {
     pub answer: Option<TextAnswer>,
     /// Names the parameters that are passed on to GG3 with their values unchanged.
     pub keep: BTreeSet<String>,
-    /// Bounds the refusals and conflicts of different content that are kept on a UTC day.
+    /// Bounds how many refusals and conflicts with different content are kept on one UTC day.
     pub max_kept_per_day: u32,
 }
 
@@ -100,7 +100,7 @@ impl PostbackRules {
         self.names.all().chain([SIGNATURE, DRY_RUN]).any(|known| known == name)
     }
 
-    /// Returns the names of all parameters that mean something, those that are kept among them.
+    /// Returns the names of all parameters that are read from the partner's postbacks, including kept parameters.
     pub fn known(&self) -> impl Iterator<Item = &str> {
         self.names.all().chain([SIGNATURE, DRY_RUN]).chain(self.keep.iter().map(String::as_str))
     }

@@ -1,7 +1,8 @@
 //! Builds tracking links, which are URLs that tell a landing page which user clicked.
 //!
-//! There are three kinds. The landing page's URL with `user_id` and `click_id` is the target of the redirect. The
-//! signed `/click` link redirects to it. The media-buying link leads to GG3, and partners put it on their own pages.
+//! There are three kinds. The signed `/click` link redirects to the landing page. The redirect leads to the landing
+//! page's URL with `user_id` and `click_id` added. The media-buying link leads to GG3, and partners put it on their own
+//! pages.
 
 use jiff::Timestamp;
 use percent_encoding::{percent_decode_str, utf8_percent_encode};
@@ -110,7 +111,7 @@ impl LinkValue<'_> {
     }
 }
 
-/// Holds a macro of a partner's tracker: 1 to 64 visible ASCII characters that mean nothing in a query.
+/// Holds a macro of a partner's tracker: 1 to 64 visible ASCII characters that have no meaning in a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrackerMacro(String);
 
@@ -171,7 +172,7 @@ impl ClickLink {
         format!("{api_url}/click/{provider}/{landing}?user_id={user_id}&expires={expires}&sig={sig}")
     }
 
-    /// Reads and verifies the query of a `/click` request. Parameters that are not ours are ignored, however they look:
+    /// Reads and verifies the query of a `/click` request. Ignores all other parameters, even malformed ones, because
     /// advertisers and browsers add many to a link. The gateway bounds the query to about 10 KB.
     pub fn verify(
         provider: Provider,

@@ -40,9 +40,9 @@ pub enum BlockReason {
     Documentation,
     /// The address is for measuring equipment.
     Benchmarking,
-    /// The address stands for several receivers.
+    /// The address belongs to a group of receivers.
     Multicast,
-    /// The address stands for every machine of a network.
+    /// The address reaches every machine of a network.
     Broadcast,
     /// The address was never assigned.
     Reserved,

@@ -1,8 +1,8 @@
 //! Describes campaigns. A campaign has a goal that a partner's users can reach at GG3, and a webhook that tells the
 //! partner.
 //!
-//! An operator writes a [`CampaignFile`], which is also the stored form; a [`Campaign`] is the checked form. Progress
-//! is measured by the [`Terms`], which are fixed once they are published: the evaluator drops events that no campaign
+//! An operator writes a [`CampaignFile`], which is also the stored form; a [`Campaign`] is the checked form. The
+//! [`Terms`] measure progress, and are fixed once they are published. The evaluator drops events that no campaign
 //! needs, so changed terms could need events that were dropped.
 
 mod change;
@@ -32,8 +32,7 @@ pub const DEFAULT_INITIAL_INTERVAL_SECONDS: u64 = 600;
 /// Bounds the delay before the first resend, in seconds.
 pub const MAX_INITIAL_INTERVAL_SECONDS: u64 = 6 * 60 * 60;
 
-/// Stands for the earliest possible start in a campaign's file. [`CampaignFile::dated`] replaces this word by an
-/// instant.
+/// Means the earliest possible start in a campaign's file. [`CampaignFile::dated`] replaces this word by an instant.
 pub const ON_PUBLISH: &str = "on_publish";
 
 /// Holds a campaign as an operator writes it.
@@ -72,7 +71,7 @@ fn default_initial_interval() -> u64 {
 impl CampaignFile {
     /// Replaces [`ON_PUBLISH`] by the published instant, or by `soonest` if the campaign was never published.
     ///
-    /// The second time that a file is applied, it therefore changes nothing.
+    /// Applying the same file a second time therefore changes nothing.
     #[must_use]
     pub fn dated(mut self, published: &Campaigns, soonest: UnixMillis) -> Self {
         if self.active_from == ON_PUBLISH {
@@ -152,7 +151,7 @@ impl Campaign {
         &self.terms
     }
 
-    /// Replaces the terms by those that were published.
+    /// Replaces the terms with the published terms.
     pub(crate) fn with_terms(&self, terms: Terms) -> Self {
         Self { terms, ..self.clone() }
     }

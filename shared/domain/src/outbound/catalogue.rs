@@ -119,8 +119,9 @@ impl Catalogue {
 
     /// Returns the catalogue if it is fresh enough to discard events against.
     ///
-    /// The caller reads `loaded_at` before the pointer to the current version, and `now` after the participant, so the
-    /// computed age is never too small. A catalogue from the future counts as stale, because the clock was set back.
+    /// The caller reads the clock for `loaded_at` before it reads the pointer to the current version, and reads the
+    /// clock for `now` after the participant. The computed age is therefore never too small. A `loaded_at` in the
+    /// future means that the clock was set back, so the catalogue counts as stale.
     pub fn fresh(&self, loaded_at: UnixMillis, now: UnixMillis, timing: &Timing) -> Option<Fresh<'_>> {
         let in_time = loaded_at <= now && now <= loaded_at.plus(timing.max_age());
         in_time.then_some(Fresh { catalogue: self, now })
@@ -159,12 +160,12 @@ impl<'a> Fresh<'a> {
         self.now
     }
 
-    /// Admits an event, unless the catalogue finds that its tracking is spoiled: the partner is unknown, or an agreed id
-    /// is missing or cannot be used. Returns every reason then.
+    /// Admits an event unless its tracking is spoiled: the partner is unknown, or an agreed id is missing or cannot be
+    /// used. The error lists every reason.
     ///
-    /// The fault may be caused by an old catalogue, if the partner was published or the ids were agreed after the
+    /// An old catalogue may cause the error, because the partner may have been published, or the ids agreed, after the
     /// catalogue was loaded. Before the caller gives up the event, it must therefore try a catalogue that was loaded
-    /// after the event came.
+    /// after the event arrived.
     pub fn admit(&self, mut event: Event) -> Result<Admitted, SpoiledTracking> {
         let tracking = match &mut event.kind {
             EventKind::LinkOpened { tracking, .. } | EventKind::Registered { tracking: Some(tracking), .. } => tracking,

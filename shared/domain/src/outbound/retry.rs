@@ -55,8 +55,8 @@ impl RetryPolicy {
     }
 
     /// Returns when the next attempt is due after attempt `n` failed at `failed_at`. This is `n` × the initial interval
-    /// later, or the instant for which the partner asked, if that is later. Returns `None` after the last attempt of a
-    /// round.
+    /// after the failure, or the instant for which the partner asked, whichever is later. Returns `None` after the last
+    /// attempt of a round.
     ///
     /// The wait for which a partner asks is capped at 6 hours. The agreed wait is not capped.
     pub fn due(self, n: u8, failed_at: UnixMillis, asked: Option<RetryAfter>) -> Option<UnixMillis> {
@@ -93,7 +93,8 @@ impl RetryAfter {
     }
 }
 
-/// Reads `30`, `30.5`, `30s` or `30 seconds`, and rounds up. Of several numbers, as in `30, 60`, the greatest counts.
+/// Reads `30`, `30.5`, `30s` or `30 seconds`, and rounds up. If there are several numbers, as in `30, 60`, the greatest
+/// counts.
 fn parse_seconds(text: &str) -> Option<Duration> {
     let mut numbers = text.trim_end_matches(',').split(',').map(one_number);
     numbers.try_fold(0, |greatest, number| Some(number?.max(greatest))).map(Duration::from_secs)

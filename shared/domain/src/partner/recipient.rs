@@ -28,7 +28,7 @@ pub struct Callee {
 }
 
 impl Recipient {
-    /// Prepares this partner. Webhooks are checked against `allowance` again, because an operator's command may have
+    /// Prepares this partner. Webhooks are checked against `allowance` again, because the operator's command may have
     /// permitted addresses that this machine must not call.
     pub fn of(partner: &Partner, allowance: Allowance) -> Self {
         let campaigns = partner.media_buying().campaigns().iter();

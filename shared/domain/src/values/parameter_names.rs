@@ -16,23 +16,23 @@ pub const MAX_NAME_BYTES: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Field {
-    /// Stands for `user_id`.
+    /// The parameter `user_id`.
     UserId,
-    /// Stands for `click_id`.
+    /// The parameter `click_id`.
     ClickId,
-    /// Stands for `transaction_id`.
+    /// The parameter `transaction_id`.
     TransactionId,
-    /// Stands for `currency`.
+    /// The parameter `currency`.
     Currency,
-    /// Stands for `amount_decimal`.
+    /// The parameter `amount_decimal`.
     AmountDecimal,
-    /// Stands for `event_id`.
+    /// The parameter `event_id`.
     EventId,
-    /// Stands for `event_name`.
+    /// The parameter `event_name`.
     EventName,
-    /// Stands for the status, if the partner agreed on statuses.
+    /// The parameter with the status, if the partner agreed on statuses.
     Status,
-    /// Stands for the transaction that a negative amount reverses, if the partner agreed on such a parameter.
+    /// The parameter with the transaction that a negative amount reverses, if the partner agreed on one.
     Reference,
 }
 

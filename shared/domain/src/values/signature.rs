@@ -32,7 +32,7 @@ impl Secret {
     /// Makes a secret of this text.
     pub fn new(text: impl Into<String>) -> Self {
         let text = text.into();
-        // HMAC takes a key of any length. The unreachable fallback would verify none of our signatures.
+        // HMAC takes a key of any length, so the fallback is never used. It would reject all of our signatures.
         let keyed = Hmac::new_from_slice(text.as_bytes()).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
         Self { text, keyed }
     }
@@ -95,8 +95,8 @@ pub fn sign(secret: &Secret, canonical: &str) -> String {
 /// Returns true if `signature`, in upper-case or lower-case hex, was made with one of `secrets`. Each comparison takes
 /// constant time.
 ///
-/// All secrets are tried. If there are none, a stand-in is tried, so an unknown partner costs the same work as a known
-/// partner.
+/// All secrets are tried. If there are none, a fixed stand-in is tried, so an unknown partner costs the same work as a
+/// known partner.
 pub fn verify(secrets: &[Secret], canonical: &str, signature: &[u8]) -> bool {
     let given = data_encoding::HEXLOWER_PERMISSIVE.decode(signature).unwrap_or_default();
     let stand_in = [Secret::new("no secret has this text, and no signature is made with it")];

@@ -37,7 +37,7 @@ fn receipt(number: u8) -> ReceiptId {
     ReceiptId::from_random([number; 16])
 }
 
-/// Returns the history of a recorded transaction from which others take amounts.
+/// Returns the history of a recorded transaction. `takers` are the transactions that take an amount from it.
 fn history(transaction: &str, amount: &str, takers: &[(&str, &str)]) -> History {
     let original = recorded(&conflict(transaction, amount, None), &keys(), receipt(0));
     let mut history = History::of(original.clone());
@@ -50,7 +50,7 @@ fn history(transaction: &str, amount: &str, takers: &[(&str, &str)]) -> History 
     history
 }
 
-/// Returns the history of a recorded negative transaction that takes its amount from `of`.
+/// Returns the history of a recorded negative transaction, which takes its amount from `of`.
 fn taker(transaction: &str, amount: &str, of: &History) -> History {
     let by = recorded(&conflict(transaction, amount, Some("t")), &keys(), receipt(9));
     History::of(of.adjust(&by).unwrap().by)
@@ -60,7 +60,7 @@ fn accept(conflict: &Conflict, own: Option<&History>, others: &[History]) -> Res
     Acceptance::of(conflict, (own, others), &keys(), receipt(1), at(100))
 }
 
-/// Returns each adjustment as the transaction, the amount and the place.
+/// Returns each adjustment as its transaction, its amount and its place.
 fn amounts(acceptance: &Acceptance) -> Vec<(&str, String, u32)> {
     let amount = |adjustment: &Adjustment| adjustment.by.postback.content.amount_decimal.to_string();
     acceptance.adjustments.iter().map(|(of, it)| (of.as_str(), amount(it), it.place)).collect()
@@ -116,7 +116,7 @@ fn a_corrected_negative_amount_takes_its_new_amount() {
     assert_eq!(amounts(&accepted), [("t", "-90".to_owned(), 3)]);
     let Revision::Correction(correction) = &accepted.revision else { panic!() };
     assert_eq!((&correction.reversed, &correction.postback.reference), (&own.original().reversed, &Some(id("t"))));
-    // 10 are taken by another transaction, so that 91 do not fit.
+    // Another transaction already takes 10, so 91 more do not fit.
     let Err(Unacceptable::DoesNotFit(of, differences)) =
         accept(&conflict("r-1", "-91", Some("t")), Some(&own), &[named])
     else {

@@ -110,7 +110,7 @@ fn every_registry_row_is_refused_and_not_its_neighbours() {
 #[test]
 fn every_row_is_refused_for_its_own_reason() {
     for (text, _, _, reason) in ROWS {
-        // The first address of a wide row may belong to a narrower row, and so does the last address of 240.0.0.0/4.
+        // The first address of a wide row may belong to a narrower row. So may the last address of 240.0.0.0/4.
         let address = if text == "240.0.0.0/4" { net(text).network() } else { last(net(text)) };
         assert_eq!(check(address), Err(Blocked { address, reason }), "{text}");
     }
@@ -188,7 +188,7 @@ fn any_address() -> impl Strategy<Value = IpAddr> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
-    /// Compares with `iprfc`, another author's copy of the registries.
+    /// Compares with the crate `iprfc`, another author's copy of the registries.
     #[test]
     fn every_address_in_the_registries_is_refused(address in any_address()) {
         if iprfc::RFC6890.contains(&address) {

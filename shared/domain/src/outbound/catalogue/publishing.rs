@@ -14,7 +14,7 @@ use crate::values::config_fault::{ConfigFault, Faults};
 use crate::values::ids::{CampaignName, Provider};
 use crate::values::time::UnixMillis;
 
-/// Returns the published ones among a partner's stored campaigns. A campaign in the snapshot gets the terms in the
+/// Returns those of a partner's stored campaigns that are published. A campaign in the snapshot gets the terms in the
 /// snapshot. An archived campaign is no longer in the snapshot, so it is returned as it is stored.
 ///
 /// A campaign that was stored and never published is left out, because all parts of it may still change.
@@ -50,9 +50,9 @@ pub struct NextGoals {
 
 /// Computes the publication at `now` from these stored partners.
 ///
-/// A new campaign is published only if its beginning is at least `lead` after `now`, and a moved end only if the old
-/// and the new end are. Otherwise the published terms stay, because evaluators may have dropped events that the new
-/// terms need.
+/// A new campaign is published only if it begins at least `lead` after `now`. An end is moved only if both its old and
+/// its new instant are at least `lead` after `now`. Otherwise the published terms stay, because evaluators may have
+/// dropped events that the new terms need.
 pub fn next_goals(
     current: Option<&Snapshot>,
     stored: BTreeMap<Provider, PartnerGoals>,

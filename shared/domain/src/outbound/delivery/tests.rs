@@ -192,7 +192,7 @@ fn an_attempt_without_its_claim_is_kept_and_its_2xx_delivers() {
     let failed = taken.record(&lost, &answered(moment(0), AttemptOutcome::Status(500)), policy(), ticket(9));
     let AttemptDecision::ClaimLost { delivery: None, late } = failed else { panic!("{failed:?}") };
     assert_eq!((late.round, late.attempt.n, &late.mark), (1, 1, &lost.mark));
-    // The message may be the one that the new claim was made for, so it is not acknowledged.
+    // The new claim may have been made for this message, so the message is not acknowledged.
     assert_eq!(decide_by(&taken, &message, moment(30_001), 1), MessageDecision::LeaveToReturn { until: held.until });
 
     let ok = answered(moment(0), AttemptOutcome::Status(200));

@@ -2,12 +2,12 @@
 //!
 //! For a campaign that is not reached, these facts within the campaign's time are kept:
 //!
-//! - **clicks**: every total, unless a later total is at least as high. A later opening asks for a click that is not
-//!   before some instant and not below some total, and the dropped totals never change the answer. If totals only rise,
-//!   as they should, only the latest click is kept.
+//! - **clicks**: every total, unless a later total is at least as high. A later opening asks for a click at or after
+//!   some instant, with at least some total. The dropped totals never change the answer. If totals only rise, as they
+//!   should, only the latest click is kept.
 //! - **completions** of its quests: the latest completion, because an opening asks for a completion from some instant
-//!   on; and a few completions before it, so that the first completion that counts can be reported even if a quest was
-//!   completed repeatedly.
+//!   on. A few earlier completions are kept too. If a quest was completed repeatedly, they show the first completion
+//!   that counts.
 //! - **registrations** of its partner: the earliest registration, because registrations are openings themselves.
 //!
 //! Each kept fact is a maximum or a minimum of some order. It therefore makes no difference if facts are dropped before

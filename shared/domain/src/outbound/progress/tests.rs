@@ -25,7 +25,7 @@ fn completed(quest: &str) -> EventKind {
     EventKind::QuestCompleted { quest: QuestId::new(quest).unwrap() }
 }
 
-/// Returns the progress with a campaign from 1 to 5 seconds, after these events, each applied at its instant.
+/// Returns the progress in a campaign from second 1 to second 5, after each event was applied at the instant beside it.
 fn explained(goal: GoalFile, events: &[(i64, i64, EventKind)]) -> Progress {
     let (provider, name) = (Provider::new("acme").unwrap(), CampaignName::new("autumn").unwrap());
     let terms = |goal| Terms { goal, active_from: at(1000), active_to: Some(at(5000)) };

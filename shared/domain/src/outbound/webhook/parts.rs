@@ -7,7 +7,7 @@ use crate::prelude::*;
 /// Names a part of a URL that must not contain macros.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UrlPart {
-    /// The part stands before the first colon.
+    /// The part is before the first colon.
     Scheme,
     /// The part is a user name and password.
     Userinfo,
@@ -15,7 +15,7 @@ pub enum UrlPart {
     Host,
     /// The part is the port.
     Port,
-    /// The part stands after the `#`.
+    /// The part is after the `#`.
     Fragment,
 }
 
@@ -45,7 +45,7 @@ impl<'a> Parts<'a> {
     /// Splits a URL's text. Returns `None` if it has no authority.
     pub(super) fn split(text: &'a str) -> Option<Self> {
         // In `https:/a.example/x://b.example` the `://` is in the path, and a URL parser takes a.example for the host.
-        // Without this rule, the checks here would look at b.example, but a.example would be called.
+        // Without this rule, the checks here would look at b.example, although a.example is called.
         let (scheme, rest) =
             text.split_once("://").filter(|(scheme, _)| !scheme.contains(['/', ':', '?', '#', '@']))?;
         let (rest, fragment) = match rest.split_once('#') {

@@ -51,7 +51,7 @@ fn catalogue_at(campaigns: &[Published], loaded: i64, timing: &Timing) -> Catalo
     }))
 }
 
-/// An instant: at any time, or near a campaign's beginning or end.
+/// Holds an instant, which may be anywhere or near a campaign's beginning or end.
 #[derive(Debug, Clone)]
 enum When {
     Any(i64),
@@ -78,7 +78,8 @@ impl When {
     }
 }
 
-/// Makes delays of an event's evaluation, in seconds after the earliest instant at which it can be evaluated.
+/// Makes the delays of an event's evaluation, in seconds after the earliest instant at which the event can be
+/// evaluated.
 fn any_delay() -> impl Strategy<Value = i64> {
     prop_oneof![Just(0i64), 0i64..700]
 }
