@@ -60,8 +60,8 @@ pub struct Record {
     /// Identifies the record in a [`BatchResponse`]: a sequence number or a message id. The identifier of an unreadable
     /// record is empty. If the response names an empty identifier, Lambda repeats the whole batch.
     pub id: String,
-    /// Is false for a record that was put back on a queue. Is true for a record from the stream itself, and for an
-    /// unreadable record.
+    /// Is true for a record from the stream itself and for an unreadable record. Is false for a record that an operator
+    /// put back on a queue.
     pub from_stream: bool,
     /// Holds the change, or the reason why it cannot be read.
     pub change: Result<Change, String>,

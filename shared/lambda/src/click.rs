@@ -110,7 +110,7 @@ fn respond(led: Led, is_person: bool) -> Response<Body> {
     if is_person { page::of(problem) } else { problem.into_response() }
 }
 
-/// Writes one line for the request. The line does not name the user who opened the link; only the click's record does.
+/// Writes one line for the request. Only the click's record names the user who opened the link, so the line does not.
 fn log(request_id: &str, led: &Led) {
     let refused = |outcome: &str| info!(request_id, outcome, clicks = 1, "click");
     match led {

@@ -23,7 +23,7 @@ use crate::{
     system::System,
 };
 
-/// Stops the sweep from beginning another page this long before the function's time ends.
+/// Sets how long before the end of the function's time the sweep stops beginning pages.
 const LAST_PAGE: Duration = Duration::from_secs(20);
 
 /// Sweeps deliveries.
@@ -88,9 +88,9 @@ fn log(swept: &Swept) {
     }
 }
 
-/// Returns the limits of the sweep. An attempt is overdue `SWEEP_GRACE_SECONDS` after it was due. The grace must be
-/// longer than a queue may hide the attempt's message. `SWEEP_AGAIN_SECONDS` must pass before the same delivery is
-/// swept again.
+/// Returns the limits of the sweep. An attempt is overdue `SWEEP_GRACE_SECONDS` after it was due. This grace must be
+/// longer than the time for which a queue may hide the attempt's message. `SWEEP_AGAIN_SECONDS` must pass before the
+/// same delivery is swept again.
 fn lateness(env: &mut Environment) -> Lateness {
     let default = Lateness::default();
     let mut seconds = |name: &str, default: Duration| {

@@ -30,8 +30,8 @@ use crate::{
 };
 
 /// Counts the operations that follow each other at worst, if nobody else writes. These are three reads of the
-/// catalogue's pointer and of a chunk, the read of all users, the read of a user that DynamoDB left unprocessed, a put,
-/// a send, a write, and a dead letter.
+/// catalogue's pointer, three reads of a chunk, the read of all users, the read of a user that DynamoDB left
+/// unprocessed, a put, a send, a write, and a dead letter.
 const OPERATIONS_IN_A_ROW: u32 = 12;
 
 /// Handles batches of events.
@@ -88,9 +88,9 @@ impl EventEvaluatorFunction {
     }
 }
 
-/// Returns the time between two polls of the catalogue, and three limits: the greatest age of a catalogue
-/// (`CATALOGUE_MAX_AGE_SECONDS`), how far ahead events may be dated (`EVENT_MAX_AHEAD_SECONDS`), and how long a
-/// campaign is published before it starts (`CAMPAIGN_LEAD_SECONDS`).
+/// Returns the time between two polls of the catalogue, and three limits. `CATALOGUE_MAX_AGE_SECONDS` is the greatest
+/// age of a catalogue. `EVENT_MAX_AHEAD_SECONDS` says how far ahead events may be dated. `CAMPAIGN_LEAD_SECONDS` says
+/// how long before its start a campaign is published.
 fn timing(env: &mut Environment) -> (Duration, Timing) {
     let standard = Timing::default();
     let mut seconds = |name: &str, default: Duration| {
@@ -163,7 +163,8 @@ fn log_alone(message_id: &str, outcome: &EventOutcome) {
     }
 }
 
-/// Names the partner only if it is known. A visitor can type any other name, and each name would be a metric of its own.
+/// Writes a line for an event with spoiled tracking. The line names the partner only if the partner is known. A visitor
+/// can type any other name, and each name would be a metric of its own.
 fn log_spoiled(message_id: &str, spoiled: &SpoiledTracking) {
     let faults = spoiled.faults.iter().map(|fault| format!("{}: {:?}", fault.path, fault.code));
     let faults = faults.collect::<Vec<_>>().join(", ");

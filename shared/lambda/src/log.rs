@@ -26,8 +26,8 @@ use tracing_subscriber::{
 
 use crate::environment::Environment;
 
-/// Starts logging to standard output. Every line is written, because nearly all carry metrics and the others are errors.
-/// Each line has the commit of the environment variable `COMMIT`, if it is set.
+/// Starts logging to standard output. Every line is written, because nearly all carry metrics and the others are
+/// errors. Each line has the commit of the environment variable `COMMIT`, if it is set.
 pub fn start(env: &Environment) {
     let commit = env.optional("COMMIT").unwrap_or_default();
     // A second start in one process keeps the first subscriber, so its error may be ignored.
@@ -47,7 +47,8 @@ where
     registry().with(json).with(filter_fn(|line| line.is_event() && is_ours(line)))
 }
 
-/// Compares the whole name of the crate. `lambda_runtime` quotes events in its lines, so it must not count as `lambda`.
+/// Compares the whole name of the crate, because the name `lambda_runtime` begins with our `lambda`. That crate quotes
+/// events in its lines.
 fn is_ours(line: &Metadata<'_>) -> bool {
     matches!(line.target().split("::").next(), Some("adapters" | "app" | "lambda"))
 }

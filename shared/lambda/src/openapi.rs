@@ -77,7 +77,7 @@ impl OpenApi {
 #[test]
 fn the_described_routes_are_those_deployed() {
     let template = include_str!("../../../template.yaml");
-    // The route for any method takes what no other takes. The description says so in words.
+    // The routes for any method take the calls that no other route takes. The description mentions them in words only.
     let deployed = template.lines().filter_map(|line| line.trim().strip_prefix("RouteKey: "));
     let deployed: BTreeSet<String> = deployed.filter(|route| !route.starts_with("ANY ")).map(str::to_owned).collect();
     let api = OpenApi::published();

@@ -84,8 +84,7 @@ impl WebhookSenderFunction {
         Ok(Self { deliver })
     }
 
-    /// Opens the connection to DynamoDB during init by reading the partner `nobody`. It does not matter if there is
-    /// such a partner.
+    /// Opens the connection to DynamoDB during init by reading the partner `nobody`, which need not exist.
     pub async fn warm(&self) {
         let Ok(nobody) = Provider::new("nobody") else { return };
         if let Err(unavailable) = self.deliver.recipients.get(&nobody, now()).await {
@@ -171,7 +170,8 @@ fn respond(batch: Vec<ReceivedMessage>, outcomes: &[MessageOutcome]) -> BatchRes
 }
 
 /// Writes one line for the message with its outcome. Attempts are `delivered`, `failed` (another follows), `gone`,
-/// `exhausted` or `unsendable`. Other messages are `hopped`, `waits`, `sent_next`, `cancelled`, `none`, `again` or `set_aside`.
+/// `exhausted` or `unsendable`. Other messages are `hopped`, `waits`, `sent_next`, `cancelled`, `none`, `again` or
+/// `set_aside`.
 fn log(received: &ReceivedMessage, outcome: &MessageOutcome) {
     let message_id = received.id.as_str();
     let Ok(message) = &received.message else {

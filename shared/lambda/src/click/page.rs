@@ -1,4 +1,4 @@
-//! Makes the short page that a person sees who opened a link that does not work.
+//! Makes the short page for a person who opened a link that does not work.
 
 use lambda_http::{
     Body, Response,
@@ -10,7 +10,7 @@ use lambda_http::{
 
 use crate::problem::Problem;
 
-/// Returns the problem's status and headers with a page as the body. The page has fixed words only, nothing of the
+/// Returns the problem's status and headers with a page as the body. The page has fixed words only: nothing of the
 /// request, no script and no style.
 pub(super) fn of(problem: Problem<'_>) -> Response<Body> {
     let mut response = problem.into_response();

@@ -130,7 +130,7 @@ impl Filter {
         series(&self.metric, self.dimensions.iter().map(String::as_str))
     }
 
-    /// Returns true if the filter counts the line. Panics if a counted line lacks the number or the text of a
+    /// Returns true if the filter counts the line. Panics if the line is counted but lacks the number or the text of a
     /// dimension.
     pub(super) fn counts(&self, line: &Value) -> bool {
         let holds = |(field, expected): &(String, Option<String>)| match expected {

@@ -91,7 +91,7 @@ impl Rig {
         body
     }
 
-    /// Makes the port's call after this many more ones fail.
+    /// Makes one call of a port fail, after this number of calls succeed.
     fn failing_in(&mut self, calls: usize) -> &mut Self {
         let next = self.world.state().calls.len();
         self.world.state().trouble.insert(next + calls, Trouble::Before);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::law;
 
-/// Holds text that has broken a parser somewhere.
+/// Lists texts that have broken some parser.
 const HOSTILE: &[&str] = &[
     "",
     " ",
@@ -58,7 +58,7 @@ fn text() -> impl Strategy<Value = String> {
     ]
 }
 
-/// Yields mostly what `usual` yields, otherwise null or a value of another type.
+/// Yields a value of `usual` in most cases, and otherwise null or a value of another type.
 fn field(usual: impl Strategy<Value = Value> + 'static) -> BoxedStrategy<Value> {
     let other = prop_oneof![
         Just(Value::Null),

@@ -25,7 +25,7 @@ pub(crate) fn holds(payload: &[u8]) -> bool {
     }
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     assert_eq!(http::raw_query(&request), text(&plain["rawQueryString"]).as_bytes());
-    // The greedy route has the segments in one text.
+    // The route for all other paths has the segments in one text.
     let segments: &[&str] = if path["proxy"].is_null() { &["provider", "token", "landing"] } else { &[] };
     for name in segments.iter().copied() {
         assert_eq!(http::segment(&request, name), path[name].as_str(), "{name}");
@@ -35,7 +35,7 @@ pub(crate) fn holds(payload: &[u8]) -> bool {
     assert_eq!(http::source(&request).is_unspecified(), seen.is_none_or(|seen| seen.is_unspecified()));
     assert!(seen.is_none_or(|seen| seen == http::source(&request)));
     let method = text(&context["http"]["method"]);
-    // A method that is not an HTTP token cannot be a POST.
+    // A method that is not an HTTP token is certainly not POST.
     let is_token =
         !method.is_empty() && method.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b));
     assert_eq!(request.method().as_str(), if is_token { &method } else { "GET" });

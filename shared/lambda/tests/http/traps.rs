@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{fixtures, law};
 
-/// Returns each trap with its name: those of the corpus, and two that are too large for it.
+/// Returns each trap with its name. The traps are those of the corpus, and two that are too large for the corpus.
 fn traps() -> Vec<(String, String)> {
     let large = |name: &str, value: Value| {
         let payload = json!({ name: value, "requestContext": { "http": { "method": "GET" } } });
