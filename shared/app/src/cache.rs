@@ -209,7 +209,8 @@ mod tests {
         for second in [59, 60, 118, 119] {
             assert_eq!(rig.get(0, second).await, Ok(Some(1)), "{second}");
         }
-        // The age of a stale value counts from its read, however often the value is used and the read is tried.
+        // The age of a stale value counts from the successful read. Neither a use of the value nor a failed read resets
+        // the age.
         for second in [120, 121, 3600] {
             assert_eq!(rig.get(0, second).await, Err(down()), "{second}");
         }

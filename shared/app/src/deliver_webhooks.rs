@@ -151,9 +151,9 @@ pub struct AttemptTime {
 }
 
 impl AttemptTime {
-    /// Counts the operations of an attempt in the worst case, one after the other: reading the partner's configuration,
-    /// storing the claim, a record that another change prevents, the read after it, the second record, and sending the
-    /// next message.
+    /// Counts the operations of an attempt that follow each other in the worst case. These are reading the partner's
+    /// configuration, storing the claim, a record that another change prevents, the read after it, the second record,
+    /// and sending the next message.
     pub const OPERATIONS: u32 = 6;
 
     /// Returns how long a whole attempt may take.

@@ -180,7 +180,7 @@ impl<P: Ports> EvaluateEvents<P> {
     }
 }
 
-/// The reason why an event is kept in a queue and not evaluated.
+/// The reason why an event is kept in a queue instead of being evaluated.
 enum Aside {
     /// The platform made a mistake.
     Malformed(String),

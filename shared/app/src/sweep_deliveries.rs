@@ -156,7 +156,7 @@ impl<P: Ports> SweepDeliveries<P> {
 
     async fn send_for(&self, delivery: &Delivery, message: &Message) -> Result<(), Unavailable> {
         self.send(message).await?;
-        // The mark comes last: if sending failed after the mark, the delivery would wait another hour.
+        // The mark is stored last. If it were stored first and sending failed, the delivery would wait another hour.
         self.under_way.mark_swept(delivery, self.clock.now()).await
     }
 

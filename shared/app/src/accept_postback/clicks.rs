@@ -1,4 +1,5 @@
-//! Applies the agreement about click ids that we made: for how long a click may pay, and how often.
+//! Applies a partner's limits for click ids that GG3 issued: how long after a click a transaction may pay for it, and
+//! how often.
 
 use domain::{
     inbound::{
@@ -13,16 +14,17 @@ use domain::{
 use super::{AcceptPostback, AuthenticatedCall, PostbackAnswer};
 use crate::ports::{Ports, Postbacks, Recorded, Refusals, Unavailable};
 
-/// Returns true if a new transaction uses its click for its event, so that no other transaction may.
+/// Returns true if a new transaction uses up its click for its event. No other transaction can then use the click for
+/// that event.
 pub(super) fn uses_click(call: &AuthenticatedCall<'_>, postback: &Postback) -> bool {
     let is_agreed = call.partner.rules().click.once_per_event;
     is_agreed && postback.click == ClickOrigin::Verified && postback.may_pay()
 }
 
 impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
-    /// Records a postback whose click has expired. A new transaction is refused if it may pay. A repeated call, a
-    /// change of the state and a rejection are handled as always, so that none of them is lost. Only an expired click
-    /// costs this read.
+    /// Records a postback whose click has expired. Refuses a new transaction that pays or may still pay. Handles a
+    /// repeated call, a change of the state, a rejection and a reversal as always, so that none of them is lost. Only a
+    /// call with an expired click costs this read.
     pub(super) async fn record_expired(
         &self,
         call: &AuthenticatedCall<'_>,
@@ -41,7 +43,7 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         Ok(PostbackAnswer::Malformed(vec![fault]))
     }
 
-    /// Returns the result of recording a postback, and records nothing.
+    /// Returns the result that recording this postback would have, and records nothing.
     pub(super) async fn foretell(&self, postback: &Postback, uses_click: bool) -> Result<Recorded, Unavailable> {
         if let Some(original) = self.postbacks.find(&postback.provider, &postback.transaction_id).await? {
             return Ok(Recorded::Existing(Box::new(original)));
@@ -52,8 +54,8 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         Ok(used.map_or(Recorded::Fresh, |first| Recorded::Used(Box::new(first))))
     }
 
-    /// Answers a new transaction whose click another transaction used for the same event: it conflicts with that
-    /// transaction, which has the receipt `first`.
+    /// Answers a new transaction whose click another transaction used for the same event. The new transaction conflicts
+    /// with the other one, whose receipt is `first`.
     pub(super) async fn settle_used(
         &self,
         call: &AuthenticatedCall<'_>,

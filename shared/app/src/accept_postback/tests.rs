@@ -70,7 +70,7 @@ impl Rig {
         }
     }
 
-    /// Returns the calls of ports since the previous call of this function.
+    /// Returns the calls of ports since this function was last called.
     fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.world.state().calls)
     }
@@ -166,7 +166,7 @@ async fn the_checks_come_in_their_order() {
     for call in [wrong, stranger, unreadable, Call { token: None, query: b"a=1&signature=00", ..wrong }] {
         assert_eq!(rig.call(&call).await, PostbackAnswer::Unauthorized, "{call:?}");
     }
-    // A signed call that cannot be read is told so, whoever sends it.
+    // A signed call that cannot be read is answered as malformed, whoever sends it.
     for provider in ["acme", "initech", "nobody", "No Body"] {
         let call = Call { provider, token: None, ..wrong };
         assert_eq!(rig.call(&call).await, PostbackAnswer::Unauthorized, "{provider}");

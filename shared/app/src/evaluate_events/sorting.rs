@@ -53,8 +53,8 @@ impl<P: Ports> EvaluateEvents<P> {
         sorted
     }
 
-    /// Puts each event where this catalogue says: among the users' events or among the outcomes of `sorted`. Returns the
-    /// events that the catalogue does not admit, with the reasons.
+    /// Sorts each event by this catalogue: into the users' events, or into the outcomes of `sorted`. Returns the events
+    /// that the catalogue does not admit, with the reasons.
     fn ask(
         &self,
         held: &Result<HeldCatalogue, Unavailable>,

@@ -324,8 +324,8 @@ struct End {
     aside: BTreeSet<String>,
 }
 
-/// Evaluates the story with these faults. Failed events are redelivered after the rest. Returns the state at the end and the
-/// number of calls.
+/// Evaluates the story with these faults. Failed events are redelivered after the rest. Returns the state at the end
+/// and the number of calls.
 async fn play(trouble: BTreeMap<usize, Trouble>) -> (End, usize) {
     let rig = Rig::new();
     rig.world.state().trouble = trouble;

@@ -8,8 +8,8 @@ use domain::{
 
 use crate::ports::{AuditTrail, Unavailable};
 
-/// Returns the records of the changes from `since` to `now`, the newest first. They concern one partner, or any subject
-/// if no partner is given.
+/// Returns the records of the changes from `since` to `now`, the newest first. If a partner is given, returns only the
+/// records about this partner.
 pub async fn list(
     trail: &impl AuditTrail,
     (since, now): (Timestamp, Timestamp),

@@ -251,8 +251,8 @@ fn compare(
     Ok(Planned { change, item, credential, webhook_secret, secrets, differences })
 }
 
-/// Returns a line for each value that was removed and for each that was added, in the order of their places. A campaign's
-/// place has its name, as in `media_buying.campaigns.sign-up.paused`.
+/// Returns a line for each value that was removed and for each that was added, in the order of their places. A
+/// campaign's place has its name, as in `media_buying.campaigns.sign-up.paused`.
 fn differences(before: Option<&StoredPartner>, after: &StoredPartner) -> Result<Vec<String>, String> {
     let values = |item: &StoredPartner| -> Result<BTreeMap<String, String>, String> {
         let mut values = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! Publishes the goals of all partners as one new version of the catalogue, which evaluators poll.
 //!
-//! Each time, the catalogue is derived from all stored partners, not from the preceding version and the files at hand.
-//! The latter would lose partners: if a command dies after it has stored a partner and before it has published, that
+//! Each time, the catalogue is derived from all stored partners. If it were derived from the preceding version and the
+//! files at hand, partners could be lost: if a command died after it stored a partner and before it published, that
 //! partner would stay unpublished until its own file is applied again.
 //!
 //! Two operators cannot lose each other's campaigns. Each operator writes partners, then reads the version, then reads
@@ -68,7 +68,7 @@ pub async fn publish(
             return Ok(Publication::default());
         }
         let current = published.snapshot();
-        // The partners are read after the version, for the reason that the comment of the module gives.
+        // The partners are read after the version. The comment of the module says why.
         let (stored, unreadable) = goals(partners.partners().await?, current);
         let published_at = clock.now();
         let next = next_goals(current, stored, published_at, lead);

@@ -57,7 +57,7 @@ pub async fn redrive(
         let stuck: Vec<ReceivedLetter> =
             letters.into_iter().zip(&moves).filter(|(_, moved)| moved.is_err()).map(|(letter, _)| letter).collect();
         if let Some(stopped) = moves.into_iter().find_map(Result::err) {
-            // Makes the letters visible at once. If this fails too, they are visible after their time has passed.
+            // The letters are made visible at once. If this fails too, they become visible after their time.
             queues.put_back(queue, &stuck).await.ok();
             return Err(stopped);
         }

@@ -81,7 +81,7 @@ pub struct Rotated {
     pub kind: SecretKind,
     /// The new secret, if one was made.
     pub made: Option<Secret>,
-    /// The fault because of which it is unknown if the change is stored, if there was one.
+    /// The fault that leaves it unknown if the change is stored, or `None` if the change is certainly stored.
     pub unclear: Option<Unavailable>,
 }
 
@@ -100,10 +100,10 @@ pub enum RotateFault {
     /// The partner has no webhook secret.
     #[error("{0} has no webhook secret yet")]
     NoWebhookSecret(Provider),
-    /// Two secrets are valid. A third would make the older one invalid, which the partner may still use.
+    /// Two secrets are already valid. A third secret would invalidate the older one, which the partner may still use.
     #[error("{0} already has two valid {words}s", words = .1.words())]
     Both(Provider, SecretKind),
-    /// Only one secret is valid, which the partner uses. There is no newer secret to replace.
+    /// Only one secret is valid, and the partner uses it. There is no newer secret to replace.
     #[error("{0} has only one {words}", words = .1.words())]
     One(Provider, SecretKind),
     /// Another operator has changed the partner in the meantime.
@@ -238,7 +238,7 @@ mod tests {
                 let state = world.state();
                 let version = state.partners.values().next().unwrap().version;
                 assert_eq!(version, 1 + u64::try_from(state.audit.len()).unwrap(), "call {call}, {trouble:?}");
-                // A token that may be stored is told.
+                // If the token may be stored, the operator gets the token.
                 assert!(version == 1 || rotated.unwrap().made.is_some(), "call {call}, {trouble:?}");
             }
         }
@@ -264,7 +264,7 @@ mod tests {
         let mut item = acme();
         let made: Vec<Secret> = tokens.iter().map(|token| Secret::new(token.reveal())).collect();
         let now = Timestamp::UNIX_EPOCH;
-        // The one that the partner has, 0, stays good until it is dropped by name.
+        // The partner has token 0, which stays valid until an operator drops the old tokens.
         for (new, good) in [(Some(1), &[1, 0][..]), (Some(2), &[2, 0]), (None, &[2]), (None, &[2])] {
             let new = new.map(|n: usize| &made[n]);
             item = rotated(item, Vec::new(), SecretKind::Token, new, now).0;

@@ -15,9 +15,9 @@ use crate::ports::{Partners, Replaced, SecretPurpose, StoredSecrets, Unavailable
 
 /// The greatest number of valid secrets of a kind. Each key of click ids costs every postback one more HMAC.
 const MOST: usize = 5;
-/// The time that must pass after a key of click ids was made before older keys may be dropped. For twice the time for
-/// which functions cache keys, `click` still makes ids with the older key. It may use its own cached keys for the cache
-/// time once more.
+/// The time that must pass after a new key of click ids was made before older keys may be dropped. For up to twice the
+/// time for which functions cache keys, `click` still makes ids with an older key. Its own cached keys may then last
+/// for one more such time.
 const SETTLES: SignedDuration = SignedDuration::from_mins(10);
 
 /// Names a secret that belongs to no partner.
@@ -77,8 +77,8 @@ pub enum RotateSystemFault {
     },
 }
 
-/// Makes a new secret of this kind if random bytes are given. Otherwise drops all but the newest. Returns the number of
-/// valid secrets.
+/// Makes a new secret of this kind if random bytes are given. Otherwise drops all secrets but the newest. Returns the
+/// number of valid secrets.
 pub async fn rotate_system_key(
     partners: &impl Partners,
     (key, random): (SystemKey, Option<[u8; 20]>),

@@ -26,8 +26,8 @@ pub trait Resubmissions: Send + Sync {
         audit: &AuditRecord,
     ) -> impl Future<Output = Result<Recorded, Unavailable>> + Send;
 
-    /// Records a postback as [`record_once`](super::Postbacks::record_once) does, and otherwise as
-    /// [`record`](Self::record).
+    /// Records a postback under the conditions of [`record_once`](super::Postbacks::record_once), and in all other
+    /// respects as [`record`](Self::record) does.
     fn record_once(
         &self,
         postback: &RecordedPostback,

@@ -36,7 +36,7 @@ pub trait UnderWay: Send + Sync {
         from: Option<PageToken>,
     ) -> impl Future<Output = Result<UnderWayPage, Unavailable>> + Send;
 
-    /// Records that the sweep sent a message for this delivery at this instant, unless the delivery has changed since it
-    /// was read.
+    /// Records that the sweep sent a message for this delivery at this instant, unless the delivery has changed since
+    /// it was read.
     fn mark_swept(&self, delivery: &Delivery, at: UnixMillis) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }

@@ -67,8 +67,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    /// Beats once for each pair: at the first second, for changes up to the second one. Returns the number of stored
-    /// heartbeats.
+    /// Beats once for each pair of seconds: the second in which the beat is made, and the second up to which changes
+    /// are written. Returns the number of stored heartbeats.
     async fn stored(world: &World, beats: &[(i64, i64)]) -> usize {
         let instance = Beats::default();
         for (now, up_to) in beats {

@@ -121,7 +121,8 @@ async fn a_refused_call_with_a_good_signature_is_kept() {
     let text =
         |more: &str| format!("amount_decimal=100.00&click_id=67890&currency=USD&{more}transaction_id=1&user_id=1");
     let sign = |canonical: &str| signature::sign(&Secret::new("s"), canonical);
-    // A name of ours is there twice; a form came as plain text; JSON came without its type; the partner sent its name.
+    // These calls have a parameter twice, a form as plain text, JSON as plain text, a form as JSON, and the partner's
+    // name in the query.
     let twice = format!("{}&user_id=2", text(""));
     let twice_signed = format!("{twice}&signature={}", sign(&format!("{}&user_id=2", text("provider=initech&"))));
     let form = format!("{}&signature={}", text(""), sign(&text("provider=initech&")));

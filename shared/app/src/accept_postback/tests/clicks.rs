@@ -1,4 +1,4 @@
-//! Tests calls of partners that agreed on what a click of ours may pay.
+//! Tests partners that agreed for how long, and how often, a transaction may pay for a click that GG3 issued.
 
 use domain::jiff::ToSpan;
 
@@ -12,7 +12,7 @@ fn rig() -> Rig {
     Rig::with([AGREED])
 }
 
-/// Returns the sample with this transaction and a click of ours. `random` tells clicks apart.
+/// Returns the sample with this transaction and a click id that GG3 issued. Each `random` makes another click id.
 fn clicked(transaction: &str, random: u8) -> String {
     let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
     let (provider, user_id) = (Provider::new("acme").unwrap(), UserId::new("12345").unwrap());
@@ -45,7 +45,7 @@ async fn a_click_pays_once_for_each_event() {
     accepted(rig.get(&format!("{}&event_id=7", clicked("3", 1))).await);
     used_by(rig.get(&format!("{}&event_id=7", clicked("4", 1))).await);
     accepted(rig.get(&clicked("5", 2)).await);
-    // The same transaction with other content conflicts with itself.
+    // If the content of a recorded transaction differs, the conflict is with the transaction itself.
     let PostbackAnswer::Conflict(conflict) = rig.get(&clicked("1", 1).replace("100.00", "7")).await else { panic!() };
     assert_eq!(conflict.differences[0].0, "amount_decimal");
     let state = rig.world.state();
@@ -87,7 +87,8 @@ async fn an_expired_click_pays_no_new_transaction() {
         assert_eq!(faults[0].parameter.as_deref(), Some("click_id"));
     }
     assert_eq!(rig.world.state().refusals.len(), 2, "a refused call is kept, and a dry run is not");
-    // Nothing is lost of a transaction that is recorded, and a rejection is recorded in any case.
+    // Further calls of a recorded transaction are still handled, and so are rejections and reversals of any
+    // transaction.
     assert!(matches!(after_days(&rig, 92, &pending("1", 1)).await, PostbackAnswer::Duplicate(_)));
     accepted(after_days(&rig, 93, &format!("{}&state=approved", clicked("1", 1))).await);
     accepted(after_days(&rig, 94, &format!("{}&state=rejected", clicked("1", 1))).await);

@@ -1,4 +1,5 @@
-//! Tests that neither the order nor the repetition of calls matters to a transaction, whichever calls of ports fail.
+//! Tests that a transaction has the same end in whatever order and however often its calls come, even if calls of ports
+//! fail.
 
 use domain::inbound::{
     conversion::{Conversion, ConversionType},
@@ -37,7 +38,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let rig = Rig::with([AGREED]);
         rig.world.state().trouble = faults;
-        // Calls come in any order, and then each comes once more.
+        // Each call is sent at least once in any order, and then once more.
         let calls: Vec<_> = order.iter().map(|at| *at.get(&steps)).chain(steps.iter().rev().copied()).collect();
         for (state, amount) in &calls {
             let query = format!("{}&state={state}", SAMPLE.replace("100.00", amount));
@@ -46,7 +47,7 @@ proptest! {
             let is_taken = matches!(answer, PostbackAnswer::Accepted(_) | PostbackAnswer::Duplicate(_));
             prop_assert!(is_late || is_taken, "{:?}", answer);
         }
-        // Each call above all earlier ones is told, and nothing else is.
+        // GG3 receives each call with a higher state than all earlier calls, and no other call.
         let mut rises: Vec<(State, &str)> = Vec::new();
         for call in calls {
             if rises.last().is_none_or(|last| last.0 < call.0) {
@@ -57,7 +58,7 @@ proptest! {
         let said: Vec<_> = told.iter().map(|it| (it.state.unwrap(), it.content.amount_decimal.to_string())).collect();
         let expected: Vec<_> = rises.iter().map(|(state, amount)| (*state, (*amount).to_owned())).collect();
         prop_assert_eq!(&said, &expected);
-        // In whatever order GG3 reads them, the same one is valid.
+        // The same conversion is valid in whatever order GG3 reads the conversions.
         let valid = told.iter().max_by_key(|it| (it.correction, it.state)).unwrap();
         let (highest, amount) = steps.last().copied().unwrap();
         let kinds = [ConversionType::Pending, ConversionType::Accepted, ConversionType::Rejected];

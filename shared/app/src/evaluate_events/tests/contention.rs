@@ -1,4 +1,4 @@
-//! Covers rivals that write the same participant.
+//! Tests evaluators that write the same participant at the same time.
 
 use super::*;
 

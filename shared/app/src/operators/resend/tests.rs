@@ -141,7 +141,7 @@ async fn a_repeated_resend_opens_the_rest_and_no_round_twice() {
             world.state().trouble.clear();
             let (_, done) = use_case.failed(&world, &gone(), &mut Steps::at_most(9)).await;
             assert_eq!((done, rounds(&world)), (Ok(()), vec![2; 3]), "call {call}, {trouble:?}");
-            // Each round has its audit record, and no record is without its round.
+            // Each round has an audit record, and each audit record has a round.
             assert_eq!(world.state().audit.len(), 3, "call {call}, {trouble:?}");
         }
     }
