@@ -39,7 +39,7 @@ use clients::Clients;
 use faults::Circumstances;
 use resolve::{DIALLED, Resolver};
 
-/// Says how far webhooks may go, and whose certificates are trusted.
+/// Says which addresses webhooks may reach, and whose certificates are trusted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reach {
     /// Allows public addresses, with certificates of public authorities.
@@ -66,7 +66,7 @@ impl Reach {
 /// Configures a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WebhookSettings {
-    /// Says how far webhooks may go.
+    /// Says which addresses webhooks may reach.
     pub reach: Reach,
     /// Bounds attempts, and how long connections are kept.
     pub limits: Limits,
@@ -149,7 +149,7 @@ impl WebhookClient {
         if !self.allowance.permits(url) {
             return Err(AttemptFault::Other("not sent: webhooks are called by https, on port 443 or 8443".to_owned()));
         }
-        // The resolver is asked only for names.
+        // The resolver sees only names. An address in a URL is therefore checked here.
         let is_name = match url.destination() {
             Destination::Name(_) => true,
             Destination::Address(address) => {

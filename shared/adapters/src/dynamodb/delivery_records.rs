@@ -79,8 +79,8 @@ impl DynamoDeliveryRecords {
         if let Some(place) = before {
             bounds.before = bounds.before.min(UnixMillis::from(place.at()).plus(Duration::from_millis(1)));
         }
-        // The query asks for one failure more than is wanted. If that failure is older than the last wanted one, all
-        // failures of the last wanted instant have been read.
+        // The query asks for one failure more than is wanted. If the extra failure is older than the last wanted one,
+        // all failures of that last instant have been read.
         let limit = i32::try_from(most.saturating_add(1)).unwrap_or(PAGE);
         let query = self.query(provider, shard, bounds).scan_index_forward(false).limit(limit);
         let (mut pages, mut found) = (query.into_paginator().send(), Vec::new());
@@ -88,8 +88,8 @@ impl DynamoDeliveryRecords {
             let keys = page.map_err(unavailable(QUERY))?.items.unwrap_or_default();
             let places = keys.iter().filter_map(failed_place);
             found.extend(places.filter(|place| before.is_none_or(|before| place < before)));
-            // The index returns failures of one instant in any order, so the pages are read until all failures of the last
-            // wanted instant are there.
+            // The index returns failures of the same instant in any order. Pages are therefore read until all failures
+            // of the last wanted instant are there.
             let wanted = found.get(most.saturating_sub(1)).map(Place::at);
             if wanted.is_some() && found.last().map(Place::at) < wanted {
                 break;

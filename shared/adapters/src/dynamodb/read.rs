@@ -44,7 +44,7 @@ pub(crate) fn token(service: &'static str, last: Option<Item>) -> Result<Option<
     token.map_err(|_| Unavailable { service, reason: "the page's end cannot be written".into() })
 }
 
-/// Returns the key that a token stands for.
+/// Returns the key in a page token.
 pub(crate) fn start_key(service: &'static str, token: Option<PageToken>) -> Result<Option<Item>, Unavailable> {
     let key = token.map(|token| serde_json::from_str::<serde_dynamo::Item>(&token.0)).transpose();
     let key = key.map_err(|_| Unavailable { service, reason: "the page's beginning cannot be read".into() })?;

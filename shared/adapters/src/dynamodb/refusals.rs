@@ -42,9 +42,10 @@ impl DynamoRefusals {
     /// Counts one sighting of a content, and returns the updated item. Returns `None` if the content is new and its
     /// partner already has `most` new items of that day.
     ///
-    /// A content that came before costs one write. A new one costs three: one that finds no item, one that counts it
-    /// for the day, and one that stores it. The count comes first, so that a crash in between counts an item that is
-    /// not stored, and never the opposite. See docs/adr/0028-a-bound-of-what-is-kept.md.
+    /// A content that was seen before costs one write. A new content costs three: a write that finds no item, a write
+    /// that counts the item for the day, and a write that stores it. The item is counted before it is stored. After a
+    /// crash in between, an item may be counted without being stored, but none is stored without being counted. See
+    /// docs/adr/0028-a-bound-of-what-is-kept.md.
     async fn see(&self, seen: RefusalItem, most: u32) -> Result<Option<RefusalItem>, Unavailable> {
         if let Some(item) = self.sight(&seen, true).await? {
             return Ok(Some(item));
@@ -55,7 +56,7 @@ impl DynamoRefusals {
         self.sight(&seen, false).await
     }
 
-    /// Counts one new item of its partner and day. Returns false, and counts nothing, if there are `most` already.
+    /// Counts one new item of its partner and day. If there are `most` items already, counts nothing and returns false.
     async fn count(&self, seen: &RefusalItem, most: u32) -> Result<bool, Unavailable> {
         let (key, expires_at) = kept_of_day(seen);
         let update = self
@@ -73,7 +74,7 @@ impl DynamoRefusals {
         took_place(UPDATE, Box::pin(update.send()).await)
     }
 
-    /// Writes one sighting. Returns `None` if the content must be kept already and is not.
+    /// Writes one sighting. Returns `None` if `must_exist` is true and the content is not kept.
     async fn sight(&self, seen: &RefusalItem, must_exist: bool) -> Result<Option<RefusalItem>, Unavailable> {
         let Sighting { key, expression, mut names, values } = Sighting::of(seen)?;
         if must_exist {
@@ -131,8 +132,8 @@ impl Sighting {
         }
         sets.sort();
         let mut expression = format!("SET {} ADD #times :one", sets.join(", "));
-        // If the original was kept and the conflicting content is sent again, the conflict is open again. An accepted
-        // conflict never expires.
+        // If an operator kept the original and the partner sends the conflicting content again, the conflict is open
+        // again. An accepted conflict never expires.
         if seen.kind == RefusalKind::Conflict {
             expression = format!("{expression} REMOVE #{EXPIRES_AT}, #{ORIGINAL_KEPT_AT}");
             names.extend([EXPIRES_AT, ORIGINAL_KEPT_AT].map(|name| (format!("#{name}"), name.to_owned())));

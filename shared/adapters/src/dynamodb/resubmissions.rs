@@ -1,5 +1,4 @@
-//! Stores the changes that follow when an operator sends a refused call again. Each change is stored together with its
-//! audit record.
+//! Stores each change that follows when an operator sends a refused call again, together with its audit record.
 
 use app::ports::{Added, Postbacks, Recorded, Refusals, Replaced, Resubmissions, Unavailable};
 use aws_sdk_dynamodb::types::{TransactWriteItem, Update};
@@ -41,8 +40,8 @@ impl DynamoResubmissions {
         Self { postbacks, refusals, audit }
     }
 
-    /// Stores these items and marks the refusal as recorded. Returns false, and changes nothing, if an item already
-    /// exists or the refusal does not.
+    /// Stores these items and marks the refusal as recorded. If an item already exists or the refusal does not, changes
+    /// nothing and returns false.
     async fn put<const N: usize>(
         &self,
         items: [PostbackItem; N],
@@ -117,7 +116,7 @@ impl Resubmissions for DynamoResubmissions {
         if self.put([PostbackItem::from(postback)], used, (refusal, &postback.receipt), audit).await? {
             return Ok(Recorded::Fresh);
         }
-        // The use is read first. If an equal call made it, the original of that call is stored too.
+        // The use of the click is read first. If an equal call made that use, the original of that call is stored too.
         let first = self.postbacks.find_use(&postback.postback).await?;
         if let Some(existing) = self.existing(postback).await? {
             return Ok(existing);
@@ -125,7 +124,7 @@ impl Resubmissions for DynamoResubmissions {
         first.map(|first| Recorded::Used(Box::new(first))).ok_or_else(not_kept)
     }
 
-    /// Makes a transaction. If the transaction is cancelled, reads the revision that may already have this number.
+    /// Writes in a DynamoDB transaction. If DynamoDB cancels it, reads the revision that may already have this number.
     async fn add_step(&self, step: &Step, refusal: &ContentKey, audit: &AuditRecord) -> Result<Added, Unavailable> {
         if self.put([PostbackItem::from(step)], None, (refusal, &step.receipt), audit).await? {
             return Ok(Added::Done);
@@ -152,7 +151,7 @@ impl Resubmissions for DynamoResubmissions {
         self.audit.transact(REFUSAL, vec![mark], audit).await.map(|_| ())
     }
 
-    /// Makes a transaction and then a read, because DynamoDB's transactions return no items.
+    /// Writes in a DynamoDB transaction, and then reads, because DynamoDB's transactions return no items.
     async fn keep_conflict(&self, conflict: &Conflict, audit: &AuditRecord) -> Result<KeptConflict, Unavailable> {
         let Sighting { key, expression, names, values } = Sighting::of(&RefusalItem::from(conflict))?;
         let update = Update::builder()

@@ -71,7 +71,7 @@ fn connecting(error: &io::Error, secure: bool) -> AttemptFault {
         | io::ErrorKind::NetworkDown
         | io::ErrorKind::AddrNotAvailable
         | io::ErrorKind::PermissionDenied
-        // The system gave up before we did.
+        // The operating system gave up before our own limit ended.
         | io::ErrorKind::TimedOut => AttemptFault::Unreachable,
         // TCP reports these errors only on an open connection. They therefore mean that the TLS handshake was
         // interrupted.

@@ -54,8 +54,8 @@ impl Limits {
             resolve: total / 3,
             connect: total / 3 * 2,
             body: total / 3,
-            // Apache and many servers on Node close after 5 seconds. If a request is sent at that moment, the attempt
-            // fails, and the webhook arrives ten minutes late. Opening a new connection costs far less.
+            // Apache and many servers on Node close after 5 seconds. A request that is sent at that moment fails, and
+            // the webhook arrives ten minutes late. Opening a new connection costs far less.
             idle: Duration::from_secs(4),
             // A batch has at most this many messages.
             max_idle: 10,

@@ -25,7 +25,7 @@ struct Counts {
     taken: usize,
 }
 
-/// Stands for an attempt that may receive bytes until it is dropped.
+/// Represents an attempt that may receive bytes until it is dropped.
 pub(super) struct Receiving(Quota);
 
 impl Quota {
@@ -74,7 +74,7 @@ impl Receiving {
 }
 
 impl Drop for Receiving {
-    /// Takes back the bytes that the attempt did not use, so that no host saves up bytes.
+    /// Takes back the bytes that the attempt did not use, so that a host cannot save up bytes for later.
     fn drop(&mut self) {
         let mut counts = self.0.counts();
         counts.attempts = counts.attempts.saturating_sub(1);

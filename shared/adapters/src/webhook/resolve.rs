@@ -41,7 +41,7 @@ pub(super) struct Resolver {
 /// Says why there is no address to connect to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unresolved {
-    /// The name has no address, or a blocked one.
+    /// The name has no address, or it has a blocked address.
     Fault(AttemptFault),
     /// The lookup took too long.
     TimedOut,
@@ -70,7 +70,8 @@ impl Resolver {
 
 impl Resolve for Resolver {
     fn resolve(&self, name: Name) -> Resolving {
-        // If another connection becomes free meanwhile, connecting goes on in a separate task, which has no such flag.
+        // The flag belongs to the task. If another connection becomes free meanwhile, a separate task without the flag
+        // goes on connecting.
         let _ = DIALLED.try_with(|dialled| dialled.set(true));
         let found = timeout(self.limit, (self.lookup)(name.as_str().to_owned()));
         let allowance = self.allowance;
@@ -78,7 +79,7 @@ impl Resolve for Resolver {
             let found = found.await.map_err(|_| Unresolved::TimedOut)?;
             let found = found.map_err(|error| Unresolved::Fault(AttemptFault::Dns(fault(&error))))?;
             let checked = check(allowance, found).map_err(Unresolved::Fault)?;
-            // Port 0 stands for the URL's port.
+            // Port 0 means the URL's port.
             Ok(Box::new(checked.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
         })
     }

@@ -17,7 +17,7 @@ pub enum TlsSettingsFault {
     /// The file of extra authorities is at fault.
     #[error("the file of extra certificate authorities cannot be used: {0}")]
     ExtraAuthorities(String),
-    /// Our own choice of algorithms is at fault.
+    /// Our choice of algorithms is at fault.
     #[error("TLS cannot be set up: {0}")]
     Algorithms(#[from] rustls::Error),
 }

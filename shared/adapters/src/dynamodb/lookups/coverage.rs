@@ -1,4 +1,4 @@
-//! Stores up to which time the lookups are complete, and reads the tables from which lookups are made.
+//! Stores the time up to which the lookups are complete, and reads the tables from which lookups are made.
 
 use std::collections::BTreeMap;
 

@@ -36,7 +36,7 @@ struct Listing {
 #[derive(Debug, Default)]
 struct Shard {
     found: VecDeque<Place>,
-    /// Holds where to read on. It is `None` before the first page and after the last one.
+    /// Holds the key after which the next page begins. It is `None` before the first page and after the last one.
     from: Option<Item>,
     at_end: bool,
 }
@@ -107,7 +107,7 @@ impl Listing {
         }
     }
 
-    /// Reads the next pages of all shards that have no entry left to compare. The pages are read at once.
+    /// Reads the next page of each shard that has no entry left to compare, all pages at the same time.
     async fn fill(&mut self) -> Result<(), Unavailable> {
         loop {
             let empty = |shard: &Shard| shard.found.is_empty() && !shard.at_end;
@@ -127,8 +127,8 @@ impl Listing {
     }
 
     async fn page(&self, shard: u8) -> Result<Shard, Unavailable> {
-        // Each shard holds about the same share of the entries. Asking for half as many more makes a second request to
-        // a shard rare.
+        // Each shard holds about the same share of the entries. The query asks for half as many more, so that a second
+        // request to a shard is rare.
         let limit = (self.range.wanted * 3 / 2 / usize::from(SHARDS)).clamp(8, 500);
         let from = self.shards.get(usize::from(shard)).and_then(|shard| shard.from.clone());
         let query = self.lookups.query(&self.subject, shard, &self.range);

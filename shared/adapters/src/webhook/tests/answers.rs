@@ -73,7 +73,7 @@ async fn the_longest_of_several_retry_afters_counts() {
 #[tokio::test]
 async fn a_body_in_a_content_coding_is_kept_as_it_came() {
     let mut says = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 400\r\n\r\n".to_vec();
-    // These bytes would be a gigabyte if they were decoded.
+    // These bytes would become a gigabyte if the client decoded them.
     let body: Vec<u8> = [0x1f, 0x8b, 8].into_iter().chain(std::iter::repeat(0)).take(400).collect();
     says.extend(&body);
     let peer = Peer::start(None, move |mut call| {

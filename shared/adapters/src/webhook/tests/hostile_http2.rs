@@ -209,7 +209,7 @@ async fn a_partner_that_lets_no_stream_begin_is_sent_nothing() {
     let tls = authority.certify("partner.example", &[b"h2"], |_| ());
     let peer = Peer::start(Some(tls), |mut call| async move {
         let _ = call.stream.read_exact(&mut [0; 24]).await;
-        // This setting allows no stream at a time.
+        // This setting allows no streams at all.
         call.say(frame(SETTINGS, 0, 0, &[0, 3, 0, 0, 0, 0])).await;
         while call.http2_request().await.is_some() {}
     });

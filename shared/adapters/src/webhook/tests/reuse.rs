@@ -129,7 +129,7 @@ async fn no_connection_is_trusted_after_the_machine_slept() {
     }
 }
 
-/// The partner runs on a separate thread. It can therefore close the connection while this runtime stands still, as in
+/// The partner runs on a separate thread. It can therefore close the connection while this runtime does nothing, as in
 /// a frozen sandbox.
 #[tokio::test]
 async fn a_connection_closed_while_nobody_looked_costs_nothing() {
