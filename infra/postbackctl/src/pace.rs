@@ -50,7 +50,7 @@ fn due(taken: usize, rate: u32) -> Duration {
 }
 
 impl app::operators::Pace for Pace {
-    /// Allows as many as in a second.
+    /// Allows as many steps at once as the rate allows in a second.
     fn most_at_once(&self) -> usize {
         usize::try_from(self.rate).unwrap_or(usize::MAX)
     }

@@ -1,4 +1,4 @@
-//! Lists by partner and time: newest first, a page at a time.
+//! Prints lists by partner and time: the newest first, a page at a time.
 
 use std::{fmt::Display, process::ExitCode};
 

@@ -1,4 +1,5 @@
-//! `postbackctl dead-letters`: shows the messages in the dead-letter queues, and why they are there. Looking removes none.
+//! `postbackctl dead-letters`: shows the messages in the dead-letter queues, and why they are there. Looking removes
+//! none.
 
 pub(crate) mod letter;
 pub(crate) mod queue;

@@ -25,8 +25,8 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Reads stored items and writes their lookup entries again. If it is interrupted, the same command continues from there,
-    /// within a week.
+    /// Reads stored items and writes their lookup entries again. If it is interrupted, the same command continues from
+    /// there, within a week.
     Rebuild(Rebuild),
 }
 

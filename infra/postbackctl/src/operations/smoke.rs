@@ -1,4 +1,5 @@
-//! `postbackctl smoke`: checks a deployment from outside, without AWS credentials. Every postback that it sends is a dry run.
+//! `postbackctl smoke`: checks a deployment from outside, without AWS credentials. Every postback that it sends is a
+//! dry run.
 
 mod probes;
 mod raw;

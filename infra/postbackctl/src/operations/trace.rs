@@ -75,7 +75,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     } else {
         output::print(&timeline)?;
     }
-    // For scripts: 1 says that nothing was found.
+    // The exit code 1 tells scripts that nothing was found.
     Ok(if timeline.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 

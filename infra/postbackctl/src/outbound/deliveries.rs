@@ -18,8 +18,8 @@ use crate::{Connection, ask, coverage::unlisted, output::counted, page::Page, te
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Lists deliveries in this state. Exhausted, gone and unsendable deliveries are listed by the time at which they failed,
-    /// all others by the time at which their goal was reached.
+    /// Lists deliveries in this state. Exhausted, gone and unsendable deliveries are listed by the time at which they
+    /// failed, all others by the time at which their goal was reached.
     #[arg(long)]
     status: Option<State>,
     #[command(flatten)]
@@ -27,8 +27,8 @@ pub(crate) struct Arguments {
     /// Lists deliveries from before this instant, written like --since.
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     before: Option<Timestamp>,
-    /// Lists deliveries whose next attempt is overdue, of all partners unless --provider names one. Reads every delivery that is
-    /// under way.
+    /// Lists deliveries whose next attempt is overdue, of all partners unless --provider names one. Reads every
+    /// delivery that is under way.
     #[arg(long, conflicts_with_all = ["status", "since", "before", "after"])]
     overdue: bool,
     /// Counts an attempt as overdue if it is later than this: 1s to 7d. Used only with --overdue.

@@ -71,7 +71,8 @@ struct Judged {
     file: String,
     message: String,
     checked: Checked,
-    /// The faults by the schema. The reader and the schema agree, so they are told only if the reader finds none.
+    /// The faults that the schema finds. The schema and the reader agree, so these faults are shown only if the reader
+    /// finds none.
     by_schema: Vec<String>,
 }
 
@@ -115,7 +116,7 @@ pub(crate) async fn run(stack: &str, Arguments { action }: Arguments) -> Result<
     Ok(if is_sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Returns the catalogue of a stack to which no partner was applied.
+/// Returns the catalogue of a stack without partners.
 fn nothing() -> Catalogue {
     let (version, published_at, partners) = (0, UnixMillis::from_millisecond(0), [].into());
     Catalogue::from(Snapshot { version, published_at, partners })
@@ -230,7 +231,7 @@ fn sound(file: &str, event: &Event, campaigns: &[Candidate]) -> Vec<String> {
     lines
 }
 
-/// Returns a fault with the value that has it.
+/// Returns a fault in words, with the faulty value.
 fn words(EventFault { path, code, expected }: &EventFault, event: &Value) -> String {
     if path.is_empty() {
         return format!("the file is not {expected}");

@@ -47,7 +47,8 @@ pub(crate) struct Arguments {
     /// Resends deliveries in this state: exhausted, gone or unsendable.
     #[arg(long, default_value = "exhausted", requires = "provider")]
     status: State,
-    /// Resends deliveries that failed since this instant, such as 2026-11-23T12:00:00Z, or this long ago, such as 7d or 12h.
+    /// Resends deliveries that failed since this instant, such as 2026-11-23T12:00:00Z, or this long ago, such as 7d or
+    /// 12h.
     #[arg(long, value_name = "WHEN", requires = "provider", value_parser = ask::instant)]
     since: Option<Timestamp>,
     /// Resends deliveries that failed before this instant, written like --since [default: now].

@@ -33,8 +33,8 @@ pub(crate) struct Arguments {
     /// Makes links to this page on GG3. May be repeated.
     #[arg(long, default_value = "https://gg3.xyz/")]
     page: Vec<String>,
-    /// Writes the guide with its examples, vectors and description of the API into this new folder, or into a zip file if the
-    /// name ends with .zip.
+    /// Writes the guide with its examples, vectors and description of the API into this new folder, or into a zip file
+    /// if the name ends with .zip.
     #[arg(long, value_name = "FOLDER|FILE.zip", conflicts_with = "json")]
     out: Option<PathBuf>,
     /// Replaces what --out names if it exists.

@@ -178,7 +178,7 @@ fn located(path: &Path, line: Option<u64>, fault: impl Display) -> String {
     format!("{}{line}: {fault}", path.display())
 }
 
-/// Returns true if a place is another place, or inside it.
+/// Returns true if `place` is `other` or is inside `other`.
 fn is_within(place: &str, other: &str) -> bool {
     place.strip_prefix(other).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }

@@ -15,7 +15,7 @@ use domain::values::{
 use self::rows::Rows;
 use crate::output::counted;
 
-/// The separators of columns that are recognised, the most common first.
+/// The recognised separators of columns, the most common first.
 const SEPARATORS: [char; 4] = [',', ';', '\t', '|'];
 
 /// A partner's list, with the fields that are compared and the names of unknown columns.
@@ -26,7 +26,7 @@ pub(super) struct List {
     pub(super) ignored: Vec<String>,
 }
 
-/// The name that a parameter has in this list, from `--column`.
+/// The name that `--column` gives to the column of a parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Column {
     field: Field,
@@ -91,7 +91,8 @@ struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// Reads the header with the first separator by which it has a transaction id. Fails if there is none.
+    /// Reads the header with the first separator that gives a column for the transaction id. Fails if no separator
+    /// does.
     fn of(text: &'a str, names: &Names) -> Result<Self> {
         let mut widest = None;
         for separator in SEPARATORS {
@@ -130,7 +131,8 @@ impl Names<'_> {
             return Some(column.field);
         }
         let is_status = |name: &str| {
-            // A list may use an ordinary name for the status, unless another column has the partner's name for it.
+            // A list may call the status by an ordinary name, unless another column has the partner's name for the
+            // status.
             let has_theirs = header.iter().any(|name| name == self.agreed.of(Field::Status));
             self.agreed.has(Field::Status) && !has_theirs && ["status", "state"].contains(&name)
         };
@@ -147,7 +149,7 @@ impl Names<'_> {
             .chain([Field::Status, Field::Reference].into_iter().filter(|field| self.agreed.has(*field)))
     }
 
-    /// Fails if a field has several columns, or a name of `--column` has none.
+    /// Fails if a field has several columns, or if a name given by `--column` has no column.
     fn check(&self, columns: &[Option<Field>], header: &StringRecord) -> Result<()> {
         for field in self.fields() {
             let count = columns.iter().filter(|column| **column == Some(field)).count();

@@ -1,6 +1,6 @@
-//! Tries requests of which AWS's pages do not say if API Gateway passes them on, and prints what it did.
+//! Sends requests that API Gateway may or may not pass on, because AWS's pages do not say so, and prints what it did.
 //!
-//! The result is no pass and no failure: `docs/aws.md` says which result would matter.
+//! No probe passes or fails. `docs/aws.md` says which results would matter.
 
 use std::fmt::Write as _;
 
@@ -14,15 +14,15 @@ use super::{
 };
 use crate::output::{print, say};
 
-/// A request to try. Names of parameters hold the bytes in question, because a dry run answers with the names that it
-/// ignores.
+/// A request to try. The bytes in question are in a parameter's name, because a dry run answers with the names of the
+/// parameters that it ignored.
 struct Probe {
     what: &'static str,
     method: &'static str,
-    /// Follows the postback URL's path.
+    /// The text that follows the postback URL's path.
     path: &'static str,
     name: &'static [u8],
-    /// Is what the function reads if the name arrives as it was sent.
+    /// The parameter's name as the function reads it, if it arrives as it was sent.
     read_as: &'static str,
     header_bytes: usize,
     json: bool,
@@ -48,8 +48,8 @@ const PROBES: [Probe; 14] = [
     Probe { what: "10 KB of headers", header_bytes: 10_240, ..PLAIN },
 ];
 
-/// Prints a table of what the API did. Without a partner's path, an unknown partner is named, and a refusal by the
-/// function shows that the request reached it.
+/// Prints a table of what the API did. Without a partner's path, the requests name an unknown partner. A refusal by the
+/// function then shows that the request reached the function.
 pub(super) async fn run(base: &str, path: &str) -> Result<()> {
     let url = Url::parse(base).context("--url is no URL")?;
     let mut table = format!("{:<28}{:>7}  {:<14}{}\n", "tried", "status", "answered by", "read as");
@@ -105,7 +105,7 @@ impl Probe {
         Value::Object(fields).to_string()
     }
 
-    /// Says how the function read the parameter's name. Only a dry run as a partner tells that.
+    /// Says how the function read the parameter's name. Only the answer to a partner's dry run contains the name.
     fn arrived(&self, answer: &Answer) -> String {
         let ignored = answer.body.get("ignored").and_then(Value::as_array);
         let name = ignored.and_then(|names| names.first()).and_then(Value::as_str);
@@ -117,7 +117,8 @@ impl Probe {
     }
 }
 
-/// Recognises the function by its kind of errors or its dry run. API Gateway's own errors are plain JSON.
+/// Says who answered. The function's errors are problem documents, and its answer to a dry run has a status. API
+/// Gateway's own errors are plain JSON.
 fn answered_by(answer: &Answer) -> &'static str {
     let is_ours = answer.head.contains("application/problem+json") || answer.body.get("status").is_some();
     if is_ours { "the function" } else { "the gateway" }

@@ -43,7 +43,7 @@ pub(super) fn send(base: &Url, request: &[u8]) -> Result<Answer> {
     answer(&bytes)
 }
 
-/// Returns what came until the end, or until an error. A server may end a TLS connection without saying so.
+/// Returns all bytes until the end or an error. A server may close a TLS connection without announcing the end.
 fn exchange(mut stream: impl Read + Write, request: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     if stream.write_all(request).and_then(|()| stream.flush()).is_ok() {
@@ -56,7 +56,7 @@ fn answer(bytes: &[u8]) -> Result<Answer> {
     let text = String::from_utf8_lossy(bytes);
     let (head, body) = text.split_once("\r\n\r\n").context("no answer")?;
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).context("no status")?;
-    // The body may come in chunks, of which JSON is between the first and the last brace.
+    // The body may come in chunks. Its JSON is between the first and the last brace.
     let json = body.find('{').zip(body.rfind('}')).and_then(|(from, to)| body.get(from..=to));
     let body = json.and_then(|json| serde_json::from_str(json).ok()).unwrap_or_default();
     Ok(Answer { status, head: head.to_ascii_lowercase(), body })

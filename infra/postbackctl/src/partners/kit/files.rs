@@ -34,7 +34,7 @@ const SIGNATURES: &str = include_str!("../../../../../shared/domain/vectors/sign
 const WEBHOOK_SIGNATURES: &str = include_str!("../../../../../shared/domain/vectors/webhook-signature.json");
 const OPENAPI: &str = include_str!("../../../../openapi.yaml");
 
-/// The server in the description of the API, which a kit names by its URL.
+/// The line of the API's description that names the server. A kit replaces the line by one with the API's URL.
 const SERVER: &str = "  - url: https://{api}\n";
 const SERVER_VARIABLES: &str = "    variables:\n      api: { default: api.example.com }\n";
 
@@ -85,8 +85,8 @@ impl Kit<'_> {
     }
 }
 
-/// Writes the files into a new folder, or into a zip file if its name says so. Fails if something is there already and
-/// may not be replaced.
+/// Writes the files into a new folder, or into a zip file if the name of `out` says so. Fails if `out` exists and may
+/// not be replaced.
 pub(super) fn write(out: &Path, files: &[File], replaces: bool) -> Result<()> {
     let is_empty = || fs::read_dir(out).is_ok_and(|mut entries| entries.next().is_none());
     if out.exists() && !replaces && !is_empty() {

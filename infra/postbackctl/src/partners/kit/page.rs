@@ -9,7 +9,7 @@ const PARTNERS_PAGE: &str = include_str!("../../../../../docs/partners.md");
 /// The page.
 pub(super) struct Page(&'static str);
 
-/// A section: `## 1. Its heading`, and all until the next.
+/// A section: its heading, such as `## 1. Its heading`, and the text up to the next heading.
 pub(super) struct Section<'a> {
     heading: &'a str,
     pub(super) body: &'a str,
@@ -20,7 +20,7 @@ impl Page {
         Self(PARTNERS_PAGE)
     }
 
-    /// The section of this heading, whatever its number.
+    /// Returns the section with this heading, whatever its number.
     pub(super) fn section(&self, heading: &'static str) -> Result<Section<'static>> {
         let mut sections = self.0.split("\n## ").skip(1).filter_map(|section| section.split_once('\n'));
         let found = sections.find(|(numbered, _)| numbered.split_once(". ").is_some_and(|(_, words)| words == heading));
@@ -30,7 +30,7 @@ impl Page {
 }
 
 impl Section<'_> {
-    /// Writes the section's heading, and its text as `put` changes it.
+    /// Writes the section's heading and its text. `put` changes the text before it is written.
     pub(super) fn write(&self, text: &mut String, put: impl Fn(&str) -> String) -> Result<()> {
         use std::fmt::Write;
         writeln!(text, "## {}\n\n{}\n", self.heading, put(self.body).trim_end())?;
@@ -76,7 +76,7 @@ impl<'a> Names<'a> {
         field.map_or(ours, |field| self.0.of(field))
     }
 
-    /// Returns the text with the partner's names. Lines of the JSON that we answer keep our names.
+    /// Returns the text with the partner's names. Lines of the JSON that GG3 answers keep our names.
     pub(super) fn put_into(&self, text: &str) -> String {
         let put = |line: &str| {
             if line.starts_with("    ") && line.contains("\":") { line.to_owned() } else { self.put_into_all(line) }
@@ -84,7 +84,7 @@ impl<'a> Names<'a> {
         text.split('\n').map(put).collect::<Vec<_>>().join("\n")
     }
 
-    /// The text in the partner's names.
+    /// Returns the text with the partner's names in every line.
     pub(super) fn put_into_all(&self, text: &str) -> String {
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
         let (mut put, mut rest) = (String::with_capacity(text.len()), text);

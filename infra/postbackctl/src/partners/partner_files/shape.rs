@@ -190,8 +190,8 @@ fn replace(file: &mut Value, pointer: &str) {
     let Some((around, key)) = pointer.rsplit_once('/') else { return };
     let steps: Vec<&str> = pointer.split('/').skip(1).collect();
     let (depth, stand_in) = match steps.as_slice() {
-        // The stand-in is deliberately no known id. While the ids are wrong, the domain checks no macros, so it reports no
-        // faults that only follow from this one.
+        // The stand-in is deliberately an unknown id. While the ids are wrong, the domain checks no macros, so it
+        // reports no faults that only follow from this one.
         ["media_buying", "ids"] => (2, json!(["stand-in"])),
         ["media_buying", "campaigns", _] => (3, json!({})),
         ["media_buying", "campaigns", _, "goal", ..] => (4, json!({ "type": "registration" })),

@@ -1,4 +1,4 @@
-//! `postbackctl senders`: the presets, and one of them.
+//! `postbackctl senders`: lists the presets, or shows one of them.
 
 use std::process::ExitCode;
 

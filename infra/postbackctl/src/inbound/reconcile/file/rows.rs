@@ -24,7 +24,7 @@ pub(super) struct Rows<'a> {
     text: &'a str,
     reader: Reader<&'a [u8]>,
     record: StringRecord,
-    /// The number of line breaks before this byte is known.
+    /// A place in the text, in bytes, and the number of line breaks before it, which were counted already.
     counted: (usize, u64),
 }
 
@@ -40,8 +40,8 @@ impl<'a> Rows<'a> {
         Self { text, reader, record: StringRecord::new(), counted: (0, 0) }
     }
 
-    /// Returns the next row with a value, and the number of the line where it begins. Rows without a value are blank
-    /// lines and lines of separators alone.
+    /// Returns the next row with a value, and the number of the line where it begins. Skips blank lines and lines that
+    /// hold only separators.
     pub(super) fn next_row(&mut self) -> Result<Option<(u64, &StringRecord)>> {
         loop {
             let from = usize::try_from(self.reader.position().byte()).context("the list is too long")?;

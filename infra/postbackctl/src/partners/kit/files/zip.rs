@@ -9,7 +9,7 @@ use super::File;
 const VERSION: u16 = 20;
 /// Marks names as UTF-8.
 const UTF_8: u16 = 1 << 11;
-/// The first of January 1980, midnight, so that the same kit is the same archive.
+/// The first of January 1980, midnight. The date is fixed, so that equal kits are equal archives.
 const DATE: u16 = 1 << 5 | 1;
 
 /// Returns an archive of these files.
@@ -29,7 +29,7 @@ pub(super) fn archive(files: &[File]) -> Result<Vec<u8>> {
         common.extend(name.to_le_bytes());
         common.extend(0_u16.to_le_bytes());
         archive.extend([&b"PK\x03\x04"[..], &common, path.as_bytes(), text.as_bytes()].concat());
-        // No comment, the first disk, text, no further attributes.
+        // These bytes mean no further attributes, no comment, the first disk, and a text file.
         let rest = [0; 10];
         let made_by = VERSION.to_le_bytes();
         let entry = [&b"PK\x01\x02"[..], &made_by, &common, &rest, &at.to_le_bytes(), path.as_bytes()];
