@@ -35,7 +35,8 @@ pub(crate) fn client() -> Result<Client> {
     client.context("cannot make an HTTP client")
 }
 
-/// Sends a request and reads the answer, whatever its status. The error never holds the URL, which has a token in it.
+/// Sends a request and reads the answer, whatever its status. The error never holds the URL, because the URL has a
+/// token.
 pub(crate) async fn send(request: RequestBuilder) -> Result<Reply> {
     let response = request.send().await.map_err(reqwest::Error::without_url).context("no answer")?;
     let location = response.headers().get("location").and_then(|value| value.to_str().ok());

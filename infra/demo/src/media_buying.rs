@@ -1,5 +1,5 @@
-//! Plays the outbound half of the story. A partner's user reaches the goals of four campaigns at GG3, and the events come in
-//! an awkward order. The partner gets its webhooks although its server is down at first.
+//! Plays the outbound half of the story. A partner's user reaches the goals of four campaigns at GG3, and the events
+//! come in an awkward order. The partner gets its webhooks although its server is down at first.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ pub(crate) async fn play(
         story.event("opened", "tracking_link.opened", 100, json!({"total_clicks": 40, "tracking": tracking})),
     ];
     story.send(&early).await?;
-    // Once the opening has arrived, five clicks and two quests count from it.
+    // Five clicks and two quests count from the opening once the opening has arrived.
     story.show_progress(|shown| shown.contains("5 of 10 clicks") && shown.contains("missing")).await?;
 
     story.narrator.begin("The rest, shuffled, with a repeated event: every goal is reached, each once")?;
@@ -93,7 +93,7 @@ async fn beginning(catalogues: &impl Catalogues, narrator: &mut Narrator) -> Res
     Ok(begin)
 }
 
-/// Gives the partner's server, which is the partner simulator here, a script.
+/// Gives a script to the partner's server, which is the partner simulator here.
 async fn script(client: &reqwest::Client, url: &str, script: &Value) -> Result<()> {
     let put = client.put(format!("{url}/_control/{PARTNER}")).header("content-type", "application/json");
     let reply = put.body(script.to_string()).send().await;
@@ -115,7 +115,8 @@ struct Story<'a> {
 }
 
 impl Story<'_> {
-    /// Makes an event of this user at this number of milliseconds after the beginning. `own` holds the fields of its type.
+    /// Makes an event of this user at this number of milliseconds after the beginning. `own` holds the fields of its
+    /// type.
     fn event(&self, id: &str, kind: &str, millis_after: u64, own: Value) -> Value {
         let at = self.begin.plus(Duration::from_millis(millis_after));
         let common = json!({

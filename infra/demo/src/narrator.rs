@@ -29,13 +29,13 @@ impl Narrator {
         self.heading(&format!("{}. {title}", self.steps))
     }
 
-    /// Tells a heading after a blank line.
+    /// Writes a heading after a blank line.
     pub(crate) fn heading(&mut self, title: &str) -> Result<()> {
         println!("\n{}", shortened(title, self.width));
         Ok(writeln!(self.log, "\n{title}")?)
     }
 
-    /// Tells a line of a step. A long line is shortened on the terminal.
+    /// Writes a line of a step. A long line is shortened on the terminal.
     pub(crate) fn line(&mut self, text: &str) -> Result<()> {
         let text = format!("   {text}");
         println!("{}", shortened(&text, self.width));
@@ -43,7 +43,7 @@ impl Narrator {
         Ok(writeln!(self.log, "{text}")?)
     }
 
-    /// Tells a timeline of `postbackctl` without the days. All its instants are in UTC.
+    /// Writes a timeline of `postbackctl` without its dates. All its instants are in UTC.
     pub(crate) fn timeline(&mut self, text: &str) -> Result<()> {
         for line in text.lines().map(str::trim_start) {
             match line.split_once('T') {
@@ -54,7 +54,7 @@ impl Narrator {
         Ok(())
     }
 
-    /// Writes a text to the log only.
+    /// Writes a text to the log and not to the terminal.
     pub(crate) fn detail(&mut self, text: &str) -> Result<()> {
         for line in text.lines() {
             writeln!(self.log, "   {line}")?;

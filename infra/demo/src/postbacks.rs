@@ -124,8 +124,8 @@ impl Story<'_> {
         Ok(reply)
     }
 
-    /// Sends a postback that must be recorded, and returns its transaction. On a stack that has played the story before,
-    /// the postback is a duplicate.
+    /// Sends a postback that must be recorded, and returns its transaction. On a stack that has played the story
+    /// before, the postback is a duplicate.
     async fn accept(&mut self, name: &str, partner: &SamplePartner, query: &str) -> Result<String> {
         let reply = self.call(name, partner, query).await?;
         reply.expect(200)?;
@@ -176,7 +176,8 @@ fn answer(reply: &Reply) -> Vec<String> {
     }
 }
 
-/// Reads the conversions with these receipts from the queue. They stay there: each is hidden for two seconds only.
+/// Reads the conversions with these receipts from the queue. Reading hides each conversion for two seconds and removes
+/// none.
 async fn arrived(sqs: &Client, queue: &str, receipts: &BTreeSet<String>) -> Result<Vec<Conversion>> {
     let begun = Instant::now();
     let mut found: BTreeMap<String, Conversion> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Reads the name that a path begins with. The name chooses the script.
+//! Reads the first segment of a path, which is a name. The name chooses the script.
 
 use std::fmt;
 

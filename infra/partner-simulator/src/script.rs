@@ -10,8 +10,8 @@ use crate::signature::Secret;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Script {
-    /// Lists the answers, which are given one after another; the last one is repeated. Without any answer, every request
-    /// is answered 200.
+    /// Lists the answers, which are given one after another; the last one is repeated. Without any answer, every
+    /// request is answered 200.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub answers: Option<Vec<Answer>>,
     /// Lists the secrets that verify signatures. A request that does not verify is answered as usual and only marked.

@@ -91,7 +91,8 @@ async fn converse(stream: TcpStream, simulator: &Simulator) {
         Some(manner) = taken.recv() => manner,
     };
     if let Manner::Bytes(raw) = manner.as_ref() {
-        // The whole request was read and no byte of an answer was written, so these bytes are the first.
+        // The whole request was read, and no byte of an answer was written yet. The raw bytes are therefore the first
+        // bytes that the caller gets.
         let _ = send(connection.into_parts().io.into_inner(), raw).await;
     }
 }
