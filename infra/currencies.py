@@ -67,7 +67,7 @@ def withdrawn(territories: dict[str, list[Use]], listed: set[str], current: set[
     rows = []
     for code, ended in sorted(uses.items()):
         end = max(use.end for use, _ in ended)
-        # Territories that gave the currency up years before the others say nothing about its successor.
+        # Some territories gave the currency up years before the others. They say nothing about its successor.
         successors = {successor for use, successor in ended if use.end[0] >= end[0] - 1}
         rows.append((code, "{:04}-{:02}-{:02}".format(*end), successors.pop() if len(successors) == 1 else ""))
     return rows

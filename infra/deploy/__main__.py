@@ -19,7 +19,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     try:
         environment = environments.read(arguments.env, arguments.config_file)
-        # The operator's command and sam find the region here, whatever a profile says.
+        # The operator's command and sam find the region in this variable, whatever a profile says.
         os.environ.update({"AWS_REGION": environment.region, "AWS_DEFAULT_REGION": environment.region})
         if arguments.command == "destroy":
             return destroy.run(environment, with_data=arguments.data == "delete", agreed=arguments.yes)

@@ -1,4 +1,4 @@
-"""Builds the functions with cargo-lambda, and checks that binaries are those that are to be deployed."""
+"""Builds the functions with cargo-lambda, and checks that the binaries are the ones to deploy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Record:
     binaries: dict[str, str]
 
     def release(self, parameters: dict[str, str]) -> str:
-        """Returns a digest that changes with any binary and any parameter. Each value of it publishes a version."""
+        """Returns a digest that changes with any binary and any parameter. A new digest publishes a new version."""
         return hashlib.sha256(json.dumps([self.binaries, parameters], sort_keys=True).encode()).hexdigest()
 
 
@@ -51,7 +51,7 @@ def build(environment: Environment, directory: Path) -> Record:
         raise Failure("cargo-lambda was not found.", "Run make deploy, which installs it, or pip install cargo-lambda ziglang.")
     architecture = environment.parameter("Architecture")
     for name in environment.functions:
-        # A binary that is left from an earlier build must not pass for one of this build.
+        # Old binaries are removed, so that none of them is taken for a binary of this build.
         shutil.rmtree(directory / name, ignore_errors=True)
     (directory / RECORD).unlink(missing_ok=True)
     sources = _digest_of_sources()
@@ -70,7 +70,10 @@ def build(environment: Environment, directory: Path) -> Record:
 
 
 def check(environment: Environment, directory: Path) -> Record:
-    """Returns the record of the binaries. Fails if they are missing, of another architecture, or not of these sources."""
+    """Returns the record of the binaries.
+
+    Fails if binaries are missing, are of another architecture, or were built from other sources.
+    """
     written = read_json(directory / RECORD)
     if written is None:
         raise Failure(f"{directory} has no record of a build.", "Build first: make deploy without BUILD=no, or make package.")
@@ -82,7 +85,8 @@ def check(environment: Environment, directory: Path) -> Record:
         if _digest(binary) != record.binaries.get(name):
             raise Failure(f"The function {name} is not the one that was built: {binary} has changed.", "Build again: make package.")
         _check_architecture(environment, name, binary)
-        # A pipeline's archive may have lost the permission to run the file, which goes into the package.
+        # A pipeline's archive may have lost the file mode. The package keeps the mode, and Lambda must be able to run
+        # the file.
         binary.chmod(0o755)
     if _digest_of_sources() != record.sources:
         raise Failure(
@@ -116,7 +120,7 @@ def _digest(path: Path) -> str:
 
 
 def _digest_of_sources() -> str:
-    """Returns a digest of the names and contents of all sources. Times would differ between two clones of a commit."""
+    """Returns a digest of the names and contents of all sources. File times differ between clones, so they are left out."""
     digest = hashlib.sha256()
     for source in SOURCES:
         path = REPOSITORY / source

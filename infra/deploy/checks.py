@@ -1,4 +1,4 @@
-"""Looks for what would make a deployment fail, before anything is changed. Every call here only reads."""
+"""Looks for reasons why a deployment would fail, before anything is changed. Every call only reads."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def _quotas_are_enough(environment: Environment, is_new: bool) -> None:
     limits = stack.client(environment, "lambda").get_account_settings()["AccountLimit"]
     total, free = limits["ConcurrentExecutions"], limits["UnreservedConcurrentExecutions"]
     wanted = sum(int(environment.parameter(name)) for name in RESERVED)
-    # The stack's own reservations are part of what is reserved, so they can be told apart only while there is no stack.
+    # `free` leaves out the reservations that an existing stack already has. Such a stack is compared with the total.
     available = free if is_new else total
     if wanted and available - wanted < UNRESERVED:
         raise Failure(

@@ -75,7 +75,7 @@ def _delete_left(environment: Environment, only_empty: bool) -> None:
 
 
 def _is_protected(dynamodb: Any, name: str) -> bool:
-    # The emulator has the text of the template's parameter here, and takes any text for a protection.
+    # The emulator returns the text of the template's parameter, and takes any text for a protection.
     return dynamodb.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled") not in (False, None)
 
 

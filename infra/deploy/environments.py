@@ -34,11 +34,11 @@ class Environment:
     overrides: dict[str, str]
     defaults: dict[str, str]
     functions: tuple[str, ...]
-    # The names of the stack's tables and queues, without the stack's own.
+    # Holds the names of the stack's tables and queues, without the stack's own name.
     nouns: frozenset[str]
 
     def parameter(self, name: str) -> str:
-        """Returns the value that the deployment has for a parameter of the template."""
+        """Returns the value of a template's parameter in this environment's deployment."""
         return self.overrides.get(name, self.defaults[name])
 
     @property
@@ -104,7 +104,7 @@ def _functions(template: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _nouns(template: dict[str, Any]) -> frozenset[str]:
-    """Returns `partners` for the table that is named `!Sub ${AWS::StackName}-partners`, and likewise for all."""
+    """Returns the names of these resources without the stack's: `partners` for `!Sub ${AWS::StackName}-partners`."""
     properties = (value.get("Properties", {}) for value in template["Resources"].values() if isinstance(value, dict))
     names = (one.get("TableName") or one.get("QueueName") for one in properties)
     return frozenset(name["Fn::Sub"].removeprefix("${AWS::StackName}-") for name in names if isinstance(name, dict) and "Fn::Sub" in name)
@@ -116,7 +116,7 @@ def _overrides(given: Any) -> dict[str, str]:
 
 
 def _region(name: str, section: dict[str, Any], file: Path) -> str:
-    """Returns the section's region. One that the shell names instead must be the same, so that nothing goes elsewhere."""
+    """Returns the section's region. Fails if the shell names another region, so that nothing is deployed there."""
     fixed = section.get("region", "")
     asked = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or ""
     if fixed and asked and fixed != asked:
@@ -130,7 +130,10 @@ def _region(name: str, section: dict[str, Any], file: Path) -> str:
 
 
 def _refuse_shared_prefix(name: str, prefix: str, configuration: dict[str, Any], file: Path) -> None:
-    """Refuses a prefix of two environments. Deleting one stack's packages would take what the other rolls back to."""
+    """Refuses a prefix that two environments share.
+
+    A deletion of one stack's packages would delete those that the other stack rolls back to.
+    """
     for other, section in configuration.items():
         if other == name or not isinstance(section, dict):
             continue

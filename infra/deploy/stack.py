@@ -17,7 +17,7 @@ from infra.local.settings import REPOSITORY
 from .artifacts import Record
 from .environments import Environment
 
-# A stack in this state was described, and never made.
+# A stack in this state was described but never created.
 UNMADE = "REVIEW_IN_PROGRESS"
 # The first deployment failed. Such a stack can only be deleted.
 FAILED_FIRST = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED")
@@ -30,7 +30,7 @@ def client(environment: Environment, service: str) -> Any:
 
 
 def describe(environment: Environment) -> dict[str, Any] | None:
-    """Returns the stack as CloudFormation describes it; None if there is none, or none was made."""
+    """Returns the stack as CloudFormation describes it, or None if the stack was never created or is deleted."""
     try:
         found = client(environment, "cloudformation").describe_stacks(StackName=environment.stack)["Stacks"]
     except ClientError as error:
@@ -55,8 +55,8 @@ def deploy(environment: Environment, record: Record, asks: bool) -> None:
     """Makes or updates the stack with `sam deploy`, which changes nothing if nothing differs."""
     if shutil.which("sam") is None:
         raise Failure("sam was not found.", "Run make deploy, which installs it, or pip install aws-sam-cli.")
-    # `sam deploy` keeps the old value of a parameter that is not named, even if the default has changed. So all are named,
-    # in sam's own quotes, because a value may be empty or hold a space.
+    # `sam deploy` keeps the old value of a parameter that is not named, even if the default has changed. So all are
+    # named, in sam's own quotes, because a value may be empty or hold a space.
     values = {**environment.defaults, **environment.overrides, "Commit": record.commit}
     values["Release"] = record.release(values)
     command = ["sam", "deploy", "--config-file", str(environment.file), "--config-env", environment.name]

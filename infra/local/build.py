@@ -10,9 +10,9 @@ from . import processes
 from .console import Failure, say, shown, step, tail
 from .settings import REPOSITORY
 
-# Running needs only the binaries. Testing builds everything, so that `cargo test` has nothing left to build. No crate has
-# examples, but with `--examples` cargo unifies features as it does for tests. Otherwise it would build all dependencies
-# twice, and again after each change between the two.
+# Running needs only the binaries. Testing builds everything, so that `cargo test` has nothing left to build. No crate
+# has examples, but with `--examples` cargo unifies features as it does for tests. Otherwise it would build all
+# dependencies twice, and again after each change between running and testing.
 BINARIES = ["--workspace", "--bins", "--examples"]
 EVERYTHING = ["--workspace", "--all-targets"]
 

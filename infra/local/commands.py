@@ -68,7 +68,7 @@ def down(settings: Settings) -> int:
 
 
 def test(settings: Settings, arguments: list[str]) -> int:
-    """Runs all tests against a separate stack. The last one compares the functions' roles with what the others saw."""
+    """Runs all tests against a separate stack. The last test checks the functions' roles by the calls of all others."""
     programs = build.build(build.EVERYTHING, settings.build_log)
     command = ["cargo", "test", *MANIFEST, "--workspace"]
     bad = "Tests failed; cargo's report is above"
@@ -95,7 +95,7 @@ def chaos(settings: Settings, arguments: list[str]) -> int:
 
 @contextmanager
 def _own_stack(settings: Settings, name: str, programs: dict[str, Path]) -> Iterator[Settings]:
-    """Starts a separate stack on a free port, and stops it at the end, after a failure too."""
+    """Starts a separate stack on a free port, and stops it at the end, even after a failure."""
     own = replace(settings, port=processes.free_port(), stack_name=name)
     try:
         _bring_up(own, programs)

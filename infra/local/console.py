@@ -94,7 +94,7 @@ def loud_step(title: str) -> Iterator[None]:
 
 def _tick(title: str, detail: Callable[[], str], started: float, finished: threading.Event) -> None:
     def line(mark: str) -> str:
-        # A longer line would wrap, and the next one could not replace it.
+        # A longer line would wrap, and the next line could not replace it.
         return f"{mark} {title} … {elapsed(started)}  {detail()}".rstrip()[: width() - 1]
 
     if not sys.stdout.isatty():

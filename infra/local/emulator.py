@@ -30,7 +30,10 @@ def main() -> None:
 
 
 async def _serve(port: int) -> None:
-    """Serves until a signal asks it to stop. ministack's `main` may need a second signal and leaves functions running."""
+    """Serves until a signal asks it to stop.
+
+    ministack's `main` may need a second signal and leaves functions running.
+    """
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app

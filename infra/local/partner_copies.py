@@ -34,7 +34,8 @@ def _led_to(text: str, base: str, path: Path) -> str:
         document = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as fault:
         raise Failure(f"{path} cannot be read: {fault}", "Correct it, then try again.") from fault
-    # YAML aliases may lead to the same place twice, so places are unique. Replacing from the end keeps earlier places valid.
+    # YAML aliases may lead to the same place twice, so places are unique. Replacing from the end keeps earlier places
+    # valid.
     places = {node.start_mark.index: node for node in _found(document, WEBHOOK_URL)}
     for start, node in sorted(places.items(), reverse=True):
         end = node.end_mark.index
@@ -54,7 +55,7 @@ def _replaced(written: str, node: yaml.ScalarNode, base: str, path: Path) -> str
 
 
 def _found(node: yaml.Node | None, keys: tuple[str, ...]) -> Iterator[yaml.ScalarNode]:
-    """Yields the scalars under these keys. The key * stands for every item of a list."""
+    """Yields the scalars under these keys. The key `*` means every item of a list."""
     if not keys:
         if isinstance(node, yaml.ScalarNode):
             yield node

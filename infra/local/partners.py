@@ -28,7 +28,7 @@ class SamplePartner:
     landings: dict[str, str]
 
     def as_json(self) -> dict[str, Any]:
-        """Returns the fields that are set, and always `token`, which is null for a partner that signs."""
+        """Returns the fields that are set. `token` is always returned, and is null for a partner that signs."""
         return {name: value for name, value in asdict(self).items() if value is not None or name == "token"}
 
 

@@ -95,7 +95,7 @@ def start(
 
 
 def end(find: Callable[[], list[psutil.Process]], first: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
-    """Ends the processes that `find` returns. Those for which `first` is true come first, so that they can end the others.
+    """Ends the processes that `find` returns. Processes for which `first` is true end first, because they end others.
 
     Sends SIGTERM twice, then SIGKILL. Returns the processes that still run, normally none.
     """
@@ -108,7 +108,8 @@ def end(find: Callable[[], list[psutil.Process]], first: Callable[[psutil.Proces
 def is_free(port: int) -> bool:
     """Returns True if a server could listen on this port now."""
     with socket.socket() as probe:
-        # Connections of an earlier run linger for a minute. With this option, as in servers, they do not block the port.
+        # Connections of an earlier run linger for a minute. With this option, as in servers, they do not block the
+        # port.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((LOOPBACK, port))
@@ -138,7 +139,7 @@ def _end_session(child: subprocess.Popen[str]) -> None:
             os.killpg(child.pid, number)
             child.wait(timeout=3)
             break
-    # The leader has ended. Its session's remaining processes are killed.
+    # The leader has ended. The remaining processes of its session are killed.
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, signal.SIGKILL)
 

@@ -16,7 +16,8 @@ VIRTUALENV = REPOSITORY / ".venv" / "local"
 
 LOOPBACK = "127.0.0.1"
 REGION = "us-east-1"
-# A campaign is published this long before it starts. It is minutes on AWS, and short here for people who try things.
+# A campaign is published this long before it starts. On AWS this takes minutes; here it is short, so that people need
+# not wait.
 CAMPAIGN_LEAD_S = 4
 # The emulator accepts any credentials. These belong to no account.
 CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}

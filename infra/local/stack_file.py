@@ -1,4 +1,4 @@
-"""Writes `.stack/stack.json`, which holds everything that a client of the running stack needs, and `.stack/env` for a shell."""
+"""Writes what a client of the running stack needs: `.stack/stack.json`, and `.stack/env` for a shell."""
 
 from __future__ import annotations
 

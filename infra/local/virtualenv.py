@@ -27,7 +27,7 @@ def is_made(directory: Path, requirements: Path) -> bool:
 
 
 def make(directory: Path, requirements: Path) -> None:
-    """Makes a new environment. The stamp is written last, so that an interrupted one is recognised as incomplete."""
+    """Makes a new environment. The stamp is written last, so that an incomplete environment has none."""
     if sys.version_info < (3, 10):
         raise Failure(
             f"Python {sys.version_info[0]}.{sys.version_info[1]} is too old. The local stack needs 3.10 or newer.",
