@@ -81,7 +81,7 @@ simulate:
 smoke:
 	@$(LOCAL) smoke --url '$(URL)' --provider '$(PROVIDER)' --click-url '$(CLICK_URL)'
 
-# A pipeline packages once and deploys the same binaries to one environment after the other, with BUILD=no.
+# A pipeline packages once, and deploys the same binaries to each environment in turn with BUILD=no.
 package:
 	@$(DEPLOY) package --env '$(or $(ENV),staging)'
 
@@ -92,7 +92,7 @@ deploy:
 destroy:
 	@$(DEPLOY) destroy --env '$(ENV)' $(if $(YES),--yes) $(if $(DATA),--data '$(DATA)')
 
-# Builds each contender by itself, so that a feature that one needs of a dependency does not enlarge another.
+# Builds each contender by itself. A feature that one contender needs of a dependency then does not enlarge another one.
 BENCHED = click postback conversion-relay event-evaluator webhook-sender lookup-writer delivery-sweep
 BENCH_NODE = tests/bench/contenders/node
 BENCH_PYTHON = target/bench/python
