@@ -120,7 +120,7 @@ def _digest(path: Path) -> str:
 
 
 def _digest_of_sources() -> str:
-    """Returns a digest of the names and contents of all sources. File times differ between clones, so they are left out."""
+    """Returns a digest of the names and contents of all sources, without file times, which differ in each clone."""
     digest = hashlib.sha256()
     for source in SOURCES:
         path = REPOSITORY / source
