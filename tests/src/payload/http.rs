@@ -1,9 +1,8 @@
 //! Builds the requests that API Gateway's HTTP APIs send to functions, in [payload format 2.0].
 //!
-//! The following was observed on AWS and is not documented. The path is decoded except for `%25`, and the query
-//! string stays as the client sent it. A body is text if its type is `text/*`, JSON, XML or JavaScript, and base64
-//! otherwise, forms included. Cookies are removed from the headers. The caller's address is appended to
-//! `x-forwarded-for`.
+//! The following was observed on AWS and is not documented. The path is decoded except for `%25`, and the query string
+//! stays as the client sent it. A body is text if its type is `text/*`, JSON, XML or JavaScript, and base64 otherwise,
+//! forms included. Cookies are removed from the headers. The caller's address is appended to `x-forwarded-for`.
 //!
 //! [payload format 2.0]: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
 

@@ -20,8 +20,8 @@ pub(super) enum Unanswered {
     Answer(#[from] hyper::Error),
 }
 
-/// Holds a connection to the service. The first call opens the connection. If the service has closed it since, the next
-/// call opens another one. A call that was sent is never sent again.
+/// Holds a connection to the service. The first call opens the connection. If the service has closed the connection
+/// since, the next call opens another one. A call that was sent is never sent again.
 #[derive(Debug)]
 pub(super) struct Upstream {
     /// Holds `host:port`.

@@ -47,8 +47,8 @@ struct Turn {
 pub struct Invocation {
     /// Says how the invocation ended.
     pub outcome: InvocationEnding,
-    /// Holds the time from sending the event to the end of the answer, or until it is known that no answer comes. Init
-    /// is excluded.
+    /// Holds the time from sending the event until the answer ended, or until the function died or timed out. Init is
+    /// excluded.
     pub took: Duration,
 }
 

@@ -104,7 +104,8 @@ impl Settings {
         command
     }
 
-    /// Returns a function's own access key in the place of the tests' common one. A proxy knows the function by it.
+    /// Returns an access key that only this function has, in place of the tests' common key. A proxy recognises the
+    /// function by its key.
     fn access_key(&self) -> Option<(OsString, OsString)> {
         let common = (OsString::from("AWS_ACCESS_KEY_ID"), OsString::from(ACCESS_KEY));
         let own = self.binary.file_stem()?.to_owned();
