@@ -187,7 +187,7 @@ fn apply_leaves_a_partner_whose_file_is_gone_and_says_so() {
     assert!(left.contains("vandelay") && said.contains("change initrode"), "{said}");
     assert!(said.contains("- name: \"A\"\n") && said.contains("+ name: \"B\"\n"), "{said}");
     assert_done(&postbackctl(&["kit", "vandelay"]));
-    // Applying a single file says nothing about other partners.
+    // The report of a single file says nothing about other partners.
     let one = folder.0.join("initrode.yaml");
     let applied = postbackctl(&["apply", one.to_str().unwrap(), "--yes"]);
     assert!(!text(&applied.stderr).contains("vandelay"), "{}", text(&applied.stderr));
@@ -216,7 +216,7 @@ async fn a_partner_that_is_created_twice_keeps_its_first_secret() {
     let (ours, theirs) = (audit_record("tyrell"), audit_record("tyrell"));
     assert_eq!(configuration.put_partner(&item(1), &[secrets("first")], &ours).await, Ok(Replaced::Done));
     assert_eq!(configuration.put_partner(&item(2), &[secrets("second")], &theirs).await, Ok(Replaced::Changed));
-    // If the same write is repeated, as after a lost answer, it counts as done.
+    // If the same write comes a second time, as after a lost answer, the second write counts as done.
     assert_eq!(configuration.put_partner(&item(1), &[secrets("first")], &ours).await, Ok(Replaced::Done));
     // The change that came too late left no record.
     let trail = DynamoAudit::new(stack.dynamodb(), table("audit"));

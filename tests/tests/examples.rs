@@ -14,7 +14,7 @@ use domain::inbound::parameters::{self, Parameters};
 use serde_json::Value;
 use tokio::{io::AsyncWriteExt, net::TcpListener, process::Command};
 
-/// Lists for each file ending the command that runs such a file and the programs that it needs.
+/// Lists, for each file ending, the command that runs such a file and the programs that the command needs.
 const LANGUAGES: [(&str, &[&str], &[&str]); 5] = [
     ("sh", &["bash"], &["bash", "curl", "openssl"]),
     ("py", &["python3"], &["python3"]),

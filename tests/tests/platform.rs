@@ -122,7 +122,7 @@ async fn every_example_keeps_the_valid_conversions_exactly() {
     let expected = Amount::sum(["999", "15", "900719925474099.12345678", "0.1"].map(|one| Amount::parse(one).unwrap()));
     for (at, command) in installed("read_conversions.py", "read-conversions.ts").into_iter().enumerate() {
         let queue = stack.create_queue("gg3-conversions").await;
-        // Each language gets another order, and every message twice.
+        // Each language gets the messages in another order, and every message twice.
         samples.sort();
         if at % 2 == 1 {
             samples.reverse();

@@ -37,7 +37,7 @@ pub(crate) struct Deployer {
     variables: Vec<(String, String)>,
 }
 
-/// Holds what a command said, and what it called.
+/// Holds the output of a command, and the calls that the command made.
 pub(crate) struct Ran {
     pub(crate) is_done: bool,
     pub(crate) said: String,
@@ -60,7 +60,7 @@ impl Deployer {
         deployer
     }
 
-    /// Makes environments `staging` and `prod` of these names and parameters.
+    /// Configures the environments `staging` and `prod` with this stack name and these parameters.
     pub(crate) fn configure(&self, stack: &str, parameters: &[&str]) {
         let section = |name: &str| {
             format!(
@@ -80,7 +80,7 @@ impl Deployer {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// Runs `infra.deploy` with these words.
+    /// Runs `infra.deploy` with these arguments.
     pub(crate) fn run(&self, words: &str) -> Ran {
         let calls = self.folder.join("calls");
         let _ = fs::remove_file(&calls);

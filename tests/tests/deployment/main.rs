@@ -1,4 +1,4 @@
-//! Tests what `make deploy` and `make destroy` decide.
+//! Tests the decisions of `make deploy` and `make destroy`.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
@@ -22,10 +22,10 @@ fn a_deployment_builds_checks_updates_and_looks() {
     let stack = &deployer.stack.stack_name;
     for words in [
         "--config-env staging --region us-east-1 ",
-        // An update that changes nothing is a success, and nothing is asked where nobody answers.
+        // An update that changes nothing is a success, and no question is asked, because nobody may be there to answer.
         "--no-fail-on-empty-changeset --no-confirm-changeset ",
         "--tags environment=staging ",
-        // Every parameter is named, because CloudFormation keeps what is not.
+        // Every parameter is named, because CloudFormation keeps the old value of a parameter that is not named.
         " Commit=\"1da60ba1c2\" Release=\"",
         " DeletionProtection=\"false\"",
         " LogRetentionDays=\"30\"",
@@ -36,7 +36,7 @@ fn a_deployment_builds_checks_updates_and_looks() {
     }
     assert!(smoke.contains("-p postbackctl -- smoke --url https://"), "{smoke}");
     assert!(ran.said.contains(&format!("{stack} runs 1da60ba1c2")), "{}", ran.said);
-    // Another environment takes the same binaries, in a pipeline that built them once and lost their mode.
+    // A pipeline deploys the same binaries to another environment. The mode of the binary was lost on the way.
     let binary = deployer.folder.join("lambda/click/bootstrap");
     fs::set_permissions(&binary, fs::Permissions::from_mode(0o644)).unwrap();
     let again = deployer.run("deploy --env prod --no-build");

@@ -4,7 +4,7 @@ use tests::fresh;
 
 use crate::fixture::Deployer;
 
-/// Creates a stack with a table and a queue that are kept. With `fails`, its last resource is one that the emulator refuses.
+/// Creates a stack with a table and a queue that are kept. With `fails`, the emulator refuses the last resource.
 fn create(deployer: &Deployer, name: &str, fails: bool) -> String {
     deployer.script(&format!(
         "import json, time\n\
@@ -36,7 +36,7 @@ fn a_first_deployment_that_failed_can_be_repeated() {
     let name = fresh("first");
     deployer.configure(&name, &["DeletionProtection=false"]);
     assert_eq!(create(&deployer, &name, true).trim(), "ROLLBACK_COMPLETE");
-    // Production too: nothing can have come to a stack that never stood.
+    // This is allowed for production too: a stack that was never complete cannot hold any data.
     deployer.run("deploy --env prod").assert_refused(&["ROLLBACK_COMPLETE", "make destroy ENV=prod"]);
     let ran = deployer.run("destroy --env prod --yes");
     ran.assert_done();

@@ -1,4 +1,4 @@
-//! Tests partners that agreed on for how long and how often a click of ours may pay.
+//! Tests partners that agreed for how long, and how often, a transaction may pay for a click that GG3 issued.
 
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ impl Clicks {
         Self { keys, provider: Provider::new(provider).unwrap() }
     }
 
-    /// Returns a query of a transaction whose click was this many days ago. `random` tells clicks apart.
+    /// Returns a query of a transaction whose click was this many days ago. Each `random` makes another click id.
     pub(crate) fn query(&self, transaction: &str, days: i64, random: u8) -> String {
         let clicked_at = tests::now() - (days * 24).hours();
         let click = self.keys.mint(&self.provider, &UserId::new("u").unwrap(), clicked_at, [random; 9]);
@@ -51,7 +51,7 @@ async fn a_second_transaction_of_a_click_is_a_conflict_until_accepted() {
     let (name, token) = fixture.partner("postback: {click: {once_per_event: true}}\n");
     let clicks = Clicks::of(&fixture, &name).await;
     let call = async |query: &str| call(&fixture, (&name, &token), query).await;
-    // Each call makes a click of its own time, so the queries are made once.
+    // Each query has a click id with its own time, so the queries are made once.
     let [first, other_click] = [clicks.query("1", 1, 1), clicks.query("3", 1, 2)];
     let second = first.replace("transaction_id=1&", "transaction_id=2&");
     let accepted = call(&first).await;

@@ -183,7 +183,8 @@ async fn an_unknown_partner_looks_like_a_wrong_credential() {
     let query = sample("t");
     let mut bodies = Vec::new();
     let plain = ["acme/wrong", "nobody/wrong", "acme", "initech", "initech/wrong", "nobody"];
-    // A path that looks wrong is told so, also without looking at who exists.
+    // A malformed path is refused in other words than a wrong credential. The words never depend on which partners
+    // exist.
     for paths in [&plain[..], &["ACME/wrong", "NOBODY/wrong"], &["acme/wrong%20", "nobody/%20x"]] {
         for path in paths {
             let reply = fixture.send(fixture.http.get(format!("{base}/{path}?{query}"))).await;
@@ -231,7 +232,7 @@ async fn only_a_get_or_a_post_of_a_server_is_a_call() {
     let pixel = fixture.http.get(format!("{url}?{query}")).header("sec-fetch-dest", "image");
     let pixel = fixture.send(pixel).await;
     assert_eq!((pixel.status, pixel.faults()[0].1.as_str()), (400, "sent_by_browser"));
-    // Nothing was recorded so far, and a slash at the end means nothing.
+    // Nothing was recorded so far. A slash at the end of the path makes no difference.
     let reply = fixture.send(fixture.http.get(format!("{url}/?{query}"))).await;
     assert_eq!((reply.status, reply.text("status")), (200, "accepted"));
     assert_eq!(fixture.postback("acme", &query).await.text("status"), "duplicate");

@@ -29,7 +29,7 @@ fn apply(fixture: &Fixture, run: &str) -> BTreeMap<&'static str, String> {
     SEQUENCES.iter().map(|it| (it.sender, urls[&format!("{}-{run}", it.sender)].clone())).collect()
 }
 
-/// Returns the words of the table for an answer.
+/// Returns an answer in the words of the table.
 fn told(reply: &Reply) -> String {
     match reply.status {
         200 => format!("{} {}", reply.text("status"), reply.text("state")).trim_end().to_owned(),
@@ -71,13 +71,13 @@ fn expected(sequence: &Sequence) -> BTreeSet<(String, String, String)> {
     accepted.map(conversion).collect()
 }
 
-/// Compares the conversions of a sender with its calls, and their current states with the table.
+/// Compares the conversions of a sender with its calls, and the final states of its transactions with the table.
 fn compare(sequence: &Sequence, transactions: &BTreeMap<String, String>, arrived: &[Value]) {
     let text = |body: &Value, name: &str| body[name].as_str().unwrap_or_default().to_owned();
     let named = |body: &Value| transactions[body["transaction_id"].as_str().unwrap()].clone();
     let found = |body: &Value| (named(body), text(body, "type"), text(body, "amount_decimal"));
     assert_eq!(arrived.iter().map(found).collect::<BTreeSet<_>>(), expected(sequence), "{}", sequence.sender);
-    // A reader takes the conversion with the highest state. An absent state is approved.
+    // A reader takes the conversion with the highest state. A conversion without a state is approved.
     let mut stand: BTreeMap<String, (usize, String)> = BTreeMap::new();
     for body in arrived {
         let state = body["state"].as_str().unwrap_or("approved");

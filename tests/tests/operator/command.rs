@@ -38,7 +38,8 @@ pub(crate) async fn postbackctl_through(proxy: &Proxy, stack: &Stack, arguments:
     tokio::task::spawn_blocking(run).await.unwrap()
 }
 
-/// Repeats a command until its JSON satisfies the condition, and returns the JSON. Text that is not JSON counts as null.
+/// Repeats a command until its JSON satisfies the condition, and returns the JSON. Text that is not JSON counts as
+/// null.
 pub(crate) async fn eventually(stack: &Stack, arguments: &[&str], wanted: impl Fn(&Value) -> bool) -> Value {
     let begun = Instant::now();
     loop {

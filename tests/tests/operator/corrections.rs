@@ -206,7 +206,7 @@ async fn a_negative_amount_that_takes_too_much_is_accepted_or_kept() {
     let arrived = conversions_of("hooli", &second, 1).await;
     assert_eq!((&arrived[0]["type"], &arrived[0]["original"]), (&"conversion.adjusted".into(), &"unknown".into()));
     assert!(schema().is_valid(&arrived[0]), "{}", arrived[0]);
-    // 40 are still left of the transaction.
+    // 40 of the transaction's amount are still left.
     assert_eq!(fixture.postback("hooli", &negative(&fresh("r"), "-40")).await.text("status"), "accepted");
     assert_eq!(fixture.postback("hooli", &negative(&fresh("r"), "-0.01")).await.status, 409);
 }
@@ -230,7 +230,7 @@ async fn a_corrected_negative_amount_takes_what_it_says_now() {
     for (amount, status) in [("-10.01", 409), ("-10", 200)] {
         assert_eq!(fixture.postback("hooli", &negative(&fresh("r"), amount)).await.status, status, "{amount}");
     }
-    // More than is left is refused with the reason.
+    // An amount above what is left is refused, with the reason.
     assert_eq!(fixture.postback("hooli", &negative(&reversal, "-91")).await.status, 409);
     let key = key_naming("hooli", &reversal, "-91", (Some(State::Approved), Some(&transaction)));
     let accept = ["conflicts", "resolve", "hooli", &reversal, key.as_str(), "--accept", "--yes"];
@@ -280,7 +280,7 @@ async fn a_later_conflict_is_compared_with_the_correction() {
         ["correction 1 has been current since", receipt, "90 is current, 80 came", "the original said 100.00, 80 came"];
     let conflicts = command(&["conflicts", "--provider", &partner.name]).out;
     let traced = command(&["trace", "--provider", &partner.name, "--transaction", &transaction]).out;
-    // A refused call that would also conflict is compared with the correction.
+    // A refused call that would also conflict is compared with the correction instead of the original.
     let refused = corrected("70").replace("USD", "WOOF");
     assert_eq!(partner.postback(&fixture, &refused).await.status, 400);
     partner.apply(&fixture.stack, "postback:\n  currencies: [WOOF]\n");
@@ -389,7 +389,7 @@ async fn a_failed_acceptance_can_be_repeated_and_corrects_once() {
         fixture.postback("acme", &sample(&transaction)).await;
         fixture.postback("acme", &sample(&transaction).replace("100.00", "90")).await;
         let (key, proxy) = (content_key(&transaction, "90"), Proxy::start(&fixture.stack.aws_endpoint_url).await);
-        // The same happens to each repetition by the client.
+        // The proxy does the same to each repetition by the client.
         proxy.on(move |call| if call.operation == "TransactWriteItems" { action.clone() } else { Action::Forward });
         let resolve = ["conflicts", "resolve", "acme", &transaction, key.as_str(), "--accept", "--yes", "--json"];
         postbackctl_through(&proxy, &fixture.stack, &resolve).await;

@@ -1,4 +1,4 @@
-//! Lists of deliveries, a page at a time.
+//! Tests lists of deliveries that are read a page at a time.
 
 use std::collections::BTreeSet;
 

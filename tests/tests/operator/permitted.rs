@@ -13,7 +13,7 @@ use crate::{
     policies::{policies, resources, texts},
 };
 
-/// Returns the resource in the template of this table, index or queue.
+/// Returns the name in the template of this table, index or queue.
 fn resource(stack: &Stack, name: &str) -> String {
     if name.contains('/') {
         return "${DeliveriesTable.Arn}/index/*".to_owned();

@@ -90,7 +90,7 @@ fn every_fenced_block_is_run_or_checked() {
             let is_checked = match (page.path.to_str().unwrap(), block.language.as_str()) {
                 // The commands of indented blocks are checked with the commands of the text.
                 (_, "") => !block.text.starts_with('{') || serde_json::from_str::<Value>(&block.text).is_ok(),
-                // Tests of this file validate these.
+                // Other tests of this file validate these samples.
                 (_, "yaml" | "json") => true,
                 ("docs/local-stack.md", "sh") => RUN.iter().any(|text| block.text.contains(text)),
                 // tests/tests/examples.rs runs the files that partners.md quotes.

@@ -17,7 +17,7 @@ use crate::{
     wire::{CLAIM, CONFIGURATION, RECORD, SEND},
 };
 
-/// Names the webhook itself, beside the calls of AWS.
+/// Names the request to the partner in a list whose other names are calls of AWS.
 const REQUEST: &str = "the request";
 
 /// Sets how long a killed function holds its claim.

@@ -71,7 +71,7 @@ async fn copies_in_one_batch_are_one_request() {
     let sender = fixture.sender().await;
     let message = partner.owe().await;
     let copies = vec![message.clone(); 3];
-    // While the first copy's claim is live, the other copies cannot know the outcome of the attempt, and fail.
+    // While the claim of the first copy is live, the other copies cannot know the outcome of the attempt, and fail.
     let left = sender.give(&copies).await;
     assert!(left.len() < copies.len(), "{left:?}");
     assert_eq!(sender.give(&copies).await, [0; 0]);

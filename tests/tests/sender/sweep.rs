@@ -132,8 +132,8 @@ async fn only_overdue_deliveries_are_swept_at_most_once_an_hour() {
         .await;
     assert_eq!((sent[0].round, sent[0].n, sent[0].revision), (1, 1, late.revision()));
 
-    // Within the hour, no second message is sent for the late delivery. A message may be sent for the witness at any
-    // time, so that message shows that a sweep has run.
+    // Within the hour, no second message is sent for the late delivery. The witness is another overdue delivery; its
+    // message shows that a sweep has run.
     sweep.once(|settings| settings).await;
     let witness = open.owed_since(long_ago());
     fixture.put(&witness).await;

@@ -17,7 +17,7 @@ use tests::partner_simulator::{Request, Script};
 
 use super::{Fixture, NEWER, SECRET};
 
-/// Is the example for Rust, as partners copy it.
+/// Includes the example for Rust, as partners copy it.
 #[path = "../../../infra/examples/webhook-library.rs"]
 #[allow(unreachable_pub, reason = "partners copy the file as it is")]
 mod example;

@@ -9,7 +9,7 @@ pub(super) struct Sequence {
     /// Lists the calls in the order in which they come: the transaction, the amount, what the sender adds, and our
     /// answer.
     pub(super) calls: &'static [(&'static str, &'static str, &'static str, &'static str)],
-    /// Lists the recorded transactions with the state and the amount that count in the end.
+    /// Lists the recorded transactions with their state and amount after all calls.
     pub(super) stand: &'static [(&'static str, &'static str)],
 }
 
@@ -54,13 +54,13 @@ pub(super) const SEQUENCES: [Sequence; 14] = [
         query: "sub2=u&sub1=c&transaction_id={t}&currency=EUR&amount_decimal={a}",
         calls: &[
             ("1", "10", "status=2", "accepted pending"),
-            // On hold is still pending.
+            // `On hold` still means pending.
             ("1", "10", "status=5", "duplicate pending"),
             ("1", "10", "status=1", "accepted approved"),
             ("1", "10", "status=3", "accepted rejected"),
             ("1", "10", "status=1", "duplicate rejected"),
             ("1", "10", "status=3", "duplicate rejected"),
-            // The rejection overtakes everything before it.
+            // The rejection arrives before the calls that were made earlier.
             ("2", "10", "status=3", "accepted rejected"),
             ("2", "10", "status=2", "duplicate rejected"),
             ("2", "10", "status=1", "conflict status"),
@@ -103,7 +103,8 @@ pub(super) const SEQUENCES: [Sequence; 14] = [
             ("1", "5", "", "accepted"),
             ("1", "5.00", "", "duplicate"),
             ("1", "6", "", "conflict amount_decimal"),
-            // The words of the account's networks come unchanged, so that nobody knows them before they are agreed.
+            // Each network of the account has its own words, which the sender passes on. They cannot be known before
+            // they are agreed.
             ("2", "5", "cnv_status=approved", "accepted"),
             ("2", "5", "cnv_status=trash", "400 status_not_agreed"),
             ("2", "5", "cnv_status={cnv_status}", "400 status_not_agreed"),
@@ -121,7 +122,7 @@ pub(super) const SEQUENCES: [Sequence; 14] = [
             ("1", "1.00", "state=RECONCILED&reference=", "accepted rejected"),
             ("1", "1.00", "state=PENDING&reference=", "duplicate rejected"),
             ("1", "1.00", "state=RECONCILED&reference=", "duplicate rejected"),
-            // Other callbacks reverse by a second transaction.
+            // Other callbacks reverse a transaction by a second transaction.
             ("2", "1.00", "state=NONE&reference=", "accepted approved"),
             ("2-a", "-0.40", "state=NONE&reference=2", "accepted approved"),
             ("2-a", "-0.40", "state=NONE&reference=2", "duplicate approved"),
