@@ -42,7 +42,7 @@ pub enum Flaw {
     StoresWithoutDecidingAgain,
     /// A worker answers 200 although its step is not stored.
     AnswersBeforeStoring,
-    /// A worker lets the last call stand, whatever its state.
+    /// A worker makes the last call current, whatever its state.
     LetsTheLastCallStand,
     /// An operator accepts a conflict whatever negative transactions have taken.
     CorrectsWithoutChecking,
@@ -94,11 +94,11 @@ impl Flaw {
 pub struct Explored {
     /// Counts the stories.
     pub stories: usize,
-    /// Counts the states that differ, over all stories.
+    /// Counts the distinct states, over all stories.
     pub states: usize,
     /// Counts the calls of ports that lead from one state to another.
     pub calls: usize,
-    /// Counts the ends that differ.
+    /// Counts the distinct ends.
     pub ends: usize,
     /// Describes the first fault: the story, the choices that lead there, and what is wrong.
     pub wrong: Option<String>,
@@ -122,7 +122,7 @@ impl Explored {
     }
 }
 
-/// Returns the stories of every set of up to two calls with one mishap, and with one decision and no mishap.
+/// Returns the stories of every set of up to two calls: once with one mishap, and once with one decision and no mishap.
 pub fn small() -> Vec<Story> {
     [story::of_calls(1, 1), story::of_calls(2, 1), story::with_decisions(2, 0)].concat()
 }

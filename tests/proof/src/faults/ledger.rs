@@ -75,8 +75,8 @@ fn json(conversion: &Conversion) -> String {
     serde_json::to_string(conversion).expect("JSON")
 }
 
-/// Checks that every owed delivery has a message, and that every message belongs to an owed delivery. Checks the same
-/// for the marks of participants.
+/// Checks that every owed delivery has a message, and that every message belongs to an owed delivery. Checks that
+/// participants are marked for exactly the owed deliveries.
 fn outbound(play: &Play) -> Result<(), String> {
     let state = play.world.state();
     let sent: BTreeSet<&DeliveryId> = state.webhooks.iter().map(|attempt| &attempt.delivery_id).collect();

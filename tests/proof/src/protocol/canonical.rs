@@ -2,9 +2,9 @@
 //! order of their first appearance. Instants are written as distances from now.
 //!
 //! The text leaves out everything that cannot change the next steps:
-//! - The content of recorded attempts. Only their number matters, and if an attempt in a worker's hands is among
-//!   them.
-//! - Revisions. They only matter as equal or different to the stored one.
+//! - The content of recorded attempts. Only their number matters, and if they include an attempt that a worker still
+//!   holds.
+//! - The values of revisions. A revision is only equal to the stored one or different.
 //! - How long ago something was due.
 
 use core::hash::{Hash, Hasher};
@@ -108,8 +108,8 @@ impl<'a> Pen<'a> {
         u8::try_from(met).expect("few names")
     }
 
-    /// Writes how far ahead the instant lies. All past instants are written alike. Only in a world with a sweep do they
-    /// differ from now.
+    /// Writes how far ahead the instant lies. All past instants are written alike: as now or, in a world with a sweep,
+    /// as earlier than now.
     fn moment(&mut self, moment: UnixMillis) {
         let ahead = moment.as_millisecond() - self.world.now.as_millisecond();
         let past = if self.world.watched { -1 } else { 0 };
@@ -149,8 +149,8 @@ impl<'a> Pen<'a> {
         self.moment(claim.until);
         let lost = self.world.delivery.as_deref().and_then(Delivery::claim) != Some(claim);
         self.flag(lost);
-        // If a claim is lost and has expired, its attempt can only still deliver. The attempt's number and ticket no
-        // longer matter.
+        // The attempt of a lost and expired claim can still deliver, but can have no other effect. Its number and
+        // ticket no longer matter.
         if !lost || claim.lives(self.world.now) || self.world.careless {
             self.text.extend([small(claim.round), claim.n]);
             self.name(claim.ticket.as_str());
@@ -246,8 +246,8 @@ impl<'a> Pen<'a> {
         }
     }
 
-    /// Writes the job and the claim. The claim's text says if the claim is lost, and a delivery whose claim is lost
-    /// cannot be replaced. The delivery itself is therefore written only in a careless world.
+    /// Writes the job and the claim. The claim's text says if the claim is lost, and only a flawed worker replaces a
+    /// delivery whose claim is lost. The delivery itself is therefore written only in a world with such a worker.
     fn under_claim(&mut self, job: &'a Job, claim: &'a Claim, delivery: &'a Delivery) {
         self.job(job);
         self.claim(claim);

@@ -23,7 +23,7 @@ pub struct Scenario {
     pub answers: &'static [u16],
     /// Limits the rounds that an operator may open.
     pub rounds: u8,
-    /// Lets an operator cancel, and pause, unpause and archive the campaign.
+    /// Lets an operator cancel the delivery, and pause, unpause and archive the campaign.
     pub operator: bool,
     /// Lets an evaluator find the goal reached a second time, before the delivery has begun.
     pub found_again: bool,

@@ -46,7 +46,7 @@ const MISHAPS: [Mishap; 4] = [Mishap::FailsBefore, Mishap::FailsAfter, Mishap::D
 struct Actor {
     stage: Stage,
     future: Pin<Box<dyn Future<Output = Done>>>,
-    /// Stands for everything that the try has learnt from its calls.
+    /// Holds a hash of everything that the try has learnt from its calls.
     transcript: u64,
     seen: Seen,
     fate: Fate,
@@ -63,16 +63,16 @@ struct Fate {
     failed: bool,
 }
 
-/// Holds what could be answered at some instant of a try.
+/// Holds the answers that were possible at some instant of a try.
 #[derive(Debug, Default, Hash)]
 struct Seen {
     allowed: BTreeSet<Answer>,
-    /// Holds the record of a negative transaction that takes nothing from `T`, because `T` was unknown or too little was
-    /// left of it.
+    /// Holds the record of a negative transaction that takes nothing from `T`, because `T` was unknown or too little of
+    /// `T` was left.
     unknown: Option<Vec<((Id, u32), Record)>>,
-    /// Is true if the deed contradicted what stood.
+    /// Is true if the deed contradicted the current record.
     contradicted: bool,
-    /// Is true if it did so before an operator accepted the conflict.
+    /// Is true if the deed did so before an operator accepted the conflict.
     is_open: bool,
 }
 
@@ -112,7 +112,7 @@ impl<'a> Play<'a> {
         }
     }
 
-    /// Returns what can happen next. Nothing can if the history is over.
+    /// Returns what can happen next. Returns nothing if the history is over.
     pub(super) fn choices(&self) -> Vec<Choice> {
         let mut choices = Vec::new();
         if self.wrong.is_some() {
@@ -142,7 +142,7 @@ impl<'a> Play<'a> {
         matches!(ops[op], Op::Call(_)) || self.reference.conflicts.contains_key(&ops[op].said())
     }
 
-    /// Returns a number that stands for everything that can matter later.
+    /// Returns a hash of everything that can matter later.
     pub(super) fn key(&self) -> u64 {
         let mut hasher = DefaultHasher::new();
         (&self.reference, &self.answers, self.mishaps).hash(&mut hasher);
@@ -326,7 +326,7 @@ impl<'a> Play<'a> {
     }
 }
 
-/// Returns everything that the next call of this deed may make of what is stored.
+/// Returns every outcome that the next call of this deed may store.
 fn permitted(story: &Story, op: usize, tries: u8, reference: &Reference, seen: &Seen) -> Vec<Reference> {
     let receipt = (u8::try_from(op).expect("few deeds"), tries);
     let mut permitted = Vec::new();
@@ -346,7 +346,8 @@ fn permitted(story: &Story, op: usize, tries: u8, reference: &Reference, seen: &
             if let Some(Verdict::Adds(records)) = reference.accept(said, receipt) {
                 permitted.push(reference.with(&records).with_fate(said, Conflict::Accepted(receipt)));
             }
-            // The deed may store a decision that it made before `T` changed, unless the conflict was accepted meanwhile.
+            // The deed may store a decision that it made before `T` changed, unless the conflict was accepted
+            // meanwhile.
             let is_open = !matches!(reference.conflicts.get(&said), Some(Conflict::Accepted(_)));
             let is_free =
                 |unknown: &&Vec<((Id, u32), Record)>| is_open && !reference.records.contains_key(&unknown[0].0);

@@ -1,4 +1,4 @@
-//! States plainly what must come of calls and decisions. It is written after the contract and shares no code with the
+//! States plainly what calls and decisions must lead to. It is written after the contract and shares no code with the
 //! product.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ pub(super) type Receipt = (u8, u8);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Kind {
     Original,
-    /// Is an original that takes its amount from `T`, which is recorded or is not.
+    /// An original that takes its amount from `T`. `known` says if `T` was recorded and had enough left.
     Reversal {
         known: bool,
     },
@@ -44,9 +44,9 @@ pub(super) enum Conflict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Answer {
     Accepted(Receipt),
-    /// Names the receipt that a duplicate, or a repeated decision, is answered.
+    /// The answer to a duplicate, or to a repeated decision, with this receipt.
     Duplicate(Receipt),
-    /// Names the receipt of what stands.
+    /// The answer to a conflict, with the receipt of the current record.
     Conflict(Receipt),
     OriginalKept,
     NoOriginal,
@@ -54,10 +54,10 @@ pub(super) enum Answer {
     Refused,
 }
 
-/// Says what a deed does if it takes effect now.
+/// Says what a deed does if it takes effect at this instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It only gets this answer.
+    /// It only gets an answer.
     Says(Answer),
     /// It adds these records.
     Adds(Vec<((Id, u32), Record)>),
@@ -71,13 +71,13 @@ pub(super) struct Reference {
 }
 
 impl Reference {
-    /// Returns what the transaction says, the oldest first.
+    /// Returns the transaction's own records, the oldest first.
     fn chain(&self, id: Id) -> Vec<Record> {
         let of = self.records.range((id, 0)..=(id, u32::MAX)).map(|(_, record)| *record);
         of.filter(|record| !matches!(record.kind, Kind::Note(_))).collect()
     }
 
-    /// Returns what stands: the highest state after the latest correction.
+    /// Returns the current record: the highest state after the latest correction.
     pub(super) fn stands(&self, id: Id) -> Option<Record> {
         self.chain(id).into_iter().max_by_key(|record| (record.correction, record.state))
     }
@@ -96,7 +96,7 @@ impl Reference {
         records.filter_map(note).collect()
     }
 
-    /// Returns the amount that is left of a transaction if this counts. A rejection takes all that is left.
+    /// Returns the amount that would be left of a transaction with this state and amount. A rejection leaves nothing.
     fn left(&self, id: Id, state: State, amount: i64) -> i64 {
         if state == State::Rejected { 0 } else { amount + self.notes(id).values().sum::<i64>() }
     }
@@ -111,14 +111,15 @@ impl Reference {
         self.stands(Id::T).map_or(0, |stands| self.left(Id::T, stands.state, stands.amount))
     }
 
-    /// Says what a call does that gets this receipt if it is accepted.
+    /// Says what a call does. If the call is accepted, it gets this receipt.
     pub(super) fn call(&self, agreed: Agreed, said: Said, receipt: Receipt) -> Verdict {
         let Some(stands) = self.stands(said.id) else { return self.first(said, receipt) };
         let (conflict, duplicate) = (Answer::Conflict(stands.receipt), Answer::Duplicate(stands.receipt));
         let chain = self.chain(said.id);
         let same = chain.iter().rev().find(|record| (record.state, record.amount) == (said.state, said.amount));
         if let Some(same) = same {
-            // An operator has approved the transaction since. The partner may mean it anew.
+            // The rejection is older than an operator's approval. The partner may have decided again, so an operator
+            // must look.
             let overruled = said.state == State::Rejected && stands.state < said.state;
             return Verdict::Says(if overruled && same.correction < stands.correction { conflict } else { duplicate });
         }

@@ -50,7 +50,7 @@ pub struct Said {
     pub amount: i64,
 }
 
-/// Does something about the transaction. Whoever does it repeats it until the answer is final.
+/// Names a deed, which is repeated until its answer is final.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Op {
     /// A partner makes a call.
@@ -91,12 +91,12 @@ impl Agreed {
     }
 }
 
-/// Holds what is done, all at once, and in which ways it may go wrong.
+/// Holds the deeds, which go on at the same time, and the limit of mishaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Story {
     /// Says what the partner agreed on.
     pub agreed: Agreed,
-    /// Lists what is done. An operator acts once there is the conflict.
+    /// Lists the deeds. An operator decides as soon as the conflict exists.
     pub ops: Vec<Op>,
     /// Limits the mishaps.
     pub mishaps: u32,
@@ -106,7 +106,7 @@ fn call(id: Id, state: State, amount: i64) -> Said {
     Said { id, state, amount }
 }
 
-/// Returns the calls of which sets are made.
+/// Returns the calls from which the sets are made.
 pub(super) fn calls() -> [Said; 8] {
     use State::{Approved, Pending, Rejected};
     [

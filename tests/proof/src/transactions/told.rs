@@ -1,4 +1,4 @@
-//! Checks the end of a history: what stands, and what GG3 makes of the conversions that it receives.
+//! Checks the end of a history: the current records, and what GG3 reads from the conversions that it receives.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,8 +20,9 @@ use super::{
     view,
 };
 
-/// Checks that the highest state stands that was answered 200, if no operator has corrected the transaction. If all
-/// calls fit together, also checks that the highest call stands, in whatever order the calls came.
+/// Checks that the current state is the highest that was answered 200, unless an operator has corrected the
+/// transaction. If all calls fit together, also checks that the highest call is current, in whatever order the calls
+/// came.
 pub(super) fn highest_stands(story: &Story, answers: &[Option<Answer>], end: &Reference) -> Result<(), String> {
     let is_corrected = end.records.values().any(|record| record.kind == Kind::Correction);
     let is_reversed = end.records.values().any(|record| matches!(record.kind, Kind::Note(_)));
@@ -53,8 +54,8 @@ fn fit(agreed: Agreed, said: &BTreeSet<Said>) -> bool {
     pairs.into_iter().all(|(one, other)| one.amount == other.amount || agreed.may_differ(one.state, other.state))
 }
 
-/// Relays the stream's records, and checks that GG3 receives each record once and reads from them, in any order, what
-/// stands.
+/// Relays the stream's records. Checks that GG3 receives each record once, and that the conversions lead to the current
+/// record in any order.
 pub(super) fn conversions(world: &World, stream: &[Revision], end: &Reference) -> Result<(), String> {
     let incoming = |(at, revision): (usize, &Revision)| IncomingConversion {
         id: at.to_string(),
@@ -109,7 +110,7 @@ fn record(conversion: &Conversion) -> Record {
 }
 
 /// Reads conversions as GG3 does: of each transaction, the highest pair of correction and state is valid. Compares the
-/// result with what stands, and checks that the amounts do not sum up to less than nothing.
+/// result with the current record, and checks that the sum of the amounts is not below zero.
 fn read(conversions: &[Conversion], end: &Reference) -> Result<(), String> {
     let mut valid: BTreeMap<Id, (Record, &Conversion)> = BTreeMap::new();
     for conversion in conversions {
