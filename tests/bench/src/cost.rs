@@ -6,7 +6,7 @@ use crate::{
     stats::number,
 };
 
-/// Gives AWS's prices for US East, arm64, on demand, in dollars, as of November 2026.
+/// Holds AWS's prices for US East, arm64, on demand, in dollars, as of November 2026.
 mod price {
     pub(super) const LAMBDA_REQUEST: f64 = 0.20e-6;
     pub(super) const LAMBDA_GB_SECOND: f64 = 0.000_013_333_4;
@@ -23,11 +23,11 @@ const MEMORY_GB: f64 = 0.25;
 /// Holds the cost of a million units of work, in dollars, by part of AWS.
 #[derive(Debug, Clone)]
 pub struct Cost {
-    /// Names the thing.
+    /// Names the unit of work.
     pub what: String,
     /// Gives the billed time of an invocation, in milliseconds.
     pub billed_ms: f64,
-    /// Counts the things that an invocation handles.
+    /// Counts the units of work that an invocation handles.
     pub batch: f64,
     /// Gives the cost of the API's requests.
     pub api: f64,

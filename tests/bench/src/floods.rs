@@ -1,4 +1,4 @@
-//! Serves partners that never answer. They send bytes without end that HTTP clients skip.
+//! Serves partners that never answer. They send endless bytes that HTTP clients skip.
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
@@ -68,7 +68,7 @@ async fn accept(listener: std::net::TcpListener, acceptor: TlsAcceptor, name: &'
     }
 }
 
-/// Returns the bytes that the partner sends first, and the bytes that it then repeats.
+/// Returns the bytes that the partner sends first, and the bytes that it repeats afterwards.
 fn says(name: &str) -> (&'static [u8], &'static [u8]) {
     const EMPTY_SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
     const PING: &[u8] = &[0, 0, 8, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];

@@ -1,11 +1,10 @@
-//! Measures the cost of GG3 Postback: drives the release binaries through a Runtime API and an AWS on loopback,
-//! beside contenders that do the same.
+//! Measures the cost of GG3 Postback: drives the release binaries through a Runtime API and an AWS on loopback, beside
+//! contenders that do the same.
 //!
-//! - [`world`] is the functions' surroundings: [`fake_aws`], a [`partner`] and [`floods`], trusted by
-//!   [`authority`].
+//! - [`world`] is the functions' surroundings: [`fake_aws`], a [`partner`] and [`floods`], trusted by [`authority`].
 //! - [`contender`] lists the measured programs, and [`job`] their jobs.
-//! - [`rounds`], [`instructions`], [`throttle`], [`webhooks`], [`growth`], [`worst`] and [`probe`] measure. [`results`] holds
-//!   the figures; [`targets`], [`packages`] and [`cost`] interpret them; [`report`] and [`plot`] show them.
+//! - [`rounds`], [`instructions`], [`throttle`], [`webhooks`], [`growth`], [`worst`] and [`probe`] measure. [`results`]
+//!   holds the figures; [`targets`], [`packages`] and [`cost`] interpret them; [`report`] and [`plot`] show them.
 
 #![allow(
     clippy::float_arithmetic,

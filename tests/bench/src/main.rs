@@ -88,7 +88,7 @@ async fn run(folder: &std::path::Path) -> Result<Results> {
     Ok(Results { machine, rows, fake, webhooks, distant_events_us, throttled_first_us, growth, worst, neighbours })
 }
 
-/// Asks, as `ONLY`, for nothing but the inputs at the limits.
+/// Is the value of `ONLY` that measures only the inputs at the limits.
 const WORST: &str = "worst";
 
 /// Returns the text of `ONLY`. Only contenders whose names contain this text are measured. An empty text selects all.

@@ -1,4 +1,5 @@
-//! Compares the figures of this run with those from before the functions used the named packages again.
+//! Compares the figures of this run with earlier figures, which were measured before the functions used the named
+//! packages again.
 
 use std::fmt::Write as _;
 

@@ -21,7 +21,7 @@ pub struct Results {
     /// microseconds.
     pub distant_events_us: [Spread; 2],
     /// Gives the times of first invocations with a small function's share of a processor, in microseconds, by
-    /// contender. Is none if the system cannot limit the share.
+    /// contender. Is none if the system cannot limit the share of a processor.
     pub throttled_first_us: Option<BTreeMap<String, Spread>>,
     /// Holds time and memory against size.
     pub growth: Vec<Series>,

@@ -19,7 +19,7 @@ use crate::{
 
 use inputs::{Expected, Input};
 
-/// Measures all inputs and the neighbours of flooding partners.
+/// Measures all inputs, and the honest partners beside flooding ones.
 pub async fn measure(world: &World, plan: Plan) -> Result<(Vec<Worst>, Neighbours)> {
     let mut all = Vec::new();
     for input in inputs::all(world)? {

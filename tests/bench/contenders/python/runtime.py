@@ -1,4 +1,4 @@
-"""Runs the Runtime API's loop and nothing else. It is lighter than the loop of Lambda's own image, so it is no handicap."""
+"""Runs the Runtime API's loop and nothing else. Lambda's own loop is heavier, so this one is no handicap."""
 
 import http.client
 import json

@@ -49,7 +49,7 @@ impl Function {
             None,
             "environment",
         );
-        // It trusts the system's authorities, and those of the bundle beside them.
+        // It trusts the system's authorities, and the authorities of the bundle as well.
         let mut trusted = TrustStore::default();
         if let Ok(bundle) = env::var("AWS_CA_BUNDLE") {
             trusted = trusted.with_pem_certificate(fs::read(bundle)?);
@@ -68,7 +68,7 @@ impl Function {
         Ok(Self { client: Client::from_conf(config.build()), table: env::var("TABLE")? })
     }
 
-    /// Opens the connection; if that fails, the first request opens it.
+    /// Opens the connection during init. If that fails, the first request opens it.
     async fn warm(&self) {
         let get = self.client.get_item().table_name(&self.table).key("pk", AttributeValue::S("nothing".into()));
         let _ = get.send().await;
