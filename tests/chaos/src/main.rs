@@ -2,8 +2,8 @@
 //!
 //! The real function binaries run behind proxies that fail, delay and cut their calls of the local AWS, and they are
 //! killed in the middle of these calls. Meanwhile partners send postbacks, some of them with statuses and reversals in
-//! mixed order, GG3 sends events, and the partners' servers answer webhooks with any status. When everything is at rest, the ledger is checked: nothing is lost,
-//! nothing happens twice, nothing comes early.
+//! mixed order, GG3 sends events, and the partners' servers answer webhooks with any status. When everything is at
+//! rest, the ledger is checked: nothing is lost, nothing happens twice, nothing comes early.
 //!
 //! The seed decides what is sent and in which order, the partners' answers, and the fault at the n-th call of each
 //! process. The machine decides how the processes interleave. The same seed therefore brings the same faults, but not

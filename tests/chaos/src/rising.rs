@@ -38,8 +38,8 @@ pub(crate) fn mix(evenly: Vec<Postback>, placed: Vec<(u64, Postback)>) -> Vec<Po
     all.into_iter().map(|(_, call)| call).collect()
 }
 
-/// Draws one to three calls for each of some states. Now and then another one contradicts them. An amount only falls, so
-/// that a reversal that does not fit never fits later.
+/// Draws one to three calls for each of some states. Now and then another call contradicts them. An amount only falls,
+/// so that a reversal that does not fit never fits later.
 fn steps(provider: &str, n: u64, may_change: bool, dice: &mut Rng) -> Vec<Postback> {
     let amount = 100 + dice.u64(..900);
     let lower = |dice: &mut Rng| if may_change { amount - dice.u64(..50) } else { amount };
@@ -77,7 +77,8 @@ fn steps(provider: &str, n: u64, may_change: bool, dice: &mut Rng) -> Vec<Postba
     calls
 }
 
-/// Draws up to three negative transactions, each with one or two calls. Most name the transaction of this call.
+/// Draws up to three negative transactions, each with one or two calls. Most of them take their amount from the
+/// transaction of this call.
 fn reversals(of: &Postback, dice: &mut Rng) -> Vec<Postback> {
     let whole: u64 = of.content.amount.trim_end_matches(".00").parse().unwrap();
     let mut calls = Vec::new();

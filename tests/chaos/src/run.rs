@@ -90,7 +90,7 @@ pub(crate) async fn run(arguments: Arguments) -> Ledger {
     ledger
 }
 
-/// Waits until all events lie in the past. An event that is dated ahead of its arrival is malformed.
+/// Waits until all events lie in the past, because an event that is dated ahead of its arrival is malformed.
 async fn until_all_events_are_past(world: &World) {
     let last = world.active_from.values().max().unwrap() + i64::try_from(AFTER_MS).unwrap();
     let wait = u64::try_from(last - now_ms()).unwrap_or_default();

@@ -15,8 +15,8 @@ use tests::{
     stack::{Stack, http_client},
 };
 
-/// Names the tables that functions write. Each run has its own copies of these tables, but reads the configuration from the
-/// deployed tables.
+/// Names the tables that functions write. Each run has its own copies of these tables, but reads the configuration from
+/// the deployed tables.
 const TABLES: [&str; 5] = ["postbacks", "refusals", "participants", "deliveries", "attempts"];
 /// Names the queues that functions read or write, each with the dead-letter queue for messages received too often.
 const QUEUES: [(&str, Option<&str>); 10] = [

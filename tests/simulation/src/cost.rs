@@ -8,7 +8,7 @@ use serde_json::Value;
 pub(crate) struct Costs(Vec<Value>);
 
 impl Costs {
-    /// Asks `postbackctl cost` with these flags, as cargo built it beside this program.
+    /// Asks `postbackctl cost` with these flags. The command is the one that cargo built beside this program.
     pub(crate) fn ask(flags: &[String]) -> Self {
         let program = std::env::current_exe().expect("a process knows its own path").with_file_name("postbackctl");
         let answer = Command::new(&program).args(["cost", "--json"]).args(flags).output();

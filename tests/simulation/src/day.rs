@@ -14,11 +14,11 @@ use crate::{
     queue::{Message, Queue},
 };
 
-/// Scales the sample: one delivery in this many is simulated, with this many times less concurrency.
+/// Scales the sample: one delivery of every `FACTOR` is simulated, with the concurrency divided by `FACTOR`.
 pub(crate) const FACTOR: usize = 2;
 /// Counts the deliveries owed each second at 100,000 events. One event in 200 reaches a goal.
 pub(crate) const DELIVERIES_A_SECOND: usize = 500;
-/// Gives the messages in flight on SQS from which a group may be noisy.
+/// Gives the number of messages in flight on SQS from which a group may be noisy.
 const NOISY_FROM: usize = 30;
 /// Gives the time that a batch takes beyond its slowest partner: two writes, one send, and the network.
 const OVERHEAD_MS: i64 = 25;
@@ -47,7 +47,7 @@ pub(crate) struct Minute {
     pub(crate) depth: [usize; 2],
     /// Counts the batches at work at the minute's end.
     pub(crate) batches: [usize; 2],
-    /// Lists how long other partners' first attempts waited that began in this minute.
+    /// Lists how long first attempts to other partners had to wait, for the attempts that began in this minute.
     pub(crate) waits_ms: Vec<u32>,
 }
 
@@ -65,9 +65,10 @@ pub(crate) struct Day {
     pub(crate) batches: u64,
     pub(crate) batched: u64,
     pub(crate) batched_ms: u64,
-    /// Lists how long after its return the partner got each delivery that was owed before.
+    /// Lists, for each delivery that was owed before the partner's return, how long after the return the partner got
+    /// it.
     pub(crate) made_up_ms: Vec<u32>,
-    /// Lists how late other partners' resends were received after they were due.
+    /// Lists how late the resends to other partners were received, counted from when they were due.
     pub(crate) resends_late_ms: Vec<u32>,
 }
 

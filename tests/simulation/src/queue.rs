@@ -27,7 +27,7 @@ pub(crate) struct Queue {
     pub(crate) concurrency: usize,
     pub(crate) batches: usize,
     waiting: HashMap<usize, VecDeque<(u64, Message)>>,
-    /// Holds the oldest message of each group that has any, as its number and group.
+    /// Holds the number and the group of the oldest message of each group that has messages.
     heads: BTreeSet<(u64, usize)>,
     in_flight: HashMap<usize, usize>,
     in_flight_in_all: usize,
@@ -57,7 +57,7 @@ impl Queue {
     }
 
     pub(crate) fn push(&mut self, message: Message) {
-        // Without groups all messages are in one line.
+        // Without groups, all messages are in one group.
         let group = if self.fair { message.partner } else { 0 };
         self.arrived += 1;
         self.depth += 1;

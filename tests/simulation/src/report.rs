@@ -155,7 +155,8 @@ fn most(day: &Day, of: impl Fn(&crate::day::Minute) -> usize) -> usize {
     day.minutes.iter().map(of).max().unwrap_or_default()
 }
 
-/// Returns how long after the outage fewer than a thousand messages wait, for the rest of the day.
+/// Returns how long after the outage the queue has fewer than a thousand messages and keeps fewer for the rest of the
+/// day.
 fn few_again(day: &Day, queue: usize) -> String {
     let ends = (DOWN_UNTIL / MINUTE_MS) as usize;
     let last = day.minutes.iter().rposition(|minute| minute.depth[queue] * FACTOR >= 1000);

@@ -24,7 +24,8 @@ pub(crate) struct Conversions {
 }
 
 impl Conversions {
-    /// Reads them from the tables and queues, and those of partners with statuses apart.
+    /// Reads the postbacks and conversions from the tables and queues. Returns those of partners with statuses
+    /// separately.
     pub(crate) async fn read(world: &World) -> (Self, Rising) {
         let items: Vec<PostbackItem> = scan(world, "postbacks").await;
         let is_rising = |item: &PostbackItem| {
@@ -47,7 +48,7 @@ impl Conversions {
         (Self { recorded, items: items.len(), passed_on, set_aside }, rising)
     }
 
-    /// Checks them against the answers that the partners got.
+    /// Checks the postbacks and conversions against the answers that the partners got.
     pub(crate) fn check(&self, answered: &[AnsweredCall], ledger: &mut Ledger) {
         let asked: BTreeSet<Transaction> = answered.iter().map(AnsweredCall::transaction).collect();
         let of_status = |status: &str| answered.iter().filter(|answered| answered.body["status"] == status).count();

@@ -32,7 +32,7 @@ pub(crate) struct Deliveries {
 }
 
 impl Deliveries {
-    /// Reads them from the tables and queues.
+    /// Reads the deliveries and attempts from the tables and queues, and sorts the requests by delivery.
     pub(crate) async fn read(world: &World, requests: Vec<Request>) -> Self {
         let items: Vec<DeliveryItem> = scan(world, "deliveries").await;
         let stored = items.into_iter().map(|item| (item.delivery.id().to_string(), item.delivery)).collect();
@@ -47,7 +47,7 @@ impl Deliveries {
         Self { stored, late, requests: by_id, dead_letters, malformed }
     }
 
-    /// Checks them against the events and the kills.
+    /// Checks the deliveries against the events and the kills.
     pub(crate) fn check(&self, story: &Story, killed_with: &BTreeMap<String, u64>, ledger: &mut Ledger) {
         let ended = |ending| self.stored.values().filter(|delivery| delivery.ending() == Some(ending)).count();
         ledger.line("deliveries owed", story.owed.len());
@@ -94,8 +94,8 @@ impl Deliveries {
         self.requests.get(delivery.id().as_str()).map_or(&[], Vec::as_slice)
     }
 
-    /// Checks that the delivery ended or is in a dead-letter queue, that its attempts explain the ending, and that
-    /// none of them is early or too many.
+    /// Checks that the delivery ended or is in a dead-letter queue, that its attempts explain the ending, and that no
+    /// attempt is early or too many.
     fn check_life(&self, delivery: &Delivery, ledger: &mut Ledger) {
         let id = delivery.id().as_str();
         let (attempts, shown) = (delivery.attempts(), || format!("{delivery:#?}"));

@@ -41,8 +41,8 @@ impl Rising {
         Self { histories, told, set_aside }
     }
 
-    /// Checks them against the answers that the partners got. `may_change` says of each partner if a step may bring
-    /// another amount.
+    /// Checks the records against the answers that the partners got. `may_change` says for each partner if a step may
+    /// bring another amount.
     pub(crate) fn check(&self, answered: &[AnsweredCall], may_change: &BTreeMap<String, bool>, ledger: &mut Ledger) {
         self.count(answered, ledger);
         let mut calls: BTreeMap<Transaction, Vec<&AnsweredCall>> = BTreeMap::new();
@@ -66,13 +66,14 @@ impl Rising {
         }
     }
 
-    /// Checks the answers about a recorded transaction. The highest state that was answered 200 stands.
+    /// Checks the answers about a recorded transaction. The highest state that was answered 200 must be the current
+    /// state.
     fn check_answers(&self, history: &History, calls: &[&AnsweredCall], may_change: bool, ledger: &mut Ledger) {
         let stands = history.current().postback.state();
         let highest = calls.iter().filter(|call| call.status == 200).map(|call| call.postback.says()).max();
         ledger.law(highest == Some(stands), || format!("{stands} stands, but {highest:?} was answered 200: {calls:?}"));
-        // Two equal reversals may race. One finds its transaction unknown and is recorded. The other finds the transaction
-        // a moment later, with too little left.
+        // Two equal reversals may race. One finds its transaction unknown and is recorded. The other one finds the
+        // transaction a moment later, with too little left.
         let is_unknown = history.original().reversed == Some(Reversed::Unknown);
         let mut accepted = BTreeSet::new();
         for call in calls {
@@ -112,7 +113,7 @@ impl Rising {
         ledger.line("messages on gg3-conversions about them", self.told.values().map(Vec::len).sum::<usize>());
     }
 
-    /// Checks that calls that were never recorded were refused because too little was left.
+    /// Checks the calls that were never recorded. They must have been refused because too little was left.
     fn check_refused(&self, calls: &[&AnsweredCall], ledger: &mut Ledger) {
         for call in calls {
             let holds = call.status == 409 && self.takes_too_much(&call.postback);
@@ -143,7 +144,7 @@ impl Rising {
         }
     }
 
-    /// Checks that GG3 receives each revision and nothing else, and reads from them what stands.
+    /// Checks that GG3 receives each revision and nothing else, and reads the current revision from them.
     fn check_told(&self, transaction: &Transaction, history: &History, ledger: &mut Ledger) {
         let told = self.told.get(transaction).map_or(&[][..], Vec::as_slice);
         for revision in own(history) {
@@ -168,8 +169,8 @@ impl Rising {
     }
 }
 
-/// Checks that the states rise along the chain, that no number is missing or twice, and that the amounts never sum up
-/// to less than nothing.
+/// Checks that the states rise along the chain, that no number is missing or twice, and that the sum of the amounts is
+/// never below zero.
 fn check_chain(history: &History, ledger: &mut Ledger) {
     let states: Vec<State> = own(history).map(|revision| revision.postback().state()).collect();
     ledger.law(states.is_sorted_by(|one, next| one < next), || format!("{states:?} do not rise: {history:?}"));
@@ -182,8 +183,8 @@ fn check_chain(history: &History, ledger: &mut Ledger) {
     ledger.law(is_reversal || !left(history).is_negative(), || format!("less than nothing is left: {history:?}"));
 }
 
-/// Returns true if the transaction, as it is in the end, is a reason to answer this call 409. What is left never grows
-/// and states never fall, so that a reason never vanishes.
+/// Returns true if the transaction, in its final form, is a reason to answer this call 409. What is left of a
+/// transaction never grows and states never fall, so such a reason lasts.
 fn contradicts(history: &History, call: &Postback, may_change: bool) -> bool {
     let (stands, said) = (history.current().postback, normal(&call.content));
     let is_recorded =
