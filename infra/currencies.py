@@ -1,6 +1,6 @@
-"""Prints shared/domain/src/values/money/iso_4217.rs: the currencies of ISO 4217, and what became of withdrawn ones.
+"""Prints shared/domain/src/values/money/iso_4217.rs: the currencies of ISO 4217, and the successors of withdrawn ones.
 
-`make currencies` runs it with the packages of infra/requirements-currencies.txt.
+`make currencies` runs this script with the packages of infra/requirements-currencies.txt.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@
 //! - [`operator`] runs the operator's command on that stack.
 //! - [`payload`] builds the events that API Gateway, SQS and DynamoDB streams send to functions.
 //!
-//! Nothing here waits for a fixed time. It waits for a condition and panics with that condition's name after
-//! [`PATIENCE`], or after [`STACK_PATIENCE`] where the stack must act by itself. Everything runs on the caller's tokio
+//! No function here waits for a fixed time. Each waits for a condition, and panics with the condition's name after
+//! [`PATIENCE`], or after [`STACK_PATIENCE`] if the stack must act by itself. Everything runs on the caller's tokio
 //! runtime, so a test must not block its thread.
 
 #![allow(

@@ -44,8 +44,8 @@ pub(crate) fn duration(text: &str) -> Result<SignedDuration, String> {
         .ok_or_else(|| "must be 1s to 3650d, written as 30d, 12h, 5m or 90s".to_owned())
 }
 
-/// Parses an instant in one of four forms: an instant, a day, which means its midnight in UTC, the time since the
-/// instant, or `now`.
+/// Parses an instant. It is written as a date and time, as a day, which means midnight in UTC, as the time that has
+/// passed since, or as `now`.
 pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
     let is_ago =
         text.ends_with(['d', 'h', 'm', 's']) && text.trim_end_matches(['d', 'h', 'm', 's']).parse::<i64>().is_ok();

@@ -5,7 +5,7 @@ use std::{
     io::{self, ErrorKind, Write},
 };
 
-/// The error of standard output that cannot be written.
+/// Reports that standard output cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("standard output cannot be written")]
 pub(crate) struct Unwritten(#[from] io::Error);

@@ -25,7 +25,7 @@ const SET_ASIDE: &str = "SQS SendMessage dead letters";
 
 /// Limits the messages of one request, as SQS does.
 const BATCH: usize = 10;
-/// Limits the concurrent requests. Ten carry a hundred messages.
+/// Limits the concurrent requests. Ten requests carry a hundred messages.
 const REQUESTS_AT_ONCE: usize = 10;
 
 /// Implements [`ConversionQueue`] on a queue.

@@ -32,8 +32,8 @@ pub enum Led {
         click_id: ClickId,
         /// The partner.
         provider: Provider,
-        /// The fault, if the click could not be recorded. The user is redirected all the same, because a click id can
-        /// be verified without its record.
+        /// The fault, if the click could not be recorded. The user is still redirected, because a click id can be
+        /// verified without its record.
         unrecorded: Option<Unavailable>,
     },
     /// 404: the partner or landing page is unknown.

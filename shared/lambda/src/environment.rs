@@ -28,7 +28,7 @@ pub struct Environment {
 impl Environment {
     /// Returns the environment of this process.
     pub fn of_process() -> Self {
-        // All of our variables are UTF-8, so others are skipped.
+        // Variables that are not UTF-8 are skipped, because all of ours are UTF-8.
         Self::of(
             std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
         )

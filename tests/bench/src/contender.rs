@@ -21,13 +21,13 @@ const ZIP_OVERHEAD: usize = 150;
 /// Names a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Program {
-    /// It is a Rust function, ours or a contender.
+    /// The program is a Rust function, ours or a contender.
     Rust(&'static str),
     /// The program is a Rust contender that runs with the allocator's setting of our deployed functions.
     OurAllocator(&'static str),
-    /// It is a bundled module of Node.
+    /// The program is a bundled module of Node.
     Node(&'static str),
-    /// It is a script of Python.
+    /// The program is a script of Python.
     Python(&'static str),
 }
 

@@ -94,7 +94,7 @@ pub struct Row {
     pub program: String,
     /// Names its job.
     pub job: String,
-    /// Says that the program is a function that is deployed.
+    /// Is true if the program is a deployed function.
     pub ours: bool,
     /// Gives the size of the contender's archive, in bytes.
     pub zip_bytes: usize,

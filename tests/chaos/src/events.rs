@@ -19,7 +19,7 @@ pub(crate) type Owed = (String, String, String);
 pub(crate) struct Story {
     /// Holds the bodies in the order in which they are sent. They are shuffled, and many come more than once.
     pub(crate) messages: Vec<String>,
-    /// Counts the different events among them.
+    /// Counts the distinct events in `messages`.
     pub(crate) different: usize,
     /// Holds the malformed bodies. Each is sent once.
     pub(crate) malformed: BTreeSet<String>,

@@ -44,7 +44,7 @@ impl Seen {
         self.over.load(Ordering::Relaxed)
     }
 
-    /// Returns the ids of failed messages. These are all if the process died.
+    /// Returns the ids of failed messages, or all ids if the process died.
     fn failed(&self, came: Came, ids: &[String]) -> Vec<String> {
         match came {
             Came::Answer(answer) => {

@@ -11,7 +11,7 @@ use crate::{
 
 /// Gives the length of the time line on which calls are placed.
 const LINE: u64 = 1_000_000;
-/// Says how close on the time line the calls of a transaction are that race.
+/// Limits how far apart the calls of a racing transaction are on the time line.
 const NEAR: u64 = 800;
 
 /// Draws the calls of these transactions, each with its place on the time line. With every other transaction, the calls

@@ -212,7 +212,7 @@ pub fn partner(data: &[u8]) {
     );
 }
 
-/// Checks that a URL leads to the host of its template, and to a public one, whatever the values are. Also checks that
+/// Checks that a URL leads to the host of its template, and to a public host, whatever the values are. Also checks that
 /// parsing the URL's text gives the same URL.
 pub fn webhook(data: &[u8]) {
     let [template, user_id, click_id, event] = pieces::<4>(data).map(|piece| String::from_utf8_lossy(piece));

@@ -83,7 +83,7 @@ pub enum Happening {
     TimePasses,
     /// An operator opens a round.
     OpenRound {
-        /// Says that the operator's command lived long enough to send the message.
+        /// Is true if the operator's command lived long enough to send the message.
         sent: bool,
     },
     /// An operator cancels the delivery.

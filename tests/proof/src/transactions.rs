@@ -6,10 +6,10 @@
 //! is a list of choices: which deed makes its next call, and how the call goes wrong. A deed whose try failed or died
 //! is done again.
 //!
-//! The explorer visits every state that can be reached. Two states are the same if the same is stored, answered and
-//! left to do, and if each try that is under way has learnt the same. After each call, everything that is stored and
-//! answered is compared with a plain [`reference`], which says what a deed may do at that instant. When a history is
-//! over, its records go through the relay, and the conversions are read by GG3's rule.
+//! The explorer visits every state that can be reached. Two states are the same if they agree in what is stored, what
+//! was answered and what is left to do, and if each try under way has learnt the same. After each call, everything that
+//! is stored and answered is compared with a plain [`reference`], which says what a deed may do at that instant. When a
+//! history is over, its records go through the relay, and the conversions are read by GG3's rule.
 
 mod deed;
 mod play;
@@ -44,7 +44,7 @@ pub enum Flaw {
     AnswersBeforeStoring,
     /// A worker makes the last call current, whatever its state.
     LetsTheLastCallStand,
-    /// An operator accepts a conflict whatever negative transactions have taken.
+    /// An operator accepts a conflict without checking what negative transactions have taken.
     CorrectsWithoutChecking,
     /// A step overwrites the original.
     StepsOverwriteTheOriginal,

@@ -12,7 +12,7 @@ pub(crate) fn normal(rng: &mut Rng) -> f64 {
     (-2.0 * fraction(rng).ln()).sqrt() * (std::f64::consts::TAU * rng.f64()).cos()
 }
 
-/// Returns the time to the next of events that come independently at this rate, in milliseconds.
+/// Returns the time to the next event, in milliseconds, if events come independently at this rate.
 pub(crate) fn until_next(rng: &mut Rng, a_second: f64) -> f64 {
     -fraction(rng).ln() * 1000.0 / a_second
 }

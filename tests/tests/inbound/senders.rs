@@ -42,7 +42,8 @@ fn told(reply: &Reply) -> String {
     }
 }
 
-/// Sends the calls of one sender, one after the other. Returns the transactions of the table by their ids.
+/// Sends the calls of one sender, one after the other. Returns a map from each recorded transaction id to the table's
+/// name of that transaction.
 async fn play(sequence: &Sequence, url: &str) -> BTreeMap<String, String> {
     let (fixture, mut transactions) = (Fixture::new(), BTreeMap::new());
     for (at, (transaction, amount, more, answer)) in sequence.calls.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Tests the system's own keys, and secrets that an older version stored. The tables are used by no other test.
+//! Tests the system's own keys, and secrets that an older version stored. No other test uses these tables.
 
 use adapters::dynamodb::item::{OWNER, PROVIDER};
 use aws_sdk_dynamodb::types::{

@@ -126,12 +126,12 @@ pub struct StoredState {
     pub goals: Option<PartnerGoals>,
 }
 
-/// The present instant, and the time by which a campaign is published before it starts.
+/// The present instant, and how long before its start a campaign is published.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanTime {
     /// The present instant.
     pub now: Timestamp,
-    /// The time by which a campaign is published before it starts.
+    /// How long before its start a campaign is published.
     pub lead: Duration,
 }
 

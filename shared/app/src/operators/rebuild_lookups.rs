@@ -56,7 +56,7 @@ pub struct RebuiltTable {
     pub entries: usize,
     /// How many entries have expired and were not written.
     pub expired: usize,
-    /// The keys of items that cannot be read. The others are still written.
+    /// The keys of items that cannot be read. The entries of all other items are still written.
     pub unreadable: Vec<String>,
 }
 

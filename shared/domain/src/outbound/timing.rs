@@ -4,8 +4,8 @@ use core::time::Duration;
 
 use thiserror::Error;
 
-/// Sets the greatest age of a catalogue, the time by which an event may be dated ahead of its arrival, and the lead of
-/// a campaign from publishing to its start.
+/// Sets three times: the greatest age of a catalogue, how far ahead of its arrival an event may be dated, and how long
+/// before its start a campaign must be published, which is the lead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timing {
     lead: Duration,
@@ -30,7 +30,7 @@ impl Timing {
         if lead >= needed { Ok(Self { lead, max_age, max_ahead }) } else { Err(LeadTooShort) }
     }
 
-    /// Returns the time by which a campaign must be published before its start.
+    /// Returns how long before its start a campaign must be published.
     pub fn lead(&self) -> Duration {
         self.lead
     }
@@ -40,7 +40,7 @@ impl Timing {
         self.max_age
     }
 
-    /// Returns the time by which an event may be dated ahead of its arrival.
+    /// Returns how far ahead of its arrival an event may be dated.
     pub fn max_ahead(&self) -> Duration {
         self.max_ahead
     }

@@ -1,4 +1,4 @@
-//! Checks paths that only the greedy route takes, and headers of browsers.
+//! Checks paths that only the catch-all route `{proxy+}` takes, and headers of browsers.
 
 use lambda::http::{self, HttpEvent};
 use lambda_http::Request;

@@ -150,7 +150,7 @@ pub(super) fn long(seed: u64) -> Story {
     }
 }
 
-/// Stands for a partner that never answers.
+/// Means that the partner never answers.
 const HANGS: u16 = 0;
 
 fn answer(status: u16) -> (AttemptOutcome, Option<RetryAfter>, Duration) {

@@ -17,7 +17,7 @@ pub struct Report {
     pub states: usize,
     /// Counts the steps between states, including steps that lead to a known state.
     pub steps: usize,
-    /// Counts the most steps from the beginning to any state.
+    /// Counts the steps from the beginning to the farthest state.
     pub depth: usize,
     /// Gives the time that the run took.
     pub took: Duration,

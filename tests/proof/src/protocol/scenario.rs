@@ -15,7 +15,7 @@ pub struct Scenario {
     pub senders: usize,
     /// Counts the evaluators. Without evaluators, the delivery and its first message exist from the beginning.
     pub evaluators: usize,
-    /// Counts the attempts of the six that are already recorded.
+    /// Counts how many of the six attempts are already recorded.
     pub recorded: u8,
     /// Limits the messages that exist at the same time. States with more messages are not followed.
     pub messages: usize,

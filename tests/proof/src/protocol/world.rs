@@ -54,13 +54,13 @@ pub struct World {
     pub(super) evaluators: Vec<Evaluator>,
     /// Lists the claims that are live or held by somebody.
     pub(super) claims: Vec<Stored>,
-    /// Says that a 2xx has been stored since the last round was opened, in the delivery or as a late attempt.
+    /// Is true if a 2xx has been stored since the last round was opened, in the delivery or as a late attempt.
     pub(super) kept_2xx: bool,
     /// Counts the rounds that the operator may still open.
     pub(super) rounds: u8,
-    /// Says that a sweep runs, so that it matters how late the delivery is.
+    /// Is true if a sweep runs. Only then does it matter how late the delivery is.
     pub(super) watched: bool,
-    /// Says that a flawed worker may store a decision about an older revision.
+    /// Is true if a flawed worker may store a decision about an older revision.
     pub(super) careless: bool,
     /// Counts the names that were drawn.
     drawn: u64,

@@ -68,7 +68,7 @@ impl Op {
     }
 }
 
-/// Says to which states a step may bring another amount.
+/// Says which steps may change the amount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Agreed {
     /// No step may change the amount.

@@ -14,7 +14,7 @@ pub struct DeliveryPace {
     paused_hop_seconds: u16,
 }
 
-/// Says why such times are refused.
+/// Says why times are refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum DeliveryPaceFault {
     /// The claim would expire too early to protect anything.
