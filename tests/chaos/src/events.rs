@@ -43,7 +43,7 @@ enum What {
 }
 
 impl Story {
-    /// Draws what this number of users do.
+    /// Draws the actions of this number of users.
     pub(crate) fn tell(world: &World, dice: &mut Rng, users: u64) -> Self {
         let providers = world.plain();
         let begin = world.active_from.values().max().copied().unwrap();

@@ -114,8 +114,8 @@ impl Revision {
         }
     }
 
-    /// Returns when the revision became a conversion. A correction became one when an operator accepted it, and any
-    /// other revision when it was received.
+    /// Returns when the revision became a conversion. For a correction, this is when an operator accepted it. For any
+    /// other revision, this is when it was received.
     pub fn recorded_at(&self) -> Timestamp {
         match self {
             Self::Original(_) | Self::Step(_) => self.receipt().received_at,

@@ -88,7 +88,7 @@ pub(super) fn conversions(world: &World, stream: &[Revision], end: &Reference) -
     Ok(())
 }
 
-/// Says what a conversion tells, in the words of the reference.
+/// Returns the record that a conversion describes, in the words of the reference.
 fn record(conversion: &Conversion) -> Record {
     let kind = match (conversion.kind, &conversion.original) {
         (ConversionType::Corrected, _) => Kind::Correction,

@@ -59,15 +59,15 @@ pub(crate) enum Kind {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Form {
-    /// Stands for `{x}`.
+    /// Macros look like `{x}`.
     Braces,
-    /// Stands for `(x)`.
+    /// Macros look like `(x)`.
     Parentheses,
-    /// Stands for `[%X%]`.
+    /// Macros look like `[%X%]`.
     PercentBrackets,
 }
 
-/// Names a page that documents names, and the day on which the page was read.
+/// Names a page that documents a sender's names, and the day on which the page was read.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Source {
