@@ -56,8 +56,9 @@ test:
 prove soak explore:
 	cargo run --locked --quiet --profile prove -p proof -- $@
 
-# Runs without a sanitizer, which would need a nightly compiler; there is no unsafe code to sanitize. New finds go to
-# target first, not into the corpus that is kept. The target `cost` counts loads from memory, so it is built by itself.
+# Runs without a sanitizer, which would need a nightly compiler; there is no unsafe code to sanitize. Inputs that the
+# fuzzer finds are written to `target`, and the corpus in git stays as it is. The target `cost` counts loads from
+# memory, so it is built by itself.
 fuzz: $(CARGO_FUZZ)
 	@for target in $(FUZZ_TARGETS); do \
 	    mkdir -p tests/fuzz/target/corpus/$$target && echo "== $$target" && \

@@ -105,7 +105,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "MINISTACK_REGION": REGION,
         "GATEWAY_PORT": str(settings.port),
         "BIND_HOST": LOOPBACK,
-        # This is the emulator's level. The functions have none.
+        # This is the emulator's log level. The functions have no levels.
         "LOG_LEVEL": "WARNING",
         "IOT_MTLS_ENABLED": "0",
         "TMPDIR": str(settings.scratch),

@@ -19,7 +19,7 @@ use crate::{
 };
 use fastrand::Rng;
 
-/// Limits the answers in a row that are not final. More are a fault.
+/// Limits how many answers in a row may not be final. More of them are a fault.
 const PATIENCE: u32 = 60;
 
 /// Holds the content of a postback without its transaction.

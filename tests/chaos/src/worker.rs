@@ -34,7 +34,7 @@ pub(crate) enum Came {
     Answer(Value),
     /// The process was killed or ran out of time with the event in its hands.
     Died,
-    /// The function failed as a whole. No function of ours ever does.
+    /// The function failed as a whole, which no function of ours should do.
     Failed(Value),
 }
 

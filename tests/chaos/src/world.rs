@@ -41,7 +41,7 @@ const VISIBILITY_SECONDS: u64 = 10;
 const ATTEMPT_SECONDS: u64 = 1;
 const LEAD_SECONDS: u64 = 6;
 
-/// Names the partners of a run that run campaigns.
+/// Names the partners that have campaigns in a run.
 pub(crate) const PARTNERS: [&str; 4] = ["a", "b", "c", "d"];
 /// Names the partners that agreed on statuses and on negative amounts. With the first of them, a step may bring another
 /// amount.
@@ -131,8 +131,8 @@ impl World {
             .timeout(FUNCTION_TIMEOUT)
             .variables(self.stack.aws_environment(endpoint_url))
             .variable("FUNCTION_TIMEOUT_SECONDS", seconds.to_string())
-            // The template enforces this rule on AWS. The queues' own value is shorter here, but longer than a
-            // function can live.
+            // Functions require that a queue hides a message for six times their timeout, as it does on AWS. The queues
+            // here hide it for less time, but for longer than a function can live.
             .variable("QUEUE_VISIBILITY_SECONDS", (6 * seconds).to_string())
             .variable("WEBHOOK_ATTEMPT_SECONDS", ATTEMPT_SECONDS.to_string())
             .variable("LOOPBACK_WEBHOOKS", "true")

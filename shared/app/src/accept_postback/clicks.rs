@@ -24,7 +24,7 @@ pub(super) fn uses_click(call: &AuthenticatedCall<'_>, postback: &Postback) -> b
 impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     /// Records a postback whose click has expired. Refuses a new transaction that pays or may still pay. Handles a
     /// repeated call, a change of the state, a rejection and a reversal as always, so that none of them is lost. Only a
-    /// call with an expired click costs this read.
+    /// call with an expired click costs a read of the transaction.
     pub(super) async fn record_expired(
         &self,
         call: &AuthenticatedCall<'_>,

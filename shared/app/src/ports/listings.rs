@@ -24,7 +24,7 @@ pub struct Range {
 }
 
 impl Range {
-    /// Returns the bounds between which the texts of this range's places lie.
+    /// Returns the lower and the upper bound of this range's places, as the texts of the places.
     pub fn bounds(&self) -> (String, String) {
         let mut least = Place::bound(self.from.unwrap_or(Timestamp::UNIX_EPOCH));
         let mut greatest = Place::bound(self.to.unwrap_or(Timestamp::MAX));

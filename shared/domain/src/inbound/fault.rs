@@ -80,7 +80,7 @@ pub enum FaultCode {
     StatusIgnored,
     /// The caller's address is outside the partner's allow-list.
     AddressNotAllowed,
-    /// A browser sent the call for a page, as for a pixel. The partner's server must send it.
+    /// A browser made the call while it loaded a page, as it does for a pixel. The partner's server must make the call.
     SentByBrowser,
     /// The request has more than [`MAX_FAULTS`] faults. The rest are not reported.
     MoreFaults,

@@ -80,7 +80,7 @@ impl Conversions {
         ledger.law(holds, || format!("{answered:?}, but {content:?} is recorded with receipt {receipt}"));
     }
 
-    /// Checks that each recorded postback is passed on at least once, and nothing else is.
+    /// Checks that each recorded postback is passed on at least once, and that nothing else is passed on.
     fn check_passed_on(&self, ledger: &mut Ledger) {
         let mut missing: BTreeSet<&Transaction> = self.recorded.keys().collect();
         for conversion in &self.passed_on {

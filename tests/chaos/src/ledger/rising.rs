@@ -127,8 +127,8 @@ impl Rising {
         reversed.is_some_and(|history| Amount::sum([left(history), amount(&content.amount)]).is_negative())
     }
 
-    /// Checks that each reversal of a recorded transaction has one note beside that transaction, and each note its
-    /// reversal.
+    /// Checks that each reversal of a recorded transaction has one note beside that transaction, and that each note has
+    /// a reversal.
     fn check_notes(&self, transaction: &Transaction, history: &History, ledger: &mut Ledger) {
         for note in history.adjustments() {
             let by = (transaction.0.clone(), note.by.postback.transaction_id.to_string());

@@ -13,7 +13,7 @@ fn kit_of(yaml: &str) -> String {
     kit(yaml, |kit| kit.text().unwrap())
 }
 
-/// Returns what is made of the kit of a sample partner.
+/// Applies `make` to the kit of a sample partner, and returns the result.
 pub(super) fn with_kit<T>(name: &str, make: impl FnOnce(&Kit) -> T) -> T {
     kit(&fs::read_to_string(repository().join(format!("infra/partners/{name}.yaml"))).unwrap(), make)
 }

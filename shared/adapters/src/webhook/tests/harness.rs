@@ -65,7 +65,7 @@ impl Call {
         Some(text)
     }
 
-    /// Writes this text. Returns true while the other side still accepts it.
+    /// Writes this text. Returns false if the other side no longer accepts it.
     pub(super) async fn say(&mut self, text: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(text.as_ref()).await.is_ok() && self.stream.flush().await.is_ok()
     }

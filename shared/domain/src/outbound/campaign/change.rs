@@ -9,9 +9,9 @@ use crate::values::time::UnixMillis;
 
 /// Returns the faults that forbid replacing the published campaign `old` by `new`, which has the same name.
 ///
-/// Evaluators drop events that no campaign in their snapshot needs. The start of a new campaign must therefore be at
-/// least `lead` after `now`. If an end is moved, both its old and its new instant must be so too. By then, every
-/// evaluator that drops events has a snapshot with the change ([`crate::outbound::timing::Timing`]).
+/// Evaluators drop events that no campaign in their snapshot needs. The start of a new campaign, and both the old and
+/// the new instant of an end that is moved, must therefore be at least `lead` after `now`. By then, every evaluator
+/// that drops events has a snapshot with the change ([`crate::outbound::timing::Timing`]).
 pub fn check_change(old: Option<&Campaign>, new: &Campaign, now: UnixMillis, lead: Duration) -> Vec<ConfigFault> {
     let mut faults = Faults::default();
     let soonest = now.plus(lead);
