@@ -14,7 +14,7 @@ pub struct DeliveryPace {
     paused_hop_seconds: u16,
 }
 
-/// Says why times are refused.
+/// Says why a claim hold or a paused hop is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum DeliveryPaceFault {
     /// The claim would expire too early to protect anything.
