@@ -235,18 +235,20 @@ impl Reader<'_> {
     }
 
     fn nearly_dry_run(&mut self) {
+        let rules = self.rules;
+        let quoted = |text: &str| fault::cut(text.to_owned(), MAX_QUOTE_BYTES);
+        let unknown = self.sent.unknown(|name| rules.known().any(|known| known == name));
+        let near = unknown.filter(|(name, _)| astray::is_near_dry_run(name));
+        let near = near.map(|(name, _)| (format!("{} came", quoted(&name)), name));
         // The values of our own parameters are searched for any parameter, when they are read.
-        let others = self.sent.named().filter(|(name, _)| !self.rules.names.all().any(|known| known == name));
-        for (name, raw) in others {
-            let is_known = self.rules.known().any(|known| known == name);
-            let came = if !is_known && astray::is_near_dry_run(&name) {
-                format!("{} came", fault::cut(name.to_string(), MAX_QUOTE_BYTES))
-            } else if let Some(Swallowed::After(_, inner)) = swallowed_in(raw, astray::is_near_dry_run) {
-                let [inner, name] = [inner, name.to_string()].map(|text| fault::cut(text, MAX_QUOTE_BYTES));
-                format!("{inner} came inside the value of {name}")
-            } else {
-                continue;
-            };
+        let others = self.sent.unknown(|name| rules.names.all().any(|known| known == name));
+        let inside = others.filter_map(|(name, raw)| match swallowed_in(raw, astray::is_near_dry_run)? {
+            Swallowed::After(_, inner) => {
+                Some((format!("{} came inside the value of {}", quoted(&inner), quoted(&name)), name))
+            }
+            Swallowed::Entity(..) => None,
+        });
+        for (came, name) in near.chain(inside) {
             let expected = format!("{DRY_RUN}, written exactly so; {came}");
             let fix = "send dry_run=true as a parameter of its own to check the call, or leave it out to record it";
             self.faults.push(Fault::of(&name, FaultCode::NearDryRun, expected, fix));
@@ -259,7 +261,7 @@ impl Reader<'_> {
 }
 
 /// Returns true if a raw value has a `=`, encoded or not. Hardly any value has one.
-fn may_contain_parameter(raw: &[u8]) -> bool {
+pub(super) fn may_contain_parameter(raw: &[u8]) -> bool {
     raw.contains(&b'=') || raw.windows(2).any(|part| part.eq_ignore_ascii_case(b"3d"))
 }
 
