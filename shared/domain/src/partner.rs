@@ -145,7 +145,7 @@ impl PostbackFile {
             faults.require(!status::is_status_name(name), &format!("postback.keep[{at}]"), words);
         }
         for (at, id) in self.event_ids.iter().flatten().enumerate() {
-            let is_macro = matches!(placeholder::find(id.as_bytes()), Some(Placeholder::Macro(_)));
+            let is_macro = matches!(placeholder::find(id.as_bytes()), Some(Placeholder::Macro { .. }));
             let words = "is a macro, which calls bring only if a tracker left it in; write the event's id itself";
             faults.require(!is_macro, &format!("postback.event_ids[{at}]"), words);
         }

@@ -114,7 +114,7 @@ impl Reader {
         let text = serde_json::from_str::<String>(written);
         let text = text.map_err(|_| (EventFaultCode::WrongType, "a text".to_owned()));
         let parsed = text.and_then(|text| match placeholder::find(text.as_bytes()) {
-            Some(Placeholder::Macro(_)) => {
+            Some(Placeholder::Macro { .. }) => {
                 Err((EventFaultCode::MacroNotReplaced, "a value in place of the tracker's macro".to_owned()))
             }
             Some(Placeholder::Word { .. }) => {

@@ -88,3 +88,44 @@ fn an_unknown_json_value_is_ignored_however_it_looks() {
         assert_eq!(codes(call(more))[0].1, code, "{more}");
     }
 }
+
+#[test]
+fn a_name_of_an_event_may_be_in_brackets_and_an_id_too() {
+    for event in ["(Purchase)", "[Sale]", "True"] {
+        assert!(parse(&format!("{SAMPLE}&event_name={event}")).is_ok(), "{event}");
+    }
+    for id in ["(INV-77)", "[INV-2024-001]", "[deadbeef]", "{aGVsbG8gd29ybGQ=}", "Nan", "Nil"] {
+        for name in ["user_id", "click_id", "transaction_id"] {
+            assert!(parse(&with(name, id)).is_ok(), "{name}={id}");
+        }
+    }
+}
+
+#[test]
+fn a_value_that_is_a_name_of_a_parameter_is_refused() {
+    let renamed = rules(r#"{"provider":"acme","parameters":{"event_id":"goal"}}"#);
+    for (name, value) in [("user_id", "click_id"), ("click_id", "ClickId"), ("transaction_id", "goal")] {
+        let told = codes(parse_by(&renamed, &with(name, value)));
+        assert_eq!(told, [(name.to_owned(), FaultCode::PlaceholderValue)], "{name}={value}");
+    }
+    assert!(parse_by(&renamed, &format!("{SAMPLE}&goal=goal")).is_ok());
+}
+
+#[test]
+fn an_amount_and_a_currency_are_told_more_exactly_than_a_macro() {
+    for (name, raw, code, told) in [
+        ("currency", "[USD]", FaultCode::UnknownCurrency, "[USD] must be written USD"),
+        ("currency", "(usd)", FaultCode::UnknownCurrency, "(usd) must be written USD"),
+        ("currency", "[currency]", FaultCode::MacroNotReplaced, "[currency]"),
+        ("currency", "XXX", FaultCode::PlaceholderValue, "XXX came"),
+        ("amount_decimal", "%E2%80%931.00", FaultCode::NotAnAmount, "signs other than 0 to 9, - and ."),
+        ("amount_decimal", "(1.00)", FaultCode::NegativeAmount, "is in brackets"),
+        ("amount_decimal", "$1", FaultCode::NotAnAmount, "a currency"),
+        ("amount_decimal", "1.2E%2B17", FaultCode::NotAnAmount, "an exponent"),
+        ("amount_decimal", "[amount1]", FaultCode::MacroNotReplaced, "[amount1]"),
+        ("amount_decimal", "{0}", FaultCode::PlaceholderValue, "{0} came"),
+    ] {
+        let fault = one_fault(&with(name, raw));
+        assert!(fault.code == code && fault.expected.contains(told), "{name}={raw}: {fault:?}");
+    }
+}
