@@ -74,6 +74,8 @@ pub fn has_letters_of(name: &str, known: &str) -> bool {
 /// A partner's `dry_cleaning` counts too: a refused call can be sent again, but a test that is paid is lost.
 pub fn is_near_dry_run(name: &str) -> bool {
     const KNOWN: &str = "dryrun";
+    // In base64 that ends in `Dry==`, the text before the padding is no name.
+    const MAX_DRY_BYTES: usize = 16;
     let is_nearly =
         |text: &[u8]| text.eq_ignore_ascii_case(KNOWN.as_bytes()) || is_one_edit_away(text, KNOWN.as_bytes());
     let whole: Vec<u8> = letters(name).collect();
@@ -84,7 +86,7 @@ pub fn is_near_dry_run(name: &str) -> bool {
             let is_pair = pair.iter().map(|part| part.len()).sum::<usize>().abs_diff(KNOWN.len()) <= 1;
             before = word;
             let lower = word.to_ascii_lowercase();
-            lower == "dry"
+            (lower == "dry" && name.len() <= MAX_DRY_BYTES)
                 || lower.starts_with(KNOWN)
                 || lower.ends_with(KNOWN)
                 || (is_pair && is_nearly(&pair.concat()))
@@ -245,7 +247,17 @@ mod tests {
         ] {
             assert!(is_near_dry_run(name), "{name}");
         }
-        for name in ["run", "user_id", "dryer", "laundry", "sundry_item", "laundry_rundown", "laundry_run", ""] {
+        for name in [
+            "run",
+            "user_id",
+            "dryer",
+            "laundry",
+            "sundry_item",
+            "laundry_rundown",
+            "1lsWjmRMUlRg6WIsDry",
+            "laundry_run",
+            "",
+        ] {
             assert!(!is_near_dry_run(name), "{name}");
         }
     }

@@ -162,9 +162,10 @@ enum StatusName {
 }
 
 /// Lists how the words begin that say that a conversion was taken back.
-const REVERSES: [&str; 3] = ["chargeback", "revers", "refund"];
+const REVERSES: [&str; 5] = ["chargeback", "chargedback", "reversal", "reversed", "refund"];
 /// Lists how the words begin that say that a conversion is not valid, or not yet.
-const REJECTS: [&str; 8] = ["reject", "declin", "cancel", "pending", "invalid", "sandbox", "unapprov", "disapprov"];
+const REJECTS: [&str; 9] =
+    ["reject", "declin", "cancel", "pending", "invalid", "sandbox", "unapprov", "disapprov", "void"];
 
 impl StatusName {
     /// Returns the meaning of a name, or `None` if the name means no status. The words of the name decide, so that
@@ -175,7 +176,8 @@ impl StatusName {
     fn of(name: &str) -> Option<Self> {
         let begins = |stems: &[&str]| words(name).any(|word| stems.iter().any(|stem| has_stem(word, stem)));
         let is = |word: &str| words(name).any(|other| without_is(other).eq_ignore_ascii_case(word));
-        if begins(&REVERSES) || same_letters(name, "chargeback") || same_letters(name, "is_chargeback") {
+        let split = ["charge_back", "is_charge_back", "charged_back", "reverse"];
+        if begins(&REVERSES) || split.iter().any(|known| same_letters(name, known)) {
             Some(Self::Reverses)
         } else if begins(&REJECTS) || is_test(name) || is("not") && is("approved") {
             Some(Self::Rejects)
@@ -226,6 +228,10 @@ pub fn is_status_name(name: &str) -> bool {
 pub fn says_it_stands(name: &str, value: &str) -> bool {
     const VALID: [&str; 9] =
         ["", "approved", "accepted", "confirmed", "complete", "completed", "success", "paid", "sale"];
+    // A link, as in `cancel_url`, is no status.
+    if value.contains("://") {
+        return true;
+    }
     // An amount of nothing was refunded.
     let is_zero = || value.contains('0') && value.bytes().all(|byte| matches!(byte, b'0' | b'.'));
     match StatusName::of(name) {
@@ -340,6 +346,10 @@ mod tests {
             ("sandbox", "true", false),
             ("SANDBOX_MODE", "0", true),
             ("pending", "1", false),
+            ("charged_back", "1", false),
+            ("voided", "true", false),
+            ("reverse", "1", false),
+            ("cancel_url", "https://a.example/", true),
         ] {
             assert!(is_status_name(name), "{name}");
             assert_eq!(says_it_stands(name, value), stands, "{name}={value}");
@@ -357,6 +367,8 @@ mod tests {
             "prefunded",
             "refundable",
             "traverse",
+            "reverse_ip",
+            "avoid",
             "approval_code",
             "is",
             "",

@@ -48,7 +48,10 @@ pub(super) fn find_variable(text: &str) -> Option<&str> {
     let name = quiet.or_else(|| text.strip_prefix('$')).or_else(|| text.strip_prefix(':')).or_else(|| cut(text))?;
     let end = name.find(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '_')).unwrap_or(name.len());
     let (name, rest) = name.split_at(end);
-    let is_access = rest.is_empty() || rest.starts_with('[') || rest.starts_with("->");
+    let is_access = rest.is_empty()
+        || rest.starts_with('[')
+        || rest.starts_with("->")
+        || rest.strip_prefix('.').is_some_and(is_words);
     (is_access && is_words(name.trim_start_matches('_'))).then_some(text)
 }
 
@@ -84,12 +87,16 @@ fn is_enclosed(text: &str) -> bool {
     is_strong && is_label(spaced.as_deref().unwrap_or(inner), modifiers) && !(is_id && is_numbered(inner))
 }
 
-/// Returns true for a name with a number as ids have it: three digits, or two after a hyphen. `INV-77` in brackets is an
-/// id, and `sub_id_15` is the name of a macro.
+/// Returns true for a name with a number as ids have it: three digits, two after a hyphen, or one between the letters of a
+/// code. `INV-77` and `V6VGTT2U` in brackets are ids, and `sub_id_15` is the name of a macro.
 fn is_numbered(name: &str) -> bool {
     let is_digit = |byte: &u8| byte.is_ascii_digit();
     let is_number = |part: &[u8]| matches!(part, [b'-', a, b] if is_digit(a) && is_digit(b));
-    name.bytes().filter(|byte| is_digit(byte)).count() > 2 || name.as_bytes().windows(3).any(is_number)
+    let is_inside = |part: &[u8]| matches!(part, [a, b] if is_digit(a) && b.is_ascii_alphabetic());
+    let is_code = name.len() >= 8 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    name.bytes().filter(|byte| is_digit(byte)).count() > 2
+        || name.as_bytes().windows(3).any(is_number)
+        || (is_code && name.as_bytes().windows(2).any(is_inside))
 }
 
 /// Takes one sign off each end, if the two match.
