@@ -13,8 +13,10 @@ use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::answer::TextAnswer;
+use crate::inbound::astray;
 use crate::inbound::click::ClickRule;
 use crate::inbound::credential::CredentialKind;
+use crate::inbound::parameters::DRY_RUN;
 use crate::inbound::rules::{MAX_KEPT_PER_DAY, NegativeAmounts, PostbackRules, TransactionIdRule};
 use crate::inbound::status::{self, State, StatusAgreement, StatusFile};
 use crate::inbound::tracking_link::BaseUrl;
@@ -23,8 +25,9 @@ use crate::outbound::webhook::Allowance;
 use crate::prelude::*;
 use crate::values::config_fault::{ConfigFault, Faults, collect};
 use crate::values::ids::{EventId, LandingName, Provider};
-use crate::values::money::{Amount, Currency, ExtraCurrencies};
+use crate::values::money::{Amount, Currency, CurrencyFault, ExtraCurrencies};
 use crate::values::parameter_names::{Field, ParameterNames};
+use crate::values::placeholder::{self, Placeholder};
 use crate::values::time::UnixMillis;
 use crate::values::url_text;
 
@@ -130,11 +133,28 @@ impl PostbackFile {
         for (at, name) in self.keep.iter().enumerate() {
             let path = format!("postback.keep[{at}]");
             names.check_further(name, &path, faults);
-            let words = "means a status with some senders; agree on statuses, or keep another name";
-            faults.require(!status::is_status_name(name), &path, words);
             faults.require(kept.insert(name.clone()), &path, "is repeated; remove one");
         }
         kept
+    }
+
+    /// Adds the faults of agreed words by which calls would be misread.
+    fn check_words(&self, faults: &mut Faults) {
+        for (at, name) in self.keep.iter().enumerate() {
+            let words = "means a status with some senders; agree on statuses, or keep another name";
+            faults.require(!status::is_status_name(name), &format!("postback.keep[{at}]"), words);
+        }
+        for (at, id) in self.event_ids.iter().flatten().enumerate() {
+            let is_macro = matches!(placeholder::find(id.as_bytes()), Some(Placeholder::Macro { .. }));
+            let words = "is a macro, which calls bring only if a tracker left it in; write the event's id itself";
+            faults.require(!is_macro, &format!("postback.event_ids[{at}]"), words);
+        }
+        for (at, code) in self.currencies.iter().enumerate() {
+            if let Err(fault @ CurrencyFault::Withdrawn(..)) = Currency::parse(code, &ExtraCurrencies::default()) {
+                let words = format!("{code} {fault}; agree on a current currency");
+                faults.add(&format!("postback.currencies[{at}]"), words);
+            }
+        }
     }
 
     /// Reads the agreements about statuses and negative amounts, and adds the names of their parameters to `names`.
@@ -221,6 +241,11 @@ impl Partner {
 
     fn parse(file: PartnerFile, allowance: Option<Allowance>) -> Result<Self, Vec<ConfigFault>> {
         let mut faults = Faults::default();
+        // A stored file is not checked for these, because the partner's postbacks must work all the same.
+        if allowance.is_some() {
+            file.postback.check_words(&mut faults);
+            check_names(&file, &mut faults);
+        }
         let provider = faults.keep("provider", Provider::new(file.provider));
         let mut names = ParameterNames::parse(&file.parameters, &mut faults);
         let status = file.postback.statuses(&mut names, &mut faults);
@@ -302,6 +327,19 @@ fn parse_max_amounts(
         maxima.extend(currency.zip(faults.keep(&path, Amount::parse(amount))));
     }
     maxima
+}
+
+/// Adds a fault for each agreed name that is nearly `dry_run`. `dry_run` itself is reserved.
+fn check_names(file: &PartnerFile, faults: &mut Faults) {
+    let PostbackFile { status, reference, keep, .. } = &file.postback;
+    let parameters = file.parameters.iter().map(|(ours, theirs)| (format!("parameters.{ours}"), theirs));
+    let status = status.iter().map(|status| ("postback.status.parameter".to_owned(), &status.parameter));
+    let reference = reference.iter().map(|name| ("postback.reference".to_owned(), name));
+    let keep = keep.iter().enumerate().map(|(at, name)| (format!("postback.keep[{at}]"), name));
+    for (path, name) in parameters.chain(status).chain(reference).chain(keep) {
+        let is_near = name != DRY_RUN && astray::is_near_dry_run(name);
+        faults.require(!is_near, &path, "is nearly dry_run, for which people would take it; choose another name");
+    }
 }
 
 /// Adds the faults of a landing page's URL that would reach users: nobody replaces a macro there.

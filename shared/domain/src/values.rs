@@ -2,6 +2,7 @@
 
 pub mod config_fault;
 pub(crate) mod digest;
+pub(crate) mod escapes;
 pub mod ids;
 pub mod money;
 pub mod parameter_names;

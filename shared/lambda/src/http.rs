@@ -104,17 +104,24 @@ struct PathParameters {
     provider: Option<String>,
     token: Option<String>,
     landing: Option<String>,
-    /// Holds the rest of a path that no other route has, such as `acme/token/`.
+    /// Holds the rest of a postback's path that no other route has, such as `acme/token/`.
     proxy: Option<String>,
+    /// Holds the rest of a tracking link's path that no other route has, such as `acme/welcome/`.
+    link: Option<String>,
 }
 
 impl PathParameters {
-    /// Reads the segments of a path that only the greedy route has: a name, and a token if there is one. A trailing slash
-    /// means nothing.
+    /// Reads the segments of a path that only a greedy route has: a name, and a token or a landing page if there is one.
+    /// A trailing slash means nothing.
     fn split(self) -> Self {
-        let Some(rest) = self.proxy else { return self };
+        let Some(rest) = self.proxy.as_ref().or(self.link.as_ref()) else { return self };
         let mut segments = rest.trim_end_matches('/').splitn(2, '/').map(str::to_owned);
-        Self { provider: segments.next(), token: segments.next(), landing: None, proxy: None }
+        let (provider, second) = (segments.next(), segments.next());
+        if self.link.is_some() {
+            // The landing page is never left out, because its presence says that the caller may be a person.
+            return Self { provider, landing: Some(second.unwrap_or_default()), ..Self::default() };
+        }
+        Self { provider, token: second, ..Self::default() }
     }
 }
 

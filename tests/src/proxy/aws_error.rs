@@ -48,6 +48,11 @@ impl AwsError {
         error
     }
 
+    /// Reports that a transaction uses the item. DynamoDB did not make the write. SDKs do not repeat the call.
+    pub fn transaction_conflict() -> Self {
+        Self::new(400, "TransactionConflictException", "Transaction is ongoing for the item")
+    }
+
     /// Reports that SQS throttles this client. SDKs repeat the call.
     pub fn request_throttled() -> Self {
         Self::new(400, "RequestThrottled", "Request is throttled.")

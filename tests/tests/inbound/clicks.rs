@@ -71,6 +71,20 @@ async fn a_link_that_is_not_ours_leads_nowhere() {
 }
 
 #[tokio::test]
+async fn a_slash_after_a_link_means_nothing_and_a_dead_link_is_a_page() {
+    let fixture = Fixture::new();
+    let link = fixture.stack.partner("acme").landings["welcome"].clone();
+    let reply = fixture.send(fixture.http.get(link.replace("/welcome?", "/welcome/?"))).await;
+    assert_eq!(reply.status, 302);
+    for path in ["acme/welcome/more", "acme", "acme/", "nobody/x/y"] {
+        let url = format!("{}/click/{path}", fixture.stack.api_url);
+        let browser = fixture.http.get(url).header("accept", "text/html,*/*;q=0.8").send().await.unwrap();
+        assert_eq!(browser.status(), 404, "{path}");
+        assert_eq!(browser.headers()["content-type"], "text/html; charset=utf-8", "{path}");
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_ours_cannot_spoil_a_link_and_a_person_sees_a_page() {
     let fixture = Fixture::new();
     let link = fixture.stack.partner("acme").landings["welcome"].clone();

@@ -315,6 +315,19 @@ async fn a_write_whose_answer_was_lost_is_repeated_and_accepted() {
 }
 
 #[tokio::test]
+async fn a_write_that_meets_a_transaction_is_repeated() {
+    let rig = Rig::warm().await;
+    let conflict = tests::proxy::AwsError::transaction_conflict;
+    rig.proxy.on(move |call| if call.nth <= 2 { Action::FailBefore(conflict()) } else { Action::Forward });
+    let (status, accepted) = rig.call(&sample(&fresh("t"))).await;
+    assert_eq!((status, accepted["status"].as_str()), (200, Some("accepted")));
+    assert_eq!(rig.operations(), ["PutItem", "PutItem", "PutItem"]);
+    // A transaction that never ends is a store that cannot be used.
+    rig.proxy.on(move |call| if is_write(call) { Action::FailBefore(conflict()) } else { Action::Forward });
+    assert_eq!(rig.call(&sample(&fresh("t"))).await.0, 503);
+}
+
+#[tokio::test]
 async fn a_resend_after_lost_answers_is_a_duplicate() {
     let rig = Rig::warm().await;
     let query = sample(&fresh("t"));

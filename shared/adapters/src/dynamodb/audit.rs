@@ -55,7 +55,7 @@ impl DynamoAudit {
 
 impl AuditTrail for DynamoAudit {
     async fn append(&self, record: &AuditRecord) -> Result<(), Unavailable> {
-        let put = put(PUT, &self.table, &AuditItem::from(record), Requires::Absence(AT_AND_ID))?;
+        let put = || put(PUT, &self.table, &AuditItem::from(record), Requires::Absence(AT_AND_ID));
         // An existing record with this random id is this record.
         send_put(&self.client, PUT, put).await.map(|_| ())
     }

@@ -63,7 +63,7 @@ impl DynamoCatalogues {
         let publishing = Publishing { version: snapshot.version, digest: digest(&text), chunks: count };
         for (n, body) in (0..count).zip(chunks) {
             let chunk = CatalogueChunkItem { part: publishing.chunk_key(n), body: body.to_owned() };
-            send_put(&self.client, PUT, put(PUT, &self.table, &chunk, Requires::Nothing)?).await?;
+            send_put(&self.client, PUT, || put(PUT, &self.table, &chunk, Requires::Nothing)).await?;
         }
         let Publishing { version, digest, chunks } = publishing;
         let superseded = before.as_ref().map(CataloguePointerItem::current);

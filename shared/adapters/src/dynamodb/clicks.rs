@@ -27,7 +27,7 @@ impl DynamoClicks {
 
 impl Clicks for DynamoClicks {
     async fn record(&self, click: &Click) -> Result<(), Unavailable> {
-        let put = put(PUT, &self.table, &ClickItem::from(click), Requires::Nothing)?;
+        let put = || put(PUT, &self.table, &ClickItem::from(click), Requires::Nothing);
         send_put(&self.client, PUT, put).await.map(|_| ())
     }
 }

@@ -46,7 +46,7 @@ impl DynamoNewDeliveries {
 impl NewDeliveries for DynamoNewDeliveries {
     /// Makes one conditional write and no read. If the delivery exists, DynamoDB returns it with the failed condition.
     async fn put_if_absent(&self, delivery: &Delivery) -> Result<Put, Unavailable> {
-        let put = put(PUT, &self.table, &DeliveryItem::from(delivery), Requires::Absence(DELIVERY_ID))?;
+        let put = || put(PUT, &self.table, &DeliveryItem::from(delivery), Requires::Absence(DELIVERY_ID));
         let Some(existing) = send_put(&self.client, PUT, put).await? else { return Ok(Put::Fresh) };
         let existing: DeliveryItem = from_item(PUT, existing)?;
         Ok(Put::Existing(Box::new(existing.delivery)))
@@ -133,7 +133,7 @@ impl Deliveries for DynamoDeliveries {
     }
 
     async fn replace(&self, delivery: &Delivery) -> Result<Replaced, Unavailable> {
-        let existing = send_put(&self.client, PUT, self.put_of(delivery)?).await?;
+        let existing = send_put(&self.client, PUT, || self.put_of(delivery)).await?;
         Ok(replaced(existing.is_none()))
     }
 
@@ -145,7 +145,7 @@ impl Deliveries for DynamoDeliveries {
             // Only the delivery's write has a condition.
             return transact(&self.client, PUT_BOTH, writes, &[CONDITION]).await.map(replaced);
         }
-        send_put(&self.client, PUT_ATTEMPT, self.put_of_attempt(&attempt)?).await.map(|_| Replaced::Done)
+        send_put(&self.client, PUT_ATTEMPT, || self.put_of_attempt(&attempt)).await.map(|_| Replaced::Done)
     }
 }
 

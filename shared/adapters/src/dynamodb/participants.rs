@@ -109,7 +109,7 @@ impl Participants for DynamoParticipants {
             participant: serde_json::to_string(participant).map_err(unwritable)?,
             expires_at: participant.expires_at().map(seconds_after),
         };
-        let put = put(PUT, &self.table, &item, Requires::still(USER_ID, VERSION, read))?;
+        let put = || put(PUT, &self.table, &item, Requires::still(USER_ID, VERSION, read));
         // The answer to our own write may have been lost. The caller then reads again and finds the written version.
         Ok(replaced(send_put(&self.client, PUT, put).await?.is_none()))
     }

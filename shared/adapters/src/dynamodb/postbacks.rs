@@ -96,7 +96,7 @@ impl DynamoPostbacks {
 impl Postbacks for DynamoPostbacks {
     /// Makes one conditional write and no read. If the condition fails, DynamoDB returns the stored item.
     async fn record(&self, postback: &RecordedPostback) -> Result<Recorded, Unavailable> {
-        let put = put(PUT, &self.table, &PostbackItem::from(postback), Requires::Absence(PROVIDER_TRANSACTION))?;
+        let put = || put(PUT, &self.table, &PostbackItem::from(postback), Requires::Absence(PROVIDER_TRANSACTION));
         let Some(existing) = send_put(&self.client, PUT, put).await? else { return Ok(Recorded::Fresh) };
         recorded(PUT, from_item(PUT, existing)?).map(|original| Recorded::Existing(Box::new(original)))
     }
@@ -157,7 +157,7 @@ impl Postbacks for DynamoPostbacks {
 
     /// Makes one conditional write and no read, like [`record`](Self::record).
     async fn add_step(&self, step: &Step) -> Result<Added, Unavailable> {
-        let put = put(PUT, &self.table, &PostbackItem::from(step), Requires::Absence(PROVIDER_TRANSACTION))?;
+        let put = || put(PUT, &self.table, &PostbackItem::from(step), Requires::Absence(PROVIDER_TRANSACTION));
         let Some(taken) = send_put(&self.client, PUT, put).await? else { return Ok(Added::Done) };
         from_item(PUT, taken).map(|taken: PostbackItem| Added::Taken(taken.receipt_id))
     }

@@ -60,10 +60,31 @@ pub(crate) fn in_transaction(put: Put) -> TransactWriteItem {
     TransactWriteItem::builder().put(put).build()
 }
 
+/// Bounds the times that a single put is made while transactions use its item.
+const MAX_CONFLICTS: u32 = 5;
+
 /// Sends a single put. Returns `None` if the put took place, and otherwise the stored item for which the condition does
-/// not hold. DynamoDB's error contains this item, so no read is needed. The item is moved out of the error, because a
-/// copy would cost as much as a read.
-pub(crate) async fn send_put(client: &Client, service: &'static str, put: Put) -> Result<Option<Item>, Unavailable> {
+/// not hold. DynamoDB's error contains this item, so no read is needed.
+///
+/// While a transaction uses the item, DynamoDB refuses the put without making it, so it is made again at once. `make`
+/// makes it anew each time, so that a put that is not refused is never copied.
+pub(crate) async fn send_put(
+    client: &Client,
+    service: &'static str,
+    make: impl Fn() -> Result<Put, Unavailable>,
+) -> Result<Option<Item>, Unavailable> {
+    for _ in 1..MAX_CONFLICTS {
+        match send_once(client, make()?).await {
+            Err(error) if is_conflict(&error) => {}
+            sent => return sent.map_err(unavailable(service)),
+        }
+    }
+    send_once(client, make()?).await.map_err(unavailable(service))
+}
+
+/// Sends a single put once. An item that DynamoDB returns is moved out of the error, because a copy would cost as much as
+/// a read.
+async fn send_once(client: &Client, put: Put) -> Result<Option<Item>, SdkError<PutItemError>> {
     // Returning an existing item may need the permission to read it, so it is asked for only with a condition.
     let returns = put.condition_expression().is_some().then_some(ReturnValuesOnConditionCheckFailure::AllOld);
     let request = client
@@ -82,8 +103,12 @@ pub(crate) async fn send_put(client: &Client, service: &'static str, put: Put) -
                 _ => Ok(Some(Item::new())),
             }
         }
-        Err(error) => Err(unavailable(service)(error)),
+        Err(error) => Err(error),
     }
+}
+
+fn is_conflict(error: &SdkError<PutItemError>) -> bool {
+    error.as_service_error().is_some_and(PutItemError::is_transaction_conflict_exception)
 }
 
 /// Sends writes, of which DynamoDB makes all or none. Returns true if the writes were made, and false if DynamoDB names

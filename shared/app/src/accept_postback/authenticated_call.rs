@@ -40,7 +40,7 @@ impl AuthenticatedCall<'_> {
 pub(super) fn refused_to_nobody(call: &Call<'_>, sent: &Parameters<'_>) -> PostbackAnswer {
     let mut faults = Vec::new();
     if call.token.is_none() {
-        faults.extend(sent.body_faults());
+        faults.extend(sent.body_faults(|_, _| true));
         faults.extend(provider_fault(sent));
     }
     if faults.is_empty() { PostbackAnswer::Unauthorized } else { PostbackAnswer::Malformed(fault::bounded(faults)) }

@@ -9,8 +9,12 @@ use alloc::borrow::Cow;
 use percent_encoding::percent_decode;
 
 use crate::prelude::*;
+use crate::values::escapes;
 use crate::values::ids::is_invisible;
-use crate::values::spelling::{letters, same_letters};
+use crate::values::spelling::{letters, same_letters, words};
+
+/// Bounds the times that a name or a value is decoded in the search, because each program on its way may encode it.
+const ROUNDS: usize = 4;
 
 /// Lists the names of HTML's character references that browsers read without a semicolon, for U+00A0 to U+00FF.
 const LATIN_1: [&str; 96] = [
@@ -64,11 +68,29 @@ pub fn has_letters_of(name: &str, known: &str) -> bool {
     same_letters(bare(name), known)
 }
 
-/// Returns true if a name contains the letters of `dry_run`, or is nearly that name. Such a parameter is never ignored,
-/// because the call could be recorded against the sender's wish.
+/// Returns true if a name is nearly `dry_run`, has it among its words, as in `is_dry_run`, or has the word `dry`, as in
+/// `dry-mode`. Such a parameter is never ignored, because the call could be recorded against the sender's wish.
+///
+/// A partner's `dry_cleaning` counts too: a refused call can be sent again, but a test that is paid is lost.
 pub fn is_near_dry_run(name: &str) -> bool {
-    let letters: Vec<u8> = letters(name).collect();
-    letters == b"dry" || letters.windows(6).any(|part| part == b"dryrun") || is_one_edit_away(&letters, b"dryrun")
+    const KNOWN: &str = "dryrun";
+    // In base64 that ends in `Dry==`, the text before the padding is no name.
+    const MAX_DRY_BYTES: usize = 16;
+    let is_nearly =
+        |text: &[u8]| text.eq_ignore_ascii_case(KNOWN.as_bytes()) || is_one_edit_away(text, KNOWN.as_bytes());
+    let whole: Vec<u8> = letters(name).collect();
+    let mut before = "";
+    is_nearly(&whole)
+        || words(name).any(|word| {
+            let pair = [before.as_bytes(), word.as_bytes()];
+            let is_pair = pair.iter().map(|part| part.len()).sum::<usize>().abs_diff(KNOWN.len()) <= 1;
+            before = word;
+            let lower = word.to_ascii_lowercase();
+            (lower == "dry" && name.len() <= MAX_DRY_BYTES)
+                || lower.starts_with(KNOWN)
+                || lower.ends_with(KNOWN)
+                || (is_pair && is_nearly(&pair.concat()))
+        })
 }
 
 /// Looks in a parameter's decoded value for another parameter. `before` is the sign before the value, if a parameter at
@@ -91,19 +113,21 @@ pub fn swallowed<'a>(
         }
         before = separator;
     }
-    if value.is_ascii() && !value.contains(['<', '>', '"', '&']) {
+    if value.is_ascii() && !value.contains(['<', '>', '"', '&', '?']) {
         return None;
     }
     known.filter_map(mutilated).find_map(|(entity, sign, rest)| {
-        let came = format!("{sign}{rest}");
-        let parameter = format!("{came}=");
-        value.contains(&parameter).then_some(Swallowed::Entity(entity, came))
+        // A program that cannot write the character writes a `?` or U+FFFD, or the entity.
+        let came =
+            [format!("{sign}{rest}"), format!("?{rest}"), format!("\u{fffd}{rest}"), format!("&{entity};{rest}")];
+        let came = came.into_iter().find(|came| value.contains(&format!("{came}=")))?;
+        Some(Swallowed::Entity(entity, came))
     })
 }
 
 /// Returns true for the signs that people write between parameters.
 fn is_separator(sign: char) -> bool {
-    matches!(sign, ';' | '?' | '&' | ',' | '|' | ' ' | '\t' | '\r' | '\n' | '\u{a0}')
+    matches!(sign, ';' | '?' | '&' | ',' | '|' | '/' | ':' | '#' | ' ' | '\t' | '\r' | '\n' | '\u{a0}')
 }
 
 /// Returns the entity that a browser reads at the beginning of `&name`, its character, and the rest of the name.
@@ -115,29 +139,37 @@ pub fn mutilated(name: &str) -> Option<(&'static str, char, &str)> {
     })
 }
 
-/// Decodes a name for the search, twice at most. Bytes that are not UTF-8 are read as Latin-1, which old pages send.
-pub fn readable(raw: &[u8]) -> String {
+/// Decodes a name or a value for the search, as often as programs may have encoded it. Bytes that are not UTF-8 are read
+/// as Latin-1, which old pages send. Most names are returned as they are.
+pub fn readable(raw: &[u8]) -> Cow<'_, str> {
     let mut bytes = Cow::Borrowed(raw);
-    for _ in 0..2 {
+    for _ in 0..ROUNDS {
         if bytes.contains(&b'%') {
             bytes = Cow::Owned(percent_decode(&bytes).collect());
         }
     }
-    let text = core::str::from_utf8(&bytes).map(str::to_owned);
-    text.unwrap_or_else(|_| bytes.iter().copied().map(char::from).collect()).replace('+', " ")
+    let text = match bytes {
+        Cow::Borrowed(raw) => core::str::from_utf8(raw).map_or_else(|_| Cow::Owned(latin_1(raw)), Cow::Borrowed),
+        Cow::Owned(bytes) => Cow::Owned(String::from_utf8(bytes).unwrap_or_else(|fault| latin_1(fault.as_bytes()))),
+    };
+    if text.contains(['+', '&', '\\']) { Cow::Owned(escapes::unescaped(&text).replace('+', " ")) } else { text }
 }
 
-/// Returns a name without blanks, the rest of an encoded `&`, and signs around it.
+fn latin_1(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
+}
+
+/// Returns a name without blanks, the rest of an escaped `&`, and signs around it.
 fn bare(name: &str) -> &str {
     let is_around = |sign: char| match sign {
-        '?' | ';' | '&' | '[' | ']' | '{' | '}' | '(' | ')' | '"' | '\'' | '#' | '.' | ':' | ',' | '/' | '\\' => true,
+        '?' | ';' | '&' | '[' | ']' | '{' | '}' | '(' | ')' | '"' | '\'' | '.' | ':' | ',' | '/' | '\\' => true,
         sign => is_invisible(sign),
     };
     let mut name = name.trim_matches(is_around);
-    for rest in ["amp;", "amp%3B", "#38;", "38;", "#038;", "038;", "#x26;", "x26;", "u0026"] {
-        name = name.strip_prefix(rest).unwrap_or(name);
+    while let Some(('&', rest)) = escapes::entity(name) {
+        name = rest;
     }
-    name.trim_matches(is_around)
+    name.trim_matches(|sign| sign == '#' || is_around(sign))
 }
 
 /// Returns true if one letter is wrong, missing or superfluous, or if two neighbours changed places. Short names are too
@@ -207,10 +239,25 @@ mod tests {
             "dry_rum",
             "dry",
             "dru_run",
+            "dry_test",
+            "dry-mode",
+            "isDryRun",
+            "isdryrun",
+            "test_dr_yrun",
         ] {
             assert!(is_near_dry_run(name), "{name}");
         }
-        for name in ["run", "user_id", "dryer", "laundry", "sundry_item"] {
+        for name in [
+            "run",
+            "user_id",
+            "dryer",
+            "laundry",
+            "sundry_item",
+            "laundry_rundown",
+            "1lsWjmRMUlRg6WIsDry",
+            "laundry_run",
+            "",
+        ] {
             assert!(!is_near_dry_run(name), "{name}");
         }
     }
@@ -228,6 +275,12 @@ mod tests {
             ("T, Click_ID=2", after(' ', "Click_ID")),
             ("T\u{a4}cy=USD", Some(Swallowed::Entity("curren", "\u{a4}cy".to_owned()))),
             ("T\u{ae}ion=1", Some(Swallowed::Entity("reg", "\u{ae}ion".to_owned()))),
+            ("T?cy=USD", Some(Swallowed::Entity("curren", "?cy".to_owned()))),
+            ("T\u{fffd}cy=USD", Some(Swallowed::Entity("curren", "\u{fffd}cy".to_owned()))),
+            ("T&curren;cy=USD", Some(Swallowed::Entity("curren", "&curren;cy".to_owned()))),
+            ("T/click_id=2", after('/', "click_id")),
+            ("T:click_id=2", after(':', "click_id")),
+            ("T#click_id=2", after('#', "click_id")),
             ("T", None),
             ("T;x=1", None),
             ("abc==", None),
@@ -246,12 +299,14 @@ mod tests {
         assert_eq!(mutilated("user_id"), None);
         assert_eq!(readable(b"T%A4cy"), "T\u{a4}cy");
         assert_eq!(readable(b"T%25C2%25A4cy"), "T\u{a4}cy");
+        assert_eq!(readable(b"T%25252526click_id"), "T&click_id");
+        assert_eq!(readable(b"T\\u0026click_id&amp;a"), "T&click_id&a");
     }
 
     proptest! {
         #[test]
         fn no_text_makes_the_search_panic(text in "[;?&=, \u{a4}a-dA-D_%-]{0,30}|.{0,20}", known in "[a-d_]{0,8}") {
-            let _ = (is_near(&text, &known), is_near_dry_run(&text), readable(text.as_bytes()));
+            let _ = (is_near(&text, &known), is_near_dry_run(&text), readable(text.as_bytes()).len());
             let _ = swallowed(&text, None, |name| is_near(name, &known), [known.as_str()].into_iter());
         }
 

@@ -73,14 +73,14 @@ impl ClickKeys {
 pub struct ClickRule {
     /// Refuses a new transaction that comes more than this many days after the click.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub valid_days: Option<u16>,
+    pub valid_days: Option<u32>,
     /// Lets a click be used by one transaction only for each event.
     #[serde(default)]
     pub once_per_event: bool,
 }
 
 /// Bounds [`ClickRule::valid_days`]: ten years.
-const MOST_VALID_DAYS: u16 = 3_650;
+const MOST_VALID_DAYS: u32 = 3_650;
 const DAY_SECONDS: i64 = 24 * 60 * 60;
 
 impl ClickRule {

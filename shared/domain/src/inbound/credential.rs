@@ -119,19 +119,20 @@ pub const PROVIDER: &str = "provider";
 /// Returns what looks wrong with the path of a refused call, going by the path alone, so that it reveals nothing about
 /// who exists.
 pub fn path_hint(provider: &str, token: Option<&str>) -> Option<&'static str> {
-    let is_around = |text: &str| text.starts_with(is_invisible) || text.ends_with(is_invisible);
-    if is_around(provider) || token.is_some_and(is_around) {
+    // Names and tokens consist of letters, digits and hyphens.
+    let is_foreign = |sign: char| is_invisible(sign) || (sign.is_ascii_punctuation() && sign != '-');
+    let is_around = |text: &str| text.starts_with(is_foreign) || text.ends_with(is_foreign);
+    let is_placeholder = |text: &str| placeholder::find(text.as_bytes()).is_some();
+    if is_placeholder(provider) || token.is_some_and(is_placeholder) {
+        Some("The path has a placeholder where the partner's name or the token belongs.")
+    } else if is_around(provider) || token.is_some_and(is_around) {
         Some(
-            "The path has a blank or an invisible character before or after the partner's name or the token; remove it.",
+            "The path has a blank, a quote or another sign before or after the partner's name or the token; remove it.",
         )
     } else if provider.contains(|sign: char| sign.is_uppercase()) {
         Some("The partner's name in the path has upper-case letters; names have none.")
     } else if token.is_some_and(|token| token.contains(|sign: char| sign.is_uppercase())) {
         Some("The token in the path has upper-case letters; tokens have none.")
-    } else if placeholder::find(provider.as_bytes()).is_some()
-        || token.is_some_and(|token| placeholder::find(token.as_bytes()).is_some())
-    {
-        Some("The path has a placeholder where the partner's name or the token belongs.")
     } else {
         None
     }
@@ -175,6 +176,10 @@ mod tests {
             ("acme", Some(" abc2"), Some("blank")),
             ("acme", Some("abc2\u{200b}"), Some("blank")),
             ("acme ", None, Some("blank")),
+            ("acme", Some("TOK."), Some("another sign")),
+            ("acme", Some("\"TOK\""), Some("a quote")),
+            ("\"acme\"", None, Some("a quote")),
+            ("acme-", Some("abc2-"), None),
             ("ACME", Some("abc2"), Some("name in the path has upper-case")),
             ("acme", Some("ABC2"), Some("token in the path has upper-case")),
             ("acme", Some("{token}"), Some("placeholder")),

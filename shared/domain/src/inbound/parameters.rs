@@ -110,8 +110,12 @@ impl<'a> Parameters<'a> {
     }
 
     /// Returns the fault of a body that cannot be read, or the faults of those values in a body that cannot be read.
-    pub fn body_faults(&self) -> Vec<Fault> {
-        self.pairs.iter().filter_map(|pair| pair.fault.cloned()).collect()
+    /// `is_meant` decides by name and code if a value matters. Values under other names are ignored, whatever they are.
+    pub fn body_faults(&self, is_meant: impl Fn(&str, FaultCode) -> bool) -> Vec<Fault> {
+        let faults = self.pairs.iter().filter_map(|pair| Some((pair, pair.fault?)));
+        let meant = faults
+            .filter(|(pair, fault)| pair.name == UNREADABLE || is_meant(&astray::readable(pair.name), fault.code));
+        meant.map(|(_, fault)| fault.clone()).collect()
     }
 
     /// Returns a fault for each of these names that is repeated. Other names mean nothing, so they are ignored however they
@@ -140,14 +144,15 @@ impl<'a> Parameters<'a> {
 
     /// Returns readable names and values for a search, decoded leniently. Only the first [`MAX_PARAMETERS`] are searched,
     /// because a call with more is refused anyway, and a search compares each of them with many names.
-    pub(super) fn searchable(&self) -> impl Iterator<Item = (String, String)> {
+    pub(super) fn searchable(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
         self.readable().take(MAX_PARAMETERS).map(|pair| (astray::readable(pair.name), astray::readable(pair.value)))
     }
 
-    /// Returns the parameters with a name that can be decoded and a value that can be read. Values are as they were
-    /// sent.
-    pub fn named(&self) -> impl Iterator<Item = (Cow<'a, str>, &'a [u8])> {
-        self.readable().filter_map(|pair| Some((decoded(pair.name).ok()?, pair.value)))
+    /// Returns the parameters with an unknown name and a value that can be read. Names are decoded leniently, and values
+    /// are as they were sent.
+    pub(super) fn unknown(&self, is_known: impl Fn(&str) -> bool) -> impl Iterator<Item = (Cow<'a, str>, &'a [u8])> {
+        let unknown = self.readable().filter(move |pair| !decoded(pair.name).is_ok_and(|name| is_known(&name)));
+        unknown.map(|pair| (astray::readable(pair.name), pair.value))
     }
 
     /// Returns the first readable value under this name, as it was sent.

@@ -11,11 +11,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::reader::Reader;
+use crate::inbound::astray;
 use crate::inbound::click::{ClickKeys, ClickOrigin};
-use crate::inbound::fault::{self, Fault};
+use crate::inbound::fault::{self, Fault, FaultCode};
 use crate::inbound::parameters::Parameters;
 use crate::inbound::rules::PostbackRules;
-use crate::inbound::status::{State, StatusMeaning};
+use crate::inbound::status::{self, State, StatusMeaning};
 use crate::prelude::*;
 use crate::values::digest::hash_parts;
 use crate::values::ids::{ClickId, EventId, EventName, Provider, TransactionId, UserId};
@@ -160,7 +161,11 @@ impl ParsedPostback {
         rules: &PostbackRules,
         keys: &ClickKeys,
     ) -> Result<Self, Vec<Fault>> {
-        let mut reader = Reader { sent, rules, faults: sent.body_faults() };
+        let is_meant = |name: &str, code: FaultCode| {
+            let may_reject = status::is_status_name(name) && code != FaultCode::NullValue;
+            may_reject || rules.known().any(|known| known == name) || astray::is_near_dry_run(name)
+        };
+        let mut reader = Reader { sent, rules, faults: sent.body_faults(is_meant) };
         let repeated = sent.repeated(rules.known());
         let state = match reader.status() {
             Some(StatusMeaning::Ignored) if reader.faults.is_empty() && repeated.is_empty() => {

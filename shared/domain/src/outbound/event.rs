@@ -25,6 +25,7 @@ pub use self::{
 use crate::outbound::timing::Timing;
 use crate::prelude::*;
 use crate::values::ids::{IdFault, MAX_ID_BYTES, QuestId, ReportId, UserId};
+use crate::values::placeholder::{self, Placeholder};
 use crate::values::time::UnixMillis;
 
 /// Bounds the running total of clicks to the greatest number that every JSON reader can hold exactly.
@@ -172,7 +173,7 @@ impl Event {
                 total_clicks.map(|total_clicks| EventKind::ButtonClicked { total_clicks })
             }
             Some("main_quest.completed") => {
-                let quest = reader.id(&object, "quest_id", Need::Required, QuestId::try_from);
+                let quest = reader.id(&object, "quest_id", Need::Required, quest_id);
                 quest.map(|quest| EventKind::QuestCompleted { quest })
             }
             Some(unknown) => {
@@ -204,6 +205,15 @@ impl Event {
             EventKind::ButtonClicked { .. } | EventKind::QuestCompleted { .. } => None,
         }
     }
+}
+
+/// Reads a quest's id. With white space around it, it would equal no id that a campaign names.
+fn quest_id(text: String) -> Result<QuestId, IdFault> {
+    let id = QuestId::try_from(text)?;
+    let is_white = |sign: &char| sign.is_whitespace();
+    let (first, last) = (id.as_str().chars().next(), id.as_str().chars().next_back());
+    let fault = first.filter(is_white).map(IdFault::Begins).or_else(|| last.filter(is_white).map(IdFault::Ends));
+    fault.map_or(Ok(id), Err)
 }
 
 fn cut(text: &str) -> String {
@@ -267,7 +277,12 @@ impl Reader {
         need: Need,
         parse: impl Fn(String) -> Result<T, IdFault>,
     ) -> Option<T> {
-        let fault = match parse(self.text(object, path, need)?) {
+        let text = self.text(object, path, need)?;
+        if let Some(Placeholder::Word { text, cause, is_ordinary: false }) = placeholder::find(text.as_bytes()) {
+            self.fault(path, EventFaultCode::PlaceholderValue, format!("an id; {} came, {cause}", cut(&text)));
+            return None;
+        }
+        let fault = match parse(text) {
             Ok(id) => return Some(id),
             Err(fault) => fault,
         };

@@ -105,6 +105,32 @@ fn a_landing_page_with_a_macro_is_refused_but_a_stored_one_works() {
 }
 
 #[test]
+fn misleading_words_are_refused_but_stored_ones_work() {
+    for (json, path, words) in [
+        (r#""postback":{"keep":["DRY_RUN"]}"#, "postback.keep[0]", "is nearly dry_run"),
+        (r#""postback":{"keep":["order_status"]}"#, "postback.keep[0]", "means a status"),
+        (r#""parameters":{"event_id":"dry-run"}"#, "parameters.event_id", "is nearly dry_run"),
+        (
+            r#""postback":{"status":{"parameter":"Dry_Run","approved":["1"]}}"#,
+            "postback.status.parameter",
+            "is nearly dry_run",
+        ),
+        (r#""postback":{"event_ids":["1","{x}"]}"#, "postback.event_ids[1]", "is a macro"),
+        (r#""postback":{"currencies":["HRK"]}"#, "postback.currencies[0]", "HRK was withdrawn on 2023-01-14; agree"),
+    ] {
+        let file = file(&format!(r#"{{"provider":"acme",{json}}}"#));
+        let faults = Partner::check(file.clone(), Allowance::PublicOnly).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].message.starts_with(words), "{json}: {faults:?}");
+        assert_eq!(faults[0].path, path);
+        assert!(Partner::try_from(file).is_ok(), "{json}");
+    }
+    assert_eq!(
+        paths(r#"{"provider":"acme","postback":{"click":{"valid_days":100000}}}"#),
+        ["postback.click.valid_days"]
+    );
+}
+
+#[test]
 fn statuses_and_negative_amounts_are_checked_together() {
     let status = r#""status":{"parameter":"state","approved":["ok"]}"#;
     let postback = |json: &str| paths(&format!(r#"{{"provider":"acme","postback":{{{json}}}}}"#));
@@ -151,7 +177,9 @@ fn kept_parameters_have_names_of_their_own() {
     assert_eq!(kept.rules().keep.iter().map(String::as_str).collect::<Vec<_>>(), ["click_id", "goal", "sub1"]);
     for name in ["aff_sub", "user_id", "event_name", "signature", "dry_run", "provider", "Status", "is-test", "a b", ""]
     {
-        assert_eq!(paths(&json(&[name])), ["postback.keep[0]"], "{name}");
+        let faults = Partner::check(file(&json(&[name])), Allowance::PublicOnly).unwrap_err();
+        let paths: Vec<&str> = faults.iter().map(|fault| fault.path.as_str()).collect();
+        assert_eq!(paths, ["postback.keep[0]"], "{name}");
     }
     assert_eq!(paths(&json(&["a", "a"])), ["postback.keep[1]"]);
     let many = ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10", "11"];

@@ -2,7 +2,7 @@
 
 use percent_encoding::percent_decode_str;
 
-use super::placeholder;
+use super::{escapes, placeholder};
 
 /// Returns the values of this part of a URL that contain a macro of any tracker, as they were written.
 pub(crate) fn with_macros(text: &str) -> impl Iterator<Item = &str> {
@@ -15,11 +15,9 @@ pub(crate) fn with_macros(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Returns true if an ampersand was replaced by its HTML escape, as happens when a URL is copied from a page's source.
-/// The text after the ampersand, `amp;click`, would become part of the next parameter's name.
+/// Returns true if an ampersand is escaped, also if the escape itself is percent-encoded.
 pub(crate) fn has_escaped_ampersand(text: &str) -> bool {
-    let decoded = percent_decode_str(text).decode_utf8_lossy().to_ascii_lowercase();
-    ["&amp;", "&#38;", "&#038;", "&#x26;"].iter().any(|escape| decoded.contains(escape))
+    escapes::has_ampersand(&percent_decode_str(text).decode_utf8_lossy())
 }
 
 #[cfg(test)]
@@ -49,13 +47,11 @@ mod tests {
     }
 
     #[test]
-    fn an_escaped_ampersand_is_found_in_every_spelling() {
-        for text in
-            ["?a=1&amp;b=2", "?a=1&AMP;b=2", "?a=1&amp;amp;b=2", "?a=1%26amp%3Bb=2", "?a=1&#38;b=2", "?a&#x26;b"]
-        {
+    fn an_escaped_ampersand_is_found_even_encoded() {
+        for text in ["?a=1&amp;b=2", "?a=1%26amp%3Bb=2", "?a=1\\u0026b=2"] {
             assert!(has_escaped_ampersand(text), "{text}");
         }
-        for text in ["?a=1&b=2", "?amp;a=1", "?a=1&amplitude=2", "?a=1%26b=2", "/amp;"] {
+        for text in ["?a=1&b=2", "?a=1%26b=2"] {
             assert!(!has_escaped_ampersand(text), "{text}");
         }
     }

@@ -45,11 +45,12 @@ impl Reader<'_> {
 
     /// Refuses each parameter that may say that the transaction is not valid, if the parameter was not agreed.
     pub(super) fn statuses_not_agreed(&mut self, is_negative: bool) {
-        for (name, raw) in self.sent.named().filter(|(name, _)| status::is_status_name(name)) {
-            let stands = |value: &str| {
-                status::says_it_stands(&name, value) || (is_negative && status::says_it_reverses(&name, value))
-            };
-            if self.rules.knows(&name) || parameters::decode(raw).is_ok_and(|value| stands(&value)) {
+        let rules = self.rules;
+        let unknown = self.sent.unknown(|name| rules.known().any(|known| known == name));
+        for (name, raw) in unknown.filter(|(name, _)| status::is_status_name(name)) {
+            let stands =
+                |value: &str| status::says_it_stands(&name, value) || (is_negative && status::says_it_reverses(&name));
+            if parameters::decode(raw).is_ok_and(|value| stands(&value)) {
                 continue;
             }
             let expected = "no status, or one that means approved; no other status is agreed with you";

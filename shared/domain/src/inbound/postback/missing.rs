@@ -1,11 +1,14 @@
 //! Reports required parameters that are missing, and says where they seem to have gone.
 
-use super::reader::Reader;
+use alloc::borrow::Cow;
+
+use super::reader::{Reader, may_contain_parameter};
 use crate::inbound::astray::{self, Swallowed};
-use crate::inbound::fault::{self, FaultCode, MAX_QUOTE_BYTES};
+use crate::inbound::fault::{self, Fault, FaultCode, MAX_QUOTE_BYTES};
 use crate::inbound::parameters::MAX_VALUE_BYTES;
 use crate::inbound::rules::TransactionIdRule;
 use crate::prelude::*;
+use crate::values::escapes;
 use crate::values::parameter_names::Field;
 
 impl Reader<'_> {
@@ -19,33 +22,30 @@ impl Reader<'_> {
             _ => true,
         });
         let missing: Vec<Field> = required.filter(|field| !self.present(*field)).collect();
-        // Without these, a call means something else. Their sender must not be misunderstood.
-        let optional = [
-            (Field::TransactionId, derived),
-            (Field::Status, self.rules.status.is_some()),
-            (Field::Reference, self.rules.names.has(Field::Reference)),
-        ];
-        let agreed = optional.into_iter().filter(|(field, is_agreed)| *is_agreed && !self.present(*field));
-        let agreed: Vec<Field> = agreed.map(|(field, _)| field).collect();
         // Nobody knows what an unreadable body has.
-        if (missing.is_empty() && agreed.is_empty()) || self.sent.has_unreadable_body() {
+        if self.sent.has_unreadable_body() {
+            return;
+        }
+        self.misspelt(&missing);
+        if missing.is_empty() {
             return;
         }
         let cut = self.looks_cut(&missing);
-        let sent: Vec<(String, String)> = self.sent.searchable().collect();
-        for field in agreed {
-            if let Some(found) = self.found_elsewhere(field, &sent, astray::has_letters_of) {
-                let expected = format!("{}, written exactly so", self.rules.names.of(field));
-                self.fault(field, FaultCode::Missing, expected, found);
-            }
-        }
+        let sent: Vec<(Cow<'_, str>, Cow<'_, str>)> = self.sent.searchable().collect();
+        let rules = self.rules;
+        let unknown = || self.sent.unknown(|name| rules.known().any(|known| known == name));
         for field in missing {
             let name = self.rules.names.of(field);
             let mut fix = format!("add {name}={}", field.example());
             if field == Field::EventId {
                 fix.push_str(", or send a transaction_id of your own");
             }
-            if let Some(found) = self.found_elsewhere(field, &sent, astray::is_near) {
+            if name != field.as_str() && self.sent.raw(field.as_str()).is_some() {
+                fix = format!("it came as {field}; send it as {name}, as agreed with you");
+            } else if let Some((came, _)) = unknown().find(|(came, _)| astray::is_near(came, name)) {
+                fix = respelt(name, &came);
+            } else if let Some(found) = sent.iter().find_map(|(came, value)| inside(name, came, value, astray::is_near))
+            {
                 fix = found;
             } else if cut {
                 fix.push_str("; if your URL has it, a raw # before it may have cut the URL: write # as %23");
@@ -54,50 +54,49 @@ impl Reader<'_> {
         }
     }
 
-    /// Returns how a missing parameter came, and how it must come. `is_near` compares a name that came with the right one.
-    fn found_elsewhere(
-        &self,
-        field: Field,
-        sent: &[(String, String)],
-        is_near: impl Fn(&str, &str) -> bool,
-    ) -> Option<String> {
-        let name = self.rules.names.of(field);
-        let quoted = |text: &str| fault::cut(text.to_owned(), MAX_QUOTE_BYTES);
-        if name != field.as_str() && self.sent.raw(field.as_str()).is_some() {
-            return Some(format!("it came as {field}; send it as {name}, as agreed with you"));
+    /// Reports parameters that need not be sent and came under another spelling, because a call without them means
+    /// something else, and parameters that came under two spellings with two values. Decodes only names and values that
+    /// may matter, because this is done for each call.
+    fn misspelt(&mut self, missing: &[Field]) {
+        let rules = self.rules;
+        let names = || rules.names.all().chain(rules.keep.iter().map(String::as_str));
+        let is_required = |name: &str| missing.iter().any(|field| rules.names.of(*field) == name);
+        let is_absent = |name: &str| !is_required(name) && !self.is_present(name);
+        // Links to pages carry parameters of their own.
+        let is_link = |value: &str| value.contains("://");
+        let mut faults = Vec::new();
+        for (came, raw) in self.sent.unknown(|name| rules.knows(name)).filter(|(_, raw)| !raw.is_empty()) {
+            let is_twin = |name: &&str| astray::has_letters_of(&came, name) && !is_required(name);
+            let twin = names().find(|name| is_twin(name) && !rules.keep.contains(came.as_ref()));
+            if let Some(name) =
+                twin.filter(|name| self.sent.raw(name).is_some_and(|other| !other.is_empty() && other != raw))
+            {
+                let expected = format!("{name} once; {} came beside it, with another value", quoted(&came));
+                let fix = format!("send {name} alone, or give the other parameter another name");
+                faults.push(Fault::of(name, FaultCode::Repeated, expected, fix));
+                continue;
+            }
+            let has_inner = may_contain_parameter(raw) || may_separate(&came);
+            let value = if has_inner { astray::readable(raw) } else { Cow::Borrowed("") };
+            let absent =
+                names().filter(|name| is_absent(name) && (twin == Some(name) || (has_inner && !is_link(&value))));
+            for name in absent {
+                let respelt = (twin == Some(name)).then(|| respelt(name, &came));
+                if let Some(found) = respelt.or_else(|| inside(name, &came, &value, astray::has_letters_of)) {
+                    let expected = format!("{name}, written exactly so");
+                    faults.push(Fault::of(name, FaultCode::Missing, expected, found));
+                }
+            }
         }
-        let is_free = |other: &str| !self.rules.known().any(|known| known == other);
-        let near = sent.iter().find(|(other, _)| is_free(other) && is_near(other, name));
-        if let Some((came, _)) = near {
-            let cause = match came {
-                came if came.contains("amp;") || came.contains("38;") => "; separate parameters by &, not by &amp;",
-                came if came.starts_with('?') => "; a URL has one ?, and & before each further parameter",
-                _ => "; names compare letter by letter",
-            };
-            return Some(format!("`{}` came; it must be `{name}`{cause}", quoted(came)));
-        }
-        // A longer value of ours is refused unread.
-        sent.iter().filter(|(_, value)| value.len() <= MAX_VALUE_BYTES).find_map(|(other, value)| {
-            let whole = format!("{other}={value}");
-            let sought = |inner: &str| is_near(inner, name);
-            Some(match astray::swallowed(&whole, None, sought, [name].into_iter())? {
-                Swallowed::After(sign, came) => format!(
-                    "`{}` came inside the value of {}, after {sign:?}; separate parameters by & alone",
-                    quoted(&came),
-                    quoted(other)
-                ),
-                Swallowed::Entity(entity, came) => format!(
-                    "`{}` came inside the value of {}: HTML read &{entity} of &{name} as one character; write & in HTML as &amp;, or put {name} first in the URL",
-                    quoted(&came),
-                    quoted(other)
-                ),
-            })
-        })
+        self.faults.extend(faults);
+    }
+
+    fn is_present(&self, name: &str) -> bool {
+        self.sent.is_unreadable(name) || self.sent.raw(name).is_some_and(|raw| !raw.is_empty())
     }
 
     pub(super) fn present(&self, field: Field) -> bool {
-        let name = self.rules.names.of(field);
-        self.sent.is_unreadable(name) || self.sent.raw(name).is_some_and(|raw| !raw.is_empty())
+        self.is_present(self.rules.names.of(field))
     }
 
     /// Returns true if the missing parameters were probably cut off by a raw `#` in the URL.
@@ -106,4 +105,47 @@ impl Reader<'_> {
         let later = missing.iter().any(|field| last_present.is_some_and(|last| *field > last));
         !self.sent.is_empty() && (later || self.sent.ends_empty())
     }
+}
+
+/// Says that a parameter came under this other spelling, and how it must come.
+fn respelt(name: &str, came: &str) -> String {
+    let cause = match came {
+        came if matches!(escapes::entity(came.trim_start_matches('&')), Some(('&', _))) => {
+            "; separate parameters by &, not by &amp;"
+        }
+        came if came.starts_with('?') => "; a URL has one ?, and & before each further parameter",
+        _ => "; names compare letter by letter",
+    };
+    format!("`{}` came; it must be `{name}`{cause}", quoted(came))
+}
+
+/// Looks for a parameter inside another one. Returns how it came, and how it must come. `is_near` compares a name that
+/// came with the right one.
+fn inside(name: &str, came: &str, value: &str, is_near: impl Fn(&str, &str) -> bool) -> Option<String> {
+    // A longer value of ours is refused unread.
+    if value.len() > MAX_VALUE_BYTES {
+        return None;
+    }
+    let sought = |inner: &str| is_near(inner, name);
+    Some(match astray::swallowed(&format!("{came}={value}"), None, sought, [name].into_iter())? {
+        Swallowed::After(sign, inner) => format!(
+            "`{}` came inside the value of {}, after {sign:?}; separate parameters by & alone",
+            quoted(&inner),
+            quoted(came)
+        ),
+        Swallowed::Entity(entity, inner) => format!(
+            "`{}` came inside the value of {}: HTML read &{entity} of &{name} as one character; write & in HTML as &amp;, or put {name} first in the URL",
+            quoted(&inner),
+            quoted(came)
+        ),
+    })
+}
+
+fn quoted(text: &str) -> String {
+    fault::cut(text.to_owned(), MAX_QUOTE_BYTES)
+}
+
+/// Returns true if a name may contain a parameter of its own, as in `sub;status=1`.
+fn may_separate(name: &str) -> bool {
+    name.contains([';', '?', '&', ',', '|', '/', ':', '#', ' ']) || !name.is_ascii()
 }

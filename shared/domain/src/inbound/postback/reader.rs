@@ -24,8 +24,8 @@ impl Reader<'_> {
         let name = self.rules.names.of(field);
         let text = self.text(name, Some(field).filter(|field| *field != Field::Status))?;
         // The words of a status are agreed, so they may be any words.
-        if field != Field::Status && is_own_name(field, name, &text) {
-            self.stands_for_nothing(name, text, "which is the parameter's name, as in a template");
+        if field != Field::Status && self.is_name(field, &text) {
+            self.stands_for_nothing(name, text, "which is a parameter's name, as in a template");
             return None;
         }
         Some(text)
@@ -42,15 +42,12 @@ impl Reader<'_> {
             return None;
         }
         match placeholder::find(raw) {
-            Some(Placeholder::Macro(found)) => {
-                self.macro_not_replaced(name, found);
+            Some(Placeholder::Macro { text, is_ordinary }) if !self.may_be_meant(field, &text, is_ordinary) => {
+                self.macro_not_replaced(name, text);
                 return None;
             }
-            // An event's name is a text for people, who may mean such a word.
             Some(Placeholder::Word { text, cause, is_ordinary })
-                if field.is_some_and(|field| {
-                    !(self.is_agreed(field, &text) || (is_ordinary && field == Field::EventName))
-                }) =>
+                if field.is_some() && !self.may_be_meant(field, &text, is_ordinary) =>
             {
                 self.stands_for_nothing(name, text, cause);
                 return None;
@@ -64,10 +61,21 @@ impl Reader<'_> {
         parameters::decode(raw).map_err(|code| self.undecodable(name, code)).ok()
     }
 
-    /// Returns true if the partner agreed on this very value.
-    fn is_agreed(&self, field: Field, text: &str) -> bool {
-        let events = self.rules.event_ids.iter().flatten();
-        field == Field::EventId && events.into_iter().any(|event| event.as_str() == text)
+    /// Returns true if a text that looks like a macro or a word for no value may be the value all the same. An event's
+    /// name is a text for people, an event's id may be agreed, and an amount or a currency is told more exactly later.
+    fn may_be_meant(&self, field: Option<Field>, text: &str, is_ordinary: bool) -> bool {
+        match field {
+            Some(Field::EventName) => is_ordinary,
+            Some(Field::EventId) => self.rules.event_ids.iter().flatten().any(|event| event.as_str() == text),
+            Some(Field::AmountDecimal) => {
+                let is_of_number = |sign: char| sign.is_ascii_digit() || "eE$.,+".contains(sign);
+                text.chars().all(is_of_number)
+            }
+            Some(Field::Currency) => {
+                matches!(Currency::parse(text, &self.rules.currencies), Err(CurrencyFault::Misspelt(_)))
+            }
+            _ => false,
+        }
     }
 
     /// Returns another parameter that this value contains.
@@ -78,6 +86,14 @@ impl Reader<'_> {
         let is_known =
             |name: &str| self.rules.known().any(|known| astray::is_near(name, known)) || astray::is_near_dry_run(name);
         astray::swallowed(&astray::readable(raw), Some('='), is_known, self.rules.known())
+    }
+
+    /// Returns true if a value is the name of a parameter. A partner may call an event by the partner's name of the
+    /// parameter, as in `goal=goal`.
+    fn is_name(&self, field: Field, text: &str) -> bool {
+        let is = |name: &str| placeholder::repeats_name(text, name);
+        let is_event = matches!(field, Field::EventId | Field::EventName);
+        is(field.as_str()) || (!is_event && self.rules.names.all().chain(Field::ALL.map(Field::as_str)).any(is))
     }
 
     fn macro_not_replaced(&mut self, name: &str, found: String) {
@@ -207,7 +223,11 @@ impl Reader<'_> {
             AmountFault::Beside => {
                 (FaultCode::NotAnAmount, "send the digits alone; the currency is a parameter of its own")
             }
-            AmountFault::Foreign => (FaultCode::NotAnAmount, "write ASCII digits, and an ASCII point"),
+            AmountFault::Foreign => (FaultCode::NotAnAmount, "write ASCII digits, and - and . as in ASCII"),
+            AmountFault::Bracketed => (
+                FaultCode::NegativeAmount,
+                "write a negative amount with a minus sign, after we have agreed on such amounts",
+            ),
             AmountFault::NotDecimal => (FaultCode::NotAnAmount, "send digits with a point, such as 100.00"),
         };
         let expected = "a decimal from 0, such as 100.00, with at most 15 digits before the point and 8 after it";
@@ -226,7 +246,7 @@ impl Reader<'_> {
         };
         let found = if raw.len() > MAX_VALUE_BYTES { None } else { placeholder::find(raw) };
         let code = match found {
-            Some(Placeholder::Macro(_)) => FaultCode::MacroNotReplaced,
+            Some(Placeholder::Macro { .. }) => FaultCode::MacroNotReplaced,
             Some(Placeholder::Word { .. }) => FaultCode::PlaceholderValue,
             None => FaultCode::NotABoolean,
         };
@@ -235,18 +255,20 @@ impl Reader<'_> {
     }
 
     fn nearly_dry_run(&mut self) {
+        let rules = self.rules;
+        let quoted = |text: &str| fault::cut(text.to_owned(), MAX_QUOTE_BYTES);
+        let unknown = self.sent.unknown(|name| rules.known().any(|known| known == name));
+        let near = unknown.filter(|(name, _)| astray::is_near_dry_run(name));
+        let near = near.map(|(name, _)| (format!("{} came", quoted(&name)), name));
         // The values of our own parameters are searched for any parameter, when they are read.
-        let others = self.sent.named().filter(|(name, _)| !self.rules.names.all().any(|known| known == name));
-        for (name, raw) in others {
-            let is_known = self.rules.known().any(|known| known == name);
-            let came = if !is_known && astray::is_near_dry_run(&name) {
-                format!("{} came", fault::cut(name.to_string(), MAX_QUOTE_BYTES))
-            } else if let Some(Swallowed::After(_, inner)) = swallowed_in(raw, astray::is_near_dry_run) {
-                let [inner, name] = [inner, name.to_string()].map(|text| fault::cut(text, MAX_QUOTE_BYTES));
-                format!("{inner} came inside the value of {name}")
-            } else {
-                continue;
-            };
+        let others = self.sent.unknown(|name| rules.names.all().any(|known| known == name));
+        let inside = others.filter_map(|(name, raw)| match swallowed_in(raw, astray::is_near_dry_run)? {
+            Swallowed::After(_, inner) => {
+                Some((format!("{} came inside the value of {}", quoted(&inner), quoted(&name)), name))
+            }
+            Swallowed::Entity(..) => None,
+        });
+        for (came, name) in near.chain(inside) {
             let expected = format!("{DRY_RUN}, written exactly so; {came}");
             let fix = "send dry_run=true as a parameter of its own to check the call, or leave it out to record it";
             self.faults.push(Fault::of(&name, FaultCode::NearDryRun, expected, fix));
@@ -259,7 +281,7 @@ impl Reader<'_> {
 }
 
 /// Returns true if a raw value has a `=`, encoded or not. Hardly any value has one.
-fn may_contain_parameter(raw: &[u8]) -> bool {
+pub(super) fn may_contain_parameter(raw: &[u8]) -> bool {
     raw.contains(&b'=') || raw.windows(2).any(|part| part.eq_ignore_ascii_case(b"3d"))
 }
 
@@ -290,11 +312,4 @@ fn swallowed_fault(name: &str, found: Swallowed) -> Fault {
             Fault::of(name, FaultCode::HtmlEntity, expected, fix)
         }
     }
-}
-
-/// Returns true if a value repeats the name of its parameter. A partner may call an event by the partner's name of the
-/// parameter, as in `goal=goal`.
-fn is_own_name(field: Field, name: &str, text: &str) -> bool {
-    let is_theirs = placeholder::repeats_name(text, name) && !matches!(field, Field::EventId | Field::EventName);
-    is_theirs || placeholder::repeats_name(text, field.as_str())
 }

@@ -1,3 +1,5 @@
+mod stray;
+
 use proptest::prelude::*;
 
 use super::*;

@@ -8,6 +8,7 @@ use core::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::nearest;
 use crate::prelude::*;
 
 const NAMES: [&str; 9] =
@@ -15,7 +16,11 @@ const NAMES: [&str; 9] =
 
 /// Holds the values of the known names as they were written.
 #[derive(Debug, Default)]
-pub(super) struct Fields<'a>(Vec<(&'static str, &'a RawValue)>);
+pub(super) struct Fields<'a> {
+    values: Vec<(&'static str, &'a RawValue)>,
+    /// Holds the first name that is nearly `tracking`, as it was written, with its value.
+    near_tracking: Option<(&'a str, &'a RawValue)>,
+}
 
 /// Holds the result of looking for a name in an object.
 #[derive(Debug, Clone, Copy)]
@@ -30,12 +35,20 @@ pub(super) enum Found<'a> {
 
 impl<'a> Fields<'a> {
     pub(super) fn find(&self, name: &str) -> Found<'a> {
-        let mut values = self.0.iter().filter(|(known, _)| *known == name).map(|(_, value)| value.get());
+        let mut values = self.values.iter().filter(|(known, _)| *known == name).map(|(_, value)| value.get());
         match (values.next(), values.next()) {
             (None | Some("null"), None) => Found::Nothing,
             (Some(value), None) => Found::One(value),
             (_, Some(_)) => Found::Several,
         }
+    }
+
+    /// Returns a name that is nearly `tracking` and has a tracking as its value. Other values, such as the context of a
+    /// `tracing`, mean something else.
+    pub(super) fn near_tracking(&self) -> Option<&'a str> {
+        let (name, value) = self.near_tracking?;
+        let inner = serde_json::from_str::<Fields>(value.get()).ok()?;
+        matches!(inner.find("provider"), Found::One(_)).then_some(name)
     }
 }
 
@@ -64,7 +77,13 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
                 let mut fields = Fields::default();
                 while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    fields.0.extend(known(key).map(|name| (name, value)));
+                    match known(key) {
+                        Some(name) => fields.values.push((name, value)),
+                        None if nearest::is_near(key.get(), "tracking") => {
+                            fields.near_tracking = fields.near_tracking.or(Some((key.get(), value)));
+                        }
+                        None => {}
+                    }
                 }
                 Ok(fields)
             }

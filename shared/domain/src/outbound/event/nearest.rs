@@ -23,6 +23,12 @@ pub(super) fn nearest(unknown: &str) -> Option<&'static str> {
     near.min_by_key(|(distance, _)| *distance).map(|(_, known)| known)
 }
 
+/// Returns true if a name is another spelling of a known one, with one letter wrong, missing or too many at most.
+pub(super) fn is_near(name: &str, known: &str) -> bool {
+    let [name, known] = [name, known].map(|text| letters(text).collect::<Vec<u8>>());
+    distance(&name, &known).is_some_and(|wrong| wrong <= 1)
+}
+
 /// Returns the number of letters to add, to remove or to replace so that the texts are equal, or `None` if it is more
 /// than [`MAX_WRONG`].
 fn distance(one: &[u8], other: &[u8]) -> Option<usize> {

@@ -68,6 +68,11 @@ impl Reader {
     /// Reads the tracking. If its partner cannot be read, the faults of all its values are kept in `spoiled`.
     pub(super) fn tracking(&mut self, object: &Fields, need: Need) -> Option<Tracking> {
         const PATH: &str = "tracking";
+        if let (Found::Nothing, Some(name)) = (object.find(PATH), object.near_tracking()) {
+            // Without it, a registration would be attributed to nobody, and nobody would notice.
+            self.fault(PATH, EventFaultCode::Missing, format!("this name; {name} came"));
+            return None;
+        }
         let written = self.value(object, PATH, need)?;
         let Ok(inner) = serde_json::from_str::<Fields>(written) else {
             self.fault(PATH, EventFaultCode::WrongType, "an object");
@@ -114,7 +119,7 @@ impl Reader {
         let text = serde_json::from_str::<String>(written);
         let text = text.map_err(|_| (EventFaultCode::WrongType, "a text".to_owned()));
         let parsed = text.and_then(|text| match placeholder::find(text.as_bytes()) {
-            Some(Placeholder::Macro(_)) => {
+            Some(Placeholder::Macro { .. }) => {
                 Err((EventFaultCode::MacroNotReplaced, "a value in place of the tracker's macro".to_owned()))
             }
             Some(Placeholder::Word { .. }) => {

@@ -18,6 +18,7 @@ use crate::outbound::macros::{WebhookMacro, WebhookValues};
 use crate::prelude::*;
 use crate::values::ids::EventLabel;
 use crate::values::signature::STRICT;
+use crate::values::spelling::same_letters;
 use crate::values::url_text;
 
 /// Bounds a template, in bytes. The bound applies both to the written text and to the stored text, which is
@@ -70,6 +71,9 @@ pub enum TemplateFault {
     /// The host's name always means the caller's own machine.
     #[error("must lead to a public host; {0} is always the caller's own machine")]
     LocalName(String),
+    /// The host's name exists only inside private networks, or nowhere. Holds the name and its reserved end.
+    #[error("must lead to a public host; {0} is none, because names under .{1} are never public")]
+    PrivateName(String, &'static str),
     /// The host ends in a dot.
     #[error("must not have a dot at the end of its host")]
     TrailingDot,
@@ -85,8 +89,8 @@ pub enum TemplateFault {
     /// A `%` is not followed by two hexadecimal digits. A value after the `%` could supply them.
     #[error("has a % that is not followed by two hexadecimal digits; write a literal one as %25")]
     PercentEncoding,
-    /// The path leads elsewhere if it is decoded again.
-    #[error("has encoded dots or slashes in its path, which lead elsewhere when decoded; remove them")]
+    /// The path leads elsewhere if it is decoded again, or leaves a macro out.
+    #[error("has dots or encoded slashes in its path, which lead elsewhere when it is read; remove them")]
     Path,
     /// A macro is outside path and query.
     #[error("has a macro in its {0}; macros may stand in path and query only")]
@@ -156,6 +160,10 @@ impl UrlTemplate {
         let url = if readable { parse_url(text, &parts, allowance, &mut faults) } else { None };
         let Some(url) = url.filter(|_| faults.is_empty()) else { return Err(faults) };
         let template = Self { pieces: split_pieces(&url), segments: 0, allowance };
+        // In `/{clickId}/../x`, the dots remove the macro.
+        if template.macros().count() < text.matches('{').count() {
+            return Err([TemplateFault::Path].into());
+        }
         if template.text().len() > MAX_TEMPLATE_BYTES {
             return Err([TemplateFault::TooLong].into());
         }
@@ -291,7 +299,8 @@ fn check_spelling(text: &str, faults: &mut Vec<TemplateFault>) {
     let is_foreign = |written: &&str| {
         let filled = replaced(written, "id7");
         let is_balanced = written.matches('{').count() == written.matches('}').count();
-        is_balanced && (filled == "'id7'" || url_text::with_macros(&filled).next().is_some())
+        let is_marked = matches!(filled.as_str(), "'id7'" | "@id7" | ":id7");
+        is_balanced && (is_marked || is_variable(written) || url_text::with_macros(&filled).next().is_some())
     };
     let encoded = |written: &&str| written.to_ascii_lowercase().contains("%7b");
     let values = text.split(['/', '?', '&', '=', ';', ',']).filter(|written| !encoded(written));
@@ -306,6 +315,12 @@ fn check_spelling(text: &str, faults: &mut Vec<TemplateFault>) {
     if text.split('?').skip(2).any(|parameters| parameters.contains('{')) {
         faults.push(TemplateFault::SecondQuery);
     }
+}
+
+/// Returns true for one of our macros as a variable of another language: `:clickId` or `$click_id`.
+fn is_variable(written: &str) -> bool {
+    let name = written.strip_prefix([':', '$', '@']).unwrap_or_default();
+    !name.contains('{') && WebhookMacro::ALL.into_iter().any(|known| same_letters(known.name(), name))
 }
 
 /// Replaces each name in braces that contains no braces itself, with the braces.
@@ -360,6 +375,10 @@ fn parse_url(text: &str, parts: &Parts<'_>, allowance: Allowance, faults: &mut V
     Some(url)
 }
 
+/// Lists the ends of names that are never public, by IANA's registry of special-use domain names as of October 2025.
+/// `localhost` has a fault of its own, and the registry's names for examples are used in tests and documents.
+const PRIVATE: [&str; 7] = ["local", "internal", "home.arpa", "test", "invalid", "onion", "alt"];
+
 fn check_host(url: &Url, allowance: Allowance) -> Option<TemplateFault> {
     let name = match url.host()? {
         Host::Ipv4(v4) => return allowance.check(v4.into()).err().map(TemplateFault::Host),
@@ -369,6 +388,12 @@ fn check_host(url: &Url, allowance: Allowance) -> Option<TemplateFault> {
     let bare = name.trim_end_matches('.');
     if (bare == "localhost" || bare.ends_with(".localhost")) && allowance == Allowance::PublicOnly {
         return Some(TemplateFault::LocalName(name.to_owned()));
+    }
+    let private = PRIVATE
+        .into_iter()
+        .find(|end| bare.strip_suffix(end).is_some_and(|rest| rest.is_empty() || rest.ends_with('.')));
+    if let Some(end) = private.filter(|_| allowance == Allowance::PublicOnly) {
+        return Some(TemplateFault::PrivateName(name.to_owned(), end));
     }
     // Certificates are issued for names without a dot at the end.
     if bare != name {

@@ -172,6 +172,11 @@ fn a_macro_with_something_of_another_language_around_is_refused() {
         ("?c=[{clickId}]", foreign("[{clickId}]")),
         ("?c=$clickId$", foreign("$clickId$")),
         ("?c='{clickId}'", foreign("'{clickId}'")),
+        ("?c=@{clickId}", foreign("@{clickId}")),
+        ("?c=:{clickId}", foreign(":{clickId}")),
+        ("?c=:clickId", foreign(":clickId")),
+        ("/:click_id/x", foreign(":click_id")),
+        ("?c=$clickId", foreign("$clickId")),
         ("?c=\"{clickId}\"", TemplateFault::Character('"')),
         ("?c=<{clickId}>", TemplateFault::Character('<')),
         ("?c={ clickId }", TemplateFault::Character(' ')),
@@ -188,9 +193,14 @@ fn a_macro_with_something_of_another_language_around_is_refused() {
     ] {
         assert_eq!(faults(&format!("https://a.example{text}"))[..1], [fault], "{text}");
     }
-    for text in
-        ["?c=%24{clickId}", "?c=a-{clickId}_b", "?c={clickId}-{userId}", "?u=https%3A%2F%2Fb.example%3Fc%3D{clickId}"]
-    {
+    for text in [
+        "?c=%24{clickId}",
+        "?c=a-{clickId}_b",
+        "?$filter=:x",
+        "?c=a@{clickId}",
+        "?c={clickId}-{userId}",
+        "?u=https%3A%2F%2Fb.example%3Fc%3D{clickId}",
+    ] {
         template(&format!("https://a.example{text}"));
     }
 }
@@ -233,6 +243,11 @@ fn only_https_on_two_ports_without_userinfo_is_allowed() {
         ("https://localhost/", TemplateFault::LocalName("localhost".to_owned())),
         ("https://LOCALHOST./", TemplateFault::LocalName("localhost.".to_owned())),
         ("https://x.localhost/", TemplateFault::LocalName("x.localhost".to_owned())),
+        ("https://foo.local/", TemplateFault::PrivateName("foo.local".to_owned(), "local")),
+        (
+            "https://Metadata.Google.Internal/",
+            TemplateFault::PrivateName("metadata.google.internal".to_owned(), "internal"),
+        ),
     ] {
         assert!(faults(bad).contains(&fault), "{bad}: {:?}", faults(bad));
     }
@@ -428,6 +443,7 @@ fn a_templates_own_path_is_settled_when_it_is_parsed() {
     assert_eq!(rendered("https://a.example/a%2Fb/{clickId}"), "https://a.example/a%2Fb/c");
     assert_eq!(faults("https://a.example/%252e%252e/{clickId}"), [TemplateFault::Path]);
     assert_eq!(faults("https://a.example/a%2F../{clickId}"), [TemplateFault::Path]);
+    assert_eq!(faults("https://a.example/{clickId}/../x"), [TemplateFault::Path]);
 }
 
 #[test]

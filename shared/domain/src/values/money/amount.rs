@@ -34,6 +34,9 @@ pub enum AmountFault {
     /// The text begins with a plus sign.
     #[error("begins with a plus sign")]
     Plus,
+    /// The text has brackets around the number, as accountants write a negative one.
+    #[error("is in brackets, as accountants write negative amounts")]
+    Bracketed,
     /// There is no digit before the point.
     #[error("has no digit before the point")]
     NoWhole,
@@ -129,8 +132,10 @@ impl Amount {
 fn wrong(text: &str) -> AmountFault {
     let is_digit = |sign: char| sign.is_ascii_digit();
     let is_of_number = |sign: char| is_digit(sign) || sign == '.';
-    let is_foreign =
-        |sign: char| (sign.is_numeric() && !is_digit(sign)) || matches!(sign, '\u{2212}' | '\u{ff0e}' | '٫');
+    let is_foreign = |sign: char| {
+        (sign.is_numeric() && !is_digit(sign))
+            || matches!(sign, '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{ff0e}' | '٫')
+    };
     let is_text = |sign: char| sign.is_alphabetic() || sign == '%' || is_currency_sign(sign);
     let bare = text.trim_matches(is_invisible);
     if bare.len() < text.len() && !bare.is_empty() {
@@ -143,6 +148,8 @@ fn wrong(text: &str) -> AmountFault {
         AmountFault::NotDecimal
     } else if text.contains(is_text) {
         AmountFault::Beside
+    } else if text.starts_with('(') && text.ends_with(')') {
+        AmountFault::Bracketed
     } else if text.starts_with('-') {
         AmountFault::Negative
     } else if text.starts_with('+') {

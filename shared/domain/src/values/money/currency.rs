@@ -65,7 +65,7 @@ impl Currency {
         if extra.knows(text) {
             return Ok(Self(text.to_owned()));
         }
-        let bare = text.trim_matches(is_invisible);
+        let bare = text.trim_matches(|sign| is_invisible(sign) || "[](){}<>\"'".contains(sign));
         // A code has at most 10 characters.
         if bare.len() > 10 {
             return Err(CurrencyFault::Unknown);

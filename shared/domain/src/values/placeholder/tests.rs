@@ -6,7 +6,7 @@ use super::*;
 
 fn found_macro(raw: &str) -> Option<String> {
     match find(raw.as_bytes()) {
-        Some(Placeholder::Macro(found)) => Some(found),
+        Some(Placeholder::Macro { text, .. }) => Some(text),
         _ => None,
     }
 }
@@ -116,10 +116,63 @@ fn a_macro_is_known_by_its_form() {
         "[Klick-Nummer]",
         "{идентификатор}",
         "[click.id]",
+        "~x~",
+        "##X(y)##",
+        "%x!",
+        "$!x",
+        "$transaction.id",
+        "{{1.x}}",
+        "{1.click_id}",
+        "{{x",
+        "${x",
+        "%x",
+        "%click_id",
+        "{utmSource1Click2Id}",
+        "[sub_id_15]",
+        "[Sale]",
     ] {
         for raw in [encoded(text), encoded(&encoded(text)), encoded(&format!(" {text} "))] {
             assert_eq!(found_macro(&raw).as_deref().map(str::trim), Some(text), "{raw}");
         }
+    }
+}
+
+#[test]
+fn a_macro_is_found_behind_signs_that_hide_it() {
+    for (text, shown) in [
+        ("\"{x}\"", "{x}"),
+        ("'[x]'", "[x]"),
+        ("[x].", "[x]"),
+        ("%x%.", "%x%"),
+        ("\"$x\"", "$x"),
+        ("prefix_[x]", "[x]"),
+        ("user-%click_id%", "%click_id%"),
+        ("&lt;x&gt;", "<x>"),
+        ("&#123;x&#125;", "{x}"),
+        ("\\u007bx\\u007d", "{x}"),
+        ("\u{ff5b}x\u{ff5d}", "{x}"),
+        ("{\u{200b}x}", "{x}"),
+        ("[cl\u{200b}ick]", "[click]"),
+    ] {
+        for raw in [encoded(text), encoded(&encoded(&encoded(&encoded(text))))] {
+            assert_eq!(found_macro(&raw).as_deref(), Some(shown), "{raw}");
+        }
+    }
+}
+
+#[test]
+fn only_words_in_brackets_may_be_meant_for_people() {
+    for (text, may_be) in [
+        ("(Purchase)", true),
+        ("[Sale]", true),
+        ("[Free trial]", true),
+        ("[sale]", false),
+        ("[CLICK ID]", false),
+        ("{Sale}", false),
+        ("[Event_Name]", false),
+    ] {
+        let found = find(encoded(text).as_bytes());
+        assert!(matches!(found, Some(Placeholder::Macro { is_ordinary, .. }) if is_ordinary == may_be), "{text}");
     }
 }
 
@@ -131,7 +184,30 @@ fn an_ordinary_value_is_no_placeholder() {
         "100%25",
         "a%20b",
         "50%",
-        "$5",
+        "$5.00",
+        "$15",
+        "(INV-77)",
+        "[INV-2024-001]",
+        "[ORD_12345]",
+        "[deadbeef]",
+        "(V6VGTT2U)",
+        "{deadbeef}",
+        "{aGVsbG8gd29ybGQ=}",
+        "{dGhpcyBpcyBhIHRlc3Q}",
+        "{aGVsbG8=}",
+        "Nan",
+        "Nil",
+        "array",
+        "1.2E17",
+        "12E+17",
+        "00000000-0000-0000-0000-000000000001",
+        "#1",
+        "#OK",
+        "undefined,7",
+        "a_[1]",
+        "{1.5}",
+        "~john",
+        "100%!",
         "a#b#",
         "{12}3",
         "a{abc",
@@ -245,6 +321,19 @@ fn words_for_no_value_are_found_in_usual_spellings() {
         "-Infinity",
         "replace this value",
         "REPLACE_WITH_REAL_CLICK_ID",
+        "undefined,undefined",
+        "null;null",
+        "#N/A",
+        "#REF!",
+        "#NAME?",
+        "#DIV/0!",
+        "00000000-0000-0000-0000-000000000000",
+        "1.2E+17",
+        "9.00719925474099e+15",
+        "{0:N2}",
+        "$1",
+        "false",
+        "TRUE",
     ] {
         for raw in [encoded(text), encoded(&encoded(text))] {
             assert_eq!(found_word(&raw).as_deref(), Some(text), "{raw}");

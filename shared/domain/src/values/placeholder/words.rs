@@ -7,7 +7,7 @@ const MAX_BYTES: usize = 64;
 
 /// Lists the words of programs, and says how each gets into a value. Case does not matter, but only the usual spellings
 /// count, so that a short random id is not taken for a word.
-const WORDS: [(&str, &str); 12] = [
+const WORDS: [(&str, &str); 13] = [
     ("undefined", "which JavaScript writes for a variable that was never set"),
     ("null", "which a program writes for a variable that has no value"),
     ("none", "which Python writes for a variable that has no value"),
@@ -19,8 +19,13 @@ const WORDS: [(&str, &str); 12] = [
     ("n/a", ABSENT),
     ("not set", ABSENT),
     ("not_set", ABSENT),
-    ("array", "which PHP writes for an array instead of one of its values"),
+    ("true", FLAG),
+    ("false", FLAG),
 ];
+
+/// Holds the word that PHP writes for an array, in its only spelling. A user may be called so, but far more of these
+/// come from PHP, and a refused call can be sent again.
+const ARRAY: (&str, &str) = ("Array", "which PHP writes for an array instead of one of its values");
 
 /// Lists the words by which templates and examples ask for a value.
 const REQUESTS: [&str; 19] = [
@@ -83,6 +88,7 @@ const OBJECTS: [&str; 33] = [
 ];
 
 const ABSENT: &str = "which stands for no value";
+const FLAG: &str = "which a program writes for yes or no, not for a value";
 const REQUEST: &str = "which a template has for you to replace";
 
 /// Returns how a text that stands for no value gets into a parameter, and true if the text may be meant in a text for
@@ -97,14 +103,25 @@ pub(super) fn cause(text: &str) -> Option<(&'static str, bool)> {
     if word.is_empty() || word.len() > MAX_BYTES {
         return None;
     }
-    let program = WORDS.iter().find(|(known, _)| word.eq_ignore_ascii_case(known) && is_usual(word));
-    program.map(|(_, cause)| (*cause, *cause == ABSENT)).or_else(|| is_request(word).then_some((REQUEST, true)))
+    program(word)
+        .map(|cause| (cause, [ABSENT, FLAG].contains(&cause)))
+        .or_else(|| is_request(word).then_some((REQUEST, true)))
+}
+
+/// Returns the cause of a program's word, or of several that were joined: `undefined,undefined`.
+fn program(word: &str) -> Option<&'static str> {
+    let cause = |word: &str| {
+        let known = WORDS.into_iter().find(|(known, _)| word.eq_ignore_ascii_case(known) && is_usual(word));
+        known.or(Some(ARRAY).filter(|(known, _)| *known == word)).map(|(_, cause)| cause)
+    };
+    let mut causes = word.split([',', ';', '|']).map(|part| cause(part.trim()));
+    let first = causes.next()??;
+    causes.all(|cause| cause.is_some()).then_some(first)
 }
 
 /// Recognises objects that were printed as a whole, and the places of a format that was not filled.
 fn empty_form(text: &str) -> Option<&'static str> {
     let between = |open: &str, close: &str| text.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
-    let is_place = |inner: &str| inner.len() <= 2 && inner.bytes().all(|byte| byte.is_ascii_digit());
     if between("[object ", "]").or_else(|| between("[object+", "]")).is_some() {
         return Some("which JavaScript writes for an object instead of one of its fields");
     }
@@ -114,13 +131,55 @@ fn empty_form(text: &str) -> Option<&'static str> {
     if text == "[]" {
         return Some("which is an empty list");
     }
+    if is_error_of_a_sheet(text) {
+        return Some("which a spreadsheet shows for a cell that it could not compute");
+    }
+    if is_rounded(text) {
+        return Some("which a spreadsheet or a program writes for a number whose last digits it lost");
+    }
+    if is_zero_uuid(text) {
+        return Some("which a program writes for an id that was never set");
+    }
     let is_format = matches!(text, "%s" | "%d" | "%i" | "%u" | "%v" | "%@");
-    (is_format || between("{", "}").is_some_and(is_place))
+    let is_group = matches!(text.as_bytes(), [b'$' | b'\\', digit] if digit.is_ascii_digit());
+    (is_format || is_group || between("{", "}").is_some_and(is_place))
         .then_some("which is the place of a format that was not filled")
 }
 
-/// Returns true for the spellings of programs: `null`, `NULL`, `Null` and `NaN`.
+/// Returns true for the inside of `{}`, `{0}` and `{0:N2}`.
+fn is_place(inner: &str) -> bool {
+    let (number, format) = inner.split_once([':', ',']).unwrap_or((inner, "N"));
+    let is_number = number.len() <= 2 && number.bytes().all(|byte| byte.is_ascii_digit());
+    is_number && format.len() <= 8 && format.starts_with(|sign: char| sign.is_ascii_alphabetic())
+}
+
+/// Returns true for the errors that Excel and its like show in cells: `#N/A`, `#REF!`, `#NAME?` and `#DIV/0!`.
+fn is_error_of_a_sheet(text: &str) -> bool {
+    let name = text.strip_prefix('#').unwrap_or_default();
+    let is_of_error = |byte: u8| byte.is_ascii_uppercase() || matches!(byte, b'/' | b'0' | b'_');
+    let error = name.strip_suffix(['!', '?']).unwrap_or_default();
+    name == "N/A" || (error.len() > 2 && error.bytes().all(is_of_error))
+}
+
+/// Returns true for a number with an exponent as programs write long ones: `1.2E+17`.
+fn is_rounded(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some((number, exponent)) = text.split_once("E+").or_else(|| text.split_once("e+")) else { return false };
+    let (whole, fraction) = number.split_once(['.', ',']).unwrap_or((number, "0"));
+    whole.len() == 1 && digits(whole) && digits(fraction) && exponent.len() == 2 && digits(exponent)
+}
+
+/// Returns true for the UUID of zeros alone.
+fn is_zero_uuid(text: &str) -> bool {
+    let bare = text.trim_matches(['{', '}']);
+    bare.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && bare.bytes().all(|byte| matches!(byte, b'0' | b'-'))
+}
+
+/// Returns true for the spellings of programs: `null`, `NULL`, `Null` and `NaN`. Nan and Nil are names of people.
 fn is_usual(word: &str) -> bool {
+    if matches!(word, "Nan" | "Nil") {
+        return false;
+    }
     let upper = |byte: u8| byte.is_ascii_uppercase();
     let (all, rest) =
         (word.bytes().any(|byte| byte.is_ascii_lowercase()), word.trim_start_matches('-').bytes().skip(1).any(upper));
