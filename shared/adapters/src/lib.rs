@@ -1,8 +1,9 @@
-//! Implements the ports on DynamoDB, SQS and HTTP. Only this crate uses AWS types.
+//! Implements the ports on DynamoDB, SQS, Firehose and HTTP. Only this crate uses AWS types.
 
 pub mod aws;
 pub mod deployed;
 pub mod dynamodb;
+pub mod firehose;
 pub mod random;
 pub mod sqs;
 pub mod system;
