@@ -69,7 +69,8 @@ impl Reader<'_> {
             Some(Field::EventId) => self.rules.event_ids.iter().flatten().any(|event| event.as_str() == text),
             Some(Field::AmountDecimal) => {
                 let is_of_number = |sign: char| sign.is_ascii_digit() || "eE$.,+".contains(sign);
-                text.chars().all(is_of_number)
+                // JSON's true and false are no amounts, which says more than that they stand for nothing.
+                text.chars().all(is_of_number) || text == "true" || text == "false"
             }
             Some(Field::Currency) => {
                 matches!(Currency::parse(text, &self.rules.currencies), Err(CurrencyFault::Misspelt(_)))
