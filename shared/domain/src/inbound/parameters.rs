@@ -142,17 +142,22 @@ impl<'a> Parameters<'a> {
         others
     }
 
-    /// Returns readable names and values for a search, decoded leniently. Only the first [`MAX_PARAMETERS`] are searched,
-    /// because a call with more is refused anyway, and a search compares each of them with many names.
+    /// Returns readable names and values for a search, decoded leniently.
     pub(super) fn searchable(&self) -> impl Iterator<Item = (Cow<'a, str>, Cow<'a, str>)> {
-        self.readable().take(MAX_PARAMETERS).map(|pair| (astray::readable(pair.name), astray::readable(pair.value)))
+        self.first().map(|pair| (astray::readable(pair.name), astray::readable(pair.value)))
     }
 
     /// Returns the parameters with an unknown name and a value that can be read. Names are decoded leniently, and values
     /// are as they were sent.
     pub(super) fn unknown(&self, is_known: impl Fn(&str) -> bool) -> impl Iterator<Item = (Cow<'a, str>, &'a [u8])> {
-        let unknown = self.readable().filter(move |pair| !decoded(pair.name).is_ok_and(|name| is_known(&name)));
+        let unknown = self.first().filter(move |pair| !decoded(pair.name).is_ok_and(|name| is_known(&name)));
         unknown.map(|pair| (astray::readable(pair.name), pair.value))
+    }
+
+    /// Returns the first [`MAX_PARAMETERS`] readable parameters. The others need no search, because a call that has more
+    /// is refused for their number.
+    fn first(&self) -> impl Iterator<Item = &Pair<'a>> {
+        self.readable().take(MAX_PARAMETERS)
     }
 
     /// Returns the first readable value under this name, as it was sent.
