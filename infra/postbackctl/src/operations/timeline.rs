@@ -36,6 +36,7 @@ use crate::{
 /// An entry of a timeline.
 #[derive(Debug, Serialize)]
 pub(crate) struct TimelineEntry {
+    #[serde(serialize_with = "domain::values::time::three_decimals::serialize")]
     pub(crate) at: Timestamp,
     /// `click`, `postback`, `correction`, `refusal`, `conflict`, `conversion`, `opening`, `delivery`, `attempt` or `due`.
     pub(crate) kind: &'static str,

@@ -162,6 +162,7 @@ pub struct OnlyOurs {
     /// The transaction.
     pub transaction_id: TransactionId,
     /// The instant at which the current revision was recorded.
+    #[serde(serialize_with = "domain::values::time::three_decimals::serialize")]
     pub recorded_at: Timestamp,
     /// The current state, if the partner agreed on statuses.
     #[serde(skip_serializing_if = "Option::is_none")]
