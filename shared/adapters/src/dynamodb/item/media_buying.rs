@@ -154,17 +154,6 @@ impl From<&LateAttempt> for AttemptItem {
     }
 }
 
-impl AttemptItem {
-    /// Returns the stored form of an attempt that was read.
-    pub fn of_kept(delivery_id: &DeliveryId, kept: &KeptAttempt) -> Self {
-        let KeptAttempt { round, late, attempt } = kept.clone();
-        match late {
-            None => Self::of_round(delivery_id, round, &attempt),
-            Some(mark) => Self::from(&LateAttempt { delivery_id: delivery_id.clone(), round, mark, attempt }),
-        }
-    }
-}
-
 impl From<AttemptItem> for KeptAttempt {
     fn from(item: AttemptItem) -> Self {
         let mark = item.attempt.rsplit_once('#').and_then(|(_, mark)| ClaimMark::new(mark).ok());
@@ -301,11 +290,12 @@ mod tests {
         assert_eq!(from_item::<DeliveryItem>("test", item).unwrap().delivery, delivery);
         let attempt = AttemptItem::of_round(delivery.id(), 1, &delivery.attempts()[0]);
         assert_eq!(from_item::<AttemptItem>("test", to_item("test", &attempt).unwrap()).unwrap(), attempt);
-        assert_eq!(AttemptItem::of_kept(delivery.id(), &KeptAttempt::from(attempt.clone())), attempt);
+        let kept = KeptAttempt::from(attempt.clone());
+        assert_eq!((kept.round, kept.late, kept.attempt), (1, None, attempt.made.clone()));
         let mark = ClaimMark::from_random([7; 8]);
         let late = LateAttempt { delivery_id: delivery.id().clone(), round: 2, mark, attempt: attempt.made };
-        let late = AttemptItem::from(&late);
-        assert_eq!(AttemptItem::of_kept(delivery.id(), &KeptAttempt::from(late.clone())), late);
+        let kept = KeptAttempt::from(AttemptItem::from(&late));
+        assert_eq!((kept.round, kept.late, kept.attempt), (2, Some(late.mark), late.attempt));
     }
 
     #[test]
