@@ -8,11 +8,11 @@ use domain::{
     values::ids::Provider,
 };
 
-/// Asks a question on the terminal. Fails if there is no terminal, or the answer is no.
+/// Asks a question on the terminal. Fails with the question if there is no terminal, and fails if the answer is no.
 pub(crate) fn confirm(question: &str) -> Result<()> {
     let input = std::io::stdin();
     if !input.is_terminal() {
-        bail!("confirmation required; pass --yes");
+        bail!("{question} Confirmation required; pass --yes");
     }
     eprint!("{question} [y/N] ");
     std::io::stderr().flush()?;

@@ -1,8 +1,9 @@
-//! Commands about partners' calls: conflicts, refusals, conversions, and the comparison of a partner's list with the
-//! recorded transactions.
+//! Commands about partners' calls: accepted transactions, conflicts, refusals, conversions, and the comparison of a
+//! partner's list with the recorded transactions.
 
 pub(crate) mod conflicts;
 pub(crate) mod conversions;
+pub(crate) mod postbacks;
 pub(crate) mod reconcile;
 pub(crate) mod refusals;
 
@@ -16,6 +17,7 @@ use crate::{
     coverage::unlisted,
     operations::timeline::{Timeline, warn_unread},
     page::Page,
+    view::RefusalView,
 };
 
 /// Lists refusals or open conflicts.
@@ -31,5 +33,6 @@ async fn listed(connection: &Connection, kind: RefusalKind, page: &Page) -> Resu
         RefusalKind::Refusal => "refusals",
         RefusalKind::Conflict => "conflicts",
     };
-    page.print(name, &listed.items, (&listed.more, &listed.gaps), timeline)
+    let views: Vec<RefusalView> = listed.items.iter().map(RefusalView::from).collect();
+    page.print(name, &views, (&listed.more, &listed.gaps), timeline)
 }

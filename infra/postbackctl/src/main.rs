@@ -14,6 +14,7 @@ mod pace;
 mod page;
 mod partners;
 mod terminal;
+mod view;
 
 use std::process::ExitCode;
 
@@ -46,6 +47,8 @@ enum Action {
     Reconcile(inbound::reconcile::Arguments),
     /// Shows the history of a transaction, a click, a user or a delivery.
     Trace(operations::trace::Arguments),
+    /// Lists accepted transactions, as they are now.
+    Postbacks(inbound::postbacks::Arguments),
     /// Lists or resolves conflicts: postbacks that contradict recorded ones.
     Conflicts(inbound::conflicts::Arguments),
     /// Lists refused calls, or handles one of them again.
@@ -96,6 +99,7 @@ async fn main() -> ExitCode {
         Action::Rotate(arguments) => partners::rotate::run(&stack, arguments).await,
         Action::Link(arguments) => partners::link::run(&stack, arguments).await,
         Action::Trace(arguments) => operations::trace::run(&stack, arguments).await,
+        Action::Postbacks(arguments) => inbound::postbacks::run(&stack, arguments).await,
         Action::Conflicts(arguments) => inbound::conflicts::run(&stack, arguments).await,
         Action::Refusals(arguments) => inbound::refusals::run(&stack, arguments).await,
         Action::Conversions(arguments) => inbound::conversions::run(&stack, arguments).await,

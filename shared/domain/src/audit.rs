@@ -139,8 +139,10 @@ pub enum Subject {
         /// Lists the partners.
         providers: Vec<Provider>,
         /// Gives the first instant of the range.
+        #[serde(with = "crate::values::time::three_decimals")]
         from: Timestamp,
         /// Gives the first instant after the range.
+        #[serde(with = "crate::values::time::three_decimals")]
         to: Timestamp,
     },
     /// The change is to a delivery.
@@ -193,6 +195,7 @@ pub struct AuditRecord {
     /// Identifies the record.
     pub id: AuditId,
     /// Says when the change was made, to the millisecond.
+    #[serde(with = "crate::values::time::three_decimals")]
     pub at: Timestamp,
     /// Names the author of the change.
     pub author: Author,

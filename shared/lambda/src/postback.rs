@@ -156,7 +156,7 @@ fn receipted(status: &'static str, receipt: &Receipt, dry_run: bool, recorded: b
     let body = Accepted {
         transaction_id: Some(receipt.transaction_id.as_str()),
         receipt_id: recorded.then_some(receipt.receipt_id.as_str()),
-        received_at: recorded.then(|| receipt.received_at.to_string()),
+        received_at: recorded.then(|| format!("{:.3}", receipt.received_at)),
         state: receipt.state,
         original_receipt_id: receipt.original_receipt_id.as_ref().map(ReceiptId::as_str),
         ignored: Some(&receipt.ignored),

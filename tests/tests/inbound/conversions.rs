@@ -63,7 +63,7 @@ async fn kept_parameters_reach_the_queue_and_are_no_content() {
 async fn the_schema_refuses_malformed_conversions() {
     let good = json!({
         "schema_version": 1, "type": "conversion.accepted", "provider": "acme", "transaction_id": "t",
-        "receipt_id": "r", "received_at": "2026-11-23T12:00:00.5Z", "user_id": "u", "click_id": "c",
+        "receipt_id": "r", "received_at": "2026-11-23T12:00:00.500Z", "user_id": "u", "click_id": "c",
         "click": "verified", "currency": "USD", "amount_decimal": "1.5",
     });
     let schema = schema();
@@ -84,7 +84,7 @@ async fn the_schema_refuses_malformed_conversions() {
     let mut corrected = good.clone();
     corrected["type"] = json!("conversion.corrected");
     assert!(!schema.is_valid(&corrected));
-    let whole = json!({"original_receipt_id": "r0", "correction": 1, "corrected_at": "2026-11-24T12:00:00Z"});
+    let whole = json!({"original_receipt_id": "r0", "correction": 1, "corrected_at": "2026-11-24T12:00:00.000Z"});
     for (name, value) in whole.as_object().unwrap() {
         let mut mixed = good.clone();
         mixed[name] = value.clone();

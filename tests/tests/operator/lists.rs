@@ -98,6 +98,36 @@ async fn unresolved_conflicts_are_listed_with_their_differences() {
 }
 
 #[tokio::test]
+async fn accepted_transactions_are_listed_as_they_count_now() {
+    let fixture = Fixture::new();
+    let statuses = "postback:\n  status: {parameter: state, pending: [wait], approved: [ok]}\n";
+    let partner = Partner::with_token(&fixture.stack, statuses);
+    let [rising, pending] = ["t", "t"].map(fresh);
+    let said = |transaction: &str, word: &str| format!("{}&state={word}", sample(transaction));
+    let first = partner.postback(&fixture, &said(&rising, "wait")).await;
+    let step = partner.postback(&fixture, &said(&rising, "ok")).await;
+    assert_eq!(partner.postback(&fixture, &said(&pending, "wait")).await.status, 200);
+    let list = ["postbacks", "--provider", &partner.name, "--since", "1h", "--json"];
+    let found = eventually(&fixture.stack, &list, |found| count(found, "postbacks") == 2).await;
+    let expected = serde_json::json!({
+        "first_received_at": first.text("received_at"), "provider": partner.name, "transaction_id": rising,
+        "receipt_id": step.text("receipt_id"), "received_at": step.text("received_at"), "state": "approved",
+        "user_id": "12345", "click_id": "67890", "currency": "USD", "amount_decimal": "100.00", "click": "foreign",
+        "correction": 0, "original_receipt_id": first.text("receipt_id"),
+    });
+    assert_eq!(found["postbacks"][1], expected);
+    let three_decimals = |at: &str| at.len() == "2026-11-23T21:33:22.275Z".len() && at.ends_with('Z');
+    assert!(three_decimals(first.text("received_at")), "{}", first.text("received_at"));
+    let waiting = postbackctl(&fixture.stack, &[&list[..5], &["--state", "pending"]].concat()).out;
+    assert!(
+        waiting.contains(&format!("transaction {pending}: 100.00 USD\n")) && !waiting.contains(&rising),
+        "{waiting}"
+    );
+    let earlier = [&list[..3], &["--before", "1d", "--json"]].concat();
+    assert_eq!(count(&postbackctl(&fixture.stack, &earlier).json(), "postbacks"), 0);
+}
+
+#[tokio::test]
 async fn text_direction_characters_are_escaped_except_in_json() {
     let fixture = Fixture::new();
     let (partner, transaction) = (Partner::with_token(&fixture.stack, ""), fresh("t"));

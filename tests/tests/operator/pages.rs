@@ -1,6 +1,6 @@
 //! Tests lists of deliveries that are read a page at a time.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use adapters::dynamodb::deliveries::DynamoNewDeliveries;
 use app::ports::{NewDeliveries, Put};
@@ -17,23 +17,28 @@ use domain::{
         time::UnixMillis,
     },
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     command::{eventually, postbackctl},
     fixture::{Fixture, fresh},
-    partner::Partner,
+    partner::{self, Partner},
 };
 
-/// Makes a delivery that the partner answered with 410 at this instant.
-fn gone(provider: &str, at: UnixMillis) -> Delivery {
+/// Makes a delivery that becomes owed at this instant.
+fn owed(provider: &str, at: UnixMillis) -> Delivery {
     let owed = Owed {
         provider: Provider::new(provider).unwrap(),
         campaign: CampaignName::new("welcome").unwrap(),
         ids: PartnerIds { click_id: ClickId::new("c-1").ok(), user_id: None },
         occurred_at: at,
     };
-    let made = Delivery::new(UserId::new(fresh("u")).unwrap(), owed, at, ChainTicket::from_random([1; 8]));
+    Delivery::new(UserId::new(fresh("u")).unwrap(), owed, at, ChainTicket::from_random([1; 8]))
+}
+
+/// Makes a delivery that the partner answered with 410 at this instant.
+fn gone(provider: &str, at: UnixMillis) -> Delivery {
+    let made = owed(provider, at);
     let next = made.next().unwrap().clone();
     let mark = ClaimMark::new("m").unwrap();
     let claim = Claim { round: 1, n: 1, ticket: next.ticket, mark, due_at: next.due_at, until: at };
@@ -75,4 +80,52 @@ async fn deliveries_of_one_instant_are_each_on_one_page() {
         assert_eq!(listed.len(), made.len(), "{status:?}");
         assert_eq!(listed.iter().map(String::as_str).collect::<BTreeSet<_>>(), made, "{status:?}");
     }
+}
+
+#[tokio::test]
+async fn a_paused_delivery_is_shown_as_paused_and_never_as_overdue() {
+    let fixture = Fixture::new();
+    let (stack, name) = (&fixture.stack, fresh("p"));
+    let file = format!(
+        "media_buying:\n  campaigns:\n    - name: welcome\n      goal: {{type: registration}}\n      \
+         active_from: on_publish\n      paused: true\n      webhook: {{url: \"{}/hook?click={{clickId}}\"}}\n",
+        stack.partner_simulator().webhook_url(&name)
+    );
+    partner::apply_for_loopback(stack, &name, &file);
+    let at = UnixMillis::from(tests::now()).minus(Duration::from_mins(1));
+    let delivery = owed(&name, at);
+    let deliveries = DynamoNewDeliveries::new(stack.dynamodb(), stack.table("deliveries").to_owned());
+    assert_eq!(deliveries.put_if_absent(&delivery).await, Ok(Put::Fresh));
+    let list = ["deliveries", "--provider", &name, "--json"];
+    let found = eventually(stack, &list, |found| found["deliveries"][0].is_object()).await;
+    let shown_at = format!("{:.3}", at.timestamp());
+    let expected = json!({
+        "delivery_id": delivery.id(), "provider": name, "campaign": "welcome", "user_id": delivery.participant(),
+        "partner_ids": {"click_id": "c-1"}, "status": "pending", "paused": true, "occurred_at": shown_at,
+        "created_at": shown_at, "round": 1, "opened_at": shown_at, "attempts": [], "next_due_at": shown_at,
+    });
+    assert_eq!(found["deliveries"][0], expected);
+    assert!(postbackctl(stack, &list[..3]).out.contains("paused with its campaign"));
+    let trace = postbackctl(stack, &["trace", "--delivery", delivery.id().as_str(), "--json"]).json();
+    assert_eq!((&trace[0]["record"], &trace[1]["record"]["paused"]), (&expected, &true.into()));
+    let overdue = ["deliveries", "--provider", &name, "--overdue", "--grace", "1s", "--json"];
+    assert_eq!(postbackctl(stack, &overdue).json()["deliveries"], json!([]));
+
+    let period = ["--status", "pending", "--owed-since", "1h", "--owed-before", "now"];
+    let resend = [&["resend", "--provider", &name], &period[..]].concat();
+    let preview = postbackctl(stack, &[&resend[..], &["--preview", "--json"]].concat()).json();
+    assert_eq!(preview, json!({"deliveries": [expected], "gaps": []}));
+    let unasked = postbackctl(stack, &resend);
+    let asked = format!("Send 1 pending delivery of {name} again?");
+    assert!(
+        unasked.code == Some(1) && unasked.err.contains(&asked) && unasked.err.contains("--yes"),
+        "{}",
+        unasked.err
+    );
+    let sent = postbackctl(stack, &[&resend[..], &["--yes"]].concat());
+    assert_eq!(
+        sent.out, "1 round opened; 1 of them wait until their campaign is not paused any more\n",
+        "{}",
+        sent.err
+    );
 }

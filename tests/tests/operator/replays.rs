@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::proxy::{Action, AwsError, Proxy};
 
 use crate::{
@@ -144,11 +144,13 @@ async fn a_partners_list_is_compared_with_the_corrected_postbacks() {
     assert_eq!(output.code, Some(1), "{}", output.err);
     let report: Value = serde_json::from_str(&output.out).unwrap();
     assert_eq!(report["same"], 2);
-    assert_eq!(report["only_theirs"], serde_json::json!([{"transaction_id": "unheard-of", "line": 5}]));
+    let unheard_of = json!({"transaction_id": "unheard-of", "line": 5, "why": "never_came"});
+    assert_eq!(report["only_theirs"], json!([unheard_of]));
     assert_eq!(report["only_ours"][0]["transaction_id"], ours);
-    let differences = serde_json::json!([{"field": "currency", "ours": "USD", "theirs": "EUR"}]);
+    let differences = json!([{"field": "currency", "ours": "USD", "theirs": "EUR"}]);
     assert_eq!((&report["differing"][0]["line"], &report["differing"][0]["differences"]), (&4.into(), &differences));
     let shown = reconcile(&list, "1h", &[]);
+    assert!(shown.out.contains("only theirs  unheard-of, line 5: never came\n"), "{}", shown.out);
     assert!(shown.out.ends_with("2 the same, 1 only theirs, 1 only ours, 1 differing\n"), "{}", shown.out);
 
     // A transaction on the list is found even outside the range. A recorded transaction that is missing from the list
@@ -163,6 +165,31 @@ async fn a_partners_list_is_compared_with_the_corrected_postbacks() {
     for arguments in [["reconcile", "nobody", list.path()], ["reconcile", &partner.name, list.path()]] {
         let backwards = postbackctl(stack, &[&arguments[..], &["--from", "1m", "--to", "1h"]].concat());
         assert_eq!(backwards.code, Some(2), "{}", backwards.err);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_transaction_is_explained_by_its_refusal_or_its_partner() {
+    let fixture = Fixture::new();
+    let stack = &fixture.stack;
+    let [partner, other] = ["", ""].map(|rest| Partner::with_token(stack, rest));
+    let [refused, elsewhere] = ["t", "t"].map(fresh);
+    assert_eq!(partner.postback(&fixture, &sample(&refused).replace("USD", "usd")).await.status, 400);
+    assert_eq!(other.postback(&fixture, &sample(&elsewhere)).await.status, 200);
+    let text = format!("Order ID;Payout\n{refused};100.00\n{elsewhere};100.00\n");
+    let list = List::of("missing", &text);
+    let columns = ["--column", "transaction_id=Order ID", "--column", "amount_decimal=Payout"];
+    let range = ["reconcile", &partner.name, list.path(), "--from", "2d", "--to", "now"];
+    let compare = [&range[..], &columns].concat();
+    let as_json = [&compare[..], &["--json"]].concat();
+    let report = eventually(stack, &as_json, |found| found["only_theirs"][0]["why"] == "refused").await;
+    let found = &report["only_theirs"][0];
+    assert_eq!((&found["transaction_id"], &found["codes"]), (&refused.clone().into(), &json!(["unknown_currency"])));
+    let theirs = json!({"transaction_id": elsewhere, "line": 3, "why": "other_partner", "providers": [other.name]});
+    assert_eq!(report["only_theirs"][1], theirs);
+    let shown = postbackctl(stack, &compare).out;
+    for line in ["refused (unknown_currency), last at ", &format!("under another partner: {}\n", other.name)] {
+        assert!(shown.contains(line), "{line}: {shown}");
     }
 }
 

@@ -90,7 +90,8 @@ fn show(arguments: &Replay, Plan { total, gaps, .. }: &Plan, replayed: &Replayed
     let Replayed { sent, unreadable, stopped, left } = replayed;
     let why = |stopped: &Stopped| stopped.fault.as_ref().map_or_else(|| "interrupted".to_owned(), ToString::to_string);
     if arguments.confirmed.change.json {
-        let stopped = stopped.as_ref().map(|it| json!({"provider": it.provider, "at": it.at, "why": why(it)}));
+        let stopped =
+            stopped.as_ref().map(|it| json!({"provider": it.provider, "at": format!("{:.3}", it.at), "why": why(it)}));
         say!("{}", json!({"sent": sent, "of": total, "unreadable": unreadable, "stopped": stopped, "gaps": gaps}))?;
     } else {
         say!("{sent} of {} sent again", counted(total, "conversion"))?;
@@ -102,7 +103,7 @@ fn show(arguments: &Replay, Plan { total, gaps, .. }: &Plan, replayed: &Replayed
         return Ok(if unreadable.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     };
     let (Stopped { provider, at, .. }, why, to) = (stopped, why(stopped), arguments.to);
-    eprintln!("{why}; continue with: postbackctl conversions replay --provider {provider} --from {at} --to {to}");
+    eprintln!("{why}; continue with: postbackctl conversions replay --provider {provider} --from {at:.3} --to {to:.3}");
     if !left.is_empty() {
         eprintln!("then replay the remaining partners: {}", names(left));
     }

@@ -7,13 +7,17 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::{Result, bail};
 use app::operators::{
     lookup_coverage::Gap,
-    reconcile::{self, Comparison, Differing, Differs, OnlyOurs, OnlyTheirs, Sum, Totals},
+    reconcile::{
+        self, Comparison, Differing, Differs, OnlyOurs, OnlyTheirs, Sum, Totals,
+        missing::{Missing, Search},
+    },
 };
 use clap::Args;
-use domain::{inbound::postback::Content, jiff::Timestamp};
+use domain::{inbound::postback::Content, jiff::Timestamp, values::ids::Provider};
+use serde_json::json;
 
 use self::file::List;
-use crate::{Connection, ask, connection::complain, coverage, output::say, pace, terminal::printable};
+use crate::{Connection, ask, connection::complain, coverage, output::say, pace, page, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -83,20 +87,27 @@ async fn report(stack: &str, arguments: &Arguments) -> Result<(Comparison, Vec<G
     let on_compared = |more| bar.inc(u64::try_from(more).unwrap_or_default());
     let compared = reconcile::compare(&history, &partner, &ours, &theirs, on_compared).await;
     bar.finish_and_clear();
-    Ok((compared?, gaps))
+    let mut compared = compared?;
+    if !compared.only_theirs.is_empty() {
+        let providers = page::providers(&connection, None).await?;
+        let search = Search { partner: &partner, providers: &providers, period: time };
+        reconcile::explain((&lookups, &history), &search, &mut compared, ask::now()).await?;
+    }
+    Ok((compared, gaps))
 }
 
 fn show(report: &Comparison, gaps: &[Gap], as_json: bool) -> Result<()> {
     if as_json {
-        let mut json = serde_json::to_value(report)?;
-        if let Some(json) = json.as_object_mut() {
-            json.insert("gaps".to_owned(), serde_json::to_value(gaps)?);
+        let mut report = serde_json::to_value(report)?;
+        if let Some(report) = report.as_object_mut() {
+            report.insert("gaps".to_owned(), json!(gaps));
         }
-        say!("{json}")?;
+        say!("{report}")?;
         return Ok(());
     }
-    for OnlyTheirs { transaction_id, line } in &report.only_theirs {
-        say!("only theirs  {}, line {line}", printable(transaction_id.as_str()))?;
+    for OnlyTheirs { transaction_id, line, missing } in &report.only_theirs {
+        let why = missing.as_ref().map_or_else(String::new, |missing| format!(": {}", words(missing)));
+        say!("only theirs  {}, line {line}{why}", printable(transaction_id.as_str()))?;
     }
     for OnlyOurs { transaction_id, recorded_at, state, content } in &report.only_ours {
         let Content { amount_decimal, currency, .. } = content;
@@ -121,6 +132,27 @@ fn show(report: &Comparison, gaps: &[Gap], as_json: bool) -> Result<()> {
     let (theirs, ours, differing) = (only_theirs.len(), only_ours.len(), differing.len());
     say!("{same} the same, {theirs} only theirs, {ours} only ours, {differing} differing")?;
     Ok(())
+}
+
+/// Returns the reason in words why a transaction is not recorded.
+fn words(missing: &Missing) -> String {
+    match missing {
+        Missing::Refused { codes, last_at, content_id } => {
+            let codes: Vec<String> =
+                codes.iter().map(|code| json!(code).as_str().unwrap_or_default().to_owned()).collect();
+            format!("refused ({}), last at {last_at:.3}, content id {content_id}", codes.join(", "))
+        }
+        Missing::Ignored { last_at } => format!("ignored by its status, last at {last_at:.3}"),
+        Missing::Conflict { last_at, content_id } => {
+            format!("a conflict, last at {last_at:.3}, content id {content_id}")
+        }
+        Missing::OtherPartner { providers } => {
+            let names: Vec<&str> = providers.iter().map(Provider::as_str).collect();
+            format!("recorded under another partner: {}", names.join(", "))
+        }
+        Missing::NeverCame => "never came".to_owned(),
+        Missing::NotFound { because } => format!("not found; {}", because.join("; ")),
+    }
 }
 
 #[cfg(test)]

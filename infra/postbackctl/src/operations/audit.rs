@@ -71,7 +71,7 @@ fn words(subject: &Subject) -> String {
         Subject::Refusal { provider, content_id } => format!("{provider}, content id {content_id}"),
         Subject::Conversions { providers, from, to } => {
             let providers: Vec<&str> = providers.iter().map(domain::values::ids::Provider::as_str).collect();
-            format!("conversions of {}, from {from} to {to}", providers.join(", "))
+            format!("conversions of {}, from {from:.3} to {to:.3}", providers.join(", "))
         }
         Subject::Delivery { provider, delivery_id } => format!("{provider}, delivery {delivery_id}"),
         Subject::Queue { queue } => format!("queue {queue}"),

@@ -1,45 +1,45 @@
 //! The entries of a trace, of a list of refusals and of a list of conflicts, as text and as JSON.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
-use adapters::dynamodb::item::{
-    ClickItem, PostbackItem,
-    media_buying::{AttemptItem, DeliveryItem},
-};
 use app::{
     operators::{
         current_revision::{CurrentRevision, FromCurrent, RevisionKind},
         refusals::{Refused, ToAgree, UnreadTransaction},
-        trace::{Attempted, Due, Event, EventKind, Opening, Owed, Recorded},
+        trace::{Attempted, Due, Event, EventKind, InVain, Opening, Owed, Recorded},
     },
-    ports::RefusalKind,
+    ports::{RefusalKind, Unavailable},
 };
 use domain::{
     inbound::{
         click::Click,
-        conversion::{Conversion, Receipt, Reversed},
-        correction::{Correction, Revision, Step},
+        conversion::{Conversion, Reversed},
+        correction::{Correction, Revision},
         fault::Fault,
         postback::{Content, Difference, Postback},
     },
     jiff::Timestamp,
     outbound::{agreed_ids::PartnerIds, attempt::Attempt},
+    values::ids::Provider,
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     outbound::{progress, webhook},
     terminal::printable,
+    view::{AttemptView, ClickView, DeliveryView, DueView, OpeningView, PostbackView, RefusalView},
 };
 
 /// An entry of a timeline.
 #[derive(Debug, Serialize)]
 pub(crate) struct TimelineEntry {
+    #[serde(serialize_with = "domain::values::time::three_decimals::serialize")]
     pub(crate) at: Timestamp,
-    /// `click`, `postback`, `correction`, `refusal`, `conflict`, `conversion`, `opening`, `delivery`, `attempt` or `due`.
+    /// `click`, `postback`, `correction`, `refusal`, `conflict`, `conversion`, `opening`, `progress`, `delivery`, `attempt`
+    /// or `due`.
     pub(crate) kind: &'static str,
-    /// The stored item, for programs.
+    /// The thing that happened, for programs, in the form of [`crate::view`].
     pub(crate) record: Value,
     /// Is true for the record of a transaction that is in force, and false for its other records.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,14 +63,21 @@ impl Timeline {
         match kind {
             EventKind::Click(click) => self.click(click),
             EventKind::Recorded(recorded) => self.postback(*at, recorded),
-            EventKind::Conversion(conversion) => self.owed_conversion(*at, conversion),
+            EventKind::Conversion(conversion) => self.conversion(*at, conversion),
             EventKind::Refused(refused) => self.refused(refused),
             EventKind::Opening(opening) => self.opening(*at, opening),
+            EventKind::InVain(InVain { user, campaigns }) => {
+                let details: Vec<String> = campaigns.iter().map(progress::line).collect();
+                let what = format!("{user} opened no partner's link, so nothing counts");
+                self.add(("progress", *at, &json!({"user_id": user, "campaigns": campaigns})), &what, &details);
+            }
             EventKind::Delivery(owed) => self.delivery(*at, owed),
             EventKind::Attempt(made) => self.attempt(*at, made),
-            EventKind::Due(Due { delivery_id, provider, round, n, next }) => {
-                let what = format!("attempt {n} of round {round} to {provider}");
-                self.add(("due", *at, next), &what, &[format!("webhook-id {delivery_id}")]);
+            EventKind::Due(due) => {
+                let Due { delivery_id, provider, round, n, is_paused, .. } = due;
+                let paused = if *is_paused { ", paused: it waits for its campaign" } else { "" };
+                let what = format!("attempt {n} of round {round} to {provider}{paused}");
+                self.add(("due", *at, &DueView::from(due)), &what, &[format!("webhook-id {delivery_id}")]);
             }
         }
     }
@@ -78,18 +85,18 @@ impl Timeline {
     fn click(&mut self, click: &Click) {
         let Click { provider, landing, user_id, click_id, clicked_at } = click;
         self.add(
-            ("click", *clicked_at, &ClickItem::from(click)),
+            ("click", *clicked_at, &ClickView::from(click)),
             &format!("user {user_id} went to {provider}'s landing page {landing}"),
             &[format!("click_id {click_id}")],
         );
     }
 
     fn postback(&mut self, at: Timestamp, Recorded { revision, is_current }: &Recorded) {
-        let item = PostbackItem::from(revision);
+        let (view, receipt) = (PostbackView::from(revision), revision.receipt());
         let Postback { provider, transaction_id, content, click, state, extra, .. } = revision.postback();
         let mut details = vec![
             format!("user_id {}, click_id {} ({click})", content.user_id, content.click_id),
-            format!("receipt {}", item.receipt_id),
+            format!("receipt {}", receipt.receipt_id),
         ];
         if let Some(event) = &content.event_id {
             let name = content.event_name.as_ref().map_or("", |name| name.as_str());
@@ -105,8 +112,8 @@ impl Timeline {
             });
         }
         details.extend(extra.iter().map(|(name, value)| format!("kept {name}: {value}")));
-        if !item.ignored.is_empty() {
-            details.push(format!("ignored: {}", item.ignored.join(", ")));
+        if !receipt.ignored.is_empty() {
+            details.push(format!("ignored: {}", receipt.ignored.join(", ")));
         }
         if *is_current == Some(true) {
             details.push("in force".to_owned());
@@ -118,16 +125,13 @@ impl Timeline {
                 details.push(format!(
                     "correction {number} of the postback with receipt {original_receipt_id}: the highest correction is current"
                 ));
-                self.record(("correction", at, &item, *is_current), &format!("accepted of {key}: {amount}"), &details);
+                self.record(("correction", at, &view, *is_current), &format!("accepted of {key}: {amount}"), &details);
             }
-            Revision::Step(Step { receipt: Receipt { original_receipt_id, .. }, .. }) => {
-                details.extend(original_receipt_id.iter().map(|original| {
+            Revision::Original(_) | Revision::Step(_) => {
+                details.extend(receipt.original_receipt_id.iter().map(|original| {
                     format!("a step of the postback with receipt {original}: the highest state is current")
                 }));
-                self.record(("postback", at, &item, *is_current), &format!("accepted from {key}: {amount}"), &details);
-            }
-            Revision::Original(_) => {
-                self.record(("postback", at, &item, *is_current), &format!("accepted from {key}: {amount}"), &details);
+                self.record(("postback", at, &view, *is_current), &format!("accepted from {key}: {amount}"), &details);
             }
         }
     }
@@ -170,46 +174,51 @@ impl Timeline {
         };
         let details: Vec<String> =
             details.into_iter().chain(state).chain([format!("content id {}", item.provider_content)]).collect();
-        self.add((kind, item.last_received_at, refused), &what, &details);
+        self.add((kind, item.last_received_at, &RefusalView::from(refused)), &what, &details);
     }
 
     /// Adds the conversion of a postback or a correction. Only GG3 knows if the conversion has arrived.
-    fn owed_conversion(&mut self, at: Timestamp, conversion: &Conversion) {
+    fn conversion(&mut self, at: Timestamp, conversion: &Conversion) {
         let Conversion { provider, transaction_id, receipt_id, state, .. } = conversion;
         let state = state.map_or_else(String::new, |state| format!(", {state}"));
         self.add(
             ("conversion", at, conversion),
-            &format!("owed to GG3, by the stream: {provider}, transaction {transaction_id}{state}"),
+            &format!("for GG3, put on gg3-conversions: {provider}, transaction {transaction_id}{state}"),
             &[format!("receipt {receipt_id}; to send it again: postbackctl conversions replay")],
         );
     }
 
     /// Adds a GG3 user's openings of a partner's links, and the user's progress since the first opening.
-    fn opening(&mut self, at: Timestamp, Opening { user, provider, attribution, campaigns }: &Opening) {
+    fn opening(&mut self, at: Timestamp, opening: &Opening) {
+        let Opening { user, provider, attribution, campaigns } = opening;
         let details = [
             format!("by the ids {}, reported by event {}", ids(&attribution.latest.ids), attribution.latest.event),
             format!("the latest at {:.3}", attribution.latest.at.timestamp()),
         ];
         let details: Vec<String> = details.into_iter().chain(campaigns.iter().map(progress::line)).collect();
         let what = format!("{user} opened {provider}'s link to GG3; since then its deeds count for {provider}");
-        self.add(("opening", at, attribution), &what, &details);
+        self.add(("opening", at, &OpeningView::from(opening)), &what, &details);
     }
 
-    fn delivery(&mut self, at: Timestamp, Owed { stored, request }: &Owed) {
+    fn delivery(&mut self, at: Timestamp, Owed { stored, request, is_paused }: &Owed) {
         let delivery = &stored.delivery;
-        let item = DeliveryItem { swept_at: stored.swept_at, ..DeliveryItem::from(delivery) };
+        let paused = if *is_paused { ", paused with its campaign" } else { "" };
         let (provider, campaign) = (delivery.provider(), delivery.campaign());
         let details = [
             format!("for {} by the ids {}", delivery.participant(), ids(delivery.ids())),
             format!("the goal was reached at {:.3}", delivery.occurred_at().timestamp()),
-            format!("webhook-id {}, {}", delivery.id(), delivery.status()),
+            format!("webhook-id {}, {}{paused}", delivery.id(), delivery.status()),
             webhook::as_curl(request, delivery.id().as_str()),
         ];
-        self.add(("delivery", at, &item), &format!("owed to {provider} for its campaign {campaign}"), &details);
+        self.add(
+            ("delivery", at, &DeliveryView::of(delivery, *is_paused)),
+            &format!("owed to {provider} for its campaign {campaign}"),
+            &details,
+        );
     }
 
     fn attempt(&mut self, at: Timestamp, made: &Attempted) {
-        let Attempted { delivery_id, provider, campaign, kept, is_current } = made;
+        let Attempted { provider, campaign, kept, .. } = made;
         let Attempt { n, due_at, duration_ms, outcome, answer, .. } = &kept.attempt;
         let mut details = vec![format!("due {:.3}, took {duration_ms} ms", due_at.timestamp())];
         if !answer.is_empty() {
@@ -219,11 +228,7 @@ impl Timeline {
             details.push("recorded after its claim had expired, or another round was opened".to_owned());
         }
         let what = format!("{provider}, {campaign}, {n} of round {}: {outcome}", kept.round);
-        if *is_current {
-            self.add(("attempt", at, &kept.attempt), &what, &details);
-        } else {
-            self.add(("attempt", at, &AttemptItem::of_kept(delivery_id, kept)), &what, &details);
-        }
+        self.add(("attempt", at, &AttemptView::from(made)), &what, &details);
     }
 
     /// Adds a revision of a transaction, and says if it is in force.
@@ -258,6 +263,13 @@ pub(crate) fn warn_unread(unread: &[UnreadTransaction]) {
     for UnreadTransaction { provider, transaction_id, fault } in unread {
         let transaction = printable(transaction_id.as_str());
         eprintln!("{provider}, transaction {transaction}: the current revision cannot be read: {fault}");
+    }
+}
+
+/// Prints a warning for each partner that could not be read, so that it is unknown if its campaigns are paused.
+pub(crate) fn warn_unread_partners(unread: &BTreeMap<Provider, Unavailable>) {
+    for (provider, fault) in unread {
+        eprintln!("{provider} cannot be read, so it is unknown if its campaigns are paused: {fault}");
     }
 }
 

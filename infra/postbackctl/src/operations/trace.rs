@@ -7,7 +7,7 @@ use app::operators::trace::{Query, Trace, TraceFault};
 use clap::Args;
 use domain::values::ids::{ClickId, DeliveryId, PartnerUserId, TransactionId, UserId};
 
-use super::timeline::{Timeline, warn_unread};
+use super::timeline::{Timeline, warn_unread, warn_unread_partners};
 use crate::{
     Connection, ask, coverage,
     output::{self, say},
@@ -62,6 +62,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     found.events.iter().for_each(|event| timeline.event(event));
     coverage::warn(&found.gaps);
     warn_unread(&found.unread_transactions);
+    warn_unread_partners(&found.unread_partners);
     for _ in 0..found.cut {
         eprintln!("only the newest {limit} are shown; --limit shows more");
     }

@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
-use adapters::dynamodb::item::media_buying::DeliveryItem;
 use anyhow::{Result, bail};
 use app::{
-    operators::deliveries::{Listed, MAX_GRACE, Wanted, list, overdue},
+    operators::{
+        deliveries::{Listed, MAX_GRACE, Wanted, list, overdue},
+        paused::Paused,
+    },
     ports::StoredDelivery,
 };
 use clap::{Args, ValueEnum};
@@ -14,7 +16,10 @@ use domain::{
     outbound::delivery::{Delivery, Status},
 };
 
-use crate::{Connection, ask, coverage::unlisted, output::counted, page::Page, terminal::printable};
+use crate::{
+    Connection, ask, coverage::unlisted, operations::timeline::warn_unread_partners, output::counted, page::Page,
+    terminal::printable, view::DeliveryView,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -27,8 +32,8 @@ pub(crate) struct Arguments {
     /// Lists deliveries from before this instant, written like --since.
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     before: Option<Timestamp>,
-    /// Lists deliveries whose next attempt is overdue, of all partners unless --provider names one. Reads every
-    /// delivery that is under way.
+    /// Lists deliveries whose next attempt is overdue, of all partners unless --provider names one, without those of paused
+    /// campaigns. Reads every delivery that is under way.
     #[arg(long, conflicts_with_all = ["status", "since", "before", "after"])]
     overdue: bool,
     /// Counts an attempt as overdue if it is later than this: 1s to 7d. Used only with --overdue.
@@ -74,21 +79,29 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let found =
         if arguments.overdue { late(&connection, &arguments).await } else { listed(&connection, &arguments).await };
     let Listed { deliveries, more, gaps } = found?;
-    let text: String = deliveries.iter().map(|stored| line(&stored.delivery) + "\n").collect();
-    // Programs read deliveries as they are stored.
-    let item = |StoredDelivery { delivery, swept_at }| DeliveryItem { swept_at, ..DeliveryItem::from(&delivery) };
-    let items: Vec<DeliveryItem> = deliveries.into_iter().map(item).collect();
-    arguments.page.print("deliveries", &items, (&more, &gaps), text)
+    let deliveries: Vec<Delivery> = deliveries.into_iter().map(|stored| stored.delivery).collect();
+    let (views, text) = shown(&connection, &deliveries).await;
+    arguments.page.print("deliveries", &views, (&more, &gaps), text)
+}
+
+/// Returns deliveries for programs and for people.
+pub(super) async fn shown<'a>(connection: &Connection, deliveries: &'a [Delivery]) -> (Vec<DeliveryView<'a>>, String) {
+    let paused = Paused::of(&connection.partners(), deliveries).await;
+    warn_unread_partners(&paused.unread);
+    let views = deliveries.iter().map(|delivery| DeliveryView::of(delivery, paused.holds(delivery))).collect();
+    let text = deliveries.iter().map(|delivery| line(delivery, paused.holds(delivery)) + "\n").collect();
+    (views, text)
 }
 
 /// Returns a delivery in a line.
-fn line(delivery: &Delivery) -> String {
+fn line(delivery: &Delivery, is_paused: bool) -> String {
     let (provider, campaign) = (delivery.provider(), delivery.campaign());
     let round = if delivery.round() > 1 { format!(" in round {}", delivery.round()) } else { String::new() };
     let last = delivery.attempts().last().map_or(String::new(), |last| format!(", the last {}", last.outcome));
+    let paused = if is_paused { ", paused with its campaign" } else { "" };
     let next = delivery.next().map_or(String::new(), |next| format!(", the next due {:.3}", next.due_at.timestamp()));
     format!(
-        "{:.3}  {:10}  {provider}, {campaign}, {}: {}{round}{last}{next}  {}",
+        "{:.3}  {:10}  {provider}, {campaign}, {}: {}{round}{last}{next}{paused}  {}",
         delivery.created_at().timestamp(),
         delivery.status().as_str(),
         printable(delivery.participant().as_str()),
@@ -111,7 +124,9 @@ async fn late(connection: &Connection, arguments: &Arguments) -> Result<Listed> 
         bail!("--grace must be 1s to 7d");
     }
     let provider = arguments.page.provider.as_deref().map(ask::provider).transpose()?;
-    let found = overdue(&connection.under_way(), provider.as_ref(), grace, ask::now().into()).await?;
+    let found =
+        overdue((&connection.under_way(), &connection.partners()), provider.as_ref(), grace, ask::now().into()).await?;
+    warn_unread_partners(&found.unread_partners);
     if found.unreadable > 0 {
         let unreadable = counted(found.unreadable, "delivery");
         eprintln!("{unreadable} in a format that this version cannot read; upgrade postbackctl");

@@ -92,7 +92,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         let report = json!({
             "request": {"method": request.method(), "url": request.url().as_str(), "body": request.body(),
                 "webhook_id": id, "signatures": secrets.len()},
-            "outcome": answered.outcome, "words": answered.outcome.to_string(), "took_ms": took,
+            "outcome": answered.outcome.to_string(), "http_status": answered.outcome.status(), "took_ms": took,
             "answer": answered.answer.to_string(), "delivered": delivered,
         });
         say!("{report}")?;

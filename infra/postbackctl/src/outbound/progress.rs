@@ -8,14 +8,18 @@ use clap::Args;
 use domain::values::ids::UserId;
 use serde_json::json;
 
-use crate::{Connection, ask, output::say, terminal::printable};
+use crate::{
+    Connection, ask,
+    output::{counted, say},
+    terminal::printable,
+};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Shows this GG3 user.
     #[arg(long)]
     user: String,
-    /// Shows the campaigns of one partner instead of all.
+    /// Shows all campaigns of this partner, instead of those of partners whose link the user opened.
     #[arg(long)]
     provider: Option<String>,
     /// Prints the result as JSON.
@@ -30,8 +34,8 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let (participants, catalogues) = (connection.participants(), connection.catalogues());
     let records = connection.delivery_records();
     let progress = of_user(&participants, &catalogues, &records, (&user, provider.as_ref())).await?;
-    let UserProgress { participant, campaigns } = progress;
-    if campaigns.is_empty() {
+    let UserProgress { participant, campaigns, left_out } = progress;
+    if campaigns.is_empty() && left_out == 0 {
         eprintln!("no campaign is published{}", provider.map_or(String::new(), |name| format!(" of {name}")));
         return Ok(ExitCode::FAILURE);
     }
@@ -41,6 +45,11 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
             printable(user.as_str())
         );
         return Ok(ExitCode::FAILURE);
+    }
+    if campaigns.is_empty() {
+        eprintln!("GG3 user {} opened no partner's link", printable(user.as_str()));
+    } else if left_out > 0 {
+        eprintln!("{} of other partners left out; --provider shows them", counted(left_out, "campaign"));
     }
     if arguments.json {
         say!("{}", json!({ "user_id": user, "campaigns": campaigns }))?;

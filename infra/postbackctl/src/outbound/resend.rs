@@ -1,4 +1,5 @@
-//! `postbackctl resend`: opens another round of attempts for some deliveries, or for all that failed in a period.
+//! `postbackctl resend`: opens another round of attempts for some deliveries, or for all that failed or became owed in a
+//! period.
 
 use std::{collections::BTreeSet, process::ExitCode};
 
@@ -12,7 +13,7 @@ use app::{
     cache::{Cache, CachePolicy},
     operators::{
         deliveries::{ended, is_failed},
-        resend::{Failures, ResendDeliveries, Resent, Stopped, TRIES, count},
+        resend::{Period, ResendDeliveries, Resent, Selection, Stopped, TRIES, preview},
     },
 };
 use clap::Args;
@@ -23,11 +24,12 @@ use domain::{
 };
 use serde_json::json;
 
-use super::deliveries::State;
+use super::deliveries::{self, State};
 use crate::{
     Connection, ask,
     change::Confirmed,
-    output::{counted, say},
+    coverage,
+    output::{self, counted, say},
     pace::Pace,
     page,
 };
@@ -38,13 +40,13 @@ pub(crate) struct Arguments {
     /// webhook-id of its attempts.
     #[arg(required_unless_present = "provider", conflicts_with = "provider")]
     ids: Vec<String>,
-    /// Resends the failed deliveries of this partner.
+    /// Resends deliveries of this partner: those that failed, or those that became owed in a period.
     #[arg(long)]
     provider: Option<String>,
     /// Resends only deliveries of this campaign.
     #[arg(long, requires = "provider")]
     campaign: Option<String>,
-    /// Resends deliveries in this state: exhausted, gone or unsendable.
+    /// Resends deliveries in this state: exhausted, gone or unsendable, or any with --owed-since and --owed-before.
     #[arg(long, default_value = "exhausted", requires = "provider")]
     status: State,
     /// Resends deliveries that failed since this instant, such as 2026-11-23T12:00:00Z, or this long ago, such as 7d or
@@ -54,6 +56,16 @@ pub(crate) struct Arguments {
     /// Resends deliveries that failed before this instant, written like --since [default: now].
     #[arg(long, value_name = "WHEN", requires = "provider", value_parser = ask::instant)]
     before: Option<Timestamp>,
+    /// Resends deliveries that became owed since this instant, because their goal was reached, however they ended. Written
+    /// like --since.
+    #[arg(long, value_name = "WHEN", requires_all = ["provider", "owed_before"], conflicts_with_all = ["since", "before"], value_parser = ask::instant)]
+    owed_since: Option<Timestamp>,
+    /// Resends deliveries that became owed before this instant, written like --since, or now.
+    #[arg(long, value_name = "WHEN", requires = "owed_since", value_parser = ask::instant)]
+    owed_before: Option<Timestamp>,
+    /// Lists the deliveries that would be sent again, and sends nothing.
+    #[arg(long, requires = "provider")]
+    preview: bool,
     /// Resends at most this many deliveries a second.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     rate: u32,
@@ -63,19 +75,21 @@ pub(crate) struct Arguments {
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let connection = Connection::open(stack).await?;
-    let rounds = ResendDeliveries {
-        partners: Cache::new(connection.partners(), CachePolicy::default()),
-        rounds: connection.rounds(),
-        resends: connection.resends().await?,
-        clock: System,
-        randomness: System,
-        operation: connection.operation(arguments.confirmed.change.why.clone()).await?,
-    };
     let (Resent { opened, waiting }, done) = match &arguments.provider {
-        Some(provider) => failed(&connection, &rounds, provider, &arguments).await?,
-        None => named(&rounds, &arguments).await?,
+        Some(provider) => {
+            let selection = selection(&connection, provider, &arguments).await?;
+            if arguments.preview {
+                return listed(&connection, &selection, arguments.confirmed.change.json).await;
+            }
+            selected(&connection, &selection, &arguments).await?
+        }
+        None => named(&connection, &arguments).await?,
     };
-    let done = done.map_err(explained);
+    let done = done.map_err(|stopped| match arguments.owed_before {
+        // A later end would select the deliveries that were just sent again once more.
+        Some(before) => explained(stopped).context(format!("to continue, say --owed-before {before:.3}")),
+        None => explained(stopped),
+    });
     if arguments.confirmed.change.json {
         let fault = done.as_ref().err().map(|fault| format!("{fault:#}"));
         say!("{}", json!({"opened": opened, "stopped": fault}))?;
@@ -92,35 +106,71 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 
 type Rounds = ResendDeliveries<DynamoPartners, DynamoRounds, SqsResends, System, System>;
 
+async fn rounds(connection: &Connection, arguments: &Arguments) -> Result<Rounds> {
+    Ok(ResendDeliveries {
+        partners: Cache::new(connection.partners(), CachePolicy::default()),
+        rounds: connection.rounds(),
+        resends: connection.resends().await?,
+        clock: System,
+        randomness: System,
+        operation: connection.operation(arguments.confirmed.change.why.clone()).await?,
+    })
+}
+
 /// Opens a round of each named delivery.
-async fn named(rounds: &Rounds, arguments: &Arguments) -> Result<(Resent, Result<(), Stopped>)> {
+async fn named(connection: &Connection, arguments: &Arguments) -> Result<(Resent, Result<(), Stopped>)> {
     // A list that was pasted may name a delivery twice.
     let id = |id: &String| DeliveryId::new(id.as_str()).map_err(|fault| anyhow!("the delivery id {fault}"));
     let ids: BTreeSet<DeliveryId> = arguments.ids.iter().map(id).collect::<Result<_>>()?;
     arguments.confirmed.confirm(&format!("Send {} again, whatever their state?", counted(ids.len(), "delivery")))?;
+    let rounds = rounds(connection, arguments).await?;
     Ok(rounds.named(&ids, &mut Pace::begin(arguments.rate, ids.len())).await)
 }
 
-/// Opens a round of each failed delivery of a partner.
-async fn failed(
-    connection: &Connection,
-    rounds: &Rounds,
-    provider: &str,
-    arguments: &Arguments,
-) -> Result<(Resent, Result<(), Stopped>)> {
+async fn selection(connection: &Connection, provider: &str, arguments: &Arguments) -> Result<Selection> {
     let provider = page::providers(connection, Some(provider)).await?.remove(0);
     let status = Status::from(arguments.status);
-    if !is_failed(status) {
-        bail!("--status must be exhausted, gone or unsendable; name deliveries in other states by their ids");
-    }
     let campaign = arguments.campaign.as_deref().map(CampaignName::new).transpose();
     let campaign = campaign.map_err(|fault| anyhow!("the campaign {fault}"))?;
-    // By default the range ends now, so that a delivery which fails again during this command gets no second round.
-    let ended = ended(arguments.since, Some(arguments.before.unwrap_or_else(ask::now)));
-    let failures = Failures { provider, campaign, status, ended };
-    let records = connection.delivery_records();
-    let count = count(&records, &failures).await?;
-    let provider = &failures.provider;
+    let period = match arguments.owed_since.zip(arguments.owed_before) {
+        Some((from, before)) if from >= before => bail!("--owed-since must be before --owed-before"),
+        Some((from, before)) => Period::Owed { from: from.into(), before: before.into() },
+        None if !is_failed(status) => bail!(
+            "--status must be exhausted, gone or unsendable; for other states add --owed-since and --owed-before, or name \
+             deliveries by their ids"
+        ),
+        // By default the range ends now, so that a delivery which fails again during this command gets no second round.
+        None => Period::Failed(ended(arguments.since, Some(arguments.before.unwrap_or_else(ask::now)))),
+    };
+    Ok(Selection { provider, campaign, status, period })
+}
+
+/// Lists the deliveries that would be sent again.
+async fn listed(connection: &Connection, selection: &Selection, as_json: bool) -> Result<ExitCode> {
+    let (mut found, stored) = (Vec::new(), (&connection.lookups(), &connection.delivery_records()));
+    let gaps = preview(stored, selection, ask::now().into(), |delivery| found.push(delivery)).await;
+    let gaps = gaps.map_err(coverage::unlisted)?;
+    coverage::warn(&gaps);
+    let (views, text) = deliveries::shown(connection, &found).await;
+    if as_json {
+        say!("{}", json!({"deliveries": views, "gaps": gaps}))?;
+    } else {
+        output::print(text)?;
+        eprintln!("{} would be sent again; nothing was sent", counted(found.len(), "delivery"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Opens a round of each selected delivery.
+async fn selected(
+    connection: &Connection,
+    selection: &Selection,
+    arguments: &Arguments,
+) -> Result<(Resent, Result<(), Stopped>)> {
+    let (mut count, stored) = (0, (&connection.lookups(), &connection.delivery_records()));
+    let gaps = preview(stored, selection, ask::now().into(), |_| count += 1).await.map_err(coverage::unlisted)?;
+    coverage::warn(&gaps);
+    let Selection { provider, status, .. } = selection;
     if count == 0 {
         eprintln!("{provider} has no {status} deliveries in this period");
         return Ok((Resent::default(), Ok(())));
@@ -128,7 +178,8 @@ async fn failed(
     arguments
         .confirmed
         .confirm(&format!("Send {} of {provider} again?", counted(count, &format!("{status} delivery"))))?;
-    Ok(rounds.failed(&records, &failures, &mut Pace::begin(arguments.rate, count)).await)
+    let rounds = rounds(connection, arguments).await?;
+    Ok(rounds.selected(stored, selection, &mut Pace::begin(arguments.rate, count)).await)
 }
 
 fn explained(stopped: Stopped) -> anyhow::Error {

@@ -84,7 +84,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     };
     if arguments.json {
         let expires_at = expires.and_then(|second| Timestamp::from_second(second).ok());
-        say!("{}", json!({"link": link, "expires_at": expires_at}))?;
+        say!("{}", json!({"link": link, "expires_at": expires_at.map(|at| format!("{at:.3}"))}))?;
     } else {
         say!("{link}")?;
     }

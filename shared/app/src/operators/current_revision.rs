@@ -32,6 +32,7 @@ pub struct CurrentRevision {
     /// The receipt id of the current revision.
     pub receipt_id: ReceiptId,
     /// The instant at which the revision was recorded, or was accepted by an operator.
+    #[serde(serialize_with = "domain::values::time::three_decimals::serialize")]
     pub since: Timestamp,
     /// The content of the current revision.
     pub content: Content,

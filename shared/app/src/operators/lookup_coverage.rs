@@ -38,14 +38,17 @@ pub enum Missing {
     /// Entries of changes before an instant. A rebuild writes them.
     Before {
         /// The instant from which the entries are complete.
+        #[serde(serialize_with = "domain::values::time::three_decimals::serialize")]
         since: Timestamp,
     },
     /// Entries of the newest changes, because `lookup-writer` was late when it last wrote. It will write them without a
     /// rebuild.
     Newest {
         /// The time of the newest change that has its entries.
+        #[serde(serialize_with = "domain::values::time::three_decimals::serialize")]
         up_to: Timestamp,
         /// The instant at which `lookup-writer` had written those entries.
+        #[serde(serialize_with = "domain::values::time::three_decimals::serialize")]
         at: Timestamp,
     },
 }

@@ -9,7 +9,10 @@ use domain::{
         participant::Participant,
         progress::{Progress, explain},
     },
-    values::ids::{CampaignName, DeliveryId, Provider, UserId},
+    values::{
+        ids::{CampaignName, DeliveryId, Provider, UserId},
+        time::UnixMillis,
+    },
 };
 use serde::Serialize;
 
@@ -20,8 +23,10 @@ use crate::ports::{Catalogues, DeliveryRecords, Participants, Published, StoredP
 pub struct UserProgress {
     /// The participant, or `None` if nothing is stored about the user.
     pub participant: Option<Participant>,
-    /// The user's progress with each published campaign.
+    /// The user's progress with each published campaign that concerns the user.
     pub campaigns: Vec<CampaignProgress>,
+    /// The number of published campaigns of other partners, with which the user has nothing to do.
+    pub left_out: usize,
 }
 
 /// A user's progress with one campaign.
@@ -38,6 +43,18 @@ pub struct CampaignProgress {
     pub delivery: Option<OwedDelivery>,
 }
 
+impl CampaignProgress {
+    fn concerns(&self, opened_none: bool) -> bool {
+        let in_vain = opened_none && !self.progress.not_counted.is_empty();
+        self.progress.since.is_some() || self.delivery.is_some() || in_vain
+    }
+
+    /// Returns the last instant at which the user did something that does not count.
+    pub fn last_in_vain(&self) -> Option<UnixMillis> {
+        self.progress.not_counted.iter().map(|it| it.at).max()
+    }
+}
+
 /// A delivery that is owed for a reached goal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OwedDelivery {
@@ -47,7 +64,9 @@ pub struct OwedDelivery {
     pub status: Status,
 }
 
-/// Explains a user's progress with every published campaign of one partner, or of all partners.
+/// Explains a user's progress with every published campaign of one partner, or of all partners that concern the user.
+/// A partner concerns a user who opened its link or for whom a webhook is owed. If the user opened no link at all, the
+/// campaigns are explained for which the user did something in vain.
 pub async fn of_user(
     participants: &impl Participants,
     catalogues: &impl Catalogues,
@@ -69,7 +88,11 @@ pub async fn of_user(
         let delivery_id = id(line);
         line.delivery = statuses.get(&delivery_id).map(|status| OwedDelivery { delivery_id, status: *status });
     }
-    Ok(UserProgress { participant: version.map(|_| participant), campaigns })
+    let published = campaigns.len();
+    let opened_none = participant.attributions().next().is_none();
+    campaigns.retain(|line| provider.is_some() || line.concerns(opened_none));
+    let left_out = published - campaigns.len();
+    Ok(UserProgress { participant: version.map(|_| participant), campaigns, left_out })
 }
 
 fn explained(snapshot: &Snapshot, participant: &Participant, only: Option<&Provider>) -> Vec<CampaignProgress> {
@@ -85,4 +108,4 @@ fn explained(snapshot: &Snapshot, participant: &Participant, only: Option<&Provi
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,5 +1,7 @@
 //! Compares a partner's own list of transactions with our records.
 
+pub mod missing;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     pin::pin,
@@ -26,6 +28,7 @@ use domain::{
 use futures_util::{TryStreamExt, future::try_join_all};
 use serde::Serialize;
 
+use self::missing::{Missing, Search};
 use super::lookup_coverage::{Gap, LookupFault, check};
 use crate::ports::{InboundRecords, Listings, Range, Unavailable};
 
@@ -85,6 +88,21 @@ pub async fn compare(
         on_compared(some.len());
     }
     Ok(comparison)
+}
+
+/// Adds to each transaction that only the partner's list has why it is not recorded.
+pub async fn explain(
+    stored: (&impl Listings, &impl InboundRecords),
+    search: &Search<'_>,
+    comparison: &mut Comparison,
+    now: Timestamp,
+) -> Result<(), Unavailable> {
+    let ids = comparison.only_theirs.iter().map(|theirs| theirs.transaction_id.clone());
+    let mut reasons = missing::why(stored, search, ids, now).await?;
+    for theirs in &mut comparison.only_theirs {
+        theirs.missing = reasons.remove(&theirs.transaction_id);
+    }
+    Ok(())
 }
 
 /// Returns false for an adjustment of a rejected transaction. It counts as nothing, because the rejection takes all that
@@ -154,6 +172,9 @@ pub struct OnlyTheirs {
     pub transaction_id: TransactionId,
     /// The number of the transaction's line in the partner's list.
     pub line: u64,
+    /// The reason why the transaction is not recorded, once it was looked for.
+    #[serde(flatten)]
+    pub missing: Option<Missing>,
 }
 
 /// A transaction that only we have.
@@ -162,6 +183,7 @@ pub struct OnlyOurs {
     /// The transaction.
     pub transaction_id: TransactionId,
     /// The instant at which the current revision was recorded.
+    #[serde(serialize_with = "domain::values::time::three_decimals::serialize")]
     pub recorded_at: Timestamp,
     /// The current state, if the partner agreed on statuses.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -213,7 +235,9 @@ impl Comparison {
     ) {
         let transaction_id = id.clone();
         match (theirs, ours) {
-            (Some(theirs), None) => self.only_theirs.push(OnlyTheirs { transaction_id, line: theirs.line }),
+            (Some(theirs), None) => {
+                self.only_theirs.push(OnlyTheirs { transaction_id, line: theirs.line, missing: None });
+            }
             (None, Some(ours)) => {
                 let (recorded_at, content) = (ours.recorded_at(), ours.content().clone());
                 let state = ours.postback().state;

@@ -30,16 +30,13 @@ use crate::ports::{InboundRecords, Listings, Range, RefusalKind, StoredRefusal, 
 const AT_ONCE: usize = 10;
 
 /// A kept refusal, or a kept conflict with the current revision of its transaction.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// The refusal or the conflict.
-    #[serde(flatten)]
     pub stored: StoredRefusal,
     /// The current revision of a conflict's transaction. Absent if it is an original without a state.
-    #[serde(rename = "stands", skip_serializing_if = "Option::is_none")]
     pub current: Option<CurrentRevision>,
     /// The statuses of a refusal that would have to be agreed in the partner's file.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub to_agree: Vec<ToAgree>,
 }
 

@@ -1,15 +1,17 @@
-//! Opens another round of attempts for an operator: for named deliveries, or for all deliveries that failed in a
-//! period.
+//! Opens another round of attempts for an operator: for named deliveries, or for all deliveries that failed or became
+//! owed in a period.
 //!
 //! A round is stored together with its audit record, then its first message is sent. If the process is killed in
 //! between, the sweep finds the delivery within half an hour; a repeated resend of a named delivery opens one more
-//! round. A delivery with an opened round does not count as failed any more. A resend of a period can therefore be
-//! interrupted and repeated, and continues with the rest.
+//! round. A delivery with an opened round does not count as failed any more, and a round that was opened after the end of
+//! a period takes the delivery out of that period. A resend of a period can therefore be interrupted and repeated with the
+//! same times, and continues with the rest.
 
 use std::{collections::BTreeSet, pin::pin};
 
 use domain::{
     audit::{Action, AuditRecord, Operation, Subject},
+    lookup::{Origin, Subject as Lookup},
     outbound::{
         campaign::{Campaign, CampaignState},
         delivery::{Delivery, OpenedRound, Status},
@@ -20,17 +22,23 @@ use domain::{
         time::UnixMillis,
     },
 };
-use futures_util::{TryFutureExt, TryStreamExt};
+use futures_util::{Stream, TryFutureExt, TryStreamExt, future::Either};
 
-use super::Pace;
+use super::{
+    Pace,
+    lookup_coverage::{Gap, LookupFault, check},
+};
 use crate::{
     cache::Cache,
     pages,
     ports::{
-        Clock, DeliveryRecords, Ended, FailuresPage, Randomness, Replaced, ResendQueue, Rounds, Source, StoredDelivery,
-        Unavailable,
+        Clock, DeliveryRecords, Ended, FailuresPage, Listings, Randomness, Range, Replaced, ResendQueue, Rounds,
+        Source, StoredDelivery, Unavailable,
     },
 };
+
+/// Limits the deliveries that are read at the same time.
+const AT_ONCE: usize = 100;
 
 /// Limits how often a round is tried for a delivery that others change at the same time.
 pub const TRIES: usize = 5;
@@ -51,23 +59,88 @@ pub struct ResendDeliveries<P: Source, R, Q, C, N> {
     pub operation: Operation,
 }
 
-/// Selects the failed deliveries to send again.
+/// Selects the deliveries of a partner to send again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failures {
+pub struct Selection {
     /// The partner of the deliveries.
     pub provider: Provider,
     /// The campaign of the deliveries, or `None` for all campaigns.
     pub campaign: Option<CampaignName>,
-    /// The state of the deliveries, which says how they failed.
+    /// The state of the deliveries.
     pub status: Status,
-    /// The period in which the deliveries failed.
-    pub ended: Ended,
+    /// The period.
+    pub period: Period,
 }
 
-impl Failures {
-    fn contain(&self, delivery: &Delivery) -> bool {
+/// The period by which deliveries are selected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Period {
+    /// The deliveries failed in this time. Deliveries in other states are not selected.
+    Failed(Ended),
+    /// The deliveries became owed in this time: their goal was reached. They may be in any state. Deliveries with a round
+    /// that was opened after this time are left out.
+    Owed {
+        /// The first instant.
+        from: UnixMillis,
+        /// The first instant after the period.
+        before: UnixMillis,
+    },
+}
+
+impl Selection {
+    fn contains(&self, delivery: &Delivery) -> bool {
         let ours = self.campaign.as_ref().is_none_or(|campaign| campaign == delivery.campaign());
-        ours && delivery.status() == self.status && self.ended.failed_at(delivery).is_some()
+        let in_time = match &self.period {
+            Period::Failed(ended) => ended.failed_at(delivery).is_some(),
+            Period::Owed { from, before } => {
+                (*from..*before).contains(&delivery.created_at()) && delivery.opened_at() < *before
+            }
+        };
+        ours && in_time && delivery.status() == self.status
+    }
+
+    /// Reads the selected deliveries, some at a time.
+    fn read(
+        &self,
+        listings: &impl Listings,
+        records: &impl DeliveryRecords,
+        now: UnixMillis,
+    ) -> impl Stream<Item = Result<Vec<Delivery>, Unavailable>> {
+        let pages = match self.period {
+            Period::Failed(ended) => Either::Left(self.failed(records, ended)),
+            Period::Owed { from, before } => Either::Right(self.owed(listings, records, (from, before), now)),
+        };
+        pages.map_ok(|page| {
+            page.into_iter().map(|stored| stored.delivery).filter(|delivery| self.contains(delivery)).collect()
+        })
+    }
+
+    fn failed(
+        &self,
+        records: &impl DeliveryRecords,
+        ended: Ended,
+    ) -> impl Stream<Item = Result<Vec<StoredDelivery>, Unavailable>> {
+        pages::of_parts(records.failure_shards(), move |shard, from| {
+            let page = records.failures_page(&self.provider, shard, ended, from);
+            page.map_ok(|FailuresPage { deliveries, next }| (deliveries, next))
+        })
+    }
+
+    fn owed(
+        &self,
+        listings: &impl Listings,
+        records: &impl DeliveryRecords,
+        (from, before): (UnixMillis, UnixMillis),
+        now: UnixMillis,
+    ) -> impl Stream<Item = Result<Vec<StoredDelivery>, Unavailable>> {
+        let (from, to) = (Some(from.timestamp()), Some(before.timestamp()));
+        let range = Range { from, to, wanted: 10 * AT_ONCE, ..Range::default() };
+        let places = listings.list(Lookup::Deliveries(self.provider.clone()), range, now.timestamp());
+        let chunks = places.try_chunks(AT_ONCE).map_err(|broken| broken.1);
+        chunks.and_then(async |places| {
+            let ids = places.iter().filter_map(|place| DeliveryId::new(place.key()).ok()).collect();
+            records.find(&ids).await
+        })
     }
 }
 
@@ -103,22 +176,24 @@ impl From<Unavailable> for Stopped {
     }
 }
 
-/// Counts the failed deliveries for which a resend would open rounds.
-pub async fn count(records: &impl DeliveryRecords, failures: &Failures) -> Result<usize, Unavailable> {
-    let of_page = async |count, page: Vec<StoredDelivery>| {
-        Ok(count + page.iter().filter(|stored| failures.contain(&stored.delivery)).count())
+/// Calls `on_found` with each delivery for which a resend would open a round. Returns the gaps in the lookups, because of
+/// which deliveries may be missing.
+pub async fn preview(
+    (listings, records): (&impl Listings, &impl DeliveryRecords),
+    selection: &Selection,
+    now: UnixMillis,
+    mut on_found: impl FnMut(Delivery),
+) -> Result<Vec<Gap>, LookupFault> {
+    let gaps = match &selection.period {
+        // Failed deliveries are found without lookups.
+        Period::Failed(_) => Vec::new(),
+        Period::Owed { from, .. } => check(listings, &[Origin::Deliveries], Some(from.timestamp())).await?,
     };
-    pages_of(records, failures).try_fold(0, of_page).await
-}
-
-fn pages_of<R: DeliveryRecords>(
-    records: &R,
-    failures: &Failures,
-) -> impl futures_util::Stream<Item = Result<Vec<StoredDelivery>, Unavailable>> {
-    pages::of_parts(records.failure_shards(), |shard, from| {
-        let page = records.failures_page(&failures.provider, shard, failures.ended, from);
-        page.map_ok(|FailuresPage { deliveries, next }| (deliveries, next))
-    })
+    let mut pages = pin!(selection.read(listings, records, now));
+    while let Some(page) = pages.try_next().await? {
+        page.into_iter().for_each(&mut on_found);
+    }
+    Ok(gaps)
 }
 
 impl<P, R, Q, C, N> ResendDeliveries<P, R, Q, C, N>
@@ -140,30 +215,29 @@ where
         (resent, Ok(()))
     }
 
-    /// Opens a round of each of these failed deliveries. Skips a delivery that is no longer such a failure when its
-    /// turn comes.
-    pub async fn failed(
+    /// Opens a round of each selected delivery. Skips a delivery that is no longer selected when its turn comes.
+    pub async fn selected(
         &self,
-        records: &impl DeliveryRecords,
-        failures: &Failures,
+        stored: (&impl Listings, &impl DeliveryRecords),
+        selection: &Selection,
         pace: &mut impl Pace,
     ) -> (Resent, Result<(), Stopped>) {
         let mut resent = Resent::default();
-        let done = self.each_failure(records, failures, pace, &mut resent).await;
+        let done = self.each_selected(stored, selection, pace, &mut resent).await;
         (resent, done)
     }
 
-    async fn each_failure(
+    async fn each_selected(
         &self,
-        records: &impl DeliveryRecords,
-        failures: &Failures,
+        (listings, records): (&impl Listings, &impl DeliveryRecords),
+        selection: &Selection,
         pace: &mut impl Pace,
         resent: &mut Resent,
     ) -> Result<(), Stopped> {
-        let mut pages = pin!(pages_of(records, failures));
+        let mut pages = pin!(selection.read(listings, records, self.clock.now()));
         while let Some(page) = pages.try_next().await? {
-            for StoredDelivery { delivery, .. } in page.iter().filter(|stored| failures.contain(&stored.delivery)) {
-                self.step(delivery.id(), |delivery| failures.contain(delivery), pace, resent).await?;
+            for delivery in &page {
+                self.step(delivery.id(), |delivery| selection.contains(delivery), pace, resent).await?;
             }
         }
         Ok(())

@@ -58,9 +58,9 @@ pub enum InTime {
     /// The event occurred in the campaign's time.
     Within,
     /// The campaign begins after the event, at this instant.
-    BeginsLater(UnixMillis),
+    BeginsLater(#[serde(serialize_with = "domain::values::time::three_decimals::serialize")] UnixMillis),
     /// The campaign ended before the event, at this instant.
-    Ended(UnixMillis),
+    Ended(#[serde(serialize_with = "domain::values::time::three_decimals::serialize")] UnixMillis),
 }
 
 /// Checks a message as if the queue had received it now. Without a catalogue, partners and campaigns are unknown.

@@ -37,17 +37,17 @@ fn id(text: &str) -> TransactionId {
     TransactionId::new(text).unwrap()
 }
 
-fn partner() -> Partner {
+pub(super) fn partner() -> Partner {
     let file: PartnerFile = serde_json::from_str(ACME).unwrap();
     Partner::try_from(file).unwrap()
 }
 
-fn call(transaction: &str, amount: &str, more: &str) -> String {
+pub(super) fn call(transaction: &str, amount: &str, more: &str) -> String {
     format!("user_id=u&click_id=c&transaction_id={transaction}&currency=USD&amount_decimal={amount}&{more}")
 }
 
 /// Returns a world in which acme made these calls, with the lookup entries of all records, refusals and conflicts.
-async fn played(calls: &[String]) -> Rig {
+pub(super) async fn played(calls: &[String]) -> Rig {
     let rig = Rig::with([ACME]);
     for query in calls {
         rig.get(query).await;

@@ -1,37 +1,34 @@
 //! Lists the events of a transaction, a click, a user or a delivery for an operator, in the order in which they
 //! happened.
 
+mod event;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    inbound::{
-        click::Click, conversion::Conversion, correction::Revision, parameters::Parameters, transaction::History,
-    },
+    inbound::{conversion::Conversion, correction::Revision, parameters::Parameters, transaction::History},
     jiff::Timestamp,
     lookup::{Kind, Origin, Place, Subject},
-    outbound::{
-        attempt::AttemptFault,
-        delivery::{Delivery, NextAttempt},
-        participant::Attribution,
-        webhook::WebhookRequest,
-    },
+    outbound::{delivery::Delivery, webhook::WebhookRequest},
     partner::Partner,
     values::{
-        ids::{CampaignName, ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, UserId},
+        ids::{ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, UserId},
         parameter_names::Field,
     },
 };
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 use thiserror::Error;
 
+pub use self::event::{Attempted, Due, Event, EventKind, InVain, NoRequest, Opening, Owed, Recorded};
 use super::{
     lookup_coverage::{Gap, LookupFault, check},
+    paused::Paused,
     progress::{self, CampaignProgress},
-    refusals::{self, Refused, UnreadTransaction},
+    refusals::{self, UnreadTransaction},
 };
 use crate::ports::{
     Catalogues, DeliveryRecords, InboundRecords, KeptAttempt, KnownRecipient, Listings, Participants, Range, Source,
-    StoredDelivery, StoredRefusal, Unavailable,
+    StoredRefusal, Unavailable,
 };
 
 /// Limits how many of a partner's newest refusals, and how many of the newest conflicts, are searched for one
@@ -112,117 +109,12 @@ pub struct Timeline {
     pub unread_transactions: Vec<UnreadTransaction>,
     /// The keys of postbacks and corrections that cannot be read.
     pub unreadable: Vec<String>,
+    /// The partners that cannot be read, so that it is unknown if their campaigns are paused.
+    pub unread_partners: BTreeMap<Provider, Unavailable>,
     /// The number of subjects with as many entries as the limit allows, so that older ones may have been left out.
     pub cut: usize,
     /// The gaps in the lookups, because of which events may be missing.
     pub gaps: Vec<Gap>,
-}
-
-/// An event.
-#[derive(Debug)]
-pub struct Event {
-    /// The instant of the event.
-    pub at: Timestamp,
-    /// The kind and the details of the event.
-    pub kind: EventKind,
-}
-
-/// The kind of an event, with the details.
-#[derive(Debug)]
-pub enum EventKind {
-    /// A GG3 user followed a partner's link.
-    Click(Click),
-    /// A postback, a step of its transaction to a higher state, or a correction was recorded.
-    Recorded(Box<Recorded>),
-    /// A recorded postback, step or correction became a conversion for GG3. Only GG3 knows if the conversion has
-    /// arrived.
-    Conversion(Box<Conversion>),
-    /// A call was refused, or conflicted with a recorded postback. The event has the time at which the call last came.
-    Refused(Box<Refused>),
-    /// A GG3 user opened a partner's link.
-    Opening(Box<Opening>),
-    /// A webhook became owed.
-    Delivery(Box<Owed>),
-    /// An attempt to deliver a webhook was made.
-    Attempt(Box<Attempted>),
-    /// Another attempt of a delivery is due.
-    Due(Due),
-}
-
-/// A recorded revision of a transaction.
-#[derive(Debug)]
-pub struct Recorded {
-    /// The revision.
-    pub revision: Revision,
-    /// Is true if the revision is the current one of its transaction, and `None` if that could not be read.
-    pub is_current: Option<bool>,
-}
-
-/// A GG3 user's openings of one partner's links, and the progress since then.
-#[derive(Debug)]
-pub struct Opening {
-    /// The user.
-    pub user: UserId,
-    /// The partner.
-    pub provider: Provider,
-    /// The earliest and the latest opening, and the instants from which events count.
-    pub attribution: Attribution,
-    /// The user's progress with the partner's campaigns.
-    pub campaigns: Vec<CampaignProgress>,
-}
-
-/// A delivery, and the request that the present configuration makes for it.
-#[derive(Debug)]
-pub struct Owed {
-    /// The delivery.
-    pub stored: StoredDelivery,
-    /// The request, or the reason why there is none.
-    pub request: Result<WebhookRequest, NoRequest>,
-}
-
-/// The reason why no request can be shown for a delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoRequest {
-    /// The delivery's partner is not configured any more.
-    NoPartner,
-    /// The delivery's campaign is not configured any more.
-    NoCampaign,
-    /// The partner's configuration could not be read.
-    Unread(Unavailable),
-    /// This machine cannot call the configured URL, for this reason.
-    NotCallable(String),
-    /// The request cannot be made from the delivery's values.
-    Unmade(AttemptFault),
-}
-
-/// An attempt of the current round or of an older one.
-#[derive(Debug)]
-pub struct Attempted {
-    /// The delivery.
-    pub delivery_id: DeliveryId,
-    /// Its partner.
-    pub provider: Provider,
-    /// Its campaign.
-    pub campaign: CampaignName,
-    /// The attempt.
-    pub kept: KeptAttempt,
-    /// Is true if the attempt belongs to the current round, and is therefore kept in the delivery itself.
-    pub is_current: bool,
-}
-
-/// The next attempt of a delivery.
-#[derive(Debug)]
-pub struct Due {
-    /// The delivery.
-    pub delivery_id: DeliveryId,
-    /// Its partner.
-    pub provider: Provider,
-    /// The round.
-    pub round: u32,
-    /// The number of the attempt in the round, from 1.
-    pub n: usize,
-    /// The next attempt.
-    pub next: NextAttempt,
 }
 
 /// Holds the events found so far, and the ids of what is still to be read.
@@ -360,11 +252,17 @@ where
         for user in std::mem::take(&mut found.participants) {
             let progress = progress::of_user(&self.participants, &self.catalogues, &self.deliveries, (&user, None));
             let progress = progress.await?;
+            let owed = progress.campaigns.iter().filter_map(|campaign| campaign.delivery.as_ref());
+            found.deliveries.extend(owed.map(|owed| owed.delivery_id.clone()));
+            let in_vain: Vec<CampaignProgress> =
+                progress.campaigns.iter().filter(|campaign| campaign.progress.since.is_none()).cloned().collect();
+            if let Some(at) = in_vain.iter().filter_map(CampaignProgress::last_in_vain).max() {
+                let event = InVain { user: user.clone(), campaigns: in_vain };
+                found.timeline.add(at.timestamp(), EventKind::InVain(event));
+            }
             for (provider, attribution) in progress.participant.unwrap_or_default().attributions() {
                 let campaigns = progress.campaigns.iter().filter(|campaign| campaign.provider == *provider);
                 let campaigns: Vec<CampaignProgress> = campaigns.cloned().collect();
-                let owed = campaigns.iter().filter_map(|campaign| campaign.delivery.as_ref());
-                found.deliveries.extend(owed.map(|owed| owed.delivery_id.clone()));
                 let (user, provider, attribution) = (user.clone(), provider.clone(), attribution.clone());
                 let since = attribution.since.timestamp();
                 let opening = Opening { user, provider, attribution, campaigns };
@@ -375,11 +273,15 @@ where
     }
 
     async fn deliveries(&self, found: &mut Found) -> Result<(), Unavailable> {
-        for stored in self.deliveries.find(&found.deliveries).await? {
+        let deliveries = self.deliveries.find(&found.deliveries).await?;
+        let paused = Paused::of(&self.partners, deliveries.iter().map(|stored| &stored.delivery)).await;
+        for stored in deliveries {
+            let is_paused = paused.holds(&stored.delivery);
             let older = self.deliveries.older_attempts(stored.delivery.id()).await?;
             let request = self.request(&stored.delivery).await;
-            found.timeline.delivery(stored, older, request);
+            found.timeline.delivery(Owed { stored, request, is_paused }, older);
         }
+        found.timeline.unread_partners = paused.unread;
         Ok(())
     }
 
@@ -418,14 +320,9 @@ impl Timeline {
     }
 
     /// Adds a delivery, all its attempts, and its next attempt.
-    fn delivery(
-        &mut self,
-        stored: StoredDelivery,
-        older: Vec<KeptAttempt>,
-        request: Result<WebhookRequest, NoRequest>,
-    ) {
-        let delivery = stored.delivery.clone();
-        self.add(delivery.created_at().timestamp(), EventKind::Delivery(Box::new(Owed { stored, request })));
+    fn delivery(&mut self, owed: Owed, older: Vec<KeptAttempt>) {
+        let (delivery, is_paused) = (owed.stored.delivery.clone(), owed.is_paused);
+        self.add(delivery.created_at().timestamp(), EventKind::Delivery(Box::new(owed)));
         let current = delivery.attempts().iter().cloned();
         let current = current.map(|attempt| KeptAttempt { round: delivery.round(), late: None, attempt });
         let attempts = older.into_iter().map(|kept| (kept, false)).chain(current.map(|kept| (kept, true)));
@@ -438,7 +335,7 @@ impl Timeline {
         if let Some(next) = delivery.next() {
             let (delivery_id, provider) = (delivery.id().clone(), delivery.provider().clone());
             let n = delivery.attempts().len() + 1;
-            let due = Due { delivery_id, provider, round: delivery.round(), n, next: next.clone() };
+            let due = Due { delivery_id, provider, round: delivery.round(), n, next: next.clone(), is_paused };
             self.add(next.due_at.timestamp(), EventKind::Due(due));
         }
     }

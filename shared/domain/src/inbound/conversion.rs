@@ -21,6 +21,7 @@ pub struct Receipt {
     /// Identifies this receipt.
     pub receipt_id: ReceiptId,
     /// Says when the postback was received, to the millisecond.
+    #[serde(with = "crate::values::time::three_decimals")]
     pub received_at: Timestamp,
     /// Names the parameters that were sent and ignored.
     pub ignored: Vec<String>,
@@ -94,6 +95,7 @@ pub struct Conversion {
     /// Identifies the partner's receipt.
     pub receipt_id: ReceiptId,
     /// Says when the postback was received.
+    #[serde(with = "crate::values::time::three_decimals")]
     pub received_at: Timestamp,
     /// Says whether the click id is ours for this user.
     pub click: ClickOrigin,
@@ -117,7 +119,7 @@ pub struct Conversion {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correction: Option<u32>,
     /// Says when an operator accepted the correction.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "crate::values::time::three_decimals::option")]
     pub corrected_at: Option<Timestamp>,
 }
 

@@ -154,10 +154,10 @@ impl<'a> Parameters<'a> {
         unknown.map(|pair| (astray::readable(pair.name), pair.value))
     }
 
-    /// Returns the first [`MAX_PARAMETERS`] readable parameters. The others need no search, because a call that has more
-    /// is refused for their number.
+    /// Returns the parameters to search: the first [`MAX_PARAMETERS`], because a call that has more is refused for their
+    /// number, and none with a longer name than a name and a value of ours have together.
     fn first(&self) -> impl Iterator<Item = &Pair<'a>> {
-        self.readable().take(MAX_PARAMETERS)
+        self.readable().take(MAX_PARAMETERS).filter(|pair| pair.name.len() <= 2 * MAX_VALUE_BYTES)
     }
 
     /// Returns the first readable value under this name, as it was sent.

@@ -50,6 +50,14 @@ impl Verdict {
 }
 
 impl AttemptOutcome {
+    /// Returns the status code of the answer, or `None` if there was no answer.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Status(code) => Some(*code),
+            Self::Fault(_) => None,
+        }
+    }
+
     /// Returns the verdict: 2xx means delivered, 410 means gone, and a value that the URL cannot take means unsendable.
     /// Everything else means failed, including redirects.
     pub fn verdict(&self) -> Verdict {

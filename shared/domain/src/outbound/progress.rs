@@ -15,6 +15,7 @@ use crate::values::time::UnixMillis;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Progress {
     /// Says when the partner's link was first opened, or is absent if it never was.
+    #[serde(serialize_with = "crate::values::time::three_decimals::option::serialize")]
     pub since: Option<UnixMillis>,
     /// Says how far the participant has come.
     #[serde(flatten)]
@@ -33,6 +34,7 @@ pub enum ProgressState {
     /// not kept.
     NotRegistered {
         /// Holds the instant from which a registration counts.
+        #[serde(serialize_with = "crate::values::time::three_decimals::serialize")]
         from: UnixMillis,
     },
     /// Clicks are missing.
@@ -53,7 +55,7 @@ pub enum ProgressState {
 }
 
 fn by_quest<S: Serializer>(done: &[(QuestId, UnixMillis)], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(done.iter().map(|(quest, at)| (quest, at)))
+    serializer.collect_map(done.iter().map(|(quest, at)| (quest, format!("{at:.3}"))))
 }
 
 /// Describes something that the user did and that does not count.
@@ -62,6 +64,7 @@ pub struct NotCounted {
     /// Identifies the quest, or is absent for clicks.
     pub quest: Option<QuestId>,
     /// Says when the user did it.
+    #[serde(serialize_with = "crate::values::time::three_decimals::serialize")]
     pub at: UnixMillis,
     /// Says why it does not count.
     pub reason: NotCountedReason,

@@ -44,6 +44,46 @@ impl UnixMillis {
     }
 }
 
+/// Writes an instant as RFC 3339 in UTC with exactly three decimals of a second, so that programs need to read only one
+/// form, and texts sort like instants. Reads any RFC 3339.
+pub mod three_decimals {
+    use core::fmt;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    /// Writes an instant that may have further decimals, which are cut.
+    pub fn serialize<S: Serializer>(at: &impl fmt::Display, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{at:.3}"))
+    }
+
+    /// Reads an instant with any number of decimals.
+    pub fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+        T::deserialize(deserializer)
+    }
+
+    /// Does the same for an instant that may be absent.
+    pub mod option {
+        use core::fmt;
+
+        use serde::{Deserialize, Deserializer, Serializer};
+
+        /// Writes the instant if there is one.
+        pub fn serialize<S: Serializer>(at: &Option<impl fmt::Display>, serializer: S) -> Result<S::Ok, S::Error> {
+            match at {
+                Some(at) => serializer.collect_str(&format_args!("{at:.3}")),
+                None => serializer.serialize_none(),
+            }
+        }
+
+        /// Reads the instant if there is one.
+        pub fn deserialize<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+            deserializer: D,
+        ) -> Result<Option<T>, D::Error> {
+            Option::deserialize(deserializer)
+        }
+    }
+}
+
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -73,6 +113,26 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Shown {
+        #[serde(with = "three_decimals")]
+        at: Timestamp,
+        #[serde(default, with = "three_decimals::option")]
+        end: Option<Timestamp>,
+    }
+
+    #[test]
+    fn an_instant_is_shown_with_three_decimals() {
+        for (read, shown) in [("00Z", "00.000Z"), ("00.5Z", "00.500Z"), ("00.275Z", "00.275Z"), ("00.2759Z", "00.275Z")]
+        {
+            let [read, shown] = [read, shown].map(|second| std::format!("2026-11-23T21:33:{second}"));
+            let both: Shown = serde_json::from_value(serde_json::json!({"at": read, "end": read})).unwrap();
+            assert_eq!(serde_json::to_value(&both).unwrap(), serde_json::json!({"at": shown, "end": shown}));
+        }
+        let open: Shown = serde_json::from_value(serde_json::json!({"at": "2026-11-23T21:33:00Z"})).unwrap();
+        assert_eq!(serde_json::to_value(&open).unwrap()["end"], serde_json::Value::Null);
+    }
 
     proptest! {
         #[test]

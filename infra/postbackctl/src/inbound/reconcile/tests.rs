@@ -89,7 +89,7 @@ fn transactions_of_one_side_and_differing_ones_are_told() {
     let list = "transaction_id,amount_decimal,currency\nsame,100.0,USD\ntheirs,1,USD\ndiffers,90,EUR\n";
     let report = compared(list, &[ours("same", "100.00"), ours("ours", "5"), ours("differs", "100")]);
     assert_eq!((report.same, report.is_clean()), (1, false));
-    assert_eq!(report.only_theirs, [OnlyTheirs { transaction_id: id("theirs"), line: 3 }]);
+    assert_eq!(report.only_theirs, [OnlyTheirs { transaction_id: id("theirs"), line: 3, missing: None }]);
     assert_eq!(report.only_ours[0].transaction_id, id("ours"));
     let fields: Vec<Field> = report.differing[0].differences.iter().map(|differs| differs.field).collect();
     assert_eq!(fields, [Field::Currency, Field::AmountDecimal]);

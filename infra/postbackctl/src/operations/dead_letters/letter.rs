@@ -15,6 +15,7 @@ const SHOWN_CHARS: usize = 300;
 #[derive(Debug, Serialize)]
 pub(crate) struct Letter {
     message_id: String,
+    #[serde(serialize_with = "domain::values::time::three_decimals::option::serialize")]
     sent_at: Option<Timestamp>,
     received: Option<u32>,
     reason: Option<String>,
@@ -40,7 +41,7 @@ impl From<DeadLetter> for Letter {
 impl fmt::Display for Letter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.sent_at {
-            Some(at) => write!(f, "  {at}  ")?,
+            Some(at) => write!(f, "  {at:.3}  ")?,
             None => f.write_str("  some time ago  ")?,
         }
         match (&self.reason, self.received) {
@@ -86,7 +87,7 @@ mod tests {
         let reason = Attribute { data_type: "String".to_owned(), value: AttributeValue::Text("no type".to_owned()) };
         let attributes = BTreeMap::from([("reason".to_owned(), reason)]);
         let with = Letter::from(DeadLetter { attributes, ..letter("{\"id\":1}") });
-        assert_eq!(with.to_string(), "  1970-01-01T00:00:01.5Z  no type\n    {\"id\":1}");
+        assert_eq!(with.to_string(), "  1970-01-01T00:00:01.500Z  no type\n    {\"id\":1}");
         let counted = DeadLetter { received: Some(21), group: Some("acme".to_owned()), ..letter("") };
         let without = Letter::from(counted).to_string();
         assert!(without.contains("no reason given; received 21 times  [acme]"), "{without}");

@@ -76,10 +76,17 @@ impl Report {
         if let (Some(version), true) = (version, fresh) {
             eprintln!("the campaigns of all partners are published, version {version}");
         }
-        for held in held {
+        let (ours, others): (Vec<_>, Vec<_>) = held.iter().partition(|held| self.applied(&held.provider));
+        for held in ours {
             for fault in &held.faults {
                 eprintln!("not published: {}, campaign {}, {fault}", held.provider, held.campaign);
             }
+        }
+        if !others.is_empty() {
+            eprintln!(
+                "not published: {} of other partners; apply their files to see why",
+                counted(others.len(), "campaign")
+            );
         }
         for (provider, reason) in unreadable {
             eprintln!("not published: the stored item of {provider} cannot be read: {reason}");
@@ -104,9 +111,12 @@ impl Report {
     /// Returns failure if a campaign of the applied partners could not be published as it is stored. The cure is to
     /// apply the file again with a later date. Campaigns of other partners do not count.
     pub(super) fn exit_code(&self) -> ExitCode {
-        let applied = |provider: &str| self.partners.iter().any(|row| row.provider == provider);
-        let mut held = self.publishing.held.iter().map(|held| held.provider.as_str());
-        if held.any(applied) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+        let mut held = self.publishing.held.iter();
+        if held.any(|held| self.applied(&held.provider)) { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+
+    fn applied(&self, provider: &Provider) -> bool {
+        self.partners.iter().any(|row| row.provider == provider.as_str())
     }
 }
 

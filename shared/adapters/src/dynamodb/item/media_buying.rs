@@ -162,15 +162,6 @@ impl From<&LateAttempt> for AttemptItem {
 }
 
 impl AttemptItem {
-    /// Returns the stored form of an attempt that was read.
-    pub fn of_kept(delivery_id: &DeliveryId, kept: &KeptAttempt) -> Self {
-        let KeptAttempt { round, late, attempt } = kept.clone();
-        match late {
-            None => Self::of_round(delivery_id, round, &attempt),
-            Some(mark) => Self::late((delivery_id, round), &mark, &attempt),
-        }
-    }
-
     fn late(of: (&DeliveryId, u32), mark: &ClaimMark, attempt: &Attempt) -> Self {
         let (_, round) = of;
         Self { late: true, ..Self::new(of, format!("{round:010}#{}#{mark}", attempt.n), attempt) }
@@ -318,15 +309,16 @@ mod tests {
         assert_eq!(from_item::<DeliveryItem>("test", item).unwrap().delivery, delivery);
         let attempt = AttemptItem::of_round(delivery.id(), 1, &delivery.attempts()[0]);
         assert_eq!(from_item::<AttemptItem>("test", to_item("test", &attempt).unwrap()).unwrap(), attempt);
-        assert_eq!(AttemptItem::of_kept(delivery.id(), &KeptAttempt::from(attempt.clone())), attempt);
+        let kept = KeptAttempt::from(attempt.clone());
+        assert_eq!((kept.round, kept.late, kept.attempt), (1, None, attempt.made.clone()));
         let mark = ClaimMark::from_random([7; 8]);
         let (provider, campaign) = (delivery.provider().clone(), delivery.campaign().clone());
         let delivery_id = delivery.id().clone();
         let late = LateAttempt { delivery_id, provider, campaign, round: 2, mark, attempt: attempt.made };
-        let late = AttemptItem::from(&late);
-        assert_eq!(from_item::<AttemptItem>("test", to_item("test", &late).unwrap()).unwrap(), late);
-        let kept = AttemptItem { provider: None, campaign: None, ..late.clone() };
-        assert_eq!(AttemptItem::of_kept(delivery.id(), &KeptAttempt::from(late)), kept);
+        let item = AttemptItem::from(&late);
+        assert_eq!(from_item::<AttemptItem>("test", to_item("test", &item).unwrap()).unwrap(), item);
+        let kept = KeptAttempt::from(item);
+        assert_eq!((kept.round, kept.late, kept.attempt), (2, Some(late.mark), late.attempt));
     }
 
     #[test]

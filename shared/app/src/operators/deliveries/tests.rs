@@ -5,7 +5,11 @@ use domain::{
 };
 
 use super::*;
-use crate::{deliver_webhooks::tests as sender, memory::World, ports::Lookups};
+use crate::{
+    deliver_webhooks::tests as sender,
+    memory::{Held, World},
+    ports::Lookups,
+};
 
 fn at(second: i64) -> UnixMillis {
     sender::start().plus(Duration::from_secs(second.unsigned_abs()))
@@ -109,12 +113,30 @@ async fn overdue_deliveries_are_found_on_every_page_and_counted() {
     let world = world(&made).await;
     world.state().unreadable_under_way = 1;
     let grace = Duration::from_secs(10);
-    let found = overdue(&world, None, grace, at(14)).await.unwrap();
+    let open = Held::new(&world, [(sender::provider(), sender::partner(""))]);
+    let found = overdue((&world, &open), None, grace, at(14)).await.unwrap();
     let late: Vec<_> = found.deliveries.iter().map(|delivery| delivery.participant().as_str()).collect();
     // An attempt that was due exactly ten seconds ago is not overdue yet.
     assert_eq!(late, ["a", "b", "c"]);
     assert!(found.unreadable > 0);
     let other = Provider::new("other").unwrap();
-    assert_eq!(overdue(&world, Some(&other), grace, at(14)).await.unwrap().deliveries, []);
+    assert_eq!(overdue((&world, &open), Some(&other), grace, at(14)).await.unwrap().deliveries, []);
     assert!(!world.state().calls.contains(&"send resend"));
+}
+
+#[tokio::test]
+async fn a_delivery_of_a_paused_campaign_is_never_overdue() {
+    let world = world(&[delivery("a", 1, None), delivery("b", 2, Some(200))]).await;
+    let paused = Held::new(&world, [(sender::provider(), sender::partner(r#","paused":true"#))]);
+    let found = overdue((&world, &paused), None, Duration::from_secs(1), at(60)).await.unwrap();
+    assert_eq!(found, Overdue::default());
+    let all: Vec<Delivery> = world.state().deliveries.values().cloned().collect();
+    let held = Paused::of(&paused, &all).await;
+    let users: Vec<&str> = all.iter().filter(|it| held.holds(it)).map(|it| it.participant().as_str()).collect();
+    assert_eq!(users, ["a"], "a delivery that has ended waits for nothing");
+    // A partner that cannot be read hides no delivery.
+    let calls = world.state().calls.len();
+    world.state().trouble = BTreeMap::from([(calls, crate::memory::Trouble::Before)]);
+    let unread = Paused::of(&paused, &all).await;
+    assert!(!unread.unread.is_empty() && !all.iter().any(|it| unread.holds(it)), "{unread:?}");
 }

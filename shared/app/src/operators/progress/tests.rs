@@ -1,7 +1,4 @@
-use domain::{
-    outbound::catalogue::{Catalogue, PartnerGoals},
-    values::time::UnixMillis,
-};
+use domain::outbound::catalogue::{Catalogue, PartnerGoals};
 
 use super::*;
 use crate::{deliver_webhooks::tests as sender, memory::World};
@@ -32,7 +29,9 @@ async fn progress_names_every_campaign_and_the_delivery_it_led_to() {
     assert_eq!(line.delivery, Some(owed));
     // The other user has no delivery, and nothing is stored about this user.
     let nobody = of(&world, "nobody", None).await;
-    assert_eq!((nobody.participant, nobody.campaigns[0].delivery.clone()), (None, None));
+    assert_eq!((nobody.participant, nobody.campaigns, nobody.left_out), (None, Vec::new(), 1));
+    let asked = of(&world, "nobody", Some(&sender::provider())).await;
+    assert_eq!((asked.campaigns[0].delivery.clone(), asked.left_out), (None, 0));
 }
 
 #[tokio::test]
@@ -42,4 +41,33 @@ async fn progress_of_one_partner_leaves_out_the_others() {
     world.state().catalogue = Some(catalogue());
     assert_eq!(of(&world, "u", Some(&sender::provider())).await.campaigns.len(), 1);
     assert_eq!(of(&world, "u", Some(&Provider::new("other").unwrap())).await.campaigns, []);
+}
+
+/// Returns a catalogue in which two partners ask for three clicks.
+pub(crate) fn clicks_catalogue() -> Catalogue {
+    let file = r#"{"provider":"p","media_buying":{"ids":["click_id"],"campaigns":[{"name":"clicks",
+        "goal":{"type":"ggstrike","clicks":3},"active_from":"1970-01-01T00:00:00Z",
+        "webhook":{"url":"https://a.example/?c={clickId}"}}]}}"#;
+    let file: domain::partner::PartnerFile = serde_json::from_str(file).unwrap();
+    let goals = domain::partner::Partner::try_from(file).unwrap().media_buying().goals();
+    let partners = ["opened", "not-opened"].map(|name| (Provider::new(name).unwrap(), goals.clone())).into();
+    Catalogue::from(Snapshot { version: 1, published_at: UnixMillis::from_millisecond(1), partners })
+}
+
+#[tokio::test]
+async fn partners_whose_link_was_not_opened_are_left_out() {
+    let world = World::default();
+    world.state().catalogue = Some(clicks_catalogue());
+    let opened = serde_json::json!({"opened": {"since": 1, "counts_from": 1, "baseline": 0,
+        "latest": {"at": 1, "event": "evt-1", "click_id": "c-1"}}});
+    for (openings, expected, left_out) in
+        [(opened, &["opened"][..], 1), (serde_json::json!({}), &["not-opened", "opened"], 0)]
+    {
+        let participant = serde_json::json!({"partners": openings, "clicks": [[2, 1]]});
+        let participant: Participant = serde_json::from_value(participant).unwrap();
+        world.state().participants.insert(UserId::new("u").unwrap(), (participant, 1));
+        let found = of(&world, "u", None).await;
+        let named: Vec<&str> = found.campaigns.iter().map(|line| line.provider.as_str()).collect();
+        assert_eq!((&named[..], found.left_out), (expected, left_out));
+    }
 }

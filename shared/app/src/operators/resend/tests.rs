@@ -2,6 +2,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 use domain::{
     audit::{Author, Channel, Why},
+    lookup::LookupEntry,
     outbound::attempt::AttemptOutcome,
     values::ids::ChainTicket,
 };
@@ -11,6 +12,7 @@ use crate::{
     cache::CachePolicy,
     deliver_webhooks::tests as sender,
     memory::{Held, Trouble, World},
+    ports::Lookups,
 };
 
 type UseCase = ResendDeliveries<Held<Provider, Partner>, World, World, World, World>;
@@ -74,8 +76,15 @@ async fn world(users: &[&str]) -> World {
     world
 }
 
-fn gone() -> Failures {
-    Failures { provider: sender::provider(), campaign: None, status: Status::Gone, ended: Ended::ever() }
+fn gone() -> Selection {
+    let period = Period::Failed(Ended::ever());
+    Selection { provider: sender::provider(), campaign: None, status: Status::Gone, period }
+}
+
+async fn count(world: &World, selection: &Selection) -> usize {
+    let (mut count, now) = (0, UnixMillis::from_millisecond(i64::MAX));
+    assert_eq!(preview((world, world), selection, now, |_| count += 1).await, Ok(Vec::new()));
+    count
 }
 
 fn ids(users: &[&str]) -> BTreeSet<DeliveryId> {
@@ -106,25 +115,25 @@ async fn a_named_delivery_gets_a_round_whatever_its_state() {
 async fn a_range_is_counted_and_sent_again_over_all_its_pages_once() {
     let world = world(&["a", "b", "c", "d", "e"]).await;
     let use_case = use_case(&world, Some(sender::partner("")));
-    assert_eq!(count(&world, &gone()).await, Ok(5));
+    assert_eq!(count(&world, &gone()).await, 5);
     for opened in [5, 0] {
-        let (resent, done) = use_case.failed(&world, &gone(), &mut Steps::at_most(9)).await;
+        let (resent, done) = use_case.selected((&world, &world), &gone(), &mut Steps::at_most(9)).await;
         assert_eq!((resent.opened, done), (opened, Ok(())));
     }
     assert_eq!(rounds(&world), [2; 5]);
-    let other = Failures { campaign: CampaignName::new("other").ok(), ..gone() };
-    assert_eq!(count(&world, &other).await, Ok(0));
+    let other = Selection { campaign: CampaignName::new("other").ok(), ..gone() };
+    assert_eq!(count(&world, &other).await, 0);
     let earlier = Ended { before: sender::start(), ..Ended::ever() };
-    assert_eq!(count(&world, &Failures { ended: earlier, ..gone() }).await, Ok(0));
+    assert_eq!(count(&world, &Selection { period: Period::Failed(earlier), ..gone() }).await, 0);
 }
 
 #[tokio::test]
 async fn an_interrupted_range_goes_on_where_it_was() {
     let world = world(&["a", "b", "c"]).await;
     let use_case = use_case(&world, Some(sender::partner("")));
-    let (resent, done) = use_case.failed(&world, &gone(), &mut Steps::at_most(1)).await;
+    let (resent, done) = use_case.selected((&world, &world), &gone(), &mut Steps::at_most(1)).await;
     assert_eq!((resent.opened, done), (1, Err(Stopped::Interrupted)));
-    let (resent, done) = use_case.failed(&world, &gone(), &mut Steps::at_most(9)).await;
+    let (resent, done) = use_case.selected((&world, &world), &gone(), &mut Steps::at_most(9)).await;
     assert_eq!((resent.opened, done), (2, Ok(())));
     assert_eq!(rounds(&world), [2; 3]);
 }
@@ -137,9 +146,9 @@ async fn a_repeated_resend_opens_the_rest_and_no_round_twice() {
             let use_case = use_case(&world, Some(sender::partner("")));
             let calls = world.state().calls.len();
             world.state().trouble = BTreeMap::from([(calls + call, trouble)]);
-            let _ = use_case.failed(&world, &gone(), &mut Steps::at_most(9)).await;
+            let _ = use_case.selected((&world, &world), &gone(), &mut Steps::at_most(9)).await;
             world.state().trouble.clear();
-            let (_, done) = use_case.failed(&world, &gone(), &mut Steps::at_most(9)).await;
+            let (_, done) = use_case.selected((&world, &world), &gone(), &mut Steps::at_most(9)).await;
             assert_eq!((done, rounds(&world)), (Ok(()), vec![2; 3]), "call {call}, {trouble:?}");
             // Each round has an audit record, and each audit record has a round.
             assert_eq!(world.state().audit.len(), 3, "call {call}, {trouble:?}");
@@ -166,4 +175,32 @@ async fn a_delivery_that_cannot_be_sent_says_why_and_stays_as_it_is() {
     let world = World::default();
     let (_, done) = use_case(&world, None).named(&ids(&["x"]), &mut Steps::at_most(9)).await;
     assert_eq!(done, Err(Stopped::Unknown(sender::delivery("x", "p-9").id().clone())));
+}
+
+#[tokio::test]
+async fn deliveries_are_selected_by_when_they_became_owed() {
+    let world = World::default();
+    world.state().millisecond = sender::start().as_millisecond();
+    let made = [("a", 1), ("b", 2), ("c", 3)].map(|(user, second)| {
+        sender::delivery_at(user, "p-9", sender::start().plus(std::time::Duration::from_secs(second)))
+    });
+    for delivery in &made {
+        world.state().deliveries.insert(delivery.id().clone(), delivery.clone());
+        let put = Lookups::put(&world, &LookupEntry::of_delivery(delivery)).await;
+        assert!(put.iter().all(Result::is_ok));
+    }
+    let (from, before) = (made[1].created_at(), made[2].created_at());
+    let owed = Selection { status: Status::Pending, period: Period::Owed { from, before }, ..gone() };
+    let mut found = Vec::new();
+    let gaps = preview((&world, &world), &owed, before, |delivery| found.push(delivery)).await;
+    assert_eq!((gaps, &found[..]), (Ok(Vec::new()), &made[1..2]));
+    assert_eq!(count(&world, &Selection { status: Status::Delivered, ..owed.clone() }).await, 0);
+    assert_eq!(rounds(&world), [1; 3], "a preview opens no round");
+    let ready = use_case(&world, Some(sender::partner("")));
+    world.state().millisecond = before.as_millisecond();
+    for opened in [1, 0] {
+        let (resent, done) = ready.selected((&world, &world), &owed, &mut Steps::at_most(9)).await;
+        assert_eq!((resent.opened, done, world.state().audit.len()), (opened, Ok(()), 1));
+    }
+    assert_eq!(world.state().deliveries[made[1].id()].round(), 2);
 }

@@ -1,6 +1,6 @@
 use domain::{
     inbound::{
-        click::{ClickKeys, ClickOrigin},
+        click::{Click, ClickKeys, ClickOrigin},
         conversion::{Receipt, RecordedPostback},
         postback::{Extra, Postback},
         refusal::{ContentKey, KeptRequest, Refusal},
@@ -116,6 +116,7 @@ fn kinds(timeline: &Timeline) -> Vec<&'static str> {
         EventKind::Conversion(_) => "conversion",
         EventKind::Refused(_) => "refused",
         EventKind::Opening(_) => "opening",
+        EventKind::InVain(_) => "in vain",
         EventKind::Delivery(_) => "delivery",
         EventKind::Attempt(_) => "attempt",
         EventKind::Due(_) => "due",
@@ -249,4 +250,17 @@ async fn lost_lookups_fail_only_the_traces_that_need_them() {
     assert!(matches!(lost, TraceFault::Lookups(LookupFault::Lost(_))), "{lost}");
     let by_delivery = Query { delivery: Some(DeliveryId::new("d").unwrap()), most: 9, ..Query::default() };
     assert!(use_case(&world, None).run(by_delivery, at(9)).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_user_who_opened_no_link_is_traced_with_the_progress() {
+    let world = World::default();
+    world.state().catalogue = Some(crate::operators::progress::tests::clicks_catalogue());
+    let participant: Participant = serde_json::from_value(serde_json::json!({"clicks": [[2_000, 1]]})).unwrap();
+    world.state().participants.insert(UserId::new("u").unwrap(), (participant, 1));
+    let query = Query { user: UserId::new("u").ok(), most: 9, ..Query::default() };
+    let timeline = use_case(&world, None).run(query, at(10)).await.unwrap();
+    assert_eq!((kinds(&timeline), timeline.events[0].at), (vec!["in vain"], at(2)));
+    let EventKind::InVain(InVain { campaigns, .. }) = &timeline.events[0].kind else { panic!("{timeline:?}") };
+    assert_eq!(campaigns.len(), 2);
 }

@@ -10,7 +10,7 @@ fn sample() -> Value {
         "schema_version": 1, "type": "conversion.corrected", "provider": "acme", "transaction_id": "t-1",
         "receipt_id": "r-1", "received_at": "2026-11-23T21:33:22.275Z", "user_id": "u-1", "click_id": "c-1",
         "click": "foreign", "currency": "USD", "amount_decimal": "100.00", "event_id": "e-1", "event_name": "E",
-        "extra": {"sub1": "x"}, "original_receipt_id": "r-0", "correction": 1, "corrected_at": "2026-11-24T09:00:00Z",
+        "extra": {"sub1": "x"}, "original_receipt_id": "r-0", "correction": 1, "corrected_at": "2026-11-24T09:00:00.000Z",
     })
 }
 
@@ -36,7 +36,9 @@ fn the_schema_accepts_what_is_sent_and_refuses_odd_instants() {
         "2026-02-29T00:00:00Z",
         "2026-11-31T00:00:00Z",
         "2026-11-30T24:00:00Z",
-        "2026-11-30T04:00:00Z\n",
+        "2026-11-30T04:00:00.000Z\n",
+        "2026-11-30T04:00:00Z",
+        "2026-11-30T04:00:00.5Z",
     ] {
         for name in ["received_at", "corrected_at"] {
             let mut changed = sample();
@@ -44,6 +46,19 @@ fn the_schema_accepts_what_is_sent_and_refuses_odd_instants() {
             assert_eq!(fits(&changed), [false; 2], "{name}: {bad:?}");
         }
     }
+}
+
+#[test]
+fn a_conversion_has_three_decimals_as_the_schema_says() {
+    let mut read = sample();
+    read["received_at"] = json!("2026-11-23T21:33:22Z");
+    read["corrected_at"] = json!("2026-11-24T09:00:00.5Z");
+    let sent = serde_json::to_value(serde_json::from_value::<Conversion>(read).unwrap()).unwrap();
+    assert_eq!(
+        (&sent["received_at"], &sent["corrected_at"]),
+        (&json!("2026-11-23T21:33:22.000Z"), &json!("2026-11-24T09:00:00.500Z"))
+    );
+    assert_eq!(fits(&sent), [true; 2]);
 }
 
 proptest! {
