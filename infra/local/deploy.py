@@ -53,9 +53,10 @@ Template = dict[str, Any]
 
 @dataclass(frozen=True)
 class Deployment:
-    """Holds the API's URL, and the real names of tables, queues and functions by their logical names."""
+    """Holds the API's URL, and the real names of tables, queues, functions and the archive's parts by their logical names."""
 
     api_url: str
+    archive: dict[str, str]
     tables: dict[str, str]
     queues: dict[str, str]
     functions: dict[str, str]
@@ -198,6 +199,11 @@ def _deployment(settings: Settings, outputs: dict[str, str]) -> Deployment:
         # The output ApiUrl names a host of AWS. This URL needs no name resolution, and the functions receive the path
         # without its prefix.
         api_url=f"{settings.endpoint}/_aws/execute-api/{outputs['ApiId']}",
+        archive={
+            "bucket": outputs["ArchiveBucketName"],
+            "database": outputs["ArchiveDatabaseName"],
+            "work_group": outputs["ArchiveWorkGroup"],
+        },
         tables=named["Table"],
         queues=named["Queue"],
         functions=named["Function"],

@@ -37,6 +37,9 @@ pub struct Stack {
     /// Maps the logical names of functions to their names.
     #[serde(default)]
     pub functions: BTreeMap<String, String>,
+    /// Maps `bucket`, `database` and `work_group` to the names of the archive's parts.
+    #[serde(default)]
+    pub archive: BTreeMap<String, String>,
     /// Holds the partners that `infra/partners` configures, by name.
     pub sample_partners: BTreeMap<String, SamplePartner>,
 }

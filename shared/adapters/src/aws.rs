@@ -128,6 +128,11 @@ impl AwsSettings {
         aws_sdk_sqs::Client::new(&self.limited(limits))
     }
 
+    /// Returns a client of Firehose.
+    pub fn firehose(&self, limits: CallLimits) -> aws_sdk_firehose::Client {
+        aws_sdk_firehose::Client::new(&self.limited(limits))
+    }
+
     fn limited(&self, limits: CallLimits) -> SdkConfig {
         let config = self.0.to_builder().timeout_config(limits.timeouts()).retry_config(limits.retries());
         // Every attempt already has a deadline.

@@ -1,9 +1,10 @@
-//! Implements the ports on DynamoDB, SQS, Athena and HTTP. Only this crate uses AWS types.
+//! Implements the ports on DynamoDB, SQS, Firehose, Athena and HTTP. Only this crate uses AWS types.
 
 pub mod athena;
 pub mod aws;
 pub mod deployed;
 pub mod dynamodb;
+pub mod firehose;
 pub mod random;
 pub mod sqs;
 pub mod system;

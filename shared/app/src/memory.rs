@@ -4,6 +4,7 @@
 //! Each implementation does exactly what its port demands, including atomicity. A law that holds over these ports
 //! therefore also holds over the real ports.
 
+mod archive;
 mod configuration;
 mod coverage;
 mod dead_letters;
@@ -20,6 +21,7 @@ use std::{
 };
 
 use domain::{
+    archive::ArchiveRow,
     audit::{self, AuditRecord},
     inbound::{
         click::{Click, ClickKeys},
@@ -132,6 +134,8 @@ pub struct State {
     pub clicks: Vec<Click>,
     /// Lookups, each with its expiry in Unix seconds.
     pub lookups: BTreeMap<(Subject, Place), Option<i64>>,
+    /// Rows of the archive, in the order in which they were appended.
+    pub archive: Vec<ArchiveRow>,
     /// The heartbeats of the lookups.
     pub heartbeats: BTreeMap<Origin, Heartbeat>,
     /// The places at which rebuilds of the lookups continue.

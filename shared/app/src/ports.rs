@@ -22,6 +22,7 @@ use std::{
 };
 
 use domain::{
+    archive::{ArchiveKey, ArchiveRow, ArchiveTable},
     audit::AuditRecord,
     inbound::{
         acceptance::Acceptance,
@@ -282,6 +283,16 @@ pub trait Lookups: Send + Sync {
         up_to: Timestamp,
         now: Timestamp,
     ) -> impl Future<Output = Result<(), Unavailable>> + Send;
+}
+
+/// The archive, which keeps what happened as rows beside the tables.
+pub trait Archive: Send + Sync {
+    /// Returns the key that hashes ids. MUST fail if no key is stored yet, and MUST always return the same key.
+    fn key(&self) -> impl Future<Output = Result<ArchiveKey, Unavailable>> + Send;
+
+    /// Appends rows to a table. MUST return `Ok` only if the archive has taken all of them. If it fails, it MAY have
+    /// taken some, and a repeated call MAY append these again.
+    fn append(&self, table: ArchiveTable, rows: &[ArchiveRow]) -> impl Future<Output = Result<(), Unavailable>> + Send;
 }
 
 /// The queue that GG3's quests read, `gg3-conversions`.

@@ -1,21 +1,24 @@
-//! Writes lookups from the streams of tables.
+//! Writes lookups and appends rows to the archive, from the streams of tables.
 //!
-//! A record that cannot be read is set aside whole, and the other records are handled. Only a failing table holds up a
-//! stream. The entries of a record depend on the record alone, so a redelivered record writes the same entries. A
-//! heartbeat is stored at most once a minute for each table, and says up to which change the entries are written.
+//! A record that cannot be read is set aside whole, and the other records are handled. Only a failing table or a failing
+//! archive holds up a stream. The entries and rows of a record depend on the record alone, so a redelivered record
+//! writes the same entries, and appends the same rows again. A heartbeat is stored at most once a minute for each table,
+//! and says up to which change the entries are written.
 
 pub mod beats;
 
 use std::collections::BTreeMap;
 
 use domain::{
+    archive::{ArchiveRow, ArchiveTable},
     jiff::Timestamp,
     lookup::{LookupEntry, Origin, Place, Subject},
 };
+use futures_util::future::join_all;
 
 use self::beats::Beats;
 
-use crate::ports::{DeadLetters, Lookups, Unavailable};
+use crate::ports::{Archive, DeadLetters, Lookups, Unavailable};
 
 /// A record of a stream, or a record that was set aside and put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +27,8 @@ pub struct IncomingChange {
     pub id: String,
     /// The lookup entries for the record, or the reason why the record cannot be read.
     pub entries: Result<Vec<LookupEntry>, String>,
+    /// The rows of the archive for the record, or the fault if the key that they need could not be read.
+    pub rows: Result<Vec<ArchiveRow>, Unavailable>,
     /// The table that changed and the time of the change, if the record comes from a stream.
     pub change: Option<(Origin, Timestamp)>,
     /// The whole record, unchanged.
@@ -39,16 +44,20 @@ pub struct Indexed {
     pub written: usize,
     /// How many records were set aside.
     pub set_aside: usize,
+    /// How many rows the archive has taken.
+    pub archived: usize,
+    /// How many records must be redelivered because the archive has not taken their rows.
+    pub unarchived: usize,
     /// The first fault, for the log.
     pub unavailable: Option<Unavailable>,
     /// The fault, if the heartbeat was not stored. The next batch stores it.
     pub no_heartbeat: Option<Unavailable>,
 }
 
-/// Writes the entries of a batch, and then the heartbeat if nothing failed. If two records have an entry with the same
-/// place, the later entry is written.
+/// Writes the entries of a batch, appends its rows, and then stores the heartbeat if nothing failed. If two records have
+/// an entry with the same place, the later entry is written. The rows of a table are appended in one call.
 pub async fn index(
-    (lookups, dead_letters): (&impl Lookups, &impl DeadLetters),
+    (lookups, archive, dead_letters): (&impl Lookups, &impl Archive, &impl DeadLetters),
     (beats, now): (&Beats, Timestamp),
     batch: Vec<IncomingChange>,
 ) -> Indexed {
@@ -56,7 +65,7 @@ pub async fn index(
     for (origin, at) in batch.iter().filter_map(|incoming| incoming.change) {
         newest.entry(origin).and_modify(|newest| *newest = at.max(*newest)).or_insert(at);
     }
-    let mut indexed = write(lookups, dead_letters, batch).await;
+    let mut indexed = write((lookups, archive, dead_letters), batch).await;
     if indexed.failed.is_empty() {
         for (origin, up_to) in newest {
             indexed.no_heartbeat = beats.beat(lookups, origin, up_to, now).await.err();
@@ -65,13 +74,18 @@ pub async fn index(
     indexed
 }
 
-async fn write(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: Vec<IncomingChange>) -> Indexed {
+async fn write(
+    (lookups, archive, dead_letters): (&impl Lookups, &impl Archive, &impl DeadLetters),
+    batch: Vec<IncomingChange>,
+) -> Indexed {
     let mut indexed = Indexed::default();
     let mut failures: Vec<Option<Unavailable>> = vec![None; batch.len()];
     let mut places: BTreeMap<(Subject, Place), (LookupEntry, Vec<usize>)> = BTreeMap::new();
+    let mut tables: BTreeMap<ArchiveTable, (Vec<ArchiveRow>, Vec<usize>)> = BTreeMap::new();
+    let mut unarchived = BTreeMap::new();
     let mut ids = Vec::with_capacity(batch.len());
     let mut aside_failed = None;
-    for (at, IncomingChange { id, entries, whole, .. }) in batch.into_iter().enumerate() {
+    for (at, IncomingChange { id, entries, rows, whole, .. }) in batch.into_iter().enumerate() {
         ids.push(id);
         let reason = match entries {
             Ok(entries) => {
@@ -80,6 +94,18 @@ async fn write(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: V
                     let (kept, owners) = places.entry(key).or_insert_with(|| (entry.clone(), Vec::new()));
                     *kept = entry;
                     owners.push(at);
+                }
+                match rows {
+                    Ok(rows) => {
+                        for row in rows {
+                            let (of_table, owners) = tables.entry(row.table()).or_default();
+                            of_table.push(row);
+                            owners.push(at);
+                        }
+                    }
+                    Err(unavailable) => {
+                        unarchived.insert(at, unavailable);
+                    }
                 }
                 continue;
             }
@@ -105,6 +131,12 @@ async fn write(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: V
             Err(unavailable) => owners.into_iter().for_each(|at| fail(&mut failures, at, unavailable.clone())),
         }
     }
+    let (archived, refused) = append(archive, tables).await;
+    unarchived.extend(refused);
+    (indexed.archived, indexed.unarchived) = (archived, unarchived.len());
+    for (at, unavailable) in unarchived {
+        fail(&mut failures, at, unavailable);
+    }
     for (id, failure) in ids.into_iter().zip(failures) {
         if let Some(unavailable) = failure {
             indexed.failed.push(id);
@@ -114,6 +146,25 @@ async fn write(lookups: &impl Lookups, dead_letters: &impl DeadLetters, batch: V
     indexed
 }
 
+/// Appends the rows of each table. Returns how many rows the archive has taken, and the records with rows that it has
+/// not taken.
+async fn append(
+    archive: &impl Archive,
+    tables: BTreeMap<ArchiveTable, (Vec<ArchiveRow>, Vec<usize>)>,
+) -> (usize, BTreeMap<usize, Unavailable>) {
+    let append = async |(table, (rows, owners)): (ArchiveTable, (Vec<ArchiveRow>, Vec<usize>))| {
+        (archive.append(table, &rows).await.map(|()| rows.len()), owners)
+    };
+    let (mut archived, mut refused) = (0, BTreeMap::new());
+    for (result, owners) in join_all(tables.into_iter().map(append)).await {
+        match result {
+            Ok(rows) => archived += rows,
+            Err(unavailable) => refused.extend(owners.into_iter().map(|at| (at, unavailable.clone()))),
+        }
+    }
+    (archived, refused)
+}
+
 fn fail(failures: &mut [Option<Unavailable>], at: usize, unavailable: Unavailable) {
     if let Some(slot) = failures.get_mut(at) {
         slot.get_or_insert(unavailable);
@@ -121,96 +172,4 @@ fn fail(failures: &mut [Option<Unavailable>], at: usize, unavailable: Unavailabl
 }
 
 #[cfg(test)]
-mod tests {
-    use domain::{
-        jiff::Timestamp,
-        lookup::Kind,
-        values::ids::{Provider, UserId},
-    };
-
-    use super::*;
-    use crate::memory::{Trouble, World};
-
-    fn entries(thing: usize, expires_at: Option<i64>) -> Vec<LookupEntry> {
-        let subjects = [Subject::Refusals(Provider::new("acme").unwrap()), Subject::User(UserId::new("u").unwrap())];
-        LookupEntry::under(subjects, &Place::new(Timestamp::UNIX_EPOCH, Kind::Refusal, thing.to_string()), expires_at)
-    }
-
-    fn record(at: usize, entries: Result<Vec<LookupEntry>, String>) -> IncomingChange {
-        IncomingChange { id: at.to_string(), entries, change: None, whole: format!("whole {at}") }
-    }
-
-    /// Returns 10 records with two entries each. The 4th and the 8th cannot be read.
-    fn batch() -> Vec<IncomingChange> {
-        let read = |at: usize| if at == 3 || at == 7 { Err("unreadable".to_owned()) } else { Ok(entries(at, None)) };
-        (0..10).map(|at| record(at, read(at))).collect()
-    }
-
-    async fn indexed(world: &World, batch: Vec<IncomingChange>) -> Indexed {
-        index((world, world), (&Beats::default(), Timestamp::UNIX_EPOCH), batch).await
-    }
-
-    #[tokio::test]
-    async fn a_heartbeat_names_the_newest_change_of_a_whole_batch() {
-        let (world, at) = (World::default(), |second| Timestamp::from_second(second).unwrap());
-        let changed = |incoming: IncomingChange, second| IncomingChange {
-            change: Some((Origin::Refusals, at(second))),
-            ..incoming
-        };
-        let batch = || vec![changed(record(0, Ok(entries(0, None))), 8), changed(record(1, Ok(entries(1, None))), 7)];
-        let (beats, failing) = (Beats::default(), world.state().calls.len() + 3);
-        world.state().trouble = BTreeMap::from([(failing, Trouble::Before)]);
-        assert_eq!(index((&world, &world), (&beats, at(9)), batch()).await.failed.len(), 1);
-        assert_eq!(world.state().heartbeats[&Origin::Refusals].up_to, Timestamp::UNIX_EPOCH);
-        assert_eq!(index((&world, &world), (&beats, at(9)), batch()).await.failed.len(), 0);
-        assert_eq!(world.state().heartbeats[&Origin::Refusals].up_to, at(8));
-        assert_eq!(world.state().heartbeats[&Origin::Clicks].up_to, Timestamp::UNIX_EPOCH);
-    }
-
-    #[tokio::test]
-    async fn unreadable_records_are_set_aside_and_the_rest_moves_on() {
-        let world = World::default();
-        let indexed = indexed(&world, batch()).await;
-        assert_eq!(indexed, Indexed { written: 16, set_aside: 2, ..Indexed::default() });
-        let state = world.state();
-        assert_eq!(state.lookups.len(), 16);
-        assert_eq!(state.dead_letters[0], ("whole 3".to_owned(), "unreadable".to_owned()));
-    }
-
-    #[tokio::test]
-    async fn a_repeated_batch_writes_the_same_lookups_after_any_fault() {
-        let whole = World::default();
-        indexed(&whole, batch()).await;
-        for failing in 0..18 {
-            for trouble in [Trouble::Before, Trouble::After] {
-                let world = World::default();
-                world.state().trouble = BTreeMap::from([(failing, trouble)]);
-                let first = indexed(&world, batch()).await;
-                assert!(first.unavailable.is_some() && !first.failed.is_empty(), "call {failing}");
-                let again = indexed(&world, batch()).await;
-                assert_eq!(again.failed, [""; 0]);
-                assert_eq!(world.state().lookups, whole.state().lookups);
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn exactly_the_failed_records_are_reported_in_their_order() {
-        let world = World::default();
-        // The two unreadable records are set aside first. The entries follow, in the order of subjects and places.
-        world.state().trouble = [4, 6].map(|call| (call, Trouble::Before)).into();
-        let indexed = indexed(&world, batch()).await;
-        assert_eq!((indexed.failed, indexed.written), (vec!["2".to_owned(), "5".to_owned()], 14));
-    }
-
-    #[tokio::test]
-    async fn the_later_of_two_records_of_a_place_is_written() {
-        let twice = || vec![record(0, Ok(entries(1, None))), record(1, Ok(entries(1, Some(7))))];
-        let world = World::default();
-        assert_eq!(indexed(&world, twice()).await.written, 2);
-        assert!(world.state().lookups.values().all(|expires_at| *expires_at == Some(7)));
-        let world = World::default();
-        world.state().trouble = BTreeMap::from([(0, Trouble::Before)]);
-        assert_eq!(indexed(&world, twice()).await.failed, ["0", "1"]);
-    }
-}
+mod tests;

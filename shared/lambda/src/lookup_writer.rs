@@ -1,16 +1,26 @@
-//! Runs the function `lookup-writer`. It writes lookups for the records of the tables' streams, and for records that
-//! were put back on a queue.
+//! Runs the function `lookup-writer`. It writes lookups and rows of the archive for the records of the tables' streams,
+//! and for records that were put back on a queue.
 
 use adapters::{
     aws::CallLimits,
     dynamodb::{
-        item::lookups::{self as item_lookups, origin_with_key},
+        item::{
+            archive,
+            lookups::{self as item_lookups, origin_with_key},
+            media_buying::ATTEMPT,
+        },
         lookups::DynamoLookups,
+        partners::DynamoArchiveKey,
     },
+    firehose::FirehoseArchive,
     sqs::SqsDeadLetters,
 };
-use app::write_lookups::{IncomingChange, Indexed, beats::Beats, index};
+use app::{
+    ports::{Archive, Unavailable},
+    write_lookups::{IncomingChange, Indexed, beats::Beats, index},
+};
 use domain::{
+    archive::{ArchiveKey, ArchiveRow},
     jiff::Timestamp,
     lookup::{LookupEntry, Origin},
 };
@@ -30,6 +40,7 @@ const ENTRIES: usize = 400;
 /// Handles batches of stream records.
 pub struct LookupWriterFunction {
     lookups: DynamoLookups,
+    archive: FirehoseArchive,
     dead_letters: SqsDeadLetters,
     beats: Beats,
 }
@@ -38,13 +49,17 @@ impl LookupWriterFunction {
     /// Builds the function from its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let (aws, timeout) = (env.aws(), env.function_timeout());
-        let table = env.required("LOOKUPS_TABLE");
+        let (table, secrets) = (env.required("LOOKUPS_TABLE"), env.required("SECRETS_TABLE"));
+        let streams = env.required("ARCHIVE_STREAMS");
         let dead_letters = env.required("LOOKUP_DEAD_LETTERS_QUEUE_URL");
         env.finish()?;
-        // The added requests are one dead letter and one heartbeat.
-        let limits = CallLimits::answering(timeout, DynamoLookups::requests_in_a_row(ENTRIES) + 2);
+        // The added requests are one dead letter, one heartbeat, the key of the archive, and the rows of all tables at once.
+        let limits = CallLimits::answering(timeout, DynamoLookups::requests_in_a_row(ENTRIES) + 4);
+        let dynamodb = aws.dynamodb(limits);
+        let key = DynamoArchiveKey::new(dynamodb.clone(), secrets);
         Ok(Self {
-            lookups: DynamoLookups::new(aws.dynamodb(limits), table),
+            lookups: DynamoLookups::new(dynamodb, table),
+            archive: FirehoseArchive::new(aws.firehose(limits), streams, key),
             dead_letters: SqsDeadLetters::new(aws.sqs(limits), dead_letters),
             beats: Beats::default(),
         })
@@ -54,40 +69,64 @@ impl LookupWriterFunction {
     pub async fn handle(&self, event: LambdaEvent<Batch>) -> Result<BatchResponse, std::convert::Infallible> {
         let records = event.payload.records();
         let from_stream = Record::are_of_stream(&records);
-        let incoming = records.into_iter().filter_map(incoming).collect();
-        let indexed = index((&self.lookups, &self.dead_letters), (&self.beats, Timestamp::now()), incoming).await;
+        let key = self.archive.key().await;
+        let incoming = records.into_iter().filter_map(|record| incoming(record, &key)).collect();
+        let ports = (&self.lookups, &self.archive, &self.dead_letters);
+        let indexed = index(ports, (&self.beats, Timestamp::now()), incoming).await;
         log(&indexed);
         Ok(BatchResponse::of(indexed.failed, from_stream))
     }
 }
 
-/// Returns the lookups to write for a record. Returns `None` for a deletion, because the entries of a deleted item
-/// expire by themselves.
-fn incoming(record: Record) -> Option<IncomingChange> {
+/// Returns the entries and rows to write for a record. Returns `None` for a deletion, because the entries of a deleted
+/// item expire by themselves, and the archive keeps what happened.
+fn incoming(record: Record, key: &Result<ArchiveKey, Unavailable>) -> Option<IncomingChange> {
     let Record { id, change, whole, from_stream } = record;
     let change = match change {
         Ok(change) if change.name == "REMOVE" => return None,
         other => other,
     };
-    let origin = change.as_ref().map_err(Clone::clone).and_then(origin);
-    let entries = origin.clone().and_then(|origin| entries(origin, change.as_ref().map_err(Clone::clone)?));
+    let found = change.as_ref().map_err(Clone::clone).and_then(|change| Found::of(change, key));
     // The time of a record that was put back does not show how far the stream has been processed.
     let at = change.ok().and_then(|change| change.at).filter(|_| from_stream);
-    Some(IncomingChange { id, entries, change: origin.ok().zip(at), whole })
+    let (entries, rows, origin) = match found {
+        Ok(Found { entries, rows, origin }) => (Ok(entries), rows, origin),
+        Err(reason) => (Err(reason), Ok(Vec::new()), None),
+    };
+    Some(IncomingChange { id, entries, rows, change: origin.zip(at), whole })
 }
 
-/// Returns the table of a change. The names of the key attributes identify the table.
-fn origin(change: &Change) -> Result<Origin, String> {
-    let keys = change.keys.as_deref().map_or("{}", RawValue::get);
-    let keys: serde_json::Map<String, Value> = serde_json::from_str(keys).map_err(|fault| fault.to_string())?;
-    let origin = keys.keys().find_map(|name| origin_with_key(name));
-    origin.ok_or_else(|| "the key belongs to no table with lookups".to_owned())
+/// Holds the entries and rows that are found in a change.
+struct Found {
+    entries: Vec<LookupEntry>,
+    rows: Result<Vec<ArchiveRow>, Unavailable>,
+    /// Names the table, if its items have entries.
+    origin: Option<Origin>,
 }
 
-/// Returns the entries of a change of this table.
-fn entries(origin: Origin, change: &Change) -> Result<Vec<LookupEntry>, String> {
-    let image = change.new.as_deref().ok_or("the change has no new image of the item")?;
-    item_lookups::entries(origin, item(image)?, change.old.as_deref().map(item).transpose()?)
+impl Found {
+    /// Reads a change. The names of the key attributes identify the table. The error says why the change cannot be read.
+    fn of(change: &Change, key: &Result<ArchiveKey, Unavailable>) -> Result<Self, String> {
+        let names = change.keys.as_deref().map_or("{}", RawValue::get);
+        let names: serde_json::Map<String, Value> = serde_json::from_str(names).map_err(|fault| fault.to_string())?;
+        let image = item(change.new.as_deref().ok_or("the change has no new image of the item")?)?;
+        if names.contains_key(ATTEMPT) {
+            let rows = match key {
+                Ok(key) => Ok(archive::late_attempt(key, image)?.into_iter().collect()),
+                Err(unavailable) => Err(unavailable.clone()),
+            };
+            return Ok(Self { entries: Vec::new(), rows, origin: None });
+        }
+        let origin = names.keys().find_map(|name| origin_with_key(name));
+        let origin = origin.ok_or("the key belongs to no table with lookups")?;
+        let before = change.old.as_deref().map(item).transpose()?;
+        let entries = item_lookups::entries(origin, image.clone(), before.clone())?;
+        let rows = match key {
+            Ok(key) => Ok(archive::rows(key, origin, image, before)?),
+            Err(unavailable) => Err(unavailable.clone()),
+        };
+        Ok(Self { entries, rows, origin: Some(origin) })
+    }
 }
 
 fn item(image: &RawValue) -> Result<serde_dynamo::Item, String> {
@@ -96,21 +135,24 @@ fn item(image: &RawValue) -> Result<serde_dynamo::Item, String> {
 
 /// Writes one line for the batch.
 fn log(indexed: &Indexed) {
-    let Indexed { failed, written: lookups_written, set_aside: lookups_set_aside, unavailable, no_heartbeat } = indexed;
-    if let Some(reason) = no_heartbeat {
+    let Indexed { failed, written: lookups_written, set_aside: lookups_set_aside, .. } = indexed;
+    let (archive_rows, archive_failed) = (indexed.archived, indexed.unarchived);
+    if let Some(reason) = &indexed.no_heartbeat {
         warn!(reason = display(reason), "the heartbeat of the lookups was not stored; the next batch tries again");
     }
     let lookups_failed = failed.len();
     if lookups_failed + lookups_set_aside == 0 {
-        info!(lookups_written, lookups_set_aside, lookups_failed, "lookups");
+        info!(lookups_written, lookups_set_aside, lookups_failed, archive_rows, archive_failed, "lookups");
     } else {
-        let (reason, words) = (unavailable.as_ref().map(display), "some lookups were dead-lettered or will be retried");
-        error!(lookups_written, lookups_set_aside, lookups_failed, reason, "{words}");
+        let reason = indexed.unavailable.as_ref().map(display);
+        let words = "some lookups or rows of the archive were dead-lettered or will be retried";
+        error!(lookups_written, lookups_set_aside, lookups_failed, archive_rows, archive_failed, reason, "{words}");
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use domain::{archive::ArchiveTable, values::signature::Secret};
     use serde_json::json;
 
     use super::*;
@@ -120,7 +162,11 @@ mod tests {
         let change = json!({"SequenceNumber": "7", "Keys": keys, "NewImage": new});
         let batch = json!({"Records": [{"eventName": name, "dynamodb": change}]});
         let batch: Batch = serde_json::from_str(&batch.to_string()).unwrap();
-        incoming(batch.records().remove(0))
+        incoming(batch.records().remove(0), &Ok(key()))
+    }
+
+    fn key() -> ArchiveKey {
+        ArchiveKey::new(Secret::new("k"))
     }
 
     fn text(value: &str) -> Value {
@@ -175,10 +221,38 @@ mod tests {
                 "OldImage": before.map(opened)});
             let batch = json!({"Records": [{"eventName": "MODIFY", "dynamodb": change}]});
             let batch: Batch = serde_json::from_str(&batch.to_string()).unwrap();
-            let entries = incoming(batch.records().remove(0)).unwrap().entries.unwrap();
+            let entries = incoming(batch.records().remove(0), &Ok(key())).unwrap().entries.unwrap();
             let subjects: Vec<String> = entries.iter().map(|entry| entry.subject.to_string()).collect();
             assert_eq!(subjects, vec!["click/c-77"; expected]);
         }
+    }
+
+    #[test]
+    fn a_record_has_rows_beside_its_entries() {
+        let (keys, image) = click();
+        let rows = read("INSERT", &keys, &image).unwrap().rows.unwrap();
+        assert_eq!(rows.iter().map(ArchiveRow::table).collect::<Vec<_>>(), [ArchiveTable::Clicks]);
+        let attempt = json!({
+            "delivery_id": text("d"), "attempt": text("0000000002#1#m"), "round": {"N": "2"}, "late": {"BOOL": true},
+            "provider": text("acme"), "campaign": text("welcome"), "n": {"N": "1"}, "due_at": {"N": "2"},
+            "sent_at": {"N": "3"}, "duration_ms": {"N": "4"}, "outcome": {"M": {"status": {"N": "204"}}},
+        });
+        let keys = json!({"delivery_id": text("d"), "attempt": text("0000000002#1#m")});
+        let late = read("INSERT", &keys, &attempt).unwrap();
+        assert_eq!((late.entries, late.change), (Ok(Vec::new()), None));
+        let rows = late.rows.unwrap();
+        assert_eq!(rows.iter().map(ArchiveRow::table).collect::<Vec<_>>(), [ArchiveTable::Attempts]);
+    }
+
+    #[test]
+    fn without_the_key_a_record_still_has_its_entries() {
+        let (keys, image) = click();
+        let change = json!({"SequenceNumber": "7", "Keys": keys, "NewImage": image});
+        let batch = json!({"Records": [{"eventName": "INSERT", "dynamodb": change}]});
+        let batch: Batch = serde_json::from_str(&batch.to_string()).unwrap();
+        let unavailable = Unavailable { service: "secrets", reason: "no key".into() };
+        let incoming = incoming(batch.records().remove(0), &Err(unavailable.clone())).unwrap();
+        assert_eq!((incoming.entries.unwrap().len(), incoming.rows), (1, Err(unavailable)));
     }
 
     #[test]
@@ -189,7 +263,7 @@ mod tests {
         let put_back = json!({"messageId": "m", "body": record.to_string()});
         let at = |record: Value| {
             let batch: Batch = serde_json::from_str(&json!({"Records": [record]}).to_string()).unwrap();
-            incoming(batch.records().remove(0)).unwrap().change
+            incoming(batch.records().remove(0), &Ok(key())).unwrap().change
         };
         assert_eq!(at(record), Some((Origin::Clicks, Timestamp::from_second(7).unwrap())));
         assert_eq!(at(put_back), None);
@@ -208,12 +282,13 @@ mod tests {
     #[test]
     fn a_batch_writes_one_line_with_its_counts() {
         let unavailable = Some(app::ports::Unavailable { service: "DynamoDB", reason: "down".into() });
-        let failed = Indexed { failed: vec!["7".into()], written: 1, set_aside: 3, unavailable, no_heartbeat: None };
-        for (indexed, level, counts) in
-            [(Indexed { written: 2, ..Indexed::default() }, "INFO", [0, 0, 2]), (failed, "ERROR", [1, 3, 1])]
-        {
+        let failed = vec!["7".into()];
+        let failed =
+            Indexed { failed, written: 1, set_aside: 3, archived: 5, unarchived: 1, unavailable, no_heartbeat: None };
+        let written = Indexed { written: 2, archived: 4, ..Indexed::default() };
+        for (indexed, level, counts) in [(written, "INFO", [0, 4, 0, 0, 2]), (failed, "ERROR", [1, 5, 1, 3, 1])] {
             let line = line(|| log(&indexed));
-            let names = ["lookups_failed", "lookups_set_aside", "lookups_written"];
+            let names = ["archive_failed", "archive_rows", "lookups_failed", "lookups_set_aside", "lookups_written"];
             assert_eq!(counted(&line), names);
             assert_eq!(names.map(|name| line[name].as_u64().unwrap()), counts);
             assert_eq!(line["level"], level);

@@ -34,6 +34,7 @@ pub const TOKEN: &str = "mfkq9r8gkyqrtwjupd8ilpzilo2lalas";
 /// Gives the secret that signs `/click` links.
 pub const LINK_SECRET: &str = "ARqcVqqhgVYsqcTsQk9EyCN0gfZ4kTCt";
 
+const ARCHIVE_KEY: &str = "w7CqNQ2rXq3nJmE0lQ5tT8yV1bZ6uK4a";
 const CLICK_KEY: &str = "PJ4mWwPXeXpN9uQQxXGyLqz3zbRZJVsy";
 const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 /// Limits a chunk of the catalogue, in bytes. The limit is less than an item can hold.
@@ -83,6 +84,7 @@ impl World {
         }
         world.put("secrets", &secrets(&SecretPurpose::Click, CLICK_KEY))?;
         world.put("secrets", &secrets(&SecretPurpose::Link, LINK_SECRET))?;
+        world.put("secrets", &secrets(&SecretPurpose::Archive, ARCHIVE_KEY))?;
         world.add_partner("acme")?;
         world.add_with("flooding", world.floods.urls())?;
         world.publish(10)?;
@@ -195,6 +197,7 @@ impl World {
             ("REFUSALS_TABLE", "refusals".to_owned()),
             ("CLICKS_TABLE", "clicks".to_owned()),
             ("LOOKUPS_TABLE", "lookups".to_owned()),
+            ("ARCHIVE_STREAMS", "archive".to_owned()),
             ("CATALOGUE_TABLE", "catalogue".to_owned()),
             ("PARTICIPANTS_TABLE", "participants".to_owned()),
             ("DELIVERIES_TABLE", "deliveries".to_owned()),

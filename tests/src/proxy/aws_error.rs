@@ -70,7 +70,7 @@ impl AwsError {
         match service {
             Service::DynamoDb => Self::provisioned_throughput_exceeded(),
             Service::Sqs => Self::request_throttled(),
-            Service::Other => Self::throttling(),
+            Service::Firehose | Service::Other => Self::throttling(),
         }
     }
 
@@ -79,7 +79,7 @@ impl AwsError {
         let model = self.model.unwrap_or(match call.service {
             Service::DynamoDb => "com.amazonaws.dynamodb.v20120810",
             Service::Sqs => "com.amazonaws.sqs",
-            Service::Other => "com.amazon.coral.service",
+            Service::Firehose | Service::Other => "com.amazon.coral.service",
         });
         let mut body = json!({"__type": format!("{model}#{}", self.name), "message": self.message});
         if let Some((field, reason)) = self.reasons

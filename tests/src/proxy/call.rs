@@ -19,7 +19,7 @@ pub struct Call {
     pub service: Service,
     /// Names the operation, such as `PutItem` or `SendMessageBatch`. A call that is not AWS JSON has `GET /path`.
     pub operation: String,
-    /// Names the table or queue. If a batch or transaction uses several tables, their names are joined with commas.
+    /// Names the table, queue or Firehose stream. If a batch or transaction uses several tables, their names are joined with commas.
     pub table_or_queue: Option<String>,
     /// Holds the body, or null if it is not JSON.
     pub body: Value,
@@ -38,6 +38,8 @@ pub enum Service {
     DynamoDb,
     /// SQS receives the call.
     Sqs,
+    /// Firehose receives the call.
+    Firehose,
     /// Another service receives the call.
     Other,
 }
@@ -85,6 +87,7 @@ impl Call {
         let table_or_queue = match service {
             Service::DynamoDb => tables(&body),
             Service::Sqs => queue(&body),
+            Service::Firehose => body.get("DeliveryStreamName").and_then(Value::as_str).map(str::to_owned),
             Service::Other => None,
         };
         Self {
@@ -106,6 +109,7 @@ impl Service {
         match api {
             "DynamoDB_20120810" => Self::DynamoDb,
             "AmazonSQS" => Self::Sqs,
+            "Firehose_20150804" => Self::Firehose,
             _ => Self::Other,
         }
     }

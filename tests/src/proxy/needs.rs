@@ -25,7 +25,8 @@ static WANTED: LazyLock<Option<(PathBuf, Stack)>> =
     LazyLock::new(|| Some((env::var_os(NEEDS)?.into(), Stack::from_env().ok()?)));
 
 impl Call {
-    /// Returns each action that this call needs, with the name of its table, queue, or `table/index`.
+    /// Returns each action that this call needs, with the name of its table, queue, or `table/index`, or of
+    /// all streams of the archive.
     pub fn needs(&self) -> Vec<(String, String)> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let last = |name: String| name.rsplit('/').next().unwrap_or_default().to_owned();
@@ -33,6 +34,12 @@ impl Call {
             let queue = self.body.get("QueueUrl").or_else(|| self.body.get("QueueName"));
             let action = self.operation.trim_end_matches("Batch");
             return vec![(format!("sqs:{action}"), last(text(queue.unwrap_or(&Value::Null))))];
+        }
+        if self.service == Service::Firehose {
+            // The policy names all streams of the archive together.
+            let stream = self.table_or_queue.as_deref().and_then(|stream| stream.rsplit_once('-'));
+            let streams = stream.map(|(streams, _)| format!("{streams}-*"));
+            return vec![(format!("firehose:{}", self.operation), streams.unwrap_or_default())];
         }
         if let Some(parts) = self.body.get("TransactItems").and_then(Value::as_array) {
             let parts = parts.iter().filter_map(Value::as_object).flatten();
@@ -71,7 +78,7 @@ pub(super) fn write_down(call: &Call, parts: &Parts) {
     let signed = parts.headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     let caller = signed.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next());
     let Some(caller) = caller.filter(|caller| *caller != ACCESS_KEY) else { return };
-    if !matches!(call.service, Service::DynamoDb | Service::Sqs) {
+    if call.service == Service::Other {
         return;
     }
     for (action, name) in call.needs() {

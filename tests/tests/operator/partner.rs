@@ -13,7 +13,7 @@ use crate::{
 /// Holds a partner with a token.
 pub(crate) struct Partner {
     pub(crate) name: String,
-    token: String,
+    pub(crate) token: String,
 }
 
 impl Partner {

@@ -83,6 +83,8 @@ async fn the_systems_keys_are_rotated_and_old_ones_dropped() {
     let early = postbackctl(&stack, &["rotate", "--system", "click", "--drop-old"]);
     assert_eq!((early.code, early.err.contains("may be unused until")), (Some(1), true), "{}", early.err);
     assert_eq!(actions(&stack), ["rotate_secret", "drop_old_secret", "rotate_secret", "split_secrets"]);
+    let archive = postbackctl(&stack, &["rotate", "--system", "archive"]);
+    assert_eq!((archive.code, archive.err.contains("never rotated")), (Some(1), true), "{}", archive.err);
     for wrong in [&["rotate"][..], &["rotate", "acme", "--system", "click"], &["rotate", "--system", "token"]] {
         assert_eq!(postbackctl(&stack, wrong).code, Some(2), "{wrong:?}");
     }

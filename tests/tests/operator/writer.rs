@@ -18,7 +18,7 @@ use domain::{
 use serde_json::{Value, json};
 use tests::{
     payload::{Change, Message, queue_event, stream_event},
-    proxy::{Action, Proxy},
+    proxy::{Action, Call, Proxy},
     runtime_api::{Function, Settings},
 };
 
@@ -30,6 +30,8 @@ async fn writer(fixture: &Fixture) -> (Proxy, Function) {
     let function = Settings::built("lookup-writer")
         .variables(fixture.stack.aws_environment(&proxy.endpoint_url()))
         .variable("LOOKUPS_TABLE", fixture.stack.table("lookups"))
+        .variable("SECRETS_TABLE", fixture.stack.table("secrets"))
+        .variable("ARCHIVE_STREAMS", format!("{}-archive", fixture.stack.stack_name))
         .variable(
             "LOOKUP_DEAD_LETTERS_QUEUE_URL",
             queue.replace(&fixture.stack.aws_endpoint_url, &proxy.endpoint_url()),
@@ -108,12 +110,25 @@ async fn a_failing_table_holds_the_stream_at_its_lowest_record() {
     proxy.take_calls();
     assert_eq!(failures(&writer.invoke(&event).await.response()), [""; 0]);
     let operations: Vec<String> = proxy.take_calls().into_iter().map(|call| call.operation).collect();
-    let (batches, heartbeat) = operations.split_at(3);
-    assert_eq!(batches, ["BatchWriteItem"; 3], "twenty-five entries a request");
-    assert_eq!(heartbeat, ["UpdateItem"]);
+    let batches = ["BatchWriteItem"; 3];
+    let expected = [&["GetItem"], &batches[..], &["PutRecord", "UpdateItem"]].concat();
+    assert_eq!(operations, expected, "twenty-five entries a request, and one for all rows");
     writer.invoke(&event).await.response();
-    assert_eq!(proxy.take_calls().len(), 3, "one heartbeat a minute");
+    assert_eq!(proxy.take_calls().len(), 4, "the key is read once, and one heartbeat a minute");
     assert_eq!(entries(&fixture, &user).await, 60);
+}
+
+#[tokio::test]
+async fn a_failing_archive_holds_the_stream_but_not_the_lookups() {
+    let fixture = Fixture::new();
+    let (proxy, writer) = writer(&fixture).await;
+    let user = fresh("u");
+    let event = stream_event("clicks", (0..2).map(|n| clicked(&user, &fresh("c"), 100 + n)));
+    proxy.on(|call: &Call| if call.operation == "PutRecord" { Action::Throttle } else { Action::Forward });
+    assert_eq!(failures(&writer.invoke(&event).await.response()), ["100"]);
+    assert_eq!(entries(&fixture, &user).await, 2);
+    proxy.on(|_| Action::Forward);
+    assert_eq!(failures(&writer.invoke(&event).await.response()), [""; 0]);
 }
 
 /// Starts a DynamoDB that leaves this user's writes unprocessed. Returns its URL and the count of its requests.

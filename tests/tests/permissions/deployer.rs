@@ -11,12 +11,16 @@ fn service(kind: &str) -> &str {
     let service = kind.split("::").nth(1).unwrap_or_default();
     match service {
         "ApiGatewayV2" => "apigateway",
+        "Athena" => "athena",
         "CloudWatch" => "cloudwatch",
         "DynamoDB" => "dynamodb",
         "Events" => "events",
+        "Glue" => "glue",
         "IAM" => "iam",
+        "KinesisFirehose" => "firehose",
         "Lambda" | "Serverless" => "lambda",
         "Logs" => "logs",
+        "S3" => "s3",
         "SNS" => "sns",
         "SQS" => "sqs",
         unknown => panic!("name the service of IAM for {unknown}, and its actions in infra/deploy/policy.json"),

@@ -88,6 +88,7 @@ fn each_function_reads_only_the_secrets_of_its_purpose() {
     let expected = [
         ("ClickRole", "click"),
         ("ClickRole", "link"),
+        ("LookupWriterRole", "archive"),
         ("PostbackRole", "click"),
         ("PostbackRole", "postback#*"),
         ("WebhookSenderRole", "webhook#*"),
@@ -110,13 +111,16 @@ fn no_role_may_do_all_actions_or_change_an_audit_record() {
 }
 
 #[test]
-fn every_table_and_queue_takes_a_customers_key() {
+fn every_table_queue_and_bucket_takes_a_customers_key() {
     let resources = resources();
     for (name, table) in of_type(&resources, "AWS::DynamoDB::Table") {
         assert!(texts(&table["SSESpecification"]).contains(&"KmsKeyArn"), "{name}");
     }
     for (name, queue) in of_type(&resources, "AWS::SQS::Queue") {
         assert!(texts(&queue["KmsMasterKeyId"]).contains(&"KmsKeyArn"), "{name}");
+    }
+    for (name, bucket) in of_type(&resources, "AWS::S3::Bucket") {
+        assert!(texts(&bucket["BucketEncryption"]).contains(&"KmsKeyArn"), "{name}");
     }
     let roles: BTreeSet<&str> =
         texts(&of_type(&resources, "AWS::IAM::Policy")["KeyPolicy"]["Roles"]).into_iter().collect();

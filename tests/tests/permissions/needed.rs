@@ -21,8 +21,11 @@ fn slug(name: &str) -> String {
     slug
 }
 
-/// Returns the noun of a table, an index or a queue in a policy.
+/// Returns the noun of a table, an index, a queue or the archive's streams in a policy.
 fn noun(arn: &str) -> String {
+    if let Some((_, streams)) = arn.split_once(":deliverystream/${AWS::StackName}-") {
+        return streams.to_owned();
+    }
     let arn = arn.trim_start_matches("${").replace('}', "");
     let (resource, index) = arn.split_once(".Arn").unwrap();
     let resource = resource.trim_end_matches("Table").trim_end_matches("Queue");
@@ -42,10 +45,13 @@ fn each_role_allows_exactly_what_its_function_calls() {
     for (role, statements) in policies(&resources).into_iter().filter(|(role, _)| *role != "OperatorRole") {
         let function = slug(role.strip_suffix("Role").unwrap());
         for statement in statements {
-            let arns = texts(&statement["Resource"]).into_iter().filter(|arn| arn.contains(".Arn"));
+            let arns = texts(&statement["Resource"])
+                .into_iter()
+                .filter(|arn| arn.contains(".Arn") || arn.contains("-archive-"));
             for arn in arns {
                 let actions = texts(&statement["Action"]).into_iter().filter(|action| {
-                    (action.starts_with("dynamodb:") || action.starts_with("sqs:")) && !OF_LAMBDA.contains(action)
+                    let services = ["dynamodb:", "sqs:", "firehose:"];
+                    services.iter().any(|service| action.starts_with(service)) && !OF_LAMBDA.contains(action)
                 });
                 allowed.extend(actions.map(|action| format!("{function} {action} {}", noun(arn))));
             }

@@ -72,6 +72,21 @@ pub(crate) struct Arguments {
     /// Bytes of a delivery's item.
     #[arg(long, default_value_t = 900)]
     delivery_bytes: u32,
+    /// Bytes of a row of the archive, as JSON.
+    #[arg(long, default_value_t = 420)]
+    row_bytes: u32,
+    /// Bytes of a row of the archive in S3, compressed.
+    #[arg(long, default_value_t = 90)]
+    stored_row_bytes: u32,
+    /// Months for which rows of the archive are kept.
+    #[arg(long, default_value_t = 36)]
+    archive_months: u32,
+    /// Rows of the archive in an object. With little traffic an object holds the rows of `ArchiveBufferSeconds`.
+    #[arg(long, default_value_t = 1000)]
+    object_rows: u32,
+    /// Billed ms that one batch of lookup-writer waits for Firehose.
+    #[arg(long, default_value_t = 20)]
+    archive_batch_ms: u32,
     /// Bytes that one invocation logs: one line of ours.
     #[arg(long, default_value_t = 320)]
     log_bytes: u32,

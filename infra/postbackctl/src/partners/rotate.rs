@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use adapters::random;
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 use app::operators::{
     apply_partners::split_secrets,
     rotate_secret::{RotateFault, Rotated, Rotation, SecretKind, Wanted, rotate},
@@ -43,6 +43,8 @@ enum System {
     Click,
     /// The secret that tracking links are signed with.
     Link,
+    /// The key that the archive hashes ids with. It is never rotated.
+    Archive,
 }
 
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
@@ -72,11 +74,14 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 }
 
 async fn rotate_system(stack: &str, system: System, arguments: Arguments) -> Result<ExitCode> {
-    let connection = Connection::open(stack).await?;
     let (key, name) = match system {
         System::Click => (SystemKey::Click, "click"),
         System::Link => (SystemKey::Link, "link"),
+        System::Archive => bail!(
+            "the archive's key is never rotated, because the rows of one person would then have two hashes; nothing was changed"
+        ),
     };
+    let connection = Connection::open(stack).await?;
     let random = if arguments.drop_old { None } else { Some(random::bytes()?) };
     let operation = connection.operation(arguments.change.why).await?;
     let partners = connection.configuration();

@@ -3,7 +3,7 @@
 //! | table | key | written by |
 //! |---|---|---|
 //! | `partners` | `provider` | `postbackctl` |
-//! | `secrets` | `owner`, the purpose of the secrets: `postback#` or `webhook#` and a provider, `click`, or `link` | `postbackctl` |
+//! | `secrets` | `owner`, the purpose of the secrets: `postback#` or `webhook#` and a provider, `click`, `link` or `archive` | `postbackctl` |
 //! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original`, or `revision-` and six digits. For a click that may be used once an event: provider, `@`, hash of click and event; `revision`: `click-use` | `postback`; corrections `postbackctl` |
 //! | `refusals` | `provider_content`: provider, `#`, hash of the content; or provider, `#kept-` and a UTC date, which counts the new items of that day | `postback`; `postbackctl` resolves |
 //! | `clicks` | `click_id` | `click` |

@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc};
 use app::ports::{KnownPartner, KnownRecipient, SecretPurpose, Source, StoredSecrets, SystemKeys, Unavailable};
 use aws_sdk_dynamodb::{Client, types::KeysAndAttributes};
 use domain::{
+    archive::ArchiveKey,
     inbound::{click::ClickKeys, credential::CredentialKind},
     jiff::{SignedDuration, Timestamp},
     outbound::webhook::Allowance,
@@ -180,6 +181,33 @@ impl Source for DynamoClickKeys {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key));
         let item: Option<SecretsItem> = read::get(GET_SECRETS, get).await?;
         Ok(item.and_then(|item| ClickKeys::new(item.stored(SecretPurpose::Click).secrets)))
+    }
+}
+
+/// Reads the key of the archive.
+#[derive(Debug, Clone)]
+pub struct DynamoArchiveKey {
+    client: Client,
+    table: String,
+}
+
+impl DynamoArchiveKey {
+    /// Uses this table of secrets.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table }
+    }
+}
+
+impl Source for DynamoArchiveKey {
+    type Key = ();
+    type Value = ArchiveKey;
+
+    async fn load(&self, (): &()) -> Result<Option<ArchiveKey>, Unavailable> {
+        let key = key_of(OWNER, SecretsItem::key(&SecretPurpose::Archive));
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(key));
+        let item: Option<SecretsItem> = read::get(GET_SECRETS, get).await?;
+        let secrets = item.map(|item| item.stored(SecretPurpose::Archive).secrets);
+        Ok(secrets.and_then(|secrets| secrets.into_iter().next()).map(ArchiveKey::new))
     }
 }
 

@@ -252,6 +252,10 @@ impl Message {
 pub struct LateAttempt {
     /// Identifies the delivery.
     pub delivery_id: DeliveryId,
+    /// Names the partner.
+    pub provider: Provider,
+    /// Names the campaign.
+    pub campaign: CampaignName,
     /// Numbers the round in which the attempt was made.
     pub round: u32,
     /// Identifies the worker that made the attempt. Together with the delivery, the round and `n`, the mark is the key

@@ -13,7 +13,7 @@ use super::{
 };
 
 /// Lists the fields that are metrics. Each field has the same name as its metric.
-const METRICS: [&str; 27] = [
+const METRICS: [&str; 29] = [
     "postbacks",
     "statuses_not_agreed",
     "refusals_unkept",
@@ -27,6 +27,8 @@ const METRICS: [&str; 27] = [
     "lookups_written",
     "lookups_set_aside",
     "lookups_failed",
+    "archive_rows",
+    "archive_failed",
     "events_applied",
     "events_unchanged",
     "events_not_needed",

@@ -71,6 +71,8 @@ impl Store {
             "BatchWriteItem" => self.batch_write_item(&request),
             "Query" => self.query(&request),
             "TransactWriteItems" => self.transact_write_items(&request),
+            // Firehose keeps nothing here. Its calls are counted like all others.
+            "PutRecord" => Ok(json!({"RecordId": "r", "Encrypted": false})),
             "SendMessage" => Ok(self.send_message(&request)),
             "SendMessageBatch" => Ok(self.send_message_batch(&request)),
             _ => Err(refusal("UnknownOperationException", operation)),

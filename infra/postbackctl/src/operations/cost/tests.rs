@@ -1,4 +1,17 @@
 use clap::Parser;
+use domain::{
+    archive::{ArchiveKey, TransactionRow},
+    inbound::{
+        click::ClickOrigin,
+        conversion::{Receipt, RecordedPostback},
+        correction::Revision,
+        postback::{Extra, Postback},
+    },
+    values::{
+        ids::{Provider, ReceiptId, TransactionId},
+        signature::Secret,
+    },
+};
 use rust_decimal::dec;
 
 use super::*;
@@ -130,4 +143,49 @@ fn prices_in_json_are_numbers() {
     for (name, value) in rows.as_array().unwrap().iter().flat_map(|row| row.as_object().unwrap()) {
         assert_eq!(value.is_number(), name != "what", "{name}: {value}");
     }
+}
+
+#[test]
+fn a_million_archived_postbacks_cost_less_than_a_quarter() {
+    let archived = bill("archived postback, click or opening", &[]);
+    // 100 rows of 420 bytes are 42,000 bytes, which are billed as nine times 5 KB: 460.8 bytes a row.
+    assert_eq!(archived.firehose, dec!(0.4608) * dec!(0.029));
+    // A thousand objects, and 0.09 GB for 36 months.
+    assert_eq!(archived.s3, dec!(0.005) + dec!(0.09) * dec!(36) * dec!(0.023));
+    // 50 GB-seconds.
+    assert_eq!(archived.lambda, dec!(50) * dec!(0.0000133334));
+    assert!(archived.total() < dec!(0.25), "{archived:?}");
+    let alone = bill("archived postback, click or opening", &["--lookup-batch", "1"]);
+    assert_eq!(alone.firehose, dec!(5.12) * dec!(0.029), "a row alone is billed as 5 KB");
+}
+
+#[test]
+fn a_row_of_a_postback_is_as_long_as_the_default_says() {
+    let content = serde_json::json!({
+        "user_id": "12345", "click_id": "67890", "currency": "USD", "amount_decimal": "100.00",
+        "event_id": "level-20",
+    });
+    let transaction_id = TransactionId::new("123123123").unwrap();
+    let receipt = Receipt {
+        transaction_id: transaction_id.clone(),
+        receipt_id: ReceiptId::new("nmxefjr2ye3s4y6jl4ddci7rzy").unwrap(),
+        received_at: "2026-11-23T12:00:00.123Z".parse().unwrap(),
+        ignored: Vec::new(),
+        state: None,
+        original_receipt_id: None,
+    };
+    let postback = Postback {
+        provider: Provider::new("acme").unwrap(),
+        transaction_id,
+        content: serde_json::from_value(content).unwrap(),
+        click: ClickOrigin::Verified,
+        state: None,
+        reference: None,
+        extra: Extra::new(),
+    };
+    let revision = Revision::Original(RecordedPostback { postback, receipt, reversed: None });
+    let row = TransactionRow::of(&ArchiveKey::new(Secret::new("k")), &revision);
+    let bytes = serde_json::to_vec(&row).unwrap().len() + 1;
+    let said = usize::try_from(arguments(&[]).row_bytes).unwrap();
+    assert!((said - 30..=said).contains(&bytes), "{bytes}");
 }

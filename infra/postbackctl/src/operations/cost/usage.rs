@@ -6,6 +6,8 @@ use rust_decimal::{Decimal, dec};
 use serde::Serialize;
 
 const MILLION: Decimal = dec!(1_000_000);
+/// Counts the bytes of a GB. For some parts a GB has 2^30 bytes, so this slightly overstates their cost.
+const GB: Decimal = dec!(1_000_000_000);
 
 /// Counts the billed units of each part of AWS. Fractions are a share of a batch.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -20,6 +22,11 @@ pub(super) struct Usage {
     /// The part of `queue_requests` for messages with a group. These requests cost more.
     pub(super) fair_requests: Decimal,
     pub(super) log_bytes: Decimal,
+    /// Bytes that Firehose bills.
+    pub(super) firehose_bytes: Decimal,
+    pub(super) stored_objects: Decimal,
+    /// Bytes in S3 by the months for which they are kept.
+    pub(super) stored_byte_months: Decimal,
 }
 
 /// Prices in dollars.
@@ -32,6 +39,9 @@ pub(super) struct Prices {
     queue_million: Decimal,
     fair_million: Decimal,
     log_gb: Decimal,
+    firehose_gb: Decimal,
+    object_thousand: Decimal,
+    stored_gb_month: Decimal,
 }
 
 impl Prices {
@@ -46,6 +56,9 @@ impl Prices {
         queue_million: dec!(0.40),
         fair_million: dec!(0.10),
         log_gb: dec!(0.50),
+        firehose_gb: dec!(0.029),
+        object_thousand: dec!(0.005),
+        stored_gb_month: dec!(0.023),
     };
 }
 
@@ -57,20 +70,24 @@ pub(super) struct Bill {
     pub(super) dynamodb: Decimal,
     pub(super) sqs: Decimal,
     pub(super) logs: Decimal,
+    pub(super) firehose: Decimal,
+    pub(super) s3: Decimal,
 }
 
 impl Usage {
     /// Computes the cost of a million of these.
     pub(super) fn bill(&self, prices: &Prices) -> Bill {
-        // A GB-second is 1,024 MB for 1,000 ms. A GB of logs is counted as 10^9 bytes, which slightly overstates the
-        // cost.
+        // A GB-second is 1,024 MB for 1,000 ms.
         let gb_seconds = self.mb_milliseconds * MILLION / dec!(1_024_000);
         Bill {
             api_gateway: self.api_requests * prices.api_million,
             lambda: self.invocations * prices.invocation_million + gb_seconds * prices.gb_second,
             dynamodb: self.write_units * prices.write_million + self.read_units * prices.read_million,
             sqs: self.queue_requests * prices.queue_million + self.fair_requests * prices.fair_million,
-            logs: self.log_bytes * MILLION / dec!(1_000_000_000) * prices.log_gb,
+            logs: self.log_bytes * MILLION / GB * prices.log_gb,
+            firehose: self.firehose_bytes * MILLION / GB * prices.firehose_gb,
+            s3: self.stored_objects * MILLION / dec!(1_000) * prices.object_thousand
+                + self.stored_byte_months * MILLION / GB * prices.stored_gb_month,
         }
     }
 }
@@ -88,6 +105,9 @@ impl Add for Usage {
             queue_requests: self.queue_requests + other.queue_requests,
             fair_requests: self.fair_requests + other.fair_requests,
             log_bytes: self.log_bytes + other.log_bytes,
+            firehose_bytes: self.firehose_bytes + other.firehose_bytes,
+            stored_objects: self.stored_objects + other.stored_objects,
+            stored_byte_months: self.stored_byte_months + other.stored_byte_months,
         }
     }
 }
@@ -105,16 +125,19 @@ impl Mul<Decimal> for Usage {
             queue_requests: self.queue_requests * times,
             fair_requests: self.fair_requests * times,
             log_bytes: self.log_bytes * times,
+            firehose_bytes: self.firehose_bytes * times,
+            stored_objects: self.stored_objects * times,
+            stored_byte_months: self.stored_byte_months * times,
         }
     }
 }
 
 impl Bill {
-    pub(super) const PARTS: [&'static str; 5] = ["API Gateway", "Lambda", "DynamoDB", "SQS", "logs"];
+    pub(super) const PARTS: [&'static str; 7] = ["API Gateway", "Lambda", "DynamoDB", "SQS", "logs", "Firehose", "S3"];
 
     /// Returns the costs in the order of [`Bill::PARTS`].
-    pub(super) fn parts(&self) -> [&Decimal; 5] {
-        [&self.api_gateway, &self.lambda, &self.dynamodb, &self.sqs, &self.logs]
+    pub(super) fn parts(&self) -> [&Decimal; 7] {
+        [&self.api_gateway, &self.lambda, &self.dynamodb, &self.sqs, &self.logs, &self.firehose, &self.s3]
     }
 
     pub(super) fn total(&self) -> Decimal {

@@ -38,6 +38,8 @@ pub(super) fn units_of_work(arguments: &Arguments) -> Vec<(&'static str, Usage)>
         ("lookups of a delivery, at most", work.lookups(4)),
         ("lookups of an opening, at most", work.opening()),
         ("participant's change, looked at", work.participant_looked_at()),
+        ("archived postback, click or opening", work.archived(1)),
+        ("archived delivery with an attempt", work.archived_delivery()),
     ]
 }
 
@@ -139,6 +141,28 @@ impl Work<'_> {
     fn participant_looked_at(&self) -> Usage {
         let batch = self.0.lookup_batch.min(PARTICIPANTS_BATCH);
         self.invocation(self.0.lookup_batch_ms) * share(batch)
+    }
+
+    /// Returns the use of a change with this many rows of the archive. Firehose bills the rows of a batch together, as a
+    /// multiple of 5 KB, and S3 keeps them compressed.
+    fn archived(&self, rows: u32) -> Usage {
+        let rows = Decimal::from(rows);
+        let batch = self.0.row_bytes.saturating_mul(self.0.lookup_batch).div_ceil(5 * 1024) * 5 * 1024;
+        let billed_ms = Decimal::from(self.0.archive_batch_ms) * share(self.0.lookup_batch);
+        Usage {
+            mb_milliseconds: Decimal::from(self.0.memory_mb) * billed_ms,
+            firehose_bytes: Decimal::from(batch) * share(self.0.lookup_batch) * rows,
+            stored_objects: rows / Decimal::from(self.0.object_rows.max(1)),
+            stored_byte_months: Decimal::from(self.0.stored_row_bytes) * Decimal::from(self.0.archive_months) * rows,
+            ..Usage::default()
+        }
+    }
+
+    /// Returns the use of a delivery that its first attempt delivers: two rows of it and one of the attempt. The claim
+    /// and the record are changes that `lookup-writer` looks at besides.
+    fn archived_delivery(&self) -> Usage {
+        let looked_at = self.invocation(self.0.lookup_batch_ms) * share(self.0.lookup_batch);
+        self.archived(3) + looked_at * dec!(2)
     }
 
     fn invocation(&self, billed_ms: u32) -> Usage {

@@ -12,7 +12,7 @@ use domain::{
 use super::{
     ClickItem, ClickUseItem, KEPT, PostbackItem, RefusalItem, RefusalKind,
     lookups::read,
-    media_buying::{DeliveryItem, ParticipantItem},
+    media_buying::{AttemptItem, DeliveryItem, ParticipantItem},
 };
 
 /// Returns the rows of an item of this table that changed from `before`. An item that was stored again unchanged has
@@ -37,6 +37,16 @@ pub fn rows(
             Ok(rows.into_iter().map(ArchiveRow::Opening).collect())
         }
     }
+}
+
+/// Returns the row of a late attempt in `attempts`, or `None` for any other item of that table. An attempt of an older
+/// round has its row from its delivery. A late attempt that an earlier version stored does not name its partner, and has
+/// no row.
+pub fn late_attempt(key: &ArchiveKey, item: serde_dynamo::Item) -> Result<Option<ArchiveRow>, String> {
+    let AttemptItem { delivery_id, provider, campaign, round, late, made, .. } = read(item)?;
+    let of = provider.as_ref().zip(campaign.as_ref()).filter(|_| late);
+    let row = |(provider, campaign)| AttemptRow::of(key, (provider, campaign, &delivery_id), (round, true), &made);
+    Ok(of.map(row).map(ArchiveRow::Attempt))
 }
 
 impl PostbackItem {

@@ -7,7 +7,7 @@ use domain::{
         delivery::{Delivery, Ending, LateAttempt, Status},
     },
     values::{
-        ids::{ClaimMark, DeliveryId, Provider, UserId},
+        ids::{CampaignName, ClaimMark, DeliveryId, Provider, UserId},
         time::UnixMillis,
     },
 };
@@ -17,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub const USER_ID: &str = "user_id";
 /// Names the key of `deliveries`, and the partition key of `attempts`.
 pub const DELIVERY_ID: &str = "delivery_id";
+/// Names the sort key of `attempts`.
+pub const ATTEMPT: &str = "attempt";
 /// Names the revision in `deliveries`. Each change requires that the stored revision is the one that was read.
 pub const DELIVERY_REVISION: &str = "revision";
 /// Holds the path to the claim in an item of `deliveries`. The outermost name comes first.
@@ -128,6 +130,12 @@ pub struct AttemptItem {
     /// Holds the sort key: the round, the number of the attempt and, for a late attempt, the mark of its worker. The
     /// keys of a delivery sort by time.
     pub attempt: String,
+    /// Names the partner. Only a late attempt has this attribute, for the archive. Earlier versions did not store it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<Provider>,
+    /// Names the campaign, as `provider` names the partner.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub campaign: Option<CampaignName>,
     /// Numbers the round.
     pub round: u32,
     /// Is true if the worker lost the claim before it could record the attempt.
@@ -141,16 +149,15 @@ pub struct AttemptItem {
 impl AttemptItem {
     /// Returns the item of an attempt of a round that is over.
     pub fn of_round(delivery_id: &DeliveryId, round: u32, attempt: &Attempt) -> Self {
-        let key = format!("{round:010}#{}", attempt.n);
-        Self { delivery_id: delivery_id.clone(), attempt: key, round, late: false, made: attempt.clone() }
+        Self::new((delivery_id, round), format!("{round:010}#{}", attempt.n), attempt)
     }
 }
 
 impl From<&LateAttempt> for AttemptItem {
     fn from(late: &LateAttempt) -> Self {
-        let LateAttempt { delivery_id, round, mark, attempt } = late;
-        let key = format!("{round:010}#{}#{mark}", attempt.n);
-        Self { delivery_id: delivery_id.clone(), attempt: key, round: *round, late: true, made: attempt.clone() }
+        let LateAttempt { delivery_id, provider, campaign, round, mark, attempt } = late;
+        let item = Self::late((delivery_id, *round), mark, attempt);
+        Self { provider: Some(provider.clone()), campaign: Some(campaign.clone()), ..item }
     }
 }
 
@@ -160,8 +167,18 @@ impl AttemptItem {
         let KeptAttempt { round, late, attempt } = kept.clone();
         match late {
             None => Self::of_round(delivery_id, round, &attempt),
-            Some(mark) => Self::from(&LateAttempt { delivery_id: delivery_id.clone(), round, mark, attempt }),
+            Some(mark) => Self::late((delivery_id, round), &mark, &attempt),
         }
+    }
+
+    fn late(of: (&DeliveryId, u32), mark: &ClaimMark, attempt: &Attempt) -> Self {
+        let (_, round) = of;
+        Self { late: true, ..Self::new(of, format!("{round:010}#{}#{mark}", attempt.n), attempt) }
+    }
+
+    fn new((delivery_id, round): (&DeliveryId, u32), key: String, attempt: &Attempt) -> Self {
+        let (delivery_id, made) = (delivery_id.clone(), attempt.clone());
+        Self { delivery_id, attempt: key, provider: None, campaign: None, round, late: false, made }
     }
 }
 
@@ -303,9 +320,13 @@ mod tests {
         assert_eq!(from_item::<AttemptItem>("test", to_item("test", &attempt).unwrap()).unwrap(), attempt);
         assert_eq!(AttemptItem::of_kept(delivery.id(), &KeptAttempt::from(attempt.clone())), attempt);
         let mark = ClaimMark::from_random([7; 8]);
-        let late = LateAttempt { delivery_id: delivery.id().clone(), round: 2, mark, attempt: attempt.made };
+        let (provider, campaign) = (delivery.provider().clone(), delivery.campaign().clone());
+        let delivery_id = delivery.id().clone();
+        let late = LateAttempt { delivery_id, provider, campaign, round: 2, mark, attempt: attempt.made };
         let late = AttemptItem::from(&late);
-        assert_eq!(AttemptItem::of_kept(delivery.id(), &KeptAttempt::from(late.clone())), late);
+        assert_eq!(from_item::<AttemptItem>("test", to_item("test", &late).unwrap()).unwrap(), late);
+        let kept = AttemptItem { provider: None, campaign: None, ..late.clone() };
+        assert_eq!(AttemptItem::of_kept(delivery.id(), &KeptAttempt::from(late)), kept);
     }
 
     #[test]

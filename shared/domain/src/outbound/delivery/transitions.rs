@@ -196,7 +196,14 @@ impl Delivery {
         let delivered = attempt.outcome.verdict() == Verdict::Delivered;
         let news = delivered && self.ending() != Some(Ending::Delivered);
         let delivery = news.then(|| self.ended(Ending::Delivered, ended_at));
-        let late = LateAttempt { delivery_id: self.id.clone(), round: claim.round, mark: claim.mark.clone(), attempt };
+        let late = LateAttempt {
+            delivery_id: self.id.clone(),
+            provider: self.provider.clone(),
+            campaign: self.campaign.clone(),
+            round: claim.round,
+            mark: claim.mark.clone(),
+            attempt,
+        };
         AttemptDecision::ClaimLost { delivery, late }
     }
 

@@ -134,6 +134,23 @@ fn a_claim_and_a_message_of_the_sweep_have_no_rows() {
 }
 
 #[test]
+fn only_a_late_attempt_of_a_known_partner_has_a_row() {
+    let late = json!({
+        "delivery_id": {"S": "d"}, "attempt": {"S": "0000000002#1#m"}, "round": {"N": "2"}, "late": {"BOOL": true},
+        "provider": {"S": "acme"}, "campaign": {"S": "welcome"}, "n": {"N": "1"}, "due_at": {"N": "2"},
+        "sent_at": {"N": "3"}, "duration_ms": {"N": "4"}, "outcome": {"M": {"status": {"N": "204"}}},
+    });
+    let row = |item_json: &Value| late_attempt(&key(), item(item_json.clone())).unwrap();
+    let made = serde_json::to_value(row(&late).unwrap()).unwrap();
+    assert_eq!(json!([made["provider"], made["round"], made["late"]]), json!(["acme", 2, true]));
+    for name in ["late", "provider", "campaign"] {
+        let mut without = late.clone();
+        without.as_object_mut().unwrap().remove(name);
+        assert_eq!(row(&without), None, "without {name}");
+    }
+}
+
+#[test]
 fn a_new_opening_has_a_row() {
     let opened = |at: u32| {
         let partner = json!({"since": 1, "counts_from": 1, "baseline": 0, "latest": {"at": at, "event": "e"}});
