@@ -18,7 +18,7 @@ revisions AS (
     revision,
     correction * 3 + CASE state WHEN 'pending' THEN 0 WHEN 'approved' THEN 1 ELSE 2 END AS place,
     state,
-    CAST(amount AS decimal(23, 8)) AS amount,
+    coalesce(try_cast(amount AS decimal(18, 8)), CAST(amount AS decimal(23, 8))) AS amount,
     CAST(click_hash AS varchar) AS click_hash,
     CAST(received_at AS timestamp) AS received_at
   FROM transactions
