@@ -90,5 +90,10 @@ async fn main() -> Result<()> {
     for line in inbound.into_iter().chain(outbound) {
         narrator.line(&line)?;
     }
+    let asked = ["report", "conversions", "--from", "1d", "--partner", "acme", "--by", "partner,currency"];
+    let report = operator.until(&asked, &["acme", "USD"]).await?;
+    for line in report.lines().filter(|line| line.starts_with("partner") || line.contains("USD")) {
+        narrator.line(line)?;
+    }
     Ok(())
 }

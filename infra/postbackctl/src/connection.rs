@@ -3,6 +3,7 @@
 use std::{env, fmt, path::Path};
 
 use adapters::{
+    athena::AthenaArchive,
     aws::{AwsSettings, CallLimits, NO_CREDENTIALS, http_client},
     deployed::Deployed,
     dynamodb::{
@@ -292,6 +293,13 @@ impl Connection {
     pub(crate) async fn events(&self) -> Result<SqsEvents> {
         let url = self.queue_url("gg3-events").await?;
         Ok(SqsEvents::new(self.sqs(), url))
+    }
+
+    /// Returns the archive, to ask.
+    pub(crate) fn archive(&self) -> AthenaArchive {
+        // Names in Athena have no hyphens.
+        let database = format!("{}_archive", self.stack.replace('-', "_"));
+        AthenaArchive::new(self.settings.athena(CallLimits::BACKGROUND), format!("{}-reports", self.stack), database)
     }
 
     /// Returns a client of SQS.

@@ -43,6 +43,8 @@ enum Action {
     Link(partners::link::Arguments),
     /// Sends recorded conversions to GG3 again.
     Conversions(inbound::conversions::Arguments),
+    /// Reports conversions, refusals, webhooks or funnels of a period, from the archive.
+    Report(Box<operations::report::Arguments>),
     /// Compares a partner's list of transactions with the recorded ones.
     Reconcile(inbound::reconcile::Arguments),
     /// Shows the history of a transaction, a click, a user or a delivery.
@@ -103,6 +105,7 @@ async fn main() -> ExitCode {
         Action::Conflicts(arguments) => inbound::conflicts::run(&stack, arguments).await,
         Action::Refusals(arguments) => inbound::refusals::run(&stack, arguments).await,
         Action::Conversions(arguments) => inbound::conversions::run(&stack, arguments).await,
+        Action::Report(arguments) => operations::report::run(&stack, *arguments).await,
         Action::Reconcile(arguments) => inbound::reconcile::run(&stack, arguments).await,
         Action::Progress(arguments) => outbound::progress::run(&stack, arguments).await,
         Action::Events(arguments) => outbound::events::run(&stack, arguments).await,

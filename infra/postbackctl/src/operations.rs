@@ -7,6 +7,7 @@ pub(crate) mod cost;
 pub(crate) mod dead_letters;
 pub(crate) mod lookups;
 pub(crate) mod redrive;
+pub(crate) mod report;
 pub(crate) mod smoke;
 pub(crate) mod timeline;
 pub(crate) mod trace;

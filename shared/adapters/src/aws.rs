@@ -118,6 +118,11 @@ impl AwsSettings {
             .map_err(|fault| Unavailable { service: CALLER, reason: format!("the ARN {fault}") })
     }
 
+    /// Returns a client of Athena.
+    pub fn athena(&self, limits: CallLimits) -> aws_sdk_athena::Client {
+        aws_sdk_athena::Client::new(&self.limited(limits))
+    }
+
     /// Returns a client of SQS.
     pub fn sqs(&self, limits: CallLimits) -> aws_sdk_sqs::Client {
         aws_sdk_sqs::Client::new(&self.limited(limits))

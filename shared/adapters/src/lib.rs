@@ -1,5 +1,6 @@
-//! Implements the ports on DynamoDB, SQS, Firehose and HTTP. Only this crate uses AWS types.
+//! Implements the ports on DynamoDB, SQS, Firehose, Athena and HTTP. Only this crate uses AWS types.
 
+pub mod athena;
 pub mod aws;
 pub mod deployed;
 pub mod dynamodb;

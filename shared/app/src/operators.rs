@@ -19,6 +19,7 @@ pub mod reconcile;
 pub mod redrive;
 pub mod refusals;
 pub mod replay_conversions;
+pub mod report;
 pub mod resend;
 pub mod resubmit_refusal;
 pub mod rotate_secret;

@@ -2,6 +2,7 @@
 //! MUST do. The module `memory` implements the ports for tests, and the crate `adapters` implements them for
 //! deployments.
 
+mod ask_archive;
 mod configuration;
 mod coverage;
 mod dead_letters;
@@ -53,6 +54,7 @@ use thiserror::Error;
 
 pub use self::configuration::{Partners, PublishedCampaigns, Publishing, SecretPurpose, StoredPartner, StoredSecrets};
 pub use self::{
+    ask_archive::{ArchiveFault, AskArchive, Rows},
     coverage::{Coverage, Heartbeat, OriginItem, OriginPage, Rebuilds, Segment, SegmentPlace},
     dead_letters::{Attribute, AttributeValue, DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter},
     delivery_records::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, StoredDelivery},

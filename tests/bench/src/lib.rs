@@ -25,6 +25,7 @@ pub mod partner;
 pub mod plot;
 pub mod probe;
 pub mod report;
+pub mod reports;
 pub mod results;
 pub mod rounds;
 pub mod sandbox;

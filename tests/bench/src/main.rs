@@ -12,7 +12,7 @@ use bench::{
     contender::{Contender, Program, root, version},
     growth, instructions,
     job::Job,
-    probe, report,
+    probe, report, reports,
     results::{Fake, Machine, Results},
     rounds::{self, Plan},
     stats::{microseconds, number},
@@ -56,6 +56,12 @@ async fn run(folder: &std::path::Path) -> Result<Results> {
         let machine = Machine { seconds: begun.elapsed().as_secs(), load: [before, load()], ..machine(plan) };
         return Ok(Results { machine, worst, neighbours, ..Results::default() });
     }
+    if chosen() == REPORTS {
+        say("reports over a million rows");
+        let reports = reports::measure(plan).await?;
+        let machine = Machine { seconds: begun.elapsed().as_secs(), load: [before, load()], ..machine(plan) };
+        return Ok(Results { machine, reports, ..Results::default() });
+    }
     say("the stand-in for AWS");
     let (round_trip_us, puts_per_second) = probe::measure(&world, plan.rounds * 50).await?;
     let chosen = chosen();
@@ -84,12 +90,28 @@ async fn run(folder: &std::path::Path) -> Result<Results> {
     let growth = growth::measure(&world, plan).await?;
     say("inputs at the limits");
     let (worst, neighbours) = worst::measure(&world, plan).await?;
+    say("reports over a million rows");
+    let reports = reports::measure(plan).await?;
     let machine = Machine { seconds: begun.elapsed().as_secs(), load: [before, load()], ..machine(plan) };
-    Ok(Results { machine, rows, fake, webhooks, distant_events_us, throttled_first_us, growth, worst, neighbours })
+    Ok(Results {
+        machine,
+        rows,
+        fake,
+        webhooks,
+        distant_events_us,
+        throttled_first_us,
+        growth,
+        worst,
+        neighbours,
+        reports,
+    })
 }
 
 /// Is the value of `ONLY` that measures only the inputs at the limits.
 const WORST: &str = "worst";
+
+/// Asks, as `ONLY`, for nothing but the reports.
+const REPORTS: &str = "reports";
 
 /// Returns the text of `ONLY`. Only contenders whose names contain this text are measured. An empty text selects all.
 fn chosen() -> String {

@@ -31,6 +31,20 @@ pub struct Results {
     /// Holds the figures of honest partners beside flooding ones.
     #[serde(default)]
     pub neighbours: Neighbours,
+    /// Holds the times of the reports over a million rows.
+    #[serde(default)]
+    pub reports: Vec<ReportTime>,
+}
+
+/// Holds the times of a report's query on this machine, in seconds.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ReportTime {
+    /// Names the report.
+    pub report: String,
+    /// Gives the time over gzipped lines of JSON, as the archive has them.
+    pub json: Spread,
+    /// Gives the time over Parquet.
+    pub parquet: Spread,
 }
 
 /// Holds the figures of a function with one input.

@@ -4,7 +4,7 @@
 //! or an amount of memory. Instructions come first because they hardly depend on the machine.
 
 use crate::{
-    results::{Results, Row, Series, Worst},
+    results::{ReportTime, Results, Row, Series, Worst},
     stats::{number, quantile},
 };
 
@@ -95,7 +95,22 @@ pub fn targets(results: &Results) -> Vec<Target> {
     targets.extend(results.growth.iter().map(growth));
     targets.extend(worst(results));
     targets.extend(neighbours(results));
+    targets.extend(reports(results));
     targets
+}
+
+/// Bounds the slowest report over each format.
+fn reports(results: &Results) -> Vec<Target> {
+    let slowest = |of: &dyn Fn(&ReportTime) -> f64| results.reports.iter().map(of).max_by(f64::total_cmp);
+    let target = |format: &str, limit: f64, seconds: Option<f64>| Target {
+        aim: format!("the slowest report over a million rows of {format}: at most {limit} s"),
+        measured: seconds.map_or("–".to_owned(), |seconds| format!("{seconds:.2} s")),
+        met: seconds.map(|seconds| seconds <= limit),
+    };
+    vec![
+        target("JSON", 5.0, slowest(&|time| time.json.median)),
+        target("Parquet", 1.5, slowest(&|time| time.parquet.median)),
+    ]
 }
 
 /// Returns the figures without a target, which depend on the speed of the machine's network stack and disk.

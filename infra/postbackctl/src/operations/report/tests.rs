@@ -1,0 +1,103 @@
+use app::operators::report::Cell;
+use clap::Parser;
+
+use super::*;
+
+#[derive(Debug, Parser)]
+struct Command {
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+fn asked(line: &str) -> Result<Question> {
+    let command = Command::try_parse_from(["report"].into_iter().chain(line.split(' ')))?;
+    question(&command.arguments, "2026-11-23T12:34:56Z".parse()?)
+}
+
+fn period(line: &str) -> [String; 2] {
+    let Period { from, to, .. } = asked(line).unwrap().period;
+    [from.to_string(), to.to_string()]
+}
+
+fn sample() -> Report {
+    let row = |event: &str, count, amount: &str| {
+        vec![Cell::Text(event.to_owned()), Cell::Count(count), Cell::Decimal(amount.parse().unwrap()), Cell::Absent]
+    };
+    Report {
+        columns: vec!["event", "transactions", "amount", "p50_ms"],
+        rows: vec![row("<a>&\u{1b}", 12, "1234.5"), row("b,c", 3, "-0.00000001")],
+        days: Vec::new(),
+    }
+}
+
+#[test]
+fn days_are_days_of_the_zone() {
+    let warsaw = period("conversions --from 2026-10-25 --to 2026-10-26 --zone Europe/Warsaw");
+    assert_eq!(warsaw, ["2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"]);
+    let week = period("conversions --from 7d --to now --zone Europe/Warsaw");
+    assert_eq!(week[0], "2026-11-15T23:00:00Z");
+    assert_eq!(period("conversions --from 1d --to 2026-11-23T01:00:00Z")[0], "2026-11-22T00:00:00Z");
+    for bad in ["--zone Mars/Base", "--from 2026-11-31", "--from 2026-11-23 --to 2026-11-23", "--from 0d", "--by moon"]
+    {
+        assert!(asked(&format!("conversions {bad}")).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_funnel_by_campaign_is_about_openings() {
+    assert_eq!(asked("funnel").unwrap().subject, Subject::Landings);
+    let question = asked("funnel --by partner,campaign").unwrap();
+    assert_eq!((question.subject, question.by.len()), (Subject::Campaigns, 2));
+    assert!(asked("refusals --as-of 2026-11-23").is_err());
+}
+
+#[test]
+fn a_table_aligns_its_columns_and_escapes_text() {
+    let expected = "\
+event       transactions       amount  p50_ms
+<a>&\\u{1b}            12      1234.50
+b,c                    3  -0.00000001
+";
+    assert_eq!(shown::table(&sample()), expected);
+}
+
+#[test]
+fn csv_quotes_what_needs_quotes() {
+    let expected = "event,transactions,amount,p50_ms\n<a>&\u{1b},12,1234.50,\n\"b,c\",3,-0.00000001,\n";
+    assert_eq!(shown::csv(&sample()).unwrap(), expected);
+}
+
+#[test]
+fn a_chart_has_a_bar_for_each_row() {
+    let svg = chart::svg(&sample(), "conversions");
+    assert_eq!(svg.matches("fill=\"#0b7285\"").count(), 2, "{svg}");
+    for text in ["conversions: transactions", "&lt;a&gt;&amp;<", "width=\"480\"", "width=\"120\"", ">12<"] {
+        assert!(svg.contains(text), "{text}: {svg}");
+    }
+}
+
+#[test]
+fn an_empty_report_says_which_days_have_rows() {
+    let days = |days: &[&str]| -> String {
+        shown::days(&days.iter().map(|day| (day.parse().unwrap(), 1)).collect::<Vec<_>>())
+    };
+    assert!(days(&[]).contains("no rows"));
+    let said = days(&["2026-11-01", "2026-11-02", "2026-11-04"]);
+    assert_eq!(said, "Rows about it arrived on 2026-11-01 to 2026-11-02, 2026-11-04 (UTC).");
+}
+
+#[test]
+fn a_file_of_rates_tells_its_first_fault() {
+    let parsed = |text: &str| rates::parse(text, "USD").map_err(|fault| format!("{fault:#}"));
+    assert!(parsed("day,currency,rate\n2026-11-01,EUR,1.0837\n2026-11-02, EUR ,1.09\n").is_ok());
+    for (text, fault) in [
+        ("day,rate\n", "the header must have"),
+        ("day,currency,rate\n1.11.2026,EUR,1\n", "line 2: write the day"),
+        ("day,currency,rate\n2026-11-01,EUR,1,05\n", "line 2 cannot be read"),
+        ("day,currency,rate\n2026-11-01,EUR,0\n", "line 2: the rate"),
+        ("day,currency,rate\n2026-11-01,EUR,1\n2026-11-01,EUR,2\n", "line 3: EUR already has"),
+    ] {
+        let told = parsed(text).unwrap_err();
+        assert!(told.starts_with(fault), "{told}");
+    }
+}
