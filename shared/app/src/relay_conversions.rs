@@ -133,11 +133,11 @@ mod tests {
             conversion::{Receipt, RecordedPostback},
             postback::{Content, Extra, Postback},
         },
-        values::ids::{Provider, ReceiptId, TransactionId},
+        values::ids::{Provider, ReceiptId, TransactionId, TransactionKey},
     };
 
     use super::*;
-    use crate::memory::{Trouble, World};
+    use crate::memory::{Trouble, World, lookup_key};
 
     fn recorded(transaction: &str) -> RecordedPostback {
         let content: Content = serde_json::from_value(serde_json::json!({
@@ -200,11 +200,10 @@ mod tests {
     async fn a_message_becomes_what_is_recorded_under_its_key() {
         let world = World::default();
         let recorded = recorded("t1");
-        world
-            .state()
-            .postbacks
-            .insert((recorded.postback.provider.clone(), recorded.postback.transaction_id.clone()), recorded.clone());
-        let batch = vec![put_back(Ok("0#acme#t1")), put_back(Ok("0#acme#t2")), put_back(Err("no key"))];
+        let [t1, t2] =
+            ["t1", "t2"].map(|id| TransactionKey::of(&recorded.postback.provider, &TransactionId::new(id).unwrap()));
+        let batch = vec![put_back(Ok(&lookup_key(&t1, 0))), put_back(Ok(&lookup_key(&t2, 0))), put_back(Err("no key"))];
+        world.state().postbacks.insert(t1, recorded.clone());
         let incoming = find_recorded(&world, batch).await.unwrap();
         let conversions: Vec<_> = incoming.into_iter().map(|incoming| incoming.conversion).collect();
         assert_eq!(conversions, [Ok(recorded.into()), Err(UNRECORDED.to_owned()), Err("no key".to_owned())]);

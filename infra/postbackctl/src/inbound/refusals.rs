@@ -15,7 +15,7 @@ use app::{
 use clap::{Args, Subcommand};
 use domain::{
     inbound::{postback::Difference, refusal::ContentKey},
-    values::ids::ReceiptId,
+    values::ids::{ReceiptId, TransactionKey},
 };
 use serde_json::{Value, json};
 
@@ -87,8 +87,8 @@ async fn send_again(connection: &Connection, Resubmit { content_id, change }: Re
     }
     let current = match &answered.answer {
         PostbackAnswer::Conflict(conflict) => {
-            let transaction = (&provider, &conflict.transaction_id);
-            current_revision::read(&history, transaction, (&conflict.sent, None)).await.unwrap_or_else(|fault| {
+            let transaction = TransactionKey::of(&provider, &conflict.transaction_id);
+            current_revision::read(&history, &transaction, (&conflict.sent, None)).await.unwrap_or_else(|fault| {
                 eprintln!("the transaction's current revision cannot be read: {fault}");
                 None
             })

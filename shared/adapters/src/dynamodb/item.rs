@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `partners` | `provider` | `postbackctl` |
 //! | `secrets` | `owner`, the purpose of the secrets: `postback#` or `webhook#` and a provider, `click`, or `link` | `postbackctl` |
-//! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original`, or `revision-` and six digits. For a click that may be used once an event: provider, `@`, hash of click and event; `revision`: `click-use` | `postback`; corrections `postbackctl` |
+//! | `postbacks` | `provider_transaction`: provider, `#`, hash of provider and transaction id; `revision`: `original`, or `revision-` and six digits. For a click that may be used once an event: provider, `@`, hash of click and event; `revision`: `click-use` | `postback`; corrections `postbackctl` |
 //! | `refusals` | `provider_content`: provider, `#`, hash of the content; or provider, `#kept-` and a UTC date, which counts the new items of that day | `postback`; `postbackctl` resolves |
 //! | `clicks` | `click_id` | `click` |
 //! | `catalogue` | `part`: `current`, or a chunk's version, digest and number | `postbackctl` |

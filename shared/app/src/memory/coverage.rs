@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    inbound::correction::Revision,
     jiff::Timestamp,
     lookup::{LookupEntry, Origin, POSTBACK_LISTED_SECONDS},
 };
 
-use super::{State, World, inbound::memory_key};
+use super::{State, World};
 use crate::ports::{
     Coverage, Heartbeat, OriginItem, OriginPage, PageToken, Rebuilds, Segment, SegmentPlace, Unavailable,
 };
@@ -71,13 +70,8 @@ impl State {
         };
         match origin {
             Origin::Postbacks => {
-                let originals = self.postbacks.values().cloned().map(Revision::Original);
-                let later = self.postbacks.keys().flat_map(|key| self.later(key));
-                let item = |revision: Revision| {
-                    let key = memory_key(&revision);
-                    item(key.clone(), LookupEntry::of_revision(&revision, key))
-                };
-                originals.chain(later).map(item).collect()
+                let entries = |(key, revision): (String, _)| (key.clone(), LookupEntry::of_revision(&revision, key));
+                self.revisions().map(entries).map(|(key, entries)| item(key, entries)).collect()
             }
             Origin::Refusals => {
                 let mut keys: Vec<&String> = self.refusals.keys().chain(self.conflicts.keys()).collect();

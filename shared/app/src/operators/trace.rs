@@ -17,7 +17,7 @@ use domain::{
     },
     partner::Partner,
     values::{
-        ids::{CampaignName, ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, UserId},
+        ids::{CampaignName, ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, TransactionKey, UserId},
         parameter_names::Field,
     },
 };
@@ -253,7 +253,7 @@ where
         let mut found = Found::default();
         found.timeline.gaps = check(&self.listings, query.origins(), None).await?;
         if let Some((provider, transaction)) = &query.transaction {
-            let history = self.inbound.transaction(provider, transaction).await?;
+            let history = self.inbound.transaction(&TransactionKey::of(provider, transaction)).await?;
             found.revisions(history.iter().flat_map(History::revisions));
         }
         self.look_up(&query, now, &mut found).await?;
@@ -301,7 +301,7 @@ where
             found.recorded.iter().map(|(provider, id, _)| (provider.clone(), id.clone())).collect();
         let inbound = &self.inbound;
         let read = stream::iter(transactions).map(|of| async move {
-            let history = inbound.transaction(&of.0, &of.1).await.ok().flatten()?;
+            let history = inbound.transaction(&TransactionKey::of(&of.0, &of.1)).await.ok().flatten()?;
             Some((of, history.latest().place()))
         });
         let current: BTreeMap<_, u32> = read.buffer_unordered(AT_ONCE).filter_map(future::ready).collect().await;

@@ -12,7 +12,7 @@ use domain::{
     },
     jiff::Timestamp,
     values::{
-        ids::{ClickId, EventId, EventName, Provider, ReceiptId, TransactionId, UserId},
+        ids::{ClickId, EventId, EventName, Provider, ReceiptId, TransactionId, TransactionKey, UserId},
         money::{Amount, Currency},
     },
 };
@@ -93,6 +93,8 @@ pub struct PostbackItem {
     pub provider_transaction: String,
     /// Holds the sort key.
     pub revision: String,
+    /// Identifies the transaction. An adjustment names the transaction that took the amount.
+    pub transaction_id: TransactionId,
     /// Holds the receipt that was given.
     pub receipt_id: ReceiptId,
     /// Says when the postback was received.
@@ -135,9 +137,6 @@ pub struct PostbackItem {
     /// Says which recorded transaction a negative amount reverses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reversed: Option<Reversed>,
-    /// Identifies the transaction that took the amount. Only an adjustment has this attribute.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adjusted_by: Option<TransactionId>,
     /// Holds the original's receipt. Only a step or a correction has this attribute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_receipt_id: Option<ReceiptId>,
@@ -180,9 +179,9 @@ impl PostbackItem {
         Self::place_of(&self.revision).ok_or_else(|| format!("the revision is {:?}", self.revision))
     }
 
-    /// Returns the partition key of a transaction. A provider has no `#`, so no two transactions share a key.
+    /// Returns the partition key of a transaction.
     pub fn key(provider: &Provider, transaction_id: &TransactionId) -> String {
-        format!("{provider}#{transaction_id}")
+        TransactionKey::of(provider, transaction_id).as_str().to_owned()
     }
 
     /// Returns the content.
@@ -199,6 +198,7 @@ impl From<&RecordedPostback> for PostbackItem {
         Self {
             provider_transaction: Self::key(&postback.provider, &receipt.transaction_id),
             revision: ORIGINAL.to_owned(),
+            transaction_id: receipt.transaction_id.clone(),
             receipt_id: receipt.receipt_id.clone(),
             received_at: receipt.received_at,
             click: postback.click,
@@ -215,7 +215,6 @@ impl From<&RecordedPostback> for PostbackItem {
             reference: postback.reference.clone(),
             extra: postback.extra.clone(),
             reversed: reversed.clone(),
-            adjusted_by: None,
             original_receipt_id: receipt.original_receipt_id.clone(),
             corrected_at: None,
         }
@@ -257,7 +256,6 @@ impl PostbackItem {
         Self {
             provider_transaction: Self::key(&postback.provider, of),
             kind: Some(RevisionKind::Adjustment),
-            adjusted_by: Some(postback.transaction_id.clone()),
             ..later(postback, receipt, adjustment.place)
         }
     }
@@ -275,11 +273,7 @@ impl TryFrom<PostbackItem> for Adjustment {
     type Error = String;
 
     fn try_from(item: PostbackItem) -> Result<Self, String> {
-        let (place, by) = (item.place()?, item.adjusted_by.clone().ok_or("an adjustment without adjusted_by")?);
-        let mut recorded = recorded(item)?;
-        recorded.postback.transaction_id = by.clone();
-        recorded.receipt.transaction_id = by;
-        Ok(Self { by: recorded, place })
+        Ok(Self { place: item.place()?, by: recorded(item)? })
     }
 }
 
@@ -340,11 +334,10 @@ impl TryFrom<PostbackItem> for RecordedPostback {
 
 /// Reads the attributes that the items of all revisions share.
 fn recorded(item: PostbackItem) -> Result<RecordedPostback, String> {
-    let (provider, transaction_id) =
+    let (provider, _) =
         item.provider_transaction.split_once('#').ok_or_else(|| format!("{PROVIDER_TRANSACTION} has no #"))?;
     let provider = Provider::new(provider).map_err(|fault| format!("the provider {fault}"))?;
-    let transaction_id =
-        TransactionId::try_from(transaction_id.to_owned()).map_err(|fault| format!("the transaction id {fault}"))?;
+    let transaction_id = item.transaction_id;
     let receipt = Receipt {
         transaction_id: transaction_id.clone(),
         receipt_id: item.receipt_id,

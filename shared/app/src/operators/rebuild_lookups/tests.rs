@@ -14,7 +14,7 @@ use super::*;
 use crate::{
     deliver_webhooks::tests as sender,
     memory::{Trouble, World},
-    operators::replay_conversions::tests::{acme, at, content, operation, put, record},
+    operators::replay_conversions::tests::{acme, at, content, key, operation, put, record},
     ports::{Clicks, Refusals, StoredRefusal},
 };
 
@@ -158,14 +158,15 @@ async fn an_interrupted_rebuild_reads_no_finished_segment_again() {
 #[tokio::test]
 async fn an_unreadable_item_is_named_and_holds_up_no_other() {
     let (whole, world) = (world().await, emptied().await);
-    world.state().unreadable_items.insert("0#acme#t-4".to_owned());
+    let broken = key("t-4");
+    world.state().unreadable_items.insert(broken.clone());
     let rebuilt = rebuild(&world, usize::MAX).await.unwrap();
-    assert_eq!((&rebuilt.tables[0].unreadable[..], rebuilt.stopped), (&["0#acme#t-4".to_owned()][..], None));
+    assert_eq!((&rebuilt.tables[0].unreadable[..], rebuilt.stopped), (&[broken.clone()][..], None));
     let missing: Vec<String> = {
         let (whole, state) = (whole.state(), world.state());
         whole.lookups.keys().filter(|key| !state.lookups.contains_key(key)).map(|key| key.1.key().to_owned()).collect()
     };
-    assert_eq!(missing, ["0#acme#t-4"; 3]);
+    assert_eq!(missing, [broken.as_str(); 3]);
 }
 
 #[tokio::test]
