@@ -8,9 +8,10 @@
 //! - [`partner`]: the file with everything that was agreed with a partner, for both flows.
 //! - [`audit`]: records of operators' changes to both flows.
 //! - [`lookup`]: entries that tell where the stored items of both flows are.
+//! - [`archive`]: rows of what happened in both flows, for reports.
 //! - [`values`]: the types that all other modules use, such as ids, money, time and signatures.
 //!
-//! Imports point one way: `lookup` and `partner` use the flows, the flows use `values`, and no flow uses the other.
+//! Imports point one way: `archive`, `lookup` and `partner` use the flows, the flows use `values`, and no flow uses the other.
 //!
 //! This crate decides and never acts. It takes facts, `now` and random bytes as arguments and returns values; the
 //! caller does the reading, the writing and the waiting. It is `no_std`, so that no clock, randomness, environment or
@@ -23,6 +24,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod archive;
 pub mod audit;
 pub mod inbound;
 pub mod lookup;

@@ -12,7 +12,7 @@ use crate::inbound::click::Click;
 use crate::inbound::correction::Revision;
 use crate::outbound::agreed_ids::PartnerIds;
 use crate::outbound::delivery::Delivery;
-use crate::outbound::participant::Participant;
+use crate::outbound::participant::{Opening, Participant};
 use crate::prelude::*;
 use crate::values::digest::digest_parts;
 use crate::values::ids::{ClickId, PartnerUserId, Provider, UserId};
@@ -244,17 +244,13 @@ impl LookupEntry {
 
     /// Makes the entries of a participant's new openings: by the partner's ids of the user.
     pub fn of_openings(user_id: &UserId, before: Option<&Participant>, now: &Participant) -> Vec<Self> {
-        let known = |provider: &Provider| before.and_then(|before| before.attribution(provider));
-        let new = now
-            .attributions()
-            .filter(|(provider, attribution)| known(provider).is_none_or(|before| before.latest != attribution.latest));
-        new.flat_map(|(provider, attribution)| {
-            let at = attribution.latest.at.timestamp();
+        let entries = now.openings_since(before).flat_map(|(provider, Opening { at, ids, .. })| {
+            let at = at.timestamp();
             let expires_at = at.as_second().saturating_add(DELIVERY_LISTED_SECONDS);
             let place = Place::new(at, Kind::Opening, user_id.as_str());
-            Self::under(of_ids(provider, &attribution.latest.ids), &place, Some(expires_at))
-        })
-        .collect()
+            Self::under(of_ids(provider, ids), &place, Some(expires_at))
+        });
+        entries.collect()
     }
 }
 

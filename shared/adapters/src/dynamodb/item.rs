@@ -14,6 +14,7 @@
 //! | `attempts` | `delivery_id`; `attempt`: round and number | `webhook-sender`, `postbackctl` |
 //! | `audit` | `day`: the UTC date; `at_and_id`: the instant to the millisecond, `#`, the record's id | `postbackctl` |
 
+pub mod archive;
 pub mod lookups;
 pub mod media_buying;
 mod postbacks;

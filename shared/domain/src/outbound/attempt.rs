@@ -37,6 +37,18 @@ pub enum Verdict {
     Unsendable,
 }
 
+impl Verdict {
+    /// Returns the verdict's name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Gone => "gone",
+            Self::Failed => "failed",
+            Self::Unsendable => "unsendable",
+        }
+    }
+}
+
 impl AttemptOutcome {
     /// Returns the verdict: 2xx means delivered, 410 means gone, and a value that the URL cannot take means unsendable.
     /// Everything else means failed, including redirects.

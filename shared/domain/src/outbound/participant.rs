@@ -236,6 +236,13 @@ impl Participant {
         self.partners.iter()
     }
 
+    /// Returns the latest opening of each partner's link, unless it was already the latest `before`.
+    pub fn openings_since<'a>(&'a self, before: Option<&'a Self>) -> impl Iterator<Item = (&'a Provider, &'a Opening)> {
+        let known = move |provider: &Provider| Some(&before?.attribution(provider)?.latest);
+        let latest = self.partners.iter().map(|(provider, attribution)| (provider, &attribution.latest));
+        latest.filter(move |(provider, latest)| known(provider) != Some(*latest))
+    }
+
     /// Returns the summary of the user's openings of this partner's links, if there were any.
     pub fn attribution(&self, provider: &Provider) -> Option<&Attribution> {
         self.partners.get(provider)

@@ -135,7 +135,7 @@ pub fn entries(
     }
 }
 
-fn read<T: DeserializeOwned>(item: serde_dynamo::Item) -> Result<T, String> {
+pub(super) fn read<T: DeserializeOwned>(item: serde_dynamo::Item) -> Result<T, String> {
     serde_dynamo::from_item(item).map_err(|fault| fault.to_string())
 }
 
@@ -246,7 +246,8 @@ impl ParticipantItem {
         Ok(LookupEntry::of_openings(&self.user_id, before.as_ref(), &self.participant()?))
     }
 
-    fn participant(&self) -> Result<Participant, String> {
+    /// Returns the participant, or the reason why it cannot be read.
+    pub(super) fn participant(&self) -> Result<Participant, String> {
         // The fault may quote values.
         serde_json::from_str(&self.participant).map_err(|_| "the participant cannot be read".to_owned())
     }
