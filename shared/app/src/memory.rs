@@ -7,6 +7,7 @@
 mod configuration;
 mod coverage;
 mod dead_letters;
+mod erasures;
 mod inbound;
 mod lookups;
 mod outbound;

@@ -9,6 +9,7 @@ pub mod current_revision;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod lookup_coverage;
+pub mod person;
 pub mod plan_partners;
 pub mod progress;
 pub mod publish_campaigns;

@@ -6,6 +6,7 @@ mod configuration;
 mod coverage;
 mod dead_letters;
 mod delivery_records;
+mod erasures;
 mod implementations;
 mod inbound_records;
 mod listings;
@@ -55,6 +56,7 @@ pub use self::{
     coverage::{Coverage, Heartbeat, OriginItem, OriginPage, Rebuilds, Segment, SegmentPlace},
     dead_letters::{Attribute, AttributeValue, DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter},
     delivery_records::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, StoredDelivery},
+    erasures::Erasures,
     implementations::Ports,
     inbound_records::{FoundRevisions, InboundRecords},
     listings::{Listings, Range},

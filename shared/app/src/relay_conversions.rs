@@ -26,7 +26,8 @@ pub struct PutBack {
     pub whole: String,
 }
 
-/// Reads the recorded postbacks that these messages name. If the read fails, every message must be redelivered.
+/// Reads the recorded postbacks that these messages name. Leaves out the messages about erased persons, so that they are
+/// deleted. If the read fails, every message must be redelivered.
 pub async fn find_recorded(
     records: &impl RecordedRevisions,
     batch: Vec<PutBack>,
@@ -41,12 +42,13 @@ pub async fn find_recorded(
         }
     };
     let found = |key: String| recorded.get(&key).cloned().unwrap_or_else(|| Err(UNRECORDED.to_owned()));
-    let incoming = |PutBack { id, key, whole }| IncomingConversion {
-        id,
-        conversion: key.and_then(found).map(Conversion::from),
-        whole,
+    let incoming = |PutBack { id, key, whole }| {
+        let revision = key.and_then(found);
+        // GG3 is told nothing about an erased person, and the message names the person.
+        let is_erased = revision.as_ref().is_ok_and(|revision| revision.postback().is_erased());
+        (!is_erased).then(|| IncomingConversion { id, conversion: revision.map(Conversion::from), whole })
     };
-    Ok(batch.into_iter().map(incoming).collect())
+    Ok(batch.into_iter().filter_map(incoming).collect())
 }
 
 /// A record of the stream, or a record that was set aside and put back.
@@ -153,6 +155,7 @@ mod tests {
             state: None,
             reference: None,
             extra: Extra::default(),
+            erased: None,
         };
         let receipt = Receipt {
             transaction_id,

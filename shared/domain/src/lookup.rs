@@ -105,6 +105,18 @@ impl fmt::Display for Subject {
     }
 }
 
+impl Subject {
+    /// Parses the text of a click id or of a partner's user. Returns `None` for all other texts.
+    pub fn parse_opened(text: &str) -> Option<Self> {
+        if let Some(click_id) = text.strip_prefix("click/") {
+            return ClickId::try_from(click_id.to_owned()).ok().map(Self::Click);
+        }
+        let (provider, user_id) = text.strip_prefix("partner-user/")?.split_once('/')?;
+        let user_id = PartnerUserId::try_from(user_id.to_owned()).ok()?;
+        Provider::new(provider).ok().map(|provider| Self::PartnerUser(provider, user_id))
+    }
+}
+
 /// Names the kinds of items to which entries lead. The kinds are in the order of their names, so that they sort like
 /// the texts of places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,6 +125,9 @@ pub enum Kind {
     Click,
     /// The entry leads to a delivery.
     Delivery,
+    /// The entry of a GG3 user names a subject under which an opening of that user is found. Its key is the text of
+    /// that subject, and it has the time of the opening. It is there so that every entry of a person can be found.
+    Opened,
     /// The entry leads to an opening of a partner's link. Its key is the GG3 user.
     Opening,
     /// The entry leads to a postback or to a correction.
@@ -122,7 +137,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Click, Self::Delivery, Self::Opening, Self::Postback, Self::Refusal];
+    const ALL: [Self; 6] = [Self::Click, Self::Delivery, Self::Opened, Self::Opening, Self::Postback, Self::Refusal];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -130,6 +145,7 @@ impl Kind {
             Self::Refusal => "refusal",
             Self::Click => "click",
             Self::Delivery => "delivery",
+            Self::Opened => "opened",
             Self::Opening => "opening",
         }
     }
@@ -242,13 +258,20 @@ impl LookupEntry {
         Self::under(subjects, &Place::new(at, Kind::Delivery, delivery.id().as_str()), Some(expires_at))
     }
 
-    /// Makes the entries of a participant's new openings: by the partner's ids of the user.
+    /// Makes the entries of a participant's new openings: by the partner's ids of the user, and for each of them one by
+    /// the user, which names it.
     pub fn of_openings(user_id: &UserId, before: Option<&Participant>, now: &Participant) -> Vec<Self> {
         let entries = now.openings_since(before).flat_map(|(provider, Opening { at, ids, .. })| {
             let at = at.timestamp();
             let expires_at = at.as_second().saturating_add(DELIVERY_LISTED_SECONDS);
             let place = Place::new(at, Kind::Opening, user_id.as_str());
-            Self::under(of_ids(provider, ids), &place, Some(expires_at))
+            let entry = move |subject: Subject| {
+                let opened = Place::new(at, Kind::Opened, subject.to_string());
+                let of_user =
+                    Self { subject: Subject::User(user_id.clone()), place: opened, expires_at: Some(expires_at) };
+                [Self { subject, place: place.clone(), expires_at: Some(expires_at) }, of_user]
+            };
+            of_ids(provider, ids).flat_map(entry)
         });
         entries.collect()
     }

@@ -24,8 +24,8 @@ use crate::{
 };
 
 /// Limits the entries of a batch. A batch has 100 records with four entries each (see the template), or 20 participants
-/// with ten events each.
-const ENTRIES: usize = 400;
+/// with ten events each, which have four entries each too.
+const ENTRIES: usize = 800;
 
 /// Handles batches of stream records.
 pub struct LookupWriterFunction {
@@ -178,7 +178,7 @@ mod tests {
             let batch: Batch = serde_json::from_str(&batch.to_string()).unwrap();
             let entries = incoming(batch.records().remove(0)).unwrap().entries.unwrap();
             let subjects: Vec<String> = entries.iter().map(|entry| entry.subject.to_string()).collect();
-            assert_eq!(subjects, vec!["click/c-77"; expected]);
+            assert_eq!(subjects, ["click/c-77", "user/gg3-42"].repeat(expected));
         }
     }
 

@@ -112,6 +112,7 @@ fn show(answer: &PostbackAnswer, current: Option<&CurrentRevision>, as_json: boo
             }
             ("conflict", details)
         }
+        PostbackAnswer::Erased(_) => ("transaction_erased", json!({})),
         PostbackAnswer::Malformed(faults) => ("malformed", json!({ "faults": faults })),
         PostbackAnswer::Forbidden(fault) => ("forbidden", json!({ "faults": [fault] })),
         PostbackAnswer::Unauthorized => bail!("the partner does not exist any more"),
@@ -145,6 +146,7 @@ fn lines(answer: &PostbackAnswer, current: Option<&CurrentRevision>) -> Vec<Stri
         }
         PostbackAnswer::Malformed(faults) => faults.iter().map(fault).collect(),
         PostbackAnswer::Forbidden(forbidden) => vec![fault(forbidden)],
+        PostbackAnswer::Erased(transaction) => vec![format!("the person of transaction {transaction} was erased")],
         PostbackAnswer::Ignored | PostbackAnswer::Unauthorized | PostbackAnswer::Unavailable(_) => Vec::new(),
     }
 }

@@ -79,7 +79,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     if let Err(fault) = lookup_coverage::begin(&connection.lookups(), ask::now()).await {
         eprintln!("{fault}; if lists warn of missing lookups later, run `postbackctl lookups rebuild`");
     }
-    let random = [random::bytes()?, random::bytes()?];
+    let random = [random::bytes()?, random::bytes()?, random::bytes()?];
     apply_partners::ensure_system_keys(&partners, random, (&operation, ask::now())).await?;
     let applied = apply_partners::apply((&partners, &catalogue), &System, plans, lead, &operation).await;
     let report = Report::of(applied.partners, applied.publication)?;

@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::postbacks::{
     CLICK_USE, ClickUseItem, ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION, REVISION_PREFIX, RevisionKind,
+    USED_BY,
 };
 
 /// Names the key of `partners`.

@@ -67,7 +67,7 @@ fn use_of(postback: &Postback) -> (Provider, String) {
 
 impl State {
     fn record(&mut self, postback: &RecordedPostback) -> Recorded {
-        let key = key_of(&postback.postback);
+        let key = postback.postback.key();
         if let Some(original) = self.postbacks.get(&key) {
             return Recorded::Existing(Box::new(original.clone()));
         }
@@ -76,7 +76,7 @@ impl State {
     }
 
     fn record_once(&mut self, postback: &RecordedPostback) -> Recorded {
-        let key = key_of(&postback.postback);
+        let key = postback.postback.key();
         let used = self.click_uses.get(&use_of(&postback.postback));
         if let Some(first) = used.filter(|_| !self.postbacks.contains_key(&key)) {
             return Recorded::Used(Box::new(first.clone()));
@@ -86,7 +86,7 @@ impl State {
     }
 
     fn add_step(&mut self, step: &Step) -> Added {
-        let key = key_of(&step.postback);
+        let key = step.postback.key();
         if let Some(receipt_id) = self.receipt_at(&key, step.place) {
             return Added::Taken(receipt_id);
         }
@@ -96,7 +96,7 @@ impl State {
 
     fn adjust(&mut self, reversed: &TransactionId, adjustment: &Adjustment) -> Replaced {
         let postback = &adjustment.by.postback;
-        let (own, key) = (key_of(postback), TransactionKey::of(&postback.provider, reversed));
+        let (own, key) = (postback.key(), TransactionKey::of(&postback.provider, reversed));
         if self.postbacks.contains_key(&own) || self.receipt_at(&key, adjustment.place).is_some() {
             return Replaced::Changed;
         }
@@ -149,10 +149,6 @@ impl RecordedRevisions for World {
 /// Returns the key that lookups have for a revision: its place, `#`, and the key of its transaction.
 pub fn lookup_key(transaction: &TransactionKey, place: u32) -> String {
     format!("{place}#{}", transaction.as_str())
-}
-
-fn key_of(postback: &Postback) -> TransactionKey {
-    TransactionKey::of(&postback.provider, &postback.transaction_id)
 }
 
 impl Refusals for World {

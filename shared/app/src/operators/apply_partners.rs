@@ -60,15 +60,16 @@ pub async fn without_file(partners: &impl Partners, files: &[Proposed<'_>]) -> R
     Ok(left)
 }
 
-/// Makes the system's own keys that do not exist yet. `random` holds the bytes for the key of click ids and for the
-/// secret of links.
+/// Makes the system's own keys that do not exist yet. `random` holds the bytes for the key of click ids, for the secret of
+/// links and for the key of the archive.
 pub async fn ensure_system_keys(
     partners: &impl Partners,
-    random: [[u8; 20]; 2],
+    random: [[u8; 20]; 3],
     (operation, now): (&Operation, Timestamp),
 ) -> Result<(), Unavailable> {
     let mut made = Vec::new();
-    for (purpose, random) in [SecretPurpose::Click, SecretPurpose::Link].into_iter().zip(random) {
+    for (purpose, random) in [SecretPurpose::Click, SecretPurpose::Link, SecretPurpose::Archive].into_iter().zip(random)
+    {
         if partners.secrets(&purpose).await?.is_none() {
             let secrets = vec![Secret::new(Token::from_random(random).reveal())];
             made.push(StoredSecrets { purpose, version: 1, newest_at: now, secrets });
@@ -216,7 +217,7 @@ mod tests {
         let bytes = CredentialBytes { token: [1; 20], secret: [2; 20], webhook_secret: [3; 32] };
         let planned = proposed.iter().zip(&stored).map(|(file, stored)| (*file, stored, bytes));
         let plans = plan_all(planned, PlanTime { now: Timestamp::UNIX_EPOCH, lead: LEAD }).unwrap();
-        ensure_system_keys(world, [[4; 20]; 2], (&operation, Timestamp::UNIX_EPOCH)).await?;
+        ensure_system_keys(world, [[4; 20]; 3], (&operation, Timestamp::UNIX_EPOCH)).await?;
         Ok(apply((world, world), world, plans, LEAD, &operation).await)
     }
 
@@ -264,8 +265,8 @@ mod tests {
     async fn a_secret_that_may_be_stored_is_told() {
         for (trouble, stored) in [(Trouble::Before, false), (Trouble::After, true)] {
             let world = World::default();
-            // The calls before: catalogue, partner, its two kinds of secrets, the system's two, and their write.
-            world.state().trouble = BTreeMap::from([(7, trouble)]);
+            // The calls before: catalogue, partner, its two kinds of secrets, the system's three, and their write.
+            world.state().trouble = BTreeMap::from([(8, trouble)]);
             let applied = apply_all(&world, &["acme"]).await.unwrap();
             assert!(matches!(applied.fault, Some(ApplyFault::Unclear(..))));
             assert!(matches!(applied.partners[0].credential, Some(NewCredential::Token(_))));

@@ -7,7 +7,6 @@ use std::{
 
 use domain::{
     inbound::{
-        conversion::Reversed,
         correction::Revision,
         postback::Content,
         rules::PostbackRules,
@@ -84,7 +83,7 @@ pub async fn compare(
                 comparison.compare(id, list.get(id), current.as_ref(), partner.rules());
             }
             if let Some(current) = current.filter(|_| ours.contains(*key)) {
-                comparison.count(&current, counts(inbound, partner.provider(), &current).await?);
+                comparison.count(&current, counts(inbound, &current).await?);
             }
         }
         on_compared(some.len());
@@ -95,9 +94,9 @@ pub async fn compare(
 
 /// Returns false for an adjustment of a rejected transaction. It counts as nothing, because the rejection takes all that
 /// was left.
-async fn counts(inbound: &impl InboundRecords, provider: &Provider, current: &Revision) -> Result<bool, Unavailable> {
-    let Some(Reversed::Known { transaction_id, .. }) = current.reversed() else { return Ok(true) };
-    let reversed = inbound.transaction(&TransactionKey::of(provider, transaction_id)).await?;
+async fn counts(inbound: &impl InboundRecords, current: &Revision) -> Result<bool, Unavailable> {
+    let Some(key) = current.reversed().and_then(|reversed| reversed.key(current.postback())) else { return Ok(true) };
+    let reversed = inbound.transaction(&key).await?;
     Ok(reversed.is_none_or(|reversed| reversed.current().postback.state() != State::Rejected))
 }
 
@@ -263,6 +262,7 @@ impl Comparison {
 /// the partner's word, and everything else letter by letter.
 fn differences(cells: &BTreeMap<Field, String>, ours: &Revision, rules: &PostbackRules) -> Vec<Differs> {
     let (state, content) = (ours.postback().state(), ours.content());
+    let erased = ours.postback().is_erased();
     let said = |field: Field| match field {
         Field::UserId => content.user_id.to_string(),
         Field::ClickId => content.click_id.to_string(),
@@ -295,7 +295,9 @@ fn differences(cells: &BTreeMap<Field, String>, ours: &Revision, rules: &Postbac
         };
         (!same).then(|| Differs { field: *field, ours: ours_says, theirs: theirs.clone(), reason })
     };
-    cells.iter().filter_map(differs).collect()
+    // The other cells of an erased transaction name the person.
+    let kept = |field: Field| matches!(field, Field::AmountDecimal | Field::Currency | Field::EventId | Field::Status);
+    cells.iter().filter(|(field, _)| !erased || kept(**field)).filter_map(differs).collect()
 }
 
 /// Returns the reason if the partner's word does not mean the current state.

@@ -67,7 +67,7 @@ pub struct Failures {
 impl Failures {
     fn contain(&self, delivery: &Delivery) -> bool {
         let ours = self.campaign.as_ref().is_none_or(|campaign| campaign == delivery.campaign());
-        ours && delivery.status() == self.status && self.ended.failed_at(delivery).is_some()
+        ours && !delivery.is_erased() && delivery.status() == self.status && self.ended.failed_at(delivery).is_some()
     }
 }
 
@@ -89,6 +89,8 @@ pub enum Stopped {
     Interrupted,
     /// There is no such delivery.
     Unknown(DeliveryId),
+    /// The person of the delivery was erased, so nothing can be sent.
+    Erased(DeliveryId),
     /// Others changed this delivery at every try.
     Contended(DeliveryId),
     /// The campaign is archived. A new round would only be cancelled, and would hide how the delivery really ended.
@@ -198,6 +200,9 @@ where
             let delivery = self.rounds.read(id).await?.ok_or_else(|| Stopped::Unknown(id.clone()))?;
             if !is_wanted(&delivery) {
                 return Ok(None);
+            }
+            if delivery.is_erased() {
+                return Err(Stopped::Erased(id.clone()));
             }
             let state = self.campaign_state(&delivery).await?;
             let now = self.clock.now();

@@ -68,6 +68,8 @@ pub enum SecretPurpose {
     Click,
     /// `/click` links are signed with them.
     Link,
+    /// Ids are hashed with it for the archive. There is one, and it is never replaced.
+    Archive,
 }
 
 /// The secrets of one purpose as they are stored.

@@ -244,6 +244,28 @@ text_type!(
     ClaimMark, check_id, IdFault
 );
 
+/// Begins an id that takes the place of an erased one. The hash of the erased id follows.
+const ERASED: &str = "erased-";
+
+/// Returns the hash of the erased id if this is the id that took its place.
+pub(crate) fn erased_hash(id: &str) -> Option<&str> {
+    let is_hash = |hash: &&str| hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    id.strip_prefix(ERASED).filter(is_hash)
+}
+
+macro_rules! erasable {
+    ($($name:ident),*) => { $(
+        impl $name {
+            /// Returns the id that takes the place of an erased one with this hash.
+            pub(crate) fn erased(hash: &str) -> Self {
+                Self(format!("{ERASED}{hash}"))
+            }
+        }
+    )* };
+}
+
+erasable!(UserId, ClickId, PartnerUserId);
+
 impl DeliveryId {
     /// Returns the id of the delivery that is owed to this partner when this GG3 user reaches this campaign's goal.
     ///
@@ -267,6 +289,11 @@ impl TransactionKey {
     /// same text.
     pub fn of(provider: &Provider, transaction_id: &TransactionId) -> Self {
         Self(provider_key(provider, "transaction", &[provider.as_str(), transaction_id.as_str()]))
+    }
+
+    /// Returns the text of the key in the place of an erased transaction id.
+    pub(crate) fn to_id(&self) -> TransactionId {
+        TransactionId(self.0.clone())
     }
 
     /// Parses the text of a key.

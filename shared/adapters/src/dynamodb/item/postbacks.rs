@@ -2,6 +2,7 @@
 //! together.
 
 use domain::{
+    erasure::ContentHash,
     inbound::{
         click::ClickOrigin,
         conversion::{Receipt, RecordedPostback, Reversed},
@@ -30,6 +31,8 @@ pub const REVISION_PREFIX: &str = "revision-";
 const CORRECTION_PREFIX: &str = "correction-";
 /// Holds the sort key in `postbacks` of an item that says which transaction used a click for an event.
 pub const CLICK_USE: &str = "click-use";
+/// Names the attribute of the use of a click that identifies the transaction.
+pub const USED_BY: &str = "used_by";
 
 /// Says in `postbacks` that a transaction used a click for an event. It is no revision of a transaction, and nothing is
 /// told to GG3 about it.
@@ -143,6 +146,9 @@ pub struct PostbackItem {
     /// Says when an operator accepted the correction. Only a correction has this attribute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrected_at: Option<Timestamp>,
+    /// Holds the hash of the content. Only the item of an erased person has this attribute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<ContentHash>,
 }
 
 /// Tells the later revisions of a transaction apart.
@@ -196,7 +202,7 @@ impl From<&RecordedPostback> for PostbackItem {
         let RecordedPostback { postback, receipt, reversed } = recorded;
         let Content { user_id, click_id, currency, amount_decimal, event_id, event_name } = postback.content.clone();
         Self {
-            provider_transaction: Self::key(&postback.provider, &receipt.transaction_id),
+            provider_transaction: postback.key().as_str().to_owned(),
             revision: ORIGINAL.to_owned(),
             transaction_id: receipt.transaction_id.clone(),
             receipt_id: receipt.receipt_id.clone(),
@@ -217,6 +223,7 @@ impl From<&RecordedPostback> for PostbackItem {
             reversed: reversed.clone(),
             original_receipt_id: receipt.original_receipt_id.clone(),
             corrected_at: None,
+            erased: postback.erased.clone(),
         }
     }
 }
@@ -252,12 +259,14 @@ fn later(postback: &Postback, receipt: &Receipt, place: u32) -> PostbackItem {
 impl PostbackItem {
     /// Returns the note that the transaction `adjustment.by` took an amount from the transaction `of`.
     pub fn adjustment(of: &TransactionId, adjustment: &Adjustment) -> Self {
+        let provider_transaction = Self::key(&adjustment.by.postback.provider, of);
+        Self { provider_transaction, ..Self::note(adjustment) }
+    }
+
+    /// Returns a note whose partition key is still to be set to that of the transaction beside which it stands.
+    pub(crate) fn note(adjustment: &Adjustment) -> Self {
         let RecordedPostback { postback, receipt, .. } = &adjustment.by;
-        Self {
-            provider_transaction: Self::key(&postback.provider, of),
-            kind: Some(RevisionKind::Adjustment),
-            ..later(postback, receipt, adjustment.place)
-        }
+        Self { kind: Some(RevisionKind::Adjustment), ..later(postback, receipt, adjustment.place) }
     }
 
     /// Makes the history of one transaction from all its items. Returns `None` if there is no original.
@@ -348,7 +357,7 @@ fn recorded(item: PostbackItem) -> Result<RecordedPostback, String> {
     };
     let PostbackItem { user_id, click_id, currency, amount_decimal, event_id, event_name, .. } = item;
     let content = Content { user_id, click_id, currency, amount_decimal, event_id, event_name };
-    let (click, state, reference, extra) = (item.click, item.state, item.reference, item.extra);
-    let postback = Postback { provider, transaction_id, content, click, state, reference, extra };
+    let (click, state, reference, extra, erased) = (item.click, item.state, item.reference, item.extra, item.erased);
+    let postback = Postback { provider, transaction_id, content, click, state, reference, extra, erased };
     Ok(RecordedPostback { postback, receipt, reversed: item.reversed })
 }

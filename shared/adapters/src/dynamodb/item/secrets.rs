@@ -29,6 +29,7 @@ impl SecretsItem {
             SecretPurpose::Webhook(provider) => format!("webhook#{provider}"),
             SecretPurpose::Click => "click".to_owned(),
             SecretPurpose::Link => "link".to_owned(),
+            SecretPurpose::Archive => "archive".to_owned(),
         }
     }
 

@@ -78,6 +78,7 @@ fn recorded() -> RecordedPostback {
             state: None,
             reference: None,
             extra: Extra::new(),
+            erased: None,
         },
         receipt: Receipt {
             transaction_id,

@@ -50,6 +50,7 @@ pub(crate) async fn record(world: &World, transaction: &str, second: i64) {
         state: None,
         reference: None,
         extra: Extra::new(),
+        erased: None,
     };
     let receipt_id = ReceiptId::from_random([0; 16]);
     let receipt = Receipt {

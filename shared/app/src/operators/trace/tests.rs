@@ -91,6 +91,7 @@ async fn inbound() -> World {
         state: None,
         reference: None,
         extra: Extra::new(),
+        erased: None,
     };
     let recorded = RecordedPostback { postback, receipt, reversed: None };
     Postbacks::record(&world, &recorded).await.unwrap();
