@@ -5,7 +5,7 @@
 //! therefore also holds over the real ports.
 
 mod configuration;
-mod coverage;
+pub(crate) mod coverage;
 mod dead_letters;
 mod erasures;
 mod inbound;

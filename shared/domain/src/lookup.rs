@@ -22,12 +22,6 @@ use crate::values::ids::{ClickId, PartnerUserId, Provider, UserId};
 /// the same user id.
 pub const SHARDS: u8 = 32;
 
-/// Sets how long the entry of a postback is kept, in seconds: 400 days, which is a year and some weeks for complaints.
-pub const POSTBACK_LISTED_SECONDS: i64 = 400 * 24 * 60 * 60;
-
-/// Sets how long the entry of a delivery or an opening is kept, in seconds. It is as long as for a postback.
-pub const DELIVERY_LISTED_SECONDS: i64 = POSTBACK_LISTED_SECONDS;
-
 /// Names the tables whose items have entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -214,7 +208,7 @@ pub struct LookupEntry {
     pub subject: Subject,
     /// Gives the item's place under the subject.
     pub place: Place,
-    /// Says when the entry expires, in Unix seconds. The entry of an open conflict never expires.
+    /// Says when the entry expires, in Unix seconds. An entry expires with its item, and never if the item never does.
     pub expires_at: Option<i64>,
 }
 
@@ -239,8 +233,7 @@ impl LookupEntry {
             Subject::User(postback.content.user_id.clone()),
             Subject::Click(postback.content.click_id.clone()),
         ];
-        let expires_at = at.as_second().saturating_add(POSTBACK_LISTED_SECONDS);
-        Self::under(subjects, &Place::new(at, Kind::Postback, key), Some(expires_at))
+        Self::under(subjects, &Place::new(at, Kind::Postback, key), None)
     }
 
     /// Makes the entry of a click by user. The click id needs no entry, because it is the key of the table of clicks.
@@ -254,8 +247,7 @@ impl LookupEntry {
         let at = delivery.created_at().timestamp();
         let own = [Subject::Deliveries(delivery.provider().clone()), Subject::User(delivery.participant().clone())];
         let subjects = own.into_iter().chain(of_ids(delivery.provider(), delivery.ids()));
-        let expires_at = at.as_second().saturating_add(DELIVERY_LISTED_SECONDS);
-        Self::under(subjects, &Place::new(at, Kind::Delivery, delivery.id().as_str()), Some(expires_at))
+        Self::under(subjects, &Place::new(at, Kind::Delivery, delivery.id().as_str()), None)
     }
 
     /// Makes the entries of a participant's new openings: by the partner's ids of the user, and for each of them one by
@@ -263,13 +255,11 @@ impl LookupEntry {
     pub fn of_openings(user_id: &UserId, before: Option<&Participant>, now: &Participant) -> Vec<Self> {
         let entries = now.openings_since(before).flat_map(|(provider, Opening { at, ids, .. })| {
             let at = at.timestamp();
-            let expires_at = at.as_second().saturating_add(DELIVERY_LISTED_SECONDS);
             let place = Place::new(at, Kind::Opening, user_id.as_str());
             let entry = move |subject: Subject| {
                 let opened = Place::new(at, Kind::Opened, subject.to_string());
-                let of_user =
-                    Self { subject: Subject::User(user_id.clone()), place: opened, expires_at: Some(expires_at) };
-                [Self { subject, place: place.clone(), expires_at: Some(expires_at) }, of_user]
+                let of_user = Self { subject: Subject::User(user_id.clone()), place: opened, expires_at: None };
+                [Self { subject, place: place.clone(), expires_at: None }, of_user]
             };
             of_ids(provider, ids).flat_map(entry)
         });

@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 
 use domain::{
+    inbound::click::Click,
     jiff::Timestamp,
-    lookup::{LookupEntry, Origin, POSTBACK_LISTED_SECONDS},
+    lookup::{LookupEntry, Origin},
 };
 
 use super::{State, World};
 use crate::ports::{
     Coverage, Heartbeat, OriginItem, OriginPage, PageToken, Rebuilds, Segment, SegmentPlace, Unavailable,
 };
+
+/// Sets how long a click is kept in memory, in seconds.
+pub(crate) const CLICK_KEPT_SECONDS: i64 = 400 * 24 * 60 * 60;
 
 impl Coverage for World {
     async fn heartbeats(&self) -> Result<BTreeMap<Origin, Heartbeat>, Unavailable> {
@@ -80,10 +84,8 @@ impl State {
                 stored.map(|stored| item(stored.provider_content.clone(), stored.lookups(None))).collect()
             }
             Origin::Clicks => {
-                let entries = |click| {
-                    let expires_at = |at: Timestamp| at.as_second() + POSTBACK_LISTED_SECONDS;
-                    LookupEntry::of_click(click, expires_at(click.clicked_at))
-                };
+                let entries =
+                    |click: &Click| LookupEntry::of_click(click, click.clicked_at.as_second() + CLICK_KEPT_SECONDS);
                 self.clicks.iter().map(|click| item(click.click_id.to_string(), entries(click))).collect()
             }
             Origin::Deliveries => {
