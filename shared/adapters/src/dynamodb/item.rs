@@ -69,7 +69,7 @@ pub const ORIGINAL_KEPT_AT: &str = "original_kept_at";
 /// Names the attribute of `refusals` that counts the new items of a partner and day. Only the item of such a count has
 /// it.
 pub const KEPT: &str = "kept";
-/// Names the time to live of `refusals`, `clicks` and `audit`.
+/// Names the time to live of `refusals`, `clicks`, `attempts` and `audit`.
 pub const EXPIRES_AT: &str = "expires_at";
 
 /// Holds one use of a tracking link in `clicks`.

@@ -2,6 +2,7 @@
 
 use app::ports::KeptAttempt;
 use domain::{
+    jiff::Timestamp,
     outbound::{
         attempt::Attempt,
         delivery::{Delivery, Ending, LateAttempt, Status},
@@ -136,21 +137,37 @@ pub struct AttemptItem {
     /// Holds the attempt.
     #[serde(flatten)]
     pub made: Attempt,
+    /// Says when the item expires, in Unix seconds. Older versions stored attempts without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
 }
+
+/// Sets how long an attempt beside its delivery is kept, in seconds: 400 days, which is a year and some time for a
+/// complaint.
+const ATTEMPT_KEPT_SECONDS: i64 = 400 * 24 * 60 * 60;
 
 impl AttemptItem {
     /// Returns the item of an attempt of a round that is over.
     pub fn of_round(delivery_id: &DeliveryId, round: u32, attempt: &Attempt) -> Self {
-        let key = format!("{round:010}#{}", attempt.n);
-        Self { delivery_id: delivery_id.clone(), attempt: key, round, late: false, made: attempt.clone() }
+        Self::new(delivery_id, format!("{round:010}#{}", attempt.n), (round, false), attempt)
+    }
+
+    fn new(delivery_id: &DeliveryId, key: String, (round, late): (u32, bool), attempt: &Attempt) -> Self {
+        let sent_at = attempt.sent_at.as_millisecond().div_euclid(1000);
+        let expires_at = Some(sent_at.saturating_add(ATTEMPT_KEPT_SECONDS));
+        Self { delivery_id: delivery_id.clone(), attempt: key, round, late, made: attempt.clone(), expires_at }
+    }
+
+    /// Returns true if the item has expired. DynamoDB deletes expired items only within days.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now.as_second())
     }
 }
 
 impl From<&LateAttempt> for AttemptItem {
     fn from(late: &LateAttempt) -> Self {
         let LateAttempt { delivery_id, round, mark, attempt } = late;
-        let key = format!("{round:010}#{}#{mark}", attempt.n);
-        Self { delivery_id: delivery_id.clone(), attempt: key, round: *round, late: true, made: attempt.clone() }
+        Self::new(delivery_id, format!("{round:010}#{}#{mark}", attempt.n), (*round, true), attempt)
     }
 }
 
