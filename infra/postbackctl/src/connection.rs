@@ -13,6 +13,7 @@ use adapters::{
         deliveries::{DynamoDeliveries, DynamoRounds},
         delivery_records::DynamoDeliveryRecords,
         deployment,
+        erasures::{DynamoErasures, ErasedTables},
         history::History,
         lookups::{DynamoListings, DynamoLookups},
         participants::DynamoParticipants,
@@ -31,11 +32,12 @@ use anyhow::{Context, Result, anyhow};
 use app::{
     accept_postback::AcceptPostback,
     cache::{Cache, CachePolicy},
-    ports::{Partners as _, StoredPartner, Unavailable},
+    ports::{Partners as _, SecretPurpose, StoredPartner, Unavailable},
 };
 use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
 use domain::{
+    archive::ArchiveKey,
     audit::{Channel, Operation, Why},
     outbound::webhook::Development,
     partner::Partner,
@@ -235,8 +237,29 @@ impl Connection {
         DynamoPartners::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("partners"))
     }
 
+    /// Returns the key of the ids of erased persons.
+    pub(crate) async fn archive_key(&self) -> Result<ArchiveKey> {
+        let stored = self.configuration().secrets(&SecretPurpose::Archive).await?;
+        let secret = stored.and_then(|stored| stored.secrets.into_iter().next());
+        secret.map(ArchiveKey::new).context("the stack has no archive key yet; run `postbackctl apply` first")
+    }
+
+    /// Returns the tables from which persons are erased.
+    pub(crate) fn erasures(&self) -> DynamoErasures {
+        let table = |noun: &str| self.table(noun);
+        let tables = ErasedTables {
+            postbacks: table("postbacks"),
+            refusals: table("refusals"),
+            clicks: table("clicks"),
+            participants: table("participants"),
+            attempts: table("attempts"),
+            lookups: table("lookups"),
+        };
+        DynamoErasures::new(self.settings.dynamodb(CallLimits::BACKGROUND), tables)
+    }
+
     /// Returns the deliveries, to change.
-    fn deliveries(&self) -> DynamoDeliveries {
+    pub(crate) fn deliveries(&self) -> DynamoDeliveries {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         DynamoDeliveries::new(client, self.table("deliveries"), self.table("attempts"))
     }

@@ -75,6 +75,8 @@ enum Action {
     Redrive(operations::redrive::Arguments),
     /// Rebuilds the lookups, by which lists, traces and replays find stored items.
     Lookups(operations::lookups::Arguments),
+    /// Shows or erases everything that is stored about a person.
+    Person(operations::person::Arguments),
     /// Lists the changes that operators made: who, when, what and why.
     Audit(operations::audit::Arguments),
     /// Computes the AWS cost of a million postbacks, events, deliveries and resends.
@@ -117,6 +119,7 @@ async fn main() -> ExitCode {
         Action::DeadLetters(arguments) => operations::dead_letters::run(&stack, arguments).await,
         Action::Redrive(arguments) => operations::redrive::run(&stack, arguments).await,
         Action::Lookups(arguments) => operations::lookups::run(&stack, arguments).await,
+        Action::Person(arguments) => Box::pin(operations::person::run(&stack, arguments)).await,
         Action::Audit(arguments) => operations::audit::run(&stack, arguments).await,
         Action::Cost(arguments) => operations::cost::run(&arguments),
         Action::Completion(arguments) => operations::completion::run(&arguments, &mut Command::command()),

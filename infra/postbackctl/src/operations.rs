@@ -6,6 +6,7 @@ pub(crate) mod completion;
 pub(crate) mod cost;
 pub(crate) mod dead_letters;
 pub(crate) mod lookups;
+pub(crate) mod person;
 pub(crate) mod redrive;
 pub(crate) mod report;
 pub(crate) mod smoke;

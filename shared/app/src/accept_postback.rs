@@ -72,6 +72,8 @@ pub enum PostbackAnswer {
     Ignored,
     /// 409: the transaction was recorded before, with different content.
     Conflict(Box<Contradiction>),
+    /// 409: the person of the transaction was erased, and the call says something new. Nothing of the call is kept.
+    Erased(TransactionId),
     /// 400: the call is malformed. Lists every fault.
     Malformed(Vec<Fault>),
     /// 401: the partner is unknown, or the credential is wrong. The answer is the same in both cases.

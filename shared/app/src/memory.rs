@@ -6,12 +6,15 @@
 
 mod archive;
 mod configuration;
-mod coverage;
+pub(crate) mod coverage;
 mod dead_letters;
+mod erasures;
 mod inbound;
 mod lookups;
 mod outbound;
 pub mod partner;
+
+pub use self::inbound::lookup_key;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
@@ -41,7 +44,7 @@ use domain::{
     },
     partner::Partner,
     values::{
-        ids::{ChainTicket, ClaimMark, DeliveryId, Provider, TransactionId, UserId},
+        ids::{ChainTicket, ClaimMark, DeliveryId, Provider, TransactionKey, UserId},
         time::UnixMillis,
     },
 };
@@ -96,8 +99,8 @@ impl Default for World {
 /// The contents of all ports.
 #[derive(Debug, Default)]
 pub struct State {
-    /// Postbacks by provider and transaction.
-    pub postbacks: BTreeMap<(Provider, TransactionId), RecordedPostback>,
+    /// Originals by transaction.
+    pub postbacks: BTreeMap<TransactionKey, RecordedPostback>,
     /// Refusals by content, each with the number of times that it was seen.
     pub refusals: HashMap<String, (Refusal, u32)>,
     /// Receipts of the refusals that were sent again and recorded, by content.
@@ -106,11 +109,11 @@ pub struct State {
     /// it was accepted.
     pub conflicts: HashMap<String, (Conflict, u32, Option<Receipt>)>,
     /// Corrections of each transaction, in the order of their numbers.
-    pub corrections: BTreeMap<(Provider, TransactionId), Vec<Correction>>,
+    pub corrections: BTreeMap<TransactionKey, Vec<Correction>>,
     /// Steps of each transaction, in the order of their places.
-    pub steps: BTreeMap<(Provider, TransactionId), Vec<Step>>,
+    pub steps: BTreeMap<TransactionKey, Vec<Step>>,
     /// Adjustments of each transaction, in the order of their places.
-    pub adjustments: BTreeMap<(Provider, TransactionId), Vec<Adjustment>>,
+    pub adjustments: BTreeMap<TransactionKey, Vec<Adjustment>>,
     /// Contents of conflicts that were resolved in favour of the original, each with the conflict's expiry in Unix
     /// seconds.
     pub kept_originals: HashMap<String, i64>,

@@ -10,6 +10,7 @@ pub mod dead_letters;
 pub mod deliveries;
 pub mod lookup_coverage;
 pub mod paused;
+pub mod person;
 pub mod plan_partners;
 pub mod postbacks;
 pub mod progress;

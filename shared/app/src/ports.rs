@@ -7,6 +7,7 @@ mod configuration;
 mod coverage;
 mod dead_letters;
 mod delivery_records;
+mod erasures;
 mod implementations;
 mod inbound_records;
 mod listings;
@@ -58,6 +59,7 @@ pub use self::{
     coverage::{Coverage, Heartbeat, OriginItem, OriginPage, Rebuilds, Segment, SegmentPlace},
     dead_letters::{Attribute, AttributeValue, DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter},
     delivery_records::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, StoredDelivery},
+    erasures::Erasures,
     implementations::Ports,
     inbound_records::{FoundRevisions, InboundRecords},
     listings::{Listings, Range},

@@ -26,7 +26,8 @@ pub struct PutBack {
     pub whole: String,
 }
 
-/// Reads the recorded postbacks that these messages name. If the read fails, every message must be redelivered.
+/// Reads the recorded postbacks that these messages name. Leaves out the messages about erased persons, so that they are
+/// deleted. If the read fails, every message must be redelivered.
 pub async fn find_recorded(
     records: &impl RecordedRevisions,
     batch: Vec<PutBack>,
@@ -41,12 +42,13 @@ pub async fn find_recorded(
         }
     };
     let found = |key: String| recorded.get(&key).cloned().unwrap_or_else(|| Err(UNRECORDED.to_owned()));
-    let incoming = |PutBack { id, key, whole }| IncomingConversion {
-        id,
-        conversion: key.and_then(found).map(Conversion::from),
-        whole,
+    let incoming = |PutBack { id, key, whole }| {
+        let revision = key.and_then(found);
+        // GG3 is told nothing about an erased person, and the message names the person.
+        let is_erased = revision.as_ref().is_ok_and(|revision| revision.postback().is_erased());
+        (!is_erased).then(|| IncomingConversion { id, conversion: revision.map(Conversion::from), whole })
     };
-    Ok(batch.into_iter().map(incoming).collect())
+    Ok(batch.into_iter().filter_map(incoming).collect())
 }
 
 /// A record of the stream, or a record that was set aside and put back.
@@ -133,11 +135,11 @@ mod tests {
             conversion::{Receipt, RecordedPostback},
             postback::{Content, Extra, Postback},
         },
-        values::ids::{Provider, ReceiptId, TransactionId},
+        values::ids::{Provider, ReceiptId, TransactionId, TransactionKey},
     };
 
     use super::*;
-    use crate::memory::{Trouble, World};
+    use crate::memory::{Trouble, World, lookup_key};
 
     fn recorded(transaction: &str) -> RecordedPostback {
         let content: Content = serde_json::from_value(serde_json::json!({
@@ -153,6 +155,7 @@ mod tests {
             state: None,
             reference: None,
             extra: Extra::default(),
+            erased: None,
         };
         let receipt = Receipt {
             transaction_id,
@@ -200,11 +203,10 @@ mod tests {
     async fn a_message_becomes_what_is_recorded_under_its_key() {
         let world = World::default();
         let recorded = recorded("t1");
-        world
-            .state()
-            .postbacks
-            .insert((recorded.postback.provider.clone(), recorded.postback.transaction_id.clone()), recorded.clone());
-        let batch = vec![put_back(Ok("0#acme#t1")), put_back(Ok("0#acme#t2")), put_back(Err("no key"))];
+        let [t1, t2] =
+            ["t1", "t2"].map(|id| TransactionKey::of(&recorded.postback.provider, &TransactionId::new(id).unwrap()));
+        let batch = vec![put_back(Ok(&lookup_key(&t1, 0))), put_back(Ok(&lookup_key(&t2, 0))), put_back(Err("no key"))];
+        world.state().postbacks.insert(t1, recorded.clone());
         let incoming = find_recorded(&world, batch).await.unwrap();
         let conversions: Vec<_> = incoming.into_iter().map(|incoming| incoming.conversion).collect();
         assert_eq!(conversions, [Ok(recorded.into()), Err(UNRECORDED.to_owned()), Err("no key".to_owned())]);

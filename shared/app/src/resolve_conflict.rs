@@ -114,8 +114,8 @@ fn record(
     stored: &StoredConflict,
     key: &ContentKey,
 ) -> AuditRecord {
-    let (provider, transaction_id) = (stored.conflict.provider.clone(), stored.conflict.transaction_id.clone());
-    let subject = Subject::Conflict { provider, transaction_id, content_id: key.as_str().to_owned() };
+    let provider = stored.conflict.provider.clone();
+    let subject = Subject::Conflict { provider, content_id: key.as_str().to_owned() };
     operation.record(now, action, subject)
 }
 

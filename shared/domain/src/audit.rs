@@ -1,6 +1,7 @@
 //! Records a change by an operator: its author, time, channel and reason.
 //!
-//! A record and its change are stored together, or neither is stored. A record is never changed, and it expires after
+//! A record names no person and no id that leads to a person, so that it can stay when a person is erased. A record and
+//! its change are stored together, or neither is stored. A record is never changed, and it expires after
 //! [`AUDIT_KEPT_DAYS`].
 
 use alloc::collections::BTreeMap;
@@ -14,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::prelude::*;
-use crate::values::ids::{DeliveryId, Provider, TransactionId, text_type};
+use crate::values::ids::{DeliveryId, Provider, text_type};
 
 /// Sets how long a record is kept, in days.
 pub const AUDIT_KEPT_DAYS: i64 = 400;
@@ -100,6 +101,8 @@ pub enum Action {
     RebuildLookups,
     /// Puts an event on the queue `gg3-events` in place of GG3's platform.
     SendEvent,
+    /// Erases a person.
+    ErasePerson,
     /// A newer version has recorded this action.
     #[serde(other)]
     Unknown,
@@ -122,8 +125,6 @@ pub enum Subject {
     Conflict {
         /// Names the partner that sent the postback.
         provider: Provider,
-        /// Identifies the recorded transaction.
-        transaction_id: TransactionId,
         /// Gives the content id.
         content_id: String,
     },
@@ -159,6 +160,8 @@ pub enum Subject {
     },
     /// The change is to the lookups.
     Lookups,
+    /// The change is to the records of a person. The record does not name the person.
+    Person,
     /// A newer version has recorded this subject.
     #[serde(other)]
     Unknown,
@@ -173,7 +176,9 @@ impl Subject {
             | Self::Refusal { provider, .. }
             | Self::Delivery { provider, .. } => provider == wanted,
             Self::Conversions { providers, .. } => providers.contains(wanted),
-            Self::SystemKeys | Self::Catalogue | Self::Queue { .. } | Self::Lookups | Self::Unknown => false,
+            Self::SystemKeys | Self::Catalogue | Self::Queue { .. } | Self::Lookups | Self::Person | Self::Unknown => {
+                false
+            }
         }
     }
 }

@@ -26,6 +26,7 @@ extern crate std;
 
 pub mod archive;
 pub mod audit;
+pub mod erasure;
 pub mod inbound;
 pub mod lookup;
 pub mod outbound;

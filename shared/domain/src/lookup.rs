@@ -22,12 +22,6 @@ use crate::values::ids::{ClickId, PartnerUserId, Provider, UserId};
 /// the same user id.
 pub const SHARDS: u8 = 32;
 
-/// Sets how long the entry of a postback is kept, in seconds: 400 days, which is a year and some weeks for complaints.
-pub const POSTBACK_LISTED_SECONDS: i64 = 400 * 24 * 60 * 60;
-
-/// Sets how long the entry of a delivery or an opening is kept, in seconds. It is as long as for a postback.
-pub const DELIVERY_LISTED_SECONDS: i64 = POSTBACK_LISTED_SECONDS;
-
 /// Names the tables whose items have entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -105,6 +99,18 @@ impl fmt::Display for Subject {
     }
 }
 
+impl Subject {
+    /// Parses the text of a click id or of a partner's user. Returns `None` for all other texts.
+    pub fn parse_opened(text: &str) -> Option<Self> {
+        if let Some(click_id) = text.strip_prefix("click/") {
+            return ClickId::try_from(click_id.to_owned()).ok().map(Self::Click);
+        }
+        let (provider, user_id) = text.strip_prefix("partner-user/")?.split_once('/')?;
+        let user_id = PartnerUserId::try_from(user_id.to_owned()).ok()?;
+        Provider::new(provider).ok().map(|provider| Self::PartnerUser(provider, user_id))
+    }
+}
+
 /// Names the kinds of items to which entries lead. The kinds are in the order of their names, so that they sort like
 /// the texts of places.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,6 +119,9 @@ pub enum Kind {
     Click,
     /// The entry leads to a delivery.
     Delivery,
+    /// The entry of a GG3 user names a subject under which an opening of that user is found. Its key is the text of
+    /// that subject, and it has the time of the opening. It is there so that every entry of a person can be found.
+    Opened,
     /// The entry leads to an opening of a partner's link. Its key is the GG3 user.
     Opening,
     /// The entry leads to a postback or to a correction.
@@ -122,7 +131,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [Self::Click, Self::Delivery, Self::Opening, Self::Postback, Self::Refusal];
+    const ALL: [Self; 6] = [Self::Click, Self::Delivery, Self::Opened, Self::Opening, Self::Postback, Self::Refusal];
 
     fn as_str(self) -> &'static str {
         match self {
@@ -130,6 +139,7 @@ impl Kind {
             Self::Refusal => "refusal",
             Self::Click => "click",
             Self::Delivery => "delivery",
+            Self::Opened => "opened",
             Self::Opening => "opening",
         }
     }
@@ -198,7 +208,7 @@ pub struct LookupEntry {
     pub subject: Subject,
     /// Gives the item's place under the subject.
     pub place: Place,
-    /// Says when the entry expires, in Unix seconds. The entry of an open conflict never expires.
+    /// Says when the entry expires, in Unix seconds. An entry expires with its item, and never if the item never does.
     pub expires_at: Option<i64>,
 }
 
@@ -223,8 +233,7 @@ impl LookupEntry {
             Subject::User(postback.content.user_id.clone()),
             Subject::Click(postback.content.click_id.clone()),
         ];
-        let expires_at = at.as_second().saturating_add(POSTBACK_LISTED_SECONDS);
-        Self::under(subjects, &Place::new(at, Kind::Postback, key), Some(expires_at))
+        Self::under(subjects, &Place::new(at, Kind::Postback, key), None)
     }
 
     /// Makes the entry of a click by user. The click id needs no entry, because it is the key of the table of clicks.
@@ -238,17 +247,21 @@ impl LookupEntry {
         let at = delivery.created_at().timestamp();
         let own = [Subject::Deliveries(delivery.provider().clone()), Subject::User(delivery.participant().clone())];
         let subjects = own.into_iter().chain(of_ids(delivery.provider(), delivery.ids()));
-        let expires_at = at.as_second().saturating_add(DELIVERY_LISTED_SECONDS);
-        Self::under(subjects, &Place::new(at, Kind::Delivery, delivery.id().as_str()), Some(expires_at))
+        Self::under(subjects, &Place::new(at, Kind::Delivery, delivery.id().as_str()), None)
     }
 
-    /// Makes the entries of a participant's new openings: by the partner's ids of the user.
+    /// Makes the entries of a participant's new openings: by the partner's ids of the user, and for each of them one by
+    /// the user, which names it.
     pub fn of_openings(user_id: &UserId, before: Option<&Participant>, now: &Participant) -> Vec<Self> {
         let entries = now.openings_since(before).flat_map(|(provider, Opening { at, ids, .. })| {
             let at = at.timestamp();
-            let expires_at = at.as_second().saturating_add(DELIVERY_LISTED_SECONDS);
             let place = Place::new(at, Kind::Opening, user_id.as_str());
-            Self::under(of_ids(provider, ids), &place, Some(expires_at))
+            let entry = move |subject: Subject| {
+                let opened = Place::new(at, Kind::Opened, subject.to_string());
+                let of_user = Self { subject: Subject::User(user_id.clone()), place: opened, expires_at: None };
+                [Self { subject, place: place.clone(), expires_at: None }, of_user]
+            };
+            of_ids(provider, ids).flat_map(entry)
         });
         entries.collect()
     }

@@ -157,6 +157,8 @@ mod tests {
     use super::*;
     use crate::log::tests::{counted, line};
 
+    /// The key of the transaction `t1` of acme.
+    const KEY: &str = "acme#a2dcd477bf1d40b48fdacfd7b5ac48206a02f9254a146a04ff22a786e4693a09";
     const STREAM: &str = include_str!("../fixtures/stream-insert.json");
 
     fn first(batch: &str) -> Option<IncomingConversion> {
@@ -190,17 +192,17 @@ mod tests {
             let keys = serde_json::json!({"provider_transaction": text(transaction), "revision": text(revision)});
             serde_json::json!({"eventName": "INSERT", "dynamodb": {"Keys": keys, "NewImage": "anything"}}).to_string()
         };
-        let good = record("correction-000002", "acme#t1");
+        let good = record("correction-000002", KEY);
         let again = put_back(&good);
         assert_eq!((again.id.as_str(), &again.whole), ("m1", &good));
-        assert_eq!(again.key.as_deref(), Ok("correction-000002#acme#t1"));
+        assert_eq!(again.key, Ok(format!("correction-000002#{KEY}")));
         for (revision, transaction) in [
             ("original", "acme#"),
             ("original", "acme"),
             ("original", ""),
-            ("", "acme#t1"),
-            ("correction-x", "acme#t1"),
-            ("original", &format!("acme#{}", "x".repeat(3_000))),
+            ("", KEY),
+            ("correction-x", KEY),
+            ("original", &format!("{KEY}{}", "0".repeat(3_000))),
         ] {
             assert!(put_back(&record(revision, transaction)).key.is_err(), "{revision} {transaction}");
         }
@@ -219,7 +221,8 @@ mod tests {
     fn a_correction_becomes_a_conversion_naming_its_original() {
         let text = |value: &str| serde_json::json!({"S": value});
         let image = serde_json::json!({
-            "provider_transaction": text("acme#t1"), "revision": text("correction-000002"), "receipt_id": text("r2"),
+            "provider_transaction": text(KEY), "revision": text("correction-000002"),
+            "transaction_id": text("t1"), "receipt_id": text("r2"),
             "received_at": text("2026-11-23T12:00:00Z"), "corrected_at": text("2026-11-24T12:00:00Z"),
             "original_receipt_id": text("r0"), "click": text("foreign"), "user_id": text("u"), "click_id": text("c"),
             "currency": text("USD"), "amount_decimal": text("1.50"),
@@ -268,7 +271,7 @@ mod tests {
     async fn a_failed_read_repeats_unreadable_messages_too() {
         let world = World::default();
         world.state().trouble = BTreeMap::from([(0, Trouble::Before)]);
-        let keys = r#"{"provider_transaction":{"S":"acme#t1"},"revision":{"S":"original"}}"#;
+        let keys = format!(r#"{{"provider_transaction":{{"S":"{KEY}"}},"revision":{{"S":"original"}}}}"#);
         let record = format!(r#"{{"eventName":"INSERT","dynamodb":{{"Keys":{keys}}}}}"#);
         let message = serde_json::json!({"messageId": "m1", "body": record});
         let batch: Batch = serde_json::from_str(&format!("{{\"Records\":[{message},7]}}")).unwrap();
@@ -281,8 +284,8 @@ mod tests {
     fn an_adjustment_beside_a_transaction_becomes_no_conversion() {
         let text = |value: &str| serde_json::json!({"S": value});
         let image = serde_json::json!({
-            "provider_transaction": text("acme#t1"), "revision": text("revision-000001"), "kind": text("adjustment"),
-            "adjusted_by": text("t2"), "receipt_id": text("r2"), "received_at": text("2026-11-23T12:00:00Z"),
+            "provider_transaction": text(KEY), "revision": text("revision-000001"), "kind": text("adjustment"),
+            "transaction_id": text("t2"), "receipt_id": text("r2"), "received_at": text("2026-11-23T12:00:00Z"),
             "click": text("foreign"), "user_id": text("u"), "click_id": text("c"), "currency": text("USD"),
             "amount_decimal": text("-1.50"),
         });

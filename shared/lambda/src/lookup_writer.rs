@@ -34,8 +34,8 @@ use crate::{
 };
 
 /// Limits the entries of a batch. A batch has 100 records with four entries each (see the template), or 20 participants
-/// with ten events each.
-const ENTRIES: usize = 400;
+/// with ten events each, which have four entries each too.
+const ENTRIES: usize = 800;
 
 /// Handles batches of stream records.
 pub struct LookupWriterFunction {
@@ -185,16 +185,17 @@ mod tests {
     fn each_table_is_recognised_by_its_key() {
         let (keys, image) = click();
         assert_eq!(read("INSERT", &keys, &image).unwrap().entries.unwrap().len(), 1);
-        let keys = json!({"provider_transaction": text("acme#t"), "revision": text("original")});
+        let keys = json!({"provider_transaction": text("acme#hash"), "revision": text("original")});
         let image = json!({
-            "provider_transaction": text("acme#t"), "revision": text("original"), "receipt_id": text("r"),
+            "provider_transaction": text("acme#hash"), "revision": text("original"), "transaction_id": text("t"),
+            "receipt_id": text("r"),
             "received_at": text("2026-11-23T12:00:00Z"), "click": text("foreign"), "user_id": text("u"),
             "click_id": text("c"), "currency": text("USD"), "amount_decimal": text("1.50"),
         });
         let entries = read("INSERT", &keys, &image).unwrap().entries.unwrap();
         let subjects: Vec<String> = entries.iter().map(|entry| entry.subject.to_string()).collect();
         assert_eq!(subjects, ["postbacks/acme", "user/u", "click/c"]);
-        assert_eq!(entries[0].place.key(), "original#acme#t");
+        assert_eq!(entries[0].place.key(), "original#acme#hash");
     }
 
     #[test]
@@ -223,7 +224,7 @@ mod tests {
             let batch: Batch = serde_json::from_str(&batch.to_string()).unwrap();
             let entries = incoming(batch.records().remove(0), &Ok(key())).unwrap().entries.unwrap();
             let subjects: Vec<String> = entries.iter().map(|entry| entry.subject.to_string()).collect();
-            assert_eq!(subjects, vec!["click/c-77"; expected]);
+            assert_eq!(subjects, ["click/c-77", "user/gg3-42"].repeat(expected));
         }
     }
 

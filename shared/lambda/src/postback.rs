@@ -135,6 +135,7 @@ fn respond(answered: HandledCall, hint: Option<&str>) -> Response<Body> {
         PostbackAnswer::Duplicate(receipt) => receipted("duplicate", &receipt, dry_run, true),
         PostbackAnswer::Ignored => ok("ignored", dry_run, Accepted::default()),
         PostbackAnswer::Conflict(conflict) => Problem::conflict(&conflict, dry_run).in_dry_run(dry_run).into_response(),
+        PostbackAnswer::Erased(transaction) => Problem::erased(&transaction).in_dry_run(dry_run).into_response(),
         PostbackAnswer::Malformed(faults) => Problem::malformed(&faults).in_dry_run(dry_run).into_response(),
         PostbackAnswer::Unauthorized => Problem::unauthorized(hint).into_response(),
         PostbackAnswer::Forbidden(fault) => Problem::forbidden(&fault).in_dry_run(dry_run).into_response(),
@@ -171,34 +172,30 @@ fn ok(status: &'static str, dry_run: bool, body: Accepted) -> Response<Body> {
     http::response(StatusCode::OK, "application/json", serde_json::to_string(&body).unwrap_or_default())
 }
 
-/// Writes one line for the request with partner, transaction and outcome, but without query string, token or refused
-/// values. The line of a dry run leaves out `postbacks`, so that no metric counts it.
+/// Writes one line for the request with partner, receipt and outcome, but without query string, token or refused
+/// values. It names no id that may lead to a person, because nobody can erase a line. The line of a dry run leaves out `postbacks`, so that no metric counts it.
 fn log(request_id: &str, answered: &HandledCall) {
     let HandledCall { answer, provider, dry_run, .. } = answered;
     let provider = provider.as_ref().map_or("", |provider| provider.as_str());
     let postbacks = (!dry_run).then_some(1);
-    let line = |outcome: &str, transaction_id: &str, receipt_id: &str, state: Option<State>| {
+    let line = |outcome: &str, receipt_id: &str, state: Option<State>| {
         let state = state.map(State::as_str);
-        info!(request_id, provider, outcome, transaction_id, receipt_id, state, dry_run, postbacks, "postback");
+        info!(request_id, provider, outcome, receipt_id, state, dry_run, postbacks, "postback");
     };
-    let receipted = |outcome: &str, receipt: &Receipt| {
-        line(outcome, receipt.transaction_id.as_str(), receipt.receipt_id.as_str(), receipt.state);
-    };
+    let receipted = |outcome: &str, receipt: &Receipt| line(outcome, receipt.receipt_id.as_str(), receipt.state);
     match answer {
         PostbackAnswer::Accepted(receipt) => receipted("accepted", receipt),
         PostbackAnswer::Duplicate(receipt) => receipted("duplicate", receipt),
-        PostbackAnswer::Conflict(conflict) => {
-            let stands = &conflict.original;
-            line("conflict", conflict.transaction_id.as_str(), stands.receipt_id.as_str(), stands.state);
-        }
+        PostbackAnswer::Conflict(conflict) => receipted("conflict", &conflict.original),
+        PostbackAnswer::Erased(_) => line("erased", "", None),
         PostbackAnswer::Malformed(faults) => {
             let statuses_not_agreed = postbacks.filter(|_| faults.iter().any(may_be_reversal));
             let (outcome, faults) = ("malformed", codes(faults));
             info!(request_id, provider, outcome, faults, dry_run, postbacks, statuses_not_agreed, "postback");
         }
-        PostbackAnswer::Unauthorized => line("unauthorized", "", "", None),
-        PostbackAnswer::Ignored => line("ignored", "", "", None),
-        PostbackAnswer::Forbidden(_) => line("forbidden", "", "", None),
+        PostbackAnswer::Unauthorized => line("unauthorized", "", None),
+        PostbackAnswer::Ignored => line("ignored", "", None),
+        PostbackAnswer::Forbidden(_) => line("forbidden", "", None),
         PostbackAnswer::Unavailable(Unavailable { service, reason }) => {
             error!(request_id, provider, outcome = "unavailable", service, reason, dry_run, postbacks, "postback");
         }

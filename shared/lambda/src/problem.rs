@@ -1,7 +1,10 @@
 //! Answers errors as `application/problem+json` (RFC 9457).
 
 use app::accept_postback::Contradiction;
-use domain::inbound::{conversion::Receipt, fault::Fault, postback::Difference};
+use domain::{
+    inbound::{conversion::Receipt, fault::Fault, postback::Difference},
+    values::ids::TransactionId,
+};
 use lambda_http::{
     Body, Response,
     http::{
@@ -135,6 +138,16 @@ impl<'a> Problem<'a> {
             conflict: Some(conflict),
             ..Self::new(StatusCode::CONFLICT, "conflict", "The transaction is recorded with another content", detail)
         }
+    }
+
+    /// Returns a 409 for a transaction from which the person was erased.
+    pub fn erased(transaction: &TransactionId) -> Self {
+        let detail = format!(
+            "transaction {transaction} was recorded, and the personal data in it was erased at the person's request. This \
+             call says something else, so nothing of it is kept. Do not send it again; if the amount is wrong, talk to us."
+        );
+        let title = "The person of the transaction was erased";
+        Self::new(StatusCode::CONFLICT, "transaction_erased", title, detail)
     }
 
     /// Returns a 503 that asks the caller to try again.

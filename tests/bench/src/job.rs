@@ -183,8 +183,10 @@ fn click() -> Result<Value> {
 
 fn insertion(transaction: &str) -> Change {
     let text = |value: &str| json!({"S": value});
-    let keys = json!({"provider_transaction": text(&format!("acme#{transaction}")), "revision": text("original")});
+    let key = format!("acme#{transaction:0>64}");
+    let keys = json!({"provider_transaction": text(&key), "revision": text("original")});
     let mut item = json!({
+        "transaction_id": text(transaction),
         "receipt_id": text("qc3terwjnllwztrghrwrjubzcy"), "received_at": text("2026-11-23T21:33:22.275Z"),
         "click": text("foreign"), "user_id": text("12345"), "currency": text("USD"), "amount_decimal": text("100.00"),
         "click_id": text("agrauu7nl5shaogkyomlumtxxcstdyhvimoofbrg"), "event_id": text("001"),

@@ -2,6 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
+use domain::values::ids::{Provider, TransactionId, TransactionKey};
 use serde_json::{Value, json};
 use tests::{
     eventually,
@@ -162,9 +163,11 @@ async fn relay(fixture: &Fixture) -> (Proxy, Function) {
 }
 
 fn inserted(transaction: &str, sequence: usize) -> Change {
-    let keys = json!({"provider_transaction": {"S": format!("acme#{transaction}")}, "revision": {"S": "original"}});
+    let key = TransactionKey::of(&Provider::new("acme").unwrap(), &TransactionId::new(transaction).unwrap());
+    let keys = json!({"provider_transaction": {"S": key.as_str()}, "revision": {"S": "original"}});
     let mut image = keys.clone();
     for (name, value) in [
+        ("transaction_id", transaction),
         ("receipt_id", "r"),
         ("received_at", "2026-11-23T12:00:00Z"),
         ("click", "foreign"),

@@ -52,7 +52,7 @@ async fn a_changing_command_leaves_its_record_with_arn_and_why() {
     assert_eq!(records(&fixture.stack, &partner.name), [accepted(), rotation(), created()]);
 
     let shown = postbackctl(&fixture.stack, &["audit", "--provider", &partner.name]).out;
-    for part in [AUTHOR, "accept conflict", "why: ticket 7", &transaction, "new_secrets: token"] {
+    for part in [AUTHOR, "accept conflict", "why: ticket 7", content_id, "new_secrets: token"] {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     assert!(!shown.contains(rotated.out.split_whitespace().nth(2).unwrap()), "a record holds no secret: {shown}");

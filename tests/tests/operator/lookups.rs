@@ -129,7 +129,16 @@ async fn store(stack: &Stack, partner: &str) {
     let (content, click) =
         (serde_json::from_value(content).unwrap(), serde_json::from_value("foreign".into()).unwrap());
     let (id, state, reference, extra) = (transaction_id.clone(), None, None, Extra::default());
-    let postback = Postback { provider: provider.clone(), transaction_id: id, content, click, state, reference, extra };
+    let postback = Postback {
+        provider: provider.clone(),
+        transaction_id: id,
+        content,
+        click,
+        state,
+        reference,
+        extra,
+        erased: None,
+    };
     let receipt_id = ReceiptId::from_random([0; 16]);
     let (ignored, original_receipt_id) = (Vec::new(), None);
     let receipt = Receipt { transaction_id, receipt_id, received_at, ignored, state, original_receipt_id };

@@ -15,6 +15,7 @@ mod lookups;
 mod pages;
 mod partner;
 mod permitted;
+mod persons;
 #[allow(dead_code, reason = "what the tests of permissions share, of which these need a part")]
 #[path = "../permissions/policies.rs"]
 mod policies;

@@ -32,6 +32,9 @@ async fn the_operators_role_is_allowed_all_that_commands_do() {
     partner.postback(&fixture, &sample(&transaction)).await;
     partner.postback(&fixture, &sample(&transaction).replace("100.00", "90")).await;
     partner.postback(&fixture, "user_id=1").await;
+    let erased = fresh("erased");
+    partner.postback(&fixture, &sample(&fresh("t")).replace("12345", &erased)).await;
+    partner.postback(&fixture, &format!("user_id={erased}")).await;
     let name = partner.name.as_str();
     let list = |what: &'static str| [what, "--provider", name, "--json"];
     let open = eventually(stack, &list("conflicts"), |found| found["conflicts"][0].is_object()).await;
@@ -61,6 +64,8 @@ async fn the_operators_role_is_allowed_all_that_commands_do() {
         &["audit", "--provider", name],
         &["dead-letters"],
         &replay,
+        &["person", "show", "--user", "12345"],
+        &["person", "erase", "--user", &erased, "--yes"],
     ] {
         let said = postbackctl_through(&proxy, stack, command).await;
         assert_ne!(said.code, Some(2), "{command:?}: {}", said.err);

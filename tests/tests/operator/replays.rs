@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fs};
 
+use domain::values::ids::{Provider, TransactionId, TransactionKey};
 use serde_json::{Value, json};
 use tests::proxy::{Action, AwsError, Proxy};
 
@@ -199,7 +200,8 @@ async fn a_replay_names_an_unreadable_postback_and_sends_the_rest() {
     let stack = &fixture.stack;
     let partner = Partner::with_token(stack, "");
     let transactions = recorded(&fixture, &partner, 3).await;
-    let broken = format!("{}#{}", partner.name, transactions[1]);
+    let (name, id) = (Provider::new(&*partner.name).unwrap(), TransactionId::new(&*transactions[1]).unwrap());
+    let broken = TransactionKey::of(&name, &id).as_str().to_owned();
     let spoil = stack.dynamodb().update_item().table_name(stack.table("postbacks"));
     let key = |text: &str| aws_sdk_dynamodb::types::AttributeValue::S(text.to_owned());
     let spoil = spoil.key("provider_transaction", key(&broken)).key("revision", key("original"));

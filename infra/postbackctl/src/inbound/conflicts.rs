@@ -155,6 +155,11 @@ fn show(
         Resolution::Unacceptable(Unacceptable::NoOriginal) => {
             bail!("{provider} has no transaction {transaction_id} to correct")
         }
+        Resolution::Unacceptable(Unacceptable::Erased) => {
+            bail!(
+                "the person of transaction {transaction_id}, or of one that it reverses, was erased; keep the original"
+            )
+        }
         Resolution::Unacceptable(Unacceptable::DoesNotFit(other, differences)) => bail!(
             "transaction {other} would not bear it: {}. Nothing was changed; keep the original, or accept what corrects the \
              other amount first",

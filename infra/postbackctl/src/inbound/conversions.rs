@@ -87,14 +87,20 @@ fn names(providers: &[Provider]) -> String {
 /// Prints the number of sent conversions. The exit code is 1 if something cannot be read or the replay ended early. In
 /// that case the text also says how to continue.
 fn show(arguments: &Replay, Plan { total, gaps, .. }: &Plan, replayed: &Replayed) -> Result<ExitCode> {
-    let Replayed { sent, unreadable, stopped, left } = replayed;
+    let Replayed { sent, erased, unreadable, stopped, left } = replayed;
     let why = |stopped: &Stopped| stopped.fault.as_ref().map_or_else(|| "interrupted".to_owned(), ToString::to_string);
     if arguments.confirmed.change.json {
         let stopped =
             stopped.as_ref().map(|it| json!({"provider": it.provider, "at": format!("{:.3}", it.at), "why": why(it)}));
-        say!("{}", json!({"sent": sent, "of": total, "unreadable": unreadable, "stopped": stopped, "gaps": gaps}))?;
+        say!(
+            "{}",
+            json!({"sent": sent, "of": total, "erased": erased, "unreadable": unreadable, "stopped": stopped, "gaps": gaps})
+        )?;
     } else {
         say!("{sent} of {} sent again", counted(total, "conversion"))?;
+        if *erased > 0 {
+            say!("{erased} left out, because the person was erased")?;
+        }
     }
     for key in unreadable {
         eprintln!("not sent, because the stored item cannot be read: {}", printable(key));

@@ -13,7 +13,11 @@ use app::operators::{
     },
 };
 use clap::Args;
-use domain::{inbound::postback::Content, jiff::Timestamp, values::ids::Provider};
+use domain::{
+    inbound::postback::Content,
+    jiff::Timestamp,
+    values::ids::{Provider, TransactionKey},
+};
 use serde_json::json;
 
 use self::file::List;
@@ -83,7 +87,8 @@ async fn report(stack: &str, arguments: &Arguments) -> Result<(Comparison, Vec<G
     let recorded = reconcile::recorded((&lookups, &history), &provider, time, ask::now()).await;
     let (ours, gaps) = recorded.map_err(coverage::unlisted)?;
     coverage::warn(&gaps);
-    let bar = pace::bar(ours.len() + theirs.keys().filter(|id| !ours.contains(*id)).count());
+    let bar =
+        pace::bar(ours.len() + theirs.keys().filter(|id| !ours.contains(&TransactionKey::of(&provider, id))).count());
     let on_compared = |more| bar.inc(u64::try_from(more).unwrap_or_default());
     let compared = reconcile::compare(&history, &partner, &ours, &theirs, on_compared).await;
     bar.finish_and_clear();

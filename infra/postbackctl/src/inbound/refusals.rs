@@ -15,7 +15,7 @@ use app::{
 use clap::{Args, Subcommand};
 use domain::{
     inbound::{postback::Difference, refusal::ContentKey},
-    values::ids::ReceiptId,
+    values::ids::{ReceiptId, TransactionKey},
 };
 use serde_json::{Value, json};
 
@@ -87,8 +87,8 @@ async fn send_again(connection: &Connection, Resubmit { content_id, change }: Re
     }
     let current = match &answered.answer {
         PostbackAnswer::Conflict(conflict) => {
-            let transaction = (&provider, &conflict.transaction_id);
-            current_revision::read(&history, transaction, (&conflict.sent, None)).await.unwrap_or_else(|fault| {
+            let transaction = TransactionKey::of(&provider, &conflict.transaction_id);
+            current_revision::read(&history, &transaction, (&conflict.sent, None)).await.unwrap_or_else(|fault| {
                 eprintln!("the transaction's current revision cannot be read: {fault}");
                 None
             })
@@ -112,6 +112,7 @@ fn show(answer: &PostbackAnswer, current: Option<&CurrentRevision>, as_json: boo
             }
             ("conflict", details)
         }
+        PostbackAnswer::Erased(_) => ("transaction_erased", json!({})),
         PostbackAnswer::Malformed(faults) => ("malformed", json!({ "faults": faults })),
         PostbackAnswer::Forbidden(fault) => ("forbidden", json!({ "faults": [fault] })),
         PostbackAnswer::Unauthorized => bail!("the partner does not exist any more"),
@@ -145,6 +146,7 @@ fn lines(answer: &PostbackAnswer, current: Option<&CurrentRevision>) -> Vec<Stri
         }
         PostbackAnswer::Malformed(faults) => faults.iter().map(fault).collect(),
         PostbackAnswer::Forbidden(forbidden) => vec![fault(forbidden)],
+        PostbackAnswer::Erased(transaction) => vec![format!("the person of transaction {transaction} was erased")],
         PostbackAnswer::Ignored | PostbackAnswer::Unauthorized | PostbackAnswer::Unavailable(_) => Vec::new(),
     }
 }

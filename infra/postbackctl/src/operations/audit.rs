@@ -65,10 +65,9 @@ fn words(subject: &Subject) -> String {
         Subject::Partner { provider } => provider.to_string(),
         Subject::SystemKeys => "the system's keys".to_owned(),
         Subject::Catalogue => "the campaigns of all partners".to_owned(),
-        Subject::Conflict { provider, transaction_id, content_id } => {
-            format!("{provider}, transaction {transaction_id}, content id {content_id}")
+        Subject::Conflict { provider, content_id } | Subject::Refusal { provider, content_id } => {
+            format!("{provider}, content id {content_id}")
         }
-        Subject::Refusal { provider, content_id } => format!("{provider}, content id {content_id}"),
         Subject::Conversions { providers, from, to } => {
             let providers: Vec<&str> = providers.iter().map(domain::values::ids::Provider::as_str).collect();
             format!("conversions of {}, from {from:.3} to {to:.3}", providers.join(", "))
@@ -76,6 +75,7 @@ fn words(subject: &Subject) -> String {
         Subject::Delivery { provider, delivery_id } => format!("{provider}, delivery {delivery_id}"),
         Subject::Queue { queue } => format!("queue {queue}"),
         Subject::Lookups => "the lookups".to_owned(),
+        Subject::Person => "a person".to_owned(),
         Subject::Unknown => "unknown to this version of postbackctl".to_owned(),
     }
 }

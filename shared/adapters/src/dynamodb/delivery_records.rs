@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use app::ports::{DeliveryRecords, Ended, FailuresPage, KeptAttempt, PageToken, StoredDelivery, Unavailable};
 use aws_sdk_dynamodb::{Client, operation::query::builders::QueryFluentBuilder};
 use domain::{
+    jiff::Timestamp,
     lookup::{Kind, Place},
     values::{
         ids::{DeliveryId, Provider},
@@ -120,7 +121,8 @@ impl DeliveryRecords for DynamoDeliveryRecords {
             .expression_attribute_values(":id", text(id))
             .consistent_read(true);
         let items: Vec<AttemptItem> = read::query(QUERY_ATTEMPTS, query).await?;
-        Ok(items.into_iter().map(KeptAttempt::from).collect())
+        let now = Timestamp::now();
+        Ok(items.into_iter().filter(|item| !item.has_expired(now)).map(KeptAttempt::from).collect())
     }
 
     async fn newest_failures(

@@ -6,7 +6,7 @@ use app::ports::{FoundRevisions, InboundRecords, StoredRefusal, Unavailable};
 use aws_sdk_dynamodb::Client;
 use domain::{
     inbound::{click::Click, correction::Revision, transaction},
-    values::ids::{ClickId, Provider, TransactionId},
+    values::ids::{ClickId, TransactionKey},
 };
 use serde::de::DeserializeOwned;
 
@@ -44,12 +44,8 @@ impl History {
 }
 
 impl InboundRecords for History {
-    async fn transaction(
-        &self,
-        provider: &Provider,
-        transaction_id: &TransactionId,
-    ) -> Result<Option<transaction::History>, Unavailable> {
-        postbacks::history(&self.client, &self.postbacks, provider, transaction_id).await
+    async fn transaction(&self, key: &TransactionKey) -> Result<Option<transaction::History>, Unavailable> {
+        postbacks::history(&self.client, &self.postbacks, key).await
     }
 
     /// Postbacks are never deleted. A postback that is missing from the items read therefore counts as unreadable.
@@ -68,7 +64,7 @@ impl InboundRecords for History {
         Ok(found)
     }
 
-    fn original_of(&self, key: &str) -> Option<TransactionId> {
+    fn original_of(&self, key: &str) -> Option<TransactionKey> {
         PostbackItem::original_of_lookup_key(key)
     }
 

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | `partners` | `provider` | `postbackctl` |
 //! | `secrets` | `owner`, the purpose of the secrets: `postback#` or `webhook#` and a provider, `click`, `link` or `archive` | `postbackctl` |
-//! | `postbacks` | `provider_transaction`: provider, `#`, transaction id; `revision`: `original`, or `revision-` and six digits. For a click that may be used once an event: provider, `@`, hash of click and event; `revision`: `click-use` | `postback`; corrections `postbackctl` |
+//! | `postbacks` | `provider_transaction`: provider, `#`, hash of provider and transaction id; `revision`: `original`, or `revision-` and six digits. For a click that may be used once an event: provider, `@`, hash of click and event; `revision`: `click-use` | `postback`; corrections `postbackctl` |
 //! | `refusals` | `provider_content`: provider, `#`, hash of the content; or provider, `#kept-` and a UTC date, which counts the new items of that day | `postback`; `postbackctl` resolves |
 //! | `clicks` | `click_id` | `click` |
 //! | `catalogue` | `part`: `current`, or a chunk's version, digest and number | `postbackctl` |
@@ -30,6 +30,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::postbacks::{
     CLICK_USE, ClickUseItem, ORIGINAL, PROVIDER_TRANSACTION, PostbackItem, REVISION, REVISION_PREFIX, RevisionKind,
+    USED_BY,
 };
 
 /// Names the key of `partners`.
@@ -68,7 +69,7 @@ pub const ORIGINAL_KEPT_AT: &str = "original_kept_at";
 /// Names the attribute of `refusals` that counts the new items of a partner and day. Only the item of such a count has
 /// it.
 pub const KEPT: &str = "kept";
-/// Names the time to live of `refusals`, `clicks` and `audit`.
+/// Names the time to live of `refusals`, `clicks`, `attempts` and `audit`.
 pub const EXPIRES_AT: &str = "expires_at";
 
 /// Holds one use of a tracking link in `clicks`.

@@ -13,7 +13,7 @@ use domain::{
         postback::Postback,
         transaction::{Adjustment, History},
     },
-    values::ids::{Provider, ReceiptId, TransactionId},
+    values::ids::{Provider, ReceiptId, TransactionId, TransactionKey},
 };
 
 use super::{
@@ -152,7 +152,7 @@ impl Postbacks for DynamoPostbacks {
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> Result<Option<History>, Unavailable> {
-        history(&self.client, &self.table, provider, transaction_id).await
+        history(&self.client, &self.table, &TransactionKey::of(provider, transaction_id)).await
     }
 
     /// Makes one conditional write and no read, like [`record`](Self::record).
@@ -175,15 +175,14 @@ impl Postbacks for DynamoPostbacks {
 pub(super) async fn history(
     client: &Client,
     table: &str,
-    provider: &Provider,
-    transaction_id: &TransactionId,
+    key: &TransactionKey,
 ) -> Result<Option<History>, Unavailable> {
     let query = client
         .query()
         .table_name(table)
         .key_condition_expression("#key = :key")
         .expression_attribute_names("#key", PROVIDER_TRANSACTION)
-        .expression_attribute_values(":key", text(PostbackItem::key(provider, transaction_id)))
+        .expression_attribute_values(":key", text(key.as_str()))
         .consistent_read(true);
     let items: Vec<PostbackItem> = read::query(QUERY, query).await?;
     PostbackItem::history(items).map_err(|reason| Unavailable { service: QUERY, reason })

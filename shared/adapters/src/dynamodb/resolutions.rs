@@ -15,7 +15,7 @@ use domain::{
         transaction::History,
     },
     jiff::Timestamp,
-    values::ids::{Provider, TransactionId},
+    values::ids::{Provider, TransactionId, TransactionKey},
 };
 
 use super::{
@@ -92,7 +92,7 @@ impl Resolutions for DynamoResolutions {
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> Result<Option<History>, Unavailable> {
-        postbacks::history(&self.client, &self.postbacks, provider, transaction_id).await
+        postbacks::history(&self.client, &self.postbacks, &TransactionKey::of(provider, transaction_id)).await
     }
 
     async fn accept(

@@ -31,7 +31,8 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         let unread = History::of(original);
         let decision = unread.decide(&ours, call.partner.rules().status.as_ref());
         let is_first_step = has_state && matches!(decision, Decision::Step(_)) && !call.is_dry_run();
-        let is_settled = !has_states || is_first_step;
+        // Another revision of an erased transaction may have the content of the call.
+        let is_settled = (!has_states && decision != Decision::Erased) || is_first_step;
         if is_settled && let Some(answer) = self.carry_out(call, &ours, &unread, decision).await? {
             return Ok(answer);
         }
@@ -67,6 +68,7 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     ) -> Result<Option<PostbackAnswer>, Unavailable> {
         match decision {
             Decision::Duplicate(receipt) => Ok(Some(duplicate(receipt, ours))),
+            Decision::Erased => Ok(Some(erased(ours))),
             Decision::Conflict(differences) => {
                 let current = (history.current().receipt.clone(), Some(history));
                 self.settle_conflict(call, ours, differences, current).await.map(Some)
@@ -141,9 +143,16 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     }
 }
 
-/// Answers a duplicate with the given receipt, but with the ignored parameters of this call.
+/// Answers a duplicate with the given receipt, but with the transaction id and the ignored parameters of this call. The
+/// receipt of an erased transaction has no id.
 fn duplicate(receipt: Receipt, ours: &RecordedPostback) -> PostbackAnswer {
-    PostbackAnswer::Duplicate(Receipt { ignored: ours.receipt.ignored.clone(), ..receipt })
+    let Receipt { transaction_id, ignored, .. } = ours.receipt.clone();
+    PostbackAnswer::Duplicate(Receipt { transaction_id, ignored, ..receipt })
+}
+
+/// Answers a call for a transaction whose person was erased.
+pub(super) fn erased(ours: &RecordedPostback) -> PostbackAnswer {
+    PostbackAnswer::Erased(ours.receipt.transaction_id.clone())
 }
 
 pub(super) fn raced() -> Unavailable {

@@ -4,7 +4,7 @@ use domain::inbound::conversion::{RecordedPostback, Reversed};
 
 use super::{
     AcceptPostback, AuthenticatedCall, PostbackAnswer,
-    known_transaction::{MAX_RACES, raced},
+    known_transaction::{MAX_RACES, erased, raced},
 };
 use crate::ports::{Ports, Postbacks, Refusals, Replaced, Unavailable};
 
@@ -22,6 +22,11 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
             let Some(history) = self.postbacks.history(&postback.provider, &named).await? else {
                 return self.record_unknown(call, ours).await;
             };
+            if history.is_erased() {
+                let own = self.postbacks.find(&postback.provider, &postback.transaction_id).await?;
+                let Some(original) = own else { return Ok(erased(&ours)) };
+                return self.settle_known(call, ours, original).await;
+            }
             let adjustment = history.adjust(&ours);
             // A repeated call finds its own adjustment, so that it need not try to write.
             let is_new = !history.is_adjusted_by(&postback.transaction_id);

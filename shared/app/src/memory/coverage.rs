@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    inbound::correction::Revision,
+    inbound::click::Click,
     jiff::Timestamp,
-    lookup::{LookupEntry, Origin, POSTBACK_LISTED_SECONDS},
+    lookup::{LookupEntry, Origin},
 };
 
-use super::{State, World, inbound::memory_key};
+use super::{State, World};
 use crate::ports::{
     Coverage, Heartbeat, OriginItem, OriginPage, PageToken, Rebuilds, Segment, SegmentPlace, Unavailable,
 };
+
+/// Sets how long a click is kept in memory, in seconds.
+pub(crate) const CLICK_KEPT_SECONDS: i64 = 400 * 24 * 60 * 60;
 
 impl Coverage for World {
     async fn heartbeats(&self) -> Result<BTreeMap<Origin, Heartbeat>, Unavailable> {
@@ -71,13 +74,8 @@ impl State {
         };
         match origin {
             Origin::Postbacks => {
-                let originals = self.postbacks.values().cloned().map(Revision::Original);
-                let later = self.postbacks.keys().flat_map(|key| self.later(key));
-                let item = |revision: Revision| {
-                    let key = memory_key(&revision);
-                    item(key.clone(), LookupEntry::of_revision(&revision, key))
-                };
-                originals.chain(later).map(item).collect()
+                let entries = |(key, revision): (String, _)| (key.clone(), LookupEntry::of_revision(&revision, key));
+                self.revisions().map(entries).map(|(key, entries)| item(key, entries)).collect()
             }
             Origin::Refusals => {
                 let mut keys: Vec<&String> = self.refusals.keys().chain(self.conflicts.keys()).collect();
@@ -86,10 +84,8 @@ impl State {
                 stored.map(|stored| item(stored.provider_content.clone(), stored.lookups(None))).collect()
             }
             Origin::Clicks => {
-                let entries = |click| {
-                    let expires_at = |at: Timestamp| at.as_second() + POSTBACK_LISTED_SECONDS;
-                    LookupEntry::of_click(click, expires_at(click.clicked_at))
-                };
+                let entries =
+                    |click: &Click| LookupEntry::of_click(click, click.clicked_at.as_second() + CLICK_KEPT_SECONDS);
                 self.clicks.iter().map(|click| item(click.click_id.to_string(), entries(click))).collect()
             }
             Origin::Deliveries => {

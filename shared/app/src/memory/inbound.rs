@@ -14,7 +14,7 @@ use domain::{
         transaction::{Adjustment, History},
     },
     jiff::Timestamp,
-    values::ids::{ClickId, Provider, ReceiptId, TransactionId},
+    values::ids::{ClickId, Provider, ReceiptId, TransactionId, TransactionKey},
 };
 
 use super::{State, World};
@@ -41,7 +41,7 @@ impl Postbacks for World {
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> Result<Option<RecordedPostback>, Unavailable> {
-        self.call("find postback", |state| state.postbacks.get(&(provider.clone(), transaction_id.clone())).cloned())
+        self.call("find postback", |state| state.postbacks.get(&TransactionKey::of(provider, transaction_id)).cloned())
     }
 
     async fn history(
@@ -49,7 +49,7 @@ impl Postbacks for World {
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> Result<Option<History>, Unavailable> {
-        self.call("read history", |state| state.history(provider, transaction_id))
+        self.call("read history", |state| state.history(&TransactionKey::of(provider, transaction_id)))
     }
 
     async fn add_step(&self, step: &Step) -> Result<Added, Unavailable> {
@@ -67,7 +67,7 @@ fn use_of(postback: &Postback) -> (Provider, String) {
 
 impl State {
     fn record(&mut self, postback: &RecordedPostback) -> Recorded {
-        let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
+        let key = postback.postback.key();
         if let Some(original) = self.postbacks.get(&key) {
             return Recorded::Existing(Box::new(original.clone()));
         }
@@ -76,7 +76,7 @@ impl State {
     }
 
     fn record_once(&mut self, postback: &RecordedPostback) -> Recorded {
-        let key = (postback.postback.provider.clone(), postback.receipt.transaction_id.clone());
+        let key = postback.postback.key();
         let used = self.click_uses.get(&use_of(&postback.postback));
         if let Some(first) = used.filter(|_| !self.postbacks.contains_key(&key)) {
             return Recorded::Used(Box::new(first.clone()));
@@ -86,7 +86,7 @@ impl State {
     }
 
     fn add_step(&mut self, step: &Step) -> Added {
-        let key = (step.postback.provider.clone(), step.postback.transaction_id.clone());
+        let key = step.postback.key();
         if let Some(receipt_id) = self.receipt_at(&key, step.place) {
             return Added::Taken(receipt_id);
         }
@@ -96,8 +96,7 @@ impl State {
 
     fn adjust(&mut self, reversed: &TransactionId, adjustment: &Adjustment) -> Replaced {
         let postback = &adjustment.by.postback;
-        let own = (postback.provider.clone(), postback.transaction_id.clone());
-        let key = (postback.provider.clone(), reversed.clone());
+        let (own, key) = (postback.key(), TransactionKey::of(&postback.provider, reversed));
         if self.postbacks.contains_key(&own) || self.receipt_at(&key, adjustment.place).is_some() {
             return Replaced::Changed;
         }
@@ -107,13 +106,13 @@ impl State {
     }
 
     /// Returns the revisions of a transaction after the original.
-    pub(super) fn later(&self, key: &(Provider, TransactionId)) -> impl Iterator<Item = Revision> {
+    pub(super) fn later(&self, key: &TransactionKey) -> impl Iterator<Item = Revision> {
         let steps = self.steps.get(key).into_iter().flatten().cloned().map(Revision::Step);
         steps.chain(self.corrections.get(key).into_iter().flatten().cloned().map(Revision::Correction))
     }
 
     /// Returns the receipt of the revision or adjustment with this place in a transaction.
-    fn receipt_at(&self, key: &(Provider, TransactionId), place: u32) -> Option<ReceiptId> {
+    fn receipt_at(&self, key: &TransactionKey, place: u32) -> Option<ReceiptId> {
         let later = self.later(key).map(|revision| (revision.place(), revision.receipt().receipt_id.clone()));
         let adjustments = self.adjustments.get(key).into_iter().flatten();
         let adjustments = adjustments.map(|it| (it.place, it.by.receipt.receipt_id.clone()));
@@ -121,11 +120,18 @@ impl State {
     }
 
     /// Returns all records of a transaction.
-    fn history(&self, provider: &Provider, transaction_id: &TransactionId) -> Option<History> {
-        let key = (provider.clone(), transaction_id.clone());
-        let original = self.postbacks.get(&key).cloned().map(Revision::Original);
-        let adjustments = self.adjustments.get(&key).cloned().unwrap_or_default();
-        History::new(original.into_iter().chain(self.later(&key)), adjustments)
+    fn history(&self, key: &TransactionKey) -> Option<History> {
+        let original = self.postbacks.get(key).cloned().map(Revision::Original);
+        let adjustments = self.adjustments.get(key).cloned().unwrap_or_default();
+        History::new(original.into_iter().chain(self.later(key)), adjustments)
+    }
+
+    /// Returns the revisions of all transactions by the keys that lookups have for them.
+    pub(super) fn revisions(&self) -> impl Iterator<Item = (String, Revision)> {
+        self.postbacks.iter().flat_map(|(key, original)| {
+            let all = std::iter::once(Revision::Original(original.clone())).chain(self.later(key));
+            all.map(|revision| (lookup_key(key, revision.place()), revision))
+        })
     }
 }
 
@@ -135,18 +141,14 @@ impl RecordedRevisions for World {
         keys: &BTreeSet<String>,
     ) -> Result<HashMap<String, Result<Revision, String>>, Unavailable> {
         self.call("read revisions", |state| {
-            let originals = state.postbacks.values().cloned().map(Revision::Original);
-            let later = state.postbacks.keys().flat_map(|key| state.later(key));
-            let keyed = originals.chain(later).map(|revision| (memory_key(&revision), Ok(revision)));
-            keyed.filter(|(key, _)| keys.contains(key)).collect()
+            state.revisions().filter(|(key, _)| keys.contains(key)).map(|(key, revision)| (key, Ok(revision))).collect()
         })
     }
 }
 
-/// Returns the key of a revision: `place#provider#transaction`.
-pub(super) fn memory_key(revision: &Revision) -> String {
-    let postback = revision.postback();
-    format!("{}#{}#{}", revision.place(), postback.provider, postback.transaction_id)
+/// Returns the key that lookups have for a revision: its place, `#`, and the key of its transaction.
+pub fn lookup_key(transaction: &TransactionKey, place: u32) -> String {
+    format!("{place}#{}", transaction.as_str())
 }
 
 impl Refusals for World {
@@ -192,7 +194,7 @@ impl Resolutions for World {
         provider: &Provider,
         transaction_id: &TransactionId,
     ) -> Result<Option<History>, Unavailable> {
-        self.call("read history", |state| state.history(provider, transaction_id))
+        self.call("read history", |state| state.history(&TransactionKey::of(provider, transaction_id)))
     }
 
     async fn accept(
@@ -204,9 +206,9 @@ impl Resolutions for World {
         self.call("accept conflict", |state| {
             let Acceptance { revision, adjustments } = acceptance;
             let postback = revision.postback();
-            let of = |id: &TransactionId| (postback.provider.clone(), id.clone());
+            let of = |id: &TransactionId| TransactionKey::of(&postback.provider, id);
             let transaction = of(&postback.transaction_id);
-            let is_taken = |at: &(Provider, TransactionId), place: u32| match place {
+            let is_taken = |at: &TransactionKey, place: u32| match place {
                 0 => state.postbacks.contains_key(at),
                 place => state.receipt_at(at, place).is_some(),
             };
@@ -262,39 +264,28 @@ impl ConversionQueue for World {
     }
 }
 
-/// Uses the keys of [`memory_key`] for revisions.
+/// Uses the keys of [`lookup_key`] for revisions.
 impl InboundRecords for World {
-    async fn transaction(
-        &self,
-        provider: &Provider,
-        transaction_id: &TransactionId,
-    ) -> Result<Option<History>, Unavailable> {
-        self.call("find revisions", |state| state.history(provider, transaction_id))
+    async fn transaction(&self, key: &TransactionKey) -> Result<Option<History>, Unavailable> {
+        self.call("find revisions", |state| state.history(key))
     }
 
     async fn revisions(&self, keys: &BTreeSet<&str>) -> Result<FoundRevisions, Unavailable> {
-        let mut found = FoundRevisions::default();
-        for key in keys {
-            let mut parts = key.splitn(3, '#');
-            let mut part = || parts.next().unwrap_or_default();
-            let (number, provider, transaction) =
-                (part(), Provider::new(part()), TransactionId::try_from(part().to_owned()));
-            let history = match (provider, transaction) {
-                (Ok(provider), Ok(transaction)) => self.transaction(&provider, &transaction).await?,
-                _ => None,
-            };
-            let mut revisions = history.iter().flat_map(History::revisions);
-            match revisions.find(|revision| revision.place().to_string() == number) {
-                Some(revision) => found.revisions.push(revision),
-                None => found.unreadable.push((*key).to_owned()),
+        self.call("read revisions", |state| {
+            let mut stored: HashMap<String, Revision> = state.revisions().collect();
+            let mut found = FoundRevisions::default();
+            for key in keys {
+                match stored.remove(*key) {
+                    Some(revision) => found.revisions.push(revision),
+                    None => found.unreadable.push((*key).to_owned()),
+                }
             }
-        }
-        Ok(found)
+            found
+        })
     }
 
-    fn original_of(&self, key: &str) -> Option<TransactionId> {
-        let (_, transaction) = key.strip_prefix("0#")?.split_once('#')?;
-        TransactionId::try_from(transaction.to_owned()).ok()
+    fn original_of(&self, key: &str) -> Option<TransactionKey> {
+        TransactionKey::parse(key.strip_prefix("0#")?)
     }
 
     async fn refusals(&self, keys: &BTreeSet<&str>) -> Result<Vec<StoredRefusal>, Unavailable> {

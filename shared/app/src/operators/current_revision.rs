@@ -11,7 +11,7 @@ use domain::{
     },
     jiff::Timestamp,
     values::{
-        ids::{Provider, ReceiptId, TransactionId},
+        ids::{ReceiptId, TransactionKey},
         parameter_names::Field,
     },
 };
@@ -100,9 +100,9 @@ impl CurrentRevision {
 /// transaction is not recorded, or if [`CurrentRevision`] has nothing to add.
 pub async fn read(
     inbound: &impl InboundRecords,
-    (provider, transaction_id): (&Provider, &TransactionId),
+    transaction: &TransactionKey,
     sent: (&Content, Option<State>),
 ) -> Result<Option<CurrentRevision>, Unavailable> {
-    let history = inbound.transaction(provider, transaction_id).await?;
+    let history = inbound.transaction(transaction).await?;
     Ok(history.and_then(|history| CurrentRevision::compare(&history.latest(), sent)))
 }

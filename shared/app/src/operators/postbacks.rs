@@ -6,7 +6,7 @@ use domain::{
     inbound::{correction::Revision, status::State, transaction::History},
     jiff::Timestamp,
     lookup::{Origin, Place, Subject},
-    values::ids::{Provider, TransactionId},
+    values::ids::{Provider, TransactionKey},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 
@@ -88,17 +88,18 @@ async fn of_partner(
     let range = Range { from: *since, to: *before, newest_first: true, after: after.clone(), wanted: most };
     // Later revisions have entries of their own, but are no transactions of their own.
     let places = listings.list(Subject::Postbacks(provider.clone()), range, now);
-    let originals = places.try_filter_map(async |place| Ok(inbound.original_of(place.key()).map(|id| (place, id))));
+    let originals = places.try_filter_map(async |place| Ok(inbound.original_of(place.key()).map(|key| (place, key))));
     let mut chunks = pin!(originals.try_chunks(AT_ONCE.min(most)).map_err(|broken| broken.1));
     let mut found = 0;
     while let Some(chunk) = chunks.try_next().await? {
-        let reads = chunk.into_iter().map(async |(place, id)| (inbound.transaction(provider, &id).await, place, id));
-        let read: Vec<(_, Place, TransactionId)> = stream::iter(reads).buffered(AT_ONCE).collect().await;
-        for (history, place, transaction_id) in read {
+        let reads = chunk.into_iter().map(async |(place, key)| (inbound.transaction(&key).await, place, key));
+        let read: Vec<(_, Place, TransactionKey)> = stream::iter(reads).buffered(AT_ONCE).collect().await;
+        for (history, place, key) in read {
             let transaction = match history {
                 Ok(history) => history.map(Transaction::from),
                 Err(fault) => {
-                    listed.unread.push(UnreadTransaction { provider: provider.clone(), transaction_id, fault });
+                    let (provider, transaction_id) = (provider.clone(), key.to_id());
+                    listed.unread.push(UnreadTransaction { provider, transaction_id, fault });
                     None
                 }
             };

@@ -9,7 +9,6 @@ use std::{
 
 use domain::{
     inbound::{
-        conversion::Reversed,
         correction::Revision,
         postback::Content,
         rules::PostbackRules,
@@ -20,7 +19,7 @@ use domain::{
     lookup::{Origin, Subject},
     partner::Partner,
     values::{
-        ids::{Provider, TransactionId},
+        ids::{Provider, TransactionId, TransactionKey},
         money::{Amount, Currency},
         parameter_names::Field,
     },
@@ -52,7 +51,7 @@ pub async fn recorded(
     provider: &Provider,
     (from, to): (Timestamp, Timestamp),
     now: Timestamp,
-) -> Result<(BTreeSet<TransactionId>, Vec<Gap>), LookupFault> {
+) -> Result<(BTreeSet<TransactionKey>, Vec<Gap>), LookupFault> {
     let gaps = check(listings, &[Origin::Postbacks], Some(from)).await?;
     let range = Range { from: Some(from), to: Some(to), wanted: 10_000, ..Range::default() };
     let mut places = pin!(listings.list(Subject::Postbacks(provider.clone()), range, now));
@@ -69,24 +68,30 @@ pub async fn recorded(
 pub async fn compare(
     inbound: &impl InboundRecords,
     partner: &Partner,
-    ours: &BTreeSet<TransactionId>,
+    ours: &BTreeSet<TransactionKey>,
     list: &BTreeMap<TransactionId, Line>,
     on_compared: impl Fn(usize),
 ) -> Result<Comparison, Unavailable> {
-    let all: BTreeSet<&TransactionId> = list.keys().chain(ours).collect();
-    let all: Vec<&TransactionId> = all.into_iter().collect();
+    let listed: BTreeMap<TransactionKey, &TransactionId> =
+        list.keys().map(|id| (TransactionKey::of(partner.provider(), id), id)).collect();
+    let all: BTreeSet<&TransactionKey> = listed.keys().chain(ours).collect();
+    let all: Vec<&TransactionKey> = all.into_iter().collect();
     let mut comparison = Comparison::default();
     for some in all.chunks(AT_ONCE) {
-        let read = try_join_all(some.iter().map(|id| inbound.transaction(partner.provider(), id))).await?;
-        for (id, history) in some.iter().zip(read) {
+        let read = try_join_all(some.iter().map(|key| inbound.transaction(key))).await?;
+        for (key, history) in some.iter().zip(read) {
             let current = history.as_ref().map(History::latest);
-            comparison.compare(id, list.get(*id), current.as_ref(), partner.rules());
-            if let Some(current) = current.filter(|_| ours.contains(*id)) {
-                comparison.count(&current, counts(inbound, partner.provider(), &current).await?);
+            let recorded = current.as_ref().map(|current| &current.postback().transaction_id);
+            if let Some(id) = listed.get(*key).copied().or(recorded) {
+                comparison.compare(id, list.get(id), current.as_ref(), partner.rules());
+            }
+            if let Some(current) = current.filter(|_| ours.contains(*key)) {
+                comparison.count(&current, counts(inbound, &current).await?);
             }
         }
         on_compared(some.len());
     }
+    comparison.sort();
     Ok(comparison)
 }
 
@@ -107,9 +112,9 @@ pub async fn explain(
 
 /// Returns false for an adjustment of a rejected transaction. It counts as nothing, because the rejection takes all that
 /// was left.
-async fn counts(inbound: &impl InboundRecords, provider: &Provider, current: &Revision) -> Result<bool, Unavailable> {
-    let Some(Reversed::Known { transaction_id, .. }) = current.reversed() else { return Ok(true) };
-    let reversed = inbound.transaction(provider, transaction_id).await?;
+async fn counts(inbound: &impl InboundRecords, current: &Revision) -> Result<bool, Unavailable> {
+    let Some(key) = current.reversed().and_then(|reversed| reversed.key(current.postback())) else { return Ok(true) };
+    let reversed = inbound.transaction(&key).await?;
     Ok(reversed.is_none_or(|reversed| reversed.current().postback.state() != State::Rejected))
 }
 
@@ -225,6 +230,12 @@ impl Comparison {
         self.only_theirs.is_empty() && self.only_ours.is_empty() && self.differing.is_empty()
     }
 
+    fn sort(&mut self) {
+        self.only_theirs.sort_by(|one, other| one.transaction_id.cmp(&other.transaction_id));
+        self.only_ours.sort_by(|one, other| one.transaction_id.cmp(&other.transaction_id));
+        self.differing.sort_by(|one, other| one.transaction_id.cmp(&other.transaction_id));
+    }
+
     /// Compares the partner's line for one transaction with the current revision of our record.
     pub fn compare(
         &mut self,
@@ -275,6 +286,7 @@ impl Comparison {
 /// the partner's word, and everything else letter by letter.
 fn differences(cells: &BTreeMap<Field, String>, ours: &Revision, rules: &PostbackRules) -> Vec<Differs> {
     let (state, content) = (ours.postback().state(), ours.content());
+    let erased = ours.postback().is_erased();
     let said = |field: Field| match field {
         Field::UserId => content.user_id.to_string(),
         Field::ClickId => content.click_id.to_string(),
@@ -307,7 +319,9 @@ fn differences(cells: &BTreeMap<Field, String>, ours: &Revision, rules: &Postbac
         };
         (!same).then(|| Differs { field: *field, ours: ours_says, theirs: theirs.clone(), reason })
     };
-    cells.iter().filter_map(differs).collect()
+    // The other cells of an erased transaction name the person.
+    let kept = |field: Field| matches!(field, Field::AmountDecimal | Field::Currency | Field::EventId | Field::Status);
+    cells.iter().filter(|(field, _)| !erased || kept(**field)).filter_map(differs).collect()
 }
 
 /// Returns the reason if the partner's word does not mean the current state.

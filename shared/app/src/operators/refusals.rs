@@ -14,7 +14,7 @@ use domain::{
     },
     jiff::{SignedDuration, Timestamp},
     lookup::{Origin, Place, Subject},
-    values::ids::{Provider, TransactionId},
+    values::ids::{Provider, TransactionId, TransactionKey},
 };
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
@@ -161,7 +161,8 @@ pub async fn find(
     let Some(stored) = found.into_iter().find(|item| !item.has_expired(now)) else { return Ok(None) };
     let current = match stored.contradicts() {
         Some(((provider, transaction), sent)) => {
-            current_revision::read(inbound, (&provider, &transaction), (sent, stored.state)).await?
+            let key = TransactionKey::of(&provider, &transaction);
+            current_revision::read(inbound, &key, (sent, stored.state)).await?
         }
         None => None,
     };
@@ -177,7 +178,7 @@ pub(super) async fn with_current_revisions(
     let contradicted = |item: &StoredRefusal| item.contradicts().map(|(transaction, _)| transaction);
     let transactions: BTreeSet<(Provider, TransactionId)> = stored.iter().filter_map(contradicted).collect();
     let read = stream::iter(transactions).map(async |(provider, transaction_id)| {
-        let history = inbound.transaction(&provider, &transaction_id).await;
+        let history = inbound.transaction(&TransactionKey::of(&provider, &transaction_id)).await;
         ((provider, transaction_id), history.map(|history| history.map(|history| history.latest())))
     });
     let mut read = pin!(read.buffer_unordered(AT_ONCE));

@@ -63,6 +63,8 @@ impl Plan {
 pub struct Replayed {
     /// How many conversions were sent.
     pub sent: usize,
+    /// How many were left out because their person was erased.
+    pub erased: usize,
     /// The keys of postbacks and corrections that cannot be read. The others are still sent.
     pub unreadable: Vec<String>,
     /// The place where the replay ended, if it ended early.
@@ -149,7 +151,10 @@ impl<L: Listings, I: InboundRecords, Q: ConversionQueue, A: AuditTrail> ReplayCo
     async fn send(&self, places: &[Place], replayed: &mut Replayed) -> Result<(), Unavailable> {
         let found = self.inbound.revisions(&places.iter().map(Place::key).collect()).await?;
         replayed.unreadable.extend(found.unreadable);
-        let conversions: Vec<Conversion> = found.revisions.into_iter().map(Conversion::from).collect();
+        let all = found.revisions.len();
+        let kept = found.revisions.into_iter().filter(|revision| !revision.postback().is_erased());
+        let conversions: Vec<Conversion> = kept.map(Conversion::from).collect();
+        replayed.erased += all - conversions.len();
         for answer in
             join_all(conversions.chunks(REQUEST).map(|some| self.queue.send(some))).await.into_iter().flatten()
         {

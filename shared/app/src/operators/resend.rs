@@ -96,7 +96,7 @@ impl Selection {
                 (*from..*before).contains(&delivery.created_at()) && delivery.opened_at() < *before
             }
         };
-        ours && in_time && delivery.status() == self.status
+        ours && in_time && !delivery.is_erased() && delivery.status() == self.status
     }
 
     /// Reads the selected deliveries, some at a time.
@@ -162,6 +162,8 @@ pub enum Stopped {
     Interrupted,
     /// There is no such delivery.
     Unknown(DeliveryId),
+    /// The person of the delivery was erased, so nothing can be sent.
+    Erased(DeliveryId),
     /// Others changed this delivery at every try.
     Contended(DeliveryId),
     /// The campaign is archived. A new round would only be cancelled, and would hide how the delivery really ended.
@@ -272,6 +274,9 @@ where
             let delivery = self.rounds.read(id).await?.ok_or_else(|| Stopped::Unknown(id.clone()))?;
             if !is_wanted(&delivery) {
                 return Ok(None);
+            }
+            if delivery.is_erased() {
+                return Err(Stopped::Erased(id.clone()));
             }
             let state = self.campaign_state(&delivery).await?;
             let now = self.clock.now();

@@ -7,7 +7,7 @@ use domain::{
     lookup::LookupEntry,
     partner::{Partner, PartnerFile},
     values::{
-        ids::{ReceiptId, TransactionId},
+        ids::{ReceiptId, TransactionId, TransactionKey},
         parameter_names::Field,
     },
 };
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     accept_postback::tests::Rig,
-    memory::{Held, World},
+    memory::{Held, World, lookup_key},
     ports::{InboundRecords, KnownRecipient, RefusalKind, StoredRefusal},
     resolve_conflict::{Resolution, accept},
 };
@@ -35,6 +35,10 @@ const ACME: &str = r#"{"provider":"acme","postback":{"status":{"parameter":"stat
 
 fn id(text: &str) -> TransactionId {
     TransactionId::new(text).unwrap()
+}
+
+fn key(id: &TransactionId) -> TransactionKey {
+    TransactionKey::of(&acme(), id)
 }
 
 pub(super) fn partner() -> Partner {
@@ -53,11 +57,11 @@ pub(super) async fn played(calls: &[String]) -> Rig {
         rig.get(query).await;
     }
     let keys: Vec<_> = rig.world.state().postbacks.keys().cloned().collect();
-    for (provider, transaction) in keys {
-        let history = rig.world.transaction(&provider, &transaction).await.unwrap().unwrap();
-        for revision in history.revisions().filter(|it| it.postback().transaction_id == transaction) {
-            let key = format!("{}#{provider}#{transaction}", revision.place());
-            put(&rig.world, &LookupEntry::of_revision(&revision, key)).await;
+    for key in keys {
+        let history = rig.world.transaction(&key).await.unwrap().unwrap();
+        let transaction = &history.original().postback.transaction_id;
+        for revision in history.revisions().filter(|it| it.postback().transaction_id == *transaction) {
+            put(&rig.world, &LookupEntry::of_revision(&revision, lookup_key(&key, revision.place()))).await;
         }
     }
     let conflicts = rig.world.state().conflicts.clone().into_values().map(|kept| StoredRefusal::from(&kept.0));
@@ -145,7 +149,7 @@ async fn a_list_is_compared_with_the_state_that_stands() {
         (id("ignored"), line(5, &cell("test"))),
         (id("blank"), line(6, &[])),
     ]);
-    let ours = list.keys().cloned().collect();
+    let ours = list.keys().map(key).collect();
     let comparison = reconcile::compare(&rig.world, &partner(), &ours, &list, |_| ()).await.unwrap();
     assert_eq!(comparison.same, 2);
     let told = comparison.differing.iter().map(|it| (it.line, it.differences[0].reason.clone().unwrap()));
@@ -173,9 +177,8 @@ async fn the_totals_of_a_period_follow_states_and_reversals() {
         call("elsewhere", "1000", "state=ok"),
     ])
     .await;
-    let mut ours: std::collections::BTreeSet<_> =
-        rig.world.state().postbacks.keys().map(|(_, transaction)| transaction.clone()).collect();
-    ours.remove(&id("elsewhere"));
+    let mut ours: std::collections::BTreeSet<_> = rig.world.state().postbacks.keys().cloned().collect();
+    ours.remove(&key(&id("elsewhere")));
     let list = BTreeMap::from([
         (id("elsewhere"), line(2, &[])),
         (id("r-a"), line(3, &[(Field::AmountDecimal, "-9.9"), (Field::Status, "ok")])),
@@ -194,7 +197,7 @@ async fn the_totals_of_a_period_follow_states_and_reversals() {
     assert_eq!(owed, ["5", "90.20"]);
     // In a period with the rejection, or with its reversal, alone, nothing is owed either.
     for alone in ["y", "r-y"] {
-        let period = [id(alone)].into();
+        let period = [key(&id(alone))].into();
         let comparison = reconcile::compare(&rig.world, &partner(), &period, &BTreeMap::new(), |_| ()).await.unwrap();
         let owed: Vec<String> = comparison.totals.values().map(|totals| totals.owed().to_string()).collect();
         assert_eq!(owed, ["0"], "{alone}");

@@ -12,7 +12,7 @@ use domain::{
     outbound::{delivery::Delivery, webhook::WebhookRequest},
     partner::Partner,
     values::{
-        ids::{ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, UserId},
+        ids::{ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, TransactionKey, UserId},
         parameter_names::Field,
     },
 };
@@ -145,7 +145,7 @@ where
         let mut found = Found::default();
         found.timeline.gaps = check(&self.listings, query.origins(), None).await?;
         if let Some((provider, transaction)) = &query.transaction {
-            let history = self.inbound.transaction(provider, transaction).await?;
+            let history = self.inbound.transaction(&TransactionKey::of(provider, transaction)).await?;
             found.revisions(history.iter().flat_map(History::revisions));
         }
         self.look_up(&query, now, &mut found).await?;
@@ -193,7 +193,7 @@ where
             found.recorded.iter().map(|(provider, id, _)| (provider.clone(), id.clone())).collect();
         let inbound = &self.inbound;
         let read = stream::iter(transactions).map(|of| async move {
-            let history = inbound.transaction(&of.0, &of.1).await.ok().flatten()?;
+            let history = inbound.transaction(&TransactionKey::of(&of.0, &of.1)).await.ok().flatten()?;
             Some((of, history.latest().place()))
         });
         let current: BTreeMap<_, u32> = read.buffer_unordered(AT_ONCE).filter_map(future::ready).collect().await;

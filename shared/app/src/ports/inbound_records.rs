@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use domain::{
     inbound::{click::Click, correction::Revision, transaction::History},
-    values::ids::{ClickId, Provider, TransactionId},
+    values::ids::{ClickId, TransactionKey},
 };
 
 use super::{StoredRefusal, Unavailable};
@@ -21,11 +21,7 @@ pub struct FoundRevisions {
 /// Reads postbacks, corrections, refusals, conflicts and clicks.
 pub trait InboundRecords: Send + Sync {
     /// Reads all records of a transaction. MUST see every write that returned before.
-    fn transaction(
-        &self,
-        provider: &Provider,
-        transaction_id: &TransactionId,
-    ) -> impl Future<Output = Result<Option<History>, Unavailable>> + Send;
+    fn transaction(&self, key: &TransactionKey) -> impl Future<Output = Result<Option<History>, Unavailable>> + Send;
 
     /// Reads the postbacks and corrections with these keys, which are found in lookups. If one cannot be read, the
     /// others MUST still be returned.
@@ -33,7 +29,7 @@ pub trait InboundRecords: Send + Sync {
 
     /// Returns the transaction if this key, which is found in lookups, is the key of an original. Returns `None` for
     /// any later revision.
-    fn original_of(&self, key: &str) -> Option<TransactionId>;
+    fn original_of(&self, key: &str) -> Option<TransactionKey>;
 
     /// Reads the refusals and conflicts with these content keys, in any order. Leaves out a key if nothing is kept
     /// under it. MAY return expired items.

@@ -206,7 +206,8 @@ impl StoredRefusal {
     /// The place of a refusal has the time at which the refusal was first seen in the latest hour. Without `before`,
     /// that time is not known, so the place has the time at which the refusal was last seen; in the hour of the very
     /// first call, the place always has the time of that call. The place of a conflict has the time at which the
-    /// conflict was first seen. The entry of a conflict lasts until 30 days after the conflict is resolved.
+    /// conflict was first seen. The entry of a conflict lasts as long as the conflict: for ever, or until 30
+    /// days after an operator kept the original.
     pub fn lookups(&self, before: Option<&Self>) -> Vec<LookupEntry> {
         let (subject, at, expires_at) = match self.kind {
             RefusalKind::Refusal => {
@@ -224,7 +225,8 @@ impl StoredRefusal {
                 if before.is_some_and(|before| before.resolved_at() == self.resolved_at()) {
                     return Vec::new();
                 }
-                let expires_at = self.resolved_at().map(|at| at.as_second().saturating_add(REFUSAL_KEPT_SECONDS));
+                let kept_at = self.original_kept_at.filter(|_| self.accepted_at.is_none());
+                let expires_at = kept_at.map(|at| at.as_second().saturating_add(REFUSAL_KEPT_SECONDS));
                 (Subject::Conflicts(self.provider.clone()), self.first_received_at, expires_at)
             }
         };

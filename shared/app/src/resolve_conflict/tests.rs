@@ -58,6 +58,7 @@ async fn world(amounts: &[&str]) -> World {
         state: None,
         reference: None,
         extra: Extra::new(),
+        erased: None,
     };
     let receipt = Receipt {
         transaction_id: transaction(),

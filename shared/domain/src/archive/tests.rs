@@ -90,6 +90,7 @@ fn postback(amount: &str, state: Option<State>) -> RecordedPostback {
             state,
             reference: None,
             extra: Extra::new(),
+            erased: None,
         },
         receipt: Receipt {
             transaction_id,

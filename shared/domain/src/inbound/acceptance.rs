@@ -31,6 +31,8 @@ pub struct Acceptance {
 pub enum Unacceptable {
     /// The transaction that the conflict contradicts is not recorded.
     NoOriginal,
+    /// The person was erased from the transaction, or from a transaction that it reverses.
+    Erased,
     /// Less than zero would be left of this transaction, or its amounts would have two currencies.
     DoesNotFit(TransactionId, Vec<Difference>),
 }
@@ -63,6 +65,9 @@ impl Acceptance {
         receipt_id: ReceiptId,
         now: Timestamp,
     ) -> Result<Self, Unacceptable> {
+        if own.into_iter().chain(others).any(History::is_erased) {
+            return Err(Unacceptable::Erased);
+        }
         let by = recorded(conflict, keys, receipt_id);
         let is_negative = by.postback.content.amount_decimal.is_negative();
         let Some(own) = own else {
@@ -132,7 +137,7 @@ fn recorded(conflict: &Conflict, keys: &ClickKeys, receipt_id: ReceiptId) -> Rec
         state,
         original_receipt_id: None,
     };
-    let postback = Postback { provider, transaction_id, content, click, state, reference, extra };
+    let postback = Postback { provider, transaction_id, content, click, state, reference, extra, erased: None };
     RecordedPostback { postback, receipt, reversed: None }
 }
 

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::reader::Reader;
+use crate::erasure::ContentHash;
 use crate::inbound::astray;
 use crate::inbound::click::{ClickKeys, ClickOrigin};
 use crate::inbound::fault::{self, Fault, FaultCode};
@@ -114,6 +115,8 @@ pub struct Postback {
     pub reference: Option<TransactionId>,
     /// Maps the parameters that the partner's file keeps to their values. They do not count as content.
     pub extra: Extra,
+    /// Holds the hash of the content if the person was erased from the postback. The ids are replaced then.
+    pub erased: Option<ContentHash>,
 }
 
 /// Maps the names of kept parameters to their values. A parameter that was not sent is left out.
@@ -202,7 +205,8 @@ impl ParsedPostback {
                 let content = Content { user_id, click_id, currency, amount_decimal, event_id, event_name };
                 let transaction_id = transaction_id.unwrap_or_else(|| derive_transaction_id(provider, &content));
                 let provider = provider.clone();
-                let postback = Postback { provider, transaction_id, content, click, state, reference, extra };
+                let postback =
+                    Postback { provider, transaction_id, content, click, state, reference, extra, erased: None };
                 let clicked_at = clicked_at.flatten();
                 Ok(Self { postback, clicked_at, ignored: sent.others(is_known), dry_run })
             }

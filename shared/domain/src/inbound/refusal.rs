@@ -13,7 +13,7 @@ use crate::inbound::postback::{Content, Difference, Extra};
 use crate::inbound::rules::PostbackRules;
 use crate::inbound::status::State;
 use crate::prelude::*;
-use crate::values::digest::hash_parts;
+use crate::values::digest::{provider_key, provider_of_key};
 use crate::values::ids::{ClickId, Provider, TransactionId, UserId};
 use crate::values::parameter_names::Field;
 use crate::values::placeholder;
@@ -40,14 +40,7 @@ impl ContentKey {
 
     /// Parses a key in the form in which lists of refusals and conflicts show it.
     pub fn parse(text: &str) -> Option<(Provider, Self)> {
-        let (provider, hash) = text.split_once('#')?;
-        let digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        if hash.len() != 64 || !hash.bytes().all(digit) {
-            return None;
-        }
-        let provider = Provider::new(provider).ok()?;
-        let key = Self(format!("{provider}#{hash}"));
-        Some((provider, key))
+        Some((provider_of_key(text)?, Self(text.to_owned())))
     }
 
     /// Makes the key of a refused request from its whole text.
@@ -56,7 +49,7 @@ impl ContentKey {
     }
 
     fn of(provider: &Provider, kind: &str, parts: &[&str]) -> Self {
-        Self(format!("{provider}#{}", hash_parts(kind, parts)))
+        Self(provider_key(provider, kind, parts))
     }
 }
 

@@ -7,12 +7,13 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 
+use crate::erasure::ContentHash;
 use crate::inbound::conversion::{Receipt, RecordedPostback, Reversed};
 use crate::inbound::correction::{Revision, Step};
 use crate::inbound::postback::{Content, Difference, Postback};
 use crate::inbound::status::{State, StatusAgreement};
 use crate::prelude::*;
-use crate::values::ids::TransactionId;
+use crate::values::ids::{TransactionId, TransactionKey};
 use crate::values::money::Amount;
 use crate::values::parameter_names::Field;
 
@@ -33,7 +34,7 @@ impl Adjustment {
     }
 
     fn is_by(&self, transaction_id: &TransactionId) -> bool {
-        self.by.postback.transaction_id == *transaction_id
+        self.by.postback.key() == TransactionKey::of(&self.by.postback.provider, transaction_id)
     }
 }
 
@@ -67,6 +68,8 @@ pub enum Decision {
     Step(Box<Step>),
     /// The call contradicts the current revision.
     Conflict(Vec<Difference>),
+    /// The person was erased from the transaction, and the call says something new.
+    Erased,
 }
 
 impl History {
@@ -88,7 +91,7 @@ impl History {
         later.sort_by_key(Revision::rank);
         adjustments.sort_by_key(|it| core::cmp::Reverse(it.place));
         let mut by = BTreeSet::new();
-        adjustments.retain(|it| by.insert(it.by.postback.transaction_id.clone()));
+        adjustments.retain(|it| by.insert(it.by.postback.key()));
         adjustments.reverse();
         Some(Self { original: original?, later, adjustments })
     }
@@ -175,21 +178,27 @@ impl History {
     /// Decides how a call affects this transaction. If the call is a step, the step gets the receipt of the call.
     pub fn decide(&self, call: &RecordedPostback, agreed: Option<&StatusAgreement>) -> Decision {
         let sent = &call.postback;
-        let says_the_same = |recorded: &Postback| {
-            recorded.state() == sent.state() && recorded.content == sent.content && recorded.reference == sent.reference
-        };
-        let Current { postback: current, correction, .. } = self.current();
+        let Current { postback: current, correction, receipt } = self.current();
         let (old, new) = (current.state(), sent.state());
-        let later = self.later.iter().map(|revision| (revision.postback(), revision.correction()));
-        let mut recorded = core::iter::once((&self.original.postback, 0)).chain(later);
-        if let Some((_, of_correction)) = recorded.rfind(|(recorded, _)| says_the_same(recorded)) {
+        let later = self.later.iter().map(|it| (it.postback(), it.receipt(), it.correction()));
+        let mut recorded = core::iter::once((&self.original.postback, &self.original.receipt, 0)).chain(later);
+        let says_the_same =
+            |recorded: &Postback, receipt: &Receipt| recorded.state() == new && is_same(recorded, receipt, sent);
+        if let Some((_, _, of_correction)) = recorded.rfind(|(it, receipt, _)| says_the_same(it, receipt)) {
             // An operator has approved the transaction since this rejection. The call may repeat the old rejection or
             // make a new one. It is a conflict, because a new rejection must not be lost.
             let is_overruled = new == State::Rejected && old < new && of_correction < correction;
             if !is_overruled {
                 return self.duplicate();
             }
+            if self.is_erased() {
+                return Decision::Erased;
+            }
             return Decision::Conflict(Vec::from([difference(Field::Status, &old, &new)]));
+        }
+        if self.is_erased() {
+            let is_late = new == State::Pending && is_same(current, receipt, sent);
+            return if is_late { self.duplicate() } else { Decision::Erased };
         }
         let is_negative = |content: &Content| content.amount_decimal.is_negative();
         let keeps_its_sign = is_negative(&current.content) == is_negative(&sent.content);
@@ -241,6 +250,11 @@ impl History {
         Some(Adjustment { by, place })
     }
 
+    /// Returns true if the person was erased from a record of the transaction.
+    pub fn is_erased(&self) -> bool {
+        self.original.postback.is_erased() || self.later.iter().any(|revision| revision.postback().is_erased())
+    }
+
     fn as_reversed(&self) -> Reversed {
         let RecordedPostback { postback, receipt, .. } = &self.original;
         Reversed::Known { transaction_id: postback.transaction_id.clone(), receipt_id: receipt.receipt_id.clone() }
@@ -263,6 +277,15 @@ impl History {
             correction: self.current().correction,
             place: self.next_place(),
         }))
+    }
+}
+
+/// Returns true if a call has the content of a recorded postback, apart from the state. An erased postback has only a
+/// hash of its content.
+fn is_same(recorded: &Postback, receipt: &Receipt, sent: &Postback) -> bool {
+    match &recorded.erased {
+        Some(hash) => *hash == ContentHash::of(sent, &receipt.receipt_id),
+        None => recorded.content == sent.content && recorded.reference == sent.reference,
     }
 }
 

@@ -326,6 +326,12 @@ impl Attempt {
         let duration_ms = u32::try_from(duration_ms.max(0)).unwrap_or(u32::MAX);
         Self { n, due_at, sent_at, duration_ms, outcome, answer }
     }
+
+    /// Returns the attempt without the beginning of the answer.
+    #[must_use]
+    pub fn without_answer(&self) -> Self {
+        Self { answer: AnswerExcerpt::default(), outcome: self.outcome.clone(), ..*self }
+    }
 }
 
 #[cfg(test)]

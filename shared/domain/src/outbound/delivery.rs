@@ -51,6 +51,8 @@ pub struct Delivery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     recorded: Option<ChainTicket>,
     life: Life,
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    erased: bool,
 }
 
 /// Says if work is left. A delivery has a next attempt until it has ended.
@@ -283,6 +285,7 @@ impl Delivery {
             opened_at: now,
             attempts: Vec::new(),
             recorded: None,
+            erased: false,
             life: Life::UnderWay { next: NextAttempt { due_at: now, ticket }, claim: None },
         }
     }
@@ -310,6 +313,11 @@ impl Delivery {
     /// Returns the ids by which the partner knows the user.
     pub fn ids(&self) -> &PartnerIds {
         &self.ids
+    }
+
+    /// Returns true if the person was erased from the delivery.
+    pub fn is_erased(&self) -> bool {
+        self.erased
     }
 
     /// Returns when the goal was reached.

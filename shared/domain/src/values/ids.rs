@@ -7,7 +7,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::digest::{base32, digest_parts};
+use super::digest::{base32, digest_parts, provider_key, provider_of_key};
 use crate::prelude::*;
 
 /// Bounds an identifier from outside, in bytes of UTF-8.
@@ -244,6 +244,28 @@ text_type!(
     ClaimMark, check_id, IdFault
 );
 
+/// Begins an id that takes the place of an erased one. The hash of the erased id follows.
+const ERASED: &str = "erased-";
+
+/// Returns the hash of the erased id if this is the id that took its place.
+pub(crate) fn erased_hash(id: &str) -> Option<&str> {
+    let is_hash = |hash: &&str| hash.len() == 32 && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
+    id.strip_prefix(ERASED).filter(is_hash)
+}
+
+macro_rules! erasable {
+    ($($name:ident),*) => { $(
+        impl $name {
+            /// Returns the id that takes the place of an erased one with this hash.
+            pub(crate) fn erased(hash: &str) -> Self {
+                Self(format!("{ERASED}{hash}"))
+            }
+        }
+    )* };
+}
+
+erasable!(UserId, ClickId, PartnerUserId);
+
 impl DeliveryId {
     /// Returns the id of the delivery that is owed to this partner when this GG3 user reaches this campaign's goal.
     ///
@@ -253,6 +275,35 @@ impl DeliveryId {
     /// deliveries hash the same text. The id has 160 bits of SHA-256.
     pub fn of(provider: &Provider, campaign: &CampaignName, participant: &UserId) -> Self {
         Self(base32(&digest_parts("delivery", &[provider.as_str(), campaign.as_str(), participant.as_str()])[..20]))
+    }
+}
+
+/// Identifies a partner's transaction in our tables: the provider, `#`, and a SHA-256 in hex.
+///
+/// The transaction id cannot be read from it, so that the key can stay when the id is erased.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TransactionKey(String);
+
+impl TransactionKey {
+    /// Returns the key of a partner's transaction. The hashed parts are length-prefixed, so no two transactions hash the
+    /// same text.
+    pub fn of(provider: &Provider, transaction_id: &TransactionId) -> Self {
+        Self(provider_key(provider, "transaction", &[provider.as_str(), transaction_id.as_str()]))
+    }
+
+    /// Returns the text of the key, where a transaction id is needed that is erased or cannot be read.
+    pub fn to_id(&self) -> TransactionId {
+        TransactionId(self.0.clone())
+    }
+
+    /// Parses the text of a key.
+    pub fn parse(text: &str) -> Option<Self> {
+        provider_of_key(text).map(|_| Self(text.to_owned()))
+    }
+
+    /// Returns the key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 
@@ -316,6 +367,23 @@ mod tests {
         assert!(EventName::new("Purchase \u{2764}\u{fe0f}").is_ok());
         let fault = TransactionId::new("T\u{200b}").unwrap_err();
         assert_eq!(fault.to_string(), "ends with U+200B (a zero-width space)");
+    }
+
+    #[test]
+    fn a_transaction_key_is_reproducible_and_unique() {
+        let key = |provider: &str, id: &str| {
+            TransactionKey::of(&Provider::new(provider).unwrap(), &TransactionId::new(id).unwrap())
+        };
+        // Keys are stored for ever. If this text changed, recorded transactions would be recorded again.
+        let known = "acme#f9267bff54122cd005385ebf12fdd7b68e1671e5d263295e331d286b0bd0d184";
+        assert_eq!(key("acme", "123123123").as_str(), known);
+        assert_eq!(TransactionKey::parse(known), Some(key("acme", "123123123")));
+        let hashes = [key("a", "bc"), key("ab", "c"), key("b", "bc")];
+        let hashes: std::collections::BTreeSet<_> = hashes.iter().map(|key| key.as_str().split_once('#')).collect();
+        assert_eq!(hashes.len(), 3);
+        for other in ["", "acme", "acme#1", &known.to_uppercase(), &format!("{known}0"), &known.replace("acme", "")] {
+            assert_eq!(TransactionKey::parse(other), None, "{other}");
+        }
     }
 
     #[test]

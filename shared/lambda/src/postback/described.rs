@@ -9,9 +9,10 @@ use app::{
         Trouble, World,
         partner::{get, known},
     },
-    ports::KnownPartner,
+    ports::{Erasures, KnownPartner},
 };
 use domain::{
+    archive::ArchiveKey,
     inbound::{
         click::ClickKeys,
         parameters::{DRY_RUN, Parameters, SIGNATURE},
@@ -19,7 +20,7 @@ use domain::{
     jiff::Timestamp,
     partner::{Partner, PartnerFile},
     values::{
-        ids::{Provider, UserId},
+        ids::{Provider, TransactionId, TransactionKey, UserId},
         parameter_names::Field,
         signature::{self, Secret},
     },
@@ -132,6 +133,18 @@ fn all_codes() -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
+/// Erases the person of the sample, and makes the calls that are answered for it then.
+async fn erased(rig: &mut Rig) {
+    let (acme, sample) = (Provider::new("acme").unwrap(), TransactionId::new("123123123").unwrap());
+    let (transaction, key) = (TransactionKey::of(&acme, &sample), ArchiveKey::new(Secret::new("a")));
+    rig.world.erase_transaction(&transaction, &key).await.unwrap();
+    assert_eq!(rig.get("acme", SAMPLE).await["status"], "duplicate");
+    for query in [SAMPLE.replace("100.00", "7"), format!("{}&dry_run=true", SAMPLE.replace("100.00", "7"))] {
+        let erased = rig.get("acme", &query).await;
+        assert_eq!((&erased["status"], &erased["type"]), (&409.into(), &"urn:gg3:problem:transaction_erased".into()));
+    }
+}
+
 #[tokio::test]
 async fn the_description_lists_exactly_the_answers_given() {
     let mut rig = Rig::new();
@@ -227,12 +240,23 @@ async fn the_description_lists_exactly_the_answers_given() {
     rig.now = Timestamp::from_second(2 * 24 * 60 * 60).unwrap();
     assert_eq!(rig.get("strict", &format!("{late}&event_id=001")).await["faults"][0]["code"], "click_expired");
 
+    erased(&mut rig).await;
+
     assert_eq!(rig.statuses, rig.api.statuses(WITH_TOKEN, "get"));
     // This code marks a kept call and is never answered.
     rig.codes.insert("status_ignored".to_owned());
     assert_eq!(rig.codes, all_codes(), "each code is met");
-    let outcomes =
-        ["accepted", "conflict", "duplicate", "forbidden", "ignored", "malformed", "unauthorized", "unavailable"];
+    let outcomes = [
+        "accepted",
+        "conflict",
+        "duplicate",
+        "erased",
+        "forbidden",
+        "ignored",
+        "malformed",
+        "unauthorized",
+        "unavailable",
+    ];
     assert_eq!(rig.outcomes.iter().map(String::as_str).collect::<Vec<_>>(), outcomes);
     let described = rig.api.at("/components/schemas/FaultCode/enum").as_array().unwrap();
     let described: BTreeSet<String> = described.iter().map(|code| code.as_str().unwrap().to_owned()).collect();

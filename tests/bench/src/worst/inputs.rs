@@ -137,6 +137,7 @@ fn streams(name: &'static str, kind: &'static str, job: Job) -> Vec<Input> {
         item["user_id"] = id("\"");
         item["click_id"] = id("\\");
         item["event_id"] = id("ź");
+        item["transaction_id"] = id("'");
         item["event_name"] = text(&format!("{n}{}", filled("\"", 240)));
         item["amount_decimal"] = text("999999999999999.99999999");
         item["ignored"] = json!({"L": names});
@@ -160,6 +161,7 @@ fn streams(name: &'static str, kind: &'static str, job: Job) -> Vec<Input> {
 fn original() -> Value {
     let text = |value: &str| json!({"S": value});
     json!({
+        "transaction_id": text("123123123"),
         "receipt_id": text("qc3terwjnllwztrghrwrjubzcy"), "received_at": text("2026-11-23T21:33:22.275Z"),
         "click": text("foreign"), "user_id": text("12345"), "currency": text("USD"), "amount_decimal": text("100.00"),
         "click_id": text("agrauu7nl5shaogkyomlumtxxcstdyhvimoofbrg"),
@@ -167,7 +169,7 @@ fn original() -> Value {
 }
 
 fn record(n: usize, mut item: Value) -> Change {
-    let keys = json!({"provider_transaction": {"S": format!("acme#worst-{n}")}, "revision": {"S": "original"}});
+    let keys = json!({"provider_transaction": {"S": format!("acme#{n:064x}")}, "revision": {"S": "original"}});
     if let (Value::Object(item), Value::Object(keys)) = (&mut item, keys.clone()) {
         item.extend(keys);
     }

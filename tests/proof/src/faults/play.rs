@@ -14,10 +14,7 @@ use app::{
 };
 use domain::{
     inbound::conversion::RecordedPostback,
-    values::{
-        ids::{Provider, TransactionId},
-        time::UnixMillis,
-    },
+    values::{ids::TransactionKey, time::UnixMillis},
 };
 use fastrand::Rng;
 
@@ -66,7 +63,7 @@ pub(super) struct Play {
     /// Describes the first fault that was found while the story was played.
     pub(super) at_once_wrong: Option<String>,
     /// Holds the postbacks as they were first recorded.
-    pub(super) recorded: BTreeMap<(Provider, TransactionId), RecordedPostback>,
+    pub(super) recorded: BTreeMap<TransactionKey, RecordedPostback>,
     pub(super) attempts: Attempts,
     mail: Mail,
     by_hand: VecDeque<usize>,

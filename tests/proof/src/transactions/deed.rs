@@ -126,6 +126,7 @@ async fn flawed(
             Ok(PostbackAnswer::Conflict(Box::new(told)))
         }
         Decision::Step(step) => store(flaw, *step, &history, stage).await,
+        Decision::Erased => Ok(PostbackAnswer::Erased(ours.receipt.transaction_id)),
     }
 }
 
@@ -232,7 +233,8 @@ fn recorded(said: Said, receipt_id: ReceiptId) -> RecordedPostback {
     };
     let (provider, content, click) = (provider(), content(said), ClickOrigin::Foreign);
     let reference = reference(said);
-    let postback = Postback { provider, transaction_id, content, click, state, reference, extra: Extra::new() };
+    let postback =
+        Postback { provider, transaction_id, content, click, state, reference, extra: Extra::new(), erased: None };
     RecordedPostback { postback, receipt, reversed: None }
 }
 

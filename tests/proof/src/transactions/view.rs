@@ -8,7 +8,7 @@ use std::{
 use app::memory::{State as Stored, World};
 use domain::{
     inbound::{conversion::Reversed, correction::Revision, postback::Postback, status},
-    values::ids::{Provider, ReceiptId, TransactionId},
+    values::ids::{Provider, ReceiptId, TransactionId, TransactionKey},
 };
 
 use super::{
@@ -67,10 +67,11 @@ pub(super) fn of(world: &World) -> Result<Reference, String> {
         let stored = record(Kind::Correction, &made.postback, made.number, &made.receipt.receipt_id);
         add(id(&made.receipt.transaction_id), made.place, stored)?;
     }
-    for ((_, of), notes) in &state.adjustments {
+    for (of, notes) in &state.adjustments {
+        let of = id(&state.postbacks.get(of).ok_or("a note beside no transaction")?.receipt.transaction_id);
         for note in notes {
             let kind = Kind::Note(id(&note.by.receipt.transaction_id));
-            add(id(of), note.place, record(kind, &note.by.postback, 0, &note.by.receipt.receipt_id))?;
+            add(of, note.place, record(kind, &note.by.postback, 0, &note.by.receipt.receipt_id))?;
         }
     }
     Ok(Reference { records, conflicts: conflicts(&state) })
@@ -94,7 +95,8 @@ fn conflicts(state: &Stored) -> BTreeMap<Said, Conflict> {
 /// Returns the stored revision with this place, or `None` if it is a note.
 pub(super) fn revision(world: &World, (of, place): (Id, u32)) -> Option<Revision> {
     let state = world.state();
-    let key = (Provider::new("acme").expect("a slug"), TransactionId::new(of.as_str()).expect("an id"));
+    let acme = Provider::new("acme").expect("a slug");
+    let key = TransactionKey::of(&acme, &TransactionId::new(of.as_str()).expect("an id"));
     if place == 0 {
         return state.postbacks.get(&key).cloned().map(Revision::Original);
     }

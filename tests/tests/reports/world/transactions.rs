@@ -153,6 +153,7 @@ fn postback(provider: &Provider, name: &str, revised: &Revised) -> Postback {
         state: Some(*state),
         reference: None,
         extra: Extra::new(),
+        erased: None,
     }
 }
 

@@ -45,6 +45,7 @@ fn ours(transaction: &str, amount: &str) -> Revision {
         state: None,
         reference: None,
         extra: Extra::new(),
+        erased: None,
     };
     Revision::Original(RecordedPostback { postback, receipt, reversed: None })
 }

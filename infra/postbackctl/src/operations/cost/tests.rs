@@ -182,6 +182,7 @@ fn a_row_of_a_postback_is_as_long_as_the_default_says() {
         state: None,
         reference: None,
         extra: Extra::new(),
+        erased: None,
     };
     let revision = Revision::Original(RecordedPostback { postback, receipt, reversed: None });
     let row = TransactionRow::of(&ArchiveKey::new(Secret::new("k")), &revision);

@@ -50,9 +50,10 @@ pub fn late_attempt(key: &ArchiveKey, item: serde_dynamo::Item) -> Result<Option
 }
 
 impl PostbackItem {
-    /// Returns the item's row. An adjustment has none, because the transaction that caused it has a row.
+    /// Returns the item's row. An adjustment has none, because the transaction that caused it has a row. An erased
+    /// revision has none either, because its row was made when it was recorded.
     fn archive_rows(self, key: &ArchiveKey) -> Result<Vec<ArchiveRow>, String> {
-        if self.is_adjustment() {
+        if self.is_adjustment() || self.erased.is_some() {
             return Ok(Vec::new());
         }
         Ok(vec![ArchiveRow::Transaction(TransactionRow::of(key, &Revision::try_from(self)?))])

@@ -6,10 +6,7 @@ use domain::{
     jiff::Timestamp,
     lookup::{LookupEntry, Origin, Place, Subject},
     outbound::participant::Participant,
-    values::{
-        ids::{Provider, TransactionId},
-        time::UnixMillis,
-    },
+    values::{ids::TransactionKey, time::UnixMillis},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -205,18 +202,15 @@ impl PostbackItem {
         let unnamed = || "the record names no postback".to_owned();
         let keys: serde_dynamo::Item = serde_json::from_str(keys).map_err(|_| unnamed())?;
         let key = Self::lookup_key_of(&keys.into()).ok_or_else(unnamed)?;
-        let mut parts = key.splitn(3, '#');
-        let [revision, provider, transaction] = [(); 3].map(|()| parts.next().unwrap_or_default());
+        let (revision, transaction) = key.split_once('#').unwrap_or_default();
         let is_revision = revision == ORIGINAL || Self::place_of(revision).is_some();
-        let is_transaction = Provider::new(provider).is_ok() && TransactionId::try_from(transaction.to_owned()).is_ok();
+        let is_transaction = TransactionKey::parse(transaction).is_some();
         if is_revision && is_transaction { Ok(key) } else { Err(unnamed()) }
     }
 
     /// Returns the transaction if the entry's key names an original, or `None` if it names a later revision.
-    pub fn original_of_lookup_key(key: &str) -> Option<TransactionId> {
-        let transaction = key.strip_prefix(ORIGINAL)?.strip_prefix('#')?;
-        let (_, transaction_id) = transaction.split_once('#')?;
-        TransactionId::try_from(transaction_id.to_owned()).ok()
+    pub fn original_of_lookup_key(key: &str) -> Option<TransactionKey> {
+        TransactionKey::parse(key.strip_prefix(ORIGINAL)?.strip_prefix('#')?)
     }
 
     /// Returns the item's entries, or the reason why the item cannot be read. An adjustment has no entries, because the

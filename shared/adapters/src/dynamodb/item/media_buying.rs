@@ -2,6 +2,7 @@
 
 use app::ports::KeptAttempt;
 use domain::{
+    jiff::Timestamp,
     outbound::{
         attempt::Attempt,
         delivery::{Delivery, Ending, LateAttempt, Status},
@@ -144,32 +145,58 @@ pub struct AttemptItem {
     /// Holds the attempt.
     #[serde(flatten)]
     pub made: Attempt,
+    /// Says when the item expires, in Unix seconds. Older versions stored attempts without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<i64>,
 }
+
+/// Sets how long an attempt beside its delivery is kept, in seconds: 400 days, which is a year and some time for a
+/// complaint.
+const ATTEMPT_KEPT_SECONDS: i64 = 400 * 24 * 60 * 60;
 
 impl AttemptItem {
     /// Returns the item of an attempt of a round that is over.
     pub fn of_round(delivery_id: &DeliveryId, round: u32, attempt: &Attempt) -> Self {
-        Self::new((delivery_id, round), format!("{round:010}#{}", attempt.n), attempt)
+        Self::new(delivery_id, format!("{round:010}#{}", attempt.n), round, attempt)
+    }
+
+    /// Returns the stored form of an attempt that was read, without the partner and the campaign of a late one.
+    pub fn of_kept(delivery_id: &DeliveryId, KeptAttempt { round, late, attempt }: &KeptAttempt) -> Self {
+        let n = attempt.n;
+        match late {
+            None => Self::of_round(delivery_id, *round, attempt),
+            Some(mark) => {
+                Self { late: true, ..Self::new(delivery_id, format!("{round:010}#{n}#{mark}"), *round, attempt) }
+            }
+        }
+    }
+
+    fn new(delivery_id: &DeliveryId, key: String, round: u32, attempt: &Attempt) -> Self {
+        let sent_at = attempt.sent_at.as_millisecond().div_euclid(1000);
+        Self {
+            delivery_id: delivery_id.clone(),
+            attempt: key,
+            provider: None,
+            campaign: None,
+            round,
+            late: false,
+            made: attempt.clone(),
+            expires_at: Some(sent_at.saturating_add(ATTEMPT_KEPT_SECONDS)),
+        }
+    }
+
+    /// Returns true if the item has expired. DynamoDB deletes expired items only within days.
+    pub fn has_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires_at| expires_at <= now.as_second())
     }
 }
 
 impl From<&LateAttempt> for AttemptItem {
     fn from(late: &LateAttempt) -> Self {
         let LateAttempt { delivery_id, provider, campaign, round, mark, attempt } = late;
-        let item = Self::late((delivery_id, *round), mark, attempt);
+        let kept = KeptAttempt { round: *round, late: Some(mark.clone()), attempt: attempt.clone() };
+        let item = Self::of_kept(delivery_id, &kept);
         Self { provider: Some(provider.clone()), campaign: Some(campaign.clone()), ..item }
-    }
-}
-
-impl AttemptItem {
-    fn late(of: (&DeliveryId, u32), mark: &ClaimMark, attempt: &Attempt) -> Self {
-        let (_, round) = of;
-        Self { late: true, ..Self::new(of, format!("{round:010}#{}#{mark}", attempt.n), attempt) }
-    }
-
-    fn new((delivery_id, round): (&DeliveryId, u32), key: String, attempt: &Attempt) -> Self {
-        let (delivery_id, made) = (delivery_id.clone(), attempt.clone());
-        Self { delivery_id, attempt: key, provider: None, campaign: None, round, late: false, made }
     }
 }
 

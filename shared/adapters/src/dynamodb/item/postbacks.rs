@@ -2,6 +2,7 @@
 //! together.
 
 use domain::{
+    erasure::ContentHash,
     inbound::{
         click::ClickOrigin,
         conversion::{Receipt, RecordedPostback, Reversed},
@@ -12,7 +13,7 @@ use domain::{
     },
     jiff::Timestamp,
     values::{
-        ids::{ClickId, EventId, EventName, Provider, ReceiptId, TransactionId, UserId},
+        ids::{ClickId, EventId, EventName, Provider, ReceiptId, TransactionId, TransactionKey, UserId},
         money::{Amount, Currency},
     },
 };
@@ -30,6 +31,8 @@ pub const REVISION_PREFIX: &str = "revision-";
 const CORRECTION_PREFIX: &str = "correction-";
 /// Holds the sort key in `postbacks` of an item that says which transaction used a click for an event.
 pub const CLICK_USE: &str = "click-use";
+/// Names the attribute of the use of a click that identifies the transaction.
+pub const USED_BY: &str = "used_by";
 
 /// Says in `postbacks` that a transaction used a click for an event. It is no revision of a transaction, and nothing is
 /// told to GG3 about it.
@@ -93,6 +96,8 @@ pub struct PostbackItem {
     pub provider_transaction: String,
     /// Holds the sort key.
     pub revision: String,
+    /// Identifies the transaction. An adjustment names the transaction that took the amount.
+    pub transaction_id: TransactionId,
     /// Holds the receipt that was given.
     pub receipt_id: ReceiptId,
     /// Says when the postback was received.
@@ -135,15 +140,15 @@ pub struct PostbackItem {
     /// Says which recorded transaction a negative amount reverses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reversed: Option<Reversed>,
-    /// Identifies the transaction that took the amount. Only an adjustment has this attribute.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adjusted_by: Option<TransactionId>,
     /// Holds the original's receipt. Only a step or a correction has this attribute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original_receipt_id: Option<ReceiptId>,
     /// Says when an operator accepted the correction. Only a correction has this attribute.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub corrected_at: Option<Timestamp>,
+    /// Holds the hash of the content. Only the item of an erased person has this attribute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub erased: Option<ContentHash>,
 }
 
 /// Tells the later revisions of a transaction apart.
@@ -180,9 +185,9 @@ impl PostbackItem {
         Self::place_of(&self.revision).ok_or_else(|| format!("the revision is {:?}", self.revision))
     }
 
-    /// Returns the partition key of a transaction. A provider has no `#`, so no two transactions share a key.
+    /// Returns the partition key of a transaction.
     pub fn key(provider: &Provider, transaction_id: &TransactionId) -> String {
-        format!("{provider}#{transaction_id}")
+        TransactionKey::of(provider, transaction_id).as_str().to_owned()
     }
 
     /// Returns the content.
@@ -197,8 +202,9 @@ impl From<&RecordedPostback> for PostbackItem {
         let RecordedPostback { postback, receipt, reversed } = recorded;
         let Content { user_id, click_id, currency, amount_decimal, event_id, event_name } = postback.content.clone();
         Self {
-            provider_transaction: Self::key(&postback.provider, &receipt.transaction_id),
+            provider_transaction: postback.key().as_str().to_owned(),
             revision: ORIGINAL.to_owned(),
+            transaction_id: receipt.transaction_id.clone(),
             receipt_id: receipt.receipt_id.clone(),
             received_at: receipt.received_at,
             click: postback.click,
@@ -215,9 +221,9 @@ impl From<&RecordedPostback> for PostbackItem {
             reference: postback.reference.clone(),
             extra: postback.extra.clone(),
             reversed: reversed.clone(),
-            adjusted_by: None,
             original_receipt_id: receipt.original_receipt_id.clone(),
             corrected_at: None,
+            erased: postback.erased.clone(),
         }
     }
 }
@@ -253,13 +259,14 @@ fn later(postback: &Postback, receipt: &Receipt, place: u32) -> PostbackItem {
 impl PostbackItem {
     /// Returns the note that the transaction `adjustment.by` took an amount from the transaction `of`.
     pub fn adjustment(of: &TransactionId, adjustment: &Adjustment) -> Self {
+        let provider_transaction = Self::key(&adjustment.by.postback.provider, of);
+        Self { provider_transaction, ..Self::note(adjustment) }
+    }
+
+    /// Returns a note whose partition key is still to be set to that of the transaction beside which it stands.
+    pub(crate) fn note(adjustment: &Adjustment) -> Self {
         let RecordedPostback { postback, receipt, .. } = &adjustment.by;
-        Self {
-            provider_transaction: Self::key(&postback.provider, of),
-            kind: Some(RevisionKind::Adjustment),
-            adjusted_by: Some(postback.transaction_id.clone()),
-            ..later(postback, receipt, adjustment.place)
-        }
+        Self { kind: Some(RevisionKind::Adjustment), ..later(postback, receipt, adjustment.place) }
     }
 
     /// Makes the history of one transaction from all its items. Returns `None` if there is no original.
@@ -275,11 +282,7 @@ impl TryFrom<PostbackItem> for Adjustment {
     type Error = String;
 
     fn try_from(item: PostbackItem) -> Result<Self, String> {
-        let (place, by) = (item.place()?, item.adjusted_by.clone().ok_or("an adjustment without adjusted_by")?);
-        let mut recorded = recorded(item)?;
-        recorded.postback.transaction_id = by.clone();
-        recorded.receipt.transaction_id = by;
-        Ok(Self { by: recorded, place })
+        Ok(Self { place: item.place()?, by: recorded(item)? })
     }
 }
 
@@ -340,11 +343,10 @@ impl TryFrom<PostbackItem> for RecordedPostback {
 
 /// Reads the attributes that the items of all revisions share.
 fn recorded(item: PostbackItem) -> Result<RecordedPostback, String> {
-    let (provider, transaction_id) =
+    let (provider, _) =
         item.provider_transaction.split_once('#').ok_or_else(|| format!("{PROVIDER_TRANSACTION} has no #"))?;
     let provider = Provider::new(provider).map_err(|fault| format!("the provider {fault}"))?;
-    let transaction_id =
-        TransactionId::try_from(transaction_id.to_owned()).map_err(|fault| format!("the transaction id {fault}"))?;
+    let transaction_id = item.transaction_id;
     let receipt = Receipt {
         transaction_id: transaction_id.clone(),
         receipt_id: item.receipt_id,
@@ -355,7 +357,7 @@ fn recorded(item: PostbackItem) -> Result<RecordedPostback, String> {
     };
     let PostbackItem { user_id, click_id, currency, amount_decimal, event_id, event_name, .. } = item;
     let content = Content { user_id, click_id, currency, amount_decimal, event_id, event_name };
-    let (click, state, reference, extra) = (item.click, item.state, item.reference, item.extra);
-    let postback = Postback { provider, transaction_id, content, click, state, reference, extra };
+    let (click, state, reference, extra, erased) = (item.click, item.state, item.reference, item.extra, item.erased);
+    let postback = Postback { provider, transaction_id, content, click, state, reference, extra, erased };
     Ok(RecordedPostback { postback, receipt, reversed: item.reversed })
 }

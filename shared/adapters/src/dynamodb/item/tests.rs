@@ -33,6 +33,8 @@ use super::{
 use crate::dynamodb::{Item, from_item, to_item};
 
 const RECEIPT: &str = "qc3terwjnllwztrghrwrjubzcy";
+/// The key of the transaction `t#1` of acme.
+const KEY: &str = "acme#6131eab423f821e6cdfb6f6d669b31f81ed3e8067ff89e374edbb11da1e67b29";
 
 fn item(json: Value) -> Item {
     serde_json::from_value::<serde_dynamo::Item>(json).unwrap().into()
@@ -44,7 +46,8 @@ fn read<T: DeserializeOwned>(json: Value) -> Option<T> {
 
 fn stored() -> Value {
     json!({
-        "provider_transaction": {"S": "acme#t#1"}, "revision": {"S": "original"}, "receipt_id": {"S": RECEIPT},
+        "provider_transaction": {"S": KEY}, "revision": {"S": "original"}, "transaction_id": {"S": "t#1"},
+        "receipt_id": {"S": RECEIPT},
         "received_at": {"S": "2026-11-23T21:33:22.275Z"}, "click": {"S": "foreign"}, "user_id": {"S": "użytkownik 1"},
         "click_id": {"S": "c"}, "currency": {"S": "USD"}, "amount_decimal": {"S": "100.00"},
     })
@@ -75,6 +78,7 @@ fn recorded() -> RecordedPostback {
             state: None,
             reference: None,
             extra: Extra::new(),
+            erased: None,
         },
         receipt: Receipt {
             transaction_id,
@@ -179,10 +183,12 @@ fn an_adjustment_is_a_note_in_the_history_and_no_revision() {
     let by = RecordedPostback { reversed: Some(Reversed::Unknown), ..recorded() };
     let reversed = TransactionId::new("t0").unwrap();
     let note = PostbackItem::adjustment(&reversed, &Adjustment { by, place: 1 });
-    assert_eq!((note.provider_transaction.as_str(), note.revision.as_str()), ("acme#t0", "revision-000001"));
+    let key = PostbackItem::key(&Provider::new("acme").unwrap(), &reversed);
+    assert_eq!((&note.provider_transaction, note.revision.as_str()), (&key, "revision-000001"));
     assert!(Revision::try_from(note.clone()).is_err());
     assert_eq!(note.clone().lookups(), Ok(Vec::new()));
-    let original = PostbackItem { provider_transaction: "acme#t0".into(), ..PostbackItem::from(&recorded()) };
+    let original =
+        PostbackItem { provider_transaction: key, transaction_id: reversed, ..PostbackItem::from(&recorded()) };
     let history = PostbackItem::history([note, original].into()).unwrap().unwrap();
     let by: Vec<&str> = history.adjustments().map(|it| it.by.postback.transaction_id.as_str()).collect();
     assert_eq!((by, history.next_place()), (vec!["t#1"], 2));

@@ -199,8 +199,9 @@ async fn a_negative_amount_for_an_unknown_transaction_is_recorded() {
     accepted(rig.get(SAMPLE).await);
     accepted(rig.get(&negative("r-3", "-100", "123123123")).await);
     let state = rig.world.state();
-    let conversions: Vec<_> =
+    let mut conversions: Vec<_> =
         state.postbacks.values().cloned().map(domain::inbound::conversion::Conversion::from).collect();
+    conversions.sort_by(|one, other| one.transaction_id.cmp(&other.transaction_id));
     let told: Vec<_> =
         conversions.iter().map(|it| (it.transaction_id.as_str(), it.kind, it.original.clone())).collect();
     let known = Reversed::Known {

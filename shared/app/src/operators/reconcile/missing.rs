@@ -12,7 +12,7 @@ use domain::{
     lookup::{Origin, Place, Subject},
     partner::Partner,
     values::{
-        ids::{Provider, TransactionId},
+        ids::{Provider, TransactionId, TransactionKey},
         parameter_names::Field,
         time::three_decimals,
     },
@@ -198,7 +198,8 @@ async fn of_others(
     let pairs: Vec<(&TransactionId, &Provider)> = pairs.take(MOST_READS).collect();
     let mut elsewhere: BTreeMap<TransactionId, Vec<Provider>> = BTreeMap::new();
     for some in pairs.chunks(AT_ONCE) {
-        let read = try_join_all(some.iter().map(|(id, provider)| inbound.transaction(provider, id))).await?;
+        let keys: Vec<TransactionKey> = some.iter().map(|(id, provider)| TransactionKey::of(provider, id)).collect();
+        let read = try_join_all(keys.iter().map(|key| inbound.transaction(key))).await?;
         for ((id, provider), _) in some.iter().zip(read).filter(|(_, history)| history.is_some()) {
             elsewhere.entry((*id).clone()).or_default().push((*provider).clone());
         }

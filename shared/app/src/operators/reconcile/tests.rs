@@ -22,7 +22,8 @@ async fn the_originals_of_a_time_are_compared_with_a_list() {
     }
     let now = at(100);
     let (ours, gaps) = recorded((&world, &world), &acme(), (at(5), at(9)), now).await.unwrap();
-    assert_eq!((&ours, gaps), (&[id("both"), id("ours")].into(), Vec::new()));
+    let keys = ["both", "ours"].map(|text| TransactionKey::of(&acme(), &id(text)));
+    assert_eq!((&ours, gaps), (&keys.into(), Vec::new()));
     let line = |line, amount: &str| Line { line, cells: [(Field::AmountDecimal, amount.to_owned())].into() };
     // A listed transaction that was recorded in another period is found too.
     let list = BTreeMap::from([

@@ -8,12 +8,12 @@ use domain::{
         postback::{Content, Extra, Postback},
     },
     lookup::LookupEntry,
-    values::ids::{ReceiptId, TransactionId},
+    values::ids::{ReceiptId, TransactionId, TransactionKey},
 };
 
 use super::*;
 use crate::{
-    memory::{Trouble, World},
+    memory::{Trouble, World, lookup_key},
     ports::{Lookups, Postbacks},
 };
 
@@ -50,6 +50,7 @@ pub(crate) async fn record(world: &World, transaction: &str, second: i64) {
         state: None,
         reference: None,
         extra: Extra::new(),
+        erased: None,
     };
     let receipt_id = ReceiptId::from_random([0; 16]);
     let receipt = Receipt {
@@ -62,8 +63,13 @@ pub(crate) async fn record(world: &World, transaction: &str, second: i64) {
     };
     let recorded = RecordedPostback { postback, receipt, reversed: None };
     Postbacks::record(world, &recorded).await.unwrap();
-    let key = format!("0#acme#{transaction}");
+    let key = key(transaction);
     put(world, &LookupEntry::of_revision(&Revision::Original(recorded), key)).await;
+}
+
+/// Returns the key that lookups have for an original of acme.
+pub(crate) fn key(transaction: &str) -> String {
+    lookup_key(&TransactionKey::of(&acme(), &TransactionId::new(transaction).unwrap()), 0)
 }
 
 /// A pace with this many steps a turn, which interrupts after this many turns.
@@ -135,13 +141,15 @@ async fn an_interrupted_replay_says_from_when_another_goes_on() {
     let stopped = replay(&world, 0, 1).await.unwrap();
     assert_eq!((stopped.sent, stopped.stopped), (2, Some(Stopped { provider: acme(), at: at(3), fault: None })));
     assert_eq!(replay(&world, 3, 9).await.unwrap().sent, 3);
-    assert_eq!(sent(&world), ["t-1", "t-2", "t-3", "t-4", "t-5"]);
+    let mut sent = sent(&world);
+    sent.sort();
+    assert_eq!(sent, ["t-1", "t-2", "t-3", "t-4", "t-5"]);
 }
 
 #[tokio::test]
 async fn a_replay_that_failed_anywhere_can_be_continued() {
     let calls = world().await.state().calls.len();
-    for call in calls..calls + 15 {
+    for call in calls..calls + 10 {
         for trouble in [Trouble::Before, Trouble::After] {
             let world = world().await;
             world.state().trouble = BTreeMap::from([(call, trouble)]);
@@ -166,9 +174,9 @@ async fn a_replay_that_failed_anywhere_can_be_continued() {
 #[tokio::test]
 async fn an_unreadable_postback_is_named_and_holds_up_no_other() {
     let world = world().await;
-    world.state().postbacks.remove(&(acme(), TransactionId::new("t-2").unwrap()));
+    world.state().postbacks.remove(&TransactionKey::of(&acme(), &TransactionId::new("t-2").unwrap()));
     let replayed = replay(&world, 0, 9).await.unwrap();
-    assert_eq!((replayed.sent, replayed.unreadable), (4, vec!["0#acme#t-2".to_owned()]));
+    assert_eq!((replayed.sent, replayed.unreadable), (4, vec![key("t-2")]));
 }
 
 #[tokio::test]

@@ -24,6 +24,7 @@ use super::*;
 use crate::{
     deliver_webhooks::tests as sender,
     memory::{Held, World},
+    operators::replay_conversions::tests::key,
     ports::{Clicks, Lookups, Postbacks, Refusals},
 };
 
@@ -90,10 +91,11 @@ async fn inbound() -> World {
         state: None,
         reference: None,
         extra: Extra::new(),
+        erased: None,
     };
     let recorded = RecordedPostback { postback, receipt, reversed: None };
     Postbacks::record(&world, &recorded).await.unwrap();
-    put(&world, &LookupEntry::of_revision(&Revision::Original(recorded), "0#acme#t")).await;
+    put(&world, &LookupEntry::of_revision(&Revision::Original(recorded), key("t"))).await;
     let refusal = Refusal {
         key: ContentKey::of_refusal(&sender::provider(), "user_id=u&transaction_id=t"),
         provider: sender::provider(),
@@ -154,13 +156,13 @@ async fn a_transaction_a_click_and_a_user_lead_to_the_same_events() {
 #[tokio::test]
 async fn a_trace_tells_what_it_leaves_out_or_cannot_read() {
     let world = inbound().await;
-    let lost = domain::lookup::Place::new(at(4), Kind::Postback, "0#acme#lost");
+    let lost = domain::lookup::Place::new(at(4), Kind::Postback, key("lost"));
     put(&world, &LookupEntry::under([Subject::User(UserId::new("u").unwrap())], &lost, None)).await;
     let query = Query { user: UserId::new("u").ok(), most: 2, ..Query::default() };
     let timeline = use_case(&world, None).run(query, at(10)).await.unwrap();
     // The two newest entries are a lost postback and a recorded postback, which names the click.
     assert_eq!(kinds(&timeline), ["click", "recorded", "conversion"]);
-    assert_eq!((timeline.cut, timeline.unreadable), (1, vec!["0#acme#lost".to_owned()]));
+    assert_eq!((timeline.cut, timeline.unreadable), (1, vec![key("lost")]));
 }
 
 /// Returns a world in which an attempt of the delivery for user `u` failed, and a round was opened later.

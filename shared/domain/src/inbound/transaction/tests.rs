@@ -2,6 +2,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 
 use super::*;
+use crate::archive::ArchiveKey;
 use crate::inbound::acceptance::Acceptance;
 use crate::inbound::click::{ClickKeys, ClickOrigin};
 use crate::inbound::conversion::{Conversion, ConversionType};
@@ -36,7 +37,16 @@ fn call(state: Option<State>, amount: &str, receipt: u8) -> RecordedPostback {
         original_receipt_id: None,
     };
     let click = ClickOrigin::Foreign;
-    let postback = Postback { provider, transaction_id, content, click, state, reference: None, extra: Extra::new() };
+    let postback = Postback {
+        provider,
+        transaction_id,
+        content,
+        click,
+        state,
+        reference: None,
+        extra: Extra::new(),
+        erased: None,
+    };
     RecordedPostback { postback, receipt, reversed: None }
 }
 
@@ -302,6 +312,35 @@ fn adjustments_never_take_more_than_a_step_leaves() {
                 assert_eq!(history.adjust(&by("-1")).is_ok(), amount == "3");
             }
             other => assert!(!fits && matches!(other, Some(Decision::Conflict(_))), "{amount} {state}: {other:?}"),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn an_erased_transaction_knows_its_own_calls_alone(
+        calls in prop::collection::vec((prop::sample::select(&State::ALL[..]), 1..3_u32), 1..6),
+        (state, amount) in (prop::sample::select(&State::ALL[..]), 1..4_u32),
+    ) {
+        let (agreed, key) = (agreed(&[State::Approved]), ArchiveKey::new(Secret::new("k")));
+        let mut store = Store::default();
+        for (receipt, (state, amount)) in (1..).zip(calls) {
+            store.play(call(Some(state), &amount.to_string(), receipt), Some(&agreed));
+        }
+        let sent = call(Some(state), &amount.to_string(), 9);
+        let before = store.history().unwrap().decide(&sent, Some(&agreed));
+        let erased: Vec<Revision> = store.revisions.iter().map(|revision| revision.erase(&key)).collect();
+        let twice: Vec<Revision> = erased.iter().map(|revision| revision.erase(&key)).collect();
+        prop_assert_eq!(&erased, &twice);
+        let after = History::new(erased, Vec::new()).unwrap().decide(&sent, Some(&agreed));
+        match (before, after) {
+            (Decision::Duplicate(before), Decision::Duplicate(after)) => {
+                prop_assert_eq!(before.receipt_id, after.receipt_id);
+            }
+            (Decision::Step(_) | Decision::Conflict(_), Decision::Erased) => {}
+            // A late call with another amount that may change was a duplicate. The hash cannot tell that.
+            (Decision::Duplicate(_), Decision::Erased) if state == State::Pending => {}
+            other => prop_assert!(false, "{other:?}"),
         }
     }
 }

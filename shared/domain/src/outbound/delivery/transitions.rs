@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use super::{Claim, Delivery, DeliveryPace, Ending, LateAttempt, Life, Message, NextAttempt};
+use crate::archive::ArchiveKey;
 use crate::outbound::attempt::{Attempt, FinishedAttempt, Verdict};
 use crate::outbound::campaign::CampaignState;
 use crate::outbound::retry::{RetryPolicy, hop};
@@ -169,7 +170,10 @@ impl Delivery {
         policy: RetryPolicy,
         ticket: ChainTicket,
     ) -> AttemptDecision {
-        let attempt = Attempt::of(claim.n, claim.due_at, answered);
+        let mut attempt = Attempt::of(claim.n, claim.due_at, answered);
+        if self.erased {
+            attempt = attempt.without_answer();
+        }
         if self.claim() != Some(claim) {
             return self.record_late(claim, attempt, answered.ended_at);
         }
@@ -234,6 +238,26 @@ impl Delivery {
     /// archived.
     pub fn cancel(&self, now: UnixMillis) -> Option<Self> {
         self.ending().is_none().then(|| self.ended(Ending::Cancelled, now))
+    }
+
+    /// Erases the person, or returns `None` if that was done before. Replaces the ids and removes what the partner
+    /// answered. A delivery that is under way ends, cancelled, so that a worker in the middle of an attempt loses its
+    /// claim. The key stays, so that the same goal never makes another delivery.
+    pub fn erase(&self, key: &ArchiveKey, now: UnixMillis) -> Option<Self> {
+        if self.erased {
+            return None;
+        }
+        let life = match &self.life {
+            Life::UnderWay { .. } => Life::Ended { ending: Ending::Cancelled, at: now },
+            ended @ Life::Ended { .. } => ended.clone(),
+        };
+        Some(Self {
+            participant: key.erased_user(&self.participant),
+            ids: key.erased_ids(&self.provider, &self.ids),
+            attempts: self.attempts.iter().map(Attempt::without_answer).collect(),
+            erased: true,
+            ..self.with(life)
+        })
     }
 
     /// Returns the message that the sweep sends for an overdue delivery. A delivery is overdue if more than `grace` has

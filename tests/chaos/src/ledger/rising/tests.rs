@@ -4,6 +4,7 @@ use super::*;
 
 fn item(transaction: &str, revision: &str, more: &Value) -> Value {
     let mut item = json!({"provider_transaction": format!("acme#{transaction}"), "revision": revision,
+        "transaction_id": transaction,
         "received_at": "2026-11-23T12:00:00Z", "click": "foreign", "user_id": "u", "click_id": "c", "currency": "USD"});
     item.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     item
@@ -24,7 +25,7 @@ fn items() -> Vec<Value> {
             "t",
             "revision-000002",
             &json!({"receipt_id": "3", "amount_decimal": "-40", "kind": "adjustment",
-            "adjusted_by": "r"}),
+            "transaction_id": "r"}),
         ),
         item("r", "original", &json!({"receipt_id": "3", "amount_decimal": "-40", "reversed": known})),
     ]
@@ -113,7 +114,7 @@ fn each_fault_of_records_and_conversions_is_a_difference() {
         ("a number is missing", changed(2, "revision", json!("revision-000003"))),
         ("a state comes twice", changed(0, "state", json!("approved"))),
         ("more was taken than stands", changed(2, "amount_decimal", json!("-91"))),
-        ("a note names another transaction", changed(2, "adjusted_by", json!("q"))),
+        ("a note names another transaction", changed(2, "transaction_id", json!("q"))),
         ("a note is missing", [&items()[..2], &items()[3..]].concat()),
     ] {
         assert!(!differences(&items, told(&items), &answers()).is_empty(), "{case}");

@@ -12,7 +12,7 @@ use domain::{
         transaction::{Adjustment, History},
     },
     jiff::Timestamp,
-    values::ids::{Provider, TransactionId},
+    values::ids::{Provider, TransactionId, TransactionKey},
 };
 
 use super::{Slip, Stage};
@@ -73,7 +73,7 @@ impl Stage {
     /// if the story asks for this slip.
     fn free(&self, provider: &Provider, transaction_id: &TransactionId, place: u32) {
         if self.slip == Some(Slip::NumbersWithoutTheCondition) {
-            let (mut state, key) = (self.world.state(), (provider.clone(), transaction_id.clone()));
+            let (mut state, key) = (self.world.state(), TransactionKey::of(provider, transaction_id));
             state.steps.entry(key.clone()).or_default().retain(|step| step.place != place);
             state.corrections.entry(key.clone()).or_default().retain(|made| made.place != place);
             state.adjustments.entry(key).or_default().retain(|note| note.place != place);
@@ -88,7 +88,7 @@ impl Stage {
             state.conversions.push(step.clone().into());
         }
         if self.slip == Some(Slip::StepsOverwriteTheOriginal)
-            && let Some(original) = state.postbacks.get_mut(&(provider.clone(), transaction_id.clone()))
+            && let Some(original) = state.postbacks.get_mut(&TransactionKey::of(provider, transaction_id))
         {
             original.postback = step.postback.clone();
         }
