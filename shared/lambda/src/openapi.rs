@@ -77,9 +77,11 @@ impl OpenApi {
 #[test]
 fn the_described_routes_are_those_deployed() {
     let template = include_str!("../../../template.yaml");
-    // The routes for any method take the calls that no other route takes. The description mentions them in words only.
+    // Routes for any method or any path take the calls that no other route takes. The description mentions them in
+    // words only.
     let deployed = template.lines().filter_map(|line| line.trim().strip_prefix("RouteKey: "));
-    let deployed: BTreeSet<String> = deployed.filter(|route| !route.starts_with("ANY ")).map(str::to_owned).collect();
+    let named = deployed.filter(|route| !route.starts_with("ANY ") && !route.contains("+}"));
+    let deployed: BTreeSet<String> = named.map(str::to_owned).collect();
     let api = OpenApi::published();
     let paths = api.0["paths"].as_object().unwrap().iter();
     let operations = paths.flat_map(|(path, item)| item.as_object().unwrap().keys().map(move |key| (path, key)));

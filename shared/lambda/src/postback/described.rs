@@ -181,7 +181,7 @@ async fn the_description_lists_exactly_the_answers_given() {
     let large = "x".repeat(9000);
     for query in [
         String::new(),
-        "user_id=1&user_id=2&click_id=%zz&transaction_id=%ff&currency=usd&amount_decimal={payout}&dry_run=yes"
+        "user_id=1&user_id=2&click_id=100%&transaction_id=%ff&currency=usd&amount_decimal={payout}&dry_run=yes"
             .to_owned(),
         format!("user_id={long}&click_id=a%0ab&transaction_id=derived:1&currency=USD&amount_decimal=-1"),
         SAMPLE.replace("100.00", "1e3"),
@@ -211,7 +211,7 @@ async fn the_description_lists_exactly_the_answers_given() {
     let conflict = rig.failing_in(1).get("acme", &unkept).await;
     assert_eq!((&conflict["status"], &conflict["conflict"]["kept"]), (&409.into(), &false.into()));
     assert!(conflict["detail"].as_str().unwrap().contains("could not be kept"), "{conflict}");
-    let faults = (0..40).map(|at| format!("sTatus=x{at}")).collect::<Vec<_>>().join("&");
+    let faults = (0..40).map(|at| format!("status_{at}=x")).collect::<Vec<_>>().join("&");
     let malformed = rig.failing_in(0).get("acme", &faults).await;
     assert_eq!((&malformed["status"], malformed["faults"].as_array().unwrap().len()), (&400.into(), 16));
     let call = Call { source: [8, 8, 8, 8].into(), ..get("acme", SAMPLE) };
