@@ -28,7 +28,7 @@ use adapters::{
 };
 use anyhow::{Context, Result, anyhow};
 use app::{
-    accept_postback::AcceptPostback,
+    accept_postback::{AcceptPostback, PartnerRates},
     cache::{Cache, CachePolicy},
     ports::{Partners as _, StoredPartner, Unavailable},
 };
@@ -226,6 +226,7 @@ impl Connection {
             keys: Cache::new(DynamoClickKeys::new(client.clone(), secrets), policy),
             postbacks: DynamoPostbacks::new(client.clone(), self.table("postbacks")),
             refusals: DynamoRefusals::new(client, self.table("refusals")),
+            rates: PartnerRates::default(),
         }
     }
 

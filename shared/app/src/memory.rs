@@ -47,7 +47,7 @@ use domain::{
 };
 
 use crate::{
-    accept_postback::AcceptPostback,
+    accept_postback::{AcceptPostback, PartnerRates},
     cache::{Cache, CachePolicy},
     ports::{
         AuditTrail, Clock, DeadLetter, DeadLetterQueue, Heartbeat, KnownPartner, KnownRecipient, Ports, Randomness,
@@ -204,6 +204,7 @@ impl World {
             keys: Cache::new(Held::new(self, [((), keys)]), CachePolicy::default()),
             postbacks: self.clone(),
             refusals: self.clone(),
+            rates: PartnerRates::default(),
         }
     }
 
