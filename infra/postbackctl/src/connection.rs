@@ -30,7 +30,7 @@ use adapters::{
 };
 use anyhow::{Context, Result, anyhow};
 use app::{
-    accept_postback::AcceptPostback,
+    accept_postback::{AcceptPostback, PartnerRates},
     cache::{Cache, CachePolicy},
     ports::{Partners as _, SecretPurpose, StoredPartner, Unavailable},
 };
@@ -229,6 +229,7 @@ impl Connection {
             keys: Cache::new(DynamoClickKeys::new(client.clone(), secrets), policy),
             postbacks: DynamoPostbacks::new(client.clone(), self.table("postbacks")),
             refusals: DynamoRefusals::new(client, self.table("refusals")),
+            rates: PartnerRates::default(),
         }
     }
 

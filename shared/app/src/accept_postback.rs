@@ -1,7 +1,7 @@
 //! Handles a partner's call of its postback URL: checks, parses and records the call.
 //!
-//! The order of checks is part of the contract: first the credential, then the caller's address, then everything else,
-//! including the size and the type of the body. A caller without a credential therefore learns nothing about partners, a
+//! The order of checks is part of the contract: first the credential, then the partner's rate, then the caller's address,
+//! then everything else, including the size and the type of the body. A caller without a credential therefore learns nothing about partners, a
 //! partner is told every fault at once, and a partner's refused call is kept.
 //!
 //! A signature can be checked as far as the signed parameters can be read. A body of the wrong type is read as a form and
@@ -13,6 +13,7 @@ mod authenticated_call;
 mod clicks;
 mod known_transaction;
 mod negative_transaction;
+mod partner_rates;
 
 use std::net::IpAddr;
 
@@ -34,6 +35,7 @@ use tracing::warn;
 
 use self::authenticated_call::{AuthenticatedCall, browser_fault, provider_fault, refused_to_nobody};
 use self::clicks::uses_click;
+pub use self::partner_rates::PartnerRates;
 use crate::{
     cache::Cache,
     ports::{KnownPartner, Ports, Postbacks, Recorded, Refusals, Unavailable},
@@ -80,6 +82,8 @@ pub enum PostbackAnswer {
     Unauthorized,
     /// 403: the credential is good, but the caller's address is outside the partner's allow-list.
     Forbidden(Fault),
+    /// 429: the partner has used up its rate. Nothing is kept, and the same call is welcome in so many seconds.
+    RateExceeded(u32),
     /// 503: a service failed. Sending the call again is safe.
     Unavailable(Unavailable),
 }
@@ -140,6 +144,8 @@ pub struct AcceptPostback<P: Ports, B = <P as Ports>::Postbacks, R = <P as Ports
     pub postbacks: B,
     /// Keeps refusals and conflicts.
     pub refusals: R,
+    /// Limits how often each partner may call.
+    pub rates: PartnerRates,
 }
 
 impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
@@ -230,7 +236,13 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     }
 
     async fn answer(&self, call: &AuthenticatedCall<'_>) -> Result<PostbackAnswer, Unavailable> {
-        if !call.partner.admits(call.source) {
+        let is_agreed_address = call.partner.admits(call.source);
+        if !call.is_resubmitted
+            && let Err(seconds) = self.rates.take(call.partner, is_agreed_address, call.now)
+        {
+            return Ok(PostbackAnswer::RateExceeded(seconds));
+        }
+        if !is_agreed_address {
             let fault = Fault::whole(
                 FaultCode::AddressNotAllowed,
                 format!("a call from one of the addresses agreed; this one came from {}", call.source),

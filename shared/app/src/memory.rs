@@ -50,7 +50,7 @@ use domain::{
 };
 
 use crate::{
-    accept_postback::AcceptPostback,
+    accept_postback::{AcceptPostback, PartnerRates},
     cache::{Cache, CachePolicy},
     ports::{
         AuditTrail, Clock, DeadLetter, DeadLetterQueue, Heartbeat, KnownPartner, KnownRecipient, Ports, Randomness,
@@ -207,6 +207,7 @@ impl World {
             keys: Cache::new(Held::new(self, [((), keys)]), CachePolicy::default()),
             postbacks: self.clone(),
             refusals: self.clone(),
+            rates: PartnerRates::default(),
         }
     }
 

@@ -6,7 +6,7 @@
 //! [`fault`]s. A later postback of the same [`transaction`] raises the [`status`], repeats an earlier postback or
 //! conflicts with it. If a request lacks parameters, [`astray`] looks for them where they may have gone. The partner is
 //! answered in JSON, or with an agreed [`answer`]. An operator can accept a conflict ([`acceptance`]), which makes a
-//! [`correction`].
+//! [`correction`]. A partner's calls have a [`rate`].
 
 pub mod acceptance;
 pub mod answer;
@@ -19,6 +19,7 @@ pub mod credential;
 pub mod fault;
 pub mod parameters;
 pub mod postback;
+pub mod rate;
 pub mod refusal;
 pub mod rules;
 pub mod status;

@@ -17,6 +17,7 @@ use crate::inbound::astray;
 use crate::inbound::click::ClickRule;
 use crate::inbound::credential::CredentialKind;
 use crate::inbound::parameters::DRY_RUN;
+use crate::inbound::rate::{CallRate, RateFile};
 use crate::inbound::rules::{MAX_KEPT_PER_DAY, NegativeAmounts, PostbackRules, TransactionIdRule};
 use crate::inbound::status::{self, State, StatusAgreement, StatusFile};
 use crate::inbound::tracking_link::BaseUrl;
@@ -122,6 +123,9 @@ pub struct PostbackFile {
     /// Bounds the refusals and conflicts of different content that are kept on a UTC day. The default is 10,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_kept_per_day: Option<u32>,
+    /// Bounds how often the partner may call. The default is 100 calls a second, and 1,000 at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rate: Option<RateFile>,
 }
 
 impl PostbackFile {
@@ -289,6 +293,7 @@ impl Partner {
         let max_kept_per_day = file.postback.max_kept_per_day.unwrap_or(MAX_KEPT_PER_DAY);
         let bounded = (1..=MOST_KEPT_PER_DAY).contains(&max_kept_per_day);
         faults.require(bounded, "postback.max_kept_per_day", "must be from 1 to 1000000");
+        let rate = CallRate::parse(file.postback.rate.unwrap_or_default(), &mut faults);
         let media_buying = file.media_buying.map(|file| MediaBuying::parse(file, &names, allowance, &mut faults));
         let rules = PostbackRules {
             names,
@@ -303,6 +308,7 @@ impl Partner {
             answer: file.postback.answer,
             keep,
             max_kept_per_day,
+            rate,
         };
         match (provider, faults.0) {
             (Some(provider), faults) if faults.is_empty() => {

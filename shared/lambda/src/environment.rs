@@ -1,6 +1,6 @@
 //! Reads configuration from the environment. All faults are reported together, and the function does not start.
 
-use std::{collections::BTreeMap, fmt, path::Path, time::Duration};
+use std::{collections::BTreeMap, fmt, num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use adapters::aws::{AwsSettings, http_client};
 use app::cache::CachePolicy;
@@ -65,6 +65,18 @@ impl Environment {
                 default
             }
         }
+    }
+
+    /// Returns a number within these bounds, or `default` if the variable is not set.
+    pub fn number(&mut self, name: &str, bounds: RangeInclusive<u32>, default: NonZeroU32) -> NonZeroU32 {
+        let Some(text) = self.optional(name) else {
+            return default;
+        };
+        let number = text.parse().ok().filter(|number: &NonZeroU32| bounds.contains(&number.get()));
+        if number.is_none() {
+            self.fault(format!("{name} must be a number from {} to {}", bounds.start(), bounds.end()));
+        }
+        number.unwrap_or(default)
     }
 
     /// Returns the function's own timeout, 2 to 900 seconds. The limits of the function's calls are computed from this
@@ -192,6 +204,15 @@ mod tests {
             assert_eq!(env.finish().is_ok(), good, "{seconds}");
         }
         assert_eq!(environment(&[]).cache_policy().stale_for, SignedDuration::from_mins(15));
+    }
+
+    #[test]
+    fn a_number_is_within_its_bounds() {
+        for (text, good) in [("", true), ("1", true), ("9", true), ("0", false), ("10", false), ("x", false)] {
+            let mut env = environment(&[("N", text)]);
+            env.number("N", 1..=9, NonZeroU32::MIN);
+            assert_eq!(env.finish().is_ok(), good, "{text}");
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Runs the function `postback`: reads API Gateway's request, calls the use case and answers.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, num::NonZeroU32};
 
 use adapters::{
     aws::CallLimits,
@@ -13,7 +13,7 @@ use adapters::{
     random,
 };
 use app::{
-    accept_postback::{AcceptPostback, Call, HandledCall, PostbackAnswer},
+    accept_postback::{AcceptPostback, Call, HandledCall, PartnerRates, PostbackAnswer},
     cache::Cache,
     ports::Unavailable,
 };
@@ -46,6 +46,7 @@ impl PostbackFunction {
     /// Builds the function from its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let (aws, policy, timeout) = (env.aws(), env.cache_policy(), env.function_timeout());
+        let share = env.number("PARTNER_RATE_SANDBOXES", 1..=1000, NonZeroU32::MIN);
         let mut table = |name: &str| env.required(name);
         let (partners, secrets) = (table("PARTNERS_TABLE"), table("SECRETS_TABLE"));
         let (postbacks, refusals) = (table("POSTBACKS_TABLE"), table("REFUSALS_TABLE"));
@@ -59,6 +60,7 @@ impl PostbackFunction {
             keys: Cache::new(DynamoClickKeys::new(client.clone(), secrets), policy),
             postbacks: DynamoPostbacks::new(client.clone(), postbacks),
             refusals: DynamoRefusals::new(client, refusals),
+            rates: PartnerRates::new(policy.capacity, share),
         };
         Ok(Self { accept })
     }
@@ -139,6 +141,7 @@ fn respond(answered: HandledCall, hint: Option<&str>) -> Response<Body> {
         PostbackAnswer::Malformed(faults) => Problem::malformed(&faults).in_dry_run(dry_run).into_response(),
         PostbackAnswer::Unauthorized => Problem::unauthorized(hint).into_response(),
         PostbackAnswer::Forbidden(fault) => Problem::forbidden(&fault).in_dry_run(dry_run).into_response(),
+        PostbackAnswer::RateExceeded(seconds) => Problem::rate_exceeded(seconds).in_dry_run(dry_run).into_response(),
         PostbackAnswer::Unavailable(_) => Problem::unavailable().into_response(),
     }
 }
@@ -196,6 +199,7 @@ fn log(request_id: &str, answered: &HandledCall) {
         PostbackAnswer::Unauthorized => line("unauthorized", "", None),
         PostbackAnswer::Ignored => line("ignored", "", None),
         PostbackAnswer::Forbidden(_) => line("forbidden", "", None),
+        PostbackAnswer::RateExceeded(_) => line("rate_exceeded", "", None),
         PostbackAnswer::Unavailable(Unavailable { service, reason }) => {
             error!(request_id, provider, outcome = "unavailable", service, reason, dry_run, postbacks, "postback");
         }

@@ -16,8 +16,8 @@ use serde::{Serialize, Serializer};
 
 use crate::http::response;
 
-/// Tells a caller how many seconds to wait before trying again.
-const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
+/// Tells a caller how many seconds to wait before trying again after a failure of ours.
+const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// Holds a problem in the form of the answer.
 #[derive(Debug, Clone, Serialize)]
@@ -34,6 +34,9 @@ pub struct Problem<'a> {
     faults: &'a [Fault],
     #[serde(skip_serializing_if = "Option::is_none")]
     conflict: Option<ConflictDetail<'a>>,
+    /// Becomes the header `Retry-After`, in seconds.
+    #[serde(skip)]
+    retry_after: Option<u32>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -73,6 +76,7 @@ impl<'a> Problem<'a> {
             dry_run: false,
             faults: &[],
             conflict: None,
+            retry_after: None,
         }
     }
 
@@ -147,13 +151,23 @@ impl<'a> Problem<'a> {
              call says something else, so nothing of it is kept. Do not send it again; if the amount is wrong, talk to us."
         );
         let title = "The person of the transaction was erased";
-        Self::new(StatusCode::CONFLICT, "transaction_erased", title, detail)
+        Self::new(StatusCode::CONFLICT, "transaction-erased", title, detail)
+    }
+
+    /// Returns a 429 that asks the partner to call again in so many seconds.
+    pub fn rate_exceeded(seconds: u32) -> Self {
+        let detail = format!(
+            "Your calls come faster than we agreed, so this one was not recorded. Send it again unchanged in {seconds} s; this is always safe."
+        );
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-exceeded", "Too many calls", detail);
+        Self { retry_after: Some(seconds), ..problem }
     }
 
     /// Returns a 503 that asks the caller to try again.
     pub fn unavailable() -> Self {
         let detail = "The request could not be completed just now. Send it again unchanged; this is always safe.";
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable", detail)
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", "Temporarily unavailable", detail);
+        Self { retry_after: Some(RETRY_AFTER_SECONDS), ..problem }
     }
 
     /// Marks the problem as the answer to a dry run.
@@ -166,8 +180,8 @@ impl<'a> Problem<'a> {
     pub fn into_response(self) -> Response<Body> {
         let body = serde_json::to_string(&self).unwrap_or_default();
         let mut response = response(self.status, "application/problem+json", body);
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, POST"));

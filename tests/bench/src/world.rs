@@ -107,7 +107,7 @@ impl World {
             })
             .collect();
         let file = json!({
-            "provider": provider, "postback": {"currencies": ["USDT"]},
+            "provider": provider, "postback": {"currencies": ["USDT"], "rate": {"per_second": 10_000, "burst": 100_000}},
             "landings": {"welcome": "https://www.example.com/landing-page"},
             "media_buying": {"campaigns": campaigns},
         });

@@ -115,7 +115,7 @@ pub(crate) async fn send(
                         outcome.answered.lock().unwrap().push(AnsweredCall { postback, status, body });
                         break;
                     }
-                    Some(503) => {}
+                    Some(429 | 503) => {}
                     _ => panic!("{postback:?} was answered {answer}"),
                 },
                 Came::Died => {

@@ -10,5 +10,6 @@ mod fixture;
 mod logs;
 mod postbacks;
 mod races;
+mod rates;
 mod senders;
 mod wire;

@@ -20,15 +20,15 @@ use crate::{
 /// Equals the timeout of `postback` in template.yaml.
 const FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
 
-struct Rig {
-    fixture: Fixture,
+pub(crate) struct Rig {
+    pub(crate) fixture: Fixture,
     proxy: Proxy,
     settings: Settings,
     function: Function,
 }
 
 impl Rig {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let fixture = Fixture::new();
         let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
         let settings = Settings::built("postback")
@@ -62,7 +62,7 @@ impl Rig {
         self.call_with((partner, &token), query).await
     }
 
-    async fn call_with(&self, (partner, token): (&str, &str), query: &str) -> (u16, Value) {
+    pub(crate) async fn call_with(&self, (partner, token): (&str, &str), query: &str) -> (u16, Value) {
         let request = HttpRequest::get(&format!("/postback/{partner}/{token}?{query}"));
         let request = request.route("GET /postback/{provider}/{token}");
         let response = self.function.invoke(&request.event()).await.response();
@@ -74,7 +74,7 @@ impl Rig {
         (status, serde_json::from_str(body).unwrap())
     }
 
-    fn operations(&self) -> Vec<String> {
+    pub(crate) fn operations(&self) -> Vec<String> {
         self.proxy.take_calls().into_iter().map(|call| call.operation).collect()
     }
 }

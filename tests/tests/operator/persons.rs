@@ -191,7 +191,7 @@ async fn an_erased_person_is_nowhere_and_a_resend_is_a_duplicate() {
     assert_eq!((&same[0], &same[1]["status"]), (&200.into(), &"duplicate".into()), "{same}");
     assert_eq!(same[1]["transaction_id"], person.id("t"));
     let other = person.postback(&fixture, &person.query("t", "100&state=no")).await;
-    assert_eq!((&other[0], &other[1]["type"]), (&409.into(), &"urn:gg3:problem:transaction_erased".into()));
+    assert_eq!((&other[0], &other[1]["type"]), (&409.into(), &"urn:gg3:problem:transaction-erased".into()));
     let range = ["--from", "1h", "--to", "2100-01-01T00:00:00Z", "--yes", "--json"];
     let replay = [&["conversions", "replay", "--provider", &person.partner], &range[..]].concat();
     let replayed = postbackctl(stack, &replay).json();

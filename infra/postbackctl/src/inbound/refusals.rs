@@ -117,6 +117,7 @@ fn show(answer: &PostbackAnswer, current: Option<&CurrentRevision>, as_json: boo
         PostbackAnswer::Forbidden(fault) => ("forbidden", json!({ "faults": [fault] })),
         PostbackAnswer::Unauthorized => bail!("the partner does not exist any more"),
         PostbackAnswer::Unavailable(unavailable) => bail!("{unavailable}; sending it again is safe"),
+        PostbackAnswer::RateExceeded(_) => bail!("the partner's rate is used up; send it again later"),
     };
     if as_json {
         say!("{}", json!({"outcome": outcome, "details": details}))?;
@@ -147,6 +148,9 @@ fn lines(answer: &PostbackAnswer, current: Option<&CurrentRevision>) -> Vec<Stri
         PostbackAnswer::Malformed(faults) => faults.iter().map(fault).collect(),
         PostbackAnswer::Forbidden(forbidden) => vec![fault(forbidden)],
         PostbackAnswer::Erased(transaction) => vec![format!("the person of transaction {transaction} was erased")],
-        PostbackAnswer::Ignored | PostbackAnswer::Unauthorized | PostbackAnswer::Unavailable(_) => Vec::new(),
+        PostbackAnswer::Ignored
+        | PostbackAnswer::Unauthorized
+        | PostbackAnswer::RateExceeded(_)
+        | PostbackAnswer::Unavailable(_) => Vec::new(),
     }
 }

@@ -94,7 +94,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = 300)]
     attempt_log_bytes: u32,
     /// Bytes of the API's access log for one request.
-    #[arg(long, default_value_t = 155)]
+    #[arg(long, default_value_t = 172)]
     access_log_bytes: u32,
     /// Seconds before a campaign's first resend.
     #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..=21_600))]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::inbound::answer::TextAnswer;
 use crate::inbound::click::ClickRule;
 use crate::inbound::parameters::{DRY_RUN, SIGNATURE};
+use crate::inbound::rate::CallRate;
 use crate::inbound::status::StatusAgreement;
 use crate::prelude::*;
 use crate::values::ids::EventId;
@@ -73,6 +74,8 @@ pub struct PostbackRules {
     pub keep: BTreeSet<String>,
     /// Bounds how many refusals and conflicts with different content are kept on one UTC day.
     pub max_kept_per_day: u32,
+    /// Bounds how often the partner may call.
+    pub rate: CallRate,
 }
 
 impl Default for PostbackRules {
@@ -90,6 +93,7 @@ impl Default for PostbackRules {
             answer: None,
             keep: BTreeSet::new(),
             max_kept_per_day: MAX_KEPT_PER_DAY,
+            rate: CallRate::default(),
         }
     }
 }

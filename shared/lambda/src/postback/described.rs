@@ -65,6 +65,7 @@ impl Rig {
             r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
             r#"{"provider":"umbrella","postback":{"status":{"parameter":"state","pending":["2"],"rejected":["3"],
                 "ignored":["test"]},"negative_amounts":"reverse"}}"#,
+            r#"{"provider":"hooli","postback":{"rate":{"per_second":1,"burst":1}}}"#,
             r#"{"provider":"soylent","postback":{"answer":{"format":"text","duplicate":"AGAIN"},
                 "status":{"parameter":"state","ignored":["test"]}}}"#,
         ];
@@ -115,7 +116,7 @@ fn counted_outcome(answered: &HandledCall) -> Option<String> {
     let expected: &[&str] = match outcome {
         _ if answered.dry_run => &[],
         "malformed" if not_agreed => &[all, "statuses_not_agreed by outcome, provider"],
-        "conflict" => &[all, partners],
+        "conflict" | "rate_exceeded" => &[all, partners],
         _ => &[all],
     };
     assert_eq!(counted(&line), expected, "{line}");
@@ -141,9 +142,23 @@ async fn erased(rig: &mut Rig) {
     assert_eq!(rig.get("acme", SAMPLE).await["status"], "duplicate");
     for query in [SAMPLE.replace("100.00", "7"), format!("{}&dry_run=true", SAMPLE.replace("100.00", "7"))] {
         let erased = rig.get("acme", &query).await;
-        assert_eq!((&erased["status"], &erased["type"]), (&409.into(), &"urn:gg3:problem:transaction_erased".into()));
+        assert_eq!((&erased["status"], &erased["type"]), (&409.into(), &"urn:gg3:problem:transaction-erased".into()));
     }
 }
+
+/// Lists the outcomes that a log line may have.
+const OUTCOMES: [&str; 10] = [
+    "accepted",
+    "conflict",
+    "duplicate",
+    "erased",
+    "forbidden",
+    "ignored",
+    "malformed",
+    "rate_exceeded",
+    "unauthorized",
+    "unavailable",
+];
 
 #[tokio::test]
 async fn the_description_lists_exactly_the_answers_given() {
@@ -230,6 +245,11 @@ async fn the_description_lists_exactly_the_answers_given() {
     let call = Call { source: [8, 8, 8, 8].into(), ..get("acme", SAMPLE) };
     assert_eq!(rig.failing_in(0).call(WITH_TOKEN, &call).await["status"], 403);
 
+    // These calls come too fast.
+    rig.get("hooli", SAMPLE).await;
+    assert_eq!(rig.get("hooli", SAMPLE).await["status"], 429);
+    assert_eq!(rig.get("hooli", &dry(SAMPLE)).await["dry_run"], true);
+
     // This call meets an unavailable service.
     assert_eq!(rig.failing_in(0).get("acme", SAMPLE).await["status"], 503);
 
@@ -246,18 +266,7 @@ async fn the_description_lists_exactly_the_answers_given() {
     // This code marks a kept call and is never answered.
     rig.codes.insert("status_ignored".to_owned());
     assert_eq!(rig.codes, all_codes(), "each code is met");
-    let outcomes = [
-        "accepted",
-        "conflict",
-        "duplicate",
-        "erased",
-        "forbidden",
-        "ignored",
-        "malformed",
-        "unauthorized",
-        "unavailable",
-    ];
-    assert_eq!(rig.outcomes.iter().map(String::as_str).collect::<Vec<_>>(), outcomes);
+    assert_eq!(rig.outcomes.iter().map(String::as_str).collect::<Vec<_>>(), OUTCOMES);
     let described = rig.api.at("/components/schemas/FaultCode/enum").as_array().unwrap();
     let described: BTreeSet<String> = described.iter().map(|code| code.as_str().unwrap().to_owned()).collect();
     assert_eq!(described, all_codes());

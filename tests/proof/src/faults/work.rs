@@ -3,7 +3,7 @@
 use std::{sync::OnceLock, time::Duration};
 
 use app::{
-    accept_postback::{AcceptPostback, PostbackAnswer},
+    accept_postback::{AcceptPostback, PartnerRates, PostbackAnswer},
     cache::{Cache, CachePolicy},
     current_catalogue::CurrentCatalogue,
     deliver_webhooks::{self, AttemptTime, DeliverWebhooks, ReceivedMessage},
@@ -119,6 +119,7 @@ async fn accept(query: &str, stage: Stage, number: u64) -> PostbackAnswer {
         keys: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [((), keys)])), CachePolicy::default()),
         postbacks: stage.clone(),
         refusals: stage.clone(),
+        rates: PartnerRates::default(),
     };
     let mut receipt = [0; 16];
     receipt[..8].copy_from_slice(&number.to_be_bytes());

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use app::{
-    accept_postback::{AcceptPostback, Contradiction, PostbackAnswer},
+    accept_postback::{AcceptPostback, Contradiction, PartnerRates, PostbackAnswer},
     cache::{Cache, CachePolicy},
     memory::{Held, partner::get},
     ports::{Added, KnownPartner, Postbacks, Recorded, Refusals, Replaced, Resolutions, Unavailable},
@@ -81,6 +81,7 @@ async fn accept(said: Said, agreed: Agreed, receipt_id: ReceiptId, stage: Stage)
         keys: Cache::new(Configuration(stage.clone(), Held::new(&stage.world, [((), keys())])), CachePolicy::default()),
         postbacks: stage.clone(),
         refusals: stage,
+        rates: PartnerRates::default(),
     };
     let query = query(said);
     accept.handle(&get("acme", &query), Timestamp::UNIX_EPOCH, receipt_id).await.answer

@@ -60,7 +60,8 @@ fn what_the_schema_refuses_apply_refuses_too() {
     let max_amount = "provider: acme\npostback: {max_amount: {USD: '5000', EUR: '0.5'}}\n".to_owned();
     let click = "provider: acme\npostback: {click: {valid_days: 1}, max_kept_per_day: 1}\n".to_owned();
     let macros = section("macros: {click_id: '%c%'}");
-    for good in [campaign("paused: true"), section("ids: [user_id]"), macros, max_amount, click] {
+    let rate = "provider: acme\npostback: {rate: {per_second: 10000, burst: 100000}}\n".to_owned();
+    for good in [rate, campaign("paused: true"), section("ids: [user_id]"), macros, max_amount, click] {
         assert!(schema.is_valid(&yaml(&good)), "{good}");
         assert!(taken("acme", &good).is_ok(), "{good}");
     }
@@ -79,6 +80,10 @@ fn what_the_schema_refuses_apply_refuses_too() {
         "provider: acme\npostback: {click: {once: true}}\n".to_owned(),
         "provider: acme\npostback: {max_kept_per_day: 0}\n".to_owned(),
         "provider: acme\npostback: {max_kept_per_day: 1000001}\n".to_owned(),
+        "provider: acme\npostback: {rate: {per_second: 0}}\n".to_owned(),
+        "provider: acme\npostback: {rate: {per_second: 10001}}\n".to_owned(),
+        "provider: acme\npostback: {rate: {burst: 100001}}\n".to_owned(),
+        "provider: acme\npostback: {rate: {minute: 1}}\n".to_owned(),
         "provider: acme\nparameters: {click: x}\n".to_owned(),
         "provider: acme\nparameters: {click_id: 'a b'}\n".to_owned(),
         "provider: acme\nparameters: {click_id: provider}\n".to_owned(),

@@ -356,8 +356,8 @@ media_buying:
     let expected = [
         "acme.yaml:2: postback.curencies: unknown key. Did you mean `currencies`?",
         "acme.yaml:2: postback.ids: unknown key. Allowed here: allow_from, amount_may_change, answer, click, credential, \
-         currencies, event_ids, keep, max_amount, max_kept_per_day, negative_amounts, reference, require_click, status, \
-         transaction_id",
+         currencies, event_ids, keep, max_amount, max_kept_per_day, negative_amounts, rate, reference, require_click, \
+         status, transaction_id",
         "acme.yaml:3: parameters.clik_id: unknown key. Did you mean `click_id`?",
         "acme.yaml:5: media_buying.campaing: unknown key. Did you mean `campaigns`?",
         "acme.yaml:7: media_buying.campaigns[0].goal.quests: unknown key. Did you mean `quest`?",
