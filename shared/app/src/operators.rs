@@ -25,6 +25,7 @@ pub mod resend;
 pub mod resubmit_refusal;
 pub mod rotate_secret;
 pub mod rotate_system_key;
+mod segments;
 pub mod send_event;
 pub mod trace;
 

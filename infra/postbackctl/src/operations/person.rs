@@ -1,10 +1,25 @@
 //! `postbackctl person`: shows or erases everything that is stored about a person.
 
+mod replay;
+
 use std::process::ExitCode;
 
-use adapters::dynamodb::item::{
-    ClickItem, PostbackItem,
-    media_buying::{AttemptItem, DeliveryItem},
+use adapters::{
+    dynamodb::{
+        audit::DynamoAudit,
+        deliveries::DynamoDeliveries,
+        delivery_records::DynamoDeliveryRecords,
+        erasures::DynamoErasures,
+        history::History,
+        item::{
+            ClickItem, PostbackItem,
+            media_buying::{AttemptItem, DeliveryItem},
+        },
+        lookups::DynamoListings,
+        participants::DynamoParticipants,
+        partners::DynamoPartners,
+    },
+    sqs::SqsDeadLetterQueues,
 };
 use anyhow::{Context, Result, anyhow, bail};
 use app::{
@@ -33,6 +48,8 @@ enum Action {
     Show(Selected),
     /// Erases a person from every table and dead-letter queue. Shows a summary and asks first.
     Erase(Erase),
+    /// Erases again every person who was erased in a period, after a table was restored to an earlier state.
+    ReplayErasures(replay::Replay),
 }
 
 #[derive(Debug, Args)]
@@ -63,6 +80,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
             Ok(if person.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
         }
         Action::Erase(arguments) => erase(&connection, arguments).await,
+        Action::ReplayErasures(arguments) => replay::run(&connection, arguments).await,
     }
 }
 
@@ -84,8 +102,11 @@ impl Selected {
     }
 }
 
-async fn find(connection: &Connection, selected: &Selected, key: ArchiveKey) -> Result<Person> {
-    let find = FindPerson {
+type Finder =
+    FindPerson<DynamoListings, History, DynamoDeliveryRecords, DynamoParticipants, SqsDeadLetterQueues, DynamoPartners>;
+
+fn finder(connection: &Connection, key: ArchiveKey) -> Finder {
+    FindPerson {
         listings: connection.lookups(),
         inbound: connection.history(),
         deliveries: connection.delivery_records(),
@@ -93,8 +114,11 @@ async fn find(connection: &Connection, selected: &Selected, key: ArchiveKey) -> 
         queues: connection.dead_letter_queues(),
         partners: connection.partners(),
         key,
-    };
-    let person = find.find(&selected.selector()?, ask::now()).await.map_err(coverage::unlisted)?;
+    }
+}
+
+async fn find(connection: &Connection, selected: &Selected, key: ArchiveKey) -> Result<Person> {
+    let person = finder(connection, key).find(&selected.selector()?, ask::now()).await.map_err(coverage::unlisted)?;
     coverage::warn(&person.gaps);
     for key in &person.unreadable {
         eprintln!("the stored item {} cannot be read", printable(key));
@@ -152,21 +176,29 @@ async fn erase(connection: &Connection, Erase { selected, confirmed }: Erase) ->
     }
     confirmed.confirm("Erase this person for ever?")?;
     let operation = connection.operation(confirmed.change.why).await?;
-    let erase = ErasePerson {
-        erasures: connection.erasures(),
-        deliveries: connection.deliveries(),
-        queues: connection.dead_letter_queues(),
-        trail: connection.audit(),
-        key,
-    };
     let now = ask::now().into();
-    erase.run(&person, &operation, now).await.context("not everything was erased; run the same command again")?;
+    eraser(connection, key)
+        .run(&person, &operation, now)
+        .await
+        .context("not everything was erased; run the same command again")?;
     if confirmed.change.json {
         say!("{}", json!({"erased": summary}))?;
     } else {
         say!("erased; erase the person once more in an hour, when all that was under way is recorded")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+type Eraser = ErasePerson<DynamoErasures, DynamoDeliveries, SqsDeadLetterQueues, DynamoAudit>;
+
+fn eraser(connection: &Connection, key: ArchiveKey) -> Eraser {
+    ErasePerson {
+        erasures: connection.erasures(),
+        deliveries: connection.deliveries(),
+        queues: connection.dead_letter_queues(),
+        trail: connection.audit(),
+        key,
+    }
 }
 
 fn summary(person: &Person) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use domain::{
     inbound::click::Click,
     jiff::Timestamp,
-    lookup::{LookupEntry, Origin},
+    lookup::{LookupEntry, Origin, Place, Subject},
 };
 
 use super::{State, World};
@@ -41,14 +41,16 @@ impl Rebuilds for World {
         from: Option<PageToken>,
         most: usize,
     ) -> Result<OriginPage, Unavailable> {
-        self.call("read page", |state| {
-            let from: usize = from.and_then(|token| token.0.parse().ok()).unwrap_or_default();
-            let items = (0u32..).zip(state.origin_items(origin));
-            let of_segment = items.filter(|(at, _)| at % segment.of == segment.number).map(|(_, item)| item);
-            let mut items: Vec<OriginItem> = of_segment.skip(from).collect();
-            let next = (items.len() > most).then(|| PageToken((from + most).to_string()));
-            items.truncate(most);
-            OriginPage { items, next }
+        self.call("read page", |state| page(state.origin_items(origin), segment, from, most))
+    }
+
+    async fn written(&self, segment: Segment, from: Option<PageToken>, most: usize) -> Result<OriginPage, Unavailable> {
+        self.call("read lookups", |state| {
+            let item = |((subject, place), expires_at): (&(Subject, Place), &Option<i64>)| {
+                let (subject, place, expires_at) = (subject.clone(), place.clone(), *expires_at);
+                OriginItem { key: place.to_string(), entries: Ok(vec![LookupEntry { subject, place, expires_at }]) }
+            };
+            page(state.lookups.iter().map(item).collect(), segment, from, most)
         })
     }
 
@@ -63,6 +65,15 @@ impl Rebuilds for World {
     async fn forget_places(&self, origin: Origin) -> Result<(), Unavailable> {
         self.call("forget places", |state| drop(state.rebuild_places.remove(&origin)))
     }
+}
+
+fn page(all: Vec<OriginItem>, segment: Segment, from: Option<PageToken>, most: usize) -> OriginPage {
+    let from: usize = from.and_then(|token| token.0.parse().ok()).unwrap_or_default();
+    let of_segment = (0u32..).zip(all).filter(|(at, _)| at % segment.of == segment.number).map(|(_, item)| item);
+    let mut items: Vec<OriginItem> = of_segment.skip(from).collect();
+    let next = (items.len() > most).then(|| PageToken((from + most).to_string()));
+    items.truncate(most);
+    OriginPage { items, next }
 }
 
 impl State {

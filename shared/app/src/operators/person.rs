@@ -6,6 +6,7 @@
 
 pub mod erase;
 mod letters;
+pub mod replay;
 
 use std::collections::{BTreeMap, BTreeSet};
 

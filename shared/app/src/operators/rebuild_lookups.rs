@@ -12,15 +12,9 @@ use domain::{
     jiff::Timestamp,
     lookup::{LookupEntry, Origin, Place, Subject},
 };
-use futures_util::future::try_join_all;
 
-use super::Pace;
-use crate::ports::{AuditTrail, Clock, Lookups, OriginItem, PageToken, Rebuilds, Segment, SegmentPlace, Unavailable};
-
-/// Sets the number of segments into which a table is divided, which are read at the same time.
-const SEGMENTS: usize = 8;
-/// Limits the number of items of a page.
-const PAGE: usize = 250;
+use super::{Pace, segments};
+use crate::ports::{AuditTrail, Clock, Lookups, OriginItem, Rebuilds, Unavailable};
 
 /// The use case, over its ports.
 pub struct RebuildLookups<R, L, A, C> {
@@ -109,53 +103,21 @@ impl<R: Rebuilds, L: Lookups, A: AuditTrail, C: Clock> RebuildLookups<R, L, A, C
         let origin = table.origin;
         let kept = if restart { None } else { self.rebuilds.places(origin, self.now()).await? };
         table.resumed = kept.is_some();
-        let mut places = kept.unwrap_or_else(|| vec![SegmentPlace::Begin; SEGMENTS]);
-        while places.iter().any(|place| *place != SegmentPlace::End) {
+        let mut places = kept.unwrap_or_else(segments::begin);
+        while !segments::is_done(&places) {
             if pace.turn().await.is_break() {
                 return Err(Stopped::Interrupted);
             }
-            let before = table.items;
-            self.round(table, &mut places, pace.most_at_once().max(1)).await?;
+            let reader = async |segment, from, most| self.rebuilds.page(origin, segment, from, most).await;
+            let (items, next) = segments::read(reader, &places, pace.most_at_once()).await?;
+            let read = items.len();
+            self.write(table, items).await?;
+            places = next;
             self.rebuilds.keep_places(origin, &places, self.now()).await?;
-            pace.taken(table.items - before);
+            pace.taken(read);
         }
         self.rebuilds.mark_complete(origin, self.now()).await?;
         Ok(self.rebuilds.forget_places(origin).await?)
-    }
-
-    /// Reads a page of each unfinished segment, at most this many items in all. Writes the entries of the items, then
-    /// moves the places on.
-    async fn round(
-        &self,
-        table: &mut RebuiltTable,
-        places: &mut [SegmentPlace],
-        most: usize,
-    ) -> Result<(), Unavailable> {
-        let of = u32::try_from(places.len()).unwrap_or(u32::MAX);
-        let open = places.iter_mut().zip(0..).filter_map(|(place, number)| {
-            let from: Option<PageToken> = match &*place {
-                SegmentPlace::Begin => None,
-                SegmentPlace::At(token) => Some(token.clone()),
-                SegmentPlace::End => return None,
-            };
-            Some((place, Segment { number, of }, from))
-        });
-        let open: Vec<_> = open.take(most).collect();
-        let limit = (most / open.len().max(1)).clamp(1, PAGE);
-        let read = open.into_iter().map(async |(place, segment, from)| {
-            let page = self.rebuilds.page(table.origin, segment, from, limit).await?;
-            Ok::<_, Unavailable>((place, page))
-        });
-        let (mut items, mut moves) = (Vec::new(), Vec::new());
-        for (place, page) in try_join_all(read).await? {
-            items.extend(page.items);
-            moves.push((place, page.next.map_or(SegmentPlace::End, SegmentPlace::At)));
-        }
-        self.write(table, items).await?;
-        for (place, next) in moves {
-            *place = next;
-        }
-        Ok(())
     }
 
     async fn write(&self, table: &mut RebuiltTable, items: Vec<OriginItem>) -> Result<(), Unavailable> {

@@ -85,6 +85,15 @@ pub trait Rebuilds: Coverage {
         most: usize,
     ) -> impl Future<Output = Result<OriginPage, Unavailable>> + Send;
 
+    /// Reads a page of the lookups, at most this many entries, as [`Rebuilds::page`] does. The entries of users MUST be
+    /// returned. Of other entries, the items MAY be empty.
+    fn written(
+        &self,
+        segment: Segment,
+        from: Option<PageToken>,
+        most: usize,
+    ) -> impl Future<Output = Result<OriginPage, Unavailable>> + Send;
+
     /// Reads the places at which an unfinished rebuild of this table continues, one for each segment. MUST see every
     /// write that returned before, and MUST NOT return places that are older than a week.
     fn places(

@@ -6,7 +6,10 @@ use domain::{
     jiff::Timestamp,
     lookup::{LookupEntry, Origin, Place, Subject},
     outbound::participant::Participant,
-    values::{ids::TransactionKey, time::UnixMillis},
+    values::{
+        ids::{TransactionKey, UserId},
+        time::UnixMillis,
+    },
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -151,6 +154,11 @@ pub struct LookupItem {
     pub expires_at: Option<i64>,
 }
 
+/// Returns the entry of a stored item of `lookups` if it is under a GG3 user. The error says why it cannot be read.
+pub fn of_user(item: serde_dynamo::Item) -> Result<Vec<LookupEntry>, String> {
+    Ok(read::<LookupItem>(item)?.of_user()?.into_iter().collect())
+}
+
 /// Returns the partition key of one shard of a subject. The shard always has two digits, so that all keys differ.
 pub fn partition(subject: &Subject, shard: u8) -> String {
     format!("{subject}#{shard:02}")
@@ -167,6 +175,16 @@ impl LookupItem {
     /// Returns the entry's place, or `None` if it cannot be read.
     pub fn place(&self) -> Option<Place> {
         Place::parse(&self.place)
+    }
+
+    /// Returns the entry if it is under a GG3 user. The error is why it cannot be read.
+    fn of_user(&self) -> Result<Option<LookupEntry>, String> {
+        let Some((user, _)) = self.subject.strip_prefix("user/").and_then(|subject| subject.rsplit_once('#')) else {
+            return Ok(None);
+        };
+        let subject = Subject::User(UserId::try_from(user.to_owned()).map_err(|fault| fault.to_string())?);
+        let place = self.place().ok_or("the place cannot be read")?;
+        Ok(Some(LookupEntry { subject, place, expires_at: self.expires_at }))
     }
 
     /// Returns true if the entry has expired. It may still be stored.

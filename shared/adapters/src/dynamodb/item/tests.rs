@@ -15,10 +15,10 @@ use domain::{
         transaction::Adjustment,
     },
     jiff::Timestamp,
-    lookup::Origin,
+    lookup::{Kind, LookupEntry, Origin, Place, Subject},
     partner::{Partner, PartnerFile},
     values::{
-        ids::{EventId, EventName, Provider, ReceiptId, TransactionId},
+        ids::{ClickId, EventId, EventName, Provider, ReceiptId, TransactionId, UserId},
         parameter_names::Field,
         signature::Secret,
     },
@@ -28,7 +28,7 @@ use serde_json::{Value, json};
 
 use super::{
     ClickItem, PartnerItem, PostbackItem, RefusalItem, SecretsItem,
-    lookups::{self, HeartbeatItem, RebuildItem},
+    lookups::{self, HeartbeatItem, LookupItem, RebuildItem},
 };
 use crate::dynamodb::{Item, from_item, to_item};
 
@@ -355,6 +355,19 @@ fn heartbeats_and_places_of_rebuilds_keep_their_form() {
     });
     assert_eq!(to_item("test", &HeartbeatItem::new(Origin::Clicks, &heartbeat)).unwrap(), item(stored.clone()));
     assert_eq!(read::<HeartbeatItem>(stored).map(Heartbeat::from), Some(heartbeat));
+}
+
+#[test]
+fn stored_entries_of_users_are_read_as_they_were_written() {
+    let (user, at) = (UserId::new("a#b").unwrap(), Timestamp::from_second(1).unwrap());
+    let place = Place::new(at, Kind::Click, "c");
+    let entry = LookupEntry { subject: Subject::User(user), place: place.clone(), expires_at: Some(9) };
+    let stored = |entry: &LookupEntry| to_item("test", &LookupItem::from(entry)).unwrap().into();
+    assert_eq!(lookups::of_user(stored(&entry)), Ok(vec![entry]));
+    let other = LookupEntry { subject: Subject::Click(ClickId::new("c").unwrap()), place, expires_at: None };
+    assert_eq!(lookups::of_user(stored(&other)), Ok(Vec::new()));
+    let heartbeat = json!({"subject": {"S": "heartbeat"}, "place": {"S": "clicks"}, "since": {"N": "1000"}});
+    assert_eq!(lookups::of_user(item(heartbeat).into()), Ok(Vec::new()));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use crate::{
         Item,
         item::lookups::{
             BEATEN_AT, HEARTBEAT, HeartbeatItem, PLACE, REBUILD, RebuildItem, SINCE, SUBJECT, UP_TO, entries, key,
+            of_user,
         },
         number,
         read::{self, start_key, token},
@@ -100,6 +101,31 @@ impl Coverage for DynamoListings {
     }
 }
 
+impl DynamoListings {
+    /// Reads a page of a table, and makes each item by `item`.
+    async fn scan(
+        &self,
+        table: &str,
+        segment: Segment,
+        (from, most): (Option<PageToken>, usize),
+        item: impl Fn(Item) -> OriginItem,
+    ) -> Result<OriginPage, Unavailable> {
+        let count = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
+        let scan = self
+            .lookups
+            .client
+            .scan()
+            .table_name(table)
+            .segment(count(segment.number))
+            .total_segments(count(segment.of))
+            .limit(i32::try_from(most).unwrap_or(i32::MAX))
+            .set_exclusive_start_key(start_key(SCAN, from)?);
+        let page = scan.send().await.map_err(unavailable(SCAN))?;
+        let items = page.items.unwrap_or_default().into_iter().map(item).collect();
+        Ok(OriginPage { items, next: token(SCAN, page.last_evaluated_key)? })
+    }
+}
+
 impl Rebuilds for DynamoListings {
     async fn page(
         &self,
@@ -108,20 +134,17 @@ impl Rebuilds for DynamoListings {
         from: Option<PageToken>,
         most: usize,
     ) -> Result<OriginPage, Unavailable> {
-        let count = |count: u32| i32::try_from(count).unwrap_or(i32::MAX);
-        let scan = self
-            .lookups
-            .client
-            .scan()
-            .table_name(self.table(origin))
-            .segment(count(segment.number))
-            .total_segments(count(segment.of))
-            .limit(i32::try_from(most).unwrap_or(i32::MAX))
-            .set_exclusive_start_key(start_key(SCAN, from)?);
-        let page = scan.send().await.map_err(unavailable(SCAN))?;
         let item = |item: Item| OriginItem { key: key(origin, &item), entries: entries(origin, item.into(), None) };
-        let items = page.items.unwrap_or_default().into_iter().map(item).collect();
-        Ok(OriginPage { items, next: token(SCAN, page.last_evaluated_key)? })
+        self.scan(self.table(origin), segment, (from, most), item).await
+    }
+
+    async fn written(&self, segment: Segment, from: Option<PageToken>, most: usize) -> Result<OriginPage, Unavailable> {
+        let item = |item: Item| {
+            let part = |name: &str| item.get(name).and_then(|value| value.as_s().ok()).map_or("", String::as_str);
+            let key = format!("{} {}", part(SUBJECT), part(PLACE));
+            OriginItem { key, entries: of_user(item.into()) }
+        };
+        self.scan(&self.lookups.table, segment, (from, most), item).await
     }
 
     async fn places(&self, origin: Origin, now: Timestamp) -> Result<Option<Vec<SegmentPlace>>, Unavailable> {

@@ -57,7 +57,13 @@ impl<E: Erasures, D: Deliveries, Q: DeadLetterQueues, A: AuditTrail> ErasePerson
         self.erasures.delete_entries(&person.own_entries.iter().cloned().collect::<Vec<_>>()).await
     }
 
-    async fn delivery(&self, id: &DeliveryId, attempts: &[KeptAttempt], now: UnixMillis) -> Result<(), Unavailable> {
+    /// Erases the person from a delivery and from the attempts that are kept beside it.
+    pub(super) async fn delivery(
+        &self,
+        id: &DeliveryId,
+        attempts: &[KeptAttempt],
+        now: UnixMillis,
+    ) -> Result<(), Unavailable> {
         for kept in attempts.iter().filter(|kept| !kept.attempt.answer.is_empty()) {
             let kept = KeptAttempt { attempt: kept.attempt.without_answer(), ..kept.clone() };
             self.erasures.replace_attempt(id, &kept).await?;

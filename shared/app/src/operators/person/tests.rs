@@ -82,7 +82,7 @@ async fn called(rig: &Rig) {
 }
 
 /// Writes the lookups of everything that is stored.
-async fn indexed(world: &World) {
+pub(super) async fn indexed(world: &World) {
     let mut entries = Vec::new();
     {
         let state = world.state();
@@ -107,7 +107,7 @@ async fn indexed(world: &World) {
 }
 
 /// Returns a world with every kind of record of the person, and with records of somebody else.
-async fn rig() -> Rig {
+pub(super) async fn rig() -> Rig {
     let rig = Rig::with([ACME]);
     called(&rig).await;
     let world = &rig.world;
@@ -146,9 +146,11 @@ async fn rig() -> Rig {
     rig
 }
 
-async fn find(world: &World, selector: &Selector) -> Result<Person, LookupFault> {
+pub(super) type Find = FindPerson<World, World, World, World, World, Held<Provider, Partner>>;
+
+pub(super) fn finder(world: &World) -> Find {
     let file: PartnerFile = serde_json::from_str(ACME).unwrap();
-    let find = FindPerson {
+    FindPerson {
         listings: world.clone(),
         inbound: world.clone(),
         deliveries: world.clone(),
@@ -156,24 +158,34 @@ async fn find(world: &World, selector: &Selector) -> Result<Person, LookupFault>
         queues: world.clone(),
         partners: Held::new(world, [(acme(), Partner::try_from(file).unwrap())]),
         key: key(),
-    };
-    find.find(selector, at(10)).await
+    }
+}
+
+async fn find(world: &World, selector: &Selector) -> Result<Person, LookupFault> {
+    finder(world).find(selector, at(10)).await
 }
 
 fn key() -> ArchiveKey {
     ArchiveKey::new(Secret::new("k"))
 }
 
-/// Finds the person and erases it once.
-async fn erase(world: &World) -> Result<(), LookupFault> {
-    let person = find(world, &Selector::User(user())).await?;
+pub(super) fn eraser(world: &World) -> ErasePerson<World, World, World, World> {
     let (erasures, deliveries, queues, trail) = (world.clone(), world.clone(), world.clone(), world.clone());
-    let erase = ErasePerson { erasures, deliveries, queues, trail, key: key() };
-    Ok(erase.run(&person, &operation(), UnixMillis::from_millisecond(10_000)).await?)
+    ErasePerson { erasures, deliveries, queues, trail, key: key() }
+}
+
+/// Finds the person and erases it once, at this millisecond.
+pub(super) async fn erase_at(world: &World, millisecond: i64) -> Result<(), LookupFault> {
+    let person = find(world, &Selector::User(user())).await?;
+    Ok(eraser(world).run(&person, &operation(), UnixMillis::from_millisecond(millisecond)).await?)
+}
+
+async fn erase(world: &World) -> Result<(), LookupFault> {
+    erase_at(world, 10_000).await
 }
 
 /// Returns everything that is stored, without the calls and the audit records.
-fn stored(world: &World) -> String {
+pub(super) fn stored(world: &World) -> String {
     let mut state = world.state();
     let (calls, audit) = (std::mem::take(&mut state.calls), std::mem::take(&mut state.audit));
     let trouble = std::mem::take(&mut state.trouble);
@@ -188,7 +200,7 @@ fn stored(world: &World) -> String {
     text
 }
 
-fn marked(text: &str) -> Vec<&str> {
+pub(super) fn marked(text: &str) -> Vec<&str> {
     text.lines().filter(|line| line.contains(MARK)).collect()
 }
 
