@@ -1,6 +1,7 @@
 //! Reports required parameters that are missing, and says where they seem to have gone.
 
 use alloc::borrow::Cow;
+use core::cell::OnceCell;
 
 use super::reader::{Reader, may_contain_parameter};
 use crate::inbound::astray::{self, Swallowed};
@@ -61,7 +62,9 @@ impl Reader<'_> {
         let rules = self.rules;
         let names = || rules.names.all().chain(rules.keep.iter().map(String::as_str));
         let is_required = |name: &str| missing.iter().any(|field| rules.names.of(*field) == name);
-        let is_absent = |name: &str| !is_required(name) && !self.is_present(name);
+        let is_absent = |name: &&str| !is_required(name) && !self.is_present(name);
+        // It is computed once at most, because each name is compared with every parameter.
+        let absent: OnceCell<Vec<&str>> = OnceCell::new();
         // Links to pages carry parameters of their own.
         let is_link = |value: &str| value.contains("://");
         let mut faults = Vec::new();
@@ -78,9 +81,11 @@ impl Reader<'_> {
             }
             let has_inner = may_contain_parameter(raw) || may_separate(&came);
             let value = if has_inner { astray::readable(raw) } else { Cow::Borrowed("") };
-            let absent =
-                names().filter(|name| is_absent(name) && (twin == Some(name) || (has_inner && !is_link(&value))));
-            for name in absent {
+            if twin.is_none() && !has_inner {
+                continue;
+            }
+            let absent = absent.get_or_init(|| names().filter(is_absent).collect()).iter().copied();
+            for name in absent.filter(|name| twin == Some(name) || (has_inner && !is_link(&value))) {
                 let respelt = (twin == Some(name)).then(|| respelt(name, &came));
                 if let Some(found) = respelt.or_else(|| inside(name, &came, &value, astray::has_letters_of)) {
                     let expected = format!("{name}, written exactly so");
