@@ -110,16 +110,16 @@ fn respond(led: Led, is_person: bool) -> Response<Body> {
     if is_person { page::of(problem) } else { problem.into_response() }
 }
 
-/// Writes one line for the request. Only the click's record names the user who opened the link, so the line does not.
+/// Writes one line for the request. It names neither the user nor the click, because no line can be erased.
 fn log(request_id: &str, led: &Led) {
     let refused = |outcome: &str| info!(request_id, outcome, clicks = 1, "click");
     match led {
-        Led::To { click_id, provider, unrecorded: None, .. } => {
-            info!(request_id, %provider, %click_id, outcome = "redirected", clicks = 1, "click");
+        Led::To { provider, unrecorded: None, .. } => {
+            info!(request_id, %provider, outcome = "redirected", clicks = 1, "click");
         }
-        Led::To { click_id, provider, unrecorded: Some(reason), .. } => {
+        Led::To { provider, unrecorded: Some(reason), .. } => {
             let outcome = "unrecorded";
-            error!(request_id, %provider, %click_id, outcome, %reason, clicks = 1, "click");
+            error!(request_id, %provider, outcome, %reason, clicks = 1, "click");
         }
         Led::Unknown => refused("unknown"),
         Led::Refused(ClickLinkFault::Malformed(_)) => refused("malformed"),

@@ -147,8 +147,8 @@ impl<'a> Problem<'a> {
     /// Returns a 409 for a transaction from which the person was erased.
     pub fn erased(transaction: &TransactionId) -> Self {
         let detail = format!(
-            "transaction {transaction} was recorded, and the personal data in it was erased at the person's request. This \
-             call says something else, so nothing of it is kept. Do not send it again; if the amount is wrong, talk to us."
+            "transaction {transaction}, or the one that it takes from, was recorded before, and the personal data in it was \
+             erased at the person's request. This call says something else, so nothing of it is kept. Do not send it again; if the amount is wrong, talk to us."
         );
         let title = "The person of the transaction was erased";
         Self::new(StatusCode::CONFLICT, "transaction-erased", title, detail)

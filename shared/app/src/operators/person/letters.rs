@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use domain::values::parameter_names::Field;
+use domain::{inbound::parameters, values::parameter_names::Field};
 use serde_json::Value;
 
 use crate::ports::{DeadLetter, DeadLetterQueue, DeadLetterQueues, ReceivedLetter, Unavailable};
@@ -72,7 +72,8 @@ impl Names<'_> {
             "transaction_id" | "reference" | "used_by" => of_any(&self.transactions),
             // A refusal keeps its request as a text, and a conflict its differences.
             "request" | "original" | "sent" => {
-                text.split(['&', '=']).any(|part| self.users.contains(part) || of_any_part(part))
+                let parts = text.split(['&', '=']).filter_map(|part| parameters::decode(part.as_bytes()).ok());
+                parts.into_iter().any(|part| self.users.contains(part.as_str()) || of_any_part(&part))
             }
             _ => false,
         }
@@ -125,5 +126,20 @@ async fn receive(queues: &impl DeadLetterQueues, queue: DeadLetterQueue) -> Resu
                 return Err(unavailable);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_encoded_id_in_a_kept_request_is_found() {
+        let users = BTreeSet::from(["plus+%user"]);
+        let names =
+            Names { users, partner_users: BTreeSet::new(), clicks: BTreeSet::new(), transactions: BTreeSet::new() };
+        let letter = |request: &str| format!(r#"{{"dynamodb":{{"NewImage":{{"request":{{"S":"{request}"}}}}}}}}"#);
+        assert!(names.are_in(&letter("user_id=plus%2B%25user&click_id=1")));
+        assert!(!names.are_in(&letter("user_id=other&click_id=1")));
     }
 }
