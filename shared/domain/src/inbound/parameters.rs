@@ -36,22 +36,19 @@ pub struct Parameters<'a> {
     pairs: Vec<Pair<'a>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Pair<'a> {
     name: &'a [u8],
     value: &'a [u8],
-    /// Is true if the name needs no decoding, which is so for nearly all names. It is computed once, because each name
-    /// is compared many times.
-    plain: bool,
+    /// Holds the decoded name. It is decoded once, because each name is compared many times.
+    decoded: Cow<'a, [u8]>,
     /// Holds the reason if the value cannot be read.
     fault: Option<&'a Fault>,
 }
 
 impl Pair<'_> {
     fn is_named(&self, name: &str) -> bool {
-        // A name is at most three times as long encoded as decoded, so longer ones need not be decoded.
-        let may_decode = !self.plain && self.name.len() <= 3 * name.len();
-        self.name == name.as_bytes() || (may_decode && bytes(self.name).as_ref() == name.as_bytes())
+        self.decoded.as_ref() == name.as_bytes()
     }
 }
 
@@ -62,7 +59,7 @@ impl<'a> Parameters<'a> {
             .map(|segment| {
                 let mut halves = segment.splitn(2, |byte| *byte == b'=');
                 let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
-                Pair { name, value, plain: is_plain(name), fault: None }
+                Pair { name, value, decoded: bytes(name), fault: None }
             })
             .collect();
         Self { pairs }
@@ -78,10 +75,15 @@ impl<'a> Parameters<'a> {
         let mut sent = Self::split(query, form);
         sent.pairs.extend(members.iter().map(|Member { name, value, fault }| {
             let (name, value) = (name.as_bytes(), value.as_bytes());
-            Pair { name, value, plain: is_plain(name), fault: fault.as_ref() }
+            Pair { name, value, decoded: bytes(name), fault: fault.as_ref() }
         }));
         if let Body::Unreadable { text, fault } = body {
-            sent.pairs.push(Pair { name: UNREADABLE, value: text.as_bytes(), plain: true, fault: Some(fault) });
+            sent.pairs.push(Pair {
+                name: UNREADABLE,
+                value: text.as_bytes(),
+                decoded: Cow::Borrowed(UNREADABLE),
+                fault: Some(fault),
+            });
         }
         sent
     }
