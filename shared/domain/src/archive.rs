@@ -14,8 +14,7 @@ use hmac::Mac;
 use serde::Serialize;
 
 pub use self::rows::{
-    AttemptRow, ClickRow, DeliveryRow, Instant, OpeningRow, RefusalKind, RefusalRow, Resolution, RevisionKind,
-    TransactionRow,
+    AttemptRow, ClickRow, DeliveryRow, Instant, OpeningRow, RefusalKind, RefusalRow, Resolution, TransactionRow,
 };
 use crate::prelude::*;
 use crate::values::ids::{ClickId, DeliveryId, PartnerUserId, Provider, ReportId, TransactionId, UserId, erased_hash};

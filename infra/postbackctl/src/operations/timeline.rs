@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use app::{
     operators::{
-        current_revision::{CurrentRevision, FromCurrent, RevisionKind},
+        current_revision::{CurrentRevision, FromCurrent},
         refusals::{Refused, ToAgree, UnreadTransaction},
         trace::{Attempted, Due, Event, EventKind, InVain, Opening, Owed, Recorded},
     },
@@ -14,7 +14,7 @@ use domain::{
     inbound::{
         click::Click,
         conversion::{Conversion, Reversed},
-        correction::{Correction, Revision},
+        correction::{Correction, Revision, RevisionKind},
         fault::Fault,
         postback::{Content, Difference, Postback},
     },

@@ -5,7 +5,7 @@
 
 use domain::{
     inbound::{
-        correction::Revision,
+        correction::{Revision, RevisionKind},
         postback::{Content, Difference},
         status::State,
     },
@@ -40,18 +40,6 @@ pub struct CurrentRevision {
     pub differences: Vec<FromCurrent>,
 }
 
-/// The kind of a revision.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RevisionKind {
-    /// The transaction's first postback.
-    Original,
-    /// A step to a higher state.
-    Step,
-    /// A conflict that an operator accepted.
-    Correction,
-}
-
 /// A parameter in which the content that was sent differs from the current revision. An empty text stands for an absent
 /// value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,12 +59,9 @@ impl CurrentRevision {
     /// nothing to add.
     pub(super) fn compare(current: &Revision, (sent, state): (&Content, Option<State>)) -> Option<Self> {
         let postback = current.postback();
-        let kind = match current {
-            Revision::Original(_) if postback.state.is_none() => return None,
-            Revision::Original(_) => RevisionKind::Original,
-            Revision::Step(_) => RevisionKind::Step,
-            Revision::Correction(_) => RevisionKind::Correction,
-        };
+        if current.kind() == RevisionKind::Original && postback.state.is_none() {
+            return None;
+        }
         let from_current = |Difference { field, original, sent }| FromCurrent { field, current: original, sent };
         let mut differences: Vec<_> = postback.content.differences(sent).into_iter().map(from_current).collect();
         differences.extend(state.filter(|state| *state != postback.state()).map(|state| FromCurrent {
@@ -85,7 +70,7 @@ impl CurrentRevision {
             sent: state.to_string(),
         }));
         Some(Self {
-            kind,
+            kind: current.kind(),
             correction: current.correction(),
             state: postback.state,
             receipt_id: current.receipt().receipt_id.clone(),

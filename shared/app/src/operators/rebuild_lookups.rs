@@ -105,9 +105,7 @@ impl<R: Rebuilds, L: Lookups, A: AuditTrail, C: Clock> RebuildLookups<R, L, A, C
         table.resumed = kept.is_some();
         let mut places = kept.unwrap_or_else(segments::begin);
         while !segments::is_done(&places) {
-            if pace.turn().await.is_break() {
-                return Err(Stopped::Interrupted);
-            }
+            turn(pace).await?;
             let reader = async |segment, from, most| self.rebuilds.page(origin, segment, from, most).await;
             let (items, next) = segments::read(reader, &places, pace.most_at_once()).await?;
             let read = items.len();
@@ -142,6 +140,11 @@ impl<R: Rebuilds, L: Lookups, A: AuditTrail, C: Clock> RebuildLookups<R, L, A, C
         table.expired += all - entries.len();
         Ok(())
     }
+}
+
+/// Waits for the next turn.
+pub(super) async fn turn(pace: &mut impl Pace) -> Result<(), Stopped> {
+    if pace.turn().await.is_break() { Err(Stopped::Interrupted) } else { Ok(()) }
 }
 
 impl RebuiltTable {

@@ -10,6 +10,7 @@ mod rates;
 mod sql;
 
 use domain::{
+    archive::ArchiveTable,
     jiff::{Timestamp, civil::Date},
     values::ids::Provider,
 };
@@ -122,13 +123,13 @@ impl Subject {
     }
 
     /// Returns the table whose days tell when there is something to report.
-    fn table(self) -> &'static str {
+    fn table(self) -> ArchiveTable {
         match self {
-            Self::Conversions => "transactions",
-            Self::Refusals => "refusals",
-            Self::Webhooks => "deliveries",
-            Self::Landings => "clicks",
-            Self::Campaigns => "openings",
+            Self::Conversions => ArchiveTable::Transactions,
+            Self::Refusals => ArchiveTable::Refusals,
+            Self::Webhooks => ArchiveTable::Deliveries,
+            Self::Landings => ArchiveTable::Clicks,
+            Self::Campaigns => ArchiveTable::Openings,
         }
     }
 }
@@ -302,7 +303,7 @@ async fn days(archive: &impl AskArchive, question: &Question, now: Timestamp) ->
     let sql = render(
         sql::DAYS,
         &[
-            ("table", Literal::fixed(question.subject.table())),
+            ("table", Literal::fixed(question.subject.table().as_str())),
             ("first_day", Literal::day(earliest)),
             ("provider", Literal::provider(question.partner.as_ref())),
         ],

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    inbound::{conversion::ConversionType, status::State},
+    inbound::{conversion::ConversionType, correction::RevisionKind, status::State},
     lookup::LookupEntry,
     partner::{Partner, PartnerFile},
     values::{
@@ -13,7 +13,6 @@ use domain::{
 };
 
 use super::{
-    current_revision::RevisionKind,
     reconcile::{self, Line},
     refusals::{self, ToAgree},
     replay_conversions::{

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::{ArchiveKey, IdHash};
 use crate::inbound::click::{Click, ClickOrigin};
 use crate::inbound::conversion::Reversed;
-use crate::inbound::correction::Revision;
+use crate::inbound::correction::{Revision, RevisionKind};
 use crate::inbound::fault::Fault;
 use crate::inbound::status::State;
 use crate::outbound::attempt::{Attempt, AttemptOutcome};
@@ -23,6 +23,13 @@ use crate::values::time::UnixMillis;
 #[serde(transparent)]
 pub struct Instant(String);
 
+impl Instant {
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 impl From<Timestamp> for Instant {
     fn from(at: Timestamp) -> Self {
         Self(at.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string())
@@ -33,18 +40,6 @@ impl From<UnixMillis> for Instant {
     fn from(at: UnixMillis) -> Self {
         at.timestamp().into()
     }
-}
-
-/// Names the kinds of revisions of a transaction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RevisionKind {
-    /// The transaction's first postback.
-    Original,
-    /// A rise to a higher state.
-    Step,
-    /// A conflicting postback that an operator accepted.
-    Correction,
 }
 
 /// Describes a revision of a transaction. Its identity is provider, transaction and revision.
@@ -86,11 +81,6 @@ impl TransactionRow {
     /// Makes the row of a revision.
     pub fn of(key: &ArchiveKey, revision: &Revision) -> Self {
         let (postback, content) = (revision.postback(), revision.content());
-        let kind = match revision {
-            Revision::Original(_) => RevisionKind::Original,
-            Revision::Step(_) => RevisionKind::Step,
-            Revision::Correction(_) => RevisionKind::Correction,
-        };
         let (provider, transaction) = (&postback.provider, &revision.receipt().transaction_id);
         let reverses = revision.reversed().map(|reversed| match reversed {
             Reversed::Unknown => "unknown".to_owned(),
@@ -100,7 +90,7 @@ impl TransactionRow {
             provider: provider.clone(),
             transaction_hash: key.transaction(provider, transaction),
             revision: revision.place(),
-            kind,
+            kind: revision.kind(),
             correction: revision.correction(),
             state: postback.state(),
             received_at: revision.receipt().received_at.into(),

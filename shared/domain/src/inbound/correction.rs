@@ -3,6 +3,7 @@
 //! latest is current.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 use crate::inbound::conversion::{Conversion, ConversionType, Receipt, RecordedPostback, Reversed};
 use crate::inbound::postback::{Content, Postback};
@@ -53,7 +54,28 @@ pub enum Revision {
     Correction(Correction),
 }
 
+/// Names the kinds of revisions of a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RevisionKind {
+    /// The transaction's first postback.
+    Original,
+    /// A step to a higher state.
+    Step,
+    /// A conflicting postback that an operator accepted.
+    Correction,
+}
+
 impl Revision {
+    /// Returns the kind.
+    pub fn kind(&self) -> RevisionKind {
+        match self {
+            Self::Original(_) => RevisionKind::Original,
+            Self::Step(_) => RevisionKind::Step,
+            Self::Correction(_) => RevisionKind::Correction,
+        }
+    }
+
     /// Returns the current revision among the revisions of one transaction, or `None` if there are none.
     pub fn latest(revisions: impl IntoIterator<Item = Self>) -> Option<Self> {
         revisions.into_iter().max_by_key(Self::rank)

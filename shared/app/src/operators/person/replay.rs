@@ -21,7 +21,7 @@ use crate::{
     operators::{
         Pace, audit,
         lookup_coverage::{Gap, LookupFault, check},
-        rebuild_lookups::Stopped,
+        rebuild_lookups::{Stopped, turn},
         segments,
     },
     ports::{
@@ -211,11 +211,6 @@ where
         replayed.erased += 1;
         Ok(())
     }
-}
-
-/// Waits for the next turn.
-async fn turn(pace: &mut impl Pace) -> Result<(), Stopped> {
-    if pace.turn().await.is_break() { Err(Stopped::Interrupted) } else { Ok(()) }
 }
 
 #[cfg(test)]

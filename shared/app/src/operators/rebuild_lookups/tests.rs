@@ -1,4 +1,4 @@
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::collections::BTreeMap;
 
 use domain::{
     inbound::{
@@ -14,28 +14,9 @@ use super::*;
 use crate::{
     deliver_webhooks::tests as sender,
     memory::{Trouble, World},
-    operators::replay_conversions::tests::{acme, at, content, key, operation, put, record},
+    operators::replay_conversions::tests::{Turns, acme, at, content, key, operation, put, record},
     ports::{Clicks, Refusals, StoredRefusal},
 };
-
-/// A pace that interrupts after this many turns.
-struct Turns(usize);
-
-impl Pace for Turns {
-    fn most_at_once(&self) -> usize {
-        3
-    }
-
-    async fn turn(&mut self) -> ControlFlow<()> {
-        let Some(left) = self.0.checked_sub(1) else { return ControlFlow::Break(()) };
-        self.0 = left;
-        ControlFlow::Continue(())
-    }
-
-    fn taken(&mut self, steps: usize) {
-        assert!(steps <= 3, "the pace allows three items a turn");
-    }
-}
 
 /// Returns a world with items in every table, and with their lookups.
 async fn world() -> World {
@@ -107,7 +88,7 @@ async fn emptied() -> World {
 async fn rebuild(world: &World, turns: usize) -> Result<Rebuilt, Unavailable> {
     let (rebuilds, lookups, trail, clock) = (world.clone(), world.clone(), world.clone(), world.clone());
     let rebuild = RebuildLookups { rebuilds, lookups, trail, clock };
-    rebuild.run(&Origin::ALL, false, &operation(), &mut Turns(turns)).await
+    rebuild.run(&Origin::ALL, false, &operation(), &mut Turns::of_three(turns)).await
 }
 
 #[tokio::test]

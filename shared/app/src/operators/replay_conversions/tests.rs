@@ -78,6 +78,13 @@ pub(crate) struct Turns {
     pub(crate) steps: usize,
 }
 
+impl Turns {
+    /// Returns a pace with three steps a turn.
+    pub(crate) fn of_three(left: usize) -> Self {
+        Self { left, steps: 3 }
+    }
+}
+
 impl Pace for Turns {
     fn most_at_once(&self) -> usize {
         self.steps
@@ -90,7 +97,7 @@ impl Pace for Turns {
     }
 
     fn taken(&mut self, steps: usize) {
-        assert!(steps <= self.steps);
+        assert!(steps <= self.steps, "the pace allows {} steps a turn", self.steps);
     }
 }
 

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use domain::{
+    archive::Instant,
     jiff::{Timestamp, civil::Date},
     values::ids::Provider,
 };
@@ -32,7 +33,7 @@ impl Literal {
     }
 
     pub(super) fn instant(instant: Timestamp) -> Self {
-        Self(instant.strftime("%Y-%m-%d %H:%M:%S%.3f").to_string())
+        Self(Instant::from(instant).as_str().to_owned())
     }
 
     /// Makes the condition that a column names this partner, or any.

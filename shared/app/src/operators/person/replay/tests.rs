@@ -1,31 +1,15 @@
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::collections::BTreeMap;
 
 use domain::audit::{Author, Channel};
 
 use super::*;
 use crate::{
     memory::{Trouble, World},
-    operators::person::tests::{erase_at, eraser, finder, indexed, marked, rig, stored},
+    operators::{
+        person::tests::{erase_at, eraser, finder, indexed, marked, rig, stored},
+        replay_conversions::tests::Turns,
+    },
 };
-
-/// A pace that interrupts after this many turns.
-struct Turns(usize);
-
-impl Pace for Turns {
-    fn most_at_once(&self) -> usize {
-        3
-    }
-
-    async fn turn(&mut self) -> ControlFlow<()> {
-        let Some(left) = self.0.checked_sub(1) else { return ControlFlow::Break(()) };
-        self.0 = left;
-        ControlFlow::Continue(())
-    }
-
-    fn taken(&mut self, steps: usize) {
-        assert!(steps <= 3, "the pace allows three items a turn");
-    }
-}
 
 /// Returns a world in which the person was erased after this many milliseconds, and then all tables but the lookups and
 /// the audit records were restored. `lookup-writer` has read the streams. Returns the instant of the erasure too.
@@ -49,7 +33,7 @@ async fn restored() -> (World, Timestamp) {
 async fn replay(world: &World, since: Timestamp, turns: usize) -> Result<Replayed, LookupFault> {
     let replay = ReplayErasures { find: finder(world), erase: eraser(world) };
     let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [9; 8]);
-    replay.run((since, Timestamp::MAX), &operation, world, &mut Turns(turns)).await
+    replay.run((since, Timestamp::MAX), &operation, world, &mut Turns::of_three(turns)).await
 }
 
 #[tokio::test]
