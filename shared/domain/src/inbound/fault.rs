@@ -103,7 +103,7 @@ pub struct Fault {
 impl Fault {
     /// Makes a fault of one parameter.
     pub fn of(parameter: &str, code: FaultCode, expected: impl Into<String>, fix: impl Into<String>) -> Self {
-        let parameter = Some(cut(parameter.to_owned(), MAX_QUOTE_BYTES));
+        let parameter = Some(quoted(parameter));
         Self { parameter, ..Self::whole(code, expected, fix) }
     }
 
@@ -127,6 +127,11 @@ pub fn bounded(mut faults: Vec<Fault>) -> Vec<Fault> {
         ));
     }
     faults
+}
+
+/// Cuts a text that a fault quotes to [`MAX_QUOTE_BYTES`].
+pub(crate) fn quoted(text: impl Into<String>) -> String {
+    cut(text.into(), MAX_QUOTE_BYTES)
 }
 
 /// Cuts a text to at most `limit` bytes, which must be at least 3. A cut text ends in `…`.

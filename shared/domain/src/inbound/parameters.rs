@@ -50,6 +50,12 @@ impl Pair<'_> {
     fn is_named(&self, name: &str) -> bool {
         self.decoded.as_ref() == name.as_bytes()
     }
+
+    /// Returns true if `is_known` holds for the name. No known name has a `%`, so it does not matter if an escape is
+    /// broken.
+    fn has_name_that(&self, is_known: impl Fn(&str) -> bool) -> bool {
+        core::str::from_utf8(&self.decoded).is_ok_and(is_known)
+    }
 }
 
 impl<'a> Parameters<'a> {
@@ -137,7 +143,7 @@ impl<'a> Parameters<'a> {
             .pairs
             .iter()
             .filter(|pair| !pair.name.is_empty() && pair.fault.is_none_or(|_| pair.name != UNREADABLE));
-        let unknown = names.filter(|pair| !decoded(pair.name).is_ok_and(|name| is_known(&name)));
+        let unknown = names.filter(|pair| !pair.has_name_that(&is_known));
         let mut others: Vec<String> = unknown.map(|pair| shown(pair.name)).filter(|name| !name.is_empty()).collect();
         others.sort();
         others.dedup();
@@ -152,7 +158,7 @@ impl<'a> Parameters<'a> {
     /// Returns the parameters with an unknown name and a value that can be read. Names are decoded leniently, and values
     /// are as they were sent.
     pub(super) fn unknown(&self, is_known: impl Fn(&str) -> bool) -> impl Iterator<Item = (Cow<'a, str>, &'a [u8])> {
-        let unknown = self.first().filter(move |pair| !decoded(pair.name).is_ok_and(|name| is_known(&name)));
+        let unknown = self.first().filter(move |pair| !pair.has_name_that(&is_known));
         unknown.map(|pair| (astray::readable(pair.name), pair.value))
     }
 

@@ -166,7 +166,7 @@ impl ParsedPostback {
     ) -> Result<Self, Vec<Fault>> {
         let is_meant = |name: &str, code: FaultCode| {
             let may_reject = status::is_status_name(name) && code != FaultCode::NullValue;
-            may_reject || rules.known().any(|known| known == name) || astray::is_near_dry_run(name)
+            may_reject || rules.reads(name) || astray::is_near_dry_run(name)
         };
         let mut reader = Reader { sent, rules, faults: sent.body_faults(is_meant) };
         let repeated = sent.repeated(rules.known());

@@ -108,4 +108,9 @@ impl PostbackRules {
     pub fn known(&self) -> impl Iterator<Item = &str> {
         self.names.all().chain([SIGNATURE, DRY_RUN]).chain(self.keep.iter().map(String::as_str))
     }
+
+    /// Returns true if a parameter of this name is read, including a kept parameter.
+    pub fn reads(&self, name: &str) -> bool {
+        self.known().any(|known| known == name)
+    }
 }

@@ -46,7 +46,7 @@ impl Reader<'_> {
     /// Refuses each parameter that may say that the transaction is not valid, if the parameter was not agreed.
     pub(super) fn statuses_not_agreed(&mut self, is_negative: bool) {
         let rules = self.rules;
-        let unknown = self.sent.unknown(|name| rules.known().any(|known| known == name));
+        let unknown = self.sent.unknown(|name| rules.reads(name));
         for (name, raw) in unknown.filter(|(name, _)| status::is_status_name(name)) {
             let stands =
                 |value: &str| status::says_it_stands(&name, value) || (is_negative && status::says_it_reverses(&name));

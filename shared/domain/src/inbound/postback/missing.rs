@@ -5,7 +5,7 @@ use core::cell::OnceCell;
 
 use super::reader::{Reader, may_contain_parameter};
 use crate::inbound::astray::{self, Swallowed};
-use crate::inbound::fault::{self, Fault, FaultCode, MAX_QUOTE_BYTES};
+use crate::inbound::fault::{Fault, FaultCode, quoted};
 use crate::inbound::parameters::MAX_VALUE_BYTES;
 use crate::inbound::rules::TransactionIdRule;
 use crate::prelude::*;
@@ -34,7 +34,7 @@ impl Reader<'_> {
         let cut = self.looks_cut(&missing);
         let sent: Vec<(Cow<'_, str>, Cow<'_, str>)> = self.sent.searchable().collect();
         let rules = self.rules;
-        let unknown = || self.sent.unknown(|name| rules.known().any(|known| known == name));
+        let unknown = || self.sent.unknown(|name| rules.reads(name));
         for field in missing {
             let name = self.rules.names.of(field);
             let mut fix = format!("add {name}={}", field.example());
@@ -74,16 +74,16 @@ impl Reader<'_> {
             if let Some(name) =
                 twin.filter(|name| self.sent.raw(name).is_some_and(|other| !other.is_empty() && other != raw))
             {
-                let expected = format!("{name} once; {} came beside it, with another value", quoted(&came));
+                let expected = format!("{name} once; {} came beside it, with another value", quoted(came.as_ref()));
                 let fix = format!("send {name} alone, or give the other parameter another name");
                 faults.push(Fault::of(name, FaultCode::Repeated, expected, fix));
                 continue;
             }
             let has_inner = may_contain_parameter(raw) || may_separate(&came);
-            let value = if has_inner { astray::readable(raw) } else { Cow::Borrowed("") };
             if twin.is_none() && !has_inner {
                 continue;
             }
+            let value = if has_inner { astray::readable(raw) } else { Cow::Borrowed("") };
             let absent = absent.get_or_init(|| names().filter(is_absent).collect()).iter().copied();
             for name in absent.filter(|name| twin == Some(name) || (has_inner && !is_link(&value))) {
                 let respelt = (twin == Some(name)).then(|| respelt(name, &came));
@@ -135,19 +135,15 @@ fn inside(name: &str, came: &str, value: &str, is_near: impl Fn(&str, &str) -> b
     Some(match astray::swallowed(&format!("{came}={value}"), None, sought, [name].into_iter())? {
         Swallowed::After(sign, inner) => format!(
             "`{}` came inside the value of {}, after {sign:?}; separate parameters by & alone",
-            quoted(&inner),
+            quoted(inner),
             quoted(came)
         ),
         Swallowed::Entity(entity, inner) => format!(
             "`{}` came inside the value of {}: HTML read &{entity} of &{name} as one character; write & in HTML as &amp;, or put {name} first in the URL",
-            quoted(&inner),
+            quoted(inner),
             quoted(came)
         ),
     })
-}
-
-fn quoted(text: &str) -> String {
-    fault::cut(text.to_owned(), MAX_QUOTE_BYTES)
 }
 
 /// Returns true if a name may contain a parameter of its own, as in `sub;status=1`.

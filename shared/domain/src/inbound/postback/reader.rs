@@ -2,7 +2,7 @@
 
 use super::{DERIVED_PREFIX, Extra};
 use crate::inbound::astray::{self, Swallowed};
-use crate::inbound::fault::{self, Fault, FaultCode, MAX_QUOTE_BYTES};
+use crate::inbound::fault::{Fault, FaultCode, quoted};
 use crate::inbound::parameters::{self, DRY_RUN, MAX_VALUE_BYTES, Parameters};
 use crate::inbound::rules::{NegativeAmounts, PostbackRules};
 use crate::prelude::*;
@@ -98,14 +98,14 @@ impl Reader<'_> {
     }
 
     fn macro_not_replaced(&mut self, name: &str, found: String) {
-        let expected = format!("a value; the macro {} came unreplaced", fault::cut(found, MAX_QUOTE_BYTES));
+        let expected = format!("a value; the macro {} came unreplaced", quoted(found));
         let fix =
             "check the macro's spelling in your tracker's postback URL, and that your tracker fills it for this event";
         self.faults.push(Fault::of(name, FaultCode::MacroNotReplaced, expected, fix));
     }
 
     fn stands_for_nothing(&mut self, name: &str, text: String, cause: &str) {
-        let expected = format!("a value; {} came, {cause}", fault::cut(text, MAX_QUOTE_BYTES));
+        let expected = format!("a value; {} came, {cause}", quoted(text));
         let fix = "send the value; if there is none, find out why your program or tracker has none for this event";
         self.faults.push(Fault::of(name, FaultCode::PlaceholderValue, expected, fix));
     }
@@ -188,7 +188,7 @@ impl Reader<'_> {
                 "send the three-letter code; to use another currency, ask us to add it".to_owned()
             }
         };
-        let shown = fault::cut(text.to_owned(), MAX_QUOTE_BYTES);
+        let shown = quoted(text);
         let expected = format!("a current ISO 4217 code such as USD{agreed}; {shown} {fault}");
         self.fault(Field::Currency, FaultCode::UnknownCurrency, expected, fix);
         None
@@ -257,15 +257,14 @@ impl Reader<'_> {
 
     fn nearly_dry_run(&mut self) {
         let rules = self.rules;
-        let quoted = |text: &str| fault::cut(text.to_owned(), MAX_QUOTE_BYTES);
-        let unknown = self.sent.unknown(|name| rules.known().any(|known| known == name));
+        let unknown = self.sent.unknown(|name| rules.reads(name));
         let near = unknown.filter(|(name, _)| astray::is_near_dry_run(name));
-        let near = near.map(|(name, _)| (format!("{} came", quoted(&name)), name));
+        let near = near.map(|(name, _)| (format!("{} came", quoted(name.as_ref())), name));
         // The values of our own parameters are searched for any parameter, when they are read.
         let others = self.sent.unknown(|name| rules.names.all().any(|known| known == name));
         let inside = others.filter_map(|(name, raw)| match swallowed_in(raw, astray::is_near_dry_run)? {
             Swallowed::After(_, inner) => {
-                Some((format!("{} came inside the value of {}", quoted(&inner), quoted(&name)), name))
+                Some((format!("{} came inside the value of {}", quoted(inner), quoted(name.as_ref())), name))
             }
             Swallowed::Entity(..) => None,
         });
@@ -295,10 +294,9 @@ fn swallowed_in(raw: &[u8], is_sought: impl Fn(&str) -> bool) -> Option<Swallowe
 
 /// Makes the fault of a value that contains another parameter.
 fn swallowed_fault(name: &str, found: Swallowed) -> Fault {
-    let cut = |text: String| fault::cut(text, MAX_QUOTE_BYTES);
     match found {
         Swallowed::After(sign, inner) => {
-            let expected = format!("the value alone; {} came inside it, after {sign:?}", cut(inner));
+            let expected = format!("the value alone; {} came inside it, after {sign:?}", quoted(inner));
             let fix = "separate parameters by & alone: no ;, no &amp; and no second ?, and encode values";
             Fault::of(name, FaultCode::SwallowedParameter, expected, fix)
         }
@@ -306,8 +304,8 @@ fn swallowed_fault(name: &str, found: Swallowed) -> Fault {
             let written = came.chars().skip(1).collect::<String>();
             let expected = format!(
                 "the value alone; {} inside it was &{entity}{}, where HTML reads &{entity} as one character",
-                cut(came),
-                cut(written)
+                quoted(came),
+                quoted(written)
             );
             let fix = "build the URL outside of HTML, or write each & in HTML as &amp;; or put that parameter first in the URL";
             Fault::of(name, FaultCode::HtmlEntity, expected, fix)
