@@ -20,7 +20,9 @@ use super::{
         lookups::{LookupItem, PLACE, SUBJECT},
         media_buying::{AttemptItem, USER_ID},
     },
-    key_of, read, text,
+    key_of,
+    lookups::{BATCH, write as write_batch},
+    read, text,
     write::{Requires, put, send_put, took_place},
 };
 use crate::aws::unavailable;
@@ -32,10 +34,8 @@ const PUT_ATTEMPT: &str = "DynamoDB PutItem attempts";
 const DELETE: &str = "DynamoDB DeleteItem";
 const DELETE_ENTRIES: &str = "DynamoDB BatchWriteItem lookups";
 
-/// Limits the items that one request deletes.
-const BATCH: usize = 25;
 /// Limits the requests for one batch. DynamoDB may leave items unprocessed.
-const REPEATS: usize = 10;
+const REPEATS: u32 = 10;
 
 /// Names the tables from which persons are erased.
 #[derive(Debug, Clone)]
@@ -130,16 +130,9 @@ impl DynamoErasures {
             delete.map(|delete| WriteRequest::builder().delete_request(delete).build())
         };
         let requests: Result<Vec<WriteRequest>, _> = batch.iter().map(request).collect();
-        let mut left = requests.map_err(|fault| Unavailable { service: DELETE_ENTRIES, reason: fault.to_string() })?;
-        for _ in 0..REPEATS {
-            let write = self.client.batch_write_item().request_items(&self.tables.lookups, left).send().await;
-            let unprocessed = write.map_err(unavailable(DELETE_ENTRIES))?.unprocessed_items.unwrap_or_default();
-            left = unprocessed.into_values().flatten().collect();
-            if left.is_empty() {
-                return Ok(());
-            }
-        }
-        Err(Unavailable { service: DELETE_ENTRIES, reason: "throttled".into() })
+        let requests = requests.map_err(|fault| Unavailable { service: DELETE_ENTRIES, reason: fault.to_string() })?;
+        let written = write_batch(&self.client, (&self.tables.lookups, DELETE_ENTRIES), requests, REPEATS).await;
+        written.map_err(|unwritten| unwritten.why)
     }
 }
 

@@ -17,19 +17,20 @@ use domain::{
 use futures_util::future::join_all;
 
 pub use self::coverage::DynamoListings;
-use super::{Item, item::lookups::LookupItem, to_item};
+use super::{item::lookups::LookupItem, to_item};
 use crate::aws::unavailable;
 
 const WRITE: &str = "DynamoDB BatchWriteItem lookups";
 
 /// Limits the items that one request writes.
-const BATCH: usize = 25;
+pub(super) const BATCH: usize = 25;
 /// Limits the concurrent requests.
 const AT_ONCE: usize = 8;
 /// Limits the requests for one batch of items. DynamoDB may leave items unprocessed, and these are sent again after a
-/// wait. Each wait is twice the previous one.
+/// wait. Each wait is twice the previous one, up to [`LONGEST_WAIT`].
 const REPEATS: u32 = 3;
 const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 /// Implements [`Lookups`] in a table.
 #[derive(Debug, Clone)]
@@ -52,45 +53,53 @@ impl DynamoLookups {
     }
 
     async fn put_batch(&self, entries: &[LookupEntry]) -> Vec<Result<(), Unavailable>> {
-        let items: Result<Vec<Item>, Unavailable> =
-            entries.iter().map(|entry| to_item(WRITE, &LookupItem::from(entry))).collect();
-        match items {
-            Ok(items) => self.write(items).await,
-            Err(unavailable) => entries.iter().map(|_| Err(unavailable.clone())).collect(),
-        }
-    }
-
-    /// Writes items. If DynamoDB does not process some items, sends these items again after a wait.
-    async fn write(&self, items: Vec<Item>) -> Vec<Result<(), Unavailable>> {
-        let mut left = items.clone();
-        let mut why = Unavailable { service: WRITE, reason: "throttled".into() };
-        for repeat in 0..REPEATS {
-            if repeat > 0 {
-                tokio::time::sleep(FIRST_WAIT * 2u32.pow(repeat)).await;
-            }
-            match self.write_once(left.clone()).await {
-                Ok(unprocessed) if unprocessed.is_empty() => return items.iter().map(|_| Ok(())).collect(),
-                Ok(unprocessed) => left = unprocessed,
-                Err(unavailable) => {
-                    why = unavailable;
-                    break;
-                }
-            }
-        }
-        items.iter().map(|item| if left.contains(item) { Err(why.clone()) } else { Ok(()) }).collect()
-    }
-
-    async fn write_once(&self, items: Vec<Item>) -> Result<Vec<Item>, Unavailable> {
-        let request = |item: Item| {
-            let put = PutRequest::builder().set_item(Some(item)).build();
-            put.map(|put| WriteRequest::builder().put_request(put).build())
+        let request = |entry: &LookupEntry| {
+            let put = PutRequest::builder().set_item(Some(to_item(WRITE, &LookupItem::from(entry))?)).build();
+            let put = put.map_err(|fault| Unavailable { service: WRITE, reason: fault.to_string() })?;
+            Ok(WriteRequest::builder().put_request(put).build())
         };
-        let requests: Result<Vec<WriteRequest>, _> = items.into_iter().map(request).collect();
-        let requests = requests.map_err(|fault| Unavailable { service: WRITE, reason: fault.to_string() })?;
-        let write = self.client.batch_write_item().request_items(&self.table, requests).send().await;
-        let left = write.map_err(unavailable(WRITE))?.unprocessed_items.unwrap_or_default();
-        Ok(left.into_values().flatten().filter_map(|request| request.put_request).map(|put| put.item).collect())
+        let requests: Result<Vec<WriteRequest>, Unavailable> = entries.iter().map(request).collect();
+        let requests = match requests {
+            Ok(requests) => requests,
+            Err(unavailable) => return entries.iter().map(|_| Err(unavailable.clone())).collect(),
+        };
+        match write(&self.client, (&self.table, WRITE), requests.clone(), REPEATS).await {
+            Ok(()) => requests.iter().map(|_| Ok(())).collect(),
+            Err(Unwritten { left, why }) => {
+                requests.iter().map(|one| if left.contains(one) { Err(why.clone()) } else { Ok(()) }).collect()
+            }
+        }
     }
+}
+
+/// Lists requests that did not take place, and says why.
+pub(super) struct Unwritten {
+    left: Vec<WriteRequest>,
+    pub(super) why: Unavailable,
+}
+
+/// Writes to a table at most [`BATCH`] items. If DynamoDB does not process some of them, sends these again after a wait,
+/// in at most `repeats` requests in all.
+pub(super) async fn write(
+    client: &Client,
+    (table, service): (&str, &'static str),
+    mut left: Vec<WriteRequest>,
+    repeats: u32,
+) -> Result<(), Unwritten> {
+    for repeat in 0..repeats {
+        if repeat > 0 {
+            tokio::time::sleep((FIRST_WAIT * 2u32.pow(repeat)).min(LONGEST_WAIT)).await;
+        }
+        let sent = client.batch_write_item().request_items(table, left.clone()).send().await;
+        match sent.map_err(unavailable(service)) {
+            Ok(written) => left = written.unprocessed_items.unwrap_or_default().into_values().flatten().collect(),
+            Err(why) => return Err(Unwritten { left, why }),
+        }
+        if left.is_empty() {
+            return Ok(());
+        }
+    }
+    Err(Unwritten { left, why: Unavailable { service, reason: "throttled".into() } })
 }
 
 impl Lookups for DynamoLookups {
