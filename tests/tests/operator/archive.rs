@@ -142,7 +142,7 @@ async fn what_happens_becomes_rows_without_a_clear_id() {
         json!([[1, "500", "failed"], [2, "200", "delivered"]])
     );
 
-    // One person has one hash in all tables.
+    // A person has the same hash in all tables.
     assert!(
         [&transactions[1], &refusals[0], &clicks[0]].iter().all(|row| row["user_hash"] == transactions[0]["user_hash"])
     );

@@ -176,7 +176,7 @@ async fn an_erased_person_is_nowhere_and_a_resend_is_a_duplicate() {
     let erase = ["person", "erase", "--user", &user, "--yes", "--why", "request 7", "--json"];
     let erased = postbackctl(stack, &erase);
     assert_eq!(erased.code, Some(0), "{}", erased.err);
-    // What was under way may write once more. Erasing again is the cure.
+    // A function that was at work may write once more. Erasing again is the cure.
     let gone = until("no id of the person is left", async || {
         let left = left(stack, mark).await;
         if !left.is_empty() {

@@ -51,7 +51,7 @@ pub(crate) struct Clicked {
     pub(crate) at: i64,
 }
 
-/// What happened. Instants are in Unix milliseconds.
+/// The drawn history. Instants are in Unix milliseconds.
 #[derive(Debug, Default)]
 pub(crate) struct World {
     pub(crate) transactions: Vec<Transaction>,

@@ -1,8 +1,8 @@
 //! Finds everything that is stored about a person, so that an operator can show it to the person or erase it.
 //!
 //! A person is a GG3 user. Everything is found by the lookups, by the participant, and by a search through the refusals and
-//! conflicts of the partners that the person had to do with, because a refused call may name a person in a place that
-//! cannot be read.
+//! conflicts of the partners that the person had to do with, because these may name the person or a transaction of the
+//! person without an entry. A refused call that gave the id under another name or inside another value is not found.
 
 pub mod erase;
 mod letters;

@@ -159,7 +159,7 @@ mod tests {
 
     proptest! {
         /// A call is refused exactly if it would make some span of time hold more than the burst and the rate of the span.
-        /// So a partner never gets more, and a partner within its rate is never refused.
+        /// Therefore a partner never gets more, and a partner within its rate is never refused.
         #[test]
         fn a_bucket_answers_exactly_the_rate(
             (per_second, burst) in (1_u32..50).prop_flat_map(|rate| (Just(rate), rate..100)),

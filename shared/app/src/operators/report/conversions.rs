@@ -12,7 +12,7 @@ const COLUMNS: [Dimension; 4] = [Dimension::Partner, Dimension::Event, Dimension
 const TRANSACTIONS: usize = 5;
 const AMOUNT: usize = 6;
 
-/// What is counted of a group.
+/// The transactions of a group, and the sum of each state.
 #[derive(Debug, Clone, Copy, Default)]
 struct Sums {
     transactions: u64,
