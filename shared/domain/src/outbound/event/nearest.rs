@@ -10,8 +10,8 @@ pub const TYPES: [&str; 4] = ["tracking_link.opened", "user.registered", "gg_but
 const MAX_WRONG: usize = 3;
 
 /// Returns the known type that was most likely meant by this one, such as `user.registered` for `User_registred`.
-/// Upper case and separators count for nothing. A type of which a known one is a part, as in `gg3.user.registered.v2`,
-/// is near too.
+/// Upper case and separators count for nothing. A type that contains a known one is near too, as
+/// `gg3.user.registered.v2` is.
 pub(super) fn nearest(unknown: &str) -> Option<&'static str> {
     let unknown: Vec<u8> = letters(unknown).collect();
     let distance = |known: &str| {
