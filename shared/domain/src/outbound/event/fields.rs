@@ -14,11 +14,15 @@ use crate::prelude::*;
 const NAMES: [&str; 9] =
     ["id", "type", "user_id", "occurred_at", "total_clicks", "tracking", "quest_id", "provider", "click_id"];
 
+/// Bounds the unknown names that are compared with `tracking`, because an object may have thousands.
+const COMPARED: usize = 64;
+
 /// Holds the values of the known names as they were written.
 #[derive(Debug, Default)]
 pub(super) struct Fields<'a> {
     values: Vec<(&'static str, &'a RawValue)>,
-    /// Holds the first name that is nearly `tracking`, as it was written, with its value.
+    /// Holds the first name that is nearly `tracking`, as it was written, with its value. Only the first [`COMPARED`]
+    /// unknown names are compared.
     near_tracking: Option<(&'a str, &'a RawValue)>,
 }
 
@@ -76,10 +80,11 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
                 let mut fields = Fields::default();
+                let mut unknown = 0..COMPARED;
                 while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
                     match known(key) {
                         Some(name) => fields.values.push((name, value)),
-                        None if nearest::is_near(key.get(), "tracking") => {
+                        None if unknown.next().is_some() && nearest::is_near(key.get(), "tracking") => {
                             fields.near_tracking = fields.near_tracking.or(Some((key.get(), value)));
                         }
                         None => {}
