@@ -55,7 +55,7 @@ def build(environment: Environment, directory: Path) -> Record:
         shutil.rmtree(directory / name, ignore_errors=True)
     (directory / RECORD).unlink(missing_ok=True)
     sources = _digest_of_sources()
-    packages = [part for name in environment.functions for part in ("-p", name)]
+    packages = [part for name in environment.functions for part in ("-p", _package(name))]
     command = ["cargo", "lambda", "build", "--release", FLAGS[architecture], "--locked", "--lambda-dir", str(directory), *packages]
     with loud_step(f"Building {len(environment.functions)} functions for {architecture}"):
         if processes.run(command).returncode != 0:
@@ -109,6 +109,12 @@ def _check_architecture(environment: Environment, name: str, binary: Path) -> No
             f"The function {name} is built for {built_for}, but the stack runs {architecture}.",
             f"Build again: make package, or set Architecture={built_for} in samconfig.toml.",
         )
+
+
+def _package(name: str) -> str:
+    """Returns the name of a function's crate, which is the function's own unless a crate of the registry has that name."""
+    manifest = (REPOSITORY / "functions" / name / "Cargo.toml").read_text(encoding="utf-8")
+    return manifest.split('name = "', 1)[1].split('"', 1)[0]
 
 
 def _binary(directory: Path, name: str) -> Path:

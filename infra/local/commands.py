@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from . import build, deploy, partners, processes, simulator, stack_file, supervisor
+from . import build, deploy, logins, partners, processes, simulator, stack_file, supervisor
 from .console import Failure, Interrupted, elapsed, say, shown, tail, width
 from .files import read_json, write_json
 from .settings import PARTNERS, REPOSITORY, REQUIREMENTS, TEMPLATE, Settings
@@ -186,7 +186,7 @@ def _running(settings: Settings) -> tuple[Sources | None, dict[str, Any] | None]
 
 
 def _deployment_of(stack: dict[str, Any]) -> deploy.Deployment:
-    return deploy.Deployment(**{name: stack[name] for name in ("api_url", "tables", "queues", "functions")})
+    return deploy.Deployment(**{name: stack[name] for name in ("api_url", "console", "archive", "tables", "queues", "functions")})
 
 
 def _sources(settings: Settings, programs: dict[str, Path]) -> Sources:
@@ -235,6 +235,9 @@ def _say_what_to_try(settings: Settings, stack: dict[str, Any]) -> None:
     say('   curl -i "$CLICK_URL"  # the tracking link of a user')
     say("   postbackctl trace --provider acme --transaction t-1")
     say("   postbackctl events send shared/domain/examples/events/user.registered.json --now\n")
+    console = stack["console"]
+    say(f"   {console['url']}")
+    say(f"   is the console: sign in as {logins.name_of('operator')} with {console['password']}\n")
     say(f"   {shown(settings.story_log)} is the whole story, with each request, answer and stored item.")
     say(f"   {shown(settings.logs)} has the log of each function, {shown(settings.build_log)} that of cargo.")
     say(f"   {shown(settings.stack_file)} has the other partners' URLs, tables and queues.")

@@ -17,6 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 from samtranslator.yaml_helper import yaml_parse
 
+from . import logins
 from .console import Failure, step
 from .settings import CAMPAIGN_LEAD_S, TEMPLATE, Settings
 
@@ -45,6 +46,7 @@ PARAMETERS = {
     # The emulator shares the processor with all functions, so they get longer timeouts than on AWS.
     "ClickTimeoutSeconds": "60",
     "PostbackTimeoutSeconds": "120",
+    "ConsoleTimeoutSeconds": "120",
 }
 OUTPUT = re.compile(r"(Table|Queue|Function)(\w+)")
 
@@ -53,9 +55,10 @@ Template = dict[str, Any]
 
 @dataclass(frozen=True)
 class Deployment:
-    """Holds the API's URL, and the real names of tables, queues, functions and the archive's parts by their logical names."""
+    """Holds the API's and the console's URLs, and the real names of tables, queues, functions and the archive's parts."""
 
     api_url: str
+    console: dict[str, str]
     archive: dict[str, str]
     tables: dict[str, str]
     queues: dict[str, str]
@@ -92,6 +95,7 @@ def deploy(settings: Settings, programs: dict[str, Path]) -> Deployment:
             _write_out_concurrency(template)
             outputs = _create_stack(settings, template)
             _expire_items(settings, template)
+            logins.add(client(settings, "cognito-idp"), outputs["ConsoleUserPoolId"])
         except (BotoCoreError, ClientError) as error:
             raise Failure(
                 f"The local AWS refused to deploy {TEMPLATE.name}: {str(error)[:500]}",
@@ -159,7 +163,10 @@ def _create_stack(settings: Settings, template: Template) -> dict[str, str]:
         StackName=settings.stack_name,
         TemplateURL=f"{settings.endpoint}/{BUCKET}/{TEMPLATE.name}",
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in PARAMETERS.items()],
+        Parameters=[
+            {"ParameterKey": key, "ParameterValue": value}
+            for key, value in {**PARAMETERS, "EmulatorUrl": settings.endpoint}.items()
+        ],
     )
     try:
         waiter = cloudformation.get_waiter("stack_create_complete")
@@ -199,6 +206,11 @@ def _deployment(settings: Settings, outputs: dict[str, str]) -> Deployment:
         # The output ApiUrl names a host of AWS. This URL needs no name resolution, and the functions receive the path
         # without its prefix.
         api_url=f"{settings.endpoint}/_aws/execute-api/{outputs['ApiId']}",
+        console={
+            "url": f"{settings.endpoint}/_aws/execute-api/{outputs['ApiId']}/console",
+            "user_pool": outputs["ConsoleUserPoolId"],
+            "password": logins.PASSWORD,
+        },
         archive={
             "bucket": outputs["ArchiveBucketName"],
             "database": outputs["ArchiveDatabaseName"],

@@ -17,11 +17,24 @@ pub(crate) const ACCESS_KEY: &str = "test";
 /// Marks the queues that tests make. In a queue's name, this text follows the logical name.
 const OWN: &str = "-of-tests";
 
+/// Describes the deployed console, and the people who may sign in to it: `<role>@example.com` for each role.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Console {
+    /// Holds the URL of the first page.
+    pub url: String,
+    /// Identifies the Cognito user pool.
+    pub user_pool: String,
+    /// Holds the password of all people in the pool.
+    pub password: String,
+}
+
 /// Describes a running stack, as its file does.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Stack {
     /// Holds the URL of the HTTP API.
     pub api_url: String,
+    /// Describes the console.
+    pub console: Console,
     /// Holds the endpoint URL of the local AWS.
     pub aws_endpoint_url: String,
     /// Names the AWS region.

@@ -13,13 +13,14 @@ mod output;
 mod pace;
 mod page;
 mod partners;
-mod terminal;
 mod view;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use connection::Connection;
+// The text that a terminal may show is the text that a page may show.
+use domain::values::printable as terminal;
 use output::Unwritten;
 
 /// Operates GG3 Postback: sets up partners, shows what happened, and repairs what failed.

@@ -18,6 +18,7 @@ mod read;
 pub mod refusals;
 pub mod resolutions;
 pub mod resubmissions;
+pub mod sessions;
 pub mod under_way;
 mod write;
 

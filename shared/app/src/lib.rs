@@ -14,5 +14,6 @@ pub mod pages;
 pub mod ports;
 pub mod relay_conversions;
 pub mod resolve_conflict;
+pub mod sign_in;
 pub mod sweep_deliveries;
 pub mod write_lookups;

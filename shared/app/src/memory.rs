@@ -13,6 +13,7 @@ mod inbound;
 mod lookups;
 mod outbound;
 pub mod partner;
+mod sessions;
 
 pub use self::inbound::lookup_key;
 
@@ -43,6 +44,7 @@ use domain::{
         retry::RetryAfter,
     },
     partner::Partner,
+    session::{Session, SessionKey},
     values::{
         ids::{ChainTicket, ClaimMark, DeliveryId, Provider, TransactionKey, UserId},
         time::UnixMillis,
@@ -133,6 +135,8 @@ pub struct State {
     pub begun_versions: BTreeSet<u64>,
     /// Audit records, in the order in which they were stored.
     pub audit: Vec<AuditRecord>,
+    /// Sessions of the console, and links to the portal.
+    pub sessions: BTreeMap<SessionKey, Session>,
     /// Recorded clicks.
     pub clicks: Vec<Click>,
     /// Lookups, each with its expiry in Unix seconds.

@@ -12,6 +12,7 @@ mod implementations;
 mod inbound_records;
 mod listings;
 mod resubmissions;
+mod sessions;
 mod stored_refusal;
 mod under_way;
 
@@ -64,6 +65,7 @@ pub use self::{
     inbound_records::{FoundRevisions, InboundRecords},
     listings::{Listings, Range},
     resubmissions::Resubmissions,
+    sessions::Sessions,
     stored_refusal::{RefusalKind, StoredRefusal},
     under_way::{PageToken, UnderWay, UnderWayPage},
 };

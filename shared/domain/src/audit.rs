@@ -48,7 +48,8 @@ fn check_why(text: &str) -> Result<(), TextFault> {
 }
 
 text_type!(
-    /// Names the author of a change: the ARN of a caller with AWS credentials.
+    /// Names the author of a change: the ARN of a caller with AWS credentials, or the subject that the console's issuer
+    /// gives a person.
     Author, check_author, TextFault
 );
 text_type!(
@@ -62,6 +63,8 @@ text_type!(
 pub enum Channel {
     /// The operator uses the command `postbackctl`.
     Postbackctl,
+    /// The operator uses the console.
+    Console,
     /// A newer version has recorded this channel.
     #[serde(other)]
     Unknown,
@@ -103,6 +106,8 @@ pub enum Action {
     SendEvent,
     /// Erases a person.
     ErasePerson,
+    /// Makes a link with which a partner opens its portal.
+    MakePortalLink,
     /// A newer version has recorded this action.
     #[serde(other)]
     Unknown,

@@ -7,6 +7,7 @@ pub mod ids;
 pub mod money;
 pub mod parameter_names;
 pub mod placeholder;
+pub mod printable;
 pub mod signature;
 pub(crate) mod spelling;
 pub mod time;

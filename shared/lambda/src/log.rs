@@ -50,7 +50,7 @@ where
 /// Compares the whole name of the crate, because the name `lambda_runtime` begins with our `lambda`. That crate quotes
 /// events in its lines.
 fn is_ours(line: &Metadata<'_>) -> bool {
-    matches!(line.target().split("::").next(), Some("adapters" | "app" | "lambda"))
+    matches!(line.target().split("::").next(), Some("adapters" | "app" | "console_pages" | "lambda"))
 }
 
 /// Writes lines with the commit in front of the other fields. An empty commit is left out.

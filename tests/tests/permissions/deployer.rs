@@ -13,6 +13,7 @@ fn service(kind: &str) -> &str {
         "ApiGatewayV2" => "apigateway",
         "Athena" => "athena",
         "CloudWatch" => "cloudwatch",
+        "Cognito" => "cognito-idp",
         "DynamoDB" => "dynamodb",
         "Events" => "events",
         "Glue" => "glue",

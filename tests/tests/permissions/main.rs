@@ -104,6 +104,7 @@ fn each_function_reads_only_the_secrets_of_its_purpose() {
     let expected = [
         ("ClickRole", "click"),
         ("ClickRole", "link"),
+        ("ConsoleRole", "click"),
         ("LookupWriterRole", "archive"),
         ("PostbackRole", "click"),
         ("PostbackRole", "postback#*"),

@@ -12,7 +12,8 @@
 //! | `participants` | `user_id` | `event-evaluator` |
 //! | `deliveries` | `delivery_id`; index `under_way`: `under_way_shard`, `under_way_since`; index `failed`: `failed_shard`, `failed_at` | `event-evaluator` creates items; `webhook-sender`, `delivery-sweep` and `postbackctl` change items |
 //! | `attempts` | `delivery_id`; `attempt`: round and number | `webhook-sender`, `postbackctl` |
-//! | `audit` | `day`: the UTC date; `at_and_id`: the instant to the millisecond, `#`, the record's id | `postbackctl` |
+//! | `audit` | `day`: the UTC date; `at_and_id`: the instant to the millisecond, `#`, the record's id | `postbackctl`, `console` |
+//! | `sessions` | `session`: `session#` or `link#`, and the SHA-256 of the browser's or the link's token | `console`; links `postbackctl` |
 
 pub mod archive;
 pub mod lookups;
@@ -24,6 +25,7 @@ use domain::{
     audit::AuditRecord,
     inbound::click::Click,
     jiff::{Timestamp, ToSpan},
+    session::{Session, SessionKey},
     values::ids::{ClickId, LandingName, Provider, UserId},
 };
 use serde::{Deserialize, Serialize};
@@ -49,6 +51,9 @@ pub const DAY: &str = "day";
 /// Names the sort key of `audit`.
 pub const AT_AND_ID: &str = "at_and_id";
 
+/// Names the key of `sessions`.
+pub const SESSION: &str = "session";
+
 /// Names the purposes of the items of `secrets`.
 pub use app::ports::SecretPurpose;
 /// `partners`: one partner. `refusals`: one refusal or conflict. The fields of both types are the attributes.
@@ -69,7 +74,7 @@ pub const ORIGINAL_KEPT_AT: &str = "original_kept_at";
 /// Names the attribute of `refusals` that counts the new items of a partner and day. Only the item of such a count has
 /// it.
 pub const KEPT: &str = "kept";
-/// Names the time to live of `refusals`, `clicks`, `attempts` and `audit`.
+/// Names the time to live of `refusals`, `clicks`, `attempts`, `audit` and `sessions`.
 pub const EXPIRES_AT: &str = "expires_at";
 
 /// Holds one use of a tracking link in `clicks`.
@@ -134,6 +139,24 @@ impl From<&AuditRecord> for AuditItem {
             record: record.clone(),
             expires_at: record.expires_at(),
         }
+    }
+}
+
+/// Holds a session of the console, or a link to the portal, in `sessions`. Its time to live is `expires_at`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionItem {
+    /// Holds the key.
+    #[serde(rename = "session")]
+    pub key: String,
+    /// Holds the session.
+    #[serde(flatten)]
+    pub session: Session,
+}
+
+impl SessionItem {
+    /// Makes the item of a session or a link.
+    pub fn new(key: &SessionKey, session: &Session) -> Self {
+        Self { key: key.as_str().to_owned(), session: session.clone() }
     }
 }
 

@@ -158,6 +158,32 @@ impl Source for DynamoPartners {
     }
 }
 
+/// Reads partners with their webhooks' URLs and without secrets, to show requests that are never sent.
+#[derive(Debug, Clone)]
+pub struct DynamoShownRecipients {
+    partners: DynamoPartners,
+    allowance: Allowance,
+}
+
+impl DynamoShownRecipients {
+    /// Reads these partners. Requests are shown only to addresses that `allowance` permits.
+    pub fn new(partners: DynamoPartners, allowance: Allowance) -> Self {
+        Self { partners, allowance }
+    }
+}
+
+impl Source for DynamoShownRecipients {
+    type Key = Provider;
+    type Value = KnownRecipient;
+
+    async fn load(&self, provider: &Provider) -> Result<Option<KnownRecipient>, Unavailable> {
+        let partner = self.partners.load(provider).await?;
+        let shown =
+            |partner| KnownRecipient { recipient: Recipient::of(&partner, self.allowance), secrets: Vec::new() };
+        Ok(partner.map(shown))
+    }
+}
+
 /// Reads the keys that click ids are verified with.
 #[derive(Debug, Clone)]
 pub struct DynamoClickKeys {

@@ -109,6 +109,17 @@ pub async fn list(
     Ok(Listed { items, more, unread, gaps })
 }
 
+/// Counts a partner's refusals or open conflicts on this page.
+pub(super) async fn count(
+    (listings, inbound): (&impl Listings, &impl InboundRecords),
+    kind: RefusalKind,
+    provider: &Provider,
+    page: &Page,
+    now: Timestamp,
+) -> Result<usize, Unavailable> {
+    of_partner((listings, inbound), kind, provider, page, now).await.map(|(items, _)| items.len())
+}
+
 /// Returns the refusals or open conflicts of one partner. Also returns the place of the last one if there may be more.
 async fn of_partner(
     (listings, inbound): (&impl Listings, &impl InboundRecords),

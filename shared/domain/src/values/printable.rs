@@ -1,8 +1,12 @@
-//! Makes text from outside safe to print on a terminal. The terminal obeys no control characters in the text, and the
+//! Makes text from outside safe to show to people, on a terminal or on a page. Control characters are not obeyed, and the
 //! text cannot hide or reverse the text beside it. JSON contains such text unchanged.
 
+use alloc::vec;
+
+use crate::prelude::*;
+
 /// Returns a text in one line, with control characters and invisible characters escaped.
-pub(crate) fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     text.chars().flat_map(|c| if is_obeyed(c) { c.escape_default().collect() } else { vec![c] }).collect()
 }
 

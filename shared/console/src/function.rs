@@ -1,0 +1,168 @@
+//! Wires the function `console` to AWS.
+
+use std::{convert::Infallible, sync::Arc};
+
+use adapters::{
+    aws::CallLimits,
+    dynamodb::{
+        audit::DynamoAudit,
+        catalogue::DynamoCatalogues,
+        configuration::Configuration,
+        delivery_records::DynamoDeliveryRecords,
+        history::History,
+        lookups::DynamoListings,
+        participants::DynamoParticipants,
+        partners::{DynamoClickKeys, DynamoPartners, DynamoShownRecipients},
+        resolutions::DynamoResolutions,
+        sessions::DynamoSessions,
+    },
+    random,
+    webhook::Reach,
+};
+use app::operators::trace::Trace;
+use axum::{Router, body, http::StatusCode, response::IntoResponse};
+use domain::{jiff::Timestamp, lookup::Origin, outbound::webhook::Development};
+use lambda::environment::{Environment, EnvironmentFaults};
+use lambda_http::{Adapter, Body, Error, LambdaEvent, Request, Response, Service, tower::ServiceExt};
+use tracing::info;
+
+use crate::{
+    gateway::{PageEvent, page_request, request_id},
+    issuer::{IssuerSettings, Oidc},
+    ports::{Console, Ports},
+    routes::router,
+    site::Site,
+};
+
+/// Names the implementations of the ports in a deployment.
+enum Deployed {}
+
+impl Ports for Deployed {
+    type Issuer = Oidc;
+    type Sessions = DynamoSessions;
+    type Configuration = Configuration;
+    type Listings = DynamoListings;
+    type Inbound = History;
+    type Deliveries = DynamoDeliveryRecords;
+    type Participants = DynamoParticipants;
+    type Catalogues = DynamoCatalogues;
+    type Recipients = DynamoShownRecipients;
+    type Partners = DynamoPartners;
+    type ClickKeys = DynamoClickKeys;
+    type Resolutions = DynamoResolutions;
+}
+
+/// Serves the console's pages.
+pub struct ConsoleFunction {
+    router: Router,
+}
+
+/// Runs a function that answers the console's requests.
+pub async fn run<'a, H>(handler: H) -> Result<(), Error>
+where
+    H: Service<Request, Response = Response<Body>, Error = Infallible, Future: Send + 'a>,
+{
+    let service = Adapter::from(handler).map_request(|event: LambdaEvent<PageEvent>| {
+        let LambdaEvent { payload, context } = event;
+        LambdaEvent { payload: payload.0, context }
+    });
+    lambda_http::lambda_runtime::run(service).await
+}
+
+impl ConsoleFunction {
+    /// Builds the function from its environment.
+    pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
+        let (aws, timeout) = (env.aws(), env.function_timeout());
+        let mut table = |name: &str| env.required(name);
+        let [partners, secrets, postbacks, refusals, clicks, lookups] =
+            ["PARTNERS_TABLE", "SECRETS_TABLE", "POSTBACKS_TABLE", "REFUSALS_TABLE", "CLICKS_TABLE", "LOOKUPS_TABLE"]
+                .map(&mut table);
+        let [catalogue, participants, deliveries, attempts, audit, sessions] = [
+            "CATALOGUE_TABLE",
+            "PARTICIPANTS_TABLE",
+            "DELIVERIES_TABLE",
+            "ATTEMPTS_TABLE",
+            "AUDIT_TABLE",
+            "SESSIONS_TABLE",
+        ]
+        .map(&mut table);
+        let url = env.required("CONSOLE_URL");
+        let site = Site::parse(&url);
+        if site.is_none() {
+            env.fault("CONSOLE_URL must be the URL of the console's first page");
+        }
+        let settings = IssuerSettings {
+            issuer: env.required("OIDC_ISSUER"),
+            client_id: env.required("OIDC_CLIENT_ID"),
+            keys_url: env.required("OIDC_KEYS_URL"),
+            authorize_url: env.required("OIDC_AUTHORIZE_URL"),
+            token_url: env.required("OIDC_TOKEN_URL"),
+            return_url: site.as_ref().map(Site::signed_in_url).unwrap_or_default(),
+        };
+        let endpoint = aws.endpoint_url().unwrap_or_default();
+        let development = Development::try_new(endpoint).ok();
+        if development.is_none() && !settings.all_are_https() {
+            env.fault("CONSOLE_URL and the issuer's URLs must begin with https://");
+        }
+        let issuer = Oidc::try_new(settings).map_err(|fault| env.fault(fault)).ok();
+        env.finish()?;
+        let (Some(site), Some(issuer)) = (site, issuer) else { return Err(EnvironmentFaults::default()) };
+        // A trace asks for many things in turn, and a page that takes as long as the function may is of no use.
+        let client = aws.dynamodb(CallLimits::answering(timeout, 3));
+        let reach = match development {
+            Some(proof) => Reach::Development { proof, extra_authorities: None },
+            None => Reach::Public,
+        };
+        let known = DynamoPartners::new(client.clone(), partners.clone());
+        let console = Console::<Deployed> {
+            site,
+            issuer,
+            sessions: DynamoSessions::new(client.clone(), sessions, DynamoAudit::new(client.clone(), audit.clone())),
+            configuration: Configuration::new(client.clone(), partners, secrets.clone(), audit.clone()),
+            trace: Trace {
+                listings: DynamoListings::new(client.clone(), lookups, |origin| {
+                    match origin {
+                        Origin::Postbacks => &postbacks,
+                        Origin::Refusals => &refusals,
+                        Origin::Clicks => &clicks,
+                        Origin::Deliveries => &deliveries,
+                        Origin::Participants => &participants,
+                    }
+                    .clone()
+                }),
+                inbound: History::new(client.clone(), postbacks.clone(), refusals.clone(), clicks.clone()),
+                deliveries: DynamoDeliveryRecords::new(client.clone(), deliveries.clone(), attempts),
+                participants: DynamoParticipants::new(client.clone(), participants.clone()),
+                catalogues: DynamoCatalogues::new(client.clone(), catalogue),
+                recipients: DynamoShownRecipients::new(known.clone(), reach.allowance()),
+                partners: known,
+            },
+            click_keys: DynamoClickKeys::new(client.clone(), secrets),
+            resolutions: DynamoResolutions::new(client, postbacks, refusals, audit),
+            now,
+            random: random::bytes,
+        };
+        Ok(Self { router: router(Arc::new(console)) })
+    }
+
+    /// Handles one request. Every failure becomes a response.
+    pub async fn handle(&self, request: Request) -> Result<Response<Body>, Infallible> {
+        let (id, method) = (request_id(&request), request.method().clone());
+        let response = match page_request(request) {
+            Some(request) => self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {}),
+            None => StatusCode::NOT_FOUND.into_response(),
+        };
+        let (parts, body) = response.into_parts();
+        let body = body::to_bytes(body, usize::MAX).await.unwrap_or_default();
+        // Paths and queries hold ids and links' tokens, so the line names neither.
+        info!(request_id = id, method = method.as_str(), status = parts.status.as_u16(), bytes = body.len(), "page");
+        let text = String::from_utf8(body.to_vec()).map_or_else(|bytes| Body::Binary(bytes.into_bytes()), Body::Text);
+        Ok(Response::from_parts(parts, text))
+    }
+}
+
+/// Returns the current time, cut to the millisecond, because stored times are that precise.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}

@@ -1,0 +1,190 @@
+//! Reads API Gateway's request as an HTTP request, behind a guard like that of `lambda::http`: `lambda_http` gets only
+//! values with which it cannot fail.
+//!
+//! Every path of the console consists of plain characters, because a gateway may decode a path more than once. Ids are
+//! therefore in queries.
+
+use std::collections::HashMap;
+
+use axum::{
+    body::Body as PageBody,
+    http::{
+        HeaderName, HeaderValue, Request as PageRequest,
+        header::{CONTENT_TYPE, COOKIE, ORIGIN},
+    },
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use lambda_http::{
+    Request, RequestExt,
+    aws_lambda_events::apigw::ApiGatewayV2httpRequest,
+    request::{LambdaRequest, RequestContext},
+};
+use serde::{Deserialize, Deserializer, de::Error as _};
+
+/// Names the stage variables that carry the path and the query. Only this guard sets stage variables.
+const PATH: &str = "path";
+const QUERY: &str = "query";
+
+/// Limits the body of a form, in bytes.
+const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Holds an event that `lambda_http` converts without a panic.
+pub(crate) struct PageEvent(pub(crate) LambdaRequest);
+
+impl<'de> Deserialize<'de> for PageEvent {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // serde's own message could quote parts of the payload into the log.
+        let cure = "expected an HTTP API's payload; set the integration's PayloadFormatVersion to 2.0";
+        Payload::deserialize(deserializer).map(Self::from).map_err(|_| D::Error::custom(cure))
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Payload {
+    #[serde(default)]
+    raw_path: String,
+    #[serde(default)]
+    raw_query_string: String,
+    #[serde(default)]
+    headers: HashMap<String, String>,
+    /// Holds the cookies, which API Gateway takes out of the headers.
+    #[serde(default)]
+    cookies: Vec<String>,
+    request_context: Context,
+    body: Option<String>,
+    #[serde(default)]
+    is_base64_encoded: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Context {
+    request_id: Option<String>,
+    http: Http,
+}
+
+#[derive(Deserialize)]
+struct Http {
+    method: String,
+}
+
+impl From<Payload> for PageEvent {
+    fn from(payload: Payload) -> Self {
+        let mut event = ApiGatewayV2httpRequest::default();
+        let (path, query) = (payload.raw_path, payload.raw_query_string);
+        event.stage_variables = HashMap::from([(PATH.to_owned(), path), (QUERY.to_owned(), query)]);
+        let header = |name: &HeaderName| {
+            let found = payload.headers.iter().find(|(sent, _)| sent.eq_ignore_ascii_case(name.as_str()));
+            found.map(|(_, value)| value.clone())
+        };
+        let cookies = header(&COOKIE).into_iter().chain(payload.cookies).collect::<Vec<_>>().join("; ");
+        let wanted = [(COOKIE, Some(cookies)), (CONTENT_TYPE, header(&CONTENT_TYPE)), (ORIGIN, header(&ORIGIN))];
+        let readable = wanted.into_iter().filter_map(|(name, value)| Some((name, HeaderValue::try_from(value?).ok()?)));
+        event.headers.extend(readable);
+        event.request_context.request_id = payload.request_context.request_id;
+        event.request_context.http.method = payload.request_context.http.method.parse().unwrap_or_default();
+        // A body that cannot be decoded is no form, and neither is one that is too long.
+        let body = payload.body.filter(|body| body.len() <= 2 * MAX_BODY_BYTES);
+        event.is_base64_encoded = payload.is_base64_encoded;
+        event.body = body.filter(|body| !payload.is_base64_encoded || STANDARD.decode(body).is_ok());
+        Self(LambdaRequest::ApiGatewayV2(event))
+    }
+}
+
+/// Returns the request for the router, or `None` if its path or its query is not of the console's form.
+pub(crate) fn page_request(request: Request) -> Option<PageRequest<PageBody>> {
+    let variables = request.stage_variables();
+    let (path, query) = (variables.first(PATH)?, variables.first(QUERY).unwrap_or_default());
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'_' | b'.');
+    if !path.starts_with('/') || !path.bytes().all(is_plain) {
+        return None;
+    }
+    let target = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+    let mut page = PageRequest::builder().method(request.method().clone()).uri(target);
+    for (name, value) in request.headers() {
+        page = page.header(name, value);
+    }
+    page.body(PageBody::from(request.into_body().to_vec())).ok()
+}
+
+/// Returns API Gateway's id of this request.
+pub(crate) fn request_id(request: &Request) -> String {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone().unwrap_or_default(),
+        _ => String::new(),
+    }
+}
+
+/// Limits the body that a page reads, in bytes.
+pub(crate) const fn max_body_bytes() -> usize {
+    MAX_BODY_BYTES
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn page(change: impl FnOnce(&mut Value)) -> Option<PageRequest<PageBody>> {
+        let mut payload = json!({
+            "version": "2.0", "rawPath": "/console/search", "rawQueryString": "q=a%2Fb",
+            "headers": {"host": "x", "Content-Type": "text/plain", "origin": "https://x"}, "cookies": ["a=1", "b=2"],
+            "requestContext": {"requestId": "r", "http": {"method": "GET"}}, "isBase64Encoded": false,
+        });
+        change(&mut payload);
+        let event: PageEvent = serde_json::from_value(payload).unwrap();
+        page_request(event.0.into())
+    }
+
+    #[test]
+    fn path_query_cookies_and_origin_arrive_as_sent() {
+        let request = page(|_| {}).unwrap();
+        assert_eq!(request.uri().to_string(), "/console/search?q=a%2Fb");
+        let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+        assert_eq!([header("cookie"), header("origin"), header("host")], [Some("a=1; b=2"), Some("https://x"), None]);
+    }
+
+    #[test]
+    fn cookies_are_read_from_the_header_too() {
+        let request = page(|payload| {
+            payload["cookies"] = json!([]);
+            payload["headers"]["cookie"] = json!("c=3");
+        });
+        assert_eq!(request.unwrap().headers()["cookie"], "c=3");
+    }
+
+    #[test]
+    fn a_hostile_payload_is_refused_and_never_panics() {
+        let bad = [
+            "",
+            "console",
+            "/console?x",
+            "/console/%41",
+            "/con sole",
+            "/a\u{0}",
+            "/é",
+            "//[",
+            "/:99999/",
+            "/@[",
+            "/a#b",
+        ];
+        for path in bad {
+            assert!(page(|payload| payload["rawPath"] = json!(path)).is_none(), "{path}");
+        }
+        for query in ["\"", "<>", "a b", "\u{7f}", &"x".repeat(70_000)] {
+            page(|payload| payload["rawQueryString"] = json!(query));
+        }
+        for name in ["host", "x-forwarded-proto", "cookie", "content-type", "origin"] {
+            for value in ["\n", "\u{0}", ":99999", "@[", "é"] {
+                page(|payload| payload["headers"][name] = json!(value)).unwrap();
+            }
+        }
+        page(|payload| {
+            payload["body"] = json!("%%%");
+            payload["isBase64Encoded"] = json!(true);
+        });
+        page(|payload| payload["requestContext"]["http"]["method"] = json!("B AD"));
+    }
+}

@@ -1,0 +1,140 @@
+//! Decides who may open a page, before the page's own code runs.
+
+use std::sync::Arc;
+
+use app::sign_in;
+use axum::{
+    body::{self, Body},
+    extract::{Request, State},
+    http::{Method, header},
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use domain::session::{Role, Token, Visitor};
+
+use crate::{
+    gateway,
+    layout::shell,
+    ports::{Console, Ports},
+    reply::{Explained, Trouble, harden, page, redirect},
+    site::{SESSION_COOKIE, SIGN_IN_COOKIE},
+    visit::{FORM, Fields, Open, Visit},
+};
+
+/// Says who may open a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    /// Everybody, signed in or not.
+    Anybody,
+    /// Everybody who is signed in: operators and partners.
+    SignedIn,
+    /// Operators with at least this role. For partners there is no such page.
+    Operators(Role),
+}
+
+/// Admits a visit to a page or answers in its place. `Access` is what the page's route says.
+pub(crate) async fn guard<P: Ports>(
+    State((console, access)): State<(Arc<Console<P>>, Access)>,
+    request: Request,
+    next: Next,
+) -> Response<Body> {
+    let visit = match admit(&console, access, request).await {
+        Ok((visit, mut request)) => {
+            request.extensions_mut().insert(visit.clone());
+            (visit, next.run(request).await)
+        }
+        Err((visit, trouble)) => (visit, refuse(&console, trouble)),
+    };
+    finish(&console, &visit.0, visit.1)
+}
+
+/// Answers a request for which there is no route.
+pub(crate) async fn unknown<P: Ports>(State(console): State<Arc<Console<P>>>, request: Request) -> Response<Body> {
+    match visit(&console, request).await {
+        Ok((visit, _)) => finish(&console, &visit, Trouble::NotFound.into_response()),
+        Err((visit, trouble)) => finish(&console, &visit, trouble.into_response()),
+    }
+}
+
+/// Puts a page around a fault, and adds the headers of every response.
+fn finish<P: Ports>(console: &Console<P>, visit: &Visit, mut response: Response<Body>) -> Response<Body> {
+    if let Some(explained) = response.extensions_mut().remove::<Explained>() {
+        response = page(response.status(), shell(&console.site, visit, explained.title, &explained.body()));
+    }
+    harden(&mut response);
+    response
+}
+
+/// Answers a visit that is not admitted. A page that a person opens without a session leads to the sign-in.
+fn refuse<P: Ports>(console: &Console<P>, trouble: Refusal) -> Response<Body> {
+    match trouble {
+        Refusal::ToSignIn => redirect(&console.site.path("/sign-in"), &[]),
+        Refusal::Because(trouble) => trouble.into_response(),
+    }
+}
+
+enum Refusal {
+    ToSignIn,
+    Because(Trouble),
+}
+
+type Admitted = (Visit, Request);
+
+async fn admit<P: Ports>(console: &Console<P>, access: Access, request: Request) -> Result<Admitted, (Visit, Refusal)> {
+    let is_change = request.method() == Method::POST;
+    let is_foreign = request.headers().get(header::ORIGIN).is_some_and(|origin| {
+        // A browser names the origin of the page that sends a form. Another site's form ends here.
+        !origin.to_str().is_ok_and(|origin| console.site.is_origin(origin))
+    });
+    let (visit, request) =
+        visit(console, request).await.map_err(|(visit, trouble)| (visit, Refusal::Because(trouble)))?;
+    let refused = match (access, visit.visitor()) {
+        (Access::Anybody, _) | (Access::SignedIn, Some(_)) => None,
+        (Access::SignedIn | Access::Operators(_), None) if is_change => Some(Refusal::Because(Trouble::NotSignedIn)),
+        (Access::SignedIn | Access::Operators(_), None) => Some(Refusal::ToSignIn),
+        (Access::Operators(_), Some(Visitor::Partner { .. })) => Some(Refusal::Because(Trouble::NotFound)),
+        (Access::Operators(wanted), Some(Visitor::Operator { .. })) if visit.may(wanted) => None,
+        (Access::Operators(_), Some(Visitor::Operator { .. })) => Some(Refusal::Because(Trouble::Forbidden(
+            "Your role does not allow this. Ask an administrator for another group.",
+        ))),
+    };
+    let refused = refused.or_else(|| {
+        let open = visit.open.as_ref().filter(|_| is_change);
+        let is_forged = open.is_some_and(|open| !open.token.has_derived(FORM, visit.form.get(FORM)));
+        let why = "The form did not come from this console, or your session has changed. Open the page again.";
+        (is_change && is_foreign || is_forged).then_some(Refusal::Because(Trouble::Forbidden(why)))
+    });
+    match refused {
+        None => Ok((visit, request)),
+        Some(refusal) => Err((visit, refusal)),
+    }
+}
+
+/// Reads the session and the fields of a request. The body of a form is read here, and pages get its fields.
+async fn visit<P: Ports>(console: &Console<P>, request: Request) -> Result<Admitted, (Visit, Trouble)> {
+    let (parts, body) = request.into_parts();
+    let cookie = |name: &str| {
+        let cookies = parts.headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+        let mut pairs = cookies.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        pairs.find(|(found, _)| *found == name).and_then(|(_, value)| Token::parse(value))
+    };
+    let path = parts.uri.path();
+    let mut visit = Visit {
+        open: None,
+        query: Fields::parse(parts.uri.query().unwrap_or_default().as_bytes()),
+        form: Fields::default(),
+        sign_in: cookie(SIGN_IN_COOKIE),
+        page: path.strip_prefix("/console").unwrap_or(path).to_owned(),
+    };
+    if let Some(token) = cookie(SESSION_COOKIE) {
+        match sign_in::find(&console.sessions, &token, (console.now)()).await {
+            Ok(found) => visit.open = found.map(|session| Open { token, session }),
+            Err(fault) => return Err((visit, fault.into())),
+        }
+    }
+    let Ok(bytes) = body::to_bytes(body, gateway::max_body_bytes()).await else {
+        return Err((visit, Trouble::Malformed("The form is too long.".to_owned())));
+    };
+    visit.form = Fields::parse(&bytes);
+    Ok((visit, Request::from_parts(parts, Body::empty())))
+}

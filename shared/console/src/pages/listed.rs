@@ -1,0 +1,101 @@
+//! Reads which partners and which page a list shows, and draws the filter and the links to older entries.
+
+use app::{
+    operators::{More, Page},
+    ports::{Partners, Unavailable},
+};
+use domain::{lookup::Place, values::ids::Provider};
+use maud::{Markup, html};
+
+use crate::{
+    ports::{Console, Ports},
+    reply::Trouble,
+    site::Site,
+    visit::Visit,
+};
+
+/// Limits the partners that a page reads, because each costs about a hundred reads.
+const MOST_PARTNERS: usize = 12;
+/// Limits the entries of each partner on a page.
+const MOST: usize = 20;
+
+/// Holds the partners and the page that a list shows.
+pub(crate) struct Chosen {
+    pub(crate) providers: Vec<Provider>,
+    /// Holds the last of the partners if others follow.
+    pub(crate) next: Option<Provider>,
+    pub(crate) page: Page,
+}
+
+/// Returns the partners that follow the one in the field `following`, as many as a page reads. Also returns the last of
+/// them if others follow.
+pub(crate) async fn some<P: Ports>(
+    console: &Console<P>,
+    visit: &Visit,
+) -> Result<(Vec<Provider>, Option<Provider>), Unavailable> {
+    let stored = console.configuration.partners().await?;
+    let following = visit.query.get("following");
+    let mut providers: Vec<Provider> = stored.into_iter().map(|stored| stored.provider).collect();
+    providers.retain(|provider| provider.as_str() > following);
+    providers.sort();
+    let has_more = providers.len() > MOST_PARTNERS;
+    providers.truncate(MOST_PARTNERS);
+    let next = providers.last().filter(|_| has_more).cloned();
+    Ok((providers, next))
+}
+
+/// Reads the fields `provider`, `after` and `following`.
+pub(crate) async fn chosen<P: Ports>(console: &Console<P>, visit: &Visit) -> Result<Chosen, Trouble> {
+    let (named, after) = (visit.query.get("provider"), visit.query.get("after"));
+    let after = match after {
+        "" => None,
+        _ if named.is_empty() => return Err(Trouble::Malformed("A place belongs to the list of one partner.".into())),
+        after => Some(Place::parse(after).ok_or_else(|| Trouble::Malformed("This place is not in any list.".into()))?),
+    };
+    let page = Page { since: None, after, most: MOST };
+    if named.is_empty() {
+        let (providers, next) = some(console, visit).await?;
+        return Ok(Chosen { providers, next, page });
+    }
+    let unknown = || Trouble::Malformed(format!("There is no partner {named}."));
+    let provider = Provider::new(named).map_err(|_| unknown())?;
+    let stored = console.configuration.partner(&provider).await?.ok_or_else(unknown)?;
+    Ok(Chosen { providers: vec![stored.provider], next: None, page })
+}
+
+/// Draws the form that chooses a partner. `rest` is drawn inside the form.
+pub(crate) fn filter(site: &Site, visit: &Visit, path: &str, rest: &Markup) -> Markup {
+    html! {
+        form.filter action=(site.path(path)) {
+            label { "Partner" input name="provider" value=(visit.query.get("provider")) placeholder="all"; }
+            (rest)
+            button { "Show" }
+        }
+    }
+}
+
+/// Draws a link to the partners that follow.
+pub(crate) fn next_partners(site: &Site, path: &str, next: Option<&Provider>) -> Markup {
+    html! {
+        @if let Some(last) = next {
+            nav.older aria-label="Other partners" {
+                a href=(site.path_with(path, &[("following", last.as_str())])) { "Partners after " (last) }
+            }
+        }
+    }
+}
+
+/// Draws links to older entries. `fields` are the other fields of the list.
+pub(crate) fn older(site: &Site, path: &str, more: &More, fields: &[(&str, &str)]) -> Markup {
+    html! {
+        @if !more.is_empty() {
+            nav.older aria-label="Older entries" {
+                @for (provider, place) in more {
+                    @let place = place.to_string();
+                    @let own = [("provider", provider.as_str()), ("after", place.as_str())];
+                    a href=(site.path_with(path, &[&own, fields].concat())) { "Older of " (provider) }
+                }
+            }
+        }
+    }
+}

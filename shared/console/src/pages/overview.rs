@@ -1,0 +1,82 @@
+//! The first page: what waits for an operator.
+
+use std::sync::Arc;
+
+use app::operators::overview::{self, MOST, Overview, Standing};
+use axum::{body::Body, extract::State, response::Response};
+use domain::session::Visitor;
+use maud::{Markup, html};
+
+use super::listed::{next_partners, some};
+use crate::{
+    layout::{self, gaps},
+    ports::{Console, Ports},
+    reply::Trouble,
+    site::Site,
+    visit::Visit,
+};
+
+/// Shows the first page of the visitor.
+pub(crate) async fn home<P: Ports>(
+    State(console): State<Arc<Console<P>>>,
+    visit: Visit,
+) -> Result<Response<Body>, Trouble> {
+    if let Some(Visitor::Partner { provider }) = visit.visitor() {
+        let body = html! { section.card.narrow { h1 { (provider) } p { "You are signed in." } } };
+        return Ok(layout::page(&console.site, &visit, provider.as_str(), &body));
+    }
+    let (providers, next) = some(&console, &visit).await?;
+    let ports = (&console.trace.listings, &console.trace.inbound, &console.trace.deliveries);
+    let counted = overview::count(ports, &providers, (console.now)()).await?;
+    let body = html! { (waiting(&console.site, &counted)) (next_partners(&console.site, "", next.as_ref())) };
+    Ok(layout::page(&console.site, &visit, "Overview", &body))
+}
+
+fn waiting(site: &Site, Overview { standings, gaps: missing }: &Overview) -> Markup {
+    let total = |count: fn(&Standing) -> usize| standings.iter().map(count).sum::<usize>();
+    let is_cut = |count: fn(&Standing) -> usize| standings.iter().any(|standing| count(standing) == MOST);
+    let conflicts = |one: &Standing| one.conflicts;
+    let failures = |one: &Standing| one.failures;
+    html! {
+        h1 { "Overview" }
+        (gaps(missing))
+        div.tiles {
+            (tile("Open conflicts", total(conflicts), is_cut(conflicts), "wait for a decision"))
+            (tile("Refusals", total(|one| one.refusals), false, "in the last 24 hours"))
+            (tile("Failed webhooks", total(failures), is_cut(failures), "in the last 7 days"))
+        }
+        @if standings.is_empty() {
+            section.card.empty { p { "No partner is configured yet. " code { "postbackctl apply" } " adds partners." } }
+        } @else {
+            section.card {
+                h2 { "By partner" }
+                div.wide { table {
+                    thead { tr { th scope="col" { "Partner" } th.number scope="col" { "Open conflicts" } th.number scope="col" { "Refusals, 24 h" } th.number scope="col" { "Failed webhooks, 7 d" } } }
+                    tbody { @for standing in standings { (row(site, standing)) } }
+                } }
+            }
+        }
+    }
+}
+
+fn tile(title: &str, count: usize, is_cut: bool, when: &str) -> Markup {
+    html! { div.tile.calm[count == 0] { span.title { (title) } strong { (count) @if is_cut { "+" } } span.when { (when) } } }
+}
+
+fn row(site: &Site, standing: &Standing) -> Markup {
+    let Standing { provider, conflicts, refusals, failures } = standing;
+    let link = |page: &str| site.path_with(page, &[("provider", provider.as_str())]);
+    html! {
+        tr.calm[standing.is_calm()] {
+            th scope="row" { (provider) }
+            (cell(*conflicts, MOST, Some(link("/conflicts"))))
+            (cell(*refusals, usize::MAX, None))
+            (cell(*failures, MOST, None))
+        }
+    }
+}
+
+fn cell(count: usize, most: usize, link: Option<String>) -> Markup {
+    let text = if count == most { format!("{count}+") } else { count.to_string() };
+    html! { td.number { @if count == 0 { span.none { "0" } } @else if let Some(link) = link { a.count href=(link) { (text) } } @else { (text) } } }
+}

@@ -1,0 +1,78 @@
+//! Signs operators in and out.
+
+use std::sync::Arc;
+
+use app::sign_in;
+use axum::{body::Body, extract::State, response::Response};
+use domain::session::{Token, Visitor};
+use maud::html;
+use tracing::{info, warn};
+
+use crate::{
+    issuer::{Identity, IdentityFault, Issuer, STATE},
+    layout,
+    ports::{Console, Ports},
+    reply::{Trouble, redirect},
+    site::{SESSION_COOKIE, SIGN_IN_COOKIE, no_cookie, session_cookie, sign_in_cookie},
+    visit::Visit,
+};
+
+/// Shows the page that leads to the issuer.
+pub(crate) async fn ask<P: Ports>(State(console): State<Arc<Console<P>>>, visit: Visit) -> Response<Body> {
+    let body = html! {
+        section.card.narrow.welcome {
+            h1 { "Sign in" }
+            p { "GG3's operators sign in here. A partner comes in by the link that GG3 sent." }
+            p { a.button href=(console.site.path("/sign-in/start")) { "Sign in as an operator" } }
+        }
+    };
+    layout::page(&console.site, &visit, "Sign in", &body)
+}
+
+/// Begins a sign-in and leads to the issuer. The secret of the sign-in stays in the browser.
+pub(crate) async fn start<P: Ports>(State(console): State<Arc<Console<P>>>) -> Result<Response<Body>, Trouble> {
+    let secret = Token::from_random((console.random)()?);
+    Ok(redirect(&console.issuer.sign_in_url(&secret), &[sign_in_cookie(&secret)]))
+}
+
+/// Ends a sign-in: the issuer sent the person back with a code.
+pub(crate) async fn finish<P: Ports>(
+    State(console): State<Arc<Console<P>>>,
+    visit: Visit,
+) -> Result<Response<Body>, Trouble> {
+    const AGAIN: &str = "This sign-in is not valid, or took longer than ten minutes. Sign in again.";
+    let secret = visit.sign_in.as_ref().filter(|secret| secret.has_derived(STATE, visit.query.get(STATE)));
+    let Some(secret) = secret else { return Err(Trouble::Forbidden(AGAIN)) };
+    let Identity { author, name, role } =
+        console.issuer.identify(visit.query.get("code"), secret).await.map_err(|fault| match fault {
+            IdentityFault::Unavailable(fault) => Trouble::Unavailable(fault),
+            IdentityFault::Refused(reason) => {
+                warn!(reason, "a sign-in was refused");
+                Trouble::Forbidden(AGAIN)
+            }
+        })?;
+    let Some(role) = role else {
+        return Err(Trouble::Forbidden(
+            "You are in none of the groups viewer, operator and admin. Ask an administrator to add you to one.",
+        ));
+    };
+    let token = Token::from_random((console.random)()?);
+    sign_in::open(&console.sessions, &token, Visitor::Operator { author, name, role }, (console.now)()).await?;
+    if let Some(old) = &visit.open {
+        sign_in::end(&console.sessions, &old.token).await?;
+    }
+    info!(role = role.as_str(), "an operator signed in");
+    let cookies = [session_cookie(&token), no_cookie(SIGN_IN_COOKIE)];
+    Ok(redirect(&console.site.path(""), &cookies))
+}
+
+/// Ends the session, here and in the table.
+pub(crate) async fn sign_out<P: Ports>(
+    State(console): State<Arc<Console<P>>>,
+    visit: Visit,
+) -> Result<Response<Body>, Trouble> {
+    if let Some(open) = &visit.open {
+        sign_in::end(&console.sessions, &open.token).await?;
+    }
+    Ok(redirect(&console.site.path("/sign-in"), &[no_cookie(SESSION_COOKIE)]))
+}

@@ -1,0 +1,57 @@
+//! Lists every page, with the visitors that may open it.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    http::Method,
+    middleware::from_fn_with_state,
+    routing::{MethodRouter, get, post},
+};
+use domain::session::Role;
+
+use crate::{
+    guard::{Access, guard, unknown},
+    pages::{conflicts, overview, search, session, style},
+    ports::{Console, Ports},
+};
+
+/// Describes one page.
+pub(crate) struct Route<P: Ports> {
+    #[cfg_attr(not(test), expect(dead_code, reason = "the handler has it too; tests walk all pages by it"))]
+    pub(crate) method: Method,
+    /// Holds the path below `/console`.
+    pub(crate) path: &'static str,
+    pub(crate) access: Access,
+    handler: MethodRouter<Arc<Console<P>>>,
+}
+
+/// Returns all pages. Each is served only through this list, so none lacks its guard.
+pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
+    use Access::{Anybody, Operators, SignedIn};
+    let shows = |path, access, handler| Route { method: Method::GET, path, access, handler };
+    let changes = |path, access, handler| Route { method: Method::POST, path, access, handler };
+    vec![
+        shows("/style.css", Anybody, get(style::sheet)),
+        shows("/icon.svg", Anybody, get(style::icon)),
+        shows("/sign-in", Anybody, get(session::ask::<P>)),
+        shows("/sign-in/start", Anybody, get(session::start::<P>)),
+        shows("/signed-in", Anybody, get(session::finish::<P>)),
+        changes("/sign-out", SignedIn, post(session::sign_out::<P>)),
+        shows("", SignedIn, get(overview::home::<P>)),
+        shows("/search", Operators(Role::Viewer), get(search::find::<P>)),
+        shows("/conflicts", Operators(Role::Viewer), get(conflicts::list::<P>)),
+        shows("/conflict", Operators(Role::Viewer), get(conflicts::one::<P>)),
+        changes("/conflict", Operators(Role::Operator), post(conflicts::resolve::<P>)),
+    ]
+}
+
+/// Returns the router of all pages.
+pub(crate) fn router<P: Ports>(console: Arc<Console<P>>) -> Router {
+    let mut router = Router::new();
+    for Route { path, access, handler, .. } in routes::<P>() {
+        let guard = from_fn_with_state((console.clone(), access), guard::<P>);
+        router = router.route(&format!("/console{path}"), handler.layer(guard));
+    }
+    router.fallback(unknown::<P>).with_state(console)
+}

@@ -1,0 +1,7 @@
+//! Walks all pages with all kinds of visitors, over ports in memory.
+
+mod attacks;
+mod pages;
+mod rig;
+mod sign_in;
+mod visitors;

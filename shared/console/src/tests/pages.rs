@@ -1,0 +1,97 @@
+//! What the pages show, and what an operator's decision changes.
+
+use app::memory::Trouble;
+use axum::http::{StatusCode, header};
+use domain::{
+    audit::{Action, Channel},
+    session::Role,
+};
+
+use super::rig::Rig;
+
+#[tokio::test]
+async fn the_overview_counts_by_partner_and_links_to_the_lists() {
+    let rig = Rig::new();
+    rig.conflict("acme", "T-1").await;
+    rig.refusal("globex", "user_id=u").await;
+    let page = rig.get("", Some(&rig.operator(Role::Viewer).await)).await;
+    assert_eq!(page.status, StatusCode::OK);
+    assert!(page.text.contains(r#"<a class="count" href="/console/conflicts?provider=acme">1</a>"#), "{}", page.text);
+    assert!(page.text.contains("<strong>1</strong>"));
+}
+
+#[tokio::test]
+async fn a_search_shows_the_history_of_a_transaction() {
+    let rig = Rig::new();
+    rig.conflict("acme", "T-1").await;
+    let viewer = rig.operator(Role::Viewer).await;
+    let page = rig.get("/search?q=acme/T-1", Some(&viewer)).await.text;
+    for wanted in ["Accepted from acme, transaction T-1: 100 USD", "another content came", "100 is recorded, 999 came"]
+    {
+        assert!(page.contains(wanted), "{wanted} in {page}");
+    }
+    let user = rig.get("/search?q=user+of+T-1", Some(&viewer)).await.text;
+    assert!(user.contains("another content came"), "{user}");
+    let nothing = rig.get("/search?q=nobody", Some(&viewer)).await;
+    assert!(nothing.status == StatusCode::OK && nothing.text.contains("Nothing is recorded under this"));
+    let unknown = rig.get("/search?q=hooli/T-1", Some(&viewer)).await;
+    assert_eq!(unknown.status, StatusCode::BAD_REQUEST);
+}
+
+#[tokio::test]
+async fn an_operator_accepts_a_conflict_and_is_recorded() {
+    let rig = Rig::new();
+    let key = rig.conflict("acme", "T-1").await;
+    let operator = rig.operator(Role::Operator).await;
+    let fields = [("key", key.as_str()), ("why", "acme confirmed"), ("decision", "accept")];
+    let reply = rig.post("/conflict", Some(&operator), &fields).await;
+    assert_eq!(reply.status, StatusCode::SEE_OTHER, "{}", reply.text);
+    let page = rig.get(reply.header(header::LOCATION).trim_start_matches("/console"), Some(&operator)).await.text;
+    assert!(page.contains("Accepted") && !page.contains("<form class=\"card\""), "{page}");
+    let audit = rig.world.state().audit.clone();
+    assert_eq!(audit.len(), 1);
+    assert_eq!((audit[0].action, audit[0].channel), (Action::AcceptConflict, Channel::Console));
+    assert_eq!(audit[0].author.as_str(), "subject-operator");
+    assert_eq!(audit[0].why.as_ref().unwrap().as_str(), "acme confirmed");
+    // A second operator sees what the first did.
+    let again = rig.post("/conflict", Some(&rig.operator(Role::Admin).await), &fields).await;
+    assert!(again.status == StatusCode::CONFLICT && again.text.contains("accepted this conflict before"));
+    assert_eq!(rig.world.state().audit.len(), 1);
+}
+
+#[tokio::test]
+async fn an_operator_keeps_the_original_and_is_recorded() {
+    let rig = Rig::new();
+    let key = rig.conflict("acme", "T-1").await;
+    let operator = rig.operator(Role::Operator).await;
+    let fields = [("key", key.as_str()), ("why", "a mistake"), ("decision", "keep")];
+    assert_eq!(rig.post("/conflict", Some(&operator), &fields).await.status, StatusCode::SEE_OTHER);
+    assert!(rig.get("/conflicts", Some(&operator)).await.text.contains("No open conflicts"));
+    assert_eq!(rig.world.state().audit[0].action, Action::KeepOriginal);
+}
+
+#[tokio::test]
+async fn a_decision_needs_a_reason() {
+    let rig = Rig::new();
+    let key = rig.conflict("acme", "T-1").await;
+    let operator = rig.operator(Role::Operator).await;
+    let fields = [("key", key.as_str()), ("why", " "), ("decision", "keep")];
+    assert_eq!(rig.post("/conflict", Some(&operator), &fields).await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(rig.world.state().audit, []);
+}
+
+#[tokio::test]
+async fn a_page_whose_service_fails_says_so() {
+    let rig = Rig::new();
+    let viewer = rig.operator(Role::Viewer).await;
+    for page in ["", "/conflicts", "/search?q=u"] {
+        // The first call of each visit reads the session.
+        for call in 0..2 {
+            let calls = rig.world.state().calls.len();
+            rig.world.state().trouble = [(calls + call, Trouble::Before)].into();
+            let reply = rig.get(page, Some(&viewer)).await;
+            assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE, "{page} {call}");
+            assert!(reply.text.contains("try again in a minute"), "{}", reply.text);
+        }
+    }
+}

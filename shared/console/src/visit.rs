@@ -1,0 +1,79 @@
+//! Describes the visit that a page serves: who came, and which fields were sent.
+
+use std::collections::HashMap;
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+use domain::session::{Role, Session, Token, Visitor};
+
+use crate::reply::Trouble;
+
+/// Labels the secret of a session that each of its forms must send.
+pub(crate) const FORM: &str = "form";
+
+/// Holds decoded fields of a query or a form. If a field comes more than once, the first counts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Fields(HashMap<String, String>);
+
+impl Fields {
+    /// Decodes the text of a query or of a form.
+    pub(crate) fn parse(text: &[u8]) -> Self {
+        let mut fields = HashMap::new();
+        for (name, value) in url::form_urlencoded::parse(text) {
+            fields.entry(name.into_owned()).or_insert_with(|| value.into_owned());
+        }
+        Self(fields)
+    }
+
+    /// Returns the value of a field without blanks around it. A missing field is empty.
+    pub(crate) fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", |value| value.trim())
+    }
+}
+
+/// Holds a visitor's session, with the token that opened it.
+#[derive(Debug, Clone)]
+pub(crate) struct Open {
+    pub(crate) token: Token,
+    pub(crate) session: Session,
+}
+
+/// Holds what the guard found out about a request. Every page takes it.
+#[derive(Debug, Clone)]
+pub(crate) struct Visit {
+    /// Holds the session, if there is one. The guard has seen to it that its visitor may open the page.
+    pub(crate) open: Option<Open>,
+    /// Holds the fields of the query.
+    pub(crate) query: Fields,
+    /// Holds the fields of a form. The guard has compared the form's secret with the session.
+    pub(crate) form: Fields,
+    /// Holds the cookie of a sign-in that has begun.
+    pub(crate) sign_in: Option<Token>,
+    /// Holds the path of the page below the console's own.
+    pub(crate) page: String,
+}
+
+impl Visit {
+    /// Returns the visitor.
+    pub(crate) fn visitor(&self) -> Option<&Visitor> {
+        self.open.as_ref().map(|open| &open.session.visitor)
+    }
+
+    /// Returns true if the visitor is an operator with at least this role.
+    pub(crate) fn may(&self, wanted: Role) -> bool {
+        matches!(self.visitor(), Some(Visitor::Operator { role, .. }) if *role >= wanted)
+    }
+
+    /// Returns the secret for the forms of this page.
+    pub(crate) fn form_secret(&self) -> String {
+        self.open.as_ref().map(|open| open.token.derive(FORM)).unwrap_or_default()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Visit {
+    type Rejection = Trouble;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Trouble> {
+        // A route without a guard has no visit, and shows nothing.
+        parts.extensions.get().cloned().ok_or(Trouble::NotFound)
+    }
+}

@@ -1,0 +1,134 @@
+//! The console as a function of its own. A proxy sees its AWS calls, so that its role can be compared with them.
+
+use std::time::Duration;
+
+use adapters::dynamodb::deliveries::DynamoNewDeliveries;
+use app::ports::NewDeliveries as _;
+use domain::{
+    outbound::{agreed_ids::PartnerIds, delivery::Delivery, participant::Owed},
+    values::ids::{CampaignName, ChainTicket, ClickId, DeliveryId, Provider, UserId},
+};
+use tests::{
+    eventually,
+    proxy::{Action, Proxy},
+    runtime_api::{Function, Settings},
+    stack::Stack,
+};
+
+use crate::{
+    browser::{Browser, Console, decoded},
+    fixture::{Fixture, fresh, sample},
+    partner::Partner,
+};
+
+const TABLES: [&str; 12] = [
+    "partners",
+    "secrets",
+    "postbacks",
+    "refusals",
+    "clicks",
+    "lookups",
+    "catalogue",
+    "participants",
+    "deliveries",
+    "attempts",
+    "audit",
+    "sessions",
+];
+
+async fn function(stack: &Stack, proxy: &Proxy) -> Function {
+    let endpoint = &stack.aws_endpoint_url;
+    let outside = reqwest_location(stack).await;
+    let pool = &stack.console.user_pool;
+    let mut settings = Settings::built("console")
+        .variables(stack.aws_environment(&proxy.endpoint_url()))
+        .variable("FUNCTION_TIMEOUT_SECONDS", "60")
+        .variable("CONSOLE_URL", &stack.console.url)
+        .variable("OIDC_ISSUER", format!("https://cognito-idp.{}.amazonaws.com/{pool}", stack.region))
+        .variable("OIDC_CLIENT_ID", attribute_of_query(&outside, "client_id"))
+        .variable("OIDC_KEYS_URL", format!("{endpoint}/{pool}/.well-known/jwks.json"))
+        .variable("OIDC_AUTHORIZE_URL", format!("{endpoint}/oauth2/authorize"))
+        .variable("OIDC_TOKEN_URL", format!("{endpoint}/oauth2/token"))
+        .timeout(Duration::from_mins(1));
+    for noun in TABLES {
+        settings = settings.variable(format!("{}_TABLE", noun.to_uppercase()), stack.table(noun));
+    }
+    let function = settings.spawn().await;
+    function.wait_until_ready().await.unwrap();
+    function
+}
+
+/// Returns the URL of the issuer to which the deployed console leads.
+async fn reqwest_location(stack: &Stack) -> String {
+    Browser::new(stack, Console::Deployed).open("/sign-in/start").await.location.unwrap()
+}
+
+fn attribute_of_query(url: &str, name: &str) -> String {
+    let pair = url.split(['?', '&']).find_map(|pair| pair.strip_prefix(&format!("{name}="))).unwrap();
+    decoded(pair)
+}
+
+/// Makes a transaction with this many conflicts.
+async fn conflicts(fixture: &Fixture, partner: &Partner, count: u32) -> String {
+    let transaction = fresh("t");
+    assert_eq!(partner.postback(fixture, &sample(&transaction)).await.status, 200);
+    for amount in 1..=count {
+        let other = sample(&transaction).replace("100.00", &format!("{amount}.00"));
+        assert_eq!(partner.postback(fixture, &other).await.status, 409);
+    }
+    transaction
+}
+
+/// Stores a delivery that is owed since now. A sweep would send its message much later.
+async fn delivery(stack: &Stack, partner: &Partner) -> DeliveryId {
+    let at = tests::now().into();
+    let owed = Owed {
+        provider: Provider::new(partner.name.as_str()).unwrap(),
+        campaign: CampaignName::new("welcome").unwrap(),
+        ids: PartnerIds { click_id: ClickId::new("c-1").ok(), user_id: None },
+        occurred_at: at,
+    };
+    let delivery = Delivery::new(UserId::new(fresh("u")).unwrap(), owed, at, ChainTicket::from_random([1; 8]));
+    let deliveries = DynamoNewDeliveries::new(stack.dynamodb(), stack.table("deliveries").to_owned());
+    deliveries.put_if_absent(&delivery).await.unwrap();
+    delivery.id().clone()
+}
+
+#[tokio::test]
+async fn the_pages_make_the_calls_that_the_role_allows() {
+    let fixture = Fixture::new();
+    let partner = Partner::with_token(&fixture.stack, "");
+    let transaction = conflicts(&fixture, &partner, 2).await;
+    let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
+    let function = function(&fixture.stack, &proxy).await;
+    let mut browser = Browser::new(&fixture.stack, Console::Function(&function));
+    assert_eq!(browser.sign_in("operator").await.status, 303);
+    assert_eq!(browser.open("").await.status, 200);
+    let list = format!("/conflicts?provider={}", partner.name);
+    let listed = eventually("both conflicts are listed", async || {
+        let page = browser.open(&list).await;
+        (page.text.matches("/conflict?key=").count() == 2).then_some(page)
+    })
+    .await;
+    for subject in [format!("{}/{transaction}", partner.name), "12345".to_owned()] {
+        let found = browser.open(&format!("/search?q={subject}")).await;
+        assert!(found.status == 200 && found.text.contains(&transaction), "{found:?}");
+    }
+    let owed = delivery(&fixture.stack, &partner).await;
+    let found = browser.open(&format!("/search?q={owed}")).await;
+    assert!(found.text.contains("A webhook is owed to"), "{found:?}");
+    let mut keys = listed.text.split("/conflict?key=").skip(1).map(|rest| rest.split_once('"').unwrap().0);
+    let (first, second) = (keys.next().unwrap(), keys.next().unwrap());
+    let one = browser.open(&format!("/conflict?key={first}")).await;
+    let key = decoded(first);
+    let kept = [("key", key.as_str()), ("why", "x"), ("decision", "keep")];
+    assert_eq!(browser.send(&one, "/conflict", &kept).await.status, 303);
+    // The answer of the transaction is lost, and so are those of the client's own repeats. The audit record shows that
+    // the change was made.
+    proxy.on(|call| if call.operation == "TransactWriteItems" { Action::CutAfter } else { Action::Forward });
+    let key = decoded(second);
+    let accepted = [("key", key.as_str()), ("why", "x"), ("decision", "accept")];
+    assert_eq!(browser.send(&one, "/conflict", &accepted).await.status, 303);
+    proxy.on(|_| Action::Forward);
+    assert_eq!(browser.send(&one, "/sign-out", &[]).await.status, 303);
+}
