@@ -45,6 +45,11 @@ PARAMETERS = {
     # The emulator shares the processor with all functions, so they get longer timeouts than on AWS.
     "ClickTimeoutSeconds": "60",
     "PostbackTimeoutSeconds": "120",
+    # None of these is the default, so that a test sees that the parameters are used.
+    "RefusalRetentionDays": "31",
+    "ClickRetentionDays": "401",
+    "AttemptRetentionDays": "402",
+    "AuditRetentionDays": "403",
 }
 OUTPUT = re.compile(r"(Table|Queue|Function)(\w+)")
 

@@ -43,6 +43,7 @@ use domain::{
         retry::RetryAfter,
     },
     partner::Partner,
+    retention::{Expiring, Retention},
     values::{
         ids::{ChainTicket, ClaimMark, DeliveryId, Provider, TransactionKey, UserId},
         time::UnixMillis,
@@ -57,6 +58,9 @@ use crate::{
         SecretPurpose, SegmentPlace, Source, StoredPartner, StoredSecrets, SystemKeys, Unavailable,
     },
 };
+
+/// Says how long refusals are kept in memory.
+pub const REFUSALS: Retention = Expiring::Refusal.default_retention();
 
 /// The way in which one call of a port fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

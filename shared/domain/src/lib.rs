@@ -7,6 +7,7 @@
 //! - [`outbound`]: a partner's user comes to GG3 and reaches a campaign's goal, and a webhook tells the partner.
 //! - [`partner`]: the file with everything that was agreed with a partner, for both flows.
 //! - [`audit`]: records of operators' changes to both flows.
+//! - [`retention`]: how long records are kept that expire.
 //! - [`lookup`]: entries that tell where the stored items of both flows are.
 //! - [`archive`]: rows of what happened in both flows, for reports.
 //! - [`values`]: the types that all other modules use, such as ids, money, time and signatures.
@@ -32,6 +33,7 @@ pub mod lookup;
 pub mod outbound;
 pub mod partner;
 mod prelude;
+pub mod retention;
 pub mod values;
 
 pub use jiff;

@@ -7,6 +7,7 @@ use app::ports::Clicks;
 use domain::{
     inbound::click::Click,
     jiff::Timestamp,
+    retention::Expiring,
     values::ids::{ClickId, LandingName, Provider, UserId},
 };
 use serde_json::{Value, json};
@@ -91,7 +92,10 @@ async fn person(fixture: &Fixture) -> Person {
         user_id: UserId::new(person.id("u")).unwrap(),
         clicked_at: tests::now(),
     };
-    DynamoClicks::new(stack.dynamodb(), stack.table("clicks").to_owned()).record(&click).await.unwrap();
+    DynamoClicks::new(stack.dynamodb(), stack.table("clicks").to_owned(), Expiring::Click.default_retention())
+        .record(&click)
+        .await
+        .unwrap();
 
     // The campaign begins some seconds after it was published.
     tokio::time::sleep(Duration::from_secs(11)).await;

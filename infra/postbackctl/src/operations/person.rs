@@ -12,7 +12,7 @@ use adapters::{
         erasures::DynamoErasures,
         history::History,
         item::{
-            ClickItem, PostbackItem,
+            PostbackItem,
             media_buying::{AttemptItem, DeliveryItem},
         },
         lookups::DynamoListings,
@@ -146,7 +146,7 @@ fn shown(person: &Person) -> Value {
         "partner_users": partner_users.collect::<Vec<_>>(),
         "postbacks": own.map(|revision| PostbackItem::from(&revision)).collect::<Vec<_>>(),
         "refusals": person.refusals,
-        "clicks": person.clicks.iter().map(ClickItem::from).collect::<Vec<_>>(),
+        "clicks": person.clicks,
         "participants": person.participants,
         "deliveries": person.deliveries.iter().map(|(it, _)| DeliveryItem::from(&it.delivery)).collect::<Vec<_>>(),
         "attempts": attempts.collect::<Vec<_>>(),
@@ -178,6 +178,7 @@ async fn erase(connection: &Connection, Erase { selected, confirmed }: Erase) ->
     let operation = connection.operation(confirmed.change.why).await?;
     let now = ask::now().into();
     eraser(connection, key)
+        .await?
         .run(&person, &operation, now)
         .await
         .context("not everything was erased; run the same command again")?;
@@ -191,14 +192,14 @@ async fn erase(connection: &Connection, Erase { selected, confirmed }: Erase) ->
 
 type Eraser = ErasePerson<DynamoErasures, DynamoDeliveries, SqsDeadLetterQueues, DynamoAudit>;
 
-fn eraser(connection: &Connection, key: ArchiveKey) -> Eraser {
-    ErasePerson {
+async fn eraser(connection: &Connection, key: ArchiveKey) -> Result<Eraser> {
+    Ok(ErasePerson {
         erasures: connection.erasures(),
-        deliveries: connection.deliveries(),
+        deliveries: connection.deliveries().await?,
         queues: connection.dead_letter_queues(),
         trail: connection.audit(),
         key,
-    }
+    })
 }
 
 fn summary(person: &Person) -> Vec<String> {

@@ -23,7 +23,7 @@ pub(crate) mod secrets;
 use domain::{
     audit::AuditRecord,
     inbound::click::Click,
-    jiff::{Timestamp, ToSpan},
+    jiff::Timestamp,
     values::ids::{ClickId, LandingName, Provider, UserId},
 };
 use serde::{Deserialize, Serialize};
@@ -89,18 +89,16 @@ pub struct ClickItem {
     pub expires_at: i64,
 }
 
-/// Sets how long a click is kept, in hours. 400 days are a year and some time for a complaint.
-const CLICK_KEPT_HOURS: i64 = 400 * 24;
-
-impl From<&Click> for ClickItem {
-    fn from(click: &Click) -> Self {
+impl ClickItem {
+    /// Makes the item of a click that expires at this Unix second.
+    pub fn of(click: &Click, expires_at: i64) -> Self {
         Self {
             click_id: click.click_id.clone(),
             provider: click.provider.clone(),
             landing: click.landing.clone(),
             user_id: click.user_id.clone(),
             clicked_at: click.clicked_at,
-            expires_at: (click.clicked_at + CLICK_KEPT_HOURS.hours()).as_second(),
+            expires_at,
         }
     }
 }
@@ -132,8 +130,14 @@ impl From<&AuditRecord> for AuditItem {
             day: record.day().to_string(),
             at_and_id: format!("{:.3}#{}", record.at, record.id),
             record: record.clone(),
-            expires_at: record.expires_at(),
+            expires_at: record.expires_at,
         }
+    }
+}
+
+impl From<AuditItem> for AuditRecord {
+    fn from(AuditItem { record, expires_at, .. }: AuditItem) -> Self {
+        Self { expires_at, ..record }
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     accept_postback::tests::Rig,
-    memory::{Held, World, lookup_key},
+    memory::{Held, REFUSALS, World, lookup_key},
     ports::{InboundRecords, KnownRecipient, RefusalKind, StoredRefusal},
     resolve_conflict::{Resolution, accept},
 };
@@ -64,7 +64,8 @@ pub(super) async fn played(calls: &[String]) -> Rig {
         }
     }
     let conflicts = rig.world.state().conflicts.clone().into_values().map(|kept| StoredRefusal::from(&kept.0));
-    let refusals = rig.world.state().refusals.clone().into_values().map(|kept| StoredRefusal::from(&kept.0));
+    let refusals =
+        rig.world.state().refusals.clone().into_values().map(|kept| StoredRefusal::of_refusal(&kept.0, REFUSALS));
     for kept in conflicts.chain(refusals) {
         put(&rig.world, &kept.lookups(None)).await;
     }

@@ -17,6 +17,7 @@ use domain::{
     jiff::Timestamp,
     lookup::{Kind, LookupEntry, Origin, Place, Subject},
     partner::{Partner, PartnerFile},
+    retention::Expiring,
     values::{
         ids::{ClickId, EventId, EventName, Provider, ReceiptId, TransactionId, UserId},
         parameter_names::Field,
@@ -291,7 +292,7 @@ fn no_refusal_is_larger_than_its_bound() {
         let faults = ParsedPostback::parse(&sent, partner.provider(), partner.rules(), &keys).unwrap_err();
         let source = "2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
         let refusal = Refusal::of((partner.provider(), partner.rules()), &sent, source, faults, Timestamp::MAX);
-        let item = to_item("test", &RefusalItem::from(&refusal)).unwrap();
+        let item = to_item("test", &RefusalItem::of_refusal(&refusal, Expiring::Refusal.default_retention())).unwrap();
         largest = largest.max(item.iter().map(|(name, value)| name.len() + size(value)).sum());
     }
     // Only known parameters have faults, so no call has more faults than there are known names.

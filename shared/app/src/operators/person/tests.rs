@@ -20,7 +20,7 @@ use domain::{
 use super::{erase::ErasePerson, *};
 use crate::{
     accept_postback::{PostbackAnswer, tests::Rig},
-    memory::{Held, Trouble, World, lookup_key},
+    memory::{Held, REFUSALS, Trouble, World, lookup_key},
     operators::replay_conversions::tests::{acme, at, operation, put},
     ports::{DeadLetter, NewDeliveries},
 };
@@ -95,7 +95,7 @@ pub(super) async fn indexed(world: &World) {
             }
         }
         let kept = state.conflicts.values().map(|kept| StoredRefusal::from(&kept.0));
-        let kept = kept.chain(state.refusals.values().map(|kept| StoredRefusal::from(&kept.0)));
+        let kept = kept.chain(state.refusals.values().map(|kept| StoredRefusal::of_refusal(&kept.0, REFUSALS)));
         entries.extend(kept.flat_map(|kept| kept.lookups(None)));
         entries.extend(state.clicks.iter().flat_map(|click| LookupEntry::of_click(click, i64::MAX)));
         entries.extend(state.deliveries.values().flat_map(LookupEntry::of_delivery));
