@@ -34,7 +34,7 @@ use domain::{
 use serde_json::{Value, json};
 
 use super::dead_letters::letter::Letter;
-use crate::{Connection, ask, change::Confirmed, coverage, output::say, terminal::printable};
+use crate::{Connection, ask, change::Confirmed, coverage, output::say, page, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -105,20 +105,22 @@ impl Selected {
 type Finder =
     FindPerson<DynamoListings, History, DynamoDeliveryRecords, DynamoParticipants, SqsDeadLetterQueues, DynamoPartners>;
 
-fn finder(connection: &Connection, key: ArchiveKey) -> Finder {
-    FindPerson {
+async fn finder(connection: &Connection, key: ArchiveKey) -> Result<Finder> {
+    Ok(FindPerson {
         listings: connection.lookups(),
         inbound: connection.history(),
         deliveries: connection.delivery_records(),
         participants: connection.participants(),
         queues: connection.dead_letter_queues(),
         partners: connection.partners(),
+        providers: page::providers(connection, None).await?,
         key,
-    }
+    })
 }
 
 async fn find(connection: &Connection, selected: &Selected, key: ArchiveKey) -> Result<Person> {
-    let person = finder(connection, key).find(&selected.selector()?, ask::now()).await.map_err(coverage::unlisted)?;
+    let found = finder(connection, key).await?.find(&selected.selector()?, ask::now()).await;
+    let person = found.map_err(coverage::unlisted)?;
     coverage::warn(&person.gaps);
     for key in &person.unreadable {
         eprintln!("the stored item {} cannot be read", printable(key));
