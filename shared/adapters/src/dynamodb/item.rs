@@ -15,6 +15,7 @@
 //! | `audit` | `day`: the UTC date; `at_and_id`: the instant to the millisecond, `#`, the record's id | `postbackctl` |
 
 pub mod archive;
+pub mod change;
 pub mod lookups;
 pub mod media_buying;
 mod postbacks;
