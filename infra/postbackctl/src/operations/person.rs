@@ -208,14 +208,17 @@ fn summary(person: &Person) -> Vec<String> {
     let users: Vec<&str> = person.users.iter().map(UserId::as_str).collect();
     let partner_users: Vec<String> =
         person.partner_users.iter().map(|(provider, user)| format!("{provider}/{user}")).collect();
-    vec![
-        format!("GG3 user {}", printable(&users.join(", "))),
-        format!("known to partners as {}", printable(&partner_users.join(", "))),
+    let mut lines = vec![format!("GG3 user {}", printable(&users.join(", ")))];
+    if !partner_users.is_empty() {
+        lines.push(format!("known to partners as {}", printable(&partner_users.join(", "))));
+    }
+    lines.extend([
         format!("transactions, of which the ids are hashed: {}", person.transactions.len()),
         format!("refusals and conflicts, which are deleted: {}", person.refusals.len()),
         format!("clicks, which are deleted: {}", person.clicks.len()),
         format!("participants, which are deleted: {}", person.participants.len()),
         format!("deliveries, of which the ids are hashed: {}", person.deliveries.len()),
         format!("dead letters, which are deleted: {}", person.letters.len()),
-    ]
+    ]);
+    lines
 }
