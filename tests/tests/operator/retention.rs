@@ -2,11 +2,19 @@
 
 use std::collections::HashMap;
 
+use adapters::dynamodb::clicks::DynamoClicks;
+use app::ports::Clicks;
 use aws_sdk_dynamodb::types::AttributeValue;
-use domain::jiff::Timestamp;
+use domain::{
+    inbound::click::Click,
+    jiff::Timestamp,
+    retention::Expiring,
+    values::ids::{ClickId, LandingName, Provider, UserId},
+};
 use tests::{eventually, stack::Stack};
 
 use crate::{
+    command::postbackctl,
     fixture::{Fixture, fresh},
     partner::Partner,
 };
@@ -64,4 +72,23 @@ async fn items_expire_as_the_parameters_say_and_lookups_with_them() {
 
     let record = &items(stack, "audit", &partner.name).await[0];
     assert_eq!(end(record), second(record, "at") + 403 * DAY);
+}
+
+#[tokio::test]
+async fn an_expired_click_is_not_shown_before_it_is_deleted() {
+    let fixture = Fixture::new();
+    let (stack, retention) = (&fixture.stack, Expiring::Click.default_retention());
+    for (ago, is_shown) in [(400 * DAY - 3_600, true), (400 * DAY + 1, false)] {
+        let click = Click {
+            click_id: ClickId::new(fresh("expired")).unwrap(),
+            provider: Provider::new("acme").unwrap(),
+            landing: LandingName::new("welcome").unwrap(),
+            user_id: UserId::new(fresh("u")).unwrap(),
+            clicked_at: Timestamp::from_second(tests::now().as_second() - ago).unwrap(),
+        };
+        let clicks = DynamoClicks::new(stack.dynamodb(), stack.table("clicks").to_owned(), retention);
+        clicks.record(&click).await.unwrap();
+        let shown = postbackctl(stack, &["trace", "--click", click.click_id.as_str()]);
+        assert_eq!(shown.out.contains(click.user_id.as_str()), is_shown, "{}{}", shown.out, shown.err);
+    }
 }
