@@ -34,7 +34,7 @@ help:
 	@echo 'make simulate     compute a day with 10,000 partners, one of them down: tests/simulation/SIMULATION.md'
 	@echo 'make smoke URL=…  check a deployment from outside; PROVIDER=, TOKEN= and CLICK_URL= check more'
 	@echo 'make deploy ENV=staging   build, deploy to AWS as samconfig.toml says, check; YES=1 asks nothing, BUILD=no does not build'
-	@echo 'make destroy ENV=staging  delete that stack; DATA=delete deletes its tables and queues too'
+	@echo 'make destroy ENV=staging  delete that stack; DATA=delete deletes its tables, queues and archive too'
 	@echo 'make bench        measure the functions beside others: tests/bench/BENCHMARKS.md; QUICK=1 is a short look'
 	@echo 'make lint         check formatting, clippy, licences, template.yaml and workflows'
 	@echo 'make advisories   check the dependencies for known vulnerabilities; fetches a database with git'

@@ -72,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--binaries", type=Path, default=REPOSITORY / "target" / "lambda", help="where the functions are built")
     parser.add_argument("--no-build", dest="build", action="store_false", help="deploy what make package built")
     parser.add_argument("--yes", action="store_true", help="ask nothing")
-    parser.add_argument("--data", choices=["keep", "delete"], default="keep", help="destroy: delete tables and queues too")
+    parser.add_argument("--data", choices=["keep", "delete"], default="keep", help="destroy: delete tables, queues and the archive too")
     return parser
 
 

@@ -86,6 +86,13 @@ def queues_of(environment: Environment) -> list[str]:
     return sorted(name for name in names if _is_of(environment, name))
 
 
+def buckets_of(environment: Environment) -> list[str]:
+    """Returns the buckets that CloudFormation named after the stack's archive, usually one."""
+    prefix = f"{environment.stack}-archivebucket-".lower()
+    buckets = stack.client(environment, "s3").list_buckets()["Buckets"]
+    return sorted(bucket["Name"] for bucket in buckets if bucket["Name"].startswith(prefix))
+
+
 def _is_of(environment: Environment, name: str) -> bool:
     """Leaves out names of another stack, such as `gg3-postback-staging-partners` when this one is `gg3-postback`."""
     return name.startswith(f"{environment.stack}-") and name.removeprefix(f"{environment.stack}-") in environment.nouns

@@ -18,20 +18,25 @@ def run(environment: Environment, with_data: bool, agreed: bool) -> int:
             f"{environment.name} is production, and is not destroyed by a command.",
             "docs/deploying.md#delete-production lists what to do by hand.",
         )
-    tables, queues = checks.tables_of(environment), checks.queues_of(environment)
-    if described is None and not tables and not queues:
+    kept = _kept(environment)
+    if described is None and not kept:
         say(f"There is no stack {environment.stack}, and nothing is left of one.")
         return 0
-    _announce(environment, described, tables + queues, with_data, failed_first)
+    _announce(environment, described, kept, with_data, failed_first)
     if not agreed:
         _ask(environment)
     if described is not None:
         stack.delete(environment, described)
     if with_data or failed_first:
         _delete_left(environment, only_empty=not with_data)
-    left = checks.tables_of(environment) + checks.queues_of(environment)
+    left = _kept(environment)
     say(f"  Kept: {', '.join(left)}." if left else "  Nothing is left.")
     return 0
+
+
+def _kept(environment: Environment) -> list[str]:
+    """Returns the tables, queues and buckets that stay when the stack is deleted."""
+    return checks.tables_of(environment) + checks.queues_of(environment) + checks.buckets_of(environment)
 
 
 def _announce(
@@ -44,7 +49,7 @@ def _announce(
     elif failed_first:
         say(f"  The first deployment failed. What it left is deleted if it is empty: {', '.join(names) or 'nothing'}.")
     else:
-        say(f"  Tables and queues are kept, with all that is in them: {', '.join(names)}.")
+        say(f"  Tables, queues and the archive are kept, with all that is in them: {', '.join(names)}.")
         say("  DATA=delete deletes them too. Logs, alarms, the API and its URL go with the stack.")
 
 
@@ -72,6 +77,26 @@ def _delete_left(environment: Environment, only_empty: bool) -> None:
             if only_empty and _holds_messages(sqs, url):
                 continue
             sqs.delete_queue(QueueUrl=url)
+        _delete_buckets(environment, only_empty)
+
+
+def _delete_buckets(environment: Environment, only_empty: bool) -> None:
+    """Deletes the archive with its rows. Its objects have no old versions."""
+    s3 = stack.client(environment, "s3")
+    for name in checks.buckets_of(environment):
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=name)
+        found = ([{"Key": item["Key"]} for item in page.get("Contents", [])] for page in pages)
+        pages_of_keys = (keys for keys in found if keys)
+        if only_empty and next(pages_of_keys, None):
+            continue
+        for keys in pages_of_keys:
+            failed = s3.delete_objects(Bucket=name, Delete={"Objects": keys, "Quiet": True}).get("Errors")
+            if failed:
+                raise Failure(
+                    f"The object {failed[0]['Key']} of the bucket {name} could not be deleted: {failed[0].get('Message')}",
+                    "Delete the bucket by hand, or run the same command again.",
+                )
+        s3.delete_bucket(Bucket=name)
 
 
 def _is_protected(dynamodb: Any, name: str) -> bool:

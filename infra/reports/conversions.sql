@@ -1,5 +1,6 @@
 -- Counts transactions and sums their amounts. A transaction counts once, as its current revision says, in the span in
--- which its original was received. A negative transaction whose original was rejected later is rejected with it.
+-- which its original was received. A negative transaction is rejected with the transaction that it reverses, and its
+-- amount then counts as nothing, because the rejection takes everything.
 -- Short amounts are tried first, because DuckDB reads long decimals slowly.
 WITH revisions AS (
   SELECT
@@ -51,7 +52,7 @@ labelled AS (
     ${event} AS event,
     currency,
     CASE root_rejected WHEN 1 THEN 'rejected' ELSE state END AS state,
-    amount
+    CASE WHEN root_rejected = 1 AND root <> transaction_hash THEN 0 ELSE amount END AS amount
   FROM settled
   JOIN (VALUES ${spans}) AS spans (utc_day, begins, ends, label)
     ON spans.utc_day = CAST(received_at AS date) AND received_at >= spans.begins AND received_at < spans.ends

@@ -118,6 +118,9 @@ async fn every_example_keeps_the_valid_conversions_exactly() {
     let exact = samples.iter().find(|sample| sample.contains("\"77\"") && sample.contains("40.00")).unwrap().clone();
     samples.push(exact.replace("\"77\"", "\"78\"").replace("40.00", "900719925474099.12345678"));
     samples.push(exact.replace("\"77\"", "\"79\"").replace("40.00", "0.1"));
+    // The adjustment of a rejected transaction counts as nothing, as the transaction does.
+    let adjusted = samples.iter().find(|sample| sample.contains("\"r-77\"")).unwrap().clone();
+    samples.push(adjusted.replace("\"r-77\"", "\"r-78\"").replace("\"77\"", "\"123123124\"").replace("globex", "acme"));
     // 999.00 is the correction, 40.00 less 25.00 is approved, and the rejected transaction counts as nothing.
     let expected = Amount::sum(["999", "15", "900719925474099.12345678", "0.1"].map(|one| Amount::parse(one).unwrap()));
     for (at, command) in installed("read_conversions.py", "read-conversions.ts").into_iter().enumerate() {

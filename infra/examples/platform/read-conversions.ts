@@ -9,16 +9,19 @@ interface Conversion {
   state?: "pending" | "approved" | "rejected";
   currency: string;
   amount_decimal: string;
+  original?: "unknown" | { transaction_id: string };
 }
 const STATES = ["pending", "approved", "rejected"];
 const rank = ({ correction = 0, state = "approved" }: Conversion) => correction * STATES.length + STATES.indexOf(state);
+
+const keyOf = (provider: string, transaction: string) => JSON.stringify([provider, transaction]);
 
 const file = process.env.STORE ?? "conversions.json";
 const stored = new Map<string, Conversion>(existsSync(file) ? JSON.parse(readFileSync(file, "utf8")) : []);
 
 /** Keeps the highest (correction, state) of each transaction, in whatever order and however often messages come. */
 function store(conversion: Conversion): void {
-  const key = JSON.stringify([conversion.provider, conversion.transaction_id]);
+  const key = keyOf(conversion.provider, conversion.transaction_id);
   const known = stored.get(key);
   if (known && rank(known) >= rank(conversion)) return;
   stored.set(key, conversion);
@@ -51,9 +54,11 @@ for (;;) {
   }
 }
 
-// An adjustment is an approved transaction of its own, with a negative amount.
+// An adjustment is an approved transaction of its own, with a negative amount. It counts as nothing if the transaction
+// that it names is rejected.
 const totals = new Map<string, bigint>();
-for (const { state = "approved", currency, amount_decimal } of stored.values()) {
-  if (state === "approved") totals.set(currency, (totals.get(currency) ?? 0n) + units(amount_decimal));
+for (const { provider, state = "approved", currency, amount_decimal, original } of stored.values()) {
+  const named = typeof original === "object" ? stored.get(keyOf(provider, original.transaction_id)) : undefined;
+  if (state === "approved" && named?.state !== "rejected") totals.set(currency, (totals.get(currency) ?? 0n) + units(amount_decimal));
 }
 for (const [currency, total] of [...totals].sort()) console.log(currency, decimal(total));

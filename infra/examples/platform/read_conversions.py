@@ -15,6 +15,7 @@ STORE = """
     on conflict (provider, transaction_id)
     do update set correction = excluded.correction, state = excluded.state, message = excluded.message
     where (excluded.correction, excluded.state) > (conversions.correction, conversions.state)"""
+OF_STATE = "select {} from conversions where state = ?"
 STATES = ["pending", "approved", "rejected"]
 
 
@@ -25,10 +26,15 @@ def store(database: sqlite3.Connection, message: str) -> None:
 
 
 def totals(database: sqlite3.Connection) -> dict[str, Decimal]:
-    """Sums the approved transactions by currency. An adjustment is one of them, with a negative amount."""
+    """Sums the approved transactions by currency. An adjustment is one of them, with a negative amount. It counts as
+    nothing if the transaction that it names is rejected."""
     sums: dict[str, Decimal] = {}
-    for (message,) in database.execute("select message from conversions where state = ?", [STATES.index("approved")]):
+    rejected = set(database.execute(OF_STATE.format("provider, transaction_id"), [STATES.index("rejected")]))
+    for (message,) in database.execute(OF_STATE.format("message"), [STATES.index("approved")]):
         conversion = json.loads(message)
+        original = conversion.get("original")
+        if isinstance(original, dict) and (conversion["provider"], original["transaction_id"]) in rejected:
+            continue
         amount = Decimal(conversion["amount_decimal"])
         sums[conversion["currency"]] = sums.get(conversion["currency"], Decimal(0)) + amount
     return sums

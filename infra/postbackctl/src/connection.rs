@@ -12,7 +12,7 @@ use adapters::{
         configuration::Configuration,
         deliveries::{DynamoDeliveries, DynamoRounds},
         delivery_records::DynamoDeliveryRecords,
-        deployment,
+        deployment::Deployment,
         erasures::{DynamoErasures, ErasedTables},
         history::History,
         lookups::{DynamoListings, DynamoLookups},
@@ -38,9 +38,10 @@ use aws_config::BehaviorVersion;
 use aws_credential_types::provider::ProvideCredentials;
 use domain::{
     archive::ArchiveKey,
-    audit::{Channel, Operation, Why},
+    audit::{Author, Channel, Operation, Why},
     outbound::webhook::Development,
     partner::Partner,
+    retention::{Expiring, Retention},
     values::ids::Provider,
 };
 
@@ -84,6 +85,11 @@ fn is_missing(cause: &(dyn std::error::Error + 'static)) -> bool {
     cause.is::<Missing>() || cause.downcast_ref::<Unavailable>().is_some_and(|fault| fault.reason == NO_TABLE)
 }
 
+/// Returns true if AWS denied a call. It denies the tags of a missing table too.
+fn is_denied(cause: &(dyn std::error::Error + 'static)) -> bool {
+    cause.downcast_ref::<Unavailable>().is_some_and(|fault| fault.reason == "AccessDeniedException")
+}
+
 /// Prints a fault on standard error.
 pub(crate) async fn complain(stack: &str, fault: anyhow::Error) {
     let fault = format!("{:#}", explained(stack, fault).await);
@@ -97,7 +103,8 @@ async fn explained(stack: &str, fault: anyhow::Error) -> anyhow::Error {
     if fault.chain().any(is_refused) {
         return fault.context(CREDENTIALS_CURE);
     }
-    if !fault.chain().any(is_missing) {
+    let is_older = fault.chain().any(is_missing);
+    if !is_older && !fault.chain().any(is_denied) {
         return fault;
     }
     let (Ok(connection), Ok(anybody)) = (Connection::open(stack).await, Provider::new("anybody")) else { return fault };
@@ -110,6 +117,9 @@ async fn explained(stack: &str, fault: anyhow::Error) -> anyhow::Error {
         let at = connection.settings.endpoint_url().map_or_else(String::new, |url| format!(" at {url}"));
         return fault
             .context(format!("there is no stack {stack} in {region}{at}; name the stack with --stack or GG3_STACK"));
+    }
+    if !is_older {
+        return fault;
     }
     fault.context(format!("the stack {stack} is older than this command; deploy the newest template.yaml"))
 }
@@ -138,15 +148,24 @@ impl Connection {
         Ok(Self { settings: config.into(), stack: stack.to_owned() })
     }
 
-    /// Returns the commit that the stack was deployed from, if its deployment said so.
-    pub(crate) async fn commit(&self) -> Result<Option<String>> {
-        let caller = self.settings.caller(CallLimits::BACKGROUND).await?.to_string();
+    /// Reads how the stack was deployed.
+    pub(crate) async fn deployment(&self) -> Result<Deployment> {
+        let caller = self.settings.caller(CallLimits::BACKGROUND).await?;
+        Ok(self.deployment_for(&caller).await?)
+    }
+
+    /// Returns how long records of this kind are kept.
+    pub(crate) async fn retention(&self, kind: Expiring) -> Result<Retention> {
+        Ok(self.deployment().await?.retention(kind)?)
+    }
+
+    async fn deployment_for(&self, caller: &Author) -> Result<Deployment, Unavailable> {
         // Tables are of the caller's partition and account, which its ARN names: `arn:aws:sts::123456789012:…`.
-        let mut parts = caller.split(':').skip(1);
+        let mut parts = caller.as_str().split(':').skip(1);
         let (partition, account) = (parts.next().unwrap_or_default(), parts.nth(2).unwrap_or_default());
         let (region, table) = (self.settings.region().unwrap_or_default(), self.table("partners"));
         let arn = format!("arn:{partition}:dynamodb:{region}:{account}:table/{table}");
-        Ok(deployment::commit(&self.settings.dynamodb(CallLimits::BACKGROUND), arn).await?)
+        Deployment::read(&self.settings.dynamodb(CallLimits::BACKGROUND), arn).await
     }
 
     /// Returns the tables of configuration.
@@ -174,7 +193,8 @@ impl Connection {
     pub(crate) async fn operation(&self, why: Option<Why>) -> Result<Operation> {
         let author = self.settings.caller(CallLimits::BACKGROUND).await;
         let author = author.context("the caller of the AWS credentials is unknown; nothing was changed")?;
-        Ok(Operation::new(author, Channel::Postbackctl, why, random::bytes()?))
+        let retention = self.deployment_for(&author).await?.retention(Expiring::AuditRecord)?;
+        Ok(Operation::new(author, Channel::Postbackctl, why, random::bytes()?).keeping_records(retention))
     }
 
     /// Returns the catalogue, to publish to.
@@ -196,16 +216,21 @@ impl Connection {
     }
 
     /// Returns the port that stores the changes when a refused call is sent again.
-    pub(crate) fn resubmissions(&self) -> DynamoResubmissions {
+    pub(crate) fn resubmissions(&self, retention: Retention) -> DynamoResubmissions {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
-        let postbacks = DynamoPostbacks::new(client.clone(), self.table("postbacks"));
-        DynamoResubmissions::new(postbacks, DynamoRefusals::new(client, self.table("refusals")), self.audit())
+        let postbacks = DynamoPostbacks::new(client, self.table("postbacks"));
+        DynamoResubmissions::new(postbacks, self.refusals(retention), self.audit())
+    }
+
+    fn refusals(&self, retention: Retention) -> DynamoRefusals {
+        DynamoRefusals::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("refusals"), retention)
     }
 
     /// Returns operators' decisions about conflicts.
-    pub(crate) fn resolutions(&self) -> DynamoResolutions {
+    pub(crate) fn resolutions(&self, retention: Retention) -> DynamoResolutions {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
-        DynamoResolutions::new(client, self.table("postbacks"), self.table("refusals"), self.table("audit"))
+        let [postbacks, refusals, audit] = ["postbacks", "refusals", "audit"].map(|noun| self.table(noun));
+        DynamoResolutions::new(client, postbacks, refusals, audit, retention)
     }
 
     /// Returns the port that reads the lookups, and the tables from which lookups are made.
@@ -220,15 +245,15 @@ impl Connection {
     }
 
     /// Returns the use case that handles a postback, built like that of the function `postback`.
-    pub(crate) fn accept_postback(&self) -> Accept {
+    pub(crate) fn accept_postback(&self, retention: Retention) -> Accept {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
         let (partners, secrets) = (self.table("partners"), self.table("secrets"));
         let policy = CachePolicy::default();
         AcceptPostback {
             partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),
             keys: Cache::new(DynamoClickKeys::new(client.clone(), secrets), policy),
-            postbacks: DynamoPostbacks::new(client.clone(), self.table("postbacks")),
-            refusals: DynamoRefusals::new(client, self.table("refusals")),
+            postbacks: DynamoPostbacks::new(client, self.table("postbacks")),
+            refusals: self.refusals(retention),
             rates: PartnerRates::default(),
         }
     }
@@ -260,14 +285,15 @@ impl Connection {
     }
 
     /// Returns the deliveries, to change.
-    pub(crate) fn deliveries(&self) -> DynamoDeliveries {
+    pub(crate) async fn deliveries(&self) -> Result<DynamoDeliveries> {
         let client = self.settings.dynamodb(CallLimits::BACKGROUND);
-        DynamoDeliveries::new(client, self.table("deliveries"), self.table("attempts"))
+        let retention = self.retention(Expiring::Attempt).await?;
+        Ok(DynamoDeliveries::new(client, self.table("deliveries"), self.table("attempts"), retention))
     }
 
     /// Returns the rounds, to open.
-    pub(crate) fn rounds(&self) -> DynamoRounds {
-        DynamoRounds::new(self.deliveries(), self.audit())
+    pub(crate) async fn rounds(&self) -> Result<DynamoRounds> {
+        Ok(DynamoRounds::new(self.deliveries().await?, self.audit()))
     }
 
     /// Returns the deliveries, to look at.

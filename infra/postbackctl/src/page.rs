@@ -2,7 +2,7 @@
 
 use std::{fmt::Display, process::ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use app::{
     operators::{self, More, lookup_coverage::Gap},
     ports::Partners as _,
@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     Connection, ask, coverage,
     output::{self, say},
+    partners::suggestion::suggestion,
 };
 
 /// The options of every list.
@@ -83,8 +84,16 @@ pub(crate) async fn providers(connection: &Connection, named: Option<&str>) -> R
     if let Some(named) = named {
         let provider = ask::provider(named)?;
         let found = connection.configuration().partner(&provider).await?;
-        return Ok(vec![found.with_context(|| format!("there is no partner {provider}"))?.provider]);
+        if let Some(found) = found {
+            return Ok(vec![found.provider]);
+        }
+        let known: Vec<String> = all(connection).await?.iter().map(ToString::to_string).collect();
+        bail!("there is no partner {provider}{}", suggestion(named, &known).unwrap_or_default());
     }
+    all(connection).await
+}
+
+async fn all(connection: &Connection) -> Result<Vec<Provider>> {
     let all = connection.configuration().partners().await.context("the partners cannot be read")?;
     Ok(all.into_iter().map(|item| item.provider).collect())
 }

@@ -6,4 +6,4 @@ pub(crate) mod link;
 mod partner_files;
 pub(crate) mod rotate;
 pub(crate) mod senders;
-mod suggestion;
+pub(crate) mod suggestion;

@@ -44,6 +44,7 @@ use domain::{
         retry::RetryAfter,
     },
     partner::Partner,
+    retention::{Expiring, Retention},
     session::{Session, SessionKey},
     values::{
         ids::{ChainTicket, ClaimMark, DeliveryId, Provider, TransactionKey, UserId},
@@ -59,6 +60,9 @@ use crate::{
         SecretPurpose, SegmentPlace, Source, StoredPartner, StoredSecrets, SystemKeys, Unavailable,
     },
 };
+
+/// Says how long refusals are kept in memory.
+pub const REFUSALS: Retention = Expiring::Refusal.default_retention();
 
 /// The way in which one call of a port fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 
 pub mod apply_partners;
 pub mod audit;
+pub mod counting;
 pub mod current_revision;
 pub mod dead_letters;
 pub mod deliveries;

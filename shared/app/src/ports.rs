@@ -188,7 +188,7 @@ pub trait RecordedRevisions: Send + Sync {
 
 /// The refusals and conflicts.
 pub trait Refusals: Send + Sync {
-    /// Keeps a refusal for 30 days after it was last seen. A refusal with the same content MUST be counted and MUST
+    /// Keeps a refusal for the time of its retention after it was last seen. A refusal with the same content MUST be counted and MUST
     /// make no new item. On the UTC day on which the call came, the partner MUST get at most `most` new items of
     /// refusals and conflicts together; MUST return `BoundReached` and keep nothing beyond that.
     fn keep_refusal(
@@ -257,7 +257,7 @@ pub trait Resolutions: Send + Sync {
     ) -> impl Future<Output = Result<Replaced, Unavailable>> + Send;
 
     /// Marks a conflict as resolved in favour of the original, and stores the audit record. MUST do both or neither.
-    /// The conflict MUST stay for 30 days after `now`, and MAY be deleted then. If the conflict is accepted or absent,
+    /// The conflict MUST stay for the time of its retention after `now`, and MAY be deleted then. If the conflict is accepted or absent,
     /// MUST return `Changed` and change nothing.
     fn keep_original(
         &self,

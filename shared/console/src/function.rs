@@ -21,7 +21,7 @@ use adapters::{
 };
 use app::operators::trace::Trace;
 use axum::{Router, body, http::StatusCode, response::IntoResponse};
-use domain::{jiff::Timestamp, lookup::Origin, outbound::webhook::Development};
+use domain::{jiff::Timestamp, lookup::Origin, outbound::webhook::Development, retention::Expiring};
 use lambda::environment::{Environment, EnvironmentFaults};
 use lambda_http::{Adapter, Body, Error, LambdaEvent, Request, Response, Service, tower::ServiceExt};
 use tracing::info;
@@ -86,6 +86,8 @@ impl ConsoleFunction {
             "SESSIONS_TABLE",
         ]
         .map(&mut table);
+        let refusal_retention = env.retention("REFUSAL_RETENTION_DAYS", Expiring::Refusal);
+        let audit_retention = env.retention("AUDIT_RETENTION_DAYS", Expiring::AuditRecord);
         let url = env.required("CONSOLE_URL");
         let site = Site::parse(&url);
         if site.is_none() {
@@ -138,7 +140,8 @@ impl ConsoleFunction {
                 partners: known,
             },
             click_keys: DynamoClickKeys::new(client.clone(), secrets),
-            resolutions: DynamoResolutions::new(client, postbacks, refusals, audit),
+            resolutions: DynamoResolutions::new(client, postbacks, refusals, audit, refusal_retention),
+            audit_retention,
             now,
             random: random::bytes,
         };

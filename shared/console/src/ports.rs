@@ -7,7 +7,9 @@ use app::{
         Sessions, Source, Unavailable,
     },
 };
-use domain::{inbound::click::ClickKeys, jiff::Timestamp, partner::Partner, values::ids::Provider};
+use domain::{
+    inbound::click::ClickKeys, jiff::Timestamp, partner::Partner, retention::Retention, values::ids::Provider,
+};
 
 use crate::{issuer::Issuer, site::Site};
 
@@ -47,6 +49,8 @@ pub(crate) struct Console<P: Ports> {
     pub(crate) trace: TraceOf<P>,
     pub(crate) click_keys: P::ClickKeys,
     pub(crate) resolutions: P::Resolutions,
+    /// Says how long the audit records of changes are kept.
+    pub(crate) audit_retention: Retention,
     /// Reads the clock.
     pub(crate) now: fn() -> Timestamp,
     /// Draws random bytes for tokens, receipts and operations.

@@ -1,8 +1,8 @@
 //! Records a change by an operator: its author, time, channel and reason.
 //!
 //! A record names no person and no id that leads to a person, so that it can stay when a person is erased. A record and
-//! its change are stored together, or neither is stored. A record is never changed, and it expires after
-//! [`AUDIT_KEPT_DAYS`].
+//! its change are stored together, or neither is stored. A record is never changed, and it expires as
+//! its [`Operation`] says.
 
 use alloc::collections::BTreeMap;
 use core::{
@@ -10,15 +10,13 @@ use core::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::prelude::*;
+use crate::retention::{Expiring, Retention};
 use crate::values::ids::{DeliveryId, Provider, text_type};
-
-/// Sets how long a record is kept, in days.
-pub const AUDIT_KEPT_DAYS: i64 = 400;
 
 /// Bounds the name of an author, in bytes. The longest ARN has this length.
 const MAX_AUTHOR_BYTES: usize = 2_048;
@@ -221,6 +219,9 @@ pub struct AuditRecord {
     /// Maps the names of further details to their texts. They never hold a secret.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub details: BTreeMap<String, String>,
+    /// Says when the record expires, in Unix seconds. A store keeps this beside the record.
+    #[serde(skip)]
+    pub expires_at: i64,
 }
 
 impl AuditRecord {
@@ -241,15 +242,10 @@ impl AuditRecord {
         day(self.at)
     }
 
-    /// Returns when the record expires, in Unix seconds.
-    pub fn expires_at(&self) -> i64 {
-        self.at.saturating_add((AUDIT_KEPT_DAYS * 24).hours()).unwrap_or(Timestamp::MAX).as_second()
-    }
-
     /// Returns true if the record has expired. DynamoDB deletes expired records only within days, so they must be left
     /// out.
     pub fn has_expired(&self, now: Timestamp) -> bool {
-        self.expires_at() <= now.as_second()
+        self.expires_at <= now.as_second()
     }
 }
 
@@ -265,6 +261,8 @@ pub struct Operation {
     channel: Channel,
     why: Option<Why>,
     id: [u8; 8],
+    /// Says how long the records are kept.
+    retention: Retention,
     /// Counts the records of this operation.
     records: AtomicU32,
 }
@@ -272,7 +270,14 @@ pub struct Operation {
 impl Operation {
     /// Begins an operation of this author. `random` MUST be random, because it makes the ids of operations unique.
     pub fn new(author: Author, channel: Channel, why: Option<Why>, random: [u8; 8]) -> Self {
-        Self { author, channel, why, id: random, records: AtomicU32::new(0) }
+        let retention = Expiring::AuditRecord.default_retention();
+        Self { author, channel, why, id: random, retention, records: AtomicU32::new(0) }
+    }
+
+    /// Keeps the records of this operation for this long.
+    #[must_use]
+    pub fn keeping_records(self, retention: Retention) -> Self {
+        Self { retention, ..self }
     }
 
     /// Makes the record of one change. If the change is tried again, the caller must use the same record again.
@@ -287,6 +292,7 @@ impl Operation {
             subject,
             why: self.why.clone(),
             details: BTreeMap::new(),
+            expires_at: self.retention.end(at),
         }
     }
 }
@@ -310,12 +316,15 @@ mod tests {
     }
 
     #[test]
-    fn a_record_expires_after_400_days() {
+    fn a_record_expires_as_its_operation_says() {
         let at: Timestamp = "2026-11-30T23:59:59.9999Z".parse().unwrap();
-        let record = operation().record(at, Action::PublishCampaigns, Subject::Catalogue);
-        assert_eq!(record.day().to_string(), "2026-11-30");
-        assert_eq!(record.expires_at(), at.as_second() + 400 * 86_400);
-        assert!(!record.has_expired(at) && record.has_expired(at + (400 * 24).hours()));
+        let other = operation().keeping_records(Expiring::AuditRecord.retention(36).unwrap());
+        for (operation, days) in [(operation(), 400), (other, 36)] {
+            let record = operation.record(at, Action::PublishCampaigns, Subject::Catalogue);
+            assert_eq!(record.day().to_string(), "2026-11-30");
+            assert_eq!(record.expires_at, at.as_second() + days * 86_400);
+            assert!(!record.has_expired(at) && record.has_expired(Timestamp::from_second(record.expires_at).unwrap()));
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@
 //! An erased postback keeps a hash of its content, so that the same call is still a duplicate. Erasing a record again
 //! changes nothing.
 
+pub mod readings;
+
 use serde::{Deserialize, Serialize};
 
 use crate::archive::ArchiveKey;

@@ -8,6 +8,7 @@
 //! - [`partner`]: the file with everything that was agreed with a partner, for both flows.
 //! - [`audit`]: records of operators' changes to both flows.
 //! - [`session`]: sessions of operators and partners in the console.
+//! - [`retention`]: how long records are kept that expire.
 //! - [`lookup`]: entries that tell where the stored items of both flows are.
 //! - [`archive`]: rows of what happened in both flows, for reports.
 //! - [`values`]: the types that all other modules use, such as ids, money, time and signatures.
@@ -33,6 +34,7 @@ pub mod lookup;
 pub mod outbound;
 pub mod partner;
 mod prelude;
+pub mod retention;
 pub mod session;
 pub mod values;
 

@@ -17,7 +17,7 @@ use app::{
     cache::Cache,
     follow_click::{FollowClick, Led},
 };
-use domain::inbound::tracking_link::ClickLinkFault;
+use domain::{inbound::tracking_link::ClickLinkFault, retention::Expiring};
 use lambda_http::{
     Body, Request, Response,
     http::{HeaderValue, StatusCode, header::LOCATION},
@@ -39,6 +39,7 @@ impl ClickFunction {
     /// Builds the function from its environment.
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let (aws, policy, timeout) = (env.aws(), env.cache_policy(), env.function_timeout());
+        let retention = env.retention("CLICK_RETENTION_DAYS", Expiring::Click);
         let mut table = |name: &str| env.required(name);
         let (partners, secrets, clicks) = (table("PARTNERS_TABLE"), table("SECRETS_TABLE"), table("CLICKS_TABLE"));
         env.finish()?;
@@ -50,7 +51,7 @@ impl ClickFunction {
         let follow = FollowClick {
             partners: Cache::new(DynamoPartners::new(reading.clone(), partners), policy),
             keys: Cache::new(DynamoSystemKeys::new(reading, secrets, policy.fresh * 2), policy),
-            clicks: DynamoClicks::new(recording, clicks),
+            clicks: DynamoClicks::new(recording, clicks, retention),
         };
         Ok(Self { follow })
     }

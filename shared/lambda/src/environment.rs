@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt, num::NonZeroU32, ops::RangeInclusive, path
 
 use adapters::aws::{AwsSettings, http_client};
 use app::cache::CachePolicy;
-use domain::jiff::SignedDuration;
+use domain::{
+    jiff::SignedDuration,
+    retention::{Expiring, Retention},
+};
 
 /// Lists every variable that is missing or wrong.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -77,6 +80,14 @@ impl Environment {
             self.fault(format!("{name} must be a number from {} to {}", bounds.start(), bounds.end()));
         }
         number.unwrap_or(default)
+    }
+
+    /// Returns how long records of this kind are kept, in days within the kind's bounds.
+    pub fn retention(&mut self, name: &str, kind: Expiring) -> Retention {
+        let default = kind.default_retention();
+        let days = NonZeroU32::new(default.days()).unwrap_or(NonZeroU32::MIN);
+        let days = self.number(name, kind.bounds(), days);
+        kind.retention(days.get()).unwrap_or(default)
     }
 
     /// Returns the function's own timeout, 2 to 900 seconds. The limits of the function's calls are computed from this
@@ -212,6 +223,17 @@ mod tests {
             let mut env = environment(&[("N", text)]);
             env.number("N", 1..=9, NonZeroU32::MIN);
             assert_eq!(env.finish().is_ok(), good, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_retention_is_a_number_of_days_within_bounds() {
+        for (text, days) in
+            [("", Some(30)), ("7", Some(7)), ("400", Some(400)), ("6", None), ("401", None), ("x", None)]
+        {
+            let mut env = environment(&[("REFUSAL_RETENTION_DAYS", text)]);
+            let retention = env.retention("REFUSAL_RETENTION_DAYS", Expiring::Refusal);
+            assert_eq!(env.finish().ok().map(|()| retention.days()), days, "{text}");
         }
     }
 

@@ -4,11 +4,7 @@
 use adapters::{
     aws::CallLimits,
     dynamodb::{
-        item::{
-            archive,
-            lookups::{self as item_lookups, origin_with_key},
-            media_buying::ATTEMPT,
-        },
+        item::{archive, change::ChangedItem, lookups::origin_with_key, media_buying::ATTEMPT},
         lookups::DynamoLookups,
         partners::DynamoArchiveKey,
     },
@@ -120,12 +116,9 @@ impl Found {
         let origin = names.keys().find_map(|name| origin_with_key(name));
         let origin = origin.ok_or("the key belongs to no table with lookups")?;
         let before = change.old.as_deref().map(item).transpose()?;
-        let entries = item_lookups::entries(origin, image.clone(), before.clone())?;
-        let rows = match key {
-            Ok(key) => Ok(archive::rows(key, origin, image, before)?),
-            Err(unavailable) => Err(unavailable.clone()),
-        };
-        Ok(Self { entries, rows, origin: Some(origin) })
+        let item = ChangedItem::read(origin, image, before)?;
+        let rows = key.as_ref().map(|key| item.rows(key)).map_err(Clone::clone);
+        Ok(Self { entries: item.entries(), rows, origin: Some(origin) })
     }
 }
 

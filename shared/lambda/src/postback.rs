@@ -25,6 +25,7 @@ use domain::{
         fault::{Fault, FaultCode},
         status::State,
     },
+    retention::Expiring,
     values::ids::ReceiptId,
 };
 use lambda_http::{Body, Request, Response, http::StatusCode};
@@ -47,6 +48,7 @@ impl PostbackFunction {
     pub fn wire(mut env: Environment) -> Result<Self, EnvironmentFaults> {
         let (aws, policy, timeout) = (env.aws(), env.cache_policy(), env.function_timeout());
         let share = env.number("PARTNER_RATE_SANDBOXES", 1..=1000, NonZeroU32::MIN);
+        let retention = env.retention("REFUSAL_RETENTION_DAYS", Expiring::Refusal);
         let mut table = |name: &str| env.required(name);
         let (partners, secrets) = (table("PARTNERS_TABLE"), table("SECRETS_TABLE"));
         let (postbacks, refusals) = (table("POSTBACKS_TABLE"), table("REFUSALS_TABLE"));
@@ -59,7 +61,7 @@ impl PostbackFunction {
             partners: Cache::new(DynamoKnownPartners::new(client.clone(), partners, secrets.clone()), policy),
             keys: Cache::new(DynamoClickKeys::new(client.clone(), secrets), policy),
             postbacks: DynamoPostbacks::new(client.clone(), postbacks),
-            refusals: DynamoRefusals::new(client, refusals),
+            refusals: DynamoRefusals::new(client, refusals, retention),
             rates: PartnerRates::new(policy.capacity, share),
         };
         Ok(Self { accept })

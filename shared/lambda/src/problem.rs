@@ -112,7 +112,8 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// Returns a 409 for a transaction that is recorded with different content.
+    /// Returns a 409 for a transaction that is recorded with different content, or that does not fit another one: a
+    /// negative amount that takes too much, or a second transaction of a click.
     pub fn conflict(conflict: &'a Contradiction, dry_run: bool) -> Self {
         let detail_of = |(parameter, difference): &'a (String, Difference)| DifferenceDetail {
             parameter,
@@ -127,21 +128,24 @@ impl<'a> Problem<'a> {
                 "this attempt could not be kept for GG3's operators just now. Send it again later, or tell us of it."
             }
         };
-        let detail = format!(
-            "transaction {} is already recorded with a different {}. The original is unchanged; {kept}",
-            conflict.transaction_id,
-            names.join(", ")
-        );
+        let (sent, recorded, names) = (&conflict.transaction_id, &conflict.original.transaction_id, names.join(", "));
+        let (title, detail) = if sent == recorded {
+            let detail =
+                format!("transaction {sent} is already recorded with a different {names}. The original is unchanged;");
+            ("The transaction is recorded with another content", detail)
+        } else {
+            let detail =
+                format!("transaction {sent} is not recorded, because its {names} contradicts transaction {recorded};");
+            ("The transaction contradicts another one", detail)
+        };
+        let detail = format!("{detail} {kept}");
         let conflict = ConflictDetail {
             transaction_id: conflict.transaction_id.as_str(),
             original: &conflict.original,
             differences: conflict.differences.iter().map(detail_of).collect(),
             kept: conflict.is_kept && !dry_run,
         };
-        Self {
-            conflict: Some(conflict),
-            ..Self::new(StatusCode::CONFLICT, "conflict", "The transaction is recorded with another content", detail)
-        }
+        Self { conflict: Some(conflict), ..Self::new(StatusCode::CONFLICT, "conflict", title, detail) }
     }
 
     /// Returns a 409 for a transaction from which the person was erased.

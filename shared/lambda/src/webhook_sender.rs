@@ -19,6 +19,7 @@ use domain::{
         delivery::{DeliveryPace, Message, NoWorkReason, Status},
         webhook::Development,
     },
+    retention::Expiring,
     values::{ids::Provider, time::UnixMillis},
 };
 use lambda_runtime::LambdaEvent;
@@ -63,6 +64,7 @@ impl WebhookSenderFunction {
         let [resends, dead_letters] =
             ["WEBHOOK_RETRIES_QUEUE_URL", "WEBHOOKS_DEAD_LETTERS_QUEUE_URL"].map(|name| env.required(name));
         let policy = recipients_policy(&mut env);
+        let retention = env.retention("ATTEMPT_RETENTION_DAYS", Expiring::Attempt);
         let settings = WebhookSettings { reach, limits: Limits::within(times.attempt.request) };
         let client = WebhookClient::new(&settings).map_err(|fault| env.fault(fault.to_string()));
         env.finish()?;
@@ -72,7 +74,7 @@ impl WebhookSenderFunction {
         let recipients = DynamoRecipients::new(dynamodb.clone(), partners, secrets, settings.reach.allowance());
         let deliver = DeliverWebhooks {
             recipients: Cache::new(recipients, policy),
-            deliveries: DynamoDeliveries::new(dynamodb, deliveries, attempts),
+            deliveries: DynamoDeliveries::new(dynamodb, deliveries, attempts, retention),
             resends: SqsResends::new(sqs.clone(), resends),
             partners: client,
             dead_letters: SqsDeadLetters::new(sqs, dead_letters),

@@ -63,7 +63,8 @@ fn without_number(noun: &str) -> String {
 /// Returns what an operation on one table needs. Returning an existing item needs the permission to read it.
 fn of_item(operation: &str, body: &Value) -> Vec<(String, String)> {
     let text = |name: &str| body.get(name).and_then(Value::as_str);
-    let table = text("TableName").unwrap_or_default().to_owned();
+    let named = text("TableName").or_else(|| text("ResourceArn")?.rsplit('/').next());
+    let table = named.unwrap_or_default().to_owned();
     let place = text("IndexName").map_or(table.clone(), |index| format!("{table}/{index}"));
     let mut needs = vec![(format!("dynamodb:{operation}"), place)];
     if text("ReturnValuesOnConditionCheckFailure") == Some("ALL_OLD") {

@@ -4,7 +4,7 @@ use tests::fresh;
 
 use crate::fixture::Deployer;
 
-/// Creates a stack with a table and a queue that are kept. With `fails`, the emulator refuses the last resource.
+/// Creates a stack with a table, a queue and a bucket that are kept. With `fails`, the emulator refuses the last resource.
 fn create(deployer: &Deployer, name: &str, fails: bool) -> String {
     deployer.script(&format!(
         "import json, time\n\
@@ -13,10 +13,11 @@ fn create(deployer: &Deployer, name: &str, fails: bool) -> String {
          \x20   KeySchema=[dict(AttributeName='provider', KeyType='HASH')])\n\
          resources = dict(\n\
          \x20   Table=dict(Type='AWS::DynamoDB::Table', DeletionPolicy='Retain', Properties=table),\n\
-         \x20   Queue=dict(Type='AWS::SQS::Queue', DeletionPolicy='Retain', Properties=dict(QueueName='{name}-webhooks')))\n\
+         \x20   Queue=dict(Type='AWS::SQS::Queue', DeletionPolicy='Retain', Properties=dict(QueueName='{name}-webhooks')),\n\
+         \x20   ArchiveBucket=dict(Type='AWS::S3::Bucket', DeletionPolicy='Retain'))\n\
          if {fails}:\n\
          \x20   computed = dict(Metrics=[dict(Id='a', Expression='1')])\n\
-         \x20   resources['Fails'] = dict(Type='AWS::CloudWatch::Alarm', DependsOn=['Table', 'Queue'], Properties=computed)\n\
+         \x20   resources['Fails'] = dict(Type='AWS::CloudWatch::Alarm', DependsOn=['Table', 'Queue', 'ArchiveBucket'], Properties=computed)\n\
          outputs = dict(ApiUrl=dict(Value='https://api.example.com'))\n\
          cloudformation.create_stack(StackName='{name}', TemplateBody=json.dumps(dict(Resources=resources, Outputs=outputs)))\n\
          while (status := cloudformation.describe_stacks(StackName='{name}')['Stacks'][0]['StackStatus']).endswith('_IN_PROGRESS'):\n\
@@ -65,11 +66,18 @@ fn destroying_keeps_tables_and_queues_unless_told() {
     deployer.configure(&name, &[]);
     create(&deployer, &name, false);
     put_item(&deployer, &name);
+    let bucket = deployer.script(&format!(
+        "s3 = boto3.client('s3')\n\
+         bucket = cloudformation.describe_stack_resource(StackName='{name}', LogicalResourceId='ArchiveBucket')\n\
+         bucket = bucket['StackResourceDetail']['PhysicalResourceId']\n\
+         for n in range(3): s3.put_object(Bucket=bucket, Key=f'clicks/day=2026-11-30/{{n}}', Body=b'row')\n\
+         print(bucket)\n"
+    ));
     deployer.run("destroy --env prod --yes").assert_refused(&["is production, and is not destroyed"]);
     deployer.run("destroy --env staging").assert_refused(&["are kept", "Confirmation required", "YES=1"]);
     let ran = deployer.run("destroy --env staging --yes");
     ran.assert_done();
-    assert!(ran.said.contains(&format!("Kept: {name}-partners, {name}-webhooks.")), "{}", ran.said);
+    assert!(ran.said.contains(&format!("Kept: {name}-partners, {name}-webhooks, {}.", bucket.trim())), "{}", ran.said);
     let ran = deployer.run("destroy --env staging --yes --data delete");
     ran.assert_done();
     assert!(ran.said.contains("Nothing is left."), "{}", ran.said);

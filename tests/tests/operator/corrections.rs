@@ -17,6 +17,7 @@ use domain::{
         status::State,
     },
     jiff::Timestamp,
+    retention::Expiring,
     values::{
         ids::{Provider, ReceiptId, TransactionId},
         signature::Secret,
@@ -309,7 +310,8 @@ async fn only_a_conflict_whose_original_was_kept_expires() {
     let key = content_key(&transaction, "90");
     assert_eq!(resolve(&fixture.stack, &transaction, &key, "--keep-original")["outcome"], "original_kept");
     let kept = stored(&fixture.stack, &key).await;
-    assert!(kept.expires_at.is_some() && !kept.is_open());
+    let end = kept.original_kept_at.map(|at| at.as_second() + 31 * 24 * 60 * 60);
+    assert_eq!((kept.expires_at, kept.is_open()), (end, false));
 
     assert_eq!(fixture.postback("acme", &sent).await.status, 409);
     let open = stored(&fixture.stack, &key).await;
@@ -335,7 +337,13 @@ async fn concurrent_acceptances_make_one_correction_a_conflict() {
     }
     let stack = &fixture.stack;
     let table = |noun: &str| stack.table(noun).to_owned();
-    let resolutions = DynamoResolutions::new(stack.dynamodb(), table("postbacks"), table("refusals"), table("audit"));
+    let resolutions = DynamoResolutions::new(
+        stack.dynamodb(),
+        table("postbacks"),
+        table("refusals"),
+        table("audit"),
+        Expiring::Refusal.default_retention(),
+    );
     let (transaction, provider) = (TransactionId::new(transaction).unwrap(), Provider::new("acme").unwrap());
     let click_keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
     let operators = (0..10u8).map(|operator| {

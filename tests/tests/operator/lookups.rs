@@ -13,6 +13,7 @@ use domain::{
         postback::{Extra, Postback},
         refusal::{ContentKey, KeptRequest, Refusal},
     },
+    retention::Expiring,
     values::ids::{Provider, ReceiptId, TransactionId},
 };
 use serde_json::{Value, json};
@@ -148,7 +149,10 @@ async fn store(stack: &Stack, partner: &str) {
     let (key, faults) = (ContentKey::of_refusal(&provider, "user_id=u-2"), Vec::new());
     let request = KeptRequest { text: "user_id=u-2".to_owned(), sent_bytes: None };
     let refusal = Refusal { key, provider, request, source, user_id, click_id, faults, received_at };
-    DynamoRefusals::new(stack.dynamodb(), table("refusals")).keep_refusal(&refusal, 99).await.unwrap();
+    DynamoRefusals::new(stack.dynamodb(), table("refusals"), Expiring::Refusal.default_retention())
+        .keep_refusal(&refusal, 99)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

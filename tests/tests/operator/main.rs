@@ -20,6 +20,7 @@ mod persons;
 #[path = "../permissions/policies.rs"]
 mod policies;
 mod replays;
+mod retention;
 mod states;
 mod system_keys;
 mod traces;

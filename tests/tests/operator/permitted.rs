@@ -66,6 +66,7 @@ async fn the_operators_role_is_allowed_all_that_commands_do() {
         &replay,
         &["person", "show", "--user", "12345"],
         &["person", "erase", "--user", &erased, "--yes"],
+        &["person", "replay-erasures", "--since", "1h", "--rate", "100000", "--yes"],
     ] {
         let said = postbackctl_through(&proxy, stack, command).await;
         assert_ne!(said.code, Some(2), "{command:?}: {}", said.err);

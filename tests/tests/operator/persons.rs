@@ -7,6 +7,7 @@ use app::ports::Clicks;
 use domain::{
     inbound::click::Click,
     jiff::Timestamp,
+    retention::Expiring,
     values::ids::{ClickId, LandingName, Provider, UserId},
 };
 use serde_json::{Value, json};
@@ -20,6 +21,7 @@ use crate::{
     command::{eventually, postbackctl},
     fixture::{Conversions, Fixture, fresh},
     partner,
+    retention::items,
 };
 
 /// The dead-letter queues.
@@ -91,7 +93,10 @@ async fn person(fixture: &Fixture) -> Person {
         user_id: UserId::new(person.id("u")).unwrap(),
         clicked_at: tests::now(),
     };
-    DynamoClicks::new(stack.dynamodb(), stack.table("clicks").to_owned()).record(&click).await.unwrap();
+    DynamoClicks::new(stack.dynamodb(), stack.table("clicks").to_owned(), Expiring::Click.default_retention())
+        .record(&click)
+        .await
+        .unwrap();
 
     // The campaign begins some seconds after it was published.
     tokio::time::sleep(Duration::from_secs(11)).await;
@@ -115,6 +120,16 @@ async fn person(fixture: &Fixture) -> Person {
     // The attempt of the first round moves to the table of attempts.
     assert_eq!(postbackctl(stack, &["resend", id, "--yes", "--json"]).json()["opened"], 1);
     person
+}
+
+/// Returns what `person show` prints, once lookups lead to every kind of record and to so many dead letters.
+async fn shown_whole(fixture: &Fixture, user: &str, letters: usize) -> Value {
+    let is_whole = |shown: &Value| {
+        let all = ["postbacks", "refusals", "clicks", "deliveries", "attempts", "dead_letters"];
+        let counts = all.map(|name| shown[name].as_array().map_or(0, Vec::len));
+        counts == [3, 2, 1, 1, 1, letters] && shown["participants"][user].is_object()
+    };
+    eventually(&fixture.stack, &["person", "show", "--user", user], is_whole).await
 }
 
 /// Returns every item of every table and every dead letter that contains the mark.
@@ -142,6 +157,19 @@ async fn left(stack: &Stack, mark: &str) -> Vec<String> {
     left
 }
 
+/// Runs this command until no id of the person is left. A function that was at work may write once more, and erasing
+/// again is the cure.
+async fn nothing_is_left(stack: &Stack, mark: &str, command: &[&str]) {
+    let gone = until("no id of the person is left", async || {
+        let left = left(stack, mark).await;
+        if !left.is_empty() {
+            postbackctl(stack, command);
+        }
+        left.is_empty().then_some(())
+    });
+    gone.await;
+}
+
 /// Returns the lines with the mark in the logs of the functions, which the local stack keeps beside its file.
 fn logged(mark: &str) -> Vec<String> {
     let stack_file = PathBuf::from(std::env::var_os(STACK_FILE).unwrap());
@@ -161,13 +189,7 @@ async fn an_erased_person_is_nowhere_and_a_resend_is_a_duplicate() {
     let stack = &fixture.stack;
     let person = person(&fixture).await;
     let (mark, user) = (person.mark.as_str(), person.id("u"));
-    let show = ["person", "show", "--user", &user];
-    let is_whole = |shown: &Value| {
-        let all = ["postbacks", "refusals", "clicks", "deliveries", "attempts", "lookups", "dead_letters"];
-        let counts = all.map(|name| shown[name].as_array().map_or(0, Vec::len));
-        counts[..5] == [3, 2, 1, 1, 1] && counts[5] > 10 && counts[6] == 2 && shown["participants"][&user].is_object()
-    };
-    let shown = eventually(stack, &show, is_whole).await;
+    let shown = shown_whole(&fixture, &user, 2).await;
     assert!(shown["users"] == json!([user]) && !left(stack, mark).await.is_empty());
     Conversions::shared().of(&person.partner, &person.id("t")).await;
 
@@ -176,15 +198,7 @@ async fn an_erased_person_is_nowhere_and_a_resend_is_a_duplicate() {
     let erase = ["person", "erase", "--user", &user, "--yes", "--why", "request 7", "--json"];
     let erased = postbackctl(stack, &erase);
     assert_eq!(erased.code, Some(0), "{}", erased.err);
-    // A function that was at work may write once more. Erasing again is the cure.
-    let gone = until("no id of the person is left", async || {
-        let left = left(stack, mark).await;
-        if !left.is_empty() {
-            postbackctl(stack, &erase);
-        }
-        left.is_empty().then_some(())
-    });
-    gone.await;
+    nothing_is_left(stack, mark, &erase).await;
     assert_eq!(logged(mark), [""; 0]);
 
     let same = person.postback(&fixture, &person.query("t", "100&state=ok")).await;
@@ -201,4 +215,48 @@ async fn an_erased_person_is_nowhere_and_a_resend_is_a_duplicate() {
     let again = postbackctl(stack, &erase);
     assert_eq!(again.code, Some(1), "{}{}", again.out, again.err);
     assert_eq!(left(stack, mark).await, [""; 0]);
+}
+
+/// The tables that a restore may bring back, each with the names of its keys.
+const RESTORED: [(&str, &[&str]); 6] = [
+    ("postbacks", &["provider_transaction", "revision"]),
+    ("refusals", &["provider_content"]),
+    ("clicks", &["click_id"]),
+    ("participants", &["user_id"]),
+    ("deliveries", &["delivery_id"]),
+    ("attempts", &["delivery_id", "attempt"]),
+];
+
+#[tokio::test]
+async fn a_restored_person_is_erased_again() {
+    let fixture = Fixture::new();
+    let stack = &fixture.stack;
+    let person = person(&fixture).await;
+    let (mark, user) = (person.mark.as_str(), person.id("u"));
+    let shown = shown_whole(&fixture, &user, 2).await;
+    let delivery = shown["deliveries"][0]["delivery_id"].as_str().unwrap();
+    let mut copied = Vec::new();
+    for (noun, keys) in RESTORED {
+        let text = if noun == "attempts" { delivery } else { mark };
+        copied.extend(items(stack, noun, text).await.into_iter().map(|item| (noun, keys, item)));
+    }
+    let erase = ["person", "erase", "--user", &user, "--yes", "--why", "request 8"];
+    assert_eq!(postbackctl(stack, &erase).code, Some(0));
+    nothing_is_left(stack, mark, &erase).await;
+
+    // A restore puts back what is missing.
+    for (noun, keys, item) in copied {
+        let key = keys.iter().map(|name| ((*name).to_owned(), item[*name].clone())).collect();
+        stack.dynamodb().delete_item().table_name(stack.table(noun)).set_key(Some(key)).send().await.unwrap();
+        stack.dynamodb().put_item().table_name(stack.table(noun)).set_item(Some(item)).send().await.unwrap();
+    }
+    shown_whole(&fixture, &user, 0).await;
+    let replay = ["person", "replay-erasures", "--since", "1h", "--rate", "100000", "--yes", "--json"];
+    let replayed: Value = serde_json::from_str(&postbackctl(stack, &replay).out).unwrap();
+    assert!(replayed["stopped"].is_null() && replayed["erased"].as_u64() >= Some(1), "{replayed}");
+    nothing_is_left(stack, mark, &replay).await;
+    let same = person.postback(&fixture, &person.query("t", "100&state=ok")).await;
+    assert_eq!(same[1]["status"], "duplicate", "{same}");
+    let audit = postbackctl(stack, &["audit", "--since", "1h", "--json"]).out;
+    assert!(!audit.contains(mark), "{audit}");
 }

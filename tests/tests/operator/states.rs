@@ -58,6 +58,53 @@ async fn operators_see_the_steps_and_the_reversal_of_a_transaction() {
     assert_eq!((&sent["sent"], &sent["unreadable"]), (&5.into(), &json!([])));
 }
 
+#[tokio::test]
+async fn lists_totals_and_reports_count_a_rejected_reversal_alike() {
+    let fixture = Fixture::new();
+    let (stack, partner) = (&fixture.stack, Partner::with_token(&fixture.stack, AGREED));
+    let [rejected, kept] = ["t", "t"].map(fresh);
+    let call = |transaction: &str, amount: &str, more: &str| {
+        format!("{}&{more}", sample(transaction).replace("100.00", amount))
+    };
+    for query in [
+        call(&rejected, "100", "state=ok"),
+        call(&fresh("r"), "-40", &format!("original_id={rejected}")),
+        call(&rejected, "100", "state=no"),
+        call(&kept, "10", "state=ok"),
+        call(&fresh("r"), "-3", &format!("original_id={kept}")),
+        call(&fresh("t"), "5", "state=wait"),
+    ] {
+        assert_eq!(partner.postback(&fixture, &query).await.status, 200, "{query}");
+    }
+    let list = ["postbacks", "--provider", &partner.name, "--json"];
+    let listed =
+        eventually(stack, &list, |found| found["postbacks"].as_array().is_some_and(|all| all.len() == 5)).await;
+    let mut sums = [0, 0, 0];
+    for one in listed["postbacks"].as_array().unwrap().iter().filter(|one| one["rejected_with"].is_null()) {
+        let amount: i64 = one["amount_decimal"].as_str().unwrap().parse().unwrap();
+        let state = ["pending", "approved", "rejected"].iter().position(|state| one["state"] == *state);
+        sums[state.unwrap_or(1)] += amount;
+    }
+    assert_eq!(sums, [5, 7, 100], "{listed}");
+    let rejected = [&list[..], &["--state", "rejected"]].concat();
+    assert_eq!(postbackctl(stack, &rejected).json()["postbacks"].as_array().unwrap().len(), 2);
+
+    let file = std::env::temp_dir().join(format!("{}.csv", fresh("alike")));
+    fs::write(&file, "transaction_id,amount_decimal\n").unwrap();
+    let compare = ["reconcile", &partner.name, file.to_str().unwrap(), "--from", "1h", "--to", "now", "--json"];
+    let compared: Value = serde_json::from_str(&postbackctl(stack, &compare).out).unwrap();
+    let sum = |transactions: u32, amount: &str| json!({"transactions": transactions, "amount": amount});
+    let totals = json!({"USD": {
+        "pending": sum(1, "5"), "approved": sum(1, "10"), "rejected": sum(2, "100"), "adjusted": sum(1, "-3"),
+    }});
+    assert_eq!(compared["totals"], totals);
+    fs::remove_file(file).unwrap();
+
+    let report = ["report", "conversions", "--from", "1d", "--by", "currency", "--partner", &partner.name, "--json"];
+    let wanted = json!([{"currency": "USD", "transactions": 5, "pending": "5", "earned": "7", "rejected": "100"}]);
+    eventually(stack, &report, |found| found["rows"] == wanted).await;
+}
+
 /// Traces the transaction with steps, and the transaction that another one partly reversed.
 async fn trace(fixture: &Fixture, partner: &Partner, rising: &str, reversed: &str) {
     let stack = &fixture.stack;

@@ -13,6 +13,7 @@ use crate::{
     command::{eventually, postbackctl},
     fixture::{Fixture, fresh},
     partner,
+    retention::{end, items},
     traces::kinds,
 };
 
@@ -78,6 +79,9 @@ async fn an_operator_traces_a_lost_webhook_and_resends_it() {
     let requests = simulator.until(&name, |requests| requests.len() == 3).await;
     let of_delivery: Vec<_> = requests.iter().filter(|request| request.header("webhook-id") == Some(&id)).collect();
     assert_eq!(of_delivery.len(), 2, "one request a round; the probe has an id of its own");
+    let kept = &items(&fixture.stack, "attempts", &id).await[0];
+    let sent_at: i64 = kept["sent_at"].as_n().unwrap().parse().unwrap();
+    assert_eq!(end(kept), sent_at / 1000 + 402 * 24 * 60 * 60);
     let signed = serde_json::to_value(&requests[..]).unwrap();
     assert!(signed.as_array().unwrap().iter().all(|request| request["signature"] == "verified"), "{signed}");
 }

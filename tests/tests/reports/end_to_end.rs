@@ -79,8 +79,15 @@ async fn the_command_prints_what_a_recount_says() {
 #[test]
 fn an_empty_report_says_when_rows_arrived() {
     let stack = Stack::from_env().unwrap_or_else(|fault| panic!("{fault}"));
-    let nobody = fresh("nobody");
-    let output = operator::postbackctl(&stack, &["report", "conversions", "--partner", &nobody]);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("The archive has no rows about it"), "{said}");
+    let ask = |partner: &str, more: &[&str]| {
+        let words = [&["report", "conversions", "--partner", partner], more].concat();
+        let output = operator::postbackctl(&stack, &words);
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    // No test sends postbacks of this partner in the year 2020.
+    let long_ago = ["--from", "2020-01-01", "--to", "2020-01-02", "--as-of", "2020-01-02"];
+    let (is_done, said) = ask("acme", &long_ago);
+    assert!(is_done && said.contains("recorded up to 2020-01-02T00:00:00.000Z. "), "{said}");
+    let (is_done, said) = ask("acmee", &long_ago);
+    assert!(!is_done && said.contains("there is no partner acmee. Did you mean `acme`?"), "{said}");
 }

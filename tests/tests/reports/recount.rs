@@ -87,8 +87,9 @@ fn conversions(world: &World, question: &Question) -> Counted {
             continue;
         }
         let root = transaction.reverses.and_then(|root| current(&world.transactions[root], as_of));
-        let state =
-            if root.is_some_and(|root| root.state == State::Rejected) { State::Rejected } else { revised.state };
+        // The rejection takes everything, so that what was taken before counts as nothing.
+        let is_rejected_with = root.is_some_and(|root| root.state == State::Rejected);
+        let (state, cents) = if is_rejected_with { (State::Rejected, 0) } else { (revised.state, revised.cents) };
         let currency = if question.rates.is_some() { "USD" } else { revised.currency };
         let key = group(question, &transaction.provider, at, &|dimension| match dimension {
             Dimension::Event => revised.event.to_owned(),
@@ -99,7 +100,7 @@ fn conversions(world: &World, question: &Question) -> Counted {
         let rate = if question.rates.is_some() { rate(day, revised.currency) } else { 1_000_000 };
         let sum = sums.entry(key).or_default();
         sum.0 += 1;
-        sum.1[state as usize] += i128::from(revised.cents) * rate;
+        sum.1[state as usize] += i128::from(cents) * rate;
     }
     let has_state = question.by.contains(&Dimension::State);
     let measures = |(count, amounts): (u64, [i128; 3])| {

@@ -15,6 +15,7 @@ use aws_sdk_dynamodb::types::{
 };
 use domain::{
     outbound::delivery::{Delivery, Message, OpenedRound},
+    retention::Expiring,
     values::{
         ids::{ChainTicket, DeliveryId},
         time::UnixMillis,
@@ -103,7 +104,7 @@ impl Fixture {
 
     pub(crate) fn deliveries(&self) -> DynamoDeliveries {
         let [deliveries, attempts] = ["deliveries", "attempts"].map(|noun| self.stack.table(noun).to_owned());
-        DynamoDeliveries::new(self.stack.dynamodb(), deliveries, attempts)
+        DynamoDeliveries::new(self.stack.dynamodb(), deliveries, attempts, Expiring::Attempt.default_retention())
     }
 
     /// Opens a round as an operator does.

@@ -18,6 +18,7 @@ use domain::{
         postback::Difference,
         refusal::ContentKey,
     },
+    retention::Expiring,
     values::ids::{Provider, ReceiptId, TransactionId},
 };
 use serde_json::json;
@@ -55,7 +56,7 @@ struct Resolve {
     transaction_id: String,
     /// The conflict's content id, which `postbackctl conflicts` shows. Its beginning, the partner's name and #, is optional.
     content_id: String,
-    /// Keeps the original, or the correction that was accepted before. The conflict is deleted after 30 days unless the same
+    /// Keeps the original, or the correction that was accepted before. The conflict expires later, unless the same
     /// content comes again.
     #[arg(long, group = "decision")]
     keep_original: bool,
@@ -89,7 +90,7 @@ async fn resolve(connection: &Connection, arguments: Resolve) -> Result<ExitCode
     }
     arguments.confirmed.confirm(&question(arguments.accept, found.current.as_ref()))?;
     let operation = connection.operation(arguments.confirmed.change.why.clone()).await?;
-    let resolutions = connection.resolutions();
+    let resolutions = connection.resolutions(connection.retention(Expiring::Refusal).await?);
     let resolution = if arguments.accept {
         let stored = connection.configuration().secrets(&SecretPurpose::Click).await?;
         let keys = stored.and_then(|stored| ClickKeys::new(stored.secrets));
@@ -187,7 +188,7 @@ fn show(
             say!("recorded as {provider}'s transaction {transaction_id}: receipt {receipt}; GG3 receives it")?;
         }
         (Some(receipt), None) => say!("accepted before: receipt {receipt}")?,
-        (None, _) => say!("the conflict is deleted after 30 days unless the same content comes again")?,
+        (None, _) => say!("the conflict expires later, unless the same content comes again")?,
     }
     match reversed {
         Some(Reversed::Known { transaction_id, .. }) => say!("it takes its amount from transaction {transaction_id}")?,

@@ -5,7 +5,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 use app::operators::postbacks::{Transaction, Wanted, list};
 use clap::{Args, ValueEnum};
-use domain::{inbound::status::State, jiff::Timestamp, values::time::three_decimals};
+use domain::{
+    inbound::status::State,
+    jiff::Timestamp,
+    values::{ids::TransactionId, time::three_decimals},
+};
 use serde::Serialize;
 
 use crate::{
@@ -15,7 +19,8 @@ use crate::{
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Lists transactions that are in this state now. Without agreed statuses, every transaction is approved.
+    /// Lists transactions that are in this state now. Without agreed statuses, every transaction is approved. A negative
+    /// amount is rejected with the transaction from which it takes.
     #[arg(long)]
     state: Option<Wording>,
     #[command(flatten)]
@@ -53,11 +58,17 @@ struct TransactionView<'a> {
     first_received_at: Timestamp,
     #[serde(flatten)]
     current: PostbackView<'a>,
+    /// The rejected transaction from which this one takes. The amount then counts as nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_with: Option<&'a TransactionId>,
 }
 
 impl<'a> From<&'a Transaction> for TransactionView<'a> {
-    fn from(Transaction { recorded_at, current }: &'a Transaction) -> Self {
-        Self { first_received_at: *recorded_at, current: current.into() }
+    fn from(it: &'a Transaction) -> Self {
+        let rejected_with = it.counted.rejected_with.as_ref();
+        let view = PostbackView::from(&it.current);
+        let current = if rejected_with.is_some() { view.in_state(it.counted.state) } else { view };
+        Self { first_received_at: it.recorded_at, current, rejected_with }
     }
 }
 
@@ -74,7 +85,7 @@ pub(crate) async fn run(stack: &str, Arguments { state, page, before }: Argument
 }
 
 /// Returns a transaction in a line.
-fn line(Transaction { recorded_at, current }: &Transaction) -> String {
+fn line(Transaction { recorded_at, current, counted }: &Transaction) -> String {
     let (postback, content) = (current.postback(), current.content());
     let event = content.event_id.as_ref().map_or_else(String::new, |id| format!(", event {id}"));
     let corrected = match current.correction() {
@@ -86,9 +97,13 @@ fn line(Transaction { recorded_at, current }: &Transaction) -> String {
     } else {
         format!(", since {:.3}", current.recorded_at())
     };
+    let nothing = match &counted.rejected_with {
+        Some(rejected) => format!(", counts as nothing: {rejected} was rejected"),
+        None => String::new(),
+    };
     format!(
-        "{recorded_at:.3}  {:8}  {}, transaction {}: {} {}{event}{corrected}{since}",
-        postback.state().as_str(),
+        "{recorded_at:.3}  {:8}  {}, transaction {}: {} {}{event}{corrected}{since}{nothing}",
+        counted.state.as_str(),
         postback.provider,
         postback.transaction_id,
         content.amount_decimal,

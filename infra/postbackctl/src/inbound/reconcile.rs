@@ -16,6 +16,7 @@ use clap::Args;
 use domain::{
     inbound::postback::Content,
     jiff::Timestamp,
+    retention::Expiring,
     values::ids::{Provider, TransactionKey},
 };
 use serde_json::json;
@@ -95,7 +96,8 @@ async fn report(stack: &str, arguments: &Arguments) -> Result<(Comparison, Vec<G
     let mut compared = compared?;
     if !compared.only_theirs.is_empty() {
         let providers = page::providers(&connection, None).await?;
-        let search = Search { partner: &partner, providers: &providers, period: time };
+        let refusals = connection.retention(Expiring::Refusal).await?;
+        let search = Search { partner: &partner, providers: &providers, period: time, refusals };
         reconcile::explain((&lookups, &history), &search, &mut compared, ask::now()).await?;
     }
     Ok((compared, gaps))

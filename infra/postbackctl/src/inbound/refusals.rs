@@ -15,6 +15,7 @@ use app::{
 use clap::{Args, Subcommand};
 use domain::{
     inbound::{postback::Difference, refusal::ContentKey},
+    retention::Expiring,
     values::ids::{ReceiptId, TransactionKey},
 };
 use serde_json::{Value, json};
@@ -64,7 +65,7 @@ async fn send_again(connection: &Connection, Resubmit { content_id, change }: Re
         .context("a content id is a partner's name, # and 64 hexadecimal digits; `postbackctl refusals` shows it")?;
     let (history, now) = (connection.history(), ask::now());
     let kept = app::operators::refusals::find(&history, &key, now).await?;
-    let kept = kept.with_context(|| format!("nothing is kept under {content_id}; refusals are kept for 30 days"))?;
+    let kept = kept.with_context(|| format!("nothing is kept under {content_id}; it may have expired"))?;
     let Some(request) = kept.stored.kept_request() else {
         bail!("{content_id} is a conflict, not a refusal; see `postbackctl conflicts resolve --help`")
     };
@@ -74,7 +75,8 @@ async fn send_again(connection: &Connection, Resubmit { content_id, change }: Re
     let resubmission = Resubmission { provider: &provider, request: &request, source };
     let receipt_id = ReceiptId::from_random(random::bytes()?);
     let operation = connection.operation(change.why).await?;
-    let (accept, changes) = (connection.accept_postback(), connection.resubmissions());
+    let retention = connection.retention(Expiring::Refusal).await?;
+    let (accept, changes) = (connection.accept_postback(retention), connection.resubmissions(retention));
     let answered = Box::pin(resubmit(accept, &changes, &resubmission, (&operation, now), receipt_id)).await;
     let answered = answered.with_context(|| match request.sent_bytes {
         Some(bytes) => {

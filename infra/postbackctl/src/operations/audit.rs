@@ -35,7 +35,7 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if records.is_empty() {
-        eprintln!("no changes in this period; records are kept for 400 days");
+        eprintln!("no changes in this period; older records may have expired");
     }
     for record in &records {
         for line in lines(record)? {

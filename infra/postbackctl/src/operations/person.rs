@@ -12,7 +12,7 @@ use adapters::{
         erasures::DynamoErasures,
         history::History,
         item::{
-            ClickItem, PostbackItem,
+            PostbackItem,
             media_buying::{AttemptItem, DeliveryItem},
         },
         lookups::DynamoListings,
@@ -34,7 +34,7 @@ use domain::{
 use serde_json::{Value, json};
 
 use super::dead_letters::letter::Letter;
-use crate::{Connection, ask, change::Confirmed, coverage, output::say, terminal::printable};
+use crate::{Connection, ask, change::Confirmed, coverage, output::say, page, terminal::printable};
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
@@ -105,20 +105,22 @@ impl Selected {
 type Finder =
     FindPerson<DynamoListings, History, DynamoDeliveryRecords, DynamoParticipants, SqsDeadLetterQueues, DynamoPartners>;
 
-fn finder(connection: &Connection, key: ArchiveKey) -> Finder {
-    FindPerson {
+async fn finder(connection: &Connection, key: ArchiveKey) -> Result<Finder> {
+    Ok(FindPerson {
         listings: connection.lookups(),
         inbound: connection.history(),
         deliveries: connection.delivery_records(),
         participants: connection.participants(),
         queues: connection.dead_letter_queues(),
         partners: connection.partners(),
+        providers: page::providers(connection, None).await?,
         key,
-    }
+    })
 }
 
 async fn find(connection: &Connection, selected: &Selected, key: ArchiveKey) -> Result<Person> {
-    let person = finder(connection, key).find(&selected.selector()?, ask::now()).await.map_err(coverage::unlisted)?;
+    let found = finder(connection, key).await?.find(&selected.selector()?, ask::now()).await;
+    let person = found.map_err(coverage::unlisted)?;
     coverage::warn(&person.gaps);
     for key in &person.unreadable {
         eprintln!("the stored item {} cannot be read", printable(key));
@@ -146,7 +148,7 @@ fn shown(person: &Person) -> Value {
         "partner_users": partner_users.collect::<Vec<_>>(),
         "postbacks": own.map(|revision| PostbackItem::from(&revision)).collect::<Vec<_>>(),
         "refusals": person.refusals,
-        "clicks": person.clicks.iter().map(ClickItem::from).collect::<Vec<_>>(),
+        "clicks": person.clicks,
         "participants": person.participants,
         "deliveries": person.deliveries.iter().map(|(it, _)| DeliveryItem::from(&it.delivery)).collect::<Vec<_>>(),
         "attempts": attempts.collect::<Vec<_>>(),
@@ -178,6 +180,7 @@ async fn erase(connection: &Connection, Erase { selected, confirmed }: Erase) ->
     let operation = connection.operation(confirmed.change.why).await?;
     let now = ask::now().into();
     eraser(connection, key)
+        .await?
         .run(&person, &operation, now)
         .await
         .context("not everything was erased; run the same command again")?;
@@ -191,28 +194,31 @@ async fn erase(connection: &Connection, Erase { selected, confirmed }: Erase) ->
 
 type Eraser = ErasePerson<DynamoErasures, DynamoDeliveries, SqsDeadLetterQueues, DynamoAudit>;
 
-fn eraser(connection: &Connection, key: ArchiveKey) -> Eraser {
-    ErasePerson {
+async fn eraser(connection: &Connection, key: ArchiveKey) -> Result<Eraser> {
+    Ok(ErasePerson {
         erasures: connection.erasures(),
-        deliveries: connection.deliveries(),
+        deliveries: connection.deliveries().await?,
         queues: connection.dead_letter_queues(),
         trail: connection.audit(),
         key,
-    }
+    })
 }
 
 fn summary(person: &Person) -> Vec<String> {
     let users: Vec<&str> = person.users.iter().map(UserId::as_str).collect();
     let partner_users: Vec<String> =
         person.partner_users.iter().map(|(provider, user)| format!("{provider}/{user}")).collect();
-    vec![
-        format!("GG3 user {}", printable(&users.join(", "))),
-        format!("known to partners as {}", printable(&partner_users.join(", "))),
+    let mut lines = vec![format!("GG3 user {}", printable(&users.join(", ")))];
+    if !partner_users.is_empty() {
+        lines.push(format!("known to partners as {}", printable(&partner_users.join(", "))));
+    }
+    lines.extend([
         format!("transactions, of which the ids are hashed: {}", person.transactions.len()),
         format!("refusals and conflicts, which are deleted: {}", person.refusals.len()),
         format!("clicks, which are deleted: {}", person.clicks.len()),
         format!("participants, which are deleted: {}", person.participants.len()),
         format!("deliveries, of which the ids are hashed: {}", person.deliveries.len()),
         format!("dead letters, which are deleted: {}", person.letters.len()),
-    ]
+    ]);
+    lines
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use app::operators::report::{Dimension, Period, Question, Report, Subject, report};
 use clap::{
     Args, ValueEnum,
-    builder::{PossibleValuesParser, TypedValueParser},
+    builder::{NonEmptyStringValueParser, PossibleValuesParser, TypedValueParser},
 };
 use domain::jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use serde_json::json;
@@ -18,6 +18,7 @@ use serde_json::json;
 use crate::{
     Connection, ask,
     output::{self, say},
+    page,
 };
 
 #[derive(Debug, Args)]
@@ -25,7 +26,8 @@ pub(crate) struct Arguments {
     /// The subject of the report.
     #[arg(value_enum)]
     name: Name,
-    /// The first day of the period in the time zone. Or how long ago: 7d begins at midnight, 12h at that instant.
+    /// The first day of the period in the time zone. Or how long ago: 7d begins at midnight, 0d at today's, and 12h at
+    /// that instant.
     #[arg(long, value_name = "WHEN", default_value = "7d")]
     from: String,
     /// The first day after the period, written like --from, or now.
@@ -44,7 +46,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "WHEN", value_parser = ask::instant)]
     as_of: Option<Timestamp>,
     /// Converts amounts into this currency. Only for conversions.
-    #[arg(long, value_name = "CURRENCY", requires = "rates")]
+    #[arg(long, value_name = "CURRENCY", requires = "rates", value_parser = NonEmptyStringValueParser::new().map(capitals))]
     r#in: Option<String>,
     /// The rates, a CSV file with the columns day, currency and rate: how much of the currency of --in a unit was worth.
     #[arg(long, value_name = "FILE", requires = "in")]
@@ -78,6 +80,12 @@ fn dimensions() -> impl TypedValueParser<Value = Dimension> {
     PossibleValuesParser::new(Dimension::ALL.map(Dimension::as_str)).try_map(find)
 }
 
+/// Returns the code of a currency as partners must send it.
+#[expect(clippy::needless_pass_by_value, reason = "clap's parsers pass what they made")]
+fn capitals(code: String) -> String {
+    code.to_ascii_uppercase()
+}
+
 fn zone(text: &str) -> Result<TimeZone, String> {
     TimeZone::get(text)
         .map_err(|_| "write a name of the IANA time zone database, such as Europe/Warsaw or UTC".to_owned())
@@ -86,8 +94,12 @@ fn zone(text: &str) -> Result<TimeZone, String> {
 pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let now = ask::now();
     let question = question(&arguments, now)?;
-    let archive = Connection::open(stack).await?.archive();
-    let answer = report(&archive, &question, now).await?;
+    let connection = Connection::open(stack).await?;
+    let answer = report(&connection.archive(), &question, now).await?;
+    if answer.rows.is_empty() && arguments.partner.is_some() {
+        // The rows of a partner would be found even if its file were gone.
+        page::providers(&connection, arguments.partner.as_deref()).await?;
+    }
     if let Some(path) = &arguments.plot {
         let svg = chart::svg(&answer, &title(&arguments, &question));
         fs::write(path, svg).with_context(|| format!("cannot write {}", path.display()))?;
@@ -126,7 +138,7 @@ fn question(arguments: &Arguments, now: Timestamp) -> Result<Question> {
 
 /// Returns the beginning of a day in the time zone, or of the day this many days ago, or an instant.
 fn instant(text: &str, zone: &TimeZone, now: Timestamp) -> Result<Timestamp> {
-    let ago = text.strip_suffix('d').and_then(|days| days.parse::<i64>().ok()).filter(|days| (1..=3650).contains(days));
+    let ago = text.strip_suffix('d').and_then(|days| days.parse::<i64>().ok()).filter(|days| (0..=3650).contains(days));
     let day = match ago {
         Some(days) => {
             let today = now.to_zoned_datetime(zone.clone()).date();
@@ -146,7 +158,11 @@ fn show(arguments: &Arguments, question: &Question, answer: &Report) -> Result<(
         return Ok(());
     }
     if answer.rows.is_empty() {
-        eprintln!("Nothing happened in this period. {}", shown::days(&answer.days));
+        let known = match arguments.as_of {
+            Some(as_of) => format!("Nothing of this period was recorded up to {as_of:.3}."),
+            None => "Nothing happened in this period.".to_owned(),
+        };
+        eprintln!("{known} {}", shown::days(&answer.days));
     }
     output::print(if arguments.csv { shown::csv(answer)? } else { shown::table(answer) })?;
     if let Some((into, path)) = arguments.r#in.as_ref().zip(arguments.rates.as_ref()) {

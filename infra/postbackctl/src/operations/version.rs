@@ -8,7 +8,7 @@ use crate::{connection::Connection, output::say};
 
 pub(crate) async fn run(stack: &str) -> Result<ExitCode> {
     say!("postbackctl {}", env!("CARGO_PKG_VERSION"))?;
-    let commit = Connection::open(stack).await?.commit().await?;
-    say!("{stack} {}", commit.as_deref().unwrap_or("unknown"))?;
+    let deployment = Connection::open(stack).await?.deployment().await?;
+    say!("{stack} {}", deployment.commit().unwrap_or("unknown"))?;
     Ok(ExitCode::SUCCESS)
 }

@@ -109,7 +109,7 @@ type Rounds = ResendDeliveries<DynamoPartners, DynamoRounds, SqsResends, System,
 async fn rounds(connection: &Connection, arguments: &Arguments) -> Result<Rounds> {
     Ok(ResendDeliveries {
         partners: Cache::new(connection.partners(), CachePolicy::default()),
-        rounds: connection.rounds(),
+        rounds: connection.rounds().await?,
         resends: connection.resends().await?,
         clock: System,
         randomness: System,

@@ -101,6 +101,13 @@ impl<'a> From<&'a Revision> for PostbackView<'a> {
     }
 }
 
+impl PostbackView<'_> {
+    /// Shows another state than that of the revision.
+    pub(crate) fn in_state(self, state: State) -> Self {
+        Self { state: Some(state), ..self }
+    }
+}
+
 /// A refused call or a conflict.
 #[derive(Debug, Serialize)]
 pub(crate) struct RefusalView<'a> {

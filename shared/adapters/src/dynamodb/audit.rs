@@ -39,17 +39,17 @@ impl DynamoAudit {
         mut writes: Vec<TransactWriteItem>,
         record: &AuditRecord,
     ) -> Result<bool, Unavailable> {
-        let item = AuditItem::from(record);
-        let put = put(service, &self.table, &item, Requires::Absence(AT_AND_ID))?;
+        let put = put(service, &self.table, &AuditItem::from(record), Requires::Absence(AT_AND_ID))?;
         writes.push(in_transaction(put));
         let done = transact(&self.client, service, writes, &[CONDITION, OTHER_TRANSACTION]).await;
-        if done == Ok(true) || self.is_stored(item).await == Ok(true) { Ok(true) } else { done }
+        if done == Ok(true) || self.is_stored(record).await == Ok(true) { Ok(true) } else { done }
     }
 
-    async fn is_stored(&self, item: AuditItem) -> Result<bool, Unavailable> {
-        let key = Item::from([(DAY.to_owned(), text(&item.day)), (AT_AND_ID.to_owned(), text(&item.at_and_id))]);
+    async fn is_stored(&self, record: &AuditRecord) -> Result<bool, Unavailable> {
+        let AuditItem { day, at_and_id, .. } = record.into();
+        let key = Item::from([(DAY.to_owned(), text(day)), (AT_AND_ID.to_owned(), text(at_and_id))]);
         let get = self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true);
-        Ok(read::get(GET, get).await? == Some(item))
+        Ok(read::get::<AuditItem>(GET, get).await?.map(AuditRecord::from).as_ref() == Some(record))
     }
 }
 
@@ -70,6 +70,6 @@ impl AuditTrail for DynamoAudit {
             .expression_attribute_values(":day", text(day))
             .consistent_read(true);
         let items: Vec<AuditItem> = read::query(QUERY, query).await?;
-        Ok(items.into_iter().map(|item| item.record).collect())
+        Ok(items.into_iter().map(AuditRecord::from).collect())
     }
 }

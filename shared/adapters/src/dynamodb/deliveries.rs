@@ -10,6 +10,7 @@ use aws_sdk_dynamodb::{
 use domain::{
     audit::AuditRecord,
     outbound::delivery::{Claim, Delivery, LateAttempt, Message, OpenedRound},
+    retention::Retention,
     values::ids::DeliveryId,
 };
 
@@ -59,12 +60,14 @@ pub struct DynamoDeliveries {
     client: Client,
     deliveries: String,
     attempts: String,
+    retention: Retention,
 }
 
 impl DynamoDeliveries {
-    /// Uses two tables: one for deliveries, and one for attempts that are not part of a delivery's item.
-    pub fn new(client: Client, deliveries: String, attempts: String) -> Self {
-        Self { client, deliveries, attempts }
+    /// Uses two tables: one for deliveries, and one for attempts that are not part of a delivery's item. Such attempts
+    /// are kept for the time of `retention`.
+    pub fn new(client: Client, deliveries: String, attempts: String, retention: Retention) -> Self {
+        Self { client, deliveries, attempts, retention }
     }
 
     /// Returns the put that replaces the previous revision of this delivery.
@@ -139,7 +142,7 @@ impl Deliveries for DynamoDeliveries {
 
     /// Makes one write. If the delivery changes too, makes a transaction of two writes.
     async fn keep_late(&self, late: &LateAttempt, changed: Option<&Delivery>) -> Result<Replaced, Unavailable> {
-        let attempt = AttemptItem::from(late);
+        let attempt = AttemptItem::of_late(late, self.retention);
         if let Some(delivery) = changed {
             let writes = self.puts(delivery, [attempt])?;
             // Only the delivery's write has a condition.
@@ -171,8 +174,8 @@ impl Rounds for DynamoRounds {
     /// Makes one transaction with one write for each attempt of the old round, one for the delivery, and one for the
     /// audit record.
     async fn open_round(&self, opened: &OpenedRound, audit: &AuditRecord) -> Result<Replaced, Unavailable> {
-        let moved = opened.moved.iter();
-        let moved = moved.map(|attempt| AttemptItem::of_round(opened.delivery.id(), opened.moved_round, attempt));
+        let (id, round, retention) = (opened.delivery.id(), opened.moved_round, self.deliveries.retention);
+        let moved = opened.moved.iter().map(|attempt| AttemptItem::of_round(id, round, attempt, retention));
         let writes = self.deliveries.puts(&opened.delivery, moved)?;
         self.audit.transact(OPEN_ROUND, writes, audit).await.map(replaced)
     }

@@ -6,6 +6,7 @@ use app::ports::{FoundRevisions, InboundRecords, StoredRefusal, Unavailable};
 use aws_sdk_dynamodb::Client;
 use domain::{
     inbound::{click::Click, correction::Revision, transaction},
+    jiff::Timestamp,
     values::ids::{ClickId, TransactionKey},
 };
 use serde::de::DeserializeOwned;
@@ -74,6 +75,7 @@ impl InboundRecords for History {
 
     async fn clicks(&self, ids: &BTreeSet<ClickId>) -> Result<Vec<Click>, Unavailable> {
         let items: Vec<ClickItem> = self.get_all(&self.clicks, CLICK_ID, ids.iter().map(ClickId::as_str)).await?;
-        Ok(items.into_iter().map(Click::from).collect())
+        let now = Timestamp::now().as_second();
+        Ok(items.into_iter().filter(|item| item.expires_at > now).map(Click::from).collect())
     }
 }

@@ -16,6 +16,7 @@
 //! | `sessions` | `session`: `session#` or `link#`, and the SHA-256 of the browser's or the link's token | `console`; links `postbackctl` |
 
 pub mod archive;
+pub mod change;
 pub mod lookups;
 pub mod media_buying;
 mod postbacks;
@@ -24,7 +25,7 @@ pub(crate) mod secrets;
 use domain::{
     audit::AuditRecord,
     inbound::click::Click,
-    jiff::{Timestamp, ToSpan},
+    jiff::Timestamp,
     session::{Session, SessionKey},
     values::ids::{ClickId, LandingName, Provider, UserId},
 };
@@ -94,18 +95,16 @@ pub struct ClickItem {
     pub expires_at: i64,
 }
 
-/// Sets how long a click is kept, in hours. 400 days are a year and some time for a complaint.
-const CLICK_KEPT_HOURS: i64 = 400 * 24;
-
-impl From<&Click> for ClickItem {
-    fn from(click: &Click) -> Self {
+impl ClickItem {
+    /// Makes the item of a click that expires at this Unix second.
+    pub fn of(click: &Click, expires_at: i64) -> Self {
         Self {
             click_id: click.click_id.clone(),
             provider: click.provider.clone(),
             landing: click.landing.clone(),
             user_id: click.user_id.clone(),
             clicked_at: click.clicked_at,
-            expires_at: (click.clicked_at + CLICK_KEPT_HOURS.hours()).as_second(),
+            expires_at,
         }
     }
 }
@@ -137,7 +136,7 @@ impl From<&AuditRecord> for AuditItem {
             day: record.day().to_string(),
             at_and_id: format!("{:.3}#{}", record.at, record.id),
             record: record.clone(),
-            expires_at: record.expires_at(),
+            expires_at: record.expires_at,
         }
     }
 }
@@ -157,6 +156,12 @@ impl SessionItem {
     /// Makes the item of a session or a link.
     pub fn new(key: &SessionKey, session: &Session) -> Self {
         Self { key: key.as_str().to_owned(), session: session.clone() }
+    }
+}
+
+impl From<AuditItem> for AuditRecord {
+    fn from(AuditItem { record, expires_at, .. }: AuditItem) -> Self {
+        Self { expires_at, ..record }
     }
 }
 

@@ -10,6 +10,7 @@ use domain::{
         conversion::Receipt,
         refusal::{Conflict, KeptConflict, KeptRefusal, Refusal},
     },
+    retention::Retention,
 };
 
 use super::{
@@ -31,12 +32,13 @@ const COUNT_KEPT_SECONDS: i64 = 2 * 24 * 60 * 60;
 pub struct DynamoRefusals {
     client: Client,
     pub(super) table: String,
+    retention: Retention,
 }
 
 impl DynamoRefusals {
-    /// Uses this table.
-    pub fn new(client: Client, table: String) -> Self {
-        Self { client, table }
+    /// Uses this table. Refusals are kept for the time of `retention` after they were last seen.
+    pub fn new(client: Client, table: String, retention: Retention) -> Self {
+        Self { client, table, retention }
     }
 
     /// Counts one sighting of a content, and returns the updated item. Returns `None` if the content is new and its
@@ -144,7 +146,7 @@ impl Sighting {
 
 impl Refusals for DynamoRefusals {
     async fn keep_refusal(&self, refusal: &Refusal, most: u32) -> Result<KeptRefusal, Unavailable> {
-        let kept = self.see(refusal.into(), most).await?;
+        let kept = self.see(RefusalItem::of_refusal(refusal, self.retention), most).await?;
         Ok(kept.map_or(KeptRefusal::BoundReached, |_| KeptRefusal::Kept))
     }
 

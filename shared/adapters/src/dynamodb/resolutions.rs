@@ -11,10 +11,11 @@ use domain::{
     inbound::{
         acceptance::Acceptance,
         conversion::Receipt,
-        refusal::{Conflict, ContentKey, REFUSAL_KEPT_SECONDS},
+        refusal::{Conflict, ContentKey},
         transaction::History,
     },
     jiff::Timestamp,
+    retention::Retention,
     values::ids::{Provider, TransactionId, TransactionKey},
 };
 
@@ -39,13 +40,15 @@ pub struct DynamoResolutions {
     postbacks: String,
     refusals: String,
     audit: DynamoAudit,
+    retention: Retention,
 }
 
 impl DynamoResolutions {
-    /// Uses the tables of postbacks, of refusals and of audit records.
-    pub fn new(client: Client, postbacks: String, refusals: String, audit: String) -> Self {
+    /// Uses the tables of postbacks, of refusals and of audit records. A conflict whose original was kept is kept for the
+    /// time of `retention`.
+    pub fn new(client: Client, postbacks: String, refusals: String, audit: String, retention: Retention) -> Self {
         let audit = DynamoAudit::new(client.clone(), audit);
-        Self { client, postbacks, refusals, audit }
+        Self { client, postbacks, refusals, audit, retention }
     }
 
     /// Returns the write of a new item. The write fails if the item exists.
@@ -115,7 +118,6 @@ impl Resolutions for DynamoResolutions {
         now: Timestamp,
         audit: &AuditRecord,
     ) -> Result<Replaced, Unavailable> {
-        let expires_at = now.as_second().saturating_add(REFUSAL_KEPT_SECONDS);
         let update = Update::builder()
             .table_name(&self.refusals)
             .set_key(Some(key_of(PROVIDER_CONTENT, key.as_str())))
@@ -126,7 +128,7 @@ impl Resolutions for DynamoResolutions {
             .expression_attribute_names("#kept", ORIGINAL_KEPT_AT)
             .expression_attribute_names("#expires", EXPIRES_AT)
             .expression_attribute_values(":kept", text(now))
-            .expression_attribute_values(":expires", number(expires_at))
+            .expression_attribute_values(":expires", number(self.retention.end(now)))
             .build()
             .map_err(unmade(KEEP))?;
         let writes = vec![TransactWriteItem::builder().update(update).build()];

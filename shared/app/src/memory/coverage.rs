@@ -6,6 +6,7 @@ use domain::{
     inbound::click::Click,
     jiff::Timestamp,
     lookup::{LookupEntry, Origin, Place, Subject},
+    retention::{Expiring, Retention},
 };
 
 use super::{State, World};
@@ -13,8 +14,8 @@ use crate::ports::{
     Coverage, Heartbeat, OriginItem, OriginPage, PageToken, Rebuilds, Segment, SegmentPlace, Unavailable,
 };
 
-/// Sets how long a click is kept in memory, in seconds.
-pub(crate) const CLICK_KEPT_SECONDS: i64 = 400 * 24 * 60 * 60;
+/// Says how long clicks are kept in memory.
+pub(crate) const CLICKS: Retention = Expiring::Click.default_retention();
 
 impl Coverage for World {
     async fn heartbeats(&self) -> Result<BTreeMap<Origin, Heartbeat>, Unavailable> {
@@ -95,8 +96,7 @@ impl State {
                 stored.map(|stored| item(stored.provider_content.clone(), stored.lookups(None))).collect()
             }
             Origin::Clicks => {
-                let entries =
-                    |click: &Click| LookupEntry::of_click(click, click.clicked_at.as_second() + CLICK_KEPT_SECONDS);
+                let entries = |click: &Click| LookupEntry::of_click(click, CLICKS.end(click.clicked_at));
                 self.clicks.iter().map(|click| item(click.click_id.to_string(), entries(click))).collect()
             }
             Origin::Deliveries => {

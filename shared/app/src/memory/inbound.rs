@@ -10,14 +10,14 @@ use domain::{
         conversion::{Conversion, Receipt, RecordedPostback},
         correction::{Revision, Step},
         postback::Postback,
-        refusal::{Conflict, ContentKey, KeptConflict, KeptRefusal, REFUSAL_KEPT_SECONDS, Refusal},
+        refusal::{Conflict, ContentKey, KeptConflict, KeptRefusal, Refusal},
         transaction::{Adjustment, History},
     },
     jiff::Timestamp,
     values::ids::{ClickId, Provider, ReceiptId, TransactionId, TransactionKey},
 };
 
-use super::{State, World};
+use super::{REFUSALS, State, World};
 use crate::ports::{
     Added, Clicks, ConversionQueue, FoundRevisions, InboundRecords, Postbacks, Recorded, RecordedRevisions, Refusals,
     Replaced, Resolutions, Resubmissions, StoredConflict, StoredRefusal, Unavailable,
@@ -242,7 +242,7 @@ impl Resolutions for World {
             if state.conflicts.get(key.as_str()).is_none_or(|kept| kept.2.is_some()) {
                 return Replaced::Changed;
             }
-            state.kept_originals.insert(key.as_str().to_owned(), now.as_second() + REFUSAL_KEPT_SECONDS);
+            state.kept_originals.insert(key.as_str().to_owned(), REFUSALS.end(now));
             state.audit.push(audit.clone());
             Replaced::Done
         })
@@ -303,12 +303,13 @@ impl State {
     pub(super) fn stored_refusal(&self, key: &str) -> Option<StoredRefusal> {
         if let Some((refusal, times)) = self.refusals.get(key) {
             let accepted = self.recorded_refusals.get(key).cloned();
-            return Some(StoredRefusal { times: (*times).into(), accepted, ..refusal.into() });
+            let stored = StoredRefusal::of_refusal(refusal, REFUSALS);
+            return Some(StoredRefusal { times: (*times).into(), accepted, ..stored });
         }
         let (conflict, times, accepted) = self.conflicts.get(key)?;
         let expires_at = self.kept_originals.get(key).copied();
-        let kept_at = expires_at.map(|at| Timestamp::from_second(at - REFUSAL_KEPT_SECONDS));
-        let original_kept_at = kept_at.and_then(Result::ok);
+        let kept_at = expires_at.and_then(|at| Timestamp::from_second(at).ok());
+        let original_kept_at = kept_at.map(|at| REFUSALS.oldest(at));
         let (times, accepted) = ((*times).into(), accepted.clone());
         Some(StoredRefusal { times, accepted, original_kept_at, expires_at, ..conflict.into() })
     }

@@ -170,6 +170,7 @@ impl DeliveryRecords for World {
                 round: *round,
                 late: name.split_once(' ').and_then(|(_, mark)| ClaimMark::new(mark).ok()),
                 attempt: attempt.clone(),
+                expires_at: None,
             };
             state.attempts.iter().filter(|((of, ..), _)| of == id).map(kept).collect()
         })

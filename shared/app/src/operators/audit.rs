@@ -1,8 +1,9 @@
 //! Lists the changes that operators have made.
 
 use domain::{
-    audit::{AUDIT_KEPT_DAYS, AuditRecord, day},
-    jiff::{Timestamp, ToSpan},
+    audit::{AuditRecord, day},
+    jiff::{SignedDuration, Timestamp},
+    retention::Expiring,
     values::ids::Provider,
 };
 
@@ -15,7 +16,8 @@ pub async fn list(
     (since, now): (Timestamp, Timestamp),
     provider: Option<&Provider>,
 ) -> Result<Vec<AuditRecord>, Unavailable> {
-    let oldest = now.saturating_sub((AUDIT_KEPT_DAYS * 24).hours()).unwrap_or(Timestamp::MIN);
+    let most = SignedDuration::from_hours(i64::from(*Expiring::AuditRecord.bounds().end()) * 24);
+    let oldest = now.saturating_sub(most).unwrap_or(Timestamp::MIN);
     let wanted = |record: &AuditRecord| {
         let in_time = record.at >= since && record.at <= now && !record.has_expired(now);
         in_time && provider.is_none_or(|provider| record.subject.concerns(provider))
@@ -32,7 +34,10 @@ pub async fn list(
 
 #[cfg(test)]
 mod tests {
-    use domain::audit::{Action, Author, Channel, Operation, Subject};
+    use domain::{
+        audit::{Action, Author, Channel, Operation, Subject},
+        jiff::ToSpan,
+    };
 
     use super::*;
     use crate::memory::World;

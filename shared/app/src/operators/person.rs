@@ -1,11 +1,11 @@
 //! Finds everything that is stored about a person, so that an operator can show it to the person or erase it.
 //!
-//! A person is a GG3 user. Everything is found by the lookups, by the participant, and by a search through the refusals and
-//! conflicts of the partners that the person had to do with, because these may name the person or a transaction of the
-//! person without an entry. A refused call that gave the id under another name or inside another value is not found.
+//! A person is a GG3 user. Everything is found by the lookups, by the participant, and by a search through all refusals
+//! and conflicts, because these may name the person or a transaction of the person without an entry.
 
 pub mod erase;
 mod letters;
+mod names;
 pub mod replay;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,22 +14,17 @@ use domain::{
     archive::ArchiveKey,
     inbound::{
         click::{Click, ClickOrigin},
-        parameters::{self, Parameters},
-        postback::Difference,
         transaction::History,
     },
     jiff::Timestamp,
     lookup::{Kind, Origin, Place, Subject},
     outbound::participant::Participant,
     partner::Partner,
-    values::{
-        ids::{ClickId, DeliveryId, PartnerUserId, Provider, TransactionKey, UserId},
-        parameter_names::Field,
-    },
+    values::ids::{ClickId, DeliveryId, PartnerUserId, Provider, TransactionKey, UserId},
 };
 use futures_util::TryStreamExt;
 
-use self::letters::Names;
+use self::names::Names;
 use super::lookup_coverage::{Gap, LookupFault, check};
 use crate::ports::{
     DeadLetter, DeadLetterQueue, DeadLetterQueues, DeliveryRecords, InboundRecords, KeptAttempt, Listings,
@@ -62,6 +57,8 @@ pub struct FindPerson<L, I, D, P, Q, N> {
     pub queues: Q,
     /// The partners, with the rules for their postbacks.
     pub partners: N,
+    /// The partners whose refusals and conflicts are searched, which should be all.
+    pub providers: Vec<Provider>,
     /// The key of erased ids.
     pub key: ArchiveKey,
 }
@@ -75,6 +72,8 @@ pub struct Person {
     pub partner_users: BTreeSet<(Provider, PartnerUserId)>,
     /// The click ids that we made for the person, and those with which the person came from partners.
     pub click_ids: BTreeSet<ClickId>,
+    /// Those click ids that we made.
+    pub made_clicks: BTreeSet<ClickId>,
     /// The transactions.
     pub transactions: BTreeMap<TransactionKey, History>,
     /// The notes of these transactions beside transactions of others, each with the other transaction first.
@@ -127,6 +126,7 @@ impl Person {
             users: self.users.iter().map(UserId::as_str).collect(),
             partner_users: self.partner_users.iter().map(|(provider, id)| (provider.as_str(), id.as_str())).collect(),
             clicks: self.click_ids.iter().map(ClickId::as_str).collect(),
+            made_clicks: self.made_clicks.iter().map(ClickId::as_str).collect(),
             transactions: originals.map(|it| (it.provider.as_str(), it.transaction_id.as_str())).collect(),
         }
     }
@@ -149,7 +149,8 @@ where
         let of = |kind: Kind| places.iter().filter(move |place| place.kind() == kind).map(Place::key);
         self.transactions(&mut person, of(Kind::Postback).collect()).await?;
         self.outbound(&mut person, of(Kind::Delivery).filter_map(|key| DeliveryId::new(key).ok()).collect()).await?;
-        person.click_ids.extend(of(Kind::Click).filter_map(|key| ClickId::try_from(key.to_owned()).ok()));
+        person.made_clicks.extend(of(Kind::Click).filter_map(|key| ClickId::try_from(key.to_owned()).ok()));
+        person.click_ids.extend(person.made_clicks.iter().cloned());
         let clicks = self.inbound.clicks(&person.click_ids).await?;
         person.clicks = clicks.into_iter().filter(|click| person.users.contains(&click.user_id)).collect();
         self.refusals(&mut person, of(Kind::Refusal).map(str::to_owned).collect(), now).await?;
@@ -227,7 +228,7 @@ where
                 let is_own =
                     postback.click == ClickOrigin::Verified && person.users.contains(&postback.content.user_id);
                 if is_own && !postback.is_erased() {
-                    person.click_ids.insert(postback.content.click_id.clone());
+                    person.made_clicks.insert(postback.content.click_id.clone());
                 }
             }
             person.transactions.insert(key, history);
@@ -262,19 +263,15 @@ where
         Ok(())
     }
 
-    /// Reads the refusals and conflicts that lookups name, and searches those of the person's partners.
+    /// Reads the refusals and conflicts that lookups name, and searches those of all partners.
     async fn refusals(&self, person: &mut Person, listed: BTreeSet<String>, now: Timestamp) -> Result<(), Unavailable> {
-        let mut providers: BTreeSet<Provider> =
-            person.partner_users.iter().map(|(provider, _)| provider.clone()).collect();
-        providers.extend(person.transactions.values().map(|history| history.original().postback.provider.clone()));
-        providers.extend(person.deliveries.iter().map(|(stored, _)| stored.delivery.provider().clone()));
         let stored = self.read_refusals(listed.iter().map(String::as_str).collect()).await?;
-        providers.extend(stored.iter().map(|item| item.provider.clone()));
         let mut found: BTreeMap<String, StoredRefusal> =
             stored.into_iter().map(|item| (item.provider_content.clone(), item)).collect();
         let mut listed = Vec::new();
-        for provider in providers {
-            let partner = self.partners.load(&provider).await?;
+        for provider in &self.providers {
+            let partner = self.partners.load(provider).await?;
+            let parameters = partner.map(|partner| partner.rules().names.clone()).unwrap_or_default();
             let mut places = Vec::new();
             for subject in [Subject::Conflicts(provider.clone()), Subject::Refusals(provider.clone())] {
                 let of_subject = self.listed(subject.clone(), now).await?;
@@ -283,7 +280,7 @@ where
             let kept = self.read_refusals(places.iter().map(|(_, place)| place.key()).collect()).await?;
             let exist: BTreeSet<String> = kept.iter().map(|item| item.provider_content.clone()).collect();
             let names = person.names();
-            let theirs = kept.into_iter().filter(|item| is_named(&names, item, partner.as_ref()));
+            let theirs = kept.into_iter().filter(|item| names.are_in_refusal(item, &parameters));
             found.extend(theirs.map(|item| (item.provider_content.clone(), item)));
             listed.extend(places.into_iter().map(|entry| (exist.contains(entry.1.key()), entry)));
         }
@@ -329,29 +326,6 @@ where
         person.entries = entries;
         Ok(())
     }
-}
-
-/// Returns true if a refused call or a conflict of the partner names the person.
-fn is_named(names: &Names<'_>, item: &StoredRefusal, partner: Option<&Partner>) -> bool {
-    let provider = item.provider.as_str();
-    let names_one = |field: Field, value: &str| names.contain(provider, field, value);
-    let (user, _) = item.ids();
-    let of_conflict = user.is_some_and(|user| names_one(Field::UserId, user.as_str()))
-        || item.transaction_id.as_ref().is_some_and(|id| names_one(Field::TransactionId, id.as_str()))
-        || item.reference.as_ref().is_some_and(|id| names_one(Field::Reference, id.as_str()))
-        || item
-            .differences
-            .iter()
-            .any(|Difference { field, original, sent }| names_one(*field, original) || names_one(*field, sent));
-    let sent = Parameters::split(item.request.as_deref().unwrap_or_default().as_bytes(), b"");
-    let of_request = partner.is_some_and(|partner| {
-        let parameters = &partner.rules().names;
-        Field::ALL.into_iter().any(|field| {
-            let raw = sent.raw(parameters.of(field)).unwrap_or_default();
-            names_one(field, &parameters::decode(raw).unwrap_or_default())
-        })
-    });
-    of_conflict || of_request
 }
 
 #[cfg(test)]

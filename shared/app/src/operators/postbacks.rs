@@ -12,6 +12,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::{
     More, Page,
+    counting::{Counted, counted},
     lookup_coverage::{Gap, LookupFault, check},
     refusals::UnreadTransaction,
 };
@@ -23,7 +24,7 @@ const AT_ONCE: usize = 16;
 /// Selects the transactions to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wanted {
-    /// Selects transactions that are in this state now. Without an agreed status, a transaction is approved.
+    /// Selects transactions that count in this state now. Without an agreed status, a transaction is approved.
     pub state: Option<State>,
     /// The first instant after the range.
     pub before: Option<Timestamp>,
@@ -38,11 +39,15 @@ pub struct Transaction {
     pub recorded_at: Timestamp,
     /// The current revision.
     pub current: Revision,
+    /// How the transaction counts.
+    pub counted: Counted,
 }
 
-impl From<History> for Transaction {
-    fn from(history: History) -> Self {
-        Self { recorded_at: history.original().receipt.received_at, current: history.latest() }
+impl Transaction {
+    async fn of(inbound: &impl InboundRecords, history: &History) -> Result<Self, Unavailable> {
+        let current = history.latest();
+        let counted = counted(inbound, &current).await?;
+        Ok(Self { recorded_at: history.original().receipt.received_at, current, counted })
     }
 }
 
@@ -92,18 +97,22 @@ async fn of_partner(
     let mut chunks = pin!(originals.try_chunks(AT_ONCE.min(most)).map_err(|broken| broken.1));
     let mut found = 0;
     while let Some(chunk) = chunks.try_next().await? {
-        let reads = chunk.into_iter().map(async |(place, key)| (inbound.transaction(&key).await, place, key));
+        let read = async |key: &TransactionKey| match inbound.transaction(key).await? {
+            Some(history) => Transaction::of(inbound, &history).await.map(Some),
+            None => Ok(None),
+        };
+        let reads = chunk.into_iter().map(async |(place, key)| (read(&key).await, place, key));
         let read: Vec<(_, Place, TransactionKey)> = stream::iter(reads).buffered(AT_ONCE).collect().await;
-        for (history, place, key) in read {
-            let transaction = match history {
-                Ok(history) => history.map(Transaction::from),
+        for (transaction, place, key) in read {
+            let transaction = match transaction {
+                Ok(transaction) => transaction,
                 Err(fault) => {
                     let (provider, transaction_id) = (provider.clone(), key.to_id());
                     listed.unread.push(UnreadTransaction { provider, transaction_id, fault });
                     None
                 }
             };
-            let is_wanted = |it: &Transaction| state.is_none_or(|state| it.current.postback().state() == state);
+            let is_wanted = |it: &Transaction| state.is_none_or(|state| it.counted.state == state);
             let Some(transaction) = transaction.filter(is_wanted) else { continue };
             listed.transactions.push(transaction);
             found += 1;

@@ -28,7 +28,10 @@ use futures_util::{TryStreamExt, future::try_join_all};
 use serde::Serialize;
 
 use self::missing::{Missing, Search};
-use super::lookup_coverage::{Gap, LookupFault, check};
+use super::{
+    counting::{Counted, counted},
+    lookup_coverage::{Gap, LookupFault, check},
+};
 use crate::ports::{InboundRecords, Listings, Range, Unavailable};
 
 /// Limits the transactions that are read at the same time.
@@ -86,7 +89,7 @@ pub async fn compare(
                 comparison.compare(id, list.get(id), current.as_ref(), partner.rules());
             }
             if let Some(current) = current.filter(|_| ours.contains(*key)) {
-                comparison.count(&current, counts(inbound, &current).await?);
+                comparison.count(&current.content().currency, &counted(inbound, &current).await?);
             }
         }
         on_compared(some.len());
@@ -108,14 +111,6 @@ pub async fn explain(
         theirs.missing = reasons.remove(&theirs.transaction_id);
     }
     Ok(())
-}
-
-/// Returns false for an adjustment of a rejected transaction. It counts as nothing, because the rejection takes all that
-/// was left.
-async fn counts(inbound: &impl InboundRecords, current: &Revision) -> Result<bool, Unavailable> {
-    let Some(key) = current.reversed().and_then(|reversed| reversed.key(current.postback())) else { return Ok(true) };
-    let reversed = inbound.transaction(&key).await?;
-    Ok(reversed.is_none_or(|reversed| reversed.current().postback.state() != State::Rejected))
 }
 
 /// The differences between a partner's list and our records.
@@ -141,10 +136,11 @@ pub struct Totals {
     /// The transactions that the partner owes. Without agreed statuses, these are all transactions except the
     /// adjustments.
     pub approved: Sum,
-    /// The transactions that the partner rejected by a status.
+    /// The transactions that the partner rejected by a status, and those with a negative amount that were rejected with
+    /// the transaction from which they take. The latter add nothing to the amount, because the rejection takes
+    /// everything.
     pub rejected: Sum,
-    /// The transactions with a negative amount, which is taken from other transactions. What they take from a rejected
-    /// transaction of the period is left out of the amount, because the rejection takes everything.
+    /// The other transactions with a negative amount, which is taken from transactions that the partner owes.
     pub adjusted: Sum,
 }
 
@@ -266,19 +262,17 @@ impl Comparison {
         }
     }
 
-    /// Adds the current revision of a transaction of the period to the totals. An adjustment that does not count adds
-    /// no amount.
-    fn count(&mut self, current: &Revision, counts: bool) {
-        let Content { amount_decimal, currency, .. } = current.content();
+    /// Adds a transaction of the period to the totals of its currency.
+    fn count(&mut self, currency: &Currency, Counted { state, amount, .. }: &Counted) {
         let totals = self.totals.entry(currency.clone()).or_default();
-        let sum = match current.postback().state() {
-            _ if amount_decimal.is_negative() => &mut totals.adjusted,
+        let sum = match state {
             State::Pending => &mut totals.pending,
+            State::Approved if amount.is_negative() => &mut totals.adjusted,
             State::Approved => &mut totals.approved,
             State::Rejected => &mut totals.rejected,
         };
         sum.transactions += 1;
-        sum.amount = Amount::sum([sum.amount].into_iter().chain(counts.then_some(*amount_decimal)));
+        sum.amount = Amount::sum([sum.amount, *amount]);
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     accept_postback::tests::Rig,
-    memory::{Held, World, lookup_key},
+    memory::{Held, REFUSALS, World, lookup_key},
     ports::{InboundRecords, KnownRecipient, RefusalKind, StoredRefusal},
     resolve_conflict::{Resolution, accept},
 };
@@ -64,7 +64,8 @@ pub(super) async fn played(calls: &[String]) -> Rig {
         }
     }
     let conflicts = rig.world.state().conflicts.clone().into_values().map(|kept| StoredRefusal::from(&kept.0));
-    let refusals = rig.world.state().refusals.clone().into_values().map(|kept| StoredRefusal::from(&kept.0));
+    let refusals =
+        rig.world.state().refusals.clone().into_values().map(|kept| StoredRefusal::of_refusal(&kept.0, REFUSALS));
     for kept in conflicts.chain(refusals) {
         put(&rig.world, &kept.lookups(None)).await;
     }
@@ -188,8 +189,8 @@ async fn the_totals_of_a_period_follow_states_and_reversals() {
     let sum = |transactions: u32, amount: &str| serde_json::json!({"transactions": transactions, "amount": amount});
     let expected = serde_json::json!({
         "EUR": {"pending": sum(0, "0"), "approved": sum(1, "5"), "rejected": sum(0, "0"), "adjusted": sum(0, "0")},
-        "USD": {"pending": sum(1, "0.10"), "approved": sum(2, "100.10"), "rejected": sum(2, "17"),
-            "adjusted": sum(2, "-9.90")},
+        "USD": {"pending": sum(1, "0.10"), "approved": sum(2, "100.10"), "rejected": sum(3, "17"),
+            "adjusted": sum(1, "-9.90")},
     });
     assert_eq!(told, expected);
     let owed: Vec<String> = comparison.totals.values().map(|totals| totals.owed().to_string()).collect();

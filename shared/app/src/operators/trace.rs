@@ -324,7 +324,8 @@ impl Timeline {
         let (delivery, is_paused) = (owed.stored.delivery.clone(), owed.is_paused);
         self.add(delivery.created_at().timestamp(), EventKind::Delivery(Box::new(owed)));
         let current = delivery.attempts().iter().cloned();
-        let current = current.map(|attempt| KeptAttempt { round: delivery.round(), late: None, attempt });
+        let current =
+            current.map(|attempt| KeptAttempt { round: delivery.round(), late: None, attempt, expires_at: None });
         let attempts = older.into_iter().map(|kept| (kept, false)).chain(current.map(|kept| (kept, true)));
         for (kept, is_current) in attempts {
             let (provider, campaign) = (delivery.provider().clone(), delivery.campaign().clone());

@@ -36,6 +36,9 @@ pub struct KeptAttempt {
     pub late: Option<ClaimMark>,
     /// The attempt.
     pub attempt: Attempt,
+    /// When the attempt expires, in Unix seconds. `None` for an attempt of the current round, and for attempts that older
+    /// versions stored.
+    pub expires_at: Option<i64>,
 }
 
 /// A range of time in which deliveries ended.

@@ -7,11 +7,12 @@ use domain::{
         conversion::Receipt,
         fault::Fault,
         postback::{Content, Difference, Extra},
-        refusal::{Conflict, ContentKey, KeptRequest, REFUSAL_KEPT_SECONDS, Refusal},
+        refusal::{Conflict, ContentKey, KeptRequest, Refusal},
         status::State,
     },
     jiff::Timestamp,
     lookup::{Kind, LookupEntry, Place, Subject},
+    retention::Retention,
     values::ids::{ClickId, Provider, TransactionId, UserId},
 };
 use serde::{Deserialize, Serialize};
@@ -170,8 +171,9 @@ impl StoredRefusal {
     }
 }
 
-impl From<&Refusal> for StoredRefusal {
-    fn from(refusal: &Refusal) -> Self {
+impl StoredRefusal {
+    /// Makes the item of a refusal that is kept for this long.
+    pub fn of_refusal(refusal: &Refusal, retention: Retention) -> Self {
         Self {
             request: Some(refusal.request.text.clone()),
             request_bytes: refusal.request.sent_bytes,
@@ -179,7 +181,7 @@ impl From<&Refusal> for StoredRefusal {
             user_id: refusal.user_id.clone(),
             click_id: refusal.click_id.clone(),
             faults: refusal.faults.clone(),
-            expires_at: Some(refusal.received_at.as_second() + REFUSAL_KEPT_SECONDS),
+            expires_at: Some(retention.end(refusal.received_at)),
             ..Self::seen(RefusalKind::Refusal, &refusal.provider, &refusal.key, refusal.received_at)
         }
     }
@@ -206,8 +208,8 @@ impl StoredRefusal {
     /// The place of a refusal has the time at which the refusal was first seen in the latest hour. Without `before`,
     /// that time is not known, so the place has the time at which the refusal was last seen; in the hour of the very
     /// first call, the place always has the time of that call. The place of a conflict has the time at which the
-    /// conflict was first seen. The entry of a conflict lasts as long as the conflict: for ever, or until 30
-    /// days after an operator kept the original.
+    /// conflict was first seen. An entry lasts as long as the item: a conflict is kept for ever, or for some
+    /// time after an operator kept the original.
     pub fn lookups(&self, before: Option<&Self>) -> Vec<LookupEntry> {
         let (subject, at, expires_at) = match self.kind {
             RefusalKind::Refusal => {
@@ -217,17 +219,15 @@ impl StoredRefusal {
                     return Vec::new();
                 }
                 let at = if hour(first) == hour(last) { first } else { last };
-                // The refusal may be seen again until the hour ends, and is kept for 30 days after that.
-                let expires_at = at.as_second().saturating_add(SIGHTINGS_SECONDS + REFUSAL_KEPT_SECONDS);
-                (Subject::Refusals(self.provider.clone()), at, Some(expires_at))
+                // The refusal may be seen again until the hour ends, and then expires up to an hour later.
+                let expires_at = self.expires_at.map(|at| at.saturating_add(SIGHTINGS_SECONDS));
+                (Subject::Refusals(self.provider.clone()), at, expires_at)
             }
             RefusalKind::Conflict => {
                 if before.is_some_and(|before| before.resolved_at() == self.resolved_at()) {
                     return Vec::new();
                 }
-                let kept_at = self.original_kept_at.filter(|_| self.accepted_at.is_none());
-                let expires_at = kept_at.map(|at| at.as_second().saturating_add(REFUSAL_KEPT_SECONDS));
-                (Subject::Conflicts(self.provider.clone()), self.first_received_at, expires_at)
+                (Subject::Conflicts(self.provider.clone()), self.first_received_at, self.expires_at)
             }
         };
         let (user_id, click_id) = self.ids();
@@ -251,6 +251,8 @@ impl StoredRefusal {
 
 #[cfg(test)]
 mod tests {
+    use domain::retention::Expiring;
+
     use super::*;
 
     fn at(second: i64) -> Timestamp {
@@ -258,7 +260,7 @@ mod tests {
     }
 
     fn refusal(seen: i64) -> StoredRefusal {
-        StoredRefusal::from(&Refusal {
+        let refusal = Refusal {
             key: ContentKey::of_refusal(&Provider::new("acme").unwrap(), "user_id=u"),
             provider: Provider::new("acme").unwrap(),
             request: KeptRequest { text: "user_id=u".into(), sent_bytes: None },
@@ -267,7 +269,8 @@ mod tests {
             click_id: None,
             faults: Vec::<Fault>::new(),
             received_at: at(seen),
-        })
+        };
+        StoredRefusal::of_refusal(&refusal, Expiring::Refusal.retention(9).unwrap())
     }
 
     #[test]
@@ -279,7 +282,7 @@ mod tests {
         let next = refusal(10_800).lookups(Some(&first));
         assert_eq!((next.len(), next[0].place.at()), (2, at(10_800)));
         // The entry lasts as long as the refusal can be kept for any sighting in that hour.
-        assert!(next[0].expires_at.unwrap() > 14_399 + REFUSAL_KEPT_SECONDS);
+        assert!(next[0].expires_at.unwrap() > 14_399 + 9 * 86_400);
     }
 
     #[test]
@@ -299,9 +302,9 @@ mod tests {
         assert_eq!((open.len(), open[0].expires_at, open[0].place.at()), (3, None, at(5)));
         let again = StoredRefusal { last_received_at: at(99_999), times: 2, ..item.clone() };
         assert_eq!(again.lookups(Some(&item)), []);
-        let resolved = StoredRefusal { original_kept_at: Some(at(100)), ..again.clone() };
+        let resolved = StoredRefusal { original_kept_at: Some(at(100)), expires_at: Some(777), ..again.clone() };
         let entries = resolved.lookups(Some(&again));
-        assert_eq!((&entries[0].place, entries[0].expires_at), (&open[0].place, Some(100 + REFUSAL_KEPT_SECONDS)));
+        assert_eq!((&entries[0].place, entries[0].expires_at), (&open[0].place, Some(777)));
         assert_eq!(again.lookups(Some(&resolved))[0], open[0]);
     }
 }

@@ -178,7 +178,7 @@ async fn a_kept_originals_conflict_expires_unless_it_comes_again() {
     let world = world(&["2"]).await;
     assert_eq!(keep(&world, "2").await, Resolution::OriginalKept);
     let key = conflict("2").key();
-    let expired = at(200 + domain::inbound::refusal::REFUSAL_KEPT_SECONDS);
+    let expired = at(crate::memory::REFUSALS.end(at(200)));
     assert_eq!(world.find_conflict(&key, expired).await, Ok(None));
     assert_eq!(world.keep_conflict(&conflict("2"), 99).await, Ok(KeptConflict::Unresolved));
     assert!(world.find_conflict(&key, expired).await.unwrap().is_some());

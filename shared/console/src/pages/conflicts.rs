@@ -90,7 +90,8 @@ pub(crate) async fn resolve<P: Ports>(
     let found = console.resolutions.find_conflict(&key, now).await?.ok_or(Trouble::NotFound)?;
     let transaction: TransactionId = found.conflict.transaction_id;
     let (operation_id, receipt_id) = parts(random);
-    let operation = Operation::new(author.clone(), Channel::Console, Some(why), operation_id);
+    let operation = Operation::new(author.clone(), Channel::Console, Some(why), operation_id)
+        .keeping_records(console.audit_retention);
     let of = (&transaction, &key);
     let resolution = match visit.form.get("decision") {
         "accept" => {

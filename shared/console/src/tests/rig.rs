@@ -29,6 +29,7 @@ use domain::{
     },
     jiff::Timestamp,
     partner::Partner,
+    retention::Expiring,
     session::{Role, Token, Visitor},
     values::{
         ids::{ClickId, Provider, ReceiptId, TransactionId, UserId},
@@ -161,6 +162,7 @@ impl Rig {
             },
             click_keys: Held::new(&world, [((), keys)]),
             resolutions: world.clone(),
+            audit_retention: Expiring::AuditRecord.default_retention(),
             now,
             random: draw,
         };
@@ -278,7 +280,7 @@ impl Rig {
             received_at: now(),
         };
         self.world.keep_refusal(&refusal, 99).await.unwrap();
-        self.world.put(&StoredRefusal::from(&refusal).lookups(None)).await;
+        self.world.put(&StoredRefusal::of_refusal(&refusal, Expiring::Refusal.default_retention()).lookups(None)).await;
         key
     }
 }

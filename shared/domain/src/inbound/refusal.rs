@@ -18,9 +18,6 @@ use crate::values::ids::{ClickId, Provider, TransactionId, UserId};
 use crate::values::parameter_names::Field;
 use crate::values::placeholder;
 
-/// Sets how long a refusal is kept after it was last seen, in seconds: 30 days.
-pub const REFUSAL_KEPT_SECONDS: i64 = 30 * 24 * 60 * 60;
-
 /// Bounds the kept text of a refused request, in bytes. Ordinary postbacks have a few hundred bytes.
 pub const MAX_KEPT_REQUEST_BYTES: usize = 4 * 1024;
 

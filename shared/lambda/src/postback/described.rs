@@ -64,7 +64,8 @@ impl Rig {
             r#"{"provider":"globex","postback":{"transaction_id":"derived"}}"#,
             r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
             r#"{"provider":"umbrella","postback":{"status":{"parameter":"state","pending":["2"],"rejected":["3"],
-                "ignored":["test"]},"negative_amounts":"reverse"}}"#,
+                "ignored":["test"]},"negative_amounts":"reverse",
+                "reference":"original_id"}}"#,
             r#"{"provider":"hooli","postback":{"rate":{"per_second":1,"burst":1}}}"#,
             r#"{"provider":"soylent","postback":{"answer":{"format":"text","duplicate":"AGAIN"},
                 "status":{"parameter":"state","ignored":["test"]}}}"#,
@@ -187,6 +188,14 @@ async fn the_description_lists_exactly_the_answers_given() {
     assert_eq!(rig.get("umbrella", SAMPLE).await["conflict"]["original"]["state"], "rejected");
     let taken_back = SAMPLE.replace("123123123", "r-1").replace("100.00", "-100.00");
     assert_eq!(rig.get("umbrella", &taken_back).await["status"], "accepted");
+    let paid = SAMPLE.replace("123123123", "paid");
+    assert_eq!(rig.get("umbrella", &paid).await["status"], "accepted");
+    let too_much = SAMPLE.replace("123123123", "r-2").replace("100.00", "-100.01");
+    let too_much = rig.get("umbrella", &format!("{too_much}&original_id=paid")).await;
+    let detail = too_much["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("transaction r-2 is not recorded, because its amount_decimal contradicts transaction paid;")
+    );
     assert_eq!(rig.get("umbrella", &said("4")).await["status"], 400);
     assert_eq!(rig.get("acme", &said("3")).await["status"], 400);
 

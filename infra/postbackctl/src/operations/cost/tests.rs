@@ -91,7 +91,7 @@ fn the_lookups_cost_a_write_an_entry_and_their_share_of_a_batch() {
     assert_eq!(postback.logs, dec!(0.005));
     assert_eq!(bill("lookups of a click", &flags).dynamodb, dec!(0.625));
     assert_eq!(bill("lookups of a delivery, at most", &flags).dynamodb, dec!(2.5));
-    assert_eq!(bill("lookups of an opening, at most", &flags).dynamodb, dec!(1.25));
+    assert_eq!(bill("lookups of an opening, at most", &flags).dynamodb, dec!(2.5));
     let looked_at = bill("participant's change, looked at", &flags);
     assert_eq!((looked_at.dynamodb, looked_at.lambda), (dec!(0), postback.lambda * dec!(5)), "twenty of them a batch");
 }

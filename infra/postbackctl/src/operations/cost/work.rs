@@ -134,7 +134,7 @@ impl Work<'_> {
 
     /// Returns the use of an opening with both of the partner's ids.
     fn opening(&self) -> Usage {
-        self.participant_looked_at() + index_write() * dec!(2)
+        self.participant_looked_at() + index_write() * dec!(4)
     }
 
     /// Returns the use of a participant's change. `lookup-writer` reads every such change, even if no link was opened.

@@ -44,7 +44,8 @@ pub(super) async fn run(connection: &Connection, replay: Replay) -> Result<ExitC
     confirmed.confirm("Read all tables, and erase again every person who was erased in this period?")?;
     let operation = connection.operation(confirmed.change.why).await?;
     let key = connection.archive_key().await?;
-    let replay = ReplayErasures { find: finder(connection, key.clone()), erase: eraser(connection, key) };
+    let find = finder(connection, key.clone()).await?;
+    let replay = ReplayErasures { find, erase: eraser(connection, key).await? };
     let mut pace = Pace::begin_open_ended(rate);
     let period = (since, until.unwrap_or_else(ask::now));
     let done = replay.run(period, &operation, &System, &mut pace).await.map_err(coverage::unlisted)?;

@@ -31,7 +31,7 @@ pub(super) fn parse(text: &str, into: &str) -> Result<Rates> {
         let per_unit = Decimal::from_str_exact(cell(rate)).ok().filter(|rate| *rate > Decimal::ZERO);
         let per_unit =
             per_unit.with_context(|| format!("line {line}: the rate must be a number above 0, such as 1.0837"))?;
-        if !rates.add(on, cell(currency).to_owned(), per_unit) {
+        if !rates.add(on, cell(currency).to_ascii_uppercase(), per_unit) {
             bail!("line {line}: {} already has a rate on {on}; remove one of the lines", cell(currency));
         }
     }

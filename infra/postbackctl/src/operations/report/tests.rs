@@ -36,11 +36,22 @@ fn days_are_days_of_the_zone() {
     assert_eq!(warsaw, ["2026-10-24T22:00:00Z", "2026-10-25T23:00:00Z"]);
     let week = period("conversions --from 7d --to now --zone Europe/Warsaw");
     assert_eq!(week[0], "2026-11-15T23:00:00Z");
-    assert_eq!(period("conversions --from 1d --to 2026-11-23T01:00:00Z")[0], "2026-11-22T00:00:00Z");
-    for bad in ["--zone Mars/Base", "--from 2026-11-31", "--from 2026-11-23 --to 2026-11-23", "--from 0d", "--by moon"]
+    for (from, begins) in [("1d", "2026-11-22T00:00:00Z"), ("0d", "2026-11-23T00:00:00Z")] {
+        assert_eq!(period(&format!("conversions --from {from} --to 2026-11-23T01:00:00Z"))[0], begins);
+    }
+    for bad in ["--zone Mars/Base", "--from 2026-11-31", "--from 2026-11-23 --to 2026-11-23", "--from -1d", "--by moon"]
     {
         assert!(asked(&format!("conversions {bad}")).is_err(), "{bad}");
     }
+}
+
+#[test]
+fn a_currency_may_be_written_in_small_letters() {
+    let line = ["report", "conversions", "--in", "usd", "--rates", "rates.csv"];
+    let command = Command::try_parse_from(line).unwrap();
+    assert_eq!(command.arguments.r#in.as_deref(), Some("USD"));
+    let rates = |currency: &str| rates::parse(&format!("day,currency,rate\n2026-11-01,{currency},2\n"), "USD").unwrap();
+    assert_eq!(rates("eur"), rates("EUR"));
 }
 
 #[test]

@@ -1,43 +1,14 @@
 //! Makes the rows of the archive from the items of the tables.
 
-use domain::{
-    archive::{
-        ArchiveKey, ArchiveRow, AttemptRow, ClickRow, DeliveryRow, OpeningRow, RefusalKind as ArchivedKind, RefusalRow,
-        Resolution, TransactionRow,
-    },
-    inbound::correction::Revision,
-    lookup::Origin,
+use domain::archive::{
+    ArchiveKey, ArchiveRow, AttemptRow, DeliveryRow, RefusalKind as ArchivedKind, RefusalRow, Resolution,
 };
 
 use super::{
-    ClickItem, ClickUseItem, KEPT, PostbackItem, RefusalItem, RefusalKind,
-    lookups::read,
-    media_buying::{AttemptItem, DeliveryItem, ParticipantItem},
+    RefusalItem, RefusalKind,
+    change::read,
+    media_buying::{AttemptItem, DeliveryItem},
 };
-
-/// Returns the rows of an item of this table that changed from `before`. An item that was stored again unchanged has
-/// the same rows, or none. The error says why an item cannot be read.
-pub fn rows(
-    key: &ArchiveKey,
-    origin: Origin,
-    item: serde_dynamo::Item,
-    before: Option<serde_dynamo::Item>,
-) -> Result<Vec<ArchiveRow>, String> {
-    match origin {
-        Origin::Postbacks if ClickUseItem::is(&item) => Ok(Vec::new()),
-        Origin::Postbacks => read::<PostbackItem>(item)?.archive_rows(key),
-        Origin::Refusals if item.contains_key(KEPT) => Ok(Vec::new()),
-        Origin::Refusals => Ok(vec![ArchiveRow::Refusal(refusal(key, &read(item)?))]),
-        Origin::Clicks => Ok(vec![ArchiveRow::Click(ClickRow::of(key, &read::<ClickItem>(item)?.into()))]),
-        Origin::Deliveries => Ok(read::<DeliveryItem>(item)?.archive_rows(key)),
-        Origin::Participants => {
-            let (now, before) = (read::<ParticipantItem>(item)?, before.map(read::<ParticipantItem>).transpose()?);
-            let before = before.as_ref().map(ParticipantItem::participant).transpose()?;
-            let rows = OpeningRow::of(key, &now.user_id, before.as_ref(), &now.participant()?);
-            Ok(rows.into_iter().map(ArchiveRow::Opening).collect())
-        }
-    }
-}
 
 /// Returns the row of a late attempt in `attempts`, or `None` for any other item of that table. An attempt of an older
 /// round has its row from its delivery. A late attempt that an earlier version stored does not name its partner, and has
@@ -49,35 +20,22 @@ pub fn late_attempt(key: &ArchiveKey, item: serde_dynamo::Item) -> Result<Option
     Ok(of.map(row).map(ArchiveRow::Attempt))
 }
 
-impl PostbackItem {
-    /// Returns the item's row. An adjustment has none, because the transaction that caused it has a row. An erased
-    /// revision has none either, because its row was made when it was recorded.
-    fn archive_rows(self, key: &ArchiveKey) -> Result<Vec<ArchiveRow>, String> {
-        if self.is_adjustment() || self.erased.is_some() {
-            return Ok(Vec::new());
-        }
-        Ok(vec![ArchiveRow::Transaction(TransactionRow::of(key, &Revision::try_from(self)?))])
+/// Returns the row of the delivery and of its last recorded attempt. A claim and a message of the sweep have no rows.
+/// Every other change removes both attributes, so that this needs no image from before the change.
+pub(super) fn of_delivery(key: &ArchiveKey, item: &DeliveryItem) -> Vec<ArchiveRow> {
+    let delivery = &item.delivery;
+    if item.swept_at.is_some() || delivery.claim().is_some() {
+        return Vec::new();
     }
-}
-
-impl DeliveryItem {
-    /// Returns the row of the delivery and of its last recorded attempt. A claim and a message of the sweep have no
-    /// rows. Every other change removes both attributes, so that this needs no image from before the change.
-    fn archive_rows(&self, key: &ArchiveKey) -> Vec<ArchiveRow> {
-        let delivery = &self.delivery;
-        if self.swept_at.is_some() || delivery.claim().is_some() {
-            return Vec::new();
-        }
-        let of = (delivery.provider(), delivery.campaign(), delivery.id());
-        let attempt = delivery.attempts().last();
-        let attempt = attempt.map(|attempt| AttemptRow::of(key, of, (delivery.round(), false), attempt));
-        let row = ArchiveRow::Delivery(DeliveryRow::of(key, delivery));
-        [row].into_iter().chain(attempt.map(ArchiveRow::Attempt)).collect()
-    }
+    let of = (delivery.provider(), delivery.campaign(), delivery.id());
+    let attempt = delivery.attempts().last();
+    let attempt = attempt.map(|attempt| AttemptRow::of(key, of, (delivery.round(), false), attempt));
+    let row = ArchiveRow::Delivery(DeliveryRow::of(key, delivery));
+    [row].into_iter().chain(attempt.map(ArchiveRow::Attempt)).collect()
 }
 
 /// Returns the row of a refusal or a conflict as it is now.
-fn refusal(key: &ArchiveKey, item: &RefusalItem) -> RefusalRow {
+pub(super) fn refusal(key: &ArchiveKey, item: &RefusalItem) -> RefusalRow {
     let (user_id, click_id) = item.ids();
     let kind = match item.kind {
         RefusalKind::Refusal => ArchivedKind::Refusal,

@@ -1,23 +1,21 @@
-//! Holds the items of `lookups`. Makes the entries that lead to the items of other tables.
+//! Holds the items of `lookups`, and names the keys by which entries lead to the items of other tables.
 
 use app::ports::{Heartbeat, SegmentPlace};
 use domain::{
-    inbound::correction::Revision,
     jiff::Timestamp,
     lookup::{LookupEntry, Origin, Place, Subject},
-    outbound::participant::Participant,
     values::{
         ids::{TransactionKey, UserId},
         time::UnixMillis,
     },
 };
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
 use super::{
     super::{Item, text},
-    CLICK_ID, ClickItem, ClickUseItem, KEPT, ORIGINAL, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION,
-    RefusalItem,
-    media_buying::{DELIVERY_ID, DeliveryItem, ParticipantItem, USER_ID},
+    CLICK_ID, ORIGINAL, PROVIDER_CONTENT, PROVIDER_TRANSACTION, PostbackItem, REVISION,
+    change::read,
+    media_buying::{DELIVERY_ID, USER_ID},
 };
 
 /// Names the partition key of `lookups`.
@@ -112,36 +110,6 @@ pub(crate) fn key(origin: Origin, item: &Item) -> String {
     values.map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
-/// Returns the entries to write for an item of this table that changed from `before`. Without `before`, returns all
-/// entries that lead to the item. The error says why the item cannot be read.
-pub fn entries(
-    origin: Origin,
-    item: serde_dynamo::Item,
-    before: Option<serde_dynamo::Item>,
-) -> Result<Vec<LookupEntry>, String> {
-    match origin {
-        // The use of a click is no revision of a transaction.
-        Origin::Postbacks if ClickUseItem::is(&item) => Ok(Vec::new()),
-        Origin::Postbacks => read::<PostbackItem>(item)?.lookups(),
-        // The count of a day is no refusal.
-        Origin::Refusals if item.contains_key(KEPT) => Ok(Vec::new()),
-        Origin::Refusals => {
-            let before = before.map(read::<RefusalItem>).transpose()?;
-            Ok(read::<RefusalItem>(item)?.lookups(before.as_ref()))
-        }
-        Origin::Clicks => Ok(read::<ClickItem>(item)?.lookups()),
-        Origin::Deliveries => Ok(read::<DeliveryItem>(item)?.lookups()),
-        Origin::Participants => {
-            let before = before.map(read::<ParticipantItem>).transpose()?;
-            read::<ParticipantItem>(item)?.lookups(before.as_ref())
-        }
-    }
-}
-
-pub(super) fn read<T: DeserializeOwned>(item: serde_dynamo::Item) -> Result<T, String> {
-    serde_dynamo::from_item(item).map_err(|fault| fault.to_string())
-}
-
 /// Holds one entry of `lookups`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LookupItem {
@@ -229,44 +197,5 @@ impl PostbackItem {
     /// Returns the transaction if the entry's key names an original, or `None` if it names a later revision.
     pub fn original_of_lookup_key(key: &str) -> Option<TransactionKey> {
         TransactionKey::parse(key.strip_prefix(ORIGINAL)?.strip_prefix('#')?)
-    }
-
-    /// Returns the item's entries, or the reason why the item cannot be read. An adjustment has no entries, because the
-    /// transaction that caused it has entries.
-    pub fn lookups(self) -> Result<Vec<LookupEntry>, String> {
-        if self.is_adjustment() {
-            return Ok(Vec::new());
-        }
-        let key = self.lookup_key();
-        Ok(LookupEntry::of_revision(&Revision::try_from(self)?, key))
-    }
-}
-
-impl ClickItem {
-    /// Returns the item's entries.
-    pub fn lookups(self) -> Vec<LookupEntry> {
-        let expires_at = self.expires_at;
-        LookupEntry::of_click(&self.into(), expires_at)
-    }
-}
-
-impl DeliveryItem {
-    /// Returns the item's entries.
-    pub fn lookups(&self) -> Vec<LookupEntry> {
-        LookupEntry::of_delivery(&self.delivery)
-    }
-}
-
-impl ParticipantItem {
-    /// Returns the entries of the openings that were added since `before`, or the reason why an item cannot be read.
-    pub fn lookups(&self, before: Option<&Self>) -> Result<Vec<LookupEntry>, String> {
-        let before = before.map(Self::participant).transpose()?;
-        Ok(LookupEntry::of_openings(&self.user_id, before.as_ref(), &self.participant()?))
-    }
-
-    /// Returns the participant, or the reason why it cannot be read.
-    pub(super) fn participant(&self) -> Result<Participant, String> {
-        // The fault may quote values.
-        serde_json::from_str(&self.participant).map_err(|_| "the participant cannot be read".to_owned())
     }
 }

@@ -7,6 +7,7 @@ use domain::{
         attempt::Attempt,
         delivery::{Delivery, Ending, LateAttempt, Status},
     },
+    retention::Retention,
     values::{
         ids::{CampaignName, ClaimMark, DeliveryId, Provider, UserId},
         time::UnixMillis,
@@ -150,38 +151,35 @@ pub struct AttemptItem {
     pub expires_at: Option<i64>,
 }
 
-/// Sets how long an attempt beside its delivery is kept, in seconds: 400 days, which is a year and some time for a
-/// complaint.
-const ATTEMPT_KEPT_SECONDS: i64 = 400 * 24 * 60 * 60;
-
 impl AttemptItem {
     /// Returns the item of an attempt of a round that is over.
-    pub fn of_round(delivery_id: &DeliveryId, round: u32, attempt: &Attempt) -> Self {
-        Self::new(delivery_id, format!("{round:010}#{}", attempt.n), round, attempt)
+    pub fn of_round(delivery_id: &DeliveryId, round: u32, attempt: &Attempt, retention: Retention) -> Self {
+        let expires_at = Some(retention.end(attempt.sent_at.timestamp()));
+        Self::of_kept(delivery_id, &KeptAttempt { round, late: None, attempt: attempt.clone(), expires_at })
+    }
+
+    /// Returns the item of an attempt that was recorded too late.
+    pub fn of_late(late: &LateAttempt, retention: Retention) -> Self {
+        let LateAttempt { delivery_id, provider, campaign, round, mark, attempt } = late;
+        let (round, late, attempt) = (*round, Some(mark.clone()), attempt.clone());
+        let expires_at = Some(retention.end(attempt.sent_at.timestamp()));
+        let item = Self::of_kept(delivery_id, &KeptAttempt { round, late, attempt, expires_at });
+        Self { provider: Some(provider.clone()), campaign: Some(campaign.clone()), ..item }
     }
 
     /// Returns the stored form of an attempt that was read, without the partner and the campaign of a late one.
-    pub fn of_kept(delivery_id: &DeliveryId, KeptAttempt { round, late, attempt }: &KeptAttempt) -> Self {
-        let n = attempt.n;
-        match late {
-            None => Self::of_round(delivery_id, *round, attempt),
-            Some(mark) => {
-                Self { late: true, ..Self::new(delivery_id, format!("{round:010}#{n}#{mark}"), *round, attempt) }
-            }
-        }
-    }
-
-    fn new(delivery_id: &DeliveryId, key: String, round: u32, attempt: &Attempt) -> Self {
-        let sent_at = attempt.sent_at.as_millisecond().div_euclid(1000);
+    pub fn of_kept(delivery_id: &DeliveryId, kept: &KeptAttempt) -> Self {
+        let KeptAttempt { round, late, attempt, expires_at } = kept;
+        let mark = late.as_ref().map_or_else(String::new, |mark| format!("#{mark}"));
         Self {
             delivery_id: delivery_id.clone(),
-            attempt: key,
+            attempt: format!("{round:010}#{}{mark}", attempt.n),
             provider: None,
             campaign: None,
-            round,
-            late: false,
+            round: *round,
+            late: late.is_some(),
             made: attempt.clone(),
-            expires_at: Some(sent_at.saturating_add(ATTEMPT_KEPT_SECONDS)),
+            expires_at: *expires_at,
         }
     }
 
@@ -191,19 +189,11 @@ impl AttemptItem {
     }
 }
 
-impl From<&LateAttempt> for AttemptItem {
-    fn from(late: &LateAttempt) -> Self {
-        let LateAttempt { delivery_id, provider, campaign, round, mark, attempt } = late;
-        let kept = KeptAttempt { round: *round, late: Some(mark.clone()), attempt: attempt.clone() };
-        let item = Self::of_kept(delivery_id, &kept);
-        Self { provider: Some(provider.clone()), campaign: Some(campaign.clone()), ..item }
-    }
-}
-
 impl From<AttemptItem> for KeptAttempt {
     fn from(item: AttemptItem) -> Self {
         let mark = item.attempt.rsplit_once('#').and_then(|(_, mark)| ClaimMark::new(mark).ok());
-        Self { round: item.round, late: mark.filter(|_| item.late), attempt: item.made }
+        let late = mark.filter(|_| item.late);
+        Self { round: item.round, late, attempt: item.made, expires_at: item.expires_at }
     }
 }
 
@@ -274,11 +264,14 @@ mod tests {
             participant::Owed,
             retry::RetryPolicy,
         },
+        retention::Expiring,
         values::ids::{CampaignName, ChainTicket, ClaimMark, ClickId},
     };
 
     use super::*;
     use crate::dynamodb::{Item, from_item, to_item};
+
+    const RETENTION: Retention = Expiring::Attempt.default_retention();
 
     fn delivery(user: &str) -> Delivery {
         let owed = Owed {
@@ -334,7 +327,7 @@ mod tests {
         }
         let item = to_item("test", &DeliveryItem::from(&delivery)).unwrap();
         assert_eq!(from_item::<DeliveryItem>("test", item).unwrap().delivery, delivery);
-        let attempt = AttemptItem::of_round(delivery.id(), 1, &delivery.attempts()[0]);
+        let attempt = AttemptItem::of_round(delivery.id(), 1, &delivery.attempts()[0], RETENTION);
         assert_eq!(from_item::<AttemptItem>("test", to_item("test", &attempt).unwrap()).unwrap(), attempt);
         let kept = KeptAttempt::from(attempt.clone());
         assert_eq!((kept.round, kept.late, kept.attempt), (1, None, attempt.made.clone()));
@@ -342,7 +335,7 @@ mod tests {
         let (provider, campaign) = (delivery.provider().clone(), delivery.campaign().clone());
         let delivery_id = delivery.id().clone();
         let late = LateAttempt { delivery_id, provider, campaign, round: 2, mark, attempt: attempt.made };
-        let item = AttemptItem::from(&late);
+        let item = AttemptItem::of_late(&late, RETENTION);
         assert_eq!(from_item::<AttemptItem>("test", to_item("test", &item).unwrap()).unwrap(), item);
         let kept = KeptAttempt::from(item);
         assert_eq!((kept.round, kept.late, kept.attempt), (2, Some(late.mark), late.attempt));

@@ -17,6 +17,7 @@ use domain::{
     jiff::Timestamp,
     lookup::{Kind, LookupEntry, Origin, Place, Subject},
     partner::{Partner, PartnerFile},
+    retention::Expiring,
     values::{
         ids::{ClickId, EventId, EventName, Provider, ReceiptId, TransactionId, UserId},
         parameter_names::Field,
@@ -28,6 +29,7 @@ use serde_json::{Value, json};
 
 use super::{
     ClickItem, PartnerItem, PostbackItem, RefusalItem, SecretsItem,
+    change::ChangedItem,
     lookups::{self, HeartbeatItem, LookupItem, RebuildItem},
 };
 use crate::dynamodb::{Item, from_item, to_item};
@@ -186,7 +188,8 @@ fn an_adjustment_is_a_note_in_the_history_and_no_revision() {
     let key = PostbackItem::key(&Provider::new("acme").unwrap(), &reversed);
     assert_eq!((&note.provider_transaction, note.revision.as_str()), (&key, "revision-000001"));
     assert!(Revision::try_from(note.clone()).is_err());
-    assert_eq!(note.clone().lookups(), Ok(Vec::new()));
+    let stored = to_item("test", &note).unwrap().into();
+    assert!(matches!(ChangedItem::read(Origin::Postbacks, stored, None), Ok(ChangedItem::Note)));
     let original =
         PostbackItem { provider_transaction: key, transaction_id: reversed, ..PostbackItem::from(&recorded()) };
     let history = PostbackItem::history([note, original].into()).unwrap().unwrap();
@@ -291,7 +294,7 @@ fn no_refusal_is_larger_than_its_bound() {
         let faults = ParsedPostback::parse(&sent, partner.provider(), partner.rules(), &keys).unwrap_err();
         let source = "2001:db8:1111:2222:3333:4444:5555:6666".parse().unwrap();
         let refusal = Refusal::of((partner.provider(), partner.rules()), &sent, source, faults, Timestamp::MAX);
-        let item = to_item("test", &RefusalItem::from(&refusal)).unwrap();
+        let item = to_item("test", &RefusalItem::of_refusal(&refusal, Expiring::Refusal.default_retention())).unwrap();
         largest = largest.max(item.iter().map(|(name, value)| name.len() + size(value)).sum());
     }
     // Only known parameters have faults, so no call has more faults than there are known names.
@@ -374,5 +377,5 @@ fn stored_entries_of_users_are_read_as_they_were_written() {
 fn an_item_that_cannot_be_read_still_has_its_key() {
     let broken = item(json!({"provider_transaction": {"S": "acme#t"}, "revision": {"S": "original"}}));
     assert_eq!(lookups::key(Origin::Postbacks, &broken), "acme#t original");
-    assert!(lookups::entries(Origin::Postbacks, broken.into(), None).is_err());
+    assert!(ChangedItem::read(Origin::Postbacks, broken.into(), None).is_err());
 }

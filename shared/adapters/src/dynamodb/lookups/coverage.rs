@@ -13,9 +13,11 @@ use crate::{
     aws::unavailable,
     dynamodb::{
         Item,
-        item::lookups::{
-            BEATEN_AT, HEARTBEAT, HeartbeatItem, PLACE, REBUILD, RebuildItem, SINCE, SUBJECT, UP_TO, entries, key,
-            of_user,
+        item::{
+            change::ChangedItem,
+            lookups::{
+                BEATEN_AT, HEARTBEAT, HeartbeatItem, PLACE, REBUILD, RebuildItem, SINCE, SUBJECT, UP_TO, key, of_user,
+            },
         },
         number,
         read::{self, start_key, token},
@@ -134,7 +136,10 @@ impl Rebuilds for DynamoListings {
         from: Option<PageToken>,
         most: usize,
     ) -> Result<OriginPage, Unavailable> {
-        let item = |item: Item| OriginItem { key: key(origin, &item), entries: entries(origin, item.into(), None) };
+        let item = |item: Item| {
+            let key = key(origin, &item);
+            OriginItem { key, entries: ChangedItem::read(origin, item.into(), None).map(|item| item.entries()) }
+        };
         self.scan(self.table(origin), segment, (from, most), item).await
     }
 

@@ -1,7 +1,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use domain::{
-    inbound::click::Click,
+    inbound::{
+        click::Click,
+        refusal::{ContentKey, KeptRequest, Refusal},
+    },
     lookup::LookupEntry,
     outbound::{
         agreed_ids::PartnerIds,
@@ -20,9 +23,9 @@ use domain::{
 use super::{erase::ErasePerson, *};
 use crate::{
     accept_postback::{PostbackAnswer, tests::Rig},
-    memory::{Held, Trouble, World, lookup_key},
+    memory::{Held, REFUSALS, Trouble, World, lookup_key},
     operators::replay_conversions::tests::{acme, at, operation, put},
-    ports::{DeadLetter, NewDeliveries},
+    ports::{DeadLetter, NewDeliveries, Refusals},
 };
 
 const ACME: &str = r#"{"provider":"acme","postback":{"status":{"parameter":"state","pending":["wait"],
@@ -95,7 +98,7 @@ pub(super) async fn indexed(world: &World) {
             }
         }
         let kept = state.conflicts.values().map(|kept| StoredRefusal::from(&kept.0));
-        let kept = kept.chain(state.refusals.values().map(|kept| StoredRefusal::from(&kept.0)));
+        let kept = kept.chain(state.refusals.values().map(|kept| StoredRefusal::of_refusal(&kept.0, REFUSALS)));
         entries.extend(kept.flat_map(|kept| kept.lookups(None)));
         entries.extend(state.clicks.iter().flat_map(|click| LookupEntry::of_click(click, i64::MAX)));
         entries.extend(state.deliveries.values().flat_map(LookupEntry::of_delivery));
@@ -157,6 +160,7 @@ pub(super) fn finder(world: &World) -> Find {
         participants: world.clone(),
         queues: world.clone(),
         partners: Held::new(world, [(acme(), Partner::try_from(file).unwrap())]),
+        providers: vec![acme(), Provider::new("globex").unwrap()],
         key: key(),
     }
 }
@@ -217,6 +221,40 @@ async fn everything_about_a_person_is_found_and_nothing_else() {
     assert_eq!(person.open_conflicts().count(), 1);
     let nobody = find(&rig.world, &Selector::User(UserId::new("nobody").unwrap())).await.unwrap();
     assert!(nobody.is_empty() && !person.is_empty());
+}
+
+#[tokio::test]
+async fn refused_calls_that_name_a_person_anywhere_are_found() {
+    let rig = rig().await;
+    for query in [
+        "uid=PERSON-u",
+        "user_id=other&ids=%5B%22PERSON-u%22%5D",
+        "user_id=other&note=u%3DPERSON-u",
+        "user_id=other&click_id=PERSON-k",
+        "user_id=other&sub=xPERSON-u",
+    ] {
+        rig.get(query).await;
+    }
+    let text = "\u{fffd}=\u{fffd}{\"user_id\":\"PERSON-u\",".to_owned();
+    let provider = Provider::new("globex").unwrap();
+    let refusal = Refusal {
+        key: ContentKey::of_refusal(&provider, &text),
+        provider,
+        request: KeptRequest { text, sent_bytes: None },
+        source: [192, 0, 2, 1].into(),
+        user_id: None,
+        click_id: None,
+        faults: Vec::new(),
+        received_at: at(1),
+    };
+    rig.world.keep_refusal(&refusal, 99).await.unwrap();
+    indexed(&rig.world).await;
+    let person = find(&rig.world, &Selector::User(user())).await.unwrap();
+    assert_eq!(person.refusals.len(), 3 + 5);
+    erase(&rig.world).await.unwrap();
+    let left = stored(&rig.world);
+    let (left, others) = (marked(&left), marked(&left).into_iter().filter(|line| line.contains("xPERSON-u")).count());
+    assert!(others > 0 && left.len() == others, "{left:#?}");
 }
 
 #[tokio::test]

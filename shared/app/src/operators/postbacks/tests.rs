@@ -13,7 +13,7 @@ async fn pages(world: &World, mut wanted: Wanted) -> Vec<Vec<String>> {
     loop {
         let listed = list((world, world), &[acme()], &wanted, at(100)).await.unwrap();
         assert_eq!((listed.unread, listed.gaps), (Vec::new(), Vec::new()));
-        let said = |it: &Transaction| format!("{} {}", it.current.postback().transaction_id, it.current.rank().1);
+        let said = |it: &Transaction| format!("{} {}", it.current.postback().transaction_id, it.counted.state);
         pages.push(listed.transactions.iter().map(said).collect());
         wanted.page.after = listed.more.into_iter().map(|(_, place)| place).next();
         if wanted.page.after.is_none() {

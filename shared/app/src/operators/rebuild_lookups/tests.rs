@@ -13,7 +13,7 @@ use domain::{
 use super::*;
 use crate::{
     deliver_webhooks::tests as sender,
-    memory::{Trouble, World},
+    memory::{REFUSALS, Trouble, World},
     operators::replay_conversions::tests::{Turns, acme, at, content, key, operation, put, record},
     ports::{Clicks, Refusals, StoredRefusal},
 };
@@ -36,7 +36,7 @@ async fn world() -> World {
         received_at: at(2),
     };
     world.keep_refusal(&refusal, 99).await.unwrap();
-    put(&world, &StoredRefusal::from(&refusal).lookups(None)).await;
+    put(&world, &StoredRefusal::of_refusal(&refusal, REFUSALS).lookups(None)).await;
     let transaction_id = TransactionId::new("t-1").unwrap();
     let differences = content("1").differences(&content("2"));
     let conflict = Conflict {
@@ -60,7 +60,7 @@ async fn world() -> World {
         clicked_at: at(4),
     };
     Clicks::record(&world, &click).await.unwrap();
-    put(&world, &LookupEntry::of_click(&click, 4 + crate::memory::coverage::CLICK_KEPT_SECONDS)).await;
+    put(&world, &LookupEntry::of_click(&click, crate::memory::coverage::CLICKS.end(at(4)))).await;
     let delivery = sender::delivery_at("u", "p-9", sender::start());
     put(&world, &LookupEntry::of_delivery(&delivery)).await;
     world.state().deliveries.insert(delivery.id().clone(), delivery);

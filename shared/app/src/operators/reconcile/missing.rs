@@ -6,11 +6,11 @@ use domain::{
     inbound::{
         fault::FaultCode,
         parameters::{self, Parameters},
-        refusal::REFUSAL_KEPT_SECONDS,
     },
     jiff::{SignedDuration, Timestamp},
     lookup::{Origin, Place, Subject},
     partner::Partner,
+    retention::Retention,
     values::{
         ids::{Provider, TransactionId, TransactionKey},
         parameter_names::Field,
@@ -84,6 +84,8 @@ pub struct Search<'a> {
     pub providers: &'a [Provider],
     /// The period from the first instant to before the second.
     pub period: (Timestamp, Timestamp),
+    /// How long refusals are kept.
+    pub refusals: Retention,
 }
 
 /// Finds for each of these transactions why it is not recorded. Searches the refusals and conflicts of the period and of
@@ -105,8 +107,9 @@ pub async fn why(
         Err(LookupFault::Lost(table)) => vec![lacking(table)],
         Err(LookupFault::Unavailable(unavailable)) => return Err(unavailable),
     };
-    if now.as_second().saturating_sub(from.as_second()) > REFUSAL_KEPT_SECONDS {
-        unsearched.push("refusals are kept for 30 days, and the period began earlier".to_owned());
+    if from < search.refusals.oldest(now) {
+        let days = search.refusals.days();
+        unsearched.push(format!("refusals are kept for {days} days, and the period began earlier"));
     }
     let provider = search.partner.provider();
     for (subject, word) in

@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::*;
 use crate::{
     deliver_webhooks::tests::partner,
-    memory::World,
+    memory::{REFUSALS, World},
     operators::{
         replay_conversions::tests::{acme, at, record},
         tests::{call, partner as rising, played},
@@ -45,7 +45,8 @@ async fn the_originals_of_a_time_are_compared_with_a_list() {
 /// Returns why these transactions are not recorded, as of this second.
 async fn reasons(world: &World, ids: &[&str], now: i64) -> BTreeMap<TransactionId, Missing> {
     let (partner, providers) = (rising(), [acme(), Provider::new("globex").unwrap()]);
-    let search = Search { partner: &partner, providers: &providers, period: (at(0), at(9_000_000_000)) };
+    let search =
+        Search { partner: &partner, providers: &providers, period: (at(0), at(9_000_000_000)), refusals: REFUSALS };
     missing::why((world, world), &search, ids.iter().map(|text| id(text)), at(now)).await.unwrap()
 }
 
@@ -81,7 +82,7 @@ async fn a_transaction_of_another_partner_is_named_with_it() {
     )
     .unwrap();
     let providers = [acme(), globex.provider().clone()];
-    let search = Search { partner: &globex, providers: &providers, period: (at(0), at(9)) };
+    let search = Search { partner: &globex, providers: &providers, period: (at(0), at(9)), refusals: REFUSALS };
     let ids = ["theirs", "never"].map(id);
     let found = missing::why((&world, &world), &search, ids, at(10)).await.unwrap();
     assert_eq!(found[&id("theirs")], Missing::OtherPartner { providers: vec![acme()] });

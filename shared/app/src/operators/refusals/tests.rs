@@ -3,14 +3,14 @@ use domain::{
     inbound::{
         click::ClickKeys,
         postback::Extra,
-        refusal::{Conflict, KeptRequest, REFUSAL_KEPT_SECONDS, Refusal},
+        refusal::{Conflict, KeptRequest, Refusal},
     },
     values::{ids::ReceiptId, signature::Secret},
 };
 
 use super::*;
 use crate::{
-    memory::{Trouble, World},
+    memory::{REFUSALS, Trouble, World},
     operators::replay_conversions::tests::{acme, at, content, operation, put, record},
     ports::{Refusals, Resolutions},
     resolve_conflict::accept,
@@ -43,7 +43,7 @@ async fn refuse(world: &World, request: &str, second: i64) {
     let request = KeptRequest { text: request.to_owned(), sent_bytes: None };
     let refusal = Refusal { key, provider: acme(), request, source, user_id, click_id, faults, received_at };
     world.keep_refusal(&refusal, 99).await.unwrap();
-    put(world, &StoredRefusal::from(&refusal).lookups(None)).await;
+    put(world, &StoredRefusal::of_refusal(&refusal, REFUSALS).lookups(None)).await;
 }
 
 async fn keep(world: &World, conflict: &Conflict) {
@@ -97,7 +97,7 @@ async fn stored(world: &World, request: &str) -> StoredRefusal {
 async fn an_expired_refusal_is_neither_listed_nor_found() {
     let world = World::default();
     refuse(&world, "a", 1).await;
-    let expired = at(1 + REFUSAL_KEPT_SECONDS);
+    let expired = at(REFUSALS.end(at(1)));
     let page = Page { most: 9, ..Page::default() };
     let listed = list((&world, &world), RefusalKind::Refusal, &[acme()], &page, expired).await.unwrap();
     assert_eq!(listed, Listed::default());

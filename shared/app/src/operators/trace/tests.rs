@@ -23,7 +23,7 @@ use domain::{
 use super::*;
 use crate::{
     deliver_webhooks::tests as sender,
-    memory::{Held, World},
+    memory::{Held, REFUSALS, World},
     operators::replay_conversions::tests::key,
     ports::{Clicks, Lookups, Postbacks, Refusals},
 };
@@ -107,7 +107,7 @@ async fn inbound() -> World {
         received_at: at(2),
     };
     world.keep_refusal(&refusal, 99).await.unwrap();
-    put(&world, &StoredRefusal::from(&refusal).lookups(None)).await;
+    put(&world, &StoredRefusal::of_refusal(&refusal, REFUSALS).lookups(None)).await;
     world
 }
 

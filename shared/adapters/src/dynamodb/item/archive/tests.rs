@@ -1,10 +1,13 @@
-use domain::values::{
-    ids::{ClickId, Provider, TransactionId, UserId},
-    signature::Secret,
+use domain::{
+    lookup::Origin,
+    values::{
+        ids::{ClickId, Provider, TransactionId, UserId},
+        signature::Secret,
+    },
 };
 use serde_json::{Value, json};
 
-use super::*;
+use super::{super::change::ChangedItem, *};
 
 fn key() -> ArchiveKey {
     ArchiveKey::new(Secret::new("k"))
@@ -15,7 +18,7 @@ fn item(json: Value) -> serde_dynamo::Item {
 }
 
 fn rows_of(origin: Origin, json: Value) -> Vec<Value> {
-    let rows = rows(&key(), origin, item(json), None).unwrap();
+    let rows = ChangedItem::read(origin, item(json), None).unwrap().rows(&key());
     rows.into_iter().map(|row| serde_json::to_value(row).unwrap()).collect()
 }
 
@@ -158,7 +161,8 @@ fn a_new_opening_has_a_row() {
         item(json!({"user_id": {"S": "gg3-42"}, "version": {"N": "1"}, "participant": {"S": participant}}))
     };
     for (before, count) in [(None, 1), (Some(5), 0), (Some(4), 1)] {
-        let rows = rows(&key(), Origin::Participants, opened(5), before.map(opened)).unwrap();
+        let item = ChangedItem::read(Origin::Participants, opened(5), before.map(opened)).unwrap();
+        let rows = item.rows(&key());
         assert_eq!(rows.len(), count);
     }
 }
@@ -166,6 +170,6 @@ fn a_new_opening_has_a_row() {
 #[test]
 fn an_item_that_cannot_be_read_has_a_reason() {
     for origin in Origin::ALL {
-        assert!(rows(&key(), origin, item(json!({"user_id": {"S": "u"}})), None).is_err(), "{origin}");
+        assert!(ChangedItem::read(origin, item(json!({"user_id": {"S": "u"}})), None).is_err(), "{origin}");
     }
 }
