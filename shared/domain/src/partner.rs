@@ -13,22 +13,24 @@ use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
 use crate::inbound::answer::TextAnswer;
-use crate::inbound::astray;
 use crate::inbound::click::ClickRule;
 use crate::inbound::credential::CredentialKind;
-use crate::inbound::parameters::DRY_RUN;
+use crate::inbound::doubt;
+use crate::inbound::parameters::{DRY_RUN, Parameters, SIGNATURE};
 use crate::inbound::rate::{CallRate, RateFile};
 use crate::inbound::rules::{MAX_KEPT_PER_DAY, NegativeAmounts, PostbackRules, TransactionIdRule};
-use crate::inbound::status::{self, State, StatusAgreement, StatusFile};
+use crate::inbound::status::{State, StatusAgreement, StatusFile};
 use crate::inbound::tracking_link::BaseUrl;
 use crate::outbound::campaign::Campaigns;
 use crate::outbound::webhook::Allowance;
 use crate::prelude::*;
 use crate::values::config_fault::{ConfigFault, Faults, collect};
+use crate::values::id_form::IdForm;
 use crate::values::ids::{EventId, LandingName, Provider};
 use crate::values::money::{Amount, Currency, CurrencyFault, ExtraCurrencies};
-use crate::values::parameter_names::{Field, ParameterNames};
-use crate::values::placeholder::{self, Placeholder};
+use crate::values::parameter_names::{Field, MAX_NAME_BYTES, ParameterNames};
+use crate::values::placeholder::{self, Place, Placeholder};
+use crate::values::spelling::same_letters;
 use crate::values::time::UnixMillis;
 use crate::values::url_text;
 
@@ -36,6 +38,9 @@ pub use self::media_buying::{MediaBuying, MediaBuyingFile};
 
 /// Bounds the number of parameters that a partner's file keeps. They are stored with each postback.
 const MAX_KEPT_PARAMETERS: usize = 10;
+
+/// Bounds the number of parameters that a partner's file ignores.
+const MAX_IGNORED_PARAMETERS: usize = 50;
 
 /// Bounds [`PostbackFile::max_kept_per_day`].
 const MOST_KEPT_PER_DAY: u32 = 1_000_000;
@@ -120,6 +125,12 @@ pub struct PostbackFile {
     /// Names further parameters that are passed on to GG3 with their values unchanged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub keep: Vec<String>,
+    /// Names parameters of the partner's calls that say nothing to us, whatever they are called.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ignore: Vec<String>,
+    /// Maps our names of ids to the forms that the partner's ids have.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub ids: BTreeMap<String, IdForm>,
     /// Bounds the refusals and conflicts of different content that are kept on a UTC day. The default is 10,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_kept_per_day: Option<u32>,
@@ -142,16 +153,59 @@ impl PostbackFile {
         kept
     }
 
+    /// Checks the names of the parameters to ignore.
+    fn ignored(&self, names: &ParameterNames, faults: &mut Faults) -> BTreeSet<String> {
+        let many = self.ignore.len() <= MAX_IGNORED_PARAMETERS;
+        faults.require(many, "postback.ignore", "names more than 50 parameters; remove some");
+        let mut ignored = BTreeSet::new();
+        for (at, name) in self.ignore.iter().enumerate() {
+            let path = format!("postback.ignore[{at}]");
+            let legal = (1..=MAX_NAME_BYTES).contains(&name.len()) && !name.chars().any(char::is_control);
+            faults.require(legal, &path, "must be 1 to 64 bytes without control characters");
+            let is_read =
+                names.all().chain([SIGNATURE]).chain(self.keep.iter().map(String::as_str)).any(|read| read == name);
+            faults.require(!is_read, &path, "is read from the calls; remove it here, or its other use");
+            let is_dry_run = same_letters(name, DRY_RUN);
+            faults.require(!is_dry_run, &path, "is a spelling of dry_run, so that a test could be paid; remove it");
+            faults.require(ignored.insert(name.clone()), &path, "is repeated; remove one");
+        }
+        ignored
+    }
+
+    /// Reads the agreed forms of ids.
+    fn forms(&self, faults: &mut Faults) -> BTreeMap<Field, IdForm> {
+        let ids = [Field::UserId, Field::ClickId, Field::TransactionId, Field::EventId];
+        let mut forms = BTreeMap::new();
+        for (name, form) in &self.ids {
+            match ids.into_iter().find(|field| field.as_str() == name) {
+                Some(field) => drop(forms.insert(field, *form)),
+                None => faults.add(
+                    &format!("postback.ids.{name}"),
+                    "is no id; use user_id, click_id, transaction_id or event_id, whatever the partner calls them",
+                ),
+            }
+        }
+        forms
+    }
+
     /// Adds the faults of agreed words by which calls would be misread.
     fn check_words(&self, faults: &mut Faults) {
         for (at, name) in self.keep.iter().enumerate() {
             let words = "means a status with some senders; agree on statuses, or keep another name";
-            faults.require(!status::is_status_name(name), &format!("postback.keep[{at}]"), words);
+            faults.require(!doubt::is_status_name(name), &format!("postback.keep[{at}]"), words);
         }
-        for (at, id) in self.event_ids.iter().flatten().enumerate() {
-            let is_macro = matches!(placeholder::find(id.as_bytes()), Some(Placeholder::Macro { .. }));
-            let words = "is a macro, which calls bring only if a tracker left it in; write the event's id itself";
-            faults.require(!is_macro, &format!("postback.event_ids[{at}]"), words);
+        let status = self.status.iter().flat_map(StatusFile::lists);
+        let statuses = status.map(|(list, words)| (format!("status.{list}"), words, Place::Text));
+        let events = self.event_ids.iter().map(|ids| ("event_ids".to_owned(), ids, Place::Event));
+        for (list, words, place) in statuses.chain(events) {
+            for (at, word) in words.iter().enumerate() {
+                let came = match placeholder::find(word.as_bytes(), place) {
+                    Some(Placeholder::Macro(_)) => "is a macro, which calls bring only if a tracker left it in",
+                    Some(Placeholder::Word { .. }) => "stands for no value, so calls bring it only by mistake",
+                    None => continue,
+                };
+                faults.add(&format!("postback.{list}[{at}]"), format!("{came}; write the word itself"));
+            }
         }
         for (at, code) in self.currencies.iter().enumerate() {
             if let Err(fault @ CurrencyFault::Withdrawn(..)) = Currency::parse(code, &ExtraCurrencies::default()) {
@@ -254,6 +308,8 @@ impl Partner {
         let mut names = ParameterNames::parse(&file.parameters, &mut faults);
         let status = file.postback.statuses(&mut names, &mut faults);
         let keep = file.postback.kept(&names, &mut faults);
+        let ignore = file.postback.ignored(&names, &mut faults);
+        let ids = file.postback.forms(&mut faults);
         if let Some(answer) = &file.postback.answer {
             answer.check(&mut faults);
         }
@@ -282,7 +338,7 @@ impl Partner {
                 let name = faults.keep(&path, LandingName::new(name));
                 // A stored file is not checked for this, because the partner's postbacks must work all the same.
                 if allowance.is_some() {
-                    check_landing(&url, &path, &mut faults);
+                    check_landing(&url, &path, &names, &mut faults);
                 }
                 let url = faults.keep(&path, BaseUrl::parse(&url));
                 name.zip(url)
@@ -307,6 +363,8 @@ impl Partner {
             negative_amounts: file.postback.negative_amounts,
             answer: file.postback.answer,
             keep,
+            ignore,
+            ids,
             max_kept_per_day,
             rate,
         };
@@ -343,13 +401,13 @@ fn check_names(file: &PartnerFile, faults: &mut Faults) {
     let reference = reference.iter().map(|name| ("postback.reference".to_owned(), name));
     let keep = keep.iter().enumerate().map(|(at, name)| (format!("postback.keep[{at}]"), name));
     for (path, name) in parameters.chain(status).chain(reference).chain(keep) {
-        let is_near = name != DRY_RUN && astray::is_near_dry_run(name);
+        let is_near = name != DRY_RUN && doubt::is_near_dry_run(name);
         faults.require(!is_near, &path, "is nearly dry_run, for which people would take it; choose another name");
     }
 }
 
 /// Adds the faults of a landing page's URL that would reach users: nobody replaces a macro there.
-fn check_landing(url: &str, path: &str, faults: &mut Faults) {
+fn check_landing(url: &str, path: &str, names: &ParameterNames, faults: &mut Faults) {
     for value in url_text::with_macros(url) {
         let words = "has {value}, which nobody replaces: we add user_id and click_id to the page's query ourselves; remove it, and \
                      say your own names for them under parameters";
@@ -357,6 +415,23 @@ fn check_landing(url: &str, path: &str, faults: &mut Faults) {
     }
     let escaped = url_text::has_escaped_ampersand(url);
     faults.require(!escaped, path, "has &amp; or another HTML escape of an ampersand; write & between parameters");
+    if url_text::with_macros(url).next().is_some() {
+        return;
+    }
+    check_filled_in(url, path, faults);
+    let query = url.split('#').next().and_then(|url| url.split_once('?')).map_or("", |(_, query)| query);
+    let sent = Parameters::split(query.as_bytes(), b"");
+    for name in [names.of(Field::UserId), names.of(Field::ClickId)].into_iter().filter(|name| sent.raw(name).is_some())
+    {
+        faults.add(path, format!("has a {name} of its own, in whose place each user's is put; remove it"));
+    }
+}
+
+/// Adds a fault if a URL has a part that a template has for somebody to replace.
+fn check_filled_in(url: &str, path: &str, faults: &mut Faults) {
+    if let Some(part) = url_text::request_in(url) {
+        faults.add(path, format!("has {part}, which a template has for you to replace; write what belongs there"));
+    }
 }
 
 /// Reads a network or an address. Callers' addresses are compared in their shortest form, so an IPv4 network that is

@@ -16,7 +16,7 @@ use crate::prelude::*;
 use crate::values::digest::{provider_key, provider_of_key};
 use crate::values::ids::{ClickId, Provider, TransactionId, UserId};
 use crate::values::parameter_names::Field;
-use crate::values::placeholder;
+use crate::values::placeholder::{self, Place};
 
 /// Sets how long a refusal is kept after it was last seen, in seconds: 30 days.
 pub const REFUSAL_KEPT_SECONDS: i64 = 30 * 24 * 60 * 60;
@@ -111,7 +111,7 @@ impl Refusal {
     ) -> Self {
         let named = |field: Field| {
             let raw = sent.raw(rules.names.of(field)).filter(|raw| raw.len() <= MAX_VALUE_BYTES)?;
-            if placeholder::find(raw).is_none() { parameters::decode(raw).ok() } else { None }
+            if placeholder::find(raw, Place::Id).is_none() { parameters::decode(raw).ok() } else { None }
         };
         let text = sent.to_kept_text();
         Self {
