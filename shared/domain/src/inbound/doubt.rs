@@ -13,7 +13,7 @@ use crate::values::spelling::{letters, one_slip_apart, seen, words as split};
 
 /// Bounds the names that are judged, in bytes. No sender has longer names.
 const MAX_NAME_BYTES: usize = 128;
-/// Bounds the values that may be words, in bytes.
+/// Bounds the beginning of a value that is read, in bytes.
 const MAX_VALUE_BYTES: usize = 64;
 
 /// Says what a parameter may mean.
@@ -37,15 +37,17 @@ pub fn judge(name: &str, value: &str) -> Option<Doubt> {
     let said = Said::of(&value, role != Role::Other);
     let in_doubt = match (role, said) {
         (_, Said::DryRun) => return Some(Doubt::DryRun),
-        (_, Said::Nothing) | (Role::Refuses | Role::Reverses, Said::None | Said::No) | (Role::Status, Said::Yes) => {
-            false
-        }
+        (_, Said::Nothing)
+        | (Role::Refuses | Role::Reverses, Said::None | Said::No)
+        | (Role::Status, Said::True | Said::Yes) => false,
         (Role::Refuses | Role::Reverses | Role::Status, _) => true,
-        (Role::Test, said) => matches!(said, Said::True | Said::Rejected | Said::Reversed | Said::Test | Said::Macro),
-        (Role::State, said) => !matches!(said, Said::None | Said::Yes | Said::Other),
+        (Role::Test, said) => {
+            matches!(said, Said::True | Said::One | Said::Rejected | Said::Reversed | Said::Test | Said::Macro)
+        }
+        (Role::State, said) => !matches!(said, Said::None | Said::True | Said::Yes | Said::Other),
         (Role::Kind, said) => matches!(said, Said::Rejected | Said::Reversed | Said::Test),
         (Role::Approves, Said::Other) => !value.contains(|sign: char| sign.is_ascii_digit()),
-        (Role::Approves, said) => !matches!(said, Said::True | Said::Yes),
+        (Role::Approves, said) => !matches!(said, Said::True | Said::One | Said::Yes),
         (Role::ApprovesPart, said) => {
             matches!(said, Said::No | Said::Rejected | Said::Reversed | Said::Test | Said::Macro)
         }
@@ -170,8 +172,10 @@ enum Said {
     None,
     /// The value is a no or zero.
     No,
-    /// The value is a yes or 1.
+    /// The value is a yes.
     True,
+    /// The value is 1, which means yes, or pending with some senders.
+    One,
     /// The value is another number of one digit, by which some senders number their states.
     Digit,
     /// The value says that the conversion is valid.
@@ -200,9 +204,7 @@ impl Said {
         if value.is_empty() || value.contains("://") || value.starts_with('/') {
             return Self::Nothing;
         }
-        if value.len() > MAX_VALUE_BYTES {
-            return Self::Other;
-        }
+        let value = value.get(..value.floor_char_boundary(MAX_VALUE_BYTES)).unwrap_or(value);
         if let Some(number) = Self::number(value) {
             return number;
         }
@@ -224,7 +226,7 @@ impl Said {
         }
         Some(match digits.trim_start_matches('0') {
             digits if digits.bytes().all(|digit| !matches!(digit, b'1'..=b'9')) => Self::No,
-            "1" if !value.starts_with('-') => Self::True,
+            "1" if !value.starts_with('-') => Self::One,
             digits if digits.len() == 1 => Self::Digit,
             _ => Self::Other,
         })

@@ -41,15 +41,18 @@ pub(super) enum Word {
     Other,
 }
 
+/// Bounds a word, in bytes.
+const LONGEST_WORD: usize = 24;
+
 /// Lists the words in the order of the alphabet. Those that [`Word::is_inflected`] are here by their beginnings.
 #[rustfmt::skip]
-const KNOWN: [(&str, Word); 144] = {
+const KNOWN: [(&str, Word); 147] = {
     use Word::{
         Aux, Bad, Deal, Good, Kind, Not, Rejected, Reversal, Sandbox, Stage, State, Status, Test, Thing, Yes,
     };
     [
-        ("abandon", Bad), ("accept", Yes), ("action", Kind), ("active", Good), ("annul", Rejected), ("approv", Yes),
-        ("awaiting", Rejected),
+        ("a", Aux), ("abandon", Bad), ("accept", Yes), ("action", Kind), ("active", Good), ("annul", Rejected),
+        ("approv", Yes), ("awaiting", Rejected),
         ("bad", Bad), ("banned", Bad), ("been", Aux), ("billable", Yes), ("blocked", Bad), ("bounce", Bad),
         ("cancel", Rejected), ("captured", Yes), ("charge", Deal), ("chargeback", Reversal), ("chargedback", Reversal),
         ("clawback", Reversal), ("clawed", Reversal), ("cnv", Deal), ("commission", Deal), ("complet", Yes),
@@ -66,7 +69,7 @@ const KNOWN: [(&str, Word); 144] = {
         ("kind", Kind),
         ("language", Thing), ("lead", Deal), ("link", Thing), ("live", Yes),
         ("mock", Test), ("mode", Kind),
-        ("never", Not), ("no", Not), ("non", Not), ("not", Not),
+        ("never", Not), ("no", Not), ("nok", Bad), ("non", Not), ("not", Not),
         ("offer", Deal), ("ok", Yes), ("okay", Yes), ("onhold", Rejected), ("order", Deal), ("outcome", State),
         ("page", Thing), ("paid", Yes), ("path", Thing), ("pay", Deal), ("payable", Yes), ("payed", Yes),
         ("payment", Deal), ("payout", Deal), ("pending", Rejected), ("period", Thing), ("policy", Thing),
@@ -78,7 +81,8 @@ const KNOWN: [(&str, Word); 144] = {
         ("sale", Good), ("sandbox", Sandbox), ("screenout", Rejected), ("settled", Yes), ("simulat", Sandbox),
         ("spam", Bad), ("staging", Sandbox), ("stat", State), ("state", State), ("status", Status), ("sts", State),
         ("success", Yes), ("suspicious", Bad),
-        ("terms", Thing), ("test", Test), ("testing", Test), ("the", Aux), ("trans", Deal), ("transaction", Deal),
+        ("terms", Thing), ("test", Test), ("testing", Test), ("the", Aux), ("this", Aux), ("trans", Deal),
+        ("transaction", Deal),
         ("trash", Bad), ("tx", Deal), ("txn", Deal), ("type", Kind),
         ("un", Not), ("uri", Thing), ("url", Thing),
         ("valid", Yes), ("verdict", State), ("verified", Yes), ("void", Bad), ("voided", Rejected),
@@ -92,7 +96,7 @@ fn word(text: &str) -> Word {
     if text.is_empty() {
         return Word::Aux;
     }
-    if !(2..=24).contains(&text.len()) {
+    if text.len() > LONGEST_WORD {
         return Word::Other;
     }
     let found = find(text, |kind, stem| is_form_of(text, kind, stem));
@@ -100,7 +104,10 @@ fn word(text: &str) -> Word {
         return found;
     }
     let negated = ["un", "in", "dis", "non", "not"].into_iter().filter(|no| begins(text, no));
-    if negated.filter_map(|no| text.get(no.len()..)).any(|rest| rest.len() > 3 && word(rest) == Word::Yes) {
+    if negated
+        .filter_map(|no| text.get(no.len()..))
+        .any(|rest| rest.len() > 3 && matches!(word(rest), Word::Yes | Word::Good))
+    {
         return Word::Rejected;
     }
     match find(text, |kind, stem| kind.is_inflected() && stem.len() > 5 && nearly_begins(text, stem)) {
@@ -163,9 +170,9 @@ pub(super) fn of_name(name: &str) -> Vec<Word> {
         }
         found.push(whole.unwrap_or(alone));
     }
-    let spelt = || String::from_utf8(letters(name).collect()).unwrap_or_default();
-    if found.len() > 2 && found.iter().all(|word| *word == Word::Other) {
-        found.push(exactly(&spelt()));
+    if found.len() > 2 {
+        let spelt: String = letters(name).take(LONGEST_WORD + 1).map(char::from).collect();
+        found.extend(Some(exactly(&spelt)).filter(|whole| *whole != Word::Other));
     }
     found
 }
@@ -195,4 +202,14 @@ pub(super) fn only_reject(value: &str) -> bool {
     let found = of_name(value);
     let says_more = |word: &Word| matches!(word, Word::Other | Word::Thing | Word::Test | Word::Bad);
     !found.is_empty() && !found.iter().any(says_more)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_in_order_and_each_is_there_once() {
+        assert!(KNOWN.is_sorted_by(|(one, _), (other, _)| one < other));
+    }
 }

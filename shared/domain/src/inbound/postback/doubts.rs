@@ -42,7 +42,10 @@ impl Reader<'_> {
             return None;
         }
         let shown = quoted(name);
-        let came = inner.map_or_else(String::new, |inner| format!("; {} came inside {shown}", quoted(inner)));
+        let came = match inner {
+            Some(inner) => format!("; {} came inside {shown}", quoted(inner)),
+            None => format!("; {shown} came"),
+        };
         let ignore = format!("if {shown} says nothing about the conversion, ask GG3 to list it under ignore");
         if doubt == Doubt::DryRun {
             let expected = format!("{DRY_RUN}, written exactly so, as a parameter of its own{came}");
