@@ -4,38 +4,33 @@
 //! finds every fault of a file at once. Neither type holds a secret.
 
 mod media_buying;
+mod postback_file;
 pub mod recipient;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::BTreeMap;
 use core::net::IpAddr;
 
 use ipnet::{IpNet, Ipv4Net};
 use serde::{Deserialize, Serialize};
 
-use crate::inbound::answer::TextAnswer;
-use crate::inbound::astray;
-use crate::inbound::click::ClickRule;
 use crate::inbound::credential::CredentialKind;
-use crate::inbound::parameters::DRY_RUN;
-use crate::inbound::rate::{CallRate, RateFile};
-use crate::inbound::rules::{MAX_KEPT_PER_DAY, NegativeAmounts, PostbackRules, TransactionIdRule};
-use crate::inbound::status::{self, State, StatusAgreement, StatusFile};
+use crate::inbound::doubt;
+use crate::inbound::parameters::{DRY_RUN, Parameters};
+use crate::inbound::rate::CallRate;
+use crate::inbound::rules::{MAX_KEPT_PER_DAY, PostbackRules};
 use crate::inbound::tracking_link::BaseUrl;
 use crate::outbound::campaign::Campaigns;
 use crate::outbound::webhook::Allowance;
 use crate::prelude::*;
 use crate::values::config_fault::{ConfigFault, Faults, collect};
 use crate::values::ids::{EventId, LandingName, Provider};
-use crate::values::money::{Amount, Currency, CurrencyFault, ExtraCurrencies};
+use crate::values::money::{Amount, Currency, ExtraCurrencies};
 use crate::values::parameter_names::{Field, ParameterNames};
-use crate::values::placeholder::{self, Placeholder};
 use crate::values::time::UnixMillis;
 use crate::values::url_text;
 
 pub use self::media_buying::{MediaBuying, MediaBuyingFile};
-
-/// Bounds the number of parameters that a partner's file keeps. They are stored with each postback.
-const MAX_KEPT_PARAMETERS: usize = 10;
+pub use self::postback_file::PostbackFile;
 
 /// Bounds [`PostbackFile::max_kept_per_day`].
 const MOST_KEPT_PER_DAY: u32 = 1_000_000;
@@ -71,109 +66,6 @@ impl PartnerFile {
     #[must_use]
     pub fn dated(self, published: &Campaigns, soonest: UnixMillis) -> Self {
         Self { media_buying: self.media_buying.map(|section| section.dated(published, soonest)), ..self }
-    }
-}
-
-/// Holds the agreement about a partner's postbacks as an operator writes it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PostbackFile {
-    /// Names the kind of credential: `token` or `signature`.
-    #[serde(default)]
-    pub credential: CredentialKind,
-    /// Says where the transaction id comes from: `required` or `derived`.
-    #[serde(default)]
-    pub transaction_id: TransactionIdRule,
-    /// Refuses click ids that are not ours.
-    #[serde(default)]
-    pub require_click: bool,
-    /// Says for how long a click id of ours is valid, and how often it may pay. Without it, both are unlimited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub click: Option<ClickRule>,
-    /// Lists currencies beyond ISO 4217.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub currencies: Vec<String>,
-    /// Maps currencies to the greatest accepted amount.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub max_amount: BTreeMap<String, String>,
-    /// Lists the agreed event ids. Without a list, all event ids are accepted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub event_ids: Option<Vec<String>>,
-    /// Lists the networks that may call, in CIDR notation. Without a list, any address may call.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub allow_from: Option<Vec<String>>,
-    /// Holds the agreed words for statuses. Without them, every postback counts as approved.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<StatusFile>,
-    /// Lists the states in which a step may bring another amount.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub amount_may_change: Vec<State>,
-    /// Says what an amount below zero means: `refused` or `reverse`.
-    #[serde(default, skip_serializing_if = "NegativeAmounts::is_refused")]
-    pub negative_amounts: NegativeAmounts,
-    /// Names the parameter of a negative transaction that holds the id of the transaction to reverse.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
-    /// Holds the words of plain answers. Without them, answers are JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub answer: Option<TextAnswer>,
-    /// Names further parameters that are passed on to GG3 with their values unchanged.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub keep: Vec<String>,
-    /// Bounds the refusals and conflicts of different content that are kept on a UTC day. The default is 10,000.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max_kept_per_day: Option<u32>,
-    /// Bounds how often the partner may call. The default is 100 calls a second, and 1,000 at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rate: Option<RateFile>,
-}
-
-impl PostbackFile {
-    /// Checks the names of the parameters to keep.
-    fn kept(&self, names: &ParameterNames, faults: &mut Faults) -> BTreeSet<String> {
-        let many = self.keep.len() <= MAX_KEPT_PARAMETERS;
-        faults.require(many, "postback.keep", "names more than 10 parameters; remove some");
-        let mut kept = BTreeSet::new();
-        for (at, name) in self.keep.iter().enumerate() {
-            let path = format!("postback.keep[{at}]");
-            names.check_further(name, &path, faults);
-            faults.require(kept.insert(name.clone()), &path, "is repeated; remove one");
-        }
-        kept
-    }
-
-    /// Adds the faults of agreed words by which calls would be misread.
-    fn check_words(&self, faults: &mut Faults) {
-        for (at, name) in self.keep.iter().enumerate() {
-            let words = "means a status with some senders; agree on statuses, or keep another name";
-            faults.require(!status::is_status_name(name), &format!("postback.keep[{at}]"), words);
-        }
-        for (at, id) in self.event_ids.iter().flatten().enumerate() {
-            let is_macro = matches!(placeholder::find(id.as_bytes()), Some(Placeholder::Macro { .. }));
-            let words = "is a macro, which calls bring only if a tracker left it in; write the event's id itself";
-            faults.require(!is_macro, &format!("postback.event_ids[{at}]"), words);
-        }
-        for (at, code) in self.currencies.iter().enumerate() {
-            if let Err(fault @ CurrencyFault::Withdrawn(..)) = Currency::parse(code, &ExtraCurrencies::default()) {
-                let words = format!("{code} {fault}; agree on a current currency");
-                faults.add(&format!("postback.currencies[{at}]"), words);
-            }
-        }
-    }
-
-    /// Reads the agreements about statuses and negative amounts, and adds the names of their parameters to `names`.
-    fn statuses(&self, names: &mut ParameterNames, faults: &mut Faults) -> Option<StatusAgreement> {
-        if let Some(status) = &self.status {
-            names.agree(Field::Status, &status.parameter, "postback.status.parameter", faults);
-        }
-        if let Some(reference) = &self.reference {
-            names.agree(Field::Reference, reference, "postback.reference", faults);
-            let reverses = self.negative_amounts == NegativeAmounts::Reverse;
-            faults.require(reverses, "postback.reference", "needs negative_amounts: reverse; add it or leave this out");
-        }
-        let unneeded = self.status.is_none() && !self.amount_may_change.is_empty();
-        faults.require(!unneeded, "postback.amount_may_change", "needs status; agree on statuses or leave this out");
-        self.status.as_ref().map(|status| StatusAgreement::parse(status, &self.amount_may_change, faults))
     }
 }
 
@@ -254,6 +146,8 @@ impl Partner {
         let mut names = ParameterNames::parse(&file.parameters, &mut faults);
         let status = file.postback.statuses(&mut names, &mut faults);
         let keep = file.postback.kept(&names, &mut faults);
+        let ignore = file.postback.ignored(&names, &mut faults);
+        let ids = file.postback.forms(&mut faults);
         if let Some(answer) = &file.postback.answer {
             answer.check(&mut faults);
         }
@@ -282,7 +176,7 @@ impl Partner {
                 let name = faults.keep(&path, LandingName::new(name));
                 // A stored file is not checked for this, because the partner's postbacks must work all the same.
                 if allowance.is_some() {
-                    check_landing(&url, &path, &mut faults);
+                    check_landing(&url, &path, &names, &mut faults);
                 }
                 let url = faults.keep(&path, BaseUrl::parse(&url));
                 name.zip(url)
@@ -307,6 +201,8 @@ impl Partner {
             negative_amounts: file.postback.negative_amounts,
             answer: file.postback.answer,
             keep,
+            ignore,
+            ids,
             max_kept_per_day,
             rate,
         };
@@ -343,13 +239,13 @@ fn check_names(file: &PartnerFile, faults: &mut Faults) {
     let reference = reference.iter().map(|name| ("postback.reference".to_owned(), name));
     let keep = keep.iter().enumerate().map(|(at, name)| (format!("postback.keep[{at}]"), name));
     for (path, name) in parameters.chain(status).chain(reference).chain(keep) {
-        let is_near = name != DRY_RUN && astray::is_near_dry_run(name);
+        let is_near = name != DRY_RUN && doubt::is_near_dry_run(name);
         faults.require(!is_near, &path, "is nearly dry_run, for which people would take it; choose another name");
     }
 }
 
 /// Adds the faults of a landing page's URL that would reach users: nobody replaces a macro there.
-fn check_landing(url: &str, path: &str, faults: &mut Faults) {
+fn check_landing(url: &str, path: &str, names: &ParameterNames, faults: &mut Faults) {
     for value in url_text::with_macros(url) {
         let words = "has {value}, which nobody replaces: we add user_id and click_id to the page's query ourselves; remove it, and \
                      say your own names for them under parameters";
@@ -357,6 +253,23 @@ fn check_landing(url: &str, path: &str, faults: &mut Faults) {
     }
     let escaped = url_text::has_escaped_ampersand(url);
     faults.require(!escaped, path, "has &amp; or another HTML escape of an ampersand; write & between parameters");
+    if url_text::with_macros(url).next().is_some() {
+        return;
+    }
+    check_filled_in(url, path, faults);
+    let query = url.split('#').next().and_then(|url| url.split_once('?')).map_or("", |(_, query)| query);
+    let sent = Parameters::split(query.as_bytes(), b"");
+    for name in [names.of(Field::UserId), names.of(Field::ClickId)].into_iter().filter(|name| sent.raw(name).is_some())
+    {
+        faults.add(path, format!("has a {name} of its own, in whose place each user's is put; remove it"));
+    }
+}
+
+/// Adds a fault if a URL has a part that a template has for somebody to replace.
+fn check_filled_in(url: &str, path: &str, faults: &mut Faults) {
+    if let Some(part) = url_text::request_in(url) {
+        faults.add(path, format!("has {part}, which a template has for you to replace; write what belongs there"));
+    }
 }
 
 /// Reads a network or an address. Callers' addresses are compared in their shortest form, so an IPv4 network that is

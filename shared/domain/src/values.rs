@@ -3,6 +3,7 @@
 pub mod config_fault;
 pub(crate) mod digest;
 pub(crate) mod escapes;
+pub mod id_form;
 pub mod ids;
 pub mod money;
 pub mod parameter_names;

@@ -210,7 +210,13 @@ fn log(request_id: &str, answered: &HandledCall) {
 
 /// Returns true if a call with this fault may report a change of state or a reversal that nobody agreed on.
 fn may_be_reversal(fault: &Fault) -> bool {
-    matches!(fault.code, FaultCode::StatusNotAgreed | FaultCode::UnknownStatus | FaultCode::NegativeAmount)
+    matches!(
+        fault.code,
+        FaultCode::StatusNotAgreed
+            | FaultCode::UnknownStatus
+            | FaultCode::NegativeAmount
+            | FaultCode::AmountNotNegative
+    )
 }
 
 fn codes(faults: &[Fault]) -> String {

@@ -30,7 +30,7 @@ use domain::{
     partner::{Partner, PartnerFile},
     values::{
         ids::{CampaignName, ClickId, DeliveryId, EventLabel, LandingName, PartnerUserId, Provider, UserId},
-        placeholder,
+        placeholder::{self, Place},
         signature::Secret,
         time::UnixMillis,
     },
@@ -138,7 +138,7 @@ pub fn cost(data: &[u8]) {
         let _ = (
             Parameters::size_faults(b"", body),
             sent.others(|_| false),
-            placeholder::find(body),
+            placeholder::find(body, Place::Id),
             placeholder::find_macro(body),
             decode(body),
         );

@@ -217,6 +217,7 @@ impl Kit<'_> {
             let event_id = names.of(Field::EventId);
             lines.push(format!("A `{click_id}` of ours counts for one transaction of each `{event_id}`."));
         }
+        lines.extend(rules.ids.iter().map(|(field, form)| format!("`{}` is {form}.", names.of(*field))));
         let lists = [
             (format!("`{}` is one of", names.of(Field::EventId)), file.event_ids.clone().unwrap_or_default()),
             (format!("`{}` besides ISO 4217:", names.of(Field::Currency)), file.currencies.clone()),
@@ -232,6 +233,10 @@ impl Kit<'_> {
         if !rules.keep.is_empty() {
             let names: Vec<String> = file.keep.iter().map(|name| format!("`{name}`")).collect();
             lines.push(format!("We keep your further parameters {}.", names.join(", ")));
+        }
+        if !rules.ignore.is_empty() {
+            let names: Vec<String> = file.ignore.iter().map(|name| format!("`{name}`")).collect();
+            lines.push(format!("Your parameters {} say nothing to us.", names.join(", ")));
         }
         if let Some(answer) = &rules.answer {
             let (accepted, duplicate) = (&answer.accepted, &answer.duplicate);

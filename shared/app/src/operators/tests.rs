@@ -139,13 +139,13 @@ fn line(line: u64, cells: &[(Field, &str)]) -> Line {
 
 #[tokio::test]
 async fn a_list_is_compared_with_the_state_that_stands() {
-    let calls = ["same", "meant", "unknown", "ignored", "blank"].map(|id| call(id, "1", "state=no"));
+    let calls = ["same", "meant", "foreign", "ignored", "blank"].map(|id| call(id, "1", "state=no"));
     let rig = played(&calls).await;
     let cell = |word| [(Field::Status, word)];
     let list = BTreeMap::from([
         (id("same"), line(2, &cell("NO"))),
         (id("meant"), line(3, &cell("wait"))),
-        (id("unknown"), line(4, &cell("scrubbed"))),
+        (id("foreign"), line(4, &cell("scrubbed"))),
         (id("ignored"), line(5, &cell("test"))),
         (id("blank"), line(6, &[])),
     ]);
@@ -154,7 +154,7 @@ async fn a_list_is_compared_with_the_state_that_stands() {
     assert_eq!(comparison.same, 2);
     let told = comparison.differing.iter().map(|it| (it.line, it.differences[0].reason.clone().unwrap()));
     let agreed = "it is no agreed status; agreed are: wait (pending), ok (approved), no (rejected), test (ignored)";
-    let expected = [(5, "it is agreed to be ignored"), (3, "it means pending"), (4, agreed)];
+    let expected = [(4, agreed), (5, "it is agreed to be ignored"), (3, "it means pending")];
     assert_eq!(told.collect::<Vec<_>>(), expected.map(|(line, reason)| (line, reason.to_owned())));
     assert_eq!(comparison.differing[0].differences[0].ours, "rejected");
 }

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode;
 use crate::prelude::*;
 use crate::values::escapes;
 use crate::values::ids::is_invisible;
-use crate::values::spelling::{letters, same_letters, words};
+use crate::values::spelling::{one_slip_apart, same_letters, seen};
 
 /// Bounds the times that a name or a value is decoded in the search, because each program on its way may encode it.
 const ROUNDS: usize = 4;
@@ -59,38 +59,47 @@ pub fn is_near(name: &str, known: &str) -> bool {
         return false;
     }
     let name = bare(name);
-    name.len() <= 2 * known.len() && (same_letters(name, known) || is_one_edit_away(name.as_bytes(), known.as_bytes()))
+    name.len() <= 2 * known.len() && (same_letters(name, known) || one_slip_apart(name, known))
 }
 
-/// Returns true if a name has the letters of a known name, in any case, with any signs between and around them. This is
-/// stricter than [`is_near`], for names that a partner may but need not send.
+/// Returns true if a name has the letters of a known name, in any case, with any signs between and around them.
 pub fn has_letters_of(name: &str, known: &str) -> bool {
     same_letters(bare(name), known)
 }
 
-/// Returns true if a name is nearly `dry_run`, has it among its words, as in `is_dry_run`, or has the word `dry`, as in
-/// `dry-mode`. Such a parameter is never ignored, because the call could be recorded against the sender's wish.
-///
-/// A partner's `dry_cleaning` counts too: a refused call can be sent again, but a test that is paid is lost.
-pub fn is_near_dry_run(name: &str) -> bool {
-    const KNOWN: &str = "dryrun";
-    // In base64 that ends in `Dry==`, the text before the padding is no name.
-    const MAX_DRY_BYTES: usize = 16;
-    let is_nearly =
-        |text: &[u8]| text.eq_ignore_ascii_case(KNOWN.as_bytes()) || is_one_edit_away(text, KNOWN.as_bytes());
-    let whole: Vec<u8> = letters(name).collect();
-    let mut before = "";
-    is_nearly(&whole)
-        || words(name).any(|word| {
-            let pair = [before.as_bytes(), word.as_bytes()];
-            let is_pair = pair.iter().map(|part| part.len()).sum::<usize>().abs_diff(KNOWN.len()) <= 1;
-            before = word;
-            let lower = word.to_ascii_lowercase();
-            (lower == "dry" && name.len() <= MAX_DRY_BYTES)
-                || lower.starts_with(KNOWN)
-                || lower.ends_with(KNOWN)
-                || (is_pair && is_nearly(&pair.concat()))
-        })
+/// Holds a parameter inside a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Inner<'a> {
+    /// Holds the sign before the name, or nothing at the beginning of the value.
+    pub before: Option<char>,
+    /// Holds the name as it came.
+    pub name: &'a str,
+    /// Holds the sign after the name: `=`, or `:` as in JSON.
+    pub sign: char,
+    /// Holds the beginning of the value, as far as a word may reach.
+    pub value: &'a str,
+}
+
+/// Returns each `name=value` and each `"name":"value"` in a text. No byte is read more than three times, because names
+/// and values end at the next such sign.
+pub fn inner(text: &str) -> impl Iterator<Item = Inner<'_>> {
+    let is_sign = |sign: char| matches!(sign, '=' | ':');
+    let is_of_name = |sign: char| sign.is_alphanumeric() || matches!(sign, '_' | '-' | '.');
+    let is_of_value = move |sign: char| is_of_name(sign) || matches!(sign, ' ' | '/' | '+' | '%');
+    let mut from = 0;
+    text.match_indices(is_sign).filter_map(move |(at, sign)| {
+        let named = text.get(from..at)?.trim_end_matches(|sign| !is_of_name(sign));
+        let end = from + named.len();
+        from = at + sign.len();
+        let name = named.rsplit(|sign| !is_of_name(sign)).next().filter(|name| !name.is_empty())?;
+        let before = text.get(..end - name.len())?.chars().next_back();
+        let after = text.get(from..)?;
+        let after = after.get(..after.find(is_sign).unwrap_or(after.len()))?;
+        let after =
+            after.trim_start_matches(|sign: char| !is_of_value(sign) && !matches!(sign, '&' | ';' | ',' | '{' | '}'));
+        let value = after.split(|sign| !is_of_value(sign)).next()?.trim();
+        Some(Inner { before, name, sign: sign.chars().next()?, value })
+    })
 }
 
 /// Looks in a parameter's decoded value for another parameter. `before` is the sign before the value, if a parameter at
@@ -98,20 +107,17 @@ pub fn is_near_dry_run(name: &str) -> bool {
 /// mutilated.
 pub fn swallowed<'a>(
     value: &str,
-    mut before: Option<char>,
+    before: Option<char>,
     is_sought: impl Fn(&str) -> bool,
     known: impl Iterator<Item = &'a str>,
 ) -> Option<Swallowed> {
-    if !value.contains('=') {
+    let plain = seen(value);
+    if !plain.contains('=') {
         return None;
     }
-    for segment in value.split_inclusive(is_separator) {
-        let separator = segment.chars().next_back().filter(|sign| is_separator(*sign));
-        let name = segment.split_once('=').map(|(name, _)| name);
-        if let (Some(sign), Some(name)) = (before, name.filter(|name| is_sought(name))) {
-            return Some(Swallowed::After(sign, bare(name).to_owned()));
-        }
-        before = separator;
+    let mut named = inner(&plain).filter(|inner| inner.sign == '=' && is_sought(inner.name));
+    if let Some((sign, name)) = named.find_map(|inner| Some((inner.before.or(before)?, inner.name))) {
+        return Some(Swallowed::After(sign, name.to_owned()));
     }
     if value.is_ascii() && !value.contains(['<', '>', '"', '&', '?']) {
         return None;
@@ -123,11 +129,6 @@ pub fn swallowed<'a>(
         let came = came.into_iter().find(|came| value.contains(&format!("{came}=")))?;
         Some(Swallowed::Entity(entity, came))
     })
-}
-
-/// Returns true for the signs that people write between parameters.
-fn is_separator(sign: char) -> bool {
-    matches!(sign, ';' | '?' | '&' | ',' | '|' | '/' | ':' | '#' | ' ' | '\t' | '\r' | '\n' | '\u{a0}')
 }
 
 /// Returns the entity that a browser reads at the beginning of `&name`, its character, and the rest of the name.
@@ -172,23 +173,6 @@ fn bare(name: &str) -> &str {
     name.trim_matches(|sign| sign == '#' || is_around(sign))
 }
 
-/// Returns true if one letter is wrong, missing or superfluous, or if two neighbours changed places. Short names are too
-/// easily alike.
-fn is_one_edit_away(name: &[u8], known: &[u8]) -> bool {
-    const SHORTEST: usize = 5;
-    if known.len() < SHORTEST || name.len().abs_diff(known.len()) > 1 {
-        return false;
-    }
-    let same = |(one, other): &(&u8, &u8)| one.eq_ignore_ascii_case(other);
-    let first = name.iter().zip(known).take_while(same).count();
-    let (name, known) = (name.get(first..).unwrap_or_default(), known.get(first..).unwrap_or_default());
-    let rest = |text: &'_ [u8], skip: usize| text.get(skip..).map(<[u8]>::to_ascii_lowercase);
-    let is_same = |one: usize, other: usize| matches!((rest(name, one), rest(known, other)), (Some(one), Some(other)) if one == other);
-    let swapped =
-        matches!((name, known), ([a, b, ..], [c, d, ..]) if a.eq_ignore_ascii_case(d) && b.eq_ignore_ascii_case(c));
-    is_same(1, 1) || is_same(1, 0) || is_same(0, 1) || (swapped && is_same(2, 2))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -227,42 +211,6 @@ mod tests {
     }
 
     #[test]
-    fn a_name_near_dry_run_is_recognised() {
-        for name in [
-            "DRY_RUN",
-            "dry-run",
-            "dryrun",
-            "dryRun",
-            "dry_run ",
-            "amp;dry_run",
-            "is_dry_run",
-            "dry_rum",
-            "dry",
-            "dru_run",
-            "dry_test",
-            "dry-mode",
-            "isDryRun",
-            "isdryrun",
-            "test_dr_yrun",
-        ] {
-            assert!(is_near_dry_run(name), "{name}");
-        }
-        for name in [
-            "run",
-            "user_id",
-            "dryer",
-            "laundry",
-            "sundry_item",
-            "laundry_rundown",
-            "1lsWjmRMUlRg6WIsDry",
-            "laundry_run",
-            "",
-        ] {
-            assert!(!is_near_dry_run(name), "{name}");
-        }
-    }
-
-    #[test]
     fn a_swallowed_parameter_is_found() {
         let known = ["currency", "click_id", "region"];
         let sought = |name: &str| known.iter().any(|known| is_near(name, known));
@@ -281,6 +229,11 @@ mod tests {
             ("T/click_id=2", after('/', "click_id")),
             ("T:click_id=2", after(':', "click_id")),
             ("T#click_id=2", after('#', "click_id")),
+            ("T!click_id=2", after('!', "click_id")),
+            ("T\"click_id=2", after('"', "click_id")),
+            ("T[click_id]=2", after('[', "click_id")),
+            ("T{click_id=2", after('{', "click_id")),
+            ("T\u{ff06}click_id\u{ff1d}2", after('&', "click_id")),
             ("T", None),
             ("T;x=1", None),
             ("abc==", None),
@@ -288,6 +241,15 @@ mod tests {
         ] {
             assert_eq!(swallowed(value, None, sought, known.into_iter()), found, "{value}");
         }
+    }
+
+    #[test]
+    fn each_parameter_inside_a_text_is_found() {
+        let found = |text: &str| inner(text).map(|inner| format!("{} {}", inner.name, inner.value)).collect::<Vec<_>>();
+        assert_eq!(found(r#"{"a":{"b":"not paid","c":-1},"d":["x","y"]}"#), ["a ", "b not paid", "c -1", "d x"]);
+        assert_eq!(found("1;a=b&c[]=d"), ["a b", "c d"]);
+        assert_eq!(found("a= ,b:"), ["a ", "b "]);
+        assert_eq!(found("==:"), [""; 0]);
     }
 
     #[test]
@@ -306,7 +268,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_text_makes_the_search_panic(text in "[;?&=, \u{a4}a-dA-D_%-]{0,30}|.{0,20}", known in "[a-d_]{0,8}") {
-            let _ = (is_near(&text, &known), is_near_dry_run(&text), readable(text.as_bytes()).len());
+            let _ = (is_near(&text, &known), readable(text.as_bytes()).len());
             let _ = swallowed(&text, None, |name| is_near(name, &known), [known.as_str()].into_iter());
         }
 

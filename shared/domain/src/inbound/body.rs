@@ -51,6 +51,8 @@ pub struct Member {
     pub(super) value: String,
     /// Holds the reason if a parameter cannot have this value. `value` then holds the JSON text.
     pub(super) fault: Option<Fault>,
+    /// Is true for a number with a point or an exponent, which programs write for a number that lost digits.
+    pub(super) is_fraction: bool,
 }
 
 impl<'a> Body<'a> {
@@ -159,10 +161,14 @@ impl Member {
         let encoded = |text: &str| utf8_percent_encode(text, STRICT).to_string();
         let shown: String = name.chars().take(MAX_NAME_BYTES).collect();
         match read {
-            Ok(value) => Self { name: encoded(name), value: encoded(&value), fault: None },
+            Ok(value) => {
+                let is_fraction = json.starts_with(|sign: char| sign == '-' || sign.is_ascii_digit())
+                    && json.contains(['.', 'e', 'E']);
+                Self { name: encoded(name), value: encoded(&value), fault: None, is_fraction }
+            }
             Err((code, expected, fix)) => {
                 let fault = Some(Fault::of(&shown, code, expected, fix));
-                Self { name: encoded(name), value: encoded(json), fault }
+                Self { name: encoded(name), value: encoded(json), fault, is_fraction: false }
             }
         }
     }

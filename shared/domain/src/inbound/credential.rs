@@ -10,7 +10,7 @@ use crate::inbound::parameters::Parameters;
 use crate::prelude::*;
 use crate::values::digest::base32;
 use crate::values::ids::{Provider, is_invisible};
-use crate::values::placeholder;
+use crate::values::placeholder::{self, Place};
 use crate::values::signature::{self, Secret};
 
 /// Names the kinds of credential.
@@ -122,7 +122,7 @@ pub fn path_hint(provider: &str, token: Option<&str>) -> Option<&'static str> {
     // Names and tokens consist of letters, digits and hyphens.
     let is_foreign = |sign: char| is_invisible(sign) || (sign.is_ascii_punctuation() && sign != '-');
     let is_around = |text: &str| text.starts_with(is_foreign) || text.ends_with(is_foreign);
-    let is_placeholder = |text: &str| placeholder::find(text.as_bytes()).is_some();
+    let is_placeholder = |text: &str| placeholder::find(text.as_bytes(), Place::Id).is_some();
     if is_placeholder(provider) || token.is_some_and(is_placeholder) {
         Some("The path has a placeholder where the partner's name or the token belongs.")
     } else if is_around(provider) || token.is_some_and(is_around) {

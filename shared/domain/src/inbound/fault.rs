@@ -51,10 +51,14 @@ pub enum FaultCode {
     ControlCharacter,
     /// The value begins or ends with white space or an invisible sign.
     WhiteSpaceAround,
+    /// The id has another form than was agreed, or is a JSON number with a point or an exponent.
+    WrongForm,
     /// The value is not a plain decimal number.
     NotAnAmount,
     /// The amount is below zero.
     NegativeAmount,
+    /// The amount is not below zero, and the call names a transaction to reverse.
+    AmountNotNegative,
     /// The amount has too many digits before or after the point.
     AmountOutOfRange,
     /// The amount is above the maximum that was agreed for its currency.

@@ -44,6 +44,8 @@ struct Pair<'a> {
     decoded: Cow<'a, [u8]>,
     /// Holds the reason if the value cannot be read.
     fault: Option<&'a Fault>,
+    /// Is true for a JSON number with a point or an exponent.
+    is_fraction: bool,
 }
 
 impl Pair<'_> {
@@ -65,7 +67,7 @@ impl<'a> Parameters<'a> {
             .map(|segment| {
                 let mut halves = segment.splitn(2, |byte| *byte == b'=');
                 let (name, value) = (halves.next().unwrap_or_default(), halves.next().unwrap_or_default());
-                Pair { name, value, decoded: bytes(name), fault: None }
+                Pair { name, value, decoded: bytes(name), fault: None, is_fraction: false }
             })
             .collect();
         Self { pairs }
@@ -79,9 +81,9 @@ impl<'a> Parameters<'a> {
             Body::Unreadable { .. } => (b"", &[]),
         };
         let mut sent = Self::split(query, form);
-        sent.pairs.extend(members.iter().map(|Member { name, value, fault }| {
-            let (name, value) = (name.as_bytes(), value.as_bytes());
-            Pair { name, value, decoded: bytes(name), fault: fault.as_ref() }
+        sent.pairs.extend(members.iter().map(|Member { name, value, fault, is_fraction }| {
+            let (name, value, is_fraction) = (name.as_bytes(), value.as_bytes(), *is_fraction);
+            Pair { name, value, decoded: bytes(name), fault: fault.as_ref(), is_fraction }
         }));
         if let Body::Unreadable { text, fault } = body {
             sent.pairs.push(Pair {
@@ -89,6 +91,7 @@ impl<'a> Parameters<'a> {
                 value: text.as_bytes(),
                 decoded: Cow::Borrowed(UNREADABLE),
                 fault: Some(fault),
+                is_fraction: false,
             });
         }
         sent
@@ -155,8 +158,8 @@ impl<'a> Parameters<'a> {
         self.first().map(|pair| (astray::readable(pair.name), astray::readable(pair.value)))
     }
 
-    /// Returns the parameters with an unknown name and a value that can be read. Names are decoded leniently, and values
-    /// are as they were sent.
+    /// Returns the parameters with an unknown name. Names are decoded leniently, and values are as they were sent. An object
+    /// or an array of a JSON body is given as its text.
     pub(super) fn unknown(&self, is_known: impl Fn(&str) -> bool) -> impl Iterator<Item = (Cow<'a, str>, &'a [u8])> {
         let unknown = self.first().filter(move |pair| !pair.has_name_that(&is_known));
         unknown.map(|pair| (astray::readable(pair.name), pair.value))
@@ -165,7 +168,9 @@ impl<'a> Parameters<'a> {
     /// Returns the parameters to search: the first [`MAX_PARAMETERS`], because a call that has more is refused for their
     /// number, and none with a longer name than a name and a value of ours have together.
     fn first(&self) -> impl Iterator<Item = &Pair<'a>> {
-        self.readable().take(MAX_PARAMETERS).filter(|pair| pair.name.len() <= 2 * MAX_VALUE_BYTES)
+        let is_text = |fault: &Fault| fault.code == FaultCode::NestedValue;
+        let with_text = self.pairs.iter().filter(move |pair| pair.fault.is_none_or(is_text));
+        with_text.take(MAX_PARAMETERS).filter(|pair| pair.name.len() <= 2 * MAX_VALUE_BYTES)
     }
 
     /// Returns the first readable value under this name, as it was sent.
@@ -181,6 +186,11 @@ impl<'a> Parameters<'a> {
     /// Returns true if a value under this name cannot be read. [`Self::body_faults`] gives the reason.
     pub fn is_unreadable(&self, name: &str) -> bool {
         self.pairs.iter().any(|pair| pair.fault.is_some() && pair.is_named(name))
+    }
+
+    /// Returns true if the value under this name is a JSON number with a point or an exponent.
+    pub fn is_fraction(&self, name: &str) -> bool {
+        self.pairs.iter().any(|pair| pair.is_fraction && pair.is_named(name))
     }
 
     fn readable(&self) -> impl Iterator<Item = &Pair<'a>> {

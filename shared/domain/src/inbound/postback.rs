@@ -2,6 +2,7 @@
 //! of two postbacks.
 
 mod agreements;
+mod doubts;
 mod missing;
 mod reader;
 
@@ -12,12 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use self::reader::Reader;
 use crate::erasure::ContentHash;
-use crate::inbound::astray;
 use crate::inbound::click::{ClickKeys, ClickOrigin};
+use crate::inbound::doubt;
 use crate::inbound::fault::{self, Fault, FaultCode};
 use crate::inbound::parameters::Parameters;
 use crate::inbound::rules::PostbackRules;
-use crate::inbound::status::{self, State, StatusMeaning};
+use crate::inbound::status::{State, StatusMeaning};
 use crate::prelude::*;
 use crate::values::digest::hash_parts;
 use crate::values::ids::{ClickId, EventId, EventName, Provider, TransactionId, UserId};
@@ -165,8 +166,8 @@ impl ParsedPostback {
         keys: &ClickKeys,
     ) -> Result<Self, Vec<Fault>> {
         let is_meant = |name: &str, code: FaultCode| {
-            let may_reject = status::is_status_name(name) && code != FaultCode::NullValue;
-            may_reject || rules.reads(name) || astray::is_near_dry_run(name)
+            let may_reject = || doubt::is_status_name(name) && code != FaultCode::NullValue;
+            rules.reads(name) || !rules.ignores(name) && (may_reject() || doubt::is_near_dry_run(name))
         };
         let mut reader = Reader { sent, rules, faults: sent.body_faults(is_meant) };
         let repeated = sent.repeated(rules.known());
@@ -184,7 +185,10 @@ impl ParsedPostback {
         let amount_decimal = reader.value(Field::AmountDecimal).and_then(|text| reader.amount(&text));
         let negative = amount_decimal.filter(Amount::is_negative);
         let reference = negative.and_then(|_| reader.reference(state));
-        reader.statuses_not_agreed(negative.is_some());
+        if let Some(amount) = amount_decimal.filter(|amount| !amount.is_negative()) {
+            reader.no_reference(amount, state);
+        }
+        reader.doubts(negative.is_some());
         reader.agreed_amount(currency.as_ref().zip(amount_decimal));
         let event_id = reader.id(Field::EventId, EventId::new);
         let event_name = reader.id(Field::EventName, EventName::new);
@@ -197,7 +201,7 @@ impl ParsedPostback {
         reader.required_click(click);
         reader.missing();
         reader.faults.extend(repeated);
-        let is_known = |name: &str| rules.knows(name) || rules.keep.contains(name);
+        let is_known = |name: &str| rules.reads(name) || rules.ignores(name);
         match (user_id, click_id, currency, amount_decimal, click) {
             (Some(user_id), Some(click_id), Some(currency), Some(amount_decimal), Some(click))
                 if reader.faults.is_empty() =>

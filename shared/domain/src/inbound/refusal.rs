@@ -16,7 +16,7 @@ use crate::prelude::*;
 use crate::values::digest::{provider_key, provider_of_key};
 use crate::values::ids::{ClickId, Provider, TransactionId, UserId};
 use crate::values::parameter_names::Field;
-use crate::values::placeholder;
+use crate::values::placeholder::{self, Place};
 
 /// Bounds the kept text of a refused request, in bytes. Ordinary postbacks have a few hundred bytes.
 pub const MAX_KEPT_REQUEST_BYTES: usize = 4 * 1024;
@@ -108,7 +108,7 @@ impl Refusal {
     ) -> Self {
         let named = |field: Field| {
             let raw = sent.raw(rules.names.of(field)).filter(|raw| raw.len() <= MAX_VALUE_BYTES)?;
-            if placeholder::find(raw).is_none() { parameters::decode(raw).ok() } else { None }
+            if placeholder::find(raw, Place::Id).is_none() { parameters::decode(raw).ok() } else { None }
         };
         let text = sent.to_kept_text();
         Self {

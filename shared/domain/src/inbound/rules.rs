@@ -10,9 +10,10 @@ use crate::inbound::parameters::{DRY_RUN, SIGNATURE};
 use crate::inbound::rate::CallRate;
 use crate::inbound::status::StatusAgreement;
 use crate::prelude::*;
+use crate::values::id_form::IdForm;
 use crate::values::ids::EventId;
 use crate::values::money::{Amount, Currency, ExtraCurrencies};
-use crate::values::parameter_names::ParameterNames;
+use crate::values::parameter_names::{Field, ParameterNames};
 
 /// Says where the transaction id of a postback comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -72,6 +73,10 @@ pub struct PostbackRules {
     pub answer: Option<TextAnswer>,
     /// Names the parameters that are passed on to GG3 with their values unchanged.
     pub keep: BTreeSet<String>,
+    /// Names the parameters that mean nothing to us, whatever they are called.
+    pub ignore: BTreeSet<String>,
+    /// Maps ids to the forms that were agreed for them.
+    pub ids: BTreeMap<Field, IdForm>,
     /// Bounds how many refusals and conflicts with different content are kept on one UTC day.
     pub max_kept_per_day: u32,
     /// Bounds how often the partner may call.
@@ -92,6 +97,8 @@ impl Default for PostbackRules {
             negative_amounts: NegativeAmounts::default(),
             answer: None,
             keep: BTreeSet::new(),
+            ignore: BTreeSet::new(),
+            ids: BTreeMap::new(),
             max_kept_per_day: MAX_KEPT_PER_DAY,
             rate: CallRate::default(),
         }
@@ -107,6 +114,16 @@ impl PostbackRules {
     /// Returns the names of all parameters that are read from the partner's postbacks, including kept parameters.
     pub fn known(&self) -> impl Iterator<Item = &str> {
         self.names.all().chain([SIGNATURE, DRY_RUN]).chain(self.keep.iter().map(String::as_str))
+    }
+
+    /// Returns true if a parameter of this name means nothing to us, as agreed.
+    pub fn ignores(&self, name: &str) -> bool {
+        !self.ignore.is_empty() && self.ignore.contains(name)
+    }
+
+    /// Returns true if this is the partner's name for the agreed status.
+    pub(crate) fn is_status(&self, name: &str) -> bool {
+        self.status.is_some() && self.names.of(Field::Status) == name
     }
 
     /// Returns true if a parameter of this name is read, including a kept parameter.

@@ -1,5 +1,4 @@
-//! Holds the states of a transaction and the words that a partner sends for them, and recognises statuses that nobody
-//! agreed on.
+//! Holds the states of a transaction and the words that a partner sends for them.
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::fmt;
@@ -8,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::prelude::*;
 use crate::values::config_fault::Faults;
-use crate::values::spelling::{same_letters, words};
 
 /// Bounds an agreed word for a status, in bytes.
 const MAX_WORD_BYTES: usize = 64;
@@ -67,6 +65,18 @@ pub struct StatusFile {
     pub ignored: Vec<String>,
 }
 
+impl StatusFile {
+    /// Returns the lists of words by their names.
+    pub(crate) fn lists(&self) -> [(&'static str, &Vec<String>); 4] {
+        [
+            ("pending", &self.pending),
+            ("approved", &self.approved),
+            ("rejected", &self.rejected),
+            ("ignored", &self.ignored),
+        ]
+    }
+}
+
 /// Says what a partner's word for a status means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatusMeaning {
@@ -88,13 +98,8 @@ impl StatusAgreement {
     /// Checks the agreed words, and the states whose postbacks may bring another amount. Reports every fault.
     pub(crate) fn parse(file: &StatusFile, amount_may_change: &[State], faults: &mut Faults) -> Self {
         let mut agreement = Self::default();
-        let lists = [
-            ("pending", &file.pending, StatusMeaning::State(State::Pending)),
-            ("approved", &file.approved, StatusMeaning::State(State::Approved)),
-            ("rejected", &file.rejected, StatusMeaning::State(State::Rejected)),
-            ("ignored", &file.ignored, StatusMeaning::Ignored),
-        ];
-        for (list, words, meaning) in lists {
+        let meanings = State::ALL.map(StatusMeaning::State).into_iter().chain([StatusMeaning::Ignored]);
+        for ((list, words), meaning) in file.lists().into_iter().zip(meanings) {
             for (at, word) in words.iter().enumerate() {
                 let path = format!("postback.status.{list}[{at}]");
                 let legal = (1..=MAX_WORD_BYTES).contains(&word.len())
@@ -148,112 +153,6 @@ impl StatusAgreement {
     }
 }
 
-/// Says what a parameter tells about a conversion, going by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum StatusName {
-    /// The value names the state, as in `order_status=approved`.
-    State,
-    /// A yes means that the conversion is valid, as in `is_approved=1`.
-    Approves,
-    /// A yes means that the conversion is not valid, or not yet, as in `test_mode=1`.
-    Rejects,
-    /// A yes means that the conversion was taken back, as in `is_chargeback=1`.
-    Reverses,
-}
-
-/// Lists how the words begin that say that a conversion was taken back.
-const REVERSES: [&str; 5] = ["chargeback", "chargedback", "reversal", "reversed", "refund"];
-/// Lists how the words begin that say that a conversion is not valid, or not yet.
-const REJECTS: [&str; 9] =
-    ["reject", "declin", "cancel", "pending", "invalid", "sandbox", "unapprov", "disapprov", "void"];
-
-impl StatusName {
-    /// Returns the meaning of a name, or `None` if the name means no status. The words of the name decide, so that
-    /// `order_status`, `orderStatus` and `refunded_at` are recognised, and `contest` and `prefunded` are not.
-    ///
-    /// Some of these names may mean something else to a partner, such as `billing_state`. They count as statuses all
-    /// the same: a refused conversion is kept and can be sent again, but a rejected one that is paid is lost.
-    fn of(name: &str) -> Option<Self> {
-        let begins = |stems: &[&str]| words(name).any(|word| stems.iter().any(|stem| has_stem(word, stem)));
-        let is = |word: &str| words(name).any(|other| without_is(other).eq_ignore_ascii_case(word));
-        let split = ["charge_back", "is_charge_back", "charged_back", "reverse"];
-        if begins(&REVERSES) || split.iter().any(|known| same_letters(name, known)) {
-            Some(Self::Reverses)
-        } else if begins(&REJECTS) || is_test(name) || is("not") && is("approved") {
-            Some(Self::Rejects)
-        } else if words(name).any(|word| has_stem(word, "status") || ends_in(word, "status")) || is_state(name) {
-            Some(Self::State)
-        } else {
-            (is("approve") || is("approved")).then_some(Self::Approves)
-        }
-    }
-}
-
-/// Returns true if a word begins with this stem, with or without a glued `is`: `refunded`, `isrefunded`. `refundable`
-/// says only that something may happen.
-fn has_stem(word: &str, stem: &str) -> bool {
-    let begins = |word: &str| word.get(..stem.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(stem));
-    (begins(word) || begins(without_is(word))) && !ends_in(word, "ble")
-}
-
-fn ends_in(word: &str, end: &str) -> bool {
-    let from = word.len().checked_sub(end.len());
-    from.and_then(|from| word.get(from..)).is_some_and(|last| last.eq_ignore_ascii_case(end))
-}
-
-fn without_is(word: &str) -> &str {
-    let is = word.get(..2).is_some_and(|begin| begin.eq_ignore_ascii_case("is"));
-    word.get(2..).filter(|rest| is && !rest.is_empty()).unwrap_or(word)
-}
-
-/// Returns true for `test`, `is_test` and `test_mode`. In `ab_test`, the word before says which test is meant, and it is
-/// not about the conversion.
-fn is_test(name: &str) -> bool {
-    let first = words(name).find(|word| !word.eq_ignore_ascii_case("is"));
-    first.is_some_and(|word| without_is(word).eq_ignore_ascii_case("test"))
-}
-
-/// Returns true if the last word is `state`. The `state_code` of an address is none.
-fn is_state(name: &str) -> bool {
-    words(name).last().is_some_and(|word| word.eq_ignore_ascii_case("state"))
-}
-
-/// Returns true if some senders use a parameter of this name for a status.
-pub fn is_status_name(name: &str) -> bool {
-    StatusName::of(name).is_some()
-}
-
-/// Returns true if a parameter with the name of a status clearly says that the conversion is valid. A bare number in
-/// `status` or `state` is not clear, because 1 means pending with some senders.
-pub fn says_it_stands(name: &str, value: &str) -> bool {
-    const VALID: [&str; 9] =
-        ["", "approved", "accepted", "confirmed", "complete", "completed", "success", "paid", "sale"];
-    // A link, as in `cancel_url`, is no status.
-    if value.contains("://") {
-        return true;
-    }
-    // An amount of nothing was refunded.
-    let is_zero = || value.contains('0') && value.bytes().all(|byte| matches!(byte, b'0' | b'.'));
-    match StatusName::of(name) {
-        Some(StatusName::Approves) => is_among(value, &["1", "true", "yes"]) || is_among(value, &VALID),
-        Some(StatusName::State) => is_among(value, &VALID),
-        _ => is_among(value, &["", "false", "no", "none", "null"]) || is_zero(),
-    }
-}
-
-/// Returns true if a parameter belongs to a call that reverses a conversion by a negative amount, such as
-/// `is_chargeback=1` or `chargeback_reason=fraud`.
-pub fn says_it_reverses(name: &str) -> bool {
-    StatusName::of(name) == Some(StatusName::Reverses)
-}
-
-/// Returns true if the text is one of the known names. Case does not matter, and `-` counts as `_`. Allocates nothing,
-/// because every parameter of every call is compared.
-fn is_among(text: &str, known: &[&str]) -> bool {
-    let canonical = |byte: u8| if byte == b'-' { b'_' } else { byte.to_ascii_lowercase() };
-    known.iter().any(|known| text.len() == known.len() && text.bytes().map(canonical).eq(known.bytes()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,76 +203,5 @@ mod tests {
             ]
         );
         assert_eq!(parsed(r#"{"parameter":"s"}"#, &[]).1, ["postback.status"]);
-    }
-
-    #[test]
-    fn only_unmistakable_values_say_that_a_conversion_stands() {
-        for (name, value, stands) in [
-            ("status", "", true),
-            ("Status", "Approved", true),
-            ("STATE", "complete", true),
-            ("conversion-status", "sale", true),
-            ("status", "1", false),
-            ("state", "pending", false),
-            ("status", "rejected", false),
-            ("approve", "1", true),
-            ("approved", "yes", true),
-            ("approve", "0", false),
-            ("is-rejected", "false", true),
-            ("is_chargeback", "1", false),
-            ("refund", "approved", false),
-            ("test", "0", true),
-            ("is_test", "true", false),
-            ("payment_status", "paid", true),
-            ("orderStatus", "declined", false),
-            ("paymentstatus", "failed", false),
-            ("status_code", "2", false),
-            ("order-state", "rejected", false),
-            ("is_approved", "1", true),
-            ("isApproved", "0", false),
-            ("not_approved", "1", false),
-            ("unapproved", "1", false),
-            ("refunded", "1", false),
-            ("refund_amount", "0.00", true),
-            ("refund_status", "approved", false),
-            ("declined", "yes", false),
-            ("cancelled", "true", false),
-            ("canceled", "false", true),
-            ("chargeback_reason", "", true),
-            ("test_mode", "1", false),
-            ("isTestOrder", "true", false),
-            ("istest", "1", false),
-            ("sandbox", "true", false),
-            ("SANDBOX_MODE", "0", true),
-            ("pending", "1", false),
-            ("charged_back", "1", false),
-            ("voided", "true", false),
-            ("reverse", "1", false),
-            ("cancel_url", "https://a.example/", true),
-        ] {
-            assert!(is_status_name(name), "{name}");
-            assert_eq!(says_it_stands(name, value), stands, "{name}={value}");
-        }
-        for name in [
-            "user_id",
-            "event",
-            "state_code",
-            "statement",
-            "real_estate",
-            "contest",
-            "latest",
-            "testimonial",
-            "ab_test",
-            "prefunded",
-            "refundable",
-            "traverse",
-            "reverse_ip",
-            "avoid",
-            "approval_code",
-            "is",
-            "",
-        ] {
-            assert!(!is_status_name(name), "{name}");
-        }
     }
 }

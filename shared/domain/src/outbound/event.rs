@@ -25,7 +25,7 @@ pub use self::{
 use crate::outbound::timing::Timing;
 use crate::prelude::*;
 use crate::values::ids::{IdFault, MAX_ID_BYTES, QuestId, ReportId, UserId};
-use crate::values::placeholder::{self, Placeholder};
+use crate::values::placeholder::{self, Place, Placeholder};
 use crate::values::time::UnixMillis;
 
 /// Bounds the running total of clicks to the greatest number that every JSON reader can hold exactly.
@@ -278,7 +278,7 @@ impl Reader {
         parse: impl Fn(String) -> Result<T, IdFault>,
     ) -> Option<T> {
         let text = self.text(object, path, need)?;
-        if let Some(Placeholder::Word { text, cause, is_ordinary: false }) = placeholder::find(text.as_bytes()) {
+        if let Some(Placeholder::Word { text, cause }) = placeholder::find(text.as_bytes(), Place::Event) {
             self.fault(path, EventFaultCode::PlaceholderValue, format!("an id; {} came, {cause}", cut(&text)));
             return None;
         }

@@ -4,15 +4,18 @@ use alloc::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::check_filled_in;
 use crate::inbound::tracking_link::TrackerMacro;
 use crate::outbound::agreed_ids::{AgreedIds, TrackingId};
 use crate::outbound::campaign::{self, CampaignFile, Campaigns};
 use crate::outbound::catalogue::PartnerGoals;
 use crate::outbound::webhook::{Allowance, BodyNames, Method, UrlTemplate};
+
 use crate::prelude::*;
 use crate::values::config_fault::{Faults, collect};
 use crate::values::ids::EventLabel;
 use crate::values::parameter_names::ParameterNames;
+use crate::values::placeholder::{self, Place, Placeholder};
 use crate::values::time::UnixMillis;
 
 /// Holds the agreement about a partner's media buying as an operator writes it.
@@ -88,6 +91,9 @@ impl MediaBuying {
         // If the ids are wrong, it is unknown which macros are allowed, so no faults of macros are reported.
         let ids_known = faults.0.len() == before;
         let macros = parse_macros(&file.macros, &ids, ids_known, faults);
+        if allowance.is_some() {
+            check_macros(&file.macros, faults);
+        }
         let agreed = ids_known.then_some(&ids);
         for (at, campaign) in file.campaigns.iter().enumerate() {
             let path = format!("media_buying.campaigns[{at}]");
@@ -139,6 +145,17 @@ fn parse_macros(
     macros
 }
 
+/// Adds a fault for each macro that a template has for somebody to replace.
+fn check_macros(written: &BTreeMap<String, String>, faults: &mut Faults) {
+    for (name, text) in written {
+        if let Some(Placeholder::Word { .. }) = placeholder::find(text.as_bytes(), Place::Id) {
+            let words =
+                "has no macro, but a word that a template has for you to replace; write the tracker's own macro";
+            faults.add(&format!("media_buying.macros.{name}"), words);
+        }
+    }
+}
+
 /// Explains why a label is refused. Webhooks with such a label would never be sent.
 const UNSAFE_EVENT: &str = "would lead the webhook elsewhere from the path of its URL; write it without / and \\, and not as . or .., or put {event} \
      into the query";
@@ -158,6 +175,7 @@ fn check_webhook(
     }
     // An empty URL is reported by the check of the campaign.
     let Some((agreed, allowance)) = url.filter(|_| !webhook.url.trim().is_empty()) else { return };
+    check_filled_in(&webhook.url, &format!("{path}.webhook.url"), faults);
     match UrlTemplate::parse(&webhook.url, agreed, allowance) {
         Ok(template) => {
             // An invalid label is reported by the check of the campaign. The default name of a goal is harmless.

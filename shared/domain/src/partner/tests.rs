@@ -95,6 +95,9 @@ fn a_landing_page_with_a_macro_is_refused_but_a_stored_one_works() {
         ("https://a.example/lp?c=%7Bclick_id%7D", "has %7Bclick_id%7D, which nobody replaces"),
         ("https://a.example/lp#[x]", "has [x], which nobody replaces"),
         ("https://a.example/lp?a=1&amp;b=2", "has &amp; or another HTML escape"),
+        ("https://a.example/lp?user_id=5", "has a user_id of its own"),
+        ("https://a.example/lp?a=1&click_id=#top", "has a click_id of its own"),
+        ("https://YOUR_DOMAIN/", "has YOUR_DOMAIN, which a template has for you to replace"),
     ] {
         let file = file(&format!(r#"{{"provider":"acme","landings":{{"welcome":"{page}"}}}}"#));
         let faults = Partner::check(file.clone(), Allowance::PublicOnly).unwrap_err();
@@ -116,6 +119,17 @@ fn misleading_words_are_refused_but_stored_ones_work() {
             "is nearly dry_run",
         ),
         (r#""postback":{"event_ids":["1","{x}"]}"#, "postback.event_ids[1]", "is a macro"),
+        (r#""postback":{"event_ids":["undefined"]}"#, "postback.event_ids[0]", "stands for no value"),
+        (
+            r#""postback":{"status":{"parameter":"s","approved":["{approved}"]}}"#,
+            "postback.status.approved[0]",
+            "is a macro",
+        ),
+        (
+            r#""media_buying":{"macros":{"click_id":"YOUR_CLICK_ID"}}"#,
+            "media_buying.macros.click_id",
+            "has no macro, but a word",
+        ),
         (r#""postback":{"currencies":["HRK"]}"#, "postback.currencies[0]", "HRK was withdrawn on 2023-01-14; agree"),
     ] {
         let file = file(&format!(r#"{{"provider":"acme",{json}}}"#));
@@ -128,6 +142,21 @@ fn misleading_words_are_refused_but_stored_ones_work() {
         paths(r#"{"provider":"acme","postback":{"click":{"valid_days":100000}}}"#),
         ["postback.click.valid_days"]
     );
+}
+
+#[test]
+fn ignored_names_are_free_and_forms_are_of_ids() {
+    let postback = |json: &str| paths(&format!(r#"{{"provider":"acme","postback":{{{json}}}}}"#));
+    for name in ["user_id", "signature", "dry_run", "DRY-RUN", "sub1", "", "a\u{1}"] {
+        let faults = postback(&format!(r#""keep":["sub1"],"ignore":[{}]"#, serde_json::json!(name)));
+        assert_eq!(faults, ["postback.ignore[0]"], "{name}");
+    }
+    assert_eq!(postback(r#""ignore":["a","a"]"#), ["postback.ignore[1]"]);
+    assert_eq!(postback(r#""ids":{"currency":"digits"}"#), ["postback.ids.currency"]);
+    let good = r#"{"provider":"acme","postback":{"ignore":["state","data[status]"],"ids":{"click_id":"uuid"}}}"#;
+    let partner = Partner::try_from(file(good)).unwrap();
+    assert!(partner.rules().ignores("state") && !partner.rules().ignores("State"));
+    assert_eq!(serde_json::to_string(&file(good)).unwrap().matches("uuid").count(), 1);
 }
 
 #[test]

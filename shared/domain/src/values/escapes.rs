@@ -4,8 +4,23 @@ use alloc::borrow::Cow;
 
 use crate::prelude::*;
 
-/// Lists the entities that every HTML encoder writes. The others never stand for a sign of a URL or of a macro.
-const NAMED: [(&str, char); 5] = [("amp", '&'), ("lt", '<'), ("gt", '>'), ("quot", '"'), ("apos", '\'')];
+/// Lists the entities that stand for a sign of a URL or of a macro.
+const NAMED: [(&str, char); 14] = [
+    ("amp", '&'),
+    ("lt", '<'),
+    ("gt", '>'),
+    ("quot", '"'),
+    ("apos", '\''),
+    ("lbrace", '{'),
+    ("lcub", '{'),
+    ("rbrace", '}'),
+    ("rcub", '}'),
+    ("lsqb", '['),
+    ("rsqb", ']'),
+    ("percnt", '%'),
+    ("dollar", '$'),
+    ("num", '#'),
+];
 
 /// Bounds an escape without its first sign, in bytes. With leading zeros, HTML's escapes could be of any length.
 const MAX_BYTES: usize = 10;

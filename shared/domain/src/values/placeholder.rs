@@ -5,10 +5,11 @@
 //! tracker does not know the macro, it sends the braces; if it has no value, it may send `undefined`. Neither must be
 //! taken for an id, because the conversion would belong to nobody.
 //!
-//! Both recognisers go by form, and take time in proportion to the value. Ids that programs generate never have these
-//! forms: UUIDs (with braces or brackets too), ULIDs, decimal and hexadecimal numbers, base64 and nanoids.
+//! Both recognisers take time in proportion to the value. Ids that programs generate never look so: UUIDs (with braces or
+//! brackets too), ULIDs, decimal and hexadecimal numbers, base64 and nanoids. An agreed form of ids finds the rest.
 
 mod macros;
+mod names;
 mod words;
 
 use alloc::borrow::Cow;
@@ -17,53 +18,59 @@ use percent_encoding::percent_decode;
 
 use crate::prelude::*;
 use crate::values::escapes;
-use crate::values::ids::is_invisible;
-use crate::values::spelling::{letters, same_letters};
+use crate::values::spelling::{begins, letters, same_letters, seen};
 
 /// Bounds the times that a value is decoded in the search, because each program on its way may encode it.
 const ROUNDS: usize = 6;
 
+/// Says what a value is meant to be, and so which words stand for no value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// An id of GG3's or of the partner's. Hardly any id is a word.
+    Id,
+    /// An event's id or its name, which may be a word such as `None` or `Sample`.
+    Event,
+    /// An amount, a currency or a yes.
+    Value,
+    /// Any text. Only macros are looked for.
+    Text,
+}
+
 /// Holds what was found in place of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Placeholder {
-    /// A macro that was not replaced.
-    Macro {
-        /// The macro as it would look in a template.
-        text: String,
-        /// Is true if the macro may be meant in a text for people, such as `(Purchase)`.
-        is_ordinary: bool,
-    },
+    /// A macro that was not replaced, as it would look in a template.
+    Macro(String),
     /// A word that says that there is no value.
     Word {
         /// The word as it came, decoded.
         text: String,
         /// Continues the sentence "`undefined` came, which …".
         cause: &'static str,
-        /// Is true if the word may be meant in a text for people, such as `sample`.
-        is_ordinary: bool,
     },
 }
 
+impl Placeholder {
+    /// Returns the macro or the word.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Macro(text) | Self::Word { text, .. } => text,
+        }
+    }
+}
+
 /// Looks in a parameter's raw value for a macro or a word that says that there is no value. Looks first before any
-/// decoding and then after decoding up to five times. Escapes of HTML and JSON, full-width signs and invisible signs do
-/// not hide a macro.
+/// decoding and then after decoding up to five times. Escapes of HTML and JSON, full-width signs, letters that look like
+/// Latin ones and invisible signs do not hide a macro.
 ///
-/// A macro in braces is found anywhere in a value. Other macros, such as `[x]`, `(x)`, `<x>`, `%x%`, `#x#`, `__X__` and
-/// `$x`, and words are found only as the whole value, because they also occur in ordinary text. Quotes and a point around
-/// them do not count.
-///
-/// Some forms are ambiguous: `[Sale]` may be a macro or an id. Such a value counts as a macro, unless it looks like an id
-/// with brackets, such as `[INV-2024-001]` or `{deadbeef}`. A refused call is kept, and can be sent again or accepted by
-/// an operator. A conversion of the user `[Sale]` would pay nobody, and nobody would notice.
-pub fn find(raw: &[u8]) -> Option<Placeholder> {
+/// The signs of templates, such as `{x}`, `%x%`, `<x>` and `${x}`, make any name a macro. Other signs, such as `[x]`, `#x#`,
+/// `__X__` and `$x`, make one only of a name that parameters and macros have. Words are found only as the whole value.
+pub fn find(raw: &[u8], place: Place) -> Option<Placeholder> {
     search(raw, |text| {
-        let word = || {
-            let (cause, is_ordinary) = words::cause(text)?;
-            Some(Placeholder::Word { text: text.to_owned(), cause, is_ordinary })
-        };
-        let variable = || macros::find_variable(text);
-        let made = |found: &str| Placeholder::Macro { text: found.to_owned(), is_ordinary: macros::is_ordinary(found) };
-        word().or_else(|| macros::find(text).or_else(variable).map(made))
+        let word = || words::cause(text, place).map(|cause| Placeholder::Word { text: text.to_owned(), cause });
+        word().or_else(|| {
+            macros::find_variable(text).or_else(|| macros::find(text)).map(|found| Placeholder::Macro(found.to_owned()))
+        })
     })
 }
 
@@ -75,6 +82,11 @@ pub fn find_macro(raw: &[u8]) -> Option<String> {
     } else {
         None
     }
+}
+
+/// Returns true if a part of a URL asks to be replaced: `YOUR_DOMAIN`, `replace-me`. A path may say `optional`.
+pub(crate) fn asks_for_a_value(text: &str) -> bool {
+    words::is_request(text, if begins(text, "your") { Place::Id } else { Place::Event })
 }
 
 /// Returns true if a decoded value only repeats the name of its parameter, in any case and with any separators.
@@ -98,19 +110,10 @@ fn search<T>(raw: &[u8], find_in: impl Fn(&str) -> Option<T>) -> Option<T> {
     None
 }
 
-/// Returns the text without escapes and invisible signs, and with ASCII signs for full-width ones. Returns `None` if that
-/// changes nothing.
+/// Returns the text as people see it, without escapes. Returns `None` if that changes nothing.
 fn folded(text: &str) -> Option<String> {
     let unescaped = escapes::unescaped(text);
-    if unescaped.is_ascii() {
-        return Some(unescaped.into_owned()).filter(|unescaped| unescaped != text);
-    }
-    let seen = unescaped.chars().filter(|sign| sign.is_whitespace() || !is_invisible(*sign));
-    let narrow = |sign: char| match sign {
-        '\u{ff01}'..='\u{ff5e}' => u32::from(sign).checked_sub(0xfee0).and_then(char::from_u32).unwrap_or(sign),
-        sign => sign,
-    };
-    Some(seen.map(narrow).collect::<String>()).filter(|folded| folded != text)
+    Some(seen(&unescaped).into_owned()).filter(|folded| folded != text)
 }
 
 #[cfg(test)]

@@ -15,6 +15,11 @@ pub(crate) fn with_macros(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Returns a part of a URL that a template has for somebody to replace, such as `YOUR_DOMAIN`.
+pub(crate) fn request_in(url: &str) -> Option<&str> {
+    url.split(['/', '?', '&', '=', ':', '#', '.']).find(|part| placeholder::asks_for_a_value(part))
+}
+
 /// Returns true if an ampersand is escaped, also if the escape itself is percent-encoded.
 pub(crate) fn has_escaped_ampersand(text: &str) -> bool {
     escapes::has_ampersand(&percent_decode_str(text).decode_utf8_lossy())
@@ -43,6 +48,16 @@ mod tests {
         }
         for text in ["", "/", "/lp?a=1&b=%20x", "/100%25/$5?x[1]=2#top", "/x?u=https%3A%2F%2Fa.example%2F%3Fb%3D1"] {
             assert_eq!(with_macros(text).next(), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_part_that_asks_to_be_replaced_is_found() {
+        for url in ["https://YOUR_DOMAIN/", "https://your-domain.com/lp", "https://a.example/lp?x=REPLACE_ME"] {
+            assert!(request_in(url).is_some(), "{url}");
+        }
+        for url in ["https://www.example.com/landing-page", "https://yours.example/optional/sample?enter=here"] {
+            assert_eq!(request_in(url), None);
         }
     }
 

@@ -64,8 +64,7 @@ impl Rig {
             r#"{"provider":"globex","postback":{"transaction_id":"derived"}}"#,
             r#"{"provider":"initech","postback":{"credential":"signature"}}"#,
             r#"{"provider":"umbrella","postback":{"status":{"parameter":"state","pending":["2"],"rejected":["3"],
-                "ignored":["test"]},"negative_amounts":"reverse",
-                "reference":"original_id"}}"#,
+                "ignored":["test"]},"negative_amounts":"reverse","reference":"ref"}}"#,
             r#"{"provider":"hooli","postback":{"rate":{"per_second":1,"burst":1}}}"#,
             r#"{"provider":"soylent","postback":{"answer":{"format":"text","duplicate":"AGAIN"},
                 "status":{"parameter":"state","ignored":["test"]}}}"#,
@@ -112,7 +111,7 @@ fn counted_outcome(answered: &HandledCall) -> Option<String> {
     let outcome = line["outcome"].as_str().unwrap();
     let (all, partners) = ("postbacks by outcome", "postbacks by outcome, provider");
     let faults = line["faults"].as_str().unwrap_or_default();
-    let codes = ["status_not_agreed", "unknown_status", "negative_amount"];
+    let codes = ["status_not_agreed", "unknown_status", "negative_amount", "amount_not_negative"];
     let not_agreed = codes.into_iter().any(|code| faults.contains(code));
     let expected: &[&str] = match outcome {
         _ if answered.dry_run => &[],
@@ -234,12 +233,13 @@ async fn the_description_lists_exactly_the_answers_given() {
         assert_eq!(rig.get("acme", &query).await["status"], 400, "{query}");
     }
     assert_eq!(rig.get("strict", &format!("{SAMPLE}&event_id=7")).await["status"], 400);
+    assert_eq!(rig.get("umbrella", &format!("{SAMPLE}&ref=1")).await["status"], 400);
     let pixel = Call { page_part: Some("image"), ..get("acme", SAMPLE) };
     assert_eq!(rig.call(WITH_TOKEN, &pixel).await["status"], 400);
     let shouted = rig.call(WITH_TOKEN, &get("ACME", SAMPLE)).await;
     assert!(shouted["detail"].as_str().unwrap().contains("upper-case letters"), "{shouted}");
     let json = Call { content_type: Some("application/json"), is_post: true, ..get("acme", "") };
-    for body in [&br#"{"user_id":null,"click_id":[1]}"#[..], b"[]"] {
+    for body in [&br#"{"user_id":null,"click_id":[1],"transaction_id":1e5}"#[..], b"[]"] {
         assert_eq!(rig.call(WITH_TOKEN, &Call { body, ..json }).await["status"], 400);
     }
 

@@ -92,12 +92,22 @@ fn the_words_of_plain_answers_are_told() {
 }
 
 #[test]
+fn agreed_forms_and_ignored_names_are_told() {
+    let kit = kit_of("{provider: acme, postback: {ids: {user_id: digits, click_id: uuid}, ignore: [state]}}");
+    for line in
+        ["- `user_id` is digits alone.", "- `click_id` is a UUID of 36", "- Your parameters `state` say nothing to us."]
+    {
+        assert!(kit.contains(line), "{line} in {kit}");
+    }
+}
+
+#[test]
 fn a_partners_names_and_macros_are_in_its_urls() {
     let umbrella = sample("umbrella");
     let url = "https://api.example/postback/umbrella/{token}?user_id={user_id}&aff_sub={aff_sub}&transaction_id={transaction_id}&currency={currency}&payout={payout}\n";
     assert!(umbrella.contains(url), "{umbrella}");
     assert!(umbrella.contains("| `aff_sub` | required |") && umbrella.contains("'payout=100.00'"));
-    assert!(umbrella.contains("https://offers.example.net/go?aff_sub=67890&user_id=12345\n"));
+    assert!(umbrella.contains("https://offers.example.net/go?source=gg3&user_id=12345&aff_sub=67890\n"));
     assert!(
         umbrella.contains("\n\nAgreed with you:\n\n- ")
             && umbrella.contains("- You call from 127.0.0.0/8, 203.0.113.0/24.")

@@ -346,7 +346,7 @@ postback:
 #[test]
 fn an_unknown_key_is_told_with_the_key_that_was_meant() {
     let text = "provider: acme
-postback: {curencies: [USDT], ids: []}
+postback: {curencies: [USDT], goals: []}
 parameters: {clik_id: x}
 media_buying:
   campaing: []
@@ -355,9 +355,9 @@ media_buying:
 ";
     let expected = [
         "acme.yaml:2: postback.curencies: unknown key. Did you mean `currencies`?",
-        "acme.yaml:2: postback.ids: unknown key. Allowed here: allow_from, amount_may_change, answer, click, credential, \
-         currencies, event_ids, keep, max_amount, max_kept_per_day, negative_amounts, rate, reference, require_click, \
-         status, transaction_id",
+        "acme.yaml:2: postback.goals: unknown key. Allowed here: allow_from, amount_may_change, answer, click, credential, \
+         currencies, event_ids, ids, ignore, keep, max_amount, max_kept_per_day, negative_amounts, rate, reference, \
+         require_click, status, transaction_id",
         "acme.yaml:3: parameters.clik_id: unknown key. Did you mean `click_id`?",
         "acme.yaml:5: media_buying.campaing: unknown key. Did you mean `campaigns`?",
         "acme.yaml:7: media_buying.campaigns[0].goal.quests: unknown key. Did you mean `quest`?",

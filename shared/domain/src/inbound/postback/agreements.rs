@@ -1,10 +1,11 @@
 //! Checks a postback against what was agreed with its partner.
 
 use super::reader::Reader;
+use crate::inbound::astray;
 use crate::inbound::click::ClickOrigin;
+use crate::inbound::doubt;
 use crate::inbound::fault::{Fault, FaultCode};
-use crate::inbound::parameters;
-use crate::inbound::status::{self, State, StatusMeaning};
+use crate::inbound::status::{State, StatusMeaning};
 use crate::prelude::*;
 use crate::values::ids::{EventId, TransactionId};
 use crate::values::money::{Amount, Currency};
@@ -43,22 +44,18 @@ impl Reader<'_> {
         if self.rules.names.has(Field::Reference) { self.id(Field::Reference, TransactionId::new) } else { None }
     }
 
-    /// Refuses each parameter that may say that the transaction is not valid, if the parameter was not agreed.
-    pub(super) fn statuses_not_agreed(&mut self, is_negative: bool) {
-        let rules = self.rules;
-        let unknown = self.sent.unknown(|name| rules.reads(name));
-        for (name, raw) in unknown.filter(|(name, _)| status::is_status_name(name)) {
-            let stands =
-                |value: &str| status::says_it_stands(&name, value) || (is_negative && status::says_it_reverses(&name));
-            if parameters::decode(raw).is_ok_and(|value| stands(&value)) {
-                continue;
-            }
-            let expected = "no status, or one that means approved; no other status is agreed with you";
-            let fix = match &self.rules.status {
-                Some(_) => format!("send the status as {}, as agreed with you", self.rules.names.of(Field::Status)),
-                None => format!("ask us to agree on the statuses that you send, or leave {name} out"),
-            };
-            self.faults.push(Fault::of(&name, FaultCode::StatusNotAgreed, expected, fix));
+    /// Refuses an amount that is not negative beside the transaction that a negative one would reverse. A rejection takes
+    /// nothing back by its amount.
+    pub(super) fn no_reference(&mut self, amount: Amount, state: Option<State>) {
+        let sent = self.sent.raw(self.rules.names.of(Field::Reference)).map(astray::readable);
+        let names_one =
+            self.rules.names.has(Field::Reference) && sent.is_some_and(|value| !doubt::says_nothing(&value));
+        if names_one && state != Some(State::Rejected) {
+            let name = self.rules.names.of(Field::Reference);
+            let expected = format!("an amount below zero beside {name}, as agreed for reversals; this one is {amount}");
+            let fix =
+                format!("to reverse that transaction, write the amount with its minus; otherwise leave {name} out");
+            self.fault(Field::AmountDecimal, FaultCode::AmountNotNegative, expected, fix);
         }
     }
 

@@ -34,7 +34,7 @@ impl Reader<'_> {
         let cut = self.looks_cut(&missing);
         let sent: Vec<(Cow<'_, str>, Cow<'_, str>)> = self.sent.searchable().collect();
         let rules = self.rules;
-        let unknown = || self.sent.unknown(|name| rules.reads(name));
+        let unknown = || self.sent.unknown(|name| rules.reads(name) || rules.ignores(name));
         for field in missing {
             let name = self.rules.names.of(field);
             let mut fix = format!("add {name}={}", field.example());
@@ -45,8 +45,7 @@ impl Reader<'_> {
                 fix = format!("it came as {field}; send it as {name}, as agreed with you");
             } else if let Some((came, _)) = unknown().find(|(came, _)| astray::is_near(came, name)) {
                 fix = respelt(name, &came);
-            } else if let Some(found) = sent.iter().find_map(|(came, value)| inside(name, came, value, astray::is_near))
-            {
+            } else if let Some(found) = sent.iter().find_map(|(came, value)| inside(name, came, value)) {
                 fix = found;
             } else if cut {
                 fix.push_str("; if your URL has it, a raw # before it may have cut the URL: write # as %23");
@@ -68,9 +67,13 @@ impl Reader<'_> {
         // Links to pages carry parameters of their own.
         let is_link = |value: &str| value.contains("://");
         let mut faults = Vec::new();
-        for (came, raw) in self.sent.unknown(|name| rules.knows(name)).filter(|(_, raw)| !raw.is_empty()) {
-            let is_twin = |name: &&str| astray::has_letters_of(&came, name) && !is_required(name);
-            let twin = names().find(|name| is_twin(name) && !rules.keep.contains(came.as_ref()));
+        let unknown = self.sent.unknown(|name| rules.knows(name) || rules.ignores(name));
+        for (came, raw) in unknown.filter(|(_, raw)| !raw.is_empty()) {
+            let is_kept = rules.keep.contains(came.as_ref());
+            let is_near = |name: &&str| !is_kept && astray::is_near(&came, name) && !is_required(name);
+            // A name with a wrong letter beside the right one is another parameter.
+            let is_twin = |name: &&str| astray::has_letters_of(&came, name) || !self.is_present(name);
+            let twin = names().filter(is_near).find(is_twin);
             if let Some(name) =
                 twin.filter(|name| self.sent.raw(name).is_some_and(|other| !other.is_empty() && other != raw))
             {
@@ -87,9 +90,10 @@ impl Reader<'_> {
             let absent = absent.get_or_init(|| names().filter(is_absent).collect()).iter().copied();
             for name in absent.filter(|name| twin == Some(name) || (has_inner && !is_link(&value))) {
                 let respelt = (twin == Some(name)).then(|| respelt(name, &came));
-                if let Some(found) = respelt.or_else(|| inside(name, &came, &value, astray::has_letters_of)) {
+                if let Some(found) = respelt.or_else(|| inside(name, &came, &value)) {
                     let expected = format!("{name}, written exactly so");
-                    faults.push(Fault::of(name, FaultCode::Missing, expected, found));
+                    let fix = format!("{found}; if it means something else, ask GG3 to list it under ignore");
+                    faults.push(Fault::of(name, FaultCode::Missing, expected, fix));
                 }
             }
         }
@@ -124,14 +128,13 @@ fn respelt(name: &str, came: &str) -> String {
     format!("`{}` came; it must be `{name}`{cause}", quoted(came))
 }
 
-/// Looks for a parameter inside another one. Returns how it came, and how it must come. `is_near` compares a name that
-/// came with the right one.
-fn inside(name: &str, came: &str, value: &str, is_near: impl Fn(&str, &str) -> bool) -> Option<String> {
+/// Looks for a parameter inside another one. Returns how it came, and how it must come.
+fn inside(name: &str, came: &str, value: &str) -> Option<String> {
     // A longer value of ours is refused unread.
     if value.len() > MAX_VALUE_BYTES {
         return None;
     }
-    let sought = |inner: &str| is_near(inner, name);
+    let sought = |inner: &str| astray::is_near(inner, name);
     Some(match astray::swallowed(&format!("{came}={value}"), None, sought, [name].into_iter())? {
         Swallowed::After(sign, inner) => format!(
             "`{}` came inside the value of {}, after {sign:?}; separate parameters by & alone",
@@ -148,5 +151,5 @@ fn inside(name: &str, came: &str, value: &str, is_near: impl Fn(&str, &str) -> b
 
 /// Returns true if a name may contain a parameter of its own, as in `sub;status=1`.
 fn may_separate(name: &str) -> bool {
-    name.contains([';', '?', '&', ',', '|', '/', ':', '#', ' ']) || !name.is_ascii()
+    name.contains(|sign: char| !(sign.is_ascii_alphanumeric() || matches!(sign, '_' | '-' | '.')))
 }

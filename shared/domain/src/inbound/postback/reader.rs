@@ -2,6 +2,7 @@
 
 use super::{DERIVED_PREFIX, Extra};
 use crate::inbound::astray::{self, Swallowed};
+use crate::inbound::doubt;
 use crate::inbound::fault::{Fault, FaultCode, quoted};
 use crate::inbound::parameters::{self, DRY_RUN, MAX_VALUE_BYTES, Parameters};
 use crate::inbound::rules::{NegativeAmounts, PostbackRules};
@@ -9,7 +10,7 @@ use crate::prelude::*;
 use crate::values::ids::{IdFault, MAX_ID_BYTES, TransactionId};
 use crate::values::money::{Amount, AmountFault, Currency, CurrencyFault};
 use crate::values::parameter_names::Field;
-use crate::values::placeholder::{self, Placeholder};
+use crate::values::placeholder::{self, Place, Placeholder};
 
 /// Reads values and collects faults. It continues after each fault.
 pub(super) struct Reader<'a> {
@@ -41,18 +42,22 @@ impl Reader<'_> {
             self.faults.push(Fault::of(name, FaultCode::TooLong, expected, fix));
             return None;
         }
-        match placeholder::find(raw) {
-            Some(Placeholder::Macro { text, is_ordinary }) if !self.may_be_meant(field, &text, is_ordinary) => {
+        let place = match field {
+            Some(Field::AmountDecimal | Field::Currency) => Place::Value,
+            Some(Field::EventId | Field::EventName) => Place::Event,
+            Some(Field::Status) | None => Place::Text,
+            Some(_) => Place::Id,
+        };
+        match placeholder::find(raw, place).filter(|found| !self.may_be_meant(field, found.text())) {
+            Some(Placeholder::Macro(text)) => {
                 self.macro_not_replaced(name, text);
                 return None;
             }
-            Some(Placeholder::Word { text, cause, is_ordinary })
-                if field.is_some() && !self.may_be_meant(field, &text, is_ordinary) =>
-            {
+            Some(Placeholder::Word { text, cause }) => {
                 self.stands_for_nothing(name, text, cause);
                 return None;
             }
-            _ => {}
+            None => {}
         }
         if let Some(found) = field.and_then(|_| self.swallowed_by(raw)) {
             self.faults.push(swallowed_fault(name, found));
@@ -61,11 +66,10 @@ impl Reader<'_> {
         parameters::decode(raw).map_err(|code| self.undecodable(name, code)).ok()
     }
 
-    /// Returns true if a text that looks like a macro or a word for no value may be the value all the same. An event's
-    /// name is a text for people, an event's id may be agreed, and an amount or a currency is told more exactly later.
-    fn may_be_meant(&self, field: Option<Field>, text: &str, is_ordinary: bool) -> bool {
+    /// Returns true if a text that looks like a macro or a word for no value may be the value all the same. An event's id
+    /// may be agreed, and an amount or a currency is told more exactly later.
+    fn may_be_meant(&self, field: Option<Field>, text: &str) -> bool {
         match field {
-            Some(Field::EventName) => is_ordinary,
             Some(Field::EventId) => self.rules.event_ids.iter().flatten().any(|event| event.as_str() == text),
             Some(Field::AmountDecimal) => {
                 let is_of_number = |sign: char| sign.is_ascii_digit() || "eE$.,+".contains(sign);
@@ -85,7 +89,7 @@ impl Reader<'_> {
             return None;
         }
         let is_known =
-            |name: &str| self.rules.known().any(|known| astray::is_near(name, known)) || astray::is_near_dry_run(name);
+            |name: &str| self.rules.known().any(|known| astray::is_near(name, known)) || doubt::is_near_dry_run(name);
         astray::swallowed(&astray::readable(raw), Some('='), is_known, self.rules.known())
     }
 
@@ -121,6 +125,14 @@ impl Reader<'_> {
 
     pub(super) fn id<T>(&mut self, field: Field, parse: impl Fn(String) -> Result<T, IdFault>) -> Option<T> {
         let text = self.value(field)?;
+        let form = self.rules.ids.get(&field).filter(|form| !form.fits(&text)).map(ToString::to_string);
+        if form.is_some() || self.sent.is_fraction(self.rules.names.of(field)) {
+            let form =
+                form.map_or("a string, or a whole number in JSON".to_owned(), |form| format!("{form}, as agreed"));
+            let fix = "send the id as it is, and an id in JSON as a string; if its form has changed, tell us";
+            self.fault(field, FaultCode::WrongForm, format!("{form}; {} came", quoted(text)), fix);
+            return None;
+        }
         match parse(text) {
             Ok(id) => Some(id),
             Err(fault) => {
@@ -236,43 +248,21 @@ impl Reader<'_> {
         None
     }
 
-    /// Returns true if the call asks that nothing be recorded. A parameter with nearly this name is a fault, because the
-    /// call would otherwise be recorded against the sender's wish.
+    /// Returns true if the call asks that nothing be recorded.
     pub(super) fn dry_run(&mut self) -> bool {
-        self.nearly_dry_run();
         let raw = match self.sent.raw(DRY_RUN) {
             None | Some(b"false") => return false,
             Some(b"true") => return true,
             Some(raw) => raw,
         };
-        let found = if raw.len() > MAX_VALUE_BYTES { None } else { placeholder::find(raw) };
+        let found = if raw.len() > MAX_VALUE_BYTES { None } else { placeholder::find(raw, Place::Value) };
         let code = match found {
-            Some(Placeholder::Macro { .. }) => FaultCode::MacroNotReplaced,
+            Some(Placeholder::Macro(_)) => FaultCode::MacroNotReplaced,
             Some(Placeholder::Word { .. }) => FaultCode::PlaceholderValue,
             None => FaultCode::NotABoolean,
         };
         self.faults.push(Fault::of(DRY_RUN, code, "true or false", "leave it out to record the postback"));
         false
-    }
-
-    fn nearly_dry_run(&mut self) {
-        let rules = self.rules;
-        let unknown = self.sent.unknown(|name| rules.reads(name));
-        let near = unknown.filter(|(name, _)| astray::is_near_dry_run(name));
-        let near = near.map(|(name, _)| (format!("{} came", quoted(name.as_ref())), name));
-        // The values of our own parameters are searched for any parameter, when they are read.
-        let others = self.sent.unknown(|name| rules.names.all().any(|known| known == name));
-        let inside = others.filter_map(|(name, raw)| match swallowed_in(raw, astray::is_near_dry_run)? {
-            Swallowed::After(_, inner) => {
-                Some((format!("{} came inside the value of {}", quoted(inner), quoted(name.as_ref())), name))
-            }
-            Swallowed::Entity(..) => None,
-        });
-        for (came, name) in near.chain(inside) {
-            let expected = format!("{DRY_RUN}, written exactly so; {came}");
-            let fix = "send dry_run=true as a parameter of its own to check the call, or leave it out to record it";
-            self.faults.push(Fault::of(&name, FaultCode::NearDryRun, expected, fix));
-        }
     }
 
     pub(super) fn fault(&mut self, field: Field, code: FaultCode, expected: impl Into<String>, fix: impl Into<String>) {
@@ -285,19 +275,12 @@ pub(super) fn may_contain_parameter(raw: &[u8]) -> bool {
     raw.contains(&b'=') || raw.windows(2).any(|part| part.eq_ignore_ascii_case(b"3d"))
 }
 
-fn swallowed_in(raw: &[u8], is_sought: impl Fn(&str) -> bool) -> Option<Swallowed> {
-    if !may_contain_parameter(raw) {
-        return None;
-    }
-    astray::swallowed(&astray::readable(raw), None, is_sought, core::iter::empty())
-}
-
 /// Makes the fault of a value that contains another parameter.
 fn swallowed_fault(name: &str, found: Swallowed) -> Fault {
     match found {
         Swallowed::After(sign, inner) => {
             let expected = format!("the value alone; {} came inside it, after {sign:?}", quoted(inner));
-            let fix = "separate parameters by & alone: no ;, no &amp; and no second ?, and encode values";
+            let fix = "separate parameters by & alone: no other sign, no &amp; and no second ?, and encode values";
             Fault::of(name, FaultCode::SwallowedParameter, expected, fix)
         }
         Swallowed::Entity(entity, came) => {

@@ -4,7 +4,7 @@ use super::{EventFault, EventFaultCode, Fields, Found, Need, Reader};
 use crate::outbound::agreed_ids::{AgreedIds, PartnerIds, TrackingId};
 use crate::prelude::*;
 use crate::values::ids::{ClickId, IdFault, MAX_ID_BYTES, PartnerUserId, Provider};
-use crate::values::placeholder::{self, Placeholder};
+use crate::values::placeholder::{self, Place, Placeholder};
 
 /// Holds the partner and the ids in a tracking link.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,7 +118,7 @@ impl Reader {
         // A text with half of a surrogate pair has the wrong type too.
         let text = serde_json::from_str::<String>(written);
         let text = text.map_err(|_| (EventFaultCode::WrongType, "a text".to_owned()));
-        let parsed = text.and_then(|text| match placeholder::find(text.as_bytes()) {
+        let parsed = text.and_then(|text| match placeholder::find(text.as_bytes(), Place::Id) {
             Some(Placeholder::Macro { .. }) => {
                 Err((EventFaultCode::MacroNotReplaced, "a value in place of the tracker's macro".to_owned()))
             }

@@ -1,29 +1,23 @@
 //! Recognises macros by the signs around a name.
 
+use super::names::is_of_parameter;
+
 /// Bounds the words of a macro's name. More words are a sentence in brackets.
 const MAX_WORDS: usize = 4;
 
 /// Lists the signs that begin a modifier after the name: `{x|default}`, `${(x)!}`, `{sub['id']}`, `{x:y}`, `{a=b}`.
 const MODIFIERS: &str = "|!?()[],'\"=";
 
-/// Returns a macro that is the whole text, a macro after a prefix, or a macro in braces anywhere in the text.
+/// Returns a macro that is the whole text, a macro in braces anywhere in the text, or a macro in other signs beside a
+/// prefix or a suffix.
 pub(super) fn find(text: &str) -> Option<&str> {
     let whole = whole(text);
     // Ordinary ids begin with a letter or a digit.
     let may_enclose = whole.starts_with(|first: char| first.is_ascii_punctuation());
-    let is_macro = may_enclose && (is_enclosed(whole) || is_underscored(whole) || is_half_braced(whole));
-    if is_macro { Some(whole) } else { find_braced(text).or_else(|| find_open_end(whole)).or_else(|| prefixed(whole)) }
-}
-
-/// Returns true if a macro may be meant in a text for people: words in round or square brackets of which the first is
-/// written as at the beginning of a sentence.
-pub(super) fn is_ordinary(text: &str) -> bool {
-    let inner = peeled(text).filter(|_| text.starts_with(['(', '[']));
-    inner.is_some_and(|inner| {
-        let mut letters = inner.chars();
-        let is_title = letters.next().is_some_and(char::is_uppercase) && letters.next().is_some_and(char::is_lowercase);
-        is_title && inner.chars().all(|sign| sign.is_alphabetic() || matches!(sign, ' ' | '-'))
-    })
+    if may_enclose && (is_enclosed(whole) || is_half_braced(whole)) {
+        return Some(whole);
+    }
+    find_braced(text).or_else(|| find_open_end(whole)).or_else(|| find_inside(whole))
 }
 
 /// Returns a text without the blanks, quotes and the point that people write around a value.
@@ -32,45 +26,65 @@ fn whole(text: &str) -> &str {
     bare.trim_end_matches(['"', '\'', '`'])
 }
 
-/// Returns a macro in brackets or percent signs that follows a prefix: `user_[click_id]`.
-fn prefixed(text: &str) -> Option<&str> {
-    let at = text.find(['[', '<', '%'])?;
-    let (prefix, rest) = text.split_at(at);
-    let is_prefix = prefix.ends_with(['_', '-', '.', ':', '=']) && !prefix.contains(' ');
-    let inner = peeled(rest).filter(|inner| is_prefix && is_words(inner) && !is_numbered(inner));
-    inner.map(|_| rest)
+/// Returns a parameter's name with its signs anywhere in a text: `u_#click_id#`, `[click_id]_1`, `__X____X__`. In a text
+/// for people, such as `Sign-up (user)`, it is no macro.
+fn find_inside(text: &str) -> Option<&str> {
+    let name = |from: usize, to: usize| text.get(from..to).filter(|inner| is_of_parameter(inner));
+    let between = |mark: &'static str| {
+        let mut pairs = text.match_indices(mark).zip(text.match_indices(mark).skip(1));
+        let is_name = |inner: &str| mark != "%" || !is_byte(inner);
+        // Some programs join the parts of an id by such signs: `shop__order__77`.
+        let is_at_end = |from: usize, to: usize| from == 0 || to + mark.len() == text.len();
+        let is_macro = |from: usize, to: usize| is_at_end(from, to) && name(from + mark.len(), to).is_some_and(is_name);
+        let inside = pairs.find(|((from, _), (to, _))| is_macro(*from, *to));
+        inside.and_then(|((from, _), (to, _))| text.get(from..to + mark.len()))
+    };
+    let in_brackets = || {
+        let mut open = None;
+        let mut pairs = text.match_indices(['[', '(', '<', ']', ')', '>']).filter_map(|(at, sign)| {
+            if matches!(sign, "[" | "(" | "<") {
+                open = Some(at);
+                return None;
+            }
+            Some((open.take()?, at))
+        });
+        pairs.find(|(from, to)| name(from + 1, *to).is_some()).and_then(|(from, to)| text.get(from..=to))
+    };
+    let is_sentence = |found: &&str| {
+        let around = text.replacen(*found, "", 1);
+        around.contains([' ', '+']) || around.contains("%20")
+    };
+    ["__", "#", "$", "%"].into_iter().find_map(between).or_else(in_brackets).filter(|found| !is_sentence(found))
+}
+
+/// Returns true if a text behind a percent sign may begin with an encoded byte.
+fn is_byte(text: &str) -> bool {
+    text.get(..2).is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
 }
 
 /// Returns a variable of a program or a form that was not interpolated: `$click_id`, `$_GET['x']`, `:click_id`.
 pub(super) fn find_variable(text: &str) -> Option<&str> {
     let text = whole(text);
-    let quiet = text.strip_prefix("$!");
-    let name = quiet.or_else(|| text.strip_prefix('$')).or_else(|| text.strip_prefix(':')).or_else(|| cut(text))?;
+    let variable = text.find('$').and_then(|at| text.get(at + 1..)).map(|rest| rest.strip_prefix('!').unwrap_or(rest));
+    let cut = text.strip_prefix('%').filter(|cut| !is_byte(cut));
+    let name = variable.or_else(|| text.strip_prefix(':')).or(cut)?;
     let end = name.find(|sign: char| !(sign.is_ascii_alphanumeric() || sign == '_')).unwrap_or(name.len());
     let (name, rest) = name.split_at(end);
-    let is_access = rest.is_empty()
-        || rest.starts_with('[')
-        || rest.starts_with("->")
-        || rest.strip_prefix('.').is_some_and(is_words);
-    (is_access && is_words(name.trim_start_matches('_'))).then_some(text)
-}
-
-/// Returns the name of a macro in percent signs that lost its end. Two hexadecimal digits alone are an encoded byte.
-fn cut(text: &str) -> Option<&str> {
-    let name = text.strip_prefix('%')?;
-    let is_byte = name.len() <= 2 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
-    (!is_byte && is_words(name)).then_some(name)
+    let is_access = text.starts_with('$') && (rest.starts_with("['") || rest.starts_with("->"));
+    let is_name = (rest.is_empty() || rest.starts_with(['.', '['])) && is_of_parameter(name);
+    (is_name || (is_access && !name.is_empty())).then_some(text)
 }
 
 /// Returns true if signs stand around a name: brackets of any kind, or the same sign on both sides. A dollar or the like
-/// may precede brackets, and the letter of a format may follow them: `$(x)`, `%(x)s`.
+/// may precede brackets, and the letter of a format may follow them: `$(x)`, `%(x)s`. The signs of templates, and two
+/// kinds of signs together, may be around any name; other signs make a macro only of a parameter's name.
 fn is_enclosed(text: &str) -> bool {
     let sigil = |text: &str| text.starts_with(['(', '[', '<', '{']);
     let bare = text.trim_start_matches(['$', '#', '@', '%', '!', '&', '~', '*', '^']);
     let bare = if sigil(bare) { bare } else { text };
     let formatted = bare.strip_suffix(['s', 'd']).filter(|rest| bare.len() < text.len() && rest.ends_with(')'));
-    let (mut inner, mut modifiers, mut is_strong) = (formatted.unwrap_or(bare), "", false);
-    let mut is_id = bare.len() == text.len();
+    let (mut inner, mut modifiers, mut outer) = (formatted.unwrap_or(bare), "", None);
+    let mut is_template = bare.len() < text.len();
     while let Some(rest) = peeled(inner) {
         let sign = inner.chars().next().unwrap_or_default();
         modifiers = match sign {
@@ -78,25 +92,15 @@ fn is_enclosed(text: &str) -> bool {
             '|' => "",
             _ => "|(",
         };
-        is_strong |= sign != '*';
-        is_id &= matches!(sign, '(' | '[' | '<');
+        is_template |= matches!(sign, '{' | '<' | '%') || outer.is_some_and(|outer| outer != sign);
+        outer = Some(sign);
         inner = rest;
     }
     // In `%click%20id%`, the signs around the name are not encoded, but the blank is.
     let spaced = inner.contains("%20").then(|| inner.replace("%20", " "));
-    is_strong && is_label(spaced.as_deref().unwrap_or(inner), modifiers) && !(is_id && is_numbered(inner))
-}
-
-/// Returns true for a name with a number as ids have it: three digits, two after a hyphen, or one between the letters of a
-/// code. `INV-77` and `V6VGTT2U` in brackets are ids, and `sub_id_15` is the name of a macro.
-fn is_numbered(name: &str) -> bool {
-    let is_digit = |byte: &u8| byte.is_ascii_digit();
-    let is_number = |part: &[u8]| matches!(part, [b'-', a, b] if is_digit(a) && is_digit(b));
-    let is_inside = |part: &[u8]| matches!(part, [a, b] if is_digit(a) && b.is_ascii_alphabetic());
-    let is_code = name.len() >= 8 && name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    name.bytes().filter(|byte| is_digit(byte)).count() > 2
-        || name.as_bytes().windows(3).any(is_number)
-        || (is_code && name.as_bytes().windows(2).any(is_inside))
+    let inner = spaced.as_deref().unwrap_or(inner);
+    let name = || inner.split(|sign| MODIFIERS.contains(sign)).next().unwrap_or_default();
+    outer.is_some() && is_label(inner, modifiers) && (is_template || is_of_parameter(name()))
 }
 
 /// Takes one sign off each end, if the two match.
@@ -112,13 +116,6 @@ fn peeled(text: &str) -> Option<&str> {
         _ => return None,
     };
     text.strip_prefix(first)?.strip_suffix(last).filter(|inner| !inner.is_empty())
-}
-
-/// Returns true for `__X__`. These signs are also in base64 and nanoids, so the name must consist of words.
-fn is_underscored(text: &str) -> bool {
-    let inner = text.strip_prefix("__").and_then(|rest| rest.strip_suffix("__"));
-    let parts = |name: &str| name.split(['_', '-']).count();
-    inner.is_some_and(|name| is_words(name) && parts(name) <= MAX_WORDS && !(name.contains('_') && name.contains('-')))
 }
 
 /// Returns true for a macro that lost its closing braces: `{x`, `{{x` and `${x`.
