@@ -39,6 +39,10 @@ enum Action {
     Apply(partners::apply::Arguments),
     /// Makes a new token or secret for a partner and prints it once. The previous one stays valid.
     Rotate(partners::rotate::Arguments),
+    /// Pauses the webhooks of all campaigns of a partner, or with --inbound its postback URL.
+    Pause(partners::pause::Arguments),
+    /// Ends a pause of a partner.
+    Resume(partners::pause::Arguments),
     /// Builds a tracking link: to a partner's landing page, or from a partner's pages to GG3.
     Link(partners::link::Arguments),
     /// Sends recorded conversions to GG3 again.
@@ -101,6 +105,8 @@ async fn main() -> ExitCode {
     let done = match action {
         Action::Apply(arguments) => partners::apply::run(&stack, arguments).await,
         Action::Rotate(arguments) => partners::rotate::run(&stack, arguments).await,
+        Action::Pause(arguments) => partners::pause::run(&stack, arguments, true).await,
+        Action::Resume(arguments) => partners::pause::run(&stack, arguments, false).await,
         Action::Link(arguments) => partners::link::run(&stack, arguments).await,
         Action::Trace(arguments) => operations::trace::run(&stack, arguments).await,
         Action::Postbacks(arguments) => inbound::postbacks::run(&stack, arguments).await,

@@ -1,7 +1,7 @@
 //! Handles a partner's call of its postback URL: checks, parses and records the call.
 //!
-//! The order of checks is part of the contract: first the credential, then the partner's rate, then the caller's address,
-//! then everything else, including the size and the type of the body. A caller without a credential therefore learns
+//! The order of checks is part of the contract: first the credential, then a pause by an operator, then the partner's
+//! rate, then the caller's address, then everything else, including the size and the type of the body. A caller without a credential therefore learns
 //! nothing about partners, a partner is told every fault at once, and a partner's refused call is kept.
 //!
 //! A signature can be checked as far as the signed parameters can be read. A body of the wrong type is read as a form and
@@ -84,6 +84,8 @@ pub enum PostbackAnswer {
     Forbidden(Fault),
     /// 429: the partner has used up its rate. Nothing is kept, and the same call is welcome in so many seconds.
     RateExceeded(u32),
+    /// 503: an operator has paused the partner's postbacks. Nothing is kept, and the same call is welcome later.
+    Paused,
     /// 503: a service failed. Sending the call again is safe.
     Unavailable(Unavailable),
 }
@@ -236,6 +238,9 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     }
 
     async fn answer(&self, call: &AuthenticatedCall<'_>) -> Result<PostbackAnswer, Unavailable> {
+        if !call.is_resubmitted && call.partner.pauses().postbacks_since.is_some() {
+            return Ok(PostbackAnswer::Paused);
+        }
         let is_agreed_address = call.partner.admits(call.source);
         if !call.is_resubmitted
             && let Err(seconds) = self.rates.take(call.partner, is_agreed_address, call.now)

@@ -9,6 +9,7 @@ pub mod current_revision;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod lookup_coverage;
+pub mod pause_partner;
 pub mod paused;
 pub mod person;
 pub mod plan_partners;

@@ -142,6 +142,7 @@ fn respond(answered: HandledCall, hint: Option<&str>) -> Response<Body> {
         PostbackAnswer::Unauthorized => Problem::unauthorized(hint).into_response(),
         PostbackAnswer::Forbidden(fault) => Problem::forbidden(&fault).in_dry_run(dry_run).into_response(),
         PostbackAnswer::RateExceeded(seconds) => Problem::rate_exceeded(seconds).in_dry_run(dry_run).into_response(),
+        PostbackAnswer::Paused => Problem::paused().in_dry_run(dry_run).into_response(),
         PostbackAnswer::Unavailable(_) => Problem::unavailable().into_response(),
     }
 }
@@ -200,6 +201,7 @@ fn log(request_id: &str, answered: &HandledCall) {
         PostbackAnswer::Ignored => line("ignored", "", None),
         PostbackAnswer::Forbidden(_) => line("forbidden", "", None),
         PostbackAnswer::RateExceeded(_) => line("rate_exceeded", "", None),
+        PostbackAnswer::Paused => line("paused", "", None),
         PostbackAnswer::Unavailable(Unavailable { service, reason }) => {
             error!(request_id, provider, outcome = "unavailable", service, reason, dry_run, postbacks, "postback");
         }

@@ -3,6 +3,7 @@
 use app::accept_postback::Contradiction;
 use domain::{
     inbound::{conversion::Receipt, fault::Fault, postback::Difference},
+    partner::PAUSED_RETRY_SECONDS,
     values::ids::TransactionId,
 };
 use lambda_http::{
@@ -161,6 +162,14 @@ impl<'a> Problem<'a> {
         );
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-exceeded", "Too many calls", detail);
         Self { retry_after: Some(seconds), ..problem }
+    }
+
+    /// Returns a 503 that says that an operator has paused the partner's postbacks.
+    pub fn paused() -> Self {
+        let detail = "GG3 has paused your postbacks for now, so this one was not recorded. Nothing is lost if you send it again, \
+                      unchanged, after the pause; this is always safe. Ask us if you do not know why.";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "paused", "Postbacks are paused", detail);
+        Self { retry_after: Some(PAUSED_RETRY_SECONDS), ..problem }
     }
 
     /// Returns a 503 that asks the caller to try again.

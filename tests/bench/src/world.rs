@@ -117,6 +117,7 @@ impl World {
             updated_at: Timestamp::now(),
             file: file.to_string(),
             token_hashes: vec![TokenHash::of(TOKEN)],
+            pauses: domain::partner::Pauses::default(),
         };
         self.put("partners", &item)?;
         self.put("secrets", &secrets(&SecretPurpose::Webhook(item.provider), WEBHOOK_SECRET))

@@ -118,6 +118,7 @@ fn show(answer: &PostbackAnswer, current: Option<&CurrentRevision>, as_json: boo
         PostbackAnswer::Unauthorized => bail!("the partner does not exist any more"),
         PostbackAnswer::Unavailable(unavailable) => bail!("{unavailable}; sending it again is safe"),
         PostbackAnswer::RateExceeded(_) => bail!("the partner's rate is used up; send it again later"),
+        PostbackAnswer::Paused => bail!("the partner's postbacks are paused; resume them first"),
     };
     if as_json {
         say!("{}", json!({"outcome": outcome, "details": details}))?;
@@ -151,6 +152,7 @@ fn lines(answer: &PostbackAnswer, current: Option<&CurrentRevision>) -> Vec<Stri
         PostbackAnswer::Ignored
         | PostbackAnswer::Unauthorized
         | PostbackAnswer::RateExceeded(_)
+        | PostbackAnswer::Paused
         | PostbackAnswer::Unavailable(_) => Vec::new(),
     }
 }

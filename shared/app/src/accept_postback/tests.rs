@@ -20,6 +20,7 @@ mod bodies;
 mod clicks;
 mod kept_parameters;
 mod orders;
+mod pauses;
 mod rates;
 mod statuses;
 

@@ -18,7 +18,7 @@ use domain::{
         parameters::{DRY_RUN, Parameters, SIGNATURE},
     },
     jiff::Timestamp,
-    partner::{Partner, PartnerFile},
+    partner::{Partner, PartnerFile, Pauses},
     values::{
         ids::{Provider, TransactionId, TransactionKey, UserId},
         parameter_names::Field,
@@ -70,7 +70,10 @@ impl Rig {
                 "status":{"parameter":"state","ignored":["test"]}}}"#,
         ];
         let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
-        let accept = world.accept_postback(partners.map(partner), keys);
+        let file: PartnerFile = serde_json::from_str(r#"{"provider":"paused"}"#).unwrap();
+        let pauses = Pauses { postbacks_since: Some(Timestamp::UNIX_EPOCH), webhooks_since: None };
+        let waiting = known(Partner::try_from(file).unwrap().with_pauses(pauses));
+        let accept = world.accept_postback(partners.map(partner).into_iter().chain([waiting]), keys);
         let (api, receipts) = (OpenApi::published(), Cell::new(0));
         let (statuses, codes, outcomes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         Self { api, world, accept, receipts, now: Timestamp::UNIX_EPOCH, statuses, codes, outcomes }
@@ -147,7 +150,7 @@ async fn erased(rig: &mut Rig) {
 }
 
 /// Lists the outcomes that a log line may have.
-const OUTCOMES: [&str; 10] = [
+const OUTCOMES: [&str; 11] = [
     "accepted",
     "conflict",
     "duplicate",
@@ -155,6 +158,7 @@ const OUTCOMES: [&str; 10] = [
     "forbidden",
     "ignored",
     "malformed",
+    "paused",
     "rate_exceeded",
     "unauthorized",
     "unavailable",
@@ -249,6 +253,10 @@ async fn the_description_lists_exactly_the_answers_given() {
     rig.get("hooli", SAMPLE).await;
     assert_eq!(rig.get("hooli", SAMPLE).await["status"], 429);
     assert_eq!(rig.get("hooli", &dry(SAMPLE)).await["dry_run"], true);
+
+    // An operator has paused this partner's postbacks.
+    assert_eq!(rig.get("paused", SAMPLE).await["type"], "urn:gg3:problem:paused");
+    assert_eq!(rig.get("paused", &dry(SAMPLE)).await["dry_run"], true);
 
     // This call meets an unavailable service.
     assert_eq!(rig.failing_in(0).get("acme", SAMPLE).await["status"], 503);
