@@ -30,7 +30,7 @@ use adapters::{
 };
 use anyhow::{Context, Result, anyhow};
 use app::{
-    accept_postback::{AcceptPostback, PartnerRates},
+    accept_postback::{AcceptPostback, PartnerRates, StrangerRates},
     cache::{Cache, CachePolicy},
     ports::{Partners as _, SecretPurpose, StoredPartner, Unavailable},
 };
@@ -230,6 +230,7 @@ impl Connection {
             postbacks: DynamoPostbacks::new(client.clone(), self.table("postbacks")),
             refusals: DynamoRefusals::new(client, self.table("refusals")),
             rates: PartnerRates::default(),
+            strangers: StrangerRates::default(),
         }
     }
 

@@ -50,7 +50,7 @@ use domain::{
 };
 
 use crate::{
-    accept_postback::{AcceptPostback, PartnerRates},
+    accept_postback::{AcceptPostback, PartnerRates, StrangerRates},
     cache::{Cache, CachePolicy},
     ports::{
         AuditTrail, Clock, DeadLetter, DeadLetterQueue, Heartbeat, KnownPartner, KnownRecipient, Ports, Randomness,
@@ -208,6 +208,7 @@ impl World {
             postbacks: self.clone(),
             refusals: self.clone(),
             rates: PartnerRates::default(),
+            strangers: StrangerRates::default(),
         }
     }
 

@@ -164,6 +164,18 @@ impl<'a> Problem<'a> {
         Self { retry_after: Some(seconds), ..problem }
     }
 
+    /// Returns a 429 for too many calls without a good credential. `hint` comes from the path alone.
+    pub fn unauthorized_too_often(seconds: u32, hint: Option<&str>) -> Self {
+        let detail = format!(
+            "Too many calls without a valid token or signature came from your address, so this one was not recorded. Compare \
+             your URL with the one you were given, character by character, and send it again in {seconds} s."
+        );
+        let detail = hint.map_or_else(|| detail.clone(), |hint| format!("{detail} {hint}"));
+        let title = "Too many calls without a valid token or signature";
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "unauthorized-too-often", title, detail);
+        Self { retry_after: Some(seconds), ..problem }
+    }
+
     /// Returns a 503 that says that an operator has paused the partner's postbacks.
     pub fn paused() -> Self {
         let detail = "GG3 has paused your postbacks for now, so this one was not recorded. Nothing is lost if you send it again, \

@@ -120,6 +120,9 @@ fn counted_outcome(answered: &HandledCall) -> Option<String> {
         _ if answered.dry_run => &[],
         "malformed" if not_agreed => &[all, "statuses_not_agreed by outcome, provider"],
         "conflict" | "rate_exceeded" => &[all, partners],
+        "unauthorized" | "unauthorized_too_often" if answered.claimed.is_some() => {
+            &["credentials_wrong by outcome, provider", all]
+        }
         _ => &[all],
     };
     assert_eq!(counted(&line), expected, "{line}");
@@ -150,7 +153,7 @@ async fn erased(rig: &mut Rig) {
 }
 
 /// Lists the outcomes that a log line may have.
-const OUTCOMES: [&str; 11] = [
+const OUTCOMES: [&str; 12] = [
     "accepted",
     "conflict",
     "duplicate",
@@ -161,6 +164,7 @@ const OUTCOMES: [&str; 11] = [
     "paused",
     "rate_exceeded",
     "unauthorized",
+    "unauthorized_too_often",
     "unavailable",
 ];
 
@@ -253,6 +257,12 @@ async fn the_description_lists_exactly_the_answers_given() {
     rig.get("hooli", SAMPLE).await;
     assert_eq!(rig.get("hooli", SAMPLE).await["status"], 429);
     assert_eq!(rig.get("hooli", &dry(SAMPLE)).await["dry_run"], true);
+
+    // These calls guess tokens and names too often.
+    for guess in ["acme", "nobody", "acme", "nobody"].into_iter().cycle().take(70) {
+        let call = Call { token: Some("guess"), source: [7, 7, 7, 7].into(), ..get(guess, SAMPLE) };
+        rig.call(WITH_TOKEN, &call).await;
+    }
 
     // An operator has paused this partner's postbacks.
     assert_eq!(rig.get("paused", SAMPLE).await["type"], "urn:gg3:problem:paused");
