@@ -73,6 +73,8 @@ enum Action {
     Kit(partners::kit::Arguments),
     /// Lists the presets of senders (trackers, networks, offerwalls) that a partner file may name, or prints one.
     Senders(partners::senders::Arguments),
+    /// Examines a partner: its calls, webhooks, credential and dead letters, each with what to do.
+    Doctor(operations::doctor::Arguments),
     /// Shows the messages in the dead-letter queues, each with its reason. Removes none.
     DeadLetters(operations::dead_letters::Arguments),
     /// Moves messages from a dead-letter queue back to the queue that processes them. Fix the cause first.
@@ -122,6 +124,7 @@ async fn main() -> ExitCode {
         Action::Probe(arguments) => Box::pin(outbound::probe::run(&stack, arguments)).await,
         Action::Kit(arguments) => partners::kit::run(&stack, arguments).await,
         Action::Senders(arguments) => partners::senders::run(&arguments),
+        Action::Doctor(arguments) => Box::pin(operations::doctor::run(&stack, arguments)).await,
         Action::DeadLetters(arguments) => operations::dead_letters::run(&stack, arguments).await,
         Action::Redrive(arguments) => operations::redrive::run(&stack, arguments).await,
         Action::Lookups(arguments) => operations::lookups::run(&stack, arguments).await,

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod current_revision;
 pub mod dead_letters;
 pub mod deliveries;
+pub mod doctor;
 pub mod lookup_coverage;
 pub mod pause_partner;
 pub mod paused;

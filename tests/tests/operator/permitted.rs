@@ -51,6 +51,7 @@ async fn the_operators_role_is_allowed_all_that_commands_do() {
         &["apply", folder.to_str().unwrap(), "--yes"][..],
         &["rotate", name],
         &["rotate", name, "--drop-old"],
+        &["doctor", name],
         &["pause", name],
         &["resume", name],
         &["conflicts", "resolve", name, &transaction, conflict, "--accept", "--yes"],
