@@ -200,6 +200,7 @@ async fn a_partner_that_is_created_twice_keeps_its_first_secret() {
     let configuration = Configuration::new(stack.dynamodb(), table("partners"), table("secrets"), table("audit"));
     let provider = Provider::new("tyrell").unwrap();
     let item = |seconds: i64| PartnerItem {
+        pauses: domain::partner::Pauses::default(),
         provider: provider.clone(),
         version: 1,
         updated_at: Timestamp::from_second(seconds).unwrap(),

@@ -30,7 +30,7 @@ use adapters::{
 };
 use anyhow::{Context, Result, anyhow};
 use app::{
-    accept_postback::{AcceptPostback, PartnerRates},
+    accept_postback::{AcceptPostback, PartnerRates, StrangerRates},
     cache::{Cache, CachePolicy},
     ports::{Partners as _, SecretPurpose, StoredPartner, Unavailable},
 };
@@ -255,6 +255,7 @@ impl Connection {
             postbacks: DynamoPostbacks::new(client, self.table("postbacks")),
             refusals: self.refusals(retention),
             rates: PartnerRates::default(),
+            strangers: StrangerRates::default(),
         }
     }
 

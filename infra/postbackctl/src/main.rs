@@ -40,6 +40,10 @@ enum Action {
     Apply(partners::apply::Arguments),
     /// Makes a new token or secret for a partner and prints it once. The previous one stays valid.
     Rotate(partners::rotate::Arguments),
+    /// Pauses the webhooks of all campaigns of a partner, or with --inbound its postback URL.
+    Pause(partners::pause::Arguments),
+    /// Ends a pause of a partner.
+    Resume(partners::pause::Arguments),
     /// Builds a tracking link: to a partner's landing page, or from a partner's pages to GG3.
     Link(partners::link::Arguments),
     /// Sends recorded conversions to GG3 again.
@@ -70,6 +74,8 @@ enum Action {
     Kit(partners::kit::Arguments),
     /// Lists the presets of senders (trackers, networks, offerwalls) that a partner file may name, or prints one.
     Senders(partners::senders::Arguments),
+    /// Examines a partner: its calls, webhooks, credential and dead letters, each with what to do.
+    Doctor(operations::doctor::Arguments),
     /// Shows the messages in the dead-letter queues, each with its reason. Removes none.
     DeadLetters(operations::dead_letters::Arguments),
     /// Moves messages from a dead-letter queue back to the queue that processes them. Fix the cause first.
@@ -102,6 +108,8 @@ async fn main() -> ExitCode {
     let done = match action {
         Action::Apply(arguments) => partners::apply::run(&stack, arguments).await,
         Action::Rotate(arguments) => partners::rotate::run(&stack, arguments).await,
+        Action::Pause(arguments) => partners::pause::run(&stack, arguments, true).await,
+        Action::Resume(arguments) => partners::pause::run(&stack, arguments, false).await,
         Action::Link(arguments) => partners::link::run(&stack, arguments).await,
         Action::Trace(arguments) => operations::trace::run(&stack, arguments).await,
         Action::Postbacks(arguments) => inbound::postbacks::run(&stack, arguments).await,
@@ -117,6 +125,7 @@ async fn main() -> ExitCode {
         Action::Probe(arguments) => Box::pin(outbound::probe::run(&stack, arguments)).await,
         Action::Kit(arguments) => partners::kit::run(&stack, arguments).await,
         Action::Senders(arguments) => partners::senders::run(&arguments),
+        Action::Doctor(arguments) => Box::pin(operations::doctor::run(&stack, arguments)).await,
         Action::DeadLetters(arguments) => operations::dead_letters::run(&stack, arguments).await,
         Action::Redrive(arguments) => operations::redrive::run(&stack, arguments).await,
         Action::Lookups(arguments) => operations::lookups::run(&stack, arguments).await,

@@ -5,6 +5,7 @@ pub(crate) mod audit;
 pub(crate) mod completion;
 pub(crate) mod cost;
 pub(crate) mod dead_letters;
+pub(crate) mod doctor;
 pub(crate) mod lookups;
 pub(crate) mod person;
 pub(crate) mod redrive;

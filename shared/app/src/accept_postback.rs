@@ -1,7 +1,7 @@
 //! Handles a partner's call of its postback URL: checks, parses and records the call.
 //!
-//! The order of checks is part of the contract: first the credential, then the partner's rate, then the caller's address,
-//! then everything else, including the size and the type of the body. A caller without a credential therefore learns
+//! The order of checks is part of the contract: first the credential, then a pause by an operator, then the partner's
+//! rate, then the caller's address, then everything else, including the size and the type of the body. A caller without a credential therefore learns
 //! nothing about partners, a partner is told every fault at once, and a partner's refused call is kept.
 //!
 //! A signature can be checked as far as the signed parameters can be read. A body of the wrong type is read as a form and
@@ -14,6 +14,7 @@ mod clicks;
 mod known_transaction;
 mod negative_transaction;
 mod partner_rates;
+mod stranger_rates;
 
 use std::net::IpAddr;
 
@@ -36,6 +37,7 @@ use tracing::warn;
 use self::authenticated_call::{AuthenticatedCall, browser_fault, provider_fault, refused_to_nobody};
 use self::clicks::uses_click;
 pub use self::partner_rates::PartnerRates;
+pub use self::stranger_rates::StrangerRates;
 use crate::{
     cache::Cache,
     ports::{KnownPartner, Ports, Postbacks, Recorded, Refusals, Unavailable},
@@ -80,10 +82,15 @@ pub enum PostbackAnswer {
     Malformed(Vec<Fault>),
     /// 401: the partner is unknown, or the credential is wrong. The answer is the same in both cases.
     Unauthorized,
+    /// 429: too many calls without a good credential came from the caller's address. The call may not have been looked at,
+    /// nothing is kept, and another such call is answered in so many seconds.
+    UnauthorizedTooOften(u32),
     /// 403: the credential is good, but the caller's address is outside the partner's allow-list.
     Forbidden(Fault),
     /// 429: the partner has used up its rate. Nothing is kept, and the same call is welcome in so many seconds.
     RateExceeded(u32),
+    /// 503: an operator has paused the partner's postbacks. Nothing is kept, and the same call is welcome later.
+    Paused,
     /// 503: a service failed. Sending the call again is safe.
     Unavailable(Unavailable),
 }
@@ -121,6 +128,8 @@ pub struct HandledCall {
     pub answer: PostbackAnswer,
     /// The partner, if the credential is good.
     pub provider: Option<Provider>,
+    /// The partner that the path names, if it is known and the credential is wrong.
+    pub claimed: Option<Provider>,
     /// Is true if the call asked that nothing be recorded.
     pub dry_run: bool,
     /// The words of plain answers, if the partner agreed on them.
@@ -130,7 +139,7 @@ pub struct HandledCall {
 impl HandledCall {
     /// Makes the result of a call without a good credential.
     pub fn of_nobody(answer: PostbackAnswer) -> Self {
-        Self { answer, provider: None, dry_run: false, text_answer: None }
+        Self { answer, provider: None, claimed: None, dry_run: false, text_answer: None }
     }
 }
 
@@ -146,6 +155,16 @@ pub struct AcceptPostback<P: Ports, B = <P as Ports>::Postbacks, R = <P as Ports
     pub refusals: R,
     /// Limits how often each partner may call.
     pub rates: PartnerRates,
+    /// Limits how often calls without a good credential are looked at from one address.
+    pub strangers: StrangerRates,
+}
+
+/// Says if a call carries the credential of the partner that its path names.
+enum Admission {
+    /// The call comes from this partner.
+    Partner(std::sync::Arc<KnownPartner>),
+    /// The credential is wrong. Holds the partner that the path names, if it is known.
+    Refused(Option<Provider>),
 }
 
 impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
@@ -163,8 +182,14 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         };
         let sent = Parameters::of(query, &body);
         let known = match self.admit(call, &sent, now).await {
-            Ok(Some(known)) => known,
-            Ok(None) => return nobody(refused_to_nobody(call, &sent)),
+            Ok(Admission::Partner(known)) => known,
+            Ok(Admission::Refused(claimed)) => {
+                let answer = match self.strangers.take(call.source, now) {
+                    Ok(()) => refused_to_nobody(call, &sent),
+                    Err(seconds) => PostbackAnswer::UnauthorizedTooOften(seconds),
+                };
+                return HandledCall { claimed, ..nobody(answer) };
+            }
             Err(unavailable) => return nobody(PostbackAnswer::Unavailable(unavailable)),
         };
         faults.extend(sent.count_fault());
@@ -207,23 +232,21 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
     async fn handle_authenticated(&self, call: &AuthenticatedCall<'_>) -> HandledCall {
         let answer = self.answer(call).await.unwrap_or_else(PostbackAnswer::Unavailable);
         let (provider, text_answer) = (call.partner.provider().clone(), call.partner.rules().answer.clone());
-        HandledCall { answer, provider: Some(provider), dry_run: call.is_dry_run(), text_answer }
+        HandledCall { answer, provider: Some(provider), claimed: None, dry_run: call.is_dry_run(), text_answer }
     }
 
-    /// Returns the partner if the partner is known and the call carries its credential.
-    async fn admit(
-        &self,
-        call: &Call<'_>,
-        sent: &Parameters<'_>,
-        now: Timestamp,
-    ) -> Result<Option<std::sync::Arc<KnownPartner>>, Unavailable> {
+    /// Returns the partner if the partner is known and the call carries its credential. Once the caller's address has used
+    /// up the rate of strangers, only partners in memory are known, so that guessed names cost no read.
+    async fn admit(&self, call: &Call<'_>, sent: &Parameters<'_>, now: Timestamp) -> Result<Admission, Unavailable> {
         // An invalid name costs the same hashing as a valid name, so that timing reveals nothing.
         let named = Provider::new(call.provider);
+        let is_looked_up =
+            |provider: &Provider| self.partners.holds(provider) || !self.strangers.is_used_up(call.source, now);
         let known = match &named {
-            Ok(provider) => self.partners.get(provider, now).await?,
-            Err(_) => None,
+            Ok(provider) if is_looked_up(provider) => self.partners.get(provider, now).await?,
+            _ => None,
         };
-        let Ok(provider) = named.or_else(|_| Provider::new("nobody")) else { return Ok(None) };
+        let Ok(provider) = named.or_else(|_| Provider::new("nobody")) else { return Ok(Admission::Refused(None)) };
         let credentials = known.as_ref().map(|known| &known.credentials);
         let admits = |sent: &Parameters<'_>| Credentials::admit(credentials, &provider, call.token, sent);
         let in_another_reading = || {
@@ -232,10 +255,16 @@ impl<P: Ports, B: Postbacks, R: Refusals> AcceptPostback<P, B, R> {
         };
         let is_unread = call.token.is_none() && sent.has_unreadable_body();
         let admitted = if is_unread { in_another_reading() } else { admits(sent) };
-        Ok(known.filter(|_| admitted))
+        Ok(match known {
+            Some(known) if admitted => Admission::Partner(known),
+            known => Admission::Refused(known.map(|known| known.partner.provider().clone())),
+        })
     }
 
     async fn answer(&self, call: &AuthenticatedCall<'_>) -> Result<PostbackAnswer, Unavailable> {
+        if !call.is_resubmitted && call.partner.pauses().postbacks_since.is_some() {
+            return Ok(PostbackAnswer::Paused);
+        }
         let is_agreed_address = call.partner.admits(call.source);
         if !call.is_resubmitted
             && let Err(seconds) = self.rates.take(call.partner, is_agreed_address, call.now)

@@ -102,6 +102,11 @@ impl<S: Source> Cache<S> {
         }
     }
 
+    /// Returns true if a value of this key is in memory, however old it is.
+    pub fn holds(&self, key: &S::Key) -> bool {
+        lock(&self.known).contains(key)
+    }
+
     fn held(&self, key: &S::Key) -> Option<CachedValue<S::Value>> {
         lock(&self.known).get(key).map(|entry| CachedValue { value: Arc::clone(&entry.value), ..*entry })
     }

@@ -53,7 +53,7 @@ use domain::{
 };
 
 use crate::{
-    accept_postback::{AcceptPostback, PartnerRates},
+    accept_postback::{AcceptPostback, PartnerRates, StrangerRates},
     cache::{Cache, CachePolicy},
     ports::{
         AuditTrail, Clock, DeadLetter, DeadLetterQueue, Heartbeat, KnownPartner, KnownRecipient, Ports, Randomness,
@@ -216,6 +216,7 @@ impl World {
             postbacks: self.clone(),
             refusals: self.clone(),
             rates: PartnerRates::default(),
+            strangers: StrangerRates::default(),
         }
     }
 

@@ -78,6 +78,10 @@ pub enum Action {
     CreatePartner,
     /// Changes a partner's configuration.
     ChangePartner,
+    /// Pauses a partner's webhooks or postbacks.
+    PausePartner,
+    /// Ends such a pause.
+    ResumePartner,
     /// Publishes the campaigns of all partners.
     PublishCampaigns,
     /// Moves secrets that were stored as one item to an item for each purpose.

@@ -4,6 +4,7 @@
 //! finds every fault of a file at once. Neither type holds a secret.
 
 mod media_buying;
+mod pauses;
 mod postback_file;
 pub mod recipient;
 
@@ -30,6 +31,7 @@ use crate::values::time::UnixMillis;
 use crate::values::url_text;
 
 pub use self::media_buying::{MediaBuying, MediaBuyingFile};
+pub use self::pauses::{PAUSED_RETRY_SECONDS, Pauses, Side};
 pub use self::postback_file::PostbackFile;
 
 /// Bounds [`PostbackFile::max_kept_per_day`].
@@ -78,9 +80,24 @@ pub struct Partner {
     allow_from: Option<Vec<IpNet>>,
     credential: CredentialKind,
     media_buying: MediaBuying,
+    pauses: Pauses,
 }
 
 impl Partner {
+    /// Pauses what an operator has paused beside the file. While webhooks are paused, every campaign is.
+    #[must_use]
+    pub fn with_pauses(mut self, pauses: Pauses) -> Self {
+        if pauses.webhooks_since.is_some() {
+            self.media_buying.pause();
+        }
+        Self { pauses, ..self }
+    }
+
+    /// Returns what an operator has paused beside the file.
+    pub fn pauses(&self) -> Pauses {
+        self.pauses
+    }
+
     /// Returns the partner's name in URLs and messages.
     pub fn provider(&self) -> &Provider {
         &self.provider
@@ -210,7 +227,8 @@ impl Partner {
             (Some(provider), faults) if faults.is_empty() => {
                 let credential = file.postback.credential;
                 let media_buying = media_buying.unwrap_or_default();
-                Ok(Self { provider, rules, landings, allow_from, credential, media_buying })
+                let pauses = Pauses::default();
+                Ok(Self { provider, rules, landings, allow_from, credential, media_buying, pauses })
             }
             (_, faults) => Err(faults),
         }

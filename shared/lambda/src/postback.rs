@@ -13,7 +13,7 @@ use adapters::{
     random,
 };
 use app::{
-    accept_postback::{AcceptPostback, Call, HandledCall, PartnerRates, PostbackAnswer},
+    accept_postback::{AcceptPostback, Call, HandledCall, PartnerRates, PostbackAnswer, StrangerRates},
     cache::Cache,
     ports::Unavailable,
 };
@@ -26,7 +26,7 @@ use domain::{
         status::State,
     },
     retention::Expiring,
-    values::ids::ReceiptId,
+    values::ids::{Provider, ReceiptId},
 };
 use lambda_http::{Body, Request, Response, http::StatusCode};
 use serde::Serialize;
@@ -49,6 +49,7 @@ impl PostbackFunction {
         let (aws, policy, timeout) = (env.aws(), env.cache_policy(), env.function_timeout());
         let share = env.number("PARTNER_RATE_SANDBOXES", 1..=1000, NonZeroU32::MIN);
         let retention = env.retention("REFUSAL_RETENTION_DAYS", Expiring::Refusal);
+        let strangers = env.number("STRANGER_CALLS_PER_SECOND", 1..=10_000, NonZeroU32::MIN);
         let mut table = |name: &str| env.required(name);
         let (partners, secrets) = (table("PARTNERS_TABLE"), table("SECRETS_TABLE"));
         let (postbacks, refusals) = (table("POSTBACKS_TABLE"), table("REFUSALS_TABLE"));
@@ -63,6 +64,7 @@ impl PostbackFunction {
             postbacks: DynamoPostbacks::new(client.clone(), postbacks),
             refusals: DynamoRefusals::new(client, refusals, retention),
             rates: PartnerRates::new(policy.capacity, share),
+            strangers: StrangerRates::new(strangers),
         };
         Ok(Self { accept })
     }
@@ -142,8 +144,10 @@ fn respond(answered: HandledCall, hint: Option<&str>) -> Response<Body> {
         PostbackAnswer::Erased(transaction) => Problem::erased(&transaction).in_dry_run(dry_run).into_response(),
         PostbackAnswer::Malformed(faults) => Problem::malformed(&faults).in_dry_run(dry_run).into_response(),
         PostbackAnswer::Unauthorized => Problem::unauthorized(hint).into_response(),
+        PostbackAnswer::UnauthorizedTooOften(seconds) => Problem::unauthorized_too_often(seconds, hint).into_response(),
         PostbackAnswer::Forbidden(fault) => Problem::forbidden(&fault).in_dry_run(dry_run).into_response(),
         PostbackAnswer::RateExceeded(seconds) => Problem::rate_exceeded(seconds).in_dry_run(dry_run).into_response(),
+        PostbackAnswer::Paused => Problem::paused().in_dry_run(dry_run).into_response(),
         PostbackAnswer::Unavailable(_) => Problem::unavailable().into_response(),
     }
 }
@@ -178,11 +182,16 @@ fn ok(status: &'static str, dry_run: bool, body: Accepted) -> Response<Body> {
 }
 
 /// Writes one line for the request with partner, receipt and outcome, but without query string, token or refused
-/// values. It names no id that may lead to a person, because nobody can erase a line. The line of a dry run leaves out `postbacks`, so that no metric counts it.
+/// values. The line of a wrong credential names the partner of the path. It names no id that may lead to a person, because nobody can erase a line. The line of a dry run leaves out `postbacks`, so that no metric counts it.
 fn log(request_id: &str, answered: &HandledCall) {
-    let HandledCall { answer, provider, dry_run, .. } = answered;
+    let HandledCall { answer, provider, claimed, dry_run, .. } = answered;
     let provider = provider.as_ref().map_or("", |provider| provider.as_str());
     let postbacks = (!dry_run).then_some(1);
+    let refused = |outcome: &str| {
+        let (provider, credentials_wrong) =
+            (claimed.as_ref().map_or("", Provider::as_str), claimed.as_ref().map(|_| 1));
+        info!(request_id, provider, outcome, credentials_wrong, dry_run, postbacks, "postback");
+    };
     let line = |outcome: &str, receipt_id: &str, state: Option<State>| {
         let state = state.map(State::as_str);
         info!(request_id, provider, outcome, receipt_id, state, dry_run, postbacks, "postback");
@@ -198,10 +207,12 @@ fn log(request_id: &str, answered: &HandledCall) {
             let (outcome, faults) = ("malformed", codes(faults));
             info!(request_id, provider, outcome, faults, dry_run, postbacks, statuses_not_agreed, "postback");
         }
-        PostbackAnswer::Unauthorized => line("unauthorized", "", None),
+        PostbackAnswer::Unauthorized => refused("unauthorized"),
+        PostbackAnswer::UnauthorizedTooOften(_) => refused("unauthorized_too_often"),
         PostbackAnswer::Ignored => line("ignored", "", None),
         PostbackAnswer::Forbidden(_) => line("forbidden", "", None),
         PostbackAnswer::RateExceeded(_) => line("rate_exceeded", "", None),
+        PostbackAnswer::Paused => line("paused", "", None),
         PostbackAnswer::Unavailable(Unavailable { service, reason }) => {
             error!(request_id, provider, outcome = "unavailable", service, reason, dry_run, postbacks, "postback");
         }

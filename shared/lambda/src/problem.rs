@@ -3,6 +3,7 @@
 use app::accept_postback::Contradiction;
 use domain::{
     inbound::{conversion::Receipt, fault::Fault, postback::Difference},
+    partner::PAUSED_RETRY_SECONDS,
     values::ids::TransactionId,
 };
 use lambda_http::{
@@ -165,6 +166,26 @@ impl<'a> Problem<'a> {
         );
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "rate-exceeded", "Too many calls", detail);
         Self { retry_after: Some(seconds), ..problem }
+    }
+
+    /// Returns a 429 for too many calls without a good credential. `hint` comes from the path alone.
+    pub fn unauthorized_too_often(seconds: u32, hint: Option<&str>) -> Self {
+        let detail = format!(
+            "Too many calls without a valid token or signature came from your address, so this one was not recorded. Compare \
+             your URL with the one you were given, character by character, and send it again in {seconds} s."
+        );
+        let detail = hint.map_or_else(|| detail.clone(), |hint| format!("{detail} {hint}"));
+        let title = "Too many calls without a valid token or signature";
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, "unauthorized-too-often", title, detail);
+        Self { retry_after: Some(seconds), ..problem }
+    }
+
+    /// Returns a 503 that says that an operator has paused the partner's postbacks.
+    pub fn paused() -> Self {
+        let detail = "GG3 has paused your postbacks for now, so this one was not recorded. Nothing is lost if you send it again, \
+                      unchanged, after the pause; this is always safe. Ask us if you do not know why.";
+        let problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "paused", "Postbacks are paused", detail);
+        Self { retry_after: Some(PAUSED_RETRY_SECONDS), ..problem }
     }
 
     /// Returns a 503 that asks the caller to try again.

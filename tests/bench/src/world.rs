@@ -117,6 +117,7 @@ impl World {
             updated_at: Timestamp::now(),
             file: file.to_string(),
             token_hashes: vec![TokenHash::of(TOKEN)],
+            pauses: domain::partner::Pauses::default(),
         };
         self.put("partners", &item)?;
         self.put("secrets", &secrets(&SecretPurpose::Webhook(item.provider), WEBHOOK_SECRET))
@@ -191,6 +192,7 @@ impl World {
             ("SSL_CERT_FILE", bundle.clone()),
             ("AWS_CA_BUNDLE", bundle),
             ("NODE_EXTRA_CA_CERTS", alone.clone()),
+            ("STRANGER_CALLS_PER_SECOND", "10000".to_owned()),
             ("PARTNERS_TABLE", "partners".to_owned()),
             ("SECRETS_TABLE", "secrets".to_owned()),
             ("POSTBACKS_TABLE", "postbacks".to_owned()),

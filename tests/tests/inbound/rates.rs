@@ -1,4 +1,4 @@
-//! Tests the rate of a partner's calls, at the wire of one function and through the API.
+//! Tests the rates of partners' and of strangers' calls, at the wire of one function and through the API.
 
 use reqwest::header::RETRY_AFTER;
 
@@ -59,6 +59,28 @@ async fn a_call_over_the_rate_is_told_when_to_come_again() {
             return;
         }
         assert_eq!(response.status(), 200);
+    }
+    panic!("no call was over the rate");
+}
+
+#[tokio::test]
+async fn an_address_that_guesses_is_limited_without_a_read() {
+    let rig = Rig::new().await;
+    let (name, token) = rig.fixture.partner("");
+    assert_eq!(rig.call_with((&name, &token), &sample(&fresh("t"))).await.0, 200);
+    rig.operations();
+    for _ in 0..PATIENCE {
+        let (status, body) = rig.call_with((&fresh("nobody"), "x"), "user_id=1").await;
+        let operations = rig.operations();
+        if status == 401 {
+            assert_eq!(operations, ["BatchGetItem"]);
+            continue;
+        }
+        assert_eq!((status, body["type"].as_str()), (429, Some("urn:gg3:problem:unauthorized-too-often")), "{body}");
+        assert_eq!(operations.len(), 0, "{operations:?}");
+        // A partner in memory is served from the same address.
+        assert_eq!(rig.call_with((&name, &token), &sample(&fresh("t"))).await.0, 200);
+        return;
     }
     panic!("no call was over the rate");
 }

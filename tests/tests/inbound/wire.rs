@@ -129,6 +129,7 @@ async fn a_signing_partner_without_secrets_is_asked_to_come_again() {
     let fixture = Fixture::new();
     let name = fresh("signs");
     let item = PartnerItem {
+        pauses: domain::partner::Pauses::default(),
         provider: Provider::new(&name).unwrap(),
         version: 1,
         updated_at: tests::now(),

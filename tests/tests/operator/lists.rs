@@ -16,6 +16,34 @@ fn count(found: &Value, name: &str) -> usize {
 }
 
 #[tokio::test]
+async fn the_doctor_tells_what_is_refused_and_what_is_paused() {
+    let fixture = Fixture::new();
+    let stack = &fixture.stack;
+    let partner = Partner::with_token(stack, "");
+    partner.postback(&fixture, &sample(&fresh("t"))).await;
+    partner.postback(&fixture, "user_id=1").await;
+    assert_eq!(postbackctl(stack, &["pause", &partner.name, "--inbound"]).code, Some(0));
+    let doctor = ["doctor", &partner.name, "--json"];
+    let of = |found: &Value, about: &str| {
+        let findings = found["findings"].as_array().cloned().unwrap_or_default();
+        findings.into_iter().find(|finding| finding["about"] == about).unwrap_or_default()
+    };
+    let is_complete =
+        |found: &Value| of(found, "refusals")["level"] == "act" && of(found, "postbacks")["level"] == "good";
+    let found = eventually(stack, &doctor, is_complete).await;
+    assert!(of(&found, "refusals")["found"].as_str().unwrap().contains("missing 1"), "{found}");
+    assert!(of(&found, "pause")["cure"].as_str().unwrap().contains("resume"), "{found}");
+    assert_eq!(
+        (&of(&found, "conflicts")["level"], &of(&found, "credential")["level"]),
+        (&"good".into(), &"good".into())
+    );
+    let shown = postbackctl(stack, &doctor[..2]).out;
+    assert!(shown.contains("ACT   pause: its postbacks are paused since"), "{shown}");
+    let unknown = postbackctl(stack, &["doctor", &fresh("nobody")]);
+    assert!(unknown.code == Some(1) && unknown.err.contains("there is no partner"), "{}", unknown.err);
+}
+
+#[tokio::test]
 async fn refusals_are_listed_newest_first_page_by_page() {
     let fixture = Fixture::new();
     let partner = Partner::with_token(&fixture.stack, "");

@@ -14,6 +14,7 @@ mod lists;
 mod lookups;
 mod pages;
 mod partner;
+mod pauses;
 mod permitted;
 mod persons;
 #[allow(dead_code, reason = "what the tests of permissions share, of which these need a part")]

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Makes a delivery that becomes owed at this instant.
-fn owed(provider: &str, at: UnixMillis) -> Delivery {
+pub(crate) fn owed(provider: &str, at: UnixMillis) -> Delivery {
     let owed = Owed {
         provider: Provider::new(provider).unwrap(),
         campaign: CampaignName::new("welcome").unwrap(),

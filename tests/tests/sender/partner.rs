@@ -100,7 +100,8 @@ impl Partner {
             newest_at: now(),
             secrets: secrets.into_iter().map(Secret::new).collect(),
         };
-        let item = PartnerItem { provider, version: self.version, updated_at: now(), file, token_hashes: Vec::new() };
+        let (token_hashes, pauses) = (Vec::new(), domain::partner::Pauses::default());
+        let item = PartnerItem { provider, version: self.version, updated_at: now(), file, token_hashes, pauses };
         let stack = &self.fixture.stack;
         let [partners, of_secrets, audit] = ["partners", "secrets", "audit"].map(|noun| stack.table(noun).to_owned());
         let configuration = Configuration::new(stack.dynamodb(), partners, of_secrets, audit);

@@ -117,9 +117,12 @@ fn show(answer: &PostbackAnswer, current: Option<&CurrentRevision>, as_json: boo
         PostbackAnswer::Erased(_) => ("transaction_erased", json!({})),
         PostbackAnswer::Malformed(faults) => ("malformed", json!({ "faults": faults })),
         PostbackAnswer::Forbidden(fault) => ("forbidden", json!({ "faults": [fault] })),
-        PostbackAnswer::Unauthorized => bail!("the partner does not exist any more"),
+        PostbackAnswer::Unauthorized | PostbackAnswer::UnauthorizedTooOften(_) => {
+            bail!("the partner does not exist any more")
+        }
         PostbackAnswer::Unavailable(unavailable) => bail!("{unavailable}; sending it again is safe"),
         PostbackAnswer::RateExceeded(_) => bail!("the partner's rate is used up; send it again later"),
+        PostbackAnswer::Paused => bail!("the partner's postbacks are paused; resume them first"),
     };
     if as_json {
         say!("{}", json!({"outcome": outcome, "details": details}))?;
@@ -152,7 +155,9 @@ fn lines(answer: &PostbackAnswer, current: Option<&CurrentRevision>) -> Vec<Stri
         PostbackAnswer::Erased(transaction) => vec![format!("the person of transaction {transaction} was erased")],
         PostbackAnswer::Ignored
         | PostbackAnswer::Unauthorized
+        | PostbackAnswer::UnauthorizedTooOften(_)
         | PostbackAnswer::RateExceeded(_)
+        | PostbackAnswer::Paused
         | PostbackAnswer::Unavailable(_) => Vec::new(),
     }
 }

@@ -20,8 +20,10 @@ mod bodies;
 mod clicks;
 mod kept_parameters;
 mod orders;
+mod pauses;
 mod rates;
 mod statuses;
+mod strangers;
 
 const SAMPLE: &str = "user_id=12345&click_id=67890&transaction_id=123123123&currency=USD&amount_decimal=100.00";
 

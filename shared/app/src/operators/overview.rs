@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        memory::World,
+        memory::{REFUSALS, World},
         ports::{Lookups as _, Refusals as _, StoredRefusal},
     };
 
@@ -116,7 +116,7 @@ mod tests {
             received_at: at(hour),
         };
         world.keep_refusal(&refusal, 99).await.unwrap();
-        world.put(&StoredRefusal::from(&refusal).lookups(None)).await;
+        world.put(&StoredRefusal::of_refusal(&refusal, REFUSALS).lookups(None)).await;
     }
 
     async fn conflict(world: &World, name: &str, transaction: &str) {

@@ -239,7 +239,9 @@ fn compare(
         Some(_) => Change::Changed,
     };
     let version = before.map_or(0, |item| item.version) + 1;
-    let item = StoredPartner { provider: partner.provider().clone(), version, updated_at: now, file, token_hashes };
+    let pauses = before.map(|item| item.pauses).unwrap_or_default();
+    let item =
+        StoredPartner { provider: partner.provider().clone(), version, updated_at: now, file, token_hashes, pauses };
     let differences = differences(before, &item)?;
     let (postback, webhook) = (SecretPurpose::Postback, SecretPurpose::Webhook);
     let new = |purpose: fn(Provider) -> SecretPurpose, made: Option<&Secret>| {

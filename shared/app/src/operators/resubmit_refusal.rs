@@ -32,10 +32,10 @@ pub async fn resubmit<P: Ports>(
 ) -> Option<HandledCall> {
     let refusal = ContentKey::of_refusal(kept.provider, &kept.request.text);
     let resubmitted = &Resubmitted { changes, kept, refusal: &refusal, operation, now };
-    let AcceptPostback { partners, keys, postbacks, refusals, rates } = accept;
+    let AcceptPostback { partners, keys, postbacks, refusals, rates, strangers } = accept;
     let postbacks = Audited { inner: postbacks, resubmitted };
     let refusals = Audited { inner: refusals, resubmitted };
-    let accept = AcceptPostback::<P, _, _> { partners, keys, postbacks, refusals, rates };
+    let accept = AcceptPostback::<P, _, _> { partners, keys, postbacks, refusals, rates, strangers };
     let mut answered = accept.resubmit(kept, now, receipt_id).await?;
     if let (PostbackAnswer::Duplicate(receipt), false) = (&answered.answer, answered.dry_run)
         && let Err(unavailable) = resubmitted.mark(receipt).await

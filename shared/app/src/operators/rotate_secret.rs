@@ -212,6 +212,7 @@ mod tests {
             updated_at: Timestamp::UNIX_EPOCH,
             file: r#"{"provider":"acme"}"#.into(),
             token_hashes: vec![Token::from_random([0; 20]).hash()],
+            pauses: domain::partner::Pauses::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use domain::{
     },
     jiff::{SignedDuration, Timestamp},
     outbound::catalogue::{PartnerGoals, Snapshot},
-    partner::{Partner, PartnerFile},
+    partner::{Partner, PartnerFile, Pauses},
     values::{ids::Provider, signature::Secret},
 };
 use serde::{Deserialize, Serialize};
@@ -29,6 +29,9 @@ pub struct StoredPartner {
     /// The SHA-256 of each live token, the newest first.
     #[serde(default)]
     pub token_hashes: Vec<TokenHash>,
+    /// What an operator has paused. It stays when the file is applied again.
+    #[serde(default, skip_serializing_if = "Pauses::is_none")]
+    pub pauses: Pauses,
 }
 
 impl StoredPartner {
@@ -41,9 +44,11 @@ impl StoredPartner {
         serde_json::from_str(&self.file).map_err(fault)
     }
 
-    /// Returns the configuration that the file describes, or the reason why the file cannot be read.
+    /// Returns the configuration that the file describes, with what is paused beside it, or the reason why the file cannot
+    /// be read.
     pub fn partner(&self) -> Result<Partner, String> {
         Partner::try_from(self.file()?)
+            .map(|partner| partner.with_pauses(self.pauses))
             .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
     }
 

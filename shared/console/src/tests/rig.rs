@@ -28,7 +28,7 @@ use domain::{
         refusal::{Conflict, ContentKey, KeptRequest, Refusal},
     },
     jiff::Timestamp,
-    partner::Partner,
+    partner::{Partner, Pauses},
     retention::Expiring,
     session::{Role, Token, Visitor},
     values::{
@@ -140,6 +140,7 @@ impl Rig {
                 updated_at: now(),
                 file,
                 token_hashes: Vec::new(),
+                pauses: Pauses::default(),
             };
             partners.push((provider(name), stored.partner().unwrap()));
             world.state().partners.insert(provider(name), stored);

@@ -18,6 +18,8 @@ const MOST_BURST: u32 = 100_000;
 const BURST_SECONDS: u32 = 10;
 /// Gives the parts of a token, as many as a second has nanoseconds.
 const TOKEN: i128 = 1_000_000_000;
+/// Gives the burst of calls without a good credential, in seconds of their rate.
+const STRANGERS_BURST_SECONDS: u32 = 60;
 
 /// Holds a partner's rate as an operator writes it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +48,13 @@ impl Default for CallRate {
 }
 
 impl CallRate {
+    /// Returns the rate of calls without a good credential from one address: so many a second for any length of time,
+    /// and those of a minute at once.
+    pub fn of_strangers(per_second: NonZeroU32) -> Self {
+        let per_second = per_second.get();
+        Self { per_second, burst: per_second.saturating_mul(STRANGERS_BURST_SECONDS) }
+    }
+
     /// Reads a rate and reports numbers that are out of bounds.
     pub(crate) fn parse(file: RateFile, faults: &mut Faults) -> Self {
         let per_second = file.per_second.unwrap_or(PER_SECOND);

@@ -161,6 +161,11 @@ impl Campaign {
         self.paused
     }
 
+    /// Lets the campaign's webhooks wait.
+    pub(crate) fn pause(&mut self) {
+        self.paused = true;
+    }
+
     /// Returns true if the campaign has ended for good.
     pub fn archived(&self) -> bool {
         self.archived

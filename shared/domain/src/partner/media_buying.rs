@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::check_filled_in;
 use crate::inbound::tracking_link::TrackerMacro;
 use crate::outbound::agreed_ids::{AgreedIds, TrackingId};
-use crate::outbound::campaign::{self, CampaignFile, Campaigns};
+use crate::outbound::campaign::{self, Campaign, CampaignFile, Campaigns};
 use crate::outbound::catalogue::PartnerGoals;
 use crate::outbound::webhook::{Allowance, BodyNames, Method, UrlTemplate};
 
@@ -72,6 +72,11 @@ impl MediaBuying {
     /// Returns the partner's campaigns, including archived campaigns.
     pub fn campaigns(&self) -> &Campaigns {
         &self.campaigns
+    }
+
+    /// Pauses every campaign.
+    pub(super) fn pause(&mut self) {
+        self.campaigns.values_mut().for_each(Campaign::pause);
     }
 
     /// Returns the facts that the evaluator needs.

@@ -13,8 +13,9 @@ use super::{
 };
 
 /// Lists the fields that are metrics. Each field has the same name as its metric.
-const METRICS: [&str; 29] = [
+const METRICS: [&str; 30] = [
     "postbacks",
+    "credentials_wrong",
     "statuses_not_agreed",
     "refusals_unkept",
     "clicks",

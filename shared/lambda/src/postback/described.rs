@@ -18,7 +18,7 @@ use domain::{
         parameters::{DRY_RUN, Parameters, SIGNATURE},
     },
     jiff::Timestamp,
-    partner::{Partner, PartnerFile},
+    partner::{Partner, PartnerFile, Pauses},
     values::{
         ids::{Provider, TransactionId, TransactionKey, UserId},
         parameter_names::Field,
@@ -70,7 +70,10 @@ impl Rig {
                 "status":{"parameter":"state","ignored":["test"]}}}"#,
         ];
         let keys = ClickKeys::new(vec![Secret::new("k")]).unwrap();
-        let accept = world.accept_postback(partners.map(partner), keys);
+        let file: PartnerFile = serde_json::from_str(r#"{"provider":"paused"}"#).unwrap();
+        let pauses = Pauses { postbacks_since: Some(Timestamp::UNIX_EPOCH), webhooks_since: None };
+        let waiting = known(Partner::try_from(file).unwrap().with_pauses(pauses));
+        let accept = world.accept_postback(partners.map(partner).into_iter().chain([waiting]), keys);
         let (api, receipts) = (OpenApi::published(), Cell::new(0));
         let (statuses, codes, outcomes) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         Self { api, world, accept, receipts, now: Timestamp::UNIX_EPOCH, statuses, codes, outcomes }
@@ -117,6 +120,9 @@ fn counted_outcome(answered: &HandledCall) -> Option<String> {
         _ if answered.dry_run => &[],
         "malformed" if not_agreed => &[all, "statuses_not_agreed by outcome, provider"],
         "conflict" | "rate_exceeded" => &[all, partners],
+        "unauthorized" | "unauthorized_too_often" if answered.claimed.is_some() => {
+            &["credentials_wrong by outcome, provider", all]
+        }
         _ => &[all],
     };
     assert_eq!(counted(&line), expected, "{line}");
@@ -147,7 +153,7 @@ async fn erased(rig: &mut Rig) {
 }
 
 /// Lists the outcomes that a log line may have.
-const OUTCOMES: [&str; 10] = [
+const OUTCOMES: [&str; 12] = [
     "accepted",
     "conflict",
     "duplicate",
@@ -155,10 +161,30 @@ const OUTCOMES: [&str; 10] = [
     "forbidden",
     "ignored",
     "malformed",
+    "paused",
     "rate_exceeded",
     "unauthorized",
+    "unauthorized_too_often",
     "unavailable",
 ];
+
+/// Makes calls that are answered 429 or 503 because of a limit or a pause.
+async fn limited(rig: &mut Rig) {
+    // These calls come too fast.
+    rig.get("hooli", SAMPLE).await;
+    assert_eq!(rig.get("hooli", SAMPLE).await["status"], 429);
+    assert_eq!(rig.get("hooli", &format!("{SAMPLE}&dry_run=true")).await["dry_run"], true);
+
+    // These calls guess tokens and names too often.
+    for guess in ["acme", "nobody", "acme", "nobody"].into_iter().cycle().take(70) {
+        let call = Call { token: Some("guess"), source: [7, 7, 7, 7].into(), ..get(guess, SAMPLE) };
+        rig.call(WITH_TOKEN, &call).await;
+    }
+
+    // An operator has paused this partner's postbacks.
+    assert_eq!(rig.get("paused", SAMPLE).await["type"], "urn:gg3:problem:paused");
+    assert_eq!(rig.get("paused", &format!("{SAMPLE}&dry_run=true")).await["dry_run"], true);
+}
 
 #[tokio::test]
 async fn the_description_lists_exactly_the_answers_given() {
@@ -190,7 +216,7 @@ async fn the_description_lists_exactly_the_answers_given() {
     let paid = SAMPLE.replace("123123123", "paid");
     assert_eq!(rig.get("umbrella", &paid).await["status"], "accepted");
     let too_much = SAMPLE.replace("123123123", "r-2").replace("100.00", "-100.01");
-    let too_much = rig.get("umbrella", &format!("{too_much}&original_id=paid")).await;
+    let too_much = rig.get("umbrella", &format!("{too_much}&ref=paid")).await;
     let detail = too_much["detail"].as_str().unwrap();
     assert!(
         detail.contains("transaction r-2 is not recorded, because its amount_decimal contradicts transaction paid;")
@@ -254,10 +280,7 @@ async fn the_description_lists_exactly_the_answers_given() {
     let call = Call { source: [8, 8, 8, 8].into(), ..get("acme", SAMPLE) };
     assert_eq!(rig.failing_in(0).call(WITH_TOKEN, &call).await["status"], 403);
 
-    // These calls come too fast.
-    rig.get("hooli", SAMPLE).await;
-    assert_eq!(rig.get("hooli", SAMPLE).await["status"], 429);
-    assert_eq!(rig.get("hooli", &dry(SAMPLE)).await["dry_run"], true);
+    limited(&mut rig).await;
 
     // This call meets an unavailable service.
     assert_eq!(rig.failing_in(0).get("acme", SAMPLE).await["status"], 503);

@@ -3,7 +3,7 @@
 use std::{sync::OnceLock, time::Duration};
 
 use app::{
-    accept_postback::{AcceptPostback, PartnerRates, PostbackAnswer},
+    accept_postback::{AcceptPostback, PartnerRates, PostbackAnswer, StrangerRates},
     cache::{Cache, CachePolicy},
     current_catalogue::CurrentCatalogue,
     deliver_webhooks::{self, AttemptTime, DeliverWebhooks, ReceivedMessage},
@@ -120,6 +120,7 @@ async fn accept(query: &str, stage: Stage, number: u64) -> PostbackAnswer {
         postbacks: stage.clone(),
         refusals: stage.clone(),
         rates: PartnerRates::default(),
+        strangers: StrangerRates::default(),
     };
     let mut receipt = [0; 16];
     receipt[..8].copy_from_slice(&number.to_be_bytes());

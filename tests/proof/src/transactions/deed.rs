@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use app::{
-    accept_postback::{AcceptPostback, Contradiction, PartnerRates, PostbackAnswer},
+    accept_postback::{AcceptPostback, Contradiction, PartnerRates, PostbackAnswer, StrangerRates},
     cache::{Cache, CachePolicy},
     memory::{Held, partner::get},
     ports::{Added, KnownPartner, Postbacks, Recorded, Refusals, Replaced, Resolutions, Unavailable},
@@ -82,6 +82,7 @@ async fn accept(said: Said, agreed: Agreed, receipt_id: ReceiptId, stage: Stage)
         postbacks: stage.clone(),
         refusals: stage,
         rates: PartnerRates::default(),
+        strangers: StrangerRates::default(),
     };
     let query = query(said);
     accept.handle(&get("acme", &query), Timestamp::UNIX_EPOCH, receipt_id).await.answer

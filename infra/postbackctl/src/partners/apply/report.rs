@@ -14,6 +14,7 @@ use app::{
 use domain::{
     inbound::credential::CredentialKind,
     jiff::Timestamp,
+    partner::Side,
     values::{ids::Provider, time::UnixMillis},
 };
 use serde::{Serialize, Serializer, ser::SerializeStruct};
@@ -124,6 +125,7 @@ impl Report {
 pub(super) fn show(plans: &[Planned]) {
     let mut unchanged = 0;
     for Planned { change, item, differences, credential, webhook_secret, .. } in plans {
+        show_pauses(item);
         let word = match change {
             Change::Created => "create",
             Change::Changed => "change",
@@ -150,6 +152,18 @@ pub(super) fn show(plans: &[Planned]) {
     }
     if unchanged > 0 {
         eprintln!("keep   {} as stored", counted(unchanged, "partner"));
+    }
+}
+
+/// Shows what an operator has paused, because applying the file does not end a pause.
+fn show_pauses(StoredPartner { provider, pauses, .. }: &StoredPartner) {
+    for (side, option) in [(Side::Webhooks, ""), (Side::Postbacks, " --inbound")] {
+        if let Some(since) = pauses.since(side) {
+            let part = side.words();
+            eprintln!(
+                "pause  {provider}: its {part} stay paused, since {since:.3}; `postbackctl resume {provider}{option}` ends it"
+            );
+        }
     }
 }
 

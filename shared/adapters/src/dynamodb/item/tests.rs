@@ -329,7 +329,13 @@ fn stored_partners_secrets_and_clicks_are_read_and_written_back() {
         "provider": {"S": "acme"}, "version": {"N": "3"}, "updated_at": {"S": "2026-11-23T21:33:22.275Z"},
         "file": {"S": "{\"provider\":\"acme\"}"}, "token_hashes": {"L": [{"S": hash}]},
     }));
-    assert_eq!((partner.version, partner.token_hashes.len()), (3, 1));
+    assert_eq!((partner.version, partner.token_hashes.len(), partner.pauses.is_none()), (3, 1, true));
+    let paused: PartnerItem = round(json!({
+        "provider": {"S": "acme"}, "version": {"N": "4"}, "updated_at": {"S": "2026-11-23T21:33:22.275Z"},
+        "file": {"S": "{\"provider\":\"acme\"}"}, "token_hashes": {"L": []},
+        "pauses": {"M": {"postbacks_since": {"S": "2026-11-23T21:33:22.275Z"}}},
+    }));
+    assert!(paused.pauses.webhooks_since.is_none() && paused.pauses.postbacks_since.is_some());
     round::<SecretsItem>(json!({
         "owner": {"S": "webhook#acme"}, "version": {"N": "2"}, "newest_at": {"S": "2026-11-23T21:33:22.275Z"},
         "secrets": {"L": [{"S": "whsec_"}]},

@@ -73,7 +73,8 @@ impl Names<'_> {
     fn are_in_request(&self, provider: &str, request: &str, names: &ParameterNames) -> bool {
         let decoded = |raw: &[u8]| parameters::decode(raw).ok();
         let sent = Parameters::split(request.as_bytes(), b"");
-        let user = sent.raw(names.of(Field::UserId)).filter(|raw| placeholder::find(raw).is_none());
+        let user =
+            sent.raw(names.of(Field::UserId)).filter(|raw| placeholder::find(raw, placeholder::Place::Id).is_none());
         let is_known = user.and_then(decoded).is_some_and(|user| UserId::try_from(user).is_ok());
         request.split('&').any(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));

@@ -15,7 +15,8 @@ fn stored(provider: &str, from: &str) -> StoredPartner {
             "active_from":"{from}","webhook":{{"url":"https://a.example/"}}}}]}}}}"#
     );
     let provider = Provider::new(provider).unwrap();
-    StoredPartner { provider, version: 1, updated_at: Timestamp::UNIX_EPOCH, file, token_hashes: Vec::new() }
+    let (token_hashes, pauses) = (Vec::new(), domain::partner::Pauses::default());
+    StoredPartner { provider, version: 1, updated_at: Timestamp::UNIX_EPOCH, file, token_hashes, pauses }
 }
 
 /// Stores these partners, and publishes at this second.
