@@ -12,7 +12,13 @@ use crate::{
 };
 
 /// Lists the pages of operators, in the order of the navigation.
-const OPERATORS: &[(&str, &str)] = &[("", "Overview"), ("/conflicts", "Conflicts")];
+const OPERATORS: &[(&str, &str)] = &[
+    ("", "Overview"),
+    ("/conflicts", "Conflicts"),
+    ("/refusals", "Refusals"),
+    ("/postbacks", "Postbacks"),
+    ("/webhooks", "Webhooks"),
+];
 
 /// Returns a whole page as a response.
 pub(crate) fn page(site: &Site, visit: &Visit, title: &str, body: &Markup) -> Response<Body> {

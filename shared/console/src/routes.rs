@@ -12,7 +12,7 @@ use domain::session::Role;
 
 use crate::{
     guard::{Access, guard, unknown},
-    pages::{conflicts, overview, search, session, style},
+    pages::{conflicts, overview, postbacks, refusals, search, session, style, webhooks},
     ports::{Console, Ports},
 };
 
@@ -43,6 +43,13 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         shows("/conflicts", Operators(Role::Viewer), get(conflicts::list::<P>)),
         shows("/conflict", Operators(Role::Viewer), get(conflicts::one::<P>)),
         changes("/conflict", Operators(Role::Operator), post(conflicts::resolve::<P>)),
+        shows("/refusals", Operators(Role::Viewer), get(refusals::list::<P>)),
+        shows("/refusal", Operators(Role::Viewer), get(refusals::one::<P>)),
+        changes("/refusal", Operators(Role::Operator), post(refusals::send_again::<P>)),
+        shows("/postbacks", Operators(Role::Viewer), get(postbacks::list::<P>)),
+        shows("/webhooks", Operators(Role::Viewer), get(webhooks::list::<P>)),
+        shows("/webhook", Operators(Role::Viewer), get(webhooks::one::<P>)),
+        changes("/webhook", Operators(Role::Operator), post(webhooks::send_again::<P>)),
     ]
 }
 

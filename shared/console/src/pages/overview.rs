@@ -65,18 +65,18 @@ fn tile(title: &str, count: usize, is_cut: bool, when: &str) -> Markup {
 
 fn row(site: &Site, standing: &Standing) -> Markup {
     let Standing { provider, conflicts, refusals, failures } = standing;
-    let link = |page: &str| site.path_with(page, &[("provider", provider.as_str())]);
+    let link = |page: &str, status: &str| site.path_with(page, &[("provider", provider.as_str()), ("status", status)]);
     html! {
         tr.calm[standing.is_calm()] {
             th scope="row" { (provider) }
-            (cell(*conflicts, MOST, Some(link("/conflicts"))))
-            (cell(*refusals, usize::MAX, None))
-            (cell(*failures, MOST, None))
+            (cell(*conflicts, MOST, &link("/conflicts", "")))
+            (cell(*refusals, usize::MAX, &link("/refusals", "")))
+            (cell(*failures, MOST, &link("/webhooks", "failed")))
         }
     }
 }
 
-fn cell(count: usize, most: usize, link: Option<String>) -> Markup {
+fn cell(count: usize, most: usize, link: &str) -> Markup {
     let text = if count == most { format!("{count}+") } else { count.to_string() };
-    html! { td.number { @if count == 0 { span.none { "0" } } @else if let Some(link) = link { a.count href=(link) { (text) } } @else { (text) } } }
+    html! { td.number { @if count == 0 { span.none { "0" } } @else { a.count href=(link) { (text) } } } }
 }

@@ -66,7 +66,7 @@ pub(crate) async fn find<P: Ports>(
             section.card.empty { p { "Nothing is recorded under this. Entries of the last seconds may not be found yet." } }
             (help())
         } @else {
-            (timeline(&console.site, &found.events))
+            (timeline(Some(&console.site), &found.events))
         }
     };
     Ok(layout::page(&console.site, &visit, text, &body))

@@ -104,7 +104,9 @@ async fn hostile_ids_are_shown_as_text() {
     let viewer = rig.operator(Role::Operator).await;
     for hostile in HOSTILE {
         let key = rig.conflict("acme", hostile).await;
-        rig.refusal("acme", hostile).await;
+        let refusal = rig.refusal("acme", hostile).await;
+        let refusal: String = url::form_urlencoded::byte_serialize(refusal.as_str().as_bytes()).collect();
+        let delivery = rig.delivery("acme", hostile).await;
         let encoded: String = url::form_urlencoded::byte_serialize(hostile.as_bytes()).collect();
         let key: String = url::form_urlencoded::byte_serialize(key.as_str().as_bytes()).collect();
         let pages = [
@@ -113,6 +115,14 @@ async fn hostile_ids_are_shown_as_text() {
             format!("/conflict?key={key}"),
             format!("/conflict?key={encoded}"),
             format!("/search?q={encoded}"),
+            "/refusals".to_owned(),
+            format!("/refusal?key={refusal}"),
+            "/postbacks".to_owned(),
+            format!("/postbacks?state={encoded}"),
+            "/webhooks".to_owned(),
+            format!("/webhooks?status=failed&provider={encoded}"),
+            format!("/webhook?id={delivery}"),
+            format!("/webhook?id={encoded}"),
             format!("/search?q=acme/{encoded}"),
             "/search?q=u".to_owned(),
             format!("/conflicts?provider={encoded}"),
