@@ -40,6 +40,8 @@ enum Action {
     Apply(partners::apply::Arguments),
     /// Makes a new token or secret for a partner and prints it once. The previous one stays valid.
     Rotate(partners::rotate::Arguments),
+    /// Makes a link that lets a person of a partner into the partner's portal once, within 15 minutes.
+    Portal(partners::portal::Arguments),
     /// Builds a tracking link: to a partner's landing page, or from a partner's pages to GG3.
     Link(partners::link::Arguments),
     /// Sends recorded conversions to GG3 again.
@@ -102,6 +104,7 @@ async fn main() -> ExitCode {
     let done = match action {
         Action::Apply(arguments) => partners::apply::run(&stack, arguments).await,
         Action::Rotate(arguments) => partners::rotate::run(&stack, arguments).await,
+        Action::Portal(arguments) => partners::portal::run(&stack, arguments).await,
         Action::Link(arguments) => partners::link::run(&stack, arguments).await,
         Action::Trace(arguments) => operations::trace::run(&stack, arguments).await,
         Action::Postbacks(arguments) => inbound::postbacks::run(&stack, arguments).await,

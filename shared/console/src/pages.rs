@@ -4,6 +4,7 @@ mod answer;
 pub(crate) mod conflicts;
 mod listed;
 pub(crate) mod overview;
+pub(crate) mod portal;
 pub(crate) mod postbacks;
 pub(crate) mod refusals;
 pub(crate) mod search;

@@ -23,6 +23,7 @@ use tests::{
 
 use crate::{
     browser::{Browser, Console, attribute, decoded},
+    command::postbackctl,
     fixture::{Fixture, fresh, sample},
     partner::{self, Partner},
 };
@@ -170,6 +171,29 @@ async fn the_pages_make_the_calls_that_the_role_allows() {
     assert_eq!(browser.send(&one, "/sign-out", &[]).await.status, 303);
 }
 
+/// Opens the partner's portal and tries a call of a transaction.
+async fn try_as_partner(stack: &Stack, function: &Function, partner: &Partner, transaction: &str) {
+    let made = postbackctl(stack, &["portal", &partner.name, "--api-url", &stack.api_url]);
+    let link = made.out.trim().strip_prefix(&stack.console.url).unwrap().to_owned();
+    let mut browser = Browser::new(stack, Console::Function(function));
+    let door = browser.open(&link).await;
+    let token = attribute(&door.text, r#"name="link" value=""#).to_owned();
+    assert_eq!(browser.send(&door, "/portal", &[("link", &token)]).await.status, 303);
+    let home = browser.open("").await;
+    let fields = [
+        ("user_id", "12345"),
+        ("click_id", "67890"),
+        ("transaction_id", transaction),
+        ("currency", "USD"),
+        ("amount_decimal", "100.00"),
+    ];
+    let tried = browser.send(&home, "/try", &fields).await;
+    assert!(tried.text.contains("would be accepted"), "{tried:?}");
+    for page in ["/log", "/sent"] {
+        assert_eq!(browser.open(page).await.status, 200);
+    }
+}
+
 #[tokio::test]
 async fn a_refused_call_is_recorded_once_the_partner_is_mended() {
     let fixture = Fixture::new();
@@ -195,6 +219,7 @@ async fn a_refused_call_is_recorded_once_the_partner_is_mended() {
     })
     .await;
     let key = decoded(attribute(&listed.text, "/refusal?key="));
+    try_as_partner(&fixture.stack, &function, &partner, &transaction).await;
     let done = browser.send(&listed, "/refusal", &[("key", &key), ("why", "agreed")]).await;
     assert_eq!(done.status, 303, "{done:?}");
     let page = browser.open(&format!("/refusal?key={}", attribute(&listed.text, "/refusal?key="))).await;

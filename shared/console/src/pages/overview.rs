@@ -7,7 +7,10 @@ use axum::{body::Body, extract::State, response::Response};
 use domain::session::Visitor;
 use maud::{Markup, html};
 
-use super::listed::{next_partners, some};
+use super::{
+    listed::{next_partners, some},
+    portal,
+};
 use crate::{
     layout::{self, gaps},
     ports::{Console, Ports},
@@ -21,9 +24,8 @@ pub(crate) async fn home<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
-    if let Some(Visitor::Partner { provider }) = visit.visitor() {
-        let body = html! { section.card.narrow { h1 { (provider) } p { "You are signed in." } } };
-        return Ok(layout::page(&console.site, &visit, provider.as_str(), &body));
+    if let Some(Visitor::Partner { .. }) = visit.visitor() {
+        return portal::integration(&console, &visit, None).await;
     }
     let (providers, next) = some(&console, &visit).await?;
     let ports = (&console.trace.listings, &console.trace.inbound, &console.trace.deliveries);

@@ -295,6 +295,11 @@ impl Rig {
         conflict.key()
     }
 
+    /// Stores lookups.
+    pub(super) async fn list(&self, entries: &[LookupEntry]) {
+        self.world.put(entries).await;
+    }
+
     /// Stores a delivery that the partner answered 410 with this text. Returns its id.
     pub(super) async fn delivery(&self, partner: &str, answer: &str) -> DeliveryId {
         let at = now().into();
