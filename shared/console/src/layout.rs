@@ -112,6 +112,11 @@ pub(crate) fn value(text: &str) -> Markup {
     html! { @if text.is_empty() { span.none { "–" } } @else { bdi.value { (printable(text)) } } }
 }
 
+/// Draws a sentence that may quote a value from outside.
+pub(crate) fn words(text: &str) -> Markup {
+    html! { bdi { (printable(text)) } }
+}
+
 /// Draws names and values beside each other.
 pub(crate) fn facts(facts: &[(String, String)]) -> Markup {
     html! {

@@ -4,7 +4,7 @@ use app::accept_postback::{Contradiction, HandledCall, PostbackAnswer};
 use domain::inbound::{conversion::Receipt, fault::Fault};
 use maud::{Markup, html};
 
-use crate::layout::value;
+use crate::layout::{value, words};
 
 /// Draws an answer with its status and its meaning.
 pub(super) fn answer(HandledCall { answer, dry_run, .. }: &HandledCall) -> Markup {
@@ -68,8 +68,8 @@ pub(super) fn faults(faults: &[Fault]) -> Markup {
             @for fault in faults {
                 li {
                     strong { (value(fault.parameter.as_deref().unwrap_or("the whole call"))) } " "
-                    "Expected: " (value(&fault.expected)) ". "
-                    span.cure { "Cure: " (value(&fault.fix)) "." }
+                    "Expected: " (words(&fault.expected)) ". "
+                    span.cure { "Cure: " (words(&fault.fix)) "." }
                 }
             }
         }

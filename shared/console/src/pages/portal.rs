@@ -30,7 +30,7 @@ use super::{
     parts,
     postbacks::transactions,
     refusals::{command, refusal},
-    timeline::timeline,
+    timeline::{Reader, timeline},
     webhooks::{found, history, table},
 };
 use crate::{
@@ -289,6 +289,6 @@ pub(crate) async fn sent_one<P: Ports>(
         return Err(Trouble::NotFound);
     }
     let events = history(&console, id.clone()).await?;
-    let body = html! { h1 { "Webhook " (value(id.as_str())) } (timeline(None, &events)) };
+    let body = html! { h1 { "Webhook " (value(id.as_str())) } (timeline(Reader::Partner, &events)) };
     Ok(layout::page(&console.site, &visit, "Webhook", &body))
 }

@@ -79,12 +79,30 @@ impl Entry {
     }
 }
 
-/// Draws the events of a trace. With a site, events lead to the operators' pages.
-pub(super) fn timeline(site: Option<&Site>, events: &[Event]) -> Markup {
+/// Says who reads a timeline.
+#[derive(Clone, Copy)]
+pub(super) enum Reader<'a> {
+    /// A partner, who sees no id that only GG3 knows, and no link to an operators' page.
+    Partner,
+    /// An operator. With a site, events lead to the pages where more can be done.
+    Operator(Option<&'a Site>),
+}
+
+impl<'a> Reader<'a> {
+    fn site(self) -> Option<&'a Site> {
+        match self {
+            Self::Partner => None,
+            Self::Operator(site) => site,
+        }
+    }
+}
+
+/// Draws the events of a trace.
+pub(super) fn timeline(reader: Reader<'_>, events: &[Event]) -> Markup {
     html! {
         ol.timeline {
             @for event in events {
-                @let entry = entry(site, &event.kind);
+                @let entry = entry(reader, &event.kind);
                 li class=(entry.mood.class()) {
                     div.when { (time(event.at)) }
                     div.what {
@@ -99,12 +117,12 @@ pub(super) fn timeline(site: Option<&Site>, events: &[Event]) -> Markup {
     }
 }
 
-fn entry(site: Option<&Site>, kind: &EventKind) -> Entry {
+fn entry(reader: Reader<'_>, kind: &EventKind) -> Entry {
     match kind {
         EventKind::Click(click) => clicked(click),
         EventKind::Recorded(recorded) => revision(recorded),
         EventKind::Conversion(conversion) => converted(conversion),
-        EventKind::Refused(refused) => refusal(site, refused),
+        EventKind::Refused(refused) => refusal(reader.site(), refused),
         EventKind::Opening(opening) => opened(opening),
         EventKind::InVain(in_vain) => {
             let title = format!("{} opened no partner's link, so nothing counts", in_vain.user);
@@ -114,7 +132,7 @@ fn entry(site: Option<&Site>, kind: &EventKind) -> Entry {
             }
             entry
         }
-        EventKind::Delivery(owed) => delivery(site, owed),
+        EventKind::Delivery(owed) => delivery(reader, owed),
         EventKind::Attempt(made) => attempt(made),
         EventKind::Due(due) => upcoming(due),
     }
@@ -199,14 +217,14 @@ fn opened(Opening { user, provider, attribution, campaigns }: &Opening) -> Entry
     campaigns.iter().fold(entry, |entry, one| entry.fact(one.campaign.as_str(), &one.progress))
 }
 
-fn delivery(site: Option<&Site>, Owed { stored, request, is_paused }: &Owed) -> Entry {
+fn delivery(reader: Reader<'_>, Owed { stored, request, is_paused }: &Owed) -> Entry {
     let delivery = &stored.delivery;
     let title = format!("A webhook is owed to {} for its campaign {}", delivery.provider(), delivery.campaign());
     let paused = is_paused.then_some("its campaign is paused");
     let mut entry = Entry::new("delivery", Mood::Plain, title)
         .fact("status", delivery.status())
         .maybe("waits", paused)
-        .maybe("user", site.map(|_| delivery.participant()))
+        .maybe("user", matches!(reader, Reader::Operator(_)).then(|| delivery.participant()))
         .fact("ids", ids(delivery.ids()))
         .fact("goal reached", format!("{:.0}", delivery.occurred_at().timestamp()))
         .fact("webhook-id", delivery.id());
@@ -215,7 +233,7 @@ fn delivery(site: Option<&Site>, Owed { stored, request, is_paused }: &Owed) -> 
         Err(reason) => entry = entry.fact("request", no_request(reason)),
     }
     let id = [("id", delivery.id().as_str())];
-    entry.link = site.map(|site| (site.path_with("/webhook", &id), "Attempts, and sending it again"));
+    entry.link = reader.site().map(|site| (site.path_with("/webhook", &id), "Attempts, and sending it again"));
     entry
 }
 

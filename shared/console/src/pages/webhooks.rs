@@ -24,7 +24,7 @@ use maud::{Markup, html};
 use super::{
     listed::{Chosen, chosen, filter, next_partners, older},
     parts,
-    timeline::timeline,
+    timeline::{Reader, timeline},
 };
 use crate::{
     layout::{self, form_secret, gaps, time, value},
@@ -141,7 +141,7 @@ pub(crate) async fn one<P: Ports>(
     let events = history(&console, id.clone()).await?;
     let body = html! {
         h1 { "Webhook " (value(id.as_str())) }
-        (timeline(Some(&console.site), &events))
+        (timeline(Reader::Operator(None), &events))
         @if visit.may(Role::Operator) && !delivery.is_erased() {
             form.card method="post" action=(console.site.path(ONE)) {
                 h2 { "Send it again" }
