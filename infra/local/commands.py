@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import time
@@ -246,11 +247,13 @@ def _say_what_to_try(settings: Settings, programs: dict[str, Path], stack: dict[
 
 
 def _portal_link(settings: Settings, programs: dict[str, Path], stack: dict[str, Any]) -> str:
-    command = [str(programs[partners.COMMAND]), "--stack", settings.stack_name, "portal", "acme"]
+    command = [str(programs[partners.COMMAND]), "--stack", settings.stack_name, "portal", "acme", "--json"]
     done = processes.run(
         [*command, "--api-url", stack["api_url"]], capture=True, environment=settings.client_environment()
     )
-    return done.stdout.strip() or "postbackctl portal acme makes a link for the partner acme"
+    if done.returncode != 0:
+        return "postbackctl portal acme makes a link for the partner acme"
+    return str(json.loads(done.stdout)["link"])
 
 
 def _stop_hint(settings: Settings, command: str) -> str:

@@ -156,7 +156,7 @@ pub(super) fn command(site: &Site, item: &StoredRefusal) -> Markup {
     let url = format!("{}/postback/{}", site.api(), item.provider);
     html! {
         @if !request.is_empty() {
-            p.hint { "The call, with your own token in place of " code { "$TOKEN" } ":" }
+            p.hint { "The call, with the token in place of " code { "$TOKEN" } ", or with a new signature:" }
             pre { code { (printable(&format!("curl -i '{url}/'\"$TOKEN\"'?{request}'"))) } }
         }
         @if let Some(bytes) = item.request_bytes { p.hint { "Only the beginning of " (bytes) " bytes is kept." } }
