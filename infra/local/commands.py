@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import shutil
 import time
@@ -44,7 +45,7 @@ def run(settings: Settings) -> int:
     try:
         stack = _bring_up(settings, programs)
         _demonstrate(settings, programs)
-        _say_what_to_try(settings, stack)
+        _say_what_to_try(settings, programs, stack)
         say(f"This took {elapsed(started)}, of which {built} for building. Ctrl-C stops everything.")
         try:
             while not (missing := supervisor.missing(settings)):
@@ -227,7 +228,7 @@ def _demonstrate(settings: Settings, programs: dict[str, Path]) -> None:
         )
 
 
-def _say_what_to_try(settings: Settings, stack: dict[str, Any]) -> None:
+def _say_what_to_try(settings: Settings, programs: dict[str, Path], stack: dict[str, Any]) -> None:
     say("\nTry next, in another terminal\n")
     say(f"   source {shown(settings.environment_file)}  # the URLs and settings of this stack")
     say('   curl -i -G "$POSTBACK_URL" -d user_id=12345 -d click_id=c-1 \\')
@@ -236,12 +237,23 @@ def _say_what_to_try(settings: Settings, stack: dict[str, Any]) -> None:
     say("   postbackctl trace --provider acme --transaction t-1")
     say("   postbackctl events send shared/domain/examples/events/user.registered.json --now\n")
     console = stack["console"]
-    say(f"   {console['url']}")
-    say(f"   is the console: sign in as {logins.name_of('operator')} with {console['password']}\n")
+    say("   The console, for operators and for the partner acme\n")
+    say(f"   {console['url']}  # sign in as {logins.name_of('operator')} with {console['password']}")
+    say(f"   {_portal_link(settings, programs, stack)}  # once, within 15 minutes\n")
     say(f"   {shown(settings.story_log)} is the whole story, with each request, answer and stored item.")
     say(f"   {shown(settings.logs)} has the log of each function, {shown(settings.build_log)} that of cargo.")
     say(f"   {shown(settings.stack_file)} has the other partners' URLs, tables and queues.")
     say("   docs/local-stack.md says how to use your own campaigns and events.\n")
+
+
+def _portal_link(settings: Settings, programs: dict[str, Path], stack: dict[str, Any]) -> str:
+    command = [str(programs[partners.COMMAND]), "--stack", settings.stack_name, "portal", "acme", "--json"]
+    done = processes.run(
+        [*command, "--api-url", stack["api_url"]], capture=True, environment=settings.client_environment()
+    )
+    if done.returncode != 0:
+        return "postbackctl portal acme makes a link for the partner acme"
+    return str(json.loads(done.stdout)["link"])
 
 
 def _stop_hint(settings: Settings, command: str) -> str:

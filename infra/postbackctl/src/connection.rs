@@ -22,6 +22,7 @@ use adapters::{
         refusals::DynamoRefusals,
         resolutions::DynamoResolutions,
         resubmissions::DynamoResubmissions,
+        sessions::DynamoSessions,
         under_way::DynamoUnderWay,
     },
     random,
@@ -187,6 +188,12 @@ impl Connection {
     /// Returns the audit records.
     pub(crate) fn audit(&self) -> DynamoAudit {
         DynamoAudit::new(self.settings.dynamodb(CallLimits::BACKGROUND), self.table("audit"))
+    }
+
+    /// Returns the sessions of the console, and the links to the portal.
+    pub(crate) fn sessions(&self) -> DynamoSessions {
+        let client = self.settings.dynamodb(CallLimits::BACKGROUND);
+        DynamoSessions::new(client, self.table("sessions"), self.audit())
     }
 
     /// Begins an operation. Its author is the caller that STS names for the credentials.

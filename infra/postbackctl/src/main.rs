@@ -44,6 +44,8 @@ enum Action {
     Pause(partners::pause::Arguments),
     /// Ends a pause of a partner.
     Resume(partners::pause::Arguments),
+    /// Makes a link that lets a person of a partner into the partner's portal once, within 15 minutes.
+    Portal(partners::portal::Arguments),
     /// Builds a tracking link: to a partner's landing page, or from a partner's pages to GG3.
     Link(partners::link::Arguments),
     /// Sends recorded conversions to GG3 again.
@@ -110,6 +112,7 @@ async fn main() -> ExitCode {
         Action::Rotate(arguments) => partners::rotate::run(&stack, arguments).await,
         Action::Pause(arguments) => partners::pause::run(&stack, arguments, true).await,
         Action::Resume(arguments) => partners::pause::run(&stack, arguments, false).await,
+        Action::Portal(arguments) => partners::portal::run(&stack, arguments).await,
         Action::Link(arguments) => partners::link::run(&stack, arguments).await,
         Action::Trace(arguments) => operations::trace::run(&stack, arguments).await,
         Action::Postbacks(arguments) => inbound::postbacks::run(&stack, arguments).await,

@@ -5,6 +5,7 @@ pub(crate) mod kit;
 pub(crate) mod link;
 mod partner_files;
 pub(crate) mod pause;
+pub(crate) mod portal;
 pub(crate) mod rotate;
 pub(crate) mod senders;
 pub(crate) mod suggestion;

@@ -4,22 +4,33 @@ use std::{convert::Infallible, sync::Arc};
 
 use adapters::{
     aws::CallLimits,
+    deployed::Deployed as Standard,
     dynamodb::{
         audit::DynamoAudit,
         catalogue::DynamoCatalogues,
         configuration::Configuration,
+        deliveries::{DynamoDeliveries, DynamoRounds},
         delivery_records::DynamoDeliveryRecords,
         history::History,
         lookups::DynamoListings,
         participants::DynamoParticipants,
-        partners::{DynamoClickKeys, DynamoPartners, DynamoShownRecipients},
+        partners::{DynamoAdmittedPartners, DynamoClickKeys, DynamoPartners, DynamoShownRecipients},
+        postbacks::DynamoPostbacks,
+        refusals::DynamoRefusals,
         resolutions::DynamoResolutions,
+        resubmissions::DynamoResubmissions,
         sessions::DynamoSessions,
     },
     random,
+    sqs::SqsResends,
+    system::System,
     webhook::Reach,
 };
-use app::operators::trace::Trace;
+use app::{
+    accept_postback::{AcceptPostback, PartnerRates, StrangerRates},
+    cache::{Cache, CachePolicy},
+    operators::trace::Trace,
+};
 use axum::{Router, body, http::StatusCode, response::IntoResponse};
 use domain::{jiff::Timestamp, lookup::Origin, outbound::webhook::Development, retention::Expiring};
 use lambda::environment::{Environment, EnvironmentFaults};
@@ -33,6 +44,32 @@ use crate::{
     routes::router,
     site::Site,
 };
+
+/// Names the ports with which calls are handled. They differ from those of the function `postback` in the partners, who
+/// have no credentials here.
+pub(crate) enum Accepting {}
+
+impl app::ports::Ports for Accepting {
+    type KnownPartners = DynamoAdmittedPartners;
+    type Partners = <Standard as app::ports::Ports>::Partners;
+    type Recipients = <Standard as app::ports::Ports>::Recipients;
+    type ClickKeys = <Standard as app::ports::Ports>::ClickKeys;
+    type Keys = <Standard as app::ports::Ports>::Keys;
+    type Postbacks = <Standard as app::ports::Ports>::Postbacks;
+    type Refusals = <Standard as app::ports::Ports>::Refusals;
+    type Clicks = <Standard as app::ports::Ports>::Clicks;
+    type Catalogues = <Standard as app::ports::Ports>::Catalogues;
+    type Participants = <Standard as app::ports::Ports>::Participants;
+    type NewDeliveries = <Standard as app::ports::Ports>::NewDeliveries;
+    type Deliveries = <Standard as app::ports::Ports>::Deliveries;
+    type UnderWay = <Standard as app::ports::Ports>::UnderWay;
+    type Webhooks = <Standard as app::ports::Ports>::Webhooks;
+    type Resends = <Standard as app::ports::Ports>::Resends;
+    type Servers = <Standard as app::ports::Ports>::Servers;
+    type DeadLetters = <Standard as app::ports::Ports>::DeadLetters;
+    type Clock = <Standard as app::ports::Ports>::Clock;
+    type Randomness = <Standard as app::ports::Ports>::Randomness;
+}
 
 /// Names the implementations of the ports in a deployment.
 enum Deployed {}
@@ -50,6 +87,11 @@ impl Ports for Deployed {
     type Partners = DynamoPartners;
     type ClickKeys = DynamoClickKeys;
     type Resolutions = DynamoResolutions;
+    type Accepting = Accepting;
+    type Resubmissions = DynamoResubmissions;
+    type Rounds = DynamoRounds;
+    type Resends = SqsResends;
+    type Clock = System;
 }
 
 /// Serves the console's pages.
@@ -86,8 +128,10 @@ impl ConsoleFunction {
             "SESSIONS_TABLE",
         ]
         .map(&mut table);
+        let attempt_retention = env.retention("ATTEMPT_RETENTION_DAYS", Expiring::Attempt);
         let refusal_retention = env.retention("REFUSAL_RETENTION_DAYS", Expiring::Refusal);
         let audit_retention = env.retention("AUDIT_RETENTION_DAYS", Expiring::AuditRecord);
+        let resends = env.required("WEBHOOK_RETRIES_QUEUE_URL");
         let url = env.required("CONSOLE_URL");
         let site = Site::parse(&url);
         if site.is_none() {
@@ -110,17 +154,23 @@ impl ConsoleFunction {
         env.finish()?;
         let (Some(site), Some(issuer)) = (site, issuer) else { return Err(EnvironmentFaults::default()) };
         // A trace asks for many things in turn, and a page that takes as long as the function may is of no use.
-        let client = aws.dynamodb(CallLimits::answering(timeout, 3));
+        let limits = CallLimits::answering(timeout, 3);
+        let client = aws.dynamodb(limits);
         let reach = match development {
             Some(proof) => Reach::Development { proof, extra_authorities: None },
             None => Reach::Public,
         };
         let known = DynamoPartners::new(client.clone(), partners.clone());
+        let audits = DynamoAudit::new(client.clone(), audit.clone());
+        let recorded = DynamoPostbacks::new(client.clone(), postbacks.clone());
+        let refused = DynamoRefusals::new(client.clone(), refusals.clone(), refusal_retention);
+        let keys = DynamoClickKeys::new(client.clone(), secrets.clone());
+        let owed = DynamoDeliveries::new(client.clone(), deliveries.clone(), attempts.clone(), attempt_retention);
         let console = Console::<Deployed> {
             site,
             issuer,
-            sessions: DynamoSessions::new(client.clone(), sessions, DynamoAudit::new(client.clone(), audit.clone())),
-            configuration: Configuration::new(client.clone(), partners, secrets.clone(), audit.clone()),
+            sessions: DynamoSessions::new(client.clone(), sessions, audits.clone()),
+            configuration: Configuration::new(client.clone(), partners, secrets, audit.clone()),
             trace: Trace {
                 listings: DynamoListings::new(client.clone(), lookups, |origin| {
                     match origin {
@@ -137,11 +187,24 @@ impl ConsoleFunction {
                 participants: DynamoParticipants::new(client.clone(), participants.clone()),
                 catalogues: DynamoCatalogues::new(client.clone(), catalogue),
                 recipients: DynamoShownRecipients::new(known.clone(), reach.allowance()),
-                partners: known,
+                partners: known.clone(),
             },
-            click_keys: DynamoClickKeys::new(client.clone(), secrets),
+            click_keys: keys.clone(),
             resolutions: DynamoResolutions::new(client, postbacks, refusals, audit, refusal_retention),
             audit_retention,
+            resubmissions: DynamoResubmissions::new(recorded.clone(), refused.clone(), audits.clone()),
+            partners: known.clone(),
+            rounds: DynamoRounds::new(owed, audits),
+            resends: SqsResends::new(aws.sqs(limits), resends),
+            clock: System,
+            accept: Box::new(move || AcceptPostback {
+                partners: Cache::new(DynamoAdmittedPartners::new(known.clone()), CachePolicy::default()),
+                keys: Cache::new(keys.clone(), CachePolicy::default()),
+                postbacks: recorded.clone(),
+                refusals: refused.clone(),
+                rates: PartnerRates::default(),
+                strangers: StrangerRates::default(),
+            }),
             now,
             random: random::bytes,
         };

@@ -30,6 +30,8 @@ pub(crate) enum Access {
     SignedIn,
     /// Operators with at least this role. For partners there is no such page.
     Operators(Role),
+    /// Partners. For operators there is no such page.
+    Partners,
 }
 
 /// Admits a visit to a page or answers in its place. `Access` is what the page's route says.
@@ -89,10 +91,12 @@ async fn admit<P: Ports>(console: &Console<P>, access: Access, request: Request)
     let (visit, request) =
         visit(console, request).await.map_err(|(visit, trouble)| (visit, Refusal::Because(trouble)))?;
     let refused = match (access, visit.visitor()) {
-        (Access::Anybody, _) | (Access::SignedIn, Some(_)) => None,
-        (Access::SignedIn | Access::Operators(_), None) if is_change => Some(Refusal::Because(Trouble::NotSignedIn)),
-        (Access::SignedIn | Access::Operators(_), None) => Some(Refusal::ToSignIn),
-        (Access::Operators(_), Some(Visitor::Partner { .. })) => Some(Refusal::Because(Trouble::NotFound)),
+        (Access::Anybody, _) | (Access::SignedIn, Some(_)) | (Access::Partners, Some(Visitor::Partner { .. })) => None,
+        (_, None) if is_change => Some(Refusal::Because(Trouble::NotSignedIn)),
+        (_, None) => Some(Refusal::ToSignIn),
+        (Access::Operators(_), Some(Visitor::Partner { .. })) | (Access::Partners, Some(Visitor::Operator { .. })) => {
+            Some(Refusal::Because(Trouble::NotFound))
+        }
         (Access::Operators(wanted), Some(Visitor::Operator { .. })) if visit.may(wanted) => None,
         (Access::Operators(_), Some(Visitor::Operator { .. })) => Some(Refusal::Because(Trouble::Forbidden(
             "Your role does not allow this. Ask an administrator for another group.",

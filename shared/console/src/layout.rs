@@ -12,7 +12,16 @@ use crate::{
 };
 
 /// Lists the pages of operators, in the order of the navigation.
-const OPERATORS: &[(&str, &str)] = &[("", "Overview"), ("/conflicts", "Conflicts")];
+const OPERATORS: &[(&str, &str)] = &[
+    ("", "Overview"),
+    ("/conflicts", "Conflicts"),
+    ("/refusals", "Refusals"),
+    ("/postbacks", "Postbacks"),
+    ("/webhooks", "Webhooks"),
+];
+
+/// Lists the pages of partners, in the order of the navigation.
+const PARTNERS: &[(&str, &str)] = &[("", "Integration"), ("/log", "Log"), ("/sent", "Webhooks")];
 
 /// Returns a whole page as a response.
 pub(crate) fn page(site: &Site, visit: &Visit, title: &str, body: &Markup) -> Response<Body> {
@@ -48,7 +57,11 @@ pub(crate) fn shell(site: &Site, visit: &Visit, title: &str, body: &Markup) -> M
                         None => {},
                     }
                 }
-                @if matches!(visit.visitor(), Some(Visitor::Operator { .. })) { (navigation(site, visit, OPERATORS)) }
+                @match visit.visitor() {
+                    Some(Visitor::Operator { .. }) => (navigation(site, visit, OPERATORS)),
+                    Some(Visitor::Partner { .. }) => (navigation(site, visit, PARTNERS)),
+                    None => {},
+                }
                 main #content { (body) }
             }
         }
@@ -63,8 +76,9 @@ fn navigation(site: &Site, visit: &Visit, pages: &[(&str, &str)]) -> Markup {
     html! {
         nav.tabs aria-label="Pages" {
             @for (path, name) in pages {
-                // The page of one conflict belongs to the list of conflicts.
-                @let current = visit.page == *path || !path.is_empty() && format!("{}s", visit.page) == *path;
+                // The page of one conflict belongs to the list of conflicts, and `/sent-webhook` to `/sent`.
+                @let is_below = !path.is_empty() && (format!("{}s", visit.page) == *path || visit.page.starts_with(&format!("{path}-")));
+                @let current = visit.page == *path || is_below || path.is_empty() && visit.page == "/try";
                 a href=(site.path(path)) aria-current=[current.then_some("page")] { (name) }
             }
         }
@@ -96,6 +110,11 @@ pub(crate) fn time(at: Timestamp) -> Markup {
 /// Draws a value that came from outside, in its own direction and with its invisible characters made visible.
 pub(crate) fn value(text: &str) -> Markup {
     html! { @if text.is_empty() { span.none { "–" } } @else { bdi.value { (printable(text)) } } }
+}
+
+/// Draws a sentence that may quote a value from outside.
+pub(crate) fn words(text: &str) -> Markup {
+    html! { bdi { (printable(text)) } }
 }
 
 /// Draws names and values beside each other.

@@ -1,14 +1,20 @@
 //! Names what the pages need of the outside world.
 
 use app::{
+    accept_postback::AcceptPostback,
     operators::trace::Trace,
     ports::{
-        Catalogues, DeliveryRecords, InboundRecords, KnownRecipient, Listings, Participants, Partners, Resolutions,
-        Sessions, Source, Unavailable,
+        Catalogues, Clock, DeliveryRecords, InboundRecords, KnownRecipient, Listings, Participants, Partners,
+        Randomness, ResendQueue, Resolutions, Resubmissions, Rounds, Sessions, Source, Unavailable,
     },
 };
 use domain::{
-    inbound::click::ClickKeys, jiff::Timestamp, partner::Partner, retention::Retention, values::ids::Provider,
+    audit::{Author, Channel, Operation, Why},
+    inbound::click::ClickKeys,
+    jiff::Timestamp,
+    partner::Partner,
+    retention::Retention,
+    values::ids::Provider,
 };
 
 use crate::{issuer::Issuer, site::Site};
@@ -24,9 +30,14 @@ pub(crate) trait Ports: Send + Sync + 'static {
     type Participants: Participants + 'static;
     type Catalogues: Catalogues + 'static;
     type Recipients: Source<Key = Provider, Value = KnownRecipient> + 'static;
-    type Partners: Source<Key = Provider, Value = Partner> + 'static;
+    type Partners: Source<Key = Provider, Value = Partner> + Clone + 'static;
     type ClickKeys: Source<Key = (), Value = ClickKeys> + 'static;
     type Resolutions: Resolutions + 'static;
+    type Accepting: app::ports::Ports + 'static;
+    type Resubmissions: Resubmissions + 'static;
+    type Rounds: Rounds + Clone + 'static;
+    type Resends: ResendQueue + Clone + 'static;
+    type Clock: Clock + Randomness + Clone + 'static;
 }
 
 /// Finds everything that is stored about a subject, and has the ports from which lists are read.
@@ -51,8 +62,23 @@ pub(crate) struct Console<P: Ports> {
     pub(crate) resolutions: P::Resolutions,
     /// Says how long the audit records of changes are kept.
     pub(crate) audit_retention: Retention,
+    /// Makes the use case that handles a call. A call's credential is not checked here, so partners have none.
+    pub(crate) accept: Box<dyn Fn() -> AcceptPostback<P::Accepting> + Send + Sync>,
+    pub(crate) resubmissions: P::Resubmissions,
+    pub(crate) partners: P::Partners,
+    pub(crate) rounds: P::Rounds,
+    pub(crate) resends: P::Resends,
+    pub(crate) clock: P::Clock,
     /// Reads the clock.
     pub(crate) now: fn() -> Timestamp,
     /// Draws random bytes for tokens, receipts and operations.
     pub(crate) random: fn() -> Result<[u8; 32], Unavailable>,
+}
+
+impl<P: Ports> Console<P> {
+    /// Makes an operation of this operator. `id` is random.
+    pub(crate) fn operation(&self, author: &Author, why: Why, id: [u8; 8]) -> Operation {
+        let operation = Operation::new(author.clone(), Channel::Console, Some(why), id);
+        operation.keeping_records(self.audit_retention)
+    }
 }

@@ -12,7 +12,7 @@ use domain::session::Role;
 
 use crate::{
     guard::{Access, guard, unknown},
-    pages::{conflicts, overview, search, session, style},
+    pages::{conflicts, overview, portal, postbacks, refusals, search, session, style, webhooks},
     ports::{Console, Ports},
 };
 
@@ -28,7 +28,7 @@ pub(crate) struct Route<P: Ports> {
 
 /// Returns all pages. Each is served only through this list, so none lacks its guard.
 pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
-    use Access::{Anybody, Operators, SignedIn};
+    use Access::{Anybody, Operators, Partners, SignedIn};
     let shows = |path, access, handler| Route { method: Method::GET, path, access, handler };
     let changes = |path, access, handler| Route { method: Method::POST, path, access, handler };
     vec![
@@ -43,6 +43,19 @@ pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
         shows("/conflicts", Operators(Role::Viewer), get(conflicts::list::<P>)),
         shows("/conflict", Operators(Role::Viewer), get(conflicts::one::<P>)),
         changes("/conflict", Operators(Role::Operator), post(conflicts::resolve::<P>)),
+        shows("/refusals", Operators(Role::Viewer), get(refusals::list::<P>)),
+        shows("/refusal", Operators(Role::Viewer), get(refusals::one::<P>)),
+        changes("/refusal", Operators(Role::Operator), post(refusals::send_again::<P>)),
+        shows("/postbacks", Operators(Role::Viewer), get(postbacks::list::<P>)),
+        shows("/webhooks", Operators(Role::Viewer), get(webhooks::list::<P>)),
+        shows("/webhook", Operators(Role::Viewer), get(webhooks::one::<P>)),
+        changes("/webhook", Operators(Role::Operator), post(webhooks::send_again::<P>)),
+        shows("/portal", Anybody, get(portal::enter::<P>)),
+        changes("/portal", Anybody, post(portal::follow::<P>)),
+        changes("/try", Partners, post(portal::try_out::<P>)),
+        shows("/log", Partners, get(portal::log::<P>)),
+        shows("/sent", Partners, get(portal::sent::<P>)),
+        shows("/sent-webhook", Partners, get(portal::sent_one::<P>)),
     ]
 }
 

@@ -49,6 +49,11 @@ impl Site {
         if query.is_empty() { self.path(page) } else { format!("{}?{query}", self.path(page)) }
     }
 
+    /// Returns the URL with which tracking links and postback URLs begin.
+    pub(crate) fn api(&self) -> &str {
+        self.url.strip_suffix("/console").unwrap_or(&self.url)
+    }
+
     /// Returns true if a browser that names this origin shows one of our pages.
     pub(crate) fn is_origin(&self, origin: &str) -> bool {
         origin == self.origin

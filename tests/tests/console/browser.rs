@@ -48,7 +48,9 @@ impl<'a> Browser<'a> {
 
     /// Sends a form of a page that this browser has open.
     pub(crate) async fn send(&mut self, from: &Page, to: &str, fields: &[(&str, &str)]) -> Page {
-        let secret = attribute(&from.text, r#"name="form" value=""#).to_owned();
+        // A page without a session has a form without a secret.
+        let secret = from.text.split_once(r#"name="form" value=""#).map_or("", |(_, rest)| attribute(rest, ""));
+        let secret = secret.to_owned();
         self.visit("POST", to, Some(form(&[&[("form", secret.as_str())], fields].concat()))).await
     }
 

@@ -64,3 +64,50 @@ async fn a_viewer_of_the_deployed_console_changes_nothing() {
     let fields = [("key", "acme#0"), ("why", "x"), ("decision", "keep")];
     assert_eq!(browser.send(&overview, "/conflict", &fields).await.status, 403);
 }
+
+#[tokio::test]
+async fn a_partner_comes_in_by_a_link_and_tries_a_call() {
+    let fixture = Fixture::new();
+    let partner = Partner::with_token(&fixture.stack, "");
+    assert_eq!(partner.postback(&fixture, "user_id=12345").await.status, 400);
+    let made = ["portal", &partner.name, "--api-url", &fixture.stack.api_url, "--why", "asked by mail", "--json"];
+    let made = postbackctl(&fixture.stack, &made).json();
+    let link = made["link"].as_str().unwrap().strip_prefix(&fixture.stack.console.url).unwrap();
+
+    let mut browser = Browser::new(&fixture.stack, Console::Deployed);
+    let door = browser.open(link).await;
+    let token = attribute(&door.text, r#"name="link" value=""#).to_owned();
+    let opened = browser.send(&door, "/portal", &[("link", &token)]).await;
+    assert_eq!(opened.status, 303, "{opened:?}");
+    let home = browser.open("").await;
+    assert!(home.text.contains(&format!("/postback/{}/{{token}}", partner.name)), "{home:?}");
+    assert_eq!(browser.open("/conflicts").await.status, 404);
+
+    let transaction = fresh("t");
+    let fields = [
+        ("user_id", "12345"),
+        ("click_id", "67890"),
+        ("transaction_id", transaction.as_str()),
+        ("currency", "USD"),
+        ("amount_decimal", "100.00"),
+    ];
+    let tried = browser.send(&home, "/try", &fields).await;
+    assert!(tried.text.contains("would be accepted"), "{tried:?}");
+    assert_eq!(partner.postback(&fixture, &sample(&transaction)).await.body["status"], "accepted");
+    let again = browser.send(&home, "/try", &fields).await;
+    assert!(again.text.contains("a duplicate"), "{again:?}");
+    let log = eventually("the log has both calls", async || {
+        let log = browser.open("/log").await;
+        (log.text.contains(&transaction) && log.text.contains("user_id=12345")).then_some(log)
+    })
+    .await;
+    assert!(log.text.contains("Cure:"), "{log:?}");
+    assert_eq!(browser.open("/sent").await.status, 200);
+
+    let mut other = Browser::new(&fixture.stack, Console::Deployed);
+    let door = other.open(link).await;
+    assert_eq!(other.send(&door, "/portal", &[("link", &token)]).await.status, 403);
+    let audit = postbackctl(&fixture.stack, &["audit", "--provider", &partner.name, "--json"]).json();
+    let record = audit["records"].as_array().unwrap().iter().find(|record| record["action"] == "make_portal_link");
+    assert_eq!(record.unwrap()["why"], "asked by mail");
+}

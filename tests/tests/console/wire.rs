@@ -5,8 +5,14 @@ use std::time::Duration;
 use adapters::dynamodb::deliveries::DynamoNewDeliveries;
 use app::ports::NewDeliveries as _;
 use domain::{
-    outbound::{agreed_ids::PartnerIds, delivery::Delivery, participant::Owed},
-    values::ids::{CampaignName, ChainTicket, ClickId, DeliveryId, Provider, UserId},
+    outbound::{
+        agreed_ids::PartnerIds,
+        attempt::{AnswerExcerpt, AttemptOutcome, FinishedAttempt},
+        delivery::{AttemptDecision, Claim, Delivery},
+        participant::Owed,
+        retry::RetryPolicy,
+    },
+    values::ids::{CampaignName, ChainTicket, ClaimMark, ClickId, DeliveryId, Provider, UserId},
 };
 use tests::{
     eventually,
@@ -16,9 +22,10 @@ use tests::{
 };
 
 use crate::{
-    browser::{Browser, Console, decoded},
+    browser::{Browser, Console, attribute, decoded},
+    command::postbackctl,
     fixture::{Fixture, fresh, sample},
-    partner::Partner,
+    partner::{self, Partner},
 };
 
 const TABLES: [&str; 12] = [
@@ -44,6 +51,10 @@ async fn function(stack: &Stack, proxy: &Proxy) -> Function {
         .variables(stack.aws_environment(&proxy.endpoint_url()))
         .variable("FUNCTION_TIMEOUT_SECONDS", "60")
         .variable("CONSOLE_URL", &stack.console.url)
+        .variable(
+            "WEBHOOK_RETRIES_QUEUE_URL",
+            stack.create_queue("webhook-retries").await.replace(endpoint, &proxy.endpoint_url()),
+        )
         .variable("OIDC_ISSUER", format!("https://cognito-idp.{}.amazonaws.com/{pool}", stack.region))
         .variable("OIDC_CLIENT_ID", attribute_of_query(&outside, "client_id"))
         .variable("OIDC_KEYS_URL", format!("{endpoint}/{pool}/.well-known/jwks.json"))
@@ -79,19 +90,37 @@ async fn conflicts(fixture: &Fixture, partner: &Partner, count: u32) -> String {
     transaction
 }
 
-/// Stores a delivery that is owed since now. A sweep would send its message much later.
-async fn delivery(stack: &Stack, partner: &Partner) -> DeliveryId {
+/// Returns a delivery of this partner that is owed since now.
+fn owed(partner: &str) -> Delivery {
     let at = tests::now().into();
     let owed = Owed {
-        provider: Provider::new(partner.name.as_str()).unwrap(),
+        provider: Provider::new(partner).unwrap(),
         campaign: CampaignName::new("welcome").unwrap(),
         ids: PartnerIds { click_id: ClickId::new("c-1").ok(), user_id: None },
         occurred_at: at,
     };
-    let delivery = Delivery::new(UserId::new(fresh("u")).unwrap(), owed, at, ChainTicket::from_random([1; 8]));
+    Delivery::new(UserId::new(fresh("u")).unwrap(), owed, at, ChainTicket::from_random([1; 8]))
+}
+
+/// Stores a delivery. A sweep would send its message much later.
+async fn put(stack: &Stack, delivery: &Delivery) -> DeliveryId {
     let deliveries = DynamoNewDeliveries::new(stack.dynamodb(), stack.table("deliveries").to_owned());
-    deliveries.put_if_absent(&delivery).await.unwrap();
+    deliveries.put_if_absent(delivery).await.unwrap();
     delivery.id().clone()
+}
+
+/// Returns this delivery after the partner answered 410.
+fn gone(delivery: &Delivery) -> Delivery {
+    let (at, next) = (delivery.created_at(), delivery.next().unwrap().clone());
+    let mark = ClaimMark::new("m").unwrap();
+    let claim = Claim { round: 1, n: 1, ticket: next.ticket, mark, due_at: next.due_at, until: at };
+    let (outcome, answer) = (AttemptOutcome::Status(410), AnswerExcerpt::default());
+    let finished = FinishedAttempt { sent_at: at, ended_at: at, outcome, answer, retry_after: None };
+    let ticket = ChainTicket::from_random([2; 8]);
+    match delivery.with_claim(claim.clone()).record(&claim, &finished, RetryPolicy::default(), ticket) {
+        AttemptDecision::Stored { delivery, .. } => delivery,
+        other => panic!("{other:?}"),
+    }
 }
 
 #[tokio::test]
@@ -114,7 +143,7 @@ async fn the_pages_make_the_calls_that_the_role_allows() {
         let found = browser.open(&format!("/search?q={subject}")).await;
         assert!(found.status == 200 && found.text.contains(&transaction), "{found:?}");
     }
-    let owed = delivery(&fixture.stack, &partner).await;
+    let owed = put(&fixture.stack, &owed(&partner.name)).await;
     let found = browser.open(&format!("/search?q={owed}")).await;
     assert!(found.text.contains("A webhook is owed to"), "{found:?}");
     let mut keys = listed.text.split("/conflict?key=").skip(1).map(|rest| rest.split_once('"').unwrap().0);
@@ -130,5 +159,90 @@ async fn the_pages_make_the_calls_that_the_role_allows() {
     let accepted = [("key", key.as_str()), ("why", "x"), ("decision", "accept")];
     assert_eq!(browser.send(&one, "/conflict", &accepted).await.status, 303);
     proxy.on(|_| Action::Forward);
+
+    let lists = ["/refusals", "/postbacks", "/webhooks", "/webhooks?status=failed&"];
+    for list in lists.map(|list| if list.contains('?') { list.to_owned() } else { format!("{list}?") }) {
+        let listed = browser.open(&format!("{list}provider={}", partner.name)).await;
+        assert_eq!(listed.status, 200, "{listed:?}");
+    }
+    let again = [("id", owed.as_str()), ("why", "x")];
+    // The partner has no such campaign, so the webhook cannot be sent.
+    assert_eq!(browser.send(&one, "/webhook", &again).await.status, 409);
     assert_eq!(browser.send(&one, "/sign-out", &[]).await.status, 303);
+}
+
+/// Opens the partner's portal and tries a call of a transaction.
+async fn try_as_partner(stack: &Stack, function: &Function, partner: &Partner, transaction: &str) {
+    let made = postbackctl(stack, &["portal", &partner.name, "--api-url", &stack.api_url]);
+    let link = made.out.trim().strip_prefix(&stack.console.url).unwrap().to_owned();
+    let mut browser = Browser::new(stack, Console::Function(function));
+    let door = browser.open(&link).await;
+    let token = attribute(&door.text, r#"name="link" value=""#).to_owned();
+    assert_eq!(browser.send(&door, "/portal", &[("link", &token)]).await.status, 303);
+    let home = browser.open("").await;
+    let fields = [
+        ("user_id", "12345"),
+        ("click_id", "67890"),
+        ("transaction_id", transaction),
+        ("currency", "USD"),
+        ("amount_decimal", "100.00"),
+    ];
+    let tried = browser.send(&home, "/try", &fields).await;
+    assert!(tried.text.contains("would be accepted"), "{tried:?}");
+    for page in ["/log", "/sent"] {
+        assert_eq!(browser.open(page).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_call_is_recorded_once_the_partner_is_mended() {
+    let fixture = Fixture::new();
+    let partner = Partner::with_token(&fixture.stack, "postback: {currencies: [USDT]}\n");
+    let transaction = fresh("t");
+    partner.apply(&fixture.stack, "");
+    let refused = eventually("the changed file is read", async || {
+        let query = sample(&transaction).replace("USD", "USDT");
+        let reply = partner.postback(&fixture, &query).await;
+        (reply.status == 400).then_some(reply)
+    })
+    .await;
+    assert_eq!(refused.faults()[0].1, "unknown_currency");
+    partner.apply(&fixture.stack, "postback: {currencies: [USDT]}\n");
+    let proxy = Proxy::start(&fixture.stack.aws_endpoint_url).await;
+    let function = function(&fixture.stack, &proxy).await;
+    let mut browser = Browser::new(&fixture.stack, Console::Function(&function));
+    browser.sign_in("operator").await;
+    let list = format!("/refusals?provider={}", partner.name);
+    let listed = eventually("the refusal is listed", async || {
+        let page = browser.open(&list).await;
+        page.text.contains("/refusal?key=").then_some(page)
+    })
+    .await;
+    let key = decoded(attribute(&listed.text, "/refusal?key="));
+    try_as_partner(&fixture.stack, &function, &partner, &transaction).await;
+    let done = browser.send(&listed, "/refusal", &[("key", &key), ("why", "agreed")]).await;
+    assert_eq!(done.status, 303, "{done:?}");
+    let page = browser.open(&format!("/refusal?key={}", attribute(&listed.text, "/refusal?key="))).await;
+    assert!(page.text.contains("Recorded after all"), "{page:?}");
+}
+
+#[tokio::test]
+async fn a_webhook_that_failed_is_sent_again() {
+    let fixture = Fixture::new();
+    let stack = &fixture.stack;
+    let name = fresh("p");
+    let campaign = "media_buying:\n  campaigns:\n    - name: welcome\n      goal: {type: registration}\n      \
+                    active_from: on_publish\n      webhook: {url: \"http://127.0.0.1:9/hook?click={clickId}\"}\n";
+    partner::apply_for_loopback(stack, &name, campaign);
+    let id = put(stack, &gone(&owed(&name))).await;
+    let proxy = Proxy::start(&stack.aws_endpoint_url).await;
+    let function = function(stack, &proxy).await;
+    let mut browser = Browser::new(stack, Console::Function(&function));
+    browser.sign_in("operator").await;
+    let page = browser.open(&format!("/webhook?id={id}")).await;
+    assert!(page.text.contains("curl -i"), "{page:?}");
+    let done = browser.send(&page, "/webhook", &[("id", id.as_str()), ("why", "their server is back")]).await;
+    assert_eq!(done.status, 303, "{done:?}");
+    let page = browser.open(&format!("/webhook?id={id}")).await;
+    assert!(page.text.contains("of round 2"), "{page:?}");
 }

@@ -19,8 +19,9 @@ lambda)
         case "${!i}" in
         --x86-64) machine='\x3e' ;;
         --lambda-dir) j=$((i + 1)); directory=${!j} ;;
-        -p) j=$((i + 1)); mkdir -p "$directory/${!j}"
-            printf '\x7fELF\2\1\1\0\0\0\0\0\0\0\0\0\3\0'"$machine"'\0' > "$directory/${!j}/bootstrap" ;;
+        # The folder has the name of the program, which a crate such as console-function has without its end.
+        -p) j=$((i + 1)); program="${!j}"; program="${program%-function}"; mkdir -p "$directory/$program"
+            printf '\x7fELF\2\1\1\0\0\0\0\0\0\0\0\0\3\0'"$machine"'\0' > "$directory/$program/bootstrap" ;;
         esac
     done ;;
 run) exit "${SMOKE:-0}" ;;

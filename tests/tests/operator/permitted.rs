@@ -66,6 +66,7 @@ async fn the_operators_role_is_allowed_all_that_commands_do() {
         &["resend", "--provider", name, "--owed-since", "1h", "--owed-before", "now", "--preview"],
         &["audit", "--provider", name],
         &["dead-letters"],
+        &["portal", name, "--api-url", "https://api.example.com"],
         &replay,
         &["person", "show", "--user", "12345"],
         &["person", "erase", "--user", &erased, "--yes"],

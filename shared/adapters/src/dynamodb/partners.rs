@@ -6,7 +6,10 @@ use app::ports::{KnownPartner, KnownRecipient, SecretPurpose, Source, StoredSecr
 use aws_sdk_dynamodb::{Client, types::KeysAndAttributes};
 use domain::{
     archive::ArchiveKey,
-    inbound::{click::ClickKeys, credential::CredentialKind},
+    inbound::{
+        click::ClickKeys,
+        credential::{CredentialKind, Credentials},
+    },
     jiff::{SignedDuration, Timestamp},
     outbound::webhook::Allowance,
     partner::{Partner, recipient::Recipient},
@@ -181,6 +184,28 @@ impl Source for DynamoShownRecipients {
         let shown =
             |partner| KnownRecipient { recipient: Recipient::of(&partner, self.allowance), secrets: Vec::new() };
         Ok(partner.map(shown))
+    }
+}
+
+/// Reads partners without their credentials, to handle calls whose credential was checked when they came.
+#[derive(Debug, Clone)]
+pub struct DynamoAdmittedPartners(DynamoPartners);
+
+impl DynamoAdmittedPartners {
+    /// Reads these partners.
+    pub fn new(partners: DynamoPartners) -> Self {
+        Self(partners)
+    }
+}
+
+impl Source for DynamoAdmittedPartners {
+    type Key = Provider;
+    type Value = KnownPartner;
+
+    async fn load(&self, provider: &Provider) -> Result<Option<KnownPartner>, Unavailable> {
+        let partner = self.0.load(provider).await?;
+        let credentials = || Credentials::Tokens(Vec::new());
+        Ok(partner.map(|partner| KnownPartner { partner: Arc::new(partner), credentials: credentials() }))
     }
 }
 

@@ -8,7 +8,7 @@ use domain::{
     lookup::{Origin, Place, Subject},
     values::ids::{Provider, TransactionKey},
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, future, stream};
 
 use super::{
     More, Page,
@@ -93,7 +93,10 @@ async fn of_partner(
     let range = Range { from: *since, to: *before, newest_first: true, after: after.clone(), wanted: most };
     // Later revisions have entries of their own, but are no transactions of their own.
     let places = listings.list(Subject::Postbacks(provider.clone()), range, now);
-    let originals = places.try_filter_map(async |place| Ok(inbound.original_of(place.key()).map(|key| (place, key))));
+    let originals = places.try_filter_map(|place| {
+        let key = inbound.original_of(place.key());
+        future::ready(Ok(key.map(|key| (place, key))))
+    });
     let mut chunks = pin!(originals.try_chunks(AT_ONCE.min(most)).map_err(|broken| broken.1));
     let mut found = 0;
     while let Some(chunk) = chunks.try_next().await? {

@@ -9,17 +9,17 @@ use app::{
 };
 use axum::{body::Body, extract::State, response::Response};
 use domain::{
-    audit::{Channel, Operation, Why},
+    audit::Why,
     inbound::{acceptance::Unacceptable, postback::Content, refusal::ContentKey},
     session::{Role, Visitor},
-    values::{
-        ids::{ReceiptId, TransactionId},
-        parameter_names::Field,
-    },
+    values::{ids::TransactionId, parameter_names::Field},
 };
 use maud::{Markup, html};
 
-use super::listed::{chosen, filter, next_partners, older};
+use super::{
+    listed::{chosen, filter, next_partners, older},
+    parts,
+};
 use crate::{
     layout::{self, form_secret, gaps, time, value},
     ports::{Console, Ports},
@@ -90,8 +90,7 @@ pub(crate) async fn resolve<P: Ports>(
     let found = console.resolutions.find_conflict(&key, now).await?.ok_or(Trouble::NotFound)?;
     let transaction: TransactionId = found.conflict.transaction_id;
     let (operation_id, receipt_id) = parts(random);
-    let operation = Operation::new(author.clone(), Channel::Console, Some(why), operation_id)
-        .keeping_records(console.audit_retention);
+    let operation = console.operation(author, why, operation_id);
     let of = (&transaction, &key);
     let resolution = match visit.form.get("decision") {
         "accept" => {
@@ -107,14 +106,6 @@ pub(crate) async fn resolve<P: Ports>(
         None => Ok(redirect(&console.site.path_with(ONE, &[("key", key.as_str())]), &[])),
         Some(trouble) => Err(trouble),
     }
-}
-
-/// Divides random bytes into the id of an operation and the id of a receipt, which share no byte.
-fn parts(random: [u8; 32]) -> ([u8; 8], ReceiptId) {
-    let (mut operation, mut receipt) = ([0; 8], [0; 16]);
-    operation.iter_mut().zip(&random).for_each(|(to, from)| *to = *from);
-    receipt.iter_mut().zip(random.iter().skip(8)).for_each(|(to, from)| *to = *from);
-    (operation, ReceiptId::from_random(receipt))
 }
 
 /// Returns why nothing was changed, or `None` if the decision is stored.

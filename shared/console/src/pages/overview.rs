@@ -7,7 +7,10 @@ use axum::{body::Body, extract::State, response::Response};
 use domain::session::Visitor;
 use maud::{Markup, html};
 
-use super::listed::{next_partners, some};
+use super::{
+    listed::{next_partners, some},
+    portal,
+};
 use crate::{
     layout::{self, gaps},
     ports::{Console, Ports},
@@ -21,9 +24,8 @@ pub(crate) async fn home<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
-    if let Some(Visitor::Partner { provider }) = visit.visitor() {
-        let body = html! { section.card.narrow { h1 { (provider) } p { "You are signed in." } } };
-        return Ok(layout::page(&console.site, &visit, provider.as_str(), &body));
+    if let Some(Visitor::Partner { .. }) = visit.visitor() {
+        return portal::integration(&console, &visit, None).await;
     }
     let (providers, next) = some(&console, &visit).await?;
     let ports = (&console.trace.listings, &console.trace.inbound, &console.trace.deliveries);
@@ -65,18 +67,18 @@ fn tile(title: &str, count: usize, is_cut: bool, when: &str) -> Markup {
 
 fn row(site: &Site, standing: &Standing) -> Markup {
     let Standing { provider, conflicts, refusals, failures } = standing;
-    let link = |page: &str| site.path_with(page, &[("provider", provider.as_str())]);
+    let link = |page: &str, status: &str| site.path_with(page, &[("provider", provider.as_str()), ("status", status)]);
     html! {
         tr.calm[standing.is_calm()] {
             th scope="row" { (provider) }
-            (cell(*conflicts, MOST, Some(link("/conflicts"))))
-            (cell(*refusals, usize::MAX, None))
-            (cell(*failures, MOST, None))
+            (cell(*conflicts, MOST, &link("/conflicts", "")))
+            (cell(*refusals, usize::MAX, &link("/refusals", "")))
+            (cell(*failures, MOST, &link("/webhooks", "failed")))
         }
     }
 }
 
-fn cell(count: usize, most: usize, link: Option<String>) -> Markup {
+fn cell(count: usize, most: usize, link: &str) -> Markup {
     let text = if count == most { format!("{count}+") } else { count.to_string() };
-    html! { td.number { @if count == 0 { span.none { "0" } } @else if let Some(link) = link { a.count href=(link) { (text) } } @else { (text) } } }
+    html! { td.number { @if count == 0 { span.none { "0" } } @else { a.count href=(link) { (text) } } } }
 }

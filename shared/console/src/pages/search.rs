@@ -10,7 +10,7 @@ use axum::{body::Body, extract::State, response::Response};
 use domain::values::ids::{ClickId, DeliveryId, PartnerUserId, Provider, TransactionId, UserId};
 use maud::{Markup, html};
 
-use super::timeline::timeline;
+use super::timeline::{Reader, timeline};
 use crate::{
     layout::{self, gaps, value},
     ports::{Console, Ports},
@@ -66,7 +66,7 @@ pub(crate) async fn find<P: Ports>(
             section.card.empty { p { "Nothing is recorded under this. Entries of the last seconds may not be found yet." } }
             (help())
         } @else {
-            (timeline(&console.site, &found.events))
+            (timeline(Reader::Operator(Some(&console.site)), &found.events))
         }
     };
     Ok(layout::page(&console.site, &visit, text, &body))

@@ -79,12 +79,30 @@ impl Entry {
     }
 }
 
+/// Says who reads a timeline.
+#[derive(Clone, Copy)]
+pub(super) enum Reader<'a> {
+    /// A partner, who sees no id that only GG3 knows, and no link to an operators' page.
+    Partner,
+    /// An operator. With a site, events lead to the pages where more can be done.
+    Operator(Option<&'a Site>),
+}
+
+impl<'a> Reader<'a> {
+    fn site(self) -> Option<&'a Site> {
+        match self {
+            Self::Partner => None,
+            Self::Operator(site) => site,
+        }
+    }
+}
+
 /// Draws the events of a trace.
-pub(super) fn timeline(site: &Site, events: &[Event]) -> Markup {
+pub(super) fn timeline(reader: Reader<'_>, events: &[Event]) -> Markup {
     html! {
         ol.timeline {
             @for event in events {
-                @let entry = entry(site, &event.kind);
+                @let entry = entry(reader, &event.kind);
                 li class=(entry.mood.class()) {
                     div.when { (time(event.at)) }
                     div.what {
@@ -99,12 +117,12 @@ pub(super) fn timeline(site: &Site, events: &[Event]) -> Markup {
     }
 }
 
-fn entry(site: &Site, kind: &EventKind) -> Entry {
+fn entry(reader: Reader<'_>, kind: &EventKind) -> Entry {
     match kind {
         EventKind::Click(click) => clicked(click),
         EventKind::Recorded(recorded) => revision(recorded),
         EventKind::Conversion(conversion) => converted(conversion),
-        EventKind::Refused(refused) => refusal(site, refused),
+        EventKind::Refused(refused) => refusal(reader.site(), refused),
         EventKind::Opening(opening) => opened(opening),
         EventKind::InVain(in_vain) => {
             let title = format!("{} opened no partner's link, so nothing counts", in_vain.user);
@@ -114,7 +132,7 @@ fn entry(site: &Site, kind: &EventKind) -> Entry {
             }
             entry
         }
-        EventKind::Delivery(owed) => delivery(owed),
+        EventKind::Delivery(owed) => delivery(reader, owed),
         EventKind::Attempt(made) => attempt(made),
         EventKind::Due(due) => upcoming(due),
     }
@@ -158,7 +176,7 @@ fn converted(Conversion { provider, transaction_id, receipt_id, state, .. }: &Co
     Entry::new("conversion", Mood::Plain, title).maybe("state", state.as_ref()).fact("receipt", receipt_id)
 }
 
-fn refusal(site: &Site, refused: &Refused) -> Entry {
+fn refusal(site: Option<&Site>, refused: &Refused) -> Entry {
     let item = &refused.stored;
     let transaction = item.transaction_id.as_ref().map_or_else(String::new, |id| format!(", transaction {id}"));
     let seen = (item.times > 1).then(|| format!("{} times", item.times));
@@ -176,7 +194,7 @@ fn refusal(site: &Site, refused: &Refused) -> Entry {
         }
         let key = [("key", item.provider_content.as_str())];
         let words = if item.is_open() { "Compare and decide" } else { "Compare" };
-        entry.link = Some((site.path_with("/conflict", &key), words));
+        entry.link = site.map(|site| (site.path_with("/conflict", &key), words));
         return entry;
     }
     let title = format!("{}'s call was refused", item.provider);
@@ -186,6 +204,8 @@ fn refusal(site: &Site, refused: &Refused) -> Entry {
         let name = fault.parameter.as_deref().unwrap_or("request");
         entry = entry.fact(name, format!("{}. {}", fault.expected, fault.fix));
     }
+    let key = [("key", item.provider_content.as_str())];
+    entry.link = site.map(|site| (site.path_with("/refusal", &key), "Look closer"));
     entry.maybe("sent", item.request.as_ref())
 }
 
@@ -197,14 +217,14 @@ fn opened(Opening { user, provider, attribution, campaigns }: &Opening) -> Entry
     campaigns.iter().fold(entry, |entry, one| entry.fact(one.campaign.as_str(), &one.progress))
 }
 
-fn delivery(Owed { stored, request, is_paused }: &Owed) -> Entry {
+fn delivery(reader: Reader<'_>, Owed { stored, request, is_paused }: &Owed) -> Entry {
     let delivery = &stored.delivery;
     let title = format!("A webhook is owed to {} for its campaign {}", delivery.provider(), delivery.campaign());
     let paused = is_paused.then_some("its campaign is paused");
     let mut entry = Entry::new("delivery", Mood::Plain, title)
         .fact("status", delivery.status())
         .maybe("waits", paused)
-        .fact("user", delivery.participant())
+        .maybe("user", matches!(reader, Reader::Operator(_)).then(|| delivery.participant()))
         .fact("ids", ids(delivery.ids()))
         .fact("goal reached", format!("{:.0}", delivery.occurred_at().timestamp()))
         .fact("webhook-id", delivery.id());
@@ -212,6 +232,8 @@ fn delivery(Owed { stored, request, is_paused }: &Owed) -> Entry {
         Ok(request) => entry.command = Some(curl(request, delivery.id().as_str())),
         Err(reason) => entry = entry.fact("request", no_request(reason)),
     }
+    let id = [("id", delivery.id().as_str())];
+    entry.link = reader.site().map(|site| (site.path_with("/webhook", &id), "Attempts, and sending it again"));
     entry
 }
 

@@ -14,7 +14,7 @@ use super::rig::{InMemory, Rig, now, provider, request};
 use crate::{guard::Access, routes::routes, visit::FORM};
 
 /// Would run a script, leave an attribute, end an element or turn the text around if a page took it as it is.
-const HOSTILE: &[&str] = &[
+pub(super) const HOSTILE: &[&str] = &[
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
     "' onmouseover='alert(1)",
@@ -24,7 +24,7 @@ const HOSTILE: &[&str] = &[
     "{{7*7}}",
 ];
 
-fn assert_harmless(text: &str) {
+pub(super) fn assert_harmless(text: &str) {
     for hostile in ["<script", "<img", "<form action=//"] {
         assert!(!text.contains(hostile), "{hostile} in {text}");
     }
@@ -58,11 +58,12 @@ async fn a_form_without_the_sessions_secret_changes_nothing() {
 #[tokio::test]
 async fn a_form_from_another_site_is_refused() {
     let rig = Rig::new();
-    let operator = rig.operator(Role::Operator).await;
+    let (operator, partner) = (rig.operator(Role::Operator).await, rig.partner("acme").await);
     for origin in ["https://evil.example", "http://gg3.example", "https://gg3.example.evil.example", "null", ""] {
         for route in routes::<InMemory>().into_iter().filter(|route| route.method == Method::POST) {
-            let form = format!("{FORM}={}", operator.derive(FORM));
-            let foreign = request(Method::POST, route.path, Some(&operator));
+            let visitor = if route.access == Access::Partners { &partner } else { &operator };
+            let form = format!("{FORM}={}", visitor.derive(FORM));
+            let foreign = request(Method::POST, route.path, Some(visitor));
             let mut foreign = foreign.body(Body::from(form)).unwrap();
             foreign.headers_mut().insert(header::ORIGIN, origin.parse().unwrap());
             assert_eq!(rig.send(foreign).await.status, StatusCode::FORBIDDEN, "{origin} {}", route.path);
@@ -104,7 +105,9 @@ async fn hostile_ids_are_shown_as_text() {
     let viewer = rig.operator(Role::Operator).await;
     for hostile in HOSTILE {
         let key = rig.conflict("acme", hostile).await;
-        rig.refusal("acme", hostile).await;
+        let refusal = rig.refusal("acme", hostile).await;
+        let refusal: String = url::form_urlencoded::byte_serialize(refusal.as_str().as_bytes()).collect();
+        let delivery = rig.delivery("acme", hostile).await;
         let encoded: String = url::form_urlencoded::byte_serialize(hostile.as_bytes()).collect();
         let key: String = url::form_urlencoded::byte_serialize(key.as_str().as_bytes()).collect();
         let pages = [
@@ -113,6 +116,14 @@ async fn hostile_ids_are_shown_as_text() {
             format!("/conflict?key={key}"),
             format!("/conflict?key={encoded}"),
             format!("/search?q={encoded}"),
+            "/refusals".to_owned(),
+            format!("/refusal?key={refusal}"),
+            "/postbacks".to_owned(),
+            format!("/postbacks?state={encoded}"),
+            "/webhooks".to_owned(),
+            format!("/webhooks?status=failed&provider={encoded}"),
+            format!("/webhook?id={delivery}"),
+            format!("/webhook?id={encoded}"),
             format!("/search?q=acme/{encoded}"),
             "/search?q=u".to_owned(),
             format!("/conflicts?provider={encoded}"),

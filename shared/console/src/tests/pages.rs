@@ -1,13 +1,13 @@
 //! What the pages show, and what an operator's decision changes.
 
-use app::memory::Trouble;
+use app::{memory::Trouble, ports::Lookups as _};
 use axum::http::{StatusCode, header};
 use domain::{
     audit::{Action, Channel},
     session::Role,
 };
 
-use super::rig::Rig;
+use super::rig::{Rig, entries_of};
 
 #[tokio::test]
 async fn the_overview_counts_by_partner_and_links_to_the_lists() {
@@ -94,4 +94,63 @@ async fn a_page_whose_service_fails_says_so() {
             assert!(reply.text.contains("try again in a minute"), "{}", reply.text);
         }
     }
+}
+
+#[tokio::test]
+async fn a_refused_call_is_shown_with_its_cure_and_handled_again() {
+    let rig = Rig::new();
+    let request = "user_id=u&click_id=c&transaction_id=t&currency=USD&amount_decimal=1";
+    let key = rig.refusal("acme", request).await;
+    let operator = rig.operator(Role::Operator).await;
+    let list = rig.get("/refusals", Some(&operator)).await.text;
+    assert!(list.contains("/console/refusal?key=acme%23"), "{list}");
+    let encoded = key.as_str().replace('#', "%23");
+    let page = rig.get(&format!("/refusal?key={encoded}"), Some(&operator)).await.text;
+    assert!(page.contains("curl -i") && page.contains("transaction_id=t"), "{page}");
+    let fields = [("key", key.as_str()), ("why", "mended")];
+    let done = rig.post("/refusal", Some(&operator), &fields).await;
+    assert_eq!(done.status, StatusCode::SEE_OTHER, "{}", done.text);
+    let audit = rig.world.state().audit.clone();
+    assert_eq!((audit[0].action, audit[0].channel), (Action::ResubmitRefusal, Channel::Console));
+    assert!(rig.get(&format!("/refusal?key={encoded}"), Some(&operator)).await.text.contains("Recorded after all"));
+}
+
+#[tokio::test]
+async fn a_call_that_is_refused_again_is_explained() {
+    let rig = Rig::new();
+    let key = rig.refusal("acme", "user_id=u").await;
+    let operator = rig.operator(Role::Operator).await;
+    let answered = rig.post("/refusal", Some(&operator), &[("key", key.as_str()), ("why", "x")]).await;
+    assert_eq!(answered.status, StatusCode::OK);
+    for wanted in ["<strong>400</strong>", "click_id", "Cure:"] {
+        assert!(answered.text.contains(wanted), "{wanted} in {}", answered.text);
+    }
+    assert_eq!(rig.world.state().audit, []);
+}
+
+#[tokio::test]
+async fn webhooks_are_listed_by_status() {
+    let rig = Rig::new();
+    let id = rig.delivery("acme", "no such hook").await;
+    let viewer = rig.operator(Role::Viewer).await;
+    for list in ["/webhooks", "/webhooks?status=failed", "/webhooks?status=gone", "/webhooks?provider=acme"] {
+        assert!(rig.get(list, Some(&viewer)).await.text.contains(id.as_str()), "{list}");
+    }
+    for list in ["/webhooks?status=delivered", "/webhooks?provider=globex"] {
+        assert!(!rig.get(list, Some(&viewer)).await.text.contains(id.as_str()), "{list}");
+    }
+    let page = rig.get(&format!("/webhook?id={id}"), Some(&viewer)).await.text;
+    assert!(page.contains("answered 410") && page.contains("no such hook"), "{page}");
+    assert!(!page.contains("Send it again"), "{page}");
+}
+
+#[tokio::test]
+async fn postbacks_are_listed_by_state() {
+    let rig = Rig::new();
+    rig.conflict("acme", "T-1").await;
+    let original = rig.world.state().postbacks.values().next().unwrap().clone();
+    rig.world.put(&entries_of(&original)).await;
+    let viewer = rig.operator(Role::Viewer).await;
+    assert!(rig.get("/postbacks?state=approved", Some(&viewer)).await.text.contains("/search?q=acme%2FT-1"));
+    assert!(rig.get("/postbacks?state=rejected", Some(&viewer)).await.text.contains("No accepted postbacks"));
 }

@@ -9,9 +9,12 @@ use std::{
 };
 
 use app::{
-    memory::{Held, World},
+    memory::{Held, World, lookup_key},
     operators::trace::Trace,
-    ports::{KnownRecipient, Lookups as _, Postbacks as _, Refusals as _, StoredPartner, StoredRefusal, Unavailable},
+    ports::{
+        KnownPartner, KnownRecipient, Lookups as _, NewDeliveries as _, Postbacks as _, Refusals as _, StoredPartner,
+        StoredRefusal, Unavailable,
+    },
     sign_in,
 };
 use axum::{
@@ -24,15 +27,27 @@ use domain::{
     inbound::{
         click::{ClickKeys, ClickOrigin},
         conversion::{Receipt, RecordedPostback},
+        credential::Credentials,
         postback::{Difference, Extra, Postback},
         refusal::{Conflict, ContentKey, KeptRequest, Refusal},
     },
     jiff::Timestamp,
+    lookup::{Kind, LookupEntry, Place, Subject},
+    outbound::{
+        agreed_ids::PartnerIds,
+        attempt::{AnswerExcerpt, AttemptOutcome, FinishedAttempt},
+        delivery::{AttemptDecision, Claim, Delivery},
+        participant::Owed,
+        retry::RetryPolicy,
+    },
     partner::{Partner, Pauses},
     retention::Expiring,
     session::{Role, Token, Visitor},
     values::{
-        ids::{ClickId, Provider, ReceiptId, TransactionId, UserId},
+        ids::{
+            CampaignName, ChainTicket, ClaimMark, ClickId, DeliveryId, Provider, ReceiptId, TransactionId,
+            TransactionKey, UserId,
+        },
         parameter_names::Field,
         signature::Secret,
     },
@@ -78,6 +93,11 @@ impl Ports for InMemory {
     type Partners = Held<Provider, Partner>;
     type ClickKeys = Held<(), ClickKeys>;
     type Resolutions = World;
+    type Accepting = World;
+    type Resubmissions = World;
+    type Rounds = World;
+    type Resends = World;
+    type Clock = World;
 }
 
 /// Counts the tokens that were drawn, so that no two are the same.
@@ -147,6 +167,11 @@ impl Rig {
         }
         let issuer = FakeIssuer::default();
         let keys = ClickKeys::new(vec![Secret::new("key")]).unwrap();
+        let known = partners.iter().map(|(_, partner): &(Provider, Partner)| KnownPartner {
+            partner: Arc::new(partner.clone()),
+            credentials: Credentials::Tokens(Vec::new()),
+        });
+        let (known, of_accept): (Vec<_>, _) = (known.collect(), (world.clone(), keys.clone()));
         let console = Console::<InMemory> {
             site: Site::parse("https://gg3.example/console").unwrap(),
             issuer: issuer.clone(),
@@ -159,8 +184,14 @@ impl Rig {
                 participants: world.clone(),
                 catalogues: world.clone(),
                 recipients: Held::new(&world, []),
-                partners: Held::new(&world, partners),
+                partners: Held::new(&world, partners.clone()),
             },
+            accept: Box::new(move || of_accept.0.accept_postback(known.clone(), of_accept.1.clone())),
+            resubmissions: world.clone(),
+            partners: Held::new(&world, partners),
+            rounds: world.clone(),
+            resends: world.clone(),
+            clock: world.clone(),
             click_keys: Held::new(&world, [((), keys)]),
             resolutions: world.clone(),
             audit_retention: Expiring::AuditRecord.default_retention(),
@@ -267,6 +298,37 @@ impl Rig {
         conflict.key()
     }
 
+    /// Stores lookups.
+    pub(super) async fn list(&self, entries: &[LookupEntry]) {
+        self.world.put(entries).await;
+    }
+
+    /// Stores a delivery that the partner answered 410 with this text. Returns its id.
+    pub(super) async fn delivery(&self, partner: &str, answer: &str) -> DeliveryId {
+        let at = now().into();
+        let owed = Owed {
+            provider: provider(partner),
+            campaign: CampaignName::new("welcome").unwrap(),
+            ids: PartnerIds { click_id: ClickId::new("c").ok(), user_id: None },
+            occurred_at: at,
+        };
+        let user = UserId::new(format!("user of {partner} {}", DRAWN.fetch_add(1, Ordering::Relaxed))).unwrap();
+        let made = Delivery::new(user, owed, at, ChainTicket::from_random([1; 8]));
+        let next = made.next().unwrap().clone();
+        let mark = ClaimMark::new("m").unwrap();
+        let claim = Claim { round: 1, n: 1, ticket: next.ticket, mark, due_at: next.due_at, until: at };
+        let (outcome, answer) = (AttemptOutcome::Status(410), AnswerExcerpt::of(answer.as_bytes()));
+        let finished = FinishedAttempt { sent_at: at, ended_at: at, outcome, answer, retry_after: None };
+        let ticket = ChainTicket::from_random([2; 8]);
+        let recorded = made.with_claim(claim.clone()).record(&claim, &finished, RetryPolicy::default(), ticket);
+        let AttemptDecision::Stored { delivery, .. } = recorded else { panic!("the attempt is recorded") };
+        self.world.put_if_absent(&delivery).await.unwrap();
+        let place = Place::new(now(), Kind::Delivery, delivery.id().as_str());
+        let entries = LookupEntry::under([Subject::Deliveries(provider(partner))], &place, None);
+        self.world.put(&entries).await;
+        delivery.id().clone()
+    }
+
     /// Keeps a refusal whose request is this text.
     pub(super) async fn refusal(&self, partner: &str, request: &str) -> ContentKey {
         let key = ContentKey::of_refusal(&provider(partner), request);
@@ -296,4 +358,12 @@ pub(super) fn request(method: Method, page: &str, session: Option<&Token>) -> ax
         request = request.header(header::COOKIE, format!("other=1; __Host-session={}", token.reveal()));
     }
     request.method(method)
+}
+
+/// Returns the entry by which a postback is listed.
+pub(super) fn entries_of(original: &RecordedPostback) -> Vec<LookupEntry> {
+    let postback = &original.postback;
+    let key = lookup_key(&TransactionKey::of(&postback.provider, &postback.transaction_id), 0);
+    let place = Place::new(original.receipt.received_at, Kind::Postback, key);
+    LookupEntry::under([Subject::Postbacks(original.postback.provider.clone())], &place, None)
 }

@@ -72,7 +72,7 @@ fn the_pages_numbers_macros_and_faults_are_the_codes_own() {
         retry::MAX_RETRY_AFTER.as_secs() / 3600
     );
     let template = fs::read_to_string(repository().join("template.yaml")).unwrap();
-    assert_eq!(template.matches("TimeoutInMillis: 30000\n").count(), 2, "API Gateway waits 30 seconds");
+    assert_eq!(template.matches("TimeoutInMillis: 30000\n").count(), 3, "API Gateway waits 30 seconds");
     let waiting = "Wait up to 30 seconds for the answer".to_owned();
     let macros = WebhookMacro::ALL.map(|name| format!("`{name}`"));
     // serde's message lists all codes. The code for an address outside the allow-list is left out, because its answer

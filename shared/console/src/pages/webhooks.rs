@@ -1,0 +1,218 @@
+//! Lists webhooks that are owed to partners, shows one with its attempts, and sends it again.
+
+use std::{collections::BTreeSet, ops::ControlFlow, sync::Arc};
+
+use app::{
+    cache::{Cache, CachePolicy},
+    operators::{
+        More, Pace, Page,
+        deliveries::{self, Wanted, ended},
+        resend::{ResendDeliveries, Stopped},
+        trace::{Event, Query},
+    },
+    ports::{DeliveryRecords as _, StoredDelivery, Unavailable},
+};
+use axum::{body::Body, extract::State, response::Response};
+use domain::{
+    audit::Why,
+    outbound::delivery::Status,
+    session::{Role, Visitor},
+    values::ids::{DeliveryId, Provider},
+};
+use maud::{Markup, html};
+
+use super::{
+    listed::{Chosen, chosen, filter, next_partners, older},
+    parts,
+    timeline::{Reader, timeline},
+};
+use crate::{
+    layout::{self, form_secret, gaps, time, value},
+    ports::{Console, Ports},
+    reply::{Trouble, redirect},
+    site::Site,
+    visit::Visit,
+};
+
+const LIST: &str = "/webhooks";
+const ONE: &str = "/webhook";
+/// Selects exhausted, gone and unsendable deliveries together.
+const FAILED: &str = "failed";
+
+/// Lists deliveries by partner and status.
+pub(crate) async fn list<P: Ports>(
+    State(console): State<Arc<Console<P>>>,
+    visit: Visit,
+) -> Result<Response<Body>, Trouble> {
+    let Chosen { providers, next, page } = chosen(&console, &visit).await?;
+    let named = visit.query.get("status");
+    let status = Status::ALL.into_iter().find(|status| status.as_str() == named);
+    let (found, more, missing) = if named == FAILED {
+        let (found, more) = failed(&console, &providers, &page).await?;
+        (found, more, Vec::new())
+    } else {
+        let wanted = Wanted { status, before: None, page };
+        let ports = (&console.trace.listings, &console.trace.deliveries);
+        let listed = deliveries::list(ports.0, ports.1, &providers, &wanted, (console.now)()).await?;
+        (listed.deliveries, listed.more, listed.gaps)
+    };
+    let statuses = html! {
+        label { "Status" select name="status" {
+            option value="" { "all" }
+            option value=(FAILED) selected[named == FAILED] { "failed in any way" }
+            @for one in Status::ALL { option value=(one.as_str()) selected[status == Some(one)] { (one.as_str()) } }
+        } }
+    };
+    let body = html! {
+        h1 { "Webhooks" }
+        (filter(&console.site, &visit, LIST, &statuses))
+        (gaps(&missing))
+        (table(&console.site, ONE, &found, true))
+        (older(&console.site, LIST, &more, &[("status", named)]))
+        (next_partners(&console.site, LIST, next.as_ref()))
+    };
+    Ok(layout::page(&console.site, &visit, "Webhooks", &body))
+}
+
+/// Returns the newest failed deliveries of these partners.
+async fn failed<P: Ports>(
+    console: &Console<P>,
+    providers: &[Provider],
+    page: &Page,
+) -> Result<(Vec<StoredDelivery>, More), Unavailable> {
+    let (mut all, mut more, ended) = (Vec::new(), More::new(), ended(None, None));
+    for provider in providers {
+        let records = &console.trace.deliveries;
+        let found = records.newest_failures(provider, ended, page.after.as_ref(), page.most).await?;
+        let last = found.last().filter(|_| found.len() == page.most);
+        more.extend(last.and_then(|last| Some((provider.clone(), ended.place_of(&last.delivery)?))));
+        all.extend(found);
+    }
+    Ok((all, more))
+}
+
+/// Draws deliveries as a table. Each leads to the page `one`.
+pub(super) fn table(site: &Site, one: &str, found: &[StoredDelivery], with_partner: bool) -> Markup {
+    html! {
+        @if found.is_empty() {
+            section.card.empty { p { "No such webhooks. New ones are listed after a few seconds." } }
+        } @else {
+            section.card { div.wide { table {
+                thead { tr {
+                    th scope="col" { "owed since" } @if with_partner { th scope="col" { "partner" } }
+                    th scope="col" { "campaign" } th scope="col" { "webhook-id" } th scope="col" { "status" }
+                    th scope="col" { "last attempt" }
+                } }
+                tbody { @for stored in found {
+                    @let delivery = &stored.delivery;
+                    tr {
+                        td { (time(delivery.created_at().timestamp())) }
+                        @if with_partner { td { (delivery.provider()) } }
+                        td { (delivery.campaign()) }
+                        th scope="row" { a href=(site.path_with(one, &[("id", delivery.id().as_str())])) { (value(delivery.id().as_str())) } }
+                        td { span class=(format!("status {}", mood(delivery.status()))) { (delivery.status().as_str()) } }
+                        td { @match delivery.attempts().last() {
+                            Some(attempt) => { (delivery.attempts().len()) " of round " (delivery.round()) ": " (value(&attempt.outcome.to_string())) },
+                            None => { span.none { "none in round " (delivery.round()) } },
+                        } }
+                    }
+                } }
+            } } }
+        }
+    }
+}
+
+fn mood(status: Status) -> &'static str {
+    match status {
+        Status::Delivered => "good",
+        Status::Exhausted | Status::Gone | Status::Unsendable => "bad",
+        Status::Pending | Status::Retrying => "waits",
+        Status::Cancelled => "plain",
+    }
+}
+
+/// Shows one delivery with its attempts, and the form that sends it again.
+pub(crate) async fn one<P: Ports>(
+    State(console): State<Arc<Console<P>>>,
+    visit: Visit,
+) -> Result<Response<Body>, Trouble> {
+    let id = DeliveryId::new(visit.query.get("id")).map_err(|_| Trouble::NotFound)?;
+    let delivery = found(&console, &id).await?.delivery;
+    let events = history(&console, id.clone()).await?;
+    let body = html! {
+        h1 { "Webhook " (value(id.as_str())) }
+        (timeline(Reader::Operator(None), &events))
+        @if visit.may(Role::Operator) && !delivery.is_erased() {
+            form.card method="post" action=(console.site.path(ONE)) {
+                h2 { "Send it again" }
+                p { "Another round of up to six attempts begins with the request that is shown above. The webhook-id stays the same." }
+                (form_secret(&visit))
+                input type="hidden" name="id" value=(id);
+                label { "Reason, for the audit record" input name="why" required maxlength="1000" autocomplete="off"; }
+                div.choices { button.strong { "Send it again" } }
+            }
+        }
+    };
+    Ok(layout::page(&console.site, &visit, "Webhook", &body))
+}
+
+/// Reads a delivery.
+pub(super) async fn found<P: Ports>(console: &Console<P>, id: &DeliveryId) -> Result<StoredDelivery, Trouble> {
+    let found = console.trace.deliveries.find(&BTreeSet::from([id.clone()])).await?;
+    found.into_iter().next().ok_or(Trouble::NotFound)
+}
+
+/// Reads the events of a delivery alone.
+pub(super) async fn history<P: Ports>(console: &Console<P>, id: DeliveryId) -> Result<Vec<Event>, Trouble> {
+    let query = Query { delivery: Some(id), most: 1, ..Query::default() };
+    Ok(Box::pin(console.trace.run(query, (console.now)())).await?.events)
+}
+
+/// Opens another round of a delivery, as `postbackctl resend` does.
+pub(crate) async fn send_again<P: Ports>(
+    State(console): State<Arc<Console<P>>>,
+    visit: Visit,
+) -> Result<Response<Body>, Trouble> {
+    let Some(Visitor::Operator { author, .. }) = visit.visitor() else { return Err(Trouble::NotFound) };
+    let id = DeliveryId::new(visit.form.get("id")).map_err(|_| Trouble::NotFound)?;
+    let why = Why::new(visit.form.get("why")).map_err(|fault| Trouble::Malformed(format!("The reason {fault}.")))?;
+    let (operation_id, _) = parts((console.random)()?);
+    let resend = ResendDeliveries {
+        partners: Cache::new(console.partners.clone(), CachePolicy::default()),
+        rounds: console.rounds.clone(),
+        resends: console.resends.clone(),
+        clock: console.clock.clone(),
+        randomness: console.clock.clone(),
+        operation: console.operation(author, why, operation_id),
+    };
+    let (_, done) = Box::pin(resend.named(&BTreeSet::from([id.clone()]), &mut AtOnce)).await;
+    done.map_err(trouble)?;
+    Ok(redirect(&console.site.path_with(ONE, &[("id", id.as_str())]), &[]))
+}
+
+fn trouble(stopped: Stopped) -> Trouble {
+    let words = match stopped {
+        Stopped::Unavailable(fault) => return Trouble::Unavailable(fault),
+        Stopped::Unknown(_) => return Trouble::NotFound,
+        Stopped::Erased(_) => "The person of this webhook was erased.".to_owned(),
+        Stopped::Contended(_) | Stopped::Interrupted => "Others change this webhook just now. Try again.".to_owned(),
+        Stopped::Archived(provider, campaign) => format!("{provider}'s campaign {campaign} is archived."),
+        Stopped::NoCampaign(provider, campaign) => format!("{provider} has no campaign {campaign} any more."),
+    };
+    Trouble::Conflict(words)
+}
+
+/// Opens one round without waiting.
+struct AtOnce;
+
+impl Pace for AtOnce {
+    fn most_at_once(&self) -> usize {
+        1
+    }
+
+    async fn turn(&mut self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn taken(&mut self, _: usize) {}
+}

@@ -1,0 +1,149 @@
+//! The partners' portal.
+
+use app::sign_in;
+use axum::{
+    body::Body,
+    http::{Method, StatusCode, header},
+};
+use domain::{
+    audit::{Author, Channel, Operation},
+    jiff::SignedDuration,
+    session::{Role, Token},
+};
+
+use super::rig::{InMemory, Rig, entries_of, now, provider, request};
+use crate::{guard::Access, routes::routes};
+
+/// Makes a link to acme's portal this long ago.
+async fn link(rig: &Rig, byte: u8, ago: SignedDuration) -> Token {
+    let link = Token::from_random([byte; 32]);
+    let operation = Operation::new(Author::new("jo").unwrap(), Channel::Postbackctl, None, [byte; 8]);
+    sign_in::make_link(&rig.world, &link, &provider("acme"), (&operation, now() - ago)).await.unwrap();
+    link
+}
+
+#[tokio::test]
+async fn a_link_opens_the_portal_once_and_looking_uses_nothing_up() {
+    let rig = Rig::new();
+    let link = link(&rig, 1, SignedDuration::ZERO).await.reveal();
+    for _ in 0..3 {
+        let page = rig.get(&format!("/portal?link={link}"), None).await;
+        assert!(page.status == StatusCode::OK && page.text.contains(&link), "{}", page.text);
+        assert_eq!(page.cookie("__Host-session"), None);
+    }
+    let opened = rig.post_forged("/portal", None, &[("link", &link)]).await;
+    assert_eq!((opened.status, opened.header(header::LOCATION)), (StatusCode::SEE_OTHER, "/console"));
+    let token = Token::parse(&opened.cookie("__Host-session").unwrap()).unwrap();
+    let home = rig.get("", Some(&token)).await.text;
+    assert!(home.contains("https://gg3.example/postback/acme/{token}"), "{home}");
+    let again = rig.post_forged("/portal", None, &[("link", &link)]).await;
+    assert_eq!((again.status, again.cookie("__Host-session")), (StatusCode::FORBIDDEN, None));
+}
+
+#[tokio::test]
+async fn forged_and_expired_links_open_nothing() {
+    let rig = Rig::new();
+    let expired = link(&rig, 2, SignedDuration::from_mins(15)).await.reveal();
+    let session = rig.partner("acme").await.reveal();
+    let unknown = Token::from_random([3; 32]).reveal();
+    for link in [expired.as_str(), &session, &unknown, "", "acme", "' OR 1=1"] {
+        let opened = rig.post_forged("/portal", None, &[("link", link)]).await;
+        assert_eq!((opened.status, opened.cookie("__Host-session")), (StatusCode::FORBIDDEN, None), "{link}");
+    }
+}
+
+#[tokio::test]
+async fn another_site_cannot_use_a_link_in_a_visitors_browser() {
+    let rig = Rig::new();
+    let link = link(&rig, 4, SignedDuration::ZERO).await.reveal();
+    let mut foreign = request(Method::POST, "/portal", None).body(Body::from(format!("link={link}"))).unwrap();
+    foreign.headers_mut().insert(header::ORIGIN, "https://evil.example".parse().unwrap());
+    assert_eq!(rig.send(foreign).await.status, StatusCode::FORBIDDEN);
+    assert_eq!(rig.post_forged("/portal", None, &[("link", &link)]).await.status, StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_partner_sees_its_own_and_nobody_elses() {
+    let rig = Rig::new();
+    for partner in ["acme", "globex"] {
+        rig.conflict(partner, &format!("T-of-{partner}")).await;
+        rig.refusal(partner, &format!("user_id=of-{partner}")).await;
+    }
+    let all: Vec<_> = rig.world.state().postbacks.values().cloned().collect();
+    for one in &all {
+        rig.list(&entries_of(one)).await;
+    }
+    let own = rig.delivery("acme", "answer of acme").await;
+    let other = rig.delivery("globex", "answer of globex").await;
+    let acme = rig.partner("acme").await;
+    let mut pages = vec![format!("/sent-webhook?id={own}"), format!("/sent-webhook?id={other}")];
+    for route in routes::<InMemory>().iter().filter(|route| route.method == Method::GET) {
+        for query in ["", "?provider=globex", "?q=globex/T-of-globex", "?following=acme"] {
+            pages.push(format!("{}{query}", route.path));
+        }
+    }
+    for page in pages {
+        let reply = rig.get(&page, Some(&acme)).await;
+        assert!(!reply.text.contains("of-globex") && !reply.text.contains("answer of globex"), "{page}");
+        assert!(!reply.text.replace("of globex", "").contains("globex"), "{page}: {}", reply.text);
+    }
+    assert_eq!(rig.get(&format!("/sent-webhook?id={other}"), Some(&acme)).await.status, StatusCode::NOT_FOUND);
+    let log = rig.get("/log", Some(&acme)).await.text;
+    assert!(log.contains("T-of-acme") && log.contains("user_id=of-acme"), "{log}");
+    let sent = rig.get("/sent", Some(&acme)).await.text;
+    assert!(sent.contains(own.as_str()), "{sent}");
+    let one = rig.get(&format!("/sent-webhook?id={own}"), Some(&acme)).await.text;
+    // GG3's own id of the user is not the partner's business.
+    assert!(one.contains("answer of acme") && !one.contains("user of acme"), "{one}");
+}
+
+#[tokio::test]
+async fn an_operator_has_no_partners_pages() {
+    let rig = Rig::new();
+    let admin = rig.operator(Role::Admin).await;
+    for route in routes::<InMemory>().iter().filter(|route| route.access == Access::Partners) {
+        let reply = match route.method {
+            Method::POST => rig.post(route.path, Some(&admin), &[]).await,
+            _ => rig.get(route.path, Some(&admin)).await,
+        };
+        assert_eq!(reply.status, StatusCode::NOT_FOUND, "{}", route.path);
+    }
+}
+
+#[tokio::test]
+async fn a_tried_call_is_explained_and_records_nothing() {
+    let rig = Rig::new();
+    let acme = rig.partner("acme").await;
+    let good = [
+        ("user_id", "u"),
+        ("click_id", "c"),
+        ("transaction_id", "T-9"),
+        ("currency", "USD"),
+        ("amount_decimal", "1"),
+        ("dry_run", "false"),
+    ];
+    let page = rig.post("/try", Some(&acme), &good).await.text;
+    assert!(page.contains("would be accepted") && page.contains("T-9"), "{page}");
+    let bad = rig.post("/try", Some(&acme), &[("user_id", "{user}"), ("currency", "XXY")]).await.text;
+    for wanted in ["<strong>400</strong>", "amount_decimal", "Cure:", "value=\"{user}\""] {
+        assert!(bad.contains(wanted), "{wanted} in {bad}");
+    }
+    rig.conflict("acme", "T-1").await;
+    let other =
+        rig.post("/try", Some(&acme), &[&good[..2], &[("transaction_id", "T-1")], &good[3..]].concat()).await.text;
+    assert!(other.contains("<strong>409</strong>"), "{other}");
+    let state = rig.world.state();
+    assert_eq!((state.postbacks.len(), state.refusals.len(), state.conflicts.len()), (1, 0, 1));
+}
+
+#[tokio::test]
+async fn hostile_values_of_a_tried_call_are_shown_as_text() {
+    let rig = Rig::new();
+    let acme = rig.partner("acme").await;
+    for hostile in super::attacks::HOSTILE {
+        let fields = [("user_id", *hostile), ("click_id", hostile), ("currency", hostile), ("amount_decimal", hostile)];
+        let reply = rig.post("/try", Some(&acme), &fields).await;
+        assert_eq!(reply.status, StatusCode::OK, "{hostile}");
+        super::attacks::assert_harmless(&reply.text);
+    }
+}
