@@ -10,6 +10,7 @@ use serde_json::json;
 
 use crate::{
     Connection, ask,
+    operations::timeline::warn_unread_partners,
     output::{counted, say},
     terminal::printable,
 };
@@ -33,8 +34,10 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
     let provider = arguments.provider.as_deref().map(ask::provider).transpose()?;
     let (participants, catalogues) = (connection.participants(), connection.catalogues());
     let records = connection.delivery_records();
-    let progress = of_user(&participants, &catalogues, &records, (&user, provider.as_ref())).await?;
-    let UserProgress { participant, campaigns, left_out } = progress;
+    let progress =
+        of_user(&participants, &catalogues, (&records, &connection.partners()), (&user, provider.as_ref())).await?;
+    let UserProgress { participant, campaigns, left_out, unread_partners } = progress;
+    warn_unread_partners(&unread_partners);
     if campaigns.is_empty() && left_out == 0 {
         eprintln!("no campaign is published{}", provider.map_or(String::new(), |name| format!(" of {name}")));
         return Ok(ExitCode::FAILURE);
@@ -64,6 +67,9 @@ pub(crate) async fn run(stack: &str, arguments: Arguments) -> Result<ExitCode> {
 /// Returns the progress with a campaign in a line.
 pub(crate) fn line(campaign: &CampaignProgress) -> String {
     let CampaignProgress { provider, campaign, progress, delivery } = campaign;
-    let delivery = delivery.as_ref().map(|owed| format!("; delivery {} {}", owed.delivery_id, owed.status));
+    let delivery = delivery.as_ref().map(|owed| {
+        let paused = if owed.paused { ", paused with its campaign" } else { "" };
+        format!("; delivery {} {}{paused}", owed.delivery_id, owed.status)
+    });
     format!("{provider}, {campaign}: {progress}{}", delivery.unwrap_or_default())
 }

@@ -9,6 +9,7 @@ use domain::{
         participant::Participant,
         progress::{Progress, explain},
     },
+    partner::Partner,
     values::{
         ids::{CampaignName, DeliveryId, Provider, UserId},
         time::UnixMillis,
@@ -16,7 +17,10 @@ use domain::{
 };
 use serde::Serialize;
 
-use crate::ports::{Catalogues, DeliveryRecords, Participants, Published, StoredParticipant, Unavailable};
+use super::paused::Paused;
+use crate::ports::{
+    Catalogues, DeliveryRecords, Participants, Published, Source, StoredDelivery, StoredParticipant, Unavailable,
+};
 
 /// A user as stored, with the user's progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +31,8 @@ pub struct UserProgress {
     pub campaigns: Vec<CampaignProgress>,
     /// The number of published campaigns of other partners, with which the user has nothing to do.
     pub left_out: usize,
+    /// The partners that cannot be read, so that it is unknown if their campaigns are paused.
+    pub unread_partners: BTreeMap<Provider, Unavailable>,
 }
 
 /// A user's progress with one campaign.
@@ -62,6 +68,8 @@ pub struct OwedDelivery {
     pub delivery_id: DeliveryId,
     /// The state of the delivery.
     pub status: Status,
+    /// Is true if the delivery waits because its campaign is paused.
+    pub paused: bool,
 }
 
 /// Explains a user's progress with every published campaign of one partner, or of all partners that concern the user.
@@ -70,7 +78,7 @@ pub struct OwedDelivery {
 pub async fn of_user(
     participants: &impl Participants,
     catalogues: &impl Catalogues,
-    records: &impl DeliveryRecords,
+    (records, partners): (&impl DeliveryRecords, &impl Source<Key = Provider, Value = Partner>),
     (user, provider): (&UserId, Option<&Provider>),
 ) -> Result<UserProgress, Unavailable> {
     let stored = participants.read(&[user]).await.pop().transpose()?.unwrap_or_default();
@@ -82,17 +90,23 @@ pub async fn of_user(
     let id = |line: &CampaignProgress| DeliveryId::of(&line.provider, &line.campaign, user);
     let ids: BTreeSet<DeliveryId> = campaigns.iter().map(id).collect();
     let found = records.find(&ids).await?;
-    let statuses: BTreeMap<DeliveryId, Status> =
-        found.into_iter().map(|stored| (stored.delivery.id().clone(), stored.delivery.status())).collect();
+    let paused = Paused::of(partners, found.iter().map(|stored| &stored.delivery)).await;
+    let owed = |StoredDelivery { delivery, .. }: &StoredDelivery| OwedDelivery {
+        delivery_id: delivery.id().clone(),
+        status: delivery.status(),
+        paused: paused.holds(delivery),
+    };
+    let mut owed: BTreeMap<DeliveryId, OwedDelivery> =
+        found.iter().map(|stored| (stored.delivery.id().clone(), owed(stored))).collect();
     for line in &mut campaigns {
-        let delivery_id = id(line);
-        line.delivery = statuses.get(&delivery_id).map(|status| OwedDelivery { delivery_id, status: *status });
+        line.delivery = owed.remove(&id(line));
     }
     let published = campaigns.len();
     let opened_none = participant.attributions().next().is_none();
     campaigns.retain(|line| provider.is_some() || line.concerns(opened_none));
     let left_out = published - campaigns.len();
-    Ok(UserProgress { participant: version.map(|_| participant), campaigns, left_out })
+    let participant = version.map(|_| participant);
+    Ok(UserProgress { participant, campaigns, left_out, unread_partners: paused.unread })
 }
 
 fn explained(snapshot: &Snapshot, participant: &Participant, only: Option<&Provider>) -> Vec<CampaignProgress> {

@@ -250,7 +250,12 @@ where
 
     async fn openings(&self, found: &mut Found) -> Result<(), Unavailable> {
         for user in std::mem::take(&mut found.participants) {
-            let progress = progress::of_user(&self.participants, &self.catalogues, &self.deliveries, (&user, None));
+            let progress = progress::of_user(
+                &self.participants,
+                &self.catalogues,
+                (&self.deliveries, &self.partners),
+                (&user, None),
+            );
             let progress = progress.await?;
             let owed = progress.campaigns.iter().filter_map(|campaign| campaign.delivery.as_ref());
             found.deliveries.extend(owed.map(|owed| owed.delivery_id.clone()));

@@ -1,7 +1,10 @@
 use domain::outbound::catalogue::{Catalogue, PartnerGoals};
 
 use super::*;
-use crate::{deliver_webhooks::tests as sender, memory::World};
+use crate::{
+    deliver_webhooks::tests as sender,
+    memory::{Held, World},
+};
 
 fn catalogue() -> Catalogue {
     let goals = sender::partner("").media_buying().goals();
@@ -11,7 +14,13 @@ fn catalogue() -> Catalogue {
 }
 
 async fn of(world: &World, user: &str, provider: Option<&Provider>) -> UserProgress {
-    of_user(world, world, world, (&UserId::new(user).unwrap(), provider)).await.unwrap()
+    of_with(world, "", user, provider).await
+}
+
+/// Explains the progress while acme's campaign has this text in its file.
+async fn of_with(world: &World, more: &str, user: &str, provider: Option<&Provider>) -> UserProgress {
+    let partners = Held::new(world, [(sender::provider(), sender::partner(more))]);
+    of_user(world, world, (world, &partners), (&UserId::new(user).unwrap(), provider)).await.unwrap()
 }
 
 #[tokio::test]
@@ -25,8 +34,10 @@ async fn progress_names_every_campaign_and_the_delivery_it_led_to() {
     assert_eq!(found.participant, Some(Participant::default()));
     let [line] = &found.campaigns[..] else { panic!("{found:?}") };
     assert_eq!((line.provider.as_str(), line.campaign.as_str()), ("acme", "welcome"));
-    let owed = OwedDelivery { delivery_id: delivery.id().clone(), status: Status::Pending };
-    assert_eq!(line.delivery, Some(owed));
+    let owed = OwedDelivery { delivery_id: delivery.id().clone(), status: Status::Pending, paused: false };
+    assert_eq!(line.delivery, Some(owed.clone()));
+    let waiting = of_with(&world, r#","paused":true"#, "u", None).await;
+    assert_eq!(waiting.campaigns[0].delivery, Some(OwedDelivery { paused: true, ..owed }));
     // The other user has no delivery, and nothing is stored about this user.
     let nobody = of(&world, "nobody", None).await;
     assert_eq!((nobody.participant, nobody.campaigns, nobody.left_out), (None, Vec::new(), 1));
