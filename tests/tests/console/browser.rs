@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use percent_encoding::percent_decode_str;
 use reqwest::{
     Client,
-    header::{COOKIE, HeaderMap, LOCATION, ORIGIN, SET_COOKIE},
+    header::{COOKIE, HeaderMap, LOCATION, ORIGIN, REFERRER_POLICY, SET_COOKIE},
 };
 use serde_json::Value;
 use tests::{
@@ -20,6 +20,8 @@ pub(crate) struct Page {
     pub(crate) status: u16,
     pub(crate) location: Option<String>,
     pub(crate) text: String,
+    /// Holds the policy that says how much forms of the page tell about it.
+    referrer_policy: String,
 }
 
 /// Reaches the console: through the API of the deployed stack, or as a function of its own.
@@ -43,7 +45,7 @@ impl<'a> Browser<'a> {
 
     /// Opens a page by its path below the console's URL, such as `/conflicts`.
     pub(crate) async fn open(&mut self, page: &str) -> Page {
-        self.visit("GET", page, None).await
+        self.visit("GET", page, None, "").await
     }
 
     /// Sends a form of a page that this browser has open.
@@ -51,7 +53,10 @@ impl<'a> Browser<'a> {
         // A page without a session has a form without a secret.
         let secret = from.text.split_once(r#"name="form" value=""#).map_or("", |(_, rest)| attribute(rest, ""));
         let secret = secret.to_owned();
-        self.visit("POST", to, Some(form(&[&[("form", secret.as_str())], fields].concat()))).await
+        // Browsers do so with this policy, even within one site.
+        let origin = if from.referrer_policy == "no-referrer" { "null" } else { &self.stack.aws_endpoint_url };
+        let fields = [&[("form", secret.as_str())], fields].concat();
+        self.visit("POST", to, Some(form(&fields)), origin).await
     }
 
     /// Signs in at Cognito's own page as the local stack's person with this role.
@@ -70,20 +75,22 @@ impl<'a> Browser<'a> {
         self.open(back.strip_prefix(&self.stack.console.url).unwrap()).await
     }
 
-    async fn visit(&mut self, method: &str, page: &str, body: Option<String>) -> Page {
+    async fn visit(&mut self, method: &str, page: &str, body: Option<String>, origin: &str) -> Page {
         let cookies = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>();
-        let (status, location, set, text) = match &self.console {
+        let (status, location, set, text, referrer_policy) = match &self.console {
             Console::Deployed => {
                 let url = format!("{}{page}", self.stack.console.url);
                 let mut request = self.http.request(method.parse().unwrap(), url).header(COOKIE, cookies.join("; "));
                 if let Some(body) = body {
                     let request_with_type = request.header("content-type", "application/x-www-form-urlencoded");
-                    request = request_with_type.header(ORIGIN, self.origin()).body(body);
+                    request = request_with_type.header(ORIGIN, origin).body(body);
                 }
                 let response = request.send().await.unwrap();
                 let headers = response.headers().clone();
                 let location = headers.get(LOCATION).map(|to| to.to_str().unwrap().to_owned());
-                (response.status().as_u16(), location, set_cookies(&headers), response.text().await.unwrap())
+                let policy = headers.get(REFERRER_POLICY).map_or("", |policy| policy.to_str().unwrap()).to_owned();
+                let status = response.status().as_u16();
+                (status, location, set_cookies(&headers), response.text().await.unwrap(), policy)
             }
             Console::Function(function) => {
                 let mut request = HttpRequest::new(method, &format!("/console{page}"));
@@ -91,25 +98,23 @@ impl<'a> Browser<'a> {
                     request = request.cookie(cookie);
                 }
                 if let Some(body) = body {
-                    request = request.header("origin", &self.origin()).form(body);
+                    request = request.header("origin", origin).form(body);
                 }
                 let response = function.invoke(&request.event()).await.response();
                 let text = |value: &Value| value.as_str().map(str::to_owned);
                 let set = response["cookies"].as_array().cloned().unwrap_or_default();
                 let status = response["statusCode"].as_u64().and_then(|status| status.try_into().ok()).unwrap();
                 let location = text(&response["headers"]["location"]);
-                (status, location, set.iter().filter_map(text).collect(), text(&response["body"]).unwrap_or_default())
+                let policy = text(&response["headers"]["referrer-policy"]).unwrap_or_default();
+                let (set, body) = (set.iter().filter_map(text).collect(), text(&response["body"]).unwrap_or_default());
+                (status, location, set, body, policy)
             }
         };
         for cookie in set {
             let (name, value) = cookie.split(';').next().and_then(|pair| pair.split_once('=')).unwrap();
             self.cookies.insert(name.to_owned(), value.to_owned());
         }
-        Page { status, location, text }
-    }
-
-    fn origin(&self) -> String {
-        self.stack.aws_endpoint_url.clone()
+        Page { status, location, text, referrer_policy }
     }
 }
 

@@ -51,7 +51,8 @@ pub(crate) async fn find<P: Ports>(
 ) -> Result<Response<Body>, Trouble> {
     let text = visit.query.get("q");
     if text.is_empty() {
-        return Ok(layout::page(&console.site, &visit, "Search", &help()));
+        let body = html! { h1 { "Search" } (help()) };
+        return Ok(layout::page(&console.site, &visit, "Search", &body));
     }
     let query = query(text).ok_or_else(|| {
         Trouble::Malformed(
