@@ -37,7 +37,8 @@ pub fn judge(name: &str, value: &str) -> Option<Doubt> {
     let said = Said::of(&value, role != Role::Other);
     let in_doubt = match (role, said) {
         (_, Said::DryRun) => return Some(Doubt::DryRun),
-        (_, Said::Nothing)
+        (Role::Matter, _)
+        | (_, Said::Nothing)
         | (Role::Refuses | Role::Reverses, Said::None | Said::No)
         | (Role::Status, Said::True | Said::Yes) => false,
         (Role::Refuses | Role::Reverses | Role::Status, _) => true,
@@ -53,7 +54,7 @@ pub fn judge(name: &str, value: &str) -> Option<Doubt> {
         }
         // A value of such words alone means the same under any name.
         (Role::Other | Role::DryRun, said) => {
-            matches!(said, Said::Rejected | Said::Reversed) && words::only_reject(&value)
+            matches!(said, Said::Rejected | Said::Reversed) && words::only_reject(&name, &value)
         }
     };
     let reverses = role == Role::Reverses || said == Said::Reversed;
@@ -68,7 +69,7 @@ pub fn judge_within(outer: &str, name: &str, value: &str) -> Option<Doubt> {
 
 /// Returns true if some senders use a parameter of this name for a status.
 pub fn is_status_name(name: &str) -> bool {
-    !matches!(Role::of(&seen(name)), Role::Other | Role::Kind | Role::ApprovesPart | Role::DryRun)
+    !matches!(Role::of(&seen(name)), Role::Other | Role::Matter | Role::Kind | Role::ApprovesPart | Role::DryRun)
 }
 
 /// Returns true if a value stands for no value, as `0` or `null` does where a transaction could be named.
@@ -122,6 +123,8 @@ enum Role {
     ApprovesPart,
     /// The call may ask that nothing be recorded.
     DryRun,
+    /// The name belongs to the user or to the advertisement, as in `consent_status`, and the value tells nothing.
+    Matter,
     /// The name says nothing.
     Other,
 }
@@ -140,7 +143,7 @@ impl Role {
         let has = |kind: Word| found.contains(&kind);
         // The last word says what is named: a `cancel_url` is a URL.
         let is_thing = found.last() == Some(&Word::Thing);
-        let is_plain = found.iter().all(|word| !matches!(word, Word::Other | Word::Thing));
+        let is_plain = found.iter().all(|word| !matches!(word, Word::Other | Word::Thing | Word::Matter));
         let is_first = |kind: Word| found.iter().find(|word| !matches!(word, Word::Aux | Word::Deal)) == Some(&kind);
         match () {
             () if is_thing => Self::Other,
@@ -153,6 +156,7 @@ impl Role {
                     Self::Test
                 }
             }
+            () if has(Word::Matter) && !has(Word::Deal) => Self::Matter,
             () if is_plain && (has(Word::Status) || has(Word::Stage)) => Self::Status,
             () if has(Word::Status) || found.last() == Some(&Word::State) => Self::State,
             () if has(Word::Yes) && is_plain => Self::Approves,
@@ -211,7 +215,7 @@ impl Said {
         match () {
             () if is(&NONE) => Self::None,
             () if is(&["false", "no", "off", "n", "f"]) => Self::No,
-            () if is(&["true", "yes"]) => Self::True,
+            () if is(&["true", "yes", "on", "y", "t"]) => Self::True,
             () if letters(value).eq(b"dryrun".iter().copied()) => Self::DryRun,
             () if macros_matter && is_macro(value) => Self::Macro,
             () => words::of_value(value),

@@ -121,11 +121,15 @@ impl<'a> Parameters<'a> {
     }
 
     /// Returns the fault of a body that cannot be read, or the faults of those values in a body that cannot be read.
-    /// `is_meant` decides by name and code if a value matters. Values under other names are ignored, whatever they are.
-    pub fn body_faults(&self, is_meant: impl Fn(&str, FaultCode) -> bool) -> Vec<Fault> {
+    /// `is_meant` decides by the name if a value matters, and is told if the value is null or empty. Values under other names
+    /// are ignored, whatever they are.
+    pub fn body_faults(&self, is_meant: impl Fn(&str, bool) -> bool) -> Vec<Fault> {
         let faults = self.pairs.iter().filter_map(|pair| Some((pair, pair.fault?)));
-        let meant = faults
-            .filter(|(pair, fault)| pair.name == UNREADABLE || is_meant(&astray::readable(pair.name), fault.code));
+        let meant = faults.filter(|(pair, fault)| {
+            let is_empty = || matches!(astray::readable(pair.value).as_ref(), "[]" | "{}");
+            let says_nothing = fault.code == FaultCode::NullValue || is_empty();
+            pair.name == UNREADABLE || is_meant(&astray::readable(pair.name), says_nothing)
+        });
         meant.map(|(_, fault)| fault.clone()).collect()
     }
 

@@ -15,7 +15,7 @@ use self::reader::Reader;
 use crate::erasure::ContentHash;
 use crate::inbound::click::{ClickKeys, ClickOrigin};
 use crate::inbound::doubt;
-use crate::inbound::fault::{self, Fault, FaultCode};
+use crate::inbound::fault::{self, Fault};
 use crate::inbound::parameters::Parameters;
 use crate::inbound::rules::PostbackRules;
 use crate::inbound::status::{State, StatusMeaning};
@@ -158,15 +158,16 @@ impl ParsedPostback {
     /// Reads a request's parameters by this partner's rules. Returns at most [`MAX_FAULTS`](fault::MAX_FAULTS) faults
     /// if the request has any. Faults of the body and of values come first.
     ///
-    /// A call with a status that is agreed to be ignored has exactly one fault, [`FaultCode::StatusIgnored`].
+    /// A call with a status that is agreed to be ignored has exactly one fault,
+    /// [`StatusIgnored`](fault::FaultCode::StatusIgnored).
     pub fn parse(
         sent: &Parameters<'_>,
         provider: &Provider,
         rules: &PostbackRules,
         keys: &ClickKeys,
     ) -> Result<Self, Vec<Fault>> {
-        let is_meant = |name: &str, code: FaultCode| {
-            let may_reject = || doubt::is_status_name(name) && code != FaultCode::NullValue;
+        let is_meant = |name: &str, says_nothing: bool| {
+            let may_reject = || !says_nothing && doubt::is_status_name(name);
             rules.reads(name) || !rules.ignores(name) && (may_reject() || doubt::is_near_dry_run(name))
         };
         let mut reader = Reader { sent, rules, faults: sent.body_faults(is_meant) };

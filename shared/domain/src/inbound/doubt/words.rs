@@ -37,6 +37,8 @@ pub(super) enum Word {
     Aux,
     /// A thing that says nothing about the conversion, whatever words stand before it.
     Thing,
+    /// A matter of the user or of the advertisement, whose state says nothing about the conversion.
+    Matter,
     /// Any other word.
     Other,
 }
@@ -46,45 +48,54 @@ const LONGEST_WORD: usize = 24;
 
 /// Lists the words in the order of the alphabet. Those that [`Word::is_inflected`] are here by their beginnings.
 #[rustfmt::skip]
-const KNOWN: [(&str, Word); 147] = {
+const KNOWN: [(&str, Word); 184] = {
     use Word::{
-        Aux, Bad, Deal, Good, Kind, Not, Rejected, Reversal, Sandbox, Stage, State, Status, Test, Thing, Yes,
+        Aux, Bad, Deal, Good, Kind, Matter, Not, Rejected, Reversal, Sandbox, Stage, State, Status, Test, Thing, Yes,
     };
     [
-        ("a", Aux), ("abandon", Bad), ("accept", Yes), ("action", Kind), ("active", Good), ("annul", Rejected),
-        ("approv", Yes), ("awaiting", Rejected),
+        ("a", Aux), ("abandon", Bad), ("accept", Yes), ("action", Kind), ("active", Good), ("ad", Matter),
+        ("address", Matter), ("adgroup", Matter), ("adset", Matter), ("analytics", Matter),
+        ("annul", Rejected), ("approv", Yes), ("att", Matter), ("awaiting", Rejected),
         ("bad", Bad), ("banned", Bad), ("been", Aux), ("billable", Yes), ("blocked", Bad), ("bounce", Bad),
-        ("cancel", Rejected), ("captured", Yes), ("charge", Deal), ("chargeback", Reversal), ("chargedback", Reversal),
-        ("clawback", Reversal), ("clawed", Reversal), ("cnv", Deal), ("commission", Deal), ("complet", Yes),
-        ("confirm", Yes), ("conv", Deal), ("conversion", Deal),
-        ("day", Thing), ("days", Thing), ("debug", Test), ("decision", State), ("declin", Rejected), ("deleted", Bad),
-        ("demo", Test), ("denial", Rejected), ("denied", Rejected), ("deny", Rejected), ("deposit", Deal),
-        ("disposition", State), ("disput", Rejected), ("done", Good), ("dummy", Test), ("dup", Bad), ("dupe", Bad),
-        ("duplicat", Bad),
-        ("eligible", Yes), ("env", Stage), ("environment", Stage), ("error", Bad), ("event", Deal), ("expired", Bad),
-        ("fail", Bad), ("failed", Bad), ("failure", Bad), ("fake", Bad), ("flag", Aux), ("fraud", Rejected),
+        ("campaign", Matter), ("cancel", Rejected), ("captured", Yes), ("charge", Deal),
+        ("chargeback", Reversal), ("chargedback", Reversal), ("clawback", Reversal), ("clawed", Reversal),
+        ("cnv", Deal), ("commission", Deal), ("complet", Yes), ("confirm", Yes), ("consent", Matter),
+        ("conv", Deal), ("conversion", Deal), ("converted", Good), ("cookie", Matter), ("cookies", Matter),
+        ("created", Aux), ("creative", Matter),
+        ("day", Thing), ("days", Thing), ("debug", Test), ("decision", State), ("declin", Rejected),
+        ("definition", Thing), ("deleted", Bad), ("delivered", Good), ("demo", Test), ("denial", Rejected),
+        ("denied", Rejected), ("deny", Rejected), ("deposit", Deal), ("disposition", State),
+        ("disput", Rejected), ("done", Good), ("dummy", Test), ("dup", Bad), ("dupe", Bad), ("duplicat", Bad),
+        ("eligible", Yes), ("env", Stage), ("environment", Stage), ("error", Bad), ("event", Deal),
+        ("expired", Bad),
+        ("fail", Bad), ("failed", Bad), ("failure", Bad), ("fake", Bad), ("finished", Good), ("flag", Aux),
+        ("fraud", Rejected),
         ("good", Good), ("group", Thing),
         ("has", Aux), ("held", Bad), ("hold", Bad),
-        ("ip", Thing), ("is", Aux),
-        ("kind", Kind),
+        ("inreview", Rejected), ("ip", Thing), ("is", Aux), ("issued", Aux),
+        ("junk", Bad),
+        ("keyword", Matter), ("kind", Kind), ("ko", Bad),
         ("language", Thing), ("lead", Deal), ("link", Thing), ("live", Yes),
-        ("mock", Test), ("mode", Kind),
-        ("never", Not), ("no", Not), ("nok", Bad), ("non", Not), ("not", Not),
-        ("offer", Deal), ("ok", Yes), ("okay", Yes), ("onhold", Rejected), ("order", Deal), ("outcome", State),
+        ("marketing", Matter), ("mock", Test), ("mode", Kind),
+        ("never", Not), ("newsletter", Matter), ("no", Not), ("nok", Bad), ("non", Not), ("not", Not),
+        ("offer", Deal), ("ok", Yes), ("okay", Yes), ("onhold", Rejected), ("order", Deal),
+        ("outcome", State), ("overquota", Rejected),
         ("page", Thing), ("paid", Yes), ("path", Thing), ("pay", Deal), ("payable", Yes), ("payed", Yes),
-        ("payment", Deal), ("payout", Deal), ("pending", Rejected), ("period", Thing), ("policy", Thing),
-        ("postback", Deal), ("prod", Good), ("production", Yes), ("purchase", Deal),
-        ("qualif", Yes),
-        ("refund", Reversal), ("refus", Rejected), ("reject", Rejected), ("removed", Bad), ("result", State),
-        ("retracted", Bad), ("returned", Reversal), ("reversal", Reversal), ("reverse", Reversal), ("revok", Rejected),
-        ("reward", Deal), ("rollback", Reversal),
-        ("sale", Good), ("sandbox", Sandbox), ("screenout", Rejected), ("settled", Yes), ("simulat", Sandbox),
-        ("spam", Bad), ("staging", Sandbox), ("stat", State), ("state", State), ("status", Status), ("sts", State),
-        ("success", Yes), ("suspicious", Bad),
-        ("terms", Thing), ("test", Test), ("testing", Test), ("the", Aux), ("this", Aux), ("trans", Deal),
-        ("transaction", Deal),
-        ("trash", Bad), ("tx", Deal), ("txn", Deal), ("type", Kind),
-        ("un", Not), ("uri", Thing), ("url", Thing),
+        ("payer", Matter), ("payment", Deal), ("payout", Deal), ("pending", Rejected), ("period", Thing),
+        ("personalization", Matter), ("policy", Thing), ("postback", Deal), ("prod", Good),
+        ("production", Yes), ("purchase", Deal),
+        ("qualif", Yes), ("quotafull", Rejected),
+        ("received", Aux), ("refund", Reversal), ("refus", Rejected), ("reject", Rejected), ("removed", Bad),
+        ("result", State), ("retracted", Bad), ("returned", Reversal), ("reversal", Reversal),
+        ("reverse", Reversal), ("revert", Reversal), ("revok", Rejected), ("reward", Deal),
+        ("rollback", Reversal), ("rolledback", Reversal),
+        ("sale", Good), ("sandbox", Sandbox), ("screenedout", Rejected), ("screenout", Rejected),
+        ("scrub", Bad), ("settled", Yes), ("simulat", Sandbox), ("spam", Bad), ("staging", Sandbox),
+        ("stat", State), ("state", State), ("status", Status), ("storage", Matter), ("storn", Reversal),
+        ("sts", State), ("succeed", Yes), ("success", Yes), ("suspicious", Bad),
+        ("terms", Thing), ("test", Test), ("testing", Test), ("the", Aux), ("this", Aux),
+        ("trans", Deal), ("transaction", Deal), ("trash", Bad), ("tx", Deal), ("txn", Deal), ("type", Kind),
+        ("un", Not), ("underreview", Rejected), ("uri", Thing), ("url", Thing), ("utm", Matter),
         ("valid", Yes), ("verdict", State), ("verified", Yes), ("void", Bad), ("voided", Rejected),
         ("waiting", Bad), ("was", Aux), ("window", Thing), ("withdrawn", Bad), ("won", Good),
     ]
@@ -143,10 +154,11 @@ fn is_form_of(word: &str, kind: Word, stem: &str) -> bool {
     begins(word, stem) && (word.len() == stem.len() || is_longer())
 }
 
-/// Returns the words of which people glue names: `isrefunded`, `livemode`, `orderstatus`.
+/// Returns the words of which people glue names: `isrefunded`, `livemode`, `orderstatus`, `testlead`.
 pub(super) fn parts(text: &str) -> impl Iterator<Item = &str> {
     let is_deal = |text: Option<&str>| text.is_some_and(|text| word(text) == Word::Deal);
-    let before = ["is", "was", "has"].into_iter().find(|known| begins(text, known)).map_or(0, str::len);
+    let is_before = |known: &&str| begins(text, known) && (*known != "test" || is_deal(text.get(known.len()..)));
+    let before = ["is", "was", "has", "test"].into_iter().find(is_before).map_or(0, str::len);
     let mut glued = ["status", "state", "mode", "flag"].into_iter().filter(|known| ends(text, known));
     // An `estate` is no state.
     let after = glued.find(|known| *known != "state" || is_deal(text.strip_suffix("state")));
@@ -162,7 +174,8 @@ pub(super) fn of_name(name: &str) -> Vec<Word> {
     let mut found = Vec::new();
     for part in words(name).flat_map(parts) {
         let alone = word(part);
-        let is_open = alone == Word::Other && matches!(found.last(), Some(Word::Other | Word::Deal));
+        let is_open =
+            matches!(alone, Word::Other | Word::Bad) && matches!(found.last(), Some(Word::Other | Word::Deal));
         let whole = before.replace(part).filter(|_| is_open).map(|before| exactly(&format!("{before}{part}")));
         let whole = whole.filter(|whole| *whole != Word::Other);
         if whole.is_some() {
@@ -197,11 +210,14 @@ pub(super) fn of_value(value: &str) -> Said {
 }
 
 /// Returns true if a value has only words that say without doubt that a conversion is not valid, and words that say
-/// nothing else.
-pub(super) fn only_reject(value: &str) -> bool {
-    let found = of_name(value);
-    let says_more = |word: &Word| matches!(word, Word::Other | Word::Thing | Word::Test | Word::Bad);
-    !found.is_empty() && !found.iter().any(says_more)
+/// nothing else. The name of a conversion, before the value or in it, takes the doubt from a word: `lead=duplicate`.
+pub(super) fn only_reject(name: &str, value: &str) -> bool {
+    let says_more = |word: &Word| matches!(word, Word::Other | Word::Thing | Word::Matter | Word::Test);
+    let only_reject = |found: Vec<Word>| {
+        let is_sure = !found.contains(&Word::Bad) || found.contains(&Word::Deal);
+        is_sure && !found.is_empty() && !found.iter().any(says_more)
+    };
+    only_reject(of_name(value)) || only_reject(of_name(&format!("{name} {value}")))
 }
 
 #[cfg(test)]

@@ -189,7 +189,11 @@ pub(super) fn is_request(word: &str, place: Place) -> bool {
     if !is_made_of(word, &all) || is_made_of(word, &beside) {
         return false;
     }
-    let spelt: String = letters(word).map(char::from).collect();
+    let mut spelt: String = letters(word).map(char::from).collect();
+    // The `me` in a name is no object: an event may be called `change_name`.
+    if place == Place::Event && is_made_of(word, &may_ask) && !spelt.contains("eventname") {
+        spelt = spelt.replace("name", "");
+    }
     let has_object = OBJECTS.iter().any(|object| spelt.contains(object));
     has_object || (place != Place::Event && !is_made_of(word, &may_ask))
 }
