@@ -1,8 +1,9 @@
 //! Handles a partner's call of its postback URL: checks, parses and records the call.
 //!
 //! The order of checks is part of the contract: first the credential, then a pause by an operator, then the partner's
-//! rate, then the caller's address, then everything else, including the size and the type of the body. A caller without a credential therefore learns
-//! nothing about partners, a partner is told every fault at once, and a partner's refused call is kept.
+//! rate, then the caller's address, then everything else, including the size and the type of the body. A caller without
+//! a credential therefore learns nothing about partners, a partner is told every fault at once, and a partner's refused
+//! call is kept.
 //!
 //! A signature can be checked as far as the signed parameters can be read. A body of the wrong type is read as a form and
 //! as JSON for this check alone. If the signature of a call with an unreadable body fits in no way, nobody knows who sent

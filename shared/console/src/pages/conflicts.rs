@@ -202,7 +202,7 @@ fn outcome(refused: &Refused) -> Markup {
         @if let Some(receipt) = &item.accepted {
             p.done role="status" { "Accepted" @if let Some(at) = item.accepted_at { " at " (time(at)) } ": receipt " code { (receipt.receipt_id) } ". GG3 receives it." }
         } @else if let Some(at) = item.original_kept_at {
-            p.done role="status" { "What is recorded was kept at " (time(at)) ". The conflict is deleted after 30 days unless the same content comes again." }
+            p.done role="status" { "What is recorded was kept at " (time(at)) ". The conflict is deleted later, unless the same content comes again." }
         }
     }
 }

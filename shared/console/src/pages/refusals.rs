@@ -45,7 +45,7 @@ pub(crate) async fn list<P: Ports>(
     let listed = refusals::list(ports, RefusalKind::Refusal, &chosen.providers, &chosen.page, (console.now)()).await?;
     let body = html! {
         h1 { "Refused calls" }
-        p.lead { "Calls with a good credential that were not accepted. They are kept for 30 days." }
+        p.lead { "Calls with a good credential that were not accepted." }
         (filter(&console.site, &visit, LIST, &html! {}))
         (gaps(&listed.gaps))
         @if listed.items.is_empty() { section.card.empty { p { "No refused calls. New ones are listed after a few seconds." } } }
