@@ -5,6 +5,10 @@ use super::names::is_of_parameter;
 /// Bounds the words of a macro's name. More words are a sentence in brackets.
 const MAX_WORDS: usize = 4;
 
+/// Bounds the texts in which a macro is looked for beside a prefix or a suffix, in bytes. No parameter's value is longer,
+/// even if each of its characters is encoded.
+const MAX_BESIDE_BYTES: usize = 1024;
+
 /// Lists the signs that begin a modifier after the name: `{x|default}`, `${(x)!}`, `{sub['id']}`, `{x:y}`, `{a=b}`.
 const MODIFIERS: &str = "|!?()[],'\"=";
 
@@ -29,6 +33,9 @@ fn whole(text: &str) -> &str {
 /// Returns a parameter's name with its signs anywhere in a text: `u_#click_id#`, `[click_id]_1`, `__X____X__`. In a text
 /// for people, such as `Sign-up (user)`, it is no macro.
 fn find_inside(text: &str) -> Option<&str> {
+    if text.len() > MAX_BESIDE_BYTES {
+        return None;
+    }
     let name = |from: usize, to: usize| text.get(from..to).filter(|inner| is_of_parameter(inner));
     let between = |mark: &'static str| {
         let mut pairs = text.match_indices(mark).zip(text.match_indices(mark).skip(1));
