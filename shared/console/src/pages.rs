@@ -13,7 +13,32 @@ pub(crate) mod style;
 mod timeline;
 pub(crate) mod webhooks;
 
-use domain::values::ids::ReceiptId;
+use domain::{
+    audit::{Channel, Operation, Why},
+    session::Visitor,
+    values::ids::ReceiptId,
+};
+use maud::{Markup, html};
+
+use crate::{
+    ports::{Console, Ports},
+    reply::Trouble,
+    visit::Visit,
+};
+
+/// Begins the change that an operator's form asks for, with the reason that it gives. Also draws the id of a receipt.
+fn begin<P: Ports>(console: &Console<P>, visit: &Visit) -> Result<(Operation, ReceiptId), Trouble> {
+    let Some(Visitor::Operator { author, .. }) = visit.visitor() else { return Err(Trouble::NotFound) };
+    let why = Why::new(visit.form.get("why")).map_err(|fault| Trouble::Malformed(format!("The reason {fault}.")))?;
+    let (id, receipt_id) = parts((console.random)()?);
+    let operation = Operation::new(author.clone(), Channel::Console, Some(why), id);
+    Ok((operation.keeping_records(console.audit_retention), receipt_id))
+}
+
+/// Draws the field for the reason of a change.
+fn reason() -> Markup {
+    html! { label { "Reason, for the audit record" input name="why" required maxlength="1000" autocomplete="off"; } }
+}
 
 /// Divides random bytes into the id of an operation and the id of a receipt, which share no byte.
 fn parts(random: [u8; 32]) -> ([u8; 8], ReceiptId) {

@@ -9,12 +9,7 @@ use app::{
     },
 };
 use domain::{
-    audit::{Author, Channel, Operation, Why},
-    inbound::click::ClickKeys,
-    jiff::Timestamp,
-    partner::Partner,
-    retention::Retention,
-    values::ids::Provider,
+    inbound::click::ClickKeys, jiff::Timestamp, partner::Partner, retention::Retention, values::ids::Provider,
 };
 
 use crate::{issuer::Issuer, site::Site};
@@ -73,12 +68,4 @@ pub(crate) struct Console<P: Ports> {
     pub(crate) now: fn() -> Timestamp,
     /// Draws random bytes for tokens, receipts and operations.
     pub(crate) random: fn() -> Result<[u8; 32], Unavailable>,
-}
-
-impl<P: Ports> Console<P> {
-    /// Makes an operation of this operator. `id` is random.
-    pub(crate) fn operation(&self, author: &Author, why: Why, id: [u8; 8]) -> Operation {
-        let operation = Operation::new(author.clone(), Channel::Console, Some(why), id);
-        operation.keeping_records(self.audit_retention)
-    }
 }

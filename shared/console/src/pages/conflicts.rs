@@ -9,16 +9,17 @@ use app::{
 };
 use axum::{body::Body, extract::State, response::Response};
 use domain::{
-    audit::Why,
     inbound::{acceptance::Unacceptable, postback::Content, refusal::ContentKey},
-    session::{Role, Visitor},
+    session::Role,
     values::{ids::TransactionId, parameter_names::Field},
 };
 use maud::{Markup, html};
 
 use super::{
+    begin,
     listed::{chosen, filter, next_partners, older},
-    parts,
+    reason,
+    refusals::found,
 };
 use crate::{
     layout::{self, form_secret, gaps, time, value},
@@ -64,9 +65,7 @@ pub(crate) async fn one<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
-    let key = key(visit.query.get("key"))?;
-    let found = refusals::find(&console.trace.inbound, &key, (console.now)()).await?;
-    let refused = found.filter(|found| found.stored.kind == RefusalKind::Conflict).ok_or(Trouble::NotFound)?;
+    let refused = found(&console, visit.query.get("key"), RefusalKind::Conflict).await?;
     let body = html! {
         h1 { "Conflict" }
         section.card { (heading(&console.site, &refused)) (sides(&refused)) (kept(&refused)) (outcome(&refused)) }
@@ -83,14 +82,11 @@ pub(crate) async fn resolve<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
-    let Some(Visitor::Operator { author, .. }) = visit.visitor() else { return Err(Trouble::NotFound) };
-    let key = key(visit.form.get("key"))?;
-    let why = Why::new(visit.form.get("why")).map_err(|fault| Trouble::Malformed(format!("The reason {fault}.")))?;
-    let (now, random) = ((console.now)(), (console.random)()?);
+    let (_, key) = ContentKey::parse(visit.form.get("key")).ok_or(Trouble::NotFound)?;
+    let now = (console.now)();
+    let (operation, receipt_id) = begin(&console, &visit)?;
     let found = console.resolutions.find_conflict(&key, now).await?.ok_or(Trouble::NotFound)?;
     let transaction: TransactionId = found.conflict.transaction_id;
-    let (operation_id, receipt_id) = parts(random);
-    let operation = console.operation(author, why, operation_id);
     let of = (&transaction, &key);
     let resolution = match visit.form.get("decision") {
         "accept" => {
@@ -131,10 +127,6 @@ fn told(resolution: &Resolution) -> Option<Trouble> {
         }
     };
     Some(Trouble::Conflict(words))
-}
-
-fn key(text: &str) -> Result<ContentKey, Trouble> {
-    ContentKey::parse(text).map(|(_, key)| key).ok_or(Trouble::NotFound)
 }
 
 fn heading(site: &Site, refused: &Refused) -> Markup {
@@ -214,7 +206,7 @@ fn decision(site: &Site, visit: &Visit, refused: &Refused) -> Markup {
             h2 { "Decide" }
             (form_secret(visit))
             input type="hidden" name="key" value=(item.provider_content);
-            label { "Reason, for the audit record" input name="why" required maxlength="1000" autocomplete="off"; }
+            (reason())
             div.choices {
                 @if item.original_kept_at.is_none() { button name="decision" value="keep" { "Keep what is recorded" } }
                 button.strong name="decision" value="accept" { "Accept what came, for ever" }

@@ -44,15 +44,20 @@ pub(crate) async fn some<P: Ports>(
     Ok((providers, next))
 }
 
+/// Returns the page of a list that begins after this place, or the first page if the text is empty.
+pub(crate) fn page(after: &str) -> Result<Page, Trouble> {
+    let unknown = || Trouble::Malformed("This place is not in any list.".into());
+    let after = if after.is_empty() { None } else { Some(Place::parse(after).ok_or_else(unknown)?) };
+    Ok(Page { since: None, after, most: MOST })
+}
+
 /// Reads the fields `provider`, `after` and `following`.
 pub(crate) async fn chosen<P: Ports>(console: &Console<P>, visit: &Visit) -> Result<Chosen, Trouble> {
     let (named, after) = (visit.query.get("provider"), visit.query.get("after"));
-    let after = match after {
-        "" => None,
-        _ if named.is_empty() => return Err(Trouble::Malformed("A place belongs to the list of one partner.".into())),
-        after => Some(Place::parse(after).ok_or_else(|| Trouble::Malformed("This place is not in any list.".into()))?),
-    };
-    let page = Page { since: None, after, most: MOST };
+    if named.is_empty() && !after.is_empty() {
+        return Err(Trouble::Malformed("A place belongs to the list of one partner.".into()));
+    }
+    let page = page(after)?;
     if named.is_empty() {
         let (providers, next) = some(console, visit).await?;
         return Ok(Chosen { providers, next, page });

@@ -5,7 +5,6 @@ use std::{net::IpAddr, sync::Arc};
 use app::{
     accept_postback::{HandledCall, Resubmission},
     operators::{
-        Page,
         deliveries::{self, Wanted},
         postbacks, refusals,
     },
@@ -27,6 +26,7 @@ use maud::{Markup, html};
 
 use super::{
     answer::answer,
+    listed::page,
     parts,
     postbacks::transactions,
     refusals::{command, refusal},
@@ -41,8 +41,6 @@ use crate::{
     visit::Visit,
 };
 
-/// Limits the entries of each list.
-const MOST: usize = 20;
 const SENT: &str = "/sent";
 const SENT_ONE: &str = "/sent-webhook";
 
@@ -227,8 +225,8 @@ pub(crate) async fn log<P: Ports>(
     let own = [own(&visit)?.clone()];
     let now = (console.now)();
     let ports = (&console.trace.listings, &console.trace.inbound);
-    let refused = refusals::list(ports, RefusalKind::Refusal, &own, &page(&visit, "refused")?, now).await?;
-    let wanted = postbacks::Wanted { page: page(&visit, "accepted")?, ..postbacks::Wanted::default() };
+    let refused = refusals::list(ports, RefusalKind::Refusal, &own, &page(visit.query.get("refused"))?, now).await?;
+    let wanted = postbacks::Wanted { page: page(visit.query.get("accepted"))?, ..postbacks::Wanted::default() };
     let accepted = postbacks::list(ports, &own, &wanted, now).await?;
     let older = |field: &str, more: &[(Provider, Place)]| {
         let place = more.first().map(|(_, place)| console.site.path_with("/log", &[(field, &place.to_string())]));
@@ -249,22 +247,13 @@ pub(crate) async fn log<P: Ports>(
     Ok(layout::page(&console.site, &visit, "Log", &body))
 }
 
-/// Reads the place in this field.
-fn page(visit: &Visit, field: &str) -> Result<Page, Trouble> {
-    let after = match visit.query.get(field) {
-        "" => None,
-        text => Some(Place::parse(text).ok_or_else(|| Trouble::Malformed("This place is not in any list.".into()))?),
-    };
-    Ok(Page { since: None, after, most: MOST })
-}
-
 /// Lists the webhooks that the partner was sent or is owed.
 pub(crate) async fn sent<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
     let own = [own(&visit)?.clone()];
-    let wanted = Wanted { page: page(&visit, "after")?, ..Wanted::default() };
+    let wanted = Wanted { page: page(visit.query.get("after"))?, ..Wanted::default() };
     let (listings, records) = (&console.trace.listings, &console.trace.deliveries);
     let listed = deliveries::list(listings, records, &own, &wanted, (console.now)()).await?;
     let older = listed.more.first().map(|(_, place)| console.site.path_with(SENT, &[("after", &place.to_string())]));

@@ -11,18 +11,14 @@ use app::{
     ports::{RefusalKind, StoredRefusal},
 };
 use axum::{body::Body, extract::State, response::Response};
-use domain::{
-    audit::Why,
-    inbound::refusal::ContentKey,
-    session::{Role, Visitor},
-    values::printable::printable,
-};
+use domain::{inbound::refusal::ContentKey, session::Role, values::printable::printable};
 use maud::{Markup, html};
 
 use super::{
     answer::{answer, faults},
+    begin,
     listed::{chosen, filter, next_partners, older},
-    parts,
+    reason,
 };
 use crate::{
     layout::{self, form_secret, gaps, time, value},
@@ -85,7 +81,7 @@ pub(crate) async fn one<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
-    let refused = found(&console, visit.query.get("key")).await?;
+    let refused = found(&console, visit.query.get("key"), RefusalKind::Refusal).await?;
     Ok(shown(&console, &visit, &refused, None))
 }
 
@@ -94,12 +90,10 @@ pub(crate) async fn send_again<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
-    let Some(Visitor::Operator { author, .. }) = visit.visitor() else { return Err(Trouble::NotFound) };
-    let refused = found(&console, visit.form.get("key")).await?;
+    let refused = found(&console, visit.form.get("key"), RefusalKind::Refusal).await?;
     let item = &refused.stored;
-    let why = Why::new(visit.form.get("why")).map_err(|fault| Trouble::Malformed(format!("The reason {fault}.")))?;
-    let (now, (operation_id, receipt_id)) = ((console.now)(), parts((console.random)()?));
-    let operation = console.operation(author, why, operation_id);
+    let now = (console.now)();
+    let (operation, receipt_id) = begin(&console, &visit)?;
     let unkept = || Trouble::Conflict("This call is not kept whole. The partner must send it again.".to_owned());
     let (Some(request), Some(source)) = (item.kept_request(), item.source) else { return Err(unkept()) };
     let kept = Resubmission { provider: &item.provider, request: &request, source };
@@ -115,10 +109,11 @@ pub(crate) async fn send_again<P: Ports>(
     }
 }
 
-async fn found<P: Ports>(console: &Console<P>, key: &str) -> Result<Refused, Trouble> {
+/// Reads the refusal or the conflict of this key.
+pub(super) async fn found<P: Ports>(console: &Console<P>, key: &str, kind: RefusalKind) -> Result<Refused, Trouble> {
     let (_, key) = ContentKey::parse(key).ok_or(Trouble::NotFound)?;
     let found = refusals::find(&console.trace.inbound, &key, (console.now)()).await?;
-    found.filter(|found| found.stored.kind == RefusalKind::Refusal).ok_or(Trouble::NotFound)
+    found.filter(|found| found.stored.kind == kind).ok_or(Trouble::NotFound)
 }
 
 fn shown<P: Ports>(
@@ -140,7 +135,7 @@ fn shown<P: Ports>(
                 p { "The call is handled as if the partner had sent it now, by the partner's present configuration." }
                 (form_secret(visit))
                 input type="hidden" name="key" value=(item.provider_content);
-                label { "Reason, for the audit record" input name="why" required maxlength="1000" autocomplete="off"; }
+                (reason())
                 div.choices { button.strong { "Handle it again" } }
             }
         } @else {

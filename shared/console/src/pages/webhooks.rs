@@ -14,16 +14,16 @@ use app::{
 };
 use axum::{body::Body, extract::State, response::Response};
 use domain::{
-    audit::Why,
     outbound::delivery::Status,
-    session::{Role, Visitor},
+    session::Role,
     values::ids::{DeliveryId, Provider},
 };
 use maud::{Markup, html};
 
 use super::{
+    begin,
     listed::{Chosen, chosen, filter, next_partners, older},
-    parts,
+    reason,
     timeline::{Reader, timeline},
 };
 use crate::{
@@ -148,7 +148,7 @@ pub(crate) async fn one<P: Ports>(
                 p { "Another round of up to six attempts begins with the request that is shown above. The webhook-id stays the same." }
                 (form_secret(&visit))
                 input type="hidden" name="id" value=(id);
-                label { "Reason, for the audit record" input name="why" required maxlength="1000" autocomplete="off"; }
+                (reason())
                 div.choices { button.strong { "Send it again" } }
             }
         }
@@ -173,17 +173,15 @@ pub(crate) async fn send_again<P: Ports>(
     State(console): State<Arc<Console<P>>>,
     visit: Visit,
 ) -> Result<Response<Body>, Trouble> {
-    let Some(Visitor::Operator { author, .. }) = visit.visitor() else { return Err(Trouble::NotFound) };
     let id = DeliveryId::new(visit.form.get("id")).map_err(|_| Trouble::NotFound)?;
-    let why = Why::new(visit.form.get("why")).map_err(|fault| Trouble::Malformed(format!("The reason {fault}.")))?;
-    let (operation_id, _) = parts((console.random)()?);
+    let (operation, _) = begin(&console, &visit)?;
     let resend = ResendDeliveries {
         partners: Cache::new(console.partners.clone(), CachePolicy::default()),
         rounds: console.rounds.clone(),
         resends: console.resends.clone(),
         clock: console.clock.clone(),
         randomness: console.clock.clone(),
-        operation: console.operation(author, why, operation_id),
+        operation,
     };
     let (_, done) = Box::pin(resend.named(&BTreeSet::from([id.clone()]), &mut AtOnce)).await;
     done.map_err(trouble)?;
