@@ -46,6 +46,8 @@ use domain::{
     values::ids::Provider,
 };
 
+use tokio::sync::OnceCell;
+
 use crate::terminal::printable;
 
 /// The use case that handles a postback, over DynamoDB.
@@ -130,6 +132,10 @@ async fn explained(stack: &str, fault: anyhow::Error) -> anyhow::Error {
 pub(crate) struct Connection {
     settings: AwsSettings,
     stack: String,
+    /// Holds the caller of the credentials once it was asked for.
+    caller: OnceCell<Author>,
+    /// Holds how the stack was deployed once that was read.
+    deployment: OnceCell<Deployment>,
 }
 
 impl Connection {
@@ -146,13 +152,23 @@ impl Connection {
         config.region().context("no AWS region; set AWS_REGION or a profile's region")?;
         let provider = config.credentials_provider().context(CREDENTIALS_CURE)?;
         provider.provide_credentials().await.context(CREDENTIALS_CURE)?;
-        Ok(Self { settings: config.into(), stack: stack.to_owned() })
+        Ok(Self {
+            settings: config.into(),
+            stack: stack.to_owned(),
+            caller: OnceCell::new(),
+            deployment: OnceCell::new(),
+        })
     }
 
-    /// Reads how the stack was deployed.
-    pub(crate) async fn deployment(&self) -> Result<Deployment> {
-        let caller = self.settings.caller(CallLimits::BACKGROUND).await?;
-        Ok(self.deployment_for(&caller).await?)
+    /// Returns the caller that STS names for the credentials.
+    async fn caller(&self) -> Result<&Author, Unavailable> {
+        self.caller.get_or_try_init(|| self.settings.caller(CallLimits::BACKGROUND)).await
+    }
+
+    /// Returns how the stack was deployed.
+    pub(crate) async fn deployment(&self) -> Result<&Deployment, Unavailable> {
+        let caller = self.caller().await?;
+        self.deployment.get_or_try_init(|| self.read_deployment(caller)).await
     }
 
     /// Returns how long records of this kind are kept.
@@ -160,7 +176,7 @@ impl Connection {
         Ok(self.deployment().await?.retention(kind)?)
     }
 
-    async fn deployment_for(&self, caller: &Author) -> Result<Deployment, Unavailable> {
+    async fn read_deployment(&self, caller: &Author) -> Result<Deployment, Unavailable> {
         // Tables are of the caller's partition and account, which its ARN names: `arn:aws:sts::123456789012:…`.
         let mut parts = caller.as_str().split(':').skip(1);
         let (partition, account) = (parts.next().unwrap_or_default(), parts.nth(2).unwrap_or_default());
@@ -196,12 +212,12 @@ impl Connection {
         DynamoSessions::new(client, self.table("sessions"), self.audit())
     }
 
-    /// Begins an operation. Its author is the caller that STS names for the credentials.
+    /// Begins an operation. Its author is the caller of the credentials.
     pub(crate) async fn operation(&self, why: Option<Why>) -> Result<Operation> {
-        let author = self.settings.caller(CallLimits::BACKGROUND).await;
+        let author = self.caller().await;
         let author = author.context("the caller of the AWS credentials is unknown; nothing was changed")?;
-        let retention = self.deployment_for(&author).await?.retention(Expiring::AuditRecord)?;
-        Ok(Operation::new(author, Channel::Postbackctl, why, random::bytes()?).keeping_records(retention))
+        let retention = self.retention(Expiring::AuditRecord).await?;
+        Ok(Operation::new(author.clone(), Channel::Postbackctl, why, random::bytes()?).keeping_records(retention))
     }
 
     /// Returns the catalogue, to publish to.

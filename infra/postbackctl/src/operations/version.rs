@@ -8,7 +8,8 @@ use crate::{connection::Connection, output::say};
 
 pub(crate) async fn run(stack: &str) -> Result<ExitCode> {
     say!("postbackctl {}", env!("CARGO_PKG_VERSION"))?;
-    let deployment = Connection::open(stack).await?.deployment().await?;
+    let connection = Connection::open(stack).await?;
+    let deployment = connection.deployment().await?;
     say!("{stack} {}", deployment.commit().unwrap_or("unknown"))?;
     Ok(ExitCode::SUCCESS)
 }
