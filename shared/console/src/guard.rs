@@ -24,6 +24,8 @@ use crate::{
 /// Says who may open a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
+    /// Everybody. The file is the same for all, so the session is not read.
+    File,
     /// Everybody, signed in or not.
     Anybody,
     /// Everybody who is signed in: operators and partners.
@@ -40,6 +42,11 @@ pub(crate) async fn guard<P: Ports>(
     request: Request,
     next: Next,
 ) -> Response<Body> {
+    if access == Access::File {
+        let mut response = next.run(request).await;
+        harden(&mut response);
+        return response;
+    }
     let visit = match admit(&console, access, request).await {
         Ok((visit, mut request)) => {
             request.extensions_mut().insert(visit.clone());
@@ -91,7 +98,9 @@ async fn admit<P: Ports>(console: &Console<P>, access: Access, request: Request)
     let (visit, request) =
         visit(console, request).await.map_err(|(visit, trouble)| (visit, Refusal::Because(trouble)))?;
     let refused = match (access, visit.visitor()) {
-        (Access::Anybody, _) | (Access::SignedIn, Some(_)) | (Access::Partners, Some(Visitor::Partner { .. })) => None,
+        (Access::File | Access::Anybody, _)
+        | (Access::SignedIn, Some(_))
+        | (Access::Partners, Some(Visitor::Partner { .. })) => None,
         (_, None) if is_change => Some(Refusal::Because(Trouble::NotSignedIn)),
         (_, None) => Some(Refusal::ToSignIn),
         (Access::Operators(_), Some(Visitor::Partner { .. })) | (Access::Partners, Some(Visitor::Operator { .. })) => {

@@ -28,12 +28,12 @@ pub(crate) struct Route<P: Ports> {
 
 /// Returns all pages. Each is served only through this list, so none lacks its guard.
 pub(crate) fn routes<P: Ports>() -> Vec<Route<P>> {
-    use Access::{Anybody, Operators, Partners, SignedIn};
+    use Access::{Anybody, File, Operators, Partners, SignedIn};
     let shows = |path, access, handler| Route { method: Method::GET, path, access, handler };
     let changes = |path, access, handler| Route { method: Method::POST, path, access, handler };
     vec![
-        shows("/style.css", Anybody, get(style::sheet)),
-        shows("/icon.svg", Anybody, get(style::icon)),
+        shows("/style.css", File, get(style::sheet)),
+        shows("/icon.svg", File, get(style::icon)),
         shows("/sign-in", Anybody, get(session::ask::<P>)),
         shows("/sign-in/start", Anybody, get(session::start::<P>)),
         shows("/signed-in", Anybody, get(session::finish::<P>)),

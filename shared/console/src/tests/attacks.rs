@@ -10,7 +10,10 @@ use domain::{
     session::{Role, Token, Visitor},
 };
 
-use super::rig::{InMemory, Rig, now, provider, request};
+use super::{
+    rig::{InMemory, Rig, now, provider, request},
+    visitors::restricted,
+};
 use crate::{guard::Access, routes::routes, visit::FORM};
 
 /// Would run a script, leave an attribute, end an element or turn the text around if a page took it as it is.
@@ -90,7 +93,7 @@ async fn forged_and_expired_cookies_open_nothing() {
         ";;;===".to_owned(),
     ];
     for cookie in cookies {
-        for route in routes::<InMemory>().into_iter().filter(|route| route.access != Access::Anybody) {
+        for route in restricted() {
             let sent = Request::builder().method(route.method.clone()).uri(format!("/console{}", route.path));
             let reply = rig.send(sent.header(header::COOKIE, &cookie).body(Body::empty()).unwrap()).await;
             let refused = [StatusCode::SEE_OTHER, StatusCode::UNAUTHORIZED];

@@ -16,8 +16,9 @@ async fn open(rig: &Rig, route: &Route<InMemory>, session: Option<&Token>) -> su
     }
 }
 
-fn restricted() -> impl Iterator<Item = Route<InMemory>> {
-    routes::<InMemory>().into_iter().filter(|route| route.access != Access::Anybody)
+/// Returns the pages that not everybody may open.
+pub(super) fn restricted() -> impl Iterator<Item = Route<InMemory>> {
+    routes::<InMemory>().into_iter().filter(|route| !matches!(route.access, Access::File | Access::Anybody))
 }
 
 #[tokio::test]
