@@ -13,6 +13,8 @@ mod command;
 #[allow(dead_code, reason = "these tests need only a part of the inbound tests' fixture")]
 #[path = "../inbound/fixture.rs"]
 mod fixture;
+#[path = "../operator/owed.rs"]
+mod owed;
 #[allow(dead_code, reason = "these tests need only a part of the operator tests' partner")]
 #[path = "../operator/partner.rs"]
 mod partner;

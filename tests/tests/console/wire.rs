@@ -4,16 +4,7 @@ use std::time::Duration;
 
 use adapters::dynamodb::deliveries::DynamoNewDeliveries;
 use app::ports::NewDeliveries as _;
-use domain::{
-    outbound::{
-        agreed_ids::PartnerIds,
-        attempt::{AnswerExcerpt, AttemptOutcome, FinishedAttempt},
-        delivery::{AttemptDecision, Claim, Delivery},
-        participant::Owed,
-        retry::RetryPolicy,
-    },
-    values::ids::{CampaignName, ChainTicket, ClaimMark, ClickId, DeliveryId, Provider, UserId},
-};
+use domain::{outbound::delivery::Delivery, values::ids::DeliveryId};
 use tests::{
     eventually,
     proxy::{Action, Proxy},
@@ -25,6 +16,7 @@ use crate::{
     browser::{Browser, Console, attribute, decoded},
     command::postbackctl,
     fixture::{Fixture, fresh, sample},
+    owed::{gone, owed},
     partner::{self, Partner},
 };
 
@@ -90,37 +82,11 @@ async fn conflicts(fixture: &Fixture, partner: &Partner, count: u32) -> String {
     transaction
 }
 
-/// Returns a delivery of this partner that is owed since now.
-fn owed(partner: &str) -> Delivery {
-    let at = tests::now().into();
-    let owed = Owed {
-        provider: Provider::new(partner).unwrap(),
-        campaign: CampaignName::new("welcome").unwrap(),
-        ids: PartnerIds { click_id: ClickId::new("c-1").ok(), user_id: None },
-        occurred_at: at,
-    };
-    Delivery::new(UserId::new(fresh("u")).unwrap(), owed, at, ChainTicket::from_random([1; 8]))
-}
-
 /// Stores a delivery. A sweep would send its message much later.
 async fn put(stack: &Stack, delivery: &Delivery) -> DeliveryId {
     let deliveries = DynamoNewDeliveries::new(stack.dynamodb(), stack.table("deliveries").to_owned());
     deliveries.put_if_absent(delivery).await.unwrap();
     delivery.id().clone()
-}
-
-/// Returns this delivery after the partner answered 410.
-fn gone(delivery: &Delivery) -> Delivery {
-    let (at, next) = (delivery.created_at(), delivery.next().unwrap().clone());
-    let mark = ClaimMark::new("m").unwrap();
-    let claim = Claim { round: 1, n: 1, ticket: next.ticket, mark, due_at: next.due_at, until: at };
-    let (outcome, answer) = (AttemptOutcome::Status(410), AnswerExcerpt::default());
-    let finished = FinishedAttempt { sent_at: at, ended_at: at, outcome, answer, retry_after: None };
-    let ticket = ChainTicket::from_random([2; 8]);
-    match delivery.with_claim(claim.clone()).record(&claim, &finished, RetryPolicy::default(), ticket) {
-        AttemptDecision::Stored { delivery, .. } => delivery,
-        other => panic!("{other:?}"),
-    }
 }
 
 #[tokio::test]
@@ -143,7 +109,7 @@ async fn the_pages_make_the_calls_that_the_role_allows() {
         let found = browser.open(&format!("/search?q={subject}")).await;
         assert!(found.status == 200 && found.text.contains(&transaction), "{found:?}");
     }
-    let owed = put(&fixture.stack, &owed(&partner.name)).await;
+    let owed = put(&fixture.stack, &owed(&partner.name, tests::now().into())).await;
     let found = browser.open(&format!("/search?q={owed}")).await;
     assert!(found.text.contains("A webhook is owed to"), "{found:?}");
     let mut keys = listed.text.split("/conflict?key=").skip(1).map(|rest| rest.split_once('"').unwrap().0);
@@ -234,7 +200,7 @@ async fn a_webhook_that_failed_is_sent_again() {
     let campaign = "media_buying:\n  campaigns:\n    - name: welcome\n      goal: {type: registration}\n      \
                     active_from: on_publish\n      webhook: {url: \"http://127.0.0.1:9/hook?click={clickId}\"}\n";
     partner::apply_for_loopback(stack, &name, campaign);
-    let id = put(stack, &gone(&owed(&name))).await;
+    let id = put(stack, &gone(&owed(&name, tests::now().into()))).await;
     let proxy = Proxy::start(&stack.aws_endpoint_url).await;
     let function = function(stack, &proxy).await;
     let mut browser = Browser::new(stack, Console::Function(&function));

@@ -12,6 +12,7 @@ mod credentials;
 mod fixture;
 mod lists;
 mod lookups;
+mod owed;
 mod pages;
 mod partner;
 mod pauses;

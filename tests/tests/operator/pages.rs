@@ -4,52 +4,15 @@ use std::{collections::BTreeSet, time::Duration};
 
 use adapters::dynamodb::deliveries::DynamoNewDeliveries;
 use app::ports::{NewDeliveries, Put};
-use domain::{
-    outbound::{
-        agreed_ids::PartnerIds,
-        attempt::{AnswerExcerpt, AttemptOutcome, FinishedAttempt},
-        delivery::{AttemptDecision, Claim, Delivery},
-        participant::Owed,
-        retry::RetryPolicy,
-    },
-    values::{
-        ids::{CampaignName, ChainTicket, ClaimMark, ClickId, Provider, UserId},
-        time::UnixMillis,
-    },
-};
+use domain::{outbound::delivery::Delivery, values::time::UnixMillis};
 use serde_json::{Value, json};
 
 use crate::{
     command::{eventually, postbackctl},
     fixture::{Fixture, fresh},
+    owed::{gone, owed},
     partner::{self, Partner},
 };
-
-/// Makes a delivery that becomes owed at this instant.
-pub(crate) fn owed(provider: &str, at: UnixMillis) -> Delivery {
-    let owed = Owed {
-        provider: Provider::new(provider).unwrap(),
-        campaign: CampaignName::new("welcome").unwrap(),
-        ids: PartnerIds { click_id: ClickId::new("c-1").ok(), user_id: None },
-        occurred_at: at,
-    };
-    Delivery::new(UserId::new(fresh("u")).unwrap(), owed, at, ChainTicket::from_random([1; 8]))
-}
-
-/// Makes a delivery that the partner answered with 410 at this instant.
-fn gone(provider: &str, at: UnixMillis) -> Delivery {
-    let made = owed(provider, at);
-    let next = made.next().unwrap().clone();
-    let mark = ClaimMark::new("m").unwrap();
-    let claim = Claim { round: 1, n: 1, ticket: next.ticket, mark, due_at: next.due_at, until: at };
-    let (outcome, answer) = (AttemptOutcome::Status(410), AnswerExcerpt::default());
-    let finished = FinishedAttempt { sent_at: at, ended_at: at, outcome, answer, retry_after: None };
-    let ticket = ChainTicket::from_random([2; 8]);
-    match made.with_claim(claim.clone()).record(&claim, &finished, RetryPolicy::default(), ticket) {
-        AttemptDecision::Stored { delivery, .. } => delivery,
-        other => panic!("{other:?}"),
-    }
-}
 
 #[tokio::test]
 async fn deliveries_of_one_instant_are_each_on_one_page() {
@@ -58,7 +21,7 @@ async fn deliveries_of_one_instant_are_each_on_one_page() {
     let partner = Partner::with_token(stack, "");
     let (deliveries, now) =
         (DynamoNewDeliveries::new(stack.dynamodb(), stack.table("deliveries").to_owned()), tests::now());
-    let made: Vec<Delivery> = (0..7).map(|_| gone(&partner.name, now.into())).collect();
+    let made: Vec<Delivery> = (0..7).map(|_| gone(&owed(&partner.name, now.into()))).collect();
     for delivery in &made {
         assert_eq!(deliveries.put_if_absent(delivery).await, Ok(Put::Fresh));
     }

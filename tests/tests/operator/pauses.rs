@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     command::{PATIENCE, eventually, postbackctl},
     fixture::{Fixture, fresh, sample},
-    pages::owed,
+    owed::owed,
     partner::{self, Partner},
 };
 
