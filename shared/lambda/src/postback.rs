@@ -231,8 +231,8 @@ fn may_be_reversal(fault: &Fault) -> bool {
 }
 
 fn codes(faults: &[Fault]) -> String {
-    let codes: Vec<String> = faults.iter().filter_map(|fault| serde_json::to_string(&fault.code).ok()).collect();
-    codes.join(",").replace('"', "")
+    let codes: Vec<String> = faults.iter().map(|fault| fault.code.to_string()).collect();
+    codes.join(",")
 }
 
 #[cfg(test)]

@@ -216,7 +216,6 @@ impl<'a> Problem<'a> {
 }
 
 fn name(fault: &Fault) -> String {
-    let code = serde_json::to_string(&fault.code).unwrap_or_default();
-    let code = code.trim_matches('"');
-    fault.parameter.as_ref().map_or_else(|| code.to_owned(), |parameter| format!("{parameter} ({code})"))
+    let code = fault.code;
+    fault.parameter.as_ref().map_or_else(|| code.to_string(), |parameter| format!("{parameter} ({code})"))
 }

@@ -1,5 +1,7 @@
 //! Describes the faults of a request, so that the sender can correct the request without asking us.
 
+use core::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use crate::prelude::*;
@@ -88,6 +90,12 @@ pub enum FaultCode {
     SentByBrowser,
     /// The request has more than [`MAX_FAULTS`] faults. The rest are not reported.
     MoreFaults,
+}
+
+impl fmt::Display for FaultCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// Holds one fault of a request.

@@ -99,7 +99,7 @@ pub(super) fn accepted(provider: &Provider, last: Option<Timestamp>, since: Time
 /// Counts the refused calls by their codes.
 pub(super) fn refused(provider: &Provider, refused: &Newest<StoredRefusal>, since: Timestamp) -> Finding {
     let mut codes: BTreeMap<String, u64> = BTreeMap::new();
-    let code = |fault: &Fault| serde_json::to_string(&fault.code).unwrap_or_default().replace('"', "");
+    let code = |fault: &Fault| fault.code.to_string();
     for item in refused.items.iter().filter(|item| item.accepted.is_none()) {
         // A call with several faults of one code counts once.
         for code in item.faults.iter().map(code).collect::<BTreeSet<String>>() {
