@@ -47,7 +47,7 @@ PARAMETERS = {
     "ClickTimeoutSeconds": "60",
     "PostbackTimeoutSeconds": "120",
     "ConsoleTimeoutSeconds": "120",
-    # None of these is the default, so that a test sees that the parameters are used.
+    # These differ from the defaults, so that a test sees that the parameters are used.
     "RefusalRetentionDays": "31",
     "ClickRetentionDays": "401",
     "AttemptRetentionDays": "402",

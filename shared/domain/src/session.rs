@@ -60,7 +60,7 @@ impl Role {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Visitor {
-    /// One of GG3's operators.
+    /// An operator of GG3.
     Operator {
         /// Holds the subject that the issuer gives the person. Audit records name it.
         author: Author,

@@ -87,7 +87,7 @@ pub struct Finding {
     pub about: About,
     /// The finding in words.
     pub found: String,
-    /// What to do, if there is something to do.
+    /// Tells how to mend it, if there is something to mend.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cure: Option<String>,
 }

@@ -72,7 +72,7 @@ pub struct Person {
     pub partner_users: BTreeSet<(Provider, PartnerUserId)>,
     /// The click ids that we made for the person, and those with which the person came from partners.
     pub click_ids: BTreeSet<ClickId>,
-    /// Those click ids that we made.
+    /// The click ids that we made, which are among `click_ids` too.
     pub made_clicks: BTreeSet<ClickId>,
     /// The transactions.
     pub transactions: BTreeMap<TransactionKey, History>,

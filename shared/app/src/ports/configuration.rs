@@ -29,7 +29,7 @@ pub struct StoredPartner {
     /// The SHA-256 of each live token, the newest first.
     #[serde(default)]
     pub token_hashes: Vec<TokenHash>,
-    /// What an operator has paused. It stays when the file is applied again.
+    /// The pauses that an operator has made. They stay when the file is applied again.
     #[serde(default, skip_serializing_if = "Pauses::is_none")]
     pub pauses: Pauses,
 }

@@ -1,4 +1,4 @@
-//! What the pages show, and what an operator's decision changes.
+//! Tests the content of pages and the changes that an operator's decision makes.
 
 use app::{memory::Trouble, ports::Lookups as _};
 use axum::http::{StatusCode, header};

@@ -23,7 +23,7 @@ impl Reader<'_> {
         let mut found = Vec::new();
         for (name, raw) in self.sent.unknown(|name| rules.knows(name) || rules.ignores(name)) {
             let value = astray::readable(raw);
-            // What is kept may mean anything, but it may have swallowed another parameter.
+            // A kept parameter may mean anything, but it may have swallowed another one.
             let own = if rules.keep.contains(name.as_ref()) { None } else { doubt::judge(&name, &value) };
             let own = own.map(|doubt| (None, doubt));
             let judged = own.or_else(|| inside(&name, &value, &mut names_left));

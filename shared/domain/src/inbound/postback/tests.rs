@@ -522,7 +522,7 @@ fn a_status_that_nobody_agreed_on_is_told_with_its_cure() {
     let faults = parse_by(&statuses(""), &format!("{SAMPLE}&state=ok&status=rejected")).unwrap_err();
     assert_eq!((faults[0].parameter.as_deref(), faults[0].code), (Some("status"), FaultCode::StatusNotAgreed));
     assert!(faults[0].fix.contains("as state"), "{faults:?}");
-    // What the file ignores is ignored in silence.
+    // A parameter that the file ignores is ignored in silence.
     let ignoring = rules(r#"{"provider":"acme","postback":{"ignore":["state"]}}"#);
     let parsed = parse_by(&ignoring, &format!("{SAMPLE}&state=rejected&b=1")).unwrap();
     assert_eq!(parsed.ignored, ["b"]);
